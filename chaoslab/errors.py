@@ -1,0 +1,57 @@
+"""The errors a user can meet. Everything else that raises is our own bug."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class ChaoslabError(Exception):
+    """Base of every error that chaoslab raises on purpose; its text is meant for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One mistake in what the user wrote: where, what, what was expected, and the mend."""
+
+    where: str
+    what: str
+    expected: str = ""
+    mend: str = ""
+
+    def __str__(self) -> str:
+        hint = "; ".join(
+            part for part in (self.expected and f"expected {self.expected}", self.mend) if part
+        )
+        return f"{self.where}: {self.what}" + (f"\n  {hint}" if hint else "")
+
+
+class SpecError(ChaoslabError):
+    """The user's mistake, with every problem found at once (exit 2, never a traceback)."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class RuntimeUnavailable(ChaoslabError):
+    """Something the runtime needs is not on this machine; the text says what and how to get it."""
+
+
+class ServiceFailed(ChaoslabError):
+    """A service of the topology did not start or died; the text ends with its last log lines."""
+
+
+class InjectionFailed(ChaoslabError):
+    """A fault could not be put in force, read back, or healed."""
+
+
+class FaultUnsupported(ChaoslabError):
+    """The chosen proxy or platform cannot make this fault; never swapped for another."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The mend for a misspelt word: `did you mean 'postgres'?`, or the empty string."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean '{close[0]}'?" if close else ""

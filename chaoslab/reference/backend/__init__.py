@@ -1,0 +1,1 @@
+"""The incident's backend in small."""

@@ -1,0 +1,1 @@
+"""What is under test: topology, health contract, plan and load. Pure and frozen."""

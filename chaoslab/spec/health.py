@@ -1,0 +1,63 @@
+"""The health contract of an app: where it answers, and how its words map to four states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Mapping
+
+
+class HealthState(StrEnum):
+    """What a health answer says, normalised; `UNREACHABLE` is the absence of an answer."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    UNHEALTHY = "unhealthy"
+    UNREACHABLE = "unreachable"
+
+
+# Words of the common conventions: IETF health+json, ASP.NET Core, Spring Boot, MicroProfile,
+# Consul, and the incident's own.
+DEFAULT_WORDS: Mapping[str, HealthState] = MappingProxyType(
+    {
+        **dict.fromkeys(("healthy", "pass", "up", "ok", "passing"), HealthState.HEALTHY),
+        **dict.fromkeys(("degraded", "warn", "warning"), HealthState.DEGRADED),
+        **dict.fromkeys(
+            ("unhealthy", "fail", "down", "out_of_service", "critical", "error", "starting"),
+            HealthState.UNHEALTHY,
+        ),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthContract:
+    """Paths that the app serves and the field names that its answers use.
+
+    `status_field` and `dependencies_field` name members of the health body; a dependency's
+    member is a word, or an object with a `status_field` of its own. `startup_path` may be
+    absent (an app without phases); then start-up counts as complete at the first 200 of `path`.
+    """
+
+    path: str = "/health"
+    live_path: str | None = None
+    ready_path: str | None = None
+    startup_path: str | None = None
+    status_field: str = "status"
+    dependencies_field: str = "dependencies"
+    words: Mapping[str, HealthState] = field(default_factory=lambda: DEFAULT_WORDS)
+
+    def state_of(self, status_code: int, word: str | None) -> HealthState:
+        """The state that an answer claims: 503 and its like are unhealthy whatever the body says.
+
+        Consul's 429 is its warning. A 2xx whose word is unknown is unhealthy, because an answer
+        that the contract cannot read must not count as healthy.
+        """
+        if status_code == 429:
+            return HealthState.DEGRADED
+        if not 200 <= status_code < 300:
+            return HealthState.UNHEALTHY
+        if word is None:
+            return HealthState.HEALTHY if not self.status_field else HealthState.UNHEALTHY
+        return self.words.get(word.lower(), HealthState.UNHEALTHY)

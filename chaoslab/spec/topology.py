@@ -1,0 +1,114 @@
+"""What is under test: services, apps, the links between them, and what fails together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, Mapping
+
+from chaoslab.spec.health import HealthContract
+
+ServiceKind = Literal["postgres", "redis"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A real server that apps depend on."""
+
+    name: str
+    kind: ServiceKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One app's path to one service; every connection on it passes a proxy of its own."""
+
+    app: str
+    service: str
+
+    @property
+    def name(self) -> str:
+        """`app.service`, the name by which faults address the link."""
+        return f"{self.app}.{self.service}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """Bounds in seconds that the app promises; verdicts hold it to them."""
+
+    startup_s: float = 30.0
+    fail_fast_s: float = 30.0
+    degraded_s: float = 10.0
+    recovery_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteContract:
+    """How a probe writes one row through the app and where it lies in the database.
+
+    `create_path` takes the body `create_body`, in which `{id}` is replaced by a fresh UUID, and
+    answers 2xx once the row is kept. `table` and `id_column` say where it is read back directly
+    from `service`. `read_path` (with `{id}`) reads it through the app.
+    """
+
+    service: str
+    create_path: str
+    create_body: Mapping[str, str]
+    read_path: str
+    table: str
+    id_column: str = "id"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """A process under test. Placeholders in `command` and `env` are filled when it is spawned:
+    `{port}`, `{python}`, and `{<service>.url}`, `.host`, `.port` of each of its links, proxied.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    links: tuple[str, ...] = ()
+    port: int = 0
+    health: HealthContract = field(default_factory=HealthContract)
+    deadlines: Deadlines = field(default_factory=Deadlines)
+    writes: WriteContract | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connector:
+    """A named group of links that fail together, such as a VPC connector. Links are `app.service`."""
+
+    name: str
+    links: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """Everything under test, each part by its name."""
+
+    name: str
+    services: Mapping[str, Service]
+    apps: Mapping[str, App]
+    connectors: Mapping[str, Connector] = field(default_factory=dict)
+    source: str = ""
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """Every link of every app, in the order of the file."""
+        return tuple(
+            Link(app=app.name, service=service)
+            for app in self.apps.values()
+            for service in app.links
+        )
+
+    def links_of(self, target: str) -> tuple[Link, ...]:
+        """The links that a fault's target names: a connector, a link `app.service`, or a service
+        (then every app's link to it). Empty when nothing has that name.
+        """
+        wanted = self.connectors[target].links if target in self.connectors else (target,)
+        return tuple(link for link in self.links if link.name in wanted or link.service in wanted)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Every name that a fault on the network may have as its target."""
+        return (*self.connectors, *(link.name for link in self.links), *self.services)
