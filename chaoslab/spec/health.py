@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Mapping
 
 
 class HealthState(StrEnum):
@@ -46,7 +46,7 @@ class HealthContract:
     startup_path: str | None = None
     status_field: str = "status"
     dependencies_field: str = "dependencies"
-    words: Mapping[str, HealthState] = field(default_factory=lambda: DEFAULT_WORDS)
+    words: Mapping[str, HealthState] = field(default_factory=lambda: dict(DEFAULT_WORDS))
 
     def state_of(self, status_code: int, word: str | None) -> HealthState:
         """The state that an answer claims: 503 and its like are unhealthy whatever the body says.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Mapping
+from typing import Literal
 
 from chaoslab.spec.health import HealthContract
 
@@ -76,7 +77,7 @@ class App:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connector:
-    """A named group of links that fail together, such as a VPC connector. Links are `app.service`."""
+    """A named group of links (`app.service`) that fail together, such as a VPC connector."""
 
     name: str
     links: tuple[str, ...]

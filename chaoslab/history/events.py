@@ -1,0 +1,318 @@
+"""Typed events: everything that a run can write down. `at_s` is seconds since the lab's start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from chaoslab.spec.health import HealthState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base of all events."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabUp(Event):
+    """Services and proxies run and the path through each link was tried; took `took_s`."""
+
+    took_s: float
+    versions: Mapping[str, str]
+    links: Mapping[str, str]
+    kind: Literal["lab_up"] = "lab_up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabLag(Event):
+    """The lab's own loop woke `late_s` seconds late; long lags make timings untrustworthy."""
+
+    late_s: float
+    kind: Literal["lab_lag"] = "lab_lag"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spawned(Event):
+    """An app's process was started; `boot` counts the app's boots from 1."""
+
+    app: str
+    boot: int
+    pid: int
+    port: int
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    kind: Literal["spawned"] = "spawned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound(Event):
+    """The app's port was first seen listening."""
+
+    app: str
+    boot: int
+    kind: Literal["bound"] = "bound"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstAnswer(Event):
+    """The first HTTP answer of any status."""
+
+    app: str
+    boot: int
+    status_code: int
+    kind: Literal["first_answer"] = "first_answer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartupSnapshot(Event):
+    """What the app publishes of its start-up, taken when it completed, failed, or at the end."""
+
+    app: str
+    boot: int
+    complete: bool
+    failed: bool
+    mode: str | None
+    completed_phases: tuple[str, ...]
+    degraded_phases: tuple[str, ...]
+    failed_phases: tuple[str, ...]
+    phase_timings_s: Mapping[str, float]
+    kind: Literal["startup_snapshot"] = "startup_snapshot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartupComplete(Event):
+    """Health first answered 2xx and the start-up path, where there is one, said complete."""
+
+    app: str
+    boot: int
+    state: HealthState
+    kind: Literal["startup_complete"] = "startup_complete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready(Event):
+    """The readiness path first answered 2xx."""
+
+    app: str
+    boot: int
+    kind: Literal["ready"] = "ready"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exited(Event):
+    """The app's process ended; `asked` is true where the lab stopped it."""
+
+    app: str
+    boot: int
+    exit_code: int
+    asked: bool
+    log_tail: tuple[str, ...]
+    kind: Literal["exited"] = "exited"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthSample(Event):
+    """One request to the health path on a connection of its own, sent at `at_s`.
+
+    `dependencies` maps each dependency that the body names to the word it has for it. `error` says
+    why there was no answer, or that the body was not readable.
+    """
+
+    app: str
+    boot: int
+    took_s: float
+    state: HealthState
+    status_code: int | None = None
+    word: str | None = None
+    dependencies: Mapping[str, str] = field(default_factory=dict)
+    error: str | None = None
+    kind: Literal["health_sample"] = "health_sample"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthTurned(Event):
+    """The state of health differs from the sample before; written by the health probe."""
+
+    app: str
+    boot: int
+    state: HealthState
+    kind: Literal["health_turned"] = "health_turned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultRequested(Event):
+    """A fault was asked for (or armed, where it waits for the engine's trigger)."""
+
+    fault: str
+    links: tuple[str, ...]
+    armed: bool = False
+    kind: Literal["fault_requested"] = "fault_requested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultInForce(Event):
+    """A canary of the lab's own saw the fault; `since_s` is when it began, at the latest."""
+
+    fault: str
+    since_s: float
+    seen: str
+    kind: Literal["fault_in_force"] = "fault_in_force"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultHealing(Event):
+    """The lab begins to take the fault away."""
+
+    fault: str
+    why: str
+    kind: Literal["fault_healing"] = "fault_healing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultHealed(Event):
+    """The fault is gone: read back from the proxy, and the service answers through the link."""
+
+    fault: str
+    kind: Literal["fault_healed"] = "fault_healed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultMissed(Event):
+    """The fault never came, was not seen in force, or could not be healed."""
+
+    fault: str
+    why: str
+    kind: Literal["fault_missed"] = "fault_missed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryProbe(Event):
+    """One try of the lab's own through a link; `client_port` is left out of all evidence."""
+
+    link: str
+    outcome: Literal["answered", "refused", "connect_timeout", "silent", "closed", "reset"]
+    took_s: float
+    client_port: int | None
+    kind: Literal["canary_probe"] = "canary_probe"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppSockets(Event):
+    """The app's own sockets on a link as the kernel shows them; written when they change.
+
+    Ports are the app's local ports, by state.
+    """
+
+    app: str
+    boot: int
+    link: str
+    syn_sent: tuple[int, ...]
+    established: tuple[int, ...]
+    kind: Literal["app_sockets"] = "app_sockets"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Met:
+    """What one toxic or connect-phase mode did to one connection."""
+
+    name: str
+    type: str
+    stream: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkConnection(Event):
+    """One connection as the proxy engine saw it, read at `at_s` for `fault`."""
+
+    link: str
+    fault: str
+    connection: int
+    client_port: int
+    opened_s: float
+    closed_s: float | None
+    bytes_upstream: int
+    bytes_downstream: int
+    held_upstream: int
+    held_downstream: int
+    met: tuple[Met, ...]
+    end: str | None
+    kind: Literal["link_connection"] = "link_connection"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write(Event):
+    """One write through the app, sent at `at_s`. `ok`: acknowledged; `failed`: refused by an
+    answer; `indeterminate`: no answer, so it may or may not be kept.
+    """
+
+    app: str
+    op: str
+    outcome: Literal["ok", "failed", "indeterminate"]
+    took_s: float
+    status_code: int | None = None
+    retry_after: bool = False
+    error: str | None = None
+    purpose: Literal["load", "proof"] = "load"
+    kind: Literal["write"] = "write"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadBack(Event):
+    """What was found in the database itself, on a connection past every proxy."""
+
+    service: str
+    found: tuple[str, ...]
+    missing: tuple[str, ...]
+    kind: Literal["read_back"] = "read_back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeCrashed(Event):
+    """A probe of the lab raised; what it should have watched is unknown."""
+
+    probe: str
+    error: str
+    kind: Literal["probe_crashed"] = "probe_crashed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded(Event):
+    """The last event. `settled`: every expectation could be judged; `why` says what ended it."""
+
+    settled: bool
+    why: str
+    kind: Literal["run_ended"] = "run_ended"
+
+
+AnyEvent = Annotated[
+    LabUp
+    | LabLag
+    | Spawned
+    | Bound
+    | FirstAnswer
+    | StartupSnapshot
+    | StartupComplete
+    | Ready
+    | Exited
+    | HealthSample
+    | HealthTurned
+    | FaultRequested
+    | FaultInForce
+    | FaultHealing
+    | FaultHealed
+    | FaultMissed
+    | CanaryProbe
+    | AppSockets
+    | LinkConnection
+    | Write
+    | ReadBack
+    | ProbeCrashed
+    | RunEnded,
+    Field(discriminator="kind"),
+]

@@ -1,0 +1,124 @@
+"""The append-only journal: events in memory for the run, one JSON line each on disk at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TextIO, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from chaoslab.clock import now_s
+from chaoslab.errors import Problem, SpecError
+from chaoslab.history.events import AnyEvent, Event
+
+E = TypeVar("E", bound=Event)
+_EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What happened, in the order in which it was written."""
+
+    events: tuple[AnyEvent, ...]
+
+    def of(self, kind: type[E]) -> Iterator[E]:
+        """The events of one type, in order."""
+        return (event for event in self.events if isinstance(event, kind))
+
+    def first(self, kind: type[E], where: Callable[[E], bool] = lambda _: True) -> E | None:
+        """The first event of that type which satisfies `where`."""
+        return next((event for event in self.of(kind) if where(event)), None)
+
+    def last(self, kind: type[E], where: Callable[[E], bool] = lambda _: True) -> E | None:
+        """The last event of that type which satisfies `where`."""
+        found = None
+        for event in self.of(kind):
+            if where(event):
+                found = event
+        return found
+
+
+class Journal:
+    """Writes events down as they happen and wakes whoever waits for one.
+
+    Each line is flushed, so that a run that is killed keeps its history.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file: TextIO = path.open("a", encoding="utf-8")
+        self._events: list[AnyEvent] = []
+        self._wakers: set[asyncio.Future[None]] = set()
+        self.listeners: list[Callable[[AnyEvent], None]] = []
+        self.origin_s = now_s()
+
+    def now(self) -> float:
+        """Seconds since the lab's start, the clock of every event."""
+        return now_s() - self.origin_s
+
+    @property
+    def history(self) -> History:
+        """Everything written so far."""
+        return History(tuple(self._events))
+
+    def append(self, event: AnyEvent) -> None:
+        """Write one event down and wake the waiters."""
+        self._events.append(event)
+        self._file.write(json.dumps(asdict(event), separators=(",", ":")) + "\n")
+        self._file.flush()
+        for listener in self.listeners:
+            listener(event)
+        wakers, self._wakers = self._wakers, set()
+        for waker in wakers:
+            if not waker.done():
+                waker.set_result(None)
+
+    async def wait_for(
+        self, found: Callable[[list[AnyEvent]], E | None], within_s: float
+    ) -> E | None:
+        """The event that `found` picks from those written so far, as soon as it picks one.
+
+        None after `within_s` seconds without one. `found` is called after each append.
+        """
+        deadline_s = now_s() + within_s
+        while True:
+            if (event := found(self._events)) is not None:
+                return event
+            waker: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._wakers.add(waker)
+            try:
+                async with asyncio.timeout(max(0.0, deadline_s - now_s())):
+                    await waker
+            except TimeoutError:
+                return found(self._events)
+            finally:
+                self._wakers.discard(waker)
+
+    def close(self) -> None:
+        """Close the file; the events stay readable."""
+        self._file.close()
+
+
+def read_history(path: Path) -> History:
+    """The history in a file. A last line that was cut off by a kill is left out.
+
+    Raises SpecError where the file is missing or a line before the last is not an event.
+    """
+    if not path.is_file():
+        raise SpecError(
+            [Problem(where=str(path), what="no such history", mend="name a run's folder")]
+        )
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    events: list[AnyEvent] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            events.append(_EVENT.validate_json(line))
+        except ValidationError as error:
+            if number == len(lines):
+                break
+            what = f"line {number} is no event: {error.errors()[0]['msg']}"
+            raise SpecError([Problem(where=str(path), what=what)]) from None
+    return History(tuple(events))

@@ -1,0 +1,104 @@
+"""A run's folder: topology and plan before it, the history during, the verdicts after."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from chaoslab.errors import Problem, SpecError
+from chaoslab.history.journal import History, read_history
+from chaoslab.spec.plan import Plan
+from chaoslab.spec.topology import Topology
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInfo:
+    """What stands beside a history: which scenario, with which seed, where, and when."""
+
+    scenario: str
+    seed: int
+    runtime: str
+    proxy: str
+    started_at: str
+    chaoslab: str
+    python: str
+    machine: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """`results/<run>/<scenario>/`: every file of one scenario's run, by its meaning."""
+
+    path: Path
+
+    def save_before(self, topology: Topology, plan: Plan, info: RunInfo) -> None:
+        """Write down what is about to be run."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._save("topology.json", Topology, topology)
+        self._save("plan.json", Plan, plan)
+        self._save("run.json", RunInfo, info)
+
+    @property
+    def history_path(self) -> Path:
+        return self.path / "history.jsonl"
+
+    @property
+    def verdicts_path(self) -> Path:
+        return self.path / "verdicts.json"
+
+    def log_path(self, name: str) -> Path:
+        """Where a process of the run writes what it prints."""
+        return self.path / f"{name}.log"
+
+    def topology(self) -> Topology:
+        return self._load("topology.json", Topology)
+
+    def plan(self) -> Plan:
+        return self._load("plan.json", Plan)
+
+    def info(self) -> RunInfo:
+        return self._load("run.json", RunInfo)
+
+    def history(self) -> History:
+        return read_history(self.history_path)
+
+    def _save(self, name: str, kind: type[T], value: T) -> None:
+        (self.path / name).write_bytes(TypeAdapter(kind).dump_json(value, indent=2) + b"\n")
+
+    def _load(self, name: str, kind: type[T]) -> T:
+        path = self.path / name
+        try:
+            return TypeAdapter(kind).validate_json(path.read_bytes())
+        except OSError as error:
+            raise SpecError(
+                [Problem(where=str(path), what=error.strerror or "unreadable")]
+            ) from None
+        except ValidationError as error:
+            what = f"not written by this chaoslab: {error.errors()[0]['msg']}"
+            raise SpecError([Problem(where=str(path), what=what)]) from None
+
+    def save_json(self, name: str, value: object) -> None:
+        """Write plain JSON beside the rest."""
+        (self.path / name).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+def scenario_folders(run: Path) -> Iterator[RunFolder]:
+    """The scenarios of a run (`run` may be one scenario's own folder), in the order of their names.
+
+    Raises SpecError where there is no run.
+    """
+    if (run / "history.jsonl").exists() or (run / "plan.json").exists():
+        yield RunFolder(run)
+        return
+    folders = sorted(path.parent for path in run.glob("*/plan.json"))
+    if not folders:
+        mend = "name a folder below results/"
+        raise SpecError([Problem(where=str(run), what="holds no run", mend=mend)])
+    yield from map(RunFolder, folders)

@@ -1,0 +1,137 @@
+"""The plan of a scenario: which faults, on what, when; and what is expected within which bounds.
+
+Plain data, saved before the run, so that a verdict needs nothing but (topology, plan, history).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from chaoslab.errors import Problem, SpecError, did_you_mean
+from chaoslab.spec.expect import (
+    Degrades,
+    Expectation,
+    FailsFast,
+    FirstRequestServed,
+    KeepsAcknowledged,
+    Recovers,
+    Starts,
+)
+from chaoslab.spec.faults import FaultSpec, Killed, Paused, Restarted, Stopped
+from chaoslab.spec.load import Load, Sampling
+from chaoslab.spec.topology import App, Topology
+from chaoslab.spec.when import AtConnection, AtMoment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boot:
+    """One start of an app. `at=None` is at once; a later boot of the same app replaces the one
+    before it (SIGTERM, then spawned anew). `env` is laid over the topology's.
+    """
+
+    app: str = ""
+    at: AtMoment | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that a run does and is held to. `limit_s` ends it whatever happens."""
+
+    name: str = ""
+    boots: tuple[Boot, ...] = (Boot(),)
+    faults: tuple[FaultSpec, ...] = ()
+    load: tuple[Load, ...] = ()
+    sampling: Sampling = field(default_factory=Sampling)
+    expect: tuple[Expectation, ...] = ()
+    limit_s: float = 30.0
+
+    def fault(self, label: str) -> FaultSpec | None:
+        """The declared fault of that label, or None."""
+        return next((fault for fault in self.faults if fault.label == label), None)
+
+
+def resolve(plan: Plan, topology: Topology) -> Plan:
+    """The plan with every name and bound written out, ready to be saved and judged.
+
+    Raises SpecError with every unknown target, link, app and fault name at once.
+    """
+    problems = list(_problems(plan, topology))
+    if problems:
+        raise SpecError(problems)
+    only = next(iter(topology.apps))
+    labels = tuple(fault.label for fault in plan.faults)
+    return replace(
+        plan,
+        boots=tuple(replace(boot, app=boot.app or only) for boot in plan.boots),
+        faults=tuple(replace(fault, name=fault.label) for fault in plan.faults),
+        load=tuple(replace(load, app=load.app or only) for load in plan.load),
+        expect=tuple(_bounded(e, topology.apps[e.app or only], labels) for e in plan.expect),
+    )
+
+
+def _bounded(expectation: Expectation, app: App, labels: tuple[str, ...]) -> Expectation:
+    rests_on = labels if expectation.rests_on is None else expectation.rests_on
+    e = replace(expectation, app=app.name, rests_on=rests_on)
+    deadlines = app.deadlines
+    match e:
+        case Starts(within_s=None):
+            return replace(e, within_s=deadlines.startup_s)
+        case FailsFast(within_s=None):
+            return replace(e, within_s=deadlines.fail_fast_s)
+        case Degrades():
+            within_s = deadlines.degraded_s if e.within_s is None else e.within_s
+            return replace(e, within_s=within_s, fault=e.fault or (labels[0] if labels else ""))
+        case Recovers(within_s=None):
+            return replace(e, within_s=deadlines.recovery_s)
+    return e
+
+
+def _problems(plan: Plan, topology: Topology) -> Iterator[Problem]:
+    where = f"plan {plan.name or '(unnamed)'}"
+    labels = [fault.label for fault in plan.faults]
+    for i, fault in enumerate(plan.faults):
+        yield from _fault_problems(f"{where}: faults[{i}]", fault, topology)
+        if labels.index(fault.label) != i:
+            what = f"the name '{fault.label}' is taken by faults[{labels.index(fault.label)}]"
+            yield Problem(where=f"{where}: faults[{i}]", what=what, mend="give one of them a name=")
+    apps = [("boots", boot.app) for boot in plan.boots]
+    apps += [("load", load.app) for load in plan.load] + [("expect", e.app) for e in plan.expect]
+    for place, app in apps:
+        yield from _unknown(f"{where}: {place}", "app", app, topology.apps)
+    for i, e in enumerate(plan.expect):
+        rests_on = e.rests_on or ()
+        wanted = e.fault if isinstance(e, Degrades | FirstRequestServed) else ""
+        for name in (*rests_on, wanted):
+            yield from _unknown(f"{where}: expect[{i}]", "fault", name, labels)
+        writes = (
+            topology.apps[e.app or next(iter(topology.apps))].writes
+            if not e.app or e.app in topology.apps
+            else True
+        )
+        if isinstance(e, Recovers | KeepsAcknowledged | FirstRequestServed) and writes is None:
+            what = f"'{e.kind}' is proved by a write, and the app declares none"
+            yield Problem(where=f"{where}: expect[{i}]", what=what, mend="add [apps.<app>.writes]")
+
+
+def _fault_problems(where: str, fault: FaultSpec, topology: Topology) -> Iterator[Problem]:
+    if isinstance(fault, Stopped | Killed | Paused | Restarted):
+        yield from _unknown(where, "service", fault.target, topology.services)
+    else:
+        yield from _unknown(where, "target", fault.target, topology.targets)
+    if isinstance(fault.start, AtConnection):
+        links = [link.name for link in topology.links]
+        yield from _unknown(f"{where}.start", "link", fault.start.link, links)
+
+
+def _unknown(
+    where: str, what: str, name: str, known: Mapping[str, object] | list[str] | tuple[str, ...]
+) -> Iterator[Problem]:
+    if name and name not in known:
+        yield Problem(
+            where=where,
+            what=f"unknown {what} '{name}'",
+            expected="one of: " + ", ".join(known),
+            mend=did_you_mean(name, known),
+        )
