@@ -1,0 +1,144 @@
+"""The file's shape: which keys there are, of which type. Pydantic lives here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from chaoslab.spec.topology import ServiceKind
+
+
+def _rule(holds: Callable[[str], bool]) -> AfterValidator:
+    """A text must keep a rule; what was expected stands in the field's description."""
+
+    def check(text: str) -> str:
+        if not holds(text):
+            raise PydanticCustomError("rule", "not allowed here")
+        return text
+
+    return AfterValidator(check)
+
+
+def _is_path(text: str) -> bool:
+    return text.startswith("/") and not any(letter.isspace() for letter in text)
+
+
+def _is_variable(text: str) -> bool:
+    return bool(text) and "=" not in text and "\0" not in text
+
+
+HttpPath = Annotated[str, _rule(_is_path)]
+NonEmpty = Annotated[str, _rule(lambda text: bool(text.strip()))]
+NoNul = Annotated[str, _rule(lambda text: "\0" not in text)]
+VariableName = Annotated[str, _rule(_is_variable)]
+Seconds = Annotated[float, Field(gt=0)]
+Word = Literal["healthy", "degraded", "unhealthy"]
+
+
+class Shape(BaseModel):
+    """A table of the file: nothing is converted, and no key is passed over in silence.
+
+    Each field's description is what an error gives as expected.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ServiceShape(Shape):
+    """`[services.<name>]`."""
+
+    kind: ServiceKind = Field(description="one of: postgres, redis")
+
+
+class HealthShape(Shape):
+    """`[apps.<name>.health]`."""
+
+    path: HttpPath = Field(default="/health", description="a path that begins with '/'")
+    live_path: HttpPath | None = Field(default=None, description="a path that begins with '/'")
+    ready_path: HttpPath | None = Field(default=None, description="a path that begins with '/'")
+    startup_path: HttpPath | None = Field(default=None, description="a path that begins with '/'")
+    status_field: str = Field(
+        default="status", description="a string, the body's field with the word"
+    )
+    dependencies_field: str = Field(
+        default="dependencies", description="a string, a field of the body"
+    )
+    words: dict[NonEmpty, Word] = Field(
+        default_factory=dict, description='a table of words, as in OUT_OF_ORDER = "unhealthy"'
+    )
+
+
+class DeadlinesShape(Shape):
+    """`[apps.<name>.deadlines]`, in seconds."""
+
+    startup_s: Seconds = Field(default=30.0, description="a number of seconds above 0")
+    fail_fast_s: Seconds = Field(default=30.0, description="a number of seconds above 0")
+    degraded_s: Seconds = Field(default=10.0, description="a number of seconds above 0")
+    recovery_s: Seconds = Field(default=30.0, description="a number of seconds above 0")
+
+
+class WritesShape(Shape):
+    """`[apps.<name>.writes]`."""
+
+    service: str = Field(description="a string, the Postgres service that keeps the row")
+    create_path: HttpPath = Field(description="a path that begins with '/'")
+    create_body: dict[str, str] = Field(description="a table of strings, with {id} in one of them")
+    read_path: HttpPath = Field(description="a path that begins with '/' and holds {id}")
+    table: NonEmpty = Field(description="a string, the table of the row")
+    id_column: NonEmpty = Field(default="id", description="a string, the column of the row's id")
+
+
+class AppShape(Shape):
+    """`[apps.<name>]`."""
+
+    command: list[NoNul] = Field(
+        min_length=1, description="a list of strings, the program and its arguments"
+    )
+    env: dict[VariableName, NoNul] = Field(
+        default_factory=dict, description='a table of strings, as in PORT = "{port}"'
+    )
+    links: list[str] = Field(default_factory=list, description="a list of names of services")
+    port: int = Field(
+        default=0, ge=0, le=65535, description="a whole number, 1 to 65535, or 0 for any"
+    )
+    health: HealthShape = Field(default_factory=HealthShape, description="a table")
+    deadlines: DeadlinesShape = Field(default_factory=DeadlinesShape, description="a table")
+    writes: WritesShape | None = Field(default=None, description="a table")
+
+
+class ConnectorShape(Shape):
+    """`[connectors.<name>]`."""
+
+    links: list[str] = Field(
+        min_length=1, description="a list of links, each a service or app.service"
+    )
+
+
+class TopologyShape(Shape):
+    """The whole file, or the table `[tool.chaoslab]`."""
+
+    name: NonEmpty | None = Field(default=None, description="a string, the system's name")
+    services: dict[str, ServiceShape] = Field(
+        default_factory=dict, description="tables, as in [services.postgres]"
+    )
+    apps: dict[str, AppShape] = Field(
+        min_length=1, description="at least one table, as in [apps.backend]"
+    )
+    connectors: dict[str, ConnectorShape] = Field(
+        default_factory=dict, description="tables, as in [connectors.vpc]"
+    )
+
+
+# Which table stands where in the file; `*` is a name that the user chose.
+SHAPES: dict[tuple[str, ...], type[Shape]] = {
+    (): TopologyShape,
+    ("services", "*"): ServiceShape,
+    ("apps", "*"): AppShape,
+    ("apps", "*", "health"): HealthShape,
+    ("apps", "*", "deadlines"): DeadlinesShape,
+    ("apps", "*", "writes"): WritesShape,
+    ("connectors", "*"): ConnectorShape,
+}

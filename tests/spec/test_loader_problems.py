@@ -1,0 +1,283 @@
+"""Each mistake in a topology file has its place, what was expected, and the mend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chaoslab.errors import SpecError
+from chaoslab.spec.loader import read_topology
+
+BASE = """
+[services.postgres]
+kind = "postgres"
+[services.redis]
+kind = "redis"
+[apps.backend]
+command = ["{python}", "app.py"]
+links = ["postgres"]
+"""
+
+
+def said(folder: Path, text: str) -> list[str]:
+    path = folder / "chaoslab.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        read_topology(path)
+    return [str(problem).removeprefix("chaoslab.toml: ") for problem in caught.value.problems]
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            BASE + '[connectors.vpc]\nlinks = ["backend.postgres", "postgress"]',
+            "connectors.vpc.links[1]: unknown service 'postgress'\n"
+            "  expected one of: postgres, redis; did you mean 'postgres'?",
+        ),
+        (
+            BASE + '[connectors.vpc]\nlinks = ["bakend.postgres"]',
+            "connectors.vpc.links[0]: unknown app 'bakend'\n"
+            "  expected one of: backend; did you mean 'backend'?",
+        ),
+        (
+            BASE + '[connectors.vpc]\nlinks = ["redis"]',
+            "connectors.vpc.links[0]: no app has a link to 'redis'\n"
+            "  expected one of: backend.postgres; add 'redis' to apps.<name>.links",
+        ),
+        (
+            BASE + '[connectors.vpc]\nlinks = ["backend.redis"]',
+            "connectors.vpc.links[0]: app 'backend' has no link to 'redis'\n"
+            "  expected one of: backend.postgres; add 'redis' to apps.backend.links",
+        ),
+        (
+            BASE + '[connectors.vpc]\nlinks = ["postgres", "backend.postgres"]',
+            "connectors.vpc.links[1]: link 'backend.postgres' is named twice (by 'postgres' "
+            "already)\n  expected each link once",
+        ),
+        (
+            BASE + "[connectors.vpc]\nlinks = []",
+            "connectors.vpc.links: got nothing (a list)\n"
+            "  expected a list of links, each a service or app.service",
+        ),
+        (
+            BASE.replace('["postgres"]', '["postgres", "postgres"]'),
+            "apps.backend.links[1]: 'postgres' is named twice\n  expected each service once",
+        ),
+        (
+            BASE + "[apps.redis]\ncommand = ['x']",
+            "apps.redis: service and app share the name 'redis'\n"
+            "  expected a name of its own, because faults address their targets by name",
+        ),
+        (
+            BASE + '[connectors.backend]\nlinks = ["postgres"]',
+            "connectors.backend: app and connector share the name 'backend'\n"
+            "  expected a name of its own, because faults address their targets by name",
+        ),
+        (
+            BASE + '[services."my db"]\nkind = "redis"',
+            "services.\"my db\": 'my db' cannot be a name\n"
+            "  expected a letter, then letters, digits, '-' and '_'",
+        ),
+        (
+            BASE.replace('"postgres"\n[', '"postgers"\n[', 1),
+            "services.postgres.kind: got 'postgers' (a string)\n"
+            "  expected one of: postgres, redis; did you mean 'postgres'?",
+        ),
+        (
+            BASE.replace("links", "linsk"),
+            "apps.backend.linsk: unknown key 'linsk'\n  expected one of: command, env, links, "
+            "port, health, deadlines, writes; did you mean 'links'?",
+        ),
+        (
+            BASE + "[serviecs.x]\nkind = 'redis'",
+            "serviecs: unknown key 'serviecs'\n  expected one of: name, services, apps, "
+            "connectors; did you mean 'services'?",
+        ),
+        (
+            BASE.replace('command = ["{python}", "app.py"]', ""),
+            "apps.backend: missing key 'command'\n"
+            "  expected a list of strings, the program and its arguments",
+        ),
+        (
+            BASE.replace('["{python}", "app.py"]', '"python app.py"'),
+            "apps.backend.command: got 'python app.py' (a string)\n"
+            "  expected a list of strings, the program and its arguments",
+        ),
+        (
+            BASE.replace('"app.py"]', '"app.py", 8080]'),
+            "apps.backend.command[2]: got 8080 (a whole number)\n"
+            '  expected a string; put it in quotes: "8080"',
+        ),
+        (
+            BASE + "[apps.backend.env]\nDEBUG = true",
+            "apps.backend.env.DEBUG: got true (a boolean)\n"
+            '  expected a string; put it in quotes: "true"',
+        ),
+        (
+            BASE + '[apps.backend.env]\n"A=B" = "c"',
+            "apps.backend.env.\"A=B\": got 'A=B' (a string)\n"
+            "  expected a name without '=' that is not empty",
+        ),
+        (
+            BASE + '[apps.backend.env]\nURL = "{postgres.urll}"',
+            "apps.backend.env.URL: unknown placeholder '{postgres.urll}'\n"
+            "  expected one of: {port}, {python}, {postgres.url}, {postgres.host}, "
+            "{postgres.port}; did you mean 'postgres.url'?",
+        ),
+        (
+            BASE + '[apps.backend.env]\nURL = "{redis.url}"',
+            "apps.backend.env.URL: placeholder '{redis.url}' needs a link to 'redis'\n"
+            "  add 'redis' to apps.backend.links",
+        ),
+        (
+            BASE + '[apps.backend.env]\nJSON = "{"',
+            "apps.backend.env.JSON: '{' at character 1 has no partner\n"
+            "  expected placeholders as in '{port}'; "
+            "write '{{' or '}}' for a brace that is meant literally",
+        ),
+        (
+            BASE + "[apps.backend.deadlines]\nstartup_s = -1.5",
+            "apps.backend.deadlines.startup_s: got -1.5 (a number)\n"
+            "  expected a number of seconds above 0",
+        ),
+        (
+            BASE + "[apps.backend.deadlines]\nrecovery_s = inf",
+            "apps.backend.deadlines.recovery_s: got inf (a number)\n"
+            "  expected a number of seconds above 0",
+        ),
+        (
+            BASE + "[apps.backend.deadlines]\ndegraded_s = true",
+            "apps.backend.deadlines.degraded_s: got true (a boolean)\n"
+            "  expected a number of seconds above 0",
+        ),
+        (
+            BASE.replace("[apps.backend]", "[apps.backend]\nport = 70000"),
+            "apps.backend.port: got 70000 (a whole number)\n"
+            "  expected a whole number, 1 to 65535, or 0 for any",
+        ),
+        (
+            BASE.replace("[apps.backend]", "[apps.backend]\nport = 7000")
+            + "[apps.other]\nport = 7000\ncommand = ['x']",
+            "apps.other.port: port 7000 is taken by app 'backend'\n"
+            "  expected a port of its own, or 0 for any",
+        ),
+        (
+            BASE + "[apps.backend.health]\npath = 'health'",
+            "apps.backend.health.path: got 'health' (a string)\n"
+            "  expected a path that begins with '/'",
+        ),
+        (
+            BASE + "[apps.backend.health.words]\nlimping = 'unreachable'",
+            "apps.backend.health.words.limping: got 'unreachable' (a string)\n"
+            "  expected one of: healthy, degraded, unhealthy",
+        ),
+        (
+            BASE + "[apps.backend.health.words]\nok = 'healthy'\nOK = 'degraded'",
+            "apps.backend.health.words.OK: 'OK' is the same word as 'ok'\n"
+            "  expected each word once, because upper and lower case are not told apart",
+        ),
+        (
+            "apps = 3\n",
+            "apps: got 3 (a whole number)\n  expected at least one table, as in [apps.backend]",
+        ),
+        (
+            "[apps]\nbackend = 2024-01-31\n",
+            "apps.backend: got 2024-01-31 (a date)\n  expected a table",
+        ),
+    ],
+)
+def test_a_mistake_is_said_with_place_expectation_and_mend(
+    tmp_path: Path, text: str, problem: str
+) -> None:
+    """One mistake gives exactly one problem, in these words."""
+    assert said(tmp_path, text) == [problem]
+
+
+WRITES = """
+[apps.backend.writes]
+service = "postgres"
+create_path = "/threads"
+create_body = { id = "{id}" }
+read_path = "/threads/{id}"
+table = "threads"
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('service = "postgres"', 'service = "redis"', "'redis' is a redis"),
+        ('service = "postgres"', 'service = "pg"', "unknown service 'pg'"),
+        ('"/threads/{id}"', '"/threads"', "has no {id}"),
+        ('"/threads/{id}"', '"/threads/{di}{id}"', "unknown placeholder '{di}'"),
+        ('{ id = "{id}" }', '{ title = "x" }', "has no {id}"),
+        ('{ id = "{id}" }', '{ id = "{id}", n = 3 }', "got 3 (a whole number)"),
+        ('table = "threads"', 'table = ""', "got '' (a string)"),
+        ('table = "threads"', "", "missing key 'table'"),
+    ],
+)
+def test_a_write_that_could_never_be_found_again_is_refused(
+    tmp_path: Path, old: str, new: str, problem: str
+) -> None:
+    """The write contract must name a linked Postgres, carry the id, and read it back."""
+    (only,) = said(tmp_path, BASE + WRITES.replace(old, new))
+    assert only.startswith("apps.backend.writes")
+    assert problem in only
+
+
+def test_a_write_needs_the_apps_own_link_to_the_database(tmp_path: Path) -> None:
+    """A row can only land where the app can reach."""
+    (only,) = said(tmp_path, BASE.replace('links = ["postgres"]', "") + WRITES)
+    assert only == (
+        "apps.backend.writes.service: app 'backend' has no link to 'postgres'\n"
+        "  add 'postgres' to apps.backend.links"
+    )
+
+
+def test_all_mistakes_come_at_once_and_in_the_files_order(tmp_path: Path) -> None:
+    """A wrong type does not hide a misspelt name further down, nor the other way round."""
+    problems = said(
+        tmp_path,
+        """
+colour = "blue"
+[connectors.vpc]
+links = ["backend.postgress", 7]
+[apps.backend]
+command = []
+links = ["postgres", "rediss"]
+[apps.backend.env]
+A = "{postgres.url}"
+B = "{nothing}"
+C = 1
+[apps.backend.deadlines]
+startup_s = 0
+[services.postgres]
+kind = "postgres"
+version = 16
+""",
+    )
+    assert [problem.partition(":")[0] for problem in problems] == [
+        "colour",
+        "connectors.vpc.links[0]",
+        "connectors.vpc.links[1]",
+        "apps.backend.command",
+        "apps.backend.links[1]",
+        "apps.backend.env.B",
+        "apps.backend.env.C",
+        "apps.backend.deadlines.startup_s",
+        "services.postgres.version",
+    ]
+
+
+def test_a_misspelt_link_is_not_blamed_again_for_its_placeholders(tmp_path: Path) -> None:
+    """One slip, one problem."""
+    text = BASE.replace('["postgres"]', '["postgers"]')
+    (only,) = said(tmp_path, text + '[apps.backend.env]\nURL = "{postgres.url}"\n')
+    assert only.startswith("apps.backend.links[0]: unknown service 'postgers'")
