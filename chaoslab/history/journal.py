@@ -14,6 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 from chaoslab.clock import now_s
 from chaoslab.errors import Problem, SpecError
 from chaoslab.history.events import AnyEvent, Event
+from chaoslab.history.moments import find
+from chaoslab.spec.when import AtMoment
 
 E = TypeVar("E", bound=Event)
 _EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
@@ -77,8 +79,8 @@ class Journal:
                 waker.set_result(None)
 
     async def wait_for(
-        self, found: Callable[[list[AnyEvent]], E | None], within_s: float
-    ) -> E | None:
+        self, found: Callable[[list[AnyEvent]], AnyEvent | None], within_s: float
+    ) -> AnyEvent | None:
         """The event that `found` picks from those written so far, as soon as it picks one.
 
         None after `within_s` seconds without one. `found` is called after each append.
@@ -96,6 +98,13 @@ class Journal:
                 return found(self._events)
             finally:
                 self._wakers.discard(waker)
+
+    async def moment(self, moment: AtMoment) -> AnyEvent | None:
+        """Wait for a moment and the seconds after it; None where it did not come in time."""
+        event = await self.wait_for(lambda events: find(moment, events), moment.within_s)
+        if event is not None:
+            await asyncio.sleep(max(0.0, event.at_s + moment.after_s - self.now()))
+        return event
 
     def close(self) -> None:
         """Close the file; the events stay readable."""

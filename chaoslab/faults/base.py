@@ -1,0 +1,166 @@
+"""What a fault needs, and the one way in which every fault begins, is seen, and heals."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from chaoslab.errors import ChaoslabError
+from chaoslab.faults.canary import Sighting, ask
+from chaoslab.history.events import (
+    CanaryProbe,
+    FaultHealed,
+    FaultHealing,
+    FaultInForce,
+    FaultMissed,
+    FaultRequested,
+    LinkConnection,
+    Met,
+)
+from chaoslab.history.journal import Journal
+from chaoslab.proxies.base import ProxyControl
+from chaoslab.runtimes.base import RunningService
+from chaoslab.spec.faults import FaultSpec
+from chaoslab.spec.topology import Link, Topology
+
+HEAL_WITHIN_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What faults act on: the proxies of the links, the services, and the journal they write to."""
+
+    topology: Topology
+    control: ProxyControl
+    services: Mapping[str, RunningService]
+    ports: Mapping[str, int]
+    journal: Journal
+    seed: int
+
+    async def canary(self, link: Link, *, within_s: float) -> Sighting:
+        """Try one link from the outside, and write down what was met."""
+        kind = self.topology.services[link.service].kind
+        sighting = await ask("127.0.0.1", self.ports[link.name], kind, within_s=within_s)
+        self.journal.append(
+            CanaryProbe(
+                at_s=self.journal.now(),
+                link=link.name,
+                outcome=sighting.outcome,
+                took_s=sighting.took_s,
+                client_port=sighting.client_port,
+            )
+        )
+        return sighting
+
+
+class Fault(Protocol):
+    """One declared fault, ready to be put in force on a ground.
+
+    `links` is its blast radius; `shade` is the colour name by which reports draw its time.
+    """
+
+    @property
+    def spec(self) -> FaultSpec: ...
+
+    @property
+    def links(self) -> tuple[Link, ...]: ...
+
+    @property
+    def shade(self) -> str: ...
+
+    async def begin(self) -> float:
+        """Put it in force; returns the journal time at which that was done, at the latest."""
+
+    async def seen(self) -> str:
+        """What shows it in force, in a few words. Raises InjectionFailed where nothing does."""
+
+    async def end(self) -> None:
+        """Take it away and see that it is gone. Ending what never began is no error."""
+
+
+@asynccontextmanager
+async def injected(fault: Fault, ground: Ground) -> AsyncIterator[None]:
+    """Keep a fault in force for the time of the block; heals on exit, failure and cancellation.
+
+    Writes down when it was asked for, seen in force, and healed. A fault that cannot be shown is
+    written down as missed and the block runs all the same: the verdicts then say UNKNOWN.
+    """
+    journal, label = ground.journal, fault.spec.label
+    links = tuple(link.name for link in fault.links)
+    journal.append(FaultRequested(at_s=journal.now(), fault=label, links=links))
+    why = "its time was over"
+    try:
+        await _confirm(fault, journal, since_s=await fault.begin())
+        yield
+    except BaseException as error:
+        why = f"the run was interrupted ({type(error).__name__})"
+        raise
+    finally:
+        await _uninterrupted(_heal(fault, ground, why))
+
+
+async def _confirm(fault: Fault, journal: Journal, *, since_s: float) -> None:
+    label = fault.spec.label
+    try:
+        seen = await fault.seen()
+    except ChaoslabError as error:
+        journal.append(FaultMissed(at_s=journal.now(), fault=label, why=str(error)))
+    else:
+        journal.append(FaultInForce(at_s=journal.now(), fault=label, since_s=since_s, seen=seen))
+
+
+async def _heal(fault: Fault, ground: Ground, why: str) -> None:
+    journal, label = ground.journal, fault.spec.label
+    try:
+        async with asyncio.timeout(HEAL_WITHIN_S):
+            await record_connections(fault, ground)
+            journal.append(FaultHealing(at_s=journal.now(), fault=label, why=why))
+            await fault.end()
+    except (ChaoslabError, TimeoutError) as error:
+        why = f"could not be healed: {error or 'no answer in time'}"
+        journal.append(FaultMissed(at_s=journal.now(), fault=label, why=why))
+    else:
+        journal.append(FaultHealed(at_s=journal.now(), fault=label))
+
+
+async def record_connections(fault: Fault, ground: Ground) -> None:
+    """Write down the connections that each link of the fault has had, as the proxy saw them."""
+    journal = ground.journal
+    for link in fault.links:
+        for c in await ground.control.connections(link.name):
+            journal.append(
+                LinkConnection(
+                    at_s=journal.now(),
+                    link=link.name,
+                    fault=fault.spec.label,
+                    connection=c.id,
+                    client_port=c.client_port,
+                    opened_s=c.opened_s - journal.origin_s,
+                    closed_s=None if c.closed_s is None else c.closed_s - journal.origin_s,
+                    bytes_upstream=c.bytes_upstream,
+                    bytes_downstream=c.bytes_downstream,
+                    held_upstream=c.held_upstream,
+                    held_downstream=c.held_downstream,
+                    met=tuple(
+                        Met(name=m.name, type=m.type, stream=m.stream, bytes=m.bytes) for m in c.met
+                    ),
+                    end=c.end,
+                )
+            )
+
+
+async def _uninterrupted(healing: Coroutine[object, object, None]) -> None:
+    """Await healing to its end, even where the task is cancelled (again) meanwhile."""
+    task = asyncio.create_task(healing)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            cancelled = True
+    task.result()
+    if cancelled:
+        raise asyncio.CancelledError

@@ -1,0 +1,60 @@
+"""The lab's own canary: one small exchange through a link, to see what a client meets there."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from dataclasses import dataclass
+from typing import Literal
+
+from chaoslab.clock import now_s
+from chaoslab.spec.topology import ServiceKind
+
+Outcome = Literal["answered", "refused", "connect_timeout", "silent", "closed", "reset"]
+
+# The shortest question that each protocol answers without credentials: PostgreSQL's SSLRequest
+# (protocol documentation, "SSL Session Encryption") is answered by one byte, Redis's inline PING
+# by a line, be it an error.
+_QUESTIONS: dict[ServiceKind, bytes] = {
+    "postgres": struct.pack("!ii", 8, 80877103),
+    "redis": b"PING\r\n",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """What a canary met, after how many seconds, from which local port of its own."""
+
+    outcome: Outcome
+    took_s: float
+    client_port: int | None
+
+
+async def ask(host: str, port: int, kind: ServiceKind, *, within_s: float) -> Sighting:
+    """Connect, ask one question, and wait for the first byte of an answer.
+
+    `within_s` bounds the connect and the answer each. Never raises for what the network does.
+    """
+    begun_s, client_port = now_s(), None
+
+    def seen(outcome: Outcome) -> Sighting:
+        return Sighting(outcome=outcome, took_s=now_s() - begun_s, client_port=client_port)
+
+    try:
+        async with asyncio.timeout(within_s):
+            reader, writer = await asyncio.open_connection(host, port)
+    except TimeoutError:
+        return seen("connect_timeout")
+    except OSError:
+        return seen("refused")
+    try:
+        client_port = int(writer.get_extra_info("sockname")[1])
+        writer.write(_QUESTIONS[kind])
+        async with asyncio.timeout(within_s):
+            return seen("answered" if await reader.read(1) else "closed")
+    except TimeoutError:
+        return seen("silent")
+    except OSError:
+        return seen("reset")
+    finally:
+        writer.transport.abort()

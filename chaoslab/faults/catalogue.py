@@ -1,0 +1,41 @@
+"""From a declared fault to the one that acts. One place, so that a new fault has one home."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from chaoslab.faults.base import Fault, Ground
+from chaoslab.faults.links import FlappingLinkFault, LinkFault, TriggeredLinkFault
+from chaoslab.faults.service import DownFault, PausedFault, RestartedFault
+from chaoslab.spec.faults import (
+    CutMidstream,
+    FaultSpec,
+    Flapping,
+    Killed,
+    OneWay,
+    Paused,
+    Restarted,
+    Severed,
+    Slow,
+    Stopped,
+    Throttled,
+)
+from chaoslab.spec.when import AtConnection
+
+
+def prepare(spec: FaultSpec, ground: Ground) -> Fault:
+    """The fault of a declaration, bound to its ground; nothing has happened yet."""
+    match spec:
+        case Flapping():
+            return FlappingLinkFault(spec, ground)
+        case Severed() | Slow() | Throttled() | CutMidstream() | OneWay():
+            if isinstance(spec.start, AtConnection):
+                return TriggeredLinkFault(spec, spec.start, ground)
+            return LinkFault(spec, ground)
+        case Stopped() | Killed():
+            return DownFault(spec, ground)
+        case Paused():
+            return PausedFault(spec, ground)
+        case Restarted():
+            return RestartedFault(spec, ground)
+    assert_never(spec)

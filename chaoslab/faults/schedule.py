@@ -1,0 +1,101 @@
+"""The nemesis: runs a plan's faults, each at its own time, and heals every one of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+
+from chaoslab.errors import ChaoslabError, FaultUnsupported
+from chaoslab.faults.base import Fault, Ground, injected
+from chaoslab.faults.catalogue import prepare
+from chaoslab.faults.links import TriggeredLinkFault
+from chaoslab.history.events import FaultMissed
+from chaoslab.spec.faults import FaultSpec
+from chaoslab.spec.plan import Plan
+from chaoslab.spec.when import AtMoment, BeforeSpawn
+
+
+class Nemesis:
+    """Runs the faults of a plan on a ground. `over` is set by the lab when the run ends.
+
+    Faults that start before the spawn are in force, and engine triggers armed, once `armed()` has
+    returned. Raises FaultUnsupported from there where the proxy or platform cannot make one.
+    """
+
+    def __init__(self, plan: Plan, ground: Ground, over: asyncio.Event) -> None:
+        self._ground = ground
+        self._over = over
+        self._faults = tuple(prepare(spec, ground) for spec in plan.faults)
+        loop = asyncio.get_running_loop()
+        self._armed: list[asyncio.Future[None]] = [loop.create_future() for _ in self._faults]
+
+    async def run(self) -> None:
+        """Run every fault to its end; a fault that fails is written down, the others go on."""
+        async with asyncio.TaskGroup() as group:
+            for fault, armed in zip(self._faults, self._armed, strict=True):
+                group.create_task(self._one(fault, armed), name=f"fault {fault.spec.label}")
+
+    async def armed(self) -> None:
+        """Wait until everything that must precede the spawn is in place."""
+        await asyncio.gather(*self._armed)
+
+    async def _one(self, fault: Fault, armed: asyncio.Future[None]) -> None:
+        try:
+            if await self._begun(fault, armed):
+                async with injected(fault, self._ground):
+                    _done(armed)
+                    await self._until(fault.spec)
+        except FaultUnsupported as error:
+            if armed.done():
+                self._missed(fault, str(error))
+            else:
+                armed.set_exception(error)
+        except ChaoslabError as error:
+            self._missed(fault, str(error))
+        finally:
+            _done(armed)
+
+    async def _begun(self, fault: Fault, armed: asyncio.Future[None]) -> bool:
+        start = fault.spec.start
+        if isinstance(start, BeforeSpawn):
+            return True
+        if isinstance(fault, TriggeredLinkFault):
+            await fault.arm()
+            _done(armed)
+            if await self._before_the_end(fault.fired()):
+                return True
+            await fault.end()
+            self._missed(fault, "the engine saw no such connection before the run's end")
+            return False
+        _done(armed)
+        assert isinstance(start, AtMoment)
+        if await self._before_the_end(self._ground.journal.moment(start)):
+            return True
+        self._missed(fault, f"its moment ({start.moment}) did not come in {start.within_s} s")
+        return False
+
+    async def _until(self, spec: FaultSpec) -> None:
+        """Return when the fault's time is over: its stop moment, or the end of the run."""
+        if spec.stop is None:
+            await self._over.wait()
+        else:
+            await self._before_the_end(self._ground.journal.moment(spec.stop))
+
+    async def _before_the_end(self, work: Coroutine[object, object, object]) -> bool:
+        """Whether `work` was done before the run was over, and came to something."""
+        task, over = asyncio.create_task(work), asyncio.create_task(self._over.wait())
+        try:
+            await asyncio.wait({task, over}, return_when=asyncio.FIRST_COMPLETED)
+            return task.done() and bool(task.result())
+        finally:
+            task.cancel()
+            over.cancel()
+
+    def _missed(self, fault: Fault, why: str) -> None:
+        journal = self._ground.journal
+        journal.append(FaultMissed(at_s=journal.now(), fault=fault.spec.label, why=why))
+
+
+def _done(armed: asyncio.Future[None]) -> None:
+    if not armed.done():
+        armed.set_result(None)

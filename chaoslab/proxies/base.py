@@ -1,0 +1,118 @@
+"""Who sits on a link: what every proxy can be asked to do, as data, and what it can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+ConnectMode = Literal["accept", "refused", "dropped"]
+Established = Literal["keep", "hold", "reset"]
+Capability = Literal["connect", "connect.dropped", "silence", "triggers", "connections"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddToxic:
+    """Put one toxic on one stream of a proxy."""
+
+    proxy: str
+    name: str
+    type: str
+    stream: Literal["upstream", "downstream"]
+    attributes: Mapping[str, int | str] = field(default_factory=dict)
+    toxicity: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disable:
+    """Close the proxy's listener and drop its connections, as Toxiproxy's `enabled: false` does."""
+
+    proxy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectPhase:
+    """Change what a connecting client meets, and what becomes of the established connections."""
+
+    proxy: str
+    mode: ConnectMode
+    established: Established
+
+
+Action = AddToxic | Disable | ConnectPhase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToxicMet:
+    """What one toxic (or `connect:<mode>`) did to one connection."""
+
+    name: str
+    type: str
+    stream: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionRecord:
+    """One client connection as the proxy saw it; times on the machine's monotonic clock."""
+
+    id: int
+    proxy: str
+    client_port: int
+    opened_s: float
+    closed_s: float | None
+    bytes_upstream: int
+    bytes_downstream: int
+    held_upstream: int
+    held_downstream: int
+    met: tuple[ToxicMet, ...]
+    end: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerState:
+    """Whether an armed trigger has fired (monotonic seconds), and what went wrong if it did."""
+
+    fired_s: float | None
+    error: str | None
+
+
+class ProxyControl(Protocol):
+    """Controls one proxy server. Every call is bounded in time and read back from the server.
+
+    A call raises InjectionFailed where the server did not do, or does not show, what was asked, and
+    FaultUnsupported where it cannot do it at all.
+    """
+
+    @property
+    def name(self) -> str:
+        """`embedded` or `toxiproxy`; stands in every report."""
+
+    @property
+    def version(self) -> str:
+        """What the server says of itself."""
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What it can do beyond Toxiproxy's own API."""
+
+    async def create(self, proxy: str, upstream: str) -> int:
+        """Create a proxy to `upstream` (host:port) on a free loopback port; returns the port."""
+
+    async def apply(self, action: Action) -> None:
+        """Do it, and read it back."""
+
+    async def undo(self, action: Action) -> None:
+        """Take it back, and see that it is gone. Undoing what was never done is no error."""
+
+    async def arm(self, trigger: str, proxy: str, n: int, actions: tuple[Action, ...]) -> None:
+        """Have the server apply `actions` when `proxy` accepts its n-th connection from now."""
+
+    async def trigger(self, trigger: str, proxy: str) -> TriggerState:
+        """How an armed trigger stands."""
+
+    async def disarm(self, trigger: str, proxy: str) -> None:
+        """Take a trigger away; what it has applied stays."""
+
+    async def connections(self, proxy: str) -> tuple[ConnectionRecord, ...]:
+        """The proxy's connections so far, live ones included; empty where it cannot tell."""

@@ -1,0 +1,137 @@
+"""The embedded engine's control: Toxiproxy's API plus what the engine can do beyond it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+from urllib.parse import quote
+
+from chaoslab.errors import FaultUnsupported, InjectionFailed
+from chaoslab.proxies.base import (
+    Action,
+    AddToxic,
+    Capability,
+    ConnectionRecord,
+    ConnectPhase,
+    ToxicMet,
+    TriggerState,
+)
+from chaoslab.proxies.toxiproxy import ToxiproxyControl
+
+_CAPABILITIES: dict[str, Capability] = {
+    "connect.refused": "connect",
+    "connect.dropped": "connect.dropped",
+    "silence": "silence",
+    "triggers": "triggers",
+    "connections": "connections",
+}
+
+
+def command(seed: int) -> tuple[str, ...]:
+    """The command line of an engine on a free port that lives as long as its stdin."""
+    host = ("--host", "127.0.0.1", "--port", "0")
+    return (sys.executable, "-m", "chaoslab.engine", *host, "--seed", str(seed), "--until-eof")
+
+
+class EmbeddedControl(ToxiproxyControl):
+    """Drives `chaoslab.engine`; the Toxiproxy half goes through the same client as a real one."""
+
+    name = "embedded"
+
+    async def connect(self, within_s: float) -> None:
+        await super().connect(within_s)
+        about = await self._call(lambda: self._get("/chaoslab"))
+        self.capabilities = frozenset(
+            ours for theirs, ours in _CAPABILITIES.items() if theirs in about["capabilities"]
+        )
+        self._unsupported: dict[str, str] = about.get("unsupported", {})
+
+    async def arm(self, trigger: str, proxy: str, n: int, actions: tuple[Action, ...]) -> None:
+        body = {"name": trigger, "at_connection": n, "actions": [_as_json(a) for a in actions]}
+        path = f"/chaoslab/proxies/{quote(proxy)}/triggers"
+        await self._call(lambda: self._send("post", path, body))
+        if (await self.trigger(trigger, proxy)).error:
+            raise InjectionFailed(f"trigger {trigger} on {proxy} cannot be read back")
+
+    async def trigger(self, trigger: str, proxy: str) -> TriggerState:
+        rows = await self._call(lambda: self._get(f"/chaoslab/proxies/{quote(proxy)}/triggers"))
+        for row in rows:
+            if row["name"] == trigger:
+                return TriggerState(fired_s=row["fired_s"], error=row["error"])
+        raise InjectionFailed(f"the engine has no trigger {trigger} on {proxy}")
+
+    async def disarm(self, trigger: str, proxy: str) -> None:
+        path = f"/chaoslab/proxies/{quote(proxy)}/triggers/{quote(trigger)}"
+        await self._call(lambda: self._http.delete(self.base_url + path))
+
+    async def connections(self, proxy: str) -> tuple[ConnectionRecord, ...]:
+        answer = await self._call(lambda: self._get(f"/chaoslab/connections?proxy={quote(proxy)}"))
+        return tuple(_record(row) for row in answer["connections"])
+
+    def _check_toxic(self, action: AddToxic) -> None:
+        if action.type == "silence" and "silence" not in self.capabilities:
+            super()._check_toxic(action)
+
+    async def _apply_connect(self, action: ConnectPhase) -> None:
+        if action.mode == "dropped" and "connect.dropped" not in self.capabilities:
+            why = self._unsupported.get("connect.dropped", "this platform cannot drop SYNs")
+            raise FaultUnsupported(f"connects cannot be dropped here: {why}")
+        await self._call(lambda: self._set_connect(action.proxy, action.mode, action.established))
+
+    async def _undo_connect(self, action: ConnectPhase) -> None:
+        await self._call(lambda: self._set_connect(action.proxy, "accept", "keep"))
+
+    def _set_connect(self, proxy: str, mode: str, established: str) -> None:
+        path = f"/chaoslab/proxies/{quote(proxy)}"
+        self._send("put", f"{path}/connect", {"mode": mode, "established": established})
+        shown = self._get(path)["connect"]["mode"]
+        if shown != mode:
+            raise InjectionFailed(f"proxy {proxy}: expected connect mode {mode}, got {shown}")
+
+    def _get(self, path: str) -> Any:
+        return _checked(self._http.get(self.base_url + path)).json()
+
+    def _send(self, verb: str, path: str, body: object) -> None:
+        _checked(getattr(self._http, verb)(self.base_url + path, json=body))
+
+
+def _checked(response: Any) -> Any:
+    if response.status_code >= 400:
+        raise InjectionFailed(f"the engine answered {response.status_code} {response.text.strip()}")
+    return response
+
+
+def _as_json(action: Action) -> dict[str, object]:
+    match action:
+        case AddToxic():
+            toxic = {
+                "name": action.name,
+                "type": action.type,
+                "stream": action.stream,
+                "toxicity": action.toxicity,
+                "attributes": dict(action.attributes),
+            }
+            return {"proxy": action.proxy, "toxic": toxic}
+        case ConnectPhase():
+            connect = {"mode": action.mode, "established": action.established}
+            return {"proxy": action.proxy, "connect": connect}
+    raise FaultUnsupported("a trigger cannot disable a proxy; use a connect phase")
+
+
+def _record(row: dict[str, Any]) -> ConnectionRecord:
+    return ConnectionRecord(
+        id=row["id"],
+        proxy=row["proxy"],
+        client_port=int(row["client"].rpartition(":")[2]),
+        opened_s=row["opened_s"],
+        closed_s=row["closed_s"],
+        bytes_upstream=row["bytes_upstream"],
+        bytes_downstream=row["bytes_downstream"],
+        held_upstream=row["held_upstream"],
+        held_downstream=row["held_downstream"],
+        met=tuple(
+            ToxicMet(name=m["name"], type=m["type"], stream=m["stream"], bytes=m["bytes"])
+            for m in row["met"]
+        ),
+        end=row["end"],
+    )

@@ -1,0 +1,219 @@
+"""The control path: the unmodified toxiproxy-python client, made strict, bounded and read back.
+
+What the client lacks (0.1.1, read in its source): it waits for ever on a silent server, it takes a
+500 on `add_toxic` for success, so that the fault is silently never injected, and its server address
+is a class attribute. Here every request has a time-out, every status of 400 and above raises, and
+nothing counts as injected that cannot be read back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import requests
+import toxiproxy.api
+from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
+from toxiproxy.server import Toxiproxy
+
+from chaoslab.clock import now_s
+from chaoslab.errors import FaultUnsupported, InjectionFailed
+from chaoslab.proxies.base import (
+    Action,
+    AddToxic,
+    Capability,
+    ConnectionRecord,
+    ConnectPhase,
+    Disable,
+    TriggerState,
+)
+
+T = TypeVar("T")
+REQUEST_TIMEOUT_S = 3.0
+_client_lock = threading.Lock()  # the client's address is one per process: one caller at a time
+
+
+class StrictHttp:
+    """Stands in for the client's `requests` module: a session, time-outs, and strict statuses."""
+
+    def __init__(self) -> None:
+        self._session = requests.Session()
+        self._session.trust_env = False  # a proxy of the environment must not carry control traffic
+
+    def get(self, url: str, **kwargs: Any) -> requests.Response:
+        return self._send("GET", url, **kwargs)
+
+    def post(self, url: str, **kwargs: Any) -> requests.Response:
+        return self._send("POST", url, **kwargs)
+
+    def put(self, url: str, **kwargs: Any) -> requests.Response:
+        return self._send("PUT", url, **kwargs)
+
+    def delete(self, url: str, **kwargs: Any) -> requests.Response:
+        return self._send("DELETE", url, **kwargs)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _send(self, method: str, url: str, **kwargs: Any) -> requests.Response:
+        response = self._session.request(method, url, timeout=REQUEST_TIMEOUT_S, **kwargs)
+        if response.status_code >= 400 and response.status_code not in (400, 404, 409):
+            # the client raises for these three itself and overlooks all others
+            answer = f"{response.status_code} {response.text.strip()[:200]}"
+            raise InjectionFailed(f"{method} {url}: the proxy server answered {answer}")
+        return response
+
+
+class ToxiproxyControl:
+    """Drives any server that speaks Toxiproxy's API, as a real Toxiproxy 2.x does."""
+
+    name = "toxiproxy"
+    capabilities: frozenset[Capability] = frozenset()
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host, self._port = host, port
+        self._http = StrictHttp()
+        self._server = Toxiproxy()
+        self.version = ""
+
+    @property
+    def base_url(self) -> str:
+        return f"http://{self._host}:{self._port}"
+
+    async def connect(self, within_s: float) -> None:
+        """Wait until the server answers. Raises InjectionFailed after `within_s` seconds."""
+        deadline_s = now_s() + within_s
+        while True:
+            try:
+                self.version = await self._call(self._read_version)
+                return
+            except InjectionFailed:
+                if now_s() > deadline_s:
+                    raise
+                await asyncio.sleep(0.01)
+
+    async def close(self) -> None:
+        self._http.close()
+
+    async def create(self, proxy: str, upstream: str) -> int:
+        made = await self._call(
+            lambda: self._server.create(upstream=upstream, name=proxy, listen="127.0.0.1:0")
+        )
+        return int(made.listen.rpartition(":")[2])
+
+    async def apply(self, action: Action) -> None:
+        match action:
+            case AddToxic():
+                self._check_toxic(action)
+                await self._call(lambda: self._add_toxic(action))
+            case Disable():
+                await self._call(lambda: self._enable(action.proxy, enabled=False))
+            case ConnectPhase():
+                await self._apply_connect(action)
+
+    async def undo(self, action: Action) -> None:
+        match action:
+            case AddToxic():
+                await self._call(lambda: self._remove_toxic(action))
+            case Disable():
+                await self._call(lambda: self._enable(action.proxy, enabled=True))
+            case ConnectPhase():
+                await self._undo_connect(action)
+
+    async def arm(self, trigger: str, proxy: str, n: int, actions: tuple[Action, ...]) -> None:
+        del trigger, n, actions
+        raise FaultUnsupported(f"{self.name} cannot act at a connection of {proxy} by itself")
+
+    async def trigger(self, trigger: str, proxy: str) -> TriggerState:
+        raise FaultUnsupported(f"{self.name} has no trigger {trigger} on {proxy}")
+
+    async def disarm(self, trigger: str, proxy: str) -> None:
+        del trigger, proxy
+
+    async def connections(self, proxy: str) -> tuple[ConnectionRecord, ...]:
+        del proxy
+        return ()
+
+    def _check_toxic(self, action: AddToxic) -> None:
+        if action.type == "silence":
+            raise FaultUnsupported(f"{self.name} has no toxic that holds bytes (silence)")
+
+    async def _apply_connect(self, action: ConnectPhase) -> None:
+        raise FaultUnsupported(f"{self.name} cannot make connects {action.mode} (no connect phase)")
+
+    async def _undo_connect(self, action: ConnectPhase) -> None:
+        del action
+
+    def _read_version(self) -> str:
+        response = self._http.get(f"{self.base_url}/version")
+        return str(response.json()["version"])
+
+    def _add_toxic(self, action: AddToxic) -> None:
+        proxy = self._proxy(action.proxy)
+        proxy.add_toxic(
+            name=action.name,
+            type=action.type,
+            stream=action.stream,
+            toxicity=action.toxicity,
+            attributes=dict(action.attributes),
+        )
+        found = proxy.get_toxic(action.name)
+        shown = found and (found.type, found.stream, found.toxicity)
+        asked = (action.type, action.stream, action.toxicity)
+        if shown != asked or any(
+            found.attributes.get(key) != value for key, value in action.attributes.items()
+        ):
+            raise InjectionFailed(
+                f"toxic {action.name} on {action.proxy} cannot be read back: not injected\n"
+                f"  expected {asked} {dict(action.attributes)}, got {found and vars(found)}"
+            )
+
+    def _remove_toxic(self, action: AddToxic) -> None:
+        proxy = self._proxy(action.proxy)
+        if proxy.get_toxic(action.name) is None:
+            return
+        proxy.destroy_toxic(action.name)
+        if proxy.get_toxic(action.name) is not None:
+            raise InjectionFailed(f"toxic {action.name} on {action.proxy} is still there")
+
+    def _enable(self, name: str, *, enabled: bool) -> None:
+        proxy = self._proxy(name)
+        proxy.enable() if enabled else proxy.disable()
+        shown = self._proxy(name).enabled
+        if shown is not enabled:
+            raise InjectionFailed(f"proxy {name}: expected enabled={enabled}, got {shown}")
+
+    def _proxy(self, name: str) -> Any:
+        proxy = self._server.get_proxy(name)
+        if proxy is None:
+            raise InjectionFailed(f"the proxy server has no proxy {name}")
+        return proxy
+
+    async def _call(self, work: Callable[[], T]) -> T:
+        """Run blocking client code in a thread; every failure comes out as InjectionFailed."""
+        return await asyncio.to_thread(self._guarded, work)
+
+    def _guarded(self, work: Callable[[], T]) -> T:
+        try:
+            with self._addressed():
+                return work()
+        except (NotFound, ProxyExists, InvalidToxic) as error:
+            raise InjectionFailed(
+                f"the proxy server at {self.base_url} refused: {error}"
+            ) from error
+        except (requests.RequestException, ValueError, KeyError) as error:
+            raise InjectionFailed(f"the proxy server at {self.base_url}: {error}") from error
+
+    @contextmanager
+    def _addressed(self) -> Iterator[None]:
+        with _client_lock:
+            toxiproxy.api.requests = self._http
+            toxiproxy.api.APIConsumer.host = self._host
+            toxiproxy.api.APIConsumer.port = self._port
+            try:
+                yield
+            finally:
+                toxiproxy.api.requests = requests
