@@ -245,6 +245,10 @@ class LinkConnection(Event):
     kind: Literal["link_connection"] = "link_connection"
 
 
+WriteOutcome = Literal["ok", "failed", "indeterminate"]
+WritePurpose = Literal["load", "proof"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write(Event):
     """One write through the app, sent at `at_s`. `ok`: acknowledged; `failed`: refused by an
@@ -253,12 +257,12 @@ class Write(Event):
 
     app: str
     op: str
-    outcome: Literal["ok", "failed", "indeterminate"]
+    outcome: WriteOutcome
     took_s: float
     status_code: int | None = None
     retry_after: bool = False
     error: str | None = None
-    purpose: Literal["load", "proof"] = "load"
+    purpose: WritePurpose = "load"
     kind: Literal["write"] = "write"
 
 

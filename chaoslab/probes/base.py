@@ -1,0 +1,46 @@
+"""Who watches: the target of every probe, and the rule that a crashed probe is written down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+
+import httpx
+
+from chaoslab.history.events import ProbeCrashed
+from chaoslab.history.journal import Journal
+from chaoslab.runtimes.base import RunningApp
+from chaoslab.spec.topology import App
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """One boot of an app under watch."""
+
+    app: App
+    boot: int
+    running: RunningApp
+    journal: Journal
+    client: httpx.AsyncClient
+
+    def url(self, path: str) -> str:
+        """The address of a path of the app."""
+        return f"http://{self.running.endpoint}{path}"
+
+
+def fresh_connections() -> httpx.AsyncClient:
+    """A client whose every request opens a connection of its own, as a prober's does."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+    return httpx.AsyncClient(limits=limits, trust_env=False, verify=False)
+
+
+async def guarded(probe: str, work: Coroutine[object, object, None], journal: Journal) -> None:
+    """Run a probe; if it raises, write that down (its verdicts become UNKNOWN) and go on."""
+    try:
+        await work
+    except asyncio.CancelledError:
+        raise
+    except Exception as error:  # a probe's bug must become data, whatever it is
+        what = f"{type(error).__name__}: {error}"
+        journal.append(ProbeCrashed(at_s=journal.now(), probe=probe, error=what))

@@ -1,0 +1,142 @@
+"""Health as a prober sees it: overlapping samples, each on a fresh connection, each bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import httpx
+
+from chaoslab.history.events import HealthSample, HealthTurned
+from chaoslab.probes.base import Watched
+from chaoslab.spec.health import HealthContract, HealthState
+from chaoslab.spec.load import Sampling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one health request came to."""
+
+    state: HealthState
+    status_code: int | None = None
+    word: str | None = None
+    dependencies: Mapping[str, str]
+    error: str | None = None
+
+
+async def ask_health(watched: Watched, *, timeout_s: float) -> Answer:
+    """One request to the health path. No answer is `unreachable`; never raises for the network."""
+    contract = watched.app.health
+    try:
+        async with asyncio.timeout(timeout_s):
+            response = await watched.client.get(watched.url(contract.path), timeout=timeout_s)
+    except (httpx.HTTPError, TimeoutError, OSError) as error:
+        why = f"{type(error).__name__}: {error}".rstrip(": ")
+        return Answer(state=HealthState.UNREACHABLE, dependencies={}, error=why)
+    return read_answer(contract, response)
+
+
+def read_answer(contract: HealthContract, response: httpx.Response) -> Answer:
+    """The state that a response claims; a body that is no JSON object is an error, not healthy."""
+    code = response.status_code
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        kind = response.headers.get("content-type", "no content type")
+        plain = response.text.strip()
+        if contract.state_of(code, plain) is not HealthState.UNHEALTHY:  # ASP.NET Core's default
+            return Answer(
+                state=contract.state_of(code, plain), status_code=code, word=plain, dependencies={}
+            )
+        error = f"health answered {code} with {kind}, expected a JSON object"
+        return Answer(state=HealthState.UNHEALTHY, status_code=code, dependencies={}, error=error)
+    word = _word(body.get(contract.status_field))
+    named = body.get(contract.dependencies_field)
+    return Answer(
+        state=contract.state_of(code, word),
+        status_code=code,
+        word=word,
+        dependencies=_dependencies(contract, named),
+    )
+
+
+def _dependencies(contract: HealthContract, named: object) -> Mapping[str, str]:
+    if not isinstance(named, dict):
+        return {}
+    return {
+        str(name): _word(value.get(contract.status_field) if isinstance(value, dict) else value)
+        or "?"
+        for name, value in named.items()
+    }
+
+
+def _word(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+class HealthProbe:
+    """Samples health at a cadence whatever the answers take, and writes down every turn."""
+
+    def __init__(self, watched: Watched, sampling: Sampling) -> None:
+        self._watched = watched
+        self._sampling = sampling
+        self._state: HealthState | None = None
+        self._newest_s = -1.0
+        self._quiet = False
+
+    async def run(self) -> None:
+        """Sample until cancelled; samples under way are then abandoned."""
+        loop, cadence_s = asyncio.get_running_loop(), self._sampling.cadence_s
+        async with asyncio.TaskGroup() as group:
+            if self._sampling.quiet_from is not None:
+                group.create_task(self._keep_quiet())
+            due_s = loop.time()
+            while True:
+                if not self._quiet:
+                    group.create_task(self._sample())
+                due_s = max(due_s + cadence_s, loop.time())
+                await asyncio.sleep(due_s - loop.time())
+
+    async def _keep_quiet(self) -> None:
+        sampling, journal = self._sampling, self._watched.journal
+        assert sampling.quiet_from is not None
+        if await journal.moment(sampling.quiet_from) is None:
+            return
+        self._quiet = True
+        if sampling.quiet_until is not None:
+            await journal.moment(sampling.quiet_until)
+            self._quiet = False
+
+    async def _sample(self) -> None:
+        watched, journal = self._watched, self._watched.journal
+        sent_s = journal.now()
+        answer = await ask_health(watched, timeout_s=self._sampling.timeout_s)
+        took_s = journal.now() - sent_s
+        journal.append(
+            HealthSample(
+                at_s=sent_s,
+                app=watched.app.name,
+                boot=watched.boot,
+                took_s=took_s,
+                state=answer.state,
+                status_code=answer.status_code,
+                word=answer.word,
+                dependencies=answer.dependencies,
+                error=answer.error,
+            )
+        )
+        if sent_s > self._newest_s:  # an older sample that answers late turns nothing
+            self._newest_s = sent_s
+            if answer.state is not self._state:
+                self._state = answer.state
+                journal.append(
+                    HealthTurned(
+                        at_s=journal.now(),
+                        app=watched.app.name,
+                        boot=watched.boot,
+                        state=answer.state,
+                    )
+                )

@@ -1,0 +1,52 @@
+"""The app's own sockets on each link, from the kernel: what the app met, whatever it says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from chaoslab.history.events import AppSockets
+from chaoslab.probes.base import Watched
+
+SAMPLE_S = 0.025
+
+
+class SocketProbe:
+    """Samples the sockets of one boot and writes down every change, link by link.
+
+    `ports` maps a link's name to the port of its proxy. A connect that is refused comes and goes
+    between two samples; a connect that is dropped stands in SYN_SENT and cannot be missed.
+    """
+
+    def __init__(self, watched: Watched, ports: Mapping[str, int]) -> None:
+        self._watched = watched
+        self._links = {port: link for link, port in ports.items()}
+        self._last: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+
+    async def run(self) -> None:
+        """Sample until the process ends or the probe is cancelled."""
+        while self._watched.running.exit_code is None:
+            self._sample()
+            await asyncio.sleep(SAMPLE_S)
+
+    def _sample(self) -> None:
+        now: dict[str, dict[str, list[int]]] = {link: {} for link in self._links.values()}
+        for socket in self._watched.running.sockets():
+            if (link := self._links.get(socket.remote_port)) is not None:
+                now[link].setdefault(socket.state, []).append(socket.local_port)
+        for link, states in now.items():
+            seen = tuple(
+                tuple(sorted(states.get(state, ()))) for state in ("SYN_SENT", "ESTABLISHED")
+            )
+            if seen != self._last.get(link, ((), ())):
+                self._last[link] = (seen[0], seen[1])
+                self._watched.journal.append(
+                    AppSockets(
+                        at_s=self._watched.journal.now(),
+                        app=self._watched.app.name,
+                        boot=self._watched.boot,
+                        link=link,
+                        syn_sent=seen[0],
+                        established=seen[1],
+                    )
+                )

@@ -1,0 +1,129 @@
+"""Writes through the app, as its users would make them, and the proof in the database itself."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+
+import httpx
+import psycopg
+from psycopg import sql
+
+from chaoslab.history.events import ReadBack, Write, WriteOutcome, WritePurpose
+from chaoslab.history.journal import Journal
+from chaoslab.probes.base import Watched
+from chaoslab.runtimes.base import RunningService
+from chaoslab.seeds import generator
+from chaoslab.spec.load import Load
+from chaoslab.spec.topology import WriteContract
+
+READ_BACK_WITHIN_S = 5.0
+PROOF_EVERY_S = 0.1
+
+
+class Writer:
+    """Sends writes through an app's contract; each has an id of its own, drawn from the seed."""
+
+    def __init__(self, watched: Watched, seed: int) -> None:
+        assert watched.app.writes is not None
+        self._watched = watched
+        self._contract: WriteContract = watched.app.writes
+        self._random = generator(seed, "writes", watched.app.name, watched.boot)
+
+    async def write(self, *, timeout_s: float, purpose: WritePurpose = "load") -> Write:
+        """Send one write and write down what came of it."""
+        journal, op = self._watched.journal, str(uuid.UUID(int=self._random.getrandbits(128)))
+        sent_s = journal.now()
+        code: int | None = None
+        error: Exception | None = None
+        retry_after = False
+        try:
+            async with asyncio.timeout(timeout_s):
+                response = await self._send(op, timeout_s)
+            code, retry_after = response.status_code, "retry-after" in response.headers
+        except (httpx.HTTPError, TimeoutError, OSError) as failure:
+            error = failure
+        event = Write(
+            at_s=sent_s,
+            app=self._watched.app.name,
+            op=op,
+            outcome=_outcome(code, error),
+            took_s=journal.now() - sent_s,
+            status_code=code,
+            retry_after=retry_after,
+            error=None if error is None else f"{type(error).__name__}: {error}".rstrip(": "),
+            purpose=purpose,
+        )
+        journal.append(event)
+        return event
+
+    async def _send(self, op: str, timeout_s: float) -> httpx.Response:
+        body = {key: value.replace("{id}", op) for key, value in self._contract.create_body.items()}
+        path = self._contract.create_path.replace("{id}", op)
+        return await self._watched.client.post(
+            self._watched.url(path), json=body, timeout=timeout_s
+        )
+
+    async def load(self, load: Load) -> None:
+        """Write at the load's rate, each request when it is due, until its end (or cancelled)."""
+        journal = self._watched.journal
+        if await journal.moment(load.start) is None:
+            return
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(self._keep_sending(load, group))
+            if load.stop is not None:
+                await journal.moment(load.stop)
+                sending.cancel()
+
+    async def _keep_sending(self, load: Load, group: asyncio.TaskGroup) -> None:
+        loop = asyncio.get_running_loop()
+        due_s = loop.time()
+        while True:
+            group.create_task(self.write(timeout_s=load.timeout_s))
+            due_s += 1.0 / load.rate_per_s
+            await asyncio.sleep(max(0.0, due_s - loop.time()))
+
+    async def prove(self, within_s: float) -> Write | None:
+        """Write until one is acknowledged; None where none was within `within_s` seconds."""
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + within_s
+        while loop.time() < deadline_s:
+            proof = await self.write(timeout_s=min(2.0, within_s), purpose="proof")
+            if proof.outcome == "ok":
+                return proof
+            await asyncio.sleep(PROOF_EVERY_S)
+        return None
+
+
+def _outcome(code: int | None, failure: Exception | None) -> WriteOutcome:
+    if isinstance(failure, httpx.ConnectError):
+        return "failed"  # it was never sent
+    if code is None or (code >= 500 and code != 503):
+        return "indeterminate"  # no answer, or one that does not say that nothing was kept
+    return "ok" if 200 <= code < 300 else "failed"
+
+
+async def read_back(
+    service: RunningService, contract: WriteContract, ops: Sequence[str], journal: Journal
+) -> ReadBack:
+    """Look ids up in the database itself, past every proxy and the app, and write it down.
+
+    Raises psycopg.Error or TimeoutError where the database does not answer.
+    """
+    query = sql.SQL("SELECT {0}::text FROM {1} WHERE {0}::text = ANY(%s)").format(
+        sql.Identifier(contract.id_column), sql.Identifier(contract.table)
+    )
+    async with asyncio.timeout(READ_BACK_WITHIN_S):
+        connection = await psycopg.AsyncConnection.connect(service.url(service.endpoint))
+        async with connection:
+            rows = await (await connection.execute(query, [list(ops)])).fetchall()
+    found = {str(row[0]) for row in rows}
+    event = ReadBack(
+        at_s=journal.now(),
+        service=contract.service,
+        found=tuple(op for op in ops if op in found),
+        missing=tuple(op for op in ops if op not in found),
+    )
+    journal.append(event)
+    return event
