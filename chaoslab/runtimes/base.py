@@ -7,12 +7,18 @@ death of the test process too (a dead-man's switch, not an exit handler).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from chaoslab.spec.topology import Service
+
+
+def environment() -> dict[str, str]:
+    """A copy of the machine's environment as it is now; nothing else of the lab reads it."""
+    return dict(os.environ)  # noqa: TID251
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +107,24 @@ class RunningApp(Protocol):
         """SIGTERM, then SIGKILL after `grace_s`; returns the exit code."""
 
 
+class Helper(Protocol):
+    """A process of the lab's own, such as the proxy engine. Its stdin is held open by the lab, so
+    that it may end when the lab does.
+    """
+
+    @property
+    def pid(self) -> int: ...
+
+    async def readline(self, within_s: float) -> str:
+        """Its next line on stdout, without the line end.
+
+        Raises ServiceFailed with the tail of its log where it ends or says nothing in time.
+        """
+
+    async def terminate(self, grace_s: float = 2.0) -> int:
+        """SIGTERM, then SIGKILL after `grace_s`; returns the exit code."""
+
+
 class Runtime(Protocol):
     """Starts services, helper processes and apps; an async context manager."""
 
@@ -123,6 +147,11 @@ class Runtime(Protocol):
         `env`. Output of both streams is appended to `log`. Raises ServiceFailed if the program
         cannot be executed.
         """
+
+    async def spawn_helper(
+        self, *, command: tuple[str, ...], env: Mapping[str, str], log: Path
+    ) -> Helper:
+        """Spawn a process of the lab's own; its stderr goes to `log`. Raises ServiceFailed."""
 
     async def free_port(self) -> int:
         """A loopback port that nobody listens on, not handed out twice by this runtime."""

@@ -1,1 +1,5 @@
 """Real servers as processes of this machine."""
+
+from chaoslab.runtimes.local.runtime import LocalRuntime
+
+__all__ = ["LocalRuntime"]

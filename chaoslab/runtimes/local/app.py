@@ -1,0 +1,83 @@
+"""One boot of an app as a process of this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
+
+from chaoslab.runtimes.base import AppSocket, Endpoint
+from chaoslab.runtimes.local import process as processes
+from chaoslab.runtimes.local.places import cache_folder, server_identity
+from chaoslab.runtimes.local.ports import HOST
+from chaoslab.runtimes.local.sockets import sockets_of, tree
+
+
+class LocalApp:
+    """Implements `RunningApp`."""
+
+    def __init__(
+        self, *, name: str, process: subprocess.Popen[bytes], port: int, log: Path, log_start: int
+    ) -> None:
+        self._name, self._process, self._log = name, process, log
+        self._port, self._log_start = port, log_start
+
+    @property
+    def name(self) -> str:
+        """What the topology calls it."""
+        return self._name
+
+    @property
+    def pid(self) -> int:
+        """Its main process."""
+        return self._process.pid
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it was told to listen."""
+        return Endpoint(host=HOST, port=self._port)
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative is the signal that ended it."""
+        return self._process.poll()
+
+    async def wait(self) -> int:
+        """Wait for its end; returns the exit code."""
+        return await processes.wait_for_end(self._process)
+
+    def sockets(self) -> tuple[AppSocket, ...]:
+        """The TCP sockets of the process and its descendants, now; empty once it has ended."""
+        return sockets_of(self.pid) if self.exit_code is None else ()
+
+    def log_tail(self, lines: int = 15) -> tuple[str, ...]:
+        """The last lines of this boot's log (earlier boots may stand in the same file)."""
+        return processes.tail(self._log, lines, start=self._log_start)
+
+    async def terminate(self, grace_s: float = 2.0) -> int:
+        """SIGTERM to the app, then SIGKILL to it and all it started; returns the exit code.
+
+        Descendants that outlive the app are killed too.
+        """
+        family = tree(self.pid) if self.exit_code is None else ()
+        if self.exit_code is None:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.send_signal(signal.SIGTERM)
+            if not await processes.end_within(self._process, grace_s):
+                family = tree(self.pid)
+        processes.kill_family(self._process, family)
+        return await processes.wait_for_end(self._process)
+
+
+def app_environment(machine: Mapping[str, str]) -> dict[str, str]:
+    """The machine's environment as an app should meet it: unbuffered, and compiled only once."""
+    env = dict(machine, PYTHONUNBUFFERED="1")
+    # Each boot would compile every module anew, and start-up would be measured wrong.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    packages = Path(sysconfig.get_path("purelib"))
+    if not os.access(packages, os.W_OK) and not any(packages.glob("*/__pycache__")):
+        env.setdefault("PYTHONPYCACHEPREFIX", str(cache_folder(server_identity()) / "pycache"))
+    return env

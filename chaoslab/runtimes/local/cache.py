@@ -1,0 +1,151 @@
+"""What is made once per machine: a template of PostgreSQL's data, and programs within reach.
+
+Made beside its place under a lock and then renamed into it, so that whoever finds it finds it
+whole, and a run that was killed half-way leaves nothing that counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from chaoslab.errors import ServiceFailed
+from chaoslab.runtimes.local.binaries import ServerBinary
+from chaoslab.runtimes.local.places import make_home, reachable
+from chaoslab.runtimes.local.process import Identity
+
+_INITDB_S = 120.0
+# Tuned for a quick start. Durability against a power cut is given up, which no client can see;
+# everything that a client meets when the server stops, dies or fills up is as it always is.
+SETTINGS = """
+unix_socket_directories = ''
+max_connections = 100
+fsync = off
+full_page_writes = off
+wal_level = minimal
+max_wal_senders = 0
+max_wal_size = 1GB
+shared_buffers = 32MB
+huge_pages = off
+jit = off
+dynamic_shared_memory_type = mmap
+log_timezone = 'UTC'
+timezone = 'UTC'
+log_line_prefix = '%m [%p] '
+"""
+_DATABASE = """
+CREATE ROLE chaoslab LOGIN PASSWORD 'chaoslab';
+CREATE DATABASE chaoslab OWNER chaoslab;
+"""
+
+
+def within_reach(binary: ServerBinary, identity: Identity, cache: Path) -> Path:
+    """The path of `postgres` as that user can run it: its own, or a copy in the cache."""
+    if reachable(binary.path, identity) and reachable(binary.path.parent, identity):
+        return binary.path
+    install = binary.path.parent.parent
+    place = cache / f"postgres-{binary.number}-{_fingerprint(binary.path)}"
+    _once(place, lambda part: _copy_install(install, part))
+    return place / binary.path.relative_to(install)
+
+
+def template(
+    postgres: Path, number: str, identity: Identity, *, cache: Path, scratch: Path,
+    env: Mapping[str, str],
+) -> Path:  # fmt: skip
+    """The data folder of a new cluster with role and database `chaoslab`; blocks on the first use.
+
+    `scratch` is a folder of the lab's where initdb may work. Raises ServiceFailed with what
+    initdb said.
+    """
+    user = os.geteuid() if identity.uid is None else identity.uid
+    key = _fingerprint(postgres, SETTINGS, _DATABASE, str(user))
+    place = cache / f"pgdata-{number}-{key}"
+    _once(place, lambda part: _make_cluster(postgres, identity, scratch, env, part))
+    return place
+
+
+def _once(place: Path, make: Callable[[Path], None]) -> None:
+    if place.exists():
+        return
+    part = place.with_name(place.name + ".part")
+    with _locked(place.with_name(place.name + ".lock")):
+        if place.exists():
+            return
+        # Whoever left a part behind held the lock, and died with it.
+        shutil.rmtree(part, ignore_errors=True)
+        make(part)
+        part.rename(place)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _fingerprint(program: Path, *more: str) -> str:
+    status = program.stat()
+    text = "\0".join([str(program), str(status.st_size), str(status.st_mtime_ns), *more])
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+def _copy_install(install: Path, part: Path) -> None:
+    part.mkdir(mode=0o755)
+    for name in ("bin", "lib", "lib64", "share"):
+        if (install / name).is_dir():
+            shutil.copytree(
+                install / name, part / name, symlinks=True, ignore=shutil.ignore_patterns("*.a")
+            )
+    # The umask of the run must not shut the server's user out.
+    for folder, _, files in os.walk(part):
+        os.chmod(folder, 0o755)
+        for name in files:
+            path = Path(folder, name)
+            if not path.is_symlink():
+                path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
+
+
+def _make_cluster(
+    postgres: Path, identity: Identity, scratch: Path, env: Mapping[str, str], part: Path
+) -> None:
+    home = scratch / "initdb"
+    make_home(home, identity)
+    data = home / "data"
+    arguments = ["-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
+    # One-megabyte segments of the write-ahead log make the template a third smaller to copy.
+    arguments += ["--no-sync", "--wal-segsize=1"]
+    _run([str(postgres.with_name("initdb")), *arguments], identity, env, home)
+    with open(data / "postgresql.conf", "a") as file:
+        file.write(SETTINGS)
+    _run([str(postgres), "--single", "-D", str(data), "postgres"], identity, env, home, _DATABASE)
+    shutil.rmtree(part, ignore_errors=True)
+    _run(["cp", "-a", str(data), str(part)], Identity(), env, home)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _run(
+    command: list[str], identity: Identity, env: Mapping[str, str], cwd: Path, feed: str = ""
+) -> None:
+    try:
+        done = subprocess.run(
+            command, input=feed, capture_output=True, text=True, timeout=_INITDB_S, check=False,
+            env=dict(env), cwd=cwd, start_new_session=True, user=identity.uid, group=identity.gid,
+            extra_groups=() if identity.drops else None,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError) as error:
+        raise ServiceFailed(f"postgres: cannot run {command[0]}: {error}") from None
+    if done.returncode != 0 or "FATAL" in done.stderr or "ERROR" in done.stderr:
+        said = "\n".join(f"  {line}" for line in (done.stdout + done.stderr).splitlines()[-12:])
+        raise ServiceFailed(
+            f"postgres: {' '.join(command[:2])} failed with exit status {done.returncode}; it "
+            f"said:\n{said}\n  if this installation is broken, name another with "
+            "CHAOSLAB_POSTGRES_BIN"
+        )

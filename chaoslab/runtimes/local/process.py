@@ -1,0 +1,131 @@
+"""Processes of a lab: how one is spawned, waited for, and its log read."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaoslab.errors import ServiceFailed
+
+_TAIL_BYTES = 65_536
+_POLL_S = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """The user that a process runs as; without `uid` it is the user of the lab itself."""
+
+    uid: int | None = None
+    gid: int | None = None
+
+    @property
+    def drops(self) -> bool:
+        """Whether privileges are dropped."""
+        return self.uid is not None
+
+
+def spawn(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    log: Path,
+    identity: Identity | None = None,
+    cwd: Path | None = None,
+    piped: bool = False,
+) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own, both streams appended to `log`.
+
+    With `piped`, stdin and stdout are pipes and only stderr goes to `log`; else stdin is empty.
+    Raises ServiceFailed if the program cannot be executed.
+    """
+    drop = identity if identity is not None and identity.drops else None
+    with open(log, "ab") as sink:
+        try:
+            return subprocess.Popen(
+                list(command),
+                stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if piped else sink,
+                stderr=sink,
+                env=dict(env),
+                cwd=cwd,
+                start_new_session=True,
+                bufsize=0,
+                user=drop.uid if drop else None,
+                group=drop.gid if drop else None,
+                extra_groups=() if drop else None,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise ServiceFailed(_not_executed(command, drop, error)) from None
+
+
+def _not_executed(command: Sequence[str], drop: Identity | None, error: Exception) -> str:
+    user = f" as user {drop.uid}" if drop else ""
+    if isinstance(error, FileNotFoundError):
+        mend = "no such program: check the name, or give its full path"
+    elif isinstance(error, PermissionError):
+        mend = "it may not be executed: check its mode and the folders above it"
+    else:
+        mend = "check the command"
+    return f"cannot execute {command[0]!r}{user}: {error}\n  {mend}"
+
+
+async def wait_for_end(process: subprocess.Popen[bytes]) -> int:
+    """Wait until a child ends, without a thread; returns its exit code."""
+    if (code := process.poll()) is not None:
+        return code
+    try:
+        watched = os.pidfd_open(process.pid)
+    except (AttributeError, OSError):  # no pidfd on this platform
+        while process.poll() is None:  # noqa: ASYNC110  (there is no event to wait for)
+            await asyncio.sleep(_POLL_S)
+        return process.wait()
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(watched, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(watched)
+        os.close(watched)
+    return process.wait()
+
+
+async def end_within(process: subprocess.Popen[bytes], limit_s: float) -> bool:
+    """Whether the child ended within `limit_s` seconds."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(limit_s):
+            await wait_for_end(process)
+            return True
+    return False
+
+
+def kill_family(process: subprocess.Popen[bytes], family: Sequence[int]) -> None:
+    """SIGKILL the child's group, and the processes that were its descendants a moment ago."""
+    # An unreaped child keeps its number, and a group keeps it while it has a member.
+    for pid in family[1:]:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def size(log: Path) -> int:
+    """How many bytes a log has by now; 0 if there is none."""
+    return log.stat().st_size if log.exists() else 0
+
+
+def tail(log: Path, lines: int = 15, *, start: int = 0) -> tuple[str, ...]:
+    """The last lines of a log from byte `start` on; empty if none. Reads at most 64 KiB."""
+    try:
+        with open(log, "rb") as file:
+            file.seek(max(start, os.fstat(file.fileno()).st_size - _TAIL_BYTES))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return ()
+    return tuple(text.splitlines()[-lines:]) if lines > 0 else ()

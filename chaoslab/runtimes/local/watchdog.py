@@ -1,0 +1,67 @@
+"""The owner's end of the dead-man's switch (`reaper.py`): one per runtime."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from chaoslab.runtimes.local import reaper
+from chaoslab.runtimes.local.process import wait_for_end
+
+_FINISH_S = reaper.LIMIT_S + 1.0
+
+
+class Watchdog:
+    """Takes everything of one lab away: on `finish`, or by itself when this process dies.
+
+    `mark` is the variable that every process of the lab carries in its environment; `folder` is
+    deleted at the end, and need not exist yet.
+    """
+
+    def __init__(self, *, mark: str, folder: Path) -> None:
+        self._mark, self._folder = mark, str(folder)
+        self._sessions: dict[int, int] = {}
+        # Its own environment is empty, so that a lab within a lab is not killed before its time.
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", reaper.__file__, mark, self._folder, str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={},
+            cwd="/",
+            start_new_session=True,
+        )
+
+    def watch_session(self, leader: int) -> None:
+        """Cover every process of that session, even one that hides the mark."""
+        process = reaper.look(leader)
+        if process is None or process.session != leader:
+            return
+        self._sessions[leader] = process.born
+        self._tell(f"{leader} {process.born}\n")
+
+    async def finish(self) -> bool:
+        """End the lab's processes and delete its folder; True if nothing is left."""
+        self._tell("end\n")
+        with contextlib.suppress(OSError):
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FINISH_S):
+                if await wait_for_end(self._process) == 0:
+                    return True
+        # The reaper was killed, or was not quick enough: do its work here.
+        self._process.kill()
+        self._process.wait()
+        return await asyncio.to_thread(reaper.clean, self._mark, self._folder, self._sessions)
+
+    def _tell(self, line: str) -> None:
+        # A reaper that is gone is noticed by `finish`.
+        with contextlib.suppress(OSError, ValueError):
+            assert self._process.stdin is not None
+            self._process.stdin.write(line.encode())
+            self._process.stdin.flush()
