@@ -1,0 +1,119 @@
+"""The application: routes around one backend, whose start-up runs beside the server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chaoslab.reference.backend import VERSION, requests
+from chaoslab.reference.backend.backend import Backend
+from chaoslab.reference.backend.health import Answer, HealthChecks
+from chaoslab.reference.backend.metrics import Metrics
+from chaoslab.reference.backend.parts import Parts
+from chaoslab.reference.backend.phases import PHASES
+from chaoslab.reference.backend.record import StartupRecord
+from chaoslab.reference.backend.sequence import Phase, StartupFailed, start_up
+from chaoslab.reference.backend.settings import Settings
+
+OnFailed = Callable[[StartupFailed], None]
+
+
+def ignore_failure(_failure: StartupFailed) -> None:
+    """For servers that stay up after a failed start and let `/health` tell."""
+
+
+def build_app(
+    settings: Settings,
+    *,
+    phases: Sequence[Phase] = PHASES,
+    parts: Parts | None = None,
+    health: HealthChecks | None = None,
+    on_failed: OnFailed = ignore_failure,
+) -> FastAPI:
+    """The ASGI application. Its lifespan begins start-up and does not wait for it.
+
+    `app.state.backend` is the running backend. `on_failed` is called once, in the event loop,
+    after a failed start has been told in `/health` for the linger limit.
+    """
+    record = StartupRecord([phase.name for phase in PHASES])
+    backend = Backend(settings, parts=parts or Parts(), record=record)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        starting = asyncio.create_task(_start(backend, phases, on_failed), name="start-up")
+        try:
+            yield
+        finally:
+            starting.cancel()
+            await asyncio.wait([starting], timeout=0.1)
+            await backend.stop()
+
+    app = FastAPI(
+        title="chaoslab reference backend",
+        version=VERSION,
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.backend = backend
+    _add_health(app, backend, health or HealthChecks())
+    app.include_router(requests.router(backend))
+    requests.handle_errors(app)
+    app.add_middleware(CountRequests, metrics=backend.metrics)
+    return app
+
+
+async def _start(backend: Backend, phases: Sequence[Phase], on_failed: OnFailed) -> None:
+    try:
+        await start_up(backend, phases)
+    except StartupFailed as failure:
+        logging.getLogger("backend.startup").error("%s", failure)
+        await asyncio.sleep(backend.settings.limits.linger_s)
+        on_failed(failure)
+
+
+def _add_health(app: FastAPI, backend: Backend, checks: HealthChecks) -> None:
+    def serve(path: str, check: Callable[[Backend], Answer]) -> None:
+        async def answer() -> JSONResponse:
+            found = check(backend)
+            return JSONResponse(found.body, status_code=found.status)
+
+        app.add_api_route(path, answer, response_model=None)
+
+    serve("/health", checks.overall)
+    serve("/health/live", checks.live)
+    serve("/health/ready", checks.ready)
+    serve("/health/startup", checks.startup)
+
+    @app.get("/metrics", response_model=None)
+    async def metrics() -> Response:
+        return Response(backend.metrics.render(), media_type="text/plain; version=0.0.4")
+
+
+class CountRequests:
+    """Counts answered requests by method, route template and status."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and count its answer; other traffic passes uncounted."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def counting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                # The template, not the path: an id in a label would make a series per thread.
+                route = getattr(scope.get("route"), "path", "unknown")
+                self._metrics.requests.labels(scope["method"], route, message["status"]).inc()
+            await send(message)
+
+        await self._app(scope, receive, counting)

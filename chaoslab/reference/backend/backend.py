@@ -1,0 +1,76 @@
+"""The backend's parts, put together phase by phase; what a phase did not make is None."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TypeVar
+
+from chaoslab.reference.backend.backoff import Backoff
+from chaoslab.reference.backend.cache import Cache
+from chaoslab.reference.backend.chat import Bridge, ModelFactory, Supervisor
+from chaoslab.reference.backend.database import Database
+from chaoslab.reference.backend.dependency import Dependency
+from chaoslab.reference.backend.keys import KeyManager
+from chaoslab.reference.backend.metrics import Metrics
+from chaoslab.reference.backend.migrations import Schema
+from chaoslab.reference.backend.parts import Parts
+from chaoslab.reference.backend.record import StartupRecord
+from chaoslab.reference.backend.resilience import Resilience
+from chaoslab.reference.backend.settings import Settings
+from chaoslab.reference.backend.threads import ThreadService
+
+T = TypeVar("T")
+
+
+class NotStarted(Exception):
+    """Something is needed that start-up has not made (yet); names it."""
+
+
+def need(part: T | None, name: str) -> T:
+    """The part, once start-up has made it. Raises NotStarted."""
+    if part is None:
+        raise NotStarted(f"{name} is not there: its start-up phase has not run")
+    return part
+
+
+class Backend:
+    """One running backend. Phases fill it; requests and health read it."""
+
+    def __init__(self, settings: Settings, *, parts: Parts, record: StartupRecord) -> None:
+        self.settings, self.parts, self.record = settings, parts, record
+        self.metrics = Metrics()
+        self.schema: Schema | None = None  # INIT
+        self.keys: KeyManager | None = None  # DEPENDENCIES
+        self.models: ModelFactory | None = None
+        self.resilience: Resilience | None = None
+        self.database: Database | None = None  # DATABASE
+        self.cache: Cache | None = None  # CACHE
+        self.threads: ThreadService | None = None  # SERVICES
+        self.supervisor: Supervisor | None = None
+        self.bridge: Bridge | None = None  # WEBSOCKET
+        self.accepting = False  # FINALIZE
+        self.stopping = False
+        self._watchers: dict[str, asyncio.Task[None]] = {}
+
+    def watch(self, dependency: Dependency, *, every_s: float, backoff: Backoff) -> None:
+        """Check it from now on, and reconnect it whenever it is lost."""
+        monitor = self.parts.monitor(dependency, every_s=every_s, backoff=backoff)
+        name = dependency.status.name
+        self._watchers[name] = asyncio.create_task(monitor.run(), name=f"watch {name}")
+
+    @property
+    def watched(self) -> frozenset[str]:
+        """The dependencies whose watcher is alive."""
+        return frozenset(name for name, task in self._watchers.items() if not task.done())
+
+    async def stop(self) -> None:
+        """Let go of everything at once, whether the dependencies answer or not."""
+        self.accepting, self.stopping = False, True
+        for task in self._watchers.values():
+            task.cancel()
+        if self._watchers:
+            await asyncio.wait(self._watchers.values(), timeout=0.1)
+        if self.database is not None:
+            await self.database.close()
+        if self.cache is not None:
+            await self.cache.close()

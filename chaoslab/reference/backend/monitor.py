@@ -1,0 +1,86 @@
+"""Watching a dependency: checks while it is up, reconnection with back-off while it is not."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+
+from chaoslab.reference.backend.backoff import Backoff
+from chaoslab.reference.backend.dependency import Dependency, DependencyUnavailable
+
+
+class Monitor:
+    """The background task of one dependency. Cancel it to end it."""
+
+    def __init__(self, dependency: Dependency, *, every_s: float, backoff: Backoff) -> None:
+        self.dependency = dependency
+        self._every_s, self._backoff = every_s, backoff
+        self._log = logging.getLogger("backend.monitor")
+
+    async def run(self) -> None:
+        """Check or reconnect, for ever. A check that raises is a finding, not the monitor's end."""
+        status = self.dependency.status
+        delays: Iterator[float] | None = None
+        while True:
+            began = time.monotonic()
+            if status.up:
+                delays = None
+                await self._pause(began + self._every_s)
+                if status.up:
+                    await self._look()
+            else:
+                delays = delays or self._backoff.delays()
+                await self._pause(began + next(delays))
+                if not status.up:
+                    await self._reconnect()
+
+    async def _look(self) -> None:
+        try:
+            await self.dependency.check()
+        except Exception as error:
+            self.dependency.status.is_down(f"its check broke: {error!r}")
+
+    async def _reconnect(self) -> None:
+        try:
+            await self.dependency.connect()
+        except DependencyUnavailable as error:
+            self._log.debug("%s", error)
+
+    async def _pause(self, until: float) -> None:
+        """Wait until then, or until the status changes or somebody asks to look at once."""
+        changed = self.dependency.status.changed
+        changed.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, until - time.monotonic())):
+                await changed.wait()
+
+
+async def connect_with_retries(
+    dependency: Dependency,
+    *,
+    limit_s: float,
+    attempt_s: float,
+    tries: int,
+    backoff: Backoff,
+) -> None:
+    """Reach a dependency within `limit_s`, in up to `tries` tries of `attempt_s` each.
+
+    The last try gets all the time that is left. Raises the last try's DependencyUnavailable.
+    """
+    log = logging.getLogger("backend.startup")
+    deadline = time.monotonic() + limit_s
+    for number, delay in zip(range(1, tries + 1), backoff.delays(), strict=False):
+        began = time.monotonic()
+        left_s = deadline - began
+        try:
+            await dependency.connect(left_s if number == tries else min(attempt_s, left_s))
+            return
+        except DependencyUnavailable as error:
+            log.warning("try %d of %d: %s", number, tries, error)
+            # A try that is cut short would hide the cause behind its own time-out.
+            if number == tries or began + delay > deadline - attempt_s / 4:
+                raise
+        await asyncio.sleep(max(0.0, began + delay - time.monotonic()))

@@ -1,0 +1,24 @@
+"""The seven phases, in their order. Each makes what later requests cannot do without."""
+
+from __future__ import annotations
+
+from chaoslab.reference.backend.phases import (
+    cache,
+    database,
+    dependencies,
+    finalize,
+    init,
+    services,
+    websocket,
+)
+from chaoslab.reference.backend.sequence import Phase
+
+PHASES = (
+    Phase(name="init", run=init.run),
+    Phase(name="dependencies", run=dependencies.run),
+    Phase(name="database", run=database.run, bypassable="postgres"),
+    Phase(name="cache", run=cache.run, bypassable="redis"),
+    Phase(name="services", run=services.run),
+    Phase(name="websocket", run=websocket.run),
+    Phase(name="finalize", run=finalize.run),
+)

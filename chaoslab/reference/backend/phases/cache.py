@@ -1,0 +1,25 @@
+"""CACHE: reach Redis, and keep watch over it."""
+
+from __future__ import annotations
+
+from chaoslab.reference.backend.backend import Backend
+from chaoslab.reference.backend.monitor import connect_with_retries
+
+
+async def run(backend: Backend) -> None:
+    """Raises DependencyUnavailable when Redis is not to be had; it is watched in either case."""
+    limits, parts = backend.settings.limits, backend.parts
+    backend.cache = cache = parts.cache(
+        backend.settings, metrics=backend.metrics, client_factory=parts.redis_client
+    )
+    backoff = parts.redis_backoff(limits)
+    try:
+        await connect_with_retries(
+            cache,
+            limit_s=limits.redis_connect_s,
+            attempt_s=limits.redis_connect_ping_s,
+            tries=limits.retry_tries,
+            backoff=backoff,
+        )
+    finally:
+        backend.watch(cache, every_s=limits.redis_check_every_s, backoff=backoff)

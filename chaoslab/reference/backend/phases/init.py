@@ -1,0 +1,27 @@
+"""INIT: logging, a last look at the environment, and which tables are needed."""
+
+from __future__ import annotations
+
+import logging
+
+from chaoslab.reference.backend import logs
+from chaoslab.reference.backend.backend import Backend
+from chaoslab.reference.backend.migrations import Schema
+
+
+async def run(backend: Backend) -> None:
+    """Set up logging and load the migrations; without them nobody knows the tables."""
+    settings = backend.settings
+    logs.set_up(settings.log_level, lambda: backend.record.phase or "running")
+    log = logging.getLogger("backend.startup")
+    log.info(
+        "profile %s: postgres at %s, redis at %s, emergency bypass %s",
+        settings.profile,
+        settings.database_address,
+        settings.redis_address,
+        "allowed" if settings.emergency_allow_no_database else "not allowed",
+    )
+    if settings.profile == "production" and not settings.secret_key:
+        log.warning("SECRET_KEY is not set: instances will not believe each other's cache entries")
+    # They are applied whenever Postgres is reached: now, or later after a degraded start.
+    backend.schema = Schema() if settings.run_migrations else Schema(steps=())

@@ -1,0 +1,17 @@
+"""SERVICES: what requests talk to."""
+
+from __future__ import annotations
+
+from chaoslab.reference.backend.backend import Backend, need
+from chaoslab.reference.backend.chat import TOOLS, Supervisor
+from chaoslab.reference.backend.threads import ThreadService
+
+
+async def run(backend: Backend) -> None:
+    """Build the thread service and the agents' supervisor; both work while a database is away."""
+    backend.threads = ThreadService(
+        need(backend.database, "the database"),
+        need(backend.cache, "the cache"),
+        need(backend.keys, "the key manager"),
+    )
+    backend.supervisor = Supervisor(need(backend.models, "the model factory"), TOOLS)

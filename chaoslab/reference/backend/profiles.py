@@ -1,0 +1,99 @@
+"""The limits, with the values that the incident's system used, as named profiles.
+
+Source: the incident's papers (the start-up, retry, breaker and Redis limits); where they give no
+figure, the field says what it was chosen by.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+# The one factor between the profile `staging` and the profile `lab`: every duration of `lab`
+# is staging's divided by it, so that an outage of minutes is played in seconds.
+LAB_FACTOR = 40.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Every limit of the backend. Fields that end in `_s` are seconds; the others are counts."""
+
+    # Start-up.
+    init_s: float  # the whole sequence
+    tables_s: float  # create and check the tables, once connected
+    connect_s: float  # all tries to reach Postgres, with their back-offs
+    pool_wait_s: float  # how long one request may wait for its database work
+    health_s: float  # how long a database may take to answer and still count as slow, not lost
+    redis_connect_s: float  # all tries to reach Redis; small, so that init_s holds both
+    reserve_s: float  # what DATABASE leaves to the phases after CACHE
+    startup_stuck_s: float = 300.0  # start-up that lasts longer is unhealthy
+    linger_s: float = 10.0  # a failed start tells its reason this long; a balancer's interval
+    # Retries while starting.
+    retry_tries: int = 5
+    retry_base_s: float = 2.0
+    retry_cap_s: float = 30.0
+    retry_factor: float = 2.0
+    retry_jitter: float = 0.5
+    # The database breaker.
+    breaker_failures: int = 3
+    breaker_open_s: float = 60.0
+    breaker_successes: int = 1
+    # Watching. A Postgres check every balancer's interval; Redis as the incident had it.
+    postgres_check_every_s: float = 10.0
+    redis_check_every_s: float = 30.0
+    redis_check_s: float = 10.0  # one background ping; two in a row must fail
+    redis_connect_ping_s: float = 2.0
+    redis_request_ping_s: float = 0.5
+    redis_backoff_base_s: float = 1.0
+    redis_backoff_cap_s: float = 60.0
+    # The pool. Ten instances of eight stay below Postgres' hundred connections.
+    pool_min: int = 2
+    pool_max: int = 8
+    cache_ttl_s: float = 60.0
+
+    def scaled(self, factor: float) -> Limits:
+        """The same limits with every duration divided by `factor`; counts and ratios stay."""
+        durations = {f.name: getattr(self, f.name) / factor for f in fields(self) if is_time(f)}
+        return replace(self, **durations)
+
+
+def is_time(field: object) -> bool:
+    """Whether a field of `Limits` is a duration in seconds, told by its name."""
+    return str(getattr(field, "name", "")).endswith("_s")
+
+
+STAGING = Limits(
+    init_s=95.0,
+    tables_s=35.0,
+    connect_s=75.0,
+    pool_wait_s=60.0,
+    health_s=30.0,
+    redis_connect_s=15.0,
+    reserve_s=5.0,
+)
+PRODUCTION = Limits(
+    init_s=90.0,
+    tables_s=45.0,
+    connect_s=60.0,
+    pool_wait_s=70.0,
+    health_s=30.0,
+    redis_connect_s=15.0,
+    reserve_s=5.0,
+)
+# Five tries with the cloud's back-offs do not fit into 15 s; three do.
+TEST = Limits(
+    init_s=20.0,
+    tables_s=10.0,
+    connect_s=15.0,
+    pool_wait_s=20.0,
+    health_s=5.0,
+    redis_connect_s=3.0,
+    reserve_s=2.0,
+    retry_tries=3,
+)
+
+PROFILES: dict[str, Limits] = {
+    "production": PRODUCTION,
+    "staging": STAGING,
+    "test": TEST,
+    "lab": STAGING.scaled(LAB_FACTOR),
+}
