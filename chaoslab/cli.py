@@ -1,0 +1,129 @@
+"""The `chaoslab` command: translation only. Each command imports what it needs when it runs."""
+
+# ruff: noqa: PLC0415 - imports wait for their command, so that `chaoslab --help` is quick
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chaoslab.errors import ChaoslabError, SpecError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_A_PATH = click.Path(path_type=Path)
+_RESULTS = click.option(
+    "--results",
+    type=_A_PATH,
+    default=Path("results"),
+    show_default=True,
+    help="The folder that runs are saved below.",
+)
+
+
+class _Group(click.Group):
+    """Turns chaoslab's own errors into their text: exit 2 for the user's mistake, 1 otherwise."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SpecError as error:
+            click.echo(str(error), err=True)
+            ctx.exit(2)
+        except ChaoslabError as error:
+            click.echo(str(error), err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="chaoslab")
+def main() -> None:
+    """Does the service start, degrade and recover when its network path is severed?"""
+
+
+@main.command()
+@click.argument("file", type=_A_PATH, required=False)
+def check(file: Path | None) -> None:
+    """Say all that is wrong with a topology FILE, or what was understood.
+
+    Without FILE the nearest chaoslab.toml, or pyproject.toml with [tool.chaoslab], is taken.
+    """
+    from chaoslab.report.topology_text import understood
+    from chaoslab.spec.loader import load_topology
+
+    _console().print(understood(load_topology(file)))
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where the API listens.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8474,
+    show_default=True,
+    help="The API's port; 0 takes a free one.",
+)
+@click.option("--seed", type=int, help="Makes jitter, toxicity and slices repeatable.")
+def proxy(host: str, port: int, seed: int | None) -> None:
+    """Serve Toxiproxy's HTTP API with the embedded engine, until Ctrl-C or SIGTERM."""
+    from chaoslab.engine.main import serve
+
+    serve(host=host, port=port, seed=seed)
+
+
+@main.command()
+@click.argument("runs", nargs=-1, metavar="[RUN]...")
+@_RESULTS
+def report(runs: tuple[str, ...], results: Path) -> None:
+    """Print the start-up latencies of a RUN, and how further runs differ from it.
+
+    A RUN is a folder, or its name below results/; without any the newest is taken. The table's
+    rows are saved as boots.csv in each run's folder.
+    """
+    from chaoslab.report.frames import boots_frame, save_boots
+    from chaoslab.report.runs import chosen_runs
+    from chaoslab.report.text import latencies
+
+    chosen = chosen_runs(runs, results)
+    boots = boots_frame(chosen)
+    console = _console()
+    console.print(latencies(boots))
+    for path in save_boots(boots, chosen):
+        console.print(f"saved {path}", markup=False, highlight=False)
+
+
+@main.command()
+@click.argument("run")
+@_RESULTS
+@click.pass_context
+def analyze(ctx: click.Context, run: str, results: Path) -> None:
+    """Judge a RUN again by what it saved, with nothing running.
+
+    RUN is a folder, or its name below results/, or one scenario's folder in it. The verdicts are
+    saved in place of the old ones. Exits with 1 unless every one of them is PASS.
+    """
+    from chaoslab.history.run_folder import scenario_folders
+    from chaoslab.report.runs import chosen_runs, save_verdicts
+    from chaoslab.report.verdicts_text import judged
+    from chaoslab.verdicts.judge import judge
+    from chaoslab.verdicts.verdict import Outcome, worst
+
+    console = _console()
+    outcomes = []
+    for folder in scenario_folders(*chosen_runs((run,), results)):
+        verdicts = judge(folder.topology(), folder.plan(), folder.history())
+        save_verdicts(folder, verdicts)
+        console.print(judged(folder.path.name, verdicts))
+        outcomes.append(worst(verdict.outcome for verdict in verdicts))
+    if worst(outcomes) is not Outcome.PASS:
+        ctx.exit(1)
+
+
+def _console() -> Console:
+    """A console that is wide enough for the tables where no terminal says how wide it is."""
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=120)

@@ -1,0 +1,166 @@
+"""Boots as a table: one row per boot of an app, in seconds since it was spawned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import pandas as pd
+
+from chaoslab.errors import Problem, SpecError
+from chaoslab.history.events import (
+    Bound,
+    Event,
+    Exited,
+    FaultHealed,
+    FirstAnswer,
+    HealthTurned,
+    Ready,
+    Spawned,
+    StartupComplete,
+    StartupSnapshot,
+)
+from chaoslab.history.journal import History
+from chaoslab.history.run_folder import RunInfo, scenario_folders
+from chaoslab.report.runs import labels, saved_verdict
+from chaoslab.spec.health import HealthState
+from chaoslab.spec.topology import Topology
+
+Row = Mapping[str, str | int | float]
+OfBoot = Bound | FirstAnswer | StartupComplete | StartupSnapshot | Ready | Exited | HealthTurned
+B = TypeVar("B", bound=OfBoot)
+
+TIMES = ("bind_s", "first_answer_s", "startup_complete_s", "ready_or_degraded_s", "recovered_s")
+_NAMES = ("scenario", "seed", "runtime", "proxy")
+_KINDS = (
+    dict.fromkeys(("scenario", "runtime", "proxy", "app", "run", "verdict"), "str")
+    | dict.fromkeys(("seed", "boot"), "int64")
+    | {"exit_code": "Int64"}
+)
+
+
+def boots_frame(runs: Iterable[Path]) -> pd.DataFrame:
+    """One row per boot of every app in every scenario of these runs (folders below results/).
+
+    Columns, in this order: scenario (str), seed (int64), runtime, proxy (str); bind_s,
+    first_answer_s, startup_complete_s, ready_or_degraded_s (float64, seconds since the spawn),
+    recovered_s (float64, seconds from the heal to the healthy that lasted); phase_<name>_s for
+    each phase that any app published (float64, seconds it took); verdict (str, the scenario's:
+    `PASS`, `UNKNOWN` or `FAIL`, empty where none was saved); app (str), boot (int64, an app's
+    boots from 1), exit_code (Int64, <NA> where the lab ended it or it ran on), run (str).
+    What did not happen is NaN, never 0. Raises SpecError where a run cannot be read.
+    """
+    rows: list[Row] = []
+    runs = tuple(runs)
+    for run, label in zip(runs, labels(runs), strict=True):
+        for folder in scenario_folders(run):
+            verdict = saved_verdict(folder)
+            boots = boot_rows(folder.topology(), folder.info(), folder.history())
+            rows += [{**boot, "verdict": verdict, "run": label} for boot in boots]
+    return _framed(rows)
+
+
+def save_boots(boots: pd.DataFrame, runs: Iterable[Path]) -> Iterator[Path]:
+    """Write each run's rows of `boots_frame(runs)` to its boots.csv; gives the files' paths.
+
+    Seconds have six decimals and an absent value is an empty cell. Raises SpecError where a
+    folder cannot be written to.
+    """
+    runs = tuple(runs)
+    for run, label in zip(runs, labels(runs), strict=True):
+        path = run / "boots.csv"
+        try:
+            boots[boots["run"] == label].to_csv(path, index=False, float_format="%.6f")
+        except OSError as error:
+            what = f"cannot be written: {error.strerror}"
+            raise SpecError([Problem(where=str(path), what=what)]) from None
+        yield path
+
+
+def boot_rows(topology: Topology, info: RunInfo, history: History) -> Iterator[Row]:
+    """The boots of one scenario's run, in their order; what did not happen is left out."""
+    for spawned in history.of(Spawned):
+        boot = _Boot(spawned, history)
+        exited = boot.first(Exited, lambda event: not event.asked)
+        yield {
+            "scenario": info.scenario,
+            "seed": info.seed,
+            "runtime": info.runtime,
+            "proxy": info.proxy,
+            **boot.times(topology.apps[spawned.app].health.ready_path is not None),
+            **boot.phases(),
+            "app": spawned.app,
+            "boot": spawned.boot,
+            **({} if exited is None else {"exit_code": exited.exit_code}),
+        }
+
+
+class _Boot:
+    """One boot's events, and the times between them."""
+
+    def __init__(self, spawned: Spawned, history: History) -> None:
+        self._spawned = spawned
+        self._history = history
+        self._end_s = min((e.at_s for e in self.of(Exited)), default=float("inf"))
+
+    def of(self, kind: type[B]) -> Iterator[B]:
+        for event in self._history.of(kind):
+            if (event.app, event.boot) == (self._spawned.app, self._spawned.boot):
+                yield event
+
+    def first(self, kind: type[B], where: Callable[[B], bool] = lambda _: True) -> B | None:
+        return next((event for event in self.of(kind) if where(event)), None)
+
+    def times(self, has_ready_path: bool) -> dict[str, float]:
+        """Seconds since the spawn, and `recovered_s` since the heal; absent ones left out."""
+        serving = {HealthState.DEGRADED} if has_ready_path else _SERVING
+        ready = (self.first(Ready), self.first(HealthTurned, lambda e: e.state in serving))
+        since_spawn: dict[str, Event | None] = {
+            "bind_s": self.first(Bound),
+            "first_answer_s": self.first(FirstAnswer),
+            "startup_complete_s": self.first(StartupComplete),
+            "ready_or_degraded_s": min(filter(None, ready), key=_at_s, default=None),
+        }
+        times = {
+            name: event.at_s - self._spawned.at_s
+            for name, event in since_spawn.items()
+            if event is not None
+        }
+        recovered_s = self._recovered_s()
+        return times if recovered_s is None else times | {"recovered_s": recovered_s}
+
+    def phases(self) -> dict[str, float]:
+        """What each phase took, by the app's own last word."""
+        snapshots = tuple(self.of(StartupSnapshot))
+        timings = snapshots[-1].phase_timings_s if snapshots else {}
+        return {f"phase_{name}_s": took_s for name, took_s in timings.items()}
+
+    def _recovered_s(self) -> float | None:
+        """From the last heal before the healthy that lasted to that; None where it did not last,
+        or where health was never lost. The end of the process itself is not held against it.
+        """
+        turns = [t for t in self.of(HealthTurned) if t.state is not HealthState.UNREACHABLE]
+        if not turns or turns[-1].state is not HealthState.HEALTHY:
+            return None
+        back_s = turns[-1].at_s
+        heals = [
+            heal.at_s
+            for heal in self._history.of(FaultHealed)
+            if self._spawned.at_s <= heal.at_s <= min(back_s, self._end_s)
+        ]
+        return back_s - heals[-1] if heals else None
+
+
+_SERVING = {HealthState.DEGRADED, HealthState.HEALTHY}
+
+
+def _at_s(event: Event) -> float:
+    return event.at_s
+
+
+def _framed(rows: list[Row]) -> pd.DataFrame:
+    phases = dict.fromkeys(name for row in rows for name in row if name.startswith("phase_"))
+    columns = [*_NAMES, *TIMES, *phases, "verdict", "app", "boot", "exit_code", "run"]
+    kinds = _KINDS | dict.fromkeys((*TIMES, *phases), "float64")
+    return pd.DataFrame(rows, columns=columns).astype(kinds)

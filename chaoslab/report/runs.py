@@ -1,0 +1,93 @@
+"""Where runs lie: the newest one, a run by its name, and what to call each in a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from chaoslab.errors import Problem, SpecError, did_you_mean
+from chaoslab.history.run_folder import RunFolder
+from chaoslab.verdicts.verdict import Verdict, worst
+
+RESULTS = Path("results")
+_VERDICTS: TypeAdapter[tuple[Verdict, ...]] = TypeAdapter(tuple[Verdict, ...])
+
+
+def chosen_runs(names: Sequence[str], results: Path = RESULTS) -> tuple[Path, ...]:
+    """The folders of the named runs, each a path or a name below `results`; the newest if none.
+
+    Raises SpecError with every name that is no run.
+    """
+    if not names:
+        return (newest_run(results),)
+    found = [(name, _folder(name, results)) for name in names]
+    missing = [name for name, folder in found if folder is None]
+    if missing:
+        raise SpecError([_no_run(name, results) for name in missing])
+    return tuple(folder for _, folder in found if folder is not None)
+
+
+def newest_run(results: Path = RESULTS) -> Path:
+    """The run whose latest scenario was begun last. Raises SpecError if there is none."""
+    runs = list(_runs(results))
+    if not runs:
+        what, mend = "holds no run yet", "run a scenario first, as with `pytest scenarios/`"
+        raise SpecError([Problem(where=str(results), what=what, mend=mend)])
+    return max(runs, key=_begun_s)
+
+
+def labels(runs: Sequence[Path]) -> tuple[str, ...]:
+    """What to call each run: its folder's name, or its whole path where two share a name."""
+    names = [run.resolve().name for run in runs]
+    return tuple(
+        name if names.count(name) == 1 else str(run) for name, run in zip(names, runs, strict=True)
+    )
+
+
+def _runs(results: Path) -> Iterator[Path]:
+    yield from {plan.parent.parent: None for plan in results.glob("*/*/plan.json")}
+
+
+# A plan is written once, before its scenario; a folder's own time changes with every report.
+def _begun_s(run: Path) -> float:
+    return max(plan.stat().st_mtime for plan in run.glob("*/plan.json"))
+
+
+def _folder(name: str, results: Path) -> Path | None:
+    for folder in (Path(name), results / name):
+        if any(folder.glob("*/plan.json")) or (folder / "plan.json").is_file():
+            return folder
+    return None
+
+
+def _no_run(name: str, results: Path) -> Problem:
+    known = [run.name for run in sorted(_runs(results), key=_begun_s, reverse=True)]
+    return Problem(
+        where=name,
+        what="holds no run" if Path(name).is_dir() else "no such run",
+        expected="one of: " + ", ".join(known[:5]) if known else f"a folder below {results}",
+        mend=did_you_mean(name, known),
+    )
+
+
+def saved_verdict(folder: RunFolder) -> str:
+    """The worst of a scenario's saved verdicts, or the empty string where none was saved.
+
+    Raises SpecError where the file is not one of chaoslab's.
+    """
+    try:
+        saved = _VERDICTS.validate_json(folder.verdicts_path.read_bytes())
+    except FileNotFoundError:
+        return ""
+    except ValidationError as error:
+        what = f"not written by this chaoslab: {error.errors()[0]['msg']}"
+        mend = f"judge it again with `chaoslab analyze {folder.path}`"
+        raise SpecError([Problem(where=str(folder.verdicts_path), what=what, mend=mend)]) from None
+    return worst(verdict.outcome for verdict in saved).value
+
+
+def save_verdicts(folder: RunFolder, verdicts: tuple[Verdict, ...]) -> None:
+    """Write a scenario's verdicts down in place of those that it had."""
+    folder.verdicts_path.write_bytes(_VERDICTS.dump_json(verdicts, indent=2) + b"\n")

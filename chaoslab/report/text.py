@@ -1,0 +1,110 @@
+"""The tables that people read: start-up latencies per scenario, and how runs differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from chaoslab.report.frames import TIMES
+from chaoslab.report.stats import (
+    ENOUGH_FOR_INTERVAL,
+    ENOUGH_FOR_P95,
+    Comparison,
+    Delta,
+    Spread,
+    compared,
+    paired_deltas,
+)
+from chaoslab.report.verdicts_text import STYLES
+
+_BY = "startup_complete_s"
+_NONE = "-"
+
+
+def latencies(boots: pd.DataFrame) -> Group:
+    """Start-up latencies per scenario (and run): counts, p50, p95 and the delta to the first run.
+
+    `boots` is a frame of `boots_frame`. Below the table stands what its figures cannot carry:
+    few values, start-ups that never completed, and the comparison over all scenarios.
+    """
+    rows = tuple(compared(boots, TIMES))
+    runs = tuple(dict.fromkeys(row.run for row in rows))
+    apps = {row.app for row in rows}
+    table = _empty_table(several=len(runs) > 1)
+    last = ""
+    for row in rows:
+        if last and row.scenario != last and len(runs) > 1:
+            table.add_section()
+        table.add_row(*_cells(row, several_apps=len(apps) > 1, several_runs=len(runs) > 1))
+        last = row.scenario
+    return Group(table, *(Text(note) for note in _notes(rows, boots)))
+
+
+def _empty_table(several: bool) -> Table:
+    table = Table(title="Start-up latency per scenario, seconds", title_justify="left")
+    table.add_column("scenario", overflow="fold")
+    if several:
+        table.add_column("run", overflow="fold")
+    for name in ("boots", "bind", "first\nanswer", "complete\np50", "complete\np95"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("ready or\ndegraded", "recovered"):
+        table.add_column(name, justify="right", no_wrap=True)
+    if several:
+        table.add_column("delta of p50\n(95 % interval)", justify="right")
+    table.add_column("verdict", no_wrap=True)
+    return table
+
+
+def _cells(row: Comparison, *, several_apps: bool, several_runs: bool) -> Iterator[str | Text]:
+    name = f"{row.scenario} {row.app}" if several_apps else row.scenario
+    yield name if row.boot == 1 else f"{name}, boot {row.boot}"
+    if several_runs:
+        yield row.run
+    complete = row.spreads[_BY]
+    yield str(row.boots) if complete.n == row.boots else f"{complete.n} of {row.boots}"
+    yield _seconds(row.spreads["bind_s"].p50_s)
+    yield _seconds(row.spreads["first_answer_s"].p50_s)
+    yield _seconds(complete.p50_s)
+    yield _p95(complete)
+    yield _seconds(row.spreads["ready_or_degraded_s"].p50_s)
+    yield _seconds(row.spreads["recovered_s"].p50_s)
+    if several_runs:
+        yield _delta(row.delta)
+    yield Text(row.verdict or _NONE, style=STYLES.get(row.verdict, ""))
+
+
+def _seconds(value: float | None) -> str:
+    return _NONE if value is None else f"{value:.3f}"
+
+
+def _p95(spread: Spread) -> str:
+    if spread.p95_s is None or spread.n == 1:
+        return _NONE
+    return f"max {spread.p95_s:.3f}" if spread.p95_is_max else f"{spread.p95_s:.3f}"
+
+
+def _delta(delta: Delta | None) -> str:
+    if delta is None:
+        return _NONE
+    if delta.low_s is None or delta.high_s is None:
+        return f"{delta.delta_s:+.3f} (n < {ENOUGH_FOR_INTERVAL})"
+    return f"{delta.delta_s:+.3f} ({delta.low_s:+.3f} … {delta.high_s:+.3f})"
+
+
+def _notes(rows: Sequence[Comparison], boots: pd.DataFrame) -> Iterator[str]:
+    unfinished = sum(row.boots - row.spreads[_BY].n for row in rows)
+    if unfinished:
+        yield (
+            f"{unfinished} of {len(boots)} boots never completed their start-up;"
+            " the figures are of those that did."
+        )
+    few = [row for row in rows if row.spreads[_BY].n < ENOUGH_FOR_P95]
+    if few:
+        yield f"Fewer than {ENOUGH_FOR_P95} boots carry no p95; their largest is shown as max."
+    for run, delta in paired_deltas(boots).items():
+        told = "differs" if delta.is_clear else "cannot be told apart"
+        yield f"{run} against the first run, over all scenarios: {_delta(delta)} s; it {told}."

@@ -1,0 +1,108 @@
+"""The tables for people: every figure with its count, and what it cannot carry said below."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from made_boots import MakeRun, degraded_then_recovered, exited, spawned
+from rich.console import Console, RenderableType
+
+from chaoslab.report.frames import boots_frame
+from chaoslab.report.text import latencies
+from chaoslab.report.topology_text import understood
+from chaoslab.spec.health import DEFAULT_WORDS, HealthState
+from chaoslab.spec.loader import load_topology
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def printed(renderable: RenderableType, width: int = 120) -> str:
+    console = Console(width=width, color_system=None)
+    with console.capture() as captured:
+        console.print(renderable)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def test_one_run_is_shown_by_its_medians(make_run: MakeRun) -> None:
+    """The table of a single run has no delta and says that one boot carries no p95."""
+    text = printed(latencies(boots_frame([make_run("one")])))
+    (row,) = [line for line in text.splitlines() if "severed_before_start" in line]
+    cells = [cell.strip() for cell in row.strip("│").split("│")]
+    assert cells == [
+        *("severed_before_start", "1", "0.250", "0.500", "1.500", "-", "1.500", "0.750", "-"),
+    ]
+    assert "delta" not in text
+    assert "Fewer than 20 boots carry no p95" in text
+
+
+def test_several_runs_are_compared_to_the_first(make_run: MakeRun) -> None:
+    """Six boots a run get an interval; the last line speaks of all scenarios together."""
+    for index in range(6):
+        make_run("one", scenario=f"s{index}")
+        make_run("two", degraded_then_recovered(1.75 + index / 100), scenario=f"s{index}")
+    runs = [make_run("one", scenario="s0"), make_run("two", [spawned(0.0)], scenario="extra")]
+    text = printed(latencies(boots_frame(runs)))
+    assert "delta of p50" in text
+    assert "+0.250 (n < 5)" in text
+    assert "two against the first run, over all scenarios: +0.275 (+0.2" in text
+    assert "it differs." in text
+
+
+def test_start_ups_that_never_completed_are_counted_and_said(make_run: MakeRun) -> None:
+    """A median of survivors must not pass for the median of all."""
+    text = printed(
+        latencies(boots_frame([make_run("one", [spawned(0.0), exited(1, 3, asked=False)])]))
+    )
+    assert "0 of 1" in text
+    assert "1 of 1 boots never completed their start-up" in text
+
+
+def test_a_second_boot_has_a_row_of_its_own(make_run: MakeRun) -> None:
+    """A restart after the repair is another kind of boot than the one under the fault."""
+    events = [*degraded_then_recovered(), exited(6.0, 0, asked=True), spawned(7.0, boot=2)]
+    text = printed(latencies(boots_frame([make_run("one", events)])))
+    assert "severed_before_start, boot 2" in text
+
+
+def test_the_table_of_nothing_is_still_a_table(make_run: MakeRun) -> None:
+    """No boots at all: no crash and no figures."""
+    assert "Start-up latency" in printed(latencies(boots_frame([make_run("one", [])])))
+
+
+def test_a_narrow_terminal_folds_names_and_keeps_the_figures(make_run: MakeRun) -> None:
+    """80 columns are enough for every figure."""
+    text = printed(latencies(boots_frame([make_run("one")])), width=80)
+    assert all(figure in text for figure in ("0.250", "0.500", "1.500", "0.750"))
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_check_shows_all_that_it_understood() -> None:
+    """Names, links, placeholders, paths, bounds with their units, the write, the connector."""
+    text = printed(understood(load_topology(REPOSITORY / "chaoslab.toml")))
+    for part in (
+        "postgres: postgres, used by backend",
+        "command: {python} -m chaoslab.reference.backend",
+        "port: any free one",
+        "{redis.url}",
+        "/health/startup",
+        "startup_s",
+        "POST /threads keeps a row in postgres: threads.id, read at /threads/{id}",
+        "vpc: backend.postgres, backend.redis",
+        "faults may target: vpc, backend.postgres, backend.redis, postgres, redis",
+    ):
+        assert part in text
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_check_shows_words_only_where_the_file_adds_some(tmp_path: Path, own: bool) -> None:
+    """The known words are documented; what differs from them is what a reader must see."""
+    words = '[apps.a.health.words]\nlimping = "degraded"\npass = "healthy"\n' if own else ""
+    path = tmp_path / "chaoslab.toml"
+    path.write_text(f'[apps.a]\ncommand = ["x"]\n{words}', encoding="utf-8")
+    text = printed(understood(load_topology(path)))
+    assert ("limping = degraded" in text) is own
+    assert "pass = healthy" not in text
+    assert DEFAULT_WORDS["pass"] is HealthState.HEALTHY
+    assert "connectors: none" in text
+    assert "writes: none declared" in text

@@ -1,0 +1,49 @@
+"""A run is found by path, by name, or as the newest; whatever is none is said with the mend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from made_boots import MakeRun
+
+from chaoslab.errors import SpecError
+from chaoslab.report.runs import chosen_runs, newest_run
+
+
+def test_the_newest_run_is_the_one_begun_last(make_run: MakeRun, tmp_path: Path) -> None:
+    """A report written into an older run later on does not make it the newest."""
+    first, second = make_run("b"), make_run("a")
+    (first / "boots.csv").write_text("", encoding="utf-8")
+    assert newest_run(tmp_path / "results") == second
+    assert chosen_runs((), tmp_path / "results") == (second,)
+
+
+def test_runs_are_named_by_path_or_by_name(make_run: MakeRun, tmp_path: Path) -> None:
+    """The order is kept, because the first is what the others are compared to."""
+    first, second = make_run("a"), make_run("b")
+    assert chosen_runs(("b", str(first)), tmp_path / "results") == (second, first)
+
+
+def test_one_scenario_of_a_run_may_be_named(make_run: MakeRun, tmp_path: Path) -> None:
+    """A scenario's own folder is a run of one."""
+    scenario = make_run("a") / "severed_before_start"
+    assert chosen_runs((str(scenario),), tmp_path / "results") == (scenario,)
+
+
+def test_every_name_that_is_no_run_is_said_at_once(make_run: MakeRun, tmp_path: Path) -> None:
+    """With the runs that there are, and the one that was probably meant."""
+    make_run("2026-11-21T10")
+    with pytest.raises(SpecError) as caught:
+        chosen_runs(("2026-11-21T01", str(tmp_path)), tmp_path / "results")
+    first, second = caught.value.problems
+    assert first.what == "no such run"
+    assert first.expected == "one of: 2026-11-21T10"
+    assert first.mend == "did you mean '2026-11-21T10'?"
+    assert second.what == "holds no run"
+
+
+def test_no_run_at_all_says_how_to_get_one(tmp_path: Path) -> None:
+    """Before the first run there is nothing to report."""
+    with pytest.raises(SpecError, match="run a scenario first"):
+        newest_run(tmp_path / "results")

@@ -1,0 +1,111 @@
+"""Figures say how far they can be trusted: no p95 of three boots, no interval of two."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from chaoslab.report.stats import compared, delta, paired_deltas, spread
+
+
+def test_a_spread_of_many_has_a_true_p95() -> None:
+    """From 20 values on the 95th percentile is one; NaN are left out."""
+    found = spread(np.array([*range(1, 101), np.nan], dtype=float))
+    assert (found.n, found.p50_s, found.p95_is_max) == (100, 50.5, False)
+    assert found.p95_s == pytest.approx(95.05)
+
+
+def test_a_spread_of_few_gives_its_largest_and_says_so() -> None:
+    """Nineteen values carry no p95."""
+    found = spread(np.arange(19.0))
+    assert (found.p50_s, found.p95_s, found.p95_is_max) == (9.0, 18.0, True)
+
+
+def test_a_spread_of_nothing_has_no_figures() -> None:
+    """All NaN is nothing, and no warning."""
+    found = spread(np.array([np.nan, np.nan]))
+    assert (found.n, found.p50_s, found.p95_s) == (0, None, None)
+
+
+def test_a_clear_shift_is_told_with_an_interval_around_it() -> None:
+    """0.5 s more is found, and the interval is neither a point nor the whole range."""
+    rng = np.random.default_rng(1)
+    before, after = rng.normal(2.0, 0.1, 40), rng.normal(2.5, 0.1, 40)
+    found = delta(before, after)
+    assert found is not None
+    assert found.low_s is not None
+    assert found.high_s is not None
+    assert found.low_s < found.delta_s < found.high_s
+    assert 0.05 < found.high_s - found.low_s < 0.2
+    assert 0.4 < found.low_s < found.high_s < 0.6
+    assert found.is_clear
+
+
+def test_the_interval_holds_the_truth_about_as_often_as_it_claims() -> None:
+    """Without a difference about 5 % of the intervals leave zero out; 200 tries, 0 to 10 %."""
+    rng = np.random.default_rng(2)
+    pairs = [(rng.normal(2.0, 0.3, 15), rng.normal(2.0, 0.3, 15)) for _ in range(200)]
+    found = [delta(before, after) for before, after in pairs]
+    assert 0 < sum(each is not None and each.is_clear for each in found) <= 20
+
+
+def test_the_same_values_give_the_same_interval() -> None:
+    """The resampling is seeded: a report reads the same twice."""
+    rng = np.random.default_rng(3)
+    before, after = rng.random(10), rng.random(10)
+    assert delta(before, after) == delta(before, after)
+    assert delta(before, after, seed=1) != delta(before, after, seed=2)
+
+
+@pytest.mark.parametrize(("n", "interval"), [(1, False), (4, False), (5, True)])
+def test_few_values_get_a_difference_but_no_interval(n: int, interval: bool) -> None:
+    """Below five values on a side an interval would be a pretence."""
+    found = delta(np.arange(20.0), np.arange(n, dtype=float))
+    assert found is not None
+    assert (found.low_s is not None) is interval
+    if not interval:
+        assert not found.is_clear
+
+
+def test_nothing_on_one_side_is_no_difference() -> None:
+    """A run whose boots never completed cannot be compared."""
+    assert delta(np.array([np.nan]), np.array([1.0])) is None
+
+
+def frame(**runs: dict[str, list[float]]) -> pd.DataFrame:
+    """A frame of boots: run -> scenario -> its start-up seconds."""
+    rows = [
+        (scenario, "backend", 1, value, "PASS", run)
+        for run, scenarios in runs.items()
+        for scenario, values in scenarios.items()
+        for value in values
+    ]
+    names = ["scenario", "app", "boot", "startup_complete_s", "verdict", "run"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def test_each_run_is_compared_to_the_first_of_them() -> None:
+    """Not to the one before it; the first itself has no difference."""
+    boots = frame(one={"a": [1.0]}, two={"a": [1.5]}, three={"a": [1.75], "b": [9.0]})
+    found = {(each.run, each.scenario): each for each in compared(boots, ("startup_complete_s",))}
+    assert found["one", "a"].delta is None
+    deltas = [found[run, "a"].delta for run in ("two", "three")]
+    assert [each and each.delta_s for each in deltas] == [0.5, 0.75]
+    assert found["three", "b"].delta is None
+    assert found["two", "a"].spreads["startup_complete_s"].p50_s == 1.5
+
+
+def test_runs_with_one_boot_each_are_compared_over_their_scenarios() -> None:
+    """Ten scenarios that are all 0.2 s slower are clear, though none is on its own."""
+    scenarios = {f"s{i}": float(i) for i in range(10)}
+    boots = frame(
+        one={name: [value] for name, value in scenarios.items()},
+        two={name: [value + 0.2 + i / 100] for i, (name, value) in enumerate(scenarios.items())},
+        three={"other": [1.0]},
+    )
+    found = paired_deltas(boots)
+    assert list(found) == ["two"]
+    assert found["two"].delta_s == pytest.approx(0.245)
+    assert found["two"].is_clear
+    assert paired_deltas(frame(one={"a": [1.0]})) == {}
