@@ -5,35 +5,74 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import subprocess
+from collections import deque
 from pathlib import Path
 
 from chaoslab.errors import ServiceFailed
 from chaoslab.runtimes.local import process as processes
 from chaoslab.runtimes.local.sockets import tree
 
-READY_LIMIT_S = 15.0
-_GRACE_S = 1.0
+_GRACE_S = 2.0
+_KEPT_LINES = 1_000
 
 
-class Helper:
-    """A process whose stdin this process holds open and whose stdout is read line by line."""
+class _Lines(asyncio.Protocol):
+    """Takes all that a helper says as it comes, so that one that nobody reads never blocks.
+
+    Everything goes to the log; the last thousand lines that were not read yet are kept.
+    """
+
+    def __init__(self, log: Path) -> None:
+        self._sink = open(log, "ab", buffering=0)  # noqa: SIM115  (closed when the pipe is)
+        self._pending = b""
+        self.lines: deque[bytes] = deque(maxlen=_KEPT_LINES)
+        self.news = asyncio.Event()
+        self.ended = False
+
+    def data_received(self, data: bytes) -> None:
+        self._sink.write(data)
+        *lines, self._pending = (self._pending + data).split(b"\n")
+        self.lines.extend(lines)
+        self.news.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._sink.close()
+        self.ended = True
+        self.news.set()
+
+    async def next(self) -> bytes | None:
+        """The next whole line, or None once there will be no more."""
+        while not self.lines:
+            if self.ended:
+                return None
+            self.news.clear()
+            await self.news.wait()
+        return self.lines.popleft()
+
+
+class LocalHelper:
+    """Implements `Helper`. Its stdin is held open; both of its streams stand in its log."""
 
     def __init__(
-        self, *, name: str, process: subprocess.Popen[bytes], reader: asyncio.StreamReader,
-        transport: asyncio.ReadTransport, log: Path,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        name: str,
+        process: subprocess.Popen[bytes],
+        lines: _Lines,
+        transport: asyncio.ReadTransport,
+        log: Path,
+    ) -> None:
         self._name, self._process, self._log = name, process, log
-        self._reader, self._transport = reader, transport
+        self._lines, self._transport = lines, transport
 
     @classmethod
-    async def attach(cls, *, name: str, process: subprocess.Popen[bytes], log: Path) -> Helper:
-        """Read the stdout of a process that was spawned with pipes."""
+    async def attach(cls, *, name: str, process: subprocess.Popen[bytes], log: Path) -> LocalHelper:
+        """Take the output of a process that was spawned with pipes."""
         assert process.stdout is not None
-        reader = asyncio.StreamReader()
-        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), process.stdout
+        transport, lines = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: _Lines(log), process.stdout
         )
-        return cls(name=name, process=process, reader=reader, transport=transport, log=log)
+        return cls(name=name, process=process, lines=lines, transport=transport, log=log)
 
     @property
     def pid(self) -> int:
@@ -46,51 +85,50 @@ class Helper:
         return self._process.poll()
 
     def log_tail(self, lines: int = 15) -> tuple[str, ...]:
-        """The last lines of its stderr."""
+        """The last lines of its output and errors."""
         return processes.tail(self._log, lines)
 
-    async def read_line(self, limit_s: float = READY_LIMIT_S) -> str:
-        """Its next line of output, without the line's end.
+    async def readline(self, within_s: float) -> str:
+        """Its next line on stdout, without the line's end.
 
-        Raises ServiceFailed with its last log lines if it ends or says nothing for `limit_s`.
+        Raises ServiceFailed with its last log lines if it ends or says nothing for `within_s`.
         """
         try:
-            async with asyncio.timeout(limit_s):
-                line = await self._reader.readline()
+            async with asyncio.timeout(within_s):
+                line = await self._lines.next()
         except TimeoutError:
-            raise ServiceFailed(self._failed(f"said nothing for {limit_s:g} s")) from None
-        if not line.endswith(b"\n"):
+            raise ServiceFailed(self._failed(f"said nothing for {within_s:g} s")) from None
+        if line is None:
             await processes.end_within(self._process, _GRACE_S)
             raise ServiceFailed(self._failed(f"ended with exit status {self.exit_code}"))
-        return line.decode(errors="replace").rstrip("\r\n")
-
-    async def write_line(self, line: str) -> None:
-        """Send it a line. Raises ServiceFailed if it no longer reads."""
-        try:
-            assert self._process.stdin is not None
-            self._process.stdin.write(line.encode() + b"\n")
-        except (OSError, ValueError):
-            raise ServiceFailed(self._failed("no longer reads its input")) from None
+        return line.decode(errors="replace").rstrip("\r")
 
     async def wait(self) -> int:
         """Wait for its end; returns the exit code."""
         return await processes.wait_for_end(self._process)
 
-    async def close(self, grace_s: float = _GRACE_S) -> int:
-        """Close its stdin, give it `grace_s` to end by itself, then SIGKILL; the exit code."""
+    async def terminate(self, grace_s: float = _GRACE_S) -> int:
+        """SIGTERM and the end of its input, then SIGKILL after `grace_s`; returns the exit code."""
         family = tree(self.pid) if self.exit_code is None else ()
-        self.let_go()
-        if not await processes.end_within(self._process, grace_s):
-            family = tree(self.pid)
+        if self.exit_code is None:
+            self._process.terminate()
+            self._let_go_of_input()
+            if not await processes.end_within(self._process, grace_s):
+                family = tree(self.pid)
         processes.kill_family(self._process, family)
-        return await processes.wait_for_end(self._process)
+        code = await processes.wait_for_end(self._process)
+        self.let_go()
+        return code
 
     def let_go(self) -> None:
         """Close both pipes; a well-behaved helper ends of that."""
+        self._let_go_of_input()
+        self._transport.close()
+
+    def _let_go_of_input(self) -> None:
         with contextlib.suppress(OSError):
             if self._process.stdin is not None:
                 self._process.stdin.close()
-        self._transport.close()
 
     def _failed(self, what: str) -> str:
         lines = "\n".join(f"  | {line}" for line in self.log_tail()) or "  | (nothing)"

@@ -15,7 +15,7 @@ from chaoslab.errors import ServiceFailed
 from chaoslab.runtimes.base import environment
 from chaoslab.runtimes.local.app import LocalApp, app_environment
 from chaoslab.runtimes.local.binaries import find_postgres, find_redis
-from chaoslab.runtimes.local.helper import Helper
+from chaoslab.runtimes.local.helper import LocalHelper
 from chaoslab.runtimes.local.places import cache_folder, lab_folder, make_home, server_identity
 from chaoslab.runtimes.local.ports import Ports
 from chaoslab.runtimes.local.process import size, spawn
@@ -50,7 +50,7 @@ class LocalRuntime:
         self._identity = server_identity()
         self._ports = Ports()
         self._watchdog: Watchdog | None = None
-        self._running: list[LocalService | LocalApp | Helper] = []
+        self._running: list[LocalService | LocalApp | LocalHelper] = []
 
     @property
     def folder(self) -> Path:
@@ -115,19 +115,17 @@ class LocalRuntime:
         return app
 
     async def spawn_helper(
-        self, *, name: str, command: tuple[str, ...], env: Mapping[str, str], log: Path
-    ) -> Helper:
-        """Spawn a process of the lab's own, with pipes for stdin and stdout; stderr goes to `log`.
+        self, *, command: tuple[str, ...], env: Mapping[str, str], log: Path
+    ) -> LocalHelper:
+        """Spawn a process of the lab's own, its stdin held open and its stdout read.
 
         It should end when its stdin closes; if it does not, it is killed.
         """
         watchdog = self._entered()
-        try:
-            process = spawn(command, env=self._app_env(env), log=log, piped=True)
-        except ServiceFailed as error:
-            raise ServiceFailed(f"{name}: {error}") from None
+        process = spawn(command, env=self._app_env(env), log=log, piped=True)
         watchdog.watch_session(process.pid)
-        helper = await Helper.attach(name=name, process=process, log=log)
+        name = Path(command[0]).name
+        helper = await LocalHelper.attach(name=name, process=process, log=log)
         self._running.append(helper)
         return helper
 
@@ -159,7 +157,7 @@ class LocalRuntime:
 
     async def _close(self) -> None:
         for running in self._running:
-            if isinstance(running, Helper):
+            if isinstance(running, LocalHelper):
                 running.let_go()
         if self._watchdog is not None:
             gone = await self._watchdog.finish()
