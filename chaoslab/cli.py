@@ -53,7 +53,7 @@ def check(file: Path | None) -> None:
     from chaoslab.report.topology_text import understood
     from chaoslab.spec.loader import load_topology
 
-    _console().print(understood(load_topology(file)))
+    _console().print(understood(load_topology(file)), soft_wrap=True)
 
 
 @main.command()

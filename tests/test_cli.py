@@ -1,0 +1,131 @@
+"""The command translates: exit 2 with every problem for the user's mistake, never a traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from chaoslab.cli import main
+from chaoslab.history.run_folder import RunFolder, RunInfo
+from chaoslab.spec.loader import load_topology
+from chaoslab.spec.plan import Plan
+
+REPOSITORY = Path(__file__).parents[1]
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, [*arguments])
+
+
+def test_help_names_every_command_and_imports_nothing_heavy() -> None:
+    """pandas alone costs more than a second: `--help` must not pay it."""
+    code = (
+        "import sys\nfrom chaoslab.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit as end:\n    assert end.code == 0\n"
+        "heavy = {'pandas', 'numpy', 'pydantic', 'rich', 'httpx', 'psycopg'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert done.returncode == 0, done.stderr
+    for command in ("check", "proxy", "report", "analyze"):
+        assert f"  {command} " in done.stdout
+
+
+def test_check_prints_what_it_understood_of_the_reference_system() -> None:
+    """The output is compared to tests/golden/check_reference.txt, place by place."""
+    result = run("check", str(REPOSITORY / "chaoslab.toml"))
+    assert result.exit_code == 0, result.output
+    shown = result.output.replace(str(REPOSITORY), "<here>")
+    lines = [line.rstrip() for line in shown.splitlines()]
+    assert lines == (GOLDEN / "check_reference.txt").read_text(encoding="utf-8").splitlines()
+
+
+def test_check_says_all_that_is_wrong_and_exits_with_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Problems go to stderr, in the file's order, without a traceback."""
+    monkeypatch.chdir(tmp_path)
+    Path("chaoslab.toml").write_text(
+        '[services.postgres]\nkind = "postgres"\n'
+        '[apps.backend]\ncommand = ["x"]\nlinks = ["postgres"]\n'
+        '[connectors.vpc]\nlinks = ["backend.postgres", "postgress"]\nfoo = 1\n',
+        encoding="utf-8",
+    )
+    result = run("check")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr == (
+        "chaoslab.toml: connectors.vpc.links[1]: unknown service 'postgress'\n"
+        "  expected one of: postgres; did you mean 'postgres'?\n"
+        "chaoslab.toml: connectors.vpc.foo: unknown key 'foo'\n"
+        "  expected one of: links\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("check",), "no chaoslab.toml and no [tool.chaoslab] here"),
+        (("check", "absent.toml"), "absent.toml: no such file"),
+        (("report",), "results: holds no run yet"),
+        (("report", "nothing"), "nothing: no such run"),
+        (("analyze", "nothing"), "nothing: no such run"),
+        (("analyze",), "Missing argument 'RUN'"),
+        (("proxy", "--port", "70000"), "70000 is not in the range"),
+        (("chekc",), "No such command 'chekc'"),
+    ],
+)
+def test_the_users_mistakes_exit_with_2_and_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], said: str
+) -> None:
+    """Whatever is misspelt or missing is named."""
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert "Traceback" not in result.output
+
+
+@pytest.fixture
+def saved_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run that was killed before its first boot: saved before, and an empty history."""
+    monkeypatch.chdir(tmp_path)
+    folder = RunFolder(tmp_path / "results" / "one" / "severed")
+    info = RunInfo(
+        scenario="severed",
+        seed=7,
+        runtime="local",
+        proxy="embedded",
+        started_at="2026-01-01T00:00:00+00:00",
+        chaoslab="0.1.0",
+        python="3.11.7",
+        machine="test",
+    )
+    folder.save_before(load_topology(REPOSITORY / "chaoslab.toml"), Plan(name="severed"), info)
+    folder.history_path.touch()
+    return folder.path.parent
+
+
+def test_report_takes_the_newest_run_and_saves_its_rows(saved_run: Path) -> None:
+    """Without an argument the newest run below results/ is meant."""
+    result = run("report")
+    assert result.exit_code == 0, result.output
+    assert "Start-up latency per scenario" in result.output
+    assert "saved results/one/boots.csv" in result.output
+    header = (saved_run / "boots.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert header.startswith("scenario,seed,runtime,proxy,bind_s,first_answer_s,")
+
+
+def test_a_damaged_run_is_said_and_not_thrown(saved_run: Path) -> None:
+    """A plan that chaoslab did not write, and a history with a broken line in the middle."""
+    (saved_run / "severed" / "run.json").write_text("{}", encoding="utf-8")
+    result = run("report")
+    assert (result.exit_code, "Traceback" in result.output) == (2, False)
+    assert "run.json: not written by this chaoslab" in result.stderr
