@@ -35,7 +35,7 @@ class _Lines(asyncio.Protocol):
         self.lines.extend(lines)
         self.news.set()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         self._sink.close()
         self.ended = True
         self.news.set()

@@ -59,7 +59,7 @@ def _carries(pid: int, mark: bytes, folder: str) -> bool:
     # A process of someone else's cannot be read; it cannot be ours either.
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
-            if mark in file.read():
+            if mark and mark in file.read().split(b"\0"):
                 return True
     except OSError:
         pass
@@ -77,14 +77,13 @@ def members(mark: str, folder: str, sessions: dict[int, int]) -> dict[int, Proce
     """
     machine = everything()
     ours: dict[int, Process] = {}
-    wanted = mark.encode() or b"\0\0\0"
     for pid, process in machine.items():
         if pid == os.getpid():
             continue
         born = sessions.get(process.session)
         leader = machine.get(process.session)
         if (born is not None and (leader is None or leader.born == born)) or _carries(
-            pid, wanted, folder
+            pid, mark.encode(), folder
         ):
             ours[pid] = process
     grew = True
