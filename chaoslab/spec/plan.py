@@ -21,7 +21,7 @@ from chaoslab.spec.expect import (
 from chaoslab.spec.faults import FaultSpec, Killed, Paused, Restarted, Stopped
 from chaoslab.spec.load import Load, Sampling
 from chaoslab.spec.topology import App, Topology
-from chaoslab.spec.when import AtConnection, AtMoment
+from chaoslab.spec.when import AtConnection, AtMoment, in_force
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +65,17 @@ def resolve(plan: Plan, topology: Topology) -> Plan:
     return replace(
         plan,
         boots=tuple(replace(boot, app=boot.app or only) for boot in plan.boots),
-        faults=tuple(replace(fault, name=fault.label) for fault in plan.faults),
+        faults=tuple(map(_named, plan.faults)),
         load=tuple(replace(load, app=load.app or only) for load in plan.load),
         expect=tuple(_bounded(e, topology.apps[e.app or only], labels) for e in plan.expect),
     )
+
+
+def _named(fault: FaultSpec) -> FaultSpec:
+    named = replace(fault, name=fault.label)
+    if isinstance(named, Restarted) and named.stop is None:
+        return replace(named, stop=in_force(named.label))  # over once the service is up again
+    return named
 
 
 def _bounded(expectation: Expectation, app: App, labels: tuple[str, ...]) -> Expectation:
@@ -105,12 +112,9 @@ def _problems(plan: Plan, topology: Topology) -> Iterator[Problem]:
         wanted = e.fault if isinstance(e, Degrades | FirstRequestServed) else ""
         for name in (*rests_on, wanted):
             yield from _unknown(f"{where}: expect[{i}]", "fault", name, labels)
-        writes = (
-            topology.apps[e.app or next(iter(topology.apps))].writes
-            if not e.app or e.app in topology.apps
-            else True
-        )
-        if isinstance(e, Recovers | KeepsAcknowledged | FirstRequestServed) and writes is None:
+        judged = topology.apps.get(e.app or next(iter(topology.apps)))
+        needs_writes = isinstance(e, Recovers | KeepsAcknowledged | FirstRequestServed)
+        if needs_writes and judged is not None and judged.writes is None:
             what = f"'{e.kind}' is proved by a write, and the app declares none"
             yield Problem(where=f"{where}: expect[{i}]", what=what, mend="add [apps.<app>.writes]")
 

@@ -1,0 +1,236 @@
+"""The lab: brings a topology up, runs a plan on it, and writes the history. The only effects."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import httpx
+
+from chaoslab.errors import ServiceFailed
+from chaoslab.faults.base import Ground
+from chaoslab.faults.schedule import Nemesis
+from chaoslab.history.events import LabUp, RunEnded, Spawned
+from chaoslab.history.journal import Journal
+from chaoslab.history.run_folder import RunFolder
+from chaoslab.probes.base import Watched, fresh_connections, guarded
+from chaoslab.probes.lag import watch_lag
+from chaoslab.probes.proof import look_up_acknowledged, prove_recovery
+from chaoslab.probes.watch import Watch
+from chaoslab.probes.workload import Writer
+from chaoslab.proxies import server
+from chaoslab.proxies.server import ProxyKind
+from chaoslab.proxies.toxiproxy import ToxiproxyControl
+from chaoslab.runtimes.base import Endpoint, RunningService, Runtime
+from chaoslab.spec.expect import Recovers
+from chaoslab.spec.placeholders import fill
+from chaoslab.spec.plan import Boot, Plan
+from chaoslab.spec.topology import App, Link, Topology
+from chaoslab.verdicts.settled import unsettled
+
+STEADY_WITHIN_S = 2.0
+SETTLE_POLL_S = 0.02
+
+
+@asynccontextmanager
+async def lab_up(
+    topology: Topology, runtime: Runtime, *, proxy: ProxyKind, seed: int, folder: RunFolder
+) -> AsyncIterator[Lab]:
+    """Services, proxy server and links of a topology, all up and tried; taken down at the end.
+
+    Raises RuntimeUnavailable or ServiceFailed with the mend where something cannot be had.
+    """
+    journal = Journal(folder.history_path)
+    async with AsyncExitStack() as stack:
+        stack.callback(journal.close)
+        services, control = await _start(topology, runtime, proxy=proxy, seed=seed, folder=folder)
+        stack.push_async_callback(control.close)
+        ports = dict(
+            zip(
+                (link.name for link in topology.links),
+                await asyncio.gather(*(_join(control, link, services) for link in topology.links)),
+                strict=True,
+            )
+        )
+        ground = Ground(
+            topology=topology,
+            control=control,
+            services=services,
+            ports=ports,
+            journal=journal,
+            seed=seed,
+        )
+        await asyncio.gather(*(_check_steady(ground, link) for link in topology.links))
+        versions = {name: running.version for name, running in services.items()}
+        versions |= {f"proxy {control.name}": control.version}
+        links = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
+        now_s = journal.now()
+        journal.append(LabUp(at_s=now_s, took_s=now_s, versions=versions, links=links))
+        yield Lab(runtime=runtime, ground=ground, folder=folder)
+
+
+async def _start(
+    topology: Topology, runtime: Runtime, *, proxy: ProxyKind, seed: int, folder: RunFolder
+) -> tuple[dict[str, RunningService], ToxiproxyControl]:
+    """Everything that takes time, at once; the first failure cancels the rest."""
+
+    async def spawn(command: tuple[str, ...]) -> server.SpawnedServer:
+        return await runtime.spawn_helper(command=command, env={}, log=folder.log_path("proxy"))
+
+    async with asyncio.TaskGroup() as group:
+        control = group.create_task(
+            server.start(proxy, seed=seed, spawn=spawn, free_port=runtime.free_port)
+        )
+        starting = {
+            name: group.create_task(runtime.start_service(service))
+            for name, service in topology.services.items()
+        }
+    return {name: task.result() for name, task in starting.items()}, control.result()
+
+
+async def _join(control: ToxiproxyControl, link: Link, services: dict[str, RunningService]) -> int:
+    return await control.create(link.name, str(services[link.service].endpoint))
+
+
+async def _check_steady(ground: Ground, link: Link) -> None:
+    sighting = await ground.canary(link, within_s=STEADY_WITHIN_S)
+    if sighting.outcome != "answered":
+        raise ServiceFailed(
+            f"link {link.name}: no answer through its proxy before any fault "
+            f"(a canary met '{sighting.outcome}'); expected {link.service} to answer"
+        )
+
+
+class Lab:
+    """A topology that is up. One plan is run on it."""
+
+    def __init__(self, *, runtime: Runtime, ground: Ground, folder: RunFolder) -> None:
+        self._runtime = runtime
+        self._ground = ground
+        self._folder = folder
+        self._journal = ground.journal
+        self._watches: dict[str, Watch] = {}
+        self._boots: Counter[str] = Counter()
+
+    async def run(self, plan: Plan) -> None:
+        """Run a resolved plan until every expectation can be judged, or its limit has passed.
+
+        Whatever happens, every fault is healed, every app stopped, and the history has its end.
+        Raises FaultUnsupported, before anything was spawned, where a fault cannot be made here.
+        """
+        over, why, settled = asyncio.Event(), "interrupted", False
+        nemesis = Nemesis(plan, self._ground, over)
+        background = [asyncio.create_task(guarded("lag", watch_lag(self._journal), self._journal))]
+        faults = asyncio.create_task(nemesis.run())
+        try:
+            await nemesis.armed()
+            async with fresh_connections() as client:
+                work = [self._boot(boot, plan, client) for boot in plan.boots]
+                work += [self._prove(plan, e) for e in plan.expect if isinstance(e, Recovers)]
+                background += [asyncio.create_task(each) for each in work]
+                why, settled = await self._until_settled(plan, background)
+                over.set()
+                await faults
+                await self._last_look()
+        finally:
+            over.set()
+            await _all_ended([faults], cancel=False)
+            await _all_ended(background, cancel=True)
+            await asyncio.gather(*(watch.end() for watch in self._watches.values()))
+            self._journal.append(RunEnded(at_s=self._journal.now(), settled=settled, why=why))
+
+    async def _until_settled(self, plan: Plan, tasks: list[asyncio.Task[None]]) -> tuple[str, bool]:
+        """Why the run may end, and whether every expectation can be judged by then."""
+        begun_s = self._journal.now()
+        while True:
+            now_s = self._journal.now()
+            waits_for = unsettled(plan, self._journal.history, now_s)
+            if waits_for is None:
+                return "every expectation can be judged", True
+            if now_s - begun_s > plan.limit_s:
+                return f"the plan's limit of {plan.limit_s} s passed waiting for {waits_for}", False
+            for task in tasks:
+                if task.done():
+                    task.result()  # a boot that could not be spawned ends the run with its error
+            await asyncio.sleep(SETTLE_POLL_S)
+
+    async def _boot(self, boot: Boot, plan: Plan, client: httpx.AsyncClient) -> None:
+        """Spawn an app when its time has come, in the place of its boot before, and watch it."""
+        journal = self._journal
+        if boot.at is not None and await journal.moment(boot.at) is None:
+            return
+        if (before := self._watches.pop(boot.app, None)) is not None:
+            await before.end()
+        app = self._ground.topology.apps[boot.app]
+        port = app.port or await self._runtime.free_port()
+        values = self._placeholders(app, port)
+        command = tuple(fill(word, values) for word in app.command)
+        env = {key: fill(value, values) for key, value in {**app.env, **boot.env}.items()}
+        spawned_s = journal.now()
+        running = await self._runtime.spawn_app(
+            name=app.name,
+            command=command,
+            env=env,
+            port=port,
+            log=self._folder.log_path(f"app-{app.name}"),
+        )
+        self._boots[app.name] += 1
+        number = self._boots[app.name]
+        journal.append(
+            Spawned(
+                at_s=spawned_s,
+                app=app.name,
+                boot=number,
+                pid=running.pid,
+                port=port,
+                argv=command,
+                env=env,
+            )
+        )
+        watched = Watched(app=app, boot=number, running=running, journal=journal, client=client)
+        writer = Writer(watched, self._ground.seed) if app.writes is not None else None
+        ports = {link.name: self._ground.ports[link.name] for link in self._links(app)}
+        self._watches[app.name] = Watch(watched, plan, ports, writer)
+
+    def _placeholders(self, app: App, port: int) -> dict[str, str]:
+        values = {"port": str(port), "python": sys.executable}
+        for link in self._links(app):
+            proxied = Endpoint(host="127.0.0.1", port=self._ground.ports[link.name])
+            values[f"{link.service}.url"] = self._ground.services[link.service].url(proxied)
+            values[f"{link.service}.host"] = proxied.host
+            values[f"{link.service}.port"] = str(proxied.port)
+        return values
+
+    def _links(self, app: App) -> list[Link]:
+        return [link for link in self._ground.topology.links if link.app == app.name]
+
+    async def _prove(self, plan: Plan, e: Recovers) -> None:
+        """Watch for the recovery's proof; what is missing of it the verdict will say."""
+        app = self._ground.topology.apps[e.app]
+        assert app.writes is not None
+        service = self._ground.services[app.writes.service]
+
+        def writer(name: str) -> Writer | None:
+            return self._watches[name].writer if name in self._watches else None
+
+        proof = prove_recovery(
+            plan, e, self._journal, writer=writer, service=service, contract=app.writes
+        )
+        await guarded("proof", proof, self._journal)
+
+    async def _last_look(self) -> None:
+        """Look up what every app acknowledged, in the database itself."""
+        for app in self._ground.topology.apps.values():
+            if app.writes is not None:
+                service = self._ground.services[app.writes.service]
+                await look_up_acknowledged(service, app.writes, self._journal)
+
+
+async def _all_ended(tasks: list[asyncio.Task[None]], *, cancel: bool) -> None:
+    for task in tasks:
+        if cancel:
+            task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

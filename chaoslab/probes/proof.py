@@ -1,0 +1,78 @@
+"""The proof of a recovery: a write through the app, found in the database itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import psycopg
+
+from chaoslab.history.events import (
+    AnyEvent,
+    FaultHealed,
+    FaultMissed,
+    HealthSample,
+    ProbeCrashed,
+    Write,
+)
+from chaoslab.history.journal import Journal
+from chaoslab.probes.workload import Writer, read_back
+from chaoslab.runtimes.base import RunningService
+from chaoslab.spec.expect import Recovers
+from chaoslab.spec.health import HealthState
+from chaoslab.spec.plan import Plan
+from chaoslab.spec.topology import WriteContract
+
+
+async def prove_recovery(
+    plan: Plan,
+    e: Recovers,
+    journal: Journal,
+    *,
+    writer: Callable[[str], Writer | None],
+    service: RunningService,
+    contract: WriteContract,
+) -> None:
+    """Once every fault is over and health is healthy again, write, and look the write up."""
+    labels = {fault.label for fault in plan.faults}
+    over = await journal.wait_for(lambda events: _all_over(labels, events), plan.limit_s)
+    if over is None:
+        return
+    healthy = await journal.wait_for(
+        lambda events: _healthy_after(over.at_s, e, events), (e.within_s or 0.0) + e.stable_s
+    )
+    current = writer(e.app)
+    if healthy is None or current is None:
+        return
+    if (proof := await current.prove(e.within_s or 0.0)) is not None:
+        await read_back(service, contract, [proof.op], journal)
+
+
+async def look_up_acknowledged(
+    service: RunningService, contract: WriteContract, journal: Journal
+) -> None:
+    """Look up every write that was acknowledged, in one query, and write down what is missing."""
+    ops = [write.op for write in journal.history.of(Write) if write.outcome == "ok"]
+    if not ops:
+        return
+    try:
+        await read_back(service, contract, ops, journal)
+    except (psycopg.Error, TimeoutError) as error:
+        what = f"{type(error).__name__}: {error}"
+        journal.append(ProbeCrashed(at_s=journal.now(), probe="read_back", error=what))
+
+
+def _all_over(labels: set[str], events: Sequence[AnyEvent]) -> AnyEvent | None:
+    over = [event for event in events if isinstance(event, FaultHealed | FaultMissed)]
+    return over[-1] if over and labels <= {event.fault for event in over} else None
+
+
+def _healthy_after(at_s: float, e: Recovers, events: Sequence[AnyEvent]) -> AnyEvent | None:
+    for event in reversed(events):
+        if (
+            isinstance(event, HealthSample)
+            and event.at_s >= at_s
+            and event.state is HealthState.HEALTHY
+            and (event.app, event.boot) == (e.app, e.boot)
+        ):
+            return event
+    return None

@@ -1,0 +1,51 @@
+"""All the probes of one boot, from its spawn to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from chaoslab.probes.base import Watched, guarded
+from chaoslab.probes.boot import BootProbe, watch_exit
+from chaoslab.probes.health import HealthProbe
+from chaoslab.probes.sockets import SocketProbe
+from chaoslab.probes.workload import Writer
+from chaoslab.spec.plan import Plan
+
+
+class Watch:
+    """Watches one boot with every probe that the plan asks for; `end` stops the app and them."""
+
+    def __init__(
+        self, watched: Watched, plan: Plan, ports: Mapping[str, int], writer: Writer | None
+    ) -> None:
+        self.watched = watched
+        self.writer = writer
+        self.boot_probe = BootProbe(watched)
+        self._asked = asyncio.Event()
+        self._exit = asyncio.create_task(watch_exit(watched, self._asked))
+        work = {
+            "boot": self.boot_probe.run(),
+            "health": HealthProbe(watched, plan.sampling).run(),
+            "sockets": SocketProbe(watched, ports).run(),
+        }
+        for number, load in enumerate(plan.load):
+            if writer is not None and load.app == watched.app.name:
+                work[f"load[{number}]"] = writer.load(load)
+        self._probes = [
+            asyncio.create_task(guarded(name, probe, watched.journal), name=name)
+            for name, probe in work.items()
+        ]
+
+    async def end(self) -> None:
+        """Stop the app (SIGTERM, then SIGKILL) and its probes; writes down its exit."""
+        self._asked.set()
+        await self.stop_probes()
+        await self.watched.running.terminate()
+        await self._exit
+
+    async def stop_probes(self) -> None:
+        """Stop watching, the exit excepted."""
+        for probe in self._probes:
+            probe.cancel()
+        await asyncio.gather(*self._probes, return_exceptions=True)

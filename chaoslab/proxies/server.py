@@ -1,0 +1,61 @@
+"""Starts the proxy server of a lab: the embedded engine, or a real Toxiproxy found on PATH."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Awaitable, Callable
+from typing import Literal, Protocol
+
+from chaoslab.errors import RuntimeUnavailable
+from chaoslab.proxies import embedded
+from chaoslab.proxies.embedded import EmbeddedControl
+from chaoslab.proxies.toxiproxy import ToxiproxyControl
+
+ProxyKind = Literal["embedded", "toxiproxy"]
+READY_WITHIN_S = 10.0
+TOXIPROXY_PROGRAM = "toxiproxy-server"
+
+
+class SpawnedServer(Protocol):
+    """What is needed of a server's process: its lines on stdout."""
+
+    async def readline(self, within_s: float) -> str: ...
+
+
+async def start(
+    kind: ProxyKind,
+    *,
+    seed: int,
+    spawn: Callable[[tuple[str, ...]], Awaitable[SpawnedServer]],
+    free_port: Callable[[], Awaitable[int]],
+) -> ToxiproxyControl:
+    """Start a server as a process of its own and wait until its API answers.
+
+    Raises RuntimeUnavailable where there is no `toxiproxy-server` on PATH.
+    """
+    if kind == "toxiproxy":
+        return await _start_toxiproxy(spawn, free_port)
+    server = await spawn(embedded.command(seed))
+    ready = json.loads(await server.readline(READY_WITHIN_S))
+    host, _, port = str(ready["listening"]).rpartition(":")
+    control = EmbeddedControl(host, int(port))
+    await control.connect(READY_WITHIN_S)
+    return control
+
+
+async def _start_toxiproxy(
+    spawn: Callable[[tuple[str, ...]], Awaitable[SpawnedServer]],
+    free_port: Callable[[], Awaitable[int]],
+) -> ToxiproxyControl:
+    program = shutil.which(TOXIPROXY_PROGRAM)
+    if program is None:
+        raise RuntimeUnavailable(
+            f"--chaos-proxy=toxiproxy: there is no {TOXIPROXY_PROGRAM} on PATH\n"
+            "  install Toxiproxy 2.x, or leave the option out to use the embedded engine"
+        )
+    port = await free_port()
+    await spawn((program, "-host", "127.0.0.1", "-port", str(port)))
+    control = ToxiproxyControl("127.0.0.1", port)
+    await control.connect(READY_WITHIN_S)
+    return control

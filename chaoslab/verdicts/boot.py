@@ -1,0 +1,98 @@
+"""Start-up, judged from outside: complete in time, or failed fast and honestly. Pure."""
+
+from __future__ import annotations
+
+from chaoslab.history.events import (
+    Bound,
+    Exited,
+    FirstAnswer,
+    Spawned,
+    StartupComplete,
+    StartupSnapshot,
+)
+from chaoslab.history.journal import History
+from chaoslab.spec.expect import FailsFast, Starts
+from chaoslab.spec.health import HealthState
+from chaoslab.verdicts.timeline import exited, spawned
+from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
+
+_STATE = {"normal": HealthState.HEALTHY, "degraded": HealthState.DEGRADED}
+
+
+def starts(e: Starts, history: History) -> Verdict:
+    """Start-up completes within its deadline, every phase completed or degraded."""
+    mode = f" {e.mode}" if e.mode else ""
+    claim = f"boot {e.boot} of {e.app} starts{mode} within {e.within_s} s"
+    begun = spawned(history, e.app, e.boot)
+    if begun is None:
+        return unknown("boot", claim, "the app was never spawned")
+    complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (e.app, e.boot))
+    ended = exited(history, e.app, e.boot)
+    if complete is None or (ended and not ended.asked and ended.at_s < complete.at_s):
+        return failed("boot", claim, *_how_it_ended(e, history, begun, ended))
+    took_s = complete.at_s - begun.at_s
+    because = [f"start-up complete {took_s:.3f} s after the spawn, health {complete.state.value}"]
+    wrong = _wrong(e, history, complete, took_s)
+    if wrong:
+        return failed("boot", claim, *because, *wrong)
+    return passed("boot", claim, *because)
+
+
+def _wrong(e: Starts, history: History, complete: StartupComplete, took_s: float) -> list[str]:
+    wrong = []
+    if e.within_s is not None and took_s > e.within_s:
+        wrong.append(f"{took_s - e.within_s:.3f} s too late")
+    if e.mode and complete.state is not _STATE[e.mode]:
+        wrong.append(f"expected health {_STATE[e.mode].value}, got {complete.state.value}")
+    snapshot = history.last(StartupSnapshot, lambda s: (s.app, s.boot) == (e.app, e.boot))
+    if snapshot is not None:
+        if snapshot.failed or snapshot.failed_phases:
+            wrong.append("phases booked as failed: " + (", ".join(snapshot.failed_phases) or "?"))
+        done = {*snapshot.completed_phases, *snapshot.degraded_phases}
+        if missing := [phase for phase in snapshot.phase_timings_s if phase not in done]:
+            wrong.append("phases neither completed nor degraded: " + ", ".join(missing))
+    if e.startup_mode is not None and (snapshot is None or snapshot.mode != e.startup_mode):
+        got = snapshot.mode if snapshot else "nothing published"
+        wrong.append(f"expected startup_mode {e.startup_mode}, got {got}")
+    return wrong
+
+
+def _how_it_ended(
+    e: Starts, history: History, begun: Spawned, ended: Exited | None
+) -> tuple[str, ...]:
+    """Exited with a code, alive but never listening, and listening but never complete differ."""
+    if ended is not None and not ended.asked:
+        at = f"exited with {ended.exit_code} after {ended.at_s - begun.at_s:.3f} s"
+        return (at, *(f"log: {line}" for line in ended.log_tail[-5:]))
+    bound = history.first(Bound, lambda b: (b.app, b.boot) == (e.app, e.boot))
+    if bound is None:
+        return (f"alive, but never listened on port {begun.port}",)
+    answer = history.first(FirstAnswer, lambda a: (a.app, a.boot) == (e.app, e.boot))
+    if answer is None:
+        return (f"listening after {bound.at_s - begun.at_s:.3f} s, but never answered health",)
+    snapshot = history.last(StartupSnapshot, lambda s: (s.app, s.boot) == (e.app, e.boot))
+    done = f"; phases done: {', '.join(snapshot.completed_phases) or 'none'}" if snapshot else ""
+    return (f"listening and answering ({answer.status_code} first), never complete{done}",)
+
+
+def fails_fast(e: FailsFast, history: History) -> Verdict:
+    """Without a bypass: the process ends in time, with the exit code, naming the cause."""
+    claim = f"boot {e.boot} of {e.app} exits with {e.exit_code} within {e.within_s} s"
+    begun, ended = spawned(history, e.app, e.boot), exited(history, e.app, e.boot)
+    if begun is None:
+        return unknown("fails fast", claim, "the app was never spawned")
+    if ended is None or ended.asked:
+        return failed("fails fast", claim, "the process went on living")
+    took_s = ended.at_s - begun.at_s
+    wrong = []
+    if e.within_s is not None and took_s > e.within_s:
+        wrong.append(f"{took_s - e.within_s:.3f} s too late")
+    if ended.exit_code != e.exit_code:
+        wrong.append(f"expected exit code {e.exit_code}, got {ended.exit_code}")
+    words = "\n".join(ended.log_tail).lower()
+    wrong += [f"its last words do not name {name}" for name in e.naming if name not in words]
+    last = ended.log_tail[-1] if ended.log_tail else "(no output)"
+    because = (f"exited with {ended.exit_code} after {took_s:.3f} s", f"log: {last}")
+    if wrong:
+        return failed("fails fast", claim, *because, *wrong)
+    return passed("fails fast", claim, *because)

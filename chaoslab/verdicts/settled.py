@@ -1,0 +1,92 @@
+"""Whether a history so far is long enough for each expectation to be judged. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chaoslab.history.events import (
+    Exited,
+    FaultHealed,
+    FaultMissed,
+    HealthSample,
+    ReadBack,
+    Spawned,
+    StartupComplete,
+    Write,
+)
+from chaoslab.history.journal import History
+from chaoslab.spec.expect import (
+    Degrades,
+    Expectation,
+    FailsFast,
+    FirstRequestServed,
+    Recovers,
+    Starts,
+)
+from chaoslab.spec.plan import Plan
+from chaoslab.verdicts.timeline import healthy_since, last_healed_s
+
+GRACE_S = 0.1  # after a bound has passed, so that the sample that shows it is in the history
+
+
+def unsettled(plan: Plan, history: History, now_s: float) -> str | None:
+    """What the run still waits for, in a few words; None when every expectation can be judged."""
+    return next(_waiting(plan, history, now_s), None)
+
+
+def _waiting(plan: Plan, history: History, now_s: float) -> Iterator[str]:
+    spawned = list(history.of(Spawned))
+    if len(spawned) < len(plan.boots):
+        yield f"boot {len(spawned) + 1} of {len(plan.boots)}"
+    over = {e.fault for e in history.of(FaultHealed)} | {e.fault for e in history.of(FaultMissed)}
+    for fault in plan.faults:
+        if fault.stop is not None and fault.label not in over:
+            yield f"the heal of {fault.label}"
+    for expectation in plan.expect:
+        if (what := _waits_for(expectation, history, now_s)) is not None:
+            yield what
+
+
+def _waits_for(e: Expectation, history: History, now_s: float) -> str | None:
+    match e:
+        case Starts() | FailsFast():
+            return _boot_under_way(e, history, now_s)
+        case Degrades():
+            return None  # judged over the fault's time, which the heal ends
+        case Recovers():
+            return _recovery_under_way(e, history, now_s)
+        case FirstRequestServed():
+            healed = history.first(FaultHealed, lambda h: h.fault == e.fault)
+            begun = healed and history.first(Write, lambda w: w.at_s >= healed.at_s)
+            late = healed and now_s > healed.at_s + e.within_s + 5.0
+            return None if begun or late else "the first request after the heal"
+    return None
+
+
+def _boot_under_way(e: Starts | FailsFast, history: History, now_s: float) -> str | None:
+    spawned = history.first(Spawned, lambda s: s.app == e.app and s.boot == e.boot)
+    if spawned is None:
+        return f"boot {e.boot} of {e.app}"
+    ended = history.first(Exited, lambda x: x.app == e.app and x.boot == e.boot)
+    complete = history.first(StartupComplete, lambda c: c.app == e.app and c.boot == e.boot)
+    if ended or (complete and isinstance(e, Starts)):
+        return None
+    if now_s > spawned.at_s + (e.within_s or 0.0) + GRACE_S:
+        return None
+    return f"the start-up of {e.app}"
+
+
+def _recovery_under_way(e: Recovers, history: History, now_s: float) -> str | None:
+    healed_s = last_healed_s(history)
+    if healed_s is None:
+        return "a heal to recover from"
+    if history.first(Exited, lambda x: x.app == e.app and x.boot == e.boot and not x.asked):
+        return None
+    if now_s > healed_s + (e.within_s or 0.0) + e.stable_s + GRACE_S:
+        return None
+    since_s = healthy_since(history, e.app, e.boot, healed_s)
+    newest = history.last(HealthSample, lambda s: s.app == e.app and s.boot == e.boot)
+    stable = since_s is not None and newest is not None and newest.at_s >= since_s + e.stable_s
+    proved = history.first(Write, lambda w: w.purpose == "proof" and w.outcome == "ok")
+    looked = history.first(ReadBack)
+    return None if stable and proved and looked else f"the recovery of {e.app}"
