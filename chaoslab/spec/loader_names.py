@@ -136,19 +136,22 @@ class Names:
         service = writes.get("service")
         if isinstance(service, str):
             yield from self._writes_service((*here, "service"), app, table, service)
-        for key, texts in (
-            ("read_path", [writes.get("read_path")]),
-            ("create_body", [*_table(writes.get("create_body")).values()]),
-        ):
-            known = [text for text in texts if isinstance(text, str)]
-            place = (*self._prefix, *here, key)
-            for text in known:
-                for problem in placeholder_problems(at(self._file, place), text, ["id"]):
-                    yield place, problem
-            if known and not any("id" in names_in(text) for text in known):
-                yield self._problem(
-                    (*here, key), "has no {id}", "the placeholder {id}, the row's own UUID"
-                )
+        create_path, body = writes.get("create_path"), _table(writes.get("create_body"))
+        in_create = {key: text for key, text in body.items() if isinstance(text, str)}
+        texts: list[tuple[Place, object]] = [
+            (("create_path",), create_path),
+            *((("create_body", key), text) for key, text in in_create.items()),
+            (("read_path",), writes.get("read_path")),
+        ]
+        for rest, text in texts:
+            place = (*self._prefix, *here, *rest)
+            for problem in _problems_of(at(self._file, place), text):
+                yield place, problem
+        wanted = "the placeholder {id}, the row's own UUID"
+        if in_create and not any(_has_id(text) for text in (create_path, *in_create.values())):
+            yield self._problem((*here, "create_body"), "has no {id}", wanted)
+        if isinstance(writes.get("read_path"), str) and not _has_id(writes.get("read_path")):
+            yield self._problem((*here, "read_path"), "has no {id}", wanted)
 
     def _writes_service(self, place: Place, app: str, table: Table, name: str) -> Iterator[Found]:
         if name not in self._services:
@@ -213,6 +216,15 @@ def normalised(text: str, links: Mapping[str, object]) -> tuple[str, ...]:
     if "." in text:
         return (text,) if text in links else ()
     return tuple(link for link in links if link.rpartition(".")[2] == text)
+
+
+def _has_id(text: object) -> bool:
+    return isinstance(text, str) and "id" in names_in(text)
+
+
+def _problems_of(where: str, text: object) -> Iterator[Problem]:
+    if isinstance(text, str):
+        yield from placeholder_problems(where, text, ["id"])
 
 
 def _table(value: object) -> Table:

@@ -218,6 +218,8 @@ table = "threads"
         ('"/threads/{id}"', '"/threads"', "has no {id}"),
         ('"/threads/{id}"', '"/threads/{di}{id}"', "unknown placeholder '{di}'"),
         ('{ id = "{id}" }', '{ title = "x" }', "has no {id}"),
+        ('{ id = "{id}" }', '{ id = "{id}", t = "{t}" }', "create_body.t: unknown placeholder"),
+        ('"/threads"', '"/threads/{key}"', "create_path: unknown placeholder '{key}'"),
         ('{ id = "{id}" }', '{ id = "{id}", n = 3 }', "got 3 (a whole number)"),
         ('table = "threads"', 'table = ""', "got '' (a string)"),
         ('table = "threads"', "", "missing key 'table'"),
@@ -230,6 +232,16 @@ def test_a_write_that_could_never_be_found_again_is_refused(
     (only,) = said(tmp_path, BASE + WRITES.replace(old, new))
     assert only.startswith("apps.backend.writes")
     assert problem in only
+
+
+def test_the_id_may_stand_in_the_path_that_creates(tmp_path: Path) -> None:
+    """Some APIs name the row in the path and not in the body."""
+    text = WRITES.replace('"/threads"', '"/threads/{id}"').replace('{ id = "{id}" }', '{ t = "x" }')
+    path = tmp_path / "chaoslab.toml"
+    path.write_text(BASE + text, encoding="utf-8")
+    writes = read_topology(path).apps["backend"].writes
+    assert writes is not None
+    assert writes.create_path == "/threads/{id}"
 
 
 def test_a_write_needs_the_apps_own_link_to_the_database(tmp_path: Path) -> None:
