@@ -1,1 +1,32 @@
-"""One toxic a file."""
+"""One toxic a file, and the table that names them."""
+
+from __future__ import annotations
+
+from chaoslab.engine.toxics.bandwidth import Bandwidth
+from chaoslab.engine.toxics.base import Settings
+from chaoslab.engine.toxics.latency import Latency
+from chaoslab.engine.toxics.limit_data import LimitData
+from chaoslab.engine.toxics.noop import Noop
+from chaoslab.engine.toxics.reset_peer import ResetPeer
+from chaoslab.engine.toxics.silence import Silence
+from chaoslab.engine.toxics.slicer import Slicer
+from chaoslab.engine.toxics.slow_close import SlowClose
+from chaoslab.engine.toxics.timeout import Timeout
+
+TOXICS: dict[str, type[Settings]] = {
+    "bandwidth": Bandwidth,
+    "latency": Latency,
+    "limit_data": LimitData,
+    "noop": Noop,
+    "reset_peer": ResetPeer,
+    "silence": Silence,
+    "slicer": Slicer,
+    "slow_close": SlowClose,
+    "timeout": Timeout,
+}
+
+# The names that Toxiproxy's own error texts use for them.
+GO_NAMES: dict[type[Settings], str] = {
+    **{settings: f"{settings.__name__}Toxic" for settings in TOXICS.values()},
+    ResetPeer: "ResetToxic",
+}

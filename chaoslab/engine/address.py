@@ -1,0 +1,86 @@
+"""Listen addresses as Go reads and writes them."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+from dataclasses import dataclass
+
+from chaoslab.engine.wire import ApiError
+
+
+@dataclass(frozen=True, slots=True)
+class ListenAddress:
+    """`host:port`, with an IPv6 host in brackets; `text` is what the API shows."""
+
+    text: str
+    host: str = ""
+    port: int = 0
+
+    @classmethod
+    def bound(cls, address: tuple[str, int]) -> ListenAddress:
+        """The address a socket is bound to."""
+        host, port = address
+        return cls(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", host, port)
+
+    def for_binding(self) -> tuple[str, int]:
+        """Host and port to bind; no host means all interfaces, both families where there are."""
+        if self.host:
+            return self.host, self.port
+        return ("::" if _has_ipv6() else "0.0.0.0"), self.port
+
+    def cannot_bind(self, error: Exception) -> ApiError:
+        """Toxiproxy's 500, in its words for the common cases."""
+        number = getattr(error, "errno", None)
+        why = os.strerror(number).lower() if number else str(error)
+        if number == errno.EADDRNOTAVAIL:
+            why = "cannot assign requested address"
+        shown = ListenAddress.bound((self.host, self.port)).text if self.host else self.text
+        return ApiError(f"listen tcp {shown}: bind: {why}", 500)
+
+
+async def resolve(text: str) -> ListenAddress:
+    """Read a listen address, resolving its name; ApiError 500 in Go's words if it is none.
+
+    `text` stays as given until the port is bound.
+    """
+    if not text:
+        return ListenAddress(text)
+    host, colon, port = text.rpartition(":")
+    if not colon:
+        raise ApiError(f"listen tcp: address {text}: missing port in address", 500)
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ApiError(f"listen tcp: address {text}: too many colons in address", 500)
+    number = int(port) if port.isdigit() else -1 if port else 0
+    if not 0 <= number <= 65535:
+        raise ApiError(f"listen tcp: address {port}: invalid port", 500)
+    return ListenAddress(text, await _numeric(host) if host else "", number)
+
+
+async def _numeric(host: str) -> str:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host)
+        except OSError:
+            continue
+        return host
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, 0, type=socket.SOCK_STREAM)
+    except OSError:
+        raise ApiError(f"listen tcp: lookup {host}: no such host", 500) from None
+    # Go prefers IPv4 where a name has both.
+    found.sort(key=lambda entry: entry[0] != socket.AF_INET)
+    return str(found[0][4][0])
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True

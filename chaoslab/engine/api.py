@@ -1,0 +1,230 @@
+"""Toxiproxy's HTTP API: the same routes, bodies, statuses and error texts as its version 2.12."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+
+from chaoslab.engine import address, metrics, wire
+from chaoslab.engine.chain import Toxic, read_toxic, update_toxic
+from chaoslab.engine.http import Answer, Request, plain_error
+from chaoslab.engine.proxy import Proxy
+from chaoslab.engine.registry import Registry
+from chaoslab.engine.routes import Route, route
+from chaoslab.engine.wire import ApiError, Json
+
+# The version of Toxiproxy's API that is spoken; clients look at it.
+SPOKEN_VERSION = "2.12.0"
+
+Names = dict[str, str]
+Handler = Callable[[Request, Names], Awaitable[Answer]]
+
+
+def json_answer(value: object, status: int = 200) -> Answer:
+    """An answer with a JSON body."""
+    return Answer(status=status, body=wire.encode(value), content_type="application/json")
+
+
+def errors_as_answers(handler: Handler) -> Handler:
+    """Turn an ApiError into the error body that Toxiproxy sends (as plain text, like Go)."""
+
+    @wraps(handler)
+    async def answered(request: Request, names: Names) -> Answer:
+        try:
+            return await handler(request, names)
+        except ApiError as error:
+            body = wire.encode({"error": error.text, "status": error.status})
+            return plain_error(body, error.status)
+
+    return answered
+
+
+def proxy_on_the_wire(proxy: Proxy) -> dict[str, object]:
+    """A proxy as Toxiproxy shows it; the empty `Logger` is part of its shape since 2.5."""
+    return {
+        "name": proxy.name,
+        "listen": proxy.listen.text,
+        "upstream": proxy.upstream,
+        "enabled": proxy.enabled,
+        "Logger": {},
+        "toxics": toxics_on_the_wire(proxy),
+    }
+
+
+def toxics_on_the_wire(proxy: Proxy) -> list[dict[str, object]]:
+    """All toxics of a proxy, upstream first."""
+    return [toxic.on_the_wire() for toxic in proxy.chain.all()]
+
+
+class ToxiproxyApi:
+    """The handlers; each reads its request whole before it changes anything."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def routes(self) -> list[Route]:
+        """Toxiproxy's routes, in its order."""
+        table: list[tuple[str, str, Handler]] = [
+            ("POST", "/reset", self.reset),
+            ("GET", "/proxies", self.proxy_index),
+            ("POST", "/proxies", self.proxy_create),
+            ("POST", "/populate", self.populate),
+            ("GET", "/proxies/{proxy}", self.proxy_show),
+            ("POST PATCH", "/proxies/{proxy}", self.proxy_update),
+            ("DELETE", "/proxies/{proxy}", self.proxy_delete),
+            ("GET", "/proxies/{proxy}/toxics", self.toxic_index),
+            ("POST", "/proxies/{proxy}/toxics", self.toxic_create),
+            ("GET", "/proxies/{proxy}/toxics/{toxic}", self.toxic_show),
+            ("POST PATCH", "/proxies/{proxy}/toxics/{toxic}", self.toxic_update),
+            ("DELETE", "/proxies/{proxy}/toxics/{toxic}", self.toxic_delete),
+            ("GET", "/version", self.version),
+            ("", "/metrics", self.metrics),
+        ]
+        return [route(methods, path, errors_as_answers(call)) for methods, path, call in table]
+
+    # --- proxies ---
+
+    async def reset(self, _request: Request, _names: Names) -> Answer:
+        """Enable every proxy, remove every toxic, heal every connect mode."""
+        self._registry.heal()
+        return Answer(status=204)
+
+    async def proxy_index(self, _request: Request, _names: Names) -> Answer:
+        """All proxies by name."""
+        return json_answer({p.name: proxy_on_the_wire(p) for p in self._registry.all()})
+
+    async def proxy_create(self, request: Request, _names: Names) -> Answer:
+        """A new proxy, enabled unless the body says otherwise."""
+        members = wire.members(wire.decode(request.body), "toxiproxy.Proxy")
+        name, listen, upstream = _texts(members)
+        enabled = wire.flag_of(members, "enabled", "Proxy", True)
+        _demand("name", name)
+        _demand("upstream", upstream)
+        toxics = _toxics(members) or ()
+        resolved = await address.resolve(listen) if enabled else address.ListenAddress(listen)
+        created = self._registry.create(name, resolved, upstream, enabled=enabled, toxics=toxics)
+        return json_answer(proxy_on_the_wire(created), 201)
+
+    async def populate(self, request: Request, _names: Names) -> Answer:
+        """Create or replace a list of proxies; the first error ends it and tells what is done."""
+        done: list[Proxy] = []
+        failure: dict[str, object] = {}
+        status = 201
+        try:
+            await self.populate_all(wire.decode(request.body), done)
+        except ApiError as error:
+            status = error.status
+            failure = {"error": error.text, "status": status}
+        shown = [proxy_on_the_wire(proxy) for proxy in done]
+        return json_answer({**failure, "proxies": shown or None}, status)
+
+    async def populate_all(self, value: Json, done: list[Proxy]) -> None:
+        """Validate the whole list, then bring it about one by one, adding each to `done`."""
+        go_type = '[]struct { toxiproxy.Proxy; Enabled *bool "json:\\"enabled\\"" }'
+        if value is not None and not isinstance(value, list):
+            kind = "object" if isinstance(value, dict) else type(value).__name__
+            raise wire.bad_body(f"json: cannot unmarshal {kind} into Go value of type {go_type}")
+        wanted = []
+        for place, entry in enumerate(value or (), start=1):
+            members = wire.members(entry, "toxiproxy.Proxy")
+            name, listen, upstream = _texts(members)
+            _demand("name", name, f"name at proxy {place}")
+            _demand("upstream", upstream, f"upstream at proxy {place}")
+            enabled = wire.flag_of(members, "enabled", "Proxy", True)
+            wanted.append((name, listen, upstream, enabled, _toxics(members)))
+        for name, listen, upstream, enabled, toxics in wanted:
+            where = await address.resolve(listen)
+            done.append(
+                self._registry.populate(name, where, upstream, enabled=enabled, toxics=toxics)
+            )
+
+    async def proxy_show(self, _request: Request, names: Names) -> Answer:
+        """One proxy."""
+        return json_answer(proxy_on_the_wire(self._registry.get(names["proxy"])))
+
+    async def proxy_update(self, request: Request, names: Names) -> Answer:
+        """Change listen, upstream or enabled; what the body leaves out stays."""
+        proxy = self._registry.get(names["proxy"])
+        members = wire.members(wire.decode(request.body), "toxiproxy.Proxy")
+        wire.text_of(members, "name", "Proxy", "")
+        listen = wire.text_of(members, "listen", "Proxy", proxy.listen.text)
+        upstream = wire.text_of(members, "upstream", "Proxy", proxy.upstream)
+        enabled = wire.flag_of(members, "enabled", "Proxy", proxy.enabled)
+        self._registry.update(proxy, await address.resolve(listen), upstream, enabled=enabled)
+        return json_answer(proxy_on_the_wire(proxy))
+
+    async def proxy_delete(self, _request: Request, names: Names) -> Answer:
+        """Stop and forget."""
+        self._registry.remove(names["proxy"])
+        return Answer(status=204)
+
+    # --- toxics ---
+
+    async def toxic_index(self, _request: Request, names: Names) -> Answer:
+        """All toxics of a proxy."""
+        return json_answer(toxics_on_the_wire(self._registry.get(names["proxy"])))
+
+    async def toxic_create(self, request: Request, names: Names) -> Answer:
+        """A new toxic at the end of its direction, on open connections too."""
+        proxy = self._registry.get(names["proxy"])
+        toxic = read_toxic(wire.decode(request.body))
+        proxy.add_toxic(toxic)
+        return json_answer(toxic.on_the_wire())
+
+    async def toxic_show(self, _request: Request, names: Names) -> Answer:
+        """One toxic."""
+        proxy = self._registry.get(names["proxy"])
+        return json_answer(proxy.chain.get(names["toxic"]).on_the_wire())
+
+    async def toxic_update(self, request: Request, names: Names) -> Answer:
+        """Change attributes or toxicity; the rest stays."""
+        proxy = self._registry.get(names["proxy"])
+        old = proxy.chain.get(names["toxic"])
+        toxic = update_toxic(old, wire.decode(request.body))
+        proxy.chain.replace(toxic)
+        proxy.arrange()
+        return json_answer(toxic.on_the_wire())
+
+    async def toxic_delete(self, _request: Request, names: Names) -> Answer:
+        """Remove it from all connections."""
+        proxy = self._registry.get(names["proxy"])
+        proxy.chain.remove(names["toxic"])
+        proxy.arrange()
+        return Answer(status=204)
+
+    # --- the server itself ---
+
+    async def version(self, _request: Request, _names: Names) -> Answer:
+        """The version of the API that is spoken."""
+        body = f'{{"version": "{SPOKEN_VERSION}"}}\n'
+        return Answer(body=body, content_type="application/json;charset=utf-8")
+
+    async def metrics(self, _request: Request, _names: Names) -> Answer:
+        """Prometheus text."""
+        return Answer(body=metrics.text(self._registry.all()), content_type=metrics.CONTENT_TYPE)
+
+
+def _texts(members: dict[str, Json]) -> tuple[str, str, str]:
+    return (
+        wire.text_of(members, "name", "Proxy", ""),
+        wire.text_of(members, "listen", "Proxy", ""),
+        wire.text_of(members, "upstream", "Proxy", ""),
+    )
+
+
+def _demand(field: str, value: str, shown: str | None = None) -> None:
+    if not value:
+        raise ApiError(f"missing required field: {shown or field}", 400)
+
+
+def _toxics(members: dict[str, Json]) -> list[Toxic] | None:
+    """Toxics given with the proxy (beyond Toxiproxy, where they are output only)."""
+    value = members.get("toxics")
+    if value is None:
+        return None
+    if not isinstance(value, list):
+        raise wire.bad_body("toxics: expected an array of toxics")
+    toxics = [read_toxic(entry) for entry in value]
+    if len({toxic.name for toxic in toxics}) < len(toxics):
+        raise ApiError("toxic already exists", 409)
+    return toxics

@@ -1,0 +1,179 @@
+"""What the engine offers beyond Toxiproxy, all under `/chaoslab`."""
+
+from __future__ import annotations
+
+import enum
+import os
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import TypeVar
+from urllib.parse import parse_qs
+
+from chaoslab.engine import wire
+from chaoslab.engine.api import Handler, Names, errors_as_answers, json_answer
+from chaoslab.engine.chain import read_toxic
+from chaoslab.engine.http import Answer, Request
+from chaoslab.engine.listener import ConnectMode
+from chaoslab.engine.proxy import Connect, Established, Proxy
+from chaoslab.engine.registry import Registry
+from chaoslab.engine.routes import Route, route
+from chaoslab.engine.triggers import Trigger
+from chaoslab.engine.wire import ApiError, Json
+
+CAPABILITIES = (
+    "connect.refused",
+    "connect.dropped",
+    "silence",
+    "triggers",
+    "connections",
+    "reset_idle",
+    "toxics_at_creation",
+    "seed",
+)
+
+_DEFAULT_ESTABLISHED = {
+    ConnectMode.ACCEPT: Established.KEEP,
+    ConnectMode.REFUSED: Established.RESET,
+    ConnectMode.DROPPED: Established.HOLD,
+}
+
+_Choice = TypeVar("_Choice", bound=enum.Enum)
+
+
+class BeyondApi:
+    """Connect modes, triggers, and the connection log."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def routes(self) -> list[Route]:
+        """The routes under `/chaoslab`."""
+        table: list[tuple[str, str, Handler]] = [
+            ("GET", "/chaoslab", self.about),
+            ("GET", "/chaoslab/connections", self.connections),
+            ("GET", "/chaoslab/proxies/{proxy}", self.proxy_show),
+            ("PUT", "/chaoslab/proxies/{proxy}/connect", self.connect),
+            ("GET", "/chaoslab/proxies/{proxy}/triggers", self.trigger_index),
+            ("POST", "/chaoslab/proxies/{proxy}/triggers", self.trigger_create),
+            ("DELETE", "/chaoslab/proxies/{proxy}/triggers/{trigger}", self.trigger_delete),
+        ]
+        return [route(methods, path, errors_as_answers(call)) for methods, path, call in table]
+
+    async def about(self, _request: Request, _names: Names) -> Answer:
+        """Who answers, with which seed, and what it can do on this platform."""
+        engine = self._registry.engine
+        unsupported = {"connect.dropped": engine.no_drops} if engine.no_drops else {}
+        about: dict[str, object] = {
+            "engine": "chaoslab",
+            "version": _version(),
+            "pid": os.getpid(),
+            "seed": engine.seed,
+            "capabilities": [name for name in CAPABILITIES if name not in unsupported],
+        }
+        if unsupported:
+            about["unsupported"] = unsupported
+        return json_answer(about)
+
+    async def proxy_show(self, _request: Request, names: Names) -> Answer:
+        """A proxy with its connect mode and connection counts."""
+        return json_answer(_shown(self._registry.get(names["proxy"])))
+
+    async def connect(self, request: Request, names: Names) -> Answer:
+        """Put a connect mode in force, and read it back."""
+        proxy = self._registry.get(names["proxy"])
+        proxy.set_connect(_read_connect(wire.decode(request.body)))
+        return json_answer(_shown(proxy))
+
+    async def connections(self, request: Request, _names: Names) -> Answer:
+        """The connection log: `?proxy=NAME` and `?since=ID` (ids above it) narrow it."""
+        query = parse_qs(request.query)
+        since = query.get("since", ["0"])[0]
+        if not since.isdigit():
+            raise ApiError(f"since: expected a connection id, got {since!r}", 400)
+        proxy = query.get("proxy", [None])[0]
+        records = self._registry.engine.log.select(proxy, int(since))
+        return json_answer({"connections": [record.on_the_wire() for record in records]})
+
+    async def trigger_index(self, _request: Request, names: Names) -> Answer:
+        """The triggers of a proxy, fired or not."""
+        triggers = self._registry.get(names["proxy"]).triggers.by_name.values()
+        return json_answer([trigger.on_the_wire() for trigger in triggers])
+
+    async def trigger_create(self, request: Request, names: Names) -> Answer:
+        """Arm a trigger; everything in it is checked now, so that it can only fail on a race."""
+        proxy = self._registry.get(names["proxy"])
+        members = wire.members(wire.decode(request.body), "Trigger")
+        at = wire.int_of(members, "at_connection", "Trigger", 1)
+        actions = members.get("actions")
+        if at < 1:
+            raise ApiError(f"at_connection: expected 1 or more, got {at}", 400)
+        if not isinstance(actions, list) or not actions:
+            raise ApiError("missing required field: actions (a non-empty array)", 400)
+        name = wire.text_of(members, "name", "Trigger", "")
+        trigger = Trigger(
+            name=name or f"at_connection_{at}",
+            proxy=proxy.name,
+            at_connection=at,
+            actions=[self._read_action(action) for action in actions],
+            shown_actions=list(actions),
+            armed_after=proxy.opened,
+        )
+        proxy.triggers.arm(trigger)
+        return json_answer(trigger.on_the_wire())
+
+    async def trigger_delete(self, _request: Request, names: Names) -> Answer:
+        """Disarm."""
+        self._registry.get(names["proxy"]).triggers.disarm(names["trigger"])
+        return Answer(status=204)
+
+    def _read_action(self, value: Json) -> Callable[[], None]:
+        members = wire.members(value, "Action")
+        name = wire.text_of(members, "proxy", "Action", "")
+        self._registry.get(name)
+        if ("connect" in members) == ("toxic" in members):
+            raise ApiError("action: expected either 'connect' or 'toxic' beside 'proxy'", 400)
+        if "connect" in members:
+            connect = _read_connect(members["connect"])
+            return lambda: self._registry.get(name).set_connect(connect)
+        toxic = read_toxic(members["toxic"])
+        return lambda: self._registry.get(name).add_toxic(toxic)
+
+
+def _read_connect(value: Json) -> Connect:
+    members = wire.members(value, "Connect")
+    mode = _choice(ConnectMode, "mode", wire.text_of(members, "mode", "Connect", ""))
+    default = _DEFAULT_ESTABLISHED[mode].value
+    chosen = wire.text_of(members, "established", "Connect", default)
+    return Connect(mode=mode, established=_choice(Established, "established", chosen))
+
+
+def _choice(kind: type[_Choice], field: str, value: str) -> _Choice:
+    try:
+        return kind(value)
+    except ValueError:
+        known = ", ".join(str(choice.value) for choice in kind)
+        raise ApiError(f"{field}: expected one of {known}; got {value!r}", 400) from None
+
+
+def _shown(proxy: Proxy) -> dict[str, object]:
+    return {
+        "name": proxy.name,
+        "listen": proxy.listen.text,
+        "upstream": proxy.upstream,
+        "enabled": proxy.enabled,
+        "connect": {
+            "mode": proxy.connect.mode.value,
+            "established": proxy.connect.established.value,
+            "since_s": proxy.since_s,
+            "syn_drops": proxy.syn_drops,
+        },
+        "connections_opened": proxy.opened,
+        "connections_open": len(proxy.connections),
+    }
+
+
+def _version() -> str:
+    try:
+        return version("chaoslab")
+    except PackageNotFoundError:
+        return "unknown"

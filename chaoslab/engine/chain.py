@@ -1,0 +1,135 @@
+"""The toxics of one proxy: their names, their order, and how they are read from the wire."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from chaoslab.engine import wire
+from chaoslab.engine.chunks import Direction
+from chaoslab.engine.toxics import GO_NAMES, TOXICS
+from chaoslab.engine.toxics.base import Settings
+from chaoslab.engine.wire import ApiError, Json
+
+AT_HEAL = ("deliver", "reset")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Toxic:
+    """One toxic of a proxy as it stands; an update makes a new one.
+
+    `stream` is as the user wrote it (Toxiproxy echoes its case), `direction` what it means.
+    """
+
+    name: str
+    type: str
+    stream: str
+    direction: Direction
+    toxicity: float
+    settings: Settings
+
+    def on_the_wire(self) -> dict[str, object]:
+        """Toxiproxy's shape, members in its order."""
+        return {
+            "attributes": dataclasses.asdict(cast("Any", self.settings)),
+            "name": self.name,
+            "type": self.type,
+            "stream": self.stream,
+            "toxicity": wire.number(self.toxicity),
+        }
+
+
+def read_toxic(value: Json) -> Toxic:
+    """A toxic from the body that creates it: defaults as Toxiproxy's, errors likewise (400)."""
+    members = wire.members(value, "toxics.ToxicWrapper")
+    where = "ToxicWrapper"
+    wire.inner(members, "attributes", where, "toxics.NoopToxic")
+    type_ = wire.text_of(members, "type", where, "")
+    stream = wire.text_of(members, "stream", where, "downstream")
+    name = wire.text_of(members, "name", where, "")
+    toxicity = wire.float_of(members, "toxicity", where, 1.0)
+    try:
+        direction = Direction(stream.lower())
+    except ValueError:
+        raise ApiError("stream was invalid, can be either upstream or downstream", 400) from None
+    if type_ not in TOXICS:
+        raise ApiError("invalid toxic type", 400)
+    return Toxic(
+        name=name or f"{type_}_{stream}",
+        type=type_,
+        stream=stream,
+        direction=direction,
+        toxicity=toxicity,
+        settings=_read_settings(TOXICS[type_](), members),
+    )
+
+
+def update_toxic(old: Toxic, value: Json) -> Toxic:
+    """The toxic with the attributes and toxicity that the body names; the rest stays."""
+    members = wire.members(value, "struct { Attributes interface {}; Toxicity float32 }")
+    return dataclasses.replace(
+        old,
+        toxicity=wire.float_of(members, "toxicity", "", old.toxicity),
+        settings=_read_settings(old.settings, members),
+    )
+
+
+def _read_settings(default: Settings, members: Mapping[str, Json]) -> Settings:
+    name = GO_NAMES[type(default)]
+    attributes = wire.inner(members, "attributes", name, f"toxics.{name}")
+    where = f"{name}.attributes"
+    given: dict[str, int | str] = {}
+    for field in dataclasses.fields(cast("Any", default)):
+        current = getattr(default, field.name)
+        if isinstance(current, int):
+            go_type = "int" if name == "SlicerToxic" else "int64"
+            given[field.name] = wire.int_of(attributes, field.name, where, current, go_type)
+        else:
+            given[field.name] = wire.text_of(attributes, field.name, where, current)
+    if given.get("at_heal", AT_HEAL[0]) not in AT_HEAL:
+        raise ApiError(
+            f"silence: at_heal was {given['at_heal']!r}, expected 'deliver' or 'reset'", 400
+        )
+    return cast("Settings", dataclasses.replace(cast("Any", default), **given))
+
+
+class Chain:
+    """The toxics of one proxy, per direction in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self._toxics: dict[str, Toxic] = {}
+
+    def along(self, direction: Direction) -> list[Toxic]:
+        """The toxics of one direction, first added first."""
+        return [toxic for toxic in self._toxics.values() if toxic.direction is direction]
+
+    def all(self) -> list[Toxic]:
+        """Upstream before downstream, as Toxiproxy lists them."""
+        return self.along(Direction.UPSTREAM) + self.along(Direction.DOWNSTREAM)
+
+    def get(self, name: str) -> Toxic:
+        """The toxic of that name, or 404."""
+        try:
+            return self._toxics[name]
+        except KeyError:
+            raise ApiError("toxic not found", 404) from None
+
+    def add(self, toxic: Toxic) -> None:
+        """Append it, or 409 if the name is taken in either direction."""
+        if toxic.name in self._toxics:
+            raise ApiError("toxic already exists", 409)
+        self._toxics[toxic.name] = toxic
+
+    def replace(self, toxic: Toxic) -> None:
+        """Put an updated toxic in its old place."""
+        self._toxics[toxic.name] = toxic
+
+    def remove(self, name: str) -> None:
+        """Take it out, or 404."""
+        del self._toxics[self.get(name).name]
+
+    def clear(self) -> None:
+        """Take all out."""
+        self._toxics.clear()

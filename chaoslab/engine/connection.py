@@ -1,0 +1,181 @@
+"""One proxied connection: two sockets, two streams, one record."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import random
+import socket
+from collections.abc import Callable
+from typing import Protocol
+
+from chaoslab.clock import now_s
+from chaoslab.engine.chain import Toxic
+from chaoslab.engine.chunks import Direction, End
+from chaoslab.engine.dial import dial
+from chaoslab.engine.log import Flow, Met, Record
+from chaoslab.engine.poller import Poller
+from chaoslab.engine.side import Side, reset
+from chaoslab.engine.stage import Stage
+from chaoslab.engine.stream import Stream
+from chaoslab.engine.toxics.base import Meeting
+
+
+class Owner(Protocol):
+    """What a connection needs of its proxy."""
+
+    poller: Poller
+    loop: asyncio.AbstractEventLoop
+    upstream: str
+
+    def toxics_for(self, number: int, direction: Direction) -> list[Toxic]:
+        """The toxics that connection `number` meets in that direction."""
+        ...
+
+    def generator(self, number: int, *names: str) -> random.Random:
+        """The generator of connection `number` for that path of names."""
+        ...
+
+    def lost(self, connection: Connection, end: str) -> None:
+        """The connection is over."""
+        ...
+
+
+class Connection:
+    """From the accepted client to the end of both directions; `number` counts per proxy from 1."""
+
+    __slots__ = (
+        "_client_sock",
+        "_dialling",
+        "_first_end",
+        "_owner",
+        "_streams",
+        "loop",
+        "number",
+        "over",
+        "record",
+    )
+
+    def __init__(self, owner: Owner, client: socket.socket, number: int, record: Record) -> None:
+        self._owner = owner
+        self.loop = owner.loop
+        self.number = number
+        self.record = record
+        self.over = False
+        self._client_sock = client
+        self._first_end: str | None = None
+        self._dialling: asyncio.Task[None] | None = None
+        self._streams: tuple[Stream, Stream] | None = None
+
+    # --- opening ---
+
+    def open(self) -> None:
+        """Dial upstream; the client waits, and bytes it sends meanwhile stay in its socket."""
+        self._dialling = self.loop.create_task(self._dial())
+
+    async def _dial(self) -> None:
+        try:
+            upstream = await dial(self.loop, self._owner.upstream)
+        except ConnectionRefusedError:
+            self.close("upstream_refused")
+        except OSError:
+            self.close("upstream_unreachable")
+        else:
+            self._join(upstream)
+        finally:
+            self._dialling = None
+
+    def _join(self, upstream_sock: socket.socket) -> None:
+        poller = self._owner.poller
+        client, upstream = Side(self._client_sock, poller), Side(upstream_sock, poller)
+        self._streams = (
+            Stream(self, Direction.UPSTREAM, client, upstream),
+            Stream(self, Direction.DOWNSTREAM, upstream, client),
+        )
+        self.record.upstream_connected_s = now_s()
+        self.record.flow = self._flow
+        self.arrange()
+
+    def _flow(self, direction: Direction) -> Flow:
+        assert self._streams is not None
+        stream = self._streams[direction is Direction.DOWNSTREAM]
+        return Flow(stream.received, stream.delivered, stream.held)
+
+    # --- toxics ---
+
+    def arrange(self) -> None:
+        """Take over the proxy's present toxics."""
+        for stream in self._streams or ():
+            if not self.over:
+                stream.arrange(self._owner.toxics_for(self.number, stream.direction))
+
+    def stage(self, toxic: Toxic, direction: Direction) -> Stage:
+        """A fresh stage for a toxic that this connection meets now."""
+        draw: Callable[[], random.Random] = functools.partial(
+            self._owner.generator, self.number, toxic.name, "settings"
+        )
+        return Stage(toxic, direction, Meeting(now_s(), draw), self.record.met.append)
+
+    def note(self, met: Met) -> None:
+        """Log that a fault met this connection."""
+        self.record.met.append(met)
+
+    # --- ending ---
+
+    def noticed_end(self, direction: Direction, how: End) -> None:
+        """A socket has ended; the first to do so names the end of the connection."""
+        if self._first_end is None:
+            who = "client" if direction is Direction.UPSTREAM else "upstream"
+            self._first_end = f"{who}_{'closed' if how is End.EOF else 'reset'}"
+
+    def broke(self, side: Side) -> None:
+        """Writing into `side` failed: its peer has reset, which travels like any other end."""
+        stream = side.outgoing
+        if not stream.source_over:
+            stream.source_ended(End.RESET)
+        elif not self.over:
+            self.reset(self._first_end or "reset")
+
+    def ended(self, stream: Stream, how: End) -> None:
+        """A stream has delivered everything up to its end mark."""
+        if how is End.CUT:
+            self.close("closed_by_fault")
+        elif how is End.RESET:
+            self.reset(self._first_end or "reset")
+        else:
+            self._half_close(stream)
+
+    def _half_close(self, stream: Stream) -> None:
+        assert self._streams is not None
+        other = self._streams[stream.direction is Direction.UPSTREAM]
+        if not stream.finished:
+            stream.finished = True
+            stream.sink.finish()
+        if other.finished:
+            self.close(self._first_end or "closed")
+
+    def close(self, end: str) -> None:
+        """Close both sides in order."""
+        self._end(end, Side.close, socket.socket.close)
+
+    def reset(self, end: str) -> None:
+        """Reset both sides."""
+        self._end(end, Side.reset, reset)
+
+    def _end(
+        self, end: str, part: Callable[[Side], None], drop: Callable[[socket.socket], None]
+    ) -> None:
+        if self.over:
+            return
+        self.over = True
+        if self._dialling is not None and self._dialling is not asyncio.current_task():
+            self._dialling.cancel()
+        self._owner.lost(self, end)
+        if self._streams is None:
+            drop(self._client_sock)
+            return
+        for stream in self._streams:
+            stream.stop()
+            part(stream.source)
+        # Streams, sides and connection refer to each other: freed now, not by the collector.
+        self._streams = None

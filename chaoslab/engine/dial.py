@@ -1,0 +1,51 @@
+"""Connecting to an upstream without blocking the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+
+def split(address: str) -> tuple[str, int]:
+    """Host and port of `host:port` or `[host]:port`; OSError if it is no such thing."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise OSError(f"dial tcp: address {address}: expected host:port")
+    return host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port)
+
+
+async def dial(loop: asyncio.AbstractEventLoop, address: str) -> socket.socket:
+    """A connected, non-blocking socket; every address of the name is tried in turn.
+
+    Raises the last address's OSError. There is no time-out but the kernel's, as in Toxiproxy.
+    """
+    host, port = split(address)
+    failure: OSError = OSError(f"dial tcp: {address}: no address")
+    for family, where in await _resolve(loop, host, port):
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setblocking(False)
+        try:
+            await loop.sock_connect(sock, where)
+        except OSError as error:
+            sock.close()
+            failure = error
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    raise failure
+
+
+async def _resolve(
+    loop: asyncio.AbstractEventLoop, host: str, port: int
+) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
+    """Numeric addresses at once; names in a thread, each time anew (containers move)."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host)
+        except OSError:
+            continue
+        return [(family, (host, port))]
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [(family, (str(where[0]), int(where[1]))) for family, _, _, _, where in found]

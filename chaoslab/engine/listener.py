@@ -1,0 +1,245 @@
+"""A proxy's port in its three modes: accepting, refusing, or dropping what arrives.
+
+The port stays ours in all of them. *Refused*: bound but not listening, so the kernel answers
+every SYN with an RST. *Dropped*: listening with an accept queue that is exactly full, so the
+kernel drops every SYN and connect() hangs, as on a path that is cut. Neither needs root.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import select
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from chaoslab.engine import kernel
+from chaoslab.engine.poller import READ, Poller
+
+# The kernel lowers it to net.core.somaxconn.
+BACKLOG = 65535
+_ACCEPTS_AT_ONCE = 64
+_FILL_TRIES = 16
+_FILLER_WAIT_S = 0.05
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+Address = tuple[str, int]
+OnClient = Callable[[socket.socket, Address], None]
+
+
+class ConnectMode(enum.Enum):
+    """What a client's connect() meets."""
+
+    ACCEPT = "accept"
+    REFUSED = "refused"
+    DROPPED = "dropped"
+
+
+class CannotDrop(Exception):
+    """The accept queue could not be filled exactly; the text says why."""
+
+
+def why_no_drops() -> str | None:
+    """Why this platform cannot drop SYNs without root; None if it can (tried, not assumed)."""
+    if not sys.platform.startswith("linux"):
+        return f"SYNs are dropped by a full accept queue on Linux only; this is {sys.platform}"
+    setting = Path("/proc/sys/net/ipv4/tcp_abort_on_overflow")
+    try:
+        if setting.read_text().strip() != "0":
+            return f"{setting} is not 0, so a full accept queue resets instead of dropping"
+    except OSError:
+        pass  # not readable in some sandboxes; the trial below decides
+    with bind("127.0.0.1", 0) as sock:
+        fillers: dict[Address, socket.socket] = {}
+        try:
+            fill(sock, fillers, [])
+            return None
+        except (CannotDrop, OSError) as error:
+            return f"a full accept queue was tried and did not drop: {error}"
+        finally:
+            for filler in fillers.values():
+                filler.close()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A non-blocking socket bound to the address, not listening yet; raises OSError.
+
+    A port that the kernel chose is bound a second time by its number, because only a port that
+    was asked for stays with a socket that stops listening.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = _bound(family, host, port)
+    if port == 0:
+        with sock as chosen:
+            sock = _bound(family, host, chosen.getsockname()[1])
+    return sock
+
+
+def _bound(family: int, host: str, port: int) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def fill(
+    sock: socket.socket,
+    fillers: dict[Address, socket.socket],
+    clients: list[tuple[socket.socket, Address]],
+) -> None:
+    """Make the accept queue exactly full with one connection of our own.
+
+    Real clients that were waiting in the queue, or slipped in meanwhile, are taken out and added
+    to `clients`: their connect() has succeeded, so they are established and not dropped.
+    """
+    for _ in range(_FILL_TRIES):
+        sock.listen(1)
+        clients.extend(take_all(sock, fillers))
+        _add_filler(sock, fillers)
+        # A queue counts as full beyond its limit: with a limit of 0 that is one connection.
+        sock.listen(0)
+        if kernel.accept_queue(sock) == 1 and all(map(kernel.established, fillers.values())):
+            return
+        clients.extend(take_all(sock, fillers))
+    raise CannotDrop(f"the accept queue of {sock.getsockname()} did not stay exactly full")
+
+
+def _add_filler(sock: socket.socket, fillers: dict[Address, socket.socket]) -> None:
+    host, port = sock.getsockname()[:2]
+    filler = socket.socket(sock.family, socket.SOCK_STREAM)
+    filler.setblocking(False)
+    filler.connect_ex((_WILDCARDS.get(host, host), port))
+    select.select((), (filler,), (), _FILLER_WAIT_S)
+    fillers[filler.getsockname()[:2]] = filler
+
+
+def take_all(
+    sock: socket.socket, fillers: dict[Address, socket.socket]
+) -> list[tuple[socket.socket, Address]]:
+    """Accept all that waits; our own fillers are recognised by their ports and closed."""
+    clients: list[tuple[socket.socket, Address]] = []
+    with contextlib.suppress(BlockingIOError, OSError):
+        while True:
+            client, address = sock.accept()
+            if address[:2] in fillers or _unmapped(address[:2]) in fillers:
+                client.close()
+            else:
+                clients.append((client, address[:2]))
+    for filler in fillers.values():
+        filler.close()
+    fillers.clear()
+    return clients
+
+
+def _unmapped(address: Address) -> Address:
+    return address[0].removeprefix("::ffff:"), address[1]
+
+
+class Listener:
+    """One bound port. `on_client` gets every accepted client, in mode ACCEPT only."""
+
+    def __init__(self, poller: Poller, host: str, port: int, on_client: OnClient) -> None:
+        self._poller = poller
+        self._on_client = on_client
+        self._sock = bind(host, port)
+        self._fillers: dict[Address, socket.socket] = {}
+        self._watched = False
+        self._drops_before = 0
+        self.mode: ConnectMode | None = None
+
+    @property
+    def address(self) -> Address:
+        """Host and port as bound."""
+        return self._sock.getsockname()[:2]  # type: ignore[no-any-return]
+
+    @property
+    def syn_drops(self) -> int | None:
+        """SYNs dropped since the mode was set, retries included; None if unknown."""
+        if self.mode is not ConnectMode.DROPPED:
+            return None
+        drops = kernel.syn_drops(self._sock)
+        return None if drops is None else drops - self._drops_before
+
+    def set_mode(self, mode: ConnectMode) -> list[tuple[socket.socket, Address]]:
+        """Switch; returns clients whose connect() had succeeded and whom nobody has served yet.
+
+        Raises OSError or CannotDrop, and is then back in the mode before.
+        """
+        before = self.mode
+        if mode is before:
+            return []
+        clients = take_all(self._sock, {}) if before is ConnectMode.ACCEPT else []
+        self._unwatch()
+        try:
+            self._enter(mode, clients)
+        except (OSError, CannotDrop):
+            if before is not None:
+                self._enter(before, clients)
+            for client, address in clients:
+                self._on_client(client, address)
+            raise
+        finally:
+            if self.mode is ConnectMode.ACCEPT:
+                self._poller.watch(self._sock.fileno(), READ, self._accept)
+                self._watched = True
+        return clients
+
+    def _enter(self, mode: ConnectMode, clients: list[tuple[socket.socket, Address]]) -> None:
+        if mode is ConnectMode.DROPPED:
+            self._allow_listening()
+            fill(self._sock, self._fillers, clients)
+            self._drops_before = kernel.syn_drops(self._sock) or 0
+        elif mode is ConnectMode.ACCEPT:
+            self._allow_listening()
+            self._sock.listen(BACKLOG)
+            clients.extend(take_all(self._sock, self._fillers))
+        else:
+            self._stop_listening(clients)
+        self.mode = mode
+
+    def _allow_listening(self) -> None:
+        """Connections accepted earlier hold the port too; with SO_REUSEADDR they don't hinder."""
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+
+    def _stop_listening(self, clients: list[tuple[socket.socket, Address]]) -> None:
+        """From listening to bound: shutdown() does so on Linux, and the port is not let go.
+
+        Without SO_REUSEADDR from then on, nobody else can bind the port while we do not listen.
+        """
+        if self.mode is not None:
+            clients.extend(take_all(self._sock, self._fillers))
+            self._sock.shutdown(socket.SHUT_RD)
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+
+    def _accept(self, _events: int) -> None:
+        for _ in range(_ACCEPTS_AT_ONCE):
+            if self.mode is not ConnectMode.ACCEPT:
+                return  # a trigger of the client before has changed it
+            try:
+                client, address = self._sock.accept()
+            except OSError:  # nobody waits any more, or the client has gone again
+                return
+            self._on_client(client, address[:2])
+
+    def _unwatch(self) -> None:
+        if self._watched:
+            self._poller.forget(self._sock.fileno())
+            self._watched = False
+
+    def close(self) -> None:
+        """Let go of the port; clients nobody has served are reset by the kernel."""
+        self._unwatch()
+        self._sock.close()
+        for filler in self._fillers.values():
+            filler.close()
+        self._fillers.clear()
+        self.mode = None

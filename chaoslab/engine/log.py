@@ -1,0 +1,112 @@
+"""The connection log: live records, kept within bounded memory after their end."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from chaoslab.engine.chunks import Direction
+
+KEPT_CLOSED = 10_000
+
+
+class Flow(NamedTuple):
+    """One direction of one connection so far, in bytes: read, passed on, waiting inside."""
+
+    received: int = 0
+    delivered: int = 0
+    held: int = 0
+
+
+@dataclass(slots=True)
+class Met:
+    """That a connection met a toxic or a connect mode, and how many bytes it bit."""
+
+    name: str
+    type: str
+    stream: Direction
+    first_s: float
+    bytes: int = 0
+
+
+@dataclass(slots=True)
+class Record:
+    """One connection as it went so far. Times in monotonic seconds, sizes in bytes.
+
+    `flow` gives the bytes of a direction, live while the connection lives.
+    """
+
+    id: int
+    proxy: str
+    client: str
+    upstream: str
+    opened_s: float
+    upstream_connected_s: float | None = None
+    closed_s: float | None = None
+    end: str | None = None
+    met: list[Met] = field(default_factory=list)
+    flow: Callable[[Direction], Flow] = lambda _: Flow()
+
+    def close(self, end: str, now_s: float) -> None:
+        """Fix the last figures and let go of the live connection."""
+        final = {direction: self.flow(direction) for direction in Direction}
+        self.flow = final.__getitem__
+        self.end, self.closed_s = end, now_s
+
+    def on_the_wire(self) -> dict[str, object]:
+        """The shape of `GET /chaoslab/connections`."""
+        up, down = self.flow(Direction.UPSTREAM), self.flow(Direction.DOWNSTREAM)
+        return {
+            "id": self.id,
+            "proxy": self.proxy,
+            "client": self.client,
+            "upstream": self.upstream,
+            "opened_s": self.opened_s,
+            "upstream_connected_s": self.upstream_connected_s,
+            "closed_s": self.closed_s,
+            "bytes_upstream": up.delivered,
+            "bytes_downstream": down.delivered,
+            "held_upstream": up.held,
+            "held_downstream": down.held,
+            "met": [
+                {
+                    "name": met.name,
+                    "type": met.type,
+                    "stream": met.stream.value,
+                    "first_s": met.first_s,
+                    "bytes": met.bytes,
+                }
+                for met in self.met
+            ],
+            "end": self.end,
+        }
+
+
+class ConnectionLog:
+    """All open connections and the last `KEPT_CLOSED` closed ones, numbered from 1."""
+
+    def __init__(self) -> None:
+        self._last_id = 0
+        self._open: dict[int, Record] = {}
+        self._closed: deque[Record] = deque(maxlen=KEPT_CLOSED)
+
+    def open(self, proxy: str, client: str, upstream: str, now_s: float) -> Record:
+        """A new live record."""
+        self._last_id += 1
+        record = Record(self._last_id, proxy, client, upstream, now_s)
+        self._open[record.id] = record
+        return record
+
+    def close(self, record: Record, end: str, now_s: float) -> None:
+        """The connection is over; `end` says how."""
+        record.close(end, now_s)
+        del self._open[record.id]
+        self._closed.append(record)
+
+    def select(self, proxy: str | None, since: int) -> Iterable[Record]:
+        """Records of one proxy (None: of all) with an id above `since`, oldest first."""
+        records = [*self._closed, *self._open.values()]
+        chosen = (r for r in records if r.id > since and proxy in (None, r.proxy))
+        return sorted(chosen, key=lambda record: record.id)

@@ -1,0 +1,140 @@
+"""The engine as a process: listens, says so in one line, and lives as long as its holder."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import gc
+import json
+import os
+import resource
+import signal
+import sys
+import traceback
+from dataclasses import dataclass
+from typing import TextIO
+
+from chaoslab import seeds
+from chaoslab.engine.api import ToxiproxyApi
+from chaoslab.engine.beyond import BeyondApi
+from chaoslab.engine.http import serve_connection
+from chaoslab.engine.listener import why_no_drops
+from chaoslab.engine.log import ConnectionLog
+from chaoslab.engine.poller import Poller
+from chaoslab.engine.proxy import Engine
+from chaoslab.engine.registry import Registry
+from chaoslab.engine.routes import Router
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How the engine is started. Port 0 takes a free one; no seed draws one.
+
+    `until_eof` ends it when stdin ends, so that it dies with whoever holds the other end.
+    `config` is a JSON file in the shape of `POST /populate`.
+    """
+
+    host: str = "localhost"
+    port: int = 8474
+    seed: int | None = None
+    until_eof: bool = False
+    config: str | None = None
+
+
+def serve(options: Options, out: TextIO = sys.stdout) -> int:
+    """Run until SIGTERM, SIGINT or the end of stdin; returns the exit status.
+
+    Prints `{"listening": "HOST:PORT", "pid": n}` to `out` once the API answers.
+    """
+    if not sys.platform.startswith("linux"):
+        print(f"chaoslab.engine: needs Linux (epoll, splice); got {sys.platform}", file=sys.stderr)
+        return 1
+    _raise_descriptor_limit()
+    # Connections free themselves without the collector; a full collection would only add pauses.
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
+    poller = Poller(_report_bug)
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(poller)) as runner:
+        return runner.run(_serve(options, poller, out))
+
+
+async def _serve(options: Options, poller: Poller, out: TextIO) -> int:
+    loop = asyncio.get_running_loop()
+    registry = Registry(
+        Engine(
+            loop=loop,
+            poller=poller,
+            log=ConnectionLog(),
+            seed=seeds.fresh_seed() if options.seed is None else options.seed,
+            no_drops=why_no_drops(),
+        )
+    )
+    toxiproxy = ToxiproxyApi(registry)
+    app = Router([*toxiproxy.routes(), *BeyondApi(registry).routes()])
+    stop = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop.set)
+    if options.until_eof:
+        _stop_at_eof(loop, stop)
+    try:
+        server = await asyncio.start_server(
+            functools.partial(serve_connection, app), options.host, options.port
+        )
+    except OSError as error:
+        where = f"{options.host}:{options.port}"
+        print(
+            f"chaoslab.engine: cannot listen on {where}: {os.strerror(error.errno or 0)}\n"
+            "  expected a free port; choose another with --port (0 takes a free one)",
+            file=sys.stderr,
+        )
+        return 1
+    async with server:
+        if options.config is not None and not await _populate(toxiproxy, options.config):
+            return 1
+        host, port = server.sockets[0].getsockname()[:2]
+        shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        print(json.dumps({"listening": shown, "pid": os.getpid()}), file=out, flush=True)
+        await stop.wait()
+        registry.close()
+    return 0
+
+
+async def _populate(api: ToxiproxyApi, path: str) -> bool:
+    from chaoslab.engine import wire  # noqa: PLC0415  only where a config is given
+
+    try:
+        with open(path, "rb") as file:  # noqa: ASYNC230  before anything is served
+            body = file.read()
+        await api.populate_all(wire.decode(body), [])
+    except (OSError, wire.ApiError) as error:
+        print(f"chaoslab.engine: --config {path}: {error}", file=sys.stderr)
+        return False
+    return True
+
+
+def _stop_at_eof(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    fd = sys.stdin.fileno()
+
+    def readable() -> None:
+        with contextlib.suppress(BlockingIOError):
+            if not os.read(fd, 4096):
+                loop.remove_reader(fd)
+                stop.set()
+
+    try:
+        loop.add_reader(fd, readable)
+    except PermissionError:  # a regular file or /dev/null: it has ended already
+        stop.set()
+
+
+def _raise_descriptor_limit() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _report_bug(bug: BaseException) -> None:
+    print("chaoslab.engine: a bug; the connection it hit is left as it is", file=sys.stderr)
+    traceback.print_exception(bug, file=sys.stderr)

@@ -1,0 +1,225 @@
+"""One proxy: its port, its upstream, its toxics, its connect mode and its connections."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import random
+import socket
+from dataclasses import dataclass
+
+from chaoslab import seeds
+from chaoslab.clock import now_s
+from chaoslab.engine.address import ListenAddress
+from chaoslab.engine.chain import Chain, Toxic
+from chaoslab.engine.chunks import Direction
+from chaoslab.engine.connection import Connection
+from chaoslab.engine.listener import Address, CannotDrop, ConnectMode, Listener
+from chaoslab.engine.log import ConnectionLog, Flow, Met
+from chaoslab.engine.poller import Poller
+from chaoslab.engine.toxics.silence import Silence
+from chaoslab.engine.triggers import Triggers
+from chaoslab.engine.wire import ApiError
+
+
+class Established(enum.Enum):
+    """What becomes of established connections when the connect mode is set."""
+
+    KEEP = "keep"
+    HOLD = "hold"
+    RESET = "reset"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connect:
+    """A connect mode, and what it means for those who are connected already."""
+
+    mode: ConnectMode = ConnectMode.ACCEPT
+    established: Established = Established.KEEP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """What all proxies of one engine share."""
+
+    loop: asyncio.AbstractEventLoop
+    poller: Poller
+    log: ConnectionLog
+    seed: int
+    # Why connect mode "dropped" cannot be had here; None if it can.
+    no_drops: str | None
+
+
+class Proxy:
+    """Listens while enabled; each accepted client becomes a connection to `upstream`."""
+
+    def __init__(self, engine: Engine, name: str, listen: ListenAddress, upstream: str) -> None:
+        self.name = name
+        self.listen = listen
+        self.upstream = upstream
+        self.poller = engine.poller
+        self.loop = engine.loop
+        self.chain = Chain()
+        self.triggers = Triggers()
+        self.connect = Connect()
+        self.since_s: float | None = None
+        self.opened = 0
+        self._flow_of_closed = dict.fromkeys(Direction, Flow())
+        self.connections: dict[int, Connection] = {}
+        self._engine = engine
+        self._listener: Listener | None = None
+        self._hold: dict[Direction, Toxic] = {}
+
+    # --- on and off ---
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the port is ours; a proxy that refuses or drops is enabled."""
+        return self._listener is not None
+
+    def start(self) -> None:
+        """Take the port, in the connect mode set; raises ApiError 500 as Toxiproxy does."""
+        if self._listener is not None:
+            return
+        host, port = self.listen.for_binding()
+        try:
+            listener = Listener(self.poller, host, port, self._accepted)
+        except OSError as error:
+            raise self.listen.cannot_bind(error) from None
+        try:
+            listener.set_mode(self.connect.mode)
+        except (OSError, CannotDrop) as error:
+            listener.close()
+            raise self.listen.cannot_bind(error) from None
+        self._listener = listener
+        self.listen = ListenAddress.bound(listener.address)
+
+    def stop(self) -> None:
+        """Give the port back and close all connections."""
+        if self._listener is None:
+            return
+        self._listener.close()
+        self._listener = None
+        for connection in list(self.connections.values()):
+            connection.close("proxy_disabled")
+
+    # --- clients ---
+
+    def _accepted(self, client: socket.socket, address: Address) -> None:
+        self.opened += 1
+        shown = (
+            f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
+        )
+        record = self._engine.log.open(self.name, shown, self.upstream, now_s())
+        connection = Connection(self, client, self.opened, record)
+        self.connections[self.opened] = connection
+        self.triggers.accepted(self.opened)
+        if not connection.over:
+            connection.open()
+
+    def lost(self, connection: Connection, end: str) -> None:
+        """A connection is over."""
+        del self.connections[connection.number]
+        self._engine.log.close(connection.record, end, now_s())
+        for direction, past in self._flow_of_closed.items():
+            self._flow_of_closed[direction] = _sum([past, connection.record.flow(direction)])
+
+    def flow(self, direction: Direction) -> Flow:
+        """Bytes of all connections so far, the open ones included."""
+        live = [connection.record.flow(direction) for connection in self.connections.values()]
+        return _sum([self._flow_of_closed[direction], *live])
+
+    # --- toxics ---
+
+    def toxics_for(self, number: int, direction: Direction) -> list[Toxic]:
+        """The toxics that connection `number` meets: rolled once for each of them."""
+        met = [toxic for toxic in self.chain.along(direction) if self._meets(toxic, number)]
+        if direction in self._hold:
+            met.append(self._hold[direction])
+        return met
+
+    def _meets(self, toxic: Toxic, number: int) -> bool:
+        if toxic.toxicity >= 1.0:
+            return True
+        # The same draw every time it is asked: a neighbour's change re-rolls nothing.
+        return self.generator(number, toxic.name, "toxicity").random() < toxic.toxicity
+
+    def generator(self, number: int, *names: str) -> random.Random:
+        """The generator of (seed, proxy, names…, connection number)."""
+        return seeds.generator(self._engine.seed, self.name, *names, number)
+
+    def add_toxic(self, toxic: Toxic) -> None:
+        """Add at the end of its direction; 409 if the name is taken."""
+        self.chain.add(toxic)
+        self.arrange()
+
+    def arrange(self) -> None:
+        """Bring the toxics as they now are to every connection."""
+        for connection in list(self.connections.values()):
+            connection.arrange()
+
+    # --- connect modes ---
+
+    def set_connect(self, connect: Connect) -> None:
+        """Put a connect mode in force; raises ApiError 501 or 500 and changes nothing."""
+        if connect.mode is ConnectMode.DROPPED and self._engine.no_drops:
+            raise ApiError(f"connect mode dropped: unsupported: {self._engine.no_drops}", 501)
+        waiting: list[tuple[socket.socket, Address]] = []
+        if self._listener is not None:
+            try:
+                waiting = self._listener.set_mode(connect.mode)
+            except (OSError, CannotDrop) as error:
+                raise ApiError(f"connect mode {connect.mode.value}: {error}", 500) from None
+        self._remember(connect)
+        for client, address in waiting:
+            self._accepted(client, address)
+        if self.connect is not connect:
+            return  # a trigger of one of those clients has set another mode meanwhile
+        if connect.established is Established.RESET:
+            self._reset_all(connect)
+        self.arrange()
+
+    def _remember(self, connect: Connect) -> None:
+        if connect.mode is ConnectMode.ACCEPT:
+            self.since_s = None
+        elif connect.mode is not self.connect.mode:
+            self.since_s = now_s()
+        self.connect = connect
+        hold = connect.established is Established.HOLD
+        self._hold = {d: _hold(connect, d) for d in Direction} if hold else {}
+
+    def _reset_all(self, connect: Connect) -> None:
+        mode = connect.mode.value
+        for connection in list(self.connections.values()):
+            for direction in Direction:
+                held = connection.record.flow(direction).held
+                connection.note(Met(f"connect:{mode}", mode, direction, now_s(), held))
+            connection.reset("reset_by_fault")
+
+    @property
+    def syn_drops(self) -> int | None:
+        """SYNs dropped at our port since mode "dropped" was set; None if unknown."""
+        return self._listener.syn_drops if self._listener is not None else None
+
+    def heal(self) -> None:
+        """No toxics, connect mode accept, enabled, nothing armed: what `POST /reset` asks for."""
+        self.start()
+        self.triggers.disarm_unfired()
+        self.chain.clear()
+        self.set_connect(Connect())
+
+
+def _sum(flows: list[Flow]) -> Flow:
+    return Flow(*map(sum, zip(*flows, strict=True)))
+
+
+def _hold(connect: Connect, direction: Direction) -> Toxic:
+    """The silence of a cut path: everything held behind all toxics, delivered at the heal."""
+    return Toxic(
+        name=f"connect:{connect.mode.value}",
+        type=connect.mode.value,
+        stream=direction.value,
+        direction=direction,
+        toxicity=1.0,
+        settings=Silence(),
+    )

@@ -1,0 +1,52 @@
+"""Which handler answers which method and path; the rest as Toxiproxy's router answers it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from chaoslab.engine.http import Answer, Request, plain_error
+
+Handler = Callable[[Request, dict[str, str]], Awaitable[Answer]]
+
+_PARAMETER = re.compile(r"{(\w+)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`pattern` has `{name}` for one path segment; no methods means any."""
+
+    methods: tuple[str, ...]
+    pattern: re.Pattern[str]
+    handler: Handler
+
+
+def route(methods: str, pattern: str, handler: Handler) -> Route:
+    """A route for space-separated methods."""
+    regex = _PARAMETER.sub(r"(?P<\1>[^/]+)", pattern)
+    return Route(tuple(methods.split()), re.compile(regex + r"\Z"), handler)
+
+
+class Router:
+    """404 for an unknown path, 405 for an unknown method, 403 for browsers elsewhere."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._routes = tuple(routes)
+
+    async def __call__(self, request: Request) -> Answer:
+        """Find the handler and ask it."""
+        known_path = False
+        for candidate in self._routes:
+            match = candidate.pattern.match(request.path)
+            if match is None:
+                continue
+            known_path = True
+            if candidate.methods and request.method not in candidate.methods:
+                continue
+            if request.headers.get("user-agent", "").startswith("Mozilla/"):
+                return plain_error("User agent not allowed", 403)
+            names = {name: unquote(value) for name, value in match.groupdict().items()}
+            return await candidate.handler(request, names)
+        return Answer(status=405) if known_path else plain_error("404 page not found", 404)

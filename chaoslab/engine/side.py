@@ -1,0 +1,89 @@
+"""One TCP socket of a connection, and what the engine waits for on it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+from typing import TYPE_CHECKING
+
+from chaoslab.engine.poller import READ, TROUBLE, WRITE, Poller
+
+if TYPE_CHECKING:
+    from chaoslab.engine.stream import Stream
+
+_LINGER_0 = struct.pack("ii", 1, 0)
+# Unread bytes turn a close into a reset; so many of them are read away first.
+_DRAIN_READS = 16
+
+
+class Side:
+    """A non-blocking socket with a stream that reads from it and one that writes into it."""
+
+    __slots__ = ("_mask", "_poller", "incoming", "outgoing", "sock")
+
+    incoming: Stream
+    outgoing: Stream
+
+    def __init__(self, sock: socket.socket, poller: Poller) -> None:
+        sock.setblocking(False)
+        with contextlib.suppress(OSError):  # it may have been reset already
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock = sock
+        self._poller = poller
+        self._mask = 0
+
+    def update(self) -> None:
+        """Wait for just what the two streams want now."""
+        mask = (READ if self.outgoing.wants_read else 0) | (
+            WRITE if self.incoming.wants_write else 0
+        )
+        if mask == self._mask:
+            return
+        fd = self.sock.fileno()
+        # A descriptor in trouble reports it for ever, so one that waits for nothing must go.
+        if mask == 0:
+            self._poller.forget(fd)
+        elif self._mask == 0:
+            self._poller.watch(fd, mask, self._ready)
+        else:
+            self._poller.change(fd, mask)
+        self._mask = mask
+
+    def _ready(self, events: int) -> None:
+        if (events & READ and self._mask & READ) or (events & TROUBLE and self._mask & READ):
+            self.outgoing.fill()
+        if events & (WRITE | TROUBLE) and self._mask & WRITE:
+            self.incoming.flush()
+
+    def finish(self) -> None:
+        """Send the end of our bytes (FIN); the other direction stays open."""
+        with contextlib.suppress(OSError):  # it may have been reset already
+            self.sock.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Close in order (FIN), without turning unread bytes into a reset where they are few."""
+        self._forget()
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_WR)
+            for _ in range(_DRAIN_READS):
+                if not self.sock.recv(65536):
+                    break
+        self.sock.close()
+
+    def reset(self) -> None:
+        """Close with a true RST (SO_LINGER 0)."""
+        self._forget()
+        reset(self.sock)
+
+    def _forget(self) -> None:
+        if self._mask:
+            self._poller.forget(self.sock.fileno())
+            self._mask = 0
+
+
+def reset(sock: socket.socket) -> None:
+    """Close a socket with an RST."""
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_0)
+    sock.close()

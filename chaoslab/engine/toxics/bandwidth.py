@@ -1,0 +1,47 @@
+"""bandwidth: at most `rate` KB (1,000 bytes) a second, in slices of at most 100 ms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chaoslab.engine.chunks import Chunk
+from chaoslab.engine.toxics.base import HOLD, PASS, Decision, Forward, Meeting, Passing, Wait
+
+SLICE_MS = 100
+
+
+@dataclass(slots=True)
+class BandwidthState:
+    """When the line became free of the slice before, and since when it carries the current one."""
+
+    free_s: float
+    started_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bandwidth(Passing):
+    """A line of `rate` KB/s: a slice arrives when its last byte would have. 0 carries nothing."""
+
+    rate: int = 0
+
+    def state(self, meeting: Meeting) -> BandwidthState:
+        """The line starts free."""
+        return BandwidthState(free_s=meeting.since_s)
+
+    def decide(self, state: BandwidthState, head: Chunk | None, now_s: float) -> Decision:
+        """Pass the next slice when the line has carried it."""
+        if head is None:
+            return HOLD
+        if head.end is not None:
+            return PASS
+        if self.rate <= 0:
+            state.started_s = None
+            return HOLD
+        if state.started_s is None:
+            state.started_s = max(state.free_s, head.arrived_s)
+        size = min(len(head.data), self.rate * SLICE_MS)
+        due_s = state.started_s + size / (self.rate * 1000)
+        if now_s < due_s:
+            return Wait(due_s)
+        state.free_s, state.started_s = due_s, None
+        return Forward(size, arrived_s=due_s if size == len(head.data) else None)

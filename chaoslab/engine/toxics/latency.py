@@ -1,0 +1,53 @@
+"""latency: every chunk leaves `latency` ± `jitter` ms after it arrived, in order."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from chaoslab.engine.chunks import Chunk
+from chaoslab.engine.toxics.base import HOLD, PASS, Decision, Forward, Meeting, Passing, Wait
+
+
+@dataclass(slots=True)
+class LatencyState:
+    """This connection's generator and the draw for the chunk at the head (-1..1)."""
+
+    meeting: Meeting
+    generator: random.Random | None = None
+    swing: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency(Passing):
+    """Delay in ms; jitter is uniform in [-jitter, jitter) ms around it, drawn once per chunk."""
+
+    latency: int = 0
+    jitter: int = 0
+
+    def state(self, meeting: Meeting) -> LatencyState:
+        """The generator is made only once jitter asks for it."""
+        return LatencyState(meeting)
+
+    def decide(self, state: LatencyState, head: Chunk | None, now_s: float) -> Decision:
+        """Pass the head once it is due, as if it had arrived at the next toxic just then.
+
+        The end of a stream is not delayed by itself; it queues behind the bytes before it.
+        """
+        if head is None:
+            return HOLD
+        if head.end is not None:
+            return PASS
+        due_s = head.arrived_s + self._delay_s(state)
+        if now_s < due_s:
+            return Wait(due_s)
+        state.swing = None
+        return Forward(arrived_s=due_s)
+
+    def _delay_s(self, state: LatencyState) -> float:
+        if self.jitter <= 0:
+            return self.latency / 1000
+        if state.swing is None:
+            state.generator = state.generator or state.meeting.draw()
+            state.swing = state.generator.uniform(-1.0, 1.0)
+        return (self.latency + self.jitter * state.swing) / 1000

@@ -1,0 +1,41 @@
+"""limit_data: the connection closes once `bytes` bytes have passed."""
+
+# The verb's arguments are the same for every toxic.
+# ruff: noqa: ARG002
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chaoslab.engine.chunks import Chunk
+from chaoslab.engine.toxics.base import CLOSE, HOLD, PASS, Decision, Forward, Meeting, Passing
+
+
+@dataclass(slots=True)
+class LimitDataState:
+    """Bytes passed so far on this connection; an update of the toxic keeps it."""
+
+    passed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitData(Passing):
+    """How many bytes pass; the last of them still arrives before the close."""
+
+    bytes: int = 0
+
+    def state(self, meeting: Meeting) -> LimitDataState:
+        """Nothing has passed."""
+        return LimitDataState()
+
+    def decide(self, state: LimitDataState, head: Chunk | None, now_s: float) -> Decision:
+        """Pass what the limit leaves, then close. Lowering the limit acts on the next chunk."""
+        if head is None:
+            return CLOSE if 0 < self.bytes == state.passed else HOLD
+        if head.end is not None:
+            return PASS
+        size = min(len(head.data), self.bytes - state.passed)
+        if size <= 0:
+            return CLOSE
+        state.passed += size
+        return Forward(size)

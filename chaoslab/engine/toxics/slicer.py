@@ -1,0 +1,64 @@
+"""slicer: cuts chunks into small ones of about `average_size` bytes, `delay` µs apart."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from dataclasses import dataclass, field
+
+from chaoslab.engine.chunks import Chunk
+from chaoslab.engine.toxics.base import HOLD, PASS, Decision, Forward, Meeting, Passing, Wait
+
+
+@dataclass(slots=True)
+class SlicerState:
+    """The sizes still to come of the chunk at the head, and when the last slice went."""
+
+    meeting: Meeting
+    generator: random.Random | None = None
+    sizes: deque[int] = field(default_factory=deque)
+    sent_s: float = float("-inf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slicer(Passing):
+    """Sizes in bytes, delay between slices in microseconds; an average of 0 slices nothing."""
+
+    average_size: int = 0
+    size_variation: int = 0
+    delay: int = 0
+
+    def state(self, meeting: Meeting) -> SlicerState:
+        """Nothing is cut yet."""
+        return SlicerState(meeting)
+
+    def decide(self, state: SlicerState, head: Chunk | None, now_s: float) -> Decision:
+        """Pass the next slice once the delay after the one before is over."""
+        if head is None:
+            return HOLD
+        due_s = state.sent_s + self.delay / 1_000_000
+        if now_s < due_s:
+            return Wait(due_s)
+        if head.end is not None:
+            return PASS
+        if not state.sizes:
+            state.generator = state.generator or state.meeting.draw()
+            state.sizes.extend(self._cut(len(head.data), state.generator))
+        state.sent_s = now_s
+        size = state.sizes.popleft()
+        return Forward(size)
+
+    def _cut(self, total: int, generator: random.Random) -> list[int]:
+        """Sizes that add up to `total`, by halving around a varied middle until small enough.
+
+        A variation as large as the average could cut outside of the chunk: it is held inside.
+        """
+        if self.average_size <= 0 or total - self.average_size <= max(self.size_variation, 0):
+            return [total]
+        middle = total // 2
+        if self.size_variation > 0:
+            middle += generator.randrange(-self.size_variation, self.size_variation)
+        middle = min(max(middle, 1), total - 1)
+        if total == 1:
+            return [total]
+        return self._cut(middle, generator) + self._cut(total - middle, generator)

@@ -1,0 +1,28 @@
+"""slow_close: the end of the stream comes `delay` ms late; bytes pass untouched."""
+
+# The verb's arguments are the same for every toxic.
+# ruff: noqa: ARG002
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chaoslab.engine.chunks import Chunk
+from chaoslab.engine.toxics.base import HOLD, PASS, Decision, Meeting, Passing, Wait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlowClose(Passing):
+    """Delay of the end in ms, counted from when it arrived."""
+
+    delay: int = 0
+
+    def state(self, meeting: Meeting) -> None:
+        """None is needed."""
+
+    def decide(self, state: None, head: Chunk | None, now_s: float) -> Decision:
+        """Pass bytes; make the end wait."""
+        if head is None:
+            return HOLD
+        due_s = head.arrived_s + self.delay / 1000
+        return Wait(due_s) if head.end is not None and now_s < due_s else PASS

@@ -1,0 +1,35 @@
+"""timeout: no byte passes; the connection closes after `timeout` ms (0: never by itself)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from chaoslab.engine.chunks import Chunk
+from chaoslab.engine.toxics.base import CLOSE, DROP, HOLD, PASS, Decision, Meeting, Wait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeout:
+    """Milliseconds from the meeting of toxic and connection; chunks do not re-arm it."""
+
+    timeout: int = 0
+    stands: ClassVar[bool] = True
+
+    @property
+    def at_removal(self) -> Decision:
+        """The connection closes: bytes are gone, so it may not go on."""
+        return CLOSE
+
+    def state(self, meeting: Meeting) -> float:
+        """When connection and toxic met."""
+        return meeting.since_s
+
+    def decide(self, state: float, head: Chunk | None, now_s: float) -> Decision:
+        """Drop bytes, pass the end, and close when the time is up."""
+        due_s = state + self.timeout / 1000 if self.timeout > 0 else None
+        if due_s is not None and now_s >= due_s:
+            return CLOSE
+        if head is not None:
+            return DROP if head.end is None else PASS
+        return HOLD if due_s is None else Wait(due_s)

@@ -1,0 +1,80 @@
+"""Faults that the engine itself fires when a proxy accepts its n-th connection.
+
+A test that polls would come too late: here the fault is in force before the first byte of that
+very connection is forwarded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from chaoslab.clock import now_s
+from chaoslab.engine.wire import ApiError
+
+Action = Callable[[], None]
+
+
+@dataclass(slots=True)
+class Trigger:
+    """`at_connection` counts the clients accepted since the trigger was armed, from 1."""
+
+    name: str
+    proxy: str
+    at_connection: int
+    actions: list[Action]
+    shown_actions: list[object]
+    armed_after: int
+    fired_s: float | None = None
+    error: str | None = None
+
+    def fire(self) -> None:
+        """Do all actions; one that fails is told in `error`, and the others are still done."""
+        self.fired_s = now_s()
+        errors = []
+        for action in self.actions:
+            try:
+                action()
+            except ApiError as failure:
+                errors.append(failure.text)
+        self.error = "; ".join(errors) or None
+
+    def on_the_wire(self) -> dict[str, object]:
+        """The shape of the API."""
+        return {
+            "name": self.name,
+            "proxy": self.proxy,
+            "at_connection": self.at_connection,
+            "fired_s": self.fired_s,
+            "error": self.error,
+            "actions": self.shown_actions,
+        }
+
+
+@dataclass(slots=True)
+class Triggers:
+    """The triggers of one proxy, by name."""
+
+    by_name: dict[str, Trigger] = field(default_factory=dict)
+
+    def accepted(self, count: int) -> None:
+        """The proxy has accepted its `count`-th client; fire what was armed for it."""
+        for trigger in list(self.by_name.values()):
+            if trigger.fired_s is None and count - trigger.armed_after >= trigger.at_connection:
+                trigger.fire()
+
+    def arm(self, trigger: Trigger) -> None:
+        """409 if the name is taken by one that has not fired; a fired one is replaced."""
+        old = self.by_name.get(trigger.name)
+        if old is not None and old.fired_s is None:
+            raise ApiError("trigger already exists", 409)
+        self.by_name[trigger.name] = trigger
+
+    def disarm(self, name: str) -> None:
+        """404 if there is none."""
+        if self.by_name.pop(name, None) is None:
+            raise ApiError("trigger not found", 404)
+
+    def disarm_unfired(self) -> None:
+        """Forget those that wait; those that have fired stay readable."""
+        self.by_name = {n: t for n, t in self.by_name.items() if t.fired_s is not None}
