@@ -1,6 +1,5 @@
 """The `chaoslab` command: translation only. Each command imports what it needs when it runs."""
 
-# ruff: noqa: PLC0415 - imports wait for their command, so that `chaoslab --help` is quick
 from __future__ import annotations
 
 from pathlib import Path

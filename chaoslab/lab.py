@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
 
 import httpx
 
+from chaoslab.clock import wall_time
 from chaoslab.errors import ServiceFailed
 from chaoslab.faults.base import Ground
 from chaoslab.faults.schedule import Nemesis
-from chaoslab.history.events import LabUp, RunEnded, Spawned
-from chaoslab.history.journal import Journal
-from chaoslab.history.run_folder import RunFolder
+from chaoslab.history.events import AnyEvent, LabUp, RunEnded, Spawned
+from chaoslab.history.journal import History, Journal
+from chaoslab.history.run_folder import RunFolder, RunInfo
 from chaoslab.probes.base import Watched, fresh_connections, guarded
 from chaoslab.probes.lag import watch_lag
 from chaoslab.probes.proof import look_up_acknowledged, prove_recovery
@@ -25,11 +29,14 @@ from chaoslab.proxies import server
 from chaoslab.proxies.server import ProxyKind
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 from chaoslab.runtimes.base import Endpoint, RunningService, Runtime
+from chaoslab.runtimes.local import LocalRuntime
 from chaoslab.spec.expect import Recovers
 from chaoslab.spec.placeholders import fill
-from chaoslab.spec.plan import Boot, Plan
+from chaoslab.spec.plan import Boot, Plan, resolve
 from chaoslab.spec.topology import App, Link, Topology
+from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.settled import unsettled
+from chaoslab.verdicts.verdict import Verdict
 
 STEADY_WITHIN_S = 2.0
 SETTLE_POLL_S = 0.02
@@ -114,6 +121,18 @@ class Lab:
         self._journal = ground.journal
         self._watches: dict[str, Watch] = {}
         self._boots: Counter[str] = Counter()
+
+    @property
+    def history(self) -> History:
+        """Everything written so far."""
+        return self._journal.history
+
+    def listen(self, listeners: Iterable[Callable[[AnyEvent], None]]) -> None:
+        """Call each listener with every event from now on, the bring-up's own included."""
+        for listener in listeners:
+            for event in self._journal.history.events:
+                listener(event)
+            self._journal.listeners.append(listener)
 
     async def run(self, plan: Plan) -> None:
         """Run a resolved plan until every expectation can be judged, or its limit has passed.
@@ -234,3 +253,40 @@ async def _all_ended(tasks: list[asyncio.Task[None]], *, cancel: bool) -> None:
         if cancel:
             task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """Where and how a plan is carried out; stands in the run's own record."""
+
+    proxy: ProxyKind = "embedded"
+    seed: int
+    listeners: tuple[Callable[[AnyEvent], None], ...] = ()
+
+
+async def carry_out(
+    topology: Topology, plan: Plan, setting: Setting, folder: RunFolder
+) -> tuple[Verdict, ...]:
+    """Run one plan from nothing to its verdicts; everything about it is in `folder` afterwards.
+
+    Raises SpecError (the plan), RuntimeUnavailable, ServiceFailed (the machine) or FaultUnsupported
+    (proxy or platform). What the system under test does is never an error: it is in the verdicts.
+    """
+    plan = resolve(plan, topology)
+    async with LocalRuntime() as runtime:
+        info = RunInfo(
+            scenario=plan.name,
+            seed=setting.seed,
+            runtime=runtime.name,
+            proxy=setting.proxy,
+            started_at=wall_time().isoformat(timespec="seconds"),
+            chaoslab=version("chaoslab"),
+            python=platform.python_version(),
+            machine=f"{platform.system()} {platform.release()} {platform.machine()}",
+        )
+        folder.save_before(topology, plan, info)
+        up = lab_up(topology, runtime, proxy=setting.proxy, seed=setting.seed, folder=folder)
+        async with up as lab:
+            lab.listen(setting.listeners)
+            await lab.run(plan)
+            return judge(topology, plan, lab.history)

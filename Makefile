@@ -1,0 +1,59 @@
+# make demo: one severed connector, watched. make test: every check. Both set up what they need.
+SHELL := /bin/sh
+VENV ?= .venv
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+WORKERS ?= 2
+
+.PHONY: help demo test check lint types imports unit scenarios real-toxiproxy format clean
+
+help:
+	@echo "make demo    sever the VPC connector of a real backend and watch it boot, degrade, recover"
+	@echo "make test    format, lint, types, import contracts, tests, every scenario"
+	@echo "make check   the quick part of it, before each commit"
+
+$(READY): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "chaoslab needs Python 3.11 or newer: none found on PATH (set PYTHON=)"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "  on Debian and Ubuntu: apt-get install python3-venv"; exit 2; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[servers,reference,dev]'
+	@touch $(READY)
+
+demo: $(READY)
+	$(BIN)/pytest scenarios/ -m vpc_outage
+
+test: $(READY) lint types imports unit scenarios real-toxiproxy
+
+check: $(READY) lint types imports
+	$(BIN)/pytest tests -q -n $(WORKERS) -m "not slow"
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+imports: $(READY)
+	$(BIN)/lint-imports
+
+unit: $(READY)
+	$(BIN)/pytest tests -q -n $(WORKERS)
+
+scenarios: $(READY)
+	$(BIN)/pytest scenarios/ -q -n $(WORKERS)
+
+# The same scenarios behind a real Toxiproxy, where one is on PATH or can be built.
+real-toxiproxy: $(READY)
+	@sh scripts/install_toxiproxy.sh $(BIN)
+	@if PATH="$(CURDIR)/$(BIN):$$PATH" command -v toxiproxy-server >/dev/null; then \
+		PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest scenarios/ -q -rs -n $(WORKERS) --chaos-proxy=toxiproxy; \
+	else echo "scenarios behind a real Toxiproxy: skipped, there is no toxiproxy-server and no Go to build one"; fi
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info

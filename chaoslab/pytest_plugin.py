@@ -1,0 +1,215 @@
+"""The pytest plugin: the `chaos` fixture, options and markers. Translation only.
+
+Nothing heavy is imported before a test asks for `chaos`: pytest loads this file in every session
+of every project that has chaoslab installed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from chaoslab.clock import wall_time
+from chaoslab.errors import ChaoslabError, FaultUnsupported, SpecError
+from chaoslab.seeds import fresh_seed
+
+if TYPE_CHECKING:
+    from chaoslab.history.events import AnyEvent
+    from chaoslab.spec.expect import Expectation
+    from chaoslab.spec.faults import FaultSpec
+    from chaoslab.spec.load import Load, Sampling
+    from chaoslab.spec.plan import Boot
+    from chaoslab.spec.topology import Topology
+    from chaoslab.verdicts.verdict import Verdict
+
+MARKERS = {
+    "vpc_outage": "the connector to the databases is severed",
+    "slow_database": "the database answers late, or in a trickle",
+    "cache_outage": "the cache is gone while the database lives",
+    "recovery": "a dependency comes back, and so must the app",
+}
+_RUN = pytest.StashKey["Run"]()
+
+
+class Run:
+    """One pytest session's run: its folder below the results, its seed, its topology."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        shared = getattr(config, "workerinput", {})  # under xdist the controller has decided both
+        seed = config.getoption("--chaos-seed")
+        self.seed: int = shared.get("chaos_seed", fresh_seed() if seed is None else seed)
+        name = f"{wall_time():%Y%m%d-%H%M%S}-{self.seed:08x}"
+        results = Path(config.getoption("--chaos-results") or config.rootpath / "results")
+        self.folder = Path(shared.get("chaos_folder", results / name))
+        self.proxy: str = config.getoption("--chaos-proxy")
+        self.topology: Topology | None = None
+        self.scenarios = 0
+
+    def load_topology(self, config: pytest.Config) -> None:
+        """Read the topology once, before any scenario runs; a mistake in it is a usage error."""
+        from chaoslab.spec.loader import find_topology, load_topology
+
+        named = config.getoption("--chaos-topology")
+        try:
+            path = Path(named) if named else find_topology(config.rootpath)
+            self.topology = load_topology(path)
+        except SpecError as error:
+            raise pytest.UsageError(str(error)) from None
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("chaoslab", "fault injection")
+    group.addoption(
+        "--chaos-proxy",
+        choices=("embedded", "toxiproxy"),
+        default="embedded",
+        help="what sits on the links: the embedded engine (default), or a toxiproxy-server on PATH",
+    )
+    group.addoption("--chaos-seed", type=int, help="repeat a run's random choices by its seed")
+    group.addoption("--chaos-results", metavar="DIR", help="where runs are saved (results/)")
+    group.addoption("--chaos-topology", metavar="FILE", help="the topology (chaoslab.toml)")
+    group.addoption(
+        "--chaos-progress",
+        choices=("auto", "on", "off"),
+        default="auto",
+        help="print what happens while a scenario runs (auto: on, except with -q or xdist)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for name, meaning in MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+    config.stash[_RUN] = Run(config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Every xdist worker writes into the same run, with the same seed."""
+    run = node.config.stash[_RUN]
+    node.workerinput.update(chaos_seed=run.seed, chaos_folder=str(run.folder))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if any("chaos" in getattr(item, "fixturenames", ()) for item in session.items):
+        session.config.stash[_RUN].load_topology(session.config)
+
+
+class Chaos:
+    """Runs one scenario: faults and expectations on the topology, from nothing to verdicts."""
+
+    def __init__(self, run: Run, request: pytest.FixtureRequest) -> None:
+        self._run = run
+        self._request = request
+        self.topology = run.topology
+
+    async def run(
+        self,
+        *faults: FaultSpec,
+        expect: Sequence[Expectation],
+        boots: Sequence[Boot] | None = None,
+        load: Sequence[Load] = (),
+        sampling: Sampling | None = None,
+        limit_s: float = 30.0,
+    ) -> tuple[Verdict, ...]:
+        """Carry the plan out and hold it to what it expects.
+
+        Fails the test on FAIL and on UNKNOWN, each with its reasons; skips it, with the reason,
+        where the proxy or the platform cannot make one of the faults. Returns the verdicts.
+        """
+        from chaoslab.history.run_folder import RunFolder
+        from chaoslab.lab import Setting, carry_out
+        from chaoslab.report.runs import save_verdicts
+        from chaoslab.spec.load import Sampling
+        from chaoslab.spec.plan import Boot, Plan
+        from chaoslab.verdicts.verdict import Outcome, worst
+
+        assert self.topology is not None
+        plan = Plan(
+            name=_scenario_name(self._request.node),
+            boots=tuple(boots) if boots is not None else (Boot(),),
+            faults=faults,
+            load=tuple(load),
+            sampling=sampling or Sampling(),
+            expect=tuple(expect),
+            limit_s=limit_s,
+        )
+        folder = RunFolder(self._run.folder / plan.name)
+        listeners = (self._progress,) if _shows_progress(self._request.config) else ()
+        setting = Setting(proxy=self._run.proxy, seed=self._run.seed, listeners=listeners)  # type: ignore[arg-type]
+        try:
+            verdicts = await carry_out(self.topology, plan, setting, folder)
+        except FaultUnsupported as error:
+            pytest.skip(f"fault not made: {error}")
+        except ChaoslabError as error:
+            pytest.fail(str(error), pytrace=False)
+        save_verdicts(folder, verdicts)
+        outcome = worst(verdict.outcome for verdict in verdicts)
+        self._request.node.user_properties.append(("chaos_run", str(folder.path)))
+        if outcome is not Outcome.PASS:
+            pytest.fail(_explained(outcome.value, verdicts, folder.path), pytrace=False)
+        return verdicts
+
+    def _progress(self, event: AnyEvent) -> None:
+        from chaoslab.report.progress import line
+
+        if (text := line(event)) is None:
+            return
+        config = self._request.config
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        capture = config.pluginmanager.get_plugin("capturemanager")
+        if reporter is not None and capture is not None:
+            with capture.global_and_fixture_disabled():
+                reporter.ensure_newline()
+                reporter.write_line(text)
+
+
+@pytest.fixture
+def chaos(request: pytest.FixtureRequest) -> Chaos:
+    """Runs a scenario on the topology: `await chaos.run(fault, …, expect=[…])`."""
+    run = request.config.stash[_RUN]
+    run.scenarios += 1
+    return Chaos(run, request)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """The table of start-up latencies, and where the run was saved."""
+    run = config.stash[_RUN]
+    if hasattr(config, "workerinput") or not any(run.folder.glob("*/history.jsonl")):
+        return
+    from chaoslab.report.summary import summary
+
+    terminalreporter.section("chaoslab")
+    for text in summary(run.folder):
+        terminalreporter.write_line(text)
+    terminalreporter.write_line(f"seed {run.seed}; saved in {_shown(run.folder)}")
+
+
+def _shows_progress(config: pytest.Config) -> bool:
+    wanted = config.getoption("--chaos-progress")
+    if wanted == "auto":
+        return config.get_verbosity() >= 0 and not hasattr(config, "workerinput")
+    return bool(wanted == "on")
+
+
+def _scenario_name(node: pytest.Item) -> str:
+    module = node.nodeid.partition("::")[0].rpartition("/")[2].removesuffix(".py")
+    plain = f"{module.removeprefix('test_')}-{node.name.removeprefix('test_')}"
+    return re.sub(r"[^\w.-]+", "_", plain).strip("_")
+
+
+def _explained(outcome: str, verdicts: Sequence[Verdict], folder: Path) -> str:
+    lines = [f"{outcome}"]
+    for verdict in verdicts:
+        lines.append(f"  {verdict.outcome.value:<8}{verdict.name}: {verdict.claim}")
+        if verdict.outcome.value != "PASS":
+            lines += [f"            {reason}" for reason in verdict.because]
+    return "\n".join([*lines, f"  history: {_shown(folder)}/history.jsonl"])
+
+
+def _shown(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -1,0 +1,55 @@
+"""One line for each event worth watching while a scenario runs."""
+
+from __future__ import annotations
+
+from chaoslab.history.events import (
+    AnyEvent,
+    Bound,
+    Exited,
+    FaultHealed,
+    FaultInForce,
+    FaultMissed,
+    FirstAnswer,
+    HealthTurned,
+    LabUp,
+    ReadBack,
+    Ready,
+    Spawned,
+    StartupComplete,
+)
+
+
+def line(event: AnyEvent) -> str | None:
+    """The event in a few words with its time, or None where it is not worth a line."""
+    words = _words(event)
+    return None if words is None else f"  {event.at_s:7.3f} s  {words}"
+
+
+def _words(event: AnyEvent) -> str | None:
+    match event:
+        case LabUp():
+            return "lab up: " + ", ".join(f"{k} {v}" for k, v in event.versions.items())
+        case FaultInForce():
+            return f"in force: {event.fault} ({event.seen})"
+        case FaultHealed():
+            return f"healed: {event.fault}"
+        case FaultMissed():
+            return f"MISSED: {event.fault}: {event.why}"
+        case Spawned():
+            return f"spawned: {event.app}, boot {event.boot}, pid {event.pid}"
+        case Bound():
+            return f"{event.app} listens"
+        case FirstAnswer():
+            return f"{event.app} answers {event.status_code}"
+        case StartupComplete():
+            return f"{event.app} start-up complete, {event.state.value}"
+        case Ready():
+            return f"{event.app} is ready"
+        case HealthTurned():
+            return f"{event.app} health: {event.state.value}"
+        case Exited():
+            how = "stopped" if event.asked else "EXITED"
+            return f"{event.app} {how}, code {event.exit_code}"
+        case ReadBack():
+            return f"{len(event.found)} writes found in {event.service}, {len(event.missing)} not"
+    return None
