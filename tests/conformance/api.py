@@ -1,0 +1,96 @@
+"""The HTTP API as any client sees it: plain requests, answers as values."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from dataclasses import dataclass
+
+import httpx
+
+Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
+PROXY_KEYS = {"name", "listen", "upstream", "enabled", "toxics"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One HTTP answer: status, parsed body (None where it isn't JSON), text, headers."""
+
+    status: int
+    body: Json
+    text: str
+    content_type: str
+
+    @property
+    def fields(self) -> dict[str, Json]:
+        """The body, which must be a JSON object."""
+        assert isinstance(self.body, dict), f"{self.status}: {self.text!r}"
+        return self.body
+
+    @property
+    def error(self) -> str:
+        """The message of an error whose body repeats the status, as every error's does."""
+        assert self.fields["status"] == self.status
+        message = self.fields["error"]
+        assert isinstance(message, str)
+        return message
+
+
+class Api:
+    """Requests against one arm. Bodies go out as JSON, or as they are with `raw`."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        raw: str | None = None,
+        agent: str = "conformance",
+    ) -> Answer:
+        """Send one request; `raw` wins over `body`, and neither means an empty body."""
+        content = raw if raw is not None else None if body is None else jsonlib.dumps(body)
+        headers = {"User-Agent": agent, "Content-Type": "application/json"}
+        got = self._client.request(method, path, content=content, headers=headers)
+        try:
+            parsed: Json = got.json()
+        except ValueError:
+            parsed = None
+        return Answer(
+            status=got.status_code,
+            body=parsed,
+            text=got.text,
+            content_type=got.headers.get("content-type", ""),
+        )
+
+    def get(self, path: str) -> Answer:
+        """GET."""
+        return self.request("GET", path)
+
+    def post(self, path: str, body: object = None, *, raw: str | None = None) -> Answer:
+        """POST."""
+        return self.request("POST", path, body, raw=raw)
+
+    def patch(self, path: str, body: object = None, *, raw: str | None = None) -> Answer:
+        """PATCH."""
+        return self.request("PATCH", path, body, raw=raw)
+
+    def delete(self, path: str) -> Answer:
+        """DELETE."""
+        return self.request("DELETE", path)
+
+    def toxic(self, proxy: str, kind: str, stream: str = "downstream", **attributes: int) -> str:
+        """Add a toxic of full toxicity, which must succeed; gives its path."""
+        body = {"type": kind, "stream": stream, "attributes": attributes}
+        answer = self.post(f"/proxies/{proxy}/toxics", body)
+        assert answer.status == 200, answer.text
+        return f"/proxies/{proxy}/toxics/{kind}_{stream}"
+
+
+def without_extras(proxy: Json) -> dict[str, Json]:
+    """A proxy's documented fields, without what a server adds of its own (Toxiproxy: "Logger")."""
+    assert isinstance(proxy, dict)
+    assert proxy.keys() >= PROXY_KEYS, proxy
+    return {key: proxy[key] for key in sorted(PROXY_KEYS)}

@@ -1,0 +1,70 @@
+"""Fixtures of the conformance suite: the arm under test, its API, and a proxied path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from .api import Api
+from .arms import ARMS, TOXIPROXY, Arm, running, toxiproxy_binary
+from .wire import Pair, Service
+
+NO_TOXIPROXY = (
+    "no real Toxiproxy: put toxiproxy-server on PATH or name it in CHAOSLAB_TOXIPROXY_SERVER "
+    "(scripts/install_toxiproxy.sh builds one where Go is found)"
+)
+
+
+@pytest.fixture(scope="session", params=ARMS)
+def arm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arm]:
+    """One running server per session: the embedded engine, then a real Toxiproxy."""
+    if request.param == TOXIPROXY and toxiproxy_binary() is None:
+        pytest.skip(NO_TOXIPROXY)
+    with running(request.param, tmp_path_factory.mktemp("arm") / f"{request.param}.log") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def http(arm: Arm) -> Iterator[httpx.Client]:
+    """A client on the arm's API whose requests are bounded in time."""
+    with httpx.Client(base_url=arm.url, timeout=5.0, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def api(http: httpx.Client) -> Iterator[Api]:
+    """The arm's API, empty of proxies before and after each test."""
+    api = Api(http)
+    yield api
+    for name in api.get("/proxies").fields:
+        assert api.delete(f"/proxies/{name}").status == 204
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    """An upstream of the test's own."""
+    with Service() as started:
+        yield started
+
+
+@pytest.fixture
+def listen(api: Api, service: Service) -> str:
+    """Where the proxy `db` in front of the service listens."""
+    body = {"name": "db", "listen": "127.0.0.1:0", "upstream": service.address}
+    answer = api.post("/proxies", body)
+    assert answer.status == 201, answer.text
+    return str(answer.fields["listen"])
+
+
+@pytest.fixture
+def open_pair(service: Service, listen: str) -> Callable[[], Pair]:
+    """Opens one more connection through the proxy `db`, both ends at hand."""
+    return lambda: service.pair(listen)
+
+
+@pytest.fixture
+def pair(open_pair: Callable[[], Pair]) -> Pair:
+    """One connection through the proxy `db`, open before any toxic of the test."""
+    return open_pair()
