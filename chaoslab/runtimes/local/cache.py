@@ -15,7 +15,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from chaoslab.errors import ServiceFailed
+from chaoslab.errors import RuntimeUnavailable, ServiceFailed
 from chaoslab.runtimes.local.binaries import ServerBinary
 from chaoslab.runtimes.local.places import make_home, reachable
 from chaoslab.runtimes.local.process import Identity
@@ -46,9 +46,19 @@ CREATE DATABASE chaoslab OWNER chaoslab;
 
 
 def within_reach(binary: ServerBinary, identity: Identity, cache: Path) -> Path:
-    """The path of `postgres` as that user can run it: its own, or a copy in the cache."""
+    """The path of `postgres` as that user can run it: its own, or a copy in the cache.
+
+    Raises RuntimeUnavailable if the cache is out of that user's reach as well.
+    """
     if reachable(binary.path, identity) and reachable(binary.path.parent, identity):
         return binary.path
+    if not reachable(cache, identity):
+        raise RuntimeUnavailable(
+            f"postgres: user {identity.uid}, who runs it for root, can reach neither {binary.path} "
+            f"nor a copy in {cache}\n"
+            "  set CHAOSLAB_CACHE_DIR to a folder that everybody may enter (mode 0755, as all the "
+            "folders above it)"
+        )
     install = binary.path.parent.parent
     place = cache / f"postgres-{binary.number}-{_fingerprint(binary.path)}"
     _once(place, lambda part: _copy_install(install, part))

@@ -52,37 +52,32 @@ def cache_folder(identity: Identity) -> Path:
     """
     env = environment()
     if named := env.get("CHAOSLAB_CACHE_DIR"):
-        folder = Path(named).expanduser().absolute()
-        return _own(folder, f"CHAOSLAB_CACHE_DIR={named}")
-    home = Path(env.get("XDG_CACHE_HOME") or Path(env.get("HOME", "/nonexistent"), ".cache"))
-    if _writable(home) and (not identity.drops or reachable(_existing(home), identity)):
-        return _own(home / "chaoslab", "the cache")
-    return _own(Path("/var/tmp", f"chaoslab-{os.geteuid()}"), "the cache")
+        return _made(Path(named).expanduser().absolute(), f"CHAOSLAB_CACHE_DIR={named}")
+    home = Path(env.get("HOME", ""))
+    if home.is_absolute() and os.access(home, os.W_OK | os.X_OK) and reachable(home, identity):
+        return _made(home / ".cache" / "chaoslab", "the cache")
+    shared = _made(Path("/var/tmp", f"chaoslab-{os.geteuid()}"), "the cache")
+    # Programs are run out of it, so it must not be a trap that somebody else laid.
+    if shared.is_symlink() or shared.stat().st_uid != os.geteuid():
+        raise RuntimeUnavailable(
+            f"the cache: {shared} is not a folder of user {os.geteuid()}\n"
+            "  remove it, or set CHAOSLAB_CACHE_DIR to a folder of your own"
+        )
+    return shared
 
 
-def _existing(path: Path) -> Path:
-    return next(folder for folder in (path, *path.parents) if folder.exists())
-
-
-def _writable(path: Path) -> bool:
-    return os.access(_existing(path), os.W_OK | os.X_OK)
-
-
-def _own(folder: Path, name: str) -> Path:
-    # Programs are run out of it, so it must not be a trap that somebody else laid in /var/tmp.
+def _made(folder: Path, name: str) -> Path:
+    mend = "set CHAOSLAB_CACHE_DIR to a folder that can be written"
     try:
-        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        status = folder.lstat()
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o755)
     except OSError as error:
         raise RuntimeUnavailable(
-            f"{name}: cannot make {folder}: {error.strerror}\n"
-            "  set CHAOSLAB_CACHE_DIR to a folder that can be written"
+            f"{name}: cannot make {folder}: {error.strerror}\n  {mend}"
         ) from None
-    if not stat.S_ISDIR(folder.stat().st_mode) or status.st_uid != os.geteuid():
-        raise RuntimeUnavailable(
-            f"{name}: {folder} belongs to user {status.st_uid}, expected {os.geteuid()}\n"
-            "  set CHAOSLAB_CACHE_DIR to a folder of your own"
-        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise RuntimeUnavailable(f"{name}: {folder} cannot be written\n  {mend}")
     return folder
 
 

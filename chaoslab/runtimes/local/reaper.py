@@ -24,6 +24,7 @@ import time
 
 GRACE_S = 0.6
 LIMIT_S = 4.0
+SECOND_LOOK_S = 0.3
 _POLL_S = 0.003
 _IPC_RMID = 0
 
@@ -168,38 +169,57 @@ def clean(mark: str, folder: str, sessions: dict[int, int]) -> bool:
     return False
 
 
-def _listen(owner: int) -> dict[int, int]:
-    # A child that the owner forked may hold the pipe open for ever; hence the pidfd as well.
-    watched = select.poll()
-    watched.register(0, select.POLLIN | select.POLLHUP)
-    with contextlib.suppress(AttributeError, OSError):
-        watched.register(os.pidfd_open(owner), select.POLLIN)
-    sessions: dict[int, int] = {}
-    pending = b""
-    while os.getppid() == owner:
-        ready = {fd for fd, _ in watched.poll(1000)}
-        if not ready:
-            continue
-        chunk = os.read(0, 65536) if 0 in ready else b""
-        pending += chunk
-        *lines, pending = pending.split(b"\n")
-        for line in lines:
-            if line == b"end":
-                return sessions
+class Owner:
+    """The process that started us, and what it said over the pipe."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._pending = b""
+        self.sessions: dict[int, int] = {}
+        self.said_end = False
+        os.set_blocking(0, False)
+
+    def wait(self) -> None:
+        """Return once it said `end`, closed the pipe or died."""
+        watched = select.poll()
+        watched.register(0, select.POLLIN | select.POLLHUP)
+        # A child that it forked may hold the pipe open for ever; hence the pidfd as well.
+        with contextlib.suppress(AttributeError, OSError):
+            watched.register(os.pidfd_open(self._pid), select.POLLIN)
+        while self._read() and os.getppid() == self._pid:
+            watched.poll(1000)
+        self._read()
+
+    def _read(self) -> bool:
+        try:
+            while chunk := os.read(0, 65536):
+                *lines, self._pending = (self._pending + chunk).split(b"\n")
+                for line in lines:
+                    self._take(line)
+        except BlockingIOError:
+            return not self.said_end
+        return False
+
+    def _take(self, line: bytes) -> None:
+        if line == b"end":
+            self.said_end = True
+        else:
             leader, born = line.split()
-            sessions[int(leader)] = int(born)
-        if not chunk:
-            break
-    return sessions
+            self.sessions[int(leader)] = int(born)
 
 
 def main() -> int:
     """Wait for the owner's end, then clean; exit status 0 if nothing is left."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    mark, folder, owner = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    sessions = _listen(owner)
-    return 0 if clean(mark, folder, sessions) else 1
+    mark, folder, owner = sys.argv[1], sys.argv[2], Owner(int(sys.argv[3]))
+    owner.wait()
+    gone = clean(mark, folder, owner.sessions)
+    if not owner.said_end:
+        # It may have died between fork and exec; that child carries the mark only from then on.
+        time.sleep(SECOND_LOOK_S)
+        gone = clean(mark, folder, owner.sessions)
+    return 0 if gone else 1
 
 
 if __name__ == "__main__":

@@ -60,7 +60,9 @@ class LocalRuntime:
     async def __aenter__(self) -> Self:
         # The watchdog knows mark and folder before there is anything to take away.
         self._watchdog = Watchdog(mark=f"{self._mark}=1", folder=self._folder)
-        self._folder.mkdir(mode=0o711)
+        self._folder.mkdir()
+        # The servers' user passes through, whatever the umask.
+        self._folder.chmod(0o711)
         return self
 
     async def __aexit__(
