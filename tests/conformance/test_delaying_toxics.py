@@ -1,0 +1,197 @@
+"""latency, bandwidth, slicer: when bytes arrive, in both directions.
+
+Lower bounds are what was asked for, less a millisecond for the clocks; upper bounds leave
+a quarter of a second for a busy machine of two cores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from chaoslab.clock import now_s
+
+from .api import Api
+from .wire import EOF, SILENT, End, Pair
+
+STREAMS = ("upstream", "downstream")
+EARLY_S, LATE_S = 0.001, 0.25
+OpenPair = Callable[[], Pair]
+
+
+def arrives_after(sender: End, receiver: End, data: bytes = b"x") -> float:
+    """Seconds from sending to the last byte's arrival; every byte must arrive."""
+    start_s = now_s()
+    sender.send(data)
+    assert receiver.read_exactly(len(data)).data == data
+    return now_s() - start_s
+
+
+def asked(delay_s: float, seen_s: float) -> bool:
+    """Whether a delay is what was asked for, within the bounds of this module."""
+    return delay_s - EARLY_S <= seen_s <= delay_s + LATE_S
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+@pytest.mark.parametrize("live", [False, True])
+def test_latency_delays_its_own_stream_only(
+    api: Api, open_pair: OpenPair, stream: str, live: bool
+) -> None:
+    """Whether added before the connection or onto it."""
+    pair = open_pair() if live else None
+    api.toxic("db", "latency", stream, latency=120)
+    pair = pair or open_pair()
+    sender, receiver = pair.toward(stream)
+    assert asked(0.12, arrives_after(sender, receiver))
+    assert asked(0.0, arrives_after(receiver, sender))
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_queued_chunks_are_not_delayed_twice(api: Api, pair: Pair, stream: str) -> None:
+    """Ten chunks sent at once behind 100 ms arrive after 100 ms, not after a second."""
+    api.toxic("db", "latency", stream, latency=100)
+    sender, receiver = pair.toward(stream)
+    start_s = now_s()
+    for _ in range(10):
+        sender.send(b"x")
+    assert receiver.read_exactly(10).data == b"x" * 10
+    assert asked(0.1, now_s() - start_s)
+
+
+def test_jitter_spreads_delays_within_its_range(api: Api, pair: Pair) -> None:
+    """100 ± 60 ms: never before 40 ms, and not all alike."""
+    api.toxic("db", "latency", latency=100, jitter=60)
+    seen = [arrives_after(pair.upstream, pair.client) for _ in range(8)]
+    assert all(0.04 - EARLY_S <= one <= 0.16 + LATE_S for one in seen)
+    assert max(seen) - min(seen) > 0.005  # eight uniform draws within 5 of 120 ms: 1 in 10^9
+
+
+def test_latency_delays_a_close_behind_its_bytes(api: Api, pair: Pair) -> None:
+    """Bytes sent before a close still come, late, and then EOF."""
+    api.toxic("db", "latency", latency=100)
+    start_s = now_s()
+    pair.upstream.send(b"last")
+    pair.upstream.close()
+    seen = pair.client.read_end()
+    assert (seen.data, seen.end) == (b"last", EOF)
+    assert asked(0.1, now_s() - start_s)
+
+
+@pytest.mark.parametrize("change", ["remove", "reset"])
+def test_bytes_held_by_latency_come_when_it_goes(api: Api, pair: Pair, change: str) -> None:
+    """Nobody waits a minute for a toxic that is no longer there, and nothing is lost."""
+    path = api.toxic("db", "latency", latency=60_000)
+    pair.upstream.send(b"held")
+    assert pair.client.read(0.1).end == SILENT
+    assert (api.delete(path) if change == "remove" else api.post("/reset")).status == 204
+    seen = pair.client.read_exactly(4)
+    assert (seen.data, seen.after_s < 1.0) == (b"held", True)
+    assert asked(0.0, arrives_after(pair.upstream, pair.client))
+
+
+def test_a_changed_latency_acts_on_live_connections(api: Api, pair: Pair) -> None:
+    """From the next byte on."""
+    path = api.toxic("db", "latency", latency=0)
+    assert asked(0.0, arrives_after(pair.upstream, pair.client))
+    assert api.patch(path, {"attributes": {"latency": 150}}).status == 200
+    assert asked(0.15, arrives_after(pair.upstream, pair.client))
+
+
+@pytest.mark.parametrize("attributes", [{"latency": -100}, {"jitter": -100}, {}])
+def test_no_latency_is_none(api: Api, pair: Pair, attributes: dict[str, int]) -> None:
+    """Negative numbers and zeros delay nothing."""
+    api.toxic("db", "latency", **attributes)
+    assert asked(0.0, arrives_after(pair.upstream, pair.client))
+
+
+def test_toxics_of_one_stream_add_up(api: Api, pair: Pair) -> None:
+    """Two latencies in a row delay by their sum; a noop between them by nothing."""
+    for name in ("one", "two"):
+        body = {"type": "latency", "name": name, "attributes": {"latency": 70}}
+        assert api.post("/proxies/db/toxics", body).status == 200
+        api.toxic("db", "noop") if name == "one" else None
+    assert asked(0.14, arrives_after(pair.upstream, pair.client))
+
+
+def test_toxicity_zero_spares_every_connection(api: Api, open_pair: OpenPair) -> None:
+    """Of a toxic with toxicity 0 nothing is felt."""
+    body = {"type": "latency", "toxicity": 0, "attributes": {"latency": 2000}}
+    assert api.post("/proxies/db/toxics", body).status == 200
+    for _ in range(5):
+        pair = open_pair()
+        assert asked(0.0, arrives_after(pair.upstream, pair.client))
+
+
+def test_toxicity_is_a_share_of_connections(api: Api, open_pair: OpenPair) -> None:
+    """At 0.5 some of sixty connections are hit and some are spared (all alike: 1 in 10^17)."""
+    body = {"type": "timeout", "toxicity": 0.5, "attributes": {"timeout": 1}}
+    assert api.post("/proxies/db/toxics", body).status == 200
+    pairs = [open_pair() for _ in range(60)]
+    pairs[0].client.read(0.1)
+    hit = sum(pair.client.read(0.01).end == EOF for pair in pairs)
+    assert 8 <= hit <= 52
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_bandwidth_passes_its_rate(api: Api, pair: Pair, stream: str) -> None:
+    """30,000 bytes at 100 KB/s take 0.3 s; the other direction is free."""
+    api.toxic("db", "bandwidth", stream, rate=100)
+    sender, receiver = pair.toward(stream)
+    assert 0.25 <= arrives_after(sender, receiver, b"q" * 30_000) <= 0.3 + LATE_S
+    assert asked(0.0, arrives_after(receiver, sender, b"q" * 30_000))
+
+
+def test_bandwidth_lets_bytes_trickle(api: Api, pair: Pair) -> None:
+    """A slow line shows progress: part of the bytes come well before the end."""
+    api.toxic("db", "bandwidth", rate=100)
+    pair.upstream.send(b"q" * 40_000)
+    seen = pair.client.read_exactly(40_000, 0.25)
+    assert (len(seen.data) >= 5_000, len(seen.data) <= 30_000) == (True, True)
+    assert len(seen.data + pair.client.read_exactly(40_000 - len(seen.data)).data) == 40_000
+
+
+def test_a_rate_of_zero_holds_bytes_until_it_goes(api: Api, pair: Pair) -> None:
+    """Nothing passes, nothing is lost."""
+    path = api.toxic("db", "bandwidth", rate=0)
+    pair.upstream.send(b"q" * 500)
+    assert pair.client.read(0.15).end == SILENT
+    assert api.delete(path).status == 204
+    assert pair.client.read_exactly(500).data == b"q" * 500
+
+
+def test_bytes_held_by_bandwidth_come_when_it_goes(api: Api, pair: Pair) -> None:
+    """60,000 bytes at 10 KB/s would take 6 s; once the toxic is gone they come at once."""
+    path = api.toxic("db", "bandwidth", rate=10)
+    pair.upstream.send(b"q" * 60_000)
+    early = pair.client.read(0.3).data
+    assert api.delete(path).status == 204
+    seen = pair.client.read_exactly(60_000 - len(early))
+    assert (len(early) + len(seen.data), seen.after_s < 1.5) == (60_000, True)
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_slicer_cuts_and_spaces(api: Api, pair: Pair, stream: str) -> None:
+    """100 bytes in slices of 10 ± 3, 20 ms apart (the delay is in microseconds)."""
+    api.toxic("db", "slicer", stream, average_size=10, size_variation=3, delay=20_000)
+    sender, receiver = pair.toward(stream)
+    data = bytes(range(100))
+    start_s = now_s()
+    sender.send(data)
+    first = receiver.read()
+    rest = receiver.read_exactly(100 - len(first.data))
+    assert (first.data + rest.data, 1 <= len(first.data) <= 26) == (data, True)
+    assert 0.1 <= now_s() - start_s <= 0.6 + LATE_S  # 7 to 14 slices, 20 ms and more apart
+
+
+def test_slicer_without_delay_only_cuts(api: Api, pair: Pair) -> None:
+    """All bytes in order, without waiting."""
+    api.toxic("db", "slicer", average_size=64, size_variation=32)
+    data = bytes(range(256)) * 16
+    assert asked(0.0, arrives_after(pair.upstream, pair.client, data))
+
+
+def test_noop_does_nothing(api: Api, pair: Pair) -> None:
+    """Bytes pass as without it."""
+    api.toxic("db", "noop", "upstream")
+    assert asked(0.0, arrives_after(pair.client, pair.upstream))

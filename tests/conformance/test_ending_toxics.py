@@ -1,0 +1,173 @@
+"""timeout, reset_peer, slow_close, limit_data: how and when connections end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from chaoslab.clock import now_s
+
+from .api import Api
+from .wire import EOF, RESET, SILENT, Pair
+
+STREAMS = ("upstream", "downstream")
+EARLY_S, LATE_S = 0.001, 0.25  # clocks; a busy machine of two cores
+OpenPair = Callable[[], Pair]
+
+
+def asked(delay_s: float, seen_s: float) -> bool:
+    """Whether a delay is what was asked for, within the bounds of this module."""
+    return delay_s - EARLY_S <= seen_s <= delay_s + LATE_S
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+@pytest.mark.parametrize("live", [False, True])
+def test_timeout_ends_an_idle_connection(
+    api: Api, open_pair: OpenPair, stream: str, live: bool
+) -> None:
+    """Both ends see EOF once the time is over, counted from the later of toxic and connection."""
+    pair = open_pair() if live else None
+    start_s = now_s()
+    api.toxic("db", "timeout", stream, timeout=150)
+    pair = pair or open_pair()
+    ends = (pair.client.read(), pair.upstream.read())
+    assert [seen.end for seen in ends] == [EOF, EOF]
+    assert asked(0.15, now_s() - start_s)
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_timeout_lets_nothing_through(api: Api, pair: Pair, stream: str) -> None:
+    """Bytes of its stream do not arrive before the end; those of the other stream do."""
+    api.toxic("db", "timeout", stream, timeout=150)
+    sender, receiver = pair.toward(stream)
+    sender.send(b"never")
+    receiver.send(b"other way")
+    assert sender.read_exactly(9).data == b"other way"
+    seen = receiver.read_end()
+    assert (seen.data, seen.end) == (b"", EOF)
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_timeout_zero_never_ends_by_itself(api: Api, pair: Pair, stream: str) -> None:
+    """It is silent for as long as it is there."""
+    api.toxic("db", "timeout", stream)
+    sender, receiver = pair.toward(stream)
+    sender.send(b"never")
+    assert receiver.read(0.2).end == SILENT
+    assert sender.read(0.01).end == SILENT
+
+
+@pytest.mark.parametrize("change", ["remove", "reset"])
+def test_a_timeout_that_goes_ends_its_connections(api: Api, pair: Pair, change: str) -> None:
+    """A stream that lost bytes must not go on: both ends see EOF when the toxic is removed."""
+    path = api.toxic("db", "timeout")
+    pair.upstream.send(b"lost")
+    assert pair.client.read(0.05).end == SILENT
+    assert (api.delete(path) if change == "remove" else api.post("/reset")).status == 204
+    assert (pair.client.read_end().data, pair.upstream.read().end) == (b"", EOF)
+
+
+def test_a_timeout_can_be_set_on_a_live_connection(api: Api, pair: Pair) -> None:
+    """From never to 100 ms, while it is in force."""
+    path = api.toxic("db", "timeout")
+    start_s = now_s()
+    assert api.patch(path, {"attributes": {"timeout": 100}}).status == 200
+    assert pair.client.read().end == EOF
+    assert asked(0.1, now_s() - start_s)
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+@pytest.mark.parametrize("timeout_ms", [0, 120])
+def test_reset_peer_resets_both_ends(
+    api: Api, open_pair: OpenPair, stream: str, timeout_ms: int
+) -> None:
+    """RST, not EOF, once bytes of a new connection's stream have come and the time is over."""
+    api.toxic("db", "reset_peer", stream, timeout=timeout_ms)
+    pair = open_pair()
+    sender, _ = pair.toward(stream)
+    start_s = now_s()
+    sender.send(b"x")
+    ends = (pair.client.read_end(), pair.upstream.read_end())
+    assert [(seen.data, seen.end) for seen in ends] == [(b"", RESET), (b"", RESET)]
+    # The time may count from the connection's opening, a moment before the byte was sent.
+    assert timeout_ms / 1000 - 0.02 <= now_s() - start_s <= timeout_ms / 1000 + LATE_S
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_slow_close_delays_the_end_only(api: Api, pair: Pair, stream: str) -> None:
+    """Bytes pass at once; the EOF of its stream comes late."""
+    api.toxic("db", "slow_close", stream, delay=150)
+    sender, receiver = pair.toward(stream)
+    start_s = now_s()
+    sender.send(b"bye")
+    sender.close()
+    assert receiver.read_exactly(3).after_s < 0.1
+    assert receiver.read().end == EOF
+    assert asked(0.15, now_s() - start_s)
+
+
+def test_slow_close_leaves_the_other_stream_alone(api: Api, pair: Pair) -> None:
+    """A downstream slow_close does not delay what the client's close does to the upstream."""
+    api.toxic("db", "slow_close", "downstream", delay=2000)
+    pair.client.close()
+    seen = pair.upstream.read()
+    assert (seen.end, seen.after_s < 1.0) == (EOF, True)
+
+
+def test_a_slow_close_that_goes_closes_now(api: Api, pair: Pair) -> None:
+    """A close that is being delayed is let through at once."""
+    path = api.toxic("db", "slow_close", delay=60_000)
+    pair.upstream.close()
+    assert pair.client.read(0.1).end == SILENT
+    assert api.delete(path).status == 204
+    seen = pair.client.read()
+    assert (seen.end, seen.after_s < 1.0) == (EOF, True)
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_limit_data_passes_exactly_its_bytes(api: Api, pair: Pair, stream: str) -> None:
+    """Ten of thirteen bytes, then both ends see EOF."""
+    api.toxic("db", "limit_data", stream, bytes=10)
+    sender, receiver = pair.toward(stream)
+    sender.send(b"0123456789abc")
+    seen = receiver.read_end()
+    assert (seen.data, seen.end) == (b"0123456789", EOF)
+    assert sender.read_end().end in {EOF, RESET}  # RST where the rest was still unread
+
+
+def test_limit_data_counts_over_chunks(api: Api, pair: Pair) -> None:
+    """Five and five are ten; it ends with the tenth, not with the eleventh."""
+    api.toxic("db", "limit_data", bytes=10)
+    for part in (b"01234", b"56789"):
+        pair.upstream.send(part)
+        assert pair.client.read_exactly(5).data == part
+    assert pair.client.read().end == EOF
+
+
+def test_a_changed_limit_counts_on(api: Api, pair: Pair) -> None:
+    """What passed before the change counts."""
+    path = api.toxic("db", "limit_data", bytes=100)
+    pair.upstream.send(b"0" * 13)
+    assert len(pair.client.read_exactly(13).data) == 13
+    assert api.patch(path, {"attributes": {"bytes": 20}}).status == 200
+    pair.upstream.send(b"1" * 13)
+    seen = pair.client.read_end()
+    assert (seen.data, seen.end) == (b"1" * 7, EOF)
+
+
+def test_each_connection_has_its_own_limit(api: Api, open_pair: OpenPair) -> None:
+    """A connection that used up its bytes takes none from the next."""
+    api.toxic("db", "limit_data", bytes=3)
+    for pair in (open_pair(), open_pair()):
+        pair.upstream.send(b"abcd")
+        assert pair.client.read_end().data == b"abc"
+
+
+def test_a_limit_of_zero_ends_at_the_first_byte(api: Api, pair: Pair) -> None:
+    """An idle connection stays; its first byte ends it."""
+    api.toxic("db", "limit_data", bytes=0)
+    assert pair.client.read(0.1).end == SILENT
+    pair.upstream.send(b"x")
+    seen = pair.client.read_end()
+    assert (seen.data, seen.end) == (b"", EOF)
