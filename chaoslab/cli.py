@@ -65,11 +65,16 @@ def check(file: Path | None) -> None:
     help="The API's port; 0 takes a free one.",
 )
 @click.option("--seed", type=int, help="Makes jitter, toxicity and slices repeatable.")
-def proxy(host: str, port: int, seed: int | None) -> None:
-    """Serve Toxiproxy's HTTP API with the embedded engine, until Ctrl-C or SIGTERM."""
-    from chaoslab.engine.main import serve
+@click.option("--config", help="A JSON file of proxies to create, as for POST /populate.")
+@click.pass_context
+def proxy(ctx: click.Context, host: str, port: int, seed: int | None, config: str | None) -> None:
+    """Serve Toxiproxy's HTTP API with the embedded engine, until Ctrl-C or SIGTERM.
 
-    serve(host=host, port=port, seed=seed)
+    Prints one line of JSON once it listens. Exits with 0 when it was told to end, else with 1.
+    """
+    from chaoslab.engine.main import Options, serve
+
+    ctx.exit(serve(Options(host=host, port=port, seed=seed, config=config)))
 
 
 @main.command()
@@ -125,4 +130,8 @@ def _console() -> Console:
     from rich.console import Console
 
     console = Console()
-    return console if console.is_terminal else Console(width=120)
+    return console if console.is_terminal else Console(width=140)
+
+
+if __name__ == "__main__":
+    main()

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from chaoslab.cli import main
+from chaoslab.history.events import RunEnded, Spawned, StartupComplete
+from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder, RunInfo
+from chaoslab.spec.expect import Starts
+from chaoslab.spec.health import HealthState
 from chaoslab.spec.loader import load_topology
 from chaoslab.spec.plan import Plan
 
@@ -36,6 +43,37 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
     assert done.returncode == 0, done.stderr
     for command in ("check", "proxy", "report", "analyze"):
         assert f"  {command} " in done.stdout
+
+
+def test_proxy_serves_toxiproxys_api_until_it_is_told_to_end() -> None:
+    """One line says where it listens; SIGTERM ends it with 0."""
+    command = [sys.executable, "-m", "chaoslab.cli", "proxy", "--port", "0", "--seed", "7"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            ready = json.loads(process.stdout.readline())
+            url = f"http://{ready['listening']}/proxies"
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                assert json.load(answer) == {}
+        finally:
+            process.terminate()
+        assert process.wait(timeout=10) == 0
+
+
+def test_a_taken_port_is_said_by_its_name() -> None:
+    """Another server on the port is no reason for a traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [sys.executable, "-m", "chaoslab.cli", "proxy", "--port", port],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_check_prints_what_it_understood_of_the_reference_system() -> None:
@@ -129,3 +167,31 @@ def test_a_damaged_run_is_said_and_not_thrown(saved_run: Path) -> None:
     result = run("report")
     assert (result.exit_code, "Traceback" in result.output) == (2, False)
     assert "run.json: not written by this chaoslab" in result.stderr
+
+
+def test_analyze_judges_a_run_again_by_what_it_saved(saved_run: Path) -> None:
+    """A plan that expected nothing proved nothing: UNKNOWN, and exit 1."""
+    result = run("analyze", "one")
+    assert result.exit_code == 1
+    assert result.output.startswith("UNKNOWN severed")
+    assert json.loads((saved_run / "severed" / "verdicts.json").read_text(encoding="utf-8")) == []
+
+
+def test_analyze_passes_only_what_the_history_bears_out(saved_run: Path) -> None:
+    """The same history is judged by its plan's bounds: in time, then too late by the same code."""
+    folder = RunFolder(saved_run / "severed")
+    journal = Journal(folder.history_path)
+    journal.append(
+        Spawned(at_s=1.0, app="backend", boot=1, pid=1, port=7000, argv=("app",), env={})
+    )
+    journal.append(StartupComplete(at_s=2.5, app="backend", boot=1, state=HealthState.HEALTHY))
+    journal.append(RunEnded(at_s=3.0, settled=True, why="every expectation can be judged"))
+    journal.close()
+    topology, info = folder.topology(), folder.info()
+    for within_s, exit_code, outcome in ((1.6, 0, "PASS"), (1.4, 1, "FAIL")):
+        expected = Starts(app="backend", within_s=within_s, rests_on=())
+        folder.save_before(topology, Plan(name="severed", expect=(expected,)), info)
+        result = run("analyze", "one")
+        assert result.exit_code == exit_code, result.output
+        assert result.output.startswith(f"{outcome:<8}severed")
+        assert outcome in run("report").output

@@ -26,6 +26,7 @@ from chaoslab.history.run_folder import RunInfo, scenario_folders
 from chaoslab.report.runs import labels, saved_verdict
 from chaoslab.spec.health import HealthState
 from chaoslab.spec.topology import Topology
+from chaoslab.verdicts.timeline import samples
 
 Row = Mapping[str, str | int | float]
 OfBoot = Bound | FirstAnswer | StartupComplete | StartupSnapshot | Ready | Exited | HealthTurned
@@ -45,10 +46,11 @@ def boots_frame(runs: Iterable[Path]) -> pd.DataFrame:
 
     Columns, in this order: scenario (str), seed (int64), runtime, proxy (str); bind_s,
     first_answer_s, startup_complete_s, ready_or_degraded_s (float64, seconds since the spawn),
-    recovered_s (float64, seconds from the heal to the healthy that lasted); phase_<name>_s for
-    each phase that any app published (float64, seconds it took); verdict (str, the scenario's:
-    `PASS`, `UNKNOWN` or `FAIL`, empty where none was saved); app (str), boot (int64, an app's
-    boots from 1), exit_code (Int64, <NA> where the lab ended it or it ran on), run (str).
+    recovered_s (float64, seconds from the heal to the first sample of the healthy that lasted);
+    phase_<name>_s for each phase that any app published (float64, seconds it took); verdict (str,
+    the scenario's: `PASS`, `UNKNOWN` or `FAIL`, empty where none was saved); app (str), boot
+    (int64, an app's boots from 1), exit_code (Int64, <NA> where the lab ended it or it ran on),
+    run (str).
     What did not happen is NaN, never 0. Raises SpecError where a run cannot be read.
     """
     rows: list[Row] = []
@@ -102,7 +104,6 @@ class _Boot:
     def __init__(self, spawned: Spawned, history: History) -> None:
         self._spawned = spawned
         self._history = history
-        self._end_s = min((e.at_s for e in self.of(Exited)), default=float("inf"))
 
     def of(self, kind: type[B]) -> Iterator[B]:
         for event in self._history.of(kind):
@@ -140,14 +141,17 @@ class _Boot:
         """From the last heal before the healthy that lasted to that; None where it did not last,
         or where health was never lost. The end of the process itself is not held against it.
         """
-        turns = [t for t in self.of(HealthTurned) if t.state is not HealthState.UNREACHABLE]
-        if not turns or turns[-1].state is not HealthState.HEALTHY:
+        seen = samples(self._history, self._spawned.app, self._spawned.boot)
+        while seen and seen[-1].state is HealthState.UNREACHABLE:
+            seen.pop()
+        lost = [at for at, sample in enumerate(seen) if sample.state is not HealthState.HEALTHY]
+        if not lost or lost[-1] == len(seen) - 1:
             return None
-        back_s = turns[-1].at_s
+        back_s = seen[lost[-1] + 1].at_s
         heals = [
             heal.at_s
             for heal in self._history.of(FaultHealed)
-            if self._spawned.at_s <= heal.at_s <= min(back_s, self._end_s)
+            if self._spawned.at_s <= heal.at_s <= back_s
         ]
         return back_s - heals[-1] if heals else None
 

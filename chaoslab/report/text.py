@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import pandas as pd
+from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -45,7 +46,13 @@ def latencies(boots: pd.DataFrame) -> Group:
 
 
 def _empty_table(several: bool) -> Table:
-    table = Table(title="Start-up latency per scenario, seconds", title_justify="left")
+    table = Table(
+        title="Start-up latency per scenario: medians, in seconds",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     table.add_column("scenario", overflow="fold")
     if several:
         table.add_column("run", overflow="fold")
@@ -54,7 +61,7 @@ def _empty_table(several: bool) -> Table:
     for name in ("ready or\ndegraded", "recovered"):
         table.add_column(name, justify="right", no_wrap=True)
     if several:
-        table.add_column("delta of p50\n(95 % interval)", justify="right")
+        table.add_column("delta of p50\n(95 % interval)", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     return table
 
@@ -91,7 +98,7 @@ def _delta(delta: Delta | None) -> str:
     if delta is None:
         return _NONE
     if delta.low_s is None or delta.high_s is None:
-        return f"{delta.delta_s:+.3f} (n < {ENOUGH_FOR_INTERVAL})"
+        return f"{delta.delta_s:+.3f} (n<{ENOUGH_FOR_INTERVAL})"
     return f"{delta.delta_s:+.3f} ({delta.low_s:+.3f} … {delta.high_s:+.3f})"
 
 

@@ -11,6 +11,7 @@ from chaoslab.history.events import (
     Exited,
     FaultHealed,
     FirstAnswer,
+    HealthSample,
     HealthTurned,
     Ready,
     Spawned,
@@ -49,6 +50,10 @@ def turned(at_s: float, state: HealthState, boot: int = 1) -> HealthTurned:
     return HealthTurned(at_s=at_s, app="backend", boot=boot, state=state)
 
 
+def sampled(at_s: float, state: HealthState, boot: int = 1) -> HealthSample:
+    return HealthSample(at_s=at_s, app="backend", boot=boot, took_s=0.01, state=state)
+
+
 def spawned(at_s: float, boot: int = 1) -> Spawned:
     return Spawned(
         at_s=at_s, app="backend", boot=boot, pid=100 + boot, port=7000, argv=("app",), env={}
@@ -85,8 +90,10 @@ def degraded_then_recovered(complete_s: float = 1.5) -> list[AnyEvent]:
             failed_phases=(),
             phase_timings_s={"init": 0.125, "database": 0.5},
         ),
+        sampled(2.75, HealthState.DEGRADED),
         healed(4.0),
-        turned(4.75, HealthState.HEALTHY),
+        sampled(4.75, HealthState.HEALTHY),
+        turned(4.76, HealthState.HEALTHY),
         Ready(at_s=5.0, app="backend", boot=1),
     ]
 

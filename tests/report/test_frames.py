@@ -12,6 +12,7 @@ from made_boots import (
     degraded_then_recovered,
     exited,
     healed,
+    sampled,
     spawned,
     turned,
 )
@@ -83,46 +84,61 @@ def test_each_boot_of_an_app_has_a_row_of_its_own(make_run: MakeRun) -> None:
         *degraded_then_recovered(),
         exited(6.0, 0, asked=True),
         spawned(7.0, boot=2),
-        turned(8.0, HealthState.HEALTHY, boot=2),
+        sampled(7.5, HealthState.UNREACHABLE, boot=2),
+        sampled(8.0, HealthState.HEALTHY, boot=2),
     ]
     frame = boots_frame([make_run("one", events)])
     assert list(frame["boot"]) == [1, 2]
     assert frame["recovered_s"].isna().tolist() == [False, True]
 
 
-RECOVERY = [spawned(0.0), turned(1.0, HealthState.HEALTHY)]
+RECOVERY = [spawned(0.0), sampled(1.0, HealthState.HEALTHY)]
 LOST, BACK = HealthState.DEGRADED, HealthState.HEALTHY
 
 
 @pytest.mark.parametrize(
     ("events", "recovered_s"),
     [
-        ([turned(2.0, LOST), healed(3.0), turned(3.5, BACK)], 0.5),
+        ([sampled(2.0, LOST), healed(3.0), sampled(3.5, BACK)], 0.5),
         # Healthy for a moment only: the healthy that lasted counts.
         (
-            [turned(2.0, LOST), healed(3.0), turned(3.2, BACK), turned(3.4, LOST), turned(5, BACK)],
+            [
+                sampled(2.0, LOST),
+                healed(3.0),
+                sampled(3.2, BACK),
+                sampled(3.4, LOST),
+                sampled(5, BACK),
+            ],
             2.0,
         ),
         # Severed twice: the second recovery counts from the second heal.
         (
             [
-                *(turned(2.0, LOST), healed(3.0), turned(3.5, BACK)),
-                *(turned(4.0, LOST), healed(5.0), turned(5.25, BACK)),
+                *(sampled(2.0, LOST), healed(3.0), sampled(3.5, BACK)),
+                *(sampled(4.0, LOST), healed(5.0), sampled(5.25, BACK)),
             ],
             0.25,
         ),
         # The lab's own clean-up heals after a recovery that has already happened.
-        ([turned(2.0, LOST), healed(3.0), turned(3.5, BACK), healed(9.0)], 0.5),
+        ([sampled(2.0, LOST), healed(3.0), sampled(3.5, BACK), healed(9.0)], 0.5),
         # The process ended when the run was over.
         (
             [
-                *(turned(2.0, LOST), healed(3.0), turned(3.5, BACK)),
-                turned(6.0, HealthState.UNREACHABLE),
+                *(sampled(2.0, LOST), healed(3.0), sampled(3.5, BACK)),
+                sampled(6.0, HealthState.UNREACHABLE),
             ],
             0.5,
         ),
-        ([turned(2.0, LOST), healed(3.0), turned(3.5, BACK), turned(4.0, LOST)], None),
-        ([turned(2.0, LOST), healed(3.0)], None),
+        ([sampled(2.0, LOST), healed(3.0), sampled(3.5, BACK), sampled(4.0, LOST)], None),
+        ([sampled(2.0, LOST), healed(3.0)], None),
+        # A hang while it recovers: health that came back after it counts.
+        (
+            [
+                *(sampled(2.0, LOST), healed(3.0), sampled(3.2, BACK)),
+                *(sampled(3.4, HealthState.UNREACHABLE), sampled(4.0, BACK)),
+            ],
+            1.0,
+        ),
         ([healed(3.0)], None),
     ],
 )

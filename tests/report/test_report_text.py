@@ -28,8 +28,7 @@ def test_one_run_is_shown_by_its_medians(make_run: MakeRun) -> None:
     """The table of a single run has no delta and says that one boot carries no p95."""
     text = printed(latencies(boots_frame([make_run("one")])))
     (row,) = [line for line in text.splitlines() if "severed_before_start" in line]
-    cells = [cell.strip() for cell in row.strip("│").split("│")]
-    assert cells == [
+    assert row.split() == [
         *("severed_before_start", "1", "0.250", "0.500", "1.500", "-", "1.500", "0.750", "-"),
     ]
     assert "delta" not in text
@@ -44,7 +43,7 @@ def test_several_runs_are_compared_to_the_first(make_run: MakeRun) -> None:
     runs = [make_run("one", scenario="s0"), make_run("two", [spawned(0.0)], scenario="extra")]
     text = printed(latencies(boots_frame(runs)))
     assert "delta of p50" in text
-    assert "+0.250 (n < 5)" in text
+    assert "+0.250 (n<5)" in text
     assert "two against the first run, over all scenarios: +0.275 (+0.2" in text
     assert "it differs." in text
 

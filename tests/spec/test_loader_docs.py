@@ -1,0 +1,60 @@
+"""docs/topology.md tells every key with the default that the loader has."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from chaoslab.spec.health import DEFAULT_WORDS
+from chaoslab.spec.loader import read_topology
+from chaoslab.spec.loader_shape import SHAPES
+
+PAGE = (Path(__file__).parents[2] / "docs" / "topology.md").read_text(encoding="utf-8")
+FIELDS = [(place, name) for place, shape in SHAPES.items() for name in shape.model_fields]
+
+
+def section(place: tuple[str, ...]) -> str:
+    """The page's part that describes one table of the file."""
+    title = ".".join("<name>" if part == "*" else part for part in place)
+    heading = f"## `[{title}]`" if title else "## Top"
+    return PAGE.partition(heading + "\n")[2].partition("\n## ")[0]
+
+
+@pytest.mark.parametrize(("place", "name"), FIELDS)
+def test_every_key_stands_in_its_table_with_its_default(place: tuple[str, ...], name: str) -> None:
+    """A key that is new, gone or changed must be told."""
+    (row,) = re.findall(rf"^\| `{name}` \|.*$", section(place), re.MULTILINE)
+    field = SHAPES[place].model_fields[name]
+    default = field.default
+    if isinstance(default, str | int | float) and not isinstance(default, bool):
+        shown = f"{default:g}" if isinstance(default, float) else str(default)
+        assert f"| {shown} |" in row.replace("`", "")
+    elif field.is_required() and place:
+        assert "| required |" in row
+
+
+def test_the_page_tells_no_key_that_there_is_not() -> None:
+    """What the loader would refuse is not promised."""
+    told = {
+        (place, name)
+        for place in SHAPES
+        for name in re.findall(r"^\| `(\w+)` \|", section(place), re.MULTILINE)
+    }
+    assert told == set(FIELDS)
+
+
+def test_every_known_word_is_told() -> None:
+    """The table of words is the code's own."""
+    for word, state in DEFAULT_WORDS.items():
+        (row,) = re.findall(rf"^\| {state.value} \| .*$", PAGE, re.MULTILINE)
+        assert word in re.split(r"[,|]\s*", row.replace(" |", ","))
+
+
+def test_the_pages_own_example_is_a_topology(tmp_path: Path) -> None:
+    """Whoever copies it gets no mistakes."""
+    (example,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    path = tmp_path / "chaoslab.toml"
+    path.write_text(example, encoding="utf-8")
+    assert read_topology(path).connectors["vpc"].links == ("backend.postgres", "backend.redis")
