@@ -63,6 +63,12 @@ class Backend:
         """The dependencies whose watcher is alive."""
         return frozenset(name for name, task in self._watchers.items() if not task.done())
 
+    def cut(self) -> None:
+        """Requests that still wait for the database are told now that it will not answer them."""
+        self.accepting, self.stopping = False, True
+        if self.database is not None:
+            self.database.cut()
+
     async def stop(self) -> None:
         """Let go of everything at once, whether the dependencies answer or not."""
         self.accepting, self.stopping = False, True

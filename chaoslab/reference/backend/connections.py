@@ -8,6 +8,9 @@ exchange was given up is closed on the spot: it is in the middle of an answer an
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import socket
 import weakref
 from typing import Any, TypeVar
 
@@ -56,6 +59,12 @@ class BoundedConnection(psycopg.AsyncConnection[Row]):
         if fleet is not None:
             fleet.add(conn)
         return conn
+
+    def cut(self) -> None:
+        """End whatever waits on this connection, now: it reads the end of the stream."""
+        if not self.closed:
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self.fileno())) as sock:
+                sock.shutdown(socket.SHUT_RDWR)
 
     async def wait(
         self,

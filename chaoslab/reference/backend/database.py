@@ -149,7 +149,13 @@ class Database:
         if self._connecting is None:
             self._connecting = asyncio.create_task(self._connect(timeout_s or self.attempt_s))
             self._connecting.add_done_callback(self._connected)
-        await asyncio.shield(self._connecting)
+        attempt = self._connecting
+        try:
+            await asyncio.shield(attempt)
+        except asyncio.CancelledError:
+            if self._closed and attempt.cancelled():
+                raise self._unavailable("the backend is stopping") from None
+            raise
 
     def _connected(self, task: asyncio.Task[None]) -> None:
         self._connecting = None
@@ -226,14 +232,18 @@ class Database:
             self.name, self._settings.database_address, cause, retry_after_s=wait_s
         )
 
-    async def close(self) -> None:
-        """Stop at once: every connection is cut, whether Postgres answers or not."""
+    def cut(self) -> None:
+        """Whoever waits for Postgres gets DependencyUnavailable now; nothing is tried any more."""
         self._closed = True
         if self._connecting is not None:
             self._connecting.cancel()
         self._retire()
         for conn in list(self._fleet):
-            conn.pgconn.finish()
+            conn.cut()
+
+    async def close(self) -> None:
+        """Stop at once: every connection is cut, whether Postgres answers or not."""
+        self.cut()
         if self._retired:
             await asyncio.wait(self._retired, timeout=0.1)
 

@@ -43,6 +43,14 @@ class Server(uvicorn.Server):
     def _stop(self) -> None:
         self.should_exit = True
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, let requests end within the grace, then tell the others 503."""
+        cut = asyncio.get_running_loop().call_later(GRACE_S, self.config.app.state.backend.cut)  # type: ignore[union-attr]
+        try:
+            await super().shutdown(sockets)
+        finally:
+            cut.cancel()
+
 
 def run(
     settings: Settings,
@@ -74,7 +82,7 @@ def run(
             lifespan="on",
             log_config=None,
             access_log=False,
-            timeout_graceful_shutdown=GRACE_S,  # type: ignore[arg-type]  # any number of seconds does
+            timeout_graceful_shutdown=2 * GRACE_S,  # type: ignore[arg-type]  # any number of seconds does
         )
     )
     with sock:

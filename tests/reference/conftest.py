@@ -1,0 +1,87 @@
+"""What the tests of the reference backend stand on: real servers, cuttable paths, the process."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from .process import BackendProcess
+from .relay import Relay
+from .servers import PostgresServer, RedisServer, postgres_binaries, redis_binary
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    if (binaries := postgres_binaries()) is None:
+        pytest.skip("no Postgres binaries on this machine")
+    root = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=root, prefix="reference-pg-") as folder:
+        server = PostgresServer(binaries, Path(folder))
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    if (binary := redis_binary()) is None:
+        pytest.skip("no redis-server on this machine")
+    server = RedisServer(binary)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def postgres(postgres_server: PostgresServer) -> Iterator[PostgresServer]:
+    """Postgres, running and without tables; whatever the test did to it is mended after."""
+    postgres_server.query("DROP TABLE IF EXISTS messages, threads")
+    yield postgres_server
+    postgres_server.mend()
+
+
+@pytest.fixture
+def redis(redis_server: RedisServer) -> Iterator[RedisServer]:
+    """Redis, running; whatever the test did to it is mended after."""
+    yield redis_server
+    redis_server.mend()
+
+
+@pytest.fixture
+def postgres_path(postgres: PostgresServer) -> Iterator[Relay]:
+    """The way to Postgres, to be cut and healed."""
+    with Relay(postgres.port) as relay:
+        yield relay
+
+
+@pytest.fixture
+def redis_path(redis: RedisServer) -> Iterator[Relay]:
+    """The way to Redis, to be cut and healed."""
+    with Relay(redis.port) as relay:
+        yield relay
+
+
+@pytest.fixture
+def boot(
+    postgres: PostgresServer, postgres_path: Relay, redis_path: Relay, tmp_path: Path
+) -> Iterator[Callable[..., BackendProcess]]:
+    """Starts the real process in profile `lab` behind both paths; keywords are its environment."""
+    started: list[BackendProcess] = []
+
+    def start(**environment: str) -> BackendProcess:
+        given = {
+            "PROFILE": "lab",
+            "DATABASE_URL": postgres.url_at(postgres_path.port),
+            "REDIS_URL": f"redis://127.0.0.1:{redis_path.port}/0",
+        }
+        log = tmp_path / f"backend-{len(started)}.log"
+        started.append(BackendProcess(given | environment, log))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()

@@ -1,0 +1,80 @@
+"""The backend as its users have it: a process, a port, a log, an exit status."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from .servers import free_port, wait_until
+
+Json = dict[str, Any]
+# Making a TLS context for every request would cost more than the requests.
+ONE_SHOT = httpx.Limits(max_keepalive_connections=0)
+
+
+class BackendProcess:
+    """One run of `python -m chaoslab.reference.backend`."""
+
+    def __init__(self, environment: dict[str, str], log: Path) -> None:
+        self.port = int(environment.setdefault("PORT", str(free_port())))
+        self.began = time.monotonic()
+        self._log = log
+        base = f"http://127.0.0.1:{self.port}"
+        self._client = httpx.Client(base_url=base, limits=ONE_SHOT, trust_env=False)
+        with log.open("wb") as stream:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "chaoslab.reference.backend"],
+                env={"PATH": os.environ["PATH"], **environment},
+                stderr=stream,
+            )
+
+    def get(self, path: str, timeout_s: float = 5.0) -> httpx.Response:
+        """One GET on a connection of its own."""
+        return self._client.get(path, timeout=timeout_s)
+
+    def post(self, path: str, body: Json, timeout_s: float = 5.0) -> httpx.Response:
+        """One POST on a connection of its own."""
+        return self._client.post(path, json=body, timeout=timeout_s)
+
+    def status(self) -> str:
+        """The `status` of /health, or `unreachable`."""
+        try:
+            return str(self.get("/health").json()["status"])
+        except httpx.TransportError:
+            return "unreachable"
+
+    def wait_for(self, status: str, limit_s: float) -> Json:
+        """The body of /health once it has that status."""
+        wait_until(lambda: self.status() == status, limit_s, f"{status} in /health; {self.log}")
+        body: Json = self.get("/health").json()
+        return body
+
+    def wait_exit(self, limit_s: float) -> int:
+        """The exit status, within the limit."""
+        return self.process.wait(limit_s)
+
+    @property
+    def log(self) -> str:
+        """Everything it wrote to stderr."""
+        return self._log.read_text()
+
+    def stop(self) -> float:
+        """Ask it to end and return how many seconds that took."""
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(10)
+        return time.monotonic() - began
+
+    def kill(self) -> None:
+        """End it, whatever state it is in."""
+        self._client.close()
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)

@@ -1,0 +1,192 @@
+"""The real process, running, when its paths are cut and healed again."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from .process import BackendProcess
+from .relay import Mode, Relay
+from .servers import PostgresServer, RedisServer, wait_until
+
+Boot = Callable[..., BackendProcess]
+
+
+@pytest.mark.parametrize("mode", ["refused", "silent"])
+def test_a_cut_under_idle_connections_is_noticed_and_healed_without_a_restart(
+    boot: Boot, postgres_path: Relay, mode: Mode
+) -> None:
+    """Degraded within the watch's limits, naming Postgres only; healthy again, same process."""
+    backend = boot()
+    backend.wait_for("healthy", 10)
+    postgres_path.cut(mode)
+    # A check every 0.25 s, 0.75 s for its answer, 0.32 s for a fresh connection; the rest is slack.
+    body = backend.wait_for("degraded", 3)
+    assert body["dependencies"]["postgres"]["status"] == "down"
+    assert body["dependencies"]["redis"]["status"] == "up"
+    assert body["startup_mode"] == "normal"
+    postgres_path.heal()
+    backend.wait_for("healthy", 3)
+    assert backend.post("/threads", {"title": "x"}).status_code == 201
+
+
+@pytest.mark.parametrize("mode", ["refused", "silent"])
+def test_redis_lost_while_running_is_noticed_while_requests_are_served(
+    boot: Boot, redis_path: Relay, mode: Mode
+) -> None:
+    """A message posted and read during the outage and after it is never stale."""
+    backend = boot()
+    backend.wait_for("healthy", 10)
+    thread = backend.post("/threads", {"title": "x"}).json()["id"]
+    messages = f"/threads/{thread}/messages"
+    assert backend.get(messages).json() == []  # now cached
+    redis_path.cut(mode)
+    backend.post(messages, {"content": "during"})
+    assert [m["content"] for m in backend.get(messages).json()] == ["during"]
+    body = backend.wait_for("degraded", 3)
+    assert body["dependencies"]["redis"]["status"] == "down"
+    redis_path.heal()
+    backend.wait_for("healthy", 4)
+    assert [m["content"] for m in backend.get(messages).json()] == ["during"]
+
+
+def test_a_users_request_as_first_traffic_after_a_restart_of_postgres_succeeds(
+    boot: Boot, postgres: PostgresServer
+) -> None:
+    """Pooled connections that died with the old server are never handed out.
+
+    The watch is slowed to a minute, so that nothing but the request can find the pool stale.
+    """
+    backend = boot(LIMIT_POSTGRES_CHECK_EVERY_S="60")
+    backend.wait_for("healthy", 10)
+    assert backend.post("/threads", {"title": "before"}).status_code == 201
+    postgres.stop()
+    postgres.start()
+    assert backend.post("/threads", {"title": "after"}).status_code == 201
+    assert backend.status() == "healthy"
+
+
+def test_a_request_that_meets_a_dead_path_marks_it_at_once_and_the_breaker_spares_the_next(
+    boot: Boot, postgres_path: Relay
+) -> None:
+    """503 naming Postgres; after three failures refused without a try; healed, all is well."""
+    backend = boot(LIMIT_POSTGRES_CHECK_EVERY_S="60", LIMIT_RETRY_BASE_S="60")
+    backend.wait_for("healthy", 10)
+    postgres_path.cut("silent")
+    answer = backend.post("/threads", {"title": "x"})
+    assert answer.status_code == 503
+    assert answer.json()["dependency"] == "postgres"
+    # No answer within the health limit, none for a fresh connection: within the pool wait of 1.5 s.
+    assert answer.elapsed.total_seconds() < 3
+    assert backend.status() == "degraded"
+    for _ in range(3):
+        backend.post("/threads", {"title": "x"})
+    began = time.monotonic()
+    refused = backend.post("/threads", {"title": "x"})
+    assert "circuit breaker open" in refused.json()["detail"]
+    assert time.monotonic() - began < 0.3
+    postgres_path.heal()
+    # Half-open after 1.5 s: a request is the probe that brings it back.
+    wait_until(lambda: backend.post("/threads", {"title": "x"}).is_success, 4, "a write succeeds")
+    assert backend.status() == "healthy"
+
+
+def test_nothing_acknowledged_is_lost_across_an_outage_under_load(
+    boot: Boot, postgres: PostgresServer, postgres_path: Relay
+) -> None:
+    """Every id answered with 201 stands in Postgres once."""
+    backend = boot()
+    backend.wait_for("healthy", 10)
+    thread = backend.post("/threads", {"title": "x"}).json()["id"]
+    acknowledged, refused = [], 0
+    began = time.monotonic()
+    while (elapsed := time.monotonic() - began) < 2.5:
+        if 0.5 < elapsed < 1.0 and not refused:
+            postgres_path.cut("refused")
+        elif elapsed > 1.0:
+            postgres_path.heal()
+        answer = backend.post(f"/threads/{thread}/messages", {"content": "m"})
+        if answer.status_code == 201:
+            acknowledged.append(answer.json()["id"])
+        else:
+            assert answer.status_code == 503
+            refused += 1
+    rows = postgres.query("SELECT id::text FROM messages WHERE thread_id = %s", thread)
+    assert set(acknowledged) <= {row[0] for row in rows}
+    assert len(acknowledged) > 10
+    assert refused > 0
+
+
+def test_a_slow_database_is_not_a_lost_one(boot: Boot, postgres_path: Relay) -> None:
+    """125 ms per answer, the incident's 5 s in this profile: starts, serves, stays healthy."""
+    postgres_path.delay_s = 0.125
+    backend = boot()
+    backend.wait_for("healthy", 10)
+    began = time.monotonic()
+    assert backend.post("/threads", {"title": "x"}).status_code == 201
+    assert 0.125 <= time.monotonic() - began < 2
+    while time.monotonic() - began < 1.0:
+        assert backend.status() == "healthy"
+
+
+def test_an_outage_leaves_no_connection_behind(
+    boot: Boot, postgres: PostgresServer, postgres_path: Relay
+) -> None:
+    """Back-off bounds the attempts, and Postgres knows no more clients after than before."""
+    backend = boot()
+    backend.wait_for("healthy", 10)
+    wait_until(lambda: postgres.connections() == 2, 3, "the pool is full")
+    for _ in range(2):
+        postgres_path.cut("silent")
+        backend.wait_for("degraded", 4)
+        time.sleep(1.0)  # the subject: attempts made during a second of outage
+        assert 1 <= postgres_path.opened <= 12
+        postgres_path.heal()
+        backend.wait_for("healthy", 4)
+    wait_until(lambda: postgres.connections() == 2, 3, "the old connections are gone")
+
+
+def test_it_stops_quickly_while_a_request_hangs_on_a_silent_database(
+    boot: Boot, postgres_path: Relay, redis_path: Relay
+) -> None:
+    """SIGTERM ends it with 0 in well under its pool wait limit."""
+    backend = boot(LIMIT_HEALTH_S="30", LIMIT_POOL_WAIT_S="30")
+    backend.wait_for("healthy", 10)
+    postgres_path.cut("silent")
+    redis_path.cut("silent")
+    hung = threading.Thread(
+        target=lambda: _ignore(lambda: backend.post("/threads", {"title": "x"}))
+    )
+    hung.start()
+    time.sleep(0.2)
+    # 1 s is asked for; a loaded machine gets another.
+    assert backend.stop() < 2
+    assert backend.process.returncode == 0
+    hung.join(5)
+    assert "Traceback" not in backend.log
+
+
+def test_both_servers_restarted_at_once_are_found_again(
+    boot: Boot, postgres: PostgresServer, redis: RedisServer
+) -> None:
+    """Healthy with a write and a cached read after both came back on their ports."""
+    backend = boot()
+    backend.wait_for("healthy", 10)
+    postgres.stop()
+    redis.stop()
+    body = backend.wait_for("degraded", 4)
+    assert {d["status"] for d in body["dependencies"].values()} <= {"up", "down"}
+    postgres.start()
+    redis.start()
+    backend.wait_for("healthy", 5)
+    assert backend.post("/threads", {"title": "x"}).status_code == 201
+
+
+def _ignore(call: Callable[[], object]) -> None:
+    with contextlib.suppress(httpx.TransportError):
+        call()
