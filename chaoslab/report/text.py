@@ -61,7 +61,7 @@ def _empty_table(several: bool) -> Table:
     for name in ("ready or\ndegraded", "recovered"):
         table.add_column(name, justify="right", no_wrap=True)
     if several:
-        table.add_column("delta of p50\n(95 % interval)", justify="right", no_wrap=True)
+        table.add_column("delta of complete\np50 (95 % interval)", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     return table
 
@@ -99,7 +99,7 @@ def _delta(delta: Delta | None) -> str:
         return _NONE
     if delta.low_s is None or delta.high_s is None:
         return f"{delta.delta_s:+.3f} (n<{ENOUGH_FOR_INTERVAL})"
-    return f"{delta.delta_s:+.3f} ({delta.low_s:+.3f} … {delta.high_s:+.3f})"
+    return f"{delta.delta_s:+.3f} ({delta.low_s:+.3f} to {delta.high_s:+.3f})"
 
 
 def _notes(rows: Sequence[Comparison], boots: pd.DataFrame) -> Iterator[str]:
@@ -113,5 +113,10 @@ def _notes(rows: Sequence[Comparison], boots: pd.DataFrame) -> Iterator[str]:
     if few:
         yield f"Fewer than {ENOUGH_FOR_P95} boots carry no p95; their largest is shown as max."
     for run, delta in paired_deltas(boots).items():
-        told = "differs" if delta.is_clear else "cannot be told apart"
-        yield f"{run} against the first run, over all scenarios: {_delta(delta)} s; it {told}."
+        yield f"{run} less the first run, over all scenarios: {_delta(delta)} s; {_told(delta)}."
+
+
+def _told(delta: Delta) -> str:
+    if delta.low_s is None:
+        return "too few scenarios in common to tell"
+    return "they differ" if delta.is_clear else "they cannot be told apart"

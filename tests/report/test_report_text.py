@@ -42,10 +42,16 @@ def test_several_runs_are_compared_to_the_first(make_run: MakeRun) -> None:
         make_run("two", degraded_then_recovered(1.75 + index / 100), scenario=f"s{index}")
     runs = [make_run("one", scenario="s0"), make_run("two", [spawned(0.0)], scenario="extra")]
     text = printed(latencies(boots_frame(runs)))
-    assert "delta of p50" in text
+    assert "delta of complete" in text
     assert "+0.250 (n<5)" in text
-    assert "two against the first run, over all scenarios: +0.275 (+0.2" in text
-    assert "it differs." in text
+    assert "two less the first run, over all scenarios: +0.275 (+0.2" in text
+    assert "they differ." in text
+
+
+def test_few_scenarios_in_common_are_not_judged(make_run: MakeRun) -> None:
+    """One scenario in each run cannot show that runs are alike, nor that they differ."""
+    text = printed(latencies(boots_frame([make_run("one"), make_run("two")])))
+    assert "+0.000 (n<5) s; too few scenarios in common to tell." in text
 
 
 def test_start_ups_that_never_completed_are_counted_and_said(make_run: MakeRun) -> None:
