@@ -130,10 +130,12 @@ class Connection:
 
     def broke(self, side: Side) -> None:
         """Writing into `side` failed: its peer has reset, which travels like any other end."""
+        if self.over:
+            return
         stream = side.outgoing
         if not stream.source_over:
             stream.source_ended(End.RESET)
-        elif not self.over:
+        else:
             self.reset(self._first_end or "reset")
 
     def ended(self, stream: Stream, how: End) -> None:
@@ -177,5 +179,4 @@ class Connection:
         for stream in self._streams:
             stream.stop()
             part(stream.source)
-        # Streams, sides and connection refer to each other: freed now, not by the collector.
         self._streams = None

@@ -81,9 +81,9 @@ class Proxy:
         """Take the port, in the connect mode set; raises ApiError 500 as Toxiproxy does."""
         if self._listener is not None:
             return
-        host, port = self.listen.for_binding()
+        where = self.listen.for_binding()
         try:
-            listener = Listener(self.poller, host, port, self._accepted)
+            listener = Listener(self.loop, self.poller, where, self._accepted)
         except OSError as error:
             raise self.listen.cannot_bind(error) from None
         try:

@@ -80,6 +80,8 @@ class Side:
         if self._mask:
             self._poller.forget(self.sock.fileno())
             self._mask = 0
+        # Sides and streams refer to each other: freed now, not by the collector.
+        del self.outgoing, self.incoming
 
 
 def reset(sock: socket.socket) -> None:

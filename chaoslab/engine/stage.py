@@ -94,7 +94,7 @@ class Stage:
         elif isinstance(decision, Reset):
             raise ResetAsked
         while self.queue:
-            emit(self._pop())
+            emit(self._pop()._replace(arrived_s=now_s))
 
     def close(self, now_s: float, emit: Emit) -> None:
         """End the stream here, with what has passed already still to be delivered."""

@@ -35,7 +35,7 @@ class Bandwidth(Passing):
         if head.end is not None:
             return PASS
         if self.rate <= 0:
-            state.started_s = None
+            state.free_s, state.started_s = now_s, None
             return HOLD
         if state.started_s is None:
             state.started_s = max(state.free_s, head.arrived_s)
@@ -44,4 +44,4 @@ class Bandwidth(Passing):
         if now_s < due_s:
             return Wait(due_s)
         state.free_s, state.started_s = due_s, None
-        return Forward(size, arrived_s=due_s if size == len(head.data) else None)
+        return Forward(size, arrived_s=due_s)

@@ -45,8 +45,7 @@ class Slicer(Passing):
             state.generator = state.generator or state.meeting.draw()
             state.sizes.extend(self._cut(len(head.data), state.generator))
         state.sent_s = now_s
-        size = state.sizes.popleft()
-        return Forward(size)
+        return Forward(state.sizes.popleft(), arrived_s=now_s)
 
     def _cut(self, total: int, generator: random.Random) -> list[int]:
         """Sizes that add up to `total`, by halving around a varied middle until small enough.
