@@ -96,6 +96,16 @@ async def wait_for_end(process: subprocess.Popen[bytes]) -> int:
     return process.wait()
 
 
+async def run_to_end(process: subprocess.Popen[bytes]) -> int:
+    """Wait for the end of a child that is of no use to anybody else: cancelled, it is killed."""
+    try:
+        return await wait_for_end(process)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+
+
 async def end_within(process: subprocess.Popen[bytes], limit_s: float) -> bool:
     """Whether the child ended within `limit_s` seconds."""
     with contextlib.suppress(TimeoutError):

@@ -13,7 +13,7 @@ from chaoslab.errors import ServiceFailed
 from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.local import cache
 from chaoslab.runtimes.local.binaries import ServerBinary
-from chaoslab.runtimes.local.process import Identity, spawn, tail, wait_for_end
+from chaoslab.runtimes.local.process import Identity, spawn, tail, run_to_end
 from chaoslab.runtimes.local.protocols import postgres_answers, redis_answers
 
 Stop = tuple[tuple[signal.Signals, float], ...]
@@ -62,7 +62,7 @@ class PostgresServer:
         """Copy the template; its owner comes along."""
         log = home / "copy.log"
         copy = spawn(("cp", "-a", str(self.template), str(home / "data")), env=env, log=log)
-        if await wait_for_end(copy) != 0:
+        if await run_to_end(copy) != 0:
             said = "\n".join(f"  {line}" for line in tail(log))
             raise ServiceFailed(f"postgres: cannot copy the template {self.template}:\n{said}")
 
