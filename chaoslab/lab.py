@@ -144,21 +144,23 @@ class Lab:
         nemesis = Nemesis(plan, self._ground, over)
         background = [asyncio.create_task(guarded("lag", watch_lag(self._journal), self._journal))]
         faults = asyncio.create_task(nemesis.run())
+        client = fresh_connections()
         try:
             await nemesis.armed()
-            async with fresh_connections() as client:
-                work = [self._boot(boot, plan, client) for boot in plan.boots]
-                work += [self._prove(plan, e) for e in plan.expect if isinstance(e, Recovers)]
-                background += [asyncio.create_task(each) for each in work]
-                why, settled = await self._until_settled(plan, background)
-                over.set()
-                await faults
-                await self._last_look()
+            work = [self._boot(boot, plan, client) for boot in plan.boots]
+            work += [self._prove(plan, e) for e in plan.expect if isinstance(e, Recovers)]
+            background += [asyncio.create_task(each) for each in work]
+            why, settled = await self._until_settled(plan, background)
+            over.set()
+            await faults
+            await asyncio.gather(*(watch.stop_probes() for watch in self._watches.values()))
+            await self._last_look()
         finally:
             over.set()
             await _all_ended([faults], cancel=False)
             await _all_ended(background, cancel=True)
             await asyncio.gather(*(watch.end() for watch in self._watches.values()))
+            await client.aclose()
             self._journal.append(RunEnded(at_s=self._journal.now(), settled=settled, why=why))
 
     async def _until_settled(self, plan: Plan, tasks: list[asyncio.Task[None]]) -> tuple[str, bool]:

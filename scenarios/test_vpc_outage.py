@@ -1,24 +1,194 @@
-"""The VPC connector, the one network path to Postgres and Redis, stops carrying traffic."""
+"""The VPC connector, the one network path to Postgres and Redis, stops carrying traffic.
+
+Each scenario is data: which fault, from when to when, and what the app must do about it. Bounds
+that are not given come from the app's deadlines in chaoslab.toml.
+"""
 
 from __future__ import annotations
 
 import pytest
 
-from chaoslab import Severed, expect, when
+from chaoslab import Boot, Flapping, Load, Sampling, Severed, expect, when
 from chaoslab.pytest_plugin import Chaos
 
 pytestmark = pytest.mark.vpc_outage
 
 HOLD_S = 0.6  # how long a fault holds once the app has degraded: a dozen health samples
+STARTUP_LIMIT_S = 95 / 40  # the incident's start-up limit in the profile `lab`
+BOTH = ("postgres", "redis")
+NO_BYPASS = {"EMERGENCY_ALLOW_NO_DATABASE": "false"}
 
 
-async def test_severed_before_start_dropped(chaos: Chaos) -> None:
-    """SYNs vanish before the app is spawned: it starts degraded, says so, and heals by itself."""
+@pytest.mark.parametrize("mode", ["dropped", "refused", "silent"])
+async def test_severed_before_start(chaos: Chaos, mode: str) -> None:
+    """The connector is dead before the app is spawned: it starts degraded and heals by itself."""
     await chaos.run(
-        Severed(target="vpc", mode="dropped", stop=when.degraded(HOLD_S)),
+        Severed(target="vpc", mode=mode, stop=when.degraded(HOLD_S)),
         expect=[
             expect.Starts(mode="degraded", startup_mode="emergency_degraded"),
-            expect.Degrades(naming=("postgres", "redis")),
+            expect.Degrades(naming=BOTH),
             expect.Recovers(),
+        ],
+    )
+
+
+async def test_severed_during_the_database_phase(chaos: Chaos) -> None:
+    """The very connection by which the DATABASE phase begins meets the outage."""
+    await chaos.run(
+        Severed(
+            target="vpc", start=when.connection("backend.postgres"), stop=when.degraded(HOLD_S)
+        ),
+        expect=[
+            expect.Starts(mode="degraded"),
+            expect.Degrades(naming=BOTH),
+            expect.Recovers(),
+        ],
+    )
+
+
+async def test_severed_during_the_cache_phase(chaos: Chaos) -> None:
+    """Postgres is connected; the connector dies under the CACHE phase's first connection."""
+    await chaos.run(
+        Severed(
+            target="vpc", start=when.connection("backend.redis"), stop=when.degraded(4 * HOLD_S)
+        ),
+        expect=[
+            expect.Starts(mode="degraded"),
+            expect.Degrades(naming=BOTH),
+            expect.Recovers(),
+        ],
+    )
+
+
+async def test_severed_with_idle_pooled_connections(chaos: Chaos) -> None:
+    """No user is there to notice; the app must find out by itself that its pool is dead."""
+    await chaos.run(
+        Severed(target="vpc", start=when.healthy(0.3), stop=when.degraded(3 * HOLD_S)),
+        expect=[
+            expect.Starts(mode="normal"),
+            expect.Degrades(naming=BOTH),
+            expect.Recovers(),
+        ],
+    )
+
+
+async def test_severed_under_requests(chaos: Chaos) -> None:
+    """Users write while the path goes: what was acknowledged is kept, the rest told to retry."""
+    await chaos.run(
+        Severed(target="vpc", start=when.acknowledged(5), stop=when.degraded(3 * HOLD_S)),
+        load=[Load(start=when.healthy(), rate_per_s=20)],
+        expect=[
+            expect.Starts(mode="normal"),
+            expect.Degrades(naming=BOTH),
+            expect.Recovers(),
+            expect.KeepsAcknowledged(at_least=10),
+        ],
+    )
+
+
+async def test_first_traffic_after_the_heal_is_a_users(chaos: Chaos) -> None:
+    """Nobody asks for health between the heal and a user's request, which must be served."""
+    await chaos.run(
+        Severed(
+            name="outage",
+            target="vpc",
+            mode="refused",
+            start=when.healthy(0.3),
+            stop=when.in_force("outage", 0.2),
+        ),
+        load=[Load(start=when.healed("outage", 1.5), rate_per_s=5)],
+        sampling=Sampling(quiet_from=when.in_force("outage"), quiet_until=when.acknowledged(1)),
+        expect=[
+            expect.Starts(mode="normal"),
+            expect.FirstRequestServed(fault="outage"),
+            expect.KeepsAcknowledged(),
+            expect.Recovers(),
+        ],
+    )
+
+
+@pytest.mark.parametrize("service", ["postgres", "redis"])
+async def test_only_one_link_is_severed(chaos: Chaos, service: str) -> None:
+    """One of the two dependencies is out of reach: it alone is named."""
+    await chaos.run(
+        Severed(target=f"backend.{service}", stop=when.degraded(HOLD_S)),
+        expect=[
+            expect.Starts(mode="degraded"),
+            expect.Degrades(naming=(service,)),
+            expect.Recovers(),
+        ],
+    )
+
+
+async def test_flapping_while_starting(chaos: Chaos) -> None:
+    """The connector comes and goes during start-up: it completes, and settles healthy."""
+    await chaos.run(
+        Flapping(target="vpc", period_s=0.5, mode="refused", stop=when.started(0.5)),
+        expect=[expect.Starts(), expect.Recovers()],
+    )
+
+
+async def test_severed_for_longer_than_the_startup_limit(chaos: Chaos) -> None:
+    """The outage outlasts every limit of the start-up: still degraded, and still honest."""
+    await chaos.run(
+        Severed(target="vpc", stop=when.degraded(1.1 * STARTUP_LIMIT_S)),
+        expect=[
+            expect.Starts(mode="degraded"),
+            expect.Degrades(naming=BOTH),
+            expect.Recovers(),
+        ],
+    )
+
+
+async def test_without_the_bypass(chaos: Chaos) -> None:
+    """Nobody allowed a start without the database: a quick, clear end that names it."""
+    await chaos.run(
+        Severed(target="vpc", stop=when.exited()),
+        boots=[Boot(env=NO_BYPASS)],
+        expect=[expect.FailsFast(naming=("postgres",))],
+    )
+
+
+async def test_healed_in_the_middle_of_the_start(chaos: Chaos) -> None:
+    """The path returns while the app still tries: it starts as if nothing had been."""
+    await chaos.run(
+        Severed(target="vpc", stop=when.bound(0.5)),
+        expect=[
+            expect.Starts(mode="normal", startup_mode="normal"),
+            expect.Recovers(),
+        ],
+    )
+
+
+async def test_severed_twice(chaos: Chaos) -> None:
+    """A second outage after the first recovery is met and survived like the first."""
+    await chaos.run(
+        Severed(
+            name="first", target="vpc", start=when.healthy(0.3), stop=when.degraded(3 * HOLD_S)
+        ),
+        Severed(
+            name="second",
+            target="vpc",
+            start=when.healthy(0.3, nth=2),
+            stop=when.degraded(3 * HOLD_S, nth=2),
+        ),
+        expect=[
+            expect.Starts(mode="normal"),
+            expect.Degrades(naming=BOTH, fault="first"),
+            expect.Degrades(naming=BOTH, fault="second"),
+            expect.Recovers(),
+        ],
+    )
+
+
+async def test_repaired_and_restarted_without_the_bypass(chaos: Chaos) -> None:
+    """The incident's last criterion: repaired, bypass off, restarted, `startup_mode` normal."""
+    await chaos.run(
+        Severed(target="vpc", stop=when.degraded(HOLD_S)),
+        boots=[Boot(), Boot(at=when.healthy(0.8), env=NO_BYPASS)],
+        expect=[
+            expect.Starts(mode="degraded", startup_mode="emergency_degraded"),
+            expect.Recovers(),
+            expect.Starts(mode="normal", startup_mode="normal", boot=2, rests_on=()),
         ],
     )

@@ -35,6 +35,19 @@ def fresh_connections() -> httpx.AsyncClient:
     return httpx.AsyncClient(limits=limits, trust_env=False, verify=False)
 
 
+async def either(
+    one: Coroutine[object, object, object], other: Coroutine[object, object, object]
+) -> object:
+    """The result of the first of two to end; the other is cancelled."""
+    tasks = [asyncio.create_task(one), asyncio.create_task(other)]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return done.pop().result()
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
 async def guarded(probe: str, work: Coroutine[object, object, None], journal: Journal) -> None:
     """Run a probe; if it raises, write that down (its verdicts become UNKNOWN) and go on."""
     try:
@@ -42,5 +55,7 @@ async def guarded(probe: str, work: Coroutine[object, object, None], journal: Jo
     except asyncio.CancelledError:
         raise
     except Exception as error:  # a probe's bug must become data, whatever it is
+        while isinstance(error, ExceptionGroup):
+            error = error.exceptions[0]
         what = f"{type(error).__name__}: {error}"
         journal.append(ProbeCrashed(at_s=journal.now(), probe=probe, error=what))

@@ -31,51 +31,56 @@ class BootProbe:
         self._watched = watched
         self._journal = watched.journal
         self._who: dict[str, Any] = {"app": watched.app.name, "boot": watched.boot}
+        self._answered = False
+        self._failure_noted = False
 
-    async def run(self) -> None:
-        """Write down each stage when it is first seen; returns when the app is ready."""
-        await self._until_bound()
-        await self._until_complete()
-        await self._until_ready()
+    async def run(self, over: asyncio.Event) -> None:
+        """Write down each stage when it is first seen, until the app is ready or `over` is set."""
+        for stage in (self._bound, self._complete, self._ready):
+            while not await stage():
+                if over.is_set():
+                    return
 
-    async def _until_bound(self) -> None:
+    async def _bound(self) -> bool:
         """LISTEN as the kernel shows it: no connect of the lab's can be taken for the app's."""
         port = self._watched.running.endpoint.port
-        while True:
-            sockets = self._watched.running.sockets()
-            if any(s.state == "LISTEN" and s.local_port == port for s in sockets):
-                break
+        sockets = self._watched.running.sockets()
+        if not any(s.state == "LISTEN" and s.local_port == port for s in sockets):
             await asyncio.sleep(BIND_POLL_S)
+            return False
         self._journal.append(Bound(at_s=self._journal.now(), **self._who))
+        return True
 
-    async def _until_complete(self) -> None:
-        answered = False
-        while True:
-            answer = await ask_health(self._watched, timeout_s=ANSWER_TIMEOUT_S)
-            if answer.status_code is not None and not answered:
-                answered = True
-                self._journal.append(
-                    FirstAnswer(
-                        at_s=self._journal.now(), status_code=answer.status_code, **self._who
-                    )
-                )
-            if await self._is_complete(answer):
-                self._journal.append(
-                    StartupComplete(at_s=self._journal.now(), state=answer.state, **self._who)
-                )
-                return
+    async def _complete(self) -> bool:
+        answer = await ask_health(self._watched, timeout_s=ANSWER_TIMEOUT_S)
+        if answer.status_code is not None and not self._answered:
+            self._answered = True
+            self._journal.append(
+                FirstAnswer(at_s=self._journal.now(), status_code=answer.status_code, **self._who)
+            )
+        snapshot = await self.snapshot() if answer.status_code is not None else None
+        if not self._is_complete(answer, snapshot):
+            self._note_failure(snapshot)
             await asyncio.sleep(ANSWER_POLL_S)
+            return False
+        if snapshot is not None:
+            self._journal.append(snapshot)
+        self._journal.append(
+            StartupComplete(at_s=self._journal.now(), state=answer.state, **self._who)
+        )
+        return True
 
-    async def _is_complete(self, answer: Answer) -> bool:
+    def _note_failure(self, snapshot: StartupSnapshot | None) -> None:
+        """Write down once what a failed start-up publishes: its process may end any moment."""
+        if snapshot is not None and snapshot.failed and not self._failure_noted:
+            self._failure_noted = True
+            self._journal.append(snapshot)
+
+    def _is_complete(self, answer: Answer, snapshot: StartupSnapshot | None) -> bool:
         if answer.status_code is None or not 200 <= answer.status_code < 300:
             return False
-        if self._watched.app.health.startup_path is None:
-            return True
-        snapshot = await self.snapshot()
-        if snapshot is None or not snapshot.complete:
-            return False
-        self._journal.append(snapshot)
-        return True
+        publishes = self._watched.app.health.startup_path is not None
+        return not publishes or (snapshot is not None and snapshot.complete)
 
     async def snapshot(self) -> StartupSnapshot | None:
         """What the start-up path publishes now; None where it has no such path or no answer."""
@@ -101,18 +106,20 @@ class BootProbe:
             **self._who,
         )
 
-    async def _until_ready(self) -> None:
+    async def _ready(self) -> bool:
         path = self._watched.app.health.ready_path
-        while path is not None:
-            try:
-                url, timeout_s = self._watched.url(path), ANSWER_TIMEOUT_S
-                response = await self._watched.client.get(url, timeout=timeout_s)
-                if response.is_success:
-                    break
-            except (httpx.HTTPError, OSError):
-                pass  # not ready is what a failed answer means
+        if path is not None and not await self._answers(path):
             await asyncio.sleep(READY_POLL_S)
+            return False
         self._journal.append(Ready(at_s=self._journal.now(), **self._who))
+        return True
+
+    async def _answers(self, path: str) -> bool:
+        try:
+            url, timeout_s = self._watched.url(path), ANSWER_TIMEOUT_S
+            return (await self._watched.client.get(url, timeout=timeout_s)).is_success
+        except (httpx.HTTPError, OSError):
+            return False
 
 
 async def watch_exit(watched: Watched, asked: asyncio.Event) -> None:

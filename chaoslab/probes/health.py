@@ -87,23 +87,22 @@ class HealthProbe:
         self._newest_s = -1.0
         self._quiet = False
 
-    async def run(self) -> None:
-        """Sample until cancelled; samples under way are then abandoned."""
+    async def run(self, over: asyncio.Event) -> None:
+        """Sample until `over` is set; samples under way are then waited for (each is bounded)."""
         loop, cadence_s = asyncio.get_running_loop(), self._sampling.cadence_s
         async with asyncio.TaskGroup() as group:
-            if self._sampling.quiet_from is not None:
-                group.create_task(self._keep_quiet())
+            quiet = group.create_task(self._keep_quiet())
             due_s = loop.time()
-            while True:
+            while not over.is_set():
                 if not self._quiet:
                     group.create_task(self._sample())
                 due_s = max(due_s + cadence_s, loop.time())
                 await asyncio.sleep(due_s - loop.time())
+            quiet.cancel()
 
     async def _keep_quiet(self) -> None:
         sampling, journal = self._sampling, self._watched.journal
-        assert sampling.quiet_from is not None
-        if await journal.moment(sampling.quiet_from) is None:
+        if sampling.quiet_from is None or await journal.moment(sampling.quiet_from) is None:
             return
         self._quiet = True
         if sampling.quiet_until is not None:

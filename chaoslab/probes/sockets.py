@@ -23,9 +23,9 @@ class SocketProbe:
         self._links = {port: link for link, port in ports.items()}
         self._last: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
 
-    async def run(self) -> None:
-        """Sample until the process ends or the probe is cancelled."""
-        while self._watched.running.exit_code is None:
+    async def run(self, over: asyncio.Event) -> None:
+        """Sample until the process ends or `over` is set."""
+        while self._watched.running.exit_code is None and not over.is_set():
             self._sample()
             await asyncio.sleep(SAMPLE_S)
 

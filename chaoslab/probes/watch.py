@@ -21,17 +21,17 @@ class Watch:
     ) -> None:
         self.watched = watched
         self.writer = writer
-        self.boot_probe = BootProbe(watched)
         self._asked = asyncio.Event()
+        self._over = asyncio.Event()
         self._exit = asyncio.create_task(watch_exit(watched, self._asked))
         work = {
-            "boot": self.boot_probe.run(),
-            "health": HealthProbe(watched, plan.sampling).run(),
-            "sockets": SocketProbe(watched, ports).run(),
+            "boot": BootProbe(watched).run(self._over),
+            "health": HealthProbe(watched, plan.sampling).run(self._over),
+            "sockets": SocketProbe(watched, ports).run(self._over),
         }
         for number, load in enumerate(plan.load):
             if writer is not None and load.app == watched.app.name:
-                work[f"load[{number}]"] = writer.load(load)
+                work[f"load[{number}]"] = writer.load(load, self._over)
         self._probes = [
             asyncio.create_task(guarded(name, probe, watched.journal), name=name)
             for name, probe in work.items()
@@ -39,13 +39,12 @@ class Watch:
 
     async def end(self) -> None:
         """Stop the app (SIGTERM, then SIGKILL) and its probes; writes down its exit."""
-        self._asked.set()
         await self.stop_probes()
+        self._asked.set()
         await self.watched.running.terminate()
         await self._exit
 
     async def stop_probes(self) -> None:
-        """Stop watching, the exit excepted."""
-        for probe in self._probes:
-            probe.cancel()
-        await asyncio.gather(*self._probes, return_exceptions=True)
+        """Stop watching, the exit excepted; what is under way comes to its own end first."""
+        self._over.set()
+        await asyncio.gather(*self._probes)

@@ -12,10 +12,11 @@ from psycopg import sql
 
 from chaoslab.history.events import ReadBack, Write, WriteOutcome, WritePurpose
 from chaoslab.history.journal import Journal
-from chaoslab.probes.base import Watched
+from chaoslab.probes.base import Watched, either
 from chaoslab.runtimes.base import RunningService
 from chaoslab.seeds import generator
 from chaoslab.spec.load import Load
+from chaoslab.spec.placeholders import fill
 from chaoslab.spec.topology import WriteContract
 
 READ_BACK_WITHIN_S = 5.0
@@ -59,30 +60,31 @@ class Writer:
         return event
 
     async def _send(self, op: str, timeout_s: float) -> httpx.Response:
-        body = {key: value.replace("{id}", op) for key, value in self._contract.create_body.items()}
-        path = self._contract.create_path.replace("{id}", op)
+        contract, values = self._contract, {"id": op}
+        body = {key: fill(text, values) for key, text in contract.create_body.items()}
+        path = fill(contract.create_path, values)
         return await self._watched.client.post(
             self._watched.url(path), json=body, timeout=timeout_s
         )
 
-    async def load(self, load: Load) -> None:
-        """Write at the load's rate, each request when it is due, until its end (or cancelled)."""
+    async def load(self, load: Load, over: asyncio.Event) -> None:
+        """Write at the load's rate, each request when it is due, until its end or `over` is set.
+
+        Requests under way are then waited for, so that each has an outcome.
+        """
         journal = self._watched.journal
-        if await journal.moment(load.start) is None:
+        started = await either(journal.moment(load.start), over.wait())
+        if started is None or over.is_set():
             return
         async with asyncio.TaskGroup() as group:
-            sending = group.create_task(self._keep_sending(load, group))
-            if load.stop is not None:
-                await journal.moment(load.stop)
-                sending.cancel()
-
-    async def _keep_sending(self, load: Load, group: asyncio.TaskGroup) -> None:
-        loop = asyncio.get_running_loop()
-        due_s = loop.time()
-        while True:
-            group.create_task(self.write(timeout_s=load.timeout_s))
-            due_s += 1.0 / load.rate_per_s
-            await asyncio.sleep(max(0.0, due_s - loop.time()))
+            ends = over.wait() if load.stop is None else journal.moment(load.stop)
+            end = group.create_task(either(ends, over.wait()))
+            loop = asyncio.get_running_loop()
+            due_s = loop.time()
+            while not end.done():
+                group.create_task(self.write(timeout_s=load.timeout_s))
+                due_s += 1.0 / load.rate_per_s
+                await asyncio.sleep(max(0.0, due_s - loop.time()))
 
     async def prove(self, within_s: float) -> Write | None:
         """Write until one is acknowledged; None where none was within `within_s` seconds."""

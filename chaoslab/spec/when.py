@@ -94,3 +94,8 @@ def healed(fault: str, after_s: float = 0.0) -> AtMoment:
 def acknowledged(count: int) -> AtMoment:
     """When the app has acknowledged its `count`-th write."""
     return AtMoment(moment="acknowledged", nth=count)
+
+
+def bound(after_s: float = 0.0) -> AtMoment:
+    """`after_s` seconds after the app's port was first seen listening."""
+    return AtMoment(moment="bound", after_s=after_s)

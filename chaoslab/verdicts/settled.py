@@ -10,6 +10,7 @@ from chaoslab.history.events import (
     FaultMissed,
     HealthSample,
     ReadBack,
+    Ready,
     Spawned,
     StartupComplete,
     Write,
@@ -23,9 +24,11 @@ from chaoslab.spec.expect import (
     Recovers,
     Starts,
 )
+from chaoslab.spec.health import HealthState
 from chaoslab.spec.plan import Plan
 from chaoslab.verdicts.timeline import healthy_since, last_healed_s
 
+SERVING_S = 0.5  # how long after its end a start-up is given to be seen ready, or degraded
 GRACE_S = 0.1  # after a bound has passed, so that the sample that shows it is in the history
 
 
@@ -69,11 +72,21 @@ def _boot_under_way(e: Starts | FailsFast, history: History, now_s: float) -> st
         return f"boot {e.boot} of {e.app}"
     ended = history.first(Exited, lambda x: x.app == e.app and x.boot == e.boot)
     complete = history.first(StartupComplete, lambda c: c.app == e.app and c.boot == e.boot)
-    if ended or (complete and isinstance(e, Starts)):
+    if ended:
         return None
+    if complete and isinstance(e, Starts):
+        served = now_s > complete.at_s + SERVING_S or _serves(e, history, complete)
+        return None if served else f"{e.app} to be ready, or degraded"
     if now_s > spawned.at_s + (e.within_s or 0.0) + GRACE_S:
         return None
     return f"the start-up of {e.app}"
+
+
+def _serves(e: Starts, history: History, complete: StartupComplete) -> bool:
+    if complete.state is HealthState.HEALTHY:
+        return history.first(Ready, lambda r: (r.app, r.boot) == (e.app, e.boot)) is not None
+    sample = history.last(HealthSample, lambda s: (s.app, s.boot) == (e.app, e.boot))
+    return sample is not None and sample.state is complete.state
 
 
 def _recovery_under_way(e: Recovers, history: History, now_s: float) -> str | None:

@@ -1,0 +1,55 @@
+"""A dependency goes and comes back on the same address: pooled connections to it are stale."""
+
+from __future__ import annotations
+
+import pytest
+
+from chaoslab import Killed, Load, Paused, Restarted, Sampling, Stopped, expect, when
+from chaoslab.pytest_plugin import Chaos
+
+pytestmark = pytest.mark.recovery
+
+HOLD_S = 0.6
+
+
+@pytest.mark.parametrize("service", ["postgres", "redis"])
+async def test_stopped_and_started_again(chaos: Chaos, service: str) -> None:
+    """An orderly shutdown and, a while later, a start: named while away, used when back."""
+    await chaos.run(
+        Stopped(target=service, start=when.healthy(0.3), stop=when.degraded(HOLD_S)),
+        expect=[
+            expect.Starts(mode="normal"),
+            expect.Degrades(naming=(service,)),
+            expect.Recovers(),
+        ],
+    )
+
+
+@pytest.mark.parametrize("fault", [Killed, Paused], ids=["killed", "paused"])
+async def test_postgres_gone_under_requests(chaos: Chaos, fault: type[Killed | Paused]) -> None:
+    """The database crashes, or freezes, under load: nothing that was acknowledged is lost."""
+    await chaos.run(
+        fault(target="postgres", start=when.acknowledged(5), stop=when.degraded(HOLD_S)),
+        load=[Load(start=when.healthy(), rate_per_s=20)],
+        expect=[
+            expect.Starts(mode="normal"),
+            expect.Degrades(naming=("postgres",)),
+            expect.Recovers(),
+            expect.KeepsAcknowledged(at_least=10),
+        ],
+    )
+
+
+async def test_restarted_postgres_leaves_a_stale_pool(chaos: Chaos) -> None:
+    """Postgres was restarted between two requests: the next one must not get a dead connection."""
+    await chaos.run(
+        Restarted(name="restart", target="postgres", start=when.healthy(0.3)),
+        load=[Load(start=when.healed("restart", 1.5), rate_per_s=5)],
+        sampling=Sampling(quiet_from=when.in_force("restart"), quiet_until=when.acknowledged(1)),
+        expect=[
+            expect.Starts(mode="normal"),
+            expect.FirstRequestServed(fault="restart"),
+            expect.KeepsAcknowledged(),
+            expect.Recovers(),
+        ],
+    )

@@ -1,0 +1,67 @@
+"""Postgres answers late, or in a trickle. Slow is not dead: only beyond its limits may it count so.
+
+The incident saw responses of 1 s, of 5 to 10 s, and beyond 15 s; the profile `lab` divides by 40.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from chaoslab import Slow, Throttled, expect, when
+from chaoslab.pytest_plugin import Chaos
+
+pytestmark = pytest.mark.slow_database
+
+LAB_FACTOR = 40
+HOLD_S = 1.5  # two rounds of the app's own checks
+
+
+@pytest.mark.parametrize("response_s", [1, 5])
+async def test_slow_responses_are_survived(chaos: Chaos, response_s: int) -> None:
+    """Late answers within the limits: the app starts as usual and stays healthy."""
+    await chaos.run(
+        Slow(
+            target="backend.postgres",
+            latency_s=response_s / LAB_FACTOR,
+            jitter_s=response_s / LAB_FACTOR / 5,
+            stop=when.started(HOLD_S),
+        ),
+        expect=[
+            expect.Starts(mode="normal", startup_mode="normal"),
+            expect.StaysAvailable(),
+            expect.Recovers(),
+        ],
+    )
+
+
+async def test_responses_beyond_fifteen_seconds_are_told(chaos: Chaos) -> None:
+    """Answers that take longer than the app waits: degraded, said so, and recovered."""
+    await chaos.run(
+        Slow(target="backend.postgres", latency_s=20 / LAB_FACTOR, stop=when.degraded(HOLD_S)),
+        expect=[
+            expect.Starts(mode="degraded"),
+            expect.Degrades(naming=("postgres",)),
+            expect.Recovers(),
+        ],
+    )
+
+
+async def test_slow_only_upstream(chaos: Chaos) -> None:
+    """Only what the app sends is late; the answers come at once."""
+    await chaos.run(
+        Slow(
+            target="backend.postgres",
+            latency_s=3 / LAB_FACTOR,
+            streams=("upstream",),
+            stop=when.started(HOLD_S),
+        ),
+        expect=[expect.Starts(mode="normal"), expect.StaysAvailable(), expect.Recovers()],
+    )
+
+
+async def test_a_trickle(chaos: Chaos) -> None:
+    """Answers come in at a few kilobytes a second."""
+    await chaos.run(
+        Throttled(target="backend.postgres", rate_kb_per_s=8, stop=when.started(HOLD_S)),
+        expect=[expect.Starts(mode="normal"), expect.StaysAvailable(), expect.Recovers()],
+    )
