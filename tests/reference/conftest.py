@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,48 @@ def redis_path(redis: RedisServer) -> Iterator[Relay]:
     """The way to Redis, to be cut and healed."""
     with Relay(redis.port) as relay:
         yield relay
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A healthy backend behind two paths; a test that takes it leaves it healthy."""
+
+    backend: BackendProcess
+    postgres: PostgresServer
+    postgres_path: Relay
+    redis_path: Relay
+
+
+@pytest.fixture(scope="module")
+def shared_running(
+    postgres_server: PostgresServer,
+    redis_server: RedisServer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Running]:
+    """One process for all tests that only cut and heal: a boot costs most of a second."""
+    with Relay(postgres_server.port) as postgres_path, Relay(redis_server.port) as redis_path:
+        environment = {
+            "PROFILE": "lab",
+            "DATABASE_URL": postgres_server.url_at(postgres_path.port),
+            "REDIS_URL": f"redis://127.0.0.1:{redis_path.port}/0",
+        }
+        backend = BackendProcess(environment, tmp_path_factory.mktemp("running") / "backend.log")
+        yield Running(
+            backend=backend,
+            postgres=postgres_server,
+            postgres_path=postgres_path,
+            redis_path=redis_path,
+        )
+        backend.kill()
+
+
+@pytest.fixture
+def running(shared_running: Running) -> Iterator[Running]:
+    """The shared process, healthy before the test and with whole paths after it."""
+    shared_running.backend.wait_for("healthy", 10)
+    yield shared_running
+    shared_running.postgres_path.heal()
+    shared_running.redis_path.heal()
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
-from .servers import free_port, wait_until
+from .servers import free_port
 
 Json = dict[str, Any]
 # Making a TLS context for every request would cost more than the requests.
@@ -52,7 +53,11 @@ class BackendProcess:
 
     def wait_for(self, status: str, limit_s: float) -> Json:
         """The body of /health once it has that status."""
-        wait_until(lambda: self.status() == status, limit_s, f"{status} in /health; {self.log}")
+        deadline = time.monotonic() + limit_s
+        while self.status() != status:
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                pytest.fail(f"not {status} within {limit_s} s:\n{self.log}")
+            time.sleep(0.01)
         body: Json = self.get("/health").json()
         return body
 

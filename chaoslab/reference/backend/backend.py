@@ -9,7 +9,7 @@ from chaoslab.reference.backend.backoff import Backoff
 from chaoslab.reference.backend.cache import Cache
 from chaoslab.reference.backend.chat import Bridge, ModelFactory, Supervisor
 from chaoslab.reference.backend.database import Database
-from chaoslab.reference.backend.dependency import Dependency
+from chaoslab.reference.backend.dependency import Dependency, Status
 from chaoslab.reference.backend.keys import KeyManager
 from chaoslab.reference.backend.metrics import Metrics
 from chaoslab.reference.backend.migrations import Schema
@@ -51,11 +51,16 @@ class Backend:
         self.accepting = False  # FINALIZE
         self.stopping = False
         self._watchers: dict[str, asyncio.Task[None]] = {}
+        self._statuses: list[Status] = []
 
     def watch(self, dependency: Dependency, *, every_s: float, backoff: Backoff) -> None:
         """Check it from now on, and reconnect it whenever it is lost."""
         monitor = self.parts.monitor(dependency, every_s=every_s, backoff=backoff)
         name = dependency.status.name
+        for other in self._statuses:
+            other.peers.append(dependency.status)
+            dependency.status.peers.append(other)
+        self._statuses.append(dependency.status)
         self._watchers[name] = asyncio.create_task(monitor.run(), name=f"watch {name}")
 
     @property

@@ -61,7 +61,7 @@ class Cache:
             await self._drop(client)
             self._metrics.reconnects.labels(self.name, "failed").inc()
             self.status.is_down(_cause(error, limit_s))
-            raise self._unavailable() from None
+            raise self.unavailable(_cause(error, limit_s)) from None
         except BaseException:
             await self._drop(client)
             raise
@@ -132,10 +132,9 @@ class Cache:
         self._log.debug("%s: %s", operation, reason(error))
         self.status.changed.set()
 
-    def _unavailable(self) -> DependencyUnavailable:
-        return DependencyUnavailable(
-            self.name, self._settings.redis_address, self.status.error or "unknown"
-        )
+    def unavailable(self, cause: str) -> DependencyUnavailable:
+        """The error that names Redis, its address and the cause."""
+        return DependencyUnavailable(self.name, self._settings.redis_address, cause)
 
     async def _drop(self, client: Redis) -> None:
         # Closing waits for bytes that a silent path never takes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import weakref
 from collections.abc import Awaitable, Callable
@@ -78,7 +79,7 @@ class Database:
             with self._breaker.slot(DependencyUnavailable):
                 return await self._within_limit(work)
         except BreakerOpen as refused:
-            raise self._unavailable(
+            raise self.unavailable(
                 f"{self.status.error or 'it failed repeatedly'} (circuit breaker open)",
                 refused.retry_after_s,
             ) from None
@@ -90,7 +91,7 @@ class Database:
                 return await self._with_second_chance(work)
         except (TimeoutError, PoolTimeout):
             self.status.changed.set()  # the monitor looks at once whether it is away or just slow
-            raise self._unavailable(f"no answer within {limit_s:.2g} s") from None
+            raise self.unavailable(f"no answer within {limit_s:.2g} s") from None
 
     async def _with_second_chance(self, work: Work[T]) -> T:
         if self._pool is None:
@@ -110,26 +111,39 @@ class Database:
         except PoolTimeout:
             raise
         except LOST as error:
-            raise self._unavailable(reason(error)) from None
+            raise self.unavailable(reason(error)) from None
 
-    async def _on(self, pool: Pool | None, work: Work[T]) -> T:
+    async def _on(self, pool: Pool | None, work: Work[T], wait_s: float | None = None) -> T:
         if pool is None:
             raise PoolClosed("no pool")
-        async with pool.connection() as conn:
+        async with pool.connection(wait_s) as conn:
             return await work(conn)
 
     async def check(self) -> None:
         """Look whether Postgres still answers, within the health limit; never raises."""
         pool = self._pool
+        # Nothing but a fresh connection tells a lost path from old connections gone bad, or busy.
         try:
-            async with asyncio.timeout(self._limits.health_s):
-                await self._on(pool, _ping)
-        except (TimeoutError, PoolTimeout, *LOST) as error:
-            # Nothing but a fresh connection tells a lost path from old connections gone bad.
-            try:
+            await self._on(pool, _ping, self._limits.health_s)
+        except PoolTimeout:
+            await self._probe()
+        except LOST as error:
+            with contextlib.suppress(DependencyUnavailable):
                 await self._renew(pool, error)
-            except DependencyUnavailable:
-                return
+
+    async def _probe(self) -> None:
+        """All connections are busy: see whether another can be had, and leave the pool alone."""
+        try:
+            conn = await self._dial(self.attempt_s)
+        except (psycopg.Error, OSError) as error:
+            self._lost(reason(error))
+        else:
+            conn.pgconn.finish()
+
+    def _lost(self, cause: str) -> None:
+        self._retire()
+        self._breaker.failure()
+        self.status.is_down(cause)
 
     async def _renew(self, pool: Pool | None, error: BaseException) -> None:
         """Replace `pool`, found bad by `error`; raises DependencyUnavailable when that fails."""
@@ -146,7 +160,7 @@ class Database:
 
         Raises DependencyUnavailable; the status is down by then.
         """
-        if self._connecting is None:
+        if self._connecting is None or self._connecting.done():
             self._connecting = asyncio.create_task(self._connect(timeout_s or self.attempt_s))
             self._connecting.add_done_callback(self._connected)
         attempt = self._connecting
@@ -154,11 +168,12 @@ class Database:
             await asyncio.shield(attempt)
         except asyncio.CancelledError:
             if self._closed and attempt.cancelled():
-                raise self._unavailable("the backend is stopping") from None
+                raise self.unavailable("the backend is stopping") from None
             raise
 
     def _connected(self, task: asyncio.Task[None]) -> None:
-        self._connecting = None
+        if self._connecting is task:
+            self._connecting = None
         outcome = "failed" if task.cancelled() or task.exception() else "succeeded"
         self._metrics.reconnects.labels(self.name, outcome).inc()
 
@@ -173,14 +188,11 @@ class Database:
                     await self._schema.prepare(conn)
             finally:
                 conn.pgconn.finish()
-            pool = self._new_pool()
-            await pool.open()
+            pool = await self._open_pool()
         except (psycopg.Error, OSError, TimeoutError) as error:
             cause = reason(error) if not isinstance(error, TimeoutError) else self._tables_cause()
-            self._retire()
-            self._breaker.failure()
-            self.status.is_down(cause)
-            raise self._unavailable(cause) from None
+            self._lost(cause)
+            raise self.unavailable(cause) from None
         self._retire()
         self._pool = pool
         self._breaker.close()
@@ -197,10 +209,21 @@ class Database:
             fleet=self._fleet,
         )
 
+    async def _open_pool(self) -> Pool:
+        """A pool with at least one live connection: a lazy one would be no proof of anything."""
+        pool = self._new_pool()
+        await pool.open()
+        try:
+            async with pool.connection(self._limits.health_s):
+                return pool
+        except BaseException:
+            self._close_beside(pool)
+            raise
+
     def _new_pool(self) -> Pool:
         limits = self._limits
         kwargs: dict[str, Any] = {
-            "connect_limit_s": self.attempt_s,
+            "connect_limit_s": max(self.attempt_s, limits.health_s),
             "io_limit_s": limits.health_s,
             "fleet": self._fleet,
         }
@@ -222,11 +245,14 @@ class Database:
         """Take the pool out of use and close it beside; busy connections close when given back."""
         pool, self._pool = self._pool, None
         if pool is not None:
-            task = asyncio.create_task(pool.close(timeout=0))
-            self._retired.add(task)
-            task.add_done_callback(self._retired.discard)
+            self._close_beside(pool)
 
-    def _unavailable(self, cause: str, retry_after_s: float | None = None) -> DependencyUnavailable:
+    def _close_beside(self, pool: Pool) -> None:
+        task = asyncio.create_task(pool.close(timeout=0))
+        self._retired.add(task)
+        task.add_done_callback(self._retired.discard)
+
+    def unavailable(self, cause: str, retry_after_s: float | None = None) -> DependencyUnavailable:
         wait_s = self._breaker.retry_after_s if retry_after_s is None else retry_after_s
         return DependencyUnavailable(
             self.name, self._settings.database_address, cause, retry_after_s=wait_s

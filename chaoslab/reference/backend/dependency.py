@@ -29,6 +29,9 @@ class Dependency(Protocol):
     async def connect(self, timeout_s: float | None = None) -> None:
         """Reach it anew within the time-out; raises DependencyUnavailable."""
 
+    def unavailable(self, cause: str) -> DependencyUnavailable:
+        """The error that names it, its address and the cause."""
+
     async def check(self) -> None:
         """Look whether it still answers, and set the status accordingly; never raises."""
 
@@ -41,6 +44,7 @@ class Status:
         self.up = False
         self.error: str | None = "not connected yet"
         self.changed = asyncio.Event()  # wakes the monitor
+        self.peers: list[Status] = []  # what is reached over the same network
         self._metrics = metrics
         self._log = logging.getLogger(f"backend.{name}")
         metrics.dependency_up.labels(name).set(0)
@@ -52,6 +56,9 @@ class Status:
             self.up, self.error = True, None
             self._metrics.dependency_up.labels(self.name).set(1)
             self.changed.set()
+            # The path that brought this one back is likely theirs too: they look now.
+            for peer in self.peers:
+                peer.changed.set()
 
     def is_down(self, error: str) -> None:
         """It was lost; wakes the monitor where this is news. The newest error is kept."""
@@ -68,6 +75,9 @@ class Status:
 
 
 def reason(error: BaseException) -> str:
-    """One line that says why: the error's first line, or its type where it says nothing."""
+    """One line that says why: the error's first line, or its type where it says nothing.
+
+    libpq repeats the address before the cause; callers name it themselves.
+    """
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return lines[0].rsplit(" failed: ", 1)[-1] if lines else type(error).__name__

@@ -83,6 +83,9 @@ def ready(backend: Backend) -> Answer:
     if backend.database is None or not backend.database.status.up:
         error = backend.database.status.error if backend.database else "not connected"
         return _not_ready(f"postgres is down: {error}", "postgres")
+    breaker = backend.resilience and backend.resilience.breaker("postgres")
+    if breaker and breaker.state == "open":
+        return _not_ready("postgres failed repeatedly: circuit breaker open", "postgres")
     redis_up = backend.cache is not None and backend.cache.status.up
     return Answer(status=200, body={"status": "ready", "degraded": not redis_up})
 

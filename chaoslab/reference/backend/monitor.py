@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from chaoslab.reference.backend.backoff import Backoff
 from chaoslab.reference.backend.dependency import Dependency, DependencyUnavailable
@@ -48,6 +49,9 @@ class Monitor:
             await self.dependency.connect()
         except DependencyUnavailable as error:
             self._log.debug("%s", error)
+        except Exception as error:
+            self._log.exception("reconnecting %s broke", self.dependency.status.name)
+            self.dependency.status.is_down(f"reconnecting broke: {error!r}")
 
     async def _pause(self, until: float) -> None:
         """Wait until then, or until the status changes or somebody asks to look at once."""
@@ -62,25 +66,55 @@ async def connect_with_retries(
     dependency: Dependency,
     *,
     limit_s: float,
+    abandon_s: float,
     attempt_s: float,
     tries: int,
     backoff: Backoff,
 ) -> None:
     """Reach a dependency within `limit_s`, in up to `tries` tries of `attempt_s` each.
 
-    The last try gets all the time that is left. Raises the last try's DependencyUnavailable.
+    The last try gets all the time that is left. Work that drags on once it is reached is given
+    up after `abandon_s` in all. Raises the last try's DependencyUnavailable.
     """
+    causes: list[str] = []
+    try:
+        async with asyncio.timeout(abandon_s) as whole:
+            await _try_again(
+                dependency,
+                limit_s=limit_s,
+                attempt_s=attempt_s,
+                delays=list(islice(backoff.delays(), tries)),
+                causes=causes,
+            )
+    except TimeoutError:
+        if not whole.expired():
+            raise
+        cause = causes[-1] if causes else "reached, but not usable in time"
+        raise dependency.unavailable(f"{cause} (given up after {abandon_s:.2g} s)") from None
+
+
+async def _try_again(
+    dependency: Dependency,
+    *,
+    limit_s: float,
+    attempt_s: float,
+    delays: Sequence[float],
+    causes: list[str],
+) -> None:
     log = logging.getLogger("backend.startup")
     deadline = time.monotonic() + limit_s
-    for number, delay in zip(range(1, tries + 1), backoff.delays(), strict=False):
+    for number, delay in enumerate(delays, 1):
         began = time.monotonic()
         left_s = deadline - began
+        last = number == len(delays)
         try:
-            await dependency.connect(left_s if number == tries else min(attempt_s, left_s))
+            await dependency.connect(left_s if last else min(attempt_s, left_s))
             return
         except DependencyUnavailable as error:
-            log.warning("try %d of %d: %s", number, tries, error)
+            log.warning("try %d of %d: %s", number, len(delays), error)
+            causes.append(error.cause)
+            pause_s = max(0.0, began + delay - time.monotonic())
             # A try that is cut short would hide the cause behind its own time-out.
-            if number == tries or began + delay > deadline - attempt_s / 4:
+            if last or time.monotonic() + pause_s > deadline - attempt_s / 4:
                 raise
-        await asyncio.sleep(max(0.0, began + delay - time.monotonic()))
+        await asyncio.sleep(pause_s)

@@ -67,8 +67,8 @@ STAGING = Limits(
     connect_s=75.0,
     pool_wait_s=60.0,
     health_s=30.0,
-    redis_connect_s=15.0,
-    reserve_s=5.0,
+    redis_connect_s=10.0,
+    reserve_s=10.0,
 )
 PRODUCTION = Limits(
     init_s=90.0,
@@ -76,8 +76,8 @@ PRODUCTION = Limits(
     connect_s=60.0,
     pool_wait_s=70.0,
     health_s=30.0,
-    redis_connect_s=15.0,
-    reserve_s=5.0,
+    redis_connect_s=10.0,
+    reserve_s=10.0,
 )
 # Five tries with the cloud's back-offs do not fit into 15 s; three do.
 TEST = Limits(

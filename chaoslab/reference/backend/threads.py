@@ -140,7 +140,10 @@ class ThreadService:
         payload = None if sealed is None else self._keys.unseal(sealed)
         if payload is None:
             return None
-        messages = [Message(**fields) for fields in json.loads(payload)]
+        try:
+            messages = [Message(**fields) for fields in json.loads(payload)]
+        except (ValueError, TypeError):
+            return None  # written by another version
         ids = {message.id for message in messages}
         return messages if ids.issuperset(self._acknowledged.get(thread_id, ())) else None
 

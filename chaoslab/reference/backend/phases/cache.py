@@ -13,10 +13,12 @@ async def run(backend: Backend) -> None:
         backend.settings, metrics=backend.metrics, client_factory=parts.redis_client
     )
     backoff = parts.redis_backoff(limits)
+    left_s = limits.init_s - backend.record.lasted_s - limits.reserve_s
     try:
         await connect_with_retries(
             cache,
-            limit_s=limits.redis_connect_s,
+            limit_s=min(limits.redis_connect_s, left_s),
+            abandon_s=left_s,
             attempt_s=limits.redis_connect_ping_s,
             tries=limits.retry_tries,
             backoff=backoff,

@@ -26,6 +26,7 @@ async def run(backend: Backend) -> None:
         await connect_with_retries(
             database,
             limit_s=min(limits.connect_s, left_s),
+            abandon_s=left_s,
             attempt_s=database.attempt_s,
             tries=limits.retry_tries,
             backoff=backoff,
