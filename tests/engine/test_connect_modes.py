@@ -1,0 +1,226 @@
+"""Connect modes: what connect() meets, what becomes of those connected, and the heal."""
+
+from __future__ import annotations
+
+import errno
+import select
+import socket
+import time
+
+import pytest
+
+from .rig import Address, Engine, Proxy, read_exactly, silent_for, until
+
+# The kernel repeats a dropped SYN after 1 s (RFC 6298); a connect() healed at once completes then.
+SYN_RETRY_S = 1.0
+
+
+def begin_connect(address: Address) -> socket.socket:
+    """A connect() that is under way."""
+    sock = socket.socket()
+    sock.setblocking(False)
+    assert sock.connect_ex(address) in (0, errno.EINPROGRESS)
+    return sock
+
+
+def outcome(sock: socket.socket, wait_s: float) -> int | None:
+    """How the connect() ended: 0, an errno, or None if it is still waiting."""
+    if not select.select([], [sock], [], wait_s)[1]:
+        return None
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+
+def test_dropped_makes_connect_hang_and_the_heal_lets_it_through(proxy: Proxy) -> None:
+    """A connect() begun during the outage completes on its SYN retry and is served."""
+    shown = proxy.connect("dropped")
+    assert shown["connect"]["mode"] == "dropped"
+    assert shown["connect"]["established"] == "hold"
+    with begin_connect(proxy.address) as waiting:
+        assert outcome(waiting, 0.3) is None
+        proxy.connect("accept")
+        begun = time.monotonic()
+        assert outcome(waiting, 5.0) == 0
+        assert time.monotonic() - begun < SYN_RETRY_S + 0.5  # margin for a busy machine
+        waiting.setblocking(True)
+        waiting.sendall(b"after")
+        assert read_exactly(waiting, 5) == b"after"
+
+
+def test_dropped_syns_are_counted_and_our_own_filler_is_not(proxy: Proxy) -> None:
+    """The count starts at 0, and rises by one for each SYN a client sends."""
+    assert proxy.connect("dropped")["connect"]["syn_drops"] == 0
+    with begin_connect(proxy.address), begin_connect(proxy.address):
+        until(lambda: proxy.show()["connect"]["syn_drops"] >= 2, "two SYNs dropped")
+        # A retry comes after a second: in the moment since, none can have been added.
+        assert proxy.show()["connect"]["syn_drops"] == 2
+    assert proxy.connect("accept")["connect"]["syn_drops"] is None
+    assert proxy.show()["connections_opened"] == 0, "the filler was taken for a client"
+
+
+def test_established_connections_are_silent_and_lose_nothing(proxy: Proxy) -> None:
+    """Under `dropped`, both directions hold bytes and the end, and the heal delivers them."""
+    with proxy.dial() as client:
+        client.sendall(b"before")
+        assert read_exactly(client, 6) == b"before"
+        proxy.connect("dropped")
+        client.sendall(b"held")
+        client.shutdown(socket.SHUT_WR)
+        assert silent_for(client, 0.2)
+        (record,) = proxy.log()
+        assert record["held_upstream"] == 4
+        assert record["end"] is None
+        met = {(m["name"], m["stream"]): m["bytes"] for m in record["met"]}
+        assert met == {("connect:dropped", "upstream"): 4, ("connect:dropped", "downstream"): 0}
+        proxy.connect("accept")
+        assert read_exactly(client, 5) == b"held"
+
+
+def test_keep_leaves_established_connections_alone(proxy: Proxy) -> None:
+    """With `established: keep` only new connects are hit."""
+    with proxy.dial() as client:
+        client.sendall(b"a")
+        assert read_exactly(client, 1) == b"a"
+        proxy.connect("dropped", "keep")
+        client.sendall(b"b")
+        assert read_exactly(client, 1) == b"b"
+        with begin_connect(proxy.address) as waiting:
+            assert outcome(waiting, 0.2) is None
+
+
+@pytest.mark.parametrize("mode", ["refused", "dropped"])
+def test_reset_sends_an_rst_to_idle_connections(proxy: Proxy, mode: str) -> None:
+    """With `established: reset` an idle pooled connection gets ECONNRESET at once."""
+    with proxy.dial() as client:
+        client.sendall(b"a")
+        assert read_exactly(client, 1) == b"a"
+        proxy.connect(mode, "reset")
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+    (record,) = proxy.log()
+    assert record["end"] == "reset_by_fault"
+    assert {m["name"] for m in record["met"]} == {f"connect:{mode}"}
+
+
+def test_refused_is_refused_at_once_and_the_port_stays_ours(proxy: Proxy) -> None:
+    """ECONNREFUSED without delay, while nobody else can bind the port, SO_REUSEADDR or not."""
+    proxy.connect("refused")
+    for _ in range(3):
+        begun = time.monotonic()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(proxy.address, timeout=5)
+        assert time.monotonic() - begun < 0.5
+    for options in ([], [socket.SO_REUSEADDR], [socket.SO_REUSEADDR, socket.SO_REUSEPORT]):
+        with socket.socket() as thief:
+            for option in options:
+                thief.setsockopt(socket.SOL_SOCKET, option, 1)
+            with pytest.raises(OSError, match="in use"):
+                thief.bind(proxy.address)
+    proxy.connect("accept")
+    with proxy.dial() as client:
+        client.sendall(b"back")
+        assert read_exactly(client, 4) == b"back"
+
+
+def test_the_port_stays_ours_through_every_change_of_mode(proxy: Proxy) -> None:
+    """With a connection held across them, all changes work, and the port is never free."""
+    with proxy.dial() as held:
+        held.sendall(b"x")
+        assert read_exactly(held, 1) == b"x"
+        for mode in ("dropped", "refused", "dropped", "accept", "refused", "accept") * 3:
+            proxy.connect(mode, "hold")
+            assert proxy.show()["connect"]["mode"] == mode
+            with socket.socket() as thief:
+                thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                with pytest.raises(OSError, match="in use"):
+                    thief.bind(proxy.address)
+        held.sendall(b"y")
+        assert silent_for(held, 0.05)
+        proxy.connect("accept")
+        assert read_exactly(held, 1) == b"y"
+
+
+def test_changing_between_modes_never_lets_held_bytes_slip(proxy: Proxy) -> None:
+    """dropped/hold to refused/hold is still a hold."""
+    with proxy.dial() as client:
+        client.sendall(b"1")
+        assert read_exactly(client, 1) == b"1"
+        proxy.connect("dropped", "hold")
+        client.sendall(b"2")
+        until(lambda: proxy.log()[0]["held_upstream"] == 1, "the byte is held")
+        proxy.connect("refused", "hold")
+        assert silent_for(client, 0.1)
+        assert proxy.log()[0]["held_upstream"] == 1
+        proxy.connect("accept")
+        assert read_exactly(client, 1) == b"2"
+
+
+def test_clients_caught_in_the_backlog_count_as_established(
+    engine: Engine, echo_server: Address
+) -> None:
+    """Whoever's connect() succeeded before the cut is logged, held, and served at the heal."""
+    proxy = engine.proxy(echo_server)
+    # Many connects at once, and the cut in their midst: some are accepted, some still waiting.
+    clients = [begin_connect(proxy.address) for _ in range(200)]
+    shown = proxy.connect("dropped")
+    assert shown["connections_opened"] == 200
+    for client in clients:
+        assert outcome(client, 1.0) == 0
+        client.setblocking(True)
+        client.settimeout(5)
+        client.sendall(b"z")
+    assert silent_for(clients[-1], 0.1)
+    proxy.connect("accept")
+    for client in clients:
+        with client:
+            assert read_exactly(client, 1) == b"z"
+
+
+def test_reset_heals_a_connect_mode(engine: Engine, echo_server: Address) -> None:
+    """POST /reset accepts again, and forgets triggers that have not fired."""
+    with_faults = engine.proxy(echo_server)
+    with_faults.toxic("latency", latency=1)
+    with_faults.connect("refused")
+    with_faults.arm(1, {"proxy": with_faults.name, "connect": {"mode": "refused"}})
+    engine.call("POST", "/reset", expect=204)
+    assert with_faults.show()["connect"] == {
+        "mode": "accept",
+        "established": "keep",
+        "since_s": None,
+        "syn_drops": None,
+    }
+    with with_faults.dial() as client:
+        client.sendall(b"ok")
+        assert read_exactly(client, 2) == b"ok"
+
+
+def test_a_mode_set_while_disabled_is_in_force_from_the_start(
+    engine: Engine, echo_server: Address
+) -> None:
+    """A proxy armed before it is enabled drops its very first SYN."""
+    proxy = engine.proxy(echo_server)
+    path = f"/proxies/{proxy.name}"
+    engine.call("PATCH", path, {"enabled": False})
+    proxy.connect("dropped")
+    engine.call("PATCH", path, {"enabled": True})
+    with begin_connect(proxy.address) as waiting:
+        assert outcome(waiting, 0.2) is None
+    assert proxy.show()["connect"]["syn_drops"] == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({}, "mode: expected one of accept, refused, dropped; got ''"),
+        ({"mode": "gone"}, "got 'gone'"),
+        ({"mode": "dropped", "established": "maybe"}, "expected one of keep, hold, reset"),
+        ({"mode": 3}, "cannot unmarshal number"),
+    ],
+)
+def test_a_wrong_connect_mode_is_refused_with_what_was_expected(
+    proxy: Proxy, body: dict[str, object], says: str
+) -> None:
+    """400, the text names the choices, and nothing changes."""
+    path = f"/chaoslab/proxies/{proxy.name}/connect"
+    error = proxy.engine.call("PUT", path, body, expect=400)
+    assert says in error["error"]
+    assert proxy.show()["connect"]["mode"] == "accept"

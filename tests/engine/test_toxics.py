@@ -1,0 +1,353 @@
+"""Toxics on a virtual clock: one contract for all of them, then each one's own promise."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from dataclasses import dataclass, field
+
+import pytest
+
+from chaoslab import seeds
+from chaoslab.engine.chain import Toxic
+from chaoslab.engine.chunks import Chunk, Direction, End
+from chaoslab.engine.log import Met
+from chaoslab.engine.stage import ResetAsked, Stage
+from chaoslab.engine.toxics import TOXICS
+from chaoslab.engine.toxics.bandwidth import Bandwidth
+from chaoslab.engine.toxics.base import CLOSE, PASS, Meeting, Settings
+from chaoslab.engine.toxics.latency import Latency
+from chaoslab.engine.toxics.limit_data import LimitData
+from chaoslab.engine.toxics.noop import Noop
+from chaoslab.engine.toxics.reset_peer import ResetPeer
+from chaoslab.engine.toxics.silence import Silence
+from chaoslab.engine.toxics.slicer import Slicer
+from chaoslab.engine.toxics.slow_close import SlowClose
+from chaoslab.engine.toxics.timeout import Timeout
+
+START_S = 1000.0
+
+EVERY: list[Settings] = [
+    Noop(),
+    Latency(latency=50, jitter=20),
+    Bandwidth(rate=3),
+    Bandwidth(rate=0),
+    SlowClose(delay=40),
+    Slicer(average_size=7, size_variation=3, delay=500),
+    LimitData(bytes=40),
+    Timeout(timeout=80),
+    Timeout(timeout=0),
+    ResetPeer(timeout=80),
+    Silence(),
+    Silence(at_heal="reset"),
+]
+
+
+@dataclass
+class Bench:
+    """One stage on a clock of its own; `out` is what left it, and when."""
+
+    settings: Settings
+    now_s: float = START_S
+    out: list[tuple[float, Chunk]] = field(default_factory=list)
+    met: list[Met] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        toxic = Toxic(
+            name="toxic",
+            type="type",
+            stream="downstream",
+            direction=Direction.DOWNSTREAM,
+            toxicity=1.0,
+            settings=self.settings,
+        )
+        meeting = Meeting(START_S, lambda: seeds.generator(1, "toxic"))
+        self.stage = Stage(toxic, Direction.DOWNSTREAM, meeting, self.met.append)
+
+    def emit(self, chunk: Chunk) -> None:
+        self.out.append((self.now_s, chunk))
+
+    def send(self, data: bytes, end: End | None = None) -> None:
+        """A chunk arrives now."""
+        self.stage.accept(Chunk(data, self.now_s, end))
+        self.stage.pump(self.now_s, self.emit)
+
+    def run(self, until_s: float) -> None:
+        """Let time pass, waking the stage exactly when it asks for it."""
+        for _ in range(10_000):
+            self.stage.pump(self.now_s, self.emit)
+            wake_s = self.stage.wake_s
+            if wake_s is None or wake_s > until_s:
+                self.now_s = until_s
+                return
+            assert wake_s > self.now_s, "asks to be woken in the past: it would spin"
+            self.now_s = wake_s
+        raise AssertionError("never came to rest")
+
+    @property
+    def bytes_out(self) -> bytes:
+        return b"".join(chunk.data for _, chunk in self.out)
+
+    @property
+    def ends(self) -> list[End]:
+        return [chunk.end for _, chunk in self.out if chunk.end is not None]
+
+
+# --- the contract of every toxic ---
+
+
+@pytest.mark.parametrize("settings", EVERY, ids=repr)
+def test_what_leaves_is_a_prefix_of_what_came(settings: Settings) -> None:
+    """No toxic alters or reorders: whatever leaves it is the beginning of what entered."""
+    bench = Bench(settings)
+    sent = random.Random(3).randbytes(300)
+    try:
+        for start in range(0, len(sent), 30):
+            bench.send(sent[start : start + 30])
+            bench.run(bench.now_s + 0.01)
+        bench.send(b"", End.EOF)
+        bench.run(START_S + 5)
+    except ResetAsked:
+        assert isinstance(settings, ResetPeer)
+    assert sent.startswith(bench.bytes_out)
+    assert len(bench.ends) <= 1
+
+
+@pytest.mark.parametrize("settings", EVERY, ids=repr)
+def test_removed_in_mid_flight_a_toxic_delivers_all_or_ends_the_connection(
+    settings: Settings,
+) -> None:
+    """Never some bytes and then going on."""
+    bench = Bench(settings)
+    sent = random.Random(4).randbytes(120)
+    try:
+        for start in range(0, len(sent), 40):
+            bench.send(sent[start : start + 40])
+            bench.run(bench.now_s + 0.005)
+        bench.stage.leave(bench.now_s, bench.emit)
+    except ResetAsked:
+        return
+    assert bench.bytes_out == sent or End.CUT in bench.ends
+    assert bench.stage.held == 0
+
+
+@pytest.mark.parametrize("settings", EVERY, ids=repr)
+def test_what_a_stage_says_it_holds_is_what_it_holds(settings: Settings) -> None:
+    """`held` and the queue agree at every step, and the cost bounds tiny chunks too."""
+    bench = Bench(settings)
+    for _ in range(20):
+        try:
+            bench.send(b"abc")
+            bench.run(bench.now_s + 0.01)
+        except ResetAsked:
+            return
+        queued = [len(chunk.data) for chunk in bench.stage.queue]
+        assert bench.stage.held == sum(queued)
+        assert bench.stage.cost >= 100 * len(queued)
+
+
+def test_the_table_names_every_toxic_once() -> None:
+    """Each type has its settings, all with defaults, and a verb."""
+    assert len(set(TOXICS.values())) == len(TOXICS) == 9
+    for settings in TOXICS.values():
+        assert settings().at_removal in (PASS, CLOSE)
+
+
+# --- latency ---
+
+
+def test_latency_is_exact_and_counts_from_arrival() -> None:
+    """A chunk leaves 100 ms after it arrived, on the dot, and counts as arrived then."""
+    bench = Bench(Latency(latency=100))
+    bench.send(b"a")
+    bench.run(START_S + 1)
+    ((left_s, chunk),) = bench.out
+    assert left_s == pytest.approx(START_S + 0.1, abs=1e-9)
+    assert chunk.arrived_s == left_s
+
+
+def test_a_queued_chunk_is_not_delayed_twice() -> None:
+    """Two chunks that arrive together leave together, not one after the other's delay."""
+    bench = Bench(Latency(latency=100))
+    bench.send(b"a")
+    bench.send(b"b")
+    bench.run(START_S + 1)
+    assert [left_s for left_s, _ in bench.out] == pytest.approx([START_S + 0.1] * 2, abs=1e-9)
+
+
+def test_jitter_is_uniform_keeps_the_order_and_stays_in_its_bounds() -> None:
+    """Delays of lone chunks fill latency ± jitter evenly."""
+    delays = []
+    bench = Bench(Latency(latency=100, jitter=40))
+    for number in range(2000):
+        arrived_s = bench.now_s
+        bench.send(number.to_bytes(2, "big"))
+        bench.run(bench.now_s + 1)
+        delays.append(bench.out[-1][0] - arrived_s)
+    assert 0.06 <= min(delays) < 0.062
+    assert 0.138 < max(delays) <= 0.14
+    # The mean of 2,000 uniform draws over 80 ms has a standard error of 0.5 ms.
+    assert sum(delays) / len(delays) == pytest.approx(0.1, abs=0.0025)
+    thirds = [sum(low <= d < low + 0.0267 for d in delays) for low in (0.06, 0.0867, 0.1134)]
+    assert all(550 < third < 790 for third in thirds)
+    assert bench.bytes_out == b"".join(n.to_bytes(2, "big") for n in range(2000))
+
+
+def test_jitter_never_reorders() -> None:
+    """A chunk whose own delay is shorter waits for the one before it."""
+    bench = Bench(Latency(latency=50, jitter=50))
+    for number in range(200):
+        bench.send(bytes([number]))
+        bench.run(bench.now_s + 0.001)
+    bench.run(bench.now_s + 1)
+    assert bench.bytes_out == bytes(range(200))
+
+
+def test_a_changed_latency_holds_for_the_waiting_chunk() -> None:
+    """Shortened while a chunk waits, it leaves by the new setting, from its own arrival."""
+    bench = Bench(Latency(latency=10_000))
+    bench.send(b"a")
+    bench.run(START_S + 0.2)
+    assert bench.out == []
+    bench.stage.toxic = Toxic(
+        name="toxic",
+        type="latency",
+        stream="downstream",
+        direction=Direction.DOWNSTREAM,
+        toxicity=1.0,
+        settings=Latency(latency=300),
+    )
+    bench.run(START_S + 1)
+    assert bench.out[0][0] == pytest.approx(START_S + 0.3, abs=1e-9)
+
+
+# --- bandwidth ---
+
+
+@pytest.mark.parametrize("rate", [1, 10, 1000])
+def test_bandwidth_carries_its_rate_exactly(rate: int) -> None:
+    """`rate` KB take one second, in slices of at most 100 ms, however they arrive."""
+    bench = Bench(Bandwidth(rate=rate))
+    for _ in range(10):
+        bench.send(bytes(rate * 100))
+    bench.run(START_S + 10)
+    assert len(bench.bytes_out) == rate * 1000
+    assert bench.out[-1][0] == pytest.approx(START_S + 1.0, abs=1e-6)
+    assert max(len(chunk.data) for _, chunk in bench.out) <= rate * 100
+
+
+def test_an_idle_line_saves_nothing_up() -> None:
+    """After a pause the line is as slow as ever."""
+    bench = Bench(Bandwidth(rate=1))
+    bench.run(START_S + 60)
+    bench.send(bytes(1000))
+    bench.run(START_S + 100)
+    assert bench.out[-1][0] == pytest.approx(START_S + 61, abs=1e-6)
+
+
+def test_a_line_that_carried_nothing_does_not_flood_when_it_is_widened() -> None:
+    """Rate 0 holds; raised to 1 KB/s after 5 s, the kilobyte that waited takes its second."""
+    bench = Bench(Bandwidth(rate=0))
+    bench.send(bytes(1000))
+    bench.run(START_S + 5)
+    bench.stage.pump(bench.now_s, bench.emit)
+    assert bench.out == []
+    bench.stage.toxic = Bench(Bandwidth(rate=1)).stage.toxic
+    bench.run(START_S + 60)
+    assert bench.out[-1][0] == pytest.approx(START_S + 6, abs=1e-6)
+
+
+# --- the others ---
+
+
+def test_slow_close_lets_bytes_by_and_makes_the_end_wait() -> None:
+    """The end leaves 40 ms after it came."""
+    bench = Bench(SlowClose(delay=40))
+    bench.send(b"abc")
+    bench.send(b"", End.EOF)
+    bench.run(START_S + 1)
+    assert [at for at, _ in bench.out] == pytest.approx([START_S, START_S + 0.04], abs=1e-9)
+
+
+def test_the_timers_of_timeout_and_reset_peer_are_not_re_armed() -> None:
+    """Traffic every 10 ms changes nothing: 80 ms after the meeting it is over."""
+    closing = Bench(Timeout(timeout=80))
+    for _ in range(20):
+        closing.send(b"x")
+        closing.run(closing.now_s + 0.01)
+    assert [(at, c.end) for at, c in closing.out] == [
+        (pytest.approx(START_S + 0.08, abs=1e-9), End.CUT)
+    ]
+    resetting = Bench(ResetPeer(timeout=80))
+
+    def drive() -> None:
+        for _ in range(20):
+            resetting.send(b"x")
+            resetting.run(resetting.now_s + 0.01)
+
+    with pytest.raises(ResetAsked):
+        drive()
+    assert resetting.now_s == pytest.approx(START_S + 0.08, abs=1e-9)
+    assert resetting.out == []
+
+
+@pytest.mark.parametrize(("average", "variation"), [(10, 0), (10, 4), (1, 0), (3, 3), (64, 1000)])
+def test_slices_are_small_apart_and_add_up(average: int, variation: int) -> None:
+    """No slice is larger than average + variation; delays of 500 µs lie between them."""
+    bench = Bench(Slicer(average_size=average, size_variation=variation, delay=500))
+    sent = random.Random(1).randbytes(500)
+    bench.send(sent)
+    bench.run(START_S + 10)
+    assert bench.bytes_out == sent
+    sizes = [len(chunk.data) for _, chunk in bench.out]
+    assert min(sizes) >= 1
+    assert max(sizes) <= average + variation
+    times = [at for at, _ in bench.out]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert all(gap == pytest.approx(0.0005, abs=1e-9) for gap in gaps)
+
+
+def test_an_average_of_nothing_slices_nothing() -> None:
+    """Toxiproxy's default settings would recurse for ever; here they pass the chunk whole."""
+    bench = Bench(Slicer())
+    bench.send(b"whole")
+    assert [chunk.data for _, chunk in bench.out] == [b"whole"]
+
+
+@pytest.mark.parametrize("limit", [1, 10, 25])
+def test_limit_data_passes_its_limit_and_ends(limit: int) -> None:
+    """Exactly `bytes` bytes, then the end, at once."""
+    bench = Bench(LimitData(bytes=limit))
+    for _ in range(6):
+        bench.send(b"0123456789")
+    assert bench.bytes_out == (b"0123456789" * 6)[:limit]
+    assert bench.ends == [End.CUT]
+
+
+def test_limit_data_of_nothing_ends_with_the_first_byte() -> None:
+    """An idle connection is left alone until then."""
+    bench = Bench(LimitData(bytes=0))
+    bench.run(START_S + 1)
+    assert bench.out == []
+    bench.send(b"x")
+    assert (bench.bytes_out, bench.ends) == (b"", [End.CUT])
+
+
+# --- what the log says ---
+
+
+def test_a_passing_toxic_is_met_only_by_bytes_that_passed() -> None:
+    """Latency is not met by an idle connection, nor by a byte that still waits."""
+    bench = Bench(Latency(latency=100))
+    bench.send(b"abcd")
+    assert bench.met == []
+    bench.run(START_S + 1)
+    assert [met.bytes for met in bench.met] == [4]
+
+
+def test_a_standing_toxic_is_met_by_standing_under_it() -> None:
+    """Silence is met with 0 bytes at first, and counts what it holds."""
+    bench = Bench(Silence())
+    assert [met.bytes for met in bench.met] == [0]
+    bench.send(b"abcd")
+    assert [met.bytes for met in bench.met] == [4]
