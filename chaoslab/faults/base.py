@@ -18,6 +18,7 @@ from chaoslab.history.events import (
     FaultMissed,
     FaultRequested,
     LinkConnection,
+    LinkDrops,
     Met,
 )
 from chaoslab.history.journal import Journal
@@ -116,7 +117,7 @@ async def _heal(fault: Fault, ground: Ground, why: str) -> None:
     journal, label = ground.journal, fault.spec.label
     try:
         async with asyncio.timeout(HEAL_WITHIN_S):
-            await record_connections(fault, ground)
+            await record_links(fault, ground)
             journal.append(FaultHealing(at_s=journal.now(), fault=label, why=why))
             await fault.end()
     except (ChaoslabError, TimeoutError) as error:
@@ -126,16 +127,19 @@ async def _heal(fault: Fault, ground: Ground, why: str) -> None:
         journal.append(FaultHealed(at_s=journal.now(), fault=label))
 
 
-async def record_connections(fault: Fault, ground: Ground) -> None:
-    """Write down the connections that each link of the fault has had, as the proxy saw them."""
-    journal = ground.journal
+async def record_links(fault: Fault, ground: Ground) -> None:
+    """Write down what each link of the fault has had, as the proxy and its kernel saw it."""
+    journal, label = ground.journal, fault.spec.label
     for link in fault.links:
+        if drops := await ground.control.syn_drops(link.name):
+            at_s = journal.now()
+            journal.append(LinkDrops(at_s=at_s, link=link.name, fault=label, syn_drops=drops))
         for c in await ground.control.connections(link.name):
             journal.append(
                 LinkConnection(
                     at_s=journal.now(),
                     link=link.name,
-                    fault=fault.spec.label,
+                    fault=label,
                     connection=c.id,
                     client_port=c.client_port,
                     opened_s=c.opened_s - journal.origin_s,

@@ -245,6 +245,16 @@ class LinkConnection(Event):
     kind: Literal["link_connection"] = "link_connection"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkDrops(Event):
+    """SYNs that the kernel dropped at the link's socket for `fault`, canaries included."""
+
+    link: str
+    fault: str
+    syn_drops: int
+    kind: Literal["link_drops"] = "link_drops"
+
+
 WriteOutcome = Literal["ok", "failed", "indeterminate"]
 WritePurpose = Literal["load", "proof"]
 
@@ -314,6 +324,7 @@ AnyEvent = Annotated[
     | CanaryProbe
     | AppSockets
     | LinkConnection
+    | LinkDrops
     | Write
     | ReadBack
     | ProbeCrashed

@@ -114,5 +114,10 @@ class ProxyControl(Protocol):
     async def disarm(self, trigger: str, proxy: str) -> None:
         """Take a trigger away; what it has applied stays."""
 
+    async def syn_drops(self, proxy: str) -> int | None:
+        """SYNs that the kernel has dropped at the proxy's socket since its connects are dropped,
+        the lab's own canaries included; None where that is not known.
+        """
+
     async def connections(self, proxy: str) -> tuple[ConnectionRecord, ...]:
         """The proxy's connections so far, live ones included; empty where it cannot tell."""

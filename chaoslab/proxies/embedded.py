@@ -64,6 +64,11 @@ class EmbeddedControl(ToxiproxyControl):
         path = f"/chaoslab/proxies/{quote(proxy)}/triggers/{quote(trigger)}"
         await self._call(lambda: self._http.delete(self.base_url + path))
 
+    async def syn_drops(self, proxy: str) -> int | None:
+        about = await self._call(lambda: self._get(f"/chaoslab/proxies/{quote(proxy)}"))
+        drops: int | None = about["connect"]["syn_drops"]
+        return drops
+
     async def connections(self, proxy: str) -> tuple[ConnectionRecord, ...]:
         answer = await self._call(lambda: self._get(f"/chaoslab/connections?proxy={quote(proxy)}"))
         return tuple(_record(row) for row in answer["connections"])

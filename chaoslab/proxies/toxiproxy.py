@@ -133,6 +133,10 @@ class ToxiproxyControl:
     async def disarm(self, trigger: str, proxy: str) -> None:
         del trigger, proxy
 
+    async def syn_drops(self, proxy: str) -> int | None:
+        del proxy
+        return None
+
     async def connections(self, proxy: str) -> tuple[ConnectionRecord, ...]:
         del proxy
         return ()

@@ -7,7 +7,7 @@ from chaoslab.history.journal import History
 from chaoslab.spec.expect import Degrades, StaysAvailable
 from chaoslab.spec.health import HealthContract, HealthState
 from chaoslab.spec.topology import Topology
-from chaoslab.verdicts.timeline import Span, end_s, fault_span, samples
+from chaoslab.verdicts.timeline import Span, end_s, fault_span, samples, started_by
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 
 MIN_SAMPLES = 3  # fewer degraded answers than this do not show that it stays so
@@ -17,13 +17,13 @@ def degrades(e: Degrades, topology: Topology, history: History) -> Verdict:
     """Health turns 200 degraded within the bound, names what is lost, and stays so."""
     claim = f"{e.app} answers 200 degraded naming {', '.join(e.naming)} within {e.within_s} s"
     span = fault_span(history, e.fault)
-    complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (e.app, e.boot))
+    started_s = started_by(history, e.app, e.boot)
     if span is None:
         return unknown("degraded", claim, f"{e.fault} was never seen in force")
-    if complete is None or complete.at_s > span.end_s:
+    if started_s is None or started_s > span.end_s:
         why = "start-up was not complete while the fault held"
         return failed("degraded", claim, why)
-    watch = Span(start_s=max(span.start_s, complete.at_s), end_s=span.end_s)
+    watch = Span(start_s=max(span.start_s, started_s), end_s=span.end_s)
     seen = [
         s
         for s in samples(history, e.app, e.boot)

@@ -15,6 +15,7 @@ from chaoslab.history.events import (
     FaultHealed,
     FaultMissed,
     LinkConnection,
+    LinkDrops,
 )
 from chaoslab.history.journal import History
 from chaoslab.spec.faults import (
@@ -33,7 +34,9 @@ from chaoslab.spec.faults import (
 from chaoslab.spec.topology import Topology
 from chaoslab.verdicts.timeline import Span, end_s, fault_span
 
-LOOK_S = 0.05  # sockets are sampled each 25 ms: what began by then belongs to the fault's time
+# When Linux sends a SYN again (tcp_syn_retries): a canary that waits longer is counted again. Taken
+# early, so that a canary's SYN is never counted as the app's.
+SYN_RETRIES_S = (0.9, 2.9, 6.9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,13 @@ class _Link:
         healed = history.first(FaultHealed, lambda h: h.fault == fault)
         self._healed_s = healed.at_s if healed else self._end_s
         canaries = {c.client_port for c in history.of(CanaryProbe) if c.link == link}
+        self._canary_syns = sum(
+            1 + sum(c.took_s >= retry_s for retry_s in SYN_RETRIES_S)
+            for c in history.of(CanaryProbe)
+            if c.link == link and c.outcome == "connect_timeout"
+        )
+        drops = (d for d in history.of(LinkDrops) if (d.link, d.fault) == (link, fault))
+        self._drops = max((d.syn_drops for d in drops), default=0)
         self._connections = [
             c
             for c in history.of(LinkConnection)
@@ -116,6 +126,8 @@ class _Link:
         ports = {p for e in self._sockets if self._span.holds(e.at_s) for p in e.syn_sent}
         if ports:
             yield f"{len(ports)} connects of the app stood in SYN_SENT"
+        if self._drops > self._canary_syns:
+            yield f"{self._drops - self._canary_syns} SYNs of the app dropped at the link's socket"
 
     def _met(self, is_kind: Callable[[str], bool], verb: str) -> Iterator[str]:
         counts = [

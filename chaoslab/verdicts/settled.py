@@ -34,7 +34,16 @@ GRACE_S = 0.1  # after a bound has passed, so that the sample that shows it is i
 
 def unsettled(plan: Plan, history: History, now_s: float) -> str | None:
     """What the run still waits for, in a few words; None when every expectation can be judged."""
+    if _nobody_is_left(plan, history):
+        return None
     return next(_waiting(plan, history, now_s), None)
+
+
+def _nobody_is_left(plan: Plan, history: History) -> bool:
+    """Whether every boot of the plan has been and its process has ended by itself."""
+    boots = list(history.of(Spawned))
+    ended = {(x.app, x.boot) for x in history.of(Exited)}
+    return len(boots) == len(plan.boots) and all((s.app, s.boot) in ended for s in boots)
 
 
 def _waiting(plan: Plan, history: History, now_s: float) -> Iterator[str]:

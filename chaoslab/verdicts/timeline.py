@@ -12,6 +12,7 @@ from chaoslab.history.events import (
     HealthSample,
     RunEnded,
     Spawned,
+    StartupComplete,
 )
 from chaoslab.history.journal import History
 from chaoslab.spec.health import HealthState
@@ -48,6 +49,15 @@ def last_healed_s(history: History) -> float | None:
     """When the last fault was gone; None where none has healed."""
     healed = history.last(FaultHealed)
     return healed.at_s if healed else None
+
+
+def started_by(history: History, app: str, boot: int) -> float | None:
+    """By when start-up was complete: the boot probe's word, or an earlier 2xx of health."""
+    complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (app, boot))
+    good = (HealthState.HEALTHY, HealthState.DEGRADED)
+    answer = next((s for s in samples(history, app, boot) if s.state in good), None)
+    times = [complete.at_s] if complete else []
+    return min([*times, answer.at_s] if answer else times, default=None)
 
 
 def samples(history: History, app: str, boot: int) -> list[HealthSample]:

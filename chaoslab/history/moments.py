@@ -1,0 +1,59 @@
+"""Moments of a history: the event that a plan's trigger speaks of. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from chaoslab.history.events import (
+    AnyEvent,
+    Bound,
+    Exited,
+    FaultHealed,
+    FaultInForce,
+    FirstAnswer,
+    HealthTurned,
+    Ready,
+    Spawned,
+    StartupComplete,
+    Write,
+)
+from chaoslab.spec.health import HealthState
+from chaoslab.spec.when import AtMoment, Moment
+
+_Test = Callable[[AnyEvent], bool]
+
+
+def _turned(state: HealthState) -> _Test:
+    return lambda e: isinstance(e, HealthTurned) and e.state is state
+
+
+_IS: dict[Moment, _Test] = {
+    "spawned": lambda e: isinstance(e, Spawned),
+    "bound": lambda e: isinstance(e, Bound),
+    "first_answer": lambda e: isinstance(e, FirstAnswer),
+    "startup_complete": lambda e: isinstance(e, StartupComplete),
+    "ready": lambda e: isinstance(e, Ready),
+    "degraded": _turned(HealthState.DEGRADED),
+    "healthy": _turned(HealthState.HEALTHY),
+    "exited": lambda e: isinstance(e, Exited),
+    "in_force": lambda e: isinstance(e, FaultInForce),
+    "healed": lambda e: isinstance(e, FaultHealed),
+    "acknowledged": lambda e: isinstance(e, Write) and e.outcome == "ok" and e.purpose == "load",
+}
+
+
+def find(moment: AtMoment, events: Sequence[AnyEvent]) -> AnyEvent | None:
+    """The nth event that is the moment, or None while it has not come."""
+    is_it, count = _IS[moment.moment], 0
+    for event in events:
+        if is_it(event) and (
+            not moment.of or moment.of in (_subject(event, "fault"), _subject(event, "app"))
+        ):
+            count += 1
+            if count == moment.nth:
+                return event
+    return None
+
+
+def _subject(event: AnyEvent, field: str) -> str:
+    return str(getattr(event, field, ""))
