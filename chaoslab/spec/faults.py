@@ -22,6 +22,7 @@ class Declared:
     name: str = ""
     start: Trigger = before_spawn
     stop: AtMoment | None = None
+    kind: str = ""
 
     @property
     def label(self) -> str:
