@@ -41,23 +41,35 @@ class ListenAddress:
         return ApiError(f"listen tcp {shown}: bind: {why}", 500)
 
 
-async def resolve(text: str) -> ListenAddress:
+async def resolve(text: str, *, to_open: bool) -> ListenAddress:
     """Read a listen address, resolving its name; ApiError 500 in Go's words if it is none.
 
-    `text` stays as given until the port is bound.
+    Go words it differently when it is about to open the port (`to_open`) and when it compares
+    the address with one that is open. `text` stays as given until the port is bound.
     """
+    try:
+        return await _resolve(text)
+    except _NoAddress as error:
+        raise ApiError(f"listen tcp: {error}" if to_open else str(error), 500) from None
+
+
+class _NoAddress(Exception):
+    """Not an address; the text says why."""
+
+
+async def _resolve(text: str) -> ListenAddress:
     if not text:
         return ListenAddress(text)
     host, colon, port = text.rpartition(":")
     if not colon:
-        raise ApiError(f"listen tcp: address {text}: missing port in address", 500)
+        raise _NoAddress(f"address {text}: missing port in address")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     elif ":" in host:
-        raise ApiError(f"listen tcp: address {text}: too many colons in address", 500)
+        raise _NoAddress(f"address {text}: too many colons in address")
     number = int(port) if port.isdigit() else -1 if port else 0
     if not 0 <= number <= 65535:
-        raise ApiError(f"listen tcp: address {port}: invalid port", 500)
+        raise _NoAddress(f"address {port}: invalid port")
     return ListenAddress(text, await _numeric(host) if host else "", number)
 
 
@@ -71,7 +83,7 @@ async def _numeric(host: str) -> str:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, 0, type=socket.SOCK_STREAM)
     except OSError:
-        raise ApiError(f"listen tcp: lookup {host}: no such host", 500) from None
+        raise _NoAddress(f"lookup {host}: no such host") from None
     # Go prefers IPv4 where a name has both.
     found.sort(key=lambda entry: entry[0] != socket.AF_INET)
     return str(found[0][4][0])

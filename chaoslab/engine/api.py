@@ -101,8 +101,10 @@ class ToxiproxyApi:
         _demand("name", name)
         _demand("upstream", upstream)
         toxics = _toxics(members) or ()
-        resolved = await address.resolve(listen) if enabled else address.ListenAddress(listen)
-        created = self._registry.create(name, resolved, upstream, enabled=enabled, toxics=toxics)
+        where = address.ListenAddress(listen)
+        if enabled:
+            where = await address.resolve(listen, to_open=True)
+        created = self._registry.create(name, where, upstream, enabled=enabled, toxics=toxics)
         return json_answer(proxy_on_the_wire(created), 201)
 
     async def populate(self, request: Request, _names: Names) -> Answer:
@@ -133,7 +135,7 @@ class ToxiproxyApi:
             enabled = wire.flag_of(members, "enabled", "Proxy", True)
             wanted.append((name, listen, upstream, enabled, _toxics(members)))
         for name, listen, upstream, enabled, toxics in wanted:
-            where = await address.resolve(listen)
+            where = await address.resolve(listen, to_open=not self._registry.has(name))
             done.append(
                 self._registry.populate(name, where, upstream, enabled=enabled, toxics=toxics)
             )
@@ -150,7 +152,8 @@ class ToxiproxyApi:
         listen = wire.text_of(members, "listen", "Proxy", proxy.listen.text)
         upstream = wire.text_of(members, "upstream", "Proxy", proxy.upstream)
         enabled = wire.flag_of(members, "enabled", "Proxy", proxy.enabled)
-        self._registry.update(proxy, await address.resolve(listen), upstream, enabled=enabled)
+        where = await address.resolve(listen, to_open=False)
+        self._registry.update(proxy, where, upstream, enabled=enabled)
         return json_answer(proxy_on_the_wire(proxy))
 
     async def proxy_delete(self, _request: Request, names: Names) -> Answer:

@@ -28,6 +28,10 @@ class Registry:
         except KeyError:
             raise ApiError("proxy not found", 404) from None
 
+    def has(self, name: str) -> bool:
+        """Whether there is a proxy of that name."""
+        return name in self._proxies
+
     def create(
         self,
         name: str,
