@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 from chaoslab.runtimes.local import LocalRuntime
@@ -54,6 +55,9 @@ async def main(folder: Path, kinds: list[str]) -> None:
             "uid": os.geteuid(),
         }
         print(json.dumps(made), flush=True)
+        if "TEST_FORKS" in os.environ and os.fork() == 0:
+            time.sleep(10)  # noqa: ASYNC251  (in the forked child)
+            os._exit(0)
         await asyncio.sleep(60)
 
 
