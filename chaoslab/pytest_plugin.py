@@ -7,6 +7,7 @@ of every project that has chaoslab installed.
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,6 +144,7 @@ class Chaos:
         try:
             verdicts = await carry_out(self.topology, plan, setting, folder)
         except FaultUnsupported as error:
+            shutil.rmtree(folder.path, ignore_errors=True)  # nothing was run, so nothing is kept
             pytest.skip(f"fault not made: {error}")
         except ChaoslabError as error:
             pytest.fail(str(error), pytrace=False)

@@ -26,6 +26,8 @@ class LinkFault:
         self.links = ground.topology.links_of(spec.target)
         self.ground = ground
         self.actions = actions_for(spec, self.links, ground.control.capabilities)
+        for action in self.actions:
+            ground.control.check(action)
 
     async def begin(self) -> float:
         await self.sever()
@@ -61,6 +63,7 @@ class TriggeredLinkFault(LinkFault):
 
     def __init__(self, spec: NetworkFault, start: AtConnection, ground: Ground) -> None:
         super().__init__(spec, ground)
+        ground.control.check_triggers()
         self._start = start
         self._name = spec.label.replace("/", "_").replace(":", "_")
 

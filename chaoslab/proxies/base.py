@@ -96,6 +96,12 @@ class ProxyControl(Protocol):
     def capabilities(self) -> frozenset[Capability]:
         """What it can do beyond Toxiproxy's own API."""
 
+    def check(self, action: Action) -> None:
+        """Raise FaultUnsupported, with the reason, where `action` is beyond this server."""
+
+    def check_triggers(self) -> None:
+        """Raise FaultUnsupported where this server cannot act at a connection by itself."""
+
     async def create(self, proxy: str, upstream: str) -> int:
         """Create a proxy to `upstream` (host:port) on a free loopback port; returns the port."""
 

@@ -73,14 +73,16 @@ class EmbeddedControl(ToxiproxyControl):
         answer = await self._call(lambda: self._get(f"/chaoslab/connections?proxy={quote(proxy)}"))
         return tuple(_record(row) for row in answer["connections"])
 
-    def _check_toxic(self, action: AddToxic) -> None:
-        if action.type == "silence" and "silence" not in self.capabilities:
-            super()._check_toxic(action)
-
-    async def _apply_connect(self, action: ConnectPhase) -> None:
-        if action.mode == "dropped" and "connect.dropped" not in self.capabilities:
+    def check(self, action: Action) -> None:
+        drops = isinstance(action, ConnectPhase) and action.mode == "dropped"
+        if drops and "connect.dropped" not in self.capabilities:
             why = self._unsupported.get("connect.dropped", "this platform cannot drop SYNs")
             raise FaultUnsupported(f"connects cannot be dropped here: {why}")
+
+    def check_triggers(self) -> None:
+        """The engine has triggers."""
+
+    async def _apply_connect(self, action: ConnectPhase) -> None:
         await self._call(lambda: self._set_connect(action.proxy, action.mode, action.established))
 
     async def _undo_connect(self, action: ConnectPhase) -> None:

@@ -104,10 +104,19 @@ class ToxiproxyControl:
         )
         return int(made.listen.rpartition(":")[2])
 
+    def check(self, action: Action) -> None:
+        if isinstance(action, AddToxic) and action.type == "silence":
+            raise FaultUnsupported(f"{self.name} has no toxic that holds bytes (silence)")
+        if isinstance(action, ConnectPhase):
+            raise FaultUnsupported(f"{self.name} has no connect phase: no {action.mode} connects")
+
+    def check_triggers(self) -> None:
+        raise FaultUnsupported(f"{self.name} cannot act at a link's connection by itself")
+
     async def apply(self, action: Action) -> None:
+        self.check(action)
         match action:
             case AddToxic():
-                self._check_toxic(action)
                 await self._call(lambda: self._add_toxic(action))
             case Disable():
                 await self._call(lambda: self._enable(action.proxy, enabled=False))
@@ -124,8 +133,8 @@ class ToxiproxyControl:
                 await self._undo_connect(action)
 
     async def arm(self, trigger: str, proxy: str, n: int, actions: tuple[Action, ...]) -> None:
-        del trigger, n, actions
-        raise FaultUnsupported(f"{self.name} cannot act at a connection of {proxy} by itself")
+        del trigger, proxy, n, actions
+        self.check_triggers()
 
     async def trigger(self, trigger: str, proxy: str) -> TriggerState:
         raise FaultUnsupported(f"{self.name} has no trigger {trigger} on {proxy}")
@@ -141,12 +150,8 @@ class ToxiproxyControl:
         del proxy
         return ()
 
-    def _check_toxic(self, action: AddToxic) -> None:
-        if action.type == "silence":
-            raise FaultUnsupported(f"{self.name} has no toxic that holds bytes (silence)")
-
     async def _apply_connect(self, action: ConnectPhase) -> None:
-        raise FaultUnsupported(f"{self.name} cannot make connects {action.mode} (no connect phase)")
+        raise AssertionError(f"unchecked: {action}")
 
     async def _undo_connect(self, action: ConnectPhase) -> None:
         del action

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from chaoslab.history.events import (
     AppSockets,
@@ -105,6 +106,8 @@ class _Link:
             case Severed(mode="refused") | Flapping(mode="refused"):
                 yield from self._ended_by("reset_by_fault", "reset by the fault")
                 yield from self._cut_off()
+                if isinstance(fault, Flapping):
+                    yield from self._all_lost_at_once()
             case Severed() | Flapping() | OneWay():
                 yield from self._met(lambda kind: kind in ("silence", "timeout"), "held")
                 yield from self._open_without_records()
@@ -155,6 +158,13 @@ class _Link:
         came = self._established_after(self._healed_s) - before
         if not before and not any(e.established for e in during) and came:
             yield "the app had no connection while it held, and came back on a new one"
+
+    def _all_lost_at_once(self) -> Iterator[str]:
+        """Within the flapping the app had connections, and at the next look not one of them."""
+        during = [e.established for e in self._sockets if self._span.holds(e.at_s)]
+        lost = sum(bool(had) and not has for had, has in pairwise(during))
+        if lost and not self._connections:
+            yield f"every connection of the app ended at once, {lost} times"
 
     def _open_without_records(self) -> Iterator[str]:
         if not self._connections:
