@@ -99,7 +99,7 @@ class Connection:
     def _flow(self, direction: Direction) -> Flow:
         assert self._streams is not None
         stream = self._streams[direction is Direction.DOWNSTREAM]
-        return Flow(stream.received, stream.delivered, stream.held)
+        return Flow(stream.received, stream.outlet.delivered, stream.held)
 
     # --- toxics ---
 

@@ -8,7 +8,6 @@ Changing between the two, or between sets of toxics, loses, alters and reorders 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from chaoslab.clock import now_s
 from chaoslab.engine.bulk import BULK_READ, Bulk
 from chaoslab.engine.chain import Toxic
 from chaoslab.engine.chunks import Chunk, Direction, End
+from chaoslab.engine.outlet import Outlet
 from chaoslab.engine.side import Side
 from chaoslab.engine.stage import ResetAsked, Stage
 
@@ -33,7 +33,7 @@ _view = memoryview(_buffer)
 class Stream:
     """Reads from `source`, writes into `sink`, and keeps what may not be written yet.
 
-    `delivered` counts the bytes that the sink took, `received` those read from the source.
+    `received` counts the bytes read from the source, `outlet.delivered` those the sink took.
     """
 
     __slots__ = (
@@ -41,16 +41,13 @@ class Stream:
         "_connection",
         "_full_reads",
         "_loop",
-        "_out",
-        "_out_size",
         "_timer",
-        "delivered",
         "direction",
         "end",
         "finished",
+        "outlet",
         "received",
         "sink",
-        "sink_gone",
         "source",
         "source_over",
         "stages",
@@ -67,17 +64,14 @@ class Stream:
         self.source = source
         self.sink = sink
         self.stages: tuple[Stage, ...] = ()
-        self._out: deque[bytes] = deque()
-        self._out_size = 0
+        self.outlet = Outlet(sink.sock)
         self._bulk: Bulk | None = None
         self._full_reads = 0
         self._timer: asyncio.TimerHandle | None = None
-        self.delivered = 0
         self.received = 0
         self.end: End | None = None
         self.finished = False
         self.source_over = False
-        self.sink_gone = False
         self.wants_read = True
         self.wants_write = False
         source.outgoing = self
@@ -86,8 +80,11 @@ class Stream:
     @property
     def held(self) -> int:
         """Bytes inside the engine: waiting in toxics, or for the sink to take them."""
-        waiting = self._out_size + sum(stage.held for stage in self.stages)
-        return waiting + (self._bulk.size if self._bulk else 0)
+        return self._unsent + sum(stage.held for stage in self.stages)
+
+    @property
+    def _unsent(self) -> int:
+        return self.outlet.waiting + (self._bulk.size if self._bulk is not None else 0)
 
     # --- bytes come in ---
 
@@ -113,15 +110,11 @@ class Stream:
             return
         self.received += size
         try:
-            sent = self.sink.sock.send(_view[:size])
-        except (BlockingIOError, InterruptedError):
-            sent = 0
+            self.outlet.send(_view[:size])
         except OSError:
             self._sink_broke()
             return
-        self.delivered += sent
-        if sent != size:
-            self._keep(bytes(_view[sent:size]))
+        if self.outlet.waiting:
             self._settle()
         if size == BULK_READ:
             self._full_reads += 1
@@ -145,7 +138,7 @@ class Stream:
 
     def _drain_bulk(self, bulk: Bulk) -> None:
         try:
-            self.delivered += bulk.drain(self.sink.sock)
+            self.outlet.delivered += bulk.drain(self.sink.sock)
         except OSError:
             self._sink_broke()
             return
@@ -159,7 +152,7 @@ class Stream:
         self._bulk = None
         self._full_reads = 0
         if rest:
-            self._keep(rest)
+            self.outlet.keep(rest)
 
     def _fill_stages(self) -> None:
         try:
@@ -257,61 +250,34 @@ class Stream:
     def _move_out_to(self, stage: Stage) -> None:
         """Unsent bytes go back behind a new last toxic, before anything else it will hold."""
         now = now_s()
-        waiting = [Chunk(data, now) for data in self._out]
+        waiting = [Chunk(data, now) for data in self.outlet.take_back()]
         if self.end is not None:
             waiting.append(Chunk(b"", now, self.end))
-        self._out.clear()
-        self._out_size = 0
-        self.end = None
+            self.end = None
         for chunk in waiting:
             stage.accept(chunk)
 
     # --- bytes go out ---
 
     def _emit(self, chunk: Chunk) -> None:
-        """Send at once where nothing waits, keep otherwise."""
+        """What has passed all toxics; nothing comes after the end."""
+        if self.end is not None:
+            return
         if chunk.end is not None:
-            if self.end is None:
-                self.end = chunk.end
+            self.end = chunk.end
             return
-        data = chunk.data
-        if self.sink_gone or self.end is not None:
-            return
-        if not self._out and not (self._bulk and self._bulk.size):
-            try:
-                sent = self.sink.sock.send(data)
-            except (BlockingIOError, InterruptedError):
-                sent = 0
-            except OSError:
-                self._sink_broke()
-                return
-            self.delivered += sent
-            if sent == len(data):
-                return
-            data = data[sent:]
-        self._keep(data)
-
-    def _keep(self, data: bytes) -> None:
-        self._out.append(data)
-        self._out_size += len(data)
+        try:
+            self.outlet.send(chunk.data)
+        except OSError:
+            self._sink_broke()
 
     def flush(self) -> None:
         """The sink is writable again (or in trouble)."""
-        if self._bulk is not None and not self._out:
+        if self._bulk is not None and not self.outlet.waiting:
             self._drain_bulk(self._bulk)
             return
         try:
-            while self._out:
-                data = self._out[0]
-                sent = self.sink.sock.send(data)
-                self.delivered += sent
-                self._out_size -= sent
-                if sent < len(data):
-                    self._out[0] = data[sent:]
-                    break
-                self._out.popleft()
-        except (BlockingIOError, InterruptedError):
-            pass
+            self.outlet.flush()
         except OSError:
             self._sink_broke()
             return
@@ -322,23 +288,21 @@ class Stream:
         if self._bulk is not None:
             self._bulk.stop()
             self._bulk = None
-        self.sink_gone = True
-        self._out.clear()
-        self._out_size = 0
+        self.outlet.give_up()
         self._connection.broke(self.sink)
 
     def _settle(self) -> None:
         """After any change: pass the end on if it is its turn, and wait for the right things."""
         if self._connection.over:
             return
-        pending = bool(self._out) or bool(self._bulk and self._bulk.size)
+        pending = self._unsent > 0
         if self.end is not None and not pending and not self.finished:
             self._connection.ended(self, self.end)
             if self._connection.over:
                 return
         self.wants_write = pending
         if self.stages:
-            room = self._out_size + sum(stage.cost for stage in self.stages) < HOLD_LIMIT
+            room = self.outlet.waiting + sum(stage.cost for stage in self.stages) < HOLD_LIMIT
         else:
             room = not pending
         self.wants_read = room and not self.source_over
@@ -371,6 +335,5 @@ class Stream:
             self._timer.cancel()
             self._timer = None
         if self._bulk is not None:
-            self._out_size += self._bulk.size
             self._bulk.stop()
             self._bulk = None
