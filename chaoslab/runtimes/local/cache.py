@@ -61,7 +61,7 @@ def within_reach(binary: ServerBinary, identity: Identity, cache: Path) -> Path:
         )
     install = binary.path.parent.parent
     place = cache / f"postgres-{binary.number}-{_fingerprint(binary.path)}"
-    _once(place, lambda part: _copy_install(install, part))
+    once(place, lambda part: _copy_install(install, part))
     return place / binary.path.relative_to(install)
 
 
@@ -77,11 +77,12 @@ def template(
     user = os.geteuid() if identity.uid is None else identity.uid
     key = _fingerprint(postgres, SETTINGS, _DATABASE, str(user))
     place = cache / f"pgdata-{number}-{key}"
-    _once(place, lambda part: _make_cluster(postgres, identity, scratch, env, part))
+    once(place, lambda part: _make_cluster(postgres, identity, scratch, env, part))
     return place
 
 
-def _once(place: Path, make: Callable[[Path], None]) -> None:
+def once(place: Path, make: Callable[[Path], None]) -> None:
+    """Have `place` made by whoever comes first; `make` is given the path to make it at."""
     if place.exists():
         return
     part = place.with_name(place.name + ".part")

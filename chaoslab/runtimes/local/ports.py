@@ -62,7 +62,7 @@ class Ports:
         first = self._random.randrange(len(ports))
         for step in range(len(ports)):
             port = ports[(first + step) % len(ports)]
-            if port not in self._claims and self._claim(port):
+            if port not in self._claims and self.claim(port):
                 if is_free(port):
                     return port
                 self.give_back(port)
@@ -82,7 +82,8 @@ class Ports:
         for port in tuple(self._claims):
             self.give_back(port)
 
-    def _claim(self, port: int) -> bool:
+    def claim(self, port: int) -> bool:
+        """Whether nobody else had claimed that port; it is then ours until it is given back."""
         claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             claim.bind(f"\0chaoslab-port-{port}")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from chaoslab.errors import RuntimeUnavailable
 from chaoslab.runtimes.base import AppSocket
-from chaoslab.runtimes.local.tcp_table import Row, tcp_table
+from chaoslab.runtimes.local.tcp_table import EVERY, Row, tcp_table
 
 
 def tree(pid: int) -> tuple[int, ...]:
@@ -44,14 +44,13 @@ def sockets_of(pid: int) -> tuple[AppSocket, ...]:
         return ()
     return tuple(
         AppSocket(state=row.state, local_port=row.local_port, remote_port=row.remote_port)
-        for row in _table()
-        if row.inode in held
+        for row in _table(held)
     )
 
 
-def _table() -> tuple[Row, ...]:
+def _table(wanted: Container[int] = EVERY) -> tuple[Row, ...]:
     try:
-        return tcp_table()
+        return tcp_table(wanted)
     except OSError as error:
         raise RuntimeUnavailable(
             f"this machine does not show its TCP sockets: {error}\n"

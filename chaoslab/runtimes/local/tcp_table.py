@@ -10,14 +10,18 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Container, Generator, Iterator
 from dataclasses import dataclass
 
 _SOCK_DIAG = 4
 _BY_FAMILY = 20
 _REQUEST_DUMP = 0x301
 _ERROR, _DONE = 2, 3
-_EVERY_STATE = (1 << 13) - 1
+# Not those that belong to no process any more, or not yet: TIME_WAIT and the two of SYN_RECV.
+_HELD_STATES = ((1 << 13) - 1) & ~(1 << 6 | 1 << 3 | 1 << 12)
+_START = struct.Struct("=IH")
+_NUMBER = struct.Struct("=i")
+_INODE = struct.Struct("=I")
 _HEADER = struct.Struct("=IHHII")
 _QUERY = struct.Struct("=BBBBI48x")
 _ANSWER = struct.Struct("!BBBBHH")
@@ -31,7 +35,7 @@ STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One socket: state, ports, and the inode by which a process holds it (0 if none does)."""
+    """One socket: state, ports, and the inode by which a process holds it."""
 
     state: str
     local_port: int
@@ -39,58 +43,70 @@ class Row:
     inode: int
 
 
-def tcp_table() -> tuple[Row, ...]:
-    """Every TCP socket now, IPv4 and IPv6. Raises OSError where there is no /proc/net/tcp either.
+class _Every:
+    def __contains__(self, _: object) -> bool:
+        return True
 
-    Where netlink is not to be had (a sandbox may forbid it), /proc is read.
+
+EVERY = _Every()
+
+
+def tcp_table(wanted: Container[int] = EVERY) -> tuple[Row, ...]:
+    """The TCP sockets, IPv4 and IPv6, that a process holds open now and whose inode is `wanted`.
+
+    Raises OSError where neither netlink (a sandbox may forbid it) nor /proc shows them.
     """
     try:
-        return (*_dump(socket.AF_INET), *_dump(socket.AF_INET6))
+        return (*_dump(socket.AF_INET, wanted), *_dump(socket.AF_INET6, wanted))
     except (OSError, AttributeError):
-        return proc_table()
+        return proc_table(wanted)
 
 
-def _dump(family: int) -> Iterator[Row]:
-    query = _QUERY.pack(family, socket.IPPROTO_TCP, 0, 0, _EVERY_STATE)
+def _dump(family: int, wanted: Container[int]) -> Iterator[Row]:
+    query = _QUERY.pack(family, socket.IPPROTO_TCP, 0, 0, _HELD_STATES)
     header = _HEADER.pack(_HEADER.size + len(query), _BY_FAMILY, _REQUEST_DUMP, 1, 0)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel:
         kernel.settimeout(1.0)
         kernel.send(header + query)
-        while True:
-            data = kernel.recv(_BUFFER)
-            at = 0
-            while at < len(data):
-                length, kind = _HEADER.unpack_from(data, at)[:2]
-                if kind == _DONE:
-                    return
-                if kind == _ERROR:
-                    number = -struct.unpack_from("=i", data, at + _HEADER.size)[0]
-                    raise OSError(number, os.strerror(number))
-                yield _row(data, at + _HEADER.size)
-                at += (length + 3) & ~3
+        while not (yield from _rows(kernel.recv(_BUFFER), wanted)):
+            pass
 
 
-def _row(data: bytes, at: int) -> Row:
-    _, state, _, _, local, remote = _ANSWER.unpack_from(data, at)
-    (inode,) = struct.unpack_from("=I", data, at + _INODE_AT)
-    return Row(STATES.get(state, str(state)), local, remote, inode)
+def _rows(data: bytes, wanted: Container[int]) -> Generator[Row, None, bool]:
+    # With thousands of connections on the machine the rows of others must cost next to nothing.
+    at = 0
+    while at < len(data):
+        length, kind = _START.unpack_from(data, at)
+        body = at + _HEADER.size
+        if kind == _DONE:
+            return True
+        if kind == _ERROR:
+            number = -_NUMBER.unpack_from(data, body)[0]
+            raise OSError(number, os.strerror(number))
+        (inode,) = _INODE.unpack_from(data, body + _INODE_AT)
+        if inode in wanted:
+            _, state, _, _, local, remote = _ANSWER.unpack_from(data, body)
+            yield Row(STATES.get(state, str(state)), local, remote, inode)
+        at += (length + 3) & ~3
+    return False
 
 
-def proc_table() -> tuple[Row, ...]:
+def proc_table(wanted: Container[int] = EVERY) -> tuple[Row, ...]:
     """The same from /proc; IPv6 is left out where the kernel has none."""
-    rows = list(_read("/proc/net/tcp"))
+    rows = list(_read("/proc/net/tcp", wanted))
     if os.path.exists("/proc/net/tcp6"):
-        rows += _read("/proc/net/tcp6")
+        rows += _read("/proc/net/tcp6", wanted)
     return tuple(rows)
 
 
-def _read(path: str) -> Iterator[Row]:
+def _read(path: str, wanted: Container[int]) -> Iterator[Row]:
     with open(path, "rb") as file:
         lines = file.read().split(b"\n")[1:-1]
     for line in lines:
         fields = line.split(None, 10)
-        state = int(fields[3], 16)
-        yield Row(STATES.get(state, str(state)), _port(fields[1]), _port(fields[2]), int(fields[9]))
+        inode, state = int(fields[9]), int(fields[3], 16)
+        if inode and inode in wanted:
+            yield Row(STATES.get(state, str(state)), _port(fields[1]), _port(fields[2]), inode)
 
 
 def _port(address: bytes) -> int:
