@@ -1,0 +1,189 @@
+"""Where the engine differs from Toxiproxy on purpose: both sides of each line of docs/compat.md.
+
+A test that fails for the `toxiproxy` arm says that Toxiproxy has changed: then see whether the
+difference is still wanted.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from chaoslab.clock import now_s
+
+from .api import Api
+from .arms import ARMS, TOXIPROXY, Arm, running, toxiproxy_binary
+from .conftest import NO_TOXIPROXY
+from .test_metrics import counters
+from .wire import EOF, RESET, SILENT, Pair, Service
+
+OpenPair = Callable[[], Pair]
+PROXY = {"name": "a", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1"}
+
+
+def test_reset_peer_resets_idle_connections(arm: Arm, api: Api, open_pair: OpenPair) -> None:
+    """Engine: idle pooled connections get their RST. Toxiproxy: only when data arrives."""
+    api.toxic("db", "reset_peer", timeout=50)
+    pair = open_pair()
+    ends = {pair.client.read(0.3).end, pair.upstream.read(0.05).end}
+    assert ends == ({RESET} if arm.is_embedded else {SILENT})
+
+
+def test_reset_peer_resets_live_connections(arm: Arm, api: Api, pair: Pair) -> None:
+    """Engine: a true RST on a connection older than the toxic. Toxiproxy: an EOF."""
+    api.toxic("db", "reset_peer")
+    if not arm.is_embedded:
+        pair.upstream.send(b"x")
+    assert pair.client.read().end == (RESET if arm.is_embedded else EOF)
+
+
+def test_timeout_is_not_rearmed_by_chunks(arm: Arm, api: Api, pair: Pair) -> None:
+    """Engine: 150 ms are 150 ms. Toxiproxy: traffic every 50 ms keeps the connection for ever."""
+    api.toxic("db", "timeout", timeout=150)
+    start_s, ended_s = now_s(), None
+    while ended_s is None and now_s() - start_s < 0.5:
+        try:
+            pair.upstream.send(b"x")
+        except OSError:
+            break
+        if pair.client.read(0.05).end == EOF:
+            ended_s = now_s() - start_s
+    if arm.is_embedded:
+        assert ended_s is not None
+        assert 0.14 <= ended_s <= 0.45
+    else:
+        assert ended_s is None
+
+
+def test_a_half_closed_connection_goes_on(arm: Arm, pair: Pair) -> None:
+    """Engine: the other direction still works, as on a wire. Toxiproxy: it ends both."""
+    pair.client.half_close()
+    assert pair.upstream.read().end == EOF
+    if arm.is_embedded:
+        pair.upstream.send(b"answer")
+        assert pair.client.read_exactly(6).data == b"answer"
+    else:
+        assert pair.client.read().end == EOF
+
+
+def test_a_reset_is_passed_on_as_a_reset(arm: Arm, pair: Pair) -> None:
+    """Engine: RST stays RST. Toxiproxy: the other end sees an orderly EOF."""
+    pair.client.send(b"x")
+    assert pair.upstream.read_exactly(1).data == b"x"
+    pair.client.reset()
+    assert pair.upstream.read().end == (RESET if arm.is_embedded else EOF)
+
+
+def test_toxicity_is_rolled_once_per_connection(arm: Arm, api: Api, open_pair: OpenPair) -> None:
+    """Engine: who is hit stays so when a neighbour changes. Toxiproxy rolls anew."""
+    body = {"type": "latency", "toxicity": 0.5, "attributes": {"latency": 60}}
+    assert api.post("/proxies/db/toxics", body).status == 200
+    pairs = [open_pair() for _ in range(40)]
+    before = _slow(pairs)
+    api.toxic("db", "noop")  # behind the latency, and none of its business
+    after = _slow(pairs)
+    if arm.is_embedded:
+        assert (before == after, any(before), all(before)) == (True, True, False)
+    else:
+        assert api.delete("/proxies/db/toxics/noop_downstream").status == 204
+        assert any(_slow(pairs) != before for _ in range(3)) or before != after
+
+
+def _slow(pairs: list[Pair]) -> list[bool]:
+    """Which connections a byte needs over 40 ms on."""
+    for pair in pairs:
+        pair.upstream.send(b"x")
+    select.select([], [], [], 0.03)  # well over a free byte's way, well under the latency
+    quick = select.select([pair.client.sock for pair in pairs], [], [], 0)[0]
+    slow = [pair.client.sock not in quick for pair in pairs]
+    assert all(pair.client.read_exactly(1).data == b"x" for pair in pairs)
+    return slow
+
+
+def test_a_refused_change_changes_nothing(arm: Arm, api: Api) -> None:
+    """Engine: all or nothing. Toxiproxy keeps the good attributes of a body that it refused."""
+    api.post("/proxies", PROXY)
+    path = api.toxic("a", "latency", latency=5)
+    assert api.patch(path, raw='{"attributes":{"latency":9,"jitter":"x"}}').status == 400
+    kept = 5 if arm.is_embedded else 9
+    assert api.get(path).fields["attributes"] == {"latency": kept, "jitter": 0}
+
+
+def test_toxics_can_come_with_the_proxy(arm: Arm, api: Api) -> None:
+    """Engine: `toxics` in a new proxy's body are made. Toxiproxy leaves them out in silence."""
+    toxic = {"type": "latency", "attributes": {"latency": 5}}
+    made = {"name": "latency_downstream", "type": "latency", "stream": "downstream",
+            "toxicity": 1, "attributes": {"latency": 5, "jitter": 0}}  # fmt: skip
+    expected = [made] if arm.is_embedded else []
+    assert api.post("/proxies", {**PROXY, "toxics": [toxic]}).fields["toxics"] == expected
+    assert api.post("/populate", [{**PROXY, "name": "b", "toxics": [toxic]}]).status == 201
+    assert api.get("/proxies/b").fields["toxics"] == expected
+
+
+def test_silence_is_the_engines_own(arm: Arm, api: Api, pair: Pair) -> None:
+    """Engine: silence holds bytes and delivers them at the heal. Toxiproxy: no such type."""
+    answer = api.post("/proxies/db/toxics", {"type": "silence"})
+    if not arm.is_embedded:
+        assert (answer.status, answer.error) == (400, "invalid toxic type")
+        return
+    pair.upstream.send(b"held")
+    assert pair.client.read(0.1).end == SILENT
+    assert api.delete("/proxies/db/toxics/silence_downstream").status == 204
+    assert pair.client.read_exactly(4).data == b"held"
+
+
+def test_the_engine_names_itself(arm: Arm, api: Api) -> None:
+    """Engine: GET /chaoslab. Toxiproxy: 404, so that a client can tell them apart."""
+    answer = api.get("/chaoslab")
+    assert answer.status == (200 if arm.is_embedded else 404)
+    if arm.is_embedded:
+        assert answer.fields["engine"] == "chaoslab"
+
+
+def test_bytes_are_counted_while_a_connection_lives(arm: Arm, api: Api, pair: Pair) -> None:
+    """Engine: /metrics counts at once. Toxiproxy counts when the connection ends."""
+    sent = ("received", "db", "upstream")
+    before = counters(api).get(sent, 0)  # Toxiproxy's counters outlive a proxy of the same name
+    pair.client.send(b"7 bytes")
+    assert pair.upstream.read_exactly(7).data == b"7 bytes"
+    counted = {key: value for key, value in counters(api).items() if key == sent}
+    assert counted.get(sent, 0) - before == (7 if arm.is_embedded else 0)
+
+
+@pytest.mark.parametrize("name", ["a/b", "a%2Fb"])
+def test_a_name_with_a_slash_can_be_reached(arm: Arm, api: Api, name: str) -> None:
+    """Engine: %2F in a path is part of a name. Toxiproxy makes such a proxy and never finds it."""
+    if not arm.is_embedded:
+        pytest.skip("a proxy that Toxiproxy cannot delete again would stay for the other tests")
+    assert api.post("/proxies", {**PROXY, "name": name}).status == 201
+    quoted = name.replace("%", "%25").replace("/", "%2F")
+    assert api.get(f"/proxies/{quoted}").fields["name"] == name
+    assert api.delete(f"/proxies/{quoted}").status == 204
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_a_slicer_of_size_zero_harms_nobody(name: str, tmp_path: Path) -> None:
+    """Engine: it passes bytes. Toxiproxy: the whole server dies of it at the first chunk."""
+    if name == TOXIPROXY and toxiproxy_binary() is None:
+        pytest.skip(NO_TOXIPROXY)
+    with (
+        running(name, tmp_path / "log") as arm,
+        httpx.Client(base_url=arm.url, timeout=5.0, trust_env=False) as http,
+        Service() as service,
+    ):
+        api = Api(http)
+        body = {"name": "db", "listen": "127.0.0.1:0", "upstream": service.address}
+        pair = service.pair(str(api.post("/proxies", body).fields["listen"]))
+        api.toxic("db", "slicer")
+        pair.upstream.send(b"q" * 100)
+        if arm.is_embedded:
+            assert pair.client.read_exactly(100).data == b"q" * 100
+            return
+        assert pair.client.read_end(10.0).end in {EOF, RESET}
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((arm.host, arm.port), 1.0).close()
