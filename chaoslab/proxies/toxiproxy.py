@@ -9,8 +9,8 @@ nothing counts as injected that cannot be read back.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -33,7 +33,9 @@ from chaoslab.proxies.base import (
 
 T = TypeVar("T")
 REQUEST_TIMEOUT_S = 3.0
-_client_lock = threading.Lock()  # the client's address is one per process: one caller at a time
+# The client's address is one per process, so one caller at a time; and in the order of asking, so
+# that a heal is never overtaken by an injection that was given up while it waited for its turn.
+_client_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="toxiproxy-client")
 
 
 class StrictHttp:
@@ -202,8 +204,9 @@ class ToxiproxyControl:
         return proxy
 
     async def _call(self, work: Callable[[], T]) -> T:
-        """Run blocking client code in a thread; every failure comes out as InjectionFailed."""
-        return await asyncio.to_thread(self._guarded, work)
+        """Run blocking client code in its thread; every failure comes out as InjectionFailed."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(_client_thread, self._guarded, work)
 
     def _guarded(self, work: Callable[[], T]) -> T:
         try:
@@ -213,16 +216,20 @@ class ToxiproxyControl:
             raise InjectionFailed(
                 f"the proxy server at {self.base_url} refused: {error}"
             ) from error
-        except (requests.RequestException, ValueError, KeyError) as error:
+        except (requests.RequestException, ValueError) as error:
             raise InjectionFailed(f"the proxy server at {self.base_url}: {error}") from error
+        except (LookupError, TypeError, AttributeError) as error:
+            raise InjectionFailed(
+                f"the proxy server at {self.base_url} answered in a shape that is not Toxiproxy's: "
+                f"{type(error).__name__}: {error}"
+            ) from error
 
     @contextmanager
     def _addressed(self) -> Iterator[None]:
-        with _client_lock:
-            toxiproxy.api.requests = self._http
-            toxiproxy.api.APIConsumer.host = self._host
-            toxiproxy.api.APIConsumer.port = self._port
-            try:
-                yield
-            finally:
-                toxiproxy.api.requests = requests
+        toxiproxy.api.requests = self._http
+        toxiproxy.api.APIConsumer.host = self._host
+        toxiproxy.api.APIConsumer.port = self._port
+        try:
+            yield
+        finally:
+            toxiproxy.api.requests = requests
