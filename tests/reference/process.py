@@ -16,6 +16,8 @@ import pytest
 from .servers import free_port
 
 Json = dict[str, Any]
+# Nothing else of the tester's environment may reach the backend's settings.
+PASSED_ON = ("PATH", "PYTHONPATH")
 # Making a TLS context for every request would cost more than the requests.
 ONE_SHOT = httpx.Limits(max_keepalive_connections=0)
 
@@ -32,7 +34,7 @@ class BackendProcess:
         with log.open("wb") as stream:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "chaoslab.reference.backend"],
-                env={"PATH": os.environ["PATH"], **environment},
+                env={k: os.environ[k] for k in PASSED_ON if k in os.environ} | environment,
                 stderr=stream,
             )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -108,3 +109,23 @@ def test_both_servers_restarted_at_once_are_found_again(
 def _ignore(call: Callable[[], object]) -> None:
     with contextlib.suppress(httpx.TransportError):
         call()
+
+
+def test_it_stops_quickly_while_start_up_hangs(boot: Boot, postgres_path: Relay) -> None:
+    """SIGTERM in the DATABASE phase ends it with 0, not with a failed start."""
+    postgres_path.cut("silent")
+    backend = boot()
+    backend.wait_for("starting", 10)
+    assert backend.stop() < 2
+    assert backend.process.returncode == 0
+    assert "Traceback" not in backend.log
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(boot: Boot) -> None:
+    """Exit 1, with the address."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        backend = boot(PORT=str(port))
+        assert backend.wait_exit(10) == 1
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in backend.log
+    assert len(backend.log.splitlines()) == 1

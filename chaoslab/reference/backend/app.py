@@ -11,7 +11,7 @@ from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chaoslab.reference.backend import VERSION, requests
+from chaoslab.reference.backend import VERSION, requests, sockets
 from chaoslab.reference.backend.backend import Backend
 from chaoslab.reference.backend.health import Answer, HealthChecks
 from chaoslab.reference.backend.metrics import Metrics
@@ -65,6 +65,7 @@ def build_app(
     app.state.backend = backend
     _add_health(app, backend, health or HealthChecks())
     app.include_router(requests.router(backend))
+    app.include_router(sockets.router(backend))
     requests.handle_errors(app)
     app.add_middleware(CountRequests, metrics=backend.metrics)
     return app

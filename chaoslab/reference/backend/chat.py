@@ -26,10 +26,14 @@ class Event:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Connection:
-    """One listener of one user: a bounded queue that a socket or stream empties."""
+    """One listener of one user: a bounded queue that a socket empties.
+
+    `overflowed` is set when the listener could not keep up; it gets no further events then.
+    """
 
     user: str
     queue: asyncio.Queue[Event] = field(default_factory=lambda: asyncio.Queue(QUEUE_LIMIT))
+    overflowed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class ConnectionManager:
@@ -38,6 +42,7 @@ class ConnectionManager:
     def __init__(self) -> None:
         self._connections: dict[str, set[Connection]] = {}
         self.delivered = 0
+        self.overflowed = 0
 
     @contextlib.contextmanager
     def connected(self, user: str) -> Iterator[Connection]:
@@ -47,18 +52,31 @@ class ConnectionManager:
         try:
             yield connection
         finally:
-            listeners = self._connections[user]
-            listeners.discard(connection)
-            if not listeners:
-                del self._connections[user]
+            self._forget(connection)
 
-    async def send(self, event: Event) -> int:
-        """Hand the event to each of its user's listeners; returns to how many."""
-        listeners = list(self._connections.get(event.user, ()))
-        for connection in listeners:
-            await connection.queue.put(event)
-        self.delivered += len(listeners)
-        return len(listeners)
+    def send(self, event: Event) -> int:
+        """Hand the event to each of its user's listeners; returns to how many.
+
+        Never waits: a listener that is a thousand events behind is let go, not waited for.
+        """
+        reached = 0
+        for connection in list(self._connections.get(event.user, ())):
+            try:
+                connection.queue.put_nowait(event)
+            except asyncio.QueueFull:
+                self._forget(connection)
+                connection.overflowed.set()
+                self.overflowed += 1
+            else:
+                reached += 1
+        self.delivered += reached
+        return reached
+
+    def _forget(self, connection: Connection) -> None:
+        listeners = self._connections.get(connection.user, set())
+        listeners.discard(connection)
+        if not listeners:
+            self._connections.pop(connection.user, None)
 
     @property
     def users(self) -> dict[str, int]:
@@ -74,7 +92,7 @@ class Bridge:
 
     async def emit(self, event: Event) -> int:
         """Deliver one event; returns to how many listeners."""
-        return await self.manager.send(event)
+        return self.manager.send(event)
 
     async def prove_delivery(self, timeout_s: float) -> None:
         """Send one event through the whole path to a listener of our own.
