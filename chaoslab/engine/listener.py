@@ -144,19 +144,21 @@ def take_all(
     clients: list[tuple[socket.socket, Address]] = []
     with contextlib.suppress(BlockingIOError, OSError):
         while True:
-            client, address = sock.accept()
-            if address[:2] in fillers or _unmapped(address[:2]) in fillers:
+            client, address = accept(sock)
+            if address in fillers:
                 client.close()
             else:
-                clients.append((client, address[:2]))
+                clients.append((client, address))
     for filler in fillers.values():
         filler.close()
     fillers.clear()
     return clients
 
 
-def _unmapped(address: Address) -> Address:
-    return address[0].removeprefix("::ffff:"), address[1]
+def accept(sock: socket.socket) -> tuple[socket.socket, Address]:
+    """A client and its address, an IPv4 one as such even where both families share a socket."""
+    client, address = sock.accept()
+    return client, (address[0].removeprefix("::ffff:"), address[1])
 
 
 class Listener:
@@ -245,12 +247,12 @@ class Listener:
             if self.mode is not ConnectMode.ACCEPT:
                 return  # a trigger of the client before has changed it
             try:
-                client, address = self._sock.accept()
+                client, address = accept(self._sock)
             except OSError as error:  # nobody waits any more, or the client has gone again
                 if error.errno in _FULL_TABLE:
                     self._pause()
                 return
-            self._on_client(client, address[:2])
+            self._on_client(client, address)
 
     def _pause(self) -> None:
         """Out of descriptors: clients wait in the queue instead of spinning the loop."""

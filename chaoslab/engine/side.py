@@ -51,7 +51,7 @@ class Side:
         self._mask = mask
 
     def _ready(self, events: int) -> None:
-        if (events & READ and self._mask & READ) or (events & TROUBLE and self._mask & READ):
+        if events & (READ | TROUBLE) and self._mask & READ:
             self.outgoing.fill()
         if events & (WRITE | TROUBLE) and self._mask & WRITE:
             self.incoming.flush()

@@ -30,6 +30,15 @@ def outcome(sock: socket.socket, wait_s: float) -> int | None:
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
+def has_ipv6() -> bool:
+    """Whether ::1 can be bound."""
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
 def test_dropped_makes_connect_hang_and_the_heal_lets_it_through(proxy: Proxy) -> None:
     """A connect() begun during the outage completes on its SYN retry and is served."""
     shown = proxy.connect("dropped")
@@ -173,6 +182,52 @@ def test_clients_caught_in_the_backlog_count_as_established(
     for client in clients:
         with client:
             assert read_exactly(client, 1) == b"z"
+
+
+@pytest.mark.parametrize("listen", ["", "0.0.0.0:0", "[::1]:0", "localhost:0"])
+def test_every_kind_of_listen_address_can_drop_refuse_and_heal(
+    engine: Engine, echo_server: Address, listen: str
+) -> None:
+    """All interfaces, IPv4 alone, IPv6 alone, a name: the filler finds its way into each."""
+    if "::" in listen and not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    proxy = engine.proxy(echo_server, listen=listen)
+    host, port = proxy.address
+    inside = {"[::]": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::1]": "::1"}.get(host, host)
+    proxy.address = (inside, port)
+    assert proxy.connect("dropped")["connect"]["syn_drops"] == 0
+    with pytest.raises(TimeoutError):
+        proxy.dial(timeout_s=0.2)
+    assert proxy.show()["connect"]["syn_drops"] == 1
+    proxy.connect("refused")
+    with pytest.raises(ConnectionRefusedError):
+        proxy.dial()
+    proxy.connect("accept")
+    with proxy.dial() as client:
+        client.sendall(b"ok")
+        assert read_exactly(client, 2) == b"ok"
+        assert proxy.log()[0]["client"].startswith(("127.0.0.1:", "[::1]:"))
+
+
+def test_clients_that_storm_the_port_while_it_switches_are_all_served_in_the_end(
+    proxy: Proxy,
+) -> None:
+    """Whoever got through, whenever that was, gets an answer after the last heal; none is lost."""
+    clients: list[socket.socket] = []
+    for number in range(60):
+        clients += [begin_connect(proxy.address) for _ in range(5)]
+        proxy.connect(("dropped", "accept")[number % 2])
+    proxy.connect("accept")
+    # SYNs and last ACKs dropped on the way are repeated after 1 s and 3 s.
+    for client in clients:
+        assert outcome(client, 8.0) == 0
+        client.setblocking(True)
+        client.settimeout(8)
+        client.sendall(b"z")
+    for client in clients:
+        with client:
+            assert read_exactly(client, 1) == b"z"
+    assert proxy.show()["connections_opened"] == len(clients), "a filler was served as a client"
 
 
 def test_reset_heals_a_connect_mode(engine: Engine, echo_server: Address) -> None:
