@@ -6,6 +6,8 @@ that are not given come from the app's deadlines in chaoslab.toml.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from chaoslab import Boot, Flapping, Load, Sampling, Severed, expect, when
@@ -13,14 +15,16 @@ from chaoslab.pytest_plugin import Chaos
 
 pytestmark = pytest.mark.vpc_outage
 
-HOLD_S = 0.6  # how long a fault holds once the app has degraded: a dozen health samples
+Mode = Literal["dropped", "refused", "silent"]
+
+HOLD_S = 0.5  # how long a fault holds once the app has said so: ten health samples
 STARTUP_LIMIT_S = 95 / 40  # the incident's start-up limit in the profile `lab`
 BOTH = ("postgres", "redis")
 NO_BYPASS = {"EMERGENCY_ALLOW_NO_DATABASE": "false"}
 
 
 @pytest.mark.parametrize("mode", ["dropped", "refused", "silent"])
-async def test_severed_before_start(chaos: Chaos, mode: str) -> None:
+async def test_severed_before_start(chaos: Chaos, mode: Mode) -> None:
     """The connector is dead before the app is spawned: it starts degraded and heals by itself."""
     await chaos.run(
         Severed(target="vpc", mode=mode, stop=when.degraded(HOLD_S)),
@@ -50,7 +54,9 @@ async def test_severed_during_the_cache_phase(chaos: Chaos) -> None:
     """Postgres is connected; the connector dies under the CACHE phase's first connection."""
     await chaos.run(
         Severed(
-            target="vpc", start=when.connection("backend.redis"), stop=when.degraded(4 * HOLD_S)
+            target="vpc",
+            start=when.connection("backend.redis"),
+            stop=when.lost(*BOTH, hold_s=HOLD_S),
         ),
         expect=[
             expect.Starts(mode="degraded"),
@@ -63,7 +69,7 @@ async def test_severed_during_the_cache_phase(chaos: Chaos) -> None:
 async def test_severed_with_idle_pooled_connections(chaos: Chaos) -> None:
     """No user is there to notice; the app must find out by itself that its pool is dead."""
     await chaos.run(
-        Severed(target="vpc", start=when.healthy(0.3), stop=when.degraded(3 * HOLD_S)),
+        Severed(target="vpc", start=when.healthy(0.3), stop=when.lost(*BOTH, hold_s=HOLD_S)),
         expect=[
             expect.Starts(mode="normal"),
             expect.Degrades(naming=BOTH),
@@ -75,7 +81,7 @@ async def test_severed_with_idle_pooled_connections(chaos: Chaos) -> None:
 async def test_severed_under_requests(chaos: Chaos) -> None:
     """Users write while the path goes: what was acknowledged is kept, the rest told to retry."""
     await chaos.run(
-        Severed(target="vpc", start=when.acknowledged(5), stop=when.degraded(3 * HOLD_S)),
+        Severed(target="vpc", start=when.acknowledged(5), stop=when.lost(*BOTH, hold_s=HOLD_S)),
         load=[Load(start=when.healthy(), rate_per_s=20)],
         expect=[
             expect.Starts(mode="normal"),
@@ -164,13 +170,16 @@ async def test_severed_twice(chaos: Chaos) -> None:
     """A second outage after the first recovery is met and survived like the first."""
     await chaos.run(
         Severed(
-            name="first", target="vpc", start=when.healthy(0.3), stop=when.degraded(3 * HOLD_S)
+            name="first",
+            target="vpc",
+            start=when.healthy(0.3),
+            stop=when.lost(*BOTH, hold_s=HOLD_S),
         ),
         Severed(
             name="second",
             target="vpc",
             start=when.healthy(0.3, nth=2),
-            stop=when.degraded(3 * HOLD_S, nth=2),
+            stop=when.lost(*BOTH, hold_s=HOLD_S, nth=2),
         ),
         expect=[
             expect.Starts(mode="normal"),

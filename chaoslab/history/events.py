@@ -145,6 +145,16 @@ class HealthTurned(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LossNamed(Event):
+    """Health names other dependencies as lost than in the sample before; empty is none."""
+
+    app: str
+    boot: int
+    lost: tuple[str, ...]
+    kind: Literal["loss_named"] = "loss_named"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FaultRequested(Event):
     """A fault was asked for (or armed, where it waits for the engine's trigger)."""
 
@@ -316,6 +326,7 @@ AnyEvent = Annotated[
     | Exited
     | HealthSample
     | HealthTurned
+    | LossNamed
     | FaultRequested
     | FaultInForce
     | FaultHealing

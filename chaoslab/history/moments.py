@@ -12,6 +12,7 @@ from chaoslab.history.events import (
     FaultInForce,
     FirstAnswer,
     HealthTurned,
+    LossNamed,
     Ready,
     Spawned,
     StartupComplete,
@@ -35,6 +36,7 @@ _IS: dict[Moment, _Test] = {
     "ready": lambda e: isinstance(e, Ready),
     "degraded": _turned(HealthState.DEGRADED),
     "healthy": _turned(HealthState.HEALTHY),
+    "lost": lambda e: isinstance(e, LossNamed),
     "exited": lambda e: isinstance(e, Exited),
     "in_force": lambda e: isinstance(e, FaultInForce),
     "healed": lambda e: isinstance(e, FaultHealed),
@@ -46,13 +48,17 @@ def find(moment: AtMoment, events: Sequence[AnyEvent]) -> AnyEvent | None:
     """The nth event that is the moment, or None while it has not come."""
     is_it, count = _IS[moment.moment], 0
     for event in events:
-        if is_it(event) and (
-            not moment.of or moment.of in (_subject(event, "fault"), _subject(event, "app"))
-        ):
+        if is_it(event) and _is_meant(moment, event):
             count += 1
             if count == moment.nth:
                 return event
     return None
+
+
+def _is_meant(moment: AtMoment, event: AnyEvent) -> bool:
+    if isinstance(event, LossNamed) and event.lost != moment.naming:
+        return False
+    return not moment.of or moment.of in (_subject(event, "fault"), _subject(event, "app"))
 
 
 def _subject(event: AnyEvent, field: str) -> str:

@@ -32,6 +32,7 @@ class BootProbe:
         self._journal = watched.journal
         self._who: dict[str, Any] = {"app": watched.app.name, "boot": watched.boot}
         self._answered = False
+        self._word: str | None = None
         self._failure_noted = False
 
     async def run(self, over: asyncio.Event) -> None:
@@ -58,7 +59,9 @@ class BootProbe:
             self._journal.append(
                 FirstAnswer(at_s=self._journal.now(), status_code=answer.status_code, **self._who)
             )
-        snapshot = await self.snapshot() if answer.status_code is not None else None
+        news = answer.word != self._word  # a start-up that fails says another word than before
+        self._word = answer.word
+        snapshot = await self.snapshot() if news or _is_good(answer) else None
         if not self._is_complete(answer, snapshot):
             self._note_failure(snapshot)
             await asyncio.sleep(ANSWER_POLL_S)
@@ -77,7 +80,7 @@ class BootProbe:
             self._journal.append(snapshot)
 
     def _is_complete(self, answer: Answer, snapshot: StartupSnapshot | None) -> bool:
-        if answer.status_code is None or not 200 <= answer.status_code < 300:
+        if not _is_good(answer):
             return False
         publishes = self._watched.app.health.startup_path is not None
         return not publishes or (snapshot is not None and snapshot.complete)
@@ -135,6 +138,10 @@ async def watch_exit(watched: Watched, asked: asyncio.Event) -> None:
             log_tail=watched.running.log_tail(),
         )
     )
+
+
+def _is_good(answer: Answer) -> bool:
+    return answer.status_code is not None and 200 <= answer.status_code < 300
 
 
 def _names(value: object) -> tuple[str, ...]:

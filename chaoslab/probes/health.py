@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from chaoslab.history.events import HealthSample, HealthTurned
+from chaoslab.history.events import HealthSample, HealthTurned, LossNamed
 from chaoslab.probes.base import Watched
 from chaoslab.spec.health import HealthContract, HealthState
 from chaoslab.spec.load import Sampling
@@ -84,6 +84,7 @@ class HealthProbe:
         self._watched = watched
         self._sampling = sampling
         self._state: HealthState | None = None
+        self._lost: tuple[str, ...] = ()
         self._newest_s = -1.0
         self._quiet = False
 
@@ -129,13 +130,17 @@ class HealthProbe:
         )
         if sent_s > self._newest_s:  # an older sample that answers late turns nothing
             self._newest_s = sent_s
-            if answer.state is not self._state:
-                self._state = answer.state
-                journal.append(
-                    HealthTurned(
-                        at_s=journal.now(),
-                        app=watched.app.name,
-                        boot=watched.boot,
-                        state=answer.state,
-                    )
-                )
+            self._note_turns(answer)
+
+    def _note_turns(self, answer: Answer) -> None:
+        watched, journal = self._watched, self._watched.journal
+        name, boot = watched.app.name, watched.boot
+        if answer.state is not self._state:
+            self._state = answer.state
+            turned = HealthTurned(at_s=journal.now(), app=name, boot=boot, state=answer.state)
+            journal.append(turned)
+        serves = answer.state in (HealthState.HEALTHY, HealthState.DEGRADED)
+        lost = watched.app.health.lost(answer.dependencies) if serves else ()
+        if lost != self._lost:
+            self._lost = lost
+            journal.append(LossNamed(at_s=journal.now(), app=name, boot=boot, lost=lost))

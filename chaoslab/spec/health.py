@@ -48,6 +48,16 @@ class HealthContract:
     dependencies_field: str = "dependencies"
     words: Mapping[str, HealthState] = field(default_factory=lambda: dict(DEFAULT_WORDS))
 
+    def lost(self, dependencies: Mapping[str, str]) -> tuple[str, ...]:
+        """The dependencies that an answer calls anything but healthy, in alphabetical order."""
+        return tuple(
+            sorted(
+                name
+                for name, word in dependencies.items()
+                if self.words.get(word.lower()) is not HealthState.HEALTHY
+            )
+        )
+
     def state_of(self, status_code: int, word: str | None) -> HealthState:
         """The state that an answer claims: 503 and its like are unhealthy whatever the body says.
 

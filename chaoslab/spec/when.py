@@ -7,7 +7,7 @@ from typing import Literal
 
 Moment = Literal[
     "spawned", "bound", "first_answer", "startup_complete", "ready",
-    "degraded", "healthy", "exited", "in_force", "healed", "acknowledged",
+    "degraded", "healthy", "lost", "exited", "in_force", "healed", "acknowledged",
 ]  # fmt: skip
 
 
@@ -34,12 +34,14 @@ class AtMoment:
     """`after_s` seconds after a moment of the history, the `nth` of its kind.
 
     `of` is the fault's name for `in_force` and `healed`, else the app's name; empty means any.
+    `naming` are the dependencies that health must name for `lost`, in alphabetical order.
     Where the moment has not come within `within_s` seconds of waiting, a fault that should start
     stays out and a fault that should stop is healed all the same; both are recorded.
     """
 
     moment: Moment
     of: str = ""
+    naming: tuple[str, ...] = ()
     nth: int = 1
     after_s: float = 0.0
     within_s: float = 15.0
@@ -69,6 +71,11 @@ def started(hold_s: float = 0.0, *, nth: int = 1) -> AtMoment:
 def degraded(hold_s: float = 0.0, *, nth: int = 1) -> AtMoment:
     """`hold_s` seconds after health turned degraded for the nth time."""
     return AtMoment(moment="degraded", after_s=hold_s, nth=nth)
+
+
+def lost(*naming: str, hold_s: float = 0.0, nth: int = 1) -> AtMoment:
+    """`hold_s` seconds after health named exactly these dependencies as lost, the nth time."""
+    return AtMoment(moment="lost", naming=tuple(sorted(naming)), after_s=hold_s, nth=nth)
 
 
 def healthy(hold_s: float = 0.0, *, nth: int = 1) -> AtMoment:

@@ -52,8 +52,9 @@ def _judge(
         if sample.state is not HealthState.DEGRADED:
             return failed("degraded", claim, "did not stay so while the fault held", _said(sample))
     settled = held[-1]
-    if (lost := lost_dependencies(settled, contract)) != set(e.naming):
-        names = ", ".join(sorted(lost)) or "nothing"
+    lost = contract.lost(settled.dependencies)
+    if set(lost) != set(e.naming):
+        names = ", ".join(lost) or "nothing"
         return failed("degraded", claim, f"at the end of the fault it names {names} as lost")
     if len(held) < MIN_SAMPLES:
         return unknown("degraded", claim, f"only {len(held)} degraded answers before the heal")
@@ -64,15 +65,6 @@ def _judge(
         f"degraded after {after_s:.3f} s, {len(held)} answers over {held_s:.3f} s, all degraded",
         f"names {', '.join(sorted(e.naming))} as lost",
     )
-
-
-def lost_dependencies(sample: HealthSample, contract: HealthContract) -> set[str]:
-    """The dependencies that a health answer calls anything but healthy."""
-    return {
-        name
-        for name, word in sample.dependencies.items()
-        if contract.words.get(word.lower()) is not HealthState.HEALTHY
-    }
 
 
 def stays_available(e: StaysAvailable, history: History) -> Verdict:
