@@ -81,7 +81,7 @@ class Api:
         """DELETE."""
         return self.request("DELETE", path)
 
-    def toxic(self, proxy: str, kind: str, stream: str = "downstream", **attributes: int) -> str:
+    def toxic(self, proxy: str, kind: str, stream: str = "downstream", /, **attributes: int) -> str:
         """Add a toxic of full toxicity, which must succeed; gives its path."""
         body = {"type": kind, "stream": stream, "attributes": attributes}
         answer = self.post(f"/proxies/{proxy}/toxics", body)

@@ -7,8 +7,7 @@ difference is still wanted.
 from __future__ import annotations
 
 import select
-import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -20,7 +19,7 @@ from .api import Api
 from .arms import ARMS, TOXIPROXY, Arm, running, toxiproxy_binary
 from .conftest import NO_TOXIPROXY
 from .test_metrics import counters
-from .wire import EOF, RESET, SILENT, Pair, Service
+from .wire import EOF, RESET, SILENT, Pair
 
 OpenPair = Callable[[], Pair]
 PROXY = {"name": "a", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1"}
@@ -155,35 +154,36 @@ def test_bytes_are_counted_while_a_connection_lives(arm: Arm, api: Api, pair: Pa
     assert counted.get(sent, 0) - before == (7 if arm.is_embedded else 0)
 
 
-@pytest.mark.parametrize("name", ["a/b", "a%2Fb"])
-def test_a_name_with_a_slash_can_be_reached(arm: Arm, api: Api, name: str) -> None:
-    """Engine: %2F in a path is part of a name. Toxiproxy makes such a proxy and never finds it."""
-    if not arm.is_embedded:
-        pytest.skip("a proxy that Toxiproxy cannot delete again would stay for the other tests")
-    assert api.post("/proxies", {**PROXY, "name": name}).status == 201
-    quoted = name.replace("%", "%25").replace("/", "%2F")
-    assert api.get(f"/proxies/{quoted}").fields["name"] == name
-    assert api.delete(f"/proxies/{quoted}").status == 204
-
-
-@pytest.mark.parametrize("name", ARMS)
-def test_a_slicer_of_size_zero_harms_nobody(name: str, tmp_path: Path) -> None:
-    """Engine: it passes bytes. Toxiproxy: the whole server dies of it at the first chunk."""
-    if name == TOXIPROXY and toxiproxy_binary() is None:
+@pytest.fixture(params=ARMS)
+def own_arm(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Arm]:
+    """A server of the test's own, for what the others' would not survive."""
+    if request.param == TOXIPROXY and toxiproxy_binary() is None:
         pytest.skip(NO_TOXIPROXY)
-    with (
-        running(name, tmp_path / "log") as arm,
-        httpx.Client(base_url=arm.url, timeout=5.0, trust_env=False) as http,
-        Service() as service,
-    ):
-        api = Api(http)
-        body = {"name": "db", "listen": "127.0.0.1:0", "upstream": service.address}
-        pair = service.pair(str(api.post("/proxies", body).fields["listen"]))
-        api.toxic("db", "slicer")
-        pair.upstream.send(b"q" * 100)
-        if arm.is_embedded:
-            assert pair.client.read_exactly(100).data == b"q" * 100
-            return
-        assert pair.client.read_end(10.0).end in {EOF, RESET}
-        with pytest.raises(ConnectionRefusedError):
-            socket.create_connection((arm.host, arm.port), 1.0).close()
+    with running(request.param, tmp_path / "log") as started:
+        yield started
+
+
+@pytest.fixture
+def own_api(own_arm: Arm) -> Iterator[Api]:
+    """The API of that server."""
+    with httpx.Client(base_url=own_arm.url, timeout=5.0, trust_env=False) as http:
+        yield Api(http)
+
+
+def test_a_name_with_a_slash_can_be_reached(own_arm: Arm, own_api: Api) -> None:
+    """Engine: %2F in a path is part of a name. Toxiproxy makes such a proxy and never finds it."""
+    assert own_api.post("/proxies", {**PROXY, "name": "a/b"}).status == 201
+    if own_arm.is_embedded:
+        assert own_api.get("/proxies/a%2Fb").fields["name"] == "a/b"
+        assert own_api.delete("/proxies/a%2Fb").status == 204
+    assert own_api.get("/proxies/a%2Fb").status == 404
+    assert list(own_api.get("/proxies").fields) == ([] if own_arm.is_embedded else ["a/b"])
+
+
+def test_a_slicer_of_size_zero_harms_nobody(arm: Arm, api: Api, pair: Pair) -> None:
+    """Engine: it passes bytes. Toxiproxy 2.12: the whole server dies at the first chunk."""
+    api.toxic("db", "slicer")
+    if not arm.is_embedded:
+        pytest.skip("kills the real server after a gigabyte of stack: seen once, by hand")
+    pair.upstream.send(b"q" * 100)
+    assert pair.client.read_exactly(100).data == b"q" * 100
