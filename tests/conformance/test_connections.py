@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from chaoslab.seeds import generator
+
 from .api import Api
 from .wire import EOF, RESET, Pair, Service
 
@@ -27,7 +29,7 @@ def test_bytes_arrive_unaltered(pair: Pair, stream: str) -> None:
 def test_a_large_transfer_arrives_whole(pair: Pair, stream: str) -> None:
     """16 MiB, more than every buffer on the way, then EOF."""
     sender, receiver = pair.toward(stream)
-    data = b"".join(n.to_bytes(4, "big") for n in range(1 << 22))
+    data = generator(1, "transfer", stream).randbytes(1 << 24)
 
     def send() -> None:
         sender.send(data)
