@@ -148,7 +148,9 @@ class Lab:
         try:
             await nemesis.armed()
             work = [self._boot(boot, plan, client) for boot in plan.boots]
-            work += [self._prove(plan, e) for e in plan.expect if isinstance(e, Recovers)]
+            work += [
+                self._prove(plan, e) for e in plan.expect if isinstance(e, Recovers) and e.proved
+            ]
             background += [asyncio.create_task(each) for each in work]
             why, settled = await self._until_settled(plan, background)
             over.set()

@@ -69,7 +69,7 @@ class Journal:
     def append(self, event: AnyEvent) -> None:
         """Write one event down and wake the waiters."""
         self._events.append(event)
-        self._file.write(json.dumps(asdict(event), separators=(",", ":")) + "\n")
+        self._file.write(_as_line(event) + "\n")
         self._file.flush()
         for listener in self.listeners:
             listener(event)
@@ -109,6 +109,15 @@ class Journal:
     def close(self) -> None:
         """Close the file; the events stay readable."""
         self._file.close()
+
+
+def _as_line(event: AnyEvent) -> str:
+    """When and what first, then the rest; seconds to the microsecond, for people's eyes."""
+    told = {
+        name: round(value, 6) if isinstance(value, float) else value
+        for name, value in asdict(event).items()
+    }
+    return json.dumps({"at_s": told["at_s"], "kind": told["kind"]} | told, separators=(",", ":"))
 
 
 def read_history(path: Path) -> History:

@@ -62,9 +62,12 @@ class Degrades:
 class Recovers:
     """Within `within_s` of the last heal health is healthy, stays so for `stable_s` in the same
     process, and a write through the app is found in the database itself.
+
+    `proved` asks for that write; None asks for it where the app declares how it writes.
     """
 
     within_s: float | None = None
+    proved: bool | None = None
     stable_s: float = 0.4
     boot: int = 1
     rests_on: tuple[str, ...] | None = None

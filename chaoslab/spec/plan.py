@@ -90,8 +90,10 @@ def _bounded(expectation: Expectation, app: App, labels: tuple[str, ...]) -> Exp
         case Degrades():
             within_s = deadlines.degraded_s if e.within_s is None else e.within_s
             return replace(e, within_s=within_s, fault=e.fault or (labels[0] if labels else ""))
-        case Recovers(within_s=None):
-            return replace(e, within_s=deadlines.recovery_s)
+        case Recovers():
+            within_s = deadlines.recovery_s if e.within_s is None else e.within_s
+            proved = app.writes is not None if e.proved is None else e.proved
+            return replace(e, within_s=within_s, proved=proved)
     return e
 
 
@@ -113,7 +115,9 @@ def _problems(plan: Plan, topology: Topology) -> Iterator[Problem]:
         for name in (*rests_on, wanted):
             yield from _unknown(f"{where}: expect[{i}]", "fault", name, labels)
         judged = topology.apps.get(e.app or next(iter(topology.apps)))
-        needs_writes = isinstance(e, Recovers | KeepsAcknowledged | FirstRequestServed)
+        needs_writes = isinstance(e, KeepsAcknowledged | FirstRequestServed) or (
+            isinstance(e, Recovers) and e.proved
+        )
         if needs_writes and judged is not None and judged.writes is None:
             what = f"'{e.kind}' is proved by a write, and the app declares none"
             yield Problem(where=f"{where}: expect[{i}]", what=what, mend="add [apps.<app>.writes]")

@@ -33,6 +33,9 @@ def recovers(e: Recovers, history: History) -> Verdict:
     if newest.at_s < since_s + e.stable_s:
         short = f"watched healthy for only {newest.at_s - since_s:.3f} s"
         return unknown("recovery", claim, *because, short)
+    if not e.proved:
+        because.append("by its health alone: the app declares no writes to prove it by")
+        return passed("recovery", claim, *because)
     return _proved(claim, because, history, healed_s)
 
 

@@ -109,6 +109,6 @@ def _recovery_under_way(e: Recovers, history: History, now_s: float) -> str | No
     since_s = healthy_since(history, e.app, e.boot, healed_s)
     newest = history.last(HealthSample, lambda s: s.app == e.app and s.boot == e.boot)
     stable = since_s is not None and newest is not None and newest.at_s >= since_s + e.stable_s
-    proved = history.first(Write, lambda w: w.purpose == "proof" and w.outcome == "ok")
-    looked = history.first(ReadBack)
-    return None if stable and proved and looked else f"the recovery of {e.app}"
+    written = history.first(Write, lambda w: w.purpose == "proof" and w.outcome == "ok")
+    proved = not e.proved or (written is not None and history.first(ReadBack) is not None)
+    return None if stable and proved else f"the recovery of {e.app}"
