@@ -31,6 +31,7 @@ full_page_writes = off
 wal_level = minimal
 max_wal_senders = 0
 max_wal_size = 1GB
+min_wal_size = 2MB
 shared_buffers = 32MB
 huge_pages = off
 jit = off
@@ -39,10 +40,10 @@ log_timezone = 'UTC'
 timezone = 'UTC'
 log_line_prefix = '%m [%p] '
 """
-_DATABASE = """
-CREATE ROLE chaoslab LOGIN PASSWORD 'chaoslab';
-CREATE DATABASE chaoslab OWNER chaoslab;
-"""
+_ROLE = "CREATE ROLE chaoslab LOGIN PASSWORD 'chaoslab';\n"
+# Copied as files, the new database leaves no trail in the write-ahead log that each lab would copy.
+_DATABASE = "CREATE DATABASE chaoslab OWNER chaoslab STRATEGY file_copy;\n"
+_DATABASE_BEFORE_15 = "CREATE DATABASE chaoslab OWNER chaoslab;\n"
 
 
 def within_reach(binary: ServerBinary, identity: Identity, cache: Path) -> Path:
@@ -69,15 +70,26 @@ def template(
     postgres: Path, number: str, identity: Identity, *, cache: Path, scratch: Path,
     env: Mapping[str, str],
 ) -> Path:  # fmt: skip
-    """The data folder of a new cluster with role and database `chaoslab`; blocks on the first use.
+    """A tar file of the folder `data` of a new cluster with role and database `chaoslab`.
+
+    One file is unpacked in half the time that a thousand are copied. Blocks on the first use.
 
     `scratch` is a folder of the lab's where initdb may work. Raises ServiceFailed with what
     initdb said.
     """
     user = os.geteuid() if identity.uid is None else identity.uid
-    key = _fingerprint(postgres, SETTINGS, _DATABASE, str(user))
-    place = cache / f"pgdata-{number}-{key}"
-    once(place, lambda part: _make_cluster(postgres, identity, scratch, env, part))
+    major = int(number.partition(".")[0])
+    feed = _ROLE + (_DATABASE if major >= 15 else _DATABASE_BEFORE_15)
+    place = cache / f"pgdata-{number}-{_fingerprint(postgres, SETTINGS, feed, str(user))}.tar"
+
+    def make(part: Path) -> None:
+        home = scratch / "initdb"
+        make_home(home, identity)
+        _make_cluster(postgres, identity, home, env, feed)
+        _run(["tar", "-cf", str(part), "-C", str(home), "data"], Identity(), env, home)
+        shutil.rmtree(home, ignore_errors=True)
+
+    once(place, make)
     return place
 
 
@@ -91,6 +103,7 @@ def once(place: Path, make: Callable[[Path], None]) -> None:
             return
         # Whoever left a part behind held the lock, and died with it.
         shutil.rmtree(part, ignore_errors=True)
+        part.unlink(missing_ok=True)
         make(part)
         part.rename(place)
 
@@ -125,21 +138,16 @@ def _copy_install(install: Path, part: Path) -> None:
 
 
 def _make_cluster(
-    postgres: Path, identity: Identity, scratch: Path, env: Mapping[str, str], part: Path
+    postgres: Path, identity: Identity, home: Path, env: Mapping[str, str], feed: str
 ) -> None:
-    home = scratch / "initdb"
-    make_home(home, identity)
     data = home / "data"
     arguments = ["-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
-    # One-megabyte segments of the write-ahead log make the template a third smaller to copy.
+    # One-megabyte segments of the write-ahead log, since each lab copies a few of them.
     arguments += ["--no-sync", "--wal-segsize=1"]
     _run([str(postgres.with_name("initdb")), *arguments], identity, env, home)
     with open(data / "postgresql.conf", "a") as file:
         file.write(SETTINGS)
-    _run([str(postgres), "--single", "-D", str(data), "postgres"], identity, env, home, _DATABASE)
-    shutil.rmtree(part, ignore_errors=True)
-    _run(["cp", "-a", str(data), str(part)], Identity(), env, home)
-    shutil.rmtree(home, ignore_errors=True)
+    _run([str(postgres), "--single", "-D", str(data), "postgres"], identity, env, home, feed)
 
 
 def _run(

@@ -59,12 +59,15 @@ class PostgresServer:
     stop_by: Stop = ((signal.SIGINT, 10.0), (signal.SIGQUIT, 3.0))
 
     async def prepare(self, home: Path, env: Mapping[str, str]) -> None:
-        """Copy the template; its owner comes along."""
-        log = home / "copy.log"
-        copy = spawn(("cp", "-a", str(self.template), str(home / "data")), env=env, log=log)
-        if await run_to_end(copy) != 0:
+        """Unpack the template; modes and, for root, owners come along."""
+        log = home / "unpack.log"
+        command = ("tar", "-xpf", str(self.template), "-C", str(home))
+        if await run_to_end(spawn(command, env=env, log=log)) != 0:
             said = "\n".join(f"  {line}" for line in tail(log))
-            raise ServiceFailed(f"postgres: cannot copy the template {self.template}:\n{said}")
+            raise ServiceFailed(
+                f"postgres: cannot unpack the template {self.template}:\n{said}\n"
+                "  if there is room on the disk, remove that file; it is made anew"
+            )
 
     def command(self, home: Path, port: int) -> tuple[str, ...]:
         """Only what differs per lab; all else stands in the template's postgresql.conf."""
