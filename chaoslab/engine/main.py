@@ -77,27 +77,35 @@ async def _serve(options: Options, poller: Poller, out: TextIO) -> int:
         loop.add_signal_handler(signum, stop.set)
     if options.until_eof:
         _stop_at_eof(loop, stop)
-    try:
-        server = await asyncio.start_server(
-            functools.partial(serve_connection, app), options.host, options.port
-        )
-    except OSError as error:
-        where = f"{options.host}:{options.port}"
-        print(
-            f"chaoslab.engine: cannot listen on {where}: {os.strerror(error.errno or 0)}\n"
-            "  expected a free port; choose another with --port (0 takes a free one)",
-            file=sys.stderr,
-        )
+    server = await _listen(options, app)
+    if server is None:
         return 1
-    async with server:
+    try:
         if options.config is not None and not await _populate(toxiproxy, options.config):
             return 1
         host, port = server.sockets[0].getsockname()[:2]
         shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         print(json.dumps({"listening": shown, "pid": os.getpid()}), file=out, flush=True)
         await stop.wait()
+    finally:
+        # Not waiting for the API's clients: one that keeps its connection would keep us alive.
+        server.close()
         registry.close()
     return 0
+
+
+async def _listen(options: Options, app: Router) -> asyncio.Server | None:
+    serve_client = functools.partial(serve_connection, app)
+    try:
+        return await asyncio.start_server(serve_client, options.host, options.port)
+    except OSError as error:
+        why = os.strerror(error.errno) if (error.errno or 0) > 0 else str(error)
+        print(
+            f"chaoslab.engine: cannot listen on {options.host}:{options.port}: {why}\n"
+            "  expected a free port; choose another with --port (0 takes a free one)",
+            file=sys.stderr,
+        )
+        return None
 
 
 async def _populate(api: ToxiproxyApi, path: str) -> bool:
