@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 import httpx
 import pytest
 from redis import Redis
 
 from chaoslab.reference.backend.app import build_app
+from chaoslab.reference.backend.backend import Backend
+from chaoslab.reference.backend.breaker import CircuitBreaker
+from chaoslab.reference.backend.parts import Parts
 from chaoslab.reference.backend.phases import PHASES
+from chaoslab.reference.backend.profiles import Limits
+from chaoslab.reference.backend.sequence import Phase, start_up
 from chaoslab.reference.backend.settings import Settings, read
 
 from .relay import Relay
@@ -140,3 +145,27 @@ async def test_half_open_callers_that_go_away_do_not_wedge_the_database(
             async with asyncio.timeout(5):
                 while not (await client.post("/threads", json={"title": "x"})).is_success:  # noqa: ASYNC110 - a client that tries again
                     await asyncio.sleep(0.05)
+
+
+async def test_a_build_may_differ_in_one_part_and_is_seen_through(settings: Settings) -> None:
+    """The seams carry: a sequence that ends early, a breaker of its own."""
+
+    async def early_return(backend: Backend, phases: Sequence[Phase]) -> None:
+        await start_up(backend, phases[:3])
+
+    made: list[CircuitBreaker] = []
+
+    def breaker(limits: Limits) -> CircuitBreaker:
+        made.append(CircuitBreaker(failures=1, open_s=limits.breaker_open_s))
+        return made[-1]
+
+    app = build_app(settings, sequence=early_return, parts=Parts(breaker=breaker))
+    async with app.router.lifespan_context(app), asyncio.timeout(5):
+        while app.state.backend.record.in_progress:  # noqa: ASYNC110 - seen from outside
+            await asyncio.sleep(0.01)
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
+            answer = await client.get("/health")
+        assert answer.status_code == 503
+        assert "cache, services, websocket, finalize did not complete" in answer.json()["error"]
+        assert len(made) == 1

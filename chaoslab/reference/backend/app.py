@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
@@ -18,7 +19,7 @@ from chaoslab.reference.backend.metrics import Metrics
 from chaoslab.reference.backend.parts import Parts
 from chaoslab.reference.backend.phases import PHASES
 from chaoslab.reference.backend.record import StartupRecord
-from chaoslab.reference.backend.sequence import Phase, StartupFailed, start_up
+from chaoslab.reference.backend.sequence import Phase, StartUp, StartupFailed, start_up
 from chaoslab.reference.backend.settings import Settings
 
 OnFailed = Callable[[StartupFailed], None]
@@ -34,6 +35,7 @@ def build_app(
     phases: Sequence[Phase] = PHASES,
     parts: Parts | None = None,
     health: HealthChecks | None = None,
+    sequence: StartUp = start_up,
     on_failed: OnFailed = ignore_failure,
 ) -> FastAPI:
     """The ASGI application. Its lifespan begins start-up and does not wait for it.
@@ -46,7 +48,8 @@ def build_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        starting = asyncio.create_task(_start(backend, phases, on_failed), name="start-up")
+        begin = functools.partial(sequence, backend, phases)
+        starting = asyncio.create_task(_start(begin, backend, on_failed), name="start-up")
         try:
             yield
         finally:
@@ -71,9 +74,11 @@ def build_app(
     return app
 
 
-async def _start(backend: Backend, phases: Sequence[Phase], on_failed: OnFailed) -> None:
+async def _start(
+    begin: Callable[[], Awaitable[None]], backend: Backend, on_failed: OnFailed
+) -> None:
     try:
-        await start_up(backend, phases)
+        await begin()
     except StartupFailed as failure:
         logging.getLogger("backend.startup").error("%s", failure)
         await asyncio.sleep(backend.settings.limits.linger_s)

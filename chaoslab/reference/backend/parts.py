@@ -10,9 +10,12 @@ from psycopg_pool import AsyncConnectionPool
 from chaoslab.reference.backend.backoff import Backoff
 from chaoslab.reference.backend.breaker import CircuitBreaker
 from chaoslab.reference.backend.cache import Cache, ClientFactory, new_client
+from chaoslab.reference.backend.chat import ConnectionManager
 from chaoslab.reference.backend.database import Database, PoolFactory
+from chaoslab.reference.backend.keys import KeyManager
 from chaoslab.reference.backend.monitor import Monitor
 from chaoslab.reference.backend.profiles import Limits
+from chaoslab.reference.backend.threads import ThreadService
 
 
 def standard_breaker(limits: Limits) -> CircuitBreaker:
@@ -54,5 +57,7 @@ class Parts:
     cache: Callable[..., Cache] = Cache
     redis_client: ClientFactory = new_client
     monitor: Callable[..., Monitor] = Monitor
+    threads: Callable[[Database, Cache, KeyManager], ThreadService] = ThreadService
+    connections: Callable[[], ConnectionManager] = ConnectionManager
     postgres_backoff: Callable[[Limits], Backoff] = startup_backoff
     redis_backoff: Callable[[Limits], Backoff] = redis_backoff

@@ -24,6 +24,9 @@ class StartupFailed(Exception):
     """Start-up ended without success; the text names the phase, the dependency and the cause."""
 
 
+StartUp = Callable[[Backend, Sequence[Phase]], Awaitable[None]]
+
+
 async def start_up(backend: Backend, phases: Sequence[Phase]) -> None:
     """Run the phases. Raises StartupFailed; the record says the same."""
     record, limit_s = backend.record, backend.settings.limits.init_s

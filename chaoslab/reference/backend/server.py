@@ -16,7 +16,7 @@ from chaoslab.reference.backend.app import build_app
 from chaoslab.reference.backend.health import HealthChecks
 from chaoslab.reference.backend.parts import Parts
 from chaoslab.reference.backend.phases import PHASES
-from chaoslab.reference.backend.sequence import Phase, StartupFailed
+from chaoslab.reference.backend.sequence import Phase, StartUp, StartupFailed, start_up
 from chaoslab.reference.backend.settings import Settings
 
 EXIT_PORT_TAKEN = 1
@@ -58,6 +58,7 @@ def run(
     phases: Sequence[Phase] = PHASES,
     parts: Parts | None = None,
     health: HealthChecks | None = None,
+    sequence: StartUp = start_up,
 ) -> int:
     """Serve until told to stop; returns the exit status. The last log line says why it failed."""
     logs.set_up(settings.log_level, lambda: "boot")
@@ -73,7 +74,14 @@ def run(
         failures.append(failure)
         server.should_exit = True
 
-    app = build_app(settings, phases=phases, parts=parts, health=health, on_failed=failed)
+    app = build_app(
+        settings,
+        phases=phases,
+        parts=parts,
+        health=health,
+        sequence=sequence,
+        on_failed=failed,
+    )
     server = Server(
         uvicorn.Config(
             app,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from chaoslab.reference.backend.backend import Backend, need
 from chaoslab.reference.backend.chat import TOOLS, Supervisor
-from chaoslab.reference.backend.threads import ThreadService
 
 
 async def run(backend: Backend) -> None:
     """Build the thread service and the agents' supervisor; both work while a database is away."""
-    backend.threads = ThreadService(
+    backend.threads = backend.parts.threads(
         need(backend.database, "the database"),
         need(backend.cache, "the cache"),
         need(backend.keys, "the key manager"),
