@@ -6,7 +6,7 @@ import asyncio
 
 from chaoslab.errors import InjectionFailed
 from chaoslab.faults.base import Ground
-from chaoslab.faults.network import actions_for, canary_patience_s, shows
+from chaoslab.faults.network import actions_for, canary_patience_s, path_safe, shows
 from chaoslab.seeds import generator
 from chaoslab.spec.faults import Flapping, NetworkFault
 from chaoslab.spec.topology import Link
@@ -65,7 +65,7 @@ class TriggeredLinkFault(LinkFault):
         super().__init__(spec, ground)
         ground.control.check_triggers()
         self._start = start
-        self._name = spec.label.replace("/", "_").replace(":", "_")
+        self._name = path_safe(spec.label)
 
     async def arm(self) -> None:
         """Hand the actions to the engine; from here on no poll of the lab's stands in between."""

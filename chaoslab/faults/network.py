@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from string import ascii_letters, digits
 from typing import Literal, Protocol, assert_never
 
 from chaoslab.faults.canary import Sighting
@@ -21,6 +22,7 @@ from chaoslab.spec.topology import Link
 
 Direction = Literal["upstream", "downstream"]
 BOTH: tuple[Direction, ...] = ("upstream", "downstream")
+_PATH_SAFE = frozenset(ascii_letters + digits + "_.:")
 
 
 class _Toxic(Protocol):
@@ -40,7 +42,7 @@ def actions_for(
 
 def _on_link(fault: NetworkFault, proxy: str, can: frozenset[Capability]) -> list[Action]:
     def toxic(type_: str, stream: Direction, **attributes: int | str) -> AddToxic:
-        name = f"{fault.label}/{stream}".replace("/", "_").replace(":", "_")
+        name = f"{path_safe(fault.label)}.{stream}"
         return AddToxic(proxy=proxy, name=name, type=type_, stream=stream, attributes=attributes)
 
     match fault:
@@ -75,6 +77,15 @@ def _silence(stream: Direction, can: frozenset[Capability], toxic: _Toxic) -> Ad
         return toxic("silence", stream)
     # Toxiproxy's nearest: bytes are dropped, and the connection is closed when it is removed
     return toxic("timeout", stream, timeout=0)
+
+
+def path_safe(label: str) -> str:
+    """A name for toxics and triggers out of a fault's label, different for different labels.
+
+    The client puts names into paths without quoting them: a toxic with a `?` in its name could be
+    added and never be removed.
+    """
+    return "".join(c if c in _PATH_SAFE else f"-{ord(c):x}-" for c in label)
 
 
 def canary_patience_s(fault: NetworkFault) -> float:

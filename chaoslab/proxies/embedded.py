@@ -104,7 +104,9 @@ class EmbeddedControl(ToxiproxyControl):
 
 def _checked(response: Any) -> Any:
     if response.status_code >= 400:
-        raise InjectionFailed(f"the engine answered {response.status_code} {response.text.strip()}")
+        asked = f"{response.request.method} {response.request.path_url}"
+        answer = f"{response.status_code} {response.text.strip()[:200]}"
+        raise InjectionFailed(f"{asked}: the engine answered {answer}")
     return response
 
 

@@ -200,6 +200,17 @@ async def test_an_engine_on_a_platform_without_drops_says_why(embedded: Embedded
         await embedded.apply(BEYOND["dropped"][0])
 
 
+@pytest.mark.parametrize("name", ["slow:app.db.downstream", "why-3f--20--23-1.upstream", "..._x"])
+async def test_toxics_named_by_the_lab_can_be_removed(
+    control: ToxiproxyControl, port: int, name: str
+) -> None:
+    """The client puts names into paths as they are; both servers take these."""
+    action = AddToxic(proxy="db", name=name, type="noop", stream="upstream")
+    await control.apply(action)
+    await control.undo(action)
+    assert await control._call(lambda: control._proxy("db").toxics()) == {}
+
+
 async def test_each_server_says_what_it_is(control: ToxiproxyControl) -> None:
     """Name and version stand in every report."""
     assert control.name in ("embedded", "toxiproxy")

@@ -1,0 +1,1 @@
+"""Tests of the faults, on a real engine and real servers."""

@@ -1,0 +1,186 @@
+"""What each network fault means as actions, and what a canary's sighting says of it. Tables."""
+
+from __future__ import annotations
+
+import string
+
+import pytest
+
+from chaoslab.faults.canary import Outcome, Sighting
+from chaoslab.faults.network import actions_for, canary_patience_s, shows
+from chaoslab.proxies.base import Action, AddToxic, Capability, ConnectPhase, Disable
+from chaoslab.spec.faults import (
+    CutMidstream,
+    Flapping,
+    NetworkFault,
+    OneWay,
+    Severed,
+    Slow,
+    Throttled,
+)
+from chaoslab.spec.topology import Link
+
+ALL: frozenset[Capability] = frozenset(
+    {"connect", "connect.dropped", "silence", "triggers", "connections"}
+)
+NONE: frozenset[Capability] = frozenset()
+LINK = Link(app="app", service="redis")
+OTHER = Link(app="app", service="postgres")
+P = LINK.name
+
+
+def toxic(type_: str, stream: str, **attributes: int) -> tuple[str, str, str, dict[str, int]]:
+    """A toxic without its name, which says nothing of what it does."""
+    return (P, type_, stream, attributes)
+
+
+def plain(action: Action) -> object:
+    """An action without its name."""
+    if isinstance(action, AddToxic):
+        assert action.toxicity == 1.0
+        return (action.proxy, action.type, action.stream, dict(action.attributes))
+    return action
+
+
+DROP = ConnectPhase(proxy=P, mode="dropped", established="hold")
+REFUSE = ConnectPhase(proxy=P, mode="refused", established="reset")
+
+TABLE: list[tuple[NetworkFault, frozenset[Capability], list[object]]] = [
+    (Severed(target=P), ALL, [DROP]),
+    (Severed(target=P), NONE, [DROP]),  # never swapped: the proxy must refuse it
+    (Severed(target=P, mode="refused"), ALL, [REFUSE]),
+    (Severed(target=P, mode="refused"), NONE, [Disable(proxy=P)]),
+    (
+        Severed(target=P, mode="silent"),
+        ALL,
+        [toxic("silence", "upstream"), toxic("silence", "downstream")],
+    ),
+    (
+        Severed(target=P, mode="silent"),
+        NONE,
+        [toxic("timeout", "upstream", timeout=0), toxic("timeout", "downstream", timeout=0)],
+    ),
+    (Flapping(target=P, period_s=1.0), ALL, [REFUSE]),
+    (Flapping(target=P, period_s=1.0, mode="dropped"), ALL, [DROP]),
+    (
+        Slow(target=P, latency_s=0.0254, jitter_s=0.005),
+        ALL,
+        [toxic("latency", "downstream", latency=25, jitter=5)],
+    ),
+    (
+        Slow(target=P, latency_s=2, streams=("upstream", "downstream")),
+        NONE,
+        [
+            toxic("latency", "upstream", latency=2000, jitter=0),
+            toxic("latency", "downstream", latency=2000, jitter=0),
+        ],
+    ),
+    (
+        Throttled(target=P, rate_kb_per_s=8, streams=("upstream",)),
+        ALL,
+        [toxic("bandwidth", "upstream", rate=8)],
+    ),
+    (CutMidstream(target=P, after_bytes=99), ALL, [toxic("limit_data", "downstream", bytes=99)]),
+    (OneWay(target=P, stream="upstream"), ALL, [toxic("silence", "upstream")]),
+    (OneWay(target=P), NONE, [toxic("timeout", "downstream", timeout=0)]),
+]
+
+
+@pytest.mark.parametrize(("fault", "can", "expected"), TABLE)
+def test_a_fault_means_these_actions_and_no_other(
+    fault: NetworkFault, can: frozenset[Capability], expected: list[object]
+) -> None:
+    """On one link, for a proxy that can do all and for a plain Toxiproxy."""
+    assert [plain(action) for action in actions_for(fault, [LINK], can)] == expected
+
+
+@pytest.mark.parametrize("fault", [fault for fault, _, _ in TABLE])
+def test_every_link_of_the_target_gets_the_same_actions(fault: NetworkFault) -> None:
+    """In the order of the links, none twice, none forgotten."""
+    both = actions_for(fault, [LINK, OTHER], ALL)
+    assert [a.proxy for a in both] == [P] * (len(both) // 2) + [OTHER.name] * (len(both) // 2)
+    assert both[: len(both) // 2] == actions_for(fault, [LINK], ALL)
+
+
+@pytest.mark.parametrize("name", ["why? #1", "50% of it", "a/b", "a:b", "é", "..", "x" * 99])
+def test_a_toxic_has_a_name_that_every_server_can_take_in_a_path(name: str) -> None:
+    """The client does not quote names, so a fault named freely could be made and never removed."""
+    (action,) = actions_for(Slow(name=name, target=P, latency_s=1.0), [LINK], ALL)
+    assert isinstance(action, AddToxic)
+    assert set(action.name) <= {*string.ascii_letters, *string.digits, "_", "-", ".", ":"}
+
+
+def test_faults_of_different_names_have_toxics_of_different_names() -> None:
+    """Two faults on one link must not take each other's toxic for their own."""
+    names = ["a b", "a_b", "a/b", "a:b", "a?b", "A b", "a", "b"]
+    actions = [
+        action
+        for name in names
+        for action in actions_for(Slow(name=name, target=P, latency_s=1.0), [LINK], ALL)
+    ]
+    assert len({a.name for a in actions if isinstance(a, AddToxic)}) == len(names)
+
+
+def sighting(outcome: Outcome, took_s: float = 0.001) -> Sighting:
+    return Sighting(outcome=outcome, took_s=took_s, client_port=1)
+
+
+OUTCOMES: tuple[Outcome, ...] = (
+    "answered", "refused", "connect_timeout", "silent", "closed", "reset",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fault", "shown_by"),
+    [
+        (Severed(target=P), "connect_timeout"),
+        (Severed(target=P, mode="refused"), "refused"),
+        (Severed(target=P, mode="silent"), "silent"),
+        (Flapping(target=P, period_s=1.0, mode="dropped"), "connect_timeout"),
+        (Flapping(target=P, period_s=1.0), "refused"),
+        (Flapping(target=P, period_s=1.0, mode="silent"), "silent"),
+        (OneWay(target=P), "silent"),
+        (OneWay(target=P, stream="upstream"), "silent"),
+    ],
+)
+def test_only_its_own_outcome_shows_a_fault(fault: NetworkFault, shown_by: Outcome) -> None:
+    """Every other sighting speaks against it."""
+    assert {o: shows(fault, sighting(o)) for o in OUTCOMES} == {o: o == shown_by for o in OUTCOMES}
+
+
+@pytest.mark.parametrize(
+    ("took_s", "shown"), [(0.0, False), (0.379, False), (0.401, True), (5.0, True)]
+)
+def test_slow_is_shown_by_an_answer_that_is_late_enough(took_s: float, shown: bool) -> None:
+    """Two streams of 250 ± 50 ms each: no answer can come before 400 ms."""
+    fault = Slow(target=P, latency_s=0.25, jitter_s=0.05, streams=("upstream", "downstream"))
+    assert shows(fault, sighting("answered", took_s)) is shown
+    assert shows(fault, sighting("silent", took_s)) is False
+
+
+@pytest.mark.parametrize(
+    "fault", [Throttled(target=P, rate_kb_per_s=1), CutMidstream(target=P, after_bytes=1)]
+)
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_a_canary_of_one_byte_cannot_tell_these(fault: NetworkFault, outcome: Outcome) -> None:
+    """Then the read-back alone is claimed."""
+    assert shows(fault, sighting(outcome)) is None
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Slow(target=P, latency_s=3.0),
+        Slow(target=P, latency_s=1.0, jitter_s=1.0, streams=("upstream", "downstream")),
+    ],
+)
+def test_a_canary_waits_longer_than_the_slowest_answer(fault: Slow) -> None:
+    """Else a slow path would be taken for a silent one; and not for ever."""
+    slowest_s = len(fault.streams) * (fault.latency_s + fault.jitter_s)
+    assert slowest_s < canary_patience_s(fault) < 2 * slowest_s + 1.0
+
+
+@pytest.mark.parametrize("fault", [fault for fault, _, _ in TABLE if not isinstance(fault, Slow)])
+def test_a_canary_is_brief_where_silence_is_the_answer(fault: NetworkFault) -> None:
+    """It stands between the injection and the spawn."""
+    assert 0.05 <= canary_patience_s(fault) <= 0.2
