@@ -101,6 +101,7 @@ class Journal:
 
     async def moment(self, moment: AtMoment) -> AnyEvent | None:
         """Wait for a moment and the seconds after it; None where it did not come in time."""
+        assert moment.within_s is not None, "the plan was not resolved"
         event = await self.wait_for(lambda events: find(moment, events), moment.within_s)
         if event is not None:
             await asyncio.sleep(max(0.0, event.at_s + moment.after_s - self.now()))

@@ -5,7 +5,7 @@ Plain data, saved before the run, so that a verdict needs nothing but (topology,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from chaoslab.errors import Problem, SpecError, did_you_mean
@@ -20,8 +20,8 @@ from chaoslab.spec.expect import (
 )
 from chaoslab.spec.faults import FaultSpec, Killed, Paused, Restarted, Stopped
 from chaoslab.spec.load import Load, Sampling
-from chaoslab.spec.topology import App, Topology
-from chaoslab.spec.when import AtConnection, AtMoment, in_force
+from chaoslab.spec.topology import App, Deadlines, Topology
+from chaoslab.spec.when import AtConnection, AtMoment, in_force, patient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,20 +62,47 @@ def resolve(plan: Plan, topology: Topology) -> Plan:
         raise SpecError(problems)
     only = next(iter(topology.apps))
     labels = tuple(fault.label for fault in plan.faults)
+    slowest = _slowest(topology.apps.values())
+
+    def at(moment: AtMoment | None) -> AtMoment | None:
+        return moment and patient(moment, slowest)
+
     return replace(
         plan,
-        boots=tuple(replace(boot, app=boot.app or only) for boot in plan.boots),
-        faults=tuple(map(_named, plan.faults)),
-        load=tuple(replace(load, app=load.app or only) for load in plan.load),
+        boots=tuple(replace(b, app=b.app or only, at=at(b.at)) for b in plan.boots),
+        faults=tuple(_named(fault, slowest) for fault in plan.faults),
+        load=tuple(
+            replace(
+                each, app=each.app or only, start=patient(each.start, slowest), stop=at(each.stop)
+            )
+            for each in plan.load
+        ),
+        sampling=replace(
+            plan.sampling,
+            quiet_from=at(plan.sampling.quiet_from),
+            quiet_until=at(plan.sampling.quiet_until),
+        ),
         expect=tuple(_bounded(e, topology.apps[e.app or only], labels) for e in plan.expect),
     )
 
 
-def _named(fault: FaultSpec) -> FaultSpec:
-    named = replace(fault, name=fault.label)
-    if isinstance(named, Restarted) and named.stop is None:
-        return replace(named, stop=in_force(named.label))  # over once the service is up again
-    return named
+def _named(fault: FaultSpec, deadlines: Deadlines) -> FaultSpec:
+    start, stop = fault.start, fault.stop
+    if isinstance(fault, Restarted) and stop is None:
+        stop = in_force(fault.label)  # over once the service is up again
+    if isinstance(start, AtMoment):
+        start = patient(start, deadlines)
+    return replace(fault, name=fault.label, start=start, stop=stop and patient(stop, deadlines))
+
+
+def _slowest(apps: Iterable[App]) -> Deadlines:
+    each = [app.deadlines for app in apps]
+    return Deadlines(
+        startup_s=max(d.startup_s for d in each),
+        fail_fast_s=max(d.fail_fast_s for d in each),
+        degraded_s=max(d.degraded_s for d in each),
+        recovery_s=max(d.recovery_s for d in each),
+    )
 
 
 def _bounded(expectation: Expectation, app: App, labels: tuple[str, ...]) -> Expectation:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from chaoslab.spec.topology import Deadlines
 
 Moment = Literal[
     "spawned", "bound", "first_answer", "startup_complete", "ready",
@@ -36,7 +38,8 @@ class AtMoment:
     `of` is the fault's name for `in_force` and `healed`, else the app's name; empty means any.
     `naming` are the dependencies that health must name for `lost`, in alphabetical order.
     Where the moment has not come within `within_s` seconds of waiting, a fault that should start
-    stays out and a fault that should stop is healed all the same; both are recorded.
+    stays out and a fault that should stop is healed all the same; both are recorded. None is filled
+    in from the app's deadlines when the plan is resolved.
     """
 
     moment: Moment
@@ -44,8 +47,23 @@ class AtMoment:
     naming: tuple[str, ...] = ()
     nth: int = 1
     after_s: float = 0.0
-    within_s: float = 15.0
+    within_s: float | None = None
     kind: Literal["at_moment"] = "at_moment"
+
+
+def patient(moment: AtMoment, deadlines: Deadlines) -> AtMoment:
+    """The moment with its bound written out, from what the app promises of itself."""
+    if moment.within_s is not None:
+        return moment
+    match moment.moment:
+        case "degraded" | "lost":
+            within_s = deadlines.startup_s + deadlines.degraded_s
+        case "exited":
+            within_s = deadlines.startup_s + deadlines.fail_fast_s
+        case _:
+            within_s = deadlines.startup_s + deadlines.degraded_s + deadlines.recovery_s
+    rounds = 1 if moment.moment == "acknowledged" else moment.nth
+    return replace(moment, within_s=rounds * within_s)
 
 
 Trigger = BeforeSpawn | AtConnection | AtMoment
