@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chaoslab.clock import now_s
+from chaoslab.errors import InjectionFailed
 from chaoslab.spec.topology import ServiceKind
 
 Outcome = Literal["answered", "refused", "connect_timeout", "silent", "closed", "reset"]
@@ -33,7 +34,8 @@ class Sighting:
 async def ask(host: str, port: int, kind: ServiceKind, *, within_s: float) -> Sighting:
     """Connect, ask one question, and wait for the first byte of an answer.
 
-    `within_s` bounds the connect and the answer each. Never raises for what the network does.
+    `within_s` bounds the connect and the answer each. Never raises for what the network does;
+    raises InjectionFailed where the lab itself cannot connect, for want of descriptors, say.
     """
     begun_s, client_port = now_s(), None
 
@@ -45,8 +47,12 @@ async def ask(host: str, port: int, kind: ServiceKind, *, within_s: float) -> Si
             reader, writer = await asyncio.open_connection(host, port)
     except TimeoutError:
         return seen("connect_timeout")
-    except OSError:
+    except ConnectionRefusedError:
         return seen("refused")
+    except ConnectionError:
+        return seen("reset")
+    except OSError as error:
+        raise InjectionFailed(f"a canary could not be sent to {host}:{port}: {error}") from error
     try:
         client_port = int(writer.get_extra_info("sockname")[1])
         writer.write(_QUESTIONS[kind])

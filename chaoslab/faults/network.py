@@ -92,6 +92,8 @@ def canary_patience_s(fault: NetworkFault) -> float:
     """How long a canary must wait to tell this fault from a whole path, in seconds."""
     if isinstance(fault, Slow):
         return 2.0 * len(fault.streams) * (fault.latency_s + fault.jitter_s) + 0.3
+    if isinstance(fault, Severed | Flapping) and fault.mode == "refused":
+        return 2.0  # a refusal comes at once; only a starved machine takes longer
     return 0.1
 
 

@@ -7,6 +7,9 @@ from chaoslab.faults.base import Ground
 from chaoslab.faults.canary import Sighting, ask
 from chaoslab.spec.faults import Killed, Paused, Restarted, ServiceFault, Stopped
 
+SILENCE_S = 0.2  # this long without an answer counts as silence
+ANSWER_S = 2.0  # a refusal or an answer comes at once; only a starved machine takes longer
+
 
 class DownFault:
     """`Stopped` or `Killed`: gone until the heal starts it again with the same data."""
@@ -50,7 +53,8 @@ class PausedFault:
         return self._ground.journal.now()
 
     async def seen(self) -> str:
-        return _must_be("silent", await _ask(self._ground, self.spec), self.spec)
+        sighting = await _ask(self._ground, self.spec, within_s=SILENCE_S)
+        return _must_be("silent", sighting, self.spec)
 
     async def end(self) -> None:
         await self._service.resume()
@@ -80,10 +84,10 @@ class RestartedFault:
         """Nothing to take away: the restart is over, and its stale connections are the fault."""
 
 
-async def _ask(ground: Ground, spec: ServiceFault) -> Sighting:
+async def _ask(ground: Ground, spec: ServiceFault, *, within_s: float = ANSWER_S) -> Sighting:
     service = ground.services[spec.target]
     endpoint, kind = service.endpoint, service.service.kind
-    return await ask(endpoint.host, endpoint.port, kind, within_s=0.2)
+    return await ask(endpoint.host, endpoint.port, kind, within_s=within_s)
 
 
 def _must_be(expected: str, sighting: Sighting, spec: ServiceFault) -> str:
