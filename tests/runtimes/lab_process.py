@@ -20,10 +20,12 @@ from chaoslab.spec.topology import Service
 # environment that it was given, and one that also lost its parent.
 FAMILY = """
 import os, subprocess, sys, time
+# Some Pythons find their library only so.
+bare = {name: os.environ[name] for name in os.environ if name == "LD_LIBRARY_PATH"}
 sleeper = [sys.executable, "-c", "import time; time.sleep(60)"]
-mine = subprocess.Popen(sleeper, start_new_session=True, env={})
-middle = "import subprocess, sys; print(subprocess.Popen(sys.argv[1:], env={}, stdout=2).pid)"
-orphan = subprocess.check_output([sys.executable, "-c", middle, *sleeper], env={})
+mine = subprocess.Popen(sleeper, start_new_session=True, env=bare)
+middle = "import subprocess, sys; print(subprocess.Popen(sys.argv[1:], stdout=2).pid)"
+orphan = subprocess.check_output([sys.executable, "-c", middle, *sleeper], env=bare)
 print(mine.pid, int(orphan), flush=True)
 time.sleep(60)
 """

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,30 +89,6 @@ def test_half_a_template_is_thrown_away(tmp_path: Path) -> None:
     cache.once(place, lambda _: pytest.fail("it is there already"))
 
 
-async def test_a_broken_installation_is_said_with_what_initdb_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not a time-out later on."""
-    for name, body in (
-        ("postgres", "echo 'postgres (PostgreSQL) 16.1'"),
-        ("initdb", "echo 'initdb: error: could not find share'; exit 1"),
-    ):
-        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
-        (tmp_path / name).chmod(0o755)
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        monkeypatch_mode(folder, monkeypatch)
-    monkeypatch.setenv("CHAOSLAB_POSTGRES_BIN", str(tmp_path))
-    async with LocalRuntime() as runtime:
-        with pytest.raises(ServiceFailed, match=r"initdb(.|\n)*could not find share(.|\n)*another"):
-            await runtime.start_service(POSTGRES)
-
-
-def monkeypatch_mode(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let everybody into one of pytest's own folders."""
-    if os.geteuid() == 0:
-        folder.chmod(folder.stat().st_mode | 0o055)
-
-
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
     """A folder that everybody may enter, as pytest's own are not."""
@@ -120,6 +97,23 @@ def open_folder() -> Iterator[Path]:
     made.chmod(0o755)
     yield made
     shutil.rmtree(made)
+
+
+async def test_a_broken_installation_is_said_with_what_initdb_said(
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not a time-out later on."""
+    for name, body in (
+        ("postgres", "echo 'postgres (PostgreSQL) 16.1'"),
+        ("initdb", "echo 'initdb: error: could not find share'; exit 1"),
+    ):
+        (open_folder / name).write_text(f"#!/bin/sh\n{body}\n")
+        (open_folder / name).chmod(0o755)
+    monkeypatch.setenv("CHAOSLAB_POSTGRES_BIN", str(open_folder))
+    monkeypatch.setenv("CHAOSLAB_CACHE_DIR", str(open_folder / "cache"))
+    async with LocalRuntime() as runtime:
+        with pytest.raises(ServiceFailed, match=r"initdb(.|\n)*could not find share(.|\n)*another"):
+            await runtime.start_service(POSTGRES)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root hands the server to another user")
@@ -140,6 +134,10 @@ def test_programs_out_of_reach_are_copied_to_where_the_server_can_run_them(
     assert cache.within_reach(binary, Identity(), open_folder) == hidden
     with pytest.raises(RuntimeUnavailable, match="set CHAOSLAB_CACHE_DIR to a folder that every"):
         cache.within_reach(binary, NOBODY_AT_ALL, tmp_path)
+    # Beside other things than its own installation it is not copied, and they are not either.
+    alone = replace(binary, path=hidden.rename(tmp_path / "postgres"))
+    with pytest.raises(RuntimeUnavailable, match="or open the folders above the program"):
+        cache.within_reach(alone, NOBODY_AT_ALL, open_folder)
 
 
 def test_the_cache_can_be_named_and_is_made(
@@ -163,7 +161,8 @@ def test_the_cache_lies_in_the_home_unless_the_server_cannot_get_there(
     monkeypatch.setenv("HOME", str(tmp_path))
     tmp_path.chmod(0o700)
     assert cache_folder(Identity()) == tmp_path / ".cache" / "chaoslab"
-    assert cache_folder(NOBODY_AT_ALL) == Path(f"/var/tmp/chaoslab-{os.geteuid()}")
+    somebody = Identity(uid=NOBODY - 1, gid=NOBODY - 1)
+    assert cache_folder(somebody) == Path(f"/var/tmp/chaoslab-{os.geteuid()}")
 
 
 def test_a_lab_lies_in_memory_only_where_there_is_room(

@@ -18,12 +18,13 @@ import pytest
 
 import chaoslab
 from chaoslab.clock import now_s
+from chaoslab.errors import RuntimeUnavailable
 from chaoslab.runtimes.local import LocalRuntime, reaper
 from chaoslab.runtimes.local.places import NOBODY, reachable
 from chaoslab.runtimes.local.process import Identity
 from chaoslab.runtimes.local.sockets import tree
 
-from .clients import connects
+from .clients import connects, run_python
 from .conftest import POSTGRES
 
 LIMIT_S = 5.0
@@ -190,6 +191,17 @@ def _watchdog_of(folder: Path) -> int:
         if process.parent == os.getpid() and str(folder).encode() in command.split(b"\0"):
             return process.pid
     pytest.fail("the lab has no watchdog")
+
+
+async def test_a_lab_without_its_watchdog_starts_nothing(tmp_path: Path) -> None:
+    """Rather a clear error than processes that nobody would take away."""
+    async with LocalRuntime() as runtime:
+        watchdog = _watchdog_of(runtime.folder)
+        os.kill(watchdog, signal.SIGKILL)
+        while reaper.look(watchdog) is not None:  # noqa: ASYNC110  (another process ends)
+            await asyncio.sleep(0.01)
+        with pytest.raises(RuntimeUnavailable, match="watchdog ended with exit status -9"):
+            await run_python(runtime, "import time; time.sleep(60)", tmp_path / "log")
 
 
 async def test_a_failure_inside_the_lab_is_not_hidden_by_its_end() -> None:

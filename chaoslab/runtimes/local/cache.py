@@ -53,17 +53,18 @@ def within_reach(binary: ServerBinary, identity: Identity, cache: Path) -> Path:
     """
     if reachable(binary.path, identity) and reachable(binary.path.parent, identity):
         return binary.path
-    if not reachable(cache, identity):
+    if not reachable(cache, identity) or binary.path.parent.name != "bin":
+        # Elsewhere than in a `bin` it could not be told what belongs to it.
         raise RuntimeUnavailable(
             f"postgres: user {identity.uid}, who runs it for root, can reach neither {binary.path} "
-            f"nor a copy in {cache}\n"
+            f"nor a copy of its installation in {cache}\n"
             "  set CHAOSLAB_CACHE_DIR to a folder that everybody may enter (mode 0755, as all the "
-            "folders above it)"
+            "folders above it), or open the folders above the program"
         )
     install = binary.path.parent.parent
     place = cache / f"postgres-{binary.number}-{_fingerprint(binary.path)}"
     once(place, lambda part: _copy_install(install, part))
-    return place / binary.path.relative_to(install)
+    return place / binary.path.relative_to(install.parent.parent)
 
 
 def template(
@@ -122,17 +123,25 @@ def _fingerprint(program: Path, *more: str) -> str:
 
 
 def _copy_install(install: Path, part: Path) -> None:
-    part.mkdir(mode=0o755)
+    package = install.parent
     for name in ("bin", "lib", "lib64", "share"):
-        if (install / name).is_dir():
-            shutil.copytree(
-                install / name, part / name, symlinks=True, ignore=shutil.ignore_patterns("*.a")
-            )
+        _copy_tree(install / name, part / package.name / install.name / name)
+    # Wheels may keep their libraries beside the package, and find them from there.
+    _copy_tree(package.with_name(f"{package.name}.libs"), part / f"{package.name}.libs")
+    _open_to_all(part)
+
+
+def _copy_tree(source: Path, goal: Path) -> None:
+    if source.is_dir():
+        ignored = shutil.ignore_patterns("*.a", "__pycache__")
+        shutil.copytree(source, goal, symlinks=True, ignore=ignored)
+
+
+def _open_to_all(part: Path) -> None:
     # The umask of the run must not shut the server's user out.
     for folder, _, files in os.walk(part):
         os.chmod(folder, 0o755)
-        for name in files:
-            path = Path(folder, name)
+        for path in (Path(folder, name) for name in files):
             if not path.is_symlink():
                 path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
 

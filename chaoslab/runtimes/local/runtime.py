@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import itertools
 import os
 import re
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -26,11 +27,12 @@ from chaoslab.runtimes.local.servers import (
     prepared,
 )
 from chaoslab.runtimes.local.service import LocalService, PortTaken
-from chaoslab.runtimes.local.watchdog import Watchdog
+from chaoslab.runtimes.local.watchdog import MARK_PREFIX, Watchdog
 from chaoslab.seeds import fresh_seed
 from chaoslab.spec.topology import Service
 
 _TRIES = 5
+_UNFIT = re.compile(r"[^\w-]")
 _KEPT = ("PATH", "LD_LIBRARY_PATH")
 
 
@@ -45,12 +47,15 @@ class LocalRuntime:
 
     def __init__(self) -> None:
         lab_id = f"{os.getpid()}-{fresh_seed():08x}"
-        self._mark = f"CHAOSLAB_LAB_{lab_id.replace('-', '_')}"
+        self._mark = MARK_PREFIX + lab_id.replace("-", "_")
         self._folder = lab_folder(lab_id)
         self._identity = server_identity()
         self._ports = Ports()
         self._watchdog: Watchdog | None = None
-        self._running: list[LocalService | LocalApp | LocalHelper] = []
+        self._numbers = itertools.count(1)
+        self._services: list[LocalService] = []
+        self._spawned: list[subprocess.Popen[bytes]] = []
+        self._helpers: list[LocalHelper] = []
 
     @property
     def folder(self) -> Path:
@@ -81,7 +86,8 @@ class LocalRuntime:
         """
         watchdog = self._entered()
         server = await asyncio.to_thread(self._server, service)
-        home = self._folder / re.sub(r"[^\w-]", "_", service.name)
+        # Numbered, since different names may look the same once they are fit for a folder.
+        home = self._folder / f"{next(self._numbers)}-{_UNFIT.sub('_', service.name)}"
         make_home(home, server.identity)
         await prepared(server, home, self._server_env())
         for tries in range(1, _TRIES + 1):
@@ -90,11 +96,11 @@ class LocalRuntime:
                 service=service, server=server, port=port, home=home,
                 env=self._server_env(), watch=watchdog.watch_session,
             )  # fmt: skip
-            self._running.append(running)
+            self._services.append(running)
             try:
                 await running.start()
             except PortTaken:
-                self._running.remove(running)
+                self._services.remove(running)
                 if tries == _TRIES:
                     raise
             else:
@@ -105,16 +111,12 @@ class LocalRuntime:
         self, *, name: str, command: tuple[str, ...], env: Mapping[str, str], port: int, log: Path
     ) -> LocalApp:
         """Spawn a process under test; returns at once, without waiting for anything it does."""
-        watchdog = self._entered()
         start = size(log)
         try:
-            process = spawn(command, env=self._app_env(env), log=log)
+            process = self._spawn(command, env=env, log=log)
         except ServiceFailed as error:
             raise ServiceFailed(f"{name}: {error}") from None
-        watchdog.watch_session(process.pid)
-        app = LocalApp(name=name, process=process, port=port, log=log, log_start=start)
-        self._running.append(app)
-        return app
+        return LocalApp(name=name, process=process, port=port, log=log, log_start=start)
 
     async def spawn_helper(
         self, *, command: tuple[str, ...], env: Mapping[str, str], log: Path
@@ -123,12 +125,9 @@ class LocalRuntime:
 
         It should end when its stdin closes; if it does not, it is killed.
         """
-        watchdog = self._entered()
-        process = spawn(command, env=self._app_env(env), log=log, piped=True)
-        watchdog.watch_session(process.pid)
-        name = Path(command[0]).name
-        helper = await LocalHelper.attach(name=name, process=process, log=log)
-        self._running.append(helper)
+        process = self._spawn(command, env=env, log=log, piped=True)
+        helper = await LocalHelper.attach(name=Path(command[0]).name, process=process, log=log)
+        self._helpers.append(helper)
         return helper
 
     async def free_port(self) -> int:
@@ -138,6 +137,17 @@ class LocalRuntime:
     def _entered(self) -> Watchdog:
         assert self._watchdog is not None, "a LocalRuntime is used inside `async with`"
         return self._watchdog
+
+    def _spawn(
+        self, command: tuple[str, ...], *, env: Mapping[str, str], log: Path, piped: bool = False
+    ) -> subprocess.Popen[bytes]:
+        watchdog = self._entered()
+        machine = app_environment(environment())
+        process = spawn(command, env={**machine, **env, self._mark: "1"}, log=log, piped=piped)
+        # First of all it is known to us, so that it is waited for whatever comes next.
+        self._spawned.append(process)
+        watchdog.watch_session(process.pid)
+        return process
 
     def _server(self, service: Service) -> Server:
         if service.kind == "redis":
@@ -154,21 +164,17 @@ class LocalRuntime:
         kept = {name: machine[name] for name in _KEPT if name in machine}
         return kept | {self._mark: "1", "LC_ALL": "C", "TZ": "UTC"}
 
-    def _app_env(self, env: Mapping[str, str]) -> dict[str, str]:
-        return app_environment(environment()) | dict(env) | {self._mark: "1"}
-
     async def _close(self) -> None:
-        for running in self._running:
-            if isinstance(running, LocalHelper):
-                running.let_go()
-        if self._watchdog is not None:
-            gone = await self._watchdog.finish()
-            if not gone:
-                raise ServiceFailed(
-                    f"something of the lab could not be taken away; look into {self._folder} and "
-                    f"for processes with {self._mark} in their environment"
-                )
-        for running in self._running:
-            with contextlib.suppress(ProcessLookupError):
-                await running.wait()
+        for helper in self._helpers:
+            helper.let_go()
+        gone = self._watchdog is None or await self._watchdog.finish()
         self._ports.close()
+        if not gone:
+            raise ServiceFailed(
+                f"something of the lab could not be taken away; look into {self._folder} and for "
+                f"processes with {self._mark} in their environment"
+            )
+        for process in self._spawned:
+            process.wait()
+        for service in self._services:
+            await service.wait()

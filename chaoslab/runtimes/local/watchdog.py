@@ -9,9 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from chaoslab.errors import RuntimeUnavailable
+from chaoslab.runtimes.base import environment
 from chaoslab.runtimes.local import reaper
 from chaoslab.runtimes.local.process import wait_for_end
 
+MARK_PREFIX = "CHAOSLAB_LAB_"
 _FINISH_S = reaper.LIMIT_S + 1.0
 
 
@@ -25,19 +28,29 @@ class Watchdog:
     def __init__(self, *, mark: str, folder: Path) -> None:
         self._mark, self._folder = mark, str(folder)
         self._sessions: dict[int, int] = {}
-        # Its own environment is empty, so that a lab within a lab is not killed before its time.
+        # Without marks in its environment, a lab within a lab is not killed before its time.
+        machine = environment()
+        unmarked = {name: machine[name] for name in machine if not name.startswith(MARK_PREFIX)}
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", reaper.__file__, mark, self._folder, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={},
+            env=unmarked,
             cwd="/",
             start_new_session=True,
         )
 
     def watch_session(self, leader: int) -> None:
-        """Cover every process of that session, even one that hides the mark."""
+        """Cover every process of that session, even one that hides the mark.
+
+        Raises RuntimeUnavailable if the watchdog itself is gone: nothing would be covered.
+        """
+        if (code := self._process.poll()) is not None:
+            raise RuntimeUnavailable(
+                f"the lab's watchdog ended with exit status {code}; a killed test would leave "
+                f"processes behind\n  expected it to run: {sys.executable} -I -S {reaper.__file__}"
+            )
         process = reaper.look(leader)
         if process is None or process.session != leader:
             return
