@@ -13,11 +13,15 @@ from chaoslab.engine.wire import ApiError
 
 @dataclass(frozen=True, slots=True)
 class ListenAddress:
-    """`host:port`, with an IPv6 host in brackets; `text` is what the API shows."""
+    """`host:port`, with an IPv6 host in brackets; `text` is what the API shows.
+
+    `fault` says why it cannot be opened: a disabled proxy may be given anything.
+    """
 
     text: str
     host: str = ""
     port: int = 0
+    fault: str = ""
 
     @classmethod
     def bound(cls, address: tuple[str, int]) -> ListenAddress:
@@ -26,7 +30,12 @@ class ListenAddress:
         return cls(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", host, port)
 
     def for_binding(self) -> tuple[str, int]:
-        """Host and port to bind; no host means all interfaces, both families where there are."""
+        """Host and port to bind; no host means all interfaces, both families where there are.
+
+        Raises ApiError 500 if this is no address.
+        """
+        if self.fault:
+            raise ApiError(self.fault, 500)
         if self.host:
             return self.host, self.port
         return ("::" if _has_ipv6() else "0.0.0.0"), self.port
@@ -51,6 +60,14 @@ async def resolve(text: str, *, to_open: bool) -> ListenAddress:
         return await _resolve(text)
     except _NoAddress as error:
         raise ApiError(f"listen tcp: {error}" if to_open else str(error), 500) from None
+
+
+async def resolve_for_later(text: str) -> ListenAddress:
+    """The same for a proxy that starts disabled: what is wrong is said when it is enabled."""
+    try:
+        return await resolve(text, to_open=True)
+    except ApiError as error:
+        return ListenAddress(text, fault=error.text)
 
 
 class _NoAddress(Exception):

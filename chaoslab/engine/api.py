@@ -101,9 +101,10 @@ class ToxiproxyApi:
         _demand("name", name)
         _demand("upstream", upstream)
         toxics = _toxics(members) or ()
-        where = address.ListenAddress(listen)
         if enabled:
             where = await address.resolve(listen, to_open=True)
+        else:
+            where = await address.resolve_for_later(listen)
         created = self._registry.create(name, where, upstream, enabled=enabled, toxics=toxics)
         return json_answer(proxy_on_the_wire(created), 201)
 

@@ -201,7 +201,7 @@ class Listener:
         before = self.mode
         if mode is before:
             return []
-        clients = take_all(self._sock, {}) if before is ConnectMode.ACCEPT else []
+        clients: list[tuple[socket.socket, Address]] = []
         self._unwatch()
         try:
             self._enter(mode, clients)

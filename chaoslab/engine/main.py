@@ -99,7 +99,8 @@ async def _listen(options: Options, app: Router) -> asyncio.Server | None:
     try:
         return await asyncio.start_server(serve_client, options.host, options.port)
     except OSError as error:
-        why = os.strerror(error.errno) if (error.errno or 0) > 0 else str(error)
+        number = error.errno or 0
+        why = os.strerror(number) if number > 0 else str(error)
         print(
             f"chaoslab.engine: cannot listen on {options.host}:{options.port}: {why}\n"
             "  expected a free port; choose another with --port (0 takes a free one)",

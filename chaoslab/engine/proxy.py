@@ -203,10 +203,10 @@ class Proxy:
 
     def heal(self) -> None:
         """No toxics, connect mode accept, enabled, nothing armed: what `POST /reset` asks for."""
-        self.start()
         self.triggers.disarm_unfired()
         self.chain.clear()
         self.set_connect(Connect())
+        self.start()
 
 
 def _sum(flows: list[Flow]) -> Flow:

@@ -99,9 +99,18 @@ class Registry:
         del self._proxies[name]
 
     def heal(self) -> None:
-        """Every proxy enabled, accepting, and without toxics."""
+        """Every proxy enabled, accepting, and without toxics; raises the first error at the end.
+
+        One proxy whose port is taken must not keep the faults of the others in force.
+        """
+        errors = []
         for proxy in self.all():
-            proxy.heal()
+            try:
+                proxy.heal()
+            except ApiError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     def close(self) -> None:
         """Stop everything."""

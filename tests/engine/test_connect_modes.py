@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from .rig import Address, Engine, Proxy, read_exactly, silent_for, until
+from .rig import Address, Engine, Proxy, read_exactly, silent_for, until, upstream
 
 # The kernel repeats a dropped SYN after 1 s (RFC 6298); a connect() healed at once completes then.
 SYN_RETRY_S = 1.0
@@ -64,6 +64,36 @@ def test_dropped_syns_are_counted_and_our_own_filler_is_not(proxy: Proxy) -> Non
         assert proxy.show()["connect"]["syn_drops"] == 2
     assert proxy.connect("accept")["connect"]["syn_drops"] is None
     assert proxy.show()["connections_opened"] == 0, "the filler was taken for a client"
+
+
+def test_each_outage_counts_its_own_drops(proxy: Proxy) -> None:
+    """What was dropped in the outage before is not evidence for this one."""
+    proxy.connect("dropped")
+    with begin_connect(proxy.address):
+        until(lambda: proxy.show()["connect"]["syn_drops"] == 1, "a SYN dropped")
+    proxy.connect("accept")
+    assert proxy.connect("dropped")["connect"]["syn_drops"] == 0
+
+
+def test_bytes_that_wait_for_a_slow_reader_are_held_too(engine: Engine) -> None:
+    """The cut also stops what had passed all toxics and only waits for room in the socket."""
+
+    def serve(sock: socket.socket) -> None:
+        sock.sendall(bytes(24 << 20))
+
+    with upstream(serve) as address:
+        proxy = engine.proxy(address)
+        with proxy.dial() as client:
+            until(lambda: proxy.log()[0]["held_downstream"] > 0, "the reader is behind")
+            proxy.connect("dropped")
+            delivered = proxy.log()[0]["bytes_downstream"]
+            # What the kernel had already can still be read; the engine adds nothing to it.
+            assert len(read_exactly(client, delivered)) == delivered
+            assert silent_for(client, 0.2)
+            assert proxy.log()[0]["bytes_downstream"] == delivered
+            proxy.connect("accept")
+            rest = (24 << 20) - delivered
+            assert len(read_exactly(client, rest + 1)) == rest
 
 
 def test_established_connections_are_silent_and_lose_nothing(proxy: Proxy) -> None:
@@ -246,6 +276,21 @@ def test_reset_heals_a_connect_mode(engine: Engine, echo_server: Address) -> Non
     with with_faults.dial() as client:
         client.sendall(b"ok")
         assert read_exactly(client, 2) == b"ok"
+
+
+def test_a_proxy_that_cannot_start_does_not_keep_the_others_from_their_reset(
+    engine: Engine, echo_server: Address
+) -> None:
+    """The answer is 500, and the faults elsewhere are healed all the same."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        stuck = engine.proxy(echo_server, listen=f"127.0.0.1:{port}", enabled=False)
+        faulty = engine.proxy(echo_server)
+        faulty.connect("refused")
+        error = engine.call("POST", "/reset", expect=500)
+        assert "address already in use" in error["error"]
+    assert faulty.show()["connect"]["mode"] == "accept"
+    engine.call("DELETE", f"/proxies/{stuck.name}", expect=204)
 
 
 def test_a_mode_set_while_disabled_is_in_force_from_the_start(
