@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -183,6 +184,15 @@ async def test_a_program_that_is_not_there_is_said_clearly(
         await runtime.spawn_app(
             name="app", command=("/no/such/program",), env={}, port=1, log=tmp_path / "log"
         )
+
+
+async def test_an_app_whose_port_is_taken_is_not_spawned(runtime: Runtime, tmp_path: Path) -> None:
+    """Else the answers of whoever listens there would be taken for the app's."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(ServiceFailed, match=f"app: port {port} of 127.0.0.1 is taken by pid"):
+            await run_python(runtime, "print('spawned')", tmp_path / "log", port)
+    assert not (tmp_path / "log").exists()
 
 
 async def test_the_log_tail_is_bounded(runtime: Runtime, tmp_path: Path) -> None:

@@ -187,9 +187,10 @@ async def test_a_lab_whose_watchdog_was_killed_still_cleans_up() -> None:
 
 def _watchdog_of(folder: Path) -> int:
     for process in reaper.everything().values():
-        command = Path(f"/proc/{process.pid}/cmdline").read_bytes()
-        if process.parent == os.getpid() and str(folder).encode() in command.split(b"\0"):
-            return process.pid
+        if process.parent == os.getpid():
+            command = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+            if str(folder).encode() in command.split(b"\0"):
+                return process.pid
     pytest.fail("the lab has no watchdog")
 
 

@@ -56,14 +56,14 @@ def test_where_the_kernel_shows_nothing_it_is_said(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_look_at_the_sockets_is_cheap() -> None:
-    """It is taken every 20 ms, which it must never fill; alone it takes about 1 ms."""
+    """It is taken every 20 ms; it needs 1 ms of processor time, more in a crowd."""
     with socket.create_server(("127.0.0.1", 0)):
         took_s = []
         for _ in range(21):
-            start_s = time.perf_counter()
+            start_s = time.thread_time()
             assert sockets_of(os.getpid())
-            took_s.append(time.perf_counter() - start_s)
-    assert 0.0 < statistics.median(took_s) < 0.020
+            took_s.append(time.thread_time() - start_s)
+    assert 0.0 < statistics.median(took_s) < 0.010
 
 
 def test_the_holder_of_a_port_is_named() -> None:

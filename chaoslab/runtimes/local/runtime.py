@@ -18,7 +18,7 @@ from chaoslab.runtimes.local.app import LocalApp, app_environment
 from chaoslab.runtimes.local.binaries import find_postgres, find_redis
 from chaoslab.runtimes.local.helper import LocalHelper
 from chaoslab.runtimes.local.places import cache_folder, lab_folder, make_home, server_identity
-from chaoslab.runtimes.local.ports import Ports
+from chaoslab.runtimes.local.ports import Ports, is_free
 from chaoslab.runtimes.local.process import size, spawn
 from chaoslab.runtimes.local.servers import (
     RedisServer,
@@ -27,6 +27,7 @@ from chaoslab.runtimes.local.servers import (
     prepared,
 )
 from chaoslab.runtimes.local.service import LocalService, PortTaken
+from chaoslab.runtimes.local.sockets import taken
 from chaoslab.runtimes.local.watchdog import MARK_PREFIX, Watchdog
 from chaoslab.seeds import fresh_seed
 from chaoslab.spec.topology import Service
@@ -110,7 +111,13 @@ class LocalRuntime:
     async def spawn_app(
         self, *, name: str, command: tuple[str, ...], env: Mapping[str, str], port: int, log: Path
     ) -> LocalApp:
-        """Spawn a process under test; returns at once, without waiting for anything it does."""
+        """Spawn a process under test; returns at once, without waiting for anything it does.
+
+        Raises ServiceFailed if it cannot be executed, or if somebody listens on `port` already,
+        who would be taken for the app. Port 0 is not looked at.
+        """
+        if port and not is_free(port):
+            raise ServiceFailed(taken(name, port))
         start = size(log)
         try:
             process = self._spawn(command, env=env, log=log)

@@ -15,7 +15,7 @@ from chaoslab.runtimes.local import reaper
 from chaoslab.runtimes.local.ports import HOST, is_free
 from chaoslab.runtimes.local.process import end_within, spawn, tail, wait_for_end
 from chaoslab.runtimes.local.servers import Server
-from chaoslab.runtimes.local.sockets import holder_of, listens, tree
+from chaoslab.runtimes.local.sockets import listens, taken, tree
 from chaoslab.spec.topology import Service
 
 START_LIMIT_S = 30.0
@@ -95,7 +95,7 @@ class LocalService:
                 self._thaw()
                 return
             if not is_free(self._port):
-                raise PortTaken(self._taken())
+                raise PortTaken(taken(self._service.name, self._port))
             command = self._server.command(self._home, self._port)
             self._process = spawn(
                 command, env=self._env, log=self.log, identity=self._server.identity, cwd=self._home
@@ -183,14 +183,8 @@ class LocalService:
             await asyncio.sleep(_POLL_S)
         await asyncio.to_thread(self._kill_the_rest)
         if not is_free(self._port):
-            raise PortTaken(self._taken())
+            raise PortTaken(taken(self._service.name, self._port))
         raise ServiceFailed(self._failed(f"ended at start with exit status {process.returncode}"))
-
-    def _taken(self) -> str:
-        return (
-            f"{self._service.name}: port {self._port} of {HOST} is taken by "
-            f"{holder_of(self._port)}\n  end that process, and start the service again"
-        )
 
     def _failed(self, what: str) -> str:
         lines = "\n".join(f"  | {line}" for line in self.log_tail()) or "  | (nothing)"

@@ -81,3 +81,11 @@ def holder_of(port: int) -> str:
             with contextlib.suppress(OSError), open(f"/proc/{name}/comm") as file:
                 return f"pid {name} ({file.read().strip()})"
     return "another process"
+
+
+def taken(who: str, port: int) -> str:
+    """What is said when `who` needs that port and somebody listens there."""
+    return (
+        f"{who}: port {port} of 127.0.0.1 is taken by {holder_of(port)}\n"
+        "  end that process, or choose another port"
+    )
