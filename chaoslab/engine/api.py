@@ -100,6 +100,7 @@ class ToxiproxyApi:
         enabled = wire.flag_of(members, "enabled", "Proxy", True)
         _demand("name", name)
         _demand("upstream", upstream)
+        self._registry.demand_free(name)
         toxics = _toxics(members) or ()
         if enabled:
             where = await address.resolve(listen, to_open=True)
@@ -128,15 +129,19 @@ class ToxiproxyApi:
             kind = "object" if isinstance(value, dict) else type(value).__name__
             raise wire.bad_body(f"json: cannot unmarshal {kind} into Go value of type {go_type}")
         wanted = []
-        for place, entry in enumerate(value or (), start=1):
+        for entry in value or ():
             members = wire.members(entry, "toxiproxy.Proxy")
-            name, listen, upstream = _texts(members)
+            enabled = wire.flag_of(members, "enabled", "Proxy", True)
+            wanted.append((*_texts(members), enabled, _toxics(members)))
+        for place, (name, _, upstream, _, _) in enumerate(wanted, start=1):
             _demand("name", name, f"name at proxy {place}")
             _demand("upstream", upstream, f"upstream at proxy {place}")
-            enabled = wire.flag_of(members, "enabled", "Proxy", True)
-            wanted.append((name, listen, upstream, enabled, _toxics(members)))
         for name, listen, upstream, enabled, toxics in wanted:
-            where = await address.resolve(listen, to_open=not self._registry.has(name))
+            known = self._registry.has(name)
+            if enabled or known:
+                where = await address.resolve(listen, to_open=not known)
+            else:
+                where = await address.resolve_for_later(listen)
             done.append(
                 self._registry.populate(name, where, upstream, enabled=enabled, toxics=toxics)
             )

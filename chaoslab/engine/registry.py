@@ -32,6 +32,11 @@ class Registry:
         """Whether there is a proxy of that name."""
         return name in self._proxies
 
+    def demand_free(self, name: str) -> None:
+        """409 if the name is taken."""
+        if name in self._proxies:
+            raise ApiError("proxy already exists", 409)
+
     def create(
         self,
         name: str,
@@ -42,8 +47,7 @@ class Registry:
         toxics: Iterable[Toxic],
     ) -> Proxy:
         """A new proxy with its toxics in place before its port opens; 409 if the name is taken."""
-        if name in self._proxies:
-            raise ApiError("proxy already exists", 409)
+        self.demand_free(name)
         proxy = Proxy(self.engine, name, listen, upstream)
         for toxic in toxics:
             proxy.chain.add(toxic)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import struct
 from collections.abc import Mapping
@@ -70,11 +71,31 @@ def _go_syntax_error(text: str, error: json.JSONDecodeError) -> str:
     at = text[error.pos : error.pos + 1]
     if not at or error.msg.startswith("Unterminated string"):
         return "unexpected EOF"
+    if error.msg == "Expecting value" and (broken := _broken_literal(text[error.pos :])):
+        return broken
     if error.msg.startswith("Illegal trailing comma"):
         at = text[error.pos + 1 :].lstrip(" \t\r\n")[:1]
-    shown = {"'": "\\'", '"': "'\"'"}.get(at, at)
-    quoted = shown if shown.startswith("'") else f"'{shown}'"
-    return f"invalid character {quoted} {_EXPECTED.get(error.msg, 'in value')}"
+    return f"invalid character {_quoted(at)} {_EXPECTED.get(error.msg, 'in value')}"
+
+
+def _broken_literal(rest: str) -> str:
+    """What Go says of `nul` and `nux`; empty if this does not begin like a literal."""
+    if rest == "-":
+        return "unexpected EOF"
+    for literal in ("true", "false", "null"):
+        if rest[0] != literal[0]:
+            continue
+        for expected, got in itertools.zip_longest(literal, rest[: len(literal)]):
+            if got is None:
+                return "unexpected EOF"
+            if got != expected:
+                where = f"in literal {literal} (expecting {_quoted(expected)})"
+                return f"invalid character {_quoted(got)} {where}"
+    return ""
+
+
+def _quoted(character: str) -> str:
+    return {"'": "'\\''", '"': "'\"'"}.get(character, f"'{character}'")
 
 
 def members(value: Json, go_type: str) -> dict[str, Json]:

@@ -24,6 +24,9 @@ from chaoslab.engine.wire import ApiError
             "invalid character '}' looking for beginning of object key string",
         ),
         (b'{"type" 3}', "invalid character '3' after object key"),
+        (b'{"a":nul', "unexpected EOF"),
+        (b'{"a":-', "unexpected EOF"),
+        (b'{"a":nux}', "invalid character 'x' in literal null (expecting 'l')"),
         (b"NaN", "invalid character 'N' looking for beginning of value"),
     ],
 )
