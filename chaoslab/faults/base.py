@@ -20,6 +20,7 @@ from chaoslab.history.events import (
     LinkConnection,
     LinkDrops,
     Met,
+    ProbeCrashed,
 )
 from chaoslab.history.journal import Journal
 from chaoslab.proxies.base import ProxyControl
@@ -82,25 +83,40 @@ class Fault(Protocol):
         """Take it away and see that it is gone. Ending what never began is no error."""
 
 
+@dataclass(slots=True)
+class Ending:
+    """Why a fault ends, for the history; the block that keeps it may say so."""
+
+    why: str = "its time was over"
+
+
 @asynccontextmanager
-async def injected(fault: Fault, ground: Ground) -> AsyncIterator[None]:
+async def injected(fault: Fault, ground: Ground, *, armed: bool = False) -> AsyncIterator[Ending]:
     """Keep a fault in force for the time of the block; heals on exit, failure and cancellation.
 
-    Writes down when it was asked for, seen in force, and healed. A fault that cannot be shown is
-    written down as missed and the block runs all the same: the verdicts then say UNKNOWN.
+    Writes down when it was asked for (unless that was done when it was `armed`), seen in force, and
+    healed. A fault that cannot be shown is written down as missed and the block runs all the same:
+    the verdicts then say UNKNOWN.
     """
-    journal, label = ground.journal, fault.spec.label
-    links = tuple(link.name for link in fault.links)
-    journal.append(FaultRequested(at_s=journal.now(), fault=label, links=links))
-    why = "its time was over"
+    if not armed:
+        requested(fault, ground)
+    ending = Ending()
     try:
-        await _confirm(fault, journal, since_s=await fault.begin())
-        yield
+        await _confirm(fault, ground.journal, since_s=await fault.begin())
+        yield ending
     except BaseException as error:
-        why = f"the run was interrupted ({type(error).__name__})"
+        ending.why = f"the run was interrupted ({type(error).__name__})"
         raise
     finally:
-        await _uninterrupted(_heal(fault, ground, why))
+        await uninterrupted(_heal(fault, ground, ending.why))
+
+
+def requested(fault: Fault, ground: Ground, *, armed: bool = False) -> None:
+    """Write down that a fault is asked for, or armed."""
+    journal, links = ground.journal, tuple(link.name for link in fault.links)
+    journal.append(
+        FaultRequested(at_s=journal.now(), fault=fault.spec.label, links=links, armed=armed)
+    )
 
 
 async def _confirm(fault: Fault, journal: Journal, *, since_s: float) -> None:
@@ -117,7 +133,7 @@ async def _heal(fault: Fault, ground: Ground, why: str) -> None:
     journal, label = ground.journal, fault.spec.label
     try:
         async with asyncio.timeout(HEAL_WITHIN_S):
-            await record_links(fault, ground)
+            await _look_once_more(fault, ground)
             journal.append(FaultHealing(at_s=journal.now(), fault=label, why=why))
             await fault.end()
     except (ChaoslabError, TimeoutError) as error:
@@ -125,6 +141,15 @@ async def _heal(fault: Fault, ground: Ground, why: str) -> None:
         journal.append(FaultMissed(at_s=journal.now(), fault=label, why=why))
     else:
         journal.append(FaultHealed(at_s=journal.now(), fault=label))
+
+
+async def _look_once_more(fault: Fault, ground: Ground) -> None:
+    """Evidence that cannot be had is written down, and never stands before the heal."""
+    try:
+        await record_links(fault, ground)
+    except ChaoslabError as error:
+        at_s, probe = ground.journal.now(), f"links of {fault.spec.label}"
+        ground.journal.append(ProbeCrashed(at_s=at_s, probe=probe, error=str(error)))
 
 
 async def record_links(fault: Fault, ground: Ground) -> None:
@@ -156,7 +181,7 @@ async def record_links(fault: Fault, ground: Ground) -> None:
             )
 
 
-async def _uninterrupted(healing: Coroutine[object, object, None]) -> None:
+async def uninterrupted(healing: Coroutine[object, object, None]) -> None:
     """Await healing to its end, even where the task is cancelled (again) meanwhile."""
     task = asyncio.create_task(healing)
     cancelled = False

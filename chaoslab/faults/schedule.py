@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 
 from chaoslab.errors import ChaoslabError, FaultUnsupported
-from chaoslab.faults.base import Fault, Ground, injected
+from chaoslab.faults.base import Fault, Ground, injected, requested, uninterrupted
 from chaoslab.faults.catalogue import prepare
 from chaoslab.faults.links import TriggeredLinkFault
 from chaoslab.history.events import FaultMissed
@@ -42,9 +42,10 @@ class Nemesis:
     async def _one(self, fault: Fault, armed: asyncio.Future[None]) -> None:
         try:
             if await self._begun(fault, armed):
-                async with injected(fault, self._ground):
+                was_armed = isinstance(fault, TriggeredLinkFault)
+                async with injected(fault, self._ground, armed=was_armed) as ending:
                     _done(armed)
-                    await self._until(fault.spec)
+                    ending.why = await self._until(fault.spec)
         except FaultUnsupported as error:
             if armed.done():
                 self._missed(fault, str(error))
@@ -60,26 +61,44 @@ class Nemesis:
         if isinstance(start, BeforeSpawn):
             return True
         if isinstance(fault, TriggeredLinkFault):
-            await fault.arm()
-            _done(armed)
-            if await self._before_the_end(fault.fired()):
-                return True
-            await fault.end()
-            self._missed(fault, "the engine saw no such connection before the run's end")
-            return False
+            return await self._fired(fault, armed)
         _done(armed)
         assert isinstance(start, AtMoment)
         if await self._before_the_end(self._ground.journal.moment(start)):
             return True
-        self._missed(fault, f"its moment ({start.moment}) did not come in {start.within_s} s")
+        self._missed(fault, self._did_not_come("moment", start))
         return False
 
-    async def _until(self, spec: FaultSpec) -> None:
-        """Return when the fault's time is over: its stop moment, or the end of the run."""
+    async def _fired(self, fault: TriggeredLinkFault, armed: asyncio.Future[None]) -> bool:
+        """Arm it and wait for the engine; whatever ends that wait, nothing stays armed or half."""
+        fired = False
+        try:
+            await fault.arm()
+            requested(fault, self._ground, armed=True)
+            _done(armed)
+            fired = await self._before_the_end(fault.fired())
+            if not fired:
+                self._missed(fault, "the engine saw no such connection before the run's end")
+        except ChaoslabError as error:
+            self._missed(fault, str(error))  # before the end, which may fail in its own way
+        finally:
+            if not fired:
+                await uninterrupted(fault.end())
+        return fired
+
+    async def _until(self, spec: FaultSpec) -> str:
+        """Return, with the reason, when the fault's time is over: its stop, or the run's end."""
         if spec.stop is None:
             await self._over.wait()
-        else:
-            await self._before_the_end(self._ground.journal.moment(spec.stop))
+            return "the run is over"
+        if await self._before_the_end(self._ground.journal.moment(spec.stop)):
+            return "its time was over"
+        return self._did_not_come("stop", spec.stop)
+
+    def _did_not_come(self, what: str, moment: AtMoment) -> str:
+        if self._over.is_set():
+            return f"the run was over before its {what} ({moment.moment}) came"
+        return f"its {what} ({moment.moment}) did not come in {moment.within_s} s"
 
     async def _before_the_end(self, work: Coroutine[object, object, object]) -> bool:
         """Whether `work` was done before the run was over, and came to something."""

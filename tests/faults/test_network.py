@@ -180,7 +180,20 @@ def test_a_canary_waits_longer_than_the_slowest_answer(fault: Slow) -> None:
     assert slowest_s < canary_patience_s(fault) < 2 * slowest_s + 1.0
 
 
-@pytest.mark.parametrize("fault", [fault for fault, _, _ in TABLE if not isinstance(fault, Slow)])
+SILENCES = [
+    fault
+    for fault, _, _ in TABLE
+    if isinstance(fault, OneWay)
+    or (isinstance(fault, Severed | Flapping) and fault.mode in ("dropped", "silent"))
+]
+
+
+@pytest.mark.parametrize("fault", SILENCES)
 def test_a_canary_is_brief_where_silence_is_the_answer(fault: NetworkFault) -> None:
-    """It stands between the injection and the spawn."""
+    """All of its patience is used up, between the injection and the spawn."""
     assert 0.05 <= canary_patience_s(fault) <= 0.2
+
+
+def test_a_canary_waits_for_a_refusal_as_long_as_a_starved_machine_needs() -> None:
+    """It comes at once, so that patience costs nothing where it is not needed."""
+    assert 1.0 <= canary_patience_s(Severed(target=P, mode="refused")) <= 5.0
