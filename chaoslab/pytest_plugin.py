@@ -140,6 +140,8 @@ class Chaos:
         )
         folder = RunFolder(self._run.folder / plan.name)
         listeners = (self._progress,) if _shows_progress(self._request.config) else ()
+        if listeners:
+            self._tell(f"\n{plan.name}")
         setting = Setting(proxy=self._run.proxy, seed=self._run.seed, listeners=listeners)  # type: ignore[arg-type]
         try:
             verdicts = await carry_out(self.topology, plan, setting, folder)
@@ -150,6 +152,8 @@ class Chaos:
             pytest.fail(str(error), pytrace=False)
         save_verdicts(folder, verdicts)
         outcome = worst(verdict.outcome for verdict in verdicts)
+        if listeners:
+            self._tell(f"  {outcome.value}: " + ", ".join(v.name for v in verdicts))
         self._request.node.user_properties.append(("chaos_run", str(folder.path)))
         if outcome is not Outcome.PASS:
             pytest.fail(_explained(outcome.value, verdicts, folder.path), pytrace=False)
@@ -158,8 +162,10 @@ class Chaos:
     def _progress(self, event: AnyEvent) -> None:
         from chaoslab.report.progress import line
 
-        if (text := line(event)) is None:
-            return
+        if (text := line(event)) is not None:
+            self._tell(text)
+
+    def _tell(self, text: str) -> None:
         config = self._request.config
         reporter = config.pluginmanager.get_plugin("terminalreporter")
         capture = config.pluginmanager.get_plugin("capturemanager")

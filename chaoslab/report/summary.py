@@ -11,7 +11,7 @@ from rich.console import Console
 from chaoslab.report.frames import boots_frame, save_boots
 from chaoslab.report.text import latencies
 
-WIDTH = 110
+WIDTH = 128  # wide enough for the longest of the reference's scenarios on one line
 
 
 def summary(run: Path) -> Iterator[str]:
