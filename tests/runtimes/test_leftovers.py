@@ -227,6 +227,17 @@ async def test_closing_a_lab_takes_a_fraction_of_a_second() -> None:
     assert now_s() - start_s < 0.6
 
 
+async def test_a_killed_postgres_leaves_no_shared_memory_behind() -> None:
+    """A crash leaves its segment to the next start; where there is none, the lab removes it."""
+    async with LocalRuntime() as runtime:
+        postgres = await runtime.start_service(POSTGRES)
+        assert postgres.pid is not None
+        pids = [postgres.pid]
+        await postgres.kill()
+        assert segments(pids) == 1
+    assert segments(pids) == 0
+
+
 async def test_a_start_that_is_cancelled_leaves_nothing() -> None:
     """At whatever moment: after a few, and after some tens of milliseconds."""
     for after_s in (0.0, 0.01, 0.03, 0.06, 0.1):
