@@ -1,0 +1,73 @@
+"""What the kernel is made to do, and asked, about a listening socket."""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from chaoslab.engine import kernel
+from chaoslab.engine.listener import Address, bind, fill, take_all, why_no_drops
+
+
+@pytest.fixture
+def bound() -> Iterator[socket.socket]:
+    """A bound socket that does not listen yet."""
+    with bind("127.0.0.1", 0) as sock:
+        yield sock
+
+
+def begin(address: Address) -> socket.socket:
+    """A connect() under way."""
+    sock = socket.socket()
+    sock.setblocking(False)
+    sock.connect_ex(address)
+    return sock
+
+
+def is_up(sock: socket.socket) -> bool:
+    """Whether its connect() succeeds within a moment."""
+    return bool(select.select([], [sock], [], 0.1)[1]) and kernel.established(sock)
+
+
+def test_this_platform_can_drop_or_says_why() -> None:
+    """On the Linux that these tests need, it can."""
+    assert why_no_drops() is None
+
+
+def test_one_filler_fills_the_queue_exactly(bound: socket.socket) -> None:
+    """One connection waits, the next is dropped, and the drop is counted once."""
+    fillers: dict[Address, socket.socket] = {}
+    clients: list[tuple[socket.socket, Address]] = []
+    fill(bound, fillers, clients)
+    assert (len(fillers), clients, kernel.accept_queue(bound)) == (1, [], 1)
+    before = kernel.syn_drops(bound)
+    assert before is not None
+    with begin(bound.getsockname()) as client:
+        assert not is_up(client)
+        assert kernel.syn_drops(bound) == before + 1
+    assert take_all(bound, fillers) == []
+    assert (fillers, kernel.accept_queue(bound)) == ({}, 0)
+
+
+def test_real_clients_in_the_queue_are_taken_out_before_it_is_filled(
+    bound: socket.socket,
+) -> None:
+    """They are handed over with their addresses, and are no fillers."""
+    bound.listen(8)
+    waiting = [begin(bound.getsockname()) for _ in range(5)]
+    assert all(map(is_up, waiting))
+    fillers: dict[Address, socket.socket] = {}
+    clients: list[tuple[socket.socket, Address]] = []
+    fill(bound, fillers, clients)
+    assert {address for _, address in clients} == {sock.getsockname() for sock in waiting}
+    assert kernel.accept_queue(bound) == 1
+    for sock in [*waiting, *(client for client, _ in clients), *fillers.values()]:
+        sock.close()
+
+
+def test_a_socket_that_does_not_listen_has_no_count(bound: socket.socket) -> None:
+    """A question the kernel cannot answer gives None, not an error."""
+    assert kernel.syn_drops(bound) is None
