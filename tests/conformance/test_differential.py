@@ -1,6 +1,6 @@
 """Random sequences of API calls sent to both servers, answer by answer the same.
 
-Free ports are chosen by each server, so every address becomes a token in order of appearance.
+Free ports are chosen by each server, so listen addresses are not compared (test_proxies_api does).
 """
 
 from __future__ import annotations
@@ -59,23 +59,21 @@ def test_both_servers_give_the_same_answers(both: dict[str, Api], seed: int) -> 
         for name in api.get("/proxies").fields:
             assert api.delete(f"/proxies/{name}").status == 204
     draw = generator(seed, "differential")
-    tokens: dict[str, dict[str, str]] = {name: {} for name in both}
     done: list[Call] = []
     for n in range(CALLS):
         call = _call(draw) if n else START
         done.append(call)
-        answers = {name: _told(api, call, tokens[name]) for name, api in both.items()}
+        answers = {name: _told(api, call) for name, api in both.items()}
         assert answers[EMBEDDED] == answers[TOXIPROXY], _replay(done)
 
 
-def _told(api: Api, call: Call, tokens: dict[str, str]) -> tuple[int, str]:
+def _told(api: Api, call: Call) -> tuple[int, str]:
     """Status and body, without what may differ: addresses, and the decoder's exact words."""
     method, path, body = call
     answer = api.request(method, path, raw=body)
     text = json.dumps(answer.body, sort_keys=True) if answer.body is not None else answer.text
     text = UNREADABLE.sub(r"\1", text)
-    text = ADDRESS.sub(lambda seen: tokens.setdefault(seen[0], f"<{len(tokens)}>"), text)
-    return answer.status, text.strip()
+    return answer.status, ADDRESS.sub("<address>", text).strip()
 
 
 def _call(draw: random.Random) -> Call:
