@@ -1,127 +1,87 @@
-"""How long a lab takes to come up and to go: Postgres and Redis in parallel, on a warm cache.
+"""How long a lab takes to come up and to go, on a warm cache.
 
-Run: python benchmarks/lab_startup.py [--rounds N] [--json FILE]
-
-Each round measures, in an order that alternates, the services in parallel and, for comparison,
-each alone, so that a slow moment of the machine meets all of them. Printed are medians with a 95 %
-bootstrap interval, beside the machine and the commit. The first, cold start (initdb) is reported
-apart and counts in no median.
+Each round brings up a whole lab (Postgres, Redis, the engine, both links tried by a canary),
+the two services without proxies, and each service alone, in an order that alternates, so that a
+slow moment meets all of them. The first, cold start (initdb) counts in no median.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import os
-import platform
-import statistics
-import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from _measure import ROOT, figure, machine, percentile
+
 from chaoslab.clock import now_s
+from chaoslab.history.run_folder import RunFolder
+from chaoslab.lab import lab_up
 from chaoslab.runtimes.local import LocalRuntime
-from chaoslab.seeds import generator
-from chaoslab.spec.topology import Service
+from chaoslab.spec.loader import load_topology
 
-POSTGRES = Service(name="postgres", kind="postgres")
-REDIS = Service(name="redis", kind="redis")
-ARMS: dict[str, tuple[Service, ...]] = {
-    "Postgres + Redis": (POSTGRES, REDIS),
-    "Postgres alone": (POSTGRES,),
-    "Redis alone": (REDIS,),
+TOPOLOGY = load_topology(ROOT / "chaoslab.toml")
+Took = tuple[float, float]
+
+
+async def whole_lab() -> Took:
+    """Seconds until a lab of the reference topology is up, and until it is gone."""
+    begun_s = now_s()
+    with tempfile.TemporaryDirectory() as folder:
+        async with LocalRuntime() as runtime:
+            up = lab_up(TOPOLOGY, runtime, proxy="embedded", seed=1, folder=RunFolder(Path(folder)))
+            async with up:
+                up_s, leaving_s = now_s() - begun_s, now_s()
+    return up_s, now_s() - leaving_s
+
+
+def services(*names: str) -> Callable[[], Awaitable[Took]]:
+    """The same for these services at once, without proxies."""
+
+    async def arm() -> Took:
+        begun_s = now_s()
+        async with LocalRuntime() as runtime:
+            wanted = (TOPOLOGY.services[name] for name in names)
+            await asyncio.gather(*(runtime.start_service(each) for each in wanted))
+            up_s, leaving_s = now_s() - begun_s, now_s()
+        return up_s, now_s() - leaving_s
+
+    return arm
+
+
+ARMS: dict[str, Callable[[], Awaitable[Took]]] = {
+    "whole lab": whole_lab,
+    "Postgres + Redis": services("postgres", "redis"),
+    "Postgres": services("postgres"),
+    "Redis": services("redis"),
 }
-SEED = 3
-RESAMPLES = 2_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Once:
-    """One lab, in seconds."""
-
-    up_s: float
-    down_s: float
-    versions: tuple[str, ...]
-
-
-async def once(services: Sequence[Service]) -> Once:
-    """Bring the services up at once, and take them down again."""
-    start_s = now_s()
-    async with LocalRuntime() as runtime:
-        running = await asyncio.gather(*(runtime.start_service(each) for each in services))
-        up_s = now_s() - start_s
-        leaving_s = now_s()
-    versions = tuple(each.version for each in running)
-    return Once(up_s=up_s, down_s=now_s() - leaving_s, versions=versions)
-
-
-async def measure(rounds: int) -> dict[str, list[Once]]:
+async def measure(rounds: int) -> dict[str, list[Took]]:
     """Every arm once per round; odd rounds go through the arms backwards."""
-    taken: dict[str, list[Once]] = {name: [] for name in ARMS}
+    taken: dict[str, list[Took]] = {name: [] for name in ARMS}
     for number in range(rounds):
         names = list(ARMS) if number % 2 == 0 else list(reversed(ARMS))
         for name in names:
-            taken[name].append(await once(ARMS[name]))
+            taken[name].append(await ARMS[name]())
     return taken
 
 
-def interval(values: list[float], name: str) -> tuple[float, float, float]:
-    """Median with the 95 % percentile interval of its bootstrap."""
-    draw = generator(SEED, "bootstrap", name)
-    medians = sorted(
-        statistics.median(draw.choices(values, k=len(values))) for _ in range(RESAMPLES)
-    )
-    low, high = medians[int(0.025 * RESAMPLES)], medians[int(0.975 * RESAMPLES)]
-    return statistics.median(values), low, high
-
-
-def machine() -> dict[str, str]:
-    """What the figures belong to."""
-    said = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        capture_output=True, text=True, check=False, cwd=Path(__file__).parent,
-    )  # fmt: skip
-    with open("/proc/cpuinfo") as file:
-        models = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
-    return {
-        "commit": said.stdout.strip() or "unknown",
-        "processors": f"{len(os.sched_getaffinity(0))} x {models[0] if models else 'unknown'}",
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        "user": "root" if os.geteuid() == 0 else "ordinary",
-        "load": " ".join(f"{each:.2f}" for each in os.getloadavg()),
-    }
-
-
 def main() -> int:
-    """Measure, print, and write JSON if asked; exit status 0."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--rounds", type=int, default=20, help="alternations (at least 20)")
-    parser.add_argument("--json", type=Path, help="write the figures there as well")
-    options = parser.parse_args()
-    where = machine()
-    cold = asyncio.run(once(ARMS["Postgres + Redis"]))
-    taken = asyncio.run(measure(max(20, options.rounds)))
-    print("; ".join(f"{name} {value}" for name, value in where.items()))
-    print(f"servers: {', '.join(cold.versions)}; first lab of this run: {cold.up_s * 1e3:.0f} ms")
-    figures: dict[str, dict[str, tuple[float, float, float]]] = {}
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=20, help="alternations (20)")
+    rounds = parser.parse_args().rounds
+    cold_s, _ = asyncio.run(whole_lab())
+    taken = asyncio.run(measure(rounds))
+    for name, value in machine().items():
+        print(f"{name:10} {value}")
+    print(f"medians of {rounds} [95 %], milliseconds; the first lab took {cold_s * 1e3:.0f}")
     for name, labs in taken.items():
-        up = interval([each.up_s for each in labs], f"{name} up")
-        down = interval([each.down_s for each in labs], f"{name} down")
-        figures[name] = {"up_s": up, "down_s": down}
-        print(
-            f"{name:18} n={len(labs)}"
-            + "".join(
-                f"  {verb} {mid * 1e3:6.1f} ms [{low * 1e3:.1f}, {high * 1e3:.1f}]"
-                for verb, (mid, low, high) in (("up", up), ("down", down))
-            )
-        )
-    if options.json:
-        said = {"machine": where, "servers": cold.versions, "figures": figures}
-        options.json.write_text(json.dumps(said, indent=2) + "\n")
+        up, down = (figure([[lab[i] * 1e3] for lab in labs], percentile(50)) for i in (0, 1))
+        print(f"{name:18} up {up:.0f}   down {down:.0f}")
     return 0
 
 
