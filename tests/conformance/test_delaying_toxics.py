@@ -62,9 +62,9 @@ def test_queued_chunks_are_not_delayed_twice(api: Api, pair: Pair, stream: str) 
 def test_jitter_spreads_delays_within_its_range(api: Api, pair: Pair) -> None:
     """100 ± 60 ms: never before 40 ms, and not all alike."""
     api.toxic("db", "latency", latency=100, jitter=60)
-    seen = [arrives_after(pair.upstream, pair.client) for _ in range(8)]
+    seen = [arrives_after(pair.upstream, pair.client) for _ in range(6)]
     assert all(0.04 - EARLY_S <= one <= 0.16 + LATE_S for one in seen)
-    assert max(seen) - min(seen) > 0.005  # eight uniform draws within 5 of 120 ms: 1 in 10^9
+    assert max(seen) - min(seen) > 0.005  # six uniform draws within 5 of 120 ms: 1 in 10^6
 
 
 def test_latency_delays_a_close_behind_its_bytes(api: Api, pair: Pair) -> None:

@@ -20,7 +20,7 @@ from .api import Api
 from .arms import EMBEDDED, TOXIPROXY, running, toxiproxy_binary
 from .conftest import NO_TOXIPROXY
 
-SEEDS = range(24)
+SEEDS = range(16)
 CALLS = 40
 NAMES = ("a", "b", "c d")
 TOXIC_NAMES = ("latency_downstream", "t", "x y", "noop_upstream", "")
