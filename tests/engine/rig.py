@@ -98,9 +98,16 @@ class Proxy:
 
 
 @contextlib.contextmanager
-def running_engine(*options: str) -> Iterator[Engine]:
-    """An engine on a free port, that ends with the block and with this process."""
+def running_engine(*options: str, descriptors: int | None = None) -> Iterator[Engine]:
+    """An engine on a free port, that ends with the block and with this process.
+
+    `descriptors` is how many open files it may have at most.
+    """
     command = [sys.executable, "-m", "chaoslab.engine", "--host", "127.0.0.1", "--port", "0"]
+    if descriptors is not None:
+        limit = f"resource.setrlimit(resource.RLIMIT_NOFILE, ({descriptors}, {descriptors}))"
+        start = f"import os, resource, sys; {limit}; os.execv(sys.argv[1], sys.argv[1:])"
+        command = [sys.executable, "-c", start, *command]
     with subprocess.Popen(
         [*command, "--until-eof", *options],
         stdin=subprocess.PIPE,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -13,6 +16,18 @@ from typing import Any
 
 import httpx
 import pytest
+
+from chaoslab.engine.address import ListenAddress
+from chaoslab.engine.beyond import BeyondApi
+from chaoslab.engine.http import Request
+from chaoslab.engine.listener import ConnectMode
+from chaoslab.engine.log import ConnectionLog
+from chaoslab.engine.poller import Poller
+from chaoslab.engine.proxy import Connect
+from chaoslab.engine.proxy import Engine as EngineParts
+from chaoslab.engine.proxy import Proxy as InnerProxy
+from chaoslab.engine.registry import Registry
+from chaoslab.engine.wire import ApiError
 
 from .rig import PATIENCE_S, Address, Engine, read_exactly, running_engine, until, upstream
 
@@ -191,6 +206,57 @@ def test_two_thousand_connections_at_once_are_all_served(engine: Engine) -> None
         for client in clients:
             client.close()
         until(lambda: proxy.show()["connections_open"] == 0, "all have ended")
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_out_of_descriptors_it_neither_dies_nor_spins(echo_server: Address) -> None:
+    """Clients beyond its means wait or are closed; once there is room it serves again."""
+    with running_engine(descriptors=48) as engine:
+        proxy = engine.proxy(echo_server)
+        crowd = [proxy.dial() for _ in range(60)]
+        begun, used = time.monotonic(), cpu_s(engine.process.pid)
+        time.sleep(1.0)
+        share = (cpu_s(engine.process.pid) - used) / (time.monotonic() - begun)
+        assert share < 0.5, "it spins"  # a loop that spins takes a whole core
+        for client in crowd:
+            client.close()
+
+        def served() -> bool:
+            with contextlib.suppress(OSError), proxy.dial() as client:
+                client.sendall(b"x")
+                return read_exactly(client, 1) == b"x"
+            return False
+
+        until(served, "it serves again")
+
+
+async def test_where_drops_cannot_be_had_it_says_so_and_changes_nothing() -> None:
+    """501 with the reason, the capability is absent, and the mode stays what it was."""
+    poller = Poller(print)
+    engine = EngineParts(
+        loop=asyncio.get_running_loop(),
+        poller=poller,
+        log=ConnectionLog(),
+        seed=1,
+        no_drops="the moon is full",
+    )
+    proxy = InnerProxy(engine, "p", ListenAddress("127.0.0.1:0", "127.0.0.1"), "127.0.0.1:1")
+    proxy.start()
+    with pytest.raises(ApiError, match="unsupported: the moon is full") as caught:
+        proxy.set_connect(Connect(mode=ConnectMode.DROPPED))
+    assert caught.value.status == 501
+    assert proxy.connect.mode is ConnectMode.ACCEPT
+    request = Request(method="GET", path="/chaoslab", query="", headers={}, body=b"")
+    about = json.loads((await BeyondApi(Registry(engine)).about(request, {})).body)
+    assert "connect.dropped" not in about["capabilities"]
+    assert about["unsupported"] == {"connect.dropped": "the moon is full"}
+    proxy.stop()
+    poller.close()
 
 
 def test_the_log_is_live_and_ids_narrow_it(engine: Engine, echo_server: Address) -> None:
