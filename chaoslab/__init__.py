@@ -8,21 +8,25 @@ A scenario declares faults and what is expected of the app, as data:
     )
 """
 
-from chaoslab.spec import expect, when
-from chaoslab.spec.faults import (
-    CutMidstream,
-    Flapping,
-    Killed,
-    OneWay,
-    Paused,
-    Restarted,
-    Severed,
-    Slow,
-    Stopped,
-    Throttled,
-)
-from chaoslab.spec.load import Load, Sampling
-from chaoslab.spec.plan import Boot
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chaoslab.spec import expect, when
+    from chaoslab.spec.faults import (
+        CutMidstream,
+        Flapping,
+        Killed,
+        OneWay,
+        Paused,
+        Restarted,
+        Severed,
+        Slow,
+        Stopped,
+        Throttled,
+    )
+    from chaoslab.spec.load import Load, Sampling
+    from chaoslab.spec.plan import Boot
 
 __all__ = [
     "Boot",
@@ -41,3 +45,17 @@ __all__ = [
     "expect",
     "when",
 ]
+
+_HOMES = {"Boot": "plan", "Load": "load", "Sampling": "load", "expect": "", "when": ""}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used (PEP 562): the proxy engine and the reference
+    backend are processes of this package too, boot often, and need none of them.
+    """
+    if name not in __all__:
+        raise AttributeError(f"module 'chaoslab' has no attribute '{name}'")
+    home = _HOMES.get(name, "faults")
+    if not home:
+        return importlib.import_module(f"chaoslab.spec.{name}")
+    return getattr(importlib.import_module(f"chaoslab.spec.{home}"), name)

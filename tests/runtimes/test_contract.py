@@ -50,7 +50,8 @@ async def test_a_url_leads_through_the_address_it_is_given(runtime: Runtime) -> 
     postgres, cache = await asyncio.gather(
         runtime.start_service(POSTGRES), runtime.start_service(REDIS)
     )
-    assert postgres.url(proxy) == "postgresql://chaoslab:chaoslab@127.0.0.1:4711/chaoslab"
+    url = "postgresql://chaoslab:chaoslab@127.0.0.1:4711/chaoslab?sslmode=disable"
+    assert postgres.url(proxy) == url
     assert cache.url(proxy) == "redis://127.0.0.1:4711/0"
 
 
