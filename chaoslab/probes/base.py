@@ -35,6 +35,28 @@ def fresh_connections() -> httpx.AsyncClient:
     return httpx.AsyncClient(limits=limits, trust_env=False, verify=False)
 
 
+NO_ANSWER = (httpx.HTTPError, TimeoutError, OSError)
+
+
+async def get(watched: Watched, path: str, *, timeout_s: float) -> httpx.Response:
+    """One GET, the whole answer within `timeout_s`, however its bytes come in; else NO_ANSWER."""
+    async with asyncio.timeout(timeout_s):
+        return await watched.client.get(watched.url(path), timeout=timeout_s)
+
+
+def json_of(response: httpx.Response) -> object:
+    """The JSON body of an answer; None where it is none, or none that can be read."""
+    try:
+        return response.json()
+    except (ValueError, RecursionError):  # nested too deeply for Python's reader
+        return None
+
+
+def as_text(value: object) -> str:
+    """Whatever an app says as text that any file can hold: JSON may carry half a surrogate pair."""
+    return str(value).encode("utf-8", "replace").decode()
+
+
 async def either(
     one: Coroutine[object, object, object], other: Coroutine[object, object, object]
 ) -> object:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import httpx
-
 from chaoslab.history.events import (
     Bound,
     Exited,
@@ -15,13 +13,14 @@ from chaoslab.history.events import (
     StartupComplete,
     StartupSnapshot,
 )
-from chaoslab.probes.base import Watched
+from chaoslab.probes.base import NO_ANSWER, Watched, as_text, get, json_of
 from chaoslab.probes.health import Answer, ask_health
 
 BIND_POLL_S = 0.01
 ANSWER_POLL_S = 0.02
 READY_POLL_S = 0.05
 ANSWER_TIMEOUT_S = 1.0
+LONGEST_S = 1e6
 
 
 class BootProbe:
@@ -91,9 +90,8 @@ class BootProbe:
         if path is None:
             return None
         try:
-            url, timeout_s = self._watched.url(path), ANSWER_TIMEOUT_S
-            body = (await self._watched.client.get(url, timeout=timeout_s)).json()
-        except (httpx.HTTPError, ValueError, OSError):
+            body = json_of(await get(self._watched, path, timeout_s=ANSWER_TIMEOUT_S))
+        except NO_ANSWER:
             return None
         if not isinstance(body, dict):
             return None
@@ -101,7 +99,7 @@ class BootProbe:
             at_s=self._journal.now(),
             complete=body.get("startup_complete") is True,
             failed=body.get("startup_failed") is True,
-            mode=body.get("startup_mode"),
+            mode=None if body.get("startup_mode") is None else as_text(body["startup_mode"]),
             completed_phases=_names(body.get("startup_completed_phases")),
             degraded_phases=_names(body.get("startup_degraded_phases")),
             failed_phases=_names(body.get("startup_failed_phases")),
@@ -119,9 +117,8 @@ class BootProbe:
 
     async def _answers(self, path: str) -> bool:
         try:
-            url, timeout_s = self._watched.url(path), ANSWER_TIMEOUT_S
-            return (await self._watched.client.get(url, timeout=timeout_s)).is_success
-        except (httpx.HTTPError, OSError):
+            return (await get(self._watched, path, timeout_s=ANSWER_TIMEOUT_S)).is_success
+        except NO_ANSWER:
             return False
 
 
@@ -145,10 +142,12 @@ def _is_good(answer: Answer) -> bool:
 
 
 def _names(value: object) -> tuple[str, ...]:
-    return tuple(map(str, value)) if isinstance(value, list) else ()
+    return tuple(map(as_text, value)) if isinstance(value, list) else ()
 
 
 def _timings(value: object) -> dict[str, float]:
+    """Seconds by phase; what is no number of seconds is left out."""
     if not isinstance(value, dict):
         return {}
-    return {str(k): float(v) for k, v in value.items() if isinstance(v, int | float)}
+    known = ((name, s) for name, s in value.items() if type(s) in (int, float))
+    return {as_text(name): float(s) for name, s in known if 0 <= s < LONGEST_S}

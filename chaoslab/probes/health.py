@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import httpx
 
 from chaoslab.history.events import HealthSample, HealthTurned, LossNamed
-from chaoslab.probes.base import Watched
+from chaoslab.probes.base import NO_ANSWER, Watched, as_text, get, json_of
 from chaoslab.spec.health import HealthContract, HealthState
 from chaoslab.spec.load import Sampling
 
@@ -29,9 +29,8 @@ async def ask_health(watched: Watched, *, timeout_s: float) -> Answer:
     """One request to the health path. No answer is `unreachable`; never raises for the network."""
     contract = watched.app.health
     try:
-        async with asyncio.timeout(timeout_s):
-            response = await watched.client.get(watched.url(contract.path), timeout=timeout_s)
-    except (httpx.HTTPError, TimeoutError, OSError) as error:
+        response = await get(watched, contract.path, timeout_s=timeout_s)
+    except NO_ANSWER as error:
         why = f"{type(error).__name__}: {error}".rstrip(": ")
         return Answer(state=HealthState.UNREACHABLE, dependencies={}, error=why)
     return read_answer(contract, response)
@@ -39,11 +38,7 @@ async def ask_health(watched: Watched, *, timeout_s: float) -> Answer:
 
 def read_answer(contract: HealthContract, response: httpx.Response) -> Answer:
     """The state that a response claims; a body that is no JSON object is an error, not healthy."""
-    code = response.status_code
-    try:
-        body = response.json()
-    except ValueError:
-        body = None
+    code, body = response.status_code, json_of(response)
     if not isinstance(body, dict):
         kind = response.headers.get("content-type", "no content type")
         plain = response.text.strip()
@@ -67,14 +62,14 @@ def _dependencies(contract: HealthContract, named: object) -> Mapping[str, str]:
     if not isinstance(named, dict):
         return {}
     return {
-        str(name): _word(value.get(contract.status_field) if isinstance(value, dict) else value)
+        as_text(name): _word(value.get(contract.status_field) if isinstance(value, dict) else value)
         or "?"
         for name, value in named.items()
     }
 
 
 def _word(value: object) -> str | None:
-    return None if value is None else str(value)
+    return None if value is None else as_text(value)
 
 
 class HealthProbe:

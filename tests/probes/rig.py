@@ -1,0 +1,115 @@
+"""Tiny real servers for the probes to watch, on loopback sockets of the test's own process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from chaoslab.history.events import AnyEvent
+from chaoslab.history.journal import Journal
+from chaoslab.probes.base import Watched, fresh_connections
+from chaoslab.runtimes.base import AppSocket, Endpoint, RunningApp
+from chaoslab.runtimes.local.sockets import sockets_of
+from chaoslab.spec.health import HealthContract
+from chaoslab.spec.topology import App, WriteContract
+
+Reply = tuple[int, str | bytes | dict[str, object] | list[object]]
+Answer = Callable[[str, str, bytes], Awaitable[Reply | None]]
+PATIENCE_S = 5.0
+
+WRITES = WriteContract(
+    service="postgres", create_path="/things", create_body={"id": "{id}"},
+    read_path="/things/{id}", table="things",
+)  # fmt: skip
+
+
+class Here:
+    """Implements `RunningApp` for a server inside the test's own process."""
+
+    def __init__(self, port: int) -> None:
+        self.pid = os.getpid()
+        self.endpoint = Endpoint(host="127.0.0.1", port=port)
+        self.exit_code: int | None = None
+        self.ended = asyncio.Event()
+
+    async def wait(self) -> int:
+        await self.ended.wait()
+        return 0
+
+    def sockets(self) -> tuple[AppSocket, ...]:
+        return sockets_of(self.pid)
+
+    def log_tail(self, lines: int = 15) -> tuple[str, ...]:
+        return ("nothing to say",)[:lines]
+
+    async def terminate(self, grace_s: float = 2.0) -> int:
+        self.exit_code = 0
+        self.ended.set()
+        return 0
+
+
+def said(status: int, body: object, kind: str = "application/json", **headers: str) -> bytes:
+    """An HTTP answer in full."""
+    raw = body if isinstance(body, bytes) else str(body).encode()
+    lines = [f"HTTP/1.1 {status} Whatever", f"content-type: {kind}", f"content-length: {len(raw)}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "connection: close", "", ""]).encode() + raw
+
+
+@asynccontextmanager
+async def server(answer: Answer) -> AsyncIterator[int]:
+    """Serve HTTP with `answer(method, path, body)`; bytes are sent as they are, None is silence."""
+    silence = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+            method, path, _ = head.split(" ", 2)
+            lengths = [line for line in head.splitlines() if line.startswith("content-length:")]
+            body = await reader.readexactly(int(lengths[0].split(":")[1])) if lengths else b""
+            reply = await answer(method.upper(), path, body)
+            if reply is None:
+                await silence.wait()
+            elif isinstance(reply[1], bytes):
+                writer.write(reply[1])
+            else:
+                text = reply[1] if isinstance(reply[1], str) else json.dumps(reply[1])
+                writer.write(said(reply[0], text))
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with listening:
+        yield listening.sockets[0].getsockname()[1]
+        silence.set()
+
+
+@asynccontextmanager
+async def watching(
+    folder: Path,
+    running: RunningApp,
+    health: HealthContract | None = None,
+    writes: WriteContract | None = WRITES,
+) -> AsyncIterator[Watched]:
+    """One boot under watch, with a journal of its own."""
+    journal = Journal(folder / "history.jsonl")
+    client = fresh_connections()
+    app = App(name="app", command=("true",), health=health or HealthContract(), writes=writes)
+    try:
+        yield Watched(app=app, boot=1, running=running, journal=journal, client=client)
+    finally:
+        await client.aclose()
+        journal.close()
+
+
+async def until(journal: Journal, is_it: Callable[[AnyEvent], bool]) -> AnyEvent:
+    """The first event that is it; fails where none is within the patience."""
+    found = await journal.wait_for(lambda events: next(filter(is_it, events), None), PATIENCE_S)
+    assert found is not None, [event.kind for event in journal.history.events]
+    return found

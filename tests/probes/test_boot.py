@@ -1,0 +1,269 @@
+"""A boot as seen from outside: its stages, and the three ways of never getting there."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from chaoslab.history.events import (
+    Bound,
+    Exited,
+    FirstAnswer,
+    HealthSample,
+    ProbeCrashed,
+    Ready,
+    StartupComplete,
+    StartupSnapshot,
+)
+from chaoslab.history.journal import History, read_history
+from chaoslab.probes.base import Watched
+from chaoslab.probes.boot import BootProbe
+from chaoslab.probes.watch import Watch
+from chaoslab.runtimes.local import LocalRuntime
+from chaoslab.spec.health import HealthContract, HealthState
+from chaoslab.spec.load import Sampling
+from chaoslab.spec.plan import Plan
+
+from .rig import Here, Reply, server, until, watching
+
+PHASES = HealthContract(startup_path="/startup", ready_path="/ready")
+PLAN = Plan(sampling=Sampling(timeout_s=0.3))
+
+# Binds after BIND seconds, is complete after START, ready after READY, all since its first line.
+APP = """
+import http.server, json, sys, time
+begun = time.monotonic()
+port, bind, start, ready = int(sys.argv[1]), *map(float, sys.argv[2:])
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        age = time.monotonic() - begun
+        done = age >= (ready if self.path == "/ready" else start)
+        body = {"status": "healthy" if done else "starting", "startup_complete": done,
+                "startup_mode": "normal", "startup_completed_phases": ["init", "finalize"],
+                "startup_phase_timings": {"init": 0.25}}
+        raw = json.dumps(body).encode()
+        self.send_response(200 if done or self.path == "/startup" else 503)
+        self.send_header("content-length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+    def log_message(self, *a): pass
+time.sleep(bind)
+print("listening", flush=True)
+http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+"""
+NEVER_LISTENS = "import time; print('thinking', flush=True); time.sleep(60)"
+SILENT = """
+import socket, sys, time
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+print("deaf", flush=True)
+time.sleep(60)
+"""
+EXITS = "import sys; print('postgres: no route'); sys.exit('giving up')"
+BADLY = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+
+
+@asynccontextmanager
+async def booting(
+    folder: Path, code: str, *words: float, health: HealthContract = PHASES
+) -> AsyncIterator[tuple[Watched, Watch]]:
+    """An app under every probe; ended with the block."""
+    async with LocalRuntime() as runtime:
+        port = await runtime.free_port()
+        running = await runtime.spawn_app(
+            name="app",
+            command=(sys.executable, "-c", code, str(port), *map(str, words)),
+            env={},
+            port=port,
+            log=folder / "app.log",
+        )
+        async with watching(folder, running, health) as watched:
+            watch = Watch(watched, PLAN, {}, None)
+            try:
+                yield watched, watch
+            finally:
+                async with asyncio.timeout(10.0):
+                    await watch.end()
+
+
+def stages(history: History) -> list[str]:
+    """The stages of the boot in the order in which they were written."""
+    kinds = Bound | FirstAnswer | StartupSnapshot | StartupComplete | Ready | Exited
+    return [event.kind for event in history.events if isinstance(event, kinds)]
+
+
+async def test_each_stage_is_seen_when_it_comes(tmp_path: Path) -> None:
+    """Spawned, bound, answering 503, complete, ready: each later than the one before."""
+    async with booting(tmp_path, APP, 0.2, 0.6, 1.0) as (watched, _):
+        await until(watched.journal, lambda e: isinstance(e, Ready))
+    history = watched.journal.history
+    assert stages(history) == [
+        "bound", "first_answer", "startup_snapshot", "startup_complete", "ready", "exited",
+    ]  # fmt: skip
+    bound, first, complete, ready = [
+        history.first(kind) for kind in (Bound, FirstAnswer, StartupComplete, Ready)
+    ]
+    assert bound
+    assert first
+    assert complete
+    assert ready
+    # an interpreter's start comes on top, and half a second for a machine that is shared
+    assert 0.2 <= bound.at_s < 2.0
+    assert first.status_code == 503
+    assert bound.at_s <= first.at_s < 2.5
+    assert 0.2 <= complete.at_s - bound.at_s < 1.2
+    assert 0.2 <= ready.at_s - complete.at_s < 1.2
+    assert complete.state is HealthState.HEALTHY
+
+
+async def test_what_the_start_up_publishes_is_kept(tmp_path: Path) -> None:
+    """Phases, timings in seconds and the mode, as they stood when it was complete."""
+    async with booting(tmp_path, APP, 0, 0, 0) as (watched, _):
+        await until(watched.journal, lambda e: isinstance(e, Ready))
+    snapshot = watched.journal.history.first(StartupSnapshot)
+    assert snapshot is not None
+    assert (snapshot.complete, snapshot.failed, snapshot.mode) == (True, False, "normal")
+    assert snapshot.completed_phases == ("init", "finalize")
+    assert snapshot.phase_timings_s == {"init": 0.25}
+
+
+async def test_an_app_without_phases_is_complete_at_its_first_200(tmp_path: Path) -> None:
+    """And without a readiness path it is ready at once."""
+    async with booting(tmp_path, APP, 0, 0.2, 9, health=HealthContract()) as (watched, _):
+        await until(watched.journal, lambda e: isinstance(e, Ready))
+    assert stages(watched.journal.history) == [
+        "bound", "first_answer", "startup_complete", "ready", "exited",
+    ]  # fmt: skip
+
+
+async def test_an_app_that_never_listens_is_alive_and_has_no_stage(tmp_path: Path) -> None:
+    """Not the same as one that exited, nor as one that listens and says nothing."""
+    async with booting(tmp_path, NEVER_LISTENS) as (watched, _):
+        await asyncio.sleep(0.5)
+        assert watched.running.exit_code is None
+        assert stages(watched.journal.history) == []
+        samples = list(watched.journal.history.of(HealthSample))
+    assert samples
+    assert {s.state for s in samples} == {HealthState.UNREACHABLE}
+    exited = watched.journal.history.first(Exited)
+    assert exited is not None
+    assert exited.asked
+    assert exited.log_tail == ("thinking",)
+
+
+async def test_an_app_that_listens_and_says_nothing_is_bound_and_no_more(tmp_path: Path) -> None:
+    """Its port is open, which is all that can be said for it."""
+    async with booting(tmp_path, SILENT) as (watched, _):
+        await until(watched.journal, lambda e: isinstance(e, Bound))
+        await asyncio.sleep(0.4)
+        assert stages(watched.journal.history) == ["bound"]
+    errors = [s.error for s in watched.journal.history.of(HealthSample) if s.took_s >= 0.3]
+    assert errors
+    assert all("Timeout" in str(error) for error in errors)
+
+
+@pytest.mark.parametrize(("code", "status", "said"), [(EXITS, 1, 2), (BADLY, -11, 0)])
+async def test_an_app_that_exits_is_told_with_its_status_and_last_words(
+    tmp_path: Path, code: str, status: int, said: int
+) -> None:
+    """At once, and not as something that the lab asked for."""
+    async with booting(tmp_path, code) as (watched, _):
+        exited = await until(watched.journal, lambda e: isinstance(e, Exited))
+    assert isinstance(exited, Exited)
+    assert (exited.exit_code, exited.asked) == (status, False)
+    assert exited.log_tail == ("postgres: no route", "giving up")[:said]
+    assert stages(watched.journal.history) == ["exited"]
+
+
+# --- what an app may publish ---
+
+
+async def published(folder: Path, startup: Reply | None) -> History:
+    """What the boot probe makes of it within a while."""
+
+    async def answer(method: str, path: str, body: bytes) -> Reply | None:
+        return startup if path == "/startup" else (200, {"status": "healthy"})
+
+    over = asyncio.Event()
+    async with server(answer) as port, watching(folder, Here(port), PHASES) as watched:
+        asyncio.get_running_loop().call_later(0.3, over.set)
+        async with asyncio.timeout(5.0):
+            await BootProbe(watched).run(over)
+        return watched.journal.history
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"startup_complete": True, "startup_mode": {"odd": 1}, "startup_completed_phases": "init"},
+        {"startup_complete": True, "startup_mode": 7, "startup_completed_phases": [1, None, {}]},
+        {"startup_complete": True, "startup_mode": "\ud800", "startup_failed_phases": ["\udc00"]},
+        {"startup_complete": True, "startup_phase_timings": ["init", 1.0]},
+        {
+            "startup_complete": True,
+            "startup_phase_timings": {"a": "1", "b": None, "c": 10**400, "d": True, "\ud800": 0.5},
+        },
+        {"startup_complete": True, "startup_phase_timings": {"a": float("nan"), "b": -1.0}},
+    ],
+)
+async def test_odd_members_of_a_start_up_are_kept_as_text_or_left_out(
+    tmp_path: Path, body: dict[str, object]
+) -> None:
+    """The probe goes on, and the history can be read."""
+    history = await published(tmp_path, (200, body))
+    assert [e.kind for e in history.events] == [
+        "bound", "first_answer", "startup_snapshot", "startup_complete", "ready",
+    ]  # fmt: skip
+    snapshot = read_history(tmp_path / "history.jsonl").first(StartupSnapshot)
+    assert snapshot is not None
+    assert snapshot.complete
+    assert all(0 <= seconds < 1e6 for seconds in snapshot.phase_timings_s.values())
+
+
+@pytest.mark.parametrize(
+    "startup", [None, (404, {"detail": "Not Found"}), (200, "<html>"), (200, []), (200, "[" * 9**5)]
+)
+async def test_a_start_up_path_that_says_nothing_is_never_complete(
+    tmp_path: Path, startup: Reply | None
+) -> None:
+    """An app that promises phases and publishes none has not shown that it started."""
+    history = await published(tmp_path, startup)
+    assert history.first(StartupComplete) is None
+    assert history.first(ProbeCrashed) is None
+    assert history.first(FirstAnswer) is not None
+
+
+@pytest.mark.parametrize("slow_path", ["/startup", "/ready", "/health"])
+async def test_an_answer_that_drips_does_not_hold_the_probe_up(
+    tmp_path: Path, slow_path: str
+) -> None:
+    """A byte now and then keeps any time-out between bytes from passing; the whole is bounded."""
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1].decode()
+        raw = b'{"status": "healthy", "startup_complete": true}'
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(raw))
+        try:
+            for n in range(len(raw)):
+                writer.write(raw[n : n + 1])
+                await writer.drain()
+                if path == slow_path:
+                    await asyncio.sleep(0.2)
+        except OSError:
+            pass
+        finally:
+            writer.close()
+
+    over = asyncio.Event()
+    async with (
+        await asyncio.start_server(drip, "127.0.0.1", 0) as dripping,
+        watching(tmp_path, Here(dripping.sockets[0].getsockname()[1]), PHASES) as watched,
+    ):
+        asyncio.get_running_loop().call_later(0.2, over.set)
+        async with asyncio.timeout(4.0):  # the answer as a whole would take nine seconds
+            await BootProbe(watched).run(over)
+    assert watched.journal.history.first(Ready) is None

@@ -1,0 +1,329 @@
+"""Health as a prober sees it, against servers that answer in every way but the right one."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from chaoslab.history.events import HealthSample, HealthTurned, ProbeCrashed
+from chaoslab.history.journal import read_history
+from chaoslab.probes.base import guarded
+from chaoslab.probes.health import Answer, HealthProbe, ask_health
+from chaoslab.spec.health import HealthContract, HealthState
+from chaoslab.spec.load import Sampling
+from chaoslab.spec.when import AtMoment
+
+from .rig import Here, Reply, said, server, until, watching
+
+HEALTHY, DEGRADED = HealthState.HEALTHY, HealthState.DEGRADED
+UNHEALTHY, UNREACHABLE = HealthState.UNHEALTHY, HealthState.UNREACHABLE
+
+
+async def asked(
+    folder: Path, reply: Reply | None, contract: HealthContract | None = None
+) -> Answer:
+    """What one health request comes to when the server gives that reply."""
+
+    async def answer(method: str, path: str, body: bytes) -> Reply | None:
+        assert (method, path) == ("GET", "/health")
+        return reply
+
+    async with server(answer) as port, watching(folder, Here(port), contract) as watched:
+        return await ask_health(watched, timeout_s=0.5)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "state"),
+    [
+        (200, {"status": "healthy"}, HEALTHY),
+        (200, {"status": "UP"}, HEALTHY),
+        (200, {"status": "pass"}, HEALTHY),
+        (200, {"status": "degraded"}, DEGRADED),
+        (207, {"status": "warn"}, DEGRADED),
+        (429, {"status": "whatever"}, DEGRADED),
+        (429, "slow down", DEGRADED),
+        (503, {"status": "healthy"}, UNHEALTHY),
+        (500, {"status": "degraded"}, UNHEALTHY),
+        (302, {"status": "healthy"}, UNHEALTHY),
+        (200, {"status": "down"}, UNHEALTHY),
+        (200, {"status": "starting"}, UNHEALTHY),
+        (200, {"status": "hunky-dory"}, UNHEALTHY),
+        (200, {"status": None}, UNHEALTHY),
+        (200, {"state": "healthy"}, UNHEALTHY),
+        (200, {"status": {"deep": "healthy"}}, UNHEALTHY),
+        (200, "Healthy", HEALTHY),
+        (200, " Degraded\n", DEGRADED),
+    ],
+)
+async def test_a_health_answer_is_read_by_status_and_word(
+    tmp_path: Path, status: int, body: str | dict[str, object], state: HealthState
+) -> None:
+    """2xx alone is not trusted, and neither is a friendly word behind a 503."""
+    answer = await asked(tmp_path, (status, body))
+    assert (answer.state, answer.status_code) == (state, status)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html><body>It works!</body></html>",
+        "",
+        "null",
+        "[]",
+        '["healthy"]',
+        "7",
+        '{"status": "healthy"',
+        "[" * 100_000,
+    ],
+)
+async def test_a_body_that_is_no_object_is_an_error_that_says_what_was_expected(
+    tmp_path: Path, body: str
+) -> None:
+    """A web server's own page must not count as healthy."""
+    answer = await asked(tmp_path, (200, body))
+    assert answer.state is UNHEALTHY
+    assert answer.error == "health answered 200 with application/json, expected a JSON object"
+
+
+async def test_html_is_named_by_its_content_type(tmp_path: Path) -> None:
+    """So that the reader of a report knows who answered."""
+    answer = await asked(tmp_path, (0, said(200, "<html>hello</html>", "text/html")))
+    assert answer.error == "health answered 200 with text/html, expected a JSON object"
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({"postgres": "down", "redis": "up"}, {"postgres": "down", "redis": "up"}),
+        ({"postgres": {"status": "down", "error": "x"}}, {"postgres": "down"}),
+        ({"postgres": {"error": "x"}, "redis": None}, {"postgres": "?", "redis": "?"}),
+        ({"postgres": True, "redis": 3}, {"postgres": "True", "redis": "3"}),
+        ({}, {}),
+        (["postgres"], {}),
+        ("postgres", {}),
+        (None, {}),
+    ],
+)
+async def test_dependencies_are_words_or_objects(
+    tmp_path: Path, body: object, named: dict[str, str]
+) -> None:
+    """Both shapes are common; any other names nothing, and breaks nothing."""
+    answer = await asked(tmp_path, (200, {"status": "degraded", "dependencies": body}))
+    assert answer.dependencies == named
+    assert answer.state is DEGRADED
+
+
+async def test_the_contract_says_which_members_to_read(tmp_path: Path) -> None:
+    """Spring Boot calls them components."""
+    contract = HealthContract(status_field="state", dependencies_field="components")
+    body: dict[str, object] = {"state": "UP", "components": {"db": {"state": "DOWN"}}}
+    answer = await asked(tmp_path, (200, body), contract)
+    assert (answer.state, answer.dependencies) == (HEALTHY, {"db": "DOWN"})
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (None, "Timeout"),
+        ((0, b""), "RemoteProtocolError"),
+        ((0, b"220 mail.example ESMTP\r\n"), "RemoteProtocolError"),
+        ((0, said(200, "{}")[:-1]), "RemoteProtocolError"),
+        ((0, said(200, b"x" * 9, content_encoding="gzip")), "DecodingError"),
+    ],
+    ids=["silent", "closed", "not HTTP", "cut short", "no gzip"],
+)
+async def test_no_answer_is_unreachable_with_its_cause(
+    tmp_path: Path, reply: Reply | None, error: str
+) -> None:
+    """Silence, an early end, another protocol, half an answer."""
+    answer = await asked(tmp_path, reply)
+    assert (answer.state, answer.status_code) == (UNREACHABLE, None)
+    assert error in str(answer.error)
+
+
+async def test_a_refused_connect_is_unreachable(tmp_path: Path) -> None:
+    """Nobody listens there any more."""
+
+    async def unasked(method: str, path: str, body: bytes) -> Reply | None:
+        raise AssertionError(path)
+
+    async with server(unasked) as port:
+        pass
+    async with watching(tmp_path, Here(port)) as watched:
+        answer = await ask_health(watched, timeout_s=0.5)
+    assert answer.state is UNREACHABLE
+    assert "ConnectError" in str(answer.error)
+
+
+async def sampled(
+    folder: Path, reply: Reply | None, seconds: float, sampling: Sampling
+) -> list[HealthSample]:
+    """The samples that a health probe writes in so many seconds."""
+
+    async def answer(method: str, path: str, body: bytes) -> Reply | None:
+        return reply
+
+    over = asyncio.Event()
+    async with server(answer) as port, watching(folder, Here(port)) as watched:
+        asyncio.get_running_loop().call_later(seconds, over.set)
+        await HealthProbe(watched, sampling).run(over)
+        assert not list(watched.journal.history.of(ProbeCrashed))
+        return list(watched.journal.history.of(HealthSample))
+
+
+async def test_samples_keep_their_cadence_while_answers_hang(tmp_path: Path) -> None:
+    """They overlap: a prober that waits for each answer would sleep through the outage."""
+    samples = await sampled(tmp_path, None, 1.0, Sampling(cadence_s=0.05, timeout_s=0.4))
+    # twenty are due; a busy machine may delay some, none may be doubled
+    assert 10 <= len(samples) <= 22
+    assert {sample.state for sample in samples} == {UNREACHABLE}
+    assert all(0.4 <= sample.took_s < 1.4 for sample in samples)
+    sent = [sample.at_s for sample in samples]
+    gaps = sorted(b - a for a, b in pairwise(sent))
+    assert 0.04 <= gaps[len(gaps) // 2] < 0.1
+
+
+async def test_a_slow_machine_sends_no_burst_to_catch_up(tmp_path: Path) -> None:
+    """A loop that stood still for a while leaves a gap, not twenty samples at once."""
+
+    async def answer(method: str, path: str, body: bytes) -> Reply:
+        return 200, {"status": "healthy"}
+
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    async with server(answer) as port, watching(tmp_path, Here(port)) as watched:
+        stall = asyncio.Event()
+        loop.call_later(0.2, lambda: (_stand_still(0.5), stall.set()))
+        loop.call_later(0.9, over.set)
+        await HealthProbe(watched, Sampling(cadence_s=0.05)).run(over)
+        assert stall.is_set()
+        samples = list(watched.journal.history.of(HealthSample))
+    # four before, five after the gap
+    assert 4 <= len(samples) <= 12
+
+
+def _stand_still(seconds: float) -> None:
+    end_s = asyncio.get_running_loop().time() + seconds
+    while asyncio.get_running_loop().time() < end_s:
+        pass
+
+
+async def test_each_turn_of_health_is_written_once(tmp_path: Path) -> None:
+    """Turns are what plans wait for; samples in between say the same again."""
+    words = ["starting", "healthy", "healthy", "degraded", "degraded", "healthy"]
+    given = iter([word for word in words for _ in range(2)])
+
+    async def answer(method: str, path: str, body: bytes) -> Reply:
+        return 200, {"status": next(given, "healthy")}
+
+    over = asyncio.Event()
+    async with server(answer) as port, watching(tmp_path, Here(port)) as watched:
+        probe = asyncio.create_task(HealthProbe(watched, Sampling(cadence_s=0.05)).run(over))
+        await until(
+            watched.journal,
+            lambda _: len(list(watched.journal.history.of(HealthTurned))) == 4,
+        )
+        over.set()
+        await probe
+        turns = [turn.state for turn in watched.journal.history.of(HealthTurned)]
+    assert turns == [UNHEALTHY, HEALTHY, DEGRADED, HEALTHY]
+
+
+async def test_an_old_sample_that_answers_late_turns_nothing(tmp_path: Path) -> None:
+    """The newest sample sent is the state; an earlier one only adds to the record."""
+    count = 0
+
+    async def answer(method: str, path: str, body: bytes) -> Reply:
+        nonlocal count
+        count += 1
+        if count == 1:
+            await asyncio.sleep(0.3)
+            return 200, {"status": "degraded"}
+        return 200, {"status": "healthy"}
+
+    over = asyncio.Event()
+    async with server(answer) as port, watching(tmp_path, Here(port)) as watched:
+        probe = asyncio.create_task(HealthProbe(watched, Sampling(cadence_s=0.05)).run(over))
+        await until(watched.journal, lambda e: getattr(e, "state", None) is DEGRADED)
+        over.set()
+        await probe
+        history = watched.journal.history
+    assert [turn.state for turn in history.of(HealthTurned)] == [HEALTHY]
+    assert [s.state for s in history.of(HealthSample)].count(DEGRADED) == 1
+
+
+async def test_nothing_is_asked_in_the_quiet_time(tmp_path: Path) -> None:
+    """Health traffic would wake the stale pool that a user's request is to find."""
+    asked_s: list[float] = []
+    clock = asyncio.get_running_loop().time
+
+    async def answer(method: str, path: str, body: bytes) -> Reply:
+        asked_s.append(clock())
+        return 200, {"status": "healthy"}
+
+    begins = AtMoment(moment="healthy", after_s=0.2, within_s=5.0)
+    ends = AtMoment(moment="healthy", after_s=0.7, within_s=5.0)
+    sampling = Sampling(cadence_s=0.02, quiet_from=begins, quiet_until=ends)
+    over = asyncio.Event()
+    async with server(answer) as port, watching(tmp_path, Here(port)) as watched:
+        asyncio.get_running_loop().call_later(1.1, over.set)
+        await HealthProbe(watched, sampling).run(over)
+    longest_s = max(b - a for a, b in pairwise(asked_s))
+    # half a second is quiet; a sample under way and the machine take some of either side
+    assert 0.4 <= longest_s < 0.9
+    assert asked_s[-1] - asked_s[0] > 0.7, "it went on afterwards"
+
+
+async def test_the_probe_ends_with_the_samples_that_are_under_way(tmp_path: Path) -> None:
+    """Each sample has an outcome, and the end is bounded by their time-out."""
+    begun_s = asyncio.get_running_loop().time()
+    samples = await sampled(tmp_path, None, 0.1, Sampling(cadence_s=0.05, timeout_s=0.3))
+    assert asyncio.get_running_loop().time() - begun_s < 2.0
+    assert samples
+    assert all(sample.error for sample in samples)
+
+
+@pytest.mark.parametrize("word", ["\ud800", "\x00", "ümläut", "a\nb"])
+async def test_whatever_word_an_app_has_its_history_can_be_read(tmp_path: Path, word: str) -> None:
+    """What the app under test says must not cost the record of the run."""
+    samples = await sampled(
+        tmp_path,
+        (200, {"status": word, "dependencies": {word: word}}),
+        0.1,
+        Sampling(cadence_s=0.05),
+    )
+    read = list(read_history(tmp_path / "history.jsonl").of(HealthSample))
+    assert [(s.word, s.dependencies) for s in read] == [(s.word, s.dependencies) for s in samples]
+    assert samples
+
+
+async def test_a_probe_that_crashes_is_written_down_with_the_real_cause(tmp_path: Path) -> None:
+    """Not as an exception group, and not silently: its verdicts become UNKNOWN."""
+
+    async def crash() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_divide())
+
+    async with watching(tmp_path, Here(1)) as watched:
+        await guarded("health", crash(), watched.journal)
+        crashed = watched.journal.history.first(ProbeCrashed)
+    assert crashed is not None
+    assert (crashed.probe, crashed.error) == ("health", "ZeroDivisionError: division by zero")
+
+
+async def _divide() -> None:
+    _ = 1 / 0
+
+
+async def test_a_cancelled_probe_is_no_crash(tmp_path: Path) -> None:
+    """The lab's own end is not the probe's fault."""
+    async with watching(tmp_path, Here(1)) as watched:
+        task = asyncio.create_task(guarded("x", asyncio.sleep(60), watched.journal))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert watched.journal.history.events == ()

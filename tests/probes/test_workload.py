@@ -1,0 +1,186 @@
+"""Writes through the app: what is known of each, at which rate, and what the database says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chaoslab.history.events import ReadBack, Write
+from chaoslab.probes.workload import Writer, read_back
+from chaoslab.runtimes.local import LocalRuntime
+from chaoslab.spec.load import Load
+from chaoslab.spec.topology import Service
+from chaoslab.spec.when import AtMoment, acknowledged
+
+from .rig import WRITES, Here, Reply, said, server, until, watching
+
+SEED = 7
+
+
+async def written(folder: Path, reply: Reply | None) -> Write:
+    """One write against a server that gives that reply."""
+
+    async def answer(method: str, path: str, body: bytes) -> Reply | None:
+        assert (method, path) == ("POST", "/things")
+        return reply
+
+    async with server(answer) as port, watching(folder, Here(port)) as watched:
+        write = await Writer(watched, SEED).write(timeout_s=0.3)
+        assert watched.journal.history.events == (write,)
+        return write
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome"),
+    [
+        ((201, {}), "ok"),
+        ((200, "fine"), "ok"),
+        ((204, ""), "ok"),
+        ((503, {}), "failed"),
+        ((404, {}), "failed"),
+        ((409, {}), "failed"),
+        ((500, {}), "indeterminate"),
+        ((502, {}), "indeterminate"),
+        ((504, {}), "indeterminate"),
+        (None, "indeterminate"),
+        ((0, b""), "indeterminate"),
+        ((0, said(201, "{}")[:-1]), "indeterminate"),
+    ],
+    ids=str,
+)
+async def test_an_outcome_claims_no_more_than_the_answer_says(
+    tmp_path: Path, reply: Reply | None, outcome: str
+) -> None:
+    """Only a 2xx in full is kept for sure, only a clear refusal is not; the rest may be either."""
+    write = await written(tmp_path, reply)
+    assert write.outcome == outcome
+    assert (write.error is None) == (write.status_code is not None)
+    assert write.took_s < 2.0
+
+
+async def test_a_write_that_was_never_sent_has_failed(tmp_path: Path) -> None:
+    """The connect was refused: there is no doubt about it."""
+
+    async def unasked(method: str, path: str, body: bytes) -> Reply | None:
+        raise AssertionError(path)
+
+    async with server(unasked) as port:
+        pass
+    async with watching(tmp_path, Here(port)) as watched:
+        write = await Writer(watched, SEED).write(timeout_s=0.3)
+    assert (write.outcome, write.status_code) == ("failed", None)
+    assert "ConnectError" in str(write.error)
+
+
+async def test_a_promise_to_come_back_is_noted(tmp_path: Path) -> None:
+    """Retry-After, whatever its value and case."""
+    refused = await written(tmp_path, (0, said(503, "{}", retry_after="1")))
+    assert (refused.outcome, refused.retry_after) == ("failed", True)
+    assert not (await written(tmp_path / "..", (503, {}))).retry_after
+
+
+async def test_each_write_has_an_id_of_its_own_and_the_same_by_the_same_seed(
+    tmp_path: Path,
+) -> None:
+    """The body carries it, so that it can be looked up afterwards."""
+    sent: list[str] = []
+
+    async def answer(method: str, path: str, body: bytes) -> Reply:
+        sent.append(json.loads(body)["id"])
+        return 201, {}
+
+    ids = []
+    async with server(answer) as port, watching(tmp_path, Here(port)) as watched:
+        for seed in (1, 1, 2):
+            writer = Writer(watched, seed)
+            ids.append([(await writer.write(timeout_s=2.0)).op for _ in range(3)])
+    assert sent == [op for each in ids for op in each]
+    assert ids[0] == ids[1]
+    assert len({op for each in ids for op in each}) == 6
+
+
+async def loaded(folder: Path, load: Load, seconds: float, delay_s: float = 0.0) -> list[Write]:
+    """The writes of a load that was let run for so long."""
+
+    async def answer(method: str, path: str, body: bytes) -> Reply:
+        await asyncio.sleep(delay_s)
+        return 201, {}
+
+    over = asyncio.Event()
+    async with server(answer) as port, watching(folder, Here(port)) as watched:
+        first = await Writer(watched, SEED).write(timeout_s=2.0)
+        asyncio.get_running_loop().call_later(seconds, over.set)
+        await Writer(watched, SEED + 1).load(load, over)
+        return [w for w in watched.journal.history.of(Write) if w != first]
+
+
+AT_ONCE = replace(acknowledged(1), within_s=5.0)
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.4])
+async def test_a_load_keeps_its_rate_whatever_the_answers_take(
+    tmp_path: Path, delay_s: float
+) -> None:
+    """Open loop: users do not wait for each other."""
+    writes = await loaded(tmp_path, Load(start=AT_ONCE, rate_per_s=20), 1.0, delay_s)
+    # twenty are due in the second; a busy machine may lose some at its end, none comes early
+    assert 14 <= len(writes) <= 22
+    assert {write.outcome for write in writes} == {"ok"}
+    assert all(delay_s <= write.took_s < delay_s + 1.5 for write in writes)
+
+
+async def test_a_load_ends_at_its_stop(tmp_path: Path) -> None:
+    """Here once five more are acknowledged, long before the run is over."""
+    stop = replace(acknowledged(6), within_s=5.0)
+    writes = await loaded(tmp_path, Load(start=AT_ONCE, stop=stop, rate_per_s=50), 4.0)
+    assert 5 <= len(writes) <= 12
+
+
+async def test_a_load_whose_moment_never_comes_sends_nothing(tmp_path: Path) -> None:
+    """And does not hold up the run."""
+    never = AtMoment(moment="degraded", within_s=0.2)
+    assert await loaded(tmp_path, Load(start=never), 5.0) == []
+
+
+async def test_a_proof_is_written_until_one_is_acknowledged(tmp_path: Path) -> None:
+    """Refusals on the way are recorded as what they were."""
+    count = 0
+
+    async def answer(method: str, path: str, body: bytes) -> Reply:
+        nonlocal count
+        count += 1
+        return (201 if count == 3 else 503), {}
+
+    async with server(answer) as port, watching(tmp_path, Here(port)) as watched:
+        proof = await Writer(watched, SEED).prove(5.0)
+        assert proof is not None
+        assert proof.purpose == "proof"
+        outcomes = [write.outcome for write in watched.journal.history.of(Write)]
+    assert outcomes == ["failed", "failed", "ok"]
+
+
+async def test_no_proof_within_the_bound_is_none(tmp_path: Path) -> None:
+    """Bounded, however often it is refused."""
+
+    async def answer(method: str, path: str, body: bytes) -> Reply:
+        return 503, {}
+
+    async with server(answer) as port, watching(tmp_path, Here(port)) as watched:
+        async with asyncio.timeout(3.0):
+            assert await Writer(watched, SEED).prove(0.3) is None
+        assert 2 <= len(list(watched.journal.history.of(Write))) <= 5
+
+
+async def test_the_database_itself_is_asked_what_it_keeps(tmp_path: Path) -> None:
+    """Past the app and every proxy: what is there, what is missing, in the order asked."""
+    async with LocalRuntime() as runtime, watching(tmp_path, Here(1)) as watched:
+        running = await runtime.start_service(Service(name="postgres", kind="postgres"))
+        contract = replace(WRITES, table="pg_database", id_column="datname")
+        asked = ["postgres", "lost", "chaoslab"]
+        found = await read_back(running, contract, asked, watched.journal)
+        assert (found.found, found.missing) == (("postgres", "chaoslab"), ("lost",))
+        assert await until(watched.journal, lambda e: isinstance(e, ReadBack)) is found
