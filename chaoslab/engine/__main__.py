@@ -14,13 +14,25 @@ def main() -> int:
         prog="python -m chaoslab.engine",
         description="A TCP proxy with Toxiproxy's HTTP API, toxics, and connect-phase faults.",
     )
-    parser.add_argument("--host", default="localhost", help="address of the API (localhost)")
-    parser.add_argument("--port", type=int, default=8474, help="port of the API; 0: a free one")
-    parser.add_argument("--seed", type=int, help="seed of jitter, slices and toxicity")
-    parser.add_argument("--config", help="JSON file with proxies to create, as POST /populate")
-    parser.add_argument("--until-eof", action="store_true", help="exit when stdin ends")
+    # With one dash as well, as Toxiproxy's own server has them: its command lines keep working.
+    add = parser.add_argument
+    add("-host", "--host", default="localhost", help="address of the API (localhost)")
+    add("-port", "--port", type=int, default=8474, help="port of the API; 0: a free one (8474)")
+    add("-seed", "--seed", type=int, help="seed of jitter, slices and toxicity (a new one)")
+    add("-config", "--config", help="JSON file with proxies to create, as POST /populate")
+    add("--until-eof", action="store_true", help="exit when stdin ends")
+    for always_on in ("proxy-metrics", "runtime-metrics"):
+        add(f"-{always_on}", f"--{always_on}", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    return serve(Options(**vars(given)))
+    return serve(
+        Options(
+            host=given.host,
+            port=given.port,
+            seed=given.seed,
+            until_eof=given.until_eof,
+            config=given.config,
+        )
+    )
 
 
 sys.exit(main())

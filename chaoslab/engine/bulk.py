@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import socket
@@ -16,6 +17,8 @@ SMALL_READ = 16 * 1024
 SMALL_READS = 8
 SPARE_PIPES = 16
 
+# Some sandboxes have the call and refuse it for sockets.
+_CANNOT = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 _FLAGS = getattr(os, "SPLICE_F_MOVE", 1) | getattr(os, "SPLICE_F_NONBLOCK", 2)
 
 
@@ -25,6 +28,7 @@ class Bulk:
     __slots__ = ("_reader", "_small_reads", "_writer", "size")
 
     _spare: ClassVar[list[tuple[int, int]]] = []
+    _works: ClassVar[bool] = hasattr(os, "splice")
 
     def __init__(self, reader: int, writer: int) -> None:
         self._reader = reader
@@ -35,7 +39,7 @@ class Bulk:
     @classmethod
     def start(cls, full_reads: int) -> Bulk | None:
         """A pipe, once the reads say that this is bulk and where the platform has `splice`."""
-        if full_reads < FULL_READS or not hasattr(os, "splice"):
+        if full_reads < FULL_READS or not cls._works:
             return None
         if cls._spare:
             return cls(*cls._spare.pop())
@@ -46,6 +50,14 @@ class Bulk:
         with contextlib.suppress(OSError):  # beyond the user's quota the pipe stays smaller
             fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
         return cls(reader, writer)
+
+    @classmethod
+    def given_up(cls, error: OSError) -> bool:
+        """Whether the error says that this kernel cannot splice sockets: nobody tries again."""
+        if error.errno in _CANNOT:
+            cls._works = False
+            return True
+        return False
 
     @property
     def idle(self) -> bool:

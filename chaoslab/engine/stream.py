@@ -125,9 +125,10 @@ class Stream:
             size = bulk.fill(self.source.sock)
         except (BlockingIOError, InterruptedError):
             return
-        except OSError:
+        except OSError as error:
             self._leave_bulk(bulk)
-            self.source_ended(End.RESET)
+            if not Bulk.given_up(error):
+                self.source_ended(End.RESET)
             return
         if not size:
             self._leave_bulk(bulk)

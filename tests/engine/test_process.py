@@ -90,6 +90,20 @@ def test_a_taken_port_is_said_and_not_a_traceback() -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_command_line_of_toxiproxys_server_works() -> None:
+    """Flags with one dash, values after `=`, and metrics asked for."""
+    command = [sys.executable, "-m", "chaoslab.engine", "-host=127.0.0.1", "-port", "0"]
+    with subprocess.Popen(
+        [*command, "-seed=3", "-proxy-metrics", "-runtime-metrics"],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        listening = json.loads(process.stdout.readline())["listening"]
+        assert httpx.get(f"http://{listening}/chaoslab", trust_env=False).json()["seed"] == 3
+        process.terminate()
+
+
 def test_a_config_file_populates_before_the_line_is_printed(tmp_path: Path) -> None:
     """Proxies with toxics are there from the first request on."""
     config = tmp_path / "proxies.json"

@@ -1,0 +1,93 @@
+"""The pipe between two sockets, and what happens where it cannot be had."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from chaoslab.engine import bulk
+from chaoslab.engine.bulk import Bulk
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket, socket.socket, socket.socket]]:
+    """Sender, source, sink, receiver: what is sent at one end is to come out at the other."""
+    sender, source = socket.socketpair()
+    sink, receiver = socket.socketpair()
+    for sock in (source, sink, receiver):
+        sock.setblocking(False)
+    yield sender, source, sink, receiver
+    for sock in (sender, source, sink, receiver):
+        sock.close()
+
+
+def started() -> Bulk:
+    """A pipe that was earned."""
+    made = Bulk.start(bulk.FULL_READS)
+    assert made is not None
+    return made
+
+
+def test_a_pipe_is_had_only_after_enough_full_reads() -> None:
+    """One large message is not yet bulk."""
+    assert Bulk.start(bulk.FULL_READS - 1) is None
+    started().stop()
+
+
+def test_bytes_go_through_and_the_rest_comes_back(
+    ends: tuple[socket.socket, socket.socket, socket.socket, socket.socket],
+) -> None:
+    """What the sink took and what was still in the pipe make up what was sent."""
+    sender, source, sink, receiver = ends
+    pipe = started()
+    sender.sendall(b"first")
+    assert (pipe.fill(source), pipe.drain(sink), pipe.size) == (5, 5, 0)
+    assert receiver.recv(9) == b"first"
+    sender.sendall(b"second")
+    assert pipe.fill(source) == 6
+    assert pipe.stop() == b"second"
+    again = started()
+    assert again.stop() == b"", "a used pipe was given back with bytes in it"
+
+
+def test_small_reads_in_a_row_end_bulk(
+    ends: tuple[socket.socket, socket.socket, socket.socket, socket.socket],
+) -> None:
+    """Then the buffer is quicker again, and the pipe free for others."""
+    sender, source, sink, receiver = ends
+    pipe = started()
+    for count in range(bulk.SMALL_READS):
+        assert pipe.idle == (count >= bulk.SMALL_READS)
+        sender.sendall(b"x")
+        pipe.fill(source)
+        pipe.drain(sink)
+        receiver.recv(1)
+    assert pipe.idle
+    pipe.stop()
+
+
+def test_the_end_of_the_source_is_told_from_nothing_there(
+    ends: tuple[socket.socket, socket.socket, socket.socket, socket.socket],
+) -> None:
+    """0 at the end, BlockingIOError before."""
+    sender, source, _, _ = ends
+    pipe = started()
+    with pytest.raises(BlockingIOError):
+        pipe.fill(source)
+    sender.close()
+    assert pipe.fill(source) == 0
+    pipe.stop()
+
+
+def test_a_kernel_that_cannot_splice_sockets_is_not_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A refusal is no reset of the connection; a real error is."""
+    monkeypatch.setattr(Bulk, "_works", True)
+    assert not Bulk.given_up(ConnectionResetError(errno.ECONNRESET, "reset"))
+    started().stop()
+    assert Bulk.given_up(OSError(errno.EINVAL, "refused"))
+    assert Bulk.start(bulk.FULL_READS) is None
