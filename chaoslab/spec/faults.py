@@ -120,11 +120,6 @@ ServiceFault = Stopped | Killed | Paused | Restarted
 FaultSpec = NetworkFault | ServiceFault
 
 
-def toxic_name(label: str, stream: Stream) -> str:
-    """The name that a fault's toxic on one stream has at the proxy, by which evidence knows it."""
-    return f"{label}/{stream}".replace("/", "_").replace(":", "_")
-
-
 def is_armed_before_spawn(fault: FaultSpec) -> bool:
     """Whether the fault must be in force before the app exists."""
     return isinstance(fault.start, BeforeSpawn)

@@ -13,9 +13,10 @@ from chaoslab.history.events import (
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import FailsFast, Starts
 from chaoslab.spec.health import HealthState
-from chaoslab.verdicts.timeline import exited, spawned
+from chaoslab.verdicts.timeline import exited, spawned, started_by, watched_until_s
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 
+LAST_WORDS = 5  # lines of the log in which the cause must be named: a banner names everything
 _STATE = {"normal": HealthState.HEALTHY, "degraded": HealthState.DEGRADED}
 
 
@@ -28,6 +29,9 @@ def starts(e: Starts, history: History) -> Verdict:
         return unknown("boot", claim, "the app was never spawned")
     complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (e.app, e.boot))
     ended = exited(history, e.app, e.boot)
+    if complete is None and _had_time_left(e, history, begun, ended):
+        why = "the run ended before the start-up's time was up"
+        return unknown("boot", claim, why, *_how_it_ended(e, history, begun, ended))
     if complete is None or (ended and not ended.asked and ended.at_s < complete.at_s):
         return failed("boot", claim, *_how_it_ended(e, history, begun, ended))
     took_s = complete.at_s - begun.at_s
@@ -36,6 +40,15 @@ def starts(e: Starts, history: History) -> Verdict:
     if wrong:
         return failed("boot", claim, *because, *wrong)
     return passed("boot", claim, *because)
+
+
+def _had_time_left(
+    e: Starts | FailsFast, history: History, begun: Spawned, ended: Exited | None
+) -> bool:
+    """Whether the run, or the lab's own stop of the app, left the bound unreached."""
+    if e.within_s is None or (ended and not ended.asked):
+        return False
+    return watched_until_s(history, e.app, e.boot) < begun.at_s + e.within_s
 
 
 def _wrong(e: Starts, history: History, complete: StartupComplete, took_s: float) -> list[str]:
@@ -81,7 +94,13 @@ def fails_fast(e: FailsFast, history: History) -> Verdict:
     begun, ended = spawned(history, e.app, e.boot), exited(history, e.app, e.boot)
     if begun is None:
         return unknown("fails fast", claim, "the app was never spawned")
+    served_s = started_by(history, e.app, e.boot)
+    if served_s is not None:
+        at = f"health called it up {served_s - begun.at_s:.3f} s after the spawn"
+        return failed("fails fast", claim, at)
     if ended is None or ended.asked:
+        if _had_time_left(e, history, begun, ended):
+            return unknown("fails fast", claim, "the run ended before the bound had passed")
         return failed("fails fast", claim, "the process went on living")
     took_s = ended.at_s - begun.at_s
     wrong = []
@@ -89,8 +108,10 @@ def fails_fast(e: FailsFast, history: History) -> Verdict:
         wrong.append(f"{took_s - e.within_s:.3f} s too late")
     if ended.exit_code != e.exit_code:
         wrong.append(f"expected exit code {e.exit_code}, got {ended.exit_code}")
-    words = "\n".join(ended.log_tail).lower()
-    wrong += [f"its last words do not name {name}" for name in e.naming if name not in words]
+    words = "\n".join(ended.log_tail[-LAST_WORDS:]).lower()
+    wrong += [
+        f"its last words do not name {name}" for name in e.naming if name.lower() not in words
+    ]
     last = ended.log_tail[-1] if ended.log_tail else "(no output)"
     because = (f"exited with {ended.exit_code} after {took_s:.3f} s", f"log: {last}")
     if wrong:

@@ -2,89 +2,160 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from chaoslab.history.events import HealthSample, StartupComplete
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import Degrades, StaysAvailable
 from chaoslab.spec.health import HealthContract, HealthState
-from chaoslab.spec.topology import Topology
-from chaoslab.verdicts.timeline import Span, end_s, fault_span, samples, started_by
+from chaoslab.spec.load import Sampling
+from chaoslab.spec.topology import App
+from chaoslab.verdicts.timeline import (
+    Span,
+    answered_s,
+    exited,
+    fault_span,
+    run_ended,
+    samples,
+    silence_s,
+    spawned,
+    started_by,
+)
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 
-MIN_SAMPLES = 3  # fewer degraded answers than this do not show that it stays so
+MIN_SAMPLES = 3  # fewer answers than this do not show that it stays so
+_NO_ANSWER = (HealthState.UNHEALTHY, HealthState.UNREACHABLE)
 
 
-def degrades(e: Degrades, topology: Topology, history: History) -> Verdict:
+def degrades(e: Degrades, app: App, sampling: Sampling, history: History) -> Verdict:
     """Health turns 200 degraded within the bound, names what is lost, and stays so."""
     claim = f"{e.app} answers 200 degraded naming {', '.join(e.naming)} within {e.within_s} s"
     span = fault_span(history, e.fault)
-    started_s = started_by(history, e.app, e.boot)
     if span is None:
         return unknown("degraded", claim, f"{e.fault} was never seen in force")
+    if gone := _died_by(span.end_s, e, history):
+        return failed("degraded", claim, gone)
+    started_s = started_by(history, e.app, e.boot)
     if started_s is None or started_s > span.end_s:
-        why = "start-up was not complete while the fault held"
-        return failed("degraded", claim, why)
+        return _not_started(e, claim, app, span, history)
     watch = Span(start_s=max(span.start_s, started_s), end_s=span.end_s)
     seen = [
         s
         for s in samples(history, e.app, e.boot)
-        if s.at_s >= watch.start_s and s.at_s + s.took_s <= watch.end_s
+        if s.at_s >= watch.start_s and answered_s(s) <= watch.end_s
     ]
-    contract = topology.apps[e.app].health
-    return _judge(e, claim, watch, seen, contract)
-
-
-def _judge(
-    e: Degrades, claim: str, watch: Span, seen: list[HealthSample], contract: HealthContract
-) -> Verdict:
-    first = next((s for s in seen if s.state is HealthState.DEGRADED), None)
     if broken := next((s for s in seen if s.state in _NO_ANSWER), None):
         return failed("degraded", claim, _said(broken))
+    verdict = _turned(e, claim, watch, seen, app.health)
+    silent_s = watch.end_s - max((answered_s(s) for s in seen), default=watch.start_s)
+    if verdict.outcome.value == "PASS" and silent_s > silence_s(sampling):
+        silent = f"nothing was heard of health in the last {silent_s:.3f} s of the fault"
+        return unknown("degraded", claim, silent, *verdict.because)
+    return verdict
+
+
+def _died_by(at_s: float, e: Degrades | StaysAvailable, history: History) -> str:
+    ended = exited(history, e.app, e.boot)
+    if ended is None or ended.asked or ended.at_s > at_s:
+        return ""
+    return f"the process exited with {ended.exit_code} at {ended.at_s:.3f} s"
+
+
+def _not_started(e: Degrades, claim: str, app: App, span: Span, history: History) -> Verdict:
+    """A fault that ends before a start-up must be over says nothing of that start-up."""
+    begun = spawned(history, e.app, e.boot)
+    due_s = begun.at_s + app.deadlines.startup_s if begun else span.end_s + 1.0
+    if span.end_s < due_s:
+        why = "the fault was over before start-up was, which had time left"
+        return unknown("degraded", claim, why)
+    return failed("degraded", claim, "start-up was not complete while the fault held")
+
+
+def _turned(
+    e: Degrades, claim: str, watch: Span, seen: list[HealthSample], contract: HealthContract
+) -> Verdict:
+    """Degraded in time, and from then on; what was asked before that answer may still differ."""
+    turned = (s for s in seen if s.state is HealthState.DEGRADED)
+    first = min(turned, key=answered_s, default=None)
     if first is None:
         if watch.end_s < watch.start_s + (e.within_s or 0.0):
             short = f"the fault held only {watch.end_s - watch.start_s:.3f} s of the app's time"
             return unknown("degraded", claim, short, *map(_said, seen[-1:]))
         return failed("degraded", claim, "health never said degraded", *map(_said, seen[-1:]))
-    after_s = first.at_s + first.took_s - watch.start_s
+    after_s = answered_s(first) - watch.start_s
     if e.within_s is not None and after_s > e.within_s:
         return failed("degraded", claim, f"only after {after_s:.3f} s", _said(first))
-    held = [s for s in seen if s.at_s >= first.at_s]
-    for sample in held:
-        if sample.state is not HealthState.DEGRADED:
-            return failed("degraded", claim, "did not stay so while the fault held", _said(sample))
-    settled = held[-1]
-    lost = contract.lost(settled.dependencies)
-    if set(lost) != set(e.naming):
-        names = ", ".join(lost) or "nothing"
-        return failed("degraded", claim, f"at the end of the fault it names {names} as lost")
-    if len(held) < MIN_SAMPLES:
-        return unknown("degraded", claim, f"only {len(held)} degraded answers before the heal")
-    held_s = watch.end_s - first.at_s
-    return passed(
-        "degraded",
-        claim,
-        f"degraded after {after_s:.3f} s, {len(held)} answers over {held_s:.3f} s, all degraded",
-        f"names {', '.join(sorted(e.naming))} as lost",
+    held = [first, *(s for s in seen if s.at_s >= answered_s(first))]
+    if other := next((s for s in held if s.state is not HealthState.DEGRADED), None):
+        return failed("degraded", claim, "did not stay so while the fault held", _said(other))
+    because = (
+        f"degraded after {after_s:.3f} s, {len(held)} answers over "
+        f"{watch.end_s - first.at_s:.3f} s, all degraded"
     )
+    return _named(e, claim, because, watch=watch, held=held, contract=contract)
 
 
-def stays_available(e: StaysAvailable, history: History) -> Verdict:
+def _named(
+    e: Degrades,
+    claim: str,
+    because: str,
+    *,
+    watch: Span,
+    held: list[HealthSample],
+    contract: HealthContract,
+) -> Verdict:
+    """Exactly the right names in time, and from then on."""
+    if strange := _unreadable(held, contract):
+        return unknown("degraded", claim, because, strange)
+    right = [s for s in held if set(contract.lost(s.dependencies)) == set(e.naming)]
+    if held[-1] not in right:
+        names = ", ".join(contract.lost(held[-1].dependencies)) or "nothing"
+        why = f"at the end of the fault it names {names} as lost"
+        return failed("degraded", claim, because, why)
+    named = min(right, key=answered_s)
+    after_s = answered_s(named) - watch.start_s
+    if e.within_s is not None and after_s > e.within_s:
+        return failed("degraded", claim, because, f"named so only after {after_s:.3f} s")
+    later = [named, *(s for s in held if s.at_s >= answered_s(named))]
+    if other := next((s for s in later if s not in right), None):
+        names = ", ".join(contract.lost(other.dependencies)) or "nothing"
+        why = f"at {other.at_s:.3f} s it named {names} as lost"
+        return failed("degraded", claim, because, why)
+    if len(later) < MIN_SAMPLES:
+        return unknown("degraded", claim, f"only {len(later)} degraded answers before the heal")
+    return passed("degraded", claim, because, f"names {', '.join(sorted(e.naming))} as lost")
+
+
+def _unreadable(held: list[HealthSample], contract: HealthContract) -> str:
+    words = {w for s in held for w in s.dependencies.values() if w.lower() not in contract.words}
+    if not words:
+        return ""
+    shown = ", ".join(f"'{word}'" for word in sorted(words))
+    return f"it calls a dependency {shown}, which [apps.<app>.health.words] does not explain"
+
+
+def stays_available(e: StaysAvailable, sampling: Sampling, history: History) -> Verdict:
     """From the end of start-up on, health answers 2xx, and healthy where that is asked."""
     what = "healthy" if e.healthy else "available"
     claim = f"{e.app} stays {what} from the end of start-up on"
     complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (e.app, e.boot))
+    ended = run_ended(history)
+    if gone := _died_by(ended.at_s if ended else 0.0, e, history):
+        return failed("available", claim, gone)
     if complete is None:
         return failed("available", claim, "start-up was never complete")
-    span = Span(start_s=complete.at_s, end_s=end_s(history))
-    seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= span.start_s]
+    seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= complete.at_s]
     good = {HealthState.HEALTHY} if e.healthy else {HealthState.HEALTHY, HealthState.DEGRADED}
     if bad := next((s for s in seen if s.state not in good), None):
         return failed("available", claim, _said(bad))
     if len(seen) < MIN_SAMPLES:
         return unknown("available", claim, f"only {len(seen)} health answers")
+    for a, b in pairwise(seen):
+        if b.at_s - a.at_s > silence_s(sampling):
+            return unknown("available", claim, f"nobody asked from {a.at_s:.3f} to {b.at_s:.3f} s")
+    if ended is None or not ended.settled:
+        return unknown("available", claim, "the run was cut short")
     return passed("available", claim, f"{len(seen)} answers, all {what}")
-
-
-_NO_ANSWER = (HealthState.UNHEALTHY, HealthState.UNREACHABLE)
 
 
 def _said(sample: HealthSample) -> str:

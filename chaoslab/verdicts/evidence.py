@@ -6,17 +6,20 @@ what is read here. docs/verdicts.md says what each kind of evidence can and cann
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from chaoslab.history.events import (
     AppSockets,
+    Bound,
     CanaryProbe,
     FaultHealed,
     FaultMissed,
     LinkConnection,
     LinkDrops,
+    Spawned,
 )
 from chaoslab.history.journal import History
 from chaoslab.spec.faults import (
@@ -32,12 +35,14 @@ from chaoslab.spec.faults import (
     Stopped,
     Throttled,
 )
-from chaoslab.spec.topology import Topology
-from chaoslab.verdicts.timeline import Span, end_s, fault_span
+from chaoslab.spec.topology import Link, Topology
+from chaoslab.verdicts.timeline import Span, asked_s, end_s, fault_span, life
 
 # When Linux sends a SYN again (tcp_syn_retries): a canary that waits longer is counted again. Taken
 # early, so that a canary's SYN is never counted as the app's.
 SYN_RETRIES_S = (0.9, 2.9, 6.9)
+SOCKETS_LATE_S = 0.1  # sockets are looked at every 0.025 s; a busy lab looks later
+LISTENED_S = 0.1  # an app that listened for less than this can hardly have tried its link
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,17 +64,27 @@ class Evidence:
             lines and link.rpartition(".")[2] == service for link, lines in self.per_link.items()
         )
 
+    @property
+    def bit_everywhere(self) -> bool:
+        """Whether it met the app on every one of its links."""
+        return bool(self.per_link) and all(self.per_link.values())
 
-def evidence_of(fault: FaultSpec, topology: Topology, history: History) -> Evidence:
-    """The evidence that one declared fault met the app while it was in force."""
+
+def evidence_of(
+    fault: FaultSpec, topology: Topology, history: History, *, app: str = "", boot: int = 0
+) -> Evidence:
+    """The evidence that one declared fault met the app while it was in force.
+
+    `app` counts only that app's links, `boot` only what that boot of it met; empty and 0 are any.
+    """
     label, span = fault.label, fault_span(history, fault.label)
     missed = history.first(FaultMissed, lambda m: m.fault == label)
-    if span is None:
+    if span is None or missed is not None:
         why = missed.why if missed else "it was never seen in force"
         return Evidence(fault=label, per_link={}, missing=why)
+    links = [link for link in topology.links_of(fault.target) if app in ("", link.app)]
     per_link = {
-        link.name: tuple(_Link(link.name, label, span, history).shows(fault))
-        for link in topology.links_of(fault.target)
+        link.name: tuple(_Link(link, fault, span, history, boot).shows(fault)) for link in links
     }
     missing = "" if any(per_link.values()) else "no connection of the app is shown to have met it"
     return Evidence(fault=label, per_link=per_link, missing=missing)
@@ -78,116 +93,196 @@ def evidence_of(fault: FaultSpec, topology: Topology, history: History) -> Evide
 class _Link:
     """One link during one fault: the app's sockets and connections on it."""
 
-    def __init__(self, link: str, fault: str, span: Span, history: History) -> None:
-        self._span = span
-        self._sockets = [e for e in history.of(AppSockets) if e.link == link]
-        self._end_s = end_s(history)
-        healed = history.first(FaultHealed, lambda h: h.fault == fault)
-        self._healed_s = healed.at_s if healed else self._end_s
-        canaries = {c.client_port for c in history.of(CanaryProbe) if c.link == link}
-        self._canary_syns = sum(
-            1 + sum(c.took_s >= retry_s for retry_s in SYN_RETRIES_S)
-            for c in history.of(CanaryProbe)
-            if c.link == link and c.outcome == "connect_timeout"
+    def __init__(
+        self, link: Link, fault: FaultSpec, span: Span, history: History, boot: int
+    ) -> None:
+        lived = life(history, link.app, boot) if boot else Span(start_s=0.0, end_s=end_s(history))
+        lived = lived or Span(start_s=math.inf, end_s=-math.inf)
+        self._lived = lived
+        self._span = Span(
+            start_s=max(span.start_s, lived.start_s), end_s=min(span.end_s, lived.end_s)
         )
-        drops = (d for d in history.of(LinkDrops) if (d.link, d.fault) == (link, fault))
-        self._drops = max((d.syn_drops for d in drops), default=0)
-        self._connections = [
-            c
-            for c in history.of(LinkConnection)
-            if c.link == link and c.fault == fault and c.client_port not in canaries
+        self._begun_s = max(asked_s(history, fault.label), lived.start_s)
+        healed = history.first(FaultHealed, lambda h: h.fault == fault.label)
+        self._healed_s = healed.at_s if healed else end_s(history)
+        self._sockets = [
+            e for e in history.of(AppSockets) if e.link == link.name and boot in (0, e.boot)
         ]
+        self._listening = history.first(
+            Bound,
+            lambda b: (
+                b.app == link.app and boot in (0, b.boot) and b.at_s <= span.end_s - LISTENED_S
+            ),
+        )
+        records = [c for c in history.of(LinkConnection) if c.link == link.name]
+        self._engine_tells = any(c.fault == fault.label for c in records)
+        canaries = [c for c in history.of(CanaryProbe) if c.link == link.name]
+        self._connections = [
+            _bitten_since(self._begun_s, c, records)
+            for c in records
+            if c.fault == fault.label
+            and c.client_port not in {canary.client_port for canary in canaries}
+            and lived.holds(c.opened_s)
+            and c.opened_s <= self._span.end_s
+            and (c.closed_s is None or c.closed_s >= self._begun_s)
+        ]
+        self._dropped = (
+            _dropped(link, fault, span, history) if self._alone(link, span, history) else 0
+        )
+
+    def _alone(self, link: Link, span: Span, history: History) -> bool:
+        """Whether the kernel's count for the whole fault is this boot's: no other lived then."""
+        lives = [life(history, s.app, s.boot) for s in history.of(Spawned) if s.app == link.app]
+        met = [x for x in lives if x and x.start_s <= span.end_s and x.end_s >= span.start_s]
+        return len(met) == 1 and self._span.start_s <= self._span.end_s
 
     def shows(self, fault: FaultSpec) -> Iterator[str]:
         match fault:
             case Severed(mode="dropped") | Flapping(mode="dropped"):
                 yield from self._waiting_connects()
-                yield from self._met(lambda kind: kind in ("dropped", "connect"), "held back")
+                yield from self._met("dropped", verb="held back")
             case Severed(mode="refused") | Flapping(mode="refused"):
-                yield from self._ended_by("reset_by_fault", "reset by the fault")
+                yield from self._ended_by("reset_by_fault", words="reset by the fault")
                 yield from self._cut_off()
                 if isinstance(fault, Flapping):
                     yield from self._all_lost_at_once()
             case Severed() | Flapping() | OneWay():
-                yield from self._met(lambda kind: kind in ("silence", "timeout"), "held")
-                yield from self._open_without_records()
+                yield from self._met("silence", "timeout", verb="held")
+                if not self._engine_tells:
+                    yield from self._opened_or_given_up()
             case Slow():
-                yield from self._met(lambda kind: kind == "latency", "delayed")
+                yield from self._met("latency", verb="delayed")
                 yield from self._opened_without_records()
             case Throttled():
-                yield from self._met(lambda kind: kind == "bandwidth", "throttled")
+                yield from self._met("bandwidth", verb="throttled")
                 yield from self._opened_without_records()
             case CutMidstream():
-                yield from self._ended_by("closed_by_fault", "cut by the fault")
-                yield from self._cut_off(only_without_records=True)
+                yield from self._ended_by("closed_by_fault", words="cut by the fault")
+                yield from self._some_ended_without_records()
             case Paused():
-                yield from self._open_during()
+                yield from self._unanswered()
+                yield from self._opened_or_given_up()
             case Stopped() | Killed() | Restarted():
+                yield from self._found_nobody()
+                yield from self._ended_by("upstream_closed", "upstream_reset", words="ended by it")
                 yield from self._cut_off()
 
+    # --- what the engine and the kernel tell of connections ---
+
     def _waiting_connects(self) -> Iterator[str]:
-        ports = {p for e in self._sockets if self._span.holds(e.at_s) for p in e.syn_sent}
+        ports = {p for e in self._during() for p in e.syn_sent}
         if ports:
             yield f"{len(ports)} connects of the app stood in SYN_SENT"
-        if self._drops > self._canary_syns:
-            yield f"{self._drops - self._canary_syns} SYNs of the app dropped at the link's socket"
+        if self._dropped > 0:
+            yield f"{self._dropped} SYNs of the app dropped at the link's socket"
 
-    def _met(self, is_kind: Callable[[str], bool], verb: str) -> Iterator[str]:
+    def _met(self, *types: str, verb: str) -> Iterator[str]:
         counts = [
-            sum(met.bytes for met in connection.met if is_kind(met.type))
+            sum(met.bytes for met in connection.met if met.type in types)
             for connection in self._connections
         ]
         touched = [count for count in counts if count]
         if touched:
             yield f"{sum(touched)} bytes {verb} on {len(touched)} connections of the app"
 
-    def _ended_by(self, end: str, words: str) -> Iterator[str]:
-        count = sum(connection.end == end for connection in self._connections)
+    def _ended_by(self, *ends: str, words: str) -> Iterator[str]:
+        count = sum(c.end in ends and c.closed_s is not None for c in self._connections)
         if count:
             yield f"{count} connections of the app {words}"
 
-    def _cut_off(self, *, only_without_records: bool = False) -> Iterator[str]:
-        """Connections of the app ended while it held; or none was, and it came back afterwards."""
-        if only_without_records and self._connections:
+    def _found_nobody(self) -> Iterator[str]:
+        ends = ("upstream_refused", "upstream_unreachable")
+        if count := sum(c.end in ends for c in self._connections):
+            yield f"{count} connects of the app found nobody behind the link"
+
+    def _unanswered(self) -> Iterator[str]:
+        asked = [
+            c
+            for c in self._connections
+            if c.opened_s >= self._span.start_s and c.bytes_upstream and not c.bytes_downstream
+        ]
+        if asked:
+            yield f"{len(asked)} connections of the app asked and got no answer"
+
+    # --- what the app's own sockets tell ---
+
+    def _cut_off(self) -> Iterator[str]:
+        """All connections of the app ended; or it had none while it held, and came back on one."""
+        before = self._established_at(self._begun_s)
+        looks = [
+            e for e in self._sockets if self._begun_s < e.at_s <= self._healed_s + SOCKETS_LATE_S
+        ]
+        if before:
+            if (
+                looks
+                and looks[-1].at_s < self._lived.end_s
+                and not before & set(looks[-1].established)
+            ):
+                yield f"{len(before)} established connections of the app ended"
             return
-        before = self._established_at(self._span.start_s)
-        during = [e for e in self._sockets if self._span.holds(e.at_s)]
-        if gone := {port for port in before for e in during if port not in e.established}:
-            yield f"{len(gone)} established connections of the app ended"
-            return
-        came = self._established_after(self._healed_s) - before
-        if not before and not any(e.established for e in during) and came:
+        came = {p for e in self._sockets if e.at_s > self._healed_s for p in e.established}
+        none = not any(e.established for e in self._during())
+        if none and came and self._listening is not None:
             yield "the app had no connection while it held, and came back on a new one"
+
+    def _some_ended_without_records(self) -> Iterator[str]:
+        if not self._engine_tells and (gone := self._gone()):
+            yield f"{len(gone)} connections of the app ended"
 
     def _all_lost_at_once(self) -> Iterator[str]:
         """Within the flapping the app had connections, and at the next look not one of them."""
-        during = [e.established for e in self._sockets if self._span.holds(e.at_s)]
-        lost = sum(bool(had) and not has for had, has in pairwise(during))
-        if lost and not self._connections:
+        lost = sum(bool(a.established) and not b.established for a, b in pairwise(self._during()))
+        if lost and not self._engine_tells:
             yield f"every connection of the app ended at once, {lost} times"
 
-    def _open_without_records(self) -> Iterator[str]:
-        if not self._connections:
-            yield from self._open_during()
+    def _opened_or_given_up(self) -> Iterator[str]:
+        """An open connection may be idle; one opened into the silence, or given up, was not."""
+        if opened := self._opened():
+            yield f"{len(opened)} connections of the app opened while it held"
+        if gone := self._gone():
+            yield f"{len(gone)} connections of the app given up while it held"
 
     def _opened_without_records(self) -> Iterator[str]:
         """A connection opened under the fault carried its own first exchange through it."""
-        if self._connections:
-            return
-        before = self._established_at(self._span.start_s)
-        if opened := self._established_during() - before:
+        if not self._engine_tells and (opened := self._opened()):
             yield f"{len(opened)} connections of the app opened through it"
 
-    def _open_during(self) -> Iterator[str]:
-        if ports := self._established_at(self._span.start_s) | self._established_during():
-            yield f"{len(ports)} connections of the app were open while it held"
+    def _opened(self) -> set[int]:
+        during = {p for e in self._during() for p in e.established}
+        return during - self._established_at(self._span.start_s)
+
+    def _gone(self) -> set[int]:
+        had = self._established_at(self._span.start_s)
+        gone: set[int] = set()
+        for look in self._during():
+            gone |= had - set(look.established)
+            had |= set(look.established)
+        return gone
+
+    def _during(self) -> list[AppSockets]:
+        return [e for e in self._sockets if self._span.holds(e.at_s)]
 
     def _established_at(self, at_s: float) -> set[int]:
         before = [e for e in self._sockets if e.at_s <= at_s]
         return set(before[-1].established) if before else set()
 
-    def _established_during(self) -> set[int]:
-        return {p for e in self._sockets if self._span.holds(e.at_s) for p in e.established}
 
-    def _established_after(self, at_s: float) -> set[int]:
-        return {p for e in self._sockets if e.at_s > at_s for p in e.established}
+def _bitten_since(
+    begun_s: float, connection: LinkConnection, records: Sequence[LinkConnection]
+) -> LinkConnection:
+    """The connection with only what met it since then: its earlier bites were another fault's."""
+    earlier = [
+        len(r.met) for r in records if r.connection == connection.connection and r.at_s < begun_s
+    ]
+    return replace(connection, met=connection.met[max(earlier, default=0) :])
+
+
+def _dropped(link: Link, fault: FaultSpec, span: Span, history: History) -> int:
+    """SYNs that the kernel dropped at the link's socket, less those of canaries at the time."""
+    drops = (d for d in history.of(LinkDrops) if (d.link, d.fault) == (link.name, fault.label))
+    canaries = sum(
+        1 + sum(c.took_s >= retry_s for retry_s in SYN_RETRIES_S)
+        for c in history.of(CanaryProbe)
+        if c.link == link.name and c.outcome == "connect_timeout" and c.at_s >= span.start_s
+    )
+    return max((d.syn_drops for d in drops), default=0) - canaries

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import assert_never
 
@@ -19,7 +18,7 @@ from chaoslab.spec.expect import (
     StaysAvailable,
 )
 from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import Topology
+from chaoslab.spec.topology import App, Topology
 from chaoslab.verdicts.boot import fails_fast, starts
 from chaoslab.verdicts.degraded import degrades, stays_available
 from chaoslab.verdicts.evidence import Evidence, evidence_of
@@ -35,9 +34,13 @@ def judge(topology: Topology, plan: Plan, history: History) -> tuple[Verdict, ..
     A verdict is UNKNOWN, whatever the app did, where a fault that it rests on is not shown to have
     met the app, a probe crashed, the lab itself lagged, or the history has no end.
     """
-    evidence = {fault.label: evidence_of(fault, topology, history) for fault in plan.faults}
     unsound = _unsound(history)
-    return tuple(_weighed(e, _judged(e, topology, history), evidence, unsound) for e in plan.expect)
+    verdicts = []
+    for e in plan.expect:
+        evidence = _evidence_for(e, topology, plan, history)
+        alone = _judged(e, topology, plan, history)
+        verdicts.append(_weighed(e, alone, evidence, unsound, topology))
+    return tuple(verdicts)
 
 
 def outcome_of(verdicts: tuple[Verdict, ...]) -> Outcome:
@@ -45,14 +48,14 @@ def outcome_of(verdicts: tuple[Verdict, ...]) -> Outcome:
     return worst(verdict.outcome for verdict in verdicts)
 
 
-def _judged(e: Expectation, topology: Topology, history: History) -> Verdict:
+def _judged(e: Expectation, topology: Topology, plan: Plan, history: History) -> Verdict:
     match e:
         case Starts():
             return starts(e, history)
         case FailsFast():
             return fails_fast(e, history)
         case Degrades():
-            return degrades(e, topology, history)
+            return degrades(e, topology.apps[e.app], plan.sampling, history)
         case Recovers():
             return recovers(e, history)
         case KeepsAcknowledged():
@@ -60,24 +63,57 @@ def _judged(e: Expectation, topology: Topology, history: History) -> Verdict:
         case FirstRequestServed():
             return first_request_served(e, history)
         case StaysAvailable():
-            return stays_available(e, history)
+            return stays_available(e, plan.sampling, history)
     assert_never(e)
 
 
 def _weighed(
-    e: Expectation, verdict: Verdict, evidence: Mapping[str, Evidence], unsound: str
+    e: Expectation, verdict: Verdict, evidence: list[Evidence], unsound: str, topology: Topology
 ) -> Verdict:
-    rests_on = e.rests_on or ()
-    bites = tuple(line for name in rests_on for line in _lines(evidence[name]))
+    """The verdict with its evidence; UNKNOWN where a fault that it rests on did not bite."""
+    bites = tuple(line for each in evidence for line in _lines(each))
+    rests_on = tuple(each.fault for each in evidence)
     verdict = replace(verdict, rests_on=rests_on, because=(*verdict.because, *bites))
-    why = unsound or next((_gap(evidence[name]) for name in rests_on if not evidence[name].bit), "")
-    if not why and isinstance(e, Degrades) and e.fault in rests_on:
-        unmet = [name for name in e.naming if not evidence[e.fault].met(name)]
+    why = unsound or next((_gap(each) for each in evidence if not each.bit), "")
+    if not why and isinstance(e, Degrades):
+        unmet = _unmet(e, topology.apps[e.app], evidence)
         why = f"{e.fault} is not shown to have met the link to {', '.join(unmet)}" if unmet else ""
     if not why:
         return verdict
     because = (why, f"(the app alone would be judged {verdict.outcome.value})", *verdict.because)
     return replace(verdict, outcome=Outcome.UNKNOWN, because=because)
+
+
+def _evidence_for(
+    e: Expectation, topology: Topology, plan: Plan, history: History
+) -> list[Evidence]:
+    """What shows each fault that `e` rests on to have met the app, in the boot that `e` is about.
+
+    The fault that an expectation names is one of them, whatever `rests_on` says.
+    """
+    named = (e.fault,) if isinstance(e, Degrades | FirstRequestServed) else ()
+    boot = 0 if isinstance(e, KeepsAcknowledged | FirstRequestServed) else e.boot
+    found = []
+    for name in dict.fromkeys((*(e.rests_on or ()), *named)):
+        fault = plan.fault(name)
+        if fault is None:
+            found.append(Evidence(fault=name, per_link={}, missing="the plan has no such fault"))
+        else:
+            found.append(evidence_of(fault, topology, history, app=e.app, boot=boot))
+    return found
+
+
+def _unmet(e: Degrades, app: App, evidence: list[Evidence]) -> list[str]:
+    """The dependencies named whose link is not shown to have met the fault.
+
+    Health may have words of its own for them: those are met only where every link was.
+    """
+    fault = next(each for each in evidence if each.fault == e.fault)
+    return [
+        name
+        for name in e.naming
+        if not (fault.met(name) if name in app.links else fault.bit_everywhere)
+    ]
 
 
 def _lines(evidence: Evidence) -> list[str]:

@@ -21,14 +21,16 @@ from chaoslab.spec.expect import (
     Expectation,
     FailsFast,
     FirstRequestServed,
+    KeepsAcknowledged,
     Recovers,
     Starts,
 )
 from chaoslab.spec.health import HealthState
 from chaoslab.spec.plan import Plan
-from chaoslab.verdicts.timeline import healthy_since, last_healed_s
+from chaoslab.verdicts.timeline import healthy_since, last_healed_s, samples
 
 SERVING_S = 0.5  # how long after its end a start-up is given to be seen ready, or degraded
+WRITES_DRY_S = 2.0  # without an acknowledged write for so long, no more are waited for
 GRACE_S = 0.1  # after a bound has passed, so that the sample that shows it is in the history
 
 
@@ -69,10 +71,24 @@ def _waits_for(e: Expectation, history: History, now_s: float) -> str | None:
             return _recovery_under_way(e, history, now_s)
         case FirstRequestServed():
             healed = history.first(FaultHealed, lambda h: h.fault == e.fault)
-            begun = healed and history.first(Write, lambda w: w.at_s >= healed.at_s)
+            begun = healed and history.first(
+                Write, lambda w: w.app == e.app and w.at_s >= healed.at_s
+            )
             late = healed and now_s > healed.at_s + e.within_s + 5.0
             return None if begun or late else "the first request after the heal"
+        case KeepsAcknowledged():
+            return _writes_under_way(e, history, now_s)
     return None
+
+
+def _writes_under_way(e: KeepsAcknowledged, history: History, now_s: float) -> str | None:
+    """Wait for the writes that are asked for as long as they keep coming."""
+    mine = (w for w in history.of(Write) if w.app == e.app and w.purpose == "load")
+    acknowledged = [w.at_s + w.took_s for w in mine if w.outcome == "ok"]
+    newest_s = max([*acknowledged, last_healed_s(history) or 0.0])
+    if len(acknowledged) >= e.at_least or now_s > newest_s + WRITES_DRY_S:
+        return None
+    return f"{e.at_least - len(acknowledged)} more acknowledged writes"
 
 
 def _boot_under_way(e: Starts | FailsFast, history: History, now_s: float) -> str | None:
@@ -106,9 +122,15 @@ def _recovery_under_way(e: Recovers, history: History, now_s: float) -> str | No
         return None
     if now_s > healed_s + (e.within_s or 0.0) + e.stable_s + GRACE_S:
         return None
-    since_s = healthy_since(history, e.app, e.boot, healed_s)
-    newest = history.last(HealthSample, lambda s: s.app == e.app and s.boot == e.boot)
-    stable = since_s is not None and newest is not None and newest.at_s >= since_s + e.stable_s
-    written = history.first(Write, lambda w: w.purpose == "proof" and w.outcome == "ok")
-    proved = not e.proved or (written is not None and history.first(ReadBack) is not None)
+    since = healthy_since(history, e.app, e.boot, healed_s)
+    newest = next(reversed(samples(history, e.app, e.boot)), None)
+    stable = since and newest and newest.at_s >= since.at_s + e.stable_s
+    written = history.first(
+        Write,
+        lambda w: (
+            w.app == e.app and w.purpose == "proof" and w.outcome == "ok" and w.at_s >= healed_s
+        ),
+    )
+    looked = written and history.first(ReadBack, lambda b: written.op in (*b.found, *b.missing))
+    proved = not e.proved or looked
     return None if stable and proved else f"the recovery of {e.app}"

@@ -9,6 +9,7 @@ from chaoslab.history.events import (
     FaultHealed,
     FaultHealing,
     FaultInForce,
+    FaultRequested,
     HealthSample,
     RunEnded,
     Spawned,
@@ -16,6 +17,7 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.journal import History
 from chaoslab.spec.health import HealthState
+from chaoslab.spec.load import Sampling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +34,20 @@ class Span:
 
 def end_s(history: History) -> float:
     """The last moment that the history tells of."""
-    ended = history.last(RunEnded)
+    ended = run_ended(history)
     return ended.at_s if ended else max((e.at_s for e in history.events), default=0.0)
+
+
+def run_ended(history: History) -> RunEnded | None:
+    """The run's last event; None where it was killed."""
+    return history.last(RunEnded)
+
+
+def asked_s(history: History, fault: str) -> float:
+    """When the fault was asked for or, armed in the engine, fired: nothing before is its doing."""
+    times = [e.since_s for e in history.of(FaultInForce) if e.fault == fault]
+    times += [e.at_s for e in history.of(FaultRequested) if e.fault == fault and not e.armed]
+    return min(times, default=0.0)
 
 
 def fault_span(history: History, fault: str) -> Span | None:
@@ -52,31 +66,50 @@ def last_healed_s(history: History) -> float | None:
 
 
 def started_by(history: History, app: str, boot: int) -> float | None:
-    """By when start-up was complete: the boot probe's word, or an earlier 2xx of health."""
+    """By when start-up was complete: the boot probe's word, or an earlier 2xx answer of health."""
     complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (app, boot))
     good = (HealthState.HEALTHY, HealthState.DEGRADED)
-    answer = next((s for s in samples(history, app, boot) if s.state in good), None)
-    times = [complete.at_s] if complete else []
-    return min([*times, answer.at_s] if answer else times, default=None)
+    times = [answered_s(s) for s in samples(history, app, boot) if s.state in good]
+    return min([*times, complete.at_s] if complete else times, default=None)
+
+
+def answered_s(sample: HealthSample) -> float:
+    """When the sample was over; what it says may have become true only then."""
+    return sample.at_s + sample.took_s
 
 
 def samples(history: History, app: str, boot: int) -> list[HealthSample]:
-    """The health samples of one boot in the order in which they were sent."""
-    mine = (s for s in history.of(HealthSample) if s.app == app and s.boot == boot)
+    """The health samples of one boot in the order in which they were sent.
+
+    A sample that was under way when the lab stopped the app, and so got no answer, is left out.
+    """
+    mine = [s for s in history.of(HealthSample) if s.app == app and s.boot == boot]
+    ended = exited(history, app, boot)
+    if ended is not None and ended.asked:
+        gone = HealthState.UNREACHABLE
+        mine = [s for s in mine if s.state is not gone or answered_s(s) < ended.at_s]
     return sorted(mine, key=lambda s: s.at_s)
 
 
-def healthy_since(history: History, app: str, boot: int, after_s: float) -> float | None:
-    """Since when every sample sent after `after_s` has been healthy, up to the newest; or None."""
-    since_s = None
+def healthy_since(history: History, app: str, boot: int, after_s: float) -> HealthSample | None:
+    """The sample since which every one sent after `after_s` has been healthy; None if none is."""
+    since = None
     for sample in samples(history, app, boot):
         if sample.at_s < after_s:
             continue
         if sample.state is not HealthState.HEALTHY:
-            since_s = None
-        elif since_s is None:
-            since_s = sample.at_s
-    return since_s
+            since = None
+        elif since is None:
+            since = sample
+    return since
+
+
+def silence_s(sampling: Sampling) -> float:
+    """How long health may go without an answer before nobody can say that it was watched.
+
+    Half a second is the lab's own lag at which no verdict is trusted any more.
+    """
+    return 0.5 + 3 * sampling.cadence_s
 
 
 def spawned(history: History, app: str, boot: int) -> Spawned | None:
@@ -87,3 +120,17 @@ def spawned(history: History, app: str, boot: int) -> Spawned | None:
 def exited(history: History, app: str, boot: int) -> Exited | None:
     """The end of one boot's process."""
     return history.first(Exited, lambda e: e.app == app and e.boot == boot)
+
+
+def life(history: History, app: str, boot: int) -> Span | None:
+    """From the spawn of one boot to its exit, or to the history's end; None if it never was."""
+    begun, ended = spawned(history, app, boot), exited(history, app, boot)
+    if begun is None:
+        return None
+    return Span(start_s=begun.at_s, end_s=ended.at_s if ended else end_s(history))
+
+
+def watched_until_s(history: History, app: str, boot: int) -> float:
+    """Until when the app was left to itself: the history's end, or the lab's own stop of it."""
+    ended = exited(history, app, boot)
+    return min(end_s(history), ended.at_s) if ended and ended.asked else end_s(history)

@@ -1,0 +1,176 @@
+"""Start-up, judged from outside: PASS, FAIL and UNKNOWN, each for its own reason."""
+
+from __future__ import annotations
+
+import pytest
+
+from chaoslab.history.events import AnyEvent, Bound, FirstAnswer, StartupComplete, StartupSnapshot
+from chaoslab.spec.expect import FailsFast, Starts
+from chaoslab.verdicts.boot import fails_fast, starts
+from chaoslab.verdicts.verdict import Verdict
+
+from .histories import (
+    DEGRADED,
+    HEALTHY,
+    UNHEALTHY,
+    UNREACHABLE,
+    complete,
+    ended,
+    exited,
+    good,
+    history_of,
+    of,
+    sample,
+    samples,
+    snapshot,
+    spawned,
+    without,
+)
+
+SAID = ("INFO profile lab: postgres at 127.0.0.1:5432", "retrying", "ERROR postgres unreachable")
+
+
+def started(events: list[AnyEvent], **changed: object) -> Verdict:
+    expected = {"app": "backend", "within_s": 3.0, "mode": "degraded"} | changed
+    return starts(Starts(**expected), history_of(events))  # type: ignore[arg-type]
+
+
+def failed_fast(events: list[AnyEvent], naming: tuple[str, ...] = ("postgres",)) -> Verdict:
+    e = FailsFast(naming=naming, app="backend", within_s=3.0)
+    return fails_fast(e, history_of(events))
+
+
+def why(verdict: Verdict) -> str:
+    return "\n".join(verdict.because)
+
+
+def test_a_start_in_time_in_the_mode_expected_passes() -> None:
+    """Complete 1.6 s after the spawn, degraded, every phase completed."""
+    verdict = started(good(), startup_mode="emergency_degraded")
+    assert verdict.outcome == "PASS"
+    assert "1.600 s after the spawn" in why(verdict)
+
+
+def test_a_start_that_was_never_tried_is_unknown() -> None:
+    """No spawn of that boot: nothing can be said of it."""
+    assert started(good(), boot=2).outcome == "UNKNOWN"
+
+
+@pytest.mark.parametrize(("within_s", "outcome"), [(1.7, "PASS"), (1.5, "FAIL")])
+def test_the_bound_counts_from_the_spawn(within_s: float, outcome: str) -> None:
+    """1.6 s are within 1.7 s and not within 1.5 s."""
+    assert started(good(), within_s=within_s).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"mode": "normal"}, "expected health healthy, got degraded"),
+        ({"startup_mode": "normal"}, "expected startup_mode normal, got emergency_degraded"),
+    ],
+)
+def test_a_start_in_another_mode_fails(changed: dict[str, object], reason: str) -> None:
+    """What health or the app says of the mode is not what was expected."""
+    verdict = started(good(), **changed)
+    assert (verdict.outcome, reason in why(verdict)) == ("FAIL", True)
+
+
+@pytest.mark.parametrize(
+    ("published", "reason"),
+    [
+        ({"failed_phases": ("database",)}, "booked as failed: database"),
+        ({"failed": True}, "booked as failed: ?"),
+        ({"completed_phases": ("init", "database")}, "neither completed nor degraded: finalize"),
+    ],
+)
+def test_a_start_with_a_phase_left_behind_fails(published: dict[str, object], reason: str) -> None:
+    """Complete, says the app, and its own phases say otherwise."""
+    events = [*without(good(), of(StartupSnapshot)), snapshot(2.0, **published)]
+    verdict = started(events)
+    assert (verdict.outcome, reason in why(verdict)) == ("FAIL", True)
+
+
+def test_exited_mute_and_listening_without_end_are_three_failures() -> None:
+    """A start that never completes says which of the three it was."""
+    never = without(good(), of(StartupComplete, StartupSnapshot))
+    alive = [*without(never, lambda e: e.kind == "exited"), ended(4.3)]
+    mute = without(alive, of(Bound, FirstAnswer))
+    gone = [*never, exited(1.0, code=3, asked=False, log=SAID)]
+    gone = without(gone, lambda e: e.kind == "exited" and e.at_s > 2.0)
+    verdicts = [started(events) for events in (alive, mute, gone)]
+    assert [v.outcome for v in verdicts] == ["FAIL"] * 3
+    assert "never complete" in why(verdicts[0])
+    assert "never listened on port 8000" in why(verdicts[1])
+    assert "exited with 3 after 0.600 s" in why(verdicts[2])
+    assert "ERROR postgres unreachable" in why(verdicts[2])
+
+
+def test_a_start_cut_short_before_its_bound_is_unknown() -> None:
+    """A run that ended 1.6 s into a start-up of at most 3 s cannot call it late."""
+    cut = [spawned(0.4), *samples(0.45, 2.0, UNHEALTHY), exited(2.0), ended(2.0, settled=False)]
+    assert started(cut).outcome == "UNKNOWN"
+    late = [spawned(0.4), *samples(0.45, 3.5, UNHEALTHY), exited(3.5), ended(3.5, settled=False)]
+    assert started(late).outcome == "FAIL"
+
+
+def test_a_process_that_ended_by_itself_before_it_was_complete_fails() -> None:
+    """A second process on the same port does not make the first one's start good."""
+    events = [*good(), exited(1.5, code=1, asked=False)]
+    assert started(without(events, lambda e: e.kind == "exited" and e.asked)).outcome == "FAIL"
+
+
+def dead(at_s: float = 1.5, *, code: int = 3, log: tuple[str, ...] = SAID) -> list[AnyEvent]:
+    return [
+        spawned(0.4),
+        *samples(0.45, at_s, UNREACHABLE),
+        exited(at_s, code=code, asked=False, log=log),
+        ended(at_s + 0.1),
+    ]
+
+
+def test_a_quick_end_that_names_its_cause_passes() -> None:
+    """Exit 3, 1.1 s after the spawn, and the last line names postgres."""
+    assert failed_fast(dead()).outcome == "PASS"
+
+
+def test_the_name_is_found_in_any_case() -> None:
+    """`Postgres` is named by `postgres`."""
+    assert failed_fast(dead(), naming=("Postgres",)).outcome == "PASS"
+
+
+@pytest.mark.parametrize(
+    ("events", "reason"),
+    [
+        (dead(4.0), "0.600 s too late"),
+        (dead(code=1), "expected exit code 3, got 1"),
+        (dead(code=-9), "expected exit code 3, got -9"),
+        (dead(log=("ERROR bad key",)), "do not name postgres"),
+        (dead(log=()), "do not name postgres"),
+        (dead(log=(SAID[0], *("Traceback",) * 5)), "do not name postgres"),
+    ],
+    ids=["late", "another code", "killed", "another cause", "mute", "named by the banner alone"],
+)
+def test_an_end_that_is_late_wrong_or_mute_fails(events: list[AnyEvent], reason: str) -> None:
+    """In time, with the code, naming the cause in its last words: each is needed."""
+    verdict = failed_fast(events)
+    assert (verdict.outcome, reason in why(verdict)) == ("FAIL", True)
+
+
+def test_a_process_that_lives_on_fails() -> None:
+    """The lab had to stop it, after the bound."""
+    events = [spawned(0.4), *samples(0.45, 3.6, UNHEALTHY), exited(3.6), ended(3.7)]
+    assert failed_fast(events).outcome == "FAIL"
+
+
+def test_a_process_that_was_stopped_before_the_bound_is_unknown() -> None:
+    """It might have ended by itself in the time that was left."""
+    events = [spawned(0.4), *samples(0.45, 1.0, UNHEALTHY), exited(1.0), ended(1.1, settled=False)]
+    assert failed_fast(events).outcome == "UNKNOWN"
+
+
+@pytest.mark.parametrize("state", [HEALTHY, DEGRADED])
+def test_an_app_that_said_it_was_up_before_it_ended_fails(state: object) -> None:
+    """A false ready is not a fast failure."""
+    said = sample(1.0, state)  # type: ignore[arg-type]
+    assert failed_fast([*dead(), said]).outcome == "FAIL"
+    assert failed_fast([*dead(), complete(1.0, HEALTHY)]).outcome == "FAIL"

@@ -1,0 +1,273 @@
+"""Honest degradation: in time, with the right names, to the end of the fault."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chaoslab.history.events import AnyEvent, FaultInForce, HealthSample, StartupComplete
+from chaoslab.spec.expect import Degrades, StaysAvailable
+from chaoslab.spec.health import HealthState
+from chaoslab.spec.load import Sampling
+from chaoslab.verdicts.degraded import degrades, stays_available
+from chaoslab.verdicts.verdict import Verdict
+
+from .histories import (
+    BOTH,
+    DEGRADED,
+    HEALTHY,
+    OUTAGE,
+    UNHEALTHY,
+    UNREACHABLE,
+    app,
+    between,
+    complete,
+    ended,
+    exited,
+    fault,
+    good,
+    healthy_run,
+    history_of,
+    of,
+    sample,
+    samples,
+    without,
+)
+
+
+def degraded(
+    events: list[AnyEvent], naming: tuple[str, ...] = BOTH, sampling: Sampling | None = None
+) -> Verdict:
+    e = Degrades(naming=naming, app="backend", within_s=1.0, fault=OUTAGE)
+    return degrades(e, app("backend"), sampling or Sampling(), history_of(events))
+
+
+def why(verdict: Verdict) -> str:
+    return "\n".join(verdict.because)
+
+
+def held(*instead: HealthSample, start_s: float = 2.0, end_s: float = 3.4) -> list[AnyEvent]:
+    """The good run with other samples in this part of it."""
+    return [*without(good(), between(start_s, end_s)), *instead]
+
+
+def test_degraded_in_time_and_to_the_end_passes() -> None:
+    """Degraded at once, both named, twenty answers until the heal."""
+    verdict = degraded(good())
+    assert verdict.outcome == "PASS"
+    assert "19 answers" in why(verdict) or "20 answers" in why(verdict)
+
+
+@pytest.mark.parametrize(
+    "named", [("postgres",), ("redis",), (), ("postgres", "redis", "search")], ids=str
+)
+def test_the_wrong_too_few_and_too_many_names_fail(named: tuple[str, ...]) -> None:
+    """Exactly the lost dependencies are to be named."""
+    words = {name: "down" if name in named else "up" for name in (*BOTH, "search")}
+    events = held(*(replace(s, dependencies=words) for s in samples(2.0, 3.4, DEGRADED)))
+    assert degraded(events).outcome == "FAIL"
+
+
+def test_a_name_that_comes_later_but_in_time_passes() -> None:
+    """An app that finds its second loss 0.5 s after the first is honest within 1 s."""
+    events = held(
+        *samples(2.0, 2.5, DEGRADED, "redis"), *samples(2.5, 3.4, DEGRADED, "postgres", "redis")
+    )
+    assert degraded(events).outcome == "PASS"
+
+
+def test_a_name_that_comes_too_late_fails() -> None:
+    """The right names at the end do not help where they came after the bound."""
+    lost = fault(OUTAGE, 0.2, 0.21, 4.0, 4.02)
+    events = [
+        *without(good(), lambda e: getattr(e, "fault", "") == OUTAGE),
+        *lost,
+    ]
+    events = without(events, between(2.0, 9.0))
+    events += [*samples(2.0, 3.2, DEGRADED, "redis"), *samples(3.2, 4.1, DEGRADED, *BOTH)]
+    verdict = degraded(events)
+    assert (verdict.outcome, "named so only after" in why(verdict)) == ("FAIL", True)
+
+
+def test_a_name_that_is_dropped_on_the_way_fails() -> None:
+    """Right at first and right at the end, and in between not."""
+    events = held(
+        *samples(2.0, 2.4, DEGRADED, *BOTH),
+        *samples(2.4, 2.5, DEGRADED, "redis"),
+        *samples(2.5, 3.4, DEGRADED, *BOTH),
+    )
+    verdict = degraded(events)
+    assert (verdict.outcome, "it named redis as lost" in why(verdict)) == ("FAIL", True)
+
+
+def test_a_word_that_the_contract_does_not_know_is_unknown() -> None:
+    """`banana` names nothing as lost, and nothing as whole."""
+    words = {"postgres": "banana", "redis": "down"}
+    events = held(*(replace(s, dependencies=words) for s in samples(2.0, 3.4, DEGRADED)))
+    verdict = degraded(events)
+    assert (verdict.outcome, "'banana'" in why(verdict)) == ("UNKNOWN", True)
+
+
+@pytest.mark.parametrize("state", [HEALTHY, UNHEALTHY, UNREACHABLE])
+def test_one_other_answer_while_the_fault_holds_fails(state: HealthState) -> None:
+    """Health that flips between two samples does not stay degraded."""
+    assert degraded([*good(), sample(2.52, state)]).outcome == "FAIL"
+
+
+def test_an_answer_asked_for_before_the_app_turned_is_no_flip() -> None:
+    """Sent at 2.01 and answered late with the old state, it contradicts nothing."""
+    events = [*good(), sample(2.001, HEALTHY, took_s=0.3)]
+    assert degraded(events).outcome == "PASS"
+
+
+def test_one_slow_degraded_answer_is_no_failure() -> None:
+    """0.4 s for one of twenty answers."""
+    assert degraded([*good(), sample(2.52, DEGRADED, *BOTH, took_s=0.4)]).outcome == "PASS"
+
+
+def test_a_sample_that_says_starting_while_the_first_good_answer_is_under_way_is_no_failure() -> (
+    None
+):
+    """Start-up is over when health has said so, not when the question was sent."""
+    events = without(good(), of(StartupComplete))
+    events = [
+        *without(events, between(1.9, 2.3)),
+        sample(1.9, DEGRADED, *BOTH, took_s=0.3),
+        sample(1.95, UNHEALTHY),
+        *samples(2.25, 2.3, DEGRADED, *BOTH),
+        complete(2.2, DEGRADED),
+    ]
+    assert degraded(events).outcome == "PASS"
+
+
+def test_a_sample_in_flight_at_the_heal_is_not_counted() -> None:
+    """Sent before the heal, answered healthy after it."""
+    assert degraded([*good(), sample(2.98, HEALTHY, took_s=0.3)]).outcome == "PASS"
+
+
+def test_an_app_that_stops_answering_before_the_heal_does_not_pass() -> None:
+    """Its unanswered samples are still in flight at the heal; nothing was heard for 0.7 s."""
+    hung = [replace(s, took_s=1.0) for s in samples(2.3, 3.0, UNREACHABLE)]
+    verdict = degraded([*held(start_s=2.3, end_s=3.0), *hung])
+    assert (verdict.outcome, "nothing was heard" in why(verdict)) == ("UNKNOWN", True)
+
+
+def test_a_slow_cadence_has_longer_pauses_by_its_nature() -> None:
+    """A sample every 0.3 s leaves 0.2 s to the heal, and that is no silence."""
+    few = [sample(at_s, DEGRADED, *BOTH) for at_s in (2.0, 2.2, 2.4)]
+    assert degraded(held(*few)).outcome == "PASS"
+    assert degraded(held(*few[:2], sample(2.2, DEGRADED, *BOTH))).outcome != "PASS"
+    two = [sample(at_s, DEGRADED, *BOTH) for at_s in (2.0, 2.05, 2.1)]
+    assert degraded(held(*two)).outcome == "UNKNOWN"
+    assert degraded(held(*two), sampling=Sampling(cadence_s=0.3)).outcome == "PASS"
+
+
+def test_health_that_never_turns_fails_and_one_without_the_time_to_turn_is_unknown() -> None:
+    """1 s is the bound: with 1 s of the fault left it is a failure, with half of it nothing."""
+    blind = samples(2.0, 3.4, HEALTHY)
+    assert degraded(held(*blind)).outcome == "FAIL"
+    late = [replace(e, at_s=2.5) if isinstance(e, StartupComplete) else e for e in held(*blind)]
+    late = [*without(late, between(2.0, 2.5)), *samples(2.0, 2.5, UNHEALTHY)]
+    assert degraded(late).outcome == "UNKNOWN"
+
+
+def test_degraded_after_the_bound_fails() -> None:
+    """1.2 s where 1 s was allowed."""
+    long = [
+        *without(good(), lambda e: getattr(e, "fault", "") == OUTAGE),
+        *fault(OUTAGE, 0.2, 0.21, 4.0, 4.02),
+    ]
+    events = without(long, between(2.0, 9.0))
+    events += [*samples(2.0, 3.2, HEALTHY), *samples(3.2, 4.0, DEGRADED, *BOTH)]
+    assert degraded(events).outcome == "FAIL"
+
+
+def test_too_few_answers_are_unknown() -> None:
+    """Two answers do not show that it stays so."""
+    two = [sample(2.7, DEGRADED, *BOTH), sample(2.9, DEGRADED, *BOTH)]
+    assert degraded(held(*two)).outcome == "UNKNOWN"
+
+
+def test_a_fault_that_was_never_seen_is_unknown() -> None:
+    """No canary saw it in force."""
+    assert degraded(without(good(), of(FaultInForce))).outcome == "UNKNOWN"
+
+
+def test_a_process_that_ends_under_the_fault_fails() -> None:
+    """Also where it ends between the last sample and the heal."""
+    events = [*without(good(), lambda e: e.kind == "exited"), exited(2.995, code=1, asked=False)]
+    assert degraded(events).outcome == "FAIL"
+
+
+def test_a_start_that_outlasts_the_fault_fails_only_if_its_own_time_was_up() -> None:
+    """The app may take 3 s; a fault that ends 2.6 s after the spawn cannot hold that against it."""
+    slow = without(good(), of(StartupComplete))
+    slow = [
+        *without(slow, between(2.0, 3.4)),
+        *samples(2.0, 3.4, UNHEALTHY),
+        complete(3.4, HEALTHY),
+    ]
+    assert degraded(slow).outcome == "UNKNOWN"
+    longer = [
+        *without(slow, lambda e: getattr(e, "fault", "") == OUTAGE),
+        *fault(OUTAGE, 0.2, 0.21, 3.41, 3.43),
+    ]
+    longer = [e for e in longer if not (isinstance(e, HealthSample) and e.at_s >= 3.4)]
+    longer = [*without(longer, of(StartupComplete)), complete(3.5, HEALTHY)]
+    assert degraded(longer).outcome == "FAIL"
+
+
+def available(events: list[AnyEvent], *, healthy: bool = True) -> Verdict:
+    e = StaysAvailable(app="backend", healthy=healthy)
+    return stays_available(e, Sampling(), history_of(events))
+
+
+def steady() -> list[AnyEvent]:
+    return [*healthy_run(), exited(3.1), ended(3.2)]
+
+
+def test_an_app_that_answers_healthy_throughout_stays_available() -> None:
+    """Forty answers, all healthy."""
+    assert available(steady()).outcome == "PASS"
+
+
+@pytest.mark.parametrize(
+    ("state", "healthy", "outcome"),
+    [
+        (DEGRADED, True, "FAIL"),
+        (DEGRADED, False, "PASS"),
+        (UNHEALTHY, False, "FAIL"),
+        (UNREACHABLE, False, "FAIL"),
+    ],
+)
+def test_slow_is_not_dead(state: HealthState, healthy: bool, outcome: str) -> None:
+    """One other answer is enough, unless degraded was allowed."""
+    assert available([*steady(), sample(2.02, state)], healthy=healthy).outcome == outcome
+
+
+def test_an_app_that_dies_after_its_last_good_answer_was_not_available() -> None:
+    """No sample was taken after its end, and still it is gone."""
+    events = [*healthy_run(), exited(3.05, code=1, asked=False), ended(3.1)]
+    assert available(events).outcome == "FAIL"
+
+
+def test_samples_under_way_when_the_lab_stopped_the_app_are_no_failure() -> None:
+    """They had no answer because the lab took the app away."""
+    late = [sample(3.02, UNREACHABLE, took_s=0.2), sample(3.15, UNREACHABLE)]
+    assert available([*steady(), *late]).outcome == "PASS"
+    assert available([*steady(), sample(3.02, UNREACHABLE, took_s=0.05)]).outcome == "FAIL"
+
+
+def test_what_nobody_watched_is_unknown() -> None:
+    """A second without a question, too few questions, or a run that was interrupted."""
+    assert available(without(steady(), between(1.5, 2.5))).outcome == "UNKNOWN"
+    assert available(without(steady(), between(1.1, 9.0))).outcome == "UNKNOWN"
+    cut = [*without(steady(), lambda e: e.kind == "run_ended"), ended(3.2, settled=False)]
+    assert available(cut).outcome == "UNKNOWN"
+    assert available(without(cut, lambda e: e.kind == "run_ended")).outcome == "UNKNOWN"
+
+
+def test_an_app_that_never_started_was_not_available() -> None:
+    """Nothing to stay."""
+    assert available(without(steady(), of(StartupComplete))).outcome == "FAIL"

@@ -1,0 +1,91 @@
+"""Recorded runs, judged again: the same verdicts, and none without what they rest on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chaoslab.history.events import AppSockets, LinkConnection, LinkDrops, ReadBack
+from chaoslab.history.journal import History
+from chaoslab.history.run_folder import RunFolder
+from chaoslab.verdicts.evidence import evidence_of
+from chaoslab.verdicts.judge import judge
+from chaoslab.verdicts.settled import unsettled
+from chaoslab.verdicts.timeline import end_s
+from chaoslab.verdicts.verdict import Verdict
+
+from .histories import of, outcomes, without
+
+RUNS = Path(__file__).parent.parent / "golden" / "runs"
+NAMES = sorted(path.name for path in RUNS.iterdir())
+
+
+def judged(name: str, *without_kinds: type) -> tuple[Verdict, ...]:
+    folder = RunFolder(RUNS / name)
+    events = without(folder.history().events, of(*without_kinds))
+    return judge(folder.topology(), folder.plan(), History(tuple(events)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recorded_run_still_passes(name: str) -> None:
+    """Each of them was green when it was recorded, on real servers."""
+    assert set(outcomes(judged(name))) == {"PASS"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recorded_run_without_its_evidence_is_unknown(name: str) -> None:
+    """The app did the same; nothing shows that it met the fault."""
+    told = judged(name, AppSockets, LinkConnection, LinkDrops)
+    assert set(outcomes(told)) == {"UNKNOWN"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recorded_run_cut_short_never_passes(name: str) -> None:
+    """After every tenth event, and before the last."""
+    folder = RunFolder(RUNS / name)
+    topology, plan, events = folder.topology(), folder.plan(), folder.history().events
+    for keep in (*range(0, len(events), 10), len(events) - 1):
+        assert "PASS" not in outcomes(judge(topology, plan, History(events[:keep])))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recorded_run_was_ended_no_earlier_than_everything_could_be_judged(name: str) -> None:
+    """Settled at its end; not settled at its third event."""
+    folder = RunFolder(RUNS / name)
+    history, plan = folder.history(), folder.plan()
+    assert unsettled(plan, history, end_s(history)) is None
+    assert unsettled(plan, History(history.events[:3]), 0.1) is not None
+
+
+def test_the_second_of_two_outages_is_shown_by_its_own_evidence() -> None:
+    """Without what was seen during the second, the first's records do not stand in for it."""
+    folder = RunFolder(RUNS / "severed_twice")
+    history = folder.history()
+    (second_s,) = (
+        e.at_s for e in history.events if e.kind == "fault_requested" and e.fault == "second"
+    )
+    seen = without(
+        history.events,
+        lambda e: (
+            (isinstance(e, AppSockets) and e.at_s > second_s)
+            or (isinstance(e, LinkConnection | LinkDrops) and e.fault == "second" and not _old(e))
+        ),
+    )
+    kept = History(tuple(e for e in seen if not isinstance(e, LinkDrops)))
+    bit = [evidence_of(fault, folder.topology(), kept).bit for fault in folder.plan().faults]
+    assert bit == [True, False]
+    whole = [evidence_of(fault, folder.topology(), history).bit for fault in folder.plan().faults]
+    assert whole == [True, True]
+
+
+def _old(event: LinkConnection | LinkDrops) -> bool:
+    """Whether a record was there in the first outage already, and over before the second."""
+    return isinstance(event, LinkConnection) and event.closed_s is not None
+
+
+def test_writes_that_were_never_looked_up_make_kept_unknown() -> None:
+    """Without the last look nobody knows."""
+    verdicts = {v.name: v for v in judged("severed_under_requests", ReadBack)}
+    assert verdicts["kept"].outcome == "UNKNOWN"
+    assert verdicts["recovery"].outcome == "UNKNOWN"

@@ -1,0 +1,208 @@
+"""Weighing: what the app did counts only where the fault bit, the lab was sound, the run whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chaoslab.history.events import (
+    AnyEvent,
+    AppSockets,
+    FaultInForce,
+    HealthSample,
+    LabLag,
+    ProbeCrashed,
+    RunEnded,
+)
+from chaoslab.history.journal import History
+from chaoslab.spec.expect import (
+    Degrades,
+    Expectation,
+    FailsFast,
+    FirstRequestServed,
+    KeepsAcknowledged,
+    Recovers,
+    Starts,
+    StaysAvailable,
+)
+from chaoslab.verdicts.judge import judge, outcome_of
+from chaoslab.verdicts.verdict import Outcome, passed, unknown, worst
+
+from .histories import (
+    BOTH,
+    OUTAGE,
+    PG,
+    REDIS,
+    SEVERED,
+    TOPOLOGY,
+    ended,
+    good,
+    history_of,
+    judged,
+    of,
+    outage,
+    outcomes,
+    plan_of,
+    sockets,
+    spawned,
+    without,
+)
+
+
+def test_the_good_run_passes_and_says_what_it_rests_on() -> None:
+    """Start, degradation and recovery, with the evidence in each verdict's reasons."""
+    verdicts = judged(good())
+    assert outcomes(verdicts) == ["PASS"] * 3
+    assert all(v.rests_on == (OUTAGE,) for v in verdicts)
+    assert all(any(f"bit on {PG}" in line for line in v.because) for v in verdicts)
+
+
+def test_a_fault_that_did_not_bite_makes_every_verdict_unknown() -> None:
+    """The same app, the same answers, and nothing that shows that it met the outage."""
+    verdicts = judged(outage())
+    assert outcomes(verdicts) == ["UNKNOWN"] * 3
+    assert all("the app alone would be judged PASS" in v.because[1] for v in verdicts)
+
+
+def test_a_failure_under_a_fault_that_did_not_bite_is_unknown_as_well() -> None:
+    """It fails for another reason than the one under test."""
+    verdicts = judged(without(outage(), of(HealthSample)))
+    assert {v.outcome for v in verdicts} == {Outcome.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    "unsound",
+    [
+        ProbeCrashed(at_s=2.2, probe="health", error="ValueError"),
+        LabLag(at_s=2.2, late_s=0.51),
+    ],
+    ids=["a crashed probe", "a lagging lab"],
+)
+def test_an_unsound_lab_makes_every_verdict_unknown(unsound: AnyEvent) -> None:
+    """What it did not see may have been anything."""
+    assert outcomes(judged([*good(), unsound])) == ["UNKNOWN"] * 3
+
+
+def test_a_small_lag_is_tolerated() -> None:
+    """Half a second is the limit."""
+    assert outcomes(judged([*good(), LabLag(at_s=2.2, late_s=0.49)])) == ["PASS"] * 3
+
+
+def test_evidence_on_one_link_is_none_for_a_dependency_on_the_other() -> None:
+    """Redis is named as lost and nothing shows that the app met the outage there."""
+    only_pg = [e for e in good() if not (isinstance(e, AppSockets) and e.link == REDIS)]
+    assert outcomes(judged(only_pg)) == ["PASS", "UNKNOWN", "PASS"]
+
+
+def test_names_of_health_s_own_need_evidence_on_every_link() -> None:
+    """`database` is no service of the topology, so which link it means is not known."""
+    words = {"database": "down", "cache": "down"}
+    said = [replace(e, dependencies=words) if isinstance(e, HealthSample) else e for e in good()]
+    degrades = Degrades(naming=("database", "cache"))
+    assert outcomes(judged(said, degrades)) == ["PASS"]
+    only_pg = [e for e in said if not (isinstance(e, AppSockets) and e.link == REDIS)]
+    assert outcomes(judged(only_pg, degrades)) == ["UNKNOWN"]
+
+
+def test_another_apps_meeting_is_no_evidence_for_this_one() -> None:
+    """The connector is shared; the other app's connects were dropped, and not this one's."""
+    others = [
+        sockets(1.0, "auth.postgres", syn_sent=(1,)),
+        sockets(1.0, "auth.redis", syn_sent=(2,)),
+    ]
+    assert outcomes(judged([*outage(), *others])) == ["UNKNOWN"] * 3
+
+
+def test_another_boots_meeting_is_no_evidence_for_this_one() -> None:
+    """The second boot came when the outage was over."""
+    events = [*good(), spawned(3.9, boot=2)]
+    starts = Starts(boot=2, rests_on=(OUTAGE,))
+    (verdict,) = judged(events, starts)
+    assert verdict.outcome == "UNKNOWN"
+    assert "not shown to have met the app" in verdict.because[0]
+
+
+def test_a_degradation_always_rests_on_its_own_fault() -> None:
+    """Whatever else the user left out."""
+    (verdict,) = judged(outage(), Degrades(naming=BOTH, rests_on=()))
+    assert (verdict.outcome, verdict.rests_on) == ("UNKNOWN", (OUTAGE,))
+
+
+def test_a_verdict_that_rests_on_nothing_needs_no_evidence() -> None:
+    """A normal start after the repair."""
+    assert outcomes(judged(outage(), Starts(mode="degraded", rests_on=()))) == ["PASS"]
+
+
+EVERY: tuple[Expectation, ...] = (
+    Starts(),
+    Starts(mode="normal", boot=2),
+    FailsFast(naming=("postgres",)),
+    Degrades(naming=BOTH),
+    Recovers(),
+    KeepsAcknowledged(),
+    FirstRequestServed(fault=OUTAGE),
+    StaysAvailable(healthy=False),
+)
+
+
+def prefixes() -> list[list[AnyEvent]]:
+    events = list(history_of(good()).events)
+    return [events[:count] for count in range(len(events))]
+
+
+def test_a_history_cut_short_anywhere_never_passes_and_never_raises() -> None:
+    """A run that was killed has no end; every expectation stays unknown."""
+    for events in prefixes():
+        assert "PASS" not in outcomes(judged(events, *EVERY)), f"after {len(events)} events"
+
+
+def test_a_run_that_was_interrupted_passes_only_what_was_seen_to_the_end() -> None:
+    """Interrupted after each event: a verdict passes only from the event on that completes it."""
+    passes_from: dict[str, float] = {}
+    for events in prefixes():
+        at_s = max((e.at_s for e in events), default=0.0)
+        cut = [*without(events, of(RunEnded)), ended(at_s + 0.01, settled=False)]
+        for verdict in judged(cut, *EVERY):
+            if verdict.outcome is Outcome.PASS:
+                passes_from.setdefault(verdict.name, at_s)
+    assert set(passes_from) == {"boot", "degraded", "recovery"}
+    assert passes_from["boot"] == pytest.approx(2.0)
+    assert 2.1 <= passes_from["degraded"] <= 2.2  # three degraded answers, written 0.05 s apart
+    assert passes_from["recovery"] >= 3.8  # 0.4 s of healthy answers, and the write looked up
+
+
+def test_leaving_any_one_event_out_never_raises() -> None:
+    """Each event of the good run in turn."""
+    events = good()
+    for gone in range(len(events)):
+        assert len(judged([*events[:gone], *events[gone + 1 :]], *EVERY)) == len(EVERY)
+
+
+def test_the_order_of_writing_does_not_matter_for_samples() -> None:
+    """Overlapping samples arrive in any order; the verdicts are the same."""
+    events = list(history_of(good()).events)
+    turned = History((*without(events, of(HealthSample)), *filter(of(HealthSample), events)))
+    plan = plan_of()
+    assert outcomes(judge(TOPOLOGY, plan, turned)) == ["PASS"] * 3
+
+
+def test_a_fault_that_the_plan_does_not_have_is_unknown() -> None:
+    """A plan that was edited by hand is no reason for a traceback."""
+    plan = plan_of(Starts(rests_on=(OUTAGE,)))
+    (verdict,) = judge(TOPOLOGY, replace(plan, faults=()), history_of(good()))
+    assert verdict.outcome == "UNKNOWN"
+
+
+def test_a_fault_never_seen_in_force_makes_every_verdict_unknown() -> None:
+    """Evidence without a canary's sight is none."""
+    assert set(outcomes(judged(without(good(), of(FaultInForce))))) == {"UNKNOWN"}
+
+
+def test_the_worst_of_all_counts_and_nothing_judged_is_unknown() -> None:
+    """PASS < UNKNOWN < FAIL."""
+    assert worst([Outcome.PASS, Outcome.FAIL, Outcome.UNKNOWN]) is Outcome.FAIL
+    assert worst([Outcome.PASS, Outcome.UNKNOWN]) is Outcome.UNKNOWN
+    assert outcome_of((passed("a", "b"), unknown("a", "b"))) is Outcome.UNKNOWN
+    assert outcome_of(()) is Outcome.UNKNOWN
+    assert SEVERED.label == OUTAGE

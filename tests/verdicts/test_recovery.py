@@ -1,0 +1,276 @@
+"""Recovery, kept writes and the first request: what proves them, and what only looks like it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chaoslab.history.events import (
+    AnyEvent,
+    FaultHealed,
+    FaultMissed,
+    HealthSample,
+    ReadBack,
+    Ready,
+    Write,
+)
+from chaoslab.spec.expect import FirstRequestServed, KeepsAcknowledged, Recovers
+from chaoslab.spec.health import HealthState
+from chaoslab.verdicts.recovery import first_request_served, keeps_acknowledged, recovers
+from chaoslab.verdicts.verdict import Verdict
+
+from .histories import (
+    BOTH,
+    DEGRADED,
+    HEALTHY,
+    OUTAGE,
+    UNREACHABLE,
+    back,
+    between,
+    ended,
+    exited,
+    good,
+    healthy_run,
+    history_of,
+    of,
+    ready,
+    sample,
+    samples,
+    spawned,
+    without,
+    write,
+)
+
+
+def recovered(events: list[AnyEvent], *, proved: bool = True, boot: int = 1) -> Verdict:
+    e = Recovers(app="backend", within_s=2.0, stable_s=0.4, proved=proved, boot=boot)
+    return recovers(e, history_of(events))
+
+
+def why(verdict: Verdict) -> str:
+    return "\n".join(verdict.because)
+
+
+def after(start_s: float, *instead: HealthSample) -> list[AnyEvent]:
+    """The good run with other samples from `start_s` on."""
+    return [*without(good(), between(start_s, 9.0)), *instead]
+
+
+def test_healthy_stable_and_proved_passes() -> None:
+    """Healthy 0.4 s after the heal, watched for 0.65 s, the write found in the database."""
+    verdict = recovered(good())
+    assert verdict.outcome == "PASS"
+    assert "healthy 0.390 s after the heal at 3.020 s, process 101" in why(verdict)
+
+
+@pytest.mark.parametrize("state", [DEGRADED, UNREACHABLE])
+def test_recovered_until_the_next_blip_is_not_stable(state: HealthState) -> None:
+    """After the last blip health was watched for 0.1 s only."""
+    assert recovered([*good(), sample(3.96, state)]).outcome == "UNKNOWN"
+
+
+def test_a_blip_after_which_the_bound_has_passed_fails() -> None:
+    """Healthy at last 2.1 s after the heal, where 2 s were allowed."""
+    events = after(3.4, *samples(3.4, 5.1, HEALTHY), *samples(5.15, 6.0, HEALTHY))
+    events = [e for e in events if e.kind not in ("exited", "run_ended")]
+    events += [sample(5.11, DEGRADED), exited(6.1), ended(6.2)]
+    verdict = recovered(events)
+    assert (verdict.outcome, "too late" in why(verdict)) == ("FAIL", True)
+
+
+def test_samples_sent_before_the_heal_do_not_count_as_recovered() -> None:
+    """Asked at 2.9, answered healthy at 3.3: the answer may be older than the heal."""
+    early = [sample(2.9 + i / 100, HEALTHY, took_s=0.6) for i in range(9)]
+    events = after(2.9, *early)
+    assert recovered(events).outcome != "PASS"
+
+
+def test_an_app_that_stays_degraded_fails_once_the_bound_has_passed() -> None:
+    """Watched for 2.2 s it is a failure, for 1 s it is unknown."""
+    long = [
+        *without(after(3.0), lambda e: e.kind in ("exited", "run_ended")),
+        *samples(3.0, 5.2, DEGRADED, *BOTH),
+    ]
+    assert recovered([*long, exited(5.2), ended(5.3)]).outcome == "FAIL"
+    assert recovered(after(3.0, *samples(3.0, 4.0, DEGRADED, *BOTH))).outcome == "UNKNOWN"
+
+
+def test_one_slow_healthy_answer_is_no_failure() -> None:
+    """It was written last and sent in the middle: the newest sample is the one sent last."""
+    assert recovered([*good(), sample(3.42, HEALTHY, took_s=0.73)]).outcome == "PASS"
+
+
+def test_overlapping_samples_count_in_the_order_in_which_they_were_sent() -> None:
+    """A degraded answer that arrives late, to a question from before the app healed."""
+    assert recovered([*good(), sample(3.38, DEGRADED, *BOTH, took_s=0.3)]).outcome == "PASS"
+
+
+def test_a_second_process_is_not_a_recovery() -> None:
+    """The first one ended; or the second was spawned only after the heal."""
+    crashed = [*without(good(), of(type(exited(0)))), exited(3.2, code=1, asked=False)]
+    assert recovered(crashed).outcome == "FAIL"
+    again = [*good(), spawned(3.1, boot=2), *samples(3.2, 4.1, HEALTHY, boot=2)]
+    assert recovered(again, boot=2).outcome == "UNKNOWN"
+
+
+def test_the_proof_must_be_acknowledged_by_the_very_process_that_recovered() -> None:
+    """Another app's write, one before the heal, and one after its end prove nothing."""
+    bare = without(good(), of(Write, ReadBack))
+    found = [back(4.15, "w")]
+    for proof in (
+        write(3.42, "w", purpose="proof", app="auth"),
+        write(2.5, "w", purpose="proof"),
+        write(4.21, "w", purpose="proof"),
+        write(3.42, "w", purpose="load"),
+        write(3.42, "w", "failed", purpose="proof", code=503),
+        write(3.42, "w", "indeterminate", purpose="proof", code=None),
+    ):
+        assert recovered([*bare, proof, *found]).outcome == "FAIL"
+    assert recovered([*bare, write(3.42, "w", purpose="proof"), *found]).outcome == "PASS"
+
+
+def test_a_proof_that_was_not_looked_up_after_it_is_unknown() -> None:
+    """Never looked up, or only before it was acknowledged."""
+    bare = without(good(), of(ReadBack))
+    assert recovered(bare).outcome == "UNKNOWN"
+    assert recovered([*bare, back(3.3, "proof-1")]).outcome == "UNKNOWN"
+    assert recovered([*bare, back(3.5, "another")]).outcome == "UNKNOWN"
+
+
+def test_a_proof_that_is_missing_in_the_database_fails() -> None:
+    """Found at first and gone at the last look."""
+    bare = without(good(), of(ReadBack))
+    gone = back(4.15, missing=("proof-1",))
+    assert recovered([*bare, gone]).outcome == "FAIL"
+    assert recovered([*bare, back(3.5, "proof-1"), gone]).outcome == "FAIL"
+
+
+def test_an_app_without_writes_recovers_by_its_health_and_says_so() -> None:
+    """The plan asks for no proof."""
+    verdict = recovered(without(good(), of(Write, ReadBack)), proved=False)
+    assert (verdict.outcome, "by its health alone" in why(verdict)) == ("PASS", True)
+
+
+def test_two_answers_are_not_a_while() -> None:
+    """One at the start and one at the end of the stable time leave everything between unseen."""
+    assert recovered(after(3.4, sample(3.4, HEALTHY), sample(3.9, HEALTHY))).outcome == "UNKNOWN"
+
+
+def test_without_a_heal_or_with_a_fault_that_stayed_it_is_unknown() -> None:
+    """There is nothing to recover from."""
+    assert recovered(without(good(), of(FaultHealed))).outcome == "UNKNOWN"
+    stuck = FaultMissed(at_s=3.1, fault=OUTAGE, why="could not be healed")
+    assert recovered([*good(), stuck]).outcome == "UNKNOWN"
+
+
+# --- what was acknowledged ---
+
+
+def kept(*events: AnyEvent, at_least: int = 1) -> Verdict:
+    e = KeepsAcknowledged(app="backend", at_least=at_least)
+    return keeps_acknowledged(e, history_of(events))
+
+
+def test_acknowledged_and_found_is_kept() -> None:
+    """Writes without an answer may be kept or not; a 503 with Retry-After is polite."""
+    verdict = kept(
+        write(1.0, "a"),
+        write(1.1, "b", "indeterminate", code=None),
+        write(1.2, "c", "failed", code=503, retry_after=True),
+        back(4.0, "a"),
+    )
+    assert (verdict.outcome, "1 ok, 1 failed, 1 indeterminate" in why(verdict)) == ("PASS", True)
+
+
+def test_acknowledged_and_lost_fails() -> None:
+    """Also where an earlier look had still found it."""
+    assert kept(write(1.0, "a"), back(4.0, missing=("a",))).outcome == "FAIL"
+    assert kept(write(1.0, "a"), back(2.0, "a"), back(4.0, missing=("a",))).outcome == "FAIL"
+
+
+def test_a_look_before_the_write_or_for_others_says_nothing() -> None:
+    """UNKNOWN until somebody has looked for it after it was acknowledged."""
+    assert kept(write(1.0, "a"), back(0.9, "a")).outcome == "UNKNOWN"
+    assert kept(write(1.0, "a"), back(0.9, missing=("a",))).outcome == "UNKNOWN"
+    assert kept(write(1.0, "a"), back(4.0, "b")).outcome == "UNKNOWN"
+
+
+def test_a_later_look_for_others_does_not_hide_a_loss() -> None:
+    """The last look that was for this write decides."""
+    assert kept(write(1.0, "a"), back(3.0, missing=("a",)), back(4.0, "b")).outcome == "FAIL"
+
+
+def test_a_503_without_retry_after_fails() -> None:
+    """Who cannot keep a write must say when to come again."""
+    rude = write(1.1, "b", "failed", code=503)
+    assert kept(write(1.0, "a"), rude, back(4.0, "a")).outcome == "FAIL"
+
+
+def test_fewer_acknowledged_than_asked_for_is_unknown() -> None:
+    """One write proves little where two were asked for; another app's, or the proof, is none."""
+    others = [write(1.1, "x", app="auth"), write(1.2, "y", purpose="proof")]
+    assert kept(write(1.0, "a"), *others, back(4.0, "a"), at_least=2).outcome == "UNKNOWN"
+    assert kept(back(4.0)).outcome == "UNKNOWN"
+
+
+# --- the first request after the heal ---
+
+
+def quiet(*events: AnyEvent) -> list[AnyEvent]:
+    """A run in which nobody asks for health from 2.0, a second before the heal at 3.02."""
+    return [
+        *without(healthy_run(), between(2.0, 9.0)),
+        FaultHealed(at_s=3.02, fault="out"),
+        *events,
+    ]
+
+
+def first(events: list[AnyEvent]) -> Verdict:
+    e = FirstRequestServed(fault="out", app="backend", within_s=1.0)
+    return first_request_served(e, history_of(events))
+
+
+def test_a_first_request_that_is_served_passes() -> None:
+    """0.5 s after the heal, 201 in 0.02 s, and nobody was there before."""
+    assert first(quiet(write(3.5, "a"), sample(3.6, HEALTHY))).outcome == "PASS"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        write(3.5, "a", "failed", code=503),
+        write(3.5, "a", "indeterminate", code=None, took_s=2.0),
+        write(3.5, "a", took_s=1.2),
+    ],
+    ids=["refused", "no answer", "too slow"],
+)
+def test_a_first_request_that_is_not_served_in_time_fails(request_: Write) -> None:
+    """The second one's success does not help."""
+    assert first(quiet(request_, write(3.6, "b"))).outcome == "FAIL"
+
+
+@pytest.mark.parametrize(
+    "traffic",
+    [sample(3.1, HEALTHY), sample(2.9, HEALTHY, took_s=0.2), sample(3.05, UNREACHABLE)],
+    ids=["after the heal", "in flight at the heal", "without an answer"],
+)
+def test_health_traffic_before_the_request_makes_it_unknown(traffic: HealthSample) -> None:
+    """It may have woken the stale pool in the user's place."""
+    assert first(quiet(traffic, write(3.5, "a"))).outcome == "UNKNOWN"
+    other = replace(traffic, app="auth")
+    assert first(quiet(other, write(3.5, "a"))).outcome == "PASS"
+
+
+def test_a_lab_that_still_asks_for_readiness_makes_it_unknown() -> None:
+    """The boot probe asks until the app is ready; so it asked after the heal."""
+    events = without(quiet(write(3.5, "a")), of(Ready))
+    assert first(events).outcome == "UNKNOWN"
+    assert first([*events, ready(3.2)]).outcome == "UNKNOWN"
+    assert first([*events, ready(2.9)]).outcome == "PASS"
+
+
+def test_without_a_heal_or_a_request_it_is_unknown() -> None:
+    """A request before the heal is not the first after it."""
+    assert first(without(quiet(write(3.5, "a")), of(FaultHealed))).outcome == "UNKNOWN"
+    assert first(quiet(write(2.9, "a"))).outcome == "UNKNOWN"
