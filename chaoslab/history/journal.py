@@ -118,7 +118,10 @@ def _as_line(event: AnyEvent) -> str:
         name: round(value, 6) if isinstance(value, float) else value
         for name, value in asdict(event).items()
     }
-    return json.dumps({"at_s": told["at_s"], "kind": told["kind"]} | told, separators=(",", ":"))
+    ordered = {"at_s": told["at_s"], "kind": told["kind"]} | told
+    text = json.dumps(ordered, separators=(",", ":"), ensure_ascii=False)
+    # half a surrogate pair, which an app's JSON may hold, is no text that could be read back
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def read_history(path: Path) -> History:
@@ -130,7 +133,8 @@ def read_history(path: Path) -> History:
         raise SpecError(
             [Problem(where=str(path), what="no such history", mend="name a run's folder")]
         )
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    text = path.read_text(encoding="utf-8", errors="replace")
+    lines = text.removesuffix("\n").split("\n") if text else []
     events: list[AnyEvent] = []
     for number, line in enumerate(lines, start=1):
         try:

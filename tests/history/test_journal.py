@@ -1,0 +1,205 @@
+"""The journal: on disk at once, whole lines only, and nobody waits longer than needed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from chaoslab.clock import now_s
+from chaoslab.errors import SpecError
+from chaoslab.history.events import AnyEvent, Bound, Exited, FaultHealed, FaultInForce, LabLag
+from chaoslab.history.journal import History, Journal, read_history
+from chaoslab.spec.when import AtMoment
+
+from .one_of_each import EVENTS
+
+IDS = [f"{event.kind}-{i}" for i, event in enumerate(EVENTS)]
+
+
+def written(path: Path, *events: AnyEvent) -> Path:
+    journal = Journal(path / "history.jsonl")
+    for event in events:
+        journal.append(event)
+    journal.close()
+    return path / "history.jsonl"
+
+
+def test_there_is_one_of_every_kind_here() -> None:
+    """An event that is added must be added to these tests."""
+    union = get_args(get_args(AnyEvent)[0])
+    assert {type(event) for event in EVENTS} == set(union)
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=IDS)
+def test_every_event_reads_back_as_it_was_written(event: AnyEvent, tmp_path: Path) -> None:
+    """Types, nested tuples, enums and absent members included."""
+    assert read_history(written(tmp_path, event)).events == (event,)
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=IDS)
+def test_every_event_is_one_line_that_says_when_and_what_first(
+    event: AnyEvent, tmp_path: Path
+) -> None:
+    """For people who read the file."""
+    lines = written(tmp_path, event).read_text().split("\n")
+    assert len(lines) == 2
+    assert lines[1] == ""
+    assert list(json.loads(lines[0]))[:2] == ["at_s", "kind"]
+
+
+def test_each_line_is_on_disk_as_soon_as_it_is_written(tmp_path: Path) -> None:
+    """A run that is killed between two events keeps the first."""
+    journal = Journal(tmp_path / "h")
+    for count, event in enumerate(EVENTS, start=1):
+        journal.append(event)
+        assert len(read_history(tmp_path / "h").events) == count
+    journal.close()
+    assert journal.history.events == EVENTS
+
+
+def test_a_last_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
+    """At every byte of it."""
+    path = written(tmp_path, EVENTS[0], EVENTS[2])
+    whole = path.read_bytes()
+    first = whole.index(b"\n") + 1
+    for cut in range(first, len(whole) - 1):
+        path.write_bytes(whole[:cut])
+        assert read_history(path).events == (EVENTS[0],)
+    path.write_bytes(whole[:-1])  # only its line end is missing
+    assert read_history(path).events == (EVENTS[0], EVENTS[2])
+
+
+def test_a_line_before_the_last_that_is_no_event_is_told_with_its_number(tmp_path: Path) -> None:
+    """Somebody edited it; nothing is guessed."""
+    path = written(tmp_path, EVENTS[0], EVENTS[1], EVENTS[2])
+    lines = path.read_text().splitlines()
+    for bad in ("", "{}", '{"kind":"no such event","at_s":1}', lines[1][:-4]):
+        path.write_text("\n".join([lines[0], bad, lines[2]]) + "\n")
+        with pytest.raises(SpecError, match="line 2 is no event"):
+            read_history(path)
+
+
+def test_a_missing_history_is_the_users_mistake(tmp_path: Path) -> None:
+    """With the mend, and without a traceback."""
+    with pytest.raises(SpecError, match="no such history\n  name a run's folder"):
+        read_history(tmp_path / "none")
+
+
+def test_an_empty_history_has_no_events(tmp_path: Path) -> None:
+    """Killed before its first event."""
+    assert read_history(written(tmp_path)).events == ()
+
+
+def test_text_that_is_no_text_is_written_all_the_same(tmp_path: Path) -> None:
+    """A log line of broken bytes must not cost the run its history."""
+    words = ("a\nb", "\x00\x1b[31m", "\u2028", "\udc80 lone", '"quoted"')
+    event = Exited(at_s=1.0, app="b", boot=1, exit_code=3, asked=False, log_tail=words)
+    (read,) = read_history(written(tmp_path, event, EVENTS[0])).events[:1]
+    assert isinstance(read, Exited)
+    assert read.log_tail[:3] == words[:3]
+    assert read.log_tail[3].endswith(" lone")
+    assert read.log_tail[4] == words[4]
+
+
+def test_of_first_and_last_find_events_by_type_and_test() -> None:
+    """In the order of writing."""
+    history = History(tuple(LabLag(at_s=float(i), late_s=i / 10) for i in range(5)))
+    assert [lag.at_s for lag in history.of(LabLag)] == [0, 1, 2, 3, 4]
+    first = history.first(LabLag, lambda lag: lag.late_s > 0.1)
+    last = history.last(LabLag, lambda lag: lag.late_s < 0.3)
+    assert (first and first.at_s, last and last.at_s) == (2, 2)
+    assert history.first(Bound) is None
+    assert history.last(Bound) is None
+
+
+def lag(at_s: float) -> LabLag:
+    return LabLag(at_s=at_s, late_s=0.1)
+
+
+async def test_a_waiter_wakes_at_the_very_event(tmp_path: Path) -> None:
+    """In the next turn of the loop: no poll stands in between."""
+    journal = Journal(tmp_path / "h")
+    waiting = asyncio.create_task(journal.wait_for(lambda e: e[1] if len(e) > 1 else None, 30.0))
+    await asyncio.sleep(0)
+    journal.append(lag(1.0))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    journal.append(lag(2.0))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert waiting.done()
+    assert waiting.result() == lag(2.0)
+    journal.close()
+
+
+async def test_what_was_written_before_is_found_at_once(tmp_path: Path) -> None:
+    """Also with no time to wait."""
+    journal = Journal(tmp_path / "h")
+    journal.append(lag(1.0))
+    assert await journal.wait_for(lambda events: events[0] if events else None, 0.0) == lag(1.0)
+    journal.close()
+
+
+async def test_a_waiter_gives_up_when_its_time_is_over(tmp_path: Path) -> None:
+    """0.05 s are waited and, on a busy machine, surely not 5."""
+    journal = Journal(tmp_path / "h")
+    begun_s = now_s()
+    assert await journal.wait_for(lambda _: None, 0.05) is None
+    assert 0.05 <= now_s() - begun_s < 5.0
+    journal.close()
+
+
+async def test_many_waiters_wake_at_one_event(tmp_path: Path) -> None:
+    """And one that was cancelled meanwhile hinders none of them."""
+    journal = Journal(tmp_path / "h")
+
+    def any_(events: list[AnyEvent]) -> AnyEvent | None:
+        return events[0] if events else None
+
+    waiting = [asyncio.create_task(journal.wait_for(any_, 30.0)) for _ in range(5)]
+    await asyncio.sleep(0)
+    waiting[2].cancel()
+    await asyncio.sleep(0)
+    journal.append(lag(1.0))
+    ended = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [isinstance(end, asyncio.CancelledError) for end in ended] == [False] * 2 + [True] + [
+        False
+    ] * 2
+    journal.close()
+
+
+async def test_a_moment_is_waited_for_with_its_time_after(tmp_path: Path) -> None:
+    """0.1 s after the event, counted from when it happened and not from when it was seen."""
+    journal = Journal(tmp_path / "h")
+    happened_s = journal.now()
+    journal.append(FaultHealed(at_s=happened_s, fault="f"))
+    moment = AtMoment(moment="healed", of="f", after_s=0.1, within_s=5.0)
+    assert await journal.moment(moment) == FaultHealed(at_s=happened_s, fault="f")
+    assert 0.1 <= journal.now() - happened_s < 5.0
+    journal.close()
+
+
+async def test_a_moment_that_does_not_come_is_none(tmp_path: Path) -> None:
+    """Another fault's is not it."""
+    journal = Journal(tmp_path / "h")
+    journal.append(FaultInForce(at_s=0.0, fault="other", since_s=0.0, seen=""))
+    assert await journal.moment(AtMoment(moment="in_force", of="f", within_s=0.01)) is None
+    journal.close()
+
+
+def test_listeners_hear_every_event_after_it_is_on_disk(tmp_path: Path) -> None:
+    """In order."""
+    journal = Journal(tmp_path / "h")
+    heard: list[tuple[AnyEvent, int]] = []
+    journal.listeners.append(
+        lambda event: heard.append((event, len(read_history(tmp_path / "h").events)))
+    )
+    for event in EVENTS[:3]:
+        journal.append(event)
+    journal.close()
+    assert heard == [(event, i) for i, event in enumerate(EVENTS[:3], start=1)]

@@ -1,0 +1,92 @@
+"""Which event a trigger speaks of."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from chaoslab.history.events import (
+    AnyEvent,
+    FaultHealed,
+    HealthTurned,
+    LossNamed,
+    StartupComplete,
+    Write,
+)
+from chaoslab.history.moments import find
+from chaoslab.spec import when
+from chaoslab.spec.health import HealthState
+from chaoslab.spec.when import AtMoment, Moment
+
+from .one_of_each import EVENTS
+
+
+def turned(at_s: float, state: HealthState, app: str = "b") -> HealthTurned:
+    return HealthTurned(at_s=at_s, app=app, boot=1, state=state)
+
+
+TURNS: list[AnyEvent] = [
+    turned(1.0, HealthState.DEGRADED),
+    turned(2.0, HealthState.HEALTHY),
+    turned(3.0, HealthState.DEGRADED, app="auth"),
+    turned(4.0, HealthState.DEGRADED),
+]
+
+
+@pytest.mark.parametrize("moment", get_args(Moment))
+def test_every_moment_is_an_event_of_the_history(moment: Moment) -> None:
+    """And is found where it stands."""
+    more = [*EVENTS, *TURNS, LossNamed(at_s=9.0, app="b", boot=1, lost=())]
+    found = find(AtMoment(moment=moment), more)
+    assert found is not None
+    assert find(AtMoment(moment=moment), []) is None
+
+
+def test_the_nth_is_counted_among_its_kind_and_subject() -> None:
+    """The second time that `b` turned degraded, whatever `auth` did."""
+    assert find(when.degraded(), TURNS) == TURNS[0]
+    assert find(when.degraded(nth=2), TURNS) == TURNS[2]
+    assert find(AtMoment(moment="degraded", of="b", nth=2), TURNS) == TURNS[3]
+    assert find(when.degraded(nth=4), TURNS) is None
+
+
+def test_a_fault_is_meant_by_its_name() -> None:
+    """Another fault's heal is not it."""
+    events: list[AnyEvent] = [FaultHealed(at_s=1.0, fault="a"), FaultHealed(at_s=2.0, fault="b")]
+    assert find(when.healed("b"), events) == events[1]
+    assert find(when.healed("c"), events) is None
+
+
+def test_lost_names_exactly_what_is_lost() -> None:
+    """In any order of naming; more or fewer are another moment."""
+    events: list[AnyEvent] = [
+        LossNamed(at_s=1.0, app="b", boot=1, lost=("postgres",)),
+        LossNamed(at_s=2.0, app="b", boot=1, lost=("postgres", "redis")),
+        LossNamed(at_s=3.0, app="b", boot=1, lost=()),
+    ]
+    assert find(when.lost("redis", "postgres"), events) == events[1]
+    assert find(when.lost("postgres"), events) == events[0]
+    assert find(when.lost("redis"), events) is None
+
+
+def test_only_acknowledged_writes_of_the_load_count() -> None:
+    """Neither failures nor the lab's own proof."""
+    events: list[AnyEvent] = [
+        Write(at_s=1.0, app="b", op="1", outcome="failed", took_s=0.0),
+        Write(at_s=2.0, app="b", op="2", outcome="ok", took_s=0.0, purpose="proof"),
+        Write(at_s=3.0, app="b", op="3", outcome="ok", took_s=0.0),
+        Write(at_s=4.0, app="b", op="4", outcome="indeterminate", took_s=0.0),
+        Write(at_s=5.0, app="b", op="5", outcome="ok", took_s=0.0),
+    ]
+    assert find(when.acknowledged(1), events) == events[2]
+    assert find(when.acknowledged(2), events) == events[4]
+    assert find(when.acknowledged(3), events) is None
+
+
+def test_started_is_the_nth_boots_end_of_start_up() -> None:
+    """For a second boot."""
+    events: list[AnyEvent] = [
+        StartupComplete(at_s=float(n), app="b", boot=n, state=HealthState.HEALTHY) for n in (1, 2)
+    ]
+    assert find(when.started(nth=2), events) == events[1]

@@ -1,0 +1,115 @@
+"""A run's folder: what was about to be run is written before, and reads back the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chaoslab.errors import SpecError
+from chaoslab.history.journal import Journal
+from chaoslab.history.run_folder import RunFolder, RunInfo, scenario_folders
+from chaoslab.spec.expect import Recovers, Starts
+from chaoslab.spec.faults import Severed
+from chaoslab.spec.plan import Plan, resolve
+from chaoslab.spec.topology import App, Connector, Service, Topology, WriteContract
+from chaoslab.spec.when import degraded
+
+from .one_of_each import EVENTS
+
+TOPOLOGY = Topology(
+    name="t",
+    services={"postgres": Service(name="postgres", kind="postgres")},
+    apps={
+        "b": App(
+            name="b",
+            command=("{python}", "app.py"),
+            links=("postgres",),
+            writes=WriteContract(
+                service="postgres",
+                create_path="/t",
+                create_body={"id": "{id}"},
+                read_path="/t/{id}",
+                table="t",
+            ),
+        )
+    },
+    connectors={"vpc": Connector(name="vpc", links=("b.postgres",))},
+)
+PLAN = resolve(
+    Plan(
+        name="a plan",
+        faults=(Severed(target="vpc", stop=degraded(0.5)),),
+        expect=(Starts(), Recovers()),
+    ),
+    TOPOLOGY,
+)
+INFO = RunInfo(
+    scenario="a plan",
+    seed=2**63,
+    runtime="local",
+    proxy="embedded",
+    started_at="2026-01-01T00:00:00+00:00",
+    chaoslab="0.1.0",
+    python="3.11",
+    machine="Linux",
+)
+
+
+def saved(path: Path) -> RunFolder:
+    folder = RunFolder(path)
+    folder.save_before(TOPOLOGY, PLAN, INFO)
+    return folder
+
+
+def test_topology_plan_and_info_read_back_as_they_were(tmp_path: Path) -> None:
+    """In a folder that did not exist."""
+    folder = saved(tmp_path / "results" / "run")
+    assert (folder.topology(), folder.plan(), folder.info()) == (TOPOLOGY, PLAN, INFO)
+
+
+def test_the_history_is_read_from_where_the_journal_wrote_it(tmp_path: Path) -> None:
+    """Also while the run still goes on."""
+    folder = saved(tmp_path)
+    journal = Journal(folder.history_path)
+    journal.append(EVENTS[0])
+    assert folder.history().events == (EVENTS[0],)
+    journal.close()
+
+
+@pytest.mark.parametrize("name", ["topology.json", "plan.json", "run.json"])
+@pytest.mark.parametrize("content", [None, "", "[]", '{"name": 3}', "no json"])
+def test_a_file_that_is_missing_or_foreign_is_named(
+    name: str, content: str | None, tmp_path: Path
+) -> None:
+    """As the user's mistake, never a traceback."""
+    folder = saved(tmp_path)
+    (tmp_path / name).unlink()
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    read = {"topology.json": folder.topology, "plan.json": folder.plan, "run.json": folder.info}
+    with pytest.raises(SpecError, match=name):
+        read[name]()
+
+
+def test_a_run_holds_its_scenarios_in_the_order_of_their_names(tmp_path: Path) -> None:
+    """And one scenario's own folder is a run of one."""
+    for name in ("b", "a", "c"):
+        saved(tmp_path / name)
+    assert [folder.path.name for folder in scenario_folders(tmp_path)] == ["a", "b", "c"]
+    assert [folder.path.name for folder in scenario_folders(tmp_path / "b")] == ["b"]
+
+
+def test_a_folder_without_a_run_is_told(tmp_path: Path) -> None:
+    """Empty, or not there at all."""
+    for path in (tmp_path, tmp_path / "none"):
+        with pytest.raises(SpecError, match="holds no run"):
+            list(scenario_folders(path))
+
+
+def test_a_plan_saved_twice_is_the_last_one(tmp_path: Path) -> None:
+    """A folder is used anew."""
+    folder = saved(tmp_path)
+    folder.save_before(TOPOLOGY, replace(PLAN, limit_s=5.0), INFO)
+    assert folder.plan().limit_s == 5.0
