@@ -1,0 +1,102 @@
+"""A project of a stranger, with tiny apps and scenarios, and a pytest of its own to run them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+APPS = ("good", "exits", "deaf", "silent", "html", "healthless")
+APP = Path(__file__).with_name("tiny_app.py")
+INI = """
+[pytest]
+asyncio_mode = auto
+asyncio_default_fixture_loop_scope = function
+addopts = --strict-markers --strict-config -p no:cacheprovider
+filterwarnings = error
+"""
+HEAD = """
+import pytest
+from chaoslab import Boot, Severed, expect, when
+"""
+WITHIN_S = 60.0
+
+
+def topology() -> str:
+    """One Redis, and each of the tiny apps."""
+    parts = ['name = "tiny"\n[services.redis]\nkind = "redis"\n']
+    words = f'"{{python}}", "{APP}", "KIND", "{{port}}", "{{redis.port}}"'
+    app = (
+        f"[apps.KIND]\ncommand = [{words}]\n"
+        'links = ["redis"]\n'
+        "deadlines = { startup_s = 1.2, degraded_s = 1.0, recovery_s = 3.0 }\n"
+    )
+    parts += [app.replace("KIND", kind) for kind in APPS]
+    parts += ['[apps.missing]\ncommand = ["/no/such/program"]\nlinks = ["redis"]\n']
+    return "".join(parts)
+
+
+class Project:
+    """A folder with a topology, scenarios and a pytest.ini."""
+
+    def __init__(self, folder: Path, scenarios: str, topology_text: str | None = None) -> None:
+        self.folder = folder
+        (folder / "pytest.ini").write_text(INI)
+        (folder / "chaoslab.toml").write_text(topology_text or topology())
+        (folder / "test_tiny.py").write_text(HEAD + scenarios)
+
+    def start(self, *words: str, **env: str) -> subprocess.Popen[str]:
+        """A pytest of its own in that folder."""
+        command = [sys.executable, "-m", "pytest", *words]
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env={**os.environ, **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def pytest(self, *words: str, **env: str) -> tuple[int, str]:
+        """Its exit code and all that it printed."""
+        with self.start(*words, **env) as process:
+            try:
+                said, _ = process.communicate(timeout=WITHIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+        return process.returncode, said
+
+    @property
+    def runs(self) -> list[Path]:
+        """The folders of its runs."""
+        return sorted((self.folder / "results").glob("*"))
+
+
+GOOD = """
+@pytest.mark.vpc_outage
+async def test_good(chaos):
+    await chaos.run(
+        Severed(target="good.redis", mode="MODE", stop=when.degraded(0.3)),
+        boots=[Boot(app="good")],
+        expect=[expect.Starts(app="good", mode="degraded"), expect.Recovers(app="good")],
+    )
+"""
+BAD = """
+@pytest.mark.parametrize("app", ["exits", "deaf", "silent", "html", "healthless", "missing"])
+async def test_starts(chaos, app):
+    await chaos.run(
+        boots=[Boot(app=app)],
+        expect=[expect.Starts(app=app, mode="normal", rests_on=())],
+    )
+"""
+LONG = """
+async def test_long(chaos):
+    await chaos.run(
+        Severed(name="cut", target="good.redis", stop=when.degraded(50)),
+        boots=[Boot(app="good")],
+        expect=[expect.Starts(app="good", mode="degraded"), expect.Recovers(app="good")],
+        limit_s=60,
+    )
+"""

@@ -1,0 +1,102 @@
+"""What the plugin says and reads before anything runs, and what it costs everybody else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .project import GOOD, Project
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = {"pandas", "numpy", "httpx", "pydantic", "requests", "psycopg", "toxiproxy", "jinja2"}
+NOTHING = "def test_nothing(): pass\n"
+
+
+def test_importing_the_plugin_stays_light() -> None:
+    """Every pytest session of every project that has chaoslab installed pays for it."""
+    code = (
+        "import sys, pytest, asyncio; before = set(sys.modules)\n"
+        "import chaoslab.pytest_plugin\n"
+        "import json; print(json.dumps(sorted(set(sys.modules) - before)))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    new = set(json.loads(said.stdout))
+    assert "chaoslab.pytest_plugin" in new
+    assert not HEAVY & {name.partition(".")[0] for name in new}
+    assert not {name for name in new if name.startswith(("chaoslab.lab", "chaoslab.runtimes"))}
+    assert len(new) < 40
+
+
+def test_a_session_without_scenarios_needs_no_topology_and_leaves_nothing(tmp_path: Path) -> None:
+    """A project that merely has chaoslab installed is not touched."""
+    project = Project(tmp_path, NOTHING, topology_text="name = [")
+    code, said = project.pytest("-q")
+    assert (code, "chaoslab" in said) == (0, False)
+    assert project.runs == []
+
+
+def test_a_typo_in_the_topology_is_a_usage_error_with_its_mend(tmp_path: Path) -> None:
+    """Exit 4, what is wrong, what was meant; no traceback."""
+    wrong = '[services.redis]\nkind = "redis"\n[apps.good]\ncommand = ["x"]\nlinks = ["rediss"]\n'
+    code, said = Project(tmp_path, GOOD, topology_text=wrong).pytest("-q")
+    assert code == 4
+    assert "unknown service 'rediss'" in said
+    assert "did you mean 'redis'?" in said
+    assert "Traceback" not in said
+
+
+def test_a_topology_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
+    """Found nowhere, or named and absent."""
+    project = Project(tmp_path, GOOD)
+    (tmp_path / "chaoslab.toml").unlink()
+    for words in ([], ["--chaos-topology", "nowhere.toml"]):
+        code, said = project.pytest("-q", *words)
+        assert code == 4
+        assert ("nowhere.toml" if words else "chaoslab.toml") in said
+        assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    "words", [["--chaos-proxy=toxyproxy"], ["--chaos-seed=seven"], ["--chaos-seed"]]
+)
+def test_a_bad_option_is_a_usage_error(tmp_path: Path, words: list[str]) -> None:
+    """pytest's own, with what is allowed."""
+    code, said = Project(tmp_path, NOTHING).pytest(*words)
+    assert code == 4
+    assert words[0].partition("=")[0] in said
+    assert "Traceback" not in said
+
+
+def test_the_markers_are_registered(tmp_path: Path) -> None:
+    """So that --strict-markers takes them, and --markers explains them."""
+    code, said = Project(tmp_path, NOTHING).pytest("--markers")
+    assert code == 0
+    for name in ("vpc_outage", "slow_database", "cache_outage", "recovery"):
+        assert f"@pytest.mark.{name}: " in said
+
+
+def test_a_marker_that_nobody_registered_is_still_refused(tmp_path: Path) -> None:
+    """The plugin does not loosen what a project asked for."""
+    scenario = "@pytest.mark.vpc_outrage\ndef test_it(): pass\n"
+    code, said = Project(tmp_path, scenario).pytest("-q")
+    assert code != 0
+    assert "'vpc_outrage' not found in `markers`" in said
+
+
+def test_the_shipped_scenarios_are_collected_strictly_and_enough_of_them() -> None:
+    """At least fourteen of the incident's own, each with one of the registered markers."""
+    command = [sys.executable, "-m", "pytest", "scenarios", "--collect-only", "-q"]
+    strict = ["--strict-markers", "-p", "no:cacheprovider"]
+    counts = []
+    for words in ([], ["-m", "vpc_outage"]):
+        done = subprocess.run(
+            [*command, *strict, *words], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        counts.append(sum("::" in line for line in done.stdout.splitlines()))
+    assert counts[1] >= 14
+    assert counts[0] > counts[1]

@@ -1,0 +1,126 @@
+"""Scenarios of a stranger's project, run to their verdicts by the plugin on a real Redis."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from .project import BAD, GOOD, Project
+
+NO_TRACEBACK = ("Traceback", "During handling of the above exception")
+
+
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What one pytest says of all the bad apps."""
+    code, said = Project(tmp_path_factory.mktemp("bad"), BAD).pytest("--chaos-progress=off")
+    assert code == 1
+    return said
+
+
+def section(said: str, app: str) -> str:
+    """What was said of one app."""
+    found = re.search(rf"_+ test_starts\[{app}\] _+\n(.*?)\n(_{{9,}}|={{9,}})", said, re.DOTALL)
+    assert found, said
+    return found.group(1)
+
+
+@pytest.mark.parametrize(
+    ("app", "words"),
+    [
+        ("exits", ["exited with 1", "cannot find my configuration"]),
+        ("deaf", ["alive, but never listened", "deaf has begun"]),
+        ("silent", ["listening after", "never answered health", "silent has begun"]),
+        ("html", ["text/html", "expected a JSON object", "html has begun"]),
+        ("healthless", ["404", "never complete", "healthless has begun"]),
+        ("missing", ["cannot execute '/no/such/program'", "check the name"]),
+    ],
+)
+def test_a_bad_app_gets_a_clear_verdict_and_its_last_words(
+    bad: str, app: str, words: list[str]
+) -> None:
+    """What was seen from outside, and the log's last lines; never a traceback."""
+    mine = section(bad, app)
+    for word in words:
+        assert word in mine
+    for word in NO_TRACEBACK:
+        assert word not in mine
+
+
+def test_each_run_of_a_bad_app_keeps_its_history(bad: str) -> None:
+    """The text names the file; it ends with the run's end."""
+    assert len(re.findall(r"history: results/\S+/history\.jsonl", bad)) == 5
+
+
+def test_an_unknown_link_is_a_clear_failure_before_anything_runs(tmp_path: Path) -> None:
+    """With what there is, and what was probably meant."""
+    scenario = """
+async def test_typo(chaos):
+    await chaos.run(Severed(target="good.rediss"), expect=[expect.Starts(app="good")])
+"""
+    project = Project(tmp_path, scenario)
+    code, said = project.pytest("-q")
+    assert code == 1
+    assert "unknown target 'good.rediss'" in said
+    assert "did you mean 'good.redis'?" in said
+    for word in NO_TRACEBACK:
+        assert word not in said
+    assert project.runs == []
+
+
+def test_a_scenario_passes_shows_its_table_and_saves_its_run(tmp_path: Path) -> None:
+    """With the seed that was asked for, in a folder that can be judged again."""
+    project = Project(tmp_path, GOOD.replace("MODE", "dropped"))
+    code, said = project.pytest("-m", "vpc_outage", "--chaos-seed=42")
+    assert code == 0, said
+    (run,) = project.runs
+    assert "1 passed" in said
+    assert "tiny-good" in said
+    assert f"seed 42; saved in results/{run.name}" in said
+    (scenario,) = (path for path in run.iterdir() if path.is_dir())
+    kept = {path.name for path in scenario.iterdir()}
+    assert {"topology.json", "plan.json", "run.json", "history.jsonl", "verdicts.json"} <= kept
+    info = json.loads((scenario / "run.json").read_text())
+    assert (info["seed"], info["proxy"], info["runtime"]) == (42, "embedded", "local")
+    last = json.loads((scenario / "history.jsonl").read_text().splitlines()[-1])
+    assert (last["kind"], last["settled"]) == ("run_ended", True)
+
+
+def test_two_workers_write_one_run_with_one_seed(tmp_path: Path) -> None:
+    """The controller decides both; the table at the end shows all of it."""
+    twice = GOOD.replace("MODE", "dropped")
+    project = Project(tmp_path, twice + twice.replace("test_good", "test_also_good"))
+    code, said = project.pytest("-n", "2")
+    assert code == 0, said
+    (run,) = project.runs
+    infos = [json.loads(path.read_text()) for path in run.glob("*/run.json")]
+    assert sorted(info["scenario"] for info in infos) == ["tiny-also_good", "tiny-good"]
+    (seed,) = {info["seed"] for info in infos}
+    assert f"seed {seed}; saved in" in said
+    assert run.name.endswith(f"-{seed:08x}")
+
+
+def test_what_a_real_toxiproxy_cannot_make_is_skipped_with_its_reason(tmp_path: Path) -> None:
+    """And never swapped for another fault: nothing was run, nothing is kept."""
+    if shutil.which("toxiproxy-server") is None:
+        pytest.skip("no toxiproxy-server on PATH")
+    project = Project(tmp_path, GOOD.replace("MODE", "dropped"))
+    code, said = project.pytest("-rs", "--chaos-proxy=toxiproxy")
+    assert code == 0, said
+    assert "1 skipped" in said
+    assert "fault not made: toxiproxy has no connect phase: no dropped connects" in said
+    assert [path for run in project.runs for path in run.glob("*/history.jsonl")] == []
+
+
+def test_without_a_toxiproxy_on_the_path_the_run_fails_and_says_what_to_do(tmp_path: Path) -> None:
+    """A gate that asked for it must not pass without it."""
+    project = Project(tmp_path, GOOD.replace("MODE", "refused"))
+    code, said = project.pytest("-q", "--chaos-proxy=toxiproxy", PATH=str(tmp_path))
+    assert code == 1
+    assert "there is no toxiproxy-server on PATH" in said
+    for word in NO_TRACEBACK:
+        assert word not in said
