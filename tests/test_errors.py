@@ -1,0 +1,92 @@
+"""Errors are for people: where, what, expected, and the mend, all problems at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from chaoslab import errors
+from chaoslab.errors import (
+    ChaoslabError,
+    FaultUnsupported,
+    InjectionFailed,
+    Problem,
+    RuntimeUnavailable,
+    ServiceFailed,
+    SpecError,
+    did_you_mean,
+)
+
+
+@pytest.mark.parametrize(
+    ("problem", "text"),
+    [
+        (Problem(where="a.toml: x", what="is wrong"), "a.toml: x: is wrong"),
+        (
+            Problem(where="a.toml: x", what="is wrong", expected="one of: b, c"),
+            "a.toml: x: is wrong\n  expected one of: b, c",
+        ),
+        (
+            Problem(where="a.toml: x", what="is wrong", mend="did you mean 'b'?"),
+            "a.toml: x: is wrong\n  did you mean 'b'?",
+        ),
+        (
+            Problem(where="x", what="is wrong", expected="b", mend="add it"),
+            "x: is wrong\n  expected b; add it",
+        ),
+    ],
+)
+def test_a_problem_says_where_and_what_and_then_how_to_mend_it(problem: Problem, text: str) -> None:
+    """What is not known leaves no empty words behind."""
+    assert str(problem) == text
+
+
+def test_a_spec_error_holds_every_problem_in_its_order() -> None:
+    """One run of the loader is enough to mend a file."""
+    problems = [Problem(where=f"line {n}", what="is wrong") for n in (3, 1, 2)]
+    error = SpecError(iter(problems))
+    assert error.problems == tuple(problems)
+    assert str(error).splitlines() == [str(problem) for problem in problems]
+
+
+@pytest.mark.parametrize(
+    ("word", "mend"),
+    [
+        ("postgress", "did you mean 'postgres'?"),
+        ("vpcc", "did you mean 'vpc'?"),
+        ("kafka", ""),
+        ("", ""),
+    ],
+)
+def test_only_a_word_that_is_close_is_suggested(word: str, mend: str) -> None:
+    """A wrong guess is worse than none."""
+    assert did_you_mean(word, ["postgres", "redis", "vpc"]) == mend
+
+
+def test_nothing_known_means_nothing_suggested() -> None:
+    """An empty topology has no near misses."""
+    assert did_you_mean("postgres", []) == ""
+
+
+@pytest.mark.parametrize(
+    "kind", [SpecError, RuntimeUnavailable, ServiceFailed, InjectionFailed, FaultUnsupported]
+)
+def test_every_error_that_a_user_meets_can_be_caught_as_one(kind: type[Exception]) -> None:
+    """Plugin and command line translate them in one place."""
+    assert issubclass(kind, ChaoslabError)
+
+
+def test_there_is_no_error_that_this_file_forgot() -> None:
+    """A new one must be told to whoever translates them."""
+    found = {
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, ChaoslabError)
+    }
+    assert found == {
+        "ChaoslabError",
+        "SpecError",
+        "RuntimeUnavailable",
+        "ServiceFailed",
+        "InjectionFailed",
+        "FaultUnsupported",
+    }
