@@ -61,12 +61,12 @@ class HealthContract:
     def state_of(self, status_code: int, word: str | None) -> HealthState:
         """The state that an answer claims: 503 and its like are unhealthy whatever the body says.
 
-        Consul's 429 is its warning. A 2xx whose word is unknown is unhealthy, because an answer
-        that the contract cannot read must not count as healthy.
+        Consul's 429 is its warning; IETF health+json's pass and warn may come with a 3xx. An answer
+        whose word is unknown is unhealthy: what cannot be read must not count as healthy.
         """
         if status_code == 429:
             return HealthState.DEGRADED
-        if not 200 <= status_code < 300:
+        if not 200 <= status_code < 400 or (word is None and status_code >= 300):
             return HealthState.UNHEALTHY
         if word is None:
             return HealthState.HEALTHY if not self.status_field else HealthState.UNHEALTHY

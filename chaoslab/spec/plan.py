@@ -20,6 +20,7 @@ from chaoslab.spec.expect import (
 )
 from chaoslab.spec.faults import FaultSpec, Killed, Paused, Restarted, Stopped
 from chaoslab.spec.load import Load, Sampling
+from chaoslab.spec.plan_values import value_problems
 from chaoslab.spec.topology import App, Deadlines, Topology
 from chaoslab.spec.when import AtConnection, AtMoment, in_force, patient
 
@@ -55,9 +56,10 @@ class Plan:
 def resolve(plan: Plan, topology: Topology) -> Plan:
     """The plan with every name and bound written out, ready to be saved and judged.
 
-    Raises SpecError with every unknown target, link, app and fault name at once.
+    Raises SpecError with every unknown name and every impossible value at once.
     """
-    problems = list(_problems(plan, topology))
+    where = f"plan {plan.name or '(unnamed)'}"
+    problems = [*_problems(plan, topology, where), *value_problems(plan, topology, where)]
     if problems:
         raise SpecError(problems)
     only = next(iter(topology.apps))
@@ -124,8 +126,7 @@ def _bounded(expectation: Expectation, app: App, labels: tuple[str, ...]) -> Exp
     return e
 
 
-def _problems(plan: Plan, topology: Topology) -> Iterator[Problem]:
-    where = f"plan {plan.name or '(unnamed)'}"
+def _problems(plan: Plan, topology: Topology, where: str) -> Iterator[Problem]:
     labels = [fault.label for fault in plan.faults]
     for i, fault in enumerate(plan.faults):
         yield from _fault_problems(f"{where}: faults[{i}]", fault, topology)
