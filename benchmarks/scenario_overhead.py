@@ -1,0 +1,193 @@
+"""What the lab adds to a scenario beyond its own start-up, the app's time, and the fault's.
+
+A scenario's wall time, less the lab's start-up, less everything from the spawn to the event by
+which its last expectation could be judged (the app's own time, and how long its faults must hold),
+less the app's shutdown from SIGTERM to its exit. What remains is the lab's, in four parts:
+
+  inject     the lab is up      -> the app is spawned (faults put in force, read back, seen)
+  notice     the last event     -> the run's end (polling, samples under way, the last look)
+  take down  the run's end      -> nothing is left (verdicts included)
+  prepare    before the runtime -> the start-up begins (plan resolved and saved)
+
+The event is found by asking `verdicts.settled` after each event of the saved history. The scenarios
+take turns in each round; the first round warms up and counts in no median.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from _measure import ROOT, Figure, figure, machine, percentile
+
+from chaoslab import Severed, Stopped, expect, when
+from chaoslab.clock import now_s
+from chaoslab.history.events import AnyEvent, LabUp, RunEnded, Spawned
+from chaoslab.history.journal import History
+from chaoslab.history.run_folder import RunFolder
+from chaoslab.lab import Setting, carry_out
+from chaoslab.runtimes.local.app import LocalApp
+from chaoslab.spec.loader import load_topology
+from chaoslab.spec.plan import Plan, resolve
+from chaoslab.verdicts.settled import unsettled
+
+TOPOLOGY = load_topology(ROOT / "chaoslab.toml")
+TARGET_S = 0.25
+HOLD_S = 0.3
+
+STARTS_DEGRADED = (expect.Starts(mode="degraded"), expect.Recovers())
+SCENARIOS: dict[str, Plan] = {
+    "no fault": Plan(expect=(expect.Starts(mode="normal"),)),
+    "dropped before start": Plan(
+        faults=(Severed(target="vpc", stop=when.degraded(HOLD_S)),), expect=STARTS_DEGRADED
+    ),
+    "refused before start": Plan(
+        faults=(Severed(target="vpc", mode="refused", stop=when.degraded(HOLD_S)),),
+        expect=STARTS_DEGRADED,
+    ),
+    "redis stopped before start": Plan(
+        faults=(Stopped(target="redis", stop=when.degraded(HOLD_S)),), expect=STARTS_DEGRADED
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Seconds of one run that are the lab's own doing."""
+
+    prepare: float
+    inject: float
+    notice: float
+    take_down: float
+
+    @property
+    def total(self) -> float:
+        """What the lab adds."""
+        return sum(getattr(self, field.name) for field in fields(self))
+
+
+class Clocked:
+    """Notes when each event was written, and how long the app took to end."""
+
+    def __init__(self) -> None:
+        self.events: list[AnyEvent] = []
+        self.written_s: list[float] = []
+
+    def __call__(self, event: AnyEvent) -> None:
+        self.events.append(event)
+        self.written_s.append(now_s())
+
+    def origin_s(self) -> float:
+        """When the journal's clock began; the events of the bring-up were heard of too late."""
+        pairs = zip(self.events, self.written_s, strict=True)
+        return min(heard_s - event.at_s for event, heard_s in pairs)
+
+
+@dataclass(slots=True)
+class Shutdown:
+    """Seconds that the app's own shutdown took, measured around the call that asks for it."""
+
+    took_s: float = 0.0
+
+    async def terminate(self, app: LocalApp, grace_s: float = 2.0) -> int:
+        begun_s = now_s()
+        try:
+            return await ASKED_TO_END(app, grace_s)
+        finally:
+            self.took_s += now_s() - begun_s
+
+
+ASKED_TO_END = LocalApp.terminate
+
+
+def settled_s(plan: Plan, events: list[AnyEvent]) -> float:
+    """When the event was written by which every expectation could be judged."""
+    for number, event in enumerate(events, start=1):
+        if unsettled(plan, History(tuple(events[:number])), event.at_s) is None:
+            return event.at_s
+    raise SystemExit(f"{plan.name}: never settled; see its history")
+
+
+async def run_once(plan: Plan, folder: Path) -> tuple[Parts, float]:
+    """The lab's own seconds in one run of a plan, and the run's wall time."""
+    clocked, shutdown = Clocked(), Shutdown()
+
+    async def terminate(app: LocalApp, grace_s: float = 2.0) -> int:
+        return await shutdown.terminate(app, grace_s)
+
+    LocalApp.terminate = terminate  # type: ignore[method-assign]
+    begun_s = now_s()
+    verdicts = await carry_out(
+        TOPOLOGY, plan, Setting(seed=1, listeners=(clocked,)), RunFolder(folder)
+    )
+    over_s = now_s()
+    if any(verdict.outcome.value != "PASS" for verdict in verdicts):
+        raise SystemExit(f"{plan.name}: {[str(v) for v in verdicts]}")
+    origin_s, history = clocked.origin_s(), History(tuple(clocked.events))
+    up, ended, spawned = history.first(LabUp), history.last(RunEnded), history.first(Spawned)
+    assert up is not None
+    assert ended is not None
+    assert spawned is not None
+    parts = Parts(
+        prepare=origin_s - begun_s,
+        inject=spawned.at_s - up.at_s,
+        notice=ended.at_s - settled_s(resolve(plan, TOPOLOGY), clocked.events) - shutdown.took_s,
+        take_down=over_s - origin_s - ended.at_s,
+    )
+    return parts, over_s - begun_s
+
+
+async def measure(rounds: int) -> dict[str, list[tuple[Parts, float]]]:
+    """All scenarios in turn, so often; the first round is thrown away."""
+    runs: dict[str, list[tuple[Parts, float]]] = {name: [] for name in SCENARIOS}
+    for number in range(rounds + 1):
+        order = list(SCENARIOS.items())
+        for name, plan in order if number % 2 else reversed(order):
+            with tempfile.TemporaryDirectory() as folder:
+                measured = await run_once(plan, Path(folder))
+            if number:
+                runs[name].append(measured)
+    return runs
+
+
+def median_of(values: list[float]) -> Figure:
+    """The median with its 95 % bootstrap interval, one block per round."""
+    return figure([[value] for value in values], percentile(50))
+
+
+def report(runs: dict[str, list[tuple[Parts, float]]]) -> dict[str, object]:
+    """Print the table; returns the same as plain data."""
+    names = [field.name for field in fields(Parts)]
+    print(f"{'scenario':<28}{'wall':>8}" + "".join(f"{name:>11}" for name in names) + "   added")
+    told: dict[str, object] = {}
+    for scenario, measured in runs.items():
+        parts = [median_of([getattr(p, name) for p, _ in measured]) for name in names]
+        wall = median_of([wall for _, wall in measured])
+        added = median_of([p.total for p, _ in measured])
+        cells = "".join(f"{part.value:>11.3f}" for part in parts)
+        verdict = "meets" if added.value <= TARGET_S else "misses"
+        print(f"{scenario:<28}{wall.value:>8.3f}{cells}   {added:.3f} s, {verdict} {TARGET_S} s")
+        told[scenario] = {"added_s": [added.value, added.low, added.high], "wall_s": wall.value}
+    return told
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=20, help="rounds that count (20)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    options = parser.parse_args()
+    about = machine()
+    print(*(f"{key}: {value}" for key, value in about.items()), sep="\n", end="\n\n")
+    told = report(asyncio.run(measure(options.rounds)))
+    if options.json is not None:
+        options.json.write_text(json.dumps({"machine": about, "scenarios": told}, indent=2) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
