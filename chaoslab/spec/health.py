@@ -30,6 +30,8 @@ DEFAULT_WORDS: Mapping[str, HealthState] = MappingProxyType(
     }
 )
 
+IETF_WORDS = ("pass", "warn")  # may come with 2xx or 3xx (draft-inadarei-api-health-check-06, 3.1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthContract:
@@ -66,7 +68,8 @@ class HealthContract:
         """
         if status_code == 429:
             return HealthState.DEGRADED
-        if not 200 <= status_code < 400 or (word is None and status_code >= 300):
+        redirected = 300 <= status_code < 400 and (word or "").lower() in IETF_WORDS
+        if not 200 <= status_code < 300 and not redirected:
             return HealthState.UNHEALTHY
         if word is None:
             return HealthState.HEALTHY if not self.status_field else HealthState.UNHEALTHY

@@ -59,6 +59,12 @@ def test_what_cannot_be_read_is_not_healthy(word: str | None) -> None:
     assert HealthContract().state_of(200, word) is UNHEALTHY
 
 
+@pytest.mark.parametrize("word", ["healthy", "UP", "ok", "degraded"])
+def test_a_redirect_is_no_answer_but_in_the_ietfs_own_words(word: str) -> None:
+    """A login page in front of it says 302 as well."""
+    assert HealthContract().state_of(302, word) is UNHEALTHY
+
+
 def test_a_contract_without_a_word_goes_by_the_status_alone() -> None:
     """200 is healthy; a redirect is no answer."""
     contract = HealthContract(status_field="")
