@@ -39,7 +39,7 @@ from chaoslab.history.journal import History
 from chaoslab.spec.expect import Degrades, Expectation, Recovers, Starts
 from chaoslab.spec.faults import FaultSpec, Severed
 from chaoslab.spec.health import HealthState
-from chaoslab.spec.plan import Plan, resolve
+from chaoslab.spec.plan import Boot, Plan, resolve
 from chaoslab.spec.topology import App, Connector, Deadlines, Service, Topology, WriteContract
 from chaoslab.spec.when import AtMoment
 from chaoslab.verdicts.judge import judge
@@ -91,7 +91,9 @@ def plan_of(*expect: Expectation, faults: Sequence[FaultSpec] = (SEVERED,)) -> P
     """A resolved plan; without expectations, the three that every outage has."""
     usual = (Starts(mode="degraded"), Degrades(naming=BOTH), Recovers())
     stopped = tuple(f if f.stop else replace(f, stop=_never) for f in faults)
-    return resolve(Plan(faults=stopped, expect=expect or usual), TOPOLOGY)
+    boots = max(getattr(e, "boot", 1) for e in expect or usual)
+    plan = Plan(boots=(Boot(),) * boots, faults=stopped, expect=expect or usual)
+    return resolve(plan, TOPOLOGY)
 
 
 def judged(events: Iterable[AnyEvent], *expect: Expectation, **plan: Any) -> list[Verdict]:
