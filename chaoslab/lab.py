@@ -14,7 +14,7 @@ from importlib.metadata import version
 import httpx
 
 from chaoslab.clock import wall_time
-from chaoslab.errors import ServiceFailed
+from chaoslab.errors import ChaoslabError, ServiceFailed
 from chaoslab.faults.base import Ground
 from chaoslab.faults.schedule import Nemesis
 from chaoslab.history.events import AnyEvent, LabUp, RunEnded, Spawned
@@ -87,15 +87,24 @@ async def _start(
     async def spawn(command: tuple[str, ...]) -> server.SpawnedServer:
         return await runtime.spawn_helper(command=command, env={}, log=folder.log_path("proxy"))
 
-    async with asyncio.TaskGroup() as group:
-        control = group.create_task(
-            server.start(proxy, seed=seed, spawn=spawn, free_port=runtime.free_port)
-        )
-        starting = {
-            name: group.create_task(runtime.start_service(service))
-            for name, service in topology.services.items()
-        }
+    try:
+        async with asyncio.TaskGroup() as group:
+            control = group.create_task(
+                server.start(proxy, seed=seed, spawn=spawn, free_port=runtime.free_port)
+            )
+            starting = {
+                name: group.create_task(runtime.start_service(service))
+                for name, service in topology.services.items()
+            }
+    except* ChaoslabError as errors:
+        raise _told_as_one(errors) from None
     return {name: task.result() for name, task in starting.items()}, control.result()
+
+
+def _told_as_one(errors: ExceptionGroup[ChaoslabError]) -> ChaoslabError:
+    """The first of several failures, with the texts of all."""
+    each = [error for error in errors.exceptions if isinstance(error, ChaoslabError)]
+    return type(each[0])("\n".join(map(str, each)))
 
 
 async def _join(control: ToxiproxyControl, link: Link, services: dict[str, RunningService]) -> int:

@@ -144,12 +144,14 @@ class Chaos:
             self._tell(f"\n{plan.name}")
         setting = Setting(proxy=self._run.proxy, seed=self._run.seed, listeners=listeners)  # type: ignore[arg-type]
         try:
-            verdicts = await carry_out(self.topology, plan, setting, folder)
-        except FaultUnsupported as error:
-            shutil.rmtree(folder.path, ignore_errors=True)  # nothing was run, so nothing is kept
-            pytest.skip(f"fault not made: {error}")
+            verdicts, refusal = await carry_out(self.topology, plan, setting, folder), None
         except ChaoslabError as error:
-            pytest.fail(str(error), pytrace=False)
+            verdicts, refusal = (), error
+        if isinstance(refusal, FaultUnsupported):
+            shutil.rmtree(folder.path, ignore_errors=True)  # nothing was run, so nothing is kept
+            pytest.skip(f"fault not made: {refusal}")
+        if refusal is not None:
+            pytest.fail(str(refusal), pytrace=False)
         save_verdicts(folder, verdicts)
         outcome = worst(verdict.outcome for verdict in verdicts)
         if listeners:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from chaoslab.errors import ChaoslabError
@@ -33,7 +33,10 @@ HEAL_WITHIN_S = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """What faults act on: the proxies of the links, the services, and the journal they write to."""
+    """What faults act on: the proxies of the links, the services, and the journal they write to.
+
+    `connect_held_by` says which fault holds a proxy's connect phase: there is one for all clients.
+    """
 
     topology: Topology
     control: ProxyControl
@@ -41,6 +44,7 @@ class Ground:
     ports: Mapping[str, int]
     journal: Journal
     seed: int
+    connect_held_by: dict[str, str] = field(default_factory=dict)
 
     async def canary(self, link: Link, *, within_s: float) -> Sighting:
         """Try one link from the outside, and write down what was met."""

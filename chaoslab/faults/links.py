@@ -7,6 +7,7 @@ import asyncio
 from chaoslab.errors import InjectionFailed
 from chaoslab.faults.base import Ground
 from chaoslab.faults.network import actions_for, canary_patience_s, path_safe, shows
+from chaoslab.proxies.base import Action, ConnectPhase, Disable
 from chaoslab.seeds import generator
 from chaoslab.spec.faults import Flapping, NetworkFault
 from chaoslab.spec.topology import Link
@@ -41,11 +42,33 @@ class LinkFault:
 
     async def sever(self) -> None:
         """Apply every action, on all links at once; all or an error."""
+        self.hold_connects()
         await asyncio.gather(*(self.ground.control.apply(action) for action in self.actions))
 
     async def mend(self) -> None:
-        """Undo every action, on all links at once."""
-        await asyncio.gather(*(self.ground.control.undo(action) for action in self.actions))
+        """Undo every action of its own, on all links at once."""
+        held = self.ground.connect_held_by
+        mine = [
+            action
+            for action in self.actions
+            if not _is_of_connects(action) or held.get(action.proxy) == self.spec.label
+        ]
+        await asyncio.gather(*(self.ground.control.undo(action) for action in mine))
+        for action in mine:
+            held.pop(action.proxy, None)
+
+    def hold_connects(self) -> None:
+        """Claim the connect phase of its proxies, which two faults cannot have at a time.
+
+        Raises InjectionFailed where another fault holds one: its heal would end both.
+        """
+        label, held = self.spec.label, self.ground.connect_held_by
+        proxies = [action.proxy for action in self.actions if _is_of_connects(action)]
+        for proxy in proxies:
+            if held.get(proxy, label) != label:
+                mend = "let one end before the other begins"
+                raise InjectionFailed(f"{label}: {held[proxy]} still holds {proxy}; {mend}")
+        held.update(dict.fromkeys(proxies, label))
 
     async def _look(self, link: Link) -> str:
         sighting = await self.ground.canary(link, within_s=canary_patience_s(self.spec))
@@ -56,6 +79,10 @@ class LinkFault:
                 f"a canary met '{sighting.outcome}' after {sighting.took_s:.3f} s"
             )
         return f"{link.name}: " + (f"canary {sighting.outcome}" if shown else "read back")
+
+
+def _is_of_connects(action: Action) -> bool:
+    return isinstance(action, ConnectPhase | Disable)
 
 
 class TriggeredLinkFault(LinkFault):
@@ -84,6 +111,7 @@ class TriggeredLinkFault(LinkFault):
         fired_s = await self._fired_s()
         if fired_s is None:
             raise InjectionFailed(f"{self.spec.label}: the engine has not fired")
+        self.hold_connects()
         return fired_s - self.ground.journal.origin_s
 
     async def end(self) -> None:

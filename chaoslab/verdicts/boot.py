@@ -13,7 +13,7 @@ from chaoslab.history.events import (
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import FailsFast, Starts
 from chaoslab.spec.health import HealthState
-from chaoslab.verdicts.timeline import exited, spawned, started_by, watched_until_s
+from chaoslab.verdicts.timeline import exited, samples, spawned, started_by, watched_until_s
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 
 LAST_WORDS = 5  # lines of the log in which the cause must be named: a banner names everything
@@ -38,7 +38,8 @@ def starts(e: Starts, history: History) -> Verdict:
     because = [f"start-up complete {took_s:.3f} s after the spawn, health {complete.state.value}"]
     wrong = _wrong(e, history, complete, took_s)
     if wrong:
-        return failed("boot", claim, *because, *wrong)
+        log = [f"log: {line}" for line in ended.log_tail[-LAST_WORDS:]] if ended else []
+        return failed("boot", claim, *because, *wrong, *log)
     return passed("boot", claim, *because)
 
 
@@ -57,6 +58,8 @@ def _wrong(e: Starts, history: History, complete: StartupComplete, took_s: float
         wrong.append(f"{took_s - e.within_s:.3f} s too late")
     if e.mode and complete.state is not _STATE[e.mode]:
         wrong.append(f"expected health {_STATE[e.mode].value}, got {complete.state.value}")
+        told = [s.error for s in samples(history, e.app, e.boot) if s.error and s.status_code]
+        wrong += told[-1:]
     snapshot = history.last(StartupSnapshot, lambda s: (s.app, s.boot) == (e.app, e.boot))
     if snapshot is not None:
         if snapshot.failed or snapshot.failed_phases:
@@ -73,10 +76,15 @@ def _wrong(e: Starts, history: History, complete: StartupComplete, took_s: float
 def _how_it_ended(
     e: Starts, history: History, begun: Spawned, ended: Exited | None
 ) -> tuple[str, ...]:
+    """What was seen from outside, and the last lines of the log."""
+    log = [f"log: {line}" for line in ended.log_tail[-LAST_WORDS:]] if ended else []
+    return (*_seen(e, history, begun, ended), *log)
+
+
+def _seen(e: Starts, history: History, begun: Spawned, ended: Exited | None) -> tuple[str, ...]:
     """Exited with a code, alive but never listening, and listening but never complete differ."""
     if ended is not None and not ended.asked:
-        at = f"exited with {ended.exit_code} after {ended.at_s - begun.at_s:.3f} s"
-        return (at, *(f"log: {line}" for line in ended.log_tail[-5:]))
+        return (f"exited with {ended.exit_code} after {ended.at_s - begun.at_s:.3f} s",)
     bound = history.first(Bound, lambda b: (b.app, b.boot) == (e.app, e.boot))
     if bound is None:
         return (f"alive, but never listened on port {begun.port}",)
@@ -85,7 +93,11 @@ def _how_it_ended(
         return (f"listening after {bound.at_s - begun.at_s:.3f} s, but never answered health",)
     snapshot = history.last(StartupSnapshot, lambda s: (s.app, s.boot) == (e.app, e.boot))
     done = f"; phases done: {', '.join(snapshot.completed_phases) or 'none'}" if snapshot else ""
-    return (f"listening and answering ({answer.status_code} first), never complete{done}",)
+    told = [s.error for s in samples(history, e.app, e.boot) if s.error and s.status_code]
+    return (
+        f"listening and answering ({answer.status_code} first), never complete{done}",
+        *told[-1:],
+    )
 
 
 def fails_fast(e: FailsFast, history: History) -> Verdict:

@@ -1,0 +1,30 @@
+"""Two faults that want the connect phase of one proxy at a time."""
+
+from __future__ import annotations
+
+import pytest
+
+from chaoslab.errors import InjectionFailed
+from chaoslab.faults.base import Ground, injected
+from chaoslab.faults.catalogue import prepare
+from chaoslab.spec.faults import Severed
+
+from .rig import new_client_meets
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+LINK = "app.redis"
+
+
+async def test_a_second_fault_is_refused_and_the_first_holds_on(ground: Ground, port: int) -> None:
+    """The heal of one would end both, while the other is still said to be in force."""
+    first = prepare(Severed(name="first", target=LINK), ground)
+    second = prepare(Severed(name="second", target=LINK, mode="refused"), ground)
+    async with injected(first, ground):
+        with pytest.raises(InjectionFailed, match="first still holds app.redis"):
+            async with injected(second, ground):
+                pass
+        assert await new_client_meets(port) == "dropped"
+    assert await new_client_meets(port) == "+PONG"
+    async with injected(second, ground):
+        assert await new_client_meets(port) == "refused"
