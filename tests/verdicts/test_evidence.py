@@ -6,7 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from chaoslab.history.events import AnyEvent, FaultInForce, FaultMissed, LinkDrops
+from chaoslab.history.events import (
+    AnyEvent,
+    FaultInForce,
+    FaultMissed,
+    FaultRequested,
+    LinkDrops,
+)
 from chaoslab.spec.faults import (
     CutMidstream,
     FaultSpec,
@@ -94,6 +100,13 @@ def test_another_boots_connect_shows_nothing_of_this_one() -> None:
     assert not bit(DROPPED, *events, boot=3)
 
 
+def test_the_boot_before_may_still_be_seen_when_this_one_lives() -> None:
+    """Its last socket is looked at a little late; it is not this boot's."""
+    late = [spawned(2.0, boot=2), sockets(2.05, PG, syn_sent=(5002,), boot=1)]
+    assert not bit(DROPPED, *late, boot=2)
+    assert bit(DROPPED, *late, sockets(2.2, PG, syn_sent=(5003,), boot=2), boot=2)
+
+
 def drops(count: int) -> LinkDrops:
     return LinkDrops(at_s=2.49, link=PG, fault="out", syn_drops=count)
 
@@ -159,6 +172,16 @@ def test_a_connection_that_the_fault_reset_shows_it() -> None:
     assert bit(REFUSED, *engine(on(closed_s=1.51, end="reset_by_fault")))
     assert not bit(REFUSED, *engine(on(closed_s=1.3, end="reset_by_fault")))
     assert not bit(REFUSED, *engine(on(closed_s=2.0, end="client_closed")))
+
+
+def test_an_armed_fault_has_done_nothing_before_it_fired() -> None:
+    """It was asked for at 0.5 and fired at 1.52: what ended between was ended by another."""
+    armed = FaultRequested(at_s=0.5, fault="out", links=(PG,), armed=True)
+    asked = [e for e in fault("out", 1.5, 1.52, 2.5, 2.52) if e.kind != "fault_requested"]
+    for closed_s, expected in ((1.3, False), (1.53, True)):
+        reset = on(closed_s=closed_s, opened_s=0.9, end="reset_by_fault")
+        history = history_of([*healthy_run(), *asked, armed, *engine(reset)])
+        assert evidence_of(REFUSED, TOPOLOGY, history).bit is expected
 
 
 def test_all_connections_ended_shows_it_and_some_of_them_do_not() -> None:
