@@ -54,11 +54,13 @@ class Connection:
         "number",
         "over",
         "record",
+        "timers",
     )
 
     def __init__(self, owner: Owner, client: socket.socket, number: int, record: Record) -> None:
         self._owner = owner
         self.loop = owner.loop
+        self.timers = owner.poller.timers
         self.number = number
         self.record = record
         self.over = False
@@ -128,15 +130,19 @@ class Connection:
             who = "client" if direction is Direction.UPSTREAM else "upstream"
             self._first_end = f"{who}_{'closed' if how is End.EOF else 'reset'}"
 
-    def broke(self, side: Side) -> None:
-        """Writing into `side` failed: its peer has reset, which travels like any other end."""
+    def broke(self, stream: Stream) -> None:
+        """Writing into a sink failed: its peer has reset, which travels like any other end."""
         if self.over:
             return
-        stream = side.outgoing
-        if not stream.source_over:
-            stream.source_ended(End.RESET)
+        back = self._opposite(stream)
+        if not back.source_over:
+            back.source_ended(End.RESET)
         else:
             self.reset(self._first_end or "reset")
+
+    def _opposite(self, stream: Stream) -> Stream:
+        assert self._streams is not None
+        return self._streams[stream.direction is Direction.UPSTREAM]
 
     def ended(self, stream: Stream, how: End) -> None:
         """A stream has delivered everything up to its end mark."""
@@ -148,8 +154,7 @@ class Connection:
             self._half_close(stream)
 
     def _half_close(self, stream: Stream) -> None:
-        assert self._streams is not None
-        other = self._streams[stream.direction is Direction.UPSTREAM]
+        other = self._opposite(stream)
         if not stream.finished:
             stream.finished = True
             stream.sink.finish()

@@ -22,7 +22,7 @@ from chaoslab.engine.beyond import BeyondApi
 from chaoslab.engine.http import serve_connection
 from chaoslab.engine.listener import why_no_drops
 from chaoslab.engine.log import ConnectionLog
-from chaoslab.engine.poller import Poller
+from chaoslab.engine.poller import Loop, Poller
 from chaoslab.engine.proxy import Engine
 from chaoslab.engine.registry import Registry
 from chaoslab.engine.routes import Router
@@ -57,7 +57,7 @@ def serve(options: Options, out: TextIO = sys.stdout) -> int:
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
     poller = Poller(_report_bug)
-    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(poller)) as runner:
+    with asyncio.Runner(loop_factory=lambda: Loop(poller)) as runner:
         return runner.run(_serve(options, poller, out))
 
 

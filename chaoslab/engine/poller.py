@@ -1,17 +1,25 @@
-"""The selector under the engine's event loop: timers exact below a millisecond, sockets direct.
+"""The engine's event loop and the selector under it: data sockets direct, timers exact.
 
 Two things asyncio's own selector cannot do matter here. It rounds every wait up to a whole
 millisecond, which would be the largest error of a latency toxic; and it hands each readable
-socket to the loop as a queued callback, which costs more than the relaying itself.
+socket to the loop as a queued callback, which costs more than the relaying itself. So the data
+path's sockets and timers are served inside of `select`, which goes back to asyncio only when
+asyncio has something to do.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import math
 import select
 import selectors
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from contextvars import Context
+from typing import TYPE_CHECKING, TypeVarTuple
+
+from chaoslab.clock import now_s
+from chaoslab.engine.timers import Timers
 
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
@@ -23,15 +31,20 @@ TROUBLE = select.EPOLLERR | select.EPOLLHUP
 # select() can only watch descriptors below this number; the epoll descriptor is made first.
 _FD_SETSIZE = 1024
 _BATCH = 512
+# epoll rounds up to whole milliseconds, select() is exact and costs a system call more. A longer
+# wait is begun with epoll, and ended so much early that rounding cannot make it late.
+_LONG_S = 0.004
+_EARLY_S = 0.002
 
+Ts = TypeVarTuple("Ts")
 Handler = Callable[[int], None]
 
 
 class Poller(selectors.BaseSelector):
-    """An epoll selector for asyncio whose data sockets are served inside `select`.
+    """An epoll selector for asyncio that serves data sockets and timers inside `select`.
 
-    `watch`, `change` and `forget` are for data sockets; the rest is asyncio's protocol. A handler
-    gets the event mask. It may watch and forget any descriptor, its own included.
+    `watch`, `change`, `forget` and `timers` are for the data path; the rest is asyncio's protocol.
+    A handler gets the event mask. It may watch and forget any descriptor, its own included.
     """
 
     def __init__(self, on_bug: Callable[[BaseException], None]) -> None:
@@ -39,6 +52,8 @@ class Poller(selectors.BaseSelector):
         self._keys: dict[int, selectors.SelectorKey] = {}
         self._handlers: dict[int, Handler] = {}
         self._on_bug = on_bug
+        self._called = False
+        self.timers = Timers(on_bug)
 
     def watch(self, fd: int, mask: int, handler: Handler) -> None:
         """Call `handler(events)` whenever `fd` is ready for something in `mask` or in trouble."""
@@ -54,11 +69,35 @@ class Poller(selectors.BaseSelector):
         if self._handlers.pop(fd, None) is not None:
             self._epoll.unregister(fd)
 
+    def asyncio_called(self) -> None:
+        """Asyncio was given a call to make: `select` returns as soon as it can."""
+        self._called = True
+
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Wait, serve the data sockets, and return asyncio's own events."""
+        """Serve the data path until asyncio has events, calls or a timer to see to.
+
+        A flood of data keeps nothing waiting: asyncio's descriptors stand in the same queue, and
+        both kinds of timers are looked at after each batch.
+        """
         asyncs: list[tuple[selectors.SelectorKey, int]] = []
+        timers = self.timers
+        self._called = False
+        now = now_s()
+        until_s = math.inf if timeout is None else now + timeout
+        while True:
+            self._serve(self._wait(min(until_s, timers.next_s) - now), asyncs)
+            now = now_s()
+            if timers.next_s <= now:
+                timers.run(now)
+                now = now_s()
+            if asyncs or self._called or now >= until_s:
+                return asyncs
+
+    def _serve(
+        self, events: list[tuple[int, int]], asyncs: list[tuple[selectors.SelectorKey, int]]
+    ) -> None:
         handlers, keys = self._handlers, self._keys
-        for fd, mask in self._wait(timeout):
+        for fd, mask in events:
             handler = handlers.get(fd)
             if handler is not None:
                 try:
@@ -71,15 +110,15 @@ class Poller(selectors.BaseSelector):
                     mask & ~WRITE and selectors.EVENT_READ
                 )
                 asyncs.append((key, ready & key.events))
-        return asyncs
 
-    def _wait(self, timeout: float | None) -> list[tuple[int, int]]:
-        if timeout is None:
-            return self._epoll.poll(None, _BATCH)
-        if timeout > 0:
+    def _wait(self, left_s: float) -> list[tuple[int, int]]:
+        """What is ready, at once or within `left_s`; may come back early with nothing."""
+        if left_s > _LONG_S:
+            return self._epoll.poll(None if left_s == math.inf else left_s - _EARLY_S, _BATCH)
+        if left_s > 0:
             if self._epoll.fileno() >= _FD_SETSIZE:
-                return self._epoll.poll(timeout, _BATCH)
-            select.select((self._epoll,), (), (), timeout)
+                return self._epoll.poll(left_s, _BATCH)
+            select.select((self._epoll,), (), (), left_s)
         return self._epoll.poll(0, _BATCH)
 
     def register(
@@ -130,6 +169,35 @@ class Poller(selectors.BaseSelector):
         self._epoll.close()
         self._keys.clear()
         self._handlers.clear()
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """Asyncio's loop over a poller, which it tells of every call that it was given.
+
+    Calls of other threads need no telling: they write into a descriptor of asyncio's.
+    """
+
+    def __init__(self, poller: Poller) -> None:
+        super().__init__(poller)
+        self._poller = poller
+
+    def call_soon(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        """As asyncio has it."""
+        self._poller.asyncio_called()
+        return super().call_soon(callback, *args, context=context)
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """As asyncio has it; `call_later` comes through here too."""
+        self._poller.asyncio_called()
+        return super().call_at(when, callback, *args, context=context)
 
 
 def _epoll_mask(events: int) -> int:

@@ -5,16 +5,33 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from chaoslab.engine.poller import READ, TROUBLE, WRITE, Poller
-
-if TYPE_CHECKING:
-    from chaoslab.engine.stream import Stream
 
 _LINGER_0 = struct.pack("ii", 1, 0)
 # Unread bytes turn a close into a reset; so many of them are read away first.
 _DRAIN_READS = 16
+
+
+class Reader(Protocol):
+    """The stream that reads from a socket."""
+
+    wants_read: bool
+
+    def fill(self) -> None:
+        """The socket is readable, or in trouble."""
+        ...
+
+
+class Writer(Protocol):
+    """The stream that writes into a socket."""
+
+    wants_write: bool
+
+    def flush(self) -> None:
+        """The socket is writable again, or in trouble."""
+        ...
 
 
 class Side:
@@ -22,8 +39,8 @@ class Side:
 
     __slots__ = ("_mask", "_poller", "incoming", "outgoing", "sock")
 
-    incoming: Stream
-    outgoing: Stream
+    incoming: Writer
+    outgoing: Reader
 
     def __init__(self, sock: socket.socket, poller: Poller) -> None:
         sock.setblocking(False)

@@ -7,20 +7,17 @@ Changing between the two, or between sets of toxics, loses, alters and reorders 
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from chaoslab.clock import now_s
 from chaoslab.engine.bulk import BULK_READ, Bulk
 from chaoslab.engine.chain import Toxic
 from chaoslab.engine.chunks import Chunk, Direction, End
+from chaoslab.engine.line import Line
 from chaoslab.engine.outlet import Outlet
 from chaoslab.engine.side import Side
 from chaoslab.engine.stage import ResetAsked, Stage
-
-if TYPE_CHECKING:
-    from chaoslab.engine.connection import Connection
+from chaoslab.engine.timers import Timer, Timers
 
 # All that waits on one stream; beyond it the sender feels TCP's own back-pressure.
 HOLD_LIMIT = 32 * 1024 * 1024
@@ -28,6 +25,33 @@ CHUNK_READ = 64 * 1024
 
 _buffer = bytearray(BULK_READ)
 _view = memoryview(_buffer)
+
+
+class Owner(Protocol):
+    """What a stream needs of its connection."""
+
+    timers: Timers
+    over: bool
+
+    def stage(self, toxic: Toxic, direction: Direction) -> Stage:
+        """A fresh stage for a toxic that this connection meets now."""
+        ...
+
+    def noticed_end(self, direction: Direction, how: End) -> None:
+        """The source of that direction has ended."""
+        ...
+
+    def broke(self, stream: Stream) -> None:
+        """The sink of the stream takes no bytes any more."""
+        ...
+
+    def ended(self, stream: Stream, how: End) -> None:
+        """The stream has delivered everything up to its end mark."""
+        ...
+
+    def reset(self, end: str) -> None:
+        """Reset both sides."""
+        ...
 
 
 class Stream:
@@ -40,8 +64,9 @@ class Stream:
         "_bulk",
         "_connection",
         "_full_reads",
-        "_loop",
+        "_line",
         "_timer",
+        "_timers",
         "direction",
         "end",
         "finished",
@@ -50,24 +75,21 @@ class Stream:
         "sink",
         "source",
         "source_over",
-        "stages",
         "wants_read",
         "wants_write",
     )
 
-    def __init__(
-        self, connection: Connection, direction: Direction, source: Side, sink: Side
-    ) -> None:
+    def __init__(self, connection: Owner, direction: Direction, source: Side, sink: Side) -> None:
         self._connection = connection
-        self._loop = connection.loop
+        self._timers = connection.timers
         self.direction = direction
         self.source = source
         self.sink = sink
-        self.stages: tuple[Stage, ...] = ()
+        self._line = Line()
         self.outlet = Outlet(sink.sock)
         self._bulk: Bulk | None = None
         self._full_reads = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
         self.received = 0
         self.end: End | None = None
         self.finished = False
@@ -80,7 +102,7 @@ class Stream:
     @property
     def held(self) -> int:
         """Bytes inside the engine: waiting in toxics, or for the sink to take them."""
-        return self._unsent + sum(stage.held for stage in self.stages)
+        return self._unsent + self._line.held
 
     @property
     def _unsent(self) -> int:
@@ -90,7 +112,7 @@ class Stream:
 
     def fill(self) -> None:
         """The source is readable (or in trouble): take what is there, once."""
-        if self.stages:
+        if self._line.stages:
             self._fill_stages()
         elif self._bulk is not None:
             self._fill_bulk(self._bulk)
@@ -167,7 +189,7 @@ class Stream:
             self.source_ended(End.EOF)
             return
         self.received += len(data)
-        self.stages[0].accept(Chunk(data, now_s()))
+        self._line.stages[0].accept(Chunk(data, now_s()))
         self.pump()
 
     def source_ended(self, how: End) -> None:
@@ -177,11 +199,11 @@ class Stream:
         self.source_over = True
         self._connection.noticed_end(self.direction, how)
         mark = Chunk(b"", now_s(), how)
-        if self.stages:
-            self.stages[0].accept(mark)
+        if self._line.stages:
+            self._line.stages[0].accept(mark)
             self.pump()
         else:
-            self._emit(mark)
+            self.emit(mark)
             self._settle()
 
     # --- bytes go through the toxics ---
@@ -190,77 +212,43 @@ class Stream:
         """Let every toxic decide about what waits before it, then wait for what comes next."""
         if self._connection.over:
             return
-        now = now_s()
         try:
-            for index, stage in enumerate(self.stages):
-                stage.pump(now, self._emit_after(index))
-                if self._connection.over:
-                    return
+            self._line.pump(now_s(), self)
         except ResetAsked:
             self._connection.reset("reset_by_fault")
             return
         self._settle()
 
-    def _emit_after(self, index: int) -> Callable[[Chunk], None]:
-        return self.stages[index + 1].accept if index + 1 < len(self.stages) else self._emit
-
     def arrange(self, toxics: list[Toxic]) -> None:
         """Put exactly these toxics on the stream, with everything in flight in its order.
 
-        What waited in a removed toxic goes to the next one; a toxic at the end of the chain takes
-        over what waits for the sink. Raises nothing: a toxic that ends the connection ends it.
+        Raises nothing: a toxic that ends the connection ends it.
         """
         if self._bulk is not None and toxics:
             self._leave_bulk(self._bulk)
-        old = self.stages
-        standing = {stage.toxic.name: stage for stage in old}
-        self.stages = tuple(
-            self._updated(standing.pop(toxic.name), toxic)
-            if toxic.name in standing
-            else self._connection.stage(toxic, self.direction)
-            for toxic in toxics
-        )
-        fresh = self._fresh_tail(old)
-        if fresh:
-            self._move_out_to(fresh[-1])
-        after = [stage.accept for stage in old[1:]]
-        after.append(fresh[0].accept if fresh else self._emit)
         try:
-            for stage, emit in zip(old, after, strict=False):
-                if stage.toxic.name in standing:
-                    stage.leave(now_s(), emit)
+            self._line.arrange(toxics, now_s(), self)
         except ResetAsked:
             self._connection.reset("reset_by_fault")
             return
         self.pump()
 
-    def _fresh_tail(self, old: tuple[Stage, ...]) -> list[Stage]:
-        """The new stages behind the last one that stayed: where bytes may be taken back to."""
-        fresh: list[Stage] = []
-        for stage in reversed(self.stages):
-            if stage in old:
-                break
-            fresh.insert(0, stage)
-        return fresh
+    def stage(self, toxic: Toxic) -> Stage:
+        """A fresh stage for a toxic that this connection meets now."""
+        return self._connection.stage(toxic, self.direction)
 
-    @staticmethod
-    def _updated(stage: Stage, toxic: Toxic) -> Stage:
-        stage.toxic = toxic
-        return stage
-
-    def _move_out_to(self, stage: Stage) -> None:
-        """Unsent bytes go back behind a new last toxic, before anything else it will hold."""
+    def take_back(self) -> list[Chunk]:
+        """Unsent bytes, and the end behind them, return to a toxic."""
         now = now_s()
         waiting = [Chunk(data, now) for data in self.outlet.take_back()]
         if self.end is not None:
             waiting.append(Chunk(b"", now, self.end))
             self.end = None
-        for chunk in waiting:
-            stage.accept(chunk)
+        return waiting
 
     # --- bytes go out ---
 
-    def _emit(self, chunk: Chunk) -> None:
+    def emit(self, chunk: Chunk) -> None:
         """What has passed all toxics; nothing comes after the end."""
         if self.end is not None:
             return
@@ -286,11 +274,9 @@ class Stream:
 
     def _sink_broke(self) -> None:
         """The sink cannot take bytes any more: its peer has reset the connection."""
-        if self._bulk is not None:
-            self._bulk.stop()
-            self._bulk = None
+        self._drop_bulk()
         self.outlet.give_up()
-        self._connection.broke(self.sink)
+        self._connection.broke(self)
 
     def _settle(self) -> None:
         """After any change: pass the end on if it is its turn, and wait for the right things."""
@@ -302,29 +288,14 @@ class Stream:
             if self._connection.over:
                 return
         self.wants_write = pending
-        if self.stages:
-            room = self.outlet.waiting + sum(stage.cost for stage in self.stages) < HOLD_LIMIT
+        if self._line.stages:
+            room = self.outlet.waiting + self._line.cost < HOLD_LIMIT
         else:
             room = not pending
         self.wants_read = room and not self.source_over
         self.source.update()
         self.sink.update()
-        self._set_timer()
-
-    def _set_timer(self) -> None:
-        wakes = [stage.wake_s for stage in self.stages if stage.wake_s is not None]
-        timer = self._timer
-        if not wakes:
-            if timer is not None:
-                timer.cancel()
-                self._timer = None
-            return
-        due = min(wakes)
-        if timer is not None:
-            if timer.when() <= due:  # it wakes early enough, and sets itself anew
-                return
-            timer.cancel()
-        self._timer = self._loop.call_at(due, self._wake)
+        self._timer = self._timers.move(self._timer, self._line.wake_s, self._wake)
 
     def _wake(self) -> None:
         self._timer = None
@@ -332,9 +303,11 @@ class Stream:
 
     def stop(self) -> None:
         """The connection is over: let go of the timer and the pipe."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._timer = self._timers.move(self._timer, None, self._wake)
+        self._drop_bulk()
+        self._line.stop()
+
+    def _drop_bulk(self) -> None:
         if self._bulk is not None:
             self._bulk.stop()
             self._bulk = None
