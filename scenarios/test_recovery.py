@@ -45,7 +45,7 @@ async def test_restarted_postgres_leaves_a_stale_pool(chaos: Chaos) -> None:
     await chaos.run(
         Restarted(name="restart", target="postgres", start=when.healthy(0.3)),
         load=[Load(start=when.healed("restart", 1.5), rate_per_s=5)],
-        sampling=Sampling(quiet_from=when.in_force("restart"), quiet_until=when.acknowledged(1)),
+        sampling=Sampling(quiet_from=when.healthy(0.1), quiet_until=when.acknowledged(1)),
         expect=[
             expect.Starts(mode="normal"),
             expect.FirstRequestServed(fault="restart"),

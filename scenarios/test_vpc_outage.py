@@ -103,7 +103,7 @@ async def test_first_traffic_after_the_heal_is_a_users(chaos: Chaos) -> None:
             stop=when.in_force("outage", 0.2),
         ),
         load=[Load(start=when.healed("outage", 1.5), rate_per_s=5)],
-        sampling=Sampling(quiet_from=when.in_force("outage"), quiet_until=when.acknowledged(1)),
+        sampling=Sampling(quiet_from=when.healthy(0.1), quiet_until=when.acknowledged(1)),
         expect=[
             expect.Starts(mode="normal"),
             expect.FirstRequestServed(fault="outage"),

@@ -59,13 +59,23 @@ def read_answer(contract: HealthContract, response: httpx.Response) -> Answer:
 
 
 def _dependencies(contract: HealthContract, named: object) -> Mapping[str, str]:
+    """Each dependency's word: from an object of words or objects, of lists of checks (IETF
+    health+json), or a list of named checks (MicroProfile).
+    """
+    if isinstance(named, list):
+        named = {item.get("name"): item for item in named if isinstance(item, dict)}
     if not isinstance(named, dict):
         return {}
-    return {
-        as_text(name): _word(value.get(contract.status_field) if isinstance(value, dict) else value)
-        or "?"
-        for name, value in named.items()
-    }
+    return {as_text(name): _dependency(contract, value) for name, value in named.items()}
+
+
+def _dependency(contract: HealthContract, value: object) -> str:
+    if isinstance(value, list):  # several checks of one dependency: the first bad one tells
+        words = [_dependency(contract, each) for each in value]
+        good = HealthState.HEALTHY
+        bad = (word for word in words if contract.words.get(word.lower()) is not good)
+        return next(bad, words[0] if words else "?")
+    return _word(value.get(contract.status_field) if isinstance(value, dict) else value) or "?"
 
 
 def _word(value: object) -> str | None:

@@ -102,6 +102,9 @@ async def test_html_is_named_by_its_content_type(tmp_path: Path) -> None:
         ({"postgres": {"error": "x"}, "redis": None}, {"postgres": "?", "redis": "?"}),
         ({"postgres": True, "redis": 3}, {"postgres": "True", "redis": "3"}),
         ({}, {}),
+        ({"postgres": [{"status": "pass"}, {"status": "fail"}]}, {"postgres": "fail"}),
+        ({"postgres": [{"status": "pass"}], "redis": []}, {"postgres": "pass", "redis": "?"}),
+        ([{"name": "postgres", "status": "DOWN"}], {"postgres": "DOWN"}),
         (["postgres"], {}),
         ("postgres", {}),
         (None, {}),
@@ -110,7 +113,7 @@ async def test_html_is_named_by_its_content_type(tmp_path: Path) -> None:
 async def test_dependencies_are_words_or_objects(
     tmp_path: Path, body: object, named: dict[str, str]
 ) -> None:
-    """Both shapes are common; any other names nothing, and breaks nothing."""
+    """Objects and lists are common; any other shape names nothing, and breaks nothing."""
     answer = await asked(tmp_path, (200, {"status": "degraded", "dependencies": body}))
     assert answer.dependencies == named
     assert answer.state is DEGRADED
