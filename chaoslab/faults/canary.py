@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import socket
 import struct
 from dataclasses import dataclass
 from typing import Literal
@@ -43,16 +45,16 @@ async def ask(host: str, port: int, kind: ServiceKind, *, within_s: float) -> Si
         return Sighting(outcome=outcome, took_s=now_s() - begun_s, client_port=client_port)
 
     try:
-        async with asyncio.timeout(within_s):
-            reader, writer = await asyncio.open_connection(host, port)
-    except TimeoutError:
-        return seen("connect_timeout")
+        sock = await _dialled((host, port), within_s)
     except ConnectionRefusedError:
         return seen("refused")
     except ConnectionError:
         return seen("reset")
     except OSError as error:
         raise InjectionFailed(f"a canary could not be sent to {host}:{port}: {error}") from error
+    if sock is None:
+        return seen("connect_timeout")
+    reader, writer = await asyncio.open_connection(sock=sock)
     try:
         client_port = int(writer.get_extra_info("sockname")[1])
         writer.write(_QUESTIONS[kind])
@@ -64,3 +66,27 @@ async def ask(host: str, port: int, kind: ServiceKind, *, within_s: float) -> Si
         return seen("reset")
     finally:
         writer.transport.abort()
+
+
+async def _dialled(address: tuple[str, int], within_s: float) -> socket.socket | None:
+    """A connected socket, or None where the kernels have not shaken hands in that time.
+
+    The kernel is asked at the end, so that a lab whose own loop is late sees no outage in that.
+    """
+    sock = socket.socket()
+    try:
+        sock.setblocking(False)
+        try:
+            async with asyncio.timeout(within_s):
+                await asyncio.get_running_loop().sock_connect(sock, address)
+        except TimeoutError:
+            state = sock.connect_ex(address)  # asked again, the kernel says how it stands
+            if state == errno.EALREADY:
+                sock.close()
+                return None
+            if state not in (0, errno.EISCONN):
+                raise ConnectionRefusedError from None
+    except BaseException:
+        sock.close()
+        raise
+    return sock

@@ -46,15 +46,15 @@ class LinkFault:
         await asyncio.gather(*(self.ground.control.apply(action) for action in self.actions))
 
     async def mend(self) -> None:
-        """Undo every action of its own, on all links at once."""
-        held = self.ground.connect_held_by
-        mine = [
-            action
-            for action in self.actions
-            if not _is_of_connects(action) or held.get(action.proxy) == self.spec.label
-        ]
-        await asyncio.gather(*(self.ground.control.undo(action) for action in mine))
-        for action in mine:
+        """Undo every action on all links at once, but for connects that another fault holds."""
+        await asyncio.gather(*(self._undo(action) for action in self.actions))
+
+    async def _undo(self, action: Action) -> None:
+        label, held = self.spec.label, self.ground.connect_held_by
+        if not _is_of_connects(action):
+            await self.ground.control.undo(action)
+        elif held.get(action.proxy, label) == label:  # a trigger that failed has claimed nothing
+            await self.ground.control.undo(action)
             held.pop(action.proxy, None)
 
     def hold_connects(self) -> None:

@@ -136,9 +136,9 @@ class Written:
 
 @contextmanager
 def fresh_journal(ground: Ground, folder: Path) -> Iterator[Ground]:
-    """The same ground with a journal that is empty."""
+    """The same ground with an empty journal, and with no fault's claims."""
     journal = Journal(folder / "history.jsonl")
     try:
-        yield replace(ground, journal=journal)
+        yield replace(ground, journal=journal, connect_held_by={})
     finally:
         journal.close()

@@ -60,6 +60,25 @@ async def test_a_full_queue_is_a_connect_that_times_out() -> None:
     assert WITHIN_S <= sighting.took_s < WITHIN_S + 1.0
 
 
+@pytest.mark.parametrize(("listens", "outcome"), [(True, "silent"), (False, "refused")])
+async def test_a_lab_that_is_late_sees_no_outage_in_that(listens: bool, outcome: str) -> None:
+    """Its loop stands still for longer than the canary's patience; the kernel did not."""
+    with listener() as mute:
+        if not listens:
+            mute.close()
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                port = port_of(free)
+        else:
+            port = port_of(mute)
+        asked = asyncio.create_task(ask("127.0.0.1", port, "redis", within_s=0.03))
+        await asyncio.sleep(0)
+        end_s = asyncio.get_running_loop().time() + 0.2
+        while asyncio.get_running_loop().time() < end_s:
+            pass
+        assert (await asked).outcome == outcome
+
+
 async def test_a_server_that_says_nothing_is_silent() -> None:
     """Connected, and no byte within the bound."""
     with listener() as mute:

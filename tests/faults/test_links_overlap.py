@@ -7,7 +7,7 @@ import pytest
 from chaoslab.errors import InjectionFailed
 from chaoslab.faults.base import Ground, injected
 from chaoslab.faults.catalogue import prepare
-from chaoslab.spec.faults import Severed
+from chaoslab.spec.faults import Severed, Slow
 
 from .rig import new_client_meets
 
@@ -21,10 +21,25 @@ async def test_a_second_fault_is_refused_and_the_first_holds_on(ground: Ground, 
     first = prepare(Severed(name="first", target=LINK), ground)
     second = prepare(Severed(name="second", target=LINK, mode="refused"), ground)
     async with injected(first, ground):
-        with pytest.raises(InjectionFailed, match="first still holds app.redis"):
+        with pytest.raises(InjectionFailed, match=r"first still holds app\.redis"):
             async with injected(second, ground):
                 pass
         assert await new_client_meets(port) == "dropped"
     assert await new_client_meets(port) == "+PONG"
     async with injected(second, ground):
+        assert await new_client_meets(port) == "refused"
+
+
+async def test_the_heal_of_a_toxic_gives_up_no_claim_on_the_connects(
+    ground: Ground, port: int
+) -> None:
+    """A slow link may heal while it is severed; a second fault is refused all the same."""
+    first = prepare(Severed(name="first", target=LINK, mode="refused"), ground)
+    second = prepare(Severed(name="second", target=LINK, mode="refused"), ground)
+    async with injected(first, ground):
+        async with injected(prepare(Slow(target=LINK, latency_s=0.01), ground), ground):
+            pass
+        with pytest.raises(InjectionFailed, match="first still holds"):
+            async with injected(second, ground):
+                pass
         assert await new_client_meets(port) == "refused"
