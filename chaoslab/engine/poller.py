@@ -60,9 +60,10 @@ class Poller(selectors.BaseSelector):
         self._epoll.register(fd, mask)
         self._handlers[fd] = handler
 
-    def change(self, fd: int, mask: int) -> None:
+    def change(self, fd: int, mask: int, handler: Handler) -> None:
         """Watch the already watched `fd` for something else; `mask` may not be empty."""
         self._epoll.modify(fd, mask)
+        self._handlers[fd] = handler
 
     def forget(self, fd: int) -> None:
         """Stop watching `fd`; must come before it is closed."""
@@ -80,12 +81,21 @@ class Poller(selectors.BaseSelector):
         both kinds of timers are looked at after each batch.
         """
         asyncs: list[tuple[selectors.SelectorKey, int]] = []
-        timers = self.timers
+        handlers, timers = self._handlers, self.timers
         self._called = False
         now = now_s()
         until_s = math.inf if timeout is None else now + timeout
         while True:
-            self._serve(self._wait(min(until_s, timers.next_s) - now), asyncs)
+            next_s = timers.next_s
+            for fd, mask in self._wait((until_s if until_s < next_s else next_s) - now):
+                handler = handlers.get(fd)
+                if handler is None:
+                    self._add_async(asyncs, fd, mask)
+                    continue
+                try:
+                    handler(mask)
+                except Exception as bug:  # one connection's bug must not stop the network
+                    self._on_bug(bug)
             now = now_s()
             if timers.next_s <= now:
                 timers.run(now)
@@ -93,23 +103,15 @@ class Poller(selectors.BaseSelector):
             if asyncs or self._called or now >= until_s:
                 return asyncs
 
-    def _serve(
-        self, events: list[tuple[int, int]], asyncs: list[tuple[selectors.SelectorKey, int]]
+    def _add_async(
+        self, asyncs: list[tuple[selectors.SelectorKey, int]], fd: int, mask: int
     ) -> None:
-        handlers, keys = self._handlers, self._keys
-        for fd, mask in events:
-            handler = handlers.get(fd)
-            if handler is not None:
-                try:
-                    handler(mask)
-                except Exception as bug:  # one connection's bug must not stop the network
-                    self._on_bug(bug)
-            elif fd in keys:
-                key = keys[fd]
-                ready = (mask & ~READ and selectors.EVENT_WRITE) | (
-                    mask & ~WRITE and selectors.EVENT_READ
-                )
-                asyncs.append((key, ready & key.events))
+        key = self._keys.get(fd)
+        if key is not None:
+            ready = (mask & ~READ and selectors.EVENT_WRITE) | (
+                mask & ~WRITE and selectors.EVENT_READ
+            )
+            asyncs.append((key, ready & key.events))
 
     def _wait(self, left_s: float) -> list[tuple[int, int]]:
         """What is ready, at once or within `left_s`; may come back early with nothing."""

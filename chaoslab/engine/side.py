@@ -19,7 +19,7 @@ class Reader(Protocol):
 
     wants_read: bool
 
-    def fill(self) -> None:
+    def fill(self, _events: int) -> None:
         """The socket is readable, or in trouble."""
         ...
 
@@ -58,18 +58,20 @@ class Side:
         if mask == self._mask:
             return
         fd = self.sock.fileno()
+        # Nearly always only reads are waited for: whatever comes is then for one stream.
+        handler = self.outgoing.fill if mask == READ else self._ready
         # A descriptor in trouble reports it for ever, so one that waits for nothing must go.
         if mask == 0:
             self._poller.forget(fd)
         elif self._mask == 0:
-            self._poller.watch(fd, mask, self._ready)
+            self._poller.watch(fd, mask, handler)
         else:
-            self._poller.change(fd, mask)
+            self._poller.change(fd, mask, handler)
         self._mask = mask
 
     def _ready(self, events: int) -> None:
         if events & (READ | TROUBLE) and self._mask & READ:
-            self.outgoing.fill()
+            self.outgoing.fill(events)
         if events & (WRITE | TROUBLE) and self._mask & WRITE:
             self.incoming.flush()
 

@@ -110,7 +110,7 @@ class Stream:
 
     # --- bytes come in ---
 
-    def fill(self) -> None:
+    def fill(self, _events: int) -> None:
         """The source is readable (or in trouble): take what is there, once."""
         if self._line.stages:
             self._fill_stages()
