@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import gc
+import importlib
 import json
 import os
 import resource
@@ -19,13 +20,15 @@ from typing import TextIO
 from chaoslab import seeds
 from chaoslab.engine.api import ToxiproxyApi
 from chaoslab.engine.beyond import BeyondApi
-from chaoslab.engine.http import serve_connection
 from chaoslab.engine.listener import why_no_drops
 from chaoslab.engine.log import ConnectionLog
 from chaoslab.engine.poller import Loop, Poller
 from chaoslab.engine.proxy import Engine
 from chaoslab.engine.registry import Registry
 from chaoslab.engine.routes import Router
+
+# To import it takes a tenth of the start, and nobody can ask before we have said that we listen.
+_SERVING = "chaoslab.engine.serving"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +91,7 @@ async def _serve(options: Options, poller: Poller, out: TextIO) -> int:
         host, port = server.sockets[0].getsockname()[:2]
         shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         print(json.dumps({"listening": shown, "pid": os.getpid()}), file=out, flush=True)
+        importlib.import_module(_SERVING)  # while the holder reads the line
         await stop.wait()
     finally:
         # Not waiting for the API's clients: one that keeps its connection would keep us alive.
@@ -97,7 +101,7 @@ async def _serve(options: Options, poller: Poller, out: TextIO) -> int:
 
 
 async def _listen(options: Options, app: Router) -> asyncio.Server | None:
-    serve_client = functools.partial(serve_connection, app)
+    serve_client = functools.partial(_serve_client, app)
     try:
         return await asyncio.start_server(serve_client, options.host, options.port)
     except OSError as error:
@@ -109,6 +113,14 @@ async def _listen(options: Options, app: Router) -> asyncio.Server | None:
             file=sys.stderr,
         )
         return None
+
+
+async def _serve_client(
+    app: Router, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    from chaoslab.engine.serving import serve_connection  # noqa: PLC0415  as above
+
+    await serve_connection(app, reader, writer)
 
 
 async def _populate(api: ToxiproxyApi, path: str) -> bool:

@@ -1,0 +1,91 @@
+"""HTTP/1.1 over asyncio and h11: reads requests, asks the app, writes its answers."""
+
+from __future__ import annotations
+
+import asyncio
+import http
+from email.utils import formatdate
+
+import h11
+
+from chaoslab.engine.http import Answer, App, Request, plain_error
+
+_MAX_BODY = 16 * 1024 * 1024
+_READ = 64 * 1024
+_IDLE_S = 60.0
+
+
+async def serve_connection(
+    app: App, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Serve one client until it leaves, stays idle for a minute, or breaks the protocol."""
+    connection = h11.Connection(h11.SERVER)
+    try:
+        while True:
+            request = await asyncio.wait_for(_next_request(connection, reader, writer), _IDLE_S)
+            if request is None:
+                break
+            _send(connection, writer, await app(request), head=request.method == "HEAD")
+            await writer.drain()
+            if connection.our_state is not h11.DONE:
+                break
+            connection.start_next_cycle()
+    except h11.RemoteProtocolError as error:
+        if connection.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            status = error.error_status_hint
+            _send(connection, writer, plain_error(f"{status} {error}", status), head=False)
+    except (ConnectionError, TimeoutError, asyncio.CancelledError):
+        pass  # the client is gone or idle, or the engine is ending: this task ends either way
+    finally:
+        writer.close()
+
+
+async def _next_request(
+    connection: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> Request | None:
+    head: h11.Request | None = None
+    body = b""
+    while True:
+        event = connection.next_event()
+        if event is h11.NEED_DATA:
+            if connection.they_are_waiting_for_100_continue:
+                go_on = h11.InformationalResponse(status_code=100, headers=[])
+                writer.write(connection.send(go_on) or b"")
+            connection.receive_data(await reader.read(_READ))
+        elif isinstance(event, h11.Request):
+            head = event
+        elif isinstance(event, h11.Data):
+            body += event.data
+            if len(body) > _MAX_BODY:
+                raise h11.RemoteProtocolError("body too large", error_status_hint=413)
+        elif isinstance(event, h11.EndOfMessage) and head is not None:
+            return _request(head, body)
+        else:
+            return None
+
+
+def _request(head: h11.Request, body: bytes) -> Request:
+    path, _, query = head.target.decode("latin-1").partition("?")
+    return Request(
+        method=head.method.decode("ascii"),
+        path=path,
+        query=query,
+        headers={name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers},
+        body=body,
+    )
+
+
+def _send(
+    connection: h11.Connection, writer: asyncio.StreamWriter, answer: Answer, *, head: bool
+) -> None:
+    body = answer.body.encode()
+    headers = [("Date", formatdate(usegmt=True)), *answer.headers.items()]
+    if answer.content_type is not None:
+        headers.append(("Content-Type", answer.content_type))
+    if answer.status != http.HTTPStatus.NO_CONTENT:
+        headers.append(("Content-Length", str(len(body))))
+    out = connection.send(h11.Response(status_code=answer.status, headers=headers)) or b""
+    if body and not head:
+        out += connection.send(h11.Data(data=body)) or b""
+    out += connection.send(h11.EndOfMessage()) or b""
+    writer.write(out)
