@@ -15,7 +15,7 @@ import httpx
 
 from chaoslab.clock import wall_time
 from chaoslab.errors import ChaoslabError, ServiceFailed
-from chaoslab.faults.base import Ground
+from chaoslab.faults.base import Ground, record_connections
 from chaoslab.faults.schedule import Nemesis
 from chaoslab.history.events import AnyEvent, LabUp, RunEnded, Spawned
 from chaoslab.history.journal import History, Journal
@@ -254,7 +254,13 @@ class Lab:
         await guarded("proof", proof, self._journal)
 
     async def _last_look(self) -> None:
-        """Look up what every app acknowledged, in the database itself."""
+        """Read every link's connections, and look up what was acknowledged in the database."""
+        for link in self._ground.topology.links:
+            await guarded(
+                f"connections of {link.name}",
+                record_connections(link.name, "", self._ground),
+                self._journal,
+            )
         for app in self._ground.topology.apps.values():
             if app.writes is not None:
                 service = self._ground.services[app.writes.service]

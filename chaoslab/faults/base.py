@@ -163,26 +163,32 @@ async def record_links(fault: Fault, ground: Ground) -> None:
         if drops := await ground.control.syn_drops(link.name):
             at_s = journal.now()
             journal.append(LinkDrops(at_s=at_s, link=link.name, fault=label, syn_drops=drops))
-        for c in await ground.control.connections(link.name):
-            journal.append(
-                LinkConnection(
-                    at_s=journal.now(),
-                    link=link.name,
-                    fault=label,
-                    connection=c.id,
-                    client_port=c.client_port,
-                    opened_s=c.opened_s - journal.origin_s,
-                    closed_s=None if c.closed_s is None else c.closed_s - journal.origin_s,
-                    bytes_upstream=c.bytes_upstream,
-                    bytes_downstream=c.bytes_downstream,
-                    held_upstream=c.held_upstream,
-                    held_downstream=c.held_downstream,
-                    met=tuple(
-                        Met(name=m.name, type=m.type, stream=m.stream, bytes=m.bytes) for m in c.met
-                    ),
-                    end=c.end,
-                )
+        await record_connections(link.name, label, ground)
+
+
+async def record_connections(link: str, fault: str, ground: Ground) -> None:
+    """Write down the connections that a link has had; `fault` is empty at the run's end."""
+    journal = ground.journal
+    for c in await ground.control.connections(link):
+        journal.append(
+            LinkConnection(
+                at_s=journal.now(),
+                link=link,
+                fault=fault,
+                connection=c.id,
+                client_port=c.client_port,
+                opened_s=c.opened_s - journal.origin_s,
+                closed_s=None if c.closed_s is None else c.closed_s - journal.origin_s,
+                bytes_upstream=c.bytes_upstream,
+                bytes_downstream=c.bytes_downstream,
+                held_upstream=c.held_upstream,
+                held_downstream=c.held_downstream,
+                met=tuple(
+                    Met(name=m.name, type=m.type, stream=m.stream, bytes=m.bytes) for m in c.met
+                ),
+                end=c.end,
             )
+        )
 
 
 async def uninterrupted(healing: Coroutine[object, object, None]) -> None:

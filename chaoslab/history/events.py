@@ -238,7 +238,7 @@ class Met:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkConnection(Event):
-    """One connection as the proxy engine saw it, read at `at_s` for `fault`."""
+    """One connection as the engine saw it, read at `at_s` for `fault`; at the end for none."""
 
     link: str
     fault: str

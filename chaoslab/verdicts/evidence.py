@@ -126,6 +126,12 @@ class _Link:
             and c.opened_s <= self._span.end_s
             and (c.closed_s is None or c.closed_s >= self._begun_s)
         ]
+        # a connection for each request comes and goes between two looks at the sockets
+        self._came_later = any(
+            c.opened_s > self._healed_s and lived.holds(c.opened_s)
+            for c in records
+            if not c.fault and c.client_port not in {canary.client_port for canary in canaries}
+        )
         self._dropped = (
             _dropped(link, fault, span, history) if self._alone(link, span, history) else 0
         )
@@ -220,9 +226,9 @@ class _Link:
             ):
                 yield f"{len(before)} established connections of the app ended"
             return
-        came = {p for e in self._sockets if e.at_s > self._healed_s for p in e.established}
+        came = any(e.established for e in self._sockets if e.at_s > self._healed_s)
         none = not any(e.established for e in self._during())
-        if none and came and self._listening is not None:
+        if none and (came or self._came_later) and self._listening is not None:
             yield "the app had no connection while it held, and came back on a new one"
 
     def _some_ended_without_records(self) -> Iterator[str]:

@@ -224,6 +224,15 @@ def test_an_app_that_never_came_back_is_not_shown_to_have_tried() -> None:
     assert not refused_absent([*absent(), sockets(2.0, PG, established=(5008,))])
 
 
+def test_an_app_without_a_pool_came_back_when_the_engine_saw_it_after_the_heal() -> None:
+    """A connection for each request lies between two looks at the sockets; the engine saw it."""
+    after = connection(PG, 7, fault="", opened_s=2.6, closed_s=2.61)
+    assert refused_absent([*absent(came_s=None), after])
+    assert not refused_absent([*absent(came_s=None), canary(2.6, PG, "answered", port=7), after])
+    before = replace(after, opened_s=2.0, closed_s=2.01)
+    assert not refused_absent([*absent(came_s=None), before])
+
+
 # --- the others ---
 
 
