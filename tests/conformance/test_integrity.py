@@ -13,6 +13,7 @@ from .api import Api
 from .wire import Pair
 
 CHUNKS = 65_535
+CHANGES = 20
 KINDS = {
     "noop": {},
     "latency": {"latency": 3, "jitter": 2},
@@ -27,29 +28,39 @@ def test_numbered_chunks_all_arrive_in_order(api: Api, pair: Pair, stream: str) 
     """65,535 numbered chunks, while delaying toxics are added, changed and removed under them."""
     sender, receiver = pair.toward(stream)
     expected = b"".join(struct.pack(">I", n) for n in range(CHUNKS))
-    # A second connection's worth of changes: at least this many while the bytes flow.
-    changed = 0
+    # One part may go for every change, and one after the last: however fast the proxy is, all
+    # changes are made while bytes flow or are still to come.
+    parts = 2 * CHANGES + 1
+    may_go = threading.Semaphore(0)
 
     def send() -> None:
-        for start in range(0, len(expected), 64):
-            sender.send(expected[start : start + 64])
+        size = -(-len(expected) // parts)
+        for start in range(0, len(expected), size):
+            may_go.acquire()
+            part = expected[start : start + size]
+            for at in range(0, len(part), 64):
+                sender.send(part[at : at + 64])
 
+    seen: list[object] = []
     thread = threading.Thread(target=send)
     got = threading.Thread(target=lambda: seen.append(receiver.read_exactly(len(expected), 20.0)))
-    seen: list[object] = []
     thread.start()
     got.start()
     draw = generator(3, "integrity", stream)
-    while got.is_alive():
-        kind = draw.choice(list(KINDS))
-        path = api.toxic("db", kind, stream, **KINDS[kind])
-        if "latency" in KINDS[kind]:
-            api.patch(path, {"attributes": {"latency": 1}})
-        assert api.delete(path).status == 204
-        changed += 1
-    thread.join()
-    got.join()
+    try:
+        for _ in range(CHANGES):
+            kind = draw.choice(list(KINDS))
+            path = api.toxic("db", kind, stream, **KINDS[kind])
+            may_go.release()
+            if "latency" in KINDS[kind]:
+                api.patch(path, {"attributes": {"latency": 1}})
+            assert api.delete(path).status == 204
+            may_go.release()
+        assert not seen, "it had all arrived before the last part was sent"
+    finally:
+        may_go.release(parts)
+        thread.join()
+        got.join()
     (answer,) = seen
     assert getattr(answer, "end", "?") is None
     assert getattr(answer, "data", b"") == expected
-    assert changed >= 3
