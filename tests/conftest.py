@@ -1,0 +1,28 @@
+"""What every test shares: which of them `make check` leaves out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+# Whole processes are booted, killed and timed here: minutes together, seconds without them.
+SLOW = (
+    "conformance",
+    "plugin",
+    "reference/test_degraded_start.py",
+    "reference/test_outage.py",
+    "reference/test_running.py",
+    "runtimes/test_leftovers.py",
+    "test_readme.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow ones."""
+    for item in items:
+        if item.path.is_relative_to(HERE) and any(
+            item.path.is_relative_to(HERE / place) for place in SLOW
+        ):
+            item.add_marker("slow")
