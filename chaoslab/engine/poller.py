@@ -30,7 +30,7 @@ TROUBLE = select.EPOLLERR | select.EPOLLHUP
 
 # select() can only watch descriptors below this number; the epoll descriptor is made first.
 _FD_SETSIZE = 1024
-_BATCH = 512
+_BATCH = 128
 # epoll rounds up to whole milliseconds, select() is exact and costs a system call more. A longer
 # wait is begun with epoll, and ended so much early that rounding cannot make it late.
 _LONG_S = 0.004
