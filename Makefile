@@ -6,8 +6,9 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 3
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help demo test check lint types imports unit scenarios real-toxiproxy format clean
+.PHONY: help demo test check lint types imports toxiproxy unit scenarios real-toxiproxy format clean
 
 help:
 	@echo "make demo    sever the VPC connector of a real backend and watch it boot, degrade, recover"
@@ -23,7 +24,7 @@ $(READY): pyproject.toml
 demo: $(READY)
 	$(BIN)/pytest scenarios/ -m vpc_outage
 
-test: $(READY) lint types imports unit scenarios real-toxiproxy
+test: $(READY) lint types imports toxiproxy unit scenarios real-toxiproxy
 
 check: $(READY) lint types imports
 	$(BIN)/pytest tests -q -n $(WORKERS) -m "not slow"
@@ -44,12 +45,14 @@ unit: $(READY)
 scenarios: $(READY)
 	$(BIN)/pytest scenarios/ -q -n $(WORKERS)
 
-# The same scenarios behind a real Toxiproxy, where one is on PATH or can be built.
+# A real Toxiproxy beside the embedded engine: the one on PATH, else built where Go is found.
+toxiproxy: $(READY)
+	@sh scripts/install_toxiproxy.sh $(BIN) || echo "no real Toxiproxy: what needs one is skipped"
+
 real-toxiproxy: $(READY)
-	@sh scripts/install_toxiproxy.sh $(BIN)
-	@if PATH="$(CURDIR)/$(BIN):$$PATH" command -v toxiproxy-server >/dev/null; then \
-		PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest scenarios/ -q -rs -n $(WORKERS) --chaos-proxy=toxiproxy; \
-	else echo "scenarios behind a real Toxiproxy: skipped, there is no toxiproxy-server and no Go to build one"; fi
+	@if command -v toxiproxy-server >/dev/null; then \
+		$(BIN)/pytest scenarios/ -q -rs -n $(WORKERS) --chaos-proxy=toxiproxy; \
+	else echo "scenarios behind a real Toxiproxy: skipped, none is on PATH and none could be built"; fi
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,51 @@
+"""The lines that tell a run while it goes on."""
+
+from __future__ import annotations
+
+from chaoslab.history.events import (
+    Exited,
+    FaultHealed,
+    FaultInForce,
+    FaultMissed,
+    HealthSample,
+    HealthTurned,
+    LabUp,
+    LossNamed,
+    Spawned,
+)
+from chaoslab.report.progress import line
+from chaoslab.spec.health import HealthState
+
+
+def test_each_turn_of_a_run_is_one_line_with_its_time() -> None:
+    """What happened, to what, and when, in seconds since the lab's start."""
+    up = LabUp(at_s=0.25, took_s=0.25, versions={"redis": "Redis 6.2.14 (system)"}, links={})
+    spawned = Spawned(at_s=1.0, app="shop", boot=2, pid=77, port=1, argv=(), env={})
+    degraded = HealthTurned(at_s=2.5, app="shop", boot=2, state=HealthState.DEGRADED)
+    assert line(up) == "    0.250 s  lab up: redis Redis 6.2.14 (system)"
+    assert line(spawned) == "    1.000 s  spawned: shop, boot 2, pid 77"
+    assert line(degraded) == "    2.500 s  shop health: degraded"
+
+
+def test_a_fault_is_told_from_its_sighting_to_its_heal_and_a_missed_one_loudly() -> None:
+    """A fault that never came must catch the eye."""
+    seen = FaultInForce(at_s=1.0, fault="cut", since_s=0.9, seen="shop.redis: canary refused")
+    missed = FaultMissed(at_s=1.0, fault="cut", why="no such connection")
+    assert line(seen) == "    1.000 s  in force: cut (shop.redis: canary refused)"
+    assert line(FaultHealed(at_s=2.0, fault="cut")) == "    2.000 s  healed: cut"
+    assert line(missed) == "    1.000 s  MISSED: cut: no such connection"
+
+
+def test_an_exit_that_nobody_asked_for_is_loud() -> None:
+    """The lab's own stop is no news; a crash is."""
+    crash = Exited(at_s=1.0, app="shop", boot=1, exit_code=3, asked=False, log_tail=())
+    stop = Exited(at_s=1.0, app="shop", boot=1, exit_code=0, asked=True, log_tail=())
+    assert line(crash) == "    1.000 s  shop EXITED, code 3"
+    assert line(stop) == "    1.000 s  shop stopped, code 0"
+
+
+def test_samples_and_the_like_are_no_line() -> None:
+    """Twenty a second would drown the rest."""
+    sample = HealthSample(at_s=1.0, app="a", boot=1, took_s=0.1, state=HealthState.HEALTHY)
+    assert line(sample) is None
+    assert line(LossNamed(at_s=1.0, app="a", boot=1, lost=())) is None
