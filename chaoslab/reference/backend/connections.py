@@ -48,13 +48,16 @@ class BoundedConnection(psycopg.AsyncConnection[Row]):
         Raises psycopg.OperationalError, also when the limit passes.
         """
         defaults = {**CONNECT_DEFAULTS, "tcp_user_timeout": max(1, round(io_limit_s * 1000))}
-        try:
+        conn = None
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(connect_limit_s):
                 conn = await super().connect(conninfo, autocommit=True, **{**defaults, **kwargs})
-        except TimeoutError:
+        if conn is None:
+            # Raised out here, so that no error keeps the time-out's frames, and with them the
+            # attempt's socket: it would stay in SYN_SENT until the garbage collector came by.
             raise psycopg.OperationalError(
                 f"no answer within {connect_limit_s:.2g} s while connecting"
-            ) from None
+            )
         conn.io_limit_s = io_limit_s
         if fleet is not None:
             fleet.add(conn)
