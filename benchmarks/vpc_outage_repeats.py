@@ -28,6 +28,8 @@ def one_run(results: Path, *, workers: int, proxy: str, marker: str) -> tuple[fl
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1):
         sys.exit(done.stdout + done.stderr)
+    if done.returncode:
+        print("\n".join(done.stdout.splitlines()[-60:]))
     return time.perf_counter() - begun_s, done.returncode
 
 

@@ -97,6 +97,8 @@ async def _start(
                 for name, service in topology.services.items()
             }
     except* ChaoslabError as errors:
+        if control.done() and not control.cancelled() and control.exception() is None:
+            await control.result().close()
         raise _told_as_one(errors) from None
     return {name: task.result() for name, task in starting.items()}, control.result()
 
@@ -115,7 +117,7 @@ async def _check_steady(ground: Ground, link: Link) -> None:
     sighting = await ground.canary(link, within_s=STEADY_WITHIN_S)
     if sighting.outcome != "answered":
         raise ServiceFailed(
-            f"link {link.name}: no answer through its proxy before any fault "
+            f"link {link.name}: no answer through its proxy while no fault is in force "
             f"(a canary met '{sighting.outcome}'); expected {link.service} to answer"
         )
 
@@ -161,7 +163,7 @@ class Lab:
                 self._prove(plan, e) for e in plan.expect if isinstance(e, Recovers) and e.proved
             ]
             background += [asyncio.create_task(each) for each in work]
-            why, settled = await self._until_settled(plan, background)
+            why, settled = await self._until_settled(plan, [faults, *background])
             over.set()
             await faults
             await asyncio.gather(*(watch.stop_probes() for watch in self._watches.values()))
@@ -186,7 +188,7 @@ class Lab:
                 return f"the plan's limit of {plan.limit_s} s passed waiting for {waits_for}", False
             for task in tasks:
                 if task.done():
-                    task.result()  # a boot that could not be spawned ends the run with its error
+                    task.result()  # a boot that could not be spawned, or our own bug, ends the run
             await asyncio.sleep(SETTLE_POLL_S)
 
     async def _boot(self, boot: Boot, plan: Plan, client: httpx.AsyncClient) -> None:
@@ -194,7 +196,7 @@ class Lab:
         journal = self._journal
         if boot.at is not None and await journal.moment(boot.at) is None:
             return
-        if (before := self._watches.pop(boot.app, None)) is not None:
+        if (before := self._watches.get(boot.app)) is not None:
             await before.end()
         app = self._ground.topology.apps[boot.app]
         port = app.port or await self._runtime.free_port()
@@ -248,23 +250,25 @@ class Lab:
         def writer(name: str) -> Writer | None:
             return self._watches[name].writer if name in self._watches else None
 
-        proof = prove_recovery(
-            plan, e, self._journal, writer=writer, service=service, contract=app.writes
-        )
+        proof = prove_recovery(plan, e, self._journal, writer=writer, app=app, service=service)
         await guarded("proof", proof, self._journal)
 
     async def _last_look(self) -> None:
-        """Read every link's connections, and look up what was acknowledged in the database."""
+        """Read every link, see that it is whole, and look up in the database what was acknowledged.
+
+        A link that does not answer although every fault is healed is the lab's trouble, or a
+        server's that died by itself: nothing that the app did can be judged by it.
+        """
         for link in self._ground.topology.links:
-            await guarded(
-                f"connections of {link.name}",
-                record_connections(link.name, "", self._ground),
-                self._journal,
-            )
+            await guarded(f"link {link.name}", self._look_at(link), self._journal)
         for app in self._ground.topology.apps.values():
             if app.writes is not None:
                 service = self._ground.services[app.writes.service]
-                await look_up_acknowledged(service, app.writes, self._journal)
+                await look_up_acknowledged(app, service, self._journal)
+
+    async def _look_at(self, link: Link) -> None:
+        await record_connections(link.name, "", self._ground)
+        await _check_steady(self._ground, link)
 
 
 async def _all_ended(tasks: list[asyncio.Task[None]], *, cancel: bool) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +50,6 @@ class Run:
         self.folder = Path(shared.get("chaos_folder", results / name))
         self.proxy: str = config.getoption("--chaos-proxy")
         self.topology: Topology | None = None
-        self.scenarios = 0
 
     def load_topology(self, config: pytest.Config) -> None:
         """Read the topology once, before any scenario runs; a mistake in it is a usage error."""
@@ -129,8 +130,9 @@ class Chaos:
         from chaoslab.verdicts.verdict import Outcome, worst
 
         assert self.topology is not None
+        folder = RunFolder(_fresh_folder(self._run.folder / _scenario_name(self._request.node)))
         plan = Plan(
-            name=_scenario_name(self._request.node),
+            name=folder.path.name,
             boots=tuple(boots) if boots is not None else (Boot(),),
             faults=faults,
             load=tuple(load),
@@ -138,7 +140,6 @@ class Chaos:
             expect=tuple(expect),
             limit_s=limit_s,
         )
-        folder = RunFolder(self._run.folder / plan.name)
         listeners = (self._progress,) if _shows_progress(self._request.config) else ()
         if listeners:
             self._tell(f"\n{plan.name}")
@@ -180,9 +181,7 @@ class Chaos:
 @pytest.fixture
 def chaos(request: pytest.FixtureRequest) -> Chaos:
     """Runs a scenario on the topology: `await chaos.run(fault, …, expect=[…])`."""
-    run = request.config.stash[_RUN]
-    run.scenarios += 1
-    return Chaos(run, request)
+    return Chaos(request.config.stash[_RUN], request)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -193,8 +192,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     from chaoslab.report.summary import summary
 
     terminalreporter.section("chaoslab")
-    for text in summary(run.folder):
-        terminalreporter.write_line(text)
+    try:
+        for text in summary(run.folder):
+            terminalreporter.write_line(text)
+    except ChaoslabError as error:  # a history that cannot be read must not hide the outcome
+        terminalreporter.write_line(f"no table: {error}", red=True)
     terminalreporter.write_line(f"seed {run.seed}; saved in {_shown(run.folder)}")
 
 
@@ -206,9 +208,20 @@ def _shows_progress(config: pytest.Config) -> bool:
 
 
 def _scenario_name(node: pytest.Item) -> str:
-    module = node.nodeid.partition("::")[0].rpartition("/")[2].removesuffix(".py")
-    plain = f"{module.removeprefix('test_')}-{node.name.removeprefix('test_')}"
+    file, _, inside = node.nodeid.partition("::")
+    module = file.rpartition("/")[2].removesuffix(".py").removeprefix("test_")
+    plain = f"{module}-{inside.replace('::', '-').removeprefix('test_')}"
     return re.sub(r"[^\w.-]+", "_", plain).strip("_")
+
+
+def _fresh_folder(wanted: Path) -> Path:
+    """A folder that no other run has: a test may run two plans, two files may have one name."""
+    for number in count(1):
+        path = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        with suppress(FileExistsError):
+            path.mkdir(parents=True)
+            return path
+    raise AssertionError
 
 
 def _explained(outcome: str, verdicts: Sequence[Verdict], folder: Path) -> str:

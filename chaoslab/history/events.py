@@ -288,8 +288,9 @@ class Write(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadBack(Event):
-    """What was found in the database itself, on a connection past every proxy."""
+    """What was found of an app's writes in the database itself, past every proxy."""
 
+    app: str
     service: str
     found: tuple[str, ...]
     missing: tuple[str, ...]

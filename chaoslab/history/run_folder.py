@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,10 +82,6 @@ class RunFolder:
         except ValidationError as error:
             what = f"not written by this chaoslab: {error.errors()[0]['msg']}"
             raise SpecError([Problem(where=str(path), what=what)]) from None
-
-    def save_json(self, name: str, value: object) -> None:
-        """Write plain JSON beside the rest."""
-        (self.path / name).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
 def scenario_folders(run: Path) -> Iterator[RunFolder]:

@@ -20,7 +20,7 @@ from chaoslab.runtimes.base import RunningService
 from chaoslab.spec.expect import Recovers
 from chaoslab.spec.health import HealthState
 from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import WriteContract
+from chaoslab.spec.topology import App
 
 
 async def prove_recovery(
@@ -29,8 +29,8 @@ async def prove_recovery(
     journal: Journal,
     *,
     writer: Callable[[str], Writer | None],
+    app: App,
     service: RunningService,
-    contract: WriteContract,
 ) -> None:
     """Once every fault is over and health is healthy again, write, and look the write up."""
     labels = {fault.label for fault in plan.faults}
@@ -44,18 +44,17 @@ async def prove_recovery(
     if healthy is None or current is None:
         return
     if (proof := await current.prove(e.within_s or 0.0)) is not None:
-        await read_back(service, contract, [proof.op], journal)
+        await read_back(app, service, [proof.op], journal)
 
 
-async def look_up_acknowledged(
-    service: RunningService, contract: WriteContract, journal: Journal
-) -> None:
-    """Look up every write that was acknowledged, in one query, and write down what is missing."""
-    ops = [write.op for write in journal.history.of(Write) if write.outcome == "ok"]
+async def look_up_acknowledged(app: App, service: RunningService, journal: Journal) -> None:
+    """Look up every write that the app acknowledged, in one query; write down what is missing."""
+    writes = (write for write in journal.history.of(Write) if write.app == app.name)
+    ops = [write.op for write in writes if write.outcome == "ok"]
     if not ops:
         return
     try:
-        await read_back(service, contract, ops, journal)
+        await read_back(app, service, ops, journal)
     except (psycopg.Error, TimeoutError) as error:
         what = f"{type(error).__name__}: {error}"
         journal.append(ProbeCrashed(at_s=journal.now(), probe="read_back", error=what))

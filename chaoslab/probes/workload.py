@@ -17,7 +17,7 @@ from chaoslab.runtimes.base import RunningService
 from chaoslab.seeds import generator
 from chaoslab.spec.load import Load
 from chaoslab.spec.placeholders import fill
-from chaoslab.spec.topology import WriteContract
+from chaoslab.spec.topology import App, WriteContract
 
 READ_BACK_WITHIN_S = 5.0
 PROOF_EVERY_S = 0.1
@@ -107,12 +107,14 @@ def _outcome(code: int | None, failure: Exception | None) -> WriteOutcome:
 
 
 async def read_back(
-    service: RunningService, contract: WriteContract, ops: Sequence[str], journal: Journal
+    app: App, service: RunningService, ops: Sequence[str], journal: Journal
 ) -> ReadBack:
     """Look ids up in the database itself, past every proxy and the app, and write it down.
 
     Raises psycopg.Error or TimeoutError where the database does not answer.
     """
+    contract = app.writes
+    assert contract is not None
     query = sql.SQL("SELECT {0}::text FROM {1} WHERE {0}::text = ANY(%s)").format(
         sql.Identifier(contract.id_column), sql.Identifier(contract.table)
     )
@@ -123,6 +125,7 @@ async def read_back(
     found = {str(row[0]) for row in rows}
     event = ReadBack(
         at_s=journal.now(),
+        app=app.name,
         service=contract.service,
         found=tuple(op for op in ops if op in found),
         missing=tuple(op for op in ops if op not in found),

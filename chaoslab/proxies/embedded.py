@@ -91,9 +91,10 @@ class EmbeddedControl(ToxiproxyControl):
     def _set_connect(self, proxy: str, mode: str, established: str) -> None:
         path = f"/chaoslab/proxies/{quote(proxy)}"
         self._send("put", f"{path}/connect", {"mode": mode, "established": established})
-        shown = self._get(path)["connect"]["mode"]
-        if shown != mode:
-            raise InjectionFailed(f"proxy {proxy}: expected connect mode {mode}, got {shown}")
+        connect = self._get(path)["connect"]
+        shown, asked = (connect["mode"], connect["established"]), (mode, established)
+        if shown != asked:
+            raise InjectionFailed(f"proxy {proxy}: expected connects {asked}, got {shown}")
 
     def _get(self, path: str) -> Any:
         return _checked(self._http.get(self.base_url + path)).json()

@@ -226,10 +226,12 @@ class ToxiproxyControl:
 
     @contextmanager
     def _addressed(self) -> Iterator[None]:
+        consumer = toxiproxy.api.APIConsumer
+        before = consumer.host, consumer.port  # a user's own calls in this process go there
         toxiproxy.api.requests = self._http
-        toxiproxy.api.APIConsumer.host = self._host
-        toxiproxy.api.APIConsumer.port = self._port
+        consumer.host, consumer.port = self._host, self._port
         try:
             yield
         finally:
             toxiproxy.api.requests = requests
+            consumer.host, consumer.port = before

@@ -181,6 +181,7 @@ async def test_the_database_itself_is_asked_what_it_keeps(tmp_path: Path) -> Non
         running = await runtime.start_service(Service(name="postgres", kind="postgres"))
         contract = replace(WRITES, table="pg_database", id_column="datname")
         asked = ["postgres", "lost", "chaoslab"]
-        found = await read_back(running, contract, asked, watched.journal)
+        app = replace(watched.app, writes=contract)
+        found = await read_back(app, running, asked, watched.journal)
         assert (found.found, found.missing) == (("postgres", "chaoslab"), ("lost",))
         assert await until(watched.journal, lambda e: isinstance(e, ReadBack)) is found
