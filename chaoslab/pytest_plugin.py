@@ -148,8 +148,9 @@ class Chaos:
             verdicts, refusal = await carry_out(self.topology, plan, setting, folder), None
         except ChaoslabError as error:
             verdicts, refusal = (), error
+        if isinstance(refusal, FaultUnsupported | SpecError):
+            _discard(folder.path)
         if isinstance(refusal, FaultUnsupported):
-            shutil.rmtree(folder.path, ignore_errors=True)  # nothing was run, so nothing is kept
             pytest.skip(f"fault not made: {refusal}")
         if refusal is not None:
             pytest.fail(str(refusal), pytrace=False)
@@ -182,6 +183,13 @@ class Chaos:
 def chaos(request: pytest.FixtureRequest) -> Chaos:
     """Runs a scenario on the topology: `await chaos.run(fault, …, expect=[…])`."""
     return Chaos(request.config.stash[_RUN], request)
+
+
+def _discard(folder: Path) -> None:
+    """Nothing was run, so nothing is kept: not even the run's folder, if it is the first."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        folder.parent.rmdir()
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -72,6 +72,22 @@ async def test_typo(chaos):
     assert project.runs == []
 
 
+def test_each_plan_of_a_test_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    """Two histories in one file would have two clocks."""
+    scenario = """
+async def test_two_plans(chaos):
+    for _ in range(2):
+        await chaos.run(expect=[expect.Starts(app="good", mode="normal")])
+"""
+    project = Project(tmp_path, scenario)
+    code, said = project.pytest("-q")
+    assert code == 0, said
+    (run,) = project.runs
+    folders = sorted(path.name for path in run.iterdir() if path.is_dir())
+    assert folders == ["tiny-two_plans", "tiny-two_plans-2"]
+    assert all((run / name / "verdicts.json").is_file() for name in folders)
+
+
 def test_a_scenario_passes_shows_its_table_and_saves_its_run(tmp_path: Path) -> None:
     """With the seed that was asked for, in a folder that can be judged again."""
     project = Project(tmp_path, GOOD.replace("MODE", "dropped"))
