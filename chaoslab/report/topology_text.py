@@ -45,7 +45,7 @@ def _add_app(branch: Tree, app: App) -> None:
     else:
         writes = app.writes
         told = f"POST {writes.create_path} keeps a row in {writes.service}: {writes.table}"
-        branch.add(Text(f"writes: {told}.{writes.id_column}, read at {writes.read_path}"))
+        branch.add(Text(f"writes: {told}.{writes.id_column}"))
 
 
 def _health(app: App) -> dict[str, str]:
@@ -57,6 +57,8 @@ def _health(app: App) -> dict[str, str]:
         "startup_path": health.startup_path,
     }
     shown = {name: path or "none" for name, path in paths.items()}
+    if health.phases:
+        shown["phases"] = ", ".join(health.phases)
     shown["fields"] = f"{health.status_field or '(plain text)'}, {health.dependencies_field}"
     own = {
         word: state.value

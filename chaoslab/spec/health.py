@@ -40,12 +40,14 @@ class HealthContract:
     `status_field` and `dependencies_field` name members of the health body; a dependency's
     member is a word, or an object with a `status_field` of its own. `startup_path` may be
     absent (an app without phases); then start-up counts as complete at the first 200 of `path`.
+    `phases` are those that a complete start-up must publish there; empty: any that it publishes.
     """
 
     path: str = "/health"
     live_path: str | None = None
     ready_path: str | None = None
     startup_path: str | None = None
+    phases: tuple[str, ...] = ()
     status_field: str = "status"
     dependencies_field: str = "dependencies"
     words: Mapping[str, HealthState] = field(default_factory=lambda: dict(DEFAULT_WORDS))

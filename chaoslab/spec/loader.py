@@ -214,4 +214,8 @@ def _app(name: str, shape: AppShape) -> App:
 
 def _health(shape: HealthShape) -> HealthContract:
     words = {word.lower(): HealthState(state) for word, state in shape.words.items()}
-    return HealthContract(**shape.model_dump(exclude={"words"}), words={**DEFAULT_WORDS, **words})
+    return HealthContract(
+        **shape.model_dump(exclude={"words", "phases"}),
+        phases=tuple(shape.phases),
+        words={**DEFAULT_WORDS, **words},
+    )

@@ -41,6 +41,7 @@ class Names:
         for name, table in self._apps.items():
             yield from self._app_links(name, table)
             yield from self._app_placeholders(name, table)
+            yield from self._phases(name, _table(table.get("health")))
             yield from self._words(name, _table(_table(table.get("health")).get("words")))
             yield from self._writes(name, table)
         yield from self._ports()
@@ -119,6 +120,22 @@ class Names:
         service, _, field = name.partition(".")
         return name not in known and service in self._services and field in _FIELDS
 
+    def _phases(self, app: str, health: Table) -> Iterator[Found]:
+        here: Place = ("apps", app, "health", "phases")
+        phases = [*_strings(health.get("phases"))]
+        if phases and "startup_path" not in health:
+            yield self._problem(
+                here,
+                "nothing publishes them",
+                "a startup_path, where the phases are read",
+                f"add startup_path to apps.{app}.health",
+            )
+        seen: set[str] = set()
+        for index, phase in phases:
+            if phase in seen:
+                yield self._problem((*here, index), f"'{phase}' is named twice", "each phase once")
+            seen.add(phase)
+
     def _words(self, app: str, words: Table) -> Iterator[Found]:
         seen: dict[str, str] = {}
         for word in words:
@@ -141,7 +158,6 @@ class Names:
         texts: list[tuple[Place, object]] = [
             (("create_path",), create_path),
             *((("create_body", key), text) for key, text in in_create.items()),
-            (("read_path",), writes.get("read_path")),
         ]
         for rest, text in texts:
             place = (*self._prefix, *here, *rest)
@@ -150,8 +166,6 @@ class Names:
         wanted = "the placeholder {id}, the row's own UUID"
         if in_create and not any(_has_id(text) for text in (create_path, *in_create.values())):
             yield self._problem((*here, "create_body"), "has no {id}", wanted)
-        if isinstance(writes.get("read_path"), str) and not _has_id(writes.get("read_path")):
-            yield self._problem((*here, "read_path"), "has no {id}", wanted)
 
     def _writes_service(self, place: Place, app: str, table: Table, name: str) -> Iterator[Found]:
         if name not in self._services:

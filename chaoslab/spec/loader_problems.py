@@ -99,6 +99,8 @@ def _bad_value(place: Place, loc: Place, detail: ErrorDetails, file: str) -> Pro
     words = str(detail.get("ctx", {}).get("expected", ""))
     choices = tuple(re.findall(r"'([^']*)'", words)) if kind == "literal_error" else ()
     expected = "one of: " + ", ".join(choices) if choices else _description(loc)
+    if kind == "rule" and not expected:
+        expected = _description(loc[:-1])  # an entry of a list or table keeps its key's rule
     mend = did_you_mean(got, choices) if isinstance(got, str) else ""
     if "[key]" in detail["loc"]:
         expected = "a name without '=' that is not empty"

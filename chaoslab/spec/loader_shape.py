@@ -60,6 +60,9 @@ class HealthShape(Shape):
     live_path: HttpPath | None = Field(default=None, description="a path that begins with '/'")
     ready_path: HttpPath | None = Field(default=None, description="a path that begins with '/'")
     startup_path: HttpPath | None = Field(default=None, description="a path that begins with '/'")
+    phases: list[NonEmpty] = Field(
+        default_factory=list, description="a list of strings, the phases of every start-up"
+    )
     status_field: str = Field(
         default="status", description="a string, the body's field with the word"
     )
@@ -86,7 +89,6 @@ class WritesShape(Shape):
     service: str = Field(description="a string, the Postgres service that keeps the row")
     create_path: HttpPath = Field(description="a path that begins with '/'")
     create_body: dict[str, str] = Field(description="a table of strings, with {id} in one of them")
-    read_path: HttpPath = Field(description="a path that begins with '/' and holds {id}")
     table: NonEmpty = Field(description="a string, the table of the row")
     id_column: NonEmpty = Field(default="id", description="a string, the column of the row's id")
 

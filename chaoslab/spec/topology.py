@@ -48,13 +48,12 @@ class WriteContract:
 
     `create_path` takes the body `create_body`, in which `{id}` is replaced by a fresh UUID, and
     answers 2xx once the row is kept. `table` and `id_column` say where it is read back directly
-    from `service`. `read_path` (with `{id}`) reads it through the app.
+    from `service`.
     """
 
     service: str
     create_path: str
     create_body: Mapping[str, str]
-    read_path: str
     table: str
     id_column: str = "id"
 

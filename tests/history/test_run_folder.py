@@ -30,7 +30,6 @@ TOPOLOGY = Topology(
                 service="postgres",
                 create_path="/t",
                 create_body={"id": "{id}"},
-                read_path="/t/{id}",
                 table="t",
             ),
         )

@@ -23,7 +23,7 @@ PATIENCE_S = 5.0
 
 WRITES = WriteContract(
     service="postgres", create_path="/things", create_body={"id": "{id}"},
-    read_path="/things/{id}", table="things",
+    table="things",
 )  # fmt: skip
 
 

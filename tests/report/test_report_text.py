@@ -92,7 +92,8 @@ def test_check_shows_all_that_it_understood() -> None:
         "{redis.url}",
         "/health/startup",
         "startup_s",
-        "POST /threads keeps a row in postgres: threads.id, read at /threads/{id}",
+        "phases        init, dependencies, database, cache, services, websocket, finalize",
+        "POST /threads keeps a row in postgres: threads.id",
         "vpc: backend.postgres, backend.redis",
         "faults may target: vpc, backend.postgres, backend.redis, postgres, redis",
     ):

@@ -9,6 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from chaoslab.errors import SpecError
+from chaoslab.reference.backend.phases import PHASES
 from chaoslab.spec.health import DEFAULT_WORDS, HealthState
 from chaoslab.spec.loader import find_topology, load_topology
 from chaoslab.spec.topology import Deadlines, Topology
@@ -61,6 +62,7 @@ def test_the_reference_topology_is_read_in_full() -> None:
     assert backend.env["DATABASE_URL"] == "{postgres.url}"
     assert backend.env["EMERGENCY_ALLOW_NO_DATABASE"] == "true"
     assert backend.health.startup_path == "/health/startup"
+    assert backend.health.phases == tuple(phase.name for phase in PHASES)
     assert backend.writes is not None
     assert backend.writes.create_body["id"] == "{id}"
     assert topology.source == str(REPOSITORY / "chaoslab.toml")

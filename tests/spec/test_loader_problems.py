@@ -205,7 +205,6 @@ WRITES = """
 service = "postgres"
 create_path = "/threads"
 create_body = { id = "{id}" }
-read_path = "/threads/{id}"
 table = "threads"
 """
 
@@ -215,8 +214,12 @@ table = "threads"
     [
         ('service = "postgres"', 'service = "redis"', "'redis' is a redis"),
         ('service = "postgres"', 'service = "pg"', "unknown service 'pg'"),
-        ('"/threads/{id}"', '"/threads"', "has no {id}"),
-        ('"/threads/{id}"', '"/threads/{di}{id}"', "unknown placeholder '{di}'"),
+        ('"/threads"', '"/threads/{di}{id}"', "unknown placeholder '{di}'"),
+        (
+            'table = "threads"',
+            'table = "threads"\nread_path = "/t/{id}"',
+            "unknown key 'read_path'",
+        ),
         ('{ id = "{id}" }', '{ title = "x" }', "has no {id}"),
         ('{ id = "{id}" }', '{ id = "{id}", t = "{t}" }', "create_body.t: unknown placeholder"),
         ('"/threads"', '"/threads/{key}"', "create_path: unknown placeholder '{key}'"),
@@ -228,7 +231,7 @@ table = "threads"
 def test_a_write_that_could_never_be_found_again_is_refused(
     tmp_path: Path, old: str, new: str, problem: str
 ) -> None:
-    """The write contract must name a linked Postgres, carry the id, and read it back."""
+    """The write contract must name a linked Postgres, carry the id, and say where the row lies."""
     (only,) = said(tmp_path, BASE + WRITES.replace(old, new))
     assert only.startswith("apps.backend.writes")
     assert problem in only
@@ -251,6 +254,39 @@ def test_a_write_needs_the_apps_own_link_to_the_database(tmp_path: Path) -> None
         "apps.backend.writes.service: app 'backend' has no link to 'postgres'\n"
         "  add 'postgres' to apps.backend.links"
     )
+
+
+@pytest.mark.parametrize(
+    ("health", "problem"),
+    [
+        (
+            'phases = ["init"]',
+            "apps.backend.health.phases: nothing publishes them\n"
+            "  expected a startup_path, where the phases are read; "
+            "add startup_path to apps.backend.health",
+        ),
+        (
+            'startup_path = "/s"\nphases = ["init", "cache", "init"]',
+            "apps.backend.health.phases[2]: 'init' is named twice\n  expected each phase once",
+        ),
+        (
+            'startup_path = "/s"\nphases = [""]',
+            "apps.backend.health.phases[0]: got '' (a string)\n"
+            "  expected a list of strings, the phases of every start-up",
+        ),
+        (
+            'startup_path = "/s"\nphases = "init"',
+            "apps.backend.health.phases: got 'init' (a string)\n"
+            "  expected a list of strings, the phases of every start-up",
+        ),
+    ],
+)
+def test_phases_are_named_once_and_read_from_somewhere(
+    tmp_path: Path, health: str, problem: str
+) -> None:
+    """A phase that nothing could ever publish would fail every start."""
+    (only,) = said(tmp_path, BASE + f"[apps.backend.health]\n{health}\n")
+    assert only == problem
 
 
 def test_all_mistakes_come_at_once_and_in_the_files_order(tmp_path: Path) -> None:

@@ -31,9 +31,7 @@ from chaoslab.spec.plan import Boot, Plan, resolve
 from chaoslab.spec.topology import App, Connector, Deadlines, Service, Topology, WriteContract
 from chaoslab.spec.when import AtMoment, BeforeSpawn, Moment
 
-WRITES = WriteContract(
-    service="postgres", create_path="/t", create_body={}, read_path="/t/{id}", table="t"
-)
+WRITES = WriteContract(service="postgres", create_path="/t", create_body={}, table="t")
 TOPOLOGY = Topology(
     name="t",
     services={

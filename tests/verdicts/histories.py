@@ -66,7 +66,6 @@ def app(name: str) -> App:
             service="postgres",
             create_path="/threads",
             create_body={"id": "{id}"},
-            read_path="/threads/{id}",
             table="threads",
         ),
     )
@@ -173,8 +172,8 @@ def write(
     )
 
 
-def back(at_s: float, *found: str, missing: tuple[str, ...] = ()) -> ReadBack:
-    return ReadBack(at_s=at_s, service="postgres", found=found, missing=missing)
+def back(at_s: float, *found: str, missing: tuple[str, ...] = (), app: str = "backend") -> ReadBack:
+    return ReadBack(at_s=at_s, app=app, service="postgres", found=found, missing=missing)
 
 
 def sockets(
