@@ -98,10 +98,12 @@ def _acked_s(write: Write) -> float:
 
 
 def _looked_up(write: Write, history: History) -> ReadBack | None:
-    """The last look for a write after it was acknowledged; an earlier one says nothing of it."""
+    """The last look for its app's writes after it was acknowledged; an earlier one says nothing."""
     return history.last(
         ReadBack,
-        lambda b: b.at_s >= _acked_s(write) and write.op in (*b.found, *b.missing),
+        lambda b: (
+            b.app == write.app and b.at_s >= _acked_s(write) and write.op in (*b.found, *b.missing)
+        ),
     )
 
 

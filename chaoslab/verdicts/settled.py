@@ -131,6 +131,8 @@ def _recovery_under_way(e: Recovers, history: History, now_s: float) -> str | No
             w.app == e.app and w.purpose == "proof" and w.outcome == "ok" and w.at_s >= healed_s
         ),
     )
-    looked = written and history.first(ReadBack, lambda b: written.op in (*b.found, *b.missing))
+    looked = written and history.first(
+        ReadBack, lambda b: b.app == e.app and written.op in (*b.found, *b.missing)
+    )
     proved = not e.proved or looked
     return None if stable and proved else f"the recovery of {e.app}"

@@ -196,6 +196,15 @@ def test_a_look_before_the_write_or_for_others_says_nothing() -> None:
     assert kept(write(1.0, "a"), back(4.0, "b")).outcome == "UNKNOWN"
 
 
+def test_a_look_into_another_apps_tables_says_nothing() -> None:
+    """Two apps that write to databases of their own do not lose each other's writes."""
+    other = back(4.1, missing=("a",), app="auth")
+    assert kept(write(1.0, "a"), back(4.0, "a"), other).outcome == "PASS"
+    assert kept(write(1.0, "a"), back(4.1, "a", app="auth")).outcome == "UNKNOWN"
+    proof = back(4.15, missing=("proof-1",), app="auth")
+    assert recovered([*good(), proof]).outcome == "PASS"
+
+
 def test_a_later_look_for_others_does_not_hide_a_loss() -> None:
     """The last look that was for this write decides."""
     assert kept(write(1.0, "a"), back(3.0, missing=("a",)), back(4.0, "b")).outcome == "FAIL"

@@ -81,6 +81,7 @@ def test_another_apps_proof_settles_nothing() -> None:
         assert waits([*bare, proof, back(3.5, "w")], 4.0) is not None
     proof = write(3.42, "w", purpose="proof")
     assert waits([*bare, proof, back(3.5, "other")], 4.0) is not None
+    assert waits([*bare, proof, back(3.5, "w", app="auth")], 4.0) is not None
     assert waits([*bare, proof, back(3.5, "w")], 4.0) is None
 
 
