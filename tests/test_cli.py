@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from chaoslab.cli import main
-from chaoslab.history.events import RunEnded, Spawned, StartupComplete
+from chaoslab.history.events import RunEnded, Spawned, StartupComplete, StartupSnapshot
 from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder, RunInfo
 from chaoslab.spec.expect import Starts
@@ -184,10 +184,23 @@ def test_analyze_passes_only_what_the_history_bears_out(saved_run: Path) -> None
     journal.append(
         Spawned(at_s=1.0, app="backend", boot=1, pid=1, port=7000, argv=("app",), env={})
     )
+    topology, info = folder.topology(), folder.info()
+    published = StartupSnapshot(
+        at_s=2.5,
+        app="backend",
+        boot=1,
+        complete=True,
+        failed=False,
+        mode="normal",
+        completed_phases=topology.apps["backend"].health.phases,
+        degraded_phases=(),
+        failed_phases=(),
+        phase_timings_s={},
+    )
+    journal.append(published)
     journal.append(StartupComplete(at_s=2.5, app="backend", boot=1, state=HealthState.HEALTHY))
     journal.append(RunEnded(at_s=3.0, settled=True, why="every expectation can be judged"))
     journal.close()
-    topology, info = folder.topology(), folder.info()
     for within_s, exit_code, outcome in ((1.6, 0, "PASS"), (1.4, 1, "FAIL")):
         expected = Starts(app="backend", within_s=within_s, rests_on=())
         folder.save_before(topology, Plan(name="severed", expect=(expected,)), info)

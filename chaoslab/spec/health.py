@@ -39,7 +39,9 @@ class HealthContract:
 
     `status_field` and `dependencies_field` name members of the health body; a dependency's
     member is a word, or an object with a `status_field` of its own. `startup_path` may be
-    absent (an app without phases); then start-up counts as complete at the first 200 of `path`.
+    absent (an app without phases); then start-up counts as complete at the first answer of `path`
+    that says healthy or degraded. `ready_path` may be absent; then a complete start-up is ready.
+    `live_path` is shown to people, and asked by no probe yet.
     `phases` are those that a complete start-up must publish there; empty: any that it publishes.
     """
 

@@ -11,12 +11,11 @@ from collections.abc import Iterator, Mapping
 
 from chaoslab.errors import Problem, did_you_mean
 from chaoslab.spec.loader_problems import Found, Place, at
-from chaoslab.spec.placeholders import names_in, placeholder_problems
+from chaoslab.spec.placeholders import LINK_FIELDS, known_to_app, names_in, placeholder_problems
 
 Table = Mapping[str, object]
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-_FIELDS = ("url", "host", "port")
 
 
 class Names:
@@ -93,7 +92,7 @@ class Names:
         links = [service for _, service in _strings(table.get("links"))]
         # A misspelt link is reported as such; its placeholders are not blamed a second time.
         linked = links if all(link in self._services for link in links) else [*self._services]
-        known = ["port", "python", *(f"{each}.{field}" for each in linked for field in _FIELDS)]
+        known = known_to_app(linked)
         texts: list[tuple[Place, str]] = [
             (("command", index), text) for index, text in _strings(table.get("command"))
         ]
@@ -118,7 +117,7 @@ class Names:
 
     def _needs_link(self, name: str, known: list[str]) -> bool:
         service, _, field = name.partition(".")
-        return name not in known and service in self._services and field in _FIELDS
+        return name not in known and service in self._services and field in LINK_FIELDS
 
     def _phases(self, app: str, health: Table) -> Iterator[Found]:
         here: Place = ("apps", app, "health", "phases")

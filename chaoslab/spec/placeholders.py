@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from chaoslab.errors import Problem, SpecError, did_you_mean
 
+LINK_FIELDS = ("url", "host", "port")
 _TOKEN = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}]*)\}|[{}]")
 _ESCAPES = {"{{": "{", "}}": "}"}
 _DOUBLE_IT = "write '{{' or '}}' for a brace that is meant literally"
+
+
+def known_to_app(links: Iterable[str]) -> list[str]:
+    """The names that an app's command and environment may use, given the services it links to."""
+    return ["port", "python", *(f"{each}.{field}" for each in links for field in LINK_FIELDS)]
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:

@@ -19,6 +19,7 @@ from chaoslab.spec.expect import (
     Starts,
 )
 from chaoslab.spec.faults import FaultSpec, Killed, Paused, Restarted, Stopped
+from chaoslab.spec.limits import longest_s
 from chaoslab.spec.load import Load, Sampling
 from chaoslab.spec.plan_values import value_problems
 from chaoslab.spec.topology import App, Deadlines, Topology
@@ -38,7 +39,11 @@ class Boot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything that a run does and is held to. `limit_s` ends it whatever happens."""
+    """Everything that a run does and is held to.
+
+    `limit_s` ends it whatever happens; None is written out, when the plan is resolved, as the sum
+    of all that the plan may wait for.
+    """
 
     name: str = ""
     boots: tuple[Boot, ...] = (Boot(),)
@@ -46,7 +51,7 @@ class Plan:
     load: tuple[Load, ...] = ()
     sampling: Sampling = field(default_factory=Sampling)
     expect: tuple[Expectation, ...] = ()
-    limit_s: float = 30.0
+    limit_s: float | None = None
 
     def fault(self, label: str) -> FaultSpec | None:
         """The declared fault of that label, or None."""
@@ -69,7 +74,7 @@ def resolve(plan: Plan, topology: Topology) -> Plan:
     def at(moment: AtMoment | None) -> AtMoment | None:
         return moment and patient(moment, slowest)
 
-    return replace(
+    resolved = replace(
         plan,
         boots=tuple(replace(b, app=b.app or only, at=at(b.at)) for b in plan.boots),
         faults=tuple(_named(fault, slowest) for fault in plan.faults),
@@ -86,6 +91,9 @@ def resolve(plan: Plan, topology: Topology) -> Plan:
         ),
         expect=tuple(_bounded(e, topology.apps[e.app or only], labels) for e in plan.expect),
     )
+    if plan.limit_s is not None:
+        return resolved
+    return replace(resolved, limit_s=longest_s(resolved, topology))
 
 
 def _named(fault: FaultSpec, deadlines: Deadlines) -> FaultSpec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 from typing import TYPE_CHECKING, get_args
 
 from chaoslab.errors import Problem, did_you_mean
@@ -11,19 +12,26 @@ from chaoslab.spec.faults import (
     CutMidstream,
     FaultSpec,
     Flapping,
+    Killed,
     OneWay,
+    Paused,
     Restarted,
     Severed,
     SeveredMode,
     Slow,
+    Stopped,
     Stream,
     Throttled,
 )
+from chaoslab.spec.placeholders import known_to_app, placeholder_problems
 from chaoslab.spec.when import AtConnection, AtMoment, Moment
 
 if TYPE_CHECKING:
-    from chaoslab.spec.plan import Plan
+    from chaoslab.spec.plan import Boot, Plan
     from chaoslab.spec.topology import Topology
+
+# Only toxics that lie ready in the engine can meet the very connection that sets them off.
+START_AT_A_MOMENT = "start it at a moment, as in when.started(), or use Severed, Slow, ... there"
 
 
 def value_problems(plan: Plan, topology: Topology, where: str) -> Iterator[Problem]:
@@ -45,12 +53,28 @@ def value_problems(plan: Plan, topology: Topology, where: str) -> Iterator[Probl
     yield from _above(
         f"{where}: sampling", 0, cadence_s=sampling.cadence_s, timeout_s=sampling.timeout_s
     )
-    yield from _above(where, 0, limit_s=plan.limit_s)
+    for i, boot in enumerate(plan.boots):
+        yield from _env(f"{where}: boots[{i}].env", boot, topology)
+    if plan.limit_s is not None and not 0 < plan.limit_s < inf:
+        mend = "leave it out: it then follows from what the plan waits for"
+        yield _wrong(where, "limit_s", plan.limit_s, "a number of seconds above 0", mend)
+
+
+def _env(where: str, boot: Boot, topology: Topology) -> Iterator[Problem]:
+    app = topology.apps.get(boot.app or next(iter(topology.apps)))
+    if app is None:
+        return
+    known = known_to_app(app.links)
+    for key, text in boot.env.items():
+        yield from placeholder_problems(f"{where}.{key}", text, known)
 
 
 def _fault(where: str, fault: FaultSpec) -> Iterator[Problem]:
     if isinstance(fault.start, AtConnection):
         yield from _above(f"{where}.start", 0, n=fault.start.n)
+        if isinstance(fault, Flapping | Stopped | Killed | Paused | Restarted):
+            what = f"a {fault.kind} fault cannot start at a connection"
+            yield Problem(where=f"{where}.start", what=what, mend=START_AT_A_MOMENT)
     match fault:
         case Severed():
             yield from _one_of(where, "mode", fault.mode, get_args(SeveredMode))
@@ -114,20 +138,32 @@ def _expectation(where: str, e: Expectation, plan: Plan, topology: Topology) -> 
             yield _wrong(where, "naming", e.naming, "a tuple of names", mend)
         elif not e.naming:
             yield _wrong(where, "naming", e.naming, "what the app must name")
-    if isinstance(e, Degrades) and not plan.faults:
-        yield Problem(where=where, what="'degrades' needs a fault, and the plan has none")
+    if isinstance(e, Degrades | Recovers) and not plan.faults:
+        yield Problem(where=where, what=f"'{e.kind}' needs a fault, and the plan has none")
     if isinstance(e, KeepsAcknowledged):
         yield from _above(where, 0, at_least=e.at_least)
-    if isinstance(e, Recovers):
-        for fault in plan.faults:
-            if fault.stop is None and not isinstance(fault, Restarted):
-                what = f"'recovers' needs every fault healed, and {fault.label} is kept to the end"
-                yield Problem(where=where, what=what, mend="give it a stop=")
+    yield from _kept_to_the_end(where, e, plan)
     boot = getattr(e, "boot", 1)
     only = next(iter(topology.apps))
     boots = sum((b.app or only) == (e.app or only) for b in plan.boots)
     if not 1 <= boot <= boots:
         yield _wrong(where, "boot", boot, f"1 to {boots}, the boots that the plan has of the app")
+
+
+def _kept_to_the_end(where: str, e: Expectation, plan: Plan) -> Iterator[Problem]:
+    """Faults without a heal, where the claim cannot be judged before one."""
+    match e:
+        case Recovers():
+            needs, faults = "every fault healed", plan.faults
+        case Degrades():
+            needs = "its fault's heal, until which it is judged"
+            faults = tuple(f for f in plan.faults if f.label == e.fault or not e.fault)[:1]
+        case _:
+            return
+    for fault in faults:
+        if fault.stop is None and not isinstance(fault, Restarted):
+            what = f"'{e.kind}' needs {needs}, and {fault.label} is kept to the end"
+            yield Problem(where=where, what=what, mend="give it a stop=")
 
 
 def _above(where: str, bound: float, **values: float) -> Iterator[Problem]:

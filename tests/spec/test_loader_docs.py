@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import chaoslab.probes
 from chaoslab.spec.health import DEFAULT_WORDS
 from chaoslab.spec.loader import read_topology
 from chaoslab.spec.loader_shape import SHAPES
@@ -58,3 +59,17 @@ def test_the_pages_own_example_is_a_topology(tmp_path: Path) -> None:
     path = tmp_path / "chaoslab.toml"
     path.write_text(example, encoding="utf-8")
     assert read_topology(path).connectors["vpc"].links == ("backend.postgres", "backend.redis")
+
+
+def test_what_an_absent_path_means_is_told_as_the_probes_do_it() -> None:
+    """A degraded start is ready all the same, and the live path is asked by nobody."""
+    health = section(("apps", "*", "health"))
+    rows = dict(re.findall(r"^\| `(\w+_path)` \| path \| absent \| (.*) \|$", health, re.MULTILINE))
+    assert rows["ready_path"].endswith("ready as soon as start-up is complete, degraded or not")
+    assert rows["startup_path"].endswith("answer of `path` that says healthy or degraded")
+    probes = Path(chaoslab.probes.__file__).parent
+    asked = {
+        key for key in rows if any(key in file.read_text("utf-8") for file in probes.glob("*.py"))
+    }
+    assert asked == {"ready_path", "startup_path"}
+    assert "no probe asks it" in rows["live_path"]

@@ -177,6 +177,41 @@ def test_every_moment_gets_a_bound(moment: Moment) -> None:
     assert 30.0 <= fault.stop.within_s <= 60.0
 
 
+def test_the_limit_is_a_generous_sum_of_what_the_plan_waits_for() -> None:
+    """One boot, one fault, two bounds: 30 + (31 + 0.6) + 30 + 2 + 0.4 + 10 for the fault's turns,
+    where the slowest app may take 30 s to start, then 1 s to degrade.
+    """
+    auth = (Boot(app="auth"),)
+    asked = (expect.Starts(app="auth"), expect.Recovers(app="auth"))
+    plan = resolve(Plan(boots=auth, faults=(SEVERED,), expect=asked), TOPOLOGY)
+    assert plan.limit_s == pytest.approx(104.0)
+    assert resolve(plan, TOPOLOGY) == plan
+
+
+def test_the_limit_grows_with_every_wait_and_is_never_short() -> None:
+    """A quick plan has 30 s; a boot, a load, its writes and a quiet each add their own time."""
+
+    def limit_s(**more: Any) -> float:
+        found = resolve(Plan(**{"expect": (expect.Starts(),), **more}), TOPOLOGY).limit_s
+        assert found is not None
+        return found
+
+    at = AtMoment(moment="healthy", within_s=40.0, after_s=5.0)
+    load = (Load(start=at, rate_per_s=2.0),)
+    assert limit_s() == 30.0
+    assert limit_s(boots=(Boot(), Boot(at=at))) == pytest.approx(2 * 4 + 45 + 3)
+    assert limit_s(load=load) == pytest.approx(4 + 45 + 3)
+    kept = (expect.KeepsAcknowledged(at_least=30),)
+    assert limit_s(load=load, expect=kept) == pytest.approx(4 + 45 + 15)
+    quiet = Sampling(quiet_from=at, quiet_until=at)
+    assert limit_s(sampling=quiet) == pytest.approx(4 + 90 + 3)
+
+
+def test_a_limit_that_was_given_stays() -> None:
+    """Also below what the plan may wait for."""
+    assert resolve(Plan(expect=(expect.Starts(),), limit_s=1.0), TOPOLOGY).limit_s == 1.0
+
+
 def test_a_bound_that_was_given_to_a_moment_stays() -> None:
     """Also in a boot, a load and the sampling."""
     at = AtMoment(moment="healthy", within_s=1.5)
@@ -307,6 +342,48 @@ WRONG: dict[str, tuple[Change, str]] = {
         "load[0]: 'auth' declares no writes",
     ),
     "no limit": (with_(limit_s=0.0), "limit_s is 0.0"),
+    "a limit in the past": (with_(limit_s=-1.0), "limit_s is -1.0"),
+    "an endless limit": (with_(limit_s=float("inf")), "limit_s is inf"),
+    "a limit that is no number": (with_(limit_s=float("nan")), "limit_s is nan"),
+    **{
+        f"{fault.kind} at a connection": (
+            with_fault(replace(fault, start=when.connection("backend.redis"))),
+            f"faults[0].start: a {fault.kind} fault cannot start at a connection",
+        )
+        for fault in (
+            Flapping(target="vpc", period_s=1.0),
+            Stopped(target="redis"),
+            Killed(target="redis"),
+            Paused(target="redis"),
+            Restarted(target="redis"),
+        )
+    },
+    "a placeholder that is none": (
+        with_(boots=(Boot(env={"A": "{nope}"}),)),
+        "boots[0].env.A: unknown placeholder '{nope}'",
+    ),
+    "a brace alone": (with_(boots=(Boot(env={"A": "{"}),)), "boots[0].env.A: '{' at character 1"),
+    "a placeholder of another app's link": (
+        with_(boots=(Boot(), Boot(app="auth", env={"A": "{redis.url}"}))),
+        "boots[1].env.A: unknown placeholder '{redis.url}'\n  expected one of: {port}, {python}, "
+        "{postgres.url}, {postgres.host}, {postgres.port}",
+    ),
+    "a recovery without a fault": (
+        with_(faults=(), expect=(expect.Recovers(),)),
+        "expect[0]: 'recovers' needs a fault",
+    ),
+    "a degradation by what never ends": (
+        with_(faults=(Severed(target="vpc"),), expect=(expect.Degrades(naming=("redis",)),)),
+        "expect[0]: 'degrades' needs its fault's heal, until which it is judged, and severed:vpc is"
+        " kept to the end\n  give it a stop=",
+    ),
+    "a degradation by the second, which never ends": (
+        with_(
+            faults=(SEVERED, Severed(target="vpc", name="two")),
+            expect=(expect.Degrades(naming=("redis",), fault="two"),),
+        ),
+        "and two is kept to the end",
+    ),
     "no time": (expecting(expect.Starts(within_s=0.0)), "within_s is 0.0"),
     "nothing named": (expecting(expect.Degrades(naming=())), "naming is ()"),
     "a word for a tuple": (
@@ -338,6 +415,21 @@ def test_a_value_that_cannot_be_meant_is_told(change: Change, told: str) -> None
     resolve(plan, TOPOLOGY)
     found = problems(change(plan))
     assert any(told in problem for problem in found), found
+
+
+def test_what_can_be_carried_out_is_not_refused() -> None:
+    """Placeholders of the app's own links, doubled braces; a lasting fault beside the judged."""
+    env = {"A": "{port} {python} {redis.url}{postgres.port}", "B": "{{nope}}"}
+    lasting = Severed(target="redis", name="two")
+    plan = Plan(
+        boots=(Boot(env=env),),
+        faults=(SEVERED, lasting, Restarted(target="postgres", name="three")),
+        expect=(
+            expect.Degrades(naming=("redis",)),
+            expect.Degrades(naming=("redis",), fault="three"),
+        ),
+    )
+    assert resolve(plan, TOPOLOGY).boots[0].env == env
 
 
 def test_an_app_without_writes_may_recover_by_its_health() -> None:
