@@ -23,7 +23,7 @@ def longest_s(plan: Plan, topology: Topology) -> float:
     long costs only a run that hangs, one that is too short makes a sound app UNKNOWN.
     """
     waits_s = (*_moments(plan), *_boots(plan, topology), *_expectations(plan))
-    return max(LEAST_S, sum(waits_s) + TURN_S * len(plan.faults))
+    return round(max(LEAST_S, sum(waits_s) + TURN_S * len(plan.faults)), 3)
 
 
 def _moments(plan: Plan) -> Iterator[float]:
