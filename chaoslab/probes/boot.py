@@ -15,6 +15,7 @@ from chaoslab.history.events import (
 )
 from chaoslab.probes.base import NO_ANSWER, Watched, as_text, get, json_of
 from chaoslab.probes.health import Answer, ask_health
+from chaoslab.spec.health import HealthState
 
 BIND_POLL_S = 0.01
 ANSWER_POLL_S = 0.02
@@ -60,7 +61,7 @@ class BootProbe:
             )
         news = answer.word != self._word  # a start-up that fails says another word than before
         self._word = answer.word
-        snapshot = await self.snapshot() if news or _is_good(answer) else None
+        snapshot = await self.snapshot() if news or _serves(answer) else None
         if not self._is_complete(answer, snapshot):
             self._note_failure(snapshot)
             await asyncio.sleep(ANSWER_POLL_S)
@@ -79,7 +80,7 @@ class BootProbe:
             self._journal.append(snapshot)
 
     def _is_complete(self, answer: Answer, snapshot: StartupSnapshot | None) -> bool:
-        if not _is_good(answer):
+        if not _serves(answer):
             return False
         publishes = self._watched.app.health.startup_path is not None
         return not publishes or (snapshot is not None and snapshot.complete)
@@ -137,8 +138,9 @@ async def watch_exit(watched: Watched, asked: asyncio.Event) -> None:
     )
 
 
-def _is_good(answer: Answer) -> bool:
-    return answer.status_code is not None and 200 <= answer.status_code < 300
+def _serves(answer: Answer) -> bool:
+    """By the state that the contract reads: a 200 may say 'down', Consul's 429 is a warning."""
+    return answer.state in (HealthState.HEALTHY, HealthState.DEGRADED)
 
 
 def _names(value: object) -> tuple[str, ...]:

@@ -6,22 +6,30 @@ from chaoslab.history.events import (
     Bound,
     Exited,
     FirstAnswer,
+    HealthSample,
     Spawned,
     StartupComplete,
     StartupSnapshot,
 )
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import FailsFast, Starts
-from chaoslab.spec.health import HealthState
-from chaoslab.verdicts.timeline import exited, samples, spawned, started_by, watched_until_s
+from chaoslab.spec.health import HealthContract, HealthState
+from chaoslab.verdicts.timeline import (
+    SERVING,
+    exited,
+    samples,
+    spawned,
+    started_by,
+    watched_until_s,
+)
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 
 LAST_WORDS = 5  # lines of the log in which the cause must be named: a banner names everything
 _STATE = {"normal": HealthState.HEALTHY, "degraded": HealthState.DEGRADED}
 
 
-def starts(e: Starts, history: History) -> Verdict:
-    """Start-up completes within its deadline, every phase completed or degraded."""
+def starts(e: Starts, contract: HealthContract, history: History) -> Verdict:
+    """Start-up completes within its deadline, health serves, no phase is left behind."""
     mode = f" {e.mode}" if e.mode else ""
     claim = f"boot {e.boot} of {e.app} starts{mode} within {e.within_s} s"
     begun = spawned(history, e.app, e.boot)
@@ -36,7 +44,7 @@ def starts(e: Starts, history: History) -> Verdict:
         return failed("boot", claim, *_how_it_ended(e, history, begun, ended))
     took_s = complete.at_s - begun.at_s
     because = [f"start-up complete {took_s:.3f} s after the spawn, health {complete.state.value}"]
-    wrong = _wrong(e, history, complete, took_s)
+    wrong = [*_wrong(e, history, complete, took_s), *_wrong_phases(e, contract, history)]
     if wrong:
         log = [f"log: {line}" for line in ended.log_tail[-LAST_WORDS:]] if ended else []
         return failed("boot", claim, *because, *wrong, *log)
@@ -56,21 +64,48 @@ def _wrong(e: Starts, history: History, complete: StartupComplete, took_s: float
     wrong = []
     if e.within_s is not None and took_s > e.within_s:
         wrong.append(f"{took_s - e.within_s:.3f} s too late")
-    if e.mode and complete.state is not _STATE[e.mode]:
-        wrong.append(f"expected health {_STATE[e.mode].value}, got {complete.state.value}")
-        told = [s.error for s in samples(history, e.app, e.boot) if s.error and s.status_code]
-        wrong += told[-1:]
-    snapshot = history.last(StartupSnapshot, lambda s: (s.app, s.boot) == (e.app, e.boot))
-    if snapshot is not None:
-        if snapshot.failed or snapshot.failed_phases:
-            wrong.append("phases booked as failed: " + (", ".join(snapshot.failed_phases) or "?"))
-        done = {*snapshot.completed_phases, *snapshot.degraded_phases}
-        if missing := [phase for phase in snapshot.phase_timings_s if phase not in done]:
-            wrong.append("phases neither completed nor degraded: " + ", ".join(missing))
+    expected = {_STATE[e.mode]} if e.mode else SERVING
+    if complete.state not in expected:
+        names = " or ".join(sorted((state.value for state in expected), reverse=True))
+        wrong.append(f"expected health {names}, got {complete.state.value}")
+        wrong += _told(e, history)
+    snapshot = _published(e, history)
     if e.startup_mode is not None and (snapshot is None or snapshot.mode != e.startup_mode):
         got = snapshot.mode if snapshot else "nothing published"
         wrong.append(f"expected startup_mode {e.startup_mode}, got {got}")
     return wrong
+
+
+def _wrong_phases(e: Starts, contract: HealthContract, history: History) -> list[str]:
+    """Phases that failed, that were timed and left behind, or that the contract asks for in vain.
+
+    An app that drops a phase does not mention it any more: only the contract can tell.
+    """
+    snapshot, wrong = _published(e, history), []
+    if snapshot is None:
+        return ["no phases published"] if contract.phases else []
+    if snapshot.failed or snapshot.failed_phases:
+        wrong.append("phases booked as failed: " + (", ".join(snapshot.failed_phases) or "?"))
+    done = {*snapshot.completed_phases, *snapshot.degraded_phases}
+    asked_for = dict.fromkeys((*contract.phases, *snapshot.phase_timings_s))
+    if missing := [phase for phase in asked_for if phase not in done]:
+        wrong.append("phases neither completed nor degraded: " + ", ".join(missing))
+    return wrong
+
+
+def _published(e: Starts, history: History) -> StartupSnapshot | None:
+    return history.last(StartupSnapshot, lambda s: (s.app, s.boot) == (e.app, e.boot))
+
+
+def _told(e: Starts, history: History) -> list[str]:
+    """What the last answer of health was, where it was no good one."""
+    answers = [s for s in samples(history, e.app, e.boot) if s.status_code]
+    bad = answers and answers[-1].state not in SERVING
+    return [_answer(answers[-1])] if bad else []
+
+
+def _answer(sample: HealthSample) -> str:
+    return sample.error or f"health answered {sample.status_code} {sample.word or ''}".rstrip()
 
 
 def _how_it_ended(
@@ -91,13 +126,10 @@ def _seen(e: Starts, history: History, begun: Spawned, ended: Exited | None) -> 
     answer = history.first(FirstAnswer, lambda a: (a.app, a.boot) == (e.app, e.boot))
     if answer is None:
         return (f"listening after {bound.at_s - begun.at_s:.3f} s, but never answered health",)
-    snapshot = history.last(StartupSnapshot, lambda s: (s.app, s.boot) == (e.app, e.boot))
+    snapshot = _published(e, history)
     done = f"; phases done: {', '.join(snapshot.completed_phases) or 'none'}" if snapshot else ""
-    told = [s.error for s in samples(history, e.app, e.boot) if s.error and s.status_code]
-    return (
-        f"listening and answering ({answer.status_code} first), never complete{done}",
-        *told[-1:],
-    )
+    seen = f"listening and answering ({answer.status_code} first), never complete{done}"
+    return (seen, *_told(e, history))
 
 
 def fails_fast(e: FailsFast, history: History) -> Verdict:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from chaoslab.history.events import HealthSample, StartupComplete
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import Degrades, StaysAvailable
@@ -11,15 +9,18 @@ from chaoslab.spec.health import HealthContract, HealthState
 from chaoslab.spec.load import Sampling
 from chaoslab.spec.topology import App
 from chaoslab.verdicts.timeline import (
+    SERVING,
     Span,
     answered_s,
     exited,
     fault_span,
+    gap,
     run_ended,
     samples,
     silence_s,
     spawned,
     started_by,
+    watched_until_s,
 )
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 
@@ -81,6 +82,8 @@ def _turned(
         if watch.end_s < watch.start_s + (e.within_s or 0.0):
             short = f"the fault held only {watch.end_s - watch.start_s:.3f} s of the app's time"
             return unknown("degraded", claim, short, *map(_said, seen[-1:]))
+        if not seen:
+            return unknown("degraded", claim, "nothing was heard of health while the fault held")
         return failed("degraded", claim, "health never said degraded", *map(_said, seen[-1:]))
     after_s = answered_s(first) - watch.start_s
     if e.within_s is not None and after_s > e.within_s:
@@ -134,7 +137,7 @@ def _unreadable(held: list[HealthSample], contract: HealthContract) -> str:
     return f"it calls a dependency {shown}, which [apps.<app>.health.words] does not explain"
 
 
-def stays_available(e: StaysAvailable, sampling: Sampling, history: History) -> Verdict:
+def stays_available(e: StaysAvailable, app: App, sampling: Sampling, history: History) -> Verdict:
     """From the end of start-up on, health answers 2xx, and healthy where that is asked."""
     what = "healthy" if e.healthy else "available"
     claim = f"{e.app} stays {what} from the end of start-up on"
@@ -143,19 +146,29 @@ def stays_available(e: StaysAvailable, sampling: Sampling, history: History) -> 
     if gone := _died_by(ended.at_s if ended else 0.0, e, history):
         return failed("available", claim, gone)
     if complete is None:
-        return failed("available", claim, "start-up was never complete")
+        return _never_started(e, claim, app, history)
     seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= complete.at_s]
-    good = {HealthState.HEALTHY} if e.healthy else {HealthState.HEALTHY, HealthState.DEGRADED}
+    good = {HealthState.HEALTHY} if e.healthy else SERVING
     if bad := next((s for s in seen if s.state not in good), None):
         return failed("available", claim, _said(bad))
     if len(seen) < MIN_SAMPLES:
         return unknown("available", claim, f"only {len(seen)} health answers")
-    for a, b in pairwise(seen):
-        if b.at_s - a.at_s > silence_s(sampling):
-            return unknown("available", claim, f"nobody asked from {a.at_s:.3f} to {b.at_s:.3f} s")
+    if pause := gap((s.at_s for s in seen), sampling):
+        why = f"nobody asked from {pause.start_s:.3f} to {pause.end_s:.3f} s"
+        return unknown("available", claim, why)
     if ended is None or not ended.settled:
         return unknown("available", claim, "the run was cut short")
     return passed("available", claim, f"{len(seen)} answers, all {what}")
+
+
+def _never_started(e: StaysAvailable, claim: str, app: App, history: History) -> Verdict:
+    """A run that ended inside the time that the app may take to start says nothing of it."""
+    begun = spawned(history, e.app, e.boot)
+    if begun is None:
+        return unknown("available", claim, "the app was never spawned")
+    if watched_until_s(history, e.app, e.boot) < begun.at_s + app.deadlines.startup_s:
+        return unknown("available", claim, "the run ended before the start-up's time was up")
+    return failed("available", claim, "start-up was never complete")
 
 
 def _said(sample: HealthSample) -> str:

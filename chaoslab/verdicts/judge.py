@@ -51,19 +51,19 @@ def outcome_of(verdicts: tuple[Verdict, ...]) -> Outcome:
 def _judged(e: Expectation, topology: Topology, plan: Plan, history: History) -> Verdict:
     match e:
         case Starts():
-            return starts(e, history)
+            return starts(e, topology.apps[e.app].health, history)
         case FailsFast():
             return fails_fast(e, history)
         case Degrades():
             return degrades(e, topology.apps[e.app], plan.sampling, history)
         case Recovers():
-            return recovers(e, history)
+            return recovers(e, plan.sampling, history)
         case KeepsAcknowledged():
             return keeps_acknowledged(e, history)
         case FirstRequestServed():
             return first_request_served(e, history)
         case StaysAvailable():
-            return stays_available(e, plan.sampling, history)
+            return stays_available(e, topology.apps[e.app], plan.sampling, history)
     assert_never(e)
 
 

@@ -12,13 +12,17 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import FirstRequestServed, KeepsAcknowledged, Recovers
+from chaoslab.spec.load import Sampling
 from chaoslab.verdicts.timeline import (
+    Span,
     answered_s,
     exited,
+    gap,
     healthy_since,
     last_healed_s,
     life,
     samples,
+    silence_s,
     spawned,
     watched_until_s,
 )
@@ -27,7 +31,7 @@ from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 MIN_SAMPLES = 3  # fewer healthy answers than this do not show that it stays so
 
 
-def recovers(e: Recovers, history: History) -> Verdict:
+def recovers(e: Recovers, sampling: Sampling, history: History) -> Verdict:
     """Healthy within the bound of the last heal, for a while, with the same process id."""
     claim = f"{e.app} is healthy within {e.within_s} s of the heal, for {e.stable_s} s, by itself"
     healed_s, begun = last_healed_s(history), spawned(history, e.app, e.boot)
@@ -41,14 +45,17 @@ def recovers(e: Recovers, history: History) -> Verdict:
         return failed("recovery", claim, code)
     since = healthy_since(history, e.app, e.boot, healed_s)
     if since is None:
-        return _never_healthy(e, claim, history, healed_s)
+        return _never_healthy(e, claim, sampling, history, healed_s)
     took_s = answered_s(since) - healed_s
     because = [f"healthy {took_s:.3f} s after the heal at {healed_s:.3f} s, process {begun.pid}"]
+    asked_s = [s.at_s for s in samples(history, e.app, e.boot) if s.at_s >= healed_s]
     if e.within_s is not None and took_s > e.within_s:
+        before_s = max((at_s for at_s in asked_s if at_s < since.at_s), default=healed_s)
+        pause = gap((before_s, since.at_s), sampling)
+        if pause and before_s <= healed_s + e.within_s:
+            return unknown("recovery", claim, *because, _nobody_asked(pause))
         return failed("recovery", claim, *because, f"{took_s - e.within_s:.3f} s too late")
-    seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= since.at_s]
-    if seen[-1].at_s < since.at_s + e.stable_s or len(seen) < MIN_SAMPLES:
-        short = f"watched healthy for only {seen[-1].at_s - since.at_s:.3f} s, {len(seen)} answers"
+    if short := _not_stable(e, sampling, [at_s for at_s in asked_s if at_s >= since.at_s]):
         return unknown("recovery", claim, *because, short)
     if not e.proved:
         because.append("by its health alone: the app declares no writes to prove it by")
@@ -56,13 +63,33 @@ def recovers(e: Recovers, history: History) -> Verdict:
     return _proved(e, claim, because, history, healed_s)
 
 
-def _never_healthy(e: Recovers, claim: str, history: History, healed_s: float) -> Verdict:
-    seen = samples(history, e.app, e.boot)
+def _not_stable(e: Recovers, sampling: Sampling, asked_s: list[float]) -> str:
+    """Why the healthy answers asked for at these times are not a while; empty where they are."""
+    stable_s = asked_s[0] + e.stable_s
+    if asked_s[-1] < stable_s or len(asked_s) < MIN_SAMPLES:
+        watched_s = asked_s[-1] - asked_s[0]
+        return f"watched healthy for only {watched_s:.3f} s, {len(asked_s)} answers"
+    pause = gap(asked_s, sampling)
+    return _nobody_asked(pause) if pause and pause.start_s < stable_s else ""
+
+
+def _nobody_asked(pause: Span) -> str:
+    return f"nobody asked from {pause.start_s:.3f} to {pause.end_s:.3f} s"
+
+
+def _never_healthy(
+    e: Recovers, claim: str, sampling: Sampling, history: History, healed_s: float
+) -> Verdict:
+    """A failure only where somebody asked, up to the bound."""
+    seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= healed_s]
     said = f"the last answer was {seen[-1].state.value}" if seen else "no answer"
     why = f"not healthy after the heal at {healed_s:.3f} s; {said}"
     watched_s = watched_until_s(history, e.app, e.boot) - healed_s
     if watched_s < (e.within_s or 0.0):
         return unknown("recovery", claim, f"{why}, and watched for only {watched_s:.3f} s")
+    if not seen or seen[-1].at_s + silence_s(sampling) < healed_s + (e.within_s or 0.0):
+        since_s = seen[-1].at_s if seen else healed_s
+        return unknown("recovery", claim, f"{why}, and nobody asked from {since_s:.3f} s on")
     return failed("recovery", claim, why)
 
 
@@ -108,14 +135,17 @@ def _looked_up(write: Write, history: History) -> ReadBack | None:
 
 
 def keeps_acknowledged(e: KeepsAcknowledged, history: History) -> Verdict:
-    """Every acknowledged write is in the database; a 503 comes with Retry-After."""
+    """Every acknowledged write is in the database; one that cannot be kept gets a polite 503."""
     claim = f"every write that {e.app} acknowledged is kept (at least {e.at_least})"
     writes = [w for w in history.of(Write) if w.app == e.app and w.purpose == "load"]
     ok = [w for w in writes if w.outcome == "ok"]
     counts = {o: sum(w.outcome == o for w in writes) for o in ("ok", "failed", "indeterminate")}
+    mute = sum(w.outcome == "indeterminate" and w.status_code is None for w in writes)
     because = "writes: " + ", ".join(f"{n} {outcome}" for outcome, n in counts.items())
-    if rude := next((w for w in writes if w.status_code == 503 and not w.retry_after), None):
-        return failed("kept", claim, because, f"503 without Retry-After at {rude.at_s:.3f} s")
+    because += f" ({mute} without an answer)" if mute else ""
+    if rude := next((w for w in writes if _is_rude(w)), None):
+        lacks = " without Retry-After" if rude.status_code == 503 else ", expected 503"
+        return failed("kept", claim, because, f"{rude.status_code}{lacks} at {rude.at_s:.3f} s")
     looked = {w.op: _looked_up(w, history) for w in ok}
     if lost := [op for op, back in looked.items() if back and op in back.missing]:
         return failed("kept", claim, because, f"acknowledged and lost: {', '.join(lost[:5])}")
@@ -124,6 +154,12 @@ def keeps_acknowledged(e: KeepsAcknowledged, history: History) -> Verdict:
     if len(ok) < e.at_least:
         return unknown("kept", claim, because, f"fewer than {e.at_least} acknowledged")
     return passed("kept", claim, because, "all found in the database itself")
+
+
+def _is_rude(write: Write) -> bool:
+    """A server's error that does not say: nothing was kept, come again then."""
+    code = write.status_code or 0
+    return code >= 500 and not (code == 503 and write.retry_after)
 
 
 def first_request_served(e: FirstRequestServed, history: History) -> Verdict:
@@ -151,11 +187,14 @@ def first_request_served(e: FirstRequestServed, history: History) -> Verdict:
 def _lab_traffic(e: FirstRequestServed, history: History, healed_s: float, until_s: float) -> str:
     """What the lab itself asked the app between the heal and the first request; empty if nothing.
 
-    A sample sent before the heal and answered after it may have woken a pool as well.
+    A sample or a write sent before the heal and over after it may have woken a pool as well.
     """
     for sample in history.of(HealthSample):
         if sample.app == e.app and sample.at_s < until_s and answered_s(sample) >= healed_s:
             return f"health was asked at {sample.at_s:.3f} s,"
+    for w in history.of(Write):
+        if w.app == e.app and w.at_s < healed_s <= _acked_s(w):
+            return f"a write sent at {w.at_s:.3f} s was under way at the heal,"
     ready = history.last(Ready, lambda r: r.app == e.app)
     if ready is None or ready.at_s >= healed_s:
         return "the lab was still asking for readiness"

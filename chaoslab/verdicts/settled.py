@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from typing import assert_never
 
 from chaoslab.history.events import (
     Exited,
@@ -16,6 +18,7 @@ from chaoslab.history.events import (
     Write,
 )
 from chaoslab.history.journal import History
+from chaoslab.history.moments import find
 from chaoslab.spec.expect import (
     Degrades,
     Expectation,
@@ -24,21 +27,30 @@ from chaoslab.spec.expect import (
     KeepsAcknowledged,
     Recovers,
     Starts,
+    StaysAvailable,
 )
 from chaoslab.spec.health import HealthState
 from chaoslab.spec.plan import Plan
-from chaoslab.verdicts.timeline import healthy_since, last_healed_s, samples
+from chaoslab.spec.topology import Topology
+from chaoslab.verdicts.degraded import MIN_SAMPLES
+from chaoslab.verdicts.timeline import exited, healthy_since, last_healed_s, samples, spawned
 
 SERVING_S = 0.5  # how long after its end a start-up is given to be seen ready, or degraded
 WRITES_DRY_S = 2.0  # without an acknowledged write for so long, no more are waited for
 GRACE_S = 0.1  # after a bound has passed, so that the sample that shows it is in the history
 
 
-def unsettled(plan: Plan, history: History, now_s: float) -> str | None:
-    """What the run still waits for, in a few words; None when every expectation can be judged."""
+def unsettled(
+    plan: Plan, history: History, now_s: float, topology: Topology | None = None
+) -> str | None:
+    """What the run still waits for, in a few words; None when every expectation can be judged.
+
+    `topology` bounds what has no bound in the plan, by the app's own deadlines; without it that is
+    waited for until the plan's limit.
+    """
     if _nobody_is_left(plan, history):
         return None
-    return next(_waiting(plan, history, now_s), None)
+    return next(_waiting(plan, history, now_s, topology), None)
 
 
 def _nobody_is_left(plan: Plan, history: History) -> bool:
@@ -48,20 +60,26 @@ def _nobody_is_left(plan: Plan, history: History) -> bool:
     return len(boots) == len(plan.boots) and all((s.app, s.boot) in ended for s in boots)
 
 
-def _waiting(plan: Plan, history: History, now_s: float) -> Iterator[str]:
-    spawned = list(history.of(Spawned))
-    if len(spawned) < len(plan.boots):
-        yield f"boot {len(spawned) + 1} of {len(plan.boots)}"
+def _waiting(
+    plan: Plan, history: History, now_s: float, topology: Topology | None
+) -> Iterator[str]:
+    boots = len(list(history.of(Spawned)))
+    if boots < len(plan.boots):
+        yield f"boot {boots + 1} of {len(plan.boots)}"
     over = {e.fault for e in history.of(FaultHealed)} | {e.fault for e in history.of(FaultMissed)}
     for fault in plan.faults:
         if fault.stop is not None and fault.label not in over:
             yield f"the heal of {fault.label}"
     for expectation in plan.expect:
-        if (what := _waits_for(expectation, history, now_s)) is not None:
+        promised = topology.apps[expectation.app].deadlines if topology else None
+        startup_s = promised.startup_s if promised else math.inf
+        if (what := _waits_for(expectation, plan, history, now_s, startup_s)) is not None:
             yield what
 
 
-def _waits_for(e: Expectation, history: History, now_s: float) -> str | None:
+def _waits_for(
+    e: Expectation, plan: Plan, history: History, now_s: float, startup_s: float
+) -> str | None:
     match e:
         case Starts() | FailsFast():
             return _boot_under_way(e, history, now_s)
@@ -77,18 +95,61 @@ def _waits_for(e: Expectation, history: History, now_s: float) -> str | None:
             late = healed and now_s > healed.at_s + e.within_s + 5.0
             return None if begun or late else "the first request after the heal"
         case KeepsAcknowledged():
-            return _writes_under_way(e, history, now_s)
-    return None
+            return _writes_under_way(e, plan, history, now_s, startup_s)
+        case StaysAvailable():
+            return _availability_under_way(e, history, now_s, startup_s)
+    assert_never(e)
 
 
-def _writes_under_way(e: KeepsAcknowledged, history: History, now_s: float) -> str | None:
-    """Wait for the writes that are asked for as long as they keep coming."""
+def _availability_under_way(
+    e: StaysAvailable, history: History, now_s: float, startup_s: float
+) -> str | None:
+    """Wait for start-up, or until its time is up, and then for the fewest answers that count."""
+    begun, ended = spawned(history, e.app, e.boot), exited(history, e.app, e.boot)
+    if begun is None or ended is not None:
+        return None if ended else f"boot {e.boot} of {e.app}"
+    complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (e.app, e.boot))
+    if complete is None:
+        late = now_s > begun.at_s + startup_s + GRACE_S
+        return None if late else f"the start-up of {e.app}"
+    seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= complete.at_s]
+    return None if len(seen) >= MIN_SAMPLES else f"{MIN_SAMPLES} health answers of {e.app}"
+
+
+def _writes_under_way(
+    e: KeepsAcknowledged, plan: Plan, history: History, now_s: float, startup_s: float
+) -> str | None:
+    """Wait for the writes that are asked for as long as they keep coming, or may yet begin."""
     mine = (w for w in history.of(Write) if w.app == e.app and w.purpose == "load")
     acknowledged = [w.at_s + w.took_s for w in mine if w.outcome == "ok"]
-    newest_s = max([*acknowledged, last_healed_s(history) or 0.0])
+    begins_s = [*_loads_begin_s(e.app, plan, history), last_healed_s(history) or 0.0]
+    if not acknowledged:
+        begins_s.append(_started_by_s(e.app, history, startup_s))
+    newest_s = max([*acknowledged, *begins_s])
     if len(acknowledged) >= e.at_least or now_s > newest_s + WRITES_DRY_S:
         return None
     return f"{e.at_least - len(acknowledged)} more acknowledged writes"
+
+
+def _loads_begin_s(app: str, plan: Plan, history: History) -> Iterator[float]:
+    """When each load of the app began, or will have given up: its patience counts from a spawn."""
+    begun = history.last(Spawned, lambda s: s.app == app)
+    for load in plan.load:
+        if load.app != app:
+            continue
+        if (came := find(load.start, history.events)) is not None:
+            yield came.at_s + load.start.after_s
+        elif begun is not None:
+            yield begun.at_s + (load.start.within_s or 0.0)
+
+
+def _started_by_s(app: str, history: History, startup_s: float) -> float:
+    """When the app's newest start-up was complete, or its time is up."""
+    begun = history.last(Spawned, lambda s: s.app == app)
+    if begun is None or exited(history, app, begun.boot) is not None:
+        return 0.0
+    complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (app, begun.boot))
+    return complete.at_s if complete else begun.at_s + startup_s
 
 
 def _boot_under_way(e: Starts | FailsFast, history: History, now_s: float) -> str | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from chaoslab.history.events import (
     Exited,
@@ -18,6 +20,8 @@ from chaoslab.history.events import (
 from chaoslab.history.journal import History
 from chaoslab.spec.health import HealthState
 from chaoslab.spec.load import Sampling
+
+SERVING = frozenset({HealthState.HEALTHY, HealthState.DEGRADED})  # what health may say when up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +70,9 @@ def last_healed_s(history: History) -> float | None:
 
 
 def started_by(history: History, app: str, boot: int) -> float | None:
-    """By when start-up was complete: the boot probe's word, or an earlier 2xx answer of health."""
+    """By when start-up was complete: the boot probe's word, or an earlier good answer of health."""
     complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (app, boot))
-    good = (HealthState.HEALTHY, HealthState.DEGRADED)
-    times = [answered_s(s) for s in samples(history, app, boot) if s.state in good]
+    times = [answered_s(s) for s in samples(history, app, boot) if s.state in SERVING]
     return min([*times, complete.at_s] if complete else times, default=None)
 
 
@@ -110,6 +113,14 @@ def silence_s(sampling: Sampling) -> float:
     Half a second is the lab's own lag at which no verdict is trusted any more.
     """
     return 0.5 + 3 * sampling.cadence_s
+
+
+def gap(asked_s: Iterable[float], sampling: Sampling) -> Span | None:
+    """The first pause between two of these times in which nobody watched; None without one."""
+    for a_s, b_s in pairwise(asked_s):
+        if b_s - a_s > silence_s(sampling):
+            return Span(start_s=a_s, end_s=b_s)
+    return None
 
 
 def spawned(history: History, app: str, boot: int) -> Spawned | None:

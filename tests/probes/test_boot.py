@@ -237,6 +237,51 @@ async def test_a_start_up_path_that_says_nothing_is_never_complete(
     assert history.first(FirstAnswer) is not None
 
 
+async def answering(folder: Path, health: HealthContract, *replies: Reply) -> History:
+    """What the boot probe makes of these health answers, one after the other, then the last."""
+    left = list(replies)
+
+    async def answer(method: str, path: str, body: bytes) -> Reply | None:
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    over = asyncio.Event()
+    async with server(answer) as port, watching(folder, Here(port), health) as watched:
+        asyncio.get_running_loop().call_later(0.3, over.set)
+        async with asyncio.timeout(5.0):
+            await BootProbe(watched).run(over)
+        return watched.journal.history
+
+
+@pytest.mark.parametrize(
+    "reply", [(200, {"status": "down"}), (200, "<html>"), (200, {}), (503, {"status": "healthy"})]
+)
+async def test_a_start_up_is_not_complete_while_health_is_not_good(
+    tmp_path: Path, reply: Reply
+) -> None:
+    """What the body says counts, not the 200 alone; the good answer after it completes it."""
+    contract = HealthContract()
+    history = await answering(tmp_path, contract, reply)
+    assert history.first(FirstAnswer) is not None
+    assert history.first(StartupComplete) is None
+    (tmp_path / "then").mkdir()
+    history = await answering(tmp_path / "then", contract, reply, (200, {"status": "up"}))
+    complete = history.first(StartupComplete)
+    assert complete is not None
+    assert complete.state is HealthState.HEALTHY
+
+
+@pytest.mark.parametrize(
+    "reply", [(429, {"status": "warning"}), (302, {"status": "warn"}), (200, {"status": "warn"})]
+)
+async def test_a_warning_completes_a_start_up_whatever_its_status_code(
+    tmp_path: Path, reply: Reply
+) -> None:
+    """Consul's 429 and the 3xx of IETF health+json are degraded, and so is the start."""
+    complete = (await answering(tmp_path, HealthContract(), reply)).first(StartupComplete)
+    assert complete is not None
+    assert complete.state is HealthState.DEGRADED
+
+
 @pytest.mark.parametrize("slow_path", ["/startup", "/ready", "/health"])
 async def test_an_answer_that_drips_does_not_hold_the_probe_up(
     tmp_path: Path, slow_path: str

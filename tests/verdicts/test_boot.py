@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from chaoslab.history.events import AnyEvent, Bound, FirstAnswer, StartupComplete, StartupSnapshot
 from chaoslab.spec.expect import FailsFast, Starts
+from chaoslab.spec.health import HealthContract, HealthState
 from chaoslab.verdicts.boot import fails_fast, starts
 from chaoslab.verdicts.verdict import Verdict
 
 from .histories import (
     DEGRADED,
     HEALTHY,
+    TOPOLOGY,
     UNHEALTHY,
     UNREACHABLE,
     complete,
@@ -30,9 +34,14 @@ from .histories import (
 SAID = ("INFO profile lab: postgres at 127.0.0.1:5432", "retrying", "ERROR postgres unreachable")
 
 
-def started(events: list[AnyEvent], **changed: object) -> Verdict:
+CONTRACT = TOPOLOGY.apps["backend"].health
+
+
+def started(
+    events: list[AnyEvent], contract: HealthContract = CONTRACT, **changed: object
+) -> Verdict:
     expected = {"app": "backend", "within_s": 3.0, "mode": "degraded"} | changed
-    return starts(Starts(**expected), history_of(events))  # type: ignore[arg-type]
+    return starts(Starts(**expected), contract, history_of(events))  # type: ignore[arg-type]
 
 
 def failed_fast(events: list[AnyEvent], naming: tuple[str, ...] = ("postgres",)) -> Verdict:
@@ -88,6 +97,43 @@ def test_a_start_with_a_phase_left_behind_fails(published: dict[str, object], re
     events = [*without(good(), of(StartupSnapshot)), snapshot(2.0, **published)]
     verdict = started(events)
     assert (verdict.outcome, reason in why(verdict)) == ("FAIL", True)
+
+
+@pytest.mark.parametrize("state", [UNHEALTHY, UNREACHABLE])
+def test_a_start_that_ends_unhealthy_fails_in_whatever_mode(state: HealthState) -> None:
+    """A 200 that says 'down' is no start; without a mode, healthy and degraded are both one."""
+    bare = without(good(), of(StartupComplete))
+    verdict = started([*bare, complete(2.0, state)], mode=None)
+    assert verdict.outcome == "FAIL"
+    assert f"expected health healthy or degraded, got {state.value}" in why(verdict)
+    for served in (HEALTHY, DEGRADED):
+        assert started([*bare, complete(2.0, served)], mode=None).outcome == "PASS"
+
+
+def test_a_start_that_was_never_healthy_says_what_health_said() -> None:
+    """What stood in the body, or that there was no readable one."""
+    never = without(good(), lambda e: isinstance(e, StartupComplete) or e.at_s > 2.0)
+    down = [*never, replace(sample(2.5, UNHEALTHY), status_code=200, word="down"), ended(4.3)]
+    page = [*never, replace(sample(2.5, UNHEALTHY), error="answered with text/html"), ended(4.3)]
+    assert [started(events).outcome for events in (down, page)] == ["FAIL", "FAIL"]
+    assert "health answered 200 down" in why(started(down))
+    assert "answered with text/html" in why(started(page))
+
+
+def test_a_phase_that_the_contract_asks_for_must_have_been() -> None:
+    """A phase that the app dropped is in none of its lists: its absence is the failure."""
+    asks = replace(CONTRACT, phases=("init", "database", "cache", "finalize"))
+    assert started(good(), asks).outcome == "PASS"
+    short = [
+        *without(good(), of(StartupSnapshot)),
+        snapshot(2.0, completed_phases=("init",), phase_timings_s={}),
+    ]
+    assert started(short, CONTRACT).outcome == "PASS"
+    verdict = started(short, asks)
+    assert verdict.outcome == "FAIL"
+    assert "neither completed nor degraded: finalize" in why(verdict)  # two are booked degraded
+    mute = started(without(good(), of(StartupSnapshot)), asks)
+    assert (mute.outcome, "no phases published" in why(mute)) == ("FAIL", True)
 
 
 def test_exited_mute_and_listening_without_end_are_three_failures() -> None:

@@ -189,6 +189,12 @@ def test_too_few_answers_are_unknown() -> None:
     assert degraded(held(*two)).outcome == "UNKNOWN"
 
 
+def test_a_fault_during_which_nobody_asked_is_unknown() -> None:
+    """A quiet time over the whole fault shows nothing, however long it held."""
+    silent = without(held(), between(2.0, 9.0))
+    assert degraded([*silent, *samples(3.4, 4.1, HEALTHY)]).outcome == "UNKNOWN"
+
+
 def test_a_fault_that_was_never_seen_is_unknown() -> None:
     """No canary saw it in force."""
     assert degraded(without(good(), of(FaultInForce))).outcome == "UNKNOWN"
@@ -220,7 +226,7 @@ def test_a_start_that_outlasts_the_fault_fails_only_if_its_own_time_was_up() -> 
 
 def available(events: list[AnyEvent], *, healthy: bool = True) -> Verdict:
     e = StaysAvailable(app="backend", healthy=healthy)
-    return stays_available(e, Sampling(), history_of(events))
+    return stays_available(e, app("backend"), Sampling(), history_of(events))
 
 
 def steady() -> list[AnyEvent]:
@@ -269,5 +275,9 @@ def test_what_nobody_watched_is_unknown() -> None:
 
 
 def test_an_app_that_never_started_was_not_available() -> None:
-    """Nothing to stay."""
-    assert available(without(steady(), of(StartupComplete))).outcome == "FAIL"
+    """Nothing to stay; but within the 3 s that it may take, nobody can say so."""
+    never = without(steady(), lambda e: isinstance(e, StartupComplete) or e.at_s > 3.0)
+    assert available([*never, ended(3.5)]).outcome == "FAIL"
+    assert available([*never, ended(3.3)]).outcome == "UNKNOWN"
+    assert available([*never, exited(3.3), ended(3.5)]).outcome == "UNKNOWN"
+    assert available([ended(3.5)]).outcome == "UNKNOWN"

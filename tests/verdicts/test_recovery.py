@@ -17,6 +17,7 @@ from chaoslab.history.events import (
 )
 from chaoslab.spec.expect import FirstRequestServed, KeepsAcknowledged, Recovers
 from chaoslab.spec.health import HealthState
+from chaoslab.spec.load import Sampling
 from chaoslab.verdicts.recovery import first_request_served, keeps_acknowledged, recovers
 from chaoslab.verdicts.verdict import Verdict
 
@@ -45,7 +46,7 @@ from .histories import (
 
 def recovered(events: list[AnyEvent], *, proved: bool = True, boot: int = 1) -> Verdict:
     e = Recovers(app="backend", within_s=2.0, stable_s=0.4, proved=proved, boot=boot)
-    return recovers(e, history_of(events))
+    return recovers(e, Sampling(), history_of(events))
 
 
 def why(verdict: Verdict) -> str:
@@ -157,6 +158,36 @@ def test_two_answers_are_not_a_while() -> None:
     assert recovered(after(3.4, sample(3.4, HEALTHY), sample(3.9, HEALTHY))).outcome == "UNKNOWN"
 
 
+def asked(*times: HealthSample, end_s: float = 6.0) -> list[AnyEvent]:
+    """The good run with these samples alone after the heal, ended by the lab at `end_s`."""
+    events = [e for e in after(3.0, *times) if e.kind not in ("exited", "run_ended")]
+    return [*events, exited(end_s), ended(end_s + 0.1)]
+
+
+def test_nobody_who_asks_after_the_heal_is_no_failure() -> None:
+    """Quiet to the end, or from before the bound on: the app may have been well all along."""
+    assert recovered(asked()).outcome == "UNKNOWN"
+    assert recovered(asked(*samples(3.05, 3.3, DEGRADED, *BOTH))).outcome == "UNKNOWN"
+    assert recovered(asked(*samples(3.05, 5.1, DEGRADED, *BOTH))).outcome == "FAIL"
+
+
+def test_late_is_only_what_was_asked_before() -> None:
+    """Healthy at the first question, after a pause over the bound, may have been so long before."""
+    late = samples(5.2, 5.9, HEALTHY)
+    assert recovered(asked(*late)).outcome == "UNKNOWN"
+    assert recovered(asked(*samples(3.05, 3.5, DEGRADED), *late)).outcome == "UNKNOWN"
+    assert recovered(asked(*samples(3.05, 5.2, DEGRADED), *late)).outcome == "FAIL"
+
+
+def test_a_pause_in_the_asking_is_not_stable() -> None:
+    """Three answers round a quiet second; a pause after the stable time is as good as the end."""
+    quiet = [*samples(3.1, 3.2, HEALTHY), *samples(4.4, 4.6, HEALTHY)]
+    verdict = recovered(asked(*quiet))
+    assert (verdict.outcome, "nobody asked from" in why(verdict)) == ("UNKNOWN", True)
+    later = [*samples(3.1, 3.6, HEALTHY), *samples(4.8, 5.0, HEALTHY)]
+    assert recovered(asked(*later)).outcome == "PASS"
+
+
 def test_without_a_heal_or_with_a_fault_that_stayed_it_is_unknown() -> None:
     """There is nothing to recover from."""
     assert recovered(without(good(), of(FaultHealed))).outcome == "UNKNOWN"
@@ -216,6 +247,22 @@ def test_a_503_without_retry_after_fails() -> None:
     assert kept(write(1.0, "a"), rude, back(4.0, "a")).outcome == "FAIL"
 
 
+@pytest.mark.parametrize("code", [500, 502, 504])
+def test_an_error_of_the_servers_that_is_no_503_fails(code: int) -> None:
+    """A write that cannot be kept gets 503; a 4xx is the writer's own doing."""
+    broken = write(1.1, "b", "indeterminate", code=code)
+    verdict = kept(write(1.0, "a"), broken, back(4.0, "a"))
+    assert (verdict.outcome, f"{code}, expected 503" in why(verdict)) == ("FAIL", True)
+    own = write(1.1, "b", "failed", code=422)
+    assert kept(write(1.0, "a"), own, back(4.0, "a")).outcome == "PASS"
+
+
+def test_writes_without_an_answer_are_counted() -> None:
+    """They prove nothing against the app, and whoever reads the verdict should know."""
+    verdict = kept(write(1.0, "a"), write(1.1, "b", "indeterminate", code=None), back(4.0, "a"))
+    assert (verdict.outcome, "(1 without an answer)" in why(verdict)) == ("PASS", True)
+
+
 def test_fewer_acknowledged_than_asked_for_is_unknown() -> None:
     """One write proves little where two were asked for; another app's, or the proof, is none."""
     others = [write(1.1, "x", app="auth"), write(1.2, "y", purpose="proof")]
@@ -269,6 +316,14 @@ def test_health_traffic_before_the_request_makes_it_unknown(traffic: HealthSampl
     assert first(quiet(traffic, write(3.5, "a"))).outcome == "UNKNOWN"
     other = replace(traffic, app="auth")
     assert first(quiet(other, write(3.5, "a"))).outcome == "PASS"
+
+
+def test_a_write_under_way_at_the_heal_makes_it_unknown() -> None:
+    """Sent before the heal and over after it, it woke the pool as a sample would have."""
+    early = write(2.8, "b", took_s=0.3)
+    assert first(quiet(early, write(3.5, "a"))).outcome == "UNKNOWN"
+    assert first(quiet(replace(early, app="auth"), write(3.5, "a"))).outcome == "PASS"
+    assert first(quiet(write(2.8, "b", took_s=0.1), write(3.5, "a"))).outcome == "PASS"
 
 
 def test_a_lab_that_still_asks_for_readiness_makes_it_unknown() -> None:

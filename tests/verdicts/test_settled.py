@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from chaoslab.history.events import AnyEvent, FaultHealed, ReadBack, Write
+from dataclasses import replace
+
+from chaoslab.history.events import AnyEvent, FaultHealed, HealthTurned, ReadBack, Write
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import (
     Expectation,
@@ -11,7 +13,10 @@ from chaoslab.spec.expect import (
     KeepsAcknowledged,
     Recovers,
     Starts,
+    StaysAvailable,
 )
+from chaoslab.spec.load import Load
+from chaoslab.spec.when import AtMoment
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.settled import unsettled
 
@@ -21,6 +26,7 @@ from .histories import (
     TOPOLOGY,
     UNHEALTHY,
     back,
+    complete,
     exited,
     good,
     history_of,
@@ -36,10 +42,18 @@ from .histories import (
 )
 
 
-def waits(events: list[AnyEvent], at_s: float, *expect: Expectation) -> str | None:
+def healed(at_s: float) -> list[AnyEvent]:
+    """The end of the plan's only fault."""
+    return [FaultHealed(at_s=at_s, fault=OUTAGE)]
+
+
+def waits(
+    events: list[AnyEvent], at_s: float, *expect: Expectation, load: tuple[Load, ...] = ()
+) -> str | None:
     """What the run waits for at that time, knowing what was written by then."""
     known = [e for e in events if written_s(e) <= at_s and e.kind not in ("exited", "run_ended")]
-    return unsettled(plan_of(*expect), history_of(known), at_s)
+    plan = replace(plan_of(*expect), load=load)
+    return unsettled(plan, history_of(known), at_s, TOPOLOGY)
 
 
 def test_the_good_run_is_settled_when_its_recovery_is_proved_and_stable() -> None:
@@ -109,11 +123,46 @@ def test_when_no_process_is_left_nothing_is_waited_for() -> None:
 def test_writes_are_waited_for_as_long_as_they_come() -> None:
     """One more is asked for; after 2 s without one it is given up."""
     e = KeepsAcknowledged(at_least=2)
-    one = [spawned(0.4), FaultHealed(at_s=0.5, fault=OUTAGE), write(1.0, "a")]
+    one = [spawned(0.4), complete(0.9, HEALTHY), *healed(0.5), write(1.0, "a")]
     assert waits(one, 2.0, e) == "1 more acknowledged writes"
     assert waits(one, 3.1, e) is None
     assert waits([*one, write(1.5, "b")], 2.0, e) is None
     assert waits([*one, write(1.5, "b", purpose="proof")], 2.0, e) is not None
+
+
+def test_the_first_write_is_waited_for_from_the_end_of_start_up() -> None:
+    """2 s after it was complete, or after the 3 s of the spawn that it may take."""
+    e = KeepsAcknowledged()
+    slow = [spawned(0.4), *healed(0.5)]
+    assert waits(slow, 5.3, e) == "1 more acknowledged writes"
+    assert waits(slow, 5.5, e) is None
+    assert waits([*slow, complete(2.9, HEALTHY)], 4.8, e) is not None
+    assert waits([*slow, complete(2.9, HEALTHY)], 5.0, e) is None
+
+
+def test_a_load_that_begins_late_is_waited_for() -> None:
+    """1 s after health turned healthy; where it never does, until the load gives up."""
+    e = KeepsAcknowledged()
+    load = Load(app="backend", start=AtMoment(moment="healthy", after_s=1.0, within_s=6.0))
+    events = [spawned(0.4), *healed(0.5), complete(0.9, HEALTHY)]
+    assert waits(events, 8.3, e, load=(load,)) is not None
+    assert waits(events, 8.5, e, load=(load,)) is None
+    events.append(HealthTurned(at_s=1.0, app="backend", boot=1, state=HEALTHY))
+    assert waits(events, 3.9, e, load=(load,)) is not None
+    assert waits(events, 4.1, e, load=(load,)) is None
+
+
+def test_availability_is_waited_for_from_start_up_on() -> None:
+    """Until three answers have come after it, or the 3 s are up in which it should have come."""
+    e = StaysAvailable()
+    begun = [spawned(0.4), *healed(0.5), *samples(0.45, 4.0, UNHEALTHY)]
+    assert waits([], 0.1, e) is not None
+    assert waits(begun, 0.6, e) == "the start-up of backend"
+    assert waits(begun, 3.4, e) == "the start-up of backend"
+    assert waits(begun, 3.6, e) is None
+    up = [spawned(0.4), *healed(0.5), complete(0.9, HEALTHY), *samples(1.0, 2.0, HEALTHY)]
+    assert waits(up, 1.1, e) == "3 health answers of backend"
+    assert waits(up, 1.2, e) is None
 
 
 def test_the_first_request_is_waited_for() -> None:
