@@ -178,14 +178,15 @@ class Lab:
 
     async def _until_settled(self, plan: Plan, tasks: list[asyncio.Task[None]]) -> tuple[str, bool]:
         """Why the run may end, and whether every expectation can be judged by then."""
-        begun_s = self._journal.now()
+        begun_s, limit_s = self._journal.now(), plan.limit_s
+        assert limit_s is not None, "the plan was not resolved"
         while True:
             now_s = self._journal.now()
             waits_for = unsettled(plan, self._journal.history, now_s)
             if waits_for is None:
                 return "every expectation can be judged", True
-            if now_s - begun_s > plan.limit_s:
-                return f"the plan's limit of {plan.limit_s} s passed waiting for {waits_for}", False
+            if now_s - begun_s > limit_s:
+                return f"the plan's limit of {limit_s} s passed waiting for {waits_for}", False
             for task in tasks:
                 if task.done():
                     task.result()  # a boot that could not be spawned, or our own bug, ends the run

@@ -115,7 +115,7 @@ class Chaos:
         boots: Sequence[Boot] | None = None,
         load: Sequence[Load] = (),
         sampling: Sampling | None = None,
-        limit_s: float = 30.0,
+        limit_s: float | None = None,
     ) -> tuple[Verdict, ...]:
         """Carry the plan out and hold it to what it expects.
 
@@ -127,7 +127,8 @@ class Chaos:
         from chaoslab.report.runs import save_verdicts
         from chaoslab.spec.load import Sampling
         from chaoslab.spec.plan import Boot, Plan
-        from chaoslab.verdicts.verdict import Outcome, worst
+        from chaoslab.verdicts.judge import outcome_of
+        from chaoslab.verdicts.verdict import Outcome
 
         assert self.topology is not None
         folder = RunFolder(_fresh_folder(self._run.folder / _scenario_name(self._request.node)))
@@ -155,7 +156,7 @@ class Chaos:
         if refusal is not None:
             pytest.fail(str(refusal), pytrace=False)
         save_verdicts(folder, verdicts)
-        outcome = worst(verdict.outcome for verdict in verdicts)
+        outcome = outcome_of(verdicts)
         if listeners:
             self._tell(f"  {outcome.value}: " + ", ".join(v.name for v in verdicts))
         self._request.node.user_properties.append(("chaos_run", str(folder.path)))

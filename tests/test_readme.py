@@ -56,6 +56,12 @@ def test_the_tours_broken_app_is_refused(tmp_path: Path) -> None:
     assert "Traceback" not in done.stdout
 
 
+def test_nothing_in_the_readme_waits_to_be_filled_in() -> None:
+    """No placeholder of a figure, and no marker of a block."""
+    text = README.read_text(encoding="utf-8")
+    assert not re.findall(r"@@|<!--|TODO", text)
+
+
 def test_every_file_that_the_readme_points_to_exists() -> None:
     """No dead links."""
     links = re.findall(r"\]\((?!https?:)([^)#]+)", README.read_text(encoding="utf-8"))

@@ -33,6 +33,7 @@ async def prove_recovery(
     service: RunningService,
 ) -> None:
     """Once every fault is over and health is healthy again, write, and look the write up."""
+    assert plan.limit_s is not None, "the plan was not resolved"
     labels = {fault.label for fault in plan.faults}
     over = await journal.wait_for(lambda events: _all_over(labels, events), plan.limit_s)
     if over is None:

@@ -94,7 +94,7 @@ EVENTS: tuple[AnyEvent, ...] = (
     LinkDrops(at_s=2.1, link="b.postgres", fault="f", syn_drops=3),
     Write(at_s=2.2, app="b", op="id", outcome="ok", took_s=0.02, status_code=201),
     Write(at_s=2.3, app="b", op="id", outcome="indeterminate", took_s=2.0, error="TimeoutError"),
-    ReadBack(at_s=2.4, service="postgres", found=("a",), missing=("b",)),
+    ReadBack(app="backend", at_s=2.4, service="postgres", found=("a",), missing=("b",)),
     Exited(at_s=2.5, app="b", boot=1, exit_code=-9, asked=False, log_tail=("last\u2028words",)),
     ProbeCrashed(at_s=2.6, probe="health", error="ValueError: no"),
     RunEnded(at_s=2.7, settled=True, why="every expectation can be judged"),
