@@ -182,7 +182,7 @@ class Lab:
         assert limit_s is not None, "the plan was not resolved"
         while True:
             now_s = self._journal.now()
-            waits_for = unsettled(plan, self._journal.history, now_s)
+            waits_for = unsettled(plan, self._journal.history, now_s, self._ground.topology)
             if waits_for is None:
                 return "every expectation can be judged", True
             if now_s - begun_s > limit_s:

@@ -86,7 +86,7 @@ class StartupSnapshot(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartupComplete(Event):
-    """Health first answered 2xx and the start-up path, where there is one, said complete."""
+    """Health first called the app healthy or degraded, and the start-up path, if any, said so."""
 
     app: str
     boot: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from chaoslab.spec.when import AtMoment, BeforeSpawn, Trigger, before_spawn
+from chaoslab.spec.when import AtMoment, Trigger, before_spawn
 
 SeveredMode = Literal["dropped", "refused", "silent"]
 Stream = Literal["upstream", "downstream"]
@@ -118,8 +118,3 @@ class Restarted(Declared):
 NetworkFault = Severed | Slow | Throttled | CutMidstream | OneWay | Flapping
 ServiceFault = Stopped | Killed | Paused | Restarted
 FaultSpec = NetworkFault | ServiceFault
-
-
-def is_armed_before_spawn(fault: FaultSpec) -> bool:
-    """Whether the fault must be in force before the app exists."""
-    return isinstance(fault.start, BeforeSpawn)

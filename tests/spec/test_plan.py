@@ -24,12 +24,11 @@ from chaoslab.spec.faults import (
     Slow,
     Stopped,
     Throttled,
-    is_armed_before_spawn,
 )
 from chaoslab.spec.load import Load, Sampling
 from chaoslab.spec.plan import Boot, Plan, resolve
 from chaoslab.spec.topology import App, Connector, Deadlines, Service, Topology, WriteContract
-from chaoslab.spec.when import AtMoment, BeforeSpawn, Moment
+from chaoslab.spec.when import AtMoment, Moment
 
 WRITES = WriteContract(service="postgres", create_path="/t", create_body={}, table="t")
 TOPOLOGY = Topology(
@@ -225,13 +224,6 @@ def test_a_bound_that_was_given_to_a_moment_stays() -> None:
     read = resolve(plan, TOPOLOGY)
     found = [read.boots[0].at, read.load[0].start, read.load[0].stop]
     assert [*found, read.sampling.quiet_from, read.sampling.quiet_until] == [at] * 5
-
-
-def test_only_a_fault_without_a_start_is_armed_before_the_spawn() -> None:
-    """The default."""
-    assert isinstance(SEVERED.start, BeforeSpawn)
-    armed = [is_armed_before_spawn(fault) for fault in EVERY_FAULT]
-    assert armed == [isinstance(fault.start, BeforeSpawn) for fault in EVERY_FAULT]
 
 
 def test_all_problems_are_told_at_once() -> None:
