@@ -87,6 +87,7 @@ async def _start(
     async def spawn(command: tuple[str, ...]) -> server.SpawnedServer:
         return await runtime.spawn_helper(command=command, env={}, log=folder.log_path("proxy"))
 
+    failure: ChaoslabError | None = None
     try:
         async with asyncio.TaskGroup() as group:
             control = group.create_task(
@@ -97,9 +98,11 @@ async def _start(
                 for name, service in topology.services.items()
             }
     except* ChaoslabError as errors:
+        failure = _told_as_one(errors)  # raised here it would be a group, on some Pythons
+    if failure is not None:
         if control.done() and not control.cancelled() and control.exception() is None:
             await control.result().close()
-        raise _told_as_one(errors) from None
+        raise failure
     return {name: task.result() for name, task in starting.items()}, control.result()
 
 
