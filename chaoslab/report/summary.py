@@ -17,6 +17,9 @@ WIDTH = 128  # wide enough for the longest of the reference's scenarios on one l
 def summary(run: Path) -> Iterator[str]:
     """The lines of a run's table; writes its boots.csv."""
     boots = boots_frame([run])
+    if boots.empty:
+        yield "no app was spawned"
+        return
     sink = io.StringIO()
     Console(file=sink, width=WIDTH).print(latencies(boots))
     yield from sink.getvalue().splitlines()

@@ -1,0 +1,24 @@
+"""What a finished run prints of itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chaoslab.history.run_folder import RunFolder, RunInfo
+from chaoslab.report.summary import summary
+from chaoslab.spec.plan import Plan
+from chaoslab.spec.topology import Topology
+
+INFO = RunInfo(
+    scenario="a", seed=1, runtime="local", proxy="embedded", started_at="2026-01-01T00:00:00+00:00",
+    chaoslab="0", python="3", machine="m",
+)  # fmt: skip
+
+
+def test_a_run_without_a_boot_has_no_table(tmp_path: Path) -> None:
+    """An empty table would look like a result."""
+    folder = RunFolder(tmp_path / "a")
+    folder.save_before(Topology(name="t", services={}, apps={}), Plan(name="a"), INFO)
+    folder.history_path.touch()
+    assert list(summary(tmp_path)) == ["no app was spawned"]
+    assert not (tmp_path / "boots.csv").exists()
