@@ -22,6 +22,7 @@ from chaoslab.seeds import fresh_seed
 
 if TYPE_CHECKING:
     from chaoslab.history.events import AnyEvent
+    from chaoslab.proxies.server import ProxyKind
     from chaoslab.spec.expect import Expectation
     from chaoslab.spec.faults import FaultSpec
     from chaoslab.spec.load import Load, Sampling
@@ -48,7 +49,7 @@ class Run:
         name = f"{wall_time():%Y%m%d-%H%M%S}-{self.seed:08x}"
         results = Path(config.getoption("--chaos-results") or config.rootpath / "results")
         self.folder = Path(shared.get("chaos_folder", results / name))
-        self.proxy: str = config.getoption("--chaos-proxy")
+        self.proxy: ProxyKind = config.getoption("--chaos-proxy")
         self.topology: Topology | None = None
 
     def load_topology(self, config: pytest.Config) -> None:
@@ -144,7 +145,7 @@ class Chaos:
         listeners = (self._progress,) if _shows_progress(self._request.config) else ()
         if listeners:
             self._tell(f"\n{plan.name}")
-        setting = Setting(proxy=self._run.proxy, seed=self._run.seed, listeners=listeners)  # type: ignore[arg-type]
+        setting = Setting(proxy=self._run.proxy, seed=self._run.seed, listeners=listeners)
         try:
             verdicts, refusal = await carry_out(self.topology, plan, setting, folder), None
         except ChaoslabError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
@@ -14,8 +14,10 @@ from chaoslab.faults.base import Ground, injected
 from chaoslab.faults.catalogue import prepare
 from chaoslab.faults.schedule import Nemesis
 from chaoslab.history.events import (
+    AnyEvent,
     FaultHealing,
     FaultInForce,
+    FaultMissed,
     FaultRequested,
     Spawned,
     StartupComplete,
@@ -96,11 +98,20 @@ async def test_a_fault_starts_and_stops_at_its_moments(ground: Ground, port: int
     assert healing.why == "its time was over"
 
 
+async def missed(ground: Ground) -> None:
+    """Wait until a fault is written down as missed."""
+
+    def found(events: Sequence[AnyEvent]) -> AnyEvent | None:
+        return next((event for event in events if isinstance(event, FaultMissed)), None)
+
+    assert await ground.journal.wait_for(found, PATIENCE_S) is not None
+
+
 async def test_a_moment_that_never_comes_leaves_the_fault_out(ground: Ground, port: int) -> None:
     """Written down as missed, with the moment that it waited for."""
     spec = replace(REFUSED, start=replace(started(), within_s=0.1))
     async with running(ground, spec):
-        await asyncio.sleep(0.3)
+        await missed(ground)
         assert await new_client_meets(port, within_s=PATIENCE_S) == "+PONG"
         written = Written(ground.journal.history, spec.label)
         assert written.kinds == ["missed"]
@@ -206,9 +217,9 @@ async def test_a_trigger_that_did_half_of_its_work_is_healed_and_missed(
         async with running(ground, spec):
             await control._call(lambda: control._proxy("app.postgres").destroy())
             assert await new_client_meets(port) == "reset"
-            await asyncio.sleep(0.2)
+            await missed(ground)
             assert "failed to act" in Written(ground.journal.history, spec.label).why_missed
-            assert await new_client_meets(port, within_s=PATIENCE_S) == "+PONG"
+            await comes_to(port, "+PONG")  # it is written down before it is healed
     finally:
         with suppress(InjectionFailed):
             await control._call(lambda: control._proxy("app.postgres").destroy())
