@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,16 @@ SLOW = (
     "runtimes/test_leftovers.py",
     "test_readme.py",
 )
+
+
+def pytest_configure() -> None:
+    """Take Ctrl-C as a terminal's session does, wherever the tests were started.
+
+    A shell starts what it puts in the background with SIGINT ignored, as does nohup; every process
+    inherits that, and the tests that interrupt one would wait for ever.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
