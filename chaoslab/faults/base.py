@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from chaoslab.agent.canary import Sighting, ask
 from chaoslab.errors import ChaoslabError
-from chaoslab.faults.canary import Sighting, ask
 from chaoslab.history.events import (
     CanaryProbe,
     FaultHealed,

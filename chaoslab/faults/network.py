@@ -6,7 +6,7 @@ from collections.abc import Collection
 from string import ascii_letters, digits
 from typing import Literal, Protocol, assert_never
 
-from chaoslab.faults.canary import Sighting
+from chaoslab.agent.canary import Sighting
 from chaoslab.proxies.base import Action, AddToxic, Capability, ConnectPhase, Disable
 from chaoslab.spec.faults import (
     CutMidstream,

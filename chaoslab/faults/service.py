@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from chaoslab.agent.canary import Sighting, ask
 from chaoslab.errors import InjectionFailed
 from chaoslab.faults.base import Ground
-from chaoslab.faults.canary import Sighting, ask
 from chaoslab.spec.faults import Killed, Paused, Restarted, ServiceFault, Stopped
 
 SILENCE_S = 0.2  # this long without an answer counts as silence

@@ -6,7 +6,7 @@ import string
 
 import pytest
 
-from chaoslab.faults.canary import Outcome, Sighting
+from chaoslab.agent.canary import Outcome, Sighting
 from chaoslab.faults.network import actions_for, canary_patience_s, shows
 from chaoslab.proxies.base import Action, AddToxic, Capability, ConnectPhase, Disable
 from chaoslab.spec.faults import (

@@ -6,9 +6,9 @@ import contextlib
 import os
 from collections.abc import Container, Iterator
 
+from chaoslab.agent.tcp_table import EVERY, Row, tcp_table
 from chaoslab.errors import RuntimeUnavailable
 from chaoslab.runtimes.base import AppSocket
-from chaoslab.runtimes.local.tcp_table import EVERY, Row, tcp_table
 
 
 def tree(pid: int) -> tuple[int, ...]:

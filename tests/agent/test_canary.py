@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from chaoslab.agent.canary import ask
 from chaoslab.errors import InjectionFailed
 from chaoslab.faults.base import Ground
-from chaoslab.faults.canary import ask
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -11,14 +11,14 @@ from typing import Literal
 
 from chaoslab.clock import now_s
 from chaoslab.errors import InjectionFailed
-from chaoslab.spec.topology import ServiceKind
 
+Kind = Literal["postgres", "redis"]
 Outcome = Literal["answered", "refused", "connect_timeout", "silent", "closed", "reset"]
 
 # The shortest question that each protocol answers without credentials: PostgreSQL's SSLRequest
 # (protocol documentation, "SSL Session Encryption") is answered by one byte, Redis's inline PING
 # by a line, be it an error.
-_QUESTIONS: dict[ServiceKind, bytes] = {
+_QUESTIONS: dict[Kind, bytes] = {
     "postgres": struct.pack("!ii", 8, 80877103),
     "redis": b"PING\r\n",
 }
@@ -33,7 +33,7 @@ class Sighting:
     client_port: int | None
 
 
-async def ask(host: str, port: int, kind: ServiceKind, *, within_s: float) -> Sighting:
+async def ask(host: str, port: int, kind: Kind, *, within_s: float) -> Sighting:
     """Connect, ask one question, and wait for the first byte of an answer.
 
     `within_s` bounds the connect and the answer each. Never raises for what the network does;
