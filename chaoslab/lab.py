@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import platform
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -25,10 +24,8 @@ from chaoslab.probes.lag import watch_lag
 from chaoslab.probes.proof import look_up_acknowledged, prove_recovery
 from chaoslab.probes.watch import Watch
 from chaoslab.probes.workload import Writer
-from chaoslab.proxies import server
-from chaoslab.proxies.server import ProxyKind
-from chaoslab.proxies.toxiproxy import ToxiproxyControl
-from chaoslab.runtimes.base import Endpoint, RunningService, Runtime
+from chaoslab.proxies.base import ProxyControl, ProxyKind
+from chaoslab.runtimes.base import RunningService, Runtime
 from chaoslab.runtimes.local import LocalRuntime
 from chaoslab.spec.expect import Recovers
 from chaoslab.spec.placeholders import fill
@@ -55,43 +52,36 @@ async def lab_up(
         stack.callback(journal.close)
         services, control = await _start(topology, runtime, proxy=proxy, seed=seed, folder=folder)
         stack.push_async_callback(control.close)
-        ports = dict(
-            zip(
-                (link.name for link in topology.links),
-                await asyncio.gather(*(_join(control, link, services) for link in topology.links)),
-                strict=True,
-            )
-        )
+        ports = await asyncio.gather(*(_join(control, link, services) for link in topology.links))
+        names = (link.name for link in topology.links)
+        addresses = dict(zip(names, map(runtime.proxied, ports), strict=True))
         ground = Ground(
             topology=topology,
+            runtime=runtime,
             control=control,
             services=services,
-            ports=ports,
+            addresses=addresses,
             journal=journal,
             seed=seed,
         )
         await asyncio.gather(*(_check_steady(ground, link) for link in topology.links))
         versions = {name: running.version for name, running in services.items()}
         versions |= {f"proxy {control.name}": control.version}
-        links = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
+        links = {name: str(address) for name, address in addresses.items()}
         now_s = journal.now()
         journal.append(LabUp(at_s=now_s, took_s=now_s, versions=versions, links=links))
-        yield Lab(runtime=runtime, ground=ground, folder=folder)
+        yield Lab(ground=ground, folder=folder)
 
 
 async def _start(
     topology: Topology, runtime: Runtime, *, proxy: ProxyKind, seed: int, folder: RunFolder
-) -> tuple[dict[str, RunningService], ToxiproxyControl]:
+) -> tuple[dict[str, RunningService], ProxyControl]:
     """Everything that takes time, at once; the first failure cancels the rest."""
-
-    async def spawn(command: tuple[str, ...]) -> server.SpawnedServer:
-        return await runtime.spawn_helper(command=command, env={}, log=folder.log_path("proxy"))
-
     failure: ChaoslabError | None = None
     try:
         async with asyncio.TaskGroup() as group:
             control = group.create_task(
-                server.start(proxy, seed=seed, spawn=spawn, free_port=runtime.free_port)
+                runtime.start_proxy(proxy, seed=seed, log=folder.log_path("proxy"))
             )
             starting = {
                 name: group.create_task(runtime.start_service(service))
@@ -112,8 +102,8 @@ def _told_as_one(errors: ExceptionGroup[ChaoslabError]) -> ChaoslabError:
     return type(each[0])("\n".join(map(str, each)))
 
 
-async def _join(control: ToxiproxyControl, link: Link, services: dict[str, RunningService]) -> int:
-    return await control.create(link.name, str(services[link.service].endpoint))
+async def _join(control: ProxyControl, link: Link, services: dict[str, RunningService]) -> int:
+    return await control.create(link.name, str(services[link.service].upstream))
 
 
 async def _check_steady(ground: Ground, link: Link) -> None:
@@ -128,8 +118,7 @@ async def _check_steady(ground: Ground, link: Link) -> None:
 class Lab:
     """A topology that is up. One plan is run on it."""
 
-    def __init__(self, *, runtime: Runtime, ground: Ground, folder: RunFolder) -> None:
-        self._runtime = runtime
+    def __init__(self, *, ground: Ground, folder: RunFolder) -> None:
         self._ground = ground
         self._folder = folder
         self._journal = ground.journal
@@ -202,14 +191,14 @@ class Lab:
             return
         if (before := self._watches.get(boot.app)) is not None:
             await before.end()
-        app = self._ground.topology.apps[boot.app]
-        port = app.port or await self._runtime.free_port()
+        app, runtime = self._ground.topology.apps[boot.app], self._ground.runtime
+        port = await runtime.app_port(app)
         values = self._placeholders(app, port)
         command = tuple(fill(word, values) for word in app.command)
         env = {key: fill(value, values) for key, value in {**app.env, **boot.env}.items()}
         spawned_s = journal.now()
-        running = await self._runtime.spawn_app(
-            name=app.name,
+        running = await runtime.spawn_app(
+            app=app,
             command=command,
             env=env,
             port=port,
@@ -230,13 +219,14 @@ class Lab:
         )
         watched = Watched(app=app, boot=number, running=running, journal=journal, client=client)
         writer = Writer(watched, self._ground.seed) if app.writes is not None else None
-        ports = {link.name: self._ground.ports[link.name] for link in self._links(app)}
+        ports = {link.name: self._ground.addresses[link.name].port for link in self._links(app)}
         self._watches[app.name] = Watch(watched, plan, ports, writer)
 
     def _placeholders(self, app: App, port: int) -> dict[str, str]:
-        values = {"port": str(port), "python": sys.executable}
+        runtime = self._ground.runtime
+        values = {"port": str(port), "host": runtime.app_host, "python": runtime.python}
         for link in self._links(app):
-            proxied = Endpoint(host="127.0.0.1", port=self._ground.ports[link.name])
+            proxied = self._ground.addresses[link.name]
             values[f"{link.service}.url"] = self._ground.services[link.service].url(proxied)
             values[f"{link.service}.host"] = proxied.host
             values[f"{link.service}.port"] = str(proxied.port)
@@ -286,6 +276,7 @@ async def _all_ended(tasks: list[asyncio.Task[None]], *, cancel: bool) -> None:
 class Setting:
     """Where and how a plan is carried out; stands in the run's own record."""
 
+    open_runtime: Callable[[], AbstractAsyncContextManager[Runtime]] = LocalRuntime
     proxy: ProxyKind = "embedded"
     seed: int
     listeners: tuple[Callable[[AnyEvent], None], ...] = ()
@@ -300,7 +291,7 @@ async def carry_out(
     (proxy or platform). What the system under test does is never an error: it is in the verdicts.
     """
     plan = resolve(plan, topology)
-    async with LocalRuntime() as runtime:
+    async with setting.open_runtime() as runtime:
         info = RunInfo(
             scenario=plan.name,
             seed=setting.seed,

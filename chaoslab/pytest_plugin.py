@@ -22,7 +22,7 @@ from chaoslab.seeds import fresh_seed
 
 if TYPE_CHECKING:
     from chaoslab.history.events import AnyEvent
-    from chaoslab.proxies.server import ProxyKind
+    from chaoslab.proxies.base import ProxyKind
     from chaoslab.spec.expect import Expectation
     from chaoslab.spec.faults import FaultSpec
     from chaoslab.spec.load import Load, Sampling

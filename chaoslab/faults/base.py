@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from chaoslab.agent.canary import Sighting, ask
+from chaoslab.agent.canary import Sighting
 from chaoslab.errors import ChaoslabError
 from chaoslab.history.events import (
     CanaryProbe,
@@ -24,7 +24,7 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.journal import Journal
 from chaoslab.proxies.base import ProxyControl
-from chaoslab.runtimes.base import RunningService
+from chaoslab.runtimes.base import Endpoint, RunningService, Runtime
 from chaoslab.spec.faults import FaultSpec
 from chaoslab.spec.topology import Link, Topology
 
@@ -35,21 +35,24 @@ HEAL_WITHIN_S = 10.0
 class Ground:
     """What faults act on: the proxies of the links, the services, and the journal they write to.
 
+    `addresses` says where an app reaches each link.
     `connect_held_by` says which fault holds a proxy's connect phase: there is one for all clients.
     """
 
     topology: Topology
+    runtime: Runtime
     control: ProxyControl
     services: Mapping[str, RunningService]
-    ports: Mapping[str, int]
+    addresses: Mapping[str, Endpoint]
     journal: Journal
     seed: int
     connect_held_by: dict[str, str] = field(default_factory=dict)
 
     async def canary(self, link: Link, *, within_s: float) -> Sighting:
-        """Try one link from the outside, and write down what was met."""
-        kind = self.topology.services[link.service].kind
-        sighting = await ask("127.0.0.1", self.ports[link.name], kind, within_s=within_s)
+        """Try one link from where its app stands, and write down what was met."""
+        kind, app = self.topology.services[link.service].kind, self.topology.apps[link.app]
+        address = self.addresses[link.name]
+        sighting = await self.runtime.ask(app, address, kind, within_s=within_s)
         self.journal.append(
             CanaryProbe(
                 at_s=self.journal.now(),

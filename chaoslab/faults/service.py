@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaoslab.agent.canary import Sighting, ask
+from chaoslab.agent.canary import Sighting
 from chaoslab.errors import InjectionFailed
 from chaoslab.faults.base import Ground
 from chaoslab.spec.faults import Killed, Paused, Restarted, ServiceFault, Stopped
@@ -85,9 +85,7 @@ class RestartedFault:
 
 
 async def _ask(ground: Ground, spec: ServiceFault, *, within_s: float = ANSWER_S) -> Sighting:
-    service = ground.services[spec.target]
-    endpoint, kind = service.endpoint, service.service.kind
-    return await ask(endpoint.host, endpoint.port, kind, within_s=within_s)
+    return await ground.services[spec.target].ask(within_s=within_s)
 
 
 def _must_be(expected: str, sighting: Sighting, spec: ServiceFault) -> str:

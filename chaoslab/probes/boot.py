@@ -44,7 +44,7 @@ class BootProbe:
 
     async def _bound(self) -> bool:
         """LISTEN as the kernel shows it: no connect of the lab's can be taken for the app's."""
-        port = self._watched.running.endpoint.port
+        port = self._watched.running.listens_on
         sockets = self._watched.running.sockets()
         if not any(s.state == "LISTEN" and s.local_port == port for s in sockets):
             await asyncio.sleep(BIND_POLL_S)

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 ConnectMode = Literal["accept", "refused", "dropped"]
 Established = Literal["keep", "hold", "reset"]
+ProxyKind = Literal["embedded", "toxiproxy"]
 Capability = Literal["connect", "connect.dropped", "silence", "triggers", "connections"]
 
 
@@ -102,8 +103,14 @@ class ProxyControl(Protocol):
     def check_triggers(self) -> None:
         """Raise FaultUnsupported where this server cannot act at a connection by itself."""
 
+    async def close(self) -> None:
+        """Let go of the server; nothing is undone by it."""
+
     async def create(self, proxy: str, upstream: str) -> int:
-        """Create a proxy to `upstream` (host:port) on a free loopback port; returns the port."""
+        """Create a proxy to `upstream` (host:port) on a free port; returns the port."""
+
+    async def delete(self, proxy: str) -> None:
+        """Take a proxy away with all that is in force on it; one that is not there is no error."""
 
     async def apply(self, action: Action) -> None:
         """Do it, and read it back."""

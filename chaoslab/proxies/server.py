@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Awaitable, Callable
-from typing import Literal, Protocol
+from typing import Protocol
 
 from chaoslab.errors import RuntimeUnavailable
 from chaoslab.proxies import embedded
+from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 
-ProxyKind = Literal["embedded", "toxiproxy"]
 READY_WITHIN_S = 10.0
 TOXIPROXY_PROGRAM = "toxiproxy-server"
 

@@ -75,8 +75,8 @@ class ToxiproxyControl:
     name = "toxiproxy"
     capabilities: frozenset[Capability] = frozenset()
 
-    def __init__(self, host: str, port: int) -> None:
-        self._host, self._port = host, port
+    def __init__(self, host: str, port: int, *, listen_host: str = "127.0.0.1") -> None:
+        self._host, self._port, self._listen_host = host, port, listen_host
         self._http = StrictHttp()
         self._server = Toxiproxy()
         self.version = ""
@@ -101,10 +101,14 @@ class ToxiproxyControl:
         self._http.close()
 
     async def create(self, proxy: str, upstream: str) -> int:
+        listen = f"{self._listen_host}:0"
         made = await self._call(
-            lambda: self._server.create(upstream=upstream, name=proxy, listen="127.0.0.1:0")
+            lambda: self._server.create(upstream=upstream, name=proxy, listen=listen)
         )
         return int(made.listen.rpartition(":")[2])
+
+    async def delete(self, proxy: str) -> None:
+        await self._call(lambda: self._delete(proxy))
 
     def check(self, action: Action) -> None:
         if isinstance(action, AddToxic) and action.type == "silence":
@@ -196,6 +200,12 @@ class ToxiproxyControl:
         shown = self._proxy(name).enabled
         if shown is not enabled:
             raise InjectionFailed(f"proxy {name}: expected enabled={enabled}, got {shown}")
+
+    def _delete(self, name: str) -> None:
+        if self._server.get_proxy(name) is not None:
+            self._server.destroy(name)
+            if self._server.get_proxy(name) is not None:
+                raise InjectionFailed(f"proxy {name} is still there after it was deleted")
 
     def _proxy(self, name: str) -> Any:
         proxy = self._server.get_proxy(name)

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from chaoslab.spec.topology import Service
+from chaoslab.agent.canary import Sighting
+from chaoslab.proxies.base import ProxyControl, ProxyKind
+from chaoslab.spec.topology import App, Service, ServiceKind
 
 
 def environment() -> dict[str, str]:
@@ -23,7 +25,7 @@ def environment() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """An address on loopback."""
+    """A host and a port."""
 
     host: str
     port: int
@@ -52,7 +54,11 @@ class RunningService(Protocol):
 
     @property
     def endpoint(self) -> Endpoint:
-        """Its own address, not the proxied one; only the lab uses it."""
+        """Its own address as the lab reaches it, past every proxy."""
+
+    @property
+    def upstream(self) -> Endpoint:
+        """Its own address as the proxy server reaches it."""
 
     @property
     def version(self) -> str:
@@ -60,6 +66,9 @@ class RunningService(Protocol):
 
     def url(self, endpoint: Endpoint) -> str:
         """The connection URL of this service as seen through `endpoint` (a proxy's address)."""
+
+    async def ask(self, *, within_s: float) -> Sighting:
+        """What a client of its own meets there: one small exchange, bounded by `within_s`."""
 
     async def stop(self) -> None:
         """Orderly shutdown; returns when the port is closed."""
@@ -85,7 +94,11 @@ class RunningApp(Protocol):
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where it was told to listen."""
+        """Where the lab reaches it."""
+
+    @property
+    def listens_on(self) -> int:
+        """The port that it was told to listen on, as its own kernel shows it."""
 
     @property
     def exit_code(self) -> int | None:
@@ -107,24 +120,6 @@ class RunningApp(Protocol):
         """SIGTERM, then SIGKILL after `grace_s`; returns the exit code."""
 
 
-class Helper(Protocol):
-    """A process of the lab's own, such as the proxy engine. Its stdin is held open by the lab, so
-    that it may end when the lab does.
-    """
-
-    @property
-    def pid(self) -> int: ...
-
-    async def readline(self, within_s: float) -> str:
-        """Its next line on stdout, without the line end.
-
-        Raises ServiceFailed with the tail of its log where it ends or says nothing in time.
-        """
-
-    async def terminate(self, grace_s: float = 2.0) -> int:
-        """SIGTERM, then SIGKILL after `grace_s`; returns the exit code."""
-
-
 class Runtime(Protocol):
     """Starts services, helper processes and apps; an async context manager."""
 
@@ -132,26 +127,42 @@ class Runtime(Protocol):
     def name(self) -> str:
         """`local`, `docker`, …; stands in every report."""
 
+    @property
+    def python(self) -> str:
+        """The interpreter for an app's command, as it is called where apps run."""
+
+    @property
+    def app_host(self) -> str:
+        """The address that an app is told to listen on."""
+
     async def start_service(self, service: Service) -> RunningService:
         """Start a service and wait until it answers its protocol.
 
-        Raises RuntimeUnavailable (no binary; says how to get one) or ServiceFailed (log tail).
+        Raises RuntimeUnavailable (no binary, no image; says how to get one) or ServiceFailed.
         """
 
+    async def start_proxy(self, kind: ProxyKind, *, seed: int, log: Path) -> ProxyControl:
+        """Start the lab's proxy server and wait until its API answers; it ends with the lab.
+
+        Raises RuntimeUnavailable, with the mend, where there is none of that kind.
+        """
+
+    def proxied(self, port: int) -> Endpoint:
+        """How an app reaches that port of the proxy server."""
+
+    async def ask(
+        self, app: App, address: Endpoint, kind: ServiceKind, *, within_s: float
+    ) -> Sighting:
+        """What a client meets at `address` from where `app` stands; a canary of the lab's own."""
+
+    async def app_port(self, app: App) -> int:
+        """The port that the next boot of `app` is told to listen on."""
+
     async def spawn_app(
-        self, *, name: str, command: tuple[str, ...], env: Mapping[str, str], port: int, log: Path
+        self, *, app: App, command: tuple[str, ...], env: Mapping[str, str], port: int, log: Path
     ) -> RunningApp:
         """Spawn a process under test; returns at once, without waiting for anything it does.
 
-        `command` and `env` are final (no placeholders); the environment is the machine's plus
-        `env`. Output of both streams is appended to `log`. Raises ServiceFailed if the program
-        cannot be executed.
+        `command` and `env` are final (no placeholders). Output of both streams is appended to
+        `log`. Raises ServiceFailed if the program cannot be executed.
         """
-
-    async def spawn_helper(
-        self, *, command: tuple[str, ...], env: Mapping[str, str], log: Path
-    ) -> Helper:
-        """Spawn a process of the lab's own; its stderr goes to `log`. Raises ServiceFailed."""
-
-    async def free_port(self) -> int:
-        """A loopback port that nobody listens on, not handed out twice by this runtime."""

@@ -11,7 +11,6 @@ import pytest_asyncio
 
 from chaoslab.faults.base import Ground
 from chaoslab.history.journal import Journal
-from chaoslab.proxies import server
 from chaoslab.runtimes.local import LocalRuntime
 
 from .rig import TOPOLOGY, fresh_journal
@@ -24,23 +23,21 @@ async def common_ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
     """Everything of a ground but a journal of the test's own."""
     folder = tmp_path_factory.mktemp("ground")
     async with LocalRuntime() as runtime:
-
-        async def spawn(command: tuple[str, ...]) -> server.SpawnedServer:
-            return await runtime.spawn_helper(command=command, env={}, log=folder / "proxy.log")
-
         control, *services = await asyncio.gather(
-            server.start("embedded", seed=SEED, spawn=spawn, free_port=runtime.free_port),
+            runtime.start_proxy("embedded", seed=SEED, log=folder / "proxy.log"),
             *(runtime.start_service(service) for service in TOPOLOGY.services.values()),
         )
         running = {service.service.name: service for service in services}
-        ports = {
-            link.name: await control.create(link.name, str(running[link.service].endpoint))
+        addresses = {
+            link.name: runtime.proxied(
+                await control.create(link.name, str(running[link.service].upstream))
+            )
             for link in TOPOLOGY.links
         }
         journal = Journal(folder / "history.jsonl")
         yield Ground(
-            topology=TOPOLOGY, control=control, services=running, ports=ports,
-            journal=journal, seed=SEED,
+            topology=TOPOLOGY, runtime=runtime, control=control, services=running,
+            addresses=addresses, journal=journal, seed=SEED,
         )  # fmt: skip
         journal.close()
         await control.close()
@@ -56,4 +53,4 @@ def ground(common_ground: Ground, tmp_path: Path) -> Iterator[Ground]:
 @pytest.fixture
 def port(ground: Ground) -> int:
     """Where the app's path to Redis begins."""
-    return ground.ports["app.redis"]
+    return ground.addresses["app.redis"].port

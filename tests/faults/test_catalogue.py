@@ -181,7 +181,7 @@ async def test_a_connector_severs_all_of_its_links_and_no_other_path(
     assert [link.name for link in fault.links] == ["app.redis", "app.postgres"]
     async with injected(fault, ground):
         assert await new_client_meets(port) == "refused"
-        assert await new_client_meets(ground.ports["app.postgres"]) == "refused"
+        assert await new_client_meets(ground.addresses["app.postgres"].port) == "refused"
         assert await new_client_meets(ground.services["redis"].endpoint.port) == "+PONG"
     canaries = ground.journal.history.of(CanaryProbe)
     assert {(c.link, c.outcome) for c in canaries} == {
@@ -277,7 +277,7 @@ async def test_a_fault_heals_when_it_is_cancelled_while_it_begins(
     with pytest.raises(asyncio.CancelledError):
         await task
     await comes_to(port, "+PONG")
-    assert await new_client_meets(ground.ports["app.postgres"]) != "refused"
+    assert await new_client_meets(ground.addresses["app.postgres"].port) != "refused"
 
 
 async def _hold_all(spec: FaultSpec, ground: Ground) -> None:

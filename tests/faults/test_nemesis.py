@@ -165,7 +165,7 @@ async def test_the_nth_connection_meets_the_fault_and_the_ones_before_do_not(
         assert await second.meets() == "silent"
         assert await first.meets() == "silent"
         await until_written(ground, FaultInForce)
-        assert await new_client_meets(ground.ports["app.postgres"]) == "silent"
+        assert await new_client_meets(ground.addresses["app.postgres"].port) == "silent"
     assert await second.hears() == "+PONG"
     first.close()
     second.close()
@@ -223,7 +223,8 @@ async def test_a_trigger_that_did_half_of_its_work_is_healed_and_missed(
     finally:
         with suppress(InjectionFailed):
             await control._call(lambda: control._proxy("app.postgres").destroy())
-        ground.ports["app.postgres"] = await control.create("app.postgres", upstream)  # type: ignore[index]
+        port = await control.create("app.postgres", upstream)
+        ground.addresses["app.postgres"] = ground.runtime.proxied(port)  # type: ignore[index]
 
 
 # --- what cannot be ---

@@ -33,6 +33,7 @@ class Here:
     def __init__(self, port: int) -> None:
         self.pid = os.getpid()
         self.endpoint = Endpoint(host="127.0.0.1", port=port)
+        self.listens_on = port
         self.exit_code: int | None = None
         self.ended = asyncio.Event()
 

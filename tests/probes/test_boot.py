@@ -28,6 +28,7 @@ from chaoslab.runtimes.local import LocalRuntime
 from chaoslab.spec.health import HealthContract, HealthState
 from chaoslab.spec.load import Sampling
 from chaoslab.spec.plan import Plan
+from chaoslab.spec.topology import App
 
 from .rig import Here, Reply, server, until, watching
 
@@ -75,7 +76,7 @@ async def booting(
     async with LocalRuntime() as runtime:
         port = await runtime.free_port()
         running = await runtime.spawn_app(
-            name="app",
+            app=App(name="app", command=()),
             command=(sys.executable, "-c", code, str(port), *map(str, words)),
             env={},
             port=port,

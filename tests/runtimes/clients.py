@@ -11,6 +11,7 @@ import redis.asyncio as redis
 
 from chaoslab.clock import now_s
 from chaoslab.runtimes.base import RunningApp, RunningService, Runtime
+from chaoslab.spec.topology import App
 
 
 class Client:
@@ -62,12 +63,19 @@ async def connects(port: int) -> bool:
     return True
 
 
+APP = App(name="app", command=())
+
+
 async def run_python(
     runtime: Runtime, code: str, log: Path, port: int = 0, env: dict[str, str] | None = None
 ) -> RunningApp:
     """An app that is one Python program."""
     return await runtime.spawn_app(
-        name="app", command=(sys.executable, "-c", code), env=env or {}, port=port, log=log
+        app=App(name="app", command=()),
+        command=(sys.executable, "-c", code),
+        env=env or {},
+        port=port,
+        log=log,
     )
 
 

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from chaoslab.runtimes.local import LocalRuntime
-from chaoslab.spec.topology import Service
+from chaoslab.spec.topology import App, Service
 
 # An app that does what it can to get away: a child in a session of its own and without the
 # environment that it was given, and one that also lost its parent.
@@ -41,7 +41,7 @@ async def main(folder: Path, kinds: list[str]) -> None:
         )
         family = [int(pid) for pid in (await helper.readline(20.0)).split()]
         app = await runtime.spawn_app(
-            name="app", command=(sys.executable, "-c", FAMILY), env={}, port=0,
+            app=App(name="app", command=()), command=(sys.executable, "-c", FAMILY), env={}, port=0,
             log=folder / "app.log",
         )  # fmt: skip
         while not app.log_tail():  # noqa: ASYNC110  (another process writes it)

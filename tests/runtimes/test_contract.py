@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import signal
 import socket
-import sys
 from pathlib import Path
 
 import psycopg
@@ -183,7 +181,11 @@ async def test_a_program_that_is_not_there_is_said_clearly(
     """The app and the program are named, and what to do."""
     with pytest.raises(ServiceFailed, match=r"app: cannot execute '/no/such/program'(.|\n)*check"):
         await runtime.spawn_app(
-            name="app", command=("/no/such/program",), env={}, port=1, log=tmp_path / "log"
+            app=APP,
+            command=("/no/such/program",),
+            env={},
+            port=1,
+            log=tmp_path / "log",
         )
 
 
@@ -297,51 +299,6 @@ async def test_ports_are_free_and_handed_out_once(runtime: Runtime) -> None:
         assert not await connects(port)
 
 
-ENGINE = """
-import json, sys
-print(json.dumps({"listening": 1}), flush=True)
-for line in sys.stdin: print("heard", line, flush=True)
-print("the end", file=sys.stderr, flush=True)
-"""
-
-
-async def test_a_helper_says_when_it_is_ready_and_lives_while_its_input_is_open(
-    runtime: Runtime, tmp_path: Path
-) -> None:
-    """One line of JSON from the engine, and a log of all it said."""
-    log = tmp_path / "log"
-    helper = await runtime.spawn_helper(command=(sys.executable, "-c", ENGINE), env={}, log=log)
-    assert json.loads(await helper.readline(10.0)) == {"listening": 1}
-    with pytest.raises(ServiceFailed, match="said nothing for"):
-        await helper.readline(0.05)
-    assert await helper.terminate() in (0, -signal.SIGTERM)
-    assert '{"listening": 1}' in log.read_text()
-
-
-async def test_a_helper_that_dies_is_said_with_its_last_words(
-    runtime: Runtime, tmp_path: Path
-) -> None:
-    """Not a time-out, and not a missing line."""
-    command = (sys.executable, "-c", "import sys; sys.exit('no such module: engine')")
-    helper = await runtime.spawn_helper(command=command, env={}, log=tmp_path / "log")
-    with pytest.raises(ServiceFailed, match=r"exit status 1(.|\n)*no such module: engine"):
-        await helper.readline(10.0)
-
-
-async def test_a_helper_whose_output_nobody_reads_does_not_block(
-    runtime: Runtime, tmp_path: Path
-) -> None:
-    """A chatty proxy must not stall the network when its pipe would be full."""
-    code = "print('x' * 2_000_000); print('done', flush=True); import sys; sys.stdin.read()"
-    log = tmp_path / "log"
-    helper = await runtime.spawn_helper(command=(sys.executable, "-c", code), env={}, log=log)
-    end_s = now_s() + 10.0
-    while not log.exists() or not log.read_bytes().endswith(b"done\n"):
-        assert now_s() < end_s
-        await asyncio.sleep(0.01)
-    await helper.terminate()
-
-
 @pytest.mark.parametrize("name", sorted(RUNTIMES))
 async def test_nothing_is_left_after_the_runtime_is_closed(name: str, tmp_path: Path) -> None:
     """Services (one of them frozen), an app with family, a helper: all gone, quickly."""
@@ -350,13 +307,14 @@ async def test_nothing_is_left_after_the_runtime_is_closed(name: str, tmp_path: 
             runtime.start_service(POSTGRES), runtime.start_service(REDIS)
         )
         app = await run_python(runtime, FAMILY, tmp_path / "log")
-        command = (sys.executable, "-c", ENGINE)
-        helper = await runtime.spawn_helper(command=command, env={}, log=tmp_path / "helper")
-        await helper.readline(10.0)
+        control = await runtime.start_proxy("embedded", seed=1, log=tmp_path / "proxy")
+        proxy = await control.create("app.redis", str(running[1].upstream))
+        assert await connects(proxy)
         await until_said(app, "family")
         family = [int(pid) for pid in app.log_tail(1)[0].split()[1:]]
         await running[0].pause()
-    await gone([app.pid, helper.pid, *family])
+    await gone([app.pid, *family])
+    assert not await connects(proxy)
     for service in running:
         assert not await connects(service.endpoint.port)
     assert app.exit_code == -signal.SIGKILL

@@ -41,6 +41,11 @@ class LocalApp:
         return Endpoint(host=HOST, port=self._port)
 
     @property
+    def listens_on(self) -> int:
+        """The same port: it shares the lab's loopback."""
+        return self._port
+
+    @property
     def exit_code(self) -> int | None:
         """None while it runs; negative is the signal that ended it."""
         return self._process.poll()

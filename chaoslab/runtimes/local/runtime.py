@@ -7,18 +7,24 @@ import itertools
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from chaoslab.agent import canary
+from chaoslab.agent.canary import Sighting
 from chaoslab.errors import ServiceFailed
-from chaoslab.runtimes.base import environment
+from chaoslab.proxies import server
+from chaoslab.proxies.base import ProxyKind
+from chaoslab.proxies.toxiproxy import ToxiproxyControl
+from chaoslab.runtimes.base import Endpoint, environment
 from chaoslab.runtimes.local.app import LocalApp, app_environment
 from chaoslab.runtimes.local.binaries import find_postgres, find_redis
 from chaoslab.runtimes.local.helper import LocalHelper
 from chaoslab.runtimes.local.places import cache_folder, lab_folder, make_home, server_identity
-from chaoslab.runtimes.local.ports import Ports, is_free
+from chaoslab.runtimes.local.ports import HOST, Ports, is_free
 from chaoslab.runtimes.local.process import size, spawn
 from chaoslab.runtimes.local.servers import (
     RedisServer,
@@ -30,7 +36,7 @@ from chaoslab.runtimes.local.service import LocalService, PortTaken
 from chaoslab.runtimes.local.sockets import taken
 from chaoslab.runtimes.local.watchdog import MARK_PREFIX, Watchdog
 from chaoslab.seeds import fresh_seed
-from chaoslab.spec.topology import Service
+from chaoslab.spec.topology import App, Service, ServiceKind
 
 _TRIES = 5
 _UNFIT = re.compile(r"[^\w-]")
@@ -45,6 +51,8 @@ class LocalRuntime:
     """
 
     name = "local"
+    python = sys.executable
+    app_host = HOST
 
     def __init__(self) -> None:
         lab_id = f"{os.getpid()}-{fresh_seed():08x}"
@@ -109,21 +117,45 @@ class LocalRuntime:
         raise AssertionError("unreachable")
 
     async def spawn_app(
-        self, *, name: str, command: tuple[str, ...], env: Mapping[str, str], port: int, log: Path
+        self, *, app: App, command: tuple[str, ...], env: Mapping[str, str], port: int, log: Path
     ) -> LocalApp:
         """Spawn a process under test; returns at once, without waiting for anything it does.
 
+        Its environment is the machine's plus `env`.
         Raises ServiceFailed if it cannot be executed, or if somebody listens on `port` already,
         who would be taken for the app. Port 0 is not looked at.
         """
         if port and not is_free(port):
-            raise ServiceFailed(taken(name, port))
+            raise ServiceFailed(taken(app.name, port))
         start = size(log)
         try:
             process = self._spawn(command, env=env, log=log)
         except ServiceFailed as error:
-            raise ServiceFailed(f"{name}: {error}") from None
-        return LocalApp(name=name, process=process, port=port, log=log, log_start=start)
+            raise ServiceFailed(f"{app.name}: {error}") from None
+        return LocalApp(name=app.name, process=process, port=port, log=log, log_start=start)
+
+    async def start_proxy(self, kind: ProxyKind, *, seed: int, log: Path) -> ToxiproxyControl:
+        """The embedded engine, or a real Toxiproxy found on PATH, as a process of its own."""
+
+        async def spawn(command: tuple[str, ...]) -> LocalHelper:
+            return await self.spawn_helper(command=command, env={}, log=log)
+
+        return await server.start(kind, seed=seed, spawn=spawn, free_port=self.free_port)
+
+    def proxied(self, port: int) -> Endpoint:
+        """All share one loopback."""
+        return Endpoint(host=HOST, port=port)
+
+    async def ask(
+        self, app: App, address: Endpoint, kind: ServiceKind, *, within_s: float
+    ) -> Sighting:
+        """From this process: it stands where every app stands."""
+        del app
+        return await canary.ask(address.host, address.port, kind, within_s=within_s)
+
+    async def app_port(self, app: App) -> int:
+        """The app's own, or a free one."""
+        return app.port or await self.free_port()
 
     async def spawn_helper(
         self, *, command: tuple[str, ...], env: Mapping[str, str], log: Path

