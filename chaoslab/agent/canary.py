@@ -9,6 +9,7 @@ import struct
 from dataclasses import dataclass
 from typing import Literal
 
+from chaoslab.agent.ports import CanaryPorts
 from chaoslab.clock import now_s
 from chaoslab.errors import InjectionFailed
 
@@ -33,11 +34,14 @@ class Sighting:
     client_port: int | None
 
 
-async def ask(host: str, port: int, kind: Kind, *, within_s: float) -> Sighting:
+async def ask(
+    host: str, port: int, kind: Kind, *, within_s: float, source: CanaryPorts | None = None
+) -> Sighting:
     """Connect, ask one question, and wait for the first byte of an answer.
 
-    `within_s` bounds the connect and the answer each. Never raises for what the network does;
-    raises InjectionFailed where the lab itself cannot connect, for want of descriptors, say.
+    `within_s` bounds the connect and the answer each. From an ephemeral port, or from one of
+    `source`. Never raises for what the network does; raises InjectionFailed where the lab itself
+    cannot connect, for want of descriptors, say.
     """
     begun_s, client_port = now_s(), None
 

@@ -15,7 +15,12 @@ _DOUBLE_IT = "write '{{' or '}}' for a brace that is meant literally"
 
 def known_to_app(links: Iterable[str]) -> list[str]:
     """The names that an app's command and environment may use, given the services it links to."""
-    return ["port", "python", *(f"{each}.{field}" for each in links for field in LINK_FIELDS)]
+    return [
+        "port",
+        "host",
+        "python",
+        *(f"{each}.{field}" for each in links for field in LINK_FIELDS),
+    ]
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:

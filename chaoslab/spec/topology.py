@@ -59,9 +59,56 @@ class WriteContract:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """How an app's image is built when the engine has none of its name.
+
+    `context` is an absolute path; `dockerfile` and `args` are as for `docker build`. The build
+    argument `BASE` is filled with the image `python` of `Images` unless `args` has one.
+    """
+
+    context: str
+    dockerfile: str = "Dockerfile"
+    args: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """What an app is in a container: its image, and how that is built where it is absent."""
+
+    image: str
+    build: Build | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Images:
+    """The images of services, proxy and lab; `python` is the base of what the lab builds."""
+
+    postgres: str = "postgres:16-alpine"
+    redis: str = "redis:7-alpine"
+    toxiproxy: str = "ghcr.io/shopify/toxiproxy:2.12.0"
+    python: str = "python:3.12-slim-bookworm"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attach:
+    """Where everything already stands, for runs that start nothing.
+
+    `toxiproxy` is the API's address (http://host:port); `apps` maps an app to its address, `links`
+    a link `app.service` to the name of the proxy that carries it, and `services` a service to a
+    connection URL past the proxies, for reading back what was written.
+    """
+
+    toxiproxy: str
+    apps: Mapping[str, str]
+    links: Mapping[str, str]
+    services: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """A process under test. Placeholders in `command` and `env` are filled when it is spawned:
-    `{port}`, `{python}`, and `{<service>.url}`, `.host`, `.port` of each of its links, proxied.
+    `{port}`, `{host}` (where it listens), `{python}`, and `{<service>.url}`, `.host`, `.port` of
+    each of its links, proxied.
     """
 
     name: str
@@ -72,6 +119,7 @@ class App:
     health: HealthContract = field(default_factory=HealthContract)
     deadlines: Deadlines = field(default_factory=Deadlines)
     writes: WriteContract | None = None
+    container: Container | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +138,8 @@ class Topology:
     services: Mapping[str, Service]
     apps: Mapping[str, App]
     connectors: Mapping[str, Connector] = field(default_factory=dict)
+    images: Images = field(default_factory=Images)
+    attach: Attach | None = None
     source: str = ""
 
     @property

@@ -18,7 +18,7 @@ from chaoslab.errors import ServiceFailed
 from chaoslab.runtimes.base import Endpoint, RunningService, Runtime
 from chaoslab.spec.topology import Service
 
-from .clients import Client, connects, run_python, until_said
+from .clients import APP, Client, connects, run_python, until_said
 from .conftest import POSTGRES, REDIS, RUNTIMES
 
 BROKEN = (psycopg.OperationalError, redis.exceptions.ConnectionError)

@@ -128,7 +128,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (
             BASE + '[apps.backend.env]\nURL = "{postgres.urll}"',
             "apps.backend.env.URL: unknown placeholder '{postgres.urll}'\n"
-            "  expected one of: {port}, {python}, {postgres.url}, {postgres.host}, "
+            "  expected one of: {port}, {host}, {python}, {postgres.url}, {postgres.host}, "
             "{postgres.port}; did you mean 'postgres.url'?",
         ),
         (
