@@ -359,7 +359,8 @@ WRONG: dict[str, tuple[Change, str]] = {
     "a brace alone": (with_(boots=(Boot(env={"A": "{"}),)), "boots[0].env.A: '{' at character 1"),
     "a placeholder of another app's link": (
         with_(boots=(Boot(), Boot(app="auth", env={"A": "{redis.url}"}))),
-        "boots[1].env.A: unknown placeholder '{redis.url}'\n  expected one of: {port}, {host}, {python}, "
+        "boots[1].env.A: unknown placeholder '{redis.url}'\n"
+        "  expected one of: {port}, {host}, {python}, "
         "{postgres.url}, {postgres.host}, {postgres.port}",
     ),
     "a recovery without a fault": (
