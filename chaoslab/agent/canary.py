@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 import struct
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ async def ask(
         return Sighting(outcome=outcome, took_s=now_s() - begun_s, client_port=client_port)
 
     try:
-        sock = await _dialled((host, port), within_s)
+        sock = await _dialled((host, port), within_s, source)
     except ConnectionRefusedError:
         return seen("refused")
     except ConnectionError:
@@ -58,39 +59,73 @@ async def ask(
         raise InjectionFailed(f"a canary could not be sent to {host}:{port}: {error}") from error
     if sock is None:
         return seen("connect_timeout")
-    reader, writer = await asyncio.open_connection(sock=sock)
+    outcome: Outcome = "silent"
     try:
-        client_port = int(writer.get_extra_info("sockname")[1])
-        writer.write(_QUESTIONS[kind])
-        async with asyncio.timeout(within_s):
-            return seen("answered" if await reader.read(1) else "closed")
-    except TimeoutError:
-        return seen("silent")
-    except OSError:
-        return seen("reset")
+        client_port = int(sock.getsockname()[1])
+        outcome = await _answer(sock, _QUESTIONS[kind], within_s)
+        return seen(outcome)
     finally:
-        writer.transport.abort()
+        _close(sock, source, rest=outcome == "silent")
 
 
-async def _dialled(address: tuple[str, int], within_s: float) -> socket.socket | None:
+async def _answer(sock: socket.socket, question: bytes, within_s: float) -> Outcome:
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(within_s):
+            await loop.sock_sendall(sock, question)
+            return "answered" if await loop.sock_recv(sock, 1) else "closed"
+    except TimeoutError:
+        return "silent"
+    except OSError:
+        return "reset"
+
+
+async def _dialled(
+    address: tuple[str, int], within_s: float, source: CanaryPorts | None
+) -> socket.socket | None:
     """A connected socket, or None where the kernels have not shaken hands in that time.
+
+    A port of `source` that still has a connection to that very address is stepped over.
+    """
+    for tries_left in reversed(range(len(source) if source else 1)):
+        sock = socket.socket()
+        try:
+            if source:
+                source.bind(sock)
+            if await _connected(sock, address, within_s):
+                return sock
+        except OSError as error:
+            _close(sock, source)
+            if error.errno != errno.EADDRNOTAVAIL or not tries_left:
+                raise
+        except BaseException:
+            _close(sock, source)
+            raise
+        else:
+            _close(sock, source)
+            return None
+    raise AssertionError("the last try returns or raises")
+
+
+async def _connected(sock: socket.socket, address: tuple[str, int], within_s: float) -> bool:
+    """Whether the kernels have shaken hands in that time.
 
     The kernel is asked at the end, so that a lab whose own loop is late sees no outage in that.
     """
-    sock = socket.socket()
+    sock.setblocking(False)
     try:
-        sock.setblocking(False)
-        try:
-            async with asyncio.timeout(within_s):
-                await asyncio.get_running_loop().sock_connect(sock, address)
-        except TimeoutError:
-            state = sock.connect_ex(address)  # asked again, the kernel says how it stands
-            if state == errno.EALREADY:
-                sock.close()
-                return None
-            if state not in (0, errno.EISCONN):
-                raise ConnectionRefusedError from None
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+        async with asyncio.timeout(within_s):
+            await asyncio.get_running_loop().sock_connect(sock, address)
+    except TimeoutError:
+        state = sock.connect_ex(address)  # asked again, the kernel says how it stands
+        if state == errno.EALREADY:
+            return False
+        if state not in (0, errno.EISCONN):
+            raise ConnectionRefusedError from None
+    return True
+
+
+def _close(sock: socket.socket, source: CanaryPorts | None, *, rest: bool = False) -> None:
+    if source and sock.fileno() >= 0 and os.fstat(sock.fileno()).st_ino in source.inodes:
+        source.release(sock, rest=rest)
+    sock.close()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import sys
 from collections.abc import Container, Generator, Iterator
 from dataclasses import dataclass
 
@@ -26,6 +27,8 @@ _HEADER = struct.Struct("=IHHII")
 _QUERY = struct.Struct("=BBBBI48x")
 _ANSWER = struct.Struct("!BBBBHH")
 _INODE_AT = 68
+_LOCAL_AT = 8
+_ADDRESS_SIZE = {socket.AF_INET: 4, socket.AF_INET6: 16}
 _BUFFER = 1 << 18
 STATES = {
     1: "ESTABLISHED", 2: "SYN_SENT", 3: "SYN_RECV", 4: "FIN_WAIT1", 5: "FIN_WAIT2", 6: "TIME_WAIT",
@@ -35,12 +38,16 @@ STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One socket: state, ports, and the inode by which a process holds it."""
+    """One socket: state, ports, the inode by which a process holds it, and the local address.
+
+    The address is 4 bytes or 16, in the order of the network.
+    """
 
     state: str
     local_port: int
     remote_port: int
     inode: int
+    local_address: bytes
 
 
 class _Every:
@@ -85,8 +92,10 @@ def _rows(data: bytes, wanted: Container[int]) -> Generator[Row, None, bool]:
             raise OSError(number, os.strerror(number))
         (inode,) = _INODE.unpack_from(data, body + _INODE_AT)
         if inode in wanted:
-            _, state, _, _, local, remote = _ANSWER.unpack_from(data, body)
-            yield Row(STATES.get(state, str(state)), local, remote, inode)
+            family, state, _, _, local, remote = _ANSWER.unpack_from(data, body)
+            start = body + _LOCAL_AT
+            address = data[start : start + _ADDRESS_SIZE[family]]
+            yield Row(STATES.get(state, str(state)), local, remote, inode, address)
         at += (length + 3) & ~3
     return False
 
@@ -106,7 +115,16 @@ def _read(path: str, wanted: Container[int]) -> Iterator[Row]:
         fields = line.split(None, 10)
         inode, state = int(fields[9]), int(fields[3], 16)
         if inode and inode in wanted:
-            yield Row(STATES.get(state, str(state)), _port(fields[1]), _port(fields[2]), inode)
+            local, remote = _port(fields[1]), _port(fields[2])
+            yield Row(STATES.get(state, str(state)), local, remote, inode, _address(fields[1]))
+
+
+def _address(address: bytes) -> bytes:
+    """Words of 32 bits, each printed as a number of this machine."""
+    words = bytes.fromhex(address.partition(b":")[0].decode())
+    if sys.byteorder == "big":
+        return words
+    return b"".join(words[at : at + 4][::-1] for at in range(0, len(words), 4))
 
 
 def _port(address: bytes) -> int:

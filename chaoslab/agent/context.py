@@ -1,0 +1,44 @@
+"""What the agent's image is built from: these files and nothing else, and a name for them."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+_OURS = Path(__file__).resolve().parents[1]
+_DOCKERFILE = "chaoslab/agent/Dockerfile"
+# The leaves, the agent, and the engine, so that the image can stand in for Toxiproxy's too.
+_PATTERNS = ("__init__.py", "errors.py", "clock.py", "seeds.py", "agent/*.py", "engine/**/*.py")
+
+
+def files() -> dict[str, bytes]:
+    """The build context: path in it → content; the Dockerfile at its root as well.
+
+    Raises FileNotFoundError where chaoslab was installed without its Dockerfile, or without h11.
+    """
+    found = {name: path.read_bytes() for name, path in sorted(_paths())}
+    return {"Dockerfile": found[_DOCKERFILE], **found}
+
+
+@functools.cache
+def content_hash() -> str:
+    """12 hexadecimal digits that are other ones whenever a file of the context is."""
+    digest = hashlib.sha256()
+    for name, content in files().items():
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:12]
+
+
+def _paths() -> Iterator[tuple[str, Path]]:
+    yield _DOCKERFILE, _OURS.parent / _DOCKERFILE
+    for pattern in _PATTERNS:
+        for path in _OURS.glob(pattern):
+            yield f"chaoslab/{path.relative_to(_OURS).as_posix()}", path
+    spec = find_spec("h11")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("the package h11 is not installed; the proxy engine needs it")
+    for path in Path(spec.origin).parent.glob("*.py"):
+        yield f"h11/{path.name}", path

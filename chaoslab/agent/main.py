@@ -1,0 +1,182 @@
+"""The agent as a process: reads requests from stdin until it ends, answers on stdout."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import cast, get_args
+
+from chaoslab.agent import canary, protocol
+from chaoslab.agent.context import content_hash
+from chaoslab.agent.packets import PacketRules
+from chaoslab.agent.ports import CanaryPorts
+from chaoslab.agent.protocol import BadRequest, Json, Request
+from chaoslab.agent.streams import Out, lines_in
+from chaoslab.agent.watch import watch
+from chaoslab.clock import now_s
+from chaoslab.errors import ChaoslabError, InjectionFailed
+
+_EVERY_S = 0.02
+
+
+class Agent:
+    """Does what requests say; they run side by side. `say` writes one line."""
+
+    def __init__(self, say: Callable[[Json], Awaitable[None]]) -> None:
+        self._say = say
+        self._ports = CanaryPorts()
+        self._rules = PacketRules()
+        self._watching: asyncio.Task[None] | None = None
+        self._verbs: dict[str, Callable[[Request], Awaitable[Json]]] = {
+            "about": self._about,
+            "ask": self._ask,
+            "counters": self._counters,
+            "drop": self._drop,
+            "guard": self._guard,
+            "pass": self._pass,
+            "unguard": self._unguard,
+            "watch": self._watch,
+        }
+
+    async def handle(self, line: bytes) -> None:
+        """Do what the line says and answer it; whatever goes wrong is an answer too."""
+        said: Json
+        try:
+            request = protocol.read(line)
+            said = {"id": request.id, "ok": await self._done(request)}
+        except BadRequest as error:
+            said = {"id": error.id, "error": str(error)}
+        except ChaoslabError as error:
+            said = {"id": request.id, "error": str(error)}
+        except Exception as error:
+            said = {"id": request.id, "error": f"{request.do}: {type(error).__name__}: {error}"}
+        await self._say(said)
+
+    async def _done(self, request: Request) -> Json:
+        verb = self._verbs.get(request.do)
+        if verb is None:
+            known = ", ".join(self._verbs)
+            raise BadRequest(
+                f"unknown request {request.do!r}; expected one of: {known}", request.id
+            )
+        return await verb(request)
+
+    async def _about(self, _: Request) -> Json:
+        try:
+            tool, why_none = await self._rules.about(), ""
+        except InjectionFailed as error:
+            tool, why_none = "", str(error)
+        return {
+            "hash": content_hash(),
+            "python": platform.python_version(),
+            "rules": tool or None,
+            "why_no_rules": why_none,
+        }
+
+    async def _ask(self, request: Request) -> Json:
+        kind = request.text("kind")
+        if kind not in get_args(canary.Kind):
+            raise request.bad("kind", " or ".join(get_args(canary.Kind)))
+        port, within_s = request.port(), request.seconds("within_s")
+        sighting = await canary.ask(
+            await _resolved(request.text("host")),
+            port,
+            cast("canary.Kind", kind),
+            within_s=within_s,
+            source=self._ports,
+        )
+        return {**asdict(sighting), "at_s": now_s()}
+
+    async def _watch(self, request: Request) -> Json:
+        on, every_s = request.flag("on"), request.seconds("every_s", _EVERY_S)
+        if self._watching:
+            self._watching.cancel()
+            self._watching = None
+        if on:
+            self._watching = asyncio.create_task(
+                watch(self._say, every_s=every_s, own=self._ports.inodes)
+            )
+        return {}
+
+    async def _guard(self, request: Request) -> Json:
+        await self._rules.guard(request.port())
+        return {}
+
+    async def _unguard(self, request: Request) -> Json:
+        await self._rules.unguard(request.port())
+        return {}
+
+    async def _drop(self, request: Request) -> Json:
+        await self._rules.switch(request.port(), dropping=True)
+        return {"at_s": now_s()}
+
+    async def _pass(self, request: Request) -> Json:
+        await self._rules.switch(request.port(), dropping=False)
+        return {"at_s": now_s()}
+
+    async def _counters(self, request: Request) -> Json:
+        return {**asdict(await self._rules.counters(request.port())), "at_s": now_s()}
+
+
+async def _resolved(host: str) -> str:
+    """The IPv4 address of a name, asked anew each time: a container may have moved."""
+    try:
+        socket.inet_aton(host)
+    except OSError:
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(
+                host, None, family=socket.AF_INET, type=socket.SOCK_STREAM
+            )
+        except OSError as error:
+            raise InjectionFailed(
+                f"the name {host!r} has no address where the app stands: {error.strerror}\n"
+                "  is its container up, and on the app's network?"
+            ) from None
+        return str(found[0][4][0])
+    return host
+
+
+async def serve() -> int:
+    """Serve until stdin ends, stdout is closed or a signal says so; the exit code, always 0.
+
+    Packet rules are left as they are: who holds the other end may have died in mid-run, and a new
+    agent in the same namespace takes over what it finds.
+    """
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):  # as process 1 it would have no defaults
+        loop.add_signal_handler(number, ended.set)
+    out = await Out.opened(ended.set)
+    agent = Agent(out.say)
+    reading = asyncio.create_task(_read(agent))
+    reading.add_done_callback(lambda _: ended.set())
+    await out.say({"ready": True, "pid": os.getpid(), "at_s": now_s()})
+    await ended.wait()
+    if reading.done() and (error := reading.exception()):
+        raise error
+    return 0
+
+
+async def _read(agent: Agent) -> None:
+    running: set[asyncio.Task[None]] = set()
+    async for line in lines_in():
+        task = asyncio.create_task(agent.handle(line))
+        running.add(task)
+        task.add_done_callback(running.discard)
+
+
+def main() -> None:
+    """Serve, and end at once: a name that is still being looked up must not hold the process."""
+
+    async def served() -> None:
+        code = await serve()
+        sys.stderr.flush()
+        os._exit(code)
+
+    asyncio.run(served())

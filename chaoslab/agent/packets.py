@@ -1,0 +1,120 @@
+"""The packet rules of this network namespace, kept by whichever iptables works in it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+
+from chaoslab.agent import rules
+from chaoslab.agent.rules import Counters
+from chaoslab.errors import InjectionFailed
+
+# Which of its two engines an image's `iptables` means, and which of them the kernel has, is known
+# only by trying. The plain name first: it is what whoever looks by hand will use.
+_TOOLS = ("iptables", "iptables-legacy", "iptables-nft")
+_SBIN = "/usr/sbin:/sbin:/usr/local/sbin"
+
+
+class PacketRules:
+    """Counts and drops at the ports that it is told to guard, one change at a time."""
+
+    def __init__(self, tools: tuple[str, ...] = _TOOLS) -> None:
+        self._tools = tools
+        self._tool = ""
+        self._guarded: set[int] = set()
+        self._one_at_a_time = asyncio.Lock()
+
+    async def about(self) -> str:
+        """The tool and its version. Raises InjectionFailed where no rule can be made."""
+        async with self._one_at_a_time:
+            return (await _run(await self._chosen(), "--version")).strip()
+
+    async def guard(self, port: int) -> None:
+        """Count at the port from now on; does nothing where that is done already."""
+        async with self._one_at_a_time:
+            await self._ensure(port)
+
+    async def switch(self, port: int, *, dropping: bool) -> None:
+        """Drop everything at the port in both directions, or let it pass again."""
+        async with self._one_at_a_time:
+            await self._ensure(port)
+            await self._restore(rules.switched(port, dropping=dropping))
+
+    async def counters(self, port: int) -> Counters:
+        """What was counted since the port is guarded. Raises InjectionFailed where it is not."""
+        async with self._one_at_a_time:
+            counted = rules.counters(await self._saved(), port)
+        if counted is None:
+            raise InjectionFailed(f"port {port} is not guarded: no rule counts there")
+        return counted
+
+    async def unguard(self, port: int) -> None:
+        """Remove the port's rules; does nothing where there are none."""
+        async with self._one_at_a_time:
+            if rules.counters(await self._saved(), port) is not None:
+                await self._restore(rules.removed(port))
+            self._guarded.discard(port)
+
+    async def _ensure(self, port: int) -> None:
+        if port in self._guarded:
+            return
+        if rules.counters(await self._saved(), port) is None:
+            await self._restore(rules.installed(port))
+        self._guarded.add(port)
+
+    async def _saved(self) -> str:
+        return await _run(f"{await self._chosen()}-save", "-c", "-t", "filter")
+
+    async def _restore(self, text: str) -> None:
+        await _run(f"{await self._chosen()}-restore", "--noflush", "-w", "5", given=text)
+
+    async def _chosen(self) -> str:
+        """The first tool that can make rules here, found by making some."""
+        problems = []
+        for tool in () if self._tool else self._tools:
+            if not _found(f"{tool}-restore"):
+                continue
+            try:
+                for text in rules.trial():
+                    await _run(f"{tool}-restore", "--noflush", "-w", "5", given=text)
+            except InjectionFailed as error:
+                problems.append(str(error))
+            else:
+                self._tool = tool
+                break
+        if not self._tool:
+            raise _unable(problems)
+        return self._tool
+
+
+def _unable(problems: list[str]) -> InjectionFailed:
+    if not problems:
+        return InjectionFailed(
+            "no packet rule can be made: iptables is not in this image\n"
+            "  build the agent's image from a base with apt-get or apk, or with iptables in it"
+        )
+    return InjectionFailed(
+        "no packet rule can be made in this network namespace\n  "
+        + "\n  ".join(problems)
+        + "\n  start the agent's container as root with the capability NET_ADMIN"
+    )
+
+
+def _found(program: str) -> str | None:
+    return shutil.which(program) or shutil.which(program, path=_SBIN)
+
+
+async def _run(program: str, *arguments: str, given: str = "") -> str:
+    """What the program writes. Raises InjectionFailed with its own words where it fails."""
+    process = await asyncio.create_subprocess_exec(
+        _found(program) or program,
+        *arguments,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate(given.encode())
+    if process.returncode:
+        words = err.decode(errors="replace").strip() or f"exit code {process.returncode}"
+        raise InjectionFailed(f"{program}: {words}")
+    return out.decode()

@@ -1,0 +1,81 @@
+"""The agent's language: JSON lines, one object each; an answer repeats its request's id.
+
+{"id": 7, "do": "guard", "port": 41001}   →   {"id": 7, "ok": {}}
+                                          or  {"id": 7, "error": "what, and the mend"}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Json = Mapping[str, object]
+
+
+class BadRequest(Exception):
+    """A request that cannot be read; `id` is what the asker called it, None where that is lost."""
+
+    def __init__(self, why: str, id: object = None) -> None:
+        super().__init__(why)
+        self.id = id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked for, and with what."""
+
+    id: object
+    do: str
+    given: Json
+
+    def text(self, name: str) -> str:
+        """A string that says something."""
+        value = self.given.get(name)
+        if not isinstance(value, str) or not value:
+            raise self.bad(name, "a string")
+        return value
+
+    def port(self, name: str = "port") -> int:
+        """A number from 1 to 65535."""
+        value = self.given.get(name)
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65535:
+            raise self.bad(name, "a port, 1 to 65535")
+        return value
+
+    def seconds(self, name: str, default_s: float | None = None) -> float:
+        """A positive number; `default_s` where none is given."""
+        value = self.given.get(name, default_s)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e6:
+            raise self.bad(name, "a number of seconds, more than 0")
+        return float(value)
+
+    def flag(self, name: str) -> bool:
+        """true or false."""
+        value = self.given.get(name)
+        if not isinstance(value, bool):
+            raise self.bad(name, "true or false")
+        return value
+
+    def bad(self, name: str, expected: str) -> BadRequest:
+        """What is raised for a field that is not as it should be."""
+        got = json.dumps(self.given[name]) if name in self.given else "nothing"
+        return BadRequest(f"{self.do}: {name}: expected {expected}; got {got}", self.id)
+
+
+def read(line: bytes) -> Request:
+    """The request that stands in a line. Raises BadRequest."""
+    try:
+        given = json.loads(line)
+    except ValueError as error:
+        raise BadRequest(f"expected a line of JSON: {error}") from None
+    if not isinstance(given, dict):
+        raise BadRequest(f"expected an object with id and do; got {line[:80]!r}")
+    if not isinstance(given.get("do"), str):
+        raise BadRequest('expected "do": what to do, a string', given.get("id"))
+    return Request(id=given.get("id"), do=given["do"], given=given)
+
+
+def line(said: Json) -> bytes:
+    """What is written for it."""
+    return json.dumps(said, separators=(",", ":")).encode() + b"\n"

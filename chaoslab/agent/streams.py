@@ -1,0 +1,72 @@
+"""The agent's stdin and stdout as lines, without a thread and without blocking."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+
+from chaoslab.agent import protocol
+from chaoslab.agent.protocol import Json
+
+_LONGEST_LINE = 1 << 20
+
+
+async def lines_in() -> AsyncIterator[bytes]:
+    """Every line of stdin until it ends; a line that is too long is an empty one."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=_LONGEST_LINE)
+    pipe = os.fdopen(os.dup(0), "rb", buffering=0)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+    while True:
+        try:
+            line = await reader.readline()
+        except ValueError:
+            line = b"\n"
+        if not line:
+            return
+        yield line
+
+
+class Out(asyncio.BaseProtocol):
+    """Stdout, for whole lines of the protocol; waits where the other end does not read."""
+
+    def __init__(self, gone: Callable[[], None]) -> None:
+        self._gone = gone
+        self._room = asyncio.Event()
+        self._room.set()
+
+    @classmethod
+    async def opened(cls, gone: Callable[[], None]) -> Out:
+        """Take stdout for the protocol alone: what else is printed goes to stderr from now on.
+
+        `gone` is called when nobody can read it any more.
+        """
+        pipe = os.fdopen(os.dup(1), "wb", buffering=0)
+        os.dup2(2, 1)
+        loop = asyncio.get_running_loop()
+        _, out = await loop.connect_write_pipe(lambda: cls(gone), pipe)
+        return out
+
+    async def say(self, said: Json) -> None:
+        """Write one line."""
+        await self._room.wait()
+        self._transport.write(protocol.line(said))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by the loop."""
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """Called by the loop."""
+        self._room.set()
+        self._gone()
+
+    def pause_writing(self) -> None:
+        """Called by the loop."""
+        self._room.clear()
+
+    def resume_writing(self) -> None:
+        """Called by the loop."""
+        self._room.set()
