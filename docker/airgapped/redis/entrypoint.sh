@@ -1,0 +1,13 @@
+#!/bin/sh
+# As the official image starts Redis: options alone are the server's, it runs as its own user, and
+# it answers other hosts without a password.
+set -eu
+case "${1:-}" in -* | *.conf) set -- redis-server "$@" ;; esac
+if [ "$1" = redis-server ]; then
+    set -- "$@" --protected-mode no
+    if [ "$(id -u)" = 0 ]; then
+        chown -R redis:redis .
+        set -- setpriv --reuid=redis --regid=redis --init-groups "$@"
+    fi
+fi
+exec "$@"
