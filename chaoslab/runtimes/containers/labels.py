@@ -1,0 +1,71 @@
+"""Whose a container, network, volume or image is: labels that outlive the lab that set them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Mapping
+
+from chaoslab.runtimes.local import reaper
+
+ROLE = "org.chaoslab"
+SESSION = f"{ROLE}.session"
+PID = f"{ROLE}.pid"
+STARTED = f"{ROLE}.started"
+HOST = f"{ROLE}.host"
+# Containers that share their host's network share its name too, but count processes from 1.
+PIDS = f"{ROLE}.pids"
+
+
+def labels_for(session_id: str, role: str) -> dict[str, str]:
+    """The labels of everything that this process makes in the engine; `role` is what it is for.
+
+    The process is named by its number and by when it started, in clock ticks since boot (field 22
+    of /proc/<pid>/stat; empty where there is no /proc), since numbers are used again.
+    """
+    return {
+        ROLE: role,
+        SESSION: session_id,
+        PID: str(os.getpid()),
+        STARTED: _started(os.getpid()),
+        HOST: socket.gethostname(),
+        PIDS: _pid_namespace(),
+    }
+
+
+def owner_lives(labels: Mapping[str, str]) -> bool | None:
+    """Whether the lab that set these labels still runs; None if that cannot be seen from here.
+
+    It cannot where it ran on another host or counted its processes apart from us (in a container),
+    or where a label is missing: such things are nobody's to take away.
+    """
+    if labels.get(HOST) != socket.gethostname() or labels.get(PIDS) != _pid_namespace():
+        return None
+    pid = labels.get(PID, "")
+    if not pid.isdecimal() or int(pid) == 0 or STARTED not in labels:
+        return None
+    if started := labels[STARTED]:
+        return _started(int(pid)) == started
+    return _exists(int(pid))
+
+
+def _started(pid: int) -> str:
+    process = reaper.look(pid)
+    return str(process.born) if process is not None else ""
+
+
+def _pid_namespace() -> str:
+    with contextlib.suppress(OSError):
+        return os.readlink("/proc/self/ns/pid")
+    return ""
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True

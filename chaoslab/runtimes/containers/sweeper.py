@@ -1,0 +1,257 @@
+"""The dead-man's switch for containers: a process of its own that takes a session's things away.
+
+Run as `python -I -S sweeper.py SESSION ENGINE_URL CERTIFICATES OWNER_PID`, with a pipe from the
+owner as its stdin. Once the owner says `end`, closes the pipe or dies, whichever is first, every
+container, network and volume with the session's label is removed. It speaks the Engine's HTTP API
+itself and imports nothing of chaoslab, so that it stands at once and needs nothing that may be
+gone by then. What it says is one line: `gone`, or `left` and what.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+import urllib.parse
+from typing import NamedTuple
+
+SESSION = "org.chaoslab.session"
+TIMEOUT_S = 20.0
+# Rounds before the owner, who waits, is told what is left (about 3 s of pauses), and after that
+# (about a minute): a restart of the engine takes seconds.
+PATIENCE = 7
+LIMIT_ROUNDS = 64
+# A request that was under way when the owner died may still make something.
+_MORE_LOOKS_S = (0.5, 2.0)
+_LISTS = {"container": "/containers/json?all=1", "network": "/networks", "volume": "/volumes"}
+_DELETES = {
+    "container": "/containers/{}?force=1&v=1",
+    "network": "/networks/{}",
+    "volume": "/volumes/{}?force=1",
+}
+KINDS = tuple(_LISTS)
+
+
+class EngineError(Exception):
+    """The engine cannot be asked, or refuses; the text is its own."""
+
+
+class Thing(NamedTuple):
+    """A container, network or volume that the engine holds."""
+
+    kind: str
+    id: str
+    name: str
+    labels: dict[str, str]
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str, timeout_s: float) -> None:
+        super().__init__("localhost", timeout=timeout_s)
+        self._path, self._timeout_s = path, timeout_s
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self._timeout_s)
+        self.sock.connect(self._path)
+
+
+class Engine:
+    """A container engine by its URL: `unix:///path`, `tcp://host:port` or `https://host:port`.
+
+    For TLS `certificates` is the folder of ca.pem, cert.pem and key.pem. Every call has a
+    connection of its own, so that calls may be made from several threads.
+    """
+
+    def __init__(self, url: str, *, certificates: str = "", timeout_s: float = TIMEOUT_S) -> None:
+        self._url, self._certificates, self._timeout_s = url, certificates, timeout_s
+
+    def call(self, method: str, path: str, body: str | None = None) -> tuple[int, bytes]:
+        """One exchange: its status and what it said. Raises EngineError without an answer."""
+        connection = self._connection()
+        try:
+            headers = {"Content-Type": "application/json"} if body else {}
+            connection.request(method, path, body=body, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise EngineError(f"{self._url}: {error or type(error).__name__}") from error
+        finally:
+            connection.close()
+
+    def read(self, path: str) -> bytes:
+        """What a GET answers. Raises EngineError if that is anything but 200."""
+        status, said = self.call("GET", path)
+        if status != 200:
+            raise EngineError(f"{self._url}{path}: {status} {said[:300].decode(errors='replace')}")
+        return said
+
+    def things(self, kind: str, label: str) -> list[Thing]:
+        """Everything of that kind with a label (`name` or `name=value`), running or not."""
+        path = _LISTS[kind]
+        query = urllib.parse.urlencode({"filters": json.dumps({"label": [label]})})
+        listed = json.loads(self.read(f"{path}{'&' if '?' in path else '?'}{query}"))
+        if kind == "volume":
+            listed = listed.get("Volumes") or []
+        return [_thing(kind, each) for each in listed]
+
+    def remove(self, thing: Thing) -> str:
+        """Remove it with what hangs on it; why it is still there, or the empty string."""
+        path = _DELETES[thing.kind].format(urllib.parse.quote(thing.id, safe=""))
+        status, said = self.call("DELETE", path)
+        if status == 403 and thing.kind == "network":
+            self._disconnect_all(thing.id)
+            status, said = self.call("DELETE", path)
+        if status < 300 or status == 404:
+            return ""
+        return f"{status} {said[:300].decode(errors='replace').strip()}"
+
+    def _disconnect_all(self, network: str) -> None:
+        # Somebody else's container that joined, or an end that a crashed engine forgot.
+        for container in json.loads(self.read(f"/networks/{network}")).get("Containers") or {}:
+            body = json.dumps({"Container": container, "Force": True})
+            self.call("POST", f"/networks/{network}/disconnect", body)
+
+    def _connection(self) -> http.client.HTTPConnection:
+        parts = urllib.parse.urlsplit(self._url)
+        if parts.scheme == "unix":
+            return _UnixConnection(parts.path, self._timeout_s)
+        host, port = parts.hostname or "localhost", parts.port
+        if parts.scheme != "https" and not self._certificates:
+            return http.client.HTTPConnection(host, port or 2375, timeout=self._timeout_s)
+        import ssl  # noqa: PLC0415  (15 ms that few need)
+
+        trust = ssl.create_default_context()
+        if folder := self._certificates:
+            trust.load_verify_locations(f"{folder}/ca.pem")
+            trust.load_cert_chain(f"{folder}/cert.pem", f"{folder}/key.pem")
+        return http.client.HTTPSConnection(
+            host, port or 2376, timeout=self._timeout_s, context=trust
+        )
+
+
+def _thing(kind: str, listed: dict[str, object]) -> Thing:
+    names = listed.get("Names")
+    first = names[0] if isinstance(names, list) and names else listed.get("Name", "")
+    labels = listed.get("Labels")
+    return Thing(
+        kind=kind,
+        id=str(listed.get("Id") or listed.get("Name")),
+        name=str(first).lstrip("/"),
+        labels=dict(labels) if isinstance(labels, dict) else {},
+    )
+
+
+def remove_all(engine: Engine, things: list[Thing]) -> dict[Thing, str]:
+    """Remove them, one kind after the other, each kind at once; why any is still there.
+
+    A network goes only when its containers are gone, and a volume likewise.
+    """
+    left: dict[int, str] = {}
+    numbered = list(enumerate(things))
+
+    def remove(number: int, thing: Thing) -> None:
+        try:
+            why = engine.remove(thing)
+        except (EngineError, ValueError) as error:
+            why = str(error)
+        if why:
+            left[number] = why
+
+    for kind in KINDS:
+        threads = [
+            threading.Thread(target=remove, args=each, daemon=True)
+            for each in numbered
+            if each[1].kind == kind
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    return {things[number]: why for number, why in left.items()}
+
+
+def sweep(engine: Engine, session: str) -> str:
+    """One round for a session: what is still there and why, or the empty string."""
+    label = f"{SESSION}={session}"
+    try:
+        there = [thing for kind in KINDS for thing in engine.things(kind, label)]
+        left = remove_all(engine, there)
+        still = {thing for kind in KINDS for thing in engine.things(kind, label)}
+    except (EngineError, ValueError) as error:
+        return str(error)
+    reasons = {(thing.kind, thing.id): why for thing, why in left.items()}
+    return "; ".join(
+        f"{thing.kind} {thing.name}: {reasons.get((thing.kind, thing.id), 'made meanwhile')}"
+        for thing in still
+    )
+
+
+class Owner:
+    """The process that started us, at the other end of our stdin."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self.said_end = False
+        os.set_blocking(0, False)
+
+    def wait(self) -> None:
+        """Return once it said `end`, closed the pipe or died."""
+        watched = select.poll()
+        watched.register(0, select.POLLIN | select.POLLHUP)
+        # A child that it forked may hold the pipe open for ever; hence the pidfd as well.
+        with contextlib.suppress(AttributeError, OSError):
+            watched.register(os.pidfd_open(self._pid), select.POLLIN)
+        while self._holds_on() and os.getppid() == self._pid:
+            watched.poll(1000)
+        self._holds_on()
+
+    def tell(self, line: str) -> None:
+        """Say how it went to an owner that may be gone."""
+        with contextlib.suppress(OSError):
+            os.write(1, line.encode(errors="replace") + b"\n")
+
+    def _holds_on(self) -> bool:
+        try:
+            while said := os.read(0, 4096):
+                self.said_end = self.said_end or said.startswith(b"end")
+        except BlockingIOError:
+            return not self.said_end
+        return False
+
+
+def take_away(engine: Engine, session: str, *, rounds: int = PATIENCE) -> str:
+    """Sweep until nothing is left, so many rounds; what is left and why, or the empty string."""
+    for number in range(rounds):
+        if number:
+            time.sleep(min(0.05 * 2**number, 1.0))
+        if not (left := sweep(engine, session)):
+            break
+    return left
+
+
+def main() -> int:
+    """Wait for the owner's end, then sweep; exit status 0 if nothing is left."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
+    session, url, certificates = sys.argv[1:4]
+    owner = Owner(int(sys.argv[4]))
+    owner.wait()
+    engine = Engine(url, certificates=certificates)
+    left = take_away(engine, session)
+    owner.tell(f"left {left}" if left else "gone")
+    for pause_s in () if owner.said_end and not left else _MORE_LOOKS_S:
+        time.sleep(pause_s)
+        left = take_away(engine, session, rounds=LIMIT_ROUNDS)
+    return 1 if left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
