@@ -14,11 +14,21 @@ from chaoslab.errors import Problem, SpecError
 from chaoslab.spec.health import DEFAULT_WORDS, HealthContract, HealthState
 from chaoslab.spec.loader_names import Names, normalised
 from chaoslab.spec.loader_problems import Place, in_file_order, shape_problems
-from chaoslab.spec.loader_shape import AppShape, HealthShape, TopologyShape
+from chaoslab.spec.loader_shape import (
+    AppShape,
+    AttachShape,
+    ContainerShape,
+    HealthShape,
+    TopologyShape,
+)
 from chaoslab.spec.topology import (
     App,
+    Attach,
+    Build,
     Connector,
+    Container,
     Deadlines,
+    Images,
     Link,
     Service,
     Topology,
@@ -176,7 +186,7 @@ def _here() -> Path:
 
 def _topology(shape: TopologyShape, path: Path) -> Topology:
     source = Path(os.path.abspath(path))
-    apps = {name: _app(name, app) for name, app in shape.apps.items()}
+    apps = {name: _app(name, app, source.parent) for name, app in shape.apps.items()}
     links = {
         Link(app=app.name, service=service).name: None
         for app in apps.values()
@@ -195,11 +205,13 @@ def _topology(shape: TopologyShape, path: Path) -> Topology:
             )
             for name, connector in shape.connectors.items()
         },
+        images=Images(**shape.images.model_dump()),
+        attach=_attach(shape.attach) if shape.attach else None,
         source=str(source),
     )
 
 
-def _app(name: str, shape: AppShape) -> App:
+def _app(name: str, shape: AppShape, folder: Path) -> App:
     return App(
         name=name,
         command=tuple(shape.command),
@@ -209,6 +221,25 @@ def _app(name: str, shape: AppShape) -> App:
         health=_health(shape.health),
         deadlines=Deadlines(**shape.deadlines.model_dump()),
         writes=WriteContract(**shape.writes.model_dump()) if shape.writes else None,
+        container=_container(shape.container, folder) if shape.container else None,
+    )
+
+
+def _container(shape: ContainerShape, folder: Path) -> Container:
+    """A build's context is seen from the file; whether it is there is for who builds to say."""
+    if shape.build is None:
+        return Container(image=shape.image)
+    context = os.path.abspath(folder / shape.build.context)
+    build = Build(context=context, dockerfile=shape.build.dockerfile, args=dict(shape.build.args))
+    return Container(image=shape.image, build=build)
+
+
+def _attach(shape: AttachShape) -> Attach:
+    return Attach(
+        toxiproxy=shape.toxiproxy.rstrip("/"),
+        apps={name: app.url.rstrip("/") for name, app in shape.apps.items()},
+        links={name: link.proxy for name, link in shape.links.items()},
+        services={name: service.url for name, service in shape.services.items()},
     )
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from chaoslab.errors import Problem, did_you_mean
+from chaoslab.spec.loader_attach import attach_problems
 from chaoslab.spec.loader_problems import Found, Place, at
 from chaoslab.spec.placeholders import LINK_FIELDS, known_to_app, names_in, placeholder_problems
 
@@ -27,6 +28,7 @@ class Names:
         self._services = _tables(document.get("services"))
         self._apps = _tables(document.get("apps"))
         self._connectors = _tables(document.get("connectors"))
+        self._attach = _table(document.get("attach"))
         self._links = {
             f"{app}.{service}": None
             for app, table in self._apps.items()
@@ -46,6 +48,7 @@ class Names:
         yield from self._ports()
         for name, table in self._connectors.items():
             yield from self._connector_links(name, table)
+        yield from self._standing()
 
     def _problem(self, place: Place, what: str, expected: str = "", mend: str = "") -> Found:
         place = (*self._prefix, *place)
@@ -213,6 +216,15 @@ class Names:
                     yield self._problem(place, what, "each link once")
                     break
             seen |= dict.fromkeys(links, text)
+
+    def _standing(self) -> Iterator[Found]:
+        for place, what, expected, name in attach_problems(
+            self._attach, apps=self._apps, links=self._links, services=self._services
+        ):
+            if name is None:
+                yield self._problem(("attach", *place), what, expected)
+            else:
+                yield self._unknown(("attach", *place), what, *name)
 
     def _no_such_link(self, place: Place, app: str, service: str) -> Found:
         what = f"app '{app}' has no" if app else "no app has a"

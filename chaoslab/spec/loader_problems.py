@@ -130,8 +130,11 @@ def _type_word(value: object) -> str:
 
 
 def _shape_at(loc: Place) -> type[Shape] | None:
-    pattern = tuple("*" if index == 1 else str(part) for index, part in enumerate(loc))
-    return SHAPES.get(pattern)
+    for pattern, shape in SHAPES.items():
+        fits = (known in ("*", part) for known, part in zip(pattern, loc, strict=False))
+        if len(pattern) == len(loc) and all(fits):
+            return shape
+    return None
 
 
 def _description(loc: Place) -> str:

@@ -8,7 +8,15 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from chaoslab.spec.topology import ServiceKind
+from chaoslab.spec.loader_rules import (
+    is_http_address,
+    is_inside,
+    is_path,
+    is_pinned,
+    is_service_url,
+    is_variable,
+)
+from chaoslab.spec.topology import Images, ServiceKind
 
 
 def _rule(holds: Callable[[str], bool]) -> AfterValidator:
@@ -22,20 +30,19 @@ def _rule(holds: Callable[[str], bool]) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _is_path(text: str) -> bool:
-    return text.startswith("/") and not any(letter.isspace() for letter in text)
-
-
-def _is_variable(text: str) -> bool:
-    return bool(text) and "=" not in text and "\0" not in text
-
-
-HttpPath = Annotated[str, _rule(_is_path)]
+HttpPath = Annotated[str, _rule(is_path)]
 NonEmpty = Annotated[str, _rule(lambda text: bool(text.strip()))]
 NoNul = Annotated[str, _rule(lambda text: "\0" not in text)]
-VariableName = Annotated[str, _rule(_is_variable)]
+VariableName = Annotated[str, _rule(is_variable)]
+ImageName = Annotated[str, _rule(is_pinned)]
+HttpAddress = Annotated[str, _rule(is_http_address)]
+ServiceUrl = Annotated[str, _rule(is_service_url)]
 Seconds = Annotated[float, Field(gt=0)]
 Word = Literal["healthy", "degraded", "unhealthy"]
+
+
+PINNED = "a string, name:tag with a fixed tag (never latest), or name@sha256:digest"
+HTTP_ADDRESS = "a string, http://host:port without user, password or path"
 
 
 class Shape(BaseModel):
@@ -93,6 +100,27 @@ class WritesShape(Shape):
     id_column: NonEmpty = Field(default="id", description="a string, the column of the row's id")
 
 
+class BuildShape(Shape):
+    """`[apps.<name>.container.build]`."""
+
+    context: Annotated[NonEmpty, _rule(lambda text: "\0" not in text)] = Field(
+        description="a string, a folder as seen from this file"
+    )
+    dockerfile: Annotated[str, _rule(is_inside)] = Field(
+        default="Dockerfile", description="a string, a path below the context"
+    )
+    args: dict[VariableName, NoNul] = Field(
+        default_factory=dict, description="a table of strings, the build's arguments"
+    )
+
+
+class ContainerShape(Shape):
+    """`[apps.<name>.container]`."""
+
+    image: ImageName = Field(description=PINNED)
+    build: BuildShape | None = Field(default=None, description="a table")
+
+
 class AppShape(Shape):
     """`[apps.<name>]`."""
 
@@ -109,6 +137,7 @@ class AppShape(Shape):
     health: HealthShape = Field(default_factory=HealthShape, description="a table")
     deadlines: DeadlinesShape = Field(default_factory=DeadlinesShape, description="a table")
     writes: WritesShape | None = Field(default=None, description="a table")
+    container: ContainerShape | None = Field(default=None, description="a table")
 
 
 class ConnectorShape(Shape):
@@ -116,6 +145,50 @@ class ConnectorShape(Shape):
 
     links: list[str] = Field(
         min_length=1, description="a list of links, each a service or app.service"
+    )
+
+
+class ImagesShape(Shape):
+    """`[images]`."""
+
+    postgres: ImageName = Field(default=Images().postgres, description=PINNED)
+    redis: ImageName = Field(default=Images().redis, description=PINNED)
+    toxiproxy: ImageName = Field(default=Images().toxiproxy, description=PINNED)
+    python: ImageName = Field(default=Images().python, description=PINNED)
+
+
+class StandingAppShape(Shape):
+    """`[attach.apps.<name>]`."""
+
+    url: HttpAddress = Field(description=HTTP_ADDRESS)
+
+
+class StandingLinkShape(Shape):
+    """`[attach.links."<app>.<service>"]`."""
+
+    proxy: NonEmpty = Field(description="a string, the proxy's name in Toxiproxy")
+
+
+class StandingServiceShape(Shape):
+    """`[attach.services.<name>]`."""
+
+    url: ServiceUrl = Field(
+        description="a string, as in postgresql://user@host:5432/db or redis://host:6379/0"
+    )
+
+
+class AttachShape(Shape):
+    """`[attach]`."""
+
+    toxiproxy: HttpAddress = Field(description=HTTP_ADDRESS)
+    apps: dict[str, StandingAppShape] = Field(
+        min_length=1, description="at least one table, as in [attach.apps.backend]"
+    )
+    links: dict[str, StandingLinkShape] = Field(
+        min_length=1, description='at least one table, as in [attach.links."backend.postgres"]'
+    )
+    services: dict[str, StandingServiceShape] = Field(
+        default_factory=dict, description="tables, as in [attach.services.postgres]"
     )
 
 
@@ -132,6 +205,8 @@ class TopologyShape(Shape):
     connectors: dict[str, ConnectorShape] = Field(
         default_factory=dict, description="tables, as in [connectors.vpc]"
     )
+    images: ImagesShape = Field(default_factory=ImagesShape, description="a table")
+    attach: AttachShape | None = Field(default=None, description="a table")
 
 
 # Which table stands where in the file; `*` is a name that the user chose.
@@ -142,5 +217,12 @@ SHAPES: dict[tuple[str, ...], type[Shape]] = {
     ("apps", "*", "health"): HealthShape,
     ("apps", "*", "deadlines"): DeadlinesShape,
     ("apps", "*", "writes"): WritesShape,
+    ("apps", "*", "container"): ContainerShape,
+    ("apps", "*", "container", "build"): BuildShape,
     ("connectors", "*"): ConnectorShape,
+    ("images",): ImagesShape,
+    ("attach",): AttachShape,
+    ("attach", "apps", "*"): StandingAppShape,
+    ("attach", "links", "*"): StandingLinkShape,
+    ("attach", "services", "*"): StandingServiceShape,
 }

@@ -112,3 +112,31 @@ def test_check_shows_words_only_where_the_file_adds_some(tmp_path: Path, own: bo
     assert DEFAULT_WORDS["pass"] is HealthState.HEALTHY
     assert "connectors: none" in text
     assert "writes: none declared" in text
+
+
+def test_check_shows_where_everything_stands_without_passwords(tmp_path: Path) -> None:
+    """What is shown lands in logs that more people read than the file."""
+    path = tmp_path / "chaoslab.toml"
+    path.write_text(
+        """
+        [services.db]
+        kind = "postgres"
+        [apps.a]
+        command = ["x"]
+        links = ["db"]
+        [attach]
+        toxiproxy = "http://127.0.0.1:8474"
+        [attach.apps.a]
+        url = "http://staging:8080"
+        [attach.links."a.db"]
+        proxy = "pg"
+        [attach.services.db]
+        url = "postgresql://app:hunter2@staging:5432/app"
+        """,
+        encoding="utf-8",
+    )
+    text = printed(understood(load_topology(path)))
+    for part in ("http://127.0.0.1:8474", "http://staging:8080", "proxy pg", "app:…@staging:5432"):
+        assert part in text
+    assert "hunter2" not in text
+    assert "images" not in text

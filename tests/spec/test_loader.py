@@ -12,7 +12,7 @@ from chaoslab.errors import SpecError
 from chaoslab.reference.backend.phases import PHASES
 from chaoslab.spec.health import DEFAULT_WORDS, HealthState
 from chaoslab.spec.loader import find_topology, load_topology
-from chaoslab.spec.topology import Deadlines, Topology
+from chaoslab.spec.topology import Attach, Build, Container, Deadlines, Images, Topology
 
 MINIMAL = """
 [services.postgres]
@@ -65,6 +65,12 @@ def test_the_reference_topology_is_read_in_full() -> None:
     assert backend.health.phases == tuple(phase.name for phase in PHASES)
     assert backend.writes is not None
     assert backend.writes.create_body["id"] == "{id}"
+    assert backend.container == Container(
+        image="chaoslab-reference:0.1.0",
+        build=Build(context=str(REPOSITORY), dockerfile="docker/reference/Dockerfile"),
+    )
+    assert topology.images == Images()
+    assert topology.attach is None
     assert topology.source == str(REPOSITORY / "chaoslab.toml")
 
 
@@ -93,6 +99,43 @@ def test_an_integer_of_seconds_is_a_number_like_any_other(folder: Path) -> None:
     """`startup_s = 5` is 5.0: TOML tells whole numbers apart, people do not."""
     text = MINIMAL + "[apps.backend.deadlines]\nstartup_s = 5\n"
     assert load_topology(written(folder, text)).apps["backend"].deadlines.startup_s == 5.0
+
+
+CONTAINED = """
+[apps.backend.container]
+image = "shop:1"
+[apps.backend.container.build]
+context = "../shop"
+args = { PIP_INDEX_URL = "x" }
+[images]
+python = "python:3.12.1-slim"
+[attach]
+toxiproxy = "http://127.0.0.1:8474"
+[attach.apps.backend]
+url = "http://staging:8080/"
+[attach.links."backend.redis"]
+proxy = "cache"
+[attach.services.redis]
+url = "redis://127.0.0.1:6379/1"
+"""
+
+
+def test_what_runs_in_containers_and_what_stands_already_are_read(folder: Path) -> None:
+    """A context is seen from the file, whatever the working directory; nothing is looked for."""
+    (folder / "inner").mkdir()
+    topology = load_topology(written(folder / "inner", MINIMAL + CONTAINED))
+    container = topology.apps["backend"].container
+    assert container == Container(
+        image="shop:1",
+        build=Build(context=str(folder / "shop"), args={"PIP_INDEX_URL": "x"}),
+    )
+    assert topology.images == Images(python="python:3.12.1-slim")
+    assert topology.attach == Attach(
+        toxiproxy="http://127.0.0.1:8474",
+        apps={"backend": "http://staging:8080"},
+        links={"backend.redis": "cache"},
+        services={"redis": "redis://127.0.0.1:6379/1"},
+    )
 
 
 def test_a_connectors_service_means_every_apps_link_to_it(folder: Path) -> None:
@@ -239,5 +282,17 @@ def test_a_working_directory_that_is_gone_is_no_crash(folder: Path) -> None:
 def test_a_topology_survives_being_saved_and_read_again(folder: Path) -> None:
     """A run's folder keeps the topology as JSON; a verdict must judge by the same one."""
     topology = load_topology(REPOSITORY / "chaoslab.toml")
+    everything = load_topology(written(folder, MINIMAL + CONTAINED))
     adapter = TypeAdapter(Topology)
-    assert adapter.validate_json(adapter.dump_json(topology)) == topology
+    for each in (topology, everything):
+        assert adapter.validate_json(adapter.dump_json(each)) == each
+
+
+def test_a_topology_that_was_saved_before_there_were_containers_is_still_read() -> None:
+    """Old runs are judged anew: what they do not say has its default."""
+    saved = [*(REPOSITORY / "tests" / "golden" / "runs").glob("*/topology.json")]
+    assert saved
+    for path in saved:
+        topology = TypeAdapter(Topology).validate_json(path.read_bytes())
+        assert (topology.images, topology.attach) == (Images(), None)
+        assert all(app.container is None for app in topology.apps.values())

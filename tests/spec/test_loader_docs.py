@@ -54,11 +54,22 @@ def test_every_known_word_is_told() -> None:
 
 
 def test_the_pages_own_example_is_a_topology(tmp_path: Path) -> None:
-    """Whoever copies it gets no mistakes."""
-    (example,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    """Whoever copies it, alone or with the parts that stand further down, gets no mistakes."""
+    first, *parts = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     path = tmp_path / "chaoslab.toml"
-    path.write_text(example, encoding="utf-8")
-    assert read_topology(path).connectors["vpc"].links == ("backend.postgres", "backend.redis")
+    for text in (first, "\n".join((first, *parts))):
+        path.write_text(text, encoding="utf-8")
+        topology = read_topology(path)
+        assert topology.connectors["vpc"].links == ("backend.postgres", "backend.redis")
+    assert topology.apps["backend"].container is not None
+    assert topology.attach is not None
+
+
+def test_every_image_has_its_variable_beside_it() -> None:
+    """The environment goes before the file, so whoever sets one must find its name."""
+    for name in SHAPES["images",].model_fields:
+        (row,) = re.findall(rf"^\| `{name}` \|.*$", section(("images",)), re.MULTILINE)
+        assert f"`CHAOSLAB_IMAGE_{name.upper()}`" in row
 
 
 def test_what_an_absent_path_means_is_told_as_the_probes_do_it() -> None:
