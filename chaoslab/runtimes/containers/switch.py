@@ -12,10 +12,10 @@ from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable
 from chaoslab.runtimes.base import environment
 from chaoslab.runtimes.containers import sweeper
+from chaoslab.runtimes.containers.address import engine_address
 from chaoslab.runtimes.local.watchdog import MARK_PREFIX
 
 FINISH_S = 30.0
-_SCHEMES = ("unix://", "tcp://", "http://", "https://")
 # Those that go on trying after their owner gave up waiting; unreferenced they would be warned of.
 _LINGERING: list[subprocess.Popen[bytes]] = []
 
@@ -25,25 +25,19 @@ class Switch:
     when this process dies in whatever way.
 
     A thing belongs to the session by its label (`labels.SESSION`). `base_url` is the engine's, as
-    `unix://`, `tcp://` or `https://`; `certificates` the folder of its TLS files.
-    Raises RuntimeUnavailable for an engine that is reached in another way.
+    docker-py has it; without it the environment says where the engine is.
+    Raises RuntimeUnavailable for an engine that is reached in a way that the lab does not speak.
     """
 
-    def __init__(self, session_id: str, base_url: str, *, certificates: str = "") -> None:
-        if not base_url.startswith(_SCHEMES):
-            raise RuntimeUnavailable(
-                f"DOCKER_HOST: the lab cannot use {base_url}\n  expected unix:///path or "
-                "tcp://host:port; an engine elsewhere is reached through its forwarded socket: "
-                "`ssh -nNT -L /tmp/engine.sock:/var/run/docker.sock HOST`, then "
-                "DOCKER_HOST=unix:///tmp/engine.sock"
-            )
+    def __init__(self, session_id: str, base_url: str = "") -> None:
+        address = engine_address(base_url)
         self._session_id = session_id
-        self._engine = sweeper.Engine(base_url, certificates=certificates)
+        self._engine = sweeper.Engine(address.url, certificates=address.certificates)
         self.why_left = ""
         machine = environment()
         # Without marks in its environment it is not taken for a part of a lab around this one.
         unmarked = {name: machine[name] for name in machine if not name.startswith(MARK_PREFIX)}
-        arguments = [session_id, base_url, certificates, str(os.getpid())]
+        arguments = [session_id, address.url, address.certificates, str(os.getpid())]
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", sweeper.__file__, *arguments],
             stdin=subprocess.PIPE,

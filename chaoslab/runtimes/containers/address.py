@@ -1,0 +1,57 @@
+"""Where the container engine is, as the environment says and docker-py understands it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chaoslab.errors import RuntimeUnavailable
+from chaoslab.runtimes.base import environment
+
+DEFAULT_URL = "unix:///var/run/docker.sock"
+# What docker-py calls a socket, whichever it is.
+_ANY_SOCKET = "http+docker://"
+_SCHEMES = ("unix://", "tcp://", "http://", "https://")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineAddress:
+    """An engine's URL, what named it, and for TLS the folder of ca.pem, cert.pem and key.pem."""
+
+    url: str
+    named_by: str
+    certificates: str = ""
+
+    @property
+    def socket_path(self) -> str:
+        """The path of its socket; empty where it is reached by TCP."""
+        return self.url.removeprefix("unix://") if self.url.startswith("unix://") else ""
+
+
+def engine_address(base_url: str = "", env: Mapping[str, str] | None = None) -> EngineAddress:
+    """The engine by docker-py's `base_url`, else by DOCKER_HOST, else the usual socket.
+
+    Raises RuntimeUnavailable for one that is reached in a way that the lab does not speak: its
+    published ports would not be on this machine's loopback either.
+    """
+    machine = environment() if env is None else env
+    host = machine.get("DOCKER_HOST", "").strip()
+    named_by = f"DOCKER_HOST={host}" if host else "the default"
+    url = host or DEFAULT_URL
+    if base_url and not base_url.startswith(_ANY_SOCKET):
+        url = base_url
+    url = url.replace("http+unix://", "unix://")
+    if not url.startswith(_SCHEMES):
+        raise RuntimeUnavailable(
+            f"{named_by}: the lab cannot use an engine at {url}\n  expected unix:///path or "
+            "tcp://host:port; unset DOCKER_HOST to use this machine's engine"
+        )
+    if url.startswith("unix://"):
+        return EngineAddress(url=url, named_by=named_by)
+    tls = bool(machine.get("DOCKER_TLS_VERIFY") or machine.get("DOCKER_CERT_PATH"))
+    usual = f"{machine.get('HOME', '')}/.docker"
+    return EngineAddress(
+        url=url,
+        named_by=named_by,
+        certificates=machine.get("DOCKER_CERT_PATH", usual) if tls else "",
+    )
