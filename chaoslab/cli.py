@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chaoslab.errors import ChaoslabError, SpecError
+from chaoslab.export.command import export
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -123,6 +124,9 @@ def analyze(ctx: click.Context, run: str, results: Path) -> None:
         outcomes.append(worst(verdict.outcome for verdict in verdicts))
     if worst(outcomes) is not Outcome.PASS:
         ctx.exit(1)
+
+
+main.add_command(export)
 
 
 def _console() -> Console:

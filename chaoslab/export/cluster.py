@@ -1,0 +1,162 @@
+"""Where the topology's apps and services are in a cluster, as the command line says it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import AddressValueError, IPv4Network, NetmaskValueError
+
+from chaoslab.errors import Problem, SpecError, did_you_mean
+from chaoslab.export.network_chaos import Destination, Outside, Pods
+from chaoslab.spec.topology import Topology
+
+# Kubernetes' rules for namespaces, for label keys and values, and for DNS names.
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_LABEL_NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_LABEL_KEY = re.compile(rf"([a-z0-9]([-a-z0-9.]{{0,251}}[a-z0-9])?/)?{_LABEL_NAME}")
+_LABEL_VALUE = re.compile(_LABEL_NAME)
+_DNS_NAME = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+)
+
+LABELS = "NAME=KEY=VALUE[,KEY=VALUE]..., as in backend=app=backend"
+HOSTS = "NAME=HOST[:PORT][,HOST[:PORT]]..., as in postgres=10.20.0.5:5432"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """The pods of each app, and the pods or outside hosts of each service, by their names in the
+    topology.
+    """
+
+    apps: Mapping[str, Pods] = field(default_factory=dict)
+    services: Mapping[str, Destination] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the user wrote: each entry `NAME=...`, in the form of `LABELS` or `HOSTS`.
+
+    `namespaces` has `NAME=NAMESPACE` for apps and services that are not in `namespace`.
+    """
+
+    namespace: str
+    apps: Sequence[str] = ()
+    services: Sequence[str] = ()
+    external: Sequence[str] = ()
+    namespaces: Sequence[str] = ()
+
+
+def cluster(options: Options, topology: Topology) -> Cluster:
+    """What the options say about the topology. Raises SpecError with every mistake at once."""
+    problems: list[Problem] = []
+    known = (*topology.apps, *topology.services)
+    elsewhere = _read("--namespace-of", options.namespaces, known, problems)
+    for where, name in [("--namespace", options.namespace), *_flat("--namespace-of", elsewhere)]:
+        if not _NAMESPACE.fullmatch(name):
+            problems.append(_wrong(where, f"'{name}' is no namespace", "a DNS label, as in shop"))
+
+    def pods(
+        option: str, texts: Sequence[str], names: Iterable[str]
+    ) -> dict[str, Mapping[str, str]]:
+        read = _read(option, texts, names, problems)
+        return {name: _labels(f"{option} {name}", text, problems) for name, text in read.items()}
+
+    apps = pods("--app", options.apps, topology.apps)
+    services = pods("--service", options.services, topology.services)
+    external = _read("--external", options.external, topology.services, problems)
+    outside = {
+        name: _hosts(f"--external {name}", text, problems) for name, text in external.items()
+    }
+    for name in services.keys() & outside.keys():
+        what = f"'{name}' is said to be inside of the cluster and outside"
+        problems.append(_wrong(f"--external {name}", what, "--service or --external, not both"))
+    if problems:
+        raise SpecError(problems)
+
+    def placed(name: str, labels: Mapping[str, str]) -> Pods:
+        return Pods(namespace=elsewhere.get(name, options.namespace), labels=labels)
+
+    return Cluster(
+        apps={name: placed(name, labels) for name, labels in apps.items()},
+        services={
+            **{name: placed(name, labels) for name, labels in services.items()},
+            **{name: Outside(hosts=hosts) for name, hosts in outside.items()},
+        },
+    )
+
+
+def _read(
+    option: str, texts: Sequence[str], known: Iterable[str], problems: list[Problem]
+) -> dict[str, str]:
+    """Each `NAME=text` by its name."""
+    known, found = tuple(known), dict[str, str]()
+    for text in texts:
+        name, equals, rest = text.partition("=")
+        where = f"{option} {text}"
+        if not equals or not rest:
+            problems.append(_wrong(where, "not of the form NAME=...", _FORMS[option]))
+        elif name not in known:
+            what, expected = f"unknown name '{name}'", "one of: " + ", ".join(known)
+            problems.append(
+                Problem(where=where, what=what, expected=expected, mend=did_you_mean(name, known))
+            )
+        elif name in found:
+            problems.append(_wrong(where, f"'{name}' was given before", "one entry for each name"))
+        else:
+            found[name] = rest
+    return found
+
+
+def _labels(where: str, text: str, problems: list[Problem]) -> dict[str, str]:
+    labels = dict[str, str]()
+    for entry in text.split(","):
+        key, equals, value = entry.partition("=")
+        if not (equals and _LABEL_KEY.fullmatch(key) and _LABEL_VALUE.fullmatch(value)):
+            problems.append(_wrong(where, f"'{entry}' is no label", LABELS))
+        elif labels.setdefault(key, value) != value:
+            problems.append(_wrong(where, f"two values for the label '{key}'", "one"))
+    return labels
+
+
+def _hosts(where: str, text: str, problems: list[Problem]) -> tuple[str, ...]:
+    hosts = tuple(text.split(","))
+    for host in hosts:
+        name, colon, port = host.partition(":")
+        right_port = not colon or (port.isdecimal() and 0 < int(port) < 65536)
+        if not (right_port and (_is_network(name) or _is_name(name))):
+            expected = "an IPv4 address, a network as in 10.20.0.0/16, or a DNS name"
+            what = f"'{host}' is no target that Chaos Mesh can cut off (IPv6 is none either)"
+            problems.append(_wrong(where, what, f"{expected}, with :PORT or without"))
+    return hosts
+
+
+def _is_network(text: str) -> bool:
+    try:
+        IPv4Network(text, strict=False)
+    except (AddressValueError, NetmaskValueError, ValueError):
+        return False
+    return True
+
+
+def _is_name(text: str) -> bool:
+    looks_like_an_address = text.replace(".", "").isdecimal()
+    return bool(_DNS_NAME.fullmatch(text)) and not looks_like_an_address
+
+
+def _flat(option: str, entries: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for name, value in entries.items():
+        yield f"{option} {name}", value
+
+
+def _wrong(where: str, what: str, expected: str) -> Problem:
+    return Problem(where=where, what=what, expected=expected)
+
+
+_FORMS = {
+    "--app": LABELS,
+    "--service": LABELS,
+    "--external": HOSTS,
+    "--namespace-of": "NAME=NAMESPACE, as in postgres=data",
+}

@@ -1,0 +1,98 @@
+"""`chaoslab export`: translation only. What it needs is imported when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+_KINDS = (
+    "severed",
+    "slow",
+    "throttled",
+    "one-way",
+    "flapping",
+    "cut-midstream",
+    "stopped",
+    "killed",
+    "paused",
+    "restarted",
+)
+_A_DAY_S = 86_400.0
+_SECONDS = click.FloatRange(max=_A_DAY_S)
+
+
+@click.group()
+def export() -> None:
+    """Write the lab's faults down for tools that inject them into a cluster."""
+
+
+@export.command("chaos-mesh")
+@click.argument("fault", type=click.Choice(_KINDS), metavar="FAULT")
+@click.argument("target")
+@click.option("--namespace", required=True, help="Where the pods and the exported objects are.")
+@click.option("--app", "apps", multiple=True, metavar="NAME=LABELS", help="An app's pods.")
+@click.option("--service", "services", multiple=True, metavar="NAME=LABELS", help="Likewise.")
+@click.option(
+    "--external",
+    multiple=True,
+    metavar="NAME=HOST[:PORT]",
+    help="A service outside of the cluster, such as a managed database.",
+)
+@click.option(
+    "--namespace-of", "namespaces", multiple=True, metavar="NAME=NAMESPACE", help="If another."
+)
+@click.option("--duration-s", type=_SECONDS, help="When the fault heals by itself.")
+@click.option("--mode", help="severed, flapping: dropped is the one that can be had.")
+@click.option("--latency-s", type=_SECONDS, help="slow.")
+@click.option("--jitter-s", type=_SECONDS, help="slow.")
+@click.option("--rate-kb-per-s", type=click.IntRange(max=4_000_000), help="throttled.")
+@click.option(
+    "--stream", "streams", multiple=True, help="slow, throttled (may be repeated), one-way."
+)
+@click.option("--after-bytes", type=int, help="cut-midstream.")
+@click.option("--period-s", type=_SECONDS, help="flapping.")
+@click.option("--duty", type=float, help="flapping: the severed share of each period.")
+@click.option("--topology", type=click.Path(path_type=Path), help="A file other than the nearest.")
+def chaos_mesh(
+    *,
+    fault: str,
+    target: str,
+    namespace: str,
+    apps: tuple[str, ...],
+    services: tuple[str, ...],
+    external: tuple[str, ...],
+    namespaces: tuple[str, ...],
+    topology: Path | None,
+    **settings: object,
+) -> None:
+    """Print the NetworkChaos objects that do FAULT to TARGET in a cluster.
+
+    TARGET is a connector, a link app.service or a service of the topology; LABELS are
+    KEY=VALUE[,KEY=VALUE]... as the pods carry them. Differences from the lab's fault stand in the
+    YAML's comments. A fault that Chaos Mesh cannot make is refused (exit 2), never swapped.
+
+    \b
+    chaoslab export chaos-mesh severed vpc --namespace shop --duration-s 120 \\
+      --app backend=app=backend --service redis=app=redis \\
+      --external postgres=10.20.0.5:5432 | kubectl apply -f -
+    """
+    from chaoslab.export.chaos_mesh import export as exported
+    from chaoslab.export.cluster import Options, cluster
+    from chaoslab.export.declared import declared
+    from chaoslab.export.yaml_text import as_yaml
+    from chaoslab.spec.loader import load_topology
+
+    loaded = load_topology(topology)
+    duration_s = settings.pop("duration_s")
+    assert duration_s is None or isinstance(duration_s, float)
+    spec = declared(fault, target, settings)
+    options = Options(
+        namespace=namespace,
+        apps=apps,
+        services=services,
+        external=external,
+        namespaces=namespaces,
+    )
+    where = cluster(options, loaded)
+    click.echo(as_yaml(spec, exported(spec, loaded, where, duration_s)), nl=False)

@@ -1,0 +1,201 @@
+"""Chaos Mesh's `NetworkChaos`, and the `Schedule` that repeats one, as values that are valid.
+
+What the custom resource definitions, the admission webhook and the daemon of Chaos Mesh 2.8 ask
+for, as far as the lab's faults need it:
+
+- Packets between pods are matched by address alone, so every port is met. An external target may
+  have a port, which is compared with the destination's: what comes back *from* that port never
+  matches, so such a target is cut `to` only.
+- `delay` and `bandwidth` act on what a pod sends. `from` and `both` are done on the target's pods,
+  so with external targets only `to` is allowed; `partition` may have any direction.
+- With pods *and* external targets in one object the target's pods lose the external ones as well
+  (Chaos Mesh issue 3204): an object has one kind of destination.
+- A latency is dropped without a word unless its text sorts above "0ms" (`pkg/netem/convert.go` and
+  `tc_server.go`): "0.5s" does not. It goes to tc as it stands, which knows no minutes. Durations
+  are whole numbers of s, ms or us here.
+- The name of a `Schedule` has at most 57 characters, since those of its objects are longer.
+
+Source: https://chaos-mesh.org/docs/simulate-network-chaos-on-kubernetes/,
+https://chaos-mesh.org/docs/define-scheduling-rules/, and the files of chaos-mesh/chaos-mesh that
+are named here and in `tests/export/test_published_crd.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+API_VERSION = "chaos-mesh.org/v1alpha1"
+LONGEST_NAME = 57
+
+Action = Literal["partition", "delay", "bandwidth"]
+Direction = Literal["to", "from", "both"]
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_MOST_BYTES = 2**31 - 1  # both fields are int32 in the schema
+_MICROSECONDS = ((1_000_000, "s"), (1000, "ms"), (1, "us"))
+
+# What YAML is made of; only `document` methods make it.
+Node = str | int | list["Node"] | dict[str, "Node"]
+
+
+def duration(seconds: float) -> str:
+    """As Go and tc both read it: the largest unit that leaves a whole number, at least 1us."""
+    whole = max(1, round(seconds * 1_000_000))
+    size, unit = next(each for each in _MICROSECONDS if whole % each[0] == 0)
+    return f"{whole // size}{unit}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pods:
+    """All pods of one namespace that carry all of these labels."""
+
+    namespace: str
+    labels: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        # without labels a selector means every pod of the namespace
+        assert self.namespace, "a selector without a namespace"
+        assert self.labels, "a selector without labels"
+
+    def document(self) -> dict[str, Node]:
+        """The `selector` with its `mode`."""
+        labels: dict[str, Node] = dict(self.labels)
+        return {
+            "mode": "all",
+            "selector": {"namespaces": [self.namespace], "labelSelectors": labels},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """Hosts that are no pods of the cluster: IPv4 addresses, networks or names, each with a port
+    or without.
+    """
+
+    hosts: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        assert self.hosts, "no external targets"
+
+    @property
+    def with_port(self) -> tuple[str, ...]:
+        """Those that name a port."""
+        return tuple(host for host in self.hosts if ":" in host)
+
+
+Destination = Pods | Outside
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delay:
+    """`latency_s` ± `jitter_s`, in seconds, each packet by itself."""
+
+    latency_s: float
+    jitter_s: float = 0.0
+
+    def document(self) -> dict[str, Node]:
+        """The member `delay`."""
+        entries: dict[str, Node] = {"latency": duration(self.latency_s)}
+        if self.jitter_s:
+            entries |= {"jitter": duration(self.jitter_s), "correlation": "0"}
+        return entries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bandwidth:
+    """A token bucket: `rate_kb_per_s` thousand bytes a second, `limit` bytes that wait, `buffer`
+    bytes that may pass at once.
+    """
+
+    rate_kb_per_s: int
+    limit: int
+    buffer: int
+
+    def __post_init__(self) -> None:
+        assert self.rate_kb_per_s > 0, "no rate"
+        assert 1 <= self.limit <= _MOST_BYTES, "limit out of the schema's range"
+        assert 1 <= self.buffer <= _MOST_BYTES, "buffer out of the schema's range"
+
+    def document(self) -> dict[str, Node]:
+        """The member `bandwidth`; in its rate, as tc writes it, `bps` means bytes a second."""
+        return {"rate": f"{self.rate_kb_per_s}kbps", "limit": self.limit, "buffer": self.buffer}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkChaos:
+    """One action between the pods `source` and `destination`; `direction` is seen from `source`."""
+
+    name: str
+    source: Pods
+    destination: Destination
+    direction: Direction
+    duration_s: float
+    shape: Delay | Bandwidth | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        assert _NAME.fullmatch(self.name), f"not a name for an object: {self.name}"
+        assert len(self.name) <= LONGEST_NAME, f"name too long: {self.name}"
+        assert self.duration_s > 0, "a fault without an end"
+        if isinstance(self.destination, Outside) and self.direction != "to":
+            assert self.shape is None, "external targets can be shaped on the way out only"
+            assert not self.destination.with_port, "what comes from a port never matches it"
+
+    @property
+    def action(self) -> Action:
+        """Follows from the shape, so that the two cannot disagree."""
+        match self.shape:
+            case Delay():
+                return "delay"
+            case Bandwidth():
+                return "bandwidth"
+        return "partition"
+
+    def spec(self) -> dict[str, Node]:
+        """The member `spec`."""
+        entries: dict[str, Node] = {"action": self.action, **self.source.document()}
+        entries["direction"] = self.direction
+        if isinstance(self.destination, Pods):
+            entries["target"] = self.destination.document()
+        else:
+            entries["externalTargets"] = list(self.destination.hosts)
+        if self.shape is not None:
+            entries[self.action] = self.shape.document()
+        return {**entries, "duration": duration(self.duration_s)}
+
+    def document(self) -> dict[str, Node]:
+        """The whole object."""
+        return _object("NetworkChaos", self, self.spec())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """`chaos`, made anew every `period_s` seconds until the schedule is deleted."""
+
+    chaos: NetworkChaos
+    period_s: int
+
+    def __post_init__(self) -> None:
+        assert self.period_s >= 1, "the clock of a Schedule has whole seconds"
+        assert self.chaos.duration_s < self.period_s, "severed for longer than a period"
+
+    def document(self) -> dict[str, Node]:
+        """The whole object."""
+        spec: dict[str, Node] = {
+            "schedule": f"@every {duration(self.period_s)}",
+            "historyLimit": 1,
+            "concurrencyPolicy": "Forbid",
+            "type": "NetworkChaos",
+            "networkChaos": self.chaos.spec(),
+        }
+        return _object("Schedule", self.chaos, spec)
+
+
+def _object(kind: str, chaos: NetworkChaos, spec: dict[str, Node]) -> dict[str, Node]:
+    metadata: dict[str, Node] = {"name": chaos.name, "namespace": chaos.source.namespace}
+    if chaos.labels:
+        metadata["labels"] = dict(chaos.labels)
+    return {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
