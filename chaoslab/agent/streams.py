@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 from collections.abc import AsyncIterator, Callable
 
 from chaoslab.agent import protocol
@@ -14,10 +15,15 @@ _LONGEST_LINE = 1 << 20
 
 async def lines_in() -> AsyncIterator[bytes]:
     """Every line of stdin until it ends; a line that is too long is an empty one."""
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=_LONGEST_LINE)
     pipe = os.fdopen(os.dup(0), "rb", buffering=0)
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+    if not _can_be_waited_for(pipe.fileno()):
+        for line in pipe:
+            yield line
+        return
+    reader = asyncio.StreamReader(limit=_LONGEST_LINE)
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), pipe
+    )
     while True:
         try:
             line = await reader.readline()
@@ -26,6 +32,16 @@ async def lines_in() -> AsyncIterator[bytes]:
         if not line:
             return
         yield line
+
+
+def _can_be_waited_for(descriptor: int) -> bool:
+    """Not so /dev/null, a container's stdin where none was asked for, and files: never late."""
+    with select.epoll() as waiting:
+        try:
+            waiting.register(descriptor, select.EPOLLIN)
+        except PermissionError:
+            return False
+    return True
 
 
 class Out(asyncio.BaseProtocol):

@@ -12,9 +12,8 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from chaoslab.agent.canary import ask
+from chaoslab.agent.canary import Kind, ask
 from chaoslab.errors import InjectionFailed
-from chaoslab.faults.base import Ground
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -36,9 +35,9 @@ def port_of(sock: socket.socket) -> int:
 
 
 @pytest.mark.parametrize("kind", ["redis", "postgres"])
-async def test_a_real_server_answers_through_its_proxy(ground: Ground, kind: str) -> None:
+async def test_a_real_server_answers_through_its_proxy(proxied: dict[str, int], kind: Kind) -> None:
     """Without credentials, and the port of the canary is told so that it is no evidence."""
-    sighting = await ask("127.0.0.1", ground.ports[f"app.{kind}"], kind, within_s=5.0)  # type: ignore[arg-type]
+    sighting = await ask("127.0.0.1", proxied[kind], kind, within_s=5.0)
     assert sighting.outcome == "answered"
     assert 0.0 < sighting.took_s < 5.0
     assert sighting.client_port is not None

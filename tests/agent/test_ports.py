@@ -1,0 +1,126 @@
+"""The ports of canaries: in turn, never in the way, and free again at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+
+import pytest
+
+from chaoslab.agent.canary import ask
+from chaoslab.agent.ports import CanaryPorts
+from chaoslab.agent.tcp_table import tcp_table
+from chaoslab.errors import InjectionFailed
+
+from .test_canary import listener, port_of
+
+# As canaries have them in a container, but such as a test may bind that is not root.
+FIRST, LAST = 29601, 29603
+
+
+@pytest.fixture
+def ports() -> CanaryPorts:
+    """Three of them."""
+    return CanaryPorts(FIRST, LAST)
+
+
+def bound(ports: CanaryPorts) -> socket.socket:
+    """A socket on the next port."""
+    sock = socket.socket()
+    ports.bind(sock)
+    return sock
+
+
+def test_ports_are_taken_in_turn(ports: CanaryPorts) -> None:
+    """Each once before any is taken again."""
+    taken = []
+    for _ in range(6):
+        sock = bound(ports)
+        taken.append(port_of(sock))
+        ports.release(sock)
+    assert taken == [FIRST, FIRST + 1, LAST] * 2
+
+
+def test_a_port_that_somebody_listens_on_is_stepped_over(ports: CanaryPorts) -> None:
+    """An app may serve on one of them."""
+    with socket.create_server(("127.0.0.1", FIRST)):
+        sock = bound(ports)
+        assert port_of(sock) == FIRST + 1
+        ports.release(sock)
+
+
+def test_a_port_that_may_be_half_open_elsewhere_comes_last(ports: CanaryPorts) -> None:
+    """Its end may never have arrived at the other side."""
+    sock = bound(ports)
+    ports.release(sock, rest=True)
+    taken = []
+    for _ in range(4):
+        sock = bound(ports)
+        taken.append(port_of(sock))
+        ports.release(sock)
+    assert taken == [FIRST + 1, LAST, FIRST + 1, LAST]
+
+
+def test_when_no_port_is_free_it_is_said(ports: CanaryPorts) -> None:
+    """With the reason and the mend; it must not pass for an outage."""
+    taken = [socket.create_server(("127.0.0.1", port)) for port in range(FIRST, LAST + 1)]
+    try:
+        with socket.socket() as sock, pytest.raises(InjectionFailed, match="NET_BIND_SERVICE"):
+            ports.bind(sock)
+    finally:
+        for each in taken:
+            each.close()
+
+
+async def test_many_more_canaries_than_ports_reach_one_address(ports: CanaryPorts) -> None:
+    """None waits for an earlier one's TIME_WAIT, and the port that it came from is told."""
+
+    async def pong(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(b"+PONG\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(pong, "127.0.0.1", 0) as server:
+        port = port_of(server.sockets[0])
+        seen = [
+            await ask("127.0.0.1", port, "redis", within_s=5.0, source=ports) for _ in range(10)
+        ]
+    assert {each.outcome for each in seen} == {"answered"}
+    assert {each.client_port for each in seen} == {FIRST, FIRST + 1, LAST}
+    assert not ports.inodes
+
+
+async def test_canaries_at_one_time_come_from_ports_of_their_own(ports: CanaryPorts) -> None:
+    """Each is known as the agent's own while it is open, and no longer."""
+    with listener() as mute:
+        asking = [
+            asyncio.create_task(
+                ask("127.0.0.1", port_of(mute), "redis", within_s=0.3, source=ports)
+            )
+            for _ in range(3)
+        ]
+        await asyncio.sleep(0.05)
+        open_now = {row.inode for row in tcp_table() if FIRST <= row.local_port <= LAST}
+        assert open_now == ports.inodes
+        assert len(open_now) == 3
+        seen = await asyncio.gather(*asking)
+    assert {each.outcome for each in seen} == {"silent"}
+    assert {each.client_port for each in seen} == {FIRST, FIRST + 1, LAST}
+    assert not ports.inodes
+
+
+@pytest.mark.parametrize("outcome", ["refused", "connect_timeout"])
+async def test_a_canary_that_was_never_connected_leaves_nothing(
+    ports: CanaryPorts, outcome: str
+) -> None:
+    """No open socket and no inode that is held for its own."""
+    before = len(os.listdir("/proc/self/fd"))
+    with listener(0) as full, socket.create_connection(full.getsockname()):
+        port = port_of(full)
+        if outcome == "refused":
+            full.close()
+        sighting = await ask("127.0.0.1", port, "redis", within_s=0.1, source=ports)
+    assert sighting.outcome == outcome
+    assert not ports.inodes
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -1,0 +1,159 @@
+"""The agent as a process: it answers whatever it is asked, and ends when nobody asks any more."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from chaoslab.agent.context import content_hash
+
+from .rig import (
+    APP,
+    PATIENCE_S,
+    PROXY,
+    Wire,
+    agent_in,
+    dial,
+    enter,
+    inside,
+    listener,
+    needs_namespaces,
+    port_of,
+)
+
+
+async def test_it_says_what_it_is() -> None:
+    """By the hash of what its image would be built from."""
+    async with agent_in() as agent:
+        about = await agent.do("about")
+    assert about["hash"] == content_hash()
+    assert about["python"].startswith(f"{sys.version_info.major}.{sys.version_info.minor}.")
+    assert (about["rules"] is None) is bool(about["why_no_rules"])
+
+
+@pytest.mark.parametrize(
+    ("line", "whose", "error"),
+    [
+        (b"nonsense", None, "expected a line of JSON"),
+        (b"", None, "expected a line of JSON"),
+        (b'["ask"]', None, "expected an object"),
+        (b'{"id": "a", "do": "dance"}', "a", "expected one of: about, ask"),
+        (b'{"id": "b", "do": "ask", "kind": "mysql"}', "b", "expected postgres or redis"),
+        (b'{"id": "c", "do": "watch", "on": 1}', "c", "expected true or false"),
+        (b'{"id": "d", "x": "%s"}' % (b"x" * (1 << 21)), None, "expected a line of JSON"),
+    ],
+)
+async def test_a_request_that_is_none_is_answered(line: bytes, whose: object, error: str) -> None:
+    """And the next one too."""
+    async with agent_in() as agent:
+        agent.write(line)
+        said = await agent.hears()
+        assert said["id"] == whose
+        assert error in said["error"]
+        assert await agent.do("watch", on=False) == {}
+
+
+async def test_a_name_without_an_address_is_no_outage() -> None:
+    """It is an error with its mend, and not an outcome."""
+    async with agent_in() as agent:
+        answer = await agent.answer_to(
+            {"do": "ask", "host": "nobody.invalid", "port": 1, "kind": "redis", "within_s": 0.1}
+        )
+    assert "'nobody.invalid' has no address where the app stands" in answer["error"]
+
+
+@needs_namespaces
+async def test_requests_do_not_wait_for_each_other(wire: Wire) -> None:
+    """A canary's patience holds up nobody."""
+    async with agent_in(*enter(wire.app)) as agent:
+        with listener(wire) as mute:
+            slow = asyncio.create_task(
+                agent.do("ask", host=PROXY, port=port_of(mute), kind="redis", within_s=1.0)
+            )
+            await asyncio.sleep(0)
+            assert await agent.do("watch", on=False) == {}
+            assert not slow.done()
+            told = await slow
+    assert told["outcome"] == "silent"
+    assert 1.0 <= told["took_s"] < 1.0 + PATIENCE_S
+
+
+@needs_namespaces
+@pytest.mark.parametrize("how", ["eof", "SIGTERM", "SIGINT"])
+async def test_it_ends_with_zero_even_while_it_is_asked(wire: Wire, how: str) -> None:
+    """A switch of the dead: the lab's end closes the pipe, however it came."""
+    async with agent_in(*enter(wire.app)) as agent:
+        with listener(wire) as mute:
+            request = f'{{"do":"ask","host":"{PROXY}","port":{port_of(mute)},"kind":"redis"'
+            agent.write(f'{request},"within_s":60}}'.encode())
+            assert await agent.do("watch", on=False) == {}
+            if how == "eof":
+                assert await agent.ends() == 0
+            else:
+                agent.process.send_signal(getattr(signal, how))
+                async with asyncio.timeout(PATIENCE_S):
+                    assert await agent.process.wait() == 0
+
+
+def test_it_ends_when_its_answers_can_go_nowhere() -> None:
+    """The reader is gone though stdin is still held open, by a fork of the lab, say."""
+    read, write = os.pipe()
+    command = [sys.executable, "-m", "chaoslab.agent"]
+    with subprocess.Popen(command, stdin=read, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(b'{"ready":true')
+        process.stdout.close()
+        assert process.wait(PATIENCE_S) == 0
+    os.close(read)
+    os.close(write)
+
+
+def test_without_a_stdin_it_ends_at_once() -> None:
+    """Nobody could ever tell it to."""
+    command = [sys.executable, "-m", "chaoslab.agent"]
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE_S, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@needs_namespaces
+async def test_the_apps_sockets_are_told_as_they_change(wire: Wire) -> None:
+    """At once, after each change, and never the agent's own or the engine's resolver."""
+    async with agent_in(*enter(wire.app)) as agent:
+        with listener(wire) as server:
+            port = port_of(server)
+            await agent.do("watch", on=True, every_s=0.005)
+            await agent.sockets_come_to()
+            with inside(wire.app):
+                app, resolver = (socket.create_server((at, 0)) for at in (APP, "127.0.0.11"))
+            with app, resolver:
+                mine = port_of(app)
+                await agent.sockets_come_to(("LISTEN", mine, 0))
+                with await dial(wire, port) as client:
+                    await agent.sockets_come_to(
+                        ("LISTEN", mine, 0), ("ESTABLISHED", port_of(client), port)
+                    )
+                    told = await agent.do("ask", host=PROXY, port=port, kind="redis", within_s=0.2)
+                    assert told["outcome"] == "silent"
+                    assert 601 <= told["client_port"] <= 999
+            await agent.sockets_come_to()
+            await agent.do("watch", on=False)
+        assert agent.told.empty()
+
+
+@needs_namespaces
+async def test_a_watch_that_is_asked_for_again_begins_anew(wire: Wire) -> None:
+    """It says at once what there is, changed or not; one watch is on, not two."""
+    async with agent_in(*enter(wire.app)) as agent:
+        for _ in range(3):
+            await agent.do("watch", on=True)
+            assert (await agent.hears())["sockets"] == []
+        await agent.do("watch", on=False)
+        assert agent.told.empty()

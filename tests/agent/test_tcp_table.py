@@ -1,0 +1,29 @@
+"""The local address of a socket, by both of the kernel's ways."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+
+from chaoslab.agent import tcp_table
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        pytest.param(
+            "::1",
+            marks=pytest.mark.skipif(not os.path.exists("/proc/net/tcp6"), reason="no IPv6 here"),
+        ),
+    ],
+)
+def test_netlink_and_proc_tell_the_same_local_address(host: str) -> None:
+    """In the order of the network, 4 bytes or 16."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as server:
+        inode = os.fstat(server.fileno()).st_ino
+        for table in (tcp_table.tcp_table({inode}), tcp_table.proc_table({inode})):
+            assert [row.local_address for row in table] == [socket.inet_pton(family, host)]
