@@ -47,25 +47,25 @@ def declared(kind: str, target: str, settings: Mapping[str, object]) -> FaultSpe
         given |= _one_stream(kind, given.pop("streams"))
     problems = [
         Problem(
-            where=f"--{name.replace('_', '-')}",
+            where=_option(name),
             what=f"'{kind}' has no such setting",
-            expected="one of: " + ", ".join(f"--{w.replace('_', '-')}" for w in wanted)
-            if wanted
-            else "none at all",
+            expected="one of: " + ", ".join(map(_option, wanted)) if wanted else "none at all",
         )
         for name in given
         if name not in wanted
     ]
     problems += [
-        Problem(
-            where=kind, what=f"--{name.replace('_', '-')} is not given", mend="it has no default"
-        )
+        Problem(where=kind, what=f"{_option(name)} is not given", mend="it has no default")
         for name in _required(FAULTS[kind])
         if name not in given
     ]
     if problems:
         raise SpecError(problems)
     return FAULTS[kind](target=target, **given)  # type: ignore[arg-type]
+
+
+def _option(name: str) -> str:
+    return "--stream" if name == "streams" else f"--{name.replace('_', '-')}"
 
 
 def _one_stream(kind: str, streams: object) -> dict[str, object]:

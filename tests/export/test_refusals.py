@@ -1,0 +1,125 @@
+"""What a cluster cannot be given is refused with the reason and the mend: exit 2, no YAML."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import Result
+
+from .exporting import A_MINUTE, APP, OUTSIDE, PODS, PORTS, export
+
+BEYOND = [
+    (("severed", "vpc", "--mode", "refused"), "cannot refuse a connect"),
+    (("severed", "vpc", "--mode", "silent"), "cannot let the handshake through"),
+    (("cut-midstream", "vpc", "--after-bytes", "10"), "does not count bytes"),
+    (("stopped", "postgres"), "is no fault on a network"),
+    (("killed", "postgres"), "is no fault on a network"),
+    (("paused", "postgres"), "is no fault on a network"),
+    (("restarted", "postgres"), "is no fault on a network"),
+]
+
+
+@pytest.mark.parametrize(("fault", "said"), BEYOND)
+def test_what_network_chaos_cannot_do_is_refused_with_the_nearest_thing(
+    fault: tuple[str, ...], said: str
+) -> None:
+    """Never swapped for another fault without a word."""
+    _refused(export(*fault, *A_MINUTE, *PODS), said, "PodChaos" if "service" in said else "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "mend"),
+    [
+        (("severed", "vpc", *PODS), "no end is given", "add --duration-s"),
+        (("severed", "vpc", "--duration-s", "0", *PODS), "--duration-s: 0", "above 0"),
+        (("severed", "vpc", "--duration-s", "nan", *PODS), "--duration-s: nan", "above 0"),
+        (("severed", "vpc", *A_MINUTE), "which pods 'backend' has", "add --app backend="),
+        (("severed", "vpc", *A_MINUTE, *APP), "where 'postgres' is", "--external postgres=HOST"),
+        (("severed", "vpx", *A_MINUTE, *PODS), "unknown target 'vpx'", "did you mean 'vpc'?"),
+        (("severed", "vpc", "--mode", "drop", *A_MINUTE, *PODS), "mode is 'drop'", "dropped"),
+        (("slow", "vpc", *A_MINUTE, *PODS), "--latency-s is not given", "no default"),
+        (
+            ("slow", "vpc", "--latency-s", "1", "--mode", "dropped", *A_MINUTE, *PODS),
+            "'slow' has no such setting",
+            "--latency-s, --jitter-s, --stream",
+        ),
+        (
+            ("one-way", "vpc", "--stream", "upstream", "--stream", "downstream", *A_MINUTE, *PODS),
+            "has one stream",
+            "upstream or downstream",
+        ),
+        (
+            ("throttled", "vpc", "--rate-kb-per-s", "10", *A_MINUTE, *OUTSIDE),
+            "shapes what its pods send",
+            "--stream upstream",
+        ),
+        (
+            ("one-way", "postgres", *A_MINUTE, *PORTS),
+            "this would cut nothing",
+            "without its port: 10.20.0.5",
+        ),
+        (
+            ("flapping", "vpc", "--period-s", "30", *PODS),
+            "cannot refuse a connect",
+            "--mode dropped",
+        ),
+        (
+            ("flapping", "vpc", "--period-s", "8", "--mode", "dropped", *PODS),
+            "cannot follow 0.5 of every 8 s",
+            "at least 5 are severed",
+        ),
+        (
+            ("flapping", "vpc", "--period-s", "30.5", "--mode", "dropped", *PODS),
+            "cannot follow",
+            "whole seconds",
+        ),
+        (
+            ("flapping", "vpc", "--period-s", "30", "--mode", "dropped", *A_MINUTE, *PODS),
+            "a Schedule has no end",
+            "leave it out",
+        ),
+    ],
+)
+def test_the_users_mistakes_are_named_with_their_mend(
+    arguments: tuple[str, ...], said: str, mend: str
+) -> None:
+    """What is missing, misspelt or impossible, and what to write instead."""
+    _refused(export(*arguments), said, mend)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--app", "backend"), "not of the form NAME=..."),
+        (("--app", "backedn=app=x"), "did you mean 'backend'?"),
+        (("--app", "backend=app"), "'app' is no label"),
+        (("--app", "backend=app=x,app=y"), "two values for the label 'app'"),
+        (("--app", "backend=-a=x"), "'-a=x' is no label"),
+        ((*APP, *APP), "'backend' was given before"),
+        (("--service", "postgres=a=b", "--external", "postgres=1.2.3.4"), "inside of the cluster"),
+        (("--external", "postgres=2001:db8::1"), "IPv6 is none either"),
+        (("--external", "postgres=10.0.0.300"), "'10.0.0.300' is no target"),
+        (("--external", "postgres=10.0.0.0/33"), "'10.0.0.0/33' is no target"),
+        (("--external", "postgres=db:0"), "'db:0' is no target"),
+        (("--external", "postgres=http://db"), "'http://db' is no target"),
+        (("--external", "postgres=a,,b"), "'' is no target"),
+        (("--namespace-of", "postgres=Data"), "'Data' is no namespace"),
+        (("--namespace-of", "x=data"), "unknown name 'x'"),
+    ],
+)
+def test_where_things_are_is_read_strictly(options: tuple[str, ...], said: str) -> None:
+    """A misread selector is another blast radius."""
+    _refused(export("severed", "vpc", *A_MINUTE, *options), said, "")
+
+
+def test_every_mistake_is_said_at_once() -> None:
+    """Nobody should mend one to find the next."""
+    result = export("severed", "vpc", *A_MINUTE, "--app", "x=a=b", "--external", "postgres=:1")
+    _refused(result, "unknown name 'x'", "':1' is no target")
+
+
+def _refused(result: Result, said: str, mend: str) -> None:
+    assert result.exit_code == 2, result.output
+    assert said in result.stderr
+    assert mend in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
