@@ -23,6 +23,7 @@ from chaoslab.seeds import fresh_seed
 if TYPE_CHECKING:
     from chaoslab.history.events import AnyEvent
     from chaoslab.proxies.base import ProxyKind
+    from chaoslab.runtimes.base import RuntimeKind, RuntimeSession
     from chaoslab.spec.expect import Expectation
     from chaoslab.spec.faults import FaultSpec
     from chaoslab.spec.load import Load, Sampling
@@ -49,8 +50,11 @@ class Run:
         name = f"{wall_time():%Y%m%d-%H%M%S}-{self.seed:08x}"
         results = Path(config.getoption("--chaos-results") or config.rootpath / "results")
         self.folder = Path(shared.get("chaos_folder", results / name))
-        self.proxy: ProxyKind = config.getoption("--chaos-proxy")
+        self.runtime: RuntimeKind = config.getoption("--chaos-runtime")
+        usual: ProxyKind = "embedded" if self.runtime == "local" else "toxiproxy"
+        self.proxy: ProxyKind = config.getoption("--chaos-proxy") or usual
         self.topology: Topology | None = None
+        self._session: RuntimeSession | None = None
 
     def load_topology(self, config: pytest.Config) -> None:
         """Read the topology once, before any scenario runs; a mistake in it is a usage error."""
@@ -63,14 +67,35 @@ class Run:
         except SpecError as error:
             raise pytest.UsageError(str(error)) from None
 
+    def session(self) -> RuntimeSession:
+        """What the scenarios of this process share; nothing is started before the first of them."""
+        from chaoslab.runtimes.sessions import open_session
+
+        if self._session is None:
+            assert self.topology is not None
+            self._session = open_session(self.runtime, self.topology, self.proxy)
+        return self._session
+
+    def close(self) -> None:
+        """Take away what the scenarios shared. Raises ServiceFailed where something is left."""
+        if self._session is not None:
+            self._session.close()
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("chaoslab", "fault injection")
     group.addoption(
         "--chaos-proxy",
         choices=("embedded", "toxiproxy"),
-        default="embedded",
-        help="what sits on the links: the embedded engine (default), or a toxiproxy-server on PATH",
+        help="what sits on the links: the embedded engine (usual for local), or a real Toxiproxy "
+        "(usual for the others; for local a toxiproxy-server on PATH)",
+    )
+    group.addoption(
+        "--chaos-runtime",
+        choices=("local", "docker", "compose", "attach"),
+        default="local",
+        help="where it runs: processes (default), containers, a compose stack, or what stands "
+        "already, by the topology's [attach]",
     )
     group.addoption("--chaos-seed", type=int, help="repeat a run's random choices by its seed")
     group.addoption("--chaos-results", metavar="DIR", help="where runs are saved (results/)")
@@ -145,7 +170,12 @@ class Chaos:
         listeners = (self._progress,) if _shows_progress(self._request.config) else ()
         if listeners:
             self._tell(f"\n{plan.name}")
-        setting = Setting(proxy=self._run.proxy, seed=self._run.seed, listeners=listeners)
+        setting = Setting(
+            open_runtime=self._run.session().lab,
+            proxy=self._run.proxy,
+            seed=self._run.seed,
+            listeners=listeners,
+        )
         try:
             verdicts, refusal = await carry_out(self.topology, plan, setting, folder), None
         except ChaoslabError as error:
@@ -192,6 +222,19 @@ def _discard(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):
         folder.parent.rmdir()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Take the shared containers away; what is left of them fails the session."""
+    run = session.config.stash[_RUN]
+    try:
+        run.close()
+    except ChaoslabError as error:
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.write_line(f"\nchaoslab: {error}", red=True)
+        session.exitstatus = session.exitstatus or pytest.ExitCode.INTERNAL_ERROR
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -19,6 +19,7 @@ from chaoslab.history.events import (
     FaultRequested,
     LinkConnection,
     LinkDrops,
+    LinkPackets,
     Met,
     ProbeCrashed,
 )
@@ -109,7 +110,7 @@ async def injected(fault: Fault, ground: Ground, *, armed: bool = False) -> Asyn
         requested(fault, ground)
     ending = Ending()
     try:
-        await _confirm(fault, ground.journal, since_s=await fault.begin())
+        await _confirm(fault, ground, since_s=await fault.begin())
         yield ending
     except BaseException as error:
         ending.why = f"the run was interrupted ({type(error).__name__})"
@@ -126,10 +127,11 @@ def requested(fault: Fault, ground: Ground, *, armed: bool = False) -> None:
     )
 
 
-async def _confirm(fault: Fault, journal: Journal, *, since_s: float) -> None:
-    label = fault.spec.label
+async def _confirm(fault: Fault, ground: Ground, *, since_s: float) -> None:
+    journal, label = ground.journal, fault.spec.label
     try:
         seen = await fault.seen()
+        await _record_packets(fault, ground)
     except ChaoslabError as error:
         journal.append(FaultMissed(at_s=journal.now(), fault=label, why=str(error)))
     else:
@@ -162,11 +164,32 @@ async def _look_once_more(fault: Fault, ground: Ground) -> None:
 async def record_links(fault: Fault, ground: Ground) -> None:
     """Write down what each link of the fault has had, as the proxy and its kernel saw it."""
     journal, label = ground.journal, fault.spec.label
+    await _record_packets(fault, ground)
     for link in fault.links:
         if drops := await ground.control.syn_drops(link.name):
             at_s = journal.now()
             journal.append(LinkDrops(at_s=at_s, link=link.name, fault=label, syn_drops=drops))
         await record_connections(link.name, label, ground)
+
+
+async def _record_packets(fault: Fault, ground: Ground) -> None:
+    """Write down what the kernel has counted at each link so far, where something counts."""
+    journal = ground.journal
+    for link in fault.links:
+        if (counted := await ground.control.packets(link.name)) is not None:
+            journal.append(
+                LinkPackets(
+                    at_s=journal.now(),
+                    link=link.name,
+                    fault=fault.spec.label,
+                    syns=counted.syns,
+                    syns_dropped=counted.syns_dropped,
+                    packets_dropped=counted.packets_dropped,
+                    bytes_up=counted.bytes_up,
+                    bytes_down=counted.bytes_down,
+                    resets=counted.resets,
+                )
+            )
 
 
 async def record_connections(link: str, fault: str, ground: Ground) -> None:

@@ -265,6 +265,26 @@ class LinkDrops(Event):
     kind: Literal["link_drops"] = "link_drops"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkPackets(Event):
+    """What the kernel has counted at the link's port so far, canaries left out: read when `fault`
+    was seen in force, and again just before its heal.
+
+    `syns` and `bytes_*` (with headers) are what arrived or left; `packets_dropped` are those of
+    established connections; `resets` were sent to the app.
+    """
+
+    link: str
+    fault: str
+    syns: int
+    syns_dropped: int
+    packets_dropped: int
+    bytes_up: int
+    bytes_down: int
+    resets: int
+    kind: Literal["link_packets"] = "link_packets"
+
+
 WriteOutcome = Literal["ok", "failed", "indeterminate"]
 WritePurpose = Literal["load", "proof"]
 
@@ -337,6 +357,7 @@ AnyEvent = Annotated[
     | AppSockets
     | LinkConnection
     | LinkDrops
+    | LinkPackets
     | Write
     | ReadBack
     | ProbeCrashed

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from chaoslab.agent.rules import Counters
+
 ConnectMode = Literal["accept", "refused", "dropped"]
 Established = Literal["keep", "hold", "reset"]
 ProxyKind = Literal["embedded", "toxiproxy"]
-Capability = Literal["connect", "connect.dropped", "silence", "triggers", "connections"]
+Capability = Literal["connect", "connect.dropped", "silence", "triggers", "connections", "packets"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +133,9 @@ class ProxyControl(Protocol):
         """SYNs that the kernel has dropped at the proxy's socket since its connects are dropped,
         the lab's own canaries included; None where that is not known.
         """
+
+    async def packets(self, proxy: str) -> Counters | None:
+        """What the kernel has counted at the proxy's port so far; None where nothing counts."""
 
     async def connections(self, proxy: str) -> tuple[ConnectionRecord, ...]:
         """The proxy's connections so far, live ones included; empty where it cannot tell."""

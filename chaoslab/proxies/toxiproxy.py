@@ -19,6 +19,7 @@ import toxiproxy.api
 from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
 from toxiproxy.server import Toxiproxy
 
+from chaoslab.agent.rules import Counters
 from chaoslab.clock import now_s
 from chaoslab.errors import FaultUnsupported, InjectionFailed
 from chaoslab.proxies.base import (
@@ -75,8 +76,12 @@ class ToxiproxyControl:
     name = "toxiproxy"
     capabilities: frozenset[Capability] = frozenset()
 
-    def __init__(self, host: str, port: int, *, listen_host: str = "127.0.0.1") -> None:
-        self._host, self._port, self._listen_host = host, port, listen_host
+    def __init__(
+        self, host: str, port: int, *, listen_host: str = "127.0.0.1", prefix: str = ""
+    ) -> None:
+        self._host, self._port = host, port
+        self._listen_host, self._prefix = listen_host, prefix
+        self._made: list[str] = []
         self._http = StrictHttp()
         self._server = Toxiproxy()
         self.version = ""
@@ -98,17 +103,25 @@ class ToxiproxyControl:
                 await asyncio.sleep(0.01)
 
     async def close(self) -> None:
-        self._http.close()
+        """Take away the proxies that were made here, where the server lives on, and let go."""
+        try:
+            for proxy in tuple(self._made) if self._prefix else ():
+                await self.delete(proxy)
+        finally:
+            self._http.close()
 
     async def create(self, proxy: str, upstream: str) -> int:
         listen = f"{self._listen_host}:0"
         made = await self._call(
-            lambda: self._server.create(upstream=upstream, name=proxy, listen=listen)
+            lambda: self._server.create(upstream=upstream, name=self._named(proxy), listen=listen)
         )
+        self._made.append(proxy)
         return int(made.listen.rpartition(":")[2])
 
     async def delete(self, proxy: str) -> None:
-        await self._call(lambda: self._delete(proxy))
+        await self._call(lambda: self._delete(self._named(proxy)))
+        if proxy in self._made:
+            self._made.remove(proxy)
 
     def check(self, action: Action) -> None:
         if isinstance(action, AddToxic) and action.type == "silence":
@@ -149,6 +162,10 @@ class ToxiproxyControl:
         del trigger, proxy
 
     async def syn_drops(self, proxy: str) -> int | None:
+        del proxy
+        return None
+
+    async def packets(self, proxy: str) -> Counters | None:
         del proxy
         return None
 
@@ -201,16 +218,20 @@ class ToxiproxyControl:
         if shown is not enabled:
             raise InjectionFailed(f"proxy {name}: expected enabled={enabled}, got {shown}")
 
+    def _named(self, proxy: str) -> str:
+        """Its name on the server, which other labs may share."""
+        return self._prefix + proxy
+
     def _delete(self, name: str) -> None:
-        if self._server.get_proxy(name) is not None:
-            self._server.destroy(name)
+        if (proxy := self._server.get_proxy(name)) is not None:
+            proxy.destroy()
             if self._server.get_proxy(name) is not None:
                 raise InjectionFailed(f"proxy {name} is still there after it was deleted")
 
     def _proxy(self, name: str) -> Any:
-        proxy = self._server.get_proxy(name)
+        proxy = self._server.get_proxy(self._named(name))
         if proxy is None:
-            raise InjectionFailed(f"the proxy server has no proxy {name}")
+            raise InjectionFailed(f"the proxy server has no proxy {self._named(name)}")
         return proxy
 
     async def _call(self, work: Callable[[], T]) -> T:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from chaoslab.agent.canary import Sighting
 from chaoslab.proxies.base import ProxyControl, ProxyKind
 from chaoslab.spec.topology import App, Service, ServiceKind
+
+RuntimeKind = Literal["local", "docker", "compose", "attach"]
 
 
 def environment() -> dict[str, str]:
@@ -165,4 +168,17 @@ class Runtime(Protocol):
 
         `command` and `env` are final (no placeholders). Output of both streams is appended to
         `log`. Raises ServiceFailed if the program cannot be executed.
+        """
+
+
+class RuntimeSession(Protocol):
+    """What many labs share, such as containers that are started once: lent to one at a time."""
+
+    def lab(self) -> AbstractAsyncContextManager[Runtime]:
+        """A runtime for one lab. Raises RuntimeUnavailable or ServiceFailed, with the mend."""
+
+    def close(self) -> None:
+        """Take away all that the session made; safe to repeat. Blocks.
+
+        Raises ServiceFailed where something is left.
         """

@@ -19,6 +19,7 @@ from chaoslab.history.events import (
     FaultMissed,
     LinkConnection,
     LinkDrops,
+    LinkPackets,
     Spawned,
 )
 from chaoslab.history.journal import History
@@ -132,9 +133,9 @@ class _Link:
             for c in records
             if not c.fault and c.client_port not in {canary.client_port for canary in canaries}
         )
-        self._dropped = (
-            _dropped(link, fault, span, history) if self._alone(link, span, history) else 0
-        )
+        alone = self._alone(link, span, history)
+        self._dropped = _dropped(link, fault, span, history) if alone else 0
+        self._packets = _packets(link, fault, history) if alone else None
 
     def _alone(self, link: Link, span: Span, history: History) -> bool:
         """Whether the kernel's count for the whole fault is this boot's: no other lived then."""
@@ -146,10 +147,12 @@ class _Link:
         match fault:
             case Severed(mode="dropped") | Flapping(mode="dropped"):
                 yield from self._waiting_connects()
+                yield from self._packets_dropped()
                 yield from self._met("dropped", verb="held back")
             case Severed(mode="refused") | Flapping(mode="refused"):
                 yield from self._ended_by("reset_by_fault", words="reset by the fault")
                 yield from self._cut_off()
+                yield from self._refused()
                 if isinstance(fault, Flapping):
                     yield from self._all_lost_at_once()
             case Severed() | Flapping() | OneWay():
@@ -170,6 +173,8 @@ class _Link:
                 yield from self._opened_or_given_up()
             case Stopped() | Killed() | Restarted():
                 yield from self._found_nobody()
+                if not isinstance(fault, Restarted):
+                    yield from self._tried()
                 yield from self._ended_by("upstream_closed", "upstream_reset", words="ended by it")
                 yield from self._cut_off()
 
@@ -181,6 +186,22 @@ class _Link:
             yield f"{len(ports)} connects of the app stood in SYN_SENT"
         if self._dropped > 0:
             yield f"{self._dropped} SYNs of the app dropped at the link's socket"
+
+    def _packets_dropped(self) -> Iterator[str]:
+        """The rule's own counters, in the proxy's network namespace; canaries never count there."""
+        if self._packets and self._packets.syns_dropped:
+            yield f"{self._packets.syns_dropped} SYNs of the app dropped by the rule"
+        if self._packets and self._packets.packets_dropped:
+            yield f"{self._packets.packets_dropped} packets of open connections dropped"
+
+    def _refused(self) -> Iterator[str]:
+        """Each SYN was answered by a reset: the port was closed, or its connection had ended."""
+        if self._packets and (count := min(self._packets.syns, self._packets.resets)):
+            yield f"{count} connects of the app refused"
+
+    def _tried(self) -> Iterator[str]:
+        if self._packets and self._packets.syns:
+            yield f"{self._packets.syns} connects of the app while nobody was behind the link"
 
     def _met(self, *types: str, verb: str) -> Iterator[str]:
         counts = [
@@ -292,3 +313,23 @@ def _dropped(link: Link, fault: FaultSpec, span: Span, history: History) -> int:
         if c.link == link.name and c.outcome == "connect_timeout" and c.at_s >= span.start_s
     )
     return max((d.syn_drops for d in drops), default=0) - canaries
+
+
+def _packets(link: Link, fault: FaultSpec, history: History) -> LinkPackets | None:
+    """What was counted at the link between the fault seen in force and the last look before its
+    heal; None where nothing counted, or only once.
+    """
+    label = fault.label
+    read = [p for p in history.of(LinkPackets) if (p.link, p.fault) == (link.name, label)]
+    if len(read) < 2:
+        return None
+    first, last = read[0], read[-1]
+    return replace(
+        last,
+        syns=last.syns - first.syns,
+        syns_dropped=last.syns_dropped - first.syns_dropped,
+        packets_dropped=last.packets_dropped - first.packets_dropped,
+        bytes_up=last.bytes_up - first.bytes_up,
+        bytes_down=last.bytes_down - first.bytes_down,
+        resets=last.resets - first.resets,
+    )

@@ -1,0 +1,88 @@
+"""A real Toxiproxy with packet rules in its network namespace: connects can be dropped too.
+
+Toxiproxy itself cannot show a severed path, since it accepts before it dials. A DROP rule at a
+proxy's port can, and more faithfully than any userspace proxy: nothing is acknowledged any more,
+so keepalives and TCP_USER_TIMEOUT act as they would in the outage.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from chaoslab.agent.rules import Counters
+from chaoslab.errors import FaultUnsupported, InjectionFailed
+from chaoslab.proxies.base import Action, Capability, ConnectPhase
+from chaoslab.proxies.toxiproxy import ToxiproxyControl
+
+
+class PacketFilter(Protocol):
+    """The packet rules of the proxy server's network namespace, port by port."""
+
+    async def guard(self, port: int) -> None:
+        """Count at the port from now on."""
+
+    async def drop(self, port: int) -> None:
+        """Drop everything at the port, in both directions."""
+
+    async def let_pass(self, port: int) -> None:
+        """Let it pass again."""
+
+    async def counters(self, port: int) -> Counters:
+        """What was counted at the port, the lab's own canaries left out."""
+
+    async def unguard(self, port: int) -> None:
+        """Remove the port's rules."""
+
+
+class FilteredToxiproxyControl(ToxiproxyControl):
+    """Toxiproxy's own toxics, and `dropped` by packet rules."""
+
+    capabilities: frozenset[Capability] = frozenset({"connect.dropped", "packets"})
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        packets: PacketFilter,
+        listen_host: str = "127.0.0.1",
+        prefix: str = "",
+    ) -> None:
+        super().__init__(host, port, listen_host=listen_host, prefix=prefix)
+        self._packets = packets
+        self._ports: dict[str, int] = {}
+
+    async def create(self, proxy: str, upstream: str) -> int:
+        port = await super().create(proxy, upstream)
+        self._ports[proxy] = port
+        await self._packets.guard(port)
+        return port
+
+    async def delete(self, proxy: str) -> None:
+        await super().delete(proxy)
+        if (port := self._ports.pop(proxy, None)) is not None:
+            await self._packets.unguard(port)
+
+    def check(self, action: Action) -> None:
+        if isinstance(action, ConnectPhase):
+            if (action.mode, action.established) != ("dropped", "hold"):
+                raise FaultUnsupported(
+                    f"{self.name} with packet rules can drop everything, "
+                    f"not {action.mode} connects and {action.established} what is established"
+                )
+        else:
+            super().check(action)
+
+    async def packets(self, proxy: str) -> Counters | None:
+        return await self._packets.counters(self._port_of(proxy))
+
+    async def _apply_connect(self, action: ConnectPhase) -> None:
+        await self._packets.drop(self._port_of(action.proxy))
+
+    async def _undo_connect(self, action: ConnectPhase) -> None:
+        await self._packets.let_pass(self._port_of(action.proxy))
+
+    def _port_of(self, proxy: str) -> int:
+        if proxy not in self._ports:
+            raise InjectionFailed(f"{self.name}: no proxy {proxy} was made here")
+        return self._ports[proxy]

@@ -1,0 +1,205 @@
+"""The lab's end of an agent: requests go to its stdin, answers and sightings come from its stdout.
+
+A thread reads; so an agent serves one event loop after the other, as scenarios have them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import socket
+import struct
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, cast
+
+from chaoslab.agent.canary import Kind, Outcome, Sighting
+from chaoslab.agent.rules import Counters
+from chaoslab.errors import InjectionFailed, RuntimeUnavailable
+from chaoslab.runtimes.base import AppSocket, Endpoint
+from chaoslab.runtimes.containers.problems import told
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+ANSWER_WITHIN_S = 10.0
+_FRAME = struct.Struct(">BxxxL")  # stream, length: the engine's multiplexed stream
+_STDOUT = 1
+
+
+class Agent:
+    """An agent in a container, by its attached stream; it ends when the stream does."""
+
+    def __init__(self, container: Container) -> None:
+        self._name = str(container.name)
+        self._container = container
+        with told(f"the agent {self._name}"):
+            options = {"stdin": 1, "stdout": 1, "stream": 1, "logs": 1}
+            self._socket: socket.socket = _plain(container.attach_socket(params=options))
+        self._ids = itertools.count(1)
+        self._waiting: dict[int, Future[dict[str, Any]]] = {}
+        self._ready: Future[None] = Future()
+        self._table: tuple[AppSocket, ...] | None = None
+        self._why_gone = ""
+        self._sending = threading.Lock()
+        threading.Thread(target=self._read, name=f"agent {self._name}", daemon=True).start()
+
+    @property
+    def container(self) -> Container:
+        """Its own container, which owns or shares the namespace."""
+        return self._container
+
+    def wait_until_ready(self) -> None:
+        """Block until it takes requests. Raises RuntimeUnavailable with its last log lines."""
+        try:
+            self._ready.result(ANSWER_WITHIN_S)
+        except TimeoutError:
+            raise RuntimeUnavailable(
+                f"the agent {self._name} said nothing for {ANSWER_WITHIN_S:g} s\n"
+                f"{self._last_words()}"
+            ) from None
+
+    def ask_now(self, do: str, **given: object) -> dict[str, Any]:
+        """A request from outside of any event loop; blocks for its answer."""
+        return _answered(do, self._send(do, given).result(ANSWER_WITHIN_S))
+
+    async def request(self, do: str, **given: object) -> dict[str, Any]:
+        """Send a request and await its answer. Raises InjectionFailed where it says an error."""
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                return _answered(do, await asyncio.wrap_future(self._send(do, given)))
+        except TimeoutError:
+            raise InjectionFailed(f"the agent {self._name} did not answer '{do}' in time") from None
+
+    async def canary(self, address: Endpoint, kind: Kind, *, within_s: float) -> Sighting:
+        """What a client meets at that address from where the agent stands."""
+        met = await self.request(
+            "ask", host=address.host, port=address.port, kind=kind, within_s=within_s
+        )
+        return Sighting(
+            outcome=cast("Outcome", met["outcome"]),
+            took_s=met["took_s"],
+            client_port=met["client_port"],
+        )
+
+    def watch(self) -> None:
+        """Have it tell the namespace's sockets from now on, whenever they change."""
+        self.ask_now("watch", on=True)
+
+    def sockets(self) -> tuple[AppSocket, ...]:
+        """The sockets as they were told last. Raises RuntimeUnavailable if the agent is gone."""
+        if self._why_gone or self._table is None:
+            why = self._why_gone or "it was not asked to watch"
+            raise RuntimeUnavailable(f"the agent {self._name} does not show sockets: {why}")
+        return self._table
+
+    # --- packet rules: what `chaoslab.proxies.filtered.PacketFilter` asks for ---
+
+    async def guard(self, port: int) -> None:
+        """Count at the port from now on."""
+        await self.request("guard", port=port)
+
+    async def drop(self, port: int) -> None:
+        """Drop everything at the port, in both directions."""
+        await self.request("drop", port=port)
+
+    async def let_pass(self, port: int) -> None:
+        """Let it pass again."""
+        await self.request("pass", port=port)
+
+    async def counters(self, port: int) -> Counters:
+        """What was counted at the port."""
+        told = await self.request("counters", port=port)
+        return Counters(**{name: told[name] for name in Counters.__slots__})
+
+    async def unguard(self, port: int) -> None:
+        """Remove the port's rules."""
+        await self.request("unguard", port=port)
+
+    def close(self) -> None:
+        """Let go of the stream; the agent ends of that."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+    def _send(self, do: str, given: dict[str, object]) -> Future[dict[str, Any]]:
+        number, answer = next(self._ids), Future[dict[str, Any]]()
+        line = json.dumps({"id": number, "do": do, **given}).encode() + b"\n"
+        with self._sending:
+            if self._why_gone:
+                raise RuntimeUnavailable(f"the agent {self._name} is gone: {self._why_gone}")
+            self._waiting[number] = answer
+            try:
+                self._socket.sendall(line)
+            except OSError as error:
+                del self._waiting[number]
+                raise RuntimeUnavailable(f"the agent {self._name} is gone: {error}") from None
+        return answer
+
+    def _read(self) -> None:
+        pending, why = b"", "its stream ended"
+        try:
+            while (frame := self._frame()) is not None:
+                *lines, pending = (pending + frame).split(b"\n")
+                for line in lines:
+                    self._take(json.loads(line))
+        except (OSError, ValueError) as error:
+            why = f"{type(error).__name__}: {error}"
+        self._end(why)
+
+    def _frame(self) -> bytes | None:
+        header = self._exactly(_FRAME.size)
+        if header is None:
+            return None
+        stream, length = _FRAME.unpack(header)
+        payload = self._exactly(length)
+        return payload if stream == _STDOUT or payload is None else b""
+
+    def _exactly(self, length: int) -> bytes | None:
+        data = b""
+        while len(data) < length:
+            if not (chunk := self._socket.recv(length - len(data))):
+                return None
+            data += chunk
+        return data
+
+    def _take(self, said: dict[str, Any]) -> None:
+        if "ready" in said:
+            self._ready.set_result(None)
+        elif "sockets" in said:
+            self._table = tuple(
+                AppSocket(state=state, local_port=local, remote_port=remote)
+                for state, local, remote in said["sockets"]
+            )
+        elif (answer := self._waiting.pop(said["id"], None)) is not None:
+            with contextlib.suppress(Exception):  # whoever asked has given up meanwhile
+                answer.set_result(said)
+
+    def _end(self, why: str) -> None:
+        with self._sending:
+            self._why_gone = why
+            gone = RuntimeUnavailable(f"the agent {self._name} is gone: {why}")
+            for answer in self._waiting.values():
+                with contextlib.suppress(Exception):  # whoever asked has given up meanwhile
+                    answer.set_exception(gone)
+            if not self._ready.done():
+                self._ready.set_exception(gone)
+            self._waiting.clear()
+
+    def _last_words(self) -> str:
+        with told(f"the agent {self._name}"):
+            lines = self._container.logs(tail=8).decode(errors="replace").splitlines()
+        return "\n".join(f"  | {line}" for line in lines) or "  | (nothing)"
+
+
+def _answered(do: str, said: dict[str, Any]) -> dict[str, Any]:
+    if "error" in said:
+        raise InjectionFailed(f"the agent could not '{do}': {said['error']}")
+    return cast("dict[str, Any]", said["ok"])
+
+
+def _plain(attached: Any) -> socket.socket:
+    """The socket itself: docker-py wraps the one of a Unix domain in a file that cannot write."""
+    return cast("socket.socket", getattr(attached, "_sock", attached))

@@ -1,0 +1,118 @@
+"""One boot of an app: a container in the app's pod, which keeps its network across boots."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chaoslab.runtimes.base import AppSocket, Endpoint
+from chaoslab.runtimes.containers.agents import Agent
+from chaoslab.runtimes.containers.engine import HOST, in_thread
+from chaoslab.runtimes.containers.problems import told
+from chaoslab.runtimes.local.process import size, tail
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+_LOG_END_S = 2.0
+_BY_SIGNAL = {128 + number: number for number in (*range(1, 32),)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pod:
+    """An app's network namespace: its agent's, which every boot's container joins."""
+
+    app: str
+    image: str
+    agent: Agent
+    inside: int
+    published: int
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where the lab reaches the app."""
+        return Endpoint(host=HOST, port=self.published)
+
+
+class ContainerApp:
+    """Implements `RunningApp`: its sockets are the pod's, its exit code and log the engine's."""
+
+    def __init__(self, *, pod: Pod, container: Container, log: Path) -> None:
+        self._pod, self._container, self._log = pod, container, log
+        self._log_start = size(log)
+        self._ended: Future[int] = Future()
+        with told(f"the app's container {container.name}"):
+            container.reload()
+            self.pid = int(container.attrs["State"]["Pid"])
+        self._copier = threading.Thread(target=self._copy_log, daemon=True)
+        self._copier.start()
+        threading.Thread(target=self._await_end, daemon=True).start()
+
+    @property
+    def container(self) -> Container:
+        """The engine's own."""
+        return self._container
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where the lab reaches it: a published port, which accepts whoever listens behind it."""
+        return self._pod.endpoint
+
+    @property
+    def listens_on(self) -> int:
+        """The port in the pod's namespace."""
+        return self._pod.inside
+
+    @property
+    def exit_code(self) -> int | None:
+        """As the engine tells it; None while it runs, negative the signal that ended it."""
+        return self._ended.result() if self._ended.done() else None
+
+    async def wait(self) -> int:
+        """Wait for its end; returns the exit code."""
+        return await asyncio.shield(asyncio.wrap_future(self._ended))
+
+    def sockets(self) -> tuple[AppSocket, ...]:
+        """The TCP sockets of its namespace, the agent's left out; none once it has ended."""
+        return self._pod.agent.sockets() if self.exit_code is None else ()
+
+    def log_tail(self, lines: int = 15) -> tuple[str, ...]:
+        """The last lines of this boot's log."""
+        return tail(self._log, lines, start=self._log_start)
+
+    async def terminate(self, grace_s: float = 2.0) -> int:
+        """SIGTERM, then SIGKILL after `grace_s`; returns the exit code."""
+        if self.exit_code is None:
+            await in_thread(lambda: self._signal(signal.SIGTERM))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(grace_s):
+                    return await self.wait()
+            await in_thread(lambda: self._signal(signal.SIGKILL))
+        return await self.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        import docker  # noqa: PLC0415
+
+        # It may have ended by itself a moment ago.
+        with contextlib.suppress(docker.errors.NotFound, docker.errors.APIError):
+            self._container.kill(signal=int(number))
+
+    def _await_end(self) -> None:
+        try:
+            code = int(self._container.wait()["StatusCode"])
+        except Exception as error:
+            self._ended.set_exception(error)
+            return
+        self._copier.join(_LOG_END_S)
+        self._ended.set_result(-_BY_SIGNAL[code] if code in _BY_SIGNAL else code)
+
+    def _copy_log(self) -> None:
+        with contextlib.suppress(Exception), open(self._log, "ab", buffering=0) as log:
+            for chunk in self._container.logs(stream=True, follow=True):
+                log.write(chunk)

@@ -1,0 +1,125 @@
+"""The engine: containers and networks of one session, made with Testcontainers, labelled as ours.
+
+Testcontainers and docker-py are imported when an engine is first needed: they cost half a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from chaoslab.runtimes.containers.labels import labels_for
+from chaoslab.runtimes.containers.problems import told
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+    from testcontainers.core.network import Network
+
+    import docker
+
+T = TypeVar("T")
+HOST = "127.0.0.1"
+# Waits for containers' ends and followed logs occupy a thread each.
+_threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix="chaoslab-engine")
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Run a blocking call of the engine's client beside the event loop."""
+    return await asyncio.get_running_loop().run_in_executor(_threads, work)
+
+
+def in_background(work: Callable[[], None]) -> None:
+    """Have a blocking call run in a thread of the engine's own."""
+    _threads.submit(work)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What a container is started with; `ports` maps a port inside to one of 127.0.0.1.
+
+    `joins` is the id of a container whose network namespace it shares.
+    """
+
+    image: str
+    role: str
+    command: tuple[str, ...] | None = None
+    entrypoint: tuple[str, ...] | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    ports: Mapping[int, int] = field(default_factory=dict)
+    network: Network | None = None
+    aliases: tuple[str, ...] = ()
+    joins: str | None = None
+    talks: bool = False
+    capabilities: tuple[str, ...] = ()
+
+
+class Engine:
+    """A connection to the engine for one session; every call blocks.
+
+    Raises RuntimeUnavailable, with the mend, where no engine answers.
+    """
+
+    def __init__(self, session: str) -> None:
+        self.session = session
+        with told("the Docker engine"):
+            self.docker = _connected()
+
+    @property
+    def base_url(self) -> str:
+        """The engine's address as its client has it."""
+        return str(self.docker.api.base_url)
+
+    def network(self, role: str) -> Network:
+        """An ordinary bridge; the engine isolates bridges from each other."""
+        from testcontainers.core.network import Network  # noqa: PLC0415
+
+        labels = labels_for(self.session, role)
+        with told(f"network {role}"):
+            network = Network(docker_network_kw={"labels": labels})
+            network.name = f"chaoslab-{self.session}-{role}"
+            return network.create()
+
+    def run(self, run: Run) -> Container:
+        """Create a container and start it; nothing is waited for.
+
+        Raises RuntimeUnavailable or ServiceFailed, with the mend.
+        """
+        from testcontainers.core.container import DockerContainer  # noqa: PLC0415
+
+        options = {
+            "labels": labels_for(self.session, run.role),
+            "stdin_open": run.talks,
+            "cap_add": list(run.capabilities),
+            "detach": not run.talks,
+        }
+        if run.entrypoint is not None:
+            options["entrypoint"] = list(run.entrypoint)
+        if run.joins is not None:
+            options["network_mode"] = f"container:{run.joins}"
+        with told(f"container {run.role} ({run.image})"):
+            container = DockerContainer(run.image).with_envs(**run.env).with_kwargs(**options)
+            if run.command is not None:
+                container.with_command(list(run.command))
+            if run.network is not None:
+                container.with_network(run.network).with_network_aliases(*run.aliases)
+            for inside, outside in run.ports.items():
+                container.ports[f"{inside}/tcp"] = (HOST, outside)  # type: ignore[assignment]
+            return container.start().get_wrapped_container()
+
+
+def _connected() -> docker.DockerClient:
+    from testcontainers.core.config import ConnectionMode, testcontainers_config  # noqa: PLC0415
+    from testcontainers.core.docker_client import DockerClient  # noqa: PLC0415
+
+    # Everything is published on loopback. Where the lab itself runs in a container Testcontainers
+    # would look for a gateway instead, and connecting there can hang for minutes.
+    testcontainers_config.tc_host_override = HOST
+    testcontainers_config.connection_mode_override = ConnectionMode.docker_host
+    # What a session leaves behind is taken away by its own switch, which needs no image.
+    testcontainers_config.ryuk_disabled = True
+    client = DockerClient().client
+    client.ping()
+    return client

@@ -1,0 +1,114 @@
+"""Images: which one stands for what, and how one that is absent is had."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import threading
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chaoslab.agent import context
+from chaoslab.errors import RuntimeUnavailable, ServiceFailed
+from chaoslab.runtimes.base import environment
+from chaoslab.runtimes.containers.labels import ROLE
+from chaoslab.runtimes.containers.problems import told
+from chaoslab.spec.topology import App, Images
+
+if TYPE_CHECKING:
+    import docker
+
+VARIABLE = "CHAOSLAB_IMAGE_{}"
+AGENT = "chaoslab-agent"
+_one_build = threading.Lock()
+
+
+def chosen(images: Images) -> Images:
+    """The topology's images, each replaced where its environment variable names another."""
+    machine = environment()
+    names = {field.name: VARIABLE.format(field.name.upper()) for field in fields(images)}
+    return replace(
+        images, **{key: machine[name] for key, name in names.items() if machine.get(name)}
+    )
+
+
+def is_here(engine: docker.DockerClient, image: str) -> bool:
+    """Whether the engine has an image of that name."""
+    import docker  # noqa: PLC0415
+
+    with told(f"image {image}"):
+        try:
+            engine.images.get(image)
+        except docker.errors.ImageNotFound:
+            return False
+    return True
+
+
+def pulled(engine: docker.DockerClient, image: str) -> str:
+    """The image, pulled where it is absent. Raises RuntimeUnavailable with the mend."""
+    if not is_here(engine, image):
+        with told(f"image {image}"):
+            engine.images.pull(image)
+    return image
+
+
+def agent_image(engine: docker.DockerClient, base: str) -> str:
+    """The agent's image, built where it is absent; its name changes with what is in it."""
+    image = f"{AGENT}:{context.content_hash()}"
+    with _one_build:
+        if not is_here(engine, image):
+            pulled(engine, base)
+            build_context = _tar(context.files())
+            with told(f"building {image} on {base}"):
+                engine.images.build(
+                    fileobj=build_context, custom_context=True, tag=image, rm=True,
+                    buildargs={"BASE": base}, labels={ROLE: "agent"},
+                )  # fmt: skip
+    return image
+
+
+def app_image(engine: docker.DockerClient, app: App, base: str) -> str:
+    """The app's image: there already, built where the topology says how, else pulled.
+
+    Raises RuntimeUnavailable or ServiceFailed, with the mend, where it cannot be had.
+    """
+    if app.container is None:
+        raise RuntimeUnavailable(
+            f"apps.{app.name}: it has no image, which a container needs\n"
+            f"  expected [apps.{app.name}.container] with image, and build where it is built here"
+        )
+    image, build = app.container.image, app.container.build
+    if build is None:
+        return pulled(engine, image)
+    with _one_build:
+        if not is_here(engine, image):
+            _check(app.name, Path(build.context), build.dockerfile)
+            args: Mapping[str, str] = {"BASE": base, **build.args}
+            pulled(engine, args["BASE"])
+            with told(f"building {image} for {app.name}"):
+                engine.images.build(
+                    path=build.context, dockerfile=build.dockerfile, tag=image, rm=True,
+                    buildargs=dict(args),
+                )  # fmt: skip
+    return image
+
+
+def _check(app: str, folder: Path, dockerfile: str) -> None:
+    if not (folder / dockerfile).is_file():
+        raise ServiceFailed(
+            f"apps.{app}.container.build: there is no {dockerfile} in {folder}\n"
+            "  expected a path below the context"
+        )
+
+
+def _tar(files: Mapping[str, bytes]) -> io.BytesIO:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, content in sorted(files.items()):
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(content), 0o644
+            archive.addfile(info, io.BytesIO(content))
+    packed.seek(0)
+    return packed

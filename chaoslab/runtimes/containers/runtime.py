@@ -1,0 +1,144 @@
+"""One lab on a session's stack: its own database, proxies and app containers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from chaoslab.agent.canary import Sighting
+from chaoslab.errors import RuntimeUnavailable
+from chaoslab.proxies.base import ProxyKind
+from chaoslab.proxies.embedded import EmbeddedControl
+from chaoslab.proxies.filtered import FilteredToxiproxyControl
+from chaoslab.proxies.toxiproxy import ToxiproxyControl
+from chaoslab.runtimes.base import Endpoint
+from chaoslab.runtimes.containers import images
+from chaoslab.runtimes.containers.app import ContainerApp
+from chaoslab.runtimes.containers.engine import Run, in_background, in_thread
+from chaoslab.runtimes.containers.problems import told
+from chaoslab.runtimes.containers.service import Box, ContainerService
+from chaoslab.runtimes.containers.stack import API_PORT, Stack
+from chaoslab.spec.topology import App, Service, ServiceKind
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+READY_WITHIN_S = 15.0
+ANY_ADDRESS = "0.0.0.0"
+
+
+class ContainerRuntime:
+    """Implements `Runtime`; an async context manager. `versions` is kept by the session."""
+
+    python = "python3"
+    app_host = ANY_ADDRESS
+
+    def __init__(self, stack: Stack, *, name: str, lab: str, versions: dict[str, str]) -> None:
+        self.name = name
+        self._stack, self._lab, self._versions = stack, lab, versions
+        self._boxes: list[Box] = []
+        self._apps: list[ContainerApp] = []
+        self._control: ToxiproxyControl | None = None
+        self._proxy: Container | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await asyncio.shield(asyncio.ensure_future(self._close()))
+
+    async def start_service(self, service: Service) -> ContainerService:
+        """Lend a service of the stack: running, with an empty database of the lab's own."""
+        box = self._stack.boxes[service.name]
+        running = ContainerService(
+            service=service, box=box, lab=self._lab,
+            version=self._versions.get(service.name, ""), gateway=self._stack.gateway.agent,
+        )  # fmt: skip
+        await running.start()  # whatever the scenario before has left it as
+        if service.name not in self._versions:
+            product = await in_thread(lambda: box.server.prepare(box.published))
+            image = getattr(self._stack.images, service.kind)
+            self._versions[service.name] = f"{product} (image {image})"
+        running.version = self._versions[service.name]
+        self._boxes.append(box)
+        await in_thread(lambda: box.server.fresh(box.published, self._lab))
+        return running
+
+    async def start_proxy(self, kind: ProxyKind, *, seed: int, log: Path) -> ToxiproxyControl:
+        """The stack's Toxiproxy, under names of this lab; or an engine of the lab's own."""
+        del log
+        api = self._stack.gateway.api
+        if kind == "embedded":
+            self._proxy = await in_thread(lambda: self._start_engine(seed))
+            self._control = EmbeddedControl(api.host, api.port, listen_host=ANY_ADDRESS)
+        elif not self._stack.gateway.shared:
+            raise RuntimeUnavailable("this session was started with the embedded proxy alone")
+        else:
+            self._control = FilteredToxiproxyControl(
+                api.host, api.port, listen_host=ANY_ADDRESS, prefix=f"{self._lab}.",
+                packets=self._stack.gateway.agent,
+            )  # fmt: skip
+        await self._control.connect(READY_WITHIN_S)
+        return self._control
+
+    def _start_engine(self, seed: int) -> Container:
+        image = images.agent_image(self._stack.engine.docker, self._stack.images.python)
+        words = ("-m", "chaoslab.engine", "--host", ANY_ADDRESS, "--port", str(API_PORT))
+        return self._stack.engine.run(
+            Run(
+                image=image,
+                role="engine",
+                entrypoint=("python3",),
+                command=(*words, "--seed", str(seed)),
+                joins=self._stack.gateway.agent.container.id,
+            )
+        )
+
+    def proxied(self, port: int) -> Endpoint:
+        """By the proxy server's name on the apps' network."""
+        return Endpoint(host=self._stack.gateway.name, port=port)
+
+    async def ask(
+        self, app: App, address: Endpoint, kind: ServiceKind, *, within_s: float
+    ) -> Sighting:
+        """From the app's own namespace."""
+        return await self._stack.pods[app.name].agent.canary(address, kind, within_s=within_s)
+
+    async def app_port(self, app: App) -> int:
+        """The port that the app's pod publishes."""
+        return self._stack.pods[app.name].inside
+
+    async def spawn_app(
+        self, *, app: App, command: tuple[str, ...], env: Mapping[str, str], port: int, log: Path
+    ) -> ContainerApp:
+        """A container of the app's image in its pod; its environment is the image's plus `env`."""
+        pod = self._stack.pods[app.name]
+        assert port == pod.inside
+        run = Run(
+            image=pod.image, role="app", command=command, entrypoint=(), env=env,
+            joins=pod.agent.container.id,
+        )  # fmt: skip
+        container = await in_thread(lambda: self._stack.engine.run(run))
+        running = await in_thread(lambda: ContainerApp(pod=pod, container=container, log=log))
+        self._apps.append(running)
+        return running
+
+    async def _close(self) -> None:
+        """Give back what was lent: apps gone, proxies gone, databases dropped."""
+        gone = [app.container for app in self._apps]
+        if self._proxy is not None:
+            gone.append(self._proxy)
+        for container in gone:
+            in_background(partial(container.remove, force=True, v=True))
+        for box in self._boxes:
+            with told(f"container {box.name}"):
+                await in_thread(partial(box.server.clear, box.published, self._lab))

@@ -1,0 +1,134 @@
+"""A real server in a container: started once per session, lent to one lab after the other."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chaoslab.agent.canary import Sighting
+from chaoslab.clock import now_s
+from chaoslab.errors import ServiceFailed
+from chaoslab.runtimes.base import Endpoint
+from chaoslab.runtimes.containers.agents import Agent
+from chaoslab.runtimes.containers.engine import HOST, in_thread
+from chaoslab.runtimes.containers.problems import told
+from chaoslab.runtimes.containers.servers import Server
+from chaoslab.spec.topology import Service
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+START_LIMIT_S = 60.0
+STOP_GRACE_S = 10
+_POLL_S = 0.01
+_LOOK_EVERY_S = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A server's container; `published` is its port on the lab's loopback, for its whole life,
+    `upstream` how the proxy server reaches it.
+    """
+
+    name: str
+    server: Server
+    container: Container
+    published: int
+    upstream: Endpoint
+
+    async def until_it_answers(self) -> None:
+        """Return once it answers its protocol. Raises ServiceFailed if it exits, or never does."""
+        end_s, look_s = now_s() + START_LIMIT_S, now_s() + _LOOK_EVERY_S
+        while not await self.server.answers(self.published):
+            if now_s() > look_s:
+                await in_thread(self._check)
+                look_s = now_s() + _LOOK_EVERY_S
+            if now_s() > end_s:
+                raise ServiceFailed(self._failed(f"did not answer within {START_LIMIT_S:g} s"))
+            await asyncio.sleep(_POLL_S)
+
+    def _check(self) -> None:
+        with told(f"container {self.name}"):
+            self.container.reload()
+        if self.container.status in ("exited", "dead"):
+            code = self.container.attrs["State"]["ExitCode"]
+            raise ServiceFailed(self._failed(f"ended with exit status {code}"))
+
+    def _failed(self, what: str) -> str:
+        with told(f"container {self.name}"):
+            lines = self.container.logs(tail=12).decode(errors="replace").splitlines()
+        said = "\n".join(f"  | {line}" for line in lines) or "  | (nothing)"
+        return f"{self.name}: the container {what}; its last log lines:\n{said}"
+
+
+class ContainerService:
+    """Implements `RunningService` for one lab; one caller at a time, the others wait."""
+
+    def __init__(
+        self, *, service: Service, box: Box, lab: str, version: str, gateway: Agent
+    ) -> None:
+        self._service, self._box, self._lab = service, box, lab
+        self._gateway = gateway
+        self._turn = asyncio.Lock()
+        self.version = version
+
+    @property
+    def service(self) -> Service:
+        """What the topology says of it."""
+        return self._service
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Its port on loopback, published for the lab alone."""
+        return Endpoint(host=HOST, port=self._box.published)
+
+    @property
+    def upstream(self) -> Endpoint:
+        """Its name on the network that only the proxy server shares with it."""
+        return self._box.upstream
+
+    def url(self, endpoint: Endpoint) -> str:
+        """The connection URL of this lab's database, as seen through `endpoint`."""
+        return self._box.server.url(endpoint, self._lab)
+
+    async def ask(self, *, within_s: float) -> Sighting:
+        """Asked from where the proxy server stands: a published port would accept for a server
+        that is gone.
+        """
+        return await self._gateway.canary(self._box.upstream, self._service.kind, within_s=within_s)
+
+    async def stop(self) -> None:
+        """Orderly shutdown by the engine, with the image's own stop signal."""
+        await self._do(lambda: self._box.container.stop(timeout=STOP_GRACE_S), thawed=True)
+
+    async def kill(self) -> None:
+        """SIGKILL by the engine."""
+        await self._do(self._box.container.kill, only="running")
+
+    async def start(self) -> None:
+        """Start it again, or let it go on; the same address, the same data."""
+        await self._do(self._box.container.start, thawed=True)
+        await self._box.until_it_answers()
+
+    async def pause(self) -> None:
+        """Freeze all of its processes by the engine."""
+        await self._do(self._box.container.pause, only="running")
+
+    async def resume(self) -> None:
+        """Undo `pause`."""
+        await self._do(lambda: None, thawed=True)
+
+    async def _do(self, work: object, *, thawed: bool = False, only: str = "") -> None:
+        async with self._turn:
+            await in_thread(lambda: self._done(work, thawed=thawed, only=only))
+
+    def _done(self, work: object, *, thawed: bool, only: str) -> None:
+        container = self._box.container
+        assert callable(work)
+        with told(f"container {self._box.name}"):
+            container.reload()
+            if thawed and container.status == "paused":
+                container.unpause()
+            if only in ("", container.status):
+                work()

@@ -1,0 +1,156 @@
+"""Everything of one session that outlives a scenario: networks, services, proxy server, pods.
+
+    app's pod ── front ── gateway (proxy server) ── back ── services
+
+Two ordinary bridges, which the engine keeps apart: an app reaches a service only through the proxy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from chaoslab.proxies.base import ProxyKind
+from chaoslab.runtimes.base import Endpoint
+from chaoslab.runtimes.containers import images
+from chaoslab.runtimes.containers.agents import Agent
+from chaoslab.runtimes.containers.app import Pod
+from chaoslab.runtimes.containers.engine import HOST, Engine, Run
+from chaoslab.runtimes.containers.problems import told
+from chaoslab.runtimes.containers.servers import SERVERS
+from chaoslab.runtimes.containers.service import Box
+from chaoslab.runtimes.local.ports import Ports
+from chaoslab.spec.topology import App, Images, Service, Topology
+
+if TYPE_CHECKING:
+    from testcontainers.core.network import Network
+
+T = TypeVar("T")
+API_PORT = 8474
+PROXY_NAME = "toxiproxy"
+APP_PORT = 8080
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """The namespace of the proxy server: its agent, its API as the lab reaches it, and the name
+    and images under which it is started and found.
+    """
+
+    agent: Agent
+    api: Endpoint
+    name: str
+    shared: bool
+
+
+class Stack(Protocol):
+    """What runs for one session, however it was started."""
+
+    @property
+    def engine(self) -> Engine: ...
+
+    @property
+    def images(self) -> Images: ...
+
+    @property
+    def boxes(self) -> dict[str, Box]:
+        """The services' containers, by the services' names."""
+
+    @property
+    def gateway(self) -> Gateway: ...
+
+    @property
+    def pods(self) -> dict[str, Pod]:
+        """The apps' namespaces, by the apps' names."""
+
+
+class StartedStack:
+    """A stack that is started with Testcontainers. The session's switch takes it away."""
+
+    def __init__(self, engine: Engine, topology: Topology, proxy: ProxyKind, ports: Ports) -> None:
+        self.engine = engine
+        self.images = images.chosen(topology.images)
+        self._ports = ports
+        agent = images.agent_image(engine.docker, self.images.python)
+        front, back = at_once([partial(engine.network, "front"), partial(engine.network, "back")])
+        self.boxes: dict[str, Box] = {}
+        self.pods: dict[str, Pod] = {}
+        at_once(
+            [
+                partial(self._start_gateway, agent, proxy, front, back),
+                *(partial(self._box, service, back) for service in topology.services.values()),
+                *(partial(self._pod, app, agent, front) for app in topology.apps.values()),
+            ]
+        )
+
+    def _app_image(self, app: App) -> str:
+        return images.app_image(self.engine.docker, app, self.images.python)
+
+    def _start_gateway(
+        self, agent_image: str, proxy: ProxyKind, front: Network, back: Network
+    ) -> None:
+        port = self._ports.take()
+        container = self.engine.run(
+            Run(
+                image=agent_image,
+                role="gateway",
+                network=front,
+                aliases=(PROXY_NAME,),
+                ports={API_PORT: port},
+                talks=True,
+                capabilities=("NET_ADMIN",),
+            )
+        )
+        with told("network back"):
+            back.connect(container.id)
+        agent = Agent(container)
+        agent.wait_until_ready()
+        if proxy == "toxiproxy":
+            self.engine.run(
+                Run(
+                    image=images.pulled(self.engine.docker, self.images.toxiproxy),
+                    role="toxiproxy",
+                    command=("-host=0.0.0.0",),
+                    joins=container.id,
+                )
+            )
+        api = Endpoint(host=HOST, port=port)
+        shared = proxy == "toxiproxy"
+        self.gateway = Gateway(agent=agent, api=api, name=PROXY_NAME, shared=shared)
+
+    def _box(self, service: Service, back: Network) -> None:
+        server, port = SERVERS[service.kind], self._ports.take()
+        run = Run(
+            image=getattr(self.images, service.kind), role=service.kind, command=server.command,
+            env=server.env, ports={server.port: port}, network=back, aliases=(service.name,),
+        )  # fmt: skip
+        self.boxes[service.name] = Box(
+            name=service.name,
+            server=server,
+            container=self.engine.run(run),
+            published=port,
+            upstream=Endpoint(host=service.name, port=server.port),
+        )
+
+    def _pod(self, app: App, agent_image: str, front: Network) -> None:
+        port, inside = self._ports.take(), app.port or APP_PORT
+        run = Run(image=agent_image, role="pod", network=front, ports={inside: port}, talks=True)
+        agent = Agent(self.engine.run(run))
+        agent.wait_until_ready()
+        agent.watch()
+        self.pods[app.name] = Pod(
+            app=app.name,
+            image=self._app_image(app),
+            agent=agent,
+            inside=inside,
+            published=port,
+        )
+
+
+def at_once(work: Sequence[Callable[[], T]]) -> list[T]:
+    """Run blocking calls side by side; their results in order, or the first failure."""
+    with ThreadPoolExecutor(max_workers=len(work)) as threads:
+        return [each.result() for each in [threads.submit(one) for one in work]]

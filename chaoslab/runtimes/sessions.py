@@ -1,0 +1,36 @@
+"""From a runtime's name to a session of it. One place, so that a new runtime has one home."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from typing import assert_never
+
+from chaoslab.proxies.base import ProxyKind
+from chaoslab.runtimes.base import Runtime, RuntimeKind, RuntimeSession
+from chaoslab.runtimes.local import LocalRuntime
+from chaoslab.spec.topology import Topology
+
+
+class LocalSession:
+    """Processes: every lab starts its own, and nothing is shared."""
+
+    def lab(self) -> AbstractAsyncContextManager[Runtime]:
+        """A runtime of processes."""
+        return LocalRuntime()
+
+    def close(self) -> None:
+        """There is nothing to take away."""
+
+
+def open_session(kind: RuntimeKind, topology: Topology, proxy: ProxyKind) -> RuntimeSession:
+    """A session of that runtime; nothing is started before its first lab."""
+    match kind:
+        case "local":
+            return LocalSession()
+        case "docker":
+            from chaoslab.runtimes.containers.session import DockerSession  # noqa: PLC0415
+
+            return DockerSession(topology, proxy)
+        case "compose" | "attach":
+            raise NotImplementedError(kind)
+    assert_never(kind)
