@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import wraps
+from functools import partial, wraps
 
 from chaoslab.engine import address, metrics, wire
 from chaoslab.engine.chain import Toxic, read_toxic, update_toxic
@@ -96,8 +96,7 @@ class ToxiproxyApi:
     async def proxy_create(self, request: Request, _names: Names) -> Answer:
         """A new proxy, enabled unless the body says otherwise."""
         members = wire.members(wire.decode(request.body), "toxiproxy.Proxy")
-        name, listen, upstream = _texts(members)
-        enabled = wire.flag_of(members, "enabled", "Proxy", True)
+        name, listen, upstream, enabled = _fields(members)
         _demand("name", name)
         _demand("upstream", upstream)
         self._registry.demand_free(name)
@@ -126,13 +125,12 @@ class ToxiproxyApi:
         """Validate the whole list, then bring it about one by one, adding each to `done`."""
         go_type = '[]struct { toxiproxy.Proxy; Enabled *bool "json:\\"enabled\\"" }'
         if value is not None and not isinstance(value, list):
-            kind = "object" if isinstance(value, dict) else type(value).__name__
+            kind = wire.kind_of(value)
             raise wire.bad_body(f"json: cannot unmarshal {kind} into Go value of type {go_type}")
         wanted = []
         for entry in value or ():
             members = wire.members(entry, "toxiproxy.Proxy")
-            enabled = wire.flag_of(members, "enabled", "Proxy", True)
-            wanted.append((*_texts(members), enabled, _toxics(members)))
+            wanted.append((*_fields(members), _toxics(members)))
         for place, (name, _, upstream, _, _) in enumerate(wanted, start=1):
             _demand("name", name, f"name at proxy {place}")
             _demand("upstream", upstream, f"upstream at proxy {place}")
@@ -154,10 +152,9 @@ class ToxiproxyApi:
         """Change listen, upstream or enabled; what the body leaves out stays."""
         proxy = self._registry.get(names["proxy"])
         members = wire.members(wire.decode(request.body), "toxiproxy.Proxy")
-        wire.text_of(members, "name", "Proxy", "")
-        listen = wire.text_of(members, "listen", "Proxy", proxy.listen.text)
-        upstream = wire.text_of(members, "upstream", "Proxy", proxy.upstream)
-        enabled = wire.flag_of(members, "enabled", "Proxy", proxy.enabled)
+        _, listen, upstream, enabled = _fields(
+            members, proxy.listen.text, proxy.upstream, proxy.enabled
+        )
         where = await address.resolve(listen, to_open=False)
         self._registry.update(proxy, where, upstream, enabled=enabled)
         return json_answer(proxy_on_the_wire(proxy))
@@ -176,7 +173,7 @@ class ToxiproxyApi:
     async def toxic_create(self, request: Request, names: Names) -> Answer:
         """A new toxic at the end of its direction, on open connections too."""
         proxy = self._registry.get(names["proxy"])
-        toxic = read_toxic(wire.decode(request.body))
+        toxic = read_toxic(wire.decode(request.body), proxy.chain.names())
         proxy.add_toxic(toxic)
         return json_answer(toxic.on_the_wire())
 
@@ -213,12 +210,15 @@ class ToxiproxyApi:
         return Answer(body=metrics.text(self._registry.all()), content_type=metrics.CONTENT_TYPE)
 
 
-def _texts(members: dict[str, Json]) -> tuple[str, str, str]:
-    return (
-        wire.text_of(members, "name", "Proxy", ""),
-        wire.text_of(members, "listen", "Proxy", ""),
-        wire.text_of(members, "upstream", "Proxy", ""),
-    )
+def _fields(
+    members: dict[str, Json], listen: str = "", upstream: str = "", enabled: bool = True
+) -> tuple[str, str, str, bool]:
+    """Name, listen, upstream and enabled of a body, with defaults."""
+    texts = {"name": "", "listen": listen, "upstream": upstream}
+    read = {name: partial(wire.text_of, members, name, "Proxy", old) for name, old in texts.items()}
+    flag = partial(wire.flag_of, members, "enabled", "Proxy", enabled)
+    wire.in_turn(members, {**read, "enabled": flag})
+    return read["name"](), read["listen"](), read["upstream"](), flag()
 
 
 def _demand(field: str, value: str, shown: str | None = None) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from chaoslab.engine import wire
@@ -41,27 +42,37 @@ class Toxic:
         }
 
 
-def read_toxic(value: Json) -> Toxic:
-    """A toxic from the body that creates it: defaults as Toxiproxy's, errors likewise (400)."""
+def read_toxic(value: Json, taken: Container[str] = ()) -> Toxic:
+    """A toxic from the body that creates it: defaults as Toxiproxy's, errors likewise.
+
+    400 for what cannot be read, 409 for a name that is `taken`: before the attributes are read.
+    """
     members = wire.members(value, "toxics.ToxicWrapper")
     where = "ToxicWrapper"
-    wire.inner(members, "attributes", where, "toxics.NoopToxic")
+    read: dict[str, Callable[[], object]] = {
+        "attributes": lambda: wire.inner(members, "attributes", where, "toxics.NoopToxic"),
+        "toxicity": lambda: wire.float_of(members, "toxicity", where, 1.0),
+        **{name: partial(wire.text_of, members, name, where, "")
+           for name in ("type", "stream", "name")},
+    }  # fmt: skip
+    wire.in_turn(members, read)
     type_ = wire.text_of(members, "type", where, "")
     stream = wire.text_of(members, "stream", where, "downstream")
-    name = wire.text_of(members, "name", where, "")
-    toxicity = wire.float_of(members, "toxicity", where, 1.0)
+    name = wire.text_of(members, "name", where, "") or f"{type_}_{stream}"
     try:
         direction = Direction(stream.lower())
     except ValueError:
         raise ApiError("stream was invalid, can be either upstream or downstream", 400) from None
     if type_ not in TOXICS:
         raise ApiError("invalid toxic type", 400)
+    if name in taken:
+        raise ApiError("toxic already exists", 409)
     return Toxic(
-        name=name or f"{type_}_{stream}",
+        name=name,
         type=type_,
         stream=stream,
         direction=direction,
-        toxicity=toxicity,
+        toxicity=wire.float_of(members, "toxicity", where, 1.0),
         settings=_read_settings(TOXICS[type_](), members),
     )
 
@@ -100,6 +111,10 @@ class Chain:
 
     def __init__(self) -> None:
         self._toxics: dict[str, Toxic] = {}
+
+    def names(self) -> Container[str]:
+        """The names that are taken, in either direction."""
+        return self._toxics.keys()
 
     def along(self, direction: Direction) -> list[Toxic]:
         """The toxics of one direction, first added first."""

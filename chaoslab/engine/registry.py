@@ -124,5 +124,6 @@ class Registry:
 
 def differs(proxy: Proxy, listen: ListenAddress, upstream: str) -> bool:
     """Whether the proxy would have to restart; a port of 0 always asks for a new one."""
-    wanted = ListenAddress.bound((listen.host, listen.port)).text if listen.host else listen.text
-    return proxy.listen.text != wanted or proxy.upstream != upstream
+    # As Go writes an address that it has resolved: without a host, ":0" even for "".
+    resolved = ListenAddress.bound((listen.host, listen.port)).text
+    return proxy.listen.text != resolved or proxy.upstream != upstream

@@ -34,8 +34,7 @@ async def serve_connection(
             connection.start_next_cycle()
     except h11.RemoteProtocolError as error:
         if connection.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            status = error.error_status_hint
-            _send(connection, writer, plain_error(f"{status} {error}", status), head=False)
+            _send(connection, writer, _refusal(error.error_status_hint), head=False)
     except (ConnectionError, TimeoutError, asyncio.CancelledError):
         pass  # the client is gone or dead, or the engine is ending: this task ends either way
     finally:
@@ -60,7 +59,7 @@ async def _next_request(
         event = connection.next_event()
         if event is h11.NEED_DATA:
             if connection.they_are_waiting_for_100_continue:
-                go_on = h11.InformationalResponse(status_code=100, headers=[])
+                go_on = h11.InformationalResponse(status_code=100, headers=[], reason=_reason(100))
                 writer.write(connection.send(go_on) or b"")
             connection.receive_data(await reader.read(_READ))
         elif isinstance(event, h11.Request):
@@ -75,8 +74,23 @@ async def _next_request(
             return None
 
 
+def _refusal(status: int) -> Answer:
+    """What Go answers where it cannot read a request."""
+    plain = plain_error(f"{status} {_reason(status).decode()}", status)
+    headers = {"Connection": "close"}
+    return Answer(status=status, body=plain.body.rstrip(), content_type=plain.content_type,
+                  headers=headers)  # fmt: skip
+
+
+def _reason(status: int) -> bytes:
+    """The words beside a status, which some clients show: "Not Found"."""
+    return http.HTTPStatus(status).phrase.encode()
+
+
 def _request(head: h11.Request, body: bytes) -> Request:
     path, _, query = head.target.decode("latin-1").partition("?")
+    if not path.startswith("/"):  # the absolute form: http://host/path
+        path = "/" + path.partition("://")[2].partition("/")[2]
     return Request(
         method=head.method.decode("ascii"),
         path=path,
@@ -95,7 +109,12 @@ def _send(
         headers.append(("Content-Type", answer.content_type))
     if answer.status != http.HTTPStatus.NO_CONTENT:
         headers.append(("Content-Length", str(len(body))))
-    out = connection.send(h11.Response(status_code=answer.status, headers=headers)) or b""
+    out = (
+        connection.send(
+            h11.Response(status_code=answer.status, headers=headers, reason=_reason(answer.status))
+        )
+        or b""
+    )
     if body and not head:
         out += connection.send(h11.Data(data=body)) or b""
     out += connection.send(h11.EndOfMessage()) or b""

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 import json
+import math
+import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from chaoslab.engine.syntax import complaint
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
 _GO_KINDS = {str: "string", bool: "bool", list: "array", dict: "object"}
 _INT64 = range(-(2**63), 2**63)
-_KEY = "looking for beginning of object key string"
-# What Python's decoder expected, and how Go's says so.
-_EXPECTED = {
-    "Expecting value": "looking for beginning of value",
-    "Expecting property name enclosed in double quotes": _KEY,
-    "Illegal trailing comma before end of object": _KEY,
-    "Illegal trailing comma before end of array": "looking for beginning of value",
-    "Expecting ':' delimiter": "after object key",
-    "Expecting ',' delimiter": "after object key:value pair",
-}
+# Go escapes these in its answers, so that they can stand in a script.
+_ESCAPED = {ord(one): f"\\u{ord(one):04x}" for one in "<>&\u2028\u2029"}
+# Strings may hold half of a surrogate pair; Go reads it as the replacement character.
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+# Longer numbers fit nothing, and Python refuses to read the longest.
+_MAX_DIGITS = 400
+_SMALL = re.compile(r'(?<="toxicity":)-?[0-9.]+e-[0-9]+')
 
 
 class ApiError(Exception):
@@ -49,10 +51,14 @@ class _Float(float):
 
 
 def _no_constant(text: str) -> Json:
-    raise bad_body(f"invalid character '{text[0]}' looking for beginning of value")
+    raise ValueError(text)  # NaN and its like are no JSON
 
 
-_DECODER = json.JSONDecoder(parse_float=_Float, parse_constant=_no_constant)
+def _whole(text: str) -> int | float:
+    return int(text) if len(text) <= _MAX_DIGITS else _Float(text)
+
+
+_DECODER = json.JSONDecoder(parse_float=_Float, parse_int=_whole, parse_constant=_no_constant)
 
 
 def decode(body: bytes) -> Json:
@@ -61,41 +67,13 @@ def decode(body: bytes) -> Json:
     if not text:
         raise bad_body("EOF")
     try:
-        value: Json = _DECODER.raw_decode(text)[0]
-    except json.JSONDecodeError as error:
-        raise bad_body(_go_syntax_error(text, error)) from None
+        value: Json
+        value, end = _DECODER.raw_decode(text)
+    except (ValueError, RecursionError):
+        raise bad_body(complaint(body) or "nested too deeply") from None
+    if text[end : end + 1] in (".", "e", "E") and (why := complaint(body)):
+        raise bad_body(why)  # a number of its own that breaks off
     return value
-
-
-def _go_syntax_error(text: str, error: json.JSONDecodeError) -> str:
-    at = text[error.pos : error.pos + 1]
-    if not at or error.msg.startswith("Unterminated string"):
-        return "unexpected EOF"
-    if error.msg == "Expecting value" and (broken := _broken_literal(text[error.pos :])):
-        return broken
-    if error.msg.startswith("Illegal trailing comma"):
-        at = text[error.pos + 1 :].lstrip(" \t\r\n")[:1]
-    return f"invalid character {_quoted(at)} {_EXPECTED.get(error.msg, 'in value')}"
-
-
-def _broken_literal(rest: str) -> str:
-    """What Go says of `nul` and `nux`; empty if this does not begin like a literal."""
-    if rest == "-":
-        return "unexpected EOF"
-    for literal in ("true", "false", "null"):
-        if rest[0] != literal[0]:
-            continue
-        for expected, got in itertools.zip_longest(literal, rest[: len(literal)]):
-            if got is None:
-                return "unexpected EOF"
-            if got != expected:
-                where = f"in literal {literal} (expecting {_quoted(expected)})"
-                return f"invalid character {_quoted(got)} {where}"
-    return ""
-
-
-def _quoted(character: str) -> str:
-    return {"'": "'\\''", '"': "'\"'"}.get(character, f"'{character}'")
 
 
 def members(value: Json, go_type: str) -> dict[str, Json]:
@@ -103,31 +81,38 @@ def members(value: Json, go_type: str) -> dict[str, Json]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise bad_body(f"json: cannot unmarshal {_kind(value)} into Go value of type {go_type}")
-    return {name.lower(): member for name, member in value.items() if member is not None}
+        raise bad_body(f"json: cannot unmarshal {kind_of(value)} into Go value of type {go_type}")
+    return {name.casefold(): member for name, member in value.items() if member is not None}
 
 
 def inner(members_: Mapping[str, Json], name: str, where: str, go_type: str) -> dict[str, Json]:
     """The object under `name`, likewise; absent is empty."""
     value = members_.get(name)
     if value is not None and not isinstance(value, dict):
-        raise _mismatch(_kind(value), f"{where}.{name}", go_type)
+        raise _mismatch(kind_of(value), f"{where}.{name}", go_type)
     return members(value, go_type)
+
+
+def in_turn(members_: Mapping[str, Json], readers: Mapping[str, Callable[[], object]]) -> None:
+    """Read members in the body's order, so that of two mistakes the first one is told."""
+    for name in members_:
+        if name in readers:
+            readers[name]()
 
 
 def text_of(members_: Mapping[str, Json], name: str, where: str, default: str) -> str:
     """A string member."""
     value = members_.get(name, default)
     if not isinstance(value, str):
-        raise _mismatch(_kind(value), f"{where}.{name}", "string")
-    return value
+        raise _mismatch(kind_of(value), f"{where}.{name}", "string")
+    return _HALF_PAIR.sub("\ufffd", value)
 
 
 def flag_of(members_: Mapping[str, Json], name: str, where: str, default: bool) -> bool:
     """A boolean member."""
     value = members_.get(name, default)
     if not isinstance(value, bool):
-        raise _mismatch(_kind(value), f"{where}.{name}", "bool")
+        raise _mismatch(kind_of(value), f"{where}.{name}", "bool")
     return value
 
 
@@ -137,7 +122,7 @@ def int_of(
     """An integer member; a fraction or an overflow is refused with the number as written."""
     value = members_.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise _mismatch(_kind(value, number=True), f"{where}.{name}", go_type)
+        raise _mismatch(kind_of(value, number=True), f"{where}.{name}", go_type)
     if value not in _INT64:
         raise _mismatch(f"number {value}", f"{where}.{name}", go_type)
     return value
@@ -147,23 +132,30 @@ def float_of(members_: Mapping[str, Json], name: str, where: str, default: float
     """A float32 member, rounded to the double that Go would print for it."""
     value = members_.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _mismatch(_kind(value), f"{where}.{name}", "float32")
+        raise _mismatch(kind_of(value), f"{where}.{name}", "float32")
     try:
         return _float32(float(value))
     except OverflowError:
-        raise _mismatch(f"number {value}", f"{where}.{name}", "float32") from None
+        shown = value.text if isinstance(value, _Float) else value
+        raise _mismatch(f"number {shown}", f"{where}.{name}", "float32") from None
 
 
 def _float32(value: float) -> float:
-    (nearest,) = struct.unpack("f", struct.pack("f", value))
-    for digits in range(1, 10):
-        short = float(f"{value:.{digits}g}")
-        if struct.unpack("f", struct.pack("f", short))[0] == nearest:
-            return short
-    return float(nearest)
+    """The shortest decimal that means the nearest float32; OverflowError where there is none."""
+    if math.isinf(value):
+        raise OverflowError
+    packed = struct.pack("<f", value)
+    (nearest,) = struct.unpack("<f", packed)
+    for digits in range(1, 9):
+        short = float(f"{nearest:.{digits}g}")
+        with contextlib.suppress(OverflowError):  # rounded up beyond the largest
+            if struct.pack("<f", short) == packed:
+                return short
+    return float(f"{nearest:.9g}")
 
 
-def _kind(value: Json, *, number: bool = False) -> str:
+def kind_of(value: Json, *, number: bool = False) -> str:
+    """What Go calls such a value; with `number`, a fraction as it was written."""
     if isinstance(value, _Float) and number:
         return f"number {value.text}"
     return _GO_KINDS.get(type(value), "number")
@@ -175,10 +167,18 @@ def _mismatch(kind: str, field: str, go_type: str) -> ApiError:
 
 def encode(value: object) -> str:
     """Compact JSON with Go's escapes; a whole float is written as an integer."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False).translate(_ESCAPED)
+    return _SMALL.sub(_as_go_writes_small, text)
+
+
+def _as_go_writes_small(found: re.Match[str]) -> str:
+    """Go turns to exponents below a millionth, and writes them without a leading zero."""
+    value = float(found[0])
+    if abs(value) < 1e-6:
+        return re.sub(r"e-0", "e-", found[0])
+    return format(Decimal(found[0]), "f")
 
 
 def number(value: float) -> int | float:
-    """A float as Go writes it: 1, not 1.0."""
-    return int(value) if value == int(value) else value
+    """A float as Go writes it: 1, not 1.0, but 1e+21."""
+    return int(value) if value == int(value) and abs(value) < 1e21 else value

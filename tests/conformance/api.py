@@ -13,12 +13,14 @@ PROXY_KEYS = {"name", "listen", "upstream", "enabled", "toxics"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One HTTP answer: status, parsed body (None where it isn't JSON), text, headers."""
+    """One HTTP answer: status, its words, parsed body (None where it isn't JSON), text, headers."""
 
     status: int
+    reason: str
     body: Json
     text: str
     content_type: str
+    no_sniff: str
 
     @property
     def fields(self) -> dict[str, Json]:
@@ -60,9 +62,11 @@ class Api:
             parsed = None
         return Answer(
             status=got.status_code,
+            reason=got.reason_phrase,
             body=parsed,
             text=got.text,
             content_type=got.headers.get("content-type", ""),
+            no_sniff=got.headers.get("x-content-type-options", ""),
         )
 
     def get(self, path: str) -> Answer:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
+from urllib.parse import quote
 
 import httpx
 import pytest
 
 from .api import Api
-from .arms import ARMS, TOXIPROXY, Arm, running, toxiproxy_binary
+from .arms import ARMS, EMBEDDED, TOXIPROXY, Arm, running, toxiproxy_binary
 from .wire import Pair, Service
 
 NO_TOXIPROXY = (
@@ -68,3 +70,34 @@ def open_pair(service: Service, listen: str) -> Callable[[], Pair]:
 def pair(open_pair: Callable[[], Pair]) -> Pair:
     """One connection through the proxy `db`, open before any toxic of the test."""
     return open_pair()
+
+
+@pytest.fixture(scope="session")
+def both_arms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Arm]]:
+    """Both servers at once, beside those of `arm`, for tests that compare them step by step."""
+    if toxiproxy_binary() is None:
+        pytest.skip(NO_TOXIPROXY)
+    logs = tmp_path_factory.mktemp("both")
+    with running(EMBEDDED, logs / "engine") as one, running(TOXIPROXY, logs / "toxiproxy") as two:
+        yield {EMBEDDED: one, TOXIPROXY: two}
+
+
+@pytest.fixture(scope="session")
+def both_apis(both_arms: dict[str, Arm]) -> Iterator[dict[str, Api]]:
+    """The APIs of both servers, as the last test left them."""
+    with contextlib.ExitStack() as stack:
+        yield {
+            name: Api(
+                stack.enter_context(httpx.Client(base_url=arm.url, timeout=8.0, trust_env=False))
+            )
+            for name, arm in both_arms.items()
+        }
+
+
+@pytest.fixture
+def both(both_apis: dict[str, Api]) -> dict[str, Api]:
+    """The APIs of both servers, empty of proxies."""
+    for api in both_apis.values():
+        for name in api.get("/proxies").fields:
+            assert api.delete(f"/proxies/{quote(name)}").status == 204
+    return both_apis

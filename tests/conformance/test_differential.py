@@ -8,19 +8,19 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
-import httpx
 import pytest
 
 from chaoslab.seeds import generator
 
 from .api import Api
-from .arms import EMBEDDED, TOXIPROXY, running, toxiproxy_binary
-from .conftest import NO_TOXIPROXY
+from .arms import EMBEDDED, TOXIPROXY
 
-SEEDS = range(16)
+# Seeds of former disagreements: "" as a listen address beside a proxy that has none (1774, 2390),
+# a body that ends behind a decimal point (1802).
+FOUND = (1774, 1802, 2390)
+SEEDS = (*range(16), *FOUND)
+UNSTARTABLE = ("nonsense", "127.0.0.1:99999")
 CALLS = 40
 NAMES = ("a", "b", "c d")
 TOXIC_NAMES = ("latency_downstream", "t", "x y", "noop_upstream", "")
@@ -29,51 +29,43 @@ TYPES = ("latency", "bandwidth", "slow_close", "timeout", "reset_peer", "limit_d
 ATTRIBUTES = ("latency", "jitter", "rate", "delay", "timeout", "bytes", "Bytes", "bogus")
 ADDRESS = re.compile(r"(127\.0\.0\.1|\[::\]):(?!0\b|1\b)\d+")
 
-# Why Go's decoder refused a body is told with names out of Toxiproxy's source.
-UNREADABLE = re.compile(r'(bad request body: (json|invalid)\b)(\\.|[^"\\])*')
+
+# A field is told with the path to it in Toxiproxy's source, which depends on the Go that built it.
+FIELD = re.compile(r"Go struct field [\w.]*?(\w+) of type")
 
 Call = tuple[str, str, str | None]
 PAIR = [{"name": name, "upstream": "x", "listen": "127.0.0.1:0"} for name in NAMES[:2]]
+RESET: Call = ("POST", "/reset", None)
 START: Call = ("POST", "/populate", json.dumps(PAIR))
-
-
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Api]]:
-    """The API of each server, each a process of this module's own."""
-    if toxiproxy_binary() is None:
-        pytest.skip(NO_TOXIPROXY)
-    logs: Path = tmp_path_factory.mktemp("both")
-    with running(EMBEDDED, logs / "engine") as one, running(TOXIPROXY, logs / "toxiproxy") as two:
-        options = {"timeout": 5.0, "trust_env": False}
-        with (
-            httpx.Client(base_url=one.url, **options) as first,  # type: ignore[arg-type]
-            httpx.Client(base_url=two.url, **options) as second,  # type: ignore[arg-type]
-        ):
-            yield {EMBEDDED: Api(first), TOXIPROXY: Api(second)}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_both_servers_give_the_same_answers(both: dict[str, Api], seed: int) -> None:
     """Forty calls from nothing: statuses, bodies and error texts are alike after every one."""
-    for api in both.values():
-        for name in api.get("/proxies").fields:
-            assert api.delete(f"/proxies/{name}").status == 204
     draw = generator(seed, "differential")
     done: list[Call] = []
     for n in range(CALLS):
         call = _call(draw) if n else START
+        if call == RESET and _unstartable(both[EMBEDDED]):
+            continue
         done.append(call)
         answers = {name: _told(api, call) for name, api in both.items()}
         assert answers[EMBEDDED] == answers[TOXIPROXY], _replay(done)
 
 
-def _told(api: Api, call: Call) -> tuple[int, str]:
-    """Status and body, without what may differ: addresses, and the decoder's exact words."""
+def _unstartable(api: Api) -> bool:
+    """Whether a reset would fail half-way: which half, Toxiproxy leaves to the order of a map."""
+    proxies = api.get("/proxies").fields.values()
+    return any(isinstance(one, dict) and one["listen"] in UNSTARTABLE for one in proxies)
+
+
+def _told(api: Api, call: Call) -> tuple[int, str, str, str]:
+    """Status with its words, media type and body, without the addresses that each one chose."""
     method, path, body = call
     answer = api.request(method, path, raw=body)
     text = json.dumps(answer.body, sort_keys=True) if answer.body is not None else answer.text
-    text = UNREADABLE.sub(r"\1", text)
-    return answer.status, ADDRESS.sub("<address>", text).strip()
+    text = FIELD.sub(r"field \1 of type", ADDRESS.sub("<address>", text).strip())
+    return answer.status, answer.reason, answer.content_type, text
 
 
 def _call(draw: random.Random) -> Call:
@@ -88,7 +80,7 @@ def _call(draw: random.Random) -> Call:
     calls: dict[str, Call] = {
         "create": ("POST", "/proxies", _proxy(draw)),
         "populate": ("POST", "/populate", f"[{_proxy(draw)},{_proxy(draw)}]"),
-        "reset": ("POST", "/reset", None),
+        "reset": RESET,
         "list": ("GET", "/proxies", None),
         "proxy": ("GET", base, None),
         "change": (draw.choice(["POST", "PATCH"]), base, _proxy(draw)),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from .api import Api
 from .arms import Arm
+from .wire import EOF, connect
 
 PATHS = {
     "/version": {"GET"},
@@ -81,3 +84,76 @@ def test_a_deletion_has_no_body(api: Api) -> None:
 def test_many_requests_share_one_connection(arm: Arm, api: Api) -> None:
     """Keep-alive works: a hundred requests on one client succeed."""
     assert {api.get("/version").status for _ in range(100)} == {200}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "reason"),
+    [("GET", "/version", 200, "OK"), ("GET", "/proxies/zz", 404, "Not Found"),
+     ("POST", "/proxies", 400, "Bad Request"), ("PUT", "/proxies", 405, "Method Not Allowed"),
+     ("POST", "/reset", 204, "No Content")],
+)  # fmt: skip
+def test_a_status_comes_with_its_words(
+    api: Api, method: str, path: str, status: int, reason: str
+) -> None:
+    """Clients show them: toxiproxy-java's errors, curl -i, Ruby's Net::HTTP."""
+    answer = api.request(method, path)
+    assert (answer.status, answer.reason) == (status, reason)
+
+
+def spoken(arm: Arm, *requests: bytes) -> list[bytes]:
+    """The status lines of what comes back for raw bytes, up to the end or a short silence."""
+    end = connect(f"{arm.host}:{arm.port}")
+    for request in requests:
+        end.send(request)
+    seen = end.read_end(0.4)
+    end.close()
+    return re.findall(rb"HTTP/1\.1 \d+ [^\r]*", seen.data)
+
+
+def test_a_body_may_come_in_chunks(arm: Arm, api: Api) -> None:
+    """As clients send it that do not know its length before."""
+    head = b"POST /proxies HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    body = b'{"name":"a","upstream":"x","listen":"127.0.0.1:0"}'
+    chunks = [b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:7], body[7:])]
+    assert spoken(arm, head, *chunks, b"0\r\n\r\n") == [b"HTTP/1.1 201 Created"]
+    assert list(api.get("/proxies").fields) == ["a"]
+
+
+def test_a_client_may_ask_before_it_sends(arm: Arm) -> None:
+    """`Expect: 100-continue`, as curl and Java's client do for larger bodies."""
+    head = b"POST /proxies HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+    end = connect(f"{arm.host}:{arm.port}")
+    end.send(head)
+    assert end.read().data.startswith(b"HTTP/1.1 100 Continue")
+    end.send(b"{}")
+    assert end.read().data.startswith(b"HTTP/1.1 400 Bad Request")
+    end.close()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n" * 2,
+     b"GET http://x/version HTTP/1.1\r\nHost: x\r\n\r\n" * 2,
+     b"GET /version?a=%20b HTTP/1.1\nHost: x\n\n" * 2],
+    ids=["pipelined", "absolute", "bare newlines"],
+)  # fmt: skip
+def test_every_form_of_a_request_is_read(arm: Arm, request_: bytes) -> None:
+    """Two requests at once, the form that is sent to forward proxies, and lines without CR."""
+    assert spoken(arm, request_) == [b"HTTP/1.1 200 OK"] * 2
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [b"GARBAGE\r\n\r\n", b"GET  /version HTTP/1.1\r\nHost: x\r\n\r\n",
+     b"POST /reset HTTP/1.1\r\nHost: x\r\nContent-Length: abc\r\n\r\n",
+     b"GET /version HTTP/1.1\r\nHost: x\r\nBad Header\r\n\r\n"],
+)  # fmt: skip
+def test_what_is_no_request_is_refused_and_the_connection_closed(arm: Arm, request_: bytes) -> None:
+    """In plain words, without an echo of what was sent."""
+    end = connect(f"{arm.host}:{arm.port}")
+    end.send(request_)
+    seen = end.read_end()
+    end.close()
+    head, _, body = seen.data.partition(b"\r\n\r\n")
+    assert (head.split(b"\r\n")[0], body) == (b"HTTP/1.1 400 Bad Request", b"400 Bad Request")
+    assert (b"connection: close" in head.lower(), seen.end) == (True, EOF)
