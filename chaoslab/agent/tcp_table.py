@@ -15,7 +15,7 @@ from collections.abc import Container, Generator, Iterator
 from dataclasses import dataclass
 
 _SOCK_DIAG = 4
-_BY_FAMILY = 20
+_BY_FAMILY, _BOTH = 20, 18
 _REQUEST_DUMP = 0x301
 _ERROR, _DONE = 2, 3
 # Not those that belong to no process any more, or not yet: TIME_WAIT and the two of SYN_RECV.
@@ -25,11 +25,12 @@ _NUMBER = struct.Struct("=i")
 _INODE = struct.Struct("=I")
 _HEADER = struct.Struct("=IHHII")
 _QUERY = struct.Struct("=BBBBI48x")
+_QUERY_BOTH = struct.Struct("=4x48xII")
 _ANSWER = struct.Struct("!BBBBHH")
 _INODE_AT = 68
 _LOCAL_AT = 8
 _ADDRESS_SIZE = {socket.AF_INET: 4, socket.AF_INET6: 16}
-_BUFFER = 1 << 18
+_BUFFER = 1 << 16  # the kernel answers in pieces of 32 KiB at most
 STATES = {
     1: "ESTABLISHED", 2: "SYN_SENT", 3: "SYN_RECV", 4: "FIN_WAIT1", 5: "FIN_WAIT2", 6: "TIME_WAIT",
     7: "CLOSE", 8: "CLOSE_WAIT", 9: "LAST_ACK", 10: "LISTEN", 11: "CLOSING", 12: "SYN_RECV",
@@ -63,15 +64,30 @@ def tcp_table(wanted: Container[int] = EVERY) -> tuple[Row, ...]:
 
     Raises OSError where neither netlink (a sandbox may forbid it) nor /proc shows them.
     """
-    try:
-        return (*_dump(socket.AF_INET, wanted), *_dump(socket.AF_INET6, wanted))
-    except (OSError, AttributeError):
-        return proc_table(wanted)
+    for dumped in (_both, _by_family):
+        try:
+            return tuple(dumped(wanted))
+        except (OSError, AttributeError):
+            continue
+    return proc_table(wanted)
 
 
-def _dump(family: int, wanted: Container[int]) -> Iterator[Row]:
-    query = _QUERY.pack(family, socket.IPPROTO_TCP, 0, 0, _HELD_STATES)
-    header = _HEADER.pack(_HEADER.size + len(query), _BY_FAMILY, _REQUEST_DUMP, 1, 0)
+def _both(wanted: Container[int]) -> Iterator[Row]:
+    """By the older request, which goes once through the kernel's table and not once per family.
+
+    What a look costs is that walk: the table has buckets for all of the machine's connections.
+    """
+    return _dump(_BOTH, _QUERY_BOTH.pack(_HELD_STATES, 0), wanted)
+
+
+def _by_family(wanted: Container[int]) -> Iterator[Row]:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        query = _QUERY.pack(family, socket.IPPROTO_TCP, 0, 0, _HELD_STATES)
+        yield from _dump(_BY_FAMILY, query, wanted)
+
+
+def _dump(request: int, query: bytes, wanted: Container[int]) -> Iterator[Row]:
+    header = _HEADER.pack(_HEADER.size + len(query), request, _REQUEST_DUMP, 1, 0)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel:
         kernel.settimeout(1.0)
         kernel.send(header + query)

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ import pytest
 from chaoslab.clock import now_s
 
 APP, PROXY = "10.213.7.1", "10.213.7.2"
-PATIENCE_S = 5.0
+PATIENCE_S = 10.0  # a container's start, on a machine that is busy with others
 _NET = 0x40000000
 
 
@@ -196,13 +196,17 @@ class AgentProcess:
                 self.told.put_nowait(said)
 
 
+def agent_in(*prefix: str) -> AbstractAsyncContextManager[AgentProcess]:
+    """An agent of this checkout that has said that it listens."""
+    return agent_by(*prefix, sys.executable, "-m", "chaoslab.agent")
+
+
 @asynccontextmanager
-async def agent_in(*prefix: str) -> AsyncIterator[AgentProcess]:
-    """An agent that has said that it listens."""
+async def agent_by(*command: str) -> AsyncIterator[AgentProcess]:
+    """The agent that a command starts, once it has said that it listens."""
     process = await asyncio.create_subprocess_exec(
-        *prefix, sys.executable, "-m", "chaoslab.agent",
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
     agent = AgentProcess(process)
     try:
         ready = await agent.hears()

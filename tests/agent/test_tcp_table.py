@@ -21,9 +21,14 @@ from chaoslab.agent import tcp_table
     ],
 )
 def test_netlink_and_proc_tell_the_same_local_address(host: str) -> None:
-    """In the order of the network, 4 bytes or 16."""
+    """In the order of the network, 4 bytes or 16; and by each of netlink's two requests."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, 0), family=family) as server:
         inode = os.fstat(server.fileno()).st_ino
-        for table in (tcp_table.tcp_table({inode}), tcp_table.proc_table({inode})):
+        for table in (
+            tcp_table.tcp_table({inode}),
+            tuple(tcp_table._both({inode})),
+            tuple(tcp_table._by_family({inode})),
+            tcp_table.proc_table({inode}),
+        ):
             assert [row.local_address for row in table] == [socket.inet_pton(family, host)]

@@ -1,0 +1,172 @@
+"""The agent's image on a real engine: built from the context, in namespaces of containers."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import pytest
+
+from chaoslab.agent.context import content_hash, files
+from chaoslab.clock import now_s
+
+from .rig import PATIENCE_S, AgentProcess, agent_by
+
+BASE = os.environ.get("CHAOSLAB_IMAGE_PYTHON", "python:3.12-slim-bookworm")
+NAME = f"chaoslab-agent-test-{os.getpid()}"
+PORT = 7001
+SERVER = f"""
+import socketserver
+class Pong(socketserver.StreamRequestHandler):
+    def handle(self):
+        while self.rfile.readline():
+            self.wfile.write(b"+PONG\\r\\n")
+socketserver.ThreadingTCPServer(("0.0.0.0", {PORT}), Pong).serve_forever()
+"""
+
+
+def docker(*arguments: str, given: bytes = b"") -> str:
+    """What the command says; fails where it does."""
+    done = subprocess.run(
+        ["docker", *arguments], input=given, capture_output=True, timeout=300.0, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode().strip()
+
+
+def _why_not() -> str:
+    if not shutil.which("docker"):
+        return "no docker command on this machine"
+    for asked, why in (
+        (("version",), "no Docker engine answers here"),
+        (("image", "inspect", BASE), f"the base image {BASE} is not on this machine"),
+    ):
+        done = subprocess.run(["docker", *asked], capture_output=True, check=False)
+        if done.returncode:
+            return why
+    return ""
+
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(_why_not()), reason=_why_not() or "-")]
+
+
+@pytest.fixture(scope="module")
+def image() -> Iterator[str]:
+    """An image of the tests' own, built from the context alone."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name, content in files().items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    tag = f"{NAME}:{content_hash()}"
+    docker("build", "-q", "--build-arg", f"BASE={BASE}", "-t", tag, "-", given=packed.getvalue())
+    yield tag
+    docker("rmi", "-f", tag)
+
+
+@pytest.fixture
+def network() -> Iterator[str]:
+    """One with names, as only those that a user makes have."""
+    docker("network", "create", NAME)
+    yield NAME
+    docker("network", "rm", NAME)
+
+
+@contextmanager
+def server(image: str, network: str) -> Iterator[str]:
+    """A container that answers on PORT; its name."""
+    name = f"{NAME}-server"
+    entry = ("--entrypoint", "python3", image, "-c", SERVER)
+    docker("run", "-d", "--rm", "--name", name, "--network", network, *entry)
+    try:
+        yield name
+    finally:
+        docker("rm", "-f", name)
+
+
+@asynccontextmanager
+async def agent(image: str, network: str, *options: str) -> AsyncIterator[AgentProcess]:
+    """An agent in a container."""
+    command = ("docker", "run", "-i", "--rm", "--network", network, *options, image)
+    async with agent_by(*command) as made:
+        yield made
+
+
+async def answered(eyes: AgentProcess, host: str) -> None:
+    """Wait until the server has come up."""
+    end_s = now_s() + PATIENCE_S
+    while (met := await asked(eyes, host)) != "answered":
+        assert now_s() < end_s, f"expected an answer, met {met}"
+        await asyncio.sleep(0.02)
+
+
+async def asked(eyes: AgentProcess, host: str) -> str:
+    """What a canary meets that is sent to that name."""
+    told = await eyes.do("ask", host=host, port=PORT, kind="redis", within_s=0.3)
+    return str(told["outcome"])
+
+
+async def test_the_image_is_what_the_context_says(image: str) -> None:
+    """It names itself by the same hash, finds its tool, and ends as process 1 with its stdin."""
+    async with agent(image, "bridge", "--cap-add", "NET_ADMIN") as made:
+        about = await made.do("about")
+        assert about["hash"] == content_hash()
+        assert about["rules"], about
+        assert await made.ends() == 0
+
+
+async def test_without_the_capability_it_says_what_to_give(image: str) -> None:
+    """In the tool's own words, and in ours."""
+    async with agent(image, "bridge") as made:
+        about = await made.do("about")
+    assert about["rules"] is None
+    assert about["why_no_rules"].endswith("as root with the capability NET_ADMIN")
+
+
+async def test_a_path_between_containers_is_severed_and_healed(image: str, network: str) -> None:
+    """Hands join the server's namespace; eyes stand where an app would, and find it by name."""
+    with server(image, network) as name:
+        async with (
+            agent(image, network) as eyes,
+            agent(image, f"container:{name}", "--cap-add", "NET_ADMIN") as hands,
+        ):
+            await answered(eyes, name)
+            await hands.do("drop", port=PORT)
+            assert await asked(eyes, name) == "connect_timeout"
+            counted = await hands.do("counters", port=PORT)
+            assert (counted["syns"], counted["bytes_up"], counted["packets_dropped"]) == (0, 0, 0)
+            await hands.do("pass", port=PORT)
+            await answered(eyes, name)
+
+
+async def test_the_engines_resolver_is_no_socket_of_the_apps(image: str, network: str) -> None:
+    """It listens in every namespace of a network with names, and is nobody's news."""
+    async with agent(image, network) as eyes:
+        await eyes.do("watch", on=True)
+        assert (await eyes.hears())["sockets"] == []
+
+
+async def test_the_proxy_engine_runs_from_the_same_image(image: str) -> None:
+    """So that it can stand in where Toxiproxy cannot do what a fault promises."""
+    told = docker("run", "--rm", "--entrypoint", "python3", image, "-m", "chaoslab.engine", "-h")
+    assert "Toxiproxy" in told
+
+
+async def test_the_agent_goes_when_its_lab_is_killed(image: str) -> None:
+    """SIGKILL leaves nobody to stop it; the engine closes its stdin, and that is enough."""
+    name = f"{NAME}-orphan"
+    command = ("docker", "run", "-i", "--rm", "--name", name, image)
+    async with agent_by(*command) as made:
+        made.process.kill()
+        await made.process.wait()
+        end_s = now_s() + PATIENCE_S
+        while docker("ps", "-q", "--filter", f"name={name}"):
+            assert now_s() < end_s, f"{name} still runs"
+            await asyncio.sleep(0.05)
