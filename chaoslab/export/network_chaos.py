@@ -4,8 +4,9 @@ What the custom resource definitions, the admission webhook and the daemon of Ch
 for, as far as the lab's faults need it:
 
 - Packets between pods are matched by address alone, so every port is met. An external target may
-  have a port, which is compared with the destination's: what comes back *from* that port never
-  matches, so such a target is cut `to` only.
+  have a port, which is compared with the destination's whichever way a packet goes
+  (`pkg/chaosdaemon/iptables_server.go`): what comes back *from* that port never matches, so such a
+  target is cut `to` only.
 - `delay` and `bandwidth` act on what a pod sends. `from` and `both` are done on the target's pods,
   so with external targets only `to` is allowed; `partition` may have any direction.
 - With pods *and* external targets in one object the target's pods lose the external ones as well
