@@ -37,14 +37,17 @@ class Agent:
         self._container = container
         with told(f"the agent {self._name}"):
             options = {"stdin": 1, "stdout": 1, "stream": 1, "logs": 1}
-            self._socket: socket.socket = _plain(container.attach_socket(params=options))
+            self._attached = container.attach_socket(params=options)
+        # docker-py wraps the socket of a Unix domain in a file that cannot write.
+        self._socket: socket.socket = getattr(self._attached, "_sock", self._attached)
         self._ids = itertools.count(1)
         self._waiting: dict[int, Future[dict[str, Any]]] = {}
         self._ready: Future[None] = Future()
         self._table: tuple[AppSocket, ...] | None = None
         self._why_gone = ""
         self._sending = threading.Lock()
-        threading.Thread(target=self._read, name=f"agent {self._name}", daemon=True).start()
+        self._reader = threading.Thread(target=self._read, name=self._name, daemon=True)
+        self._reader.start()
 
     @property
     def container(self) -> Container:
@@ -122,6 +125,8 @@ class Agent:
         """Let go of the stream; the agent ends of that."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
+        self._reader.join()
+        self._attached.close()
         self._socket.close()
 
     def _send(self, do: str, given: dict[str, object]) -> Future[dict[str, Any]]:
@@ -198,8 +203,3 @@ def _answered(do: str, said: dict[str, Any]) -> dict[str, Any]:
     if "error" in said:
         raise InjectionFailed(f"the agent could not '{do}': {said['error']}")
     return cast("dict[str, Any]", said["ok"])
-
-
-def _plain(attached: Any) -> socket.socket:
-    """The socket itself: docker-py wraps the one of a Unix domain in a file that cannot write."""
-    return cast("socket.socket", getattr(attached, "_sock", attached))
