@@ -59,69 +59,84 @@ def test_queued_chunks_are_not_delayed_twice(api: Api, pair: Pair, stream: str) 
     assert asked(0.1, now_s() - start_s)
 
 
-def test_jitter_spreads_delays_within_its_range(api: Api, pair: Pair) -> None:
+@pytest.mark.parametrize("stream", STREAMS)
+def test_jitter_spreads_delays_within_its_range(api: Api, pair: Pair, stream: str) -> None:
     """100 ± 60 ms: never before 40 ms, and not all alike."""
-    api.toxic("db", "latency", latency=100, jitter=60)
-    seen = [arrives_after(pair.upstream, pair.client) for _ in range(6)]
+    sender, receiver = pair.toward(stream)
+    api.toxic("db", "latency", stream, latency=100, jitter=60)
+    seen = [arrives_after(sender, receiver) for _ in range(6)]
     assert all(0.04 - EARLY_S <= one <= 0.16 + LATE_S for one in seen)
     assert max(seen) - min(seen) > 0.005  # six uniform draws within 5 of 120 ms: 1 in 10^6
 
 
-def test_latency_delays_a_close_behind_its_bytes(api: Api, pair: Pair) -> None:
+@pytest.mark.parametrize("stream", STREAMS)
+def test_latency_delays_a_close_behind_its_bytes(api: Api, pair: Pair, stream: str) -> None:
     """Bytes sent before a close still come, late, and then EOF."""
-    api.toxic("db", "latency", latency=100)
+    sender, receiver = pair.toward(stream)
+    api.toxic("db", "latency", stream, latency=100)
     start_s = now_s()
-    pair.upstream.send(b"last")
-    pair.upstream.close()
-    seen = pair.client.read_end()
+    sender.send(b"last")
+    sender.close()
+    seen = receiver.read_end()
     assert (seen.data, seen.end) == (b"last", EOF)
     assert asked(0.1, now_s() - start_s)
 
 
+@pytest.mark.parametrize("stream", STREAMS)
 @pytest.mark.parametrize("change", ["remove", "reset"])
-def test_bytes_held_by_latency_come_when_it_goes(api: Api, pair: Pair, change: str) -> None:
+def test_bytes_held_by_latency_come_when_it_goes(
+    api: Api, pair: Pair, change: str, stream: str
+) -> None:
     """Nobody waits a minute for a toxic that is no longer there, and nothing is lost."""
-    path = api.toxic("db", "latency", latency=60_000)
-    pair.upstream.send(b"held")
-    assert pair.client.read(0.1).end == SILENT
+    sender, receiver = pair.toward(stream)
+    path = api.toxic("db", "latency", stream, latency=60_000)
+    sender.send(b"held")
+    assert receiver.read(0.1).end == SILENT
     assert (api.delete(path) if change == "remove" else api.post("/reset")).status == 204
-    seen = pair.client.read_exactly(4)
+    seen = receiver.read_exactly(4)
     assert (seen.data, seen.after_s < 1.0) == (b"held", True)
-    assert asked(0.0, arrives_after(pair.upstream, pair.client))
+    assert asked(0.0, arrives_after(sender, receiver))
 
 
-def test_a_changed_latency_acts_on_live_connections(api: Api, pair: Pair) -> None:
+@pytest.mark.parametrize("stream", STREAMS)
+def test_a_changed_latency_acts_on_live_connections(api: Api, pair: Pair, stream: str) -> None:
     """From the next byte on."""
-    path = api.toxic("db", "latency", latency=0)
-    assert asked(0.0, arrives_after(pair.upstream, pair.client))
+    sender, receiver = pair.toward(stream)
+    path = api.toxic("db", "latency", stream, latency=0)
+    assert asked(0.0, arrives_after(sender, receiver))
     assert api.patch(path, {"attributes": {"latency": 150}}).status == 200
-    assert asked(0.15, arrives_after(pair.upstream, pair.client))
+    assert asked(0.15, arrives_after(sender, receiver))
 
 
+@pytest.mark.parametrize("stream", STREAMS)
 @pytest.mark.parametrize("attributes", [{"latency": -100}, {"jitter": -100}, {}])
-def test_no_latency_is_none(api: Api, pair: Pair, attributes: dict[str, int]) -> None:
+def test_no_latency_is_none(api: Api, pair: Pair, attributes: dict[str, int], stream: str) -> None:
     """Negative numbers and zeros delay nothing."""
-    api.toxic("db", "latency", **attributes)
-    assert asked(0.0, arrives_after(pair.upstream, pair.client))
+    sender, receiver = pair.toward(stream)
+    api.toxic("db", "latency", stream, **attributes)
+    assert asked(0.0, arrives_after(sender, receiver))
 
 
-def test_toxics_of_one_stream_add_up(api: Api, pair: Pair) -> None:
+@pytest.mark.parametrize("stream", STREAMS)
+def test_toxics_of_one_stream_add_up(api: Api, pair: Pair, stream: str) -> None:
     """Two latencies in a row delay by their sum; a noop between them by nothing."""
+    sender, receiver = pair.toward(stream)
     for name in ("one", "two"):
-        body = {"type": "latency", "name": name, "attributes": {"latency": 70}}
+        body = {"type": "latency", "stream": stream, "name": name, "attributes": {"latency": 70}}
         assert api.post("/proxies/db/toxics", body).status == 200
         if name == "one":
-            api.toxic("db", "noop")
-    assert asked(0.14, arrives_after(pair.upstream, pair.client))
+            api.toxic("db", "noop", stream)
+    assert asked(0.14, arrives_after(sender, receiver))
 
 
-def test_toxicity_zero_spares_every_connection(api: Api, open_pair: OpenPair) -> None:
+@pytest.mark.parametrize("stream", STREAMS)
+def test_toxicity_zero_spares_every_connection(api: Api, open_pair: OpenPair, stream: str) -> None:
     """Of a toxic with toxicity 0 nothing is felt."""
-    body = {"type": "latency", "toxicity": 0, "attributes": {"latency": 2000}}
+    body = {"type": "latency", "stream": stream, "toxicity": 0, "attributes": {"latency": 2000}}
     assert api.post("/proxies/db/toxics", body).status == 200
     for _ in range(5):
-        pair = open_pair()
-        assert asked(0.0, arrives_after(pair.upstream, pair.client))
+        sender, receiver = open_pair().toward(stream)
+        assert asked(0.0, arrives_after(sender, receiver))
 
 
 def test_toxicity_is_a_share_of_connections(api: Api, open_pair: OpenPair) -> None:
@@ -143,31 +158,37 @@ def test_bandwidth_passes_its_rate(api: Api, pair: Pair, stream: str) -> None:
     assert asked(0.0, arrives_after(receiver, sender, b"q" * 30_000))
 
 
-def test_bandwidth_lets_bytes_trickle(api: Api, pair: Pair) -> None:
+@pytest.mark.parametrize("stream", STREAMS)
+def test_bandwidth_lets_bytes_trickle(api: Api, pair: Pair, stream: str) -> None:
     """A slow line shows progress: part of the bytes come well before the end."""
-    api.toxic("db", "bandwidth", rate=100)
-    pair.upstream.send(b"q" * 40_000)
-    seen = pair.client.read_exactly(40_000, 0.25)
+    sender, receiver = pair.toward(stream)
+    api.toxic("db", "bandwidth", stream, rate=100)
+    sender.send(b"q" * 40_000)
+    seen = receiver.read_exactly(40_000, 0.25)
     assert (len(seen.data) >= 5_000, len(seen.data) <= 30_000) == (True, True)
-    assert len(seen.data + pair.client.read_exactly(40_000 - len(seen.data)).data) == 40_000
+    assert len(seen.data + receiver.read_exactly(40_000 - len(seen.data)).data) == 40_000
 
 
-def test_a_rate_of_zero_holds_bytes_until_it_goes(api: Api, pair: Pair) -> None:
+@pytest.mark.parametrize("stream", STREAMS)
+def test_a_rate_of_zero_holds_bytes_until_it_goes(api: Api, pair: Pair, stream: str) -> None:
     """Nothing passes, nothing is lost."""
-    path = api.toxic("db", "bandwidth", rate=0)
-    pair.upstream.send(b"q" * 500)
-    assert pair.client.read(0.15).end == SILENT
+    sender, receiver = pair.toward(stream)
+    path = api.toxic("db", "bandwidth", stream, rate=0)
+    sender.send(b"q" * 500)
+    assert receiver.read(0.15).end == SILENT
     assert api.delete(path).status == 204
-    assert pair.client.read_exactly(500).data == b"q" * 500
+    assert receiver.read_exactly(500).data == b"q" * 500
 
 
-def test_bytes_held_by_bandwidth_come_when_it_goes(api: Api, pair: Pair) -> None:
+@pytest.mark.parametrize("stream", STREAMS)
+def test_bytes_held_by_bandwidth_come_when_it_goes(api: Api, pair: Pair, stream: str) -> None:
     """60,000 bytes at 10 KB/s would take 6 s; once the toxic is gone they come at once."""
-    path = api.toxic("db", "bandwidth", rate=10)
-    pair.upstream.send(b"q" * 60_000)
-    early = pair.client.read(0.3).data
+    sender, receiver = pair.toward(stream)
+    path = api.toxic("db", "bandwidth", stream, rate=10)
+    sender.send(b"q" * 60_000)
+    early = receiver.read(0.3).data
     assert api.delete(path).status == 204
-    seen = pair.client.read_exactly(60_000 - len(early))
+    seen = receiver.read_exactly(60_000 - len(early))
     assert (len(early) + len(seen.data), seen.after_s < 1.5) == (60_000, True)
 
 
@@ -185,14 +206,18 @@ def test_slicer_cuts_and_spaces(api: Api, pair: Pair, stream: str) -> None:
     assert 0.1 <= now_s() - start_s <= 0.6 + LATE_S  # 7 to 14 slices, 20 ms and more apart
 
 
-def test_slicer_without_delay_only_cuts(api: Api, pair: Pair) -> None:
+@pytest.mark.parametrize("stream", STREAMS)
+def test_slicer_without_delay_only_cuts(api: Api, pair: Pair, stream: str) -> None:
     """All bytes in order, without waiting."""
-    api.toxic("db", "slicer", average_size=64, size_variation=32)
+    sender, receiver = pair.toward(stream)
+    api.toxic("db", "slicer", stream, average_size=64, size_variation=32)
     data = bytes(range(256)) * 16
-    assert asked(0.0, arrives_after(pair.upstream, pair.client, data))
+    assert asked(0.0, arrives_after(sender, receiver, data))
 
 
-def test_noop_does_nothing(api: Api, pair: Pair) -> None:
+@pytest.mark.parametrize("stream", STREAMS)
+def test_noop_does_nothing(api: Api, pair: Pair, stream: str) -> None:
     """Bytes pass as without it."""
-    api.toxic("db", "noop", "upstream")
-    assert asked(0.0, arrives_after(pair.client, pair.upstream))
+    sender, receiver = pair.toward(stream)
+    api.toxic("db", "noop", stream)
+    assert asked(0.0, arrives_after(sender, receiver))

@@ -58,22 +58,28 @@ def test_timeout_zero_never_ends_by_itself(api: Api, pair: Pair, stream: str) ->
     assert sender.read(0.01).end == SILENT
 
 
+@pytest.mark.parametrize("stream", STREAMS)
 @pytest.mark.parametrize("change", ["remove", "reset"])
-def test_a_timeout_that_goes_ends_its_connections(api: Api, pair: Pair, change: str) -> None:
+def test_a_timeout_that_goes_ends_its_connections(
+    api: Api, pair: Pair, change: str, stream: str
+) -> None:
     """A stream that lost bytes must not go on: both ends see EOF when the toxic is removed."""
-    path = api.toxic("db", "timeout")
-    pair.upstream.send(b"lost")
-    assert pair.client.read(0.05).end == SILENT
+    sender, receiver = pair.toward(stream)
+    path = api.toxic("db", "timeout", stream)
+    sender.send(b"lost")
+    assert receiver.read(0.05).end == SILENT
     assert (api.delete(path) if change == "remove" else api.post("/reset")).status == 204
-    assert (pair.client.read_end().data, pair.upstream.read().end) == (b"", EOF)
+    assert (receiver.read_end().data, sender.read().end) == (b"", EOF)
 
 
-def test_a_timeout_can_be_set_on_a_live_connection(api: Api, pair: Pair) -> None:
+@pytest.mark.parametrize("stream", STREAMS)
+def test_a_timeout_can_be_set_on_a_live_connection(api: Api, pair: Pair, stream: str) -> None:
     """From never to 100 ms, while it is in force."""
-    path = api.toxic("db", "timeout")
+    _, receiver = pair.toward(stream)
+    path = api.toxic("db", "timeout", stream)
     start_s = now_s()
     assert api.patch(path, {"attributes": {"timeout": 100}}).status == 200
-    assert pair.client.read().end == EOF
+    assert receiver.read().end == EOF
     # Toxiproxy counts from the change, the engine from when the toxic met the connection.
     assert 0.05 <= now_s() - start_s <= 0.1 + LATE_S
 
@@ -116,13 +122,15 @@ def test_slow_close_leaves_the_other_stream_alone(api: Api, pair: Pair) -> None:
     assert (seen.end, seen.after_s < 1.0) == (EOF, True)
 
 
-def test_a_slow_close_that_goes_closes_now(api: Api, pair: Pair) -> None:
+@pytest.mark.parametrize("stream", STREAMS)
+def test_a_slow_close_that_goes_closes_now(api: Api, pair: Pair, stream: str) -> None:
     """A close that is being delayed is let through at once."""
-    path = api.toxic("db", "slow_close", delay=60_000)
-    pair.upstream.close()
-    assert pair.client.read(0.1).end == SILENT
+    sender, receiver = pair.toward(stream)
+    path = api.toxic("db", "slow_close", stream, delay=60_000)
+    sender.close()
+    assert receiver.read(0.1).end == SILENT
     assert api.delete(path).status == 204
-    seen = pair.client.read()
+    seen = receiver.read()
     assert (seen.end, seen.after_s < 1.0) == (EOF, True)
 
 
@@ -137,38 +145,46 @@ def test_limit_data_passes_exactly_its_bytes(api: Api, pair: Pair, stream: str) 
     assert sender.read_end().end in {EOF, RESET}  # RST where the rest was still unread
 
 
-def test_limit_data_counts_over_chunks(api: Api, pair: Pair) -> None:
+@pytest.mark.parametrize("stream", STREAMS)
+def test_limit_data_counts_over_chunks(api: Api, pair: Pair, stream: str) -> None:
     """Five and five are ten; it ends with the tenth, not with the eleventh."""
-    api.toxic("db", "limit_data", bytes=10)
+    sender, receiver = pair.toward(stream)
+    api.toxic("db", "limit_data", stream, bytes=10)
     for part in (b"01234", b"56789"):
-        pair.upstream.send(part)
-        assert pair.client.read_exactly(5).data == part
-    assert pair.client.read().end == EOF
+        sender.send(part)
+        assert receiver.read_exactly(5).data == part
+    assert receiver.read().end == EOF
 
 
-def test_a_changed_limit_counts_on(api: Api, pair: Pair) -> None:
+@pytest.mark.parametrize("stream", STREAMS)
+def test_a_changed_limit_counts_on(api: Api, pair: Pair, stream: str) -> None:
     """What passed before the change counts."""
-    path = api.toxic("db", "limit_data", bytes=100)
-    pair.upstream.send(b"0" * 13)
-    assert len(pair.client.read_exactly(13).data) == 13
+    sender, receiver = pair.toward(stream)
+    path = api.toxic("db", "limit_data", stream, bytes=100)
+    sender.send(b"0" * 13)
+    assert len(receiver.read_exactly(13).data) == 13
     assert api.patch(path, {"attributes": {"bytes": 20}}).status == 200
-    pair.upstream.send(b"1" * 13)
-    seen = pair.client.read_end()
+    sender.send(b"1" * 13)
+    seen = receiver.read_end()
     assert (seen.data, seen.end) == (b"1" * 7, EOF)
 
 
-def test_each_connection_has_its_own_limit(api: Api, open_pair: OpenPair) -> None:
+@pytest.mark.parametrize("stream", STREAMS)
+def test_each_connection_has_its_own_limit(api: Api, open_pair: OpenPair, stream: str) -> None:
     """A connection that used up its bytes takes none from the next."""
-    api.toxic("db", "limit_data", bytes=3)
+    api.toxic("db", "limit_data", stream, bytes=3)
     for pair in (open_pair(), open_pair()):
-        pair.upstream.send(b"abcd")
-        assert pair.client.read_end().data == b"abc"
+        sender, receiver = pair.toward(stream)
+        sender.send(b"abcd")
+        assert receiver.read_end().data == b"abc"
 
 
-def test_a_limit_of_zero_ends_at_the_first_byte(api: Api, pair: Pair) -> None:
+@pytest.mark.parametrize("stream", STREAMS)
+def test_a_limit_of_zero_ends_at_the_first_byte(api: Api, pair: Pair, stream: str) -> None:
     """An idle connection stays; its first byte ends it."""
-    api.toxic("db", "limit_data", bytes=0)
-    assert pair.client.read(0.1).end == SILENT
-    pair.upstream.send(b"x")
-    seen = pair.client.read_end()
+    sender, receiver = pair.toward(stream)
+    api.toxic("db", "limit_data", stream, bytes=0)
+    assert receiver.read(0.1).end == SILENT
+    sender.send(b"x")
+    seen = receiver.read_end()
     assert (seen.data, seen.end) == (b"", EOF)

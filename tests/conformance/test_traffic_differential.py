@@ -1,0 +1,185 @@
+"""Random sequences of API calls and traffic on both servers: the same answers, bytes and ends.
+
+What docs/compat.md says is different on purpose is kept out of the sequences: one direction closed
+alone, `timeout` under traffic (it is re-armed there), `reset_peer`, shares of connections, a limit
+lowered below what has passed, and the settings that hang or kill a real Toxiproxy. An RST and an
+orderly end count alike. Every act is made when the one before has played out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from chaoslab.clock import now_s
+from chaoslab.seeds import generator
+
+from .api import Api
+from .test_differential import ADDRESS
+from .traffic import ENDS, World, settle
+from .wire import Service
+
+SEEDS = range(6)
+ACTS = 24
+AT_MOST_OPEN = 4
+APART_S = 0.3  # how much later the last byte of an act may come on one of them: two busy cores
+SETTLED_WITHIN_S = 3.0
+SIZES = (1, 10, 100, 1000, 5000, 20_000)
+SETTINGS: dict[str, dict[str, tuple[int, ...]]] = {
+    "latency": {"latency": (0, 20, 60, -5), "jitter": (0, 0, 10)},
+    "bandwidth": {"rate": (200, 500, 5000)},
+    "slow_close": {"delay": (0, 30, 80)},
+    "timeout": {"timeout": (0, 0, 30)},
+    "slicer": {"average_size": (100, 1000), "size_variation": (0, 50), "delay": (0, 50)},
+    "limit_data": {"bytes": (0, 5, 150, 3000, 30_000)},
+    "noop": {},
+}
+MAY_SPARE = ("latency", "bandwidth", "slow_close", "slicer", "noop")
+
+
+@dataclass(slots=True, kw_only=True)
+class Story:
+    """What was done so far, which decides what can be done next, and how long it may take."""
+
+    draw: random.Random
+    enabled: bool = True
+    toxics: dict[str, dict[str, object]] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
+
+    def quiet_s(self) -> float:
+        """Longer than any toxic in force may hold anything back."""
+        held_ms = 60
+        for toxic in self.toxics.values():
+            attributes = toxic["attributes"]
+            assert isinstance(attributes, dict)
+            held_ms += sum(max(attributes.get(key, 0), 0) for key in ("latency", "delay", "timeout")
+                           if toxic["type"] != "slicer")  # fmt: skip
+            held_ms += max(attributes.get("jitter", 0), 0)
+            held_ms += 120 if toxic["type"] == "bandwidth" else 0
+        return held_ms / 1000
+
+
+@pytest.fixture
+def worlds(both: dict[str, Api]) -> Iterator[list[World]]:
+    """The proxy on the engine, and the same on a real Toxiproxy."""
+    with contextlib.ExitStack() as stack:
+        made = [World(api, stack.enter_context(Service())) for api in both.values()]
+        yield made
+        for world in made:
+            for one in world.watched():
+                one.close()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_both_servers_pass_the_same_bytes(worlds: list[World], seed: int) -> None:
+    """Two dozen acts: after each, both ends of every connection have seen the same."""
+    story = Story(draw=generator(seed, "traffic"))
+    for _ in range(ACTS):
+        act(story, worlds)
+        same = settle(worlds, story.quiet_s(), SETTLED_WITHIN_S)
+        assert same, "\n".join([*story.told, differences(worlds)])
+        for one, other in zip(*(world.late_s() for world in worlds), strict=True):
+            for end in ENDS:
+                apart_s = abs(one[end] - other[end])
+                assert apart_s <= APART_S, "\n".join([*story.told, f"{end}: {one} {other}"])
+
+
+def act(story: Story, worlds: list[World]) -> None:
+    """One thing that is possible now, done on both."""
+    draw = story.draw
+    live = [number for number, ends in enumerate(worlds[0].ends)
+            if not any(one.over for one in ends.values())]  # fmt: skip
+    can = {"add": 5, "remove": 3 if story.toxics else 0, "change": 2 if story.toxics else 0,
+           "switch": 1, "reset": 1, "open": 5 if story.enabled and len(live) < AT_MOST_OPEN else 0,
+           "send": 14 if live else 0, "close": 2 if live else 0}  # fmt: skip
+    kind = draw.choices(list(can), list(can.values()))[0]
+    if kind in ("send", "close"):
+        number, end = draw.choice(live), draw.choice(ENDS)
+        data = draw.randbytes(draw.choice(SIZES))
+        how = draw.choice(("close", "reset"))
+        told = f"{end} {number} sends {len(data)}" if kind == "send" else f"{end} {number} {how}s"
+        story.told.append(told)
+        for world in worlds:
+            world.acted_s = now_s()
+            if kind == "send":
+                world.send(number, end, data)
+            else:
+                _leave(world, number, end, how)
+    elif kind == "open":
+        story.told.append("open")
+        for world in worlds:
+            world.acted_s = now_s()
+            world.open()
+    else:
+        call(story, worlds, *_call(story, kind))
+
+
+def _leave(world: World, number: int, end: str, how: str) -> None:
+    one = world.ends[number][end]
+    one.over = True
+    one.end.reset() if how == "reset" else one.end.close()
+
+
+def call(story: Story, worlds: list[World], method: str, path: str, body: object) -> None:
+    """One API call on both, answered alike."""
+    story.told.append(f"{method} {path} {json.dumps(body)}")
+    answers = []
+    for world in worlds:
+        answer = world.api.request(method, path, body)
+        world.acted_s = now_s()
+        answers.append((answer.status, ADDRESS.sub("<address>", answer.text)))
+    assert answers[0] == answers[1], "\n".join(story.told)
+
+
+def _call(story: Story, kind: str) -> tuple[str, str, object]:
+    draw = story.draw
+    if kind == "switch":
+        story.enabled = not story.enabled
+        return "PATCH", "/proxies/db", {"enabled": story.enabled}
+    if kind == "reset":
+        story.enabled = True
+        story.toxics.clear()
+        return "POST", "/reset", None
+    if kind == "add":
+        toxic = _toxic(draw)
+        story.toxics.setdefault(f"{toxic['type']}_{toxic['stream']}", toxic)
+        return "POST", "/proxies/db/toxics", toxic
+    name = draw.choice(list(story.toxics))
+    path = f"/proxies/db/toxics/{name}"
+    if kind == "remove":
+        del story.toxics[name]
+        return "DELETE", path, None
+    toxic = story.toxics[name]
+    attributes = _attributes(draw, str(toxic["type"]))
+    if toxic["type"] == "limit_data":
+        attributes = {"bytes": 60_000}
+    toxic["attributes"] = attributes
+    return "PATCH", path, {"attributes": attributes}
+
+
+def _toxic(draw: random.Random) -> dict[str, object]:
+    kind = draw.choice(list(SETTINGS))
+    toxicity = 0 if kind in MAY_SPARE and draw.random() < 0.2 else 1
+    return {"type": kind, "stream": draw.choice(("upstream", "downstream")),
+            "toxicity": toxicity, "attributes": _attributes(draw, kind)}  # fmt: skip
+
+
+def _attributes(draw: random.Random, kind: str) -> dict[str, int]:
+    return {name: draw.choice(values) for name, values in SETTINGS[kind].items()}
+
+
+def differences(worlds: list[World]) -> str:
+    """What the ends saw where it is not the same: the engine first, then Toxiproxy."""
+    lines = []
+    for number, (one, other) in enumerate(zip(*(world.seen() for world in worlds), strict=True)):
+        for end in ENDS:
+            if one[end] != other[end]:
+                shown = [f"{len(data)} bytes{', over' if over else ''}"
+                         for data, over in (one[end], other[end])]  # fmt: skip
+                lines.append(f"  {end} {number}: {shown[0]} / {shown[1]}")
+    return "\n".join(lines)

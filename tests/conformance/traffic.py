@@ -1,0 +1,96 @@
+"""One server with a proxy, and what both ends of its connections have seen so far."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from chaoslab.clock import now_s
+
+from .api import Api
+from .wire import End, Pair, Service
+
+ENDS = ("client", "upstream")
+
+
+@dataclass(slots=True, kw_only=True)
+class Received:
+    """What one end of a connection got: bytes, when the last of them came, whether it ended."""
+
+    end: End
+    data: bytearray = field(default_factory=bytearray)
+    last_s: float = 0.0
+    over: bool = False
+
+    def look(self) -> None:
+        """Take what is there. An end that is over is closed at once."""
+        seen = self.end.read(0.0001)
+        self.data += seen.data
+        if seen.end in ("eof", "reset"):
+            self.close()
+        if seen.data:
+            self.last_s = now_s()
+
+    def close(self) -> None:
+        """Close it from this side; nothing is read any more."""
+        self.over = True
+        self.end.close()
+
+
+class World:
+    """A proxy `db` on one server, its upstream, and its connections, numbered from 0."""
+
+    def __init__(self, api: Api, service: Service) -> None:
+        self.api = api
+        self._service = service
+        self.ends: list[dict[str, Received]] = []
+        self.acted_s = now_s()
+        body = {"name": "db", "listen": "127.0.0.1:0", "upstream": service.address}
+        self._listen = str(api.post("/proxies", body).fields["listen"])
+
+    def open(self) -> None:
+        """One more connection."""
+        pair: Pair = self._service.pair(self._listen)
+        self.ends.append(
+            {"client": Received(end=pair.client), "upstream": Received(end=pair.upstream)}
+        )
+
+    def send(self, number: int, end: str, data: bytes) -> None:
+        """Send from an end; one that the proxy has just ended may refuse."""
+        with contextlib.suppress(OSError):
+            self.ends[number][end].end.send(data)
+
+    def seen(self) -> list[dict[str, tuple[bytes, bool]]]:
+        """Bytes and over or not, by connection and end."""
+        return [{name: (bytes(one.data), one.over) for name, one in ends.items()}
+                for ends in self.ends]  # fmt: skip
+
+    def late_s(self) -> list[dict[str, float]]:
+        """How long after the last act each end's last byte came; 0 for those without new ones."""
+        return [{name: max(one.last_s - self.acted_s, 0.0) for name, one in ends.items()}
+                for ends in self.ends]  # fmt: skip
+
+    def watched(self) -> Iterable[Received]:
+        """The ends that can still see something."""
+        return [one for ends in self.ends for one in ends.values() if not one.over]
+
+
+def settle(worlds: Iterable[World], quiet_s: float, within_s: float) -> bool:
+    """Read until the worlds have been alike and silent for `quiet_s`; False if never in time."""
+    worlds = list(worlds)
+    deadline_s = now_s() + within_s
+    silent_s = now_s()
+    while True:
+        watched = {one.end.sock: one for world in worlds for one in world.watched()}
+        ready = select.select(list(watched), [], [], min(quiet_s, 0.01))[0]
+        for sock in ready:
+            watched[sock].look()
+            silent_s = now_s()
+        if now_s() - silent_s >= quiet_s:
+            first, *others = (world.seen() for world in worlds)
+            if all(first == other for other in others):
+                return True
+        if now_s() > deadline_s:
+            return False
