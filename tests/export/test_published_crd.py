@@ -43,7 +43,7 @@ def test_every_exported_object_is_valid_by_the_published_definition(
         (("durations",), "60s"),
         (("selector", "labels"), {"app": "backend"}),
         (("externalTargets",), "10.0.0.1"),
-        (("delay",), {"latency": "1 s"}),
+        (("delay",), {"latencies": "1s"}),
     ],
 )
 def test_the_definition_notices_a_mistake(place: tuple[str, ...], value: object) -> None:
