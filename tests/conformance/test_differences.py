@@ -19,7 +19,7 @@ from .api import Api
 from .arms import ARMS, TOXIPROXY, Arm, running, toxiproxy_binary
 from .conftest import NO_TOXIPROXY
 from .test_metrics import counters
-from .wire import EOF, RESET, SILENT, Pair
+from .wire import EOF, RESET, SILENT, Pair, connect
 
 OpenPair = Callable[[], Pair]
 PROXY = {"name": "a", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1"}
@@ -237,3 +237,46 @@ def test_bandwidth_and_latency_add_up(arm: Arm, api: Api, pair: Pair) -> None:
 def test_two_slashes_are_another_path(arm: Arm, api: Api) -> None:
     """Engine: 404. Toxiproxy redirects to the path without the second one."""
     assert api.get("/proxies//toxics").status == (404 if arm.is_embedded else 301)
+
+
+def test_a_reset_that_fails_has_reset_the_rest(arm: Arm, api: Api) -> None:
+    """Engine: all but the one that cannot start. Toxiproxy stops there, in no certain order."""
+    api.post("/proxies", {**PROXY, "name": "bad", "listen": "nonsense", "enabled": False})
+    for name in ("a", "z"):
+        api.post("/proxies", {**PROXY, "name": name})
+        api.toxic(name, "latency")
+    assert api.post("/reset").status == 500
+    left = [name for name in ("a", "z") if api.get(f"/proxies/{name}").fields["toxics"]]
+    assert left == [] or not arm.is_embedded
+
+
+@pytest.mark.parametrize("path", ["/./version", "/proxies/../version", "/%76ersion"])
+def test_a_path_is_taken_as_it_is_written(arm: Arm, api: Api, path: str) -> None:
+    """Engine: 404. Toxiproxy decodes the fixed words of a path and redirects around its dots."""
+    end = connect(f"{arm.host}:{arm.port}")
+    end.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    status = int(end.read().data.split()[1])
+    end.close()
+    assert status == (404 if arm.is_embedded else 200 if "%" in path else 301)
+
+
+def test_a_body_nested_a_thousand_deep_is_refused(arm: Arm, api: Api) -> None:
+    """Engine: 400, like anything that it cannot read. Toxiproxy reads up to ten thousand."""
+    deep = '{"name":"a","upstream":"x","unknown":' + "[" * 5000 + "]" * 5000 + "}"
+    answer = api.post("/proxies", raw=deep)
+    assert answer.status == (400 if arm.is_embedded else 201)
+    if arm.is_embedded:
+        assert answer.error == "bad request body: nested too deeply"
+
+
+def test_a_member_given_twice_counts_as_the_last_one_says(arm: Arm, api: Api) -> None:
+    """Engine: as in any JSON reader. Toxiproxy merges the two objects."""
+    api.post("/proxies", PROXY)
+    raw = '{"type":"latency","attributes":{"latency":1},"attributes":{"jitter":2}}'
+    attributes = api.post("/proxies/a/toxics", raw=raw).fields["attributes"]
+    assert attributes == {"latency": 0 if arm.is_embedded else 1, "jitter": 2}
+
+
+def test_a_logger_in_a_body_is_passed_over(arm: Arm, api: Api) -> None:
+    """Engine: whatever it is. Toxiproxy refuses one that is no object."""
+    assert api.post("/proxies", {**PROXY, "Logger": 5}).status == (201 if arm.is_embedded else 400)

@@ -27,6 +27,7 @@ TOXIC_NAMES = ("latency_downstream", "t", "x y", "noop_upstream", "")
 # slicer is left out: with size 0 it kills the real server at its first chunk.
 TYPES = ("latency", "bandwidth", "slow_close", "timeout", "reset_peer", "limit_data", "noop")
 ATTRIBUTES = ("latency", "jitter", "rate", "delay", "timeout", "bytes", "Bytes", "bogus")
+TAKEN = "bind: address already in use"
 ADDRESS = re.compile(r"(127\.0\.0\.1|\[::\]):(?!0\b|1\b)\d+")
 
 
@@ -50,6 +51,8 @@ def test_both_servers_give_the_same_answers(both: dict[str, Api], seed: int) -> 
             continue
         done.append(call)
         answers = {name: _told(api, call) for name, api in both.items()}
+        if any(TAKEN in text for *_, text in answers.values()):
+            return  # the kernel gave a disabled proxy's port to someone else: nobody's difference
         assert answers[EMBEDDED] == answers[TOXIPROXY], _replay(done)
 
 

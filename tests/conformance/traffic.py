@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from chaoslab.clock import now_s
 
 from .api import Api
+from .arms import lasting_port
 from .wire import End, Pair, Service
 
 ENDS = ("client", "upstream")
@@ -47,8 +48,9 @@ class World:
         self._service = service
         self.ends: list[dict[str, Received]] = []
         self.acted_s = now_s()
-        body = {"name": "db", "listen": "127.0.0.1:0", "upstream": service.address}
-        self._listen = str(api.post("/proxies", body).fields["listen"])
+        self._listen = f"127.0.0.1:{lasting_port()}"
+        body = {"name": "db", "listen": self._listen, "upstream": service.address}
+        assert api.post("/proxies", body).status == 201
 
     def open(self) -> None:
         """One more connection."""
