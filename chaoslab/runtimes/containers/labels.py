@@ -43,7 +43,7 @@ def owner_lives(labels: Mapping[str, str]) -> bool | None:
     if labels.get(HOST) != socket.gethostname() or labels.get(PIDS) != _pid_namespace():
         return None
     pid = labels.get(PID, "")
-    if not pid.isdecimal() or int(pid) == 0 or STARTED not in labels:
+    if not (pid.isascii() and pid.isdecimal()) or int(pid) == 0 or STARTED not in labels:
         return None
     if started := labels[STARTED]:
         return _started(int(pid)) == started

@@ -98,9 +98,11 @@ class Engine:
         path = _LISTS[kind]
         query = urllib.parse.urlencode({"filters": json.dumps({"label": [label]})})
         listed = json.loads(self.read(f"{path}{'&' if '?' in path else '?'}{query}"))
-        if kind == "volume":
+        if kind == "volume" and isinstance(listed, dict):
             listed = listed.get("Volumes") or []
-        return [_thing(kind, each) for each in listed]
+        if not isinstance(listed, list):
+            raise EngineError(f"{self._url}{path}: this is no container engine's answer")
+        return [_thing(kind, each) for each in listed if isinstance(each, dict)]
 
     def remove(self, thing: Thing) -> str:
         """Remove it with what hangs on it; why it is still there, or the empty string."""
@@ -109,7 +111,8 @@ class Engine:
         if status == 403 and thing.kind == "network":
             self._disconnect_all(thing.id)
             status, said = self.call("DELETE", path)
-        if status < 300 or status == 404:
+        # Gone, or on its way by another's hand.
+        if status < 300 or status == 404 or b"already in progress" in said:
             return ""
         return f"{status} {said[:300].decode(errors='replace').strip()}"
 

@@ -1,0 +1,95 @@
+"""Containers, networks, volumes and images that dead labs left in the engine."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from functools import partial
+from typing import NamedTuple
+from urllib.parse import quote
+
+from chaoslab.agent import context
+from chaoslab.errors import RuntimeUnavailable
+from chaoslab.runtimes.containers import labels
+from chaoslab.runtimes.containers.address import engine_address
+from chaoslab.runtimes.containers.engine_problems import no_engine
+from chaoslab.runtimes.containers.labels import owner_lives
+from chaoslab.runtimes.containers.sweeper import KINDS, Engine, EngineError, Thing
+from chaoslab.runtimes.leftovers import Found, Leftover
+
+_AGENT = "chaoslab-agent"
+
+
+class _Image(NamedTuple):
+    id: str
+    names: tuple[str, ...]
+
+
+def find(*, images: bool = False) -> Found:
+    """Everything in the engine whose lab is gone; with `images` superseded images of agents too.
+
+    What belongs to a lab that lives, or that cannot be seen from here, is left alone and noted;
+    so is an engine that does not answer.
+    """
+    found = Found()
+    try:
+        address = engine_address()
+        engine = Engine(address.url, certificates=address.certificates)
+        _find_things(engine, found)
+        if images:
+            found.leftovers += [_image_leftover(engine, each) for each in _superseded(engine)]
+    except RuntimeUnavailable as error:
+        found.notes.append(f"containers were not looked for: {error}")
+    except EngineError as error:
+        found.notes.append(f"containers were not looked for: {no_engine(address, error)}")
+    return found
+
+
+def _find_things(engine: Engine, found: Found) -> None:
+    kept: Counter[tuple[str, str]] = Counter()
+    for kind in KINDS:
+        for thing in engine.things(kind, labels.SESSION):
+            lives = owner_lives(thing.labels)
+            if lives is False:
+                found.leftovers.append(_leftover(engine, thing))
+            else:
+                kept[kind, _owner(thing, lives)] += 1
+    found.notes += [
+        f"left alone: {number} {kind}{'s' * (number > 1)} of {owner}"
+        for (kind, owner), number in sorted(kept.items())
+    ]
+
+
+def _owner(thing: Thing, lives: bool | None) -> str:
+    host, pid = thing.labels.get(labels.HOST, "?"), thing.labels.get(labels.PID, "?")
+    return f"a lab that runs (process {pid})" if lives else f"a lab elsewhere (host {host})"
+
+
+def _leftover(engine: Engine, thing: Thing) -> Leftover:
+    said = thing.labels
+    role = said.get(labels.ROLE, "")
+    return Leftover(
+        what=f"{thing.kind} {thing.name}{f' ({role})' * bool(role)} of session "
+        f"{said.get(labels.SESSION)} (process {said.get(labels.PID)} is gone)",
+        take_away=partial(engine.remove, thing),
+        turn=KINDS.index(thing.kind),
+    )
+
+
+def _superseded(engine: Engine) -> list[_Image]:
+    current = f"{_AGENT}:{context.content_hash()}"
+    query = quote(json.dumps({"reference": [_AGENT]}))
+    listed = json.loads(engine.read(f"/images/json?filters={query}"))
+    there = [_Image(str(each["Id"]), tuple(each["RepoTags"] or ())) for each in listed]
+    return [image for image in there if current not in image.names]
+
+
+def _image_leftover(engine: Engine, image: _Image) -> Leftover:
+    name = image.names[0] if image.names else image.id
+
+    def take_away() -> str:
+        # Without force: one that a container uses stays.
+        status, said = engine.call("DELETE", f"/images/{quote(name, safe='')}")
+        return "" if status in (200, 404) else said.decode(errors="replace").strip()
+
+    return Leftover(what=f"image {name}, superseded", take_away=take_away, turn=len(KINDS))
