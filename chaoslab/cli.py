@@ -129,6 +129,38 @@ def analyze(ctx: click.Context, run: str, results: Path) -> None:
 main.add_command(export)
 
 
+@main.command()
+@click.option("--dry-run", is_flag=True, help="Say what would be removed; remove nothing.")
+@click.option(
+    "--images", is_flag=True, help="Also remove images of chaoslab's agent that are superseded."
+)
+@click.pass_context
+def clean(ctx: click.Context, dry_run: bool, images: bool) -> None:
+    """Remove what dead labs left: containers, networks, volumes, processes, folders, faults.
+
+    Living labs are never touched. Exits with 1 if something could not be removed.
+    """
+    from chaoslab.runtimes import cleaning
+
+    found = cleaning.find(images=images)
+    for note in found.notes:
+        click.echo(note)
+    if not found.leftovers:
+        click.echo("nothing to clean")
+    if dry_run:
+        for leftover in found.leftovers:
+            click.echo(f"would remove {leftover.what}")
+        return
+    failed = False
+    for leftover, why in cleaning.taken_away(found.leftovers):
+        click.echo(
+            f"could not remove {leftover.what}: {why}" if why else f"removed {leftover.what}"
+        )
+        failed = failed or bool(why)
+    if failed:
+        ctx.exit(1)
+
+
 def _console() -> Console:
     """A console that is wide enough for the tables where no terminal says how wide it is."""
     from rich.console import Console
