@@ -14,6 +14,9 @@ from chaoslab.spec.topology import Topology
 class LocalSession:
     """Processes: every lab starts its own, and nothing is shared."""
 
+    def check(self) -> None:
+        """Each server says what it lacks when it is started."""
+
     def lab(self) -> AbstractAsyncContextManager[Runtime]:
         """A runtime of processes."""
         return LocalRuntime()

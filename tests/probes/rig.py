@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from chaoslab.clock import now_s
 from chaoslab.history.events import AnyEvent
 from chaoslab.history.journal import Journal
 from chaoslab.probes.base import Watched, fresh_connections
@@ -34,6 +35,7 @@ class Here:
         self.pid = os.getpid()
         self.endpoint = Endpoint(host="127.0.0.1", port=port)
         self.listens_on = port
+        self.spawned_s = now_s()
         self.exit_code: int | None = None
         self.ended = asyncio.Event()
 

@@ -36,13 +36,12 @@ class Agent:
         self._name = str(container.name)
         self._container = container
         with told(f"the agent {self._name}"):
-            options = {"stdin": 1, "stdout": 1, "stream": 1, "logs": 1}
+            options = {"stdin": 1, "stdout": 1, "stream": 1}
             self._attached = container.attach_socket(params=options)
         # docker-py wraps the socket of a Unix domain in a file that cannot write.
         self._socket: socket.socket = getattr(self._attached, "_sock", self._attached)
         self._ids = itertools.count(1)
         self._waiting: dict[int, Future[dict[str, Any]]] = {}
-        self._ready: Future[None] = Future()
         self._table: tuple[AppSocket, ...] | None = None
         self._why_gone = ""
         self._sending = threading.Lock()
@@ -57,7 +56,8 @@ class Agent:
     def wait_until_ready(self) -> None:
         """Block until it takes requests. Raises RuntimeUnavailable with its last log lines."""
         try:
-            self._ready.result(ANSWER_WITHIN_S)
+            # Its own first line may have been said before the stream was attached.
+            self.ask_now("watch", on=False)
         except TimeoutError:
             raise RuntimeUnavailable(
                 f"the agent {self._name} said nothing for {ANSWER_WITHIN_S:g} s\n"
@@ -171,14 +171,12 @@ class Agent:
         return data
 
     def _take(self, said: dict[str, Any]) -> None:
-        if "ready" in said:
-            self._ready.set_result(None)
-        elif "sockets" in said:
+        if "sockets" in said:
             self._table = tuple(
                 AppSocket(state=state, local_port=local, remote_port=remote)
                 for state, local, remote in said["sockets"]
             )
-        elif (answer := self._waiting.pop(said["id"], None)) is not None:
+        elif (answer := self._waiting.pop(said.get("id", 0), None)) is not None:
             with contextlib.suppress(Exception):  # whoever asked has given up meanwhile
                 answer.set_result(said)
 
@@ -189,8 +187,6 @@ class Agent:
             for answer in self._waiting.values():
                 with contextlib.suppress(Exception):  # whoever asked has given up meanwhile
                     answer.set_exception(gone)
-            if not self._ready.done():
-                self._ready.set_exception(gone)
             self._waiting.clear()
 
     def _last_words(self) -> str:

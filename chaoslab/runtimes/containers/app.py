@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import signal
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chaoslab.clock import now_s, wall_time
 from chaoslab.runtimes.base import AppSocket, Endpoint
 from chaoslab.runtimes.containers.agents import Agent
 from chaoslab.runtimes.containers.engine import HOST, in_thread
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 _LOG_END_S = 2.0
+_FRACTION = re.compile(r"(\.\d{6})\d+")  # nanoseconds, which Python does not read
 _BY_SIGNAL = {128 + number: number for number in (*range(1, 32),)}
 
 
@@ -43,13 +47,15 @@ class Pod:
 class ContainerApp:
     """Implements `RunningApp`: its sockets are the pod's, its exit code and log the engine's."""
 
-    def __init__(self, *, pod: Pod, container: Container, log: Path) -> None:
+    def __init__(self, *, pod: Pod, container: Container, log: Path, asked_s: float) -> None:
         self._pod, self._container, self._log = pod, container, log
         self._log_start = size(log)
         self._ended: Future[int] = Future()
         with told(f"the app's container {container.name}"):
             container.reload()
-            self.pid = int(container.attrs["State"]["Pid"])
+        state = container.attrs["State"]
+        self.pid = int(state["Pid"])
+        self.spawned_s = _began(state["StartedAt"], asked_s)
         self._copier = threading.Thread(target=self._copy_log, daemon=True)
         self._copier.start()
         threading.Thread(target=self._await_end, daemon=True).start()
@@ -116,3 +122,13 @@ class ContainerApp:
         with contextlib.suppress(Exception), open(self._log, "ab", buffering=0) as log:
             for chunk in self._container.logs(stream=True, follow=True):
                 log.write(chunk)
+
+
+def _began(said: str, asked_s: float) -> float:
+    """The engine's word for when the process began, on our clock; never before it was asked for.
+
+    Making a container takes the engine its time, which is not the app's.
+    """
+    began = datetime.fromisoformat(_FRACTION.sub(r"\1", said.replace("Z", "+00:00")))
+    ago_s = (wall_time().astimezone(UTC) - began).total_seconds()
+    return min(max(asked_s, now_s() - ago_s), now_s())

@@ -66,6 +66,12 @@ class Engine:
         self.session = session
         with told("the Docker engine"):
             self.docker = _connected()
+        self._clients: list[docker.DockerClient] = [self.docker]
+
+    def close(self) -> None:
+        """Let go of the engine's connections; what runs there is not touched."""
+        for client in self._clients:
+            client.close()
 
     @property
     def base_url(self) -> str:
@@ -80,6 +86,7 @@ class Engine:
         with told(f"network {role}"):
             network = Network(docker_network_kw={"labels": labels})
             network.name = f"chaoslab-{self.session}-{role}"
+            self._clients.append(network._docker.client)
             return network.create()
 
     def run(self, run: Run) -> Container:
@@ -95,6 +102,9 @@ class Engine:
             "cap_add": list(run.capabilities),
             "detach": not run.talks,
         }
+        if run.role == "app":
+            # The lab probes it itself; the image's own check would take its share of the start.
+            options["healthcheck"] = {"test": ["NONE"]}
         if run.entrypoint is not None:
             options["entrypoint"] = list(run.entrypoint)
         if run.joins is not None:
@@ -107,6 +117,7 @@ class Engine:
                 container.with_network(run.network).with_network_aliases(*run.aliases)
             for inside, outside in run.ports.items():
                 container.ports[f"{inside}/tcp"] = (HOST, outside)  # type: ignore[assignment]
+            self._clients.append(container.get_docker_client().client)
             return container.start().get_wrapped_container()
 
 

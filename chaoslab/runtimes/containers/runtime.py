@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from chaoslab.agent.canary import Sighting
+from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.embedded import EmbeddedControl
@@ -17,7 +18,7 @@ from chaoslab.proxies.filtered import FilteredToxiproxyControl
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.containers import images
-from chaoslab.runtimes.containers.app import ContainerApp
+from chaoslab.runtimes.containers.app import ContainerApp, Pod
 from chaoslab.runtimes.containers.engine import Run, in_background, in_thread
 from chaoslab.runtimes.containers.problems import told
 from chaoslab.runtimes.containers.service import Box, ContainerService
@@ -34,6 +35,7 @@ ANY_ADDRESS = "0.0.0.0"
 class ContainerRuntime:
     """Implements `Runtime`; an async context manager. `versions` is kept by the session."""
 
+    standing = None
     python = "python3"
     app_host = ANY_ADDRESS
 
@@ -127,10 +129,14 @@ class ContainerRuntime:
             image=pod.image, role="app", command=command, entrypoint=(), env=env,
             joins=pod.agent.container.id,
         )  # fmt: skip
-        container = await in_thread(lambda: self._stack.engine.run(run))
-        running = await in_thread(lambda: ContainerApp(pod=pod, container=container, log=log))
+        running = await in_thread(lambda: self._boot(pod, run, log))
         self._apps.append(running)
         return running
+
+    def _boot(self, pod: Pod, run: Run, log: Path) -> ContainerApp:
+        asked_s = now_s()
+        container = self._stack.engine.run(run)
+        return ContainerApp(pod=pod, container=container, log=log, asked_s=asked_s)
 
     async def _close(self) -> None:
         """Give back what was lent: apps gone, proxies gone, databases dropped."""

@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from chaoslab.errors import ServiceFailed
+from chaoslab.errors import ChaoslabError, ServiceFailed
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.runtimes.containers.engine import Engine, in_thread
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
@@ -33,7 +33,13 @@ class DockerSession:
         self._versions: dict[str, str] = {}
         self._ports = Ports()
         self._switch: Switch | None = None
+        self._engine: Engine | None = None
         self._stack: Stack | None = None
+        self._failure: ChaoslabError | None = None
+
+    def check(self) -> None:
+        """Whether an engine answers."""
+        Engine(self._id).close()
 
     @asynccontextmanager
     async def lab(self) -> AsyncIterator[ContainerRuntime]:
@@ -41,8 +47,14 @@ class DockerSession:
 
         Raises RuntimeUnavailable or ServiceFailed, with the mend.
         """
+        if self._failure is not None:
+            raise self._failure  # each attempt would take its time and end alike
         if self._stack is None:
-            self._stack = await in_thread(self._start)
+            try:
+                self._stack = await in_thread(self._start)
+            except ChaoslabError as error:
+                self._failure = error
+                raise
         lab = f"lab_{self._id.replace('-', '_')}_{next(self._numbers)}"
         async with ContainerRuntime(
             self._stack, name=self.name, lab=lab, versions=self._versions
@@ -50,10 +62,9 @@ class DockerSession:
             yield runtime
 
     def _start(self) -> Stack:
-        engine = Engine(self._id)
-        if self._switch is None:
-            self._switch = Switch(self._id, engine.base_url)
-        return StartedStack(engine, self._topology, self._proxy, self._ports)
+        self._engine = Engine(self._id)
+        self._switch = Switch(self._id, self._engine.base_url)
+        return StartedStack(self._engine, self._topology, self._proxy, self._ports)
 
     def close(self) -> None:
         """Take every container and network of the session away; safe to repeat. Blocks.
@@ -64,6 +75,8 @@ class DockerSession:
         if stack is not None:
             for agent in (stack.gateway.agent, *(pod.agent for pod in stack.pods.values())):
                 agent.close()
+        if self._engine is not None:
+            self._engine.close()
         self._ports.close()
         switch, self._switch = self._switch, None
         if switch is not None and not switch.finish():

@@ -20,10 +20,18 @@ class LocalApp:
     """Implements `RunningApp`."""
 
     def __init__(
-        self, *, name: str, process: subprocess.Popen[bytes], port: int, log: Path, log_start: int
+        self,
+        *,
+        name: str,
+        process: subprocess.Popen[bytes],
+        port: int,
+        log: Path,
+        log_start: int,
+        spawned_s: float,
     ) -> None:
         self._name, self._process, self._log = name, process, log
         self._port, self._log_start = port, log_start
+        self.spawned_s = spawned_s
 
     @property
     def name(self) -> str:

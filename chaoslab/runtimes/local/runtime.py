@@ -15,6 +15,7 @@ from typing import Self
 
 from chaoslab.agent import canary
 from chaoslab.agent.canary import Sighting
+from chaoslab.clock import now_s
 from chaoslab.errors import ServiceFailed
 from chaoslab.proxies import server
 from chaoslab.proxies.base import ProxyKind
@@ -51,6 +52,7 @@ class LocalRuntime:
     """
 
     name = "local"
+    standing = None
     python = sys.executable
     app_host = HOST
 
@@ -127,12 +129,15 @@ class LocalRuntime:
         """
         if port and not is_free(port):
             raise ServiceFailed(taken(app.name, port))
-        start = size(log)
+        start, spawned_s = size(log), now_s()
         try:
             process = self._spawn(command, env=env, log=log)
         except ServiceFailed as error:
             raise ServiceFailed(f"{app.name}: {error}") from None
-        return LocalApp(name=app.name, process=process, port=port, log=log, log_start=start)
+        return LocalApp(
+            name=app.name, process=process, port=port, log=log, log_start=start,
+            spawned_s=spawned_s,
+        )  # fmt: skip
 
     async def start_proxy(self, kind: ProxyKind, *, seed: int, log: Path) -> ToxiproxyControl:
         """The embedded engine, or a real Toxiproxy found on PATH, as a process of its own."""
