@@ -69,12 +69,20 @@ async def ask(
 
 
 async def _answer(sock: socket.socket, question: bytes, within_s: float) -> Outcome:
-    loop = asyncio.get_running_loop()
+    """What came of the question; here too the kernel has the last word, not a late loop."""
+    loop, came = asyncio.get_running_loop(), asyncio.Event()
     try:
-        async with asyncio.timeout(within_s):
-            await loop.sock_sendall(sock, question)
-            return "answered" if await loop.sock_recv(sock, 1) else "closed"
-    except TimeoutError:
+        sock.send(question)  # so few bytes always fit a new socket
+        loop.add_reader(sock, came.set)
+        try:
+            async with asyncio.timeout(within_s):
+                await came.wait()
+        except TimeoutError:
+            pass
+        finally:
+            loop.remove_reader(sock)
+        return "answered" if sock.recv(1) else "closed"
+    except BlockingIOError:
         return "silent"
     except OSError:
         return "reset"

@@ -7,6 +7,8 @@ import os
 import resource
 import socket
 import struct
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -76,6 +78,28 @@ async def test_a_lab_that_is_late_sees_no_outage_in_that(listens: bool, outcome:
         while asyncio.get_running_loop().time() < end_s:
             pass
         assert (await asked).outcome == outcome
+
+
+async def test_an_answer_that_waits_in_the_kernel_is_one() -> None:
+    """The loop stands still while it comes; even the one byte that Postgres says is not lost."""
+    loop, standing = asyncio.get_running_loop(), threading.Event()
+
+    def stand_still() -> None:
+        standing.set()
+        time.sleep(3 * WITHIN_S)
+
+    def serve(server: socket.socket) -> None:
+        with server.accept()[0] as served:
+            served.recv(64)
+            loop.call_soon_threadsafe(stand_still)
+            standing.wait()
+            served.send(b"N")
+
+    with listener() as server:
+        serving = asyncio.create_task(asyncio.to_thread(serve, server))
+        sighting = await ask("127.0.0.1", port_of(server), "postgres", within_s=WITHIN_S)
+        await serving
+    assert sighting.outcome == "answered"
 
 
 async def test_a_server_that_says_nothing_is_silent() -> None:

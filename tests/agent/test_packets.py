@@ -17,7 +17,20 @@ from chaoslab.agent.rules import Counters
 from chaoslab.clock import now_s
 from chaoslab.errors import InjectionFailed
 
-from .rig import PROXY, AgentProcess, Wire, agent_in, dial, enter, inside, needs_namespaces, pongs
+from .rig import (
+    PATIENCE_S,
+    PROXY,
+    AgentProcess,
+    Wire,
+    agent_in,
+    dial,
+    enter,
+    inside,
+    listener,
+    needs_namespaces,
+    pongs,
+    port_of,
+)
 
 pytestmark = needs_namespaces
 
@@ -127,21 +140,49 @@ async def test_the_limits_of_the_apps_own_kernel_act_behind_a_drop(
     assert told["packets_dropped"] > 2
 
 
+@pytest.mark.parametrize("speaker", ["app", "proxy"])
+async def test_an_open_connection_is_silent_in_each_direction(wire: Wire, speaker: str) -> None:
+    """Whoever speaks is not heard until the heal, and then with what was said meanwhile."""
+    loop = asyncio.get_running_loop()
+    with listener(wire) as server:
+        server.setblocking(False)
+        port = port_of(server)
+        async with agent_in(*enter(wire.proxy)) as hands:
+            await hands.do("guard", port=port)
+            client = await dial(wire, port)
+            served, _ = await loop.sock_accept(server)
+            served.setblocking(False)
+            talks, hears = (client, served) if speaker == "app" else (served, client)
+            with client, served:
+                await hands.do("drop", port=port)
+                await loop.sock_sendall(talks, b"hello")
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(SILENT_S):
+                        await loop.sock_recv(hears, 5)
+                counted = await hands.do("counters", port=port)
+                await hands.do("pass", port=port)
+                async with asyncio.timeout(PATIENCE_S):
+                    assert await loop.sock_recv(hears, 5) == b"hello"
+    assert counted["packets_dropped"] > 0 == counted["syns_dropped"]
+
+
 async def test_a_connection_that_was_held_loses_no_byte_in_either_direction(wire: Wire) -> None:
     """Drops come and go under a stream of numbered words; each arrives once and in order."""
     loop = asyncio.get_running_loop()
+    severed = asyncio.Event()
     words = b"".join(number.to_bytes(4, "big") for number in range(1 << 16))
-    with inside(wire.proxy):
-        server = socket.create_server((PROXY, 0))
+    server = listener(wire)
     server.setblocking(False)
     async with agent_in(*enter(wire.proxy)) as hands:
-        port = int(server.getsockname()[1])
+        port = port_of(server)
         client = await dial(wire, port)
         served, _ = await loop.sock_accept(server)
         served.setblocking(False)
 
         async def send(sock: socket.socket) -> None:
             for at in range(0, len(words), 4096):
+                if at >= len(words) // 2:
+                    await severed.wait()
                 await loop.sock_sendall(sock, words[at : at + 4096])
                 await asyncio.sleep(0.005)
 
@@ -154,6 +195,7 @@ async def test_a_connection_that_was_held_loses_no_byte_in_either_direction(wire
         async def sever() -> None:
             for verb in itertools.islice(itertools.cycle(("drop", "pass")), 6):
                 await hands.do(verb, port=port)
+                severed.set()
                 await asyncio.sleep(0.1)
 
         with server, client, served:

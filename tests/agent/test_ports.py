@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from contextlib import suppress
 
 import pytest
 
@@ -74,17 +75,22 @@ def test_when_no_port_is_free_it_is_said(ports: CanaryPorts) -> None:
 
 
 async def test_many_more_canaries_than_ports_reach_one_address(ports: CanaryPorts) -> None:
-    """None waits for an earlier one's TIME_WAIT, and the port that it came from is told."""
+    """None waits for an earlier one's TIME_WAIT, and the port that it came from is told.
 
-    async def pong(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readline()
-        writer.write(b"+PONG\r\n")
+    Asked as Postgres is: its one byte is read, so that a plain close would be an orderly one.
+    """
+
+    async def refuse_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(8)
+        writer.write(b"N")
+        with suppress(ConnectionResetError):
+            await reader.read()
         writer.close()
 
-    async with await asyncio.start_server(pong, "127.0.0.1", 0) as server:
+    async with await asyncio.start_server(refuse_tls, "127.0.0.1", 0) as server:
         port = port_of(server.sockets[0])
         seen = [
-            await ask("127.0.0.1", port, "redis", within_s=5.0, source=ports) for _ in range(10)
+            await ask("127.0.0.1", port, "postgres", within_s=5.0, source=ports) for _ in range(10)
         ]
     assert {each.outcome for each in seen} == {"answered"}
     assert {each.client_port for each in seen} == {FIRST, FIRST + 1, LAST}

@@ -143,6 +143,7 @@ async def test_the_apps_sockets_are_told_as_they_change(wire: Wire) -> None:
                     told = await agent.do("ask", host=PROXY, port=port, kind="redis", within_s=0.2)
                     assert told["outcome"] == "silent"
                     assert 601 <= told["client_port"] <= 999
+                    assert agent.told.empty()
             await agent.sockets_come_to()
             await agent.do("watch", on=False)
         assert agent.told.empty()
