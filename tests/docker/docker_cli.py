@@ -44,7 +44,7 @@ def awaited(what: str, holds: Callable[[], bool]) -> None:
     deadline_s = now_s() + PATIENCE_S
     while not holds():
         assert now_s() < deadline_s, f"not within {PATIENCE_S:g} s: {what}"
-        time.sleep(0.05)
+        time.sleep(0.2)
 
 
 def free_ports(count: int) -> list[int]:
