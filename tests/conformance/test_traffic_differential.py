@@ -36,7 +36,7 @@ SETTINGS: dict[str, dict[str, tuple[int, ...]]] = {
     "slow_close": {"delay": (0, 30, 80)},
     "timeout": {"timeout": (0, 0, 30)},
     "slicer": {"average_size": (100, 1000), "size_variation": (0, 50), "delay": (0, 50)},
-    "limit_data": {"bytes": (0, 5, 150, 3000, 30_000)},
+    "limit_data": {"bytes": (0, 5, 150, 3000, 12_000)},
     "noop": {},
 }
 MAY_SPARE = ("latency", "bandwidth", "slow_close", "slicer", "noop")
@@ -94,12 +94,19 @@ def act(story: Story, worlds: list[World]) -> None:
     draw = story.draw
     live = [number for number, ends in enumerate(worlds[0].ends)
             if not any(one.over for one in ends.values())]  # fmt: skip
-    can = {"add": 5, "remove": 3 if story.toxics else 0, "change": 2 if story.toxics else 0,
-           "switch": 1, "reset": 1, "open": 5 if story.enabled and len(live) < AT_MOST_OPEN else 0,
-           "send": 14 if live else 0, "close": 2 if live else 0}  # fmt: skip
+    can = {
+        "add": 5,
+        "remove": 3 if story.toxics else 0,
+        "change": 2 if story.toxics else 0,
+        "switch": 1 if story.enabled else 20,
+        "reset": 1,
+        "open": (3 if live else 20) if story.enabled and len(live) < AT_MOST_OPEN else 0,
+        "send": 20 if live else 0,
+        "close": 2 if live else 0,
+    }
     kind = draw.choices(list(can), list(can.values()))[0]
     if kind in ("send", "close"):
-        number, end = draw.choice(live), draw.choice(ENDS)
+        number, end = draw.choice(live), _end(story)
         data = draw.randbytes(draw.choice(SIZES))
         how = draw.choice(("close", "reset"))
         told = f"{end} {number} sends {len(data)}" if kind == "send" else f"{end} {number} {how}s"
@@ -117,6 +124,14 @@ def act(story: Story, worlds: list[World]) -> None:
             world.open()
     else:
         call(story, worlds, *_call(story, kind))
+
+
+def _end(story: Story) -> str:
+    """An end to act on: mostly the one whose bytes meet a toxic."""
+    streams = [str(toxic["stream"]) for toxic in story.toxics.values()]
+    if streams and story.draw.random() < 0.7:
+        return "client" if story.draw.choice(streams) == "upstream" else "upstream"
+    return story.draw.choice(ENDS)
 
 
 def _leave(world: World, number: int, end: str, how: str) -> None:
