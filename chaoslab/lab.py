@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import platform
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -22,6 +22,7 @@ from chaoslab.history.run_folder import RunFolder, RunInfo
 from chaoslab.probes.base import Watched, fresh_connections, guarded
 from chaoslab.probes.lag import watch_lag
 from chaoslab.probes.proof import look_up_acknowledged, prove_recovery
+from chaoslab.probes.sessions import watch_sessions
 from chaoslab.probes.watch import Watch
 from chaoslab.probes.workload import Writer
 from chaoslab.proxies.base import ProxyControl, ProxyKind
@@ -53,8 +54,8 @@ async def lab_up(
         services, control = await _start(topology, runtime, proxy=proxy, seed=seed, folder=folder)
         stack.push_async_callback(control.close)
         ports = await asyncio.gather(*(_join(control, link, services) for link in topology.links))
-        names = (link.name for link in topology.links)
-        addresses = dict(zip(names, map(runtime.proxied, ports), strict=True))
+        joined = {link: port for link, port in zip(topology.links, ports, strict=True) if port}
+        addresses = {link.name: runtime.proxied(port) for link, port in joined.items()}
         ground = Ground(
             topology=topology,
             runtime=runtime,
@@ -64,12 +65,13 @@ async def lab_up(
             journal=journal,
             seed=seed,
         )
-        await asyncio.gather(*(_check_steady(ground, link) for link in topology.links))
+        await asyncio.gather(*(_check_steady(ground, link) for link in joined))
         versions = {name: running.version for name, running in services.items()}
         versions |= {f"proxy {control.name}": control.version}
         links = {name: str(address) for name, address in addresses.items()}
         now_s = journal.now()
-        journal.append(LabUp(at_s=now_s, took_s=now_s, versions=versions, links=links))
+        notes = runtime.standing.notes if runtime.standing else ()
+        journal.append(LabUp(at_s=now_s, took_s=now_s, versions=versions, links=links, notes=notes))
         yield Lab(ground=ground, folder=folder)
 
 
@@ -108,7 +110,7 @@ async def _join(control: ProxyControl, link: Link, services: dict[str, RunningSe
 
 async def _check_steady(ground: Ground, link: Link) -> None:
     sighting = await ground.canary(link, within_s=STEADY_WITHIN_S)
-    if sighting.outcome != "answered":
+    if sighting is not None and sighting.outcome != "answered":
         raise ServiceFailed(
             f"link {link.name}: no answer through its proxy while no fault is in force "
             f"(a canary met '{sighting.outcome}'); expected {link.service} to answer"
@@ -149,6 +151,8 @@ class Lab:
         faults = asyncio.create_task(nemesis.run())
         client = fresh_connections()
         try:
+            background += [asyncio.create_task(each) for each in self._looks_at_servers()]
+            await self._what_others_did()
             await nemesis.armed()
             work = [self._boot(boot, plan, client) for boot in plan.boots]
             work += [
@@ -167,6 +171,19 @@ class Lab:
             await asyncio.gather(*(watch.end() for watch in self._watches.values()))
             await client.aclose()
             self._journal.append(RunEnded(at_s=self._journal.now(), settled=settled, why=why))
+
+    async def _what_others_did(self) -> None:
+        """Connections that stood already may have met earlier runs' faults: told apart by this."""
+        if self._ground.runtime.standing is not None:
+            for link in self._joined():
+                await record_connections(link.name, "", self._ground)
+
+    def _looks_at_servers(self) -> Iterator[Coroutine[object, object, None]]:
+        standing = self._ground.runtime.standing
+        for link in self._joined() if standing else ():
+            assert standing is not None
+            work = watch_sessions(link, standing, self._journal)
+            yield guarded(f"sessions of {link.name}", work, self._journal)
 
     async def _until_settled(self, plan: Plan, tasks: list[asyncio.Task[None]]) -> tuple[str, bool]:
         """Why the run may end, and whether every expectation can be judged by then."""
@@ -193,10 +210,8 @@ class Lab:
             await before.end()
         app, runtime = self._ground.topology.apps[boot.app], self._ground.runtime
         port = await runtime.app_port(app)
-        values = self._placeholders(app, port)
-        command = tuple(fill(word, values) for word in app.command)
-        env = {key: fill(value, values) for key, value in {**app.env, **boot.env}.items()}
-        spawned_s = journal.now()
+        standing = runtime.standing is not None
+        command, env = ((), {}) if standing else self._told(app, boot, port)
         running = await runtime.spawn_app(
             app=app,
             command=command,
@@ -208,19 +223,33 @@ class Lab:
         number = self._boots[app.name]
         journal.append(
             Spawned(
-                at_s=spawned_s,
+                at_s=running.spawned_s - journal.origin_s,
                 app=app.name,
                 boot=number,
                 pid=running.pid,
                 port=port,
                 argv=command,
                 env=env,
+                standing=standing,
             )
         )
-        watched = Watched(app=app, boot=number, running=running, journal=journal, client=client)
+        watched = Watched(
+            app=app,
+            boot=number,
+            running=running,
+            journal=journal,
+            client=client,
+            standing=standing,
+        )
         writer = Writer(watched, self._ground.seed) if app.writes is not None else None
         ports = {link.name: self._ground.addresses[link.name].port for link in self._links(app)}
         self._watches[app.name] = Watch(watched, plan, ports, writer)
+
+    def _told(self, app: App, boot: Boot, port: int) -> tuple[tuple[str, ...], dict[str, str]]:
+        """Command and environment of one boot, every placeholder filled."""
+        values = self._placeholders(app, port)
+        env = {key: fill(value, values) for key, value in {**app.env, **boot.env}.items()}
+        return tuple(fill(word, values) for word in app.command), env
 
     def _placeholders(self, app: App, port: int) -> dict[str, str]:
         runtime = self._ground.runtime
@@ -233,7 +262,11 @@ class Lab:
         return values
 
     def _links(self, app: App) -> list[Link]:
-        return [link for link in self._ground.topology.links if link.app == app.name]
+        return [link for link in self._joined() if link.app == app.name]
+
+    def _joined(self) -> list[Link]:
+        """The links with a proxy of this lab's: all, but where it may use only some."""
+        return [e for e in self._ground.topology.links if e.name in self._ground.addresses]
 
     async def _prove(self, plan: Plan, e: Recovers) -> None:
         """Watch for the recovery's proof; what is missing of it the verdict will say."""
@@ -253,7 +286,7 @@ class Lab:
         A link that does not answer although every fault is healed is the lab's trouble, or a
         server's that died by itself: nothing that the app did can be judged by it.
         """
-        for link in self._ground.topology.links:
+        for link in self._joined():
             await guarded(f"link {link.name}", self._look_at(link), self._journal)
         for app in self._ground.topology.apps.values():
             if app.writes is not None:
@@ -292,6 +325,8 @@ async def carry_out(
     """
     plan = resolve(plan, topology)
     async with setting.open_runtime() as runtime:
+        if runtime.standing is not None:
+            runtime.standing.check(plan)
         info = RunInfo(
             scenario=plan.name,
             seed=setting.seed,

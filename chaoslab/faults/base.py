@@ -49,11 +49,16 @@ class Ground:
     seed: int
     connect_held_by: dict[str, str] = field(default_factory=dict)
 
-    async def canary(self, link: Link, *, within_s: float) -> Sighting:
-        """Try one link from where its app stands, and write down what was met."""
+    async def canary(self, link: Link, *, within_s: float) -> Sighting | None:
+        """Try one link from where its app stands, and write down what was met.
+
+        None where the lab cannot stand there, and so has met nothing.
+        """
         kind, app = self.topology.services[link.service].kind, self.topology.apps[link.app]
         address = self.addresses[link.name]
         sighting = await self.runtime.ask(app, address, kind, within_s=within_s)
+        if sighting is None:
+            return None
         self.journal.append(
             CanaryProbe(
                 at_s=self.journal.now(),

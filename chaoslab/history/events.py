@@ -25,6 +25,7 @@ class LabUp(Event):
     took_s: float
     versions: Mapping[str, str]
     links: Mapping[str, str]
+    notes: tuple[str, ...] = ()
     kind: Literal["lab_up"] = "lab_up"
 
 
@@ -38,7 +39,10 @@ class LabLag(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spawned(Event):
-    """An app's process was started; `boot` counts the app's boots from 1."""
+    """An app's process was started; `boot` counts the app's boots from 1.
+
+    `standing`: it ran already when the lab came, and nothing of its start-up or its end is seen.
+    """
 
     app: str
     boot: int
@@ -46,6 +50,7 @@ class Spawned(Event):
     port: int
     argv: tuple[str, ...]
     env: Mapping[str, str]
+    standing: bool = False
     kind: Literal["spawned"] = "spawned"
 
 
@@ -285,6 +290,17 @@ class LinkPackets(Event):
     kind: Literal["link_packets"] = "link_packets"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkSessions(Event):
+    """The sessions that come through a link's proxy, as the server itself shows them: its own
+    numbers, written down first and whenever they change; the lab's own are left out.
+    """
+
+    link: str
+    sessions: tuple[int, ...]
+    kind: Literal["link_sessions"] = "link_sessions"
+
+
 WriteOutcome = Literal["ok", "failed", "indeterminate"]
 WritePurpose = Literal["load", "proof"]
 
@@ -358,6 +374,7 @@ AnyEvent = Annotated[
     | LinkConnection
     | LinkDrops
     | LinkPackets
+    | LinkSessions
     | Write
     | ReadBack
     | ProbeCrashed

@@ -16,13 +16,14 @@ from chaoslab.spec.topology import App
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """One boot of an app under watch."""
+    """One boot of an app under watch; `standing` ran before the lab came, and goes on after it."""
 
     app: App
     boot: int
     running: RunningApp
     journal: Journal
     client: httpx.AsyncClient
+    standing: bool = False
 
     def url(self, path: str) -> str:
         """The address of a path of the app."""

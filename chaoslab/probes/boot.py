@@ -43,7 +43,12 @@ class BootProbe:
                     return
 
     async def _bound(self) -> bool:
-        """LISTEN as the kernel shows it: no connect of the lab's can be taken for the app's."""
+        """LISTEN as the kernel shows it: no connect of the lab's can be taken for the app's.
+
+        An app that stood already may have been listening for days, for a kernel elsewhere.
+        """
+        if self._watched.standing:
+            return True
         port = self._watched.running.listens_on
         sockets = self._watched.running.sockets()
         if not any(s.state == "LISTEN" and s.local_port == port for s in sockets):

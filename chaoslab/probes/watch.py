@@ -14,7 +14,10 @@ from chaoslab.spec.plan import Plan
 
 
 class Watch:
-    """Watches one boot with every probe that the plan asks for; `end` stops the app and them."""
+    """Watches one boot with every probe that the plan asks for; `end` stops the app and them.
+
+    Of an app that stood already nobody sees sockets or its end, and it is not stopped.
+    """
 
     def __init__(
         self, watched: Watched, plan: Plan, ports: Mapping[str, int], writer: Writer | None
@@ -23,12 +26,14 @@ class Watch:
         self.writer = writer
         self._asked = asyncio.Event()
         self._over = asyncio.Event()
-        self._exit = asyncio.create_task(watch_exit(watched, self._asked))
+        own = not watched.standing
+        self._exit = asyncio.create_task(watch_exit(watched, self._asked)) if own else None
         work = {
             "boot": BootProbe(watched).run(self._over),
             "health": HealthProbe(watched, plan.sampling).run(self._over),
-            "sockets": SocketProbe(watched, ports).run(self._over),
         }
+        if own:
+            work["sockets"] = SocketProbe(watched, ports).run(self._over)
         for number, load in enumerate(plan.load):
             if writer is not None and load.app == watched.app.name:
                 work[f"load[{number}]"] = writer.load(load, self._over)
@@ -40,6 +45,8 @@ class Watch:
     async def end(self) -> None:
         """Stop the app (SIGTERM, then SIGKILL) and its probes; writes down its exit."""
         await self.stop_probes()
+        if self._exit is None:
+            return
         self._asked.set()
         await self.watched.running.terminate()
         await self._exit

@@ -14,7 +14,7 @@ from chaoslab.history.events import ReadBack, Write, WriteOutcome, WritePurpose
 from chaoslab.history.journal import Journal
 from chaoslab.probes.base import Watched, either
 from chaoslab.runtimes.base import RunningService
-from chaoslab.seeds import generator
+from chaoslab.seeds import fresh_seed, generator
 from chaoslab.spec.load import Load
 from chaoslab.spec.placeholders import fill
 from chaoslab.spec.topology import App, WriteContract
@@ -24,12 +24,16 @@ PROOF_EVERY_S = 0.1
 
 
 class Writer:
-    """Sends writes through an app's contract; each has an id of its own, drawn from the seed."""
+    """Sends writes through an app's contract; each has an id of its own, drawn from the seed, or,
+    for an app that stood already, from a fresh one.
+    """
 
     def __init__(self, watched: Watched, seed: int) -> None:
         assert watched.app.writes is not None
         self._watched = watched
         self._contract: WriteContract = watched.app.writes
+        # A database that stood already may hold the rows of an earlier run with the same seed.
+        seed = fresh_seed() if watched.standing else seed
         self._random = generator(seed, "writes", watched.app.name, watched.boot)
 
     async def write(self, *, timeout_s: float, purpose: WritePurpose = "load") -> Write:

@@ -28,7 +28,8 @@ def line(event: AnyEvent) -> str | None:
 def _words(event: AnyEvent) -> str | None:
     match event:
         case LabUp():
-            return "lab up: " + ", ".join(f"{k} {v}" for k, v in event.versions.items())
+            versions = ", ".join(f"{k} {v}" for k, v in event.versions.items())
+            return "; ".join((f"lab up: {versions}", *event.notes))
         case FaultInForce():
             return f"in force: {event.fault} ({event.seen})"
         case FaultHealed():
@@ -36,7 +37,7 @@ def _words(event: AnyEvent) -> str | None:
         case FaultMissed():
             return f"MISSED: {event.fault}: {event.why}"
         case Spawned():
-            return f"spawned: {event.app}, boot {event.boot}, pid {event.pid}"
+            return _begun(event)
         case Bound():
             return f"{event.app} listens"
         case FirstAnswer():
@@ -53,3 +54,9 @@ def _words(event: AnyEvent) -> str | None:
         case ReadBack():
             return f"{len(event.found)} writes found in {event.service}, {len(event.missing)} not"
     return None
+
+
+def _begun(event: Spawned) -> str:
+    if event.standing:
+        return f"attached: {event.app}, port {event.port}"
+    return f"spawned: {event.app}, boot {event.boot}, pid {event.pid}"

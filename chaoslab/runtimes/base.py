@@ -16,7 +16,8 @@ from typing import Literal, Protocol
 
 from chaoslab.agent.canary import Sighting
 from chaoslab.proxies.base import ProxyControl, ProxyKind
-from chaoslab.spec.topology import App, Service, ServiceKind
+from chaoslab.spec.plan import Plan
+from chaoslab.spec.topology import App, Link, Service, ServiceKind
 
 RuntimeKind = Literal["local", "docker", "compose", "attach"]
 
@@ -96,6 +97,10 @@ class RunningApp(Protocol):
     def pid(self) -> int: ...
 
     @property
+    def spawned_s(self) -> float:
+        """When its process began, on the machine's monotonic clock."""
+
+    @property
     def endpoint(self) -> Endpoint:
         """Where the lab reaches it."""
 
@@ -123,12 +128,42 @@ class RunningApp(Protocol):
         """SIGTERM, then SIGKILL after `grace_s`; returns the exit code."""
 
 
+class ServerView(Protocol):
+    """A look at the sessions that a server has through one proxy; closed at its end."""
+
+    async def sessions(self) -> tuple[int, ...]:
+        """The server's own numbers of those that stand now, the lab's own left out."""
+
+    async def close(self) -> None:
+        """Let go of the server."""
+
+
+class Standing(Protocol):
+    """A system that stood before the lab came and goes on after it: watched, never stopped."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What people should know of the state in which it was found."""
+
+    def check(self, plan: Plan) -> None:
+        """Raise FaultUnsupported, with every reason, where a resolved plan needs more than that."""
+
+    async def sessions(self, link: Link) -> ServerView | None:
+        """The link's sessions as its server shows them; None where it cannot be asked, or where
+        something nearer to the app is seen.
+        """
+
+
 class Runtime(Protocol):
     """Starts services, helper processes and apps; an async context manager."""
 
     @property
     def name(self) -> str:
         """`local`, `docker`, …; stands in every report."""
+
+    @property
+    def standing(self) -> Standing | None:
+        """What stands already, where this runtime starts nothing; None for the others."""
 
     @property
     def python(self) -> str:
@@ -155,8 +190,11 @@ class Runtime(Protocol):
 
     async def ask(
         self, app: App, address: Endpoint, kind: ServiceKind, *, within_s: float
-    ) -> Sighting:
-        """What a client meets at `address` from where `app` stands; a canary of the lab's own."""
+    ) -> Sighting | None:
+        """What a client meets at `address` from where `app` stands; a canary of the lab's own.
+
+        None where the lab cannot stand there.
+        """
 
     async def app_port(self, app: App) -> int:
         """The port that the next boot of `app` is told to listen on."""
@@ -173,6 +211,12 @@ class Runtime(Protocol):
 
 class RuntimeSession(Protocol):
     """What many labs share, such as containers that are started once: lent to one at a time."""
+
+    def check(self) -> None:
+        """Look, without starting anything, whether labs can be had here.
+
+        Raises RuntimeUnavailable, with the mend, where they cannot.
+        """
 
     def lab(self) -> AbstractAsyncContextManager[Runtime]:
         """A runtime for one lab. Raises RuntimeUnavailable or ServiceFailed, with the mend."""

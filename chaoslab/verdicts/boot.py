@@ -35,6 +35,8 @@ def starts(e: Starts, contract: HealthContract, history: History) -> Verdict:
     begun = spawned(history, e.app, e.boot)
     if begun is None:
         return unknown("boot", claim, "the app was never spawned")
+    if begun.standing:
+        claim = f"{e.app}, which stood already, is up{mode} when the lab comes"
     complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (e.app, e.boot))
     ended = exited(history, e.app, e.boot)
     if complete is None and _had_time_left(e, history, begun, ended):
@@ -43,7 +45,9 @@ def starts(e: Starts, contract: HealthContract, history: History) -> Verdict:
     if complete is None or (ended and not ended.asked and ended.at_s < complete.at_s):
         return failed("boot", claim, *_how_it_ended(e, history, begun, ended))
     took_s = complete.at_s - begun.at_s
-    because = [f"start-up complete {took_s:.3f} s after the spawn, health {complete.state.value}"]
+    since = "after the lab came" if begun.standing else "after the spawn"
+    seen = "found complete" if begun.standing else "complete"
+    because = [f"start-up {seen} {took_s:.3f} s {since}, health {complete.state.value}"]
     wrong = [*_wrong(e, history, complete, took_s), *_wrong_phases(e, contract, history)]
     if wrong:
         log = [f"log: {line}" for line in ended.log_tail[-LAST_WORDS:]] if ended else []
@@ -121,14 +125,17 @@ def _seen(e: Starts, history: History, begun: Spawned, ended: Exited | None) -> 
     if ended is not None and not ended.asked:
         return (f"exited with {ended.exit_code} after {ended.at_s - begun.at_s:.3f} s",)
     bound = history.first(Bound, lambda b: (b.app, b.boot) == (e.app, e.boot))
-    if bound is None:
-        return (f"alive, but never listened on port {begun.port}",)
     answer = history.first(FirstAnswer, lambda a: (a.app, a.boot) == (e.app, e.boot))
-    if answer is None:
+    if begun.standing and answer is None:
+        return (f"it never answered health, asked at port {begun.port}",)
+    if bound is None and not begun.standing:
+        return (f"alive, but never listened on port {begun.port}",)
+    if bound is not None and answer is None:
         return (f"listening after {bound.at_s - begun.at_s:.3f} s, but never answered health",)
     snapshot = _published(e, history)
     done = f"; phases done: {', '.join(snapshot.completed_phases) or 'none'}" if snapshot else ""
-    seen = f"listening and answering ({answer.status_code} first), never complete{done}"
+    first = answer.status_code if answer else "?"
+    seen = f"listening and answering ({first} first), never complete{done}"
     return (seen, *_told(e, history))
 
 

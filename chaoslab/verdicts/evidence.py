@@ -20,6 +20,7 @@ from chaoslab.history.events import (
     LinkConnection,
     LinkDrops,
     LinkPackets,
+    LinkSessions,
     Spawned,
 )
 from chaoslab.history.journal import History
@@ -109,6 +110,7 @@ class _Link:
         self._sockets = [
             e for e in history.of(AppSockets) if e.link == link.name and boot in (0, e.boot)
         ]
+        self._sessions = [e for e in history.of(LinkSessions) if e.link == link.name]
         self._listening = history.first(
             Bound,
             lambda b: (
@@ -153,10 +155,12 @@ class _Link:
                 yield from self._ended_by("reset_by_fault", words="reset by the fault")
                 yield from self._cut_off()
                 yield from self._refused()
+                yield from self._sessions_ended(all_of_them=True)
                 if isinstance(fault, Flapping):
                     yield from self._all_lost_at_once()
             case Severed() | Flapping() | OneWay():
                 yield from self._met("silence", "timeout", verb="held")
+                yield from self._sessions_ended()
                 if not self._engine_tells:
                     yield from self._opened_or_given_up()
             case Slow():
@@ -168,6 +172,7 @@ class _Link:
             case CutMidstream():
                 yield from self._ended_by("closed_by_fault", words="cut by the fault")
                 yield from self._some_ended_without_records()
+                yield from self._sessions_ended()
             case Paused():
                 yield from self._unanswered()
                 yield from self._opened_or_given_up()
@@ -273,6 +278,17 @@ class _Link:
         """A connection opened under the fault carried its own first exchange through it."""
         if not self._engine_tells and (opened := self._opened()):
             yield f"{len(opened)} connections of the app opened through it"
+
+    # --- what the server itself tells, where nothing nearer to the app can be seen ---
+
+    def _sessions_ended(self, *, all_of_them: bool = False) -> Iterator[str]:
+        """Of the sessions that stood when it was asked for; later ones may be canaries."""
+        before = [set(e.sessions) for e in self._sessions if e.at_s <= self._begun_s]
+        stood = before[-1] if before else set()
+        looks = [e for e in self._sessions if self._begun_s < e.at_s <= self._span.end_s]
+        ended = {s for s in stood if any(s not in e.sessions for e in looks)}
+        if ended and (ended == stood or not all_of_them):
+            yield f"{len(ended)} of {len(stood)} sessions through the proxy ended at the server"
 
     def _opened(self) -> set[int]:
         during = {p for e in self._during() for p in e.established}

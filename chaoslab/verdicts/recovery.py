@@ -33,8 +33,10 @@ MIN_SAMPLES = 3  # fewer healthy answers than this do not show that it stays so
 
 def recovers(e: Recovers, sampling: Sampling, history: History) -> Verdict:
     """Healthy within the bound of the last heal, for a while, with the same process id."""
-    claim = f"{e.app} is healthy within {e.within_s} s of the heal, for {e.stable_s} s, by itself"
     healed_s, begun = last_healed_s(history), spawned(history, e.app, e.boot)
+    seen = begun is None or not begun.standing
+    how = "by itself" if seen else "be it by a restart, which is not seen from here"
+    claim = f"{e.app} is healthy within {e.within_s} s of the heal, for {e.stable_s} s, {how}"
     if healed_s is None or begun is None or begun.at_s > healed_s:
         return unknown("recovery", claim, "no fault was healed while the app ran")
     if missed := history.first(FaultMissed):
@@ -47,7 +49,8 @@ def recovers(e: Recovers, sampling: Sampling, history: History) -> Verdict:
     if since is None:
         return _never_healthy(e, claim, sampling, history, healed_s)
     took_s = answered_s(since) - healed_s
-    because = [f"healthy {took_s:.3f} s after the heal at {healed_s:.3f} s, process {begun.pid}"]
+    process = f", process {begun.pid}" if seen else ""
+    because = [f"healthy {took_s:.3f} s after the heal at {healed_s:.3f} s{process}"]
     asked_s = [s.at_s for s in samples(history, e.app, e.boot) if s.at_s >= healed_s]
     if e.within_s is not None and took_s > e.within_s:
         before_s = max((at_s for at_s in asked_s if at_s < since.at_s), default=healed_s)

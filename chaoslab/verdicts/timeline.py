@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -134,11 +135,15 @@ def exited(history: History, app: str, boot: int) -> Exited | None:
 
 
 def life(history: History, app: str, boot: int) -> Span | None:
-    """From the spawn of one boot to its exit, or to the history's end; None if it never was."""
+    """From the spawn of one boot to its exit, or to the history's end; None if it never was.
+
+    An app that stood already lived for ever before: so did its connections.
+    """
     begun, ended = spawned(history, app, boot), exited(history, app, boot)
     if begun is None:
         return None
-    return Span(start_s=begun.at_s, end_s=ended.at_s if ended else end_s(history))
+    start_s = -math.inf if begun.standing else begun.at_s
+    return Span(start_s=start_s, end_s=ended.at_s if ended else end_s(history))
 
 
 def watched_until_s(history: History, app: str, boot: int) -> float:

@@ -1,0 +1,82 @@
+"""What a plan asks that cannot be done to a system that stands already, and must go on. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chaoslab.errors import FaultUnsupported
+from chaoslab.spec.expect import FailsFast, KeepsAcknowledged, Recovers, Starts
+from chaoslab.spec.faults import Killed, Paused, Restarted, Stopped
+from chaoslab.spec.plan import Plan
+from chaoslab.spec.topology import Attach, Topology
+from chaoslab.spec.when import AtMoment, BeforeSpawn
+
+_UNSEEN = ("bound", "exited")
+
+
+def refuse(plan: Plan, topology: Topology, attach: Attach) -> None:
+    """Raise FaultUnsupported, with every reason, where a resolved plan cannot be carried out."""
+    reasons = tuple(dict.fromkeys(_reasons(plan, topology, attach)))
+    if reasons:
+        raise FaultUnsupported("what stands already is only watched: " + "; ".join(reasons))
+
+
+def _reasons(plan: Plan, topology: Topology, attach: Attach) -> Iterator[str]:
+    yield from _boots(plan, attach)
+    yield from _start_up(plan)
+    for fault in plan.faults:
+        if isinstance(fault, Stopped | Killed | Paused | Restarted):
+            yield f"{fault.label}: a service that is not the lab's own is not touched"
+            continue
+        for link in topology.links_of(fault.target):
+            if link.name not in attach.links:
+                yield f'{fault.label}: no [attach.links."{link.name}"], so no proxy may be touched'
+    for moment in _moments(plan):
+        if moment.moment in _UNSEEN:
+            yield f"the moment '{moment.moment}' cannot be seen from here"
+    yield from _writes(plan, topology, attach)
+
+
+def _boots(plan: Plan, attach: Attach) -> Iterator[str]:
+    apps = [boot.app for boot in plan.boots]
+    for boot in plan.boots:
+        if boot.app not in attach.apps:
+            yield f"no [attach.apps.{boot.app}] says where it answers"
+        if boot.env:
+            yield f"{boot.app} cannot be given an environment ({', '.join(boot.env)})"
+        if boot.at is not None or apps.count(boot.app) > 1:
+            yield f"{boot.app} cannot be started anew"
+
+
+def _start_up(plan: Plan) -> Iterator[str]:
+    """It is long past; what remains of `Starts` is that the app is up when the lab comes."""
+    starts = [e for e in plan.expect if isinstance(e, Starts)]
+    if any(isinstance(e, FailsFast) for e in plan.expect):
+        yield "the end of a start-up is expected, and start-up is past"
+    if any(e.mode == "degraded" for e in starts):
+        yield "a degraded start-up is expected, and start-up is past"
+    elif starts:
+        for fault in plan.faults:
+            if isinstance(fault.start, BeforeSpawn):
+                yield f"{fault.label} is to meet a start-up, and start-up is past"
+
+
+def _moments(plan: Plan) -> Iterator[AtMoment]:
+    for each in (*plan.faults, *plan.load):
+        for moment in (each.start, each.stop):
+            if isinstance(moment, AtMoment):
+                yield moment
+
+
+def _writes(plan: Plan, topology: Topology, attach: Attach) -> Iterator[str]:
+    """A write that cannot be looked up proves nothing, and would be left behind for nothing."""
+    writing = {load.app for load in plan.load}
+    writing |= {e.app for e in plan.expect if isinstance(e, Recovers) and e.proved}
+    writing |= {e.app for e in plan.expect if isinstance(e, KeepsAcknowledged)}
+    for name in sorted(writing):
+        writes = topology.apps[name].writes
+        if writes is not None and writes.service not in attach.services:
+            yield (
+                f"writes of {name} are looked up in {writes.service} itself, and there is no "
+                f"[attach.services.{writes.service}]"
+            )

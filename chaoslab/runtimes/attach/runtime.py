@@ -1,0 +1,291 @@
+"""The runtime that starts nothing: an app, its services and a Toxiproxy that stand already."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from chaoslab.agent import canary
+from chaoslab.agent.canary import Sighting
+from chaoslab.clock import now_s
+from chaoslab.errors import InjectionFailed, RuntimeUnavailable, ServiceFailed
+from chaoslab.proxies.base import ProxyKind
+from chaoslab.proxies.embedded import EmbeddedControl
+from chaoslab.proxies.toxiproxy import ToxiproxyControl
+from chaoslab.runtimes.attach.api import MARK, ProxyApi, ProxyState
+from chaoslab.runtimes.attach.app import StandingApp
+from chaoslab.runtimes.attach.control import AttachedControl
+from chaoslab.runtimes.attach.lease import Held, Lease, LeaseRecord, lease_path
+from chaoslab.runtimes.attach.leftovers import taken_back
+from chaoslab.runtimes.attach.refusals import refuse
+from chaoslab.runtimes.attach.service import StandingService, standing
+from chaoslab.runtimes.attach.sessions import ServerView, server_view
+from chaoslab.runtimes.base import Endpoint, Runtime
+from chaoslab.spec.plan import Plan
+from chaoslab.spec.topology import App, Attach, Link, Service, ServiceKind, Topology
+
+READY_WITHIN_S = 5.0
+_OUT_OF_SIGHT = ("refused", "connect_timeout")
+
+
+class AttachedRuntime:
+    """Implements `Runtime` and `Standing`; an async context manager.
+
+    Raises RuntimeUnavailable on entering where there is no such proxy, another lab is attached, or
+    something of a dead lab cannot be taken back.
+    """
+
+    name = "attach"
+    python = "python3"
+    app_host = "0.0.0.0"
+
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
+        self._attach = _declared(topology)
+        self._lease: Lease | None = None
+        self._is_engine = False
+        self._found: dict[str, ProxyState] = {}
+        self._control: AttachedControl | None = None
+        self._services: dict[str, StandingService] = {}
+        self._seen: set[str] = set()
+        self._unseen: set[str] = set()
+        self._notes: list[str] = []
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self._enter)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await asyncio.shield(asyncio.to_thread(self._leave))
+
+    @property
+    def standing(self) -> AttachedRuntime:
+        """Itself: everything stands already."""
+        return self
+
+    # --- Standing ---
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was found in force and taken back, and what of others' stays."""
+        return tuple(self._notes)
+
+    def check(self, plan: Plan) -> None:
+        """Raises FaultUnsupported, with every reason, where the plan needs more than watching."""
+        refuse(plan, self._topology, self._attach)
+
+    async def sessions(self, link: Link) -> ServerView | None:
+        """The link's sessions at its server, where nothing nearer to the app can be seen."""
+        service, there = self._services[link.service], self._reached().get(link.name)
+        if self._is_engine or not self._attach.services.get(link.service) or there is None:
+            return None
+        return None if link.name in self._unseen else await server_view(service, there)
+
+    # --- Runtime ---
+
+    async def start_service(self, service: Service) -> StandingService:
+        """Nothing is started. Raises RuntimeUnavailable where its address is given and wrong."""
+        view = await standing(service, self._attach.services.get(service.name, ""))
+        self._services[service.name] = view
+        return view
+
+    async def start_proxy(self, kind: ProxyKind, *, seed: int, log: Path) -> AttachedControl:
+        """The server that stands there, whichever it is: a Toxiproxy, or chaoslab's engine."""
+        del kind, seed, log
+        assert self._lease is not None, "an AttachedRuntime is used inside `async with`"
+        host, port = _host_and_port(self._attach.toxiproxy)
+        server = (EmbeddedControl if self._is_engine else ToxiproxyControl)(host, port)
+        try:
+            await server.connect(READY_WITHIN_S)
+        except InjectionFailed as error:
+            raise RuntimeUnavailable(str(error)) from error
+        self._control = AttachedControl(
+            server, self._lease, proxies=self._attach.links, reached=self._reached()
+        )
+        return self._control
+
+    def proxied(self, port: int) -> Endpoint:
+        """Where the lab finds the proxy that listens on that port."""
+        found = (there for there in self._reached().values() if there.port == port)
+        return next(found, Endpoint(host=_host_and_port(self._attach.toxiproxy)[0], port=port))
+
+    async def ask(
+        self, app: App, address: Endpoint, kind: ServiceKind, *, within_s: float
+    ) -> Sighting | None:
+        """From this machine. None where the proxy's listener cannot be reached from here, which is
+        found out by the first canary, when nothing is in force; or where it cannot tell.
+        """
+        del app
+        assert self._control is not None
+        link = self._control.carries(address)
+        if link is None or link in self._unseen:
+            return None
+        asked_s = now_s()
+        try:
+            sighting = await canary.ask(address.host, address.port, kind, within_s=within_s)
+        except InjectionFailed:  # a name that is known only where the proxy stands
+            if link in self._seen:
+                raise
+            self._unseen.add(link)
+            return None
+        if link not in self._seen:
+            if sighting.outcome in _OUT_OF_SIGHT:
+                self._unseen.add(link)
+                return None
+            self._seen.add(link)
+            await self._control.match(link, sighting.client_port, asked_s)
+        # What forwards a port accepts for a listener that is closed, and hangs up.
+        hung_up = sighting.outcome in ("closed", "reset")
+        return None if hung_up and self._control.is_disabled(link) else sighting
+
+    async def app_port(self, app: App) -> int:
+        """The one at which it answers."""
+        return _host_and_port(self._attach.apps[app.name])[1]
+
+    async def spawn_app(
+        self, *, app: App, command: tuple[str, ...], env: Mapping[str, str], port: int, log: Path
+    ) -> StandingApp:
+        """Nothing is spawned: the app as it stands."""
+        del command, env, port, log
+        host, port = _host_and_port(self._attach.apps[app.name])
+        return StandingApp(Endpoint(host=host, port=port))
+
+    # --- coming and going ---
+
+    def _reached(self) -> dict[str, Endpoint]:
+        api_host = _host_and_port(self._attach.toxiproxy)[0]
+        links = self._attach.links.items()
+        return {link: self._found[proxy].reached_by(api_host) for link, proxy in links}
+
+    def _enter(self) -> None:
+        try:
+            self._lease = Lease.take(lease_path(self._attach.toxiproxy))
+        except Held as held:
+            who = held.record or "another lab"
+            raise RuntimeUnavailable(
+                f"{who} injects through Toxiproxy at {self._attach.toxiproxy}\n"
+                "  wait for its end; scenarios on what stands run one at a time (no -n)"
+            ) from None
+        try:
+            if self._lease.left is not None:
+                self._take_back(self._lease.left)
+            self._look()
+            self._lease.begin(self._attach.toxiproxy)
+        except BaseException:
+            self._lease.let_go()
+            raise
+
+    def _take_back(self, left: LeaseRecord) -> None:
+        what = ", ".join(map(str, left.in_force))
+        try:
+            taken_back(left)
+        except RuntimeUnavailable as error:
+            raise RuntimeUnavailable(f"still in force by {left}: {what}\n  {error}") from error
+        if what:
+            self._notes.append(f"taken back what was still in force by {left}: {what}")
+
+    def _look(self) -> None:
+        """Each proxy must be there, let traffic pass, and bear no trace of another lab."""
+        with ProxyApi(self._attach.toxiproxy) as api:
+            self._is_engine = api.is_engine()
+            there = api.proxies()
+        if problems := [*_absent(self._attach, there), *_unfit(self._attach, there)]:
+            raise RuntimeUnavailable("\n".join(problems))
+        self._found = {proxy: there[proxy] for proxy in self._attach.links.values()}
+        for proxy, state in self._found.items():
+            if state.toxics:
+                others = ", ".join(state.toxics)
+                self._notes.append(f"proxy {proxy} has toxics of others, which stay: {others}")
+
+    def _leave(self) -> None:
+        """Everything as it was found; what could not be healed is told and stays written down."""
+        lease = self._lease
+        if lease is None:
+            return
+        try:
+            if lease.in_force:
+                host = LeaseRecord(
+                    api=self._attach.toxiproxy, pid=0, host="", since="", in_force=lease.in_force
+                )
+                taken_back(host)
+        except RuntimeUnavailable as error:
+            what = ", ".join(map(str, lease.in_force))
+            lease.let_go()
+            raise ServiceFailed(
+                f"still in force: {what}\n  {error}\n  the next run, or `chaoslab clean`, tries "
+                "again"
+            ) from error
+        lease.end()
+
+
+class AttachSession:
+    """Implements `RuntimeSession`: nothing is shared between labs, and nothing was made."""
+
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
+
+    def lab(self) -> AbstractAsyncContextManager[Runtime]:
+        """Attach for one lab."""
+        return open_attached(self._topology)
+
+    def check(self) -> None:
+        """Whether a Toxiproxy answers there and has the proxies. Raises RuntimeUnavailable."""
+        attach = _declared(self._topology)
+        with ProxyApi(attach.toxiproxy) as api:
+            there = api.proxies()
+        if problems := [*_absent(attach, there)]:
+            raise RuntimeUnavailable("\n".join(problems))
+
+    def close(self) -> None:
+        """There is nothing to take away."""
+
+
+def open_attached(topology: Topology) -> AbstractAsyncContextManager[Runtime]:
+    """A lab on what stands already. Raises RuntimeUnavailable where the topology has no attach."""
+    return AttachedRuntime(topology)
+
+
+def _declared(topology: Topology) -> Attach:
+    if topology.attach is None:
+        raise RuntimeUnavailable(
+            f"{topology.source or topology.name} has no [attach]\n"
+            "  say there where Toxiproxy and the apps stand (docs/topology.md)"
+        )
+    return topology.attach
+
+
+def _absent(attach: Attach, there: Mapping[str, ProxyState]) -> Iterator[str]:
+    for link, proxy in attach.links.items():
+        if proxy not in there:
+            has = ", ".join(there) or "none"
+            yield f"{_where(link, proxy)} is not there\n  expected one of: {has}"
+
+
+def _unfit(attach: Attach, there: Mapping[str, ProxyState]) -> Iterator[str]:
+    for link, proxy in attach.links.items():
+        state = there.get(proxy)
+        if state is not None and not state.enabled:
+            yield f"{_where(link, proxy)} is disabled\n  enable it: a run begins on a whole path"
+        elif state and (marked := [toxic for toxic in state.toxics if toxic.startswith(MARK)]):
+            what, mend = ", ".join(marked), "wait for its end, or remove them if it is dead"
+            yield f"{_where(link, proxy)} has {what}, by a lab that is not known here\n  {mend}"
+
+
+def _where(link: str, proxy: str) -> str:
+    return f"[attach.links.\"{link}\"]: proxy '{proxy}'"
+
+
+def _host_and_port(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    return parts.hostname, parts.port or 80
