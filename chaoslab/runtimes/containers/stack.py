@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -19,19 +19,21 @@ from chaoslab.runtimes.containers import images
 from chaoslab.runtimes.containers.agents import Agent
 from chaoslab.runtimes.containers.app import Pod
 from chaoslab.runtimes.containers.engine import HOST, Engine, Run
-from chaoslab.runtimes.containers.problems import told
+from chaoslab.runtimes.containers.problems import PortTaken, told
 from chaoslab.runtimes.containers.servers import SERVERS
 from chaoslab.runtimes.containers.service import Box
 from chaoslab.runtimes.local.ports import Ports
 from chaoslab.spec.topology import App, Images, Service, Topology
 
 if TYPE_CHECKING:
+    from docker.models.containers import Container
     from testcontainers.core.network import Network
 
 T = TypeVar("T")
 API_PORT = 8474
 PROXY_NAME = "toxiproxy"
 APP_PORT = 8080
+_TRIES = 5  # somebody may take a port between our choice and the container's start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,10 @@ class StartedStack:
         at_once(
             [
                 partial(self._start_gateway, agent, proxy, front, back),
-                *(partial(self._box, service, back) for service in topology.services.values()),
+                *(
+                    partial(self._box, service, agent, back)
+                    for service in topology.services.values()
+                ),
                 *(partial(self._pod, app, agent, front) for app in topology.apps.values()),
             ]
         )
@@ -92,18 +97,11 @@ class StartedStack:
     def _start_gateway(
         self, agent_image: str, proxy: ProxyKind, front: Network, back: Network
     ) -> None:
-        port = self._ports.take()
-        container = self.engine.run(
-            Run(
-                image=agent_image,
-                role="gateway",
-                network=front,
-                aliases=(PROXY_NAME,),
-                ports={API_PORT: port},
-                talks=True,
-                capabilities=("NET_ADMIN",),
-            )
-        )
+        run = Run(
+            image=agent_image, role="gateway", network=front, aliases=(PROXY_NAME,), talks=True,
+            capabilities=("NET_ADMIN",),
+        )  # fmt: skip
+        container, port = self._published(run, API_PORT)
         with told("network back"):
             back.connect(container.id)
         agent = Agent(container)
@@ -121,11 +119,19 @@ class StartedStack:
         shared = proxy == "toxiproxy"
         self.gateway = Gateway(agent=agent, api=api, name=PROXY_NAME, shared=shared)
 
-    def _box(self, service: Service, back: Network) -> None:
-        server, port = SERVERS[service.kind], self._ports.take()
+    def _box(self, service: Service, agent_image: str, back: Network) -> None:
+        """A server in a namespace that outlives it: one that is down refuses, as on a host that is
+        up, keeps its address and its name, and comes back there.
+        """
+        server = SERVERS[service.kind]
+        place = Run(
+            image=agent_image, role="place", entrypoint=("sleep",), command=("infinity",),
+            network=back, aliases=(service.name,),
+        )  # fmt: skip
+        standing, port = self._published(place, server.port)
         run = Run(
             image=getattr(self.images, service.kind), role=service.kind, command=server.command,
-            env=server.env, ports={server.port: port}, network=back, aliases=(service.name,),
+            env=server.env, joins=standing.id,
         )  # fmt: skip
         self.boxes[service.name] = Box(
             name=service.name,
@@ -136,9 +142,10 @@ class StartedStack:
         )
 
     def _pod(self, app: App, agent_image: str, front: Network) -> None:
-        port, inside = self._ports.take(), app.port or APP_PORT
-        run = Run(image=agent_image, role="pod", network=front, ports={inside: port}, talks=True)
-        agent = Agent(self.engine.run(run))
+        inside = app.port or APP_PORT
+        run = Run(image=agent_image, role="pod", network=front, talks=True)
+        container, port = self._published(run, inside)
+        agent = Agent(container)
         agent.wait_until_ready()
         agent.watch()
         self.pods[app.name] = Pod(
@@ -148,6 +155,17 @@ class StartedStack:
             inside=inside,
             published=port,
         )
+
+    def _published(self, run: Run, inside: int) -> tuple[Container, int]:
+        """Start it with that port published on a free one of loopback, and say which."""
+        for tries_left in reversed(range(_TRIES)):
+            port = self._ports.take()
+            try:
+                return self.engine.run(replace(run, ports={inside: port})), port
+            except PortTaken:
+                if not tries_left:
+                    raise
+        raise AssertionError("the last try returns or raises")
 
 
 def at_once(work: Sequence[Callable[[], T]]) -> list[T]:
