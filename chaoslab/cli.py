@@ -130,6 +130,35 @@ main.add_command(export)
 
 
 @main.command()
+@click.argument("file", type=_A_PATH, required=False)
+@click.option(
+    "--runtime",
+    type=click.Choice(["local", "docker", "compose", "attach"]),
+    default="local",
+    show_default=True,
+    help="Exit with 1 unless this one is ready.",
+)
+@click.option("--pull", is_flag=True, help="Pull the images that are absent.")
+@click.pass_context
+def doctor(ctx: click.Context, file: Path | None, runtime: str, pull: bool) -> None:
+    """Say what this machine has for the topology FILE, what each runtime lacks, and what mends it.
+
+    Without FILE the nearest topology is taken, if there is one.
+    """
+    from chaoslab.runtimes.doctor.look import look
+    from chaoslab.runtimes.doctor.needs import needs_of
+    from chaoslab.runtimes.doctor.subject import subject
+    from chaoslab.runtimes.doctor.text import diagnosis
+
+    topology, said = subject(file)
+    machine = look(topology, said, pull=pull)
+    needs = needs_of(machine)
+    _console().print(diagnosis(machine, needs), soft_wrap=True)
+    if any(each.runtime == runtime and each.readiness != "ready" for each in needs):
+        ctx.exit(1)
+
+
+@main.command()
 @click.option("--dry-run", is_flag=True, help="Say what would be removed; remove nothing.")
 @click.option(
     "--images", is_flag=True, help="Also remove images of chaoslab's agent that are superseded."
@@ -149,12 +178,12 @@ def clean(ctx: click.Context, dry_run: bool, images: bool) -> None:
         click.echo("nothing to clean")
     if dry_run:
         for leftover in found.leftovers:
-            click.echo(f"would remove {leftover.what}")
+            click.echo(f"would remove: {leftover.what}")
         return
     failed = False
     for leftover, why in cleaning.taken_away(found.leftovers):
         click.echo(
-            f"could not remove {leftover.what}: {why}" if why else f"removed {leftover.what}"
+            f"could not remove: {leftover.what}: {why}" if why else f"removed: {leftover.what}"
         )
         failed = failed or bool(why)
     if failed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chaoslab.runtimes.attach import leftovers as attached
 from chaoslab.runtimes.containers import leftovers as containers
 from chaoslab.runtimes.leftovers import Found, taken_away
 from chaoslab.runtimes.local import leftovers as local
@@ -12,7 +13,7 @@ __all__ = ["find", "taken_away"]
 def find(*, images: bool = False) -> Found:
     """Everything that dead labs left on this machine; with `images` superseded images too."""
     found = Found()
-    for part in (local.find(), containers.find(images=images)):
+    for part in (attached.find(), local.find(), containers.find(images=images)):
         found.leftovers += part.leftovers
         found.notes += part.notes
     return found

@@ -48,7 +48,8 @@ def no_engine(address: EngineAddress, error: BaseException, *, what: str = "") -
     if isinstance(cause, FileNotFoundError) and path:
         return f"{where}no Docker engine: there is no {path} ({address.named_by})\n  {_install()}"
     if isinstance(cause, ConnectionRefusedError):
-        return f"{where}no Docker engine listens at {asked}\n  {start_command()}; {_LOCAL}"
+        mend = start_command() if path else "start it there, correct DOCKER_HOST or unset it"
+        return f"{where}no Docker engine listens at {asked}\n  {mend}; {_LOCAL}"
     if isinstance(cause, TimeoutError) or "timed out" in str(cause).lower():
         return (
             f"{where}the Docker engine at {asked} does not answer in time\n"

@@ -1,0 +1,135 @@
+"""Looks at the container engine and its images, without docker-py: that may be what is missing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from urllib.parse import quote
+
+from chaoslab.agent import context
+from chaoslab.errors import RuntimeUnavailable
+from chaoslab.runtimes.base import environment
+from chaoslab.runtimes.containers.address import EngineAddress, engine_address
+from chaoslab.runtimes.containers.engine_problems import no_engine
+from chaoslab.runtimes.containers.images import AGENT, chosen
+from chaoslab.runtimes.containers.sweeper import Engine, EngineError
+from chaoslab.runtimes.doctor.machine import ImageSeen, Part
+from chaoslab.spec.topology import Topology
+
+NAME = "Docker engine"
+_SERVERS = ("postgres", "redis")
+_STAND_INS = "chaoslab-airgapped"
+_PULL_LIMIT_S = 300.0
+_SCRIPT = "docker/airgapped/engine.sh installs and starts Debian's, where it may"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSeen:
+    """The engine, and the images that it has or lacks (none where it does not answer)."""
+
+    engine: Part
+    images: tuple[ImageSeen, ...] = ()
+
+
+class EngineLook:
+    """One look at the engine for a topology; every exchange is bounded by `limit_s`."""
+
+    def __init__(self, topology: Topology, *, limit_s: float, pull: bool) -> None:
+        self._topology, self._limit_s, self._pull = topology, limit_s, pull
+
+    def silent(self) -> EngineSeen:
+        """What is said if the look itself does not come back."""
+        named = environment().get("DOCKER_HOST") or "the usual socket"
+        problem = f"no answer from {named}"
+        return EngineSeen(engine=Part(name=NAME, problem=problem, mend="correct DOCKER_HOST"))
+
+    def look(self) -> EngineSeen:
+        """The engine's version and storage, and each image."""
+        try:
+            address = engine_address()
+        except RuntimeUnavailable as error:
+            return EngineSeen(engine=_problem(str(error)))
+        engine = Engine(address.url, certificates=address.certificates, timeout_s=self._limit_s)
+        try:
+            found = _described(engine, address)
+            images = self._images(engine, address)
+        except (EngineError, ValueError, KeyError) as error:
+            return EngineSeen(engine=_problem(no_engine(address, error)))
+        return EngineSeen(engine=Part(name=NAME, found=found), images=images)
+
+    def _images(self, engine: Engine, address: EngineAddress) -> tuple[ImageSeen, ...]:
+        named = chosen(self._topology.images)
+        stand_ins = _stand_ins(engine)
+        seen = []
+        kinds = {service.kind for service in self._topology.services.values()}
+        for field in fields(named):
+            if field.name in _SERVERS and field.name not in kinds:
+                continue
+            name = getattr(named, field.name)
+            here = _is_here(engine, name)
+            said = "" if here or not self._pull else _pulled(address, name)
+            here = here or (self._pull and not said)
+            seen.append(
+                ImageSeen(
+                    use=field.name, name=name, said=said,
+                    state="here" if here else "refused" if said else "absent",
+                    stand_in="" if here else stand_ins.get(field.name, ""),
+                )
+            )  # fmt: skip
+        agent = f"{AGENT}:{context.content_hash()}"
+        built = {"agent": (agent, named.python)}
+        for app in self._topology.apps.values():
+            if app.container is not None:
+                build = app.container.build
+                base = build.args.get("BASE", named.python) if build else ""
+                built[f"app {app.name}"] = (app.container.image, base)
+        for use, (name, base) in built.items():
+            here = _is_here(engine, name)
+            seen.append(
+                ImageSeen(use=use, name=name, base=base, state="here" if here else "absent")
+            )
+        return tuple(seen)
+
+
+def _problem(said: str) -> Part:
+    problem, _, mend = said.partition("\n")
+    mends = mend.strip().split("; ")
+    if problem.startswith("no Docker engine"):
+        mends.append(_SCRIPT)
+    return Part(name=NAME, problem=problem, mend="\n".join(mends))
+
+
+def _described(engine: Engine, address: EngineAddress) -> str:
+    version = json.loads(engine.read("/version"))
+    info = json.loads(engine.read("/info"))
+    return (
+        f"{version['Version']} (API {version['ApiVersion']}, {info.get('Driver', '?')}, "
+        f"cgroup v{info.get('CgroupVersion', '?')}, {version['Os']}/{version['Arch']}) "
+        f"at {address.url} ({address.named_by})"
+    )
+
+
+def _is_here(engine: Engine, image: str) -> bool:
+    status, _ = engine.call("GET", f"/images/{quote(image, safe='/:@')}/json")
+    return status == 200
+
+
+def _stand_ins(engine: Engine) -> dict[str, str]:
+    # By what they stand in for: chaoslab-airgapped/<use>:<tag>.
+    query = quote(json.dumps({"reference": [f"{_STAND_INS}/*"]}))
+    listed = json.loads(engine.read(f"/images/json?filters={query}"))
+    tags = [tag for image in listed for tag in image.get("RepoTags") or ()]
+    return {tag.partition("/")[2].partition(":")[0]: tag for tag in tags}
+
+
+def _pulled(address: EngineAddress, image: str) -> str:
+    # Why it cannot be pulled, or the empty string.
+    engine = Engine(address.url, certificates=address.certificates, timeout_s=_PULL_LIMIT_S)
+    status, said = engine.call("POST", f"/images/create?fromImage={quote(image, safe='')}")
+    last = said.decode(errors="replace").strip().splitlines()[-1:]
+    try:
+        told = json.loads(last[0]) if last else {}
+    except ValueError:
+        told = {}
+    error = str(told.get("error") or told.get("message") or "")
+    return error or (f"status {status}" if status != 200 else "")

@@ -1,0 +1,32 @@
+"""For which topology the doctor looks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chaoslab.errors import SpecError
+from chaoslab.spec.loader import load_topology
+from chaoslab.spec.topology import Service, Topology
+
+_ANY = Topology(
+    name="any",
+    services={
+        "postgres": Service(name="postgres", kind="postgres"),
+        "redis": Service(name="redis", kind="redis"),
+    },
+    apps={},
+)
+
+
+def subject(file: Path | None) -> tuple[Topology, str]:
+    """The topology of `file`, or of the nearest one, or one of both services and no app; and
+    words for where it is from. Raises SpecError only for a file that was named.
+    """
+    try:
+        topology = load_topology(file)
+    except SpecError as error:
+        if file is not None:
+            raise
+        why = str(error.problems[0]).partition("\n")[0]
+        return _ANY, f"none ({why}): PostgreSQL and Redis with the default images"
+    return topology, topology.source
