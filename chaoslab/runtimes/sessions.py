@@ -34,6 +34,10 @@ def open_session(kind: RuntimeKind, topology: Topology, proxy: ProxyKind) -> Run
             from chaoslab.runtimes.containers.session import DockerSession  # noqa: PLC0415
 
             return DockerSession(topology, proxy)
-        case "compose" | "attach":
+        case "compose":
+            from chaoslab.runtimes.containers.compose import ComposeSession  # noqa: PLC0415
+
+            return ComposeSession(topology, proxy)
+        case "attach":
             raise NotImplementedError(kind)
     assert_never(kind)

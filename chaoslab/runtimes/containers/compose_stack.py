@@ -1,0 +1,206 @@
+"""A stack that Compose made, as a lab uses it: its services and its Toxiproxy, and pods of ours.
+
+The scenario's app runs from the image of the stack's own app service, in a pod on the network that
+this service shares with Toxiproxy alone. The stack's own app is neither used nor touched.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from chaoslab.clock import now_s
+from chaoslab.errors import RuntimeUnavailable, ServiceFailed
+from chaoslab.runtimes.base import Endpoint
+from chaoslab.runtimes.containers import images
+from chaoslab.runtimes.containers.agents import Agent
+from chaoslab.runtimes.containers.app import Pod
+from chaoslab.runtimes.containers.compose_file import ComposeFile
+from chaoslab.runtimes.containers.compose_servers import server_of
+from chaoslab.runtimes.containers.engine import HOST, Engine, Run
+from chaoslab.runtimes.containers.problems import exited, told
+from chaoslab.runtimes.containers.service import Box
+from chaoslab.runtimes.containers.stack import API_PORT, APP_PORT, PROXY_NAME, Gateway, at_once
+from chaoslab.runtimes.local.ports import Ports
+from chaoslab.spec.topology import App, Images, Service, Topology
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+LABEL = "com.docker.compose"
+HEALTHY_WITHIN_S = 120.0
+_LOOK_EVERY_S = 0.1
+_LOG_LINES = 12
+_LOOPBACKS = ("", "0.0.0.0", "::", HOST)
+
+
+class ComposeStack:
+    """Implements `Stack` on the containers of a Compose project, by the services' names there.
+
+    Raises ServiceFailed for one that ends or does not get healthy, with its last log lines, and
+    RuntimeUnavailable, with the mend, for what a lab cannot do without.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        topology: Topology,
+        file: ComposeFile,
+        containers: Mapping[str, Container],
+        ports: Ports,
+    ) -> None:
+        self.engine = engine
+        self.containers = {name: containers[name] for name in (PROXY_NAME, *topology.services)}
+        self.images = self._its_images(topology)
+        self._file, self._ports = file, ports
+        self.agent_image = images.agent_image(engine.docker, self.images.python)
+        at_once([partial(until_healthy, name, each) for name, each in self.containers.items()])
+        self.boxes = {name: self._box(each) for name, each in topology.services.items()}
+        self.pods: dict[str, Pod] = {}
+        apps = topology.apps.values()
+        pods = [partial(self._pod, app, containers.get(app.name)) for app in apps]
+        at_once([partial(self._start_gateway), *pods])
+
+    def _its_images(self, topology: Topology) -> Images:
+        """What the containers were really made from."""
+        image = {name: str(each.attrs["Config"]["Image"]) for name, each in self.containers.items()}
+        chosen = images.chosen(topology.images)
+        kinds = {service.kind: image[name] for name, service in topology.services.items()}
+        return Images(
+            postgres=kinds.get("postgres", chosen.postgres),
+            redis=kinds.get("redis", chosen.redis),
+            toxiproxy=image[PROXY_NAME],
+            python=chosen.python,
+        )
+
+    def _box(self, service: Service) -> Box:
+        container = self.containers[service.name]
+        server = server_of(service.kind, environment_of(container))
+        return Box(
+            name=service.name,
+            server=server,
+            container=container,
+            published=published(service.name, container, server.port),
+            upstream=Endpoint(host=service.name, port=server.port),
+        )
+
+    def _start_gateway(self) -> None:
+        container = self.containers[PROXY_NAME]
+        api = Endpoint(host=HOST, port=published(PROXY_NAME, container, API_PORT))
+        agent = agent_beside(self.engine, self.agent_image, str(container.id))
+        self.gateway = Gateway(agent=agent, api=api, name=PROXY_NAME, shared=True)
+
+    def _pod(self, app: App, standing: Container | None) -> None:
+        port, inside = self._ports.take(), app.port or APP_PORT
+        run = Run(
+            image=self.agent_image, role="pod", ports={inside: port}, talks=True,
+            network=self.engine.network_there(self._front(app)),
+        )  # fmt: skip
+        agent = Agent(self.engine.run(run))
+        agent.wait_until_ready()
+        agent.watch()
+        image = self._file.image(app.name)
+        self.pods[app.name] = Pod(
+            app=app.name,
+            # What runs there may be older or newer than what the name means by now.
+            image=str(standing.attrs["Image"]) if standing is not None else image,
+            agent=agent,
+            inside=inside,
+            published=port,
+        )
+
+    def _front(self, app: App) -> str:
+        """The network that the app's service shares with Toxiproxy, and with no service."""
+        services = [each for name, each in self.containers.items() if name != PROXY_NAME]
+        behind = {name for each in services for name in _networks(each)}
+        wanted = self._file.networks(app.name)
+        for name in sorted(_networks(self.containers[PROXY_NAME]) - behind):
+            with told(f"network {name}"):
+                labels = self.engine.docker.networks.get(name).attrs["Labels"] or {}
+            if labels.get(f"{LABEL}.network") in wanted:
+                return name
+        raise RuntimeUnavailable(
+            f"{self._file.path}: '{app.name}' and '{PROXY_NAME}' share no network of their own\n"
+            "  expected one on which no service is, so that the app reaches them only through "
+            "Toxiproxy: put the services on another network, and Toxiproxy on both"
+        )
+
+
+def agent_beside(engine: Engine, image: str, container: str) -> Agent:
+    """An agent in the network namespace of a container, allowed to make packet rules there."""
+    run = Run(image=image, role="gateway", joins=container, talks=True, capabilities=("NET_ADMIN",))
+    agent = Agent(engine.run(run))
+    agent.wait_until_ready()
+    return agent
+
+
+def environment_of(container: Container) -> dict[str, str]:
+    """What a container was told by the environment."""
+    pairs = [str(each).partition("=") for each in container.attrs["Config"]["Env"] or ()]
+    return {name: value for name, _, value in pairs}
+
+
+def published(name: str, container: Container, port: int) -> int:
+    """The port of loopback on which the engine publishes a container's port.
+
+    Raises RuntimeUnavailable, with the mend, where it publishes it elsewhere or not at all.
+    """
+    bindings = container.attrs["NetworkSettings"]["Ports"].get(f"{port}/tcp") or ()
+    for binding in bindings:
+        if binding["HostIp"] in _LOOPBACKS:
+            return int(binding["HostPort"])
+    where = ", ".join(f"{each['HostIp']}:{each['HostPort']}" for each in bindings) or "nowhere"
+    raise RuntimeUnavailable(
+        f"{name} of the Compose stack: port {port} is published {where}\n"
+        f'  the lab has to reach it: add `ports: ["{HOST}:{port}:{port}"]` to the service, and '
+        "start the stack again"
+    )
+
+
+def until_healthy(name: str, container: Container) -> None:
+    """Return once a container is healthy; one without a health check need only run. Blocks.
+
+    Raises ServiceFailed if it ends, turns unhealthy, or is neither within HEALTHY_WITHIN_S.
+    """
+    end_s = now_s() + HEALTHY_WITHIN_S
+    while True:
+        with told(f"container {name}"):
+            container.reload()
+        state = container.attrs["State"]
+        health = state.get("Health", {}).get("Status", "healthy")
+        if state["Running"] and not state["Paused"] and health == "healthy":
+            return
+        if state["Status"] in ("exited", "dead"):
+            raise exited(
+                f"{name} of the Compose stack",
+                exit_code=state["ExitCode"],
+                log=_log(container),
+                out_of_memory=bool(state.get("OOMKilled")),
+            )
+        if health == "unhealthy" or now_s() > end_s:
+            raise _not_healthy(name, container, health)
+        time.sleep(_LOOK_EVERY_S)
+
+
+def _not_healthy(name: str, container: Container, health: str) -> ServiceFailed:
+    checks = container.attrs["State"].get("Health", {}).get("Log") or [{}]
+    said = " ".join(str(checks[-1].get("Output", "")).split())[-300:]
+    status = health if health != "healthy" else container.attrs["State"]["Status"]
+    lines = "\n".join(f"  | {line}" for line in _log(container)) or "  | (nothing)"
+    return ServiceFailed(
+        f"{name} of the Compose stack is {status}; its health check says: {said or '(nothing)'}\n"
+        f"  expected healthy within {HEALTHY_WITHIN_S:g} s; its last log lines:\n{lines}"
+    )
+
+
+def _log(container: Container) -> Sequence[str]:
+    with told(f"container {container.name}"):
+        text: bytes = container.logs(tail=_LOG_LINES)
+    return text.decode(errors="replace").splitlines()
+
+
+def _networks(container: Container) -> set[str]:
+    return set(container.attrs["NetworkSettings"]["Networks"])

@@ -1,0 +1,166 @@
+"""The stack of a Compose file: found where it runs, else started as one of the lab's own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chaoslab.errors import RuntimeUnavailable, ServiceFailed
+from chaoslab.runtimes.containers import images
+from chaoslab.runtimes.containers.compose_file import ComposeFile
+from chaoslab.runtimes.containers.compose_servers import server_of
+from chaoslab.runtimes.containers.compose_stack import LABEL
+from chaoslab.runtimes.containers.compose_tool import Compose
+from chaoslab.runtimes.containers.engine import Engine
+from chaoslab.runtimes.containers.labels import labels_for
+from chaoslab.runtimes.containers.problems import told
+from chaoslab.runtimes.containers.stack import API_PORT, PROXY_NAME
+from chaoslab.runtimes.local.ports import Ports
+from chaoslab.runtimes.local.watchdog import MARK_PREFIX, Watchdog
+from chaoslab.spec.topology import Topology
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+
+def standing(engine: Engine, file: ComposeFile, topology: Topology) -> dict[str, Container] | None:
+    """The containers of the file's own project by service, where its stack runs; else None.
+
+    Raises RuntimeUnavailable, with the mend, where the project's name belongs to a stack from
+    another folder, or where a part that the lab needs does not run. Nothing is touched.
+    """
+    with told(f"compose project {file.project}"):
+        found = engine.docker.containers.list(
+            all=True, ignore_removed=True,
+            filters={"label": [f"{LABEL}.project={file.project}", f"{LABEL}.oneoff=False"]},
+        )  # fmt: skip
+    stack: dict[str, Container] = {}
+    for container in sorted(found, key=lambda each: str(each.status) != "running"):
+        if _belongs(container, file):
+            stack.setdefault(str(container.labels.get(f"{LABEL}.service")), container)
+    needed = (PROXY_NAME, *topology.services)
+    if not any(stack[name].status != "exited" for name in needed if name in stack):
+        return None
+    lacking = [
+        f"{name} ({stack[name].status if name in stack else 'no container'})"
+        for name in needed
+        if name not in stack or stack[name].status != "running"
+    ]
+    if lacking:
+        raise RuntimeUnavailable(
+            f"the stack '{file.project}' of {file.path} runs in part only; not running: "
+            f"{', '.join(lacking)}\n  the lab leaves a stack as it found it: start the rest "
+            f"(`docker compose -f {file.path} up -d --wait`), or take it down to have the lab "
+            "start one of its own"
+        )
+    return stack
+
+
+def _belongs(container: Container, file: ComposeFile) -> bool:
+    """Whether it is of the file's stack; False if of another file in the same folder."""
+    folder = Path(str(container.labels.get(f"{LABEL}.project.working_dir", "")))
+    files = str(container.labels.get(f"{LABEL}.project.config_files", "")).split(",")
+    # docker-compose 1.29 keeps a path as it was given.
+    if any((folder / each).resolve() == file.path.resolve() for each in files if each):
+        return True
+    if folder.resolve() == file.path.parent.resolve():
+        return False
+    raise RuntimeUnavailable(
+        f"the Compose project '{file.project}' is another's: its container {container.name} comes "
+        f"from {folder}, not from {file.path.parent}\n  nothing was touched; give this one another "
+        "name: `export COMPOSE_PROJECT_NAME=…`, for `docker compose` and for the lab alike"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What a stack of the lab's own is started with."""
+
+    engine: Engine
+    compose: Compose
+    file: ComposeFile
+    topology: Topology
+    ports: Ports
+
+    @property
+    def project(self) -> str:
+        """A name that no other stack has."""
+        return f"chaoslab-{self.engine.session}"
+
+    def up(self) -> dict[str, Container]:
+        """Start the services and Toxiproxy, each published on ports of the lab's own; the
+        containers by service. Nothing is waited for.
+
+        The file's own app is not started: the lab runs the app itself. Raises RuntimeUnavailable
+        or ServiceFailed, with the mend.
+        """
+        services = (PROXY_NAME, *self.topology.services)
+        for name in services:
+            if not self.file.is_built(name):
+                images.pulled(self.engine.docker, self.file.image(name))
+        with _covered(self.compose, self.engine.session) as (compose, folder):
+            copy = folder / self.file.path.name
+            copy.write_text(self._copy())
+            place = ("--project-directory", str(self.file.path.parent))
+            said = ("-p", self.project, "-f", str(copy), *place)
+            for app in self.topology.apps:
+                self._have_image(compose, said, app)
+            compose.said(*said, "up", "-d", *services, folder=self.file.path.parent)
+        return self._containers(services)
+
+    def _copy(self) -> str:
+        inside = {
+            name: server_of(service.kind, {}).port
+            for name, service in self.topology.services.items()
+        }
+        ports = {
+            name: {port: self.ports.take()}
+            for name, port in {**inside, PROXY_NAME: API_PORT}.items()
+        }
+        labels = {name: labels_for(self.engine.session, name) for name in self.file.names}
+        return self.file.copy(ports=ports, labels=labels)
+
+    def _have_image(self, compose: Compose, said: tuple[str, ...], app: str) -> None:
+        image = self.file.image(app)
+        if images.is_here(self.engine.docker, image):
+            return
+        if self.file.is_built(app):
+            compose.said(*said, "build", app, folder=self.file.path.parent)
+        else:
+            images.pulled(self.engine.docker, image)
+
+    def _containers(self, services: tuple[str, ...]) -> dict[str, Container]:
+        with told(f"compose project {self.project}"):
+            found = self.engine.docker.containers.list(
+                all=True, ignore_removed=True,
+                filters={"label": f"{LABEL}.project={self.project}"},
+            )  # fmt: skip
+        made = {str(each.labels[f"{LABEL}.service"]): each for each in found}
+        if missing := [name for name in services if name not in made]:
+            raise ServiceFailed(
+                f"{self.compose}: `up` made no container for {', '.join(missing)}\n"
+                f"  expected one for each service; try `docker compose -f {self.file.path} up`"
+            )
+        return made
+
+
+@contextmanager
+def _covered(compose: Compose, session: str) -> Iterator[tuple[Compose, Path]]:
+    """A Compose whose work ends when this process dies, and a folder that goes likewise.
+
+    What it has made by then has the session's label, and goes by the session's switch.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=f"chaoslab-{os.getpid()}-compose-"))
+    mark = MARK_PREFIX + session.replace("-", "_")
+    watchdog = Watchdog(mark=f"{mark}=1", folder=folder)
+    env: Mapping[str, str] = {**compose.env, mark: "1"}
+    try:
+        yield replace(compose, env=env), folder
+    finally:
+        asyncio.run(watchdog.finish())
