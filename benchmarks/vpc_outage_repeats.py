@@ -2,7 +2,7 @@
 
 Each run is `pytest scenarios/ -m vpc_outage` as a user types it, or with `--workers` for
 pytest-xdist. Verdicts are read from what the runs saved; `--proxy toxiproxy` repeats them behind a
-real Toxiproxy.
+real Toxiproxy, `--runtime docker` in containers, where after each run nothing may be left of it.
 """
 
 from __future__ import annotations
@@ -19,10 +19,32 @@ from pathlib import Path
 from _measure import ROOT, figure, machine, percentile
 
 
-def one_run(results: Path, *, workers: int, proxy: str, marker: str) -> tuple[float, int]:
+def leftovers() -> list[str]:
+    """Containers, networks and volumes that carry the lab's label, by the engine's own word."""
+    found = []
+    for kind in ("container", "network", "volume"):
+        every = ["--all"] if kind == "container" else []
+        command = [
+            "docker",
+            kind,
+            "ls",
+            *every,
+            "--quiet",
+            "--filter",
+            "label=org.chaoslab.session",
+        ]
+        told = subprocess.run(command, capture_output=True, text=True, check=True)
+        found += [f"{kind} {name}" for name in told.stdout.split()]
+    return found
+
+
+def one_run(
+    results: Path, *, workers: int, proxy: str, runtime: str, marker: str
+) -> tuple[float, int]:
     """Wall seconds and exit status of one run."""
     command = [sys.executable, "-m", "pytest", "scenarios/", "-m", marker, "-q"]
-    command += [f"--chaos-results={results}", f"--chaos-proxy={proxy}"]
+    command += [f"--chaos-results={results}", f"--chaos-runtime={runtime}"]
+    command += [f"--chaos-proxy={proxy}"] if proxy else []
     command += ["-n", str(workers)] if workers else []
     begun_s = time.perf_counter()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -51,17 +73,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("-n", "--runs", type=int, default=20)
     parser.add_argument("--workers", type=int, default=0, help="pytest-xdist workers, 0 for none")
-    parser.add_argument("--proxy", choices=("embedded", "toxiproxy"), default="embedded")
+    parser.add_argument("--proxy", choices=("embedded", "toxiproxy"))
+    parser.add_argument("--runtime", choices=("local", "docker", "compose"), default="local")
     parser.add_argument("--marker", default="vpc_outage")
     asked = parser.parse_args()
     for name, value in machine().items():
         print(f"{name:10} {value}")
     results = Path(tempfile.mkdtemp(prefix="vpc-outage-"))
     walls: list[float] = []
+    left: list[str] = []
     for number in range(asked.runs):
         wall_s, status = one_run(
-            results, workers=asked.workers, proxy=asked.proxy, marker=asked.marker
+            results,
+            workers=asked.workers,
+            proxy=asked.proxy,
+            runtime=asked.runtime,
+            marker=asked.marker,
         )
+        left += leftovers() if asked.runtime != "local" else []
         walls.append(wall_s)
         print(f"run {number + 1:2}: {wall_s:6.1f} s, exit {status}", flush=True)
     counts, bad = outcomes(results)
@@ -69,7 +98,9 @@ def main() -> int:
     print(f"wall, median [95 %]: {wall:.1f} s, worst {max(walls):.1f} s")
     print("scenarios: " + ", ".join(f"{n} {outcome}" for outcome, n in counts.items()))
     print("\n".join(bad) or f"all green; runs in {results}")
-    return 1 if bad else 0
+    if asked.runtime != "local":
+        print(f"left behind: {', '.join(left) or 'nothing'}")
+    return 1 if bad or left else 0
 
 
 if __name__ == "__main__":

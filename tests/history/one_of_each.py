@@ -96,7 +96,7 @@ EVENTS: tuple[AnyEvent, ...] = (
     LinkPackets(
         at_s=2.1, link="b.postgres", fault="f", syns=3, syns_dropped=3, packets_dropped=1,
         bytes_up=180, bytes_down=0, resets=0,
-    ),  # fmt: skip
+    ),
     Write(at_s=2.2, app="b", op="id", outcome="ok", took_s=0.02, status_code=201),
     Write(at_s=2.3, app="b", op="id", outcome="indeterminate", took_s=2.0, error="TimeoutError"),
     ReadBack(app="backend", at_s=2.4, service="postgres", found=("a",), missing=("b",)),

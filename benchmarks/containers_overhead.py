@@ -1,0 +1,136 @@
+"""What the container runtime adds to a scenario, against fresh containers for every test.
+
+Both run the same scenarios on the same engine and images, alternating. What counts as added:
+
+  ours   the wall time of the whole scenario, less everything from the app's process to the event
+         by which its last expectation could be judged, less the app's stop; and the scenario's
+         share of the session's start and end, paid once for the sixteen of `vpc_outage`
+  theirs `naive_testcontainers.py`; there the making of the app's container counts as the app's
+         time, here as the lab's
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from _measure import figure, machine, percentile, ratio
+from scenario_overhead import SCENARIOS, TOPOLOGY, Clocked, settled_s
+
+from chaoslab.clock import now_s
+from chaoslab.history.events import Exited, RunEnded, Spawned
+from chaoslab.history.journal import History
+from chaoslab.history.run_folder import RunFolder
+from chaoslab.lab import Setting, carry_out
+from chaoslab.runtimes.containers import images
+from chaoslab.runtimes.containers.session import DockerSession
+from chaoslab.spec.plan import Plan, resolve
+
+SHARED_BY = 16
+TARGET = 0.25
+
+
+async def ours(plan: Plan, session: DockerSession) -> float:
+    """Seconds added to one scenario on a session that is up."""
+    clocked = Clocked()
+    with tempfile.TemporaryDirectory() as folder:
+        setting = Setting(open_runtime=session.lab, proxy="toxiproxy", seed=1, listeners=(clocked,))
+        begun_s = now_s()
+        verdicts = await carry_out(TOPOLOGY, plan, setting, RunFolder(Path(folder)))
+        wall_s = now_s() - begun_s
+    if any(verdict.outcome.value != "PASS" for verdict in verdicts):
+        raise SystemExit(f"{plan.name}: {[str(v) for v in verdicts]}")
+    history = History(tuple(clocked.events))
+    spawned, ended = history.first(Spawned), history.last(RunEnded)
+    stopped = history.last(Exited)
+    assert spawned is not None
+    assert ended is not None
+    assert stopped is not None
+    settled = settled_s(resolve(plan, TOPOLOGY), clocked.events)
+    # From the last look to the app's end is its own stop, but for the lab's last readings, which
+    # are counted as the app's here by some milliseconds.
+    return wall_s - (settled - spawned.at_s) - max(0.0, ended.at_s - stopped.at_s)
+
+
+def main() -> None:
+    """Alternate, print, and exit with 1 where the goal is missed."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=20, help="alternations that count (20)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    asked = parser.parse_args()
+    about = machine()
+    print(*(f"{key}: {value}" for key, value in about.items()), sep="\n", end="\n\n")
+    os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"  # for both: neither starts a reaper
+    os.environ["TESTCONTAINERS_CONNECTION_MODE"] = "docker_host"
+    os.environ["TESTCONTAINERS_HOST_OVERRIDE"] = "127.0.0.1"
+    import naive_testcontainers as naive  # noqa: PLC0415  (reads the environment when imported)
+
+    chosen = images.chosen(TOPOLOGY.images)
+    container = TOPOLOGY.apps["backend"].container
+    assert container is not None
+    theirs_made_of = naive.Images(
+        postgres=chosen.postgres,
+        redis=chosen.redis,
+        toxiproxy=chosen.toxiproxy,
+        app=container.image,
+    )
+    session = DockerSession(TOPOLOGY, "toxiproxy")
+    begun_s = now_s()
+    asyncio.run(_up(session))
+    shared_s = now_s() - begun_s
+    added: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in naive.SCENARIOS}
+    try:
+        for number in range(asked.rounds + 1):  # the first round warms up
+            for name, (mine, usual) in added.items():
+                one = asyncio.run(ours(SCENARIOS[name], session))
+                other = naive.one_test(name, theirs_made_of).added_s
+                if number:
+                    mine.append(one)
+                    usual.append(other)
+    finally:
+        begun_s = now_s()
+        session.close()
+        shared_s += now_s() - begun_s
+    sys.exit(report(added, shared_s / SHARED_BY, about, asked.json))
+
+
+async def _up(session: DockerSession) -> None:
+    async with session.lab():
+        pass
+
+
+def report(
+    added: dict[str, tuple[list[float], list[float]]],
+    share_s: float,
+    about: dict[str, str],
+    file: Path | None,
+) -> int:
+    """Print the table; 1 where a ratio misses the goal."""
+    told: dict[str, object] = {}
+    missed = False
+    print(
+        f"the session's own start and end: {share_s * SHARED_BY:.2f} s, {share_s:.2f} s a scenario"
+    )
+    for name, (mine, usual) in added.items():
+        with_share = [[each + share_s] for each in mine]
+        theirs = [[each] for each in usual]
+        by = ratio(with_share, theirs, percentile(50))
+        print(
+            f"{name:<24} ours {figure(with_share, percentile(50)):.2f} s, "
+            f"usual {figure(theirs, percentile(50)):.2f} s, ratio {by:.3f}, "
+            f"{'meets' if by.value <= TARGET else 'misses'} {TARGET}"
+        )
+        missed |= by.value > TARGET
+        told[name] = {"ratio": [by.value, by.low, by.high]}
+    if file is not None:
+        file.write_text(json.dumps({"machine": about, "scenarios": told}, indent=2) + "\n")
+    return int(missed)
+
+
+if __name__ == "__main__":
+    main()
