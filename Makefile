@@ -8,7 +8,12 @@ READY := $(VENV)/.ready
 WORKERS ?= 3
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help demo test check lint types imports toxiproxy unit scenarios real-toxiproxy format clean
+# Names of the images that docker/airgapped/images.sh has built, unless the environment has others.
+ifndef CHAOSLAB_IMAGE_POSTGRES
+-include docker/airgapped/images.env
+endif
+
+.PHONY: help demo test check lint types imports toxiproxy unit scenarios real-toxiproxy docker compose format clean
 
 help:
 	@echo "make demo    sever the VPC connector of a real backend and watch it boot, degrade, recover"
@@ -24,7 +29,7 @@ $(READY): pyproject.toml
 demo: $(READY)
 	$(BIN)/pytest scenarios/ -m vpc_outage
 
-test: $(READY) lint types imports toxiproxy unit scenarios real-toxiproxy
+test: $(READY) lint types imports toxiproxy unit scenarios real-toxiproxy docker compose
 
 check: $(READY) lint types imports
 	$(BIN)/pytest tests -q -n $(WORKERS) -m "not slow"
@@ -53,6 +58,18 @@ real-toxiproxy: $(READY)
 	@if command -v toxiproxy-server >/dev/null; then \
 		$(BIN)/pytest scenarios/ -q -rs -n $(WORKERS) --chaos-proxy=toxiproxy; \
 	else echo "scenarios behind a real Toxiproxy: skipped, none is on PATH and none could be built"; fi
+
+# Every scenario in containers behind a real Toxiproxy, and those that it cannot make behind ours.
+docker: $(READY)
+	@if $(BIN)/chaoslab doctor --runtime docker >/dev/null 2>&1; then \
+		$(BIN)/pytest scenarios/ -q -rs -n 2 --chaos-runtime=docker && \
+		$(BIN)/pytest scenarios/ -q -rs -n 2 --chaos-runtime=docker --chaos-proxy=embedded -m vpc_outage; \
+	else echo "scenarios in containers: skipped, no engine is ready (chaoslab doctor --runtime docker)"; fi
+
+compose: $(READY)
+	@if $(BIN)/chaoslab doctor --runtime compose >/dev/null 2>&1; then \
+		$(BIN)/pytest scenarios/ -q -rs --chaos-runtime=compose -m vpc_outage; \
+	else echo "scenarios on a compose stack: skipped, no Compose is ready (chaoslab doctor --runtime compose)"; fi
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
