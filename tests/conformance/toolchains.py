@@ -125,8 +125,9 @@ def _fetch(command: list[str], folder: Path, env: dict[str, str] | None = None) 
     """Run what needs an index; skip the test if it fails."""
     good, said = _run(command, folder, env, FETCH_WITHIN_S)
     if not good:
-        last = said.strip().splitlines()[-1:] or ["no word"]
-        pytest.skip(f"{Path(command[0]).name} cannot fetch the client: {last[0][:200]}")
+        lines = said.strip().splitlines() or ["no word"]
+        why = next((line for line in lines if "error" in line.lower()), lines[-1])
+        pytest.skip(f"{Path(command[0]).name} cannot fetch the client: {why[:200]}")
 
 
 def _build(command: list[str], folder: Path, env: dict[str, str] | None = None) -> None:

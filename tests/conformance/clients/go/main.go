@@ -147,6 +147,8 @@ func mistakes(server *toxiproxy.Client) {
 
 // exchange sends through the proxy and tells what the echo gave back and how it ended.
 func exchange(step, listen string, size int, least time.Duration) {
+	// Before the dial: a toxic's time may run from the moment when the connection is there.
+	started := time.Now()
 	conn, err := net.DialTimeout("tcp", listen, patience)
 	if err != nil {
 		fmt.Printf("%s\tnot connected\n", step)
@@ -154,7 +156,6 @@ func exchange(step, listen string, size int, least time.Duration) {
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(patience))
-	started := time.Now()
 	_, _ = conn.Write(make([]byte, size))
 	got, err := io.ReadFull(conn, make([]byte, size))
 	fmt.Printf("%s\t%d bytes back, whole %v, not before its time %v\n",
