@@ -106,12 +106,14 @@ class ContainerApp:
         import docker  # noqa: PLC0415
 
         # It may have ended by itself a moment ago.
-        with contextlib.suppress(docker.errors.NotFound, docker.errors.APIError):
+        name = self._container.name
+        with told(f"the app's container {name}"), contextlib.suppress(docker.errors.APIError):
             self._container.kill(signal=int(number))
 
     def _await_end(self) -> None:
         try:
-            code = int(self._container.wait()["StatusCode"])
+            with told(f"the app's container {self._container.name}"):
+                code = int(self._container.wait()["StatusCode"])
         except Exception as error:
             self._ended.set_exception(error)
             return

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from chaoslab.errors import RuntimeUnavailable
 from chaoslab.runtimes.containers.labels import labels_for
 from chaoslab.runtimes.containers.problems import told
 
 if TYPE_CHECKING:
+    import docker
     from docker.models.containers import Container
     from testcontainers.core.network import Network
-
-    import docker
 
 T = TypeVar("T")
 HOST = "127.0.0.1"
@@ -29,6 +29,11 @@ _threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix="chaoslab-engin
 async def in_thread(work: Callable[[], T]) -> T:
     """Run a blocking call of the engine's client beside the event loop."""
     return await asyncio.get_running_loop().run_in_executor(_threads, work)
+
+
+def begun(work: Callable[[], T]) -> Future[T]:
+    """Have a blocking call run in a thread of the engine's own, whoever waits for it."""
+    return _threads.submit(work)
 
 
 def in_background(work: Callable[[], None]) -> None:
@@ -67,9 +72,15 @@ class Engine:
         with told("the Docker engine"):
             self.docker = _connected()
         self._clients: list[docker.DockerClient] = [self.docker]
+        self._over = False
+
+    def end(self) -> None:
+        """Make nothing more from now on: whoever still wants something is refused."""
+        self._over = True
 
     def close(self) -> None:
         """Let go of the engine's connections; what runs there is not touched."""
+        self.end()
         for client in self._clients:
             client.close()
 
@@ -82,12 +93,23 @@ class Engine:
         """An ordinary bridge; the engine isolates bridges from each other."""
         from testcontainers.core.network import Network  # noqa: PLC0415
 
+        self._check_open(f"network {role}")
         labels = labels_for(self.session, role)
         with told(f"network {role}"):
             network = Network(docker_network_kw={"labels": labels})
             network.name = f"chaoslab-{self.session}-{role}"
             self._clients.append(network._docker.client)
             return network.create()
+
+    def network_there(self, name: str) -> Network:
+        """A network that somebody else made, for containers of ours to join."""
+        from testcontainers.core.network import Network  # noqa: PLC0415
+
+        with told(f"network {name}"):
+            network = Network()
+            network.name = name
+            self._clients.append(network._docker.client)
+            return network
 
     def run(self, run: Run) -> Container:
         """Create a container and start it; nothing is waited for.
@@ -96,6 +118,7 @@ class Engine:
         """
         from testcontainers.core.container import DockerContainer  # noqa: PLC0415
 
+        self._check_open(f"container {run.role}")
         options = {
             "labels": labels_for(self.session, run.role),
             "stdin_open": run.talks,
@@ -119,6 +142,10 @@ class Engine:
                 container.ports[f"{inside}/tcp"] = (HOST, outside)  # type: ignore[assignment]
             self._clients.append(container.get_docker_client().client)
             return container.start().get_wrapped_container()
+
+    def _check_open(self, what: str) -> None:
+        if self._over:
+            raise RuntimeUnavailable(f"{what}: not made, the session is over")
 
 
 def _connected() -> docker.DockerClient:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from chaoslab.agent.canary import Sighting
 from chaoslab.clock import now_s
-from chaoslab.errors import RuntimeUnavailable
+from chaoslab.errors import ChaoslabError, RuntimeUnavailable
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.filtered import FilteredToxiproxyControl
@@ -43,9 +44,9 @@ class ContainerRuntime:
         self.name = name
         self._stack, self._lab, self._versions = stack, lab, versions
         self._boxes: list[Box] = []
-        self._apps: list[ContainerApp] = []
+        self._boots: list[asyncio.Task[ContainerApp]] = []
         self._control: ToxiproxyControl | None = None
-        self._proxy: Container | None = None
+        self._proxy: asyncio.Task[Container] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -80,7 +81,9 @@ class ContainerRuntime:
         del log
         api = self._stack.gateway.api
         if kind == "embedded":
-            self._proxy = await in_thread(lambda: self._start_engine(seed))
+            start = in_thread(lambda: self._start_engine(seed))
+            self._proxy = asyncio.ensure_future(start)
+            await asyncio.shield(self._proxy)
             self._control = EmbeddedControl(api.host, api.port, listen_host=ANY_ADDRESS)
         elif not self._stack.gateway.shared:
             raise RuntimeUnavailable("this session was started with the embedded proxy alone")
@@ -129,9 +132,10 @@ class ContainerRuntime:
             image=pod.image, role="app", command=command, entrypoint=(), env=env,
             joins=pod.agent.container.id,
         )  # fmt: skip
-        running = await in_thread(lambda: self._boot(pod, run, log))
-        self._apps.append(running)
-        return running
+        # Who gives up waiting for it has it all the same; it is taken away with the others.
+        boot = asyncio.ensure_future(in_thread(lambda: self._boot(pod, run, log)))
+        self._boots.append(boot)
+        return await asyncio.shield(boot)
 
     def _boot(self, pod: Pod, run: Run, log: Path) -> ContainerApp:
         asked_s = now_s()
@@ -139,12 +143,27 @@ class ContainerRuntime:
         return ContainerApp(pod=pod, container=container, log=log, asked_s=asked_s)
 
     async def _close(self) -> None:
-        """Give back what was lent: apps gone, proxies gone, databases dropped."""
-        gone = [app.container for app in self._apps]
-        if self._proxy is not None:
-            gone.append(self._proxy)
-        for container in gone:
-            in_background(partial(container.remove, force=True, v=True))
-        for box in self._boxes:
-            with told(f"container {box.name}"):
-                await in_thread(partial(box.server.clear, box.published, self._lab))
+        """Give back what was lent: apps ended, the proxy too, databases dropped.
+
+        What cannot be done now the session's own end will do, and whoever needs it will say so.
+        """
+        begun = [*self._boots, *([self._proxy] if self._proxy is not None else [])]
+        made = await asyncio.gather(*begun, return_exceptions=True)
+        work = [partial(_end, each) for each in made if not isinstance(each, BaseException)]
+        work += [partial(box.server.clear, box.published, self._lab) for box in self._boxes]
+        await asyncio.gather(*(in_thread(partial(_at_best, each)) for each in work))
+
+
+def _end(running: ContainerApp | Container) -> None:
+    """Ended when this returns, so that its ports are free; removed some time later."""
+    import docker  # noqa: PLC0415
+
+    container = running.container if isinstance(running, ContainerApp) else running
+    with told(f"container {container.name}"), suppress(docker.errors.APIError):
+        container.kill()  # refused where it has ended by itself
+    in_background(partial(container.remove, force=True, v=True))
+
+
+def _at_best(work: Callable[[], None]) -> None:
+    with suppress(ChaoslabError):
+        work()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,10 +17,9 @@ from chaoslab.runtimes.local.protocols import postgres_answers, redis_answers
 
 ROLE = "chaoslab"
 _TALK_S = 5.0
-# Tests lose no data by it that a crash of the machine could lose, and every start is faster.
+# Only a crash of the machine could lose data by it, never one of the server; starts are faster.
 _POSTGRES_OPTIONS = {
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "max_connections": "100",
 }
@@ -145,23 +146,33 @@ class RedisServer:
 SERVERS: dict[str, Server] = {"postgres": PostgresServer(), "redis": RedisServer()}
 
 
-def _admin(port: int) -> psycopg.Connection[tuple[object, ...]]:
+@contextmanager
+def _admin(port: int) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """Raises ServiceFailed where it does not answer, or breaks off."""
     url = f"postgresql://postgres@127.0.0.1:{port}/postgres?sslmode=disable"
-    return psycopg.connect(url, autocommit=True, connect_timeout=int(_TALK_S))
+    try:
+        with psycopg.connect(url, autocommit=True, connect_timeout=int(_TALK_S)) as connection:
+            yield connection
+    except psycopg.OperationalError as error:
+        raise ServiceFailed(f"postgres at 127.0.0.1:{port}: {error}") from error
 
 
 def _redis(port: int, *words: str) -> str:
     """One command in the server's own protocol; the answer's text without its first byte.
 
-    Source: Redis' RESP specification. Raises ServiceFailed where the server answers an error.
+    Raises ServiceFailed where the server answers an error, or not at all. Source: Redis' RESP
+    specification.
     """
     asked = "".join(f"${len(word.encode())}\r\n{word}\r\n" for word in words)
-    with socket.create_connection(("127.0.0.1", port), _TALK_S) as talk:
-        talk.sendall(f"*{len(words)}\r\n{asked}".encode())
-        with talk.makefile("rb") as answers:
-            head = answers.readline().decode().rstrip()
-            if head.startswith("$"):
-                return answers.read(int(head[1:])).decode(errors="replace")
+    try:
+        with socket.create_connection(("127.0.0.1", port), _TALK_S) as talk:
+            talk.sendall(f"*{len(words)}\r\n{asked}".encode())
+            with talk.makefile("rb") as answers:
+                head = answers.readline().decode().rstrip()
+                if head.startswith("$"):
+                    return answers.read(int(head[1:])).decode(errors="replace")
+    except OSError as error:
+        raise ServiceFailed(f"redis at 127.0.0.1:{port}: {words[0]}: {error}") from error
     if not head.startswith("+"):
         raise ServiceFailed(f"redis: {words[0]}: expected OK, got {head or 'no answer'}")
     return head[1:]

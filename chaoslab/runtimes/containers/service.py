@@ -104,7 +104,7 @@ class ContainerService:
 
     async def kill(self) -> None:
         """SIGKILL by the engine."""
-        await self._do(self._box.container.kill, only="running")
+        await self._do(self._box.container.kill, thawed=True, only="running")
 
     async def start(self) -> None:
         """Start it again, or let it go on; the same address, the same data."""
@@ -130,5 +130,6 @@ class ContainerService:
             container.reload()
             if thawed and container.status == "paused":
                 container.unpause()
+                container.reload()
             if only in ("", container.status):
                 work()

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, suppress
 
 from chaoslab.errors import ChaoslabError, ServiceFailed
 from chaoslab.proxies.base import ProxyKind
-from chaoslab.runtimes.containers.engine import Engine, in_thread
+from chaoslab.runtimes.containers.engine import Engine, begun
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
 from chaoslab.runtimes.containers.stack import Stack, StartedStack
 from chaoslab.runtimes.containers.switch import Switch
 from chaoslab.runtimes.local.ports import Ports
 from chaoslab.seeds import fresh_seed
 from chaoslab.spec.topology import Topology
+
+START_ENDS_WITHIN_S = 10.0
 
 
 class DockerSession:
@@ -34,8 +38,8 @@ class DockerSession:
         self._ports = Ports()
         self._switch: Switch | None = None
         self._engine: Engine | None = None
+        self._starting: Future[Stack] | None = None
         self._stack: Stack | None = None
-        self._failure: ChaoslabError | None = None
 
     def check(self) -> None:
         """Whether an engine answers."""
@@ -47,14 +51,10 @@ class DockerSession:
 
         Raises RuntimeUnavailable or ServiceFailed, with the mend.
         """
-        if self._failure is not None:
-            raise self._failure  # each attempt would take its time and end alike
-        if self._stack is None:
-            try:
-                self._stack = await in_thread(self._start)
-            except ChaoslabError as error:
-                self._failure = error
-                raise
+        if self._starting is None:
+            self._starting = begun(self._start)
+        # One that failed fails again: each attempt would take its time and end alike.
+        self._stack = await asyncio.shield(asyncio.wrap_future(self._starting))
         lab = f"lab_{self._id.replace('-', '_')}_{next(self._numbers)}"
         async with ContainerRuntime(
             self._stack, name=self.name, lab=lab, versions=self._versions
@@ -66,15 +66,23 @@ class DockerSession:
         self._switch = Switch(self._id, self._engine.base_url)
         return StartedStack(self._engine, self._topology, self._proxy, self._ports)
 
+    def _end_starting(self) -> None:
+        """Interrupted while it was started, a stack would go on growing behind the sweep."""
+        if self._engine is not None:
+            self._engine.end()
+        starting, self._starting, self._stack = self._starting, None, None
+        if starting is not None:
+            with suppress(ChaoslabError, TimeoutError):
+                stack = starting.result(START_ENDS_WITHIN_S)
+                for agent in (stack.gateway.agent, *(pod.agent for pod in stack.pods.values())):
+                    agent.close()
+
     def close(self) -> None:
         """Take every container and network of the session away; safe to repeat. Blocks.
 
         Raises ServiceFailed where something could not be taken away.
         """
-        stack, self._stack = self._stack, None
-        if stack is not None:
-            for agent in (stack.gateway.agent, *(pod.agent for pod in stack.pods.values())):
-                agent.close()
+        self._end_starting()
         if self._engine is not None:
             self._engine.close()
         self._ports.close()

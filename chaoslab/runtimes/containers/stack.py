@@ -80,16 +80,20 @@ class StartedStack:
         front, back = at_once([partial(engine.network, "front"), partial(engine.network, "back")])
         self.boxes: dict[str, Box] = {}
         self.pods: dict[str, Pod] = {}
-        at_once(
-            [
-                partial(self._start_gateway, agent, proxy, front, back),
-                *(
-                    partial(self._box, service, agent, back)
-                    for service in topology.services.values()
-                ),
-                *(partial(self._pod, app, agent, front) for app in topology.apps.values()),
-            ]
-        )
+        self._agents: list[Agent] = []
+        services, apps = topology.services.values(), topology.apps.values()
+        try:
+            at_once(
+                [
+                    partial(self._start_gateway, agent, proxy, front, back),
+                    *(partial(self._box, service, agent, back) for service in services),
+                    *(partial(self._pod, app, agent, front) for app in apps),
+                ]
+            )
+        except BaseException:
+            for each in self._agents:
+                each.close()
+            raise
 
     def _app_image(self, app: App) -> str:
         return images.app_image(self.engine.docker, app, self.images.python)
@@ -104,8 +108,7 @@ class StartedStack:
         container, port = self._published(run, API_PORT)
         with told("network back"):
             back.connect(container.id)
-        agent = Agent(container)
-        agent.wait_until_ready()
+        agent = self._agent(container)
         if proxy == "toxiproxy":
             self.engine.run(
                 Run(
@@ -145,8 +148,7 @@ class StartedStack:
         inside = app.port or APP_PORT
         run = Run(image=agent_image, role="pod", network=front, talks=True)
         container, port = self._published(run, inside)
-        agent = Agent(container)
-        agent.wait_until_ready()
+        agent = self._agent(container)
         agent.watch()
         self.pods[app.name] = Pod(
             app=app.name,
@@ -155,6 +157,12 @@ class StartedStack:
             inside=inside,
             published=port,
         )
+
+    def _agent(self, container: Container) -> Agent:
+        agent = Agent(container)
+        self._agents.append(agent)
+        agent.wait_until_ready()
+        return agent
 
     def _published(self, run: Run, inside: int) -> tuple[Container, int]:
         """Start it with that port published on a free one of loopback, and say which."""
