@@ -22,7 +22,7 @@ from vpc_outage_repeats import leftovers, one_run
 # What differs by the means, not by the outcome: docs/verdicts.md has each in full.
 DIFFERS = {
     "dropped": "containers: a packet rule, nothing is acknowledged; processes: a full accept queue",
-    "silent": "Toxiproxy drops the bytes and closes at the heal; the engine holds and delivers them",
+    "silent": "Toxiproxy drops the bytes, closes at the heal; the engine holds and delivers",
     "during": "Toxiproxy has no trigger of its own: skipped, or with --chaos-proxy=embedded",
     "idle": "as `dropped`",
     "refused": "Toxiproxy closes what is open; the engine resets it",

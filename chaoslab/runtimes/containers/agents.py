@@ -43,7 +43,7 @@ class Agent:
         self._ids = itertools.count(1)
         self._waiting: dict[int, Future[dict[str, Any]]] = {}
         self._table: tuple[AppSocket, ...] | None = None
-        self._why_gone = ""
+        self._why_gone = self._why_blind = ""
         self._sending = threading.Lock()
         self._reader = threading.Thread(target=self._read, name=self._name, daemon=True)
         self._reader.start()
@@ -93,8 +93,8 @@ class Agent:
 
     def sockets(self) -> tuple[AppSocket, ...]:
         """The sockets as they were told last. Raises RuntimeUnavailable if the agent is gone."""
-        if self._why_gone or self._table is None:
-            why = self._why_gone or "it was not asked to watch"
+        if self._why_gone or self._why_blind or self._table is None:
+            why = self._why_gone or self._why_blind or "it was not asked to watch"
             raise RuntimeUnavailable(f"the agent {self._name} does not show sockets: {why}")
         return self._table
 
@@ -171,7 +171,9 @@ class Agent:
         return data
 
     def _take(self, said: dict[str, Any]) -> None:
-        if "sockets" in said:
+        if "watch_failed" in said:
+            self._why_blind = str(said["watch_failed"])
+        elif "sockets" in said:
             self._table = tuple(
                 AppSocket(state=state, local_port=local, remote_port=remote)
                 for state, local, remote in said["sockets"]
