@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chaoslab.clock import wall_time
-from chaoslab.errors import ChaoslabError, FaultUnsupported, SpecError
+from chaoslab.errors import ChaoslabError, FaultUnsupported, RuntimeUnavailable, SpecError
 from chaoslab.seeds import fresh_seed
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ class Run:
         try:
             path = Path(named) if named else find_topology(config.rootpath)
             self.topology = load_topology(path)
-        except SpecError as error:
+            if not hasattr(config, "workerinput"):
+                self.session().check()
+        except (SpecError, RuntimeUnavailable) as error:
             raise pytest.UsageError(str(error)) from None
 
     def session(self) -> RuntimeSession:
