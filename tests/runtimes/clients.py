@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
 
 import psycopg
@@ -11,7 +10,8 @@ import redis.asyncio as redis
 
 from chaoslab.clock import now_s
 from chaoslab.runtimes.base import RunningApp, RunningService, Runtime
-from chaoslab.spec.topology import App
+
+from .stacks import APP
 
 
 class Client:
@@ -63,20 +63,22 @@ async def connects(port: int) -> bool:
     return True
 
 
-APP = App(name="app", command=())
-
-
 async def run_python(
     runtime: Runtime, code: str, log: Path, port: int = 0, env: dict[str, str] | None = None
 ) -> RunningApp:
-    """An app that is one Python program."""
+    """An app that is one Python program, on the port that its runtime has for it."""
     return await runtime.spawn_app(
-        app=App(name="app", command=()),
-        command=(sys.executable, "-c", code),
+        app=APP,
+        command=(runtime.python, "-u", "-c", code),
         env=env or {},
-        port=port,
+        port=port or await runtime.app_port(APP),
         log=log,
     )
+
+
+async def is_down(running: RunningService) -> bool:
+    """Whether whoever connects to it now is refused."""
+    return (await running.ask(within_s=2.0)).outcome == "refused"
 
 
 async def until_said(app: RunningApp, word: str, limit_s: float = 10.0) -> None:

@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, ExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 
 import pytest
+from engine_here import needs_engine
 
 from chaoslab.runtimes.base import Runtime
+from chaoslab.runtimes.containers.session import DockerSession
 from chaoslab.runtimes.local import LocalRuntime
 from chaoslab.spec.topology import Service
 
-# A container runtime joins the contract by one more entry.
-RUNTIMES: dict[str, Callable[[], AbstractAsyncContextManager[Runtime]]] = {"local": LocalRuntime}
+from .stacks import TOPOLOGY
+
+RUNTIMES = ("docker", "local")
+# What is said of processes of this machine, whose numbers and ports the test itself can see.
+LOCAL = pytest.mark.parametrize("runtime", ["local"], indirect=True)
 
 POSTGRES = Service(name="postgres", kind="postgres")
 REDIS = Service(name="redis", kind="redis")
 
 
-@pytest.fixture(params=sorted(RUNTIMES))
+@pytest.fixture(scope="session")
+def docker_session() -> Iterator[DockerSession]:
+    """One stack of containers for all tests of a pytest process; its labs come one by one."""
+    needs_engine()
+    session = DockerSession(TOPOLOGY, "toxiproxy")
+    yield session
+    session.close()
+
+
+@pytest.fixture(params=RUNTIMES)
 async def runtime(request: pytest.FixtureRequest) -> AsyncIterator[Runtime]:
     """A runtime that is up; every test of the contract meets each of them."""
-    async with RUNTIMES[request.param]() as up:
-        yield up
+    if request.param == "local":
+        async with LocalRuntime() as up:
+            yield up
+    else:
+        async with request.getfixturevalue("docker_session").lab() as up:
+            yield up
 
 
 @pytest.fixture

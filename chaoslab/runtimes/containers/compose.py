@@ -91,16 +91,19 @@ class ComposeSession(DockerSession):
 
         Safe to repeat. Raises ServiceFailed where something is left.
         """
-        keeper, self._keeper = self._keeper, None
         try:
-            if keeper is not None and self._stack is not None and self._engine is not None:
-                restore(self._engine, keeper.facts, self._stack.gateway.agent, mid_lab=False)
+            if self._keeper is not None and self._stack is not None and self._engine is not None:
+                agent = self._stack.gateway.agent
+                restore(self._engine, self._keeper.facts, agent, mid_lab=False)
         finally:
-            if keeper is not None:
-                keeper.end()
-            if self._turn is not None:
-                self._turn.close()
-            super().close()
+            try:
+                super().close()
+            finally:
+                if self._keeper is not None:
+                    self._keeper.end()
+                    self._keeper = None
+                if self._turn is not None:
+                    self._turn.close()
 
     def _start(self) -> Stack:
         compose, file = self._read()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from chaoslab.runtimes.containers.compose_file import ComposeFile
 from chaoslab.runtimes.containers.compose_servers import server_of
 from chaoslab.runtimes.containers.engine import HOST, Engine, Run
 from chaoslab.runtimes.containers.problems import exited, told
-from chaoslab.runtimes.containers.service import Box
+from chaoslab.runtimes.containers.service import STOP_GRACE_S, Box
 from chaoslab.runtimes.containers.stack import API_PORT, APP_PORT, PROXY_NAME, Gateway, at_once
 from chaoslab.runtimes.local.ports import Ports
 from chaoslab.spec.topology import App, Images, Service, Topology
@@ -34,6 +35,50 @@ HEALTHY_WITHIN_S = 120.0
 _LOOK_EVERY_S = 0.1
 _LOG_LINES = 12
 _LOOPBACKS = ("", "0.0.0.0", "::", HOST)
+
+
+class Place:
+    """Stands in for a server that is down: the engine takes a stopped container's name and address
+    out of its network, where a host whose server is down would still be found, and refuse.
+    """
+
+    def __init__(self, engine: Engine, image: str, container: Container, network: str) -> None:
+        self._engine, self._image, self._network = engine, image, network
+        said = container.attrs["NetworkSettings"]["Networks"][network]["Aliases"] or ()
+        self._aliases = tuple(str(alias) for alias in said)
+        self._held: list[Container] = []
+
+    def hold(self) -> None:
+        """Refuse under the server's names. Blocks."""
+        run = Run(
+            image=self._image, role="place", entrypoint=("sleep",), command=("infinity",),
+            network=self._engine.network_there(self._network), aliases=self._aliases,
+        )  # fmt: skip
+        self._held.append(self._engine.run(run))
+
+    def let_go(self) -> None:
+        """Leave the names to the server; safe to repeat. Blocks."""
+        while self._held:
+            self._held.pop().remove(force=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComposeBox(Box):
+    """A server's container as Compose made it, and what keeps its place while it is down."""
+
+    place: Place
+
+    def stop(self) -> None:
+        self.container.stop(timeout=STOP_GRACE_S)
+        self.place.hold()
+
+    def kill(self) -> None:
+        self.container.kill()
+        self.place.hold()
+
+    def start(self) -> None:
+        self.place.let_go()
+        self.container.start()
 
 
 class ComposeStack:
@@ -58,7 +103,9 @@ class ComposeStack:
         self._file, self._ports = file, ports
         self.agent_image = images.agent_image(engine.docker, self.images.python)
         at_once([partial(until_healthy, name, each) for name, each in self.containers.items()])
-        self.boxes = {name: self._box(each) for name, each in topology.services.items()}
+        self.boxes: dict[str, Box] = {
+            name: self._box(each) for name, each in topology.services.items()
+        }
         self.pods: dict[str, Pod] = {}
         apps = topology.apps.values()
         pods = [partial(self._pod, app, containers.get(app.name)) for app in apps]
@@ -76,11 +123,19 @@ class ComposeStack:
             python=chosen.python,
         )
 
-    def _box(self, service: Service) -> Box:
+    def _box(self, service: Service) -> ComposeBox:
         container = self.containers[service.name]
         server = server_of(service.kind, environment_of(container))
-        return Box(
+        shared = _networks(container) & _networks(self.containers[PROXY_NAME])
+        if not shared:
+            raise RuntimeUnavailable(
+                f"{self._file.path}: '{service.name}' and '{PROXY_NAME}' share no network\n"
+                f"  expected one, on which Toxiproxy reaches the service as '{service.name}'"
+            )
+        network = min(shared)
+        return ComposeBox(
             name=service.name,
+            place=Place(self.engine, self.agent_image, container, network),
             server=server,
             container=container,
             published=published(service.name, container, server.port),
@@ -144,17 +199,21 @@ def environment_of(container: Container) -> dict[str, str]:
 
 
 def published(name: str, container: Container, port: int) -> int:
-    """The port of loopback on which the engine publishes a container's port.
+    """The port of loopback on which the engine publishes a container's port, for its whole life.
 
     Raises RuntimeUnavailable, with the mend, where it publishes it elsewhere or not at all.
     """
+    asked = (container.attrs["HostConfig"]["PortBindings"] or {}).get(f"{port}/tcp") or ()
+    # One that the engine picked would be another after a restart.
+    fixed = {binding["HostPort"] for binding in asked}
     bindings = container.attrs["NetworkSettings"]["Ports"].get(f"{port}/tcp") or ()
     for binding in bindings:
-        if binding["HostIp"] in _LOOPBACKS:
+        if binding["HostIp"] in _LOOPBACKS and binding["HostPort"] in fixed:
             return int(binding["HostPort"])
     where = ", ".join(f"{each['HostIp']}:{each['HostPort']}" for each in bindings) or "nowhere"
     raise RuntimeUnavailable(
-        f"{name} of the Compose stack: port {port} is published {where}\n"
+        f"{name} of the Compose stack: port {port} is on no fixed port of {HOST} (it is published "
+        f"{where})\n"
         f'  the lab has to reach it: add `ports: ["{HOST}:{port}:{port}"]` to the service, and '
         "start the stack again"
     )

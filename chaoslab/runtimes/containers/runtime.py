@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from chaoslab.agent.canary import Sighting
 from chaoslab.clock import now_s
-from chaoslab.errors import ChaoslabError, RuntimeUnavailable
+from chaoslab.errors import ChaoslabError, RuntimeUnavailable, ServiceFailed
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.filtered import FilteredToxiproxyControl
@@ -139,7 +139,10 @@ class ContainerRuntime:
 
     def _boot(self, pod: Pod, run: Run, log: Path) -> ContainerApp:
         asked_s = now_s()
-        container = self._stack.engine.run(run)
+        try:
+            container = self._stack.engine.run(run)
+        except ServiceFailed as error:
+            raise type(error)(f"{pod.app}: {error}") from error
         return ContainerApp(pod=pod, container=container, log=log, asked_s=asked_s)
 
     async def _close(self) -> None:

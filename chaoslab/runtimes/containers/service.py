@@ -48,6 +48,18 @@ class Box:
                 raise ServiceFailed(self._failed(f"did not answer within {START_LIMIT_S:g} s"))
             await asyncio.sleep(_POLL_S)
 
+    def stop(self) -> None:
+        """Orderly shutdown by the engine, with the image's own stop signal. Blocks."""
+        self.container.stop(timeout=STOP_GRACE_S)
+
+    def kill(self) -> None:
+        """SIGKILL by the engine. Blocks."""
+        self.container.kill()
+
+    def start(self) -> None:
+        """Start it again; nothing happens where it runs. Blocks."""
+        self.container.start()
+
     def _check(self) -> None:
         with told(f"container {self.name}"):
             self.container.reload()
@@ -100,15 +112,15 @@ class ContainerService:
 
     async def stop(self) -> None:
         """Orderly shutdown by the engine, with the image's own stop signal."""
-        await self._do(lambda: self._box.container.stop(timeout=STOP_GRACE_S), thawed=True)
+        await self._do(self._box.stop, thawed=True)
 
     async def kill(self) -> None:
         """SIGKILL by the engine."""
-        await self._do(self._box.container.kill, thawed=True, only="running")
+        await self._do(self._box.kill, thawed=True, only="running")
 
     async def start(self) -> None:
         """Start it again, or let it go on; the same address, the same data."""
-        await self._do(self._box.container.start, thawed=True)
+        await self._do(self._box.start, thawed=True)
         await self._box.until_it_answers()
 
     async def pause(self) -> None:
