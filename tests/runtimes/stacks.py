@@ -1,0 +1,76 @@
+"""The topology of the tests that run in containers, and clients that stand where an app does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+from engine_here import engine, images
+
+from chaoslab.clock import now_s
+from chaoslab.runtimes.base import Endpoint
+from chaoslab.runtimes.containers.app import ContainerApp
+from chaoslab.runtimes.containers.runtime import ContainerRuntime
+from chaoslab.spec.topology import App, Connector, Container, Service, Topology
+
+APP = App(
+    name="app",
+    command=("true",),
+    links=("redis", "postgres"),
+    container=Container(image=images().python),
+)
+TOPOLOGY = Topology(
+    name="containers",
+    services={
+        "postgres": Service(name="postgres", kind="postgres"),
+        "redis": Service(name="redis", kind="redis"),
+        "two": Service(name="two", kind="redis"),
+    },
+    apps={"app": APP},
+    connectors={"vpc": Connector(name="vpc", links=("app.redis", "app.postgres"))},
+    images=images(),
+)
+# The smallest topology whose session can be started: for tests that start one of their own.
+SMALL = Topology(
+    name="small",
+    services={"redis": Service(name="redis", kind="redis")},
+    apps={"app": App(name="app", command=("true",), links=("redis",), container=APP.container)},
+    connectors={},
+    images=images(),
+)
+
+
+async def boot(runtime: ContainerRuntime, code: str, log: Path, *words: str) -> ContainerApp:
+    """A boot of the app that is one Python program; `words` are its arguments."""
+    return await runtime.spawn_app(
+        app=APP,
+        command=("python3", "-u", "-c", code, *words),
+        env={},
+        port=await runtime.app_port(APP),
+        log=log,
+    )
+
+
+async def says(app: ContainerApp, within_s: float = 20.0) -> tuple[str, ...]:
+    """All that a boot said, once it has ended by itself with exit code 0."""
+    assert await asyncio.wait_for(app.wait(), within_s) == 0, app.log_tail()
+    return app.log_tail(100)
+
+
+async def until_line(app: ContainerApp, start: str, within_s: float = 20.0) -> str:
+    """The last line that begins so; fails after the limit."""
+    end_s = now_s() + within_s
+    while True:
+        if found := [line for line in app.log_tail(200) if line.startswith(start)]:
+            return found[-1]
+        assert now_s() < end_s, f"never said {start!r}: {app.log_tail()}"
+        await asyncio.sleep(0.02)
+
+
+def address_of(container_id: str, network: str) -> Endpoint:
+    """The address of a container on the network whose name ends so; port 0."""
+    seen = json.loads(engine().read(f"/containers/{container_id}/json"))
+    networks = seen["NetworkSettings"]["Networks"]
+    name = next(name for name in networks if name.endswith(network))
+    return Endpoint(host=networks[name]["IPAddress"], port=0)
