@@ -163,15 +163,16 @@ def doctor(ctx: click.Context, file: Path | None, runtime: str, pull: bool) -> N
 @click.option(
     "--images", is_flag=True, help="Also remove images of chaoslab's agent that are superseded."
 )
+@click.option("--session", default="", help="Also one of another host that you know to be dead.")
 @click.pass_context
-def clean(ctx: click.Context, dry_run: bool, images: bool) -> None:
+def clean(ctx: click.Context, dry_run: bool, images: bool, session: str) -> None:
     """Remove what dead labs left: containers, networks, volumes, processes, folders, faults.
 
     Living labs are never touched. Exits with 1 if something could not be removed.
     """
     from chaoslab.runtimes import cleaning
 
-    found = cleaning.find(images=images)
+    found = cleaning.find(images=images, session=session)
     for note in found.notes:
         click.echo(note)
     if not found.leftovers:

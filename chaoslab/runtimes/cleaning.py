@@ -10,10 +10,13 @@ from chaoslab.runtimes.local import leftovers as local
 __all__ = ["find", "taken_away"]
 
 
-def find(*, images: bool = False) -> Found:
-    """Everything that dead labs left on this machine; with `images` superseded images too."""
+def find(*, images: bool = False, session: str = "") -> Found:
+    """Everything that dead labs left on this machine; with `images` superseded images too.
+
+    `session` is one that cannot be seen from here and that the user knows to be dead.
+    """
     found = Found()
-    for part in (attached.find(), local.find(), containers.find(images=images)):
+    for part in (attached.find(), local.find(), containers.find(images=images, session=session)):
         found.leftovers += part.leftovers
         found.notes += part.notes
     return found

@@ -25,17 +25,18 @@ class _Image(NamedTuple):
     names: tuple[str, ...]
 
 
-def find(*, images: bool = False) -> Found:
+def find(*, images: bool = False, session: str = "") -> Found:
     """Everything in the engine whose lab is gone; with `images` superseded images of agents too.
 
     What belongs to a lab that lives, or that cannot be seen from here, is left alone and noted;
-    so is an engine that does not answer.
+    so is an engine that does not answer. Of the labs that cannot be seen `session` names one that
+    the user knows to be dead.
     """
     found = Found()
     try:
         address = engine_address()
         engine = Engine(address.url, certificates=address.certificates)
-        _find_things(engine, found)
+        _find_things(engine, found, session)
         if images:
             found.leftovers += [_image_leftover(engine, each) for each in _superseded(engine)]
     except RuntimeUnavailable as error:
@@ -45,12 +46,13 @@ def find(*, images: bool = False) -> Found:
     return found
 
 
-def _find_things(engine: Engine, found: Found) -> None:
+def _find_things(engine: Engine, found: Found, session: str) -> None:
     kept: Counter[tuple[str, str]] = Counter()
     for kind in KINDS:
         for thing in engine.things(kind, labels.SESSION):
             lives = owner_lives(thing.labels)
-            if lives is False:
+            known_dead = bool(session) and thing.labels.get(labels.SESSION) == session
+            if lives is False or (lives is None and known_dead):
                 found.leftovers.append(_leftover(engine, thing))
             else:
                 kept[kind, _owner(thing, lives)] += 1
@@ -61,8 +63,13 @@ def _find_things(engine: Engine, found: Found) -> None:
 
 
 def _owner(thing: Thing, lives: bool | None) -> str:
-    host, pid = thing.labels.get(labels.HOST, "?"), thing.labels.get(labels.PID, "?")
-    return f"a lab that runs (process {pid})" if lives else f"a lab elsewhere (host {host})"
+    session, pid = thing.labels.get(labels.SESSION), thing.labels.get(labels.PID)
+    if lives:
+        return f"a lab that runs (process {pid})"
+    return (
+        f"a lab elsewhere (host {thing.labels.get(labels.HOST)}; if it is dead: "
+        f"`chaoslab clean --session {session}`)"
+    )
 
 
 def _leftover(engine: Engine, thing: Thing) -> Leftover:

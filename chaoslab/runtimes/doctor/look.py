@@ -11,8 +11,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from chaoslab.agent.tcp_table import EVERY, tcp_table
 from chaoslab.clock import now_s
@@ -192,18 +194,24 @@ def _why(error: Exception) -> str:
 def _attached(topology: Topology) -> dict[str, Callable[[], Part]]:
     if (attach := topology.attach) is None:
         return {}
-    looks = {"Toxiproxy": lambda: _answers("standing Toxiproxy", attach.toxiproxy, "/version")}
+    looks: dict[str, Callable[[], Part]] = {
+        "Toxiproxy": partial(_answers, "standing Toxiproxy", attach.toxiproxy, "/version")
+    }
     for app, url in attach.apps.items():
-        path = topology.apps[app].health.path
-        looks[app] = lambda app=app, url=url, path=path: _answers(f"standing {app}", url, path)  # type: ignore[misc]
+        looks[app] = partial(_answers, f"standing {app}", url, topology.apps[app].health.path)
     return looks
 
 
 def _answers(name: str, url: str, path: str) -> Part:
+    mend = "start it, or correct its address in [attach]"
     try:
-        status, said = Engine(url, timeout_s=LIMIT_S).call("GET", path)
+        below = urlsplit(url).path.rstrip("/")
+        status, said = Engine(url, timeout_s=LIMIT_S).call("GET", below + path)
     except (EngineError, ValueError) as error:
-        mend = "start it, or correct its address in [attach]"
         return Part(name=name, problem=str(error), mend=mend)
-    words = f", {said[:40].decode(errors='replace').strip()}" if path == "/version" else ""
-    return Part(name=name, found=f"{url}{path} answers {status}{words}")
+    if path != "/version":
+        return Part(name=name, found=f"{url}{path} answers {status}")
+    if status != 200:
+        problem = f"{path} answers {status}, which no Toxiproxy does"
+        return Part(name=name, problem=problem, mend=mend)
+    return Part(name=name, found=f"{url} answers {said[:60].decode(errors='replace').strip()}")

@@ -30,8 +30,8 @@ DEAD = {labels.PID: NOBODYS_PID, labels.STARTED: "1"}
 def clean(mine: str, *arguments: str) -> list[str]:
     """Run the command for what `mine` names; other labs, and other tests', are not for us."""
 
-    def found(*, images: bool) -> Found:
-        everything = find(images=images)
+    def found(*, images: bool, session: str) -> Found:
+        everything = find(images=images, session=session)
         leftovers = [each for each in everything.leftovers if mine in each.what]
         return Found(leftovers=leftovers, notes=everything.notes)
 
@@ -72,6 +72,17 @@ def test_what_cannot_be_told_dead_is_left_alone_and_said(
     found = containers.find()
     assert not any(maker.session in each.what for each in found.leftovers)
     assert any("left alone: " in note and "a lab elsewhere" in note for note in found.notes)
+    assert len(maker.things()) == 1
+
+
+def test_a_lab_elsewhere_goes_only_by_its_name_and_never_one_that_runs(maker: Maker) -> None:
+    """A lab in a container that is gone cannot be seen to be dead; the user may know it."""
+    maker.container(maker.labels() | {labels.HOST: "elsewhere"})
+    assert clean(maker.session, "--session", "another") == ["nothing to clean"]
+    (done,) = clean(maker.session, "--session", maker.session)
+    assert done.startswith("removed: container")
+    maker.container(maker.labels())
+    assert clean(maker.session, "--session", maker.session) == ["nothing to clean"]
     assert len(maker.things()) == 1
 
 
