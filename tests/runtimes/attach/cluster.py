@@ -1,0 +1,106 @@
+"""A small staging cluster that stands by itself: real servers, a proxy server, a real app."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+
+from chaoslab.clock import now_s
+from chaoslab.history.run_folder import RunFolder
+from chaoslab.lab import Setting, carry_out
+from chaoslab.proxies.base import ProxyKind
+from chaoslab.proxies.toxiproxy import ToxiproxyControl
+from chaoslab.runtimes.attach import open_attached
+from chaoslab.runtimes.base import RunningService
+from chaoslab.runtimes.local import LocalRuntime
+from chaoslab.spec.loader import load_topology
+from chaoslab.spec.plan import Plan
+from chaoslab.spec.topology import Attach, Topology
+from chaoslab.verdicts.verdict import Verdict
+
+REFERENCE = load_topology(Path(__file__).parents[3] / "chaoslab.toml")
+PROXIES = {"postgres": "pg", "redis": "cache"}
+STARTED_WITHIN_S = 30.0  # an interpreter that starts on a machine that others use as well
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """What stands, and where."""
+
+    control: ToxiproxyControl
+    services: Mapping[str, RunningService]
+    topology: Topology
+
+    @property
+    def attach(self) -> Attach:
+        assert self.topology.attach is not None
+        return self.topology.attach
+
+    async def proxies(self) -> dict[str, dict[str, object]]:
+        """How the proxy server shows its proxies: all that a lab may not leave changed."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            shown: dict[str, dict[str, object]] = (
+                await client.get(f"{self.control.base_url}/proxies")
+            ).json()
+            return shown
+
+    async def run(self, plan: Plan, folder: Path) -> tuple[Verdict, ...]:
+        """One plan, by a lab that attaches."""
+        setting = Setting(seed=1, open_runtime=lambda: open_attached(self.topology))
+        return await carry_out(self.topology, plan, setting, RunFolder(folder))
+
+
+@asynccontextmanager
+async def cluster(kind: ProxyKind, folder: Path, *, past: bool = False) -> AsyncIterator[Cluster]:
+    """The reference system, started by somebody else. `past` connects the app past the proxies."""
+    async with LocalRuntime() as runtime:
+        control = await runtime.start_proxy(kind, seed=1, log=folder / "proxy.log")
+        assert isinstance(control, ToxiproxyControl)
+        names = [*REFERENCE.services]
+        running = await asyncio.gather(*(runtime.start_service(s) for s in map(_service, names)))
+        services = dict(zip(names, running, strict=True))
+        ports = {n: await control.create(PROXIES[n], str(services[n].upstream)) for n in names}
+        backend, port = REFERENCE.apps["backend"], await runtime.free_port()
+        proxied = {n: services[n].url(runtime.proxied(ports[n])) for n in names}
+        urls = {n: services[n].url(services[n].endpoint) for n in names}
+        told = urls if past else proxied
+        env = {**backend.env, "HOST": "127.0.0.1", "PORT": str(port)}
+        env |= {"DATABASE_URL": told["postgres"], "REDIS_URL": told["redis"]}
+        command = (sys.executable, *backend.command[1:])
+        await runtime.spawn_app(
+            app=backend, command=command, env=env, port=port, log=folder / "app.log"
+        )
+        await _healthy(port)
+        attach = Attach(
+            toxiproxy=control.base_url,
+            apps={"backend": f"http://127.0.0.1:{port}"},
+            links={f"backend.{name}": proxy for name, proxy in PROXIES.items()},
+            services=urls,
+        )
+        topology = replace(REFERENCE, attach=attach)
+        yield Cluster(control=control, services=services, topology=topology)
+        await control.close()
+
+
+def _service(name: str):  # type: ignore[no-untyped-def]
+    return REFERENCE.services[name]
+
+
+async def _healthy(port: int) -> None:
+    deadline_s = now_s() + STARTED_WITHIN_S
+    async with httpx.AsyncClient(trust_env=False) as client:
+        while now_s() < deadline_s:
+            try:
+                answer = await client.get(f"http://127.0.0.1:{port}/health")
+                if answer.json()["status"] == "healthy":
+                    return
+            except (httpx.HTTPError, ValueError):
+                pass
+            await asyncio.sleep(0.05)  # another process starts; it tells nobody
+    raise RuntimeError(f"the app was not healthy within {STARTED_WITHIN_S} s")

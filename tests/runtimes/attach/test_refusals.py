@@ -1,0 +1,93 @@
+"""What cannot be done to a system that stands already is refused with every reason, and first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chaoslab import Boot, Killed, Load, Severed, expect, when
+from chaoslab.errors import FaultUnsupported
+from chaoslab.runtimes.attach.refusals import refuse
+from chaoslab.spec.plan import Plan, resolve
+from chaoslab.spec.topology import Attach
+
+from .cluster import REFERENCE
+
+ATTACH = Attach(
+    toxiproxy="http://127.0.0.1:8474",
+    apps={"backend": "http://127.0.0.1:8080"},
+    links={"backend.postgres": "pg", "backend.redis": "cache"},
+    services={"postgres": "postgresql://127.0.0.1/app"},
+)
+RUNNING = Severed(target="vpc", mode="refused", start=when.healthy(), stop=when.degraded(1))
+
+
+def reasons(attach: Attach = ATTACH, **plan: object) -> str:
+    """What the plan is refused for; empty where it is not."""
+    try:
+        refuse(resolve(Plan(**plan), REFERENCE), REFERENCE, attach)  # type: ignore[arg-type]
+    except FaultUnsupported as error:
+        return str(error)
+    return ""
+
+
+def test_a_fault_under_a_running_app_is_carried_out() -> None:
+    """Starting, degrading, recovering and keeping writes can all be watched from outside."""
+    assert not reasons(
+        faults=(RUNNING,),
+        load=(Load(start=when.healthy(), rate_per_s=5),),
+        expect=(
+            expect.Starts(mode="normal"),
+            expect.Degrades(naming=("postgres", "redis")),
+            expect.Recovers(),
+            expect.KeepsAcknowledged(),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        ({"boots": (Boot(env={"A": "b"}),)}, "backend cannot be given an environment (A)"),
+        ({"boots": (Boot(), Boot(at=when.healthy()))}, "backend cannot be started anew"),
+        ({"faults": (Killed(target="redis"),)}, "killed:redis: a service that is not the lab's"),
+        ({"expect": (expect.FailsFast(naming=("postgres",)),)}, "start-up is past"),
+        ({"expect": (expect.Starts(mode="degraded"),)}, "a degraded start-up is expected"),
+        (
+            {"faults": (Severed(target="vpc"),), "expect": (expect.Starts(),)},
+            "severed:vpc is to meet a start-up",
+        ),
+        (
+            {"faults": (Severed(target="vpc", stop=when.bound(0.5)),)},
+            "the moment 'bound' cannot be seen from here",
+        ),
+    ],
+)
+def test_what_needs_a_boot_or_a_service_is_refused(plan: dict[str, object], said: str) -> None:
+    """Each with its own reason, so that a skipped scenario says why."""
+    assert said in reasons(**plan)
+
+
+def test_a_fault_before_the_look_without_a_start_up_is_carried_out() -> None:
+    """It holds when the lab begins to watch: nothing of a start-up is claimed."""
+    fault = Severed(target="vpc", mode="refused", stop=when.degraded(1))
+    assert not reasons(faults=(fault,), expect=(expect.Degrades(naming=("postgres", "redis")),))
+
+
+def test_a_write_that_could_not_be_looked_up_is_not_written() -> None:
+    """It would prove nothing, and stay in somebody's database."""
+    blind = replace(ATTACH, services={})
+    wanted = "no [attach.services.postgres]"
+    assert wanted in reasons(blind, faults=(RUNNING,), expect=(expect.Recovers(),))
+    assert wanted in reasons(blind, load=(Load(start=when.healthy(), rate_per_s=5),))
+    assert not reasons(blind, faults=(RUNNING,), expect=(expect.Recovers(proved=False),))
+
+
+def test_an_app_without_an_address_is_told_with_all_other_reasons() -> None:
+    """Every reason at once."""
+    nobody = replace(ATTACH, apps={"other": "http://127.0.0.1:1"}, links={"backend.redis": "c"})
+    said = reasons(nobody, faults=(RUNNING, Killed(target="redis")))
+    assert "no [attach.apps.backend]" in said
+    assert 'no [attach.links."backend.postgres"]' in said
+    assert "killed:redis" in said

@@ -1,0 +1,155 @@
+"""Runs on a system that stands already: judged like any other, and left as it was found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from chaoslab import Load, Severed, Slow, expect, when
+from chaoslab.errors import FaultUnsupported
+from chaoslab.history.events import (
+    Exited,
+    FaultHealed,
+    FaultInForce,
+    LinkConnection,
+    LinkSessions,
+    Spawned,
+    Write,
+)
+from chaoslab.history.run_folder import RunFolder
+from chaoslab.proxies.base import ProxyKind
+from chaoslab.spec.faults import SeveredMode
+from chaoslab.spec.plan import Plan
+
+from .cluster import Cluster, cluster
+from .relay import relayed
+
+# The cluster's loop must run: a proxy server whose output nobody reads comes to a halt.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+BOTH = ("postgres", "redis")
+
+
+def outage(mode: SeveredMode) -> Plan:
+    """The connector dies under a running app, until it has said so for a while."""
+    fault = Severed(
+        target="vpc", mode=mode, start=when.healthy(0.3), stop=when.lost(*BOTH, hold_s=0.5)
+    )
+    wanted = (expect.Starts(mode="normal"), expect.Degrades(naming=BOTH), expect.Recovers())
+    return Plan(name=mode, faults=(fault,), expect=wanted)
+
+
+@pytest.mark.parametrize("mode", ["refused", "silent"])
+async def test_an_outage_of_a_standing_system_is_met_told_and_survived(
+    standing: Cluster, mode: SeveredMode, tmp_path: Path
+) -> None:
+    """Evidence from the engine's records, or from the sessions at the servers themselves."""
+    before = await standing.proxies()
+    verdicts = await standing.run(outage(mode), tmp_path)
+    assert [verdict.outcome.value for verdict in verdicts] == ["PASS"] * 3, verdicts
+    assert "which stood already" in verdicts[0].claim
+    assert "restart" in verdicts[2].claim
+    assert await standing.proxies() == before
+    history = RunFolder(tmp_path).history()
+    seen = {type(event) for event in history.events}
+    assert (LinkConnection if standing.control.name == "embedded" else LinkSessions) in seen
+    spawned = history.first(Spawned)
+    assert spawned is not None
+    assert (spawned.standing, spawned.pid, spawned.argv, spawned.env) == (True, 0, (), {})
+    assert Exited not in seen
+
+
+async def test_the_app_goes_on_after_the_run(standing: Cluster, tmp_path: Path) -> None:
+    """The lab has not started it and does not stop it."""
+    await standing.run(outage("refused"), tmp_path)
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.get(f"{standing.attach.apps['backend']}/health")
+    assert answer.json()["status"] == "healthy"
+
+
+async def test_two_runs_with_one_seed_write_rows_of_their_own(
+    standing: Cluster, tmp_path: Path
+) -> None:
+    """The database keeps the rows of the first: found there, they would prove the second."""
+    plan = Plan(
+        name="writes",
+        load=(Load(start=when.healthy(), rate_per_s=10),),
+        expect=(expect.KeepsAcknowledged(at_least=3),),
+    )
+    for run in ("one", "two"):
+        (verdict,) = await standing.run(plan, tmp_path / run)
+        assert verdict.outcome.value == "PASS", verdict
+    ops = [
+        {write.op for write in RunFolder(tmp_path / run).history().of(Write)}
+        for run in ("one", "two")
+    ]
+    assert len(ops[0]) >= 3
+    assert not ops[0] & ops[1]
+
+
+async def test_slow_twice_on_one_pool_is_told_apart_or_unknown(
+    standing: Cluster, tmp_path: Path
+) -> None:
+    """The engine tells what each run's own toxic delayed; nothing at a server tells it."""
+    fault = Slow(
+        target="backend.postgres", latency_s=0.03, start=when.healthy(0.3), stop=when.healthy(1.3)
+    )
+    plan = Plan(name="slow", faults=(fault,), expect=(expect.StaysAvailable(healthy=False),))
+    expected = "PASS" if standing.control.name == "embedded" else "UNKNOWN"
+    for run in ("one", "two"):
+        (verdict,) = await standing.run(plan, tmp_path / run)
+        assert verdict.outcome.value == expected, verdict
+
+
+async def test_an_app_that_goes_past_the_proxies_is_unknown_and_never_passes(
+    kind: ProxyKind, tmp_path: Path
+) -> None:
+    """It lived through nothing; to its servers it comes from where the proxy comes from, too."""
+    fault = Severed(
+        name="cut", target="vpc", mode="refused",
+        start=when.healthy(0.3), stop=when.in_force("cut", 0.5),
+    )  # fmt: skip
+    plan = Plan(name="vacuous", faults=(fault,), expect=(expect.Recovers(),))
+    async with cluster(kind, tmp_path, past=True) as up:
+        (verdict,) = await up.run(plan, tmp_path / "run")
+    assert verdict.outcome.value == "UNKNOWN"
+    assert "not shown to have met the app" in verdict.because[0]
+    assert "the app alone would be judged PASS" in verdict.because[1]
+
+
+async def test_only_the_proxies_that_are_named_are_touched(
+    standing: Cluster, tmp_path: Path
+) -> None:
+    """A fault that needs another is refused before anything is done; one that does not is run."""
+    link = "backend.redis"
+    attach = replace(standing.attach, links={link: standing.attach.links[link]})
+    part = replace(standing, topology=replace(standing.topology, attach=attach))
+    with pytest.raises(FaultUnsupported, match=r'no \[attach.links."backend.postgres"\]'):
+        await part.run(outage("refused"), tmp_path / "both")
+    assert not (tmp_path / "both").exists()
+    fault = Severed(target=link, mode="refused", start=when.healthy(0.3), stop=when.degraded(0.5))
+    wanted = (expect.Degrades(naming=("redis",)), expect.Recovers())
+    verdicts = await part.run(Plan(name="one", faults=(fault,), expect=wanted), tmp_path / "one")
+    assert [verdict.outcome.value for verdict in verdicts] == ["PASS", "PASS"], verdicts
+
+
+async def test_a_proxy_out_of_the_labs_sight_is_read_back_and_said_so(
+    standing: Cluster, tmp_path: Path
+) -> None:
+    """The API alone is forwarded: no canary can be sent, and nothing of the app's is shown."""
+    there = urlsplit(standing.attach.toxiproxy)
+    assert there.port is not None
+    async with relayed(there.port) as api:
+        far = replace(standing.attach, toxiproxy=f"http://{api}")
+        part = replace(standing, topology=replace(standing.topology, attach=far))
+        verdicts = await part.run(outage("refused"), tmp_path)
+    history = RunFolder(tmp_path).history()
+    in_force, healed = history.first(FaultInForce), history.first(FaultHealed)
+    assert in_force is not None
+    assert in_force.seen.count("read back, out of the lab's sight") == 2
+    assert healed is not None
+    assert {verdict.outcome.value for verdict in verdicts} == {"UNKNOWN"}
