@@ -198,6 +198,17 @@ def test_a_link_in_the_place_of_a_folder_is_not_followed(tmp_path: Path) -> None
     assert any("left alone" in note for note in found.notes)
 
 
+def test_what_could_not_be_removed_is_said_and_exits_with_1(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With the reason."""
+    stubborn = Leftover(what="network x", take_away=lambda: "it is in use")
+    monkeypatch.setattr(cleaning, "find", lambda **_: Found(leftovers=[stubborn]))
+    result = CliRunner().invoke(main, ["clean"])
+    assert result.exit_code == 1
+    assert result.output == "could not remove: network x: it is in use\n"
+
+
 def test_one_that_fails_does_not_keep_the_others() -> None:
     """Each is tried, in turns, and each reason is told."""
     done: list[str] = []
