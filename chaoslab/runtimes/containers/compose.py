@@ -117,6 +117,7 @@ class ComposeSession(DockerSession):
         stack = ComposeStack(
             self._engine, topology=self._topology, file=file,
             containers=start.up() if there is None else there, ports=self._ports,
+            new=there is None,
         )  # fmt: skip
         if there is not None:
             assert self._turn is not None

@@ -22,16 +22,18 @@ from urllib.parse import quote
 
 import httpx
 
+from chaoslab.clock import now_s
 from chaoslab.errors import ChaoslabError, ServiceFailed
 from chaoslab.runtimes.containers.agents import Agent
 from chaoslab.runtimes.containers.compose_servers import StackPostgres, StackRedis
-from chaoslab.runtimes.containers.compose_stack import agent_beside, until_healthy
+from chaoslab.runtimes.containers.compose_stack import agent_beside
 from chaoslab.runtimes.containers.engine import Engine
 from chaoslab.runtimes.containers.problems import told
 from chaoslab.runtimes.containers.switch import Switch
 from chaoslab.spec.topology import ServiceKind
 
 _API_S = 5.0
+_ANSWERS_WITHIN_S, _LOOK_EVERY_S = 30.0, 0.1
 _TRIES, _PAUSE_S = 10, 2.0
 _ALL_RULES = (
     "for t in iptables iptables-legacy iptables-nft; do $t-save -t filter; done 2>/dev/null"
@@ -91,8 +93,8 @@ def restore(engine: Engine, facts: Facts, agent: Agent | None, *, mid_lab: bool)
         tried(partial(_run_again, engine, name, server))
     tried(partial(_take_proxies, facts))
     tried(partial(_take_rules, engine, facts, agent))
-    for name, server in facts.servers.items():
-        tried(partial(_take_databases, engine, facts, name, server, mid_lab=mid_lab))
+    for server in facts.servers.values():
+        tried(partial(_take_databases, facts, server, mid_lab=mid_lab))
     if problems:
         raise ServiceFailed(
             "the Compose stack, which the lab did not start, could not be left as it was found:\n"
@@ -129,16 +131,19 @@ def _take_rules(engine: Engine, facts: Facts, agent: Agent | None) -> None:
             beside.close()
 
 
-def _take_databases(
-    engine: Engine, facts: Facts, name: str, server: Server, *, mid_lab: bool
-) -> None:
-    with told(f"container {name}"):
-        container = engine.docker.containers.get(server.container)
-    until_healthy(name, container)
-    if server.kind == "postgres":
-        StackPostgres(server.env).clear_all(server.published, facts.prefix)
-    elif mid_lab:
-        StackRedis(server.number).clear(server.published, "")
+def _take_databases(facts: Facts, server: Server, *, mid_lab: bool) -> None:
+    end_s = now_s() + _ANSWERS_WITHIN_S
+    while True:
+        try:
+            if server.kind == "postgres":
+                StackPostgres(server.env).clear_all(server.published, facts.prefix)
+            elif mid_lab:
+                StackRedis(server.number).clear(server.published, "")
+            return
+        except ServiceFailed:  # it is starting again
+            if now_s() > end_s:
+                raise
+            time.sleep(_LOOK_EVERY_S)
 
 
 class Owner:

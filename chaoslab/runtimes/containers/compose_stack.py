@@ -84,7 +84,7 @@ class ComposeBox(Box):
 class ComposeStack:
     """Implements `Stack` on the containers of a Compose project, by the services' names there.
 
-    Raises ServiceFailed for one that ends or does not get healthy, with its last log lines, and
+    One that is `new` is waited for until its health checks say so. Raises ServiceFailed for one that ends or does not get healthy, with its last log lines, and
     RuntimeUnavailable, with the mend, for what a lab cannot do without.
     """
 
@@ -96,13 +96,16 @@ class ComposeStack:
         file: ComposeFile,
         containers: Mapping[str, Container],
         ports: Ports,
+        new: bool,
     ) -> None:
         self.engine = engine
         self.containers = {name: containers[name] for name in (PROXY_NAME, *topology.services)}
         self.images = self._its_images(topology)
         self._file, self._ports = file, ports
         self.agent_image = images.agent_image(engine.docker, self.images.python)
-        at_once([partial(until_healthy, name, each) for name, each in self.containers.items()])
+        if new:
+            # One that stands may have been frozen a moment ago, and its check not have come since.
+            at_once([partial(until_healthy, name, each) for name, each in self.containers.items()])
         self.boxes: dict[str, Box] = {
             name: self._box(each) for name, each in topology.services.items()
         }

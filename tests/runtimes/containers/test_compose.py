@@ -1,0 +1,297 @@
+"""`--chaos-runtime=compose`: on a stack of the lab's own, or on a user's, left as found."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from chaoslab.errors import RuntimeUnavailable, ServiceFailed, SpecError
+from chaoslab.proxies.base import ConnectPhase
+from chaoslab.runtimes.base import Endpoint
+from chaoslab.runtimes.containers.compose import ComposeSession
+from chaoslab.runtimes.containers.compose_file import FILE
+from chaoslab.runtimes.containers.runtime import ContainerRuntime
+from chaoslab.spec.topology import Topology
+
+from .compose_rig import (
+    TOP,
+    Project,
+    blocking,
+    closed,
+    project,
+    start_python,
+    things_of,
+    things_of_pid,
+    until,
+)
+
+DROPPED = ConnectPhase(proxy="backend.redis", mode="dropped", established="hold")
+# One that severs before the start, one that breaks a single link, one on a service itself.
+THREE = (
+    "scenarios/test_vpc_outage.py::test_severed_before_start[dropped]",
+    "scenarios/test_vpc_outage.py::test_only_one_link_is_severed[redis]",
+    "scenarios/test_vpc_outage.py::test_severed_twice",
+)
+# A lab in the middle of a scenario: a service frozen, another gone, a link severed, a database.
+MID_LAB = """
+import asyncio, sys
+from pathlib import Path
+from chaoslab.proxies.base import ConnectPhase
+from chaoslab.runtimes.containers.compose import ComposeSession
+from chaoslab.spec.loader import load_topology
+
+async def main():
+    topology = load_topology(Path(sys.argv[1]))
+    async with ComposeSession(topology, "toxiproxy").lab() as runtime:
+        services = {n: await runtime.start_service(s) for n, s in topology.services.items()}
+        control = await runtime.start_proxy("toxiproxy", seed=1, log=Path("/dev/null"))
+        await control.create("backend.redis", str(services["redis"].upstream))
+        await control.apply(
+            ConnectPhase(proxy="backend.redis", mode="dropped", established="hold")
+        )
+        await services["postgres"].pause()
+        await services["redis"].kill()
+        print("broken", flush=True)
+        await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A user's folder whose stack runs, keys of theirs in two databases of its Redis."""
+    with project(tmp_path_factory.mktemp("compose")) as made, made.stack():
+        until("healthy", lambda: all_healthy(made))
+        for database in ("0", "15"):
+            made.redis("-n", database, "SET", "theirs", "1")
+        yield made
+
+
+def all_healthy(users: Project) -> bool:
+    containers = users.seen()["containers"]
+    assert isinstance(containers, dict)
+    return all(each["state"]["Health"] == "healthy" for each in containers.values())
+
+
+async def broken_link(runtime: ContainerRuntime, topology: Topology) -> str:
+    """What a canary meets on a link that is severed; the proxies of the lab stay in place."""
+    app, redis = topology.apps["backend"], topology.services["redis"]
+    control = await runtime.start_proxy("toxiproxy", seed=1, log=Path("/dev/null"))
+    try:
+        running = await runtime.start_service(redis)
+        port = await control.create("backend.redis", str(running.upstream))
+        before = await runtime.ask(app, runtime.proxied(port), "redis", within_s=2.0)
+        await control.apply(DROPPED)
+        after = await runtime.ask(app, runtime.proxied(port), "redis", within_s=0.3)
+    finally:
+        await control.close()
+    assert before is not None
+    assert after is not None
+    return f"{before.outcome}, {after.outcome}"
+
+
+@pytest.mark.parametrize("command", ["docker compose", "docker-compose"])
+async def test_a_stack_that_does_not_run_is_started_and_taken_down(
+    tmp_path: Path, command: str
+) -> None:
+    """Under a name and on ports of its own; whatever it is made of has the session's label."""
+    with project(tmp_path, command) as made:
+        session = made.session()
+        with closed(session):
+            async with session.lab() as runtime:
+                assert await broken_link(runtime, made.topology) == "answered, connect_timeout"
+                postgres = await runtime.start_service(made.topology.services["postgres"])
+                with psycopg.connect(postgres.url(postgres.endpoint)) as connection:
+                    connection.execute("CREATE TABLE threads (id text)")
+                direct = Endpoint(host="postgres", port=5432)
+                with pytest.raises(Exception, match="has no address where the app stands"):
+                    await runtime.ask(
+                        made.topology.apps["backend"], direct, "postgres", within_s=1.0
+                    )
+            there = things_of(session)
+            label = "com.docker.compose.service"
+            assert {each.labels[label] for each in there if label in each.labels} == {
+                "postgres", "redis", "toxiproxy",
+            }  # fmt: skip
+            assert sum(each.kind == "network" for each in there) == 2
+        assert made.things() == []
+
+
+def test_scenarios_pass_on_a_stack_that_runs_and_leave_it_as_it_was(
+    users: Project, tmp_path: Path
+) -> None:
+    """Two workers at once, one stack: each waits for its turn, and nothing of theirs remains."""
+    before = users.seen()
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "pytest", *THREE, "-n", "2", "-q", "-p", "no:cacheprovider",
+            "--chaos-runtime=compose", f"--chaos-topology={users.folder / 'chaoslab.toml'}",
+            f"--chaos-results={tmp_path}",
+        ],
+        cwd=TOP, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert "3 passed" in done.stdout, done.stdout + done.stderr
+    assert users.seen() == before
+
+
+async def test_services_that_were_broken_run_again_and_theirs_is_untouched(users: Project) -> None:
+    """Refused while down and silent while frozen, by name; healed by the session, not the test."""
+    before, session, topology = users.seen(), users.session(), users.topology
+    with closed(session):
+        async with session.lab() as runtime:
+            redis = await runtime.start_service(topology.services["redis"])
+            postgres = await runtime.start_service(topology.services["postgres"])
+            assert redis.url(redis.endpoint).endswith("/14")  # 15 holds keys
+            assert users.proxies() == before["proxies"]
+            await postgres.stop()
+            assert (await postgres.ask(within_s=2.0)).outcome == "refused"
+            await postgres.start()
+            assert (await postgres.ask(within_s=2.0)).outcome == "answered"
+            await postgres.kill()
+            assert (await postgres.ask(within_s=2.0)).outcome == "refused"
+            await postgres.start()
+            await redis.pause()
+            assert (await redis.ask(within_s=0.3)).outcome == "silent"
+            await redis.resume()
+            assert (await redis.ask(within_s=2.0)).outcome == "answered"
+            await redis.pause()
+            await postgres.pause()
+            await postgres.resume()
+        assert users.seen_state("redis") == "paused"
+    until("healthy", lambda: all_healthy(users))
+    assert users.seen() == before
+
+
+def test_a_killed_lab_leaves_a_stack_that_runs_as_it_was(users: Project) -> None:
+    """Frozen, killed, severed and filled in the middle of a scenario; then SIGKILL."""
+    before = users.seen()
+    with start_python(MID_LAB, str(users.folder / "chaoslab.toml"), env=users.env) as lab:
+        assert lab.stdout is not None
+        said = lab.stdout.readline()
+        in_the_middle = users.seen_state("postgres"), users.seen_state("redis")
+        lab.kill()
+    assert said == "broken\n"
+    assert in_the_middle == ("paused", "exited")
+    until("nothing of the lab", lambda: things_of_pid(lab.pid) == [])
+    until("running", lambda: users.seen_state("redis") == "running")
+    # Killed without saving: an outage that the user's own Redis was not told to survive.
+    for database in ("0", "15"):
+        users.redis("-n", database, "SET", "theirs", "1")
+    until("healthy", lambda: all_healthy(users))
+    until("as it was", lambda: users.seen() == before)
+
+
+def test_a_lab_that_is_killed_while_it_starts_its_stack_leaves_nothing(tmp_path: Path) -> None:
+    """Compose ends with the lab, and what it has made goes too."""
+    with project(tmp_path) as made:
+        with start_python(MID_LAB, str(made.folder / "chaoslab.toml"), env=made.env) as lab:
+            until("a first network", lambda: bool(things_of_pid(lab.pid)))
+            lab.kill()
+        # Longer than a whole start takes: what comes late must go as well.
+        for _ in range(2):
+            until("nothing of the lab", lambda: things_of_pid(lab.pid) == [])
+            with pytest.raises(AssertionError, match="something late"):
+                until("something late", lambda: things_of_pid(lab.pid) != [], within_s=3.0)
+
+
+def test_a_project_of_that_name_from_another_folder_is_not_touched(
+    users: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name is said, and how to choose another."""
+    before = users.seen()
+    with project(tmp_path) as other:
+        monkeypatch.setenv("COMPOSE_PROJECT_NAME", users.name)
+        session = other.session()
+        with closed(session), pytest.raises(RuntimeUnavailable) as refused:
+            blocking(session)
+    assert f"'{users.name}' is another's" in str(refused.value)
+    assert str(users.folder) in str(refused.value)
+    assert "COMPOSE_PROJECT_NAME" in str(refused.value)
+    assert users.seen() == before
+
+
+def test_a_stack_that_runs_in_part_is_refused_and_not_mended(tmp_path: Path) -> None:
+    """Which part is missing, and both ways on."""
+    with project(tmp_path) as made, made.stack("redis", "toxiproxy"):
+        before = [(each.id, each.name) for each in made.things()]
+        session = made.session()
+        with closed(session), pytest.raises(RuntimeUnavailable, match="postgres \\(no container"):
+            blocking(session)
+        assert [(each.id, each.name) for each in made.things()] == before
+
+
+def unhealthy(text: str) -> str:
+    check = '["CMD", "redis-cli", "ping"]\n      interval: 1s\n      timeout: 3s\n      retries: 60'
+    sick = '["CMD-SHELL", "echo sick; exit 1"]\n      interval: 1s\n      retries: 2'
+    assert check in text
+    return text.replace(check, sick)
+
+
+def ends_at_once(text: str) -> str:
+    return text.replace('"--appendonly", "no"]', '"--no-such-setting", "1"]')
+
+
+@pytest.mark.parametrize(
+    ("change", "reasons"),
+    [
+        (unhealthy, ("redis of the Compose stack is unhealthy", "sick", "  | ", "Ready to accept")),
+        (ends_at_once, ("redis of the Compose stack", "exited with status 1", "  | ", "no-such")),
+    ],
+    ids=["unhealthy", "ends at once"],
+)
+def test_a_service_that_does_not_get_healthy_is_told_with_its_log(
+    tmp_path: Path, change: Callable[[str], str], reasons: tuple[str, ...]
+) -> None:
+    """What its health check says, its last log lines, and nothing is left."""
+    with project(tmp_path, change=change) as made:
+        session = made.session()
+        with closed(session), pytest.raises(ServiceFailed) as failed:
+            blocking(session)
+        assert [reason for reason in reasons if reason not in str(failed.value)] == []
+        assert made.things() == []
+
+
+def test_a_machine_without_compose_is_told_how_to_get_one(
+    users: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the first scenario, with the other way to run them."""
+    monkeypatch.delenv("CHAOSLAB_COMPOSE")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RuntimeUnavailable) as lacking:
+        users.session().check()
+    assert "no Compose answers here" in str(lacking.value)
+    assert "docker/airgapped/compose.sh" in str(lacking.value)
+    assert "--chaos-runtime=docker" in str(lacking.value)
+
+
+def test_a_topology_without_a_compose_file_is_told_where_one_is_expected(tmp_path: Path) -> None:
+    """Beside the topology file, by its one name."""
+    source = tmp_path / "chaoslab.toml"
+    session = ComposeSession(
+        Topology(name="bare", services={}, apps={}, source=str(source)), "toxiproxy"
+    )
+    with pytest.raises(RuntimeUnavailable, match=f"there is no {tmp_path / FILE}"):
+        session._read()
+
+
+def test_a_service_that_the_file_has_not_is_the_users_mistake(users: Project) -> None:
+    """Where, what, and the names that the file has."""
+    services = users.topology.services
+    topology = replace(users.topology, services={**services, "rediss": services["redis"]})
+    with pytest.raises(SpecError) as mistake:
+        ComposeSession(topology, "toxiproxy").check()
+    assert "no service 'rediss'" in str(mistake.value)
+    assert "did you mean 'redis'?" in str(mistake.value)
+
+
+def test_our_own_engine_is_no_proxy_of_a_compose_stack(users: Project) -> None:
+    """It is the stack's Toxiproxy that is tested with."""
+    with pytest.raises(SpecError, match="--chaos-proxy=embedded"):
+        ComposeSession(users.topology, "embedded").check()
