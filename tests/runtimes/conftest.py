@@ -5,16 +5,19 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from engine_here import needs_engine
 
+from chaoslab.faults.base import Ground
 from chaoslab.runtimes.base import Runtime
+from chaoslab.runtimes.containers.runtime import ContainerRuntime
 from chaoslab.runtimes.containers.session import DockerSession
 from chaoslab.runtimes.local import LocalRuntime
 from chaoslab.spec.topology import Service
 
-from .stacks import TOPOLOGY
+from .stacks import TOPOLOGY, ground_of
 
 RUNTIMES = ("docker", "local")
 # What is said of processes of this machine, whose numbers and ports the test itself can see.
@@ -42,6 +45,20 @@ async def runtime(request: pytest.FixtureRequest) -> AsyncIterator[Runtime]:
     else:
         async with request.getfixturevalue("docker_session").lab() as up:
             yield up
+
+
+@pytest.fixture
+async def lab(docker_session: DockerSession) -> AsyncIterator[ContainerRuntime]:
+    """A lab in containers, with nothing started in it."""
+    async with docker_session.lab() as up:
+        yield up
+
+
+@pytest.fixture
+async def ground(lab: ContainerRuntime, tmp_path: Path) -> AsyncIterator[Ground]:
+    """What faults stand on, in containers: services, the proxies of their links, a journal."""
+    async with ground_of(lab, TOPOLOGY, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

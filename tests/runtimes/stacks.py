@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from engine_here import engine, images
 
 from chaoslab.clock import now_s
+from chaoslab.faults.base import Ground
+from chaoslab.history.journal import Journal
+from chaoslab.proxies.base import ProxyKind
 from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.containers.app import ContainerApp
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
@@ -66,6 +71,29 @@ async def until_line(app: ContainerApp, start: str, within_s: float = 20.0) -> s
             return found[-1]
         assert now_s() < end_s, f"never said {start!r}: {app.log_tail()}"
         await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def ground_of(
+    lab: ContainerRuntime, topology: Topology, folder: Path, proxy: ProxyKind = "toxiproxy"
+) -> AsyncIterator[Ground]:
+    """Services, proxy and links of a topology in that lab, as `chaoslab.lab` brings them up."""
+    control, *services = await asyncio.gather(
+        lab.start_proxy(proxy, seed=7, log=folder / "proxy.log"),
+        *(lab.start_service(service) for service in topology.services.values()),
+    )
+    running = {service.service.name: service for service in services}
+    addresses = {
+        link.name: lab.proxied(await control.create(link.name, str(running[link.service].upstream)))
+        for link in topology.links
+    }
+    journal = Journal(folder / "history.jsonl")
+    yield Ground(
+        topology=topology, runtime=lab, control=control, services=running, addresses=addresses,
+        journal=journal, seed=7,
+    )  # fmt: skip
+    journal.close()
+    await control.close()
 
 
 def address_of(container_id: str, network: str) -> Endpoint:
