@@ -1,4 +1,4 @@
-"""What is in force on somebody else's proxy is known and taken back, whatever becomes of the lab."""
+"""What is in force on somebody else's proxy is known and taken back, whatever becomes of a lab."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from chaoslab.faults.network import actions_for
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 from chaoslab.runtimes.attach import AttachSession, open_attached
+from chaoslab.runtimes.attach.lease import lease_paths
 from chaoslab.runtimes.attach.leftovers import find
 from chaoslab.runtimes.base import Runtime
 from chaoslab.runtimes.leftovers import taken_away
@@ -46,7 +47,7 @@ class Server:
     async def ask(self, method: str, path: str, body: object = None) -> Any:
         async with httpx.AsyncClient(base_url=self.api, trust_env=False) as client:
             answer = await client.request(method, path, json=body)
-        return answer.json() if answer.content else None
+        return answer.json() if answer.is_success and answer.content else {}
 
     async def proxies(self) -> Any:
         return await self.ask("GET", "/proxies")
@@ -76,9 +77,11 @@ async def server(_server: Server) -> AsyncIterator[Server]:
 
 
 @contextmanager
-def lab(server: Server, mode: SeveredMode) -> Iterator[subprocess.Popen[str]]:
+def lab(
+    server: Server, mode: SeveredMode, *, proxy: str = "cache"
+) -> Iterator[subprocess.Popen[str]]:
     """Another lab, with a fault in force; killed at the end if it still lives."""
-    command = [sys.executable, str(LAB), server.api, "cache", mode]
+    command = [sys.executable, str(LAB), server.api, proxy, mode]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "in force\n"
@@ -97,7 +100,8 @@ async def severed(runtime: Runtime, system: Topology, mode: SeveredMode) -> None
 
 
 async def killed(server: Server, mode: SeveredMode) -> None:
-    with await asyncio.to_thread(lambda: lab(server, mode)) as process:
+    """A lab that dies with a fault in force."""
+    with lab(server, mode) as process:
         process.kill()
         await asyncio.to_thread(process.wait)
 
@@ -148,9 +152,7 @@ async def test_whatever_is_still_in_force_at_the_end_is_taken_back(server: Serve
     """A lab that is interrupted may not have come to heal its faults."""
     whole = await server.proxies()
     with pytest.raises(KeyboardInterrupt):
-        async with open_attached(server.system) as runtime:
-            await severed(runtime, server.system, "silent")
-            raise KeyboardInterrupt
+        await _interrupted(server)
     assert await server.proxies() == whole
     assert find().leftovers == []
 
@@ -159,16 +161,24 @@ async def test_what_cannot_be_taken_back_is_told_and_stays_written_down(
     server: Server, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server may be out of reach at that moment; the next one to come tries again."""
+    monkeypatch.setattr("chaoslab.runtimes.attach.runtime.taken_back", _unreachable)
     with pytest.raises(ServiceFailed, match=r"still in force: cache: .*\n(.*\n)*.*tries again"):
-        async with open_attached(server.system) as runtime:
-            await severed(runtime, server.system, "refused")
-            monkeypatch.setattr(
-                "chaoslab.runtimes.attach.runtime.taken_back", _unreachable, raising=True
-            )
+        await _left_severed(server)
     monkeypatch.undo()
     monkeypatch.setenv("XDG_STATE_HOME", str(state.parents[1]))
     assert [why for _, why in taken_away(find().leftovers)] == [""]
     assert await _in_force(server) == []
+
+
+async def _interrupted(server: Server) -> None:
+    async with open_attached(server.system) as runtime:
+        await severed(runtime, server.system, "silent")
+        raise KeyboardInterrupt
+
+
+async def _left_severed(server: Server) -> None:
+    async with open_attached(server.system) as runtime:
+        await severed(runtime, server.system, "refused")
 
 
 def _unreachable(_: object) -> None:
@@ -179,10 +189,7 @@ async def test_a_proxy_that_is_gone_has_nothing_in_force(server: Server) -> None
     """Whoever runs the system may have made it anew: then the lease is all that is left."""
     await server.ask("POST", "/proxies", {"name": "brief", "listen": "127.0.0.1:0",
                                           "upstream": "127.0.0.1:9"})  # fmt: skip
-    command = [sys.executable, str(LAB), server.api, "brief", "silent"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        await asyncio.to_thread(process.stdout.readline)
+    with lab(server, "silent", proxy="brief") as process:
         process.kill()
     await server.ask("DELETE", "/proxies/brief")
     assert [why for _, why in taken_away(find().leftovers)] == [""]
@@ -203,7 +210,9 @@ async def test_a_run_begins_on_whole_paths_only(server: Server) -> None:
     await server.ask("POST", "/proxies/cache", {"enabled": True})
     toxic = {"name": "chaoslab.x", "type": "latency", "attributes": {"latency": 1}}
     await server.ask("POST", "/proxies/cache/toxics", toxic)
-    with pytest.raises(RuntimeUnavailable, match="has chaoslab.x, by a lab that is not known here"):
+    with pytest.raises(
+        RuntimeUnavailable, match=r"has chaoslab\.x, by a lab that is not known here"
+    ):
         async with open_attached(server.system):
             pass
     assert find().leftovers == []
@@ -245,12 +254,10 @@ async def test_nothing_is_injected_that_cannot_be_written_down(
             pass
 
 
-async def test_a_lease_that_cannot_be_read_is_no_leftover_and_stops_a_run(
-    server: Server, state: Path
-) -> None:
+async def test_a_lease_that_cannot_be_read_is_no_leftover_and_stops_a_run(server: Server) -> None:
     """It may hide what is in force: a person must look."""
     async with open_attached(server.system):
-        (path,) = state.glob("*.json")
+        (path,) = lease_paths()
     path.write_text("{")
     assert find().leftovers == []
     assert "cannot be read" in find().notes[0]

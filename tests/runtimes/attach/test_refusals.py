@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -23,10 +24,10 @@ ATTACH = Attach(
 RUNNING = Severed(target="vpc", mode="refused", start=when.healthy(), stop=when.degraded(1))
 
 
-def reasons(attach: Attach = ATTACH, **plan: object) -> str:
+def reasons(attach: Attach = ATTACH, **plan: Any) -> str:
     """What the plan is refused for; empty where it is not."""
     try:
-        refuse(resolve(Plan(**plan), REFERENCE), REFERENCE, attach)  # type: ignore[arg-type]
+        refuse(resolve(Plan(**plan), REFERENCE), REFERENCE, attach)
     except FaultUnsupported as error:
         return str(error)
     return ""
@@ -64,7 +65,7 @@ def test_a_fault_under_a_running_app_is_carried_out() -> None:
         ),
     ],
 )
-def test_what_needs_a_boot_or_a_service_is_refused(plan: dict[str, object], said: str) -> None:
+def test_what_needs_a_boot_or_a_service_is_refused(plan: dict[str, Any], said: str) -> None:
     """Each with its own reason, so that a skipped scenario says why."""
     assert said in reasons(**plan)
 
