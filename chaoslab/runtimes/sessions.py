@@ -39,5 +39,7 @@ def open_session(kind: RuntimeKind, topology: Topology, proxy: ProxyKind) -> Run
 
             return ComposeSession(topology, proxy)
         case "attach":
-            raise NotImplementedError(kind)
+            from chaoslab.runtimes.attach import AttachSession  # noqa: PLC0415
+
+            return AttachSession(topology)
     assert_never(kind)
