@@ -81,8 +81,13 @@ def save_boots(boots: pd.DataFrame, runs: Iterable[Path]) -> Iterator[Path]:
 
 
 def boot_rows(topology: Topology, info: RunInfo, history: History) -> Iterator[Row]:
-    """The boots of one scenario's run, in their order; what did not happen is left out."""
+    """The boots of one scenario's run, in their order; what did not happen is left out.
+
+    An app that stood already was not booted.
+    """
     for spawned in history.of(Spawned):
+        if spawned.standing:
+            continue
         boot = _Boot(spawned, history)
         exited = boot.first(Exited, lambda event: not event.asked)
         yield {
@@ -114,10 +119,7 @@ class _Boot:
         return next((event for event in self.of(kind) if where(event)), None)
 
     def times(self, has_ready_path: bool) -> dict[str, float]:
-        """Seconds since the spawn, and `recovered_s` since the heal; absent ones left out.
-
-        The start-up of an app that stood already is none of the run's.
-        """
+        """Seconds since the spawn, and `recovered_s` since the heal; absent ones left out."""
         serving = {HealthState.DEGRADED} if has_ready_path else _SERVING
         ready = (self.first(Ready), self.first(HealthTurned, lambda e: e.state in serving))
         since_spawn: dict[str, Event | None] = {
@@ -129,14 +131,14 @@ class _Boot:
         times = {
             name: event.at_s - self._spawned.at_s
             for name, event in since_spawn.items()
-            if event is not None and not self._spawned.standing
+            if event is not None
         }
         recovered_s = self._recovered_s()
         return times if recovered_s is None else times | {"recovered_s": recovered_s}
 
     def phases(self) -> dict[str, float]:
         """What each phase took, by the app's own last word."""
-        snapshots = () if self._spawned.standing else tuple(self.of(StartupSnapshot))
+        snapshots = tuple(self.of(StartupSnapshot))
         timings = snapshots[-1].phase_timings_s if snapshots else {}
         return {f"phase_{name}_s": took_s for name, took_s in timings.items()}
 

@@ -98,7 +98,8 @@ class _Link:
     def __init__(
         self, link: Link, fault: FaultSpec, span: Span, history: History, boot: int
     ) -> None:
-        lived = life(history, link.app, boot) if boot else Span(start_s=0.0, end_s=end_s(history))
+        whole = Span(start_s=-math.inf, end_s=end_s(history))
+        lived = life(history, link.app, boot) if boot else whole
         lived = lived or Span(start_s=math.inf, end_s=-math.inf)
         self._lived = lived
         self._span = Span(
