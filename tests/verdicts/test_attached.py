@@ -1,0 +1,182 @@
+"""Verdicts on a system that stood already: what is claimed of it, and by which evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from chaoslab.history.events import AnyEvent, FirstAnswer, LinkConnection, LinkSessions, Spawned
+from chaoslab.spec.expect import Degrades, Recovers, Starts
+from chaoslab.spec.faults import CutMidstream, FaultSpec, Flapping, OneWay, Severed, Slow
+from chaoslab.verdicts.verdict import Verdict
+
+from .histories import (
+    BOTH,
+    DEGRADED,
+    HEALTHY,
+    PG,
+    REDIS,
+    UNREACHABLE,
+    back,
+    canary,
+    complete,
+    ended,
+    fault,
+    judged,
+    outcomes,
+    samples,
+    write,
+)
+
+CUT = Severed(name="cut", target="vpc", mode="refused")
+
+
+def standing(at_s: float = 0.3) -> Spawned:
+    return Spawned(
+        at_s=at_s, app="backend", boot=1, pid=0, port=8080, argv=(), env={}, standing=True
+    )
+
+
+def sessions(at_s: float, link: str, *numbers: int) -> LinkSessions:
+    return LinkSessions(at_s=at_s, link=link, sessions=numbers)
+
+
+def run(*evidence: AnyEvent) -> list[AnyEvent]:
+    """Up when the lab comes at 0.3, cut off from 1.0 to 2.0, degraded meanwhile, healthy after."""
+    return [
+        standing(),
+        FirstAnswer(at_s=0.31, app="backend", boot=1, status_code=200),
+        complete(0.32, HEALTHY),
+        *samples(0.3, 1.0, HEALTHY),
+        *fault("cut", 1.0, 1.05, 2.0, 2.02),
+        *samples(1.1, 2.3, DEGRADED, *BOTH),
+        *samples(2.3, 3.2, HEALTHY),
+        write(2.4, "proof-1", purpose="proof"),
+        back(2.5, "proof-1"),
+        back(3.2, "proof-1"),
+        ended(3.3),
+        *evidence,
+    ]
+
+
+def gone() -> list[AnyEvent]:
+    """Three sessions at Postgres and one at Redis, ended by the fault, and new ones after it."""
+    return [
+        sessions(0.4, PG, 11, 12, 13),
+        sessions(0.4, REDIS, 4),
+        sessions(1.1, PG),
+        sessions(1.1, REDIS),
+        sessions(2.3, PG, 21),
+        sessions(2.3, REDIS, 5),
+    ]
+
+
+def told(events: Iterable[AnyEvent], what: FaultSpec = CUT) -> list[Verdict]:
+    expected = (Starts(mode="normal"), Degrades(naming=BOTH), Recovers())
+    return judged(events, *expected, faults=(what,))
+
+
+def test_sessions_that_end_at_the_servers_show_the_fault() -> None:
+    """Nothing else can be seen of an app on another machine, and it is enough."""
+    verdicts = told(run(*gone()))
+    assert outcomes(verdicts) == ["PASS"] * 3, verdicts
+    shown = "cut bit on backend.postgres: 3 of 3 sessions through the proxy ended at the server"
+    assert all(shown in verdict.because for verdict in verdicts)
+
+
+def test_a_start_up_that_nobody_saw_is_not_claimed() -> None:
+    """Only that the app is up when the lab comes; and a restart by others would not be seen."""
+    starts, _, recovers = told(run(*gone()))
+    assert starts.claim == "backend, which stood already, is up normal when the lab comes"
+    assert starts.because[0].startswith("start-up found complete 0.020 s after the lab came")
+    assert recovers.claim.endswith("be it by a restart, which is not seen from here")
+    assert not any("process" in reason for reason in recovers.because)
+
+
+def test_without_any_evidence_nothing_is_known() -> None:
+    """However well the app did: it may never have used the proxy."""
+    assert outcomes(told(run())) == ["UNKNOWN"] * 3
+
+
+def test_sessions_that_live_on_show_nothing() -> None:
+    """They come from the proxy's address, and past the proxy."""
+    stay = [sessions(0.4, PG, 11, 12), sessions(0.4, REDIS, 4)]
+    assert outcomes(told(run(*stay))) == ["UNKNOWN"] * 3
+
+
+@pytest.mark.parametrize(
+    ("what", "outcome"),
+    [
+        (CUT, "UNKNOWN"),
+        (Flapping(name="cut", target="vpc", period_s=0.4), "UNKNOWN"),
+        (Severed(name="cut", target="vpc", mode="silent"), "PASS"),
+        (OneWay(name="cut", target="vpc"), "PASS"),
+        (CutMidstream(name="cut", target="vpc", after_bytes=9), "PASS"),
+        (Slow(name="cut", target="vpc", latency_s=1), "UNKNOWN"),
+    ],
+)
+def test_one_session_of_three_that_ends_is_enough_only_where_each_has_its_own_time(
+    what: FaultSpec, outcome: str
+) -> None:
+    """A closed proxy ends all at once; into a silence each ends when its own patience does. That a
+    slowed one ended shows nothing.
+    """
+    one = [
+        sessions(0.4, PG, 11, 12, 13),
+        sessions(1.4, PG, 12, 13),
+        sessions(0.4, REDIS, 4, 5),
+        sessions(1.4, REDIS, 5),
+    ]
+    assert outcomes(told(run(*one), what)) == [outcome] * 3
+
+
+def test_sessions_that_came_and_went_under_the_fault_show_nothing() -> None:
+    """They may be the lab's own canaries."""
+    brief = [
+        *(sessions(0.4, link) for link in (PG, REDIS)),
+        *(sessions(1.2, link, 9) for link in (PG, REDIS)),
+        *(sessions(1.3, link) for link in (PG, REDIS)),
+    ]
+    silent = Severed(name="cut", target="vpc", mode="silent")
+    assert outcomes(told(run(*brief), silent)) == ["UNKNOWN"] * 3
+
+
+def test_a_history_that_is_cut_short_before_the_next_look_shows_nothing() -> None:
+    """The sessions stood, and nobody looked again."""
+    short = [event for event in run(*gone()) if event.at_s <= 1.09]
+    assert outcomes(told(short)) == ["UNKNOWN"] * 3
+
+
+def test_a_link_without_evidence_of_its_own_leaves_its_name_unproved() -> None:
+    """Postgres met the fault; that Redis is named as lost may be a guess."""
+    half = [event for event in gone() if isinstance(event, LinkSessions) and event.link == PG]
+    starts, degrades, recovers = told(run(*half))
+    assert outcomes([starts, degrades, recovers]) == ["PASS", "UNKNOWN", "PASS"]
+    assert "cut is not shown to have met the link to redis" in degrades.because
+
+
+def test_connections_from_before_the_lab_came_are_the_apps() -> None:
+    """Its pool is days old; an engine's records tell of it all the same."""
+    records = [
+        LinkConnection(
+            at_s=1.9, link=link, fault="cut", connection=1, client_port=5, opened_s=-4000.0,
+            closed_s=1.01, bytes_upstream=9, bytes_downstream=9, held_upstream=0,
+            held_downstream=0, met=(), end="reset_by_fault",
+        )
+        for link in (PG, REDIS)
+    ]  # fmt: skip
+    assert outcomes(told(run(*records))) == ["PASS"] * 3
+
+
+def test_an_app_that_is_down_when_the_lab_comes_is_told_so() -> None:
+    """Asked at its address, it never answered."""
+    events: list[AnyEvent] = [
+        standing(),
+        *samples(0.3, 4.0, UNREACHABLE),
+        canary(0.2, PG, "answered"),
+        ended(4.0),
+    ]
+    (verdict,) = judged(events, Starts(mode="normal", rests_on=()), faults=())
+    assert verdict.outcome.value == "FAIL"
+    assert verdict.because[0] == "it never answered health, asked at port 8080"
