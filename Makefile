@@ -61,13 +61,13 @@ real-toxiproxy: $(READY)
 
 # Every scenario in containers behind a real Toxiproxy, and those that it cannot make behind ours.
 docker: $(READY)
-	@if $(BIN)/chaoslab doctor --runtime docker >/dev/null 2>&1; then \
+	@if $(BIN)/chaoslab doctor --runtime docker --pull >/dev/null 2>&1; then \
 		$(BIN)/pytest scenarios/ -q -rs -n 2 --chaos-runtime=docker && \
 		$(BIN)/pytest scenarios/ -q -rs -n 2 --chaos-runtime=docker --chaos-proxy=embedded -m vpc_outage; \
 	else echo "scenarios in containers: skipped, no engine is ready (chaoslab doctor --runtime docker)"; fi
 
 compose: $(READY)
-	@if $(BIN)/chaoslab doctor --runtime compose >/dev/null 2>&1; then \
+	@if $(BIN)/chaoslab doctor --runtime compose --pull >/dev/null 2>&1; then \
 		$(BIN)/pytest scenarios/ -q -rs --chaos-runtime=compose -m vpc_outage; \
 	else echo "scenarios on a compose stack: skipped, no Compose is ready (chaoslab doctor --runtime compose)"; fi
 

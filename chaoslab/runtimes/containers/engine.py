@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from chaoslab.errors import RuntimeUnavailable
 from chaoslab.runtimes.containers.labels import labels_for
 from chaoslab.runtimes.containers.problems import told
+from chaoslab.runtimes.containers.ryuk import settle_ryuk
 
 if TYPE_CHECKING:
     import docker
@@ -156,8 +157,7 @@ def _connected() -> docker.DockerClient:
     # would look for a gateway instead, and connecting there can hang for minutes.
     testcontainers_config.tc_host_override = HOST
     testcontainers_config.connection_mode_override = ConnectionMode.docker_host
-    # What a session leaves behind is taken away by its own switch, which needs no image.
-    testcontainers_config.ryuk_disabled = True
     client = DockerClient().client
     client.ping()
+    settle_ryuk(client)
     return client
