@@ -76,9 +76,7 @@ class ComposeSession(DockerSession):
             await self._turn.take()
         try:
             async with super().lab() as runtime:
-                if self._keeper is None:
-                    self._turn.give_back()  # the stack is this session's alone
-                else:
+                if self._keeper is not None:
                     self._keeper.busy()
                 yield runtime
         finally:
@@ -110,6 +108,9 @@ class ComposeSession(DockerSession):
         self._engine = Engine(self._id)
         self._switch = Switch(self._id, self._engine.base_url)
         there = standing(self._engine, file, self._topology)
+        assert self._turn is not None
+        if there is None:
+            self._turn.give_back()  # the stack will be this session's alone
         start = Start(
             engine=self._engine, compose=compose, file=file, topology=self._topology,
             ports=self._ports,
@@ -120,7 +121,6 @@ class ComposeSession(DockerSession):
             new=there is None,
         )  # fmt: skip
         if there is not None:
-            assert self._turn is not None
             facts = _facts(stack, f"lab_{self._id.replace('-', '_')}_", self._topology)
             self._keeper = Keeper(facts, f"{self._id}-keeper", self._turn.fd)
         return stack

@@ -84,8 +84,9 @@ class ComposeBox(Box):
 class ComposeStack:
     """Implements `Stack` on the containers of a Compose project, by the services' names there.
 
-    One that is `new` is waited for until its health checks say so. Raises ServiceFailed for one that ends or does not get healthy, with its last log lines, and
-    RuntimeUnavailable, with the mend, for what a lab cannot do without.
+    One that is `new` is waited for until its health checks say so. Raises ServiceFailed for one
+    that ends or does not get healthy, with its last log lines, and RuntimeUnavailable, with the
+    mend, for what a lab cannot do without.
     """
 
     def __init__(

@@ -99,11 +99,10 @@ class Project:
         containers = {
             thing.name: _seen_of(thing) for thing in self.things() if thing.kind == "container"
         }
-        toxiproxy = next(name for name in containers if "toxiproxy" in name)
         return {
             "containers": containers,
             "proxies": self.proxies(),
-            "rules": in_namespace(toxiproxy, "iptables-save -t filter | grep -v '^[#:]' || true"),
+            "rules": self.rules(),
             "databases": self.psql("SELECT datname FROM pg_database ORDER BY 1"),
             "roles": self.psql("SELECT rolname FROM pg_roles ORDER BY 1"),
             "keys": self.redis("INFO", "keyspace"),
@@ -111,8 +110,7 @@ class Project:
 
     def seen_state(self, service: str) -> str:
         """`running`, `paused` or `exited`, as the engine has it."""
-        thing = next(e for e in self.things() if e.kind == "container" and service in e.name)
-        said = json.loads(engine().read(f"/containers/{thing.id}/json"))
+        said = json.loads(engine().read(f"/containers/{self._container(service)}/json"))
         return str(said["State"]["Status"])
 
     def things(self) -> list[Thing]:
@@ -125,6 +123,11 @@ class Project:
         said: dict[str, object] = httpx.get(url, trust_env=False).json()
         return said
 
+    def rules(self) -> str:
+        """The packet rules in Toxiproxy's namespace."""
+        name = self._container("toxiproxy")
+        return in_namespace(name, "iptables-save -t filter | grep -v '^[#:]' || true")
+
     def psql(self, query: str) -> str:
         return self.inside("postgres", "psql", "-U", "chaoslab", "-At", "-c", query)
 
@@ -133,8 +136,11 @@ class Project:
 
     def inside(self, service: str, *words: str) -> str:
         """What a command prints in a service's container."""
-        name = next(e.name for e in self.things() if e.kind == "container" and service in e.name)
-        return _docker("exec", name, *words)
+        return _docker("exec", self._container(service), *words)
+
+    def _container(self, service: str) -> str:
+        label = "com.docker.compose.service"
+        return next(each.id for each in self.things() if each.labels.get(label) == service)
 
 
 @contextmanager

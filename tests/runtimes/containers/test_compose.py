@@ -7,16 +7,21 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
+import yaml
 
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed, SpecError
 from chaoslab.proxies.base import ConnectPhase
 from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.containers.compose import ComposeSession
-from chaoslab.runtimes.containers.compose_file import FILE
+from chaoslab.runtimes.containers.compose_file import FILE, ComposeFile
+from chaoslab.runtimes.containers.compose_stack import published
+from chaoslab.runtimes.containers.compose_turn import Turn
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
+from chaoslab.spec.loader import load_topology
 from chaoslab.spec.topology import Topology
 
 from .compose_rig import (
@@ -30,6 +35,8 @@ from .compose_rig import (
     things_of_pid,
     until,
 )
+
+pytestmark = pytest.mark.slow
 
 DROPPED = ConnectPhase(proxy="backend.redis", mode="dropped", established="hold")
 # One that severs before the start, one that breaks a single link, one on a service itself.
@@ -175,10 +182,13 @@ def test_a_killed_lab_leaves_a_stack_that_runs_as_it_was(users: Project) -> None
     with start_python(MID_LAB, str(users.folder / "chaoslab.toml"), env=users.env) as lab:
         assert lab.stdout is not None
         said = lab.stdout.readline()
-        in_the_middle = users.seen_state("postgres"), users.seen_state("redis")
+        states = users.seen_state("postgres"), users.seen_state("redis")
+        proxies, rules = users.proxies(), users.rules()
         lab.kill()
     assert said == "broken\n"
-    assert in_the_middle == ("paused", "exited")
+    assert states == ("paused", "exited")
+    assert len(proxies) == 3
+    assert "DROP" in rules
     until("nothing of the lab", lambda: things_of_pid(lab.pid) == [])
     until("running", lambda: users.seen_state("redis") == "running")
     # Killed without saving: an outage that the user's own Redis was not told to survive.
@@ -295,3 +305,96 @@ def test_our_own_engine_is_no_proxy_of_a_compose_stack(users: Project) -> None:
     """It is the stack's Toxiproxy that is tested with."""
     with pytest.raises(SpecError, match="--chaos-proxy=embedded"):
         ComposeSession(users.topology, "embedded").check()
+
+
+RENDERED = """
+name: shop
+services:
+  postgres:
+    image: postgres:16-alpine
+    container_name: the-one
+    labels: [theirs=1]
+    ports:
+    - 127.0.0.1:5432:5432/tcp
+    networks: {back: null}
+    volumes: ["data:/var/lib/postgresql/data"]
+  backend: {build: {context: /shop}, networks: {front: null}}
+networks:
+  front: {name: shop_front}
+  back: {name: elsewhere, external: true}
+volumes:
+  data: {name: precious}
+"""
+
+
+def test_the_copy_that_is_started_shares_nothing_with_the_users_own_stack() -> None:
+    """No fixed name, no fixed port, no volume of theirs; only what is external stays so."""
+    file = ComposeFile(
+        path=Path("/shop") / FILE, project="shop", _rendered=yaml.safe_load(RENDERED)
+    )
+    labels = {name: {"ours": name} for name in file.names}
+    copy = yaml.safe_load(file.copy(ports={"postgres": {5432: 10_999}}, labels=labels))
+    assert "name" not in copy
+    postgres = copy["services"]["postgres"]
+    assert "container_name" not in postgres
+    assert postgres["ports"] == ["127.0.0.1:10999:5432"]
+    assert postgres["labels"] == {"theirs": "1", "ours": "postgres"}
+    assert copy["networks"]["front"] == {"labels": {"ours": "front"}}
+    assert copy["networks"]["back"] == {"name": "elsewhere", "external": True}
+    assert copy["volumes"]["data"] == {"labels": {"ours": "data"}}
+
+
+def test_all_that_a_file_lacks_is_told_at_once() -> None:
+    """Every missing service, and the app's missing image."""
+    file = ComposeFile(
+        path=Path("/shop") / FILE, project="shop", _rendered=yaml.safe_load(RENDERED)
+    )
+    topology = load_topology(TOP / "chaoslab.toml")
+    with pytest.raises(SpecError) as mistake:
+        file.check(topology)
+    said = str(mistake.value)
+    assert "no service 'toxiproxy'" in said
+    assert "no service 'redis'" in said
+    assert "services.backend: no image is named" in said
+
+
+@pytest.mark.parametrize(
+    ("asked", "bound", "port"),
+    [
+        ("15432", [("127.0.0.1", "15432")], 15_432),
+        ("15432", [("0.0.0.0", "15432"), ("::", "15432")], 15_432),
+        ("15432", [("192.0.2.7", "15432")], None),
+        ("", [("127.0.0.1", "32768")], None),
+        ("15432", [], None),
+    ],
+    ids=["loopback", "everywhere", "another address", "of the engine's choice", "nowhere"],
+)
+def test_a_service_is_reached_on_a_fixed_port_of_loopback_or_not_at_all(
+    asked: str, bound: list[tuple[str, str]], port: int | None
+) -> None:
+    """One that the engine chose would be another after the fault that restarts the service."""
+    ports = {"5432/tcp": [{"HostIp": ip, "HostPort": number} for ip, number in bound]}
+    container = SimpleNamespace(
+        attrs={
+            "HostConfig": {"PortBindings": {"5432/tcp": [{"HostIp": "", "HostPort": asked}]}},
+            "NetworkSettings": {"Ports": ports},
+        }
+    )
+    if port is not None:
+        assert published("postgres", container, 5432) == port
+        return
+    with pytest.raises(RuntimeUnavailable, match=r'add `ports: \["127.0.0.1:5432:5432"\]`'):
+        published("postgres", container, 5432)
+
+
+async def test_one_lab_at_a_time_uses_a_stack_and_a_dead_ones_turn_is_free(tmp_path: Path) -> None:
+    """The second waits, is told who it waits for, and gets it when the first gives it back."""
+    file = tmp_path / FILE
+    file.touch()
+    first, second = Turn(file), Turn(file)
+    await first.take()
+    with pytest.raises(RuntimeUnavailable, match="used by another lab"):
+        await second.take(limit_s=0.2)
+    first.close()
+    await second.take(limit_s=0.2)
+    second.close()
