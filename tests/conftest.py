@@ -10,12 +10,17 @@ import pytest
 HERE = Path(__file__).parent
 # Whole processes are booted, killed and timed here: minutes together, seconds without them.
 SLOW = (
+    "agent/test_packets.py",
+    "agent/test_process.py",
     "conformance",
     "plugin",
     "reference/test_degraded_start.py",
     "reference/test_outage.py",
     "reference/test_running.py",
+    "runtimes/attach",
+    "runtimes/containers",
     "runtimes/test_leftovers.py",
+    "test_doctor.py",
     "test_readme.py",
 )
 
