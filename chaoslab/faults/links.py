@@ -73,7 +73,7 @@ class LinkFault:
     async def _look(self, link: Link) -> str:
         sighting = await self.ground.canary(link, within_s=canary_patience_s(self.spec))
         if sighting is None:
-            return f"{link.name}: read back, out of the lab's sight"
+            return f"{link.name}: read back, and no canary can tell"
         shown = shows(self.spec, sighting)
         if shown is False:
             raise InjectionFailed(

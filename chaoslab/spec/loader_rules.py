@@ -63,5 +63,10 @@ def is_inside(text: str) -> bool:
     return bool(text.strip()) and "\0" not in text and relative
 
 
+def is_proxy_name(text: str) -> bool:
+    """A name that stands in a path of Toxiproxy's API as it is."""
+    return bool(text) and _is_one_word(text) and not any(letter in "/?#%" for letter in text)
+
+
 def _is_one_word(text: str) -> bool:
     return text.isprintable() and not any(letter.isspace() for letter in text)

@@ -13,6 +13,7 @@ from chaoslab.spec.loader_rules import (
     is_inside,
     is_path,
     is_pinned,
+    is_proxy_name,
     is_service_url,
     is_variable,
 )
@@ -36,6 +37,7 @@ NoNul = Annotated[str, _rule(lambda text: "\0" not in text)]
 VariableName = Annotated[str, _rule(is_variable)]
 ImageName = Annotated[str, _rule(is_pinned)]
 HttpAddress = Annotated[str, _rule(is_http_address)]
+ProxyName = Annotated[str, _rule(is_proxy_name)]
 ServiceUrl = Annotated[str, _rule(is_service_url)]
 Seconds = Annotated[float, Field(gt=0)]
 Word = Literal["healthy", "degraded", "unhealthy"]
@@ -166,7 +168,9 @@ class StandingAppShape(Shape):
 class StandingLinkShape(Shape):
     """`[attach.links."<app>.<service>"]`."""
 
-    proxy: NonEmpty = Field(description="a string, the proxy's name in Toxiproxy")
+    proxy: ProxyName = Field(
+        description="a string, the proxy's name in Toxiproxy, without spaces and '/', '?', '#', '%'"
+    )
 
 
 class StandingServiceShape(Shape):

@@ -408,9 +408,10 @@ def test_a_container_that_cannot_be_is_refused(
         ),
         (
             'proxy = "pg"',
-            'proxy = " "',
-            "attach.links.\"backend.postgres\".proxy: got ' ' (a string)\n"
-            "  expected a string, the proxy's name in Toxiproxy",
+            'proxy = "a/b"',
+            "attach.links.\"backend.postgres\".proxy: got 'a/b' (a string)\n"
+            "  expected a string, the proxy's name in Toxiproxy, "
+            "without spaces and '/', '?', '#', '%'",
         ),
     ],
 )

@@ -119,9 +119,14 @@ class AttachedControl:
         """The link whose proxy is reached there."""
         return next((link for link, there in self._reached.items() if there == address), None)
 
-    def is_disabled(self, link: str) -> bool:
-        """Whether this lab has its proxy disabled."""
-        return Trace(proxy=self._at(link), kind="disabled") in self._lease.in_force
+    def refuses_connects(self, link: str) -> bool:
+        """Whether this lab has its proxy's listener closed, or its connects changed."""
+        kinds = ("disabled", "connect")
+        return any(t.proxy == self._at(link) and t.kind in kinds for t in self._lease.in_force)
+
+    def is_matched(self, link: str) -> bool:
+        """Whether the server's records of connections are told apart from the lab's own."""
+        return link not in self._unmatched
 
     async def match(self, link: str, client_port: int | None, asked_s: float) -> None:
         """Find a canary of the lab's own, sent at `asked_s`, among the link's connections.

@@ -31,6 +31,7 @@ from chaoslab.spec.topology import App, Attach, Link, Service, ServiceKind, Topo
 
 READY_WITHIN_S = 5.0
 _OUT_OF_SIGHT = ("refused", "connect_timeout")
+_ACCEPTED = ("closed", "reset", "silent")
 
 
 class AttachedRuntime:
@@ -86,10 +87,13 @@ class AttachedRuntime:
 
     async def sessions(self, link: Link) -> ServerView | None:
         """The link's sessions at its server, where nothing nearer to the app can be seen."""
+        assert self._control is not None
         service, there = self._services[link.service], self._reached().get(link.name)
-        if self._is_engine or not self._attach.services.get(link.service) or there is None:
+        if there is None or link.name not in self._seen or not service.is_known:
             return None
-        return None if link.name in self._unseen else await server_view(service, there)
+        if self._control.is_matched(link.name):
+            return None
+        return await server_view(service, there)
 
     # --- Runtime ---
 
@@ -144,9 +148,9 @@ class AttachedRuntime:
                 return None
             self._seen.add(link)
             await self._control.match(link, sighting.client_port, asked_s)
-        # What forwards a port accepts for a listener that is closed, and hangs up.
-        hung_up = sighting.outcome in ("closed", "reset")
-        return None if hung_up and self._control.is_disabled(link) else sighting
+        # What forwards a port accepts for a listener that does not, and hangs up or says nothing.
+        forwarded = sighting.outcome in _ACCEPTED and not self._control.is_matched(link)
+        return None if forwarded and self._control.refuses_connects(link) else sighting
 
     async def app_port(self, app: App) -> int:
         """The one at which it answers."""

@@ -29,6 +29,11 @@ class StandingService:
         return self._service
 
     @property
+    def is_known(self) -> bool:
+        """Whether the topology says where it is, past every proxy."""
+        return bool(self._address)
+
+    @property
     def endpoint(self) -> Endpoint:
         """Raises RuntimeUnavailable where the topology does not give it."""
         if not self._address:

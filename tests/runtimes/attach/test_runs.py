@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -150,6 +151,30 @@ async def test_a_proxy_out_of_the_labs_sight_is_read_back_and_said_so(
     history = RunFolder(tmp_path).history()
     in_force, healed = history.first(FaultInForce), history.first(FaultHealed)
     assert in_force is not None
-    assert in_force.seen.count("read back, out of the lab's sight") == 2
+    assert in_force.seen.count("read back, and no canary can tell") == 2
     assert healed is not None
     assert {verdict.outcome.value for verdict in verdicts} == {"UNKNOWN"}
+
+
+async def test_behind_forwarded_ports_the_servers_own_view_is_the_evidence(
+    standing: Cluster, tmp_path: Path
+) -> None:
+    """No record of an engine is the lab's canary there, and a forwarder accepts whoever asks."""
+    listens = [str(proxy["listen"]) for proxy in (await standing.proxies()).values()]
+    async with AsyncExitStack() as stack:
+        for listen in listens:
+            port = int(listen.rpartition(":")[2])
+            await stack.enter_async_context(relayed(port, same=True))
+        there = urlsplit(standing.attach.toxiproxy)
+        assert there.port is not None
+        api = await stack.enter_async_context(relayed(there.port))
+        far = replace(standing.attach, toxiproxy=f"http://{api}")
+        part = replace(standing, topology=replace(standing.topology, attach=far))
+        verdicts = await part.run(outage("refused"), tmp_path)
+    assert [verdict.outcome.value for verdict in verdicts] == ["PASS"] * 3, verdicts
+    history = RunFolder(tmp_path).history()
+    in_force = history.first(FaultInForce)
+    assert in_force is not None
+    assert in_force.seen.count("read back, and no canary can tell") == 2
+    assert history.first(LinkConnection) is None
+    assert history.first(LinkSessions) is not None
