@@ -112,9 +112,7 @@ class ToxiproxyControl:
 
     async def create(self, proxy: str, upstream: str) -> int:
         listen = f"{self._listen_host}:0"
-        made = await self._call(
-            lambda: self._server.create(upstream=upstream, name=self._named(proxy), listen=listen)
-        )
+        made = await self._call(lambda: self._create(self._named(proxy), upstream, listen))
         self._made.append(proxy)
         return int(made.listen.rpartition(":")[2])
 
@@ -182,6 +180,17 @@ class ToxiproxyControl:
     def _read_version(self) -> str:
         response = self._http.get(f"{self.base_url}/version")
         return str(response.json()["version"])
+
+    def _create(self, name: str, upstream: str, listen: str) -> Any:
+        try:
+            return self._server.create(upstream=upstream, name=name, listen=listen)
+        except ProxyExists:
+            raise InjectionFailed(
+                f"a proxy {name} already exists at {self.base_url}: "
+                "a parallel lab's, or one left by a lab that died; it was not touched\n"
+                f"  end that lab; or take the proxy away: `curl -X DELETE "
+                f"{self.base_url}/proxies/{name}`"
+            ) from None
 
     def _add_toxic(self, action: AddToxic) -> None:
         proxy = self._proxy(action.proxy)

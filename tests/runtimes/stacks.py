@@ -88,12 +88,14 @@ async def ground_of(
         for link in topology.links
     }
     journal = Journal(folder / "history.jsonl")
-    yield Ground(
-        topology=topology, runtime=lab, control=control, services=running, addresses=addresses,
-        journal=journal, seed=7,
-    )  # fmt: skip
-    journal.close()
-    await control.close()
+    try:
+        yield Ground(
+            topology=topology, runtime=lab, control=control, services=running, addresses=addresses,
+            journal=journal, seed=7,
+        )  # fmt: skip
+    finally:
+        journal.close()
+        await control.close()
 
 
 def address_of(container_id: str, network: str) -> Endpoint:

@@ -48,6 +48,11 @@ class ContainerRuntime:
         self._control: ToxiproxyControl | None = None
         self._proxy: asyncio.Task[Container] | None = None
 
+    @property
+    def stack(self) -> Stack:
+        """What it stands on, which other labs use before and after."""
+        return self._stack
+
     async def __aenter__(self) -> Self:
         return self
 

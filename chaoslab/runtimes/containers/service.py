@@ -91,6 +91,11 @@ class ContainerService:
         return self._service
 
     @property
+    def container(self) -> Container:
+        """The engine's own; its address may belong to another, whose network it has joined."""
+        return self._box.container
+
+    @property
     def endpoint(self) -> Endpoint:
         """Its port on loopback, published for the lab alone."""
         return Endpoint(host=HOST, port=self._box.published)

@@ -20,6 +20,7 @@ from chaoslab.seeds import fresh_seed
 from chaoslab.spec.topology import Topology
 
 START_ENDS_WITHIN_S = 10.0
+_LOOK_EVERY_S = 0.01
 
 
 class DockerSession:
@@ -41,6 +42,11 @@ class DockerSession:
         self._starting: Future[Stack] | None = None
         self._stack: Stack | None = None
 
+    @property
+    def id(self) -> str:
+        """What its containers, networks and volumes are labelled with."""
+        return self._id
+
     def check(self) -> None:
         """Whether an engine answers."""
         Engine(self._id).close()
@@ -53,8 +59,11 @@ class DockerSession:
         """
         if self._starting is None:
             self._starting = begun(self._start)
+        # Whoever gives up waiting leaves nothing behind that would have to be awaited.
+        while not self._starting.done():  # noqa: ASYNC110  (a thread's)
+            await asyncio.sleep(_LOOK_EVERY_S)
         # One that failed fails again: each attempt would take its time and end alike.
-        self._stack = await asyncio.shield(asyncio.wrap_future(self._starting))
+        self._stack = self._starting.result()
         lab = f"lab_{self._id.replace('-', '_')}_{next(self._numbers)}"
         async with ContainerRuntime(
             self._stack, name=self.name, lab=lab, versions=self._versions

@@ -1,0 +1,150 @@
+"""Boots in containers are seen as they are, behind a published port that accepts for nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import httpx
+import pytest
+from docker.errors import NotFound
+from docker.models.containers import Container
+
+from chaoslab.clock import now_s
+from chaoslab.errors import ServiceFailed
+from chaoslab.runtimes.containers.app import ContainerApp
+from chaoslab.runtimes.containers.engine import Engine
+from chaoslab.runtimes.containers.runtime import ContainerRuntime
+from runtimes.clients import connects
+from runtimes.stacks import APP, boot, until_line
+
+DEAF = "import time; print('up'); time.sleep(60)"
+SERVES = """
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = sys.argv[2].encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_): pass
+server = http.server.HTTPServer(("0.0.0.0", int(sys.argv[1])), Handler)
+print("up")
+server.serve_forever()
+"""
+
+
+def listens(app: ContainerApp) -> set[int]:
+    """The ports at which the kernel shows a listener in the app's namespace."""
+    return {each.local_port for each in app.sockets() if each.state == "LISTEN"}
+
+
+async def until_it_listens(app: ContainerApp, port: int) -> None:
+    """Sockets are told on change, each 0.02 s; the limit is a busy machine's."""
+    async with asyncio.timeout(5.0):
+        while port not in listens(app):  # noqa: ASYNC110  (another process tells it)
+            await asyncio.sleep(0.01)
+
+
+async def answer_of(app: ContainerApp) -> str:
+    """What the app answers where the lab reaches it."""
+    async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
+        return (await client.get(f"http://{app.endpoint}/")).text
+
+
+async def test_an_app_that_never_listens_is_not_bound_though_its_port_accepts(
+    lab: ContainerRuntime, tmp_path: Path
+) -> None:
+    """The engine's own proxy answers connects; only the kernel of the pod tells the truth."""
+    app = await boot(lab, DEAF, tmp_path / "log")
+    await until_line(app, "up")
+    assert await connects(app.endpoint.port)
+    await asyncio.sleep(0.2)  # several looks at the sockets
+    assert listens(app) == set()
+
+
+async def test_an_app_that_listens_elsewhere_is_seen_there(
+    lab: ContainerRuntime, tmp_path: Path
+) -> None:
+    """A wrong port is not the port that it was told."""
+    app = await boot(lab, SERVES, tmp_path / "log", "8099", "x")
+    await until_it_listens(app, 8099)
+    assert app.listens_on not in listens(app)
+    with pytest.raises(httpx.HTTPError):
+        await answer_of(app)
+
+
+async def test_a_boot_after_a_boot_has_the_same_address_and_its_own_sockets(
+    lab: ContainerRuntime, tmp_path: Path
+) -> None:
+    """As in a pod: the container is another, the network is the same."""
+    port = await lab.app_port(APP)
+    seen = []
+    for number in ("first", "second"):
+        begun_s = now_s()
+        app = await boot(lab, SERVES, tmp_path / "log", str(port), number)
+        assert begun_s <= app.spawned_s <= now_s()
+        await until_it_listens(app, port)
+        seen.append((str(app.endpoint), await answer_of(app)))
+        assert await app.terminate(grace_s=0.05) == -signal.SIGKILL
+        assert app.sockets() == ()
+    (one, first), (two, second) = seen
+    assert one == two
+    assert (first, second) == ("first", "second")
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("raise SystemExit(0)", 0),
+        ("raise SystemExit(3)", 3),
+        ("raise SystemExit('no configuration')", 1),
+        ("import ctypes; ctypes.string_at(0)", -signal.SIGSEGV),
+    ],
+    ids=["0", "3", "message", "segfault"],
+)
+async def test_an_app_that_ends_at_once_is_seen_with_its_code_and_its_words(
+    lab: ContainerRuntime, tmp_path: Path, code: str, expected: int
+) -> None:
+    """The engine tells the code, negative for a signal; what was said before the end is kept."""
+    app = await boot(lab, f"print('begun')\n{code}", tmp_path / "log")
+    got = await asyncio.wait_for(app.wait(), 20.0)
+    assert (got, app.exit_code) == (expected, expected)
+    assert app.log_tail()[0] == "begun"
+    assert app.sockets() == ()
+
+
+async def test_a_boot_that_cannot_be_executed_leaves_the_pod_to_the_next(
+    lab: ContainerRuntime, tmp_path: Path
+) -> None:
+    """The message names the app and the program; the port is still free for another boot."""
+    port = await lab.app_port(APP)
+    with pytest.raises(ServiceFailed, match=r"app: (.|\n)*no-such-program"):
+        await lab.spawn_app(
+            app=APP, command=("no-such-program",), env={}, port=port, log=tmp_path / "log"
+        )
+    app = await boot(lab, SERVES, tmp_path / "log", str(port), "x")
+    await until_it_listens(app, port)
+
+
+async def test_who_gives_up_a_spawn_leaves_no_app_behind(
+    lab: ContainerRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container that was under way is ended with its lab, so that the next finds the port."""
+    made: list[Container] = []
+    real = Engine.run
+    monkeypatch.setattr(Engine, "run", lambda self, run: made.append(real(self, run)) or made[-1])
+    spawn = asyncio.create_task(boot(lab, DEAF, tmp_path / "log"))
+    await asyncio.sleep(0.02)  # under way, since a container takes ten times that
+    spawn.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await spawn
+    await lab.__aexit__(None, None, None)
+    (container,) = made
+    try:
+        container.reload()
+        assert container.status != "running"
+    except NotFound:
+        pass  # removed already
