@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import platform
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -22,7 +22,7 @@ from chaoslab.history.run_folder import RunFolder, RunInfo
 from chaoslab.probes.base import Watched, fresh_connections, guarded
 from chaoslab.probes.lag import watch_lag
 from chaoslab.probes.proof import look_up_acknowledged, prove_recovery
-from chaoslab.probes.sessions import watch_sessions
+from chaoslab.probes.sessions import SessionProbe
 from chaoslab.probes.watch import Watch
 from chaoslab.probes.workload import Writer
 from chaoslab.proxies.base import ProxyControl, ProxyKind
@@ -147,12 +147,12 @@ class Lab:
         """
         over, why, settled = asyncio.Event(), "interrupted", False
         nemesis = Nemesis(plan, self._ground, over)
-        background = [asyncio.create_task(guarded("lag", watch_lag(self._journal), self._journal))]
+        background = await self._looks_at_servers()
+        lag = guarded("lag", watch_lag(self._journal), self._journal)
+        background.append(asyncio.create_task(lag))
         faults = asyncio.create_task(nemesis.run())
         client = fresh_connections()
         try:
-            background += [asyncio.create_task(each) for each in self._looks_at_servers()]
-            await self._what_others_did()
             await nemesis.armed()
             work = [self._boot(boot, plan, client) for boot in plan.boots]
             work += [
@@ -172,18 +172,20 @@ class Lab:
             await client.aclose()
             self._journal.append(RunEnded(at_s=self._journal.now(), settled=settled, why=why))
 
-    async def _what_others_did(self) -> None:
-        """Connections that stood already may have met earlier runs' faults: told apart by this."""
-        if self._ground.runtime.standing is not None:
-            for link in self._joined():
-                await record_connections(link.name, "", self._ground)
-
-    def _looks_at_servers(self) -> Iterator[Coroutine[object, object, None]]:
+    async def _looks_at_servers(self) -> list[asyncio.Task[None]]:
+        """What stands already is looked at before any fault: connections may have met those of
+        earlier runs, and a fault is shown by sessions that stood when it came.
+        """
         standing = self._ground.runtime.standing
-        for link in self._joined() if standing else ():
-            assert standing is not None
-            work = watch_sessions(link, standing, self._journal)
-            yield guarded(f"sessions of {link.name}", work, self._journal)
+        if standing is None:
+            return []
+        for link in self._joined():
+            await record_connections(link.name, "", self._ground)
+        probes = {e.name: SessionProbe(e, standing, self._journal) for e in self._joined()}
+        looks = (guarded(f"sessions of {n}", p.begin(), self._journal) for n, p in probes.items())
+        await asyncio.gather(*looks)
+        runs = (guarded(f"sessions of {n}", p.run(), self._journal) for n, p in probes.items())
+        return [asyncio.create_task(run) for run in runs]
 
     async def _until_settled(self, plan: Plan, tasks: list[asyncio.Task[None]]) -> tuple[str, bool]:
         """Why the run may end, and whether every expectation can be judged by then."""

@@ -6,26 +6,41 @@ import asyncio
 
 from chaoslab.history.events import LinkSessions
 from chaoslab.history.journal import Journal
-from chaoslab.runtimes.base import Standing
+from chaoslab.runtimes.base import ServerView, Standing
 from chaoslab.spec.topology import Link
 
 LOOK_EVERY_S = 0.1
 
 
-async def watch_sessions(link: Link, standing: Standing, journal: Journal) -> None:
-    """Write down the sessions first and whenever they change, until cancelled.
+class SessionProbe:
+    """Writes down the sessions of one link first and whenever they change.
 
-    Returns at once where the server cannot be asked: then nothing is claimed.
+    Where the server cannot be asked nothing is written, and so nothing claimed.
     """
-    view = await standing.sessions(link)
-    if view is None:
-        return
-    last: tuple[int, ...] | None = None
-    try:
-        while True:
-            if (sessions := await view.sessions()) != last:
-                last = sessions
-                journal.append(LinkSessions(at_s=journal.now(), link=link.name, sessions=sessions))
-            await asyncio.sleep(LOOK_EVERY_S)
-    finally:
-        await view.close()
+
+    def __init__(self, link: Link, standing: Standing, journal: Journal) -> None:
+        self._link, self._standing, self._journal = link, standing, journal
+        self._view: ServerView | None = None
+        self._last: tuple[int, ...] | None = None
+
+    async def begin(self) -> None:
+        """Take the first look; while no fault is in force, since it goes through the proxy."""
+        self._view = await self._standing.sessions(self._link)
+        await self._look()
+
+    async def run(self) -> None:
+        """Look again and again until cancelled."""
+        try:
+            while self._view is not None:
+                await asyncio.sleep(LOOK_EVERY_S)
+                await self._look()
+        finally:
+            if self._view is not None:
+                await self._view.close()
+
+    async def _look(self) -> None:
+        if self._view is None or (sessions := await self._view.sessions()) == self._last:
+            return
+        self._last = sessions
+        at_s = self._journal.now()
+        self._journal.append(LinkSessions(at_s=at_s, link=self._link.name, sessions=sessions))

@@ -178,3 +178,13 @@ async def test_behind_forwarded_ports_the_servers_own_view_is_the_evidence(
     assert in_force.seen.count("read back, and no canary can tell") == 2
     assert history.first(LinkConnection) is None
     assert history.first(LinkSessions) is not None
+
+
+async def test_a_fault_that_holds_when_the_lab_begins_to_watch_is_met_too(
+    standing: Cluster, tmp_path: Path
+) -> None:
+    """The servers are looked at before it: afterwards nothing goes through the proxy."""
+    fault = Severed(target="vpc", mode="refused", stop=when.lost(*BOTH, hold_s=0.5))
+    wanted = (expect.Degrades(naming=BOTH), expect.Recovers())
+    verdicts = await standing.run(Plan(name="before", faults=(fault,), expect=wanted), tmp_path)
+    assert [verdict.outcome.value for verdict in verdicts] == ["PASS"] * 2, verdicts
