@@ -25,6 +25,7 @@ from chaoslab.runtimes.attach.leftovers import find
 from chaoslab.runtimes.base import Runtime
 from chaoslab.runtimes.leftovers import taken_away
 from chaoslab.runtimes.local import LocalRuntime
+from chaoslab.runtimes.sessions import open_session
 from chaoslab.spec.faults import Severed, SeveredMode
 from chaoslab.spec.topology import Topology
 
@@ -238,7 +239,9 @@ async def test_nobody_there_is_said_with_the_mend(server: Server) -> None:
     with pytest.raises(RuntimeUnavailable, match="forward its port"):
         async with open_attached(gone):
             pass
-    AttachSession(server.system).check()
+    session = open_session("attach", server.system, "toxiproxy")
+    assert isinstance(session, AttachSession)
+    session.check()
     with pytest.raises(RuntimeUnavailable, match=r"has no \[attach\]"):
         open_attached(replace(gone, attach=None))
 
