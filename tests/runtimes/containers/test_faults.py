@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from runtimes.stacks import APP, TOPOLOGY, boot, until_line
 
 from chaoslab.errors import FaultUnsupported
 from chaoslab.faults.base import Ground, injected
@@ -33,7 +32,7 @@ from chaoslab.spec.faults import (
 )
 from chaoslab.spec.when import AtConnection
 from chaoslab.verdicts.evidence import evidence_of
-
+from runtimes.stacks import APP, TOPOLOGY, boot, until_line
 
 LINK = "app.redis"
 CLIENT = Path(__file__).with_name("pod_client.py").read_text()
