@@ -36,6 +36,7 @@ MARKERS = {
     "slow_database": "the database answers late, or in a trickle",
     "cache_outage": "the cache is gone while the database lives",
     "recovery": "a dependency comes back, and so must the app",
+    "running": "the path fails under an app that runs; what attach can try as well",
 }
 _RUN = pytest.StashKey["Run"]()
 
