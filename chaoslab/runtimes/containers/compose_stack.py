@@ -40,45 +40,58 @@ _LOOPBACKS = ("", "0.0.0.0", "::", HOST)
 class Place:
     """Stands in for a server that is down: the engine takes a stopped container's name and address
     out of its network, where a host whose server is down would still be found, and refuse.
+    Toxiproxy dials one connection of a proxy after the other, and its API waits for that: a name
+    that is asked of some distant name server would hold up everything.
+
+    `home` is where it waits meanwhile.
     """
 
-    def __init__(self, engine: Engine, image: str, container: Container, network: str) -> None:
-        self._engine, self._image, self._network = engine, image, network
-        said = container.attrs["NetworkSettings"]["Networks"][network]["Aliases"] or ()
-        self._aliases = tuple(str(alias) for alias in said)
-        self._held: list[Container] = []
+    def __init__(
+        self, engine: Engine, image: str, *, home: str, network: str, names: Sequence[str]
+    ) -> None:
+        self._engine, self._network, self._names = engine, network, list(names)
+        run = Run(
+            image=image, role="place", entrypoint=("sleep",), command=("infinity",),
+            network=engine.network_there(home),
+        )  # fmt: skip
+        self._container = engine.run(run)
+        self._holds = False
 
     def hold(self) -> None:
         """Refuse under the server's names. Blocks."""
-        run = Run(
-            image=self._image, role="place", entrypoint=("sleep",), command=("infinity",),
-            network=self._engine.network_there(self._network), aliases=self._aliases,
-        )  # fmt: skip
-        self._held.append(self._engine.run(run))
+        if not self._holds:
+            self._holds = True
+            network = self._engine.docker.networks.get(self._network)
+            network.connect(self._container, aliases=self._names)
 
     def let_go(self) -> None:
         """Leave the names to the server; safe to repeat. Blocks."""
-        while self._held:
-            self._held.pop().remove(force=True)
+        if self._holds:
+            network = self._engine.docker.networks.get(self._network)
+            network.disconnect(self._container, force=True)
+            self._holds = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComposeBox(Box):
-    """A server's container as Compose made it, and what keeps its place while it is down."""
+    """A server's container as Compose made it, and what keeps its place while it is down.
+
+    At no time nobody has the name; while two have it, clients try both.
+    """
 
     place: Place
 
     def stop(self) -> None:
-        self.container.stop(timeout=STOP_GRACE_S)
         self.place.hold()
+        self.container.stop(timeout=STOP_GRACE_S)
 
     def kill(self) -> None:
-        self.container.kill()
         self.place.hold()
+        self.container.kill()
 
     def start(self) -> None:
-        self.place.let_go()
         self.container.start()
+        self.place.let_go()
 
 
 class ComposeStack:
@@ -107,13 +120,12 @@ class ComposeStack:
         if new:
             # One that stands may have been frozen a moment ago, and its check not have come since.
             at_once([partial(until_healthy, name, each) for name, each in self.containers.items()])
-        self.boxes: dict[str, Box] = {
-            name: self._box(each) for name, each in topology.services.items()
-        }
+        self.boxes: dict[str, Box] = {}
         self.pods: dict[str, Pod] = {}
         apps = topology.apps.values()
         pods = [partial(self._pod, app, containers.get(app.name)) for app in apps]
-        at_once([partial(self._start_gateway), *pods])
+        boxes = [partial(self._box, service) for service in topology.services.values()]
+        at_once([partial(self._start_gateway), *boxes, *pods])
 
     def _its_images(self, topology: Topology) -> Images:
         """What the containers were really made from."""
@@ -127,7 +139,7 @@ class ComposeStack:
             python=chosen.python,
         )
 
-    def _box(self, service: Service) -> ComposeBox:
+    def _box(self, service: Service) -> None:
         container = self.containers[service.name]
         server = server_of(service.kind, environment_of(container))
         shared = _networks(container) & _networks(self.containers[PROXY_NAME])
@@ -137,9 +149,13 @@ class ComposeStack:
                 f"  expected one, on which Toxiproxy reaches the service as '{service.name}'"
             )
         network = min(shared)
-        return ComposeBox(
+        said = container.attrs["NetworkSettings"]["Networks"][network]["Aliases"]
+        home = min(_networks(self.containers[PROXY_NAME]) - self._behind, default=network)
+        self.boxes[service.name] = ComposeBox(
             name=service.name,
-            place=Place(self.engine, self.agent_image, container, network),
+            place=Place(
+                self.engine, self.agent_image, home=home, network=network, names=said or ()
+            ),
             server=server,
             container=container,
             published=published(service.name, container, server.port),
@@ -171,12 +187,16 @@ class ComposeStack:
             published=port,
         )
 
+    @property
+    def _behind(self) -> set[str]:
+        """The networks that services are on."""
+        services = [each for name, each in self.containers.items() if name != PROXY_NAME]
+        return {name for each in services for name in _networks(each)}
+
     def _front(self, app: App) -> str:
         """The network that the app's service shares with Toxiproxy, and with no service."""
-        services = [each for name, each in self.containers.items() if name != PROXY_NAME]
-        behind = {name for each in services for name in _networks(each)}
         wanted = self._file.networks(app.name)
-        for name in sorted(_networks(self.containers[PROXY_NAME]) - behind):
+        for name in sorted(_networks(self.containers[PROXY_NAME]) - self._behind):
             with told(f"network {name}"):
                 labels = self.engine.docker.networks.get(name).attrs["Labels"] or {}
             if labels.get(f"{LABEL}.network") in wanted:
