@@ -7,6 +7,7 @@ so keepalives and TCP_USER_TIMEOUT act as they would in the outage.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Protocol
 
 from chaoslab.agent.rules import Counters
@@ -62,6 +63,21 @@ class FilteredToxiproxyControl(ToxiproxyControl):
         await super().delete(proxy)
         if (port := self._ports.pop(proxy, None)) is not None:
             await self._packets.unguard(port)
+
+    async def close(self) -> None:
+        """As ever; but of a server that has died, with all its proxies, there is nothing to take
+        away, and what became of the run is told by the run.
+        """
+        try:
+            await super().close()
+        except InjectionFailed:
+            if await self._answers():
+                raise
+
+    async def _answers(self) -> bool:
+        with suppress(InjectionFailed):
+            return bool(await self._call(self._read_version))
+        return False
 
     def check(self, action: Action) -> None:
         if isinstance(action, ConnectPhase):
