@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from chaoslab.history.events import (
     FaultRequested,
     LinkConnection,
     LinkDrops,
+    LinkMetered,
     LinkPackets,
     Met,
     ProbeCrashed,
@@ -114,6 +115,7 @@ async def injected(fault: Fault, ground: Ground, *, armed: bool = False) -> Asyn
     if not armed:
         requested(fault, ground)
     ending = Ending()
+    await _look_first(fault, ground)
     try:
         await _confirm(fault, ground, since_s=await fault.begin())
         yield ending
@@ -157,6 +159,12 @@ async def _heal(fault: Fault, ground: Ground, why: str) -> None:
         journal.append(FaultHealed(at_s=journal.now(), fault=label))
 
 
+async def _look_first(fault: Fault, ground: Ground) -> None:
+    """What is counted before it begins; without that, what is counted later shows nothing."""
+    with suppress(ChaoslabError):
+        await _record_metered(fault, ground)
+
+
 async def _look_once_more(fault: Fault, ground: Ground) -> None:
     """Evidence that cannot be had is written down, and never stands before the heal."""
     try:
@@ -170,6 +178,7 @@ async def record_links(fault: Fault, ground: Ground) -> None:
     """Write down what each link of the fault has had, as the proxy and its kernel saw it."""
     journal, label = ground.journal, fault.spec.label
     await _record_packets(fault, ground)
+    await _record_metered(fault, ground)
     for link in fault.links:
         if drops := await ground.control.syn_drops(link.name):
             at_s = journal.now()
@@ -195,6 +204,15 @@ async def _record_packets(fault: Fault, ground: Ground) -> None:
                     resets=counted.resets,
                 )
             )
+
+
+async def _record_metered(fault: Fault, ground: Ground) -> None:
+    """Write down what the proxy's own metrics say, where no canary can be among it."""
+    journal, label = ground.journal, fault.spec.label
+    for link in fault.links:
+        if (ended := await ground.control.ended_bytes(link.name)) is not None:
+            at_s = journal.now()
+            journal.append(LinkMetered(at_s=at_s, link=link.name, fault=label, ended_bytes=ended))
 
 
 async def record_connections(link: str, fault: str, ground: Ground) -> None:

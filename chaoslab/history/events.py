@@ -291,6 +291,18 @@ class LinkPackets(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkMetered(Event):
+    """Bytes on the connections of a link's proxy that have ended so far, by the proxy's own
+    metrics: read before `fault` begins and again before its heal. No canary is among them.
+    """
+
+    link: str
+    fault: str
+    ended_bytes: int
+    kind: Literal["link_metered"] = "link_metered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkSessions(Event):
     """The sessions that come through a link's proxy, as the server itself shows them: its own
     numbers, written down first and whenever they change; the lab's own are left out.
@@ -374,6 +386,7 @@ AnyEvent = Annotated[
     | LinkConnection
     | LinkDrops
     | LinkPackets
+    | LinkMetered
     | LinkSessions
     | Write
     | ReadBack

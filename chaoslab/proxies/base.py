@@ -137,5 +137,10 @@ class ProxyControl(Protocol):
     async def packets(self, proxy: str) -> Counters | None:
         """What the kernel has counted at the proxy's port so far; None where nothing counts."""
 
+    async def ended_bytes(self, proxy: str) -> int | None:
+        """Bytes that came, both ways, on the proxy's connections that have ended so far; None where
+        that is not known, or where canaries of the lab's own are among them.
+        """
+
     async def connections(self, proxy: str) -> tuple[ConnectionRecord, ...]:
         """The proxy's connections so far, live ones included; empty where it cannot tell."""

@@ -9,6 +9,7 @@ nothing counts as injected that cannot be read back.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -34,6 +35,8 @@ from chaoslab.proxies.base import (
 
 T = TypeVar("T")
 REQUEST_TIMEOUT_S = 3.0
+# Added to when a connection ends: what it has received in each direction.
+_RECEIVED = re.compile(r"^toxiproxy_proxy_received_bytes_total\{([^}]*)\} (\S+)$", re.MULTILINE)
 # The client's address is one per process, so one caller at a time; and in the order of asking, so
 # that a heal is never overtaken by an injection that was given up while it waited for its turn.
 _client_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="toxiproxy-client")
@@ -167,6 +170,17 @@ class ToxiproxyControl:
         del proxy
         return None
 
+    async def ended_bytes(self, proxy: str) -> int | None:
+        del proxy  # the lab's own canaries come this way
+        return None
+
+    async def metered_bytes(self, proxy: str) -> int:
+        """What has come, both ways, by the server's metrics, canaries included; 0 without them.
+
+        Toxiproxy counts a connection when it ends, and only with `-proxy-metrics`.
+        """
+        return await self._call(lambda: self._metered(self._named(proxy)))
+
     async def connections(self, proxy: str) -> tuple[ConnectionRecord, ...]:
         del proxy
         return ()
@@ -226,6 +240,13 @@ class ToxiproxyControl:
         shown = self._proxy(name).enabled
         if shown is not enabled:
             raise InjectionFailed(f"proxy {name}: expected enabled={enabled}, got {shown}")
+
+    def _metered(self, name: str) -> int:
+        text = self._http.get(f"{self.base_url}/metrics").text
+        return sum(
+            int(float(value)) for labels, value in _RECEIVED.findall(text)
+            if f'proxy="{name}"' in labels.split(",")
+        )  # fmt: skip
 
     def _named(self, proxy: str) -> str:
         """Its name on the server, which other labs may share."""

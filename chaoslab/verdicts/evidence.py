@@ -18,8 +18,6 @@ from chaoslab.history.events import (
     FaultHealed,
     FaultMissed,
     LinkConnection,
-    LinkDrops,
-    LinkPackets,
     LinkSessions,
     Spawned,
 )
@@ -38,11 +36,9 @@ from chaoslab.spec.faults import (
     Throttled,
 )
 from chaoslab.spec.topology import Link, Topology
+from chaoslab.verdicts.counted import bytes_metered, packets_counted, syns_dropped
 from chaoslab.verdicts.timeline import Span, asked_s, end_s, fault_span, life
 
-# When Linux sends a SYN again (tcp_syn_retries): a canary that waits longer is counted again. Taken
-# early, so that a canary's SYN is never counted as the app's.
-SYN_RETRIES_S = (0.9, 2.9, 6.9)
 SOCKETS_LATE_S = 0.1  # sockets are looked at every 0.025 s; a busy lab looks later
 LISTENED_S = 0.1  # an app that listened for less than this can hardly have tried its link
 
@@ -137,8 +133,9 @@ class _Link:
             if not c.fault and c.client_port not in {canary.client_port for canary in canaries}
         )
         alone = self._alone(link, span, history)
-        self._dropped = _dropped(link, fault, span, history) if alone else 0
-        self._packets = _packets(link, fault, history) if alone else None
+        self._dropped = syns_dropped(link, fault, span, history) if alone else 0
+        self._packets = packets_counted(link, fault, history) if alone else None
+        self._ended_bytes = bytes_metered(link, fault, history) if alone else 0
 
     def _alone(self, link: Link, span: Span, history: History) -> bool:
         """Whether the kernel's count for the whole fault is this boot's: no other lived then."""
@@ -157,11 +154,13 @@ class _Link:
                 yield from self._cut_off()
                 yield from self._refused()
                 yield from self._sessions_ended(all_of_them=True)
+                yield from self._metered()
                 if isinstance(fault, Flapping):
                     yield from self._all_lost_at_once()
             case Severed() | Flapping() | OneWay():
                 yield from self._met("silence", "timeout", verb="held")
                 yield from self._sessions_ended()
+                yield from self._metered()
                 if not self._engine_tells:
                     yield from self._opened_or_given_up()
             case Slow():
@@ -174,6 +173,7 @@ class _Link:
                 yield from self._ended_by("closed_by_fault", words="cut by the fault")
                 yield from self._some_ended_without_records()
                 yield from self._sessions_ended()
+                yield from self._metered()
             case Paused():
                 yield from self._unanswered()
                 yield from self._opened_or_given_up()
@@ -280,6 +280,10 @@ class _Link:
         if not self._engine_tells and (opened := self._opened()):
             yield f"{len(opened)} connections of the app opened through it"
 
+    def _metered(self) -> Iterator[str]:
+        if self._ended_bytes > 0:
+            yield f"connections through the proxy ended, {self._ended_bytes} bytes by its metrics"
+
     # --- what the server itself tells, where nothing nearer to the app can be seen ---
 
     def _sessions_ended(self, *, all_of_them: bool = False) -> Iterator[str]:
@@ -319,34 +323,3 @@ def _bitten_since(
         len(r.met) for r in records if r.connection == connection.connection and r.at_s < begun_s
     ]
     return replace(connection, met=connection.met[max(earlier, default=0) :])
-
-
-def _dropped(link: Link, fault: FaultSpec, span: Span, history: History) -> int:
-    """SYNs that the kernel dropped at the link's socket, less those of canaries at the time."""
-    drops = (d for d in history.of(LinkDrops) if (d.link, d.fault) == (link.name, fault.label))
-    canaries = sum(
-        1 + sum(c.took_s >= retry_s for retry_s in SYN_RETRIES_S)
-        for c in history.of(CanaryProbe)
-        if c.link == link.name and c.outcome == "connect_timeout" and c.at_s >= span.start_s
-    )
-    return max((d.syn_drops for d in drops), default=0) - canaries
-
-
-def _packets(link: Link, fault: FaultSpec, history: History) -> LinkPackets | None:
-    """What was counted at the link between the fault seen in force and the last look before its
-    heal; None where nothing counted, or only once.
-    """
-    label = fault.label
-    read = [p for p in history.of(LinkPackets) if (p.link, p.fault) == (link.name, label)]
-    if len(read) < 2:
-        return None
-    first, last = read[0], read[-1]
-    return replace(
-        last,
-        syns=last.syns - first.syns,
-        syns_dropped=last.syns_dropped - first.syns_dropped,
-        packets_dropped=last.packets_dropped - first.packets_dropped,
-        bytes_up=last.bytes_up - first.bytes_up,
-        bytes_down=last.bytes_down - first.bytes_down,
-        resets=last.resets - first.resets,
-    )

@@ -20,6 +20,7 @@ from chaoslab.history.events import (
     LabUp,
     LinkConnection,
     LinkDrops,
+    LinkMetered,
     LinkPackets,
     LinkSessions,
     LossNamed,
@@ -94,6 +95,7 @@ EVENTS: tuple[AnyEvent, ...] = (
         end=None,
     ),
     LinkDrops(at_s=2.1, link="b.postgres", fault="f", syn_drops=3),
+    LinkMetered(at_s=2.1, link="b.postgres", fault="f", ended_bytes=512),
     LinkPackets(
         at_s=2.1,
         link="b.postgres",

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 from conformance.arms import Arm
-from engine.rig import Address
+from engine.rig import Address, echo, upstream
 
 from chaoslab.clock import now_s
 from chaoslab.errors import FaultUnsupported, InjectionFailed
@@ -385,3 +385,21 @@ async def test_reset_peer_resets_a_connection_that_is_idle(
         async with asyncio.timeout(PATIENCE_S):
             await reader.read(1)
     writer.close()
+
+
+async def test_the_metrics_tell_what_came_through_one_proxy(embedded: EmbeddedControl) -> None:
+    """Both directions, of this proxy alone."""
+    with upstream(echo) as there:
+        ports = {
+            name: await embedded.create(name, f"127.0.0.1:{there[1]}") for name in ("one", "other")
+        }
+        for name, size in (("one", 300), ("other", 7)):
+            reader, writer = await asyncio.open_connection("127.0.0.1", ports[name])
+            writer.write(b"x" * size)
+            assert len(await reader.readexactly(size)) == size
+            writer.close()
+            await writer.wait_closed()
+        end_s = now_s() + PATIENCE_S
+        while await embedded.metered_bytes("one") != 600:
+            assert now_s() < end_s, "a connection that has ended is not in the metrics"
+            await asyncio.sleep(0.01)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from chaoslab.agent.rules import Counters
@@ -26,7 +26,8 @@ from chaoslab.runtimes.base import Endpoint
 class AttachedControl:
     """Implements `ProxyControl` on proxies that stand; links are known here by their own names.
 
-    `proxies` maps a link to its proxy, `reached` to where the lab finds it. What is put in force is
+    `proxies` maps a link to its proxy, `reached` to where the lab finds it; `out_of_sight` are the
+    links that no canary of the lab's can take, as the runtime finds out. What is put in force is
     written into the lease before, and struck off once it is gone.
     """
 
@@ -37,9 +38,11 @@ class AttachedControl:
         *,
         proxies: Mapping[str, str],
         reached: Mapping[str, Endpoint],
+        out_of_sight: Collection[str] = (),
     ) -> None:
         self._server, self._lease = server, lease
         self._proxies, self._reached = proxies, reached
+        self._out_of_sight = out_of_sight
         self._unmatched = {*proxies}
         self._since_s = now_s()
 
@@ -105,6 +108,15 @@ class AttachedControl:
 
     async def packets(self, proxy: str) -> Counters | None:
         return None if proxy in self._unmatched else await self._server.packets(self._at(proxy))
+
+    async def ended_bytes(self, proxy: str) -> int | None:
+        """By Toxiproxy's own metrics, where no canary of the lab's can be among them.
+
+        Our engine counts what passes at once, so there it says nothing of an end.
+        """
+        if proxy not in self._out_of_sight or "connections" in self.capabilities:
+            return None
+        return await self._server.metered_bytes(self._at(proxy))
 
     async def connections(self, proxy: str) -> tuple[ConnectionRecord, ...]:
         """Only where the lab has found its own canary among them: elsewhere one of the canaries

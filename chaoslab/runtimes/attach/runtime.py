@@ -114,7 +114,11 @@ class AttachedRuntime:
         except InjectionFailed as error:
             raise RuntimeUnavailable(str(error)) from error
         self._control = AttachedControl(
-            server, self._lease, proxies=self._attach.links, reached=self._reached()
+            server,
+            self._lease,
+            proxies=self._attach.links,
+            reached=self._reached(),
+            out_of_sight=self._unseen,
         )
         return self._control
 

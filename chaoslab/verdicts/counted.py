@@ -1,0 +1,55 @@
+"""What kernels and proxies have counted at a link during one fault, canaries left out. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chaoslab.history.events import CanaryProbe, LinkDrops, LinkMetered, LinkPackets
+from chaoslab.history.journal import History
+from chaoslab.spec.faults import FaultSpec
+from chaoslab.spec.topology import Link
+from chaoslab.verdicts.timeline import Span
+
+# When Linux sends a SYN again (tcp_syn_retries): a canary that waits longer is counted again. Taken
+# early, so that a canary's SYN is never counted as the app's.
+SYN_RETRIES_S = (0.9, 2.9, 6.9)
+
+
+def syns_dropped(link: Link, fault: FaultSpec, span: Span, history: History) -> int:
+    """SYNs that the kernel dropped at the link's socket, less those of canaries at the time."""
+    drops = (d for d in history.of(LinkDrops) if (d.link, d.fault) == (link.name, fault.label))
+    canaries = sum(
+        1 + sum(c.took_s >= retry_s for retry_s in SYN_RETRIES_S)
+        for c in history.of(CanaryProbe)
+        if c.link == link.name and c.outcome == "connect_timeout" and c.at_s >= span.start_s
+    )
+    return max((d.syn_drops for d in drops), default=0) - canaries
+
+
+def packets_counted(link: Link, fault: FaultSpec, history: History) -> LinkPackets | None:
+    """What was counted at the link between the fault seen in force and the last look before its
+    heal; None where nothing counted, or only once.
+    """
+    label = fault.label
+    read = [p for p in history.of(LinkPackets) if (p.link, p.fault) == (link.name, label)]
+    if len(read) < 2:
+        return None
+    first, last = read[0], read[-1]
+    return replace(
+        last,
+        syns=last.syns - first.syns,
+        syns_dropped=last.syns_dropped - first.syns_dropped,
+        packets_dropped=last.packets_dropped - first.packets_dropped,
+        bytes_up=last.bytes_up - first.bytes_up,
+        bytes_down=last.bytes_down - first.bytes_down,
+        resets=last.resets - first.resets,
+    )
+
+
+def bytes_metered(link: Link, fault: FaultSpec, history: History) -> int:
+    """Bytes of the connections that ended between the last look before the fault and the last one
+    before its heal, by the proxy's own metrics; 0 where they were not read twice.
+    """
+    label = fault.label
+    read = [m for m in history.of(LinkMetered) if (m.link, m.fault) == (link.name, label)]
+    return read[-1].ended_bytes - read[0].ended_bytes if len(read) > 1 else 0

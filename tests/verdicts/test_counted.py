@@ -1,0 +1,98 @@
+"""Counts of kernels and proxies as evidence: differences between two readings, of this boot alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from chaoslab.history.events import AnyEvent, LinkMetered, LinkPackets
+from chaoslab.spec.faults import FaultSpec, Flapping, Killed, OneWay, Restarted, Severed, Slow
+
+from .histories import PG, REDIS, spawned
+from .test_evidence import bit, evidence
+
+DROPPED = Severed(name="out", target="vpc")
+REFUSED = Severed(name="out", target="vpc", mode="refused")
+SILENT = Severed(name="out", target="vpc", mode="silent")
+KILLED = Killed(name="out", target="postgres")
+NAMES = ("syns", "syns_dropped", "packets_dropped", "bytes_up", "bytes_down", "resets")
+
+
+def packets(at_s: float, link: str = PG, fault: str = "out", **counted: int) -> AnyEvent:
+    return LinkPackets(
+        at_s=at_s, link=link, fault=fault, **{name: counted.get(name, 0) for name in NAMES}
+    )
+
+
+def metered(at_s: float, ended_bytes: int, link: str = PG, fault: str = "out") -> AnyEvent:
+    return LinkMetered(at_s=at_s, link=link, fault=fault, ended_bytes=ended_bytes)
+
+
+@pytest.mark.parametrize(
+    ("spec", "counted"),
+    [
+        (DROPPED, {"syns": 2, "syns_dropped": 2}),
+        (DROPPED, {"packets_dropped": 1}),
+        (Flapping(name="out", target="vpc", period_s=1, mode="dropped"), {"syns_dropped": 1}),
+        (REFUSED, {"syns": 3, "resets": 3}),
+        (KILLED, {"syns": 1}),
+    ],
+    ids=["SYNs", "packets", "flapping", "refused", "killed"],
+)
+def test_what_was_counted_under_the_fault_shows_it(
+    spec: FaultSpec, counted: dict[str, int]
+) -> None:
+    """Twice read, and more the second time."""
+    assert bit(spec, packets(1.52), packets(2.49, **counted))
+
+
+def test_only_the_difference_counts() -> None:
+    """What was counted before the fault was in force met something else."""
+    counted = {"syns": 5, "syns_dropped": 5, "packets_dropped": 7}
+    assert not bit(DROPPED, packets(1.52, **counted), packets(2.49, **counted))
+
+
+def test_one_reading_shows_nothing() -> None:
+    """A history cut short, or an agent that was gone at the heal."""
+    assert not bit(DROPPED, packets(2.49, syns=5, syns_dropped=5))
+
+
+def test_of_another_link_or_fault_it_shows_nothing() -> None:
+    """Redis's drops are not Postgres's, and another fault's are not this one's."""
+    redis = (packets(1.52, REDIS), packets(2.49, REDIS, syns_dropped=4))
+    assert not evidence(DROPPED, *redis).met("postgres")
+    assert evidence(DROPPED, *redis).met("redis")
+    assert not bit(DROPPED, packets(1.52, fault="b"), packets(2.49, fault="b", syns_dropped=4))
+
+
+def test_connects_that_were_answered_are_not_refused() -> None:
+    """A SYN without a reset was let in; a reset without a SYN ended something older."""
+    assert not bit(REFUSED, packets(1.52), packets(2.49, syns=3))
+    assert not bit(REFUSED, packets(1.52), packets(2.49, resets=3))
+
+
+def test_a_restart_is_over_before_anybody_can_try() -> None:
+    """Connects after it find a server that lives."""
+    restarted = Restarted(name="out", target="postgres")
+    assert not bit(restarted, packets(1.52), packets(2.49, syns=3))
+
+
+def test_of_two_boots_that_lived_under_it_the_count_is_nobodys() -> None:
+    """The kernel counts at the port, not per process."""
+    read = (packets(1.52), packets(2.49, syns=2, syns_dropped=2))
+    assert not bit(DROPPED, spawned(2.0, boot=2), *read, boot=2)
+
+
+@pytest.mark.parametrize(
+    "spec", [REFUSED, SILENT, OneWay(name="out", target="vpc")], ids=["refused", "silent", "one way"]
+)
+def test_connections_that_ended_under_it_show_it_by_the_proxys_metrics(spec: FaultSpec) -> None:
+    """They are counted when they end, and the second reading is before the heal."""
+    assert bit(spec, metered(1.5, 512), metered(2.49, 700))
+    assert not bit(spec, metered(1.5, 512), metered(2.49, 512))
+    assert not bit(spec, metered(2.49, 700))
+
+
+def test_metrics_show_nothing_of_a_slow_path() -> None:
+    """A connection that ended may have been fast: it tells nothing of the toxic."""
+    slow = Slow(name="out", target="vpc", latency_s=0.1)
+    assert not bit(slow, metered(1.5, 512), metered(2.49, 700))
