@@ -51,6 +51,10 @@ class Thing(NamedTuple):
     name: str
     labels: dict[str, str]
 
+    def __hash__(self) -> int:
+        """By what the engine knows it by: it stands in sets and as a key, which labels cannot."""
+        return hash((self.kind, self.id))
+
 
 class _UnixConnection(http.client.HTTPConnection):
     def __init__(self, path: str, timeout_s: float) -> None:
