@@ -1,4 +1,4 @@
-"""One tiny app with several ways of being bad: `tiny_app.py KIND PORT REDIS_PORT`."""
+"""One tiny app, bad in several ways: `tiny_app.py KIND PORT REDIS_PORT [HOST REDIS_HOST]`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def pooled(port: int) -> bool:
     """Whether Redis answers on the connection of this thread's pool of one."""
     try:
         if not pool:
-            pool.append(socket.create_connection(("127.0.0.1", port), timeout=0.2))
+            pool.append(socket.create_connection((redis_host, port), timeout=0.2))
         pool[0].sendall(b"PING\r\n")
         if pool[0].recv(7) == b"+PONG\r\n":
             return True
@@ -50,6 +50,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 kind, port, redis_port = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+host, redis_host = sys.argv[4:] or ("127.0.0.1", "127.0.0.1")
 pool: list[socket.socket] = []
 lock = threading.Lock()
 print(f"{kind} has begun", flush=True)
@@ -59,6 +60,6 @@ if kind == "exits":
 elif kind == "deaf":
     time.sleep(60)
 elif kind == "silent":
-    listener = socket.create_server(("127.0.0.1", port))
+    listener = socket.create_server((host, port))
     time.sleep(60)
-http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+http.server.ThreadingHTTPServer((host, port), Handler).serve_forever()

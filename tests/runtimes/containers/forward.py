@@ -1,0 +1,65 @@
+"""A socket in front of the engine's, which can be cut and mended: an engine that stops."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from pathlib import Path
+from typing import Self
+
+
+class Forward:
+    """Carries bytes both ways between `path` and the engine; a context manager."""
+
+    def __init__(self, path: Path, engine: Path) -> None:
+        self.path, self._engine = path, engine
+        self._listener: socket.socket | None = None
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        self.mend()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cut()
+
+    def mend(self) -> None:
+        """Answer again, at the same path."""
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(self.path))
+        self._listener.listen(64)
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def cut(self) -> None:
+        """End every connection and refuse new ones, as an engine that has died."""
+        if self._listener is not None:
+            with contextlib.suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            self._listener = None
+            self.path.unlink()
+        with self._lock:
+            for each in self._open:
+                with contextlib.suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                engine = socket.socket(socket.AF_UNIX)
+                engine.connect(str(self._engine))
+                with self._lock:
+                    self._open |= {client, engine}
+                for one, other in ((client, engine), (engine, client)):
+                    threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+
+    def _carry(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        # Half an end stays half an end: the engine's attached streams rely on it.
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)
