@@ -26,7 +26,9 @@ class Forward:
         self.cut()
 
     def mend(self) -> None:
-        """Answer again, at the same path."""
+        """Answer again, at the same path; nothing where it answers."""
+        if self._listener is not None:
+            return
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.path))
         self._listener.listen(64)

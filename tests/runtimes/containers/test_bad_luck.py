@@ -138,17 +138,19 @@ def test_an_engine_that_stops_in_mid_scenario_is_said_and_swept_when_it_is_back(
     with mid_scenario(tmp_path, SHORT, DOCKER_HOST=f"unix://{forward.path}") as running:
         pid = running.process.pid
         forward.cut()
-        said = running.ended()
-        assert running.process.returncode not in (0, None), said
-        assert "Traceback" not in said, said
-        assert "INTERNALERROR" not in said
-        assert "Docker engine" in said
-        assert "chaoslab clean" in said
-        assert {"fault_in_force", "fault_missed"} <= set(kinds(running))
-        assert made_by(pid), "they are still there, since nobody can reach them"
-        forward.mend()
-        # The switch pauses longer and longer between its tries, a minute in all.
-        until(lambda: not made_by(pid), 30.0, f"still there: {made_by(pid)}")
+        try:
+            said = running.ended()
+            assert running.process.returncode not in (0, None), said
+            assert "Traceback" not in said, said
+            assert "INTERNALERROR" not in said
+            assert "Docker engine" in said
+            assert "chaoslab clean" in said
+            assert {"fault_in_force", "fault_missed"} <= set(kinds(running))
+            assert made_by(pid), "they are still there, since nobody can reach them"
+        finally:
+            forward.mend()
+            # The switch pauses longer and longer between its tries, a minute in all.
+            until(lambda: not made_by(pid), 30.0, f"still there: {made_by(pid)}")
 
 
 def test_two_workers_have_a_stack_each(tmp_path: Path) -> None:
