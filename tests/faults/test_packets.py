@@ -1,0 +1,102 @@
+"""What the kernel counts at a fault's links: read when it is seen in force, and before its heal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chaoslab.agent.rules import Counters
+from chaoslab.errors import InjectionFailed
+from chaoslab.faults.base import Ground, injected
+from chaoslab.faults.catalogue import prepare
+from chaoslab.history.events import LinkPackets, ProbeCrashed
+from chaoslab.proxies.base import ProxyControl
+from chaoslab.spec.faults import Severed
+
+from .rig import PATIENCE_S, Written, new_client_meets
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+CUT = Severed(target="vpc", mode="refused")
+
+
+class Counting:
+    """A real control beside which a kernel counts; from its `fails_at`-th reading on it is gone."""
+
+    def __init__(self, control: ProxyControl, fails_at: int = 99) -> None:
+        self._control, self._fails_at = control, fails_at
+        self.read: list[str] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._control, name)
+
+    async def packets(self, proxy: str) -> Counters:
+        """More at each reading, and other figures for each link."""
+        self.read.append(proxy)
+        if len(self.read) >= self._fails_at:
+            raise InjectionFailed("the agent is gone")
+        return Counters(
+            syns=len(self.read), syns_dropped=1, packets_dropped=2, bytes_up=3, bytes_down=4,
+            resets=len(proxy),
+        )  # fmt: skip
+
+
+def counted_by(ground: Ground, fails_at: int = 99) -> Ground:
+    """The same ground with a kernel that counts."""
+    control = Counting(ground.control, fails_at)
+    return replace(ground, control=control)  # type: ignore[arg-type]
+
+
+async def test_each_link_is_read_in_force_and_once_more_before_the_heal(ground: Ground) -> None:
+    """Every figure is written down, under its link and the fault."""
+    counting = counted_by(ground)
+    async with injected(prepare(CUT, counting), counting):
+        pass
+    kinds = [event.kind for event in ground.journal.history.events]
+    assert kinds.count("link_packets") == 4
+    first = kinds.index("link_packets")
+    assert first < kinds.index("fault_in_force"), "a fault counts only once it can be shown"
+    last = len(kinds) - 1 - kinds[::-1].index("link_packets")
+    assert last < kinds.index("fault_healing"), "the heal itself would be counted"
+    read = list(ground.journal.history.of(LinkPackets))
+    assert [event.link for event in read] == [link.name for link in prepare(CUT, ground).links] * 2
+    assert [event.syns for event in read] == [1, 2, 3, 4]
+    one = read[0]
+    assert (one.fault, one.syns_dropped, one.packets_dropped) == (CUT.label, 1, 2)
+    assert (one.bytes_up, one.bytes_down, one.resets) == (3, 4, len(one.link))
+
+
+async def test_where_nothing_counts_nothing_is_written(ground: Ground) -> None:
+    """The embedded engine has its own records."""
+    async with injected(prepare(CUT, ground), ground):
+        pass
+    assert not list(ground.journal.history.of(LinkPackets))
+    Written(ground.journal.history, CUT.label).assert_whole()
+
+
+async def test_a_fault_whose_counters_cannot_be_read_is_missed_and_healed(
+    ground: Ground, port: int
+) -> None:
+    """Later readings would have nothing to be compared with."""
+    counting = counted_by(ground, fails_at=1)
+    async with injected(prepare(CUT, counting), counting):
+        pass
+    written = Written(ground.journal.history, CUT.label)
+    assert written.why_missed == "the agent is gone"
+    assert "healed" in written.kinds
+    assert await new_client_meets(port, within_s=PATIENCE_S) == "+PONG"
+
+
+async def test_counters_that_are_lost_before_the_heal_do_not_stand_in_its_way(
+    ground: Ground, port: int
+) -> None:
+    """Written down as a probe that crashed, so that the verdict is UNKNOWN."""
+    counting = counted_by(ground, fails_at=3)
+    async with injected(prepare(CUT, counting), counting):
+        pass
+    Written(ground.journal.history, CUT.label).assert_whole()
+    crashed = ground.journal.history.first(ProbeCrashed)
+    assert crashed is not None
+    assert "the agent is gone" in crashed.error
+    assert await new_client_meets(port, within_s=PATIENCE_S) == "+PONG"
