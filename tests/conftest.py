@@ -18,6 +18,7 @@ SLOW = (
     "reference/test_outage.py",
     "reference/test_running.py",
     "runtimes/attach",
+    "runtimes/compose",
     "runtimes/containers",
     "runtimes/test_leftovers.py",
     "test_doctor.py",

@@ -35,7 +35,7 @@ def open_session(kind: RuntimeKind, topology: Topology, proxy: ProxyKind) -> Run
 
             return DockerSession(topology, proxy)
         case "compose":
-            from chaoslab.runtimes.containers.compose import ComposeSession  # noqa: PLC0415
+            from chaoslab.runtimes.compose.session import ComposeSession  # noqa: PLC0415
 
             return ComposeSession(topology, proxy)
         case "attach":

@@ -1,4 +1,4 @@
-"""Counts of kernels and proxies as evidence: differences between two readings, of this boot alone."""
+"""Counts of kernels and proxies as evidence: differences of two readings, of this boot alone."""
 
 from __future__ import annotations
 
@@ -83,7 +83,9 @@ def test_of_two_boots_that_lived_under_it_the_count_is_nobodys() -> None:
 
 
 @pytest.mark.parametrize(
-    "spec", [REFUSED, SILENT, OneWay(name="out", target="vpc")], ids=["refused", "silent", "one way"]
+    "spec",
+    [REFUSED, SILENT, OneWay(name="out", target="vpc")],
+    ids=["refused", "silent", "one way"],
 )
 def test_connections_that_ended_under_it_show_it_by_the_proxys_metrics(spec: FaultSpec) -> None:
     """They are counted when they end, and the second reading is before the heal."""

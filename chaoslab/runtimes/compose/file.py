@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from chaoslab.errors import Problem, RuntimeUnavailable, SpecError, did_you_mean
-from chaoslab.runtimes.containers.compose_tool import Compose
+from chaoslab.runtimes.compose.tool import Compose
 from chaoslab.runtimes.containers.engine import HOST
 from chaoslab.runtimes.containers.stack import PROXY_NAME
 from chaoslab.spec.topology import Topology

@@ -17,15 +17,15 @@ from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed, SpecError
 from chaoslab.proxies.base import ConnectPhase
 from chaoslab.runtimes.base import Endpoint
-from chaoslab.runtimes.containers.compose import ComposeSession
-from chaoslab.runtimes.containers.compose_file import FILE, ComposeFile
-from chaoslab.runtimes.containers.compose_stack import published
-from chaoslab.runtimes.containers.compose_turn import Turn
+from chaoslab.runtimes.compose.file import FILE, ComposeFile
+from chaoslab.runtimes.compose.session import ComposeSession
+from chaoslab.runtimes.compose.stack import published
+from chaoslab.runtimes.compose.turn import Turn
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
 from chaoslab.spec.loader import load_topology
 from chaoslab.spec.topology import Topology
 
-from .compose_rig import (
+from .rig import (
     TOP,
     Project,
     blocking,
@@ -52,7 +52,7 @@ MID_LAB = """
 import asyncio, sys
 from pathlib import Path
 from chaoslab.proxies.base import ConnectPhase
-from chaoslab.runtimes.containers.compose import ComposeSession
+from chaoslab.runtimes.compose.session import ComposeSession
 from chaoslab.spec.loader import load_topology
 
 async def main():
@@ -252,7 +252,7 @@ def unhealthy(text: str) -> str:
 
 
 def ends_at_once(text: str) -> str:
-    return text.replace('"--appendonly", "no"]', '"--no-such-setting", "1"]')
+    return text.replace('"--appendonly", "yes"]', '"--no-such-setting", "1"]')
 
 
 @pytest.mark.parametrize(

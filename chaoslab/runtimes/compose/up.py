@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed
+from chaoslab.runtimes.compose.file import ComposeFile
+from chaoslab.runtimes.compose.servers import server_of
+from chaoslab.runtimes.compose.stack import LABEL
+from chaoslab.runtimes.compose.tool import Compose
 from chaoslab.runtimes.containers import images
-from chaoslab.runtimes.containers.compose_file import ComposeFile
-from chaoslab.runtimes.containers.compose_servers import server_of
-from chaoslab.runtimes.containers.compose_stack import LABEL
-from chaoslab.runtimes.containers.compose_tool import Compose
 from chaoslab.runtimes.containers.engine import Engine
 from chaoslab.runtimes.containers.labels import labels_for
 from chaoslab.runtimes.containers.problems import told

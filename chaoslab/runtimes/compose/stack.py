@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed
 from chaoslab.runtimes.base import Endpoint
+from chaoslab.runtimes.compose.file import ComposeFile
+from chaoslab.runtimes.compose.servers import server_of
 from chaoslab.runtimes.containers import images
 from chaoslab.runtimes.containers.agents import Agent
 from chaoslab.runtimes.containers.app import Pod
-from chaoslab.runtimes.containers.compose_file import ComposeFile
-from chaoslab.runtimes.containers.compose_servers import server_of
 from chaoslab.runtimes.containers.engine import HOST, Engine, Run
 from chaoslab.runtimes.containers.problems import exited, told
 from chaoslab.runtimes.containers.service import STOP_GRACE_S, Box

@@ -22,15 +22,16 @@ from typing import cast
 from chaoslab.errors import Problem, SpecError
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.runtimes.base import environment
-from chaoslab.runtimes.containers import compose_restore, images
+from chaoslab.runtimes.compose import restore as restoring
+from chaoslab.runtimes.compose.file import ComposeFile, beside, read
+from chaoslab.runtimes.compose.restore import Facts, Server, restore
+from chaoslab.runtimes.compose.servers import StackRedis
+from chaoslab.runtimes.compose.stack import ComposeStack, environment_of
+from chaoslab.runtimes.compose.tool import Compose, found
+from chaoslab.runtimes.compose.turn import Turn
+from chaoslab.runtimes.compose.up import Start, standing
+from chaoslab.runtimes.containers import images
 from chaoslab.runtimes.containers.address import engine_address
-from chaoslab.runtimes.containers.compose_file import ComposeFile, beside, read
-from chaoslab.runtimes.containers.compose_restore import Facts, Server, restore
-from chaoslab.runtimes.containers.compose_servers import StackRedis
-from chaoslab.runtimes.containers.compose_stack import ComposeStack, environment_of
-from chaoslab.runtimes.containers.compose_tool import Compose, found
-from chaoslab.runtimes.containers.compose_turn import Turn
-from chaoslab.runtimes.containers.compose_up import Start, standing
 from chaoslab.runtimes.containers.engine import Engine
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
 from chaoslab.runtimes.containers.session import DockerSession
@@ -140,7 +141,7 @@ class ComposeSession(DockerSession):
 
 
 class Keeper:
-    """This end of the process that restores the stack if this one dies (`compose_restore.py`)."""
+    """This end of the process that restores the stack if this one dies (`restore.py`)."""
 
     def __init__(self, facts: Facts, session: str, turn: int) -> None:
         self.facts = facts
@@ -148,7 +149,7 @@ class Keeper:
         # Without marks in its environment it is not taken for a part of a lab around this one.
         unmarked = {name: machine[name] for name in machine if not name.startswith(MARK_PREFIX)}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", compose_restore.__name__, session, str(os.getpid())],
+            [sys.executable, "-m", restoring.__name__, session, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

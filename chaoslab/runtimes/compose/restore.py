@@ -1,7 +1,7 @@
 """Leaving a stack that the lab did not start as it was found, also when the lab dies.
 
 Run as a program this is the lab's keeper: it waits at the other end of a pipe, and where the lab
-dies in the middle of a scenario, it restores the stack. The turn at the stack (`compose_turn.py`)
+dies in the middle of a scenario, it restores the stack. The turn at the stack (`turn.py`)
 stays taken until it is done, since the keeper holds it too.
 """
 
@@ -24,9 +24,9 @@ import httpx
 
 from chaoslab.clock import now_s
 from chaoslab.errors import ChaoslabError, ServiceFailed
+from chaoslab.runtimes.compose.servers import StackPostgres, StackRedis
+from chaoslab.runtimes.compose.stack import agent_beside
 from chaoslab.runtimes.containers.agents import Agent
-from chaoslab.runtimes.containers.compose_servers import StackPostgres, StackRedis
-from chaoslab.runtimes.containers.compose_stack import agent_beside
 from chaoslab.runtimes.containers.engine import Engine
 from chaoslab.runtimes.containers.problems import told
 from chaoslab.runtimes.containers.switch import Switch
