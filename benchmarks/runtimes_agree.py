@@ -1,6 +1,6 @@
 """Whether the runtimes give the same verdict for every scenario, and how long each takes.
 
-Runs `pytest scenarios/ -m MARKER` as processes and in containers, alternating, and prints one table:
+Runs `pytest scenarios/ -m MARKER` as processes and in containers, alternating, and prints a table:
 a row a scenario, its outcome in each runtime (counted over the rounds), and the ratio of the wall
 times of the whole set. Where a fault is not the same thing in both, the row says so.
 """

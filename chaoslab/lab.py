@@ -168,9 +168,15 @@ class Lab:
             over.set()
             await _all_ended([faults], cancel=False)
             await _all_ended(background, cancel=True)
-            await asyncio.gather(*(watch.end() for watch in self._watches.values()))
+            ends = (watch.end() for watch in self._watches.values())
+            lost = [e for e in await asyncio.gather(*ends, return_exceptions=True) if e]
             await client.aclose()
+            why, settled = (
+                (f"an app could not be ended: {lost[0]}", False) if lost else (why, settled)
+            )
             self._journal.append(RunEnded(at_s=self._journal.now(), settled=settled, why=why))
+        if lost:
+            raise lost[0]
 
     async def _looks_at_servers(self) -> list[asyncio.Task[None]]:
         """What stands already is looked at before any fault: connections may have met those of

@@ -146,6 +146,7 @@ def test_an_engine_that_stops_in_mid_scenario_is_said_and_swept_when_it_is_back(
             assert "Docker engine" in said
             assert "chaoslab clean" in said
             assert {"fault_in_force", "fault_missed"} <= set(kinds(running))
+            assert kinds(running)[-1] == "run_ended"
             assert made_by(pid), "they are still there, since nobody can reach them"
         finally:
             forward.mend()
