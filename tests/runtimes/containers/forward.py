@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -16,6 +17,7 @@ class Forward:
         self.path, self._engine = path, engine
         self._listener: socket.socket | None = None
         self._open: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -24,6 +26,10 @@ class Forward:
 
     def __exit__(self, *_: object) -> None:
         self.cut()
+        for thread in self._threads:
+            thread.join(5.0)
+        for each in self._open:
+            each.close()
 
     def mend(self) -> None:
         """Answer again, at the same path; nothing where it answers."""
@@ -32,7 +38,7 @@ class Forward:
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.path))
         self._listener.listen(64)
-        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+        self._run(self._accept, self._listener)
 
     def cut(self) -> None:
         """End every connection and refuse new ones, as an engine that has died."""
@@ -47,6 +53,11 @@ class Forward:
                 with contextlib.suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
 
+    def _run(self, work: Callable[..., None], *given: socket.socket) -> None:
+        thread = threading.Thread(target=work, args=given, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
     def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while True:
@@ -56,7 +67,7 @@ class Forward:
                 with self._lock:
                     self._open |= {client, engine}
                 for one, other in ((client, engine), (engine, client)):
-                    threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+                    self._run(self._carry, one, other)
 
     def _carry(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
