@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from engine_here import images, needs_engine, things_of
+from engine_here import needs_engine, things_of
 
 from chaoslab.errors import ChaoslabError, InjectionFailed, RuntimeUnavailable, ServiceFailed
 from chaoslab.faults.base import injected
@@ -46,9 +46,14 @@ class Opened:
 
 
 @pytest.fixture
-def opened() -> Iterator[Opened]:
-    """Opens sessions, and sees at the end that nothing is left of any."""
+def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[Opened]:
+    """Opens sessions, and sees at the end that nothing is left of any.
+
+    Their images are those of their topology, which the environment would go before.
+    """
     needs_engine()
+    for name in ("POSTGRES", "REDIS", "TOXIPROXY", "PYTHON"):
+        monkeypatch.delenv(f"CHAOSLAB_IMAGE_{name}", raising=False)
     made = Opened()
     yield made
     made.close()
@@ -56,7 +61,7 @@ def opened() -> Iterator[Opened]:
 
 def with_images(**names: str) -> Topology:
     """The small topology with other images."""
-    return replace(SMALL, images=replace(images(), **names))
+    return replace(SMALL, images=replace(SMALL.images, **names))
 
 
 async def fails(session: DockerSession) -> ChaoslabError:
@@ -162,7 +167,7 @@ async def test_a_service_whose_container_exits_at_once_is_said_with_its_last_wor
     opened: Opened,
 ) -> None:
     """A wrong image under the right name: here Postgres', whose entrypoint finds no Redis."""
-    failure = await fails(opened(with_images(redis=images().postgres)))
+    failure = await fails(opened(with_images(redis=SMALL.images.postgres)))
     assert isinstance(failure, ServiceFailed)
     assert "redis" in str(failure)
     assert "exit" in str(failure)
@@ -171,7 +176,7 @@ async def test_a_service_whose_container_exits_at_once_is_said_with_its_last_wor
 
 async def test_a_service_whose_program_is_not_in_the_image_is_said(opened: Opened) -> None:
     """A wrong image again: here Python's, which has no redis-server."""
-    failure = await fails(opened(with_images(redis=images().python)))
+    failure = await fails(opened(with_images(redis=SMALL.images.python)))
     assert isinstance(failure, ServiceFailed)
     assert "redis-server" in str(failure)
     assert "check the command" in str(failure)
