@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -136,13 +137,14 @@ class ContainerService:
         """Undo `pause`."""
         await self._do(lambda: None, thawed=True)
 
-    async def _do(self, work: object, *, thawed: bool = False, only: str = "") -> None:
+    async def _do(
+        self, work: Callable[[], object], *, thawed: bool = False, only: str = ""
+    ) -> None:
         async with self._turn:
             await in_thread(lambda: self._done(work, thawed=thawed, only=only))
 
-    def _done(self, work: object, *, thawed: bool, only: str) -> None:
+    def _done(self, work: Callable[[], object], *, thawed: bool, only: str) -> None:
         container = self._box.container
-        assert callable(work)
         with told(f"container {self._box.name}"):
             container.reload()
             if thawed and container.status == "paused":
