@@ -44,8 +44,12 @@ types: $(READY)
 imports: $(READY)
 	$(BIN)/lint-imports
 
+# What starts whole stacks of containers needs the cores for itself.
+STACKS := tests/runtimes/containers tests/runtimes/compose tests/docker
+
 unit: $(READY)
-	$(BIN)/pytest tests -q -n $(WORKERS)
+	$(BIN)/pytest tests -q -n $(WORKERS) $(STACKS:%=--ignore=%)
+	$(BIN)/pytest $(STACKS) -q -n 2
 
 scenarios: $(READY)
 	$(BIN)/pytest scenarios/ -q -n $(WORKERS)

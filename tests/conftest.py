@@ -37,9 +37,10 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the slow ones."""
+    """Mark the slow ones; of a contract that runtimes share, those in containers."""
     for item in items:
-        if item.path.is_relative_to(HERE) and any(
-            item.path.is_relative_to(HERE / place) for place in SLOW
-        ):
+        if not item.path.is_relative_to(HERE):
+            continue
+        in_containers = item.name.partition("[")[2].startswith("docker")
+        if in_containers or any(item.path.is_relative_to(HERE / place) for place in SLOW):
             item.add_marker("slow")

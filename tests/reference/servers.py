@@ -17,16 +17,19 @@ from typing import Any, TypeVar
 import psycopg
 import pytest
 
+from chaoslab.runtimes.local.ports import Ports
+
 T = TypeVar("T")
 
 NOBODY = 65534
 
 
+_PORTS = Ports()
+
+
 def free_port() -> int:
-    """A port of the loopback that nobody listened on just now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A port that nobody listens on, and that no outgoing connection of anybody's can take."""
+    return _PORTS.take()
 
 
 def wait_until(condition: Callable[[], T], limit_s: float, what: str) -> T:
