@@ -112,11 +112,14 @@ async def test_a_boot_after_a_boot_has_the_same_address_and_its_own_sockets(
 async def test_an_app_that_ends_at_once_is_seen_with_its_code_and_its_words(
     lab: ContainerRuntime, tmp_path: Path, code: str, expected: int
 ) -> None:
-    """The engine tells the code, negative for a signal; what was said before the end is kept."""
+    """The engine tells the code, negative for a signal; what was said before the end is kept.
+
+    It carries stdout and stderr separately: which of the two comes first is not told.
+    """
     app = await boot(lab, f"print('begun')\n{code}", tmp_path / "log")
     got = await asyncio.wait_for(app.wait(), 20.0)
     assert (got, app.exit_code) == (expected, expected)
-    assert app.log_tail()[0] == "begun"
+    assert "begun" in app.log_tail()
     assert app.sockets() == ()
 
 
