@@ -42,6 +42,7 @@ class Spawned(Event):
     """An app's process was started; `boot` counts the app's boots from 1.
 
     `standing`: it ran already when the lab came, and nothing of its start-up or its end is seen.
+    `restart`: not the plan but its supervisor started it, because the boot before ended by itself.
     """
 
     app: str
@@ -51,6 +52,7 @@ class Spawned(Event):
     argv: tuple[str, ...]
     env: Mapping[str, str]
     standing: bool = False
+    restart: bool = False
     kind: Literal["spawned"] = "spawned"
 
 
@@ -61,6 +63,16 @@ class Bound(Event):
     app: str
     boot: int
     kind: Literal["bound"] = "bound"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening(Event):
+    """The ports on which the app's processes listen, whichever they are; written on each change."""
+
+    app: str
+    boot: int
+    ports: tuple[int, ...]
+    kind: Literal["listening"] = "listening"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +149,23 @@ class HealthSample(Event):
     dependencies: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
     kind: Literal["health_sample"] = "health_sample"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProberSample(Event):
+    """One request to the liveness or readiness path on a connection of its own, sent at `at_s`.
+
+    Without an answer `status_code` is None and `error` says why; `took_s` is how long it was
+    waited for.
+    """
+
+    app: str
+    boot: int
+    path: Literal["live", "ready"]
+    took_s: float
+    status_code: int | None = None
+    error: str | None = None
+    kind: Literal["prober_sample"] = "prober_sample"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,6 +342,30 @@ class LinkSessions(Event):
     kind: Literal["link_sessions"] = "link_sessions"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConnections(Event):
+    """The clients' connections that a server itself counts, the lab's own left out; None where it
+    could not be asked. Written first and on each change.
+    """
+
+    service: str
+    count: int | None
+    kind: Literal["server_connections"] = "server_connections"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppStarved(Event):
+    """In the last `over_s` seconds the app was ready to run and waited for a core for `waited_s` of
+    them, by the kernel's own accounts; written where that is more than a fraction.
+    """
+
+    app: str
+    boot: int
+    waited_s: float
+    over_s: float
+    kind: Literal["app_starved"] = "app_starved"
+
+
 WriteOutcome = Literal["ok", "failed", "indeterminate"]
 WritePurpose = Literal["load", "proof"]
 
@@ -320,7 +373,8 @@ WritePurpose = Literal["load", "proof"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write(Event):
     """One write through the app, sent at `at_s`. `ok`: acknowledged; `failed`: refused by an
-    answer; `indeterminate`: no answer, so it may or may not be kept.
+    answer; `indeterminate`: no answer, so it may or may not be kept. `said` is the beginning of
+    the body of an answer that was no acknowledgement.
     """
 
     app: str
@@ -330,6 +384,7 @@ class Write(Event):
     status_code: int | None = None
     retry_after: bool = False
     error: str | None = None
+    said: str | None = None
     purpose: WritePurpose = "load"
     kind: Literal["write"] = "write"
 
@@ -368,12 +423,14 @@ AnyEvent = Annotated[
     | LabLag
     | Spawned
     | Bound
+    | Listening
     | FirstAnswer
     | StartupSnapshot
     | StartupComplete
     | Ready
     | Exited
     | HealthSample
+    | ProberSample
     | HealthTurned
     | LossNamed
     | FaultRequested
@@ -388,6 +445,8 @@ AnyEvent = Annotated[
     | LinkPackets
     | LinkMetered
     | LinkSessions
+    | ServerConnections
+    | AppStarved
     | Write
     | ReadBack
     | ProbeCrashed

@@ -32,9 +32,14 @@ class Starts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailsFast:
-    """The app exits with `exit_code` within `within_s` and its last words name each of `naming`."""
+    """The app exits with `exit_code` within `within_s` and its last words name each of `naming`.
+
+    `cause`, where given, are words of which at least one must stand there too: what really
+    happened to the path, not what the app made of it.
+    """
 
     naming: tuple[str, ...]
+    cause: tuple[str, ...] = ()
     within_s: float | None = None
     exit_code: int = 3
     boot: int = 1
@@ -113,6 +118,112 @@ class StaysAvailable:
     kind: Literal["stays_available"] = "stays_available"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serves:
+    """While the app says that it is ready and no fault is near, every write is acknowledged within
+    `within_s`, and at least `at_least` are.
+    """
+
+    within_s: float = 1.0
+    at_least: int = 10
+    boot: int = 1
+    rests_on: tuple[str, ...] | None = None
+    app: str = ""
+    kind: Literal["serves"] = "serves"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoRestarts:
+    """A supervisor that starts the app anew whenever it ends by itself has at most `at_most` times
+    to do so. Needs a boot with `restarts`.
+    """
+
+    at_most: int = 0
+    rests_on: tuple[str, ...] | None = None
+    app: str = ""
+    kind: Literal["no_restarts"] = "no_restarts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaysLive:
+    """From its first answer on liveness answers 2xx within the prober's limit, whatever is down:
+    never as many misses in a row as make the prober act.
+    """
+
+    boot: int = 1
+    rests_on: tuple[str, ...] | None = None
+    app: str = ""
+    kind: Literal["stays_live"] = "stays_live"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswersInTime:
+    """Health and readiness answer, whatever they say, within the prober's limit from the first
+    answer on: never as many too late in a row as make the prober act.
+    """
+
+    boot: int = 1
+    rests_on: tuple[str, ...] | None = None
+    app: str = ""
+    kind: Literal["answers_in_time"] = "answers_in_time"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyWhenServing:
+    """Readiness is true: not 2xx before start-up is complete, nor while users' writes are refused;
+    2xx again once they are served. It may be wrong for `within_s` after each change.
+    """
+
+    within_s: float | None = None
+    boot: int = 1
+    rests_on: tuple[str, ...] | None = None
+    app: str = ""
+    kind: Literal["ready_when_serving"] = "ready_when_serving"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasesConnections:
+    """Once it has recovered, the app has no more connections on each server than before the fault
+    (or, where it started under the fault, than a healthy start makes) and `spare` more, counted by
+    the server itself. None takes `spare` from the app's limits.
+    """
+
+    spare: int | None = None
+    boot: int = 1
+    rests_on: tuple[str, ...] | None = None
+    app: str = ""
+    kind: Literal["releases_connections"] = "releases_connections"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacksOff:
+    """While a fault holds the app tries each of its links at most `connects_per_s` times a second,
+    and in no half second after the heal are there more than `herd` connects. None takes both from
+    the app's limits.
+    """
+
+    connects_per_s: float | None = None
+    herd: int | None = None
+    boot: int = 1
+    rests_on: tuple[str, ...] | None = None
+    app: str = ""
+    kind: Literal["backs_off"] = "backs_off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegainsLatency:
+    """After its recovery the app's writes are as fast as before the fault: their distribution is
+    compared with the baseline of the same run. `ratio` is how much slower the median may be.
+    """
+
+    ratio: float = 3.0
+    at_least: int = 20
+    boot: int = 1
+    rests_on: tuple[str, ...] | None = None
+    app: str = ""
+    kind: Literal["regains_latency"] = "regains_latency"
+
+
 Expectation = (
     Starts
     | FailsFast
@@ -121,4 +232,12 @@ Expectation = (
     | KeepsAcknowledged
     | FirstRequestServed
     | StaysAvailable
+    | Serves
+    | NoRestarts
+    | StaysLive
+    | AnswersInTime
+    | ReadyWhenServing
+    | ReleasesConnections
+    | BacksOff
+    | RegainsLatency
 )

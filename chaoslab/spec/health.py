@@ -41,7 +41,8 @@ class HealthContract:
     member is a word, or an object with a `status_field` of its own. `startup_path` may be
     absent (an app without phases); then start-up counts as complete at the first answer of `path`
     that says healthy or degraded. `ready_path` may be absent; then a complete start-up is ready.
-    `live_path` is shown to people, and asked by no probe yet.
+    `prober_timeout_s` is how long the platform's prober waits for one answer of any of the paths,
+    and `prober_failures` after how many misses in a row it takes the app out (or restarts it).
     `phases` are those that a complete start-up must publish there; empty: any that it publishes.
     """
 
@@ -49,6 +50,8 @@ class HealthContract:
     live_path: str | None = None
     ready_path: str | None = None
     startup_path: str | None = None
+    prober_timeout_s: float = 1.0
+    prober_failures: int = 3
     phases: tuple[str, ...] = ()
     status_field: str = "status"
     dependencies_field: str = "dependencies"

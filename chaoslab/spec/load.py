@@ -26,10 +26,12 @@ class Sampling:
     """How health is watched: one sample each `cadence_s`, each bounded by `timeout_s`.
 
     From `quiet_from` to `quiet_until` no sample is sent, so that the first traffic after a heal
-    can be a user's (health traffic would wake stale pools).
+    can be a user's (health traffic would wake stale pools). Liveness and readiness are asked each
+    `prober_cadence_s` where an expectation is about them.
     """
 
     cadence_s: float = 0.05
     timeout_s: float = 1.0
+    prober_cadence_s: float = 0.1
     quiet_from: AtMoment | None = None
     quiet_until: AtMoment | None = None

@@ -29,6 +29,7 @@ from chaoslab.spec.topology import (
     Container,
     Deadlines,
     Images,
+    Limits,
     Link,
     Service,
     Topology,
@@ -220,6 +221,7 @@ def _app(name: str, shape: AppShape, folder: Path) -> App:
         port=shape.port,
         health=_health(shape.health),
         deadlines=Deadlines(**shape.deadlines.model_dump()),
+        limits=Limits(**shape.limits.model_dump()),
         writes=WriteContract(**shape.writes.model_dump()) if shape.writes else None,
         container=_container(shape.container, folder) if shape.container else None,
     )

@@ -69,6 +69,8 @@ class HealthShape(Shape):
     live_path: HttpPath | None = Field(default=None, description="a path that begins with '/'")
     ready_path: HttpPath | None = Field(default=None, description="a path that begins with '/'")
     startup_path: HttpPath | None = Field(default=None, description="a path that begins with '/'")
+    prober_timeout_s: Seconds = Field(default=1.0, description="a number of seconds above 0")
+    prober_failures: int = Field(default=3, ge=1, description="a whole number, 1 or more")
     phases: list[NonEmpty] = Field(
         default_factory=list, description="a list of strings, the phases of every start-up"
     )
@@ -90,6 +92,14 @@ class DeadlinesShape(Shape):
     fail_fast_s: Seconds = Field(default=30.0, description="a number of seconds above 0")
     degraded_s: Seconds = Field(default=10.0, description="a number of seconds above 0")
     recovery_s: Seconds = Field(default=30.0, description="a number of seconds above 0")
+
+
+class LimitsShape(Shape):
+    """`[apps.<name>.limits]`."""
+
+    connects_per_s: float = Field(default=20.0, gt=0, description="a number above 0")
+    herd: int = Field(default=20, ge=1, description="a whole number, 1 or more")
+    spare_connections: int = Field(default=2, ge=0, description="a whole number, 0 or more")
 
 
 class WritesShape(Shape):
@@ -138,6 +148,7 @@ class AppShape(Shape):
     )
     health: HealthShape = Field(default_factory=HealthShape, description="a table")
     deadlines: DeadlinesShape = Field(default_factory=DeadlinesShape, description="a table")
+    limits: LimitsShape = Field(default_factory=LimitsShape, description="a table")
     writes: WritesShape | None = Field(default=None, description="a table")
     container: ContainerShape | None = Field(default=None, description="a table")
 
@@ -220,6 +231,7 @@ SHAPES: dict[tuple[str, ...], type[Shape]] = {
     ("apps", "*"): AppShape,
     ("apps", "*", "health"): HealthShape,
     ("apps", "*", "deadlines"): DeadlinesShape,
+    ("apps", "*", "limits"): LimitsShape,
     ("apps", "*", "writes"): WritesShape,
     ("apps", "*", "container"): ContainerShape,
     ("apps", "*", "container", "build"): BuildShape,

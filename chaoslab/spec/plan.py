@@ -10,12 +10,17 @@ from dataclasses import dataclass, field, replace
 
 from chaoslab.errors import Problem, SpecError, did_you_mean
 from chaoslab.spec.expect import (
+    BacksOff,
     Degrades,
     Expectation,
     FailsFast,
     FirstRequestServed,
     KeepsAcknowledged,
+    ReadyWhenServing,
     Recovers,
+    RegainsLatency,
+    ReleasesConnections,
+    Serves,
     Starts,
 )
 from chaoslab.spec.faults import FaultSpec, Killed, Paused, Restarted, Stopped
@@ -30,11 +35,15 @@ from chaoslab.spec.when import AtConnection, AtMoment, in_force, patient
 class Boot:
     """One start of an app. `at=None` is at once; a later boot of the same app replaces the one
     before it (SIGTERM, then spawned anew). `env` is laid over the topology's.
+
+    `restarts` is how often a supervisor, as platforms have one, starts it anew when it ends by
+    itself, at once each time.
     """
 
     app: str = ""
     at: AtMoment | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    restarts: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +140,14 @@ def _bounded(expectation: Expectation, app: App, labels: tuple[str, ...]) -> Exp
             within_s = deadlines.recovery_s if e.within_s is None else e.within_s
             proved = app.writes is not None if e.proved is None else e.proved
             return replace(e, within_s=within_s, proved=proved)
+        case ReadyWhenServing(within_s=None):
+            return replace(e, within_s=deadlines.degraded_s)
+        case ReleasesConnections(spare=None):
+            return replace(e, spare=app.limits.spare_connections)
+        case BacksOff():
+            rate = app.limits.connects_per_s if e.connects_per_s is None else e.connects_per_s
+            herd = app.limits.herd if e.herd is None else e.herd
+            return replace(e, connects_per_s=rate, herd=herd)
     return e
 
 
@@ -151,7 +168,8 @@ def _problems(plan: Plan, topology: Topology, where: str) -> Iterator[Problem]:
         for name in (*rests_on, wanted):
             yield from _unknown(f"{where}: expect[{i}]", "fault", name, labels)
         judged = topology.apps.get(e.app or next(iter(topology.apps)))
-        needs_writes = isinstance(e, KeepsAcknowledged | FirstRequestServed) or (
+        by_writes = KeepsAcknowledged | FirstRequestServed | Serves | RegainsLatency
+        needs_writes = isinstance(e, by_writes | ReadyWhenServing) or (
             isinstance(e, Recovers) and e.proved
         )
         if needs_writes and judged is not None and judged.writes is None:

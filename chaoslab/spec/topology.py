@@ -43,6 +43,20 @@ class Deadlines:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How an app may treat its servers; verdicts hold it to them.
+
+    `connects_per_s`: tries on one link while it cannot be reached. `herd`: connects on one link in
+    any half second after it is back. `spare_connections`: how many more than its baseline it may
+    hold on one server after a recovery.
+    """
+
+    connects_per_s: float = 20.0
+    herd: int = 20
+    spare_connections: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WriteContract:
     """How a probe writes one row through the app and where it lies in the database.
 
@@ -118,6 +132,7 @@ class App:
     port: int = 0
     health: HealthContract = field(default_factory=HealthContract)
     deadlines: Deadlines = field(default_factory=Deadlines)
+    limits: Limits = field(default_factory=Limits)
     writes: WriteContract | None = None
     container: Container | None = None
 
