@@ -18,7 +18,9 @@ pytestmark = pytest.mark.vpc_outage
 Mode = Literal["dropped", "refused", "silent"]
 
 HOLD_S = 0.5  # how long a fault holds once the app has said so: ten health samples
+PROBES_S = 1.75  # longer than three answers at the prober's limit of 0.5 s
 STARTUP_LIMIT_S = 95 / 40  # the incident's start-up limit in the profile `lab`
+BREAKER_OPEN_S = 60 / 40  # how long its database breaker stays open, likewise
 BOTH = ("postgres", "redis")
 NO_BYPASS = {"EMERGENCY_ALLOW_NO_DATABASE": "false"}
 
@@ -30,6 +32,22 @@ async def test_severed_before_start(chaos: Chaos, mode: Mode) -> None:
         Severed(target="vpc", mode=mode, stop=when.degraded(HOLD_S)),
         expect=[
             expect.Starts(mode="degraded", startup_mode="emergency_degraded"),
+            expect.Degrades(naming=BOTH),
+            expect.StaysLive(),
+            expect.AnswersInTime(),
+            expect.Recovers(),
+        ],
+    )
+
+
+async def test_supervised_start(chaos: Chaos) -> None:
+    """A platform starts what ends by itself anew: there is nothing for it to do."""
+    await chaos.run(
+        Severed(target="vpc", mode="refused", stop=when.degraded(HOLD_S)),
+        boots=[Boot(restarts=2)],
+        expect=[
+            expect.NoRestarts(),
+            expect.Starts(mode="degraded"),
             expect.Degrades(naming=BOTH),
             expect.Recovers(),
         ],
@@ -69,10 +87,12 @@ async def test_severed_during_the_cache_phase(chaos: Chaos) -> None:
 async def test_severed_with_idle_pooled_connections(chaos: Chaos) -> None:
     """No user is there to notice; the app must find out by itself that its pool is dead."""
     await chaos.run(
-        Severed(target="vpc", start=when.healthy(0.3), stop=when.lost(*BOTH, hold_s=HOLD_S)),
+        Severed(target="vpc", start=when.healthy(0.3), stop=when.lost(*BOTH, hold_s=PROBES_S)),
         expect=[
             expect.Starts(mode="normal"),
             expect.Degrades(naming=BOTH),
+            expect.StaysLive(),
+            expect.AnswersInTime(),
             expect.Recovers(),
         ],
     )
@@ -81,7 +101,28 @@ async def test_severed_with_idle_pooled_connections(chaos: Chaos) -> None:
 async def test_severed_under_requests(chaos: Chaos) -> None:
     """Users write while the path goes: what was acknowledged is kept, the rest told to retry."""
     await chaos.run(
-        Severed(target="vpc", start=when.acknowledged(5), stop=when.lost(*BOTH, hold_s=HOLD_S)),
+        Severed(target="vpc", start=when.acknowledged(25), stop=when.lost(*BOTH, hold_s=PROBES_S)),
+        load=[Load(start=when.healthy(), rate_per_s=20)],
+        expect=[
+            expect.Starts(mode="normal"),
+            expect.Degrades(naming=BOTH),
+            expect.ReadyWhenServing(),
+            expect.Recovers(),
+            expect.RegainsLatency(),
+            expect.KeepsAcknowledged(at_least=50),
+        ],
+    )
+
+
+async def test_requests_hang_for_long(chaos: Chaos) -> None:
+    """The path is silent for longer than the breaker stays open, so its probes hang as well."""
+    await chaos.run(
+        Severed(
+            target="vpc",
+            mode="silent",
+            start=when.acknowledged(5),
+            stop=when.lost(*BOTH, hold_s=2.5 * BREAKER_OPEN_S),
+        ),
         load=[Load(start=when.healthy(), rate_per_s=20)],
         expect=[
             expect.Starts(mode="normal"),
@@ -146,12 +187,16 @@ async def test_severed_for_longer_than_the_startup_limit(chaos: Chaos) -> None:
     )
 
 
-async def test_without_the_bypass(chaos: Chaos) -> None:
-    """Nobody allowed a start without the database: a quick, clear end that names it."""
+@pytest.mark.parametrize(
+    ("mode", "cause"),
+    [("dropped", ("no answer", "timed out", "timeout")), ("refused", ("refused",))],
+)
+async def test_without_the_bypass(chaos: Chaos, mode: Mode, cause: tuple[str, ...]) -> None:
+    """Nobody allowed a start without the database: a quick, clear end that says what is wrong."""
     await chaos.run(
-        Severed(target="vpc", stop=when.exited()),
+        Severed(target="vpc", mode=mode, stop=when.exited()),
         boots=[Boot(env=NO_BYPASS)],
-        expect=[expect.FailsFast(naming=("postgres",))],
+        expect=[expect.FailsFast(naming=("postgres",), cause=cause)],
     )
 
 
