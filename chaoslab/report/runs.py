@@ -77,15 +77,23 @@ def saved_verdict(folder: RunFolder) -> str:
 
     Raises SpecError where the file is not one of chaoslab's.
     """
+    saved = saved_verdicts(folder)
+    return "" if saved is None else worst(verdict.outcome for verdict in saved).value
+
+
+def saved_verdicts(folder: RunFolder) -> tuple[Verdict, ...] | None:
+    """A scenario's verdicts as they were saved; None where none was.
+
+    Raises SpecError where the file is not one of chaoslab's.
+    """
     try:
-        saved = _VERDICTS.validate_json(folder.verdicts_path.read_bytes())
+        return _VERDICTS.validate_json(folder.verdicts_path.read_bytes())
     except FileNotFoundError:
-        return ""
+        return None
     except ValidationError as error:
         what = f"not written by this chaoslab: {error.errors()[0]['msg']}"
         mend = f"judge it again with `chaoslab analyze {folder.path}`"
         raise SpecError([Problem(where=str(folder.verdicts_path), what=what, mend=mend)]) from None
-    return worst(verdict.outcome for verdict in saved).value
 
 
 def save_verdicts(folder: RunFolder, verdicts: tuple[Verdict, ...]) -> None:
