@@ -18,6 +18,7 @@ import pytest
 
 from chaoslab.clock import wall_time
 from chaoslab.errors import ChaoslabError, FaultUnsupported, RuntimeUnavailable, SpecError
+from chaoslab.gate.report_hooks import RUN_PROPERTY, TROUBLE_PROPERTY, ReportWriter
 from chaoslab.seeds import fresh_seed
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ MARKERS = {
     "slow_database": "the database answers late, or in a trickle",
     "cache_outage": "the cache is gone while the database lives",
     "recovery": "a dependency comes back, and so must the app",
+    "steady": "nothing is severed: the app starts, serves and stays live",
+    "retries": "how the app treats a server that is away, slow, or back again",
     "running": "the path fails under an app that runs; what attach can try as well",
 }
 _RUN = pytest.StashKey["Run"]()
@@ -59,12 +62,14 @@ class Run:
 
     def load_topology(self, config: pytest.Config) -> None:
         """Read the topology once, before any scenario runs; a mistake in it is a usage error."""
+        from chaoslab.spec.builds import with_commands
         from chaoslab.spec.loader import find_topology, load_topology
 
         named = config.getoption("--chaos-topology")
         try:
             path = Path(named) if named else find_topology(config.rootpath)
-            self.topology = load_topology(path)
+            commands = config.getoption("--chaos-command")
+            self.topology = with_commands(load_topology(path), commands)
             if not hasattr(config, "workerinput"):
                 self.session().check()
         except (SpecError, RuntimeUnavailable) as error:
@@ -104,6 +109,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--chaos-results", metavar="DIR", help="where runs are saved (results/)")
     group.addoption("--chaos-topology", metavar="FILE", help="the topology (chaoslab.toml)")
     group.addoption(
+        "--chaos-command",
+        metavar="APP=COMMAND",
+        action="append",
+        default=[],
+        help="another build of an app, in place of the topology's command; may be repeated",
+    )
+    group.addoption(
+        "--chaos-report",
+        metavar="FILE",
+        help="write one line of JSON for each test that ends, as it ends",
+    )
+    group.addoption(
         "--chaos-progress",
         choices=("auto", "on", "off"),
         default="auto",
@@ -115,6 +132,11 @@ def pytest_configure(config: pytest.Config) -> None:
     for name, meaning in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
     config.stash[_RUN] = Run(config)
+    if (report := config.getoption("--chaos-report")) and not hasattr(config, "workerinput"):
+        try:
+            config.pluginmanager.register(ReportWriter(Path(report)), "chaoslab-report")
+        except OSError as error:
+            raise pytest.UsageError(f"--chaos-report {report}: {error.strerror}") from None
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -185,15 +207,17 @@ class Chaos:
             verdicts, refusal = (), error
         if isinstance(refusal, FaultUnsupported | SpecError):
             _discard(folder.path)
+        else:
+            self._request.node.user_properties.append((RUN_PROPERTY, str(folder.path)))
         if isinstance(refusal, FaultUnsupported):
             pytest.skip(f"fault not made: {refusal}")
         if refusal is not None:
+            self._request.node.user_properties.append((TROUBLE_PROPERTY, type(refusal).__name__))
             pytest.fail(str(refusal), pytrace=False)
         save_verdicts(folder, verdicts)
         outcome = outcome_of(verdicts)
         if listeners:
             self._tell(f"  {outcome.value}: " + ", ".join(v.name for v in verdicts))
-        self._request.node.user_properties.append(("chaos_run", str(folder.path)))
         if outcome is not Outcome.PASS:
             pytest.fail(_explained(outcome.value, verdicts, folder.path), pytrace=False)
         return verdicts

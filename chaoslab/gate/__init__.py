@@ -1,0 +1,1 @@
+"""The staged gate: scenarios in order, thresholds, rules that stop it, one decision."""

@@ -1,0 +1,69 @@
+"""Other builds of a topology's apps, as command lines give them: `APP=COMMAND`."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from chaoslab.errors import Problem, SpecError, did_you_mean
+from chaoslab.spec.placeholders import known_to_app, placeholder_problems
+from chaoslab.spec.topology import App, Topology
+
+_WANTED = "APP=COMMAND, as in backend='{python} -m my.backend'"
+
+
+def with_commands(
+    topology: Topology, texts: Sequence[str], *, option: str = "--chaos-command"
+) -> Topology:
+    """The topology with each `APP=COMMAND` in place of that app's own command.
+
+    COMMAND is split as a shell would and may hold the app's placeholders. Raises SpecError with
+    every unknown app, app named twice, command that is empty, or placeholder nobody knows.
+    """
+    problems: list[Problem] = []
+    commands: dict[str, tuple[str, ...]] = {}
+    for text in texts:
+        app, command, found = _parsed(text, topology, option)
+        if app in commands:
+            what = f"app '{app}' is given twice"
+            found = [*found, Problem(where=option, what=what, expected="one command for each app")]
+        commands[app] = command
+        problems += found
+    if problems:
+        raise SpecError(problems)
+    return replace(topology, apps=_apps(topology, commands)) if commands else topology
+
+
+def _apps(topology: Topology, commands: Mapping[str, tuple[str, ...]]) -> dict[str, App]:
+    return {
+        name: replace(app, command=commands.get(name, app.command))
+        for name, app in topology.apps.items()
+    }
+
+
+def _parsed(
+    text: str, topology: Topology, option: str
+) -> tuple[str, tuple[str, ...], list[Problem]]:
+    """The app, its command, and what is wrong with them."""
+    app, equals, line = text.partition("=")
+    where = f"{option} {app}" if app else option
+    if not equals or not app:
+        return app, (), [Problem(where=option, what=f"cannot read {text!r}", expected=_WANTED)]
+    if app not in topology.apps:
+        known = "one of: " + ", ".join(topology.apps)
+        what, mend = f"unknown app '{app}'", did_you_mean(app, topology.apps)
+        return app, (), [Problem(where=option, what=what, expected=known, mend=mend)]
+    try:
+        command = tuple(shlex.split(line))
+    except ValueError as error:
+        what = f"cannot be split into words: {error}"
+        return app, (), [Problem(where=where, what=what, mend="close the quotation")]
+    if not command:
+        return app, (), [Problem(where=where, what="no command", expected=_WANTED)]
+    known_names = known_to_app(topology.apps[app].links)
+    return (
+        app,
+        command,
+        [p for word in command for p in placeholder_problems(where, word, known_names)],
+    )
