@@ -34,8 +34,7 @@ class ReportWriter:
         self._uncollected: set[str] = set()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        if session.items:
-            self._select([item.nodeid for item in session.items])
+        self._select([item.nodeid for item in session.items])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
@@ -62,8 +61,8 @@ class ReportWriter:
         self._file.close()
 
     def _select(self, nodeids: Sequence[str]) -> None:
-        # each worker of xdist collects the same
-        if self._selected is None:
+        # each worker of xdist collects the same, and xdist's controller nothing
+        if nodeids and self._selected is None:
             self._selected = tuple(nodeids)
             self._write(Selected(nodeids=self._selected))
 
