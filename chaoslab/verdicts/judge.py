@@ -8,21 +8,32 @@ from typing import assert_never
 from chaoslab.history.events import LabLag, ProbeCrashed, RunEnded
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import (
+    AnswersInTime,
+    BacksOff,
     Degrades,
     Expectation,
     FailsFast,
     FirstRequestServed,
     KeepsAcknowledged,
+    NoRestarts,
+    ReadyWhenServing,
     Recovers,
+    RegainsLatency,
+    ReleasesConnections,
+    Serves,
     Starts,
     StaysAvailable,
+    StaysLive,
 )
 from chaoslab.spec.plan import Plan
 from chaoslab.spec.topology import App, Topology
 from chaoslab.verdicts.boot import fails_fast, starts
 from chaoslab.verdicts.degraded import degrades, stays_available
 from chaoslab.verdicts.evidence import Evidence, evidence_of
+from chaoslab.verdicts.probers import answers_in_time, stays_live
+from chaoslab.verdicts.readiness import ready_when_serving
 from chaoslab.verdicts.recovery import first_request_served, keeps_acknowledged, recovers
+from chaoslab.verdicts.restarts import no_restarts
 from chaoslab.verdicts.verdict import Outcome, Verdict, worst
 
 MAX_LAG_S = 0.5  # a lab that woke later than this cannot tell the app's time from its own
@@ -64,6 +75,35 @@ def _judged(e: Expectation, topology: Topology, plan: Plan, history: History) ->
             return first_request_served(e, history)
         case StaysAvailable():
             return stays_available(e, topology.apps[e.app], plan.sampling, history)
+        case NoRestarts():
+            return no_restarts(e, topology.apps[e.app], plan, history)
+        case StaysLive():
+            return stays_live(e, topology.apps[e.app], plan.sampling, history)
+        case AnswersInTime():
+            return answers_in_time(e, topology.apps[e.app], plan.sampling, history)
+        case ReadyWhenServing():
+            return ready_when_serving(e, topology.apps[e.app], plan.sampling, history)
+        case Serves() | ReleasesConnections() | BacksOff() | RegainsLatency():
+            return _judged_by_service(e, topology, plan, history)
+    assert_never(e)
+
+
+def _judged_by_service(
+    e: Serves | ReleasesConnections | BacksOff | RegainsLatency,
+    topology: Topology,
+    plan: Plan,
+    history: History,
+) -> Verdict:
+    """What users get of the app, and its servers bear of it."""
+    match e:
+        case Serves():
+            return serves(e, topology.apps[e.app], history)
+        case ReleasesConnections():
+            return releases_connections(e, topology, plan, history)
+        case BacksOff():
+            return backs_off(e, topology, plan, history)
+        case RegainsLatency():
+            return regains_latency(e, plan, history)
     assert_never(e)
 
 
@@ -92,7 +132,8 @@ def _evidence_for(
     The fault that an expectation names is one of them, whatever `rests_on` says.
     """
     named = (e.fault,) if isinstance(e, Degrades | FirstRequestServed) else ()
-    boot = 0 if isinstance(e, KeepsAcknowledged | FirstRequestServed) else e.boot
+    any_boot = isinstance(e, KeepsAcknowledged | FirstRequestServed | NoRestarts)
+    boot = 0 if any_boot else getattr(e, "boot", 0)
     found = []
     for name in dict.fromkeys((*(e.rests_on or ()), *named)):
         fault = plan.fault(name)

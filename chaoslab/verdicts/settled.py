@@ -20,19 +20,30 @@ from chaoslab.history.events import (
 from chaoslab.history.journal import History
 from chaoslab.history.moments import find
 from chaoslab.spec.expect import (
+    AnswersInTime,
+    BacksOff,
     Degrades,
     Expectation,
     FailsFast,
     FirstRequestServed,
     KeepsAcknowledged,
+    NoRestarts,
+    ReadyWhenServing,
     Recovers,
+    RegainsLatency,
+    ReleasesConnections,
+    Serves,
     Starts,
     StaysAvailable,
+    StaysLive,
 )
 from chaoslab.spec.health import HealthState
 from chaoslab.spec.plan import Plan
 from chaoslab.spec.topology import Topology
 from chaoslab.verdicts.degraded import MIN_SAMPLES
+from chaoslab.verdicts.probers import watch_under_way
+from chaoslab.verdicts.readiness import readiness_under_way
+from chaoslab.verdicts.restarts import restarts_under_way
 from chaoslab.verdicts.timeline import exited, healthy_since, last_healed_s, samples, spawned
 
 SERVING_S = 0.5  # how long after its end a start-up is given to be seen ready, or degraded
@@ -98,6 +109,14 @@ def _waits_for(
             return _writes_under_way(e, plan, history, now_s, startup_s)
         case StaysAvailable():
             return _availability_under_way(e, history, now_s, startup_s)
+        case NoRestarts():
+            return restarts_under_way(e, plan, history, now_s, startup_s)
+        case StaysLive() | AnswersInTime():
+            return watch_under_way(e, history, now_s, startup_s)
+        case ReadyWhenServing():
+            return readiness_under_way(e, plan, history, now_s, startup_s)
+        case Serves() | ReleasesConnections() | BacksOff() | RegainsLatency():
+            return None
     assert_never(e)
 
 
