@@ -1,0 +1,158 @@
+"""`chaoslab corpus`: translation only. What it needs is imported when it runs."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from chaoslab.errors import Problem, SpecError, did_you_mean
+
+if TYPE_CHECKING:
+    from chaoslab.corpus.records import Defect
+    from chaoslab.spec.topology import Topology
+
+_A_PATH = click.Path(path_type=Path)
+EXIT_MISSED, EXIT_UNCLEAR, EXIT_STOPPED = 1, 3, 4
+_DEFECTS = click.option(
+    "--defects", type=_A_PATH, help="A folder of defects; those of the reference backend if none."
+)
+
+
+@click.group(invoke_without_command=True)
+@_DEFECTS
+@click.pass_context
+def corpus(ctx: click.Context, defects: Path | None) -> None:
+    """List builds with known defects; with `run`, show that the gate refuses each of them."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from chaoslab.corpus.table import listed  # noqa: PLC0415
+
+    _print(listed(_read(defects)))
+
+
+@corpus.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, metavar="N",
+              help="Until each build has been tried N times, earlier runs counted in.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1, 16), default=2, show_default=True,
+              help="How many builds are tried at a time.")  # fmt: skip
+@click.option("--topology", "file", type=_A_PATH, help="The topology (the nearest chaoslab.toml).")
+@click.option("--results", type=_A_PATH, default=Path("results"), show_default=True,
+              help="The folder below which trials are kept.")  # fmt: skip
+@_DEFECTS
+@click.pass_context
+def run(
+    ctx: click.Context,
+    names: tuple[str, ...],
+    *,
+    repeat: int,
+    workers: int,
+    file: Path | None,
+    results: Path,
+    defects: Path | None,
+) -> None:
+    """Boot each bad build, and the good one, through the gate's scenarios.
+
+    NAME is a defect or `good`; without any all are tried. Ctrl-C stops; the same command goes on
+    where it was stopped. Exits with 0 where every defect was refused for its own reason and the
+    good build passed, 1 where one was missed or the good build was refused, 3 where the lab could
+    not tell, 4 where it was stopped.
+    """
+    from chaoslab.corpus.campaign import Campaign  # noqa: PLC0415
+    from chaoslab.corpus.ledger import GOOD, Ledger  # noqa: PLC0415
+    from chaoslab.corpus.table import line  # noqa: PLC0415
+    from chaoslab.corpus.table import results as table  # noqa: PLC0415
+    from chaoslab.spec.loader import load_topology  # noqa: PLC0415
+
+    topology = load_topology(file)
+    chosen = _chosen(_read(defects), names)
+    good = not names or GOOD in names
+    folder = results.resolve() / "corpus"
+    campaign = Campaign(
+        topology=Path(topology.source),
+        scenarios=_scenarios(topology),
+        markers=_markers(topology),
+        defects=chosen,
+        good=good,
+        app=next(iter(topology.apps)),
+        folder=folder,
+        workers=workers,
+    )
+    ledger = Ledger(folder, _state(topology))
+    stopped = False
+    try:
+        asyncio.run(campaign.run(ledger, repeat, lambda entry: _print(line(entry))))
+    except KeyboardInterrupt:
+        stopped = True
+    names_here = {defect.name for defect in chosen} | ({GOOD} if good else set())
+    entries = [entry for entry in ledger.entries() if entry.build in names_here]
+    _print(table(chosen, entries))
+    if older := ledger.others():
+        click.echo(f"{older} trials of another state of the code are kept and not counted.")
+    if stopped:
+        click.echo("stopped: the same command goes on from here")
+        ctx.exit(EXIT_STOPPED)
+    outcomes = {entry.outcome for entry in entries}
+    failed = any(outcome == "FAIL" for entry in entries for outcome, _ in entry.outcomes)
+    if "missed" in outcomes or failed:
+        ctx.exit(EXIT_MISSED)
+    if outcomes - {"refused", "passed"}:
+        ctx.exit(EXIT_UNCLEAR)
+
+
+def _read(folder: Path | None) -> tuple[Defect, ...]:
+    from chaoslab.corpus.records import read_defects, shipped  # noqa: PLC0415
+
+    return read_defects(folder or shipped())
+
+
+def _chosen(defects: tuple[Defect, ...], names: tuple[str, ...]) -> tuple[Defect, ...]:
+    from chaoslab.corpus.ledger import GOOD  # noqa: PLC0415
+
+    known = [GOOD, *(defect.name for defect in defects)]
+    wrong = [
+        Problem(
+            where=name,
+            what="no such build",
+            expected="a name that `chaoslab corpus` lists, or good",
+            mend=did_you_mean(name, known),
+        )
+        for name in names
+        if name not in known
+    ]
+    if wrong:
+        raise SpecError(wrong)
+    return tuple(defect for defect in defects if not names or defect.name in names)
+
+
+def _markers(topology: Topology) -> tuple[str, ...]:
+    if topology.gate is None:
+        mend = "write a [gate] with its stages (docs/gate.md)"
+        raise SpecError([Problem(where=topology.source, what="has no gate", mend=mend)])
+    return tuple(stage.marker for stage in topology.gate.stages)
+
+
+def _scenarios(topology: Topology) -> str:
+    assert topology.gate is not None
+    return topology.gate.scenarios
+
+
+def _state(topology: Topology) -> str:
+    """The code that is tried: a change of lab, reference, scenarios or topology begins anew."""
+    from chaoslab.corpus.ledger import state_of  # noqa: PLC0415
+
+    home = Path(topology.source).parent
+    package = Path(__file__).parent.parent
+    files = [*package.rglob("*.py"), *(home / _scenarios(topology)).rglob("*.py")]
+    return state_of([*files, Path(topology.source)])
+
+
+def _print(what: object) -> None:
+    """As wide as the tables need where no terminal says how wide it is."""
+    from rich.console import Console  # noqa: PLC0415
+
+    console = Console()
+    (console if console.is_terminal else Console(width=140)).print(what)

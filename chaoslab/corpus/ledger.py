@@ -1,0 +1,84 @@
+"""Trials add up over time: one JSON line each, kept for the state of the code that they tried."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from chaoslab.errors import Problem, SpecError
+
+GOOD = "good"  # the name of the build without a defect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One trial of one build; `outcomes` counts the good build's scenarios by their verdict.
+
+    `state` names the code that was tried: lab, scenarios, topology and reference.
+    """
+
+    build: str
+    state: str
+    at: str
+    outcome: str
+    seconds: float
+    verdicts: tuple[str, ...] = ()
+    why: tuple[str, ...] = ()
+    outcomes: tuple[tuple[str, int], ...] = ()
+    folder: str = ""
+
+
+_ENTRY: TypeAdapter[Entry] = TypeAdapter(Entry)
+
+
+class Ledger:
+    """The entries of one folder of results, appended to and never rewritten."""
+
+    def __init__(self, folder: Path, state: str) -> None:
+        self._path = folder / "ledger.jsonl"
+        self.state = state
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Those of this state of the code. A last line that was cut off is left out.
+
+        Raises SpecError where another line is none.
+        """
+        return tuple(entry for entry in self._all() if entry.state == self.state)
+
+    def others(self) -> int:
+        """How many entries there are of other states of the code."""
+        return sum(entry.state != self.state for entry in self._all())
+
+    def append(self, entry: Entry) -> None:
+        """Write one trial down."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        whole = not self._path.exists() or self._path.read_bytes()[-1:] in (b"", b"\n")
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(("" if whole else "\n") + json.dumps(asdict(entry)) + "\n")
+
+    def _all(self) -> Iterator[Entry]:
+        if not self._path.exists():
+            return
+        lines = self._path.read_text(encoding="utf-8", errors="replace").split("\n")
+        for number, line in enumerate(lines, start=1):
+            try:
+                if line:
+                    yield _ENTRY.validate_json(line)
+            except ValidationError:
+                if line.endswith("}"):  # cut off by a kill it would end elsewhere
+                    what = f"line {number} is no trial of this chaoslab's"
+                    mend = "move the file away to begin anew"
+                    raise SpecError(
+                        [Problem(where=str(self._path), what=what, mend=mend)]
+                    ) from None
+
+
+def state_of(files: Iterable[Path]) -> str:
+    """A short name for the content of these files, whatever their order and their folders."""
+    each = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
+    return hashlib.sha256("".join(each).encode()).hexdigest()[:12]

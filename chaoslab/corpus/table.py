@@ -1,0 +1,110 @@
+"""The corpus for people: what there is, and how often each build was refused for its own reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from chaoslab.corpus.ledger import GOOD, Entry
+from chaoslab.corpus.records import Defect
+from chaoslab.report.stats import wilson
+
+_STYLES = {"refused": "green", "missed": "red", "unclear": "yellow", "passed": "green"}
+
+
+def listed(defects: Sequence[Defect]) -> Table:
+    """Every defect with its mechanism, and the verdict that must refuse it."""
+    table = _table("Builds with known defects")
+    for name in ("no.", "defect", "what it is", "refused by", "in"):
+        table.add_column(name, overflow="fold")
+    for defect in defects:
+        table.add_row(
+            str(defect.number),
+            defect.name,
+            escape(defect.title),
+            defect.primary,
+            escape("\n".join(defect.scenarios)),
+        )
+    return table
+
+
+def line(entry: Entry) -> Text:
+    """One trial that has just ended, in one line, and below it what was missed."""
+    what = entry.outcome
+    if entry.outcomes:
+        what += " (" + ", ".join(f"{count} {name}" for name, count in entry.outcomes) + ")"
+    text = Text(f"{entry.build:<40} ")
+    text.append(what, style=_STYLES.get(entry.outcome, "yellow"))
+    text.append(f" after {entry.seconds:.1f} s")
+    for why in entry.why:
+        text.append(f"\n    {why}")
+    return text
+
+
+def results(defects: Sequence[Defect], entries: Sequence[Entry]) -> Group:
+    """A row a defect: by which verdict, after how long, how often out of how many, with a 95 %
+    interval; then the good build's false alarms, and its UNKNOWNs apart.
+    """
+    table = _table("Refused for its own reason")
+    for name in (
+        "no.",
+        "defect",
+        "verdict",
+        "seconds\n(median)",
+        "refused",
+        "95 % interval",
+        "else",
+    ):
+        table.add_column(name, overflow="fold")
+    for defect in defects:
+        table.add_row(*_row(defect, [e for e in entries if e.build == defect.name]))
+    good = [entry for entry in entries if entry.build == GOOD]
+    return Group(table, *(Text(told) for told in _good(good)))
+
+
+def _row(defect: Defect, entries: Sequence[Entry]) -> Iterator[str]:
+    counts = Counter(entry.outcome for entry in entries)
+    seconds = sorted(entry.seconds for entry in entries)
+    yield str(defect.number)
+    yield defect.name
+    yield defect.primary
+    yield f"{seconds[len(seconds) // 2]:.1f}" if seconds else "-"
+    yield f"{counts['refused']} of {len(entries)}"
+    yield _interval(counts["refused"], len(entries))
+    yield ", ".join(f"{counts[word]} {word}" for word in ("missed", "unclear") if counts[word])
+
+
+def _good(entries: Sequence[Entry]) -> Iterator[str]:
+    if not entries:
+        yield "The good build was not tried."
+        return
+    runs = Counter(
+        name for entry in entries for name, count in entry.outcomes for _ in range(count)
+    )
+    n, alarms, unknown = sum(runs.values()), runs["FAIL"], runs["UNKNOWN"] + runs["skipped"]
+    wrong = sum(any(name == "FAIL" for name, _ in entry.outcomes) for entry in entries)
+    seconds = sorted(entry.seconds for entry in entries)[len(entries) // 2]
+    yield (
+        f"The good build: {len(entries)} times through the gate's scenarios ({seconds:.0f} s each),"
+        f" {wrong} with a false alarm; {alarms} of {n} scenarios ({_interval(alarms, n)}),"
+        f" {unknown} UNKNOWN or skipped."
+    )
+
+
+def _interval(k: int, n: int) -> str:
+    if not n:
+        return "-"
+    low, high = wilson(k, n)
+    return f"{100 * low:.1f} to {100 * high:.1f} %"
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+    )

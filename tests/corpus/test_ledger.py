@@ -1,0 +1,60 @@
+"""Trials add up, for one state of the code, and survive a kill in mid-line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chaoslab.corpus.ledger import Entry, Ledger, state_of
+from chaoslab.errors import SpecError
+
+ENTRY = Entry(
+    build="good", state="now", at="2026-01-01T00:00:00+00:00", outcome="passed", seconds=1.5,
+    verdicts=(), why=("none",), outcomes=(("PASS", 3),), folder="results/corpus/good-1",
+)  # fmt: skip
+
+
+def test_trials_add_up_over_sessions(tmp_path: Path) -> None:
+    """What one ledger wrote another reads, entry by entry."""
+    Ledger(tmp_path, "now").append(ENTRY)
+    Ledger(tmp_path, "now").append(replace(ENTRY, outcome="not passed"))
+    assert Ledger(tmp_path, "now").entries() == (ENTRY, replace(ENTRY, outcome="not passed"))
+
+
+def test_trials_of_other_code_are_kept_and_not_counted(tmp_path: Path) -> None:
+    """A change of the code begins anew."""
+    Ledger(tmp_path, "before").append(replace(ENTRY, state="before"))
+    ledger = Ledger(tmp_path, "now")
+    ledger.append(ENTRY)
+    assert (ledger.entries(), ledger.others()) == ((ENTRY,), 1)
+
+
+def test_a_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
+    """A kill in mid-line costs that one trial, and the next begins on a line of its own."""
+    ledger = Ledger(tmp_path, "now")
+    ledger.append(ENTRY)
+    path = tmp_path / "ledger.jsonl"
+    path.write_text(path.read_text(encoding="utf-8") + '{"build": "ear', encoding="utf-8")
+    assert ledger.entries() == (ENTRY,)
+    ledger.append(ENTRY)
+    assert ledger.entries() == (ENTRY, ENTRY)
+
+
+def test_a_line_that_is_no_trial_is_said(tmp_path: Path) -> None:
+    """Which file, which line, and the mend."""
+    (tmp_path / "ledger.jsonl").write_text('{"build": "x"}\n', encoding="utf-8")
+    with pytest.raises(SpecError, match=r"line 1 is no trial(.|\n)*move the file away"):
+        Ledger(tmp_path, "now").entries()
+
+
+def test_the_state_follows_the_content_alone(tmp_path: Path) -> None:
+    """The same files elsewhere are the same state; one changed byte is another."""
+    files = [tmp_path / name for name in ("a.py", "b.py")]
+    for file in files:
+        file.write_text(file.name, encoding="utf-8")
+    before = state_of(files)
+    assert state_of(reversed(files)) == before
+    files[0].write_text("changed", encoding="utf-8")
+    assert state_of(files) != before

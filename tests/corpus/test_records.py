@@ -1,0 +1,77 @@
+"""Records are read as data; what is wrong with them is said in words, all at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chaoslab.corpus.records import read_defects, shipped
+from chaoslab.errors import SpecError
+from corpus.defects import DEFECT, RECORD, written
+
+
+def test_a_record_says_how_its_build_must_be_refused(tmp_path: Path) -> None:
+    """Every field of the block is read; the command follows from the file's name."""
+    written(tmp_path)
+    assert read_defects(tmp_path) == (DEFECT,)
+
+
+def test_a_defects_file_is_never_imported(tmp_path: Path) -> None:
+    """A file that would end the process if it ran is read all the same."""
+    written(tmp_path, text=RECORD + "raise SystemExit(99)\n")
+    assert [defect.name for defect in read_defects(tmp_path)] == ["early-return"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("# /// defect", "# /// other", "has no record"),
+        ("number = 1", "number = one", "its record is no TOML"),
+        ("number = 1", "number = 0", "greater than or equal to 1"),
+        ("# symptom", "# sympton", "record: symptom: field required"),
+        ("early-return", "late-return", "call the file late_return.py"),
+        ("vpc_outage::severed", "severed", "'severed[dropped]' names no scenario"),
+        ("steady::starts", "vpc_outage::severed[dropped]", "must both refuse it and pass"),
+        ('also = ["degraded"]', 'also = ["boot"]', "its primary verdict 'boot'"),
+        ('cites = ["never complete", "phases done: init"]', "cites = []", "primary.cites"),
+    ],
+)
+def test_what_is_wrong_with_a_record_is_said(tmp_path: Path, old: str, new: str, said: str) -> None:
+    """Where, what and the mend, without a traceback."""
+    assert old in RECORD
+    written(tmp_path, text=RECORD.replace(old, new))
+    with pytest.raises(SpecError) as error:
+        read_defects(tmp_path)
+    assert said in str(error.value)
+    assert "early_return.py" in str(error.value)
+
+
+def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
+    """Two files with mistakes and two of one number: three problems."""
+    written(tmp_path)
+    written(tmp_path, "again", RECORD.replace("early-return", "again"))
+    written(tmp_path, "broken", "")
+    written(tmp_path, "_helper", "not a defect at all")
+    with pytest.raises(SpecError) as error:
+        read_defects(tmp_path)
+    assert len(error.value.problems) == 2
+    assert "two defects have the number 1: again and early-return" in str(error.value)
+
+
+def test_a_folder_without_defects_is_a_mistake(tmp_path: Path) -> None:
+    """Nothing to refuse must not look like everything refused."""
+    with pytest.raises(SpecError, match="holds no defect"):
+        read_defects(tmp_path)
+
+
+def test_the_shipped_records_are_the_incidents_first_twenty_seven() -> None:
+    """Each number from 1 to 27 once, each with a scenario that the lab ships."""
+    defects = read_defects(shipped())
+    assert [defect.number for defect in defects] == list(range(1, 28))
+    scenarios = Path(__file__).parents[2] / "scenarios"
+    for defect in defects:
+        for scenario in defect.runs:
+            module, _, test = scenario.partition("::")
+            text = (scenarios / f"test_{module}.py").read_text(encoding="utf-8")
+            assert f"def test_{test.partition('[')[0]}(" in text, f"{defect.name}: {scenario}"
