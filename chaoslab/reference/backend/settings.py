@@ -59,11 +59,6 @@ def address(url: str, default_port: int) -> str:
     return f"{parts.hostname or 'localhost'}:{parts.port or default_port}"
 
 
-def from_environment() -> Settings:
-    """Settings from this process's environment. Raises SettingsError with all mistakes."""
-    return read(os.environ)  # noqa: TID251 - the one place that may read the environment
-
-
 def read(env: Mapping[str, str]) -> Settings:
     """Settings from `env`. Raises SettingsError with every mistake found, not just the first."""
     reader = _Reader(env)
@@ -84,6 +79,14 @@ def read(env: Mapping[str, str]) -> Settings:
     if reader.problems:
         raise SettingsError(reader.problems)
     return settings
+
+
+Reader = Callable[[Mapping[str, str]], Settings]
+
+
+def from_environment(reader: Reader = read) -> Settings:
+    """Settings from this process's environment. Raises SettingsError with all mistakes."""
+    return reader(os.environ)  # noqa: TID251 - the one place that may read the environment
 
 
 class _Reader:
