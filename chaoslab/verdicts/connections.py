@@ -1,0 +1,133 @@
+"""Connections that a server itself counts: after a recovery no more of them than before. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from chaoslab.history.events import HealthSample, Ready, ServerConnections
+from chaoslab.history.journal import History
+from chaoslab.spec.expect import ReleasesConnections
+from chaoslab.spec.plan import Plan
+from chaoslab.spec.topology import Topology
+from chaoslab.verdicts.timeline import (
+    Span,
+    answered_s,
+    healthy_since,
+    last_healed_s,
+    run_ended,
+    watched_until_s,
+)
+from chaoslab.verdicts.traffic import first_fault_s
+from chaoslab.verdicts.verdict import Outcome, Verdict, failed, passed, unknown
+
+LASTING_S = 0.25  # a level that holds for less may be a canary's, or one connection replaced
+CALM_S = 0.3  # after the recovery, for what the recovery itself replaces
+WATCHED_S = 0.5  # for so long the server must have been looked at then
+
+
+def releases_connections(
+    e: ReleasesConnections, topology: Topology, plan: Plan, history: History
+) -> Verdict:
+    """On each server the lowest count after the recovery is at most the baseline and `spare`.
+
+    The baseline is the highest level that lasted between ready and the first fault. A server counts
+    the clients of all apps. Of an app that never is healthy again the count is held against the
+    baseline all the same, once its time to recover is up.
+    """
+    claim = (
+        f"after its recovery {e.app} holds at most {e.spare} connections more on each server "
+        "than before the fault"
+    )
+    if not plan.faults or (healed_s := last_healed_s(history)) is None:
+        return unknown("connections", claim, "no fault was healed")
+    settled = _settled_span(e, topology, history, healed_s)
+    before = _before(e, history)
+    if before is None:
+        why = "never ready before the first fault: there is no baseline to hold the count against"
+        return unknown("connections", claim, why)
+    each = [
+        _of(service, before, settled, e.spare or 0, history)
+        for service in topology.apps[e.app].links
+    ]
+    because = tuple(why for _, why in each)
+    outcomes = {outcome for outcome, _ in each}
+    ended = run_ended(history)
+    if ended is None:
+        return unknown("connections", claim, "the run was cut short", *because)
+    if Outcome.FAIL in outcomes:
+        return failed("connections", claim, *because)
+    if Outcome.UNKNOWN in outcomes or not because:
+        return unknown("connections", claim, *because)
+    if not ended.settled:
+        return unknown("connections", claim, "the run was cut short", *because)
+    return passed("connections", claim, *because)
+
+
+def calm_s(e: ReleasesConnections, topology: Topology, history: History, healed_s: float) -> float:
+    """From when the count is held against the baseline: the recovery, or when it was due."""
+    since = healthy_since(history, e.app, e.boot, healed_s)
+    due_s = healed_s + topology.apps[e.app].deadlines.recovery_s
+    return (answered_s(since) if since else due_s) + CALM_S
+
+
+def _settled_span(
+    e: ReleasesConnections, topology: Topology, history: History, healed_s: float
+) -> Span:
+    """Up to the last answer of health: soon after it the lab stops the app, which lets all go."""
+    seen = (s for s in history.of(HealthSample) if (s.app, s.boot) == (e.app, e.boot))
+    last_s = max((answered_s(s) for s in seen), default=0.0)
+    end_s = min(last_s, watched_until_s(history, e.app, e.boot))
+    return Span(start_s=calm_s(e, topology, history, healed_s), end_s=end_s)
+
+
+def _before(e: ReleasesConnections, history: History) -> Span | None:
+    """From the app's first ready, in whichever boot, to the first fault."""
+    ready = history.first(Ready, lambda r: r.app == e.app)
+    until_s = first_fault_s(history)
+    if ready is None or ready.at_s >= until_s:
+        return None
+    return Span(start_s=ready.at_s, end_s=until_s)
+
+
+def _of(
+    service: str, before: Span, settled: Span, spare: int, history: History
+) -> tuple[Outcome, str]:
+    baseline = _lasting(list(_levels(service, before, history)))
+    if baseline is None:
+        return Outcome.UNKNOWN, f"{service}: nobody counted its connections before the fault"
+    levels = list(_levels(service, settled, history))
+    counted_s = sum(span.end_s - span.start_s for span, count in levels if count is not None)
+    counts = [count for _, count in levels if count is not None]
+    if not counts or counted_s < WATCHED_S:
+        watched = f"{service}: its connections were counted for only {counted_s:.3f} s"
+        return Outcome.UNKNOWN, f"{watched} after the recovery"
+    least = min(counts)
+    said = f"{service} counts {least} connections after the recovery, {baseline} before the fault"
+    outcome = Outcome.PASS if least <= baseline + spare else Outcome.FAIL
+    return outcome, f"{said} ({spare} more are allowed)"
+
+
+def _levels(service: str, span: Span, history: History) -> Iterator[tuple[Span, int | None]]:
+    """The count as it stood, step by step, within a time; None while nobody could ask."""
+    looks = [c for c in history.of(ServerConnections) if c.service == service]
+    ends = [look.at_s for look in looks[1:]] + [math.inf]
+    for look, end_s in zip(looks, ends, strict=True):
+        step = Span(start_s=max(look.at_s, span.start_s), end_s=min(end_s, span.end_s))
+        if step.start_s < step.end_s:
+            yield step, look.count
+
+
+def _lasting(levels: list[tuple[Span, int | None]]) -> int | None:
+    """The highest count that was not fallen short of for a while; None where none was."""
+    known = sorted({count for _, count in levels if count is not None}, reverse=True)
+    return next((count for count in known if _held_s(levels, count) >= LASTING_S), None)
+
+
+def _held_s(levels: list[tuple[Span, int | None]], least: int) -> float:
+    """The longest time on end for which the count was at least that."""
+    longest_s = held_s = 0.0
+    for span, count in levels:
+        held_s = held_s + span.end_s - span.start_s if count is not None and count >= least else 0.0
+        longest_s = max(longest_s, held_s)
+    return longest_s

@@ -1,0 +1,96 @@
+"""Latency after a recovery, held against the same run's own baseline. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from statistics import NormalDist, median, quantiles
+
+from chaoslab.history.journal import History
+from chaoslab.spec.expect import RegainsLatency
+from chaoslab.spec.plan import Plan
+from chaoslab.verdicts.timeline import answered_s, healthy_since, last_healed_s, run_ended
+from chaoslab.verdicts.traffic import first_fault_s, load_writes, over_s, ready_s
+from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
+
+LEAST_S = 0.02  # slower by less than this is the machine's own noise, whatever the ratio
+CHANCE = 0.01  # the one-sided p below which a difference is not taken for chance
+
+
+def regains_latency(e: RegainsLatency, plan: Plan, history: History) -> Verdict:
+    """After the recovery acknowledged writes take as long as before the first fault.
+
+    Slower means all three: the medians' ratio beyond the bound, more than 0.02 s between them, and
+    a one-sided Mann-Whitney test that leaves less than 1 % to chance.
+    """
+    claim = f"after its recovery {e.app} acknowledges writes at most {e.ratio:g} times as slowly"
+    if not plan.faults:
+        return unknown("latency", claim, "the plan has no fault to recover from")
+    if recovered_s(e, history) is None:
+        return unknown("latency", claim, "never healthy after the last heal")
+    before, after = baseline_s(e, history), candidate_s(e, history)
+    if min(len(before), len(after)) < e.at_least:
+        counts = f"{len(before)} acknowledged writes before the fault, {len(after)} after it"
+        return unknown("latency", claim, f"{counts}; {e.at_least} of each are needed")
+    ended = run_ended(history)
+    if ended is None or not ended.settled:
+        return unknown("latency", claim, "the run was cut short")
+    told = (f"before the fault: {_told(before)}", f"after the recovery: {_told(after)}")
+    slower_s, p = median(after) - median(before), chance_of(before, after)
+    if median(after) > e.ratio * median(before) and slower_s > LEAST_S and p < CHANCE:
+        times = f"{median(after) / median(before):.1f} times as slow as before the fault"
+        return failed("latency", claim, f"the median write is {times} (p = {p:.1g})", *told)
+    return passed("latency", claim, *told)
+
+
+def recovered_s(e: RegainsLatency, history: History) -> float | None:
+    """From when health was healthy for good after the last heal; None where it never was."""
+    healed_s = last_healed_s(history)
+    since = None if healed_s is None else healthy_since(history, e.app, e.boot, healed_s)
+    return answered_s(since) if since else None
+
+
+def baseline_s(e: RegainsLatency, history: History) -> list[float]:
+    """What the acknowledged writes took that were sent since ready and over before any fault."""
+    since_s, until_s = ready_s(history, e.app, e.boot), first_fault_s(history)
+    if since_s is None:
+        return []
+    ok = (w for w in load_writes(history, e.app, e.boot) if w.outcome == "ok")
+    return [w.took_s for w in ok if w.at_s >= since_s and over_s(w) < until_s]
+
+
+def candidate_s(e: RegainsLatency, history: History) -> list[float]:
+    """What the acknowledged writes took that were sent after the recovery."""
+    since_s = recovered_s(e, history)
+    if since_s is None:
+        return []
+    ok = (w for w in load_writes(history, e.app, e.boot) if w.outcome == "ok")
+    return [w.took_s for w in ok if w.at_s >= since_s]
+
+
+def chance_of(before: Sequence[float], after: Sequence[float]) -> float:
+    """The one-sided p of `after` being larger than `before` by chance alone.
+
+    Mann and Whitney's U by its normal approximation, with the corrections for ties and for
+    continuity; meant for eight or more of each.
+    """
+    n, m = len(before), len(after)
+    ordered = sorted([*before, *after])
+    counts = Counter(ordered)
+    rank_of, passed_by = {}, 0
+    for value in dict.fromkeys(ordered):
+        rank_of[value] = passed_by + (counts[value] + 1) / 2
+        passed_by += counts[value]
+    u = sum(rank_of[value] for value in after) - m * (m + 1) / 2
+    total = n + m
+    ties = sum(count**3 - count for count in counts.values()) / (total * (total - 1))
+    spread = math.sqrt(n * m / 12 * (total + 1 - ties))
+    if spread == 0:
+        return 1.0  # all are alike
+    return 1.0 - NormalDist().cdf((u - n * m / 2 - 0.5) / spread)
+
+
+def _told(took_s: Sequence[float]) -> str:
+    p95_s = quantiles(took_s, n=20, method="inclusive")[-1] if len(took_s) > 1 else took_s[0]
+    return f"median {median(took_s):.3f} s, p95 {p95_s:.3f} s of {len(took_s)} writes"

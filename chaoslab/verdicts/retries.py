@@ -1,0 +1,193 @@
+"""Retries: how often the app tries a link that is down, and how many come at once after. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
+
+from chaoslab.history.events import AppSockets, FaultHealed, FaultHealing, LinkConnection
+from chaoslab.history.journal import History
+from chaoslab.spec.expect import BacksOff
+from chaoslab.spec.faults import FaultSpec, Flapping, Severed
+from chaoslab.spec.plan import Plan
+from chaoslab.spec.topology import Link, Topology
+from chaoslab.verdicts.counted import packets_counted, syns_dropped
+from chaoslab.verdicts.timeline import Span, answered_s, fault_span, healthy_since, life, run_ended
+from chaoslab.verdicts.traffic import app_connections, engine_tells, most_within, pauses
+from chaoslab.verdicts.verdict import Outcome, Verdict, failed, passed, unknown
+
+LEAST_S = 1.0  # a fault that the app lived under for less than this shows no rate
+HERD_WINDOW_S = 0.5
+HERD_S = 3.0  # for so long after the heal a herd may come
+HERD_CALM_S = 1.0  # or for so long after health was good again: then all have come back
+FEW = 6  # fewer tries than this show neither back-off nor jitter
+ALIKE = 0.02  # pauses that differ by less than this fraction were not drawn by chance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tries:
+    """How often the app tried a link while a fault held: `least` for certain, `most` at the most
+    (None: nobody can say); `times_s` where each is known, with what else was seen of them.
+    """
+
+    least: int
+    most: int | None
+    by: str
+    times_s: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    outcome: Outcome
+    because: tuple[str, ...]
+
+
+def backs_off(e: BacksOff, topology: Topology, plan: Plan, history: History) -> Verdict:
+    """At most so many tries a second on each link of each fault, and no herd after its heal.
+
+    The tries are the proxy's records where each connect reaches it (the worst second counts), else
+    the kernel's count of SYNs, else the app's own sockets, which show the least that there were.
+    """
+    claim = (
+        f"{e.app} tries a link that is away at most {e.connects_per_s:g} times a second, and at "
+        f"most {e.herd} times in any half second after the heal"
+    )
+    found = [
+        each
+        for fault in plan.faults
+        if fault.label in (e.rests_on or ())
+        for link in topology.links_of(fault.target)
+        if link.app == e.app
+        for each in (_while_it_holds(e, fault, link, history), _herd(e, fault, link, history))
+    ]
+    because = tuple(line for each in found for line in each.because)
+    outcomes = {each.outcome for each in found}
+    ended = run_ended(history)
+    if ended is None:
+        return unknown("retries", claim, "the run was cut short", *because)
+    if Outcome.FAIL in outcomes:
+        return failed("retries", claim, *because)
+    if not found:
+        return unknown("retries", claim, "no fault of the plan is on a link of the app")
+    if Outcome.UNKNOWN in outcomes:
+        return unknown("retries", claim, *because)
+    if not ended.settled:
+        return unknown("retries", claim, "the run was cut short", *because)
+    return passed("retries", claim, *because)
+
+
+# --- while the fault holds ---
+
+
+def _while_it_holds(e: BacksOff, fault: FaultSpec, link: Link, history: History) -> _Found:
+    span, lived = fault_span(history, fault.label), life(history, e.app, e.boot)
+    if span is None or lived is None:
+        return _Found(outcome=Outcome.UNKNOWN, because=(f"{fault.label} was never in force",))
+    if history.first(FaultHealing, lambda h: h.fault == fault.label) is None:
+        return _Found(outcome=Outcome.UNKNOWN, because=(f"{fault.label} was not healed",))
+    met = Span(start_s=max(span.start_s, lived.start_s), end_s=min(span.end_s, lived.end_s))
+    lasted_s = met.end_s - met.start_s
+    if lasted_s < LEAST_S:
+        why = f"{fault.label} held for only {max(0.0, lasted_s):.3f} s of the app's time"
+        return _Found(outcome=Outcome.UNKNOWN, because=(f"{why}: too short for a rate",))
+    tries, allowed = _tries(fault, link, met, history, e.boot), e.connects_per_s or 0.0
+    rate = tries.least / lasted_s
+    worst = most_within(list(tries.times_s), 1.0)
+    said = f"{tries.least} connects in {lasted_s:.1f} s on {link.name} ({rate:.0f}/s"
+    said += f", {worst} in the worst second" if tries.times_s else ""
+    said += f", {allowed:g} are allowed), by {tries.by}"
+    if max(rate, worst) > allowed:
+        return _Found(outcome=Outcome.FAIL, because=(said, *_manner(tries)))
+    if tries.most is None:
+        why = f"at least {said}: connects that end at once cannot be counted here"
+        return _Found(outcome=Outcome.UNKNOWN, because=(why,))
+    if tries.most / lasted_s > allowed:
+        why = f"between {tries.least} and {tries.most} {said.partition(' ')[2]}"
+        return _Found(outcome=Outcome.UNKNOWN, because=(why,))
+    return _Found(outcome=Outcome.PASS, because=(said, *_manner(tries)))
+
+
+def _tries(fault: FaultSpec, link: Link, met: Span, history: History, boot: int) -> Tries:
+    """The most exact count that the history has."""
+    in_connect = isinstance(fault, Severed | Flapping) and fault.mode != "silent"
+    if not in_connect and engine_tells(history, link.name, fault.label):
+        told = app_connections(history, link.name, fault.label)
+        times_s = tuple(c.opened_s for c in told if met.holds(c.opened_s))
+        return Tries(
+            least=len(times_s), most=len(times_s), by="the proxy's records", times_s=times_s
+        )
+    least = len(_seen_trying(link, met, history, boot))
+    if (counted := packets_counted(link, fault, history)) is not None:
+        if counted.syns_dropped:  # a SYN that got no answer is sent again: fewer connects
+            return Tries(
+                least=least, most=max(least, counted.syns), by="the kernel's count of SYNs"
+            )
+        return Tries(least=counted.syns, most=counted.syns, by="the kernel's count of SYNs")
+    if (dropped := _dropped(fault, link, met, history)) is not None:
+        by = "the app's sockets and the kernel's count of dropped SYNs"
+        return Tries(least=least, most=max(least, dropped), by=by)
+    return Tries(least=least, most=None, by="the app's sockets")
+
+
+def _dropped(fault: FaultSpec, link: Link, met: Span, history: History) -> int | None:
+    if not isinstance(fault, Severed) or fault.mode != "dropped":
+        return None
+    count = syns_dropped(link, fault, met, history)
+    return count if count >= 0 else None
+
+
+def _seen_trying(link: Link, met: Span, history: History, boot: int) -> set[int]:
+    """The local ports from which the app was seen to connect, or connected anew, in that time."""
+    mine = [s for s in history.of(AppSockets) if (s.link, s.boot) == (link.name, boot)]
+    before = [s for s in mine if s.at_s < met.start_s]
+    old = {*before[-1].established, *before[-1].syn_sent} if before else set()
+    during = (s for s in mine if met.holds(s.at_s))
+    return {port for s in during for port in (*s.syn_sent, *s.established)} - old
+
+
+def _manner(tries: Tries) -> Iterator[str]:
+    """Whether the pauses between the tries grow, and differ: told, not judged."""
+    if len(tries.times_s) < FEW:
+        return
+    gaps = pauses(list(tries.times_s))
+    third = len(gaps) // 3 or 1
+    first_s, last_s = median(gaps[:third]), median(gaps[-third:])
+    grow = "grow" if last_s > 1.5 * first_s else "do not grow"
+    yield f"the pauses between tries {grow}: {first_s:.3f} s at first, {last_s:.3f} s at last"
+    ends = gaps[-max(3, third) :]
+    if max(ends) - min(ends) <= ALIKE * max(ends):
+        yield f"no jitter: the last {len(ends)} pauses are alike within 2 %"
+
+
+# --- when the path is back ---
+
+
+def herd_over_s(e: BacksOff, history: History, healed_s: float) -> float:
+    """Until when connects after a heal may be a herd."""
+    since = healthy_since(history, e.app, e.boot, healed_s)
+    latest_s = healed_s + HERD_S
+    return min(latest_s, answered_s(since) + HERD_CALM_S) if since else latest_s
+
+
+def _herd(e: BacksOff, fault: FaultSpec, link: Link, history: History) -> _Found:
+    healing = history.first(FaultHealing, lambda h: h.fault == fault.label)
+    healed = history.first(FaultHealed, lambda h: h.fault == fault.label)
+    if healing is None or healed is None:
+        return _Found(outcome=Outcome.UNKNOWN, because=(f"{fault.label} was not healed",))
+    after = Span(start_s=healing.at_s, end_s=healed.at_s + HERD_S)
+    if not engine_tells(history, link.name, ""):
+        why = f"connects on {link.name} after the heal cannot be counted here: the proxy keeps none"
+        return _Found(outcome=Outcome.UNKNOWN, because=(why,))
+    looked_s = max(c.at_s for c in history.of(LinkConnection) if not c.fault)
+    told = app_connections(history, link.name, "")
+    opened = [c.opened_s for c in told if after.holds(c.opened_s)]
+    most = most_within(opened, HERD_WINDOW_S)
+    said = f"at most {most} connects in half a second after the heal on {link.name}"
+    said += f" ({e.herd} are allowed)"
+    if most > (e.herd or 0):
+        return _Found(outcome=Outcome.FAIL, because=(f"a herd: {said}",))
+    if looked_s < herd_over_s(e, history, healed.at_s):
+        why = f"{said}, and the run ended {looked_s - healed.at_s:.3f} s after it"
+        return _Found(outcome=Outcome.UNKNOWN, because=(why,))
+    return _Found(outcome=Outcome.PASS, because=(said,))

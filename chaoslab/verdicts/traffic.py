@@ -1,0 +1,116 @@
+"""Readings of users' writes and of a link's connections that several verdicts share. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from itertools import pairwise
+
+from chaoslab.history.events import (
+    CanaryProbe,
+    FaultHealed,
+    FaultRequested,
+    LinkConnection,
+    Ready,
+    Write,
+)
+from chaoslab.history.journal import History
+from chaoslab.verdicts.timeline import Span, asked_s, exited, life
+
+IN_A_ROW = 3  # one slow answer, and its neighbours on the way with it, is a hiccup of the machine
+
+
+def over_s(write: Write) -> float:
+    """When the write was over: answered, or given up."""
+    return write.at_s + write.took_s
+
+
+def load_writes(history: History, app: str, boot: int) -> list[Write]:
+    """The load's writes to one boot in the order in which they were sent.
+
+    One that was under way when the lab stopped the app is left out: its fate is the lab's doing.
+    """
+    lived, ended = life(history, app, boot), exited(history, app, boot)
+    if lived is None:
+        return []
+    mine = [w for w in history.of(Write) if (w.app, w.purpose) == (app, "load")]
+    mine = [w for w in mine if lived.holds(w.at_s)]
+    if ended is not None and ended.asked:
+        mine = [w for w in mine if over_s(w) < ended.at_s]
+    return sorted(mine, key=lambda w: w.at_s)
+
+
+def ready_s(history: History, app: str, boot: int) -> float | None:
+    """When the app first said that it is ready; None if it never did."""
+    ready = history.first(Ready, lambda r: (r.app, r.boot) == (app, boot))
+    return ready.at_s if ready else None
+
+
+def first_fault_s(history: History) -> float:
+    """When the first fault was asked for, or fired; infinite where none was."""
+    labels = {e.fault for e in history.of(FaultRequested)}
+    return min((asked_s(history, label) for label in labels), default=math.inf)
+
+
+def near_faults(history: History, after_s: float) -> list[Span]:
+    """The times in which a fault may be met, or for `after_s` after its heal what is left of it."""
+    healed_s = {h.fault: h.at_s for h in history.of(FaultHealed)}
+    return [
+        Span(start_s=asked_s(history, label), end_s=healed_s.get(label, math.inf) + after_s)
+        for label in {e.fault: None for e in history.of(FaultRequested)}
+    ]
+
+
+def is_near(write: Write, near: Iterable[Span]) -> bool:
+    """Whether a write was sent in one of these times, or under way in it."""
+    return any(w.start_s <= over_s(write) and write.at_s <= w.end_s for w in near)
+
+
+def one_after_another(writes: Iterable[Write]) -> list[Write]:
+    """Those writes of a row that a client who waits for each answer would have sent.
+
+    A hiccup of a moment meets every write that is on its way then; here it counts once.
+    """
+    row: list[Write] = []
+    for write in writes:
+        if not row or write.at_s >= over_s(row[-1]):
+            row.append(write)
+    return row
+
+
+def got(write: Write) -> str:
+    """What came of a write, in the app's own words where it had any."""
+    said = f": {write.said}" if write.said else ""
+    if write.status_code is None:
+        return write.error or "no answer"
+    return f"{write.status_code}{said}"
+
+
+def app_connections(history: History, link: str, fault: str) -> list[LinkConnection]:
+    """The app's connections on a link as the engine told them for `fault` (empty: at the run's
+    end), in the order in which they were opened; the lab's canaries are left out by their ports.
+    """
+    canaries = {c.client_port for c in history.of(CanaryProbe) if c.link == link}
+    told = (c for c in history.of(LinkConnection) if (c.link, c.fault) == (link, fault))
+    mine = {c.connection: c for c in told if c.client_port not in canaries}
+    return sorted(mine.values(), key=lambda c: c.opened_s)
+
+
+def engine_tells(history: History, link: str, fault: str) -> bool:
+    """Whether the engine told of a link's connections then; the lab's canaries are always there."""
+    return history.first(LinkConnection, lambda c: (c.link, c.fault) == (link, fault)) is not None
+
+
+def most_within(times_s: list[float], window_s: float) -> int:
+    """The most of these times, in order, that lie within any window of that length."""
+    most, start = 0, 0
+    for end, at_s in enumerate(times_s):
+        while at_s - times_s[start] > window_s:
+            start += 1
+        most = max(most, end - start + 1)
+    return most
+
+
+def pauses(times_s: list[float]) -> list[float]:
+    """The seconds between each and the next."""
+    return [b_s - a_s for a_s, b_s in pairwise(times_s)]
