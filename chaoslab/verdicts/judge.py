@@ -28,12 +28,16 @@ from chaoslab.spec.expect import (
 from chaoslab.spec.plan import Plan
 from chaoslab.spec.topology import App, Topology
 from chaoslab.verdicts.boot import fails_fast, starts
+from chaoslab.verdicts.connections import releases_connections
 from chaoslab.verdicts.degraded import degrades, stays_available
 from chaoslab.verdicts.evidence import Evidence, evidence_of
+from chaoslab.verdicts.latency import regains_latency
 from chaoslab.verdicts.probers import answers_in_time, stays_live
 from chaoslab.verdicts.readiness import ready_when_serving
 from chaoslab.verdicts.recovery import first_request_served, keeps_acknowledged, recovers
 from chaoslab.verdicts.restarts import no_restarts
+from chaoslab.verdicts.retries import backs_off
+from chaoslab.verdicts.serves import serves
 from chaoslab.verdicts.verdict import Outcome, Verdict, worst
 
 MAX_LAG_S = 0.5  # a lab that woke later than this cannot tell the app's time from its own
