@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from chaoslab.reference.backend.settings import Reader, SettingsError, from_environment, read
 
 if TYPE_CHECKING:
-    from chaoslab.reference.backend.health import HealthChecks
-    from chaoslab.reference.backend.parts import Parts
-    from chaoslab.reference.backend.sequence import Phase, StartUp
+    from chaoslab.reference.backend.server import Build
 
 EXIT_SETTINGS = 2
 
 
-class Build(TypedDict, total=False):
-    """What another build hands in, as `server.run` takes it."""
-
-    phases: Sequence[Phase]
-    parts: Parts
-    health: HealthChecks
-    sequence: StartUp
-
-
 def main(*, reader: Reader = read, **build: Unpack[Build]) -> int:
-    """Read the environment, then serve; returns the exit status."""
+    """Read the environment, then serve; returns the exit status. `build` differs from the good."""
     try:
         settings = from_environment(reader)
     except SettingsError as error:

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import weakref
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
@@ -26,6 +26,13 @@ PoolFactory = Callable[..., Pool]
 Work = Callable[[BoundedConnection], Awaitable[T]]
 # What psycopg raises when a connection, and not the statement, is at fault.
 LOST = (psycopg.OperationalError, psycopg.InterfaceError, PoolClosed)
+
+
+class Store(Protocol):
+    """Where statements are done."""
+
+    async def run(self, work: Work[T]) -> T:
+        """Do `work`, which must be idempotent, on a connection and return what it returns."""
 
 
 class Database:

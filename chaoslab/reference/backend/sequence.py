@@ -25,56 +25,77 @@ class StartupFailed(Exception):
 
 
 StartUp = Callable[[Backend, Sequence[Phase]], Awaitable[None]]
+Missing = Callable[[Backend, Phase, DependencyUnavailable], None]
 
 
-async def start_up(backend: Backend, phases: Sequence[Phase]) -> None:
-    """Run the phases. Raises StartupFailed; the record says the same."""
+def bypass_or_fail(backend: Backend, phase: Phase, error: DependencyUnavailable) -> None:
+    """Book a phase that ended without its dependency: completed degraded where the bypass allows
+    that, failed otherwise. Raises StartupFailed.
+    """
+    record = backend.record
+    if phase.bypassable != error.dependency or not bypass_allowed(backend):
+        record.fail(phase.name, str(error), error.dependency)
+        raise startup_failed(backend, phase.name) from error
+    record.bypass(phase.name, error.dependency)
+    tell_bypass(backend, phase, error)
+
+
+async def start_up(
+    backend: Backend, phases: Sequence[Phase], *, missing: Missing = bypass_or_fail
+) -> None:
+    """Run the phases; `missing` decides on one whose dependency is away.
+
+    Raises StartupFailed; the record says the same.
+    """
     record, limit_s = backend.record, backend.settings.limits.init_s
     log = logging.getLogger("backend.startup")
     try:
         async with asyncio.timeout(limit_s):
             for phase in phases:
-                await _run(backend, phase)
+                await _run(backend, phase, missing)
             record.finish()
     except TimeoutError:
         name = record.phase or "unknown"
         record.fail(name, f"start-up lasted longer than its limit of {limit_s:g} s")
-        raise _failed(backend, name) from None
+        raise startup_failed(backend, name) from None
     except ValueError as incomplete:
         record.fail("finalize", str(incomplete))
-        raise _failed(backend, "finalize") from None
+        raise startup_failed(backend, "finalize") from None
     log.info("start-up complete after %.3f s, mode %s", record.lasted_s, record.mode)
 
 
-async def _run(backend: Backend, phase: Phase) -> None:
+async def _run(backend: Backend, phase: Phase, missing: Missing) -> None:
     """One phase: completed, completed degraded by the bypass, or failed; never two of these."""
     record = backend.record
     record.begin(phase.name)
     try:
         await phase.run(backend)
     except DependencyUnavailable as error:
-        if phase.bypassable != error.dependency or not _bypass_allowed(backend):
-            record.fail(phase.name, str(error), error.dependency)
-            raise _failed(backend, phase.name) from error
-        record.bypass(phase.name, error.dependency)
-        backend.metrics.bypass_activated.labels(error.dependency).inc()
-        logging.getLogger("backend.startup").warning(
-            "EMERGENCY BYPASS: phase %s goes on without %s (%s)",
-            phase.name,
-            error.dependency,
-            error.cause,
-        )
+        missing(backend, phase, error)
     except Exception as error:
         record.fail(phase.name, reason(error))
-        raise _failed(backend, phase.name) from error
+        raise startup_failed(backend, phase.name) from error
     else:
         record.end(phase.name)
     backend.metrics.phase_seconds.labels(phase.name).set(record.timings_s[phase.name])
 
 
-def _bypass_allowed(backend: Backend) -> bool:
+def bypass_allowed(backend: Backend) -> bool:
+    """Whether the emergency bypass may act."""
     return backend.settings.emergency_allow_no_database
 
 
-def _failed(backend: Backend, phase: str) -> StartupFailed:
+def tell_bypass(backend: Backend, phase: Phase, error: DependencyUnavailable) -> None:
+    """Whoever uses the bypass shall see it: in a metric and in the log."""
+    backend.metrics.bypass_activated.labels(error.dependency).inc()
+    logging.getLogger("backend.startup").warning(
+        "EMERGENCY BYPASS: phase %s goes on without %s (%s)",
+        phase.name,
+        error.dependency,
+        error.cause,
+    )
+
+
+def startup_failed(backend: Backend, phase: str) -> StartupFailed:
+    """The end of a start-up in that phase, by the record's error."""
     return StartupFailed(f"start-up failed in phase {phase}: {backend.record.error}")

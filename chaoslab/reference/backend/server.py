@@ -8,6 +8,7 @@ import logging
 import signal
 import socket
 from collections.abc import Iterator, Sequence
+from typing import TypedDict, Unpack
 
 import uvicorn
 
@@ -15,13 +16,21 @@ from chaoslab.reference.backend import logs
 from chaoslab.reference.backend.app import build_app
 from chaoslab.reference.backend.health import HealthChecks
 from chaoslab.reference.backend.parts import Parts
-from chaoslab.reference.backend.phases import PHASES
-from chaoslab.reference.backend.sequence import Phase, StartUp, StartupFailed, start_up
+from chaoslab.reference.backend.sequence import Phase, StartUp, StartupFailed
 from chaoslab.reference.backend.settings import Settings
 
 EXIT_PORT_TAKEN = 1
 EXIT_STARTUP_FAILED = 3
 GRACE_S = 0.3  # for requests that are being answered when we are told to stop
+
+
+class Build(TypedDict, total=False):
+    """What another build hands in, as `build_app` takes it."""
+
+    phases: Sequence[Phase]
+    parts: Parts
+    health: HealthChecks
+    sequence: StartUp
 
 
 class Server(uvicorn.Server):
@@ -52,36 +61,30 @@ class Server(uvicorn.Server):
             cut.cancel()
 
 
-def run(
-    settings: Settings,
-    *,
-    phases: Sequence[Phase] = PHASES,
-    parts: Parts | None = None,
-    health: HealthChecks | None = None,
-    sequence: StartUp = start_up,
-) -> int:
-    """Serve until told to stop; returns the exit status. The last log line says why it failed."""
+def listen(settings: Settings) -> socket.socket | None:
+    """The bound port; None, with the reason in the log, where it cannot be had."""
     logs.set_up(settings.log_level, lambda: "boot")
-    log = logging.getLogger("backend")
     try:
-        sock = socket.create_server((settings.host, settings.port), backlog=2048)
+        return socket.create_server((settings.host, settings.port), backlog=2048)
     except OSError as error:
-        log.error("cannot listen on %s:%d: %s", settings.host, settings.port, error.strerror)
-        return EXIT_PORT_TAKEN
+        logging.getLogger("backend").error(
+            "cannot listen on %s:%d: %s", settings.host, settings.port, error.strerror
+        )
+        return None
+
+
+def serve(sock: socket.socket, settings: Settings, **build: Unpack[Build]) -> int:
+    """Serve on a bound port until told to stop; returns the exit status.
+
+    The last log line says why it failed.
+    """
     failures: list[StartupFailed] = []
 
     def failed(failure: StartupFailed) -> None:
         failures.append(failure)
         server.should_exit = True
 
-    app = build_app(
-        settings,
-        phases=phases,
-        parts=parts,
-        health=health,
-        sequence=sequence,
-        on_failed=failed,
-    )
+    app = build_app(settings, **build, on_failed=failed)
     server = Server(
         uvicorn.Config(
             app,
@@ -96,6 +99,12 @@ def run(
     with sock:
         server.run(sockets=[sock])
     if failures:
-        log.error("%s", failures[0])
+        logging.getLogger("backend").error("%s", failures[0])
         return EXIT_STARTUP_FAILED
     return 0
+
+
+def run(settings: Settings, **build: Unpack[Build]) -> int:
+    """Take the port and serve until told to stop; returns the exit status."""
+    sock = listen(settings)
+    return EXIT_PORT_TAKEN if sock is None else serve(sock, settings, **build)

@@ -11,7 +11,7 @@ import psycopg
 
 from chaoslab.reference.backend.cache import Cache
 from chaoslab.reference.backend.connections import BoundedConnection
-from chaoslab.reference.backend.database import Database
+from chaoslab.reference.backend.database import Store
 from chaoslab.reference.backend.keys import KeyManager
 
 REMEMBERED_THREADS = 10_000
@@ -48,7 +48,7 @@ class ThreadService:
     what lets the database repeat one whose connection was lost.
     """
 
-    def __init__(self, database: Database, cache: Cache, keys: KeyManager) -> None:
+    def __init__(self, database: Store, cache: Cache, keys: KeyManager) -> None:
         self._database, self._cache, self._keys = database, cache, keys
         # A delete that Redis never saw, or an old write that reached it late, leaves a stale list.
         # Messages are only ever added, so a list without one that we acknowledged is stale.
