@@ -7,7 +7,7 @@ import platform
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import httpx
@@ -15,23 +15,26 @@ import httpx
 from chaoslab.clock import wall_time
 from chaoslab.errors import ChaoslabError, ServiceFailed
 from chaoslab.faults.base import Ground, record_connections
+from chaoslab.faults.mutation import Mutation, aimed
 from chaoslab.faults.schedule import Nemesis
 from chaoslab.history.events import AnyEvent, LabUp, RunEnded, Spawned
 from chaoslab.history.journal import History, Journal
 from chaoslab.history.run_folder import RunFolder, RunInfo
-from chaoslab.probes.base import Watched, fresh_connections, guarded
+from chaoslab.probes.base import Watched, either, fresh_connections, guarded
+from chaoslab.probes.connections import ConnectionsProbe
 from chaoslab.probes.lag import watch_lag
 from chaoslab.probes.proof import look_up_acknowledged, prove_recovery
 from chaoslab.probes.sessions import SessionProbe
 from chaoslab.probes.watch import Watch
 from chaoslab.probes.workload import Writer
 from chaoslab.proxies.base import ProxyControl, ProxyKind
-from chaoslab.runtimes.base import RunningService, Runtime
+from chaoslab.runtimes.base import Endpoint, RunningService, Runtime
 from chaoslab.runtimes.local import LocalRuntime
-from chaoslab.spec.expect import Recovers
+from chaoslab.spec.expect import Recovers, ReleasesConnections
 from chaoslab.spec.placeholders import fill
 from chaoslab.spec.plan import Boot, Plan, resolve
 from chaoslab.spec.topology import App, Link, Topology
+from chaoslab.verdicts.hopeless import still_open
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.settled import unsettled
 from chaoslab.verdicts.verdict import Verdict
@@ -42,10 +45,17 @@ SETTLE_POLL_S = 0.02
 
 @asynccontextmanager
 async def lab_up(
-    topology: Topology, runtime: Runtime, *, proxy: ProxyKind, seed: int, folder: RunFolder
+    topology: Topology,
+    runtime: Runtime,
+    *,
+    proxy: ProxyKind,
+    seed: int,
+    folder: RunFolder,
+    disabled: Mutation | None = None,
 ) -> AsyncIterator[Lab]:
     """Services, proxy server and links of a topology, all up and tried; taken down at the end.
 
+    `disabled` is a fault of the plan to come, aimed at its links, that shall not act.
     Raises RuntimeUnavailable or ServiceFailed with the mend where something cannot be had.
     """
     journal = Journal(folder.history_path)
@@ -56,6 +66,7 @@ async def lab_up(
         ports = await asyncio.gather(*(_join(control, link, services) for link in topology.links))
         joined = {link: port for link, port in zip(topology.links, ports, strict=True) if port}
         addresses = {link.name: runtime.proxied(port) for link, port in joined.items()}
+        twins = await _twins(control, joined, services, disabled)
         ground = Ground(
             topology=topology,
             runtime=runtime,
@@ -64,6 +75,8 @@ async def lab_up(
             addresses=addresses,
             journal=journal,
             seed=seed,
+            canary_addresses={name: runtime.proxied(port) for name, port in twins.items()},
+            disabled=disabled,
         )
         await asyncio.gather(*(_check_steady(ground, link) for link in joined))
         versions = {name: running.version for name, running in services.items()}
@@ -71,7 +84,8 @@ async def lab_up(
         links = {name: str(address) for name, address in addresses.items()}
         now_s = journal.now()
         notes = runtime.standing.notes if runtime.standing else ()
-        journal.append(LabUp(at_s=now_s, took_s=now_s, versions=versions, links=links, notes=notes))
+        up = LabUp(at_s=now_s, took_s=now_s, versions=versions, links=links, notes=notes)
+        journal.append(replace(up, disabled=str(disabled or "")))
         yield Lab(ground=ground, folder=folder)
 
 
@@ -106,6 +120,21 @@ def _told_as_one(errors: ExceptionGroup[ChaoslabError]) -> ChaoslabError:
 
 async def _join(control: ProxyControl, link: Link, services: dict[str, RunningService]) -> int:
     return await control.create(link.name, str(services[link.service].upstream))
+
+
+async def _twins(
+    control: ProxyControl,
+    links: Iterable[Link],
+    services: dict[str, RunningService],
+    disabled: Mutation | None,
+) -> dict[str, int]:
+    """The ports of proxies that only canaries use, by link; none but where a mutation asks."""
+    names = {e.name: disabled.twin_of(e.name) if disabled else None for e in links}
+    return {
+        link.name: await control.create(twin, str(services[link.service].upstream))
+        for link in links
+        if (twin := names[link.name]) is not None
+    }
 
 
 async def _check_steady(ground: Ground, link: Link) -> None:
@@ -147,14 +176,14 @@ class Lab:
         """
         over, why, settled = asyncio.Event(), "interrupted", False
         nemesis = Nemesis(plan, self._ground, over)
-        background = await self._looks_at_servers()
+        background = [*await self._looks_at_servers(), *await self._counts_at_servers(plan)]
         lag = guarded("lag", watch_lag(self._journal), self._journal)
         background.append(asyncio.create_task(lag))
         faults = asyncio.create_task(nemesis.run())
         client = fresh_connections()
         try:
             await nemesis.armed()
-            work = [self._boot(boot, plan, client) for boot in plan.boots]
+            work = [self._boot(boot, plan, client, over) for boot in plan.boots]
             work += [
                 self._prove(plan, e) for e in plan.expect if isinstance(e, Recovers) and e.proved
             ]
@@ -193,13 +222,24 @@ class Lab:
         runs = (guarded(f"sessions of {n}", p.run(), self._journal) for n, p in probes.items())
         return [asyncio.create_task(run) for run in runs]
 
+    async def _counts_at_servers(self, plan: Plan) -> list[asyncio.Task[None]]:
+        """Of each server that an expectation about connections is about; begun before any boot."""
+        apps = {e.app for e in plan.expect if isinstance(e, ReleasesConnections)}
+        names = sorted({link.service for link in self._joined() if link.app in apps})
+        probes = {n: ConnectionsProbe(self._ground.services[n], self._journal) for n in names}
+        looks = (guarded(f"clients of {n}", p.begin(), self._journal) for n, p in probes.items())
+        await asyncio.gather(*looks)
+        runs = (guarded(f"clients of {n}", p.run(), self._journal) for n, p in probes.items())
+        return [asyncio.create_task(run) for run in runs]
+
     async def _until_settled(self, plan: Plan, tasks: list[asyncio.Task[None]]) -> tuple[str, bool]:
         """Why the run may end, and whether every expectation can be judged by then."""
         begun_s, limit_s = self._journal.now(), plan.limit_s
         assert limit_s is not None, "the plan was not resolved"
         while True:
             now_s = self._journal.now()
-            waits_for = unsettled(plan, self._journal.history, now_s, self._ground.topology)
+            left = self._left_of(plan)
+            waits_for = unsettled(left, self._journal.history, now_s, self._ground.topology)
             if waits_for is None:
                 return "every expectation can be judged", True
             if now_s - begun_s > limit_s:
@@ -209,11 +249,30 @@ class Lab:
                     task.result()  # a boot that could not be spawned, or our own bug, ends the run
             await asyncio.sleep(SETTLE_POLL_S)
 
-    async def _boot(self, boot: Boot, plan: Plan, client: httpx.AsyncClient) -> None:
-        """Spawn an app when its time has come, in the place of its boot before, and watch it."""
-        journal = self._journal
-        if boot.at is not None and await journal.moment(boot.at) is None:
+    def _left_of(self, plan: Plan) -> Plan:
+        """The plan as far as the run may still be judged by it: a mutated run is cut short."""
+        return still_open(plan, self._journal.history) if self._ground.disabled else plan
+
+    async def _boot(
+        self, boot: Boot, plan: Plan, client: httpx.AsyncClient, over: asyncio.Event
+    ) -> None:
+        """Spawn an app when its time has come, and anew, as often as its supervisor may, whenever
+        it has ended by itself.
+        """
+        if boot.at is not None and await self._journal.moment(boot.at) is None:
             return
+        watch = await self._spawned(boot, plan, client)
+        for _ in range(boot.restarts):
+            await either(watch.ended_by_itself(), over.wait())
+            if over.is_set() or not await watch.ended_by_itself():
+                return
+            watch = await self._spawned(boot, plan, client, restart=True)
+
+    async def _spawned(
+        self, boot: Boot, plan: Plan, client: httpx.AsyncClient, *, restart: bool = False
+    ) -> Watch:
+        """A boot under watch, in the place of the same app's boot before."""
+        journal = self._journal
         if (before := self._watches.get(boot.app)) is not None:
             await before.end()
         app, runtime = self._ground.topology.apps[boot.app], self._ground.runtime
@@ -239,6 +298,7 @@ class Lab:
                 argv=command,
                 env=env,
                 standing=standing,
+                restart=restart,
             )
         )
         watched = Watched(
@@ -251,7 +311,8 @@ class Lab:
         )
         writer = Writer(watched, self._ground.seed) if app.writes is not None else None
         ports = {link.name: self._ground.addresses[link.name].port for link in self._links(app)}
-        self._watches[app.name] = Watch(watched, plan, ports, writer)
+        self._watches[app.name] = watch = Watch(watched, plan, ports, writer)
+        return watch
 
     def _told(self, app: App, boot: Boot, port: int) -> tuple[tuple[str, ...], dict[str, str]]:
         """Command and environment of one boot, every placeholder filled."""
@@ -263,11 +324,18 @@ class Lab:
         runtime = self._ground.runtime
         values = {"port": str(port), "host": runtime.app_host, "python": runtime.python}
         for link in self._links(app):
-            proxied = self._ground.addresses[link.name]
+            proxied = self._given(link)
             values[f"{link.service}.url"] = self._ground.services[link.service].url(proxied)
             values[f"{link.service}.host"] = proxied.host
             values[f"{link.service}.port"] = str(proxied.port)
         return values
+
+    def _given(self, link: Link) -> Endpoint:
+        """The address by which the app is told to reach a service: the link's proxy."""
+        disabled = self._ground.disabled
+        if disabled is not None and disabled.bypasses(link.name):
+            return self._ground.services[link.service].endpoint
+        return self._ground.addresses[link.name]
 
     def _links(self, app: App) -> list[Link]:
         return [link for link in self._joined() if link.app == app.name]
@@ -321,6 +389,7 @@ class Setting:
     proxy: ProxyKind = "embedded"
     seed: int
     listeners: tuple[Callable[[AnyEvent], None], ...] = ()
+    disabled: Mutation | None = None
 
 
 async def carry_out(
@@ -332,6 +401,7 @@ async def carry_out(
     (proxy or platform). What the system under test does is never an error: it is in the verdicts.
     """
     plan = resolve(plan, topology)
+    disabled = aimed(setting.disabled, plan, topology) if setting.disabled else None
     async with setting.open_runtime() as runtime:
         if runtime.standing is not None:
             runtime.standing.check(plan)
@@ -344,9 +414,17 @@ async def carry_out(
             chaoslab=version("chaoslab"),
             python=platform.python_version(),
             machine=f"{platform.system()} {platform.release()} {platform.machine()}",
+            disabled=str(disabled or ""),
         )
         folder.save_before(topology, plan, info)
-        up = lab_up(topology, runtime, proxy=setting.proxy, seed=setting.seed, folder=folder)
+        up = lab_up(
+            topology,
+            runtime,
+            proxy=setting.proxy,
+            seed=setting.seed,
+            folder=folder,
+            disabled=disabled,
+        )
         async with up as lab:
             lab.listen(setting.listeners)
             await lab.run(plan)

@@ -29,7 +29,7 @@ def _turned(state: HealthState) -> _Test:
 
 
 _IS: dict[Moment, _Test] = {
-    "spawned": lambda e: isinstance(e, Spawned),
+    "spawned": lambda e: isinstance(e, Spawned) and not e.restart,
     "bound": lambda e: isinstance(e, Bound),
     "first_answer": lambda e: isinstance(e, FirstAnswer),
     "startup_complete": lambda e: isinstance(e, StartupComplete),

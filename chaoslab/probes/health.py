@@ -10,6 +10,7 @@ import httpx
 
 from chaoslab.history.events import HealthSample, HealthTurned, LossNamed
 from chaoslab.probes.base import NO_ANSWER, Watched, as_text, get, json_of
+from chaoslab.probes.sampler import Sampler
 from chaoslab.spec.health import HealthContract, HealthState
 from chaoslab.spec.load import Sampling
 
@@ -91,29 +92,16 @@ class HealthProbe:
         self._state: HealthState | None = None
         self._lost: tuple[str, ...] = ()
         self._newest_s = -1.0
-        self._quiet = False
 
     async def run(self, over: asyncio.Event) -> None:
         """Sample until `over` is set; samples under way are then waited for (each is bounded)."""
-        loop, cadence_s = asyncio.get_running_loop(), self._sampling.cadence_s
-        async with asyncio.TaskGroup() as group:
-            quiet = group.create_task(self._keep_quiet())
-            due_s = loop.time()
-            while not over.is_set():
-                if not self._quiet:
-                    group.create_task(self._sample())
-                due_s = max(due_s + cadence_s, loop.time())
-                await asyncio.sleep(due_s - loop.time())
-            quiet.cancel()
-
-    async def _keep_quiet(self) -> None:
-        sampling, journal = self._sampling, self._watched.journal
-        if sampling.quiet_from is None or await journal.moment(sampling.quiet_from) is None:
-            return
-        self._quiet = True
-        if sampling.quiet_until is not None:
-            await journal.moment(sampling.quiet_until)
-            self._quiet = False
+        sampler = Sampler(
+            self._sample,
+            cadence_s=self._sampling.cadence_s,
+            sampling=self._sampling,
+            journal=self._watched.journal,
+        )
+        await sampler.run(over)
 
     async def _sample(self) -> None:
         watched, journal = self._watched, self._watched.journal

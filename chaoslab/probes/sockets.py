@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from chaoslab.history.events import AppSockets
+from chaoslab.history.events import AppSockets, Listening
 from chaoslab.probes.base import Watched
 
 SAMPLE_S = 0.025
 
 
 class SocketProbe:
-    """Samples the sockets of one boot and writes down every change, link by link.
+    """Samples the sockets of one boot and writes down every change, link by link, and on which
+    ports it listens.
 
     `ports` maps a link's name to the port of its proxy. A connect that is refused comes and goes
     between two samples; a connect that is dropped stands in SYN_SENT and cannot be missed.
@@ -22,6 +23,7 @@ class SocketProbe:
         self._watched = watched
         self._links = {port: link for link, port in ports.items()}
         self._last: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+        self._listening: tuple[int, ...] = ()
 
     async def run(self, over: asyncio.Event) -> None:
         """Sample until the process ends or `over` is set."""
@@ -31,7 +33,9 @@ class SocketProbe:
 
     def _sample(self) -> None:
         now: dict[str, dict[str, list[int]]] = {link: {} for link in self._links.values()}
-        for socket in self._watched.running.sockets():
+        sockets = self._watched.running.sockets()
+        self._note_listening({s.local_port for s in sockets if s.state == "LISTEN"})
+        for socket in sockets:
             if (link := self._links.get(socket.remote_port)) is not None:
                 now[link].setdefault(socket.state, []).append(socket.local_port)
         for link, states in now.items():
@@ -50,3 +54,18 @@ class SocketProbe:
                         established=seen[1],
                     )
                 )
+
+    def _note_listening(self, ports: set[int]) -> None:
+        """Each change; not the end of them all with the process, which its exit tells."""
+        watched, listening = self._watched, tuple(sorted(ports))
+        if listening == self._listening or watched.running.exit_code is not None:
+            return
+        self._listening = listening
+        watched.journal.append(
+            Listening(
+                at_s=watched.journal.now(),
+                app=watched.app.name,
+                boot=watched.boot,
+                ports=listening,
+            )
+        )

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from chaoslab.probes.base import Watched, guarded
 from chaoslab.probes.boot import BootProbe, watch_exit
 from chaoslab.probes.health import HealthProbe
+from chaoslab.probes.prober import ProberProbe, probed
 from chaoslab.probes.sockets import SocketProbe
+from chaoslab.probes.starvation import StarvationProbe
 from chaoslab.probes.workload import Writer
 from chaoslab.spec.plan import Plan
 
@@ -34,6 +36,9 @@ class Watch:
         }
         if own:
             work["sockets"] = SocketProbe(watched, ports).run(self._over)
+            work["starvation"] = StarvationProbe(watched).run(self._over)
+        for which in probed(plan, watched.app):
+            work[which] = ProberProbe(watched, which, plan.sampling).run(self._over)
         for number, load in enumerate(plan.load):
             if writer is not None and load.app == watched.app.name:
                 work[f"load[{number}]"] = writer.load(load, self._over)
@@ -41,6 +46,12 @@ class Watch:
             asyncio.create_task(guarded(name, probe, watched.journal), name=name)
             for name, probe in work.items()
         ]
+
+    async def ended_by_itself(self) -> bool:
+        """Wait for the process's end; whether nobody of the lab asked for it."""
+        if self._exit is not None:
+            await asyncio.shield(self._exit)
+        return self._exit is not None and not self._asked.is_set()
 
     async def end(self) -> None:
         """Stop the app (SIGTERM, then SIGKILL) and its probes; writes down its exit."""

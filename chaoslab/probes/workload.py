@@ -12,8 +12,8 @@ from psycopg import sql
 
 from chaoslab.history.events import ReadBack, Write, WriteOutcome, WritePurpose
 from chaoslab.history.journal import Journal
-from chaoslab.probes.base import Watched, either
-from chaoslab.runtimes.base import RunningService
+from chaoslab.probes.base import Watched, as_text, either
+from chaoslab.runtimes.base import OWN_NAME, RunningService
 from chaoslab.seeds import fresh_seed, generator
 from chaoslab.spec.load import Load
 from chaoslab.spec.placeholders import fill
@@ -21,6 +21,7 @@ from chaoslab.spec.topology import App, WriteContract
 
 READ_BACK_WITHIN_S = 5.0
 PROOF_EVERY_S = 0.1
+SAID_CHARACTERS = 200
 
 
 class Writer:
@@ -42,11 +43,13 @@ class Writer:
         sent_s = journal.now()
         code: int | None = None
         error: Exception | None = None
+        said: str | None = None
         retry_after = False
         try:
             async with asyncio.timeout(timeout_s):
                 response = await self._send(op, timeout_s)
             code, retry_after = response.status_code, "retry-after" in response.headers
+            said = None if response.is_success else _said(response)
         except (httpx.HTTPError, TimeoutError, OSError) as failure:
             error = failure
         event = Write(
@@ -58,6 +61,7 @@ class Writer:
             status_code=code,
             retry_after=retry_after,
             error=None if error is None else f"{type(error).__name__}: {error}".rstrip(": "),
+            said=said,
             purpose=purpose,
         )
         journal.append(event)
@@ -110,6 +114,11 @@ def _outcome(code: int | None, failure: Exception | None) -> WriteOutcome:
     return "ok" if 200 <= code < 300 else "failed"
 
 
+def _said(response: httpx.Response) -> str:
+    """The beginning of a body, on one line."""
+    return as_text(" ".join(response.text.split())[:SAID_CHARACTERS])
+
+
 async def read_back(
     app: App, service: RunningService, ops: Sequence[str], journal: Journal
 ) -> ReadBack:
@@ -123,7 +132,8 @@ async def read_back(
         sql.Identifier(contract.id_column), sql.Identifier(contract.table)
     )
     async with asyncio.timeout(READ_BACK_WITHIN_S):
-        connection = await psycopg.AsyncConnection.connect(service.url(service.endpoint))
+        url = service.url(service.endpoint)
+        connection = await psycopg.AsyncConnection.connect(url, application_name=OWN_NAME)
         async with connection:
             rows = await (await connection.execute(query, [list(ops)])).fetchall()
     found = {str(row[0]) for row in rows}

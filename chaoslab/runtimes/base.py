@@ -20,6 +20,7 @@ from chaoslab.spec.plan import Plan
 from chaoslab.spec.topology import App, Link, Service, ServiceKind
 
 RuntimeKind = Literal["local", "docker", "compose", "attach"]
+OWN_NAME = "chaoslab-lab"  # the lab's own sessions say so, and are left out of all evidence
 
 
 def environment() -> dict[str, str]:

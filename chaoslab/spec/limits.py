@@ -38,7 +38,7 @@ def _moments(plan: Plan) -> Iterator[float]:
 def _boots(plan: Plan, topology: Topology) -> Iterator[float]:
     for boot in plan.boots:
         deadlines = topology.apps[boot.app].deadlines
-        yield max(deadlines.startup_s, deadlines.fail_fast_s)
+        yield (1 + boot.restarts) * max(deadlines.startup_s, deadlines.fail_fast_s)
 
 
 def _expectations(plan: Plan) -> Iterator[float]:

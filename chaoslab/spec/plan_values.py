@@ -7,7 +7,14 @@ from math import inf
 from typing import TYPE_CHECKING, get_args
 
 from chaoslab.errors import Problem, did_you_mean
-from chaoslab.spec.expect import Degrades, Expectation, FailsFast, KeepsAcknowledged, Recovers
+from chaoslab.spec.expect import (
+    Degrades,
+    Expectation,
+    FailsFast,
+    KeepsAcknowledged,
+    NoRestarts,
+    Recovers,
+)
 from chaoslab.spec.faults import (
     CutMidstream,
     FaultSpec,
@@ -30,6 +37,7 @@ if TYPE_CHECKING:
     from chaoslab.spec.plan import Boot, Plan
     from chaoslab.spec.topology import Topology
 
+MOST_RESTARTS = 10
 # Only toxics that lie ready in the engine can meet the very connection that sets them off.
 START_AT_A_MOMENT = "start it at a moment, as in when.started(), or use Severed, Slow, ... there"
 
@@ -55,6 +63,7 @@ def value_problems(plan: Plan, topology: Topology, where: str) -> Iterator[Probl
     )
     for i, boot in enumerate(plan.boots):
         yield from _env(f"{where}: boots[{i}].env", boot, topology)
+        yield from _restarts(f"{where}: boots[{i}]", boot, plan, topology)
     if plan.limit_s is not None and not 0 < plan.limit_s < inf:
         mend = "leave it out: it then follows from what the plan waits for"
         yield _wrong(where, "limit_s", plan.limit_s, "a number of seconds above 0", mend)
@@ -67,6 +76,18 @@ def _env(where: str, boot: Boot, topology: Topology) -> Iterator[Problem]:
     known = known_to_app(app.links)
     for key, text in boot.env.items():
         yield from placeholder_problems(f"{where}.{key}", text, known)
+
+
+def _restarts(where: str, boot: Boot, plan: Plan, topology: Topology) -> Iterator[Problem]:
+    """A supervisor and a plan that both start an app would take each other's boots for theirs."""
+    if not boot.restarts:
+        return
+    if not 0 <= boot.restarts <= MOST_RESTARTS:
+        yield _wrong(where, "restarts", boot.restarts, f"0 to {MOST_RESTARTS}")
+    only = next(iter(topology.apps))
+    if sum((b.app or only) == (boot.app or only) for b in plan.boots) > 1:
+        what = f"'{boot.app or only}' is started anew by a supervisor, and by the plan as well"
+        yield Problem(where=where, what=what, mend="leave out restarts=, or the other boots of it")
 
 
 def _fault(where: str, fault: FaultSpec) -> Iterator[Problem]:
@@ -145,6 +166,16 @@ def _expectation(where: str, e: Expectation, plan: Plan, topology: Topology) -> 
     yield from _kept_to_the_end(where, e, plan)
     boot = getattr(e, "boot", 1)
     only = next(iter(topology.apps))
+    if isinstance(e, NoRestarts):
+        allowed = max(
+            (b.restarts for b in plan.boots if (b.app or only) == (e.app or only)), default=0
+        )
+        if not 0 <= e.at_most < allowed:
+            expected = (
+                f"0 or more, and less than the restarts that the plan's boot allows ({allowed})"
+            )
+            mend = "give the plan boots=[Boot(restarts=...)], with more than are accepted"
+            yield _wrong(where, "at_most", e.at_most, expected, mend)
     boots = sum((b.app or only) == (e.app or only) for b in plan.boots)
     if not 1 <= boot <= boots:
         yield _wrong(where, "boot", boot, f"1 to {boots}, the boots that the plan has of the app")

@@ -65,18 +65,39 @@ def unsettled(
 
 
 def _nobody_is_left(plan: Plan, history: History) -> bool:
-    """Whether every boot of the plan has been and its process has ended by itself."""
+    """Whether every boot of the plan has been, its process has ended by itself, and no supervisor
+    will start it anew.
+    """
     boots = list(history.of(Spawned))
     ended = {(x.app, x.boot) for x in history.of(Exited)}
-    return len(boots) == len(plan.boots) and all((s.app, s.boot) in ended for s in boots)
+    all_ended = all((s.app, s.boot) in ended for s in boots)
+    return _planned(boots) == len(plan.boots) and all_ended and not _restarts(plan, history)
+
+
+def _planned(boots: list[Spawned]) -> int:
+    """How many of them the plan has started, and not a supervisor."""
+    return sum(not boot.restart for boot in boots)
+
+
+def _restarts(plan: Plan, history: History) -> str | None:
+    """The app that has ended by itself and is about to be started anew."""
+    for boot in plan.boots:
+        begun = [s for s in history.of(Spawned) if s.app == boot.app]
+        if begun and len(begun) <= boot.restarts:
+            ended = exited(history, boot.app, begun[-1].boot)
+            if ended is not None and not ended.asked:
+                return boot.app
+    return None
 
 
 def _waiting(
     plan: Plan, history: History, now_s: float, topology: Topology | None
 ) -> Iterator[str]:
-    boots = len(list(history.of(Spawned)))
+    boots = _planned(list(history.of(Spawned)))
     if boots < len(plan.boots):
         yield f"boot {boots + 1} of {len(plan.boots)}"
+    if (app := _restarts(plan, history)) is not None:
+        yield f"the restart of {app}"
     over = {e.fault for e in history.of(FaultHealed)} | {e.fault for e in history.of(FaultMissed)}
     for fault in plan.faults:
         if fault.stop is not None and fault.label not in over:

@@ -44,7 +44,7 @@ def _boots(plan: Plan, attach: Attach) -> Iterator[str]:
             yield f"no [attach.apps.{boot.app}] says where it answers"
         if boot.env:
             yield f"{boot.app} cannot be given an environment ({', '.join(boot.env)})"
-        if boot.at is not None or apps.count(boot.app) > 1:
+        if boot.at is not None or boot.restarts or apps.count(boot.app) > 1:
             yield f"{boot.app} cannot be started anew"
 
 

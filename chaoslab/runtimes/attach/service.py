@@ -10,10 +10,9 @@ import psycopg
 from chaoslab.agent import canary
 from chaoslab.agent.canary import Sighting
 from chaoslab.errors import FaultUnsupported, RuntimeUnavailable
-from chaoslab.runtimes.base import Endpoint
+from chaoslab.runtimes.base import OWN_NAME, Endpoint
 from chaoslab.spec.topology import Service
 
-OWN_NAME = "chaoslab-lab"  # the lab's own sessions say so, and are left out of all evidence
 _USUAL_PORTS = {"postgres": 5432, "redis": 6379}
 _ANSWERS_WITHIN_S = 5.0
 

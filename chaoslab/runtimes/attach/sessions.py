@@ -9,14 +9,13 @@ Sources: PostgreSQL, "The Cumulative Statistics System" (pg_stat_activity); Redi
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
-from typing import Protocol, Self
-from urllib.parse import unquote, urlsplit
+from typing import Protocol
 
 import psycopg
 
-from chaoslab.runtimes.attach.service import OWN_NAME, StandingService
-from chaoslab.runtimes.base import Endpoint, environment
+from chaoslab.runtimes.attach.service import StandingService
+from chaoslab.runtimes.base import OWN_NAME, Endpoint
+from chaoslab.runtimes.redis_talk import RedisTalk, clients_of
 
 _WITHIN_S = 3.0
 _MINE = """
@@ -77,21 +76,21 @@ async def _postgres(url: str) -> psycopg.AsyncConnection:
 class RedisView:
     """By `CLIENT LIST`; where it may not be asked, there is no view."""
 
-    def __init__(self, client: _Redis, origin: str) -> None:
+    def __init__(self, client: RedisTalk, origin: str) -> None:
         self._client, self._origin = client, origin
 
     @classmethod
     async def open(cls, service: StandingService, proxied: Endpoint) -> RedisView | None:
         """Raises one of FAILURES."""
         url = service.url(service.endpoint)
-        if urlsplit(url).scheme != "redis":  # TLS is not spoken here
+        if not url.startswith("redis://"):  # TLS is not spoken here
             return None
-        async with await _Redis.connect(url, proxied) as through:
-            me = _clients(await through.ask("CLIENT", "INFO"))[0]
-        return cls(await _Redis.connect(url, service.endpoint), _host(me))
+        async with await RedisTalk.connect(url, proxied) as through:
+            me = clients_of(await through.ask("CLIENT", "INFO"))[0]
+        return cls(await RedisTalk.connect(url, service.endpoint), _host(me))
 
     async def sessions(self) -> tuple[int, ...]:
-        clients = _clients(await self._client.ask("CLIENT", "LIST", "TYPE", "normal"))
+        clients = clients_of(await self._client.ask("CLIENT", "LIST", "TYPE", "normal"))
         return tuple(
             sorted(
                 int(client["id"])
@@ -104,62 +103,5 @@ class RedisView:
         await self._client.close()
 
 
-def _clients(answer: str) -> list[dict[str, str]]:
-    """The lines of CLIENT LIST and CLIENT INFO: `name=value` words; values may be empty."""
-    lines = [line.split(" ") for line in answer.splitlines() if line.strip()]
-    return [dict(word.split("=", 1) for word in words if "=" in word) for words in lines]
-
-
 def _host(client: dict[str, str]) -> str:
     return client["addr"].rpartition(":")[0]
-
-
-class _Redis:
-    """As little of a client as two questions need; each answer is one string."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-
-    @classmethod
-    async def connect(cls, url: str, there: Endpoint) -> _Redis:
-        parts = urlsplit(url)
-        async with asyncio.timeout(_WITHIN_S):
-            client = cls(*await asyncio.open_connection(there.host, there.port))
-        password = unquote(parts.password or "") or environment().get("REDISCLI_AUTH", "")
-        try:
-            if password:
-                await client.ask("AUTH", *filter(None, [unquote(parts.username or "")]), password)
-            await client.ask("CLIENT", "SETNAME", OWN_NAME)
-        except BaseException:
-            await client.close()
-            raise
-        return client
-
-    async def ask(self, *words: str) -> str:
-        """Raises ValueError where the server refuses, TimeoutError where it is silent."""
-        parts = [f"*{len(words)}\r\n".encode()]
-        for word in words:
-            data = word.encode()
-            parts.append(f"${len(data)}\r\n".encode() + data + b"\r\n")
-        self._writer.write(b"".join(parts))
-        async with asyncio.timeout(_WITHIN_S):
-            head = (await self._reader.readline()).decode().rstrip("\r\n")
-            if head[:1] == "$" and int(head[1:]) >= 0:
-                return (await self._reader.readexactly(int(head[1:]) + 2)).decode()
-        if head[:1] != "+":
-            raise ValueError(f"Redis answered {head or 'nothing'} to {words[0]}")
-        return head[1:]
-
-    async def close(self) -> None:
-        self._writer.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()

@@ -1,0 +1,79 @@
+"""The clients of a server as it counts them itself: of these a leak is made, whatever is said."""
+
+from __future__ import annotations
+
+import asyncio
+
+from chaoslab.history.events import ServerConnections
+from chaoslab.history.journal import Journal
+from chaoslab.runtimes.base import RunningService
+from chaoslab.runtimes.client_count import FAILURES, ClientCount, client_count
+
+LOOK_EVERY_S = 0.1
+ANSWER_WITHIN_S = 0.5
+FIRST_ANSWER_WITHIN_S = 5.0
+
+
+class ConnectionsProbe:
+    """Writes down how many clients one server has, first and on each change.
+
+    Left out is what bears the lab's name: this probe, and every look for a write. A canary never
+    logs in to Postgres; at Redis one counts while its connection stands, some milliseconds, or
+    until the heal where the proxy keeps it: a level that lasts when no fault is in force is the
+    app's own.
+    """
+
+    def __init__(self, service: RunningService, journal: Journal) -> None:
+        self._service, self._journal = service, journal
+        self._session: ClientCount | None = None
+        self._asking: asyncio.Task[int] | None = None
+        self._last: tuple[int | None] | None = None
+
+    async def begin(self) -> None:
+        """Take the first look; before any app is spawned, it shows what is not the app's."""
+        await self._look(FIRST_ANSWER_WITHIN_S)
+
+    async def run(self) -> None:
+        """Look again and again until cancelled."""
+        try:
+            while True:
+                await asyncio.sleep(LOOK_EVERY_S)
+                await self._look(ANSWER_WITHIN_S)
+        finally:
+            await self._let_go()
+
+    async def _look(self, within_s: float) -> None:
+        """One question; where a server is silent it stays asked, so that nothing is cancelled."""
+        asking = self._asking or asyncio.create_task(self._count())
+        self._asking = asking
+        await asyncio.wait({asking}, timeout=within_s)
+        if not asking.done():
+            self._note(None)
+            return
+        self._asking = None
+        try:
+            self._note(asking.result())
+        except FAILURES:
+            self._note(None)
+            await self._let_go()
+
+    async def _count(self) -> int:
+        if self._session is None:
+            self._session = await client_count(self._service)
+        return await self._session.count()
+
+    def _note(self, count: int | None) -> None:
+        if self._last == (count,):
+            return
+        self._last = (count,)
+        name, at_s = self._service.service.name, self._journal.now()
+        self._journal.append(ServerConnections(at_s=at_s, service=name, count=count))
+
+    async def _let_go(self) -> None:
+        asking, session = self._asking, self._session
+        self._asking = self._session = None
+        if asking is not None:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        if session is not None:
+            await session.close()

@@ -1,0 +1,93 @@
+"""Liveness and readiness as the platform's prober asks them, each answer bounded by its limit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Literal
+
+from chaoslab.history.events import Bound, ProberSample
+from chaoslab.probes.base import NO_ANSWER, Watched, either, get
+from chaoslab.probes.sampler import Sampler
+from chaoslab.spec.expect import AnswersInTime, Expectation, ReadyWhenServing, StaysLive
+from chaoslab.spec.load import Sampling
+from chaoslab.spec.plan import Plan
+from chaoslab.spec.topology import App
+
+ProbedPath = Literal["live", "ready"]
+LONGEST_WAIT_S = 1e6  # until the app listens; the boot's own end comes sooner
+
+
+class ProberProbe:
+    """Asks one path of one boot each `sampling.prober_cadence_s`, from its bind on.
+
+    A sample is over at the prober's limit, and the next does not wait for it.
+    """
+
+    def __init__(self, watched: Watched, which: ProbedPath, sampling: Sampling) -> None:
+        path = _path(watched.app, which)
+        assert path is not None, "asked for a path that the app does not have"
+        self._watched, self._which, self._path = watched, which, path
+        self._sampler = Sampler(
+            self._sample,
+            cadence_s=sampling.prober_cadence_s,
+            sampling=sampling,
+            journal=watched.journal,
+        )
+
+    async def run(self, over: asyncio.Event) -> None:
+        """Sample until `over` is set; samples under way are then waited for."""
+        if not self._watched.standing:
+            await either(self._bound(), over.wait())
+        if not over.is_set():
+            await self._sampler.run(over)
+
+    async def _bound(self) -> None:
+        who = (self._watched.app.name, self._watched.boot)
+        await self._watched.journal.wait_for(
+            lambda events: next(
+                (e for e in events if isinstance(e, Bound) and (e.app, e.boot) == who), None
+            ),
+            LONGEST_WAIT_S,
+        )
+
+    async def _sample(self) -> None:
+        watched, journal = self._watched, self._watched.journal
+        limit_s = watched.app.health.prober_timeout_s
+        sent_s, code, error = journal.now(), None, None
+        try:
+            code = (await get(watched, self._path, timeout_s=limit_s)).status_code
+        except NO_ANSWER as failure:
+            error = f"{type(failure).__name__}: {failure}".rstrip(": ")
+        journal.append(
+            ProberSample(
+                at_s=sent_s,
+                app=watched.app.name,
+                boot=watched.boot,
+                path=self._which,
+                took_s=journal.now() - sent_s,
+                status_code=code,
+                error=error,
+            )
+        )
+
+
+def probed(plan: Plan, app: App) -> tuple[ProbedPath, ...]:
+    """The paths that an expectation of the plan is about, of those that the app has."""
+    wanted = {which for e in plan.expect if e.app == app.name for which in _about(e)}
+    each: tuple[ProbedPath, ...] = ("live", "ready")
+    return tuple(which for which in each if which in wanted and _path(app, which) is not None)
+
+
+def _about(e: Expectation) -> Iterable[ProbedPath]:
+    match e:
+        case StaysLive():
+            return ("live",)
+        case AnswersInTime() | ReadyWhenServing():
+            return ("ready",)
+        case _:
+            return ()
+
+
+def _path(app: App, which: ProbedPath) -> str | None:
+    return app.health.live_path if which == "live" else app.health.ready_path

@@ -1,0 +1,67 @@
+"""How long an app waited for a core, by the kernel's own accounts: slowness that is not its own.
+
+Source: the kernel's Documentation/scheduler/sched-stats.rst: the second figure of /proc/<pid>/
+schedstat is the nanoseconds that the task was ready to run and waited on a run queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from chaoslab.history.events import AppStarved
+from chaoslab.probes.base import Watched
+
+LOOK_EVERY_S = 0.5
+WORTH_WRITING = 0.1  # of the time
+
+
+class StarvationProbe:
+    """Writes down each half second of which a boot's main thread waited for more than a tenth.
+
+    Where the kernel does not tell, or the process is another machine's, nothing is written.
+    """
+
+    def __init__(self, watched: Watched, proc: Path = Path("/proc")) -> None:
+        self._watched = watched
+        self._path = proc / str(watched.running.pid) / "schedstat"
+
+    async def run(self, over: asyncio.Event) -> None:
+        """Look until the process ends or `over` is set, and once more then."""
+        journal, running = self._watched.journal, self._watched.running
+        before_s, before_waited_s = running.spawned_s - journal.origin_s, 0.0
+        while not over.is_set():
+            await _pause(over)
+            if running.exit_code is not None or (waited_s := self._waited_s()) is None:
+                return
+            now_s = journal.now()
+            self._note(now_s, waited_s - before_waited_s, now_s - before_s)
+            before_s, before_waited_s = now_s, waited_s
+
+    def _note(self, at_s: float, waited_s: float, over_s: float) -> None:
+        if waited_s <= WORTH_WRITING * over_s:
+            return
+        watched = self._watched
+        watched.journal.append(
+            AppStarved(
+                at_s=at_s,
+                app=watched.app.name,
+                boot=watched.boot,
+                waited_s=waited_s,
+                over_s=over_s,
+            )
+        )
+
+    def _waited_s(self) -> float | None:
+        try:
+            return int(self._path.read_text().split()[1]) / 1e9
+        except (OSError, ValueError, IndexError):
+            return None
+
+
+async def _pause(over: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(LOOK_EVERY_S):
+            await over.wait()
+    except TimeoutError:
+        return
