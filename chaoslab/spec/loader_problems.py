@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from chaoslab.errors import Problem, did_you_mean
-from chaoslab.spec.loader_shape import SHAPES, Shape
+from chaoslab.spec.loader_base import Shape
+from chaoslab.spec.loader_shape import SHAPES
 
 Place = tuple[str | int, ...]
 Found = tuple[Place, Problem]

@@ -1,59 +1,38 @@
-"""The file's shape: which keys there are, of which type. Pydantic lives here and nowhere else."""
+"""The file's shape: which keys there are, of which type. Pydantic lives in the shapes alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
+from chaoslab.spec.loader_base import (
+    HttpPath,
+    NonEmpty,
+    NoNul,
+    Seconds,
+    Shape,
+    VariableName,
+    rule,
+)
 from chaoslab.spec.loader_rules import (
     is_http_address,
     is_inside,
-    is_path,
     is_pinned,
     is_proxy_name,
     is_service_url,
-    is_variable,
 )
 from chaoslab.spec.topology import Images, ServiceKind
 
-
-def _rule(holds: Callable[[str], bool]) -> AfterValidator:
-    """A text must keep a rule; what was expected stands in the field's description."""
-
-    def check(text: str) -> str:
-        if not holds(text):
-            raise PydanticCustomError("rule", "not allowed here")
-        return text
-
-    return AfterValidator(check)
-
-
-HttpPath = Annotated[str, _rule(is_path)]
-NonEmpty = Annotated[str, _rule(lambda text: bool(text.strip()))]
-NoNul = Annotated[str, _rule(lambda text: "\0" not in text)]
-VariableName = Annotated[str, _rule(is_variable)]
-ImageName = Annotated[str, _rule(is_pinned)]
-HttpAddress = Annotated[str, _rule(is_http_address)]
-ProxyName = Annotated[str, _rule(is_proxy_name)]
-ServiceUrl = Annotated[str, _rule(is_service_url)]
-Seconds = Annotated[float, Field(gt=0)]
+ImageName = Annotated[str, rule(is_pinned)]
+HttpAddress = Annotated[str, rule(is_http_address)]
+ProxyName = Annotated[str, rule(is_proxy_name)]
+ServiceUrl = Annotated[str, rule(is_service_url)]
 Word = Literal["healthy", "degraded", "unhealthy"]
 
 
 PINNED = "a string, name:tag with a fixed tag (never latest), or name@sha256:digest"
 HTTP_ADDRESS = "a string, http://host:port without user, password or path"
-
-
-class Shape(BaseModel):
-    """A table of the file: nothing is converted, and no key is passed over in silence.
-
-    Each field's description is what an error gives as expected.
-    """
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ServiceShape(Shape):
@@ -115,10 +94,10 @@ class WritesShape(Shape):
 class BuildShape(Shape):
     """`[apps.<name>.container.build]`."""
 
-    context: Annotated[NonEmpty, _rule(lambda text: "\0" not in text)] = Field(
+    context: Annotated[NonEmpty, rule(lambda text: "\0" not in text)] = Field(
         description="a string, a folder as seen from this file"
     )
-    dockerfile: Annotated[str, _rule(is_inside)] = Field(
+    dockerfile: Annotated[str, rule(is_inside)] = Field(
         default="Dockerfile", description="a string, a path below the context"
     )
     args: dict[VariableName, NoNul] = Field(
