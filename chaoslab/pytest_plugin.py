@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -22,13 +22,15 @@ from chaoslab.gate.report_hooks import RUN_PROPERTY, TROUBLE_PROPERTY, ReportWri
 from chaoslab.seeds import fresh_seed
 
 if TYPE_CHECKING:
+    from chaoslab.faults.mutation import Mutation
     from chaoslab.history.events import AnyEvent
+    from chaoslab.history.run_folder import RunFolder
     from chaoslab.proxies.base import ProxyKind
     from chaoslab.runtimes.base import RuntimeKind, RuntimeSession
     from chaoslab.spec.expect import Expectation
     from chaoslab.spec.faults import FaultSpec
     from chaoslab.spec.load import Load, Sampling
-    from chaoslab.spec.plan import Boot
+    from chaoslab.spec.plan import Boot, Plan
     from chaoslab.spec.topology import Topology
     from chaoslab.verdicts.verdict import Verdict
 
@@ -57,8 +59,25 @@ class Run:
         self.runtime: RuntimeKind = config.getoption("--chaos-runtime")
         usual: ProxyKind = "embedded" if self.runtime == "local" else "toxiproxy"
         self.proxy: ProxyKind = config.getoption("--chaos-proxy") or usual
+        self.disabled = self._mutation(config.getoption("--chaos-disable"))
         self.topology: Topology | None = None
         self._session: RuntimeSession | None = None
+
+    def _mutation(self, text: str | None) -> Mutation | None:
+        """The fault to disable; only where the lab's own engine carries the traffic."""
+        if text is None:
+            return None
+        from chaoslab.faults.mutation import read_mutation
+
+        if (self.runtime, self.proxy) != ("local", "embedded"):
+            raise pytest.UsageError(
+                f"--chaos-disable {text}: only the embedded engine of runtime local can show a "
+                f"fault that does nothing; got {self.proxy} of runtime {self.runtime}"
+            )
+        try:
+            return read_mutation(text)
+        except SpecError as error:
+            raise pytest.UsageError(str(error)) from None
 
     def load_topology(self, config: pytest.Config) -> None:
         """Read the topology once, before any scenario runs; a mistake in it is a usage error."""
@@ -119,6 +138,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--chaos-report",
         metavar="FILE",
         help="write one line of JSON for each test that ends, as it ends",
+    )
+    group.addoption(
+        "--chaos-disable",
+        metavar="MUTATION:FAULT",
+        help="a self-test: disable that fault in the data plane (inert, bypassed, inert-to-app); "
+        "a run without it must end UNKNOWN",
+    )
+    group.addoption(
+        "--chaos-plan-only",
+        action="store_true",
+        help="save each scenario's first plan and skip the scenario",
     )
     group.addoption(
         "--chaos-progress",
@@ -192,6 +222,8 @@ class Chaos:
             expect=tuple(expect),
             limit_s=limit_s,
         )
+        if self._request.config.getoption("--chaos-plan-only"):
+            self._only_planned(plan, folder)
         listeners = (self._progress,) if _shows_progress(self._request.config) else ()
         if listeners:
             self._tell(f"\n{plan.name}")
@@ -200,6 +232,7 @@ class Chaos:
             proxy=self._run.proxy,
             seed=self._run.seed,
             listeners=listeners,
+            disabled=self._run.disabled,
         )
         try:
             verdicts, refusal = await carry_out(self.topology, plan, setting, folder), None
@@ -221,6 +254,18 @@ class Chaos:
         if outcome is not Outcome.PASS:
             pytest.fail(_explained(outcome.value, verdicts, folder.path), pytrace=False)
         return verdicts
+
+    def _only_planned(self, plan: Plan, folder: RunFolder) -> NoReturn:
+        from chaoslab.spec.plan import resolve
+
+        assert self.topology is not None
+        try:
+            folder.save_plan(self.topology, resolve(plan, self.topology))
+        except SpecError as error:
+            _discard(folder.path)
+            pytest.fail(str(error), pytrace=False)
+        self._request.node.user_properties.append((RUN_PROPERTY, str(folder.path)))
+        pytest.skip("only planned")
 
     def _progress(self, event: AnyEvent) -> None:
         from chaoslab.report.progress import line

@@ -28,6 +28,7 @@ CAPABILITIES = (
     "reset_idle",
     "toxics_at_creation",
     "seed",
+    "inert",
 )
 
 _DEFAULT_ESTABLISHED = {
@@ -40,7 +41,7 @@ _Choice = TypeVar("_Choice", bound=enum.Enum)
 
 
 class BeyondApi:
-    """Connect modes, triggers, and the connection log."""
+    """Connect modes, triggers, the connection log, and faults that are only shown."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -52,6 +53,7 @@ class BeyondApi:
             ("GET", "/chaoslab/connections", self.connections),
             ("GET", "/chaoslab/proxies/{proxy}", self.proxy_show),
             ("PUT", "/chaoslab/proxies/{proxy}/connect", self.connect),
+            ("PUT", "/chaoslab/proxies/{proxy}/inert", self.inert),
             ("GET", "/chaoslab/proxies/{proxy}/triggers", self.trigger_index),
             ("POST", "/chaoslab/proxies/{proxy}/triggers", self.trigger_create),
             ("DELETE", "/chaoslab/proxies/{proxy}/triggers/{trigger}", self.trigger_delete),
@@ -81,6 +83,15 @@ class BeyondApi:
         """Put a connect mode in force, and read it back."""
         proxy = self._registry.get(names["proxy"])
         proxy.set_connect(_read_connect(wire.decode(request.body)))
+        return json_answer(_shown(proxy))
+
+    async def inert(self, request: Request, names: Names) -> Answer:
+        """Have toxics of these names, and only these, shown without effect: a gate's self-test."""
+        proxy = self._registry.get(names["proxy"])
+        toxics = wire.members(wire.decode(request.body), "Inert").get("toxics")
+        if not isinstance(toxics, list) or not all(isinstance(name, str) for name in toxics):
+            raise ApiError("missing required field: toxics (an array of names)", 400)
+        proxy.set_inert_toxics(frozenset(map(str, toxics)))
         return json_answer(_shown(proxy))
 
     async def connections(self, request: Request, _names: Names) -> Answer:
@@ -143,7 +154,11 @@ def _read_connect(value: Json) -> Connect:
     mode = _choice(ConnectMode, "mode", wire.text_of(members, "mode", "Connect", ""))
     default = _DEFAULT_ESTABLISHED[mode].value
     chosen = wire.text_of(members, "established", "Connect", default)
-    return Connect(mode=mode, established=_choice(Established, "established", chosen))
+    return Connect(
+        mode=mode,
+        established=_choice(Established, "established", chosen),
+        inert=wire.flag_of(members, "inert", "Connect", False),
+    )
 
 
 def _choice(kind: type[_Choice], field: str, value: str) -> _Choice:
@@ -166,6 +181,7 @@ def _shown(proxy: Proxy) -> dict[str, object]:
             "since_s": proxy.since_s,
             "syn_drops": proxy.syn_drops,
         },
+        "inert": {"connect": proxy.connect.inert, "toxics": sorted(proxy.inert_toxics)},
         "connections_opened": proxy.opened,
         "connections_open": len(proxy.connections),
     }

@@ -32,10 +32,18 @@ class Established(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connect:
-    """A connect mode, and what it means for those who are connected already."""
+    """A connect mode, and what it means for those who are connected already.
+
+    An `inert` one is shown as it was set, and every client meets `accept`, `keep`.
+    """
 
     mode: ConnectMode = ConnectMode.ACCEPT
     established: Established = Established.KEEP
+    inert: bool = False
+
+    def as_met(self) -> Connect:
+        """What clients meet."""
+        return Connect() if self.inert else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +71,8 @@ class Proxy:
         self.triggers = Triggers()
         self.connect = Connect()
         self.since_s: float | None = None
+        # Names of toxics that are shown and do nothing, on the proxy already or not.
+        self.inert_toxics: frozenset[str] = frozenset()
         self.opened = 0
         self._flow_of_closed = dict.fromkeys(Direction, Flow())
         self.connections: dict[int, Connection] = {}
@@ -87,7 +97,7 @@ class Proxy:
         except OSError as error:
             raise self.listen.cannot_bind(error) from None
         try:
-            listener.set_mode(self.connect.mode)
+            listener.set_mode(self.connect.as_met().mode)
         except (OSError, CannotDrop) as error:
             listener.close()
             raise self.listen.cannot_bind(error) from None
@@ -133,7 +143,8 @@ class Proxy:
 
     def toxics_for(self, number: int, direction: Direction) -> list[Toxic]:
         """The toxics that connection `number` meets: rolled once for each of them."""
-        met = [toxic for toxic in self.chain.along(direction) if self._meets(toxic, number)]
+        along = (t for t in self.chain.along(direction) if t.name not in self.inert_toxics)
+        met = [toxic for toxic in along if self._meets(toxic, number)]
         if direction in self._hold:
             met.append(self._hold[direction])
         return met
@@ -153,6 +164,11 @@ class Proxy:
         self.chain.add(toxic)
         self.arrange()
 
+    def set_inert_toxics(self, names: frozenset[str]) -> None:
+        """Toxics of these names, and only these, are shown and do nothing from now on."""
+        self.inert_toxics = names
+        self.arrange()
+
     def arrange(self) -> None:
         """Bring the toxics as they now are to every connection."""
         for connection in list(self.connections.values()):
@@ -162,12 +178,13 @@ class Proxy:
 
     def set_connect(self, connect: Connect) -> None:
         """Put a connect mode in force; raises ApiError 501 or 500 and changes nothing."""
+        met = connect.as_met()
         if connect.mode is ConnectMode.DROPPED and self._engine.no_drops:
             raise ApiError(f"connect mode dropped: unsupported: {self._engine.no_drops}", 501)
         waiting: list[tuple[socket.socket, Address]] = []
         if self._listener is not None:
             try:
-                waiting = self._listener.set_mode(connect.mode)
+                waiting = self._listener.set_mode(met.mode)
             except (OSError, CannotDrop) as error:
                 raise ApiError(f"connect mode {connect.mode.value}: {error}", 500) from None
         self._remember(connect)
@@ -175,7 +192,7 @@ class Proxy:
             self._accepted(client, address)
         if self.connect is not connect:
             return  # a trigger of one of those clients has set another mode meanwhile
-        if connect.established is Established.RESET:
+        if met.established is Established.RESET:
             self._reset_all(connect)
         self.arrange()
 
@@ -185,7 +202,7 @@ class Proxy:
         elif connect.mode is not self.connect.mode:
             self.since_s = now_s()
         self.connect = connect
-        hold = connect.established is Established.HOLD
+        hold = connect.as_met().established is Established.HOLD
         self._hold = {d: _hold(connect, d) for d in Direction} if hold else {}
 
     def _reset_all(self, connect: Connect) -> None:
@@ -202,9 +219,13 @@ class Proxy:
         return self._listener.syn_drops if self._listener is not None else None
 
     def heal(self) -> None:
-        """No toxics, connect mode accept, enabled, nothing armed: what `POST /reset` asks for."""
+        """No toxics, connect mode accept, enabled, nothing armed: what `POST /reset` asks for.
+
+        Nothing is inert any more either.
+        """
         self.triggers.disarm_unfired()
         self.chain.clear()
+        self.inert_toxics = frozenset()
         self.set_connect(Connect())
         self.start()
 

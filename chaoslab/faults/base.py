@@ -10,6 +10,7 @@ from typing import Protocol
 
 from chaoslab.agent.canary import Sighting
 from chaoslab.errors import ChaoslabError
+from chaoslab.faults.mutation import Mutation
 from chaoslab.history.events import (
     CanaryProbe,
     FaultHealed,
@@ -37,7 +38,7 @@ HEAL_WITHIN_S = 10.0
 class Ground:
     """What faults act on: the proxies of the links, the services, and the journal they write to.
 
-    `addresses` says where an app reaches each link.
+    `addresses` says where an app reaches each link, `canary_addresses` where canaries go instead.
     `connect_held_by` says which fault holds a proxy's connect phase: there is one for all clients.
     """
 
@@ -49,6 +50,8 @@ class Ground:
     journal: Journal
     seed: int
     connect_held_by: dict[str, str] = field(default_factory=dict)
+    canary_addresses: Mapping[str, Endpoint] = field(default_factory=dict)
+    disabled: Mutation | None = None
 
     async def canary(self, link: Link, *, within_s: float) -> Sighting | None:
         """Try one link from where its app stands, and write down what was met.
@@ -56,7 +59,7 @@ class Ground:
         None where the lab cannot stand there, and so has met nothing.
         """
         kind, app = self.topology.services[link.service].kind, self.topology.apps[link.app]
-        address = self.addresses[link.name]
+        address = self.canary_addresses.get(link.name, self.addresses[link.name])
         sighting = await self.runtime.ask(app, address, kind, within_s=within_s)
         if sighting is None:
             return None

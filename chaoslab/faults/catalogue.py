@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 from chaoslab.faults.base import Fault, Ground
@@ -15,6 +16,7 @@ from chaoslab.spec.faults import (
     OneWay,
     Paused,
     Restarted,
+    ServiceFault,
     Severed,
     Slow,
     Stopped,
@@ -25,6 +27,8 @@ from chaoslab.spec.when import AtConnection
 
 def prepare(spec: FaultSpec, ground: Ground) -> Fault:
     """The fault of a declaration, bound to its ground; nothing has happened yet."""
+    if ground.disabled is not None and isinstance(spec, ServiceFault):
+        ground = replace(ground, services=ground.disabled.served(spec, ground.services))
     match spec:
         case Flapping():
             return FlappingLinkFault(spec, ground)

@@ -26,7 +26,8 @@ class LinkFault:
         self.spec: NetworkFault = spec
         self.links = ground.topology.links_of(spec.target)
         self.ground = ground
-        self.actions = actions_for(spec, self.links, ground.control.capabilities)
+        actions = actions_for(spec, self.links, ground.control.capabilities)
+        self.actions = ground.disabled.acted(spec, actions) if ground.disabled else actions
         for action in self.actions:
             ground.control.check(action)
 

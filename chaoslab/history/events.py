@@ -20,12 +20,16 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabUp(Event):
-    """Services and proxies run and the path through each link was tried; took `took_s`."""
+    """Services and proxies run and the path through each link was tried; took `took_s`.
+
+    `disabled` names the fault that was disabled in this run, and how; empty where none was.
+    """
 
     took_s: float
     versions: Mapping[str, str]
     links: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    disabled: str = ""
     kind: Literal["lab_up"] = "lab_up"
 
 

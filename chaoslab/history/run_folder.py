@@ -29,6 +29,7 @@ class RunInfo:
     chaoslab: str
     python: str
     machine: str
+    disabled: str = ""  # the fault that was disabled, and how; such a run proves nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,14 @@ class RunFolder:
 
     def save_before(self, topology: Topology, plan: Plan, info: RunInfo) -> None:
         """Write down what is about to be run."""
+        self.save_plan(topology, plan)
+        self._save("run.json", RunInfo, info)
+
+    def save_plan(self, topology: Topology, plan: Plan) -> None:
+        """Write down what could be run, and where."""
         self.path.mkdir(parents=True, exist_ok=True)
         self._save("topology.json", Topology, topology)
         self._save("plan.json", Plan, plan)
-        self._save("run.json", RunInfo, info)
 
     @property
     def history_path(self) -> Path:

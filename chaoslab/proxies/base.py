@@ -16,7 +16,7 @@ Capability = Literal["connect", "connect.dropped", "silence", "triggers", "conne
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddToxic:
-    """Put one toxic on one stream of a proxy."""
+    """Put one toxic on one stream of a proxy; an `inert` one is shown there and does nothing."""
 
     proxy: str
     name: str
@@ -24,6 +24,7 @@ class AddToxic:
     stream: Literal["upstream", "downstream"]
     attributes: Mapping[str, int | str] = field(default_factory=dict)
     toxicity: float = 1.0
+    inert: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +36,15 @@ class Disable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectPhase:
-    """Change what a connecting client meets, and what becomes of the established connections."""
+    """Change what a connecting client meets, and what becomes of the established connections.
+
+    An `inert` change is shown by the proxy, and nobody meets it.
+    """
 
     proxy: str
     mode: ConnectMode
     established: Established
+    inert: bool = False
 
 
 Action = AddToxic | Disable | ConnectPhase

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -38,6 +39,12 @@ class EmbeddedControl(ToxiproxyControl):
 
     name = "embedded"
 
+    def __init__(
+        self, host: str, port: int, *, listen_host: str = "127.0.0.1", prefix: str = ""
+    ) -> None:
+        super().__init__(host, port, listen_host=listen_host, prefix=prefix)
+        self._inert: dict[str, set[str]] = {}
+
     async def connect(self, within_s: float) -> None:
         await super().connect(within_s)
         about = await self._call(lambda: self._get("/chaoslab"))
@@ -47,6 +54,8 @@ class EmbeddedControl(ToxiproxyControl):
         self._unsupported: dict[str, str] = about.get("unsupported", {})
 
     async def arm(self, trigger: str, proxy: str, n: int, actions: tuple[Action, ...]) -> None:
+        for toxic in (action for action in actions if isinstance(action, AddToxic)):
+            await self._call(partial(self._announce, toxic))
         body = {"name": trigger, "at_connection": n, "actions": [_as_json(a) for a in actions]}
         path = f"/chaoslab/proxies/{quote(proxy)}/triggers"
         await self._call(lambda: self._send("post", path, body))
@@ -83,18 +92,32 @@ class EmbeddedControl(ToxiproxyControl):
         """The engine has triggers."""
 
     async def _apply_connect(self, action: ConnectPhase) -> None:
-        await self._call(lambda: self._set_connect(action.proxy, action.mode, action.established))
+        await self._call(lambda: self._set_connect(action))
 
     async def _undo_connect(self, action: ConnectPhase) -> None:
-        await self._call(lambda: self._set_connect(action.proxy, "accept", "keep"))
+        healed = ConnectPhase(proxy=action.proxy, mode="accept", established="keep")
+        await self._call(lambda: self._set_connect(healed))
 
-    def _set_connect(self, proxy: str, mode: str, established: str) -> None:
-        path = f"/chaoslab/proxies/{quote(proxy)}"
-        self._send("put", f"{path}/connect", {"mode": mode, "established": established})
+    def _set_connect(self, action: ConnectPhase) -> None:
+        path = f"/chaoslab/proxies/{quote(action.proxy)}"
+        self._send("put", f"{path}/connect", _connect_json(action))
         connect = self._get(path)["connect"]
-        shown, asked = (connect["mode"], connect["established"]), (mode, established)
+        shown = (connect["mode"], connect["established"])
+        asked = (action.mode, action.established)
         if shown != asked:
-            raise InjectionFailed(f"proxy {proxy}: expected connects {asked}, got {shown}")
+            raise InjectionFailed(f"proxy {action.proxy}: expected connects {asked}, got {shown}")
+
+    def _add_toxic(self, action: AddToxic) -> None:
+        self._announce(action)
+        super()._add_toxic(action)
+
+    def _announce(self, action: AddToxic) -> None:
+        """Tell the engine, by a way of its own, that a toxic of that name is only to be shown."""
+        if action.inert:
+            names = self._inert.setdefault(action.proxy, set())
+            names.add(action.name)
+            path = f"/chaoslab/proxies/{quote(action.proxy)}/inert"
+            self._send("put", path, {"toxics": sorted(names)})
 
     def _get(self, path: str) -> Any:
         return _checked(self._http.get(self.base_url + path)).json()
@@ -123,9 +146,13 @@ def _as_json(action: Action) -> dict[str, object]:
             }
             return {"proxy": action.proxy, "toxic": toxic}
         case ConnectPhase():
-            connect = {"mode": action.mode, "established": action.established}
-            return {"proxy": action.proxy, "connect": connect}
+            return {"proxy": action.proxy, "connect": _connect_json(action)}
     raise FaultUnsupported("a trigger cannot disable a proxy; use a connect phase")
+
+
+def _connect_json(action: ConnectPhase) -> dict[str, object]:
+    inert = {"inert": True} if action.inert else {}
+    return {"mode": action.mode, "established": action.established, **inert}
 
 
 def _record(row: dict[str, Any]) -> ConnectionRecord:

@@ -129,6 +129,8 @@ class ToxiproxyControl:
             raise FaultUnsupported(f"{self.name} has no toxic that holds bytes (silence)")
         if isinstance(action, ConnectPhase):
             raise FaultUnsupported(f"{self.name} has no connect phase: no {action.mode} connects")
+        if isinstance(action, AddToxic) and action.inert:
+            raise FaultUnsupported(f"{self.name} does what it shows: no toxic of it is inert")
 
     def check_triggers(self) -> None:
         raise FaultUnsupported(f"{self.name} cannot act at a link's connection by itself")

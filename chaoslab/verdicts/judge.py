@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from chaoslab.history.events import LabLag, ProbeCrashed, RunEnded
+from chaoslab.history.events import LabLag, LabUp, ProbeCrashed, RunEnded
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import (
     AnswersInTime,
@@ -50,11 +50,13 @@ def judge(topology: Topology, plan: Plan, history: History) -> tuple[Verdict, ..
     met the app, a probe crashed, the lab itself lagged, or the history has no end.
     """
     unsound = _unsound(history)
+    disabled = _disabled(history)
     verdicts = []
     for e in plan.expect:
         evidence = _evidence_for(e, topology, plan, history)
         alone = _judged(e, topology, plan, history)
-        verdicts.append(_weighed(e, alone, evidence, unsound, topology))
+        weighed = _weighed(e, alone, evidence, unsound, topology)
+        verdicts.append(replace(weighed, because=(*weighed.because, *disabled)))
     return tuple(verdicts)
 
 
@@ -171,6 +173,12 @@ def _lines(evidence: Evidence) -> list[str]:
 
 def _gap(evidence: Evidence) -> str:
     return f"{evidence.fault} is not shown to have met the app: {evidence.missing}"
+
+
+def _disabled(history: History) -> tuple[str, ...]:
+    """What every verdict tells of a run that was made to fool it; it changes none of them."""
+    up = history.first(LabUp, lambda e: bool(e.disabled))
+    return (f"this run was made with a fault disabled: {up.disabled}",) if up else ()
 
 
 def _unsound(history: History) -> str:
