@@ -32,8 +32,8 @@ def releases_connections(
     """On each server the lowest count after the recovery is at most the baseline and `spare`.
 
     The baseline is the highest level that lasted between ready and the first fault. A server counts
-    the clients of all apps. Of an app that never is healthy again the count is held against the
-    baseline all the same, once its time to recover is up.
+    the clients of all apps. Where the app is not healthy again when its time to recover is up, the
+    count is held against the baseline all the same.
     """
     claim = (
         f"after its recovery {e.app} holds at most {e.spare} connections more on each server "
@@ -41,7 +41,8 @@ def releases_connections(
     )
     if not plan.faults or (healed_s := last_healed_s(history)) is None:
         return unknown("connections", claim, "no fault was healed")
-    settled = _settled_span(e, topology, history, healed_s)
+    recovery_s = topology.apps[e.app].deadlines.recovery_s
+    settled = _settled_span(e, history, healed_s, recovery_s)
     before = _before(e, history)
     if before is None:
         why = "never ready before the first fault: there is no baseline to hold the count against"
@@ -64,21 +65,21 @@ def releases_connections(
     return passed("connections", claim, *because)
 
 
-def calm_s(e: ReleasesConnections, topology: Topology, history: History, healed_s: float) -> float:
-    """From when the count is held against the baseline: the recovery, or when it was due."""
+def calm_s(e: ReleasesConnections, history: History, healed_s: float, recovery_s: float) -> float:
+    """From when the count is held against the baseline: the recovery, at the latest its due."""
     since = healthy_since(history, e.app, e.boot, healed_s)
-    due_s = healed_s + topology.apps[e.app].deadlines.recovery_s
-    return (answered_s(since) if since else due_s) + CALM_S
+    due_s = healed_s + recovery_s
+    return min(answered_s(since) if since else due_s, due_s) + CALM_S
 
 
 def _settled_span(
-    e: ReleasesConnections, topology: Topology, history: History, healed_s: float
+    e: ReleasesConnections, history: History, healed_s: float, recovery_s: float
 ) -> Span:
     """Up to the last answer of health: soon after it the lab stops the app, which lets all go."""
     seen = (s for s in history.of(HealthSample) if (s.app, s.boot) == (e.app, e.boot))
     last_s = max((answered_s(s) for s in seen), default=0.0)
     end_s = min(last_s, watched_until_s(history, e.app, e.boot))
-    return Span(start_s=calm_s(e, topology, history, healed_s), end_s=end_s)
+    return Span(start_s=calm_s(e, history, healed_s, recovery_s), end_s=end_s)
 
 
 def _before(e: ReleasesConnections, history: History) -> Span | None:

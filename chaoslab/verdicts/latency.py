@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import NormalDist, median, quantiles
 
+from chaoslab.history.events import Write
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import RegainsLatency
 from chaoslab.spec.plan import Plan
@@ -29,7 +30,8 @@ def regains_latency(e: RegainsLatency, plan: Plan, history: History) -> Verdict:
         return unknown("latency", claim, "the plan has no fault to recover from")
     if recovered_s(e, history) is None:
         return unknown("latency", claim, "never healthy after the last heal")
-    before, after = baseline_s(e, history), candidate_s(e, history)
+    before = [w.took_s for w in baseline(e, history)]
+    after = [w.took_s for w in candidate(e, history)]
     if min(len(before), len(after)) < e.at_least:
         counts = f"{len(before)} acknowledged writes before the fault, {len(after)} after it"
         return unknown("latency", claim, f"{counts}; {e.at_least} of each are needed")
@@ -51,22 +53,19 @@ def recovered_s(e: RegainsLatency, history: History) -> float | None:
     return answered_s(since) if since else None
 
 
-def baseline_s(e: RegainsLatency, history: History) -> list[float]:
-    """What the acknowledged writes took that were sent since ready and over before any fault."""
+def baseline(e: RegainsLatency, history: History) -> list[Write]:
+    """The acknowledged writes that were sent since ready and over before any fault."""
     since_s, until_s = ready_s(history, e.app, e.boot), first_fault_s(history)
-    if since_s is None:
-        return []
-    ok = (w for w in load_writes(history, e.app, e.boot) if w.outcome == "ok")
-    return [w.took_s for w in ok if w.at_s >= since_s and over_s(w) < until_s]
+    mine = load_writes(history, e.app, e.boot) if since_s is not None else []
+    ok = (w for w in mine if w.outcome == "ok" and w.at_s >= (since_s or 0.0))
+    return [w for w in ok if over_s(w) < until_s]
 
 
-def candidate_s(e: RegainsLatency, history: History) -> list[float]:
-    """What the acknowledged writes took that were sent after the recovery."""
+def candidate(e: RegainsLatency, history: History) -> list[Write]:
+    """The acknowledged writes that were sent after the recovery."""
     since_s = recovered_s(e, history)
-    if since_s is None:
-        return []
-    ok = (w for w in load_writes(history, e.app, e.boot) if w.outcome == "ok")
-    return [w.took_s for w in ok if w.at_s >= since_s]
+    mine = load_writes(history, e.app, e.boot) if since_s is not None else []
+    return [w for w in mine if w.outcome == "ok" and w.at_s >= (since_s or 0.0)]
 
 
 def chance_of(before: Sequence[float], after: Sequence[float]) -> float:

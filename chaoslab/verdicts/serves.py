@@ -34,7 +34,7 @@ def serves(e: Serves, app: App, history: History) -> Verdict:
     since_s = ready_s(history, e.app, e.boot)
     if since_s is None:
         return unknown("serves", claim, "never ready")
-    counted = served_writes(e, app, history, since_s)
+    counted = served_writes(e, history, since_s, app.deadlines.recovery_s)
     ok = [w for w in counted if w.outcome == "ok"]
     if bad := [w for w in counted if w.outcome != "ok"]:
         first = f"the first at {bad[0].at_s:.3f} s: {got(bad[0])}"
@@ -57,9 +57,11 @@ def serves(e: Serves, app: App, history: History) -> Verdict:
     return passed("serves", claim, said)
 
 
-def served_writes(e: Serves, app: App, history: History, since_s: float) -> list[Write]:
-    """The writes that the claim is about: sent from `since_s` on, away from every fault."""
-    near = near_faults(history, app.deadlines.recovery_s)
+def served_writes(e: Serves, history: History, since_s: float, recovery_s: float) -> list[Write]:
+    """The writes that the claim is about: sent from `since_s` on, away from every fault, and from
+    its heal for `recovery_s`.
+    """
+    near = near_faults(history, recovery_s)
     mine = load_writes(history, e.app, e.boot)
     return [w for w in mine if w.at_s >= since_s and not is_near(w, near)]
 

@@ -18,7 +18,6 @@ from chaoslab.history.events import (
     Write,
 )
 from chaoslab.history.journal import History
-from chaoslab.history.moments import find
 from chaoslab.spec.expect import (
     AnswersInTime,
     BacksOff,
@@ -39,7 +38,8 @@ from chaoslab.spec.expect import (
 )
 from chaoslab.spec.health import HealthState
 from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import Topology
+from chaoslab.spec.topology import Deadlines, Topology
+from chaoslab.verdicts.awaited import service_under_way, writes_under_way
 from chaoslab.verdicts.degraded import MIN_SAMPLES
 from chaoslab.verdicts.probers import watch_under_way
 from chaoslab.verdicts.readiness import readiness_under_way
@@ -47,7 +47,6 @@ from chaoslab.verdicts.restarts import restarts_under_way
 from chaoslab.verdicts.timeline import exited, healthy_since, last_healed_s, samples, spawned
 
 SERVING_S = 0.5  # how long after its end a start-up is given to be seen ready, or degraded
-WRITES_DRY_S = 2.0  # without an acknowledged write for so long, no more are waited for
 GRACE_S = 0.1  # after a bound has passed, so that the sample that shows it is in the history
 
 
@@ -104,14 +103,14 @@ def _waiting(
             yield f"the heal of {fault.label}"
     for expectation in plan.expect:
         promised = topology.apps[expectation.app].deadlines if topology else None
-        startup_s = promised.startup_s if promised else math.inf
-        if (what := _waits_for(expectation, plan, history, now_s, startup_s)) is not None:
+        if (what := _waits_for(expectation, plan, history, now_s, promised)) is not None:
             yield what
 
 
 def _waits_for(
-    e: Expectation, plan: Plan, history: History, now_s: float, startup_s: float
+    e: Expectation, plan: Plan, history: History, now_s: float, promised: Deadlines | None
 ) -> str | None:
+    startup_s = promised.startup_s if promised else math.inf
     match e:
         case Starts() | FailsFast():
             return _boot_under_way(e, history, now_s)
@@ -127,17 +126,17 @@ def _waits_for(
             late = healed and now_s > healed.at_s + e.within_s + 5.0
             return None if begun or late else "the first request after the heal"
         case KeepsAcknowledged():
-            return _writes_under_way(e, plan, history, now_s, startup_s)
+            return writes_under_way(e, plan, history, now_s, startup_s)
         case StaysAvailable():
             return _availability_under_way(e, history, now_s, startup_s)
         case NoRestarts():
             return restarts_under_way(e, plan, history, now_s, startup_s)
         case StaysLive() | AnswersInTime():
-            return watch_under_way(e, history, now_s, startup_s)
+            return watch_under_way(e, plan, history, now_s, startup_s)
         case ReadyWhenServing():
             return readiness_under_way(e, plan, history, now_s, startup_s)
         case Serves() | ReleasesConnections() | BacksOff() | RegainsLatency():
-            return None
+            return service_under_way(e, plan, history, now_s, promised)
     assert_never(e)
 
 
@@ -154,42 +153,6 @@ def _availability_under_way(
         return None if late else f"the start-up of {e.app}"
     seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= complete.at_s]
     return None if len(seen) >= MIN_SAMPLES else f"{MIN_SAMPLES} health answers of {e.app}"
-
-
-def _writes_under_way(
-    e: KeepsAcknowledged, plan: Plan, history: History, now_s: float, startup_s: float
-) -> str | None:
-    """Wait for the writes that are asked for as long as they keep coming, or may yet begin."""
-    mine = (w for w in history.of(Write) if w.app == e.app and w.purpose == "load")
-    acknowledged = [w.at_s + w.took_s for w in mine if w.outcome == "ok"]
-    begins_s = [*_loads_begin_s(e.app, plan, history), last_healed_s(history) or 0.0]
-    if not acknowledged:
-        begins_s.append(_started_by_s(e.app, history, startup_s))
-    newest_s = max([*acknowledged, *begins_s])
-    if len(acknowledged) >= e.at_least or now_s > newest_s + WRITES_DRY_S:
-        return None
-    return f"{e.at_least - len(acknowledged)} more acknowledged writes"
-
-
-def _loads_begin_s(app: str, plan: Plan, history: History) -> Iterator[float]:
-    """When each load of the app began, or will have given up: its patience counts from a spawn."""
-    begun = history.last(Spawned, lambda s: s.app == app)
-    for load in plan.load:
-        if load.app != app:
-            continue
-        if (came := find(load.start, history.events)) is not None:
-            yield came.at_s + load.start.after_s
-        elif begun is not None:
-            yield begun.at_s + (load.start.within_s or 0.0)
-
-
-def _started_by_s(app: str, history: History, startup_s: float) -> float:
-    """When the app's newest start-up was complete, or its time is up."""
-    begun = history.last(Spawned, lambda s: s.app == app)
-    if begun is None or exited(history, app, begun.boot) is not None:
-        return 0.0
-    complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (app, begun.boot))
-    return complete.at_s if complete else begun.at_s + startup_s
 
 
 def _boot_under_way(e: Starts | FailsFast, history: History, now_s: float) -> str | None:
