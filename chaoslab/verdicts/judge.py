@@ -31,10 +31,11 @@ from chaoslab.verdicts.boot import fails_fast, starts
 from chaoslab.verdicts.connections import releases_connections
 from chaoslab.verdicts.degraded import degrades, stays_available
 from chaoslab.verdicts.evidence import Evidence, evidence_of
+from chaoslab.verdicts.kept import keeps_acknowledged
 from chaoslab.verdicts.latency import regains_latency
 from chaoslab.verdicts.probers import answers_in_time, stays_live
 from chaoslab.verdicts.readiness import ready_when_serving
-from chaoslab.verdicts.recovery import first_request_served, keeps_acknowledged, recovers
+from chaoslab.verdicts.recovery import first_request_served, recovers
 from chaoslab.verdicts.restarts import no_restarts
 from chaoslab.verdicts.retries import backs_off
 from chaoslab.verdicts.serves import serves
@@ -82,13 +83,13 @@ def _judged(e: Expectation, topology: Topology, plan: Plan, history: History) ->
         case StaysAvailable():
             return stays_available(e, topology.apps[e.app], plan.sampling, history)
         case NoRestarts():
-            return no_restarts(e, topology.apps[e.app], plan, history)
+            return no_restarts(e, history)
         case StaysLive():
             return stays_live(e, topology.apps[e.app], plan.sampling, history)
         case AnswersInTime():
             return answers_in_time(e, topology.apps[e.app], plan.sampling, history)
         case ReadyWhenServing():
-            return ready_when_serving(e, topology.apps[e.app], plan.sampling, history)
+            return ready_when_serving(e, plan, history)
         case Serves() | ReleasesConnections() | BacksOff() | RegainsLatency():
             return _judged_by_service(e, topology, plan, history)
     assert_never(e)

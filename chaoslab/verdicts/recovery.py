@@ -6,13 +6,14 @@ from chaoslab.history.events import (
     FaultHealed,
     FaultMissed,
     HealthSample,
-    ReadBack,
+    ProberSample,
     Ready,
     Write,
 )
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import FirstRequestServed, KeepsAcknowledged, Recovers
+from chaoslab.spec.expect import FirstRequestServed, Recovers
 from chaoslab.spec.load import Sampling
+from chaoslab.verdicts.kept import looked_up
 from chaoslab.verdicts.timeline import (
     Span,
     answered_s,
@@ -26,7 +27,9 @@ from chaoslab.verdicts.timeline import (
     spawned,
     watched_until_s,
 )
+from chaoslab.verdicts.traffic import got, over_s
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
+from chaoslab.verdicts.way_back import way_back
 
 MIN_SAMPLES = 3  # fewer healthy answers than this do not show that it stays so
 
@@ -57,7 +60,8 @@ def recovers(e: Recovers, sampling: Sampling, history: History) -> Verdict:
         pause = gap((before_s, since.at_s), sampling)
         if pause and before_s <= healed_s + e.within_s:
             return unknown("recovery", claim, *because, _nobody_asked(pause))
-        return failed("recovery", claim, *because, f"{took_s - e.within_s:.3f} s too late")
+        late = f"{took_s - e.within_s:.3f} s too late"
+        return failed("recovery", claim, *because, late, *way_back(e, history, healed_s))
     if short := _not_stable(e, sampling, [at_s for at_s in asked_s if at_s >= since.at_s]):
         return unknown("recovery", claim, *because, short)
     if not e.proved:
@@ -93,7 +97,7 @@ def _never_healthy(
     if not seen or seen[-1].at_s + silence_s(sampling) < healed_s + (e.within_s or 0.0):
         since_s = seen[-1].at_s if seen else healed_s
         return unknown("recovery", claim, f"{why}, and nobody asked from {since_s:.3f} s on")
-    return failed("recovery", claim, why)
+    return failed("recovery", claim, why, *way_back(e, history, healed_s))
 
 
 def _proved(
@@ -106,14 +110,14 @@ def _proved(
         (
             w
             for w in tries
-            if w.outcome == "ok" and w.at_s >= healed_s and lived and lived.holds(_acked_s(w))
+            if w.outcome == "ok" and w.at_s >= healed_s and lived and lived.holds(over_s(w))
         ),
         None,
     )
     if proof is None:
-        got = f"{tries[-1].status_code or tries[-1].error}" if tries else "none was tried"
-        return failed("recovery", claim, *because, f"no write was acknowledged ({got})")
-    looked = _looked_up(proof, history)
+        last = got(tries[-1]) if tries else "none was tried"
+        return failed("recovery", claim, *because, f"no write was acknowledged ({last})")
+    looked = looked_up(proof, history)
     if looked is None:
         return unknown("recovery", claim, *because, f"write {proof.op} was never looked up")
     if proof.op in looked.missing:
@@ -121,48 +125,6 @@ def _proved(
         return failed("recovery", claim, *because, lost)
     found = f"write {proof.op} acknowledged and found in {looked.service} itself"
     return passed("recovery", claim, *because, found)
-
-
-def _acked_s(write: Write) -> float:
-    return write.at_s + write.took_s
-
-
-def _looked_up(write: Write, history: History) -> ReadBack | None:
-    """The last look for its app's writes after it was acknowledged; an earlier one says nothing."""
-    return history.last(
-        ReadBack,
-        lambda b: (
-            b.app == write.app and b.at_s >= _acked_s(write) and write.op in (*b.found, *b.missing)
-        ),
-    )
-
-
-def keeps_acknowledged(e: KeepsAcknowledged, history: History) -> Verdict:
-    """Every acknowledged write is in the database; one that cannot be kept gets a polite 503."""
-    claim = f"every write that {e.app} acknowledged is kept (at least {e.at_least})"
-    writes = [w for w in history.of(Write) if w.app == e.app and w.purpose == "load"]
-    ok = [w for w in writes if w.outcome == "ok"]
-    counts = {o: sum(w.outcome == o for w in writes) for o in ("ok", "failed", "indeterminate")}
-    mute = sum(w.outcome == "indeterminate" and w.status_code is None for w in writes)
-    because = "writes: " + ", ".join(f"{n} {outcome}" for outcome, n in counts.items())
-    because += f" ({mute} without an answer)" if mute else ""
-    if rude := next((w for w in writes if _is_rude(w)), None):
-        lacks = " without Retry-After" if rude.status_code == 503 else ", expected 503"
-        return failed("kept", claim, because, f"{rude.status_code}{lacks} at {rude.at_s:.3f} s")
-    looked = {w.op: _looked_up(w, history) for w in ok}
-    if lost := [op for op, back in looked.items() if back and op in back.missing]:
-        return failed("kept", claim, because, f"acknowledged and lost: {', '.join(lost[:5])}")
-    if unseen := [op for op, back in looked.items() if back is None]:
-        return unknown("kept", claim, because, f"{len(unseen)} were never looked up")
-    if len(ok) < e.at_least:
-        return unknown("kept", claim, because, f"fewer than {e.at_least} acknowledged")
-    return passed("kept", claim, because, "all found in the database itself")
-
-
-def _is_rude(write: Write) -> bool:
-    """A server's error that does not say: nothing was kept, come again then."""
-    code = write.status_code or 0
-    return code >= 500 and not (code == 503 and write.retry_after)
 
 
 def first_request_served(e: FirstRequestServed, history: History) -> Verdict:
@@ -178,8 +140,8 @@ def first_request_served(e: FirstRequestServed, history: History) -> Verdict:
     )
     if first is None:
         return unknown("first request", claim, "no request was sent after the heal")
-    got = first.error or f"{first.status_code}"
-    because = f"{first.at_s - healed.at_s:.3f} s after the heal: {got} in {first.took_s:.3f} s"
+    late_s = first.at_s - healed.at_s
+    because = f"{late_s:.3f} s after the heal: {first.took_s:.3f} s for {got(first)}"
     if first.outcome != "ok" or first.took_s > e.within_s:
         return failed("first request", claim, because)
     if other := _lab_traffic(e, history, healed.at_s, first.at_s):
@@ -195,8 +157,11 @@ def _lab_traffic(e: FirstRequestServed, history: History, healed_s: float, until
     for sample in history.of(HealthSample):
         if sample.app == e.app and sample.at_s < until_s and answered_s(sample) >= healed_s:
             return f"health was asked at {sample.at_s:.3f} s,"
+    for asked in history.of(ProberSample):
+        if asked.app == e.app and asked.at_s < until_s and asked.at_s + asked.took_s >= healed_s:
+            return f"{asked.path} was asked at {asked.at_s:.3f} s,"
     for w in history.of(Write):
-        if w.app == e.app and w.at_s < healed_s <= _acked_s(w):
+        if w.app == e.app and w.at_s < healed_s <= over_s(w):
             return f"a write sent at {w.at_s:.3f} s was under way at the heal,"
     ready = history.last(Ready, lambda r: r.app == e.app)
     if ready is None or ready.at_s >= healed_s:

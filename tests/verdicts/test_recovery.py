@@ -18,7 +18,8 @@ from chaoslab.history.events import (
 from chaoslab.spec.expect import FirstRequestServed, KeepsAcknowledged, Recovers
 from chaoslab.spec.health import HealthState
 from chaoslab.spec.load import Sampling
-from chaoslab.verdicts.recovery import first_request_served, keeps_acknowledged, recovers
+from chaoslab.verdicts.kept import keeps_acknowledged
+from chaoslab.verdicts.recovery import first_request_served, recovers
 from chaoslab.verdicts.verdict import Verdict
 
 from .histories import (
