@@ -9,7 +9,14 @@ import pytest
 
 from chaoslab import Boot, Severed, expect, when
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed
-from chaoslab.history.events import Exited, FaultHealed, FaultInForce, RunEnded, Spawned
+from chaoslab.history.events import (
+    Exited,
+    FaultHealed,
+    FaultInForce,
+    RunEnded,
+    ServerConnections,
+    Spawned,
+)
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.lab import Setting, carry_out
 from chaoslab.spec.plan import Plan
@@ -77,6 +84,62 @@ async def test_a_second_boot_takes_the_place_of_the_first(tmp_path: Path) -> Non
     assert ends[1].at_s <= second.at_s
     assert "SECOND" not in first.env
     assert second.env["SECOND"] == "yes"
+
+
+GIVES_UP = ("{python}", "-c", "raise SystemExit('giving up')")
+# Gives up at its first start only: the file says that there was one.
+SECOND_TIME_LUCKY = (
+    "{python}",
+    "-c",
+    "import os, pathlib, time\n"
+    "seen = pathlib.Path(os.environ['SEEN'])\n"
+    "if not seen.exists(): seen.touch(); raise SystemExit(3)\n"
+    "time.sleep(60)",
+)
+
+
+async def test_a_supervisor_starts_an_app_anew_as_often_as_it_may(tmp_path: Path) -> None:
+    """At once each time, as boots of their own that are not the plan's; then nobody is left."""
+    folder = RunFolder(tmp_path)
+    plan = Plan(name="again", boots=(Boot(restarts=2),), expect=(expect.Starts(),))
+    await carried_out(folder, plan, *GIVES_UP)
+    history = folder.history()
+    spawned, ends = list(history.of(Spawned)), list(history.of(Exited))
+    assert [(s.boot, s.restart) for s in spawned] == [(1, False), (2, True), (3, True)]
+    assert [(x.boot, x.exit_code, x.asked) for x in ends] == [(n, 1, False) for n in (1, 2, 3)]
+    for end, after in zip(ends, spawned[1:], strict=False):
+        # the old boot's probes end first, each of them bounded
+        assert end.at_s <= after.at_s < end.at_s + 3.0
+    run = history.last(RunEnded)
+    assert run is not None
+    assert run.settled
+
+
+async def test_a_boot_that_stays_up_is_started_anew_no_more(tmp_path: Path) -> None:
+    """The lab's own stop at the end is no end by itself."""
+    folder = RunFolder(tmp_path)
+    boots = (Boot(restarts=5, env={"SEEN": str(tmp_path / "seen")}),)
+    plan = Plan(name="lucky", boots=boots, expect=(expect.StaysAvailable(),), limit_s=3.0)
+    await carried_out(folder, plan, *SECOND_TIME_LUCKY)
+    history = folder.history()
+    assert [s.restart for s in history.of(Spawned)] == [False, True]
+    assert [(x.boot, x.asked) for x in history.of(Exited)] == [(1, False), (2, True)]
+
+
+async def test_each_server_of_an_app_is_counted_where_an_expectation_is_about_it(
+    tmp_path: Path,
+) -> None:
+    """Before the app is spawned, so that there is a level to compare with."""
+    folder = RunFolder(tmp_path)
+    expected = (expect.Starts(), expect.ReleasesConnections(rests_on=()))
+    plan = Plan(name="count", expect=expected, limit_s=1.0)
+    await carried_out(folder, plan)
+    history = folder.history()
+    first, spawned = history.first(ServerConnections), history.first(Spawned)
+    assert first is not None
+    assert spawned is not None
+    assert (first.service, first.count) == ("redis", 0)
+    assert first.at_s < spawned.at_s
 
 
 async def test_a_proxy_that_is_not_there_is_said_with_the_mend(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -11,6 +12,7 @@ from chaoslab.history.events import (
     FaultHealed,
     HealthTurned,
     LossNamed,
+    Spawned,
     StartupComplete,
     Write,
 )
@@ -90,3 +92,11 @@ def test_started_is_the_nth_boots_end_of_start_up() -> None:
         StartupComplete(at_s=float(n), app="b", boot=n, state=HealthState.HEALTHY) for n in (1, 2)
     ]
     assert find(when.started(nth=2), events) == events[1]
+
+
+def test_a_supervisors_start_is_no_start_of_the_plan() -> None:
+    """A trigger that counts spawns counts those that the plan makes."""
+    first = Spawned(at_s=1.0, app="b", boot=1, pid=1, port=1, argv=(), env={})
+    again = replace(first, at_s=2.0, boot=2, restart=True)
+    assert find(when.spawned(), [again, first]) is first
+    assert find(AtMoment(moment="spawned", nth=2), [first, again]) is None

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from chaoslab.history.events import ReadBack, Write
+from chaoslab.history.journal import read_history
 from chaoslab.probes.workload import Writer, read_back
 from chaoslab.runtimes.local import LocalRuntime
 from chaoslab.spec.load import Load
@@ -81,6 +82,28 @@ async def test_a_promise_to_come_back_is_noted(tmp_path: Path) -> None:
     refused = await written(tmp_path, (0, said(503, "{}", retry_after="1")))
     assert (refused.outcome, refused.retry_after) == ("failed", True)
     assert not (await written(tmp_path / "..", (503, {}))).retry_after
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        ((201, {"id": "1"}), None),
+        ((503, {"error": "postgres is away"}), '{"error": "postgres is away"}'),
+        ((500, "Internal\r\n  Server\tError\n"), "Internal Server Error"),
+        ((404, ""), ""),
+        ((400, "x" * 1000), "x" * 200),
+        ((500, "nul \x00 and \ud7ff"), "nul \x00 and \ud7ff"),
+        (None, None),
+    ],
+    ids=["kept", "refused", "several lines", "empty", "long", "odd", "silent"],
+)
+async def test_what_an_answer_that_is_no_acknowledgement_says_is_kept(
+    tmp_path: Path, reply: Reply | None, said: str | None
+) -> None:
+    """Its beginning, on one line, and readable in the file again."""
+    assert (await written(tmp_path, reply)).said == said
+    (read,) = read_history(tmp_path / "history.jsonl").of(Write)
+    assert read.said == said
 
 
 async def test_each_write_has_an_id_of_its_own_and_the_same_by_the_same_seed(

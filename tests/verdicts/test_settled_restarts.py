@@ -1,0 +1,54 @@
+"""A run whose app has ended goes on while a supervisor is about to start it anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from chaoslab.history.events import AnyEvent, Spawned
+from chaoslab.spec.expect import Starts
+from chaoslab.spec.plan import Boot, resolve
+from chaoslab.verdicts.settled import unsettled
+
+from .histories import TOPOLOGY, exited, history_of, plan_of, spawned
+
+SUPERVISED = replace(plan_of(Starts(rests_on=()), faults=()), boots=(Boot(restarts=2),))
+PLAN = resolve(SUPERVISED, TOPOLOGY)
+
+
+def again(at_s: float, boot: int) -> Spawned:
+    return replace(spawned(at_s, boot=boot), restart=True)
+
+
+def gone(at_s: float, boot: int) -> AnyEvent:
+    return exited(at_s, code=3, asked=False, boot=boot)
+
+
+def waits(events: Iterable[AnyEvent], at_s: float) -> str | None:
+    return unsettled(PLAN, history_of(events), at_s, TOPOLOGY)
+
+
+def test_an_end_with_restarts_left_is_waited_out() -> None:
+    """Between the end and the next start nobody runs, and the run is not over."""
+    ended = [spawned(0.4), gone(0.8, 1)]
+    assert waits(ended, 0.9) == "the restart of backend"
+    twice = [*ended, again(0.9, 2), gone(1.2, 2)]
+    assert waits(twice, 1.3) == "the restart of backend"
+
+
+def test_a_run_is_over_when_no_restart_is_left() -> None:
+    """The third end is the last."""
+    every = [spawned(0.4), gone(0.8, 1), again(0.9, 2), gone(1.2, 2), again(1.3, 3)]
+    assert waits([*every, gone(1.6, 3)], 1.7) is None
+
+
+def test_an_end_that_the_lab_asked_for_is_not_followed_by_a_start() -> None:
+    """It was the lab's own."""
+    assert waits([spawned(0.4), exited(0.8)], 0.9) is None
+
+
+def test_restarts_are_no_boots_of_the_plan() -> None:
+    """A plan of one boot never waits for a second, and of two its second is not a restart."""
+    two = replace(PLAN, boots=(Boot(app="backend"), Boot(app="auth")))
+    begun = [spawned(0.4), gone(0.8, 1), again(0.9, 2)]
+    assert unsettled(two, history_of(begun), 1.0, TOPOLOGY) == "boot 2 of 2"
