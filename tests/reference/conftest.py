@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .process import BackendProcess
+from .process import GOOD, BackendProcess
 from .relay import Relay
 from .servers import PostgresServer, RedisServer, postgres_binaries, redis_binary
 
@@ -112,17 +112,19 @@ def running(shared_running: Running) -> Iterator[Running]:
 def boot(
     postgres: PostgresServer, postgres_path: Relay, redis_path: Relay, tmp_path: Path
 ) -> Iterator[Callable[..., BackendProcess]]:
-    """Starts the real process in profile `lab` behind both paths; keywords are its environment."""
+    """Starts the real process, or another build of it, in profile `lab` behind both paths; keywords
+    are its environment.
+    """
     started: list[BackendProcess] = []
 
-    def start(**environment: str) -> BackendProcess:
+    def start(module: str = GOOD, **environment: str) -> BackendProcess:
         given = {
             "PROFILE": "lab",
             "DATABASE_URL": postgres.url_at(postgres_path.port),
             "REDIS_URL": f"redis://127.0.0.1:{redis_path.port}/0",
         }
         log = tmp_path / f"backend-{len(started)}.log"
-        started.append(BackendProcess(given | environment, log))
+        started.append(BackendProcess(given | environment, log, module=module))
         return started[-1]
 
     yield start

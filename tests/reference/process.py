@@ -22,10 +22,13 @@ PASSED_ON = ("PATH", "PYTHONPATH")
 ONE_SHOT = httpx.Limits(max_keepalive_connections=0)
 
 
-class BackendProcess:
-    """One run of `python -m chaoslab.reference.backend`."""
+GOOD = "chaoslab.reference.backend"
 
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
+
+class BackendProcess:
+    """One run of the backend, or of another build of it: `python -m MODULE`."""
+
+    def __init__(self, environment: dict[str, str], log: Path, *, module: str = GOOD) -> None:
         self.port = int(environment.setdefault("PORT", str(free_port())))
         self.began = time.monotonic()
         self._log = log
@@ -33,7 +36,7 @@ class BackendProcess:
         self._client = httpx.Client(base_url=base, limits=ONE_SHOT, trust_env=False)
         with log.open("wb") as stream:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "chaoslab.reference.backend"],
+                [sys.executable, "-m", module],
                 env={k: os.environ[k] for k in PASSED_ON if k in os.environ} | environment,
                 stderr=stream,
             )

@@ -1,0 +1,65 @@
+# /// defect
+# number = 13
+# name = "binds-before-viable"
+# title = "The port opens, then the process dies"
+# mechanism = """\
+#   The port is taken first, so that the platform's probe of it passes; the migrations run \
+#   before anything is served, and without the database they end the process."""
+# symptom = "Traffic is routed to an instance that never answers and then is gone."
+# source = "the incident's papers, defect 13"
+# scenarios = [
+#   "vpc_outage::severed_before_start[dropped]",
+#   "vpc_outage::severed_before_start[refused]",
+#   "vpc_outage::severed_before_start[silent]",
+# ]
+# also = ["degraded", "live", "prober", "recovery"]
+# [primary]
+# verdict = "boot"
+# cites = ["exited with 1"]
+# ///
+"""An open port is all that the platform asks for, so that comes first."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import psycopg
+
+from chaoslab.reference.backend import server
+from chaoslab.reference.backend.connections import BoundedConnection
+from chaoslab.reference.backend.migrations import Schema
+from chaoslab.reference.backend.parts import startup_backoff
+from chaoslab.reference.backend.settings import Settings, from_environment
+
+
+def run(settings: Settings) -> int:
+    """Take the port, bring the tables up to date, and only then serve."""
+    if (sock := server.listen(settings)) is None:
+        return server.EXIT_PORT_TAKEN
+    asyncio.run(migrate(settings))
+    return server.serve(sock, settings)
+
+
+async def migrate(settings: Settings) -> None:
+    """Create the tables; gives up after as many tries as a start may take."""
+    limits = settings.limits
+    backoff = startup_backoff(limits)
+    attempt_s = backoff.attempt_limit(limits.connect_s, limits.retry_tries)
+    for number, delay_s in enumerate(backoff.delays(), 1):
+        try:
+            conn = await BoundedConnection.connect(
+                settings.database_url, connect_limit_s=attempt_s, io_limit_s=limits.tables_s
+            )
+        except psycopg.OperationalError:
+            if number == limits.retry_tries:
+                raise
+            await asyncio.sleep(delay_s)
+        else:
+            await Schema().prepare(conn)
+            await conn.close()
+            return
+
+
+if __name__ == "__main__":
+    sys.exit(run(from_environment()))

@@ -1,0 +1,43 @@
+# /// defect
+# number = 8
+# name = "breaker-outlasts-retries"
+# title = "The breaker opens before the retries end"
+# mechanism = """\
+#   The tries of the start go through the circuit breaker like requests, so each failure is \
+#   counted by the call and by the connection; it opens after two of five tries and outlasts the \
+#   others."""
+# symptom = "Start-up ends with `circuit breaker open`; that the connection was refused is lost."
+# source = "the incident's papers, defect 8"
+# scenarios = ["vpc_outage::without_the_bypass[refused]"]
+# also = []
+# [primary]
+# verdict = "fails fast"
+# cites = ["exited with 3", "circuit breaker open"]
+# ///
+"""The circuit breaker guards the very tries that should find out whether the path is good."""
+
+from __future__ import annotations
+
+import sys
+
+from chaoslab.reference.backend.__main__ import main
+from chaoslab.reference.backend.breaker import BreakerOpen
+from chaoslab.reference.backend.database import Database
+from chaoslab.reference.backend.dependency import DependencyUnavailable
+from chaoslab.reference.backend.parts import Parts
+
+
+class GuardedDatabase(Database):
+    """Every way to Postgres leads through the breaker, the first one too."""
+
+    async def connect(self, timeout_s: float | None = None) -> None:
+        """Connect unless the breaker is open; raises DependencyUnavailable."""
+        try:
+            with self._breaker.slot(DependencyUnavailable):
+                await super().connect(timeout_s)
+        except BreakerOpen as refused:
+            raise self.unavailable("circuit breaker open", refused.retry_after_s) from None
+
+
+if __name__ == "__main__":
+    sys.exit(main(parts=Parts(database=GuardedDatabase)))

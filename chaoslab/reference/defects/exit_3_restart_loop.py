@@ -1,0 +1,35 @@
+# /// defect
+# number = 9
+# name = "exit-3-restart-loop"
+# title = "Every start exits with 3, and the supervisor starts it again"
+# mechanism = """\
+#   The switch of the emergency bypass is compared with `1`, and deployments set it to `true`: \
+#   no start can do without the database."""
+# symptom = "An endless row of starts that each end with exit status 3."
+# source = "the incident's papers, defect 9"
+# scenarios = ["vpc_outage::supervised_start"]
+# also = ["boot", "degraded", "recovery"]
+# [primary]
+# verdict = "restarts"
+# cites = ["exited 3 times with 3", "start-up failed in phase database: postgres unreachable"]
+# ///
+"""The bypass is switched on in the deployment and off in the process."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+
+from chaoslab.reference.backend.__main__ import main
+from chaoslab.reference.backend.settings import Settings, read
+
+
+def settings(env: Mapping[str, str]) -> Settings:
+    """What the environment says, with the emergency switch as it was written down."""
+    allowed = env.get("EMERGENCY_ALLOW_NO_DATABASE") == "1"
+    return replace(read(env), emergency_allow_no_database=allowed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(reader=settings))

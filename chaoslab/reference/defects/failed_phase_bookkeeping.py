@@ -1,0 +1,50 @@
+# /// defect
+# number = 2
+# name = "failed-phase-bookkeeping"
+# title = "The bypass runs after the phase was booked as failed"
+# mechanism = """\
+#   A phase without its dependency is booked as failed before the bypass is looked at; \
+#   completion demands that every phase completed."""
+# symptom = "All phases run, then start-up ends with missing phases and exit status 3."
+# source = "the incident's papers, defect 2"
+# scenarios = [
+#   "vpc_outage::severed_before_start[dropped]",
+#   "vpc_outage::severed_before_start[refused]",
+#   "vpc_outage::severed_before_start[silent]",
+# ]
+# also = ["degraded", "recovery"]
+# [primary]
+# verdict = "boot"
+# cites = ["exited with 3", "start-up is not complete: database, cache did not complete"]
+# ///
+"""What the bypass lets through has been written down as failed already."""
+
+from __future__ import annotations
+
+import functools
+import sys
+
+from chaoslab.reference.backend.__main__ import main
+from chaoslab.reference.backend.backend import Backend
+from chaoslab.reference.backend.dependency import DependencyUnavailable
+from chaoslab.reference.backend.sequence import (
+    Phase,
+    bypass_allowed,
+    start_up,
+    startup_failed,
+    tell_bypass,
+)
+
+
+def missing(backend: Backend, phase: Phase, error: DependencyUnavailable) -> None:
+    """Book the failure, then see whether it may be gone on without."""
+    record = backend.record
+    record.fail(phase.name, str(error), error.dependency)
+    if phase.bypassable != error.dependency or not bypass_allowed(backend):
+        raise startup_failed(backend, phase.name) from error
+    record.bypassed.add(error.dependency)
+    tell_bypass(backend, phase, error)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sequence=functools.partial(start_up, missing=missing)))

@@ -1,0 +1,39 @@
+# /// defect
+# number = 11
+# name = "non-critical-blocks-startup"
+# title = "A missing optional table stops the start"
+# mechanism = """\
+#   SERVICES reads a table that another system fills, and that the backend works well without; \
+#   where it is absent, the error ends the start."""
+# symptom = "The start ends with exit status 3 although everything that requests need is there."
+# source = "the incident's papers, defect 11"
+# scenarios = ["steady::starts_and_serves"]
+# also = ["serves", "available", "live", "prober"]
+# [primary]
+# verdict = "boot"
+# cites = ["exited with 3", "start-up failed in phase services", "thread_summaries"]
+# ///
+"""What is nice to have is read on the way that everything must take."""
+
+from __future__ import annotations
+
+import sys
+
+from chaoslab.reference.backend.__main__ import main
+from chaoslab.reference.backend.backend import Backend, need
+from chaoslab.reference.backend.connections import BoundedConnection
+from chaoslab.reference.backend.phases import phases_with, services
+
+
+async def run(backend: Backend) -> None:
+    """Build the services, and see that the summaries can be read."""
+    await services.run(backend)
+    await need(backend.database, "the database").run(_summaries)
+
+
+async def _summaries(conn: BoundedConnection) -> None:
+    await conn.execute("SELECT thread_id FROM thread_summaries LIMIT 1")
+
+
+if __name__ == "__main__":
+    sys.exit(main(phases=phases_with("services", run)))

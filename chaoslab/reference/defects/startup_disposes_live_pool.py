@@ -1,0 +1,71 @@
+# /// defect
+# number = 7
+# name = "startup-disposes-live-pool"
+# title = "The start-up check closes the pool that requests use"
+# mechanism = """\
+#   The last check of the start borrows the process's one pool with `async with`, whose end \
+#   closes it; requests go on asking that pool for connections."""
+# symptom = """\
+#   Health is healthy by the watch's own connections, and every request that needs the database \
+#   fails."""
+# source = "the incident's papers, defect 7"
+# scenarios = ["steady::starts_and_serves"]
+# also = []
+# [primary]
+# verdict = "serves"
+# cites = ["not acknowledged after it said ready, with no fault near", "500: Internal Server Error"]
+# ///
+"""One pool for the process, and a start-up check that cleans up after itself."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, TypeVar
+
+from psycopg_pool import AsyncConnectionPool
+
+from chaoslab.reference.backend.__main__ import main
+from chaoslab.reference.backend.backend import Backend, need
+from chaoslab.reference.backend.cache import Cache
+from chaoslab.reference.backend.database import Database, Pool, Work
+from chaoslab.reference.backend.keys import KeyManager
+from chaoslab.reference.backend.parts import Parts
+from chaoslab.reference.backend.phases import finalize, phases_with
+from chaoslab.reference.backend.threads import ThreadService
+
+T = TypeVar("T")
+
+
+class SharedPool:
+    """The pool of this process, for whoever needs a connection."""
+
+    def __init__(self) -> None:
+        self._pool: Pool | None = None
+
+    def made(self, *args: Any, **kwargs: Any) -> Pool:
+        """A new pool; the first one is the one that is shared."""
+        pool: Pool = AsyncConnectionPool(*args, **kwargs)
+        self._pool = self._pool or pool
+        return pool
+
+    async def run(self, work: Work[T]) -> T:
+        """Do `work` on a connection."""
+        async with need(self._pool, "the pool").connection() as conn:
+            return await work(conn)
+
+    async def validate(self, backend: Backend) -> None:
+        """The tables must be readable before requests are let in."""
+        if self._pool is not None:
+            async with self._pool as pool, pool.connection() as conn:
+                await conn.execute("SELECT id FROM threads LIMIT 1")
+        await finalize.run(backend)
+
+    def threads(self, _database: Database, cache: Cache, keys: KeyManager) -> ThreadService:
+        """The thread service on the shared pool."""
+        return ThreadService(self, cache, keys)
+
+
+if __name__ == "__main__":
+    shared = SharedPool()
+    build = Parts(pool=shared.made, threads=shared.threads)
+    sys.exit(main(parts=build, phases=phases_with("finalize", shared.validate)))

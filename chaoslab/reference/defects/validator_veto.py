@@ -1,0 +1,50 @@
+# /// defect
+# number = 4
+# name = "validator-veto"
+# title = "A later validation still demands the database"
+# mechanism = """\
+#   The comprehensive validation in FINALIZE asks for a connected database, whatever the \
+#   DATABASE phase was allowed to miss."""
+# symptom = """\
+#   Start-up goes on without the database, comes as far as its last phase, and ends there with \
+#   exit status 3."""
+# source = "the incident's papers, defect 4"
+# scenarios = [
+#   "vpc_outage::severed_before_start[dropped]",
+#   "vpc_outage::severed_before_start[refused]",
+#   "vpc_outage::severed_before_start[silent]",
+# ]
+# also = ["degraded", "recovery"]
+# [primary]
+# verdict = "boot"
+# cites = ["exited with 3", "start-up failed in phase finalize: validation failed"]
+# ///
+"""FINALIZE validates what the bypass has just done without."""
+
+from __future__ import annotations
+
+import sys
+
+from chaoslab.reference.backend.__main__ import main
+from chaoslab.reference.backend.backend import Backend
+from chaoslab.reference.backend.phases import finalize, phases_with
+
+
+async def run(backend: Backend) -> None:
+    """Everything that requests need must be there before they are let in."""
+    problems = [
+        f"{name} is not usable"
+        for name, usable in {
+            "the database": backend.database is not None and backend.database.status.up,
+            "the thread service": backend.threads is not None,
+            "the bridge": backend.bridge is not None,
+        }.items()
+        if not usable
+    ]
+    if problems:
+        raise RuntimeError(f"validation failed: {', '.join(problems)}")
+    await finalize.run(backend)
+
+
+if __name__ == "__main__":
+    sys.exit(main(phases=phases_with("finalize", run)))
