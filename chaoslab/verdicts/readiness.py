@@ -1,24 +1,248 @@
-"""Readiness is true: it says ready while users are served, and only then. Pure."""
+"""Readiness is true: it says ready while users are served, and only then. Pure.
+
+What users get is known from their writes alone; what lies between two of them is not judged. Every
+comparison leaves out what was under way: a word of readiness counts against a row of writes only
+when it was asked for after the row had shown itself, and given before the row's last was sent.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+
+from chaoslab.history.events import (
+    FirstAnswer,
+    HealthSample,
+    ProberSample,
+    StartupComplete,
+    Write,
+)
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import ReadyWhenServing
-from chaoslab.spec.load import Sampling
 from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import App
-from chaoslab.verdicts.verdict import Verdict, unknown
+from chaoslab.verdicts.timeline import (
+    SERVING,
+    answered_s,
+    end_s,
+    exited,
+    last_healed_s,
+    life,
+    run_ended,
+    silence_s,
+    spawned,
+)
+from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
+
+MIN_IN_A_ROW = 3  # fewer writes, or fewer words of readiness, show no state
+AHEAD_S = 0.5  # readiness may turn so much earlier than the first write that is served again
+NOTICED_S = 2.0  # what the lab takes at most to see a start-up complete: two answers of 1 s
+LATE_S = 0.5  # by how much the lab may be late to write down what was over
 
 
-def ready_when_serving(
-    e: ReadyWhenServing, app: App, sampling: Sampling, history: History
-) -> Verdict:
-    """Readiness follows what users get."""
-    return unknown("ready", "", "not judged yet")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """Users' writes in a row, by the time they were sent, that were all served or all not.
+
+    It has shown itself by `shown_s`; the last of it was sent at `last_s`.
+    """
+
+    served: bool
+    writes: tuple[Write, ...]
+    shown_s: float
+    last_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """One answer of readiness, asked for at `at_s`, there at `over_s`; None without an answer."""
+
+    at_s: float
+    over_s: float
+    code: int | None
+
+    @property
+    def ready(self) -> bool:
+        """2xx."""
+        return self.code is not None and 200 <= self.code < 300
+
+
+def ready_when_serving(e: ReadyWhenServing, plan: Plan, history: History) -> Verdict:
+    """Not ready before start-up is complete, nor while writes are refused; ready once served."""
+    within_s = e.within_s or 0.0
+    claim = f"{e.app} says ready while it serves and only then, but for {within_s} s"
+    known_s = _known_s(plan, history)
+    words, rows = _words(e, history, known_s), _rows(e, history, known_s)
+    if early := _early(e, words, history):
+        return failed("ready", claim, early)
+    if lie := next(_lies(rows, words, within_s), ""):
+        return failed("ready", claim, lie)
+    if why := _unjudged(e, plan, words, rows, history):
+        return unknown("ready", claim, why)
+    return passed("ready", claim, *map(_agreed, rows, [words] * len(rows)))
+
+
+def _known_s(plan: Plan, history: History) -> float:
+    """Until when nothing that was sent is still under way, and missing in a history cut short."""
+    if run_ended(history) is not None:
+        return end_s(history)
+    slowest_s = max((load.timeout_s for load in plan.load), default=plan.sampling.timeout_s)
+    return end_s(history) - slowest_s - LATE_S
+
+
+def _words(e: ReadyWhenServing, history: History, known_s: float) -> list[Word]:
+    """In the order in which they were asked for."""
+    ended = exited(history, e.app, e.boot)
+    gone_s = ended.at_s if ended else math.inf
+    mine = (
+        Word(at_s=p.at_s, over_s=p.at_s + p.took_s, code=p.status_code)
+        for p in history.of(ProberSample)
+        if (p.app, p.boot, p.path) == (e.app, e.boot, "ready") and p.at_s <= known_s
+    )
+    return sorted((w for w in mine if w.over_s <= gone_s or w.code), key=lambda w: w.at_s)
+
+
+def _rows(e: ReadyWhenServing, history: History, known_s: float) -> list[Row]:
+    lived = life(history, e.app, e.boot)
+    if lived is None:
+        return []
+    writes = sorted(
+        (
+            w
+            for w in history.of(Write)
+            if w.app == e.app and w.purpose == "load" and lived.holds(w.at_s) and w.at_s <= known_s
+        ),
+        key=lambda w: w.at_s,
+    )
+    groups = [(ok, tuple(g)) for ok, g in groupby(writes, key=lambda w: w.outcome == "ok")]
+    rows, before_s = [], 0.0
+    for served, group in groups:
+        overs_s = [w.at_s + w.took_s for w in group]
+        shown_s = max(before_s, min(overs_s))  # what was sent before may be served, or fail, later
+        rows.append(Row(served=served, writes=group, shown_s=shown_s, last_s=group[-1].at_s))
+        before_s = max(before_s, *overs_s) if served else before_s
+    return [row for row in rows if len(row.writes) >= MIN_IN_A_ROW]
+
+
+def _during(row: Row, words: list[Word], since_s: float = 0.0, ahead_s: float = 0.0) -> list[Word]:
+    """The words that can only have been about this row, from `since_s` after it showed."""
+    begun_s, over_s = row.shown_s + since_s, row.last_s - ahead_s
+    return [w for w in words if w.at_s >= begun_s and w.over_s <= over_s]
+
+
+def _early(e: ReadyWhenServing, words: list[Word], history: History) -> str:
+    """Ready, although health, asked after that, was still none of a complete start-up."""
+    complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (e.app, e.boot))
+    ready = [w for w in words if w.ready and (complete is None or w.over_s < complete.at_s)]
+    if not ready:
+        return ""
+    first = ready[0]
+    if complete is not None and first.over_s < complete.at_s - NOTICED_S:
+        return f"ready {complete.at_s - first.over_s:.3f} s before start-up was complete"
+    before_s = complete.at_s if complete else end_s(history)
+    denied = next((s for s in _denials(e, history, before_s) if s.at_s >= first.over_s), None)
+    if denied is None:
+        return ""
+    told = "ready although start-up was never complete"
+    if complete is not None:
+        told = f"ready {complete.at_s - first.over_s:.3f} s before start-up was complete"
+    said = f"health said {denied.status_code} {denied.word} at {answered_s(denied):.3f} s"
+    return f"{told}: {said}, after readiness had said {first.code} at {first.over_s:.3f} s"
+
+
+def _denials(e: ReadyWhenServing, history: History, before_s: float) -> Iterator[HealthSample]:
+    for s in history.of(HealthSample):
+        mine = (s.app, s.boot) == (e.app, e.boot) and s.status_code is not None
+        if mine and s.state not in SERVING and s.at_s < before_s:
+            yield s
+
+
+def _lies(rows: list[Row], words: list[Word], within_s: float) -> Iterator[str]:
+    """What readiness still said of a row of writes that had lasted longer than the bound."""
+    for row in rows:
+        late = _during(row, words, within_s, 0.0 if row.served else AHEAD_S)
+        wrong = [w for w in late if w.ready is not row.served and w.code is not None]
+        if len(wrong) < MIN_IN_A_ROW:
+            continue
+        said = "ready" if wrong[0].ready else "not ready"
+        yield (
+            f"said {said} {len(wrong)} times from {wrong[0].at_s:.3f} to {wrong[-1].over_s:.3f} s "
+            f"while {len(row.writes)} writes in a row were {_fate(row)}"
+        )
+
+
+def _fate(row: Row) -> str:
+    """What became of a row's writes, with the words of one that was not served."""
+    if row.served:
+        return "served"
+    w = next((w for w in row.writes if w.said or w.error), row.writes[0])
+    said = w.said or w.error or ""
+    return f"refused ({w.status_code or 'no answer'}{': ' + said if said else ''})"
+
+
+def _unjudged(
+    e: ReadyWhenServing, plan: Plan, words: list[Word], rows: list[Row], history: History
+) -> str:
+    """Why readiness cannot be said to have been true all the time; empty where it can."""
+    ended, end = exited(history, e.app, e.boot), run_ended(history)
+    if len(words) < MIN_IN_A_ROW:
+        return f"readiness was asked {len(words)} times"
+    if not rows:
+        return f"there are no {MIN_IN_A_ROW} writes in a row that tell whether it serves"
+    if ended is not None and not ended.asked:
+        return f"the process exited with {ended.exit_code} at {ended.at_s:.3f} s"
+    first = history.first(FirstAnswer, lambda a: (a.app, a.boot) == (e.app, e.boot))
+    begun_s = [first.at_s] if first and first.at_s < words[0].at_s else []
+    asked_s = sorted([*begun_s, *(w.at_s for w in words), rows[-1].last_s])
+    longest_s = silence_s(plan.sampling) + 3 * plan.sampling.prober_cadence_s
+    for a_s, b_s in pairwise(asked_s):
+        if b_s - a_s > longest_s:
+            return f"nobody asked for readiness from {a_s:.3f} to {b_s:.3f} s"
+    refused = [row for row in rows if not row.served]
+    if refused and not any(_turned(row, words) for row in refused):
+        longest = max(row.last_s - row.shown_s for row in refused)
+        return f"writes were refused for only {longest:.3f} s, and readiness was never seen to turn"
+    at_last = _is_ready if rows[-1].served else _turned
+    if not at_last(rows[-1], words):
+        return "at the end readiness was not seen to agree with what users got"
+    return "" if end is not None and end.settled else "the run was cut short"
+
+
+def _turned(row: Row, words: list[Word]) -> bool:
+    """Whether readiness said no while these writes were refused."""
+    return sum(not w.ready for w in _during(row, words)) >= MIN_IN_A_ROW
+
+
+def _is_ready(row: Row, words: list[Word]) -> bool:
+    """Whether the newest words of readiness, asked for since this row showed, all say ready."""
+    newest = [w for w in words if w.at_s >= row.shown_s][-MIN_IN_A_ROW:]
+    return len(newest) == MIN_IN_A_ROW and all(w.ready for w in newest)
+
+
+def _agreed(row: Row, words: list[Word]) -> str:
+    seen = _during(row, words)
+    ready = sum(w.ready for w in seen)
+    return (
+        f"{len(row.writes)} writes from {row.writes[0].at_s:.3f} to {row.last_s:.3f} s were "
+        f"{_fate(row)}: said ready {ready} of {len(seen)} times"
+    )
 
 
 def readiness_under_way(
     e: ReadyWhenServing, plan: Plan, history: History, now_s: float, startup_s: float
 ) -> str | None:
-    """What the run still waits for."""
-    return None
+    """Wait until it serves, says so, and both are seen; or has had the time of a start for it."""
+    begun, ended = spawned(history, e.app, e.boot), exited(history, e.app, e.boot)
+    if begun is None or ended is not None:
+        return None if ended else f"boot {e.boot} of {e.app}"
+    since_s = max(begun.at_s, last_healed_s(history) or 0.0)
+    within_s = e.within_s or 0.0
+    if now_s > since_s + startup_s + within_s + LATE_S:
+        return None
+    rows, words = _rows(e, history, now_s), _words(e, history, now_s)
+    if rows and rows[-1].served and rows[-1].last_s >= since_s:
+        longest_s = within_s + plan.sampling.prober_cadence_s * (MIN_IN_A_ROW + 1)
+        if _is_ready(rows[-1], words) or rows[-1].last_s - rows[-1].shown_s > longest_s:
+            return None
+    return f"{e.app} to serve again, and to say that it is ready"
