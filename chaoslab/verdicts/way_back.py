@@ -12,6 +12,8 @@ from chaoslab.spec.health import HealthState
 from chaoslab.verdicts.timeline import answered_s, samples, watched_until_s
 from chaoslab.verdicts.traffic import app_connections, engine_tells
 
+LONG_S = 2.0  # no connect for longer than this is what should be told first
+
 
 def way_back(e: Recovers, history: History, healed_s: float) -> Iterator[str]:
     """Whether it was healthy for a moment, what it still calls lost, and when it tried its links.
@@ -56,12 +58,15 @@ def _lost_again(e: Recovers, history: History, healed_s: float) -> Iterator[str]
 
 def _told(link: str, seen: _Seen, healed_s: float, e: Recovers, history: History) -> str:
     older = f" ({seen.older} older ones lived on)" if seen.older else ""
-    if not seen.opened_s:
-        waited_s = watched_until_s(history, e.app, e.boot) - healed_s
-        return f"no connection was tried on {link} for {waited_s:.1f} s after the heal{older}"
-    first_s = max(0.0, seen.opened_s[0] - healed_s)
-    first = f"the first {first_s:.1f} s after the heal"
-    return f"{len(seen.opened_s)} connections were tried on {link}, {first}{older}"
+    count = len(seen.opened_s)
+    until_s = seen.opened_s[0] if count else watched_until_s(history, e.app, e.boot)
+    waited_s = max(0.0, until_s - healed_s)
+    if not count or waited_s > LONG_S:
+        then = f", then {count}" if count else ""
+        pause = f"for {waited_s:.1f} s after the heal"
+        return f"no connection was tried on {link} {pause}{then}{older}"
+    first = f"the first {waited_s:.1f} s after it"
+    return f"{count} connections were tried on {link} after the heal, {first}{older}"
 
 
 def _by_records(_: Recovers, link: str, history: History, begun_s: float) -> _Seen:

@@ -28,6 +28,7 @@ from chaoslab.history.events import (
     ReadBack,
     Ready,
     RunEnded,
+    ServerConnections,
     Spawned,
     StartupComplete,
     StartupSnapshot,
@@ -170,6 +171,24 @@ def write(
         retry_after=retry_after,
         purpose=purpose,
     )
+
+
+def writes(
+    start_s: float,
+    end_s: float,
+    outcome: WriteOutcome = "ok",
+    *,
+    took_s: float = 0.02,
+    code: int | None = 201,
+) -> list[Write]:
+    """The load's writes, every 0.05 s from `start_s`, the last one sent before `end_s`."""
+    count = round((end_s - start_s) / 0.05)
+    times = [round(start_s + 0.05 * i, 3) for i in range(count)]
+    return [write(at_s, f"w{at_s:.2f}", outcome, took_s=took_s, code=code) for at_s in times]
+
+
+def counted(at_s: float, count: int | None, service: str = "postgres") -> ServerConnections:
+    return ServerConnections(at_s=at_s, service=service, count=count)
 
 
 def back(at_s: float, *found: str, missing: tuple[str, ...] = (), app: str = "backend") -> ReadBack:
@@ -352,6 +371,45 @@ def healthy_run(until_s: float = 3.0) -> list[AnyEvent]:
         sockets(0.9, PG, established=(5001,)),
         sockets(0.9, REDIS, established=(6001,)),
         *samples(1.0, until_s, HEALTHY),
+    ]
+
+
+STOPPED = "stopped:postgres"
+
+
+def stopped_under_load() -> list[AnyEvent]:
+    """A good run under 20 writes a second: Postgres is stopped from 2.45 to 4.6, health is degraded
+    from 2.6 to 5.0, and the app tries the link five times with growing pauses meanwhile.
+    """
+    tries = [(5, 2.5), (6, 2.6), (7, 2.85), (8, 3.3), (9, 4.1)]
+    tried = [
+        connection(PG, 5000 + n, number=n, opened_s=at_s, closed_s=at_s, end="upstream_refused")
+        for n, at_s in tries
+    ]
+    served = [*writes(1.1, 2.4), *writes(5.0, 6.9)]
+    again = connection(PG, 5100, fault="", read_s=7.0, number=10, opened_s=4.95)
+    return [
+        LabUp(at_s=0.1, took_s=0.1, versions={}, links={}),
+        *(counted(at_s, n, s) for s in BOTH for at_s, n in ((0.3, 0), (0.9, 1), (1.3, 3))),
+        *healthy_run(2.6),
+        *served,
+        *fault(STOPPED, 2.4, 2.45, 4.5, 4.6),
+        counted(2.5, None),
+        sockets(2.45, PG),
+        *writes(2.4, 5.0, "failed", code=503),
+        *samples(2.6, 5.0, DEGRADED, "postgres"),
+        *(replace(c, fault=STOPPED, at_s=4.49) for c in tried),
+        counted(4.65, 0),
+        sockets(4.96, PG, established=(5100,)),
+        counted(5.0, 4),
+        *samples(5.0, 7.0, HEALTHY),
+        write(5.1, "proof-1", purpose="proof"),
+        back(5.2, "proof-1"),
+        *(replace(c, fault="", at_s=7.0) for c in tried),
+        again,
+        back(7.05, "proof-1", *(w.op for w in served)),
+        exited(7.1),
+        ended(7.15),
     ]
 
 
