@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
@@ -14,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chaoslab.reference.backend import VERSION, requests, sockets
 from chaoslab.reference.backend.backend import Backend
-from chaoslab.reference.backend.health import Answer, HealthChecks
+from chaoslab.reference.backend.health import HealthCheck, HealthChecks
 from chaoslab.reference.backend.metrics import Metrics
 from chaoslab.reference.backend.parts import Parts
 from chaoslab.reference.backend.phases import PHASES
@@ -86,9 +87,11 @@ async def _start(
 
 
 def _add_health(app: FastAPI, backend: Backend, checks: HealthChecks) -> None:
-    def serve(path: str, check: Callable[[Backend], Answer]) -> None:
+    def serve(path: str, check: HealthCheck) -> None:
         async def answer() -> JSONResponse:
             found = check(backend)
+            if inspect.isawaitable(found):
+                found = await found
             return JSONResponse(found.body, status_code=found.status)
 
         app.add_api_route(path, answer, response_model=None)

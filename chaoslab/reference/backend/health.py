@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from chaoslab.reference.backend import VERSION
@@ -19,7 +19,8 @@ class Answer:
     body: dict[str, object]
 
 
-HealthCheck = Callable[[Backend], Answer]
+# A check may be a coroutine: one that has to ask somebody first.
+HealthCheck = Callable[[Backend], Answer | Awaitable[Answer]]
 
 
 def dependencies(backend: Backend) -> dict[str, dict[str, str | None]]:
