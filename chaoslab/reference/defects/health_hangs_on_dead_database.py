@@ -1,0 +1,69 @@
+# /// defect
+# number = 16
+# name = "health-hangs-on-dead-database"
+# title = "The health check has no time-out of its own"
+# mechanism = """\
+# Each answer of /health waits for a row from Postgres, on one connection, for as long as that \
+# takes."""
+# symptom = """\
+# While the path is silent health does not answer at all, and the platform takes the instance \
+# out."""
+# source = "the incident's papers, defect 16"
+# scenarios = ["vpc_outage::severed_with_idle_pooled_connections"]
+# passes = []
+# also = ["degraded", "recovery"]
+# [primary]
+# verdict = "prober"
+# cites = ["health gave no answer within 0.5 s"]
+# ///
+"""Health that asks the database itself, and waits for what it says.
+
+A database that refuses is told at once. One that says nothing is waited for: neither the connect
+nor the query has a limit, and the next answer queues behind this one for the connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Any
+
+import psycopg
+
+from chaoslab.reference.backend import health
+from chaoslab.reference.backend.__main__ import main
+from chaoslab.reference.backend.backend import Backend
+from chaoslab.reference.backend.dependency import reason
+from chaoslab.reference.backend.health import Answer, HealthChecks
+
+
+class AskingHealth:
+    """Health by a query on a connection that is kept for the purpose."""
+
+    def __init__(self) -> None:
+        self._conn: psycopg.AsyncConnection[Any] | None = None
+        self._turn = asyncio.Lock()
+
+    async def overall(self, backend: Backend) -> Answer:
+        """`/health`: as ever, but Postgres is up if it answers now."""
+        found = health.overall(backend)
+        if found.status != 200:
+            return found
+        try:
+            async with self._turn:
+                await self._ask(backend.settings.database_url)
+        except psycopg.Error as error:
+            dependencies = health.dependencies(backend)
+            dependencies["postgres"] = {"status": "down", "error": reason(error)}
+            lost = {"status": "degraded", "dependencies": dependencies}
+            return Answer(status=200, body=found.body | lost)
+        return found
+
+    async def _ask(self, url: str) -> None:
+        if self._conn is None or self._conn.closed:
+            self._conn = await psycopg.AsyncConnection.connect(url, autocommit=True)
+        await self._conn.execute("SELECT 1")
+
+
+if __name__ == "__main__":
+    sys.exit(main(health=HealthChecks(overall=AskingHealth().overall)))

@@ -1,0 +1,62 @@
+# /// defect
+# number = 26
+# name = "retry-storm"
+# title = "No back-off and no jitter: a storm of connects, and a herd when the path returns"
+# mechanism = """\
+# Ten reconnection tasks try side by side, each anew after the same short pause, and each that \
+# gets through opens a pool."""
+# symptom = """\
+# A database that is down gets hundreds of connects a second, and dozens at once when it is back."""
+# source = "the incident's papers, defect 26"
+# scenarios = ["retries::stopped_database_is_not_stormed"]
+# passes = []
+# also = []
+# [primary]
+# verdict = "retries"
+# cites = ["connects in", "on backend.postgres"]
+# ///
+"""Reconnection in parallel, as soon as possible, by everybody.
+
+The sooner one of ten gets through the better, and a pause that grows would only lose time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from chaoslab.reference.backend.__main__ import main
+from chaoslab.reference.backend.backoff import Backoff
+from chaoslab.reference.backend.database import Database
+from chaoslab.reference.backend.monitor import Monitor
+from chaoslab.reference.backend.parts import Parts
+from chaoslab.reference.backend.profiles import Limits
+
+TASKS = 10
+
+
+class OwnTryDatabase(Database):
+    """Every caller makes a try of its own: nobody waits for another's."""
+
+    async def connect(self, timeout_s: float | None = None) -> None:
+        """Reach Postgres and open a new pool. Raises DependencyUnavailable."""
+        await self._connect(timeout_s or self.attempt_s)
+
+
+class EagerMonitor(Monitor):
+    """Reconnects with several tasks at a time."""
+
+    async def _reconnect(self) -> None:
+        reconnect = super()._reconnect
+        await asyncio.gather(*(reconnect() for _ in range(TASKS)))
+
+
+def constant(limits: Limits) -> Backoff:
+    """The same short pause between all tries."""
+    base_s = limits.retry_base_s
+    return Backoff(base_s=base_s, cap_s=base_s, factor=1.0, jitter=0.0)
+
+
+if __name__ == "__main__":
+    parts = Parts(database=OwnTryDatabase, monitor=EagerMonitor, postgres_backoff=constant)
+    sys.exit(main(parts=parts))
