@@ -1,0 +1,48 @@
+"""The records of the start-up defects name what there is: scenarios, verdicts, files."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from chaoslab.corpus.records import Defect, read_defects, shipped
+
+ROOT = Path(__file__).parents[3]
+VERDICTS = {
+    *("boot", "fails fast", "restarts", "degraded", "available", "live", "prober", "ready"),
+    *("recovery", "kept", "first request", "serves", "connections", "retries", "latency"),
+}
+
+
+@pytest.fixture(scope="module")
+def defects() -> dict[int, Defect]:
+    return {defect.number: defect for defect in read_defects(shipped())}
+
+
+def scenarios() -> set[str]:
+    """Every scenario of the reference system, without its parameters."""
+    found = set()
+    for path in (ROOT / "scenarios").glob("test_*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.AsyncFunctionDef) and node.name.startswith("test_"):
+                found.add(f"{path.stem[5:]}::{node.name[5:]}")
+    return found
+
+
+@pytest.mark.parametrize("number", range(1, 14))
+def test_a_record_names_scenarios_and_verdicts_that_exist(
+    defects: dict[int, Defect], number: int
+) -> None:
+    """A name that nobody knows would count a defect as missed for ever."""
+    defect = defects[number]
+    assert {run.split("[")[0] for run in defect.runs} <= scenarios()
+    assert {defect.primary, *defect.also} <= VERDICTS
+
+
+@pytest.mark.parametrize("number", range(1, 14))
+def test_a_record_cites_no_figure_of_the_clock(defects: dict[int, Defect], number: int) -> None:
+    """What differs from run to run cannot be asked for."""
+    assert not [cite for cite in defects[number].cites if re.search(r"\d\.\d", cite)]
