@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from chaoslab.corpus.command import corpus
 from chaoslab.errors import ChaoslabError, SpecError
 from chaoslab.export.command import export
 
@@ -126,6 +127,7 @@ def analyze(ctx: click.Context, run: str, results: Path) -> None:
         ctx.exit(1)
 
 
+main.add_command(corpus)
 main.add_command(export)
 
 

@@ -12,7 +12,7 @@ from chaoslab.clock import now_s, wall_time
 from chaoslab.corpus.jobs import Done, Job, nodeid_of, run
 from chaoslab.corpus.ledger import GOOD, Entry, Ledger
 from chaoslab.corpus.records import Defect
-from chaoslab.corpus.trial import tried
+from chaoslab.corpus.trial import Trial, tried
 from chaoslab.errors import ServiceFailed
 from chaoslab.verdicts.verdict import Outcome, Verdict, worst
 
@@ -78,6 +78,8 @@ class Campaign:
             build = f"--chaos-command={self.app}={defect.command}"
             done = await run(self._job((build, *ids), folder))
         trial = tried(defect, done.judged)
+        if done.troubles:
+            trial = Trial(outcome="unclear", why=tuple(_told(done)))
         failed = {
             verdict.name: None
             for scenario in defect.scenarios
@@ -107,6 +109,7 @@ class Campaign:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(stage(n, m)) for n, m in enumerate(self.markers, start=1)]
         judged = {name: vs for task in tasks for name, vs in task.result().judged.items()}
+        troubles = tuple(why for task in tasks for why in _told(task.result()))
         outcomes = Counter(_outcome(verdicts) for verdicts in judged.values())
         return Entry(
             build=GOOD,
@@ -114,7 +117,7 @@ class Campaign:
             at=wall_time().isoformat(timespec="seconds"),
             outcome="passed" if set(outcomes) <= {"PASS"} else "not passed",
             seconds=now_s() - begun_s,
-            why=tuple(_complaints(judged)),
+            why=(*troubles, *_complaints(judged)),
             outcomes=tuple(sorted(outcomes.items())),
             folder=str(folder),
         )
@@ -137,6 +140,10 @@ def _first(errors: ExceptionGroup[ServiceFailed]) -> ServiceFailed:
         error = error.exceptions[0]
     assert isinstance(error, ServiceFailed)
     return error
+
+
+def _told(done: Done) -> Iterator[str]:
+    return (f"{scenario}: the lab gave up: {why}" for scenario, why in done.troubles.items())
 
 
 def _outcome(verdicts: Sequence[Verdict]) -> str:

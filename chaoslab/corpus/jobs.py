@@ -34,9 +34,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """What a job came to: each scenario's verdicts (none where it was skipped), and its seconds."""
+    """What a job came to: each scenario's verdicts (none where it was skipped), and its seconds.
+
+    `troubles` are the lab's own: scenarios in which it gave up, and why.
+    """
 
     judged: Mapping[str, tuple[Verdict, ...]]
+    troubles: Mapping[str, str]
     seconds: float
 
 
@@ -66,7 +70,8 @@ async def run(job: Job) -> Done:
     if code not in RAN:
         last = "\n  ".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
         raise ServiceFailed(f"pytest ended with {code} in {job.folder}:\n  {last}")
-    return Done(judged=_judged(report), seconds=now_s() - begun_s)
+    judged, troubles = _read(report)
+    return Done(judged=judged, troubles=troubles, seconds=now_s() - begun_s)
 
 
 def _command(job: Job, report: Path) -> Sequence[str]:
@@ -91,25 +96,21 @@ async def _interrupted(process: asyncio.subprocess.Process) -> None:
                 return
 
 
-def _judged(report: Path) -> dict[str, tuple[Verdict, ...]]:
+def _read(report: Path) -> tuple[dict[str, tuple[Verdict, ...]], dict[str, str]]:
     judged: dict[str, tuple[Verdict, ...]] = {}
+    troubles: dict[str, str] = {}
     for line in report.read_text(encoding="utf-8").splitlines():
         told = json.loads(line)
-        if not isinstance(told, dict) or "nodeid" not in told:
+        if told["kind"] != "finished":
             continue
-        folder = told.get("folder")
-        verdicts = saved_verdicts(RunFolder(Path(folder))) if folder else None
-        judged[scenario_of(str(told["nodeid"]))] = verdicts or ()
-    return judged
-
-
-def scenario_of(nodeid: str) -> str:
-    """`scenarios/test_steady.py::test_starts` is `steady::starts`."""
-    file, _, inside = nodeid.partition("::")
-    return f"{Path(file).stem.removeprefix('test_')}::{inside.removeprefix('test_')}"
+        verdicts = saved_verdicts(RunFolder(Path(told["folder"]))) if told["folder"] else None
+        judged[told["scenario"]] = verdicts or ()
+        if told["trouble"]:
+            troubles[told["scenario"]] = f"{told['trouble']}: {told['reason'].strip()}"
+    return judged, troubles
 
 
 def nodeid_of(scenario: str, folder: str) -> str:
-    """The other way round, for scenarios below `folder`."""
+    """`steady::starts` is `scenarios/test_steady.py::test_starts` where `folder` is `scenarios`."""
     module, _, inside = scenario.partition("::")
     return f"{folder}/test_{module}.py::test_{inside}"

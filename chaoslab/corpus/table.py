@@ -29,9 +29,19 @@ def listed(defects: Sequence[Defect]) -> Table:
             defect.name,
             escape(defect.title),
             defect.primary,
-            escape("\n".join(defect.scenarios)),
+            escape("\n".join(_grouped(defect.scenarios))),
         )
     return table
+
+
+def _grouped(scenarios: Sequence[str]) -> Iterator[str]:
+    """Each test once, with all of its parameters."""
+    tests: dict[str, list[str]] = {}
+    for scenario in scenarios:
+        test, _, parameter = scenario.partition("[")
+        tests.setdefault(test, []).append(parameter.removesuffix("]"))
+    for test, parameters in tests.items():
+        yield test + (f"[{', '.join(parameters)}]" if parameters[0] else "")
 
 
 def line(entry: Entry) -> Text:

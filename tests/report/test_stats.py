@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chaoslab.report.stats import compared, delta, paired_deltas, spread
+from chaoslab.report.stats import compared, delta, paired_deltas, spread, wilson
 
 
 def test_a_spread_of_many_has_a_true_p95() -> None:
@@ -109,3 +109,18 @@ def test_runs_with_one_boot_each_are_compared_over_their_scenarios() -> None:
     assert found["two"].delta_s == pytest.approx(0.245)
     assert found["two"].is_clear
     assert paired_deltas(frame(one={"a": [1.0]})) == {}
+
+
+@pytest.mark.parametrize(
+    ("k", "n", "low", "high"),
+    [(20, 20, 0.8389, 1.0), (0, 25, 0.0, 0.1332), (5, 10, 0.2366, 0.7634), (0, 0, 0.0, 1.0)],
+)
+def test_a_rate_carries_the_doubt_of_its_count(k: int, n: int, low: float, high: float) -> None:
+    """Values of Wilson's interval as statistics packages give them."""
+    assert wilson(k, n) == pytest.approx((low, high), abs=5e-4)
+
+
+def test_more_hits_than_tries_are_no_rate() -> None:
+    """Nothing is guessed of a count that cannot be."""
+    with pytest.raises(ValueError, match="3 of 2"):
+        wilson(3, 2)
