@@ -7,6 +7,7 @@ from chaoslab.history.events import (
     Exited,
     FirstAnswer,
     HealthSample,
+    Listening,
     Spawned,
     StartupComplete,
     StartupSnapshot,
@@ -17,6 +18,7 @@ from chaoslab.spec.health import HealthContract, HealthState
 from chaoslab.verdicts.timeline import (
     SERVING,
     exited,
+    run_ended,
     samples,
     spawned,
     started_by,
@@ -49,10 +51,28 @@ def starts(e: Starts, contract: HealthContract, history: History) -> Verdict:
     seen = "found complete" if begun.standing else "complete"
     because = [f"start-up {seen} {took_s:.3f} s {since}, health {complete.state.value}"]
     wrong = [*_wrong(e, history, complete, took_s), *_wrong_phases(e, contract, history)]
+    if gone := _gone_at_once(e, begun, ended):
+        wrong.append(gone)
     if wrong:
-        log = [f"log: {line}" for line in ended.log_tail[-LAST_WORDS:]] if ended else []
-        return failed("boot", claim, *because, *wrong, *log)
+        return failed("boot", claim, *because, *wrong, *_log(ended))
+    if _may_yet_die(e, history, begun):
+        return unknown("boot", claim, "the run was cut short", *because)
     return passed("boot", claim, *because)
+
+
+def _gone_at_once(e: Starts, begun: Spawned, ended: Exited | None) -> str:
+    """Complete, and dead by itself before the time for the start was up: that is no start."""
+    if ended is None or ended.asked or ended.at_s > begun.at_s + (e.within_s or 0.0):
+        return ""
+    return f"{_exit(begun, ended)}, having called itself started"
+
+
+def _may_yet_die(e: Starts, history: History, begun: Spawned) -> bool:
+    """Whether the run was broken off while an end of the process would still have counted."""
+    end = run_ended(history)
+    if end is not None and end.settled:
+        return False
+    return watched_until_s(history, e.app, e.boot) < begun.at_s + (e.within_s or 0.0)
 
 
 def _had_time_left(
@@ -115,28 +135,69 @@ def _answer(sample: HealthSample) -> str:
 def _how_it_ended(
     e: Starts, history: History, begun: Spawned, ended: Exited | None
 ) -> tuple[str, ...]:
-    """What was seen from outside, and the last lines of the log."""
-    log = [f"log: {line}" for line in ended.log_tail[-LAST_WORDS:]] if ended else []
-    return (*_seen(e, history, begun, ended), *log)
+    """What was seen from outside, how far it says that it came, and the last lines of the log."""
+    gone = ended if ended is not None and not ended.asked else None
+    seen = _died(e, history, begun, gone) if gone else _lived(e, history, begun)
+    restarts = sum(spawn.restart and spawn.app == e.app for spawn in history.of(Spawned))
+    again = [f"started anew {restarts} times by its supervisor"] if restarts else []
+    return (*seen, *_published_so_far(e, history), *_told(e, history), *again, *_log(ended))
 
 
-def _seen(e: Starts, history: History, begun: Spawned, ended: Exited | None) -> tuple[str, ...]:
-    """Exited with a code, alive but never listening, and listening but never complete differ."""
-    if ended is not None and not ended.asked:
-        return (f"exited with {ended.exit_code} after {ended.at_s - begun.at_s:.3f} s",)
-    bound = history.first(Bound, lambda b: (b.app, b.boot) == (e.app, e.boot))
-    answer = history.first(FirstAnswer, lambda a: (a.app, a.boot) == (e.app, e.boot))
+def _exit(begun: Spawned, ended: Exited) -> str:
+    return f"exited with {ended.exit_code} after {ended.at_s - begun.at_s:.3f} s"
+
+
+def _log(ended: Exited | None) -> list[str]:
+    return [f"log: {line}" for line in ended.log_tail[-LAST_WORDS:]] if ended else []
+
+
+def _died(e: Starts, history: History, begun: Spawned, ended: Exited) -> list[str]:
+    """Without ever listening, with its port open and mute, and after answering are three deaths."""
+    who = (e.app, e.boot)
+    bound = history.first(Bound, lambda b: (b.app, b.boot) == who)
+    answer = history.first(FirstAnswer, lambda a: (a.app, a.boot) == who)
+    if bound is None:
+        elsewhere = _elsewhere(e, history, begun)
+        return [_exit(begun, ended), *([elsewhere] if elsewhere else [])]
+    listened = f"listened on {begun.port} after {bound.at_s - begun.at_s:.3f} s"
+    first = f"answered {answer.status_code} first" if answer else "never answered"
+    return [f"{listened}, {first}, {_exit(begun, ended)}"]
+
+
+def _lived(e: Starts, history: History, begun: Spawned) -> list[str]:
+    """Mute on its port, on another port, listening but mute, and answering without end differ."""
+    who = (e.app, e.boot)
+    bound = history.first(Bound, lambda b: (b.app, b.boot) == who)
+    answer = history.first(FirstAnswer, lambda a: (a.app, a.boot) == who)
     if begun.standing and answer is None:
-        return (f"it never answered health, asked at port {begun.port}",)
+        return [f"it never answered health, asked at port {begun.port}"]
     if bound is None and not begun.standing:
-        return (f"alive, but never listened on port {begun.port}",)
+        never = f"alive, but never listened on port {begun.port}"
+        return [_elsewhere(e, history, begun) or never]
     if bound is not None and answer is None:
-        return (f"listening after {bound.at_s - begun.at_s:.3f} s, but never answered health",)
-    snapshot = _published(e, history)
-    done = f"; phases done: {', '.join(snapshot.completed_phases) or 'none'}" if snapshot else ""
+        return [f"listening after {bound.at_s - begun.at_s:.3f} s, but never answered health"]
     first = answer.status_code if answer else "?"
-    seen = f"listening and answering ({first} first), never complete{done}"
-    return (seen, *_told(e, history))
+    return [f"listening and answering ({first} first), never complete"]
+
+
+def _elsewhere(e: Starts, history: History, begun: Spawned) -> str:
+    """Which other ports it was seen listening on; empty where on none."""
+    looks = (x for x in history.of(Listening) if (x.app, x.boot) == (e.app, e.boot))
+    ports = sorted({port for look in looks for port in look.ports} - {begun.port})
+    if not ports:
+        return ""
+    shown = ", ".join(map(str, ports))
+    return f"listens on {shown}, never on {begun.port}, the port that is routed to it"
+
+
+def _published_so_far(e: Starts, history: History) -> list[str]:
+    snapshot = _published(e, history)
+    if snapshot is None:
+        return []
+    told = [f"phases done: {', '.join(snapshot.completed_phases) or 'none'}"]
+    if snapshot.failed or snapshot.failed_phases:
+        told.append("phases booked as failed: " + (", ".join(snapshot.failed_phases) or "?"))
+    return told
 
 
 def fails_fast(e: FailsFast, history: History) -> Verdict:
@@ -159,12 +220,18 @@ def fails_fast(e: FailsFast, history: History) -> Verdict:
         wrong.append(f"{took_s - e.within_s:.3f} s too late")
     if ended.exit_code != e.exit_code:
         wrong.append(f"expected exit code {e.exit_code}, got {ended.exit_code}")
-    words = "\n".join(ended.log_tail[-LAST_WORDS:]).lower()
-    wrong += [
-        f"its last words do not name {name}" for name in e.naming if name.lower() not in words
-    ]
+    wrong += _unsaid(e, "\n".join(ended.log_tail[-LAST_WORDS:]).lower())
     last = ended.log_tail[-1] if ended.log_tail else "(no output)"
     because = (f"exited with {ended.exit_code} after {took_s:.3f} s", f"log: {last}")
     if wrong:
         return failed("fails fast", claim, *because, *wrong)
     return passed("fails fast", claim, *because)
+
+
+def _unsaid(e: FailsFast, words: str) -> list[str]:
+    """What the last words should have named, and do not: the dependency, and what it met."""
+    wrong = [f"its last words do not name {name}" for name in e.naming if name.lower() not in words]
+    if e.cause and not any(cause.lower() in words for cause in e.cause):
+        expected = ", ".join(f"'{cause}'" for cause in e.cause)
+        wrong.append(f"its last words do not name the cause, expected one of: {expected}")
+    return wrong

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from chaoslab.history.events import HealthSample, StartupComplete
+from collections.abc import Iterator
+from dataclasses import replace
+
+from chaoslab.history.events import FaultHealing, HealthSample, StartupComplete
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import Degrades, StaysAvailable
 from chaoslab.spec.health import HealthContract, HealthState
@@ -22,7 +25,7 @@ from chaoslab.verdicts.timeline import (
     started_by,
     watched_until_s,
 )
-from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
+from chaoslab.verdicts.verdict import Outcome, Verdict, failed, passed, unknown
 
 MIN_SAMPLES = 3  # fewer answers than this do not show that it stays so
 _NO_ANSWER = (HealthState.UNHEALTHY, HealthState.UNREACHABLE)
@@ -40,19 +43,43 @@ def degrades(e: Degrades, app: App, sampling: Sampling, history: History) -> Ver
     if started_s is None or started_s > span.end_s:
         return _not_started(e, claim, app, span, history)
     watch = Span(start_s=max(span.start_s, started_s), end_s=span.end_s)
-    seen = [
-        s
-        for s in samples(history, e.app, e.boot)
-        if s.at_s >= watch.start_s and answered_s(s) <= watch.end_s
-    ]
+    asked = samples(history, e.app, e.boot)
+    seen = [s for s in asked if s.at_s >= watch.start_s and answered_s(s) <= watch.end_s]
     if broken := next((s for s in seen if s.state in _NO_ANSWER), None):
         return failed("degraded", claim, _said(broken))
     verdict = _turned(e, claim, watch, seen, app.health)
+    if verdict.outcome is Outcome.FAIL:
+        told = _silenced(e, seen, asked, app.health)
+        return replace(verdict, because=(*verdict.because, *told))
     silent_s = watch.end_s - max((answered_s(s) for s in seen), default=watch.start_s)
-    if verdict.outcome.value == "PASS" and silent_s > silence_s(sampling):
+    if verdict.outcome is Outcome.PASS and silent_s > silence_s(sampling):
         silent = f"nothing was heard of health in the last {silent_s:.3f} s of the fault"
         return unknown("degraded", claim, silent, *verdict.because)
+    if verdict.outcome is Outcome.PASS and not _seen_to_its_heal(e, history):
+        return unknown("degraded", claim, "the run was cut short of the heal", *verdict.because)
     return verdict
+
+
+def _seen_to_its_heal(e: Degrades, history: History) -> bool:
+    return history.first(FaultHealing, lambda h: h.fault == e.fault) is not None
+
+
+def _silenced(
+    e: Degrades, seen: list[HealthSample], asked: list[HealthSample], contract: HealthContract
+) -> Iterator[str]:
+    """How health hid what it was to name: it contradicted itself, dropped it, or saw nothing."""
+    naming = set(e.naming)
+    for sample in seen:
+        if sample.state is HealthState.HEALTHY and naming & set(contract.lost(sample.dependencies)):
+            names = ", ".join(contract.lost(sample.dependencies))
+            yield f"it called itself healthy while it named {names} as lost"
+            return
+    before = {name for s in asked if s.at_s < seen[-1].at_s for name in s.dependencies}
+    if gone := sorted((naming & before) - set(seen[-1].dependencies)):
+        are = "is" if len(gone) == 1 else "are"
+        yield f"{', '.join(gone)}, which it named before, {are} not mentioned any more"
+    elif all(s.state is HealthState.HEALTHY for s in seen):
+        yield "health said healthy all the while, naming nothing as lost"
 
 
 def _died_by(at_s: float, e: Degrades | StaysAvailable, history: History) -> str:
@@ -172,5 +199,7 @@ def _never_started(e: StaysAvailable, claim: str, app: App, history: History) ->
 
 
 def _said(sample: HealthSample) -> str:
+    if sample.status_code is None and "timeout" in (sample.error or "").lower():
+        return f"health gave no answer within {sample.took_s:.1f} s, asked at {sample.at_s:.3f} s"
     answer = sample.error or f"{sample.status_code} {sample.word}"
     return f"at {sample.at_s:.3f} s health was {sample.state.value}: {answer}"
