@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from chaoslab.errors import Problem, did_you_mean
 from chaoslab.spec.loader_attach import attach_problems
+from chaoslab.spec.loader_deployment import deployment_problems
 from chaoslab.spec.loader_problems import Found, Place, at
 from chaoslab.spec.placeholders import LINK_FIELDS, known_to_app, names_in, placeholder_problems
 
@@ -29,6 +30,7 @@ class Names:
         self._apps = _tables(document.get("apps"))
         self._connectors = _tables(document.get("connectors"))
         self._attach = _table(document.get("attach"))
+        self._deployed = [*deployment_problems(document)]
         self._links = {
             f"{app}.{service}": None
             for app, table in self._apps.items()
@@ -49,6 +51,8 @@ class Names:
         for name, table in self._connectors.items():
             yield from self._connector_links(name, table)
         yield from self._standing()
+        for place, *told in self._deployed:
+            yield self._problem(("deployment", *place), *told)
 
     def _problem(self, place: Place, what: str, expected: str = "", mend: str = "") -> Found:
         place = (*self._prefix, *place)

@@ -15,6 +15,7 @@ from chaoslab.spec.loader_base import (
     VariableName,
     rule,
 )
+from chaoslab.spec.loader_deployment import DEPLOYMENT_SHAPES, DeploymentShape
 from chaoslab.spec.loader_rules import (
     is_http_address,
     is_inside,
@@ -201,6 +202,7 @@ class TopologyShape(Shape):
     )
     images: ImagesShape = Field(default_factory=ImagesShape, description="a table")
     attach: AttachShape | None = Field(default=None, description="a table")
+    deployment: DeploymentShape | None = Field(default=None, description="a table")
 
 
 # Which table stands where in the file; `*` is a name that the user chose.
@@ -220,4 +222,5 @@ SHAPES: dict[tuple[str, ...], type[Shape]] = {
     ("attach", "apps", "*"): StandingAppShape,
     ("attach", "links", "*"): StandingLinkShape,
     ("attach", "services", "*"): StandingServiceShape,
+    **DEPLOYMENT_SHAPES,
 }

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from chaoslab.spec.deployment import Deployment
 from chaoslab.spec.health import HealthContract
 
 ServiceKind = Literal["postgres", "redis"]
@@ -155,6 +156,7 @@ class Topology:
     connectors: Mapping[str, Connector] = field(default_factory=dict)
     images: Images = field(default_factory=Images)
     attach: Attach | None = None
+    deployment: Deployment | None = None
     source: str = ""
 
     @property

@@ -1,0 +1,1 @@
+"""Before anything boots: is the deployment file right, and can its paths be walked from here?"""

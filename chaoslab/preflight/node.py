@@ -1,0 +1,125 @@
+"""A deployment file as it was read: tables, lists and texts with their lines; and ways into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from chaoslab.errors import did_you_mean
+from chaoslab.spec.deployment_path import Index, Key, Step, Where, written
+
+_LISTED = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """A scalar as it is written, without its quotes; None: null, or what only a tool can fill."""
+
+    line: int
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Entries by their keys, in the order of the file."""
+
+    line: int
+    entries: Mapping[str, Node]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Items:
+    """A list."""
+
+    line: int
+    items: tuple[Node, ...]
+
+
+Node = Text | Table | Items
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nothing:
+    """A path found nothing, or more than one place: up to which line it got, and why no further."""
+
+    line: int
+    why: str
+    mend: str = ""
+
+
+def found(start: Node, steps: Iterable[Step]) -> Node | Nothing:
+    """The one place that the steps lead to."""
+    node, before = start, ""
+    for step in steps:
+        after = _stepped(node, step, before)
+        if isinstance(after, Nothing):
+            return after
+        node, before = after, written(step)
+    return node
+
+
+def _stepped(node: Node, step: Step, before: str) -> Node | Nothing:
+    here = f"'{before}'" if before else "the file"
+    if isinstance(step, Key):
+        return _entry(node, step.name, here)
+    if not isinstance(node, Items):
+        return Nothing(line=node.line, why=f"{here} is no list, so it has no {written(step)}")
+    if isinstance(step, Index):
+        if step.number < len(node.items):
+            return node.items[step.number]
+        return Nothing(
+            line=node.line, why=f"{here} has {len(node.items)} items, and no {written(step)}"
+        )
+    return _only(node, step, here)
+
+
+def _entry(node: Node, name: str, here: str) -> Node | Nothing:
+    if isinstance(node, Items):
+        return Nothing(
+            line=node.line,
+            why=f"{here} is a list, and '{name}' is a key",
+            mend="choose an item, as in [0] or [name=backend]",
+        )
+    if isinstance(node, Text):
+        return Nothing(line=node.line, why=f"{here} is no table, so it has no key '{name}'")
+    if name in node.entries:
+        return node.entries[name]
+    return Nothing(
+        line=node.line,
+        why=f"{here} has no key '{name}' (it has {listed(node.entries)})",
+        mend=did_you_mean(name, node.entries),
+    )
+
+
+def _only(node: Items, step: Where, here: str) -> Node | Nothing:
+    fits = [item for item in node.items if _has(item, step)]
+    if len(fits) == 1:
+        return fits[0]
+    if fits:
+        lines = " and ".join(str(item.line) for item in fits)
+        why = f"{here} has {len(fits)} items {written(step)}, at lines {lines}"
+        return Nothing(line=fits[-1].line, why=why, mend="keep one of them, or choose more closely")
+    values = _values(node.items, step.conditions[0][0])
+    told = f" (it has {listed(values)})" if values else ""
+    mend = did_you_mean(step.conditions[0][1], values)
+    return Nothing(line=node.line, why=f"{here} has no item {written(step)}{told}", mend=mend)
+
+
+def _has(item: Node, step: Where) -> bool:
+    return all(_text_at(item, keys) == value for keys, value in step.conditions)
+
+
+def _values(items: Sequence[Node], keys: tuple[str, ...]) -> list[str]:
+    return [text for item in items if (text := _text_at(item, keys)) is not None]
+
+
+def _text_at(item: Node, keys: tuple[str, ...]) -> str | None:
+    node = found(item, [Key(name=key) for key in keys])
+    return node.text if isinstance(node, Text) else None
+
+
+def listed(names: Iterable[str]) -> str:
+    """The first few names, for a message."""
+    every = [*names]
+    more = f", and {len(every) - _LISTED} more" if len(every) > _LISTED else ""
+    return (", ".join(every[:_LISTED]) or "nothing") + more

@@ -1,0 +1,94 @@
+"""TOML as nodes with lines. tomllib gives no lines: they are found by a scan of the text.
+
+Exact for tables, and for keys that begin a line; what lies inside a value of several lines, or in
+an inline table, has the line of the key before it.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+from chaoslab.errors import Problem, SpecError
+from chaoslab.preflight.node import Items, Node, Table, Text
+
+_HEADER = re.compile(r"\s*(\[\[?)([^\]]+)\]\]?\s*(?:#.*)?$")
+_ENTRY = re.compile(r"\s*((?:[A-Za-z0-9_.\- ]|\"[^\"]*\"|'[^']*')+?)\s*=")
+_PART = re.compile(r"\"([^\"]*)\"|'([^']*)'|([A-Za-z0-9_-]+)")
+_POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+Place = tuple[str | int, ...]
+
+
+def toml_document(text: str, file: str) -> tuple[Node, ...]:
+    """The one document, or none where the file is empty. Raises SpecError for what is no TOML."""
+    try:
+        document = tomllib.loads(text)
+        return (_node(document, (), _lines(text), 1),) if document else ()
+    except ValueError as error:
+        raise SpecError([_syntax(str(error), text, file)]) from None
+    except RecursionError:
+        raise SpecError([Problem(where=file, what="not readable: nested too deeply")]) from None
+
+
+def _node(value: object, place: Place, lines: dict[Place, int], line: int) -> Node:
+    line = lines.get(place, line)
+    if isinstance(value, dict):
+        return Table(
+            line=line,
+            entries={
+                str(key): _node(each, (*place, str(key)), lines, line)
+                for key, each in value.items()
+            },
+        )
+    if isinstance(value, list):
+        nodes = (_node(each, (*place, at), lines, line) for at, each in enumerate(value))
+        return Items(line=line, items=tuple(nodes))
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return Text(line=line, text=text)
+
+
+def _lines(text: str) -> dict[Place, int]:
+    """Where each table and key begins; the first sighting counts, but for `[[lists]]`."""
+    lines: dict[Place, int] = {}
+    counts: dict[Place, int] = {}
+    table: Place = ()
+    for number, line in enumerate(text.split("\n"), 1):
+        if header := _HEADER.match(line):
+            table = _resolved(_parts(header[2]), counts)
+            if header[1] == "[[":
+                counts[table] = counts.get(table, 0) + 1
+                lines.setdefault(table, number)
+                table = (*table, counts[table] - 1)
+            lines.setdefault(table, number)
+        elif entry := _ENTRY.match(line):
+            place = table
+            for part in _parts(entry[1]):
+                place = (*place, part)
+                lines.setdefault(place, number)
+    return lines
+
+
+def _resolved(parts: list[str], counts: dict[Place, int]) -> Place:
+    """A header's place: a list on the way to it means its last item so far."""
+    place: Place = ()
+    for at, part in enumerate(parts):
+        place = (*place, part)
+        if at < len(parts) - 1 and place in counts:
+            place = (*place, counts[place] - 1)
+    return place
+
+
+def _parts(dotted: str) -> list[str]:
+    return [first or second or bare for first, second, bare in _PART.findall(dotted)]
+
+
+def _syntax(message: str, text: str, file: str) -> Problem:
+    position = _POSITION.search(message)
+    if position is None:
+        return Problem(where=file, what=f"not valid TOML: {message}")
+    what = f"not valid TOML: {message[: position.start()]}"
+    if position[1] is None:
+        last = text.count("\n") + 1
+        return Problem(where=f"{file}:{last}", what=f"{what}, at the end")
+    return Problem(where=f"{file}:{position[1]}:{position[2]}", what=what)

@@ -1,0 +1,115 @@
+"""The app's variables as a deployment file declares them: set, blank, elsewhere, or not at all.
+
+Three shapes are known: a list of tables with `name` and `value` (Kubernetes, Cloud Run, ECS), a
+list of `NAME=value` (Compose), and a table (Compose, fly.toml, Helm's values).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from chaoslab.errors import did_you_mean
+from chaoslab.preflight.document import Document
+from chaoslab.preflight.node import Items, Node, Nothing, Table, Text, listed
+
+# `elsewhere`: in a secret, or in the environment of the tool that reads the file.
+State = Literal["set", "blank", "placeholder", "elsewhere", "absent", "twice"]
+
+_UNFILLED = (
+    re.compile(r"\$\{[A-Za-z_]\w*\}"),
+    re.compile(r"\{\{.*?\}\}"),
+    re.compile(r"<[A-Z][A-Z0-9_ -]*>|<(?:your|change|replace|insert)[^<>]*>", re.IGNORECASE),
+    re.compile(r"\b(?:CHANGE|REPLACE|FILL)[_-]?(?:ME|THIS)(?:[_-]IN)?\b", re.IGNORECASE),
+)
+_STAND_INS = re.compile(r"(?:TODO|TBD|FIXME|XXX+|\$[A-Za-z_]\w*|\?+|\.\.\.|<.*>)", re.IGNORECASE)
+_DEFAULTED = re.compile(r"\$\{[A-Za-z_]\w*:?[-=?+].*?\}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """One variable: how it stands, on which line, and its text where it can be seen.
+
+    `why` says for `absent` what was found in its stead, and for `placeholder` which one it is.
+    """
+
+    name: str
+    state: State
+    line: int
+    text: str = ""
+    why: str = ""
+    mend: str = ""
+
+
+def variable(document: Document, env: str, name: str) -> Variable:
+    """How the variable stands at the place `env`."""
+    place = document.at(env)
+    if isinstance(place, Nothing):
+        why = f"nothing lies at '{env}': {place.why}"
+        return Variable(name=name, state="absent", line=place.line, why=why, mend=place.mend)
+    if isinstance(place, Text):
+        why = f"'{env}' is neither a list nor a table"
+        return Variable(name=name, state="absent", line=place.line, why=why)
+    declared = [*_declared(place)]
+    mine = [(line, node) for known, line, node in declared if known == name]
+    if len(mine) > 1:
+        lines = " and ".join(str(line) for line, _ in mine)
+        return Variable(name=name, state="twice", line=mine[-1][0], why=f"at lines {lines}")
+    if mine:
+        return _stands(name, *mine[0])
+    names = [known for known, _, _ in declared]
+    return Variable(
+        name=name,
+        state="absent",
+        line=place.line,
+        why=f"'{env}' has {listed(names)}",
+        mend=did_you_mean(name, names),
+    )
+
+
+def placeholder_in(text: str) -> str:
+    """The first part of a text that somebody has still to fill in, or the empty string."""
+    text = _DEFAULTED.sub("", text)
+    if _STAND_INS.fullmatch(text.strip()):
+        return text.strip()
+    sightings = (match for pattern in _UNFILLED if (match := pattern.search(text)))
+    return next((match[0] for match in sightings), "")
+
+
+def _declared(place: Table | Items) -> Iterator[tuple[str, int, Node]]:
+    """Name, line and value of every variable."""
+    if isinstance(place, Table):
+        for name, node in place.entries.items():
+            yield name, node.line, node
+        return
+    for item in place.items:
+        if isinstance(item, Table) and isinstance(name_node := item.entries.get("name"), Text):
+            yield name_node.text or "", item.line, _value(item)
+        elif isinstance(item, Text) and item.text is not None:
+            name, is_given, text = item.text.partition("=")
+            yield name, item.line, Text(line=item.line, text=text if is_given else None)
+
+
+def _value(item: Table) -> Node:
+    """What a table with a `name` says: its value, or where that is; with neither it is blank."""
+    if "value" in item.entries:
+        value = item.entries["value"]
+        return (
+            Text(line=value.line, text="") if value == Text(line=value.line, text=None) else value
+        )
+    others = [node for key, node in item.entries.items() if key != "name"]
+    return others[0] if others else Text(line=item.line, text="")
+
+
+def _stands(name: str, line: int, node: Node) -> Variable:
+    if not isinstance(node, Text) or node.text is None or _DEFAULTED.fullmatch(node.text.strip()):
+        return Variable(name=name, state="elsewhere", line=node.line)
+    if not node.text.strip():
+        return Variable(name=name, state="blank", line=line)
+    if unfilled := placeholder_in(node.text):
+        return Variable(name=name, state="placeholder", line=node.line, why=unfilled)
+    if _DEFAULTED.search(node.text):
+        return Variable(name=name, state="elsewhere", line=node.line)
+    return Variable(name=name, state="set", line=node.line, text=node.text)

@@ -1,0 +1,111 @@
+"""Paths into a deployment file, as in `spec.containers[name=backend].ports[0].containerPort`.
+
+Tiny on purpose: a path must find exactly one place, and say on which line it did not. JSONPath
+libraries answer with sets of values, without lines and without the step that found nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_BARE = r"[^\s.,=\[\]\"'$]+"
+_QUOTED = r"\"[^\"]*\"|'[^']*'"
+_KEY = re.compile(rf"(?P<bare>{_BARE})|(?P<quoted>{_QUOTED})")
+_SELECTOR = re.compile(r"\[(?P<inside>(?:\"[^\"]*\"|'[^']*'|[^\]\"'])*)\]")
+_CONDITION = re.compile(
+    rf"\s*(?P<keys>{_BARE}(?:\.{_BARE})*)\s*=\s*"
+    rf"(?P<value>{_QUOTED}|[^,\[\]\"']+?)\s*(?:,|$)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """The entry of a table."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """The n-th item of a list, from 0."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """The one item of a list that has these values at these keys."""
+
+    conditions: tuple[tuple[tuple[str, ...], str], ...]
+
+
+Step = Key | Index | Where
+
+
+def parsed(path: str) -> tuple[Step, ...]:
+    """The steps of a path. Raises ValueError, saying what is wrong at which character."""
+    steps: list[Step] = []
+    at = 0
+    while at < len(path):
+        if path[at] == "[":
+            step, at = _selected(path, at)
+        else:
+            at += bool(steps) and path[at] == "."
+            match = _KEY.match(path, at)
+            if match is None or (steps and path[match.start() - 1] != "."):
+                raise ValueError(f"no key at character {at + 1}")
+            step, at = Key(name=match["bare"] or match["quoted"][1:-1]), match.end()
+        steps.append(step)
+    if not steps:
+        raise ValueError("empty")
+    return tuple(steps)
+
+
+def written(step: Step) -> str:
+    """A step as a path has it."""
+    if isinstance(step, Index):
+        return f"[{step.number}]"
+    if isinstance(step, Where):
+        told = (f"{'.'.join(keys)}={value}" for keys, value in step.conditions)
+        return f"[{', '.join(told)}]"
+    return step.name if re.fullmatch(_BARE, step.name) else f'"{step.name}"'
+
+
+def is_deployment_path(text: str) -> bool:
+    """Whether it is a path into a deployment file."""
+    try:
+        return bool(parsed(text))
+    except ValueError:
+        return False
+
+
+def is_figure(text: str) -> bool:
+    """A path, or `$NAME` for the value of a variable."""
+    if text.startswith("$"):
+        return re.fullmatch(r"\$\w+", text) is not None
+    return is_deployment_path(text)
+
+
+def _selected(path: str, at: int) -> tuple[Step, int]:
+    match = _SELECTOR.match(path, at)
+    if match is None:
+        raise ValueError(f"the '[' at character {at + 1} has no partner")
+    inside = match["inside"].strip()
+    if re.fullmatch(r"\d{1,6}", inside, re.ASCII):
+        return Index(number=int(inside)), match.end()
+    conditions = []
+    here = 0
+    while here < len(inside):
+        each = _CONDITION.match(inside, here)
+        if each is None:
+            break
+        conditions.append((tuple(each["keys"].split(".")), _unquoted(each["value"])))
+        here = each.end()
+    if not conditions or here < len(inside) or inside.endswith(","):
+        raise ValueError(f"no index and no key=value in the '[' at character {at + 1}")
+    return Where(conditions=tuple(conditions)), match.end()
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if text[0] in "\"'" else text
