@@ -3,8 +3,8 @@
 # name = "acked-write-lost"
 # title = "Writes accepted into memory while degraded vanish"
 # mechanism = """\
-# A thread that cannot be stored is put on a list in memory and acknowledged; the list is never \
-# written."""
+#   A thread that cannot be stored is put on a list in memory and acknowledged; the list is never \
+#   written."""
 # symptom = "Users are told 201 throughout the outage, and what they wrote in it is gone."
 # source = "the incident's papers, defect 27"
 # scenarios = ["vpc_outage::severed_under_requests"]

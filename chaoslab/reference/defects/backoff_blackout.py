@@ -3,18 +3,18 @@
 # name = "backoff-blackout"
 # title = "After some failures it does not try for minutes"
 # mechanism = """\
-# Six failures in a row, those of the start-up among them, put the next try off by ten times the \
-# breaker's open time."""
+#   Six failures in a row, those of the start-up among them, put the next try off by ten times \
+#   the breaker's open time."""
 # symptom = """\
-# A short outage is survived; after a long one recovery is minutes late, with nothing wrong any \
-# more."""
+#   A short outage is survived; after a long one recovery is minutes late, with nothing wrong any \
+#   more."""
 # source = "the incident's papers, defect 22"
 # scenarios = ["vpc_outage::severed_for_longer_than_the_startup_limit"]
 # passes = ["running::the_connector_fails[refused]"]
 # also = []
 # [primary]
 # verdict = "recovery"
-# cites = ["no connection was tried on backend.postgres", "still names postgres as lost"]
+# cites = ["no connection was tried on backend.postgres", "it still names postgres as lost"]
 # ///
 """A database that is left in peace once it has failed often enough.
 

@@ -3,10 +3,10 @@
 # name = "breaker-stuck-open"
 # title = "The breaker never goes half-open while it is asked"
 # mechanism = """\
-# Each call that it refuses counts as one more failure and begins its open time anew; a reconnect \
-# does not close it."""
+#   Each call that it refuses counts as one more failure and begins its open time anew; a \
+#   reconnect does not close it."""
 # symptom = """\
-# Health is healthy again, and every request is refused for as long as requests keep coming."""
+#   Health is healthy again, and every request is refused for as long as requests keep coming."""
 # source = "the incident's papers, defect 20"
 # scenarios = ["vpc_outage::severed_under_requests"]
 # passes = []

@@ -3,8 +3,8 @@
 # name = "connection-leak"
 # title = "Each failed attempt leaves a client behind on the server"
 # mechanism = """\
-# A connect that takes too long is given up by whoever waits for it and goes on by itself; the \
-# connection that it ends with is nobody's, and nobody closes it."""
+#   A connect that takes too long is given up by whoever waits for it and goes on by itself; the \
+#   connection that it ends with is nobody's, and nobody closes it."""
 # symptom = "With each slow spell the server counts more clients, until it takes no more."
 # source = "the incident's papers, defect 25"
 # scenarios = ["retries::slow_answers_leak_nothing"]

@@ -3,8 +3,8 @@
 # name = "crashed-check-dropped"
 # title = "A check that raises is left out, and the rest is healthy"
 # mechanism = """\
-# The checks are gathered with their exceptions, and only what is no exception goes into the \
-# answer."""
+#   The checks are gathered with their exceptions, and only what is no exception goes into the \
+#   answer."""
 # symptom = "A lost dependency vanishes from health, which says healthy for those that are left."
 # source = "the incident's papers, defect 18"
 # scenarios = ["running::one_link_fails[postgres]"]

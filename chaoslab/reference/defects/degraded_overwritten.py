@@ -3,7 +3,7 @@
 # name = "degraded-overwritten"
 # title = "A merge overwrites degraded with healthy"
 # mechanism = """\
-# The service's own fields are laid over the result of the checks, and `status` is one of them."""
+#   The service's own fields are laid over the result of the checks, and `status` is one of them."""
 # symptom = "Health says healthy and, in the same answer, that its dependencies are down."
 # source = "the incident's papers, defect 15"
 # scenarios = ["vpc_outage::severed_with_idle_pooled_connections"]

@@ -3,11 +3,11 @@
 # name = "half-open-wedge"
 # title = "Cancelled probes use up the half-open slots for ever"
 # mechanism = """\
-# A half-open slot is given back when its call succeeds or fails. The request's time-out lies \
-# around the slot, so a call that hangs is cancelled and does neither."""
+#   A half-open slot is given back when its call succeeds or fails. The request's time-out lies \
+#   around the slot, so a call that hangs is cancelled and does neither."""
 # symptom = """\
-# After an outage in which requests hung, health is healthy and every request is refused until a \
-# restart."""
+#   After an outage in which requests hung, health is healthy and every request is refused until \
+#   a restart."""
 # source = "the incident's papers, defect 21"
 # scenarios = ["vpc_outage::requests_hang_for_long"]
 # passes = ["vpc_outage::severed_with_idle_pooled_connections"]

@@ -3,7 +3,7 @@
 # name = "health-blind"
 # title = "Health is a constant 200 healthy"
 # mechanism = """\
-# Once start-up is complete, /health answers for the process alone and looks at no dependency."""
+#   Once start-up is complete, /health answers for the process alone and looks at no dependency."""
 # symptom = "Everything is green while no request can be served; nobody is called."
 # source = "the incident's papers, defect 14"
 # scenarios = ["vpc_outage::severed_with_idle_pooled_connections"]

@@ -3,8 +3,8 @@
 # name = "no-reconnect"
 # title = "Degraded until restarted"
 # mechanism = """\
-# Connections are made by start-up alone; the watch looks at what is up and leaves alone what is \
-# down."""
+#   Connections are made by start-up alone; the watch looks at what is up and leaves alone what \
+#   is down."""
 # symptom = "The path is repaired, and the service stays degraded until somebody restarts it."
 # source = "the incident's papers, defect 24"
 # scenarios = [
@@ -16,7 +16,7 @@
 # also = []
 # [primary]
 # verdict = "recovery"
-# cites = ["no connection was tried on backend.postgres", "still names postgres, redis as lost"]
+# cites = ["no connection was tried on backend.postgres", "it still names postgres, redis as lost"]
 # ///
 """A watch that reports and does not mend.
 

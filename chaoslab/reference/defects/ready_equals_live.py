@@ -2,7 +2,7 @@
 # number = 19
 # name = "ready-equals-live"
 # title = "Readiness says ready while nothing can be served"
-# mechanism = "The readiness path is served by the check of liveness."
+# mechanism = "Once start-up is complete readiness is answered by the check of liveness."
 # symptom = "The balancer keeps sending users to an instance that answers each of them 503."
 # source = "the incident's papers, defect 19"
 # scenarios = ["vpc_outage::severed_under_requests"]
@@ -10,11 +10,11 @@
 # also = []
 # [primary]
 # verdict = "ready"
-# cites = ["said ready", "were refused"]
+# cites = ["said ready", "writes in a row were refused"]
 # ///
-"""One check behind two paths: an instance that lives takes traffic.
+"""An instance that has started and lives takes traffic, whatever became of its database.
 
-The platform asked for both paths, and the second was a copy of the first.
+Start-up was thought to be the only time in which a dependency can be missing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,14 @@ import sys
 
 from chaoslab.reference.backend import health
 from chaoslab.reference.backend.__main__ import main
-from chaoslab.reference.backend.health import HealthChecks
+from chaoslab.reference.backend.backend import Backend
+from chaoslab.reference.backend.health import Answer, HealthChecks
+
+
+def ready(backend: Backend) -> Answer:
+    """`/health/ready`: 503 until start-up is complete, then as liveness."""
+    return health.live(backend) if backend.accepting else health.ready(backend)
+
 
 if __name__ == "__main__":
-    sys.exit(main(health=HealthChecks(live=health.live, ready=health.live)))
+    sys.exit(main(health=HealthChecks(ready=ready)))

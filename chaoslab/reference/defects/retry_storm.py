@@ -3,17 +3,18 @@
 # name = "retry-storm"
 # title = "No back-off and no jitter: a storm of connects, and a herd when the path returns"
 # mechanism = """\
-# Ten reconnection tasks try side by side, each anew after the same short pause, and each that \
-# gets through opens a pool."""
+#   Ten reconnection tasks try side by side, each anew after the same short pause, and each that \
+#   gets through opens a pool."""
 # symptom = """\
-# A database that is down gets hundreds of connects a second, and dozens at once when it is back."""
+#   A database that is down gets hundreds of connects a second, and dozens at once when it is \
+#   back."""
 # source = "the incident's papers, defect 26"
 # scenarios = ["retries::stopped_database_is_not_stormed"]
 # passes = []
 # also = []
 # [primary]
 # verdict = "retries"
-# cites = ["connects in", "on backend.postgres"]
+# cites = ["on backend.postgres (", "the pauses between tries do not grow"]
 # ///
 """Reconnection in parallel, as soon as possible, by everybody.
 

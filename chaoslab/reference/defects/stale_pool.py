@@ -3,11 +3,11 @@
 # name = "stale-pool"
 # title = "Dead pooled connections are handed out after the fault clears"
 # mechanism = """\
-# The pool outlives the outage: the watch looks on connections of its own, nothing checks a \
-# pooled one, and a request that gets a dead one is not tried again."""
+#   The pool outlives the outage: the watch looks on connections of its own, nothing checks a \
+#   pooled one, and a request that gets a dead one is not tried again."""
 # symptom = """\
-# Health is healthy, and the first users after the repair get errors, one for each dead \
-# connection."""
+#   Health is healthy, and the first users after the repair get errors, one for each dead \
+#   connection."""
 # source = "the incident's papers, defect 23"
 # scenarios = [
 #     "recovery::restarted_postgres_leaves_a_stale_pool",
