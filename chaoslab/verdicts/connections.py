@@ -112,8 +112,8 @@ def _of(
 def _levels(service: str, span: Span, history: History) -> Iterator[tuple[Span, int | None]]:
     """The count as it stood, step by step, within a time; None while nobody could ask."""
     looks = [c for c in history.of(ServerConnections) if c.service == service]
-    ends = [look.at_s for look in looks[1:]] + [math.inf]
-    for look, end_s in zip(looks, ends, strict=True):
+    ends = [*(look.at_s for look in looks[1:]), math.inf]
+    for look, end_s in zip(looks, ends, strict=False):  # without a look there is no step
         step = Span(start_s=max(look.at_s, span.start_s), end_s=min(end_s, span.end_s))
         if step.start_s < step.end_s:
             yield step, look.count

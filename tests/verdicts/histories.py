@@ -40,6 +40,7 @@ from chaoslab.history.journal import History
 from chaoslab.spec.expect import Degrades, Expectation, Recovers, Starts
 from chaoslab.spec.faults import FaultSpec, Severed
 from chaoslab.spec.health import HealthState
+from chaoslab.spec.load import Load
 from chaoslab.spec.plan import Boot, Plan, resolve
 from chaoslab.spec.topology import App, Connector, Deadlines, Service, Topology, WriteContract
 from chaoslab.spec.when import AtMoment
@@ -87,12 +88,17 @@ TOPOLOGY = Topology(
 SEVERED = Severed(target="vpc")
 
 
-def plan_of(*expect: Expectation, faults: Sequence[FaultSpec] = (SEVERED,)) -> Plan:
+LOAD = Load(start=AtMoment(moment="healthy"), rate_per_s=20)
+
+
+def plan_of(
+    *expect: Expectation, faults: Sequence[FaultSpec] = (SEVERED,), load: tuple[Load, ...] = ()
+) -> Plan:
     """A resolved plan; without expectations, the three that every outage has."""
     usual = (Starts(mode="degraded"), Degrades(naming=BOTH), Recovers())
     stopped = tuple(f if f.stop else replace(f, stop=_never) for f in faults)
     boots = max(getattr(e, "boot", 1) for e in expect or usual)
-    plan = Plan(boots=(Boot(),) * boots, faults=stopped, expect=expect or usual)
+    plan = Plan(boots=(Boot(),) * boots, faults=stopped, load=load, expect=expect or usual)
     return resolve(plan, TOPOLOGY)
 
 
@@ -184,7 +190,11 @@ def writes(
     """The load's writes, every 0.05 s from `start_s`, the last one sent before `end_s`."""
     count = round((end_s - start_s) / 0.05)
     times = [round(start_s + 0.05 * i, 3) for i in range(count)]
-    return [write(at_s, f"w{at_s:.2f}", outcome, took_s=took_s, code=code) for at_s in times]
+    polite = code == 503
+    return [
+        write(at_s, f"w{at_s:.2f}", outcome, took_s=took_s, code=code, retry_after=polite)
+        for at_s in times
+    ]
 
 
 def counted(at_s: float, count: int | None, service: str = "postgres") -> ServerConnections:
