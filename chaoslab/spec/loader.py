@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from chaoslab.errors import Problem, SpecError
 from chaoslab.spec.health import DEFAULT_WORDS, HealthContract, HealthState
 from chaoslab.spec.loader_deployment import deployment
+from chaoslab.spec.loader_gate import gate
 from chaoslab.spec.loader_names import Names, normalised
 from chaoslab.spec.loader_problems import Place, in_file_order, shape_problems
 from chaoslab.spec.loader_shape import (
@@ -210,6 +211,7 @@ def _topology(shape: TopologyShape, path: Path) -> Topology:
         images=Images(**shape.images.model_dump()),
         attach=_attach(shape.attach) if shape.attach else None,
         deployment=deployment(shape.deployment, source.parent, links) if shape.deployment else None,
+        gate=gate(shape.gate) if shape.gate else None,
         source=str(source),
     )
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from chaoslab.errors import Problem, did_you_mean
 from chaoslab.spec.loader_attach import attach_problems
 from chaoslab.spec.loader_deployment import deployment_problems
+from chaoslab.spec.loader_gate import gate_problems
 from chaoslab.spec.loader_problems import Found, Place, at
 from chaoslab.spec.placeholders import LINK_FIELDS, known_to_app, names_in, placeholder_problems
 
@@ -31,6 +32,7 @@ class Names:
         self._connectors = _tables(document.get("connectors"))
         self._attach = _table(document.get("attach"))
         self._deployed = [*deployment_problems(document)]
+        self._gate = [*gate_problems(document)]
         self._links = {
             f"{app}.{service}": None
             for app, table in self._apps.items()
@@ -53,6 +55,8 @@ class Names:
         yield from self._standing()
         for place, *told in self._deployed:
             yield self._problem(("deployment", *place), *told)
+        for place, *told in self._gate:
+            yield self._problem(("gate", *place), *told)
 
     def _problem(self, place: Place, what: str, expected: str = "", mend: str = "") -> Found:
         place = (*self._prefix, *place)

@@ -16,6 +16,7 @@ from chaoslab.spec.loader_base import (
     rule,
 )
 from chaoslab.spec.loader_deployment import DEPLOYMENT_SHAPES, DeploymentShape
+from chaoslab.spec.loader_gate import GATE_SHAPES, GateShape
 from chaoslab.spec.loader_rules import (
     is_http_address,
     is_inside,
@@ -203,6 +204,7 @@ class TopologyShape(Shape):
     images: ImagesShape = Field(default_factory=ImagesShape, description="a table")
     attach: AttachShape | None = Field(default=None, description="a table")
     deployment: DeploymentShape | None = Field(default=None, description="a table")
+    gate: GateShape | None = Field(default=None, description="a table")
 
 
 # Which table stands where in the file; `*` is a name that the user chose.
@@ -223,4 +225,5 @@ SHAPES: dict[tuple[str, ...], type[Shape]] = {
     ("attach", "links", "*"): StandingLinkShape,
     ("attach", "services", "*"): StandingServiceShape,
     **DEPLOYMENT_SHAPES,
+    **GATE_SHAPES,
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from chaoslab.spec.deployment import Deployment
+from chaoslab.spec.gate import Gate
 from chaoslab.spec.health import HealthContract
 
 ServiceKind = Literal["postgres", "redis"]
@@ -157,6 +158,7 @@ class Topology:
     images: Images = field(default_factory=Images)
     attach: Attach | None = None
     deployment: Deployment | None = None
+    gate: Gate | None = None
     source: str = ""
 
     @property
