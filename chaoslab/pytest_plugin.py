@@ -164,7 +164,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_RUN] = Run(config)
     if (report := config.getoption("--chaos-report")) and not hasattr(config, "workerinput"):
         try:
-            config.pluginmanager.register(ReportWriter(Path(report)), "chaoslab-report")
+            writer = ReportWriter(Path(report), config.rootpath)
+            config.pluginmanager.register(writer, "chaoslab-report")
         except OSError as error:
             raise pytest.UsageError(f"--chaos-report {report}: {error.strerror}") from None
 

@@ -13,9 +13,10 @@ TestOutcome = Literal["passed", "failed", "skipped", "error"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selected:
-    """The tests that the session is about to run, by node id."""
+    """The tests that the session is about to run, by node id, which is a path below `root`."""
 
     nodeids: tuple[str, ...]
+    root: str
     kind: Literal["selected"] = "selected"
 
 

@@ -26,8 +26,9 @@ _CRASHED = "???"  # what xdist puts for the phase in which a worker died
 class ReportWriter:
     """Hooks of one session; every record is on disk before the next test begins."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, root: Path) -> None:
         """Open the file anew. Raises OSError where it cannot be written."""
+        self._root = str(root)
         self._file: TextIO = path.open("w", encoding="utf-8")
         self._phases: defaultdict[str, list[pytest.TestReport]] = defaultdict(list)
         self._selected: tuple[str, ...] | None = None
@@ -64,7 +65,7 @@ class ReportWriter:
         # each worker of xdist collects the same, and xdist's controller nothing
         if nodeids and self._selected is None:
             self._selected = tuple(nodeids)
-            self._write(Selected(nodeids=self._selected))
+            self._write(Selected(nodeids=self._selected, root=self._root))
 
     def _write(self, record: Selected | Finished | Uncollected) -> None:
         self._file.write(json.dumps(asdict(record)) + "\n")
