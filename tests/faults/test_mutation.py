@@ -1,0 +1,236 @@
+"""A disabled fault: accepted and shown by who should make it, and met by no client."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chaoslab.errors import SpecError
+from chaoslab.faults.base import Ground, injected
+from chaoslab.faults.catalogue import prepare
+from chaoslab.faults.links import TriggeredLinkFault
+from chaoslab.faults.mutation import (
+    KINDS,
+    Mutation,
+    MutationKind,
+    aimed,
+    mutations_of,
+    read_mutation,
+)
+from chaoslab.history.events import CanaryProbe, LinkConnection, LinkDrops
+from chaoslab.proxies.embedded import EmbeddedControl
+from chaoslab.spec.faults import (
+    CutMidstream,
+    FaultSpec,
+    Flapping,
+    Killed,
+    OneWay,
+    Paused,
+    Restarted,
+    Severed,
+    Slow,
+    Stopped,
+    Throttled,
+)
+from chaoslab.spec.plan import Plan, resolve
+from chaoslab.spec.when import connection
+
+from .rig import PATIENCE_S, TOPOLOGY, Written, dial, new_client_meets
+
+LINK = "app.redis"
+CANNOT_BE_SEEN = ("throttled", "cut_midstream", "restarted")  # a canary meets the same without them
+
+NETWORK: dict[str, FaultSpec] = {
+    "dropped": Severed(target=LINK),
+    "refused": Severed(target=LINK, mode="refused"),
+    "silent": Severed(target=LINK, mode="silent"),
+    "one_way": OneWay(target=LINK),
+    "slow": Slow(target=LINK, latency_s=0.3),
+    "flapping": Flapping(target=LINK, period_s=0.2),
+    "throttled": Throttled(target=LINK, rate_kb_per_s=1),
+    "cut_midstream": CutMidstream(target=LINK, after_bytes=3),
+}
+SERVICE: dict[str, FaultSpec] = {
+    "stopped": Stopped(target="redis"),
+    "killed": Killed(target="redis"),
+    "paused": Paused(target="redis"),
+    "restarted": Restarted(target="redis"),
+}
+SERVED_S = 1.0  # nobody is slowed down; only a starved machine takes longer
+
+
+def disabled(ground: Ground, spec: FaultSpec, kind: MutationKind) -> Ground:
+    """The ground of a lab that disables this fault."""
+    plan = resolve(Plan(faults=(spec,)), TOPOLOGY)
+    mutation = aimed(Mutation(kind=kind, fault=spec.label), plan, TOPOLOGY)
+    return replace(ground, disabled=mutation)
+
+
+async def assert_served(port: int) -> None:
+    """A client that comes now gets its answer."""
+    assert await new_client_meets(port, within_s=SERVED_S) == "+PONG"
+
+
+@pytest.mark.parametrize("name", [*NETWORK, *SERVICE])
+@pytest.mark.asyncio(loop_scope="session")
+async def test_an_inert_fault_is_accepted_and_met_by_nobody(
+    ground: Ground, port: int, name: str
+) -> None:
+    """Clients that were there and clients that come are served; a canary sees that nothing is."""
+    spec = (NETWORK | SERVICE)[name]
+    mutated = disabled(ground, spec, "inert")
+    old = await dial(port)
+    assert await old.meets(within_s=PATIENCE_S) == "+PONG"
+    async with injected(prepare(spec, mutated), mutated):
+        assert await old.meets(within_s=SERVED_S) == "+PONG"
+        await assert_served(port)
+    assert await old.meets(within_s=SERVED_S) == "+PONG"
+    old.close()
+    written, history = Written(mutated.journal.history, spec.label), mutated.journal.history
+    if name in CANNOT_BE_SEEN:
+        written.assert_whole()
+    else:
+        assert written.kinds == ["requested", "missed", "healing", "healed"]
+        assert "answered" in written.why_missed
+    assert not any(c.met for c in history.of(LinkConnection))
+    assert not list(history.of(LinkDrops))
+    await assert_served(port)
+
+
+@pytest.mark.parametrize("name", ["dropped", "silent", "slow"])
+@pytest.mark.asyncio(loop_scope="session")
+async def test_while_an_inert_fault_is_in_force_the_api_shows_it(
+    ground: Ground, port: int, name: str
+) -> None:
+    """What reads it back is none the wiser: only the engine's own page tells."""
+    spec = NETWORK[name]
+    mutated = disabled(ground, spec, "inert")
+    control = ground.control
+    assert isinstance(control, EmbeddedControl)
+    async with injected(prepare(spec, mutated), mutated):
+        proxy = await control._call(lambda: control._get(f"/proxies/{LINK}"))
+        shown = await control._call(lambda: control._get(f"/chaoslab/proxies/{LINK}"))
+        await assert_served(port)
+    types = {"dropped": set[str](), "silent": {"silence"}, "slow": {"latency"}}[name]
+    assert {toxic["type"] for toxic in proxy["toxics"]} == types
+    assert (shown["connect"]["mode"] == "dropped") is (name == "dropped")
+    assert set(shown["inert"]["toxics"]) >= {toxic["name"] for toxic in proxy["toxics"]}
+
+
+@pytest.mark.parametrize("mode", ["dropped", "silent"])
+@pytest.mark.asyncio(loop_scope="session")
+async def test_an_inert_trigger_fires_for_the_app_and_spares_it(
+    ground: Ground, port: int, mode: str
+) -> None:
+    """The engine says when it fired, and the connection that fired it is served."""
+    spec = Severed(target="vpc", mode=mode, start=connection(LINK))  # type: ignore[arg-type]
+    mutated = disabled(ground, spec, "inert")
+    fault = prepare(spec, mutated)
+    assert isinstance(fault, TriggeredLinkFault)
+    await fault.arm()
+    async with injected(fault, mutated, armed=True):
+        await assert_served(port)
+        assert await fault.fired()
+    assert "answered" in Written(mutated.journal.history, spec.label).why_missed
+
+
+@pytest.mark.parametrize("name", ["dropped", "refused", "silent", "slow"])
+@pytest.mark.asyncio(loop_scope="session")
+async def test_inert_to_the_app_only_the_canary_meets_the_fault(
+    ground: Ground, port: int, name: str
+) -> None:
+    """It is seen in force, and no connection of the app's proxy is in its log as bitten."""
+    spec = NETWORK[name]
+    mutated = disabled(ground, spec, "inert-to-app")
+    assert mutated.disabled is not None
+    twin = mutated.disabled.twin_of(LINK)
+    assert twin is not None
+    upstream = str(ground.services["redis"].upstream)
+    canaries = ground.runtime.proxied(await ground.control.create(twin, upstream))
+    mutated = replace(mutated, canary_addresses={LINK: canaries})
+    old = await dial(port)
+    assert await old.meets(within_s=PATIENCE_S) == "+PONG"
+    async with injected(prepare(spec, mutated), mutated):
+        assert await old.meets(within_s=SERVED_S) == "+PONG"
+        await assert_served(port)
+        assert await new_client_meets(canaries.port) != "+PONG"
+    old.close()
+    await ground.control.delete(twin)
+    history = mutated.journal.history
+    Written(history, spec.label).assert_whole()
+    bitten = [c for c in history.of(LinkConnection) if c.met or c.end == "reset_by_fault"]
+    assert not bitten
+    assert not list(history.of(LinkDrops))
+    ports = {c.client_port for c in history.of(LinkConnection)}
+    assert ports.isdisjoint(c.client_port for c in history.of(CanaryProbe))
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_only_the_fault_that_is_named_is_disabled(ground: Ground, port: int) -> None:
+    """Another one on the same link, of the same kind and the same actions, is met."""
+    first, second = Severed(name="first", target=LINK), Severed(name="second", target=LINK)
+    mutated = disabled(ground, first, "inert")
+    async with injected(prepare(first, mutated), mutated):
+        await assert_served(port)
+    async with injected(prepare(second, mutated), mutated):
+        assert await new_client_meets(port) == "dropped"
+    assert Written(mutated.journal.history, "first").why_missed
+    Written(mutated.journal.history, "second").assert_whole()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_mutation_is_read_as_it_is_shown(kind: str) -> None:
+    """The fault's label may hold colons of its own."""
+    mutation = read_mutation(f"{kind}:severed:vpc")
+    assert (mutation.kind, mutation.fault) == (kind, "severed:vpc")
+    assert str(mutation) == f"{kind}:severed:vpc"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("inrt:severed:vpc", "did you mean 'inert'?"),
+        ("inert", "no fault in 'inert'"),
+        ("inert:", "no fault in 'inert:'"),
+        ("", "no fault in ''"),
+    ],
+)
+def test_a_mistaken_mutation_is_told_with_the_mend(text: str, told: str) -> None:
+    """Where, what, and what was expected."""
+    with pytest.raises(SpecError) as error:
+        read_mutation(text)
+    assert "--chaos-disable" in str(error.value)
+    assert "inert, bypassed, inert-to-app" in str(error.value)
+    assert told in str(error.value)
+
+
+def test_a_fault_that_the_plan_has_not_is_no_mutation_of_it() -> None:
+    """Otherwise the run would pass, and prove nothing."""
+    plan = resolve(Plan(name="one", faults=(Severed(target="vpc"),)), TOPOLOGY)
+    with pytest.raises(SpecError, match="did you mean 'severed:vpc'"):
+        aimed(Mutation(kind="inert", fault="severed:vcp"), plan, TOPOLOGY)
+    with pytest.raises(SpecError, match="the plan none has no fault 'severed:vpc'"):
+        aimed(Mutation(kind="inert", fault="severed:vpc"), Plan(name="none"), TOPOLOGY)
+
+
+@pytest.mark.parametrize("name", SERVICE)
+def test_a_service_that_is_gone_is_gone_behind_every_path(name: str) -> None:
+    """So its faults can only be inert."""
+    assert mutations_of(SERVICE[name]) == ("inert",)
+    plan = resolve(Plan(faults=(SERVICE[name],)), TOPOLOGY)
+    with pytest.raises(SpecError, match="use inert:"):
+        aimed(Mutation(kind="bypassed", fault=SERVICE[name].label), plan, TOPOLOGY)
+
+
+def test_a_mutation_is_aimed_at_the_links_of_its_fault() -> None:
+    """All of them, and only them, are bypassed or have a proxy for canaries."""
+    plan = resolve(Plan(faults=(Severed(target=LINK),)), TOPOLOGY)
+    bypassed = aimed(read_mutation(f"bypassed:severed:{LINK}"), plan, TOPOLOGY)
+    assert bypassed.bypasses(LINK)
+    assert not bypassed.bypasses("app.postgres")
+    assert bypassed.twin_of(LINK) is None
+    beside = aimed(read_mutation(f"inert-to-app:severed:{LINK}"), plan, TOPOLOGY)
+    assert beside.twin_of(LINK) == "app.redis.canary"
+    assert beside.twin_of("app.postgres") is None
+    assert not beside.bypasses(LINK)

@@ -1,0 +1,107 @@
+"""The gate's self-test: what is tried in which order, and what counts as seen through."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from verdicts.histories import OUTAGE, SEVERED, TOPOLOGY, good, history_of, outage, plan_of
+
+from chaoslab.faults.mutation import Mutation
+from chaoslab.gate.self_test import Ran, Trial, batches, judged, trials
+from chaoslab.history.events import AnyEvent, LabLag
+from chaoslab.spec.expect import Recovers, Starts
+from chaoslab.spec.faults import Killed, Severed, Slow
+from chaoslab.spec.plan import Plan
+from chaoslab.verdicts.judge import judge
+from chaoslab.verdicts.verdict import Outcome
+
+TRIAL = Trial(nodeid="n", scenario="s", mutation=Mutation(kind="inert", fault=OUTAGE))
+
+
+def ran(events: list[AnyEvent], plan: Plan) -> Ran:
+    """A run with these events, as the judge judges it."""
+    history = history_of(events)
+    return Ran(
+        verdicts=judge(TOPOLOGY, plan, history), topology=TOPOLOGY, plan=plan, history=history
+    )
+
+
+def test_every_fault_is_disabled_in_every_way_that_applies() -> None:
+    """A network fault in three ways, a service's in one; a plan without faults in none."""
+    faulty = Plan(faults=(Severed(target="vpc"), Killed(name="crash", target="redis")))
+    found = list(trials({"a": ("x::a", faulty), "b": ("x::b", Plan())}))
+    assert [str(t.mutation) for t in found] == [
+        "inert:severed:vpc",
+        "bypassed:severed:vpc",
+        "inert-to-app:severed:vpc",
+        "inert:crash",
+    ]
+    assert {t.nodeid for t in found} == {"a"}
+    only = list(trials({"a": ("x::a", faulty)}, ("bypassed",)))
+    assert [str(t.mutation) for t in only] == ["bypassed:severed:vpc"]
+
+
+def test_a_batch_has_one_mutation_and_no_trial_is_lost() -> None:
+    """And the ones that take longest go first."""
+    plan = Plan(faults=(Severed(target="vpc"), Slow(target="vpc", latency_s=1.0)))
+    found = list(trials({str(n): (str(n), plan) for n in range(7)}))
+    made = batches(found, size=3)
+    assert sorted(map(repr, found)) == sorted(repr(t) for b in made for t in b.trials)
+    assert all(t.mutation == b.mutation for b in made for t in b.trials)
+    assert max(len(b.trials) for b in made) == 3
+    kinds = [b.mutation.kind for b in made]
+    assert kinds == sorted(kinds, key=["bypassed", "inert-to-app", "inert"].index)
+
+
+def test_unknown_for_want_of_the_fault_is_seen_through() -> None:
+    """The good run without anything that shows that the outage met it."""
+    tried = judged(TRIAL, ran(outage(), plan_of()), 1.0)
+    assert (tried.outcome, tried.holds) == (Outcome.UNKNOWN, True)
+    assert tried.reason == "no connection of the app is shown to have met it"
+
+
+def test_a_pass_and_a_fail_are_both_a_hole() -> None:
+    """Whether the fault is believed, or nothing rests on it."""
+    believed = judged(TRIAL, ran(good(), plan_of()), 1.0)
+    assert (believed.outcome, believed.holds) == (Outcome.PASS, False)
+    assert believed.reason.startswith("boot is PASS:")
+    loose = plan_of(Starts(mode="degraded", rests_on=()), Recovers(rests_on=()))
+    tried = judged(TRIAL, ran(outage(), loose), 1.0)
+    assert (tried.outcome, tried.holds) == (Outcome.PASS, False)
+    wrong = plan_of(Starts(mode="normal", rests_on=()))
+    refused = judged(TRIAL, ran(outage(), wrong), 1.0)
+    assert (refused.outcome, refused.holds) == (Outcome.FAIL, False)
+    assert refused.reason.startswith("boot is FAIL:")
+
+
+def test_unknown_for_another_reason_holds_only_without_evidence() -> None:
+    """A lab that lagged says UNKNOWN of everything: on a better day it would say PASS."""
+    lag = LabLag(at_s=1.0, late_s=3.0)
+    lagged = judged(TRIAL, ran([*good(), lag], plan_of()), 1.0)
+    assert (lagged.outcome, lagged.holds) == (Outcome.UNKNOWN, False)
+    assert lagged.reason.startswith("believed to have met the app on backend.")
+    unmet = judged(TRIAL, ran([*outage(), lag], plan_of()), 1.0)
+    assert unmet.holds
+
+
+def test_one_of_two_faults_is_told_from_the_other() -> None:
+    """The one that was left alone may well have met the app."""
+    second = Severed(name="second", target="vpc")
+    plan = plan_of(faults=(SEVERED, second))
+    other = replace(TRIAL, mutation=Mutation(kind="inert", fault="second"))
+    assert judged(other, ran(good(), plan), 1.0).holds
+    assert not judged(TRIAL, ran(good(), plan), 1.0).holds
+
+
+def test_nothing_judged_is_no_proof() -> None:
+    """A plan that expects nothing is UNKNOWN, and its fault may have been met."""
+    empty = replace(plan_of(), expect=())
+    assert not judged(TRIAL, ran(good(), empty), 1.0).holds
+
+
+@pytest.mark.parametrize("cut", range(0, 60, 3))
+def test_a_run_that_was_cut_short_is_never_a_hole(cut: int) -> None:
+    """However much of it there is."""
+    events = list(history_of(outage()).events)[:cut]
+    assert judged(TRIAL, ran(events, plan_of()), 1.0).holds

@@ -1,0 +1,94 @@
+"""`--chaos-disable` and `--chaos-plan-only`: what the gate's self-test asks of the plugin."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .project import GOOD, Project
+
+FAULT = "severed:good.redis"
+KINDS = ["inert", "bypassed", "inert-to-app"]
+
+
+def saved(project: Project, name: str) -> Any:
+    """A file of the only scenario of the only run."""
+    (run,) = project.runs
+    (path,) = run.glob(f"*/{name}")
+    return json.loads(path.read_text())
+
+
+@pytest.mark.parametrize("mode", ["dropped", "refused", "silent"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_without_its_fault_is_unknown_and_says_what_was_done(
+    tmp_path: Path, kind: str, mode: str
+) -> None:
+    """In run.json, in the history, and in the reasons of every verdict."""
+    project = Project(tmp_path, GOOD.replace("MODE", mode))
+    code, said = project.pytest("-q", f"--chaos-disable={kind}:{FAULT}")
+    assert code == 1
+    assert "UNKNOWN" in said
+    assert saved(project, "run.json")["disabled"] == f"{kind}:{FAULT}"
+    verdicts = saved(project, "verdicts.json")
+    assert [v["outcome"] for v in verdicts] == ["UNKNOWN", "UNKNOWN"]
+    told = f"this run was made with a fault disabled: {kind}:{FAULT}"
+    assert all(told in v["because"] for v in verdicts)
+    assert all(f"{FAULT} is not shown to have met the app" in v["because"][0] for v in verdicts)
+
+
+def test_an_ordinary_run_is_not_said_to_be_anything_else(tmp_path: Path) -> None:
+    """Nothing is disabled by accident."""
+    project = Project(tmp_path, GOOD.replace("MODE", "refused"))
+    code, said = project.pytest("-q")
+    assert (code, "disabled" in said) == (0, False)
+    assert saved(project, "run.json")["disabled"] == ""
+    assert not any(
+        "disabled" in line for v in saved(project, "verdicts.json") for line in v["because"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--chaos-disable=inrt:severed:vpc"], "did you mean 'inert'?"),
+        (["--chaos-disable=inert"], "no fault in 'inert'"),
+        (["--chaos-disable=inert:x", "--chaos-runtime=docker"], "only the embedded engine"),
+        (["--chaos-disable=inert:x", "--chaos-proxy=toxiproxy"], "only the embedded engine"),
+    ],
+)
+def test_a_mutation_that_cannot_be_made_is_a_usage_error(
+    tmp_path: Path, words: list[str], told: str
+) -> None:
+    """Before anything is run."""
+    project = Project(tmp_path, GOOD)
+    code, said = project.pytest("-q", *words)
+    assert code == 4
+    assert told in said
+    assert "Traceback" not in said
+    assert project.runs == []
+
+
+def test_a_scenario_without_the_fault_is_not_run_as_if_it_had_it(tmp_path: Path) -> None:
+    """It would pass, and say nothing of the mutation."""
+    project = Project(tmp_path, GOOD.replace("MODE", "refused"))
+    code, said = project.pytest("-q", "--chaos-disable=inert:severed:good.rediss")
+    assert code == 1
+    assert f"did you mean '{FAULT}'?" in said
+    assert project.runs == []
+
+
+def test_a_plan_alone_is_saved_and_the_scenario_skipped(tmp_path: Path) -> None:
+    """With its names and bounds written out; nothing is brought up for it."""
+    project = Project(tmp_path, GOOD.replace("MODE", "refused"))
+    code, said = project.pytest("-q", "--chaos-plan-only", "--chaos-report=report.jsonl")
+    assert code == 0
+    assert "1 skipped" in said
+    (fault,) = saved(project, "plan.json")["faults"]
+    assert fault["name"] == FAULT
+    (run,) = project.runs
+    assert [path.name for path in run.glob("*/*.jsonl")] == []
+    finished = json.loads((tmp_path / "report.jsonl").read_text().splitlines()[-1])
+    assert (finished["outcome"], Path(finished["folder"]).parent) == ("skipped", run)

@@ -1,0 +1,105 @@
+"""What a run still waits for once a fault was missed: nothing that is UNKNOWN already."""
+
+from __future__ import annotations
+
+from chaoslab.history.events import AnyEvent, FaultMissed
+from chaoslab.spec.expect import (
+    Degrades,
+    Expectation,
+    FirstRequestServed,
+    KeepsAcknowledged,
+    Recovers,
+    Starts,
+    StaysAvailable,
+)
+from chaoslab.spec.faults import Severed
+from chaoslab.verdicts.hopeless import rests_on, still_open
+from chaoslab.verdicts.judge import judge
+from chaoslab.verdicts.settled import unsettled
+
+from .histories import (
+    BOTH,
+    HEALTHY,
+    OUTAGE,
+    TOPOLOGY,
+    complete,
+    good,
+    history_of,
+    outcomes,
+    plan_of,
+    ready,
+    spawned,
+)
+
+UP: list[AnyEvent] = [spawned(0.4), complete(2.0, HEALTHY), ready(2.05)]
+FIRST, SECOND = Severed(name="first", target="vpc"), Severed(name="second", target="vpc")
+
+
+def missed(fault: str = OUTAGE) -> FaultMissed:
+    """The fault was never seen in force."""
+    return FaultMissed(at_s=0.2, fault=fault, why="a canary was answered")
+
+
+def waits(events: list[AnyEvent], at_s: float, *expect: Expectation) -> str | None:
+    """What a mutated run waits for."""
+    plan, history = plan_of(*expect), history_of(events)
+    return unsettled(still_open(plan, history), history, at_s, TOPOLOGY)
+
+
+def test_with_no_fault_missed_everything_is_waited_for() -> None:
+    """The plan is the whole plan."""
+    plan = plan_of()
+    assert still_open(plan, history_of(good())) is plan
+
+
+def test_a_missed_fault_leaves_only_the_start_up_to_be_seen() -> None:
+    """Not its heal, not what the app should have done about it."""
+    begun: list[AnyEvent] = [missed(), spawned(0.4)]
+    assert waits([missed()], 0.3) == "boot 1 of 1"
+    assert waits(begun, 0.5) == "the start-up of backend"
+    assert waits([*begun, *UP[1:]], 9.0) is None
+    assert waits(begun, 9.0) is None, "a start-up that is late is waited for no longer than ever"
+
+
+def test_what_does_not_rest_on_it_is_waited_for() -> None:
+    """A claim about the same boot that needs no fault is judged by as much as ever."""
+    events: list[AnyEvent] = [missed(), *UP]
+    expect = (Starts(mode="degraded"), StaysAvailable(rests_on=()))
+    assert waits(events, 2.1, *expect) == "3 health answers of backend"
+    assert waits(events, 2.1, expect[0], StaysAvailable()) is None
+
+
+def test_a_boot_that_nobody_spawned_is_not_waited_for() -> None:
+    """Its moment may never come, now that the fault is not there."""
+    again = Starts(mode="normal", boot=2, rests_on=())
+    events: list[AnyEvent] = [missed(), *UP]
+    assert waits(events, 9.0, Starts(mode="degraded"), again) is None
+    both = [*events, spawned(5.0, boot=2)]
+    assert waits(both, 5.1, Starts(mode="degraded"), again) == "the start-up of backend"
+
+
+def test_another_fault_is_waited_for_only_where_a_claim_rests_on_it_alone() -> None:
+    """One that is judged by both has nothing left to wait for."""
+    faults = (FIRST, SECOND)
+    history = history_of([missed("first"), *UP])
+    both = plan_of(Starts(mode="degraded"), Recovers(), faults=faults)
+    assert still_open(both, history).faults == (plan_of(faults=faults).faults[1],)
+    alone = plan_of(Degrades(naming=BOTH, fault="second", rests_on=("second",)), faults=faults)
+    left = still_open(alone, history)
+    assert [fault.label for fault in left.faults] == ["second"]
+    assert len(left.expect) == 1
+
+
+def test_what_is_given_up_is_unknown_whatever_comes() -> None:
+    """Every claim that `still_open` drops is UNKNOWN on the good run as well, with that miss."""
+    plan = plan_of(Starts(mode="degraded"), Degrades(naming=BOTH), Recovers(), KeepsAcknowledged())
+    history = history_of([*good(), missed()])
+    assert len(still_open(plan, history).expect) == 1
+    assert outcomes(judge(TOPOLOGY, plan, history)) == ["UNKNOWN"] * 4
+
+
+def test_a_claim_rests_on_the_fault_that_it_names() -> None:
+    """Whatever else it is said to rest on."""
+    assert rests_on(Degrades(naming=(), fault="first", rests_on=())) == {"first"}
+    assert rests_on(FirstRequestServed(fault="first", rests_on=("second",))) == {"first", "second"}
+    assert rests_on(Recovers(rests_on=())) == frozenset()
