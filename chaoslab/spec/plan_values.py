@@ -14,6 +14,8 @@ from chaoslab.spec.expect import (
     KeepsAcknowledged,
     NoRestarts,
     Recovers,
+    RegainsLatency,
+    ReleasesConnections,
 )
 from chaoslab.spec.faults import (
     CutMidstream,
@@ -31,6 +33,7 @@ from chaoslab.spec.faults import (
     Throttled,
 )
 from chaoslab.spec.placeholders import known_to_app, placeholder_problems
+from chaoslab.spec.plan_needs import need_problems
 from chaoslab.spec.when import AtConnection, AtMoment, Moment
 
 if TYPE_CHECKING:
@@ -59,7 +62,11 @@ def value_problems(plan: Plan, topology: Topology, where: str) -> Iterator[Probl
         yield from _above(place, 0, rate_per_s=load.rate_per_s, timeout_s=load.timeout_s)
     sampling = plan.sampling
     yield from _above(
-        f"{where}: sampling", 0, cadence_s=sampling.cadence_s, timeout_s=sampling.timeout_s
+        f"{where}: sampling",
+        0,
+        cadence_s=sampling.cadence_s,
+        timeout_s=sampling.timeout_s,
+        prober_cadence_s=sampling.prober_cadence_s,
     )
     for i, boot in enumerate(plan.boots):
         yield from _env(f"{where}: boots[{i}].env", boot, topology)
@@ -164,6 +171,7 @@ def _expectation(where: str, e: Expectation, plan: Plan, topology: Topology) -> 
     if isinstance(e, KeepsAcknowledged):
         yield from _above(where, 0, at_least=e.at_least)
     yield from _kept_to_the_end(where, e, plan)
+    yield from need_problems(where, e, plan, topology)
     boot = getattr(e, "boot", 1)
     only = next(iter(topology.apps))
     if isinstance(e, NoRestarts):
@@ -184,7 +192,7 @@ def _expectation(where: str, e: Expectation, plan: Plan, topology: Topology) -> 
 def _kept_to_the_end(where: str, e: Expectation, plan: Plan) -> Iterator[Problem]:
     """Faults without a heal, where the claim cannot be judged before one."""
     match e:
-        case Recovers():
+        case Recovers() | ReleasesConnections() | RegainsLatency():
             needs, faults = "every fault healed", plan.faults
         case Degrades():
             needs = "its fault's heal, until which it is judged"

@@ -25,6 +25,7 @@ from chaoslab.spec.faults import (
     Stopped,
     Throttled,
 )
+from chaoslab.spec.health import HealthContract
 from chaoslab.spec.load import Load, Sampling
 from chaoslab.spec.plan import Boot, Plan, resolve
 from chaoslab.spec.topology import App, Connector, Deadlines, Service, Topology, WriteContract
@@ -43,6 +44,7 @@ TOPOLOGY = Topology(
             command=("a",),
             links=("postgres", "redis"),
             deadlines=Deadlines(startup_s=3.0, fail_fast_s=4.0, degraded_s=1.0, recovery_s=2.0),
+            health=HealthContract(live_path="/live", ready_path="/ready"),
             writes=WRITES,
         ),
         "auth": App(
@@ -81,7 +83,15 @@ EVERY_EXPECTATION: tuple[Expectation, ...] = (
     expect.KeepsAcknowledged(at_least=3),
     expect.FirstRequestServed(fault="s", within_s=1.5),
     expect.StaysAvailable(healthy=False),
+    expect.Serves(at_least=5),
+    expect.StaysLive(),
+    expect.AnswersInTime(boot=2),
+    expect.ReadyWhenServing(within_s=0.5),
+    expect.ReleasesConnections(spare=1),
+    expect.BacksOff(herd=5),
+    expect.RegainsLatency(ratio=2.0),
 )
+SUPERVISED = expect.NoRestarts()  # not of an app that the plan starts twice
 
 
 def problems(plan: Plan) -> list[str]:
@@ -94,7 +104,8 @@ def problems(plan: Plan) -> list[str]:
 def test_these_are_all_faults_and_expectations() -> None:
     """A kind that is added must be added to these tests."""
     assert {type(fault) for fault in EVERY_FAULT} == set(get_args(FaultSpec))
-    assert {type(e) for e in EVERY_EXPECTATION} == set(get_args(Expectation))
+    asked = {type(e) for e in (*EVERY_EXPECTATION, SUPERVISED)}
+    assert asked == set(get_args(Expectation))
 
 
 def whole() -> Plan:
@@ -111,7 +122,12 @@ def whole() -> Plan:
 
 def test_a_plan_with_everything_reads_back_as_it_was_saved() -> None:
     """Every fault, trigger and expectation through JSON, each as its own type."""
-    plan, adapter = resolve(whole(), TOPOLOGY), TypeAdapter(Plan)
+    lasting = tuple(f for f in EVERY_FAULT if f.stop or isinstance(f, Restarted))
+    supervised = Plan(boots=(Boot(restarts=2),), faults=lasting, expect=(SUPERVISED,))
+    adapter = TypeAdapter(Plan)
+    again = resolve(supervised, TOPOLOGY)
+    assert adapter.validate_json(adapter.dump_json(again)) == again
+    plan = resolve(whole(), TOPOLOGY)
     read = adapter.validate_json(adapter.dump_json(plan))
     assert read == plan
     assert [type(f) for f in read.faults] == [type(f) for f in plan.faults]
