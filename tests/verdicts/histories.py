@@ -25,6 +25,7 @@ from chaoslab.history.events import (
     LabUp,
     LinkConnection,
     Met,
+    ProberSample,
     ReadBack,
     Ready,
     RunEnded,
@@ -37,9 +38,18 @@ from chaoslab.history.events import (
     WritePurpose,
 )
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import Degrades, Expectation, Recovers, Starts
+from chaoslab.spec.expect import (
+    Degrades,
+    Expectation,
+    NoRestarts,
+    ReadyWhenServing,
+    Recovers,
+    RegainsLatency,
+    Serves,
+    Starts,
+)
 from chaoslab.spec.faults import FaultSpec, Severed
-from chaoslab.spec.health import HealthState
+from chaoslab.spec.health import HealthContract, HealthState
 from chaoslab.spec.load import Load
 from chaoslab.spec.plan import Boot, Plan, resolve
 from chaoslab.spec.topology import App, Connector, Deadlines, Service, Topology, WriteContract
@@ -58,11 +68,14 @@ _CODE = {HEALTHY: 200, DEGRADED: 200, UNHEALTHY: 503, UNREACHABLE: None}
 
 
 def app(name: str) -> App:
-    """An app with two dependencies: starts in 3 s, degrades in 1 s, recovers in 2 s."""
+    """An app with two dependencies: starts in 3 s, degrades in 1 s, recovers in 2 s. Its prober
+    waits 0.5 s for an answer, and acts after three misses.
+    """
     return App(
         name=name,
         command=("app",),
         links=BOTH,
+        health=HealthContract(live_path="/live", ready_path="/ready", prober_timeout_s=0.5),
         deadlines=Deadlines(startup_s=3.0, fail_fast_s=3.0, degraded_s=1.0, recovery_s=2.0),
         writes=WriteContract(
             service="postgres",
@@ -94,11 +107,21 @@ LOAD = Load(start=AtMoment(moment="healthy"), rate_per_s=20)
 def plan_of(
     *expect: Expectation, faults: Sequence[FaultSpec] = (SEVERED,), load: tuple[Load, ...] = ()
 ) -> Plan:
-    """A resolved plan; without expectations, the three that every outage has."""
+    """A resolved plan; without expectations, the three that every outage has.
+
+    It has users where an expectation is about them, and a supervisor likewise.
+    """
     usual = (Starts(mode="degraded"), Degrades(naming=BOTH), Recovers())
     stopped = tuple(f if f.stop else replace(f, stop=_never) for f in faults)
     boots = max(getattr(e, "boot", 1) for e in expect or usual)
-    plan = Plan(boots=(Boot(),) * boots, faults=stopped, load=load, expect=expect or usual)
+    asks_users = any(isinstance(e, Serves | RegainsLatency | ReadyWhenServing) for e in expect)
+    supervised = any(isinstance(e, NoRestarts) for e in expect)
+    plan = Plan(
+        boots=(Boot(restarts=3),) if supervised else (Boot(),) * boots,
+        faults=stopped,
+        load=load or ((LOAD,) if asks_users else ()),
+        expect=expect or usual,
+    )
     return resolve(plan, TOPOLOGY)
 
 
@@ -119,7 +142,7 @@ def history_of(events: Iterable[AnyEvent]) -> History:
 
 def written_s(event: AnyEvent) -> float:
     """When an event is written: what takes time stands in the history when it is over."""
-    took_s = event.took_s if isinstance(event, HealthSample | Write) else 0.0
+    took_s = event.took_s if isinstance(event, HealthSample | ProberSample | Write) else 0.0
     return event.at_s + took_s
 
 
@@ -299,6 +322,30 @@ def snapshot(at_s: float, **changed: Any) -> StartupSnapshot:
 
 def complete(at_s: float, state: HealthState, boot: int = 1) -> StartupComplete:
     return StartupComplete(at_s=at_s, app="backend", boot=boot, state=state)
+
+
+def probed(
+    path: Literal["live", "ready"],
+    start_s: float,
+    end_s: float,
+    code: int | None = 200,
+    *,
+    took_s: float = 0.01,
+    boot: int = 1,
+) -> list[ProberSample]:
+    """Questions every 0.1 s from `start_s`, the last sent before `end_s`; no code: no answer."""
+    return [
+        ProberSample(
+            at_s=round(start_s + 0.1 * i, 3),
+            app="backend",
+            boot=boot,
+            path=path,
+            took_s=took_s,
+            status_code=code,
+            error=None if code else "ReadTimeout",
+        )
+        for i in range(round((end_s - start_s) / 0.1))
+    ]
 
 
 def ready(at_s: float) -> Ready:
