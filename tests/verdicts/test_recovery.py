@@ -8,9 +8,12 @@ import pytest
 
 from chaoslab.history.events import (
     AnyEvent,
+    AppSockets,
     FaultHealed,
     FaultMissed,
     HealthSample,
+    LossNamed,
+    ProberSample,
     ReadBack,
     Ready,
     Write,
@@ -27,9 +30,12 @@ from .histories import (
     DEGRADED,
     HEALTHY,
     OUTAGE,
+    PG,
     UNREACHABLE,
     back,
     between,
+    canary,
+    connection,
     ended,
     exited,
     good,
@@ -39,6 +45,7 @@ from .histories import (
     ready,
     sample,
     samples,
+    sockets,
     spawned,
     without,
     write,
@@ -196,6 +203,83 @@ def test_without_a_heal_or_with_a_fault_that_stayed_it_is_unknown() -> None:
     assert recovered([*good(), stuck]).outcome == "UNKNOWN"
 
 
+# --- what tells one late recovery from another ---
+
+
+def stuck(*events: AnyEvent) -> Verdict:
+    """Degraded from the heal to the end, 2.2 s of it watched, and what else was seen."""
+    long = [
+        *without(after(3.0), lambda e: e.kind in ("exited", "run_ended")),
+        *samples(3.0, 5.2, DEGRADED, *BOTH),
+    ]
+    return recovered([*long, *events, exited(5.2), ended(5.3)])
+
+
+def opened(*times_s: float) -> list[AnyEvent]:
+    """The app's connections to Postgres as the engine tells them at the end."""
+    each = enumerate(times_s, start=1)
+    return [connection(PG, 7000 + n, fault="", read_s=5.2, number=n, opened_s=s) for n, s in each]
+
+
+def test_a_link_that_was_not_tried_is_told() -> None:
+    """The lab's canary is not the app; a connection from before the heal is told apart."""
+    lab = [canary(3.01, PG, "answered", port=41), connection(PG, 41, fault="", opened_s=3.005)]
+    verdict = stuck(*lab, *opened(2.9))
+    assert verdict.outcome == "FAIL"
+    waited = "no connection was tried on backend.postgres for 2.2 s after the heal"
+    assert f"{waited} (1 older ones lived on)" in why(verdict)
+
+
+def test_a_link_that_was_tried_is_told() -> None:
+    """From the heal's beginning on; or by the app's own sockets, where no proxy keeps records."""
+    told = "3 connections were tried on backend.postgres after the heal, the first 0.1 s after it"
+    assert told in why(stuck(*opened(3.1, 3.2, 3.9)))
+    bare = without(stuck_events(), of(AppSockets))
+    ports = [sockets(3.1, PG, syn_sent=(1,)), sockets(3.2, PG, established=(1, 2))]
+    seen = recovered([*bare, *ports, sockets(3.9, PG, established=(3,))])
+    assert told in why(seen)
+
+
+def stuck_events() -> list[AnyEvent]:
+    long = without(after(3.0), lambda e: e.kind in ("exited", "run_ended"))
+    return [*long, *samples(3.0, 5.2, DEGRADED, *BOTH), exited(5.2), ended(5.3)]
+
+
+def test_a_link_that_was_tried_late_says_how_long_it_was_left() -> None:
+    """Healthy too late, because nobody tried before."""
+    late = [e for e in after(3.0) if e.kind not in ("exited", "run_ended")]
+    late += [*samples(3.0, 6.7, DEGRADED, *BOTH), *samples(6.7, 7.4, HEALTHY), *opened(6.52)]
+    verdict = recovered([*late, exited(7.5), ended(7.6)])
+    assert (verdict.outcome, "too late" in why(verdict)) == ("FAIL", True)
+    pause = "no connection was tried on backend.postgres for 3.5 s after the heal, then 1"
+    assert pause in why(verdict)
+
+
+def test_what_health_still_calls_lost_is_told() -> None:
+    """The last that it named; nothing where it took all back."""
+    named = LossNamed(at_s=2.0, app="backend", boot=1, lost=BOTH)
+    partly = replace(named, at_s=3.4, lost=("postgres",))
+    assert "it still names postgres as lost" in why(stuck(named, partly))
+    assert "as lost" not in why(stuck(named, replace(named, at_s=3.4, lost=())))
+
+
+def test_healthy_for_a_moment_only_is_told() -> None:
+    """Healthy at 3.51 for 0.19 s, and degraded to the end."""
+    events = [e for e in stuck_events() if not (e.kind == "health_sample" and e.at_s >= 3.5)]
+    events += [*samples(3.5, 3.7, HEALTHY), *samples(3.7, 5.2, DEGRADED, *BOTH)]
+    verdict = recovered(events)
+    assert verdict.outcome == "FAIL"
+    assert "healthy 0.490 s after the heal, and degraded again 0.190 s later" in why(verdict)
+
+
+def test_a_proof_that_is_refused_is_quoted() -> None:
+    """In the app's own words."""
+    said = '{"detail": "circuit breaker open, next try in 0.9 s"}'
+    proof = replace(write(3.42, "w", "failed", purpose="proof", code=503), said=said)
+    verdict = recovered([*without(good(), of(Write, ReadBack)), proof])
+    assert f"no write was acknowledged (503: {said})" in why(verdict)
+
+
 # --- what was acknowledged ---
 
 
@@ -219,6 +303,15 @@ def test_acknowledged_and_lost_fails() -> None:
     """Also where an earlier look had still found it."""
     assert kept(write(1.0, "a"), back(4.0, missing=("a",))).outcome == "FAIL"
     assert kept(write(1.0, "a"), back(2.0, "a"), back(4.0, missing=("a",))).outcome == "FAIL"
+
+
+def test_what_was_lost_is_told_beside_a_rude_answer() -> None:
+    """Both are wrong, and the loss comes first."""
+    rude = write(1.1, "b", "failed", code=503)
+    verdict = kept(write(1.0, "a"), rude, back(4.0, missing=("a",)))
+    assert verdict.outcome == "FAIL"
+    assert "1 acknowledged and lost: a" in verdict.because[1]
+    assert "503 without Retry-After" in verdict.because[2]
 
 
 def test_a_look_before_the_write_or_for_others_says_nothing() -> None:
@@ -317,6 +410,23 @@ def test_health_traffic_before_the_request_makes_it_unknown(traffic: HealthSampl
     assert first(quiet(traffic, write(3.5, "a"))).outcome == "UNKNOWN"
     other = replace(traffic, app="auth")
     assert first(quiet(other, write(3.5, "a"))).outcome == "PASS"
+
+
+def test_a_request_that_is_not_served_is_quoted() -> None:
+    """In the app's own words."""
+    said = "server closed the connection unexpectedly"
+    refused = replace(write(3.5, "a", "indeterminate", code=500), said=said)
+    assert f"500: {said}" in why(first(quiet(refused)))
+
+
+def test_a_prober_of_the_labs_before_the_request_makes_it_unknown() -> None:
+    """Readiness may ask the database, and so wake the pool."""
+    asked = ProberSample(
+        at_s=3.2, app="backend", boot=1, path="ready", took_s=0.01, status_code=200
+    )
+    assert first(quiet(asked, write(3.5, "a"))).outcome == "UNKNOWN"
+    assert first(quiet(replace(asked, at_s=2.9), write(3.5, "a"))).outcome == "PASS"
+    assert first(quiet(replace(asked, at_s=3.6), write(3.5, "a"))).outcome == "PASS"
 
 
 def test_a_write_under_way_at_the_heal_makes_it_unknown() -> None:

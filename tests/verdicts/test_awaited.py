@@ -1,0 +1,115 @@
+"""What a run waits for of users and servers: enough to judge by, and an end of the patience."""
+
+from __future__ import annotations
+
+from chaoslab.history.events import AnyEvent, HealthTurned, Ready, Write
+from chaoslab.spec.expect import (
+    BacksOff,
+    Expectation,
+    RegainsLatency,
+    ReleasesConnections,
+    Serves,
+)
+from chaoslab.spec.faults import FaultSpec, Stopped
+from chaoslab.verdicts.settled import unsettled
+
+from .histories import (
+    DEGRADED,
+    HEALTHY,
+    LOAD,
+    TOPOLOGY,
+    exited,
+    healthy_run,
+    history_of,
+    of,
+    plan_of,
+    samples,
+    stopped_under_load,
+    without,
+    writes,
+    written_s,
+)
+
+DOWN = Stopped(target="postgres")
+
+
+def waits(
+    events: list[AnyEvent], at_s: float, e: Expectation, *faults: FaultSpec, end: bool = False
+) -> str | None:
+    """What the run waits for at that time, knowing what was written by then."""
+    last = () if end else ("exited", "run_ended")
+    turned = HealthTurned(at_s=1.0, app="backend", boot=1, state=HEALTHY)
+    known = [x for x in (turned, *events) if written_s(x) <= at_s and x.kind not in last]
+    plan = plan_of(e, faults=faults, load=(LOAD,))
+    return unsettled(plan, history_of(known), at_s, TOPOLOGY)
+
+
+def test_serving_is_settled_with_the_writes_that_count() -> None:
+    """Ten away from faults; a run with a fault waits for its heal all the same."""
+    steady = [*healthy_run(4.0), *writes(1.1, 3.0)]
+    assert waits(steady, 1.3, Serves()) == "6 more acknowledged writes"
+    assert waits(steady, 1.7, Serves()) is None
+    assert waits(stopped_under_load(), 4.0, Serves(), DOWN) == "the heal of stopped:postgres"
+
+
+def test_serving_is_not_waited_for_without_end() -> None:
+    """All refused, or none because it never said ready: two seconds after the load began."""
+    refused = [*healthy_run(6.0), *writes(1.1, 6.0, "indeterminate", code=500)]
+    assert waits(refused, 2.0, Serves()) == "10 more acknowledged writes"
+    assert waits(refused, 6.0, Serves()) is None
+    mute = [e for e in healthy_run(9.0) if not isinstance(e, Ready)]
+    assert waits([*mute, *writes(1.1, 9.0)], 9.0, Serves()) is None
+
+
+def test_serving_waits_for_the_writes_after_a_fault_where_few_came_before() -> None:
+    """Only those that are sent two seconds after the heal at 4.6 count."""
+    late = [e for e in stopped_under_load() if not isinstance(e, Write) or e.at_s > 2.2]
+    late += [*writes(6.9, 9.0)]
+    assert waits(late, 6.7, Serves(at_least=20), DOWN) == "16 more acknowledged writes"
+    assert waits(late, 7.6, Serves(at_least=20), DOWN) is None
+
+
+def test_latency_is_settled_with_enough_writes_after_the_recovery() -> None:
+    """Recovered at 5.01, twenty more writes by 6.1."""
+    run, e = stopped_under_load(), RegainsLatency()
+    assert waits(run, 4.9, e, DOWN) == "the recovery of backend"
+    assert waits(run, 5.5, e, DOWN) == "11 more acknowledged writes"
+    assert waits(run, 6.2, e, DOWN) is None
+
+
+def test_latency_is_not_waited_for_in_vain() -> None:
+    """No baseline, no recovery within its bound of 2 s, or no more writes for 2 s."""
+    run, e = stopped_under_load(), RegainsLatency()
+    assert waits(without(run, of(Ready)), 4.9, e, DOWN) is None
+    ill = [x for x in run if x.kind != "health_sample" or x.at_s < 5.0]
+    ill += samples(5.0, 9.0, DEGRADED, "postgres")
+    assert waits(ill, 6.7, e, DOWN) == "the recovery of backend"
+    assert waits(ill, 6.9, e, DOWN) is None
+    dry = [x for x in run if not isinstance(x, Write) or x.at_s < 5.3]
+    assert waits(dry, 7.0, e, DOWN) == "15 more acknowledged writes"
+    assert waits(dry, 7.4, e, DOWN) is None
+
+
+def test_connections_are_looked_at_for_a_while_after_the_recovery() -> None:
+    """Healthy from 5.01; calm 0.3 s later, then watched for half a second and a quarter."""
+    run, e = stopped_under_load(), ReleasesConnections()
+    assert waits(run, 6.0, e, DOWN) == "the connections of backend to be given back"
+    assert waits(run, 6.1, e, DOWN) is None
+
+
+def test_a_herd_is_waited_for_until_all_have_come_back() -> None:
+    """One second after health was good, or three after the heal."""
+    run, e = stopped_under_load(), BacksOff()
+    assert waits(run, 6.2, e, DOWN) == "a herd of backend"
+    assert waits(run, 6.3, e, DOWN) is None
+    ill = [x for x in run if x.kind != "health_sample" or x.at_s < 5.0]
+    ill += samples(5.0, 9.0, DEGRADED, "postgres")
+    assert waits(ill, 7.8, e, DOWN) == "a herd of backend"
+    assert waits(ill, 7.9, e, DOWN) is None
+
+
+def test_nothing_is_waited_for_from_an_app_that_ended_by_itself() -> None:
+    """Whatever it still owed."""
+    crashed = [*stopped_under_load(), exited(4.7, code=1, asked=False)]
+    for e in (Serves(at_least=99), RegainsLatency(), ReleasesConnections(), BacksOff()):
+        assert waits(crashed, 4.8, e, DOWN, end=True) is None
