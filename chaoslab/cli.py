@@ -10,6 +10,7 @@ import click
 from chaoslab.corpus.command import corpus
 from chaoslab.errors import ChaoslabError, SpecError
 from chaoslab.export.command import export
+from chaoslab.preflight.command import preflight
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -129,6 +130,7 @@ def analyze(ctx: click.Context, run: str, results: Path) -> None:
 
 main.add_command(corpus)
 main.add_command(export)
+main.add_command(preflight)
 
 
 @main.command()

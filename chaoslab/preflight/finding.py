@@ -51,7 +51,12 @@ class Inspected:
     checks: tuple[Check, ...]
 
 
+def without_secrets(text: str) -> str:
+    """The text without what stands before the '@' of a URL, and without what follows password=."""
+    return _PASSWORD.sub(r"\1…", _USERINFO.sub("…@", text))
+
+
 def masked(text: str) -> str:
-    """A text that may be shown: no user, no password of a URL, and not too long."""
-    text = _PASSWORD.sub(r"\1…", _USERINFO.sub("…@", text))
+    """A text in quotes that may be shown: without secrets, and not too long."""
+    text = without_secrets(text)
     return repr(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")

@@ -1,0 +1,70 @@
+"""`chaoslab preflight`: translation only."""
+# ruff: noqa: PLC0415 - imported by every `--help`: what is heavy waits until it is needed
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+_A_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("file", type=_A_PATH, required=False)
+@click.option("--deployment", type=_A_PATH, help="Another deployment file than the topology's own.")
+@click.option("--live", is_flag=True, help="Also try each declared path from where this runs.")
+@click.option("--env-file", type=_A_PATH, help="NAME=value lines that go before the file's own.")
+@click.option(
+    "--within-s",
+    type=click.FloatRange(min=0.1, max=600),
+    default=5.0,
+    show_default=True,
+    help="How long each step of a path may take.",
+)
+@click.pass_context
+def preflight(
+    ctx: click.Context,
+    *,
+    file: Path | None,
+    deployment: Path | None,
+    live: bool,
+    env_file: Path | None,
+    within_s: float,
+) -> None:
+    """Hold the deployment file to the rules of the topology FILE, before anything boots.
+
+    Without FILE the nearest topology is taken. With --live every link's path is walked from here:
+    name, connect, first answer, log-in, a query. Exits with 1 if a rule is broken or a path ends
+    early, with 2 for files that cannot be used.
+    """
+    import asyncio
+
+    from rich.console import Console
+
+    from chaoslab.preflight.check import check_deployment
+    from chaoslab.preflight.live import walk_paths
+    from chaoslab.preflight.text import inspected_text, walks_text
+    from chaoslab.runtimes.base import environment
+    from chaoslab.spec.loader import load_topology
+
+    topology = load_topology(file)
+    inspected = check_deployment(topology, deployment)
+    console = Console(soft_wrap=True)
+    console.print(inspected_text(inspected), highlight=False)
+    failed = bool(inspected.findings)
+    if live:
+        walks = asyncio.run(
+            walk_paths(
+                topology,
+                file=deployment,
+                env_file=env_file,
+                environment=environment(),
+                within_s=within_s,
+            )
+        )
+        wide = Console() if console.is_terminal else Console(width=140)
+        wide.print(walks_text(walks), highlight=False)
+        failed = failed or any(each.outcome != "answered" for each in walks)
+    if failed:
+        ctx.exit(1)

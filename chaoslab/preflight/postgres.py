@@ -1,0 +1,119 @@
+"""A path to Postgres after its connect: a first byte, a log-in, and `SELECT 1`.
+
+Sources: PostgreSQL's "Frontend/Backend Protocol" (SSLRequest) and its list of SQLSTATEs. A log-in
+that fails has no SQLSTATE in libpq; then the server's words tell, and are shown where they do not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+import struct
+from collections.abc import Mapping
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from chaoslab.preflight.dial import Address
+from chaoslab.preflight.outcome import Ended, Outcome
+from chaoslab.preflight.target import Target
+from chaoslab.preflight.trip import Trip
+
+_SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+_MUST_HAVE_TLS = ("require", "verify-ca", "verify-full")
+_BY_STATE: Mapping[str, Outcome] = {
+    "28P01": "wrong credentials",
+    "28000": "wrong credentials",
+    "3D000": "missing database",
+    "53300": "full",
+    "57P03": "not ready",
+}
+# In this order: the first that fits counts.
+_BY_WORDS: tuple[tuple[str, Outcome], ...] = (
+    ("password authentication failed", "wrong credentials"),
+    ("no password supplied", "wrong credentials"),
+    ("authentication failed", "wrong credentials"),
+    ("is not permitted to log in", "wrong credentials"),
+    ("permission denied for database", "wrong credentials"),
+    ("too many connections", "full"),
+    ("too many clients", "full"),
+    ("remaining connection slots", "full"),
+    ("the database system is", "not ready"),
+    ("certificate", "TLS asked"),
+    ("ssl error", "TLS asked"),
+    ("does not support ssl", "TLS asked"),
+)
+
+
+async def walk_postgres(trip: Trip, target: Target, sock: socket.socket, address: Address) -> None:
+    """From the first byte to an answered query. Raises Ended."""
+    async with trip.step("answer"):
+        has_tls = await _first_byte(sock) == b"S"
+    mode = target.params.get("sslmode", "prefer")
+    if mode in _MUST_HAVE_TLS and not has_tls:
+        raise Ended("TLS asked", f"the URL has sslmode={mode}, and the server has no TLS")
+    async with trip.step("log in"):
+        conn = await _logged_in(target, address, trip.within_s, has_tls)
+    try:
+        async with trip.step("query"):
+            await conn.execute("SELECT 1")
+    except psycopg.Error as error:
+        raise _ended(error, has_tls) from None
+    finally:
+        conn.pgconn.finish()
+
+
+async def _first_byte(sock: socket.socket) -> bytes:
+    """The server's answer to the shortest question that it takes from anybody."""
+    loop = asyncio.get_running_loop()
+    try:
+        await loop.sock_sendall(sock, _SSL_REQUEST)
+        byte = await loop.sock_recv(sock, 1)
+    except ConnectionError as error:
+        raise Ended("closed", error.strerror or "reset") from None
+    finally:
+        sock.close()
+    if not byte:
+        raise Ended("closed")
+    if byte not in (b"S", b"N", b"E"):
+        raise Ended("other protocol", f"it answered with the byte 0x{byte[0]:02x}")
+    return byte
+
+
+async def _logged_in(
+    target: Target, address: Address, within_s: float, has_tls: bool
+) -> psycopg.AsyncConnection[tuple[object, ...]]:
+    params = {
+        **target.params,
+        "hostaddr": str(address),
+        "port": str(target.port),
+        # Ours is the tighter limit; libpq's only ends what would outlive it.
+        "connect_timeout": str(max(2, math.ceil(within_s) + 1)),
+        "application_name": "chaoslab-preflight",
+    }
+    try:
+        return await psycopg.AsyncConnection.connect(make_conninfo("", **params), autocommit=True)
+    except psycopg.Error as error:
+        raise _ended(error, has_tls) from None
+
+
+def _ended(error: psycopg.Error, has_tls: bool) -> Ended:
+    words = " ".join(str(error).split())
+    return Ended(classified(words, error.sqlstate, has_tls=has_tls), words)
+
+
+def classified(words: str, sqlstate: str | None, *, has_tls: bool) -> Outcome:
+    """What a failed log-in or query was, by the SQLSTATE if there is one, else by the words."""
+    text = words.lower()
+    if "no pg_hba.conf entry" in text:
+        # Such a line refuses plain text, this user, or this address: TLS only where it was not on.
+        plain = "no encryption" in text or "ssl off" in text
+        return "TLS asked" if plain and has_tls else "wrong credentials"
+    if sqlstate is not None and sqlstate in _BY_STATE:
+        return _BY_STATE[sqlstate]
+    if "does not exist" in text and ('database "' in text or 'role "' in text):
+        return "missing database" if 'database "' in text else "wrong credentials"
+    if "server closed the connection" in text or "connection reset" in text:
+        return "closed"
+    return next((outcome for part, outcome in _BY_WORDS if part in text), "failed")
