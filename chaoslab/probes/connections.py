@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from chaoslab.history.events import ServerConnections
 from chaoslab.history.journal import Journal
@@ -73,7 +74,11 @@ class ConnectionsProbe:
         asking, session = self._asking, self._session
         self._asking = self._session = None
         if asking is not None:
-            asking.cancel()
+            if session is not None:
+                with suppress(*FAILURES):  # the server may have ended it
+                    session.hang_up()
+            else:
+                asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
         if session is not None:
             await session.close()

@@ -6,6 +6,8 @@ Sources: PostgreSQL, "The Cumulative Statistics System" (pg_stat_activity); Redi
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from typing import Protocol
 
 import psycopg
@@ -37,8 +39,11 @@ class ClientCount(Protocol):
         Raises one of FAILURES; the session is of no use then.
         """
 
+    def hang_up(self) -> None:
+        """End the connection, so that a question under way has its end as well."""
+
     async def close(self) -> None:
-        """Let go of the server."""
+        """Let go of the server; while no question is under way."""
 
 
 async def client_count(service: RunningService) -> ClientCount:
@@ -61,6 +66,11 @@ class _Postgres:
         assert row is not None, "an aggregate has one row"
         return int(row[0])
 
+    def hang_up(self) -> None:
+        # A query that is cancelled would be taken back first: seconds, where the server is frozen.
+        with socket.socket(fileno=os.dup(self._connection.fileno())) as same:
+            same.shutdown(socket.SHUT_RDWR)
+
     async def close(self) -> None:
         await self._connection.close()
 
@@ -75,6 +85,9 @@ class _Redis:
             client.get("name") != OWN_NAME and _REPLICATION.isdisjoint(client["flags"])
             for client in clients
         )
+
+    def hang_up(self) -> None:
+        self._talk.hang_up()
 
     async def close(self) -> None:
         await self._talk.close()

@@ -58,8 +58,12 @@ class RedisTalk:
             raise ValueError(f"Redis answered {head or 'nothing'} to {words[0]}")
         return head[1:]
 
-    async def close(self) -> None:
+    def hang_up(self) -> None:
+        """End the connection; who waits for an answer gets none."""
         self._writer.close()
+
+    async def close(self) -> None:
+        self.hang_up()
 
     async def __aenter__(self) -> Self:
         return self

@@ -135,5 +135,5 @@ async def test_the_end_of_a_run_with_a_frozen_server_is_bounded(tmp_path: Path, 
         await service.pause()
         await counted(journal, 0, None)
         begun_s = asyncio.get_running_loop().time()
-    # psycopg gives a query under way some seconds to be taken back
-    assert asyncio.get_running_loop().time() - begun_s < 20.0
+    # a frozen server is ended by signals in a second or two; a query that is taken back takes ten
+    assert asyncio.get_running_loop().time() - begun_s < 8.0

@@ -57,7 +57,7 @@ def of(watched: Watched, path: str) -> list[ProberSample]:
 
 
 async def test_each_path_is_asked_from_the_bind_of_its_own_boot_on(tmp_path: Path) -> None:
-    """A prober that asks before anybody listens sees only the start; another boot's bind is none."""
+    """Before anybody listens there is nobody to ask; another boot's bind is none."""
     async with probing(tmp_path, {"/live": (200, {}), "/ready": (503, {})}) as watched:
         bound(watched, boot=2)
         await asyncio.sleep(0.2)
