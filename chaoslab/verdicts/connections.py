@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from chaoslab.history.events import HealthSample, Ready, ServerConnections
+from chaoslab.history.events import HealthSample, ServerConnections, Spawned
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import ReleasesConnections
 from chaoslab.spec.plan import Plan
@@ -18,7 +18,7 @@ from chaoslab.verdicts.timeline import (
     run_ended,
     watched_until_s,
 )
-from chaoslab.verdicts.traffic import first_fault_s
+from chaoslab.verdicts.traffic import first_fault_s, well_s
 from chaoslab.verdicts.verdict import Outcome, Verdict, failed, passed, unknown
 
 LASTING_S = 0.25  # a level that holds for less may be a canary's, or one connection replaced
@@ -31,9 +31,9 @@ def releases_connections(
 ) -> Verdict:
     """On each server the lowest count after the recovery is at most the baseline and `spare`.
 
-    The baseline is the highest level that lasted between ready and the first fault. A server counts
-    the clients of all apps. Where the app is not healthy again when its time to recover is up, the
-    count is held against the baseline all the same.
+    The baseline is the highest level that lasted from when the app was well to the first fault. A
+    server counts the clients of all apps. Where the app is not healthy again when its time to
+    recover is up, the count is held against the baseline all the same.
     """
     claim = (
         f"after its recovery {e.app} holds at most {e.spare} connections more on each server "
@@ -45,7 +45,7 @@ def releases_connections(
     settled = _settled_span(e, history, healed_s, recovery_s)
     before = _before(e, history)
     if before is None:
-        why = "never ready before the first fault: there is no baseline to hold the count against"
+        why = "never well before the first fault: there is no baseline to hold the count against"
         return unknown("connections", claim, why)
     each = [
         _of(service, before, settled, e.spare or 0, history)
@@ -83,12 +83,11 @@ def _settled_span(
 
 
 def _before(e: ReleasesConnections, history: History) -> Span | None:
-    """From the app's first ready, in whichever boot, to the first fault."""
-    ready = history.first(Ready, lambda r: r.app == e.app)
+    """From when the app was first seen well, in whichever boot, to the first fault."""
+    boots = (s.boot for s in history.of(Spawned) if s.app == e.app)
+    since_s = min(filter(None, (well_s(history, e.app, boot) for boot in boots)), default=math.inf)
     until_s = first_fault_s(history)
-    if ready is None or ready.at_s >= until_s:
-        return None
-    return Span(start_s=ready.at_s, end_s=until_s)
+    return Span(start_s=since_s, end_s=until_s) if since_s < until_s else None
 
 
 def _of(
@@ -96,7 +95,8 @@ def _of(
 ) -> tuple[Outcome, str]:
     baseline = _lasting(list(_levels(service, before, history)))
     if baseline is None:
-        return Outcome.UNKNOWN, f"{service}: nobody counted its connections before the fault"
+        short = f"no count of its connections lasted {LASTING_S} s before the fault"
+        return Outcome.UNKNOWN, f"{service}: {short}"
     levels = list(_levels(service, settled, history))
     counted_s = sum(span.end_s - span.start_s for span, count in levels if count is not None)
     counts = [count for _, count in levels if count is not None]

@@ -12,7 +12,7 @@ from chaoslab.history.journal import History
 from chaoslab.spec.expect import RegainsLatency
 from chaoslab.spec.plan import Plan
 from chaoslab.verdicts.timeline import answered_s, healthy_since, last_healed_s, run_ended
-from chaoslab.verdicts.traffic import first_fault_s, load_writes, over_s, ready_s
+from chaoslab.verdicts.traffic import first_fault_s, load_writes, over_s, well_s
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 
 LEAST_S = 0.02  # slower by less than this is the machine's own noise, whatever the ratio
@@ -54,8 +54,8 @@ def recovered_s(e: RegainsLatency, history: History) -> float | None:
 
 
 def baseline(e: RegainsLatency, history: History) -> list[Write]:
-    """The acknowledged writes that were sent since ready and over before any fault."""
-    since_s, until_s = ready_s(history, e.app, e.boot), first_fault_s(history)
+    """The acknowledged writes that were sent since it was well and over before any fault."""
+    since_s, until_s = well_s(history, e.app, e.boot), first_fault_s(history)
     mine = load_writes(history, e.app, e.boot) if since_s is not None else []
     ok = (w for w in mine if w.outcome == "ok" and w.at_s >= (since_s or 0.0))
     return [w for w in ok if over_s(w) < until_s]

@@ -15,7 +15,8 @@ from chaoslab.history.events import (
     Write,
 )
 from chaoslab.history.journal import History
-from chaoslab.verdicts.timeline import Span, asked_s, exited, life
+from chaoslab.spec.health import HealthState
+from chaoslab.verdicts.timeline import Span, answered_s, asked_s, exited, life, samples
 
 IN_A_ROW = 3  # one slow answer, and its neighbours on the way with it, is a hiccup of the machine
 
@@ -44,6 +45,17 @@ def ready_s(history: History, app: str, boot: int) -> float | None:
     """When the app first said that it is ready; None if it never did."""
     ready = history.first(Ready, lambda r: (r.app, r.boot) == (app, boot))
     return ready.at_s if ready else None
+
+
+def well_s(history: History, app: str, boot: int) -> float | None:
+    """From when the app was first seen well: ready, or called healthy; None if it never was.
+
+    The lab asks for readiness last, and users may be served before.
+    """
+    well = HealthState.HEALTHY
+    times = [answered_s(s) for s in samples(history, app, boot) if s.state is well]
+    ready = ready_s(history, app, boot)
+    return min([*times, ready] if ready is not None else times, default=None)
 
 
 def first_fault_s(history: History) -> float:

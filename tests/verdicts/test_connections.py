@@ -143,11 +143,11 @@ def test_an_app_that_ran_out_of_connections_and_stays_ill_is_held_to_its_time() 
     assert released(short).outcome == "UNKNOWN"
 
 
-def test_without_ready_a_heal_or_an_end_it_is_unknown() -> None:
+def test_without_health_a_heal_or_an_end_it_is_unknown() -> None:
     """Good or leaky."""
     for events in (stopped_under_load(), counts((5.0, 14))):
-        for kind in (Ready, FaultHealed, RunEnded):
-            assert released(without(events, of(kind))).outcome == "UNKNOWN"
+        for kind in (HealthSample, FaultHealed, RunEnded):
+            assert released(without(events, of(kind, Ready))).outcome == "UNKNOWN"
 
 
 def test_a_run_that_was_cut_short_does_not_pass() -> None:

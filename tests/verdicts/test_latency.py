@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from chaoslab.history.events import AnyEvent, Ready, RunEnded, Write
+from chaoslab.history.events import AnyEvent, HealthSample, Ready, RunEnded, Write
 from chaoslab.spec.expect import RegainsLatency
 from chaoslab.spec.faults import Stopped
 from chaoslab.verdicts.latency import chance_of, regains_latency
@@ -79,7 +79,18 @@ def test_one_answer_says_nothing_of_a_distribution() -> None:
     verdict = regained(stopped_under_load(), at_least=30)
     assert verdict.outcome == "UNKNOWN"
     assert "26 acknowledged writes before the fault, 37 after it" in why(verdict)
-    assert regained(without(stopped_under_load(), of(Ready))).outcome == "UNKNOWN"
+    ill = without(stopped_under_load(), of(Ready))
+    ill = [
+        replace(s, state=DEGRADED) if s.at_s < 2.6 and isinstance(s, HealthSample) else s
+        for s in ill
+    ]
+    assert "0 acknowledged writes before" in why(regained(ill))
+
+
+def test_what_is_served_before_the_lab_has_seen_ready_is_baseline() -> None:
+    """The lab asks for readiness last; health was good long before."""
+    late = [replace(e, at_s=2.3) if isinstance(e, Ready) else e for e in stopped_under_load()]
+    assert "26 writes" in why(regained(late))
 
 
 def test_only_acknowledged_writes_of_the_load_are_compared() -> None:
