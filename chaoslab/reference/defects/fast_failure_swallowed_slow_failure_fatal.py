@@ -3,8 +3,8 @@
 # name = "fast-failure-swallowed-slow-failure-fatal"
 # title = "Refused is a warning, hung is fatal"
 # mechanism = """\
-#   The DATABASE phase has a time-out of its own around its tries. What a quick refusal raises \
-#   is known to the bypass; the TimeoutError of a hang is not."""
+#   DATABASE looks once before its tries, with a time-out around the look. What a refusal raises \
+#   is caught and logged; the TimeoutError of a hang is not, and the bypass does not know it."""
 # symptom = """\
 #   With the port refused it starts degraded; with the path silent it ends with exit status 3."""
 # source = "the incident's papers, defect 6"
@@ -23,17 +23,31 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
+
+import psycopg
 
 from chaoslab.reference.backend.__main__ import main
 from chaoslab.reference.backend.backend import Backend
+from chaoslab.reference.backend.connections import BoundedConnection
+from chaoslab.reference.backend.dependency import reason
 from chaoslab.reference.backend.phases import database, phases_with
 
 
 async def run(backend: Backend) -> None:
-    """Nobody waits longer for the database than a request would."""
-    async with asyncio.timeout(backend.settings.limits.pool_wait_s):
-        await database.run(backend)
+    """Say early in the log whether Postgres is there; the tries come after."""
+    url, limits = backend.settings.database_url, backend.settings.limits
+    try:
+        async with asyncio.timeout(limits.health_s):
+            conn = await BoundedConnection.connect(
+                url, connect_limit_s=limits.connect_s, io_limit_s=limits.health_s
+            )
+    except psycopg.OperationalError as error:
+        logging.getLogger("backend.startup").warning("postgres not found: %s", reason(error))
+    else:
+        await conn.close()
+    await database.run(backend)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@
 # also = ["degraded", "recovery"]
 # [primary]
 # verdict = "boot"
-# cites = ["exited with 3", "start-up failed in phase finalize: validation failed"]
+# cites = ["exited with 3", "failed in phase finalize: comprehensive validation: the database"]
 # ///
 """FINALIZE validates what the bypass has just done without."""
 
@@ -42,7 +42,7 @@ async def run(backend: Backend) -> None:
         if not usable
     ]
     if problems:
-        raise RuntimeError(f"validation failed: {', '.join(problems)}")
+        raise RuntimeError(f"comprehensive validation: {', '.join(problems)}")
     await finalize.run(backend)
 
 

@@ -51,7 +51,7 @@ def test_early_return_never_completes(boot: Boot, severed: Callable[[Mode], None
     [
         ("failed_phase_bookkeeping", "not complete: database, cache did not complete"),
         ("raise_after_bypass", "start-up failed in phase database: postgres unreachable"),
-        ("validator_veto", "in phase finalize: validation failed: the database is not usable"),
+        ("validator_veto", "in phase finalize: comprehensive validation: the database is not"),
         ("exit_3_restart_loop", "start-up failed in phase database: postgres unreachable"),
     ],
 )
