@@ -215,8 +215,11 @@ def _turned(row: Row, words: list[Word]) -> bool:
 
 
 def _is_ready(row: Row, words: list[Word]) -> bool:
-    """Whether the newest words of readiness, asked for since this row showed, all say ready."""
-    newest = [w for w in words if w.at_s >= row.shown_s][-MIN_IN_A_ROW:]
+    """Whether the newest answers of readiness, asked for since this row showed, all say ready.
+
+    How long it takes over them is another verdict's.
+    """
+    newest = [w for w in words if w.at_s >= row.shown_s and w.code is not None][-MIN_IN_A_ROW:]
     return len(newest) == MIN_IN_A_ROW and all(w.ready for w in newest)
 
 

@@ -1,0 +1,234 @@
+"""Liveness and the prober's limit: one miss is none, three in a row are, silence is neither."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+
+from chaoslab.history.events import AnyEvent, Bound, FirstAnswer, HealthSample, ProberSample
+from chaoslab.spec.expect import AnswersInTime, StaysLive
+from chaoslab.spec.health import HealthContract
+from chaoslab.spec.load import Sampling
+from chaoslab.verdicts.probers import answers_in_time, stays_live
+from chaoslab.verdicts.verdict import Verdict
+
+from .histories import (
+    HEALTHY,
+    UNREACHABLE,
+    app,
+    between,
+    ended,
+    exited,
+    healthy_run,
+    history_of,
+    of,
+    probed,
+    sample,
+    samples,
+    without,
+)
+
+
+def live(events: Iterable[AnyEvent]) -> Verdict:
+    e = StaysLive(app="backend")
+    return stays_live(e, app("backend"), Sampling(), history_of(events))
+
+
+def in_time(events: Iterable[AnyEvent], contract: HealthContract | None = None) -> Verdict:
+    backend = app("backend")
+    backend = replace(backend, health=contract or backend.health)
+    return answers_in_time(AnswersInTime(app="backend"), backend, Sampling(), history_of(events))
+
+
+def why(verdict: Verdict) -> str:
+    return "\n".join(verdict.because)
+
+
+def asked(*paths: str, until_s: float = 5.0) -> list[AnyEvent]:
+    """A healthy run from 1.0 on, answered first at 0.9, whose paths are asked from there on."""
+    return [
+        *healthy_run(until_s),
+        FirstAnswer(at_s=0.9, app="backend", boot=1, status_code=503),
+        *(p for path in paths for p in probed(path, 0.9, until_s)),  # type: ignore[arg-type]
+        exited(until_s + 0.1),
+        ended(until_s + 0.2),
+    ]
+
+
+def steady() -> list[AnyEvent]:
+    return asked("live", "ready")
+
+
+def missing(path: str, start_s: float, end_s: float, *instead: AnyEvent) -> list[AnyEvent]:
+    """The steady run with other samples of one path in this part of it."""
+    kept = without(
+        steady(),
+        lambda e: isinstance(e, ProberSample) and e.path == path and start_s <= e.at_s < end_s,
+    )
+    return [*kept, *instead]
+
+
+def deaf(start_s: float, end_s: float) -> list[AnyEvent]:
+    """A process that answers nothing on any path between these times, and then all at once."""
+
+    def late(e: AnyEvent) -> AnyEvent:
+        if not isinstance(e, HealthSample | ProberSample) or not start_s <= e.at_s < end_s:
+            return e
+        limit_s = 0.5 if isinstance(e, ProberSample) else 1.0
+        wait_s = end_s + 0.01 - e.at_s
+        if wait_s <= limit_s:
+            return replace(e, took_s=wait_s)
+        if isinstance(e, HealthSample):
+            return sample(e.at_s, UNREACHABLE, took_s=limit_s)
+        return replace(e, took_s=limit_s, status_code=None, error="ReadTimeout")
+
+    return [late(e) for e in steady()]
+
+
+def test_a_process_that_always_answers_is_live_and_in_time() -> None:
+    """Forty answers of each path, and the slowest is told."""
+    for verdict in (live(steady()), in_time(steady())):
+        assert (verdict.outcome, "the slowest took 0.010 s" in why(verdict)) == ("PASS", True)
+
+
+@pytest.mark.parametrize(("count", "outcome"), [(2, "PASS"), (3, "FAIL")])
+def test_a_prober_acts_after_three_misses_in_a_row(count: int, outcome: str) -> None:
+    """Three answers of 503 with good ones around them; two change nothing."""
+    end_s = 2.0 + 0.1 * count
+    bad = probed("live", 2.0, end_s, 503)
+    verdict = live(missing("live", 2.0, end_s, *bad))
+    assert verdict.outcome == outcome
+    if outcome == "FAIL":
+        assert "liveness gave no 2xx within 0.5 s 3 times in a row, from 2.000 s on (503)" in why(
+            verdict
+        )
+        assert "health answered" in why(verdict)
+
+
+def test_misses_with_a_good_answer_between_are_not_in_a_row() -> None:
+    """Every second one of forty."""
+    bad = [p for i, p in enumerate(probed("live", 2.0, 4.0, 503)) if i % 2]
+    good = [p for i, p in enumerate(probed("live", 2.0, 4.0)) if not i % 2]
+    assert live(missing("live", 2.0, 4.0, *bad, *good)).outcome == "PASS"
+
+
+@pytest.mark.parametrize(
+    ("paused_s", "outcome"), [(0.6, "PASS"), (1.0, "PASS"), (1.4, "PASS"), (1.8, "FAIL")]
+)
+def test_one_pause_of_the_machine_is_not_counted_many_times(paused_s: float, outcome: str) -> None:
+    """Samples overlap: a pause shorter than three waits of 0.5 s is three misses of nobody's."""
+    events = deaf(2.0, 2.0 + paused_s)
+    assert [live(events).outcome, in_time(events).outcome] == [outcome, outcome]
+
+
+def test_a_blocked_event_loop_is_told_from_a_wrong_liveness() -> None:
+    """Nothing at all was answered while the process lived."""
+    for verdict in (live(deaf(2.0, 4.0)), in_time(deaf(2.0, 4.0))):
+        assert "the event loop stood still from 1.960 to 4.010 s" in why(verdict)
+        assert "nothing answered on any path, the process lived" in why(verdict)
+
+
+def test_liveness_that_hangs_alone_is_no_blocked_loop() -> None:
+    """Health went on answering beside it."""
+    verdict = live(missing("live", 2.0, 4.0, *probed("live", 2.0, 4.0, None, took_s=0.5)))
+    assert verdict.outcome == "FAIL"
+    assert "stood still" not in why(verdict)
+    assert "meanwhile" in why(verdict)
+    assert "health answered" in why(verdict)
+
+
+def test_a_good_answer_that_comes_too_late_is_a_miss() -> None:
+    """0.7 s where a prober waits for 0.5 s."""
+    slow = probed("live", 2.0, 4.0, took_s=0.7)
+    verdict = live(missing("live", 2.0, 4.0, *slow))
+    assert (verdict.outcome, "200 only after 0.700 s" in why(verdict)) == ("FAIL", True)
+
+
+def test_a_port_that_listens_and_answers_nothing_fails() -> None:
+    """From its bind at 0.8 on, longer than three waits; shorter is only a start."""
+    kept = ("spawned", "bound", "exited", "run_ended")
+    mute = without(steady(), lambda e: e.kind not in kept)
+    health = [replace(s, took_s=0.5) for s in samples(0.85, 5.0, UNREACHABLE)]
+    unheard = [*mute, *health, *probed("live", 0.9, 5.0, None, took_s=0.5)]
+    for verdict in (live(unheard), in_time(unheard)):
+        assert verdict.outcome == "FAIL"
+        assert "listened from 0.800 s and answered nothing on any path until" in why(verdict)
+    for verdict in (live(mute), in_time(mute)):
+        assert (verdict.outcome, "never answered" in why(verdict)) == ("UNKNOWN", True)
+    assert live(without(unheard, of(Bound))).outcome == "UNKNOWN"
+
+
+def test_what_comes_before_the_first_answer_is_no_miss() -> None:
+    """A start that answers after 1.2 s of listening is judged from there on."""
+    early = probed("live", 0.4, 0.85, None, took_s=0.01)
+    assert live([*steady(), *early]).outcome == "PASS"
+
+
+def test_misses_after_the_process_ended_are_its_ends() -> None:
+    """Another verdict tells of the end; that it was live until then is not enough to pass."""
+    gone = [
+        *without(steady(), lambda e: e.kind == "exited"),
+        exited(4.0, code=1, asked=False),
+    ]
+    refused = [*probed("live", 4.0, 5.0, None, took_s=0.001)]
+    kept = without(gone, lambda e: isinstance(e, ProberSample | HealthSample) and e.at_s >= 4.0)
+    for verdict in (live([*kept, *refused]), in_time([*kept, *refused])):
+        assert (verdict.outcome, "exited with 1 at 4.000 s" in why(verdict)) == ("UNKNOWN", True)
+
+
+def test_samples_under_way_when_the_lab_stopped_the_app_are_no_misses() -> None:
+    """Sent in the last moment, and unanswered because the lab took the app away."""
+    late = [
+        replace(probed("live", at_s, at_s + 0.1, None)[0], took_s=5.12 - at_s)
+        for at_s in (4.8, 4.9, 5.0, 5.05)
+    ]
+    assert live([*without(steady(), lambda e: e in late), *late]).outcome == "PASS"
+
+
+@pytest.mark.parametrize("path", ["health", "ready"])
+def test_each_path_is_held_to_the_limit_alone(path: str) -> None:
+    """Health that hangs is not told as readiness that does, nor the other way round."""
+    if path == "health":
+        hung = [sample(s.at_s, UNREACHABLE, took_s=1.0) for s in samples(2.0, 4.0, HEALTHY)]
+        events = [*without(steady(), between(2.0, 4.0)), *hung]
+    else:
+        slow = probed("ready", 2.0, 4.0, 503, took_s=0.8)
+        events = missing("ready", 2.0, 4.0, *slow)
+    verdict, name = in_time(events), "readiness" if path == "ready" else "health"
+    other = {"readiness": "health gave no", "health": "readiness gave no"}[name]
+    assert verdict.outcome == "FAIL"
+    assert f"{name} gave no answer within 0.5 s 3 times in a row, from 2.000 s on" in why(verdict)
+    assert other not in why(verdict)
+    assert "liveness answered" in why(verdict)
+
+
+def test_an_answer_that_says_no_is_an_answer() -> None:
+    """503 in time is all that the prober's limit asks for; a health of 0.4 s is in time, too."""
+    assert in_time(missing("ready", 2.0, 4.0, *probed("ready", 2.0, 4.0, 503))).outcome == "PASS"
+    slow = [replace(s, took_s=0.4) for s in samples(2.0, 4.0, HEALTHY)]
+    assert in_time([*without(steady(), between(2.0, 4.0)), *slow]).outcome == "PASS"
+
+
+def test_an_app_without_readiness_is_held_to_its_health_alone() -> None:
+    """Nothing is asked where no path is declared."""
+    assert in_time(asked("live"), HealthContract(prober_timeout_s=0.5)).outcome == "PASS"
+
+
+def test_what_nobody_asked_is_unknown() -> None:
+    """Not one sample, a pause, an end before the rest, or a run that was interrupted."""
+    assert live(asked("ready")).outcome == "UNKNOWN"
+    assert in_time(asked("live")).outcome == "UNKNOWN"
+    assert "nobody asked liveness from" in why(live(missing("live", 2.0, 3.5)))
+    assert live(missing("live", 2.0, 3.5)).outcome == "UNKNOWN"
+    assert live(missing("live", 4.0, 9.0)).outcome == "UNKNOWN"
+    cut = [*without(steady(), lambda e: e.kind == "run_ended"), ended(5.2, settled=False)]
+    assert live(cut).outcome == "UNKNOWN"
+    assert live([ended(5.2)]).outcome == "UNKNOWN"
+
+
+def test_another_boot_answers_for_itself() -> None:
+    """Misses of the second boot are none of the first's."""
+    second = [*probed("live", 2.0, 4.0, 503, boot=2)]
+    assert live([*steady(), *second]).outcome == "PASS"

@@ -1,0 +1,229 @@
+"""Readiness and what users get: each change may be late by the bound, and no race is a lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+
+from chaoslab.history.events import AnyEvent, FirstAnswer, ProberSample, StartupComplete, Write
+from chaoslab.spec.expect import ReadyWhenServing
+from chaoslab.spec.plan import Plan
+from chaoslab.verdicts.readiness import readiness_under_way, ready_when_serving
+from chaoslab.verdicts.verdict import Verdict
+
+from .histories import (
+    DEGRADED,
+    HEALTHY,
+    UNHEALTHY,
+    complete,
+    ended,
+    exited,
+    fault,
+    history_of,
+    of,
+    plan_of,
+    probed,
+    sample,
+    samples,
+    spawned,
+    without,
+    write,
+    writes,
+    written_s,
+)
+
+E = ReadyWhenServing(app="backend", within_s=0.5)
+
+
+def told(events: Iterable[AnyEvent], plan: Plan | None = None) -> Verdict:
+    return ready_when_serving(E, plan or plan_of(E), history_of(events))
+
+
+def why(verdict: Verdict) -> str:
+    return "\n".join(verdict.because)
+
+
+def refused(start_s: float, end_s: float) -> list[AnyEvent]:
+    said = '{"error":"dependency unavailable"}'
+    gone = writes(start_s, end_s, "failed", code=503)
+    return [replace(w, said=said) for w in gone]
+
+
+def run(*words: AnyEvent) -> list[AnyEvent]:
+    """An app that is up from 1.0; its writes are refused from 3.0 to 6.0 and then served again.
+
+    Without other words its readiness says no until 1.05, and from 3.2 to 6.1.
+    """
+    usual = [
+        *probed("ready", 0.8, 1.05, 503),
+        *probed("ready", 1.1, 3.2),
+        *probed("ready", 3.2, 6.1, 503),
+        *probed("ready", 6.1, 8.0),
+    ]
+    return [
+        spawned(0.4),
+        FirstAnswer(at_s=0.8, app="backend", boot=1, status_code=503),
+        *samples(0.8, 1.0, UNHEALTHY),
+        complete(1.0, HEALTHY),
+        *samples(1.0, 3.2, HEALTHY),
+        *fault("severed:vpc", 2.9, 2.95, 5.5, 5.6),
+        *samples(3.2, 6.0, DEGRADED, "postgres"),
+        *samples(6.0, 8.0, HEALTHY),
+        *writes(1.2, 3.0),
+        *refused(3.0, 6.0),
+        *writes(6.0, 8.0),
+        *(words or usual),
+        exited(8.1),
+        ended(8.2),
+    ]
+
+
+def saying(code: int | None, start_s: float, end_s: float) -> list[AnyEvent]:
+    """The run, but that readiness says this between these times."""
+
+    def other(e: AnyEvent) -> AnyEvent:
+        mine = isinstance(e, ProberSample) and start_s <= e.at_s < end_s
+        return replace(e, status_code=code) if isinstance(e, ProberSample) and mine else e
+
+    return [other(e) for e in run()]
+
+
+def test_readiness_that_follows_what_users_get_passes() -> None:
+    """Ready while 36 and 40 writes were served, and not while 60 were refused."""
+    verdict = told(run())
+    assert verdict.outcome == "PASS"
+    assert "60 writes" in why(verdict)
+    assert "were refused (503" in why(verdict)
+
+
+def test_ready_that_is_always_said_is_a_lie_while_writes_are_refused() -> None:
+    """The very words of a refused write are quoted."""
+    verdict = told(saying(200, 1.1, 9.0))
+    assert verdict.outcome == "FAIL"
+    assert "said ready 19 times from 3.600 to 5.410 s" in why(verdict)
+    assert 'while 60 writes in a row were refused (503: {"error":"dependency unavail' in why(
+        verdict
+    )
+
+
+@pytest.mark.parametrize(
+    ("turned_s", "outcome"), [(3.3, "PASS"), (3.5, "PASS"), (3.7, "PASS"), (4.0, "FAIL")]
+)
+def test_it_may_be_late_by_the_bound(turned_s: float, outcome: str) -> None:
+    """0.5 s after the first refused write, which was known at 3.02; two words are no state."""
+    assert told(saying(200, 3.0, turned_s)).outcome == outcome
+
+
+def test_it_may_run_ahead_of_the_first_write_that_is_served_again() -> None:
+    """Ready from 5.6 on, while the last write was refused at 5.95."""
+    assert told(saying(200, 5.6, 6.2)).outcome == "PASS"
+    assert told(saying(200, 5.0, 6.2)).outcome == "FAIL"
+
+
+@pytest.mark.parametrize(("until_s", "outcome"), [(6.4, "PASS"), (7.5, "FAIL")])
+def test_an_app_that_serves_must_say_so(until_s: float, outcome: str) -> None:
+    """Within the bound after the first served write at 6.0."""
+    verdict = told(saying(503, 6.0, until_s))
+    assert verdict.outcome == outcome
+    if outcome == "FAIL":
+        assert "said not ready" in why(verdict)
+        assert "40 writes in a row were served" in why(verdict)
+
+
+def test_one_write_refused_among_many_is_no_outage() -> None:
+    """Nor are two in a row."""
+    odd = [write(7.01, "x", "failed", code=503), write(7.02, "y", "failed", code=503)]
+    assert told([*run(), *odd]).outcome == "PASS"
+
+
+def test_ready_before_start_up_is_complete_is_a_lie_where_health_denied_it_afterwards() -> None:
+    """0.2 s before; a word that health confirmed with its next answer is a race of the lab's."""
+    verdict = told(saying(200, 0.8, 1.05))
+    assert verdict.outcome == "FAIL"
+    assert "ready 0.190 s before start-up was complete: health said 503 unhealthy" in why(verdict)
+    late = without(run(), lambda e: isinstance(e, StartupComplete))
+    assert told([*late, complete(1.4, HEALTHY)]).outcome == "PASS"
+
+
+def test_ready_in_a_start_up_that_is_never_complete_is_a_lie() -> None:
+    """Health denies it to the end."""
+    never = [
+        spawned(0.4),
+        *samples(0.8, 4.0, UNHEALTHY),
+        *probed("ready", 0.8, 4.0),
+        exited(4.1),
+        ended(4.2),
+    ]
+    verdict = told(never)
+    assert (verdict.outcome, "start-up was never complete" in why(verdict)) == ("FAIL", True)
+
+
+def test_a_write_under_way_at_the_turn_is_no_evidence() -> None:
+    """Sent while it was refused, answered long after it is ready again; and the other way round."""
+    hanging = [
+        write(5.97, "slow", "indeterminate", took_s=2.0, code=None),
+        write(2.98, "late", took_s=1.5),
+    ]
+    assert told([*run(), *hanging]).outcome == "PASS"
+
+
+def test_short_refusals_in_which_readiness_never_turned_are_unknown() -> None:
+    """0.4 s of refused writes, where it may be wrong for 0.5 s."""
+    events = without(saying(200, 1.1, 9.0), lambda e: isinstance(e, Write) and 3.4 <= e.at_s < 6.0)
+    verdict = told([*events, *writes(3.4, 6.0)])
+    assert (verdict.outcome, "refused for only" in why(verdict)) == ("UNKNOWN", True)
+
+
+def test_what_nobody_asked_or_wrote_is_unknown() -> None:
+    """No readiness, no writes, a pause, an end by itself, an interruption."""
+    assert told(without(run(), of(ProberSample))).outcome == "UNKNOWN"
+    assert told(without(run(), of(Write))).outcome == "UNKNOWN"
+    pause = without(run(), lambda e: isinstance(e, ProberSample) and 4.0 < e.at_s < 5.5)
+    assert "nobody asked for readiness" in why(told(pause))
+    gone = [*without(run(), lambda e: e.kind == "exited"), exited(7.9, code=1, asked=False)]
+    assert told(gone).outcome == "UNKNOWN"
+    cut = [*without(run(), lambda e: e.kind == "run_ended"), ended(8.2, settled=False)]
+    assert told(cut).outcome == "UNKNOWN"
+    assert told([ended(1.0)]).outcome == "UNKNOWN"
+
+
+def test_a_run_that_ends_before_it_serves_again_and_says_so_is_unknown() -> None:
+    """Not one word of readiness after the first write that was served."""
+    short = without(run(), lambda e: isinstance(e, ProberSample) and e.at_s >= 6.0)
+    assert told(short).outcome == "UNKNOWN"
+
+
+def test_words_under_way_when_the_lab_stopped_the_app_are_left_out() -> None:
+    """They had no answer because the app was taken away."""
+    late = probed("ready", 7.95, 8.1, None, took_s=0.5)
+    assert told([*run(), *late]).outcome == "PASS"
+
+
+def test_the_run_waits_until_it_serves_and_says_so() -> None:
+    """Or has served for longer than the bound, or had the time of a start for it."""
+
+    def waits(events: Iterable[AnyEvent], now_s: float) -> str | None:
+        known = [
+            e for e in events if written_s(e) <= now_s and e.kind not in ("exited", "run_ended")
+        ]
+        return readiness_under_way(E, plan_of(E), history_of(known), now_s, 3.0)
+
+    assert waits(run(), 0.1) == "boot 1 of backend"
+    assert waits(run(), 5.8) == "backend to serve again, and to say that it is ready"
+    assert waits(run(), 6.2) is not None
+    assert waits(run(), 6.5) is None
+    never = saying(503, 3.0, 9.0)
+    assert waits(never, 6.5) is not None
+    assert waits(never, 7.2) is None
+    nobody = without(run(), lambda e: isinstance(e, Write) and e.at_s >= 6.0)
+    assert waits(nobody, 9.5) is not None
+    assert waits(nobody, 9.7) is None
+
+
+def test_a_slow_sample_of_health_is_no_denial() -> None:
+    """Asked before readiness said yes, and answered after it, it may have been true."""
+    slow = sample(0.99, UNHEALTHY, took_s=0.3)
+    late = without(run(), lambda e: isinstance(e, StartupComplete))
+    assert told([*late, slow, complete(1.35, HEALTHY)]).outcome == "PASS"
