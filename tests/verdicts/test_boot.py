@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from chaoslab.history.events import AnyEvent, Bound, FirstAnswer, StartupComplete, StartupSnapshot
+from chaoslab.history.events import (
+    AnyEvent,
+    Bound,
+    FirstAnswer,
+    Listening,
+    StartupComplete,
+    StartupSnapshot,
+)
 from chaoslab.spec.expect import FailsFast, Starts
 from chaoslab.spec.health import HealthContract, HealthState
 from chaoslab.verdicts.boot import fails_fast, starts
@@ -220,3 +227,98 @@ def test_an_app_that_said_it_was_up_before_it_ended_fails(state: object) -> None
     said = sample(1.0, state)  # type: ignore[arg-type]
     assert failed_fast([*dead(), said]).outcome == "FAIL"
     assert failed_fast([*dead(), complete(1.0, HEALTHY)]).outcome == "FAIL"
+
+
+def never_up(*instead: AnyEvent, until_s: float = 4.3) -> list[AnyEvent]:
+    """A boot at 0.4 that never completes, with these events, watched to its bound and beyond."""
+    return [spawned(0.4), *instead, ended(until_s)]
+
+
+BOUND = Bound(at_s=0.9, app="backend", boot=1)
+ANSWERED = FirstAnswer(at_s=0.95, app="backend", boot=1, status_code=503)
+DIED = exited(1.6, code=1, asked=False, log=SAID)
+
+
+def test_a_process_that_dies_behind_an_open_port_is_told_from_one_that_had_answered() -> None:
+    """The port was routed to it: whether traffic met a mute process or a 503 is the difference."""
+    mute = started(never_up(BOUND, DIED))
+    told = started(never_up(BOUND, ANSWERED, *samples(0.95, 1.6, UNHEALTHY), DIED))
+    bare = started(never_up(DIED))
+    assert [v.outcome for v in (mute, told, bare)] == ["FAIL"] * 3
+    assert "listened on 8000 after 0.500 s, never answered, exited with 1 after 1.200 s" in why(
+        mute
+    )
+    assert "answered 503 first, exited with 1 after 1.200 s" in why(told)
+    assert "health answered 503 unhealthy" in why(told)
+    assert "listened" not in why(bare)
+    assert "exited with 1 after 1.200 s" in why(bare)
+
+
+def test_another_port_than_the_one_that_is_routed_is_named() -> None:
+    """Alive or dead: it listened, where nobody asks."""
+    elsewhere = Listening(at_s=0.9, app="backend", boot=1, ports=(8001,))
+    told = "listens on 8001, never on 8000, the port that is routed to it"
+    for events in (never_up(elsewhere), never_up(elsewhere, DIED)):
+        verdict = started(events)
+        assert (verdict.outcome, told in why(verdict)) == ("FAIL", True)
+    both = replace(elsewhere, ports=(8000, 8001))
+    assert "the port that is routed" not in why(started(never_up(both, BOUND, ANSWERED)))
+
+
+def test_a_start_that_hangs_or_dies_says_how_far_it_came() -> None:
+    """Phases done, phases booked as failed, and what health said last."""
+    far = snapshot(
+        1.5,
+        complete=False,
+        failed=True,
+        completed_phases=("init", "dependencies"),
+        failed_phases=("database",),
+    )
+    starting = replace(sample(3.6, UNHEALTHY), word="starting")
+    for end in ((), (DIED,)):
+        verdict = started(never_up(BOUND, ANSWERED, far, starting, *end))
+        assert verdict.outcome == "FAIL"
+        assert "phases done: init, dependencies" in why(verdict)
+        assert "phases booked as failed: database" in why(verdict)
+        assert "health answered 503 starting" in why(verdict)
+
+
+def test_a_start_that_a_supervisor_repeats_says_so() -> None:
+    """The first boot is judged; that it was followed by two others is told."""
+    again = [replace(spawned(at_s, boot), restart=True) for boot, at_s in ((2, 1.7), (3, 3.0))]
+    verdict = started(never_up(BOUND, DIED, *again))
+    assert (verdict.outcome, "started anew 2 times by its supervisor" in why(verdict)) == (
+        "FAIL",
+        True,
+    )
+
+
+def test_a_start_that_dies_right_after_it_was_complete_is_none() -> None:
+    """Within the time for the start it fails; later other verdicts tell of it."""
+    events = without(good(), lambda e: e.kind == "exited")
+    verdict = started([*events, exited(2.9, code=1, asked=False, log=SAID)])
+    assert verdict.outcome == "FAIL"
+    assert "exited with 1 after 2.500 s, having called itself started" in why(verdict)
+    assert started([*events, exited(4.1, code=1, asked=False)]).outcome == "PASS"
+
+
+def test_a_start_is_good_only_where_its_end_would_have_been_seen() -> None:
+    """An interrupted run may have missed it; one that was settled, or watched so long, has not."""
+    events = without(good(), lambda e: e.kind in ("exited", "run_ended") or e.at_s > 2.5)
+    assert started([*events, ended(2.6)]).outcome == "PASS"
+    assert started([*events, ended(2.6, settled=False)]).outcome == "UNKNOWN"
+    assert started([*events, ended(3.5, settled=False)]).outcome == "PASS"
+
+
+@pytest.mark.parametrize(
+    ("cause", "outcome"),
+    [(("UNREACHABLE",), "PASS"), (("refused", "unreachable"), "PASS"), (("refused",), "FAIL")],
+)
+def test_the_cause_must_stand_in_the_last_words(cause: tuple[str, ...], outcome: str) -> None:
+    """One of the words, in any case; what was expected and the last line are told."""
+    e = FailsFast(naming=("postgres",), cause=cause, app="backend", within_s=3.0)
+    verdict = fails_fast(e, history_of(dead()))
+    assert verdict.outcome == outcome
+    assert "log: ERROR postgres unreachable" in why(verdict)
+    if outcome == "FAIL":
+        assert "do not name the cause, expected one of: 'refused'" in why(verdict)

@@ -224,6 +224,69 @@ def test_a_start_that_outlasts_the_fault_fails_only_if_its_own_time_was_up() -> 
     assert degraded(longer).outcome == "FAIL"
 
 
+def hidden(*instead: HealthSample) -> str:
+    """Why a run fails whose health says this instead of degraded, having named both before."""
+    known = samples(1.5, 2.0, UNHEALTHY)
+    verdict = degraded([*held(*instead), *known])
+    assert verdict.outcome == "FAIL"
+    return why(verdict)
+
+
+BLIND = "health said healthy all the while, naming nothing as lost"
+
+
+def test_health_that_sees_nothing_is_told_as_blind() -> None:
+    """Whether it names its dependencies as up, or never any."""
+    assert BLIND in hidden(*samples(2.0, 3.4, HEALTHY))
+    constant = [replace(s, dependencies={}) for s in samples(2.0, 3.4, HEALTHY)]
+    mute = [
+        replace(e, dependencies={}) if isinstance(e, HealthSample) else e for e in held(*constant)
+    ]
+    verdict = degraded(mute)
+    assert (verdict.outcome, BLIND in why(verdict)) == ("FAIL", True)
+
+
+def test_health_that_contradicts_itself_is_told_with_the_names() -> None:
+    """The parts are lost, and the whole is called healthy."""
+    told = hidden(*samples(2.0, 3.4, HEALTHY, *BOTH))
+    assert "it called itself healthy while it named postgres, redis as lost" in told
+    assert BLIND not in told
+
+
+def test_a_check_that_is_dropped_is_told_from_one_that_is_blind() -> None:
+    """It was mentioned before the fault, and is not any more."""
+    rest = {"redis": "up"}
+    told = hidden(*(replace(s, dependencies=rest) for s in samples(2.0, 3.4, HEALTHY)))
+    assert "postgres, which it named before, is not mentioned any more" in told
+    assert BLIND not in told
+    lost = {"redis": "down"}
+    told = hidden(*(replace(s, dependencies=lost) for s in samples(2.0, 3.4, DEGRADED)))
+    assert "it names redis as lost" in told
+    assert "postgres, which it named before, is not mentioned any more" in told
+
+
+def test_health_that_flips_back_is_told_as_that() -> None:
+    """Degraded first, and then healthy with the fault still in force."""
+    told = hidden(*samples(2.0, 2.5, DEGRADED, *BOTH), *samples(2.5, 3.4, HEALTHY))
+    assert "did not stay so while the fault held" in told
+    assert BLIND not in told
+
+
+def test_health_that_hangs_is_told_with_how_long_it_was_waited_for() -> None:
+    """No answer in time is not the same as a wrong one, nor as a refused connection."""
+    told = hidden(sample(2.0, UNREACHABLE, took_s=0.8))
+    assert "health gave no answer within 0.8 s, asked at 2.000 s" in told
+    refused = replace(sample(2.0, UNREACHABLE), error="ConnectError: refused")
+    assert "health was unreachable: ConnectError: refused" in hidden(refused)
+
+
+def test_a_run_that_ends_before_the_heal_is_unknown() -> None:
+    """It has to stay degraded until then."""
+    cut = without(good(), lambda e: e.at_s >= 2.9)
+    verdict = degraded([*cut, ended(2.9, settled=False)])
+    assert (verdict.outcome, "cut short of the heal" in why(verdict)) == ("UNKNOWN", True)
+
+
 def available(events: list[AnyEvent], *, healthy: bool = True) -> Verdict:
     e = StaysAvailable(app="backend", healthy=healthy)
     return stays_available(e, app("backend"), Sampling(), history_of(events))
