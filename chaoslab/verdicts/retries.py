@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import median
 
 from chaoslab.history.events import AppSockets, FaultHealed, FaultHealing, LinkConnection
 from chaoslab.history.journal import History
@@ -22,6 +21,7 @@ HERD_WINDOW_S = 0.5
 HERD_S = 3.0  # for so long after the heal a herd may come
 HERD_CALM_S = 1.0  # or for so long after health was good again: then all have come back
 FEW = 6  # fewer tries than this show neither back-off nor jitter
+RARER = 0.7  # of the tries of the first half at most come in the second where pauses grow
 ALIKE = 0.02  # pauses that differ by less than this fraction were not drawn by chance
 
 
@@ -98,14 +98,14 @@ def _while_it_holds(e: BacksOff, fault: FaultSpec, link: Link, history: History)
     said += f", {worst} in the worst second" if tries.times_s else ""
     said += f", {allowed:g} are allowed), by {tries.by}"
     if max(rate, worst) > allowed:
-        return _Found(outcome=Outcome.FAIL, because=(said, *_manner(tries)))
+        return _Found(outcome=Outcome.FAIL, because=(said, *_manner(tries, met)))
     if tries.most is None:
         why = f"at least {said}: connects that end at once cannot be counted here"
         return _Found(outcome=Outcome.UNKNOWN, because=(why,))
     if tries.most / lasted_s > allowed:
         why = f"between {tries.least} and {tries.most} {said.partition(' ')[2]}"
         return _Found(outcome=Outcome.UNKNOWN, because=(why,))
-    return _Found(outcome=Outcome.PASS, because=(said, *_manner(tries)))
+    return _Found(outcome=Outcome.PASS, because=(said, *_manner(tries, met)))
 
 
 def _tries(fault: FaultSpec, link: Link, met: Span, history: History, boot: int) -> Tries:
@@ -146,16 +146,20 @@ def _seen_trying(link: Link, met: Span, history: History, boot: int) -> set[int]
     return {port for s in during for port in (*s.syn_sent, *s.established)} - old
 
 
-def _manner(tries: Tries) -> Iterator[str]:
-    """Whether the pauses between the tries grow, and differ: told, not judged."""
+def _manner(tries: Tries, met: Span) -> Iterator[str]:
+    """Whether the tries become rarer, and differ in their pauses: told, not judged.
+
+    Halves of the time are compared, so that several who try side by side are seen through.
+    """
     if len(tries.times_s) < FEW:
         return
-    gaps = pauses(list(tries.times_s))
-    third = len(gaps) // 3 or 1
-    first_s, last_s = median(gaps[:third]), median(gaps[-third:])
-    grow = "grow" if last_s > 1.5 * first_s else "do not grow"
-    yield f"the pauses between tries {grow}: {first_s:.3f} s at first, {last_s:.3f} s at last"
-    ends = gaps[-max(3, third) :]
+    middle_s = (met.start_s + met.end_s) / 2
+    early = sum(at_s < middle_s for at_s in tries.times_s)
+    late = len(tries.times_s) - early
+    grow = "grow" if late <= RARER * early else "do not grow"
+    halves = f"{early} tries in the first half of that time, {late} in the second"
+    yield f"the pauses between tries {grow}: {halves}"
+    ends = pauses(list(tries.times_s))[-max(3, len(tries.times_s) // 3) :]
     if max(ends) - min(ends) <= ALIKE * max(ends):
         yield f"no jitter: the last {len(ends)} pauses are alike within 2 %"
 
