@@ -10,6 +10,7 @@ import click
 from chaoslab.corpus.command import corpus
 from chaoslab.errors import ChaoslabError, SpecError
 from chaoslab.export.command import export
+from chaoslab.gate.command import gate
 from chaoslab.preflight.command import preflight
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ def analyze(ctx: click.Context, run: str, results: Path) -> None:
 
 main.add_command(corpus)
 main.add_command(export)
+main.add_command(gate)
 main.add_command(preflight)
 
 

@@ -1,0 +1,104 @@
+"""`chaoslab gate`: translation only. What it needs is imported when it runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from chaoslab.errors import RuntimeUnavailable
+
+if TYPE_CHECKING:
+    from chaoslab.gate.calls import Calls
+    from chaoslab.spec.gate import GateRuntime
+    from chaoslab.spec.topology import Topology
+
+_A_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("file", type=_A_PATH, required=False)
+@click.option("--stage", "stages", multiple=True, metavar="NAME",
+              help="Only this stage; may be repeated.")  # fmt: skip
+@click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, metavar="N",
+              help="The whole gate N times; Ctrl-C ends it with what it has.")  # fmt: skip
+@click.option("--runtime", type=click.Choice(["auto", "docker", "embedded"]),
+              help="In place of the topology's.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1, 64), metavar="N",
+              help="How many scenarios run at a time.")  # fmt: skip
+@click.option("--command", "commands", multiple=True, metavar="APP=COMMAND",
+              help="Another build of an app; may be repeated.")  # fmt: skip
+@click.option("--results", type=_A_PATH, default=Path("results"), show_default=True,
+              help="The folder that the gate's is made in.")  # fmt: skip
+@click.pass_context
+def gate(
+    ctx: click.Context,
+    file: Path | None,
+    *,
+    stages: tuple[str, ...],
+    repeat: int,
+    runtime: GateRuntime | None,
+    workers: int | None,
+    commands: tuple[str, ...],
+    results: Path,
+) -> None:
+    """Hold a build to the topology FILE's [gate]: stages, pass rates, rules that stop it.
+
+    Without FILE the nearest topology is taken. Exits with 0 where the gate passed, 1 where it
+    refused the build, 2 for a mistake of the user's, 3 where it is inconclusive (any UNKNOWN, any
+    fault that could not be made), 4 where it was aborted; where several apply, the first of
+    2, 4, 1, 3.
+    """
+    from chaoslab.gate.document import save_document  # noqa: PLC0415
+    from chaoslab.gate.junit import save_junit  # noqa: PLC0415
+    from chaoslab.gate.markdown import save_summary  # noqa: PLC0415
+    from chaoslab.gate.run import Asked, run_gate  # noqa: PLC0415
+    from chaoslab.gate.text import shown  # noqa: PLC0415
+    from chaoslab.runtimes.base import environment  # noqa: PLC0415
+    from chaoslab.spec.loader import load_topology  # noqa: PLC0415
+
+    try:
+        calls = _calls(load_topology(file), runtime, workers, commands)
+    except RuntimeUnavailable as error:  # nothing was tried: exit 1 would say that it was refused
+        click.echo(str(error), err=True)
+        ctx.exit(2)
+    _say(f"runtime: {calls.runtime.taken} ({calls.runtime.why})")
+    result = run_gate(Asked(calls=calls, results=results, stages=stages, repeat=repeat), _say)
+    save_document(result)
+    save_junit(result)
+    save_summary(result, appended_to=environment().get("GITHUB_STEP_SUMMARY", ""))
+    _print(shown(result))
+    ctx.exit(result.decision.exit_code)
+
+
+def _calls(
+    topology: Topology, runtime: GateRuntime | None, workers: int | None, commands: tuple[str, ...]
+) -> Calls:
+    from chaoslab.gate.calls import Calls  # noqa: PLC0415
+    from chaoslab.gate.choice import check_workers, runtime_taken  # noqa: PLC0415
+    from chaoslab.gate.run import gate_of  # noqa: PLC0415
+    from chaoslab.spec.builds import with_commands  # noqa: PLC0415
+
+    gate = gate_of(topology)
+    with_commands(topology, commands, option="--command")
+    gate = replace(gate, runtime=runtime or gate.runtime, workers=workers or gate.workers)
+    check_workers(gate.workers)
+    taken = runtime_taken(gate.runtime, topology)
+    return Calls(
+        topology=topology, gate=gate, runtime=taken, workers=gate.workers, commands=commands
+    )
+
+
+def _say(text: str) -> None:
+    """A line of the gate's own among pytest's; on its way before pytest says more."""
+    click.echo(f"gate: {text}")
+
+
+def _print(what: object) -> None:
+    """As wide as the tables need where no terminal says how wide it is."""
+    from rich.console import Console  # noqa: PLC0415
+
+    console = Console()
+    (console if console.is_terminal else Console(width=140)).print(what)

@@ -1,0 +1,103 @@
+"""From a test that ended to a scenario's outcome: its verdicts first, then what pytest says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaoslab.errors import SpecError
+from chaoslab.gate.records import Finished
+from chaoslab.gate.result import ScenarioOutcome, ScenarioResult
+from chaoslab.gate.rules import RunSeen
+from chaoslab.history.run_folder import RunFolder
+from chaoslab.report.runs import saved_verdicts
+from chaoslab.verdicts.verdict import Outcome, Verdict, worst
+
+_LONGEST_REASON = 40  # lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A scenario's outcome, and its runs for whoever looks at their histories."""
+
+    result: ScenarioResult
+    runs: tuple[RunSeen, ...]
+
+
+def judged(finished: Finished) -> Judged:
+    """What a finished test came to, by the verdicts that its runs saved.
+
+    A test passes only if a run was judged and every verdict is PASS. It FAILs by a FAIL verdict,
+    or where its own code failed after verdicts that all passed. Everything else is UNKNOWN.
+    """
+    folders = [RunFolder(Path(folder)) for folder in finished.folders]
+    found = [*_verdicts(folders)]
+    verdicts = tuple(verdict for each in found for verdict in each)
+    outcome, doubt = _outcome(finished, found, verdicts)
+    return Judged(
+        result=ScenarioResult(
+            scenario=finished.scenario,
+            nodeid=finished.nodeid,
+            outcome=outcome,
+            seconds=finished.seconds,
+            reasons=() if outcome == "PASS" else (*_reasons(finished, verdicts, doubt),),
+            verdicts=verdicts,
+            folders=finished.folders,
+            attempts=(outcome,),
+        ),
+        runs=tuple(_seen(folders)),
+    )
+
+
+def _verdicts(folders: list[RunFolder]) -> Iterator[tuple[Verdict, ...]]:
+    for folder in folders:
+        try:
+            yield saved_verdicts(folder) or ()
+        except SpecError:
+            yield ()
+
+
+def _outcome(
+    finished: Finished, found: list[tuple[Verdict, ...]], verdicts: tuple[Verdict, ...]
+) -> tuple[ScenarioOutcome, str]:
+    """The outcome, and for an UNKNOWN that no verdict explains its reason."""
+    if verdicts and worst(verdict.outcome for verdict in verdicts) is Outcome.FAIL:
+        return "FAIL", ""
+    if finished.outcome == "skipped":
+        return "skipped", ""
+    if finished.trouble:
+        return "UNKNOWN", f"the lab gave up: {finished.trouble}"
+    if finished.outcome == "error":
+        return "UNKNOWN", "it failed outside the scenario itself"
+    if not found:
+        failed = finished.outcome == "failed"
+        why = "it failed before anything was run" if failed else "nothing was run, nothing judged"
+        return "UNKNOWN", why
+    if not all(found):
+        return "UNKNOWN", "a run has no verdicts"
+    if worst(verdict.outcome for verdict in verdicts) is Outcome.UNKNOWN:
+        return "UNKNOWN", ""
+    return ("PASS", "") if finished.outcome == "passed" else ("FAIL", "")
+
+
+def _reasons(finished: Finished, verdicts: tuple[Verdict, ...], doubt: str) -> Iterator[str]:
+    if doubt:
+        yield doubt
+    told = False
+    for verdict in verdicts:
+        if verdict.outcome is not Outcome.PASS:
+            told = True
+            yield f"{verdict.outcome.value} {verdict.name}: {verdict.claim}"
+            yield from (f"  {reason}" for reason in verdict.because)
+    if not told:
+        yield from finished.reason.strip().splitlines()[-_LONGEST_REASON:]
+
+
+def _seen(folders: list[RunFolder]) -> Iterator[RunSeen]:
+    for folder in folders:
+        try:
+            topology, plan, history = folder.topology(), folder.plan(), folder.history()
+        except SpecError:
+            continue  # nothing that a rule could rest on
+        yield RunSeen(topology=topology, plan=plan, history=history)

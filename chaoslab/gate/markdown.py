@@ -1,0 +1,114 @@
+"""`summary.md`: the gate on one page, for a release's notes or a CI job's own summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from chaoslab.gate.rates import rates
+from chaoslab.gate.result import Decision, GateResult, RoundResult, ScenarioResult
+
+_MOST_LINES = 30  # of one scenario's reasons; verdict.json has them all
+
+
+def save_summary(result: GateResult, *, appended_to: str = "") -> Path:
+    """Write `summary.md` into the gate's folder, and append it to that file where one is named."""
+    text = "\n".join(summary(result)) + "\n"
+    path = Path(result.folder) / "summary.md"
+    path.write_text(text, "utf-8")
+    if appended_to:
+        with open(appended_to, "a", encoding="utf-8") as file:
+            file.write(text)
+    return path
+
+
+def summary(result: GateResult) -> Iterator[str]:
+    """The page, line by line."""
+    decision = result.decision
+    yield f"## Gate: {decision.value} (exit {decision.exit_code})"
+    yield ""
+    yield f"`{result.topology}` on the {result.runtime.taken} runtime ({result.runtime.why})"
+    yield f"in {result.seconds:.0f} s, begun {result.started_at}."
+    for command in result.commands:
+        yield f"Another build: `{command}`."
+    yield ""
+    for why in result.why:
+        yield f"- {_plain(why)}"
+    if result.preflight is not None:
+        yield from _preflight(result)
+    for number, each in enumerate(result.rounds, start=1):
+        if result.repeat > 1:
+            yield from ("", f"### Round {number}: {each.decision.value}")
+        yield from _stages(each)
+    if result.repeat > 1:
+        yield from _rates(result)
+    for each in result.rounds:
+        for stage in each.stages:
+            for scenario in stage.scenarios:
+                if scenario.outcome not in ("PASS", "not run"):
+                    yield from _scenario(scenario)
+
+
+def _preflight(result: GateResult) -> Iterator[str]:
+    assert result.preflight is not None
+    findings = result.preflight.findings
+    yield ""
+    yield f"### Preflight of `{result.preflight.file}`"
+    yield ""
+    if not findings:
+        yield f"{len(result.preflight.checks)} checks hold."
+    for finding in findings:
+        yield f"- {_plain(str(finding))}"
+
+
+def _stages(each: RoundResult) -> Iterator[str]:
+    if not each.stages:
+        return
+    yield ""
+    yield "| stage | decision | must pass | passed | PASS | FLAKY | UNKNOWN | FAIL | skipped | s |"
+    yield "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+    for stage in each.stages:
+        counts = stage.counts
+        decision = stage.decision.value
+        shown = decision if stage.decision is Decision.PASSED else f"**{decision}**"
+        yield (
+            f"| {stage.stage.name} | {shown} | {stage.stage.pass_rate:g} | {stage.pass_rate:.3g} "
+            f"| {counts['PASS']} | {counts['FLAKY']} | {counts['UNKNOWN']} | {counts['FAIL']} "
+            f"| {counts['skipped']} | {stage.seconds:.0f} |"
+        )
+    for name in each.not_reached:
+        yield f"| {name} | not reached | | | | | | | | |"
+
+
+def _rates(result: GateResult) -> Iterator[str]:
+    yield from ("", "### Scenarios over all rounds", "")
+    yield "| scenario | passed | failed | UNKNOWN | skipped | pass rate (95 % interval) |"
+    yield "|---|---:|---:|---:|---:|---|"
+    for rate in rates(result.rounds):
+        shown = "-" if rate.rate is None else f"{rate.rate:.3f} ({rate.low:.3f} to {rate.high:.3f})"
+        yield (
+            f"| {_plain(rate.scenario)} | {rate.passed} | {rate.failed} | {rate.unknown} "
+            f"| {rate.skipped} | {shown} |"
+        )
+
+
+def _scenario(result: ScenarioResult) -> Iterator[str]:
+    yield ""
+    yield f"<details><summary>{result.outcome}: {_html(result.scenario)}</summary>"
+    yield ""
+    # an indented block: whatever an app wrote into its log stays text
+    for reason in result.reasons[:_MOST_LINES]:
+        yield from (f"    {line}" for line in reason.splitlines())
+    if (more := len(result.reasons) - _MOST_LINES) > 0:
+        yield f"    … and {more} lines more in verdict.json"
+    yield ""
+    yield "</details>"
+
+
+def _plain(text: str) -> str:
+    """On one line, and nothing of it taken for a table's bar or a tag."""
+    return " ".join(_html(text).replace("|", "\\|").split())
+
+
+def _html(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,158 @@
+"""One pytest as a process of its own: its output shown live, its report followed, and its end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
+
+from chaoslab.clock import now_s
+from chaoslab.gate.records import Finished, Selected, Uncollected
+from chaoslab.gate.result import Abort
+
+Record = Selected | Finished | Uncollected
+_RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])
+_POLL_S = 0.2
+# Ctrl-C lets a scenario heal its faults and take its servers down; what does not follow it is told
+# more plainly. After a SIGKILL the labs' own dead-man's switches take everything away.
+_INSISTENCE = ((signal.SIGINT, 30.0), (signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A pytest that is to be run: its words, where, and the file in which it reports."""
+
+    command: tuple[str, ...]
+    cwd: Path
+    env: Mapping[str, str]
+    report: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a pytest ended: its exit code (negative is the signal that killed it), and why it was
+    stopped, if it was.
+    """
+
+    code: int
+    stopped: Abort | None
+
+
+class ReportFile:
+    """Reads a report as it grows: each whole line once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._read = path, 0
+
+    def news(self) -> Iterator[Record]:
+        """The records that were not read yet; a line that is not whole is left for later."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._read)
+            data = file.read()
+        whole = data[: data.rfind(b"\n") + 1]
+        self._read += len(whole)
+        for line in whole.splitlines():
+            yield _RECORD.validate_json(line)
+
+
+def run_pytest(
+    call: Call, heard: Callable[[Record], Abort | None], *, within_s: float, limit: str
+) -> Ended:
+    """Run it to its end and hand each record on; stop it where `heard` says so, or after
+    `within_s` seconds, which `limit` names.
+
+    It has a session of its own, so that Ctrl-C reaches it only through this process; nothing of it
+    is left when this returns or raises.
+    """
+    call.report.unlink(missing_ok=True)
+    report = ReportFile(call.report)
+    due_s = now_s() + within_s
+    process = subprocess.Popen(
+        call.command,
+        cwd=call.cwd,
+        env=dict(call.env),
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    stopped: Abort | None = None
+    try:
+        while stopped is None and _runs(process):
+            stopped = _heard(report, heard)
+            if stopped is None and now_s() > due_s:
+                stopped = Abort(cause="deadline", why=f"{limit}: not ended after {within_s:.0f} s")
+    finally:
+        if process.returncode is None:
+            _stop(process)
+        # what the last moments brought, also where nobody waits for it any more
+        late = _heard(report, heard)
+    return Ended(code=process.returncode, stopped=stopped or late)
+
+
+def _runs(process: subprocess.Popen[bytes]) -> bool:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_POLL_S)
+    return process.returncode is None
+
+
+def _heard(report: ReportFile, heard: Callable[[Record], Abort | None]) -> Abort | None:
+    stops = [heard(record) for record in report.news()]
+    return next((each for each in stops if each is not None), None)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End its whole group, ever more plainly; a second Ctrl-C of the user's hurries it."""
+    for number, patience_s in _INSISTENCE:
+        _tell(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+            process.wait(patience_s)
+        if process.returncode is not None:
+            break
+    _tell(process.pid, signal.SIGKILL)  # members of the group that outlived their leader
+
+
+def _tell(group: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
+def quiet(calls: Sequence[Call], *, within_s: float) -> tuple[tuple[int, str], ...]:
+    """Run several at once, each to its end; returns exit code and output of each, in order."""
+    processes = [
+        subprocess.Popen(
+            call.command,
+            cwd=call.cwd,
+            env=dict(call.env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        for call in calls
+    ]
+    due_s = now_s() + within_s
+    try:
+        return tuple(_output(process, max(0.0, due_s - now_s())) for process in processes)
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                _tell(process.pid, signal.SIGKILL)
+                process.communicate()
+
+
+def _output(process: subprocess.Popen[str], within_s: float) -> tuple[int, str]:
+    try:
+        said, _ = process.communicate(timeout=within_s)
+    except subprocess.TimeoutExpired:
+        return 1, f"pytest did not end within {within_s:.0f} s while it collected"
+    return process.returncode, said

@@ -1,0 +1,153 @@
+"""The rules that stop a gate at once, each looked for in a scenario that has ended. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from chaoslab.gate.result import Abort, ScenarioResult
+from chaoslab.history.events import (
+    AppStarved,
+    Bound,
+    Exited,
+    FirstAnswer,
+    HealthSample,
+    ProberSample,
+    Ready,
+    Spawned,
+    StartupComplete,
+    StartupSnapshot,
+    Write,
+)
+from chaoslab.history.journal import History
+from chaoslab.spec.expect import FailsFast
+from chaoslab.spec.gate import Gate, GateStage, SlowRule
+from chaoslab.spec.plan import Plan
+from chaoslab.spec.topology import Topology
+from chaoslab.verdicts.timeline import end_s
+from chaoslab.verdicts.verdict import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSeen:
+    """One run of a scenario, as its folder keeps it."""
+
+    topology: Topology
+    plan: Plan
+    history: History
+
+
+def broken_rule(
+    stage: GateStage, gate: Gate, scenario: ScenarioResult, runs: Sequence[RunSeen]
+) -> Abort | None:
+    """The first of the stage's rules that holds for this scenario; None where none does.
+
+    An UNKNOWN scenario shows nothing bad and breaks no rule.
+    """
+    for rule in stage.abort_on:
+        match rule:
+            case "p1":
+                found = _p1(gate.p1, scenario)
+            case "unreachable":
+                found = _first(_unreachable(run) for run in runs) if _failed(scenario) else ""
+            case "slow":
+                assert gate.slow is not None
+                found = _slow(gate.slow, scenario, runs)
+        if found:
+            return Abort(cause=rule, why=f"{scenario.scenario}: {found}")
+    return None
+
+
+def _failed(scenario: ScenarioResult) -> bool:
+    return any(verdict.outcome is Outcome.FAIL for verdict in scenario.verdicts)
+
+
+def _first(found: Iterable[str]) -> str:
+    return next((each for each in found if each), "")
+
+
+def _p1(names: Sequence[str], scenario: ScenarioResult) -> str:
+    for verdict in scenario.verdicts:
+        if verdict.outcome is Outcome.FAIL and verdict.name in names:
+            why = verdict.because[0] if verdict.because else verdict.claim
+            return f"'{verdict.name}' is of severity P1 and failed: {why}"
+    return ""
+
+
+def _unreachable(run: RunSeen) -> str:
+    """An app of which nothing ever answered, on any path, although its start-up's time was up."""
+    meant_to_end = {e.app for e in run.plan.expect if isinstance(e, FailsFast)}
+    spawned = {event.app: event for event in reversed([*run.history.of(Spawned)])}
+    for app, first in spawned.items():
+        if first.standing or app in meant_to_end or _answered(run.history, app):
+            continue
+        ended = next((e for e in reversed([*run.history.of(Exited)]) if e.app == app), None)
+        if ended is not None and not ended.asked:
+            return f"{app} was wholly unreachable: it ended with {ended.exit_code}, no answer given"
+        time_s = run.topology.apps[app].deadlines.startup_s
+        due_s = first.at_s + time_s
+        until_s = ended.at_s if ended else end_s(run.history)
+        if until_s >= due_s and _was_asked(run.history, app, due_s):
+            return f"{app} was wholly unreachable: no answer in the {time_s:g} s of its start-up"
+    return ""
+
+
+def _answered(history: History, app: str) -> bool:
+    for event in history.events:
+        match event:
+            case HealthSample() | ProberSample() | Write():
+                if event.app == app and event.status_code is not None:
+                    return True
+            case FirstAnswer() | StartupSnapshot() | StartupComplete() | Ready():
+                if event.app == app:
+                    return True
+    return False
+
+
+def _was_asked(history: History, app: str, due_s: float) -> bool:
+    """Whether somebody looked: its port was never seen listening, or a request met silence."""
+    if history.first(Bound, lambda bound: bound.app == app) is None:
+        return True
+    return any(
+        event.app == app and event.at_s + event.took_s >= due_s
+        for event in history.events
+        if isinstance(event, HealthSample | ProberSample | Write)
+    )
+
+
+def _slow(rule: SlowRule, scenario: ScenarioResult, runs: Sequence[RunSeen]) -> str:
+    if scenario.outcome in ("UNKNOWN", "skipped", "not run"):
+        return ""
+    return _first(
+        f"answers to {app} took longer than {rule.responses_s:g} s for {to_s - from_s:.1f} s"
+        for run in runs
+        for app, from_s, to_s in _slow_spans(rule, run.history)
+        if to_s - from_s >= rule.for_s and not _starved(run.history, app, from_s, to_s)
+    )
+
+
+def _slow_spans(rule: SlowRule, history: History) -> Iterator[tuple[str, float, float]]:
+    """App, begin and end of each unbroken row of the load's writes that were answered too late."""
+    writes = sorted(history.of(Write), key=lambda write: write.at_s)
+    for app in dict.fromkeys(write.app for write in writes):
+        row: list[Write] = []
+        for write in (each for each in writes if each.app == app and each.purpose == "load"):
+            if write.took_s > rule.responses_s:
+                row.append(write)
+                continue
+            yield from _span(app, row)
+            row = []
+        yield from _span(app, row)
+
+
+def _span(app: str, row: Sequence[Write]) -> Iterator[tuple[str, float, float]]:
+    if row:
+        yield app, row[0].at_s, max(write.at_s + write.took_s for write in row)
+
+
+def _starved(history: History, app: str, from_s: float, to_s: float) -> bool:
+    """Whether the machine kept the app waiting in that time: then its answers are not its own."""
+    return any(
+        each.app == app and from_s <= each.at_s and each.at_s - each.over_s <= to_s
+        for each in history.of(AppStarved)
+    )

@@ -1,0 +1,125 @@
+"""A gate's result for people: the table of stages, what did not pass and why, the decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from chaoslab.gate.rates import rates
+from chaoslab.gate.result import Decision, GateResult, RoundResult, ScenarioResult, StageResult
+
+_STYLES = {
+    "PASS": "green",
+    "FLAKY": "yellow",
+    "UNKNOWN": "yellow",
+    "FAIL": "bold red",
+    "skipped": "yellow",
+    "not run": "dim",
+    "passed": "green",
+    "inconclusive": "yellow",
+    "refused": "bold red",
+    "aborted": "bold red",
+    "usage": "bold red",
+}
+_MEANINGS = {
+    Decision.PASSED: "every stage has its pass rate, and nothing is left undecided",
+    Decision.REFUSED: "this build must not be released",
+    Decision.USAGE: "the gate could not be run as it was asked for",
+    Decision.INCONCLUSIVE: "not shown to be good, not shown to be bad: no release on this alone",
+    Decision.ABORTED: "stopped before its end",
+}
+_FEW_LINES = 8  # of one scenario's reasons; verdict.json has them all
+
+
+def shown(result: GateResult) -> Group:
+    """Everything that is printed at a gate's end."""
+    return Group(*_parts(result))
+
+
+def _parts(result: GateResult) -> Iterator[RenderableType]:
+    if result.preflight is not None:
+        yield from _preflight(result)
+    for number, each in enumerate(result.rounds, start=1):
+        yield _table(each, f"round {number}" if result.repeat > 1 else "")
+    if result.repeat > 1:
+        yield _rates(result)
+    for each in result.rounds:
+        for stage in each.stages:
+            for scenario in stage.scenarios:
+                if scenario.outcome not in ("PASS", "not run"):
+                    yield from _scenario(scenario)
+    yield Text()
+    for why in result.why:
+        yield Text(why)
+    decision = result.decision
+    yield Text(f"saved in {result.folder}", style="dim")
+    yield Text.assemble(
+        ("gate: ", "bold"),
+        (decision.value, _STYLES[decision.value]),
+        f" (exit {decision.exit_code}: {_MEANINGS[decision]})",
+    )
+
+
+def _preflight(result: GateResult) -> Iterator[Text]:
+    assert result.preflight is not None
+    if not result.preflight.findings:
+        count = len(result.preflight.checks)
+        yield Text(f"preflight: {count} checks of {result.preflight.file} hold", style="green")
+    for finding in result.preflight.findings:
+        yield Text.assemble(("preflight: ", "bold red"), str(finding))
+
+
+def _table(each: RoundResult, title: str) -> Table:
+    table = Table(
+        title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1)
+    )
+    table.add_column("stage", overflow="fold")
+    for name in ("must", "passed", "PASS", "FLAKY", "UNKNOWN", "FAIL", "skipped", "not run", "s"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("decision", no_wrap=True)
+    for stage in each.stages:
+        table.add_row(*_cells(stage))
+    for name in each.not_reached:
+        table.add_row(Text(name, style="dim"), *[""] * 9, Text("not reached", style="dim"))
+    return table
+
+
+def _cells(stage: StageResult) -> Iterator[Text | str]:
+    yield Text(stage.stage.name)
+    yield f"{stage.stage.pass_rate:.2f}"
+    yield f"{stage.pass_rate:.2f}"
+    for outcome, count in stage.counts.items():
+        yield Text(str(count), style=_STYLES[outcome] if count else "dim")
+    yield f"{stage.seconds:.0f}"
+    yield Text(stage.decision.value, style=_STYLES[stage.decision.value])
+
+
+def _rates(result: GateResult) -> Table:
+    table = Table(
+        title="Each scenario over all rounds, by its first try", title_justify="left",
+        box=SIMPLE_HEAD, pad_edge=False,
+    )  # fmt: skip
+    table.add_column("scenario", overflow="fold")
+    for name in ("passed", "failed", "UNKNOWN", "skipped", "pass rate (95 % interval)"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for rate in rates(result.rounds):
+        interval = "-"
+        if rate.rate is not None:
+            interval = f"{rate.rate:.3f} ({rate.low:.3f} to {rate.high:.3f})"
+        counts = (rate.passed, rate.failed, rate.unknown, rate.skipped)
+        table.add_row(Text(rate.scenario), *map(str, counts), interval)
+    return table
+
+
+def _scenario(result: ScenarioResult) -> Iterator[Text]:
+    yield Text.assemble((f"{result.outcome:<8}", _STYLES[result.outcome]), result.scenario)
+    for reason in result.reasons[:_FEW_LINES]:
+        yield Text(f"        {reason}")
+    if (more := len(result.reasons) - _FEW_LINES) > 0:
+        yield Text(f"        … and {more} lines more in verdict.json", style="dim")
+    for folder in result.folders:
+        yield Text(f"        history: {folder}/history.jsonl", style="dim")
