@@ -39,6 +39,7 @@ from chaoslab.verdicts.recovery import first_request_served, recovers
 from chaoslab.verdicts.restarts import no_restarts
 from chaoslab.verdicts.retries import backs_off
 from chaoslab.verdicts.serves import serves
+from chaoslab.verdicts.starved import starved
 from chaoslab.verdicts.verdict import Outcome, Verdict, worst
 
 MAX_LAG_S = 0.5  # a lab that woke later than this cannot tell the app's time from its own
@@ -48,7 +49,8 @@ def judge(topology: Topology, plan: Plan, history: History) -> tuple[Verdict, ..
     """One verdict for each expectation of the plan, each weighed against its evidence.
 
     A verdict is UNKNOWN, whatever the app did, where a fault that it rests on is not shown to have
-    met the app, a probe crashed, the lab itself lagged, or the history has no end.
+    met the app, a probe crashed, the lab itself lagged, or the history has no end. So is a failure
+    that a starved machine may have made.
     """
     unsound = _unsound(history)
     disabled = _disabled(history)
@@ -56,7 +58,8 @@ def judge(topology: Topology, plan: Plan, history: History) -> tuple[Verdict, ..
     for e in plan.expect:
         evidence = _evidence_for(e, topology, plan, history)
         alone = _judged(e, topology, plan, history)
-        weighed = _weighed(e, alone, evidence, unsound, topology)
+        slow = starved(e, history) if alone.outcome is Outcome.FAIL else ""
+        weighed = _weighed(e, alone, evidence, unsound or slow, topology)
         verdicts.append(replace(weighed, because=(*weighed.because, *disabled)))
     return tuple(verdicts)
 
