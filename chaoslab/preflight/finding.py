@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_USERINFO = re.compile(r"(?<=://)[^/\s]*@")
+_USERINFO = re.compile(r"(?<=://)\S*@")
 _PASSWORD = re.compile(r"((?:password|passwd|secret|token)\w*=)[^&\s]+", re.IGNORECASE)
 _LONGEST = 60
 

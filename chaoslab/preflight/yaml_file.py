@@ -142,7 +142,8 @@ def _syntax(error: yaml.YAMLError, text: str, file: str) -> Problem:
     """PyYAML's reason with its place, without the line itself: that may hold a secret."""
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
-        what = f"a character that YAML does not allow: 0x{ord(str(error.character)[0]):02x}"
+        bad = error.character if isinstance(error.character, int) else ord(error.character)
+        what = f"a character that YAML does not allow: 0x{bad:02x}"
         return Problem(where=f"{file}:{line}", what=f"not valid YAML: {what}")
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     reason = getattr(error, "problem", None) or getattr(error, "context", None) or "no reason given"
