@@ -11,7 +11,7 @@
 # also = []
 # [primary]
 # verdict = "degraded"
-# cites = ["called itself healthy while it named postgres, redis as lost"]
+# cites = ["health never said degraded", "it called itself healthy while it named"]
 # ///
 """A health body made of two halves, of which the second wins where both have a word.
 

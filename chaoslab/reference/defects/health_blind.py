@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import sys
 
-from chaoslab.reference.backend import VERSION, health
+from chaoslab.reference.backend import VERSION
 from chaoslab.reference.backend.__main__ import main
 from chaoslab.reference.backend.backend import Backend
 from chaoslab.reference.backend.health import Answer, HealthChecks
@@ -30,8 +30,8 @@ from chaoslab.reference.backend.health import Answer, HealthChecks
 
 def overall(backend: Backend) -> Answer:
     """`/health`: 503 until start-up is complete, then 200: the process serves."""
-    if not backend.record.complete or backend.stopping:
-        return health.overall(backend)
+    if not backend.record.complete:
+        return Answer(status=503, body={"status": "starting", "version": VERSION})
     return Answer(status=200, body={"status": "healthy", "version": VERSION})
 
 
