@@ -106,7 +106,7 @@ def _ended(error: psycopg.Error, has_tls: bool) -> Ended:
 def classified(words: str, sqlstate: str | None, *, has_tls: bool) -> Outcome:
     """What a failed log-in or query was, by the SQLSTATE if there is one, else by the words."""
     text = words.lower()
-    if "no pg_hba.conf entry" in text:
+    if "no pg_hba.conf entry" in text or "pg_hba.conf rejects" in text:
         # Such a line refuses plain text, this user, or this address: TLS only where it was not on.
         plain = "no encryption" in text or "ssl off" in text
         return "TLS asked" if plain and has_tls else "wrong credentials"

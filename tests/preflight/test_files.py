@@ -11,7 +11,6 @@ from chaoslab.errors import SpecError
 from chaoslab.preflight.document import MOST_BYTES, Document, read_document
 from chaoslab.preflight.node import Nothing, Text
 
-
 A_CHAIN = "a0: &a0 []\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 4000))
 
 
