@@ -101,7 +101,9 @@ SECOND_TIME_LUCKY = (
 async def test_a_supervisor_starts_an_app_anew_as_often_as_it_may(tmp_path: Path) -> None:
     """At once each time, as boots of their own that are not the plan's; then nobody is left."""
     folder = RunFolder(tmp_path)
-    plan = Plan(name="again", boots=(Boot(restarts=2),), expect=(expect.Starts(),))
+    waited_for = replace(CUT, stop=when.degraded())  # never comes, and would hold the run open
+    boots = (Boot(restarts=2),)
+    plan = Plan(name="again", boots=boots, faults=(waited_for,), expect=(expect.Starts(),))
     await carried_out(folder, plan, *GIVES_UP)
     history = folder.history()
     spawned, ends = list(history.of(Spawned)), list(history.of(Exited))
@@ -132,7 +134,7 @@ async def test_each_server_of_an_app_is_counted_where_an_expectation_is_about_it
     """Before the app is spawned, so that there is a level to compare with."""
     folder = RunFolder(tmp_path)
     expected = (expect.Starts(), expect.ReleasesConnections(rests_on=()))
-    plan = Plan(name="count", expect=expected, limit_s=1.0)
+    plan = Plan(name="count", faults=(CUT,), expect=expected, limit_s=1.0)
     await carried_out(folder, plan)
     history = folder.history()
     first, spawned = history.first(ServerConnections), history.first(Spawned)
