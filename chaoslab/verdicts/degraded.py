@@ -61,7 +61,10 @@ def degrades(e: Degrades, app: App, sampling: Sampling, history: History) -> Ver
 
 
 def _seen_to_its_heal(e: Degrades, history: History) -> bool:
-    return history.first(FaultHealing, lambda h: h.fault == e.fault) is not None
+    """A run that is broken off heals its faults as well, but before their time."""
+    end = run_ended(history)
+    healing = history.first(FaultHealing, lambda h: h.fault == e.fault)
+    return healing is not None and (end is None or end.settled)
 
 
 def _silenced(

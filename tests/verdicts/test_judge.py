@@ -166,9 +166,8 @@ def test_a_run_that_was_interrupted_passes_only_what_was_seen_to_the_end() -> No
         for verdict in judged(cut, *EVERY):
             if verdict.outcome is Outcome.PASS:
                 passes_from.setdefault(verdict.name, at_s)
-    assert set(passes_from) == {"boot", "degraded", "recovery"}
+    assert set(passes_from) == {"boot", "recovery"}  # degraded is for the whole of the fault
     assert 3.4 <= passes_from["boot"] <= 3.45  # 3 s after the spawn at 0.4 it may no longer die
-    assert 3.0 <= passes_from["degraded"] <= 3.05  # when the heal began
     assert passes_from["recovery"] >= 3.8  # 0.4 s of healthy answers, and the write looked up
 
 
