@@ -11,7 +11,7 @@ from chaoslab.history.events import AnyEvent, Bound, FirstAnswer, HealthSample, 
 from chaoslab.spec.expect import AnswersInTime, StaysLive
 from chaoslab.spec.health import HealthContract
 from chaoslab.spec.load import Sampling
-from chaoslab.verdicts.probers import answers_in_time, stays_live
+from chaoslab.verdicts.probers import answers_in_time, stays_live, watch_under_way
 from chaoslab.verdicts.verdict import Verdict
 
 from .histories import (
@@ -24,6 +24,7 @@ from .histories import (
     healthy_run,
     history_of,
     of,
+    plan_of,
     probed,
     sample,
     samples,
@@ -232,3 +233,22 @@ def test_another_boot_answers_for_itself() -> None:
     """Misses of the second boot are none of the first's."""
     second = [*probed("live", 2.0, 4.0, 503, boot=2)]
     assert live([*steady(), *second]).outcome == "PASS"
+
+
+def test_the_run_waits_for_a_few_answers_after_the_first() -> None:
+    """1.4 s: four questions and the longest answer; without a first one, the time of a start."""
+    e = StaysLive(app="backend")
+
+    def waits(events: Iterable[AnyEvent], now_s: float) -> str | None:
+        known = [x for x in events if x.at_s <= now_s and x.kind not in ("exited", "run_ended")]
+        return watch_under_way(e, plan_of(e), history_of(known), now_s, 3.0)
+
+    assert waits(steady(), 0.1) == "boot 1 of backend"
+    assert waits(steady(), 0.8) == "the first answer of backend"
+    assert waits(steady(), 2.2) == "the prober's answers of backend"
+    assert waits(steady(), 2.4) is None
+    mute = without(steady(), of(FirstAnswer))
+    assert waits(mute, 3.4) == "the first answer of backend"
+    assert waits(mute, 3.6) is None
+    gone = history_of([*steady(), exited(1.0, code=1, asked=False)])
+    assert watch_under_way(e, plan_of(e), gone, 1.1, 3.0) is None
