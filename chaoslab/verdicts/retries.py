@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chaoslab.history.events import AppSockets, FaultHealed, FaultHealing, LinkConnection
+from chaoslab.history.events import (
+    AppSockets,
+    FaultHealed,
+    FaultHealing,
+    LinkConnection,
+    LinkPackets,
+)
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import BacksOff
 from chaoslab.spec.faults import FaultSpec, Flapping, Severed
@@ -28,13 +34,14 @@ ALIKE = 0.02  # pauses that differ by less than this fraction were not drawn by 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tries:
     """How often the app tried a link while a fault held: `least` for certain, `most` at the most
-    (None: nobody can say); `times_s` where each is known, with what else was seen of them.
+    (None: nobody can say); `times_s` where each is known; `until_s` is when was looked last.
     """
 
     least: int
     most: int | None
     by: str
     times_s: tuple[float, ...] = ()
+    until_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,13 +144,18 @@ def _dropped(fault: FaultSpec, link: Link, met: Span, history: History) -> int |
     return count if count >= 0 else None
 
 
-def _seen_trying(link: Link, met: Span, history: History, boot: int) -> set[int]:
-    """The local ports from which the app was seen to connect, or connected anew, in that time."""
+def _seen_trying(link: Link, met: Span, history: History, boot: int) -> dict[int, float]:
+    """The local ports from which the app was seen to connect, or connected anew, in that time, and
+    when each was seen first.
+    """
     mine = [s for s in history.of(AppSockets) if (s.link, s.boot) == (link.name, boot)]
     before = [s for s in mine if s.at_s < met.start_s]
-    old = {*before[-1].established, *before[-1].syn_sent} if before else set()
-    during = (s for s in mine if met.holds(s.at_s))
-    return {port for s in during for port in (*s.syn_sent, *s.established)} - old
+    known = {*before[-1].established, *before[-1].syn_sent} if before else set()
+    seen: dict[int, float] = {}
+    for look in (s for s in mine if met.holds(s.at_s)):
+        for port in {*look.syn_sent, *look.established} - known:
+            seen.setdefault(port, look.at_s)
+    return seen
 
 
 def _manner(tries: Tries, met: Span) -> Iterator[str]:
@@ -180,18 +192,36 @@ def _herd(e: BacksOff, fault: FaultSpec, link: Link, history: History) -> _Found
     if healing is None or healed is None:
         return _Found(outcome=Outcome.UNKNOWN, because=(f"{fault.label} was not healed",))
     after = Span(start_s=healing.at_s, end_s=healed.at_s + HERD_S)
-    if not engine_tells(history, link.name, ""):
-        why = f"connects on {link.name} after the heal cannot be counted here: the proxy keeps none"
+    came, allowed = _came(fault, link, after, history, e.boot), e.herd or 0
+    said = f"at most {came.least} connects in half a second after the heal on {link.name}"
+    said += f" ({allowed} are allowed)"
+    if came.least > allowed:
+        return _Found(outcome=Outcome.FAIL, because=(f"a herd: {said}, by {came.by}",))
+    if came.most is None or came.most > allowed:
+        why = f"connects on {link.name} after the heal cannot be counted here"
         return _Found(outcome=Outcome.UNKNOWN, because=(why,))
-    looked_s = max(c.at_s for c in history.of(LinkConnection) if not c.fault)
-    told = app_connections(history, link.name, "")
-    opened = [c.opened_s for c in told if after.holds(c.opened_s)]
-    most = most_within(opened, HERD_WINDOW_S)
-    said = f"at most {most} connects in half a second after the heal on {link.name}"
-    said += f" ({e.herd} are allowed)"
-    if most > (e.herd or 0):
-        return _Found(outcome=Outcome.FAIL, because=(f"a herd: {said}",))
-    if looked_s < herd_over_s(e, history, healed.at_s):
-        why = f"{said}, and the run ended {looked_s - healed.at_s:.3f} s after it"
+    watched_s = came.until_s - healed.at_s
+    if came.until_s < herd_over_s(e, history, healed.at_s):
+        why = f"{said}, and nobody looked later than {watched_s:.3f} s after it"
         return _Found(outcome=Outcome.UNKNOWN, because=(why,))
     return _Found(outcome=Outcome.PASS, because=(said,))
+
+
+def _came(fault: FaultSpec, link: Link, after: Span, history: History, boot: int) -> Tries:
+    """How many connects there were in the fullest half second; `until_s` is the last look.
+
+    Where a kernel counts and no proxy tells times, all that came since the heal are the most.
+    """
+    if engine_tells(history, link.name, ""):
+        told = app_connections(history, link.name, "")
+        count = most_within([c.opened_s for c in told if after.holds(c.opened_s)], HERD_WINDOW_S)
+        until_s = max(c.at_s for c in history.of(LinkConnection) if not c.fault)
+        return Tries(least=count, most=count, by="the proxy's records", until_s=until_s)
+    seen = _seen_trying(link, after, history, boot)
+    least = most_within(sorted(seen.values()), HERD_WINDOW_S)
+    read = [p for p in history.of(LinkPackets) if p.link == link.name]
+    before = [p for p in read if p.fault == fault.label]
+    if not read or read[-1].fault or not before:
+        return Tries(least=least, most=None, by="the app's sockets")
+    most = max(least, read[-1].syns - before[-1].syns)
+    return Tries(least=least, most=most, by="the app's sockets", until_s=read[-1].at_s)

@@ -249,6 +249,19 @@ def test_without_records_at_the_end_nobody_counted_the_herd() -> None:
     )
 
 
+def test_where_only_the_kernel_counts_all_that_came_since_the_heal_are_the_most() -> None:
+    """Ten in all are no herd; a hundred may have been one, and the app's sockets may show it."""
+    run = [*alone(), *packets(30, 0)]
+    whole = next(p for p in packets(30, 0) if isinstance(p, LinkPackets) and p.at_s > 4.0)
+    few, many = (replace(whole, fault="", at_s=7.0, syns=40 + n) for n in (10, 100))
+    assert bounded([*run, few]).outcome == "PASS"
+    assert bounded([*run, replace(few, at_s=5.6)]).outcome == "UNKNOWN"
+    assert bounded([*run, many]).outcome == "UNKNOWN"
+    ports = sockets(5.2, PG, established=tuple(range(8000, 8040)))
+    verdict = bounded([*run, many, ports])
+    assert (verdict.outcome, "by the app's sockets" in why(verdict)) == ("FAIL", True)
+
+
 def test_a_run_that_ends_right_after_the_heal_saw_no_herd() -> None:
     """Its last look was 1.0 s after the heal, 0.6 s after health was good."""
     hasty = [
