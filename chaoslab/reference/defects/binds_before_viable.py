@@ -9,13 +9,12 @@
 # source = "the incident's papers, defect 13"
 # scenarios = [
 #   "vpc_outage::severed_before_start[dropped]",
-#   "vpc_outage::severed_before_start[refused]",
 #   "vpc_outage::severed_before_start[silent]",
 # ]
 # also = ["degraded", "live", "prober", "recovery"]
 # [primary]
 # verdict = "boot"
-# cites = ["exited with 1"]
+# cites = ["never answered, exited with 1"]
 # ///
 """An open port is all that the platform asks for, so that comes first."""
 

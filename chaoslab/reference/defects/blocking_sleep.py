@@ -14,7 +14,7 @@
 # also = ["boot", "degraded", "prober", "recovery"]
 # [primary]
 # verdict = "live"
-# cites = ["liveness gave no 2xx"]
+# cites = ["liveness gave no 2xx", "the event loop stood still"]
 # ///
 """One helper of the migration script, called from the event loop."""
 

@@ -6,13 +6,13 @@
 #   The tries of the start go through the circuit breaker like requests, so each failure is \
 #   counted by the call and by the connection; it opens after two of five tries and outlasts the \
 #   others."""
-# symptom = "Start-up ends with `circuit breaker open`; that the connection was refused is lost."
+# symptom = "Start-up ends with `circuit breaker open`; what the connections met is lost."
 # source = "the incident's papers, defect 8"
-# scenarios = ["vpc_outage::without_the_bypass[refused]"]
+# scenarios = ["vpc_outage::without_the_bypass[dropped]"]
 # also = []
 # [primary]
 # verdict = "fails fast"
-# cites = ["exited with 3", "circuit breaker open"]
+# cites = ["its last words do not name the cause", "circuit breaker open"]
 # ///
 """The circuit breaker guards the very tries that should find out whether the path is good."""
 

@@ -15,7 +15,7 @@
 # also = ["degraded", "recovery"]
 # [primary]
 # verdict = "boot"
-# cites = ["never complete", "phases done: init, dependencies, database"]
+# cites = ["never complete", "EMERGENCY BYPASS: phase database"]
 # ///
 """The bypass leaves the start-up by the door of the phase in which it acts."""
 

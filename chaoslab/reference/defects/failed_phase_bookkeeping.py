@@ -9,10 +9,9 @@
 # source = "the incident's papers, defect 2"
 # scenarios = [
 #   "vpc_outage::severed_before_start[dropped]",
-#   "vpc_outage::severed_before_start[refused]",
 #   "vpc_outage::severed_before_start[silent]",
 # ]
-# also = ["degraded", "recovery"]
+# also = ["degraded", "live", "prober", "recovery"]
 # [primary]
 # verdict = "boot"
 # cites = ["exited with 3", "start-up is not complete: database, cache did not complete"]

@@ -13,7 +13,7 @@
 #   "vpc_outage::severed_before_start[silent]",
 # ]
 # passes = ["vpc_outage::severed_before_start[refused]"]
-# also = ["degraded", "recovery"]
+# also = ["degraded", "live", "prober", "recovery"]
 # [primary]
 # verdict = "boot"
 # cites = ["exited with 3", "start-up failed in phase database: TimeoutError"]

@@ -11,7 +11,7 @@
 # also = ["serves", "available", "live", "prober"]
 # [primary]
 # verdict = "boot"
-# cites = ["never listened on port"]
+# cites = ["listens on", "the port that is routed to it"]
 # ///
 """A healthy application on a port that nobody asks."""
 

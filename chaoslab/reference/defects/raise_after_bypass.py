@@ -10,10 +10,9 @@
 # source = "the incident's papers, defect 3"
 # scenarios = [
 #   "vpc_outage::severed_before_start[dropped]",
-#   "vpc_outage::severed_before_start[refused]",
 #   "vpc_outage::severed_before_start[silent]",
 # ]
-# also = ["degraded", "recovery"]
+# also = ["degraded", "live", "prober", "recovery"]
 # [primary]
 # verdict = "boot"
 # cites = [
