@@ -201,8 +201,8 @@ def _unjudged(
             return f"nobody asked for readiness from {a_s:.3f} to {b_s:.3f} s"
     refused = [row for row in rows if not row.served]
     if refused and not any(_turned(row, words) for row in refused):
-        longest = max(row.last_s - row.shown_s for row in refused)
-        return f"writes were refused for only {longest:.3f} s, and readiness was never seen to turn"
+        longest_s = max(row.last_s - row.shown_s for row in refused)
+        return f"writes were refused for {longest_s:.3f} s, and readiness was not seen to say no"
     at_last = _is_ready if rows[-1].served else _turned
     if not at_last(rows[-1], words):
         return "at the end readiness was not seen to agree with what users got"
@@ -210,8 +210,9 @@ def _unjudged(
 
 
 def _turned(row: Row, words: list[Word]) -> bool:
-    """Whether readiness said no while these writes were refused."""
-    return sum(not w.ready for w in _during(row, words)) >= MIN_IN_A_ROW
+    """Whether readiness said no while these writes were refused: no answer says neither."""
+    said = [w for w in _during(row, words) if w.code is not None]
+    return sum(not w.ready for w in said) >= MIN_IN_A_ROW
 
 
 def _is_ready(row: Row, words: list[Word]) -> bool:
@@ -224,7 +225,7 @@ def _is_ready(row: Row, words: list[Word]) -> bool:
 
 
 def _agreed(row: Row, words: list[Word]) -> str:
-    seen = _during(row, words)
+    seen = [w for w in _during(row, words) if w.code is not None]
     ready = sum(w.ready for w in seen)
     return (
         f"{len(row.writes)} writes from {row.writes[0].at_s:.3f} to {row.last_s:.3f} s were "

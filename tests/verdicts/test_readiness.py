@@ -173,7 +173,12 @@ def test_short_refusals_in_which_readiness_never_turned_are_unknown() -> None:
     """0.4 s of refused writes, where it may be wrong for 0.5 s."""
     events = without(saying(200, 1.1, 9.0), lambda e: isinstance(e, Write) and 3.4 <= e.at_s < 6.0)
     verdict = told([*events, *writes(3.4, 6.0)])
-    assert (verdict.outcome, "refused for only" in why(verdict)) == ("UNKNOWN", True)
+    assert (verdict.outcome, "was not seen to say no" in why(verdict)) == ("UNKNOWN", True)
+
+
+def test_no_answer_is_no_word_that_says_no() -> None:
+    """Seen on a machine that starved: a readiness that only ever said yes, and timed out else."""
+    assert told(saying(None, 3.0, 6.1)).outcome == "UNKNOWN"
 
 
 def test_what_nobody_asked_or_wrote_is_unknown() -> None:
