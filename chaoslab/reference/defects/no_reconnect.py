@@ -8,9 +8,8 @@
 # symptom = "The path is repaired, and the service stays degraded until somebody restarts it."
 # source = "the incident's papers, defect 24"
 # scenarios = [
-#     "vpc_outage::severed_before_start[dropped]",
-#     "vpc_outage::severed_before_start[refused]",
-#     "vpc_outage::severed_before_start[silent]",
+#   "vpc_outage::severed_before_start[dropped]",
+#   "vpc_outage::severed_before_start[silent]",
 # ]
 # passes = []
 # also = []

@@ -10,8 +10,8 @@
 #   connection."""
 # source = "the incident's papers, defect 23"
 # scenarios = [
-#     "recovery::restarted_postgres_leaves_a_stale_pool",
-#     "vpc_outage::first_traffic_after_the_heal_is_a_users",
+#   "recovery::restarted_postgres_leaves_a_stale_pool",
+#   "vpc_outage::first_traffic_after_the_heal_is_a_users",
 # ]
 # passes = []
 # also = []
