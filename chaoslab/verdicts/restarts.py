@@ -36,7 +36,8 @@ def _told(ends: list[Exited], boots: dict[int, Spawned]) -> str:
     after = [f"{x.at_s - boots[x.boot].at_s:.1f}" for x in ends if x.boot in boots]
     anew = sum(spawn.restart for spawn in boots.values())
     each = "restarted each time" if anew >= len(ends) else f"restarted {anew} times"
-    how_often = f"exited {len(ends)} times with {_listed(codes)}"
+    times = "once" if len(ends) == 1 else f"{len(ends)} times"
+    how_often = f"exited {times} with {_listed(codes)}"
     return f"{how_often}, {_listed(after)} s after each spawn; {each}"
 
 

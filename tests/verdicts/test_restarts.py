@@ -67,7 +67,7 @@ def test_an_end_that_was_followed_by_a_good_start_counts_all_the_same() -> None:
     once = [*loop(1)[:-1], replace(spawned(1.3, 2), restart=True), complete(2.0, HEALTHY, boot=2)]
     once = [*once, exited(3.0, boot=2), ended(3.1)]
     verdict = restarted(once)
-    assert (verdict.outcome, "exited 1 times with 3, 0.8 s after" in why(verdict)) == ("FAIL", True)
+    assert (verdict.outcome, "exited once with 3, 0.8 s after" in why(verdict)) == ("FAIL", True)
     assert "restarted each time" in why(verdict)
     assert restarted(once, at_most=1).outcome == "PASS"
 
