@@ -49,14 +49,9 @@ class Calls:
         report = f"report-{attempt}.jsonl"
         return self._call((*tests, "-m", ""), folder, report, workers=self.workers)
 
-    def collect(self, marker: str, folder: Path) -> Call:
-        """Only say what the marker expression selects."""
-        words = (str(self.scenarios), "-m", marker, "--collect-only", "-q")
-        return self._call(words, folder)
-
-    def markers(self, folder: Path) -> Call:
-        """List the markers that are registered."""
-        return self._call((str(self.scenarios), "--markers"), folder)
+    def collect(self, folder: Path) -> Call:
+        """Only say what there is, with the markers of each test."""
+        return self._call((str(self.scenarios), "-m", "", "--collect-only", "-q"), folder)
 
     def _call(
         self, words: Sequence[str], folder: Path, report: str = "report.jsonl", workers: int = 1

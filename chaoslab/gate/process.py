@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -124,35 +124,25 @@ def _tell(group: int, number: int) -> None:
         os.killpg(group, number)
 
 
-def quiet(calls: Sequence[Call], *, within_s: float) -> tuple[tuple[int, str], ...]:
-    """Run several at once, each to its end; returns exit code and output of each, in order."""
-    processes = [
-        subprocess.Popen(
-            call.command,
-            cwd=call.cwd,
-            env=dict(call.env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
-        for call in calls
-    ]
-    due_s = now_s() + within_s
-    try:
-        return tuple(_output(process, max(0.0, due_s - now_s())) for process in processes)
-    finally:
-        for process in processes:
-            if process.poll() is None:
-                _tell(process.pid, signal.SIGKILL)
-                process.communicate()
-
-
-def _output(process: subprocess.Popen[str], within_s: float) -> tuple[int, str]:
+def quiet(call: Call, *, within_s: float) -> tuple[int, str]:
+    """Run it to its end without showing it; returns its exit code and all that it printed."""
+    process = subprocess.Popen(
+        call.command,
+        cwd=call.cwd,
+        env=dict(call.env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
     try:
         said, _ = process.communicate(timeout=within_s)
     except subprocess.TimeoutExpired:
-        return 1, f"pytest did not end within {within_s:.0f} s while it collected"
+        return 1, f"pytest did not end within {within_s:.0f} s"
+    finally:
+        if process.poll() is None:
+            _tell(process.pid, signal.SIGKILL)
+            process.communicate()
     return process.returncode, said

@@ -5,7 +5,8 @@ Only the standard library is imported: the plugin loads this file in every sessi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 TestOutcome = Literal["passed", "failed", "skipped", "error"]
@@ -13,10 +14,16 @@ TestOutcome = Literal["passed", "failed", "skipped", "error"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selected:
-    """The tests that the session is about to run, by node id, which is a path below `root`."""
+    """The tests that the session is about to run, by node id, which is a path below `root`.
+
+    Where they are only collected, `markers` has those of each test, and `known` are all that are
+    registered.
+    """
 
     nodeids: tuple[str, ...]
     root: str
+    markers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    known: tuple[str, ...] = ()
     kind: Literal["selected"] = "selected"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -35,7 +36,7 @@ class ReportWriter:
         self._uncollected: set[str] = set()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self._select([item.nodeid for item in session.items])
+        self._select([item.nodeid for item in session.items], session)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
@@ -61,15 +62,31 @@ class ReportWriter:
     def pytest_unconfigure(self) -> None:
         self._file.close()
 
-    def _select(self, nodeids: Sequence[str]) -> None:
+    def _select(self, nodeids: Sequence[str], session: pytest.Session | None = None) -> None:
         # each worker of xdist collects the same, and xdist's controller nothing
         if nodeids and self._selected is None:
             self._selected = tuple(nodeids)
-            self._write(Selected(nodeids=self._selected, root=self._root))
+            only = session is not None and session.config.option.collectonly
+            more = _markers(session) if session is not None and only else {}
+            self._write(Selected(nodeids=self._selected, root=self._root, **more))
 
     def _write(self, record: Selected | Finished | Uncollected) -> None:
         self._file.write(json.dumps(asdict(record)) + "\n")
         self._file.flush()
+
+
+def _markers(session: pytest.Session) -> dict[str, Any]:
+    """Each test's markers, and all that are registered (a line for each: name, maybe arguments,
+    meaning).
+    """
+    lines = session.config.getini("markers")
+    return {
+        "markers": {
+            item.nodeid: tuple(dict.fromkeys(mark.name for mark in item.iter_markers()))
+            for item in session.items
+        },
+        "known": tuple(re.split(r"[(:\s]", line, maxsplit=1)[0] for line in lines),
+    }
 
 
 def _finished(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection
 
 _DEEPEST = 50
 
@@ -13,13 +14,25 @@ def marker_names(expression: str) -> tuple[str, ...]:
     Takes what pytest takes of Python's identifiers: `and`, `or`, `not`, parentheses, and keyword
     arguments with plain values (`device(serial=1)`). Raises ValueError with what is wrong.
     """
+    return tuple(dict.fromkeys(_names(_tree(expression), 0)))
+
+
+def may_select(expression: str, markers: Collection[str]) -> bool:
+    """Whether it selects a test that has these markers; their arguments are not looked at.
+
+    Raises ValueError with what is wrong with the expression.
+    """
+    marker_names(expression)
+    return _holds(_tree(expression), markers)
+
+
+def _tree(expression: str) -> ast.expr:
     try:
-        tree = ast.parse(expression.strip(), mode="eval")
+        return ast.parse(expression.strip(), mode="eval").body
     except SyntaxError as error:
         raise ValueError(f"{expression!r}: {error.msg}") from None
     except (RecursionError, MemoryError):
         raise ValueError("nested too deeply") from None
-    return tuple(dict.fromkeys(_names(tree.body, 0)))
 
 
 def _names(node: ast.expr, depth: int) -> list[str]:
@@ -37,3 +50,16 @@ def _names(node: ast.expr, depth: int) -> list[str]:
         ):
             return [name]
     raise ValueError(f"'{ast.unparse(node)}' is no marker")
+
+
+def _holds(node: ast.expr, markers: Collection[str]) -> bool:
+    match node:
+        case ast.BoolOp(op=ast.And(), values=values):
+            return all(_holds(value, markers) for value in values)
+        case ast.BoolOp(values=values):
+            return any(_holds(value, markers) for value in values)
+        case ast.UnaryOp(operand=operand):
+            return not _holds(operand, markers)
+        case ast.Call(func=ast.Name(id=name)) | ast.Name(id=name):
+            return name in markers
+    raise AssertionError(ast.dump(node))

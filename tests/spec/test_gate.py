@@ -9,7 +9,7 @@ import pytest
 from chaoslab.errors import SpecError
 from chaoslab.spec.gate import VERDICTS, Gate, GateStage, SlowRule
 from chaoslab.spec.loader import read_topology
-from chaoslab.spec.marker import marker_names
+from chaoslab.spec.marker import marker_names, may_select
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE = '[services.redis]\nkind = "redis"\n[apps.app]\ncommand = ["x"]\nlinks = ["redis"]\n'
@@ -138,6 +138,21 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
 def test_the_markers_of_an_expression_are_found() -> None:
     """Each once, in their order."""
     assert marker_names("a and (not b or a) and c(x=1)") == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("expression", "selects"),
+    [
+        ("a", True),
+        ("c", False),
+        ("a and not c", True),
+        ("not (a or c)", False),
+        ("c or b(x=1)", True),
+    ],
+)
+def test_an_expression_selects_by_the_markers_of_a_test(expression: str, selects: bool) -> None:
+    """As pytest would, arguments aside."""
+    assert may_select(expression, ["a", "b"]) is selects
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,132 @@
+"""A project with a gate, whose scenarios need no servers: they write down what a run would have.
+
+The verdicts, histories and folders are of the same making as a lab's, so that the gate reads them
+as it reads a real run's; that it runs real ones too is `test_real.py`'s to show.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as xml
+
+WITHIN_S = 90.0
+TOPOLOGY = """
+name = "tiny"
+[services.redis]
+kind = "redis"
+[apps.app]
+command = ["{python}", "-m", "no_such_app"]
+links = ["redis"]
+"""
+INI = """
+[pytest]
+addopts = --strict-markers --strict-config
+asyncio_default_fixture_loop_scope = function
+markers =
+    one: first
+    two: second
+"""
+CONFTEST = '''
+"""Scenarios whose runs are written down at once."""
+from pathlib import Path
+import pytest
+from chaoslab.history.journal import Journal
+from chaoslab.history.run_folder import RunFolder, RunInfo
+from chaoslab.report.runs import save_verdicts
+from chaoslab.spec.loader import load_topology
+from chaoslab.spec.plan import Boot, Plan
+from chaoslab.verdicts.verdict import Outcome, Verdict
+
+INFO = RunInfo(scenario="x", seed=1, runtime="local", proxy="embedded", started_at="",
+               chaoslab="0", python="3", machine="here")
+
+
+@pytest.fixture
+def saw(request):
+    """`saw(boot="FAIL", kept="PASS")`: a run with those verdicts, and the events given."""
+    def write(*events, expect=(), **verdicts):
+        place = Path(request.config.getoption("--chaos-results")) / "run" / request.node.name
+        folder = RunFolder(place)
+        topology = load_topology(Path(request.config.getoption("--chaos-topology")))
+        folder.save_before(topology, Plan(name="x", boots=(Boot(),), expect=tuple(expect)), INFO)
+        journal = Journal(folder.history_path)
+        for event in events:
+            journal.append(event)
+        journal.close()
+        made = tuple(Verdict(name=name, outcome=Outcome(outcome), claim=f"{name} holds",
+                             because=(f"{name} was seen to be {outcome} <&|>",))
+                     for name, outcome in verdicts.items())
+        save_verdicts(folder, made)
+        request.node.user_properties.append(("chaos_run", str(place)))
+        bad = [name for name, outcome in verdicts.items() if outcome != "PASS"]
+        if bad:
+            pytest.fail(f"not passed: {bad}", pytrace=False)
+    return write
+'''
+HEAD = "import os, time, signal, pytest\nfrom pathlib import Path\n"
+
+
+def stage(name: str, marker: str, rate: float = 1.0, more: str = "") -> str:
+    """One stage of a gate."""
+    return f'[[gate.stages]]\nname = "{name}"\nmarker = "{marker}"\npass_rate = {rate}\n{more}\n'
+
+
+class Project:
+    """A folder with a topology and scenarios."""
+
+    def __init__(
+        self,
+        folder: Path,
+        scenarios: str,
+        gate: str,
+        *,
+        head: str = '[gate]\nruntime = "embedded"\n',
+    ) -> None:
+        self.folder = folder
+        self.place = folder / "scenarios"
+        self.place.mkdir()
+        (folder / "chaoslab.toml").write_text(TOPOLOGY + head + gate)
+        (folder / "pytest.ini").write_text(INI)
+        (self.place / "conftest.py").write_text(CONFTEST)
+        (self.place / "test_tiny.py").write_text(HEAD + scenarios)
+
+    def start(self, *words: str, **env: str) -> subprocess.Popen[str]:
+        """A gate of its own in that folder."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "chaoslab.cli", "gate", *words],
+            cwd=self.folder,
+            env={**os.environ, **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def gate(self, *words: str, **env: str) -> tuple[int, str]:
+        """Its exit code and all that was printed."""
+        with self.start(*words, **env) as process:
+            try:
+                said, _ = process.communicate(timeout=WITHIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+        assert "Traceback (most recent call last)" not in said, said
+        return process.returncode, said
+
+    @property
+    def results(self) -> Path:
+        """The one gate's folder."""
+        (folder,) = (self.folder / "results").glob("gate-*")
+        return folder
+
+    def verdict(self) -> dict[str, object]:
+        """What the gate wrote for machines."""
+        found: dict[str, object] = json.loads((self.results / "verdict.json").read_text())
+        return found
+
+    def junit(self) -> xml.Element:
+        """What the gate wrote for CI systems."""
+        return xml.parse(self.results / "junit.xml").getroot()

@@ -1,0 +1,353 @@
+"""`chaoslab gate`: each way to judge a release, with its exit code and its reasons."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import psutil
+import pytest
+
+from .project import Project, stage
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA = json.loads((ROOT / "docs" / "verdict.schema.json").read_text())
+PASSES = "@pytest.mark.one\ndef test_passes(saw): saw(boot='PASS')\n"
+FAILS = "@pytest.mark.two\ndef test_fails(saw): saw(boot='PASS', recovery='FAIL')\n"
+PATIENCE_S = 40.0
+
+
+def checked(project: Project) -> dict[str, Any]:
+    """The verdict, once it is what the schema says."""
+    verdict = project.verdict()
+    jsonschema.validate(verdict, SCHEMA, format_checker=jsonschema.FormatChecker())
+    return verdict
+
+
+def scenarios(verdict: dict[str, Any], at: int = 0) -> dict[str, dict[str, Any]]:
+    """The first round's scenarios of one stage, by name."""
+    stages = verdict["rounds"][0]["stages"]
+    return {each["scenario"]: each for each in stages[at]["scenarios"]}
+
+
+def test_a_gate_whose_stages_pass_exits_with_0(tmp_path: Path) -> None:
+    """Verdict, JUnit, summary and histories lie in one folder; the CI's summary gets the page."""
+    two = PASSES.replace("test_passes", "test_also").replace(".one", ".two")
+    project = Project(tmp_path, PASSES + two, stage("first", "one") + stage("second", "two", 0.5))
+    page = tmp_path / "github.md"
+    page.write_text("before\n")
+    code, said = project.gate(GITHUB_STEP_SUMMARY=str(page))
+    assert code == 0, said
+    assert "stage 1 of 2: first (-m 'one'), 1 scenarios, pass rate 1" in said
+    assert "test_passes" in said or "test_tiny.py" in said  # pytest's own output is shown
+    assert said.rstrip().endswith(
+        "gate: passed (exit 0: every stage has its pass rate, and nothing is left undecided)"
+    )
+    verdict = checked(project)
+    assert (verdict["decision"], verdict["exit_code"], verdict["why"]) == ("passed", 0, [])
+    assert verdict["runtime"]["taken"] == "embedded"
+    (folder,) = scenarios(verdict)["tiny::passes"]["folders"]
+    assert (project.results / folder / "history.jsonl").is_file()
+    assert (project.results / "summary.md").read_text() in page.read_text()
+    assert page.read_text().startswith("before\n## Gate: passed (exit 0)")
+    assert [suite.get("name") for suite in project.junit()] == ["first", "second"]
+
+
+def test_too_few_passes_refuse_and_the_later_stages_still_run(tmp_path: Path) -> None:
+    """Exit 1, with the failed verdict's own reasons wherever the result is told."""
+    project = Project(tmp_path, FAILS + PASSES, stage("first", "two", 0.9) + stage("second", "one"))
+    code, said = project.gate()
+    assert code == 1, said
+    assert "gate: stage first: refused: 1 of 1 scenarios failed: 0 passed, 0.9 must" in said
+    assert "FAIL    tiny::fails" in said
+    assert "recovery was seen to be FAIL <&|>" in said
+    verdict = checked(project)
+    assert [s["decision"] for s in verdict["rounds"][0]["stages"]] == ["refused", "passed"]
+    assert verdict["rounds"][0]["stages"][0]["pass_rate"] == {"required": 0.9, "got": 0}
+    (failure,) = project.junit().iter("failure")
+    assert "recovery was seen to be FAIL <&|>" in str(failure.text)
+    assert "recovery was seen to be FAIL <&|>" in (project.results / "summary.md").read_text()
+
+
+def test_a_failure_within_the_rate_does_not_refuse(tmp_path: Path) -> None:
+    """The rate is the share of all that were selected; it is met exactly."""
+    gate = stage("all", "one or two", 0.5)
+    assert Project(tmp_path, PASSES + FAILS, gate).gate()[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("scenario", "outcome", "reason"),
+    [
+        ("def test_it(saw): saw(boot='UNKNOWN')", "UNKNOWN", "UNKNOWN boot: boot holds"),
+        ("def test_it(): pytest.skip('fault not made: no SYN drops')", "skipped", "fault not made"),
+        ("def test_it(): pass", "UNKNOWN", "nothing was run, nothing judged"),
+        ("def test_it(): assert False", "UNKNOWN", "it failed before anything was run"),
+        ("def test_it(no_such_fixture): pass", "UNKNOWN", "it failed outside the scenario itself"),
+        ("def test_it(request):\n    request.node.user_properties += [('chaos_run', '/none')]",
+         "UNKNOWN", "a run has no verdicts"),
+        ("def test_it(request):\n    request.node.user_properties += [('chaos_run', '/none'),\n"
+         "        ('chaos_trouble', 'ServiceFailed')]\n    pytest.fail('postgres died')",
+         "UNKNOWN", "the lab gave up: ServiceFailed"),
+    ],
+)  # fmt: skip
+def test_what_is_undecided_is_inconclusive_even_where_the_rate_is_met(
+    tmp_path: Path, scenario: str, outcome: str, reason: str
+) -> None:
+    """Exit 3: neither a pass nor a refusal, and the reason is told."""
+    project = Project(tmp_path, PASSES + f"@pytest.mark.one\n{scenario}\n", stage("s", "one", 0.5))
+    code, said = project.gate()
+    assert code == 3, said
+    found = scenarios(checked(project))["tiny::it"]
+    assert found["outcome"] == outcome
+    assert any(reason in each for each in found["reasons"]), found
+
+
+def test_a_stage_of_unknowns_is_inconclusive_not_refused(tmp_path: Path) -> None:
+    """Nothing bad was shown: the rate is missed by what nobody knows."""
+    unknown = "@pytest.mark.one\ndef test_it(saw): saw(boot='UNKNOWN')\n"
+    code, said = Project(tmp_path, unknown, stage("s", "one", 0.9)).gate()
+    assert code == 3
+    assert "1 of 1 scenarios show nothing (1 UNKNOWN)" in said
+
+
+def test_a_test_that_fails_after_good_verdicts_fails(tmp_path: Path) -> None:
+    """Its own assertion is part of the scenario."""
+    bad = "@pytest.mark.one\ndef test_it(saw):\n    saw(boot='PASS')\n    assert 1 == 2\n"
+    project = Project(tmp_path, bad, stage("s", "one"))
+    assert project.gate()[0] == 1
+    assert any(
+        "assert 1 == 2" in each for each in scenarios(checked(project))["tiny::it"]["reasons"]
+    )
+
+
+def test_a_test_that_hides_a_bad_verdict_is_seen_through(tmp_path: Path) -> None:
+    """The verdicts decide, whatever the test makes of them."""
+    sly = (
+        "@pytest.mark.one\ndef test_it(saw):\n"
+        "    with pytest.raises(BaseException):\n        saw(boot='FAIL')\n"
+    )
+    assert Project(tmp_path, sly, stage("s", "one")).gate()[0] == 1
+
+
+def test_a_p1_failure_aborts_at_once_and_the_rest_is_not_reached(tmp_path: Path) -> None:
+    """Exit 4 goes before a refusal; what follows in the stage is interrupted."""
+    slow = (
+        "@pytest.mark.one\ndef test_a(saw): saw(boot='FAIL')\n"
+        "@pytest.mark.one\ndef test_b(saw):\n    time.sleep(60)\n"
+    )
+    gate = stage("first", "one", more='abort_on = ["p1"]') + stage("second", "two")
+    project = Project(tmp_path, slow + FAILS, gate)
+    begun_s = time.monotonic()
+    code, said = project.gate()
+    # far below the 60 s that the second scenario would have slept
+    assert time.monotonic() - begun_s < PATIENCE_S
+    assert code == 4, said
+    assert "tiny::a: 'boot' is of severity P1 and failed: boot was seen to be FAIL" in said
+    verdict = checked(project)
+    assert verdict["rounds"][0]["stages"][0]["abort"]["cause"] == "p1"
+    assert scenarios(verdict)["tiny::b"]["outcome"] == "not run"
+    assert verdict["rounds"][0]["not_reached"] == ["second"]
+
+
+def test_a_failure_of_lesser_severity_does_not_abort(tmp_path: Path) -> None:
+    """`recovery` is no P1 of this gate."""
+    gate = stage("s", "two", more='abort_on = ["p1"]')
+    assert Project(tmp_path, FAILS, gate).gate()[0] == 1
+
+
+@pytest.mark.parametrize("of_stage", [True, False], ids=["the stage's", "the gate's"])
+def test_a_stage_past_its_deadline_is_aborted(tmp_path: Path, of_stage: bool) -> None:
+    """With whose deadline it was."""
+    hangs = "@pytest.mark.one\ndef test_it():\n    time.sleep(60)\n"
+    head = '[gate]\nruntime = "embedded"\n' + ("" if of_stage else "deadline_s = 4\n")
+    gate = stage("s", "one", more="deadline_s = 4" if of_stage else "")
+    project = Project(tmp_path, hangs, gate, head=head)
+    code, said = project.gate()
+    assert code == 4, said
+    assert f"the {'stage' if of_stage else 'gate'}'s deadline: not ended after 4 s" in said
+    assert checked(project)["rounds"][0]["stages"][0]["abort"]["cause"] == "deadline"
+
+
+@pytest.mark.parametrize(
+    ("scenarios", "gate", "problem"),
+    [
+        ("import nothing_of_the_kind\n" + PASSES, stage("s", "one"), "nothing_of_the_kind"),
+        (PASSES, stage("s", "two"), "gate.stages[0].marker: 'two' selects no scenario in"),
+        (PASSES, stage("s", "one") + stage("t", "oen"), "gate.stages[1].marker: unknown marker "
+         "'oen'\n  expected a marker that `pytest --markers` lists; did you mean 'one'?"),
+        ("pytest.skip('all of it', allow_module_level=True)\n", stage("s", "one"), "skipped)"),
+        (PASSES.replace("one", "onne"), stage("s", "one"), "'onne' not found in `markers`"),
+    ],
+    ids=["not collected", "selects nothing", "unknown marker", "all skipped", "strict markers"],
+)  # fmt: skip
+def test_what_cannot_be_run_as_asked_is_a_usage_error_before_anything_runs(
+    tmp_path: Path, scenarios: str, gate: str, problem: str
+) -> None:
+    """Exit 2, never a pass; no folder is made."""
+    code, said = Project(tmp_path, scenarios, gate).gate()
+    assert code == 2, said
+    assert problem in said
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["--stage", "secnd"], "expected one of: first, second; did you mean 'second'?"),
+        (["--command", "ap=x"], "--command: unknown app 'ap'"),
+        (["--runtime", "cloud"], "'cloud' is not one of"),
+        (["--repeat", "0"], "0 is not in the range"),
+        (["nowhere.toml"], "nowhere.toml: no such file"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_a_usage_error(
+    tmp_path: Path, words: list[str], problem: str
+) -> None:
+    """Exit 2, with what there is."""
+    code, said = Project(tmp_path, PASSES, stage("first", "one") + stage("second", "two")).gate(
+        *words
+    )
+    assert code == 2, said
+    assert problem in said
+
+
+def test_a_topology_without_a_gate_says_so(tmp_path: Path) -> None:
+    """Exit 2."""
+    code, said = Project(tmp_path, PASSES, "", head="").gate()
+    assert code == 2
+    assert "has no gate" in said
+
+
+def test_only_the_stages_that_are_named_run(tmp_path: Path) -> None:
+    """In the gate's order."""
+    project = Project(tmp_path, PASSES + FAILS, stage("first", "one") + stage("second", "two"))
+    assert project.gate("--stage", "second")[0] == 1
+    (only,) = checked(project)["rounds"][0]["stages"]
+    assert only["name"] == "second"
+
+
+def test_a_projects_own_options_leave_nothing_out(tmp_path: Path) -> None:
+    """Neither `-x`, `-k` and `--lf` of its pytest.ini, nor those of the environment."""
+    more = PASSES.replace("test_passes", "test_zero")
+    project = Project(tmp_path, FAILS + PASSES + more, stage("s", "one or two", 0.6))
+    ini = tmp_path / "pytest.ini"
+    ini.write_text(ini.read_text().replace("addopts =", "addopts = -x --lf -k passes"))
+    code, said = project.gate(PYTEST_ADDOPTS="-k zero")
+    assert code == 0, said
+    assert len(scenarios(checked(project))) == 3
+
+
+def test_a_retried_scenario_is_flaky_never_a_plain_pass(tmp_path: Path) -> None:
+    """Its first outcome stays on record, and the gate is inconclusive."""
+    flaky = (
+        "@pytest.mark.one\ndef test_it(saw):\n"
+        "    mark = Path('tried')\n    first = not mark.exists()\n    mark.touch()\n"
+        "    saw(boot='FAIL' if first else 'PASS')\n"
+    )
+    head = '[gate]\nruntime = "embedded"\nretries = 2\n'
+    project = Project(tmp_path, flaky + PASSES, stage("s", "one"), head=head)
+    code, said = project.gate()
+    assert code == 3, said
+    found = scenarios(checked(project))["tiny::it"]
+    assert (found["outcome"], found["attempts"]) == ("FLAKY", ["FAIL", "PASS"])
+    assert found["reasons"][0] == "passed at try 2, after: FAIL"
+    assert scenarios(checked(project))["tiny::passes"]["attempts"] == ["PASS"]
+
+
+def test_two_workers_come_to_the_same(tmp_path: Path) -> None:
+    """pytest-xdist's controller reports for all of them."""
+    many = "@pytest.mark.one\n@pytest.mark.parametrize('n', range(4))\ndef test_it(saw, n): "
+    project = Project(tmp_path, many + "saw(boot='PASS')\n" + FAILS, stage("s", "one or two", 0.8))
+    code, said = project.gate("--workers", "2")
+    assert code == 0, said
+    counts = checked(project)["rounds"][0]["stages"][0]["counts"]
+    assert (counts["PASS"], counts["FAIL"]) == (4, 1)
+
+
+def test_a_pytest_that_dies_is_an_abort(tmp_path: Path) -> None:
+    """What it had not reached is not run, and nothing of it passes."""
+    dies = "@pytest.mark.one\ndef test_zz(): os.kill(os.getpid(), signal.SIGKILL)\n"
+    project = Project(tmp_path, PASSES + dies, stage("s", "one", 0.5))
+    code, said = project.gate()
+    assert code == 4, said
+    assert "pytest was ended by signal 9" in said
+    assert scenarios(checked(project))["tiny::zz"]["outcome"] == "not run"
+
+
+def test_a_pytest_that_stops_by_itself_is_no_pass(tmp_path: Path) -> None:
+    """`pytest.exit` ends a session with an exit code of the test's choice, 0 too."""
+    stops = "@pytest.mark.one\ndef test_zz(): pytest.exit('enough', returncode=0)\n"
+    project = Project(tmp_path, PASSES + stops, stage("s", "one", 0.5))
+    assert project.gate()[0] == 3
+    assert scenarios(checked(project))["tiny::zz"]["outcome"] == "not run"
+
+
+def test_rounds_measure_how_flaky_each_scenario_is(tmp_path: Path) -> None:
+    """Passes and failures with an interval; UNKNOWN counted apart."""
+    turns = (
+        "@pytest.mark.one\ndef test_it(saw):\n"
+        "    log = Path('turns')\n    n = len(log.read_text()) if log.exists() else 0\n"
+        "    log.write_text('x' * (n + 1))\n    saw(boot=('PASS', 'UNKNOWN', 'FAIL')[n])\n"
+    )
+    project = Project(tmp_path, turns + PASSES, stage("s", "one", 0.5))
+    code, said = project.gate("--repeat", "3")
+    assert code == 3, said
+    verdict = checked(project)
+    assert len(verdict["rounds"]) == 3
+    found = {each["scenario"]: each for each in verdict["rates"]}
+    it = found["tiny::it"]
+    assert (it["passed"], it["failed"], it["unknown"], it["rate"]) == (1, 1, 1, 0.5)
+    assert 0 < it["low"] < 0.5 < it["high"] < 1
+    # Wilson's interval of 3 of 3 at 95 %
+    assert found["tiny::passes"]["low"] == pytest.approx(0.4385, abs=1e-4)
+    assert "0.500 (0.0" in said
+
+
+def begun(project: Project, path: str = "begun") -> None:
+    """Wait until a scenario says that it runs."""
+    end_s = time.monotonic() + PATIENCE_S
+    while not (project.folder / path).exists():
+        assert time.monotonic() < end_s, "no scenario began"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize("words", [[], ["--repeat", "3"]], ids=["once", "repeated"])
+def test_an_interrupted_gate_reports_what_it_has_and_leaves_nothing(
+    tmp_path: Path, number: signal.Signals, words: list[str]
+) -> None:
+    """Exit 4; pytest ends as by Ctrl-C, so that scenarios heal and take their servers down."""
+    hangs = (
+        "@pytest.mark.two\ndef test_it():\n    Path('begun').touch()\n"
+        "    try:\n        time.sleep(60)\n    finally:\n        Path('healed').touch()\n"
+    )
+    project = Project(tmp_path, PASSES + hangs, stage("first", "one") + stage("second", "two"))
+    with project.start(*words) as process:
+        begun(project)
+        family = psutil.Process(process.pid).children(recursive=True)
+        assert family
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 4, said
+    assert (project.folder / "healed").exists()
+    assert [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []
+    verdict = checked(project)
+    assert verdict["decision"] == "aborted"
+    assert scenarios(verdict)["tiny::passes"]["outcome"] == "PASS"
+    assert scenarios(verdict, at=1)["tiny::it"]["outcome"] == "not run"
+
+
+def test_a_pytest_that_does_not_listen_is_ended_all_the_same(tmp_path: Path) -> None:
+    """SIGTERM follows Ctrl-C; a gate never waits for ever."""
+    deaf = (
+        "@pytest.mark.one\ndef test_a(saw): saw(boot='FAIL')\n"
+        "@pytest.mark.one\ndef test_b():\n    signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "    time.sleep(80)\n"
+    )
+    project = Project(tmp_path, deaf, stage("s", "one", more='abort_on = ["p1"]'))
+    code, said = project.gate()
+    assert code == 4, said
