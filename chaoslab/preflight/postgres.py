@@ -11,8 +11,11 @@ import math
 import socket
 import struct
 from collections.abc import Mapping
+from typing import TypeVar
 
 import psycopg
+from psycopg import waiting
+from psycopg.abc import PQGen
 from psycopg.conninfo import make_conninfo
 
 from chaoslab.preflight.dial import Address
@@ -20,6 +23,7 @@ from chaoslab.preflight.outcome import Ended, Outcome
 from chaoslab.preflight.target import Target
 from chaoslab.preflight.trip import Trip
 
+T = TypeVar("T")
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 _MUST_HAVE_TLS = ("require", "verify-ca", "verify-full")
 _BY_STATE: Mapping[str, Outcome] = {
@@ -44,6 +48,23 @@ _BY_WORDS: tuple[tuple[str, Outcome], ...] = (
     ("ssl error", "TLS asked"),
     ("does not support ssl", "TLS asked"),
 )
+
+
+class _Connection(psycopg.AsyncConnection[tuple[object, ...]]):
+    """One that is closed when a wait is given up: psycopg would ask the silent server to stop."""
+
+    async def wait(
+        self,
+        gen: PQGen[T],
+        interval: float = 0.1,
+        timeout: float | None = None,  # noqa: ASYNC109, ARG002 - psycopg's own signature
+    ) -> T:
+        """Run one exchange with the server."""
+        try:
+            return await waiting.wait_async(gen, self.pgconn.socket, interval=interval)
+        except asyncio.CancelledError:
+            self.pgconn.finish()
+            raise
 
 
 async def walk_postgres(trip: Trip, target: Target, sock: socket.socket, address: Address) -> None:
@@ -83,8 +104,9 @@ async def _first_byte(sock: socket.socket) -> bytes:
 
 async def _logged_in(
     target: Target, address: Address, within_s: float, has_tls: bool
-) -> psycopg.AsyncConnection[tuple[object, ...]]:
+) -> _Connection:
     params = {
+        "gssencmode": "disable",  # else libpq may ask a Kerberos library first
         **target.params,
         "hostaddr": str(address),
         "port": str(target.port),
@@ -93,7 +115,7 @@ async def _logged_in(
         "application_name": "chaoslab-preflight",
     }
     try:
-        return await psycopg.AsyncConnection.connect(make_conninfo("", **params), autocommit=True)
+        return await _Connection.connect(make_conninfo("", **params), autocommit=True)
     except psycopg.Error as error:
         raise _ended(error, has_tls) from None
 

@@ -8,8 +8,11 @@ from contextlib import asynccontextmanager
 
 
 @asynccontextmanager
-async def answering(*answers: bytes) -> AsyncIterator[int]:
-    """A port that answers each message with the next of `answers`, and hangs up after the last."""
+async def answering(*answers: bytes, holds: bool = False) -> AsyncIterator[int]:
+    """A port that answers each message with the next of `answers`, and hangs up after the last.
+
+    One that `holds` says nothing more instead.
+    """
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -18,6 +21,8 @@ async def answering(*answers: bytes) -> AsyncIterator[int]:
                     break
                 writer.write(answer)
                 await writer.drain()
+            while holds and await reader.read(4096):
+                pass
         except ConnectionError:
             pass
         finally:

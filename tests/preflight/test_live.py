@@ -198,6 +198,17 @@ async def test_a_url_that_asks_for_tls_of_a_server_without_is_told(tmp_path: Pat
     assert walk.words == "the URL has sslmode=require, and the server has no TLS"
 
 
+async def test_a_postgres_that_falls_silent_later_is_told_within_the_limit(tmp_path: Path) -> None:
+    """At the log-in, or at the query: psycopg's own way out would ask the silent server to stop."""
+    ready = b"R\0\0\0\x08\0\0\0\0" + b"Z\0\0\0\x05I"
+    for answers, step in (((b"N",), "log in"), ((b"N", ready), "query")):
+        async with answering(*answers, holds=True) as port:
+            begun_s = now_s()
+            walk = await postgres_walk(tmp_path, f"postgresql://u:p@127.0.0.1:{port}/d")
+            assert (walk.outcome, walk.step) == ("silent", step)
+            assert now_s() - begun_s < WITHIN_S + SLACK_S
+
+
 @pytest.mark.parametrize(
     ("answers", "outcome", "step"),
     [
