@@ -72,11 +72,11 @@ def _silenced(
 ) -> Iterator[str]:
     """How health hid what it was to name: it contradicted itself, dropped it, or saw nothing."""
     naming = set(e.naming)
-    for sample in seen:
-        if sample.state is HealthState.HEALTHY and naming & set(contract.lost(sample.dependencies)):
-            names = ", ".join(contract.lost(sample.dependencies))
-            yield f"it called itself healthy while it named {names} as lost"
-            return
+    healthy = (s for s in seen if s.state is HealthState.HEALTHY)
+    named = {name for s in healthy for name in contract.lost(s.dependencies)} & naming
+    if named:
+        yield f"it called itself healthy while it named {', '.join(sorted(named))} as lost"
+        return
     before = {name for s in asked if s.at_s < seen[-1].at_s for name in s.dependencies}
     if gone := sorted((naming & before) - set(seen[-1].dependencies)):
         are = "is" if len(gone) == 1 else "are"
