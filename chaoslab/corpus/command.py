@@ -42,6 +42,8 @@ def corpus(ctx: click.Context, defects: Path | None) -> None:
 @click.option("--topology", "file", type=_A_PATH, help="The topology (the nearest chaoslab.toml).")
 @click.option("--results", type=_A_PATH, default=Path("results"), show_default=True,
               help="The folder below which trials are kept.")  # fmt: skip
+@click.option("--good/--no-good", default=None, help="Whether the good build is tried as well: "
+              "usually where no NAME is given.")  # fmt: skip
 @_DEFECTS
 @click.pass_context
 def run(
@@ -52,6 +54,7 @@ def run(
     workers: int,
     file: Path | None,
     results: Path,
+    good: bool | None,
     defects: Path | None,
 ) -> None:
     """Boot each bad build, and the good one, through the gate's scenarios.
@@ -69,7 +72,7 @@ def run(
 
     topology = load_topology(file)
     chosen = _chosen(_read(defects), names)
-    good = not names or GOOD in names
+    good = (not names or GOOD in names) if good is None else good
     folder = results.resolve() / "corpus"
     campaign = Campaign(
         topology=Path(topology.source),
