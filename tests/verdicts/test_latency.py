@@ -69,6 +69,25 @@ def test_slower_by_little_passes(before_s: float, after_s: float) -> None:
     assert regained(taking(before_s, after_s)).outcome == "PASS"
 
 
+def test_a_machine_that_became_slower_for_all_is_not_the_apps_doing() -> None:
+    """Health takes four times as long too; a tenth more of it does not excuse five times."""
+    slow = taking(0.02, 0.1)
+
+    def health_taking(times: float) -> list[AnyEvent]:
+        return [
+            replace(e, took_s=0.01 * times) if isinstance(e, HealthSample) and e.at_s > 4.6 else e
+            for e in slow
+        ]
+
+    verdict = regained(health_taking(4.0))
+    assert (verdict.outcome, "health itself is 4.0 times as slow" in why(verdict)) == (
+        "UNKNOWN",
+        True,
+    )
+    assert regained(health_taking(1.1)).outcome == "FAIL"
+    assert regained(health_taking(0.5)).outcome == "FAIL"
+
+
 def test_a_difference_that_chance_explains_passes() -> None:
     """Two of a kind differ by their medians and overlap: three of each side prove nothing."""
     assert chance_of([0.01, 0.02, 0.2], [0.1, 0.1, 0.1]) > 0.01
