@@ -58,7 +58,7 @@ def judge(topology: Topology, plan: Plan, history: History) -> tuple[Verdict, ..
     for e in plan.expect:
         evidence = _evidence_for(e, topology, plan, history)
         alone = _judged(e, topology, plan, history)
-        slow = starved(e, history) if alone.outcome is Outcome.FAIL else ""
+        slow = _starved(e, topology, plan, history) if alone.outcome is Outcome.FAIL else ""
         weighed = _weighed(e, alone, evidence, unsound or slow, topology)
         verdicts.append(replace(weighed, because=(*weighed.because, *disabled)))
     return tuple(verdicts)
@@ -115,6 +115,13 @@ def _judged_by_service(
         case RegainsLatency():
             return regains_latency(e, plan, history)
     assert_never(e)
+
+
+def _starved(e: Expectation, topology: Topology, plan: Plan, history: History) -> str:
+    """Why a failure may be the machine's; empty where it is not."""
+    return starved(
+        e, topology.apps[e.app], history, lambda other: _judged(e, topology, plan, other)
+    )
 
 
 def _weighed(

@@ -1,87 +1,196 @@
 """Whether the machine was too slow for an app's slowness to be told from it. Pure.
 
-Both bounds are measured on 2 cores, of the good build beside up to eight busy processes. A start
-that kept its deadline had waited at most 0.41 of it for a core, one that missed it at least 0.58.
-After the first answer the worst stretch of a run that passed had the lab late for at most 0.22 of
-it, that of a run whose prober gave up for at least 0.72; the app's own wait was below 0.34 in all.
+Slowness alone is excused: a deadline that was missed while the app waited for a core, or the lab
+was late, for most of the time given; and answers that came late, or not at all, in such a stretch.
+The bound is measured on 2 cores, with the good build beside up to eight busy processes. A start
+that missed its deadline had waited for a core for at least 0.58 of it. After the first answer the
+worst stretch of a run that passed had the lab late for at most 0.22 of it, that of a run whose
+prober gave up for at least 0.72; the app's own wait was below 0.34 in all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
-from chaoslab.history.events import AppStarved, FirstAnswer, LabLag, Spawned
+from chaoslab.history.events import (
+    AnyEvent,
+    AppStarved,
+    HealthSample,
+    LabLag,
+    ProberSample,
+    Spawned,
+    StartupComplete,
+    Write,
+)
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import Expectation, FailsFast, KeepsAcknowledged, NoRestarts, Starts
-from chaoslab.verdicts.timeline import Span, life
+from chaoslab.spec.expect import (
+    Degrades,
+    Expectation,
+    FailsFast,
+    FirstRequestServed,
+    KeepsAcknowledged,
+    NoRestarts,
+    ReadyWhenServing,
+    Recovers,
+    Starts,
+)
+from chaoslab.spec.topology import App
+from chaoslab.verdicts.timeline import (
+    Span,
+    answered_s,
+    asked_s,
+    healthy_since,
+    last_healed_s,
+    life,
+    started_by,
+    watched_until_s,
+)
+from chaoslab.verdicts.verdict import Outcome, Verdict
 
 TOO_MUCH = 0.5  # of the time
 STRETCH_S = 1.5  # three answers at a prober's limit of half a second
 
+Loss = tuple[Span, float]  # a time that was looked at, and the seconds that were lost in it
 
-def starved(e: Expectation, history: History) -> str:
+
+def starved(
+    e: Expectation, app: App, history: History, judged: Callable[[History], Verdict]
+) -> str:
     """Why a failure of `e` may be the machine's; empty where it is not, or where time does not
     matter: what an app acknowledged it must keep however slow it is.
+
+    `judged` is what `e` would be judged by another history.
+    """
+    if isinstance(e, KeepsAcknowledged):
+        return ""
+    losses = list(_losses(e, history))
+    for given, done_s in _given(e, app, history):
+        if why := _too_much(given, losses, done_s):
+            return why
+    return _excused(app, history, losses, judged)
+
+
+def _given(e: Expectation, app: App, history: History) -> Iterator[tuple[Span, float | None]]:
+    """The times within which `e` wants something done, and when it was, or was given up: an app
+    that was left alone for as long as it was given, all losses apart, had its time. None: unknown.
     """
     match e:
-        case KeepsAcknowledged():
-            return ""
         case Starts() | FailsFast():
-            return _start(e.app, e.boot, e.within_s, history)
+            yield from _start(e.app, e.boot, e.within_s, history)
         case NoRestarts():
-            begun = [s.boot for s in history.of(Spawned) if s.app == e.app]
-            reasons = (_start(e.app, boot, None, history) for boot in begun)
-            return next(filter(None, reasons), "")
-    return _stretch(e.app, getattr(e, "boot", None), history)
+            for begun in history.of(Spawned):
+                if begun.app == e.app:
+                    yield from _start(e.app, begun.boot, app.deadlines.startup_s, history)
+        case Degrades():
+            complete_s = started_by(history, e.app, e.boot)
+            if complete_s is None:
+                yield from _start(e.app, e.boot, app.deadlines.startup_s, history)
+            else:
+                begin_s = max(complete_s, asked_s(history, e.fault))
+                yield Span(start_s=begin_s, end_s=begin_s + (e.within_s or 0.0)), None
+        case Recovers() | ReadyWhenServing() | FirstRequestServed():
+            if (healed_s := last_healed_s(history)) is not None:
+                done_s = _healthy_s(e, healed_s, history) if isinstance(e, Recovers) else None
+                yield Span(start_s=healed_s, end_s=healed_s + (e.within_s or 0.0)), done_s
 
 
-def _start(app: str, boot: int, within_s: float | None, history: History) -> str:
-    """By the whole of the time that it was given, or else that it lived."""
-    lived = life(history, app, boot)
-    if lived is None:
+def _start(
+    app: str, boot: int, within_s: float | None, history: History
+) -> Iterator[tuple[Span, float | None]]:
+    if (lived := life(history, app, boot)) is None:
+        return
+    complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (app, boot))
+    given = Span(start_s=lived.start_s, end_s=lived.start_s + (within_s or 0.0))
+    yield given, complete.at_s if complete else lived.end_s
+
+
+def _healthy_s(e: Recovers, healed_s: float, history: History) -> float:
+    since = healthy_since(history, e.app, e.boot, healed_s)
+    return answered_s(since) if since else watched_until_s(history, e.app, e.boot)
+
+
+def _excused(
+    app: App, history: History, losses: list[tuple[str, list[Loss]]],
+    judged: Callable[[History], Verdict],
+) -> str:  # fmt: skip
+    """The first starved stretch, where nothing fails but by what was late in such a stretch."""
+    stretches = list(_stretches(losses))
+    if not stretches:
         return ""
-    end_s = lived.end_s if within_s is None else lived.start_s + within_s
-    given = Span(start_s=lived.start_s, end_s=end_s)
-    waited_s = _within(given, _app(app, boot, history))
-    if waited_s > TOO_MUCH * (end_s - lived.start_s):
-        return _because(f"{app} waited {waited_s:.3f} s for a core", given)
+    spans = [span for span, _ in stretches]
+    limit_s = app.health.prober_timeout_s / 2
+    late = [event for event in history.events if _is_late(event, app, limit_s, spans)]
+    gone = set(map(id, late))
+    kept = tuple(event for event in history.events if id(event) not in gone)
+    if not late or judged(History(kept)).outcome is Outcome.FAIL:
+        return ""
+    return next(why for span, why in stretches if _is_late(late[0], app, limit_s, [span]))
+
+
+def _is_late(event: AnyEvent, app: App, limit_s: float, stretches: Iterable[Span]) -> bool:
+    """Whether it took long in a starved stretch; what came in time is the app's own doing."""
+    if not isinstance(event, HealthSample | ProberSample | Write) or event.app != app.name:
+        return False
+    if event.took_s < limit_s:
+        return False
+    over_s = event.at_s + event.took_s
+    return any(span.start_s < over_s and event.at_s < span.end_s for span in stretches)
+
+
+def _stretches(losses: list[tuple[str, list[Loss]]]) -> Iterator[tuple[Span, str]]:
+    """Every stretch in which too much was lost, and why."""
+    for who, each in losses:
+        for at, _ in each:
+            stretch = Span(start_s=at.start_s, end_s=at.start_s + STRETCH_S)
+            if why := _too_much(stretch, [(who, each)]):
+                yield stretch, why
+
+
+def _too_much(
+    span: Span, losses: Iterable[tuple[str, list[Loss]]], done_s: float | None = None
+) -> str:
+    """Why too much of the time was lost; empty where it was not, or where there was enough besides
+    until `done_s`.
+    """
+    long_s = span.end_s - span.start_s
+    for who, each in losses:
+        lost_s = _within(span, each)
+        if done_s is not None:
+            taken_s = done_s - span.start_s
+            if taken_s - _within(replace(span, end_s=done_s), each) > long_s:
+                continue
+        if lost_s > TOO_MUCH * long_s:
+            when = f"between {span.start_s:.3f} and {span.end_s:.3f} s"
+            return f"{who} for {lost_s:.3f} s {when}: slowness cannot be told from this machine's"
     return ""
 
 
-def _stretch(app: str, boot: int | None, history: History) -> str:
-    """By the worst stretch since the app first answered."""
-    first = history.first(FirstAnswer, lambda a: a.app == app and boot in (None, a.boot))
-    if first is None:
-        return ""
-    waits = list(_app(app, boot, history))
-    lags = [Span(start_s=x.at_s - x.late_s, end_s=x.at_s) for x in history.of(LabLag)]
-    lags_s = [(span, span.end_s - span.start_s) for span in lags]
-    for who, each in ((f"{app} waited for a core", waits), ("the lab itself was late", lags_s)):
-        for span, _ in each:
-            stretch = Span(start_s=span.start_s, end_s=span.start_s + STRETCH_S)
-            lost_s = _within(stretch, each) if span.start_s >= first.at_s else 0.0
-            if lost_s > TOO_MUCH * STRETCH_S:
-                return _because(f"{who} for {lost_s:.3f} s", stretch)
-    return ""
-
-
-def _because(what: str, span: Span) -> str:
-    when = f"between {span.start_s:.3f} and {span.end_s:.3f} s"
-    return f"{what} {when}: its slowness cannot be told from this machine's"
-
-
-def _app(app: str, boot: int | None, history: History) -> Iterable[tuple[Span, float]]:
-    """When the app's waits were looked at, and how long they were in that time."""
-    for look in history.of(AppStarved):
-        if look.app == app and boot in (None, look.boot) and look.over_s > 0:
-            yield Span(start_s=look.at_s - look.over_s, end_s=look.at_s), look.waited_s
-
-
-def _within(span: Span, each: Iterable[tuple[Span, float]]) -> float:
-    """The seconds lost in `span`, each loss spread evenly over the time in which it was."""
-    return sum(
-        lost_s
-        * max(0.0, min(span.end_s, at.end_s) - max(span.start_s, at.start_s))
-        / (at.end_s - at.start_s)
-        for at, lost_s in each
+def _losses(e: Expectation, history: History) -> Iterator[tuple[str, list[Loss]]]:
+    """Who lost time: the app, when it was looked at, and the lab, just before it woke."""
+    boot = getattr(e, "boot", None)
+    yield (
+        f"{e.app} waited for a core",
+        [
+            (Span(start_s=look.at_s - look.over_s, end_s=look.at_s), look.waited_s)
+            for look in history.of(AppStarved)
+            if look.app == e.app and boot in (None, look.boot) and look.over_s > 0
+        ],
     )
+    yield (
+        "the lab itself was late",
+        [
+            (Span(start_s=lag.at_s - lag.late_s, end_s=lag.at_s), lag.late_s)
+            for lag in history.of(LabLag)
+        ],
+    )
+
+
+def _within(span: Span, each: Iterable[Loss]) -> float:
+    """The seconds lost in `span`, each loss spread evenly over the time in which it was."""
+    lost_s = 0.0
+    for at, seconds in each:
+        shared_s = min(span.end_s, at.end_s) - max(span.start_s, at.start_s)
+        if shared_s > 0:
+            lost_s += seconds * shared_s / (at.end_s - at.start_s)
+    return lost_s
