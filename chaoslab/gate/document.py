@@ -40,7 +40,8 @@ def document(result: GateResult) -> Json:
 def save_document(result: GateResult) -> Path:
     """Write `verdict.json` into the gate's folder."""
     path = Path(result.folder) / "verdict.json"
-    path.write_text(json.dumps(document(result), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    text = json.dumps(document(result), indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", "utf-8", "replace")
     return path
 
 

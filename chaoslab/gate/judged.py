@@ -91,7 +91,9 @@ def _reasons(finished: Finished, verdicts: tuple[Verdict, ...], doubt: str) -> I
             yield f"{verdict.outcome.value} {verdict.name}: {verdict.claim}"
             yield from (f"  {reason}" for reason in verdict.because)
     if not told:
-        yield from finished.reason.strip().splitlines()[-_LONGEST_REASON:]
+        # half a surrogate pair, which a test's text may hold, is nothing that can be printed
+        text = finished.reason.encode("utf-8", "replace").decode("utf-8")
+        yield from text.strip().splitlines()[-_LONGEST_REASON:]
 
 
 def _seen(folders: list[RunFolder]) -> Iterator[RunSeen]:

@@ -15,9 +15,9 @@ def save_summary(result: GateResult, *, appended_to: str = "") -> Path:
     """Write `summary.md` into the gate's folder, and append it to that file where one is named."""
     text = "\n".join(summary(result)) + "\n"
     path = Path(result.folder) / "summary.md"
-    path.write_text(text, "utf-8")
+    path.write_text(text, "utf-8", "replace")
     if appended_to:
-        with open(appended_to, "a", encoding="utf-8") as file:
+        with open(appended_to, "a", encoding="utf-8", errors="replace") as file:
             file.write(text)
     return path
 
@@ -72,12 +72,13 @@ def _stages(each: RoundResult) -> Iterator[str]:
         decision = stage.decision.value
         shown = decision if stage.decision is Decision.PASSED else f"**{decision}**"
         yield (
-            f"| {stage.stage.name} | {shown} | {stage.stage.pass_rate:g} | {stage.pass_rate:.3g} "
+            f"| {_plain(stage.stage.name)} | {shown} "
+            f"| {stage.stage.pass_rate:g} | {stage.pass_rate:.3g} "
             f"| {counts['PASS']} | {counts['FLAKY']} | {counts['UNKNOWN']} | {counts['FAIL']} "
             f"| {counts['skipped']} | {stage.seconds:.0f} |"
         )
     for name in each.not_reached:
-        yield f"| {name} | not reached | | | | | | | | |"
+        yield f"| {_plain(name)} | not reached | | | | | | | | |"
 
 
 def _rates(result: GateResult) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -135,14 +136,16 @@ def _slow_spans(rule: SlowRule, history: History) -> Iterator[tuple[str, float, 
             if write.took_s > rule.responses_s:
                 row.append(write)
                 continue
-            yield from _span(app, row)
+            yield from _span(app, row, write.at_s)
             row = []
-        yield from _span(app, row)
+        yield from _span(app, row, math.inf)
 
 
-def _span(app: str, row: Sequence[Write]) -> Iterator[tuple[str, float, float]]:
+def _span(app: str, row: Sequence[Write], quick_s: float) -> Iterator[tuple[str, float, float]]:
+    """The row's time, until its last answer or the sending of the next that came in time."""
     if row:
-        yield app, row[0].at_s, max(write.at_s + write.took_s for write in row)
+        last_s = max(write.at_s + write.took_s for write in row)
+        yield app, row[0].at_s, min(last_s, quick_s)
 
 
 def _starved(history: History, app: str, from_s: float, to_s: float) -> bool:

@@ -6,13 +6,15 @@ import json
 import signal
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import jsonschema
 import psutil
 import pytest
 
 from .project import Project, stage
+
+pytestmark = pytest.mark.slow  # each test starts a gate, and that its pytests
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "docs" / "verdict.schema.json").read_text())
@@ -21,7 +23,14 @@ FAILS = "@pytest.mark.two\ndef test_fails(saw): saw(boot='PASS', recovery='FAIL'
 PATIENCE_S = 40.0
 
 
-def checked(project: Project) -> dict[str, Any]:
+class HasVerdict(Protocol):
+    """A project whose gate has run."""
+
+    def verdict(self) -> Any:
+        """What the gate wrote for machines."""
+
+
+def checked(project: HasVerdict) -> dict[str, Any]:
     """The verdict, once it is what the schema says."""
     verdict = project.verdict()
     jsonschema.validate(verdict, SCHEMA, format_checker=jsonschema.FormatChecker())

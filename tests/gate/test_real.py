@@ -1,0 +1,86 @@
+"""The gate on real runs: a lab, a Redis, a fault and an app that starts, or does not."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from plugin.project import GOOD, HEAD, INI, topology
+
+from .test_gate import checked, scenarios
+
+pytestmark = pytest.mark.slow
+
+WITHIN_S = 180.0
+GATE = """
+[gate]
+runtime = "embedded"
+[[gate.stages]]
+name = "P1 critical"
+marker = "vpc_outage"
+pass_rate = 0.95
+abort_on = ["RULE"]
+"""
+
+
+class RealProject:
+    """A stranger's project with one scenario, and a gate over it."""
+
+    def __init__(self, folder: Path, rule: str) -> None:
+        self.folder = folder
+        (folder / "scenarios").mkdir()
+        (folder / "scenarios" / "test_tiny.py").write_text(HEAD + GOOD.replace("MODE", "dropped"))
+        (folder / "pytest.ini").write_text(INI)
+        (folder / "chaoslab.toml").write_text(topology() + GATE.replace("RULE", rule))
+
+    def gate(self, *words: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "chaoslab.cli", "gate", *words],
+            cwd=self.folder, env=dict(os.environ), capture_output=True, text=True,
+            timeout=WITHIN_S, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout + done.stderr
+
+    @property
+    def results(self) -> Path:
+        (folder,) = (self.folder / "results").glob("gate-*")
+        return folder
+
+    def verdict(self) -> Any:
+        return json.loads((self.results / "verdict.json").read_text())
+
+
+def test_a_good_build_passes_and_its_history_is_kept(tmp_path: Path) -> None:
+    """A real Redis, a severed link, a degraded start, a recovery."""
+    project = RealProject(tmp_path, "p1")
+    code, said = project.gate()
+    assert code == 0, said
+    assert "in force: severed:good.redis" in said  # what happens is told while it does
+    found = scenarios(checked(project))["tiny::good"]
+    assert [verdict["name"] for verdict in found["verdicts"]] == ["boot", "recovery"]
+    (folder,) = found["folders"]
+    assert "fault_healed" in (project.results / folder / "history.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("p1", "'boot' is of severity P1 and failed"),
+        ("unreachable", "good was wholly unreachable: it ended with 5, no answer given"),
+    ],
+)
+def test_another_build_that_does_not_start_aborts_the_gate(
+    tmp_path: Path, rule: str, words: str
+) -> None:
+    """By the verdict of its real run, and by the history of it."""
+    project = RealProject(tmp_path, rule)
+    command = "good={python} -c 'raise SystemExit(5)' {port} {redis.port}"
+    code, said = project.gate("--command", command)
+    assert code == 4, said
+    assert words in said
+    assert checked(project)["commands"] == [command]
