@@ -53,6 +53,10 @@ class Ground:
     canary_addresses: Mapping[str, Endpoint] = field(default_factory=dict)
     disabled: Mutation | None = None
 
+    def disables(self, spec: FaultSpec) -> bool:
+        """Whether that fault is the one that is disabled."""
+        return self.disabled is not None and self.disabled.fault == spec.label
+
     async def canary(self, link: Link, *, within_s: float) -> Sighting | None:
         """Try one link from where its app stands, and write down what was met.
 

@@ -76,9 +76,9 @@ class Nemesis:
             await fault.arm()
             requested(fault, self._ground, armed=True)
             _done(armed)
-            fired = await self._before_the_end(fault.fired())
+            fired = await self._before_the_end(fault.fired(), fault.spec)
             if not fired:
-                self._missed(fault, "the engine saw no such connection before the run's end")
+                self._missed(fault, "the engine saw no such connection in its time")
         except ChaoslabError as error:
             self._missed(fault, str(error))  # before the end, which may fail in its own way
         finally:
@@ -91,8 +91,10 @@ class Nemesis:
         if spec.stop is None:
             await self._over.wait()
             return "the run is over"
-        if await self._before_the_end(self._ground.journal.moment(spec.stop)):
+        if await self._before_the_end(self._ground.journal.moment(spec.stop), spec):
             return "its time was over"
+        if self._ground.disables(spec) and not self._over.is_set():
+            return f"disabled, it need not wait for its stop ({spec.stop.moment}) any longer"
         return self._did_not_come("stop", spec.stop)
 
     def _did_not_come(self, what: str, moment: AtMoment) -> str:
@@ -100,15 +102,41 @@ class Nemesis:
             return f"the run was over before its {what} ({moment.moment}) came"
         return f"its {what} ({moment.moment}) did not come in {moment.within_s} s"
 
-    async def _before_the_end(self, work: Coroutine[object, object, object]) -> bool:
-        """Whether `work` was done before the run was over, and came to something."""
-        task, over = asyncio.create_task(work), asyncio.create_task(self._over.wait())
+    async def _before_the_end(
+        self, work: Coroutine[object, object, object], of: FaultSpec | None = None
+    ) -> bool:
+        """Whether `work` was done before the run was over, and came to something.
+
+        The work `of` a fault that is disabled is given up once an app would have met the fault: it
+        may wait for what the app does only then.
+        """
+        task = asyncio.create_task(work)
+        over = asyncio.create_task(self._over.wait())
+        ends: set[asyncio.Task[bool] | asyncio.Task[None]] = {over}
+        if of is not None and self._ground.disables(of):
+            ends.add(asyncio.create_task(self._met_by_now(of)))
         try:
-            await asyncio.wait({task, over}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({task, *ends}, return_when=asyncio.FIRST_COMPLETED)
             return task.done() and bool(task.result())
         finally:
-            task.cancel()
-            over.cancel()
+            for each in (task, *ends):
+                each.cancel()
+
+    async def _met_by_now(self, fault: FaultSpec) -> None:
+        """Return when every app of the fault's links has been up for as long as it may take to say
+        that it is degraded, or should have been.
+        """
+        apps = self._ground.topology.apps
+        for name in {link.app for link in self._ground.topology.links_of(fault.target)}:
+            promised = apps[name].deadlines
+            await asyncio.sleep(promised.degraded_s)
+            up = AtMoment(
+                moment="startup_complete",
+                of=name,
+                after_s=promised.degraded_s,
+                within_s=promised.startup_s,
+            )
+            await self._ground.journal.moment(up)
 
     def _missed(self, fault: Fault, why: str) -> None:
         journal = self._ground.journal

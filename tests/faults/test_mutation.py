@@ -129,9 +129,10 @@ async def test_an_inert_trigger_fires_for_the_app_and_spares_it(
     fault = prepare(spec, mutated)
     assert isinstance(fault, TriggeredLinkFault)
     await fault.arm()
+    await assert_served(port)
+    assert await fault.fired()
     async with injected(fault, mutated, armed=True):
         await assert_served(port)
-        assert await fault.fired()
     assert "answered" in Written(mutated.journal.history, spec.label).why_missed
 
 
