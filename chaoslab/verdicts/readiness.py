@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 from chaoslab.history.events import (
+    FaultHealing,
     FirstAnswer,
     HealthSample,
     ProberSample,
@@ -36,7 +37,7 @@ from chaoslab.verdicts.timeline import (
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 
 MIN_IN_A_ROW = 3  # fewer writes, or fewer words of readiness, show no state
-AHEAD_S = 0.5  # readiness may turn so much earlier than the first write that is served again
+AHEAD_S = 0.5  # readiness may turn so much before the first write that is served again: pools fill
 NOTICED_S = 2.0  # what the lab takes at most to see a start-up complete: two answers of 1 s
 LATE_S = 0.5  # by how much the lab may be late to write down what was over
 
@@ -76,7 +77,8 @@ def ready_when_serving(e: ReadyWhenServing, plan: Plan, history: History) -> Ver
     words, rows = _words(e, history, known_s), _rows(e, history, known_s)
     if early := _early(e, words, history):
         return failed("ready", claim, early)
-    if lie := next(_lies(rows, words, within_s), ""):
+    heals_s = [h.at_s for h in history.of(FaultHealing) if h.fault in (e.rests_on or ())]
+    if lie := next(_lies(rows, words, within_s, heals_s), ""):
         return failed("ready", claim, lie)
     if why := _unjudged(e, plan, words, rows, history):
         return unknown("ready", claim, why)
@@ -125,10 +127,17 @@ def _rows(e: ReadyWhenServing, history: History, known_s: float) -> list[Row]:
     return [row for row in rows if len(row.writes) >= MIN_IN_A_ROW]
 
 
-def _during(row: Row, words: list[Word], since_s: float = 0.0, ahead_s: float = 0.0) -> list[Word]:
-    """The words that can only have been about this row, from `since_s` after it showed."""
-    begun_s, over_s = row.shown_s + since_s, row.last_s - ahead_s
-    return [w for w in words if w.at_s >= begun_s and w.over_s <= over_s]
+def _during(row: Row, words: list[Word], within_s: float = 0.0) -> list[Word]:
+    """The words that can only have been about this row, from `within_s` after it showed."""
+    return [w for w in words if w.at_s >= row.shown_s + within_s and w.over_s <= row.last_s]
+
+
+def _ahead_s(row: Row, heals_s: list[float]) -> float:
+    """From when readiness may say yes to what comes next: a little before it, after the heal."""
+    if row.served:
+        return row.last_s
+    healed_s = [h_s for h_s in heals_s if row.shown_s < h_s <= row.last_s]
+    return max(row.last_s - AHEAD_S, *healed_s) if healed_s else row.last_s - AHEAD_S
 
 
 def _early(e: ReadyWhenServing, words: list[Word], history: History) -> str:
@@ -158,10 +167,13 @@ def _denials(e: ReadyWhenServing, history: History, before_s: float) -> Iterator
             yield s
 
 
-def _lies(rows: list[Row], words: list[Word], within_s: float) -> Iterator[str]:
+def _lies(
+    rows: list[Row], words: list[Word], within_s: float, heals_s: list[float]
+) -> Iterator[str]:
     """What readiness still said of a row of writes that had lasted longer than the bound."""
     for row in rows:
-        late = _during(row, words, within_s, 0.0 if row.served else AHEAD_S)
+        until_s = _ahead_s(row, heals_s)
+        late = [w for w in _during(row, words, within_s) if w.over_s <= until_s]
         wrong = [w for w in late if w.ready is not row.served and w.code is not None]
         if len(wrong) < MIN_IN_A_ROW:
             continue

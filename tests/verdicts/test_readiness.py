@@ -16,6 +16,7 @@ from chaoslab.verdicts.verdict import Verdict
 from .histories import (
     DEGRADED,
     HEALTHY,
+    OUTAGE,
     UNHEALTHY,
     complete,
     ended,
@@ -118,8 +119,26 @@ def test_it_may_be_late_by_the_bound(turned_s: float, outcome: str) -> None:
 
 def test_it_may_run_ahead_of_the_first_write_that_is_served_again() -> None:
     """Ready from 5.6 on, while the last write was refused at 5.95."""
-    assert told(saying(200, 5.6, 6.2)).outcome == "PASS"
+    assert told(saying(200, 5.5, 6.2)).outcome == "PASS"
     assert told(saying(200, 5.0, 6.2)).outcome == "FAIL"
+
+
+def test_it_may_run_ahead_of_nothing_while_the_fault_still_holds() -> None:
+    """Healed at 5.7, and ready from 5.4 on: three times before anything could be served."""
+    late = without(run(), lambda e: getattr(e, "fault", "") == OUTAGE)
+    rests = replace(E, rests_on=(OUTAGE,))
+
+    def said(from_s: float) -> str:
+        words = [
+            replace(e, status_code=200)
+            if isinstance(e, ProberSample) and from_s <= e.at_s < 6.2
+            else e
+            for e in [*late, *fault(OUTAGE, 2.9, 2.95, 5.71, 5.8)]
+        ]
+        return ready_when_serving(rests, plan_of(E), history_of(words)).outcome
+
+    assert said(5.65) == "PASS"
+    assert said(5.35) == "FAIL"
 
 
 @pytest.mark.parametrize(("until_s", "outcome"), [(6.4, "PASS"), (7.5, "FAIL")])
