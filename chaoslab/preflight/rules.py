@@ -31,29 +31,13 @@ def bypass(document: Document, rules: Deployment, rule: Bypass) -> Iterator[Told
     """The emergency bypass is off, or the profile is one that may have it."""
     switch = variable(document, rules.env, rule.variable)
     profile = variable(document, rules.env, rule.profile)
-    word = switch.text.strip().lower()
     known = profile.text.strip() if profile.state == "set" else ""
     runs_as = f"{rule.profile}={known}" if known else f"{rule.profile} {stands(profile)}"
-    if switch.state == "blank" or (switch.state == "set" and word in OFF and word not in rule.on):
+    is_on = _is_on(switch, rule)
+    if is_on is None:
+        yield _unclear(document, switch, rule)
+    elif not is_on:
         yield Check(rule="bypass", said=f"{rule.variable} is off, with {runs_as}")
-    elif switch.state != "set":
-        yield _finding(
-            "bypass",
-            document,
-            switch.line,
-            f"{rule.variable} {stands(switch)}",
-            expected="on or off, said in this file",
-            mend=switch.mend or f'write {rule.variable} = "false"',
-        )
-    elif word not in rule.on:
-        yield _finding(
-            "bypass",
-            document,
-            switch.line,
-            f"{rule.variable} is neither on nor off",
-            expected=f"one of: {', '.join((*rule.on, *filter(None, OFF)))}",
-            got=masked(switch.text),
-        )
     elif known in rule.allowed_in:
         yield Check(rule="bypass", said=f"{rule.variable} is on, which {runs_as} may have")
     else:
@@ -67,6 +51,27 @@ def bypass(document: Document, rules: Deployment, rule: Bypass) -> Iterator[Told
             mend=f'write {rule.variable} = "false": an app that may start without its database'
             " hides that it has none",
         )
+
+
+def _is_on(switch: Variable, rule: Bypass) -> bool | None:
+    """Whether the bypass is on, or None where that cannot be seen."""
+    word = switch.text.strip().lower()
+    if switch.state == "set" and word in rule.on:
+        return True
+    return False if switch.state == "blank" or (switch.state == "set" and word in OFF) else None
+
+
+def _unclear(document: Document, switch: Variable, rule: Bypass) -> Finding:
+    is_word = switch.state == "set"
+    return _finding(
+        "bypass",
+        document,
+        switch.line,
+        f"{rule.variable} {'is neither on nor off' if is_word else stands(switch)}",
+        expected=f"one of: {', '.join((*rule.on, *filter(None, OFF)))}",
+        got=masked(switch.text) if is_word else "",
+        mend=switch.mend or f'write {rule.variable} = "false"',
+    )
 
 
 def window(document: Document, rules: Deployment, rule: Window) -> Iterator[Told]:

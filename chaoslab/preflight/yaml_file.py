@@ -56,8 +56,8 @@ class _Reader:
                 [
                     Problem(
                         where=f"{self._file}:{_line(node)}",
-                        what="its anchors and aliases stand for more nodes than a deployment has",
-                        expected=f"{MOST_NODES} or fewer, with every alias written out",
+                        what="more nodes than a deployment has, with every alias written out",
+                        expected=f"{MOST_NODES:,} or fewer",
                     )
                 ]
             )

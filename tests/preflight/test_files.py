@@ -48,7 +48,7 @@ def test_anchors_that_explode_are_refused_before_they_do(tmp_path: Path) -> None
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
     begun_s = now_s()
     said = refused(tmp_path, "\n".join(lines))
-    assert "its anchors and aliases stand for more nodes than a deployment has" in said
+    assert "more nodes than a deployment has, with every alias written out" in said
     assert now_s() - begun_s < 5.0  # expanded it would take minutes and all memory
 
 
@@ -99,7 +99,7 @@ def test_merged_keys_are_found_and_own_ones_go_before(tmp_path: Path) -> None:
         (b"a: 1\nb: caf\xe9\n", "app.yaml:2: not UTF-8: byte 0xe9"),
         ("a: 1\n".encode("utf-16"), "not UTF-8: byte 0xff"),
         ("a: \x07\n", "a character that YAML does not allow: 0x07"),
-        ("[" * 5000, "nested too deeply"),
+        ("[" * 1500, "nested too deeply"),
         (A_CHAIN, "more nodes"),
         (b"a" * (MOST_BYTES + 1), "larger than 1,000,000 bytes"),
     ],
