@@ -111,11 +111,15 @@ class EmbeddedControl(ToxiproxyControl):
         self._announce(action)
         super()._add_toxic(action)
 
-    def _announce(self, action: AddToxic) -> None:
+    def _remove_toxic(self, action: AddToxic) -> None:
+        super()._remove_toxic(action)
+        self._announce(action, over=True)  # the next toxic of that name may be a real one
+
+    def _announce(self, action: AddToxic, *, over: bool = False) -> None:
         """Tell the engine, by a way of its own, that a toxic of that name is only to be shown."""
         if action.inert:
             names = self._inert.setdefault(action.proxy, set())
-            names.add(action.name)
+            (names.discard if over else names.add)(action.name)
             path = f"/chaoslab/proxies/{quote(action.proxy)}/inert"
             self._send("put", path, {"toxics": sorted(names)})
 
