@@ -40,7 +40,7 @@ from chaoslab.verdicts.settled import unsettled
 from chaoslab.verdicts.verdict import Verdict
 
 STEADY_WITHIN_S = 2.0
-SETTLE_POLL_S = 0.02
+SETTLE_POLL_S = 0.05  # each look reads the whole history
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ import httpx
 
 from chaoslab.history.events import ProbeCrashed
 from chaoslab.history.journal import Journal
+from chaoslab.probes import request
 from chaoslab.runtimes.base import RunningApp
 from chaoslab.spec.topology import App
 
@@ -42,7 +43,7 @@ NO_ANSWER = (httpx.HTTPError, TimeoutError, OSError)
 async def get(watched: Watched, path: str, *, timeout_s: float) -> httpx.Response:
     """One GET, the whole answer within `timeout_s`, however its bytes come in; else NO_ANSWER."""
     async with asyncio.timeout(timeout_s):
-        return await watched.client.get(watched.url(path), timeout=timeout_s)
+        return await request.get(watched.running.endpoint, path, watched.client.headers)
 
 
 def json_of(response: httpx.Response) -> object:

@@ -3,9 +3,9 @@
 Slowness alone is excused: a deadline that was missed while the app waited for a core, or the lab
 was late, for most of the time given; and answers that came late, or not at all, in such a stretch.
 The bound is measured on 2 cores, with the good build beside up to eight busy processes. A start
-that missed its deadline had waited for a core for at least 0.58 of it. After the first answer the
-worst stretch of a run that passed had the lab late for at most 0.22 of it, that of a run whose
-prober gave up for at least 0.72; the app's own wait was below 0.34 in all of them.
+that missed its deadline had waited for a core for at least 0.58 of it. After the first answer a
+run whose prober gave up had a stretch with the lab late for at least 0.72 of it, most that passed
+none above 0.22; the app itself waited for less than 0.36 of any.
 """
 
 from __future__ import annotations

@@ -330,3 +330,17 @@ async def test_a_cancelled_probe_is_no_crash(tmp_path: Path) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert watched.journal.history.events == ()
+
+
+async def test_a_path_is_asked_as_any_client_would_write_it(tmp_path: Path) -> None:
+    """A query goes along, and what no request line may hold is escaped."""
+    asked: list[str] = []
+
+    async def answer(method: str, path: str, body: bytes) -> Reply:
+        asked.append(path)
+        return 200, {"status": "healthy"}
+
+    contract = HealthContract(path="/a b?deep=yes")
+    async with server(answer) as port, watching(tmp_path, Here(port), contract) as watched:
+        assert (await ask_health(watched, timeout_s=0.5)).state is HEALTHY
+    assert asked == ["/a%20b?deep=yes"]
