@@ -101,4 +101,4 @@ def _print(what: object) -> None:
     from rich.console import Console  # noqa: PLC0415
 
     console = Console()
-    (console if console.is_terminal else Console(width=140)).print(what)
+    (console if console.is_terminal else Console(width=140)).print(what, soft_wrap=True)

@@ -28,13 +28,20 @@ abort_on = ["RULE"]
 """
 
 
+STEADY = """
+@pytest.mark.vpc_outage
+async def test_good(chaos):
+    await chaos.run(boots=[Boot(app="good")], expect=[expect.Starts(app="good", mode="normal")])
+"""
+
+
 class RealProject:
     """A stranger's project with one scenario, and a gate over it."""
 
-    def __init__(self, folder: Path, rule: str) -> None:
+    def __init__(self, folder: Path, rule: str, scenario: str) -> None:
         self.folder = folder
         (folder / "scenarios").mkdir()
-        (folder / "scenarios" / "test_tiny.py").write_text(HEAD + GOOD.replace("MODE", "dropped"))
+        (folder / "scenarios" / "test_tiny.py").write_text(HEAD + scenario)
         (folder / "pytest.ini").write_text(INI)
         (folder / "chaoslab.toml").write_text(topology() + GATE.replace("RULE", rule))
 
@@ -57,7 +64,7 @@ class RealProject:
 
 def test_a_good_build_passes_and_its_history_is_kept(tmp_path: Path) -> None:
     """A real Redis, a severed link, a degraded start, a recovery."""
-    project = RealProject(tmp_path, "p1")
+    project = RealProject(tmp_path, "p1", GOOD.replace("MODE", "dropped"))
     code, said = project.gate()
     assert code == 0, said
     assert "in force: severed:good.redis" in said  # what happens is told while it does
@@ -78,7 +85,7 @@ def test_another_build_that_does_not_start_aborts_the_gate(
     tmp_path: Path, rule: str, words: str
 ) -> None:
     """By the verdict of its real run, and by the history of it."""
-    project = RealProject(tmp_path, rule)
+    project = RealProject(tmp_path, rule, STEADY)
     command = "good={python} -c 'raise SystemExit(5)' {port} {redis.port}"
     code, said = project.gate("--command", command)
     assert code == 4, said

@@ -186,3 +186,11 @@ def test_the_shipped_gate_has_the_incidents_stages(monkeypatch: pytest.MonkeyPat
     ]
     named = [name for stage in gate.stages for name in marker_names(stage.marker)]
     assert len(named) == len(set(named))
+
+
+def test_the_pages_own_example_is_a_gate(tmp_path: Path) -> None:
+    """Whoever copies it gets no mistakes."""
+    page = (ROOT / "docs" / "gate.md").read_text()
+    gate = loaded(tmp_path, page.partition("```toml\n")[2].partition("```")[0])
+    assert gate is not None
+    assert gate.stages[0].abort_on == ("p1", "unreachable", "slow")

@@ -19,6 +19,8 @@ FIELDS = [(place, name) for place, shape in SHAPES.items() for name in shape.mod
 def section(place: tuple[str, ...]) -> str:
     """The page's part that describes one table of the file."""
     title = ".".join("<name>" if part == "*" else part for part in place)
+    if place == ("gate", "stages", "*"):  # a list of tables, whose place is a number
+        title = "[gate.stages]"
     heading = f"## `[{title}]`" if title else "## Top"
     return PAGE.partition(heading + "\n")[2].partition("\n## ")[0]
 
