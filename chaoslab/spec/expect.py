@@ -120,8 +120,8 @@ class StaysAvailable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serves:
-    """While the app says that it is ready and no fault is near, every write is acknowledged within
-    `within_s`, and at least `at_least` are.
+    """Once the app has said that it is ready, and while no fault is near, every write is
+    acknowledged within `within_s`, and at least `at_least` are.
     """
 
     within_s: float = 1.0
@@ -183,9 +183,9 @@ class ReadyWhenServing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasesConnections:
-    """Once it has recovered, the app has no more connections on each server than before the fault
-    (or, where it started under the fault, than a healthy start makes) and `spare` more, counted by
-    the server itself. None takes `spare` from the app's limits.
+    """Once it has recovered, the app has no more than `spare` connections on each server beyond
+    those that it had while it was well before the fault, counted by the server itself. None takes
+    `spare` from the app's limits.
     """
 
     spare: int | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from chaoslab.spec.expect import KeepsAcknowledged, Recovers
+from chaoslab.spec.expect import KeepsAcknowledged, Recovers, RegainsLatency, Serves
 from chaoslab.spec.when import AtMoment
 
 if TYPE_CHECKING:
@@ -46,6 +46,6 @@ def _expectations(plan: Plan) -> Iterator[float]:
         yield getattr(e, "within_s", None) or 0.0
         if isinstance(e, Recovers):
             yield e.stable_s
-        if isinstance(e, KeepsAcknowledged):
+        if isinstance(e, KeepsAcknowledged | Serves | RegainsLatency):
             rates = [load.rate_per_s for load in plan.load if load.app == e.app]
             yield e.at_least / min(rates) if rates else 0.0
