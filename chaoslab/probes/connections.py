@@ -13,6 +13,7 @@ from chaoslab.runtimes.client_count import FAILURES, ClientCount, client_count
 LOOK_EVERY_S = 0.1
 ANSWER_WITHIN_S = 0.5
 FIRST_ANSWER_WITHIN_S = 5.0
+EMPTY_WITHIN_S = 1.0
 
 
 class ConnectionsProbe:
@@ -31,32 +32,39 @@ class ConnectionsProbe:
         self._last: tuple[int | None] | None = None
 
     async def begin(self) -> None:
-        """Take the first look; before any app is spawned, it shows what is not the app's."""
-        await self._look(FIRST_ANSWER_WITHIN_S)
+        """Take the first look; before any app is spawned, it shows what is not the app's.
+
+        The canaries that tried the links go away first: a second at most is waited for nobody.
+        """
+        loop = asyncio.get_running_loop()
+        count, end_s = await self._look(FIRST_ANSWER_WITHIN_S), loop.time() + EMPTY_WITHIN_S
+        while count and loop.time() < end_s:
+            await asyncio.sleep(LOOK_EVERY_S)
+            count = await self._look(ANSWER_WITHIN_S)
+        self._note(count)
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
         try:
             while True:
                 await asyncio.sleep(LOOK_EVERY_S)
-                await self._look(ANSWER_WITHIN_S)
+                self._note(await self._look(ANSWER_WITHIN_S))
         finally:
             await self._let_go()
 
-    async def _look(self, within_s: float) -> None:
+    async def _look(self, within_s: float) -> int | None:
         """One question; where a server is silent it stays asked, so that nothing is cancelled."""
         asking = self._asking or asyncio.create_task(self._count())
         self._asking = asking
         await asyncio.wait({asking}, timeout=within_s)
         if not asking.done():
-            self._note(None)
-            return
+            return None
         self._asking = None
         try:
-            self._note(asking.result())
+            return asking.result()
         except FAILURES:
-            self._note(None)
             await self._let_go()
+            return None
 
     async def _count(self) -> int:
         if self._session is None:
