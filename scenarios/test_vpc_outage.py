@@ -6,6 +6,7 @@ that are not given come from the app's deadlines in chaoslab.toml.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import pytest
@@ -19,6 +20,8 @@ Mode = Literal["dropped", "refused", "silent"]
 
 HOLD_S = 0.5  # how long a fault holds once the app has said so: ten health samples
 PROBES_S = 1.75  # longer than three answers at the prober's limit of 0.5 s
+REFUSALS_S = 2.5  # long enough for writes to be refused, and readiness to be asked, many times
+THREE_STARTS_S = 20.0  # how long a build that ends itself gets to do so three times
 STARTUP_LIMIT_S = 95 / 40  # the incident's start-up limit in the profile `lab`
 BREAKER_OPEN_S = 60 / 40  # how long its database breaker stays open, likewise
 BOTH = ("postgres", "redis")
@@ -43,7 +46,7 @@ async def test_severed_before_start(chaos: Chaos, mode: Mode) -> None:
 async def test_supervised_start(chaos: Chaos) -> None:
     """A platform starts what ends by itself anew: there is nothing for it to do."""
     await chaos.run(
-        Severed(target="vpc", mode="refused", stop=when.degraded(HOLD_S)),
+        Severed(target="vpc", stop=replace(when.degraded(HOLD_S), within_s=THREE_STARTS_S)),
         boots=[Boot(restarts=2)],
         expect=[
             expect.NoRestarts(),
@@ -101,12 +104,14 @@ async def test_severed_with_idle_pooled_connections(chaos: Chaos) -> None:
 async def test_severed_under_requests(chaos: Chaos) -> None:
     """Users write while the path goes: what was acknowledged is kept, the rest told to retry."""
     await chaos.run(
-        Severed(target="vpc", start=when.acknowledged(25), stop=when.lost(*BOTH, hold_s=PROBES_S)),
+        Severed(
+            target="vpc", start=when.acknowledged(25), stop=when.lost(*BOTH, hold_s=REFUSALS_S)
+        ),
         load=[Load(start=when.healthy(), rate_per_s=20)],
         expect=[
             expect.Starts(mode="normal"),
             expect.Degrades(naming=BOTH),
-            expect.ReadyWhenServing(),
+            expect.ReadyWhenServing(within_s=0.5),
             expect.Recovers(),
             expect.RegainsLatency(),
             expect.KeepsAcknowledged(at_least=50),
