@@ -93,12 +93,12 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (
             BASE.replace("links", "linsk"),
             "apps.backend.linsk: unknown key 'linsk'\n  expected one of: command, env, links, "
-            "port, health, deadlines, writes, container; did you mean 'links'?",
+            "port, health, deadlines, limits, writes, container; did you mean 'links'?",
         ),
         (
             BASE + "[serviecs.x]\nkind = 'redis'",
             "serviecs: unknown key 'serviecs'\n  expected one of: name, services, apps, "
-            "connectors, images, attach; did you mean 'services'?",
+            "connectors, images, attach, deployment, gate; did you mean 'services'?",
         ),
         (
             BASE.replace('command = ["{python}", "app.py"]', ""),
