@@ -11,7 +11,7 @@
 # also = ["boot", "degraded", "recovery"]
 # [primary]
 # verdict = "restarts"
-# cites = ["times with 3", "start-up failed in phase database: postgres unreachable"]
+# cites = ["with 3", "start-up failed in phase database: postgres unreachable"]
 # ///
 """The bypass is switched on in the deployment and off in the process."""
 
