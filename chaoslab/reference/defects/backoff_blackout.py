@@ -3,7 +3,7 @@
 # name = "backoff-blackout"
 # title = "After some failures it does not try for minutes"
 # mechanism = """\
-#   Six failures in a row, those of the start-up among them, put the next try off by ten times \
+#   Seven failures in a row, those of the start-up among them, put the next try off by ten times \
 #   the breaker's open time."""
 # symptom = """\
 #   A short outage is survived; after a long one recovery is minutes late, with nothing wrong any \
@@ -32,7 +32,7 @@ from chaoslab.reference.backend.database import Database
 from chaoslab.reference.backend.dependency import DependencyUnavailable
 from chaoslab.reference.backend.parts import Parts
 
-FAILURES = 6
+FAILURES = 7
 BREAKER_TIMES = 10  # with a breaker that is open for a minute, ten minutes
 
 

@@ -207,7 +207,7 @@ def test_backoff_blackout_does_not_look_when_the_path_is_back(
 ) -> None:
     """Redis returns; Postgres, which failed often enough, is not tried."""
     backend = degraded("backoff_blackout")
-    wait_until(lambda: "failed 6 times, next try in" in backend.log, 5, "it rests")
+    wait_until(lambda: "failed 7 times, next try in" in backend.log, 5, "it rests")
     postgres_path.cut("refused")  # counts anew
     postgres_path.heal()
     redis_path.heal()
