@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,7 @@ from chaoslab.gate.result import Abort
 Record = Selected | Finished | Uncollected
 _RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])
 _POLL_S = 0.2
+_PR_SET_PDEATHSIG = 1
 # Ctrl-C lets a scenario heal its faults and take its servers down; what does not follow it is told
 # more plainly. After a SIGKILL the labs' own dead-man's switches take everything away.
 _INSISTENCE = ((signal.SIGINT, 30.0), (signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
@@ -82,6 +85,7 @@ def run_pytest(
         env=dict(call.env),
         stdin=subprocess.DEVNULL,
         start_new_session=True,
+        preexec_fn=_interrupted_with_us(),  # noqa: PLW1509  (this process has one thread)
     )
     stopped: Abort | None = None
     try:
@@ -95,6 +99,23 @@ def run_pytest(
         # what the last moments brought, also where nobody waits for it any more
         late = _heard(report, heard)
     return Ended(code=process.returncode, stopped=stopped or late)
+
+
+def _interrupted_with_us() -> Callable[[], None] | None:
+    """For the child: Ctrl-C when this process dies, so that a killed gate leaves nothing running.
+
+    None where the kernel has no such thing.
+    """
+    if sys.platform != "linux":
+        return None
+    prctl, owner = ctypes.CDLL(None).prctl, os.getpid()
+
+    def ask() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+        if os.getppid() != owner:  # it died before it could be asked for
+            os._exit(1)
+
+    return ask
 
 
 def _runs(process: subprocess.Popen[bytes]) -> bool:

@@ -350,6 +350,22 @@ def test_an_interrupted_gate_reports_what_it_has_and_leaves_nothing(
     assert scenarios(verdict, at=1)["tiny::it"]["outcome"] == "not run"
 
 
+def test_a_gate_that_is_killed_leaves_nothing_running(tmp_path: Path) -> None:
+    """Its pytest is interrupted by the kernel and heals what it has."""
+    hangs = (
+        "@pytest.mark.one\ndef test_it():\n    Path('begun').touch()\n"
+        "    try:\n        time.sleep(60)\n    finally:\n        Path('healed').touch()\n"
+    )
+    project = Project(tmp_path, hangs, stage("first", "one"))
+    with project.start() as process:
+        begun(project)
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        psutil.wait_procs(family, timeout=PATIENCE_S)
+    assert (project.folder / "healed").exists()
+    assert [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []
+
+
 def test_a_pytest_that_does_not_listen_is_ended_all_the_same(tmp_path: Path) -> None:
     """SIGTERM follows Ctrl-C; a gate never waits for ever."""
     deaf = (
