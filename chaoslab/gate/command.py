@@ -30,6 +30,8 @@ _A_PATH = click.Path(path_type=Path)
               help="How many scenarios run at a time.")  # fmt: skip
 @click.option("--command", "commands", multiple=True, metavar="APP=COMMAND",
               help="Another build of an app; may be repeated.")  # fmt: skip
+@click.option("--self-test", is_flag=True,
+              help="Try the gate itself: each fault disabled must end UNKNOWN.")  # fmt: skip
 @click.option("--results", type=_A_PATH, default=Path("results"), show_default=True,
               help="The folder that the gate's is made in.")  # fmt: skip
 @click.pass_context
@@ -42,6 +44,7 @@ def gate(
     runtime: GateRuntime | None,
     workers: int | None,
     commands: tuple[str, ...],
+    self_test: bool,
     results: Path,
 ) -> None:
     """Hold a build to the topology FILE's [gate]: stages, pass rates, rules that stop it.
@@ -50,7 +53,13 @@ def gate(
     refused the build, 2 for a mistake of the user's, 3 where it is inconclusive (any UNKNOWN, any
     fault that could not be made), 4 where it was aborted; where several apply, the first of
     2, 4, 1, 3.
+
+    With --self-test nothing is said of the build: exits with 0 where every run that was made
+    without its fault ended UNKNOWN, and with 1 where the gate believed one of them.
     """
+    if self_test:
+        _refuse_beside_self_test(repeat, runtime)
+        runtime = "embedded"
     from chaoslab.gate.document import save_document  # noqa: PLC0415
     from chaoslab.gate.junit import save_junit  # noqa: PLC0415
     from chaoslab.gate.markdown import save_summary  # noqa: PLC0415
@@ -64,6 +73,8 @@ def gate(
     except RuntimeUnavailable as error:  # nothing was tried: exit 1 would say that it was refused
         click.echo(str(error), err=True)
         ctx.exit(2)
+    if self_test:
+        ctx.exit(_tried(calls, stages, results))
     _say(f"runtime: {calls.runtime.taken} ({calls.runtime.why})")
     result = run_gate(Asked(calls=calls, results=results, stages=stages, repeat=repeat), _say)
     save_document(result)
@@ -89,6 +100,26 @@ def _calls(
     return Calls(
         topology=topology, gate=gate, runtime=taken, workers=gate.workers, commands=commands
     )
+
+
+def _refuse_beside_self_test(repeat: int, runtime: GateRuntime | None) -> None:
+    if repeat > 1:
+        raise click.UsageError("--self-test tries each fault once; leave --repeat out")
+    if runtime == "docker":
+        raise click.UsageError(
+            "--self-test needs the embedded engine, which can show a fault that does nothing; "
+            "leave --runtime out"
+        )
+
+
+def _tried(calls: Calls, stages: tuple[str, ...], results: Path) -> int:
+    from chaoslab.gate.run import chosen  # noqa: PLC0415
+    from chaoslab.gate.self_test_run import self_tested  # noqa: PLC0415
+    from chaoslab.gate.self_test_text import table  # noqa: PLC0415
+
+    found = self_tested(calls, chosen(calls.gate, stages), results, _say)
+    _print(table(found.tried, found.faultless, found.seconds))
+    return 0 if found.holds else 1
 
 
 def _say(text: str) -> None:

@@ -25,7 +25,7 @@ _ORDER: tuple[MutationKind, ...] = ("bypassed", "inert-to-app", "inert")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One scenario, by its node id and its name, with one fault to be disabled in one way."""
+    """One scenario with one fault to be disabled in one way; `nodeid` is as pytest takes it."""
 
     nodeid: str
     scenario: str

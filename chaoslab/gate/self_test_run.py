@@ -13,12 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from chaoslab.clock import now_s
+from chaoslab.clock import now_s, wall_time
 from chaoslab.errors import ChaoslabError, Problem, ServiceFailed, SpecError
 from chaoslab.faults.mutation import KINDS, MutationKind
+from chaoslab.gate.calls import Calls
+from chaoslab.gate.choice import has_xdist
 from chaoslab.gate.self_test import Batch, Ran, Trial, Tried, batches, judged, trials
+from chaoslab.gate.self_test_text import line
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.report.runs import saved_verdicts
+from chaoslab.runtimes.base import environment
+from chaoslab.spec.gate import GateStage
 from chaoslab.spec.plan import Plan
 
 WORKERS = 2
@@ -31,13 +36,15 @@ _LOG = "pytest.log"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelfTest:
-    """What is tried, and where: `arguments` choose the scenarios for pytest (`scenarios`, `-m …`),
-    `folder` keeps everything that the runs leave.
+    """What is tried, and where: the scenarios below `scenarios` that `marker` selects, as `pytest
+    -m` reads it; `folder` keeps all that the runs leave. `commands` are other builds of apps.
     """
 
-    arguments: tuple[str, ...]
+    scenarios: Path
+    marker: str
     topology: Path
     folder: Path
+    commands: tuple[str, ...] = ()
     kinds: tuple[MutationKind, ...] = KINDS
     workers: int = WORKERS
 
@@ -54,6 +61,25 @@ class Results:
     def holds(self) -> bool:
         """Whether something was tried, and every disabled fault was seen through."""
         return bool(self.tried) and all(each.holds for each in self.tried)
+
+
+def self_tested(
+    calls: Calls, stages: Sequence[GateStage], results: Path, say: Callable[[str], None]
+) -> Results:
+    """Try the scenarios of these stages, in a new folder below `results`; says what it does.
+
+    Raises as `run` does.
+    """
+    test = SelfTest(
+        scenarios=calls.scenarios,
+        marker=" or ".join(f"({stage.marker})" for stage in stages),
+        topology=Path(calls.topology.source).resolve(),
+        folder=results.resolve() / f"self-test-{wall_time():%Y%m%d-%H%M%S}",
+        commands=calls.commands,
+        workers=calls.workers,
+    )
+    say(f"self-test: every fault disabled in turn, {test.workers} at a time, in {test.folder}")
+    return asyncio.run(run(test, lambda tried, n, total: say(str(line(tried, n, total)))))
 
 
 async def run(test: SelfTest, tell: Callable[[Tried, int, int], None]) -> Results:
@@ -86,38 +112,46 @@ async def run(test: SelfTest, tell: Callable[[Tried, int, int], None]) -> Result
 async def planned(test: SelfTest) -> dict[str, tuple[str, Plan]]:
     """Each selected scenario's name and first plan by its node id; nothing is brought up."""
     folder = test.folder / "plans"
-    async with _pytest(test, folder, ("--chaos-plan-only", *test.arguments)) as process:
+    chosen = (str(test.scenarios), "-m", test.marker, "--chaos-plan-only")
+    async with _pytest(test, folder, chosen) as process:
         code = await process.wait()
     if code not in _RAN:
         raise ServiceFailed(f"pytest ended with {code}:\n  {_last_words(folder)}")
-    records = [each for each in _records(folder) if each.get("kind") != "selected"]
+    told = list(_records(folder))
+    root = next((str(each["root"]) for each in told if each.get("kind") == "selected"), "")
+    records = [each for each in told if each.get("kind") != "selected"]
     wrong = [r for r in records if r.get("outcome") in ("failed", "error") or "outcome" not in r]
     if wrong:
         raise SpecError(
             Problem(where=str(r["nodeid"]), what=f"cannot be planned: {r['reason']}") for r in wrong
         )
     plans = {
-        str(r["nodeid"]): (str(r["scenario"]), RunFolder(Path(str(r["folder"]))).plan())
+        str(Path(root, str(r["nodeid"]))): (str(r["scenario"]), _plan_in(str(r["folder"])))
         for r in records
         if r.get("folder")
     }
     if not plans:
-        what = f"no scenario is selected by: {' '.join(test.arguments)}"
+        what = f"-m '{test.marker}' selects no scenario in {test.scenarios}"
         raise SpecError([Problem(where="gate --self-test", what=what, mend=f"see {folder / _LOG}")])
     return plans
 
 
+def _plan_in(folder: str) -> Plan:
+    return RunFolder(Path(folder)).plan()
+
+
 async def _tried(test: SelfTest, batch: Batch, folder: Path) -> AsyncIterator[Tried]:
     """The batch's trials as they end; those that pytest never told of come last, as not tried."""
-    waiting = {trial.nodeid: trial for trial in batch.trials}
-    arguments = ("--chaos-disable", str(batch.mutation), *waiting)
+    waiting = {trial.scenario: trial for trial in batch.trials}
+    nodeids = (trial.nodeid for trial in batch.trials)
+    arguments = ("-m", "", "--chaos-disable", str(batch.mutation), *nodeids)
     async with _pytest(test, folder, arguments) as process:
         ended = asyncio.create_task(process.wait())
         deadline_s = now_s() + BATCH_WITHIN_S
         while waiting and now_s() < deadline_s:
             over = ended.done()
             for record in _records(folder):
-                trial = waiting.pop(str(record.get("nodeid")), None)
+                trial = waiting.pop(str(record.get("scenario")), None)
                 if trial is not None:
                     yield _one(trial, record)
             if over:
@@ -163,11 +197,18 @@ async def _pytest(
         "--chaos-report": folder / "report.jsonl",
         "--chaos-progress": "off",
     }
-    each = (f"{name}={value}" for name, value in options.items())
+    each = [f"{name}={value}" for name, value in options.items()]
+    each += [f"--chaos-command={command}" for command in test.commands]
+    # nothing but these words decides what is run, and one after the other
+    each += ["--maxfail=0", "-k", "", "-p", "no:cacheprovider"]
+    each += ["-n", "0"] if has_xdist() else []
+    env = environment()
+    env.pop("PYTEST_ADDOPTS", None)
     with _log(folder) as output:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *each, *arguments),
+            *(sys.executable, "-m", "pytest", "-q", *each, *arguments),
             cwd=test.topology.parent,
+            env=env,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -208,7 +249,7 @@ def _records(folder: Path) -> Iterator[Mapping[str, object]]:
     except FileNotFoundError:
         return
     whole, _, _ = text.rpartition("\n")
-    for line in whole.splitlines():
-        record = json.loads(line)
+    for each in whole.splitlines():
+        record = json.loads(each)
         if isinstance(record, dict):
             yield record
