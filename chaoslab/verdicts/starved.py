@@ -16,10 +16,10 @@ from dataclasses import replace
 from chaoslab.history.events import (
     AnyEvent,
     AppStarved,
+    Exited,
     HealthSample,
     LabLag,
     ProberSample,
-    Spawned,
     StartupComplete,
     Write,
 )
@@ -64,7 +64,9 @@ def starved(
     """
     if isinstance(e, KeepsAcknowledged):
         return ""
-    losses = list(_losses(e, history))
+    if isinstance(e, NoRestarts):
+        return _ends(e, app, history)
+    losses = list(_losses(e.app, getattr(e, "boot", None), history))
     for given, done_s in _given(e, app, history):
         if why := _too_much(given, losses, done_s):
             return why
@@ -78,10 +80,6 @@ def _given(e: Expectation, app: App, history: History) -> Iterator[tuple[Span, f
     match e:
         case Starts() | FailsFast():
             yield from _start(e.app, e.boot, e.within_s, history)
-        case NoRestarts():
-            for begun in history.of(Spawned):
-                if begun.app == e.app:
-                    yield from _start(e.app, begun.boot, app.deadlines.startup_s, history)
         case Degrades():
             complete_s = started_by(history, e.app, e.boot)
             if complete_s is None:
@@ -93,6 +91,17 @@ def _given(e: Expectation, app: App, history: History) -> Iterator[tuple[Span, f
             if (healed_s := last_healed_s(history)) is not None:
                 done_s = _healthy_s(e, healed_s, history) if isinstance(e, Recovers) else None
                 yield Span(start_s=healed_s, end_s=healed_s + (e.within_s or 0.0)), done_s
+
+
+def _ends(e: NoRestarts, app: App, history: History) -> str:
+    """Empty where more boots than are accepted ended by themselves and had their time to start."""
+    reasons = [
+        _too_much(given, list(_losses(e.app, ended.boot, history)), done_s)
+        for ended in history.of(Exited)
+        if ended.app == e.app and not ended.asked
+        for given, done_s in _start(e.app, ended.boot, app.deadlines.startup_s, history)
+    ]
+    return "" if reasons.count("") > e.at_most else next(filter(None, reasons), "")
 
 
 def _start(
@@ -166,15 +175,14 @@ def _too_much(
     return ""
 
 
-def _losses(e: Expectation, history: History) -> Iterator[tuple[str, list[Loss]]]:
+def _losses(app: str, boot: int | None, history: History) -> Iterator[tuple[str, list[Loss]]]:
     """Who lost time: the app, when it was looked at, and the lab, just before it woke."""
-    boot = getattr(e, "boot", None)
     yield (
-        f"{e.app} waited for a core",
+        f"{app} waited for a core",
         [
             (Span(start_s=look.at_s - look.over_s, end_s=look.at_s), look.waited_s)
             for look in history.of(AppStarved)
-            if look.app == e.app and boot in (None, look.boot) and look.over_s > 0
+            if look.app == app and boot in (None, look.boot) and look.over_s > 0
         ],
     )
     yield (

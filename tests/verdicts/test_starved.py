@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from chaoslab.history.events import AnyEvent, AppStarved, LabLag
+from chaoslab.history.events import AnyEvent, AppStarved, LabLag, Spawned
 from chaoslab.spec.expect import (
     Degrades,
     Expectation,
     FailsFast,
     KeepsAcknowledged,
+    NoRestarts,
     Recovers,
     Starts,
     StaysAvailable,
 )
+from chaoslab.spec.plan import Boot
+from chaoslab.verdicts.judge import judge
+from chaoslab.verdicts.verdict import Verdict
 
 from .histories import (
     BOTH,
     DEGRADED,
+    TOPOLOGY,
     UNREACHABLE,
     between,
     complete,
+    ended,
+    exited,
     good,
+    history_of,
     judged,
     of,
     outcomes,
+    plan_of,
     sample,
+    spawned,
     without,
     write,
 )
@@ -181,6 +193,27 @@ def test_one_silence_in_a_sound_stretch_is_enough() -> None:
     early = [*mute(), sample(2.15, UNREACHABLE, took_s=1.0)]
     slow = waits(3.2, 4.7, 0.9)
     assert outcomes(judged([*early, *slow], AVAILABLE)) == ["FAIL"]
+
+
+def supervised(*waits_of: list[AnyEvent]) -> list[Verdict]:
+    """Two boots that end by themselves after a second each, and a third that stays."""
+    boots = [spawned(0.4), exited(1.4, code=3, asked=False)]
+    boots += [spawned(1.5, boot=2), exited(2.5, code=3, asked=False, boot=2)]
+    boots += [spawned(2.6, boot=3), exited(9.0, boot=3), ended(9.1)]
+    again = [replace(s, restart=s.boot > 1) if isinstance(s, Spawned) else s for s in boots]
+    e = NoRestarts(app="backend", rests_on=())
+    plan = replace(plan_of(e), boots=(Boot(app="backend", restarts=2),), faults=())
+    events = history_of([*again, *(wait for each in waits_of for wait in each)])
+    return list(judge(TOPOLOGY, plan, events))
+
+
+def test_a_restart_is_excused_only_where_its_boot_was_starved() -> None:
+    """Both boots were, or one had its time: that one is one too many."""
+    first = waits(0.4, 2.4, 0.9)
+    second = [replace(wait, boot=2) for wait in waits(1.5, 3.5, 0.9) if wait.kind == "app_starved"]
+    assert outcomes(supervised()) == ["FAIL"]
+    assert outcomes(supervised(first)) == ["FAIL"]
+    assert outcomes(supervised(first, [*second])) == ["UNKNOWN"]
 
 
 def test_what_was_acknowledged_must_be_kept_however_slow_the_app_is() -> None:
