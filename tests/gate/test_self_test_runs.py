@@ -1,0 +1,129 @@
+"""The gate's self-test on a small project of a stranger: what it plans, tries, and finds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from plugin.project import Project
+
+from chaoslab.errors import ServiceFailed, SpecError
+from chaoslab.faults.mutation import MutationKind
+from chaoslab.gate.self_test import Tried
+from chaoslab.gate.self_test_run import Results, SelfTest, planned, run
+from chaoslab.gate.self_test_text import line, table
+from chaoslab.verdicts.verdict import Outcome
+
+SOUND = """
+@pytest.mark.vpc_outage
+async def test_sound(chaos):
+    await chaos.run(
+        Severed(target="good.redis", mode="refused", stop=when.degraded(0.3)),
+        boots=[Boot(app="good")],
+        expect=[expect.Starts(app="good", mode="degraded"), expect.Recovers(app="good")],
+    )
+"""
+LOOSE = """
+@pytest.mark.recovery
+async def test_loose(chaos):
+    await chaos.run(
+        Severed(name="unused", target="good.redis", mode="refused", start=when.exited()),
+        boots=[Boot(app="good")],
+        expect=[expect.Starts(app="good", mode="normal", rests_on=())],
+    )
+"""
+FAULTLESS = """
+@pytest.mark.steady
+async def test_faultless(chaos):
+    await chaos.run(
+        boots=[Boot(app="good")],
+        expect=[expect.Starts(app="good", mode="normal", rests_on=())],
+    )
+"""
+
+
+def _below(folder: Path) -> list[Path]:
+    return list(folder.rglob("*"))
+
+
+ALL = "vpc_outage or recovery or steady"
+
+
+def of(folder: Path, marker: str, *kinds: MutationKind) -> SelfTest:
+    """The self-test of a project in that folder."""
+    return SelfTest(
+        scenarios=folder,
+        marker=marker,
+        topology=folder / "chaoslab.toml",
+        folder=folder / "results" / "self-test",
+        kinds=kinds or ("inert", "bypassed", "inert-to-app"),
+    )
+
+
+async def tried(test: SelfTest) -> tuple[Results, list[str]]:
+    """What came of it, and the lines that were told meanwhile."""
+    lines: list[str] = []
+
+    def tell(one: Tried, number: int, total: int) -> None:
+        lines.append(str(line(one, number, total)))
+
+    return await run(test, tell), lines
+
+
+@pytest.mark.slow
+async def test_a_sound_scenario_is_seen_through_in_every_way(tmp_path: Path) -> None:
+    """Three ways to disable its fault, three UNKNOWNs, each told as it ends."""
+    Project(tmp_path, SOUND + FAULTLESS)
+    results, lines = await tried(of(tmp_path, ALL))
+    assert {t.trial.mutation.kind for t in results.tried} == {"inert", "bypassed", "inert-to-app"}
+    assert [t.outcome for t in results.tried] == [Outcome.UNKNOWN] * 3
+    assert results.holds
+    assert results.faultless == ("tiny::faultless",)
+    assert len(lines) == 3
+    assert all("UNKNOWN" in told for told in lines)
+    assert table(results.tried, results.faultless, results.seconds)
+
+
+@pytest.mark.slow
+async def test_a_scenario_that_never_needs_its_fault_is_found(tmp_path: Path) -> None:
+    """It passes with the fault disabled, so the gate may not rest on it."""
+    Project(tmp_path, SOUND + LOOSE)
+    results, lines = await tried(of(tmp_path, ALL, "inert"))
+    found = {t.trial.scenario: (t.outcome, t.holds) for t in results.tried}
+    assert found == {
+        "tiny::sound": (Outcome.UNKNOWN, True),
+        "tiny::loose": (Outcome.PASS, False),
+    }
+    assert not results.holds
+    assert any("boot is PASS" in told for told in lines)
+
+
+async def test_only_what_the_marker_selects_is_planned(tmp_path: Path) -> None:
+    """With the faults of each, and nothing brought up for it."""
+    Project(tmp_path, SOUND + LOOSE + FAULTLESS)
+    plans = await planned(of(tmp_path, "(vpc_outage) or (steady)"))
+    named = {scenario: [f.label for f in plan.faults] for scenario, plan in plans.values()}
+    assert named == {"tiny::sound": ["severed:good.redis"], "tiny::faultless": []}
+    assert not [path for path in _below(tmp_path) if path.name == "history.jsonl"]
+
+
+async def test_a_marker_that_selects_nothing_is_a_mistake(tmp_path: Path) -> None:
+    """Nothing tried would prove nothing."""
+    Project(tmp_path, SOUND)
+    with pytest.raises(SpecError, match="-m 'slow_database' selects no scenario"):
+        await planned(of(tmp_path, "slow_database"))
+
+
+async def test_a_plan_that_is_wrong_is_told_with_its_mistake(tmp_path: Path) -> None:
+    """As the scenario itself would tell it."""
+    Project(tmp_path, SOUND.replace("good.redis", "good.rediss"))
+    with pytest.raises(SpecError, match=r"cannot be planned: (.|\n)*did you mean 'good\.redis'"):
+        await planned(of(tmp_path, "vpc_outage"))
+
+
+async def test_a_file_that_cannot_be_collected_is_told(tmp_path: Path) -> None:
+    """And not passed over, with the scenarios in it."""
+    Project(tmp_path, SOUND)
+    (tmp_path / "test_broken.py").write_text("import nowhere\n")
+    with pytest.raises((SpecError, ServiceFailed), match="nowhere"):
+        await planned(of(tmp_path, "vpc_outage"))
