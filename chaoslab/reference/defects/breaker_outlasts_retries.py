@@ -36,6 +36,7 @@ class GuardedDatabase(Database):
             with self._breaker.slot(DependencyUnavailable):
                 await super().connect(timeout_s)
         except BreakerOpen as refused:
+            self._log.warning("not tried: %s", refused)
             raise self.unavailable("circuit breaker open", refused.retry_after_s) from None
 
 
