@@ -64,26 +64,18 @@ def chosen(gate: Gate, names: Sequence[str]) -> tuple[GateStage, ...]:
 def run_gate(asked: Asked, say: Say) -> GateResult:
     """Run it and say what it does. What a user got wrong raises SpecError before anything runs.
 
-    Ctrl-C and SIGTERM end it with what it has; nothing of it goes on then.
+    Ctrl-C and SIGTERM end it with what it has, and nothing of it goes on then; before the first
+    stage they raise KeyboardInterrupt.
     """
-    begun_s, started_at = now_s(), wall_time()
-    calls = asked.calls
-    stages = chosen(calls.gate, asked.stages)
-    inspected = check_deployment(calls.topology) if calls.topology.deployment else None
-    refused = inspected is not None and bool(inspected.findings)
-    told = {} if refused else selected(calls, stages)
-    folder = _fresh(asked.results.resolve() / f"gate-{started_at:%Y%m%d-%H%M%S}")
-    rounds: list[RoundResult] = []
-    stopped = ""
     with _signals():
-        for number in range(1, (0 if refused else asked.repeat) + 1):
-            place = folder / f"round-{number:03}" if asked.repeat > 1 else folder
-            if asked.repeat > 1:
-                say(f"round {number} of {asked.repeat}")
-            rounds.append(_round(calls, stages, told, place, say))
-            if _interrupted(rounds[-1].stages):
-                stopped = f"interrupted in round {number} of {asked.repeat}"
-                break
+        begun_s, started_at = now_s(), wall_time()
+        calls = asked.calls
+        stages = chosen(calls.gate, asked.stages)
+        inspected = check_deployment(calls.topology) if calls.topology.deployment else None
+        refused = inspected is not None and bool(inspected.findings)
+        told = {} if refused else selected(calls, stages)
+        folder = _fresh(asked.results.resolve() / f"gate-{started_at:%Y%m%d-%H%M%S}")
+        rounds, stopped = ((), "") if refused else _rounds(asked, stages, told, folder, say)
     return GateResult(
         topology=calls.topology.name,
         source=calls.topology.source,
@@ -96,16 +88,47 @@ def run_gate(asked: Asked, say: Say) -> GateResult:
         seconds=round(now_s() - begun_s, 3),
         folder=str(folder),
         preflight=inspected,
-        rounds=tuple(rounds),
-        stopped=stopped if asked.repeat > 1 else "",
+        rounds=rounds,
+        stopped=stopped,
     )
 
 
-def _round(
-    calls: Calls, stages: Sequence[GateStage], told: Told, folder: Path, say: Say
-) -> RoundResult:
+def _rounds(
+    asked: Asked, stages: Sequence[GateStage], told: Told, folder: Path, say: Say
+) -> tuple[tuple[RoundResult, ...], str]:
+    """The rounds that were run, and why not all were; empty where they were."""
+    rounds: list[RoundResult] = []
+    stopped = ""
+    for number in range(1, asked.repeat + 1):
+        place = folder / f"round-{number:03}" if asked.repeat > 1 else folder
+        done: list[StageResult] = []
+        try:
+            if asked.repeat > 1:
+                say(f"round {number} of {asked.repeat}")
+            _run_stages(asked.calls, stages, told, place, say, done=done)
+        except KeyboardInterrupt:  # between two stages
+            stopped = "interrupted"
+        if any(each.abort and each.abort.cause == "interrupted" for each in done):
+            stopped = "interrupted"
+        missing = tuple(stage.name for stage in stages[len(done) :])
+        rounds.append(RoundResult(stages=tuple(done), not_reached=missing))
+        if stopped:
+            where = f" in round {number} of {asked.repeat}" if asked.repeat > 1 else ""
+            return tuple(rounds), stopped + where
+    return tuple(rounds), ""
+
+
+def _run_stages(
+    calls: Calls,
+    stages: Sequence[GateStage],
+    told: Told,
+    folder: Path,
+    say: Say,
+    *,
+    done: list[StageResult],
+) -> None:
+    """Run one after the other into `done`, until one is aborted or cannot be run."""
     due_s = now_s() + calls.gate.deadline_s
-    done: list[StageResult] = []
     for number, stage in enumerate(stages, start=1):
         expected = told[stage.name]
         say(
@@ -117,16 +140,10 @@ def _round(
         say(f"stage {stage.name}: {done[-1].decision.value}{_because(done[-1])}")
         if done[-1].abort is not None or done[-1].mistake:
             break
-    missing = tuple(stage.name for stage in stages[len(done) :])
-    return RoundResult(stages=tuple(done), not_reached=missing)
 
 
 def _because(result: StageResult) -> str:
     return f": {result.why}" if result.why else ""
-
-
-def _interrupted(stages: Sequence[StageResult]) -> bool:
-    return any(s.abort is not None and s.abort.cause == "interrupted" for s in stages)
 
 
 def _slug(name: str) -> str:

@@ -172,12 +172,12 @@ def test_a_failure_of_lesser_severity_does_not_abort(tmp_path: Path) -> None:
 def test_a_stage_past_its_deadline_is_aborted(tmp_path: Path, of_stage: bool) -> None:
     """With whose deadline it was."""
     hangs = "@pytest.mark.one\ndef test_it():\n    time.sleep(60)\n"
-    head = '[gate]\nruntime = "embedded"\n' + ("" if of_stage else "deadline_s = 4\n")
-    gate = stage("s", "one", more="deadline_s = 4" if of_stage else "")
+    head = '[gate]\nruntime = "embedded"\n' + ("" if of_stage else "deadline_s = 15\n")
+    gate = stage("s", "one", more="deadline_s = 15" if of_stage else "")
     project = Project(tmp_path, hangs, gate, head=head)
     code, said = project.gate()
     assert code == 4, said
-    assert f"the {'stage' if of_stage else 'gate'}'s deadline: not ended after 4 s" in said
+    assert f"the {'stage' if of_stage else 'gate'}'s deadline: not ended after 15 s" in said
     assert checked(project)["rounds"][0]["stages"][0]["abort"]["cause"] == "deadline"
 
 
