@@ -76,7 +76,11 @@ def gate(
     if self_test:
         ctx.exit(_tried(calls, stages, results))
     _say(f"runtime: {calls.runtime.taken} ({calls.runtime.why})")
-    result = run_gate(Asked(calls=calls, results=results, stages=stages, repeat=repeat), _say)
+    try:
+        result = run_gate(Asked(calls=calls, results=results, stages=stages, repeat=repeat), _say)
+    except KeyboardInterrupt:
+        _say("aborted before its first stage")
+        ctx.exit(4)
     save_document(result)
     save_junit(result)
     save_summary(result, appended_to=environment().get("GITHUB_STEP_SUMMARY", ""))
