@@ -1,0 +1,65 @@
+"""The plugin's options and markers. Loaded by every pytest session, so it imports nothing heavy."""
+
+from __future__ import annotations
+
+import pytest
+
+MARKERS = {
+    "vpc_outage": "the connector to the databases is severed",
+    "slow_database": "the database answers late, or in a trickle",
+    "cache_outage": "the cache is gone while the database lives",
+    "recovery": "a dependency comes back, and so must the app",
+    "steady": "nothing is severed: the app starts, serves and stays live",
+    "retries": "how the app treats a server that is away, slow, or back again",
+    "running": "the path fails under an app that runs; what attach can try as well",
+}
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """All options of the plugin, in a group of their own."""
+    group = parser.getgroup("chaoslab", "fault injection")
+    group.addoption(
+        "--chaos-proxy",
+        choices=("embedded", "toxiproxy"),
+        help="what sits on the links: the embedded engine (usual for local), or a real Toxiproxy "
+        "(usual for the others; for local a toxiproxy-server on PATH)",
+    )
+    group.addoption(
+        "--chaos-runtime",
+        choices=("local", "docker", "compose", "attach"),
+        default="local",
+        help="where it runs: processes (default), containers, a compose stack, or what stands "
+        "already, by the topology's [attach]",
+    )
+    group.addoption("--chaos-seed", type=int, help="repeat a run's random choices by its seed")
+    group.addoption("--chaos-results", metavar="DIR", help="where runs are saved (results/)")
+    group.addoption("--chaos-topology", metavar="FILE", help="the topology (chaoslab.toml)")
+    group.addoption(
+        "--chaos-command",
+        metavar="APP=COMMAND",
+        action="append",
+        default=[],
+        help="another build of an app, in place of the topology's command; may be repeated",
+    )
+    group.addoption(
+        "--chaos-report",
+        metavar="FILE",
+        help="write one line of JSON for each test that ends, as it ends",
+    )
+    group.addoption(
+        "--chaos-disable",
+        metavar="MUTATION:FAULT",
+        help="a self-test: disable that fault in the data plane (inert, bypassed, inert-to-app); "
+        "a run without it must end UNKNOWN",
+    )
+    group.addoption(
+        "--chaos-plan-only",
+        action="store_true",
+        help="save each scenario's first plan and skip the scenario",
+    )
+    group.addoption(
+        "--chaos-progress",
+        choices=("auto", "on", "off"),
+        default="auto",
+        help="print what happens while a scenario runs (auto: on, except with -q or xdist)",
+    )
