@@ -40,6 +40,8 @@ class BootProbe:
         for stage in (self._bound, self._complete, self._ready):
             while not await stage():
                 if over.is_set():
+                    if stage == self._complete and self._answered and not self._failure_noted:
+                        await self._note_how_far()
                     return
 
     async def _bound(self) -> bool:
@@ -77,6 +79,11 @@ class BootProbe:
             StartupComplete(at_s=self._journal.now(), state=answer.state, **self._who)
         )
         return True
+
+    async def _note_how_far(self) -> None:
+        """A start-up that did not end: which of its phases did."""
+        if (snapshot := await self.snapshot()) is not None:
+            self._journal.append(snapshot)
 
     def _note_failure(self, snapshot: StartupSnapshot | None) -> None:
         """Write down once what a failed start-up publishes: its process may end any moment."""

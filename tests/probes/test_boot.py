@@ -132,6 +132,17 @@ async def test_what_the_start_up_publishes_is_kept(tmp_path: Path) -> None:
     assert snapshot.phase_timings_s == {"init": 0.25}
 
 
+async def test_how_far_an_endless_start_up_came_is_kept(tmp_path: Path) -> None:
+    """Nobody saw it complete; which phases were done stands in the history when the watch ends."""
+    async with booting(tmp_path, APP, 0, 600, 600) as (watched, _):
+        await until(watched.journal, lambda e: isinstance(e, FirstAnswer))
+    history = watched.journal.history
+    assert stages(history)[-2:] == ["startup_snapshot", "exited"]
+    snapshot = history.last(StartupSnapshot)
+    assert snapshot is not None
+    assert (snapshot.complete, snapshot.failed) == (False, False)
+
+
 async def test_an_app_without_phases_is_complete_at_its_first_200(tmp_path: Path) -> None:
     """And without a readiness path it is ready at once."""
     async with booting(tmp_path, APP, 0, 0.2, 9, health=HealthContract()) as (watched, _):
