@@ -37,6 +37,7 @@ from chaoslab.spec.faults import (
 )
 from chaoslab.spec.topology import Link, Topology
 from chaoslab.verdicts.counted import bytes_metered, packets_counted, syns_dropped
+from chaoslab.verdicts.last_words import refusals_told
 from chaoslab.verdicts.timeline import Span, asked_s, end_s, fault_span, life
 
 SOCKETS_LATE_S = 0.1  # sockets are looked at every 0.025 s; a busy lab looks later
@@ -114,6 +115,8 @@ class _Link:
                 b.app == link.app and boot in (0, b.boot) and b.at_s <= span.end_s - LISTENED_S
             ),
         )
+        told_in = Span(start_s=self._span.start_s, end_s=self._healed_s)
+        self._told = refusals_told(link, told_in, history, boot)
         records = [c for c in history.of(LinkConnection) if c.link == link.name]
         self._engine_tells = any(c.fault == fault.label for c in records)
         canaries = [c for c in history.of(CanaryProbe) if c.link == link.name]
@@ -151,8 +154,9 @@ class _Link:
                 yield from self._met("dropped", verb="held back")
             case Severed(mode="refused") | Flapping(mode="refused"):
                 yield from self._ended_by("reset_by_fault", words="reset by the fault")
-                yield from self._cut_off()
+                yield from self._cut_off(by_the_engine=True)
                 yield from self._refused()
+                yield from self._told_refused()
                 yield from self._sessions_ended(all_of_them=True)
                 yield from self._metered()
                 if isinstance(fault, Flapping):
@@ -205,6 +209,11 @@ class _Link:
         if self._packets and (count := min(self._packets.syns, self._packets.resets)):
             yield f"{count} connects of the app refused"
 
+    def _told_refused(self) -> Iterator[str]:
+        """An app that came back has shown that it tried; one that ended has only told of it."""
+        if self._told:
+            yield f"{self._told} of the app's last lines tell of a refusal at the link's address"
+
     def _tried(self) -> Iterator[str]:
         if self._packets and self._packets.syns:
             yield f"{self._packets.syns} connects of the app while nobody was behind the link"
@@ -239,9 +248,15 @@ class _Link:
 
     # --- what the app's own sockets tell ---
 
-    def _cut_off(self) -> Iterator[str]:
-        """All connections of the app ended; or it had none while it held, and came back on one."""
+    def _cut_off(self, *, by_the_engine: bool = False) -> Iterator[str]:
+        """All connections of the app ended; or it had none while it held, and came back on one.
+
+        What the engine itself would have ended is in its records, where it keeps any: an app may
+        well close its pool at such a moment by itself.
+        """
         before = self._established_at(self._begun_s)
+        if before and by_the_engine and self._engine_tells:
+            return
         looks = [
             e for e in self._sockets if self._begun_s < e.at_s <= self._healed_s + SOCKETS_LATE_S
         ]
