@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from chaoslab.gate.result import Abort
 Record = Selected | Finished | Uncollected
 _RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])
 _POLL_S = 0.2
+_WORKERS_WITHIN_S = 15.0
 _PR_SET_PDEATHSIG = 1
 # Ctrl-C lets a scenario heal its faults and take its servers down; what does not follow it is told
 # more plainly. After a SIGKILL the labs' own dead-man's switches take everything away.
@@ -137,12 +139,20 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             process.wait(patience_s)
         if process.returncode is not None:
             break
-    _tell(process.pid, signal.SIGKILL)  # members of the group that outlived their leader
+    # Workers of xdist outlive their leader while they heal what they broke.
+    due_s = now_s() + _WORKERS_WITHIN_S
+    while _tell(process.pid, 0) and now_s() < due_s:
+        with contextlib.suppress(KeyboardInterrupt):
+            time.sleep(_POLL_S)
+    _tell(process.pid, signal.SIGKILL)
 
 
-def _tell(group: int, number: int) -> None:
+def _tell(group: int, number: int) -> bool:
+    """Signal a group; whether there still is one (0 only asks)."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
+        return True
+    return False
 
 
 def quiet(call: Call, *, within_s: float) -> tuple[int, str]:

@@ -14,6 +14,7 @@ from chaoslab.gate.self_test_run import Results, SelfTest, planned, run
 from chaoslab.gate.self_test_text import line, table
 from chaoslab.verdicts.verdict import Outcome
 
+ROOT = Path(__file__).resolve().parents[2]
 SOUND = """
 @pytest.mark.vpc_outage
 async def test_sound(chaos):
@@ -127,3 +128,17 @@ async def test_a_file_that_cannot_be_collected_is_told(tmp_path: Path) -> None:
     (tmp_path / "test_broken.py").write_text("import nowhere\n")
     with pytest.raises((SpecError, ServiceFailed), match="nowhere"):
         await planned(of(tmp_path, "vpc_outage"))
+
+
+@pytest.mark.slow
+async def test_a_scenario_of_the_reference_is_seen_through_in_every_way(tmp_path: Path) -> None:
+    """Real servers, and an app with a pool: none of its connections is taken for bitten."""
+    test = SelfTest(
+        scenarios=ROOT / "scenarios/test_running.py::test_one_link_fails[redis]",
+        marker="running",
+        topology=ROOT / "chaoslab.toml",
+        folder=tmp_path / "self-test",
+    )
+    results, lines = await tried(test)
+    assert [t.outcome for t in results.tried] == [Outcome.UNKNOWN] * 3, lines
+    assert results.holds, lines

@@ -1,0 +1,94 @@
+"""Which runtime a gate takes, and that it always says why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chaoslab.errors import RuntimeUnavailable
+from chaoslab.gate import choice
+from chaoslab.gate.calls import CACHE, Calls
+from chaoslab.gate.choice import check_workers, runtime_taken
+from chaoslab.gate.result import RuntimeTaken
+from chaoslab.runtimes.doctor.needs import Lack, RuntimeNeeds
+from chaoslab.spec.gate import Gate
+from chaoslab.spec.topology import Topology
+
+TOPOLOGY = Topology(name="t", services={}, apps={}, source="/somewhere/chaoslab.toml")
+NO_ENGINE = Lack(what="no Docker engine answers", mends=("start one",))
+NO_IMAGE = Lack(what="image x is not here", mends=("docker pull x",), surely=False)
+
+
+def machine(monkeypatch: pytest.MonkeyPatch, *lacks: Lack) -> None:
+    """A machine on which docker lacks that."""
+    monkeypatch.setattr(choice, "look", lambda *_: None)
+    needs = (
+        RuntimeNeeds(runtime="local", lacks=()),
+        RuntimeNeeds(runtime="docker", lacks=lacks),
+    )
+    monkeypatch.setattr(choice, "needs_of", lambda _: needs)
+
+
+def test_auto_takes_docker_where_the_doctor_calls_it_ready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And embedded everywhere else, with what docker lacks."""
+    machine(monkeypatch)
+    assert runtime_taken("auto", TOPOLOGY).taken == "docker"
+    for lack in (NO_ENGINE, NO_IMAGE):
+        machine(monkeypatch, lack)
+        taken = runtime_taken("auto", TOPOLOGY)
+        assert (taken.taken, taken.why) == ("embedded", f"docker is not ready here: {lack.what}")
+
+
+def test_docker_by_name_is_never_swapped_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it surely lacks is said with the mend; an image may still be pulled."""
+    machine(monkeypatch, NO_IMAGE)
+    assert runtime_taken("docker", TOPOLOGY).taken == "docker"
+    machine(monkeypatch, NO_ENGINE)
+    with pytest.raises(RuntimeUnavailable, match="no docker runtime: no Docker engine answers"):
+        runtime_taken("docker", TOPOLOGY)
+
+
+def test_embedded_by_name_looks_at_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look costs seconds."""
+    monkeypatch.setattr(choice, "look", None)
+    assert runtime_taken("embedded", TOPOLOGY).taken == "embedded"
+
+
+def calls(workers: int) -> Calls:
+    taken = RuntimeTaken(asked="auto", taken="embedded", why="")
+    gate = Gate(stages=())
+    return Calls(
+        topology=TOPOLOGY, gate=gate, runtime=taken, workers=workers, commands=("app=x y",)
+    )
+
+
+def test_without_xdist_one_worker_is_fine_and_two_are_said_to_need_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It stands only in the development extras."""
+    monkeypatch.setattr(choice.importlib.util, "find_spec", lambda _: None)
+    check_workers(1)
+    assert "-n" not in calls(1).stage("m", Path("/f")).command
+    with pytest.raises(RuntimeUnavailable, match="2 workers need pytest-xdist"):
+        check_workers(2)
+
+
+def test_a_stages_command_line_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the environment's options; the build, the runtime and the folder are told."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-k some")
+    call = calls(2).stage("one or two", Path("/f"))
+    words = call.command
+    assert "PYTEST_ADDOPTS" not in call.env
+    assert words[words.index("-m", 3) + 1] == "one or two"
+    assert words[words.index("-n") + 1] == "2"
+    assert {
+        "--chaos-runtime=local",
+        "--chaos-command=app=x y",
+        "--chaos-topology=/somewhere/chaoslab.toml",
+        "--chaos-report=/f/report.jsonl",
+        f"--override-ini=cache_dir=/f/{CACHE}",
+    } <= set(words)
+    assert call.cwd == Path("/somewhere")
