@@ -73,6 +73,8 @@ def run_gate(asked: Asked, say: Say) -> GateResult:
         stages = chosen(calls.gate, asked.stages)
         inspected = check_deployment(calls.topology) if calls.topology.deployment else None
         refused = inspected is not None and bool(inspected.findings)
+        if inspected is not None:
+            say(f"preflight of {inspected.file}: {'refused' if refused else 'passed'}")
         told = {} if refused else selected(calls, stages)
         folder = _fresh(asked.results.resolve() / f"gate-{started_at:%Y%m%d-%H%M%S}")
         rounds, stopped = ((), "") if refused else _rounds(asked, stages, told, folder, say)
