@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
 from verdicts.histories import OUTAGE, SEVERED, TOPOLOGY, good, history_of, outage, plan_of
 
+from chaoslab.cli import main
 from chaoslab.faults.mutation import Mutation
 from chaoslab.gate.self_test import Ran, Trial, batches, judged, trials
 from chaoslab.history.events import AnyEvent, LabLag
@@ -105,3 +107,18 @@ def test_a_run_that_was_cut_short_is_never_a_hole(cut: int) -> None:
     """However much of it there is."""
     events = list(history_of(outage()).events)[:cut]
     assert judged(TRIAL, ran(events, plan_of()), 1.0).holds
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--repeat", "2"], "leave --repeat out"),
+        (["--runtime", "docker"], "needs the embedded engine"),
+        (["--stage", "no such"], "there is no such stage"),
+    ],
+)
+def test_what_cannot_be_tried_is_a_usage_error(words: list[str], told: str) -> None:
+    """Exit 2, and nothing has run."""
+    done = CliRunner().invoke(main, ["gate", "--self-test", *words])
+    assert done.exit_code == 2
+    assert told in done.output

@@ -14,6 +14,8 @@ from chaoslab.gate.self_test_run import Results, SelfTest, planned, run
 from chaoslab.gate.self_test_text import line, table
 from chaoslab.verdicts.verdict import Outcome
 
+pytestmark = pytest.mark.slow  # each starts a pytest of its own, or several
+
 ROOT = Path(__file__).resolve().parents[2]
 SOUND = """
 @pytest.mark.vpc_outage
@@ -71,7 +73,6 @@ async def tried(test: SelfTest) -> tuple[Results, list[str]]:
     return await run(test, tell), lines
 
 
-@pytest.mark.slow
 async def test_a_sound_scenario_is_seen_through_in_every_way(tmp_path: Path) -> None:
     """Three ways to disable its fault, three UNKNOWNs, each told as it ends."""
     Project(tmp_path, SOUND + FAULTLESS)
@@ -85,7 +86,6 @@ async def test_a_sound_scenario_is_seen_through_in_every_way(tmp_path: Path) -> 
     assert table(results.tried, results.faultless, results.seconds)
 
 
-@pytest.mark.slow
 async def test_a_scenario_that_never_needs_its_fault_is_found(tmp_path: Path) -> None:
     """It passes with the fault disabled, so the gate may not rest on it."""
     Project(tmp_path, SOUND + LOOSE)
@@ -130,7 +130,6 @@ async def test_a_file_that_cannot_be_collected_is_told(tmp_path: Path) -> None:
         await planned(of(tmp_path, "vpc_outage"))
 
 
-@pytest.mark.slow
 async def test_a_scenario_of_the_reference_is_seen_through_in_every_way(tmp_path: Path) -> None:
     """Real servers, and an app with a pool: none of its connections is taken for bitten."""
     test = SelfTest(
