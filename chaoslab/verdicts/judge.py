@@ -43,6 +43,7 @@ from chaoslab.verdicts.starved import starved
 from chaoslab.verdicts.verdict import Outcome, Verdict, worst
 
 MAX_LAG_S = 0.5  # a lab that woke later than this cannot tell the app's time from its own
+COUNTED = (KeepsAcknowledged, BacksOff, ReleasesConnections)  # a late lab loses and adds nothing
 
 
 def judge(topology: Topology, plan: Plan, history: History) -> tuple[Verdict, ...]:
@@ -50,15 +51,18 @@ def judge(topology: Topology, plan: Plan, history: History) -> tuple[Verdict, ..
 
     A verdict is UNKNOWN, whatever the app did, where a fault that it rests on is not shown to have
     met the app, a probe crashed, the lab itself lagged, or the history has no end. So is a failure
-    that a starved machine may have made.
+    that a starved machine may have made. A failure by count does not rest on time.
     """
-    unsound = _unsound(history)
+    unsound, late = _unsound(history), _late(history)
     disabled = _disabled(history)
     verdicts = []
     for e in plan.expect:
         evidence = _evidence_for(e, topology, plan, history)
         alone = _judged(e, topology, plan, history)
-        slow = _starved(e, topology, plan, history) if alone.outcome is Outcome.FAIL else ""
+        failed = alone.outcome is Outcome.FAIL
+        slow = "" if failed and isinstance(e, COUNTED) else late
+        if failed and not slow:
+            slow = _starved(e, topology, plan, history)
         weighed = _weighed(e, alone, evidence, unsound or slow, topology)
         verdicts.append(replace(weighed, because=(*weighed.because, *disabled)))
     return tuple(verdicts)
@@ -196,9 +200,14 @@ def _unsound(history: History) -> str:
     """Why no verdict of this history can be trusted; empty where there is no reason."""
     if crashed := history.first(ProbeCrashed):
         return f"the probe '{crashed.probe}' crashed: {crashed.error}"
-    lag_s = max((lag.late_s for lag in history.of(LabLag)), default=0.0)
-    if lag_s > MAX_LAG_S:
-        return f"the lab itself woke {lag_s:.3f} s late: this machine is too slow to judge"
     if history.first(RunEnded) is None:
         return "the history has no end: the run was cut short"
     return ""
+
+
+def _late(history: History) -> str:
+    """Why nothing that rests on time can be judged; empty where the lab was in time itself."""
+    lag_s = max((lag.late_s for lag in history.of(LabLag)), default=0.0)
+    if lag_s <= MAX_LAG_S:
+        return ""
+    return f"the lab itself woke {lag_s:.3f} s late: this machine is too slow to judge"

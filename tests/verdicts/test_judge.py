@@ -36,6 +36,7 @@ from .histories import (
     REDIS,
     SEVERED,
     TOPOLOGY,
+    back,
     ended,
     good,
     history_of,
@@ -47,6 +48,7 @@ from .histories import (
     sockets,
     spawned,
     without,
+    write,
 )
 
 
@@ -82,6 +84,15 @@ def test_a_failure_under_a_fault_that_did_not_bite_is_unknown_as_well() -> None:
 def test_an_unsound_lab_makes_every_verdict_unknown(unsound: AnyEvent) -> None:
     """What it did not see may have been anything."""
     assert outcomes(judged([*good(), unsound])) == ["UNKNOWN"] * 3
+
+
+def test_a_lab_that_is_late_excuses_no_lost_write() -> None:
+    """It can lose no write and make no connect: what fails by count fails all the same."""
+    lost = [*good(), write(2.9, "a"), back(5.9, missing=("a",)), LabLag(at_s=2.2, late_s=0.51)]
+    kept, started = judged(lost, KeepsAcknowledged(), Starts(mode="normal"))
+    assert outcomes([kept, started]) == ["FAIL", "UNKNOWN"]
+    saved = [*good(), write(2.9, "a"), back(5.9, "a"), LabLag(at_s=2.2, late_s=0.51)]
+    assert outcomes(judged(saved, KeepsAcknowledged())) == ["UNKNOWN"]
 
 
 def test_a_small_lag_is_tolerated() -> None:

@@ -15,7 +15,11 @@
 # also = ["degraded", "recovery"]
 # [primary]
 # verdict = "boot"
-# cites = ["never complete", "EMERGENCY BYPASS: phase database"]
+# cites = [
+#   "never complete",
+#   "phases done: init, dependencies, database",
+#   "EMERGENCY BYPASS: phase database",
+# ]
 # ///
 """The bypass leaves the start-up by the door of the phase in which it acts."""
 
