@@ -73,7 +73,9 @@ class Calls:
 
 
 def _spread(workers: int) -> tuple[str, ...]:
-    """One worker is this process: 0 to xdist, and nothing to a pytest without it."""
-    if has_xdist():
-        return ("-n", str(workers if workers > 1 else 0))
-    return ()
+    """One worker is this process: 0 to xdist, and nothing to a pytest without it. Several tell
+    each scenario by name as it ends, because none of them can tell what happens in it.
+    """
+    if workers > 1:
+        return ("-n", str(workers), "-v")
+    return ("-n", "0") if has_xdist() else ()
