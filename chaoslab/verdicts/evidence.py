@@ -37,7 +37,6 @@ from chaoslab.spec.faults import (
 )
 from chaoslab.spec.topology import Link, Topology
 from chaoslab.verdicts.counted import bytes_metered, packets_counted, syns_dropped
-from chaoslab.verdicts.last_words import refusals_told
 from chaoslab.verdicts.timeline import Span, asked_s, end_s, fault_span, life
 
 SOCKETS_LATE_S = 0.1  # sockets are looked at every 0.025 s; a busy lab looks later
@@ -115,8 +114,6 @@ class _Link:
                 b.app == link.app and boot in (0, b.boot) and b.at_s <= span.end_s - LISTENED_S
             ),
         )
-        told_in = Span(start_s=self._span.start_s, end_s=self._healed_s)
-        self._told = refusals_told(link, told_in, history, boot)
         records = [c for c in history.of(LinkConnection) if c.link == link.name]
         self._engine_tells = any(c.fault == fault.label for c in records)
         canaries = [c for c in history.of(CanaryProbe) if c.link == link.name]
@@ -156,7 +153,6 @@ class _Link:
                 yield from self._ended_by("reset_by_fault", words="reset by the fault")
                 yield from self._cut_off(by_the_engine=True)
                 yield from self._refused()
-                yield from self._told_refused()
                 yield from self._sessions_ended(all_of_them=True)
                 yield from self._metered()
                 if isinstance(fault, Flapping):
@@ -208,11 +204,6 @@ class _Link:
         """Each SYN was answered by a reset: the port was closed, or its connection had ended."""
         if self._packets and (count := min(self._packets.syns, self._packets.resets)):
             yield f"{count} connects of the app refused"
-
-    def _told_refused(self) -> Iterator[str]:
-        """An app that came back has shown that it tried; one that ended has only told of it."""
-        if self._told:
-            yield f"{self._told} of the app's last lines tell of a refusal at the link's address"
 
     def _tried(self) -> Iterator[str]:
         if self._packets and self._packets.syns:

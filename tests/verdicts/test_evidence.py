@@ -11,7 +11,6 @@ from chaoslab.history.events import (
     FaultInForce,
     FaultMissed,
     FaultRequested,
-    LabUp,
     LinkDrops,
 )
 from chaoslab.spec.faults import (
@@ -35,8 +34,6 @@ from .histories import (
     TOPOLOGY,
     canary,
     connection,
-    ended,
-    exited,
     fault,
     healthy_run,
     history_of,
@@ -200,31 +197,6 @@ def test_a_pool_that_the_app_itself_closed_shows_nothing() -> None:
     closed = on(closed_s=1.55, end="client_closed")
     assert not bit(REFUSED, *gone, *engine(closed))
     assert bit(REFUSED, *gone, *engine(on(closed_s=1.55, end="reset_by_fault")))
-
-
-def last_words(*lines: str, asked: bool = False, at_s: float = 2.4) -> list[AnyEvent]:
-    """An app that never had a connection, and ended with these lines in its log."""
-    up = LabUp(at_s=0.1, took_s=0.1, versions={}, links={PG: "127.0.0.1:4567"})
-    events = [e for e in absent(came_s=None) if e.kind not in ("lab_up", "run_ended", "exited")]
-    return [up, *events, exited(at_s, code=3, asked=asked, log=lines), ended(2.9)]
-
-
-def test_last_words_tell_of_a_refusal_only_with_the_links_own_address() -> None:
-    """The app's words are all there is of a connect that was refused; others' are none of them."""
-    told = "postgres unreachable at 127.0.0.1:4567: Connection refused"
-    assert refused_absent(last_words("starting", told))
-    assert not refused_absent(last_words("postgres unreachable: Connection refused"))
-    assert not refused_absent(last_words("trying 127.0.0.1:4567"))
-    assert not refused_absent(last_words(told.replace("4567", "45678")))
-    assert not refused_absent(last_words(told.replace("127", "3127")))
-
-
-def test_last_words_count_only_of_an_app_that_ended_by_itself_under_the_fault() -> None:
-    """Not of one that the lab stopped, nor of one that ended before the fault or after it."""
-    told = "127.0.0.1:4567: Connection refused"
-    assert not refused_absent(last_words(told, asked=True))
-    assert not refused_absent(last_words(told, at_s=1.4))
-    assert not refused_absent(last_words(told, at_s=2.6))
 
 
 def test_a_connection_that_lives_through_the_fault_shows_that_it_did_not_bite() -> None:
