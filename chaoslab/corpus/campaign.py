@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from chaoslab.clock import now_s, wall_time
-from chaoslab.corpus.jobs import Done, Job, nodeid_of, run
+from chaoslab.corpus.jobs import Done, nodeid_of, run
 from chaoslab.corpus.ledger import GOOD, Entry, Ledger
 from chaoslab.corpus.records import Defect
 from chaoslab.corpus.trial import Trial, tried
 from chaoslab.errors import ServiceFailed
-from chaoslab.verdicts.verdict import Outcome, Verdict, worst
+from chaoslab.gate.background import Background
+from chaoslab.gate.result import ScenarioResult
+from chaoslab.verdicts.verdict import Outcome
 
 Tell = Callable[[Entry], None]
 
@@ -75,16 +77,16 @@ class Campaign:
         async with slots:
             folder = self._fresh(defect.name)
             ids = tuple(nodeid_of(scenario, self.scenarios) for scenario in defect.runs)
-            build = f"--chaos-command={self.app}={defect.command}"
-            done = await run(self._job((build, *ids), folder))
-        trial = tried(defect, done.judged)
+            build = (f"{self.app}={defect.command}",)
+            done = await run(self._job(("-m", "", *ids), folder, build))
+        trial = tried(defect, {name: r.verdicts for name, r in done.results.items()})
         if done.troubles:
             trial = Trial(outcome="unclear", why=tuple(_told(done)))
         failed = {
             verdict.name: None
-            for scenario in defect.scenarios
-            for verdict in done.judged.get(scenario, ())
-            if verdict.outcome is Outcome.FAIL
+            for scenario, result in done.results.items()
+            for verdict in result.verdicts
+            if scenario in defect.scenarios and verdict.outcome is Outcome.FAIL
         }
         return Entry(
             build=defect.name,
@@ -108,22 +110,25 @@ class Campaign:
 
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(stage(n, m)) for n, m in enumerate(self.markers, start=1)]
-        judged = {name: vs for task in tasks for name, vs in task.result().judged.items()}
-        troubles = tuple(why for task in tasks for why in _told(task.result()))
-        outcomes = Counter(_outcome(verdicts) for verdicts in judged.values())
+        results = {name: r for task in tasks for name, r in task.result().results.items()}
+        outcomes = Counter(result.outcome for result in results.values())
         return Entry(
             build=GOOD,
             state=ledger.state,
             at=wall_time().isoformat(timespec="seconds"),
             outcome="passed" if set(outcomes) <= {"PASS"} else "not passed",
             seconds=now_s() - begun_s,
-            why=(*troubles, *_complaints(judged)),
-            outcomes=tuple(sorted(outcomes.items())),
+            why=tuple(_complaints(results.values())),
+            outcomes=tuple(sorted((str(name), count) for name, count in outcomes.items())),
             folder=str(folder),
         )
 
-    def _job(self, arguments: tuple[str, ...], folder: Path) -> Job:
-        return Job(arguments=arguments, folder=folder, topology=self.topology)
+    def _job(
+        self, arguments: tuple[str, ...], folder: Path, commands: tuple[str, ...] = ()
+    ) -> Background:
+        return Background(
+            topology=self.topology, folder=folder, arguments=arguments, commands=commands
+        )
 
     def _fresh(self, name: str) -> Path:
         number = 1
@@ -146,14 +151,12 @@ def _told(done: Done) -> Iterator[str]:
     return (f"{scenario}: the lab gave up: {why}" for scenario, why in done.troubles.items())
 
 
-def _outcome(verdicts: Sequence[Verdict]) -> str:
-    """What one scenario came to; a skipped one has no verdict."""
-    return worst(v.outcome for v in verdicts).value if verdicts else "skipped"
-
-
-def _complaints(judged: dict[str, tuple[Verdict, ...]]) -> Iterator[str]:
-    for scenario, verdicts in judged.items():
-        for verdict in verdicts:
-            if verdict.outcome is not Outcome.PASS:
-                why = verdict.because[0] if verdict.because else verdict.claim
-                yield f"{scenario}: '{verdict.name}' is {verdict.outcome.value} ({why})"
+def _complaints(results: Iterable[ScenarioResult]) -> Iterator[str]:
+    """Each scenario that did not pass: its verdicts with their first reason, or why it has none."""
+    for result in results:
+        bad = [v for v in result.verdicts if v.outcome is not Outcome.PASS]
+        for verdict in bad:
+            why = verdict.because[0] if verdict.because else verdict.claim
+            yield f"{result.scenario}: '{verdict.name}' is {verdict.outcome.value} ({why})"
+        if not bad and result.outcome != "PASS":
+            yield f"{result.scenario}: {result.outcome} ({' '.join(result.reasons[:1])})"
