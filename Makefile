@@ -1,4 +1,4 @@
-# make demo: one severed connector, watched. make test: every check. Both set up what they need.
+# make demo: one severed connector, watched. make test: every check. make gate: may it be released?
 SHELL := /bin/sh
 VENV ?= .venv
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -13,11 +13,13 @@ ifndef CHAOSLAB_IMAGE_POSTGRES
 -include docker/airgapped/images.env
 endif
 
-.PHONY: help demo test check lint types imports toxiproxy unit scenarios real-toxiproxy docker compose format clean
+.PHONY: help demo test check lint types imports toxiproxy unit gate corpus real-toxiproxy docker compose format clean
 
 help:
 	@echo "make demo    sever the VPC connector of a real backend and watch it boot, degrade, recover"
-	@echo "make test    format, lint, types, import contracts, tests, every scenario"
+	@echo "make test    format, lint, types, import contracts, tests, every scenario, the gate and its corpus"
+	@echo "make gate    the staged gate, held to the reference backend"
+	@echo "make corpus  27 builds with known defects, each to be refused for its own reason"
 	@echo "make check   the quick part of it, before each commit"
 
 $(READY): pyproject.toml
@@ -29,7 +31,7 @@ $(READY): pyproject.toml
 demo: $(READY)
 	$(BIN)/pytest scenarios/ -m vpc_outage
 
-test: $(READY) lint types imports toxiproxy unit scenarios real-toxiproxy docker compose
+test: $(READY) lint types imports toxiproxy unit gate corpus real-toxiproxy docker compose
 
 check: $(READY) lint types imports
 	$(BIN)/pytest tests -q -n $(WORKERS) -m "not slow"
@@ -51,8 +53,13 @@ unit: $(READY)
 	$(BIN)/pytest tests -q -n $(WORKERS) $(STACKS:%=--ignore=%)
 	$(BIN)/pytest $(STACKS) -q -n 2
 
-scenarios: $(READY)
-	$(BIN)/pytest scenarios/ -q -n $(WORKERS)
+# Every scenario, stage by stage.
+gate: $(READY)
+	$(BIN)/chaoslab gate --runtime embedded --workers 2
+
+# Each defect once; the good build is the gate's.
+corpus: $(READY)
+	$(BIN)/chaoslab corpus run --no-good --workers 2
 
 # A real Toxiproxy beside the embedded engine: the one on PATH, else built where Go is found.
 toxiproxy: $(READY)
