@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import signal
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from chaoslab.clock import now_s, wall_time
 from chaoslab.errors import ChaoslabError, Problem, ServiceFailed, SpecError
 from chaoslab.faults.mutation import KINDS, MutationKind
+from chaoslab.gate.background import GRACE_S, Background, running
 from chaoslab.gate.calls import Calls
-from chaoslab.gate.choice import has_xdist
+from chaoslab.gate.process import Record, ReportFile
+from chaoslab.gate.records import Finished, Selected, Uncollected
 from chaoslab.gate.self_test import Batch, Ran, Trial, Tried, batches, judged, trials
 from chaoslab.gate.self_test_text import line
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.report.runs import saved_verdicts
-from chaoslab.runtimes.base import environment
 from chaoslab.spec.gate import GateStage
 from chaoslab.spec.plan import Plan
 
 WORKERS = 2
 FOLLOW_S = 0.2
-GRACE_S = 15.0  # what an interrupted scenario needs to heal and to take its servers down
 BATCH_WITHIN_S = 600.0
 _RAN = (0, 1, 5)  # pytest's exit status where it did what it was asked to, 5 for no test at all
-_LOG = "pytest.log"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,33 +104,33 @@ async def run(test: SelfTest, tell: Callable[[Tried, int, int], None]) -> Result
 
 async def planned(test: SelfTest) -> dict[str, tuple[str, Plan]]:
     """Each selected scenario's name and first plan by its node id; nothing is brought up."""
-    folder = test.folder / "plans"
     chosen = (str(test.scenarios), "-m", test.marker, "--chaos-plan-only")
-    async with _pytest(test, folder, chosen) as process:
+    job = _job(test, test.folder / "plans", chosen)
+    async with running(job) as process:
         code = await process.wait()
     if code not in _RAN:
-        raise ServiceFailed(f"pytest ended with {code}:\n  {_last_words(folder)}")
-    told = list(_records(folder))
-    root = next((str(each["root"]) for each in told if each.get("kind") == "selected"), "")
-    records = [each for each in told if each.get("kind") != "selected"]
-    wrong = [r for r in records if r.get("outcome") in ("failed", "error") or "outcome" not in r]
-    if wrong:
-        raise SpecError(
-            Problem(where=str(r["nodeid"]), what=f"cannot be planned: {r['reason']}") for r in wrong
-        )
+        raise ServiceFailed(f"pytest ended with {code}:\n  {job.last_words}")
+    told = list(ReportFile(job.report).news())
+    if wrong := [*_unplanned(told)]:
+        raise SpecError(wrong)
+    root = next((each.root for each in told if isinstance(each, Selected)), "")
     plans = {
-        str(Path(root, str(r["nodeid"]))): (str(r["scenario"]), _plan_in(str(r["folder"])))
-        for r in records
-        if r.get("folder")
+        str(Path(root, each.nodeid)): (each.scenario, RunFolder(Path(each.folder)).plan())
+        for each in told
+        if isinstance(each, Finished) and each.folder
     }
     if not plans:
         what = f"-m '{test.marker}' selects no scenario in {test.scenarios}"
-        raise SpecError([Problem(where="gate --self-test", what=what, mend=f"see {folder / _LOG}")])
+        raise SpecError([Problem(where="gate --self-test", what=what, mend=f"see {job.log}")])
     return plans
 
 
-def _plan_in(folder: str) -> Plan:
-    return RunFolder(Path(folder)).plan()
+def _unplanned(told: Iterable[Record]) -> Iterator[Problem]:
+    for each in told:
+        if isinstance(each, Selected):
+            continue
+        if isinstance(each, Uncollected) or each.outcome in ("failed", "error"):
+            yield Problem(where=each.nodeid, what=f"cannot be planned: {each.reason}")
 
 
 async def _tried(test: SelfTest, batch: Batch, folder: Path) -> AsyncIterator[Tried]:
@@ -145,32 +138,34 @@ async def _tried(test: SelfTest, batch: Batch, folder: Path) -> AsyncIterator[Tr
     waiting = {trial.scenario: trial for trial in batch.trials}
     nodeids = (trial.nodeid for trial in batch.trials)
     arguments = ("-m", "", "--chaos-disable", str(batch.mutation), *nodeids)
-    async with _pytest(test, folder, arguments) as process:
+    job = _job(test, folder, arguments)
+    report = ReportFile(job.report)
+    async with running(job) as process:
         ended = asyncio.create_task(process.wait())
         deadline_s = now_s() + BATCH_WITHIN_S
         while waiting and now_s() < deadline_s:
             over = ended.done()
-            for record in _records(folder):
-                trial = waiting.pop(str(record.get("scenario")), None)
-                if trial is not None:
+            for record in report.news():
+                trial = waiting.pop(getattr(record, "scenario", ""), None)
+                if trial is not None and isinstance(record, Finished):
                     yield _one(trial, record)
             if over:
                 break
             await asyncio.wait({ended}, timeout=FOLLOW_S)
         await asyncio.wait({ended}, timeout=GRACE_S)
     for trial in waiting.values():
-        yield _untried(trial, f"pytest told nothing of it: see {folder / _LOG}", 0.0)
+        yield _untried(trial, f"pytest told nothing of it: see {job.log}", 0.0)
 
 
-def _one(trial: Trial, record: Mapping[str, object]) -> Tried:
-    seconds, path = float(str(record.get("seconds") or 0.0)), record.get("folder")
-    if not path:
-        return _untried(trial, f"it was not run: {record.get('reason')}", seconds)
-    folder = RunFolder(Path(str(path)))
+def _one(trial: Trial, record: Finished) -> Tried:
+    seconds = record.seconds
+    if not record.folder:
+        return _untried(trial, f"it was not run: {record.reason}", seconds)
+    folder = RunFolder(Path(record.folder))
     try:
         verdicts = saved_verdicts(folder)
         if verdicts is None:
-            return _untried(trial, f"it came to no verdict: {record.get('reason')}", seconds)
+            return _untried(trial, f"it came to no verdict: {record.reason}", seconds)
         ran = Ran(
             verdicts=verdicts,
             topology=folder.topology(),
@@ -186,70 +181,7 @@ def _untried(trial: Trial, why: str, seconds: float) -> Tried:
     return Tried(trial=trial, outcome=None, holds=False, reason=why, seconds=seconds)
 
 
-@asynccontextmanager
-async def _pytest(
-    test: SelfTest, folder: Path, arguments: Sequence[str]
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A pytest process; interrupted, and waited for, where the block ends before it does."""
-    options = {
-        "--chaos-topology": test.topology,
-        "--chaos-results": folder,
-        "--chaos-report": folder / "report.jsonl",
-        "--chaos-progress": "off",
-    }
-    each = [f"{name}={value}" for name, value in options.items()]
-    each += [f"--chaos-command={command}" for command in test.commands]
-    # nothing but these words decides what is run, and one after the other
-    each += ["--maxfail=0", "-k", "", "-p", "no:cacheprovider"]
-    each += ["-n", "0"] if has_xdist() else []
-    env = environment()
-    env.pop("PYTEST_ADDOPTS", None)
-    with _log(folder) as output:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "pytest", "-q", *each, *arguments),
-            cwd=test.topology.parent,
-            env=env,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    try:
-        yield process
-    finally:
-        await _ended(process)
-
-
-def _log(folder: Path) -> BinaryIO:
-    folder.mkdir(parents=True)
-    return (folder / _LOG).open("wb")
-
-
-def _last_words(folder: Path) -> str:
-    text = (folder / _LOG).read_text(encoding="utf-8", errors="replace")
-    return "\n  ".join(text.splitlines()[-15:])
-
-
-async def _ended(process: asyncio.subprocess.Process) -> None:
-    """Ctrl-C for pytest and its like, then less politely; nothing where it has ended."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        if process.returncode is not None:
-            return
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(GRACE_S):
-                await process.wait()
-
-
-def _records(folder: Path) -> Iterator[Mapping[str, object]]:
-    """The whole lines of a report so far; one that is half written is left for the next look."""
-    try:
-        text = (folder / "report.jsonl").read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return
-    whole, _, _ = text.rpartition("\n")
-    for each in whole.splitlines():
-        record = json.loads(each)
-        if isinstance(record, dict):
-            yield record
+def _job(test: SelfTest, folder: Path, arguments: Sequence[str]) -> Background:
+    return Background(
+        topology=test.topology, folder=folder, arguments=arguments, commands=test.commands
+    )
