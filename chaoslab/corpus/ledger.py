@@ -19,7 +19,8 @@ GOOD = "good"  # the name of the build without a defect
 class Entry:
     """One trial of one build; `outcomes` counts the good build's scenarios by their verdict.
 
-    `state` names the code that was tried: lab, scenarios, topology and reference.
+    `state` names the code that was tried: lab, scenarios, topology and reference. `seconds` are
+    those of its pytest processes.
     """
 
     build: str

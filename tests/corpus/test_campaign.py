@@ -118,6 +118,14 @@ async def test_a_campaign_tries_only_what_is_still_due(home: Path) -> None:
     assert len({entry.folder for entry in told}) == 2
 
 
+async def test_a_trials_seconds_are_without_its_wait_for_a_worker(home: Path) -> None:
+    """Three at once on one worker take no longer together than the whole campaign."""
+    ledger, begun_s = Ledger(home, "now"), time.monotonic()
+    await replace(campaign(home), defects=(), workers=1).run(ledger, 3, lambda _: None)
+    together_s = sum(entry.seconds for entry in ledger.entries())
+    assert 0 < together_s <= time.monotonic() - begun_s
+
+
 async def test_what_pytest_cannot_run_is_no_trial(home: Path) -> None:
     """A scenario that is not there, or a broken file, must not look like a build let through."""
     ledger = Ledger(home, "now")
