@@ -14,7 +14,8 @@ import httpx
 
 from chaoslab.clock import wall_time
 from chaoslab.errors import ChaoslabError, ServiceFailed
-from chaoslab.faults.base import Ground, record_connections
+from chaoslab.faults.base import Ground, record_connections, record_packets
+from chaoslab.faults.countable import check_countable
 from chaoslab.faults.mutation import Mutation, aimed
 from chaoslab.faults.schedule import Nemesis
 from chaoslab.history.events import AnyEvent, LabUp, RunEnded, Spawned
@@ -172,8 +173,10 @@ class Lab:
         """Run a resolved plan until every expectation can be judged, or its limit has passed.
 
         Whatever happens, every fault is healed, every app stopped, and the history has its end.
-        Raises FaultUnsupported, before anything was spawned, where a fault cannot be made here.
+        Raises FaultUnsupported, before anything was spawned, where a fault cannot be made here, or
+        what is asked for cannot be counted.
         """
+        check_countable(plan, self._ground.control)
         over, why, settled = asyncio.Event(), "interrupted", False
         nemesis = Nemesis(plan, self._ground, over)
         background = [*await self._looks_at_servers(), *await self._counts_at_servers(plan)]
@@ -370,6 +373,7 @@ class Lab:
                 await look_up_acknowledged(app, service, self._journal)
 
     async def _look_at(self, link: Link) -> None:
+        await record_packets(link.name, "", self._ground)
         await record_connections(link.name, "", self._ground)
         await _check_steady(self._ground, link)
 

@@ -145,7 +145,8 @@ async def _confirm(fault: Fault, ground: Ground, *, since_s: float) -> None:
     journal, label = ground.journal, fault.spec.label
     try:
         seen = await fault.seen()
-        await _record_packets(fault, ground)
+        for link in fault.links:
+            await record_packets(link.name, label, ground)
     except ChaoslabError as error:
         journal.append(FaultMissed(at_s=journal.now(), fault=label, why=str(error)))
     else:
@@ -184,33 +185,34 @@ async def _look_once_more(fault: Fault, ground: Ground) -> None:
 async def record_links(fault: Fault, ground: Ground) -> None:
     """Write down what each link of the fault has had, as the proxy and its kernel saw it."""
     journal, label = ground.journal, fault.spec.label
-    await _record_packets(fault, ground)
     await _record_metered(fault, ground)
     for link in fault.links:
+        await record_packets(link.name, label, ground)
         if drops := await ground.control.syn_drops(link.name):
             at_s = journal.now()
             journal.append(LinkDrops(at_s=at_s, link=link.name, fault=label, syn_drops=drops))
         await record_connections(link.name, label, ground)
 
 
-async def _record_packets(fault: Fault, ground: Ground) -> None:
-    """Write down what the kernel has counted at each link so far, where something counts."""
+async def record_packets(link: str, fault: str, ground: Ground) -> None:
+    """Write down what the kernel has counted at a link so far, where something counts; `fault` is
+    empty at the run's end.
+    """
     journal = ground.journal
-    for link in fault.links:
-        if (counted := await ground.control.packets(link.name)) is not None:
-            journal.append(
-                LinkPackets(
-                    at_s=journal.now(),
-                    link=link.name,
-                    fault=fault.spec.label,
-                    syns=counted.syns,
-                    syns_dropped=counted.syns_dropped,
-                    packets_dropped=counted.packets_dropped,
-                    bytes_up=counted.bytes_up,
-                    bytes_down=counted.bytes_down,
-                    resets=counted.resets,
-                )
+    if (counted := await ground.control.packets(link)) is not None:
+        journal.append(
+            LinkPackets(
+                at_s=journal.now(),
+                link=link,
+                fault=fault,
+                syns=counted.syns,
+                syns_dropped=counted.syns_dropped,
+                packets_dropped=counted.packets_dropped,
+                bytes_up=counted.bytes_up,
+                bytes_down=counted.bytes_down,
+                resets=counted.resets,
             )
+        )
 
 
 async def _record_metered(fault: Fault, ground: Ground) -> None:

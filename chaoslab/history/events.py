@@ -306,7 +306,7 @@ class LinkDrops(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkPackets(Event):
     """What the kernel has counted at the link's port so far, canaries left out: read when `fault`
-    was seen in force, and again just before its heal.
+    was seen in force, and again just before its heal; at the run's end for none.
 
     `syns` and `bytes_*` (with headers) are what arrived or left; `packets_dropped` are those of
     established connections; `resets` were sent to the app.

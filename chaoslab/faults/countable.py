@@ -1,0 +1,20 @@
+"""Whether what a plan wants counted can be counted where it is carried out."""
+
+from __future__ import annotations
+
+from chaoslab.errors import FaultUnsupported
+from chaoslab.proxies.base import ProxyControl
+from chaoslab.spec.expect import BacksOff
+from chaoslab.spec.plan import Plan
+
+
+def check_countable(plan: Plan, control: ProxyControl) -> None:
+    """Raise FaultUnsupported where the app's connects are to be counted and nothing counts them:
+    a connect that finds nobody is over before its socket could be looked at.
+    """
+    wanted = any(isinstance(e, BacksOff) for e in plan.expect)
+    if wanted and not control.capabilities & {"connections", "packets"}:
+        raise FaultUnsupported(
+            f"{control.name} tells of no connections and no kernel beside it counts them: "
+            "how often the app tries (BacksOff) cannot be judged here"
+        )
