@@ -83,7 +83,7 @@ def answers_in_time(e: AnswersInTime, app: App, sampling: Sampling, history: His
     cadence_s = {"health": sampling.cadence_s}
     if contract.ready_path is not None:
         cadence_s["readiness"] = sampling.prober_cadence_s
-    claim = f"{' and '.join(cadence_s)} of {e.app} give an answer within {limit}, whatever it says"
+    claim = f"{e.app} answers {' and '.join(cadence_s)} within {limit}, whatever it says"
     seen = watched(e.app, e.boot, contract, history)
     if mute := _mute(seen, "health", contract):
         return failed("prober", claim, mute)
@@ -205,7 +205,7 @@ def _meanwhile(misses: list[Probe], seen: Watched) -> list[str]:
     begun_s = max((s for s in answers_s if s < span.start_s), default=misses[0].at_s)
     over_s = min((s for s in answers_s if s > span.end_s), default=seen.until_s)
     return [
-        f"the event loop stood still from {begun_s:.3f} to {over_s:.3f} s: "
+        f"it stood still from {begun_s:.3f} to {over_s:.3f} s, its event loop or all its workers: "
         "nothing answered on any path, the process lived"
     ]
 
