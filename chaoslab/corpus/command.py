@@ -28,7 +28,7 @@ def corpus(ctx: click.Context, defects: Path | None) -> None:
     """List builds with known defects; with `run`, show that the gate refuses each of them."""
     if ctx.invoked_subcommand is not None:
         return
-    from chaoslab.corpus.table import listed  # noqa: PLC0415
+    from chaoslab.corpus.table import listed
 
     _print(listed(_read(defects)))
 
@@ -64,11 +64,11 @@ def run(
     good build passed, 1 where one was missed or the good build was refused, 3 where the lab could
     not tell, 4 where it was stopped.
     """
-    from chaoslab.corpus.campaign import Campaign  # noqa: PLC0415
-    from chaoslab.corpus.ledger import GOOD, Ledger  # noqa: PLC0415
-    from chaoslab.corpus.table import line  # noqa: PLC0415
-    from chaoslab.corpus.table import results as table  # noqa: PLC0415
-    from chaoslab.spec.loader import load_topology  # noqa: PLC0415
+    from chaoslab.corpus.campaign import Campaign
+    from chaoslab.corpus.ledger import GOOD, Ledger
+    from chaoslab.corpus.table import line
+    from chaoslab.corpus.table import results as table
+    from chaoslab.spec.loader import load_topology
 
     topology = load_topology(file)
     chosen = _chosen(_read(defects), names)
@@ -107,13 +107,13 @@ def run(
 
 
 def _read(folder: Path | None) -> tuple[Defect, ...]:
-    from chaoslab.corpus.records import read_defects, shipped  # noqa: PLC0415
+    from chaoslab.corpus.records import read_defects, shipped
 
     return read_defects(folder or shipped())
 
 
 def _chosen(defects: tuple[Defect, ...], names: tuple[str, ...]) -> tuple[Defect, ...]:
-    from chaoslab.corpus.ledger import GOOD  # noqa: PLC0415
+    from chaoslab.corpus.ledger import GOOD
 
     known = [GOOD, *(defect.name for defect in defects)]
     wrong = [
@@ -145,7 +145,7 @@ def _scenarios(topology: Topology) -> str:
 
 def _state(topology: Topology) -> str:
     """The code that is tried: a change of lab, reference, scenarios or topology begins anew."""
-    from chaoslab.corpus.ledger import state_of  # noqa: PLC0415
+    from chaoslab.corpus.ledger import state_of
 
     home = Path(topology.source).parent
     package = Path(__file__).parent.parent
@@ -155,7 +155,7 @@ def _state(topology: Topology) -> str:
 
 def _print(what: object) -> None:
     """As wide as the tables need where no terminal says how wide it is."""
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
     console = Console()
     (console if console.is_terminal else Console(width=140)).print(what)

@@ -60,13 +60,13 @@ def gate(
     if self_test:
         _refuse_beside_self_test(repeat, runtime)
         runtime = "embedded"
-    from chaoslab.gate.document import save_document  # noqa: PLC0415
-    from chaoslab.gate.junit import save_junit  # noqa: PLC0415
-    from chaoslab.gate.markdown import save_summary  # noqa: PLC0415
-    from chaoslab.gate.run import Asked, run_gate  # noqa: PLC0415
-    from chaoslab.gate.text import shown  # noqa: PLC0415
-    from chaoslab.runtimes.base import environment  # noqa: PLC0415
-    from chaoslab.spec.loader import load_topology  # noqa: PLC0415
+    from chaoslab.gate.document import save_document
+    from chaoslab.gate.junit import save_junit
+    from chaoslab.gate.markdown import save_summary
+    from chaoslab.gate.run import Asked, run_gate
+    from chaoslab.gate.text import shown
+    from chaoslab.runtimes.base import environment
+    from chaoslab.spec.loader import load_topology
 
     try:
         calls = _calls(load_topology(file), runtime, workers, commands)
@@ -91,10 +91,10 @@ def gate(
 def _calls(
     topology: Topology, runtime: GateRuntime | None, workers: int | None, commands: tuple[str, ...]
 ) -> Calls:
-    from chaoslab.gate.calls import Calls  # noqa: PLC0415
-    from chaoslab.gate.choice import check_workers, runtime_taken  # noqa: PLC0415
-    from chaoslab.gate.run import gate_of  # noqa: PLC0415
-    from chaoslab.spec.builds import with_commands  # noqa: PLC0415
+    from chaoslab.gate.calls import Calls
+    from chaoslab.gate.choice import check_workers, runtime_taken
+    from chaoslab.gate.run import gate_of
+    from chaoslab.spec.builds import with_commands
 
     gate = gate_of(topology)
     with_commands(topology, commands, option="--command")
@@ -117,9 +117,9 @@ def _refuse_beside_self_test(repeat: int, runtime: GateRuntime | None) -> None:
 
 
 def _tried(calls: Calls, stages: tuple[str, ...], results: Path) -> int:
-    from chaoslab.gate.run import chosen  # noqa: PLC0415
-    from chaoslab.gate.self_test_run import self_tested  # noqa: PLC0415
-    from chaoslab.gate.self_test_text import table  # noqa: PLC0415
+    from chaoslab.gate.run import chosen
+    from chaoslab.gate.self_test_run import self_tested
+    from chaoslab.gate.self_test_text import table
 
     found = self_tested(calls, chosen(calls.gate, stages), results, _say)
     _print(table(found.tried, found.faultless, found.seconds))
@@ -133,7 +133,7 @@ def _say(text: str) -> None:
 
 def _print(what: object) -> None:
     """As wide as the tables need where no terminal says how wide it is."""
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
     console = Console()
     (console if console.is_terminal else Console(width=140)).print(what, soft_wrap=True)

@@ -1,5 +1,4 @@
 """`chaoslab preflight`: translation only."""
-# ruff: noqa: PLC0415 - imported by every `--help`: what is heavy waits until it is needed
 
 from __future__ import annotations
 
