@@ -33,7 +33,7 @@ class Relay:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._do(self._listen())
+        self._do(self._heal())
         return self
 
     def __exit__(self, *_exc: object) -> None:
@@ -55,7 +55,6 @@ class Relay:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(5)
 
     async def _listen(self) -> None:
-        self._flowing.set()
         # SO_REUSEADDR, as create_server sets it: the port is taken again after a refusal.
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
@@ -63,13 +62,17 @@ class Relay:
     async def _cut(self, mode: Mode) -> None:
         if mode == "silent":
             self._flowing.clear()
+            await self._accept()
         elif mode == "refused":
             await self._close()
 
     async def _heal(self) -> None:
+        await self._accept()
+        self._flowing.set()
+
+    async def _accept(self) -> None:
         if self._server is None:
             await self._listen()
-        self._flowing.set()
 
     async def _close(self) -> None:
         if self._server is not None:

@@ -267,15 +267,18 @@ def test_connection_leak_leaves_clients_on_the_server(
 def test_retry_storm_hammers_a_dead_path_and_comes_back_as_a_herd(
     degraded: Callable[[str], BackendProcess], postgres_path: Relay, redis_path: Relay
 ) -> None:
-    """Over sixty tries in a second, where a good build makes three; twenty connects at the heal."""
+    """Over sixty tries in a second, where a good build makes three; a herd of pools at the heal."""
     backend = degraded("retry_storm")
     before = backend.log.count("postgres unreachable at")
     time.sleep(1.0)  # the subject: tries in a second
     assert backend.log.count("postgres unreachable at") - before > 60
+    # The heal must meet a whole round of tries, held, and not the last of one that was refused.
+    postgres_path.cut("silent")
+    held = wait_until(lambda: postgres_path.opened >= 10 and postgres_path.opened, 5, "a round")
     postgres_path.heal()
     redis_path.heal()
     backend.wait_for("healthy", 5)
-    wait_until(lambda: postgres_path.opened >= 20, 1, "the herd")
+    wait_until(lambda: postgres_path.opened >= held + 10, 5, "the herd; a good build opens two")
 
 
 def test_acked_write_lost_acknowledges_what_it_forgets(
