@@ -26,7 +26,6 @@ class Calls:
     topology: Topology
     gate: Gate
     runtime: RuntimeTaken
-    workers: int
     commands: tuple[str, ...]
 
     @property
@@ -42,12 +41,12 @@ class Calls:
     def stage(self, marker: str, folder: Path) -> Call:
         """Run what the marker expression selects; the runs are kept in `folder`."""
         words = (str(self.scenarios), "-m", marker)
-        return self._call(words, folder, workers=self.workers)
+        return self._call(words, folder, workers=self.gate.workers)
 
     def again(self, tests: Sequence[str], folder: Path, attempt: int) -> Call:
         """Run these tests, by path and node id, once more: the attempt of that number."""
         report = f"report-{attempt}.jsonl"
-        return self._call((*tests, "-m", ""), folder, report, workers=self.workers)
+        return self._call((*tests, "-m", ""), folder, report, workers=self.gate.workers)
 
     def collect(self, folder: Path) -> Call:
         """Only say what there is, with the markers of each test."""
@@ -61,6 +60,7 @@ class Calls:
         options = (
             f"--chaos-topology={self.topology.source}",
             f"--chaos-runtime={'local' if self.runtime.taken == 'embedded' else 'docker'}",
+            f"--chaos-proxy={self.runtime.proxy}",
             f"--chaos-results={folder}",
             f"--chaos-report={folder / report}",
             *(f"--chaos-command={command}" for command in self.commands),

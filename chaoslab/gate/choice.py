@@ -4,34 +4,46 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from typing import Literal
 
 from chaoslab.errors import RuntimeUnavailable
 from chaoslab.gate.result import RuntimeTaken
+from chaoslab.proxies.base import ProxyKind
+from chaoslab.proxies.server import toxiproxy_program
 from chaoslab.runtimes.doctor.look import look
 from chaoslab.runtimes.doctor.needs import needs_of
-from chaoslab.spec.gate import GateRuntime
+from chaoslab.spec.gate import GateProxy, GateRuntime
 from chaoslab.spec.topology import Topology
 
 
-def runtime_taken(asked: GateRuntime, topology: Topology) -> RuntimeTaken:
-    """The runtime of this gate. `auto` is docker only where `chaoslab doctor` calls it ready.
+def runtime_taken(asked: GateRuntime, asked_proxy: GateProxy, topology: Topology) -> RuntimeTaken:
+    """The runtime of this gate, and what sits on its links.
 
-    Raises RuntimeUnavailable where docker was asked for by name and surely lacks something.
+    `auto` is docker only where `chaoslab doctor` calls it ready. Raises RuntimeUnavailable where
+    what was asked for by name surely lacks something.
     """
+    taken, why = _runtime(asked, topology)
+    usual: ProxyKind = "embedded" if taken == "embedded" else "toxiproxy"
+    proxy = usual if asked_proxy == "auto" else asked_proxy
+    if (taken, proxy) == ("embedded", "toxiproxy"):
+        toxiproxy_program()
+    return RuntimeTaken(asked=asked, taken=taken, why=why, proxy=proxy)
+
+
+def _runtime(asked: GateRuntime, topology: Topology) -> tuple[Literal["docker", "embedded"], str]:
+    """The runtime, and why it is that one."""
     if asked == "embedded":
-        return RuntimeTaken(asked=asked, taken="embedded", why="asked for")
+        return "embedded", "asked for"
     needs = next(n for n in needs_of(look(topology, topology.source)) if n.runtime == "docker")
     lacks = [lack.what for lack in needs.lacks]
     if asked == "docker":
         if needs.readiness == "lacking":
             mends = [f"  {mend}" for lack in needs.lacks for mend in lack.mends]
             raise RuntimeUnavailable("\n".join((f"no docker runtime: {'; '.join(lacks)}", *mends)))
-        return RuntimeTaken(asked=asked, taken="docker", why="asked for")
+        return "docker", "asked for"
     if needs.readiness == "ready":
-        return RuntimeTaken(asked=asked, taken="docker", why="a Docker engine is ready here")
-    return RuntimeTaken(
-        asked=asked, taken="embedded", why=f"docker is not ready here: {'; '.join(lacks)}"
-    )
+        return "docker", "a Docker engine is ready here"
+    return "embedded", f"docker is not ready here: {'; '.join(lacks)}"
 
 
 def check_workers(workers: int) -> None:

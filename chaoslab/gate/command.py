@@ -12,7 +12,7 @@ from chaoslab.errors import RuntimeUnavailable
 
 if TYPE_CHECKING:
     from chaoslab.gate.calls import Calls
-    from chaoslab.spec.gate import GateRuntime
+    from chaoslab.spec.gate import Gate, GateProxy, GateRuntime
     from chaoslab.spec.topology import Topology
 
 _A_PATH = click.Path(path_type=Path)
@@ -26,6 +26,8 @@ _A_PATH = click.Path(path_type=Path)
               help="The whole gate N times; Ctrl-C ends it with what it has.")  # fmt: skip
 @click.option("--runtime", type=click.Choice(["auto", "docker", "embedded"]),
               help="In place of the topology's.")  # fmt: skip
+@click.option("--proxy", type=click.Choice(["auto", "embedded", "toxiproxy"]),
+              help="What sits on the links, in place of the topology's.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 64), metavar="N",
               help="How many scenarios run at a time.")  # fmt: skip
 @click.option("--command", "commands", multiple=True, metavar="APP=COMMAND",
@@ -42,6 +44,7 @@ def gate(
     stages: tuple[str, ...],
     repeat: int,
     runtime: GateRuntime | None,
+    proxy: GateProxy | None,
     workers: int | None,
     commands: tuple[str, ...],
     self_test: bool,
@@ -58,24 +61,31 @@ def gate(
     without its fault ended UNKNOWN, and with 1 where the gate believed one of them.
     """
     if self_test:
-        _refuse_beside_self_test(repeat, runtime)
-        runtime = "embedded"
+        _refuse_beside_self_test(repeat, runtime, proxy)
+        runtime = proxy = "embedded"
     from chaoslab.gate.document import save_document
     from chaoslab.gate.junit import save_junit
     from chaoslab.gate.markdown import save_summary
-    from chaoslab.gate.run import Asked, run_gate
+    from chaoslab.gate.run import Asked, gate_of, run_gate
     from chaoslab.gate.text import shown
     from chaoslab.runtimes.base import environment
     from chaoslab.spec.loader import load_topology
 
     try:
-        calls = _calls(load_topology(file), runtime, workers, commands)
+        gate = gate_of(topology := load_topology(file))
+        gate = replace(
+            gate,
+            runtime=runtime or gate.runtime,
+            proxy=proxy or gate.proxy,
+            workers=workers or gate.workers,
+        )
+        calls = _calls(topology, gate, commands)
     except RuntimeUnavailable as error:  # nothing was tried: exit 1 would say that it was refused
         click.echo(str(error), err=True)
         ctx.exit(2)
     if self_test:
         ctx.exit(_tried(calls, stages, results))
-    _say(f"runtime: {calls.runtime.taken} ({calls.runtime.why})")
+    _say(f"runtime: {calls.runtime.told} ({calls.runtime.why})")
     try:
         result = run_gate(Asked(calls=calls, results=results, stages=stages, repeat=repeat), _say)
     except KeyboardInterrupt:
@@ -88,32 +98,31 @@ def gate(
     ctx.exit(result.decision.exit_code)
 
 
-def _calls(
-    topology: Topology, runtime: GateRuntime | None, workers: int | None, commands: tuple[str, ...]
-) -> Calls:
+def _calls(topology: Topology, gate: Gate, commands: tuple[str, ...]) -> Calls:
     from chaoslab.gate.calls import Calls
     from chaoslab.gate.choice import check_workers, runtime_taken
-    from chaoslab.gate.run import gate_of
     from chaoslab.spec.builds import with_commands
 
-    gate = gate_of(topology)
     with_commands(topology, commands, option="--command")
-    gate = replace(gate, runtime=runtime or gate.runtime, workers=workers or gate.workers)
     check_workers(gate.workers)
-    taken = runtime_taken(gate.runtime, topology)
-    return Calls(
-        topology=topology, gate=gate, runtime=taken, workers=gate.workers, commands=commands
-    )
+    taken = runtime_taken(gate.runtime, gate.proxy, topology)
+    return Calls(topology=topology, gate=gate, runtime=taken, commands=commands)
 
 
-def _refuse_beside_self_test(repeat: int, runtime: GateRuntime | None) -> None:
+def _refuse_beside_self_test(
+    repeat: int, runtime: GateRuntime | None, proxy: GateProxy | None
+) -> None:
     if repeat > 1:
         raise click.UsageError("--self-test tries each fault once; leave --repeat out")
-    if runtime == "docker":
-        raise click.UsageError(
-            "--self-test needs the embedded engine, which can show a fault that does nothing; "
-            "leave --runtime out"
-        )
+    for option, found, wrong in (
+        ("--runtime", runtime, "docker"),
+        ("--proxy", proxy, "toxiproxy"),
+    ):
+        if found == wrong:
+            raise click.UsageError(
+                "--self-test needs the embedded engine, which can show a fault that does nothing; "
+                f"leave {option} out"
+            )
 
 
 def _tried(calls: Calls, stages: tuple[str, ...], results: Path) -> int:

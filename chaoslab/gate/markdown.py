@@ -27,7 +27,7 @@ def summary(result: GateResult) -> Iterator[str]:
     decision = result.decision
     yield f"## Gate: {decision.value} (exit {decision.exit_code})"
     yield ""
-    yield f"`{result.topology}` on the {result.runtime.taken} runtime ({result.runtime.why})"
+    yield f"`{result.topology}` on {result.runtime.told} ({result.runtime.why})"
     yield f"in {result.seconds:.0f} s, begun {result.started_at}."
     for command in result.commands:
         yield f"Another build: `{command}`."

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Literal
 
 from chaoslab.preflight.finding import Inspected
+from chaoslab.proxies.base import ProxyKind
 from chaoslab.spec.gate import AbortRule, GateStage
 from chaoslab.verdicts.verdict import Verdict
 
@@ -132,6 +133,10 @@ class StageResult:
 
 
 _DECIDED = ("PASS", "FAIL")
+PROXIES: Mapping[ProxyKind, str] = {
+    "embedded": "the embedded engine",
+    "toxiproxy": "a real Toxiproxy",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,11 +154,20 @@ class RoundResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeTaken:
-    """Where the gate ran: what was asked for, what was taken, and why where that was a choice."""
+    """Where the gate ran: what was asked for, what was taken, and why where that was a choice.
+
+    `proxy` is what sat on the links.
+    """
 
     asked: str
     taken: Literal["docker", "embedded"]
     why: str
+    proxy: ProxyKind
+
+    @property
+    def told(self) -> str:
+        """Runtime and proxy in a few words, for a line of text."""
+        return f"{self.taken}, {PROXIES[self.proxy]} on the links"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,7 +83,7 @@ def run_gate(asked: Asked, say: Say) -> GateResult:
         source=calls.topology.source,
         runtime=calls.runtime,
         commands=calls.commands,
-        workers=calls.workers,
+        workers=calls.gate.workers,
         retries=calls.gate.retries,
         repeat=asked.repeat,
         started_at=started_at.isoformat(timespec="seconds"),

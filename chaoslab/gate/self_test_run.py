@@ -69,7 +69,7 @@ def self_tested(
         topology=Path(calls.topology.source).resolve(),
         folder=results.resolve() / f"self-test-{wall_time():%Y%m%d-%H%M%S}",
         commands=calls.commands,
-        workers=calls.workers,
+        workers=calls.gate.workers,
     )
     say(f"self-test: every fault disabled in turn, {test.workers} at a time, in {test.folder}")
     return asyncio.run(run(test, lambda tried, n, total: say(str(line(tried, n, total)))))

@@ -44,16 +44,22 @@ async def start(
     return control
 
 
+def toxiproxy_program() -> str:
+    """The path of a real Toxiproxy's server. Raises RuntimeUnavailable where PATH has none."""
+    program = shutil.which(TOXIPROXY_PROGRAM)
+    if program is None:
+        raise RuntimeUnavailable(
+            f"proxy toxiproxy: there is no {TOXIPROXY_PROGRAM} on PATH\n"
+            "  install Toxiproxy 2.x, or leave the choice out to use the embedded engine"
+        )
+    return program
+
+
 async def _start_toxiproxy(
     spawn: Callable[[tuple[str, ...]], Awaitable[SpawnedServer]],
     free_port: Callable[[], Awaitable[int]],
 ) -> ToxiproxyControl:
-    program = shutil.which(TOXIPROXY_PROGRAM)
-    if program is None:
-        raise RuntimeUnavailable(
-            f"--chaos-proxy=toxiproxy: there is no {TOXIPROXY_PROGRAM} on PATH\n"
-            "  install Toxiproxy 2.x, or leave the option out to use the embedded engine"
-        )
+    program = toxiproxy_program()
     port = await free_port()
     await spawn((program, "-host", "127.0.0.1", "-port", str(port)))
     control = ToxiproxyControl("127.0.0.1", port)

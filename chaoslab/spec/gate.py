@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 GateRuntime = Literal["auto", "docker", "embedded"]
+GateProxy = Literal["auto", "embedded", "toxiproxy"]
 AbortRule = Literal["unreachable", "p1", "slow"]
 
 # Every verdict that the judge gives; `p1` may name them.
@@ -57,7 +58,8 @@ class SlowRule:
 class Gate:
     """The stages in their order, and how they are run.
 
-    `runtime`: `auto` is docker where the machine is ready for it, else embedded. `workers`: how
+    `runtime`: `auto` is docker where the machine is ready for it, else embedded. `proxy`: `auto`
+    is a real Toxiproxy on docker, and the lab's own engine on embedded. `workers`: how
     many scenarios run at a time; `retries`: how often one that did not pass is run again, which
     never makes it a plain pass; `p1`: the verdicts of the highest severity; `scenarios`: the
     folder of the scenarios, as seen from the topology's.
@@ -65,6 +67,7 @@ class Gate:
 
     stages: tuple[GateStage, ...]
     runtime: GateRuntime = "auto"
+    proxy: GateProxy = "auto"
     scenarios: str = "scenarios"
     workers: int = 1
     deadline_s: float = 3600.0

@@ -9,7 +9,15 @@ from typing import Annotated
 from pydantic import Field
 
 from chaoslab.errors import did_you_mean
-from chaoslab.spec.gate import VERDICTS, AbortRule, Gate, GateRuntime, GateStage, SlowRule
+from chaoslab.spec.gate import (
+    VERDICTS,
+    AbortRule,
+    Gate,
+    GateProxy,
+    GateRuntime,
+    GateStage,
+    SlowRule,
+)
 from chaoslab.spec.loader_base import NonEmpty, NoNul, Seconds, Shape, rule
 from chaoslab.spec.marker import marker_names
 
@@ -51,6 +59,7 @@ class GateShape(Shape):
         min_length=1, description="at least one stage, as in [[gate.stages]]"
     )
     runtime: GateRuntime = Field(default="auto", description="one of: auto, docker, embedded")
+    proxy: GateProxy = Field(default="auto", description="one of: auto, embedded, toxiproxy")
     scenarios: Annotated[NonEmpty, NoNul] = Field(
         default="scenarios", description="a string, a folder as seen from this file"
     )
@@ -85,6 +94,7 @@ def gate(shape: GateShape) -> Gate:
             for stage in shape.stages
         ),
         runtime=shape.runtime,
+        proxy=shape.proxy,
         scenarios=shape.scenarios,
         workers=shape.workers,
         deadline_s=shape.deadline_s,

@@ -12,7 +12,7 @@ from chaoslab.gate.calls import CACHE, Calls
 from chaoslab.gate.choice import check_workers, runtime_taken
 from chaoslab.gate.result import RuntimeTaken
 from chaoslab.runtimes.doctor.needs import Lack, RuntimeNeeds
-from chaoslab.spec.gate import Gate
+from chaoslab.spec.gate import Gate, GateProxy, GateRuntime
 from chaoslab.spec.topology import Topology
 
 TOPOLOGY = Topology(name="t", services={}, apps={}, source="/somewhere/chaoslab.toml")
@@ -35,34 +35,64 @@ def test_auto_takes_docker_where_the_doctor_calls_it_ready(
 ) -> None:
     """And embedded everywhere else, with what docker lacks."""
     machine(monkeypatch)
-    assert runtime_taken("auto", TOPOLOGY).taken == "docker"
+    assert runtime_taken("auto", "auto", TOPOLOGY).taken == "docker"
     for lack in (NO_ENGINE, NO_IMAGE):
         machine(monkeypatch, lack)
-        taken = runtime_taken("auto", TOPOLOGY)
+        taken = runtime_taken("auto", "auto", TOPOLOGY)
         assert (taken.taken, taken.why) == ("embedded", f"docker is not ready here: {lack.what}")
 
 
 def test_docker_by_name_is_never_swapped_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it surely lacks is said with the mend; an image may still be pulled."""
     machine(monkeypatch, NO_IMAGE)
-    assert runtime_taken("docker", TOPOLOGY).taken == "docker"
+    assert runtime_taken("docker", "auto", TOPOLOGY).taken == "docker"
     machine(monkeypatch, NO_ENGINE)
     with pytest.raises(RuntimeUnavailable, match="no docker runtime: no Docker engine answers"):
-        runtime_taken("docker", TOPOLOGY)
+        runtime_taken("docker", "auto", TOPOLOGY)
 
 
 def test_embedded_by_name_looks_at_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A look costs seconds."""
     monkeypatch.setattr(choice, "look", None)
-    assert runtime_taken("embedded", TOPOLOGY).taken == "embedded"
+    assert runtime_taken("embedded", "auto", TOPOLOGY).taken == "embedded"
+
+
+def test_the_proxy_is_the_runtimes_usual_one_unless_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On docker a gate can so be decided that a real Toxiproxy would leave undecided."""
+    machine(monkeypatch)
+    monkeypatch.setattr(choice, "toxiproxy_program", lambda: "/bin/toxiproxy-server")
+    asked: list[tuple[GateRuntime, GateProxy]] = [
+        ("docker", "auto"),
+        ("docker", "embedded"),
+        ("embedded", "auto"),
+        ("embedded", "toxiproxy"),
+    ]
+    told = [runtime_taken(runtime, proxy, TOPOLOGY).told for runtime, proxy in asked]
+    assert told == [
+        "docker, a real Toxiproxy on the links",
+        "docker, the embedded engine on the links",
+        "embedded, the embedded engine on the links",
+        "embedded, a real Toxiproxy on the links",
+    ]
+
+
+def test_a_toxiproxy_that_is_not_there_is_told_before_anything_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Only where it must come from PATH; in containers it is an image."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RuntimeUnavailable, match="no toxiproxy-server on PATH"):
+        runtime_taken("embedded", "toxiproxy", TOPOLOGY)
+    machine(monkeypatch)
+    assert runtime_taken("docker", "toxiproxy", TOPOLOGY).proxy == "toxiproxy"
 
 
 def calls(workers: int) -> Calls:
-    taken = RuntimeTaken(asked="auto", taken="embedded", why="")
-    gate = Gate(stages=())
-    return Calls(
-        topology=TOPOLOGY, gate=gate, runtime=taken, workers=workers, commands=("app=x y",)
-    )
+    taken = RuntimeTaken(asked="auto", taken="embedded", why="", proxy="toxiproxy")
+    gate = Gate(stages=(), workers=workers)
+    return Calls(topology=TOPOLOGY, gate=gate, runtime=taken, commands=("app=x y",))
 
 
 def test_without_xdist_one_worker_is_fine_and_two_are_said_to_need_it(
@@ -86,6 +116,7 @@ def test_a_stages_command_line_is_its_own(monkeypatch: pytest.MonkeyPatch) -> No
     assert words[words.index("-n") + 1] == "2"
     assert {
         "--chaos-runtime=local",
+        "--chaos-proxy=toxiproxy",
         "--chaos-command=app=x y",
         "--chaos-topology=/somewhere/chaoslab.toml",
         "--chaos-report=/f/report.jsonl",

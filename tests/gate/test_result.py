@@ -50,7 +50,7 @@ def gate(
     return GateResult(
         topology="tiny",
         source="chaoslab.toml",
-        runtime=RuntimeTaken(asked="auto", taken="embedded", why="no engine"),
+        runtime=RuntimeTaken(asked="auto", taken="embedded", why="no engine", proxy="embedded"),
         commands=(),
         workers=1,
         retries=0,

@@ -105,6 +105,8 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         ('[gate]\nruntime = "dockr"\n' + STAGE,
          "gate.runtime: got 'dockr' (a string)\n  expected one of: auto, docker, embedded; "
          "did you mean 'docker'?"),
+        ('[gate]\nproxy = "toxic"\n' + STAGE,
+         "gate.proxy: got 'toxic' (a string)\n  expected one of: auto, embedded, toxiproxy"),
         ("[gate]\nworkers = 0\n" + STAGE, "gate.workers: got 0 (a whole number)"),
         ("gate = 7", "gate: got 7 (a whole number)\n  expected a table"),
     ],
