@@ -12,12 +12,22 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from chaoslab.spec.deployment import Deployment
+from chaoslab.spec.gate import Gate, GateStage
 from chaoslab.spec.health import DEFAULT_WORDS
-from chaoslab.spec.topology import App, Attach, Container, Images, Topology
+from chaoslab.spec.topology import (
+    App,
+    Attach,
+    Container,
+    Deadlines,
+    Images,
+    Limits,
+    Topology,
+)
 
 
 def understood(topology: Topology) -> Tree:
-    """The whole topology as a tree: services, apps with links and bounds, connectors."""
+    """The whole topology as a tree: services, apps with links and bounds, connectors, the gate."""
     tree = Tree(Text(f"{topology.name}  ({topology.source})", style="bold"))
     services = tree.add("services")
     for service in topology.services.values():
@@ -34,6 +44,11 @@ def understood(topology: Topology) -> Tree:
         tree.add("images").add(_pairs(asdict(topology.images)))
     if topology.attach is not None:
         tree.add("attach").add(_pairs(_standing(topology.attach)))
+    if topology.gate is not None:
+        _add_gate(tree.add("gate"), topology.gate)
+    if topology.deployment is not None:
+        told = _deployment(topology.deployment, Path(topology.source).parent)
+        tree.add("deployment").add(_pairs(told))
     tree.add(Text(f"faults may target: {', '.join(topology.targets) or 'nothing'}"))
     return tree
 
@@ -47,14 +62,53 @@ def _add_app(branch: Tree, app: App, folder: Path) -> None:
     if app.env:
         branch.add("env").add(_pairs(app.env))
     branch.add("health").add(_pairs(_health(app)))
-    bounds = {each.name: f"{getattr(app.deadlines, each.name):g}" for each in fields(app.deadlines)}
-    branch.add("deadlines").add(_pairs(bounds))
+    branch.add("deadlines").add(_pairs(_figures(app.deadlines)))
+    branch.add("limits").add(_pairs(_figures(app.limits)))
     if app.writes is None:
         branch.add("writes: none declared, so no scenario can prove a recovery by a write")
     else:
         writes = app.writes
         told = f"POST {writes.create_path} keeps a row in {writes.service}: {writes.table}"
         branch.add(Text(f"writes: {told}.{writes.id_column}"))
+
+
+def _figures(table: Deadlines | Limits) -> dict[str, str]:
+    return {each.name: f"{getattr(table, each.name):g}" for each in fields(table)}
+
+
+def _add_gate(branch: Tree, gate: Gate) -> None:
+    branch.add(Text(f"runtime: {gate.runtime}, proxy: {gate.proxy}, workers: {gate.workers}"))
+    branch.add(Text(f"deadline_s: {gate.deadline_s:g}, retries: {gate.retries}"))
+    branch.add(Text(f"p1: {', '.join(gate.p1)}"))
+    if slow := gate.slow:
+        told = f"every answer to a write takes over {slow.responses_s:g} s, for {slow.for_s:g} s"
+        branch.add(Text(f"slow: {told}"))
+    stages = branch.add("stages")
+    for number, stage in enumerate(gate.stages, start=1):
+        stages.add(Text(f"{number}. {_stage(stage)}"))
+
+
+def _stage(stage: GateStage) -> str:
+    told = f"{stage.name}: -m '{stage.marker}', {stage.pass_rate:.0%} must pass"
+    rules = f", aborted by {', '.join(stage.abort_on)}" if stage.abort_on else ""
+    return f"{told} in {stage.deadline_s:g} s{rules}"
+
+
+def _deployment(deployment: Deployment, folder: Path) -> dict[str, str]:
+    rules = {
+        "required": bool(deployment.required),
+        "bypass": deployment.bypass is not None,
+        "window": deployment.window is not None,
+        "pool": deployment.pool is not None,
+        "ports": bool(deployment.ports),
+    }
+    return {
+        "file": os.path.relpath(deployment.file, folder),
+        "checked": ", ".join(rule for rule, there in rules.items() if there) or "nothing",
+        "not checked": ", ".join(rule for rule, there in rules.items() if not there) or "nothing",
+        "live": ", ".join(f"{link} by ${name}" for link, name in deployment.paths.items())
+        or "no path",
+    }
 
 
 def _container(container: Container, folder: Path) -> str:

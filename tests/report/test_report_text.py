@@ -95,6 +95,12 @@ def test_check_shows_all_that_it_understood() -> None:
         "phases        init, dependencies, database, cache, services, websocket, finalize",
         "POST /threads keeps a row in postgres: threads.id",
         "vpc: backend.postgres, backend.redis",
+        "connects_per_s     20",
+        "runtime: auto, proxy: embedded, workers: 1",
+        "slow: every answer to a write takes over 0.375 s, for 2 s",
+        "2. P1 critical: -m 'vpc_outage', 95% must pass in 600 s, aborted by p1, unreachable",
+        "required, bypass, window, pool, ports",
+        "backend.postgres by $DATABASE_URL",
         "faults may target: vpc, backend.postgres, backend.redis, postgres, redis",
     ):
         assert part in text
@@ -112,6 +118,22 @@ def test_check_shows_words_only_where_the_file_adds_some(tmp_path: Path, own: bo
     assert DEFAULT_WORDS["pass"] is HealthState.HEALTHY
     assert "connectors: none" in text
     assert "writes: none declared" in text
+
+
+def test_check_says_which_rules_of_a_deployment_file_nobody_asked_for(tmp_path: Path) -> None:
+    """What is not checked must not look as if it had been; and no gate is shown where none is."""
+    path = tmp_path / "chaoslab.toml"
+    path.write_text(
+        '[apps.a]\ncommand = ["x"]\n'
+        '[deployment]\nfile = "../a.yaml"\nrequired = ["HOST"]\nenv = "e"\n',
+        encoding="utf-8",
+    )
+    words = " ".join(printed(understood(load_topology(path))).split())
+    assert "file ../a.yaml" in words
+    assert "checked required" in words
+    assert "not checked bypass, window, pool, ports" in words
+    assert "live no path" in words
+    assert "gate" not in words
 
 
 def test_check_shows_where_everything_stands_without_passwords(tmp_path: Path) -> None:
