@@ -1,7 +1,8 @@
 """Whether the machine was too slow for an app's slowness to be told from it. Pure.
 
 Slowness alone is excused: a deadline that was missed while the app waited for a core, or the lab
-was late, for most of the time given; and answers that came late, or not at all, in such a stretch.
+was late, for most of the time given, and what follows from such a start; and answers that came
+late, or not at all, in such a stretch.
 The bound is measured on 2 cores, with the good build beside up to eight busy processes. A start
 that missed its deadline had waited for a core for at least 0.58 of it. After the first answer a
 run whose prober gave up had a stretch with the lab late for at least 0.72 of it, most that passed
@@ -34,12 +35,14 @@ from chaoslab.spec.expect import (
     ReadyWhenServing,
     Recovers,
     Starts,
+    StaysAvailable,
 )
 from chaoslab.spec.topology import App
 from chaoslab.verdicts.timeline import (
     Span,
     answered_s,
     asked_s,
+    fault_span,
     healthy_since,
     last_healed_s,
     life,
@@ -82,11 +85,16 @@ def _given(e: Expectation, app: App, history: History) -> Iterator[tuple[Span, f
             yield from _start(e.app, e.boot, e.within_s, history)
         case Degrades():
             complete_s = started_by(history, e.app, e.boot)
-            if complete_s is None:
+            held = fault_span(history, e.fault)
+            if complete_s is None or (held and complete_s > held.end_s):
                 yield from _start(e.app, e.boot, app.deadlines.startup_s, history)
             else:
                 begin_s = max(complete_s, asked_s(history, e.fault))
                 yield Span(start_s=begin_s, end_s=begin_s + (e.within_s or 0.0)), None
+        case StaysAvailable():
+            # How a start-up ended decides what health says afterwards, and whether it was one.
+            if e.healthy or _completed(e.app, e.boot, history) is None:
+                yield from _start(e.app, e.boot, app.deadlines.startup_s, history)
         case Recovers() | ReadyWhenServing() | FirstRequestServed():
             if (healed_s := last_healed_s(history)) is not None:
                 done_s = _healthy_s(e, healed_s, history) if isinstance(e, Recovers) else None
@@ -109,9 +117,13 @@ def _start(
 ) -> Iterator[tuple[Span, float | None]]:
     if (lived := life(history, app, boot)) is None:
         return
-    complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (app, boot))
+    complete = _completed(app, boot, history)
     given = Span(start_s=lived.start_s, end_s=lived.start_s + (within_s or 0.0))
     yield given, complete.at_s if complete else lived.end_s
+
+
+def _completed(app: str, boot: int, history: History) -> StartupComplete | None:
+    return history.first(StartupComplete, lambda c: (c.app, c.boot) == (app, boot))
 
 
 def _healthy_s(e: Recovers, healed_s: float, history: History) -> float:

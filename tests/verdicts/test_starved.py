@@ -6,7 +6,19 @@ from dataclasses import replace
 
 import pytest
 
-from chaoslab.history.events import AnyEvent, AppStarved, LabLag, Spawned
+from chaoslab.history.events import (
+    AnyEvent,
+    AppStarved,
+    Exited,
+    FaultHealed,
+    FaultHealing,
+    FaultInForce,
+    FaultRequested,
+    LabLag,
+    RunEnded,
+    Spawned,
+    StartupComplete,
+)
 from chaoslab.spec.expect import (
     Degrades,
     Expectation,
@@ -24,12 +36,16 @@ from chaoslab.verdicts.verdict import Verdict
 from .histories import (
     BOTH,
     DEGRADED,
+    HEALTHY,
+    OUTAGE,
     TOPOLOGY,
+    UNHEALTHY,
     UNREACHABLE,
     between,
     complete,
     ended,
     exited,
+    fault,
     good,
     history_of,
     judged,
@@ -37,6 +53,7 @@ from .histories import (
     outcomes,
     plan_of,
     sample,
+    samples,
     spawned,
     without,
     write,
@@ -143,6 +160,7 @@ def test_a_degradation_is_given_its_time_from_the_start_ups_end_on() -> None:
 
 MUTE = [sample(2.4 + 0.5 * n, UNREACHABLE, took_s=1.0) for n in range(3)]
 AVAILABLE = StaysAvailable(healthy=False)
+HEALTHY_ONLY = StaysAvailable(healthy=True)
 
 
 def mute() -> list[AnyEvent]:
@@ -184,8 +202,58 @@ def test_a_smaller_an_earlier_or_anothers_wait_excuses_nothing(slow: list[AnyEve
 
 def test_an_answer_that_came_in_time_is_the_apps_own_however_starved_it_was() -> None:
     """Degraded, said within ten milliseconds, where only healthy will do."""
-    slow = [*waits(0.4, 4.4, 0.9), *lags(0.4, 4.4, 0.12)]
-    assert outcomes(judged([*good(), *slow], StaysAvailable(healthy=True))) == ["FAIL"]
+    slow = [*waits(2.0, 4.4, 0.9), *lags(2.0, 4.4, 0.12)]
+    assert outcomes(judged([*good(), *slow], HEALTHY_ONLY)) == ["FAIL"]
+
+
+def unstarted(*, complete_s: float | None = None) -> list[AnyEvent]:
+    """A start that outlasts its deadline of 3.4, and the fault, which ends at 3.5."""
+    rest = without(
+        good(),
+        of(
+            Exited,
+            RunEnded,
+            StartupComplete,
+            FaultRequested,
+            FaultInForce,
+            FaultHealing,
+            FaultHealed,
+        ),
+    )
+    rest = [*without(rest, between(2.0, 4.1)), *fault(OUTAGE, 0.2, 0.21, 3.5, 3.52)]
+    unhealthy = samples(2.0, 3.9, UNHEALTHY)
+    late = [] if complete_s is None else [complete(complete_s, HEALTHY)]
+    return [*rest, *unhealthy, *late, *samples(3.9, 4.1, HEALTHY), exited(4.2), ended(4.25)]
+
+
+STARVED_START = [waits(0.4, 3.4, 0.6), lags(0.4, 3.4, 0.075)]
+
+
+@pytest.mark.parametrize("slow", STARVED_START, ids=["the app", "the lab"])
+def test_a_starved_start_may_have_ended_degraded_for_want_of_a_core(slow: list[AnyEvent]) -> None:
+    """A try missed its own limit; what health says afterwards follows from it."""
+    assert outcomes(judged([*good(), *slow], HEALTHY_ONLY)) == ["UNKNOWN"]
+
+
+@pytest.mark.parametrize("slow", STARVED_START, ids=["the app", "the lab"])
+@pytest.mark.parametrize("complete_s", [None, 3.9], ids=["never", "after the fault"])
+def test_a_starved_start_that_outlasts_the_fault_tells_nothing_of_degradation(
+    slow: list[AnyEvent], complete_s: float | None
+) -> None:
+    """The fault ends when the app should have started."""
+    events, e = unstarted(complete_s=complete_s), Degrades(naming=BOTH)
+    assert outcomes(judged(events, e)) == ["FAIL"]
+    assert outcomes(judged([*events, *slow], e)) == ["UNKNOWN"]
+
+
+@pytest.mark.parametrize("slow", STARVED_START, ids=["the app", "the lab"])
+@pytest.mark.parametrize("e", [HEALTHY_ONLY, AVAILABLE], ids=["healthy", "available"])
+def test_a_starved_start_that_never_ended_may_have_wanted_more_time(
+    slow: list[AnyEvent], e: StaysAvailable
+) -> None:
+    """As the verdict on the boot has it."""
+    assert outcomes(judged(unstarted(), e)) == ["FAIL"]
+    assert outcomes(judged([*unstarted(), *slow], e)) == ["UNKNOWN"]
 
 
 def test_one_silence_in_a_sound_stretch_is_enough() -> None:
