@@ -23,7 +23,8 @@ from chaoslab.runtimes.local.process import size, tail
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
-_LOG_END_S = 2.0
+_LOG_PAUSE_S = 2.0  # a log that does not grow for so long has ended
+_LOG_WITHIN_S = 20.0
 _FRACTION = re.compile(r"(\.\d{6})\d+")  # nanoseconds, which Python does not read
 _BY_SIGNAL = {128 + number: number for number in (*range(1, 32),)}
 
@@ -117,8 +118,16 @@ class ContainerApp:
         except Exception as error:
             self._ended.set_exception(error)
             return
-        self._copier.join(_LOG_END_S)
+        self._until_log_ends()
         self._ended.set_result(-_BY_SIGNAL[code] if code in _BY_SIGNAL else code)
+
+    def _until_log_ends(self) -> None:
+        """The engine hands out the last lines after the end; a crash tells its reason in them."""
+        due_s = now_s() + _LOG_WITHIN_S
+        before, after = -1, size(self._log)
+        while self._copier.is_alive() and after > before and now_s() < due_s:
+            self._copier.join(_LOG_PAUSE_S)
+            before, after = after, size(self._log)
 
     def _copy_log(self) -> None:
         with contextlib.suppress(Exception), open(self._log, "ab", buffering=0) as log:
