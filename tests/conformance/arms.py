@@ -7,7 +7,6 @@ import json
 import os
 import select
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,11 +16,13 @@ from pathlib import Path
 import httpx
 
 from chaoslab.clock import now_s
+from chaoslab.runtimes.local.ports import Ports
 
 EMBEDDED = "embedded"
 TOXIPROXY = "toxiproxy"
 ARMS = (EMBEDDED, TOXIPROXY)
 READY_WITHIN_S = 10.0
+_PORTS = Ports()
 
 # A shell holds the server: it starts it, tells its pid, and ends it once our pipe is closed,
 # which the kernel does for us even when the test process is killed.
@@ -77,7 +78,7 @@ def _toxiproxy(log: Path, sink: int) -> Iterator[Arm]:
     binary = toxiproxy_binary()
     if binary is None:
         raise RuntimeError("no toxiproxy-server on PATH nor in CHAOSLAB_TOXIPROXY_SERVER")
-    port = free_port()
+    port = lasting_port()
     server = [binary, "-host", "127.0.0.1", "-port", str(port), "-proxy-metrics"]
     with _held(["/bin/sh", "-c", _DEADMAN, *server], sink) as process:
         pid = int(_first_line(process, log))
@@ -121,23 +122,8 @@ def _await_version(url: str, log: Path) -> None:
     raise RuntimeError(f"{url} did not answer within {READY_WITHIN_S} s; log:\n{log.read_text()}")
 
 
-def free_port() -> int:
-    """A loopback port nobody listens on at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
-
-
 def lasting_port() -> int:
-    """A free loopback port that the kernel gives to nobody while its proxy is disabled.
-
-    Below the range from which it takes ports for clients and for port 0; parallel test processes
-    start their search at different places.
+    """A free loopback port that nobody is given before it is listened on, nor while its proxy is
+    disabled: neither a client of anybody's nor another test process.
     """
-    lowest_given = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    first, count = 10_000, max(lowest_given - 10_000, 1)
-    for n in range(count):
-        port = first + (os.getpid() * 7919 + n) % count
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
-    raise RuntimeError(f"no free port from {first} to {lowest_given}")
+    return _PORTS.take()

@@ -1,11 +1,13 @@
 """latency, bandwidth, slicer: when bytes arrive, in both directions.
 
-Lower bounds are what was asked for, less a millisecond for the clocks; upper bounds leave
-a quarter of a second for a busy machine of two cores.
+Lower bounds are what was asked for, less a millisecond for the clocks; upper bounds leave a second
+and a half to a machine that stalls. Where a defect would take less than that, a toxic of a minute
+stands in the way instead: what must pass it at once comes within a read's patience, or never.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 import pytest
@@ -16,7 +18,7 @@ from .api import Api
 from .wire import EOF, SILENT, End, Pair
 
 STREAMS = ("upstream", "downstream")
-EARLY_S, LATE_S = 0.001, 0.25
+EARLY_S, LATE_S = 0.001, 1.5
 OpenPair = Callable[[], Pair]
 
 
@@ -40,23 +42,24 @@ def test_latency_delays_its_own_stream_only(
 ) -> None:
     """Whether added before the connection or onto it."""
     pair = open_pair() if live else None
-    api.toxic("db", "latency", stream, latency=120)
+    path = api.toxic("db", "latency", stream, latency=120)
     pair = pair or open_pair()
     sender, receiver = pair.toward(stream)
     assert asked(0.12, arrives_after(sender, receiver))
+    assert api.patch(path, {"attributes": {"latency": 60_000}}).status == 200
     assert asked(0.0, arrives_after(receiver, sender))
 
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_queued_chunks_are_not_delayed_twice(api: Api, pair: Pair, stream: str) -> None:
-    """Ten chunks sent at once behind 100 ms arrive after 100 ms, not after a second."""
-    api.toxic("db", "latency", stream, latency=100)
+    """Ten chunks sent at once behind 400 ms arrive after 400 ms, not after four seconds."""
+    api.toxic("db", "latency", stream, latency=400)
     sender, receiver = pair.toward(stream)
     start_s = now_s()
     for _ in range(10):
         sender.send(b"x")
     assert receiver.read_exactly(10).data == b"x" * 10
-    assert asked(0.1, now_s() - start_s)
+    assert asked(0.4, now_s() - start_s)
 
 
 @pytest.mark.parametrize("stream", STREAMS)
@@ -93,8 +96,7 @@ def test_bytes_held_by_latency_come_when_it_goes(
     sender.send(b"held")
     assert receiver.read(0.1).end == SILENT
     assert (api.delete(path) if change == "remove" else api.post("/reset")).status == 204
-    seen = receiver.read_exactly(4)
-    assert (seen.data, seen.after_s < 1.0) == (b"held", True)
+    assert receiver.read_exactly(4).data == b"held"
     assert asked(0.0, arrives_after(sender, receiver))
 
 
@@ -132,7 +134,7 @@ def test_toxics_of_one_stream_add_up(api: Api, pair: Pair, stream: str) -> None:
 @pytest.mark.parametrize("stream", STREAMS)
 def test_toxicity_zero_spares_every_connection(api: Api, open_pair: OpenPair, stream: str) -> None:
     """Of a toxic with toxicity 0 nothing is felt."""
-    body = {"type": "latency", "stream": stream, "toxicity": 0, "attributes": {"latency": 2000}}
+    body = {"type": "latency", "stream": stream, "toxicity": 0, "attributes": {"latency": 60_000}}
     assert api.post("/proxies/db/toxics", body).status == 200
     for _ in range(5):
         sender, receiver = open_pair().toward(stream)
@@ -144,17 +146,20 @@ def test_toxicity_is_a_share_of_connections(api: Api, open_pair: OpenPair) -> No
     body = {"type": "timeout", "toxicity": 0.5, "attributes": {"timeout": 1}}
     assert api.post("/proxies/db/toxics", body).status == 200
     pairs = [open_pair() for _ in range(60)]
-    pairs[0].client.read(0.1)
-    hit = sum(pair.client.read(0.01).end == EOF for pair in pairs)
-    assert 8 <= hit <= 52
+    for pair in pairs:
+        with contextlib.suppress(OSError):  # one that was hit is perhaps over already
+            pair.upstream.send(b"x")
+    # A byte comes through the spared ones only, the others end: each tells in its own time.
+    assert 8 <= sum(not pair.client.read().data for pair in pairs) <= 52
 
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_bandwidth_passes_its_rate(api: Api, pair: Pair, stream: str) -> None:
     """30,000 bytes at 100 KB/s take 0.3 s; the other direction is free."""
-    api.toxic("db", "bandwidth", stream, rate=100)
+    path = api.toxic("db", "bandwidth", stream, rate=100)
     sender, receiver = pair.toward(stream)
     assert 0.25 <= arrives_after(sender, receiver, b"q" * 30_000) <= 0.3 + LATE_S
+    assert api.patch(path, {"attributes": {"rate": 1}}).status == 200
     assert asked(0.0, arrives_after(receiver, sender, b"q" * 30_000))
 
 
@@ -162,11 +167,13 @@ def test_bandwidth_passes_its_rate(api: Api, pair: Pair, stream: str) -> None:
 def test_bandwidth_lets_bytes_trickle(api: Api, pair: Pair, stream: str) -> None:
     """A slow line shows progress: part of the bytes come well before the end."""
     sender, receiver = pair.toward(stream)
-    api.toxic("db", "bandwidth", stream, rate=100)
-    sender.send(b"q" * 40_000)
-    seen = receiver.read_exactly(40_000, 0.25)
-    assert (len(seen.data) >= 5_000, len(seen.data) <= 30_000) == (True, True)
-    assert len(seen.data + receiver.read_exactly(40_000 - len(seen.data)).data) == 40_000
+    path = api.toxic("db", "bandwidth", stream, rate=20)
+    sender.send(b"q" * 80_000)
+    early = receiver.read_exactly(5_000).data
+    # A quarter of a second's worth; all of it takes four, of which three are left to a stall.
+    assert 5_000 <= len(early) <= 65_000
+    assert api.delete(path).status == 204
+    assert len(early + receiver.read_exactly(80_000 - len(early)).data) == 80_000
 
 
 @pytest.mark.parametrize("stream", STREAMS)
@@ -182,28 +189,33 @@ def test_a_rate_of_zero_holds_bytes_until_it_goes(api: Api, pair: Pair, stream: 
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_bytes_held_by_bandwidth_come_when_it_goes(api: Api, pair: Pair, stream: str) -> None:
-    """60,000 bytes at 10 KB/s would take 6 s; once the toxic is gone they come at once."""
+    """60,000 bytes at 1 KB/s would take a minute; once the toxic is gone they come at once."""
     sender, receiver = pair.toward(stream)
-    path = api.toxic("db", "bandwidth", stream, rate=10)
+    path = api.toxic("db", "bandwidth", stream, rate=1)
     sender.send(b"q" * 60_000)
     early = receiver.read(0.3).data
     assert api.delete(path).status == 204
     seen = receiver.read_exactly(60_000 - len(early))
-    assert (len(early) + len(seen.data), seen.after_s < 1.5) == (60_000, True)
+    assert len(early) + len(seen.data) == 60_000
 
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_slicer_cuts_and_spaces(api: Api, pair: Pair, stream: str) -> None:
     """100 bytes in slices of 10 ± 3, 20 ms apart (the delay is in microseconds)."""
-    api.toxic("db", "slicer", stream, average_size=10, size_variation=3, delay=20_000)
+    path = api.toxic("db", "slicer", stream, average_size=10, size_variation=3, delay=20_000)
     sender, receiver = pair.toward(stream)
     data = bytes(range(100))
     start_s = now_s()
     sender.send(data)
-    first = receiver.read()
-    rest = receiver.read_exactly(100 - len(first.data))
-    assert (first.data + rest.data, 1 <= len(first.data) <= 26) == (data, True)
+    assert receiver.read_exactly(100).data == data
     assert 0.1 <= now_s() - start_s <= 0.6 + LATE_S  # 7 to 14 slices, 20 ms and more apart
+    # Far enough apart to see one alone, or two where the first was read late.
+    assert api.patch(path, {"attributes": {"delay": 2_000_000}}).status == 200
+    sender.send(data)
+    first = receiver.read()
+    assert 1 <= len(first.data) <= 26
+    assert api.delete(path).status == 204
+    assert first.data + receiver.read_exactly(100 - len(first.data)).data == data
 
 
 @pytest.mark.parametrize("stream", STREAMS)

@@ -12,7 +12,7 @@ from .api import Api
 from .wire import EOF, RESET, SILENT, Pair
 
 STREAMS = ("upstream", "downstream")
-EARLY_S, LATE_S = 0.001, 0.25  # clocks; a busy machine of two cores
+EARLY_S, LATE_S = 0.001, 1.5  # clocks; a machine that stalls for a second
 OpenPair = Callable[[], Pair]
 
 
@@ -39,11 +39,12 @@ def test_timeout_ends_an_idle_connection(
 @pytest.mark.parametrize("stream", STREAMS)
 def test_timeout_lets_nothing_through(api: Api, pair: Pair, stream: str) -> None:
     """Bytes of its stream do not arrive before the end; those of the other stream do."""
-    api.toxic("db", "timeout", stream, timeout=150)
+    path = api.toxic("db", "timeout", stream, timeout=60_000)
     sender, receiver = pair.toward(stream)
     sender.send(b"never")
     receiver.send(b"other way")
     assert sender.read_exactly(9).data == b"other way"
+    assert api.patch(path, {"attributes": {"timeout": 150}}).status == 200
     seen = receiver.read_end()
     assert (seen.data, seen.end) == (b"", EOF)
 
@@ -76,50 +77,53 @@ def test_a_timeout_that_goes_ends_its_connections(
 def test_a_timeout_can_be_set_on_a_live_connection(api: Api, pair: Pair, stream: str) -> None:
     """From never to 100 ms, while it is in force."""
     _, receiver = pair.toward(stream)
-    path = api.toxic("db", "timeout", stream)
+    # Toxiproxy counts from the change, the engine from when the toxic met the connection.
     start_s = now_s()
+    path = api.toxic("db", "timeout", stream)
     assert api.patch(path, {"attributes": {"timeout": 100}}).status == 200
     assert receiver.read().end == EOF
-    # Toxiproxy counts from the change, the engine from when the toxic met the connection.
-    assert 0.05 <= now_s() - start_s <= 0.1 + LATE_S
+    assert asked(0.1, now_s() - start_s)
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-@pytest.mark.parametrize("timeout_ms", [60, 150])
-def test_reset_peer_resets_both_ends(
-    api: Api, open_pair: OpenPair, stream: str, timeout_ms: int
-) -> None:
+def test_reset_peer_resets_both_ends(api: Api, open_pair: OpenPair, stream: str) -> None:
     """RST, not EOF, once bytes of a new connection's stream have come and the time is over."""
-    api.toxic("db", "reset_peer", stream, timeout=timeout_ms)
+    # Long enough for the byte to be sent before the time is over, however late.
+    api.toxic("db", "reset_peer", stream, timeout=1500)
+    # The time may count from the connection's opening, a moment before the byte was sent.
+    start_s = now_s()
     pair = open_pair()
     sender, _ = pair.toward(stream)
-    start_s = now_s()
     sender.send(b"x")
     ends = (pair.client.read_end(), pair.upstream.read_end())
     assert [(seen.data, seen.end) for seen in ends] == [(b"", RESET), (b"", RESET)]
-    # The time may count from the connection's opening, a moment before the byte was sent.
-    assert timeout_ms / 1000 - 0.02 <= now_s() - start_s <= timeout_ms / 1000 + LATE_S
+    assert asked(1.5, now_s() - start_s)
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-def test_slow_close_delays_the_end_only(api: Api, pair: Pair, stream: str) -> None:
+def test_slow_close_delays_the_end_only(api: Api, open_pair: OpenPair, stream: str) -> None:
     """Bytes pass at once; the EOF of its stream comes late."""
-    api.toxic("db", "slow_close", stream, delay=150)
-    sender, receiver = pair.toward(stream)
+    sender, receiver = open_pair().toward(stream)
+    path = api.toxic("db", "slow_close", stream, delay=60_000)
+    sender.send(b"bye")
+    sender.close()
+    assert receiver.read_exactly(3).data == b"bye"
+    assert receiver.read(0.1).end == SILENT
+    assert api.patch(path, {"attributes": {"delay": 150}}).status == 200
+    sender, receiver = open_pair().toward(stream)
     start_s = now_s()
     sender.send(b"bye")
     sender.close()
-    assert receiver.read_exactly(3).after_s < 0.1
-    assert receiver.read().end == EOF
+    seen = receiver.read_end()
+    assert (seen.data, seen.end) == (b"bye", EOF)
     assert asked(0.15, now_s() - start_s)
 
 
 def test_slow_close_leaves_the_other_stream_alone(api: Api, pair: Pair) -> None:
     """A downstream slow_close does not delay what the client's close does to the upstream."""
-    api.toxic("db", "slow_close", "downstream", delay=2000)
+    api.toxic("db", "slow_close", "downstream", delay=60_000)
     pair.client.close()
-    seen = pair.upstream.read()
-    assert (seen.end, seen.after_s < 1.0) == (EOF, True)
+    assert pair.upstream.read().end == EOF
 
 
 @pytest.mark.parametrize("stream", STREAMS)
@@ -130,8 +134,7 @@ def test_a_slow_close_that_goes_closes_now(api: Api, pair: Pair, stream: str) ->
     sender.close()
     assert receiver.read(0.1).end == SILENT
     assert api.delete(path).status == 204
-    seen = receiver.read()
-    assert (seen.end, seen.after_s < 1.0) == (EOF, True)
+    assert receiver.read().end == EOF
 
 
 @pytest.mark.parametrize("stream", STREAMS)

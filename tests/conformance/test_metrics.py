@@ -42,7 +42,7 @@ def test_bytes_are_counted_by_direction(api: Api, service: Service) -> None:
     pair.close()
     want = {(which, "counted", direction): size for which in ("received", "sent")
             for direction, size in (("upstream", 7), ("downstream", 3))}  # fmt: skip
-    deadline_s = now_s() + 2.0
+    deadline_s = now_s() + 5.0
     while now_s() < deadline_s:
         seen = {key: value for key, value in counters(api).items() if key[1] == "counted"}
         if seen == want:

@@ -77,7 +77,7 @@ def test_a_toxic_acts_and_goes(client: Toxiproxy, service: Service) -> None:
     start_s = now_s()
     pair.upstream.send(b"x")
     assert pair.client.read_exactly(1).data == b"x"
-    assert 0.099 <= now_s() - start_s <= 0.35
+    assert now_s() - start_s >= 0.099
     assert proxy.destroy_toxic("latency_downstream") is True
     assert proxy.toxics() == {}
 

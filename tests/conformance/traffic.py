@@ -85,12 +85,14 @@ def settle(worlds: Iterable[World], quiet_s: float, within_s: float) -> bool:
     deadline_s = now_s() + within_s
     silent_s = now_s()
     while True:
+        begun_s = now_s()
         watched = {one.end.sock: one for world in worlds for one in world.watched()}
         ready = select.select(list(watched), [], [], min(quiet_s, 0.01))[0]
         for sock in ready:
             watched[sock].look()
             silent_s = now_s()
-        if now_s() - silent_s >= quiet_s:
+        # By when the look began: what came while this process stalled after it was not seen.
+        if not ready and begun_s - silent_s >= quiet_s:
             first, *others = (world.seen() for world in worlds)
             if all(first == other for other in others):
                 return True

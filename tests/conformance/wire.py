@@ -9,7 +9,7 @@ from types import TracebackType
 
 from chaoslab.clock import now_s
 
-PATIENCE_S = 3.0  # how long a read that must succeed may take on a busy two-core machine
+PATIENCE_S = 5.0  # how long a read that must succeed may take on a busy two-core machine
 EOF = "eof"
 RESET = "reset"
 SILENT = "silent"

@@ -198,6 +198,15 @@ def until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.005)
 
 
+# The kernel repeats a SYN after 1 s, and then after twice as long each time (RFC 6298).
+SYN_RETRIES_S = (1.0, 3.0, 7.0, 15.0)
+
+
+def syns_within(seconds: float) -> int:
+    """How many SYNs a connect() sends at most in the first so many seconds of its being dropped."""
+    return 1 + sum(retry_s <= seconds for retry_s in SYN_RETRIES_S)
+
+
 def address_of(text: str) -> Address:
     """Host and port of `host:port`."""
     host, _, port = text.rpartition(":")

@@ -9,10 +9,17 @@ import time
 
 import pytest
 
-from .rig import Address, Engine, Proxy, read_exactly, silent_for, until, upstream
-
-# The kernel repeats a dropped SYN after 1 s (RFC 6298); a connect() healed at once completes then.
-SYN_RETRY_S = 1.0
+from .rig import (
+    SYN_RETRIES_S,
+    Address,
+    Engine,
+    Proxy,
+    read_exactly,
+    silent_for,
+    syns_within,
+    until,
+    upstream,
+)
 
 
 def begin_connect(address: Address) -> socket.socket:
@@ -44,12 +51,14 @@ def test_dropped_makes_connect_hang_and_the_heal_lets_it_through(proxy: Proxy) -
     shown = proxy.connect("dropped")
     assert shown["connect"]["mode"] == "dropped"
     assert shown["connect"]["established"] == "hold"
+    begun = time.monotonic()
     with begin_connect(proxy.address) as waiting:
         assert outcome(waiting, 0.3) is None
         proxy.connect("accept")
-        begun = time.monotonic()
-        assert outcome(waiting, 5.0) == 0
-        assert time.monotonic() - begun < SYN_RETRY_S + 0.5  # margin for a busy machine
+        healed_s = time.monotonic() - begun
+        assert outcome(waiting, 10.0) == 0
+        due_s = next(retry_s for retry_s in SYN_RETRIES_S if retry_s > healed_s)
+        assert time.monotonic() - begun < due_s + 1.5  # for a stall; the retry after is 2 s later
         waiting.setblocking(True)
         waiting.sendall(b"after")
         assert read_exactly(waiting, 5) == b"after"
@@ -58,10 +67,12 @@ def test_dropped_makes_connect_hang_and_the_heal_lets_it_through(proxy: Proxy) -
 def test_dropped_syns_are_counted_and_our_own_filler_is_not(proxy: Proxy) -> None:
     """The count starts at 0, and rises by one for each SYN a client sends."""
     assert proxy.connect("dropped")["connect"]["syn_drops"] == 0
+    begun = time.monotonic()
     with begin_connect(proxy.address), begin_connect(proxy.address):
         until(lambda: proxy.show()["connect"]["syn_drops"] >= 2, "two SYNs dropped")
-        # A retry comes after a second: in the moment since, none can have been added.
-        assert proxy.show()["connect"]["syn_drops"] == 2
+        drops = proxy.show()["connect"]["syn_drops"]
+        # Two, as long as no retry was due.
+        assert 2 <= drops <= 2 * syns_within(time.monotonic() - begun)
     assert proxy.connect("accept")["connect"]["syn_drops"] is None
     assert proxy.show()["connections_opened"] == 0, "the filler was taken for a client"
 
@@ -70,7 +81,7 @@ def test_each_outage_counts_its_own_drops(proxy: Proxy) -> None:
     """What was dropped in the outage before is not evidence for this one."""
     proxy.connect("dropped")
     with begin_connect(proxy.address):
-        until(lambda: proxy.show()["connect"]["syn_drops"] == 1, "a SYN dropped")
+        until(lambda: proxy.show()["connect"]["syn_drops"] >= 1, "a SYN dropped")
     proxy.connect("accept")
     assert proxy.connect("dropped")["connect"]["syn_drops"] == 0
 
@@ -143,11 +154,13 @@ def test_reset_sends_an_rst_to_idle_connections(proxy: Proxy, mode: str) -> None
 def test_refused_is_refused_at_once_and_the_port_stays_ours(proxy: Proxy) -> None:
     """ECONNREFUSED without delay, while nobody else can bind the port, SO_REUSEADDR or not."""
     proxy.connect("refused")
+    took_s = []
     for _ in range(3):
         begun = time.monotonic()
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(proxy.address, timeout=5)
-        assert time.monotonic() - begun < 0.5
+        took_s.append(time.monotonic() - begun)
+    assert min(took_s) < 0.5  # a SYN that is dropped first costs each of them a second
     for options in ([], [socket.SO_REUSEADDR], [socket.SO_REUSEADDR, socket.SO_REUSEPORT]):
         with socket.socket() as thief:
             for option in options:
@@ -203,7 +216,7 @@ def test_clients_caught_in_the_backlog_count_as_established(
     shown = proxy.connect("dropped")
     assert shown["connections_opened"] == 200
     for client in clients:
-        assert outcome(client, 1.0) == 0
+        assert outcome(client, 5.0) == 0
         client.setblocking(True)
         client.settimeout(5)
         client.sendall(b"z")
@@ -226,9 +239,11 @@ def test_every_kind_of_listen_address_can_drop_refuse_and_heal(
     inside = {"[::]": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::1]": "::1"}.get(host, host)
     proxy.address = (inside, port)
     assert proxy.connect("dropped")["connect"]["syn_drops"] == 0
+    begun = time.monotonic()
     with pytest.raises(TimeoutError):
         proxy.dial(timeout_s=0.2)
-    assert proxy.show()["connect"]["syn_drops"] == 1
+    most = syns_within(time.monotonic() - begun)  # one, as long as no retry was due
+    assert 1 <= proxy.show()["connect"]["syn_drops"] <= most
     proxy.connect("refused")
     with pytest.raises(ConnectionRefusedError):
         proxy.dial()
@@ -302,9 +317,11 @@ def test_a_mode_set_while_disabled_is_in_force_from_the_start(
     engine.call("PATCH", path, {"enabled": False})
     proxy.connect("dropped")
     engine.call("PATCH", path, {"enabled": True})
+    begun = time.monotonic()
     with begin_connect(proxy.address) as waiting:
         assert outcome(waiting, 0.2) is None
-    assert proxy.show()["connect"]["syn_drops"] == 1
+    most = syns_within(time.monotonic() - begun)  # one, as long as no retry was due
+    assert 1 <= proxy.show()["connect"]["syn_drops"] <= most
 
 
 @pytest.mark.parametrize(

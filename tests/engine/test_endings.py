@@ -137,11 +137,11 @@ def test_reset_peer_resets_an_idle_pooled_connection(proxy: Proxy, stream: str) 
     with proxy.dial() as client:
         client.sendall(b"x")
         assert read_exactly(client, 1) == b"x"
-        proxy.toxic("reset_peer", stream, timeout=150)
         begun = time.monotonic()
+        proxy.toxic("reset_peer", stream, timeout=150)
         with pytest.raises(ConnectionResetError):
             client.recv(1)
-        assert 0.1 <= time.monotonic() - begun < 1.0  # the upper bound is for a busy machine
+        assert 0.149 <= time.monotonic() - begun < 2.5  # the upper bound is for a busy machine
     (record,) = proxy.log()
     assert record["end"] == "reset_by_fault"
     assert [m["type"] for m in record["met"]] == ["reset_peer"]
@@ -162,14 +162,14 @@ def test_timeout_is_not_re_armed_by_traffic(proxy: Proxy) -> None:
     with proxy.dial() as client:
         client.sendall(b"x")
         assert read_exactly(client, 1) == b"x"
-        proxy.toxic("timeout", "upstream", timeout=300)
         begun = time.monotonic()
+        proxy.toxic("timeout", "upstream", timeout=300)
         with contextlib.suppress(ConnectionError):
             while time.monotonic() - begun < 5:
                 client.sendall(b"again")
                 if not silent_for(client, 0.02):
                     break
-        assert 0.25 <= time.monotonic() - begun < 1.5
+        assert 0.299 <= time.monotonic() - begun < 3.5  # re-armed it would have gone on for 5 s
     assert end_of(proxy) == "closed_by_fault"
 
 
@@ -218,16 +218,15 @@ def test_silence_that_resets_at_its_heal_never_goes_on(proxy: Proxy) -> None:
 
 def test_slow_close_delays_the_end_and_only_the_end(proxy: Proxy) -> None:
     """Bytes come at once, the end after the delay."""
-    proxy.toxic("slow_close", delay=300)
+    name = proxy.toxic("slow_close", delay=60_000)
     with proxy.dial() as client:
-        begun = time.monotonic()
         client.sendall(b"now")
-        assert read_exactly(client, 3) == b"now"
-        assert time.monotonic() - begun < 0.25
-        client.shutdown(socket.SHUT_WR)
+        assert read_exactly(client, 3) == b"now", "delayed like the end: longer than anybody waits"
+        proxy.change(name, attributes={"delay": 300})
         begun = time.monotonic()
+        client.shutdown(socket.SHUT_WR)
         assert read_to_end(client) == b""
-        assert 0.28 <= time.monotonic() - begun < 1.5
+        assert 0.299 <= time.monotonic() - begun < 2.5  # the upper bound is for a busy machine
 
 
 def test_a_client_that_vanishes_under_silence_is_noticed_at_the_heal(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import select
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from chaoslab.engine import kernel
 from chaoslab.engine.listener import Address, bind, fill, take_all, why_no_drops
+
+from .rig import syns_within
 
 
 @pytest.fixture
@@ -45,9 +48,13 @@ def test_one_filler_fills_the_queue_exactly(bound: socket.socket) -> None:
     assert (len(fillers), clients, kernel.accept_queue(bound)) == (1, [], 1)
     before = kernel.syn_drops(bound)
     assert before is not None
+    begun = time.monotonic()
     with begin(bound.getsockname()) as client:
         assert not is_up(client)
-        assert kernel.syn_drops(bound) == before + 1
+        drops = kernel.syn_drops(bound)
+        assert drops is not None
+        # Once, as long as no retry was due.
+        assert 1 <= drops - before <= syns_within(time.monotonic() - begun)
     assert take_all(bound, fillers) == []
     assert (fillers, kernel.accept_queue(bound)) == ({}, 0)
 

@@ -198,7 +198,7 @@ def test_toxics_given_at_creation_meet_the_very_first_connection(
         begun = time.monotonic()
         client.sendall(b"x")
         assert read_exactly(client, 1) == b"x"
-        assert 0.12 <= time.monotonic() - begun < 1.0
+        assert time.monotonic() - begun >= 0.12
 
 
 def test_two_thousand_connections_at_once_are_all_served(engine: Engine) -> None:
