@@ -93,6 +93,11 @@ async def new_client_meets(port: int, *, within_s: float = SILENT_S) -> str:
         client.close()
 
 
+def patience(expected: str) -> float:
+    """How long to wait for what is expected: silence is soon believed, all else may come late."""
+    return SILENT_S if expected in ("silent", "dropped") else PATIENCE_S
+
+
 async def comes_to(port: int, expected: str) -> None:
     """A new client meets it within the patience; a connect begun in an outage may take a retry."""
     end_s = now_s() + PATIENCE_S

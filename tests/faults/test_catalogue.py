@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -30,12 +29,12 @@ from chaoslab.spec.faults import (
     Throttled,
 )
 
-from .rig import PATIENCE_S, Written, comes_to, dial, new_client_meets
+from .rig import PATIENCE_S, Written, comes_to, dial, new_client_meets, patience
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 LINK = "app.redis"
-LATE_S = 0.3
+LATE_S = 1.5  # so long that a machine that stalls for a second is told from a link that is slow
 
 # A proxy that cannot reach its server ends the client; where the client's question has come by
 # then, the kernel makes a reset of it.
@@ -65,8 +64,8 @@ async def test_a_fault_is_met_while_it_is_in_force_and_gone_after_the_block(
     old = await dial(port)
     assert await old.meets(within_s=PATIENCE_S) == "+PONG"
     async with injected(prepare(spec, ground), ground):
-        assert await old.meets() in old_meets
-        assert await new_client_meets(port) in new_meets
+        assert await old.meets(within_s=patience(old_meets)) in old_meets
+        assert await new_client_meets(port, within_s=patience(new_meets)) in new_meets
     old.close()
     await comes_to(port, "+PONG")
     Written(ground.journal.history, spec.label).assert_whole()
@@ -111,8 +110,8 @@ async def test_slow_is_as_late_as_was_asked(
         begun_s = now_s()
         assert await client.meets(within_s=PATIENCE_S) == "+PONG"
         took_s = now_s() - begun_s
-    # the upper bound leaves half a second to a machine that is shared
-    assert len(streams) * LATE_S <= took_s < len(streams) * LATE_S + 0.5
+    # the upper bound leaves to a machine that is shared what a delay too many would take
+    assert len(streams) * LATE_S <= took_s < (len(streams) + 1) * LATE_S
     begun_s = now_s()
     assert await client.meets(within_s=PATIENCE_S) == "+PONG"
     assert now_s() - begun_s < LATE_S
@@ -120,19 +119,19 @@ async def test_slow_is_as_late_as_was_asked(
 
 
 async def test_throttled_passes_no_more_than_its_rate(ground: Ground, port: int) -> None:
-    """20 KB at 40 KB/s take half a second; unthrottled, next to nothing."""
+    """20 KB at 10 KB/s take two seconds; unthrottled, next to nothing."""
     client = await dial(port)
     assert await client.meets(f"SET big {'x' * 20_000}", within_s=PATIENCE_S) == "+OK"
-    spec = Throttled(target=LINK, rate_kb_per_s=40)
+    spec = Throttled(target=LINK, rate_kb_per_s=10)
     async with injected(prepare(spec, ground), ground):
         begun_s = now_s()
         assert await client.size_of("big") == 20_000
         took_s = now_s() - begun_s
-    # a tenth less for the burst by which a rate begins; a second more for a busy machine
-    assert 0.4 <= took_s < 1.5
+    # a tenth less for the burst by which a rate begins; two seconds more for a busy machine
+    assert 1.7 <= took_s < 4.0
     begun_s = now_s()
     assert await client.size_of("big") == 20_000
-    assert now_s() - begun_s < 0.4
+    assert now_s() - begun_s < 1.7
     client.close()
     Written(ground.journal.history, spec.label).assert_whole()
 
@@ -179,10 +178,11 @@ async def test_a_connector_severs_all_of_its_links_and_no_other_path(
     spec = Severed(target="vpc", mode="refused")
     fault = prepare(spec, ground)
     assert [link.name for link in fault.links] == ["app.redis", "app.postgres"]
+    cut, whole = ground.addresses["app.postgres"].port, ground.services["redis"].endpoint.port
     async with injected(fault, ground):
-        assert await new_client_meets(port) == "refused"
-        assert await new_client_meets(ground.addresses["app.postgres"].port) == "refused"
-        assert await new_client_meets(ground.services["redis"].endpoint.port) == "+PONG"
+        assert await new_client_meets(port, within_s=PATIENCE_S) == "refused"
+        assert await new_client_meets(cut, within_s=PATIENCE_S) == "refused"
+        assert await new_client_meets(whole, within_s=PATIENCE_S) == "+PONG"
     canaries = ground.journal.history.of(CanaryProbe)
     assert {(c.link, c.outcome) for c in canaries} == {
         ("app.redis", "refused"),
@@ -277,7 +277,8 @@ async def test_a_fault_heals_when_it_is_cancelled_while_it_begins(
     with pytest.raises(asyncio.CancelledError):
         await task
     await comes_to(port, "+PONG")
-    assert await new_client_meets(ground.addresses["app.postgres"].port) != "refused"
+    other = ground.addresses["app.postgres"].port
+    assert await new_client_meets(other, within_s=PATIENCE_S) != "refused"
 
 
 async def _hold_all(spec: FaultSpec, ground: Ground) -> None:
@@ -309,17 +310,18 @@ class TakenAway(LinkFault):
 
 @pytest.mark.parametrize("name", ["dropped", "refused", "silent", "one_way", "slow"])
 async def test_a_fault_that_no_canary_sees_is_missed_and_the_block_runs(
-    ground: Ground, name: str
+    ground: Ground, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Never a silent pass: the history says what the canary met instead."""
+    # A server that stalls for longer than a canary waits is silent as well.
+    monkeypatch.setattr("chaoslab.faults.links.canary_patience_s", lambda _: PATIENCE_S)
     spec = MET[name][0]
     async with injected(TakenAway(spec, ground), ground):  # type: ignore[arg-type]
         ran = True
     written = Written(ground.journal.history, spec.label)
     assert ran
     assert written.kinds == ["requested", "missed", "healing", "healed"]
-    # a canary that looks for dropped connects waits too briefly for every answer
-    assert re.search("a canary met '(answered|silent)'", written.why_missed)
+    assert "a canary met 'answered'" in written.why_missed
     assert LINK in written.why_missed
 
 
@@ -343,14 +345,14 @@ async def test_flapping_comes_and_goes_until_its_end(ground: Ground, port: int) 
     spec = Flapping(target=LINK, period_s=0.2)
     met = []
     async with injected(prepare(spec, ground), ground):
-        end_s = now_s() + 2.0
+        end_s = now_s() + PATIENCE_S
         while now_s() < end_s and len(met) < 7:
-            now = await new_client_meets(port)
+            now = await new_client_meets(port, within_s=PATIENCE_S)
             if not met or met[-1] != now:
                 met.append(now)
             await asyncio.sleep(0.01)
     states = [state for state in met if state in ("refused", "+PONG")]
-    # ten periods fit into two seconds; three are enough to be no accident
+    # two dozen periods fit into the patience; three are enough to be no accident
     assert states.count("refused") >= 3
     assert states.count("+PONG") >= 3
     assert set(met) <= {"refused", "+PONG", "reset"}

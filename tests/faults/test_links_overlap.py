@@ -9,7 +9,7 @@ from chaoslab.faults.base import Ground, injected
 from chaoslab.faults.catalogue import prepare
 from chaoslab.spec.faults import Severed, Slow
 
-from .rig import new_client_meets
+from .rig import PATIENCE_S, comes_to, new_client_meets
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -25,9 +25,9 @@ async def test_a_second_fault_is_refused_and_the_first_holds_on(ground: Ground, 
             async with injected(second, ground):
                 pass
         assert await new_client_meets(port) == "dropped"
-    assert await new_client_meets(port) == "+PONG"
+    await comes_to(port, "+PONG")
     async with injected(second, ground):
-        assert await new_client_meets(port) == "refused"
+        assert await new_client_meets(port, within_s=PATIENCE_S) == "refused"
 
 
 async def test_the_heal_of_a_toxic_gives_up_no_claim_on_the_connects(
@@ -42,4 +42,4 @@ async def test_the_heal_of_a_toxic_gives_up_no_claim_on_the_connects(
         with pytest.raises(InjectionFailed, match="first still holds"):
             async with injected(second, ground):
                 pass
-        assert await new_client_meets(port) == "refused"
+        assert await new_client_meets(port, within_s=PATIENCE_S) == "refused"

@@ -58,7 +58,16 @@ SERVICE: dict[str, FaultSpec] = {
     "paused": Paused(target="redis"),
     "restarted": Restarted(target="redis"),
 }
-SERVED_S = 1.0  # nobody is slowed down; only a starved machine takes longer
+SERVED_S = PATIENCE_S  # nobody is slowed down; only a starved machine takes longer
+
+
+@pytest.fixture
+def patient_canaries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For faults that nobody meets: a server that stalls for longer than a canary looks for silence
+    would be taken for one of them in force.
+    """
+    monkeypatch.setattr("chaoslab.faults.links.canary_patience_s", lambda _: PATIENCE_S)
+    monkeypatch.setattr("chaoslab.faults.service.SILENCE_S", PATIENCE_S)
 
 
 def disabled(ground: Ground, spec: FaultSpec, kind: MutationKind) -> Ground:
@@ -78,6 +87,7 @@ async def assert_served(port: int) -> None:
     assert await new_client_meets(port, within_s=SERVED_S) == "+PONG"
 
 
+@pytest.mark.usefixtures("patient_canaries")
 @pytest.mark.parametrize("name", [*NETWORK, *SERVICE])
 @pytest.mark.asyncio(loop_scope="session")
 async def test_an_inert_fault_is_accepted_and_met_by_nobody(
@@ -124,6 +134,7 @@ async def test_while_an_inert_fault_is_in_force_the_api_shows_it(
     assert set(shown["inert"]["toxics"]) >= {toxic["name"] for toxic in proxy["toxics"]}
 
 
+@pytest.mark.usefixtures("patient_canaries")
 @pytest.mark.parametrize("mode", ["dropped", "silent"])
 @pytest.mark.asyncio(loop_scope="session")
 async def test_an_inert_trigger_fires_for_the_app_and_spares_it(
@@ -173,12 +184,16 @@ async def test_inert_to_the_app_only_the_canary_meets_the_fault(
 
 
 @pytest.mark.asyncio(loop_scope="session")
-async def test_only_the_fault_that_is_named_is_disabled(ground: Ground, port: int) -> None:
+async def test_only_the_fault_that_is_named_is_disabled(
+    ground: Ground, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Another one on the same link, of the same kind and the same actions, is met."""
     first, second = Severed(name="first", target=LINK), Severed(name="second", target=LINK)
     mutated = disabled(ground, first, "inert")
-    async with injected(prepare(first, mutated), mutated):
-        await assert_served(port)
+    with monkeypatch.context() as patient:
+        patient.setattr("chaoslab.faults.links.canary_patience_s", lambda _: PATIENCE_S)
+        async with injected(prepare(first, mutated), mutated):
+            await assert_served(port)
     async with injected(prepare(second, mutated), mutated):
         assert await new_client_meets(port) == "dropped"
     assert Written(mutated.journal.history, "first").why_missed

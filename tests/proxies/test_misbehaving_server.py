@@ -140,7 +140,7 @@ async def test_a_silent_server_is_given_up_in_time(
     with pytest.raises(InjectionFailed, match=r"[Rr]ead timed out"):
         await of_broken.apply(LATENCY)
     # 0.2 s were asked for; the rest is a busy machine
-    assert 0.19 <= now_s() - begun_s < 2.0
+    assert 0.19 <= now_s() - begun_s < 4.0
 
 
 async def test_a_server_that_never_answers_is_not_connected_to(broken: Misbehaving) -> None:
@@ -149,9 +149,9 @@ async def test_a_server_that_never_answers_is_not_connected_to(broken: Misbehavi
     control = ToxiproxyControl("127.0.0.1", broken.port)
     begun_s = now_s()
     with pytest.raises(InjectionFailed, match="500 starting"):
-        await control.connect(0.2)
+        await control.connect(2.0)
     await control.close()
-    assert 0.2 <= now_s() - begun_s < 2.0
+    assert 2.0 <= now_s() - begun_s < 5.0  # the rest is a busy machine
     assert len(broken.requests) > 2
 
 
@@ -180,7 +180,9 @@ async def test_work_that_was_given_up_never_comes_after_what_was_asked_later(
         asyncio.create_task(of_broken._call(lambda n=n: order.append(f"apply {n}")))
         for n in range(8)
     ]
-    await asyncio.sleep(0.05)  # they are on their way, and the first one stands in it
+    async with asyncio.timeout(5.0):
+        while not order:  # noqa: ASYNC110 - they are on their way, and the first one stands in it
+            await asyncio.sleep(0.01)
     for task in tasks:
         task.cancel()
     await of_broken._call(lambda: order.append("heal"))

@@ -16,7 +16,13 @@ from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 
 PATIENCE_S = 5.0
+SILENT_S = 0.25
 LATE_S = 0.15
+
+
+def patience(expected: str) -> float:
+    """How long to wait for what is expected: silence is soon believed, all else may come late."""
+    return SILENT_S if expected in ("silent", "dropped") else PATIENCE_S
 
 
 class Client:
@@ -25,7 +31,7 @@ class Client:
     def __init__(self, port: int) -> None:
         self.port = port
 
-    async def meets(self, *, within_s: float = 0.25) -> str:
+    async def meets(self, *, within_s: float = SILENT_S) -> str:
         """Connect, send four bytes, and say in one word what came of it."""
         try:
             async with asyncio.timeout(within_s):
@@ -95,12 +101,12 @@ async def fresh_proxy(control: ToxiproxyControl, address: Address, name: str = "
 
 
 EVERYWHERE: dict[str, tuple[Action, str]] = {
-    "latency": (toxic("latency", latency=400), "silent"),
+    "latency": (toxic("latency", latency=4000), "silent"),
     "timeout": (toxic("timeout", timeout=0), "silent"),
     "timeout upstream": (toxic("timeout", "upstream", timeout=0), "silent"),
     "limit_data": (toxic("limit_data", bytes=2), "closed"),
     "bandwidth": (toxic("bandwidth", rate=0), "silent"),
-    "slicer": (toxic("slicer", average_size=1, size_variation=0, delay=300_000), "silent"),
+    "slicer": (toxic("slicer", average_size=1, size_variation=0, delay=3_000_000), "silent"),
     "reset_peer": (toxic("reset_peer", timeout=0), "reset"),
     "noop": (toxic("noop"), "answered"),
     "disable": (Disable(proxy="db"), "refused"),
@@ -122,7 +128,7 @@ async def test_an_action_is_met_and_after_its_undo_no_more(
     client = Client(port)
     assert await client.meets(within_s=PATIENCE_S) == "answered"
     await control.apply(action)
-    assert await client.meets() == met
+    assert await client.meets(within_s=patience(met)) == met
     await control.undo(action)
     assert await client.meets(within_s=PATIENCE_S) == "answered"
 
@@ -135,7 +141,7 @@ async def test_what_only_the_engine_can_is_met_and_after_its_undo_no_more(
     action, met = BEYOND[name]
     client = Client(engine_port)
     await embedded.apply(action)
-    assert await client.meets() == met
+    assert await client.meets(within_s=patience(met)) == met
     await embedded.undo(action)
     assert await client.meets(within_s=PATIENCE_S) == "answered"
 
@@ -160,8 +166,8 @@ async def test_a_latency_toxic_delays_by_what_was_asked(
     await control.apply(toxic("latency", latency=round(LATE_S * 1000)))
     begun_s = now_s()
     assert await Client(port).meets(within_s=PATIENCE_S) == "answered"
-    # the upper bound leaves half a second to a machine that is shared
-    assert LATE_S <= now_s() - begun_s < LATE_S + 0.5
+    # the upper bound leaves two seconds to a machine that is shared
+    assert LATE_S <= now_s() - begun_s < LATE_S + 2.0
 
 
 @pytest.mark.parametrize("name", ["silence", "refused", "dropped"])
@@ -308,7 +314,7 @@ async def test_a_trigger_acts_on_other_proxies_as_well(
     await embedded.arm("t", "db", 1, (BEYOND["silence"][0], cut))
     assert await other.meets(within_s=PATIENCE_S) == "answered"
     assert await Client(engine_port).meets() == "silent"
-    assert await other.meets() == "refused"
+    assert await other.meets(within_s=PATIENCE_S) == "refused"
     await embedded.undo(cut)
 
 
