@@ -26,7 +26,7 @@ from chaoslab.clock import now_s
 from chaoslab.history.events import Exited, RunEnded, Spawned
 from chaoslab.history.journal import History
 from chaoslab.history.run_folder import RunFolder
-from chaoslab.lab import Setting, carry_out
+from chaoslab.lab.carry_out import Setting, carry_out
 from chaoslab.runtimes.containers import images
 from chaoslab.runtimes.containers.session import DockerSession
 from chaoslab.spec.plan import Plan, resolve

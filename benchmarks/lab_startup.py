@@ -18,7 +18,7 @@ from _measure import ROOT, figure, machine, percentile
 
 from chaoslab.clock import now_s
 from chaoslab.history.run_folder import RunFolder
-from chaoslab.lab import lab_up
+from chaoslab.lab.bring_up import brought_up
 from chaoslab.runtimes.local import LocalRuntime
 from chaoslab.spec.loader import load_topology
 
@@ -31,7 +31,9 @@ async def whole_lab() -> Took:
     begun_s = now_s()
     with tempfile.TemporaryDirectory() as folder:
         async with LocalRuntime() as runtime:
-            up = lab_up(TOPOLOGY, runtime, proxy="embedded", seed=1, folder=RunFolder(Path(folder)))
+            up = brought_up(
+                TOPOLOGY, runtime, proxy="embedded", seed=1, folder=RunFolder(Path(folder))
+            )
             async with up:
                 up_s, leaving_s = now_s() - begun_s, now_s()
     return up_s, now_s() - leaving_s

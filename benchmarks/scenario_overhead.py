@@ -30,7 +30,7 @@ from chaoslab.clock import now_s
 from chaoslab.history.events import AnyEvent, LabUp, RunEnded, Spawned
 from chaoslab.history.journal import History
 from chaoslab.history.run_folder import RunFolder
-from chaoslab.lab import Setting, carry_out
+from chaoslab.lab.carry_out import Setting, carry_out
 from chaoslab.runtimes.local.app import LocalApp
 from chaoslab.spec.loader import load_topology
 from chaoslab.spec.plan import Plan, resolve

@@ -152,7 +152,7 @@ class Chaos:
         where the proxy or the platform cannot make one of the faults. Returns the verdicts.
         """
         from chaoslab.history.run_folder import RunFolder
-        from chaoslab.lab import Setting, carry_out
+        from chaoslab.lab.carry_out import Setting, carry_out
         from chaoslab.report.runs import save_verdicts
         from chaoslab.spec.load import Sampling
         from chaoslab.spec.plan import Boot, Plan

@@ -18,7 +18,7 @@ from chaoslab.history.events import (
     Spawned,
 )
 from chaoslab.history.run_folder import RunFolder
-from chaoslab.lab import Setting, carry_out
+from chaoslab.lab.carry_out import Setting, carry_out
 from chaoslab.spec.plan import Plan
 from chaoslab.spec.topology import App, Deadlines, Service, Topology
 from chaoslab.verdicts.verdict import Verdict

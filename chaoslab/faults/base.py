@@ -53,6 +53,11 @@ class Ground:
     canary_addresses: Mapping[str, Endpoint] = field(default_factory=dict)
     disabled: Mutation | None = None
 
+    @property
+    def joined(self) -> list[Link]:
+        """The links with a proxy of this lab's: all, but where it may use only some."""
+        return [link for link in self.topology.links if link.name in self.addresses]
+
     def disables(self, spec: FaultSpec) -> bool:
         """Whether that fault is the one that is disabled."""
         return self.disabled is not None and self.disabled.fault == spec.label

@@ -77,7 +77,7 @@ async def until_line(app: ContainerApp, start: str, within_s: float = 20.0) -> s
 async def ground_of(
     lab: ContainerRuntime, topology: Topology, folder: Path, proxy: ProxyKind = "toxiproxy"
 ) -> AsyncIterator[Ground]:
-    """Services, proxy and links of a topology in that lab, as `chaoslab.lab` brings them up."""
+    """Services, proxy and links of a topology in that lab, as `chaoslab.lab.bring_up` does it."""
     control, *services = await asyncio.gather(
         lab.start_proxy(proxy, seed=7, log=folder / "proxy.log"),
         *(lab.start_service(service) for service in topology.services.values()),

@@ -13,7 +13,7 @@ import httpx
 
 from chaoslab.clock import now_s
 from chaoslab.history.run_folder import RunFolder
-from chaoslab.lab import Setting, carry_out
+from chaoslab.lab.carry_out import Setting, carry_out
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 from chaoslab.runtimes.attach import open_attached

@@ -1,0 +1,122 @@
+"""Spawns the apps of a plan, each at its time, and anew under its supervisor; each is watched."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import httpx
+
+from chaoslab.faults.base import Ground
+from chaoslab.history.events import Spawned
+from chaoslab.history.run_folder import RunFolder
+from chaoslab.probes.base import Watched, either
+from chaoslab.probes.watch import Watch
+from chaoslab.probes.workload import Writer
+from chaoslab.runtimes.base import Endpoint
+from chaoslab.spec.placeholders import fill
+from chaoslab.spec.plan import Boot, Plan
+from chaoslab.spec.topology import App, Link
+
+
+class Boots:
+    """The boots of one run; `watches` has the latest of each app, by its name."""
+
+    def __init__(
+        self, plan: Plan, ground: Ground, folder: RunFolder, client: httpx.AsyncClient
+    ) -> None:
+        self.watches: dict[str, Watch] = {}
+        self._plan, self._ground, self._folder, self._client = plan, ground, folder, client
+        self._counts: Counter[str] = Counter()
+
+    async def run(self, boot: Boot, over: asyncio.Event) -> None:
+        """Spawn an app when its time has come, and anew, as often as its supervisor may, whenever
+        it has ended by itself.
+        """
+        if boot.at is not None and await self._ground.journal.moment(boot.at) is None:
+            return
+        watch = await self._spawned(boot)
+        for _ in range(boot.restarts):
+            await either(watch.ended_by_itself(), over.wait())
+            if over.is_set() or not await watch.ended_by_itself():
+                return
+            watch = await self._spawned(boot, restart=True)
+
+    async def stop_probes(self) -> None:
+        """Nobody asks the apps any more; they go on."""
+        await asyncio.gather(*(watch.stop_probes() for watch in self.watches.values()))
+
+    async def end(self) -> BaseException | None:
+        """End every app; returns the first failure to do so."""
+        ends = (watch.end() for watch in self.watches.values())
+        return next(filter(None, await asyncio.gather(*ends, return_exceptions=True)), None)
+
+    async def _spawned(self, boot: Boot, *, restart: bool = False) -> Watch:
+        """A boot under watch, in the place of the same app's boot before."""
+        journal = self._ground.journal
+        if (before := self.watches.get(boot.app)) is not None:
+            await before.end()
+        app, runtime = self._ground.topology.apps[boot.app], self._ground.runtime
+        port = await runtime.app_port(app)
+        standing = runtime.standing is not None
+        command, env = ((), {}) if standing else self._told(app, boot, port)
+        running = await runtime.spawn_app(
+            app=app,
+            command=command,
+            env=env,
+            port=port,
+            log=self._folder.log_path(f"app-{app.name}"),
+        )
+        self._counts[app.name] += 1
+        number = self._counts[app.name]
+        journal.append(
+            Spawned(
+                at_s=running.spawned_s - journal.origin_s,
+                app=app.name,
+                boot=number,
+                pid=running.pid,
+                port=port,
+                argv=command,
+                env=env,
+                standing=standing,
+                restart=restart,
+            )
+        )
+        watched = Watched(
+            app=app,
+            boot=number,
+            running=running,
+            journal=journal,
+            client=self._client,
+            standing=standing,
+        )
+        writer = Writer(watched, self._ground.seed) if app.writes is not None else None
+        ports = {link.name: self._ground.addresses[link.name].port for link in self._links(app)}
+        self.watches[app.name] = watch = Watch(watched, self._plan, ports, writer)
+        return watch
+
+    def _told(self, app: App, boot: Boot, port: int) -> tuple[tuple[str, ...], dict[str, str]]:
+        """Command and environment of one boot, every placeholder filled."""
+        values = self._placeholders(app, port)
+        env = {key: fill(value, values) for key, value in {**app.env, **boot.env}.items()}
+        return tuple(fill(word, values) for word in app.command), env
+
+    def _placeholders(self, app: App, port: int) -> dict[str, str]:
+        runtime = self._ground.runtime
+        values = {"port": str(port), "host": runtime.app_host, "python": runtime.python}
+        for link in self._links(app):
+            proxied = self._given(link)
+            values[f"{link.service}.url"] = self._ground.services[link.service].url(proxied)
+            values[f"{link.service}.host"] = proxied.host
+            values[f"{link.service}.port"] = str(proxied.port)
+        return values
+
+    def _given(self, link: Link) -> Endpoint:
+        """The address by which the app is told to reach a service: the link's proxy."""
+        disabled = self._ground.disabled
+        if disabled is not None and disabled.bypasses(link.name):
+            return self._ground.services[link.service].endpoint
+        return self._ground.addresses[link.name]
+
+    def _links(self, app: App) -> list[Link]:
+        return [link for link in self._ground.joined if link.app == app.name]

@@ -1,0 +1,169 @@
+"""Runs one plan on a ground: faults, boots and probes side by side, until enough is known."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from chaoslab.faults.base import Ground, record_connections, record_packets
+from chaoslab.faults.countable import check_countable
+from chaoslab.faults.schedule import Nemesis
+from chaoslab.history.events import RunEnded
+from chaoslab.history.run_folder import RunFolder
+from chaoslab.lab.boots import Boots
+from chaoslab.lab.bring_up import check_steady
+from chaoslab.probes.base import fresh_connections, guarded
+from chaoslab.probes.connections import ConnectionsProbe
+from chaoslab.probes.lag import watch_lag
+from chaoslab.probes.proof import look_up_acknowledged, prove_recovery
+from chaoslab.probes.sessions import SessionProbe
+from chaoslab.probes.workload import Writer
+from chaoslab.spec.expect import Recovers, ReleasesConnections
+from chaoslab.spec.plan import Plan
+from chaoslab.spec.topology import Link
+from chaoslab.verdicts.hopeless import still_open
+from chaoslab.verdicts.settled import unsettled
+
+SETTLE_POLL_S = 0.05  # each look reads the whole history
+
+
+async def run_plan(plan: Plan, ground: Ground, folder: RunFolder) -> None:
+    """Run a resolved plan until every expectation can be judged, or its limit has passed.
+
+    Whatever happens, every fault is healed, every app stopped, and the history has its end.
+    Raises FaultUnsupported, before anything was spawned, where a fault cannot be made here, or
+    what is asked for cannot be counted.
+    """
+    check_countable(plan, ground.control)
+    async with fresh_connections() as client:
+        await _Run(plan, ground, Boots(plan, ground, folder, client)).to_its_end()
+
+
+class _Run:
+    """One plan on its way."""
+
+    def __init__(self, plan: Plan, ground: Ground, boots: Boots) -> None:
+        self._plan, self._ground, self._boots = plan, ground, boots
+        self._journal = ground.journal
+        self._over = asyncio.Event()
+
+    async def to_its_end(self) -> None:
+        """Carry it out, and leave nothing of it running."""
+        why, settled = "interrupted", False
+        nemesis = Nemesis(self._plan, self._ground, self._over)
+        background = await self._looks_at_servers()
+        lag = guarded("lag", watch_lag(self._journal), self._journal)
+        background.append(asyncio.create_task(lag))
+        faults = asyncio.create_task(nemesis.run())
+        try:
+            await nemesis.armed()
+            work = [self._boots.run(boot, self._over) for boot in self._plan.boots]
+            proofs = (e for e in self._plan.expect if isinstance(e, Recovers) and e.proved)
+            work += [self._prove(e) for e in proofs]
+            background += [asyncio.create_task(each) for each in work]
+            why, settled = await self._until_settled([faults, *background])
+            self._over.set()
+            await faults
+            await self._boots.stop_probes()
+            await self._last_look()
+        finally:
+            self._over.set()
+            await _all_ended([faults], cancel=False)
+            await _all_ended(background, cancel=True)
+            if lost := await self._boots.end():
+                why, settled = f"an app could not be ended: {lost}", False
+            self._journal.append(RunEnded(at_s=self._journal.now(), settled=settled, why=why))
+        if lost:
+            raise lost
+
+    async def _looks_at_servers(self) -> list[asyncio.Task[None]]:
+        """What stands already is looked at before any fault: connections may have met those of
+        earlier runs, and a fault is shown by sessions that stood when it came.
+
+        Clients are counted at each server that an expectation about connections is about.
+        """
+        probes: dict[str, _Look] = {}
+        joined = self._ground.joined
+        if (standing := self._ground.runtime.standing) is not None:
+            for link in joined:
+                await record_connections(link.name, "", self._ground)
+                probe = SessionProbe(link, standing, self._journal)
+                probes[f"sessions of {link.name}"] = probe
+        apps = {e.app for e in self._plan.expect if isinstance(e, ReleasesConnections)}
+        for name in sorted({link.service for link in joined if link.app in apps}):
+            server = self._ground.services[name]
+            probes[f"clients of {name}"] = ConnectionsProbe(server, self._journal)
+        begun = (guarded(name, probe.begin(), self._journal) for name, probe in probes.items())
+        await asyncio.gather(*begun)
+        runs = (guarded(name, probe.run(), self._journal) for name, probe in probes.items())
+        return [asyncio.create_task(run) for run in runs]
+
+    async def _until_settled(self, tasks: list[asyncio.Task[None]]) -> tuple[str, bool]:
+        """Why the run may end, and whether every expectation can be judged by then."""
+        begun_s, limit_s = self._journal.now(), self._plan.limit_s
+        assert limit_s is not None, "the plan was not resolved"
+        while True:
+            now_s = self._journal.now()
+            left = self._left()
+            waits_for = unsettled(left, self._journal.history, now_s, self._ground.topology)
+            if waits_for is None:
+                return "every expectation can be judged", True
+            if now_s - begun_s > limit_s:
+                return f"the plan's limit of {limit_s} s passed waiting for {waits_for}", False
+            for task in tasks:
+                if task.done():
+                    task.result()  # a boot that could not be spawned, or our own bug, ends the run
+            await asyncio.sleep(SETTLE_POLL_S)
+
+    def _left(self) -> Plan:
+        """The plan as far as the run may still be judged by it: a mutated run is cut short."""
+        if self._ground.disabled is None:
+            return self._plan
+        return still_open(self._plan, self._journal.history)
+
+    async def _prove(self, e: Recovers) -> None:
+        """Watch for the recovery's proof; what is missing of it the verdict will say."""
+        app = self._ground.topology.apps[e.app]
+        assert app.writes is not None
+        service = self._ground.services[app.writes.service]
+
+        def writer(name: str) -> Writer | None:
+            watch = self._boots.watches.get(name)
+            return watch.writer if watch else None
+
+        journal = self._journal
+        proof = prove_recovery(self._plan, e, journal, writer=writer, app=app, service=service)
+        await guarded("proof", proof, journal)
+
+    async def _last_look(self) -> None:
+        """Read every link, see that it is whole, and look up in the database what was acknowledged.
+
+        A link that does not answer although every fault is healed is the lab's trouble, or a
+        server's that died by itself: nothing that the app did can be judged by it.
+        """
+        for link in self._ground.joined:
+            await guarded(f"link {link.name}", self._look_at(link), self._journal)
+        for app in self._ground.topology.apps.values():
+            if app.writes is not None:
+                service = self._ground.services[app.writes.service]
+                await look_up_acknowledged(app, service, self._journal)
+
+    async def _look_at(self, link: Link) -> None:
+        await record_packets(link.name, "", self._ground)
+        await record_connections(link.name, "", self._ground)
+        await check_steady(self._ground, link)
+
+
+async def _all_ended(tasks: list[asyncio.Task[None]], *, cancel: bool) -> None:
+    for task in tasks:
+        if cancel:
+            task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Look(Protocol):
+    """A probe of a server: a first look before any boot, and then one after the other."""
+
+    async def begin(self) -> None: ...
+
+    async def run(self) -> None: ...
