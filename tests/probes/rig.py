@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 
 from chaoslab.clock import now_s
@@ -20,7 +21,7 @@ from chaoslab.spec.topology import App, WriteContract
 
 Reply = tuple[int, str | bytes | dict[str, object] | list[object]]
 Answer = Callable[[str, str, bytes], Awaitable[Reply | None]]
-PATIENCE_S = 5.0
+PATIENCE_S = 10.0
 
 WRITES = WriteContract(
     service="postgres", create_path="/things", create_body={"id": "{id}"},
@@ -109,6 +110,22 @@ async def watching(
     finally:
         await client.aclose()
         journal.close()
+
+
+def assert_cadence(sent_s: Sequence[float], cadence_s: float, ran_s: float) -> None:
+    """One sample each cadence: none doubled, and none that waits for the answer of the one before.
+
+    By the middle gap, because a machine that stalls makes single ones longer, and never most.
+    """
+    assert len(sent_s) <= ran_s / cadence_s + 2
+    gaps = sorted(b - a for a, b in pairwise(sent_s))
+    assert 0.8 * cadence_s <= gaps[len(gaps) // 2] < 3 * cadence_s
+
+
+def assert_quiet(sent_s: Sequence[float], from_s: float, until_s: float) -> None:
+    """Nothing is sent in between, but for one sample that a machine that stalls may send late."""
+    assert sum(from_s < each < until_s for each in sent_s) <= 1
+    assert sent_s[-1] > until_s, "it went on afterwards"
 
 
 async def until(journal: Journal, is_it: Callable[[AnyEvent], bool]) -> AnyEvent:

@@ -19,9 +19,15 @@ from chaoslab.runtimes.base import OWN_NAME, RunningService
 from chaoslab.runtimes.local import LocalRuntime
 from chaoslab.spec.topology import Service
 
-from .rig import until
+from .rig import PATIENCE_S, until
 
 Kind = Literal["postgres", "redis"]
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For servers that do answer: one that stalls with its machine would pass for silent."""
+    monkeypatch.setattr("chaoslab.probes.connections.ANSWER_WITHIN_S", PATIENCE_S)
 
 
 @asynccontextmanager
@@ -61,6 +67,7 @@ def seen(journal: Journal) -> list[int | None]:
     return [event.count for event in journal.history.of(ServerConnections)]
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("kind", ["postgres", "redis"])
 async def test_a_servers_clients_are_counted_first_and_on_each_change(
     tmp_path: Path, kind: Kind
@@ -79,6 +86,7 @@ async def test_a_servers_clients_are_counted_first_and_on_each_change(
     assert {e.service for e in journal.history.of(ServerConnections)} == {kind}
 
 
+@pytest.mark.usefixtures("patient")
 async def test_sessions_that_bear_the_labs_name_are_left_out(tmp_path: Path) -> None:
     """A look for a write comes and goes while a level is watched."""
     async with counting(tmp_path, "postgres") as (service, journal):
@@ -92,6 +100,7 @@ async def test_sessions_that_bear_the_labs_name_are_left_out(tmp_path: Path) -> 
             assert seen(journal) == [0, 1]
 
 
+@pytest.mark.usefixtures("patient")
 async def test_other_databases_of_a_shared_server_are_not_counted(tmp_path: Path) -> None:
     """Each lab has a database of its own on a server that many share."""
     async with counting(tmp_path, "postgres") as (service, journal):
@@ -101,6 +110,7 @@ async def test_other_databases_of_a_shared_server_are_not_counted(tmp_path: Path
             assert seen(journal) == [0]
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("kind", ["postgres", "redis"])
 async def test_a_stopped_server_cannot_be_asked_and_is_asked_again_when_it_is_back(
     tmp_path: Path, kind: Kind

@@ -35,8 +35,8 @@ async def test_a_wait_for_a_core_is_written_down_with_its_time(tmp_path: Path) -
     assert abs(one.waited_s - 0.3) < 1e-6
     assert abs(two.waited_s - 0.4) < 1e-6
     # half a second each, and what the machine adds
-    assert 0.4 <= one.over_s < 2.0
-    assert 0.4 <= two.over_s < 2.0
+    assert 0.4 <= one.over_s < 5.0
+    assert 0.4 <= two.over_s < 5.0
     assert one.at_s + two.over_s == two.at_s
 
 

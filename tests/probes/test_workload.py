@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from chaoslab.clock import now_s
 from chaoslab.history.events import ReadBack, Write
 from chaoslab.history.journal import read_history
 from chaoslab.probes.workload import Writer, read_back
@@ -17,7 +18,7 @@ from chaoslab.spec.load import Load
 from chaoslab.spec.topology import Service
 from chaoslab.spec.when import AtMoment, acknowledged
 
-from .rig import WRITES, Here, Reply, said, server, until, watching
+from .rig import PATIENCE_S, WRITES, Here, Reply, assert_cadence, said, server, until, watching
 
 SEED = 7
 
@@ -30,7 +31,8 @@ async def written(folder: Path, reply: Reply | None) -> Write:
         return reply
 
     async with server(answer) as port, watching(folder, Here(port)) as watched:
-        write = await Writer(watched, SEED).write(timeout_s=0.3)
+        # only silence is waited for to its end
+        write = await Writer(watched, SEED).write(timeout_s=PATIENCE_S if reply else 0.3)
         assert watched.journal.history.events == (write,)
         return write
 
@@ -60,7 +62,7 @@ async def test_an_outcome_claims_no_more_than_the_answer_says(
     write = await written(tmp_path, reply)
     assert write.outcome == outcome
     assert (write.error is None) == (write.status_code is not None)
-    assert write.took_s < 2.0
+    assert write.took_s < PATIENCE_S
 
 
 async def test_a_write_that_was_never_sent_has_failed(tmp_path: Path) -> None:
@@ -72,7 +74,7 @@ async def test_a_write_that_was_never_sent_has_failed(tmp_path: Path) -> None:
     async with server(unasked) as port:
         pass
     async with watching(tmp_path, Here(port)) as watched:
-        write = await Writer(watched, SEED).write(timeout_s=0.3)
+        write = await Writer(watched, SEED).write(timeout_s=PATIENCE_S)
     assert (write.outcome, write.status_code) == ("failed", None)
     assert "ConnectError" in str(write.error)
 
@@ -120,14 +122,16 @@ async def test_each_write_has_an_id_of_its_own_and_the_same_by_the_same_seed(
     async with server(answer) as port, watching(tmp_path, Here(port)) as watched:
         for seed in (1, 1, 2):
             writer = Writer(watched, seed)
-            ids.append([(await writer.write(timeout_s=2.0)).op for _ in range(3)])
+            ids.append([(await writer.write(timeout_s=PATIENCE_S)).op for _ in range(3)])
     assert sent == [op for each in ids for op in each]
     assert ids[0] == ids[1]
     assert len({op for each in ids for op in each}) == 6
 
 
-async def loaded(folder: Path, load: Load, seconds: float, delay_s: float = 0.0) -> list[Write]:
-    """The writes of a load that was let run for so long."""
+async def loaded(
+    folder: Path, load: Load, seconds: float, delay_s: float = 0.0, count: int | None = None
+) -> list[Write]:
+    """The writes of a load that was let run for so long, or until so many were acknowledged."""
 
     async def answer(method: str, path: str, body: bytes) -> Reply:
         await asyncio.sleep(delay_s)
@@ -135,13 +139,18 @@ async def loaded(folder: Path, load: Load, seconds: float, delay_s: float = 0.0)
 
     over = asyncio.Event()
     async with server(answer) as port, watching(folder, Here(port)) as watched:
-        first = await Writer(watched, SEED).write(timeout_s=2.0)
+        first = await Writer(watched, SEED).write(timeout_s=PATIENCE_S)
         asyncio.get_running_loop().call_later(seconds, over.set)
+        if count is not None:
+            journal = watched.journal
+            journal.listeners.append(
+                lambda _: over.set() if len(list(journal.history.of(Write))) > count else None
+            )
         await Writer(watched, SEED + 1).load(load, over)
         return [w for w in watched.journal.history.of(Write) if w != first]
 
 
-AT_ONCE = replace(acknowledged(1), within_s=5.0)
+AT_ONCE = replace(acknowledged(1), within_s=PATIENCE_S)
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.4])
@@ -149,11 +158,14 @@ async def test_a_load_keeps_its_rate_whatever_the_answers_take(
     tmp_path: Path, delay_s: float
 ) -> None:
     """Open loop: users do not wait for each other."""
-    writes = await loaded(tmp_path, Load(start=AT_ONCE, rate_per_s=20), 1.0, delay_s)
-    # twenty are due in the second; a busy machine may lose some at its end, none comes early
-    assert 14 <= len(writes) <= 22
+    begun_s = now_s()
+    load = Load(start=AT_ONCE, rate_per_s=20)
+    writes = await loaded(tmp_path, load, 3 * PATIENCE_S, delay_s, count=20)
+    assert len(writes) >= 20
+    assert_cadence(sorted(write.at_s for write in writes), 0.05, now_s() - begun_s)
     assert {write.outcome for write in writes} == {"ok"}
-    assert all(delay_s <= write.took_s < delay_s + 1.5 for write in writes)
+    # one after the other, the last would have taken eight seconds
+    assert all(delay_s <= write.took_s < delay_s + 3.0 for write in writes)
 
 
 async def test_a_load_ends_at_its_stop(tmp_path: Path) -> None:
@@ -193,9 +205,9 @@ async def test_no_proof_within_the_bound_is_none(tmp_path: Path) -> None:
         return 503, {}
 
     async with server(answer) as port, watching(tmp_path, Here(port)) as watched:
-        async with asyncio.timeout(3.0):
-            assert await Writer(watched, SEED).prove(0.3) is None
-        assert 2 <= len(list(watched.journal.history.of(Write))) <= 5
+        async with asyncio.timeout(PATIENCE_S):
+            assert await Writer(watched, SEED).prove(2.0) is None
+        assert 2 <= len(list(watched.journal.history.of(Write))) <= 22
 
 
 async def test_the_database_itself_is_asked_what_it_keeps(tmp_path: Path) -> None:

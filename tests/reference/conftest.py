@@ -66,6 +66,13 @@ def redis_path(redis: RedisServer) -> Iterator[Relay]:
         yield relay
 
 
+# How long a server may be silent before the backend takes it for lost, where no test is about that:
+# longer than a machine stalls.
+PATIENT = {"LIMIT_HEALTH_S": "2.5", "LIMIT_POOL_WAIT_S": "5"}
+# A start that still waits for its database when a test looks at it, however late that is.
+SLOW_TO_FAIL = {"LIMIT_CONNECT_S": "20", "LIMIT_INIT_S": "30"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
     """A healthy backend behind two paths; a test that takes it leaves it healthy."""
@@ -88,6 +95,7 @@ def shared_running(
             "PROFILE": "lab",
             "DATABASE_URL": postgres_server.url_at(postgres_path.port),
             "REDIS_URL": f"redis://127.0.0.1:{redis_path.port}/0",
+            **PATIENT,
         }
         backend = BackendProcess(environment, tmp_path_factory.mktemp("running") / "backend.log")
         yield Running(

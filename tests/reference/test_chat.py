@@ -19,7 +19,7 @@ from chaoslab.reference.backend.chat import (
     Supervisor,
 )
 
-from .conftest import Running
+from .conftest import SLOW_TO_FAIL, Running
 from .process import BackendProcess
 from .relay import Relay
 
@@ -100,7 +100,7 @@ def test_a_socket_is_refused_before_start_up_is_complete(
     from websockets.sync.client import connect  # noqa: PLC0415 - not everywhere
 
     postgres_path.cut("silent")
-    backend = boot()
+    backend = boot(**SLOW_TO_FAIL)
     backend.wait_for("starting", 10)
     with (
         pytest.raises(InvalidStatus) as refused,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from .conftest import SLOW_TO_FAIL
 from .process import BackendProcess
 from .relay import Mode, Relay
 from .servers import PostgresServer
@@ -51,7 +52,7 @@ def test_it_starts_degraded_with_both_paths_cut_and_becomes_healthy_when_they_he
     postgres_path.heal()
     redis_path.heal()
     # The longest Redis back-off of the profile, with its jitter, is 2.25 s.
-    body = backend.wait_for("healthy", 5)
+    body = backend.wait_for("healthy", 15)
     assert body["startup_mode"] == "emergency_degraded"
     thread = backend.post("/threads", {"title": "after"}).json()["id"]
     assert postgres.query("SELECT title FROM threads WHERE id = %s", thread) == [("after",)]
@@ -63,10 +64,10 @@ def test_without_the_bypass_a_dead_database_ends_it_with_3_and_a_line_that_says_
 ) -> None:
     """Within the init limit, /health tells the reason before the end, the last log line after."""
     postgres_path.cut("refused")
-    backend = boot()
+    backend = boot(LIMIT_LINGER_S="3")  # the profile's quarter of a second is easily missed
     body = backend.wait_for("unhealthy", 10)
     assert body["dependency"] == "postgres"
-    assert backend.wait_exit(5) == 3
+    assert backend.wait_exit(15) == 3
     last = backend.log.strip().splitlines()[-1]
     address = f"127.0.0.1:{postgres_path.port}"
     assert f"start-up failed in phase database: postgres unreachable at {address}" in last
@@ -78,15 +79,15 @@ def test_a_hung_database_does_not_stop_health_from_answering(
 ) -> None:
     """The port is served while DATABASE waits: 503 starting, at once."""
     postgres_path.cut("silent")
-    backend = boot()
+    backend = boot(LIMIT_CONNECT_S="8", LIMIT_INIT_S="12")
     body = backend.wait_for("starting", 10)
     assert body["phase"] == "database"
-    answer = backend.get("/health", timeout_s=0.5)
+    answer = backend.get("/health", timeout_s=2.5)  # far less than the database is waited for
     assert answer.status_code == 503
     assert backend.get("/health/live").json() == {"status": "alive"}
     assert backend.get("/health/ready").status_code == 503
     assert backend.post("/threads", {"title": "x"}).status_code == 503
-    assert backend.wait_exit(10) == 3
+    assert backend.wait_exit(20) == 3
     assert "no answer within" in backend.log.strip().splitlines()[-1]
 
 
@@ -109,7 +110,7 @@ def test_a_path_that_heals_in_mid_start_gives_a_normal_start(
 ) -> None:
     """The tries within the connect limit are worth something."""
     postgres_path.cut("silent")
-    backend = boot(**BYPASS)
+    backend = boot(**BYPASS, **SLOW_TO_FAIL)
     backend.wait_for("starting", 10)
     postgres_path.heal()
-    assert backend.wait_for("healthy", 5)["startup_mode"] == "normal"
+    assert backend.wait_for("healthy", 30)["startup_mode"] == "normal"

@@ -44,7 +44,7 @@ async def client_without(settings: Settings, phase: str) -> AsyncIterator[httpx.
     """A client of the application whose start-up leaves that phase out, once start-up has ended."""
     app = build_app(settings, phases=[p for p in PHASES if p.name != phase])
     async with app.router.lifespan_context(app):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             while app.state.backend.record.in_progress:  # noqa: ASYNC110 - seen from outside
                 await asyncio.sleep(0.01)
         transport = httpx.ASGITransport(app)
@@ -142,7 +142,7 @@ async def test_half_open_callers_that_go_away_do_not_wedge_the_database(
                     async with asyncio.timeout(0.05):
                         await client.post("/threads", json={"title": "gone"})
             path.heal()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(15):
                 while not (await client.post("/threads", json={"title": "x"})).is_success:  # noqa: ASYNC110 - a client that tries again
                     await asyncio.sleep(0.05)
 
@@ -160,7 +160,7 @@ async def test_a_build_may_differ_in_one_part_and_is_seen_through(settings: Sett
         return made[-1]
 
     app = build_app(settings, sequence=early_return, parts=Parts(breaker=breaker))
-    async with app.router.lifespan_context(app), asyncio.timeout(5):
+    async with app.router.lifespan_context(app), asyncio.timeout(15):
         while app.state.backend.record.in_progress:  # noqa: ASYNC110 - seen from outside
             await asyncio.sleep(0.01)
         transport = httpx.ASGITransport(app)

@@ -74,17 +74,22 @@ async def test_the_bypass_is_for_the_phases_own_dependency_only() -> None:
 
 
 async def test_the_init_limit_bounds_the_whole_sequence_and_names_the_phase() -> None:
-    """Two phases of half the limit each do not fit with a third."""
-    backend = backend_of(["a", "b", "c"], LIMIT_INIT_S="0.3", LIMIT_RESERVE_S="0.1",
+    """What two phases took is taken from the third, which alone would not reach the limit."""
+    backend = backend_of(["a", "b", "c"], LIMIT_INIT_S="3", LIMIT_RESERVE_S="0.1",
                          LIMIT_REDIS_CONNECT_S="0.1")  # fmt: skip
 
     async def drags(_backend: Backend) -> None:
-        await asyncio.sleep(0.14)
+        await asyncio.sleep(0.75)
 
-    with pytest.raises(StartupFailed, match=r"phase c: .*limit of 0\.3 s"):
-        await start_up(backend, [Phase(name=name, run=drags) for name in "abc"])
+    async def hangs(_backend: Backend) -> None:
+        await asyncio.sleep(60)
+
+    phases = [Phase(name="a", run=drags), Phase(name="b", run=drags), Phase(name="c", run=hangs)]
+    with pytest.raises(StartupFailed, match=r"phase c: .*limit of 3 s"):
+        await start_up(backend, phases)
     assert backend.record.completed == ["a", "b"]
-    assert 0.28 <= backend.record.lasted_s < 0.6
+    # Were the limit each phase's own, it would have lasted 4.5 s; the gaps are for a stall.
+    assert 2.99 <= backend.record.lasted_s < 4.4
 
 
 async def test_a_sequence_that_leaves_a_phase_out_is_not_complete() -> None:

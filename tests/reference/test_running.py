@@ -18,13 +18,13 @@ def test_a_cut_under_idle_connections_is_noticed_and_healed_without_a_restart(
 ) -> None:
     """Degraded within the watch's limits, naming Postgres only; healthy again, same process."""
     running.postgres_path.cut(mode)
-    # A check every 0.25 s, 0.75 s for its answer, 0.32 s for a fresh connection; the rest is slack.
-    body = running.backend.wait_for("degraded", 3)
+    # A check every 0.25 s, 2.5 s for its answer, 0.32 s for a fresh connection; the rest is slack.
+    body = running.backend.wait_for("degraded", 10)
     assert body["dependencies"]["postgres"]["status"] == "down"
     assert body["dependencies"]["redis"]["status"] == "up"
     assert body["startup_mode"] == "normal"
     running.postgres_path.heal()
-    running.backend.wait_for("healthy", 3)
+    running.backend.wait_for("healthy", 10)
     assert running.backend.post("/threads", {"title": "x"}).status_code == 201
 
 
@@ -40,11 +40,11 @@ def test_redis_lost_while_running_is_noticed_while_requests_are_served(
     running.redis_path.cut(mode)
     assert backend.post(messages, {"content": "during"}).status_code == 201
     assert [m["content"] for m in backend.get(messages).json()] == ["during"]
-    body = backend.wait_for("degraded", 3)
+    body = backend.wait_for("degraded", 10)
     assert body["dependencies"]["redis"]["status"] == "down"
     assert body["dependencies"]["postgres"]["status"] == "up"
     running.redis_path.heal()
-    backend.wait_for("healthy", 4)
+    backend.wait_for("healthy", 10)
     assert [m["content"] for m in backend.get(messages).json()] == ["during"]
 
 
@@ -64,7 +64,7 @@ def test_nothing_acknowledged_is_lost_across_an_outage_under_load(running: Runni
     running.postgres_path.cut("refused")
     assert {post() for _ in range(10)} == {503}
     running.postgres_path.heal()
-    wait_until(lambda: post() == 201, 4, "writes are kept again")
+    wait_until(lambda: post() == 201, 10, "writes are kept again")
     assert [post() for _ in range(10)] == [201] * 10
     kept = running.postgres.query("SELECT id::text FROM messages WHERE thread_id = %s", thread)
     assert set(acknowledged) == {row[0] for row in kept}
@@ -78,14 +78,17 @@ def test_an_outage_leaves_no_connection_and_no_descriptor_behind(running: Runnin
         return 2 <= running.postgres.connections() <= 3
 
     descriptors = f"/proc/{running.backend.process.pid}/fd"
-    wait_until(pool_is_full, 3, "the pool is full")
+    wait_until(pool_is_full, 10, "the pool is full")
     before = len(os.listdir(descriptors))
+    began = time.monotonic()
     running.postgres_path.cut("silent")
-    running.backend.wait_for("degraded", 4)
+    running.backend.wait_for("degraded", 10)
     time.sleep(1.0)  # the subject: attempts made during a second of outage
-    assert 1 <= running.postgres_path.opened <= 12
+    opened = running.postgres_path.opened
+    # By how long it really was, for a machine that stalls; a storm makes sixty in a second.
+    assert 1 <= opened <= 12 * (time.monotonic() - began)
     running.postgres_path.heal()
-    running.backend.wait_for("healthy", 4)
-    wait_until(pool_is_full, 3, "the old connections are gone")
+    running.backend.wait_for("healthy", 10)
+    wait_until(pool_is_full, 10, "the old connections are gone")
     # A health request may still be closing, and the pool may hold one connection more.
-    wait_until(lambda: len(os.listdir(descriptors)) <= before + 2, 3, "descriptors are closed")
+    wait_until(lambda: len(os.listdir(descriptors)) <= before + 2, 10, "descriptors are closed")

@@ -19,7 +19,8 @@ from reference.servers import PostgresServer, wait_until
 Boot = Callable[..., BackendProcess]
 PACKAGE = "chaoslab.reference.defects"
 BYPASS = {"EMERGENCY_ALLOW_NO_DATABASE": "true"}
-OPEN_S = 1.5  # how long the breaker stays open in the profile `lab`
+LIMIT_S = 15  # how long to wait for what must come, on a machine that stalls
+OPEN_S = 2.5  # how long the breaker stays open: longer than a machine stalls between two requests
 THREAD = {"title": "x"}
 
 
@@ -28,8 +29,8 @@ def healthy(boot: Boot) -> Callable[[str], BackendProcess]:
     """Starts a build with all its servers there, and returns it healthy."""
 
     def start(build: str) -> BackendProcess:
-        backend = boot(f"{PACKAGE}.{build}")
-        backend.wait_for("healthy", 10)
+        backend = boot(f"{PACKAGE}.{build}", LIMIT_BREAKER_OPEN_S=str(OPEN_S))
+        backend.wait_for("healthy", LIMIT_S)
         return backend
 
     return start
@@ -45,7 +46,7 @@ def degraded(
         postgres_path.cut("refused")
         redis_path.cut("refused")
         backend = boot(f"{PACKAGE}.{build}", LOG_LEVEL="DEBUG", **BYPASS)
-        backend.wait_for("degraded", 10)
+        backend.wait_for("degraded", LIMIT_S)
         return backend
 
     return start
@@ -54,7 +55,7 @@ def degraded(
 def lost(backend: BackendProcess, *names: str) -> None:
     """Waits until its own watch has found these dependencies down."""
     for name in names:
-        wait_until(lambda n=name: f"{n} is down" in backend.log, 5, f"{name} is seen down")
+        wait_until(lambda n=name: f"{n} is down" in backend.log, LIMIT_S, f"{name} is seen down")
 
 
 def refused(backend: BackendProcess) -> str:
@@ -66,7 +67,7 @@ def refused(backend: BackendProcess) -> str:
 
 def opened(backend: BackendProcess) -> None:
     """Writes until the breaker refuses."""
-    wait_until(lambda: "circuit breaker open" in refused(backend), 5, "the breaker is open")
+    wait_until(lambda: "circuit breaker open" in refused(backend), LIMIT_S, "the breaker is open")
 
 
 @pytest.mark.parametrize("number", range(14, 28))
@@ -112,7 +113,7 @@ def test_health_hangs_on_dead_database_until_the_path_is_back(
         backend.get("/health", timeout_s=2.0)
     assert backend.get("/health/live").status_code == 200
     postgres_path.heal()
-    backend.wait_for("healthy", 5)
+    backend.wait_for("healthy", LIMIT_S)
 
 
 def test_probe_slower_than_its_limit_only_with_both_gone(
@@ -121,15 +122,18 @@ def test_probe_slower_than_its_limit_only_with_both_gone(
     """One silent dependency costs one time-out of 0.4 s, two cost two."""
     backend = healthy("probe_slower_than_its_limit")
     redis_path.cut("refused")
-    one = backend.get("/health/ready")
-    assert (one.status_code, one.json()["degraded"]) == (200, True)
-    assert one.elapsed.total_seconds() < 0.4  # nothing is waited for; it takes milliseconds
+    took_s = []
+    for _ in range(3):
+        one = backend.get("/health/ready")
+        assert (one.status_code, one.json()["degraded"]) == (200, True)
+        took_s.append(one.elapsed.total_seconds())
+    assert min(took_s) < 0.4  # nothing is waited for in any of them, and a stall hits one
     redis_path.heal()
     postgres_path.cut("silent")
     redis_path.cut("silent")
     both = backend.get("/health/ready")
     assert both.status_code == 503
-    assert 0.8 <= both.elapsed.total_seconds() < 3
+    assert 0.8 <= both.elapsed.total_seconds() < 4  # the rest is a busy machine's
 
 
 def test_crashed_check_dropped_forgets_what_it_lost(
@@ -164,7 +168,7 @@ def test_breaker_stuck_open_stays_open_while_users_try(
     postgres_path.cut("refused")
     opened(backend)
     postgres_path.heal()
-    backend.wait_for("healthy", 5)
+    backend.wait_for("healthy", LIMIT_S)
     until = time.monotonic() + 1.5 * OPEN_S
     while time.monotonic() < until:
         assert "circuit breaker open" in refused(backend)
@@ -180,9 +184,9 @@ def test_half_open_wedge_refuses_for_ever_once_a_probe_was_cancelled(
     backend = healthy("half_open_wedge")
     postgres_path.cut("silent")
     opened(backend)
-    wait_until(lambda: "circuit breaker open" not in refused(backend), 5, "a probe hangs")
+    wait_until(lambda: "circuit breaker open" not in refused(backend), LIMIT_S, "a probe hangs")
     postgres_path.heal()
-    backend.wait_for("healthy", 5)
+    backend.wait_for("healthy", LIMIT_S)
     until = time.monotonic() + 1.5 * OPEN_S
     while time.monotonic() < until:
         assert "circuit breaker open" in refused(backend)
@@ -198,8 +202,8 @@ def test_half_open_wedge_survives_an_outage_that_no_request_met(
     lost(backend, "postgres")
     time.sleep(OPEN_S)  # the breaker opens by the monitor's tries alone
     postgres_path.heal()
-    backend.wait_for("healthy", 5)
-    wait_until(lambda: backend.post("/threads", THREAD).is_success, 2 * OPEN_S, "a write")
+    backend.wait_for("healthy", LIMIT_S)
+    wait_until(lambda: backend.post("/threads", THREAD).is_success, LIMIT_S, "a write")
 
 
 def test_backoff_blackout_does_not_look_when_the_path_is_back(
@@ -207,11 +211,11 @@ def test_backoff_blackout_does_not_look_when_the_path_is_back(
 ) -> None:
     """Redis returns; Postgres, which failed often enough, is not tried."""
     backend = degraded("backoff_blackout")
-    wait_until(lambda: "failed 7 times, next try in" in backend.log, 5, "it rests")
+    wait_until(lambda: "failed 7 times, next try in" in backend.log, LIMIT_S, "it rests")
     postgres_path.cut("refused")  # counts anew
     postgres_path.heal()
     redis_path.heal()
-    wait_until(lambda: dependency(backend, "redis") == "up", 5, "Redis is back")
+    wait_until(lambda: dependency(backend, "redis") == "up", LIMIT_S, "Redis is back")
     time.sleep(2.0)  # the subject: a good build tries each 1.125 s at least
     assert dependency(backend, "postgres") == "down"
     assert postgres_path.opened == 0
@@ -230,10 +234,10 @@ def test_stale_pool_costs_the_first_users_an_error(
     assert backend.post("/threads", THREAD).status_code == 201
     postgres.stop()
     postgres.start()
-    backend.wait_for("healthy", 5)
+    backend.wait_for("healthy", LIMIT_S)
     assert "postgres unreachable" in refused(backend)
     assert backend.status() == "healthy"
-    wait_until(lambda: backend.post("/threads", THREAD).is_success, 5, "the pool is renewed")
+    wait_until(lambda: backend.post("/threads", THREAD).is_success, LIMIT_S, "the pool is renewed")
 
 
 def test_no_reconnect_stays_degraded(
@@ -253,13 +257,16 @@ def test_connection_leak_leaves_clients_on_the_server(
 ) -> None:
     """Tries that were given up end as clients, and live on after the recovery."""
     backend = healthy("connection_leak")
-    before = wait_until(postgres.connections, 5, "the pool is there")
+    before = wait_until(postgres.connections, LIMIT_S, "the pool is there")
     postgres_path.delay_s = 1.0
     lost(backend, "postgres")
-    time.sleep(2.0)  # four tries, about
+    tried = postgres_path.opened
+    wait_until(lambda: postgres_path.opened >= tried + 4, LIMIT_S, "four tries")
     postgres_path.delay_s = 0.0
-    backend.wait_for("healthy", 5)
-    wait_until(lambda: postgres.connections() >= before + 3, 5, "the tries that were given up")
+    backend.wait_for("healthy", LIMIT_S)
+    wait_until(
+        lambda: postgres.connections() >= before + 3, LIMIT_S, "the tries that were given up"
+    )
     time.sleep(1.0)
     assert postgres.connections() >= before + 3
 
@@ -267,18 +274,24 @@ def test_connection_leak_leaves_clients_on_the_server(
 def test_retry_storm_hammers_a_dead_path_and_comes_back_as_a_herd(
     degraded: Callable[[str], BackendProcess], postgres_path: Relay, redis_path: Relay
 ) -> None:
-    """Over sixty tries in a second, where a good build makes three; a herd of pools at the heal."""
+    """Sixty tries in a second, where a good build makes three; a herd of pools at the heal."""
     backend = degraded("retry_storm")
     before = backend.log.count("postgres unreachable at")
-    time.sleep(1.0)  # the subject: tries in a second
-    assert backend.log.count("postgres unreachable at") - before > 60
+    # Within eight, for a machine that stalls; a good build makes two dozen in them.
+    wait_until(
+        lambda: backend.log.count("postgres unreachable at") - before > 60, 8, "over sixty tries"
+    )
     # The heal must meet a whole round of tries, held, and not the last of one that was refused.
     postgres_path.cut("silent")
-    held = wait_until(lambda: postgres_path.opened >= 10 and postgres_path.opened, 5, "a round")
+    held = wait_until(
+        lambda: postgres_path.opened >= 10 and postgres_path.opened, LIMIT_S, "a round"
+    )
     postgres_path.heal()
     redis_path.heal()
-    backend.wait_for("healthy", 5)
-    wait_until(lambda: postgres_path.opened >= held + 10, 5, "the herd; a good build opens two")
+    backend.wait_for("healthy", LIMIT_S)
+    wait_until(
+        lambda: postgres_path.opened >= held + 10, LIMIT_S, "the herd; a good build opens two"
+    )
 
 
 def test_acked_write_lost_acknowledges_what_it_forgets(
@@ -290,7 +303,7 @@ def test_acked_write_lost_acknowledges_what_it_forgets(
     assert backend.post("/threads", {"title": "x", "id": thread}).status_code == 201
     lost(backend, "postgres")
     postgres_path.heal()
-    wait_until(lambda: dependency(backend, "postgres") == "up", 5, "Postgres is back")
+    wait_until(lambda: dependency(backend, "postgres") == "up", LIMIT_S, "Postgres is back")
     assert backend.post("/threads", THREAD).status_code == 201
     assert backend.get(f"/threads/{thread}").status_code == 404
     assert postgres.query("SELECT 1 FROM threads WHERE id = %s", thread) == []

@@ -39,7 +39,7 @@ def test_early_return_never_completes(boot: Boot, severed: Callable[[Mode], None
     severed("refused")
     backend = boot(f"{PACKAGE}.early_return", **BYPASS)
     backend.wait_for("starting", 10)
-    wait_until(lambda: "EMERGENCY BYPASS" in backend.log, 5, "the bypass")
+    wait_until(lambda: "EMERGENCY BYPASS" in backend.log, 15, "the bypass")
     startup = backend.get("/health/startup").json()
     assert startup["startup_completed_phases"] == ["init", "dependencies", "database"]
     assert startup["startup_in_progress"] is True
@@ -61,7 +61,7 @@ def test_a_start_that_the_bypass_should_have_saved_ends_with_3(
     """Each for its own reason, which stands in the last line."""
     severed("refused")
     backend = boot(f"{PACKAGE}.{build}", **BYPASS)
-    assert backend.wait_exit(10) == 3
+    assert backend.wait_exit(20) == 3
     assert why in backend.log.strip().splitlines()[-1]
     # Read too late, forgotten, or never meant: only one of them never mentions it.
     assert ("EMERGENCY BYPASS" in backend.log) is (build != "exit_3_restart_loop")
@@ -89,7 +89,7 @@ def test_a_refusal_is_bypassed_and_a_hang_is_fatal(boot: Boot, postgres_path: Re
     postgres_path.heal()
     postgres_path.cut("silent")
     fatal = boot(build, **BYPASS)
-    assert fatal.wait_exit(10) == 3
+    assert fatal.wait_exit(20) == 3
     assert "start-up failed in phase database: TimeoutError" in fatal.log.splitlines()[-1]
 
 
@@ -109,7 +109,7 @@ def test_an_open_breaker_hides_why_the_database_is_away(boot: Boot, postgres_pat
     """The last words are the breaker's; the refused connection scrolled away."""
     postgres_path.cut("refused")
     backend = boot(f"{PACKAGE}.breaker_outlasts_retries")
-    assert backend.wait_exit(10) == 3
+    assert backend.wait_exit(20) == 3
     assert "circuit breaker open" in backend.log.strip().splitlines()[-1]
     assert "refused" not in last_words(backend)
     assert "refused" in backend.log
@@ -130,13 +130,13 @@ def test_a_synchronous_look_stops_the_event_loop(boot: Boot, postgres_path: Rela
         return False
 
     # One answer takes milliseconds; the start waits 1.9 s before anything blocks.
-    wait_until(silent, 8, "liveness without an answer for 1.5 s")
+    wait_until(silent, 20, "liveness without an answer for 1.5 s")
 
 
 def test_a_missing_optional_table_ends_the_start(boot: Boot) -> None:
     """Nothing is cut, and every table that is needed is there."""
     backend = boot(f"{PACKAGE}.non_critical_blocks_startup", **BYPASS)
-    assert backend.wait_exit(10) == 3
+    assert backend.wait_exit(20) == 3
     last = backend.log.strip().splitlines()[-1]
     assert "start-up failed in phase services" in last
     assert 'relation "thread_summaries" does not exist' in last
@@ -172,5 +172,5 @@ def test_the_port_opens_and_the_process_dies_unheard(
     wait_until(accepts, 10, "an open port")
     with pytest.raises(httpx.TransportError):
         backend.get("/health", timeout_s=0.5)
-    assert backend.wait_exit(10) == 1
+    assert backend.wait_exit(20) == 1
     assert "no answer within" in last_words(backend)
