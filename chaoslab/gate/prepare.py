@@ -23,7 +23,7 @@ def selected(calls: Calls, stages: Sequence[GateStage]) -> Told:
     """The node ids that each stage selects, by its name.
 
     Raises SpecError with every marker that nobody registered, every file that cannot be collected,
-    and every stage that selects nothing.
+    every scenario that the project leaves out, and every stage that selects nothing.
     """
     if not calls.scenarios.is_dir():
         mend = "say in gate.scenarios where they are, as seen from the topology's folder"
@@ -35,7 +35,7 @@ def selected(calls: Calls, stages: Sequence[GateStage]) -> Told:
         code, said = quiet(call, within_s=COLLECT_WITHIN_S)
         records = [*ReportFile(call.report).news()]
     found = next((each for each in records if isinstance(each, Selected)), _NOTHING)
-    if problems := [*_not_collected(records, code, said)]:
+    if problems := [*_not_collected(records, code, said), *_left_out(found)]:
         raise SpecError(problems)
     skipped = [each.nodeid for each in records if isinstance(each, Finished)]
     told = {
@@ -57,6 +57,17 @@ def selected(calls: Calls, stages: Sequence[GateStage]) -> Told:
 
 
 _NOTHING = Selected(nodeids=(), root="")
+
+
+def _left_out(found: Selected) -> Iterator[Problem]:
+    """All were asked for: whatever is missing was hidden where a reader of the gate cannot see."""
+    for nodeid in found.deselected:
+        yield Problem(
+            where=nodeid,
+            what="is left out by the project's own options",
+            expected="every scenario to be there for the stages' markers to select",
+            mend="take --deselect out of addopts, or what deselects it out of conftest.py",
+        )
 
 
 def _where(calls: Calls, stage: GateStage) -> str:

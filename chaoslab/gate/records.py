@@ -16,14 +16,15 @@ TestOutcome = Literal["passed", "failed", "skipped", "error"]
 class Selected:
     """The tests that the session is about to run, by node id, which is a path below `root`.
 
-    Where they are only collected, `markers` has those of each test, and `known` are all that are
-    registered.
+    Where they are only collected, `markers` has those of each test, `known` are all that are
+    registered, and `deselected` are tests that something has left out.
     """
 
     nodeids: tuple[str, ...]
     root: str
     markers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     known: tuple[str, ...] = ()
+    deselected: tuple[str, ...] = ()
     kind: Literal["selected"] = "selected"
 
 

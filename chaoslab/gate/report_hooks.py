@@ -34,6 +34,10 @@ class ReportWriter:
         self._phases: defaultdict[str, list[pytest.TestReport]] = defaultdict(list)
         self._selected: tuple[str, ...] | None = None
         self._uncollected: set[str] = set()
+        self._deselected: list[str] = []
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        self._deselected += [item.nodeid for item in items]
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._select([item.nodeid for item in session.items], session)
@@ -68,6 +72,8 @@ class ReportWriter:
             self._selected = tuple(nodeids)
             only = session is not None and session.config.option.collectonly
             more = _markers(session) if session is not None and only else {}
+            if only:
+                more["deselected"] = tuple(self._deselected)
             self._write(Selected(nodeids=self._selected, root=self._root, **more))
 
     def _write(self, record: Selected | Finished | Uncollected) -> None:

@@ -20,6 +20,12 @@ ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "docs" / "verdict.schema.json").read_text())
 PASSES = "@pytest.mark.one\ndef test_passes(saw): saw(boot='PASS')\n"
 FAILS = "@pytest.mark.two\ndef test_fails(saw): saw(boot='PASS', recovery='FAIL')\n"
+HIDES = """
+def pytest_collection_modifyitems(config, items):
+    hidden = [item for item in items if item.name == "test_fails"]
+    items[:] = [item for item in items if item not in hidden]
+    config.hook.pytest_deselected(items=hidden)
+"""
 PATIENCE_S = 40.0
 
 
@@ -248,6 +254,25 @@ def test_a_projects_own_options_leave_nothing_out(tmp_path: Path) -> None:
     code, said = project.gate(PYTEST_ADDOPTS="-k zero")
     assert code == 0, said
     assert len(scenarios(checked(project))) == 3
+
+
+@pytest.mark.parametrize("where", ["pytest.ini", "conftest.py"])
+def test_what_a_project_deselects_for_good_is_told_before_anything_runs(
+    tmp_path: Path, where: str
+) -> None:
+    """The stage would pass without it, and nobody who reads the gate's file could see that."""
+    project = Project(tmp_path, FAILS + PASSES, stage("s", "one or two"))
+    if where == "pytest.ini":
+        ini = tmp_path / where
+        hidden = "--deselect scenarios/test_tiny.py::test_fails"
+        ini.write_text(ini.read_text().replace("addopts =", f"addopts = {hidden}"))
+    else:
+        conftest = tmp_path / "scenarios" / where
+        conftest.write_text(conftest.read_text() + HIDES)
+    code, said = project.gate()
+    assert code == 2, said
+    assert "scenarios/test_tiny.py::test_fails: is left out by the project's own options" in said
+    assert not (tmp_path / "results").exists()
 
 
 def test_a_retried_scenario_is_flaky_never_a_plain_pass(tmp_path: Path) -> None:
