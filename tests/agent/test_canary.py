@@ -58,7 +58,7 @@ async def test_a_full_queue_is_a_connect_that_times_out() -> None:
     with listener(0) as full, socket.create_connection(full.getsockname()):
         sighting = await ask("127.0.0.1", port_of(full), "redis", within_s=WITHIN_S)
     assert sighting.outcome == "connect_timeout"
-    assert WITHIN_S <= sighting.took_s < WITHIN_S + 1.0
+    assert WITHIN_S <= sighting.took_s < WITHIN_S + 3.0  # the rest is a busy machine's
 
 
 @pytest.mark.parametrize(("listens", "outcome"), [(True, "silent"), (False, "refused")])
@@ -83,10 +83,11 @@ async def test_a_lab_that_is_late_sees_no_outage_in_that(listens: bool, outcome:
 async def test_an_answer_that_waits_in_the_kernel_is_one() -> None:
     """The loop stands still while it comes; even the one byte that Postgres says is not lost."""
     loop, standing = asyncio.get_running_loop(), threading.Event()
+    within_s = 2.0  # long enough for the server to be asked first, on a machine that stalls
 
     def stand_still() -> None:
         standing.set()
-        time.sleep(3 * WITHIN_S)
+        time.sleep(1.5 * within_s)
 
     def serve(server: socket.socket) -> None:
         with server.accept()[0] as served:
@@ -97,7 +98,7 @@ async def test_an_answer_that_waits_in_the_kernel_is_one() -> None:
 
     with listener() as server:
         serving = asyncio.create_task(asyncio.to_thread(serve, server))
-        sighting = await ask("127.0.0.1", port_of(server), "postgres", within_s=WITHIN_S)
+        sighting = await ask("127.0.0.1", port_of(server), "postgres", within_s=within_s)
         await serving
     assert sighting.outcome == "answered"
 
@@ -107,7 +108,7 @@ async def test_a_server_that_says_nothing_is_silent() -> None:
     with listener() as mute:
         sighting = await ask("127.0.0.1", port_of(mute), "redis", within_s=WITHIN_S)
     assert sighting.outcome == "silent"
-    assert WITHIN_S <= sighting.took_s < 2 * WITHIN_S + 1.0
+    assert WITHIN_S <= sighting.took_s < 2 * WITHIN_S + 3.0  # the rest is a busy machine's
 
 
 @pytest.mark.parametrize(("linger", "outcome"), [(False, "closed"), (True, "reset")])

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from engine.rig import syns_within
 
 from chaoslab.agent.packets import PacketRules
 from chaoslab.agent.rules import Counters
@@ -48,7 +49,7 @@ async def three(wire: Wire) -> AsyncIterator[tuple[int, AgentProcess, AgentProce
         yield port, app, hands
 
 
-async def asked(app: AgentProcess, port: int, within_s: float = SILENT_S) -> str:
+async def asked(app: AgentProcess, port: int, within_s: float = 2.0) -> str:
     """What a canary meets that is sent from where the app stands."""
     told = await app.do("ask", host=PROXY, port=port, kind="redis", within_s=within_s)
     return str(told["outcome"])
@@ -78,16 +79,18 @@ async def test_counters_are_the_apps_alone_and_outlive_every_change(wire: Wire) 
         assert {name: idle[name] for name in idle if name != "at_s"} == dict.fromkeys(
             Counters.__slots__, 0
         )
+        begun_s = now_s()
         with pytest.raises(TimeoutError):
             await dial(wire, port, within_s=SILENT_S)
+        most = syns_within(now_s() - begun_s)  # one, as long as no retry was due
         dropped = await hands.do("counters", port=port)
-        # The kernel repeats a SYN after a second; the test waits for less.
-        assert (dropped["syns"], dropped["syns_dropped"]) == (1, 1)
+        assert 1 <= (syns := dropped["syns"]) <= most
+        assert dropped["syns_dropped"] == syns
         await hands.do("pass", port=port)
         await hands.do("guard", port=port)
         (await dial(wire, port)).close()
         passed = await hands.do("counters", port=port)
-        assert (passed["syns"], passed["syns_dropped"]) == (2, 1)
+        assert (passed["syns"], passed["syns_dropped"]) == (syns + 1, syns)
         assert passed["bytes_up"] > 0 < passed["bytes_down"]
         assert (passed["resets"], passed["packets_dropped"]) == (0, 0)
 
@@ -214,11 +217,13 @@ async def test_an_agent_takes_over_what_another_one_left(wire: Wire) -> None:
     async with pongs(wire) as port:
         async with agent_in(*enter(wire.proxy)) as first:
             await first.do("drop", port=port)
+            begun_s = now_s()
             with pytest.raises(TimeoutError):
                 await dial(wire, port, within_s=SILENT_S)
+            most = syns_within(now_s() - begun_s)  # one, as long as no retry was due
         async with agent_in(*enter(wire.proxy)) as second:
             await second.do("guard", port=port)
-            assert (await second.do("counters", port=port))["syns_dropped"] == 1
+            assert 1 <= (await second.do("counters", port=port))["syns_dropped"] <= most
             await second.do("pass", port=port)
             (await dial(wire, port)).close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import socket
 from contextlib import suppress
@@ -13,11 +14,26 @@ from chaoslab.agent.canary import ask
 from chaoslab.agent.ports import CanaryPorts
 from chaoslab.agent.tcp_table import tcp_table
 from chaoslab.errors import InjectionFailed
+from chaoslab.runtimes.local.ports import Ports, is_free
 
 from .test_canary import listener, port_of
 
-# As canaries have them in a container, but such as a test may bind that is not root.
-FIRST, LAST = 29601, 29603
+
+def three_in_a_row() -> int:
+    """The first of three ports that nobody else is given while this process lives.
+
+    As canaries have them in a container, but such as a test may bind that is not root.
+    """
+    while True:
+        first = _HELD.take()
+        if all(_HELD.claim(port) and is_free(port) for port in (first + 1, first + 2)):
+            return first
+
+
+_HELD = Ports()
+atexit.register(_HELD.close)
+FIRST = three_in_a_row()
+LAST = FIRST + 2
 
 
 @pytest.fixture
@@ -102,11 +118,12 @@ async def test_canaries_at_one_time_come_from_ports_of_their_own(ports: CanaryPo
     with listener() as mute:
         asking = [
             asyncio.create_task(
-                ask("127.0.0.1", port_of(mute), "redis", within_s=0.3, source=ports)
+                ask("127.0.0.1", port_of(mute), "redis", within_s=2.0, source=ports)
             )
             for _ in range(3)
         ]
-        await asyncio.sleep(0.05)
+        while len(ports.inodes) < 3:  # noqa: ASYNC110 - far sooner than they give up
+            await asyncio.sleep(0)
         open_now = {row.inode for row in tcp_table() if FIRST <= row.local_port <= LAST}
         assert open_now == ports.inodes
         assert len(open_now) == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -23,6 +24,7 @@ TOXIPROXY = "toxiproxy"
 ARMS = (EMBEDDED, TOXIPROXY)
 READY_WITHIN_S = 10.0
 _PORTS = Ports()
+atexit.register(_PORTS.close)
 
 # A shell holds the server: it starts it, tells its pid, and ends it once our pipe is closed,
 # which the kernel does for us even when the test process is killed.

@@ -30,9 +30,13 @@ def topology() -> str:
     app = (
         f"[apps.KIND]\ncommand = [{words}]\n"
         'links = ["redis"]\n'
-        "deadlines = { startup_s = 1.2, degraded_s = 1.0, recovery_s = 3.0 }\n"
+        "deadlines = { startup_s = START_S, degraded_s = 4.0, recovery_s = 6.0 }\n"
     )
-    parts += [app.replace("KIND", kind) for kind in APPS]
+    # The bad ones are waited for until their deadline; a good one may start on a stalled machine.
+    parts += [
+        app.replace("KIND", kind).replace("START_S", "6.0" if kind == "good" else "2.5")
+        for kind in APPS
+    ]
     parts += ['[apps.missing]\ncommand = ["/no/such/program"]\nlinks = ["redis"]\n']
     return "".join(parts)
 

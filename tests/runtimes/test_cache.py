@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed
 from chaoslab.runtimes.local import LocalRuntime, cache, places
 from chaoslab.runtimes.local.binaries import ServerBinary, find_postgres
@@ -34,12 +33,23 @@ async def main():
         print("up", flush=True)
 asyncio.run(main())
 """
+# Stands still with the template half made: the cluster is there, its archive is not.
+HALF_A_LAB = """
+import time
+from chaoslab.runtimes.local import cache
+made = cache._make_cluster
+def half(*given):
+    made(*given)
+    print("half", flush=True)
+    time.sleep(60)
+cache._make_cluster = half
+"""
 
 
-def one_lab(folder: Path) -> subprocess.Popen[bytes]:
+def one_lab(folder: Path, code: str = ONE_LAB) -> subprocess.Popen[bytes]:
     """A test process with a cache of its own that starts one PostgreSQL."""
     return subprocess.Popen(
-        [sys.executable, "-c", ONE_LAB],
+        [sys.executable, "-c", code],
         env=os.environ | {"CHAOSLAB_CACHE_DIR": str(folder)},
         stdout=subprocess.PIPE,
     )
@@ -60,11 +70,11 @@ def test_parallel_workers_make_one_template_between_them(tmp_path: Path) -> None
 
 def test_a_run_that_is_killed_while_it_makes_the_template_does_no_harm(tmp_path: Path) -> None:
     """The next one makes it, and waits for nobody's lock."""
-    killed = one_lab(tmp_path)
+    killed = one_lab(tmp_path, HALF_A_LAB + ONE_LAB)
     with killed:
-        end_s = now_s() + 30.0
-        while not list(tmp_path.glob("*.lock")):
-            assert now_s() < end_s
+        assert killed.stdout is not None
+        assert killed.stdout.readline() == b"half\n"
+        assert list(tmp_path.glob("*.lock"))
         killed.send_signal(signal.SIGKILL)
     assert not [name for name in templates(tmp_path) if not name.endswith(".part")]
     next_one = one_lab(tmp_path)

@@ -220,11 +220,11 @@ async def _fails(runtime: LocalRuntime) -> None:
 
 
 async def test_closing_a_lab_takes_a_fraction_of_a_second() -> None:
-    """Measured 30 to 60 ms on 2 cores; ten times that is allowed, for a machine that is busy."""
+    """Measured 30 to 60 ms on 2 cores; the rest is a machine's that stalls."""
     async with LocalRuntime() as runtime:
         await runtime.start_service(POSTGRES)
         start_s = now_s()
-    assert now_s() - start_s < 0.6
+    assert now_s() - start_s < 2.5  # below any grace that an ending server is given
 
 
 async def test_a_killed_postgres_leaves_no_shared_memory_behind() -> None:

@@ -148,9 +148,12 @@ async def test_an_image_that_cannot_be_pulled_is_said_with_the_mend(opened: Open
     assert isinstance(failure, RuntimeUnavailable)
     for word in ("127.0.0.1:1/nobody/redis:7", "cannot be pulled", "CHAOSLAB_IMAGE_REDIS"):
         assert word in str(failure)
-    begun_s = time.monotonic()
-    assert str(await fails(session)) == str(failure)
-    assert time.monotonic() - begun_s < 0.5, "it was tried again"
+    took_s = []
+    for _ in range(3):
+        begun_s = time.monotonic()
+        assert str(await fails(session)) == str(failure)
+        took_s.append(time.monotonic() - begun_s)
+    assert min(took_s) < 0.5, "it was tried again"  # a stall hits one of three
 
 
 async def test_an_apps_image_that_cannot_be_had_is_said_with_the_mend(opened: Opened) -> None:
