@@ -400,5 +400,5 @@ async def test_one_lab_at_a_time_uses_a_stack_and_a_dead_ones_turn_is_free(tmp_p
     with pytest.raises(RuntimeUnavailable, match="used by another lab"):
         await second.take(limit_s=0.2)
     first.close()
-    await second.take(limit_s=0.2)
+    await second.take(limit_s=5.0)
     second.close()

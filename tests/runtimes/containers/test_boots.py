@@ -15,7 +15,7 @@ from engine_here import engine
 from chaoslab.clock import now_s
 from chaoslab.errors import ServiceFailed
 from chaoslab.runtimes.containers.app import ContainerApp
-from chaoslab.runtimes.containers.engine import Engine
+from chaoslab.runtimes.containers.engine import Engine, Run
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
 from runtimes.clients import connects
 from runtimes.stacks import APP, boot, until_line
@@ -141,10 +141,16 @@ async def test_who_gives_up_a_spawn_leaves_no_app_behind(
 ) -> None:
     """A container that was under way is ended with its lab, so that the next finds the port."""
     made: list[Container] = []
-    real = Engine.run
-    monkeypatch.setattr(Engine, "run", lambda self, run: made.append(real(self, run)) or made[-1])
+    real, loop, under_way = Engine.run, asyncio.get_running_loop(), asyncio.Event()
+
+    def run(self: Engine, wanted: Run) -> Container:
+        loop.call_soon_threadsafe(under_way.set)
+        made.append(real(self, wanted))
+        return made[-1]
+
+    monkeypatch.setattr(Engine, "run", run)
     spawn = asyncio.create_task(boot(lab, DEAF, tmp_path / "log"))
-    await asyncio.sleep(0.02)  # under way, since a container takes ten times that
+    await under_way.wait()
     spawn.cancel()
     with pytest.raises(asyncio.CancelledError):
         await spawn
