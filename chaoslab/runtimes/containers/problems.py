@@ -141,12 +141,15 @@ def exited(
     )
 
 
-def not_mapped(what: str, port: int, within_s: float) -> ServiceFailed:
-    """A port that was to be published and is not."""
+def unanswered(
+    what: str, *, inside: int, published: str, within_s: float, log: Sequence[str]
+) -> ServiceFailed:
+    """A server that runs and cannot be reached: it is not ready, or its port is not mapped."""
     return ServiceFailed(
-        f"{what}: the engine did not publish port {port} within {within_s:g} s\n"
-        f"  expected a port of 127.0.0.1 for {port}/tcp; see `docker port` and the engine's log "
-        "(`journalctl -u docker`)"
+        f"{what}: no answer on {published}, where the engine publishes its port {inside}, within "
+        f"{within_s:g} s\n"
+        f"  see in its last log lines whether it is ready on {inside}; if so, the engine has not "
+        f"mapped the port (`docker port`, `journalctl -u docker`):\n{_lines(log)}"
     )
 
 

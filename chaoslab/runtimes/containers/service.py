@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 from chaoslab.agent.canary import Sighting
 from chaoslab.clock import now_s
-from chaoslab.errors import ServiceFailed
 from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.containers.agents import Agent
 from chaoslab.runtimes.containers.engine import HOST, in_thread
-from chaoslab.runtimes.containers.problems import told
+from chaoslab.runtimes.containers.problems import exited, told, unanswered
 from chaoslab.runtimes.containers.servers import Server
 from chaoslab.spec.topology import Service
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
 START_LIMIT_S = 60.0
 STOP_GRACE_S = 10
+_LOG_LINES = 12
 _POLL_S = 0.01
 _LOOK_EVERY_S = 0.25
 
@@ -46,7 +46,13 @@ class Box:
                 await in_thread(self._check)
                 look_s = now_s() + _LOOK_EVERY_S
             if now_s() > end_s:
-                raise ServiceFailed(self._failed(f"did not answer within {START_LIMIT_S:g} s"))
+                raise unanswered(
+                    self.name,
+                    inside=self.server.port,
+                    published=str(Endpoint(host=HOST, port=self.published)),
+                    within_s=START_LIMIT_S,
+                    log=await in_thread(self._log),
+                )
             await asyncio.sleep(_POLL_S)
 
     def stop(self) -> None:
@@ -64,15 +70,18 @@ class Box:
     def _check(self) -> None:
         with told(f"container {self.name}"):
             self.container.reload()
-        if self.container.status in ("exited", "dead"):
-            code = self.container.attrs["State"]["ExitCode"]
-            raise ServiceFailed(self._failed(f"ended with exit status {code}"))
+        state = self.container.attrs["State"]
+        if state["Status"] in ("exited", "dead"):
+            raise exited(
+                self.name,
+                exit_code=state["ExitCode"],
+                log=self._log(),
+                out_of_memory=bool(state.get("OOMKilled")),
+            )
 
-    def _failed(self, what: str) -> str:
+    def _log(self) -> list[str]:
         with told(f"container {self.name}"):
-            lines = self.container.logs(tail=12).decode(errors="replace").splitlines()
-        said = "\n".join(f"  | {line}" for line in lines) or "  | (nothing)"
-        return f"{self.name}: the container {what}; its last log lines:\n{said}"
+            return self.container.logs(tail=_LOG_LINES).decode(errors="replace").splitlines()
 
 
 class ContainerService:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from chaoslab.clock import now_s
 from chaoslab.errors import FaultUnsupported
 from chaoslab.faults.base import Ground, injected
 from chaoslab.faults.catalogue import prepare
@@ -87,9 +88,12 @@ def said(app: ContainerApp) -> dict[str, str]:
 
 async def meets(app: ContainerApp, who: str, expected: tuple[str, ...]) -> None:
     """Return once that is met. The limit leaves the kernel a third SYN, 7 s after the first."""
-    async with asyncio.timeout(15.0):
-        while said(app).get(who) not in expected:  # noqa: ASYNC110  (another process says it)
-            await asyncio.sleep(0.02)
+    end_s = now_s() + 15.0
+    while said(app).get(who) not in expected:
+        if now_s() > end_s:
+            kept = app.container.logs(tail=20).decode()
+            pytest.fail(f"{who} met none of {expected}: {app.log_tail(20)}; the engine has {kept}")
+        await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("name", MET)

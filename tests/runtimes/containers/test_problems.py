@@ -209,11 +209,6 @@ def test_a_container_that_ended_shows_its_status_and_its_last_lines() -> None:
     assert str(starved).endswith("  | (nothing)")
 
 
-def test_a_port_that_is_not_published_is_said_with_the_time_waited() -> None:
-    """The engine maps ports late, or never."""
-    assert "did not publish port 5432 within 5 s" in str(problems.not_mapped("db", 5432, 5.0))
-
-
 def test_a_real_engine_is_understood(maker: Maker) -> None:
     """The same by the engine's own answers: names, ports, programs, ends."""
     client, said = docker.from_env(), maker.labels()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from chaoslab.proxies.filtered import FilteredToxiproxyControl
 from chaoslab.runtimes.containers import labels
 from chaoslab.runtimes.containers.problems import PortTaken
 from chaoslab.runtimes.containers.runtime import ANY_ADDRESS
+from chaoslab.runtimes.containers.servers import SERVERS
 from chaoslab.runtimes.containers.session import DockerSession
 from chaoslab.runtimes.local.ports import Ports
 from chaoslab.spec.faults import Killed, Severed
@@ -174,6 +176,19 @@ async def test_a_service_whose_container_exits_at_once_is_said_with_its_last_wor
     assert isinstance(failure, ServiceFailed)
     assert "redis" in str(failure)
     assert "exit" in str(failure)
+    assert "|" in str(failure), "its log is missing"
+
+
+async def test_a_service_whose_port_is_not_mapped_is_said_with_both_ports(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine maps ports late, or never: here to where nobody listens."""
+    monkeypatch.setattr("chaoslab.runtimes.containers.service.START_LIMIT_S", 1.0)
+    monkeypatch.setitem(SERVERS, "redis", replace(SERVERS["redis"], port=6380))
+    failure = await fails(opened())
+    assert isinstance(failure, ServiceFailed)
+    assert re.search(r"redis: no answer on 127\.0\.0\.1:\d+, .* its port 6380, ", str(failure))
+    assert "docker port" in str(failure)
     assert "|" in str(failure), "its log is missing"
 
 
