@@ -81,7 +81,8 @@ class Box:
 
     def _log(self) -> list[str]:
         with told(f"container {self.name}"):
-            return self.container.logs(tail=_LOG_LINES).decode(errors="replace").splitlines()
+            said: bytes = self.container.logs(tail=_LOG_LINES)
+        return said.decode(errors="replace").splitlines()
 
 
 class ContainerService:
