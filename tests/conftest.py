@@ -14,12 +14,15 @@ SLOW = (
     "agent/test_process.py",
     "conformance",
     "corpus/test_campaign.py",
+    "engine/test_process.py",
     "faults/test_catalogue.py",
     "plugin",
     "preflight/test_command.py",
     "preflight/test_live.py",
+    "proxies/test_real_servers.py",
     "reference/defects/test_running_defects.py",
     "reference/defects/test_startup_defects.py",
+    "reference/test_chat.py",
     "reference/test_degraded_start.py",
     "reference/test_outage.py",
     "reference/test_running.py",
@@ -30,8 +33,10 @@ SLOW = (
     "runtimes/test_leftovers.py",
     "spec/test_loader_anything.py",
     "test_doctor.py",
+    "test_lab.py",
     "test_readme.py",
 )
+_SLOW = tuple((HERE / place).as_posix() for place in SLOW)
 
 
 def pytest_configure() -> None:
@@ -44,11 +49,21 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where the slow ones are left out, do not even import them: that alone takes seconds."""
+    left_out = config.option.markexpr == "not slow" and _is_slow(collection_path)
+    return True if left_out else None
+
+
+def _is_slow(path: Path) -> bool:
+    return path.as_posix().startswith(_SLOW)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the slow ones; of a contract that runtimes share, those in containers."""
     for item in items:
         if not item.path.is_relative_to(HERE):
             continue
         in_containers = item.name.partition("[")[2].startswith("docker")
-        if in_containers or any(item.path.is_relative_to(HERE / place) for place in SLOW):
+        if in_containers or _is_slow(item.path):
             item.add_marker("slow")

@@ -112,14 +112,15 @@ async def watching(
         journal.close()
 
 
-def assert_cadence(sent_s: Sequence[float], cadence_s: float, ran_s: float) -> None:
+def assert_cadence(sent_s: Sequence[float], cadence_s: float) -> None:
     """One sample each cadence: none doubled, and none that waits for the answer of the one before.
 
-    By the middle gap, because a machine that stalls makes single ones longer, and never most.
+    Doubled by the count since the journal began, because what a stall of the machine has held up
+    may be sent at once after it; waiting by the middle gap, because a stall makes few ones longer.
     """
-    assert len(sent_s) <= ran_s / cadence_s + 2
+    assert len(sent_s) <= sent_s[-1] / cadence_s + 2
     gaps = sorted(b - a for a, b in pairwise(sent_s))
-    assert 0.8 * cadence_s <= gaps[len(gaps) // 2] < 3 * cadence_s
+    assert gaps[len(gaps) // 2] < 3 * cadence_s
 
 
 def assert_quiet(sent_s: Sequence[float], from_s: float, until_s: float) -> None:

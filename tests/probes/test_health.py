@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from chaoslab.clock import now_s
 from chaoslab.history.events import HealthSample, HealthTurned, ProbeCrashed
 from chaoslab.history.journal import read_history
 from chaoslab.probes.base import guarded
@@ -194,11 +193,10 @@ async def sampled(
 
 async def test_samples_keep_their_cadence_while_answers_hang(tmp_path: Path) -> None:
     """They overlap: a prober that waits for each answer would sleep through the outage."""
-    begun_s = now_s()
     samples = await sampled(tmp_path, None, 12, Sampling(cadence_s=0.05, timeout_s=0.4))
     assert {sample.state for sample in samples} == {UNREACHABLE}
     assert all(0.4 <= sample.took_s < 3.0 for sample in samples)  # the rest is a machine's stall
-    assert_cadence(sorted(sample.at_s for sample in samples), 0.05, now_s() - begun_s)
+    assert_cadence(sorted(sample.at_s for sample in samples), 0.05)
 
 
 async def test_a_slow_machine_sends_no_burst_to_catch_up(tmp_path: Path) -> None:
