@@ -135,19 +135,26 @@ class BootProbe:
             return False
 
 
-async def watch_exit(watched: Watched, asked: asyncio.Event) -> None:
-    """Write down the end of the process, with its last log lines; `asked` tells the lab's own."""
-    code = await watched.running.wait()
+async def watch_exit(watched: Watched, asked: asyncio.Event) -> bool:
+    """Write down the end of the process, with its last log lines; `asked` tells the lab's own.
+
+    Returns whether the process ended by itself.
+    """
+    code = await watched.running.exited()
+    # Told now: while its last lines are read, the lab may ask an app to end that has ended before.
+    at_s, by_lab = watched.journal.now(), asked.is_set()
+    await watched.running.wait()
     watched.journal.append(
         Exited(
-            at_s=watched.journal.now(),
+            at_s=at_s,
             app=watched.app.name,
             boot=watched.boot,
             exit_code=code,
-            asked=asked.is_set(),
+            asked=by_lab,
             log_tail=watched.running.log_tail(),
         )
     )
+    return not by_lab
 
 
 def _serves(answer: Answer) -> bool:

@@ -49,9 +49,7 @@ class Watch:
 
     async def ended_by_itself(self) -> bool:
         """Wait for the process's end; whether nobody of the lab asked for it."""
-        if self._exit is not None:
-            await asyncio.shield(self._exit)
-        return self._exit is not None and not self._asked.is_set()
+        return self._exit is not None and await asyncio.shield(self._exit)
 
     async def end(self) -> None:
         """Stop the app (SIGTERM, then SIGKILL) and its probes; writes down its exit."""

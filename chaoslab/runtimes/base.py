@@ -113,8 +113,11 @@ class RunningApp(Protocol):
     def exit_code(self) -> int | None:
         """None while it runs; negative is the signal that ended it."""
 
+    async def exited(self) -> int:
+        """Wait for its end; returns the exit code. Its last log lines may still be on their way."""
+
     async def wait(self) -> int:
-        """Wait for its end; returns the exit code."""
+        """Wait for its end and its log's; returns the exit code."""
 
     def sockets(self) -> tuple[AppSocket, ...]:
         """The TCP sockets of the process (and its children) right now, from the kernel.

@@ -38,11 +38,15 @@ class Here:
         self.listens_on = port
         self.spawned_s = now_s()
         self.exit_code: int | None = None
-        self.ended = asyncio.Event()
+        self.ended, self.log_ended = asyncio.Event(), asyncio.Event()
 
-    async def wait(self) -> int:
+    async def exited(self) -> int:
         await self.ended.wait()
         return 0
+
+    async def wait(self) -> int:
+        await self.log_ended.wait()
+        return await self.exited()
 
     def sockets(self) -> tuple[AppSocket, ...]:
         return sockets_of(self.pid)
@@ -53,6 +57,7 @@ class Here:
     async def terminate(self, grace_s: float = 2.0) -> int:
         self.exit_code = 0
         self.ended.set()
+        self.log_ended.set()
         return 0
 
 

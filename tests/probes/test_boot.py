@@ -22,7 +22,7 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.journal import History, read_history
 from chaoslab.probes.base import Watched
-from chaoslab.probes.boot import BootProbe
+from chaoslab.probes.boot import BootProbe, watch_exit
 from chaoslab.probes.watch import Watch
 from chaoslab.runtimes.local import LocalRuntime
 from chaoslab.spec.health import HealthContract, HealthState
@@ -197,6 +197,30 @@ async def test_an_app_that_exits_is_told_with_its_status_and_last_words(
 
 
 # --- what an app may publish ---
+
+
+async def test_an_end_is_told_for_when_it_was_however_long_its_log_takes(tmp_path: Path) -> None:
+    """Stopped by the lab while its last lines are read: it had ended by itself before."""
+
+    async def answer(method: str, path: str, body: bytes) -> Reply:
+        return 200, {}
+
+    asked = asyncio.Event()
+    async with server(answer) as port, watching(tmp_path, running := Here(port)) as watched:
+        watch = asyncio.create_task(watch_exit(watched, asked))
+        running.ended.set()
+        await asyncio.sleep(0.05)
+        seen_s = watched.journal.now()
+        asked.set()
+        await asyncio.sleep(0.05)
+        assert watched.journal.history.first(Exited) is None
+        running.log_ended.set()
+        async with asyncio.timeout(PATIENCE_S):
+            assert await watch is True
+        told = watched.journal.history.first(Exited)
+    assert told
+    assert told.at_s <= seen_s
+    assert told.asked is False
 
 
 async def probed(watched: Watched, last: type) -> History:

@@ -34,9 +34,13 @@ class StandingApp:
         """The port at which it is asked; its own kernel may know it by another."""
         return self._endpoint.port
 
-    async def wait(self) -> int:
+    async def exited(self) -> int:
         """Its end cannot be seen from here: waits until it is cancelled."""
         return int(await asyncio.get_running_loop().create_future())
+
+    async def wait(self) -> int:
+        """The same."""
+        return await self.exited()
 
     def sockets(self) -> tuple[AppSocket, ...]:
         """Its kernel is not asked. Raises RuntimeUnavailable."""

@@ -51,7 +51,8 @@ class ContainerApp:
     def __init__(self, *, pod: Pod, container: Container, log: Path, asked_s: float) -> None:
         self._pod, self._container, self._log = pod, container, log
         self._log_start = size(log)
-        self._ended: Future[int] = Future()
+        self._exited: Future[int] = Future()
+        self._log_ended: Future[None] = Future()
         with told(f"the app's container {container.name}"):
             container.reload()
         state = container.attrs["State"]
@@ -79,11 +80,17 @@ class ContainerApp:
     @property
     def exit_code(self) -> int | None:
         """As the engine tells it; None while it runs, negative the signal that ended it."""
-        return self._ended.result() if self._ended.done() else None
+        return self._exited.result() if self._exited.done() else None
+
+    async def exited(self) -> int:
+        """Wait for its end; returns the exit code. The engine still hands out its last lines."""
+        return await asyncio.shield(asyncio.wrap_future(self._exited))
 
     async def wait(self) -> int:
-        """Wait for its end; returns the exit code."""
-        return await asyncio.shield(asyncio.wrap_future(self._ended))
+        """Wait for its end and its log's; returns the exit code."""
+        code = await self.exited()
+        await asyncio.shield(asyncio.wrap_future(self._log_ended))
+        return code
 
     def sockets(self) -> tuple[AppSocket, ...]:
         """The TCP sockets of its namespace, the agent's left out; none once it has ended."""
@@ -99,8 +106,9 @@ class ContainerApp:
             await in_thread(lambda: self._signal(signal.SIGTERM))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(grace_s):
-                    return await self.wait()
-            await in_thread(lambda: self._signal(signal.SIGKILL))
+                    await self.exited()
+            if self.exit_code is None:
+                await in_thread(lambda: self._signal(signal.SIGKILL))
         return await self.wait()
 
     def _signal(self, number: signal.Signals) -> None:
@@ -116,10 +124,11 @@ class ContainerApp:
             with told(f"the app's container {self._container.name}"):
                 code = int(self._container.wait()["StatusCode"])
         except Exception as error:
-            self._ended.set_exception(error)
+            self._exited.set_exception(error)
             return
+        self._exited.set_result(-_BY_SIGNAL[code] if code in _BY_SIGNAL else code)
         self._until_log_ends()
-        self._ended.set_result(-_BY_SIGNAL[code] if code in _BY_SIGNAL else code)
+        self._log_ended.set_result(None)
 
     def _until_log_ends(self) -> None:
         """The engine hands out the last lines after the end; a crash tells its reason in them."""

@@ -58,9 +58,13 @@ class LocalApp:
         """None while it runs; negative is the signal that ended it."""
         return self._process.poll()
 
-    async def wait(self) -> int:
+    async def exited(self) -> int:
         """Wait for its end; returns the exit code."""
         return await processes.wait_for_end(self._process)
+
+    async def wait(self) -> int:
+        """The same: it writes its log itself."""
+        return await self.exited()
 
     def sockets(self) -> tuple[AppSocket, ...]:
         """The TCP sockets of the process and its descendants, now; empty once it has ended."""
