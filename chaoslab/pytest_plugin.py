@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from chaoslab.faults.mutation import Mutation
     from chaoslab.history.events import AnyEvent
     from chaoslab.history.run_folder import RunFolder
+    from chaoslab.lab.interrupts import Interrupts
     from chaoslab.proxies.base import ProxyKind
     from chaoslab.runtimes.base import RuntimeKind, RuntimeSession
     from chaoslab.spec.expect import Expectation
@@ -54,6 +55,16 @@ class Run:
         self.disabled = self._mutation(config.getoption("--chaos-disable"))
         self.topology: Topology | None = None
         self._session: RuntimeSession | None = None
+        self._interrupts: Interrupts | None = None
+
+    @property
+    def interrupts(self) -> Interrupts:
+        """What Ctrl-C does while a scenario runs, and from then on."""
+        from chaoslab.lab.interrupts import Interrupts
+
+        if self._interrupts is None:
+            self._interrupts = Interrupts()
+        return self._interrupts
 
     def _mutation(self, text: str | None) -> Mutation | None:
         """The fault to disable; only where the lab's own engine carries the traffic."""
@@ -95,6 +106,11 @@ class Run:
             self._session = open_session(self.runtime, self.topology, self.proxy)
         return self._session
 
+    def end_interrupts(self) -> None:
+        """The report is out: Ctrl-C is Python's own again."""
+        if self._interrupts is not None:
+            self._interrupts.restore()
+
     def close(self) -> None:
         """Take away what the scenarios shared. Raises ServiceFailed where something is left."""
         if self._session is not None:
@@ -115,6 +131,12 @@ def pytest_configure(config: pytest.Config) -> None:
             config.pluginmanager.register(writer, "chaoslab-report")
         except OSError as error:
             raise pytest.UsageError(f"--chaos-report {report}: {error.strerror}") from None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if (run := config.stash.get(_RUN, None)) is not None:
+        run.end_interrupts()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -183,7 +205,8 @@ class Chaos:
             disabled=self._run.disabled,
         )
         try:
-            verdicts, refusal = await carry_out(self.topology, plan, setting, folder), None
+            with self._run.interrupts.cancelling(self._tell):
+                verdicts, refusal = await carry_out(self.topology, plan, setting, folder), None
         except ChaoslabError as error:
             verdicts, refusal = (), error
         if isinstance(refusal, FaultUnsupported | SpecError):

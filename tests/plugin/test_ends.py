@@ -48,6 +48,10 @@ class MidScenario:
         ]
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
+    def kinds(self) -> list[object]:
+        """The kinds of its events so far, in order."""
+        return [event["kind"] for event in self.history()]
+
     def folders(self) -> list[Path]:
         """What the lab has of its own outside the results."""
         places = (Path("/dev/shm"), Path(tempfile.gettempdir()))
@@ -73,28 +77,73 @@ def mid_scenario(folder: Path) -> Iterator[MidScenario]:
         process.communicate()
 
 
-@pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
-def test_ctrl_c_heals_stops_everything_and_keeps_the_history(tmp_path: Path, times: int) -> None:
-    """pytest's exit 2; the history has the heal and its own end, with the reason."""
+def interrupt_at_once(running: MidScenario) -> None:
+    """Nothing has been healed yet."""
+    running.process.send_signal(signal.SIGINT)
+
+
+def interrupt_the_heal(running: MidScenario) -> None:
+    """The lab has begun to heal."""
+    until(lambda: "fault_healing" in running.kinds(), PATIENCE_S, "a heal")
+    running.process.send_signal(signal.SIGINT)
+
+
+def interrupt_the_report(running: MidScenario) -> None:
+    """The lab is down, and pytest writes its report."""
+    until(lambda: "run_ended" in running.kinds(), PATIENCE_S, "the run's end")
+    running.process.send_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    "again",
+    [None, interrupt_at_once, interrupt_the_heal, interrupt_the_report],
+    ids=["once", "twice at once", "twice in the heal", "twice in the report"],
+)
+def test_ctrl_c_heals_stops_everything_and_keeps_the_history(
+    tmp_path: Path, again: Callable[[MidScenario], None] | None
+) -> None:
+    """pytest's exit 2; the history has the heal and its own end; a second Ctrl-C breaks nothing."""
     with mid_scenario(tmp_path) as running:
         # an app, a Redis, an engine and a watchdog at the least
         assert len(running.family) >= 4
         assert running.folders()
-        for _ in range(times):
-            running.process.send_signal(signal.SIGINT)
-            time.sleep(0.05)  # as fast as fingers are
+        running.process.send_signal(signal.SIGINT)
+        if again is not None:
+            again(running)
         said, _ = running.process.communicate(timeout=PATIENCE_S)
         until(lambda: not running.alive(), LIMIT_S, str(running.alive()))
         until(lambda: not running.folders(), LIMIT_S, str(running.folders()))
         assert running.process.returncode == 2, said
         assert "KeyboardInterrupt" in said
-        if times == 1:
-            history = running.history()
-            kinds = [event["kind"] for event in history]
-            assert kinds.index("fault_healing") < kinds.index("fault_healed")
-            assert {"exited", "fault_healed"} <= set(kinds)
-            assert (history[-1]["kind"], history[-1]["settled"]) == ("run_ended", False)
-            assert "interrupted" in str(history[-1]["why"])
+        assert "healing and stopping" in said
+        history, kinds = running.history(), running.kinds()
+        assert kinds.index("fault_healing") < kinds.index("fault_healed")
+        assert {"exited", "fault_healed"} <= set(kinds)
+        assert (history[-1]["kind"], history[-1]["settled"]) == ("run_ended", False)
+        assert "interrupted" in str(history[-1]["why"])
+
+
+def test_a_third_ctrl_c_ends_pytest_at_once_and_leaves_nothing(tmp_path: Path) -> None:
+    """The watchdog does what the lab has no time for."""
+    with mid_scenario(tmp_path) as running:
+        for _ in range(3):
+            running.process.send_signal(signal.SIGINT)
+            # Equal signals that wait are one: each must have been taken before the next.
+            until(lambda: not pending(running.process.pid), PATIENCE_S, "the signal taken")
+        running.process.communicate(timeout=PATIENCE_S)
+        until(lambda: not running.alive(), LIMIT_S, "no process of it left")
+        until(lambda: not running.folders(), LIMIT_S, "the lab's folder gone")
+        assert running.process.returncode != 0
+
+
+def pending(pid: int) -> bool:
+    """Whether a SIGINT waits to be delivered to a process."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:  # it is gone
+        return False
+    masks = [int(line.split()[1], 16) for line in status.splitlines() if "Pnd:" in line]
+    return any(mask >> (signal.SIGINT - 1) & 1 for mask in masks)
 
 
 def test_after_a_sigkill_no_process_and_no_folder_is_left(tmp_path: Path) -> None:
@@ -106,6 +155,5 @@ def test_after_a_sigkill_no_process_and_no_folder_is_left(tmp_path: Path) -> Non
         until(lambda: not running.alive(), LIMIT_S, "no process of it left")
         until(lambda: not running.folders(), LIMIT_S, "the lab's folder gone")
         assert time.monotonic() - killed_s < LIMIT_S
-        kinds = [event["kind"] for event in running.history()]
-        assert "fault_in_force" in kinds
-        assert "run_ended" not in kinds
+        assert "fault_in_force" in running.kinds()
+        assert "run_ended" not in running.kinds()

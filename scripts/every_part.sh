@@ -1,0 +1,24 @@
+#!/bin/sh
+# every_part.sh MAKE PART...: runs every part of the checks, also after one has failed, and lists at
+# the end which parts failed and which of their tests. Ends with 1 if any part failed.
+set -u
+MAKE=$1
+shift
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+failed=
+for part in "$@"; do
+    # The status of the part, not of tee, which a pipe would give.
+    { "$MAKE" --no-print-directory "$part"; echo $? >"$work/status"; } 2>&1 | tee "$work/log"
+    if [ "$(cat "$work/status")" -ne 0 ]; then
+        failed="$failed $part"
+        { echo "$part failed:"; grep -E '^(FAILED|ERROR) ' "$work/log" | sed 's/^/  /'; } >>"$work/failed"
+    fi
+done
+if [ -n "$failed" ]; then
+    echo
+    cat "$work/failed"
+    echo "failed parts:$failed"
+    exit 1
+fi
+echo "all parts passed: $*"
