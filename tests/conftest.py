@@ -12,6 +12,7 @@ HERE = Path(__file__).parent
 SLOW = (
     "agent/test_packets.py",
     "agent/test_process.py",
+    "cases",
     "conformance",
     "corpus/test_campaign.py",
     "engine/test_process.py",
