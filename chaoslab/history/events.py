@@ -42,6 +42,21 @@ class LabLag(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LabTrouble(Event):
+    """A part of the lab itself failed from `at_s` on, outside of every fault of the plan.
+
+    `part` is who: `postgres`, `the proxy engine`, `the lab's own requests`. `what` says what was
+    observed. `lasted_s` is how long it lasted, as far as that is known; None: it did not end, or it
+    has no duration.
+    """
+
+    part: str
+    what: str
+    lasted_s: float | None = None
+    kind: Literal["lab_trouble"] = "lab_trouble"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Spawned(Event):
     """An app's process was started; `boot` counts the app's boots from 1.
 
@@ -425,6 +440,7 @@ class RunEnded(Event):
 AnyEvent = Annotated[
     LabUp
     | LabLag
+    | LabTrouble
     | Spawned
     | Bound
     | Listening

@@ -11,6 +11,7 @@ import httpx
 from chaoslab.history.events import ProbeCrashed
 from chaoslab.history.journal import Journal
 from chaoslab.probes import request
+from chaoslab.probes.own_trouble import NotAsked, note_own_trouble, own_trouble
 from chaoslab.runtimes.base import RunningApp
 from chaoslab.spec.topology import App
 
@@ -41,9 +42,18 @@ NO_ANSWER = (httpx.HTTPError, TimeoutError, OSError)
 
 
 async def get(watched: Watched, path: str, *, timeout_s: float) -> httpx.Response:
-    """One GET, the whole answer within `timeout_s`, however its bytes come in; else NO_ANSWER."""
-    async with asyncio.timeout(timeout_s):
-        return await request.get(watched.running.endpoint, path, watched.client.headers)
+    """One GET, the whole answer within `timeout_s`, however its bytes come in; else NO_ANSWER.
+
+    Raises NotAsked, once that is written down, where the lab itself could not ask.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await request.get(watched.running.endpoint, path, watched.client.headers)
+    except NO_ANSWER as error:
+        if why := own_trouble(error):
+            note_own_trouble(watched.journal, why)
+            raise NotAsked(why) from error
+        raise
 
 
 def json_of(response: httpx.Response) -> object:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from chaoslab.history.events import (
@@ -15,6 +17,7 @@ from chaoslab.history.events import (
 )
 from chaoslab.probes.base import NO_ANSWER, Watched, as_text, get, json_of
 from chaoslab.probes.health import Answer, ask_health
+from chaoslab.probes.own_trouble import NotAsked
 from chaoslab.spec.health import HealthState
 
 BIND_POLL_S = 0.01
@@ -38,11 +41,18 @@ class BootProbe:
     async def run(self, over: asyncio.Event) -> None:
         """Write down each stage when it is first seen, until the app is ready or `over` is set."""
         for stage in (self._bound, self._complete, self._ready):
-            while not await stage():
+            while not await self._passed(stage):
                 if over.is_set():
                     if stage == self._complete and self._answered and not self._failure_noted:
                         await self._note_how_far()
                     return
+
+    async def _passed(self, stage: Callable[[], Awaitable[bool]]) -> bool:
+        try:
+            return await stage()
+        except NotAsked:  # the lab's own trouble, which is written down; the stage may still come
+            await asyncio.sleep(READY_POLL_S)
+            return False
 
     async def _bound(self) -> bool:
         """LISTEN as the kernel shows it: no connect of the lab's can be taken for the app's.
@@ -82,8 +92,9 @@ class BootProbe:
 
     async def _note_how_far(self) -> None:
         """A start-up that did not end: which of its phases did."""
-        if (snapshot := await self.snapshot()) is not None:
-            self._journal.append(snapshot)
+        with suppress(NotAsked):
+            if (snapshot := await self.snapshot()) is not None:
+                self._journal.append(snapshot)
 
     def _note_failure(self, snapshot: StartupSnapshot | None) -> None:
         """Write down once what a failed start-up publishes: its process may end any moment."""

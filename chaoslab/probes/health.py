@@ -10,6 +10,7 @@ import httpx
 
 from chaoslab.history.events import HealthSample, HealthTurned, LossNamed
 from chaoslab.probes.base import NO_ANSWER, Watched, as_text, get, json_of
+from chaoslab.probes.own_trouble import NotAsked
 from chaoslab.probes.sampler import Sampler
 from chaoslab.spec.health import HealthContract, HealthState
 from chaoslab.spec.load import Sampling
@@ -27,7 +28,10 @@ class Answer:
 
 
 async def ask_health(watched: Watched, *, timeout_s: float) -> Answer:
-    """One request to the health path. No answer is `unreachable`; never raises for the network."""
+    """One request to the health path. No answer is `unreachable`; never raises for the network.
+
+    Raises NotAsked where the lab itself could not ask.
+    """
     contract = watched.app.health
     try:
         response = await get(watched, contract.path, timeout_s=timeout_s)
@@ -106,7 +110,10 @@ class HealthProbe:
     async def _sample(self) -> None:
         watched, journal = self._watched, self._watched.journal
         sent_s = journal.now()
-        answer = await ask_health(watched, timeout_s=self._sampling.timeout_s)
+        try:
+            answer = await ask_health(watched, timeout_s=self._sampling.timeout_s)
+        except NotAsked:
+            return
         took_s = journal.now() - sent_s
         journal.append(
             HealthSample(

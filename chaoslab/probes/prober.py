@@ -8,6 +8,7 @@ from typing import Literal
 
 from chaoslab.history.events import Bound, ProberSample
 from chaoslab.probes.base import NO_ANSWER, Watched, either, get
+from chaoslab.probes.own_trouble import NotAsked
 from chaoslab.probes.sampler import Sampler
 from chaoslab.spec.expect import AnswersInTime, Expectation, ReadyWhenServing, StaysLive
 from chaoslab.spec.load import Sampling
@@ -57,6 +58,8 @@ class ProberProbe:
         sent_s, code, error = journal.now(), None, None
         try:
             code = (await get(watched, self._path, timeout_s=limit_s)).status_code
+        except NotAsked:
+            return
         except NO_ANSWER as failure:
             error = f"{type(failure).__name__}: {failure}".rstrip(": ")
         journal.append(

@@ -13,6 +13,7 @@ from psycopg import sql
 from chaoslab.history.events import ReadBack, Write, WriteOutcome, WritePurpose
 from chaoslab.history.journal import Journal
 from chaoslab.probes.base import Watched, as_text, either
+from chaoslab.probes.own_trouble import note_own_trouble, own_trouble
 from chaoslab.runtimes.base import OWN_NAME, RunningService
 from chaoslab.seeds import fresh_seed, generator
 from chaoslab.spec.load import Load
@@ -38,7 +39,7 @@ class Writer:
         self._random = generator(seed, "writes", watched.app.name, watched.boot)
 
     async def write(self, *, timeout_s: float, purpose: WritePurpose = "load") -> Write:
-        """Send one write and write down what came of it."""
+        """Send one write and write down what came of it, unless the lab could not send it."""
         journal, op = self._watched.journal, str(uuid.UUID(int=self._random.getrandbits(128)))
         sent_s = journal.now()
         code: int | None = None
@@ -64,7 +65,10 @@ class Writer:
             said=said,
             purpose=purpose,
         )
-        journal.append(event)
+        if error is not None and (why := own_trouble(error)):
+            note_own_trouble(journal, why)  # the app was never asked: it is no write of anybody's
+        else:
+            journal.append(event)
         return event
 
     async def _send(self, op: str, timeout_s: float) -> httpx.Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from chaoslab.history.events import LabLag, LabUp, ProbeCrashed, RunEnded
+from chaoslab.history.events import LabLag, LabTrouble, LabUp, ProbeCrashed, RunEnded
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import (
     AnswersInTime,
@@ -50,8 +50,8 @@ def judge(topology: Topology, plan: Plan, history: History) -> tuple[Verdict, ..
     """One verdict for each expectation of the plan, each weighed against its evidence.
 
     A verdict is UNKNOWN, whatever the app did, where a fault that it rests on is not shown to have
-    met the app, a probe crashed, the lab itself lagged, or the history has no end. So is a failure
-    that a starved machine may have made. A failure by count does not rest on time.
+    met the app, a probe crashed, the lab itself lagged, a part of it failed, or the history has no
+    end. So is a failure that a starved machine may have made. One by count does not rest on time.
     """
     unsound, late = _unsound(history), _late(history)
     disabled = _disabled(history)
@@ -200,9 +200,21 @@ def _unsound(history: History) -> str:
     """Why no verdict of this history can be trusted; empty where there is no reason."""
     if crashed := history.first(ProbeCrashed):
         return f"the probe '{crashed.probe}' crashed: {crashed.error}"
+    if trouble := history.first(LabTrouble):
+        return _troubled(trouble, history)
     if history.first(RunEnded) is None:
         return "the history has no end: the run was cut short"
     return ""
+
+
+def _troubled(first: LabTrouble, history: History) -> str:
+    """The first trouble of the lab, with its length where a later event has it."""
+    same = [e for e in history.of(LabTrouble) if (e.part, e.what) == (first.part, first.what)]
+    lasted_s = max((e.lasted_s for e in same if e.lasted_s is not None), default=None)
+    for_s = "" if lasted_s is None else f" for {lasted_s:.3f} s"
+    return (
+        f"the lab had trouble of its own at {first.at_s:.3f} s: {first.part}: {first.what}{for_s}"
+    )
 
 
 def _late(history: History) -> str:

@@ -18,6 +18,7 @@ from chaoslab.history.events import (
     HealthSample,
     HealthTurned,
     LabLag,
+    LabTrouble,
     LabUp,
     LinkConnection,
     LinkDrops,
@@ -43,6 +44,8 @@ from chaoslab.spec.health import HealthState
 EVENTS: tuple[AnyEvent, ...] = (
     LabUp(at_s=0.1, took_s=0.1, versions={"postgres": "16"}, links={"b.postgres": "127.0.0.1:1"}),
     LabLag(at_s=0.2, late_s=0.3),
+    LabTrouble(at_s=0.2, part="the proxy engine", what="it is stopped by a signal", lasted_s=1.5),
+    LabTrouble(at_s=0.2, part="redis", what="it ended by itself: killed by SIGKILL"),
     Spawned(at_s=0.3, app="b", boot=1, pid=7, port=8, argv=("a", "ü"), env={"K": "v"}),
     Listening(at_s=0.4, app="b", boot=1, ports=(8, 9)),
     Bound(at_s=0.4, app="b", boot=1),

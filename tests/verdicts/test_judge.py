@@ -12,6 +12,7 @@ from chaoslab.history.events import (
     FaultInForce,
     HealthSample,
     LabLag,
+    LabTrouble,
     ProbeCrashed,
     RunEnded,
 )
@@ -78,12 +79,29 @@ def test_a_failure_under_a_fault_that_did_not_bite_is_unknown_as_well() -> None:
     [
         ProbeCrashed(at_s=2.2, probe="health", error="ValueError"),
         LabLag(at_s=2.2, late_s=0.51),
+        LabTrouble(at_s=2.2, part="redis", what="it is stopped by a signal"),
     ],
-    ids=["a crashed probe", "a lagging lab"],
+    ids=["a crashed probe", "a lagging lab", "a part of the lab that failed"],
 )
 def test_an_unsound_lab_makes_every_verdict_unknown(unsound: AnyEvent) -> None:
     """What it did not see may have been anything."""
     assert outcomes(judged([*good(), unsound])) == ["UNKNOWN"] * 3
+
+
+def test_trouble_of_the_lab_makes_a_failure_by_count_unknown_too() -> None:
+    """Unlike a late loop, a server or proxy that fails can lose a write and cause connects. The
+    text says which part, from when, and for how long at most.
+    """
+    what = "it is stopped by a signal"
+    begun = LabTrouble(at_s=2.2, part="the proxy engine", what=what)
+    over = LabTrouble(at_s=2.2, part="the proxy engine", what=what, lasted_s=1.5)
+    lost = [*good(), write(2.9, "a"), back(5.9, missing=("a",)), begun, over]
+    (kept,) = judged(lost, KeepsAcknowledged())
+    assert kept.outcome == "UNKNOWN"
+    assert kept.because[0] == (
+        "the lab had trouble of its own at 2.200 s: the proxy engine: it is stopped by a signal "
+        "for 1.500 s"
+    )
 
 
 def test_a_lab_that_is_late_excuses_no_lost_write() -> None:

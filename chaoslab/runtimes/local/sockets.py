@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Container, Iterator
 
@@ -60,12 +61,24 @@ def _table(wanted: Container[int] = EVERY) -> tuple[Row, ...]:
 
 def _socket_inodes(pid: int) -> Iterator[int]:
     folder = f"/proc/{pid}/fd"
-    with contextlib.suppress(OSError):
+    with _of_others():
         for name in os.listdir(folder):
-            with contextlib.suppress(OSError):
+            with _of_others():
                 target = os.readlink(f"{folder}/{name}")
                 if target.startswith("socket:["):
                     yield int(target[8:-1])
+
+
+@contextlib.contextmanager
+def _of_others() -> Iterator[None]:
+    """Passes over what is gone or hidden; raises where this process has no descriptors left, which
+    would look like an app without sockets.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+            raise RuntimeUnavailable(f"the lab cannot read sockets now: {error.strerror}") from None
 
 
 def listens(pid: int, port: int) -> bool:
