@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-import httpx
-
 from chaoslab.faults.base import Ground
 from chaoslab.history.events import Spawned
 from chaoslab.history.run_folder import RunFolder
@@ -22,11 +20,9 @@ from chaoslab.spec.topology import App, Link
 class Boots:
     """The boots of one run; `watches` has the latest of each app, by its name."""
 
-    def __init__(
-        self, plan: Plan, ground: Ground, folder: RunFolder, client: httpx.AsyncClient
-    ) -> None:
+    def __init__(self, plan: Plan, ground: Ground, folder: RunFolder) -> None:
         self.watches: dict[str, Watch] = {}
-        self._plan, self._ground, self._folder, self._client = plan, ground, folder, client
+        self._plan, self._ground, self._folder = plan, ground, folder
         self._counts: Counter[str] = Counter()
 
     async def run(self, boot: Boot, over: asyncio.Event) -> None:
@@ -87,7 +83,6 @@ class Boots:
             boot=number,
             running=running,
             journal=journal,
-            client=self._client,
             standing=standing,
         )
         writer = Writer(watched, self._ground.seed) if app.writes is not None else None

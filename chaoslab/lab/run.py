@@ -12,7 +12,7 @@ from chaoslab.history.events import RunEnded
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.lab.boots import Boots
 from chaoslab.lab.bring_up import check_steady
-from chaoslab.probes.base import fresh_connections, guarded
+from chaoslab.probes.base import guarded
 from chaoslab.probes.connections import ConnectionsProbe
 from chaoslab.probes.lag import watch_lag
 from chaoslab.probes.proof import look_up_acknowledged, prove_recovery
@@ -35,8 +35,7 @@ async def run_plan(plan: Plan, ground: Ground, folder: RunFolder) -> None:
     what is asked for cannot be counted.
     """
     check_countable(plan, ground.control)
-    async with fresh_connections() as client:
-        await _Run(plan, ground, Boots(plan, ground, folder, client)).to_its_end()
+    await _Run(plan, ground, Boots(plan, ground, folder)).to_its_end()
 
 
 class _Run:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import httpx
 
+from chaoslab import printable
 from chaoslab.history.events import ProbeCrashed
 from chaoslab.history.journal import Journal
-from chaoslab.probes import request
 from chaoslab.probes.own_trouble import NotAsked, note_own_trouble, own_trouble
+from chaoslab.probes.request import Reply, ask
 from chaoslab.runtimes.base import RunningApp
 from chaoslab.spec.topology import App
 
@@ -24,31 +25,22 @@ class Watched:
     boot: int
     running: RunningApp
     journal: Journal
-    client: httpx.AsyncClient
     standing: bool = False
-
-    def url(self, path: str) -> str:
-        """The address of a path of the app."""
-        return f"http://{self.running.endpoint}{path}"
-
-
-def fresh_connections() -> httpx.AsyncClient:
-    """A client whose every request opens a connection of its own, as a prober's does."""
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-    return httpx.AsyncClient(limits=limits, trust_env=False, verify=False)
 
 
 NO_ANSWER = (httpx.HTTPError, TimeoutError, OSError)
+MOST_CHARACTERS = 200  # of one word, name or text of an app, as it is written down
+MOST_ENTRIES = 256  # of one list or object of an app, likewise
 
 
-async def get(watched: Watched, path: str, *, timeout_s: float) -> httpx.Response:
+async def get(watched: Watched, path: str, *, timeout_s: float) -> Reply:
     """One GET, the whole answer within `timeout_s`, however its bytes come in; else NO_ANSWER.
 
     Raises NotAsked, once that is written down, where the lab itself could not ask.
     """
     try:
         async with asyncio.timeout(timeout_s):
-            return await request.get(watched.running.endpoint, path, watched.client.headers)
+            return await ask(watched.running.endpoint, path)
     except NO_ANSWER as error:
         if why := own_trouble(error):
             note_own_trouble(watched.journal, why)
@@ -56,17 +48,17 @@ async def get(watched: Watched, path: str, *, timeout_s: float) -> httpx.Respons
         raise
 
 
-def json_of(response: httpx.Response) -> object:
-    """The JSON body of an answer; None where it is none, or none that can be read."""
-    try:
-        return response.json()
-    except (ValueError, RecursionError):  # nested too deeply for Python's reader
-        return None
+def why_no_answer(error: BaseException) -> str:
+    """One of NO_ANSWER as it is written down; what the app sent may stand in it."""
+    return as_text(f"{type(error).__name__}: {error}".rstrip(": "))
 
 
 def as_text(value: object) -> str:
-    """Whatever an app says as text that any file can hold: JSON may carry half a surrogate pair."""
-    return str(value).encode("utf-8", "replace").decode()
+    """What an app says as text that any file can hold, cut; JSON may carry half a surrogate pair.
+
+    Only of what is no list and no object: those may be nested deeper than Python writes them.
+    """
+    return printable.cut(str(value).encode("utf-8", "replace").decode(), MOST_CHARACTERS)
 
 
 async def either(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from chaoslab.history.events import (
@@ -15,7 +16,9 @@ from chaoslab.history.events import (
     StartupComplete,
     StartupSnapshot,
 )
-from chaoslab.probes.base import NO_ANSWER, Watched, as_text, get, json_of
+from chaoslab.printable import cut
+from chaoslab.probes.base import MOST_ENTRIES, NO_ANSWER, Watched, as_text, get
+from chaoslab.probes.body import BadBody, object_of, word_of
 from chaoslab.probes.health import Answer, ask_health
 from chaoslab.probes.own_trouble import NotAsked
 from chaoslab.spec.health import HealthState
@@ -25,6 +28,7 @@ ANSWER_POLL_S = 0.02
 READY_POLL_S = 0.05
 ANSWER_TIMEOUT_S = 1.0
 LONGEST_S = 1e6
+LOG_CHARACTERS = 2000  # of one line of the log, as it is written down
 
 
 class BootProbe:
@@ -114,16 +118,14 @@ class BootProbe:
         if path is None:
             return None
         try:
-            body = json_of(await get(self._watched, path, timeout_s=ANSWER_TIMEOUT_S))
-        except NO_ANSWER:
-            return None
-        if not isinstance(body, dict):
+            body = object_of(await get(self._watched, path, timeout_s=ANSWER_TIMEOUT_S))
+        except (*NO_ANSWER, BadBody):
             return None
         return StartupSnapshot(
             at_s=self._journal.now(),
             complete=body.get("startup_complete") is True,
             failed=body.get("startup_failed") is True,
-            mode=None if body.get("startup_mode") is None else as_text(body["startup_mode"]),
+            mode=word_of(body.get("startup_mode")),
             completed_phases=_names(body.get("startup_completed_phases")),
             degraded_phases=_names(body.get("startup_degraded_phases")),
             failed_phases=_names(body.get("startup_failed_phases")),
@@ -162,7 +164,7 @@ async def watch_exit(watched: Watched, asked: asyncio.Event) -> bool:
             boot=watched.boot,
             exit_code=code,
             asked=by_lab,
-            log_tail=watched.running.log_tail(),
+            log_tail=tuple(cut(line, LOG_CHARACTERS) for line in watched.running.log_tail()),
         )
     )
     return not by_lab
@@ -174,7 +176,9 @@ def _serves(answer: Answer) -> bool:
 
 
 def _names(value: object) -> tuple[str, ...]:
-    return tuple(map(as_text, value)) if isinstance(value, list) else ()
+    """The texts of a list, so many at most; what is a list or an object itself is no name."""
+    words = map(word_of, value) if isinstance(value, list) else ()
+    return tuple(islice((word for word in words if word is not None), MOST_ENTRIES))
 
 
 def _timings(value: object) -> dict[str, float]:
@@ -182,4 +186,5 @@ def _timings(value: object) -> dict[str, float]:
     if not isinstance(value, dict):
         return {}
     known = ((name, s) for name, s in value.items() if type(s) in (int, float))
-    return {as_text(name): float(s) for name, s in known if 0 <= s < LONGEST_S}
+    good = ((as_text(name), float(s)) for name, s in known if 0 <= s < LONGEST_S)
+    return dict(islice(good, MOST_ENTRIES))

@@ -5,12 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import httpx
+from itertools import islice
 
 from chaoslab.history.events import HealthSample, HealthTurned, LossNamed
-from chaoslab.probes.base import NO_ANSWER, Watched, as_text, get, json_of
+from chaoslab.probes.base import (
+    MOST_ENTRIES,
+    NO_ANSWER,
+    Watched,
+    as_text,
+    get,
+    why_no_answer,
+)
+from chaoslab.probes.body import BadBody, kind_of, object_of, word_of
 from chaoslab.probes.own_trouble import NotAsked
+from chaoslab.probes.request import AnswerTooLarge, Reply
 from chaoslab.probes.sampler import Sampler
 from chaoslab.spec.health import HealthContract, HealthState
 from chaoslab.spec.load import Sampling
@@ -28,63 +36,84 @@ class Answer:
 
 
 async def ask_health(watched: Watched, *, timeout_s: float) -> Answer:
-    """One request to the health path. No answer is `unreachable`; never raises for the network.
+    """One request to the health path. No answer is `unreachable`, one that cannot be read is
+    `unhealthy`; never raises for the network, nor for what an app sends.
 
     Raises NotAsked where the lab itself could not ask.
     """
     contract = watched.app.health
     try:
-        response = await get(watched, contract.path, timeout_s=timeout_s)
+        reply = await get(watched, contract.path, timeout_s=timeout_s)
+    except AnswerTooLarge as error:
+        return _unreadable(error.status_code, f"health answered {error.status_code} with {error}")
     except NO_ANSWER as error:
-        why = f"{type(error).__name__}: {error}".rstrip(": ")
+        why = why_no_answer(error)
         return Answer(state=HealthState.UNREACHABLE, dependencies={}, error=why)
-    return read_answer(contract, response)
+    return read_answer(contract, reply)
 
 
-def read_answer(contract: HealthContract, response: httpx.Response) -> Answer:
-    """The state that a response claims; a body that is no JSON object is an error, not healthy."""
-    code, body = response.status_code, json_of(response)
-    if not isinstance(body, dict):
-        kind = response.headers.get("content-type", "no content type")
-        plain = response.text.strip()
-        if contract.state_of(code, plain) is not HealthState.UNHEALTHY:  # ASP.NET Core's default
-            return Answer(
-                state=contract.state_of(code, plain), status_code=code, word=plain, dependencies={}
-            )
-        error = f"health answered {code} with {kind}, expected a JSON object"
-        return Answer(state=HealthState.UNHEALTHY, status_code=code, dependencies={}, error=error)
-    word = _word(body.get(contract.status_field))
-    named = body.get(contract.dependencies_field)
+def read_answer(contract: HealthContract, reply: Reply) -> Answer:
+    """The state that an answer claims; a body that is no JSON object is an error, not healthy."""
+    code = reply.status_code
+    try:
+        body = object_of(reply)
+    except BadBody as bad:
+        return _without_object(contract, reply, str(bad))
+    stated = body.get(contract.status_field)
+    word = word_of(stated)
+    nested = isinstance(stated, list | dict)
+    error = f"its '{contract.status_field}' is {kind_of(stated)}, expected a word"
     return Answer(
         state=contract.state_of(code, word),
         status_code=code,
         word=word,
-        dependencies=_dependencies(contract, named),
+        dependencies=_dependencies(contract, body.get(contract.dependencies_field)),
+        error=f"health answered {code}: {error}" if nested else None,
+    )
+
+
+def _without_object(contract: HealthContract, reply: Reply, got: str) -> Answer:
+    """A plain word counts, as ASP.NET Core's default sends it; anything else is an error."""
+    code, word = reply.status_code, None if reply.encoding else as_text(reply.text.strip())
+    state = contract.state_of(code, word)
+    if state is not HealthState.UNHEALTHY:
+        return Answer(state=state, status_code=code, word=word, dependencies={})
+    kind = as_text(reply.headers.get("content-type", "no content type"))
+    return _unreadable(
+        code, f"health answered {code} with {kind}, expected a JSON object, got {got}"
+    )
+
+
+def _unreadable(status_code: int, error: str) -> Answer:
+    return Answer(
+        state=HealthState.UNHEALTHY, status_code=status_code, dependencies={}, error=error
     )
 
 
 def _dependencies(contract: HealthContract, named: object) -> Mapping[str, str]:
     """Each dependency's word: from an object of words or objects, of lists of checks (IETF
-    health+json), or a list of named checks (MicroProfile).
+    health+json), or a list of named checks (MicroProfile). So many at most, each cut.
     """
     if isinstance(named, list):
-        named = {item.get("name"): item for item in named if isinstance(item, dict)}
+        checks = [item for item in named if isinstance(item, dict)]
+        named = {item["name"]: item for item in checks if isinstance(item.get("name"), str)}
     if not isinstance(named, dict):
         return {}
-    return {as_text(name): _dependency(contract, value) for name, value in named.items()}
+    kept = islice(named.items(), MOST_ENTRIES)
+    return {as_text(name): _dependency(contract, value) for name, value in kept}
 
 
 def _dependency(contract: HealthContract, value: object) -> str:
     if isinstance(value, list):  # several checks of one dependency: the first bad one tells
-        words = [_dependency(contract, each) for each in value]
+        words = [_check(contract, each) for each in value]
         good = HealthState.HEALTHY
         bad = (word for word in words if contract.words.get(word.lower()) is not good)
         return next(bad, words[0] if words else "?")
-    return _word(value.get(contract.status_field) if isinstance(value, dict) else value) or "?"
+    return _check(contract, value)
 
 
-def _word(value: object) -> str | None:
-    return None if value is None else as_text(value)
+def _check(contract: HealthContract, value: object) -> str:
+    return word_of(value.get(contract.status_field) if isinstance(value, dict) else value) or "?"
 
 
 class HealthProbe:

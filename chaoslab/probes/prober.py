@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from chaoslab.history.events import Bound, ProberSample
-from chaoslab.probes.base import NO_ANSWER, Watched, either, get
+from chaoslab.probes.base import NO_ANSWER, Watched, either, get, why_no_answer
 from chaoslab.probes.own_trouble import NotAsked
 from chaoslab.probes.sampler import Sampler
 from chaoslab.spec.expect import AnswersInTime, Expectation, ReadyWhenServing, StaysLive
@@ -61,7 +61,7 @@ class ProberProbe:
         except NotAsked:
             return
         except NO_ANSWER as failure:
-            error = f"{type(failure).__name__}: {failure}".rstrip(": ")
+            error = why_no_answer(failure)
         journal.append(
             ProberSample(
                 at_s=sent_s,

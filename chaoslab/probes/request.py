@@ -1,26 +1,72 @@
-"""One GET on a connection of its own, as a prober sends it.
+"""One request on a connection of its own, and its answer within bounds: nobody else reads an app.
 
 A client library spends five times the processor time on that, and forty a second of them would
-leave a lab that shares its cores too little to keep its own times.
+leave a lab that shares its cores too little to keep its own times. And an app may answer anything:
+a gigabyte, five kilobytes of gzip that become six, a million chunks. Nothing is decoded here.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import h11
 import httpx
 
 from chaoslab.runtimes.base import Endpoint
 
-_MOST_BYTES = 1 << 16
+MOST_BODY_BYTES = 1 << 20
+MOST_CHUNKS = 4096
+MOST_INTERIM_ANSWERS = 16
+_READ_BYTES = 1 << 16
+_HEADERS = [
+    (b"Accept", b"*/*"),
+    (b"Accept-Encoding", b"identity"),
+    (b"User-Agent", b"chaoslab"),
+]
 
 
-async def get(there: Endpoint, path: str, headers: httpx.Headers) -> httpx.Response:
-    """The whole answer, decoded as its headers say, of any status.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """One answer in full; `body` is as it was sent, `headers` have lower-case names."""
+
+    status_code: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is one of 2xx."""
+        return 200 <= self.status_code < 300
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8, whatever charset it claims; wrong bytes are replaced."""
+        return self.body.decode("utf-8", "replace")
+
+    @property
+    def encoding(self) -> str:
+        """The content encoding, if the body is not sent as it is; else empty."""
+        named = self.headers.get("content-encoding", "").strip().lower()
+        return "" if named == "identity" else named
+
+
+class AnswerTooLarge(httpx.HTTPError):
+    """An answer beyond what the lab reads; `status_code` came with it."""
+
+    def __init__(self, status_code: int, what: str) -> None:
+        super().__init__(f"{what}; the lab reads no more")
+        self.status_code = status_code
+
+
+async def ask(
+    there: Endpoint, path: str, *, method: str = "GET", json_body: bytes | None = None
+) -> Reply:
+    """The whole answer, of any status; the lab asks for no content encoding.
 
     Raises httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError (no HTTP, or half an
-    answer) or httpx.DecodingError. The caller bounds the time.
+    answer) or AnswerTooLarge. The caller bounds the time.
     """
     try:
         reader, writer = await asyncio.open_connection(there.host, there.port)
@@ -28,10 +74,7 @@ async def get(there: Endpoint, path: str, headers: httpx.Headers) -> httpx.Respo
         raise httpx.ConnectError(str(error)) from error
     try:
         talk = h11.Connection(h11.CLIENT)
-        target = httpx.URL(f"http://{there}{path}").raw_path
-        host = (b"Host", str(there).encode())
-        request = h11.Request(method="GET", target=target, headers=[host, *headers.raw])
-        writer.write((talk.send(request) or b"") + (talk.send(h11.EndOfMessage()) or b""))
+        writer.write(_request(talk, there, path, method, json_body))
         return await _answer(talk, reader)
     except h11.RemoteProtocolError as error:
         raise httpx.RemoteProtocolError(str(error)) from error
@@ -41,22 +84,52 @@ async def get(there: Endpoint, path: str, headers: httpx.Headers) -> httpx.Respo
         writer.close()
 
 
-async def _answer(talk: h11.Connection, reader: asyncio.StreamReader) -> httpx.Response:
+def _request(
+    talk: h11.Connection, there: Endpoint, path: str, method: str, json_body: bytes | None
+) -> bytes:
+    target = httpx.URL(f"http://{there}{path}").raw_path
+    headers = [(b"Host", str(there).encode()), *_HEADERS]
+    if json_body is not None:
+        length = str(len(json_body)).encode()
+        headers += [(b"Content-Type", b"application/json"), (b"Content-Length", length)]
+    request = h11.Request(method=method, target=target, headers=headers)
+    events: list[h11.Event] = [request]
+    if json_body is not None:
+        events.append(h11.Data(data=json_body))
+    return b"".join(talk.send(event) or b"" for event in (*events, h11.EndOfMessage()))
+
+
+async def _answer(talk: h11.Connection, reader: asyncio.StreamReader) -> Reply:
     head: h11.Response | None = None
-    body: list[bytes] = []
+    body = bytearray()
+    chunks = interim = 0
     while True:
         event = talk.next_event()
         if event is h11.NEED_DATA:
-            data = await reader.read(_MOST_BYTES)
+            data = await reader.read(_READ_BYTES)
             if not data and head is None:
                 raise h11.RemoteProtocolError("the server closed without an answer")
             talk.receive_data(data)
+        elif isinstance(event, h11.InformationalResponse):
+            interim += 1
+            if interim > MOST_INTERIM_ANSWERS:
+                raise h11.RemoteProtocolError(f"more than {MOST_INTERIM_ANSWERS} interim answers")
         elif isinstance(event, h11.Response):
             head = event
-        elif isinstance(event, h11.Data):
-            body.append(bytes(event.data))
-        elif not isinstance(event, h11.InformationalResponse):
+        elif isinstance(event, h11.Data) and head is not None:
+            body += event.data
+            chunks += event.chunk_start
+            _demand_within(head.status_code, len(body), chunks)
+        else:
             break  # the end; or another protocol, to which nobody has agreed
     if head is None:
         raise h11.RemoteProtocolError("the server speaks another protocol")
-    return httpx.Response(head.status_code, headers=list(head.headers), content=b"".join(body))
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
+    return Reply(status_code=head.status_code, headers=headers, body=bytes(body))
+
+
+def _demand_within(status_code: int, body_bytes: int, chunks: int) -> None:
+    if body_bytes > MOST_BODY_BYTES:
+        raise AnswerTooLarge(status_code, "a body of more than 1 MiB")
+    if chunks > MOST_CHUNKS:
+        raise AnswerTooLarge(status_code, f"a body of more than {MOST_CHUNKS} chunks")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections.abc import Sequence
 
@@ -12,8 +13,9 @@ from psycopg import sql
 
 from chaoslab.history.events import ReadBack, Write, WriteOutcome, WritePurpose
 from chaoslab.history.journal import Journal
-from chaoslab.probes.base import Watched, as_text, either
+from chaoslab.probes.base import NO_ANSWER, Watched, as_text, either, why_no_answer
 from chaoslab.probes.own_trouble import note_own_trouble, own_trouble
+from chaoslab.probes.request import Reply, ask
 from chaoslab.runtimes.base import OWN_NAME, RunningService
 from chaoslab.seeds import fresh_seed, generator
 from chaoslab.spec.load import Load
@@ -22,7 +24,6 @@ from chaoslab.spec.topology import App, WriteContract
 
 READ_BACK_WITHIN_S = 5.0
 PROOF_EVERY_S = 0.1
-SAID_CHARACTERS = 200
 
 
 class Writer:
@@ -48,10 +49,10 @@ class Writer:
         retry_after = False
         try:
             async with asyncio.timeout(timeout_s):
-                response = await self._send(op, timeout_s)
+                response = await self._send(op)
             code, retry_after = response.status_code, "retry-after" in response.headers
             said = None if response.is_success else _said(response)
-        except (httpx.HTTPError, TimeoutError, OSError) as failure:
+        except NO_ANSWER as failure:
             error = failure
         event = Write(
             at_s=sent_s,
@@ -61,7 +62,7 @@ class Writer:
             took_s=journal.now() - sent_s,
             status_code=code,
             retry_after=retry_after,
-            error=None if error is None else f"{type(error).__name__}: {error}".rstrip(": "),
+            error=None if error is None else why_no_answer(error),
             said=said,
             purpose=purpose,
         )
@@ -71,13 +72,12 @@ class Writer:
             journal.append(event)
         return event
 
-    async def _send(self, op: str, timeout_s: float) -> httpx.Response:
+    async def _send(self, op: str) -> Reply:
         contract, values = self._contract, {"id": op}
         body = {key: fill(text, values) for key, text in contract.create_body.items()}
         path = fill(contract.create_path, values)
-        return await self._watched.client.post(
-            self._watched.url(path), json=body, timeout=timeout_s
-        )
+        there = self._watched.running.endpoint
+        return await ask(there, path, method="POST", json_body=json.dumps(body).encode())
 
     async def load(self, load: Load, over: asyncio.Event) -> None:
         """Write at the load's rate, each request when it is due, until its end or `over` is set.
@@ -118,9 +118,11 @@ def _outcome(code: int | None, failure: Exception | None) -> WriteOutcome:
     return "ok" if 200 <= code < 300 else "failed"
 
 
-def _said(response: httpx.Response) -> str:
-    """The beginning of a body, on one line."""
-    return as_text(" ".join(response.text.split())[:SAID_CHARACTERS])
+def _said(reply: Reply) -> str:
+    """The beginning of a body, on one line; not of one that would have to be unpacked."""
+    if reply.encoding:
+        return as_text(f"(content encoding {reply.encoding}: not read)")
+    return as_text(" ".join(reply.text.split()))
 
 
 async def read_back(

@@ -18,15 +18,16 @@ class HealthState(StrEnum):
 
 
 # Words of the common conventions: IETF health+json, ASP.NET Core, Spring Boot, MicroProfile,
-# Consul, and the incident's own.
+# Consul, and the incident's own; JSON's true and false as words.
 DEFAULT_WORDS: Mapping[str, HealthState] = MappingProxyType(
     {
-        **dict.fromkeys(("healthy", "pass", "up", "ok", "passing"), HealthState.HEALTHY),
+        **dict.fromkeys(("healthy", "pass", "up", "ok", "passing", "true"), HealthState.HEALTHY),
         **dict.fromkeys(("degraded", "warn", "warning"), HealthState.DEGRADED),
         **dict.fromkeys(
             ("unhealthy", "fail", "down", "out_of_service", "critical", "error", "starting"),
             HealthState.UNHEALTHY,
         ),
+        **dict.fromkeys(("unavailable", "unreachable", "false"), HealthState.UNHEALTHY),
     }
 )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from chaoslab.clock import now_s
 from chaoslab.history.events import AnyEvent
 from chaoslab.history.journal import Journal
-from chaoslab.probes.base import Watched, fresh_connections
+from chaoslab.probes.base import Watched
 from chaoslab.runtimes.base import AppSocket, Endpoint, RunningApp
 from chaoslab.runtimes.local.sockets import sockets_of
 from chaoslab.spec.health import HealthContract
@@ -108,12 +108,10 @@ async def watching(
 ) -> AsyncIterator[Watched]:
     """One boot under watch, with a journal of its own."""
     journal = Journal(folder / "history.jsonl")
-    client = fresh_connections()
     app = App(name="app", command=("true",), health=health or HealthContract(), writes=writes)
     try:
-        yield Watched(app=app, boot=1, running=running, journal=journal, client=client)
+        yield Watched(app=app, boot=1, running=running, journal=journal)
     finally:
-        await client.aclose()
         journal.close()
 
 

@@ -92,7 +92,7 @@ async def test_a_promise_to_come_back_is_noted(tmp_path: Path) -> None:
         ((503, {"error": "postgres is away"}), '{"error": "postgres is away"}'),
         ((500, "Internal\r\n  Server\tError\n"), "Internal Server Error"),
         ((404, ""), ""),
-        ((400, "x" * 1000), "x" * 200),
+        ((400, "x" * 1000), "x" * 199 + "…"),
         ((500, "nul \x00 and \ud7ff"), "nul \x00 and \ud7ff"),
         (None, None),
     ],

@@ -14,7 +14,7 @@ from chaoslab.errors import FaultUnsupported
 from chaoslab.faults.base import Ground, injected
 from chaoslab.faults.catalogue import prepare
 from chaoslab.history.events import FaultInForce, FaultMissed, LinkPackets, Spawned
-from chaoslab.probes.base import Watched, fresh_connections
+from chaoslab.probes.base import Watched
 from chaoslab.probes.sockets import SocketProbe
 from chaoslab.runtimes.containers.app import ContainerApp
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
@@ -69,15 +69,14 @@ async def client(
             argv=(), env={},
         )
     )  # fmt: skip
-    http, over = fresh_connections(), asyncio.Event()
-    watched = Watched(app=APP, boot=1, running=running, journal=journal, client=http)
+    over = asyncio.Event()
+    watched = Watched(app=APP, boot=1, running=running, journal=journal)
     probe = asyncio.create_task(SocketProbe(watched, {LINK: link.port}).run(over))
     await until_line(running, "old +PONG")
     await until_line(running, "new +PONG")
     yield running
     over.set()
     await probe
-    await http.aclose()
     await running.terminate(grace_s=0.05)  # it is process 1, which SIGTERM does not end
 
 
