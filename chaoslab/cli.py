@@ -115,13 +115,13 @@ def analyze(ctx: click.Context, run: str, results: Path) -> None:
     from chaoslab.history.run_folder import scenario_folders
     from chaoslab.report.runs import chosen_runs, save_verdicts
     from chaoslab.report.verdicts_text import judged
-    from chaoslab.verdicts.judge import judge
+    from chaoslab.verdicts.again import judged_again
     from chaoslab.verdicts.verdict import Outcome, worst
 
     console = _console()
     outcomes = []
     for folder in scenario_folders(*chosen_runs((run,), results)):
-        verdicts = judge(folder.topology(), folder.plan(), folder.history())
+        verdicts = judged_again(folder)
         save_verdicts(folder, verdicts)
         console.print(judged(folder.path.name, verdicts))
         outcomes.append(worst(verdict.outcome for verdict in verdicts))

@@ -133,7 +133,11 @@ def read_history(path: Path) -> History:
         raise SpecError(
             [Problem(where=str(path), what="no such history", mend="name a run's folder")]
         )
-    text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        what = f"cannot be read: {error.strerror}"
+        raise SpecError([Problem(where=str(path), what=what)]) from None
     lines = text.removesuffix("\n").split("\n") if text else []
     events: list[AnyEvent] = []
     for number, line in enumerate(lines, start=1):

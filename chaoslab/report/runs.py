@@ -90,6 +90,9 @@ def saved_verdicts(folder: RunFolder) -> tuple[Verdict, ...] | None:
         return _VERDICTS.validate_json(folder.verdicts_path.read_bytes())
     except FileNotFoundError:
         return None
+    except OSError as error:
+        what = f"cannot be read: {error.strerror}"
+        raise SpecError([Problem(where=str(folder.verdicts_path), what=what)]) from None
     except ValidationError as error:
         what = f"not written by this chaoslab: {error.errors()[0]['msg']}"
         mend = f"judge it again with `chaoslab analyze {folder.path}`"

@@ -70,7 +70,7 @@ stand_in() { # stand_in IMAGE FOLDER [BUILD OPTIONS]
     if is_there "$image" "$source"; then return; fi
     cp -Rp "$HERE/$folder" "$SCRATCH/$folder"
     [ "$folder" != toxiproxy ] || toxiproxy_binaries "$SCRATCH/$folder"
-    docker build --quiet --label org.chaoslab=airgapped --label "org.chaoslab.source=$source" \
+    docker build --quiet --force-rm --label org.chaoslab=airgapped --label "org.chaoslab.source=$source" \
         -t "$image" "$@" "$SCRATCH/$folder" >"$SCRATCH/build.log" 2>&1 || {
         tail -n 20 "$SCRATCH/build.log" >&2
         fail "$image could not be built" "look at the lines above; then run $0 again"

@@ -131,7 +131,7 @@ class Start:
         if images.is_here(self.engine.docker, image):
             return
         if self.file.is_built(app):
-            compose.said(*said, "build", app, folder=self.file.path.parent)
+            compose.said(*said, "build", "--force-rm", app, folder=self.file.path.parent)
         else:
             images.pulled(self.engine.docker, image)
 

@@ -63,7 +63,7 @@ def agent_image(engine: docker.DockerClient, base: str) -> str:
             build_context = _tar(context.files())
             with told(f"building {image} on {base}"):
                 engine.images.build(
-                    fileobj=build_context, custom_context=True, tag=image, rm=True,
+                    fileobj=build_context, custom_context=True, tag=image, rm=True, forcerm=True,
                     buildargs={"BASE": base}, labels={ROLE: "agent"},
                 )  # fmt: skip
     return image
@@ -89,7 +89,8 @@ def app_image(engine: docker.DockerClient, app: App, base: str) -> str:
             pulled(engine, args["BASE"])
             with told(f"building {image} for {app.name}"):
                 engine.images.build(
-                    path=build.context, dockerfile=build.dockerfile, tag=image, rm=True,
+                    path=build.context, dockerfile=build.dockerfile, tag=image,
+                    rm=True, forcerm=True,  # a step that fails leaves its container otherwise
                     buildargs=dict(args),
                 )  # fmt: skip
     return image

@@ -1,0 +1,42 @@
+"""Judges a saved run again: only its folder is read."""
+
+from __future__ import annotations
+
+from chaoslab.errors import Problem, SpecError
+from chaoslab.history.run_folder import RunFolder
+from chaoslab.spec.plan import resolve
+from chaoslab.verdicts.judge import judge
+from chaoslab.verdicts.verdict import Verdict
+
+# What files that do not belong together lead to: a name that the other file lacks, a value of a
+# kind that nobody wrote. Each file by itself was read before.
+_DO_NOT_FIT = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    StopIteration,
+    TypeError,
+    ValueError,
+)
+
+
+def judged_again(folder: RunFolder) -> tuple[Verdict, ...]:
+    """The verdicts of a saved run.
+
+    Raises SpecError where a file is missing or damaged, or where the files do not fit each other.
+    """
+    topology, plan, history = folder.topology(), folder.plan(), folder.history()
+    try:
+        return judge(topology, resolve(plan, topology), history)
+    except _DO_NOT_FIT as error:
+        raise SpecError(
+            [
+                Problem(
+                    where=str(folder.path),
+                    what="cannot be judged: topology.json, plan.json and history.jsonl do not fit "
+                    f"each other ({type(error).__name__}: {error})",
+                    expected="the files of one run, as chaoslab wrote them",
+                )
+            ]
+        ) from None
