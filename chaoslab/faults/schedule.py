@@ -9,7 +9,7 @@ from chaoslab.errors import ChaoslabError, FaultUnsupported
 from chaoslab.faults.base import Fault, Ground, injected, requested, uninterrupted
 from chaoslab.faults.catalogue import prepare
 from chaoslab.faults.links import TriggeredLinkFault
-from chaoslab.history.events import FaultMissed
+from chaoslab.history.events import FaultInForce, FaultMissed
 from chaoslab.spec.faults import FaultSpec
 from chaoslab.spec.plan import Plan
 from chaoslab.spec.when import AtMoment, BeforeSpawn
@@ -91,7 +91,10 @@ class Nemesis:
         if spec.stop is None:
             await self._over.wait()
             return "the run is over"
-        if await self._before_the_end(self._ground.journal.moment(spec.stop), spec):
+        journal = self._ground.journal
+        began = journal.history.last(FaultInForce, lambda e: e.fault == spec.label)
+        stop = journal.moment(spec.stop, began.since_s if began else None)
+        if await self._before_the_end(stop, spec):
             return "its time was over"
         if self._ground.disables(spec) and not self._over.is_set():
             return f"disabled, it need not wait for its stop ({spec.stop.moment}) any longer"

@@ -99,10 +99,13 @@ class Journal:
             finally:
                 self._wakers.discard(waker)
 
-    async def moment(self, moment: AtMoment) -> AnyEvent | None:
-        """Wait for a moment and the seconds after it; None where it did not come in time."""
+    async def moment(self, moment: AtMoment, since_s: float | None = None) -> AnyEvent | None:
+        """Wait for a moment and the seconds after it; None where it did not come in time.
+
+        `since_s`: when the fault began that it is to end; see `moments.find`.
+        """
         assert moment.within_s is not None, "the plan was not resolved"
-        event = await self.wait_for(lambda events: find(moment, events), moment.within_s)
+        event = await self.wait_for(lambda events: find(moment, events, since_s), moment.within_s)
         if event is not None:
             await asyncio.sleep(max(0.0, event.at_s + moment.after_s - self.now()))
         return event

@@ -44,15 +44,31 @@ _IS: dict[Moment, _Test] = {
 }
 
 
-def find(moment: AtMoment, events: Sequence[AnyEvent]) -> AnyEvent | None:
-    """The nth event that is the moment, or None while it has not come."""
+def find(
+    moment: AtMoment, events: Sequence[AnyEvent], since_s: float | None = None
+) -> AnyEvent | None:
+    """The nth event that is the moment, or None while it has not come.
+
+    `since_s` is when the fault began that the moment is to end. What health said before that and
+    had taken back by then is not meant: an app that says degraded until its first look is over has
+    turned degraded before any fault. The next such turn is the moment then.
+    """
     is_it, count = _IS[moment.moment], 0
-    for event in events:
+    for at, event in enumerate(events):
         if is_it(event) and _is_meant(moment, event):
             count += 1
-            if count == moment.nth:
+            over = since_s is not None and _taken_back(event, events[at + 1 :], since_s)
+            if count >= moment.nth and not over:
                 return event
     return None
+
+
+def _taken_back(event: AnyEvent, later: Sequence[AnyEvent], by_s: float) -> bool:
+    """Whether health of that app said something else before `by_s`, once it had said this."""
+    if not isinstance(event, HealthTurned | LossNamed):
+        return False
+    turns = (e for e in later if isinstance(e, type(event)) and e.at_s < by_s)
+    return any(e.app == event.app for e in turns)
 
 
 def _is_meant(moment: AtMoment, event: AnyEvent) -> bool:

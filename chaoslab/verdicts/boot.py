@@ -14,7 +14,9 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import FailsFast, Starts
-from chaoslab.spec.health import HealthContract, HealthState
+from chaoslab.spec.health import HealthContract
+from chaoslab.spec.load import Sampling
+from chaoslab.verdicts.settling import came_s, may_settle, on_the_way, unasked, wanted
 from chaoslab.verdicts.timeline import (
     SERVING,
     exited,
@@ -27,11 +29,16 @@ from chaoslab.verdicts.timeline import (
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 
 LAST_WORDS = 5  # lines of the log in which the cause must be named: a banner names everything
-_STATE = {"normal": HealthState.HEALTHY, "degraded": HealthState.DEGRADED}
+_USUAL = Sampling()
 
 
-def starts(e: Starts, contract: HealthContract, history: History) -> Verdict:
-    """Start-up completes within its deadline, health serves, no phase is left behind."""
+def starts(
+    e: Starts, contract: HealthContract, history: History, sampling: Sampling = _USUAL
+) -> Verdict:
+    """Start-up completes within its deadline, health serves, no phase is left behind.
+
+    Where health said degraded first and healthy is asked for, the deadline holds for healthy.
+    """
     mode = f" {e.mode}" if e.mode else ""
     claim = f"boot {e.boot} of {e.app} starts{mode} within {e.within_s} s"
     begun = spawned(history, e.app, e.boot)
@@ -46,18 +53,42 @@ def starts(e: Starts, contract: HealthContract, history: History) -> Verdict:
         return unknown("boot", claim, why, *_how_it_ended(e, history, begun, ended))
     if complete is None or (ended and not ended.asked and ended.at_s < complete.at_s):
         return failed("boot", claim, *_how_it_ended(e, history, begun, ended))
-    took_s = complete.at_s - begun.at_s
-    since = "after the lab came" if begun.standing else "after the spawn"
-    seen = "found complete" if begun.standing else "complete"
-    because = [f"start-up {seen} {took_s:.3f} s {since}, health {complete.state.value}"]
-    wrong = [*_wrong(e, history, complete, took_s), *_wrong_phases(e, contract, history)]
+    because = _seen_so_far(e, history, begun, complete)
+    wrong = [*_wrong(e, history, begun, complete), *_wrong_phases(e, contract, history)]
     if gone := _gone_at_once(e, begun, ended):
         wrong.append(gone)
+    if not wrong and (early := _too_early(e, sampling, history, begun, complete)):
+        return unknown("boot", claim, early, *because)
+    wrong += _other_state(e, history, begun, complete)
     if wrong:
         return failed("boot", claim, *because, *wrong, *_log(ended))
     if _may_yet_die(e, history, begun):
         return unknown("boot", claim, "the run was cut short", *because)
     return passed("boot", claim, *because)
+
+
+def _seen_so_far(
+    e: Starts, history: History, begun: Spawned, complete: StartupComplete
+) -> list[str]:
+    """The first good answer, and what health answered after it."""
+    since = "after the lab came" if begun.standing else "after the spawn"
+    seen = "found complete" if begun.standing else "complete"
+    took_s = complete.at_s - begun.at_s
+    told = [f"start-up {seen} {took_s:.3f} s {since}, health {complete.state.value}"]
+    turns = on_the_way(e, begun, complete, history)
+    return [*told, turns] if turns else told
+
+
+def _too_early(
+    e: Starts, sampling: Sampling, history: History, begun: Spawned, complete: StartupComplete
+) -> str:
+    """Why nobody knows whether a start that is not yet as asked would have become so."""
+    if came_s(e, complete, history) is not None or not may_settle(e, complete):
+        return ""
+    if _had_time_left(e, history, begun, exited(history, e.app, e.boot)):
+        return "the run ended before the start-up's time was up"
+    pause = unasked(e, begun, complete, sampling, history)
+    return f"nobody asked from {pause.start_s:.3f} to {pause.end_s:.3f} s" if pause else ""
 
 
 def _gone_at_once(e: Starts, begun: Spawned, ended: Exited | None) -> str:
@@ -84,20 +115,29 @@ def _had_time_left(
     return watched_until_s(history, e.app, e.boot) < begun.at_s + e.within_s
 
 
-def _wrong(e: Starts, history: History, complete: StartupComplete, took_s: float) -> list[str]:
+def _wrong(e: Starts, history: History, begun: Spawned, complete: StartupComplete) -> list[str]:
+    came = came_s(e, complete, history)
+    took_s = (complete.at_s if came is None else came) - begun.at_s
     wrong = []
     if e.within_s is not None and took_s > e.within_s:
         wrong.append(f"{took_s - e.within_s:.3f} s too late")
-    expected = {_STATE[e.mode]} if e.mode else SERVING
-    if complete.state not in expected:
-        names = " or ".join(sorted((state.value for state in expected), reverse=True))
-        wrong.append(f"expected health {names}, got {complete.state.value}")
-        wrong += _told(e, history)
     snapshot = _published(e, history)
     if e.startup_mode is not None and (snapshot is None or snapshot.mode != e.startup_mode):
         got = snapshot.mode if snapshot else "nothing published"
         wrong.append(f"expected startup_mode {e.startup_mode}, got {got}")
     return wrong
+
+
+def _other_state(
+    e: Starts, history: History, begun: Spawned, complete: StartupComplete
+) -> list[str]:
+    """Another state in all its time than the one that was asked for, and what health said last."""
+    came = came_s(e, complete, history)
+    in_time = came is not None and came <= begun.at_s + (e.within_s or 0.0)
+    if in_time or complete.state in wanted(e):
+        return []
+    names = " or ".join(sorted((state.value for state in wanted(e)), reverse=True))
+    return [f"expected health {names}, got {complete.state.value}", *_told(e, history)]
 
 
 def _wrong_phases(e: Starts, contract: HealthContract, history: History) -> list[str]:

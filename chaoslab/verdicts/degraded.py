@@ -11,6 +11,7 @@ from chaoslab.spec.expect import Degrades, StaysAvailable
 from chaoslab.spec.health import HealthContract, HealthState
 from chaoslab.spec.load import Sampling
 from chaoslab.spec.topology import App
+from chaoslab.verdicts.settling import before_settling, settled_from
 from chaoslab.verdicts.timeline import (
     SERVING,
     Span,
@@ -179,7 +180,11 @@ def stays_available(e: StaysAvailable, app: App, sampling: Sampling, history: Hi
         return _never_started(e, claim, app, history)
     seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= complete.at_s]
     good = {HealthState.HEALTHY} if e.healthy else SERVING
-    if bad := next((s for s in seen if s.state not in good), None):
+    first = settled_from(e, seen, app.deadlines.startup_s, history)
+    early = before_settling(seen, first) if first else []
+    if bad := next((s for s in seen if s.state not in good and s not in early), None):
+        if first is None and bad.state in SERVING and _may_settle(e, app, history):
+            return unknown("available", claim, "the run ended before it had to be", _said(bad))
         return failed("available", claim, _said(bad))
     if len(seen) < MIN_SAMPLES:
         return unknown("available", claim, f"only {len(seen)} health answers")
@@ -188,7 +193,20 @@ def stays_available(e: StaysAvailable, app: App, sampling: Sampling, history: Hi
         return unknown("available", claim, why)
     if ended is None or not ended.settled:
         return unknown("available", claim, "the run was cut short")
-    return passed("available", claim, f"{len(seen)} answers, all {what}")
+    told = [_settled(early, first)] if first and early else []
+    return passed("available", claim, f"{len(seen) - len(early)} answers, all {what}", *told)
+
+
+def _may_settle(e: StaysAvailable, app: App, history: History) -> bool:
+    """Whether the run ended inside the time that the app may take to start, health included."""
+    begun = spawned(history, e.app, e.boot)
+    due_s = begun.at_s + app.deadlines.startup_s if begun else 0.0
+    return watched_until_s(history, e.app, e.boot) < due_s
+
+
+def _settled(early: list[HealthSample], first: HealthSample) -> str:
+    """What it said before its first healthy answer, which ended its start-up."""
+    return f"degraded at {early[0].at_s:.3f} s, healthy from {answered_s(first):.3f} s on"
 
 
 def _never_started(e: StaysAvailable, claim: str, app: App, history: History) -> Verdict:

@@ -76,7 +76,7 @@ def outcome_of(verdicts: tuple[Verdict, ...]) -> Outcome:
 def _judged(e: Expectation, topology: Topology, plan: Plan, history: History) -> Verdict:
     match e:
         case Starts():
-            return starts(e, topology.apps[e.app].health, history)
+            return starts(e, topology.apps[e.app].health, history, plan.sampling)
         case FailsFast():
             return fails_fast(e, history)
         case Degrades():

@@ -44,6 +44,7 @@ from chaoslab.verdicts.degraded import MIN_SAMPLES
 from chaoslab.verdicts.probers import watch_under_way
 from chaoslab.verdicts.readiness import readiness_under_way
 from chaoslab.verdicts.restarts import restarts_under_way
+from chaoslab.verdicts.settling import came_s, may_settle, settled_from
 from chaoslab.verdicts.timeline import exited, healthy_since, last_healed_s, samples, spawned
 
 SERVING_S = 0.5  # how long after its end a start-up is given to be seen ready, or degraded
@@ -152,6 +153,11 @@ def _availability_under_way(
         late = now_s > begun.at_s + startup_s + GRACE_S
         return None if late else f"the start-up of {e.app}"
     seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= complete.at_s]
+    due_s = begun.at_s + startup_s
+    if e.healthy and complete.state is HealthState.DEGRADED and now_s <= due_s + GRACE_S:
+        if (first := settled_from(e, seen, startup_s, history)) is None:
+            return f"{e.app} to be healthy"
+        seen = [s for s in seen if s.at_s >= first.at_s]
     return None if len(seen) >= MIN_SAMPLES else f"{MIN_SAMPLES} health answers of {e.app}"
 
 
@@ -163,19 +169,22 @@ def _boot_under_way(e: Starts | FailsFast, history: History, now_s: float) -> st
     complete = history.first(StartupComplete, lambda c: c.app == e.app and c.boot == e.boot)
     if ended:
         return None
-    if complete and isinstance(e, Starts):
-        served = now_s > complete.at_s + SERVING_S or _serves(e, history, complete)
+    if complete and isinstance(e, Starts) and not may_settle(e, complete):
+        served = now_s > complete.at_s + SERVING_S or _serves(e, history, complete.state)
         return None if served else f"{e.app} to be ready, or degraded"
+    if complete and isinstance(e, Starts) and (came := came_s(e, complete, history)) is not None:
+        served = now_s > came + SERVING_S or _serves(e, history, HealthState.HEALTHY)
+        return None if served else f"{e.app} to be ready"
     if now_s > spawned.at_s + (e.within_s or 0.0) + GRACE_S:
         return None
-    return f"the start-up of {e.app}"
+    return f"{e.app} to be healthy" if complete else f"the start-up of {e.app}"
 
 
-def _serves(e: Starts, history: History, complete: StartupComplete) -> bool:
-    if complete.state is HealthState.HEALTHY:
+def _serves(e: Starts, history: History, state: HealthState) -> bool:
+    if state is HealthState.HEALTHY:
         return history.first(Ready, lambda r: (r.app, r.boot) == (e.app, e.boot)) is not None
     sample = history.last(HealthSample, lambda s: (s.app, s.boot) == (e.app, e.boot))
-    return sample is not None and sample.state is complete.state
+    return sample is not None and sample.state is state
 
 
 def _recovery_under_way(e: Recovers, history: History, now_s: float) -> str | None:

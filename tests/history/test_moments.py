@@ -100,3 +100,22 @@ def test_a_supervisors_start_is_no_start_of_the_plan() -> None:
     again = replace(first, at_s=2.0, boot=2, restart=True)
     assert find(when.spawned(), [again, first]) is first
     assert find(AtMoment(moment="spawned", nth=2), [first, again]) is None
+
+
+def test_a_turn_that_was_taken_back_before_the_fault_does_not_end_it() -> None:
+    """`b` was degraded from 1.0 to 2.0, and a fault that began at 3.5 ends by what comes next."""
+    assert find(when.degraded(), TURNS, since_s=1.5) == TURNS[0]
+    assert find(AtMoment(moment="degraded", of="b"), TURNS, since_s=3.5) == TURNS[3]
+    assert find(AtMoment(moment="degraded", of="b"), TURNS[:3], since_s=3.5) is None
+    assert find(when.healthy(), TURNS, since_s=2.5) == TURNS[1]
+
+
+def test_a_loss_that_was_taken_back_before_the_fault_does_not_end_it() -> None:
+    """Named and not named any more; one that is still named does."""
+    events: list[AnyEvent] = [
+        LossNamed(at_s=at_s, app="b", boot=1, lost=lost)
+        for at_s, lost in ((1.0, ("redis",)), (2.0, ()), (4.0, ("redis",)))
+    ]
+    assert find(when.lost("redis"), events, since_s=1.5) == events[0]
+    assert find(when.lost("redis"), events, since_s=3.0) == events[2]
+    assert find(when.lost("redis"), events[:2], since_s=3.0) is None

@@ -133,6 +133,17 @@ def restarts() -> list[AnyEvent]:
     return [*(event for pair in each for event in pair), ended(3.3)]
 
 
+def settling(after_s: float) -> list[AnyEvent]:
+    """A healthy run to 4.5 but for its first answers, which say degraded for so long."""
+    first = replace(sample(1.0, DEGRADED), took_s=0.0)
+    events = without(healthy_run(4.5), of(StartupComplete))
+    turned = [
+        replace(e, state=DEGRADED) if isinstance(e, HealthSample) and e.at_s < 1.0 + after_s else e
+        for e in events
+    ]
+    return [*turned, first, complete(1.0, DEGRADED), exited(4.6), ended(4.7)]
+
+
 def died(at_s: float, events: list[AnyEvent]) -> list[AnyEvent]:
     """The run up to an end of the process by itself."""
     kept = without(events, lambda e: e.at_s >= at_s or isinstance(e, Exited | RunEnded))
@@ -179,6 +190,11 @@ CASES = {
             [*without(good(), of(StartupComplete)), complete(2.0, HEALTHY)],
         ),
     ),
+    "boot that settles": Case(
+        expect=Starts(mode="normal"),
+        keeps=settling(0.3),
+        breaks=(settling(2.6), settling(9.0)),
+    ),
     "fails fast": Case(
         expect=FailsFast(naming=("postgres",), cause=("unreachable",)),
         keeps=died(1.5, NEVER_UP),
@@ -207,6 +223,11 @@ CASES = {
         expect=StaysAvailable(),
         keeps=probes(),
         breaks=([*probes(), sample(3.02, UNHEALTHY)], died(4.5, probes())),
+    ),
+    "available once it has settled": Case(
+        expect=StaysAvailable(),
+        keeps=settling(0.3),
+        breaks=(settling(2.6), settling(9.0), [*settling(0.3), sample(3.02, DEGRADED)]),
     ),
     "live": Case(
         expect=StaysLive(),

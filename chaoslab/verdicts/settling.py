@@ -1,0 +1,101 @@
+"""The state that a start-up comes to: its first answer may not be its last. Pure.
+
+An app may say degraded until its first look at what it depends on is over. That promises nothing:
+a start that is to be healthy has its whole deadline to become so. The reverse is not allowed: who
+reads healthy sends users, and an app that says so first and degraded later has misled them.
+"""
+
+from __future__ import annotations
+
+from chaoslab.history.events import HealthSample, Spawned, StartupComplete
+from chaoslab.history.journal import History
+from chaoslab.spec.expect import Starts, StaysAvailable
+from chaoslab.spec.health import HealthState
+from chaoslab.spec.load import Sampling
+from chaoslab.verdicts.timeline import (
+    SERVING,
+    Span,
+    answered_s,
+    gap,
+    samples,
+    spawned,
+)
+
+_STATE = {"normal": HealthState.HEALTHY, "degraded": HealthState.DEGRADED}
+
+
+def wanted(e: Starts) -> frozenset[HealthState]:
+    """What health may say of a start that is as `e` asks."""
+    return frozenset({_STATE[e.mode]}) if e.mode else SERVING
+
+
+def may_settle(e: Starts, complete: StartupComplete) -> bool:
+    """Whether the first good answer may still be followed by the one that `e` asks for."""
+    return e.mode == "normal" and complete.state is HealthState.DEGRADED
+
+
+def came_s(e: Starts, complete: StartupComplete, history: History) -> float | None:
+    """When the start was as `e` asks: at its first good answer, or at a later one that it may
+    settle to; None where it was not.
+    """
+    if complete.state in wanted(e):
+        return complete.at_s
+    if not may_settle(e, complete):
+        return None
+    return min(
+        (
+            answered_s(s)
+            for s in samples(history, e.app, e.boot)
+            if s.state in wanted(e) and answered_s(s) > complete.at_s
+        ),
+        default=None,
+    )
+
+
+def on_the_way(e: Starts, begun: Spawned, complete: StartupComplete, history: History) -> str:
+    """What health answered from its first good answer on, turn by turn, in seconds after the spawn;
+    empty where it was one answer all the time, up to the start's deadline or to what was wanted.
+    """
+    until_s = came_s(e, complete, history)
+    due_s = begun.at_s + (e.within_s or 0.0)
+    turns = [(complete.at_s, complete.state)]
+    later = (s for s in samples(history, e.app, e.boot) if s.at_s >= complete.at_s)
+    for sample in sorted(later, key=answered_s):
+        at_s = answered_s(sample)
+        over = at_s > (due_s if until_s is None else until_s)
+        if sample.state is not turns[-1][1] and not over:
+            turns.append((at_s, sample.state))
+    if until_s is not None and turns[-1][1] not in wanted(e):
+        turns.append((until_s, next(iter(wanted(e)))))
+    if len(turns) == 1:
+        return ""
+    told = (f"{state.value} at {at_s - begun.at_s:.3f} s" for at_s, state in turns)
+    return f"answered {', '.join(told)} after the spawn"
+
+
+def unasked(
+    e: Starts, begun: Spawned, complete: StartupComplete, sampling: Sampling, history: History
+) -> Span | None:
+    """A time, before the deadline of a start that did not settle, in which nobody asked health."""
+    due_s = begun.at_s + (e.within_s or 0.0)
+    sent_s = (s.at_s for s in samples(history, e.app, e.boot))
+    return gap([complete.at_s, *(s for s in sent_s if complete.at_s < s < due_s), due_s], sampling)
+
+
+def settled_from(
+    e: StaysAvailable, seen: list[HealthSample], startup_s: float, history: History
+) -> HealthSample | None:
+    """The first healthy answer of an app that was only degraded before it, within the time that it
+    may take to start; None where `e` asks for no more than degraded, or without such an answer.
+    """
+    begun = spawned(history, e.app, e.boot)
+    if not e.healthy or begun is None:
+        return None
+    good = (s for s in seen if s.state is HealthState.HEALTHY)
+    first = min(good, key=answered_s, default=None)
+    return first if first and answered_s(first) <= begun.at_s + startup_s else None
+
+
+def before_settling(seen: list[HealthSample], first: HealthSample) -> list[HealthSample]:
+    """The degraded answers that were asked for before the first healthy one had arrived."""
+    return [s for s in seen if s.state is HealthState.DEGRADED and s.at_s < answered_s(first)]
