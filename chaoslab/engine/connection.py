@@ -47,7 +47,6 @@ class Connection:
     __slots__ = (
         "_client_sock",
         "_dialling",
-        "_first_end",
         "_owner",
         "_streams",
         "loop",
@@ -65,7 +64,6 @@ class Connection:
         self.record = record
         self.over = False
         self._client_sock = client
-        self._first_end: str | None = None
         self._dialling: asyncio.Task[None] | None = None
         self._streams: tuple[Stream, Stream] | None = None
 
@@ -126,9 +124,11 @@ class Connection:
 
     def noticed_end(self, direction: Direction, how: End) -> None:
         """A socket has ended; the first to do so names the end of the connection."""
-        if self._first_end is None:
-            who = "client" if direction is Direction.UPSTREAM else "upstream"
-            self._first_end = f"{who}_{'closed' if how is End.EOF else 'reset'}"
+        self.record.noticed_end(direction, how, now_s())
+
+    def heard(self, direction: Direction, data: bytes | memoryview) -> None:
+        """A socket has sent these bytes; empty where they were not looked at."""
+        self.record.heard(direction, data, now_s())
 
     def broke(self, stream: Stream) -> None:
         """Writing into a sink failed: its peer has reset, which travels like any other end."""
@@ -138,7 +138,7 @@ class Connection:
         if not back.source_over:
             back.source_ended(End.RESET)
         else:
-            self.reset(self._first_end or "reset")
+            self.reset(self.record.ending or "reset")
 
     def _opposite(self, stream: Stream) -> Stream:
         assert self._streams is not None
@@ -149,7 +149,7 @@ class Connection:
         if how is End.CUT:
             self.close("closed_by_fault")
         elif how is End.RESET:
-            self.reset(self._first_end or "reset")
+            self.reset(self.record.ending or "reset")
         else:
             self._half_close(stream)
 
@@ -159,7 +159,7 @@ class Connection:
             stream.finished = True
             stream.sink.finish()
         if other.finished:
-            self.close(self._first_end or "closed")
+            self.close(self.record.ending or "closed")
 
     def close(self, end: str) -> None:
         """Close both sides in order."""

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from chaoslab.engine.chunks import Direction
+from chaoslab.engine.chunks import Direction, End
+from chaoslab.engine.words import is_dismissal, is_goodbye
 
 KEPT_CLOSED = 10_000
 
@@ -22,20 +23,27 @@ class Flow(NamedTuple):
 
 @dataclass(slots=True)
 class Met:
-    """That a connection met a toxic or a connect mode, and how many bytes it bit."""
+    """That a connection met a toxic or a connect mode, and how many bytes it bit.
+
+    Of these `goodbye` were nothing but the client's last message.
+    """
 
     name: str
     type: str
     stream: Direction
     first_s: float
     bytes: int = 0
+    goodbye: int = 0
 
 
 @dataclass(slots=True)
 class Record:
     """One connection as it went so far. Times in monotonic seconds, sizes in bytes.
 
-    `flow` gives the bytes of a direction, live while the connection lives.
+    `flow` gives the bytes of a direction, live while the connection lives. `asked_s` is when the
+    client last sent anything but a goodbye, `answered_s` when the upstream last sent anything, and
+    `dismissed_s` when the upstream sent that it ends the connection. `ending` names the side that
+    ended first, at `ending_s`, long before the end where the other side holds on.
     """
 
     id: int
@@ -46,8 +54,33 @@ class Record:
     upstream_connected_s: float | None = None
     closed_s: float | None = None
     end: str | None = None
+    asked_s: float | None = None
+    answered_s: float | None = None
+    dismissed_s: float | None = None
+    ending: str | None = None
+    ending_s: float | None = None
+    parted: bool = False
     met: list[Met] = field(default_factory=list)
     flow: Callable[[Direction], Flow] = lambda _: Flow()
+
+    def heard(self, direction: Direction, data: bytes | memoryview, now_s: float) -> None:
+        """A side has sent these bytes; empty where nobody saw what they are."""
+        if direction is Direction.UPSTREAM:
+            self.parted = is_goodbye(data)
+            if not self.parted:
+                self.asked_s = now_s
+            return
+        self.answered_s = now_s
+        if is_dismissal(data):
+            self.dismissed_s = now_s
+
+    def noticed_end(self, direction: Direction, how: End, now_s: float) -> None:
+        """A side has ended; the first counts. A server that was sent a goodbye ends by it."""
+        if self.ending is None:
+            client = direction is Direction.UPSTREAM or (self.parted and how is End.EOF)
+            who = "client" if client else "upstream"
+            self.ending = f"{who}_{'closed' if how is End.EOF else 'reset'}"
+            self.ending_s = now_s
 
     def close(self, end: str, now_s: float) -> None:
         """Fix the last figures and let go of the live connection."""
@@ -66,6 +99,11 @@ class Record:
             "opened_s": self.opened_s,
             "upstream_connected_s": self.upstream_connected_s,
             "closed_s": self.closed_s,
+            "asked_s": self.asked_s,
+            "answered_s": self.answered_s,
+            "dismissed_s": self.dismissed_s,
+            "ending": self.ending,
+            "ending_s": self.ending_s,
             "bytes_upstream": up.delivered,
             "bytes_downstream": down.delivered,
             "held_upstream": up.held,
@@ -77,6 +115,7 @@ class Record:
                     "stream": met.stream.value,
                     "first_s": met.first_s,
                     "bytes": met.bytes,
+                    "goodbye": met.goodbye,
                 }
                 for met in self.met
             ],

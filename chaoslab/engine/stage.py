@@ -10,6 +10,7 @@ from chaoslab.engine.chain import Toxic
 from chaoslab.engine.chunks import Chunk, Direction, End
 from chaoslab.engine.log import Met
 from chaoslab.engine.toxics.base import Close, Drop, Forward, Meeting, Reset, Wait
+from chaoslab.engine.words import is_goodbye
 
 # What a queued chunk costs beside its bytes, so that a queue of tiny ones is bounded as well.
 CHUNK_COST = 256
@@ -55,7 +56,7 @@ class Stage:
         self._note = note
         self._met: Met | None = None
         if toxic.settings.stands:
-            self._bite(0, meeting.since_s)
+            self._bite(b"", meeting.since_s)
 
     def accept(self, chunk: Chunk) -> None:
         """Queue a chunk behind the others; after a close it is discarded."""
@@ -66,7 +67,7 @@ class Stage:
         self.held += size
         self.cost += size + CHUNK_COST
         if self.toxic.settings.stands:
-            self._bite(size, chunk.arrived_s)
+            self._bite(chunk.data, chunk.arrived_s)
 
     def pump(self, now_s: float, emit: Emit) -> None:
         """Do what the toxic decides until it waits; raises ResetAsked for a reset."""
@@ -115,7 +116,7 @@ class Stage:
         if decision.arrived_s is not None:
             chunk = chunk._replace(arrived_s=decision.arrived_s)
         if chunk.data and not self.toxic.settings.stands:
-            self._bite(len(chunk.data), now_s)
+            self._bite(chunk.data, now_s)
         return chunk
 
     def _pop(self) -> Chunk:
@@ -124,8 +125,10 @@ class Stage:
         self.cost -= len(chunk.data) + CHUNK_COST
         return chunk
 
-    def _bite(self, size: int, now_s: float) -> None:
+    def _bite(self, data: bytes, now_s: float) -> None:
         if self._met is None:
             self._met = Met(self.toxic.name, self.toxic.type, self.direction, now_s)
             self._note(self._met)
-        self._met.bytes += size
+        self._met.bytes += len(data)
+        if self.direction is Direction.UPSTREAM and is_goodbye(data):
+            self._met.goodbye += len(data)

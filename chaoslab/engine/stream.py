@@ -37,6 +37,10 @@ class Owner(Protocol):
         """A fresh stage for a toxic that this connection meets now."""
         ...
 
+    def heard(self, direction: Direction, data: bytes | memoryview) -> None:
+        """The source of that direction has sent these bytes; empty where they were not seen."""
+        ...
+
     def noticed_end(self, direction: Direction, how: End) -> None:
         """The source of that direction has ended."""
         ...
@@ -131,6 +135,7 @@ class Stream:
             self.source_ended(End.EOF)
             return
         self.received += size
+        self._connection.heard(self.direction, _view[:size])
         try:
             self.outlet.send(_view[:size])
         except OSError:
@@ -157,6 +162,7 @@ class Stream:
             self.source_ended(End.EOF)
             return
         self.received += size
+        self._connection.heard(self.direction, b"")
         self._drain_bulk(bulk)
 
     def _drain_bulk(self, bulk: Bulk) -> None:
@@ -189,6 +195,7 @@ class Stream:
             self.source_ended(End.EOF)
             return
         self.received += len(data)
+        self._connection.heard(self.direction, data)
         self._line.stages[0].accept(Chunk(data, now_s()))
         self.pump()
 

@@ -231,7 +231,11 @@ async def _record_metered(fault: Fault, ground: Ground) -> None:
 
 async def record_connections(link: str, fault: str, ground: Ground) -> None:
     """Write down the connections that a link has had; `fault` is empty at the run's end."""
-    journal = ground.journal
+    journal, origin_s = ground.journal, ground.journal.origin_s
+
+    def since_start(at_s: float | None) -> float | None:
+        return None if at_s is None else at_s - origin_s
+
     for c in await ground.control.connections(link):
         journal.append(
             LinkConnection(
@@ -240,16 +244,22 @@ async def record_connections(link: str, fault: str, ground: Ground) -> None:
                 fault=fault,
                 connection=c.id,
                 client_port=c.client_port,
-                opened_s=c.opened_s - journal.origin_s,
-                closed_s=None if c.closed_s is None else c.closed_s - journal.origin_s,
+                opened_s=c.opened_s - origin_s,
+                closed_s=since_start(c.closed_s),
                 bytes_upstream=c.bytes_upstream,
                 bytes_downstream=c.bytes_downstream,
                 held_upstream=c.held_upstream,
                 held_downstream=c.held_downstream,
                 met=tuple(
-                    Met(name=m.name, type=m.type, stream=m.stream, bytes=m.bytes) for m in c.met
+                    Met(name=m.name, type=m.type, stream=m.stream, bytes=m.bytes, goodbye=m.goodbye)
+                    for m in c.met
                 ),
                 end=c.end,
+                asked_s=since_start(c.asked_s),
+                answered_s=since_start(c.answered_s),
+                dismissed_s=since_start(c.dismissed_s),
+                ending=c.ending,
+                ending_s=since_start(c.ending_s),
             )
         )
 

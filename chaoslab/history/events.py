@@ -281,17 +281,25 @@ class AppSockets(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Met:
-    """What one toxic or connect-phase mode did to one connection."""
+    """What one toxic or connect-phase mode did to one connection; of its bytes `goodbye` were
+    nothing but the client's last message.
+    """
 
     name: str
     type: str
     stream: str
     bytes: int
+    goodbye: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkConnection(Event):
-    """One connection as the engine saw it, read at `at_s` for `fault`; at the end for none."""
+    """One connection as the engine saw it, read at `at_s` for `fault`; at the end for none.
+
+    `asked_s` is when the app last sent anything but its last message, `answered_s` when the service
+    last sent anything, `dismissed_s` when the service sent that it ends the connection; `ending` is
+    which side ended first, at `ending_s`. Absent from runs saved before these were recorded.
+    """
 
     link: str
     fault: str
@@ -305,6 +313,11 @@ class LinkConnection(Event):
     held_downstream: int
     met: tuple[Met, ...]
     end: str | None
+    asked_s: float | None = None
+    answered_s: float | None = None
+    dismissed_s: float | None = None
+    ending: str | None = None
+    ending_s: float | None = None
     kind: Literal["link_connection"] = "link_connection"
 
 

@@ -52,17 +52,25 @@ Action = AddToxic | Disable | ConnectPhase
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToxicMet:
-    """What one toxic (or `connect:<mode>`) did to one connection."""
+    """What one toxic (or `connect:<mode>`) did to one connection; of its bytes `goodbye` were
+    nothing but the client's last message.
+    """
 
     name: str
     type: str
     stream: str
     bytes: int
+    goodbye: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionRecord:
-    """One client connection as the proxy saw it; times on the machine's monotonic clock."""
+    """One client connection as the proxy saw it; times on the machine's monotonic clock.
+
+    `asked_s` is when the client last sent anything but a goodbye, `answered_s` when the server last
+    sent anything, `dismissed_s` when the server sent that it ends the connection; `ending` is which
+    side ended first, at `ending_s`.
+    """
 
     id: int
     proxy: str
@@ -75,6 +83,11 @@ class ConnectionRecord:
     held_downstream: int
     met: tuple[ToxicMet, ...]
     end: str | None
+    asked_s: float | None = None
+    answered_s: float | None = None
+    dismissed_s: float | None = None
+    ending: str | None = None
+    ending_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -171,8 +171,19 @@ def _record(row: dict[str, Any]) -> ConnectionRecord:
         held_upstream=row["held_upstream"],
         held_downstream=row["held_downstream"],
         met=tuple(
-            ToxicMet(name=m["name"], type=m["type"], stream=m["stream"], bytes=m["bytes"])
+            ToxicMet(
+                name=m["name"],
+                type=m["type"],
+                stream=m["stream"],
+                bytes=m["bytes"],
+                goodbye=m.get("goodbye", 0),  # an engine that stood before the lab may be older
+            )
             for m in row["met"]
         ),
         end=row["end"],
+        asked_s=row.get("asked_s"),
+        answered_s=row.get("answered_s"),
+        dismissed_s=row.get("dismissed_s"),
+        ending=row.get("ending"),
+        ending_s=row.get("ending_s"),
     )

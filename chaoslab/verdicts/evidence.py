@@ -7,8 +7,8 @@ what is read here. docs/verdicts.md says what each kind of evidence can and cann
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 from chaoslab.history.events import (
@@ -18,6 +18,7 @@ from chaoslab.history.events import (
     FaultHealed,
     FaultMissed,
     LinkConnection,
+    LinkPackets,
     LinkSessions,
     Spawned,
 )
@@ -30,6 +31,7 @@ from chaoslab.spec.faults import (
     OneWay,
     Paused,
     Restarted,
+    ServiceFault,
     Severed,
     Slow,
     Stopped,
@@ -37,6 +39,13 @@ from chaoslab.spec.faults import (
 )
 from chaoslab.spec.topology import Link, Topology
 from chaoslab.verdicts.counted import bytes_metered, packets_counted, syns_dropped
+from chaoslab.verdicts.records import (
+    asked_in_vain,
+    bitten_since,
+    bytes_held,
+    ended_by_service,
+    over_before,
+)
 from chaoslab.verdicts.timeline import Span, asked_s, end_s, fault_span, life
 
 SOCKETS_LATE_S = 0.1  # sockets are looked at every 0.025 s; a busy lab looks later
@@ -84,8 +93,21 @@ def evidence_of(
     per_link = {
         link.name: tuple(_Link(link, fault, span, history, boot).shows(fault)) for link in links
     }
-    missing = "" if any(per_link.values()) else "no connection of the app is shown to have met it"
+    missing = "" if any(per_link.values()) else _missing(fault, links, history)
     return Evidence(fault=label, per_link=per_link, missing=missing)
+
+
+def _missing(fault: FaultSpec, links: list[Link], history: History) -> str:
+    """What was not observed, and which runtime would show it."""
+    nothing = "no connection of the app is shown to have met it"
+    refused = isinstance(fault, Severed | Flapping) and fault.mode == "refused"
+    names = {link.name for link in links}
+    if not refused or history.first(LinkPackets, lambda p: p.link in names):
+        return nothing
+    return (
+        f"{nothing}: connects that are refused cannot be counted here; "
+        "in containers (--chaos-runtime=docker) they are"
+    )
 
 
 class _Link:
@@ -116,9 +138,11 @@ class _Link:
         )
         records = [c for c in history.of(LinkConnection) if c.link == link.name]
         self._engine_tells = any(c.fault == fault.label for c in records)
+        # the lab's canaries are answered, and every record of such an engine tells who spoke when
+        self._engine_hears = any(c.answered_s is not None for c in records)
         canaries = [c for c in history.of(CanaryProbe) if c.link == link.name]
         self._connections = [
-            _bitten_since(self._begun_s, c, records)
+            bitten_since(self._begun_s, c, records)
             for c in records
             if c.fault == fault.label
             and c.client_port not in {canary.client_port for canary in canaries}
@@ -126,6 +150,10 @@ class _Link:
             and c.opened_s <= self._span.end_s
             and (c.closed_s is None or c.closed_s >= self._begun_s)
         ]
+        # a look at the sockets may be older than the end of what it shows
+        self._ended_before = {
+            c.client_port for c in records if c.closed_s is not None and c.closed_s < self._begun_s
+        }
         # a connection for each request comes and goes between two looks at the sockets
         self._came_later = any(
             c.opened_s > self._healed_s and lived.holds(c.opened_s)
@@ -151,7 +179,7 @@ class _Link:
                 yield from self._met("dropped", verb="held back")
             case Severed(mode="refused") | Flapping(mode="refused"):
                 yield from self._ended_by("reset_by_fault", words="reset by the fault")
-                yield from self._cut_off(by_the_engine=True)
+                yield from self._never_there() if self._engine_tells else self._cut_off()
                 yield from self._refused()
                 yield from self._sessions_ended(all_of_them=True)
                 yield from self._metered()
@@ -174,15 +202,24 @@ class _Link:
                 yield from self._some_ended_without_records()
                 yield from self._sessions_ended()
                 yield from self._metered()
-            case Paused():
-                yield from self._unanswered()
+            case Paused() | Stopped() | Killed() | Restarted():
+                yield from self._shows_of_service(fault)
+
+    def _shows_of_service(self, fault: ServiceFault) -> Iterator[str]:
+        """By the engine's records where they tell who ended, and asked, what: a pool may close its
+        own connections at such a moment. The app's sockets tell only that they are gone.
+        """
+        if isinstance(fault, Paused):
+            yield from self._unanswered()
+            if not self._engine_hears:
                 yield from self._opened_or_given_up()
-            case Stopped() | Killed() | Restarted():
-                yield from self._found_nobody()
-                if not isinstance(fault, Restarted):
-                    yield from self._tried()
-                yield from self._ended_by("upstream_closed", "upstream_reset", words="ended by it")
-                yield from self._cut_off()
+            return
+        yield from self._found_nobody()
+        if not isinstance(fault, Restarted):
+            yield from self._tried()
+        yield from self._ended_by_service()
+        if not self._engine_hears:
+            yield from self._cut_off()
 
     # --- what the engine and the kernel tell of connections ---
 
@@ -197,7 +234,8 @@ class _Link:
         """The rule's own counters, in the proxy's network namespace; canaries never count there."""
         if self._packets and self._packets.syns_dropped:
             yield f"{self._packets.syns_dropped} SYNs of the app dropped by the rule"
-        if self._packets and self._packets.packets_dropped:
+        # a pool that closes what is idle sends packets too, again and again
+        if self._packets and self._packets.packets_dropped and not self._gone():
             yield f"{self._packets.packets_dropped} packets of open connections dropped"
 
     def _refused(self) -> Iterator[str]:
@@ -210,10 +248,8 @@ class _Link:
             yield f"{self._packets.syns} connects of the app while nobody was behind the link"
 
     def _met(self, *types: str, verb: str) -> Iterator[str]:
-        counts = [
-            sum(met.bytes for met in connection.met if met.type in types)
-            for connection in self._connections
-        ]
+        gone = self._gone()
+        counts = [bytes_held(connection, types, gone) for connection in self._connections]
         touched = [count for count in counts if count]
         if touched:
             yield f"{sum(touched)} bytes {verb} on {len(touched)} connections of the app"
@@ -223,31 +259,25 @@ class _Link:
         if count:
             yield f"{count} connections of the app {words}"
 
+    def _ended_by_service(self) -> Iterator[str]:
+        during = Span(start_s=self._begun_s, end_s=self._healed_s)
+        if count := sum(ended_by_service(c, during) for c in self._connections):
+            yield f"{count} connections of the app ended by it"
+
     def _found_nobody(self) -> Iterator[str]:
         ends = ("upstream_refused", "upstream_unreachable")
         if count := sum(c.end in ends for c in self._connections):
             yield f"{count} connects of the app found nobody behind the link"
 
     def _unanswered(self) -> Iterator[str]:
-        asked = [
-            c
-            for c in self._connections
-            if c.opened_s >= self._span.start_s and c.bytes_upstream and not c.bytes_downstream
-        ]
-        if asked:
-            yield f"{len(asked)} connections of the app asked and got no answer"
+        if asked := sum(asked_in_vain(c, self._span) for c in self._connections):
+            yield f"{asked} connections of the app asked and got no answer"
 
     # --- what the app's own sockets tell ---
 
-    def _cut_off(self, *, by_the_engine: bool = False) -> Iterator[str]:
-        """All connections of the app ended; or it had none while it held, and came back on one.
-
-        What the engine itself would have ended is in its records, where it keeps any: an app may
-        well close its pool at such a moment by itself.
-        """
+    def _cut_off(self) -> Iterator[str]:
+        """All connections of the app ended; or it had none while it held, and came back on one."""
         before = self._established_at(self._begun_s)
-        if before and by_the_engine and self._engine_tells:
-            return
         looks = [
             e for e in self._sockets if self._begun_s < e.at_s <= self._healed_s + SOCKETS_LATE_S
         ]
@@ -259,10 +289,24 @@ class _Link:
             ):
                 yield f"{len(before)} established connections of the app ended"
             return
+        yield from self._none_while_it_held(set())
+
+    def _never_there(self) -> Iterator[str]:
+        """By the engine's records no connection stood under the refusal, and the app came back.
+
+        One that stood would have been reset. One that the app opened for a single use, and closed
+        between the asking and the first moment in force, could not be.
+        """
+        over = {c.client_port for c in self._connections if over_before(c, self._span.start_s)}
+        stood = self._established_at(self._begun_s) - self._ended_before
+        if stood <= over and len(over) == len(self._connections):
+            yield from self._none_while_it_held(over)
+
+    def _none_while_it_held(self, over: set[int]) -> Iterator[str]:
         came = any(e.established for e in self._sockets if e.at_s > self._healed_s)
-        none = not any(e.established for e in self._during())
+        none = not any(set(e.established) - over for e in self._during())
         if none and (came or self._came_later) and self._listening is not None:
-            yield "the app had no connection while it held, and came back on a new one"
+            yield "no connection of the app was seen while it held, and then a new one"
 
     def _some_ended_without_records(self) -> Iterator[str]:
         if not self._engine_tells and (gone := self._gone()):
@@ -319,13 +363,3 @@ class _Link:
     def _established_at(self, at_s: float) -> set[int]:
         before = [e for e in self._sockets if e.at_s <= at_s]
         return set(before[-1].established) if before else set()
-
-
-def _bitten_since(
-    begun_s: float, connection: LinkConnection, records: Sequence[LinkConnection]
-) -> LinkConnection:
-    """The connection with only what met it since then: its earlier bites were another fault's."""
-    earlier = [
-        len(r.met) for r in records if r.connection == connection.connection and r.at_s < begun_s
-    ]
-    return replace(connection, met=connection.met[max(earlier, default=0) :])

@@ -270,6 +270,7 @@ def connection(
     down: int = 0,
     met: tuple[Met, ...] = (),
     end: str | None = None,
+    **heard: Any,
 ) -> LinkConnection:
     """One connection as the engine told it at `read_s` for `fault`."""
     return LinkConnection(
@@ -286,11 +287,12 @@ def connection(
         held_downstream=0,
         met=met,
         end=end,
+        **heard,
     )
 
 
-def met(name: str, kind: str, count: int) -> Met:
-    return Met(name=name, type=kind, stream="upstream", bytes=count)
+def met(name: str, kind: str, count: int, *, stream: str = "upstream", goodbye: int = 0) -> Met:
+    return Met(name=name, type=kind, stream=stream, bytes=count, goodbye=goodbye)
 
 
 def spawned(at_s: float, boot: int = 1, app: str = "backend") -> Spawned:

@@ -12,6 +12,7 @@ from chaoslab.history.events import (
     FaultMissed,
     FaultRequested,
     LinkDrops,
+    LinkPackets,
 )
 from chaoslab.spec.faults import (
     CutMidstream,
@@ -239,6 +240,141 @@ def test_an_app_without_a_pool_came_back_when_the_engine_saw_it_after_the_heal()
     assert not refused_absent([*absent(came_s=None), canary(2.6, PG, "answered", port=7), after])
     before = replace(after, opened_s=2.0, closed_s=2.01)
     assert not refused_absent([*absent(came_s=None), before])
+
+
+def use(closed_s: float, **changed: object) -> AnyEvent:
+    """A connection that the app opened for one use at 1.48, beside no other."""
+    return on(7001, **{"opened_s": 1.48, "closed_s": closed_s, "end": "client_closed", **changed})
+
+
+def refused_under_use(*told: AnyEvent, stood: bool = True) -> bool:
+    """An app that connects for each use: one connection stood when the fault was asked for."""
+    looks = [sockets(1.49, PG, established=(7001,)), sockets(1.515, PG)] if stood else []
+    after = connection(PG, 7009, fault="", opened_s=2.6, closed_s=2.61)
+    return refused_absent([*absent(came_s=None), *looks, *engine(*told), after])
+
+
+def test_a_connection_for_one_use_that_ends_before_the_refusal_is_in_force_hides_nothing() -> None:
+    """Asked for at 1.5, closed by the app at 1.514, in force at 1.52."""
+    assert refused_under_use(use(1.514))
+    assert refused_under_use(use(1.495)), "the last look at the sockets was older than its end"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        use(1.54),
+        use(1.514, opened_s=0.45),
+        use(1.514, end="upstream_closed"),
+        on(7002, opened_s=1.9, closed_s=1.91, end="client_closed", number=3),
+    ],
+    ids=["lived into it", "not for one use", "ended by the service", "opened under it"],
+)
+def test_a_connection_that_was_not_reset_shows_a_refusal_that_was_none(told: AnyEvent) -> None:
+    """Under a real refusal none lives on, and none is opened; a pool may close one at any time."""
+    assert not refused_under_use(use(1.514), told)
+
+
+def test_a_refusal_that_nobody_could_count_names_the_runtime_that_counts() -> None:
+    """Beside the app's process; in containers there is nothing to add."""
+    here = evidence(REFUSED)
+    assert "--chaos-runtime=docker" in here.missing
+    counts = dict.fromkeys(("syns_dropped", "packets_dropped", "bytes_up", "bytes_down"), 0)
+    read = [
+        LinkPackets(at_s=at_s, link=PG, fault="out", syns=0, resets=0, **counts)
+        for at_s in (1.6, 2.49)
+    ]
+    assert "--chaos-runtime=docker" not in evidence(REFUSED, *read).missing
+    assert "--chaos-runtime=docker" not in evidence(DROPPED).missing
+
+
+# --- the last message of a connection ---
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind"),
+    [
+        (SILENT, "silence"),
+        (DROPPED, "dropped"),
+        (Slow(name="out", target=PG, latency_s=0.1), "latency"),
+    ],
+)
+def test_a_pool_that_closes_what_is_idle_has_not_used_the_link(spec: FaultSpec, kind: str) -> None:
+    """Its last messages are held, on however many connections; one real byte more counts."""
+    last = met("t", kind, 5, goodbye=5)
+    more = met("t", kind, 19, goodbye=5)
+    assert not bit(spec, *engine(on(met=(last,)), on(5002, number=2, met=(last,))))
+    found = evidence(spec, *engine(on(met=(last,)), on(5002, number=2, met=(more,))))
+    assert any(line.startswith("14 bytes") for line in found.per_link[PG])
+    assert any(line.endswith("on 1 connections of the app") for line in found.per_link[PG])
+
+
+def test_a_longer_fault_makes_no_evidence_of_an_idle_pool() -> None:
+    """Held for 1 s nobody closed anything; held for longer the pool did. Both show no use."""
+    last = (met("t", "silence", 5, goodbye=5),)
+    for told in ([on()], [on(met=last, ending="client_closed", ending_s=2.2), sockets(2.2, PG)]):
+        assert not bit(SILENT, *engine(*told))
+
+
+def test_in_a_run_that_recorded_no_last_message_its_size_tells() -> None:
+    """5 bytes on a connection that the app closed; a PING of 14 bytes is a question."""
+    for size, expected in ((5, False), (6, True), (14, True)):
+        held = (met("t", "silence", size),)
+        assert bit(SILENT, *engine(on(met=held, end="client_closed", closed_s=2.0))) is expected
+        assert bit(SILENT, *engine(on(met=held), sockets(2.2, PG))) is expected
+    answer = (met("t", "silence", 5, stream="downstream"),)
+    assert bit(SILENT, *engine(on(met=answer, end="client_closed", closed_s=2.0)))
+
+
+def packets(dropped: int) -> list[AnyEvent]:
+    counts = dict.fromkeys(("syns", "syns_dropped", "bytes_up", "bytes_down", "resets"), 0)
+    return [
+        LinkPackets(at_s=at_s, link=PG, fault="out", packets_dropped=count, **counts)
+        for at_s, count in ((1.6, 0), (2.49, dropped))
+    ]
+
+
+def test_dropped_packets_of_connections_that_the_app_closed_show_no_use() -> None:
+    """They may be its last messages, sent again and again; with none closed they are questions."""
+    assert bit(DROPPED, *packets(4))
+    assert not bit(DROPPED, *packets(4), sockets(2.0, PG))
+
+
+def heard(**told: object) -> list[AnyEvent]:
+    """What an engine tells that recorded who sent when, of the canary and of one connection."""
+    steady = canary(0.2, PG, "answered", port=4001, took_s=0.01)
+    own = connection(
+        PG, 4001, fault="out", read_s=2.49, number=9, opened_s=0.19, asked_s=0.2, answered_s=0.2
+    )
+    return [steady, own, on(**{"asked_s": 1.2, "answered_s": 1.21, **told})]
+
+
+def test_a_pool_that_closes_what_is_idle_has_not_asked_a_paused_service() -> None:
+    """A question on an older connection is one; what the app closed without a word is none."""
+    paused = Paused(name="out", target="postgres")
+    assert not bit(paused, *heard(ending="client_closed", ending_s=1.9), sockets(1.9, PG))
+    assert bit(paused, *heard(asked_s=1.9))
+    assert not bit(paused, *heard(asked_s=1.9, answered_s=1.91))
+
+
+@pytest.mark.parametrize("kind", [Stopped, Killed, Restarted])
+def test_an_app_that_ends_first_on_the_services_own_word_met_its_end(
+    kind: type[Stopped | Killed | Restarted],
+) -> None:
+    """The service sent that it ends the connection; the record says that the app closed it."""
+    spec = kind(name="out", target="postgres")
+    ended_first = {"end": "client_closed", "closed_s": 1.53, "ending": "client_closed"}
+    assert bit(spec, *heard(**ended_first, ending_s=1.53, dismissed_s=1.529))
+    assert not bit(spec, *heard(**ended_first, ending_s=1.53), sockets(1.53, PG))
+    earlier = {"opened_s": 0.9, "closed_s": 1.505, "dismissed_s": 1.4}
+    assert not bit(spec, *heard(**{**ended_first, **earlier}, ending_s=1.505))
+
+
+def test_a_connection_that_the_service_ended_and_the_app_still_holds_shows_it() -> None:
+    """A pool reads nothing from what is idle: its own side stays open."""
+    stopped = Stopped(name="out", target="postgres")
+    assert bit(stopped, *heard(ending="upstream_closed", ending_s=1.51))
+    assert not bit(stopped, *heard(ending="upstream_closed", ending_s=1.4))
 
 
 # --- the others ---

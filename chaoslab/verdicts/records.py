@@ -1,0 +1,77 @@
+"""What the engine's record of one connection shows of a fault. Pure.
+
+A pool that closes its idle connections sends a last message on each. That is no use of the link: it
+shows neither that the app asked for anything nor that the service ended anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from chaoslab.history.events import LinkConnection, Met
+from chaoslab.verdicts.timeline import Span
+
+# The last message of a Postgres client is 5 bytes, and so are the shortest of its others, which ask
+# for nothing by themselves. By its size alone it is told only in runs whose engine did not record
+# it; Redis' QUIT (14 bytes) cannot be, since a PING is as long.
+GOODBYE_BYTES = 5
+SHORT_S = 1.0  # a connection that lived for less was opened for one use; a pool keeps its own
+
+
+def bitten_since(
+    begun_s: float, connection: LinkConnection, records: Sequence[LinkConnection]
+) -> LinkConnection:
+    """The connection with only what met it since then: its earlier bites were another fault's."""
+    earlier = [r.met for r in records if r.connection == connection.connection and r.at_s < begun_s]
+    return replace(connection, met=connection.met[max(map(len, earlier), default=0) :])
+
+
+def bytes_held(c: LinkConnection, types: Collection[str], gone: Collection[int]) -> int:
+    """The bytes that such a toxic held or passed, but for the app's last message.
+
+    `gone` are the local ports of connections that the app's own sockets show to have ended.
+    """
+    met = [m for m in c.met if m.type in types]
+    up, down = _of(met, "upstream"), _of(met, "downstream")
+    closed = closed_by_app(c) or c.client_port in gone
+    return 0 if closed and not down and up <= GOODBYE_BYTES else up + down
+
+
+def _of(met: Sequence[Met], stream: str) -> int:
+    return sum(m.bytes - m.goodbye for m in met if m.stream == stream)
+
+
+def closed_by_app(c: LinkConnection) -> bool:
+    """Whether the app's side ended first."""
+    return (c.ending or c.end or "").startswith("client")
+
+
+def ended_by_service(c: LinkConnection, during: Span) -> bool:
+    """Whether the service ended it in that time: its side ended first, or it sent that it does.
+
+    An app that acts on such a message at once may end first.
+    """
+    by_it = {"upstream_closed", "upstream_reset"}
+    if c.dismissed_s is not None and during.holds(c.dismissed_s):
+        return True
+    if c.ending_s is not None:
+        return c.ending in by_it and during.holds(c.ending_s)
+    return c.closed_s is not None and c.end in by_it
+
+
+def asked_in_vain(c: LinkConnection, during: Span) -> bool:
+    """Whether the app asked on it in that time and had got no answer when it was read."""
+    if c.asked_s is None:  # a run whose engine did not record it
+        return c.opened_s >= during.start_s and c.bytes_upstream > 0 and not c.bytes_downstream
+    return during.holds(c.asked_s) and (c.answered_s is None or c.answered_s < c.asked_s)
+
+
+def over_before(c: LinkConnection, at_s: float) -> bool:
+    """Whether the app opened it for one use and had closed it by then."""
+    return (
+        closed_by_app(c)
+        and c.closed_s is not None
+        and c.closed_s <= at_s
+        and c.closed_s - c.opened_s < SHORT_S
+    )

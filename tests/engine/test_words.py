@@ -1,0 +1,116 @@
+"""The last message of a side: told from use, byte for byte, and noted beside who ended first."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from chaoslab.engine.words import is_dismissal, is_goodbye
+
+from .rig import Engine, Proxy, read_exactly, read_to_end, until, upstream
+
+TERMINATE = b"X\x00\x00\x00\x04"
+QUIT = b"*1\r\n$4\r\nQUIT\r\n"
+
+
+def fatal(code: str, kind: bytes = b"E", severity: str = "FATAL") -> bytes:
+    """A message of Postgres as its protocol has it: fields by letters, each ended by a zero."""
+    fields = f"S{severity}\0V{severity}\0C{code}\0Mso it is\0Fpostgres.c\0\0".encode()
+    return kind + (len(fields) + 4).to_bytes(4) + fields
+
+
+@pytest.mark.parametrize("data", [TERMINATE, QUIT, b"*1\r\n$4\r\nquit\r\n", b"quit\r\n"])
+def test_the_last_message_of_a_client_is_known(data: bytes) -> None:
+    """Postgres' and Redis' own, in a view of a buffer as well."""
+    assert is_goodbye(data)
+    assert is_goodbye(memoryview(data))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"S\x00\x00\x00\x04",
+        b"*1\r\n$4\r\nPING\r\n",
+        b"PING\r\n",
+        TERMINATE[:4],
+        TERMINATE * 2,
+        b"Q\x00\x00\x00\x0dSELECT 1\x00" + TERMINATE,
+    ],
+)
+def test_whatever_asks_for_something_is_no_last_message(data: bytes) -> None:
+    """Of the same length, with a question before it, or only a part of one."""
+    assert not is_goodbye(data)
+
+
+@pytest.mark.parametrize("code", ["57P01", "57P02", "57P03"])
+def test_a_server_that_ends_its_connections_says_so_by_its_code(code: str) -> None:
+    """In any language, as an error or a notice; a late mention of the code is none."""
+    assert is_dismissal(fatal(code))
+    assert is_dismissal(fatal(code, b"N", "WARNUNG"))
+    assert not is_dismissal(b"T" + fatal(code))
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"E", fatal("57014", severity="ERROR"), fatal("28P01"), b"-ERR\r\n", b"+OK\r\n"]
+)
+def test_other_errors_do_not_end_the_service(data: bytes) -> None:
+    """A cancelled statement, a wrong password, Redis."""
+    assert not is_dismissal(data)
+
+
+def test_a_held_goodbye_is_counted_apart(engine: Engine, proxy: Proxy) -> None:
+    """A question and then the goodbye, each in its own read; the sum holds both."""
+    proxy.toxic("silence", "upstream", name="s")
+    with proxy.dial() as client:
+        until(lambda: proxy.log()[0]["upstream_connected_s"] is not None, "it is joined")
+        client.sendall(b"*1\r\n$4\r\nPING\r\n")
+        until(lambda: proxy.log()[0]["held_upstream"] == 14, "the question is held")
+        asked_s = proxy.log()[0]["asked_s"]
+        client.sendall(TERMINATE)
+    until(lambda: proxy.log()[0]["ending"] == "client_closed", "the client's end is noticed")
+    (record,) = proxy.log()
+    assert [(m["bytes"], m["goodbye"]) for m in record["met"]] == [(19, 5)]
+    assert (record["end"], record["asked_s"]) == (None, asked_s)
+
+
+def test_a_server_that_ends_on_a_goodbye_was_asked_to(engine: Engine) -> None:
+    """Redis answers QUIT and closes first; a server that closes by itself is named."""
+
+    def serve(sock: socket.socket) -> None:
+        if sock.recv(100) == QUIT:
+            sock.sendall(b"+OK\r\n")
+
+    for sent, ending in ((QUIT, "client_closed"), (b"PING\r\n", "upstream_closed")):
+        with upstream(serve) as address:
+            proxy = engine.proxy(address)
+            with proxy.dial() as client:
+                client.sendall(sent)
+                read_to_end(client)
+                until(lambda p=proxy: p.log()[0]["ending"], "an end is noticed")  # type: ignore[misc]
+            assert proxy.log()[0]["ending"] == ending
+
+
+def test_a_client_that_ends_first_on_the_servers_word_leaves_that_word(engine: Engine) -> None:
+    """The server has said that it ends the connection, and holds it; the client closes."""
+
+    def serve(sock: socket.socket) -> None:
+        sock.recv(1)
+        sock.sendall(b"answer")
+        sock.recv(1)
+        sock.sendall(fatal("57P01"))
+        read_to_end(sock)
+
+    with upstream(serve) as address:
+        proxy = engine.proxy(address)
+        with proxy.dial() as client:
+            client.sendall(b"q")
+            assert read_exactly(client, 6) == b"answer"
+            before = proxy.log()[0]
+            client.sendall(b"q")
+            assert read_exactly(client, len(fatal("57P01"))) == fatal("57P01")
+        until(lambda: proxy.log()[0]["end"] is not None, "it is over")
+    (record,) = proxy.log()
+    assert (before["dismissed_s"], record["end"]) == (None, "client_closed")
+    assert before["answered_s"] < record["asked_s"] <= record["dismissed_s"] <= record["ending_s"]
