@@ -35,6 +35,7 @@ SLOW = (
     "spec/test_loader_anything.py",
     "test_doctor.py",
     "test_lab.py",
+    "test_lab_trouble.py",
     "test_readme.py",
 )
 _SLOW = tuple((HERE / place).as_posix() for place in SLOW)

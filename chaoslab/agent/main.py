@@ -40,6 +40,7 @@ class Agent:
             "drop": self._drop,
             "guard": self._guard,
             "pass": self._pass,
+            "pulse": self._pulse,
             "unguard": self._unguard,
             "watch": self._watch,
         }
@@ -66,6 +67,10 @@ class Agent:
                 f"unknown request {request.do!r}; expected one of: {known}", request.id
             )
         return await verb(request)
+
+    async def _pulse(self, _: Request) -> Json:
+        """That its loop turns."""
+        return {}
 
     async def _about(self, _: Request) -> Json:
         try:

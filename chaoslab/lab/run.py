@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from chaoslab.errors import ServiceFailed
 from chaoslab.faults.base import Ground, record_connections, record_packets
 from chaoslab.faults.countable import check_countable
 from chaoslab.faults.schedule import Nemesis
@@ -15,6 +16,7 @@ from chaoslab.lab.bring_up import check_steady
 from chaoslab.probes.base import guarded
 from chaoslab.probes.connections import ConnectionsProbe
 from chaoslab.probes.lag import watch_lag
+from chaoslab.probes.parts import PartsProbe
 from chaoslab.probes.proof import look_up_acknowledged, prove_recovery
 from chaoslab.probes.sessions import SessionProbe
 from chaoslab.probes.workload import Writer
@@ -53,6 +55,7 @@ class _Run:
         background = await self._looks_at_servers()
         lag = guarded("lag", watch_lag(self._journal), self._journal)
         background.append(asyncio.create_task(lag))
+        background.append(asyncio.create_task(self._watch_parts()))
         faults = asyncio.create_task(nemesis.run())
         try:
             await nemesis.armed()
@@ -65,6 +68,9 @@ class _Run:
             await faults
             await self._boots.stop_probes()
             await self._last_look()
+        except ServiceFailed as error:
+            why = f"interrupted: {str(error).splitlines()[0]}"
+            raise
         finally:
             self._over.set()
             await _all_ended([faults], cancel=False)
@@ -96,6 +102,13 @@ class _Run:
         await asyncio.gather(*begun)
         runs = (guarded(name, probe.run(), self._journal) for name, probe in probes.items())
         return [asyncio.create_task(run) for run in runs]
+
+    async def _watch_parts(self) -> None:
+        """Raise ServiceFailed once a part of the lab has ended, which ends the run."""
+        probe = PartsProbe(self._ground.runtime.parts, self._journal)
+        await guarded("parts", probe.run(), self._journal)
+        if probe.failure is not None:
+            raise probe.failure
 
     async def _until_settled(self, tasks: list[asyncio.Task[None]]) -> tuple[str, bool]:
         """Why the run may end, and whether every expectation can be judged by then."""

@@ -82,7 +82,7 @@ class ToxiproxyControl:
     def __init__(
         self, host: str, port: int, *, listen_host: str = "127.0.0.1", prefix: str = ""
     ) -> None:
-        self._host, self._port = host, port
+        self.host, self.port = host, port
         self._listen_host, self._prefix = listen_host, prefix
         self._made: list[str] = []
         self._http = StrictHttp()
@@ -91,7 +91,7 @@ class ToxiproxyControl:
 
     @property
     def base_url(self) -> str:
-        return f"http://{self._host}:{self._port}"
+        return f"http://{self.host}:{self.port}"
 
     async def connect(self, within_s: float) -> None:
         """Wait until the server answers. Raises InjectionFailed after `within_s` seconds."""
@@ -292,7 +292,7 @@ class ToxiproxyControl:
         consumer = toxiproxy.api.APIConsumer
         before = consumer.host, consumer.port  # a user's own calls in this process go there
         toxiproxy.api.requests = self._http
-        consumer.host, consumer.port = self._host, self._port
+        consumer.host, consumer.port = self.host, self.port
         try:
             yield
         finally:

@@ -11,6 +11,7 @@ from chaoslab.history.events import (
     FaultMissed,
     FirstAnswer,
     HealthTurned,
+    LabTrouble,
     LabUp,
     ReadBack,
     Ready,
@@ -27,9 +28,8 @@ def line(event: AnyEvent) -> str | None:
 
 def _words(event: AnyEvent) -> str | None:
     match event:
-        case LabUp():
-            versions = ", ".join(f"{k} {v}" for k, v in event.versions.items())
-            return "; ".join((f"lab up: {versions}", *event.notes))
+        case LabUp() | LabTrouble():
+            return _of_the_lab(event)
         case FaultInForce():
             return f"in force: {event.fault} ({event.seen})"
         case FaultHealed():
@@ -60,3 +60,10 @@ def _begun(event: Spawned) -> str:
     if event.standing:
         return f"attached: {event.app}, port {event.port}"
     return f"spawned: {event.app}, boot {event.boot}, pid {event.pid}"
+
+
+def _of_the_lab(event: LabUp | LabTrouble) -> str:
+    if isinstance(event, LabTrouble):
+        return f"TROUBLE OF THE LAB: {event.part}: {event.what}"
+    versions = ", ".join(f"{k} {v}" for k, v in event.versions.items())
+    return "; ".join((f"lab up: {versions}", *event.notes))

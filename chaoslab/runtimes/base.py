@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 
 from chaoslab.agent.canary import Sighting
 from chaoslab.proxies.base import ProxyControl, ProxyKind
+from chaoslab.runtimes.parts import Part
 from chaoslab.spec.plan import Plan
 from chaoslab.spec.topology import App, Link, Service, ServiceKind
 
@@ -176,6 +177,10 @@ class Runtime(Protocol):
     @property
     def app_host(self) -> str:
         """The address that an app is told to listen on."""
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What this runtime runs for the lab by now; nothing of what stood before."""
 
     async def start_service(self, service: Service) -> RunningService:
         """Start a service and wait until it answers its protocol.

@@ -26,6 +26,7 @@ from chaoslab.runtimes.attach.refusals import refuse
 from chaoslab.runtimes.attach.service import StandingService, standing
 from chaoslab.runtimes.attach.sessions import ServerView, server_view
 from chaoslab.runtimes.base import Endpoint, Runtime
+from chaoslab.runtimes.parts import Part
 from chaoslab.spec.plan import Plan
 from chaoslab.spec.topology import App, Attach, Link, Service, ServiceKind, Topology
 
@@ -96,6 +97,11 @@ class AttachedRuntime:
         return await server_view(service, there)
 
     # --- Runtime ---
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """None: nothing was started."""
+        return ()
 
     async def start_service(self, service: Service) -> StandingService:
         """Nothing is started. Raises RuntimeUnavailable where its address is given and wrong."""

@@ -166,7 +166,9 @@ class ComposeStack:
         container = self.containers[PROXY_NAME]
         api = Endpoint(host=HOST, port=published(PROXY_NAME, container, API_PORT))
         agent = agent_beside(self.engine, self.agent_image, str(container.id))
-        self.gateway = Gateway(agent=agent, api=api, name=PROXY_NAME, shared=True)
+        self.gateway = Gateway(
+            agent=agent, api=api, name=PROXY_NAME, shared=True, proxy=container
+        )  # fmt: skip
 
     def _pod(self, app: App, standing: Container | None) -> None:
         port, inside = self._ports.take(), app.port or APP_PORT

@@ -19,7 +19,9 @@ from chaoslab.agent.canary import Kind, Outcome, Sighting
 from chaoslab.agent.rules import Counters
 from chaoslab.errors import InjectionFailed, RuntimeUnavailable
 from chaoslab.runtimes.base import AppSocket, Endpoint
+from chaoslab.runtimes.containers.parts import LOOK_EVERY_S
 from chaoslab.runtimes.containers.problems import told
+from chaoslab.runtimes.parts import API_BOUND_S, Trouble
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -31,6 +33,8 @@ _STDOUT = 1
 
 class Agent:
     """An agent in a container, by its attached stream; it ends when the stream does."""
+
+    look_every_s = LOOK_EVERY_S
 
     def __init__(self, container: Container) -> None:
         self._name = str(container.name)
@@ -52,6 +56,22 @@ class Agent:
     def container(self) -> Container:
         """Its own container, which owns or shares the namespace."""
         return self._container
+
+    @property
+    def name(self) -> str:
+        """By its container."""
+        return f"the agent {self._name}"
+
+    async def trouble(self) -> Trouble | None:
+        """Silence, or its end: `agent` is a `Part` of the lab."""
+        try:
+            async with asyncio.timeout(API_BOUND_S):
+                await self.request("pulse")
+        except TimeoutError:
+            return Trouble(what=f"it gave no answer within {API_BOUND_S:g} s")
+        except RuntimeUnavailable:
+            return Trouble(what=f"it ended: {self._why_gone}", ended=True)
+        return None
 
     def wait_until_ready(self) -> None:
         """Block until it takes requests. Raises RuntimeUnavailable with its last log lines."""

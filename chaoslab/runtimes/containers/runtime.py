@@ -21,9 +21,11 @@ from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.containers import images
 from chaoslab.runtimes.containers.app import ContainerApp, Pod
 from chaoslab.runtimes.containers.engine import Run, in_background, in_thread
+from chaoslab.runtimes.containers.parts import ContainerPart
 from chaoslab.runtimes.containers.problems import told
 from chaoslab.runtimes.containers.service import Box, ContainerService
 from chaoslab.runtimes.containers.stack import API_PORT, Stack
+from chaoslab.runtimes.parts import ApiPart, Part
 from chaoslab.spec.topology import App, Service, ServiceKind
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ class ContainerRuntime:
         self.name = name
         self._stack, self._lab, self._versions = stack, lab, versions
         self._boxes: list[Box] = []
+        self._services: list[ContainerService] = []
+        self._proxy_parts: list[Part] = []
         self._boots: list[asyncio.Task[ContainerApp]] = []
         self._control: ToxiproxyControl | None = None
         self._proxy: asyncio.Task[Container] | None = None
@@ -64,6 +68,12 @@ class ContainerRuntime:
     ) -> None:
         await asyncio.shield(asyncio.ensure_future(self._close()))
 
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Services, proxy server, and the agents of its namespace and of every app's."""
+        agents = (self._stack.gateway.agent, *(pod.agent for pod in self._stack.pods.values()))
+        return (*(each.part for each in self._services), *self._proxy_parts, *agents)
+
     async def start_service(self, service: Service) -> ContainerService:
         """Lend a service of the stack: running, with an empty database of the lab's own."""
         box = self._stack.boxes[service.name]
@@ -78,17 +88,19 @@ class ContainerRuntime:
             self._versions[service.name] = f"{product} (image {image})"
         running.version = self._versions[service.name]
         self._boxes.append(box)
+        self._services.append(running)
         await in_thread(lambda: box.server.fresh(box.published, self._lab))
         return running
 
     async def start_proxy(self, kind: ProxyKind, *, seed: int, log: Path) -> ToxiproxyControl:
         """The stack's Toxiproxy, under names of this lab; or an engine of the lab's own."""
         del log
-        api = self._stack.gateway.api
+        api, name = self._stack.gateway.api, "the Toxiproxy server"
+        container = self._stack.gateway.proxy
         if kind == "embedded":
             start = in_thread(lambda: self._start_engine(seed))
             self._proxy = asyncio.ensure_future(start)
-            await asyncio.shield(self._proxy)
+            container, name = await asyncio.shield(self._proxy), "the proxy engine"
             self._control = EmbeddedControl(api.host, api.port, listen_host=ANY_ADDRESS)
         elif not self._stack.gateway.shared:
             raise RuntimeUnavailable("this session was started with the embedded proxy alone")
@@ -98,6 +110,11 @@ class ContainerRuntime:
                 packets=self._stack.gateway.agent,
             )  # fmt: skip
         await self._control.connect(READY_WITHIN_S)
+        assert container is not None
+        self._proxy_parts = [
+            ContainerPart(name=name, container=container),
+            ApiPart(name=name, host=api.host, port=api.port, tells_end=False),
+        ]
         return self._control
 
     def _start_engine(self, seed: int) -> Container:

@@ -12,6 +12,7 @@ from chaoslab.clock import now_s
 from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.containers.agents import Agent
 from chaoslab.runtimes.containers.engine import HOST, in_thread
+from chaoslab.runtimes.containers.parts import ContainerPart
 from chaoslab.runtimes.containers.problems import exited, told, unanswered
 from chaoslab.runtimes.containers.servers import Server
 from chaoslab.spec.topology import Service
@@ -94,6 +95,7 @@ class ContainerService:
         self._service, self._box, self._lab = service, box, lab
         self._gateway = gateway
         self._turn = asyncio.Lock()
+        self._should_run = False
         self.version = version
 
     @property
@@ -105,6 +107,15 @@ class ContainerService:
     def container(self) -> Container:
         """The engine's own; its address may belong to another, whose network it has joined."""
         return self._box.container
+
+    @property
+    def part(self) -> ContainerPart:
+        """It under watch, while the lab itself neither stops, starts nor freezes it."""
+        return ContainerPart(
+            name=self._service.name,
+            container=self.container,
+            should_run=lambda: self._should_run and not self._turn.locked(),
+        )
 
     @property
     def endpoint(self) -> Endpoint:
@@ -128,24 +139,29 @@ class ContainerService:
 
     async def stop(self) -> None:
         """Orderly shutdown by the engine, with the image's own stop signal."""
+        self._should_run = False
         await self._do(self._box.stop, thawed=True)
 
     async def kill(self) -> None:
         """SIGKILL by the engine."""
+        self._should_run = False
         await self._do(self._box.kill, thawed=True, only="running")
 
     async def start(self) -> None:
         """Start it again, or let it go on; the same address, the same data."""
         await self._do(self._box.start, thawed=True)
         await self._box.until_it_answers()
+        self._should_run = True
 
     async def pause(self) -> None:
         """Freeze all of its processes by the engine."""
+        self._should_run = False
         await self._do(self._box.container.pause, only="running")
 
     async def resume(self) -> None:
         """Undo `pause`."""
         await self._do(lambda: None, thawed=True)
+        self._should_run = True
 
     async def _do(
         self, work: Callable[[], object], *, thawed: bool = False, only: str = ""

@@ -46,6 +46,7 @@ class Gateway:
     api: Endpoint
     name: str
     shared: bool
+    proxy: Container | None = None
 
 
 class Stack(Protocol):
@@ -109,8 +110,9 @@ class StartedStack:
         with told("network back"):
             back.connect(container.id)
         agent = self._agent(container)
+        running: Container | None = None
         if proxy == "toxiproxy":
-            self.engine.run(
+            running = self.engine.run(
                 Run(
                     image=images.pulled(self.engine.docker, self.images.toxiproxy),
                     role="toxiproxy",
@@ -120,7 +122,9 @@ class StartedStack:
             )
         api = Endpoint(host=HOST, port=port)
         shared = proxy == "toxiproxy"
-        self.gateway = Gateway(agent=agent, api=api, name=PROXY_NAME, shared=shared)
+        self.gateway = Gateway(
+            agent=agent, api=api, name=PROXY_NAME, shared=shared, proxy=running
+        )  # fmt: skip
 
     def _box(self, service: Service, agent_image: str, back: Network) -> None:
         """A server in a namespace that outlives it: one that is down refuses, as on a host that is

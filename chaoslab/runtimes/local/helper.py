@@ -11,6 +11,7 @@ from pathlib import Path
 from chaoslab.errors import ServiceFailed
 from chaoslab.runtimes.local import process as processes
 from chaoslab.runtimes.local.sockets import tree
+from chaoslab.runtimes.parts import Trouble
 
 _GRACE_S = 2.0
 _KEPT_LINES = 1_000
@@ -83,6 +84,10 @@ class LocalHelper:
     def exit_code(self) -> int | None:
         """None while it runs; negative is the signal that ended it."""
         return self._process.poll()
+
+    def trouble(self) -> Trouble | None:
+        """What is wrong with its process; it should run until the lab ends."""
+        return processes.trouble_of(self._process, (self.pid,), self.log_tail)
 
     def log_tail(self, lines: int = 15) -> tuple[str, ...]:
         """The last lines of its output and errors."""

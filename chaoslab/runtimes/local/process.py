@@ -7,11 +7,12 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from chaoslab.errors import ServiceFailed
+from chaoslab.runtimes.parts import Trouble, ended_by
 
 _TAIL_BYTES = 65_536
 _POLL_S = 0.01
@@ -123,6 +124,25 @@ def kill_family(process: subprocess.Popen[bytes], family: Sequence[int]) -> None
             os.kill(pid, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a signal has stopped the process (SIGSTOP, or a debugger), as the kernel shows it."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] in (b"T", b"t")
+    except (OSError, IndexError):
+        return False
+
+
+def trouble_of(
+    process: subprocess.Popen[bytes], family: Sequence[int], log: Callable[[], tuple[str, ...]]
+) -> Trouble | None:
+    """What is wrong with a process that should run; `family` is it and its descendants."""
+    if (code := process.poll()) is not None:
+        return Trouble(what=f"it ended by {ended_by(code)}", ended=True, log=log())
+    stopped = [pid for pid in family if is_stopped(pid)]
+    return Trouble(what="a signal has stopped it (SIGSTOP)") if stopped else None
 
 
 def size(log: Path) -> int:

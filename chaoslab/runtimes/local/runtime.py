@@ -33,9 +33,10 @@ from chaoslab.runtimes.local.servers import (
     postgres_server,
     prepared,
 )
-from chaoslab.runtimes.local.service import LocalService, PortTaken
+from chaoslab.runtimes.local.service import LOOK_EVERY_S, LocalService, PortTaken
 from chaoslab.runtimes.local.sockets import taken
 from chaoslab.runtimes.local.watchdog import MARK_PREFIX, Watchdog
+from chaoslab.runtimes.parts import ApiPart, Looked, Part
 from chaoslab.seeds import fresh_seed
 from chaoslab.spec.topology import App, Service, ServiceKind
 
@@ -67,11 +68,20 @@ class LocalRuntime:
         self._services: list[LocalService] = []
         self._spawned: list[subprocess.Popen[bytes]] = []
         self._helpers: list[LocalHelper] = []
+        self._parts: list[Part] = []
 
     @property
     def folder(self) -> Path:
         """Where the lab's data lies while it runs."""
         return self._folder
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Its watchdog, the proxy server and every service."""
+        watchdog = Looked(
+            name="the lab's watchdog", look_every_s=LOOK_EVERY_S, look=self._entered().trouble
+        )
+        return (watchdog, *self._parts, *self._services)
 
     async def __aenter__(self) -> Self:
         # The watchdog knows mark and folder before there is anything to take away.
@@ -143,9 +153,16 @@ class LocalRuntime:
         """The embedded engine, or a real Toxiproxy found on PATH, as a process of its own."""
 
         async def spawn(command: tuple[str, ...]) -> LocalHelper:
-            return await self.spawn_helper(command=command, env={}, log=log)
+            helper = await self.spawn_helper(command=command, env={}, log=log)
+            self._parts.append(Looked(name=name, look_every_s=LOOK_EVERY_S, look=helper.trouble))
+            return helper
 
-        return await server.start(kind, seed=seed, spawn=spawn, free_port=self.free_port)
+        name = "the proxy engine" if kind == "embedded" else "the Toxiproxy server"
+        control = await server.start(kind, seed=seed, spawn=spawn, free_port=self.free_port)
+        self._parts.append(
+            ApiPart(name=name, host=control.host, port=control.port, tells_end=False)
+        )
+        return control
 
     def proxied(self, port: int) -> Endpoint:
         """All share one loopback."""

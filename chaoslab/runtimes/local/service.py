@@ -15,12 +15,20 @@ from chaoslab.errors import ServiceFailed
 from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.local import reaper
 from chaoslab.runtimes.local.ports import HOST, is_free
-from chaoslab.runtimes.local.process import end_within, spawn, tail, wait_for_end
+from chaoslab.runtimes.local.process import (
+    end_within,
+    spawn,
+    tail,
+    trouble_of,
+    wait_for_end,
+)
 from chaoslab.runtimes.local.servers import Server
 from chaoslab.runtimes.local.sockets import listens, taken, tree
+from chaoslab.runtimes.parts import Trouble
 from chaoslab.spec.topology import Service
 
 START_LIMIT_S = 30.0
+LOOK_EVERY_S = 0.1  # at its processes; a stop that is shorter harms nothing
 _POLL_S = 0.004
 
 
@@ -29,7 +37,9 @@ class PortTaken(ServiceFailed):
 
 
 class LocalService:
-    """Implements `RunningService`; one caller at a time, the others wait."""
+    """Implements `RunningService` and `Part`; one caller at a time, the others wait."""
+
+    look_every_s = LOOK_EVERY_S
 
     def __init__(
         self,
@@ -45,6 +55,7 @@ class LocalService:
         self._port, self._env, self._watch = port, env, watch
         self._process: subprocess.Popen[bytes] | None = None
         self._frozen: tuple[int, ...] = ()
+        self._should_run = False
         self._turn = asyncio.Lock()
 
     @property
@@ -109,6 +120,22 @@ class LocalService:
             )
             self._watch(self._process.pid)
             await self._until_it_answers(self._process)
+            self._should_run = True
+
+    @property
+    def name(self) -> str:
+        """By the topology."""
+        return self._service.name
+
+    async def trouble(self) -> Trouble | None:
+        """What is wrong with its processes; None while the lab itself stops, starts or freezes it.
+
+        A child that was killed is not seen: PostgreSQL itself replaces it.
+        """
+        process = self._process
+        if self._turn.locked() or not self._should_run or self._frozen or process is None:
+            return None
+        return trouble_of(process, tree(process.pid), self.log_tail)
 
     async def ask(self, *, within_s: float) -> Sighting:
         """One small exchange with it, past every proxy."""
@@ -117,6 +144,7 @@ class LocalService:
     async def stop(self) -> None:
         """Orderly shutdown that does not wait for clients; returns when the port is closed."""
         async with self._turn:
+            self._should_run = False
             self._thaw()
             process = self._process
             if process is None or process.poll() is not None:
@@ -130,6 +158,7 @@ class LocalService:
     async def kill(self) -> None:
         """SIGKILL for every one of its processes; returns when the port is closed."""
         async with self._turn:
+            self._should_run = False
             await self._kill()
 
     async def pause(self) -> None:

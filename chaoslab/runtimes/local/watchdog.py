@@ -12,7 +12,8 @@ from pathlib import Path
 from chaoslab.errors import RuntimeUnavailable
 from chaoslab.runtimes.base import environment
 from chaoslab.runtimes.local import reaper
-from chaoslab.runtimes.local.process import wait_for_end
+from chaoslab.runtimes.local.process import trouble_of, wait_for_end
+from chaoslab.runtimes.parts import Trouble
 
 MARK_PREFIX = "CHAOSLAB_LAB_"
 _FINISH_S = reaper.LIMIT_S + 1.0
@@ -56,6 +57,10 @@ class Watchdog:
             return
         self._sessions[leader] = process.born
         self._tell(f"{leader} {process.born}\n")
+
+    def trouble(self) -> Trouble | None:
+        """What is wrong with its process: without it a killed test leaves processes behind."""
+        return trouble_of(self._process, (self._process.pid,), tuple)
 
     async def finish(self) -> bool:
         """End the lab's processes and delete its folder; True if nothing is left."""

@@ -1,0 +1,90 @@
+"""A lab's own containers under watch: what somebody else does to them is seen, and by what."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from engine_here import needs_engine
+
+from chaoslab.clock import now_s
+from chaoslab.history.events import LabTrouble
+from chaoslab.history.journal import Journal
+from chaoslab.probes.parts import PartsProbe
+from chaoslab.runtimes.containers.engine import in_thread
+from chaoslab.runtimes.containers.session import DockerSession
+from runtimes.stacks import SMALL, ground_of
+
+PATIENCE_S = 20.0
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[DockerSession]:
+    """A stack of this file's own: a part that was killed is of no use to others."""
+    needs_engine()
+    session = DockerSession(SMALL, "toxiproxy")
+    yield session
+    session.close()
+
+
+async def troubled(journal: Journal, is_it: Callable[[LabTrouble], bool]) -> LabTrouble:
+    """The first trouble that is it."""
+    found = await journal.wait_for(
+        lambda events: next((e for e in events if isinstance(e, LabTrouble) and is_it(e)), None),
+        PATIENCE_S,
+    )
+    assert isinstance(found, LabTrouble), list(journal.history.of(LabTrouble))
+    return found
+
+
+async def test_a_server_that_somebody_freezes_or_kills_is_named(
+    session: DockerSession, tmp_path: Path
+) -> None:
+    """The lab's own stops, kills and pauses of it are none of that."""
+    async with session.lab() as lab, ground_of(lab, SMALL, tmp_path) as ground:
+        redis, journal = ground.services["redis"], ground.journal
+        container = lab.stack.boxes["redis"].container
+        probe = PartsProbe(lab.parts, journal)
+        watch = asyncio.create_task(probe.run())
+        for act in (redis.pause, redis.resume, redis.stop, redis.start, redis.kill, redis.start):
+            await act()
+            await asyncio.sleep(0.7)  # longer than one look
+        assert not list(journal.history.of(LabTrouble))
+        await in_thread(container.pause)
+        await troubled(journal, lambda e: e.part == "redis" and "froze" in e.what)
+        await in_thread(container.unpause)
+        over = await troubled(journal, lambda e: e.lasted_s is not None)
+        assert (over.part, over.what) == ("redis", "somebody froze its container (docker pause)")
+        begun_s = now_s()
+        await in_thread(container.kill)
+        await asyncio.wait_for(watch, PATIENCE_S)
+        assert now_s() - begun_s < 5.0  # half a second for the look, the rest for a stall
+        assert str(probe.failure).startswith("redis: it ended by SIGKILL\n")
+        await redis.start()
+
+
+@pytest.mark.parametrize("act", ["pause", "kill"])
+async def test_a_proxy_server_that_somebody_stops_is_named(
+    session: DockerSession, tmp_path: Path, act: str
+) -> None:
+    """Killed it ends the run; frozen it does not answer either."""
+    async with session.lab() as lab, ground_of(lab, SMALL, tmp_path) as ground:
+        container = lab.stack.gateway.proxy
+        assert container is not None
+        probe = PartsProbe(lab.parts, ground.journal)
+        watch = asyncio.create_task(probe.run())
+        await asyncio.sleep(0.5)
+        assert not list(ground.journal.history.of(LabTrouble))
+        if act == "kill":
+            await in_thread(container.kill)
+            await asyncio.wait_for(watch, PATIENCE_S)
+            assert str(probe.failure).startswith("the Toxiproxy server: it ended by SIGKILL\n")
+        else:
+            await in_thread(container.pause)
+            for what in ("froze", "gave no answer"):
+                seen = await troubled(ground.journal, lambda e, what=what: what in e.what)  # type: ignore[misc]
+                assert seen.part == "the Toxiproxy server"
+            await in_thread(container.unpause)
+            watch.cancel()
