@@ -49,7 +49,9 @@ async def test_one_link_fails(chaos: Chaos, service: str) -> None:
 
 
 async def test_the_connector_fails_under_writes(chaos: Chaos) -> None:
-    """Connections are reset under requests: nothing that was acknowledged is lost."""
+    """Connections are reset under requests: nothing that was acknowledged is lost, and once the app
+    has had its time to recover every write is served again.
+    """
     await chaos.run(
         Severed(
             target="vpc",
@@ -63,5 +65,6 @@ async def test_the_connector_fails_under_writes(chaos: Chaos) -> None:
             expect.Degrades(naming=BOTH),
             expect.Recovers(),
             expect.KeepsAcknowledged(at_least=10),
+            expect.Serves(),
         ],
     )

@@ -406,7 +406,8 @@ WritePurpose = Literal["load", "proof"]
 class Write(Event):
     """One write through the app, sent at `at_s`. `ok`: acknowledged; `failed`: refused by an
     answer; `indeterminate`: no answer, so it may or may not be kept. `said` is the beginning of
-    the body of an answer that was no acknowledgement.
+    the body of an answer that was no acknowledgement. `fresh`: it was sent on a connection that
+    was opened for it, and not on one that was kept alive.
     """
 
     app: str
@@ -418,6 +419,7 @@ class Write(Event):
     error: str | None = None
     said: str | None = None
     purpose: WritePurpose = "load"
+    fresh: bool = True
     kind: Literal["write"] = "write"
 
 

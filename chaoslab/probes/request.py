@@ -68,20 +68,50 @@ async def ask(
     Raises httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError (no HTTP, or half an
     answer) or AnswerTooLarge. The caller bounds the time.
     """
+    line = await Line.opened(there)
     try:
-        reader, writer = await asyncio.open_connection(there.host, there.port)
-    except OSError as error:
-        raise httpx.ConnectError(str(error)) from error
-    try:
-        talk = h11.Connection(h11.CLIENT)
-        writer.write(_request(talk, there, path, method, json_body))
-        return await _answer(talk, reader)
-    except h11.RemoteProtocolError as error:
-        raise httpx.RemoteProtocolError(str(error)) from error
-    except OSError as error:
-        raise httpx.ReadError(str(error)) from error
+        return await line.exchange(path, method=method, json_body=json_body)
     finally:
-        writer.close()
+        line.close()
+
+
+class Line:
+    """One connection to an app; it carries one request at a time."""
+
+    def __init__(
+        self, there: Endpoint, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._there, self._reader, self._writer = there, reader, writer
+        self._talk = h11.Connection(h11.CLIENT)
+
+    @classmethod
+    async def opened(cls, there: Endpoint) -> Line:
+        """A new connection. Raises httpx.ConnectError."""
+        try:
+            return cls(there, *await asyncio.open_connection(there.host, there.port))
+        except OSError as error:
+            raise httpx.ConnectError(str(error)) from error
+
+    async def exchange(self, path: str, *, method: str, json_body: bytes | None) -> Reply:
+        """Send a request and read the whole answer; raises as `ask` does."""
+        try:
+            self._writer.write(_request(self._talk, self._there, path, method, json_body))
+            return await _answer(self._talk, self._reader)
+        except h11.RemoteProtocolError as error:
+            raise httpx.RemoteProtocolError(str(error)) from error
+        except OSError as error:
+            raise httpx.ReadError(str(error)) from error
+
+    def is_kept(self) -> bool:
+        """Whether the server has agreed to a next request, and has not closed it since."""
+        unasked, _ = self._talk.trailing_data
+        if self._talk.our_state is h11.DONE and self._talk.their_state is h11.DONE:
+            self._talk.start_next_cycle()
+        return self._talk.our_state is h11.IDLE and not unasked and not self._reader.at_eof()
+
+    def close(self) -> None:
+        """Give the connection up."""
+        self._writer.close()
 
 
 def _request(

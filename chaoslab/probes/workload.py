@@ -6,6 +6,8 @@ import asyncio
 import json
 import uuid
 from collections.abc import Sequence
+from contextlib import closing
+from itertools import cycle
 
 import httpx
 import psycopg
@@ -14,8 +16,9 @@ from psycopg import sql
 from chaoslab.history.events import ReadBack, Write, WriteOutcome, WritePurpose
 from chaoslab.history.journal import Journal
 from chaoslab.probes.base import NO_ANSWER, Watched, as_text, either, why_no_answer
+from chaoslab.probes.kept_lines import KeptLines
 from chaoslab.probes.own_trouble import note_own_trouble, own_trouble
-from chaoslab.probes.request import Reply, ask
+from chaoslab.probes.request import Line, Reply, ask
 from chaoslab.runtimes.base import OWN_NAME, RunningService
 from chaoslab.seeds import fresh_seed, generator
 from chaoslab.spec.load import Load
@@ -39,17 +42,27 @@ class Writer:
         seed = fresh_seed() if watched.standing else seed
         self._random = generator(seed, "writes", watched.app.name, watched.boot)
 
-    async def write(self, *, timeout_s: float, purpose: WritePurpose = "load") -> Write:
-        """Send one write and write down what came of it, unless the lab could not send it."""
+    async def write(
+        self,
+        *,
+        timeout_s: float,
+        purpose: WritePurpose = "load",
+        kept: KeptLines | None = None,
+    ) -> Write:
+        """Send one write and write down what came of it, unless the lab could not send it.
+
+        On a connection of its own; with `kept` on one that waits there, where one does.
+        """
         journal, op = self._watched.journal, str(uuid.UUID(int=self._random.getrandbits(128)))
         sent_s = journal.now()
         code: int | None = None
         error: Exception | None = None
         said: str | None = None
         retry_after = False
+        line = kept.take() if kept else None
         try:
             async with asyncio.timeout(timeout_s):
-                response = await self._send(op)
+                response = await self._send(op, line, kept)
             code, retry_after = response.status_code, "retry-after" in response.headers
             said = None if response.is_success else _said(response)
         except NO_ANSWER as failure:
@@ -65,6 +78,7 @@ class Writer:
             error=None if error is None else why_no_answer(error),
             said=said,
             purpose=purpose,
+            fresh=line is None,
         )
         if error is not None and (why := own_trouble(error)):
             note_own_trouble(journal, why)  # the app was never asked: it is no write of anybody's
@@ -72,31 +86,36 @@ class Writer:
             journal.append(event)
         return event
 
-    async def _send(self, op: str) -> Reply:
+    async def _send(self, op: str, line: Line | None, kept: KeptLines | None) -> Reply:
         contract, values = self._contract, {"id": op}
         body = {key: fill(text, values) for key, text in contract.create_body.items()}
         path = fill(contract.create_path, values)
-        there = self._watched.running.endpoint
-        return await ask(there, path, method="POST", json_body=json.dumps(body).encode())
+        told = json.dumps(body).encode()
+        if kept is not None:
+            return await kept.ask(line, path, method="POST", json_body=told)
+        return await ask(self._watched.running.endpoint, path, method="POST", json_body=told)
 
     async def load(self, load: Load, over: asyncio.Event) -> None:
         """Write at the load's rate, each request when it is due, until its end or `over` is set.
 
+        Every second one goes on a connection that was kept alive, where there is one: behind one
+        port, fresh connections reach every worker, and a kept one stays with its own.
         Requests under way are then waited for, so that each has an outcome.
         """
         journal = self._watched.journal
         started = await either(journal.moment(load.start), over.wait())
         if started is None or over.is_set():
             return
-        async with asyncio.TaskGroup() as group:
-            ends = over.wait() if load.stop is None else journal.moment(load.stop)
-            end = group.create_task(either(ends, over.wait()))
-            loop = asyncio.get_running_loop()
-            due_s = loop.time()
-            while not end.done():
-                group.create_task(self.write(timeout_s=load.timeout_s))
-                due_s += 1.0 / load.rate_per_s
-                await asyncio.sleep(max(0.0, due_s - loop.time()))
+        with closing(KeptLines(self._watched.running.endpoint)) as lines:
+            async with asyncio.TaskGroup() as group:
+                ends = over.wait() if load.stop is None else journal.moment(load.stop)
+                end = group.create_task(either(ends, over.wait()))
+                loop = asyncio.get_running_loop()
+                due_s, each = loop.time(), cycle((None, lines))
+                while not end.done():
+                    group.create_task(self.write(timeout_s=load.timeout_s, kept=next(each)))
+                    due_s += 1.0 / load.rate_per_s
+                    await asyncio.sleep(max(0.0, due_s - loop.time()))
 
     async def prove(self, within_s: float) -> Write | None:
         """Write until one is acknowledged; None where none was within `within_s` seconds."""

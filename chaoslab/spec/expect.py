@@ -122,10 +122,14 @@ class StaysAvailable:
 class Serves:
     """Once the app has said that it is ready, and while no fault is near, every write is
     acknowledged within `within_s`, and at least `at_least` are.
+
+    In a plan with faults at least `after_heal` writes must come after the last heal and the app's
+    `recovery_s`, half of them on connections of their own.
     """
 
     within_s: float = 1.0
     at_least: int = 10
+    after_heal: int = 50
     boot: int = 1
     rests_on: tuple[str, ...] | None = None
     app: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 from typing import TYPE_CHECKING
 
 from chaoslab.spec.expect import KeepsAcknowledged, Recovers, RegainsLatency, Serves
@@ -22,7 +23,7 @@ def longest_s(plan: Plan, topology: Topology) -> float:
     The sum of all that it may wait for, as if each waited for the one before: a limit that is too
     long costs only a run that hangs, one that is too short makes a sound app UNKNOWN.
     """
-    waits_s = (*_moments(plan), *_boots(plan, topology), *_expectations(plan))
+    waits_s = (*_moments(plan), *_boots(plan, topology), *_expectations(plan, topology))
     return round(max(LEAST_S, sum(waits_s) + TURN_S * len(plan.faults)), 3)
 
 
@@ -41,11 +42,18 @@ def _boots(plan: Plan, topology: Topology) -> Iterator[float]:
         yield (1 + boot.restarts) * max(deadlines.startup_s, deadlines.fail_fast_s)
 
 
-def _expectations(plan: Plan) -> Iterator[float]:
+def _expectations(plan: Plan, topology: Topology) -> Iterator[float]:
     for e in plan.expect:
         yield getattr(e, "within_s", None) or 0.0
         if isinstance(e, Recovers):
             yield e.stable_s
         if isinstance(e, KeepsAcknowledged | Serves | RegainsLatency):
-            rates = [load.rate_per_s for load in plan.load if load.app == e.app]
-            yield e.at_least / min(rates) if rates else 0.0
+            yield e.at_least / _slowest_rate(e.app, plan)
+        if isinstance(e, Serves) and plan.faults:
+            recovery_s = topology.apps[e.app].deadlines.recovery_s
+            yield recovery_s + e.after_heal / _slowest_rate(e.app, plan)
+
+
+def _slowest_rate(app: str, plan: Plan) -> float:
+    """Writes a second of the slowest load of an app; infinite where it has none."""
+    return min((load.rate_per_s for load in plan.load if load.app == app), default=inf)

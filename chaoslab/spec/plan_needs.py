@@ -44,7 +44,7 @@ def need_problems(where: str, e: Expectation, plan: Plan, topology: Topology) ->
 def _bounds(where: str, e: Expectation) -> Iterator[Problem]:
     match e:
         case Serves():
-            yield from _least(where, 1, at_least=e.at_least)
+            yield from _least(where, 1, at_least=e.at_least, after_heal=e.after_heal)
         case RegainsLatency():
             yield from _least(where, 1, at_least=e.at_least)
             if not e.ratio > 0:

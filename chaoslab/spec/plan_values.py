@@ -16,6 +16,7 @@ from chaoslab.spec.expect import (
     Recovers,
     RegainsLatency,
     ReleasesConnections,
+    Serves,
 )
 from chaoslab.spec.faults import (
     CutMidstream,
@@ -192,7 +193,7 @@ def _expectation(where: str, e: Expectation, plan: Plan, topology: Topology) -> 
 def _kept_to_the_end(where: str, e: Expectation, plan: Plan) -> Iterator[Problem]:
     """Faults without a heal, where the claim cannot be judged before one."""
     match e:
-        case Recovers() | ReleasesConnections() | RegainsLatency():
+        case Recovers() | ReleasesConnections() | RegainsLatency() | Serves():
             needs, faults = "every fault healed", plan.faults
         case Degrades():
             needs = "its fault's heal, until which it is judged"

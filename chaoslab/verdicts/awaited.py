@@ -20,9 +20,9 @@ from chaoslab.spec.topology import Deadlines
 from chaoslab.verdicts.connections import WATCHED_S, calm_s
 from chaoslab.verdicts.latency import baseline, candidate, recovered_s
 from chaoslab.verdicts.retries import herd_over_s
-from chaoslab.verdicts.serves import served_writes
+from chaoslab.verdicts.served import is_enough, loads_over, served
 from chaoslab.verdicts.timeline import exited, last_healed_s
-from chaoslab.verdicts.traffic import near_faults, over_s, ready_s
+from chaoslab.verdicts.traffic import near_faults, over_s
 
 WRITES_DRY_S = 2.0  # without an acknowledged write for so long, no more are waited for
 LOOKED_S = 0.25  # after a bound has passed, so that the look that shows it is in the history
@@ -44,7 +44,7 @@ def service_under_way(
             startup_s = promised.startup_s if promised else math.inf
             return _serving(e, plan, history, now_s, startup_s=startup_s, recovery_s=recovery_s)
         case RegainsLatency():
-            return _latency(e, history, now_s, recovery_s)
+            return _latency(e, plan, history, now_s, recovery_s)
         case ReleasesConnections():
             return _connections(e, history, now_s, recovery_s)
         case BacksOff():
@@ -62,7 +62,7 @@ def writes_under_way(
     begins_s = [*_loads_begin_s(e.app, plan, history), last_healed_s(history) or 0.0]
     if not ok:
         begins_s.append(_started_by_s(e.app, history, startup_s))
-    return _more_of(ok, e.at_least, begins_s, now_s)
+    return _more_of(ok, e.at_least, begins_s, now_s, _dry_s(e.app, plan))
 
 
 def _serving(
@@ -74,25 +74,39 @@ def _serving(
     startup_s: float,
     recovery_s: float,
 ) -> str | None:
-    """Wait for the writes that count: those away from faults, of an app that said ready."""
-    since_s = ready_s(history, e.app, e.boot)
-    counted = [] if since_s is None else served_writes(e, history, since_s, recovery_s)
+    """Wait for the writes that count: those away from faults, of an app that said ready; and for
+    those after the last heal, whatever comes of them, so that the reasons can count them.
+    """
+    found = served(e, history, recovery_s)
+    counted = found.writes if found else ()
     ok = [w for w in counted if w.outcome == "ok"]
     ends_s = (span.end_s for span in near_faults(history, recovery_s))
     begins_s = [*_loads_begin_s(e.app, plan, history), *(s for s in ends_s if s < math.inf)]
     if not ok:
         begins_s.append(_started_by_s(e.app, history, startup_s))
-    return _more_of(ok, e.at_least, begins_s, now_s)
+    dry_s = _dry_s(e.app, plan)
+    if what := _more_of(ok, e.at_least, begins_s, now_s, dry_s):
+        return what
+    if found is None or found.calm_s is None or found.calm_s == math.inf:
+        return None
+    after = found.after
+    if is_enough(after, e.after_heal) or loads_over(e, plan, history, found.calm_s):
+        return None
+    newest_s = max([*map(over_s, after), *begins_s, found.calm_s])
+    left = f"writes after the last heal ({len(after)} of {e.after_heal})"
+    return left if now_s <= newest_s + dry_s else None
 
 
-def _latency(e: RegainsLatency, history: History, now_s: float, recovery_s: float) -> str | None:
+def _latency(
+    e: RegainsLatency, plan: Plan, history: History, now_s: float, recovery_s: float
+) -> str | None:
     """Wait for enough writes after the recovery, where there were enough before the fault."""
     healed_s, since_s = last_healed_s(history), recovered_s(e, history)
     if healed_s is None or len(baseline(e, history)) < e.at_least:
         return None
     if since_s is None:
         return f"the recovery of {e.app}" if now_s <= healed_s + recovery_s + LOOKED_S else None
-    return _more_of(candidate(e, history), e.at_least, [since_s], now_s)
+    return _more_of(candidate(e, history), e.at_least, [since_s], now_s, _dry_s(e.app, plan))
 
 
 def _connections(
@@ -105,10 +119,21 @@ def _connections(
     return f"the connections of {e.app} to be given back" if now_s <= until_s else None
 
 
-def _more_of(ok: list[Write], at_least: int, begins_s: Iterable[float], now_s: float) -> str | None:
+def _dry_s(app: str, plan: Plan) -> float:
+    """How long nothing may come before no more is waited for: twice the pause of a slow load."""
+    return max([WRITES_DRY_S, *(2 / load.rate_per_s for load in plan.load if load.app == app)])
+
+
+def _more_of(
+    ok: list[Write],
+    at_least: int,
+    begins_s: Iterable[float],
+    now_s: float,
+    dry_s: float,
+) -> str | None:
     """How many acknowledged writes are missing; None once there are enough, or no more come."""
     newest_s = max([*map(over_s, ok), *begins_s], default=0.0)
-    if len(ok) >= at_least or now_s > newest_s + WRITES_DRY_S:
+    if len(ok) >= at_least or now_s > newest_s + dry_s:
         return None
     return f"{at_least - len(ok)} more acknowledged writes"
 

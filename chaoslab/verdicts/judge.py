@@ -111,7 +111,7 @@ def _judged_by_service(
     """What users get of the app, and its servers bear of it."""
     match e:
         case Serves():
-            return serves(e, topology.apps[e.app], history)
+            return serves(e, topology.apps[e.app], plan, history)
         case ReleasesConnections():
             return releases_connections(e, topology, plan, history)
         case BacksOff():

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from chaoslab.history.events import Write
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import Serves
+from chaoslab.spec.plan import Plan
 from chaoslab.spec.topology import App
+from chaoslab.verdicts.served import Served, fresh, half, loads_over, served
 from chaoslab.verdicts.timeline import run_ended
-from chaoslab.verdicts.traffic import (
-    IN_A_ROW,
-    got,
-    is_near,
-    load_writes,
-    near_faults,
-    one_after_another,
-    ready_s,
-)
+from chaoslab.verdicts.traffic import IN_A_ROW, got, one_after_another
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 
 
-def serves(e: Serves, app: App, history: History) -> Verdict:
+def serves(e: Serves, app: App, plan: Plan, history: History) -> Verdict:
     """Every write since the app said ready, away from faults, is acknowledged; in time as a rule.
 
+    Where faults came, `after_heal` of them must have been sent after the last heal and the app's
+    time to recover: what was served before a fault says nothing of the time after it.
     One late acknowledgement is a hiccup; three, each sent after the one before was over and none
     in time between them, are not.
     """
@@ -31,39 +28,60 @@ def serves(e: Serves, app: App, history: History) -> Verdict:
         f"{e.app}, once ready and with no fault near, acknowledges every write within "
         f"{e.within_s} s (at least {e.at_least})"
     )
-    since_s = ready_s(history, e.app, e.boot)
-    if since_s is None:
+    found = served(e, history, app.deadlines.recovery_s)
+    if found is None:
         return unknown("serves", claim, "never ready")
-    counted = served_writes(e, history, since_s, app.deadlines.recovery_s)
-    ok = [w for w in counted if w.outcome == "ok"]
+    if found.calm_s is not None:
+        claim += f", {e.after_heal} of them after the last heal and {app.deadlines.recovery_s} s"
+    lines = tuple(found.lines())
+    if wrong := _wrong(e, found.writes):
+        return failed("serves", claim, wrong, *lines)
+    ok = len(found.writes)
+    if ok < e.at_least:
+        why = f"only {ok} writes were acknowledged after it said ready, with no fault near"
+        return unknown("serves", claim, why, *lines)
+    ended = run_ended(history)
+    if ended is None or not ended.settled:
+        return unknown("serves", claim, "the run was cut short", *lines)
+    if missing := _too_few_after(e, found, plan, history):
+        return unknown("serves", claim, missing, *lines)
+    return passed("serves", claim, _told(e, found.writes), *lines)
+
+
+def _wrong(e: Serves, counted: Sequence[Write]) -> str:
+    """What contradicts the claim; empty where nothing does."""
     if bad := [w for w in counted if w.outcome != "ok"]:
         first = f"the first at {bad[0].at_s:.3f} s: {got(bad[0])}"
         many = f"{len(bad)} of {len(counted)} writes were not acknowledged"
-        return failed("serves", claim, f"{many} after it said ready, with no fault near; {first}")
-    if late := _late_in_a_row(ok, e.within_s):
+        return f"{many} after it said ready, with no fault near; {first}"
+    if late := _late_in_a_row(counted, e.within_s):
         took = ", ".join(f"{w.took_s:.3f}" for w in late)
         why = f"{IN_A_ROW} writes, one after another, were acknowledged only after {took} s"
-        return failed("serves", claim, f"{why}; the first at {late[0].at_s:.3f} s")
-    if len(ok) < e.at_least:
-        why = f"only {len(ok)} writes were acknowledged after it said ready, with no fault near"
-        return unknown("serves", claim, why)
-    ended = run_ended(history)
-    if ended is None or not ended.settled:
-        return unknown("serves", claim, "the run was cut short")
+        return f"{why}; the first at {late[0].at_s:.3f} s"
+    return ""
+
+
+def _too_few_after(e: Serves, found: Served, plan: Plan, history: History) -> str:
+    """Why the time after the faults cannot be judged; empty where it can, or there was no fault."""
+    if found.calm_s is None:
+        return ""
+    if found.calm_s == math.inf:
+        return "a fault was not healed while the app ran: nothing shows how it serves afterwards"
+    after, needs = found.after, half(e.after_heal)
+    if len(after) >= e.after_heal and fresh(after) >= needs:
+        return ""
+    if over := loads_over(e, plan, history, found.calm_s):
+        return f"no load ran after the last heal and the time to recover: {', '.join(over)}"
+    if len(after) < e.after_heal:
+        return f"only {len(after)} writes came after that, expected {e.after_heal}"
+    return f"only {fresh(after)} of them came on fresh connections, expected {needs}"
+
+
+def _told(e: Serves, ok: Sequence[Write]) -> str:
     slow = sum(w.took_s > e.within_s for w in ok)
     hiccups = f", {slow} of them late" if slow else ""
     slowest_s = max(w.took_s for w in ok)
-    said = f"all {len(ok)} writes acknowledged{hiccups}, the slowest after {slowest_s:.3f} s"
-    return passed("serves", claim, said)
-
-
-def served_writes(e: Serves, history: History, since_s: float, recovery_s: float) -> list[Write]:
-    """The writes that the claim is about: sent from `since_s` on, away from every fault, and from
-    its heal for `recovery_s`.
-    """
-    near = near_faults(history, recovery_s)
-    mine = load_writes(history, e.app, e.boot)
-    return [w for w in mine if w.at_s >= since_s and not is_near(w, near)]
+    return f"all {len(ok)} writes acknowledged{hiccups}, the slowest after {slowest_s:.3f} s"
 
 
 def _late_in_a_row(ok: Sequence[Write], within_s: float) -> list[Write]:

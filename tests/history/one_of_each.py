@@ -122,6 +122,7 @@ EVENTS: tuple[AnyEvent, ...] = (
     ),
     LinkSessions(at_s=2.15, link="b.postgres", sessions=(7, 9)),
     Write(at_s=2.2, app="b", op="id", outcome="ok", took_s=0.02, status_code=201),
+    Write(at_s=2.2, app="b", op="id", outcome="ok", took_s=0.02, fresh=False),
     Write(at_s=2.3, app="b", op="id", outcome="indeterminate", took_s=2.0, error="TimeoutError"),
     Write(at_s=2.3, app="b", op="id", outcome="failed", took_s=0.1, status_code=503, said="away"),
     ProberSample(at_s=2.3, app="b", boot=1, path="live", took_s=0.01, status_code=200),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -164,6 +166,56 @@ async def test_a_load_keeps_its_rate_whatever_the_answers_take(
     assert {write.outcome for write in writes} == {"ok"}
     # one after the other, the last would have taken eight seconds
     assert all(delay_s <= write.took_s < delay_s + 3.0 for write in writes)
+
+
+async def served(folder: Path, *, keeps: bool) -> tuple[list[Write], int]:
+    """Twenty writes of a load, and the connections that a server saw, which keeps them, or not."""
+    opened, talks = 0, []
+    word = b"keep-alive" if keeps else b"close"
+    head = b"HTTP/1.1 201 Created\r\ncontent-length: 0\r\nconnection: " + word + b"\r\n\r\n"
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal opened
+        opened += 1
+        talks.append(asyncio.current_task())
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                asked = await reader.readuntil(b"\r\n\r\n")
+                (length,) = re.findall(rb"(?i)content-length: (\d+)", asked)
+                await reader.readexactly(int(length))
+                writer.write(head)
+                if not keeps:
+                    break
+        writer.close()
+        await writer.wait_closed()
+
+    over = asyncio.Event()
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    async with server, watching(folder, Here(server.sockets[0].getsockname()[1])) as watched:
+        first = await Writer(watched, SEED).write(timeout_s=PATIENCE_S)
+        journal = watched.journal
+        journal.listeners.append(
+            lambda _: over.set() if len(list(journal.history.of(Write))) > 20 else None
+        )
+        await Writer(watched, SEED + 1).load(Load(start=AT_ONCE, rate_per_s=40), over)
+        await asyncio.gather(*talks)
+        return [w for w in journal.history.of(Write) if w != first], opened
+
+
+async def test_a_load_takes_a_fresh_and_a_kept_connection_in_turn(tmp_path: Path) -> None:
+    """Behind one port a kept one stays with its worker; the event tells which it was."""
+    writes, opened = await served(tmp_path, keeps=True)
+    fresh = sum(write.fresh for write in writes)
+    assert {write.outcome for write in writes} == {"ok"}
+    assert len(writes) / 2 <= fresh < len(writes)
+    assert opened == fresh + 1
+
+
+async def test_where_a_server_keeps_no_connection_every_write_is_fresh(tmp_path: Path) -> None:
+    """The event tells what was done, and not what was wanted."""
+    writes, opened = await served(tmp_path, keeps=False)
+    assert all(write.fresh for write in writes)
+    assert opened == len(writes) + 1
 
 
 async def test_a_load_ends_at_its_stop(tmp_path: Path) -> None:

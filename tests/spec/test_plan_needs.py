@@ -96,7 +96,11 @@ def test_a_claim_about_a_fault_needs_one(asked: Expectation) -> None:
     assert f"'{asked.kind}' needs a fault" in problems(plan(asked, faults=()))
 
 
-@pytest.mark.parametrize("asked", [expect.ReleasesConnections(), expect.RegainsLatency()], ids=str)
+@pytest.mark.parametrize(
+    "asked",
+    [expect.ReleasesConnections(), expect.RegainsLatency(), expect.Serves()],
+    ids=str,
+)
 def test_what_is_measured_after_the_heal_needs_one(asked: Expectation) -> None:
     """A fault that is kept to the end leaves no time after it."""
     lasting = replace(SEVERED, stop=None)
@@ -109,6 +113,7 @@ def test_what_is_measured_after_the_heal_needs_one(asked: Expectation) -> None:
     ("asked", "told"),
     [
         (expect.Serves(at_least=0), "at_least is 0"),
+        (expect.Serves(after_heal=0), "after_heal is 0"),
         (expect.Serves(within_s=0.0), "within_s is 0.0"),
         (expect.RegainsLatency(at_least=0), "at_least is 0"),
         (expect.RegainsLatency(ratio=0.0), "ratio is 0.0"),

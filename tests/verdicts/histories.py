@@ -472,6 +472,24 @@ def stopped_under_load() -> list[AnyEvent]:
     ]
 
 
+def served_again(
+    until_s: float = 9.4, outcome: WriteOutcome = "ok", code: int = 201
+) -> list[AnyEvent]:
+    """The same run under load until `until_s`: 2 s after the heal, from 6.6 on, every write counts
+    again, of which each second is of that outcome.
+    """
+    more = writes(6.9, until_s)
+    more[1::2] = [replace(w, outcome=outcome, status_code=code) for w in more[1::2]]
+    return [
+        *without(stopped_under_load(), of(Exited, RunEnded)),
+        *more,
+        *samples(7.0, until_s, HEALTHY),
+        back(until_s + 0.05, "proof-1", *(w.op for w in more if w.outcome == "ok")),
+        exited(until_s + 0.1),
+        ended(until_s + 0.2),
+    ]
+
+
 def without(events: Iterable[AnyEvent], unwanted: Callable[[AnyEvent], bool]) -> list[AnyEvent]:
     """The events but for the unwanted."""
     return [event for event in events if not unwanted(event)]

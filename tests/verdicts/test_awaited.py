@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chaoslab.history.events import AnyEvent, HealthTurned, Ready, Write
 from chaoslab.spec.expect import (
     BacksOff,
@@ -11,6 +13,8 @@ from chaoslab.spec.expect import (
     Serves,
 )
 from chaoslab.spec.faults import FaultSpec, Stopped
+from chaoslab.spec.load import Load
+from chaoslab.spec.when import AtMoment
 from chaoslab.verdicts.settled import unsettled
 
 from .histories import (
@@ -23,6 +27,7 @@ from .histories import (
     history_of,
     plan_of,
     samples,
+    served_again,
     stopped_under_load,
     writes,
     written_s,
@@ -32,13 +37,18 @@ DOWN = Stopped(target="postgres")
 
 
 def waits(
-    events: list[AnyEvent], at_s: float, e: Expectation, *faults: FaultSpec, end: bool = False
+    events: list[AnyEvent],
+    at_s: float,
+    e: Expectation,
+    *faults: FaultSpec,
+    end: bool = False,
+    load: Load = LOAD,
 ) -> str | None:
     """What the run waits for at that time, knowing what was written by then."""
     last = () if end else ("exited", "run_ended")
     turned = HealthTurned(at_s=1.0, app="backend", boot=1, state=HEALTHY)
     known = [x for x in (turned, *events) if written_s(x) <= at_s and x.kind not in last]
-    plan = plan_of(e, faults=faults, load=(LOAD,))
+    plan = plan_of(e, faults=faults, load=(load,))
     return unsettled(plan, history_of(known), at_s, TOPOLOGY)
 
 
@@ -64,7 +74,41 @@ def test_serving_waits_for_the_writes_after_a_fault_where_few_came_before() -> N
     late = [e for e in stopped_under_load() if not isinstance(e, Write) or e.at_s > 2.2]
     late += [*writes(6.9, 9.0)]
     assert waits(late, 6.7, Serves(at_least=20), DOWN) == "16 more acknowledged writes"
-    assert waits(late, 7.6, Serves(at_least=20), DOWN) is None
+    counts = "writes after the last heal (19 of 50)"
+    assert waits(late, 7.6, Serves(at_least=20), DOWN) == counts
+    assert waits(late, 7.6, Serves(at_least=20, after_heal=15), DOWN) is None
+
+
+def test_serving_waits_for_writes_after_the_last_heal_whatever_comes_of_them() -> None:
+    """What was acknowledged before the fault is enough of nothing; the refused are counted too."""
+    run = served_again(9.4, "failed", 503)
+    assert waits(run, 6.5, Serves(), DOWN) == "writes after the last heal (0 of 50)"
+    assert waits(run, 9.0, Serves(), DOWN) == "writes after the last heal (47 of 50)"
+    assert waits(run, 9.3, Serves(), DOWN) is None
+
+
+def test_serving_waits_for_fresh_connections() -> None:
+    """Fifty writes on kept ones reach one worker, perhaps; none came for two seconds: over."""
+    run = [replace(e, fresh=False) if isinstance(e, Write) else e for e in served_again()]
+    assert waits(run, 9.38, Serves(), DOWN) == "writes after the last heal (55 of 50)"
+    assert waits(run, 11.5, Serves(), DOWN) is None
+
+
+def test_serving_does_not_wait_for_a_load_that_has_stopped() -> None:
+    """Nobody will write after the heal at 4.6."""
+    gone = [e for e in served_again() if not isinstance(e, Write) or e.at_s < 2.0]
+    stop = AtMoment(moment="acknowledged", nth=10)
+    load = replace(LOAD, stop=stop)
+    assert waits(gone, 5.0, Serves(), DOWN) == "writes after the last heal (0 of 50)"
+    assert waits(gone, 5.0, Serves(), DOWN, load=load) is None
+
+
+def test_a_slow_load_is_waited_for_twice_as_long_as_it_pauses() -> None:
+    """One write in four seconds is not dry after two."""
+    run = [*healthy_run(9.0), *writes(1.1, 1.15)]
+    load = replace(LOAD, rate_per_s=0.25)
+    assert waits(run, 9.0, Serves(), load=load) == "9 more acknowledged writes"
+    assert waits(run, 9.2, Serves(), load=load) is None
 
 
 def test_latency_is_settled_with_enough_writes_after_the_recovery() -> None:

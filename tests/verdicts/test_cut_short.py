@@ -70,6 +70,7 @@ from .histories import (
     probed,
     sample,
     samples,
+    served_again,
     spawned,
     stopped_under_load,
     without,
@@ -291,6 +292,16 @@ CASES = {
             ],
             [*healthy_run(), *writes(1.1, 1.3), exited(3.1), ended(3.2)],
         ),
+    ),
+    "serves after a heal": Case(
+        expect=Serves(at_least=10),
+        keeps=served_again(),
+        breaks=(
+            served_again(outcome="failed", code=503),
+            stopped_under_load(),
+            without(served_again(), of(FaultHealed)),
+        ),
+        fault=DOWN,
     ),
     "connections": Case(
         expect=ReleasesConnections(spare=2),

@@ -6,9 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from chaoslab.history.events import AnyEvent, FaultHealed, FaultInForce, Ready, RunEnded, Write
+from chaoslab.history.events import (
+    AnyEvent,
+    FaultHealed,
+    FaultInForce,
+    FaultRequested,
+    Ready,
+    RunEnded,
+    Write,
+)
 from chaoslab.spec.expect import Serves
 from chaoslab.spec.faults import Stopped
+from chaoslab.spec.when import AtMoment
 from chaoslab.verdicts.serves import serves
 from chaoslab.verdicts.verdict import Verdict
 
@@ -21,7 +30,9 @@ from .histories import (
     history_of,
     judged,
     of,
+    plan_of,
     ready,
+    served_again,
     stopped_under_load,
     without,
     write,
@@ -31,7 +42,7 @@ from .histories import (
 
 def served(events: list[AnyEvent], *, at_least: int = 10) -> Verdict:
     e = Serves(app="backend", at_least=at_least)
-    return serves(e, TOPOLOGY.apps["backend"], history_of(events))
+    return serves(e, TOPOLOGY.apps["backend"], plan_of(e, faults=()), history_of(events))
 
 
 def why(verdict: Verdict) -> str:
@@ -107,7 +118,7 @@ def test_too_few_writes_are_unknown() -> None:
 
 def test_what_is_refused_near_a_fault_is_the_faults() -> None:
     """52 writes were refused while Postgres was away, or within the app's time to recover."""
-    run = stopped_under_load()
+    run = served_again()
     assert served(run).outcome == "PASS"
     recovering = write(6.5, "late", "failed", code=503)
     assert served([*run, recovering]).outcome == "PASS"
@@ -118,21 +129,81 @@ def test_what_is_refused_near_a_fault_is_the_faults() -> None:
 def test_a_write_under_way_when_the_fault_comes_is_the_faults() -> None:
     """Sent before it, and answered in it."""
     early = write(2.3, "early", "failed", code=503, took_s=0.2)
-    assert served([*stopped_under_load(), early]).outcome == "PASS"
-    assert served([*stopped_under_load(), replace(early, took_s=0.05)]).outcome == "FAIL"
+    assert served([*served_again(), early]).outcome == "PASS"
+    assert served([*served_again(), replace(early, took_s=0.05)]).outcome == "FAIL"
 
 
-def test_a_fault_that_never_heals_is_near_for_ever() -> None:
-    """Only what was served before it counts."""
-    run = without(stopped_under_load(), of(FaultHealed))
-    assert "all 26 writes" in why(served(run))
+def test_a_fault_that_never_heals_shows_nothing_of_the_time_after_it() -> None:
+    """The 26 writes before it are counted, and are not enough."""
+    verdict = served(without(served_again(), of(FaultHealed)))
+    assert verdict.outcome == "UNKNOWN"
+    assert "a fault was not healed while the app ran" in why(verdict)
+    before = "before the first fault: 26 acknowledged (26 on fresh connections), 0 refused"
+    assert before in why(verdict)
+
+
+def test_what_was_served_before_a_fault_says_nothing_of_the_time_after_it() -> None:
+    """31 writes of a good run count; 5 of them came once the app had had its time to recover."""
+    verdict = served(stopped_under_load())
+    assert verdict.outcome == "UNKNOWN"
+    assert "only 5 writes came after that, expected 50" in why(verdict)
+
+
+def test_every_second_write_refused_for_ever_fails_with_the_counts() -> None:
+    """Before the fault and after it, told apart."""
+    verdict = served(served_again(outcome="failed", code=503))
+    assert verdict.outcome == "FAIL"
+    assert "before the first fault: 26 acknowledged" in why(verdict)
+    after = "from 6.600 s on (the last heal and the time to recover): 30 acknowledged"
+    assert f"{after} (30 on fresh connections), 25 refused" in why(verdict)
+
+
+def test_a_write_without_an_answer_is_not_counted_as_refused() -> None:
+    """What the reasons count, they call by its name."""
+    mute = replace(write(8.01, "mute", "indeterminate", code=None), error="ReadTimeout")
+    verdict = served([*served_again(), mute])
+    assert (verdict.outcome, "0 refused, 1 without an answer" in why(verdict)) == ("FAIL", True)
+
+
+def test_half_of_the_writes_after_a_heal_must_come_on_fresh_connections() -> None:
+    """A kept connection stays with the worker that has recovered."""
+    run = served_again()
+    kept = [replace(e, fresh=False) if isinstance(e, Write) else e for e in run]
+    verdict = served(kept)
+    assert verdict.outcome == "UNKNOWN"
+    assert "only 0 of them came on fresh connections, expected 25" in why(verdict)
+    taken = iter(range(1000))
+    mixed = [
+        replace(e, fresh=next(taken) % 2 == 0) if isinstance(e, Write) and e.at_s > 6.6 else e
+        for e in run
+    ]
+    assert served(mixed).outcome == "PASS"
+
+
+def test_a_load_that_stops_before_the_heal_is_named() -> None:
+    """It stopped with the tenth acknowledged write; nobody wrote afterwards."""
+    run = without(served_again(), lambda e: isinstance(e, Write) and e.at_s > 2.0)
+    e = Serves(app="backend")
+    load = replace(LOAD, stop=AtMoment(moment="acknowledged", nth=10))
+    plan = plan_of(e, faults=(), load=(load,))
+    verdict = serves(plan.expect[0], TOPOLOGY.apps["backend"], plan, history_of(run))  # type: ignore[arg-type]
+    assert verdict.outcome == "UNKNOWN"
+    assert "no load ran after the last heal" in why(verdict)
+    assert "load[0] stopped at 1.550 s" in why(verdict)
+
+
+def test_a_fault_after_the_end_of_a_boot_is_not_near_it() -> None:
+    """The second boot is judged by its own faults."""
+    late = [*steady(), FaultRequested(at_s=3.15, fault="later", links=())]
+    assert served(late).outcome == "PASS"
 
 
 def test_an_armed_fault_that_has_not_fired_yet_may_be_near() -> None:
     """The engine fires it by itself and the lab sees it later: until then nobody knows."""
-    run = [*stopped_under_load(), write(2.42, "x", "failed", code=503)]
+    run = [*served_again(), write(2.42, "x", "failed", code=503)]
     armed = [replace(e, armed=True) if e.kind == "fault_requested" else e for e in run]
-    assert served(without(armed, of(FaultInForce))).outcome == "UNKNOWN"
+    verdict = served(without(armed, of(FaultInForce)))
+    assert "before the first fault: 0 acknowledged" in why(verdict)
 
 
 @pytest.mark.parametrize("at_s", [3.05, 3.3])
@@ -152,7 +223,8 @@ def test_a_run_that_was_cut_short_does_not_pass() -> None:
 def test_another_boots_writes_are_not_this_ones() -> None:
     """The second boot was never ready."""
     e = Serves(app="backend", boot=2, at_least=1)
-    verdict = serves(e, TOPOLOGY.apps["backend"], history_of(steady()))
+    app, plan = TOPOLOGY.apps["backend"], plan_of(e, faults=())
+    verdict = serves(e, app, plan, history_of(steady()))
     assert verdict.outcome == "UNKNOWN"
 
 
@@ -161,5 +233,5 @@ def test_the_judge_asks_for_no_evidence_on_a_day_without_faults() -> None:
     (verdict,) = judged(steady(), Serves(), faults=(), load=(LOAD,))
     assert (verdict.outcome, verdict.rests_on) == ("PASS", ())
     stopped = (Stopped(target="postgres"),)
-    (verdict,) = judged(stopped_under_load(), Serves(), faults=stopped, load=(LOAD,))
+    (verdict,) = judged(served_again(), Serves(), faults=stopped, load=(LOAD,))
     assert verdict.outcome == "PASS"

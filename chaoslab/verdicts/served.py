@@ -1,0 +1,108 @@
+"""Which writes the claim to serve is about, and how many came before the faults and after. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from chaoslab.history.events import FaultHealed, FaultRequested, Write
+from chaoslab.history.journal import History
+from chaoslab.history.moments import find
+from chaoslab.spec.expect import Serves
+from chaoslab.spec.plan import Plan
+from chaoslab.verdicts.timeline import asked_s, life
+from chaoslab.verdicts.traffic import is_near, load_writes, near_faults, ready_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """The writes that count: sent once the app was ready, away from every fault.
+
+    `calm_s` is when the last fault was healed and the app had its time to recover: infinite where
+    a fault was not healed, None where no fault came in the life of this boot.
+    """
+
+    writes: Sequence[Write]
+    calm_s: float | None
+    first_fault_s: float
+
+    @property
+    def after(self) -> list[Write]:
+        """Those sent after the last heal and the time to recover."""
+        return [] if self.calm_s is None else [w for w in self.writes if w.at_s > self.calm_s]
+
+    def lines(self) -> Iterator[str]:
+        """What came of the writes before, between and after the faults, a line each."""
+        if self.calm_s is None:
+            return
+        before = [w for w in self.writes if w.at_s < self.first_fault_s]
+        between = [w for w in self.writes if self.first_fault_s <= w.at_s <= self.calm_s]
+        yield f"before the first fault: {_counts(before)}"
+        if between:
+            yield f"between faults: {_counts(between)}"
+        if self.calm_s < math.inf:
+            after = f"from {self.calm_s:.3f} s on (the last heal and the time to recover)"
+            yield f"{after}: {_counts(self.after)}"
+
+
+def served(e: Serves, history: History, recovery_s: float) -> Served | None:
+    """The writes that the claim is about; None while the app has not been ready."""
+    since_s = ready_s(history, e.app, e.boot)
+    if since_s is None:
+        return None
+    near = near_faults(history, recovery_s)
+    mine = load_writes(history, e.app, e.boot)
+    faults = _faults_of(e, history)
+    healed_s = {h.fault: h.at_s for h in history.of(FaultHealed)}
+    heals_s = [healed_s.get(label, math.inf) for label in faults]
+    return Served(
+        writes=[w for w in mine if w.at_s >= since_s and not is_near(w, near)],
+        calm_s=max(heals_s) + recovery_s if heals_s else None,
+        first_fault_s=min((asked_s(history, label) for label in faults), default=math.inf),
+    )
+
+
+def is_enough(after: Sequence[Write], after_heal: int) -> bool:
+    """Whether so many were sent, half of them at least on connections of their own."""
+    return len(after) >= after_heal and fresh(after) >= half(after_heal)
+
+
+def fresh(writes: Iterable[Write]) -> int:
+    """How many were sent on a connection that was opened for them."""
+    return sum(w.fresh for w in writes)
+
+
+def half(after_heal: int) -> int:
+    """How many of them must come on connections of their own: those reach every worker."""
+    return (after_heal + 1) // 2
+
+
+def loads_over(e: Serves, plan: Plan, history: History, calm_s: float) -> list[str]:
+    """The loads of the app that had stopped by then, a text each; empty where one ran on."""
+    over = []
+    for i, load in enumerate(plan.load):
+        if load.app != e.app:
+            continue
+        came = find(load.stop, history.events) if load.stop else None
+        if load.stop is None or came is None or came.at_s + load.stop.after_s > calm_s:
+            return []
+        over.append(f"load[{i}] stopped at {came.at_s + load.stop.after_s:.3f} s")
+    return over
+
+
+def _faults_of(e: Serves, history: History) -> list[str]:
+    """The faults that were asked for before the end of this boot."""
+    lived = life(history, e.app, e.boot)
+    asked = (f for f in history.of(FaultRequested) if lived and f.at_s <= lived.end_s)
+    return list(dict.fromkeys(f.fault for f in asked))
+
+
+def _counts(writes: Sequence[Write]) -> str:
+    ok = [w for w in writes if w.outcome == "ok"]
+    mute = sum(w.outcome == "indeterminate" and w.status_code is None for w in writes)
+    refused = len(writes) - len(ok) - mute
+    unanswered = f", {mute} without an answer" if mute else ""
+    return (
+        f"{len(ok)} acknowledged ({fresh(ok)} on fresh connections), {refused} refused{unanswered}"
+    )
