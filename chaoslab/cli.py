@@ -70,15 +70,22 @@ def check(file: Path | None) -> None:
 )
 @click.option("--seed", type=int, help="Makes jitter, toxicity and slices repeatable.")
 @click.option("--config", help="A JSON file of proxies to create, as for POST /populate.")
+@click.option(
+    "--allow-host",
+    "allow_hosts",
+    multiple=True,
+    help="A further name by which clients reach the API, as a service's; repeat it. *: any.",
+)
 @click.pass_context
-def proxy(ctx: click.Context, host: str, port: int, seed: int | None, config: str | None) -> None:
+def proxy(ctx: click.Context, /, **given: Any) -> None:
     """Serve Toxiproxy's HTTP API with the embedded engine, until Ctrl-C or SIGTERM.
 
     Prints one line of JSON once it listens. Exits with 0 when it was told to end, else with 1.
+    Requests must name a loopback address, --host or an --allow-host; browsers are refused.
     """
     from chaoslab.engine.main import Options, serve
 
-    ctx.exit(serve(Options(host=host, port=port, seed=seed, config=config)))
+    ctx.exit(serve(Options(**given)))
 
 
 @main.command()

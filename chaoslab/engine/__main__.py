@@ -20,6 +20,12 @@ def main() -> int:
     add("-port", "--port", type=int, default=8474, help="port of the API; 0: a free one (8474)")
     add("-seed", "--seed", type=int, help="seed of jitter, slices and toxicity (a new one)")
     add("-config", "--config", help="JSON file with proxies to create, as POST /populate")
+    add(
+        "--allow-host",
+        action="append",
+        default=[],
+        help="a further name by which clients reach the API (may be repeated; *: any)",
+    )
     add("--until-eof", action="store_true", help="exit when stdin ends")
     for always_on in ("proxy-metrics", "runtime-metrics"):
         add(f"-{always_on}", f"--{always_on}", action="store_true", help=argparse.SUPPRESS)
@@ -31,6 +37,7 @@ def main() -> int:
             seed=given.seed,
             until_eof=given.until_eof,
             config=given.config,
+            allow_hosts=tuple(given.allow_host),
         )
     )
 

@@ -9,7 +9,11 @@ import os
 import socket
 from dataclasses import dataclass
 
-from chaoslab.engine.wire import ApiError
+from chaoslab.engine.wire import ApiError, digits
+
+# A name has 253 characters at most (RFC 1035, 2.3.4), and a scope and a port may follow.
+_MOST_CHARACTERS = 300
+_SHOWN_CHARACTERS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,33 @@ async def resolve_for_later(text: str) -> ListenAddress:
         return ListenAddress(text, fault=error.text)
 
 
+def demand_possible(**addresses: str) -> None:
+    """ApiError 400 for an address that no resolver could ever read, by the name of its field.
+
+    Toxiproxy finds that out where it opens or dials it. One that is only wrong is left to that.
+    """
+    for field, text in addresses.items():
+        if why := _impossible(text):
+            raise ApiError(f"{field}: address {text[:_SHOWN_CHARACTERS]}: {why}", 400)
+
+
+def _impossible(text: str) -> str:
+    if len(text) > _MOST_CHARACTERS:
+        return "longer than any address"
+    if any(character < " " or character == "\x7f" for character in text):
+        return "a control character in an address"
+    host, colon, port = text.rpartition(":")
+    if colon and port.isnumeric() and digits(port) is None:
+        return "invalid port"
+    name = host if colon else text
+    if colon or name.isascii():
+        try:
+            name.encode("idna")  # as the resolver would
+        except UnicodeError:
+            return "no such name can be: a part of it is empty, too long, or not allowed"
+    return ""
+
+
 class _NoAddress(Exception):
     """Not an address; the text says why."""
 
@@ -85,19 +116,19 @@ async def _resolve(text: str) -> ListenAddress:
         host = host[1:-1]
     elif ":" in host:
         raise _NoAddress(f"address {text}: too many colons in address")
-    number = int(port) if port.isdigit() else -1 if port else 0
-    if not 0 <= number <= 65535:
+    number = digits(port) if port else 0
+    if number is None or number > 65535:
         raise _NoAddress(f"address {port}: invalid port")
     return ListenAddress(text, await _numeric(host) if host else "", number)
 
 
 async def _numeric(host: str) -> str:
     for family in (socket.AF_INET, socket.AF_INET6):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             return socket.inet_ntop(family, socket.inet_pton(family, host))
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, 0, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, ValueError):  # UnicodeError is one
         raise _NoAddress(f"lookup {host}: no such host") from None
     # Go prefers IPv4 where a name has both.
     found.sort(key=lambda entry: entry[0] != socket.AF_INET)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial, wraps
 
 from chaoslab.engine import address, metrics, wire
@@ -15,6 +17,8 @@ from chaoslab.engine.wire import ApiError, Json
 
 # The version of Toxiproxy's API that is spoken; clients look at it.
 SPOKEN_VERSION = "2.12.0"
+# A larger body is read beside the data path: a megabyte of numbers takes a second.
+_LARGE_BYTES = 64 * 1024
 
 Names = dict[str, str]
 Handler = Callable[[Request, Names], Awaitable[Answer]]
@@ -30,6 +34,9 @@ def errors_as_answers(handler: Handler) -> Handler:
 
     @wraps(handler)
     async def answered(request: Request, names: Names) -> Answer:
+        if len(request.body) > _LARGE_BYTES:
+            read = await asyncio.to_thread(_read, request.body)
+            request = replace(request, read=read)
         try:
             return await handler(request, names)
         except ApiError as error:
@@ -37,6 +44,25 @@ def errors_as_answers(handler: Handler) -> Handler:
             return plain_error(body, error.status)
 
     return answered
+
+
+def body_of(request: Request) -> Json:
+    """The first JSON value of a request's body; raises ApiError."""
+    return wire.decode(request.body) if request.read is None else request.read()
+
+
+def _read(body: bytes) -> Callable[[], Json]:
+    try:
+        value = wire.decode(body)
+    except ApiError as error:
+        refused = error
+    else:
+        return lambda: value
+
+    def again() -> Json:
+        raise refused
+
+    return again
 
 
 def proxy_on_the_wire(proxy: Proxy) -> dict[str, object]:
@@ -95,10 +121,11 @@ class ToxiproxyApi:
 
     async def proxy_create(self, request: Request, _names: Names) -> Answer:
         """A new proxy, enabled unless the body says otherwise."""
-        members = wire.members(wire.decode(request.body), "toxiproxy.Proxy")
+        members = wire.members(body_of(request), "toxiproxy.Proxy")
         name, listen, upstream, enabled = _fields(members)
         _demand("name", name)
         _demand("upstream", upstream)
+        address.demand_possible(listen=listen, upstream=upstream)
         self._registry.demand_free(name)
         toxics = _toxics(members) or ()
         if enabled:
@@ -114,7 +141,7 @@ class ToxiproxyApi:
         failure: dict[str, object] = {}
         status = 201
         try:
-            await self.populate_all(wire.decode(request.body), done)
+            await self.populate_all(body_of(request), done)
         except ApiError as error:
             status = error.status
             failure = {"error": error.text, "status": status}
@@ -131,9 +158,10 @@ class ToxiproxyApi:
         for entry in value or ():
             members = wire.members(entry, "toxiproxy.Proxy")
             wanted.append((*_fields(members), _toxics(members)))
-        for place, (name, _, upstream, _, _) in enumerate(wanted, start=1):
+        for place, (name, listen, upstream, _, _) in enumerate(wanted, start=1):
             _demand("name", name, f"name at proxy {place}")
             _demand("upstream", upstream, f"upstream at proxy {place}")
+            address.demand_possible(listen=listen, upstream=upstream)
         for name, listen, upstream, enabled, toxics in wanted:
             known = self._registry.has(name)
             if enabled or known:
@@ -151,10 +179,11 @@ class ToxiproxyApi:
     async def proxy_update(self, request: Request, names: Names) -> Answer:
         """Change listen, upstream or enabled; what the body leaves out stays."""
         proxy = self._registry.get(names["proxy"])
-        members = wire.members(wire.decode(request.body), "toxiproxy.Proxy")
+        members = wire.members(body_of(request), "toxiproxy.Proxy")
         _, listen, upstream, enabled = _fields(
             members, proxy.listen.text, proxy.upstream, proxy.enabled
         )
+        address.demand_possible(listen=listen, upstream=upstream)
         where = await address.resolve(listen, to_open=False)
         self._registry.update(proxy, where, upstream, enabled=enabled)
         return json_answer(proxy_on_the_wire(proxy))
@@ -173,7 +202,7 @@ class ToxiproxyApi:
     async def toxic_create(self, request: Request, names: Names) -> Answer:
         """A new toxic at the end of its direction, on open connections too."""
         proxy = self._registry.get(names["proxy"])
-        toxic = read_toxic(wire.decode(request.body), proxy.chain.names())
+        toxic = read_toxic(body_of(request), proxy.chain.names())
         proxy.add_toxic(toxic)
         return json_answer(toxic.on_the_wire())
 
@@ -186,7 +215,7 @@ class ToxiproxyApi:
         """Change attributes or toxicity; the rest stays."""
         proxy = self._registry.get(names["proxy"])
         old = proxy.chain.get(names["toxic"])
-        toxic = update_toxic(old, wire.decode(request.body))
+        toxic = update_toxic(old, body_of(request))
         proxy.chain.replace(toxic)
         proxy.arrange()
         return json_answer(toxic.on_the_wire())

@@ -9,7 +9,7 @@ from typing import TypeVar
 from urllib.parse import parse_qs
 
 from chaoslab.engine import wire
-from chaoslab.engine.api import Handler, Names, errors_as_answers, json_answer
+from chaoslab.engine.api import Handler, Names, body_of, errors_as_answers, json_answer
 from chaoslab.engine.chain import read_toxic
 from chaoslab.engine.http import Answer, Request
 from chaoslab.engine.listener import ConnectMode
@@ -82,13 +82,13 @@ class BeyondApi:
     async def connect(self, request: Request, names: Names) -> Answer:
         """Put a connect mode in force, and read it back."""
         proxy = self._registry.get(names["proxy"])
-        proxy.set_connect(_read_connect(wire.decode(request.body)))
+        proxy.set_connect(_read_connect(body_of(request)))
         return json_answer(_shown(proxy))
 
     async def inert(self, request: Request, names: Names) -> Answer:
         """Have toxics of these names, and only these, shown without effect: a gate's self-test."""
         proxy = self._registry.get(names["proxy"])
-        toxics = wire.members(wire.decode(request.body), "Inert").get("toxics")
+        toxics = wire.members(body_of(request), "Inert").get("toxics")
         if not isinstance(toxics, list) or not all(isinstance(name, str) for name in toxics):
             raise ApiError("missing required field: toxics (an array of names)", 400)
         proxy.set_inert_toxics(frozenset(map(str, toxics)))
@@ -97,11 +97,12 @@ class BeyondApi:
     async def connections(self, request: Request, _names: Names) -> Answer:
         """The connection log: `?proxy=NAME` and `?since=ID` (ids above it) narrow it."""
         query = parse_qs(request.query)
-        since = query.get("since", ["0"])[0]
-        if not since.isdigit():
-            raise ApiError(f"since: expected a connection id, got {since!r}", 400)
+        given = query.get("since", ["0"])[0]
+        since = wire.digits(given)
+        if since is None:
+            raise ApiError(f"since: expected a connection id, got {given[:80]!r}", 400)
         proxy = query.get("proxy", [None])[0]
-        records = self._registry.engine.log.select(proxy, int(since))
+        records = self._registry.engine.log.select(proxy, since)
         return json_answer({"connections": [record.on_the_wire() for record in records]})
 
     async def trigger_index(self, _request: Request, names: Names) -> Answer:
@@ -112,7 +113,7 @@ class BeyondApi:
     async def trigger_create(self, request: Request, names: Names) -> Answer:
         """Arm a trigger; everything in it is checked now, so that it can only fail on a race."""
         proxy = self._registry.get(names["proxy"])
-        members = wire.members(wire.decode(request.body), "Trigger")
+        members = wire.members(body_of(request), "Trigger")
         at = wire.int_of(members, "at_connection", "Trigger", 1)
         actions = members.get("actions")
         if at < 1:

@@ -78,8 +78,11 @@ class Connection:
             upstream = await dial(self.loop, self._owner.upstream)
         except ConnectionRefusedError:
             self.close("upstream_refused")
-        except OSError:
+        except (OSError, ValueError):  # UnicodeError is one
             self.close("upstream_unreachable")
+        except Exception:  # a bug of ours, and the client still must not be left waiting
+            self.close("upstream_unreachable")
+            raise
         else:
             self._join(upstream)
         finally:

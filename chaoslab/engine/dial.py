@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import socket
 
+from chaoslab.engine.wire import digits
+
 
 def split(address: str) -> tuple[str, int]:
     """Host and port of `host:port` or `[host]:port`; OSError if it is no such thing."""
     host, colon, port = address.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:
+    number = digits(port)
+    if not colon or number is None or number > 65535:
         raise OSError(f"dial tcp: address {address}: expected host:port")
-    return host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port)
+    return host.removeprefix("[").removesuffix("]") or "127.0.0.1", number
 
 
 async def dial(loop: asyncio.AbstractEventLoop, address: str) -> socket.socket:
     """A connected, non-blocking socket; every address of the name is tried in turn.
 
-    Raises the last address's OSError. There is no time-out but the kernel's, as in Toxiproxy.
+    Raises the last address's OSError, or the ValueError of a name that cannot be. There is no
+    time-out but the kernel's, as in Toxiproxy.
     """
     host, port = split(address)
     failure: OSError = OSError(f"dial tcp: {address}: no address")
@@ -44,7 +48,7 @@ async def _resolve(
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
             socket.inet_pton(family, host)
-        except OSError:
+        except (OSError, ValueError):
             continue
         return [(family, (host, port))]
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)

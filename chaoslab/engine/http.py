@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from chaoslab.engine.wire import Json
+
 _PLAIN = "text/plain; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request, its body complete. `path` is as sent, without the query."""
+    """One request, its body complete. `path` is as sent, without the query.
+
+    `reached` is the address of ours that the client has connected to. `read` gives the body's
+    value where a large one was read beforehand, or raises what was wrong with it.
+    """
 
     method: str
     path: str
     query: str
     headers: dict[str, str]
     body: bytes
+    reached: str = ""
+    read: Callable[[], Json] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from typing import TextIO
 from chaoslab import seeds
 from chaoslab.engine.api import ToxiproxyApi
 from chaoslab.engine.beyond import BeyondApi
+from chaoslab.engine.guard import Guard, is_loopback
 from chaoslab.engine.listener import why_no_drops
 from chaoslab.engine.log import ConnectionLog
 from chaoslab.engine.poller import Loop, Poller
@@ -29,6 +30,10 @@ from chaoslab.engine.routes import Router
 
 # To import it takes a tenth of the start, and nobody can ask before we have said that we listen.
 _SERVING = "chaoslab.engine.serving"
+_OPEN = (
+    "chaoslab.engine: warning: the API listens on {host}: whoever reaches its port can"
+    " redirect the traffic of every proxy"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +41,8 @@ class Options:
     """How the engine is started. Port 0 takes a free one; no seed draws one.
 
     `until_eof` ends it when stdin ends, so that it dies with whoever holds the other end.
-    `config` is a JSON file in the shape of `POST /populate`.
+    `config` is a JSON file in the shape of `POST /populate`. `allow_hosts` are further names that
+    clients may reach the API by; "*" is any.
     """
 
     host: str = "localhost"
@@ -44,6 +50,7 @@ class Options:
     seed: int | None = None
     until_eof: bool = False
     config: str | None = None
+    allow_hosts: tuple[str, ...] = ()
 
 
 def serve(options: Options, out: TextIO = sys.stdout) -> int:
@@ -76,7 +83,8 @@ async def _serve(options: Options, poller: Poller, out: TextIO) -> int:
         )
     )
     toxiproxy = ToxiproxyApi(registry)
-    app = Router([*toxiproxy.routes(), *BeyondApi(registry).routes()])
+    guard = Guard(options.host, *options.allow_hosts)
+    app = Router([*toxiproxy.routes(), *BeyondApi(registry).routes()], guard)
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
@@ -85,6 +93,8 @@ async def _serve(options: Options, poller: Poller, out: TextIO) -> int:
     server = await _listen(options, app)
     if server is None:
         return 1
+    if not is_loopback(options.host):
+        print(_OPEN.format(host=options.host or "all interfaces"), file=sys.stderr, flush=True)
     try:
         if options.config is not None and not await _populate(toxiproxy, options.config):
             return 1
@@ -130,7 +140,7 @@ async def _populate(api: ToxiproxyApi, path: str) -> bool:
         with open(path, "rb") as file:  # noqa: ASYNC230  before anything is served
             body = file.read()
         await api.populate_all(wire.decode(body), [])
-    except (OSError, wire.ApiError) as error:
+    except (OSError, ValueError, wire.ApiError) as error:  # a NUL in the path is a ValueError
         print(f"chaoslab.engine: --config {path}: {error}", file=sys.stderr)
         return False
     return True

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
+from chaoslab.engine import request_id
+from chaoslab.engine.guard import Guard
 from chaoslab.engine.http import Answer, Request, plain_error
 
 Handler = Callable[[Request, dict[str, str]], Awaitable[Answer]]
@@ -30,13 +32,19 @@ def route(methods: str, pattern: str, handler: Handler) -> Route:
 
 
 class Router:
-    """404 for an unknown path, 405 for an unknown method, 403 for browsers elsewhere."""
+    """404 for an unknown path, 405 for an unknown method, 403 for browsers elsewhere.
 
-    def __init__(self, routes: Iterable[Route]) -> None:
+    Whom the guard does not let pass is refused before that. What a route answers has an id.
+    """
+
+    def __init__(self, routes: Iterable[Route], guard: Guard) -> None:
         self._routes = tuple(routes)
+        self._guard = guard
 
     async def __call__(self, request: Request) -> Answer:
         """Find the handler and ask it."""
+        if (refusal := self._guard.refusal(request)) is not None:
+            return refusal
         known_path = False
         for candidate in self._routes:
             match = candidate.pattern.match(request.path)
@@ -45,8 +53,14 @@ class Router:
             known_path = True
             if candidate.methods and request.method not in candidate.methods:
                 continue
-            if request.headers.get("user-agent", "").startswith("Mozilla/"):
-                return plain_error("User agent not allowed", 403)
-            names = {name: unquote(value) for name, value in match.groupdict().items()}
-            return await candidate.handler(request, names)
+            answer = await _answer(candidate, request, match)
+            headers = {**answer.headers, request_id.HEADER: request_id.fresh()}
+            return replace(answer, headers=headers)
         return Answer(status=405) if known_path else plain_error("404 page not found", 404)
+
+
+async def _answer(found: Route, request: Request, match: re.Match[str]) -> Answer:
+    if request.headers.get("user-agent", "").startswith("Mozilla/"):
+        return plain_error("User agent not allowed", 403)
+    names = {name: unquote(value) for name, value in match.groupdict().items()}
+    return await found.handler(request, names)

@@ -3,42 +3,82 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http
 import socket
+import sys
+import traceback
 from email.utils import formatdate
 
 import h11
 
 from chaoslab.engine.http import Answer, App, Request, plain_error
 
-_MAX_BODY = 16 * 1024 * 1024
+_MAX_BODY = 1024 * 1024
+_MAX_CHUNKS = 4096
 _READ = 64 * 1024
 _IDLE_S = 60
+# From a request's first byte to its last; Toxiproxy waits 15 s.
+_READ_WITHIN_S = 10.0
+_WRITE_WITHIN_S = 30.0
+# After a refusal what still comes is thrown away so long, or so much of it: a close with bytes
+# unread resets the connection, and the client would not see why.
+_LINGER_S = 2.0
+_LINGER_BYTES = 32 * 1024 * 1024
 
 
 async def serve_connection(
     app: App, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     """Serve one client until it leaves, is found dead by the kernel, or breaks the protocol."""
-    _keep_alive(writer.get_extra_info("socket"))
     connection = h11.Connection(h11.SERVER)
     try:
+        _keep_alive(writer.get_extra_info("socket"))
         while True:
             request = await _next_request(connection, reader, writer)
             if request is None:
                 break
-            _send(connection, writer, await app(request), head=request.method == "HEAD")
-            await writer.drain()
+            answer = await _asked(app, request)
+            _send(connection, writer, answer, head=request.method == "HEAD")
+            await _taken(writer)
             if connection.our_state is not h11.DONE:
                 break
             connection.start_next_cycle()
     except h11.RemoteProtocolError as error:
         if connection.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             _send(connection, writer, _refusal(error.error_status_hint), head=False)
-    except (ConnectionError, TimeoutError, asyncio.CancelledError):
-        pass  # the client is gone or dead, or the engine is ending: this task ends either way
+            await _linger(reader, writer)
+    except (OSError, asyncio.CancelledError):
+        pass  # the client is gone, dead or too slow, or the engine is ending: this task ends
     finally:
         writer.close()
+
+
+async def _asked(app: App, request: Request) -> Answer:
+    """The app's answer; 500 for a bug of ours, which one request must not make the server's end."""
+    try:
+        return await app(request)
+    except Exception:
+        print("chaoslab.engine: a bug; the request is answered with 500", file=sys.stderr)
+        traceback.print_exc(file=sys.stderr)
+        return plain_error('{"error":"internal error","status":500}', 500)
+
+
+async def _taken(writer: asyncio.StreamWriter) -> None:
+    """Wait until a client has taken its answer; TimeoutError for one that does not read."""
+    if writer.transport.get_write_buffer_size() > 0:
+        async with asyncio.timeout(_WRITE_WITHIN_S):
+            await writer.drain()
+
+
+async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Let the client read its refusal while it still sends."""
+    left = _LINGER_BYTES
+    with contextlib.suppress(OSError):
+        writer.write_eof()
+        async with asyncio.timeout(_LINGER_S):
+            while left > 0 and (data := await reader.read(_READ)):
+                left -= len(data)
 
 
 def _keep_alive(sock: socket.socket) -> None:
@@ -53,25 +93,65 @@ def _keep_alive(sock: socket.socket) -> None:
 async def _next_request(
     connection: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> Request | None:
-    head: h11.Request | None = None
-    body = b""
-    while True:
-        event = connection.next_event()
-        if event is h11.NEED_DATA:
-            if connection.they_are_waiting_for_100_continue:
-                go_on = h11.InformationalResponse(status_code=100, headers=[], reason=_reason(100))
-                writer.write(connection.send(go_on) or b"")
-            connection.receive_data(await reader.read(_READ))
-        elif isinstance(event, h11.Request):
-            head = event
-        elif isinstance(event, h11.Data):
-            body += event.data
-            if len(body) > _MAX_BODY:
-                raise h11.RemoteProtocolError("body too large", error_status_hint=413)
-        elif isinstance(event, h11.EndOfMessage) and head is not None:
-            return _request(head, body)
-        else:
-            return None
+    """The next request, complete; None where the client has ended, or another protocol begins.
+
+    Between two requests a client may wait as long as it likes; one that has begun must be
+    complete in time (TimeoutError). Most come in one piece and need no timer.
+    """
+    coming = _Coming(connection, str(writer.get_extra_info("sockname")[0]))
+    if connection.trailing_data[0] == b"":
+        connection.receive_data(await reader.read(_READ))
+    if not coming.look():
+        async with asyncio.timeout(_READ_WITHIN_S):
+            while not coming.look():
+                if connection.they_are_waiting_for_100_continue:
+                    writer.write(_go_on(connection))
+                connection.receive_data(await reader.read(_READ))
+    return coming.request
+
+
+class _Coming:
+    """A request on its way; RemoteProtocolError 413 as soon as it is too large."""
+
+    def __init__(self, connection: h11.Connection, reached: str) -> None:
+        self.request: Request | None = None
+        self._connection, self._reached = connection, reached
+        self._head: h11.Request | None = None
+        self._body = bytearray()
+        self._chunks = 0
+
+    def look(self) -> bool:
+        """Take in what has come; whether that is all of it (or no more will come)."""
+        while True:
+            event = self._connection.next_event()
+            if event is h11.NEED_DATA:
+                return False
+            if isinstance(event, h11.Request):
+                self._head = event
+                self._demand_small(_promised(event))
+            elif isinstance(event, h11.Data):
+                self._body += event.data
+                self._chunks += event.chunk_start
+                self._demand_small(len(self._body))
+            else:
+                if isinstance(event, h11.EndOfMessage) and self._head is not None:
+                    self.request = _request(self._head, bytes(self._body), self._reached)
+                return True
+
+    def _demand_small(self, length: int) -> None:
+        if length > _MAX_BODY or self._chunks > _MAX_CHUNKS:
+            raise h11.RemoteProtocolError("body too large", error_status_hint=413)
+
+
+def _promised(head: h11.Request) -> int:
+    """The length that a request says its body has; h11 has read it already as a number."""
+    lengths = [value for name, value in head.headers if name == b"content-length"]
+    return int(lengths[0]) if lengths else 0
+
+
+def _go_on(connection: h11.Connection) -> bytes:
+    go_on = h11.InformationalResponse(status_code=100, headers=[], reason=_reason(100))
+    return connection.send(go_on) or b""
 
 
 def _refusal(status: int) -> Answer:
@@ -87,7 +167,7 @@ def _reason(status: int) -> bytes:
     return http.HTTPStatus(status).phrase.encode()
 
 
-def _request(head: h11.Request, body: bytes) -> Request:
+def _request(head: h11.Request, body: bytes, reached: str) -> Request:
     path, _, query = head.target.decode("latin-1").partition("?")
     if not path.startswith("/"):  # the absolute form: http://host/path
         path = "/" + path.partition("://")[2].partition("/")[2]
@@ -97,6 +177,7 @@ def _request(head: h11.Request, body: bytes) -> Request:
         query=query,
         headers={name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers},
         body=body,
+        reached=reached,
     )
 
 

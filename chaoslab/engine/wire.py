@@ -22,6 +22,9 @@ _ESCAPED = {ord(one): f"\\u{ord(one):04x}" for one in "<>&\u2028\u2029"}
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 # Longer numbers fit nothing, and Python refuses to read the longest.
 _MAX_DIGITS = 400
+# What a body may hold: far more than a lab needs, and little enough to go through in between.
+_MAX_LEVELS = 256
+_MAX_CONTAINERS = 10_000
 _SMALL = re.compile(r'(?<="toxicity":)-?[0-9.]+e-[0-9]+')
 
 
@@ -73,7 +76,32 @@ def decode(body: bytes) -> Json:
         raise bad_body(complaint(body) or "nested too deeply") from None
     if text[end : end + 1] in (".", "e", "E") and (why := complaint(body)):
         raise bad_body(why)  # a number of its own that breaks off
+    _demand_bounded(value, containers=text.count("{") + text.count("["))
     return value
+
+
+def _demand_bounded(value: Json, *, containers: int) -> None:
+    if containers <= _MAX_LEVELS:
+        return
+    if containers > _MAX_CONTAINERS:
+        raise bad_body(f"more than {_MAX_CONTAINERS} objects and arrays")
+    level: list[Json] = [value]
+    for _ in range(_MAX_LEVELS):
+        level = [inner for each in level for inner in _inside(each)]
+        if not level:
+            return
+    raise bad_body("nested too deeply")
+
+
+def _inside(value: Json) -> list[Json]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def digits(text: str) -> int | None:
+    """The number that a few ASCII digits write; None for anything else, as for "²" or 5,000."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else None
 
 
 def members(value: Json, go_type: str) -> dict[str, Json]:

@@ -273,7 +273,7 @@ def test_a_reset_that_fails_has_reset_the_rest(arm: Arm, api: Api) -> None:
 def test_a_path_is_taken_as_it_is_written(arm: Arm, api: Api, path: str) -> None:
     """Engine: 404. Toxiproxy decodes the fixed words of a path and redirects around its dots."""
     end = connect(f"{arm.host}:{arm.port}")
-    end.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    end.send(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     status = int(end.read().data.split()[1])
     end.close()
     assert status == (404 if arm.is_embedded else 200 if "%" in path else 301)
@@ -299,3 +299,32 @@ def test_a_member_given_twice_counts_as_the_last_one_says(arm: Arm, api: Api) ->
 def test_a_logger_in_a_body_is_passed_over(arm: Arm, api: Api) -> None:
     """Engine: whatever it is. Toxiproxy refuses one that is no object."""
     assert api.post("/proxies", {**PROXY, "Logger": 5}).status == (201 if arm.is_embedded else 400)
+
+
+@pytest.mark.parametrize("header", ["Host", "Origin"])
+def test_a_strangers_name_is_refused(arm: Arm, http: httpx.Client, header: str) -> None:
+    """Engine: 403 for a page of another origin. Toxiproxy looks at the User-Agent alone."""
+    name = "evil.example" if header == "Host" else "http://evil.example"
+    status = http.get("/version", headers={header: name}).status_code
+    assert status == (403 if arm.is_embedded else 200)
+
+
+def test_a_fetch_of_a_page_is_refused(arm: Arm, http: httpx.Client) -> None:
+    """Engine: by the headers that every browser sets. Toxiproxy: by `Mozilla/` alone."""
+    status = http.get("/version", headers={"Sec-Fetch-Site": "cross-site"}).status_code
+    assert status == (403 if arm.is_embedded else 200)
+
+
+@pytest.mark.parametrize("address", ["a..b:0", "x\0:1", "127.0.0.1:\u00b2", "a" * 64 + ":1"])
+def test_an_address_that_can_never_be_is_known_at_once(arm: Arm, api: Api, address: str) -> None:
+    """Engine: 400. Toxiproxy: 500 where it is to listen; an upstream it accepts."""
+    listening = api.post("/proxies", {**PROXY, "listen": address})
+    upstream = api.post("/proxies", {**PROXY, "upstream": address})
+    expected = (400, 400) if arm.is_embedded else (500, 201)
+    assert (listening.status, upstream.status) == expected
+
+
+def test_a_body_over_a_megabyte_is_refused(arm: Arm, api: Api) -> None:
+    """Engine: 413, unread. Toxiproxy reads it whole."""
+    raw = '{"name":"a","upstream":"x","listen":"127.0.0.1:0"}' + " " * (1 << 20)
+    assert api.post("/proxies", raw=raw).status == (413 if arm.is_embedded else 201)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import httpx
 import pytest
 
 from .api import Api
@@ -100,6 +101,20 @@ def test_a_status_comes_with_its_words(
     assert (answer.status, answer.reason) == (status, reason)
 
 
+def test_an_answer_of_a_route_has_an_id_of_its_own(http: httpx.Client) -> None:
+    """`X-Toxiproxy-Request-Id`: 20 characters of base32hex; not where there is no such route."""
+    for path in ("/version", "/proxies", "/proxies/nope"):
+        one, other = (http.get(path).headers["X-Toxiproxy-Request-Id"] for _ in range(2))
+        assert re.fullmatch("[0-9a-v]{20}", one)
+        assert one[:8] <= other[:8]
+        assert one != other
+    refused = http.get("/version", headers={"User-Agent": "Mozilla/5.0"})
+    assert refused.status_code == 403
+    assert "X-Toxiproxy-Request-Id" in refused.headers
+    for answer in (http.get("/nope"), http.put("/version")):
+        assert "X-Toxiproxy-Request-Id" not in answer.headers
+
+
 def spoken(arm: Arm, *requests: bytes, answers: int = 1) -> list[bytes]:
     """The status lines of what comes back for raw bytes: so many, and what comes soon after."""
     end = connect(f"{arm.host}:{arm.port}")
@@ -115,7 +130,7 @@ def spoken(arm: Arm, *requests: bytes, answers: int = 1) -> list[bytes]:
 
 def test_a_body_may_come_in_chunks(arm: Arm, api: Api) -> None:
     """As clients send it that do not know its length before."""
-    head = b"POST /proxies HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = b"POST /proxies HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
     body = b'{"name":"a","upstream":"x","listen":"127.0.0.1:0"}'
     chunks = [b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:7], body[7:])]
     assert spoken(arm, head, *chunks, b"0\r\n\r\n") == [b"HTTP/1.1 201 Created"]
@@ -124,9 +139,9 @@ def test_a_body_may_come_in_chunks(arm: Arm, api: Api) -> None:
 
 def test_a_client_may_ask_before_it_sends(arm: Arm) -> None:
     """`Expect: 100-continue`, as curl and Java's client do for larger bodies."""
-    head = b"POST /proxies HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+    head = b"POST /proxies HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
     end = connect(f"{arm.host}:{arm.port}")
-    end.send(head)
+    end.send(head + b"Content-Length: 2\r\n\r\n")
     assert end.read().data.startswith(b"HTTP/1.1 100 Continue")
     end.send(b"{}")
     assert end.read().data.startswith(b"HTTP/1.1 400 Bad Request")
@@ -135,9 +150,9 @@ def test_a_client_may_ask_before_it_sends(arm: Arm) -> None:
 
 @pytest.mark.parametrize(
     "request_",
-    [b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n" * 2,
-     b"GET http://x/version HTTP/1.1\r\nHost: x\r\n\r\n" * 2,
-     b"GET /version?a=%20b HTTP/1.1\nHost: x\n\n" * 2],
+    [b"GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2,
+     b"GET http://x/version HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2,
+     b"GET /version?a=%20b HTTP/1.1\nHost: localhost\n\n" * 2],
     ids=["pipelined", "absolute", "bare newlines"],
 )  # fmt: skip
 def test_every_form_of_a_request_is_read(arm: Arm, request_: bytes) -> None:
@@ -147,9 +162,9 @@ def test_every_form_of_a_request_is_read(arm: Arm, request_: bytes) -> None:
 
 @pytest.mark.parametrize(
     "request_",
-    [b"GARBAGE\r\n\r\n", b"GET  /version HTTP/1.1\r\nHost: x\r\n\r\n",
-     b"POST /reset HTTP/1.1\r\nHost: x\r\nContent-Length: abc\r\n\r\n",
-     b"GET /version HTTP/1.1\r\nHost: x\r\nBad Header\r\n\r\n"],
+    [b"GARBAGE\r\n\r\n", b"GET  /version HTTP/1.1\r\nHost: localhost\r\n\r\n",
+     b"POST /reset HTTP/1.1\r\nHost: localhost\r\nContent-Length: abc\r\n\r\n",
+     b"GET /version HTTP/1.1\r\nHost: localhost\r\nBad Header\r\n\r\n"],
 )  # fmt: skip
 def test_what_is_no_request_is_refused_and_the_connection_closed(arm: Arm, request_: bytes) -> None:
     """In plain words, without an echo of what was sent."""

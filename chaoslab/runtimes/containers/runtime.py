@@ -119,13 +119,14 @@ class ContainerRuntime:
 
     def _start_engine(self, seed: int) -> Container:
         image = images.agent_image(self._stack.engine.docker, self._stack.images.python)
+        mapped = self._stack.gateway.api.host
         words = ("-m", "chaoslab.engine", "--host", ANY_ADDRESS, "--port", str(API_PORT))
         return self._stack.engine.run(
             Run(
                 image=image,
                 role="engine",
                 entrypoint=("python3",),
-                command=(*words, "--seed", str(seed)),
+                command=(*words, "--allow-host", mapped, "--seed", str(seed)),
                 joins=self._stack.gateway.agent.container.id,
             )
         )
