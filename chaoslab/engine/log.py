@@ -42,8 +42,9 @@ class Record:
 
     `flow` gives the bytes of a direction, live while the connection lives. `asked_s` is when the
     client last sent anything but a goodbye, `answered_s` when the upstream last sent anything, and
-    `dismissed_s` when the upstream sent that it ends the connection. `ending` names the side that
-    ended first, at `ending_s`, long before the end where the other side holds on.
+    `dismissed_s` when the upstream sent, to a client that was still there, that it ends the
+    connection. `ending` names the side that ended first, at `ending_s`, long before the end where
+    the other side holds on.
     """
 
     id: int
@@ -71,7 +72,7 @@ class Record:
                 self.asked_s = now_s
             return
         self.answered_s = now_s
-        if is_dismissal(data):
+        if self.ending is None and is_dismissal(data):  # to one that has left it tells nothing
             self.dismissed_s = now_s
 
     def noticed_end(self, direction: Direction, how: End, now_s: float) -> None:

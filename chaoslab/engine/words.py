@@ -1,6 +1,6 @@
 """The few messages of the services' protocols that tell the end of a connection from its use.
 
-Only whole messages that were read alone count, byte for byte. What is encrypted says nothing here.
+A goodbye counts only where it was read alone, byte for byte. What is encrypted says nothing here.
 """
 
 from __future__ import annotations
@@ -10,11 +10,15 @@ from __future__ import annotations
 GOODBYES = frozenset({b"X\x00\x00\x00\x04", b"*1\r\n$4\r\nQUIT\r\n", b"QUIT\r\n"})
 _LONGEST = max(map(len, GOODBYES))
 
-# Postgres' ErrorResponse or NoticeResponse, whose field C holds the SQLSTATE: admin_shutdown,
-# crash_shutdown, cannot_connect_now. The code is the same in every language of the server.
-_ANSWERS = b"EN"
-_ENDS = (b"\x00C57P01\x00", b"\x00C57P02\x00", b"\x00C57P03\x00")
-_FIELDS_WITHIN = 256  # severity and code come first
+# Fields V and C of Postgres' ErrorResponse or NoticeResponse, severity and SQLSTATE, the same in
+# every language of the server: admin_shutdown, crash_shutdown, cannot_connect_now.
+_SIGN = b"\x00C57P0"
+_ENDS = tuple(
+    b"V" + severity + b"\x00C" + code + b"\x00"
+    for severity in (b"FATAL", b"WARNING")
+    for code in (b"57P01", b"57P02", b"57P03")
+)
+_TAIL = 1024  # it is the last message of a read; answers that were not sent before it stand there
 
 
 def is_goodbye(data: bytes | memoryview) -> bool:
@@ -23,8 +27,6 @@ def is_goodbye(data: bytes | memoryview) -> bool:
 
 
 def is_dismissal(data: bytes | memoryview) -> bool:
-    """Whether a server's bytes begin with its word that it ends the connection, or takes none."""
-    if not data or data[0] not in _ANSWERS:
-        return False
-    start = bytes(data[:_FIELDS_WITHIN])
-    return any(end in start for end in _ENDS)
+    """Whether a server's bytes end with its message that it ends the connection, or takes none."""
+    tail = bytes(data[-_TAIL:])
+    return _SIGN in tail and any(end in tail for end in _ENDS)

@@ -54,7 +54,7 @@ def ended_by_service(c: LinkConnection, during: Span) -> bool:
     """
     by_it = {"upstream_closed", "upstream_reset"}
     if c.dismissed_s is not None and during.holds(c.dismissed_s):
-        return True
+        return c.ending_s is None or c.dismissed_s <= c.ending_s
     if c.ending_s is not None:
         return c.ending in by_it and during.holds(c.ending_s)
     return c.closed_s is not None and c.end in by_it

@@ -46,10 +46,12 @@ def test_whatever_asks_for_something_is_no_last_message(data: bytes) -> None:
 
 @pytest.mark.parametrize("code", ["57P01", "57P02", "57P03"])
 def test_a_server_that_ends_its_connections_says_so_by_its_code(code: str) -> None:
-    """In any language, as an error or a notice; a late mention of the code is none."""
+    """As an error or a notice, alone or behind answers that had not been sent before it."""
     assert is_dismissal(fatal(code))
-    assert is_dismissal(fatal(code, b"N", "WARNUNG"))
-    assert not is_dismissal(b"T" + fatal(code))
+    assert is_dismissal(memoryview(fatal(code, b"N", "WARNING")))
+    assert is_dismissal(b"1\x00\x00\x00\x04" * 1000 + fatal(code))
+    assert not is_dismissal(fatal(code, severity="ERROR"))
+    assert not is_dismissal(code.encode())
 
 
 @pytest.mark.parametrize(
@@ -90,6 +92,23 @@ def test_a_server_that_ends_on_a_goodbye_was_asked_to(engine: Engine) -> None:
                 read_to_end(client)
                 until(lambda p=proxy: p.log()[0]["ending"], "an end is noticed")  # type: ignore[misc]
             assert proxy.log()[0]["ending"] == ending
+
+
+def test_what_a_server_sends_to_a_client_that_has_left_dismisses_nobody(engine: Engine) -> None:
+    """A Postgres that stops says so on connections that their clients have just closed, too."""
+
+    def serve(sock: socket.socket) -> None:
+        assert read_to_end(sock) == TERMINATE
+        sock.sendall(fatal("57P01"))
+
+    with upstream(serve) as address:
+        proxy = engine.proxy(address)
+        with proxy.dial() as client:
+            client.sendall(TERMINATE)
+        until(lambda: proxy.log()[0]["end"] is not None, "it is over")
+    (record,) = proxy.log()
+    assert (record["dismissed_s"], record["end"]) == (None, "client_closed")
+    assert record["bytes_downstream"] or record["held_downstream"] or record["answered_s"]
 
 
 def test_a_client_that_ends_first_on_the_servers_word_leaves_that_word(engine: Engine) -> None:

@@ -366,6 +366,7 @@ def test_an_app_that_ends_first_on_the_services_own_word_met_its_end(
     ended_first = {"end": "client_closed", "closed_s": 1.53, "ending": "client_closed"}
     assert bit(spec, *heard(**ended_first, ending_s=1.53, dismissed_s=1.529))
     assert not bit(spec, *heard(**ended_first, ending_s=1.53), sockets(1.53, PG))
+    assert not bit(spec, *heard(**ended_first, ending_s=1.53, dismissed_s=1.531))
     earlier = {"opened_s": 0.9, "closed_s": 1.505, "dismissed_s": 1.4}
     assert not bit(spec, *heard(**{**ended_first, **earlier}, ending_s=1.505))
 
