@@ -45,7 +45,7 @@ def releases_connections(
     settled = _settled_span(e, history, healed_s, recovery_s)
     before = _before(e, history)
     if before is None:
-        why = "never well before the first fault: there is no baseline to hold the count against"
+        why = "not seen well before the first fault: there is no baseline to hold the count against"
         return unknown("connections", claim, why)
     each = [
         _of(service, before, settled, e.spare or 0, history)

@@ -87,7 +87,7 @@ def evidence_of(
     label, span = fault.label, fault_span(history, fault.label)
     missed = history.first(FaultMissed, lambda m: m.fault == label)
     if span is None or missed is not None:
-        why = missed.why if missed else "it was never seen in force"
+        why = missed.why if missed else "it was not seen in force"
         return Evidence(fault=label, per_link={}, missing=why)
     links = [link for link in topology.links_of(fault.target) if app in ("", link.app)]
     per_link = {

@@ -27,7 +27,7 @@ def keeps_acknowledged(e: KeepsAcknowledged, history: History) -> Verdict:
     if wrong:
         return failed("kept", claim, because, *wrong)
     if unseen := [op for op, back in looked.items() if back is None]:
-        return unknown("kept", claim, because, f"{len(unseen)} were never looked up")
+        return unknown("kept", claim, because, f"{len(unseen)} were not looked up after that")
     if len(ok) < e.at_least:
         return unknown("kept", claim, because, f"fewer than {e.at_least} acknowledged")
     return passed("kept", claim, because, "all found in the database itself")

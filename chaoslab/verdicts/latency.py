@@ -37,7 +37,7 @@ def regains_latency(e: RegainsLatency, plan: Plan, history: History) -> Verdict:
     if not plan.faults:
         return unknown("latency", claim, "the plan has no fault to recover from")
     if recovered_s(e, history) is None:
-        return unknown("latency", claim, "never healthy after the last heal")
+        return unknown("latency", claim, "not seen healthy after the last heal")
     before = [w.took_s for w in baseline(e, history)]
     after = [w.took_s for w in candidate(e, history)]
     if min(len(before), len(after)) < e.at_least:

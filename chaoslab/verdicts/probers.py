@@ -7,7 +7,7 @@ it was sent after the one before was over.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -70,7 +70,7 @@ def stays_live(e: StaysLive, app: App, sampling: Sampling, history: History) -> 
     probes = seen.of("liveness")
     if misses := in_a_row([p for p in probes if not p.good], probes, contract.prober_failures):
         why = f"liveness gave no 2xx within {limit} {_times(misses)}"
-        return failed("live", claim, why, *_meanwhile(misses, seen))
+        return failed("live", claim, why, *_meanwhile(misses, seen, contract))
     if unseen := _unwatched(e, seen, {"liveness": sampling.prober_cadence_s}, history):
         return unknown("live", claim, *unseen)
     return passed("live", claim, _all_of(probes, "2xx"))
@@ -93,7 +93,8 @@ def answers_in_time(e: AnswersInTime, app: App, sampling: Sampling, history: His
         missed = [p for p in probes if not p.heard]
         if misses := in_a_row(missed, probes, contract.prober_failures):
             wrong.append(f"{path} gave no answer within {limit} {_times(misses)}")
-            wrong += [line for line in _meanwhile(misses, seen) if line not in wrong]
+            told = _meanwhile(misses, seen, contract)
+            wrong += [line for line in told if line not in wrong]
     if wrong:
         return failed("prober", claim, *wrong)
     if unseen := _unwatched(e, seen, cadence_s, history):
@@ -176,7 +177,7 @@ def _times(misses: list[Probe]) -> str:
 
 
 def _mute(seen: Watched, path: str, contract: HealthContract) -> str:
-    """Listening, and no answer on any path for longer than a prober waits; empty where not so."""
+    """Listening, and no answer for longer than a prober waits; empty where not so."""
     first_s = seen.until_s if seen.answered_s is None else min(seen.answered_s, seen.until_s)
     if seen.listened_s is None:
         return ""
@@ -185,13 +186,23 @@ def _mute(seen: Watched, path: str, contract: HealthContract) -> str:
     row = in_a_row(asked, asked, contract.prober_failures)
     if not row or first_s - seen.listened_s <= patience_s:
         return ""
+    paths = _paths(p for p in seen.before if p.at_s >= seen.listened_s)
     return (
-        f"listened from {seen.listened_s:.3f} s and answered nothing on any path "
+        f"listened from {seen.listened_s:.3f} s and did not answer {_listed(paths)} "
         f"until {first_s:.3f} s"
     )
 
 
-def _meanwhile(misses: list[Probe], seen: Watched) -> list[str]:
+def _paths(probes: Iterable[Probe]) -> list[str]:
+    """The paths that were asked, each once."""
+    return sorted({p.path for p in probes})
+
+
+def _listed(paths: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(paths[:-1]), paths[-1])))
+
+
+def _meanwhile(misses: list[Probe], seen: Watched, contract: HealthContract) -> list[str]:
     """What the other paths did at the time of these misses."""
     span = Span(start_s=misses[0].at_s + TURN_S, end_s=misses[-1].over_s)
     others = [p for p in seen.after if p.path != misses[0].path]
@@ -200,14 +211,25 @@ def _meanwhile(misses: list[Probe], seen: Watched) -> list[str]:
         heard = [p.path for p in others if p.heard and span.holds(p.over_s)]
         counts = [f"{path} answered {heard.count(path)} times" for path in dict.fromkeys(heard)]
         return [f"meanwhile {' and '.join(counts)}"] if counts else []
-    if not any(span.holds(p.at_s) for p in others):
+    asked = _paths([*misses, *(p for p in others if span.holds(p.at_s))])
+    if len(asked) == 1:
         return []
     begun_s = max((s for s in answers_s if s < span.start_s), default=misses[0].at_s)
     over_s = min((s for s in answers_s if s > span.end_s), default=seen.until_s)
+    when = f"from {begun_s:.3f} to {over_s:.3f} s"
+    if unasked := sorted(_declared(contract) - set(asked)):
+        other = f"{_listed(unasked)} {'was' if len(unasked) == 1 else 'were'} not asked"
+        return [f"{_listed(asked)} gave no answer {when}, and the process lived; {other}"]
     return [
-        f"it stood still from {begun_s:.3f} to {over_s:.3f} s, its event loop or all its workers: "
-        "nothing answered on any path, the process lived"
+        f"it stood still {when}, its event loop or all its workers: "
+        f"no answer on {_listed(asked)}, and the process lived"
     ]
+
+
+def _declared(contract: HealthContract) -> set[str]:
+    """The paths that the app has for probers: what stands still answers on none of them."""
+    paths = {"liveness": contract.live_path, "readiness": contract.ready_path}
+    return {"health", *(name for name, path in paths.items() if path is not None)}
 
 
 def _unwatched(
@@ -216,7 +238,8 @@ def _unwatched(
     """Why nobody can say that it was well all the time; empty where one can."""
     ended, end = exited(history, e.app, e.boot), run_ended(history)
     if seen.answered_s is None:
-        return ["it never answered, on any path"]
+        asked = _paths(seen.before)
+        return [f"no answer was seen on {_listed(asked)}" if asked else "it was not asked"]
     if ended is not None and not ended.asked:
         return [f"the process exited with {ended.exit_code} at {ended.at_s:.3f} s"]
     last_s = max((p.at_s for p in seen.after), default=seen.answered_s)

@@ -89,7 +89,7 @@ def _never_healthy(
 ) -> Verdict:
     """A failure only where somebody asked, up to the bound."""
     seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= healed_s]
-    said = f"the last answer was {seen[-1].state.value}" if seen else "no answer"
+    said = f"the last answer was {seen[-1].state.value}" if seen else "health was not asked"
     why = f"not healthy after the heal at {healed_s:.3f} s; {said}"
     watched_s = watched_until_s(history, e.app, e.boot) - healed_s
     if watched_s < (e.within_s or 0.0):

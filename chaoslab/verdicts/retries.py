@@ -89,8 +89,10 @@ def backs_off(e: BacksOff, topology: Topology, plan: Plan, history: History) -> 
 
 def _while_it_holds(e: BacksOff, fault: FaultSpec, link: Link, history: History) -> _Found:
     span, lived = fault_span(history, fault.label), life(history, e.app, e.boot)
-    if span is None or lived is None:
-        return _Found(outcome=Outcome.UNKNOWN, because=(f"{fault.label} was never in force",))
+    if lived is None:
+        return _Found(outcome=Outcome.UNKNOWN, because=(f"boot {e.boot} was not spawned",))
+    if span is None:
+        return _Found(outcome=Outcome.UNKNOWN, because=(f"{fault.label} was not seen in force",))
     if history.first(FaultHealing, lambda h: h.fault == fault.label) is None:
         return _Found(outcome=Outcome.UNKNOWN, because=(f"{fault.label} was not healed",))
     met = Span(start_s=max(span.start_s, lived.start_s), end_s=min(span.end_s, lived.end_s))

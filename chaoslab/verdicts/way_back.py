@@ -31,7 +31,7 @@ def way_back(e: Recovers, history: History, healed_s: float) -> Iterator[str]:
     for link in sorted(link for link in links if link.partition(".")[0] == e.app):
         tells = engine_tells(history, link, "")
         seen = _by_records if tells else _by_sockets
-        yield _told(link, seen(e, link, history, begun_s), healed_s, e, history)
+        yield _told(link, seen(e, link, history, begun_s), healed_s, e, history, tells=tells)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,11 @@ def _lost_again(e: Recovers, history: History, healed_s: float) -> Iterator[str]
         yield f"it was healthy {after_s:.3f} s after the heal, and {lost}"
 
 
-def _told(link: str, seen: _Seen, healed_s: float, e: Recovers, history: History) -> str:
+def _told(
+    link: str, seen: _Seen, healed_s: float, e: Recovers, history: History, *, tells: bool
+) -> str:
+    """Looks at the sockets see no connect that ends between two of them: no more is claimed."""
+    tried = "tried" if tells else "seen"
     older = f" ({seen.older} older ones lived on)" if seen.older else ""
     count = len(seen.opened_s)
     until_s = seen.opened_s[0] if count else watched_until_s(history, e.app, e.boot)
@@ -64,9 +68,9 @@ def _told(link: str, seen: _Seen, healed_s: float, e: Recovers, history: History
     if not count or waited_s > LONG_S:
         then = f", then {count}" if count else ""
         pause = f"for {waited_s:.1f} s after the heal"
-        return f"no connection was tried on {link} {pause}{then}{older}"
+        return f"no connection was {tried} on {link} {pause}{then}{older}"
     first = f"the first {waited_s:.1f} s after it"
-    return f"{count} connections were tried on {link} after the heal, {first}{older}"
+    return f"{count} connections were {tried} on {link} after the heal, {first}{older}"
 
 
 def _by_records(_: Recovers, link: str, history: History, begun_s: float) -> _Seen:

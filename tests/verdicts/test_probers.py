@@ -130,7 +130,32 @@ def test_a_blocked_event_loop_is_told_from_a_wrong_liveness() -> None:
         assert "it stood still from 1.960 to 4.010 s, its event loop or all its workers" in why(
             verdict
         )
-        assert "nothing answered on any path, the process lived" in why(verdict)
+        silent = "no answer on health, liveness and readiness, and the process lived"
+        assert silent in why(verdict)
+
+
+@pytest.mark.parametrize("unasked", ["live", "ready"])
+def test_a_path_that_was_not_asked_is_not_claimed_to_be_silent(unasked: str) -> None:
+    """It might have answered at once: a declared path is named, and nothing is called blocked."""
+    events = without(deaf(2.0, 4.0), lambda e: isinstance(e, ProberSample) and e.path == unasked)
+    verdict = in_time(events) if unasked == "live" else live(events)
+    asked, other = {
+        "live": ("health and readiness", "liveness"),
+        "ready": ("health and liveness", "readiness"),
+    }[unasked]
+    assert verdict.outcome == "FAIL"
+    assert f"{asked} gave no answer from 1.960 to 4.010 s, and the process lived" in why(verdict)
+    assert f"{other} was not asked" in why(verdict)
+    assert "stood still" not in why(verdict)
+
+
+def test_a_path_that_the_app_does_not_declare_need_not_be_asked() -> None:
+    """All that there is was asked, and none of it answered."""
+    contract = HealthContract(prober_timeout_s=0.5, ready_path="/ready")
+    events = without(deaf(2.0, 4.0), lambda e: isinstance(e, ProberSample) and e.path == "live")
+    told = why(in_time(events, contract))
+    assert "no answer on health and readiness, and the process lived" in told
+    assert "stood still" in told
 
 
 def test_liveness_that_hangs_alone_is_no_blocked_loop() -> None:
@@ -157,9 +182,10 @@ def test_a_port_that_listens_and_answers_nothing_fails() -> None:
     unheard = [*mute, *health, *probed("live", 0.9, 5.0, None, took_s=0.5)]
     for verdict in (live(unheard), in_time(unheard)):
         assert verdict.outcome == "FAIL"
-        assert "listened from 0.800 s and answered nothing on any path until" in why(verdict)
+        asked = "did not answer health and liveness until"
+        assert f"listened from 0.800 s and {asked}" in why(verdict)
     for verdict in (live(mute), in_time(mute)):
-        assert (verdict.outcome, "never answered" in why(verdict)) == ("UNKNOWN", True)
+        assert (verdict.outcome, why(verdict)) == ("UNKNOWN", "it was not asked")
     assert live(without(unheard, of(Bound))).outcome == "UNKNOWN"
 
 
