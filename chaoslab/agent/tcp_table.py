@@ -28,7 +28,7 @@ _QUERY = struct.Struct("=BBBBI48x")
 _QUERY_BOTH = struct.Struct("=4x48xII")
 _ANSWER = struct.Struct("!BBBBHH")
 _INODE_AT = 68
-_LOCAL_AT = 8
+_LOCAL_AT, _REMOTE_AT = 8, 24
 _ADDRESS_SIZE = {socket.AF_INET: 4, socket.AF_INET6: 16}
 _BUFFER = 1 << 16  # the kernel answers in pieces of 32 KiB at most
 STATES = {
@@ -39,9 +39,9 @@ STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One socket: state, ports, the inode by which a process holds it, and the local address.
+    """One socket: state, ports, the inode by which a process holds it, and both addresses.
 
-    The address is 4 bytes or 16, in the order of the network.
+    An address is 4 bytes or 16, in the order of the network.
     """
 
     state: str
@@ -49,6 +49,7 @@ class Row:
     remote_port: int
     inode: int
     local_address: bytes
+    remote_address: bytes
 
 
 class _Every:
@@ -59,43 +60,44 @@ class _Every:
 EVERY = _Every()
 
 
-def tcp_table(wanted: Container[int] = EVERY) -> tuple[Row, ...]:
-    """The TCP sockets, IPv4 and IPv6, that a process holds open now and whose inode is `wanted`.
+def tcp_table(wanted: Container[int] = EVERY, to: Container[int] = EVERY) -> tuple[Row, ...]:
+    """The TCP sockets, IPv4 and IPv6, that a process holds open now, whose inode is `wanted`, and
+    whose peer's port is one of `to`.
 
     Raises OSError where neither netlink (a sandbox may forbid it) nor /proc shows them.
     """
     for dumped in (_both, _by_family):
         try:
-            return tuple(dumped(wanted))
+            return tuple(dumped(wanted, to))
         except (OSError, AttributeError):
             continue
-    return proc_table(wanted)
+    return tuple(row for row in proc_table(wanted) if row.remote_port in to)
 
 
-def _both(wanted: Container[int]) -> Iterator[Row]:
+def _both(wanted: Container[int], to: Container[int] = EVERY) -> Iterator[Row]:
     """By the older request, which goes once through the kernel's table and not once per family.
 
     What a look costs is that walk: the table has buckets for all of the machine's connections.
     """
-    return _dump(_BOTH, _QUERY_BOTH.pack(_HELD_STATES, 0), wanted)
+    return _dump(_BOTH, _QUERY_BOTH.pack(_HELD_STATES, 0), wanted, to)
 
 
-def _by_family(wanted: Container[int]) -> Iterator[Row]:
+def _by_family(wanted: Container[int], to: Container[int] = EVERY) -> Iterator[Row]:
     for family in (socket.AF_INET, socket.AF_INET6):
         query = _QUERY.pack(family, socket.IPPROTO_TCP, 0, 0, _HELD_STATES)
-        yield from _dump(_BY_FAMILY, query, wanted)
+        yield from _dump(_BY_FAMILY, query, wanted, to)
 
 
-def _dump(request: int, query: bytes, wanted: Container[int]) -> Iterator[Row]:
+def _dump(request: int, query: bytes, wanted: Container[int], to: Container[int]) -> Iterator[Row]:
     header = _HEADER.pack(_HEADER.size + len(query), request, _REQUEST_DUMP, 1, 0)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel:
         kernel.settimeout(1.0)
         kernel.send(header + query)
-        while not (yield from _rows(kernel.recv(_BUFFER), wanted)):
+        while not (yield from _rows(kernel.recv(_BUFFER), wanted, to)):
             pass
 
 
-def _rows(data: bytes, wanted: Container[int]) -> Generator[Row, None, bool]:
+def _rows(data: bytes, wanted: Container[int], to: Container[int]) -> Generator[Row, None, bool]:
     # With thousands of connections on the machine the rows of others must cost next to nothing.
     at = 0
     while at < len(data):
@@ -109,9 +111,12 @@ def _rows(data: bytes, wanted: Container[int]) -> Generator[Row, None, bool]:
         (inode,) = _INODE.unpack_from(data, body + _INODE_AT)
         if inode in wanted:
             family, state, _, _, local, remote = _ANSWER.unpack_from(data, body)
-            start = body + _LOCAL_AT
-            address = data[start : start + _ADDRESS_SIZE[family]]
-            yield Row(STATES.get(state, str(state)), local, remote, inode, address)
+        if inode in wanted and remote in to:
+            here, there = (
+                data[body + start : body + start + _ADDRESS_SIZE[family]]
+                for start in (_LOCAL_AT, _REMOTE_AT)
+            )
+            yield Row(STATES.get(state, str(state)), local, remote, inode, here, there)
         at += (length + 3) & ~3
     return False
 
@@ -132,7 +137,8 @@ def _read(path: str, wanted: Container[int]) -> Iterator[Row]:
         inode, state = int(fields[9]), int(fields[3], 16)
         if inode and inode in wanted:
             local, remote = _port(fields[1]), _port(fields[2])
-            yield Row(STATES.get(state, str(state)), local, remote, inode, _address(fields[1]))
+            here, there = _address(fields[1]), _address(fields[2])
+            yield Row(STATES.get(state, str(state)), local, remote, inode, here, there)
 
 
 def _address(address: bytes) -> bytes:

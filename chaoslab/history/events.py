@@ -18,11 +18,16 @@ class Event:
     at_s: float
 
 
+PastProxy = Literal["detected", "prevented", "not observed"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabUp(Event):
     """Services and proxies run and the path through each link was tried; took `took_s`.
 
     `disabled` names the fault that was disabled in this run, and how; empty where none was.
+    `past_proxy` is what becomes of a connection past a link's proxy in this run: it is detected,
+    the network prevents it, or it is not observed. Empty in runs of before.
     """
 
     took_s: float
@@ -30,6 +35,7 @@ class LabUp(Event):
     links: Mapping[str, str]
     notes: tuple[str, ...] = ()
     disabled: str = ""
+    past_proxy: PastProxy | Literal[""] = ""
     kind: Literal["lab_up"] = "lab_up"
 
 
@@ -280,6 +286,38 @@ class AppSockets(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PathBypassed(Event):
+    """A connection to the server of a link that neither the link's proxy nor the lab opened.
+
+    `boot` is 0 where the process is of no boot of an app, or not known; `pid` is 0 where the
+    machine does not show who holds the connection. Written once for each connection and means:
+    the sockets of the app's processes, or all connections to the server, whoever holds them.
+    """
+
+    app: str
+    boot: int
+    link: str
+    pid: int
+    process: str
+    local_port: int
+    remote: str
+    seen: Literal["app sockets", "server connections"]
+    kind: Literal["path_bypassed"] = "path_bypassed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftRunning(Event):
+    """A process of the app was alive after the app's own had ended. `ended`: the lab killed it."""
+
+    app: str
+    boot: int
+    pid: int
+    process: str
+    ended: bool
+    kind: Literal["left_running"] = "left_running"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Met:
     """What one toxic or connect-phase mode did to one connection; of its bytes `goodbye` were
     nothing but the client's last message.
@@ -475,6 +513,8 @@ AnyEvent = Annotated[
     | FaultMissed
     | CanaryProbe
     | AppSockets
+    | PathBypassed
+    | LeftRunning
     | LinkConnection
     | LinkDrops
     | LinkPackets

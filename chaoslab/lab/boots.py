@@ -9,6 +9,7 @@ from chaoslab.faults.base import Ground
 from chaoslab.history.events import Spawned
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.probes.base import Watched, either
+from chaoslab.probes.past_proxy import PastProxyProbe
 from chaoslab.probes.watch import Watch
 from chaoslab.probes.workload import Writer
 from chaoslab.runtimes.base import Endpoint
@@ -23,6 +24,9 @@ class Boots:
     def __init__(self, plan: Plan, ground: Ground, folder: RunFolder) -> None:
         self.watches: dict[str, Watch] = {}
         self._plan, self._ground, self._folder = plan, ground, folder
+        lookout = ground.runtime.lookout
+        servers = {link: ground.services[link.service].endpoint for link in ground.joined}
+        self.past = PastProxyProbe(servers, lookout, ground.journal) if lookout else None
         self._counts: Counter[str] = Counter()
 
     async def run(self, boot: Boot, over: asyncio.Event) -> None:
@@ -87,7 +91,7 @@ class Boots:
         )
         writer = Writer(watched, self._ground.seed) if app.writes is not None else None
         ports = {link.name: self._ground.addresses[link.name].port for link in self._links(app)}
-        self.watches[app.name] = watch = Watch(watched, self._plan, ports, writer)
+        self.watches[app.name] = watch = Watch(watched, self._plan, ports, writer, self.past)
         return watch
 
     def _told(self, app: App, boot: Boot, port: int) -> tuple[tuple[str, ...], dict[str, str]]:

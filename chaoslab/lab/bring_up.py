@@ -62,7 +62,8 @@ async def brought_up(
         now_s = journal.now()
         notes = runtime.standing.notes if runtime.standing else ()
         up = LabUp(at_s=now_s, took_s=now_s, versions=versions, links=links, notes=notes)
-        journal.append(replace(up, disabled=str(disabled or "")))
+        up = replace(up, disabled=str(disabled or ""), past_proxy=runtime.past_proxy)
+        journal.append(up)
         yield ground
 
 

@@ -56,6 +56,9 @@ class _Run:
         lag = guarded("lag", watch_lag(self._journal), self._journal)
         background.append(asyncio.create_task(lag))
         background.append(asyncio.create_task(self._watch_parts()))
+        if (past := self._boots.past) is not None:
+            looks = guarded("connections past the proxy", past.run(), self._journal)
+            background.append(asyncio.create_task(looks))
         faults = asyncio.create_task(nemesis.run())
         try:
             await nemesis.armed()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from chaoslab.history.events import AppSockets, Listening
 from chaoslab.probes.base import Watched
+from chaoslab.probes.past_proxy import PastProxyProbe
 
 SAMPLE_S = 0.025
 
@@ -17,10 +18,13 @@ class SocketProbe:
 
     `ports` maps a link's name to the port of its proxy. A connect that is refused comes and goes
     between two samples; a connect that is dropped stands in SYN_SENT and cannot be missed.
+    `past` takes those that go past the proxies, where that is looked for.
     """
 
-    def __init__(self, watched: Watched, ports: Mapping[str, int]) -> None:
-        self._watched = watched
+    def __init__(
+        self, watched: Watched, ports: Mapping[str, int], past: PastProxyProbe | None = None
+    ) -> None:
+        self._watched, self._past = watched, past
         self._links = {port: link for link, port in ports.items()}
         self._last: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
         self._listening: tuple[int, ...] = ()
@@ -35,6 +39,8 @@ class SocketProbe:
         now: dict[str, dict[str, list[int]]] = {link: {} for link in self._links.values()}
         sockets = self._watched.running.sockets()
         self._note_listening({s.local_port for s in sockets if s.state == "LISTEN"})
+        if self._past is not None:
+            self._past.note_sockets(self._watched.app.name, self._watched.boot, sockets)
         for socket in sockets:
             if (link := self._links.get(socket.remote_port)) is not None:
                 now[link].setdefault(socket.state, []).append(socket.local_port)

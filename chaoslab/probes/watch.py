@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+from chaoslab.history.events import LeftRunning
 from chaoslab.probes.base import Watched, guarded
 from chaoslab.probes.boot import BootProbe, watch_exit
 from chaoslab.probes.health import HealthProbe
+from chaoslab.probes.past_proxy import PastProxyProbe
 from chaoslab.probes.prober import ProberProbe, probed
 from chaoslab.probes.sockets import SocketProbe
 from chaoslab.probes.starvation import StarvationProbe
@@ -22,7 +24,12 @@ class Watch:
     """
 
     def __init__(
-        self, watched: Watched, plan: Plan, ports: Mapping[str, int], writer: Writer | None
+        self,
+        watched: Watched,
+        plan: Plan,
+        ports: Mapping[str, int],
+        writer: Writer | None,
+        past: PastProxyProbe | None = None,
     ) -> None:
         self.watched = watched
         self.writer = writer
@@ -35,7 +42,7 @@ class Watch:
             "health": HealthProbe(watched, plan.sampling).run(self._over),
         }
         if own:
-            work["sockets"] = SocketProbe(watched, ports).run(self._over)
+            work["sockets"] = SocketProbe(watched, ports, past).run(self._over)
             work["starvation"] = StarvationProbe(watched).run(self._over)
         for which in probed(plan, watched.app):
             work[which] = ProberProbe(watched, which, plan.sampling).run(self._over)
@@ -52,13 +59,30 @@ class Watch:
         return self._exit is not None and await asyncio.shield(self._exit)
 
     async def end(self) -> None:
-        """Stop the app (SIGTERM, then SIGKILL) and its probes; writes down its exit."""
+        """Stop the app (SIGTERM, then SIGKILL) and its probes; writes down its exit, and what
+        it left running.
+        """
         await self.stop_probes()
         if self._exit is None:
             return
         self._asked.set()
         await self.watched.running.terminate()
         await self._exit
+        self._note_left_running()
+
+    def _note_left_running(self) -> None:
+        watched = self.watched
+        for left in watched.running.left_running:
+            watched.journal.append(
+                LeftRunning(
+                    at_s=watched.journal.now(),
+                    app=watched.app.name,
+                    boot=watched.boot,
+                    pid=left.pid,
+                    process=left.name,
+                    ended=left.ended,
+                )
+            )
 
     async def stop_probes(self) -> None:
         """Stop watching, the exit excepted; what is under way comes to its own end first."""

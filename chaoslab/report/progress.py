@@ -13,6 +13,8 @@ from chaoslab.history.events import (
     HealthTurned,
     LabTrouble,
     LabUp,
+    LeftRunning,
+    PathBypassed,
     ReadBack,
     Ready,
     Spawned,
@@ -22,7 +24,7 @@ from chaoslab.history.events import (
 
 def line(event: AnyEvent) -> str | None:
     """The event in a few words with its time, or None where it is not worth a line."""
-    words = _words(event)
+    words = _wrong_way(event) or _words(event)
     return None if words is None else f"  {event.at_s:7.3f} s  {words}"
 
 
@@ -53,6 +55,16 @@ def _words(event: AnyEvent) -> str | None:
             return f"{event.app} {how}, code {event.exit_code}"
         case ReadBack():
             return f"{len(event.found)} writes found in {event.service}, {len(event.missing)} not"
+    return None
+
+
+def _wrong_way(event: AnyEvent) -> str | None:
+    match event:
+        case PathBypassed():
+            who = f"pid {event.pid or 'unknown'} '{event.process}'"
+            return f"PAST THE PROXY of {event.link}: {who} to {event.remote}"
+        case LeftRunning():
+            return f"LEFT RUNNING by {event.app}: pid {event.pid} '{event.process}'"
     return None
 
 

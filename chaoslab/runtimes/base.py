@@ -8,19 +8,22 @@ death of the test process too (a dead-man's switch, not an exit handler).
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
 from chaoslab.agent.canary import Sighting
+from chaoslab.history.events import PastProxy
 from chaoslab.proxies.base import ProxyControl, ProxyKind
 from chaoslab.runtimes.parts import Part
 from chaoslab.spec.plan import Plan
 from chaoslab.spec.topology import App, Link, Service, ServiceKind
 
 RuntimeKind = Literal["local", "docker", "compose", "attach"]
+# States of a socket that has a peer: a connection under way, up, or half closed.
+CONNECTED = frozenset({"SYN_SENT", "ESTABLISHED", "FIN_WAIT1", "FIN_WAIT2", "CLOSE_WAIT"})
 OWN_NAME = "chaoslab-lab"  # the lab's own sessions say so, and are left out of all evidence
 
 
@@ -44,11 +47,41 @@ class Endpoint:
 class AppSocket:
     """A TCP socket of the app, as the kernel shows it: state as in `SYN_SENT`, `ESTABLISHED`,
     `LISTEN`; for a listener the remote port is 0.
+
+    `remote_host` and `pid` (the process that holds it) are empty and 0 where they are not known.
     """
 
     state: str
     local_port: int
     remote_port: int
+    remote_host: str = ""
+    pid: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftProcess:
+    """A process of an app that was alive after the app's own had ended; `ended` by the lab, or
+    alive still.
+    """
+
+    pid: int
+    name: str
+    ended: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerClient:
+    """A connection to a server that neither the lab nor its proxy server opened.
+
+    `pid` holds it, 0 where the machine does not show that; `boot_pid` is the main process of the
+    app's boot that this process came from, 0 where it came from none.
+    """
+
+    server: Endpoint
+    local_port: int
+    pid: int
+    process: str
+    boot_pid: int = 0
 
 
 class RunningService(Protocol):
@@ -130,7 +163,16 @@ class RunningApp(Protocol):
         """Its last log lines (stdout and stderr together)."""
 
     async def terminate(self, grace_s: float = 2.0) -> int:
-        """SIGTERM, then SIGKILL after `grace_s`; returns the exit code."""
+        """SIGTERM, then SIGKILL after `grace_s`; returns the exit code.
+
+        What the app leaves running is ended as well.
+        """
+
+    @property
+    def left_running(self) -> tuple[LeftProcess, ...]:
+        """What `terminate` found alive after the app's own process had ended by itself or of
+        SIGTERM; after SIGKILL only what escaped its process tree and its session. Empty before.
+        """
 
 
 class ServerView(Protocol):
@@ -141,6 +183,16 @@ class ServerView(Protocol):
 
     async def close(self) -> None:
         """Let go of the server."""
+
+
+class Lookout(Protocol):
+    """Looks for connections that reach a server past the proxy, whoever holds them."""
+
+    def look(self, servers: Iterable[Endpoint]) -> tuple[ServerClient, ...]:
+        """Those that stand now and were not told of before. Raises OSError where nothing shows."""
+
+    def name_of(self, pid: int) -> str:
+        """What the machine calls that process; empty where it is gone or not shown."""
 
 
 class Standing(Protocol):
@@ -181,6 +233,14 @@ class Runtime(Protocol):
     @property
     def parts(self) -> tuple[Part, ...]:
         """What this runtime runs for the lab by now; nothing of what stood before."""
+
+    @property
+    def past_proxy(self) -> PastProxy:
+        """What becomes of an app's connection to a server's own address, past the proxy."""
+
+    @property
+    def lookout(self) -> Lookout | None:
+        """Looks for such connections where they are `detected`; None elsewhere."""
 
     async def start_service(self, service: Service) -> RunningService:
         """Start a service and wait until it answers its protocol.

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from chaoslab.history.events import LabLag, LabTrouble, LabUp, ProbeCrashed, RunEnded
+from chaoslab.history.events import (
+    LabLag,
+    LabTrouble,
+    LabUp,
+    LeftRunning,
+    ProbeCrashed,
+    RunEnded,
+)
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import (
     AnswersInTime,
@@ -28,6 +35,7 @@ from chaoslab.spec.expect import (
 from chaoslab.spec.plan import Plan
 from chaoslab.spec.topology import App, Topology
 from chaoslab.verdicts.boot import fails_fast, starts
+from chaoslab.verdicts.bypass import weighed_by_path
 from chaoslab.verdicts.connections import releases_connections
 from chaoslab.verdicts.degraded import degrades, stays_available
 from chaoslab.verdicts.evidence import Evidence, evidence_of
@@ -51,7 +59,8 @@ def judge(topology: Topology, plan: Plan, history: History) -> tuple[Verdict, ..
 
     A verdict is UNKNOWN, whatever the app did, where a fault that it rests on is not shown to have
     met the app, a probe crashed, the lab itself lagged, a part of it failed, or the history has no
-    end. So is a failure that a starved machine may have made. One by count does not rest on time.
+    end. So is a failure that a starved machine may have made, and a PASS where the app went past
+    the proxy of a link that it is about. One by count does not rest on time.
     """
     unsound, late = _unsound(history), _late(history)
     disabled = _disabled(history)
@@ -64,7 +73,9 @@ def judge(topology: Topology, plan: Plan, history: History) -> tuple[Verdict, ..
         if failed and not slow:
             slow = _starved(e, topology, plan, history)
         weighed = _weighed(e, alone, evidence, unsound or slow, topology)
-        verdicts.append(replace(weighed, because=(*weighed.because, *disabled)))
+        weighed = weighed_by_path(weighed, e, topology, plan, history, boot=_boot_of(e))
+        left = _left_running(e, history)
+        verdicts.append(replace(weighed, because=(*weighed.because, *left, *disabled)))
     return tuple(verdicts)
 
 
@@ -153,8 +164,7 @@ def _evidence_for(
     The fault that an expectation names is one of them, whatever `rests_on` says.
     """
     named = (e.fault,) if isinstance(e, Degrades | FirstRequestServed) else ()
-    any_boot = isinstance(e, KeepsAcknowledged | FirstRequestServed | NoRestarts)
-    boot = 0 if any_boot else getattr(e, "boot", 0)
+    boot = _boot_of(e)
     found = []
     for name in dict.fromkeys((*(e.rests_on or ()), *named)):
         fault = plan.fault(name)
@@ -163,6 +173,22 @@ def _evidence_for(
         else:
             found.append(evidence_of(fault, topology, history, app=e.app, boot=boot))
     return found
+
+
+def _boot_of(e: Expectation) -> int:
+    """The boot that an expectation is about; 0 for any."""
+    any_boot = isinstance(e, KeepsAcknowledged | FirstRequestServed | NoRestarts)
+    return 0 if any_boot else getattr(e, "boot", 0)
+
+
+def _left_running(e: Expectation, history: History) -> tuple[str, ...]:
+    """What every verdict tells of processes that outlived their app; it changes none of them."""
+    return tuple(
+        f"left running: pid {left.pid} '{left.process}' of boot {left.boot}, "
+        + ("ended by the lab" if left.ended else "and the lab could not end it")
+        for left in history.of(LeftRunning)
+        if left.app == e.app
+    )
 
 
 def _unmet(e: Degrades, app: App, evidence: list[Evidence]) -> list[str]:

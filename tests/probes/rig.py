@@ -14,7 +14,7 @@ from chaoslab.clock import now_s
 from chaoslab.history.events import AnyEvent
 from chaoslab.history.journal import Journal
 from chaoslab.probes.base import Watched
-from chaoslab.runtimes.base import AppSocket, Endpoint, RunningApp
+from chaoslab.runtimes.base import AppSocket, Endpoint, LeftProcess, RunningApp
 from chaoslab.runtimes.local.sockets import sockets_of
 from chaoslab.spec.health import HealthContract
 from chaoslab.spec.topology import App, WriteContract
@@ -38,6 +38,7 @@ class Here:
         self.listens_on = port
         self.spawned_s = now_s()
         self.exit_code: int | None = None
+        self.left_running: tuple[LeftProcess, ...] = ()
         self.ended, self.log_ended = asyncio.Event(), asyncio.Event()
 
     async def exited(self) -> int:

@@ -14,6 +14,7 @@ class StandingApp:
 
     pid = 0
     exit_code = None
+    left_running = ()
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint

@@ -14,6 +14,7 @@ from chaoslab.agent import canary
 from chaoslab.agent.canary import Sighting
 from chaoslab.clock import now_s
 from chaoslab.errors import InjectionFailed, RuntimeUnavailable, ServiceFailed
+from chaoslab.history.events import PastProxy
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
@@ -45,6 +46,8 @@ class AttachedRuntime:
     name = "attach"
     python = "python3"
     app_host = "0.0.0.0"
+    past_proxy: PastProxy = "not observed"
+    lookout = None
 
     def __init__(self, topology: Topology) -> None:
         self._topology = topology

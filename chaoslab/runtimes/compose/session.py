@@ -20,6 +20,7 @@ from dataclasses import fields
 from typing import cast
 
 from chaoslab.errors import Problem, SpecError
+from chaoslab.history.events import PastProxy
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.runtimes.base import environment
 from chaoslab.runtimes.compose import restore as restoring
@@ -47,6 +48,7 @@ class ComposeSession(DockerSession):
     """Labs of one topology on a Compose stack; `close` leaves nothing of them behind."""
 
     name = "compose"
+    past_proxy: PastProxy = "not observed"  # the file's networks are the user's
 
     def __init__(self, topology: Topology, proxy: ProxyKind) -> None:
         super().__init__(topology, proxy)

@@ -48,6 +48,8 @@ class Pod:
 class ContainerApp:
     """Implements `RunningApp`: its sockets are the pod's, its exit code and log the engine's."""
 
+    left_running = ()  # the kernel ends a process namespace whose first process has ended
+
     def __init__(self, *, pod: Pod, container: Container, log: Path, asked_s: float) -> None:
         self._pod, self._container, self._log = pod, container, log
         self._log_start = size(log)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 from chaoslab.agent.canary import Sighting
 from chaoslab.clock import now_s
 from chaoslab.errors import ChaoslabError, RuntimeUnavailable, ServiceFailed
+from chaoslab.history.events import PastProxy
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.filtered import FilteredToxiproxyControl
@@ -41,9 +42,18 @@ class ContainerRuntime:
     standing = None
     python = "python3"
     app_host = ANY_ADDRESS
+    lookout = None
 
-    def __init__(self, stack: Stack, *, name: str, lab: str, versions: dict[str, str]) -> None:
-        self.name = name
+    def __init__(
+        self,
+        stack: Stack,
+        *,
+        name: str,
+        lab: str,
+        versions: dict[str, str],
+        past_proxy: PastProxy = "prevented",
+    ) -> None:
+        self.name, self.past_proxy = name, past_proxy
         self._stack, self._lab, self._versions = stack, lab, versions
         self._boxes: list[Box] = []
         self._services: list[ContainerService] = []

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 
 from chaoslab.errors import ChaoslabError, ServiceFailed
+from chaoslab.history.events import PastProxy
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.runtimes.containers.engine import Engine, begun
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
@@ -30,6 +31,7 @@ class DockerSession:
     """
 
     name = "docker"
+    past_proxy: PastProxy = "prevented"  # app and services are on networks of their own
 
     def __init__(self, topology: Topology, proxy: ProxyKind) -> None:
         self._topology, self._proxy = topology, proxy
@@ -66,7 +68,11 @@ class DockerSession:
         self._stack = self._starting.result()
         lab = f"lab_{self._id.replace('-', '_')}_{next(self._numbers)}"
         async with ContainerRuntime(
-            self._stack, name=self.name, lab=lab, versions=self._versions
+            self._stack,
+            name=self.name,
+            lab=lab,
+            versions=self._versions,
+            past_proxy=self.past_proxy,
         ) as runtime:
             yield runtime
 

@@ -9,7 +9,8 @@ import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 
-from chaoslab.runtimes.base import AppSocket, Endpoint
+from chaoslab.runtimes.base import AppSocket, Endpoint, LeftProcess
+from chaoslab.runtimes.local import births
 from chaoslab.runtimes.local import process as processes
 from chaoslab.runtimes.local.places import cache_folder, server_identity
 from chaoslab.runtimes.local.ports import HOST
@@ -28,10 +29,12 @@ class LocalApp:
         log: Path,
         log_start: int,
         spawned_s: float,
+        birthmark: int = 0,
     ) -> None:
         self._name, self._process, self._log = name, process, log
         self._port, self._log_start = port, log_start
-        self.spawned_s = spawned_s
+        self.spawned_s, self.birthmark = spawned_s, birthmark
+        self.left_running: tuple[LeftProcess, ...] = ()
 
     @property
     def name(self) -> str:
@@ -77,16 +80,18 @@ class LocalApp:
     async def terminate(self, grace_s: float = 2.0) -> int:
         """SIGTERM to the app, then SIGKILL to it and all it started; returns the exit code.
 
-        Descendants that outlive the app are killed too.
+        What outlives the app is killed too, a daemon by its birthmark.
         """
         family = tree(self.pid) if self.exit_code is None else ()
         if self.exit_code is None:
             self._process.send_signal(signal.SIGCONT)
             self._process.send_signal(signal.SIGTERM)
             if not await processes.end_within(self._process, grace_s):
-                family = tree(self.pid)
-        processes.kill_family(self._process, family)
-        return await processes.wait_for_end(self._process)
+                # Of SIGKILL its children cannot be told: they are no daemons for that.
+                processes.kill_family(self._process, tree(self.pid))
+        code = await processes.wait_for_end(self._process)
+        self.left_running += await births.end_rest(self.pid, self.birthmark, family[1:])
+        return code
 
 
 def app_environment(machine: Mapping[str, str]) -> dict[str, str]:

@@ -7,8 +7,9 @@ else, so that it stands within milliseconds; what was written to the pipe before
 
 A process belongs to the lab if it carries the mark in its environment, works in the lab's folder
 (PostgreSQL overwrites the environment that the kernel shows), sits in a session that the owner
-registered, or descends from one that does. The first holds from the moment of its birth, so there
-is no gap between spawning and registering.
+registered, has a birthmark of the lab's apps, or descends from one that does. The first holds from
+the moment of its birth, so there is no gap between spawning and registering. A daemon that left
+its session, its parents and its environment behind has the birthmark still.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ LIMIT_S = 4.0
 SECOND_LOOK_S = 0.3
 _POLL_S = 0.003
 _IPC_RMID = 0
+_BIRTHMARK = 1 << 62  # microseconds of real-time scheduling: no limit that acts on anything
+_SPAWNS = 1 << 16
+_LIMIT = b"Max realtime timeout"
 
 
 class Process:
@@ -56,6 +60,29 @@ def everything() -> dict[int, Process]:
     return {process.pid: process for process in found if process is not None}
 
 
+def birthmarks(mark: str) -> range:
+    """The birthmarks of a lab's apps, one for each spawn; none for a mark that is no lab's.
+
+    A birthmark is the soft limit RLIMIT_RTTIME: it is inherited through fork and exec, and an
+    empty environment, a session of its own and a dead parent do not change it.
+    """
+    try:
+        first = _BIRTHMARK + int(mark.partition("=")[0].rpartition("_")[2], 16) * _SPAWNS
+    except ValueError:
+        return range(0)
+    return range(first, first + _SPAWNS)
+
+
+def birthmark(pid: int) -> int:
+    """The birthmark of a process; 0 if it has none, is gone, or is not shown."""
+    try:
+        with open(f"/proc/{pid}/limits", "rb") as file:
+            word = file.read().partition(_LIMIT)[2].split(None, 1)[0]
+            return int(word) if word.isdigit() else 0
+    except (OSError, IndexError):
+        return 0
+
+
 def _carries(pid: int, mark: bytes, folder: str) -> bool:
     # A process of someone else's cannot be read; it cannot be ours either.
     try:
@@ -77,14 +104,17 @@ def members(mark: str, folder: str, sessions: dict[int, int]) -> dict[int, Proce
     An empty `mark` matches nothing, so that a service can be looked up by its folder alone.
     """
     machine = everything()
+    births = birthmarks(mark)
     ours: dict[int, Process] = {}
     for pid, process in machine.items():
         if pid == os.getpid():
             continue
         born = sessions.get(process.session)
         leader = machine.get(process.session)
-        if (born is not None and (leader is None or leader.born == born)) or _carries(
-            pid, mark.encode(), folder
+        if (
+            (born is not None and (leader is None or leader.born == born))
+            or _carries(pid, mark.encode(), folder)
+            or birthmark(pid) in births
         ):
             ours[pid] = process
     grew = True

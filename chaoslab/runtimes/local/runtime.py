@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,13 +17,16 @@ from chaoslab.agent import canary
 from chaoslab.agent.canary import Sighting
 from chaoslab.clock import now_s
 from chaoslab.errors import ServiceFailed
+from chaoslab.history.events import PastProxy
 from chaoslab.proxies import server
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 from chaoslab.runtimes.base import Endpoint, environment
+from chaoslab.runtimes.local import births, reaper
 from chaoslab.runtimes.local.app import LocalApp, app_environment
 from chaoslab.runtimes.local.binaries import find_postgres, find_redis
 from chaoslab.runtimes.local.helper import LocalHelper
+from chaoslab.runtimes.local.lookout import Lookout
 from chaoslab.runtimes.local.places import cache_folder, lab_folder, make_home, server_identity
 from chaoslab.runtimes.local.ports import HOST, Ports, is_free
 from chaoslab.runtimes.local.process import size, spawn
@@ -34,7 +37,7 @@ from chaoslab.runtimes.local.servers import (
     prepared,
 )
 from chaoslab.runtimes.local.service import LOOK_EVERY_S, LocalService, PortTaken
-from chaoslab.runtimes.local.sockets import taken
+from chaoslab.runtimes.local.sockets import taken, tree
 from chaoslab.runtimes.local.watchdog import MARK_PREFIX, Watchdog
 from chaoslab.runtimes.parts import ApiPart, Looked, Part
 from chaoslab.seeds import fresh_seed
@@ -56,6 +59,7 @@ class LocalRuntime:
     standing = None
     python = sys.executable
     app_host = HOST
+    past_proxy: PastProxy = "detected"
 
     def __init__(self) -> None:
         lab_id = f"{os.getpid()}-{fresh_seed():08x}"
@@ -65,10 +69,13 @@ class LocalRuntime:
         self._ports = Ports()
         self._watchdog: Watchdog | None = None
         self._numbers = itertools.count(1)
+        self._births, self._spawns = reaper.birthmarks(self._mark), itertools.count()
         self._services: list[LocalService] = []
         self._spawned: list[subprocess.Popen[bytes]] = []
         self._helpers: list[LocalHelper] = []
         self._parts: list[Part] = []
+        self._apps: list[LocalApp] = []
+        self.lookout = Lookout(self._own_processes, self._boot_of)
 
     @property
     def folder(self) -> Path:
@@ -144,10 +151,14 @@ class LocalRuntime:
             process = self._spawn(command, env=env, log=log)
         except ServiceFailed as error:
             raise ServiceFailed(f"{app.name}: {error}") from None
-        return LocalApp(
+        birthmark = self._births[next(self._spawns)]
+        births.give(tree(process.pid), birthmark)
+        running = LocalApp(
             name=app.name, process=process, port=port, log=log, log_start=start,
-            spawned_s=spawned_s,
+            spawned_s=spawned_s, birthmark=birthmark,
         )  # fmt: skip
+        self._apps.append(running)
+        return running
 
     async def start_proxy(self, kind: ProxyKind, *, seed: int, log: Path) -> ToxiproxyControl:
         """The embedded engine, or a real Toxiproxy found on PATH, as a process of its own."""
@@ -194,6 +205,20 @@ class LocalRuntime:
     async def free_port(self) -> int:
         """A loopback port that nobody listens on, handed out once on this machine."""
         return self._ports.take()
+
+    def _own_processes(self) -> Iterator[int]:
+        yield os.getpid()
+        yield from (helper.pid for helper in self._helpers)
+        for service in self._services:
+            yield from tree(service.pid) if service.pid is not None else ()
+
+    def _boot_of(self, pid: int) -> int:
+        """The main process of the boot that this process came from; 0 if it came from none."""
+        birthmark = reaper.birthmark(pid)
+        for app in self._apps:
+            if birthmark == app.birthmark or pid in tree(app.pid):
+                return app.pid
+        return 0
 
     def _entered(self) -> Watchdog:
         assert self._watchdog is not None, "a LocalRuntime is used inside `async with`"

@@ -6,10 +6,14 @@ import contextlib
 import errno
 import os
 from collections.abc import Container, Iterator
+from ipaddress import ip_address
 
 from chaoslab.agent.tcp_table import EVERY, Row, tcp_table
 from chaoslab.errors import RuntimeUnavailable
 from chaoslab.runtimes.base import AppSocket
+
+_IPV6_SIZE = 16
+_MAPPED = bytes(10) + b"\xff\xff"
 
 
 def tree(pid: int) -> tuple[int, ...]:
@@ -40,13 +44,26 @@ def sockets_of(pid: int) -> tuple[AppSocket, ...]:
             "this platform does not show a process's sockets: /proc/self/fd is missing\n"
             "  run the lab on Linux"
         )
-    held = {inode for member in tree(pid) for inode in _socket_inodes(member)}
+    held = {inode: member for member in tree(pid) for inode in socket_inodes(member)}
     if not held:
         return ()
     return tuple(
-        AppSocket(state=row.state, local_port=row.local_port, remote_port=row.remote_port)
+        AppSocket(
+            state=row.state,
+            local_port=row.local_port,
+            remote_port=row.remote_port,
+            remote_host=host_of(row.remote_address),
+            pid=held[row.inode],
+        )
         for row in _table(held)
     )
+
+
+def host_of(address: bytes) -> str:
+    """An address as people write it; one of IPv4 that is mapped into IPv6 as what it is."""
+    if len(address) == _IPV6_SIZE and address.startswith(_MAPPED):
+        address = address[len(_MAPPED) :]
+    return str(ip_address(address))
 
 
 def _table(wanted: Container[int] = EVERY) -> tuple[Row, ...]:
@@ -59,7 +76,8 @@ def _table(wanted: Container[int] = EVERY) -> tuple[Row, ...]:
         ) from None
 
 
-def _socket_inodes(pid: int) -> Iterator[int]:
+def socket_inodes(pid: int) -> Iterator[int]:
+    """The sockets that a process holds, by their inodes; none of one that may not be looked at."""
     folder = f"/proc/{pid}/fd"
     with _of_others():
         for name in os.listdir(folder):
@@ -90,7 +108,7 @@ def holder_of(port: int) -> str:
     """Who listens on that port, for a message: `pid 123 (redis-server)`, or `another process`."""
     inodes = {row.inode for row in _table() if row.state == "LISTEN" and row.local_port == port}
     for name in os.listdir("/proc"):
-        if name.isdigit() and not inodes.isdisjoint(_socket_inodes(int(name))):
+        if name.isdigit() and not inodes.isdisjoint(socket_inodes(int(name))):
             with contextlib.suppress(OSError), open(f"/proc/{name}/comm") as file:
                 return f"pid {name} ({file.read().strip()})"
     return "another process"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from chaoslab.errors import RuntimeUnavailable
 from chaoslab.runtimes.base import environment
-from chaoslab.runtimes.local import reaper
+from chaoslab.runtimes.local import births, reaper
 from chaoslab.runtimes.local.process import trouble_of, wait_for_end
 from chaoslab.runtimes.parts import Trouble
 
@@ -41,6 +41,7 @@ class Watchdog:
             cwd="/",
             start_new_session=True,
         )
+        births.take(self._process.pid)  # nor with a birthmark
 
     def watch_session(self, leader: int) -> None:
         """Cover every process of that session, even one that hides the mark.

@@ -1,0 +1,95 @@
+"""Connections that reach a server past the proxy of a link, where no fault can act on them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from chaoslab.history.events import PathBypassed, Spawned
+from chaoslab.history.journal import Journal
+from chaoslab.runtimes.base import CONNECTED, AppSocket, Endpoint, Lookout, ServerClient
+from chaoslab.spec.topology import Link
+
+LOOK_EVERY_S = 0.05
+MOST = 50  # of one link and boot: an app that opens one for each request would fill the history
+
+
+class PastProxyProbe:
+    """Writes down every such connection, once for each of the two ways in which it is seen.
+
+    `servers` maps each link to its server's own address. The sockets of each boot come from the
+    boot's own probe, which reads them more often; `run` looks at the servers' connections.
+    """
+
+    def __init__(
+        self, servers: Mapping[Link, Endpoint], lookout: Lookout, journal: Journal
+    ) -> None:
+        self._servers, self._lookout, self._journal = servers, lookout, journal
+        self._stood: dict[tuple[str, int], set[tuple[str, int, int]]] = {}
+        self._written: Counter[tuple[str, int, str]] = Counter()
+
+    async def run(self) -> None:
+        """Look again and again until cancelled."""
+        servers = frozenset(self._servers.values())
+        while True:
+            for client in self._lookout.look(servers):
+                self._note_client(client)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    def note_sockets(self, app: str, boot: int, sockets: Iterable[AppSocket]) -> None:
+        """Take what one look has shown of the sockets of one boot."""
+        before, now = self._stood.get((app, boot), set()), set()
+        for s in sockets:
+            if s.state not in CONNECTED:
+                continue
+            there = Endpoint(host=s.remote_host, port=s.remote_port)
+            for link in self._links_to(there, app):
+                now.add(key := (link.name, s.pid, s.local_port))
+                if key not in before:
+                    name = self._lookout.name_of(s.pid)
+                    client = ServerClient(
+                        server=there, local_port=s.local_port, pid=s.pid, process=name
+                    )
+                    self._write(link, boot, client, "app sockets")
+        self._stood[app, boot] = now
+
+    def _note_client(self, client: ServerClient) -> None:
+        """One that came from no boot may be any app's that has a link to that server."""
+        boot = self._journal.history.first(
+            Spawned, lambda s: bool(client.boot_pid) and s.pid == client.boot_pid
+        )
+        for link in self._links_to(client.server, boot.app if boot else ""):
+            self._write(link, boot.boot if boot else 0, client, "server connections")
+
+    def _links_to(self, server: Endpoint, app: str) -> list[Link]:
+        return [
+            link
+            for link, own in self._servers.items()
+            if own == server and (not app or link.app == app)
+        ]
+
+    def _write(
+        self,
+        link: Link,
+        boot: int,
+        client: ServerClient,
+        seen: Literal["app sockets", "server connections"],
+    ) -> None:
+        self._written[link.name, boot, seen] += 1
+        if self._written[link.name, boot, seen] > MOST:
+            return
+        self._journal.append(
+            PathBypassed(
+                at_s=self._journal.now(),
+                app=link.app,
+                boot=boot,
+                link=link.name,
+                pid=client.pid,
+                process=client.process,
+                local_port=client.local_port,
+                remote=str(client.server),
+                seen=seen,
+            )
+        )

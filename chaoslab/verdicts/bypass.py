@@ -1,0 +1,81 @@
+"""Traffic past the proxy: a fault of a link cannot act on it, so no PASS can rest on that. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from chaoslab.history.events import LabUp, PathBypassed
+from chaoslab.history.journal import History
+from chaoslab.spec.expect import Expectation
+from chaoslab.spec.plan import Plan
+from chaoslab.spec.topology import Topology
+from chaoslab.verdicts.verdict import Outcome, Verdict
+
+SHOWN = 3  # connections named on each link; of the others the count
+MEANS = {"app sockets": "its own sockets", "server connections": "the server's connections"}
+
+
+def weighed_by_path(
+    verdict: Verdict, e: Expectation, topology: Topology, plan: Plan, history: History, *, boot: int
+) -> Verdict:
+    """The verdict with every connection past the proxy of a link that it is about.
+
+    A verdict is about the links of its app that its faults cover: those that it rests on, or all
+    of the plan where it rests on none. With such a connection a PASS is UNKNOWN; a failure stays
+    one. `boot` 0 is any. Where nobody could see such a connection, a line says so.
+    """
+    links = _links(e, topology, plan)
+    seen = [
+        each
+        for each in history.of(PathBypassed)
+        if each.app == e.app and (boot == 0 or each.boot in (0, boot))
+    ]
+    lines = tuple(_lines(seen))
+    if any(each.link in links for each in seen) and verdict.outcome is Outcome.PASS:
+        why = "the fault cannot act on connections past the proxy"
+        alone = "(the rest would be judged PASS)"
+        because = (why, *lines, alone, *verdict.because)
+        return replace(verdict, outcome=Outcome.UNKNOWN, because=because)
+    if not lines and links and _not_observed(history):
+        lines = ("traffic past the proxy is not observed on this runtime",)
+    return replace(verdict, because=(*verdict.because, *lines))
+
+
+def _links(e: Expectation, topology: Topology, plan: Plan) -> set[str]:
+    faults = [fault for fault in plan.faults if not e.rests_on or fault.label in e.rests_on]
+    return {
+        link.name
+        for fault in faults
+        for link in topology.links_of(fault.target)
+        if link.app == e.app
+    }
+
+
+def _lines(seen: list[PathBypassed]) -> Iterator[str]:
+    connections: dict[tuple[str, int, int], list[PathBypassed]] = {}
+    for each in seen:
+        connections.setdefault((each.link, each.pid, each.local_port), []).append(each)
+    for link in sorted({each.link for each in seen}):
+        mine = [found for (on, _, _), found in connections.items() if on == link]
+        for found in mine[:SHOWN]:
+            yield _line(found)
+        if len(mine) > SHOWN:
+            yield f"past the proxy of {link}: {len(mine) - SHOWN} connections more"
+
+
+def _line(found: list[PathBypassed]) -> str:
+    first = found[0]
+    means = " and ".join(dict.fromkeys(MEANS[each.seen] for each in found))
+    who = f"process {first.pid} '{first.process}'" if first.pid else "a process that is not shown"
+    if first.boot == 0:
+        who += ", which is not known to be of the app,"
+    return (
+        f"past the proxy of {first.link}: {who} was connected from port {first.local_port} to "
+        f"{first.remote} at {first.at_s:.3f} s (seen among {means})"
+    )
+
+
+def _not_observed(history: History) -> bool:
+    up = history.first(LabUp)
+    return up is not None and up.past_proxy == "not observed"
