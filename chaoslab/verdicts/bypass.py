@@ -33,9 +33,8 @@ def weighed_by_path(
     ]
     lines = tuple(_lines(seen))
     if any(each.link in links for each in seen) and verdict.outcome is Outcome.PASS:
-        why = "the fault cannot act on connections past the proxy"
-        alone = "(the rest would be judged PASS)"
-        because = (why, *lines, alone, *verdict.because)
+        alone = "no fault can act on such a connection (all else would be judged PASS)"
+        because = (*lines, alone, *verdict.because)
         return replace(verdict, outcome=Outcome.UNKNOWN, because=because)
     if not lines and links and _not_observed(history):
         lines = ("traffic past the proxy is not observed on this runtime",)

@@ -1,4 +1,4 @@
-"""The local address of a socket, by both of the kernel's ways."""
+"""The addresses of a socket, by both of the kernel's ways."""
 
 from __future__ import annotations
 
@@ -32,3 +32,23 @@ def test_netlink_and_proc_tell_the_same_local_address(host: str) -> None:
             tcp_table.proc_table({inode}),
         ):
             assert [row.local_address for row in table] == [socket.inet_pton(family, host)]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::ffff:127.0.0.1"])
+def test_netlink_and_proc_tell_the_same_of_a_connections_peer(host: str) -> None:
+    """Its address and port; and only a peer that is wanted is told."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(family) as client:
+        port = server.getsockname()[1]
+        client.connect((host, port))
+        inode = os.fstat(client.fileno()).st_ino
+        for table in (
+            tcp_table.tcp_table({inode}, {port}),
+            tuple(tcp_table._both({inode}, {port})),
+            tuple(tcp_table._by_family({inode}, {port})),
+            tcp_table.proc_table({inode}),
+        ):
+            assert [(row.remote_address, row.remote_port) for row in table] == [
+                (socket.inet_pton(family, host), port)
+            ]
+        assert tcp_table.tcp_table({inode}, {port + 1}) == ()

@@ -1,0 +1,26 @@
+"""The case `bypass`: writes that go past the proxy are not believed to have met the outage."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from .rig import judged
+
+CONNECTION = re.compile(
+    r"past the proxy of app\.postgres: process \d+ '\S+' was connected from port \d+ "
+    r"to 127\.0\.0\.1:\d+"
+)
+
+
+@pytest.mark.slow
+def test_writes_past_the_proxy_are_unknown_and_the_connection_is_named(tmp_path: Path) -> None:
+    """All of them were acknowledged during the cut."""
+    run = judged("bypass", tmp_path)
+    assert run.exit_code == 1, run.text
+    assert run.outcome.value != "PASS"
+    for verdict in run.verdicts.values():
+        assert verdict.outcome.value != "PASS", verdict.name
+        assert CONNECTION.search("\n".join(verdict.because)), verdict.because
