@@ -58,6 +58,11 @@ def _words(event: AnyEvent) -> str | None:
     return None
 
 
+def _past_proxy(up: LabUp) -> tuple[str, ...]:
+    how = {"prevented": "prevented by the network", "not observed": "not observed"}
+    return (f"traffic past the proxy: {how[up.past_proxy]}",) if up.past_proxy in how else ()
+
+
 def _wrong_way(event: AnyEvent) -> str | None:
     match event:
         case PathBypassed():
@@ -78,4 +83,4 @@ def _of_the_lab(event: LabUp | LabTrouble) -> str:
     if isinstance(event, LabTrouble):
         return f"TROUBLE OF THE LAB: {event.part}: {event.what}"
     versions = ", ".join(f"{k} {v}" for k, v in event.versions.items())
-    return "; ".join((f"lab up: {versions}", *event.notes))
+    return "; ".join((f"lab up: {versions}", *event.notes, *_past_proxy(event)))

@@ -10,7 +10,9 @@ from chaoslab.history.events import (
     HealthSample,
     HealthTurned,
     LabUp,
+    LeftRunning,
     LossNamed,
+    PathBypassed,
     Spawned,
 )
 from chaoslab.report.progress import line
@@ -42,6 +44,34 @@ def test_an_exit_that_nobody_asked_for_is_loud() -> None:
     stop = Exited(at_s=1.0, app="shop", boot=1, exit_code=0, asked=True, log_tail=())
     assert line(crash) == "    1.000 s  shop EXITED, code 3"
     assert line(stop) == "    1.000 s  shop stopped, code 0"
+
+
+def test_what_becomes_of_traffic_past_the_proxy_is_told_where_it_is_not_looked_for() -> None:
+    """When the lab is up; and each connection and each process that is found."""
+    ups = [
+        line(LabUp(at_s=0.25, took_s=0.25, versions={"redis": "7"}, links={}, past_proxy=how))
+        for how in ("detected", "prevented", "not observed")
+    ]
+    assert ups == [
+        "    0.250 s  lab up: redis 7",
+        "    0.250 s  lab up: redis 7; traffic past the proxy: prevented by the network",
+        "    0.250 s  lab up: redis 7; traffic past the proxy: not observed",
+    ]
+    past = PathBypassed(
+        at_s=1.0,
+        app="shop",
+        boot=1,
+        link="shop.redis",
+        pid=0,
+        process="",
+        local_port=9,
+        remote="127.0.0.1:6379",
+        seen="server connections",
+    )
+    left = LeftRunning(at_s=1.0, app="shop", boot=1, pid=77, process="cron", ended=True)
+    told = "PAST THE PROXY of shop.redis: pid unknown '' to 127.0.0.1:6379"
+    assert line(past) == f"    1.000 s  {told}"
+    assert line(left) == "    1.000 s  LEFT RUNNING by shop: pid 77 'cron'"
 
 
 def test_samples_and_the_like_are_no_line() -> None:

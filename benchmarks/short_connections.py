@@ -1,0 +1,90 @@
+"""Which share of connections past the proxy is seen, by how long each stands.
+
+    python benchmarks/short_connections.py [COUNT]
+
+A process opens COUNT connections (100) to a server of this machine, one after the other, each for a
+set time and after a random pause; the two ways in which the lab looks for them look meanwhile, as
+often as in a run. Prints the share that each way has seen, and what the looks cost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from chaoslab.history.events import PathBypassed
+from chaoslab.history.journal import Journal
+from chaoslab.probes.past_proxy import LOOK_EVERY_S, PastProxyProbe
+from chaoslab.probes.sockets import SAMPLE_S
+from chaoslab.runtimes.base import Endpoint
+from chaoslab.runtimes.local.lookout import Lookout
+from chaoslab.runtimes.local.sockets import sockets_of
+from chaoslab.spec.topology import Link
+
+LINK = Link(app="app", service="server")
+STANDS_MS = (1, 2, 5, 10, 15, 25, 50, 75)
+OPENS = """
+import random, socket, sys, time
+port, stands_s, count = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
+chance = random.Random(1)
+time.sleep(0.2)
+for _ in range(count):
+    client = socket.create_connection(("127.0.0.1", port))
+    end = time.perf_counter() + stands_s
+    print(client.getsockname()[1], flush=True)
+    time.sleep(max(0.0, end - time.perf_counter()))
+    client.close()
+    time.sleep(0.03 + 0.06 * chance.random())
+"""
+
+
+async def tried(there: Endpoint, stands_s: float, count: int, journal: Journal) -> str:
+    """One length: the shares seen by each way and by both, and the processor time per second."""
+    lookout = Lookout(lambda: (os.getpid(),), lambda _: 0)
+    probe = PastProxyProbe({LINK: there}, lookout, journal)
+    words = [sys.executable, "-S", "-c", OPENS, str(there.port), str(stands_s), str(count)]
+    before = len(journal.history.events)
+    app = await asyncio.create_subprocess_exec(*words, stdout=subprocess.PIPE)
+    begun_s, used_s = time.monotonic(), time.process_time()
+    looks = asyncio.create_task(probe.run())
+    while app.returncode is None:
+        # a boot of its own for each length and look: the probe writes only the first of a boot
+        probe.note_sockets("app", len(journal.history.events), sockets_of(app.pid))
+        probe._written.clear()
+        await asyncio.sleep(SAMPLE_S)
+    looks.cancel()
+    cost = (time.process_time() - used_s) / (time.monotonic() - begun_s)
+    assert app.stdout is not None
+    opened = [int(line) for line in (await app.stdout.read()).split()]
+    seen = [e for e in journal.history.events[before:] if isinstance(e, PathBypassed)]
+    own = {e.local_port for e in seen if e.seen == "app sockets"}
+    any_ = {e.local_port for e in seen if e.seen == "server connections"}
+    shares = [len(found & set(opened)) / len(opened) for found in (own, any_, own | any_)]
+    return "  ".join(f"{share:8.0%}" for share in shares) + f"  {cost:8.1%}"
+
+
+async def main() -> None:
+    """A table, one line for each length."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+    print(f"looks every {SAMPLE_S:g} s (own sockets) and {LOOK_EVERY_S:g} s (the server's)")
+    print(" stands       own    server      both      cost")
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=4096) as listener,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        there = Endpoint(host="127.0.0.1", port=listener.getsockname()[1])
+        journal = Journal(Path(folder, "history.jsonl"))
+        for stands_ms in STANDS_MS:
+            line = await tried(there, stands_ms / 1e3, count, journal)
+            print(f"{stands_ms:4d} ms  {line}", flush=True)
+        journal.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
