@@ -426,7 +426,7 @@ class ServerConnections(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppStarved(Event):
     """In the last `over_s` seconds the app was ready to run and waited for a core for `waited_s` of
-    them, by the kernel's own accounts; written where that is more than a fraction.
+    them, by the kernel's own accounts; written where that is more than some milliseconds.
     """
 
     app: str

@@ -73,7 +73,8 @@ def _add_app(branch: Tree, app: App, folder: Path) -> None:
 
 
 def _figures(table: Deadlines | Limits) -> dict[str, str]:
-    return {each.name: f"{getattr(table, each.name):g}" for each in fields(table)}
+    each = {field.name: getattr(table, field.name) for field in fields(table)}
+    return {name: f"{figure:g}" for name, figure in each.items() if figure is not None}
 
 
 def _add_gate(branch: Tree, gate: Gate) -> None:

@@ -36,12 +36,17 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadlines:
-    """Bounds in seconds that the app promises; verdicts hold it to them."""
+    """Bounds in seconds that the app promises; verdicts hold it to them.
+
+    `gives_up_s` is no promise: the earliest time after its spawn at which a limit of the app's own
+    ends a start-up that takes too long. None: it has no such limit, or none that is known.
+    """
 
     startup_s: float = 30.0
     fail_fast_s: float = 30.0
     degraded_s: float = 10.0
     recovery_s: float = 30.0
+    gives_up_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

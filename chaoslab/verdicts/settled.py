@@ -45,8 +45,10 @@ from chaoslab.verdicts.probers import watch_under_way
 from chaoslab.verdicts.readiness import readiness_under_way
 from chaoslab.verdicts.restarts import restarts_under_way
 from chaoslab.verdicts.settling import came_s, may_settle, settled_from
+from chaoslab.verdicts.starved import waited_s
 from chaoslab.verdicts.timeline import exited, healthy_since, last_healed_s, samples, spawned
 
+_Bounded = Starts | FailsFast | StaysAvailable | Recovers
 SERVING_S = 0.5  # how long after its end a start-up is given to be seen ready, or degraded
 GRACE_S = 0.1  # after a bound has passed, so that the sample that shows it is in the history
 
@@ -150,7 +152,7 @@ def _availability_under_way(
         return None if ended else f"boot {e.boot} of {e.app}"
     complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (e.app, e.boot))
     if complete is None:
-        late = now_s > begun.at_s + startup_s + GRACE_S
+        late = _is_past(now_s, begun.at_s, startup_s, e, history)
         return None if late else f"the start-up of {e.app}"
     seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= complete.at_s]
     due_s = begun.at_s + startup_s
@@ -175,9 +177,20 @@ def _boot_under_way(e: Starts | FailsFast, history: History, now_s: float) -> st
     if complete and isinstance(e, Starts) and (came := came_s(e, complete, history)) is not None:
         served = now_s > came + SERVING_S or _serves(e, history, HealthState.HEALTHY)
         return None if served else f"{e.app} to be ready"
-    if now_s > spawned.at_s + (e.within_s or 0.0) + GRACE_S:
+    if _is_past(now_s, spawned.at_s, e.within_s or 0.0, e, history):
         return None
     return f"{e.app} to be healthy" if complete else f"the start-up of {e.app}"
+
+
+def _is_past(
+    now_s: float, begin_s: float, within_s: float, e: _Bounded, history: History
+) -> bool:  # fmt: skip
+    """Whether the app has had that time, its waits for a core apart (at most as long again).
+
+    One that comes late is then told from one that never comes.
+    """
+    lost_s = min(within_s, waited_s(history, e.app, e.boot, begin_s, now_s))
+    return now_s > begin_s + within_s + lost_s + GRACE_S
 
 
 def _serves(e: Starts, history: History, state: HealthState) -> bool:
@@ -193,7 +206,7 @@ def _recovery_under_way(e: Recovers, history: History, now_s: float) -> str | No
         return "a heal to recover from"
     if history.first(Exited, lambda x: x.app == e.app and x.boot == e.boot and not x.asked):
         return None
-    if now_s > healed_s + (e.within_s or 0.0) + e.stable_s + GRACE_S:
+    if _is_past(now_s - e.stable_s, healed_s, e.within_s or 0.0, e, history):
         return None
     since = healthy_since(history, e.app, e.boot, healed_s)
     newest = next(reversed(samples(history, e.app, e.boot)), None)

@@ -1,8 +1,8 @@
 """Whether the machine was too slow for an app's slowness to be told from it. Pure.
 
-Slowness alone is excused: a deadline that was missed while the app waited for a core, or the lab
-was late, for most of the time given, and what follows from such a start; and answers that came
-late, or not at all, in such a stretch.
+Slowness alone is excused: a deadline that was missed by no more than the app waited for a core; one
+that was missed while it waited, or the lab was late, for most of the time given, and what follows
+from such a start; and answers that came late, or not at all, in such a stretch.
 The bound is measured on 2 cores, with the good build beside up to eight busy processes. A start
 that missed its deadline had waited for a core for at least 0.58 of it. After the first answer a
 run whose prober gave up had a stretch with the lab late for at least 0.72 of it, most that passed
@@ -12,7 +12,7 @@ none above 0.22; the app itself waited for less than 0.36 of any.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from chaoslab.history.events import (
     AnyEvent,
@@ -38,10 +38,13 @@ from chaoslab.spec.expect import (
     StaysAvailable,
 )
 from chaoslab.spec.topology import App
+from chaoslab.verdicts import settling
+from chaoslab.verdicts.settling import may_settle
 from chaoslab.verdicts.timeline import (
     Span,
     answered_s,
     asked_s,
+    exited,
     fault_span,
     healthy_since,
     last_healed_s,
@@ -57,6 +60,18 @@ STRETCH_S = 1.5  # three answers at a prober's limit of half a second
 Loss = tuple[Span, float]  # a time that was looked at, and the seconds that were lost in it
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """A time within which something was to be done, and when it was, or was given up.
+
+    `own`: not a bound of the plan but the app's own limit, by which it may have ended itself.
+    """
+
+    span: Span
+    done_s: float | None = None
+    own: bool = False
+
+
 def starved(
     e: Expectation, app: App, history: History, judged: Callable[[History], Verdict]
 ) -> str:
@@ -70,56 +85,111 @@ def starved(
     if isinstance(e, NoRestarts):
         return _ends(e, app, history)
     losses = list(_losses(e.app, getattr(e, "boot", None), history))
-    for given, done_s in _given(e, app, history):
-        if why := _too_much(given, losses, done_s):
+    for given in _given(e, app, history):
+        if why := _lacked(given, losses):
             return why
     return _excused(app, history, losses, judged)
 
 
-def _given(e: Expectation, app: App, history: History) -> Iterator[tuple[Span, float | None]]:
-    """The times within which `e` wants something done, and when it was, or was given up: an app
-    that was left alone for as long as it was given, all losses apart, had its time. None: unknown.
+def waited_s(history: History, app: str, boot: int, since_s: float, until_s: float) -> float:
+    """For how long that boot waited for a core in that time, as far as it was measured."""
+    (_, waits), _ = _losses(app, boot, history)
+    return _within(Span(start_s=since_s, end_s=until_s), waits)
+
+
+def _lacked(given: Given, losses: list[tuple[str, list[Loss]]]) -> str:
+    """Why the app may have lacked time of what it was given; empty where it had it."""
+    if not given.own and (why := _too_much(given.span, losses, given.done_s)):
+        return why
+    return _explained(given, losses[:1])  # a lab that is late takes no time from the app
+
+
+def _explained(given: Given, losses: list[tuple[str, list[Loss]]]) -> str:
+    """Why a limit that was missed would have been kept without the waits; empty where it would
+    not, or was not missed.
     """
+    span, done_s = given.span, given.done_s
+    if done_s is None or done_s <= span.end_s:
+        return ""
+    for who, each in losses:
+        lost_s = _within(replace(span, end_s=done_s), each)
+        if lost_s > 0 and done_s - lost_s <= span.end_s:
+            limit = "a limit of its own" if given.own else "the limit"
+            took_s, long_s = done_s - span.start_s, span.end_s - span.start_s
+            return (
+                f"{who} for {lost_s:.3f} s of the {took_s:.3f} s that it took: without that it may"
+                f" have kept {limit} of {long_s:g} s"
+            )
+    return ""
+
+
+def _given(e: Expectation, app: App, history: History) -> Iterator[Given]:
+    """The times within which `e` wants something done: an app that was left alone for as long as it
+    was given, all losses apart, had its time.
+    """
+    startup_s, gives_up_s = app.deadlines.startup_s, app.deadlines.gives_up_s
     match e:
         case Starts() | FailsFast():
-            yield from _start(e.app, e.boot, e.within_s, history)
+            for given in _start(e.app, e.boot, e.within_s, gives_up_s, history):
+                came_s = None if given.own else _came_s(e, history)
+                yield given if came_s is None else replace(given, done_s=came_s)
         case Degrades():
             complete_s = started_by(history, e.app, e.boot)
             held = fault_span(history, e.fault)
             if complete_s is None or (held and complete_s > held.end_s):
-                yield from _start(e.app, e.boot, app.deadlines.startup_s, history)
+                yield from _start(e.app, e.boot, startup_s, gives_up_s, history)
             else:
                 begin_s = max(complete_s, asked_s(history, e.fault))
-                yield Span(start_s=begin_s, end_s=begin_s + (e.within_s or 0.0)), None
+                yield Given(span=Span(start_s=begin_s, end_s=begin_s + (e.within_s or 0.0)))
         case StaysAvailable():
             # How a start-up ended decides what health says afterwards, and whether it was one.
             if e.healthy or _completed(e.app, e.boot, history) is None:
-                yield from _start(e.app, e.boot, app.deadlines.startup_s, history)
+                yield from _start(e.app, e.boot, startup_s, gives_up_s, history)
         case Recovers() | ReadyWhenServing() | FirstRequestServed():
             if (healed_s := last_healed_s(history)) is not None:
                 done_s = _healthy_s(e, healed_s, history) if isinstance(e, Recovers) else None
-                yield Span(start_s=healed_s, end_s=healed_s + (e.within_s or 0.0)), done_s
+                span = Span(start_s=healed_s, end_s=healed_s + (e.within_s or 0.0))
+                yield Given(span=span, done_s=done_s)
 
 
 def _ends(e: NoRestarts, app: App, history: History) -> str:
     """Empty where more boots than are accepted ended by themselves and had their time to start."""
     reasons = [
-        _too_much(given, list(_losses(e.app, ended.boot, history)), done_s)
+        _first_reason(e.app, ended.boot, app, history)
         for ended in history.of(Exited)
         if ended.app == e.app and not ended.asked
-        for given, done_s in _start(e.app, ended.boot, app.deadlines.startup_s, history)
     ]
     return "" if reasons.count("") > e.at_most else next(filter(None, reasons), "")
 
 
+def _first_reason(name: str, boot: int, app: App, history: History) -> str:
+    losses = list(_losses(name, boot, history))
+    limits = app.deadlines
+    given = _start(name, boot, limits.startup_s, limits.gives_up_s, history)
+    return next(filter(None, (_lacked(each, losses) for each in given)), "")
+
+
 def _start(
-    app: str, boot: int, within_s: float | None, history: History
-) -> Iterator[tuple[Span, float | None]]:
+    app: str, boot: int, within_s: float | None, gives_up_s: float | None, history: History
+) -> Iterator[Given]:
+    """The bound of a start; and, of one that the app itself ended, the app's own limit."""
     if (lived := life(history, app, boot)) is None:
         return
-    complete = _completed(app, boot, history)
-    given = Span(start_s=lived.start_s, end_s=lived.start_s + (within_s or 0.0))
-    yield given, complete.at_s if complete else lived.end_s
+    complete, ended = _completed(app, boot, history), exited(history, app, boot)
+    span = Span(start_s=lived.start_s, end_s=lived.start_s + (within_s or 0.0))
+    yield Given(span=span, done_s=complete.at_s if complete else lived.end_s)
+    if gives_up_s is not None and complete is None and ended is not None and not ended.asked:
+        own = replace(span, end_s=lived.start_s + gives_up_s)
+        yield Given(span=own, done_s=ended.at_s, own=True)
+
+
+def _came_s(e: Starts | FailsFast, history: History) -> float | None:
+    """When a start that had to settle did so, or until when it did not; None where it had not."""
+    complete = _completed(e.app, e.boot, history)
+    if complete is None or isinstance(e, FailsFast) or not may_settle(e, complete):
+        return None
+    came_s = settling.came_s(e, complete, history)
+    return watched_until_s(history, e.app, e.boot) if came_s is None else came_s
 
 
 def _completed(app: str, boot: int, history: History) -> StartupComplete | None:

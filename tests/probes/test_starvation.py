@@ -41,7 +41,7 @@ async def test_a_wait_for_a_core_is_written_down_with_its_time(tmp_path: Path) -
 
 
 async def test_an_app_that_hardly_waits_is_not_written_down(tmp_path: Path) -> None:
-    """A twentieth of the time is any machine's; and the last look is one as well."""
+    """Some milliseconds are any machine's; and the last look is one as well."""
     over = asyncio.Event()
     async with watching(tmp_path, Here(1)) as watched:
         waited(tmp_path, watched, 0.01)

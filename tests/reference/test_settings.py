@@ -8,7 +8,7 @@ from dataclasses import fields
 
 import pytest
 
-from chaoslab.reference.backend.profiles import LAB_FACTOR, PROFILES
+from chaoslab.reference.backend.profiles import LAB_FACTOR, LAB_ROOM_S, PROFILES
 from chaoslab.reference.backend.settings import SettingsError, read
 
 GOOD = {"DATABASE_URL": "postgresql://app:secret@db:6543/x", "REDIS_URL": "redis://cache/0"}
@@ -26,11 +26,21 @@ def test_the_incidents_limits_are_the_profiles() -> None:
 
 
 def test_lab_is_staging_with_every_duration_divided_by_the_one_factor() -> None:
-    """Counts and ratios are untouched."""
+    """Counts and ratios are untouched; the start-up as a whole has room for waits besides."""
+    room_s = {"init_s": LAB_ROOM_S, "reserve_s": LAB_ROOM_S / 2}
     for field in fields(PROFILES["lab"]):
         lab, staging = (getattr(PROFILES[name], field.name) for name in ("lab", "staging"))
         factor = LAB_FACTOR if field.name.endswith("_s") else 1
-        assert lab == pytest.approx(staging / factor), field.name
+        assert lab == pytest.approx(staging / factor + room_s.get(field.name, 0.0)), field.name
+
+
+def test_a_start_in_the_lab_may_wait_a_second_for_a_core_after_every_try_has_timed_out() -> None:
+    """Postgres and Redis may hang to their limits, after a wait, and before one."""
+    lab = PROFILES["lab"]
+    hangs_s = lab.connect_s + lab.redis_connect_s
+    assert lab.init_s - hangs_s >= 1.5
+    assert lab.reserve_s >= 1.0
+    assert lab.init_s - hangs_s - lab.reserve_s >= 0.5
 
 
 def test_every_limit_has_a_variable_of_its_own() -> None:

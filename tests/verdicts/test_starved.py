@@ -31,6 +31,7 @@ from chaoslab.spec.expect import (
 )
 from chaoslab.spec.plan import Boot
 from chaoslab.verdicts.judge import judge
+from chaoslab.verdicts.settled import unsettled
 from chaoslab.verdicts.verdict import Verdict
 
 from .histories import (
@@ -124,16 +125,82 @@ def test_a_start_that_lost_most_of_its_time_is_unknown(
 @pytest.mark.parametrize(
     "slow",
     [
-        waits(0.4, 3.4, 0.45),
+        waits(0.4, 3.4, 0.15),
         lags(0.4, 3.4, 0.05),
-        waits(3.4, 4.4, 1.0),
+        waits(3.9, 4.4, 1.0),
         waits(0.4, 3.4, 0.9, app="auth"),
     ],
-    ids=["less than half", "a lab late for less", "after the deadline", "another app's"],
+    ids=["less than it was late", "a lab late for less", "after the start", "another app's"],
 )
 def test_a_start_that_had_most_of_its_time_fails(e: Expectation, slow: list[AnyEvent]) -> None:
     """A busy machine is no excuse: a sound start keeps its deadline there."""
     assert outcomes(judged([*wrong(e), *slow], e)) == ["FAIL"]
+
+
+def test_a_start_that_was_late_by_no_more_than_it_waited_is_unknown() -> None:
+    """Complete after 3.5 s of 3 s, of which it waited 0.45 or 0.54 s in all."""
+    e = Starts(mode="degraded", within_s=3.0)
+    assert outcomes(judged([*wrong(e), *waits(0.4, 3.4, 0.15)], e)) == ["FAIL"]
+    (verdict,) = judged([*wrong(e), *waits(0.4, 3.4, 0.18)], e)
+    assert verdict.outcome == "UNKNOWN"
+    assert verdict.because[0] == (
+        "backend waited for a core for 0.540 s of the 3.500 s that it took: without that it may "
+        "have kept the limit of 3 s"
+    )
+
+
+def test_a_start_in_the_wrong_mode_is_not_excused_by_a_wait() -> None:
+    """It was in time: nothing was missed that a wait could explain."""
+    e, rest = Starts(mode="degraded", within_s=3.0), without(good(), of(StartupComplete))
+    healthy = [*rest, complete(2.0, HEALTHY), *waits(0.4, 3.4, 0.45)]
+    assert outcomes(judged(healthy, e)) == ["FAIL"]
+
+
+def ended_itself(at_s: float, *slow: AnyEvent) -> list[str]:
+    """The verdict on a start that the app itself ended at that time; its own limit is 2 s."""
+    e = Starts(mode="degraded", within_s=3.0)
+    backend = TOPOLOGY.apps["backend"]
+    limited = replace(backend, deadlines=replace(backend.deadlines, gives_up_s=2.0))
+    topology = replace(TOPOLOGY, apps={**TOPOLOGY.apps, "backend": limited})
+    begun = without(
+        without(good(), between(min(at_s, 2.0), 9.0)), of(StartupComplete, Exited, RunEnded)
+    )
+    end = [exited(at_s, code=3, asked=False), *fault(OUTAGE, 0.2, 0.21, 4.0, 4.02), ended(4.3)]
+    rest = without(begun, of(FaultRequested, FaultInForce))
+    return outcomes(judge(topology, plan_of(e), history_of([*rest, *end, *slow])))
+
+
+def test_an_end_by_a_limit_of_the_apps_own_is_unknown_where_its_waits_explain_it() -> None:
+    """After 2.3 s, of which it waited 0.25 s, or 0.35 s."""
+    assert ended_itself(2.7, *waits(0.4, 2.9, 0.1)) == ["FAIL"]
+    assert ended_itself(2.7, *waits(0.4, 2.9, 0.15)) == ["UNKNOWN"]
+
+
+def test_an_end_before_the_apps_own_limit_fails_however_much_it_waited() -> None:
+    """It was not the limit that ended it: a defect ends with the same exit status."""
+    assert ended_itself(2.3, *waits(0.4, 2.4, 0.5)) == ["FAIL"]
+
+
+def test_a_start_that_never_comes_is_watched_for_as_long_again_as_it_waited() -> None:
+    """Only so can it be told from one that is late by its waits; at most twice the time."""
+    plan = plan_of(Starts(within_s=3.0), faults=())
+    begun = [spawned(0.4), *samples(0.45, 3.4, UNHEALTHY)]
+
+    def waits_for(now_s: float, *slow: AnyEvent) -> str | None:
+        return unsettled(plan, history_of([*begun, *slow]), now_s, TOPOLOGY)
+
+    assert waits_for(3.45) == "the start-up of backend"
+    assert waits_for(3.55) is None
+    assert waits_for(4.05, *waits(0.4, 3.4, 0.2)) == "the start-up of backend"
+    assert waits_for(4.15, *waits(0.4, 3.4, 0.2)) is None
+    assert waits_for(6.55, *waits(0.4, 9.4, 1.0)) is None
+
+
+def test_a_recovery_that_was_late_by_no_more_than_it_waited_is_unknown() -> None:
+    """Healed at 3.02, healthy from 3.4 on, of 0.3 s."""
+    e = Recovers(within_s=0.3)
+    assert outcomes(judged([*good(), *waits(2.9, 3.4, 0.1)], e)) == ["FAIL"]
+    assert outcomes(judged([*good(), *waits(2.9, 3.4, 0.25)], e)) == ["UNKNOWN"]
 
 
 def test_a_start_that_had_its_time_besides_fails_however_much_it_lost() -> None:
