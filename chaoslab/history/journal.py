@@ -66,6 +66,10 @@ class Journal:
         """Everything written so far."""
         return History(tuple(self._events))
 
+    def events_from(self, number: int) -> list[AnyEvent]:
+        """The events from that number on, counted from 0: for whoever reads on."""
+        return self._events[number:]
+
     def append(self, event: AnyEvent) -> None:
         """Write one event down and wake the waiters."""
         self._events.append(event)
