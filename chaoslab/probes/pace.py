@@ -19,7 +19,7 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.journal import Journal
 from chaoslab.history.moments import find
-from chaoslab.spec.expect import Degrades, Expectation, FailsFast, Recovers, Starts
+from chaoslab.spec.expect import Degrades, Expectation, FailsFast, Recovers, Starts, StaysAvailable
 from chaoslab.spec.health import HealthState
 from chaoslab.spec.plan import Plan
 from chaoslab.spec.topology import App
@@ -99,8 +99,16 @@ class Pace:
         self._turned_s = event.at_s
 
     def _starting(self, now_s: float) -> bool:
+        """Not complete, or not yet in the state to which it may settle."""
         bound_s = self._bound_s((Starts, FailsFast), self._app.deadlines.startup_s)
-        return self._complete_s is None and now_s < self._spawned_s + bound_s
+        settles = self._state is not HealthState.HEALTHY and any(
+            map(self._is_to_be_healthy, self._plan.expect)
+        )
+        return (self._complete_s is None or settles) and now_s < self._spawned_s + bound_s
+
+    def _is_to_be_healthy(self, e: Expectation) -> bool:
+        normal = isinstance(e, Starts) and e.mode == "normal"
+        return self._is_about(e) and (normal or (isinstance(e, StaysAvailable) and e.healthy))
 
     def _degrading(self, now_s: float) -> bool:
         begun_s = max(self._in_force_s.values(), default=None)

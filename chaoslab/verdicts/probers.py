@@ -1,15 +1,14 @@
 """A platform's prober: liveness answered well, health and readiness answered in time. Pure.
 
-A prober asks one question after the other and acts after so many misses in a row. The lab asks more
-often, and its samples overlap: so that one pause is not counted many times, a miss counts only when
-it was sent after the one before was over.
+A prober asks one question after the other and acts after so many misses in a row. So does the lab,
+and in runs saved earlier its questions overlap: so that one pause is not counted many times, a miss
+counts only when it was sent after the one before was over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from chaoslab.history.events import Bound, FirstAnswer, HealthSample, ProberSample
 from chaoslab.history.journal import History
@@ -18,7 +17,7 @@ from chaoslab.spec.health import HealthContract
 from chaoslab.spec.load import Sampling
 from chaoslab.spec.plan import Plan
 from chaoslab.spec.topology import App
-from chaoslab.verdicts.timeline import Span, end_s, exited, run_ended, silence_s, spawned
+from chaoslab.verdicts.timeline import Span, end_s, exited, gap, run_ended, silence_s, spawned
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 
 MIN_SAMPLES = 3  # fewer answers than this do not show that it stays so
@@ -30,7 +29,8 @@ EXIT_SEEN_S = 0.5  # what an app did not answer just before its end was noted is
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """One request as a prober sees it, which waits no longer than its limit: over at `over_s`.
+    """One request as a prober sees it, which waits no longer than its limit: over at `over_s`,
+    though the lab may have waited until `ended_s`.
 
     `heard` is any answer within the limit, `good` one of 2xx; `answer_s` is when any came, if late.
     """
@@ -38,6 +38,7 @@ class Probe:
     path: str
     at_s: float
     over_s: float
+    ended_s: float
     heard: bool
     good: bool
     answer_s: float | None
@@ -148,6 +149,7 @@ def _probe(path: str, sample: HealthSample | ProberSample, limit_s: float) -> Pr
         path=path,
         at_s=sample.at_s,
         over_s=sample.at_s + min(sample.took_s, limit_s),
+        ended_s=sample.at_s + sample.took_s,
         heard=heard,
         good=heard and code is not None and 200 <= code < 300,
         answer_s=None if code is None else sample.at_s + sample.took_s,
@@ -247,10 +249,10 @@ def _unwatched(
         probes = seen.of(path)
         if len(probes) < MIN_SAMPLES:
             return [f"{path} was asked {len(probes)} times"]
-        pauses = pairwise([seen.answered_s, *(p.at_s for p in probes), last_s])
-        longest_s = silence_s(Sampling(cadence_s=each_s))
-        if pause := next(((a, b) for a, b in pauses if b - a > longest_s), None):
-            return [f"nobody asked {path} from {pause[0]:.3f} to {pause[1]:.3f} s"]
+        ends = (Span(start_s=s, end_s=s) for s in (seen.answered_s, last_s))
+        asked = [next(ends), *(Span(start_s=p.at_s, end_s=p.ended_s) for p in probes), *ends]
+        if pause := gap(asked, silence_s(Sampling(cadence_s=each_s))):
+            return [f"nobody asked {path} from {pause.start_s:.3f} to {pause.end_s:.3f} s"]
     return [] if end is not None and end.settled else ["the run was cut short"]
 
 

@@ -18,6 +18,7 @@ from .histories import (
     DEGRADED,
     HEALTHY,
     OUTAGE,
+    SAMPLING,
     UNHEALTHY,
     UNREACHABLE,
     app,
@@ -40,7 +41,7 @@ def degraded(
     events: list[AnyEvent], naming: tuple[str, ...] = BOTH, sampling: Sampling | None = None
 ) -> Verdict:
     e = Degrades(naming=naming, app="backend", within_s=1.0, fault=OUTAGE)
-    return degrades(e, app("backend"), sampling or Sampling(), history_of(events))
+    return degrades(e, app("backend"), sampling or SAMPLING, history_of(events))
 
 
 def why(verdict: Verdict) -> str:
@@ -289,7 +290,7 @@ def test_a_run_that_ends_before_the_heal_is_unknown() -> None:
 
 def available(events: list[AnyEvent], *, healthy: bool = True) -> Verdict:
     e = StaysAvailable(app="backend", healthy=healthy)
-    return stays_available(e, app("backend"), Sampling(), history_of(events))
+    return stays_available(e, app("backend"), SAMPLING, history_of(events))
 
 
 def steady() -> list[AnyEvent]:

@@ -10,12 +10,12 @@ import pytest
 from chaoslab.history.events import AnyEvent, Bound, FirstAnswer, HealthSample, ProberSample
 from chaoslab.spec.expect import AnswersInTime, StaysLive
 from chaoslab.spec.health import HealthContract
-from chaoslab.spec.load import Sampling
 from chaoslab.verdicts.probers import answers_in_time, stays_live, watch_under_way
 from chaoslab.verdicts.verdict import Verdict
 
 from .histories import (
     HEALTHY,
+    SAMPLING,
     UNREACHABLE,
     app,
     between,
@@ -34,13 +34,13 @@ from .histories import (
 
 def live(events: Iterable[AnyEvent]) -> Verdict:
     e = StaysLive(app="backend")
-    return stays_live(e, app("backend"), Sampling(), history_of(events))
+    return stays_live(e, app("backend"), SAMPLING, history_of(events))
 
 
 def in_time(events: Iterable[AnyEvent], contract: HealthContract | None = None) -> Verdict:
     backend = app("backend")
     backend = replace(backend, health=contract or backend.health)
-    return answers_in_time(AnswersInTime(app="backend"), backend, Sampling(), history_of(events))
+    return answers_in_time(AnswersInTime(app="backend"), backend, SAMPLING, history_of(events))
 
 
 def why(verdict: Verdict) -> str:

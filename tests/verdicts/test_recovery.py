@@ -20,7 +20,6 @@ from chaoslab.history.events import (
 )
 from chaoslab.spec.expect import FirstRequestServed, KeepsAcknowledged, Recovers
 from chaoslab.spec.health import HealthState
-from chaoslab.spec.load import Sampling
 from chaoslab.verdicts.kept import keeps_acknowledged
 from chaoslab.verdicts.recovery import first_request_served, recovers
 from chaoslab.verdicts.verdict import Verdict
@@ -31,6 +30,7 @@ from .histories import (
     HEALTHY,
     OUTAGE,
     PG,
+    SAMPLING,
     UNREACHABLE,
     back,
     between,
@@ -54,7 +54,7 @@ from .histories import (
 
 def recovered(events: list[AnyEvent], *, proved: bool = True, boot: int = 1) -> Verdict:
     e = Recovers(app="backend", within_s=2.0, stable_s=0.4, proved=proved, boot=boot)
-    return recovers(e, Sampling(), history_of(events))
+    return recovers(e, SAMPLING, history_of(events))
 
 
 def why(verdict: Verdict) -> str:
