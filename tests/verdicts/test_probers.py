@@ -280,3 +280,11 @@ def test_the_run_waits_for_a_few_answers_after_the_first() -> None:
     assert waits(mute, 3.6) is None
     gone = history_of([*steady(), exited(1.0, code=1, asked=False)])
     assert watch_under_way(e, plan_of(e), gone, 1.1, 3.0) is None
+
+
+def test_a_patient_prober_whose_question_is_not_answered_leaves_no_pause() -> None:
+    """It waits for 2 s, and the next question waits for it: one miss, and nobody was idle."""
+    patient = replace(app("backend").health, prober_timeout_s=2.0)
+    hung = ProberSample(at_s=2.0, app="backend", boot=1, path="ready", took_s=2.0, error="Timeout")
+    verdict = in_time(missing("ready", 2.0, 4.0, hung), patient)
+    assert (verdict.outcome, "1 missed" in why(verdict)) == ("PASS", True)
