@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from chaoslab.history.events import Bound, FirstAnswer, HealthSample, ProberSample
+from chaoslab.history.events import Bound, FirstAnswer, HealthSample, ProberSample, QuestionsAsked
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import AnswersInTime, StaysLive
 from chaoslab.spec.health import HealthContract
@@ -66,15 +66,16 @@ def stays_live(e: StaysLive, app: App, sampling: Sampling, history: History) -> 
     limit = f"{contract.prober_timeout_s} s"
     claim = f"liveness of {e.app} answers 2xx within {limit} from its first answer on"
     seen = watched(e.app, e.boot, contract, history)
+    own = _own_questions(e, history)
     if mute := _mute(seen, "liveness", contract):
-        return failed("live", claim, mute)
+        return failed("live", claim, mute, *own)
     probes = seen.of("liveness")
     if misses := in_a_row([p for p in probes if not p.good], probes, contract.prober_failures):
         why = f"liveness gave no 2xx within {limit} {_times(misses)}"
-        return failed("live", claim, why, *_meanwhile(misses, seen, contract))
+        return failed("live", claim, why, *_meanwhile(misses, seen, contract), *own)
     if unseen := _unwatched(e, seen, {"liveness": sampling.prober_cadence_s}, history):
         return unknown("live", claim, *unseen)
-    return passed("live", claim, _all_of(probes, "2xx"))
+    return passed("live", claim, _all_of(probes, "2xx"), *own)
 
 
 def answers_in_time(e: AnswersInTime, app: App, sampling: Sampling, history: History) -> Verdict:
@@ -86,8 +87,9 @@ def answers_in_time(e: AnswersInTime, app: App, sampling: Sampling, history: His
         cadence_s["readiness"] = sampling.prober_cadence_s
     claim = f"{e.app} answers {' and '.join(cadence_s)} within {limit}, whatever it says"
     seen = watched(e.app, e.boot, contract, history)
+    own = _own_questions(e, history)
     if mute := _mute(seen, "health", contract):
-        return failed("prober", claim, mute)
+        return failed("prober", claim, mute, *own)
     wrong = []
     for path in cadence_s:
         probes = seen.of(path)
@@ -97,10 +99,11 @@ def answers_in_time(e: AnswersInTime, app: App, sampling: Sampling, history: His
             told = _meanwhile(misses, seen, contract)
             wrong += [line for line in told if line not in wrong]
     if wrong:
-        return failed("prober", claim, *wrong)
+        return failed("prober", claim, *wrong, *own)
     if unseen := _unwatched(e, seen, cadence_s, history):
         return unknown("prober", claim, *unseen)
-    return passed("prober", claim, *(_all_of(seen.of(path), "answers") for path in cadence_s))
+    each = (_all_of(seen.of(path), "answers") for path in cadence_s)
+    return passed("prober", claim, *each, *own)
 
 
 def watched(app: str, boot: int, contract: HealthContract, history: History) -> Watched:
@@ -202,6 +205,17 @@ def _paths(probes: Iterable[Probe]) -> list[str]:
 
 def _listed(paths: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(paths[:-1]), paths[-1])))
+
+
+def _own_questions(e: StaysLive | AnswersInTime, history: History) -> list[str]:
+    """How many questions of the lab the app had at once, where the run wrote that down."""
+    counts = history.last(QuestionsAsked, lambda q: (q.app, q.boot) == (e.app, e.boot))
+    if counts is None:
+        return []
+    asked = ", ".join(f"{path} {count} times" for path, count in sorted(counts.asked.items()))
+    most = counts.most_under_way
+    were = "question of the lab was" if most == 1 else "questions of the lab were"
+    return [f"at most {most} {were} under way at once, one on each path: {asked}"]
 
 
 def _meanwhile(misses: list[Probe], seen: Watched, contract: HealthContract) -> list[str]:
