@@ -9,8 +9,8 @@ from chaoslab.history.events import LeftRunning, QuestionsAsked
 from chaoslab.probes.base import Watched, guarded
 from chaoslab.probes.boot import BootProbe, watch_exit
 from chaoslab.probes.health import HealthProbe
-from chaoslab.probes.past_proxy import PastProxyProbe
 from chaoslab.probes.pace import Pace
+from chaoslab.probes.past_proxy import PastProxyProbe
 from chaoslab.probes.prober import ProberProbe, probed
 from chaoslab.probes.sockets import SocketProbe
 from chaoslab.probes.starvation import StarvationProbe
