@@ -264,8 +264,8 @@ def _unwatched(
         if len(probes) < MIN_SAMPLES:
             return [f"{path} was asked {len(probes)} times"]
         ends = (Span(start_s=s, end_s=s) for s in (seen.answered_s, last_s))
-        asked = [next(ends), *(Span(start_s=p.at_s, end_s=p.ended_s) for p in probes), *ends]
-        if pause := gap(asked, silence_s(Sampling(cadence_s=each_s))):
+        spans = [next(ends), *(Span(start_s=p.at_s, end_s=p.ended_s) for p in probes), *ends]
+        if pause := gap(spans, silence_s(Sampling(cadence_s=each_s))):
             return [f"nobody asked {path} from {pause.start_s:.3f} to {pause.end_s:.3f} s"]
     return [] if end is not None and end.settled else ["the run was cut short"]
 
