@@ -27,6 +27,11 @@ def main() -> int:
         help="a further name by which clients reach the API (may be repeated; *: any)",
     )
     add("--until-eof", action="store_true", help="exit when stdin ends")
+    add(
+        "--both-loopbacks",
+        action="store_true",
+        help="a proxy at 127.0.0.1 listens at ::1 as well, where the machine has it",
+    )
     for always_on in ("proxy-metrics", "runtime-metrics"):
         add(f"-{always_on}", f"--{always_on}", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -38,6 +43,7 @@ def main() -> int:
             until_eof=given.until_eof,
             config=given.config,
             allow_hosts=tuple(given.allow_host),
+            both_loopbacks=given.both_loopbacks,
         )
     )
 

@@ -42,7 +42,8 @@ class Options:
 
     `until_eof` ends it when stdin ends, so that it dies with whoever holds the other end.
     `config` is a JSON file in the shape of `POST /populate`. `allow_hosts` are further names that
-    clients may reach the API by; "*" is any.
+    clients may reach the API by; "*" is any. With `both_loopbacks` a proxy at 127.0.0.1 listens at
+    ::1 as well.
     """
 
     host: str = "localhost"
@@ -51,6 +52,7 @@ class Options:
     until_eof: bool = False
     config: str | None = None
     allow_hosts: tuple[str, ...] = ()
+    both_loopbacks: bool = False
 
 
 def serve(options: Options, out: TextIO = sys.stdout) -> int:
@@ -80,6 +82,7 @@ async def _serve(options: Options, poller: Poller, out: TextIO) -> int:
             log=ConnectionLog(),
             seed=seeds.fresh_seed() if options.seed is None else options.seed,
             no_drops=why_no_drops(),
+            both_loopbacks=options.both_loopbacks,
         )
     )
     toxiproxy = ToxiproxyApi(registry)

@@ -16,6 +16,7 @@ from chaoslab.engine.chunks import Direction
 from chaoslab.engine.connection import Connection
 from chaoslab.engine.listener import Address, CannotDrop, ConnectMode, Listener
 from chaoslab.engine.log import ConnectionLog, Flow, Met
+from chaoslab.engine.loopbacks import BothLoopbacks
 from chaoslab.engine.poller import Poller
 from chaoslab.engine.toxics.silence import Silence
 from chaoslab.engine.triggers import Triggers
@@ -56,6 +57,8 @@ class Engine:
     seed: int
     # Why connect mode "dropped" cannot be had here; None if it can.
     no_drops: str | None
+    # Whether a proxy at 127.0.0.1 listens at ::1 as well; Toxiproxy does not.
+    both_loopbacks: bool = False
 
 
 class Proxy:
@@ -77,7 +80,7 @@ class Proxy:
         self._flow_of_closed = dict.fromkeys(Direction, Flow())
         self.connections: dict[int, Connection] = {}
         self._engine = engine
-        self._listener: Listener | None = None
+        self._listener: Listener | BothLoopbacks | None = None
         self._hold: dict[Direction, Toxic] = {}
 
     # --- on and off ---
@@ -93,7 +96,8 @@ class Proxy:
             return
         where = self.listen.for_binding()
         try:
-            listener = Listener(self.loop, self.poller, where, self._accepted)
+            kind = BothLoopbacks if self._engine.both_loopbacks else Listener
+            listener = kind(self.loop, self.poller, where, self._accepted)
         except OSError as error:
             raise self.listen.cannot_bind(error) from None
         try:

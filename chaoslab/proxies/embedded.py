@@ -29,9 +29,12 @@ _CAPABILITIES: dict[str, Capability] = {
 
 
 def command(seed: int) -> tuple[str, ...]:
-    """The command line of an engine on a free port that lives as long as its stdin."""
-    host = ("--host", "127.0.0.1", "--port", "0")
-    return (sys.executable, "-m", "chaoslab.engine", *host, "--seed", str(seed), "--until-eof")
+    """The command line of an engine on a free port that lives as long as its stdin.
+
+    Its proxies are at ::1 too: an app that turns there meets what it would meet at 127.0.0.1.
+    """
+    where = ("--host", "127.0.0.1", "--port", "0", "--both-loopbacks")
+    return (sys.executable, "-m", "chaoslab.engine", *where, "--seed", str(seed), "--until-eof")
 
 
 class EmbeddedControl(ToxiproxyControl):

@@ -1,0 +1,69 @@
+"""One port of both loopbacks: an app that turns to ::1 meets the same proxy as at 127.0.0.1."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+from chaoslab.engine.listener import Address, CannotDrop, ConnectMode, Listener, OnClient
+from chaoslab.engine.poller import Poller
+
+_IPV4, _IPV6 = "127.0.0.1", "::1"
+
+
+class BothLoopbacks:
+    """A listener of 127.0.0.1 and, where the machine has it and the port is free there, of ::1.
+
+    What one meets, the other meets: modes are changed on both, and drops of both are counted.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        poller: Poller,
+        address: Address,
+        on_client: OnClient,
+    ) -> None:
+        self._on_client = on_client
+        first = Listener(loop, poller, address, on_client)
+        self._listeners = [first]
+        if first.address[0] == _IPV4:
+            with contextlib.suppress(OSError):
+                again = (_IPV6, first.address[1])
+                self._listeners.append(Listener(loop, poller, again, on_client))
+
+    @property
+    def address(self) -> Address:
+        """Host and port as bound: those of the address that was asked for."""
+        return self._listeners[0].address
+
+    @property
+    def syn_drops(self) -> int | None:
+        """SYNs dropped since the mode was set, on both; None if unknown."""
+        counts = [each.syn_drops for each in self._listeners]
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
+
+    def set_mode(self, mode: ConnectMode) -> list[tuple[socket.socket, Address]]:
+        """As `Listener.set_mode` does. Where one cannot, both are back in the mode before."""
+        clients: list[tuple[socket.socket, Address]] = []
+        before = self._listeners[0].mode
+        try:
+            for each in self._listeners:
+                clients += each.set_mode(mode)
+        except (OSError, CannotDrop):
+            for client in (*clients, *self._back(before)):
+                self._on_client(*client)
+            raise
+        return clients
+
+    def _back(self, mode: ConnectMode | None) -> Iterator[tuple[socket.socket, Address]]:
+        if mode is not None:
+            yield from self._listeners[0].set_mode(mode)
+
+    def close(self) -> None:
+        """Let go of the port on both."""
+        for each in self._listeners:
+            each.close()
