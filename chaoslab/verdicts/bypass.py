@@ -59,8 +59,8 @@ def _lines(seen: list[PathBypassed]) -> Iterator[str]:
         mine = [found for (on, _, _), found in connections.items() if on == link]
         for found in mine[:SHOWN]:
             yield _line(found)
-        if len(mine) > SHOWN:
-            yield f"past the proxy of {link}: {len(mine) - SHOWN} connections more"
+        if (more := len(mine) - SHOWN) > 0:
+            yield f"past the proxy of {link}: {more} more connection{'s' * (more > 1)}"
 
 
 def _line(found: list[PathBypassed]) -> str:

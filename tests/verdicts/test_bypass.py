@@ -52,7 +52,7 @@ def test_of_many_connections_three_are_named_and_the_rest_are_counted() -> None:
     """An app may open one for each request."""
     verdict = judged([*good(), *(past(local_port=40001 + n) for n in range(10))])[0]
     assert sum("was connected from port" in line for line in verdict.because) == 3
-    assert f"past the proxy of {PG}: 7 connections more" in verdict.because
+    assert f"past the proxy of {PG}: 7 more connections" in verdict.because
 
 
 def test_a_connection_of_a_process_that_is_of_no_boot_counts_for_each() -> None:
