@@ -10,19 +10,25 @@ from chaoslab.errors import Problem, SpecError
 from chaoslab.preflight import rules
 from chaoslab.preflight.document import Document, read_document
 from chaoslab.preflight.finding import Check, Finding, Inspected
+from chaoslab.preflight.variables import texts
 from chaoslab.spec.deployment import Deployment
+from chaoslab.spec.masking import mask_of
 from chaoslab.spec.topology import Topology
 
 
 def check_deployment(topology: Topology, file: Path | None = None) -> Inspected:
-    """Every finding in the topology's deployment file (or in `file`), and what was looked at.
+    """Every finding in the topology's deployment file (or in `file`), and what was looked at; no
+    secret of either is shown.
 
     Raises SpecError where the topology has no `[deployment]`, and for a file that cannot be used:
     no YAML or TOML, duplicate keys, exploding aliases, a path that does not choose a document.
     """
     declared = declared_deployment(topology, file)
     document = read_document(Path(declared.file), declared.root)
-    told = [*_told(document, declared)]
+    mask = mask_of(topology)
+    if declared.env:
+        mask.learn_boot((), texts(document, declared.env))
+    told = [mask.of(each) for each in _told(document, declared)]
     return Inspected(
         file=document.file,
         findings=tuple(each for each in told if isinstance(each, Finding)),

@@ -69,6 +69,18 @@ def variable(document: Document, env: str, name: str) -> Variable:
     )
 
 
+def texts(document: Document, env: str) -> dict[str, str]:
+    """Every variable at the place `env` whose text can be seen and is filled in."""
+    place = document.at(env)
+    if not isinstance(place, Table | Items):
+        return {}
+    return {
+        name: node.text
+        for name, _, node in _declared(place)
+        if isinstance(node, Text) and node.text is not None and not placeholder_in(node.text)
+    }
+
+
 def placeholder_in(text: str) -> str:
     """The first part of a text that somebody has still to fill in, or the empty string."""
     text = _DEFAULTED.sub("", text)

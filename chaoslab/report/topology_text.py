@@ -6,7 +6,6 @@ import os.path
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +14,7 @@ from rich.tree import Tree
 from chaoslab.spec.deployment import Deployment
 from chaoslab.spec.gate import Gate, GateStage
 from chaoslab.spec.health import DEFAULT_WORDS
+from chaoslab.spec.masking import mask_of
 from chaoslab.spec.topology import (
     App,
     Attach,
@@ -22,12 +22,16 @@ from chaoslab.spec.topology import (
     Deadlines,
     Images,
     Limits,
+    Secrets,
     Topology,
 )
 
 
 def understood(topology: Topology) -> Tree:
-    """The whole topology as a tree: services, apps with links and bounds, connectors, the gate."""
+    """The whole topology as a tree: services, apps with links and bounds, connectors, the gate;
+    secrets masked.
+    """
+    topology = mask_of(topology).of(topology)
     tree = Tree(Text(f"{topology.name}  ({topology.source})", style="bold"))
     services = tree.add("services")
     for service in topology.services.values():
@@ -44,6 +48,8 @@ def understood(topology: Topology) -> Tree:
         tree.add("images").add(_pairs(asdict(topology.images)))
     if topology.attach is not None:
         tree.add("attach").add(_pairs(_standing(topology.attach)))
+    if topology.secrets != Secrets():
+        tree.add("secrets").add(_pairs(_secrets(topology.secrets)))
     if topology.gate is not None:
         _add_gate(tree.add("gate"), topology.gate)
     if topology.deployment is not None:
@@ -123,13 +129,14 @@ def _container(container: Container, folder: Path) -> str:
 
 def _standing(attach: Attach) -> dict[str, str]:
     links = {link: f"proxy {proxy}" for link, proxy in attach.links.items()}
-    services = {name: _without_password(url) for name, url in attach.services.items()}
-    return {"toxiproxy": attach.toxiproxy, **attach.apps, **links, **services}
+    return {"toxiproxy": attach.toxiproxy, **attach.apps, **links, **attach.services}
 
 
-def _without_password(url: str) -> str:
-    password = urlsplit(url).password
-    return url if password is None else url.replace(f":{password}@", ":…@", 1)
+def _secrets(secrets: Secrets) -> dict[str, str]:
+    return {
+        "variables": ", ".join(secrets.variables) or "none listed",
+        "values": ", ".join(secrets.values) or "none listed",
+    }
 
 
 def _health(app: App) -> dict[str, str]:
@@ -141,8 +148,6 @@ def _health(app: App) -> dict[str, str]:
         "startup_path": health.startup_path,
     }
     shown = {name: path or "none" for name, path in paths.items()}
-    if health.period_s is not None:
-        shown["asked"] = f"no more often than each {health.period_s:g} s"
     if health.phases:
         shown["phases"] = ", ".join(health.phases)
     shown["fields"] = f"{health.status_field or '(plain text)'}, {health.dependencies_field}"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from chaoslab.errors import Problem, SpecError, did_you_mean
+from chaoslab.spec.mask import Mask
 from chaoslab.spec.placeholders import known_to_app, placeholder_problems
 from chaoslab.spec.topology import App, Topology
 
@@ -31,8 +32,34 @@ def with_commands(
         commands[app] = command
         problems += found
     if problems:
-        raise SpecError(problems)
+        raise SpecError(map(_mask(texts).of, problems))
     return replace(topology, apps=_apps(topology, commands)) if commands else topology
+
+
+def shown(texts: Sequence[str]) -> tuple[str, ...]:
+    """Each `APP=COMMAND` without the secrets in it, to be printed or saved."""
+    return tuple(_shown(text) for text in texts)
+
+
+def _shown(text: str) -> str:
+    app, equals, line = text.partition("=")
+    words = _words(line)
+    masked = _mask((text,)).command(words)
+    return text if masked == words else f"{app}{equals}{shlex.join(masked)}"
+
+
+def _mask(texts: Sequence[str]) -> Mask:
+    mask = Mask()
+    for text in texts:
+        mask.learn_boot(_words(text.partition("=")[2]), {})
+    return mask
+
+
+def _words(line: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(line))
+    except ValueError:
+        return tuple(line.split())
 
 
 def _apps(topology: Topology, commands: Mapping[str, tuple[str, ...]]) -> dict[str, App]:

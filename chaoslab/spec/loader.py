@@ -16,6 +16,7 @@ from chaoslab.spec.loader_deployment import deployment
 from chaoslab.spec.loader_gate import gate
 from chaoslab.spec.loader_names import Names, normalised
 from chaoslab.spec.loader_problems import Place, in_file_order, shape_problems
+from chaoslab.spec.loader_secrets import mask_of_document, secrets
 from chaoslab.spec.loader_shape import (
     AppShape,
     AttachShape,
@@ -80,13 +81,14 @@ def read_topology(path: Path) -> Topology:
     table: Mapping[str, object] = document
     if path.name == SHARED_FILE:
         prefix, table = _TABLE, _shared_table(document, file)
+    mask = mask_of_document(table)
     found = [*Names(table, prefix, file).problems()]
     try:
         shape = TopologyShape.model_validate(table)
     except ValidationError as error:
-        found += shape_problems(error, prefix, file)
+        found += shape_problems(error, prefix, file, mask)
     if found:
-        raise SpecError(in_file_order(found, document))
+        raise SpecError(map(mask.of, in_file_order(found, document)))
     return _topology(shape, path)
 
 
@@ -212,6 +214,7 @@ def _topology(shape: TopologyShape, path: Path) -> Topology:
         attach=_attach(shape.attach) if shape.attach else None,
         deployment=deployment(shape.deployment, source.parent, links) if shape.deployment else None,
         gate=gate(shape.gate) if shape.gate else None,
+        secrets=secrets(shape.secrets),
         source=str(source),
     )
 

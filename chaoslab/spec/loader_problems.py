@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from chaoslab.errors import Problem, did_you_mean
 from chaoslab.spec.loader_base import Shape
 from chaoslab.spec.loader_shape import SHAPES
+from chaoslab.spec.mask import MASKED, Mask
 
 Place = tuple[str | int, ...]
 Found = tuple[Place, Problem]
@@ -57,8 +58,10 @@ def in_file_order(found: Sequence[Found], document: Mapping[str, object]) -> Ite
         yield problem
 
 
-def shape_problems(error: ValidationError, prefix: Place, file: str) -> Iterator[Found]:
-    """Each finding of pydantic as a problem in the house's words."""
+def shape_problems(error: ValidationError, prefix: Place, file: str, mask: Mask) -> Iterator[Found]:
+    """Each finding of pydantic as a problem in the house's words; `mask` hides what is secret
+    before it is shortened.
+    """
     for detail in error.errors(include_url=False):
         loc = tuple(part for part in detail["loc"] if part != "[key]")
         place = (*prefix, *loc)
@@ -67,7 +70,7 @@ def shape_problems(error: ValidationError, prefix: Place, file: str) -> Iterator
         elif detail["type"] == "extra_forbidden":
             yield place, _unknown_key(place, loc, file)
         else:
-            yield place, _bad_value(place, loc, detail, file)
+            yield place, _bad_value(place, loc, detail, file, mask)
 
 
 def at(file: str, place: Place) -> str:
@@ -95,21 +98,23 @@ def _unknown_key(place: Place, loc: Place, file: str) -> Problem:
     )
 
 
-def _bad_value(place: Place, loc: Place, detail: ErrorDetails, file: str) -> Problem:
+def _bad_value(place: Place, loc: Place, detail: ErrorDetails, file: str, mask: Mask) -> Problem:
     kind, got = detail["type"], detail["input"]
     words = str(detail.get("ctx", {}).get("expected", ""))
     choices = tuple(re.findall(r"'([^']*)'", words)) if kind == "literal_error" else ()
     expected = "one of: " + ", ".join(choices) if choices else _description(loc)
     if kind == "rule" and not expected:
         expected = _description(loc[:-1])  # an entry of a list or table keeps its key's rule
+    secret = len(loc) > 1 and loc[-2] in ("env", "args") and mask.knows_name(str(loc[-1]))
+    shown = MASKED if secret else _shown(mask.text(got) if isinstance(got, str) else got)
     mend = did_you_mean(got, choices) if isinstance(got, str) else ""
     if "[key]" in detail["loc"]:
         expected = "a name without '=' that is not empty"
     elif _WANTED.get(kind) == "a string" and isinstance(got, bool | int | float):
-        mend = f'put it in quotes: "{_shown(got)}"'
+        mend = f'put it in quotes: "{shown}"'
     return Problem(
         where=at(file, place),
-        what=f"got {_shown(got)} ({_type_word(got)})",
+        what=f"got {shown} ({_type_word(got)})",
         expected=expected or _WANTED.get(kind, detail["msg"]),
         mend=mend,
     )

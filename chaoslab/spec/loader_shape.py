@@ -24,6 +24,7 @@ from chaoslab.spec.loader_rules import (
     is_proxy_name,
     is_service_url,
 )
+from chaoslab.spec.loader_secrets import SecretsShape
 from chaoslab.spec.topology import Images, ServiceKind
 
 ImageName = Annotated[str, rule(is_pinned)]
@@ -52,7 +53,6 @@ class HealthShape(Shape):
     startup_path: HttpPath | None = Field(default=None, description="a path that begins with '/'")
     prober_timeout_s: Seconds = Field(default=1.0, description="a number of seconds above 0")
     prober_failures: int = Field(default=3, ge=1, description="a whole number, 1 or more")
-    period_s: Seconds | None = Field(default=None, description="a number of seconds above 0")
     phases: list[NonEmpty] = Field(
         default_factory=list, description="a list of strings, the phases of every start-up"
     )
@@ -207,6 +207,7 @@ class TopologyShape(Shape):
     attach: AttachShape | None = Field(default=None, description="a table")
     deployment: DeploymentShape | None = Field(default=None, description="a table")
     gate: GateShape | None = Field(default=None, description="a table")
+    secrets: SecretsShape = Field(default_factory=SecretsShape, description="a table")
 
 
 # Which table stands where in the file; `*` is a name that the user chose.
@@ -222,6 +223,7 @@ SHAPES: dict[tuple[str, ...], type[Shape]] = {
     ("apps", "*", "container", "build"): BuildShape,
     ("connectors", "*"): ConnectorShape,
     ("images",): ImagesShape,
+    ("secrets",): SecretsShape,
     ("attach",): AttachShape,
     ("attach", "apps", "*"): StandingAppShape,
     ("attach", "links", "*"): StandingLinkShape,

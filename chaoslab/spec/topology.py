@@ -153,6 +153,14 @@ class Connector:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Secrets:
+    """What is masked beyond what looks secret: the values of these variables, and these values."""
+
+    variables: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Topology:
     """Everything under test, each part by its name."""
 
@@ -164,6 +172,7 @@ class Topology:
     attach: Attach | None = None
     deployment: Deployment | None = None
     gate: Gate | None = None
+    secrets: Secrets = field(default_factory=Secrets)
     source: str = ""
 
     @property

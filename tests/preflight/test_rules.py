@@ -11,6 +11,7 @@ from chaoslab.errors import SpecError
 from chaoslab.preflight.check import check_deployment
 from chaoslab.preflight.finding import Inspected
 from chaoslab.spec.deployment import Bypass, Deployment, Pool, Window
+from chaoslab.spec.topology import Secrets
 
 from .copies import REFERENCE, TOPOLOGY, Edit, copied, inspected, line_of, ruled, value
 
@@ -244,3 +245,13 @@ def test_a_topology_without_rules_has_nothing_to_check() -> None:
     """That is said, and is no pass."""
     with pytest.raises(SpecError, match=r"has no \[deployment\]"):
         check_deployment(replace(TOPOLOGY, deployment=None))
+
+
+def test_a_finding_does_not_show_a_secret_that_the_topology_lists(tmp_path: Path) -> None:
+    """A profile that is wrong is quoted; one that is listed as secret is masked."""
+    path = copied(tmp_path, value("PROFILE", "staging", "hunter22-profile"))
+    assert "hunter22-profile" in str(check_deployment(TOPOLOGY, path).findings)
+    listed = replace(TOPOLOGY, secrets=Secrets(values=("hunter22-profile",)))
+    findings = check_deployment(listed, path).findings
+    assert findings
+    assert "hunter22" not in str(findings)

@@ -98,7 +98,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (
             BASE + "[serviecs.x]\nkind = 'redis'",
             "serviecs: unknown key 'serviecs'\n  expected one of: name, services, apps, "
-            "connectors, images, attach, deployment, gate; did you mean 'services'?",
+            "connectors, images, attach, deployment, gate, secrets; did you mean 'services'?",
         ),
         (
             BASE.replace('command = ["{python}", "app.py"]', ""),
@@ -399,7 +399,7 @@ def test_a_container_that_cannot_be_is_refused(
         (
             "http://staging:8080/",
             "http://me:secret@staging:8080",
-            f"attach.apps.backend.url: got 'http://me:secret@staging:8080' (a string)\n  {ADDRESS}",
+            f"attach.apps.backend.url: got 'http://me:***@staging:8080' (a string)\n  {ADDRESS}",
         ),
         (
             "http://staging:8080/",
