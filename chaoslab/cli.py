@@ -127,7 +127,7 @@ def analyze(ctx: click.Context, run: str, results: Path) -> None:
 
     console = _console()
     outcomes = []
-    for folder in scenario_folders(*chosen_runs((run,), results)):
+    for folder in scenario_folders(*(each.resolve() for each in chosen_runs((run,), results))):
         verdicts = judged_again(folder)
         save_verdicts(folder, verdicts)
         console.print(judged(folder.path.name, verdicts))

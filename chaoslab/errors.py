@@ -35,6 +35,10 @@ class SpecError(ChaoslabError):
         super().__init__("\n".join(map(str, self.problems)))
 
 
+class ResultsUnwritable(SpecError):
+    """A file or a folder of a run cannot be written; before a run it is the user's to make room."""
+
+
 class RuntimeUnavailable(ChaoslabError):
     """Something the runtime needs is not on this machine; the text says what and how to get it."""
 

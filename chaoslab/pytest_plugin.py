@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from chaoslab.clock import wall_time
-from chaoslab.errors import ChaoslabError, FaultUnsupported, RuntimeUnavailable, SpecError
+from chaoslab.errors import (
+    ChaoslabError,
+    FaultUnsupported,
+    ResultsUnwritable,
+    RuntimeUnavailable,
+    SpecError,
+)
 from chaoslab.gate.options import MARKERS, add_options
 from chaoslab.gate.report_hooks import RUN_PROPERTY, TROUBLE_PROPERTY, ReportWriter
 from chaoslab.seeds import fresh_seed
@@ -48,7 +54,7 @@ class Run:
         self.seed: int = shared.get("chaos_seed", fresh_seed() if seed is None else seed)
         name = f"{wall_time():%Y%m%d-%H%M%S}-{self.seed:08x}"
         results = Path(config.getoption("--chaos-results") or config.rootpath / "results")
-        self.folder = Path(shared.get("chaos_folder", results / name))
+        self.folder = Path(shared.get("chaos_folder", results.resolve() / name))
         self.runtime: RuntimeKind = config.getoption("--chaos-runtime")
         usual: ProxyKind = "embedded" if self.runtime == "local" else "toxiproxy"
         self.proxy: ProxyKind = config.getoption("--chaos-proxy") or usual
@@ -84,6 +90,7 @@ class Run:
 
     def load_topology(self, config: pytest.Config) -> None:
         """Read the topology once, before any scenario runs; a mistake in it is a usage error."""
+        from chaoslab.history.files import check_room
         from chaoslab.spec.builds import with_commands
         from chaoslab.spec.loader import find_topology, load_topology
 
@@ -94,6 +101,8 @@ class Run:
             self.topology = with_commands(load_topology(path), commands)
             if not hasattr(config, "workerinput"):
                 self.session().check()
+                if not config.option.collectonly:
+                    check_room(self.folder)
         except (SpecError, RuntimeUnavailable) as error:
             raise pytest.UsageError(str(error)) from None
 
@@ -179,6 +188,7 @@ class Chaos:
         from chaoslab.spec.load import Sampling
         from chaoslab.spec.plan import Boot, Plan
         from chaoslab.verdicts.judge import outcome_of
+        from chaoslab.verdicts.record import doubted
         from chaoslab.verdicts.verdict import Outcome
 
         assert self.topology is not None
@@ -209,7 +219,9 @@ class Chaos:
                 verdicts, refusal = await carry_out(self.topology, plan, setting, folder), None
         except ChaoslabError as error:
             verdicts, refusal = (), error
-        if isinstance(refusal, FaultUnsupported | SpecError):
+        if isinstance(refusal, FaultUnsupported | SpecError) and not isinstance(
+            refusal, ResultsUnwritable
+        ):
             _discard(folder.path)
         else:
             self._request.node.user_properties.append((RUN_PROPERTY, str(folder.path)))
@@ -218,7 +230,10 @@ class Chaos:
         if refusal is not None:
             self._request.node.user_properties.append((TROUBLE_PROPERTY, type(refusal).__name__))
             pytest.fail(str(refusal), pytrace=False)
-        save_verdicts(folder, verdicts)
+        try:
+            save_verdicts(folder, verdicts)
+        except ResultsUnwritable as error:
+            verdicts = doubted(verdicts, (f"the verdicts could not be saved: {error}",))
         outcome = outcome_of(verdicts)
         if listeners:
             self._tell(f"  {outcome.value}: " + ", ".join(v.name for v in verdicts))
@@ -271,6 +286,8 @@ def _discard(folder: Path) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Take the shared containers away; what is left of them fails the session."""
     run = session.config.stash[_RUN]
+    with suppress(OSError):  # where nothing was run
+        run.folder.rmdir()
     try:
         run.close()
     except ChaoslabError as error:
@@ -312,10 +329,12 @@ def _scenario_name(node: pytest.Item) -> str:
 
 def _fresh_folder(wanted: Path) -> Path:
     """A folder that no other run has: a test may run two plans, two files may have one name."""
+    from chaoslab.history.files import make_folder
+
     for number in count(1):
         path = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
         with suppress(FileExistsError):
-            path.mkdir(parents=True)
+            make_folder(path)
             return path
     raise AssertionError
 

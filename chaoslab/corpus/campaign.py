@@ -16,6 +16,7 @@ from chaoslab.corpus.trial import Trial, tried
 from chaoslab.errors import ServiceFailed
 from chaoslab.gate.background import Background
 from chaoslab.gate.result import ScenarioResult
+from chaoslab.history.files import make_folder
 from chaoslab.verdicts.verdict import Outcome
 
 Tell = Callable[[Entry], None]
@@ -134,7 +135,7 @@ class Campaign:
         number = 1
         while (path := self.folder / f"{name}-{number}").exists():
             number += 1
-        path.mkdir(parents=True)
+        make_folder(path)
         return path
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from chaoslab.errors import Problem, SpecError
+from chaoslab.history.files import make_folder, open_file
 
 GOOD = "good"  # the name of the build without a defect
 
@@ -57,9 +60,10 @@ class Ledger:
 
     def append(self, entry: Entry) -> None:
         """Write one trial down."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            make_folder(self._path.parent)
         whole = not self._path.exists() or self._path.read_bytes()[-1:] in (b"", b"\n")
-        with self._path.open("a", encoding="utf-8") as file:
+        with os.fdopen(open_file(self._path, append=True), "a", encoding="utf-8") as file:
             file.write(("" if whole else "\n") + json.dumps(asdict(entry)) + "\n")
 
     def _all(self) -> Iterator[Entry]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chaoslab.gate.choice import has_xdist
+from chaoslab.history.files import make_folder, open_file
 from chaoslab.runtimes.base import environment
 
 GRACE_S = 15.0  # what an interrupted scenario needs to heal and to take its servers down
@@ -49,10 +50,11 @@ class Background:
 @asynccontextmanager
 async def running(job: Background) -> AsyncIterator[asyncio.subprocess.Process]:
     """The job's process; interrupted, and waited for, where the block ends before it does."""
-    job.folder.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        make_folder(job.folder)
     env = environment()
     env.pop("PYTEST_ADDOPTS", None)
-    with job.log.open("wb") as output:
+    with os.fdopen(open_file(job.log), "wb") as output:
         process = await asyncio.create_subprocess_exec(
             *_words(job),
             cwd=job.topology.parent,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from chaoslab.gate.rates import rates
 from chaoslab.gate.result import GateResult, RoundResult, ScenarioResult, StageResult
+from chaoslab.history.files import write_file
 
 SCHEMA_VERSION = 1
 Json = Mapping[str, object]
@@ -41,7 +42,7 @@ def save_document(result: GateResult) -> Path:
     """Write `verdict.json` into the gate's folder."""
     path = Path(result.folder) / "verdict.json"
     text = json.dumps(document(result), indent=2, ensure_ascii=False)
-    path.write_text(text + "\n", "utf-8", "replace")
+    write_file(path, (text + "\n").encode("utf-8", "replace"))
     return path
 
 

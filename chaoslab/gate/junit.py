@@ -12,6 +12,7 @@ from chaoslab.gate.result import (
     ScenarioResult,
     StageResult,
 )
+from chaoslab.history.files import write_file
 
 # What XML 1.0 cannot hold at all; an app's log may.
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -29,7 +30,7 @@ def save_junit(result: GateResult) -> Path:
         for name in each.not_reached:
             xml.SubElement(root, "testsuite", name=name, tests="0", errors="0", failures="0")
     path = Path(result.folder) / "junit.xml"
-    xml.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+    write_file(path, xml.tostring(root, encoding="utf-8", xml_declaration=True))
     return path
 
 

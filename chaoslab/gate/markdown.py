@@ -7,6 +7,7 @@ from pathlib import Path
 
 from chaoslab.gate.rates import rates
 from chaoslab.gate.result import Decision, GateResult, RoundResult, ScenarioResult
+from chaoslab.history.files import write_file
 
 _MOST_LINES = 30  # of one scenario's reasons; verdict.json has them all
 
@@ -15,7 +16,7 @@ def save_summary(result: GateResult, *, appended_to: str = "") -> Path:
     """Write `summary.md` into the gate's folder, and append it to that file where one is named."""
     text = "\n".join(summary(result)) + "\n"
     path = Path(result.folder) / "summary.md"
-    path.write_text(text, "utf-8", "replace")
+    write_file(path, text.encode("utf-8", "replace"))
     if appended_to:
         with open(appended_to, "a", encoding="utf-8", errors="replace") as file:
             file.write(text)

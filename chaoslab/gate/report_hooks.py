@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -24,13 +25,18 @@ _REASON_CHARACTERS = 6_000
 _CRASHED = "???"  # what xdist puts for the phase in which a worker died
 
 
+def _private(path: str, flags: int) -> int:
+    """A descriptor of a file for its owner alone."""
+    return os.open(path, flags, 0o600)
+
+
 class ReportWriter:
     """Hooks of one session; every record is on disk before the next test begins."""
 
     def __init__(self, path: Path, root: Path) -> None:
         """Open the file anew. Raises OSError where it cannot be written."""
         self._root = str(root)
-        self._file: TextIO = path.open("w", encoding="utf-8")
+        self._file: TextIO = open(path, "w", encoding="utf-8", opener=_private)  # noqa: SIM115
         self._phases: defaultdict[str, list[pytest.TestReport]] = defaultdict(list)
         self._selected: tuple[str, ...] | None = None
         self._uncollected: set[str] = set()

@@ -15,7 +15,9 @@ from chaoslab.gate.calls import Calls
 from chaoslab.gate.prepare import Told, selected
 from chaoslab.gate.result import GateResult, RoundResult, StageResult
 from chaoslab.gate.stage import StageRun
+from chaoslab.history.files import check_room, make_folder
 from chaoslab.preflight.check import check_deployment
+from chaoslab.spec import builds
 from chaoslab.spec.gate import Gate, GateStage
 from chaoslab.spec.topology import Topology
 
@@ -82,7 +84,7 @@ def run_gate(asked: Asked, say: Say) -> GateResult:
         topology=calls.topology.name,
         source=calls.topology.source,
         runtime=calls.runtime,
-        commands=calls.commands,
+        commands=builds.shown(calls.commands),
         workers=calls.gate.workers,
         retries=calls.gate.retries,
         repeat=asked.repeat,
@@ -153,18 +155,16 @@ def _slug(name: str) -> str:
 
 
 def _fresh(wanted: Path) -> Path:
-    """A folder that no other gate has; two may begin in one second."""
+    """A folder that no other gate has; two may begin in one second. Raises ResultsUnwritable."""
     number = 1
     while True:
         path = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
         try:
-            path.mkdir(parents=True)
+            make_folder(path)
         except FileExistsError:
             number += 1
-        except OSError as error:
-            what = f"cannot be made: {error.strerror}"
-            raise SpecError([Problem(where=str(path), what=what)]) from None
         else:
+            check_room(path)
             return path
 
 

@@ -14,6 +14,7 @@ from chaoslab.gate.process import Call, Ended, Record, run_pytest
 from chaoslab.gate.records import Finished, Selected, Uncollected, scenario_of
 from chaoslab.gate.result import Abort, ScenarioResult, StageResult
 from chaoslab.gate.rules import broken_rule
+from chaoslab.history.files import make_folder
 from chaoslab.spec.gate import GateStage
 
 _TESTS_RAN = (0, 1)
@@ -43,7 +44,7 @@ class StageRun:
 
         Ctrl-C and SIGTERM (as KeyboardInterrupt) end it with what it has.
         """
-        self._folder.mkdir(parents=True)
+        make_folder(self._folder)
         due_s = min(gate_due_s, self._begun_s + self._stage.deadline_s)
         abort: Abort | None = None
         code = 0

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from chaoslab.clock import now_s
 from chaoslab.errors import Problem, SpecError
 from chaoslab.history.events import AnyEvent, Event
+from chaoslab.history.files import open_file, unwritable
 from chaoslab.history.moments import find
+from chaoslab.spec.mask import Mask
 from chaoslab.spec.when import AtMoment
 
 E = TypeVar("E", bound=Event)
@@ -47,12 +51,18 @@ class History:
 class Journal:
     """Writes events down as they happen and wakes whoever waits for one.
 
-    Each line is flushed, so that a run that is killed keeps its history.
+    Each line is on its way to the disk at once, so that a run that is killed keeps its history.
+    Secrets are masked before anybody sees an event. Where the file cannot be written any more,
+    `trouble` says why, and nothing further is written.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._file: TextIO = path.open("a", encoding="utf-8")
+    def __init__(self, path: Path, mask: Mask | None = None) -> None:
+        self._path, self.mask = path, mask or Mask()
+        self._file = open_file(path, append=True)
+        self._sum = sha256(path.read_bytes())
         self._events: list[AnyEvent] = []
+        self._kept = 0
+        self.trouble = ""
         self._wakers: set[asyncio.Future[None]] = set()
         self.listeners: list[Callable[[AnyEvent], None]] = []
         self.origin_s = now_s()
@@ -63,18 +73,25 @@ class Journal:
 
     @property
     def history(self) -> History:
-        """Everything written so far."""
+        """Everything that happened so far."""
         return History(tuple(self._events))
 
-    def events_from(self, number: int) -> list[AnyEvent]:
-        """The events from that number on, counted from 0: for whoever reads on."""
-        return self._events[number:]
+    @property
+    def kept(self) -> History:
+        """What the file holds of it: all, unless there was trouble."""
+        return History(tuple(self._events[: self._kept]))
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of all that was written into the file."""
+        return self._sum.hexdigest()
 
     def append(self, event: AnyEvent) -> None:
         """Write one event down and wake the waiters."""
+        event = self.mask.of(event)
         self._events.append(event)
-        self._file.write(_as_line(event) + "\n")
-        self._file.flush()
+        if not self.trouble:
+            self._write(_as_line(event).encode() + b"\n")
         for listener in self.listeners:
             listener(event)
         wakers, self._wakers = self._wakers, set()
@@ -115,8 +132,22 @@ class Journal:
         return event
 
     def close(self) -> None:
-        """Close the file; the events stay readable."""
-        self._file.close()
+        """Close the file; the events stay readable. Safe to repeat."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _write(self, line: bytes) -> None:
+        left = line
+        try:
+            while left:
+                count = os.write(self._file, left)
+                self._sum.update(left[:count])
+                left = left[count:]
+        except OSError as error:
+            self.trouble = str(unwritable(self._path, error))
+        else:
+            self._kept = len(self._events)
 
 
 def _as_line(event: AnyEvent) -> str:

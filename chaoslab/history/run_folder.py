@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from chaoslab.errors import Problem, SpecError
+from chaoslab.history.checksums import Checksums
+from chaoslab.history.files import make_folder, write_file
 from chaoslab.history.journal import History, read_history
+from chaoslab.spec.masking import mask_of
 from chaoslab.spec.plan import Plan
 from chaoslab.spec.topology import Topology
 
@@ -38,16 +43,20 @@ class RunFolder:
 
     path: Path
 
-    def save_before(self, topology: Topology, plan: Plan, info: RunInfo) -> None:
-        """Write down what is about to be run."""
-        self.save_plan(topology, plan)
-        self._save("run.json", RunInfo, info)
+    def save_before(self, topology: Topology, plan: Plan, info: RunInfo) -> Checksums:
+        """Write down what is about to be run, secrets masked. Raises ResultsUnwritable."""
+        sums = self.save_plan(topology, plan)
+        return {**sums, "run.json": self._save("run.json", RunInfo, info)}
 
-    def save_plan(self, topology: Topology, plan: Plan) -> None:
-        """Write down what could be run, and where."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._save("topology.json", Topology, topology)
-        self._save("plan.json", Plan, plan)
+    def save_plan(self, topology: Topology, plan: Plan) -> Checksums:
+        """Write down what could be run, and where, secrets masked. Raises ResultsUnwritable."""
+        with suppress(FileExistsError):
+            make_folder(self.path)
+        mask = mask_of(topology, plan)
+        return {
+            "topology.json": self._save("topology.json", Topology, mask.of(topology)),
+            "plan.json": self._save("plan.json", Plan, mask.of(plan)),
+        }
 
     @property
     def history_path(self) -> Path:
@@ -73,8 +82,11 @@ class RunFolder:
     def history(self) -> History:
         return read_history(self.history_path)
 
-    def _save(self, name: str, kind: type[T], value: T) -> None:
-        (self.path / name).write_bytes(TypeAdapter(kind).dump_json(value, indent=2) + b"\n")
+    def _save(self, name: str, kind: type[T], value: T) -> str:
+        """The checksum of what was written."""
+        data = TypeAdapter(kind).dump_json(value, indent=2) + b"\n"
+        write_file(self.path / name, data)
+        return sha256(data).hexdigest()
 
     def _load(self, name: str, kind: type[T]) -> T:
         path = self.path / name

@@ -10,7 +10,6 @@ from chaoslab.history.events import Spawned
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.probes.base import Watched, either
 from chaoslab.probes.past_proxy import PastProxyProbe
-from chaoslab.probes.questions import Questions
 from chaoslab.probes.watch import Watch
 from chaoslab.probes.workload import Writer
 from chaoslab.runtimes.base import Endpoint
@@ -61,12 +60,14 @@ class Boots:
         port = await runtime.app_port(app)
         standing = runtime.standing is not None
         command, env = ((), {}) if standing else self._told(app, boot, port)
+        journal.mask.learn_boot(command, env)
         running = await runtime.spawn_app(
             app=app,
             command=command,
             env=env,
             port=port,
             log=self._folder.log_path(f"app-{app.name}"),
+            mask=journal.mask,
         )
         self._counts[app.name] += 1
         number = self._counts[app.name]
@@ -89,7 +90,6 @@ class Boots:
             running=running,
             journal=journal,
             standing=standing,
-            questions=Questions(app.health.period_s or 0.0),
         )
         writer = Writer(watched, self._ground.seed) if app.writes is not None else None
         ports = {link.name: self._ground.addresses[link.name].port for link in self._links(app)}

@@ -15,6 +15,8 @@ from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.proxies.base import ProxyControl, ProxyKind
 from chaoslab.runtimes.base import RunningService, Runtime
+from chaoslab.spec.mask import Mask
+from chaoslab.spec.secrets import secrets_within
 from chaoslab.spec.topology import Link, Topology
 
 STEADY_WITHIN_S = 2.0
@@ -29,17 +31,21 @@ async def brought_up(
     seed: int,
     folder: RunFolder,
     disabled: Mutation | None = None,
+    mask: Mask | None = None,
 ) -> AsyncIterator[Ground]:
     """Services, proxy server and links of a topology, all up and tried; taken down at the end.
 
-    `disabled` is a fault of the plan to come, aimed at its links, that shall not act.
+    `disabled` is a fault of the plan to come, aimed at its links, that shall not act. `mask` hides
+    secrets; the services' own passwords are added to it.
     Raises RuntimeUnavailable or ServiceFailed with the mend where something cannot be had.
     """
-    journal = Journal(folder.history_path)
+    journal = Journal(folder.history_path, mask)
     async with AsyncExitStack() as stack:
         stack.callback(journal.close)
         services, control = await _start(topology, runtime, proxy=proxy, seed=seed, folder=folder)
         stack.push_async_callback(control.close)
+        for running in services.values():
+            journal.mask.learn(secrets_within(running.url(running.endpoint)))
         ports = await asyncio.gather(*(_join(control, link, services) for link in topology.links))
         joined = {link: port for link, port in zip(topology.links, ports, strict=True) if port}
         addresses = {link.name: runtime.proxied(port) for link, port in joined.items()}

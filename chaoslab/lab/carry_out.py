@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 
 from chaoslab.clock import wall_time
+from chaoslab.errors import ResultsUnwritable
 from chaoslab.faults.mutation import Mutation, aimed
+from chaoslab.history.checksums import Checksums, changed_files, save_checksums
 from chaoslab.history.events import AnyEvent
 from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder, RunInfo
 from chaoslab.lab.bring_up import brought_up
 from chaoslab.lab.run import run_plan
 from chaoslab.proxies.base import ProxyKind
-from chaoslab.runtimes.base import Runtime
+from chaoslab.runtimes.base import Runtime, environment
 from chaoslab.runtimes.local import LocalRuntime
+from chaoslab.spec.mask import Mask
+from chaoslab.spec.masking import mask_of
 from chaoslab.spec.plan import Plan, resolve
 from chaoslab.spec.topology import Topology
 from chaoslab.verdicts.judge import judge
+from chaoslab.verdicts.record import doubted, doubts_of
 from chaoslab.verdicts.verdict import Verdict
 
 
@@ -41,9 +46,18 @@ async def carry_out(
     """Run one plan from nothing to its verdicts; everything about it is in `folder` afterwards.
 
     Raises SpecError (the plan), RuntimeUnavailable, ServiceFailed (the machine) or FaultUnsupported
-    (proxy or platform). What the system under test does is never an error: it is in the verdicts.
+    (proxy or platform), each without the secrets that its text had. What the system under test does
+    is never an error: it is in the verdicts.
     """
     plan = resolve(plan, topology)
+    mask = mask_of(topology, plan, environment())
+    with _masked(mask):
+        return await _carried_out(topology, plan, setting, folder, mask)
+
+
+async def _carried_out(
+    topology: Topology, plan: Plan, setting: Setting, folder: RunFolder, mask: Mask
+) -> tuple[Verdict, ...]:
     disabled = aimed(setting.disabled, plan, topology) if setting.disabled else None
     async with setting.open_runtime() as runtime:
         if runtime.standing is not None:
@@ -59,7 +73,7 @@ async def carry_out(
             machine=f"{platform.system()} {platform.release()} {platform.machine()}",
             disabled=str(disabled or ""),
         )
-        folder.save_before(topology, plan, info)
+        sums = folder.save_before(topology, plan, info)
         up = brought_up(
             topology,
             runtime,
@@ -67,11 +81,36 @@ async def carry_out(
             seed=setting.seed,
             folder=folder,
             disabled=disabled,
+            mask=mask,
         )
         async with up as ground:
             _listen(ground.journal, setting.listeners)
             await run_plan(plan, ground, folder)
-            return judge(topology, plan, ground.journal.history)
+            return _judged(topology, plan, ground.journal, folder, sums)
+
+
+def _judged(
+    topology: Topology, plan: Plan, journal: Journal, folder: RunFolder, sums: Checksums
+) -> tuple[Verdict, ...]:
+    """What `chaoslab analyze` will say: judged by what was written, as it was written."""
+    doubts = [f"the history was kept only in part: {journal.trouble}"] if journal.trouble else []
+    try:
+        save_checksums(folder.path, {**sums, folder.history_path.name: journal.checksum})
+    except ResultsUnwritable as error:
+        doubts = doubts or [str(error)]
+    doubts += doubts_of(changed_files(folder.path))
+    shown = mask_of(topology, plan)
+    return doubted(judge(shown.of(topology), shown.of(plan), journal.kept), doubts)
+
+
+@contextmanager
+def _masked(mask: Mask) -> Iterator[None]:
+    """Hide the secrets in the texts of errors, which quote logs and commands."""
+    try:
+        yield
+    except Exception as error:
+        error.args = tuple(mask.text(e) if isinstance(e, str) else e for e in error.args)
+        raise
 
 
 def _listen(journal: Journal, listeners: Iterable[Callable[[AnyEvent], None]]) -> None:

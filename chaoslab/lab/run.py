@@ -123,6 +123,8 @@ class _Run:
             waits_for = unsettled(left, self._journal.history, now_s, self._ground.topology)
             if waits_for is None:
                 return "every expectation can be judged", True
+            if self._journal.trouble:
+                return f"the history cannot be written: {self._journal.trouble}", False
             if now_s - begun_s > limit_s:
                 return f"the plan's limit of {limit_s} s passed waiting for {waits_for}", False
             for task in tasks:

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import pandas as pd
 
-from chaoslab.errors import Problem, SpecError
 from chaoslab.history.events import (
     Bound,
     Event,
@@ -21,6 +20,7 @@ from chaoslab.history.events import (
     StartupComplete,
     StartupSnapshot,
 )
+from chaoslab.history.files import write_file
 from chaoslab.history.journal import History
 from chaoslab.history.run_folder import RunInfo, scenario_folders
 from chaoslab.report.runs import labels, saved_verdict
@@ -72,11 +72,8 @@ def save_boots(boots: pd.DataFrame, runs: Iterable[Path]) -> Iterator[Path]:
     runs = tuple(runs)
     for run, label in zip(runs, labels(runs), strict=True):
         path = run / "boots.csv"
-        try:
-            boots[boots["run"] == label].to_csv(path, index=False, float_format="%.6f")
-        except OSError as error:
-            what = f"cannot be written: {error.strerror}"
-            raise SpecError([Problem(where=str(path), what=what)]) from None
+        text = boots[boots["run"] == label].to_csv(index=False, float_format="%.6f")
+        write_file(path.resolve(), text.encode())
         yield path
 
 

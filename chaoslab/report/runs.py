@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from chaoslab.errors import Problem, SpecError, did_you_mean
+from chaoslab.history.files import write_file
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.verdicts.verdict import Verdict, worst
 
@@ -100,5 +101,5 @@ def saved_verdicts(folder: RunFolder) -> tuple[Verdict, ...] | None:
 
 
 def save_verdicts(folder: RunFolder, verdicts: tuple[Verdict, ...]) -> None:
-    """Write a scenario's verdicts down in place of those that it had."""
-    folder.verdicts_path.write_bytes(_VERDICTS.dump_json(verdicts, indent=2) + b"\n")
+    """Write a scenario's verdicts down in place of those that it had. Raises ResultsUnwritable."""
+    write_file(folder.verdicts_path, _VERDICTS.dump_json(verdicts, indent=2) + b"\n")

@@ -18,6 +18,7 @@ from chaoslab.agent.canary import Sighting
 from chaoslab.history.events import PastProxy
 from chaoslab.proxies.base import ProxyControl, ProxyKind
 from chaoslab.runtimes.parts import Part
+from chaoslab.spec.mask import Mask
 from chaoslab.spec.plan import Plan
 from chaoslab.spec.topology import App, Link, Service, ServiceKind
 
@@ -269,12 +270,20 @@ class Runtime(Protocol):
         """The port that the next boot of `app` is told to listen on."""
 
     async def spawn_app(
-        self, *, app: App, command: tuple[str, ...], env: Mapping[str, str], port: int, log: Path
+        self,
+        *,
+        app: App,
+        command: tuple[str, ...],
+        env: Mapping[str, str],
+        port: int,
+        log: Path,
+        mask: Mask | None = None,
     ) -> RunningApp:
         """Spawn a process under test; returns at once, without waiting for anything it does.
 
         `command` and `env` are final (no placeholders). Output of both streams is appended to
-        `log`. Raises ServiceFailed if the program cannot be executed.
+        `log` by the lab, as far as `app_log` keeps it and without what `mask` hides; the app gets
+        neither the file nor its path. Raises ServiceFailed if the program cannot be executed.
         """
 
 

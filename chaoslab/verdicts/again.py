@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from chaoslab.errors import Problem, SpecError
+from chaoslab.history.checksums import changed_files
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.spec.plan import resolve
 from chaoslab.verdicts.judge import judge
+from chaoslab.verdicts.record import doubted, doubts_of
 from chaoslab.verdicts.verdict import Verdict
 
 # What files that do not belong together lead to: a name that the other file lacks, a value of a
@@ -22,13 +24,14 @@ _DO_NOT_FIT = (
 
 
 def judged_again(folder: RunFolder) -> tuple[Verdict, ...]:
-    """The verdicts of a saved run.
+    """The verdicts of a saved run; all UNKNOWN where a file is not as the lab wrote it.
 
     Raises SpecError where a file is missing or damaged, or where the files do not fit each other.
     """
     topology, plan, history = folder.topology(), folder.plan(), folder.history()
     try:
-        return judge(topology, resolve(plan, topology), history)
+        verdicts = judge(topology, resolve(plan, topology), history)
+        return doubted(verdicts, doubts_of(changed_files(folder.path)))
     except _DO_NOT_FIT as error:
         raise SpecError(
             [

@@ -28,6 +28,7 @@ from chaoslab.runtimes.attach.service import StandingService, standing
 from chaoslab.runtimes.attach.sessions import ServerView, server_view
 from chaoslab.runtimes.base import Endpoint, Runtime
 from chaoslab.runtimes.parts import Part
+from chaoslab.spec.mask import Mask
 from chaoslab.spec.plan import Plan
 from chaoslab.spec.topology import App, Attach, Link, Service, ServiceKind, Topology
 
@@ -170,10 +171,17 @@ class AttachedRuntime:
         return _host_and_port(self._attach.apps[app.name])[1]
 
     async def spawn_app(
-        self, *, app: App, command: tuple[str, ...], env: Mapping[str, str], port: int, log: Path
+        self,
+        *,
+        app: App,
+        command: tuple[str, ...],
+        env: Mapping[str, str],
+        port: int,
+        log: Path,
+        mask: Mask | None = None,
     ) -> StandingApp:
         """Nothing is spawned: the app as it stands."""
-        del command, env, port, log
+        del command, env, port, log, mask
         host, port = _host_and_port(self._attach.apps[app.name])
         return StandingApp(Endpoint(host=host, port=port))
 

@@ -10,15 +10,14 @@ import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaoslab.clock import now_s, wall_time
+from chaoslab.runtimes.app_log import AppLog
 from chaoslab.runtimes.base import AppSocket, Endpoint
 from chaoslab.runtimes.containers.agents import Agent
 from chaoslab.runtimes.containers.engine import HOST, in_thread
 from chaoslab.runtimes.containers.problems import told
-from chaoslab.runtimes.local.process import size, tail
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -50,9 +49,8 @@ class ContainerApp:
 
     left_running = ()  # the kernel ends a process namespace whose first process has ended
 
-    def __init__(self, *, pod: Pod, container: Container, log: Path, asked_s: float) -> None:
+    def __init__(self, *, pod: Pod, container: Container, log: AppLog, asked_s: float) -> None:
         self._pod, self._container, self._log = pod, container, log
-        self._log_start = size(log)
         self._exited: Future[int] = Future()
         self._log_ended: Future[None] = Future()
         with told(f"the app's container {container.name}"):
@@ -99,8 +97,8 @@ class ContainerApp:
         return self._pod.agent.sockets() if self.exit_code is None else ()
 
     def log_tail(self, lines: int = 15) -> tuple[str, ...]:
-        """The last lines of this boot's log."""
-        return tail(self._log, lines, start=self._log_start)
+        """The last lines of this boot's log, secrets masked."""
+        return self._log.tail(lines)
 
     async def terminate(self, grace_s: float = 2.0) -> int:
         """SIGTERM, then SIGKILL after `grace_s`; returns the exit code."""
@@ -135,15 +133,15 @@ class ContainerApp:
     def _until_log_ends(self) -> None:
         """The engine hands out the last lines after the end; a crash tells its reason in them."""
         due_s = now_s() + _LOG_WITHIN_S
-        before, after = -1, size(self._log)
+        before, after = -1, self._log.taken
         while self._copier.is_alive() and after > before and now_s() < due_s:
             self._copier.join(_LOG_PAUSE_S)
-            before, after = after, size(self._log)
+            before, after = after, self._log.taken
 
     def _copy_log(self) -> None:
-        with contextlib.suppress(Exception), open(self._log, "ab", buffering=0) as log:
+        with contextlib.suppress(Exception):
             for chunk in self._container.logs(stream=True, follow=True):
-                log.write(chunk)
+                self._log.write(chunk)
 
 
 def _began(said: str, asked_s: float) -> float:

@@ -18,6 +18,7 @@ from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.filtered import FilteredToxiproxyControl
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
+from chaoslab.runtimes.app_log import AppLog
 from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.containers import images
 from chaoslab.runtimes.containers.app import ContainerApp, Pod
@@ -27,6 +28,7 @@ from chaoslab.runtimes.containers.problems import told
 from chaoslab.runtimes.containers.service import Box, ContainerService
 from chaoslab.runtimes.containers.stack import API_PORT, Stack
 from chaoslab.runtimes.parts import ApiPart, Part
+from chaoslab.spec.mask import Mask
 from chaoslab.spec.topology import App, Service, ServiceKind
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ class ContainerRuntime:
         self._services: list[ContainerService] = []
         self._proxy_parts: list[Part] = []
         self._boots: list[asyncio.Task[ContainerApp]] = []
+        self._logs: list[AppLog] = []
         self._control: ToxiproxyControl | None = None
         self._proxy: asyncio.Task[Container] | None = None
 
@@ -156,7 +159,14 @@ class ContainerRuntime:
         return self._stack.pods[app.name].inside
 
     async def spawn_app(
-        self, *, app: App, command: tuple[str, ...], env: Mapping[str, str], port: int, log: Path
+        self,
+        *,
+        app: App,
+        command: tuple[str, ...],
+        env: Mapping[str, str],
+        port: int,
+        log: Path,
+        mask: Mask | None = None,
     ) -> ContainerApp:
         """A container of the app's image in its pod; its environment is the image's plus `env`."""
         pod = self._stack.pods[app.name]
@@ -166,11 +176,13 @@ class ContainerRuntime:
             joins=pod.agent.container.id,
         )  # fmt: skip
         # Who gives up waiting for it has it all the same; it is taken away with the others.
-        boot = asyncio.ensure_future(in_thread(lambda: self._boot(pod, run, log)))
+        kept = AppLog(log, mask or Mask())
+        self._logs.append(kept)
+        boot = asyncio.ensure_future(in_thread(lambda: self._boot(pod, run, kept)))
         self._boots.append(boot)
         return await asyncio.shield(boot)
 
-    def _boot(self, pod: Pod, run: Run, log: Path) -> ContainerApp:
+    def _boot(self, pod: Pod, run: Run, log: AppLog) -> ContainerApp:
         asked_s = now_s()
         try:
             container = self._stack.engine.run(run)
@@ -188,6 +200,8 @@ class ContainerRuntime:
         work = [partial(_end, each) for each in made if not isinstance(each, BaseException)]
         work += [partial(box.server.clear, box.published, self._lab) for box in self._boxes]
         await asyncio.gather(*(in_thread(partial(_at_best, each)) for each in work))
+        for log in self._logs:
+            log.close()
 
 
 def _end(running: ContainerApp | Container) -> None:

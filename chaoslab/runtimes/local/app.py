@@ -12,6 +12,7 @@ from pathlib import Path
 from chaoslab.runtimes.base import AppSocket, Endpoint, LeftProcess
 from chaoslab.runtimes.local import births
 from chaoslab.runtimes.local import process as processes
+from chaoslab.runtimes.local.output import Output
 from chaoslab.runtimes.local.places import cache_folder, server_identity
 from chaoslab.runtimes.local.ports import HOST
 from chaoslab.runtimes.local.sockets import sockets_of, tree
@@ -26,13 +27,12 @@ class LocalApp:
         name: str,
         process: subprocess.Popen[bytes],
         port: int,
-        log: Path,
-        log_start: int,
+        output: Output,
         spawned_s: float,
         birthmark: int = 0,
     ) -> None:
-        self._name, self._process, self._log = name, process, log
-        self._port, self._log_start = port, log_start
+        self._name, self._process, self._output = name, process, output
+        self._port = port
         self.spawned_s, self.birthmark = spawned_s, birthmark
         self.left_running: tuple[LeftProcess, ...] = ()
 
@@ -66,16 +66,18 @@ class LocalApp:
         return await processes.wait_for_end(self._process)
 
     async def wait(self) -> int:
-        """The same: it writes its log itself."""
-        return await self.exited()
+        """Wait for its end and take what it left in its pipe; returns the exit code."""
+        code = await self.exited()
+        self._output.take_all()
+        return code
 
     def sockets(self) -> tuple[AppSocket, ...]:
         """The TCP sockets of the process and its descendants, now; empty once it has ended."""
         return sockets_of(self.pid) if self.exit_code is None else ()
 
     def log_tail(self, lines: int = 15) -> tuple[str, ...]:
-        """The last lines of this boot's log (earlier boots may stand in the same file)."""
-        return processes.tail(self._log, lines, start=self._log_start)
+        """The last lines of this boot's log, secrets masked."""
+        return self._output.tail(lines)
 
     async def terminate(self, grace_s: float = 2.0) -> int:
         """SIGTERM to the app, then SIGKILL to it and all it started; returns the exit code.

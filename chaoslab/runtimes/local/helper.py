@@ -24,7 +24,7 @@ class _Lines(asyncio.Protocol):
     """
 
     def __init__(self, log: Path) -> None:
-        self._sink = open(log, "ab", buffering=0)  # noqa: SIM115  (closed when the pipe is)
+        self._sink = open(log, "ab", buffering=0, opener=processes.private)  # noqa: SIM115  (closed when the pipe is)
         self._pending = b""
         self.lines: deque[bytes] = deque(maxlen=_KEPT_LINES)
         self.news = asyncio.Event()

@@ -39,14 +39,20 @@ def spawn(
     identity: Identity | None = None,
     cwd: Path | None = None,
     piped: bool = False,
+    output: int | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own, both streams appended to `log`.
 
     With `piped`, stdin and stdout are pipes and only stderr goes to `log`; else stdin is empty.
+    With `output`, both streams go to that descriptor, and the process is given no file at all.
     Raises ServiceFailed if the program cannot be executed.
     """
     drop = identity if identity is not None and identity.drops else None
-    with open(log, "ab") as sink:
+    with (
+        open(log, "ab", opener=private)
+        if output is None
+        else contextlib.nullcontext(output) as sink
+    ):
         try:
             return subprocess.Popen(
                 list(command),
@@ -63,6 +69,11 @@ def spawn(
             )
         except (OSError, subprocess.SubprocessError) as error:
             raise ServiceFailed(_not_executed(command, drop, error)) from None
+
+
+def private(path: str, flags: int) -> int:
+    """A descriptor of a log for its owner alone, never through a symbolic link."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
 def _not_executed(command: Sequence[str], drop: Identity | None, error: Exception) -> str:
@@ -143,11 +154,6 @@ def trouble_of(
         return Trouble(what=f"it ended by {ended_by(code)}", ended=True, log=log())
     stopped = [pid for pid in family if is_stopped(pid)]
     return Trouble(what="a signal has stopped it (SIGSTOP)") if stopped else None
-
-
-def size(log: Path) -> int:
-    """How many bytes a log has by now; 0 if there is none."""
-    return log.stat().st_size if log.exists() else 0
 
 
 def tail(log: Path, lines: int = 15, *, start: int = 0) -> tuple[str, ...]:

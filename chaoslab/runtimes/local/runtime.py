@@ -21,15 +21,17 @@ from chaoslab.history.events import PastProxy
 from chaoslab.proxies import server
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
+from chaoslab.runtimes.app_log import AppLog
 from chaoslab.runtimes.base import Endpoint, environment
 from chaoslab.runtimes.local import births, reaper
 from chaoslab.runtimes.local.app import LocalApp, app_environment
 from chaoslab.runtimes.local.binaries import find_postgres, find_redis
 from chaoslab.runtimes.local.helper import LocalHelper
 from chaoslab.runtimes.local.lookout import Lookout
+from chaoslab.runtimes.local.output import Output
 from chaoslab.runtimes.local.places import cache_folder, lab_folder, make_home, server_identity
 from chaoslab.runtimes.local.ports import HOST, Ports, is_free
-from chaoslab.runtimes.local.process import size, spawn
+from chaoslab.runtimes.local.process import spawn
 from chaoslab.runtimes.local.servers import (
     RedisServer,
     Server,
@@ -41,6 +43,7 @@ from chaoslab.runtimes.local.sockets import taken, tree
 from chaoslab.runtimes.local.watchdog import MARK_PREFIX, Watchdog
 from chaoslab.runtimes.parts import ApiPart, Looked, Part
 from chaoslab.seeds import fresh_seed
+from chaoslab.spec.mask import Mask
 from chaoslab.spec.topology import App, Service, ServiceKind
 
 _TRIES = 5
@@ -73,6 +76,7 @@ class LocalRuntime:
         self._services: list[LocalService] = []
         self._spawned: list[subprocess.Popen[bytes]] = []
         self._helpers: list[LocalHelper] = []
+        self._outputs: list[Output] = []
         self._parts: list[Part] = []
         self._apps: list[LocalApp] = []
         self.lookout = Lookout(self._own_processes, self._boot_of)
@@ -136,7 +140,14 @@ class LocalRuntime:
         raise AssertionError("unreachable")
 
     async def spawn_app(
-        self, *, app: App, command: tuple[str, ...], env: Mapping[str, str], port: int, log: Path
+        self,
+        *,
+        app: App,
+        command: tuple[str, ...],
+        env: Mapping[str, str],
+        port: int,
+        log: Path,
+        mask: Mask | None = None,
     ) -> LocalApp:
         """Spawn a process under test; returns at once, without waiting for anything it does.
 
@@ -146,15 +157,17 @@ class LocalRuntime:
         """
         if port and not is_free(port):
             raise ServiceFailed(taken(app.name, port))
-        start, spawned_s = size(log), now_s()
+        output, spawned_s = Output(AppLog(log, mask or Mask())), now_s()
+        self._outputs.append(output)
         try:
-            process = self._spawn(command, env=env, log=log)
+            process = self._spawn(command, env=env, log=log, output=output.write_end)
         except ServiceFailed as error:
             raise ServiceFailed(f"{app.name}: {error}") from None
+        output.begin()
         birthmark = self._births[next(self._spawns)]
         births.give(tree(process.pid), birthmark)
         running = LocalApp(
-            name=app.name, process=process, port=port, log=log, log_start=start,
+            name=app.name, process=process, port=port, output=output,
             spawned_s=spawned_s, birthmark=birthmark,
         )  # fmt: skip
         self._apps.append(running)
@@ -225,11 +238,19 @@ class LocalRuntime:
         return self._watchdog
 
     def _spawn(
-        self, command: tuple[str, ...], *, env: Mapping[str, str], log: Path, piped: bool = False
+        self,
+        command: tuple[str, ...],
+        *,
+        env: Mapping[str, str],
+        log: Path,
+        piped: bool = False,
+        output: int | None = None,
     ) -> subprocess.Popen[bytes]:
         watchdog = self._entered()
         machine = app_environment(environment())
-        process = spawn(command, env={**machine, **env, self._mark: "1"}, log=log, piped=piped)
+        process = spawn(
+            command, env={**machine, **env, self._mark: "1"}, log=log, piped=piped, output=output
+        )
         # First of all it is known to us, so that it is waited for whatever comes next.
         self._spawned.append(process)
         watchdog.watch_session(process.pid)
@@ -262,5 +283,7 @@ class LocalRuntime:
             )
         for process in self._spawned:
             process.wait()
+        for output in self._outputs:
+            output.close()
         for service in self._services:
             await service.wait()

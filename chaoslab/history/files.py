@@ -1,0 +1,103 @@
+"""How a run's files are written: for their owner alone, and never through a symbolic link."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from chaoslab.errors import Problem, ResultsUnwritable
+
+_FOLDER, _FILE = 0o700, 0o600
+_ROOM_BYTES = 64 * 1024
+
+
+def make_folder(path: Path) -> None:
+    """A new folder for its owner alone, and those above it that are missing.
+
+    Raises FileExistsError where there is something of that name, ResultsUnwritable where it cannot
+    be made.
+    """
+    try:
+        for missing in reversed([each for each in path.parents if not each.exists()]):
+            missing.mkdir(mode=_FOLDER, exist_ok=True)
+        path.mkdir(mode=_FOLDER)
+    except FileExistsError:
+        if path.exists() or path.is_symlink():
+            raise
+        raise _not_written(path, "a file of that name is in the way") from None
+    except OSError as error:
+        raise unwritable(path, error) from None
+
+
+def open_file(path: Path, *, append: bool = False) -> int:
+    """A descriptor for writing a file, made where it is missing; it is emptied unless `append`.
+
+    Raises ResultsUnwritable where it cannot be opened, or where it, or a folder on the way to it,
+    is a symbolic link.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    flags |= os.O_APPEND if append else os.O_TRUNC
+    try:
+        folder = _opened(Path(os.path.abspath(path)).parent)
+        try:
+            return os.open(path.name, flags, _FILE, dir_fd=folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise unwritable(path, error) from None
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file in place of the one that is there. Raises ResultsUnwritable, as `open_file`."""
+    file = open_file(path)
+    try:
+        write_all(file, data)
+    except OSError as error:
+        raise unwritable(path, error) from None
+    finally:
+        os.close(file)
+
+
+def write_all(file: int, data: bytes) -> None:
+    """All of the data, however many writes that takes. Raises OSError."""
+    left = memoryview(data)
+    while left:
+        left = left[os.write(file, left) :]
+
+
+def check_room(folder: Path) -> None:
+    """Make the folder and write something into it. Raises ResultsUnwritable where that fails."""
+    with suppress(FileExistsError):
+        make_folder(folder)
+    trial = folder / f".room-{os.getpid()}"
+    try:
+        write_file(trial, bytes(_ROOM_BYTES))
+    finally:
+        with suppress(OSError):
+            trial.unlink()
+
+
+def unwritable(path: Path, error: OSError) -> ResultsUnwritable:
+    """The error of a file that cannot be written, with its fix."""
+    return _not_written(path, error.strerror or str(error))
+
+
+def _not_written(path: Path, why: str) -> ResultsUnwritable:
+    mend = "make room there, or name another folder (--chaos-results for pytest, else --results)"
+    return ResultsUnwritable(
+        [Problem(where=str(path), what=f"cannot be written: {why}", mend=mend)]
+    )
+
+
+def _opened(folder: Path) -> int:
+    """A descriptor of a folder, opened part by part so that no symbolic link is followed."""
+    flags = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
+    here = os.open("/", flags)
+    for part in folder.parts[1:]:
+        try:
+            below = os.open(part, flags, dir_fd=here)
+        finally:
+            os.close(here)
+        here = below
+    return here
