@@ -85,6 +85,19 @@ def test_check_prints_what_it_understood_of_the_reference_system() -> None:
     assert lines == (GOLDEN / "check_reference.txt").read_text(encoding="utf-8").splitlines()
 
 
+def test_check_shows_a_declared_pool(tmp_path: Path) -> None:
+    """By server; where none is declared the line is left out, as in the reference system."""
+    file = tmp_path / "chaoslab.toml"
+    file.write_text(
+        '[services.postgres]\nkind = "postgres"\n'
+        '[apps.backend]\ncommand = ["x"]\nlinks = ["postgres"]\n'
+        "[apps.backend.limits]\npool = { postgres = 8 }\n",
+        encoding="utf-8",
+    )
+    (line,) = (each for each in run("check", str(file)).output.splitlines() if "pool" in each)
+    assert line.split()[-3:] == ["pool", "postgres", "8"]
+
+
 def test_check_says_all_that_is_wrong_and_exits_with_2(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

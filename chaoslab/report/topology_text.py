@@ -79,8 +79,14 @@ def _add_app(branch: Tree, app: App, folder: Path) -> None:
 
 
 def _figures(table: Deadlines | Limits) -> dict[str, str]:
-    each = {field.name: getattr(table, field.name) for field in fields(table)}
-    return {name: f"{figure:g}" for name, figure in each.items() if figure is not None}
+    values = {field.name: getattr(table, field.name) for field in fields(table)}
+    return {name: _figure(value) for name, value in values.items() if value not in (None, {})}
+
+
+def _figure(value: float | Mapping[str, int]) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{service} {most}" for service, most in value.items())
+    return f"{value:g}"
 
 
 def _add_gate(branch: Tree, gate: Gate) -> None:

@@ -49,6 +49,7 @@ class Names:
             yield from self._phases(name, _table(table.get("health")))
             yield from self._words(name, _table(_table(table.get("health")).get("words")))
             yield from self._writes(name, table)
+            yield from self._pool(name, table)
         yield from self._ports()
         for name, table in self._connectors.items():
             yield from self._connector_links(name, table)
@@ -190,6 +191,17 @@ class Names:
                 f"app '{app}' has no link to '{name}'",
                 mend=f"add '{name}' to apps.{app}.links",
             )
+
+    def _pool(self, app: str, table: Table) -> Iterator[Found]:
+        here: Place = ("apps", app, "limits", "pool")
+        links = [service for _, service in _strings(table.get("links"))]
+        for name in _table(_table(table.get("limits")).get("pool")):
+            if name not in self._services:
+                yield self._unknown((*here, name), "service", name, self._services)
+            elif name not in links:
+                what = f"app '{app}' has no link to '{name}'"
+                mend = f"add '{name}' to apps.{app}.links"
+                yield self._problem((*here, name), what, mend=mend)
 
     def _ports(self) -> Iterator[Found]:
         taken: dict[int, str] = {}

@@ -103,7 +103,7 @@ def _bad_value(place: Place, loc: Place, detail: ErrorDetails, file: str, mask: 
     words = str(detail.get("ctx", {}).get("expected", ""))
     choices = tuple(re.findall(r"'([^']*)'", words)) if kind == "literal_error" else ()
     expected = "one of: " + ", ".join(choices) if choices else _description(loc)
-    if kind == "rule" and not expected:
+    if kind in ("rule", "greater_than_equal") and not expected:
         expected = _description(loc[:-1])  # an entry of a list or table keeps its key's rule
     secret = len(loc) > 1 and loc[-2] in ("env", "args") and mask.knows_name(str(loc[-1]))
     shown = MASKED if secret else _shown(mask.text(got) if isinstance(got, str) else got)

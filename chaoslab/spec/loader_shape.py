@@ -83,6 +83,10 @@ class LimitsShape(Shape):
     connects_per_s: float = Field(default=20.0, gt=0, description="a number above 0")
     herd: int = Field(default=20, ge=1, description="a whole number, 1 or more")
     spare_connections: int = Field(default=2, ge=0, description="a whole number, 0 or more")
+    pool: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict,
+        description="a table of whole numbers, 1 or more, as in { postgres = 8 }",
+    )
 
 
 class WritesShape(Shape):

@@ -55,12 +55,14 @@ class Limits:
 
     `connects_per_s`: tries on one link while it cannot be reached. `herd`: connects on one link in
     any half second after it is back. `spare_connections`: how many more than its baseline it may
-    hold on one server after a recovery.
+    hold on one server after a recovery. `pool`: the most connections that all its processes may
+    hold on a server, by service, where that is more than the baseline.
     """
 
     connects_per_s: float = 20.0
     herd: int = 20
     spare_connections: int = 2
+    pool: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,13 +31,14 @@ def releases_connections(
 ) -> Verdict:
     """On each server the lowest count after the recovery is at most the baseline and `spare`.
 
-    The baseline is the highest level that lasted from when the app was well to the first fault. A
-    server counts the clients of all apps. Where the app is not healthy again when its time to
-    recover is up, the count is held against the baseline all the same.
+    The baseline is the highest level that lasted from when the app was well to the first fault, or
+    the declared size of the pool, where that is larger. A server counts the clients of all apps.
+    Where the app is not healthy again when its time to recover is up, the count is held against the
+    baseline all the same.
     """
     claim = (
         f"after its recovery {e.app} holds at most {e.spare} connections more on each server "
-        "than before the fault"
+        "than before the fault, or than its declared pool"
     )
     if not plan.faults or (healed_s := last_healed_s(history)) is None:
         return unknown("connections", claim, "no fault was healed")
@@ -48,10 +49,10 @@ def releases_connections(
         why = "not seen well before the first fault: there is no baseline to hold the count against"
         return unknown("connections", claim, why)
     each = [
-        _of(service, before, settled, e.spare or 0, history)
+        _of(service, history, (before, settled), e.spare or 0, _pool(service, topology, history))
         for service in topology.apps[e.app].links
     ]
-    because = tuple(why for _, why in each)
+    because = tuple(why for _, reasons in each for why in reasons)
     outcomes = {outcome for outcome, _ in each}
     ended = run_ended(history)
     if ended is None:
@@ -90,23 +91,39 @@ def _before(e: ReleasesConnections, history: History) -> Span | None:
     return Span(start_s=since_s, end_s=until_s) if since_s < until_s else None
 
 
+def _pool(service: str, topology: Topology, history: History) -> int | None:
+    """The most that the run's apps may hold there; None unless each of them declares it."""
+    ran = {s.app for s in history.of(Spawned)}
+    apps = [app for app in topology.apps.values() if app.name in ran and service in app.links]
+    if not apps or not all(service in app.limits.pool for app in apps):
+        return None
+    return sum(app.limits.pool[service] for app in apps)
+
+
 def _of(
-    service: str, before: Span, settled: Span, spare: int, history: History
-) -> tuple[Outcome, str]:
+    service: str, history: History, spans: tuple[Span, Span], spare: int, pool: int | None
+) -> tuple[Outcome, tuple[str, ...]]:
+    before, settled = spans
     baseline = _lasting(list(_levels(service, before, history)))
     if baseline is None:
         short = f"no count of its connections lasted {LASTING_S} s before the fault"
-        return Outcome.UNKNOWN, f"{service}: {short}"
+        return Outcome.UNKNOWN, (f"{service}: {short}",)
     levels = list(_levels(service, settled, history))
     counted_s = sum(span.end_s - span.start_s for span, count in levels if count is not None)
     counts = [count for _, count in levels if count is not None]
     if not counts or counted_s < WATCHED_S:
         watched = f"{service}: its connections were counted for only {counted_s:.3f} s"
-        return Outcome.UNKNOWN, f"{watched} after the recovery"
+        return Outcome.UNKNOWN, (f"{watched} after the recovery",)
     least = min(counts)
     said = f"{service} counts {least} connections after the recovery, {baseline} before the fault"
-    outcome = Outcome.PASS if least <= baseline + spare else Outcome.FAIL
-    return outcome, f"{said} ({spare} more are allowed)"
+    said += f", {pool} are declared as the pool" if pool is not None else ""
+    said += f" ({spare} more are allowed)"
+    if least <= max(baseline, pool or 0) + spare:
+        return Outcome.PASS, (said,)
+    if pool is not None:
+        return Outcome.FAIL, (said,)
+    how = f"pool = {{ {service} = N }} under [apps.<name>.limits] of each app that uses {service}"
+    return Outcome.FAIL, (said, f"if its pool may grow, declare its size: {how}")
 
 
 def _levels(service: str, span: Span, history: History) -> Iterator[tuple[Span, int | None]]:

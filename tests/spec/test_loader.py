@@ -95,6 +95,13 @@ def test_what_is_left_out_gets_the_documented_defaults(folder: Path) -> None:
     assert dict(backend.health.words) == dict(DEFAULT_WORDS)
 
 
+def test_a_pool_is_declared_for_each_server(folder: Path) -> None:
+    """Nothing is declared by default."""
+    declared = load_topology(written(folder, MINIMAL + "[apps.backend.limits.pool]\npostgres = 8"))
+    assert declared.apps["backend"].limits.pool == {"postgres": 8}
+    assert load_topology(written(folder, MINIMAL)).apps["backend"].limits.pool == {}
+
+
 def test_an_integer_of_seconds_is_a_number_like_any_other(folder: Path) -> None:
     """`startup_s = 5` is 5.0: TOML tells whole numbers apart, people do not."""
     text = MINIMAL + "[apps.backend.deadlines]\nstartup_s = 5\n"

@@ -96,6 +96,26 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             "port, health, deadlines, limits, writes, container; did you mean 'links'?",
         ),
         (
+            BASE + "[apps.backend.limits]\npool = 8",
+            "apps.backend.limits.pool: got 8 (a whole number)\n"
+            "  expected a table of whole numbers, 1 or more, as in { postgres = 8 }",
+        ),
+        (
+            BASE + "[apps.backend.limits.pool]\npostgres = 0",
+            "apps.backend.limits.pool.postgres: got 0 (a whole number)\n"
+            "  expected a table of whole numbers, 1 or more, as in { postgres = 8 }",
+        ),
+        (
+            BASE + "[apps.backend.limits.pool]\npostgers = 8",
+            "apps.backend.limits.pool.postgers: unknown service 'postgers'\n"
+            "  expected one of: postgres, redis; did you mean 'postgres'?",
+        ),
+        (
+            BASE + "[apps.backend.limits.pool]\nredis = 8",
+            "apps.backend.limits.pool.redis: app 'backend' has no link to 'redis'\n"
+            "  add 'redis' to apps.backend.links",
+        ),
+        (
             BASE + "[serviecs.x]\nkind = 'redis'",
             "serviecs: unknown key 'serviecs'\n  expected one of: name, services, apps, "
             "connectors, images, attach, deployment, gate, secrets; did you mean 'services'?",

@@ -15,6 +15,7 @@ from chaoslab.history.events import (
 )
 from chaoslab.spec.expect import ReleasesConnections
 from chaoslab.spec.faults import Stopped
+from chaoslab.spec.topology import Limits
 from chaoslab.verdicts.connections import releases_connections
 from chaoslab.verdicts.verdict import Verdict
 
@@ -28,15 +29,21 @@ from .histories import (
     of,
     plan_of,
     samples,
+    spawned,
     stopped_under_load,
     without,
 )
 
 
-def released(events: list[AnyEvent], *, spare: int = 2) -> Verdict:
+def released(events: list[AnyEvent], *, spare: int = 2, **pools: int) -> Verdict:
+    """Judged with a declared pool of Postgres for each app that is named."""
     e = ReleasesConnections(app="backend", spare=spare, rests_on=())
     plan = plan_of(faults=(Stopped(target="postgres"),))
-    return releases_connections(e, TOPOLOGY, plan, history_of(events))
+    declared = {
+        name: replace(app, limits=Limits(pool={"postgres": pools[name]} if name in pools else {}))
+        for name, app in TOPOLOGY.apps.items()
+    }
+    return releases_connections(e, replace(TOPOLOGY, apps=declared), plan, history_of(events))
 
 
 def why(verdict: Verdict) -> str:
@@ -79,6 +86,47 @@ def test_the_lowest_count_after_the_recovery_decides() -> None:
 def test_what_is_let_go_when_the_lab_stops_the_app_is_not_given_back() -> None:
     """All sockets end with the process, after the last answer of health."""
     assert released(counts((5.0, 14), (7.06, 0))).outcome == "FAIL"
+
+
+def test_a_pool_that_may_grow_is_held_to_its_declared_size() -> None:
+    """12 after, 3 before: within a declared pool of 10 and the spare 2, and beyond one of 9."""
+    grown = counts((5.0, 12))
+    assert [released(grown, backend=n).outcome for n in (10, 9)] == ["PASS", "FAIL"]
+    assert "3 before the fault, 10 are declared as the pool" in why(released(grown, backend=10))
+    assert "declare its size" not in why(released(grown, backend=9))
+
+
+def test_a_failure_says_how_a_pool_that_may_grow_is_declared() -> None:
+    """Nothing is declared, so that growing is what a leak looks like."""
+    verdict = released(counts((5.0, 12)))
+    assert verdict.outcome == "FAIL"
+    assert "declare its size: pool = { postgres = N } under [apps.<name>.limits]" in why(verdict)
+
+
+def test_a_declared_pool_is_no_excuse_for_another_server() -> None:
+    """It is Redis that counts 12, and its pool is not declared."""
+    leaky = [*stopped_under_load(), counted(5.0, 12, "redis")]
+    assert released(leaky, backend=20).outcome == "FAIL"
+
+
+def test_what_is_small_before_the_fault_is_no_less_with_a_smaller_pool() -> None:
+    """A pool declared as smaller than what was there does not make a leak of it."""
+    assert released(counts((5.0, 5)), backend=1).outcome == "PASS"
+
+
+def test_a_server_of_several_apps_needs_the_pool_of_each() -> None:
+    """The server counts them all: one undeclared may hold any number, one that never ran none."""
+    both = [*counts((5.0, 12)), spawned(0.4, app="auth")]
+    assert released(both, backend=10).outcome == "FAIL"
+    assert released(both, backend=4, auth=6).outcome == "PASS"
+    assert released(both, backend=4, auth=5).outcome == "FAIL"
+    assert released(counts((5.0, 12)), backend=9, auth=20).outcome == "FAIL"
+
+
+def test_a_level_under_the_fault_is_not_one_before_it() -> None:
+    """12 while it held, and 12 after: what grew under the fault may be the leak itself."""
+    under = [counted(2.46, 12), counted(4.0, 12), counted(4.65, 12), counted(5.0, 12)]
+    assert released([*counts((5.0, 12)), *under]).outcome == "FAIL"
 
 
 def test_a_short_burst_before_the_fault_is_no_baseline() -> None:
