@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from chaoslab.spec.faults import FaultSpec, Flapping, Severed
 from chaoslab.spec.plan import Plan
 from chaoslab.spec.topology import Link, Topology
 from chaoslab.verdicts.counted import packets_counted, syns_dropped
+from chaoslab.verdicts.questions import questions
 from chaoslab.verdicts.timeline import Span, answered_s, fault_span, healthy_since, life, run_ended
 from chaoslab.verdicts.traffic import app_connections, engine_tells, most_within, pauses
 from chaoslab.verdicts.verdict import Outcome, Verdict, failed, passed, unknown
@@ -52,6 +54,9 @@ class _Found:
 
 def backs_off(e: BacksOff, topology: Topology, plan: Plan, history: History) -> Verdict:
     """At most so many tries a second on each link of each fault, and no herd after its heal.
+
+    Tries that are no more than the lab's own questions in the same time may each be the answer to
+    one: they are no storm.
 
     The tries are the proxy's records where each connect reaches it (the worst second counts), else
     the kernel's count of SYNs, else the app's own sockets, which show the least that there were.
@@ -106,8 +111,13 @@ def _while_it_holds(e: BacksOff, fault: FaultSpec, link: Link, history: History)
     said = f"{tries.least} connects in {lasted_s:.1f} s on {link.name} ({rate:.0f}/s"
     said += f", {worst} in the worst second" if tries.times_s else ""
     said += f", {allowed:g} are allowed), by {tries.by}"
-    if max(rate, worst) > allowed:
+    asked = questions(history, e.app, e.boot)
+    in_a_second = asked.fewer_than_in(list(tries.times_s), 1.0, math.floor(allowed))
+    if in_a_second or (rate > allowed and tries.least > asked.under_way(met)):
         return _Found(outcome=Outcome.FAIL, because=(said, *_manner(tries, met)))
+    if max(rate, worst) > allowed:
+        why = f"{said}; {_as_many(asked.under_way(met))}"
+        return _Found(outcome=Outcome.UNKNOWN, because=(why,))
     if tries.most is None:
         why = f"at least {said}: connects that end at once cannot be counted here"
         return _Found(outcome=Outcome.UNKNOWN, because=(why,))
@@ -115,6 +125,14 @@ def _while_it_holds(e: BacksOff, fault: FaultSpec, link: Link, history: History)
         why = f"between {tries.least} and {tries.most} {said.partition(' ')[2]}"
         return _Found(outcome=Outcome.UNKNOWN, because=(why,))
     return _Found(outcome=Outcome.PASS, because=(said, *_manner(tries, met)))
+
+
+def _as_many(asked: int) -> str:
+    """Why tries are no evidence against the app."""
+    return (
+        f"the lab itself asked {asked} times meanwhile (health, liveness, readiness), and each "
+        "question may have caused a connect: they show no storm"
+    )
 
 
 def _tries(fault: FaultSpec, link: Link, met: Span, history: History, boot: int) -> Tries:
@@ -197,8 +215,12 @@ def _herd(e: BacksOff, fault: FaultSpec, link: Link, history: History) -> _Found
     came, allowed = _came(fault, link, after, history, e.boot), e.herd or 0
     said = f"at most {came.least} connects in half a second after the heal on {link.name}"
     said += f" ({allowed} are allowed)"
-    if came.least > allowed:
+    asked = questions(history, e.app, e.boot)
+    if asked.fewer_than_in(list(came.times_s), HERD_WINDOW_S, allowed):
         return _Found(outcome=Outcome.FAIL, because=(f"a herd: {said}, by {came.by}",))
+    if came.least > allowed:
+        why = f"{said}; {_as_many(asked.under_way(after))}"
+        return _Found(outcome=Outcome.UNKNOWN, because=(why,))
     if came.most is None or came.most > allowed:
         why = f"connects on {link.name} after the heal cannot be counted here"
         return _Found(outcome=Outcome.UNKNOWN, because=(why,))
@@ -216,14 +238,22 @@ def _came(fault: FaultSpec, link: Link, after: Span, history: History, boot: int
     """
     if engine_tells(history, link.name, ""):
         told = app_connections(history, link.name, "")
-        count = most_within([c.opened_s for c in told if after.holds(c.opened_s)], HERD_WINDOW_S)
+        times_s = [c.opened_s for c in told if after.holds(c.opened_s)]
+        count = most_within(times_s, HERD_WINDOW_S)
         until_s = max(c.at_s for c in history.of(LinkConnection) if not c.fault)
-        return Tries(least=count, most=count, by="the proxy's records", until_s=until_s)
-    seen = _seen_trying(link, after, history, boot)
-    least = most_within(sorted(seen.values()), HERD_WINDOW_S)
+        return Tries(
+            least=count,
+            most=count,
+            by="the proxy's records",
+            times_s=tuple(times_s),
+            until_s=until_s,
+        )
+    seen_s = tuple(sorted(_seen_trying(link, after, history, boot).values()))
+    least = most_within(list(seen_s), HERD_WINDOW_S)
     read = [p for p in history.of(LinkPackets) if p.link == link.name]
     before = [p for p in read if p.fault == fault.label]
     if not read or read[-1].fault or not before:
-        return Tries(least=least, most=None, by="the app's sockets")
+        return Tries(least=least, most=None, by="the app's sockets", times_s=seen_s)
     most = max(least, read[-1].syns - before[-1].syns)
-    return Tries(least=least, most=most, by="the app's sockets", until_s=read[-1].at_s)
+    until_s = read[-1].at_s
+    return Tries(least=least, most=most, by="the app's sockets", times_s=seen_s, until_s=until_s)

@@ -35,6 +35,7 @@ from .histories import (
     of,
     outcomes,
     plan_of,
+    probed,
     sockets,
     stopped_under_load,
     without,
@@ -154,6 +155,48 @@ def test_a_history_without_its_end_is_unknown(kind: type[AnyEvent]) -> None:
     storm = [*stopped_under_load(), *tried(every(0.005, 2.46, 4.46))]
     assert bounded(without(storm, of(kind))).outcome != "PASS"
     assert bounded(without(stopped_under_load(), of(kind))).outcome == "UNKNOWN"
+
+
+# --- the lab's own questions ---
+
+
+def questions(pause_s: float, start_s: float, end_s: float, took_s: float) -> list[AnyEvent]:
+    """So many more questions of readiness; each may make the app try its link once."""
+    (one,) = probed("ready", 0.0, 0.1, None, took_s=took_s)
+    return [replace(one, at_s=at_s) for at_s in every(pause_s, start_s, end_s)]
+
+
+def test_tries_that_are_no_more_than_the_labs_questions_are_no_storm() -> None:
+    """60 in two seconds, one for each question; fewer questions leave them a storm."""
+    storm = [*alone(), *looked(), *tried(every(0.033, 2.5, 4.48))]
+    verdict = bounded([*storm, *questions(0.033, 2.5, 4.48, 0.01)])
+    assert (verdict.outcome, "the lab itself asked" in why(verdict)) == ("UNKNOWN", True)
+    assert bounded([*storm, *questions(0.2, 2.5, 4.48, 0.01)]).outcome == "FAIL"
+
+
+def test_a_storm_in_one_second_is_held_to_the_questions_of_that_second() -> None:
+    """30 tries in the first second, and the lab asked most only later."""
+    storm = [*alone(), *looked(), *tried(every(0.03, 2.46, 3.36))]
+    assert bounded([*storm, *questions(0.03, 3.4, 4.48, 0.01)]).outcome == "FAIL"
+    assert bounded([*storm, *questions(0.03, 2.46, 3.36, 0.01)]).outcome == "UNKNOWN"
+
+
+def test_questions_that_hang_may_each_cause_a_connect_when_the_path_is_back() -> None:
+    """Sent long before, and still waiting at the heal: no herd of the app's own."""
+    herd = [*stopped_under_load(), *tried(every(0.01, 5.1, 5.4))]
+    assert bounded(herd).outcome == "FAIL"
+    verdict = bounded([*herd, *questions(0.05, 3.4, 4.9, 2.0)])
+    assert (verdict.outcome, "they show no storm" in why(verdict)) == ("UNKNOWN", True)
+
+
+def test_connects_in_syn_sent_are_held_to_the_labs_questions_too() -> None:
+    """164 of them, and as many questions that filled the app's few workers; or a storm."""
+    cut = Severed(target="backend.postgres", mode="dropped", name=STOPPED)
+    events = [sockets(2.5 + i * 0.01, PG, syn_sent=(7000 + i,)) for i in range(164)]
+    drops = LinkDrops(at_s=4.49, link=PG, fault=STOPPED, syn_drops=164)
+    run = [*stopped_under_load(), *events, drops]
+    assert bounded(run, fault=cut).outcome == "FAIL"
+    assert bounded([*run, *questions(0.0125, 2.46, 4.48, 2.0)], fault=cut).outcome == "UNKNOWN"
 
 
 # --- where the tries never reach the proxy ---

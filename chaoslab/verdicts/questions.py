@@ -1,0 +1,46 @@
+"""The lab's own questions to an app: each may make it try a link that is away. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+
+from chaoslab.history.events import HealthSample, ProberSample
+from chaoslab.history.journal import History
+from chaoslab.verdicts.timeline import Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Questions:
+    """When health, liveness and readiness were asked, and when each was over, both in order."""
+
+    sent_s: tuple[float, ...]
+    over_s: tuple[float, ...]
+
+    def under_way(self, during: Span) -> int:
+        """How many were sent in that time, or not yet over when it began."""
+        return bisect_right(self.sent_s, during.end_s) - bisect_left(self.over_s, during.start_s)
+
+    def fewer_than_in(self, times_s: list[float], window_s: float, allowed: int) -> int:
+        """The most of these times, in order, within one window that are more than is allowed and
+        more than the questions under way in it; 0 where no window has so many.
+        """
+        most, start = 0, 0
+        for end, at_s in enumerate(times_s):
+            while at_s - times_s[start] > window_s:
+                start += 1
+            count, window = end - start + 1, Span(start_s=times_s[start], end_s=at_s)
+            if count > max(allowed, most) and count > self.under_way(window):
+                most = count
+        return most
+
+
+def questions(history: History, app: str, boot: int) -> Questions:
+    """All that the lab asked of one boot. The users' requests are the plan's and not among them."""
+    asked: list[HealthSample | ProberSample] = [*history.of(HealthSample)]
+    asked += history.of(ProberSample)
+    mine = [s for s in asked if (s.app, s.boot) == (app, boot)]
+    return Questions(
+        sent_s=tuple(sorted(s.at_s for s in mine)),
+        over_s=tuple(sorted(s.at_s + s.took_s for s in mine)),
+    )
