@@ -6,10 +6,11 @@ of every project that has chaoslab installed.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -62,6 +63,32 @@ class Run:
         self.topology: Topology | None = None
         self._session: RuntimeSession | None = None
         self._interrupts: Interrupts | None = None
+        self._controller: int | None = shared.get("chaos_controller")
+        self._labs = 0
+
+    @contextmanager
+    def lab_under_way(self) -> Iterator[None]:
+        """From now on, and in a worker of xdist, this process ends with its controller."""
+        self._watch_controller()
+        self._labs += 1
+        try:
+            yield
+        finally:
+            self._labs -= 1
+
+    def _watch_controller(self) -> None:
+        controller, self._controller = self._controller, None
+        if controller is None or controller != os.getppid():  # none, watched, or elsewhere
+            return
+        from chaoslab.lab.controller import ControllerWatch
+
+        may_kill = self.runtime != "attach"
+        ControllerWatch(controller, holds_a_lab=self._holds_a_lab, may_kill=may_kill)
+
+    def _holds_a_lab(self) -> bool:
+        """Whether something of a lab would outlive the controller."""
+        shares = self.runtime in ("docker", "compose") and self._session is not None
+        return self._labs > 0 or shares
 
     @property
     def interrupts(self) -> Interrupts:
@@ -152,7 +179,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:
     """Every xdist worker writes into the same run, with the same seed."""
     run = node.config.stash[_RUN]
-    node.workerinput.update(chaos_seed=run.seed, chaos_folder=str(run.folder))
+    node.workerinput.update(
+        chaos_seed=run.seed, chaos_folder=str(run.folder), chaos_controller=os.getpid()
+    )
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -215,7 +244,7 @@ class Chaos:
             disabled=self._run.disabled,
         )
         try:
-            with self._run.interrupts.cancelling(self._tell):
+            with self._run.lab_under_way(), self._run.interrupts.cancelling(self._tell):
                 verdicts, refusal = await carry_out(self.topology, plan, setting, folder), None
         except ChaoslabError as error:
             verdicts, refusal = (), error

@@ -52,10 +52,11 @@ class MidScenario:
         """The kinds of its events so far, in order."""
         return [event["kind"] for event in self.history()]
 
-    def folders(self) -> list[Path]:
-        """What the lab has of its own outside the results."""
+    def folders(self, pid: int | None = None) -> list[Path]:
+        """What the lab of that process has of its own outside the results."""
         places = (Path("/dev/shm"), Path(tempfile.gettempdir()))
-        return [f for place in places for f in place.glob(f"chaoslab-{self.process.pid}-*")]
+        name = f"chaoslab-{pid or self.process.pid}-*"
+        return [f for place in places for f in place.glob(name)]
 
     def alive(self) -> list[str]:
         """Those of its processes that still run."""
@@ -157,3 +158,27 @@ def test_after_a_sigkill_no_process_and_no_folder_is_left(tmp_path: Path) -> Non
         assert time.monotonic() - killed_s < LIMIT_S
         assert "fault_in_force" in running.kinds()
         assert "run_ended" not in running.kinds()
+
+
+def test_a_worker_whose_controller_is_gone_ends_its_lab_within_a_second(tmp_path: Path) -> None:
+    """Under -n: the worker, the app, the servers, the engine and the watchdog, and the folder.
+
+    A second is the aim: the worker has 0.3 s to end its lab in order, then the watchdog takes it
+    away. The bound leaves two more to the worker's own end and to a slow machine. It was 9 s.
+    """
+    project = Project(tmp_path, LONG)
+    process = project.start("-q", "-n", "1")
+    try:
+        running = MidScenario(project, process)
+        workers = [p.pid for p in running.family if p.ppid() == process.pid]
+        folders = [f for pid in workers for f in running.folders(pid)]
+        assert len(running.family) >= 5
+        assert folders
+        process.kill()
+        killed_s = time.monotonic()
+        until(lambda: not running.alive(), PATIENCE_S, "no process of it left")
+        until(lambda: not any(f.exists() for f in folders), PATIENCE_S, "the lab's folder gone")
+        assert time.monotonic() - killed_s < 3.0
+    finally:
+        process.kill()
+        process.communicate()
