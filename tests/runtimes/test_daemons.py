@@ -13,7 +13,7 @@ import pytest
 
 import chaoslab
 from chaoslab.runtimes.base import RunningApp
-from chaoslab.runtimes.local import LocalRuntime, reaper
+from chaoslab.runtimes.local import LocalRuntime, leftovers, reaper
 from chaoslab.runtimes.local.births import give, take
 
 from .clients import run_python, until_said
@@ -109,7 +109,7 @@ from runtimes.test_daemons import SERVES_ON, daemon_of
 async def main():
     async with LocalRuntime() as runtime:
         app = await run_python(runtime, SERVES_ON, Path({log!r}))
-        print(await daemon_of(app), flush=True)
+        print(await daemon_of(app), runtime.folder, flush=True)
         await asyncio.sleep(60)
 asyncio.run(main())
 """
@@ -117,20 +117,38 @@ asyncio.run(main())
 
 async def test_a_daemon_goes_with_a_lab_that_is_killed(tmp_path: Path) -> None:
     """The dead-man's switch finds it by the same mark of its birth."""
-    daemon = await asyncio.to_thread(_daemon_of_a_killed_lab, tmp_path / "log")
+    daemon, _ = await asyncio.to_thread(_killed_lab, tmp_path / "log")
     await gone([daemon])
 
 
-def _daemon_of_a_killed_lab(log: Path) -> int:
+async def test_a_daemon_of_a_lab_that_died_with_its_switch_is_cleaned_away(tmp_path: Path) -> None:
+    """`chaoslab clean` finds the lab by its folder, and the daemon by the lab."""
+    daemon, folder = await asyncio.to_thread(_killed_lab, tmp_path / "log", with_switch=True)
+    assert reaper.look(daemon) is not None
+    (left,) = (each for each in leftovers.find().leftovers if folder in each.what)
+    assert left.take_away() == ""
+    await gone([daemon])
+
+
+def _killed_lab(log: Path, *, with_switch: bool = False) -> tuple[int, str]:
+    """A daemon, and the folder of the lab that was killed while it lived."""
     paths = [str(SOURCES), str(Path(__file__).parent.parent)]
     code = LAB.format(paths=paths, log=str(log))
     lab = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert lab.stdout is not None
     with lab, lab.stdout:
-        daemon = int(lab.stdout.readline())
-        assert reaper.look(daemon) is not None
+        daemon, folder = lab.stdout.readline().split()
+        assert reaper.look(int(daemon)) is not None
+        if with_switch:
+            os.kill(_switch_of(lab.pid, folder), signal.SIGKILL)
         lab.send_signal(signal.SIGKILL)
-    return daemon
+    return int(daemon), folder
+
+
+def _switch_of(lab: int, folder: str) -> int:
+    children = (p.pid for p in reaper.everything().values() if p.parent == lab)
+    commands = ((pid, Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")) for pid in children)
+    return next(pid for pid, words in commands if folder.encode() in words)
 
 
 def test_a_birthmark_is_inherited_and_can_be_taken() -> None:

@@ -126,6 +126,7 @@ async def test_an_app_that_goes_past_the_proxies_is_unknown_and_never_passes(
     assert verdict.outcome.value == "UNKNOWN"
     assert "not shown to have met the app" in verdict.because[0]
     assert "the app alone would be judged PASS" in verdict.because[1]
+    assert "traffic past the proxy is not observed on this runtime" in verdict.because
 
 
 async def test_only_the_proxies_that_are_named_are_touched(

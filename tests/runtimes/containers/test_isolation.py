@@ -71,6 +71,7 @@ async def test_a_service_is_reached_through_the_proxy_and_in_no_other_way(
     assert met.pop("redis through the proxy") == "reached b'+PONG'"
     assert len(met) == 18
     assert not [each for each in met.items() if each[1].startswith("reached")], met
+    assert lab.past_proxy == "prevented", "what a run says of it is what was tried here"
 
 
 async def test_whatever_is_published_is_published_on_loopback_alone(
