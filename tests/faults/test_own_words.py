@@ -1,0 +1,97 @@
+"""What a real Postgres and its client say at the end of a connection, as the engine notes it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import psycopg
+import pytest
+
+from chaoslab.clock import now_s
+from chaoslab.faults.base import Ground, injected
+from chaoslab.faults.catalogue import prepare
+from chaoslab.history.events import LinkConnection
+from chaoslab.spec.faults import Restarted, Severed
+from chaoslab.verdicts.evidence import evidence_of
+
+from .rig import PATIENCE_S, TOPOLOGY
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+LINK = "app.postgres"
+
+
+async def connect(ground: Ground) -> psycopg.AsyncConnection[tuple[object, ...]]:
+    """A connection through the link's proxy."""
+    url = ground.services["postgres"].url(ground.addresses[LINK])
+    return await psycopg.AsyncConnection.connect(url, autocommit=True)
+
+
+def port_of(client: psycopg.AsyncConnection[tuple[object, ...]]) -> int:
+    """The local port of a connection, by which the engine's record is found."""
+    with socket.socket(fileno=client.fileno()) as borrowed:
+        port = int(borrowed.getsockname()[1])
+        borrowed.detach()
+    return port
+
+
+async def test_a_postgres_that_goes_away_says_so_to_the_idle_and_to_the_busy(
+    ground: Ground,
+) -> None:
+    """One waits for an answer, one is idle; one that was closed before is told nothing."""
+    idle, busy, over = [await connect(ground) for _ in range(3)]
+    ports = [port_of(client) for client in (idle, busy, over)]
+    await over.close()
+    query = asyncio.create_task(busy.execute("SELECT pg_sleep(60)"))
+    await until(lambda: is_asleep(idle))
+    spec = Restarted(target="postgres")
+    async with injected(prepare(spec, ground), ground):
+        with suppress(psycopg.OperationalError):
+            await query
+    for client in (idle, busy):
+        await client.close()
+    told = {c.client_port: c for c in ground.journal.history.of(LinkConnection) if c.fault}
+    assert [told[port].dismissed_s is not None for port in ports] == [True, True, False]
+    assert told[ports[2]].ending == "client_closed"
+    (lines,) = evidence_of(spec, TOPOLOGY, ground.journal.history).per_link.values()
+    assert lines == ("2 connections of the app ended by it",)
+
+
+async def until(seen: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for what must come true."""
+    end_s = now_s() + PATIENCE_S
+    while not await seen():
+        assert now_s() < end_s, "it never came true"
+        await asyncio.sleep(0.01)
+
+
+async def is_asleep(client: psycopg.AsyncConnection[tuple[object, ...]]) -> bool:
+    """Whether the other's query has reached the server."""
+    row = await client.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+    return await row.fetchone() == (1,)
+
+
+async def has_ended(ground: Ground, port: int) -> bool:
+    """Whether the engine has noticed that this client closed."""
+    return any(c.client_port == port and c.ending for c in await ground.control.connections(LINK))
+
+
+async def test_a_postgres_client_that_closes_under_a_silence_has_only_said_goodbye(
+    ground: Ground,
+) -> None:
+    """Its last message is held; it is counted apart, and shows no use of the link."""
+    idle = await connect(ground)
+    port = port_of(idle)
+    spec = Severed(target=LINK, mode="silent")
+    async with injected(prepare(spec, ground), ground):
+        await idle.close()
+        await until(lambda: has_ended(ground, port))
+    (told,) = (
+        c for c in ground.journal.history.of(LinkConnection) if c.fault and c.client_port == port
+    )
+    assert [(m.bytes, m.goodbye) for m in told.met if m.stream == "upstream"] == [(5, 5)]
+    assert told.ending == "client_closed"
+    assert not evidence_of(spec, TOPOLOGY, ground.journal.history).bit
