@@ -221,3 +221,12 @@ def test_analyze_passes_only_what_the_history_bears_out(saved_run: Path) -> None
         assert result.exit_code == exit_code, result.output
         assert result.output.startswith(f"{outcome:<8}severed")
         assert outcome in run("report").output
+
+
+def test_check_tells_how_seldom_an_app_is_to_be_asked(tmp_path: Path) -> None:
+    """Only where its topology says so."""
+    path = tmp_path / "chaoslab.toml"
+    text = '[apps.app]\ncommand = ["true"]\n[apps.app.health]\nperiod_s = 2.5\n'
+    path.write_text(text, encoding="utf-8")
+    result = run("check", str(path))
+    assert (result.exit_code, "no more often than each 2.5 s" in result.output) == (0, True)

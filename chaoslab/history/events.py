@@ -194,6 +194,19 @@ class ProberSample(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionsAsked(Event):
+    """How many questions the lab asked one boot, by path, and how many of them were under way at
+    once, at the most, over all paths: on one path never more than one. Written when the watch ends.
+    """
+
+    app: str
+    boot: int
+    asked: Mapping[str, int]
+    most_under_way: int
+    kind: Literal["questions_asked"] = "questions_asked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HealthTurned(Event):
     """The state of health differs from the sample before; written by the health probe."""
 
@@ -504,6 +517,7 @@ AnyEvent = Annotated[
     | Exited
     | HealthSample
     | ProberSample
+    | QuestionsAsked
     | HealthTurned
     | LossNamed
     | FaultRequested

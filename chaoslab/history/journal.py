@@ -76,6 +76,10 @@ class Journal:
         """Everything that happened so far."""
         return History(tuple(self._events))
 
+    def events_from(self, number: int) -> list[AnyEvent]:
+        """The events from that number on, counted from 0: for whoever reads on."""
+        return self._events[number:]
+
     @property
     def kept(self) -> History:
         """What the file holds of it: all, unless there was trouble."""

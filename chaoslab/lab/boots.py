@@ -10,6 +10,7 @@ from chaoslab.history.events import Spawned
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.probes.base import Watched, either
 from chaoslab.probes.past_proxy import PastProxyProbe
+from chaoslab.probes.questions import Questions
 from chaoslab.probes.watch import Watch
 from chaoslab.probes.workload import Writer
 from chaoslab.runtimes.base import Endpoint
@@ -90,6 +91,7 @@ class Boots:
             running=running,
             journal=journal,
             standing=standing,
+            questions=Questions(app.health.period_s or 0.0),
         )
         writer = Writer(watched, self._ground.seed) if app.writes is not None else None
         ports = {link.name: self._ground.addresses[link.name].port for link in self._links(app)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
 
@@ -12,6 +12,7 @@ from chaoslab import printable
 from chaoslab.history.events import ProbeCrashed
 from chaoslab.history.journal import Journal
 from chaoslab.probes.own_trouble import NotAsked, note_own_trouble, own_trouble
+from chaoslab.probes.questions import Questions
 from chaoslab.probes.request import Reply, ask
 from chaoslab.runtimes.base import RunningApp
 from chaoslab.spec.topology import App
@@ -19,13 +20,17 @@ from chaoslab.spec.topology import App
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """One boot of an app under watch; `standing` ran before the lab came, and goes on after it."""
+    """One boot of an app under watch; `standing` ran before the lab came, and goes on after it.
+
+    Whoever asks the app how it is asks through `questions`.
+    """
 
     app: App
     boot: int
     running: RunningApp
     journal: Journal
     standing: bool = False
+    questions: Questions = field(default_factory=Questions)
 
 
 NO_ANSWER = (httpx.HTTPError, TimeoutError, OSError)

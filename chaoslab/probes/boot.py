@@ -9,56 +9,62 @@ from itertools import islice
 from typing import Any
 
 from chaoslab.history.events import (
+    AnyEvent,
     Bound,
     Exited,
     FirstAnswer,
+    HealthSample,
     Ready,
     StartupComplete,
     StartupSnapshot,
 )
 from chaoslab.printable import cut
-from chaoslab.probes.base import MOST_ENTRIES, NO_ANSWER, Watched, as_text, get
+from chaoslab.probes.base import MOST_ENTRIES, NO_ANSWER, Watched, as_text, either, get
 from chaoslab.probes.body import BadBody, object_of, word_of
-from chaoslab.probes.health import Answer, ask_health
 from chaoslab.probes.own_trouble import NotAsked
 from chaoslab.spec.health import HealthState
 
 BIND_POLL_S = 0.01
-ANSWER_POLL_S = 0.02
 READY_POLL_S = 0.05
 ANSWER_TIMEOUT_S = 1.0
-LONGEST_S = 1e6
+LONGEST_S = 1e6  # as good as for ever
 LOG_CHARACTERS = 2000  # of one line of the log, as it is written down
 
 
 class BootProbe:
-    """Follows one boot until it is ready; the exit is watched by `watch_exit` beside it."""
+    """Follows one boot until it is ready; the exit is watched by `watch_exit` beside it.
+
+    It reads what the health probe has asked, and asks at no path twice what is known already.
+    """
 
     def __init__(self, watched: Watched) -> None:
         self._watched = watched
         self._journal = watched.journal
         self._who: dict[str, Any] = {"app": watched.app.name, "boot": watched.boot}
         self._answered = False
+        self._read = 0
         self._word: str | None = None
         self._failure_noted = False
 
     async def run(self, over: asyncio.Event) -> None:
         """Write down each stage when it is first seen, until the app is ready or `over` is set."""
         for stage in (self._bound, self._complete, self._ready):
-            while not await self._passed(stage):
+            while not await self._passed(stage, over):
                 if over.is_set():
                     if stage == self._complete and self._answered and not self._failure_noted:
                         await self._note_how_far()
                     return
 
-    async def _passed(self, stage: Callable[[], Awaitable[bool]]) -> bool:
+    async def _passed(
+        self, stage: Callable[[asyncio.Event], Awaitable[bool]], over: asyncio.Event
+    ) -> bool:
         try:
-            return await stage()
+            return await stage(over)
         except NotAsked:  # the lab's own trouble, which is written down; the stage may still come
             await asyncio.sleep(READY_POLL_S)
             return False
 
-    async def _bound(self) -> bool:
+    async def _bound(self, _: asyncio.Event) -> bool:
         """LISTEN as the kernel shows it: no connect of the lab's can be taken for the app's.
 
         An app that stood already may have been listening for days, for a kernel elsewhere.
@@ -73,8 +79,10 @@ class BootProbe:
         self._journal.append(Bound(at_s=self._journal.now(), **self._who))
         return True
 
-    async def _complete(self) -> bool:
-        answer = await ask_health(self._watched, timeout_s=ANSWER_TIMEOUT_S)
+    async def _complete(self, over: asyncio.Event) -> bool:
+        answer = await self._next_answer(over)
+        if answer is None:
+            return False
         if answer.status_code is not None and not self._answered:
             self._answered = True
             self._journal.append(
@@ -85,7 +93,6 @@ class BootProbe:
         snapshot = await self.snapshot() if news or _serves(answer) else None
         if not self._is_complete(answer, snapshot):
             self._note_failure(snapshot)
-            await asyncio.sleep(ANSWER_POLL_S)
             return False
         if snapshot is not None:
             self._journal.append(snapshot)
@@ -93,6 +100,17 @@ class BootProbe:
             StartupComplete(at_s=self._journal.now(), state=answer.state, **self._who)
         )
         return True
+
+    async def _next_answer(self, over: asyncio.Event) -> HealthSample | None:
+        """The newest sample of this boot's health not read yet; None where the end came first."""
+        found = await either(self._journal.wait_for(self._unread, LONGEST_S), over.wait())
+        return found if isinstance(found, HealthSample) else None
+
+    def _unread(self, events: list[AnyEvent]) -> AnyEvent | None:
+        who = (self._watched.app.name, self._watched.boot)
+        new, self._read = events[self._read :], len(events)
+        mine = (e for e in reversed(new) if isinstance(e, HealthSample) and (e.app, e.boot) == who)
+        return next(mine, None)
 
     async def _note_how_far(self) -> None:
         """A start-up that did not end: which of its phases did."""
@@ -106,7 +124,7 @@ class BootProbe:
             self._failure_noted = True
             self._journal.append(snapshot)
 
-    def _is_complete(self, answer: Answer, snapshot: StartupSnapshot | None) -> bool:
+    def _is_complete(self, answer: HealthSample, snapshot: StartupSnapshot | None) -> bool:
         if not _serves(answer):
             return False
         publishes = self._watched.app.health.startup_path is not None
@@ -117,10 +135,13 @@ class BootProbe:
         path = self._watched.app.health.startup_path
         if path is None:
             return None
-        try:
-            body = object_of(await get(self._watched, path, timeout_s=ANSWER_TIMEOUT_S))
-        except (*NO_ANSWER, BadBody):
-            return None
+        async with self._watched.questions.one(path) as mine:
+            if not mine:
+                return None
+            try:
+                body = object_of(await get(self._watched, path, timeout_s=ANSWER_TIMEOUT_S))
+            except (*NO_ANSWER, BadBody):
+                return None
         return StartupSnapshot(
             at_s=self._journal.now(),
             complete=body.get("startup_complete") is True,
@@ -133,7 +154,7 @@ class BootProbe:
             **self._who,
         )
 
-    async def _ready(self) -> bool:
+    async def _ready(self, _: asyncio.Event) -> bool:
         path = self._watched.app.health.ready_path
         if path is not None and not await self._answers(path):
             await asyncio.sleep(READY_POLL_S)
@@ -142,10 +163,13 @@ class BootProbe:
         return True
 
     async def _answers(self, path: str) -> bool:
-        try:
-            return (await get(self._watched, path, timeout_s=ANSWER_TIMEOUT_S)).is_success
-        except NO_ANSWER:
-            return False
+        async with self._watched.questions.one(path) as mine:
+            if not mine:
+                return False
+            try:
+                return (await get(self._watched, path, timeout_s=ANSWER_TIMEOUT_S)).is_success
+            except NO_ANSWER:
+                return False
 
 
 async def watch_exit(watched: Watched, asked: asyncio.Event) -> bool:
@@ -170,7 +194,7 @@ async def watch_exit(watched: Watched, asked: asyncio.Event) -> bool:
     return not by_lab
 
 
-def _serves(answer: Answer) -> bool:
+def _serves(answer: HealthSample) -> bool:
     """By the state that the contract reads: a 200 may say 'down', Consul's 429 is a warning."""
     return answer.state in (HealthState.HEALTHY, HealthState.DEGRADED)
 

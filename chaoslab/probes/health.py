@@ -1,9 +1,9 @@
-"""Health as a prober sees it: overlapping samples, each on a fresh connection, each bounded."""
+"""Health as a prober sees it: one question after the other, each on a fresh connection."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -117,26 +117,33 @@ def _check(contract: HealthContract, value: object) -> str:
 
 
 class HealthProbe:
-    """Samples health at a cadence whatever the answers take, and writes down every turn."""
+    """Samples health, more often while `awaits` says so, and writes down every turn."""
 
-    def __init__(self, watched: Watched, sampling: Sampling) -> None:
+    def __init__(
+        self, watched: Watched, sampling: Sampling, awaits: Callable[[], bool] = lambda: False
+    ) -> None:
         self._watched = watched
-        self._sampling = sampling
+        self._sampling, self._awaits = sampling, awaits
         self._state: HealthState | None = None
         self._lost: tuple[str, ...] = ()
-        self._newest_s = -1.0
 
     async def run(self, over: asyncio.Event) -> None:
-        """Sample until `over` is set; samples under way are then waited for (each is bounded)."""
+        """Sample until `over` is set; one that is under way then is waited for (it is bounded)."""
         sampler = Sampler(
             self._sample,
             cadence_s=self._sampling.cadence_s,
             sampling=self._sampling,
             journal=self._watched.journal,
+            awaits=self._awaits,
         )
         await sampler.run(over)
 
     async def _sample(self) -> None:
+        async with self._watched.questions.one(self._watched.app.health.path) as mine:
+            if mine:
+                await self._ask()
+
+    async def _ask(self) -> None:
         watched, journal = self._watched, self._watched.journal
         sent_s = journal.now()
         try:
@@ -157,9 +164,7 @@ class HealthProbe:
                 error=answer.error,
             )
         )
-        if sent_s > self._newest_s:  # an older sample that answers late turns nothing
-            self._newest_s = sent_s
-            self._note_turns(answer)
+        self._note_turns(answer)
 
     def _note_turns(self, answer: Answer) -> None:
         watched, journal = self._watched, self._watched.journal

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from chaoslab.history.events import Bound, ProberSample
@@ -20,12 +20,19 @@ LONGEST_WAIT_S = 1e6  # until the app listens; the boot's own end comes sooner
 
 
 class ProberProbe:
-    """Asks one path of one boot each `sampling.prober_cadence_s`, from its bind on.
+    """Asks one path of one boot each `sampling.prober_cadence_s`, from its bind on, and more often
+    while `awaits` says so.
 
-    A sample is over at the prober's limit, and the next does not wait for it.
+    A question is given up at the prober's limit, and the next waits for that, as a prober's does.
     """
 
-    def __init__(self, watched: Watched, which: ProbedPath, sampling: Sampling) -> None:
+    def __init__(
+        self,
+        watched: Watched,
+        which: ProbedPath,
+        sampling: Sampling,
+        awaits: Callable[[], bool] = lambda: False,
+    ) -> None:
         path = _path(watched.app, which)
         assert path is not None, "asked for a path that the app does not have"
         self._watched, self._which, self._path = watched, which, path
@@ -34,10 +41,11 @@ class ProberProbe:
             cadence_s=sampling.prober_cadence_s,
             sampling=sampling,
             journal=watched.journal,
+            awaits=awaits,
         )
 
     async def run(self, over: asyncio.Event) -> None:
-        """Sample until `over` is set; samples under way are then waited for."""
+        """Sample until `over` is set; one that is under way then is waited for."""
         if not self._watched.standing:
             await either(self._bound(), over.wait())
         if not over.is_set():
@@ -53,6 +61,11 @@ class ProberProbe:
         )
 
     async def _sample(self) -> None:
+        async with self._watched.questions.one(self._path) as mine:
+            if mine:
+                await self._ask()
+
+    async def _ask(self) -> None:
         watched, journal = self._watched, self._watched.journal
         limit_s = watched.app.health.prober_timeout_s
         sent_s, code, error = journal.now(), None, None

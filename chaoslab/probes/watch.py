@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from chaoslab.history.events import LeftRunning
+from chaoslab.history.events import LeftRunning, QuestionsAsked
 from chaoslab.probes.base import Watched, guarded
 from chaoslab.probes.boot import BootProbe, watch_exit
 from chaoslab.probes.health import HealthProbe
+from chaoslab.probes.pace import Pace
 from chaoslab.probes.past_proxy import PastProxyProbe
 from chaoslab.probes.prober import ProberProbe, probed
 from chaoslab.probes.sockets import SocketProbe
@@ -35,17 +36,18 @@ class Watch:
         self.writer = writer
         self._asked = asyncio.Event()
         self._over = asyncio.Event()
-        own = not watched.standing
+        own, sampling = not watched.standing, plan.sampling.of(watched.app)
+        awaits = Pace(plan, watched.app, watched.boot, watched.journal).awaits
         self._exit = asyncio.create_task(watch_exit(watched, self._asked)) if own else None
         work = {
             "boot": BootProbe(watched).run(self._over),
-            "health": HealthProbe(watched, plan.sampling).run(self._over),
+            "health": HealthProbe(watched, sampling, awaits).run(self._over),
         }
         if own:
             work["sockets"] = SocketProbe(watched, ports, past).run(self._over)
             work["starvation"] = StarvationProbe(watched).run(self._over)
         for which in probed(plan, watched.app):
-            work[which] = ProberProbe(watched, which, plan.sampling).run(self._over)
+            work[which] = ProberProbe(watched, which, sampling, awaits).run(self._over)
         for number, load in enumerate(plan.load):
             if writer is not None and load.app == watched.app.name:
                 work[f"load[{number}]"] = writer.load(load, self._over)
@@ -85,6 +87,25 @@ class Watch:
             )
 
     async def stop_probes(self) -> None:
-        """Stop watching, the exit excepted; what is under way comes to its own end first."""
+        """Stop watching, the exit excepted; what is under way comes to its own end first.
+
+        How many questions the lab asked is written down once.
+        """
+        first = not self._over.is_set()
         self._over.set()
+        self.watched.questions.end()
         await asyncio.gather(*self._probes)
+        if first:
+            self._note_questions()
+
+    def _note_questions(self) -> None:
+        watched, questions = self.watched, self.watched.questions
+        watched.journal.append(
+            QuestionsAsked(
+                at_s=watched.journal.now(),
+                app=watched.app.name,
+                boot=watched.boot,
+                asked=dict(questions.asked),
+                most_under_way=questions.most_under_way,
+            )
+        )

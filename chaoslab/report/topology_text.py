@@ -154,6 +154,8 @@ def _health(app: App) -> dict[str, str]:
         "startup_path": health.startup_path,
     }
     shown = {name: path or "none" for name, path in paths.items()}
+    if health.period_s is not None:
+        shown["asked"] = f"no more often than each {health.period_s:g} s"
     if health.phases:
         shown["phases"] = ", ".join(health.phases)
     shown["fields"] = f"{health.status_field or '(plain text)'}, {health.dependencies_field}"

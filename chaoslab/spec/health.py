@@ -44,6 +44,8 @@ class HealthContract:
     that says healthy or degraded. `ready_path` may be absent; then a complete start-up is ready.
     `prober_timeout_s` is how long the platform's prober waits for one answer of any of the paths,
     and `prober_failures` after how many misses in a row it takes the app out (or restarts it).
+    `period_s` is the least time between two questions of the lab on one path, for an app that bears
+    no more; None leaves it to the plan's sampling.
     `phases` are those that a complete start-up must publish there; empty: any that it publishes.
     """
 
@@ -53,6 +55,7 @@ class HealthContract:
     startup_path: str | None = None
     prober_timeout_s: float = 1.0
     prober_failures: int = 3
+    period_s: float | None = None
     phases: tuple[str, ...] = ()
     status_field: str = "status"
     dependencies_field: str = "dependencies"

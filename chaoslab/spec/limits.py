@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from chaoslab.spec.topology import Topology
 
 LEAST_S = 30.0
+ANSWERS = 4  # for which an expectation may wait of an app that is not to be asked often
 TURN_S = 10.0  # what a fault may take to begin and to heal: a service is stopped and started anew
 
 
@@ -45,6 +46,7 @@ def _boots(plan: Plan, topology: Topology) -> Iterator[float]:
 def _expectations(plan: Plan, topology: Topology) -> Iterator[float]:
     for e in plan.expect:
         yield getattr(e, "within_s", None) or 0.0
+        yield ANSWERS * (topology.apps[e.app].health.period_s or 0.0)
         if isinstance(e, Recovers):
             yield e.stable_s
         if isinstance(e, KeepsAcknowledged | Serves | RegainsLatency):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from chaoslab.spec.topology import App
 from chaoslab.spec.when import AtMoment
 
 
@@ -23,15 +24,32 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How health is watched: one sample each `cadence_s`, each bounded by `timeout_s`.
+    """How health is watched: one question each `cadence_s`, its answer bounded by `timeout_s`.
+
+    Never two at once on a path: a question that is due waits until the one before is over. Each
+    `fast_s` (or `cadence_s`, where that is less) while something is awaited of the boot:
+    its start-up; what health says of a fault, or of its heal; a trigger of the plan; each within
+    its bound, and for 1 s after health has turned. An app's own `health.period_s` is the least.
 
     From `quiet_from` to `quiet_until` no sample is sent, so that the first traffic after a heal
     can be a user's (health traffic would wake stale pools). Liveness and readiness are asked each
-    `prober_cadence_s` where an expectation is about them.
+    `prober_cadence_s`, and as fast as health while something is awaited, where an expectation is
+    about them.
     """
 
-    cadence_s: float = 0.05
+    cadence_s: float = 0.25
+    fast_s: float = 0.05
     timeout_s: float = 1.0
-    prober_cadence_s: float = 0.1
+    prober_cadence_s: float = 0.25
     quiet_from: AtMoment | None = None
     quiet_until: AtMoment | None = None
+
+    def of(self, app: App) -> Sampling:
+        """The same for an app that is not to be asked more often than each `health.period_s`."""
+        period_s = app.health.period_s or 0.0
+        return replace(
+            self,
+            cadence_s=max(self.cadence_s, period_s),
+            fast_s=max(self.fast_s, period_s),
+            prober_cadence_s=max(self.prober_cadence_s, period_s),
+        )

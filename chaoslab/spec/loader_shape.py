@@ -53,6 +53,7 @@ class HealthShape(Shape):
     startup_path: HttpPath | None = Field(default=None, description="a path that begins with '/'")
     prober_timeout_s: Seconds = Field(default=1.0, description="a number of seconds above 0")
     prober_failures: int = Field(default=3, ge=1, description="a whole number, 1 or more")
+    period_s: Seconds | None = Field(default=None, description="a number of seconds above 0")
     phases: list[NonEmpty] = Field(
         default_factory=list, description="a list of strings, the phases of every start-up"
     )

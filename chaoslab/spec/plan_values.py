@@ -66,6 +66,7 @@ def value_problems(plan: Plan, topology: Topology, where: str) -> Iterator[Probl
         f"{where}: sampling",
         0,
         cadence_s=sampling.cadence_s,
+        fast_s=sampling.fast_s,
         timeout_s=sampling.timeout_s,
         prober_cadence_s=sampling.prober_cadence_s,
     )

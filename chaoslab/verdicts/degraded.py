@@ -16,6 +16,8 @@ from chaoslab.verdicts.timeline import (
     SERVING,
     Span,
     answered_s,
+    asking,
+    between_looks,
     exited,
     fault_span,
     gap,
@@ -28,6 +30,7 @@ from chaoslab.verdicts.timeline import (
 )
 from chaoslab.verdicts.verdict import Outcome, Verdict, failed, passed, unknown
 
+UNANSWERED_S = 0.5  # who lets a question wait for longer at the heal is not heard of any more
 MIN_SAMPLES = 3  # fewer answers than this do not show that it stays so
 _NO_ANSWER = (HealthState.UNHEALTHY, HealthState.UNREACHABLE)
 
@@ -52,13 +55,26 @@ def degrades(e: Degrades, app: App, sampling: Sampling, history: History) -> Ver
     if verdict.outcome is Outcome.FAIL:
         told = _silenced(e, seen, asked, app.health)
         return replace(verdict, because=(*verdict.because, *told))
-    silent_s = watch.end_s - max((answered_s(s) for s in seen), default=watch.start_s)
-    if verdict.outcome is Outcome.PASS and silent_s > silence_s(sampling):
-        silent = f"nothing was heard of health in the last {silent_s:.3f} s of the fault"
+    if verdict.outcome is Outcome.PASS and (silent := _silent(watch, seen, asked, sampling)):
         return unknown("degraded", claim, silent, *verdict.because)
     if verdict.outcome is Outcome.PASS and not _seen_to_its_heal(e, history):
         return unknown("degraded", claim, "the run was cut short of the heal", *verdict.because)
     return verdict
+
+
+def _silent(
+    watch: Span, seen: list[HealthSample], asked: list[HealthSample], sampling: Sampling
+) -> str:
+    """How long nothing was heard before the heal, where that is too long; empty where it is not.
+
+    Either nobody asked, or the app let a question wait.
+    """
+    silent_s = watch.end_s - max((answered_s(s) for s in seen), default=watch.start_s)
+    open_s = (s.at_s for s in asked if s.at_s < watch.end_s < answered_s(s))
+    waited_s = watch.end_s - min(open_s, default=watch.end_s)
+    if silent_s <= silence_s(sampling) and waited_s <= UNANSWERED_S:
+        return ""
+    return f"nothing was heard of health in the last {silent_s:.3f} s of the fault"
 
 
 def _seen_to_its_heal(e: Degrades, history: History) -> bool:
@@ -118,7 +134,11 @@ def _turned(
         return failed("degraded", claim, "health never said degraded", *map(_said, seen[-1:]))
     after_s = answered_s(first) - watch.start_s
     if e.within_s is not None and after_s > e.within_s:
-        return failed("degraded", claim, f"only after {after_s:.3f} s", _said(first))
+        late = f"only after {after_s:.3f} s"
+        before = next((s for s in reversed(seen) if s.at_s < first.at_s), None)
+        if unseen := between_looks(before, first, watch.start_s + e.within_s):
+            return unknown("degraded", claim, late, unseen, _said(first))
+        return failed("degraded", claim, late, _said(first))
     held = [first, *(s for s in seen if s.at_s >= answered_s(first))]
     if other := next((s for s in held if s.state is not HealthState.DEGRADED), None):
         return failed("degraded", claim, "did not stay so while the fault held", _said(other))
@@ -188,7 +208,7 @@ def stays_available(e: StaysAvailable, app: App, sampling: Sampling, history: Hi
         return failed("available", claim, _said(bad))
     if len(seen) < MIN_SAMPLES:
         return unknown("available", claim, f"only {len(seen)} health answers")
-    if pause := gap((s.at_s for s in seen), sampling):
+    if pause := gap(map(asking, seen), silence_s(sampling)):
         why = f"nobody asked from {pause.start_s:.3f} to {pause.end_s:.3f} s"
         return unknown("available", claim, why)
     if ended is None or not ended.settled:

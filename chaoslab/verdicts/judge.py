@@ -85,27 +85,30 @@ def outcome_of(verdicts: tuple[Verdict, ...]) -> Outcome:
 
 
 def _judged(e: Expectation, topology: Topology, plan: Plan, history: History) -> Verdict:
+    app = topology.apps[e.app]
+    sampling = plan.sampling.of(app)
+    plan = replace(plan, sampling=sampling)
     match e:
         case Starts():
-            return starts(e, topology.apps[e.app].health, history, plan.sampling)
+            return starts(e, topology.apps[e.app].health, history, sampling)
         case FailsFast():
             return fails_fast(e, history)
         case Degrades():
-            return degrades(e, topology.apps[e.app], plan.sampling, history)
+            return degrades(e, topology.apps[e.app], sampling, history)
         case Recovers():
-            return recovers(e, plan.sampling, history)
+            return recovers(e, sampling, history)
         case KeepsAcknowledged():
             return keeps_acknowledged(e, history)
         case FirstRequestServed():
             return first_request_served(e, history)
         case StaysAvailable():
-            return stays_available(e, topology.apps[e.app], plan.sampling, history)
+            return stays_available(e, topology.apps[e.app], sampling, history)
         case NoRestarts():
             return no_restarts(e, history)
         case StaysLive():
-            return stays_live(e, topology.apps[e.app], plan.sampling, history)
+            return stays_live(e, topology.apps[e.app], sampling, history)
         case AnswersInTime():
-            return answers_in_time(e, topology.apps[e.app], plan.sampling, history)
+            return answers_in_time(e, topology.apps[e.app], sampling, history)
         case ReadyWhenServing():
             return ready_when_serving(e, plan, history)
         case Serves() | ReleasesConnections() | BacksOff() | RegainsLatency():

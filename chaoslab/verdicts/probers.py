@@ -1,24 +1,23 @@
 """A platform's prober: liveness answered well, health and readiness answered in time. Pure.
 
-A prober asks one question after the other and acts after so many misses in a row. The lab asks more
-often, and its samples overlap: so that one pause is not counted many times, a miss counts only when
-it was sent after the one before was over.
+A prober asks one question after the other and acts after so many misses in a row. So does the lab,
+and in runs saved earlier its questions overlap: so that one pause is not counted many times, a miss
+counts only when it was sent after the one before was over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
-from chaoslab.history.events import Bound, FirstAnswer, HealthSample, ProberSample
+from chaoslab.history.events import Bound, FirstAnswer, HealthSample, ProberSample, QuestionsAsked
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import AnswersInTime, StaysLive
 from chaoslab.spec.health import HealthContract
 from chaoslab.spec.load import Sampling
 from chaoslab.spec.plan import Plan
 from chaoslab.spec.topology import App
-from chaoslab.verdicts.timeline import Span, end_s, exited, run_ended, silence_s, spawned
+from chaoslab.verdicts.timeline import Span, end_s, exited, gap, run_ended, silence_s, spawned
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 
 MIN_SAMPLES = 3  # fewer answers than this do not show that it stays so
@@ -30,7 +29,8 @@ EXIT_SEEN_S = 0.5  # what an app did not answer just before its end was noted is
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """One request as a prober sees it, which waits no longer than its limit: over at `over_s`.
+    """One request as a prober sees it, which waits no longer than its limit: over at `over_s`,
+    though the lab may have waited until `ended_s`.
 
     `heard` is any answer within the limit, `good` one of 2xx; `answer_s` is when any came, if late.
     """
@@ -38,6 +38,7 @@ class Probe:
     path: str
     at_s: float
     over_s: float
+    ended_s: float
     heard: bool
     good: bool
     answer_s: float | None
@@ -65,15 +66,16 @@ def stays_live(e: StaysLive, app: App, sampling: Sampling, history: History) -> 
     limit = f"{contract.prober_timeout_s} s"
     claim = f"liveness of {e.app} answers 2xx within {limit} from its first answer on"
     seen = watched(e.app, e.boot, contract, history)
+    own = _own_questions(e, history)
     if mute := _mute(seen, "liveness", contract):
-        return failed("live", claim, mute)
+        return failed("live", claim, mute, *own)
     probes = seen.of("liveness")
     if misses := in_a_row([p for p in probes if not p.good], probes, contract.prober_failures):
         why = f"liveness gave no 2xx within {limit} {_times(misses)}"
-        return failed("live", claim, why, *_meanwhile(misses, seen, contract))
+        return failed("live", claim, why, *_meanwhile(misses, seen, contract), *own)
     if unseen := _unwatched(e, seen, {"liveness": sampling.prober_cadence_s}, history):
         return unknown("live", claim, *unseen)
-    return passed("live", claim, _all_of(probes, "2xx"))
+    return passed("live", claim, _all_of(probes, "2xx"), *own)
 
 
 def answers_in_time(e: AnswersInTime, app: App, sampling: Sampling, history: History) -> Verdict:
@@ -85,8 +87,9 @@ def answers_in_time(e: AnswersInTime, app: App, sampling: Sampling, history: His
         cadence_s["readiness"] = sampling.prober_cadence_s
     claim = f"{e.app} answers {' and '.join(cadence_s)} within {limit}, whatever it says"
     seen = watched(e.app, e.boot, contract, history)
+    own = _own_questions(e, history)
     if mute := _mute(seen, "health", contract):
-        return failed("prober", claim, mute)
+        return failed("prober", claim, mute, *own)
     wrong = []
     for path in cadence_s:
         probes = seen.of(path)
@@ -96,10 +99,11 @@ def answers_in_time(e: AnswersInTime, app: App, sampling: Sampling, history: His
             told = _meanwhile(misses, seen, contract)
             wrong += [line for line in told if line not in wrong]
     if wrong:
-        return failed("prober", claim, *wrong)
+        return failed("prober", claim, *wrong, *own)
     if unseen := _unwatched(e, seen, cadence_s, history):
         return unknown("prober", claim, *unseen)
-    return passed("prober", claim, *(_all_of(seen.of(path), "answers") for path in cadence_s))
+    each = (_all_of(seen.of(path), "answers") for path in cadence_s)
+    return passed("prober", claim, *each, *own)
 
 
 def watched(app: str, boot: int, contract: HealthContract, history: History) -> Watched:
@@ -148,6 +152,7 @@ def _probe(path: str, sample: HealthSample | ProberSample, limit_s: float) -> Pr
         path=path,
         at_s=sample.at_s,
         over_s=sample.at_s + min(sample.took_s, limit_s),
+        ended_s=sample.at_s + sample.took_s,
         heard=heard,
         good=heard and code is not None and 200 <= code < 300,
         answer_s=None if code is None else sample.at_s + sample.took_s,
@@ -202,6 +207,17 @@ def _listed(paths: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(paths[:-1]), paths[-1])))
 
 
+def _own_questions(e: StaysLive | AnswersInTime, history: History) -> list[str]:
+    """How many questions of the lab the app had at once, where the run wrote that down."""
+    counts = history.last(QuestionsAsked, lambda q: (q.app, q.boot) == (e.app, e.boot))
+    if counts is None:
+        return []
+    asked = ", ".join(f"{path} {count} times" for path, count in sorted(counts.asked.items()))
+    most = counts.most_under_way
+    were = "question of the lab was" if most == 1 else "questions of the lab were"
+    return [f"at most {most} {were} under way at once, one on each path: {asked}"]
+
+
 def _meanwhile(misses: list[Probe], seen: Watched, contract: HealthContract) -> list[str]:
     """What the other paths did at the time of these misses."""
     span = Span(start_s=misses[0].at_s + TURN_S, end_s=misses[-1].over_s)
@@ -247,10 +263,10 @@ def _unwatched(
         probes = seen.of(path)
         if len(probes) < MIN_SAMPLES:
             return [f"{path} was asked {len(probes)} times"]
-        pauses = pairwise([seen.answered_s, *(p.at_s for p in probes), last_s])
-        longest_s = silence_s(Sampling(cadence_s=each_s))
-        if pause := next(((a, b) for a, b in pauses if b - a > longest_s), None):
-            return [f"nobody asked {path} from {pause[0]:.3f} to {pause[1]:.3f} s"]
+        ends = (Span(start_s=s, end_s=s) for s in (seen.answered_s, last_s))
+        spans = [next(ends), *(Span(start_s=p.at_s, end_s=p.ended_s) for p in probes), *ends]
+        if pause := gap(spans, silence_s(Sampling(cadence_s=each_s))):
+            return [f"nobody asked {path} from {pause.start_s:.3f} to {pause.end_s:.3f} s"]
     return [] if end is not None and end.settled else ["the run was cut short"]
 
 

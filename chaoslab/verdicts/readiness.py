@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import groupby
 
 from chaoslab.history.events import (
     FaultHealing,
@@ -25,9 +25,11 @@ from chaoslab.spec.expect import ReadyWhenServing
 from chaoslab.spec.plan import Plan
 from chaoslab.verdicts.timeline import (
     SERVING,
+    Span,
     answered_s,
     end_s,
     exited,
+    gap,
     last_healed_s,
     life,
     run_ended,
@@ -206,11 +208,11 @@ def _unjudged(
         return f"the process exited with {ended.exit_code} at {ended.at_s:.3f} s"
     first = history.first(FirstAnswer, lambda a: (a.app, a.boot) == (e.app, e.boot))
     begun_s = [first.at_s] if first and first.at_s < words[0].at_s else []
-    asked_s = sorted([*begun_s, *(w.at_s for w in words), rows[-1].last_s])
+    asked = [Span(start_s=w.at_s, end_s=w.over_s) for w in words]
+    asked += [Span(start_s=s, end_s=s) for s in (*begun_s, rows[-1].last_s)]
     longest_s = silence_s(plan.sampling) + 3 * plan.sampling.prober_cadence_s
-    for a_s, b_s in pairwise(asked_s):
-        if b_s - a_s > longest_s:
-            return f"nobody asked for readiness from {a_s:.3f} to {b_s:.3f} s"
+    if pause := gap(sorted(asked, key=lambda span: span.start_s), longest_s):
+        return f"nobody asked for readiness from {pause.start_s:.3f} to {pause.end_s:.3f} s"
     refused = [row for row in rows if not row.served]
     if refused and not any(_turned(row, words) for row in refused):
         longest_s = max(row.last_s - row.shown_s for row in refused)

@@ -17,6 +17,8 @@ from chaoslab.verdicts.kept import looked_up
 from chaoslab.verdicts.timeline import (
     Span,
     answered_s,
+    asking,
+    between_looks,
     exited,
     gap,
     healthy_since,
@@ -54,15 +56,14 @@ def recovers(e: Recovers, sampling: Sampling, history: History) -> Verdict:
     took_s = answered_s(since) - healed_s
     process = f", process {begun.pid}" if seen else ""
     because = [f"healthy {took_s:.3f} s after the heal at {healed_s:.3f} s{process}"]
-    asked_s = [s.at_s for s in samples(history, e.app, e.boot) if s.at_s >= healed_s]
+    asked = [s for s in samples(history, e.app, e.boot) if s.at_s >= healed_s]
     if e.within_s is not None and took_s > e.within_s:
-        before_s = max((at_s for at_s in asked_s if at_s < since.at_s), default=healed_s)
-        pause = gap((before_s, since.at_s), sampling)
-        if pause and before_s <= healed_s + e.within_s:
-            return unknown("recovery", claim, *because, _nobody_asked(pause))
+        before = next((s for s in reversed(asked) if s.at_s < since.at_s), None)
+        if unseen := between_looks(before, since, healed_s + e.within_s):
+            return unknown("recovery", claim, *because, unseen)
         late = f"{took_s - e.within_s:.3f} s too late"
         return failed("recovery", claim, *because, late, *way_back(e, history, healed_s))
-    if short := _not_stable(e, sampling, [at_s for at_s in asked_s if at_s >= since.at_s]):
+    if short := _not_stable(e, sampling, [s for s in asked if s.at_s >= since.at_s]):
         return unknown("recovery", claim, *because, short)
     if not e.proved:
         because.append("by its health alone: the app declares no writes to prove it by")
@@ -70,13 +71,13 @@ def recovers(e: Recovers, sampling: Sampling, history: History) -> Verdict:
     return _proved(e, claim, because, history, healed_s)
 
 
-def _not_stable(e: Recovers, sampling: Sampling, asked_s: list[float]) -> str:
-    """Why the healthy answers asked for at these times are not a while; empty where they are."""
-    stable_s = asked_s[0] + e.stable_s
-    if asked_s[-1] < stable_s or len(asked_s) < MIN_SAMPLES:
-        watched_s = asked_s[-1] - asked_s[0]
-        return f"watched healthy for only {watched_s:.3f} s, {len(asked_s)} answers"
-    pause = gap(asked_s, sampling)
+def _not_stable(e: Recovers, sampling: Sampling, asked: list[HealthSample]) -> str:
+    """Why these healthy answers are not a while; empty where they are."""
+    stable_s = asked[0].at_s + e.stable_s
+    if asked[-1].at_s < stable_s or len(asked) < MIN_SAMPLES:
+        watched_s = asked[-1].at_s - asked[0].at_s
+        return f"watched healthy for only {watched_s:.3f} s, {len(asked)} answers"
+    pause = gap(map(asking, asked), silence_s(sampling))
     return _nobody_asked(pause) if pause and pause.start_s < stable_s else ""
 
 
@@ -94,8 +95,8 @@ def _never_healthy(
     watched_s = watched_until_s(history, e.app, e.boot) - healed_s
     if watched_s < (e.within_s or 0.0):
         return unknown("recovery", claim, f"{why}, and watched for only {watched_s:.3f} s")
-    if not seen or seen[-1].at_s + silence_s(sampling) < healed_s + (e.within_s or 0.0):
-        since_s = seen[-1].at_s if seen else healed_s
+    if not seen or answered_s(seen[-1]) + silence_s(sampling) < healed_s + (e.within_s or 0.0):
+        since_s = answered_s(seen[-1]) if seen else healed_s
         return unknown("recovery", claim, f"{why}, and nobody asked from {since_s:.3f} s on")
     return failed("recovery", claim, why, *way_back(e, history, healed_s))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import assert_never
 
 from chaoslab.history.events import (
@@ -105,8 +106,10 @@ def _waiting(
         if fault.stop is not None and fault.label not in over:
             yield f"the heal of {fault.label}"
     for expectation in plan.expect:
-        promised = topology.apps[expectation.app].deadlines if topology else None
-        if (what := _waits_for(expectation, plan, history, now_s, promised)) is not None:
+        whose = topology.apps[expectation.app] if topology else None
+        paced = replace(plan, sampling=plan.sampling.of(whose)) if whose else plan
+        promised = whose.deadlines if whose else None
+        if (what := _waits_for(expectation, paced, history, now_s, promised)) is not None:
             yield what
 
 

@@ -16,8 +16,10 @@ from chaoslab.verdicts.timeline import (
     SERVING,
     Span,
     answered_s,
+    asking,
     gap,
     samples,
+    silence_s,
     spawned,
 )
 
@@ -78,8 +80,9 @@ def unasked(
 ) -> Span | None:
     """A time, before the deadline of a start that did not settle, in which nobody asked health."""
     due_s = begun.at_s + (e.within_s or 0.0)
-    sent_s = (s.at_s for s in samples(history, e.app, e.boot))
-    return gap([complete.at_s, *(s for s in sent_s if complete.at_s < s < due_s), due_s], sampling)
+    ends = (Span(start_s=complete.at_s, end_s=complete.at_s), Span(start_s=due_s, end_s=due_s))
+    asked = (s for s in samples(history, e.app, e.boot) if complete.at_s < s.at_s < due_s)
+    return gap([ends[0], *map(asking, asked), ends[1]], silence_s(sampling))
 
 
 def settled_from(

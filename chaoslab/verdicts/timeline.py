@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 
 from chaoslab.history.events import (
     Exited,
@@ -109,19 +108,41 @@ def healthy_since(history: History, app: str, boot: int, after_s: float) -> Heal
 
 
 def silence_s(sampling: Sampling) -> float:
-    """How long health may go without an answer before nobody can say that it was watched.
+    """How long health may go unasked before nobody can say that it was watched.
 
     Half a second is the lab's own lag at which no verdict is trusted any more.
     """
     return 0.5 + 3 * sampling.cadence_s
 
 
-def gap(asked_s: Iterable[float], sampling: Sampling) -> Span | None:
-    """The first pause between two of these times in which nobody watched; None without one."""
-    for a_s, b_s in pairwise(asked_s):
-        if b_s - a_s > silence_s(sampling):
-            return Span(start_s=a_s, end_s=b_s)
+def asking(sample: HealthSample) -> Span:
+    """The time in which a question was under way: the app was watched for all of it."""
+    return Span(start_s=sample.at_s, end_s=answered_s(sample))
+
+
+def gap(asked: Iterable[Span], longest_s: float) -> Span | None:
+    """The first pause of more than `longest_s` in which no question was under way; None without.
+
+    `asked` is in the order in which they were sent.
+    """
+    over_s = math.inf
+    for question in asked:
+        if question.start_s - over_s > longest_s:
+            return Span(start_s=over_s, end_s=question.start_s)
+        over_s = question.end_s if over_s == math.inf else max(over_s, question.end_s)
     return None
+
+
+def between_looks(before: HealthSample | None, first: HealthSample, due_s: float) -> str:
+    """Why nobody can tell whether what `first` says came in time; empty where one can.
+
+    `before` is the last answer that said otherwise. A question that was under way at the bound is
+    known to have got no such answer by then.
+    """
+    if first.at_s <= due_s or (before is not None and answered_s(before) >= due_s):
+        return ""
+    since = "before" if before is None else f"from {answered_s(before):.3f}"
+    return f"nobody asked {since} to {first.at_s:.3f} s, and the bound lies between: {due_s:.3f} s"
 
 
 def spawned(history: History, app: str, boot: int) -> Spawned | None:

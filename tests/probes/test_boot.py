@@ -23,6 +23,7 @@ from chaoslab.history.events import (
 from chaoslab.history.journal import History, read_history
 from chaoslab.probes.base import Watched
 from chaoslab.probes.boot import BootProbe, watch_exit
+from chaoslab.probes.health import HealthProbe
 from chaoslab.probes.watch import Watch
 from chaoslab.runtimes.local import LocalRuntime
 from chaoslab.spec.health import HealthContract, HealthState
@@ -226,12 +227,13 @@ async def test_an_end_is_told_for_when_it_was_however_long_its_log_takes(tmp_pat
 async def probed(watched: Watched, last: type) -> History:
     """What the boot probe has written a moment after an event of that type."""
     over = asyncio.Event()
-    probe = asyncio.create_task(BootProbe(watched).run(over))
+    health = HealthProbe(watched, Sampling(cadence_s=0.05, timeout_s=0.3))
+    probes = asyncio.gather(BootProbe(watched).run(over), health.run(over))
     await until(watched.journal, lambda e: isinstance(e, last))
     await asyncio.sleep(0.2)  # in which no more may come
     over.set()
     async with asyncio.timeout(PATIENCE_S):
-        await probe
+        await probes
     return watched.journal.history
 
 
@@ -264,7 +266,7 @@ async def test_odd_members_of_a_start_up_are_kept_as_text_or_left_out(
 ) -> None:
     """The probe goes on, and the history can be read."""
     history = await published(tmp_path, (200, body), Ready)
-    assert [e.kind for e in history.events] == [
+    assert stages(history) == [
         "bound", "first_answer", "startup_snapshot", "startup_complete", "ready",
     ]  # fmt: skip
     snapshot = read_history(tmp_path / "history.jsonl").first(StartupSnapshot)
@@ -355,5 +357,7 @@ async def test_an_answer_that_drips_does_not_hold_the_probe_up(
     ):
         asyncio.get_running_loop().call_later(0.2, over.set)
         async with asyncio.timeout(4.0):  # the answer as a whole would take nine seconds
-            await BootProbe(watched).run(over)
+            await asyncio.gather(
+                BootProbe(watched).run(over), HealthProbe(watched, Sampling()).run(over)
+            )
     assert watched.journal.history.first(Ready) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,6 @@ from .rig import (
     PATIENCE_S,
     Here,
     Reply,
-    assert_cadence,
     assert_quiet,
     said,
     server,
@@ -203,12 +203,12 @@ async def sampled(
         return list(watched.journal.history.of(HealthSample))
 
 
-async def test_samples_keep_their_cadence_while_answers_hang(tmp_path: Path) -> None:
-    """They overlap: a prober that waits for each answer would sleep through the outage."""
-    samples = await sampled(tmp_path, None, 12, Sampling(cadence_s=0.05, timeout_s=0.4))
+async def test_a_question_is_not_asked_before_the_one_before_is_over(tmp_path: Path) -> None:
+    """However short the cadence: a few workers are not filled up with the lab's own questions."""
+    samples = await sampled(tmp_path, None, 4, Sampling(cadence_s=0.05, timeout_s=0.3))
     assert {sample.state for sample in samples} == {UNREACHABLE}
-    assert all(0.4 <= sample.took_s < 3.0 for sample in samples)  # the rest is a machine's stall
-    assert_cadence(sorted(sample.at_s for sample in samples), 0.05)
+    assert all(0.3 <= sample.took_s < 3.0 for sample in samples)  # the rest is a machine's stall
+    assert all(b.at_s >= a.at_s + a.took_s for a, b in pairwise(samples))
 
 
 async def test_a_slow_machine_sends_no_burst_to_catch_up(tmp_path: Path) -> None:
@@ -257,32 +257,6 @@ async def test_each_turn_of_health_is_written_once(tmp_path: Path) -> None:
     assert turns == [UNHEALTHY, HEALTHY, DEGRADED, HEALTHY]
 
 
-async def test_an_old_sample_that_answers_late_turns_nothing(tmp_path: Path) -> None:
-    """The newest sample sent is the state; an earlier one only adds to the record."""
-    count, overtaken = 0, asyncio.Event()
-
-    async def answer(method: str, path: str, body: bytes) -> Reply:
-        nonlocal count
-        count += 1
-        if count == 1:
-            await overtaken.wait()
-            return 200, {"status": "degraded"}
-        return 200, {"status": "healthy"}
-
-    over = asyncio.Event()
-    async with server(answer) as port, watching(tmp_path, Here(port)) as watched:
-        sampling = Sampling(cadence_s=0.05, timeout_s=PATIENCE_S)
-        probe = asyncio.create_task(HealthProbe(watched, sampling).run(over))
-        await until(watched.journal, lambda e: isinstance(e, HealthTurned))
-        overtaken.set()
-        await until(watched.journal, lambda e: getattr(e, "state", None) is DEGRADED)
-        over.set()
-        await probe
-        history = watched.journal.history
-    assert [turn.state for turn in history.of(HealthTurned)] == [HEALTHY]
-    assert [s.state for s in history.of(HealthSample)].count(DEGRADED) == 1
-
-
 async def test_nothing_is_asked_in_the_quiet_time(tmp_path: Path) -> None:
     """Health traffic would wake the stale pool that a user's request is to find."""
 
@@ -305,13 +279,19 @@ async def test_nothing_is_asked_in_the_quiet_time(tmp_path: Path) -> None:
     assert_quiet(sent_s, healthy_s + 0.2, healthy_s + 0.7)
 
 
-async def test_the_probe_ends_with_the_samples_that_are_under_way(tmp_path: Path) -> None:
-    """Each sample has an outcome, and the end is bounded by their time-out."""
-    begun_s = asyncio.get_running_loop().time()
-    samples = await sampled(tmp_path, None, 1, Sampling(cadence_s=0.05, timeout_s=0.3))
-    assert asyncio.get_running_loop().time() - begun_s < 4.0  # 0.6 s, and a machine's stalls
-    assert len(samples) > 1
-    assert all(sample.error for sample in samples)
+async def test_the_probe_ends_with_the_sample_that_is_under_way(tmp_path: Path) -> None:
+    """It has an outcome, and the end is bounded by its time-out."""
+
+    async def answer(method: str, path: str, body: bytes) -> Reply | None:
+        over.set()
+        return None
+
+    over, begun_s = asyncio.Event(), asyncio.get_running_loop().time()
+    async with server(answer) as port, watching(tmp_path, Here(port)) as watched:
+        await HealthProbe(watched, Sampling(cadence_s=0.05, timeout_s=0.3)).run(over)
+        samples = list(watched.journal.history.of(HealthSample))
+    assert asyncio.get_running_loop().time() - begun_s < 4.0  # 0.3 s, and a machine's stalls
+    assert [bool(sample.error) for sample in samples] == [True]
 
 
 @pytest.mark.parametrize("word", ["\ud800", "\x00", "ümläut", "a\nb"])

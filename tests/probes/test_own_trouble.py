@@ -14,7 +14,14 @@ import httpx
 import pytest
 
 from chaoslab.errors import RuntimeUnavailable
-from chaoslab.history.events import FirstAnswer, HealthSample, LabTrouble, ProberSample, Write
+from chaoslab.history.events import (
+    Bound,
+    FirstAnswer,
+    HealthSample,
+    LabTrouble,
+    ProberSample,
+    Write,
+)
 from chaoslab.history.journal import Journal
 from chaoslab.probes.boot import BootProbe
 from chaoslab.probes.health import HealthProbe
@@ -68,8 +75,7 @@ async def test_a_sample_that_the_lab_could_not_send_is_no_sample(
             if which == "health"
             else ProberProbe(watched, "live", sampling)
         )
-        if isinstance(probe, ProberProbe):
-            await asyncio.wait_for(BootProbe(watched).run(asyncio.Event()), 5.0)
+        watched.journal.append(Bound(at_s=watched.journal.now(), app="app", boot=1))
         with no_descriptor_left():
             work = asyncio.create_task(probe.run(over))
             await until(watched.journal, lambda e: isinstance(e, LabTrouble))
@@ -103,13 +109,15 @@ async def test_a_boot_is_followed_on_once_the_lab_can_ask_again(tmp_path: Path) 
         probe = BootProbe(watched)
         probe._bound = _passed  # type: ignore[method-assign]  # sockets are read from /proc
         with no_descriptor_left():
-            work = asyncio.create_task(probe.run(over))
+            health = HealthProbe(watched, Sampling(cadence_s=CADENCE_S))
+            work = asyncio.gather(probe.run(over), health.run(over))
             await until(watched.journal, lambda e: isinstance(e, LabTrouble))
         await until(watched.journal, lambda e: isinstance(e, FirstAnswer))
+        over.set()
         await work
 
 
-async def _passed() -> bool:
+async def _passed(_: asyncio.Event) -> bool:
     return True
 
 

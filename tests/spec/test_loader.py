@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from chaoslab.errors import SpecError
 from chaoslab.reference.backend.phases import PHASES
 from chaoslab.spec.health import DEFAULT_WORDS, HealthState
+from chaoslab.spec.load import Sampling
 from chaoslab.spec.loader import find_topology, load_topology
 from chaoslab.spec.topology import Attach, Build, Container, Deadlines, Images, Topology
 
@@ -303,3 +304,22 @@ def test_a_topology_that_was_saved_before_there_were_containers_is_still_read() 
         topology = TypeAdapter(Topology).validate_json(path.read_bytes())
         assert (topology.images, topology.attach) == (Images(), None)
         assert all(app.container is None for app in topology.apps.values())
+
+
+def test_how_seldom_an_app_is_to_be_asked_slows_every_cadence_of_it(folder: Path) -> None:
+    """2 s instead of 0.25 s, and instead of 0.05 s; without it the plan's own cadences stand."""
+    app = load_topology(written(folder, f"{MINIMAL}[apps.backend.health]\nperiod_s = 2\n")).apps[
+        "backend"
+    ]
+    usual, slow = Sampling(), Sampling().of(app)
+    assert (slow.cadence_s, slow.fast_s, slow.prober_cadence_s) == (2.0, 2.0, 2.0)
+    assert slow.timeout_s == usual.timeout_s
+    assert Sampling(cadence_s=5.0).of(app).cadence_s == 5.0
+    assert usual.of(load_topology(written(folder, MINIMAL)).apps["backend"]) == usual
+
+
+@pytest.mark.parametrize("period", ["0", "-1", '"often"'])
+def test_a_period_that_is_none_is_a_mistake(folder: Path, period: str) -> None:
+    """Where, what was expected, and what it was."""
+    path = written(folder, f"{MINIMAL}[apps.backend.health]\nperiod_s = {period}\n")
+    assert any("period_s" in line and "above 0" in line for line in mistakes(path))

@@ -50,7 +50,7 @@ from chaoslab.spec.expect import (
 )
 from chaoslab.spec.faults import FaultSpec, Severed
 from chaoslab.spec.health import HealthContract, HealthState
-from chaoslab.spec.load import Load
+from chaoslab.spec.load import Load, Sampling
 from chaoslab.spec.plan import Boot, Plan, resolve
 from chaoslab.spec.topology import App, Connector, Deadlines, Service, Topology, WriteContract
 from chaoslab.spec.when import AtMoment
@@ -101,6 +101,8 @@ TOPOLOGY = Topology(
 SEVERED = Severed(target="vpc")
 
 
+SAMPLING = Sampling(cadence_s=0.05, prober_cadence_s=0.1)  # that of the samples made here
+
 LOAD = Load(start=AtMoment(moment="healthy"), rate_per_s=20)
 
 
@@ -120,6 +122,7 @@ def plan_of(
         boots=(Boot(restarts=3),) if supervised else (Boot(),) * boots,
         faults=stopped,
         load=load or ((LOAD,) if asks_users else ()),
+        sampling=SAMPLING,
         expect=expect or usual,
     )
     return resolve(plan, TOPOLOGY)

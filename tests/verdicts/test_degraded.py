@@ -18,6 +18,7 @@ from .histories import (
     DEGRADED,
     HEALTHY,
     OUTAGE,
+    SAMPLING,
     UNHEALTHY,
     UNREACHABLE,
     app,
@@ -40,7 +41,7 @@ def degraded(
     events: list[AnyEvent], naming: tuple[str, ...] = BOTH, sampling: Sampling | None = None
 ) -> Verdict:
     e = Degrades(naming=naming, app="backend", within_s=1.0, fault=OUTAGE)
-    return degrades(e, app("backend"), sampling or Sampling(), history_of(events))
+    return degrades(e, app("backend"), sampling or SAMPLING, history_of(events))
 
 
 def why(verdict: Verdict) -> str:
@@ -289,7 +290,7 @@ def test_a_run_that_ends_before_the_heal_is_unknown() -> None:
 
 def available(events: list[AnyEvent], *, healthy: bool = True) -> Verdict:
     e = StaysAvailable(app="backend", healthy=healthy)
-    return stays_available(e, app("backend"), Sampling(), history_of(events))
+    return stays_available(e, app("backend"), SAMPLING, history_of(events))
 
 
 def steady() -> list[AnyEvent]:
@@ -344,3 +345,28 @@ def test_an_app_that_never_started_was_not_available() -> None:
     assert available([*never, ended(3.3)]).outcome == "UNKNOWN"
     assert available([*never, exited(3.3), ended(3.5)]).outcome == "UNKNOWN"
     assert available([ended(3.5)]).outcome == "UNKNOWN"
+
+
+def test_a_bound_that_passed_between_two_questions_is_not_called_late() -> None:
+    """Healthy at 2.5, degraded at 3.4 where 3.0 was due: nobody asked in between."""
+    long = [
+        *without(good(), lambda e: getattr(e, "fault", "") == OUTAGE),
+        *fault(OUTAGE, 0.2, 0.21, 4.0, 4.02),
+    ]
+    rare = [*without(long, between(2.0, 9.0)), sample(2.0, HEALTHY), sample(2.5, HEALTHY)]
+    rare += samples(3.4, 4.0, DEGRADED, *BOTH)
+    verdict = degraded(rare)
+    assert verdict.outcome == "UNKNOWN"
+    assert "nobody asked from 2.510 to 3.400 s, and the bound lies between: 3.000 s" in why(verdict)
+    assert degraded([*rare, sample(3.05, HEALTHY)]).outcome == "FAIL"
+
+
+@pytest.mark.parametrize(("waited_s", "outcome"), [(0.3, "PASS"), (0.6, "UNKNOWN")])
+def test_a_question_that_is_under_way_at_the_heal_may_not_have_waited_for_long(
+    waited_s: float, outcome: str
+) -> None:
+    """The only one: the next is not asked before it is over."""
+    open_s = 3.0 - waited_s
+    hung = sample(open_s, UNREACHABLE, took_s=1.0)
+    verdict = degraded(held(*samples(2.0, open_s, DEGRADED, *BOTH), hung))
+    assert verdict.outcome == outcome

@@ -7,15 +7,22 @@ from dataclasses import replace
 
 import pytest
 
-from chaoslab.history.events import AnyEvent, Bound, FirstAnswer, HealthSample, ProberSample
+from chaoslab.history.events import (
+    AnyEvent,
+    Bound,
+    FirstAnswer,
+    HealthSample,
+    ProberSample,
+    QuestionsAsked,
+)
 from chaoslab.spec.expect import AnswersInTime, StaysLive
 from chaoslab.spec.health import HealthContract
-from chaoslab.spec.load import Sampling
 from chaoslab.verdicts.probers import answers_in_time, stays_live, watch_under_way
 from chaoslab.verdicts.verdict import Verdict
 
 from .histories import (
     HEALTHY,
+    SAMPLING,
     UNREACHABLE,
     app,
     between,
@@ -34,13 +41,13 @@ from .histories import (
 
 def live(events: Iterable[AnyEvent]) -> Verdict:
     e = StaysLive(app="backend")
-    return stays_live(e, app("backend"), Sampling(), history_of(events))
+    return stays_live(e, app("backend"), SAMPLING, history_of(events))
 
 
 def in_time(events: Iterable[AnyEvent], contract: HealthContract | None = None) -> Verdict:
     backend = app("backend")
     backend = replace(backend, health=contract or backend.health)
-    return answers_in_time(AnswersInTime(app="backend"), backend, Sampling(), history_of(events))
+    return answers_in_time(AnswersInTime(app="backend"), backend, SAMPLING, history_of(events))
 
 
 def why(verdict: Verdict) -> str:
@@ -280,3 +287,25 @@ def test_the_run_waits_for_a_few_answers_after_the_first() -> None:
     assert waits(mute, 3.6) is None
     gone = history_of([*steady(), exited(1.0, code=1, asked=False)])
     assert watch_under_way(e, plan_of(e), gone, 1.1, 3.0) is None
+
+
+def test_a_patient_prober_whose_question_is_not_answered_leaves_no_pause() -> None:
+    """It waits for 2 s, and the next question waits for it: one miss, and nobody was idle."""
+    patient = replace(app("backend").health, prober_timeout_s=2.0)
+    hung = ProberSample(at_s=2.0, app="backend", boot=1, path="ready", took_s=2.0, error="Timeout")
+    verdict = in_time(missing("ready", 2.0, 4.0, hung), patient)
+    assert (verdict.outcome, "1 missed" in why(verdict)) == ("PASS", True)
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_how_many_questions_the_lab_had_under_way_is_told_with_the_verdict(most: int) -> None:
+    """Whether it fails or not: a service with few workers is judged by what it had to answer."""
+    own = QuestionsAsked(
+        at_s=5.15, app="backend", boot=1, asked={"/live": 41, "/health": 80}, most_under_way=most
+    )
+    bad = missing("live", 2.0, 2.3, *probed("live", 2.0, 2.3, 503))
+    told = f"at most {most} question{'s' if most > 1 else ''} of the lab "
+    for verdict in (live([*steady(), own]), live([*bad, own]), in_time([*steady(), own])):
+        assert told in why(verdict)
+        assert "/health 80 times, /live 41 times" in why(verdict)
+    assert "of the lab" not in why(live(steady())), "a run saved earlier does not tell"

@@ -20,7 +20,6 @@ from chaoslab.history.events import (
 )
 from chaoslab.spec.expect import FirstRequestServed, KeepsAcknowledged, Recovers
 from chaoslab.spec.health import HealthState
-from chaoslab.spec.load import Sampling
 from chaoslab.verdicts.kept import keeps_acknowledged
 from chaoslab.verdicts.recovery import first_request_served, recovers
 from chaoslab.verdicts.verdict import Verdict
@@ -31,6 +30,7 @@ from .histories import (
     HEALTHY,
     OUTAGE,
     PG,
+    SAMPLING,
     UNREACHABLE,
     back,
     between,
@@ -54,7 +54,7 @@ from .histories import (
 
 def recovered(events: list[AnyEvent], *, proved: bool = True, boot: int = 1) -> Verdict:
     e = Recovers(app="backend", within_s=2.0, stable_s=0.4, proved=proved, boot=boot)
-    return recovers(e, Sampling(), history_of(events))
+    return recovers(e, SAMPLING, history_of(events))
 
 
 def why(verdict: Verdict) -> str:
@@ -450,3 +450,32 @@ def test_without_a_heal_or_a_request_it_is_unknown() -> None:
     """A request before the heal is not the first after it."""
     assert first(without(quiet(write(3.5, "a")), of(FaultHealed))).outcome == "UNKNOWN"
     assert first(quiet(write(2.9, "a"))).outcome == "UNKNOWN"
+
+
+def test_a_bound_that_passed_between_two_questions_is_not_called_late() -> None:
+    """Health is asked each 1.5 s at the most: it was well at 5.2, and perhaps at 5.02 already."""
+    rare = [sample(3.7, DEGRADED, "redis"), *samples(5.2, 6.0, HEALTHY)]
+    verdict = recovered(asked(*rare, end_s=6.1))
+    assert verdict.outcome == "UNKNOWN"
+    assert "nobody asked from 3.710 to 5.200 s, and the bound lies between: 5.020 s" in why(verdict)
+
+
+def test_a_question_without_an_answer_at_the_bound_is_a_late_recovery() -> None:
+    """Asked at 4.5 and given up at 5.5: whoever asked knows that nothing was answered at 5.02."""
+    hung = [
+        *samples(3.05, 4.5, DEGRADED, "redis"),
+        sample(4.5, UNREACHABLE, took_s=1.0),
+        *samples(5.52, 6.3, HEALTHY),
+    ]
+    verdict = recovered(asked(*hung, end_s=6.4))
+    assert (verdict.outcome, "too late" in why(verdict)) == ("FAIL", True)
+
+
+def test_a_question_that_hangs_is_no_pause() -> None:
+    """One answer of 0.9 s in the stable time: the app was asked all the while."""
+    slow = [
+        *samples(3.1, 3.2, HEALTHY),
+        sample(3.2, HEALTHY, took_s=0.9),
+        *samples(4.12, 4.3, HEALTHY),
+    ]
+    assert recovered(asked(*slow)).outcome == "PASS"

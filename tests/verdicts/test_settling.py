@@ -8,7 +8,6 @@ import pytest
 
 from chaoslab.history.events import AnyEvent, Bound, HealthSample
 from chaoslab.spec.expect import Starts, StaysAvailable
-from chaoslab.spec.load import Sampling
 from chaoslab.verdicts.boot import starts
 from chaoslab.verdicts.degraded import stays_available
 from chaoslab.verdicts.settled import unsettled
@@ -18,6 +17,7 @@ from .histories import (
     BOTH,
     DEGRADED,
     HEALTHY,
+    SAMPLING,
     TOPOLOGY,
     UNHEALTHY,
     app,
@@ -58,12 +58,12 @@ def first_degraded(until_s: float = 4.0) -> list[AnyEvent]:
 
 def started(events: list[AnyEvent], **changed: object) -> Verdict:
     expected = {"app": "backend", "within_s": 3.0, "mode": "normal"} | changed
-    return starts(Starts(**expected), CONTRACT, history_of(events), Sampling())  # type: ignore[arg-type]
+    return starts(Starts(**expected), CONTRACT, history_of(events), SAMPLING)  # type: ignore[arg-type]
 
 
 def available(events: list[AnyEvent], *, healthy: bool = True) -> Verdict:
     e = StaysAvailable(app="backend", healthy=healthy)
-    return stays_available(e, app("backend"), Sampling(), history_of(events))
+    return stays_available(e, app("backend"), SAMPLING, history_of(events))
 
 
 def why(verdict: Verdict) -> str:
@@ -107,7 +107,7 @@ def test_a_run_that_ended_before_the_deadline_does_not_know() -> None:
     degraded = samples(1.0, 2.0, DEGRADED, *BOTH)
     assert started(settles(*degraded, until_s=2.0)).outcome == "UNKNOWN"
     verdict = started(settles(*samples(1.0, 1.5, DEGRADED, *BOTH)))
-    assert (verdict.outcome, "nobody asked from 1.450" in why(verdict)) == ("UNKNOWN", True)
+    assert (verdict.outcome, "nobody asked from 1.460" in why(verdict)) == ("UNKNOWN", True)
 
 
 def test_healthy_first_is_no_degraded_start() -> None:
