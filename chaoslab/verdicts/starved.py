@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from chaoslab.history.events import (
     AnyEvent,
     AppStarved,
+    Bound,
     Exited,
     HealthSample,
     LabLag,
@@ -64,12 +65,14 @@ Loss = tuple[Span, float]  # a time that was looked at, and the seconds that wer
 class Given:
     """A time within which something was to be done, and when it was, or was given up.
 
-    `own`: not a bound of the plan but the app's own limit, by which it may have ended itself.
+    `own`: not a bound of the plan but the app's own limit, by which it may have ended itself; its
+    clock may run only from `since_s` on, so that waits before it do not explain that it was missed.
     """
 
     span: Span
     done_s: float | None = None
     own: bool = False
+    since_s: float | None = None
 
 
 def starved(
@@ -112,13 +115,18 @@ def _explained(given: Given, losses: list[tuple[str, list[Loss]]]) -> str:
     if done_s is None or done_s <= span.end_s:
         return ""
     for who, each in losses:
-        lost_s = _within(replace(span, end_s=done_s), each)
+        since_s = span.start_s if given.since_s is None else given.since_s
+        lost_s = _within(Span(start_s=since_s, end_s=done_s), each)
         if lost_s > 0 and done_s - lost_s <= span.end_s:
-            limit = "a limit of its own" if given.own else "the limit"
             took_s, long_s = done_s - span.start_s, span.end_s - span.start_s
+            if given.own:
+                return (
+                    f"{who} for {lost_s:.3f} s from {since_s:.3f} s on, and ended itself after "
+                    f"{took_s:.3f} s: without that it may have kept a limit of its own (gives_up_s)"
+                )
             return (
                 f"{who} for {lost_s:.3f} s of the {took_s:.3f} s that it took: without that it may"
-                f" have kept {limit} of {long_s:g} s"
+                f" have kept the limit of {long_s:g} s"
             )
     return ""
 
@@ -179,8 +187,13 @@ def _start(
     span = Span(start_s=lived.start_s, end_s=lived.start_s + (within_s or 0.0))
     yield Given(span=span, done_s=complete.at_s if complete else lived.end_s)
     if gives_up_s is not None and complete is None and ended is not None and not ended.asked:
-        own = replace(span, end_s=lived.start_s + gives_up_s)
-        yield Given(span=own, done_s=ended.at_s, own=True)
+        # A limit of its own that begins when it listens is later by what it waited before. What an
+        # app does that ends itself for another reason is over sooner than that.
+        bound = history.first(Bound, lambda b: (b.app, b.boot) == (app, boot))
+        since_s = bound.at_s if bound else lived.start_s
+        before_s = waited_s(history, app, boot, lived.start_s, since_s)
+        own = replace(span, end_s=lived.start_s + before_s + gives_up_s)
+        yield Given(span=own, done_s=ended.at_s, own=True, since_s=since_s)
 
 
 def _came_s(e: Starts | FailsFast, history: History) -> float | None:

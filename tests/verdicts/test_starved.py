@@ -171,9 +171,16 @@ def ended_itself(at_s: float, *slow: AnyEvent) -> list[str]:
 
 
 def test_an_end_by_a_limit_of_the_apps_own_is_unknown_where_its_waits_explain_it() -> None:
-    """After 2.3 s, of which it waited 0.25 s, or 0.35 s."""
-    assert ended_itself(2.7, *waits(0.4, 2.9, 0.1)) == ["FAIL"]
-    assert ended_itself(2.7, *waits(0.4, 2.9, 0.15)) == ["UNKNOWN"]
+    """After 2.3 s, of which it waited 0.18 s or 0.36 s after it listened, at 0.9."""
+    assert ended_itself(2.7, *waits(0.9, 2.9, 0.1)) == ["FAIL"]
+    assert ended_itself(2.7, *waits(0.9, 2.9, 0.2)) == ["UNKNOWN"]
+
+
+def test_a_wait_before_the_apps_own_limit_began_does_not_explain_that_it_was_missed() -> None:
+    """It waited for 0.4 s before it listened: an end by a limit of 2 s would come at 2.8."""
+    early = waits(0.4, 0.9, 0.8)
+    assert ended_itself(2.7, *early, *waits(0.9, 2.9, 0.2)) == ["FAIL"]
+    assert ended_itself(2.9, *early, *waits(0.9, 2.9, 0.2)) == ["UNKNOWN"]
 
 
 def test_an_end_before_the_apps_own_limit_fails_however_much_it_waited() -> None:
