@@ -6,10 +6,11 @@ of every project that has chaoslab installed.
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from chaoslab.verdicts.verdict import Verdict
 
 _RUN = pytest.StashKey["Run"]()
+_CALLED = pytest.StashKey["list[Coroutine[Any, Any, tuple[Verdict, ...]]]"]()  # chaos.run(...)
 
 
 class Run:
@@ -197,7 +199,7 @@ class Chaos:
         self._request = request
         self.topology = run.topology
 
-    async def run(
+    def run(
         self,
         *faults: FaultSpec,
         expect: Sequence[Expectation],
@@ -205,12 +207,35 @@ class Chaos:
         load: Sequence[Load] = (),
         sampling: Sampling | None = None,
         limit_s: float | None = None,
-    ) -> tuple[Verdict, ...]:
-        """Carry the plan out and hold it to what it expects.
+    ) -> Coroutine[Any, Any, tuple[Verdict, ...]]:
+        """Carry the plan out and hold it to what it expects, once it is awaited.
 
         Fails the test on FAIL and on UNKNOWN, each with its reasons; skips it, with the reason,
-        where the proxy or the platform cannot make one of the faults. Returns the verdicts.
+        where the proxy or the platform cannot make one of the faults. Returns the verdicts. Needs
+        asyncio's loop. A test that does not await it to its end fails.
         """
+        called = self._run_plan(
+            faults,
+            expect=expect,
+            boots=boots,
+            load=load,
+            sampling=sampling,
+            limit_s=limit_s,
+        )
+        self._request.node.stash.setdefault(_CALLED, []).append(called)
+        return called
+
+    async def _run_plan(
+        self,
+        faults: tuple[FaultSpec, ...],
+        *,
+        expect: Sequence[Expectation],
+        boots: Sequence[Boot] | None,
+        load: Sequence[Load],
+        sampling: Sampling | None,
+        limit_s: float | None,
+    ) -> tuple[Verdict, ...]:
+        _demand_asyncio()
         from chaoslab.history.run_folder import RunFolder
         from chaoslab.lab.carry_out import Setting, carry_out
         from chaoslab.report.runs import save_verdicts
@@ -302,6 +327,48 @@ class Chaos:
 def chaos(request: pytest.FixtureRequest) -> Chaos:
     """Runs a scenario on the topology: `await chaos.run(fault, …, expect=[…])`."""
     return Chaos(request.config.stash[_RUN], request)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """A test that called `chaos.run(…)` and let it be has tried nothing: it fails."""
+    try:
+        result = yield
+    except BaseException:
+        _not_awaited(item)
+        raise
+    if why := _not_awaited(item):
+        pytest.fail(why, pytrace=False)
+    return result
+
+
+def _not_awaited(item: pytest.Item) -> str:
+    """What the test did not await to its end; empty where there is nothing. Nothing that was never
+    begun is left for Python to warn of.
+    """
+    states = []
+    for called in item.stash.get(_CALLED, []):
+        states.append(inspect.getcoroutinestate(called))
+        if states[-1] == inspect.CORO_CREATED:
+            called.close()
+    if inspect.CORO_CREATED in states:
+        return "chaos.run(…) was called and not awaited, so nothing ran: write `await chaos.run(…)`"
+    if any(state != inspect.CORO_CLOSED for state in states):
+        return "the test ended before chaos.run(…) did: write `await chaos.run(…)`"
+    return ""
+
+
+def _demand_asyncio() -> None:
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        pytest.fail(
+            "chaos.run(…) needs asyncio's event loop, and none runs this test: use pytest-asyncio, "
+            "or anyio with its asyncio backend; trio is unsupported",
+            pytrace=False,
+        )
 
 
 def _discard(folder: Path) -> None:

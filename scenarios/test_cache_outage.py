@@ -35,5 +35,6 @@ async def test_gone_under_requests(chaos: Chaos, fault: type[Killed | Paused]) -
             expect.Degrades(naming=("redis",)),
             expect.Recovers(),
             expect.KeepsAcknowledged(at_least=15),
+            expect.RefusesHonestly(at_least=0),
         ],
     )

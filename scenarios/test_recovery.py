@@ -36,6 +36,7 @@ async def test_postgres_gone_under_requests(chaos: Chaos, fault: type[Killed | P
             expect.Degrades(naming=("postgres",)),
             expect.Recovers(),
             expect.KeepsAcknowledged(at_least=10),
+            expect.RefusesHonestly(at_least=0),
         ],
     )
 
@@ -50,6 +51,7 @@ async def test_restarted_postgres_leaves_a_stale_pool(chaos: Chaos) -> None:
             expect.Starts(mode="normal"),
             expect.FirstRequestServed(fault="restart"),
             expect.KeepsAcknowledged(),
+            expect.RefusesHonestly(at_least=0),
             expect.Recovers(),
         ],
     )

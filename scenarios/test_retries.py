@@ -29,6 +29,7 @@ async def test_stopped_database_is_not_stormed(chaos: Chaos) -> None:
             expect.Recovers(),
             expect.BacksOff(),
             expect.KeepsAcknowledged(at_least=10),
+            expect.RefusesHonestly(),
         ],
     )
 
@@ -49,5 +50,6 @@ async def test_slow_answers_leak_nothing(chaos: Chaos) -> None:
             expect.Recovers(),
             expect.ReleasesConnections(),
             expect.KeepsAcknowledged(at_least=10),
+            expect.RefusesHonestly(at_least=0),
         ],
     )

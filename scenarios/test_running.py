@@ -65,6 +65,7 @@ async def test_the_connector_fails_under_writes(chaos: Chaos) -> None:
             expect.Degrades(naming=BOTH),
             expect.Recovers(),
             expect.KeepsAcknowledged(at_least=10),
+            expect.RefusesHonestly(),
             expect.Serves(),
         ],
     )

@@ -115,6 +115,7 @@ async def test_severed_under_requests(chaos: Chaos) -> None:
             expect.Recovers(),
             expect.RegainsLatency(),
             expect.KeepsAcknowledged(at_least=50),
+            expect.RefusesHonestly(),
         ],
     )
 
@@ -134,6 +135,7 @@ async def test_requests_hang_for_long(chaos: Chaos) -> None:
             expect.Degrades(naming=BOTH),
             expect.Recovers(),
             expect.KeepsAcknowledged(at_least=10),
+            expect.RefusesHonestly(),
         ],
     )
 
@@ -154,6 +156,7 @@ async def test_first_traffic_after_the_heal_is_a_users(chaos: Chaos) -> None:
             expect.Starts(mode="normal"),
             expect.FirstRequestServed(fault="outage"),
             expect.KeepsAcknowledged(),
+            expect.RefusesHonestly(at_least=0),
             expect.Recovers(),
         ],
     )

@@ -17,7 +17,7 @@ from chaoslab.probes.base import guarded
 from chaoslab.probes.connections import ConnectionsProbe
 from chaoslab.probes.lag import watch_lag
 from chaoslab.probes.parts import PartsProbe
-from chaoslab.probes.proof import look_up_acknowledged, prove_recovery
+from chaoslab.probes.proof import look_up_writes, prove_recovery
 from chaoslab.probes.sessions import SessionProbe
 from chaoslab.probes.workload import Writer
 from chaoslab.spec.expect import Recovers, ReleasesConnections
@@ -153,7 +153,7 @@ class _Run:
         await guarded("proof", proof, journal)
 
     async def _last_look(self) -> None:
-        """Read every link, see that it is whole, and look up in the database what was acknowledged.
+        """Read every link, see that it is whole, and look up in the database what was written.
 
         A link that does not answer although every fault is healed is the lab's trouble, or a
         server's that died by itself: nothing that the app did can be judged by it.
@@ -163,7 +163,7 @@ class _Run:
         for app in self._ground.topology.apps.values():
             if app.writes is not None:
                 service = self._ground.services[app.writes.service]
-                await look_up_acknowledged(app, service, self._journal)
+                await look_up_writes(app, service, self._journal)
 
     async def _look_at(self, link: Link) -> None:
         await record_packets(link.name, "", self._ground)

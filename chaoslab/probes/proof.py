@@ -15,7 +15,8 @@ from chaoslab.history.events import (
     Write,
 )
 from chaoslab.history.journal import Journal
-from chaoslab.probes.workload import Writer, read_back
+from chaoslab.probes.read_back import read_back
+from chaoslab.probes.workload import Writer
 from chaoslab.runtimes.base import RunningService
 from chaoslab.spec.expect import Recovers
 from chaoslab.spec.health import HealthState
@@ -45,20 +46,41 @@ async def prove_recovery(
     if healthy is None or current is None:
         return
     if (proof := await current.prove(e.within_s or 0.0)) is not None:
-        await read_back(app, service, [proof.op], journal)
+        await _look_up([proof], app, service, journal)
 
 
-async def look_up_acknowledged(app: App, service: RunningService, journal: Journal) -> None:
-    """Look up every write that the app acknowledged, in one query; write down what is missing."""
-    writes = (write for write in journal.history.of(Write) if write.app == app.name)
-    ops = [write.op for write in writes if write.outcome == "ok"]
-    if not ops:
+async def look_up_writes(app: App, service: RunningService, journal: Journal) -> None:
+    """Look up every write of the load and the proof, in one query; write down what is missing.
+
+    Those that were not acknowledged are looked up too: a retry may have kept them twice.
+    """
+    writes = [write for write in journal.history.of(Write) if write.app == app.name]
+    if not writes:
         return
     try:
-        await read_back(app, service, ops, journal)
+        await _look_up(writes, app, service, journal)
     except (psycopg.Error, TimeoutError) as error:
+        if all(write.outcome != "ok" for write in writes):
+            return  # of an app that kept nothing there may be no table either
         what = f"{type(error).__name__}: {error}"
         journal.append(ProbeCrashed(at_s=journal.now(), probe="read_back", error=what))
+
+
+async def _look_up(
+    writes: Sequence[Write], app: App, service: RunningService, journal: Journal
+) -> None:
+    """Look writes up until those that were acknowledged are found, or have had their time."""
+    assert app.writes is not None
+    ok = [write for write in writes if write.outcome == "ok"]
+    answered_s = max((write.at_s + write.took_s for write in ok), default=0.0)
+    await read_back(
+        app,
+        service,
+        [write.op for write in writes],
+        journal,
+        wanted=[write.op for write in ok],
+        until_s=answered_s + app.writes.kept_within_s,
+    )
 
 
 def _all_over(labels: set[str], events: Sequence[AnyEvent]) -> AnyEvent | None:

@@ -1,31 +1,25 @@
-"""Writes through the app, as its users would make them, and the proof in the database itself."""
+"""Writes through the app, as its users would make them."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import uuid
-from collections.abc import Sequence
 from contextlib import closing
 from itertools import cycle
 
 import httpx
-import psycopg
-from psycopg import sql
 
-from chaoslab.history.events import ReadBack, Write, WriteOutcome, WritePurpose
-from chaoslab.history.journal import Journal
+from chaoslab.history.events import Write, WriteOutcome, WritePurpose
 from chaoslab.probes.base import NO_ANSWER, Watched, as_text, either, why_no_answer
 from chaoslab.probes.kept_lines import KeptLines
 from chaoslab.probes.own_trouble import note_own_trouble, own_trouble
 from chaoslab.probes.request import Line, Reply, ask
-from chaoslab.runtimes.base import OWN_NAME, RunningService
 from chaoslab.seeds import fresh_seed, generator
 from chaoslab.spec.load import Load
 from chaoslab.spec.placeholders import fill
-from chaoslab.spec.topology import App, WriteContract
+from chaoslab.spec.topology import WriteContract
 
-READ_BACK_WITHIN_S = 5.0
 PROOF_EVERY_S = 0.1
 
 
@@ -142,32 +136,3 @@ def _said(reply: Reply) -> str:
     if reply.encoding:
         return as_text(f"(content encoding {reply.encoding}: not read)")
     return as_text(" ".join(reply.text.split()))
-
-
-async def read_back(
-    app: App, service: RunningService, ops: Sequence[str], journal: Journal
-) -> ReadBack:
-    """Look ids up in the database itself, past every proxy and the app, and write it down.
-
-    Raises psycopg.Error or TimeoutError where the database does not answer.
-    """
-    contract = app.writes
-    assert contract is not None
-    query = sql.SQL("SELECT {0}::text FROM {1} WHERE {0}::text = ANY(%s)").format(
-        sql.Identifier(contract.id_column), sql.Identifier(contract.table)
-    )
-    async with asyncio.timeout(READ_BACK_WITHIN_S):
-        url = service.url(service.endpoint)
-        connection = await psycopg.AsyncConnection.connect(url, application_name=OWN_NAME)
-        async with connection:
-            rows = await (await connection.execute(query, [list(ops)])).fetchall()
-    found = {str(row[0]) for row in rows}
-    event = ReadBack(
-        at_s=journal.now(),
-        app=app.name,
-        service=contract.service,
-        found=tuple(op for op in ops if op in found),
-        missing=tuple(op for op in ops if op not in found),
-    )
-    journal.append(event)
-    return event

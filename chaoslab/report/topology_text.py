@@ -75,7 +75,9 @@ def _add_app(branch: Tree, app: App, folder: Path) -> None:
     else:
         writes = app.writes
         told = f"POST {writes.create_path} keeps a row in {writes.service}: {writes.table}"
-        branch.add(Text(f"writes: {told}.{writes.id_column}"))
+        often = writes.delivery.replace("_", " ")
+        late = f", within {writes.kept_within_s:g} s of the answer" if writes.kept_within_s else ""
+        branch.add(Text(f"writes: {told}.{writes.id_column}, {often}{late}"))
 
 
 def _figures(table: Deadlines | Limits) -> dict[str, str]:

@@ -82,14 +82,26 @@ class Recovers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepsAcknowledged:
-    """Every write that the app acknowledged is found in the database itself at the end, and at
-    least `at_least` were acknowledged.
+    """Every write that the app acknowledged is found in the database itself at the end, at least
+    `at_least` were acknowledged, and no write is there twice (unless the app declares otherwise).
     """
 
     at_least: int = 1
     rests_on: tuple[str, ...] | None = None
     app: str = ""
     kind: Literal["keeps_acknowledged"] = "keeps_acknowledged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusesHonestly:
+    """Each write that the app answers with an error of its own (500 or more) gets 503 with
+    Retry-After, and at least `at_least` do. 0 accepts that none is refused at all.
+    """
+
+    at_least: int = 1
+    rests_on: tuple[str, ...] | None = None
+    app: str = ""
+    kind: Literal["refuses_honestly"] = "refuses_honestly"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +246,7 @@ Expectation = (
     | Degrades
     | Recovers
     | KeepsAcknowledged
+    | RefusesHonestly
     | FirstRequestServed
     | StaysAvailable
     | Serves

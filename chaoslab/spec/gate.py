@@ -21,6 +21,7 @@ VERDICTS = (
     "ready",
     "recovery",
     "kept",
+    "refusal",
     "first request",
     "serves",
     "connections",

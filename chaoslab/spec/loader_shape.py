@@ -25,7 +25,7 @@ from chaoslab.spec.loader_rules import (
     is_service_url,
 )
 from chaoslab.spec.loader_secrets import SecretsShape
-from chaoslab.spec.topology import Images, ServiceKind
+from chaoslab.spec.topology import Delivery, Images, ServiceKind
 
 ImageName = Annotated[str, rule(is_pinned)]
 HttpAddress = Annotated[str, rule(is_http_address)]
@@ -98,6 +98,10 @@ class WritesShape(Shape):
     create_body: dict[str, str] = Field(description="a table of strings, with {id} in one of them")
     table: NonEmpty = Field(description="a string, the table of the row")
     id_column: NonEmpty = Field(default="id", description="a string, the column of the row's id")
+    delivery: Delivery = Field(
+        default="exactly_once", description="one of: exactly_once, at_least_once"
+    )
+    kept_within_s: float = Field(default=0.0, ge=0, description="a number of seconds, 0 or more")
 
 
 class BuildShape(Shape):

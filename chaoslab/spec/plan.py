@@ -18,6 +18,7 @@ from chaoslab.spec.expect import (
     KeepsAcknowledged,
     ReadyWhenServing,
     Recovers,
+    RefusesHonestly,
     RegainsLatency,
     ReleasesConnections,
     Serves,
@@ -168,7 +169,9 @@ def _problems(plan: Plan, topology: Topology, where: str) -> Iterator[Problem]:
         for name in (*rests_on, wanted):
             yield from _unknown(f"{where}: expect[{i}]", "fault", name, labels)
         judged = topology.apps.get(e.app or next(iter(topology.apps)))
-        by_writes = KeepsAcknowledged | FirstRequestServed | Serves | RegainsLatency
+        by_writes = (
+            KeepsAcknowledged | RefusesHonestly | FirstRequestServed | Serves | RegainsLatency
+        )
         needs_writes = isinstance(e, by_writes | ReadyWhenServing) or (
             isinstance(e, Recovers) and e.proved
         )

@@ -11,6 +11,7 @@ from chaoslab.spec.expect import (
     Expectation,
     FailsFast,
     ReadyWhenServing,
+    RefusesHonestly,
     RegainsLatency,
     ReleasesConnections,
     Serves,
@@ -32,7 +33,7 @@ def need_problems(where: str, e: Expectation, plan: Plan, topology: Topology) ->
             yield _lacks(where, e, "live_path", name)
         if isinstance(e, ReadyWhenServing) and app.health.ready_path is None:
             yield _lacks(where, e, "ready_path", name)
-    by_load = isinstance(e, Serves | RegainsLatency | ReadyWhenServing)
+    by_load = isinstance(e, Serves | RefusesHonestly | RegainsLatency | ReadyWhenServing)
     if by_load and not any((load.app or only) == name for load in plan.load):
         what = f"'{e.kind}' is judged by users' writes, and the plan has no load of {name}"
         yield Problem(where=where, what=what, mend="give it load=[Load(start=when.healthy())]")
@@ -45,6 +46,8 @@ def _bounds(where: str, e: Expectation) -> Iterator[Problem]:
     match e:
         case Serves():
             yield from _least(where, 1, at_least=e.at_least, after_heal=e.after_heal)
+        case RefusesHonestly():
+            yield from _least(where, 0, at_least=e.at_least)
         case RegainsLatency():
             yield from _least(where, 1, at_least=e.at_least)
             if not e.ratio > 0:

@@ -11,6 +11,7 @@ from chaoslab.spec.gate import Gate
 from chaoslab.spec.health import HealthContract
 
 ServiceKind = Literal["postgres", "redis"]
+Delivery = Literal["exactly_once", "at_least_once"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +71,8 @@ class WriteContract:
     """How a probe writes one row through the app and where it lies in the database.
 
     `create_path` takes the body `create_body`, in which `{id}` is replaced by a fresh UUID, and
-    answers 2xx once the row is kept. `table` and `id_column` say where it is read back directly
-    from `service`.
+    answers 2xx once the row is kept, or will be `kept_within_s` later. `table` and `id_column` say
+    where it is read back directly from `service`. `delivery` says how often the row may be there.
     """
 
     service: str
@@ -79,6 +80,8 @@ class WriteContract:
     create_body: Mapping[str, str]
     table: str
     id_column: str = "id"
+    delivery: Delivery = "exactly_once"
+    kept_within_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

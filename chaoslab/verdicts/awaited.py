@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
-from chaoslab.history.events import FaultHealed, Spawned, StartupComplete, Write
+from chaoslab.history.events import FaultHealed, FaultInForce, Spawned, StartupComplete, Write
 from chaoslab.history.journal import History
 from chaoslab.history.moments import find
 from chaoslab.spec.expect import (
     BacksOff,
     KeepsAcknowledged,
+    RefusesHonestly,
     RegainsLatency,
     ReleasesConnections,
     Serves,
@@ -19,6 +20,7 @@ from chaoslab.spec.plan import Plan
 from chaoslab.spec.topology import Deadlines
 from chaoslab.verdicts.connections import WATCHED_S, calm_s
 from chaoslab.verdicts.latency import baseline, candidate, recovered_s
+from chaoslab.verdicts.refusals import refusals
 from chaoslab.verdicts.retries import herd_over_s
 from chaoslab.verdicts.served import is_enough, loads_over, served
 from chaoslab.verdicts.timeline import exited, last_healed_s
@@ -63,6 +65,20 @@ def writes_under_way(
     if not ok:
         begins_s.append(_started_by_s(e.app, history, startup_s))
     return _more_of(ok, e.at_least, begins_s, now_s, _dry_s(e.app, plan))
+
+
+def refusals_under_way(
+    e: RefusesHonestly, plan: Plan, history: History, now_s: float, startup_s: float
+) -> str | None:
+    """Wait for the refusals that are asked for, as long as they may yet begin."""
+    refused = refusals(e, history)
+    if len(refused) >= e.at_least:
+        return None
+    begins_s = [*_loads_begin_s(e.app, plan, history), _started_by_s(e.app, history, startup_s)]
+    begins_s += [fault.at_s for fault in history.of(FaultInForce)]
+    newest_s = max([*begins_s, *map(over_s, refused)])
+    dry = now_s > newest_s + _dry_s(e.app, plan)
+    return None if dry else f"{e.at_least - len(refused)} more refused writes"
 
 
 def _serving(

@@ -25,6 +25,7 @@ from chaoslab.spec.expect import (
     NoRestarts,
     ReadyWhenServing,
     Recovers,
+    RefusesHonestly,
     RegainsLatency,
     ReleasesConnections,
     Serves,
@@ -44,6 +45,7 @@ from chaoslab.verdicts.latency import regains_latency
 from chaoslab.verdicts.probers import answers_in_time, stays_live
 from chaoslab.verdicts.readiness import ready_when_serving
 from chaoslab.verdicts.recovery import first_request_served, recovers
+from chaoslab.verdicts.refusals import refuses_honestly
 from chaoslab.verdicts.restarts import no_restarts
 from chaoslab.verdicts.retries import backs_off
 from chaoslab.verdicts.serves import serves
@@ -51,7 +53,8 @@ from chaoslab.verdicts.starved import starved
 from chaoslab.verdicts.verdict import Outcome, Verdict, worst
 
 MAX_LAG_S = 0.5  # a lab that woke later than this cannot tell the app's time from its own
-COUNTED = (KeepsAcknowledged, BacksOff, ReleasesConnections)  # a late lab loses and adds nothing
+# A late lab loses and adds nothing.
+COUNTED = (KeepsAcknowledged, RefusesHonestly, BacksOff, ReleasesConnections)
 
 
 def judge(topology: Topology, plan: Plan, history: History) -> tuple[Verdict, ...]:
@@ -98,7 +101,7 @@ def _judged(e: Expectation, topology: Topology, plan: Plan, history: History) ->
         case Recovers():
             return recovers(e, sampling, history)
         case KeepsAcknowledged():
-            return keeps_acknowledged(e, history)
+            return keeps_acknowledged(e, topology.apps[e.app], history)
         case FirstRequestServed():
             return first_request_served(e, history)
         case StaysAvailable():
@@ -111,13 +114,13 @@ def _judged(e: Expectation, topology: Topology, plan: Plan, history: History) ->
             return answers_in_time(e, topology.apps[e.app], sampling, history)
         case ReadyWhenServing():
             return ready_when_serving(e, plan, history)
-        case Serves() | ReleasesConnections() | BacksOff() | RegainsLatency():
+        case Serves() | RefusesHonestly() | ReleasesConnections() | BacksOff() | RegainsLatency():
             return _judged_by_service(e, topology, plan, history)
     assert_never(e)
 
 
 def _judged_by_service(
-    e: Serves | ReleasesConnections | BacksOff | RegainsLatency,
+    e: Serves | RefusesHonestly | ReleasesConnections | BacksOff | RegainsLatency,
     topology: Topology,
     plan: Plan,
     history: History,
@@ -126,6 +129,8 @@ def _judged_by_service(
     match e:
         case Serves():
             return serves(e, topology.apps[e.app], plan, history)
+        case RefusesHonestly():
+            return refuses_honestly(e, history)
         case ReleasesConnections():
             return releases_connections(e, topology, plan, history)
         case BacksOff():
@@ -180,7 +185,7 @@ def _evidence_for(
 
 def _boot_of(e: Expectation) -> int:
     """The boot that an expectation is about; 0 for any."""
-    any_boot = isinstance(e, KeepsAcknowledged | FirstRequestServed | NoRestarts)
+    any_boot = isinstance(e, KeepsAcknowledged | RefusesHonestly | FirstRequestServed | NoRestarts)
     return 0 if any_boot else getattr(e, "boot", 0)
 
 

@@ -2,35 +2,99 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
 from chaoslab.history.events import ReadBack, Write
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import KeepsAcknowledged
+from chaoslab.spec.topology import App
 from chaoslab.verdicts.traffic import over_s
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 
+MOST_NAMED = 5
+ACCEPTED = 202  # "accepted": the answer itself says that the row is not kept yet
 
-def keeps_acknowledged(e: KeepsAcknowledged, history: History) -> Verdict:
-    """Every acknowledged write is in the database; one that cannot be kept gets a polite 503."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Looked:
+    """What the last look for each write found: whether it is there, and how often."""
+
+    there: Mapping[str, bool]
+    often: Mapping[str, int]
+
+
+def keeps_acknowledged(e: KeepsAcknowledged, app: App, history: History) -> Verdict:
+    """Every acknowledged write is in the database in time, and no write at all is there twice."""
+    late_s = app.writes.kept_within_s if app.writes else 0.0
+    once = app.writes is None or app.writes.delivery == "exactly_once"
     claim = f"every write that {e.app} acknowledged is kept (at least {e.at_least})"
-    writes = [w for w in history.of(Write) if w.app == e.app and w.purpose == "load"]
+    claim += ", and none is there twice" if once else ""
+    mine = [w for w in history.of(Write) if w.app == e.app]
+    writes = [w for w in mine if w.purpose == "load"]
     ok = [w for w in writes if w.outcome == "ok"]
-    counts = {o: sum(w.outcome == o for w in writes) for o in ("ok", "failed", "indeterminate")}
-    mute = sum(w.outcome == "indeterminate" and w.status_code is None for w in writes)
-    because = "writes: " + ", ".join(f"{n} {outcome}" for outcome, n in counts.items())
-    because += f" ({mute} without an answer)" if mute else ""
-    looked = {w.op: looked_up(w, history) for w in ok}
-    lost = [op for op, back in looked.items() if back and op in back.missing]
-    wrong = [f"{len(lost)} acknowledged and lost: {', '.join(lost[:5])}"] if lost else []
-    if rude := next((w for w in writes if _is_rude(w)), None):
-        lacks = " without Retry-After" if rude.status_code == 503 else ", expected 503"
-        wrong.append(f"{rude.status_code}{lacks} at {rude.at_s:.3f} s")
+    looked = _last_looks(e.app, mine, history, late_s)
+    because = _counts(writes)
+    lost = [w for w in ok if looked.there.get(w.op) is False]
+    wrong = [*_lost(lost, late_s)] + (_repeated(mine, looked.often) if once else [])
     if wrong:
         return failed("kept", claim, because, *wrong)
-    if unseen := [op for op, back in looked.items() if back is None]:
-        return unknown("kept", claim, because, f"{len(unseen)} were not looked up after that")
+    if unseen := sum(w.op not in looked.there for w in ok):
+        when = f"{late_s:g} s after their answer" if late_s else "after that"
+        return unknown("kept", claim, because, f"{unseen} were not looked up {when}")
     if len(ok) < e.at_least:
         return unknown("kept", claim, because, f"fewer than {e.at_least} acknowledged")
-    return passed("kept", claim, because, "all found in the database itself")
+    found = "all found in the database itself" + (", none of them twice" if once else "")
+    return passed("kept", claim, because, found)
+
+
+def _last_looks(app: str, writes: Iterable[Write], history: History, late_s: float) -> _Looked:
+    """A look before a write was over says nothing of it; a look before its time is up says only
+    that it was found.
+    """
+    over = {w.op: over_s(w) for w in writes}
+    there: dict[str, bool] = {}
+    often: dict[str, int] = {}
+    for look in history.of(ReadBack):
+        if look.app != app:
+            continue
+        there |= {op: True for op in look.found if look.at_s >= over.get(op, look.at_s)}
+        there |= {op: False for op in look.missing if look.at_s >= over.get(op, 0.0) + late_s}
+        often |= {op: look.repeated.get(op, 1) for op in look.found}
+    return _Looked(there=there, often=often)
+
+
+def _counts(writes: Sequence[Write]) -> str:
+    counts = {o: sum(w.outcome == o for w in writes) for o in ("ok", "failed", "indeterminate")}
+    mute = sum(w.outcome == "indeterminate" and w.status_code is None for w in writes)
+    text = "writes: " + ", ".join(f"{n} {outcome}" for outcome, n in counts.items())
+    return text + (f" ({mute} without an answer)" if mute else "")
+
+
+def _lost(lost: Sequence[Write], late_s: float) -> Iterable[str]:
+    if not lost:
+        return
+    ops = ", ".join(w.op for w in lost[:MOST_NAMED])
+    when = f", {late_s:g} s after their answer" if late_s else ""
+    yield f"{len(lost)} acknowledged and lost{when}: {ops}"
+    if not late_s and (later := sum(w.status_code == ACCEPTED for w in lost)):
+        declare = "declare kept_within_s in [apps.<app>.writes] if the app keeps them later"
+        yield f"{later} of them were answered {ACCEPTED}: {declare}"
+
+
+def _repeated(writes: Sequence[Write], often: Mapping[str, int]) -> list[str]:
+    """Writes that are there more than once, whatever came of them: the lab sent each once."""
+    twice = [w for w in writes if often.get(w.op, 0) > 1]
+    if not twice:
+        return []
+    named = (f"{w.op} {often[w.op]} times ({_end(w)})" for w in twice[:MOST_NAMED])
+    return [f"{len(twice)} there more than once: {', '.join(named)}"]
+
+
+def _end(write: Write) -> str:
+    if write.outcome == "ok":
+        return "acknowledged"
+    return "no answer" if write.status_code is None else f"answered {write.status_code}"
 
 
 def looked_up(write: Write, history: History) -> ReadBack | None:
@@ -41,9 +105,3 @@ def looked_up(write: Write, history: History) -> ReadBack | None:
             b.app == write.app and b.at_s >= over_s(write) and write.op in (*b.found, *b.missing)
         ),
     )
-
-
-def _is_rude(write: Write) -> bool:
-    """A server's error that does not say: nothing was kept, come again then."""
-    code = write.status_code or 0
-    return code >= 500 and not (code == 503 and write.retry_after)

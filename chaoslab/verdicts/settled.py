@@ -30,6 +30,7 @@ from chaoslab.spec.expect import (
     NoRestarts,
     ReadyWhenServing,
     Recovers,
+    RefusesHonestly,
     RegainsLatency,
     ReleasesConnections,
     Serves,
@@ -40,7 +41,7 @@ from chaoslab.spec.expect import (
 from chaoslab.spec.health import HealthState
 from chaoslab.spec.plan import Plan
 from chaoslab.spec.topology import Deadlines, Topology
-from chaoslab.verdicts.awaited import service_under_way, writes_under_way
+from chaoslab.verdicts.awaited import refusals_under_way, service_under_way, writes_under_way
 from chaoslab.verdicts.degraded import MIN_SAMPLES
 from chaoslab.verdicts.probers import watch_under_way
 from chaoslab.verdicts.readiness import readiness_under_way
@@ -133,6 +134,8 @@ def _waits_for(
             return None if begun or late else "the first request after the heal"
         case KeepsAcknowledged():
             return writes_under_way(e, plan, history, now_s, startup_s)
+        case RefusesHonestly():
+            return refusals_under_way(e, plan, history, now_s, startup_s)
         case StaysAvailable():
             return _availability_under_way(e, history, now_s, startup_s)
         case NoRestarts():

@@ -35,6 +35,7 @@ from chaoslab.spec.expect import (
     NoRestarts,
     ReadyWhenServing,
     Recovers,
+    RefusesHonestly,
     Starts,
     StaysAvailable,
 )
@@ -79,11 +80,12 @@ def starved(
     e: Expectation, app: App, history: History, judged: Callable[[History], Verdict]
 ) -> str:
     """Why a failure of `e` may be the machine's; empty where it is not, or where time does not
-    matter: what an app acknowledged it must keep however slow it is.
+    matter: what an app acknowledged it must keep, and what it answers is its own, however slow it
+    is.
 
     `judged` is what `e` would be judged by another history.
     """
-    if isinstance(e, KeepsAcknowledged):
+    if isinstance(e, KeepsAcknowledged | RefusesHonestly):
         return ""
     if isinstance(e, NoRestarts):
         return _ends(e, app, history)

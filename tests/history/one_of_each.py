@@ -146,6 +146,7 @@ EVENTS: tuple[AnyEvent, ...] = (
     ServerConnections(at_s=2.3, service="postgres", count=None),
     AppStarved(at_s=2.3, app="b", boot=1, waited_s=0.3, over_s=0.5),
     ReadBack(app="backend", at_s=2.4, service="postgres", found=("a",), missing=("b",)),
+    ReadBack(app="b", at_s=2.4, service="pg", found=("a", "c"), missing=(), repeated={"a": 2}),
     Exited(at_s=2.5, app="b", boot=1, exit_code=-9, asked=False, log_tail=("last\u2028words",)),
     LeftRunning(at_s=2.5, app="b", boot=1, pid=11, process="cron", ended=True),
     ProbeCrashed(at_s=2.6, probe="health", error="ValueError: no"),

@@ -11,15 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from chaoslab.history.events import ReadBack, Write
+from chaoslab.history.events import Write
 from chaoslab.history.journal import read_history
-from chaoslab.probes.workload import Writer, read_back
-from chaoslab.runtimes.local import LocalRuntime
+from chaoslab.probes.workload import Writer
 from chaoslab.spec.load import Load
-from chaoslab.spec.topology import Service
 from chaoslab.spec.when import AtMoment, acknowledged
 
-from .rig import PATIENCE_S, WRITES, Here, Reply, assert_cadence, said, server, until, watching
+from .rig import PATIENCE_S, Here, Reply, assert_cadence, said, server, watching
 
 SEED = 7
 
@@ -258,15 +256,3 @@ async def test_no_proof_within_the_bound_is_none(tmp_path: Path) -> None:
         async with asyncio.timeout(PATIENCE_S):
             assert await Writer(watched, SEED).prove(2.0) is None
         assert 2 <= len(list(watched.journal.history.of(Write))) <= 22
-
-
-async def test_the_database_itself_is_asked_what_it_keeps(tmp_path: Path) -> None:
-    """Past the app and every proxy: what is there, what is missing, in the order asked."""
-    async with LocalRuntime() as runtime, watching(tmp_path, Here(1)) as watched:
-        running = await runtime.start_service(Service(name="postgres", kind="postgres"))
-        contract = replace(WRITES, table="pg_database", id_column="datname")
-        asked = ["postgres", "lost", "chaoslab"]
-        app = replace(watched.app, writes=contract)
-        found = await read_back(app, running, asked, watched.journal)
-        assert (found.found, found.missing) == (("postgres", "chaoslab"), ("lost",))
-        assert await until(watched.journal, lambda e: isinstance(e, ReadBack)) is found

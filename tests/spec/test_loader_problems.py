@@ -246,6 +246,8 @@ table = "threads"
         ('{ id = "{id}" }', '{ id = "{id}", n = 3 }', "got 3 (a whole number)"),
         ('table = "threads"', 'table = ""', "got '' (a string)"),
         ('table = "threads"', "", "missing key 'table'"),
+        ('table = "threads"', 'table = "t"\ndelivery = "once"', "exactly_once, at_least_once"),
+        ('table = "threads"', 'table = "t"\nkept_within_s = -1', "got -1"),
     ],
 )
 def test_a_write_that_could_never_be_found_again_is_refused(
@@ -265,6 +267,20 @@ def test_the_id_may_stand_in_the_path_that_creates(tmp_path: Path) -> None:
     writes = read_topology(path).apps["backend"].writes
     assert writes is not None
     assert writes.create_path == "/threads/{id}"
+
+
+def test_a_write_may_come_late_and_more_than_once_where_that_is_declared(tmp_path: Path) -> None:
+    """At once and exactly once unless it is."""
+    path = tmp_path / "chaoslab.toml"
+    path.write_text(BASE + WRITES, encoding="utf-8")
+    usual = read_topology(path).apps["backend"].writes
+    assert usual is not None
+    assert (usual.delivery, usual.kept_within_s) == ("exactly_once", 0.0)
+    declared = 'delivery = "at_least_once"\nkept_within_s = 2\n'
+    path.write_text(BASE + WRITES + declared, encoding="utf-8")
+    writes = read_topology(path).apps["backend"].writes
+    assert writes is not None
+    assert (writes.delivery, writes.kept_within_s) == ("at_least_once", 2.0)
 
 
 def test_a_write_needs_the_apps_own_link_to_the_database(tmp_path: Path) -> None:

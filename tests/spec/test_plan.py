@@ -81,6 +81,7 @@ EVERY_EXPECTATION: tuple[Expectation, ...] = (
     expect.Degrades(naming=("postgres", "redis"), fault="r"),
     expect.Recovers(stable_s=0.7),
     expect.KeepsAcknowledged(at_least=3),
+    expect.RefusesHonestly(at_least=0),
     expect.FirstRequestServed(fault="s", within_s=1.5),
     expect.StaysAvailable(healthy=False),
     expect.Serves(at_least=5),

@@ -77,7 +77,14 @@ def test_answers_in_time_takes_an_app_without_readiness() -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", [expect.Serves(), expect.RegainsLatency(), expect.ReadyWhenServing()], ids=str
+    "asked",
+    [
+        expect.Serves(),
+        expect.RefusesHonestly(),
+        expect.RegainsLatency(),
+        expect.ReadyWhenServing(),
+    ],
+    ids=str,
 )
 def test_a_claim_about_users_needs_users(asked: Expectation) -> None:
     """No load, or one of another app: nobody would write."""
@@ -113,6 +120,7 @@ def test_what_is_measured_after_the_heal_needs_one(asked: Expectation) -> None:
     ("asked", "told"),
     [
         (expect.Serves(at_least=0), "at_least is 0"),
+        (expect.RefusesHonestly(at_least=-1), "at_least is -1"),
         (expect.Serves(after_heal=0), "after_heal is 0"),
         (expect.Serves(within_s=0.0), "within_s is 0.0"),
         (expect.RegainsLatency(at_least=0), "at_least is 0"),

@@ -44,6 +44,7 @@ from chaoslab.spec.expect import (
     NoRestarts,
     ReadyWhenServing,
     Recovers,
+    RefusesHonestly,
     RegainsLatency,
     Serves,
     Starts,
@@ -116,7 +117,8 @@ def plan_of(
     usual = (Starts(mode="degraded"), Degrades(naming=BOTH), Recovers())
     stopped = tuple(f if f.stop else replace(f, stop=_never) for f in faults)
     boots = max(getattr(e, "boot", 1) for e in expect or usual)
-    asks_users = any(isinstance(e, Serves | RegainsLatency | ReadyWhenServing) for e in expect)
+    by_users = Serves | RefusesHonestly | RegainsLatency | ReadyWhenServing
+    asks_users = any(isinstance(e, by_users) for e in expect)
     supervised = any(isinstance(e, NoRestarts) for e in expect)
     plan = Plan(
         boots=(Boot(restarts=3),) if supervised else (Boot(),) * boots,

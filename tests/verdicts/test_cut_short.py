@@ -35,6 +35,7 @@ from chaoslab.spec.expect import (
     NoRestarts,
     ReadyWhenServing,
     Recovers,
+    RefusesHonestly,
     RegainsLatency,
     ReleasesConnections,
     Serves,
@@ -260,6 +261,16 @@ CASES = {
         expect=KeepsAcknowledged(at_least=5),
         keeps=stopped_under_load(),
         breaks=(LOST, [*LOST, back(7.05, missing=("never",))]),
+        fault=DOWN,
+    ),
+    "refusals": Case(
+        expect=RefusesHonestly(),
+        keeps=stopped_under_load(),
+        breaks=(
+            [*stopped_under_load(), write(3.33, "rude", "indeterminate", code=500)],
+            [*stopped_under_load(), write(6.95, "late", "failed", code=503)],
+            without(stopped_under_load(), lambda e: isinstance(e, Write) and e.outcome == "failed"),
+        ),
         fault=DOWN,
     ),
     "first request": Case(

@@ -24,6 +24,7 @@ from chaoslab.spec.expect import (
     FirstRequestServed,
     KeepsAcknowledged,
     Recovers,
+    RefusesHonestly,
     Starts,
     StaysAvailable,
 )
@@ -170,6 +171,7 @@ EVERY: tuple[Expectation, ...] = (
     Degrades(naming=BOTH),
     Recovers(),
     KeepsAcknowledged(),
+    RefusesHonestly(),
     FirstRequestServed(fault=OUTAGE),
     StaysAvailable(healthy=False),
 )

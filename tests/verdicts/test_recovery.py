@@ -18,9 +18,8 @@ from chaoslab.history.events import (
     Ready,
     Write,
 )
-from chaoslab.spec.expect import FirstRequestServed, KeepsAcknowledged, Recovers
+from chaoslab.spec.expect import FirstRequestServed, Recovers
 from chaoslab.spec.health import HealthState
-from chaoslab.verdicts.kept import keeps_acknowledged
 from chaoslab.verdicts.recovery import first_request_served, recovers
 from chaoslab.verdicts.verdict import Verdict
 
@@ -279,90 +278,6 @@ def test_a_proof_that_is_refused_is_quoted() -> None:
     proof = replace(write(3.42, "w", "failed", purpose="proof", code=503), said=said)
     verdict = recovered([*without(good(), of(Write, ReadBack)), proof])
     assert f"no write was acknowledged (503: {said})" in why(verdict)
-
-
-# --- what was acknowledged ---
-
-
-def kept(*events: AnyEvent, at_least: int = 1) -> Verdict:
-    e = KeepsAcknowledged(app="backend", at_least=at_least)
-    return keeps_acknowledged(e, history_of(events))
-
-
-def test_acknowledged_and_found_is_kept() -> None:
-    """Writes without an answer may be kept or not; a 503 with Retry-After is polite."""
-    verdict = kept(
-        write(1.0, "a"),
-        write(1.1, "b", "indeterminate", code=None),
-        write(1.2, "c", "failed", code=503, retry_after=True),
-        back(4.0, "a"),
-    )
-    assert (verdict.outcome, "1 ok, 1 failed, 1 indeterminate" in why(verdict)) == ("PASS", True)
-
-
-def test_acknowledged_and_lost_fails() -> None:
-    """Also where an earlier look had still found it."""
-    assert kept(write(1.0, "a"), back(4.0, missing=("a",))).outcome == "FAIL"
-    assert kept(write(1.0, "a"), back(2.0, "a"), back(4.0, missing=("a",))).outcome == "FAIL"
-
-
-def test_what_was_lost_is_told_beside_a_rude_answer() -> None:
-    """Both are wrong, and the loss comes first."""
-    rude = write(1.1, "b", "failed", code=503)
-    verdict = kept(write(1.0, "a"), rude, back(4.0, missing=("a",)))
-    assert verdict.outcome == "FAIL"
-    assert "1 acknowledged and lost: a" in verdict.because[1]
-    assert "503 without Retry-After" in verdict.because[2]
-
-
-def test_a_look_before_the_write_or_for_others_says_nothing() -> None:
-    """UNKNOWN until somebody has looked for it after it was acknowledged."""
-    assert kept(write(1.0, "a"), back(0.9, "a")).outcome == "UNKNOWN"
-    assert kept(write(1.0, "a"), back(0.9, missing=("a",))).outcome == "UNKNOWN"
-    assert kept(write(1.0, "a"), back(4.0, "b")).outcome == "UNKNOWN"
-
-
-def test_a_look_into_another_apps_tables_says_nothing() -> None:
-    """Two apps that write to databases of their own do not lose each other's writes."""
-    other = back(4.1, missing=("a",), app="auth")
-    assert kept(write(1.0, "a"), back(4.0, "a"), other).outcome == "PASS"
-    assert kept(write(1.0, "a"), back(4.1, "a", app="auth")).outcome == "UNKNOWN"
-    proof = back(4.15, missing=("proof-1",), app="auth")
-    assert recovered([*good(), proof]).outcome == "PASS"
-
-
-def test_a_later_look_for_others_does_not_hide_a_loss() -> None:
-    """The last look that was for this write decides."""
-    assert kept(write(1.0, "a"), back(3.0, missing=("a",)), back(4.0, "b")).outcome == "FAIL"
-
-
-def test_a_503_without_retry_after_fails() -> None:
-    """Who cannot keep a write must say when to come again."""
-    rude = write(1.1, "b", "failed", code=503)
-    assert kept(write(1.0, "a"), rude, back(4.0, "a")).outcome == "FAIL"
-
-
-@pytest.mark.parametrize("code", [500, 502, 504])
-def test_an_error_of_the_servers_that_is_no_503_fails(code: int) -> None:
-    """A write that cannot be kept gets 503; a 4xx is the writer's own doing."""
-    broken = write(1.1, "b", "indeterminate", code=code)
-    verdict = kept(write(1.0, "a"), broken, back(4.0, "a"))
-    assert (verdict.outcome, f"{code}, expected 503" in why(verdict)) == ("FAIL", True)
-    own = write(1.1, "b", "failed", code=422)
-    assert kept(write(1.0, "a"), own, back(4.0, "a")).outcome == "PASS"
-
-
-def test_writes_without_an_answer_are_counted() -> None:
-    """They prove nothing against the app, and whoever reads the verdict should know."""
-    verdict = kept(write(1.0, "a"), write(1.1, "b", "indeterminate", code=None), back(4.0, "a"))
-    assert (verdict.outcome, "(1 without an answer)" in why(verdict)) == ("PASS", True)
-
-
-def test_fewer_acknowledged_than_asked_for_is_unknown() -> None:
-    """One write proves little where two were asked for; another app's, or the proof, is none."""
-    others = [write(1.1, "x", app="auth"), write(1.2, "y", purpose="proof")]
-    assert kept(write(1.0, "a"), *others, back(4.0, "a"), at_least=2).outcome == "UNKNOWN"
-    assert kept(back(4.0)).outcome == "UNKNOWN"
 
 
 # --- the first request after the heal ---

@@ -26,6 +26,7 @@ from chaoslab.spec.expect import (
     KeepsAcknowledged,
     NoRestarts,
     Recovers,
+    RefusesHonestly,
     Starts,
     StaysAvailable,
 )
@@ -42,6 +43,7 @@ from .histories import (
     TOPOLOGY,
     UNHEALTHY,
     UNREACHABLE,
+    back,
     between,
     complete,
     ended,
@@ -87,7 +89,9 @@ def wrong(e: Expectation) -> list[AnyEvent]:
             unnamed = (sample(2.0 + 0.05 * n, DEGRADED) for n in range(28))
             return [*without(good(), between(2.0, 3.4)), *unnamed]
         case KeepsAcknowledged():
-            return [*good(), write(3.6, "rude", "indeterminate", code=500)]
+            return [*good(), write(3.6, "gone"), back(4.16, missing=("gone",))]
+        case RefusesHonestly():
+            return [*good(), write(3.6, "rude", "indeterminate", code=500, took_s=0.6)]
         case _:
             return good()
 
@@ -358,9 +362,9 @@ def test_a_restart_is_excused_only_where_its_boot_was_starved() -> None:
     assert outcomes(supervised(first, [*second])) == ["UNKNOWN"]
 
 
-def test_what_was_acknowledged_must_be_kept_however_slow_the_app_is() -> None:
+@pytest.mark.parametrize("e", [KeepsAcknowledged(), RefusesHonestly()], ids=lambda e: e.kind)
+def test_what_was_acknowledged_must_be_kept_however_slow_the_app_is(e: Expectation) -> None:
     """And so must the words of a refusal: no want of a core makes a 503 a 500."""
-    e = KeepsAcknowledged(at_least=1)
     slow = [*waits(0.4, 4.4, 1.0), *lags(0.4, 4.4, 0.12)]
     assert outcomes(judged([*wrong(e), *slow], e)) == ["FAIL"]
 

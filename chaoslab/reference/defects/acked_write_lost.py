@@ -9,7 +9,7 @@
 # source = "the incident's papers, defect 27"
 # scenarios = ["vpc_outage::severed_under_requests"]
 # passes = []
-# also = ["ready", "latency"]
+# also = ["ready", "latency", "refusal"]
 # [primary]
 # verdict = "kept"
 # cites = ["acknowledged and lost"]

@@ -1,0 +1,19 @@
+"""An insert whose answer was lost is tried again, and the row is there twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chaoslab.verdicts.verdict import Outcome
+
+from .rig import judged
+
+
+def test_rows_that_are_there_twice_are_a_failure(tmp_path: Path) -> None:
+    """Everything acknowledged is found, health is green, and a customer has paid twice."""
+    run = judged("duplicates", tmp_path)
+    assert (run.exit_code, run.outcome) == (1, Outcome.FAIL)
+    assert run.verdicts["kept"].outcome is Outcome.FAIL
+    assert "there more than once" in run.because("kept")
+    assert "acknowledged and lost" not in run.because("kept")
+    assert run.verdicts["recovery"].outcome is Outcome.PASS

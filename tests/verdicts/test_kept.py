@@ -1,0 +1,149 @@
+"""Kept writes: what proves a loss, or a row that is there twice, and what only looks like it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chaoslab.history.events import AnyEvent
+from chaoslab.spec.expect import KeepsAcknowledged
+from chaoslab.spec.topology import App
+from chaoslab.verdicts.kept import keeps_acknowledged
+from chaoslab.verdicts.verdict import Verdict
+
+from .histories import TOPOLOGY, back, history_of, write
+
+APP = TOPOLOGY.apps["backend"]
+
+
+def declaring(**contract: object) -> App:
+    """The app, with more in its write contract."""
+    assert APP.writes is not None
+    return replace(APP, writes=replace(APP.writes, **contract))  # type: ignore[arg-type]
+
+
+def kept(*events: AnyEvent, at_least: int = 1, app: App = APP) -> Verdict:
+    e = KeepsAcknowledged(app="backend", at_least=at_least)
+    return keeps_acknowledged(e, app, history_of(events))
+
+
+def why(verdict: Verdict) -> str:
+    return "\n".join(verdict.because)
+
+
+def twice(at_s: float, *found: str, often: int = 2) -> AnyEvent:
+    """A look that found each of these ids so often."""
+    return replace(back(at_s, *found), repeated=dict.fromkeys(found, often))
+
+
+def test_acknowledged_and_found_is_kept() -> None:
+    """Writes without an answer may be kept or not."""
+    verdict = kept(
+        write(1.0, "a"),
+        write(1.1, "b", "indeterminate", code=None),
+        write(1.2, "c", "failed", code=503, retry_after=True),
+        back(4.0, "a", missing=("b", "c")),
+    )
+    assert (verdict.outcome, "1 ok, 1 failed, 1 indeterminate" in why(verdict)) == ("PASS", True)
+    assert "none of them twice" in why(verdict)
+
+
+def test_acknowledged_and_lost_fails() -> None:
+    """Also where an earlier look had still found it."""
+    assert kept(write(1.0, "a"), back(4.0, missing=("a",))).outcome == "FAIL"
+    assert kept(write(1.0, "a"), back(2.0, "a"), back(4.0, missing=("a",))).outcome == "FAIL"
+
+
+@pytest.mark.parametrize("code", [500, 502, 503, 504, 422])
+def test_a_wrong_error_response_is_no_loss(code: int) -> None:
+    """That is judged by itself, and is no reason to call a write lost."""
+    rude = write(1.1, "b", "failed", code=code)
+    assert kept(write(1.0, "a"), rude, back(4.0, "a", missing=("b",))).outcome == "PASS"
+
+
+def test_a_look_before_the_write_or_for_others_says_nothing() -> None:
+    """UNKNOWN until somebody has looked for it after it was acknowledged."""
+    assert kept(write(1.0, "a"), back(0.9, "a")).outcome == "UNKNOWN"
+    assert kept(write(1.0, "a"), back(0.9, missing=("a",))).outcome == "UNKNOWN"
+    assert kept(write(1.0, "a"), back(4.0, "b")).outcome == "UNKNOWN"
+
+
+def test_a_look_into_another_apps_tables_says_nothing() -> None:
+    """Two apps that write to databases of their own do not lose each other's writes."""
+    other = back(4.1, missing=("a",), app="auth")
+    assert kept(write(1.0, "a"), back(4.0, "a"), other).outcome == "PASS"
+    assert kept(write(1.0, "a"), back(4.1, "a", app="auth")).outcome == "UNKNOWN"
+
+
+def test_a_later_look_for_others_does_not_hide_a_loss() -> None:
+    """The last look that was for this write decides."""
+    assert kept(write(1.0, "a"), back(3.0, missing=("a",)), back(4.0, "b")).outcome == "FAIL"
+
+
+def test_writes_without_an_answer_are_counted() -> None:
+    """They prove nothing against the app, and whoever reads the verdict should know."""
+    verdict = kept(write(1.0, "a"), write(1.1, "b", "indeterminate", code=None), back(4.0, "a"))
+    assert (verdict.outcome, "(1 without an answer)" in why(verdict)) == ("PASS", True)
+
+
+def test_fewer_acknowledged_than_asked_for_is_unknown() -> None:
+    """One write proves little where two were asked for; another app's, or the proof, is none."""
+    others = [write(1.1, "x", app="auth"), write(1.2, "y", purpose="proof")]
+    assert kept(write(1.0, "a"), *others, back(4.0, "a"), at_least=2).outcome == "UNKNOWN"
+    assert kept(back(4.0)).outcome == "UNKNOWN"
+
+
+@pytest.mark.parametrize(
+    ("other", "end"),
+    [
+        (write(1.1, "b"), "acknowledged"),
+        (write(1.1, "b", "indeterminate", code=None), "no answer"),
+        (write(1.1, "b", "failed", code=503), "answered 503"),
+        (write(1.1, "b", purpose="proof"), "acknowledged"),
+    ],
+    ids=["acknowledged", "without an answer", "refused", "the proof"],
+)
+def test_a_row_that_is_there_twice_fails_whatever_came_of_the_write(
+    other: AnyEvent, end: str
+) -> None:
+    """The lab sent each id once; exactly once is what is expected of a row."""
+    verdict = kept(write(1.0, "a"), other, back(4.0, "a"), twice(4.0, "b", often=3))
+    assert verdict.outcome == "FAIL"
+    assert f"1 there more than once: b 3 times ({end})" in why(verdict)
+
+
+def test_a_row_may_be_there_twice_where_at_least_once_is_declared() -> None:
+    """A loss is one all the same."""
+    app = declaring(delivery="at_least_once")
+    verdict = kept(write(1.0, "a"), twice(4.0, "a"), app=app)
+    assert (verdict.outcome, "twice" in verdict.claim + why(verdict)) == ("PASS", False)
+    assert kept(write(1.0, "a"), back(4.0, missing=("a",)), app=app).outcome == "FAIL"
+
+
+def test_a_row_that_another_app_kept_twice_is_not_this_ones() -> None:
+    """Each app has writes of its own."""
+    theirs = replace(back(4.0, "x", app="auth"), repeated={"x": 2})
+    verdict = kept(write(1.0, "a"), write(1.0, "x", app="auth"), back(4.0, "a"), theirs)
+    assert verdict.outcome == "PASS"
+
+
+def test_a_late_row_is_lost_only_once_its_declared_time_is_up() -> None:
+    """Answered at 1.02; a look at 1.4 that does not find it says nothing, one that does does."""
+    app = declaring(kept_within_s=0.5)
+    early, late = back(1.4, missing=("a",)), back(1.6, missing=("a",))
+    verdict = kept(write(1.0, "a"), early, app=app)
+    assert verdict.outcome == "UNKNOWN"
+    assert "1 were not looked up 0.5 s after their answer" in why(verdict)
+    assert kept(write(1.0, "a"), early, late, app=app).outcome == "FAIL"
+    assert kept(write(1.0, "a"), back(1.1, "a"), app=app).outcome == "PASS"
+
+
+def test_a_202_that_is_not_there_at_once_asks_for_a_declared_time() -> None:
+    """The answer itself says that the row comes later."""
+    verdict = kept(write(1.0, "a", code=202), back(1.4, missing=("a",)))
+    assert verdict.outcome == "FAIL"
+    assert "1 of them were answered 202: declare kept_within_s" in why(verdict)
+    app = declaring(kept_within_s=0.3)
+    verdict = kept(write(1.0, "a", code=202), back(1.4, missing=("a",)), app=app)
+    assert (verdict.outcome, "declare" in why(verdict)) == ("FAIL", False)
