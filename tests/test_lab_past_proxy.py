@@ -14,21 +14,25 @@ from chaoslab.runtimes.local import reaper
 from chaoslab.spec.plan import Plan
 
 # It asks the server through the proxy where it is, and hands that to a daemon that has neither its
-# session nor its environment.
+# session nor its environment; it ends a second after the daemon has connected.
 DISCOVERS = """
 import os, socket, sys, time
 with socket.create_connection((sys.argv[1], int(sys.argv[2]))) as through:
     through.sendall(b"CONFIG GET port\\r\\n")
     port = through.recv(100).split()[-1].decode()
+read, write = os.pipe()
+os.set_inheritable(write, True)
 if os.fork() == 0:
     os.setsid()
     if os.fork():
         os._exit(0)
-    word = "import socket, sys, time; there = ('127.0.0.1', int(sys.argv[1]))"
-    word += "; client = socket.create_connection(there); time.sleep(60)"
-    os.execve(sys.executable, [sys.executable, "-S", "-c", word, port], dict())
+    word = "import os, socket, sys, time; there = ('127.0.0.1', int(sys.argv[1]))"
+    word += "; client = socket.create_connection(there); os.write(int(sys.argv[2]), b'.')"
+    word += "; time.sleep(60)"
+    os.execve(sys.executable, [sys.executable, "-S", "-c", word, port, str(write)], dict())
 os.wait()
-time.sleep(60)
+os.read(read, 1)
+time.sleep(1)
 """
 
 
@@ -36,7 +40,7 @@ time.sleep(60)
 async def test_a_daemons_connection_is_named_and_the_daemon_is_ended(tmp_path: Path) -> None:
     """With the boot that it came from, although nothing of the app's tree shows it."""
     folder = RunFolder(tmp_path)
-    plan = Plan(name="daemon", expect=(expect.Starts(),), limit_s=2.5)
+    plan = Plan(name="daemon", expect=(expect.Starts(),), limit_s=20)
     command = ("{python}", "-S", "-c", DISCOVERS, "{redis.host}", "{redis.port}")
     (verdict,) = await carried_out(folder, plan, *command)
     history = folder.history()

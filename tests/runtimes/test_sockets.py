@@ -73,3 +73,16 @@ def test_the_holder_of_a_port_is_named() -> None:
         port = server.getsockname()[1]
         assert holder_of(port).startswith(f"pid {os.getpid()} (")
     assert holder_of(port) == "another process"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", pytest.param("::ffff:127.0.0.1", marks=IPV6)])
+def test_a_sockets_peer_is_told_and_who_holds_it(host: str) -> None:
+    """An address of IPv4 that is mapped into IPv6 as the one that it is; a listener has none."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(family) as client:
+        client.connect((host, server.getsockname()[1]))
+        port, other = server.getsockname()[1], client.getsockname()[1]
+        told = {(s.local_port, s.remote_port): s for s in sockets_of(os.getpid())}
+    assert told[other, port].remote_host == "127.0.0.1"
+    assert told[other, port].pid == os.getpid()
+    assert told[port, 0].state == "LISTEN"

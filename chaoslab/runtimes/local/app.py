@@ -89,7 +89,7 @@ class LocalApp:
             self._process.send_signal(signal.SIGCONT)
             self._process.send_signal(signal.SIGTERM)
             if not await processes.end_within(self._process, grace_s):
-                # Of SIGKILL its children cannot be told: they are no daemons for that.
+                # A killed app cannot end its children: that they live says nothing of it.
                 processes.kill_family(self._process, tree(self.pid))
         code = await processes.wait_for_end(self._process)
         self.left_running += await births.end_rest(self.pid, self.birthmark, family[1:])
