@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from chaoslab.errors import RuntimeUnavailable
+from chaoslab.errors import RuntimeUnavailable, SpecError
 from chaoslab.gate import choice
 from chaoslab.gate.calls import CACHE, Calls
 from chaoslab.gate.choice import check_workers, runtime_taken
 from chaoslab.gate.result import RuntimeTaken
+from chaoslab.gate.run import _fresh
 from chaoslab.runtimes.doctor.needs import Lack, RuntimeNeeds
 from chaoslab.spec.gate import Gate, GateProxy, GateRuntime
 from chaoslab.spec.topology import Topology
@@ -123,3 +124,9 @@ def test_a_stages_command_line_is_its_own(monkeypatch: pytest.MonkeyPatch) -> No
         f"--override-ini=cache_dir=/f/{CACHE}",
     } <= set(words)
     assert call.cwd == Path("/somewhere")
+
+
+def test_a_gate_whose_folder_cannot_be_made_says_so_before_anything_runs() -> None:
+    """The user's mistake, with its fix: exit 2."""
+    with pytest.raises(SpecError, match=r"/dev/null/gate-1: cannot be written: Not a directory"):
+        _fresh(Path("/dev/null/gate-1"))

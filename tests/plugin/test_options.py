@@ -100,3 +100,23 @@ def test_the_shipped_scenarios_are_collected_strictly_and_enough_of_them() -> No
         counts.append(sum("::" in line for line in done.stdout.splitlines()))
     assert counts[1] >= 14
     assert counts[0] > counts[1]
+
+
+def test_a_results_folder_that_cannot_be_written_is_one_error_before_anything_runs(
+    tmp_path: Path,
+) -> None:
+    """A usage error that names the folder, not one failure for each scenario."""
+    project = Project(tmp_path, GOOD + GOOD.replace("test_good", "test_good_too"))
+    code, said = project.pytest("-q", "--chaos-results=/dev/null/results")
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert said.count("/dev/null/results") == 1
+    assert "cannot be written: Not a directory" in said
+    assert "Traceback" not in said
+
+
+def test_a_session_that_runs_no_scenario_leaves_no_run(tmp_path: Path) -> None:
+    """Its folder was tried, and is gone again."""
+    project = Project(tmp_path, GOOD.replace("async def", "@pytest.mark.skip\nasync def"))
+    code, said = project.pytest("-q")
+    assert (code, "1 skipped" in said) == (0, True)
+    assert project.runs == []

@@ -1,0 +1,80 @@
+"""What an app prints goes into a pipe of the lab's: it has no file of the run, and never waits."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from chaoslab.runtimes.local import LocalRuntime
+from chaoslab.spec.mask import Mask
+from chaoslab.spec.topology import App
+
+LOOKS = """
+import os
+for number in os.listdir("/proc/self/fd"):
+    try:
+        print(number, os.readlink(f"/proc/self/fd/{number}"))
+    except OSError:
+        pass
+print(dict(os.environ), os.getcwd())
+"""
+# 24 MiB, far beyond what the pipe holds, and a last line.
+FLOODS = """
+import os
+for number in range(24):
+    os.write(1, (b"%06d" % number + b"x" * 57 + b"\\n") * 16384)
+os.write(2, b"the end\\n")
+"""
+LEAVES_A_CHILD = """
+import subprocess, sys
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"])
+print("secret-word is out")
+"""
+
+
+async def ran(
+    folder: Path, code: str, mask: Mask | None = None
+) -> tuple[int, tuple[str, ...], str]:
+    """Exit code, last lines, and the log of a program, as soon as it has ended."""
+    log = folder / "run" / "app-a.log"
+    log.parent.mkdir()
+    command = (sys.executable, "-c", code)
+    async with LocalRuntime() as runtime:
+        app = App(name="a", command=command)
+        running = await runtime.spawn_app(
+            app=app, command=command, env={}, port=0, log=log, mask=mask
+        )
+        exit_code, lines = await running.wait(), running.log_tail()
+        await running.terminate()
+    return exit_code, lines, log.read_text()
+
+
+async def test_an_app_has_neither_a_file_of_the_run_nor_its_path(tmp_path: Path) -> None:
+    """Its descriptors are the null device and one pipe; nothing in its environment says more."""
+    _, _, log = await ran(tmp_path, LOOKS)
+    links = dict(line.split(" ", 1) for line in log.splitlines() if line[0].isdigit())
+    assert links["0"] == "/dev/null"
+    assert links["1"].startswith("pipe:")
+    assert links["1"] == links["2"]
+    assert str(tmp_path / "run") not in log
+
+
+async def test_an_app_that_prints_without_end_is_neither_held_up_nor_kept_whole(
+    tmp_path: Path,
+) -> None:
+    """The first MiB and the last are there; its very last line is known at its end."""
+    exit_code, lines, log = await ran(tmp_path, FLOODS)
+    assert exit_code == 0
+    assert lines[-1] == "the end"
+    assert log.startswith("000000x")
+    assert log.endswith("the end\n")
+    assert "[chaoslab left out " in log
+    assert len(log) < 2 * 1024 * 1024 + 100
+
+
+async def test_a_child_that_holds_the_pipe_holds_up_nothing(tmp_path: Path) -> None:
+    """The end of the app is the end of its log."""
+    exit_code, lines, log = await ran(tmp_path, LEAVES_A_CHILD, Mask(["secret-word"]))
+    assert exit_code == 0
+    assert lines == ("*** is out",)
+    assert log == "*** is out\n"
