@@ -12,6 +12,7 @@ from chaoslab.errors import ChaoslabError, SpecError
 from chaoslab.export.command import export
 from chaoslab.gate.command import gate
 from chaoslab.preflight.command import preflight
+from chaoslab.printable import each_line, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,10 +34,10 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except SpecError as error:
-            click.echo(str(error), err=True)
+            click.echo(each_line(str(error)), err=True)
             ctx.exit(2)
         except ChaoslabError as error:
-            click.echo(str(error), err=True)
+            click.echo(each_line(str(error)), err=True)
             ctx.exit(1)
 
 
@@ -187,18 +188,17 @@ def clean(ctx: click.Context, dry_run: bool, images: bool, session: str) -> None
 
     found = cleaning.find(images=images, session=session)
     for note in found.notes:
-        click.echo(note)
+        click.echo(one_line(note))
     if not found.leftovers:
         click.echo("nothing to clean")
     if dry_run:
         for leftover in found.leftovers:
-            click.echo(f"would remove: {leftover.what}")
+            click.echo(one_line(f"would remove: {leftover.what}"))
         return
     failed = False
     for leftover, why in cleaning.taken_away(found.leftovers):
-        click.echo(
-            f"could not remove: {leftover.what}: {why}" if why else f"removed: {leftover.what}"
-        )
+        text = f"could not remove: {leftover.what}: {why}" if why else f"removed: {leftover.what}"
+        click.echo(one_line(text))
         failed = failed or bool(why)
     if failed:
         ctx.exit(1)

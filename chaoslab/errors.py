@@ -6,6 +6,12 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from chaoslab.printable import one_line
+
+_MOST_SHOWN = 50  # problems; who has more sees the rest when these are gone
+_PLACE_CHARACTERS, _WHAT_CHARACTERS = 300, 500
+_LONGEST_WORD = 100  # that is compared with known ones: nobody misspells a longer one
+
 
 class ChaoslabError(Exception):
     """Base of every error that chaoslab raises on purpose; its text is meant for people."""
@@ -24,7 +30,8 @@ class Problem:
         hint = "; ".join(
             part for part in (self.expected and f"expected {self.expected}", self.mend) if part
         )
-        return f"{self.where}: {self.what}" + (f"\n  {hint}" if hint else "")
+        told = f"{one_line(self.where, _PLACE_CHARACTERS)}: {one_line(self.what, _WHAT_CHARACTERS)}"
+        return told + (f"\n  {one_line(hint)}" if hint else "")
 
 
 class SpecError(ChaoslabError):
@@ -32,7 +39,10 @@ class SpecError(ChaoslabError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(map(str, self.problems)))
+        shown = [str(problem) for problem in self.problems[:_MOST_SHOWN]]
+        if (more := len(self.problems) - len(shown)) > 0:
+            shown.append(f"… and {more} problems more")
+        super().__init__("\n".join(shown))
 
 
 class ResultsUnwritable(SpecError):
@@ -57,5 +67,7 @@ class FaultUnsupported(ChaoslabError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The mend for a misspelt word: `did you mean 'postgres'?`, or the empty string."""
+    if len(word) > _LONGEST_WORD:
+        return ""
     close = difflib.get_close_matches(word, list(known), n=1)
     return f"did you mean '{close[0]}'?" if close else ""

@@ -28,6 +28,7 @@ from chaoslab.errors import (
 )
 from chaoslab.gate.options import MARKERS, add_options
 from chaoslab.gate.report_hooks import RUN_PROPERTY, TROUBLE_PROPERTY, ReportWriter
+from chaoslab.printable import each_line, one_line
 from chaoslab.seeds import fresh_seed
 
 if TYPE_CHECKING:
@@ -280,10 +281,10 @@ class Chaos:
         else:
             self._request.node.user_properties.append((RUN_PROPERTY, str(folder.path)))
         if isinstance(refusal, FaultUnsupported):
-            pytest.skip(f"fault not made: {refusal}")
+            pytest.skip(each_line(f"fault not made: {refusal}"))
         if refusal is not None:
             self._request.node.user_properties.append((TROUBLE_PROPERTY, type(refusal).__name__))
-            pytest.fail(str(refusal), pytrace=False)
+            pytest.fail(each_line(str(refusal)), pytrace=False)
         try:
             save_verdicts(folder, verdicts)
         except ResultsUnwritable as error:
@@ -292,7 +293,7 @@ class Chaos:
         if listeners:
             self._tell(f"  {outcome.value}: " + ", ".join(v.name for v in verdicts))
         if outcome is not Outcome.PASS:
-            pytest.fail(_explained(outcome.value, verdicts, folder.path), pytrace=False)
+            pytest.fail(_explained(verdicts, folder.path), pytrace=False)
         return verdicts
 
     def _only_planned(self, plan: Plan, folder: RunFolder) -> NoReturn:
@@ -389,7 +390,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     except ChaoslabError as error:
         reporter = session.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
-            reporter.write_line(f"\nchaoslab: {error}", red=True)
+            reporter.write_line(each_line(f"\nchaoslab: {error}"), red=True)
         session.exitstatus = session.exitstatus or pytest.ExitCode.INTERNAL_ERROR
 
 
@@ -403,9 +404,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     terminalreporter.section("chaoslab")
     try:
         for text in summary(run.folder):
-            terminalreporter.write_line(text)
+            terminalreporter.write_line(one_line(text))
     except ChaoslabError as error:  # a history that cannot be read must not hide the outcome
-        terminalreporter.write_line(f"no table: {error}", red=True)
+        terminalreporter.write_line(each_line(f"no table: {error}"), red=True)
     terminalreporter.write_line(f"seed {run.seed}; saved in {_shown(run.folder)}")
 
 
@@ -435,13 +436,10 @@ def _fresh_folder(wanted: Path) -> Path:
     raise AssertionError
 
 
-def _explained(outcome: str, verdicts: Sequence[Verdict], folder: Path) -> str:
-    lines = [f"{outcome}"]
-    for verdict in verdicts:
-        lines.append(f"  {verdict.outcome.value:<8}{verdict.name}: {verdict.claim}")
-        if verdict.outcome.value != "PASS":
-            lines += [f"            {reason}" for reason in verdict.because]
-    return "\n".join([*lines, f"  history: {_shown(folder)}/history.jsonl"])
+def _explained(verdicts: Sequence[Verdict], folder: Path) -> str:
+    from chaoslab.report.verdicts_text import explained
+
+    return "\n".join([*explained(verdicts), f"  history: {_shown(folder)}/history.jsonl"])
 
 
 def _shown(path: Path) -> str:

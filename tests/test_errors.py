@@ -89,4 +89,5 @@ def test_there_is_no_error_that_this_file_forgot() -> None:
         "ServiceFailed",
         "InjectionFailed",
         "FaultUnsupported",
+        "ResultsUnwritable",
     }

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 README = Path(__file__).parent.parent / "README.md"
 _TITLED = re.compile(r"^```\w+ title=(\S+)\n(.*?)^```", re.M | re.S)
@@ -67,3 +70,14 @@ def test_every_file_that_the_readme_points_to_exists() -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", README.read_text(encoding="utf-8"))
     assert links
     assert not [link for link in links if not (README.parent / link).exists()]
+
+
+@pytest.mark.parametrize("repository", ["", "https://example.org/some/where/"])
+def test_an_index_page_has_no_link_that_leads_nowhere(repository: str) -> None:
+    """A link to a file becomes one into the repository; where none is named, the file's name."""
+    text = README.read_text(encoding="utf-8")
+    page = runpy.run_path(str(README.parent / "setup.py"))["index_page"](text, repository)
+    links = re.findall(r"\]\(([^)]+)", page)
+    assert all(link.startswith(("https://", "#")) for link in links)
+    whole = "https://example.org/some/where/blob/main/docs/gate.md"
+    assert (f"[docs/gate.md]({whole})" if repository else "docs/gate.md") in page

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from chaoslab.corpus.ledger import GOOD, Entry
 from chaoslab.corpus.records import Defect
+from chaoslab.printable import one_line
 from chaoslab.report.stats import wilson
 
 _STYLES = {"refused": "green", "missed": "red", "unclear": "yellow", "passed": "green"}
@@ -53,7 +54,7 @@ def line(entry: Entry) -> Text:
     text.append(what, style=_STYLES.get(entry.outcome, "yellow"))
     text.append(f" after {entry.seconds:.1f} s")
     for why in entry.why:
-        text.append(f"\n    {why}")
+        text.append(f"\n    {one_line(why)}")
     return text
 
 

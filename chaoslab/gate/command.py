@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from chaoslab.errors import RuntimeUnavailable
+from chaoslab.printable import each_line
 
 if TYPE_CHECKING:
     from chaoslab.gate.calls import Calls
@@ -81,7 +82,7 @@ def gate(
         )
         calls = _calls(topology, gate, commands)
     except RuntimeUnavailable as error:  # nothing was tried: exit 1 would say that it was refused
-        click.echo(str(error), err=True)
+        click.echo(each_line(str(error)), err=True)
         ctx.exit(2)
     if self_test:
         ctx.exit(_tried(calls, stages, results))
@@ -137,7 +138,7 @@ def _tried(calls: Calls, stages: tuple[str, ...], results: Path) -> int:
 
 def _say(text: str) -> None:
     """A line of the gate's own among pytest's; on its way before pytest says more."""
-    click.echo(f"gate: {text}")
+    click.echo(each_line(f"gate: {text}"))
 
 
 def _print(what: object) -> None:

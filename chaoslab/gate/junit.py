@@ -13,8 +13,9 @@ from chaoslab.gate.result import (
     StageResult,
 )
 from chaoslab.history.files import write_file
+from chaoslab.printable import one_line
 
-# What XML 1.0 cannot hold at all; an app's log may.
+# What XML 1.0 cannot hold at all, beside what is escaped anyway.
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ERRORS: tuple[ScenarioOutcome, ...] = ("UNKNOWN", "FLAKY", "not run")
 
@@ -28,7 +29,7 @@ def save_junit(result: GateResult) -> Path:
         for stage in each.stages:
             root.append(_suite(stage, f"round {number}: " if result.repeat > 1 else ""))
         for name in each.not_reached:
-            xml.SubElement(root, "testsuite", name=name, tests="0", errors="0", failures="0")
+            xml.SubElement(root, "testsuite", name=_text(name), tests="0", errors="0", failures="0")
     path = Path(result.folder) / "junit.xml"
     write_file(path, xml.tostring(root, encoding="utf-8", xml_declaration=True))
     return path
@@ -68,7 +69,8 @@ def _case(result: ScenarioResult, stage: str) -> xml.Element:
     told = xml.SubElement(case, tag, message=_text(result.reasons[0] if result.reasons else ""))
     if tag != "skipped":
         told.set("type", result.outcome)
-    told.text = _text("\n".join((*result.reasons, *(f"run: {each}" for each in result.folders))))
+    lines = (*result.reasons, *(f"run: {each}" for each in result.folders))
+    told.text = "\n".join(map(_text, lines))
     return case
 
 
@@ -86,11 +88,12 @@ def _preflight(result: GateResult) -> xml.Element:
     for finding in findings:
         case = xml.SubElement(suite, "testcase", name=_text(finding.rule), classname="preflight")
         told = xml.SubElement(case, "failure", type="FAIL", message=_text(finding.what))
-        told.text = _text(str(finding))
+        told.text = "\n".join(map(_text, str(finding).split("\n")))
     for check in checks:
         xml.SubElement(suite, "testcase", name=_text(check.rule), classname="preflight")
     return suite
 
 
 def _text(text: str) -> str:
-    return _NO_XML.sub("�", text)
+    """On one line, and nothing in it that XML cannot hold or that steers whatever shows it."""
+    return _NO_XML.sub("�", one_line(text))

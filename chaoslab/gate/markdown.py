@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from chaoslab.gate.rates import rates
 from chaoslab.gate.result import Decision, GateResult, RoundResult, ScenarioResult
 from chaoslab.history.files import write_file
+from chaoslab.printable import one_line
 
+_MARKS = re.compile(r"[\\`*\[\]|]")  # with which Markdown begins more than emphasis in a word
 _MOST_LINES = 30  # of one scenario's reasons; verdict.json has them all
 
 
@@ -28,10 +32,10 @@ def summary(result: GateResult) -> Iterator[str]:
     decision = result.decision
     yield f"## Gate: {decision.value} (exit {decision.exit_code})"
     yield ""
-    yield f"`{result.topology}` on {result.runtime.told} ({result.runtime.why})"
+    yield f"{_code(result.topology)} on {result.runtime.told} ({result.runtime.why})"
     yield f"in {result.seconds:.0f} s, begun {result.started_at}."
     for command in result.commands:
-        yield f"Another build: `{command}`."
+        yield f"Another build: {_code(command)}."
     yield ""
     for why in result.why:
         yield f"- {_plain(why)}"
@@ -54,7 +58,7 @@ def _preflight(result: GateResult) -> Iterator[str]:
     assert result.preflight is not None
     findings = result.preflight.findings
     yield ""
-    yield f"### Preflight of `{result.preflight.file}`"
+    yield f"### Preflight of {_code(result.preflight.file)}"
     yield ""
     if not findings:
         yield f"{len(result.preflight.checks)} checks hold."
@@ -100,7 +104,7 @@ def _scenario(result: ScenarioResult) -> Iterator[str]:
     yield ""
     # an indented block: whatever an app wrote into its log stays text
     for reason in result.reasons[:_MOST_LINES]:
-        yield from (f"    {line}" for line in reason.splitlines())
+        yield f"    {one_line(reason)}"
     if (more := len(result.reasons) - _MOST_LINES) > 0:
         yield f"    … and {more} lines more in verdict.json"
     yield ""
@@ -108,9 +112,14 @@ def _scenario(result: ScenarioResult) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """On one line, and nothing of it taken for a table's bar or a tag."""
-    return " ".join(_html(text).replace("|", "\\|").split())
+    """On one line, and nothing of it taken for a table's bar, a tag, a link or an image."""
+    return _MARKS.sub(r"\\\g<0>", _html(" ".join(text.split())))
 
 
 def _html(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return html.escape(one_line(text), quote=False)
+
+
+def _code(text: str) -> str:
+    """Between backticks, which it cannot end."""
+    return "`" + one_line(text).replace("`", "'") + "`"

@@ -11,15 +11,17 @@ from rich.table import Table
 from rich.text import Text
 
 from chaoslab.gate.self_test import Tried
+from chaoslab.printable import one_line
 
 
 def line(tried: Tried, number: int, total: int) -> Text:
     """One trial that has ended."""
-    text = Text(f"[{number}/{total}] {tried.trial.scenario} {tried.trial.mutation}: ")
+    trial = one_line(f"{tried.trial.scenario} {tried.trial.mutation}")
+    text = Text(f"[{number}/{total}] {trial}: ")
     text.append(_outcome(tried), style="green" if tried.holds else "red")
     text.append(f" after {tried.seconds:.1f} s")
     if not tried.holds:
-        text.append(f"\n    {tried.reason}")
+        text.append(f"\n    {one_line(tried.reason)}")
     return text
 
 
@@ -46,7 +48,7 @@ def table(tried: Sequence[Tried], faultless: Sequence[str], seconds: float) -> G
     ):
         mutation, style = each.trial.mutation, "green" if each.holds else "red"
         outcome = Text(_outcome(each), style=style)
-        scenario, reason = escape(each.trial.scenario), escape(each.reason)
+        scenario, reason = escape(one_line(each.trial.scenario)), escape(one_line(each.reason))
         made.add_row(scenario, escape(mutation.fault), mutation.kind, outcome, reason)
     held = sum(each.holds for each in tried)
     notes = [f"{held} of {len(tried)} seen through, in {seconds:.0f} s."]

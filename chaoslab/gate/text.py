@@ -11,6 +11,7 @@ from rich.text import Text
 
 from chaoslab.gate.rates import rates
 from chaoslab.gate.result import Decision, GateResult, RoundResult, ScenarioResult, StageResult
+from chaoslab.printable import each_line, one_line
 
 _STYLES = {
     "PASS": "green",
@@ -54,7 +55,7 @@ def _parts(result: GateResult) -> Iterator[RenderableType]:
                     yield from _scenario(scenario)
     yield Text()
     for why in result.why:
-        yield Text(why)
+        yield Text(one_line(why))
     decision = result.decision
     yield Text(f"saved in {result.folder}", style="dim")
     yield Text.assemble(
@@ -70,7 +71,7 @@ def _preflight(result: GateResult) -> Iterator[Text]:
         count = len(result.preflight.checks)
         yield Text(f"preflight: {count} checks of {result.preflight.file} hold", style="green")
     for finding in result.preflight.findings:
-        yield Text.assemble(("preflight: ", "bold red"), str(finding))
+        yield Text.assemble(("preflight: ", "bold red"), each_line(str(finding)))
 
 
 def _table(each: RoundResult, title: str) -> Table:
@@ -84,12 +85,14 @@ def _table(each: RoundResult, title: str) -> Table:
     for stage in each.stages:
         table.add_row(*_cells(stage))
     for name in each.not_reached:
-        table.add_row(Text(name, style="dim"), *[""] * 9, Text("not reached", style="dim"))
+        table.add_row(
+            Text(one_line(name), style="dim"), *[""] * 9, Text("not reached", style="dim")
+        )
     return table
 
 
 def _cells(stage: StageResult) -> Iterator[Text | str]:
-    yield Text(stage.stage.name)
+    yield Text(one_line(stage.stage.name))
     yield f"{stage.stage.pass_rate:.2f}"
     yield f"{stage.pass_rate:.2f}"
     for outcome, count in stage.counts.items():
@@ -111,14 +114,16 @@ def _rates(result: GateResult) -> Table:
         if rate.rate is not None:
             interval = f"{rate.rate:.3f} ({rate.low:.3f} to {rate.high:.3f})"
         counts = (rate.passed, rate.failed, rate.unknown, rate.skipped)
-        table.add_row(Text(rate.scenario), *map(str, counts), interval)
+        table.add_row(Text(one_line(rate.scenario)), *map(str, counts), interval)
     return table
 
 
 def _scenario(result: ScenarioResult) -> Iterator[Text]:
-    yield Text.assemble((f"{result.outcome:<8}", _STYLES[result.outcome]), result.scenario)
+    yield Text.assemble(
+        (f"{result.outcome:<8}", _STYLES[result.outcome]), one_line(result.scenario)
+    )
     for reason in result.reasons[:_FEW_LINES]:
-        yield Text(f"        {reason}")
+        yield Text(f"        {one_line(reason)}")
     if (more := len(result.reasons) - _FEW_LINES) > 0:
         yield Text(f"        … and {more} lines more in verdict.json", style="dim")
     for folder in result.folders:

@@ -11,15 +11,16 @@ from rich.text import Text
 
 from chaoslab.preflight.finding import Inspected
 from chaoslab.preflight.outcome import MEANING, STEPS, Step, Walk
+from chaoslab.printable import each_line, one_line
 
 
 def inspected_text(inspected: Inspected) -> Group:
     """Rule by rule: what held, with its figures, and every finding with its line and mend."""
-    lines = [Text(f"ok    {each}") for each in inspected.checks]
-    lines += [Text(f"BAD   {each}", style="red") for each in inspected.findings]
+    lines = [Text(each_line(f"ok    {each}")) for each in inspected.checks]
+    lines += [Text(each_line(f"BAD   {each}"), style="red") for each in inspected.findings]
     count = len(inspected.findings)
     told = f"{count} finding{'s' if count > 1 else ''}" if count else "every rule holds"
-    return Group(*lines, Text(f"{inspected.file}: {told}", style="bold"))
+    return Group(*lines, Text(one_line(f"{inspected.file}: {told}"), style="bold"))
 
 
 def walks_text(walks: Sequence[Walk]) -> Group:
@@ -39,8 +40,8 @@ def walks_text(walks: Sequence[Walk]) -> Group:
         good = walk.outcome == "answered"
         cells = [Text(_cell(walk, step)) for step in STEPS]
         ended = Text(walk.outcome, style="green" if good else "red")
-        table.add_row(Text(walk.link), Text(walk.address or "-"), *cells, ended)
-    return Group(table, *(Text(line) for walk in walks for line in _told(walk)))
+        table.add_row(Text(one_line(walk.link)), Text(one_line(walk.address or "-")), *cells, ended)
+    return Group(table, *(Text(one_line(line)) for walk in walks for line in _told(walk)))
 
 
 def _cell(walk: Walk, step: Step) -> str:

@@ -20,12 +20,13 @@ from chaoslab.history.events import (
     Spawned,
     StartupComplete,
 )
+from chaoslab.printable import one_line
 
 
 def line(event: AnyEvent) -> str | None:
     """The event in a few words with its time, or None where it is not worth a line."""
     words = _wrong_way(event) or _words(event)
-    return None if words is None else f"  {event.at_s:7.3f} s  {words}"
+    return None if words is None else f"  {event.at_s:7.3f} s  {one_line(words)}"
 
 
 def _words(event: AnyEvent) -> str | None:

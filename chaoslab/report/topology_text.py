@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from chaoslab.printable import one_line
 from chaoslab.spec.deployment import Deployment
 from chaoslab.spec.gate import Gate, GateStage
 from chaoslab.spec.health import DEFAULT_WORDS
@@ -32,18 +33,18 @@ def understood(topology: Topology) -> Tree:
     secrets masked.
     """
     topology = mask_of(topology).of(topology)
-    tree = Tree(Text(f"{topology.name}  ({topology.source})", style="bold"))
+    tree = Tree(_text(f"{topology.name}  ({topology.source})", style="bold"))
     services = tree.add("services")
     for service in topology.services.values():
         users = [link.app for link in topology.links if link.service == service.name]
         used = f"used by {', '.join(users)}" if users else "no app links to it"
-        services.add(Text(f"{service.name}: {service.kind}, {used}"))
+        services.add(_text(f"{service.name}: {service.kind}, {used}"))
     apps = tree.add("apps")
     for app in topology.apps.values():
-        _add_app(apps.add(Text(app.name, style="bold")), app, Path(topology.source).parent)
+        _add_app(apps.add(_text(app.name, style="bold")), app, Path(topology.source).parent)
     connectors = tree.add("connectors" if topology.connectors else "connectors: none")
     for connector in topology.connectors.values():
-        connectors.add(Text(f"{connector.name}: {', '.join(connector.links)}"))
+        connectors.add(_text(f"{connector.name}: {', '.join(connector.links)}"))
     if topology.images != Images() or any(app.container for app in topology.apps.values()):
         tree.add("images").add(_pairs(asdict(topology.images)))
     if topology.attach is not None:
@@ -55,16 +56,16 @@ def understood(topology: Topology) -> Tree:
     if topology.deployment is not None:
         told = _deployment(topology.deployment, Path(topology.source).parent)
         tree.add("deployment").add(_pairs(told))
-    tree.add(Text(f"faults may target: {', '.join(topology.targets) or 'nothing'}"))
+    tree.add(_text(f"faults may target: {', '.join(topology.targets) or 'nothing'}"))
     return tree
 
 
 def _add_app(branch: Tree, app: App, folder: Path) -> None:
-    branch.add(Text(f"command: {' '.join(app.command)}"))
-    branch.add(Text(f"port: {app.port or 'any free one'}"))
-    branch.add(Text(f"links: {', '.join(app.links) or 'none'}"))
+    branch.add(_text(f"command: {' '.join(app.command)}"))
+    branch.add(_text(f"port: {app.port or 'any free one'}"))
+    branch.add(_text(f"links: {', '.join(app.links) or 'none'}"))
     if app.container is not None:
-        branch.add(Text(f"container: {_container(app.container, folder)}"))
+        branch.add(_text(f"container: {_container(app.container, folder)}"))
     if app.env:
         branch.add("env").add(_pairs(app.env))
     branch.add("health").add(_pairs(_health(app)))
@@ -77,7 +78,7 @@ def _add_app(branch: Tree, app: App, folder: Path) -> None:
         told = f"POST {writes.create_path} keeps a row in {writes.service}: {writes.table}"
         often = writes.delivery.replace("_", " ")
         late = f", within {writes.kept_within_s:g} s of the answer" if writes.kept_within_s else ""
-        branch.add(Text(f"writes: {told}.{writes.id_column}, {often}{late}"))
+        branch.add(_text(f"writes: {told}.{writes.id_column}, {often}{late}"))
 
 
 def _figures(table: Deadlines | Limits) -> dict[str, str]:
@@ -92,15 +93,15 @@ def _figure(value: float | Mapping[str, int]) -> str:
 
 
 def _add_gate(branch: Tree, gate: Gate) -> None:
-    branch.add(Text(f"runtime: {gate.runtime}, proxy: {gate.proxy}, workers: {gate.workers}"))
-    branch.add(Text(f"deadline_s: {gate.deadline_s:g}, retries: {gate.retries}"))
-    branch.add(Text(f"p1: {', '.join(gate.p1)}"))
+    branch.add(_text(f"runtime: {gate.runtime}, proxy: {gate.proxy}, workers: {gate.workers}"))
+    branch.add(_text(f"deadline_s: {gate.deadline_s:g}, retries: {gate.retries}"))
+    branch.add(_text(f"p1: {', '.join(gate.p1)}"))
     if slow := gate.slow:
         told = f"every answer to a write takes over {slow.responses_s:g} s, for {slow.for_s:g} s"
-        branch.add(Text(f"slow: {told}"))
+        branch.add(_text(f"slow: {told}"))
     stages = branch.add("stages")
     for number, stage in enumerate(gate.stages, start=1):
-        stages.add(Text(f"{number}. {_stage(stage)}"))
+        stages.add(_text(f"{number}. {_stage(stage)}"))
 
 
 def _stage(stage: GateStage) -> str:
@@ -171,10 +172,15 @@ def _health(app: App) -> dict[str, str]:
     return shown
 
 
+def _text(text: str, style: str = "") -> Text:
+    """What a file says, as it may be shown."""
+    return Text(one_line(text), style=style)
+
+
 def _pairs(pairs: Mapping[str, str]) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in pairs.items():
-        table.add_row(Text(name), Text(value))
+        table.add_row(_text(name), _text(value))
     return table

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from rich.text import Text
 from rich.tree import Tree
 
-from chaoslab.verdicts.verdict import Verdict, worst
+from chaoslab.printable import one_line
+from chaoslab.verdicts.verdict import Outcome, Verdict, worst
 
 STYLES = {"PASS": "green", "UNKNOWN": "yellow", "FAIL": "bold red"}
 
@@ -19,11 +20,27 @@ def judged(scenario: str, verdicts: Sequence[Verdict]) -> Tree:
     for verdict in verdicts:
         branch = tree.add(_line(verdict.outcome.value, f"{verdict.name}: {verdict.claim}"))
         for reason in verdict.because:
-            branch.add(Text(reason))
+            branch.add(Text(one_line(reason)))
         if verdict.rests_on:
             branch.add(Text(f"rests on {', '.join(verdict.rests_on)}", style="dim"))
     return tree
 
 
+def explained(verdicts: Sequence[Verdict]) -> list[str]:
+    """Why a test failed, line by line; the first has the outcome and its first reason, because a
+    test runner's summary shows no more.
+    """
+    outcome = worst(verdict.outcome for verdict in verdicts)
+    first = next((verdict for verdict in verdicts if verdict.outcome is outcome), None)
+    lines = [outcome.value]
+    if first is not None:
+        lines = [f"{outcome.value} {first.name}: {next(iter(first.because), first.claim)}"]
+    for verdict in verdicts:
+        lines.append(f"  {verdict.outcome.value:<8}{verdict.name}: {verdict.claim}")
+        if verdict.outcome is not Outcome.PASS:
+            lines += [f"            {reason}" for reason in verdict.because]
+    return [one_line(line) for line in lines]
+
+
 def _line(outcome: str, told: str) -> Text:
-    return Text.assemble((f"{outcome:<8}", STYLES[outcome]), told)
+    return Text.assemble((f"{outcome:<8}", STYLES[outcome]), one_line(told))

@@ -109,7 +109,9 @@ def _of(
         short = f"no count of its connections lasted {LASTING_S} s before the fault"
         return Outcome.UNKNOWN, (f"{service}: {short}",)
     levels = list(_levels(service, settled, history))
-    counted_s = sum(span.end_s - span.start_s for span, count in levels if count is not None)
+    counted_s = sum(
+        max(0.0, span.end_s - span.start_s) for span, count in levels if count is not None
+    )
     counts = [count for _, count in levels if count is not None]
     if not counts or counted_s < WATCHED_S:
         watched = f"{service}: its connections were counted for only {counted_s:.3f} s"

@@ -192,7 +192,26 @@ def _fate(row: Row) -> str:
         return "served"
     w = next((w for w in row.writes if w.said or w.error), row.writes[0])
     said = w.said or w.error or ""
-    return f"refused ({w.status_code or 'no answer'}{': ' + said if said else ''})"
+    if _is_mute(w):
+        return f"{_unserved(row)} ({said or 'no answer'})"
+    return f"{_unserved(row)} ({w.status_code or 'no answer'}{': ' + said if said else ''})"
+
+
+def _unserved(row: Row) -> str:
+    """A write that hangs is not refused: nobody said no."""
+    mute = sum(map(_is_mute, row.writes))
+    if mute == len(row.writes):
+        return "without an answer"
+    return "refused or without an answer" if mute else "refused"
+
+
+def _is_mute(write: Write) -> bool:
+    return write.outcome == "indeterminate" and write.status_code is None
+
+
+def _lasted_s(row: Row) -> float:
+    """From the first of its writes to the end of the last: never below zero."""
+    return row.writes[-1].at_s + row.writes[-1].took_s - row.writes[0].at_s
 
 
 def _unjudged(
@@ -215,8 +234,9 @@ def _unjudged(
         return f"nobody asked for readiness from {pause.start_s:.3f} to {pause.end_s:.3f} s"
     refused = [row for row in rows if not row.served]
     if refused and not any(_turned(row, words) for row in refused):
-        longest_s = max(row.last_s - row.shown_s for row in refused)
-        return f"writes were refused for {longest_s:.3f} s, and readiness was not seen to say no"
+        longest = max(refused, key=_lasted_s)
+        lasted = f"{_unserved(longest)} for {_lasted_s(longest):.3f} s"
+        return f"writes were {lasted}, and readiness was not seen to say no"
     at_last = _is_ready if rows[-1].served else _turned
     if not at_last(rows[-1], words):
         return "at the end readiness was not seen to agree with what users got"

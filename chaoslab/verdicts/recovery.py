@@ -94,7 +94,8 @@ def _never_healthy(
     why = f"not healthy after the heal at {healed_s:.3f} s; {said}"
     watched_s = watched_until_s(history, e.app, e.boot) - healed_s
     if watched_s < (e.within_s or 0.0):
-        return unknown("recovery", claim, f"{why}, and watched for only {watched_s:.3f} s")
+        watched = f"watched for only {max(0.0, watched_s):.3f} s"
+        return unknown("recovery", claim, f"{why}, and {watched}")
     if not seen or answered_s(seen[-1]) + silence_s(sampling) < healed_s + (e.within_s or 0.0):
         since_s = answered_s(seen[-1]) if seen else healed_s
         return unknown("recovery", claim, f"{why}, and nobody asked from {since_s:.3f} s on")

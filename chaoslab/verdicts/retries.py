@@ -224,7 +224,7 @@ def _herd(e: BacksOff, fault: FaultSpec, link: Link, history: History) -> _Found
     if came.most is None or came.most > allowed:
         why = f"connects on {link.name} after the heal cannot be counted here"
         return _Found(outcome=Outcome.UNKNOWN, because=(why,))
-    watched_s = came.until_s - healed.at_s
+    watched_s = max(0.0, came.until_s - healed.at_s)
     if came.until_s < herd_over_s(e, history, healed.at_s):
         why = f"{said}, and nobody looked later than {watched_s:.3f} s after it"
         return _Found(outcome=Outcome.UNKNOWN, because=(why,))

@@ -17,7 +17,9 @@ NO_TRACEBACK = ("Traceback", "During handling of the above exception")
 @pytest.fixture(scope="module")
 def bad(tmp_path_factory: pytest.TempPathFactory) -> str:
     """What one pytest says of all the bad apps."""
-    code, said = Project(tmp_path_factory.mktemp("bad"), BAD).pytest("--chaos-progress=off")
+    code, said = Project(tmp_path_factory.mktemp("bad"), BAD).pytest(
+        "--chaos-progress=off", COLUMNS="200"
+    )
     assert code == 1
     return said
 
@@ -49,6 +51,13 @@ def test_a_bad_app_gets_a_clear_verdict_and_its_last_words(
         assert word in mine
     for word in NO_TRACEBACK:
         assert word not in mine
+
+
+def test_the_summary_line_of_a_failed_test_has_its_first_reason(bad: str) -> None:
+    """Not the outcome alone; what an app printed to steer a terminal is spelt out."""
+    assert re.search(r"FAILED \S+\[exits\] - Failed: FAIL boot: exited with 1 ", bad)
+    assert "\\x1b[31mcannot find my configuration" in section(bad, "exits")
+    assert "\x1b" not in bad
 
 
 def test_each_run_of_a_bad_app_keeps_its_history(bad: str) -> None:

@@ -55,7 +55,7 @@ pool: list[socket.socket] = []
 lock = threading.Lock()
 print(f"{kind} has begun", flush=True)
 if kind == "exits":
-    print("cannot find my configuration", flush=True)
+    print("\x1b[31mcannot find my configuration", flush=True)
     sys.exit(1)
 elif kind == "deaf":
     time.sleep(60)

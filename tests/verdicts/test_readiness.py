@@ -195,6 +195,22 @@ def test_short_refusals_in_which_readiness_never_turned_are_unknown() -> None:
     assert (verdict.outcome, "was not seen to say no" in why(verdict)) == ("UNKNOWN", True)
 
 
+@pytest.mark.parametrize(
+    ("hung", "told_as"),
+    [((3.4, 3.5, 3.6), "writes were without an answer for 2.200 s"),
+     ((3.5, 3.6), "writes were refused or without an answer for 2.200 s")],
+)  # fmt: skip
+def test_writes_that_hang_are_not_called_refused_and_last_no_negative_time(
+    hung: tuple[float, ...], told_as: str
+) -> None:
+    """Three sent within 0.2 s and each given up after 2 s; it said "refused for -1.800 s"."""
+    events = without(saying(200, 1.1, 9.0), lambda e: isinstance(e, Write) and 3.0 <= e.at_s < 6.0)
+    last = [write(at_s, f"h{at_s}", "indeterminate", took_s=2.0, code=None) for at_s in hung]
+    first = [] if 3.4 in hung else [write(3.4, "no", "failed", code=503)]
+    verdict = told([*events, *first, *last, *writes(6.0, 8.0)])
+    assert (verdict.outcome, told_as in why(verdict)) == ("UNKNOWN", True), why(verdict)
+
+
 def test_no_answer_is_no_word_that_says_no() -> None:
     """Seen on a machine that starved: a readiness that only ever said yes, and timed out else."""
     assert told(saying(None, 3.0, 6.1)).outcome == "UNKNOWN"
