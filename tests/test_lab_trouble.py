@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -18,6 +19,8 @@ from chaoslab.errors import ServiceFailed
 from chaoslab.history.events import AnyEvent, Bound, LabTrouble, RunEnded
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.lab.carry_out import Setting, carry_out
+from chaoslab.proxies.base import ProxyKind
+from chaoslab.proxies.server import TOXIPROXY_PROGRAM
 from chaoslab.runtimes.local import LocalRuntime
 from chaoslab.spec.faults import FaultSpec
 from chaoslab.spec.health import HealthContract
@@ -76,7 +79,7 @@ class Struck:
 
     def pid(self) -> int:
         assert self.runtime is not None
-        if self.part == "engine":
+        if self.part in ("engine", "toxiproxy"):
             return self.runtime._helpers[0].pid
         if self.part == "watchdog":
             assert self.runtime._watchdog is not None
@@ -86,11 +89,12 @@ class Struck:
         return pid
 
     def setting(self) -> Setting:
-        return Setting(open_runtime=self.opened, seed=1, listeners=(self.heard,))
+        proxy: ProxyKind = "toxiproxy" if self.part == "toxiproxy" else "embedded"
+        return Setting(open_runtime=self.opened, proxy=proxy, seed=1, listeners=(self.heard,))
 
 
 # In force from before the spawn on, and its stop never comes: the run waits until its limit.
-WAITING = (Severed(target="redis", stop=when.exited()),)
+WAITING = (Severed(target="redis", mode="refused", stop=when.exited()),)
 
 
 def plan(*faults: FaultSpec) -> Plan:
@@ -99,7 +103,14 @@ def plan(*faults: FaultSpec) -> Plan:
     )
 
 
-@pytest.mark.parametrize("part", ["engine", "redis", "watchdog"])
+TOXIPROXY = pytest.mark.skipif(
+    shutil.which(TOXIPROXY_PROGRAM) is None, reason="no toxiproxy-server on PATH"
+)
+
+
+@pytest.mark.parametrize(
+    "part", ["engine", pytest.param("toxiproxy", marks=TOXIPROXY), "redis", "watchdog"]
+)
 async def test_a_part_that_is_killed_ends_the_run_at_once_and_is_named(
     tmp_path: Path, part: str
 ) -> None:
@@ -110,7 +121,12 @@ async def test_a_part_that_is_killed_ends_the_run_at_once_and_is_named(
     with pytest.raises(ServiceFailed) as failure:
         await carry_out(TOPOLOGY, plan(), struck.setting(), folder)
     assert now_s() - struck.at_s < 5.0  # a stall of the machine included; it was 40 s
-    named = {"engine": "the proxy engine", "redis": "redis", "watchdog": "the lab's watchdog"}
+    named = {
+        "engine": "the proxy engine",
+        "toxiproxy": "the Toxiproxy server",
+        "redis": "redis",
+        "watchdog": "the lab's watchdog",
+    }
     first = str(failure.value).splitlines()[0]
     assert first == f"{named[part]}: it ended by SIGKILL"
     trouble, ended = folder.history().first(LabTrouble), folder.history().last(RunEnded)
