@@ -47,8 +47,8 @@ from chaoslab.verdicts.probers import watch_under_way
 from chaoslab.verdicts.readiness import readiness_under_way
 from chaoslab.verdicts.restarts import restarts_under_way
 from chaoslab.verdicts.settling import came_s, may_settle, settled_from
-from chaoslab.verdicts.starved import waited_s
 from chaoslab.verdicts.timeline import exited, healthy_since, last_healed_s, samples, spawned
+from chaoslab.verdicts.waits import waited_s
 
 _Bounded = Starts | FailsFast | StaysAvailable | Recovers
 SERVING_S = 0.5  # how long after its end a start-up is given to be seen ready, or degraded
