@@ -105,8 +105,8 @@ def _missing(fault: FaultSpec, links: list[Link], history: History) -> str:
     if not refused or history.first(LinkPackets, lambda p: p.link in names):
         return nothing
     return (
-        f"{nothing}: connects that are refused cannot be counted here; "
-        "in containers (--chaos-runtime=docker) they are"
+        f"{nothing}; connects that are refused leave no trace here, "
+        "and are counted in containers (--chaos-runtime=docker)"
     )
 
 
