@@ -10,6 +10,8 @@ from chaoslab.faults.base import Fault, Ground, injected, requested, uninterrupt
 from chaoslab.faults.catalogue import prepare
 from chaoslab.faults.links import TriggeredLinkFault
 from chaoslab.history.events import FaultInForce, FaultMissed
+from chaoslab.history.moments import find, in_words
+from chaoslab.history.triggers import TOO_EARLY, Awaited, note_missed
 from chaoslab.spec.faults import FaultSpec
 from chaoslab.spec.plan import Plan
 from chaoslab.spec.when import AtMoment, BeforeSpawn
@@ -23,7 +25,7 @@ class Nemesis:
     """
 
     def __init__(self, plan: Plan, ground: Ground, over: asyncio.Event) -> None:
-        self._ground = ground
+        self._plan, self._ground = plan, ground
         self._over = over
         self._faults = tuple(prepare(spec, ground) for spec in plan.faults)
         loop = asyncio.get_running_loop()
@@ -64,9 +66,10 @@ class Nemesis:
             return await self._fired(fault, armed)
         _done(armed)
         assert isinstance(start, AtMoment)
-        if await self._before_the_end(self._ground.journal.moment(start)):
+        awaited = Awaited(start, self._plan, self._ground.journal)
+        if await self._before_the_end(awaited.came()):
             return True
-        self._missed(fault, self._did_not_come("moment", start))
+        self._missed(fault, f"its start ({in_words(start)}): {awaited.why or TOO_EARLY}")
         return False
 
     async def _fired(self, fault: TriggeredLinkFault, armed: asyncio.Future[None]) -> bool:
@@ -93,17 +96,20 @@ class Nemesis:
             return "the run is over"
         journal = self._ground.journal
         began = journal.history.last(FaultInForce, lambda e: e.fault == spec.label)
-        stop = journal.moment(spec.stop, began.since_s if began else None)
-        if await self._before_the_end(stop, spec):
+        since_s = began.since_s if began else None
+        awaited = Awaited(spec.stop, self._plan, journal, since_s)
+        if await self._before_the_end(awaited.came(), spec):
             return "its time was over"
+        words = in_words(spec.stop)
         if self._ground.disables(spec) and not self._over.is_set():
-            return f"disabled, it need not wait for its stop ({spec.stop.moment}) any longer"
-        return self._did_not_come("stop", spec.stop)
+            return f"disabled, it need not wait for its stop ({words}) any longer"
+        why = awaited.why or TOO_EARLY
+        if find(spec.stop, journal.history.events, since_s) is None:
+            note_missed(f"faults[{self._number(spec)}].stop", spec.stop, why, journal)
+        return f"its stop ({words}): {why}"
 
-    def _did_not_come(self, what: str, moment: AtMoment) -> str:
-        if self._over.is_set():
-            return f"the run was over before its {what} ({moment.moment}) came"
-        return f"its {what} ({moment.moment}) did not come in {moment.within_s} s"
+    def _number(self, spec: FaultSpec) -> int:
+        return [fault.label for fault in self._plan.faults].index(spec.label)
 
     async def _before_the_end(
         self, work: Coroutine[object, object, object], of: FaultSpec | None = None

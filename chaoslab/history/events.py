@@ -273,6 +273,19 @@ class FaultMissed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerMissed(Event):
+    """A moment for which the plan waited at `place`, as in `faults[0].stop` or `boots[1].at`, did
+    not come: the boot or the load did not begin, the fault was healed without it. `moment` is what
+    was waited for, in words.
+    """
+
+    place: str
+    moment: str
+    why: str
+    kind: Literal["trigger_missed"] = "trigger_missed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CanaryProbe(Event):
     """One try of the lab's own through a link; `client_port` is left out of all evidence."""
 
@@ -528,6 +541,7 @@ AnyEvent = Annotated[
     | FaultHealing
     | FaultHealed
     | FaultMissed
+    | TriggerMissed
     | CanaryProbe
     | AppSockets
     | PathBypassed

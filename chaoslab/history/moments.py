@@ -44,6 +44,22 @@ _IS: dict[Moment, _Test] = {
 }
 
 
+_WORDS: dict[Moment, str] = {
+    "spawned": "a spawn",
+    "bound": "a port that listens",
+    "first_answer": "a first answer",
+    "startup_complete": "a complete start-up",
+    "ready": "a first ready",
+    "degraded": "health that turns degraded",
+    "healthy": "health that turns healthy",
+    "lost": "health that names as lost",
+    "exited": "an exit",
+    "in_force": "a fault in force",
+    "healed": "a healed fault",
+    "acknowledged": "an acknowledged write",
+}
+
+
 def find(
     moment: AtMoment, events: Sequence[AnyEvent], since_s: float | None = None
 ) -> AnyEvent | None:
@@ -53,14 +69,33 @@ def find(
     had taken back by then is not meant: an app that says degraded until its first look is over has
     turned degraded before any fault. The next such turn is the moment then.
     """
-    is_it, count = _IS[moment.moment], 0
+    number = 0
     for at, event in enumerate(events):
-        if is_it(event) and _is_meant(moment, event):
-            count += 1
+        if is_one(moment, event):
+            number += 1
             over = since_s is not None and _taken_back(event, events[at + 1 :], since_s)
-            if count >= moment.nth and not over:
+            if number >= moment.nth and not over:
                 return event
     return None
+
+
+def count(moment: AtMoment, events: Sequence[AnyEvent]) -> int:
+    """How many of its kind have come."""
+    return sum(is_one(moment, event) for event in events)
+
+
+def is_one(moment: AtMoment, event: AnyEvent) -> bool:
+    """Whether an event is of the moment's kind, whichever its number."""
+    return _IS[moment.moment](event) and _is_meant(moment, event)
+
+
+def in_words(moment: AtMoment) -> str:
+    """The moment as a sentence names it."""
+    naming = f" {', '.join(moment.naming) or 'nothing'}" if moment.moment == "lost" else ""
+    number = f", number {moment.nth}" if moment.nth > 1 else ""
+    of = f", of {moment.of}" if moment.of else ""
+    after = f", and {moment.after_s:g} s" if moment.after_s else ""
+    return f"{_WORDS[moment.moment]}{naming}{number}{of}{after}"
 
 
 def _taken_back(event: AnyEvent, later: Sequence[AnyEvent], by_s: float) -> bool:

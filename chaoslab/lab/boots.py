@@ -8,6 +8,7 @@ from collections import Counter
 from chaoslab.faults.base import Ground
 from chaoslab.history.events import Spawned
 from chaoslab.history.run_folder import RunFolder
+from chaoslab.history.triggers import trigger_came
 from chaoslab.probes.base import Watched, either
 from chaoslab.probes.past_proxy import PastProxyProbe
 from chaoslab.probes.questions import Questions
@@ -30,11 +31,13 @@ class Boots:
         self.past = PastProxyProbe(servers, lookout, ground.journal) if lookout else None
         self._counts: Counter[str] = Counter()
 
-    async def run(self, boot: Boot, over: asyncio.Event) -> None:
+    async def run(self, number: int, over: asyncio.Event) -> None:
         """Spawn an app when its time has come, and anew, as often as its supervisor may, whenever
         it has ended by itself.
         """
-        if boot.at is not None and await self._ground.journal.moment(boot.at) is None:
+        plan, journal, place = self._plan, self._ground.journal, f"boots[{number}].at"
+        boot = plan.boots[number]
+        if boot.at is not None and not await trigger_came(place, boot.at, plan, journal):
             return
         watch = await self._spawned(boot)
         for _ in range(boot.restarts):

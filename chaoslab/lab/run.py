@@ -11,6 +11,7 @@ from chaoslab.faults.countable import check_countable
 from chaoslab.faults.schedule import Nemesis
 from chaoslab.history.events import RunEnded
 from chaoslab.history.run_folder import RunFolder
+from chaoslab.history.triggers import TOO_EARLY, never_came, note_missed
 from chaoslab.lab.boots import Boots
 from chaoslab.lab.bring_up import check_steady
 from chaoslab.probes.base import guarded
@@ -62,7 +63,7 @@ class _Run:
         faults = asyncio.create_task(nemesis.run())
         try:
             await nemesis.armed()
-            work = [self._boots.run(boot, self._over) for boot in self._plan.boots]
+            work = [self._boots.run(number, self._over) for number in range(len(self._plan.boots))]
             proofs = (e for e in self._plan.expect if isinstance(e, Recovers) and e.proved)
             work += [self._prove(e) for e in proofs]
             background += [asyncio.create_task(each) for each in work]
@@ -80,6 +81,8 @@ class _Run:
             await _all_ended(background, cancel=True)
             if lost := await self._boots.end():
                 why, settled = f"an app could not be ended: {lost}", False
+            for place, moment in never_came(self._plan, self._journal.history):
+                note_missed(place, moment, TOO_EARLY, self._journal)
             self._journal.append(RunEnded(at_s=self._journal.now(), settled=settled, why=why))
         if lost:
             raise lost

@@ -50,7 +50,7 @@ class Watch:
             work[which] = ProberProbe(watched, which, sampling, awaits).run(self._over)
         for number, load in enumerate(plan.load):
             if writer is not None and load.app == watched.app.name:
-                work[f"load[{number}]"] = writer.load(load, self._over)
+                work[f"load[{number}]"] = writer.load(plan, number, self._over)
         self._probes = [
             asyncio.create_task(guarded(name, probe, watched.journal), name=name)
             for name, probe in work.items()

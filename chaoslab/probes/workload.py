@@ -6,18 +6,20 @@ import asyncio
 import json
 import uuid
 from contextlib import closing
+from functools import partial
 from itertools import cycle
 
 import httpx
 
 from chaoslab.history.events import Write, WriteOutcome, WritePurpose
+from chaoslab.history.triggers import trigger_came
 from chaoslab.probes.base import NO_ANSWER, Watched, as_text, either, why_no_answer
 from chaoslab.probes.kept_lines import KeptLines
 from chaoslab.probes.own_trouble import note_own_trouble, own_trouble
 from chaoslab.probes.request import Line, Reply, ask
 from chaoslab.seeds import fresh_seed, generator
-from chaoslab.spec.load import Load
 from chaoslab.spec.placeholders import fill
+from chaoslab.spec.plan import Plan
 from chaoslab.spec.topology import WriteContract
 
 PROOF_EVERY_S = 0.1
@@ -89,21 +91,23 @@ class Writer:
             return await kept.ask(line, path, method="POST", json_body=told)
         return await ask(self._watched.running.endpoint, path, method="POST", json_body=told)
 
-    async def load(self, load: Load, over: asyncio.Event) -> None:
-        """Write at the load's rate, each request when it is due, until its end or `over` is set.
+    async def load(self, plan: Plan, number: int, over: asyncio.Event) -> None:
+        """Write as the plan's load of that number, from 0, asks: at its rate, each request when it
+        is due, until its end or `over` is set.
 
         Every second one goes on a connection that was kept alive, where there is one: behind one
         port, fresh connections reach every worker, and a kept one stays with its own.
         Requests under way are then waited for, so that each has an outcome.
         """
-        journal = self._watched.journal
-        started = await either(journal.moment(load.start), over.wait())
-        if started is None or over.is_set():
+        load, begins, ends = plan.load[number], f"load[{number}].start", f"load[{number}].stop"
+        wait_for = partial(trigger_came, plan=plan, journal=self._watched.journal)
+        started = await either(wait_for(begins, load.start), over.wait())
+        if not started or over.is_set():
             return
         with closing(KeptLines(self._watched.running.endpoint)) as lines:
             async with asyncio.TaskGroup() as group:
-                ends = over.wait() if load.stop is None else journal.moment(load.stop)
-                end = group.create_task(either(ends, over.wait()))
+                stop = over.wait() if load.stop is None else wait_for(ends, load.stop)
+                end = group.create_task(either(stop, over.wait()))
                 loop = asyncio.get_running_loop()
                 due_s, each = loop.time(), cycle((None, lines))
                 while not end.done():

@@ -5,7 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
-from chaoslab.history.events import FaultHealed, FaultInForce, Spawned, StartupComplete, Write
+from chaoslab.history.events import (
+    FaultHealed,
+    FaultInForce,
+    Spawned,
+    StartupComplete,
+    TriggerMissed,
+    Write,
+)
 from chaoslab.history.journal import History
 from chaoslab.history.moments import find
 from chaoslab.spec.expect import (
@@ -157,8 +164,9 @@ def _more_of(
 def _loads_begin_s(app: str, plan: Plan, history: History) -> Iterator[float]:
     """When each load of the app began, or will have given up: its patience counts from a spawn."""
     begun = history.last(Spawned, lambda s: s.app == app)
-    for load in plan.load:
-        if load.app != app:
+    missed = {each.place for each in history.of(TriggerMissed)}
+    for number, load in enumerate(plan.load):
+        if load.app != app or f"load[{number}].start" in missed:
             continue
         if (came := find(load.start, history.events)) is not None:
             yield came.at_s + load.start.after_s

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from chaoslab.history.events import FaultMissed, Spawned
 from chaoslab.history.journal import History
+from chaoslab.history.moments import find
 from chaoslab.spec.expect import Degrades, Expectation, FailsFast, FirstRequestServed, Starts
 from chaoslab.spec.plan import Plan
 
@@ -29,7 +30,8 @@ def still_open(plan: Plan, history: History) -> Plan:
     kept = tuple(e for e in begun if isinstance(e, Starts | FailsFast) or not missed & rests_on(e))
     needed = frozenset[str]().union(*(rests_on(e) for e in kept))
     faults = tuple(fault for fault in plan.faults if fault.label in needed - missed)
-    return replace(plan, boots=boots, expect=kept, faults=faults)
+    load = tuple(each for each in plan.load if find(each.start, history.events))
+    return replace(plan, boots=boots, load=load, expect=kept, faults=faults)
 
 
 def rests_on(e: Expectation) -> frozenset[str]:

@@ -37,6 +37,7 @@ from chaoslab.spec.plan import Plan
 from chaoslab.spec.topology import App, Topology
 from chaoslab.verdicts.boot import fails_fast, starts
 from chaoslab.verdicts.bypass import weighed_by_path
+from chaoslab.verdicts.carried_out import weighed_by_triggers
 from chaoslab.verdicts.connections import releases_connections
 from chaoslab.verdicts.degraded import degrades, stays_available
 from chaoslab.verdicts.evidence import Evidence, evidence_of
@@ -63,7 +64,8 @@ def judge(topology: Topology, plan: Plan, history: History) -> tuple[Verdict, ..
     A verdict is UNKNOWN, whatever the app did, where a fault that it rests on is not shown to have
     met the app, a probe crashed, the lab itself lagged, a part of it failed, or the history has no
     end. So is a failure that a starved machine may have made, and a PASS where the app went past
-    the proxy of a link that it is about. One by count does not rest on time.
+    the proxy of a link that it is about, or where a trigger of the plan never came. One by count
+    does not rest on time.
     """
     unsound, late = _unsound(history), _late(history)
     disabled = _disabled(history)
@@ -77,6 +79,7 @@ def judge(topology: Topology, plan: Plan, history: History) -> tuple[Verdict, ..
             slow = _starved(e, topology, plan, history)
         weighed = _weighed(e, alone, evidence, unsound or slow, topology)
         weighed = weighed_by_path(weighed, e, topology, plan, history, boot=_boot_of(e))
+        weighed = weighed_by_triggers(weighed, history)
         left = _left_running(e, history)
         verdicts.append(replace(weighed, because=(*weighed.because, *left, *disabled)))
     return tuple(verdicts)

@@ -16,9 +16,12 @@ from chaoslab.history.events import (
     Ready,
     Spawned,
     StartupComplete,
+    TriggerMissed,
     Write,
 )
 from chaoslab.history.journal import History
+from chaoslab.history.moments import find
+from chaoslab.history.outlook import missed_boots
 from chaoslab.spec.expect import (
     AnswersInTime,
     BacksOff,
@@ -69,18 +72,50 @@ def unsettled(
 
 
 def _nobody_is_left(plan: Plan, history: History) -> bool:
-    """Whether every boot of the plan has been, its process has ended by itself, and no supervisor
-    will start it anew.
+    """Whether every boot of the plan has been, or is missed, its process has ended by itself, and
+    no supervisor will start it anew.
     """
     boots = list(history.of(Spawned))
     ended = {(x.app, x.boot) for x in history.of(Exited)}
     all_ended = all((s.app, s.boot) in ended for s in boots)
-    return _planned(boots) == len(plan.boots) and all_ended and not _restarts(plan, history)
+    all_begun = _planned(boots) + len(_missed(plan, history)) == len(plan.boots)
+    return all_begun and all_ended and not _restarts(plan, history)
 
 
 def _planned(boots: list[Spawned]) -> int:
     """How many of them the plan has started, and not a supervisor."""
     return sum(not boot.restart for boot in boots)
+
+
+def _missed(plan: Plan, history: History) -> set[int]:
+    """The numbers of the plan's boots, from 0, whose trigger did not come."""
+    apps = dict.fromkeys(boot.app for boot in plan.boots)
+    return {n for app in apps for n in missed_boots(app, plan, history.events)}
+
+
+def _will_not_boot(e: Expectation, plan: Plan, history: History) -> bool:
+    """Whether it is about a boot that was not spawned, and is not to come."""
+    boots = sum(boot.app == e.app for boot in plan.boots)
+    to_come = boots - len(set(missed_boots(e.app, plan, history.events)))
+    number = getattr(e, "boot", 1)
+    return number > to_come and spawned(history, e.app, number) is None
+
+
+def _loads_to_begin(plan: Plan, history: History, now_s: float) -> Iterator[int]:
+    """Loads of apps that live, whose start may still come: the plan is carried out before its end.
+
+    What is missed is written down; and so are the writes of a load that has begun.
+    """
+    places = {missed.place for missed in history.of(TriggerMissed)}
+    for number, load in enumerate(plan.load):
+        begun = history.last(Spawned, lambda s, app=load.app: s.app == app)  # type: ignore[misc]
+        if begun is None or exited(history, load.app, begun.boot) is not None:
+            continue
+        came, start = find(load.start, history.events), load.start
+        latest_s = begun.at_s + (start.within_s or 0.0) + GRACE_S  # then it is written down
+        due_s = latest_s if came is None else came.at_s + start.after_s
+        if now_s < due_s and f"load[{number}].start" not in places:
+            yield number
 
 
 def _restarts(plan: Plan, history: History) -> str | None:
@@ -97,8 +132,8 @@ def _restarts(plan: Plan, history: History) -> str | None:
 def _waiting(
     plan: Plan, history: History, now_s: float, topology: Topology | None
 ) -> Iterator[str]:
-    boots = _planned(list(history.of(Spawned)))
-    if boots < len(plan.boots):
+    boots, missed = _planned(list(history.of(Spawned))), _missed(plan, history)
+    if boots + len(missed) < len(plan.boots):
         yield f"boot {boots + 1} of {len(plan.boots)}"
     if (app := _restarts(plan, history)) is not None:
         yield f"the restart of {app}"
@@ -106,7 +141,10 @@ def _waiting(
     for fault in plan.faults:
         if fault.stop is not None and fault.label not in over:
             yield f"the heal of {fault.label}"
+    yield from (f"load {number + 1} to begin" for number in _loads_to_begin(plan, history, now_s))
     for expectation in plan.expect:
+        if _will_not_boot(expectation, plan, history):
+            continue
         whose = topology.apps[expectation.app] if topology else None
         paced = replace(plan, sampling=plan.sampling.of(whose)) if whose else plan
         promised = whose.deadlines if whose else None

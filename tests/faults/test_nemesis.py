@@ -15,12 +15,15 @@ from chaoslab.faults.catalogue import prepare
 from chaoslab.faults.schedule import Nemesis
 from chaoslab.history.events import (
     AnyEvent,
+    Exited,
+    FaultHealed,
     FaultHealing,
     FaultInForce,
     FaultMissed,
     FaultRequested,
     Spawned,
     StartupComplete,
+    TriggerMissed,
 )
 from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
@@ -115,7 +118,7 @@ async def test_a_moment_that_never_comes_leaves_the_fault_out(ground: Ground, po
         assert await new_client_meets(port, within_s=PATIENCE_S) == "+PONG"
         written = Written(ground.journal.history, spec.label)
         assert written.kinds == ["missed"]
-        assert written.why_missed == "its moment (startup_complete) did not come in 0.1 s"
+        assert written.why_missed == "its start (a complete start-up): it did not come in 0.1 s"
 
 
 async def test_a_run_that_is_over_before_a_fault_starts_leaves_it_out(ground: Ground) -> None:
@@ -125,7 +128,7 @@ async def test_a_run_that_is_over_before_a_fault_starts_leaves_it_out(ground: Gr
         pass
     written = Written(ground.journal.history, spec.label)
     assert written.kinds == ["missed"]
-    assert written.why_missed == "the run was over before its moment (startup_complete) came"
+    assert written.why_missed == "its start (a complete start-up): the run was over before it came"
 
 
 async def test_a_stop_that_never_comes_heals_all_the_same_and_says_so(ground: Ground) -> None:
@@ -136,7 +139,44 @@ async def test_a_stop_that_never_comes_heals_all_the_same_and_says_so(ground: Gr
     Written(ground.journal.history, spec.label).assert_whole()
     healing = ground.journal.history.first(FaultHealing)
     assert healing is not None
-    assert healing.why == "its stop (degraded) did not come in 0.1 s"
+    assert healing.why == "its stop (health that turns degraded): it did not come in 0.1 s"
+    (missed,) = ground.journal.history.of(TriggerMissed)
+    assert (missed.place, missed.moment) == ("faults[0].stop", "health that turns degraded")
+
+
+async def test_a_stop_that_can_come_no_more_heals_at_once(ground: Ground) -> None:
+    """The only process has ended, and nobody starts it anew: the time for its start-up is not
+    waited out.
+    """
+    spec = replace(REFUSED, stop=replace(started(), within_s=60.0))
+    async with running(ground, spec):
+        await until_written(ground, FaultInForce)
+        write_spawn(ground)
+        ground.journal.append(
+            Exited(at_s=0.0, app="app", boot=1, exit_code=1, asked=False, log_tail=())
+        )
+        await until_written(ground, FaultHealed)
+    (missed,) = ground.journal.history.of(TriggerMissed)
+    assert missed.why == "no process of app is left, and none is to come"
+
+
+async def test_a_stop_that_came_before_the_end_is_not_missed(ground: Ground) -> None:
+    """The run is over while its seconds pass: the moment itself was there."""
+    spec = replace(REFUSED, stop=replace(spawned(60.0), within_s=60.0))
+    async with running(ground, spec):
+        await until_written(ground, FaultInForce)
+        write_spawn(ground)
+    assert ground.journal.history.first(TriggerMissed) is None
+    assert ground.journal.history.first(FaultHealed) is not None
+
+
+async def test_a_fault_that_waits_for_a_missed_one_is_missed_at_once(ground: Ground) -> None:
+    """A chain of faults ends with its first, and not after the patience of each."""
+    first = replace(REFUSED, name="first", start=replace(started(), within_s=0.1))
+    then = replace(REFUSED, name="then", start=replace(in_force("first"), within_s=60.0))
+    async with running(ground, first, then):
+        await until_written(ground, FaultMissed, 2)
+    assert "first: its start" in Written(ground.journal.history, "then").why_missed
 
 
 async def test_the_faults_of_a_plan_do_not_wait_for_each_other(ground: Ground, port: int) -> None:

@@ -40,6 +40,7 @@ from chaoslab.history.events import (
     Spawned,
     StartupComplete,
     StartupSnapshot,
+    TriggerMissed,
     Write,
 )
 from chaoslab.spec.health import HealthState
@@ -141,6 +142,7 @@ EVENTS: tuple[AnyEvent, ...] = (
     Write(at_s=2.3, app="b", op="id", outcome="failed", took_s=0.1, status_code=503, said="away"),
     ProberSample(at_s=2.3, app="b", boot=1, path="live", took_s=0.01, status_code=200),
     ProberSample(at_s=2.3, app="b", boot=1, path="ready", took_s=0.5, error="TimeoutError"),
+    TriggerMissed(at_s=9.1, place="boots[1].at", moment="an exit", why="it did not come in 9 s"),
     QuestionsAsked(at_s=2.4, app="b", boot=1, asked={"/health": 9, "/live": 2}, most_under_way=2),
     ServerConnections(at_s=2.3, service="postgres", count=3),
     ServerConnections(at_s=2.3, service="postgres", count=None),

@@ -15,6 +15,7 @@ from chaoslab.history.events import Write
 from chaoslab.history.journal import read_history
 from chaoslab.probes.workload import Writer
 from chaoslab.spec.load import Load
+from chaoslab.spec.plan import Plan
 from chaoslab.spec.when import AtMoment, acknowledged
 
 from .rig import PATIENCE_S, Here, Reply, assert_cadence, said, server, watching
@@ -145,7 +146,7 @@ async def loaded(
             journal.listeners.append(
                 lambda _: over.set() if len(list(journal.history.of(Write))) > count else None
             )
-        await Writer(watched, SEED + 1).load(load, over)
+        await Writer(watched, SEED + 1).load(Plan(load=(load,)), 0, over)
         return [w for w in watched.journal.history.of(Write) if w != first]
 
 
@@ -195,7 +196,8 @@ async def served(folder: Path, *, keeps: bool) -> tuple[list[Write], int]:
         journal.listeners.append(
             lambda _: over.set() if len(list(journal.history.of(Write))) > 20 else None
         )
-        await Writer(watched, SEED + 1).load(Load(start=AT_ONCE, rate_per_s=40), over)
+        plan = Plan(load=(Load(start=AT_ONCE, rate_per_s=40),))
+        await Writer(watched, SEED + 1).load(plan, 0, over)
         await asyncio.gather(*talks)
         return [w for w in journal.history.of(Write) if w != first], opened
 

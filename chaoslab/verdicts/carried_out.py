@@ -1,0 +1,28 @@
+"""A plan that was not carried out: what a trigger that never came leaves of a verdict. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chaoslab.history.events import TriggerMissed
+from chaoslab.history.journal import History
+from chaoslab.verdicts.verdict import Outcome, Verdict
+
+
+def weighed_by_triggers(verdict: Verdict, history: History) -> Verdict:
+    """A PASS is UNKNOWN where a fault's stop, a boot, a load or the quiet time waited in vain: the
+    run was another than the one that the plan asks for.
+
+    A failure stands: the app did what it did, and a fault that was healed for want of its stop was
+    healed all the same. Each verdict names what did not come.
+    """
+    told = tuple(
+        f"the plan was not carried out: {missed.place} waited for {missed.moment}: {missed.why}"
+        for missed in history.of(TriggerMissed)
+    )
+    if not told:
+        return verdict
+    if verdict.outcome is not Outcome.PASS:
+        return replace(verdict, because=(*verdict.because, *told))
+    alone = "(what was seen would otherwise be judged PASS)"
+    return replace(verdict, outcome=Outcome.UNKNOWN, because=(*told, alone, *verdict.because))

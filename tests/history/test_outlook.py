@@ -1,0 +1,150 @@
+"""What may still come of a moment: nothing of a process that has ended and has no successor."""
+
+from __future__ import annotations
+
+import pytest
+
+from chaoslab.history.events import (
+    AnyEvent,
+    Exited,
+    FaultHealed,
+    FaultHealing,
+    FaultInForce,
+    FaultMissed,
+    FaultRequested,
+    Spawned,
+    StartupComplete,
+    TriggerMissed,
+)
+from chaoslab.history.moments import in_words
+from chaoslab.history.outlook import cannot_come
+from chaoslab.spec.faults import Severed
+from chaoslab.spec.health import HealthState
+from chaoslab.spec.plan import Boot, Plan
+from chaoslab.spec.when import (
+    AtMoment,
+    acknowledged,
+    degraded,
+    exited,
+    healed,
+    in_force,
+    lost,
+    spawned,
+    started,
+)
+
+ONE = Plan(boots=(Boot(app="app"),))
+TWO = Plan(boots=(Boot(app="app"), Boot(app="app", at=exited())))
+SUPERVISED = Plan(boots=(Boot(app="app", restarts=1),))
+FAULTS = Plan(
+    boots=(Boot(app="app"),),
+    faults=(
+        Severed(target="a.b", name="x", stop=started()),
+        Severed(target="a.b", name="y", start=in_force("x")),
+    ),
+)
+NO_SECOND = TriggerMissed(at_s=3.0, place="boots[1].at", moment="an exit", why="")
+OF_ANSWERS = [degraded(), lost("postgres"), acknowledged(3), started(), AtMoment(moment="ready")]
+
+
+def spawn(boot: int = 1, *, restart: bool = False) -> Spawned:
+    return Spawned(at_s=boot, app="app", boot=boot, pid=1, port=1, argv=(), env={}, restart=restart)
+
+
+def exit_of(boot: int = 1) -> Exited:
+    return Exited(at_s=boot + 0.5, app="app", boot=boot, exit_code=1, asked=False, log_tail=())
+
+
+def complete(boot: int = 1) -> StartupComplete:
+    return StartupComplete(at_s=boot + 0.1, app="app", boot=boot, state=HealthState.HEALTHY)
+
+
+def gone(moment: AtMoment, plan: Plan, *events: AnyEvent) -> bool:
+    return bool(cannot_come(moment, plan, events))
+
+
+@pytest.mark.parametrize("moment", OF_ANSWERS, ids=lambda m: m.moment)
+def test_what_an_app_does_may_come_while_a_process_lives_or_is_to_come(moment: AtMoment) -> None:
+    """Before the spawn, in its life, between two boots, and before its supervisor's restart."""
+    assert not gone(moment, ONE)
+    assert not gone(moment, ONE, spawn())
+    assert gone(moment, ONE, spawn(), exit_of())
+    assert not gone(moment, TWO, spawn(), exit_of())
+    assert not gone(moment, SUPERVISED, spawn(), exit_of())
+    assert gone(moment, SUPERVISED, spawn(), exit_of(), spawn(2, restart=True), exit_of(2))
+
+
+@pytest.mark.parametrize("moment", OF_ANSWERS, ids=lambda m: m.moment)
+def test_a_boot_that_is_missed_is_not_to_come(moment: AtMoment) -> None:
+    """Its own trigger did not come."""
+    assert gone(moment, TWO, spawn(), exit_of(), NO_SECOND)
+
+
+def test_a_boot_starts_up_once() -> None:
+    """The second start-up of an app with one boot never comes, however long it lives."""
+    second = started(nth=2)
+    assert gone(second, ONE, spawn(), complete())
+    assert gone(second, ONE, spawn()), "there is one boot in all"
+    assert not gone(second, TWO, spawn(), complete())
+    assert not gone(second, SUPERVISED, spawn(), complete())
+    assert gone(AtMoment(moment="spawned", nth=2), SUPERVISED, spawn()), "a restart is no spawn"
+    assert not gone(spawned(), ONE)
+
+
+def test_the_end_of_a_process_that_lives_may_come() -> None:
+    """Its second end may not, where nobody starts it anew."""
+    assert not gone(exited(), ONE, spawn(), complete())
+    assert gone(exited(nth=2), ONE, spawn(), exit_of())
+    assert not gone(exited(nth=2), SUPERVISED, spawn(), exit_of())
+
+
+def test_another_app_that_lives_is_no_hope_for_one_that_has_ended() -> None:
+    """Unless the moment is of any app."""
+    both = Plan(boots=(Boot(app="app"), Boot(app="other")))
+    events = (spawn(), exit_of())
+    assert gone(AtMoment(moment="degraded", of="app"), both, *events)
+    assert not gone(AtMoment(moment="degraded"), both, *events)
+
+
+def test_a_fault_that_was_missed_is_never_in_force() -> None:
+    """Nor healed, if it was never asked for."""
+    never = FaultMissed(at_s=1.0, fault="x", why="its start: too late")
+    assert not gone(in_force("x"), FAULTS)
+    assert gone(in_force("x"), FAULTS, never)
+    assert gone(healed("x"), FAULTS, never)
+    assert not gone(healed("x"), FAULTS)
+
+
+def test_a_fault_that_was_not_seen_is_healed_all_the_same() -> None:
+    """Until its heal fails, it may come."""
+    unseen = (
+        FaultRequested(at_s=1.0, fault="x", links=()),
+        FaultMissed(at_s=1.1, fault="x", why="no canary saw it"),
+    )
+    healing = FaultHealing(at_s=2.0, fault="x", why="")
+    failed = FaultMissed(at_s=2.1, fault="x", why="could not be healed")
+    assert not gone(healed("x"), FAULTS, *unseen)
+    assert gone(healed("x"), FAULTS, *unseen, healing, failed)
+    seen = (FaultInForce(at_s=1.1, fault="x", since_s=1.0, seen=""), healing)
+    assert not gone(healed("x"), FAULTS, *seen, FaultHealed(at_s=2.1, fault="x"))
+
+
+def test_the_heal_of_a_fault_that_is_kept_to_the_end_never_comes() -> None:
+    """It has no stop; that of any fault may still be the other's."""
+    assert gone(healed("y"), FAULTS)
+    assert not gone(AtMoment(moment="healed"), FAULTS)
+
+
+@pytest.mark.parametrize(
+    ("moment", "words"),
+    [
+        (started(0.5), "a complete start-up, and 0.5 s"),
+        (lost("redis", "postgres"), "health that names as lost postgres, redis"),
+        (degraded(nth=2), "health that turns degraded, number 2"),
+        (healed("x"), "a healed fault, of x"),
+        (acknowledged(25), "an acknowledged write, number 25"),
+    ],
+)
+def test_a_moment_has_words(moment: AtMoment, words: str) -> None:
+    """By which a reader of a verdict knows it from the plan."""
+    assert in_words(moment) == words

@@ -1,0 +1,112 @@
+"""A trigger that never came: UNKNOWN with the moment named, and no longer waited for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chaoslab.history.events import AnyEvent, TriggerMissed
+from chaoslab.history.triggers import never_came
+from chaoslab.spec.expect import KeepsAcknowledged, Starts
+from chaoslab.spec.load import Load
+from chaoslab.spec.plan import Boot, Plan
+from chaoslab.spec.when import AtMoment
+from chaoslab.verdicts.hopeless import still_open
+from chaoslab.verdicts.settled import unsettled
+
+from .histories import (
+    DEGRADED,
+    HEALTHY,
+    TOPOLOGY,
+    complete,
+    exited,
+    good,
+    history_of,
+    judged,
+    outcomes,
+    plan_of,
+    samples,
+    spawned,
+    without,
+)
+
+NEVER = AtMoment(moment="healthy", nth=9, within_s=60.0)
+PLACES = ("faults[0].stop", "boots[1].at", "load[0].start", "load[0].stop", "sampling.quiet_from")
+
+
+def missed(place: str) -> TriggerMissed:
+    return TriggerMissed(at_s=4.0, place=place, moment="an exit", why="it did not come in 9 s")
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_verdict_of_a_plan_that_was_not_carried_out_passes(place: str) -> None:
+    """All three pass without it; each names the place of the plan, the moment and the reason."""
+    assert outcomes(judged(good())) == ["PASS"] * 3
+    verdicts = judged([*good(), missed(place)])
+    assert outcomes(verdicts) == ["UNKNOWN"] * 3
+    said = f"the plan was not carried out: {place} waited for an exit: it did not come in 9 s"
+    assert {verdict.because[0] for verdict in verdicts} == {said}
+
+
+def test_a_failure_stays_one_and_names_what_did_not_come_last() -> None:
+    """A start-up that never ended fails, and its fault's stop, which was that end, is missed."""
+    never = without(good(), lambda e: e.kind in ("startup_complete", "startup_snapshot"))
+    (verdict,) = judged([*never, missed("faults[0].stop")], Starts(within_s=1.0))
+    assert verdict.outcome == "FAIL"
+    assert "the plan was not carried out" in verdict.because[-1]
+
+
+def two_boots() -> Plan:
+    plan = plan_of(Starts(), Starts(boot=2), faults=())
+    return replace(plan, boots=(Boot(app="backend"), Boot(app="backend", at=NEVER)))
+
+
+def waits(plan: Plan, now_s: float, *events: AnyEvent) -> str | None:
+    return unsettled(plan, history_of(events), now_s, TOPOLOGY)
+
+
+def test_a_boot_that_is_missed_and_what_is_expected_of_it_are_not_waited_for() -> None:
+    """Not to the plan's limit: the other boot's start-up is all that is left."""
+    first = (spawned(0.4), complete(1.0, HEALTHY), *samples(1.0, 2.0, HEALTHY))
+    assert waits(two_boots(), 9.0, *first) == "boot 2 of 2"
+    assert waits(two_boots(), 9.0, *first, missed("boots[1].at")) is None
+
+
+def test_a_run_ends_where_all_have_ended_and_the_rest_is_missed() -> None:
+    """Its supervisor has no more to start."""
+    gone = (spawned(0.4), exited(0.9, asked=False, code=1))
+    assert waits(two_boots(), 1.0, *gone) == "boot 2 of 2"
+    assert waits(two_boots(), 1.0, *gone, missed("boots[1].at")) is None
+
+
+def test_a_load_that_is_to_begin_is_waited_for_until_it_does_or_is_missed() -> None:
+    """Nothing is expected of it: the plan is carried out all the same."""
+    late = Load(app="backend", start=AtMoment(moment="degraded", after_s=2.0, within_s=60.0))
+    plan = replace(plan_of(Starts(), faults=()), load=(late,))
+    up = (spawned(0.4), complete(1.0, HEALTHY), *samples(1.0, 2.0, HEALTHY))
+    assert waits(plan, 9.0, *up) == "load 1 to begin"
+    assert waits(plan, 9.0, *up, missed("load[0].start")) is None
+    assert waits(plan, 9.0, spawned(0.4), exited(8.0, asked=False)) is None
+    assert waits(still_open(plan, history_of(up)), 9.0, *up) == "load 1 to begin"
+
+
+def test_what_never_came_is_told_by_its_place_at_the_end() -> None:
+    """A boot, a load and the quiet time; those that came are left out."""
+    came = AtMoment(moment="spawned", within_s=1.0)
+    plan = replace(
+        two_boots(),
+        load=(Load(start=came, stop=NEVER), Load(start=NEVER)),
+        sampling=replace(two_boots().sampling, quiet_from=came, quiet_until=NEVER),
+    )
+    told = [place for place, _ in never_came(plan, history_of([spawned(0.4)]))]
+    assert told == ["boots[1].at", "load[1].start", "sampling.quiet_until"]
+
+
+def test_the_writes_of_a_load_that_is_missed_are_not_waited_for() -> None:
+    """As long as the load had patience, they would have been."""
+    load = Load(app="backend", start=NEVER)
+    plan = plan_of(KeepsAcknowledged(), faults=(), load=(load,))
+    up = (spawned(0.4), complete(1.0, DEGRADED))
+    assert waits(plan, 9.0, *up) is not None
+    assert waits(plan, 9.0, *up, missed("load[0].start")) is None
