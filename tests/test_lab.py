@@ -16,6 +16,7 @@ from chaoslab.history.events import (
     RunEnded,
     ServerConnections,
     Spawned,
+    TriggerMissed,
 )
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.lab.carry_out import Setting, carry_out
@@ -115,6 +116,29 @@ async def test_a_supervisor_starts_an_app_anew_as_often_as_it_may(tmp_path: Path
     run = history.last(RunEnded)
     assert run is not None
     assert run.settled
+
+
+@pytest.mark.slow
+async def test_what_can_come_no_more_ends_the_run_and_is_named(tmp_path: Path) -> None:
+    """The app gives up, as it should; the second boot and the fault's stop waited for more of it.
+    All of them would have had 22 s.
+    """
+    folder = RunFolder(tmp_path)
+    plan = Plan(
+        name="never",
+        boots=(Boot(), Boot(at=when.started())),
+        faults=(CUT,),
+        expect=(expect.FailsFast(naming=("giving up",), exit_code=1, rests_on=()),),
+    )
+    (verdict,) = await carried_out(folder, plan, *GIVES_UP)
+    history = folder.history()
+    assert {m.place for m in history.of(TriggerMissed)} == {"faults[0].stop", "boots[1].at"}
+    assert verdict.outcome == "UNKNOWN", verdict
+    assert "boots[1].at waited for a complete start-up: no process of shop" in str(verdict.because)
+    ended = history.last(RunEnded)
+    assert ended is not None
+    assert ended.settled
+    assert ended.at_s < 15.0
 
 
 async def test_a_boot_that_stays_up_is_started_anew_no_more(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chaoslab.corpus.records import Defect
+from chaoslab.verdicts.carried_out import is_not_carried_out
 from chaoslab.verdicts.verdict import Outcome, Verdict, worst
 
 Judged = Mapping[str, Sequence[Verdict]]  # the verdicts of each scenario that was run
@@ -17,7 +18,9 @@ class Trial:
     """One time that a build went through its scenarios.
 
     `refused`: for its own reason, everywhere; `missed`: not so, and `why` says where; `unclear`: a
-    verdict that had to be FAIL is UNKNOWN, so the lab itself could not tell.
+    verdict that had to be FAIL is UNKNOWN, so the lab itself could not tell. A verdict that is
+    UNKNOWN only because a trigger never came is no other reason: what the defect keeps from
+    happening, the plan may wait for.
     """
 
     outcome: Literal["refused", "missed", "unclear"]
@@ -50,10 +53,11 @@ def _misses(defect: Defect, scenario: str, judged: Judged) -> list[str]:
     missed = [
         f"{scenario}: '{primary.name}' does not cite '{c}'" for c in defect.cites if c not in text
     ]
+    listed = {defect.primary, *defect.also}
     strange = (
         v
         for v in verdicts
-        if v.outcome is not Outcome.PASS and v.name not in {defect.primary, *defect.also}
+        if v.outcome is not Outcome.PASS and v.name not in listed and not is_not_carried_out(v)
     )
     return missed + [f"{scenario}: not on its list: {_said(verdict)}" for verdict in strange]
 

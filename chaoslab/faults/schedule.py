@@ -97,7 +97,7 @@ class Nemesis:
         journal = self._ground.journal
         began = journal.history.last(FaultInForce, lambda e: e.fault == spec.label)
         since_s = began.since_s if began else None
-        awaited = Awaited(spec.stop, self._plan, journal, since_s)
+        awaited = Awaited(spec.stop, self._plan, journal, since_s=since_s)
         if await self._before_the_end(awaited.came(), spec):
             return "its time was over"
         words = in_words(spec.stop)

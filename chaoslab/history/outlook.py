@@ -15,7 +15,7 @@ from chaoslab.history.events import (
     Spawned,
     TriggerMissed,
 )
-from chaoslab.history.moments import count, is_one
+from chaoslab.history.moments import count, find, is_one
 from chaoslab.spec.plan import Plan
 from chaoslab.spec.when import AtMoment
 
@@ -24,12 +24,20 @@ _ONCE_A_BOOT = frozenset(
 )
 
 
-def cannot_come(moment: AtMoment, plan: Plan, events: Sequence[AnyEvent]) -> str:
-    """Why it can come no more; empty where it may, or where nobody can tell."""
+def cannot_come(
+    moment: AtMoment,
+    plan: Plan,
+    events: Sequence[AnyEvent],
+    without: frozenset[int] = frozenset(),
+) -> str:
+    """Why it can come no more; empty where it may, or where nobody can tell.
+
+    `without` are boots, by their number from 0, that wait for it themselves: they cannot bring it.
+    """
     if moment.moment in ("in_force", "healed"):
         return _fault_cannot(moment, plan, events)
     names = [moment.of] if moment.of else list(dict.fromkeys(b.app for b in plan.boots))
-    boots = sum(_boots_to_come(name, moment, plan, events) for name in names)
+    boots = sum(_boots_to_come(name, moment, plan, events, without) for name in names)
     living = [spawn for name in names if (spawn := _living(name, events))]
     if not living and not boots:
         who = " and ".join(names) or "any app"
@@ -57,15 +65,26 @@ def _living(app: str, events: Sequence[AnyEvent]) -> Spawned | None:
     return None if any(e.boot == spawns[-1].boot for e in ended) else spawns[-1]
 
 
-def _boots_to_come(app: str, moment: AtMoment, plan: Plan, events: Sequence[AnyEvent]) -> int:
-    """Boots of the plan that have not been and are not missed, and restarts by a supervisor."""
+def _boots_to_come(
+    app: str, moment: AtMoment, plan: Plan, events: Sequence[AnyEvent], without: frozenset[int]
+) -> int:
+    """Boots of the plan that are due or may yet be, and restarts by a supervisor."""
     spawns = [e for e in events if isinstance(e, Spawned) and e.app == app]
-    planned = sum(boot.app == app for boot in plan.boots) - sum(not s.restart for s in spawns)
-    to_come = planned - len(set(missed_boots(app, plan, events)))
+    mine = [(n, boot.at) for n, boot in enumerate(plan.boots) if boot.app == app]
+    due = sum(at is None or find(at, events) is not None for _, at in mine)
+    missed = {*missed_boots(app, plan, events), *without}
+    later = sum(
+        at is not None
+        and find(at, events) is None
+        and n not in missed
+        and not cannot_come(at, plan, events, without | {n})
+        for n, at in mine
+    )
+    to_come = max(0, due - sum(not spawn.restart for spawn in spawns)) + later
     if moment.moment == "spawned":  # by the plan, as the moment is meant
         return to_come
     restarts = sum(boot.restarts for boot in plan.boots if boot.app == app)
-    return to_come + restarts - sum(s.restart for s in spawns)
+    return to_come + restarts - sum(spawn.restart for spawn in spawns)
 
 
 def missed_boots(app: str, plan: Plan, events: Sequence[AnyEvent]) -> Iterator[int]:

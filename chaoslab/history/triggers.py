@@ -26,15 +26,23 @@ TOO_EARLY = "the run was over before it came"
 class Awaited:
     """One moment that the plan waits for; `why` says, once it is given up, why it did not come.
 
-    `since_s`: when the fault began that it is to end; see `moments.find`.
+    `since_s`: when the fault began that it is to end; see `moments.find`. `of_boot`: the number,
+    from 0, of the plan's boot that begins with it.
     """
 
     def __init__(
-        self, moment: AtMoment, plan: Plan, journal: Journal, since_s: float | None = None
+        self,
+        moment: AtMoment,
+        plan: Plan,
+        journal: Journal,
+        *,
+        since_s: float | None = None,
+        of_boot: int | None = None,
     ) -> None:
         assert moment.within_s is not None, "the plan was not resolved"
         self._moment, self._plan, self._journal = moment, plan, journal
         self._since_s, self._within_s, self._read = since_s, moment.within_s, 0
+        self._without = frozenset[int]() if of_boot is None else frozenset({of_boot})
         self.why = ""
 
     async def came(self) -> bool:
@@ -56,13 +64,15 @@ class Awaited:
         new, first = events[self._read :], not self._read
         self._read = len(events)
         if events and (first or any(isinstance(event, _DECISIVE) for event in new)):
-            self.why = cannot_come(self._moment, self._plan, events)
+            self.why = cannot_come(self._moment, self._plan, events, self._without)
         return events[-1] if self.why else None
 
 
-async def trigger_came(place: str, moment: AtMoment, plan: Plan, journal: Journal) -> bool:
+async def trigger_came(
+    place: str, moment: AtMoment, plan: Plan, journal: Journal, of_boot: int | None = None
+) -> bool:
     """Wait for the moment of a boot or a load; where it does not come, that is written down."""
-    awaited = Awaited(moment, plan, journal)
+    awaited = Awaited(moment, plan, journal, of_boot=of_boot)
     if await awaited.came():
         return True
     note_missed(place, moment, awaited.why, journal)

@@ -37,7 +37,9 @@ class Boots:
         """
         plan, journal, place = self._plan, self._ground.journal, f"boots[{number}].at"
         boot = plan.boots[number]
-        if boot.at is not None and not await trigger_came(place, boot.at, plan, journal):
+        if boot.at is not None and not await trigger_came(
+            place, boot.at, plan, journal, of_boot=number
+        ):
             return
         watch = await self._spawned(boot)
         for _ in range(boot.restarts):

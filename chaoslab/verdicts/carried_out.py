@@ -8,6 +8,14 @@ from chaoslab.history.events import TriggerMissed
 from chaoslab.history.journal import History
 from chaoslab.verdicts.verdict import Outcome, Verdict
 
+NOT_CARRIED_OUT = "the plan was not carried out"
+
+
+def is_not_carried_out(verdict: Verdict) -> bool:
+    """Whether a trigger that never came is all that makes it UNKNOWN."""
+    first = verdict.because[0] if verdict.because else ""
+    return verdict.outcome is Outcome.UNKNOWN and first.startswith(NOT_CARRIED_OUT)
+
 
 def weighed_by_triggers(verdict: Verdict, history: History) -> Verdict:
     """A PASS is UNKNOWN where a fault's stop, a boot, a load or the quiet time waited in vain: the
@@ -17,7 +25,7 @@ def weighed_by_triggers(verdict: Verdict, history: History) -> Verdict:
     healed all the same. Each verdict names what did not come.
     """
     told = tuple(
-        f"the plan was not carried out: {missed.place} waited for {missed.moment}: {missed.why}"
+        f"{NOT_CARRIED_OUT}: {missed.place} waited for {missed.moment}: {missed.why}"
         for missed in history.of(TriggerMissed)
     )
     if not told:

@@ -67,3 +67,12 @@ def test_an_unknown_beside_a_pass_that_should_fail_is_missed() -> None:
 def test_an_unknown_that_is_not_on_its_list_is_unclear() -> None:
     """It is no refusal for a reason of its own either."""
     assert outcome((*REFUSED[:2], verdict("recovery", "UNKNOWN", "nobody asked")))[0] == "unclear"
+
+
+def test_an_unknown_for_want_of_a_trigger_is_a_consequence_where_the_defect_is_refused() -> None:
+    """The app never said degraded, and the fault's stop waited for that."""
+    why = "the plan was not carried out: faults[0].stop waited for health that turns degraded"
+    late = verdict("recovery", "UNKNOWN", why)
+    assert outcome((*REFUSED[:2], late)) == ("refused", "")
+    assert outcome((verdict("boot", "UNKNOWN", why), *REFUSED[1:]))[0] == "unclear"
+    assert outcome(REFUSED, (verdict("boot", "UNKNOWN", why),))[0] == "unclear"

@@ -76,8 +76,20 @@ def test_what_an_app_does_may_come_while_a_process_lives_or_is_to_come(moment: A
 
 @pytest.mark.parametrize("moment", OF_ANSWERS, ids=lambda m: m.moment)
 def test_a_boot_that_is_missed_is_not_to_come(moment: AtMoment) -> None:
-    """Its own trigger did not come."""
-    assert gone(moment, TWO, spawn(), exit_of(), NO_SECOND)
+    """Its own trigger did not come: the second end of an app that ends once."""
+    plan = Plan(boots=(Boot(app="app"), Boot(app="app", at=healed("x"))))
+    assert not gone(moment, plan, spawn(), exit_of())
+    assert gone(moment, plan, spawn(), exit_of(), NO_SECOND)
+
+
+def test_a_boot_that_waits_for_what_only_it_could_bring_is_not_to_come() -> None:
+    """Two boots that wait for each other likewise; one that waits for an end that came is due."""
+    itself = Plan(boots=(Boot(app="app"), Boot(app="app", at=started())))
+    assert gone(started(), itself, spawn(), exit_of())
+    assert not gone(started(), itself, spawn())
+    each = Plan(boots=(*itself.boots, Boot(app="app", at=degraded())))
+    assert gone(degraded(), each, spawn(), exit_of())
+    assert not gone(degraded(), TWO, spawn(), exit_of())
 
 
 def test_a_boot_starts_up_once() -> None:
