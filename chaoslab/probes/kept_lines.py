@@ -13,10 +13,10 @@ IDLE_S = 1.0
 
 
 class KeptLines:
-    """The connections to one app that wait for a next request."""
+    """The connections to one app, at `there`, that wait for a next request."""
 
     def __init__(self, there: Endpoint) -> None:
-        self._there = there
+        self.there = there
         self._idle: list[tuple[Line, float]] = []
 
     def take(self) -> Line | None:
@@ -31,7 +31,7 @@ class KeptLines:
 
     async def ask(self, line: Line | None, path: str, *, method: str, json_body: bytes) -> Reply:
         """Ask on `line`, or on a new connection, and keep it; raises as `request.ask` does."""
-        line = line or await Line.opened(self._there)
+        line = line or await Line.opened(self.there)
         kept = False
         try:
             reply = await line.exchange(path, method=method, json_body=json_body)

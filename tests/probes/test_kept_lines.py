@@ -1,0 +1,93 @@
+"""Connections that are used again: which are kept, and which are given up before they are."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from chaoslab.probes import kept_lines
+from chaoslab.probes.kept_lines import KeptLines
+from chaoslab.probes.request import Line
+from chaoslab.runtimes.base import Endpoint
+
+ANSWER = b"HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\nok"
+
+
+@asynccontextmanager
+async def lines(answer: bytes, *, closes: bool = False) -> AsyncIterator[KeptLines]:
+    """Lines to a server that gives each request that answer, and may close after the first."""
+
+    talks: list[asyncio.Task[None] | None] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talks.append(asyncio.current_task())
+        while await reader.read(1 << 16):
+            writer.write(answer)
+            if closes:
+                break
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        kept = KeptLines(Endpoint(host="127.0.0.1", port=port))
+        try:
+            yield kept
+        finally:
+            kept.close()
+            await asyncio.gather(*filter(None, talks))
+
+
+async def asked(kept: KeptLines) -> bool:
+    """Ask once; whether a connection waited for it."""
+    line = kept.take()
+    reply = await kept.ask(line, "/", method="POST", json_body=b"{}")
+    assert (reply.status_code, reply.body[:2]) == (201, b"ok")
+    return line is not None
+
+
+async def test_a_connection_that_the_server_keeps_is_used_again() -> None:
+    """As often as it is asked for."""
+    async with lines(ANSWER) as kept:
+        assert [await asked(kept) for _ in range(3)] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ANSWER.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"),
+        ANSWER.replace(b"1.1", b"1.0"),
+        ANSWER + b"HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\nno",
+    ],
+    ids=["it says close", "HTTP/1.0", "more than was asked for"],
+)
+async def test_a_connection_that_cannot_carry_a_next_request_is_given_up(answer: bytes) -> None:
+    """The next answer would be none, or that of another request."""
+    async with lines(answer) as kept:
+        assert [await asked(kept) for _ in range(2)] == [False, False]
+
+
+async def test_a_connection_that_the_server_has_closed_is_given_up() -> None:
+    """A request on it would get no answer, and no app would be to blame."""
+    async with lines(ANSWER, closes=True) as kept:
+        line = await Line.opened(kept.there)
+        await line.exchange("/", method="POST", json_body=b"{}")
+        for _ in range(500):  # until the server's close is heard
+            if not line.is_kept():
+                break
+            await asyncio.sleep(0.01)
+        assert not line.is_kept()
+        line.close()
+
+
+async def test_a_connection_without_use_is_given_up_before_servers_do_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may be closed at any time then."""
+    monkeypatch.setattr(kept_lines, "IDLE_S", 0.0)
+    async with lines(ANSWER) as kept:
+        assert [await asked(kept) for _ in range(2)] == [False, False]
