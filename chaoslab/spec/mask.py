@@ -33,6 +33,10 @@ _ENV, _COMMAND, _PATHS = {"env", "args"}, {"command", "argv"}, {"create_path", "
 _PLAIN = frozenset(
     ("true", "false", "none", "null", "enabled", "disabled", "default", "info", "debug", "test")
 )
+# What these hold is the lab's own, never an app's.
+_NAMES = frozenset(
+    ("app", "boot", "end", "fault", "kind", "link", "links", "op", "probe", "service")
+) | {"stream", "target", "type"}
 # Words that the lab and its parts write themselves.
 _OWN = ("chaoslab", "postgresql", "redis", "toxiproxy", "docker", "compose", "localhost", "python")
 # In a text that may be anything: no quotation mark, and no @, ends up in the password.
@@ -139,6 +143,8 @@ class Mask:
             return dataclasses.replace(value, values=(MASKED,) * len(value.values))
         changed: dict[str, Any] = {}
         for name in _free_fields(type(value)):
+            if name in _NAMES:
+                continue
             before = getattr(value, name)
             after = self._of(before, name)
             if after is not before and after != before:
@@ -171,19 +177,21 @@ class Mask:
 
     def _can_hide(self, secret: str) -> bool:
         shortest = SHORTEST_NUMBER if secret.isdigit() else SHORTEST
-        plain = secret.lower()
-        return len(secret) >= shortest and plain not in _PLAIN and plain not in self._words
+        return len(secret) >= shortest and self._is_no_word(secret)
+
+    def _is_no_word(self, text: str) -> bool:
+        return text.lower() not in _PLAIN and text.lower() not in self._words
 
     def _cut(self, text: str) -> str:
         """Hide what is left of a secret at the ends of a text that was cut within it."""
         for form in self._forms if len(text) >= _EDGE else ():
             if len(form) > _EDGE:
                 at = text.rfind(form[:_EDGE])
-                if at >= 0 and form.startswith(text[at:]):
+                if at >= 0 and form.startswith(text[at:]) and self._is_no_word(text[at:]):
                     text = text[:at] + MASKED
-                at = text.find(form[-_EDGE:])
-                if at >= 0 and form.endswith(text[: at + _EDGE]):
-                    text = MASKED + text[at + _EDGE :]
+                end = text.find(form[-_EDGE:]) + _EDGE
+                if end >= _EDGE and form.endswith(text[:end]) and self._is_no_word(text[:end]):
+                    text = MASKED + text[end:]
         return text
 
 

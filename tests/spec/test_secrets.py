@@ -13,7 +13,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from chaoslab.errors import SpecError
-from chaoslab.history.events import Exited, HealthSample, Spawned
+from chaoslab.history.events import Exited, HealthSample, LinkConnection, Met, Spawned
 from chaoslab.spec.health import HealthState
 from chaoslab.spec.loader import read_topology
 from chaoslab.spec.mask import Mask
@@ -160,6 +160,19 @@ def test_a_secret_that_is_a_name_of_the_lab_hides_no_names() -> None:
     }
     assert mask.of(whole).services == whole.services
     assert mask.text("web.postgres is gone") == "web.postgres is gone"
+    begins_alike = mask_of(topology(API_KEY="postgres-and-more"))
+    assert begins_alike.text("lost web.postgres") == "lost web.postgres"
+
+
+def test_what_only_the_lab_writes_is_left_as_it_is() -> None:
+    """How a connection ended is evidence, whatever the password is."""
+    event = LinkConnection(
+        at_s=1.0, link="web.postgres", fault="cut", connection=1, client_port=1, opened_s=0.0,
+        closed_s=1.0, bytes_upstream=0, bytes_downstream=0, held_upstream=0, held_downstream=0,
+        met=(Met(name="cut", type="timeout", stream="upstream", bytes=1),), end="client_closed",
+    )  # fmt: skip
+    mask = mask_of(topology(API_KEY="client_closed", TOKEN="timeout", SECRET="upstream"))
+    assert mask.of(event) == event
 
 
 def test_an_event_keeps_what_verdicts_read() -> None:
