@@ -11,7 +11,10 @@ from pathlib import Path
 _OURS = Path(__file__).resolve().parents[1]
 _DOCKERFILE = "chaoslab/agent/Dockerfile"
 # The leaves, the agent, and the engine, so that the image can stand in for Toxiproxy's too.
-_PATTERNS = ("__init__.py", "errors.py", "clock.py", "seeds.py", "agent/*.py", "engine/**/*.py")
+_PATTERNS = (
+    *("__init__.py", "clock.py", "errors.py", "printable.py", "seeds.py"),
+    *("agent/*.py", "engine/**/*.py"),
+)
 
 
 def files() -> dict[str, bytes]:
