@@ -88,3 +88,24 @@ async def test_a_proxy_server_that_somebody_stops_is_named(
                 assert seen.part == "the Toxiproxy server"
             await in_thread(container.unpause)
             watch.cancel()
+
+
+async def test_an_agent_that_is_silent_or_gone_is_named(tmp_path: Path) -> None:
+    """Without it nobody sees the app's sockets: its silence would be taken for the app's."""
+    needs_engine()
+    session = DockerSession(SMALL, "toxiproxy")
+    try:
+        async with session.lab() as lab, ground_of(lab, SMALL, tmp_path) as ground:
+            agent = lab.stack.pods["app"].agent
+            probe = PartsProbe(lab.parts, ground.journal)
+            watch = asyncio.create_task(probe.run())
+            await in_thread(agent.container.pause)
+            silent = await troubled(ground.journal, lambda e: "gave no answer" in e.what)
+            assert silent.part == agent.name
+            await in_thread(agent.container.unpause)
+            await troubled(ground.journal, lambda e: e.lasted_s is not None)
+            await in_thread(agent.container.kill)
+            await asyncio.wait_for(watch, PATIENCE_S)
+            assert str(probe.failure).startswith(f"{agent.name}: it ended: its stream ended\n")
+    finally:
+        session.close()
