@@ -24,6 +24,7 @@ REFUSALS_S = 2.5  # long enough for writes to be refused, and readiness to be as
 THREE_STARTS_S = 20.0  # how long a build that ends itself gets to do so three times
 STARTUP_LIMIT_S = 95 / 40 + 1.5  # the incident's start-up limit in the profile `lab`, with its room
 BREAKER_OPEN_S = 60 / 40  # how long its database breaker stays open, likewise
+WATCHED_S = 3.0  # the 2 s for which a recovery is watched, and what the heal itself takes
 BOTH = ("postgres", "redis")
 NO_BYPASS = {"EMERGENCY_ALLOW_NO_DATABASE": "false"}
 
@@ -249,7 +250,7 @@ async def test_repaired_and_restarted_without_the_bypass(chaos: Chaos) -> None:
     """The incident's last criterion: repaired, bypass off, restarted, `startup_mode` normal."""
     await chaos.run(
         Severed(target="vpc", stop=when.degraded(HOLD_S)),
-        boots=[Boot(), Boot(at=when.healthy(0.8), env=NO_BYPASS)],
+        boots=[Boot(), Boot(at=when.healthy(WATCHED_S), env=NO_BYPASS)],
         expect=[
             expect.Starts(mode="degraded", startup_mode="emergency_degraded"),
             expect.Recovers(),

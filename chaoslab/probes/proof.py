@@ -40,7 +40,8 @@ async def prove_recovery(
     if over is None:
         return
     healthy = await journal.wait_for(
-        lambda events: _healthy_after(over.at_s, e, events), (e.within_s or 0.0) + e.stable_s
+        lambda events: _healthy_after(over.at_s, e, events),
+        (e.within_s or 0.0) + (e.stable_s or 0.0),
     )
     current = writer(e.app)
     if healthy is None or current is None:

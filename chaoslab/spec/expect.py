@@ -65,15 +65,16 @@ class Degrades:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovers:
-    """Within `within_s` of the last heal health is healthy, stays so for `stable_s` in the same
-    process, and a write through the app is found in the database itself.
+    """Within `within_s` of the last heal health is healthy and a write through the app is
+    acknowledged, and found in the database itself; health stays healthy for `stable_s`, in the same
+    process.
 
     `proved` asks for that write; None asks for it where the app declares how it writes.
     """
 
     within_s: float | None = None
     proved: bool | None = None
-    stable_s: float = 0.4
+    stable_s: float | None = None
     boot: int = 1
     rests_on: tuple[str, ...] | None = None
     app: str = ""

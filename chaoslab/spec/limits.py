@@ -48,7 +48,7 @@ def _expectations(plan: Plan, topology: Topology) -> Iterator[float]:
         yield getattr(e, "within_s", None) or 0.0
         yield ANSWERS * (topology.apps[e.app].health.period_s or 0.0)
         if isinstance(e, Recovers):
-            yield e.stable_s
+            yield e.stable_s or 0.0
         if isinstance(e, KeepsAcknowledged | Serves | RegainsLatency):
             yield e.at_least / _slowest_rate(e.app, plan)
         if isinstance(e, Serves) and plan.faults:

@@ -75,6 +75,7 @@ class DeadlinesShape(Shape):
     fail_fast_s: Seconds = Field(default=30.0, description="a number of seconds above 0")
     degraded_s: Seconds = Field(default=10.0, description="a number of seconds above 0")
     recovery_s: Seconds = Field(default=30.0, description="a number of seconds above 0")
+    stable_s: Seconds = Field(default=3.0, description="a number of seconds above 0")
     gives_up_s: Seconds | None = Field(default=None, description="a number of seconds above 0")
 
 

@@ -122,6 +122,7 @@ def _slowest(apps: Iterable[App]) -> Deadlines:
         fail_fast_s=max(d.fail_fast_s for d in each),
         degraded_s=max(d.degraded_s for d in each),
         recovery_s=max(d.recovery_s for d in each),
+        stable_s=max(d.stable_s for d in each),
     )
 
 
@@ -140,7 +141,8 @@ def _bounded(expectation: Expectation, app: App, labels: tuple[str, ...]) -> Exp
         case Recovers():
             within_s = deadlines.recovery_s if e.within_s is None else e.within_s
             proved = app.writes is not None if e.proved is None else e.proved
-            return replace(e, within_s=within_s, proved=proved)
+            stable_s = deadlines.stable_s if e.stable_s is None else e.stable_s
+            return replace(e, within_s=within_s, proved=proved, stable_s=stable_s)
         case ReadyWhenServing(within_s=None):
             return replace(e, within_s=deadlines.degraded_s)
         case ReleasesConnections(spare=None):

@@ -162,6 +162,8 @@ def _expectation(where: str, e: Expectation, plan: Plan, topology: Topology) -> 
     within_s = getattr(e, "within_s", None)
     if within_s is not None:
         yield from _above(where, 0, within_s=within_s)
+    if isinstance(e, Recovers) and e.stable_s is not None:
+        yield from _above(where, 0, stable_s=e.stable_s)
     if isinstance(e, Degrades | FailsFast):
         if isinstance(e.naming, str):
             mend = f"write ({e.naming!r},)"

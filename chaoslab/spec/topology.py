@@ -39,6 +39,7 @@ class Link:
 class Deadlines:
     """Bounds in seconds that the app promises; verdicts hold it to them.
 
+    `stable_s` is for how long it is watched after a recovery, and has to stay healthy.
     `gives_up_s` is no promise: the earliest time after its spawn at which a limit of the app's own
     ends a start-up that takes too long. None: it has no such limit, or none that is known.
     """
@@ -47,6 +48,7 @@ class Deadlines:
     fail_fast_s: float = 30.0
     degraded_s: float = 10.0
     recovery_s: float = 30.0
+    stable_s: float = 3.0
     gives_up_s: float | None = None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from chaoslab.history.events import FaultHealing, HealthSample, StartupComplete
+from chaoslab.history.events import Exited, FaultHealing, HealthSample, StartupComplete
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import Degrades, StaysAvailable
 from chaoslab.spec.health import HealthContract, HealthState
@@ -21,6 +21,7 @@ from chaoslab.verdicts.timeline import (
     exited,
     fault_span,
     gap,
+    replaced,
     run_ended,
     samples,
     silence_s,
@@ -43,6 +44,12 @@ def degrades(e: Degrades, app: App, sampling: Sampling, history: History) -> Ver
         return unknown("degraded", claim, f"{e.fault} was never seen in force")
     if gone := _died_by(span.end_s, e, history):
         return failed("degraded", claim, gone)
+    if (stopped := replaced(history, e.app, e.boot)) is not None:
+        # where the plan took this boot away while the fault held, its time ends there
+        if stopped.at_s <= span.start_s:
+            why = f"the plan replaced boot {e.boot} at {stopped.at_s:.3f} s, before the fault"
+            return unknown("degraded", claim, why)
+        span = Span(start_s=span.start_s, end_s=min(span.end_s, stopped.at_s))
     started_s = started_by(history, e.app, e.boot)
     if started_s is None or started_s > span.end_s:
         return _not_started(e, claim, app, span, history)
@@ -57,9 +64,9 @@ def degrades(e: Degrades, app: App, sampling: Sampling, history: History) -> Ver
         return replace(verdict, because=(*verdict.because, *told))
     if verdict.outcome is Outcome.PASS and (silent := _silent(watch, seen, asked, sampling)):
         return unknown("degraded", claim, silent, *verdict.because)
-    if verdict.outcome is Outcome.PASS and not _seen_to_its_heal(e, history):
+    if verdict.outcome is Outcome.PASS and not _seen_to_its_end(e, span, history):
         return unknown("degraded", claim, "the run was cut short of the heal", *verdict.because)
-    return verdict
+    return _until(verdict, e, span, stopped)
 
 
 def _silent(
@@ -77,8 +84,21 @@ def _silent(
     return f"nothing was heard of health in the last {silent_s:.3f} s of the fault"
 
 
-def _seen_to_its_heal(e: Degrades, history: History) -> bool:
-    """A run that is broken off heals its faults as well, but before their time."""
+def _until(verdict: Verdict, e: Degrades, span: Span, stopped: Exited | None) -> Verdict:
+    """The verdict, with until when this boot was judged where that was not the fault's heal."""
+    if stopped is None or stopped.at_s > span.end_s:
+        return verdict
+    told = f"judged until the plan replaced boot {e.boot} at {span.end_s:.3f} s, before the heal"
+    return replace(verdict, because=(*verdict.because, told))
+
+
+def _seen_to_its_end(e: Degrades, span: Span, history: History) -> bool:
+    """To the heal, or to the end of a boot that the plan replaced before it. A run that is broken
+    off heals its faults as well, but before their time.
+    """
+    stopped = replaced(history, e.app, e.boot)
+    if stopped is not None and stopped.at_s <= span.end_s:
+        return True
     end = run_ended(history)
     healing = history.first(FaultHealing, lambda h: h.fault == e.fault)
     return healing is not None and (end is None or end.settled)
@@ -114,7 +134,8 @@ def _not_started(e: Degrades, claim: str, app: App, span: Span, history: History
     begun = spawned(history, e.app, e.boot)
     due_s = begun.at_s + app.deadlines.startup_s if begun else span.end_s + 1.0
     if span.end_s < due_s:
-        why = "the fault was over before start-up was, which had time left"
+        over = "this boot" if replaced(history, e.app, e.boot) else "the fault"
+        why = f"{over} was over before start-up was, which had time left"
         return unknown("degraded", claim, why)
     return failed("degraded", claim, "start-up was not complete while the fault held")
 

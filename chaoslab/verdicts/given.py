@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from chaoslab.history.events import Bound, StartupComplete
+from chaoslab.history.events import Bound, StartupComplete, Write
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import (
     Degrades,
@@ -29,6 +29,7 @@ from chaoslab.verdicts.timeline import (
     healthy_since,
     last_healed_s,
     life,
+    recovery_span,
     started_by,
     watched_until_s,
 )
@@ -71,11 +72,14 @@ def given_to(e: Expectation, app: App, history: History) -> Iterator[Given]:
             # How a start-up ended decides what health says afterwards, and whether it was one.
             if e.healthy or _completed(e.app, e.boot, history) is None:
                 yield from start_of(e.app, e.boot, startup_s, gives_up_s, history)
-        case Recovers() | ReadyWhenServing() | FirstRequestServed():
+        case Recovers():
+            if (span := recovery_span(history, e.app, e.boot)) is not None:
+                due = replace(span, end_s=span.start_s + (e.within_s or 0.0))
+                yield Given(span=due, done_s=_recovered_s(e, span, history))
+        case ReadyWhenServing() | FirstRequestServed():
             if (healed_s := last_healed_s(history)) is not None:
-                done_s = _healthy_s(e, healed_s, history) if isinstance(e, Recovers) else None
                 span = Span(start_s=healed_s, end_s=healed_s + (e.within_s or 0.0))
-                yield Given(span=span, done_s=done_s)
+                yield Given(span=span)
 
 
 def start_of(
@@ -110,6 +114,13 @@ def _completed(app: str, boot: int, history: History) -> StartupComplete | None:
     return history.first(StartupComplete, lambda c: (c.app, c.boot) == (app, boot))
 
 
-def _healthy_s(e: Recovers, healed_s: float, history: History) -> float:
-    since = healthy_since(history, e.app, e.boot, healed_s)
-    return answered_s(since) if since else watched_until_s(history, e.app, e.boot)
+def _recovered_s(e: Recovers, span: Span, history: History) -> float:
+    """When what was late came, or was given up: health, or else the write that is asked for."""
+    until_s = watched_until_s(history, e.app, e.boot)
+    since = healthy_since(history, e.app, e.boot, span.start_s, span.end_s)
+    healthy_s = answered_s(since) if since else until_s
+    if not e.proved or healthy_s > span.start_s + (e.within_s or 0.0):
+        return healthy_s
+    proofs = (w for w in history.of(Write) if (w.app, w.purpose) == (e.app, "proof"))
+    mine = (w for w in proofs if w.outcome == "ok" and span.start_s <= w.at_s <= until_s)
+    return min((w.at_s + w.took_s for w in mine), default=until_s)

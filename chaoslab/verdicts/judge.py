@@ -102,7 +102,7 @@ def _judged(e: Expectation, topology: Topology, plan: Plan, history: History) ->
         case Degrades():
             return degrades(e, topology.apps[e.app], sampling, history)
         case Recovers():
-            return recovers(e, sampling, history)
+            return recovers(e, sampling, history, plan.faults)
         case KeepsAcknowledged():
             return keeps_acknowledged(e, topology.apps[e.app], history)
         case FirstRequestServed():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from chaoslab.history.events import (
     FaultHealed,
     FaultMissed,
@@ -12,68 +14,126 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import FirstRequestServed, Recovers
+from chaoslab.spec.faults import FaultSpec
 from chaoslab.spec.load import Sampling
-from chaoslab.verdicts.kept import looked_up
+from chaoslab.verdicts.proof import by_load, by_write, way_shown
 from chaoslab.verdicts.timeline import (
     Span,
     answered_s,
     asking,
     between_looks,
     exited,
+    faults_begun_s,
     gap,
     healthy_since,
-    last_healed_s,
-    life,
+    recovery_span,
+    replaced,
     samples,
     silence_s,
     spawned,
     watched_until_s,
 )
 from chaoslab.verdicts.traffic import got, over_s
-from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
+from chaoslab.verdicts.verdict import Outcome, Verdict, failed, passed, unknown
 from chaoslab.verdicts.way_back import way_back
 
 MIN_SAMPLES = 3  # fewer healthy answers than this do not show that it stays so
 
 
-def recovers(e: Recovers, sampling: Sampling, history: History) -> Verdict:
-    """Healthy within the bound of the last heal, for a while, with the same process id."""
-    healed_s, begun = last_healed_s(history), spawned(history, e.app, e.boot)
+def recovers(
+    e: Recovers, sampling: Sampling, history: History, faults: Sequence[FaultSpec] = ()
+) -> Verdict:
+    """Healthy and serving within the bound of the last heal, for a while, in the same process.
+
+    `faults` are those of the plan: by their kinds it is known how health tells of them.
+    """
+    begun, span = spawned(history, e.app, e.boot), recovery_span(history, e.app, e.boot)
     seen = begun is None or not begun.standing
     how = "by itself" if seen else "be it by a restart, which is not seen from here"
-    claim = f"{e.app} is healthy within {e.within_s} s of the heal, for {e.stable_s} s, {how}"
-    if healed_s is None or begun is None or begun.at_s > healed_s:
-        return unknown("recovery", claim, "no fault was healed while the app ran")
+    serves = " and acknowledges a write" if e.proved else ""
+    bound = f"within {e.within_s} s of the heal"
+    claim = f"{e.app} is healthy{serves} {bound}, and healthy for {e.stable_s} s, {how}"
+    if begun is None or span is None:
+        why = "no fault was healed while the app ran"
+        return unknown("recovery", claim, why, *_replaced(e, history))
     if missed := history.first(FaultMissed):
         return unknown("recovery", claim, f"{missed.fault}: {missed.why}")
     ended = exited(history, e.app, e.boot)
-    if ended and not ended.asked:
+    if ended and not ended.asked and ended.at_s <= span.end_s:
         code = f"process {begun.pid} exited with {ended.exit_code} at {ended.at_s:.3f} s"
-        return failed("recovery", claim, code)
-    since = healthy_since(history, e.app, e.boot, healed_s)
+        after = f"{ended.at_s - span.start_s:.3f} s after the heal"
+        told = [after] if ended.at_s >= span.start_s else []
+        return failed("recovery", claim, code, *told)
+    if held := _held_on(history, span):
+        return unknown("recovery", claim, f"{held} was still in force", *_replaced(e, history))
+    since = healthy_since(history, e.app, e.boot, span.start_s, span.end_s)
     if since is None:
-        return _never_healthy(e, claim, sampling, history, healed_s)
-    took_s = answered_s(since) - healed_s
-    process = f", process {begun.pid}" if seen else ""
-    because = [f"healthy {took_s:.3f} s after the heal at {healed_s:.3f} s{process}"]
-    asked = [s for s in samples(history, e.app, e.boot) if s.at_s >= healed_s]
+        return _never_healthy(e, claim, sampling, history, span)
+    return _once_healthy(e, claim, sampling, history, span=span, since=since, faults=faults)
+
+
+def _once_healthy(
+    e: Recovers,
+    claim: str,
+    sampling: Sampling,
+    history: History,
+    *,
+    span: Span,
+    since: HealthSample,
+    faults: Sequence[FaultSpec],
+) -> Verdict:
+    """In time, for a while, and shown to be back."""
+    took_s, pid = answered_s(since) - span.start_s, _pid(e, history)
+    because = [f"healthy {took_s:.3f} s after the heal at {span.start_s:.3f} s{pid}"]
+    asked = _asked(e, history, span)
     if e.within_s is not None and took_s > e.within_s:
         before = next((s for s in reversed(asked) if s.at_s < since.at_s), None)
-        if unseen := between_looks(before, since, healed_s + e.within_s):
+        if unseen := between_looks(before, since, span.start_s + e.within_s):
             return unknown("recovery", claim, *because, unseen)
         late = f"{took_s - e.within_s:.3f} s too late"
-        return failed("recovery", claim, *because, late, *way_back(e, history, healed_s))
-    if short := _not_stable(e, sampling, [s for s in asked if s.at_s >= since.at_s]):
-        return unknown("recovery", claim, *because, short)
-    if not e.proved:
-        because.append("by its health alone: the app declares no writes to prove it by")
-        return passed("recovery", claim, *because)
-    return _proved(e, claim, because, history, healed_s)
+        return failed("recovery", claim, *because, late, *way_back(e, history, span.start_s))
+    watched = [s for s in asked if s.at_s >= since.at_s]
+    if short := _not_stable(e, sampling, watched):
+        return unknown("recovery", claim, *because, short, *_replaced(e, history))
+    long_s = watched[-1].at_s - watched[0].at_s
+    because.append(f"watched for {long_s:.3f} s from then on: {len(watched)} answers, all healthy")
+    proof = by_write(e, history, span) if e.proved else by_load(e, history, span)
+    if e.proved and proof.outcome is not Outcome.PASS:
+        judged = failed if proof.outcome is Outcome.FAIL else unknown
+        return judged("recovery", claim, *because, *proof.because)
+    shown = way_shown(e, history, span, faults, proof.service)
+    because += proof.because
+    if shown.outcome is not Outcome.PASS:
+        return unknown("recovery", claim, *shown.because, *because)
+    return passed("recovery", claim, *because, *shown.because)
+
+
+def _pid(e: Recovers, history: History) -> str:
+    begun = spawned(history, e.app, e.boot)
+    return f", process {begun.pid}" if begun and not begun.standing else ""
+
+
+def _asked(e: Recovers, history: History, span: Span) -> list[HealthSample]:
+    """What health was asked after the heal, and answered before the next fault."""
+    asked = samples(history, e.app, e.boot)
+    return [s for s in asked if s.at_s >= span.start_s and answered_s(s) <= span.end_s]
+
+
+def _held_on(history: History, span: Span) -> str:
+    """A fault that had begun before this heal and was not healed by then; empty where none."""
+    healed = {h.fault for h in history.of(FaultHealed) if h.at_s <= span.start_s}
+    begun = faults_begun_s(history).items()
+    return next((f for f, at_s in begun if at_s <= span.start_s and f not in healed), "")
+
+
+def _replaced(e: Recovers, history: History) -> list[str]:
+    ended = replaced(history, e.app, e.boot)
+    return [f"the plan replaced boot {e.boot} at {ended.at_s:.3f} s"] if ended else []
 
 
 def _not_stable(e: Recovers, sampling: Sampling, asked: list[HealthSample]) -> str:
     """Why these healthy answers are not a while; empty where they are."""
-    stable_s = asked[0].at_s + e.stable_s
+    stable_s = asked[0].at_s + (e.stable_s or 0.0)
     if asked[-1].at_s < stable_s or len(asked) < MIN_SAMPLES:
         watched_s = asked[-1].at_s - asked[0].at_s
         return f"watched healthy for only {watched_s:.3f} s, {len(asked)} answers"
@@ -86,47 +146,21 @@ def _nobody_asked(pause: Span) -> str:
 
 
 def _never_healthy(
-    e: Recovers, claim: str, sampling: Sampling, history: History, healed_s: float
+    e: Recovers, claim: str, sampling: Sampling, history: History, span: Span
 ) -> Verdict:
     """A failure only where somebody asked, up to the bound."""
-    seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= healed_s]
-    said = f"the last answer was {seen[-1].state.value}" if seen else "health was not asked"
+    healed_s, due_s = span.start_s, span.start_s + (e.within_s or 0.0)
+    last = next(reversed(_asked(e, history, span)), None)
+    said = f"the last answer was {last.state.value}" if last else "health was not asked"
     why = f"not healthy after the heal at {healed_s:.3f} s; {said}"
-    watched_s = watched_until_s(history, e.app, e.boot) - healed_s
+    watched_s = min(watched_until_s(history, e.app, e.boot), span.end_s) - healed_s
     if watched_s < (e.within_s or 0.0):
-        watched = f"watched for only {max(0.0, watched_s):.3f} s"
-        return unknown("recovery", claim, f"{why}, and {watched}")
-    if not seen or answered_s(seen[-1]) + silence_s(sampling) < healed_s + (e.within_s or 0.0):
-        since_s = answered_s(seen[-1]) if seen else healed_s
+        short = f"{why}, and watched for only {max(0.0, watched_s):.3f} s"
+        return unknown("recovery", claim, short, *_replaced(e, history))
+    if last is None or answered_s(last) + silence_s(sampling) < due_s:
+        since_s = answered_s(last) if last else healed_s
         return unknown("recovery", claim, f"{why}, and nobody asked from {since_s:.3f} s on")
     return failed("recovery", claim, why, *way_back(e, history, healed_s))
-
-
-def _proved(
-    e: Recovers, claim: str, because: list[str], history: History, healed_s: float
-) -> Verdict:
-    """A write that this very process acknowledged after the heal, looked up after that."""
-    lived = life(history, e.app, e.boot)
-    tries = [w for w in history.of(Write) if w.purpose == "proof" and w.app == e.app]
-    proof = next(
-        (
-            w
-            for w in tries
-            if w.outcome == "ok" and w.at_s >= healed_s and lived and lived.holds(over_s(w))
-        ),
-        None,
-    )
-    if proof is None:
-        last = got(tries[-1]) if tries else "none was tried"
-        return failed("recovery", claim, *because, f"no write was acknowledged ({last})")
-    looked = looked_up(proof, history)
-    if looked is None:
-        return unknown("recovery", claim, *because, f"write {proof.op} was never looked up")
-    if proof.op in looked.missing:
-        lost = f"write {proof.op} was acknowledged and is not in the database"
-        return failed("recovery", claim, *because, lost)
-    found = f"write {proof.op} acknowledged and found in {looked.service} itself"
-    return passed("recovery", claim, *because, found)
 
 
 def first_request_served(e: FirstRequestServed, history: History) -> Verdict:

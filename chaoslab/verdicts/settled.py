@@ -12,7 +12,6 @@ from chaoslab.history.events import (
     FaultHealed,
     FaultMissed,
     HealthSample,
-    ReadBack,
     Ready,
     Spawned,
     StartupComplete,
@@ -48,12 +47,13 @@ from chaoslab.verdicts.awaited import refusals_under_way, service_under_way, wri
 from chaoslab.verdicts.degraded import MIN_SAMPLES
 from chaoslab.verdicts.probers import watch_under_way
 from chaoslab.verdicts.readiness import readiness_under_way
+from chaoslab.verdicts.recovering import recovery_under_way
 from chaoslab.verdicts.restarts import restarts_under_way
 from chaoslab.verdicts.settling import came_s, may_settle, settled_from
-from chaoslab.verdicts.timeline import exited, healthy_since, last_healed_s, samples, spawned
+from chaoslab.verdicts.timeline import exited, samples, spawned
 from chaoslab.verdicts.waits import waited_s
 
-_Bounded = Starts | FailsFast | StaysAvailable | Recovers
+_Bounded = Starts | FailsFast | StaysAvailable
 SERVING_S = 0.5  # how long after its end a start-up is given to be seen ready, or degraded
 GRACE_S = 0.1  # after a bound has passed, so that the sample that shows it is in the history
 
@@ -162,7 +162,7 @@ def _waits_for(
         case Degrades():
             return None  # judged over the fault's time, which the heal ends
         case Recovers():
-            return _recovery_under_way(e, history, now_s)
+            return recovery_under_way(e, plan, history, now_s)
         case FirstRequestServed():
             healed = history.first(FaultHealed, lambda h: h.fault == e.fault)
             begun = healed and history.first(
@@ -242,27 +242,3 @@ def _serves(e: Starts, history: History, state: HealthState) -> bool:
         return history.first(Ready, lambda r: (r.app, r.boot) == (e.app, e.boot)) is not None
     sample = history.last(HealthSample, lambda s: (s.app, s.boot) == (e.app, e.boot))
     return sample is not None and sample.state is state
-
-
-def _recovery_under_way(e: Recovers, history: History, now_s: float) -> str | None:
-    healed_s = last_healed_s(history)
-    if healed_s is None:
-        return "a heal to recover from"
-    if history.first(Exited, lambda x: x.app == e.app and x.boot == e.boot and not x.asked):
-        return None
-    if _is_past(now_s - e.stable_s, healed_s, e.within_s or 0.0, e, history):
-        return None
-    since = healthy_since(history, e.app, e.boot, healed_s)
-    newest = next(reversed(samples(history, e.app, e.boot)), None)
-    stable = since and newest and newest.at_s >= since.at_s + e.stable_s
-    written = history.first(
-        Write,
-        lambda w: (
-            w.app == e.app and w.purpose == "proof" and w.outcome == "ok" and w.at_s >= healed_s
-        ),
-    )
-    looked = written and history.first(
-        ReadBack, lambda b: b.app == e.app and written.op in (*b.found, *b.missing)
-    )
-    proved = not e.proved or looked
-    return None if stable and proved else f"the recovery of {e.app}"

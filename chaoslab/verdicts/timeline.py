@@ -94,11 +94,40 @@ def samples(history: History, app: str, boot: int) -> list[HealthSample]:
     return sorted(mine, key=lambda s: s.at_s)
 
 
-def healthy_since(history: History, app: str, boot: int, after_s: float) -> HealthSample | None:
-    """The sample since which every one sent after `after_s` has been healthy; None if none is."""
+def recovery_span(history: History, app: str, boot: int) -> Span | None:
+    """From the last heal while this boot was left to run to the next fault, or without end; None
+    where no fault was healed in its time.
+
+    An app that ended by itself has its recovery to answer for all the same.
+    """
+    begun, ended = spawned(history, app, boot), exited(history, app, boot)
+    if begun is None:
+        return None
+    until_s = ended.at_s if ended and ended.asked else math.inf
+    begun_s = -math.inf if begun.standing else begun.at_s
+    heals_s = [h.at_s for h in history.of(FaultHealed) if begun_s <= h.at_s <= until_s]
+    if not heals_s:
+        return None
+    later_s = [at_s for at_s in faults_begun_s(history).values() if at_s > heals_s[-1]]
+    return Span(start_s=heals_s[-1], end_s=min(later_s, default=math.inf))
+
+
+def faults_begun_s(history: History) -> dict[str, float]:
+    """When each fault that began was asked for or, armed in the engine, fired."""
+    asked = {e.fault for e in history.of(FaultRequested) if not e.armed}
+    fired = {e.fault for e in history.of(FaultInForce)}
+    return {fault: asked_s(history, fault) for fault in sorted(asked | fired)}
+
+
+def healthy_since(
+    history: History, app: str, boot: int, after_s: float, until_s: float = math.inf
+) -> HealthSample | None:
+    """The sample since which every one sent after `after_s`, and over by `until_s`, has been
+    healthy; None if none is.
+    """
     since = None
     for sample in samples(history, app, boot):
-        if sample.at_s < after_s:
+        if sample.at_s < after_s or answered_s(sample) > until_s:
             continue
         if sample.state is not HealthState.HEALTHY:
             since = None
@@ -153,6 +182,13 @@ def spawned(history: History, app: str, boot: int) -> Spawned | None:
 def exited(history: History, app: str, boot: int) -> Exited | None:
     """The end of one boot's process."""
     return history.first(Exited, lambda e: e.app == app and e.boot == boot)
+
+
+def replaced(history: History, app: str, boot: int) -> Exited | None:
+    """The end of a boot in whose place the plan started the app anew; None where it did not."""
+    ended = exited(history, app, boot)
+    later = history.first(Spawned, lambda s: s.app == app and s.boot > boot)
+    return ended if ended and ended.asked and later else None
 
 
 def life(history: History, app: str, boot: int) -> Span | None:

@@ -194,13 +194,13 @@ def test_every_moment_gets_a_bound(moment: Moment) -> None:
 
 
 def test_the_limit_is_a_generous_sum_of_what_the_plan_waits_for() -> None:
-    """One boot, one fault, two bounds: 30 + (31 + 0.6) + 30 + 2 + 0.4 + 10 for the fault's turns,
+    """One boot, one fault, two bounds: 30 + (31 + 0.6) + 30 + 2 + 3 + 10 for the fault's turns,
     where the slowest app may take 30 s to start, then 1 s to degrade.
     """
     auth = (Boot(app="auth"),)
     asked = (expect.Starts(app="auth"), expect.Recovers(app="auth"))
     plan = resolve(Plan(boots=auth, faults=(SEVERED,), expect=asked), TOPOLOGY)
-    assert plan.limit_s == pytest.approx(104.0)
+    assert plan.limit_s == pytest.approx(106.6)
     assert resolve(plan, TOPOLOGY) == plan
 
 

@@ -77,7 +77,9 @@ def app(name: str) -> App:
         command=("app",),
         links=BOTH,
         health=HealthContract(live_path="/live", ready_path="/ready", prober_timeout_s=0.5),
-        deadlines=Deadlines(startup_s=3.0, fail_fast_s=3.0, degraded_s=1.0, recovery_s=2.0),
+        deadlines=Deadlines(
+            startup_s=3.0, fail_fast_s=3.0, degraded_s=1.0, recovery_s=2.0, stable_s=0.4
+        ),
         writes=WriteContract(
             service="postgres",
             create_path="/threads",

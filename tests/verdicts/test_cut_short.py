@@ -20,6 +20,7 @@ from chaoslab.history.events import (
     FaultInForce,
     FirstAnswer,
     HealthSample,
+    ReadBack,
     RunEnded,
     StartupComplete,
     Write,
@@ -162,6 +163,14 @@ def from_heal_on(*instead: AnyEvent) -> list[AnyEvent]:
     return [*without(good(), lambda e: between(3.4, 9.0)(e) or e.kind == "run_ended"), *instead]
 
 
+def replaced(*instead: HealthSample) -> list[AnyEvent]:
+    """The good outage, whose boot the plan replaces just before the heal."""
+    first = degraded_as(*instead) if instead else good()
+    kept = [e for e in first if e.at_s < 2.9]
+    heal = [e for e in good() if isinstance(e, FaultHealing | FaultHealed)]
+    return [*kept, exited(2.9), spawned(2.95, boot=2), *heal, exited(4.2, boot=2), ended(4.25)]
+
+
 NEVER_UP = without(good(), of(StartupComplete))
 STORM = [
     replace(
@@ -221,6 +230,14 @@ CASES = {
             died(2.8, good()),
         ),
     ),
+    "degraded to a boot's end": Case(
+        expect=Degrades(naming=BOTH),
+        keeps=replaced(),
+        breaks=(
+            replaced(*samples(2.0, 2.9, HEALTHY)),
+            replaced(*samples(2.0, 2.5, DEGRADED, *BOTH), *samples(2.5, 2.9, HEALTHY)),
+        ),
+    ),
     "available": Case(
         expect=StaysAvailable(),
         keeps=probes(),
@@ -255,6 +272,26 @@ CASES = {
             from_heal_on(*samples(3.4, 5.5, UNHEALTHY), *samples(5.5, 6.5, HEALTHY), ended(6.6)),
             died(3.3, good()),
             without(good(), lambda e: isinstance(e, Write)),
+            [
+                *without(
+                    from_heal_on(*samples(3.4, 6.5, HEALTHY), ended(6.6)),
+                    of(Write, ReadBack, Exited),
+                ),
+                exited(6.55),
+                *(write(s, f"no-{s}", "failed", purpose="proof", code=503) for s in (3.5, 4.0)),
+                write(5.1, "late", purpose="proof"),
+                back(6.4, "late"),
+            ],
+        ),
+    ),
+    "recovery by health": Case(
+        expect=Recovers(proved=False),
+        keeps=without(good(), lambda e: isinstance(e, Write)),
+        breaks=(
+            [
+                e if not isinstance(e, HealthSample) else replace(e, state=HEALTHY)
+                for e in without(good(), lambda e: isinstance(e, Write))
+            ],
         ),
     ),
     "kept": Case(

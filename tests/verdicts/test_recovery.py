@@ -9,6 +9,7 @@ import pytest
 from chaoslab.history.events import (
     AnyEvent,
     AppSockets,
+    Exited,
     FaultHealed,
     FaultMissed,
     HealthSample,
@@ -16,6 +17,7 @@ from chaoslab.history.events import (
     ProberSample,
     ReadBack,
     Ready,
+    RunEnded,
     Write,
 )
 from chaoslab.spec.expect import FirstRequestServed, Recovers
@@ -123,7 +125,9 @@ def test_a_second_process_is_not_a_recovery() -> None:
 
 
 def test_the_proof_must_be_acknowledged_by_the_very_process_that_recovered() -> None:
-    """Another app's write, one before the heal, and one after its end prove nothing."""
+    """Another app's write, one before the heal, and one after its end prove nothing. Refused to the
+    end of the bound is a failure; a run that ended before does not know.
+    """
     bare = without(good(), of(Write, ReadBack))
     found = [back(4.15, "w")]
     for proof in (
@@ -131,10 +135,15 @@ def test_the_proof_must_be_acknowledged_by_the_very_process_that_recovered() -> 
         write(2.5, "w", purpose="proof"),
         write(4.21, "w", purpose="proof"),
         write(3.42, "w", purpose="load"),
+    ):
+        assert recovered([*bare, proof, *found]).outcome == "UNKNOWN"
+    watched = [*without(bare, of(Exited, RunEnded)), exited(5.3), ended(5.4)]
+    for proof in (
         write(3.42, "w", "failed", purpose="proof", code=503),
         write(3.42, "w", "indeterminate", purpose="proof", code=None),
     ):
-        assert recovered([*bare, proof, *found]).outcome == "FAIL"
+        assert recovered([*bare, proof, *found]).outcome == "UNKNOWN"
+        assert recovered([*watched, proof, *found]).outcome == "FAIL"
     assert recovered([*bare, write(3.42, "w", purpose="proof"), *found]).outcome == "PASS"
 
 

@@ -1,0 +1,184 @@
+"""A boot that the plan replaces is judged in its own time: to its end, and by its own heals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chaoslab.history.events import AnyEvent, Exited, FaultHealed, FaultHealing, RunEnded
+from chaoslab.spec.expect import Degrades, Recovers, StaysAvailable
+from chaoslab.spec.load import Sampling
+from chaoslab.verdicts.degraded import degrades, stays_available
+from chaoslab.verdicts.recovering import recovery_under_way
+from chaoslab.verdicts.recovery import recovers
+from chaoslab.verdicts.verdict import Verdict
+
+from .histories import (
+    BOTH,
+    DEGRADED,
+    HEALTHY,
+    OUTAGE,
+    app,
+    back,
+    between,
+    complete,
+    ended,
+    exited,
+    fault,
+    good,
+    healthy_run,
+    history_of,
+    of,
+    plan_of,
+    samples,
+    spawned,
+    without,
+    write,
+)
+
+
+def why(verdict: Verdict) -> str:
+    return "\n".join(verdict.because)
+
+
+def replaced_at(at_s: float, events: list[AnyEvent], *, end_s: float = 9.0) -> list[AnyEvent]:
+    """These events up to then, when a second boot takes the first one's place."""
+    kept = [e for e in events if e.at_s < at_s and not isinstance(e, RunEnded | Exited)]
+    again = [spawned(at_s + 0.1, boot=2), exited(end_s, boot=2), ended(end_s + 0.1)]
+    return [*kept, exited(at_s), *again]
+
+
+def outage_until(healing_s: float) -> list[AnyEvent]:
+    """The good run, degraded from 2.0 on, under an outage of that length."""
+    lost = fault(OUTAGE, 0.2, 0.21, healing_s, healing_s + 0.02)
+    events = [e for e in good() if getattr(e, "fault", "") != OUTAGE]
+    events = without(events, between(2.0, 99.0))
+    return [*events, *lost, *samples(2.0, healing_s, DEGRADED, *BOTH)]
+
+
+def degraded(events: list[AnyEvent]) -> Verdict:
+    e = Degrades(naming=BOTH, app="backend", within_s=1.0, fault=OUTAGE)
+    return degrades(e, app("backend"), Sampling(), history_of(events))
+
+
+def heal(at_s: float) -> list[AnyEvent]:
+    """The outage's own end, which comes after the first boot's."""
+    return [
+        FaultHealing(at_s=at_s, fault=OUTAGE, why="its time was over"),
+        FaultHealed(at_s=at_s + 0.02, fault=OUTAGE),
+    ]
+
+
+def test_a_boot_replaced_under_the_fault_is_judged_to_its_end() -> None:
+    """Degraded from 2.0 to 4.0, when it was replaced; the fault went on to 7.0."""
+    verdict = degraded([*replaced_at(4.0, outage_until(7.0)), *heal(7.0)])
+    assert verdict.outcome == "PASS"
+    assert "judged until the plan replaced boot 1 at 4.000 s, before the heal" in why(verdict)
+
+
+def test_what_it_said_wrongly_before_its_end_still_fails() -> None:
+    """Healthy in its last second, with the fault in force."""
+    lied = [*without(outage_until(7.0), between(3.0, 9.0)), *samples(3.0, 4.0, HEALTHY)]
+    assert degraded([*replaced_at(4.0, lied), *heal(7.0)]).outcome == "FAIL"
+
+
+def test_a_boot_replaced_before_its_time_to_degrade_is_unknown() -> None:
+    """Healthy for half a second of the 1 s in which it has to turn; or not yet complete."""
+    slow = [*without(outage_until(7.0), between(2.0, 9.0)), *samples(2.0, 2.5, HEALTHY)]
+    assert degraded([*replaced_at(2.5, slow), *heal(7.0)]).outcome == "UNKNOWN"
+    never = without(replaced_at(1.9, outage_until(7.0)), lambda e: e.kind == "startup_complete")
+    verdict = degraded([*never, *heal(7.0)])
+    assert (verdict.outcome, "this boot was over before" in why(verdict)) == ("UNKNOWN", True)
+
+
+def test_a_boot_replaced_before_the_fault_is_unknown() -> None:
+    """It never met it."""
+    lost = fault(OUTAGE, 5.0, 5.01, 7.0, 7.02)
+    verdict = degraded([*replaced_at(3.0, healthy_run(3.0)), *lost])
+    assert (verdict.outcome, "at 3.000 s, before the fault" in why(verdict)) == ("UNKNOWN", True)
+
+
+def test_a_boot_that_the_lab_stops_at_the_runs_end_is_not_replaced() -> None:
+    """Then the run was cut short of the heal."""
+    events = [e for e in outage_until(7.0) if e.at_s < 4.0]
+    verdict = degraded([*events, exited(4.0), *heal(4.0), ended(4.1, settled=False)])
+    assert verdict.outcome == "UNKNOWN"
+
+
+def test_availability_of_a_replaced_boot_ends_with_it() -> None:
+    """The silence after it is the next boot's."""
+    e = StaysAvailable(app="backend")
+    events = replaced_at(3.0, healthy_run(3.0))
+    assert stays_available(e, app("backend"), Sampling(), history_of(events)).outcome == "PASS"
+
+
+SECOND = "second"
+
+
+def twice(replaced_s: float, *, healed_s: float = 8.0) -> list[AnyEvent]:
+    """The good run, and from 4.5 on a second fault, under which the first boot is replaced."""
+    events = without(good(), of(Exited, RunEnded))
+    events += [*samples(4.1, 4.6, HEALTHY), *samples(4.6, replaced_s, DEGRADED, *BOTH)]
+    again = fault(SECOND, 4.5, 4.51, healed_s, healed_s + 0.02)
+    begun = [e for e in again if e.at_s < replaced_s]
+    return [*replaced_at(replaced_s, [*events, *begun]), *(e for e in again if e not in begun)]
+
+
+def recovered(events: list[AnyEvent], boot: int = 1) -> Verdict:
+    e = Recovers(app="backend", within_s=1.0, stable_s=0.4, proved=True, boot=boot)
+    return recovers(e, Sampling(), history_of(events))
+
+
+def test_a_replaced_boot_recovers_from_the_last_heal_of_its_own_time() -> None:
+    """From the first fault, healed at 3.02; under the second it was replaced at 6.0."""
+    verdict = recovered(twice(6.0))
+    assert verdict.outcome == "PASS"
+    assert "healthy 0.390 s after the heal at 3.020 s" in why(verdict)
+
+
+def test_a_boot_replaced_before_any_heal_is_unknown() -> None:
+    """There was nothing to recover from in its time, and the reasons say so."""
+    verdict = recovered([*replaced_at(2.9, outage_until(7.0)), *heal(7.0)])
+    assert verdict.outcome == "UNKNOWN"
+    assert "the plan replaced boot 1 at 2.900 s" in why(verdict)
+
+
+def test_a_heal_under_another_fault_is_nothing_to_recover_from() -> None:
+    """The second fault began before the first was healed, and outlasted the boot."""
+    events = [e for e in twice(6.0) if getattr(e, "fault", "") != SECOND]
+    overlapping = fault(SECOND, 2.0, 2.01, 8.0, 8.02)
+    verdict = recovered([*events, *overlapping])
+    assert (verdict.outcome, "second was still in force" in why(verdict)) == ("UNKNOWN", True)
+
+
+def test_a_boot_replaced_too_soon_after_its_recovery_is_unknown() -> None:
+    """Healthy for 0.2 s of the 0.4 s."""
+    events = replaced_at(3.6, without(good(), lambda e: e.at_s >= 3.6))
+    verdict = recovered([*events, back(3.55, "proof-1")])
+    assert verdict.outcome == "UNKNOWN"
+    assert "watched healthy for only" in why(verdict)
+    assert "the plan replaced boot 1 at 3.600 s" in why(verdict)
+
+
+def test_nothing_more_is_waited_for_once_a_boot_was_replaced() -> None:
+    """Its recovery can be judged as well as it ever will."""
+    e = Recovers(app="backend", within_s=1.0, stable_s=0.4, proved=True)
+    plan = plan_of(replace(e, boot=1))
+    history = history_of([x for x in twice(6.0) if x.at_s <= 6.2])
+    assert recovery_under_way(e, plan, history, 6.2) is None
+
+
+def test_a_second_boot_spawned_after_the_last_heal_is_not_waited_for() -> None:
+    """Without a heal in its time it never will have one."""
+    e = Recovers(app="backend", within_s=1.0, stable_s=0.4, proved=True, boot=2)
+    events = [*replaced_at(5.0, good()), complete(5.5, HEALTHY, boot=2)]
+    known = history_of([x for x in events if x.at_s < 6.0])
+    assert recovery_under_way(e, plan_of(e), known, 6.0) is None
+    verdict = recovers(e, Sampling(), known)
+    assert (verdict.outcome, "no fault was healed while" in why(verdict)) == ("UNKNOWN", True)
+
+
+def test_a_proof_after_the_next_fault_began_proves_nothing_of_the_first() -> None:
+    """The first write was acknowledged at 4.8, under the second fault."""
+    events = without(twice(6.0), lambda e: e.kind in ("write", "read_back"))
+    late = [write(4.8, "late", purpose="proof"), back(4.9, "late")]
+    assert recovered([*events, *late]).outcome == "UNKNOWN"
