@@ -214,6 +214,16 @@ def test_a_recovery_that_was_late_by_no_more_than_it_waited_is_unknown() -> None
     assert outcomes(judged([*good(), *waits(2.9, 3.4, 0.25)], e)) == ["UNKNOWN"]
 
 
+def test_a_proof_that_was_late_by_no_more_than_it_waited_is_unknown() -> None:
+    """Healthy at 3.41, and acknowledged at 4.04; of 1 s it would have been, at 3.94."""
+    late = write(4.02, "proof-1", purpose="proof")
+    events = [*without(good(), lambda e: e.kind == "write"), late]
+    e = Recovers(within_s=1.0)
+    assert outcomes(judged(events, e)) == ["FAIL"]
+    assert outcomes(judged([*events, *waits(3.0, 4.0, 0.1)], e)) == ["UNKNOWN"]
+    assert outcomes(judged([*events, *waits(3.0, 4.0, 0.01)], e)) == ["FAIL"]
+
+
 def test_a_start_that_had_its_time_besides_fails_however_much_it_lost() -> None:
     """Complete after 3.5 s: of a deadline of 1.5 s it lost 0.9, and it had 2.6 besides."""
     e = Starts(mode="degraded", within_s=1.5)
