@@ -1,0 +1,32 @@
+"""Services that only seem to recover: nothing shows it, or it does not last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chaoslab.verdicts.verdict import Outcome
+
+from .rig import judged
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("scenario", ["restarted", "refused"])
+def test_a_service_that_always_says_ok_is_not_shown_to_recover(
+    scenario: str, tmp_path: Path
+) -> None:
+    """It never connected again; its health told nothing of it, and nobody asked for more."""
+    run = judged("plain_ok", tmp_path, "-k", scenario)
+    verdict = run.verdicts["recovery"]
+    assert verdict.outcome is Outcome.UNKNOWN, run.text
+    assert "health was not seen to turn under" in run.because("recovery")
+    assert "no request proved the way back to postgres" in run.because("recovery")
+
+
+def test_a_service_that_ends_two_seconds_after_its_recovery_fails(tmp_path: Path) -> None:
+    """A recovery is watched for 3 s where the topology says nothing."""
+    run = judged("exits_later", tmp_path)
+    assert run.verdicts["recovery"].outcome is Outcome.FAIL, run.text
+    assert "exited with 1" in run.because("recovery")
