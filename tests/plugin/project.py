@@ -35,7 +35,7 @@ def topology() -> str:
     app = (
         f"[apps.KIND]\ncommand = [{words}]\n"
         'links = ["redis"]\n'
-        "deadlines = { startup_s = START_S, degraded_s = 4.0, recovery_s = 6.0 }\n"
+        "deadlines = { startup_s = START_S, degraded_s = 4.0, recovery_s = 6.0, stable_s = 0.5 }\n"
     )
     # The bad ones are waited for until their deadline; a good one may start on a stalled machine.
     parts += [
