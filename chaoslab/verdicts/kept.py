@@ -38,12 +38,12 @@ def keeps_acknowledged(e: KeepsAcknowledged, app: App, history: History) -> Verd
     lost = [w for w in ok if looked.there.get(w.op) is False]
     wrong = [*_lost(lost, late_s)] + (_repeated(mine, looked.often) if once else [])
     if wrong:
-        return failed("kept", claim, because, *wrong)
+        return failed("kept", claim, *wrong, because)
     if unseen := sum(w.op not in looked.there for w in ok):
         when = f"{late_s:g} s after their answer" if late_s else "after that"
-        return unknown("kept", claim, because, f"{unseen} were not looked up {when}")
+        return unknown("kept", claim, f"{unseen} were not looked up {when}", because)
     if len(ok) < e.at_least:
-        return unknown("kept", claim, because, f"fewer than {e.at_least} acknowledged")
+        return unknown("kept", claim, f"fewer than {e.at_least} acknowledged", because)
     found = "all found in the database itself" + (", none of them twice" if once else "")
     return passed("kept", claim, because, found)
 

@@ -26,10 +26,10 @@ def refuses_honestly(e: RefusesHonestly, history: History) -> Verdict:
         f"{len(refused)} writes were answered 503 with Retry-After, and none with another error"
     )
     if len(refused) < e.at_least:
-        return unknown("refusal", claim, because, f"fewer than {e.at_least}")
+        return unknown("refusal", claim, f"fewer than {e.at_least} were refused", because)
     ended = run_ended(history)
     if ended is None or not ended.settled:
-        return unknown("refusal", claim, because, "the run was cut short")
+        return unknown("refusal", claim, "the run was cut short", because)
     return passed("refusal", claim, because)
 
 

@@ -50,8 +50,9 @@ def test_acknowledged_and_found_is_kept() -> None:
 
 
 def test_acknowledged_and_lost_fails() -> None:
-    """Also where an earlier look had still found it."""
-    assert kept(write(1.0, "a"), back(4.0, missing=("a",))).outcome == "FAIL"
+    """Also where an earlier look had still found it; the loss is the first reason."""
+    verdict = kept(write(1.0, "a"), back(4.0, missing=("a",)))
+    assert (verdict.outcome, verdict.because[0]) == ("FAIL", "1 acknowledged and lost: a")
     assert kept(write(1.0, "a"), back(2.0, "a"), back(4.0, missing=("a",))).outcome == "FAIL"
 
 
