@@ -19,8 +19,12 @@ _ENDS = (
 )
 _NEVER = frozenset(("PWD", "OLDPWD"))  # the shell's working directories
 # To the last @ before the path: a password may have an @ that nobody encoded.
-URL = re.compile(r"(?P<head>[A-Za-z][\w+.-]*://[^\s/?#:@]*:)(?P<value>[^\s/?#]+)(?P<tail>@)")
-PAIR = re.compile(r"""(?P<head>(?P<name>[A-Za-z_][\w.-]*)\s?=\s?["']?)(?P<value>[^\s&;"']+)""")
+# Each begins where a run of its characters does, or a long run is read from every place in it.
+URL = re.compile(r"(?P<head>(?<![\w+.-])[\w+.-]+://[^\s/?#:@]*:)(?P<value>[^\s/?#]+)(?P<tail>@)")
+PAIR = re.compile(
+    r"""(?P<head>(?<![\w.-])(?:(?![A-Za-z_])[\w.-])*(?P<name>[A-Za-z_][\w.-]*)\s?=\s?["']?)"""
+    r"""(?P<value>[^\s&;"']+)"""
+)
 ASSIGNMENT = re.compile(r"(?s)(?P<head>-{0,2}(?P<name>[A-Za-z_][\w.-]*)=)(?P<value>.+)")
 # An option and its value within a command that is one text.
 OPTION = re.compile(r"""(?P<head>(?<!\S)--?(?P<name>[A-Za-z][\w.-]*)\s+["']?)(?P<value>[^\s"']+)""")

@@ -12,6 +12,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
+from chaoslab.clock import now_s
 from chaoslab.errors import SpecError
 from chaoslab.history.events import Exited, HealthSample, LinkConnection, Met, Spawned
 from chaoslab.spec.health import HealthState
@@ -258,3 +259,15 @@ def test_the_file_lists_secrets(tmp_path: Path) -> None:
     path.write_text('[apps.web]\ncommand = ["a"]\n[secrets]\nnames = ["SEED"]\n')
     with pytest.raises(SpecError, match="unknown key 'names'"):
         read_topology(path)
+
+
+@pytest.mark.parametrize("run", ["A" * 300_000, "-" * 300_000, "a.b-" * 75_000, "é" * 300_000])
+def test_a_long_word_is_looked_through_once(run: str) -> None:
+    """A word of 50,000 letters took a minute: it was read anew from each of them."""
+    begun_s = now_s()
+    assert list(secrets_within(f"{run} --db-password=hunter2 9http://u:pw@h épassword=x")) == [
+        "pw",
+        "hunter2",
+        "x",
+    ]
+    assert now_s() - begun_s < 5.0  # some hundredths, and a machine's stalls
