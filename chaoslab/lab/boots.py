@@ -48,6 +48,15 @@ class Boots:
                 return
             watch = await self._spawned(boot, restart=True)
 
+    async def pause_questions(self) -> None:
+        """Ask no app anything, and wait for the answers that are under way."""
+        await asyncio.gather(*(w.watched.questions.pause() for w in self.watches.values()))
+
+    def go_on(self) -> None:
+        """Ask them again."""
+        for watch in self.watches.values():
+            watch.watched.questions.go_on()
+
     async def stop_probes(self) -> None:
         """Nobody asks the apps any more; they go on."""
         await asyncio.gather(*(watch.stop_probes() for watch in self.watches.values()))

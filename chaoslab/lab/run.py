@@ -122,8 +122,7 @@ class _Run:
         assert limit_s is not None, "the plan was not resolved"
         while True:
             now_s = self._journal.now()
-            left = self._left()
-            waits_for = unsettled(left, self._journal.history, now_s, self._ground.topology)
+            waits_for = self._waits_for() or await self._waits_for_once_answered()
             if waits_for is None:
                 return "every expectation can be judged", True
             if self._journal.trouble:
@@ -134,6 +133,20 @@ class _Run:
                 if task.done():
                     task.result()  # a boot that could not be spawned, or our own bug, ends the run
             await asyncio.sleep(SETTLE_POLL_S)
+
+    def _waits_for(self) -> str | None:
+        now_s, history = self._journal.now(), self._journal.history
+        return unsettled(self._left(), history, now_s, self._ground.topology)
+
+    async def _waits_for_once_answered(self) -> str | None:
+        """What is waited for once no question is under way: its answer may be another than the
+        last, and the verdicts will read it.
+        """
+        await self._boots.pause_questions()
+        waits_for = self._waits_for()
+        if waits_for is not None:
+            self._boots.go_on()
+        return waits_for
 
     def _left(self) -> Plan:
         """The plan as far as the run may still be judged by it: a mutated run is cut short."""

@@ -30,7 +30,7 @@ from chaoslab.verdicts.latency import baseline, candidate, recovered_s
 from chaoslab.verdicts.refusals import refusals
 from chaoslab.verdicts.retries import herd_over_s
 from chaoslab.verdicts.served import is_enough, loads_over, served
-from chaoslab.verdicts.timeline import exited, last_healed_s
+from chaoslab.verdicts.timeline import answered_s, exited, last_healed_s, samples, still_asked
 from chaoslab.verdicts.traffic import near_faults, over_s
 
 WRITES_DRY_S = 2.0  # without an acknowledged write for so long, no more are waited for
@@ -55,7 +55,7 @@ def service_under_way(
         case RegainsLatency():
             return _latency(e, plan, history, now_s, recovery_s)
         case ReleasesConnections():
-            return _connections(e, history, now_s, recovery_s)
+            return _connections(e, plan, history, now_s, recovery_s)
         case BacksOff():
             heals = [h for h in history.of(FaultHealed) if h.fault in (e.rests_on or ())]
             over = max((herd_over_s(e, history, h.at_s) for h in heals), default=0.0)
@@ -133,13 +133,16 @@ def _latency(
 
 
 def _connections(
-    e: ReleasesConnections, history: History, now_s: float, recovery_s: float
+    e: ReleasesConnections, plan: Plan, history: History, now_s: float, recovery_s: float
 ) -> str | None:
     healed_s = last_healed_s(history)
     if healed_s is None:
         return None
-    until_s = calm_s(e, history, healed_s, recovery_s) + WATCHED_S + LOOKED_S
-    return f"the connections of {e.app} to be given back" if now_s <= until_s else None
+    due_s = calm_s(e, history, healed_s, recovery_s) + WATCHED_S
+    seen = samples(history, e.app, e.boot)  # the count is judged up to the last answer of health
+    short = not seen or max(map(answered_s, seen)) < due_s
+    open_ = now_s <= due_s + LOOKED_S or (short and still_asked(seen, plan.sampling, now_s))
+    return f"the connections of {e.app} to be given back" if open_ else None
 
 
 def _dry_s(app: str, plan: Plan) -> float:

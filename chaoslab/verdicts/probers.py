@@ -293,4 +293,25 @@ def watch_under_way(
         return None if late else f"the first answer of {e.app}"
     cadence_s = max(plan.sampling.cadence_s, plan.sampling.prober_cadence_s)
     watched_s = (MIN_SAMPLES + 1) * cadence_s + plan.sampling.timeout_s
-    return None if now_s > first.at_s + watched_s else f"the prober's answers of {e.app}"
+    few = any(_few(path, first, plan, history, now_s) for path in _asked_by(e))
+    done = now_s > first.at_s + watched_s and not few
+    return None if done else f"the prober's answers of {e.app}"
+
+
+def _asked_by(e: StaysLive | AnswersInTime) -> tuple[str, ...]:
+    return ("live",) if isinstance(e, StaysLive) else ("health", "ready")
+
+
+def _few(path: str, first: FirstAnswer, plan: Plan, history: History, now_s: float) -> bool:
+    """Whether a path that somebody asks has not yet had the fewest answers that count."""
+    who, health = (first.app, first.boot), path == "health"
+    mine: list[HealthSample | ProberSample] = [
+        s for s in history.of(HealthSample) if health and (s.app, s.boot) == who
+    ]
+    mine += [s for s in history.of(ProberSample) if (s.app, s.boot, s.path) == (*who, path)]
+    if not mine or sum(s.at_s >= first.at_s for s in mine) >= MIN_SAMPLES:
+        return False
+    sampling = plan.sampling
+    each_s = sampling.cadence_s if health else sampling.prober_cadence_s
+    longest_s = silence_s(Sampling(cadence_s=each_s)) + max(s.took_s for s in mine)
+    return now_s - max(s.at_s + s.took_s for s in mine) <= longest_s

@@ -6,6 +6,7 @@ from chaoslab.history.events import FaultHealed, FaultMissed, ReadBack, Write
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import Recovers
 from chaoslab.spec.plan import Plan
+from chaoslab.verdicts.recovery import too_short
 from chaoslab.verdicts.timeline import (
     Span,
     answered_s,
@@ -13,6 +14,7 @@ from chaoslab.verdicts.timeline import (
     healthy_since,
     recovery_span,
     samples,
+    still_asked,
 )
 from chaoslab.verdicts.waits import waited_s
 
@@ -35,8 +37,11 @@ def recovery_under_way(e: Recovers, plan: Plan, history: History, now_s: float) 
     since = healthy_since(history, e.app, e.boot, span.start_s, span.end_s)
     if (since is None or answered_s(since) > due_s) and now_s > due_s + late_s:
         return None
-    newest = next(reversed(samples(history, e.app, e.boot)), None)
-    stable = since and newest and newest.at_s >= since.at_s + stable_s
+    mine = (s for s in samples(history, e.app, e.boot) if answered_s(s) <= span.end_s)
+    seen = [s for s in mine if since and s.at_s >= since.at_s]
+    stable = bool(seen) and not too_short(e, seen)  # as the verdict counts
+    if not stable and still_asked(seen, plan.sampling, now_s):
+        return f"the recovery of {e.app}"
     proved = not e.proved or _looked_up(e, history, span) or now_s > due_s + late_s
     shown_s = plan.sampling.cadence_s + plan.sampling.timeout_s  # of the sample that shows it
     given_up = now_s > due_s + late_s + stable_s + shown_s

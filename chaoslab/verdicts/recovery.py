@@ -131,12 +131,21 @@ def _replaced(e: Recovers, history: History) -> list[str]:
     return [f"the plan replaced boot {e.boot} at {ended.at_s:.3f} s"] if ended else []
 
 
+def too_short(e: Recovers, asked: list[HealthSample]) -> str:
+    """How short these healthy answers fall of a while; empty where they do not. The run waits for
+    as much.
+    """
+    watched_s = asked[-1].at_s - asked[0].at_s
+    if watched_s >= (e.stable_s or 0.0) and len(asked) >= MIN_SAMPLES:
+        return ""
+    return f"watched healthy for only {watched_s:.3f} s, {len(asked)} answers"
+
+
 def _not_stable(e: Recovers, sampling: Sampling, asked: list[HealthSample]) -> str:
     """Why these healthy answers are not a while; empty where they are."""
+    if short := too_short(e, asked):
+        return short
     stable_s = asked[0].at_s + (e.stable_s or 0.0)
-    if asked[-1].at_s < stable_s or len(asked) < MIN_SAMPLES:
-        watched_s = asked[-1].at_s - asked[0].at_s
-        return f"watched healthy for only {watched_s:.3f} s, {len(asked)} answers"
     pause = gap(map(asking, asked), silence_s(sampling))
     return _nobody_asked(pause) if pause and pause.start_s < stable_s else ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from chaoslab.history.events import (
@@ -172,6 +172,11 @@ def between_looks(before: HealthSample | None, first: HealthSample, due_s: float
         return ""
     since = "before" if before is None else f"from {answered_s(before):.3f}"
     return f"nobody asked {since} to {first.at_s:.3f} s, and the bound lies between: {due_s:.3f} s"
+
+
+def still_asked(seen: Sequence[HealthSample], sampling: Sampling, now_s: float) -> bool:
+    """Whether a further answer may still come: somebody asked lately."""
+    return bool(seen) and now_s - answered_s(seen[-1]) <= silence_s(sampling) + sampling.timeout_s
 
 
 def spawned(history: History, app: str, boot: int) -> Spawned | None:

@@ -112,3 +112,30 @@ async def test_a_question_that_waits_for_its_period_is_not_asked_after_the_end(e
     async with questions.one("/health") as mine:
         assert mine is not ended
     assert questions.asked["/health"] == (1 if ended else 2)
+
+
+async def test_a_pause_waits_for_what_is_under_way_and_lets_nothing_more_through() -> None:
+    """A run ends on answers: what was under way may say another thing than the last."""
+    questions, told = Questions(), list[str]()
+
+    async def ask(name: str, seconds: float) -> None:
+        async with questions.one(f"/{name}") as mine:
+            await asyncio.sleep(seconds)
+            told.append(f"{name} {mine}")
+
+    first = asyncio.create_task(ask("first", 0.1))
+    await asyncio.sleep(0)
+    await questions.pause()
+    assert told == ["first True"]
+    second = asyncio.create_task(ask("second", 0.0))
+    await asyncio.sleep(0.05)
+    assert len(told) == 1
+    questions.go_on()
+    await asyncio.gather(first, second)
+    assert told == ["first True", "second True"]
+    await questions.pause()
+    third = asyncio.create_task(ask("third", 0.0))
+    await asyncio.sleep(0)
+    questions.end()
+    await third
+    assert told[-1] == "third False", "the run ended on the answers before it"
