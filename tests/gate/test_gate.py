@@ -125,7 +125,7 @@ def test_a_stage_of_unknowns_is_inconclusive_not_refused(tmp_path: Path) -> None
     """Nothing bad was shown: the rate is missed by what nobody knows."""
     unknown = "@pytest.mark.one\ndef test_it(saw): saw(boot='UNKNOWN')\n"
     code, said = Project(tmp_path, unknown, stage("s", "one", 0.9)).gate()
-    assert code == 3
+    assert code == 3, said
     assert "1 of 1 scenarios show nothing (1 UNKNOWN)" in said
 
 
@@ -233,7 +233,7 @@ def test_a_mistake_on_the_command_line_is_a_usage_error(
 def test_a_topology_without_a_gate_says_so(tmp_path: Path) -> None:
     """Exit 2."""
     code, said = Project(tmp_path, PASSES, "", head="").gate()
-    assert code == 2
+    assert code == 2, said
     assert "has no gate" in said
 
 

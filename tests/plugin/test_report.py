@@ -110,7 +110,7 @@ def test_a_line_is_there_before_the_next_test_begins(tmp_path: Path) -> None:
 def test_a_report_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
     """Before any test runs."""
     code, said = Project(tmp_path, "def test_it(): pass\n").pytest("--chaos-report=no/such/place")
-    assert code == 4
+    assert code == 4, said
     assert "--chaos-report no/such/place: No such file or directory" in said
     assert "Traceback" not in said
 
@@ -131,7 +131,7 @@ def test_another_build_that_cannot_be_meant_is_a_usage_error(
 ) -> None:
     """With what there is, and what was probably meant."""
     code, said = Project(tmp_path, GOOD).pytest("-q", f"--chaos-command={command}")
-    assert code == 4
+    assert code == 4, said
     assert problem in said
     assert "Traceback" not in said
 
@@ -141,7 +141,7 @@ def test_another_build_runs_in_place_of_the_topologys(tmp_path: Path) -> None:
     project = Project(tmp_path, GOOD.replace("MODE", "dropped"))
     command = "good={python} -c 'raise SystemExit(5)' {port}"
     code, said = project.pytest(f"--chaos-command={command}", "--chaos-report=report.jsonl")
-    assert code == 1
+    assert code == 1, said
     assert "exited with 5" in said
     (finished,) = (
         each for each in records(tmp_path / "report.jsonl") if each["kind"] == "finished"
