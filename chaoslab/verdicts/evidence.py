@@ -20,7 +20,6 @@ from chaoslab.history.events import (
     LinkConnection,
     LinkPackets,
     LinkSessions,
-    Spawned,
 )
 from chaoslab.history.journal import History
 from chaoslab.spec.faults import (
@@ -46,7 +45,7 @@ from chaoslab.verdicts.records import (
     ended_by_service,
     over_before,
 )
-from chaoslab.verdicts.timeline import Span, asked_s, end_s, fault_span, life
+from chaoslab.verdicts.timeline import Span, asked_s, end_s, fault_span, life, lived_alone
 
 SOCKETS_LATE_S = 0.1  # sockets are looked at every 0.025 s; a busy lab looks later
 LISTENED_S = 0.1  # an app that listened for less than this can hardly have tried its link
@@ -160,16 +159,10 @@ class _Link:
             for c in records
             if not c.fault and c.client_port not in {canary.client_port for canary in canaries}
         )
-        alone = self._alone(link, span, history)
+        alone = self._span.start_s <= self._span.end_s and lived_alone(history, link.app, span)
         self._dropped = syns_dropped(link, fault, span, history) if alone else 0
         self._packets = packets_counted(link, fault, history) if alone else None
         self._ended_bytes = bytes_metered(link, fault, history) if alone else 0
-
-    def _alone(self, link: Link, span: Span, history: History) -> bool:
-        """Whether the kernel's count for the whole fault is this boot's: no other lived then."""
-        lives = [life(history, s.app, s.boot) for s in history.of(Spawned) if s.app == link.app]
-        met = [x for x in lives if x and x.start_s <= span.end_s and x.end_s >= span.start_s]
-        return len(met) == 1 and self._span.start_s <= self._span.end_s
 
     def shows(self, fault: FaultSpec) -> Iterator[str]:
         match fault:

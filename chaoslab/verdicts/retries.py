@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chaoslab.history.events import (
     AppSockets,
@@ -20,7 +20,16 @@ from chaoslab.spec.plan import Plan
 from chaoslab.spec.topology import Link, Topology
 from chaoslab.verdicts.counted import packets_counted, syns_dropped
 from chaoslab.verdicts.questions import questions
-from chaoslab.verdicts.timeline import Span, answered_s, fault_span, healthy_since, life, run_ended
+from chaoslab.verdicts.timeline import (
+    Span,
+    answered_s,
+    exited,
+    fault_span,
+    healthy_since,
+    life,
+    lived_alone,
+    run_ended,
+)
 from chaoslab.verdicts.traffic import app_connections, engine_tells, most_within, pauses
 from chaoslab.verdicts.verdict import Outcome, Verdict, failed, passed, unknown
 
@@ -145,6 +154,9 @@ def _tries(fault: FaultSpec, link: Link, met: Span, history: History, boot: int)
             least=len(times_s), most=len(times_s), by="the proxy's records", times_s=times_s
         )
     least = len(_seen_trying(link, met, history, boot))
+    held = fault_span(history, fault.label)
+    if held is None or not lived_alone(history, link.app, held):  # the kernel counts every boot's
+        return Tries(least=least, most=None, by="the app's sockets")
     if (counted := packets_counted(link, fault, history)) is not None:
         if counted.syns_dropped:  # a SYN that got no answer is sent again: fewer connects
             return Tries(
@@ -211,7 +223,17 @@ def _herd(e: BacksOff, fault: FaultSpec, link: Link, history: History) -> _Found
     healed = history.first(FaultHealed, lambda h: h.fault == fault.label)
     if healing is None or healed is None:
         return _Found(outcome=Outcome.UNKNOWN, because=(f"{fault.label} was not healed",))
+    lived, ended = life(history, e.app, e.boot), exited(history, e.app, e.boot)
     after = Span(start_s=healing.at_s, end_s=healed.at_s + HERD_S)
+    over_s = herd_over_s(e, history, healed.at_s)
+    if lived is not None and ended is not None and ended.asked:  # the next boot's are not its own
+        if lived.end_s <= healing.at_s:
+            why = f"boot {e.boot} was stopped before the heal: it made no herd"
+            return _Found(outcome=Outcome.PASS, because=(why,))
+        after, over_s = (
+            replace(after, end_s=min(after.end_s, lived.end_s)),
+            min(over_s, lived.end_s),
+        )
     came, allowed = _came(fault, link, after, history, e.boot), e.herd or 0
     said = f"at most {came.least} connects in half a second after the heal on {link.name}"
     said += f" ({allowed} are allowed)"
@@ -225,7 +247,7 @@ def _herd(e: BacksOff, fault: FaultSpec, link: Link, history: History) -> _Found
         why = f"connects on {link.name} after the heal cannot be counted here"
         return _Found(outcome=Outcome.UNKNOWN, because=(why,))
     watched_s = max(0.0, came.until_s - healed.at_s)
-    if came.until_s < herd_over_s(e, history, healed.at_s):
+    if came.until_s < over_s:
         why = f"{said}, and nobody looked later than {watched_s:.3f} s after it"
         return _Found(outcome=Outcome.UNKNOWN, because=(why,))
     return _Found(outcome=Outcome.PASS, because=(said,))
@@ -252,7 +274,8 @@ def _came(fault: FaultSpec, link: Link, after: Span, history: History, boot: int
     least = most_within(list(seen_s), HERD_WINDOW_S)
     read = [p for p in history.of(LinkPackets) if p.link == link.name]
     before = [p for p in read if p.fault == fault.label]
-    if not read or read[-1].fault or not before:
+    counted = bool(read and before and not read[-1].fault)
+    if not counted or not lived_alone(history, link.app, replace(after, end_s=read[-1].at_s)):
         return Tries(least=least, most=None, by="the app's sockets", times_s=seen_s)
     most = max(least, read[-1].syns - before[-1].syns)
     until_s = read[-1].at_s

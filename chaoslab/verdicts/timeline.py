@@ -208,6 +208,12 @@ def life(history: History, app: str, boot: int) -> Span | None:
     return Span(start_s=start_s, end_s=ended.at_s if ended else end_s(history))
 
 
+def lived_alone(history: History, app: str, span: Span) -> bool:
+    """Whether only one boot of the app lived in that time: what the kernel counted then is its."""
+    lives = [life(history, s.app, s.boot) for s in history.of(Spawned) if s.app == app]
+    return sum(x.start_s <= span.end_s and x.end_s >= span.start_s for x in lives if x) == 1
+
+
 def watched_until_s(history: History, app: str, boot: int) -> float:
     """Until when the app was left to itself: the history's end, or the lab's own stop of it."""
     ended = exited(history, app, boot)

@@ -9,6 +9,7 @@ import pytest
 
 from chaoslab.history.events import (
     AnyEvent,
+    Exited,
     FaultHealed,
     FaultHealing,
     LinkConnection,
@@ -30,6 +31,7 @@ from .histories import (
     canary,
     connection,
     ended,
+    exited,
     history_of,
     judged,
     of,
@@ -37,6 +39,7 @@ from .histories import (
     plan_of,
     probed,
     sockets,
+    spawned,
     stopped_under_load,
     without,
 )
@@ -337,3 +340,35 @@ def test_the_judge_takes_the_limits_from_the_app() -> None:
     assert outcomes(judged(stopped_under_load(), BacksOff(), faults=(DOWN,))) == ["PASS"]
     storm = [*stopped_under_load(), *tried(every(0.04, 2.5, 4.4))]
     assert outcomes(judged(storm, BacksOff(), faults=(DOWN,))) == ["FAIL"]
+
+
+# --- a boot that the plan replaces ---
+
+
+def replaced_at(at_s: float, events: list[AnyEvent]) -> list[AnyEvent]:
+    """The same, with a second boot from then on."""
+    first = without(events, of(RunEnded, Exited))
+    return [*first, exited(at_s), spawned(at_s + 0.1, boot=2), exited(8.0, boot=2), ended(8.1)]
+
+
+def test_the_next_boots_tries_are_not_counted_against_a_replaced_one() -> None:
+    """The kernel counted 300 SYNs of the whole fault; who sent them nobody knows."""
+    run = [*alone(), *packets(300, 0)]
+    assert bounded(run, fault=REFUSED).outcome == "FAIL"
+    verdict = bounded(replaced_at(3.8, run), fault=REFUSED)
+    assert (verdict.outcome, "cannot be counted here" in why(verdict)) == ("UNKNOWN", True)
+
+
+def test_a_herd_of_the_next_boot_is_none_of_a_replaced_one() -> None:
+    """Replaced before the heal at 4.5 s; thirty connects came right after it."""
+    run = [*stopped_under_load(), *tried(every(0.01, 5.1, 5.4))]
+    assert bounded(run).outcome == "FAIL"
+    verdict = bounded(replaced_at(3.8, run))
+    assert (verdict.outcome, "boot 1 was stopped before the heal" in why(verdict)) == ("PASS", True)
+
+
+def test_a_boot_replaced_soon_after_the_heal_is_held_to_its_own_herd() -> None:
+    """Replaced at 5.3 s: what came until then counts, what came later does not."""
+    mine, next_ones = tried(every(0.01, 5.0, 5.28)), tried(every(0.01, 5.5, 5.8))
+    assert bounded(replaced_at(5.3, [*stopped_under_load(), *mine])).outcome == "FAIL"
+    assert bounded(replaced_at(5.3, [*stopped_under_load(), *next_ones])).outcome == "PASS"
