@@ -19,6 +19,8 @@ from chaoslab.spec.load import Sampling
 from chaoslab.verdicts.settling import came_s, may_settle, on_the_way, unasked, wanted
 from chaoslab.verdicts.timeline import (
     SERVING,
+    answered_s,
+    between_looks,
     exited,
     run_ended,
     samples,
@@ -54,11 +56,15 @@ def starts(
     if complete is None or (ended and not ended.asked and ended.at_s < complete.at_s):
         return failed("boot", claim, *_how_it_ended(e, history, begun, ended))
     because = _seen_so_far(e, history, begun, complete)
-    wrong = [*_wrong(e, history, begun, complete), *_wrong_phases(e, contract, history)]
+    wrong = [*_wrong_mode(e, history), *_wrong_phases(e, contract, history)]
     if gone := _gone_at_once(e, begun, ended):
         wrong.append(gone)
     if not wrong and (early := _too_early(e, sampling, history, begun, complete)):
         return unknown("boot", claim, early, *because)
+    late = _late(e, history, begun, complete)
+    if late and not wrong and (unseen := _unseen(e, history, begun, complete)):
+        return unknown("boot", claim, unseen, *because)
+    wrong += late
     wrong += _other_state(e, history, begun, complete)
     if wrong:
         return failed("boot", claim, *because, *wrong, *_log(ended))
@@ -115,17 +121,35 @@ def _had_time_left(
     return watched_until_s(history, e.app, e.boot) < begun.at_s + e.within_s
 
 
-def _wrong(e: Starts, history: History, begun: Spawned, complete: StartupComplete) -> list[str]:
+def _late(e: Starts, history: History, begun: Spawned, complete: StartupComplete) -> list[str]:
+    """By how much the start missed its bound."""
     came = came_s(e, complete, history)
     took_s = (complete.at_s if came is None else came) - begun.at_s
-    wrong = []
-    if e.within_s is not None and took_s > e.within_s:
-        wrong.append(f"{took_s - e.within_s:.3f} s too late")
+    if e.within_s is None or took_s <= e.within_s:
+        return []
+    return [f"{took_s - e.within_s:.3f} s too late"]
+
+
+def _unseen(e: Starts, history: History, begun: Spawned, complete: StartupComplete) -> str:
+    """Why nobody knows whether a start that was seen late came in time: the bound passed between
+    two questions.
+    """
+    came = came_s(e, complete, history)
+    came = complete.at_s if came is None else came
+    asked = [s for s in samples(history, e.app, e.boot) if answered_s(s) <= came]
+    if not asked:
+        return ""
+    before = asked[-2] if len(asked) > 1 else None
+    return between_looks(before, asked[-1], begun.at_s + (e.within_s or 0.0))
+
+
+def _wrong_mode(e: Starts, history: History) -> list[str]:
+    """Another start-up mode than the one that was asked for."""
     snapshot = _published(e, history)
-    if e.startup_mode is not None and (snapshot is None or snapshot.mode != e.startup_mode):
-        got = snapshot.mode if snapshot else "nothing published"
-        wrong.append(f"expected startup_mode {e.startup_mode}, got {got}")
-    return wrong
+    if e.startup_mode is None or (snapshot is not None and snapshot.mode == e.startup_mode):
+        return []
+    got = snapshot.mode if snapshot else "nothing published"
+    return [f"expected startup_mode {e.startup_mode}, got {got}"]
 
 
 def _other_state(

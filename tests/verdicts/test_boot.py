@@ -322,3 +322,20 @@ def test_the_cause_must_stand_in_the_last_words(cause: tuple[str, ...], outcome:
     assert "log: ERROR postgres unreachable" in why(verdict)
     if outcome == "FAIL":
         assert "do not name the cause, expected one of: 'refused'" in why(verdict)
+
+
+def test_a_start_whose_bound_passed_between_two_questions_is_unknown() -> None:
+    """An app that may be asked only each 2 s: starting at 1.0 s, healthy at 3.0 s, bound 2.0 s."""
+    seldom = [sample(1.0, UNHEALTHY), sample(3.0, HEALTHY)]
+    run = [
+        spawned(0.4),
+        *seldom,
+        snapshot(3.01, mode="normal", degraded_phases=()),
+        complete(3.02, HEALTHY),
+        ended(6.0),
+    ]
+    verdict = started(run, mode="normal", within_s=2.0)
+    assert verdict.outcome == "UNKNOWN"
+    assert "nobody asked from 1.010 to 3.000 s" in why(verdict)
+    often = [*run, *samples(1.05, 2.95, UNHEALTHY)]
+    assert started(often, mode="normal", within_s=2.0).outcome == "FAIL"
