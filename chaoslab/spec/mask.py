@@ -39,8 +39,9 @@ _NAMES = frozenset(
 ) | {"stream", "target", "type"}
 # Words that the lab and its parts write themselves.
 _OWN = ("chaoslab", "postgresql", "redis", "toxiproxy", "docker", "compose", "localhost", "python")
-# In a text that may be anything: no quotation mark, and no @, ends up in the password.
-_SHOWN_URL = re.compile(r"(?P<head>[A-Za-z][\w+.-]*://[^\s/?#:@]*:)[^\s/?#@\"'<>]+(?P<tail>@)")
+# In a text that may be anything: no quotation mark, and no @, ends up in the password. It begins
+# where a run of its characters does, or a long run is read from every place in it.
+_SHOWN_URL = re.compile(r"(?P<head>(?<![\w+.-])[\w+.-]+://[^\s/?#:@]*:)[^\s/?#@\"'<>]+(?P<tail>@)")
 
 _known_fields: dict[type, tuple[str, ...]] = {}
 

@@ -271,3 +271,14 @@ def test_a_long_word_is_looked_through_once(run: str) -> None:
         "x",
     ]
     assert now_s() - begun_s < 5.0  # some hundredths, and a machine's stalls
+
+
+@pytest.mark.parametrize(
+    "run", ["ab" * 32_000, "a-" * 32_000, "x://" * 16_000], ids=["hex", "-", "://"]
+)
+def test_a_long_line_of_a_log_is_looked_through_once(run: str) -> None:
+    """An app may print a block of hexadecimal digits beside a URL: the lab must not stand still."""
+    mask, started_s = Mask(), now_s()
+    assert mask.data(f"{run} redis://:hunter22@h/0\n".encode()).endswith(b"redis://:***@h/0\n")
+    mask.text(f"{run} redis://:hunter22@h/0\n")
+    assert now_s() - started_s < 3.0  # it took 15 s and more
