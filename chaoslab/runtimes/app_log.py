@@ -34,9 +34,9 @@ class AppLog:
         self.taken = 0  # bytes of output so far
         try:
             self._file = open_file(path, append=True)
-            self._start = os.fstat(self._file).st_size
+            self._start = self._end = os.fstat(self._file).st_size
         except ResultsUnwritable:
-            self._file, self._start = -1, 0
+            self._file, self._start, self._end = -1, 0, 0
 
     def write(self, data: bytes) -> None:
         """More of its output."""
@@ -79,12 +79,16 @@ class AppLog:
             self._give_up()
             return
         self._written += len(data)
+        self._end += len(data)
         if self._written > HEAD_BYTES + 2 * TAIL_BYTES:
             self._shorten()
 
     def _shorten(self) -> None:
         """Leave the first part and the last in the file, and between them say what is missing."""
         if self._file < 0:
+            return
+        if os.fstat(self._file).st_size != self._end:  # a later boot's part follows by now
+            self._give_up()
             return
         kept = bytes(self._recent[-TAIL_BYTES:])
         self._left_out += self._written - HEAD_BYTES - len(kept)
@@ -95,6 +99,7 @@ class AppLog:
         except OSError:
             self._give_up()
         self._written = HEAD_BYTES + len(kept)
+        self._end = self._start + HEAD_BYTES + len(note) + len(kept)
 
     def _give_up(self) -> None:
         if self._file >= 0:

@@ -105,3 +105,20 @@ def test_a_full_disk_leaves_the_last_lines(monkeypatch: pytest.MonkeyPatch, tmp_
     log.write(b"hello\nworld\n")
     log.close()
     assert log.tail() == ("hello", "world")
+
+
+@pytest.mark.usefixtures("small")
+def test_an_earlier_boots_end_leaves_a_later_ones_part(tmp_path: Path) -> None:
+    """Whatever the earlier one still prints, and however long it is."""
+    first, later = AppLog(tmp_path / "log", Mask()), None
+    for number in range(100):
+        first.write(b"a" * 99 + b"\n")
+        if number == 24:
+            later = AppLog(tmp_path / "log", Mask())
+            later.write(b"the later boot\n")
+    assert later is not None
+    first.close()
+    later.close()
+    assert b"the later boot\n" in (tmp_path / "log").read_bytes()
+    assert (tmp_path / "log").stat().st_size < 6000
+    assert first.tail(1) == ("a" * 99,)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from pathlib import Path
 
 from chaoslab.runtimes.local import LocalRuntime
 from chaoslab.spec.mask import Mask
 from chaoslab.spec.topology import App
+
+from .clients import run_python
 
 LOOKS = """
 import os
@@ -78,3 +82,18 @@ async def test_a_child_that_holds_the_pipe_holds_up_nothing(tmp_path: Path) -> N
     assert exit_code == 0
     assert lines == ("*** is out",)
     assert log == "*** is out\n"
+
+
+async def test_each_boot_gives_back_what_its_output_took(tmp_path: Path) -> None:
+    """A supervisor may start an app anew a hundred times; its last lines are still known."""
+    log = tmp_path / "log"
+    async with LocalRuntime() as runtime:
+        seen, port = [], await runtime.free_port()
+        for _ in range(3):
+            app = await run_python(runtime, "print('hello')", log, port)
+            await app.wait()
+            await app.terminate()
+            assert app.log_tail() == ("hello",)
+            seen.append((len(os.listdir("/proc/self/fd")), threading.active_count()))
+    assert len(set(seen)) == 1, seen
+    assert log.read_text() == "hello\n" * 3

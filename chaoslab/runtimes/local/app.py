@@ -82,7 +82,8 @@ class LocalApp:
     async def terminate(self, grace_s: float = 2.0) -> int:
         """SIGTERM to the app, then SIGKILL to it and all it started; returns the exit code.
 
-        What outlives the app is killed too, a daemon by its birthmark.
+        What outlives the app is killed too, a daemon by its birthmark. Its log is closed then:
+        the next boot's part follows in the same file.
         """
         family = tree(self.pid) if self.exit_code is None else ()
         if self.exit_code is None:
@@ -93,6 +94,7 @@ class LocalApp:
                 processes.kill_family(self._process, tree(self.pid))
         code = await processes.wait_for_end(self._process)
         self.left_running += await births.end_rest(self.pid, self.birthmark, family[1:])
+        self._output.close()
         return code
 
 
