@@ -77,7 +77,9 @@ async def test_good(chaos):
 
 
 def test_a_run_that_was_left_behind_fails(tmp_path: Path) -> None:
-    """Begun as a task, and not waited for: pytest's loop takes it away with the test."""
+    """Begun as a task, and not waited for: pytest's loop takes it away with the test, and what it
+    had opened by then is closed.
+    """
     scenario = f"""
 import asyncio
 
@@ -89,3 +91,4 @@ async def test_left_behind(chaos):
     assert code == 1
     assert "the test ended before chaos.run(…) did: write `await chaos.run(…)`" in told
     assert "FAILED test_tiny.py::test_left_behind" in told
+    assert "ResourceWarning" not in told

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -66,3 +68,29 @@ async def test_a_helper_whose_output_nobody_reads_does_not_block(
         assert now_s() < end_s
         await asyncio.sleep(0.01)
     await helper.terminate()
+
+
+async def test_a_helper_whose_start_is_cancelled_leaves_no_pipe_open(
+    runtime: LocalRuntime, tmp_path: Path
+) -> None:
+    """Nobody else would close it, and Python warns of that when all is over."""
+    before = open_pipes()
+    command = (sys.executable, "-c", ENGINE)
+    starting = asyncio.create_task(
+        runtime.spawn_helper(command=command, env={}, log=tmp_path / "log")
+    )
+    await asyncio.sleep(0)
+    starting.cancel()
+    await asyncio.gather(starting, return_exceptions=True)
+    await asyncio.sleep(0)
+    assert starting.cancelled()
+    assert open_pipes() == before
+
+
+def open_pipes() -> set[str]:
+    """The pipes that this process holds."""
+    links = set()
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            links.add(os.readlink(f"/proc/self/fd/{name}"))
+    return {link for link in links if link.startswith("pipe:")}

@@ -211,7 +211,13 @@ class LocalRuntime:
         It should end when its stdin closes; if it does not, it is killed.
         """
         process = self._spawn(command, env=env, log=log, piped=True)
-        helper = await LocalHelper.attach(name=Path(command[0]).name, process=process, log=log)
+        try:
+            helper = await LocalHelper.attach(name=Path(command[0]).name, process=process, log=log)
+        except BaseException:  # who waited was cancelled: nobody else has its pipes
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
+            raise
         self._helpers.append(helper)
         return helper
 
