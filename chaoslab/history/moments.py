@@ -73,7 +73,7 @@ def find(
     for at, event in enumerate(events):
         if is_one(moment, event):
             number += 1
-            over = since_s is not None and _taken_back(event, events[at + 1 :], since_s)
+            over = since_s is not None and _taken_back(event, events, at + 1, since_s)
             if number >= moment.nth and not over:
                 return event
     return None
@@ -98,11 +98,13 @@ def in_words(moment: AtMoment) -> str:
     return f"{_WORDS[moment.moment]}{naming}{number}{of}{after}"
 
 
-def _taken_back(event: AnyEvent, later: Sequence[AnyEvent], by_s: float) -> bool:
-    """Whether health of that app said something else before `by_s`, once it had said this."""
+def _taken_back(event: AnyEvent, events: Sequence[AnyEvent], then: int, by_s: float) -> bool:
+    """Whether health of that app said something else before `by_s`, once it had said this; what
+    came later begins at number `then`.
+    """
     if not isinstance(event, HealthTurned | LossNamed):
         return False
-    turns = (e for e in later if isinstance(e, type(event)) and e.at_s < by_s)
+    turns = (e for e in events[then:] if isinstance(e, type(event)) and e.at_s < by_s)
     return any(e.app == event.app for e in turns)
 
 

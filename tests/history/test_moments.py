@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -119,3 +119,18 @@ def test_a_loss_that_was_taken_back_before_the_fault_does_not_end_it() -> None:
     assert find(when.lost("redis"), events, since_s=1.5) == events[0]
     assert find(when.lost("redis"), events, since_s=3.0) == events[2]
     assert find(when.lost("redis"), events[:2], since_s=3.0) is None
+
+
+def test_what_can_not_be_taken_back_needs_no_look_at_what_came_later() -> None:
+    """The whole history is read with each event of a run: once, and not once for each write."""
+
+    class Events(list[AnyEvent]):
+        """Refuses to be copied."""
+
+        def __getitem__(self, at: object) -> Any:
+            assert not isinstance(at, slice), "copied"
+            return super().__getitem__(at)  # type: ignore[index]
+
+    writes = Events(e for e in EVENTS if isinstance(e, Write))
+    never = AtMoment(moment="acknowledged", nth=99)
+    assert find(never, writes, since_s=0.0) is None
