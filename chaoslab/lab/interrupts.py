@@ -26,11 +26,13 @@ class Interrupts:
         self.count = 0
         self._before: _Handler = None
         self._ours = self._on_interrupt  # one object, so that it can be recognised
-        self._cancel: Callable[[], object] = lambda: None
+        self._cancels: list[Callable[[], object]] = []  # of scenarios that were not interrupted yet
+        self._under_way = 0
 
     @contextmanager
     def cancelling(self, tell: Callable[[str], object]) -> Iterator[None]:
-        """Cancel the current task at the first Ctrl-C, and raise KeyboardInterrupt at its end.
+        """Cancel the current task at the first Ctrl-C, and raise KeyboardInterrupt at its end,
+        whatever else that is. Several scenarios may be under way.
 
         Nothing changes where SIGINT is ignored, or outside the main thread, which alone gets
         signals. After an interrupt the handler stays, so that the report comes to its end too.
@@ -40,24 +42,26 @@ class Interrupts:
             return
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert task is not None, "a scenario runs as a task"
+        before = self.count
 
         def cancel() -> None:
             loop.call_soon_threadsafe(tell, NOTE)
             loop.call_soon_threadsafe(task.cancel)
 
-        self._before, self._cancel = signal.getsignal(signal.SIGINT), cancel
-        signal.signal(signal.SIGINT, self._ours)
+        self._begin(cancel)
         try:
             yield
-        except asyncio.CancelledError:
-            if not self.count:
+        except BaseException as error:
+            if self.count == before:
                 raise
-            task.uncancel()
+            if isinstance(error, asyncio.CancelledError):
+                task.uncancel()
             raise KeyboardInterrupt from None
+        else:
+            if self.count > before:  # it was over before it could be cancelled
+                raise KeyboardInterrupt
         finally:
-            self._cancel = lambda: None
-            if not self.count:
-                self.restore()
+            self._end(cancel)
 
     def restore(self) -> None:
         """Give SIGINT back to whoever had it. Safe to repeat."""
@@ -67,11 +71,27 @@ class Interrupts:
             before = signal.default_int_handler if self.count else self._before
             signal.signal(signal.SIGINT, before)
 
+    def _begin(self, cancel: Callable[[], object]) -> None:
+        self._cancels.append(cancel)
+        self._under_way += 1
+        now = signal.getsignal(signal.SIGINT)
+        if now is not self._ours:
+            self._before = now
+            signal.signal(signal.SIGINT, self._ours)
+
+    def _end(self, cancel: Callable[[], object]) -> None:
+        self._under_way -= 1
+        if cancel in self._cancels:
+            self._cancels.remove(cancel)
+        if not self._under_way and not self.count:
+            self.restore()
+
     def _on_interrupt(self, _: int, __: FrameType | None) -> None:
         self.count += 1
-        if self.count == 1:
-            self._cancel()
-        elif self.count >= FORCED:
+        cancels, self._cancels = self._cancels, []
+        for cancel in cancels:
+            cancel()
+        if self.count >= FORCED:
             raise KeyboardInterrupt
 
 
