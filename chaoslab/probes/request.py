@@ -8,8 +8,10 @@ a gigabyte, five kilobytes of gzip that become six, a million chunks. Nothing is
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import h11
 import httpx
@@ -83,6 +85,7 @@ class Line:
     ) -> None:
         self._there, self._reader, self._writer = there, reader, writer
         self._talk = h11.Connection(h11.CLIENT)
+        self._transport = cast("asyncio.Transport", writer.transport)  # it reads as well
 
     @classmethod
     async def opened(cls, there: Endpoint) -> Line:
@@ -95,6 +98,8 @@ class Line:
     async def exchange(self, path: str, *, method: str, json_body: bytes | None) -> Reply:
         """Send a request and read the whole answer; raises as `ask` does."""
         try:
+            if not self._transport.is_reading():
+                self._transport.resume_reading()
             self._writer.write(_request(self._talk, self._there, path, method, json_body))
             return await _answer(self._talk, self._reader)
         except h11.RemoteProtocolError as error:
@@ -103,11 +108,23 @@ class Line:
             raise httpx.ReadError(str(error)) from error
 
     def is_kept(self) -> bool:
-        """Whether the server has agreed to a next request, and has not closed it since."""
+        """Whether the server has agreed to a next request, and has said or closed nothing since.
+
+        From then on nothing is read before the next request, so that it can be asked again.
+        """
         unasked, _ = self._talk.trailing_data
+        if unasked or self._reader.at_eof() or self._transport.is_closing():
+            return False
         if self._talk.our_state is h11.DONE and self._talk.their_state is h11.DONE:
             self._talk.start_next_cycle()
-        return self._talk.our_state is h11.IDLE and not unasked and not self._reader.at_eof()
+            self._transport.pause_reading()
+        return self._talk.our_state is h11.IDLE and not self._has_come()
+
+    def _has_come(self) -> bool:
+        """Whether the kernel has bytes, an end or an error that nobody has read yet."""
+        look = select.poll()
+        look.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return bool(look.poll(0))
 
     def close(self) -> None:
         """Give the connection up."""

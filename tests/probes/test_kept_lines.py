@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -81,6 +83,35 @@ async def test_a_connection_that_the_server_has_closed_is_given_up() -> None:
                 break
             await asyncio.sleep(0.01)
         assert not line.is_kept()
+        line.close()
+
+
+UNASKED = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize("how", ["says that it gives it up", "closes", "resets"])
+async def test_what_a_server_does_to_an_idle_connection_is_no_answer(how: str) -> None:
+    """Neither its word for an idle client, nor its end, is what came of the next request: not even
+    where the lab's loop has not looked since.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        line = await Line.opened(Endpoint(host="127.0.0.1", port=port))
+        server, _ = listener.accept()
+        with server:
+            asking = asyncio.create_task(line.exchange("/", method="POST", json_body=b"{}"))
+            await asyncio.get_running_loop().run_in_executor(None, server.recv, 1 << 16)
+            server.sendall(ANSWER)
+            await asking
+            assert line.is_kept()
+            if how.startswith("says"):
+                server.sendall(UNASKED)
+            elif how == "resets":
+                server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert not line.is_kept()
+        for _ in range(5):
+            await asyncio.sleep(0.01)
+            assert not line.is_kept()
         line.close()
 
 
