@@ -37,6 +37,9 @@ class ContainerPart:
         if not self.should_run():
             return None
         trouble = await in_thread(self._look)
+        if trouble is not None and self.should_run():
+            # The lab may have stopped it and started it again while the engine was asked.
+            trouble = await in_thread(self._look)
         return trouble if self.should_run() else None  # the lab may have acted meanwhile
 
     def _look(self) -> Trouble | None:
