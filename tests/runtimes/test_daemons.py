@@ -14,7 +14,7 @@ import pytest
 import chaoslab
 from chaoslab.runtimes.base import RunningApp
 from chaoslab.runtimes.local import LocalRuntime, leftovers, reaper
-from chaoslab.runtimes.local.births import give, take
+from chaoslab.runtimes.local.births import give, of_boot, take
 
 from .clients import run_python, until_said
 from .test_contract import gone
@@ -173,3 +173,21 @@ def test_what_is_no_labs_mark_has_no_birthmarks(mark: str) -> None:
     """A process without one is never taken for a lab's."""
     assert not reaper.birthmarks(mark)
     assert reaper.birthmark(os.getpid()) == 0
+
+
+def test_a_stranger_that_was_given_an_ended_boots_number_is_not_its_rest() -> None:
+    """An app may have ended long ago, and numbers are given anew; what it left keeps its own."""
+    sleeps = "import os, sys, time; os.fork(); print(os.getpid(), flush=True); time.sleep(60)"
+    command = [sys.executable, "-S", "-c", sleeps]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdout is not None
+        both = {int(process.stdout.readline()) for _ in range(2)}
+        try:
+            assert process.pid in both
+            assert of_boot(process.pid, 0) == {}
+            process.kill()
+            process.wait()
+            assert of_boot(process.pid, 0).keys() == both - {process.pid}
+        finally:
+            for pid in both:
+                reaper.send(pid, signal.SIGKILL)

@@ -42,12 +42,17 @@ def _limit(family: Iterable[int], soft: int) -> None:
 
 
 def of_boot(session: int, birthmark: int, family: Iterable[int] = ()) -> dict[int, Process]:
-    """The live processes of one boot: in its session, with its birthmark, or known before."""
-    known = set(family)
+    """The live processes of one boot: in its session, with its birthmark, or known before.
+
+    The boot's own process has ended: who leads a session of its number is another, which was given
+    the number anew, and with it are all who are in that session.
+    """
+    known, machine = set(family), reaper.everything()
+    is_taken = session in machine
     return {
         pid: process
-        for pid, process in reaper.everything().items()
-        if process.session == session
+        for pid, process in machine.items()
+        if (process.session == session and not is_taken)
         or pid in known
         or (birthmark and reaper.birthmark(pid) == birthmark)
     }
