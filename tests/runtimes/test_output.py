@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 
 from chaoslab.runtimes.local import LocalRuntime
 from chaoslab.spec.mask import Mask
 from chaoslab.spec.topology import App
 
-from .clients import run_python
+from .clients import run_python, until_said
 
 LOOKS = """
 import os
@@ -28,6 +30,11 @@ import os
 for number in range(24):
     os.write(1, (b"%06d" % number + b"x" * 57 + b"\\n") * 16384)
 os.write(2, b"the end\\n")
+"""
+FLOODS_FOR_EVER = """
+import os
+while True:
+    os.write(1, (b"INFO redis://h/0 " + b"x" * 70 + b"\\n") * 700)
 """
 LEAVES_A_CHILD = """
 import subprocess, sys
@@ -97,3 +104,18 @@ async def test_each_boot_gives_back_what_its_output_took(tmp_path: Path) -> None
             seen.append((len(os.listdir("/proc/self/fd")), threading.active_count()))
     assert len(set(seen)) == 1, seen
     assert log.read_text() == "hello\n" * 3
+
+
+async def test_a_flood_of_lines_keeps_the_labs_loop_from_nothing(tmp_path: Path) -> None:
+    """Whoever wants the last lines meanwhile has them, and the thread leaves half of a core."""
+    async with LocalRuntime() as runtime:
+        app = await run_python(runtime, FLOODS_FOR_EVER, tmp_path / "log")
+        await until_said(app, "INFO")
+        waited_s = []
+        for _ in range(10):
+            begun_s = time.monotonic()
+            assert app.log_tail(2)[0].startswith("INFO")
+            waited_s.append(time.monotonic() - begun_s)
+            await asyncio.sleep(0.02)
+        await app.terminate(grace_s=0.1)
+    assert min(waited_s) < 0.2, waited_s  # it was 0.3 s each time, and now and then 10 s

@@ -6,13 +6,17 @@ import contextlib
 import fcntl
 import os
 import select
+import time
 from threading import Lock, Thread
 
+from chaoslab.clock import now_s
 from chaoslab.runtimes.app_log import AppLog
 
 _CHUNK_BYTES = 64 * 1024
 _PIPE_BYTES = 1024 * 1024  # what an app may print while this process gets no core
-_AT_ONCE = 64  # chunks for one look: an app that prints without end must not hold it up
+# Chunks for one look, all that the pipe holds: one that prints without end must not hold it up.
+_AT_ONCE = _PIPE_BYTES // _CHUNK_BYTES + 1
+_BREATH_S = 0.002
 
 
 class Output:
@@ -69,8 +73,13 @@ class Output:
         poll.register(self._woken, select.POLLIN)
         while self._open:
             poll.poll()
+            begun_s = now_s()
             if not self._take():
                 return
+            # A lock is given to whoever asks first, and this thread would ask again at once: the
+            # lab's loop, which waits for the last lines, would have none of it. At most half of a
+            # core goes into reading what an app prints without end.
+            time.sleep(max(_BREATH_S, now_s() - begun_s))
 
     def _take(self) -> bool:
         """Read what is there; False where nothing will come any more."""
