@@ -32,6 +32,8 @@ from chaoslab.printable import each_line, one_line
 from chaoslab.seeds import fresh_seed
 
 if TYPE_CHECKING:
+    from asyncio import Task
+
     from chaoslab.faults.mutation import Mutation
     from chaoslab.history.events import AnyEvent
     from chaoslab.history.run_folder import RunFolder
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
 
 _RUN = pytest.StashKey["Run"]()
 _CALLED = pytest.StashKey["list[Coroutine[Any, Any, tuple[Verdict, ...]]]"]()  # chaos.run(...)
+_BEGUN = pytest.StashKey["list[Task[Any]]"]()  # in which task each of them is carried out
+_UNASKED = "_log_traceback"  # of a task: it has failed, and nobody has asked what came of it
 
 
 class Run:
@@ -236,7 +240,7 @@ class Chaos:
         sampling: Sampling | None,
         limit_s: float | None,
     ) -> tuple[Verdict, ...]:
-        _demand_asyncio()
+        self._request.node.stash.setdefault(_BEGUN, []).append(_own_task())
         from chaoslab.history.run_folder import RunFolder
         from chaoslab.lab.carry_out import Setting, carry_out
         from chaoslab.report.runs import save_verdicts
@@ -356,20 +360,25 @@ def _not_awaited(item: pytest.Item) -> str:
         return "chaos.run(…) was called and not awaited, so nothing ran: write `await chaos.run(…)`"
     if any(state != inspect.CORO_CLOSED for state in states):
         return "the test ended before chaos.run(…) did: write `await chaos.run(…)`"
+    for task in item.stash.get(_BEGUN, []):
+        if task.done() and getattr(task, _UNASKED, False):
+            why = f"chaos.run(…) ended, and the test did not await it: {task.exception()}"
+            return each_line(why)
     return ""
 
 
-def _demand_asyncio() -> None:
+def _own_task() -> Task[Any]:
+    """The task that this is part of; fails the test where there is no asyncio."""
     import asyncio
 
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        pytest.fail(
-            "chaos.run(…) needs asyncio's event loop, and none runs this test: use pytest-asyncio, "
-            "or anyio with its asyncio backend; trio is unsupported",
-            pytrace=False,
-        )
+    with suppress(RuntimeError):
+        if (task := asyncio.current_task()) is not None:
+            return task
+    pytest.fail(
+        "chaos.run(…) needs asyncio's event loop, and none runs this test: use pytest-asyncio, "
+        "or anyio with its asyncio backend; trio is unsupported",
+        pytrace=False,
+    )
 
 
 def _discard(folder: Path) -> None:

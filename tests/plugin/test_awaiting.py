@@ -92,3 +92,26 @@ async def test_left_behind(chaos):
     assert "the test ended before chaos.run(…) did: write `await chaos.run(…)`" in told
     assert "FAILED test_tiny.py::test_left_behind" in told
     assert "ResourceWarning" not in told
+
+
+def test_a_failure_that_nobody_awaited_fails_the_test(tmp_path: Path) -> None:
+    """The task that has it is over before the test is; one that was awaited, in whatever way, is
+    the test's own business.
+    """
+    fails = EXPECT.replace("good", "exits")
+    scenario = f"""
+import asyncio
+
+async def test_left_alone(chaos):
+    run = asyncio.create_task(chaos.run({fails}))
+    await asyncio.wait([run])
+
+async def test_looked_at(chaos):
+    (failure,) = await asyncio.gather(chaos.run({fails}), return_exceptions=True)
+    assert isinstance(failure, pytest.fail.Exception)
+"""
+    code, told = Project(tmp_path, scenario).pytest("-q", "--chaos-progress=off")
+    assert code == 1
+    assert "1 failed, 1 passed" in told
+    assert "FAILED test_tiny.py::test_left_alone" in told
+    assert "chaos.run(…) ended, and the test did not await it: " in told
