@@ -36,12 +36,11 @@ class ConnectionsProbe:
 
         The canaries that tried the links go away first: a second at most is waited for nobody.
         """
-        loop = asyncio.get_running_loop()
-        count, end_s = await self._look(FIRST_ANSWER_WITHIN_S), loop.time() + EMPTY_WITHIN_S
-        while count and loop.time() < end_s:
-            await asyncio.sleep(LOOK_EVERY_S)
-            count = await self._look(ANSWER_WITHIN_S)
-        self._note(count)
+        try:
+            self._note(await self._first_count())
+        except BaseException:  # nobody will call `run` then, which lets go at its end
+            await self._let_go()
+            raise
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
@@ -51,6 +50,14 @@ class ConnectionsProbe:
                 self._note(await self._look(ANSWER_WITHIN_S))
         finally:
             await self._let_go()
+
+    async def _first_count(self) -> int | None:
+        loop = asyncio.get_running_loop()
+        count, end_s = await self._look(FIRST_ANSWER_WITHIN_S), loop.time() + EMPTY_WITHIN_S
+        while count and loop.time() < end_s:
+            await asyncio.sleep(LOOK_EVERY_S)
+            count = await self._look(ANSWER_WITHIN_S)
+        return count
 
     async def _look(self, within_s: float) -> int | None:
         """One question; where a server is silent it stays asked, so that nothing is cancelled."""
@@ -88,5 +95,7 @@ class ConnectionsProbe:
             else:
                 asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
+            # A login that was about to be over comes to its end, cancelled or not.
+            session, self._session = session or self._session, None
         if session is not None:
             await session.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from chaoslab.probes.base import guarded
 from chaoslab.probes.connections import ConnectionsProbe
 from chaoslab.runtimes.base import OWN_NAME, RunningService
 from chaoslab.runtimes.local import LocalRuntime
+from chaoslab.runtimes.local.sockets import sockets_of
 from chaoslab.spec.topology import Service
 
 from .rig import PATIENCE_S, until
@@ -147,3 +149,34 @@ async def test_the_end_of_a_run_with_a_frozen_server_is_bounded(tmp_path: Path, 
         begun_s = asyncio.get_running_loop().time()
     # a frozen server is ended by signals in a second or two; a query that is taken back takes ten
     assert asyncio.get_running_loop().time() - begun_s < 8.0
+
+
+@pytest.mark.parametrize("kind", ["postgres", "redis"])
+async def test_a_first_look_that_is_cancelled_lets_go_of_the_server(
+    tmp_path: Path, kind: Kind
+) -> None:
+    """Ctrl-C may come while canaries are waited for; nobody looks again then."""
+    journal = Journal(tmp_path / "history.jsonl")
+    async with LocalRuntime() as runtime, AsyncExitStack() as one:
+        service = await runtime.start_service(Service(name=kind, kind=kind))
+        await a_session(one, service)
+        before = connections(service)
+        probe = ConnectionsProbe(service, journal)
+        beginning = asyncio.create_task(probe.begin())
+        for _ in range(1000):
+            await asyncio.sleep(0.005)
+            if probe._session is not None:  # a login that is cancelled is psycopg's to let go of
+                break
+        assert connections(service) > before
+        beginning.cancel()
+        await asyncio.gather(beginning, return_exceptions=True)
+        assert beginning.cancelled()
+        await asyncio.sleep(0)
+        assert connections(service) == before
+    journal.close()
+
+
+def connections(service: RunningService) -> int:
+    """How many to that server this process has open."""
+    port = service.endpoint.port
+    return sum(s.remote_port == port for s in sockets_of(os.getpid()))
