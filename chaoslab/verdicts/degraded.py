@@ -11,7 +11,7 @@ from chaoslab.spec.expect import Degrades, StaysAvailable
 from chaoslab.spec.health import HealthContract, HealthState
 from chaoslab.spec.load import Sampling
 from chaoslab.spec.topology import App
-from chaoslab.verdicts.settling import before_settling, settled_from
+from chaoslab.verdicts.settling import before_settling, has_to_settle, settled_from
 from chaoslab.verdicts.timeline import (
     SERVING,
     Span,
@@ -221,10 +221,11 @@ def stays_available(e: StaysAvailable, app: App, sampling: Sampling, history: Hi
         return _never_started(e, claim, app, history)
     seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= complete.at_s]
     good = {HealthState.HEALTHY} if e.healthy else SERVING
-    first = settled_from(e, seen, app.deadlines.startup_s, history)
+    first = settled_from(e, complete, seen, app.deadlines.startup_s, history)
     early = before_settling(seen, first) if first else []
     if bad := next((s for s in seen if s.state not in good and s not in early), None):
-        if first is None and bad.state in SERVING and _may_settle(e, app, history):
+        settling = first is None and bad.state in SERVING and has_to_settle(e, complete)
+        if settling and _may_settle(e, app, history):
             return unknown("available", claim, "the run ended before it had to be", _said(bad))
         return failed("available", claim, _said(bad))
     if len(seen) < MIN_SAMPLES:

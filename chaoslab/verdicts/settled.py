@@ -49,7 +49,7 @@ from chaoslab.verdicts.probers import watch_under_way
 from chaoslab.verdicts.readiness import readiness_under_way
 from chaoslab.verdicts.recovering import recovery_under_way
 from chaoslab.verdicts.restarts import restarts_under_way
-from chaoslab.verdicts.settling import came_s, may_settle, settled_from
+from chaoslab.verdicts.settling import came_s, has_to_settle, may_settle, settled_from
 from chaoslab.verdicts.timeline import exited, samples, spawned
 from chaoslab.verdicts.waits import waited_s
 
@@ -200,8 +200,8 @@ def _availability_under_way(
         return None if late else f"the start-up of {e.app}"
     seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= complete.at_s]
     due_s = begun.at_s + startup_s
-    if e.healthy and complete.state is HealthState.DEGRADED and now_s <= due_s + GRACE_S:
-        if (first := settled_from(e, seen, startup_s, history)) is None:
+    if has_to_settle(e, complete) and now_s <= due_s + GRACE_S:
+        if (first := settled_from(e, complete, seen, startup_s, history)) is None:
             return f"{e.app} to be healthy"
         seen = [s for s in seen if s.at_s >= first.at_s]
     return None if len(seen) >= MIN_SAMPLES else f"{MIN_SAMPLES} health answers of {e.app}"

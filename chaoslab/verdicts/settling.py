@@ -85,14 +85,23 @@ def unasked(
     return gap([ends[0], *map(asking, asked), ends[1]], silence_s(sampling))
 
 
+def has_to_settle(e: StaysAvailable, complete: StartupComplete) -> bool:
+    """Whether its first good answer may still be followed by the healthy one that `e` asks for."""
+    return e.healthy and complete.state is HealthState.DEGRADED
+
+
 def settled_from(
-    e: StaysAvailable, seen: list[HealthSample], startup_s: float, history: History
+    e: StaysAvailable,
+    complete: StartupComplete,
+    seen: list[HealthSample],
+    startup_s: float,
+    history: History,
 ) -> HealthSample | None:
     """The first healthy answer of an app that was only degraded before it, within the time that it
-    may take to start; None where `e` asks for no more than degraded, or without such an answer.
+    may take to start; None where it need not settle, or without such an answer.
     """
     begun = spawned(history, e.app, e.boot)
-    if not e.healthy or begun is None:
+    if not has_to_settle(e, complete) or begun is None:
         return None
     good = (s for s in seen if s.state is HealthState.HEALTHY)
     first = min(good, key=answered_s, default=None)

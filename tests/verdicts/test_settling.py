@@ -177,3 +177,17 @@ def test_a_start_without_a_sample_between_is_told_by_its_first_and_last_answer()
     """The boot probe saw degraded; health's own samples saw healthy alone."""
     verdict = started(without(first_degraded(), between(1.0, 1.3)))
     assert "answered degraded at 0.600 s, healthy at 0.910 s" in why(verdict)
+
+
+def healthy_first(*answers: HealthSample, until_s: float = 4.0) -> list[AnyEvent]:
+    """A boot at 0.4 whose first good answer is healthy, at 1.0, and that then answers this."""
+    events = settles(*answers, until_s=until_s)
+    return [replace(e, state=HEALTHY) if e.kind == "startup_complete" else e for e in events]
+
+
+@pytest.mark.parametrize("until_s", [2.0, 4.0])
+def test_an_app_that_was_healthy_first_has_nothing_left_to_settle(until_s: float) -> None:
+    """Users were sent to it at 1.0: degraded until 1.9 is a relapse, also in its time to start."""
+    relapse = [*samples(1.05, 1.9, DEGRADED, *BOTH), *samples(1.9, until_s, HEALTHY)]
+    verdict = available(healthy_first(*relapse, until_s=until_s))
+    assert (verdict.outcome, "at 1.050 s health was degraded" in why(verdict)) == ("FAIL", True)
