@@ -18,8 +18,7 @@ from chaoslab.spec.expect import (
     StaysAvailable,
 )
 from chaoslab.spec.topology import App
-from chaoslab.verdicts import settling
-from chaoslab.verdicts.settling import may_settle
+from chaoslab.verdicts.settling import has_to_settle, healthy_from_s, may_settle
 from chaoslab.verdicts.timeline import (
     Span,
     answered_s,
@@ -57,9 +56,7 @@ def given_to(e: Expectation, app: App, history: History) -> Iterator[Given]:
     startup_s, gives_up_s = app.deadlines.startup_s, app.deadlines.gives_up_s
     match e:
         case Starts() | FailsFast():
-            for given in start_of(e.app, e.boot, e.within_s, gives_up_s, history):
-                came_s = None if given.own else _came_s(e, history)
-                yield given if came_s is None else replace(given, done_s=came_s)
+            yield from _settled(e, e.within_s, gives_up_s, history)
         case Degrades():
             complete_s = started_by(history, e.app, e.boot)
             held = fault_span(history, e.fault)
@@ -71,7 +68,7 @@ def given_to(e: Expectation, app: App, history: History) -> Iterator[Given]:
         case StaysAvailable():
             # How a start-up ended decides what health says afterwards, and whether it was one.
             if e.healthy or _completed(e.app, e.boot, history) is None:
-                yield from start_of(e.app, e.boot, startup_s, gives_up_s, history)
+                yield from _settled(e, startup_s, gives_up_s, history)
         case Recovers():
             if (span := recovery_span(history, e.app, e.boot)) is not None:
                 due = replace(span, end_s=span.start_s + (e.within_s or 0.0))
@@ -101,12 +98,26 @@ def start_of(
         yield Given(span=own, done_s=ended.at_s, own=True, since_s=since_s)
 
 
-def _came_s(e: Starts | FailsFast, history: History) -> float | None:
+def _settled(
+    e: Starts | FailsFast | StaysAvailable,
+    within_s: float | None,
+    gives_up_s: float | None,
+    history: History,
+) -> Iterator[Given]:
+    """The bounds of a start; one that had to settle was done when it had, or never."""
+    for given in start_of(e.app, e.boot, within_s, gives_up_s, history):
+        came_s = None if given.own else _came_s(e, history)
+        yield given if came_s is None else replace(given, done_s=came_s)
+
+
+def _came_s(e: Starts | FailsFast | StaysAvailable, history: History) -> float | None:
     """When a start that had to settle did so, or until when it did not; None where it had not."""
     complete = _completed(e.app, e.boot, history)
-    if complete is None or isinstance(e, FailsFast) or not may_settle(e, complete):
+    if complete is None or isinstance(e, FailsFast):
         return None
-    came_s = settling.came_s(e, complete, history)
+    if not (may_settle(e, complete) if isinstance(e, Starts) else has_to_settle(e, complete)):
+        return None
+    came_s = healthy_from_s(e, complete, history)
     return watched_until_s(history, e.app, e.boot) if came_s is None else came_s
 
 

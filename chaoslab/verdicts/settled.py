@@ -199,8 +199,7 @@ def _availability_under_way(
         late = _is_past(now_s, begun.at_s, startup_s, e, history)
         return None if late else f"the start-up of {e.app}"
     seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= complete.at_s]
-    due_s = begun.at_s + startup_s
-    if has_to_settle(e, complete) and now_s <= due_s + GRACE_S:
+    if has_to_settle(e, complete) and not _is_past(now_s, begun.at_s, startup_s, e, history):
         if (first := settled_from(e, complete, seen, startup_s, history)) is None:
             return f"{e.app} to be healthy"
         seen = [s for s in seen if s.at_s >= first.at_s]

@@ -44,14 +44,15 @@ def came_s(e: Starts, complete: StartupComplete, history: History) -> float | No
         return complete.at_s
     if not may_settle(e, complete):
         return None
-    return min(
-        (
-            answered_s(s)
-            for s in samples(history, e.app, e.boot)
-            if s.state in wanted(e) and answered_s(s) > complete.at_s
-        ),
-        default=None,
-    )
+    return healthy_from_s(e, complete, history)
+
+
+def healthy_from_s(
+    e: Starts | StaysAvailable, complete: StartupComplete, history: History
+) -> float | None:
+    """When the first healthy answer since the start-up's first good one came; None without."""
+    healthy = (s for s in samples(history, e.app, e.boot) if s.state is HealthState.HEALTHY)
+    return min((s for s in map(answered_s, healthy) if s > complete.at_s), default=None)
 
 
 def on_the_way(e: Starts, begun: Spawned, complete: StartupComplete, history: History) -> str:

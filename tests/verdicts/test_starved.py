@@ -289,9 +289,10 @@ def test_a_smaller_an_earlier_or_anothers_wait_excuses_nothing(slow: list[AnyEve
 
 
 def test_an_answer_that_came_in_time_is_the_apps_own_however_starved_it_was() -> None:
-    """Degraded, said within ten milliseconds, where only healthy will do."""
+    """Degraded, said within ten milliseconds after a healthy start, where only healthy will do."""
     slow = [*waits(2.0, 4.4, 0.9), *lags(2.0, 4.4, 0.12)]
-    assert outcomes(judged([*good(), *slow], HEALTHY_ONLY)) == ["FAIL"]
+    events = [*without(good(), of(StartupComplete)), complete(2.0, HEALTHY)]
+    assert outcomes(judged([*events, *slow], HEALTHY_ONLY)) == ["FAIL"]
 
 
 def unstarted(*, complete_s: float | None = None) -> list[AnyEvent]:
@@ -384,3 +385,33 @@ def test_a_starved_run_that_passes_has_passed() -> None:
     usual = (Starts(mode="degraded"), Degrades(naming=BOTH), Recovers())
     slow = [*waits(0.4, 4.4, 0.9), *lags(0.4, 4.4, 0.12)]
     assert outcomes(judged([*good(), *slow], *usual)) == ["PASS"] * 3
+
+
+def settles_at(at_s: float) -> list[AnyEvent]:
+    """A boot at 0.4 that is degraded from 1.0 on and healthy only then; its bound is 3.4 s."""
+    return [
+        spawned(0.4),
+        complete(1.0, DEGRADED),
+        *samples(1.0, at_s, DEGRADED, *BOTH),
+        *samples(at_s, at_s + 1.0, HEALTHY),
+        exited(at_s + 1.0),
+        ended(at_s + 1.1),
+    ]
+
+
+@pytest.mark.parametrize(("at_s", "outcome"), [(3.5, "UNKNOWN"), (3.9, "FAIL")])
+def test_a_start_that_settles_late_is_excused_by_its_waits(at_s: float, outcome: str) -> None:
+    """It waited for 0.3 s of its time, and was healthy 0.11 s too late, or 0.51 s."""
+    events = [*settles_at(at_s), *waits(1.0, 2.5, 0.2)]
+    both = (Starts(mode="normal"), StaysAvailable())
+    assert outcomes(judged(events, *both, faults=())) == [outcome, outcome]
+
+
+def test_the_run_waits_for_a_start_that_settles_late_by_its_waits() -> None:
+    """At 3.55, past the bound, and within the 0.3 s that it waited for a core."""
+    events = [*settles_at(3.9), *waits(1.0, 2.5, 0.2)]
+    known = [e for e in events if e.at_s < 3.5]
+    for e in (Starts(mode="normal"), StaysAvailable()):
+        plan = replace(plan_of(e), faults=())
+        assert unsettled(plan, history_of(known), 3.55, TOPOLOGY) == "backend to be healthy"
+        assert unsettled(plan, history_of(known), 3.85, TOPOLOGY) is None
