@@ -26,6 +26,7 @@ from chaoslab.verdicts.timeline import (
     samples,
     spawned,
     started_by,
+    unheard,
     watched_until_s,
 )
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
@@ -53,6 +54,8 @@ def starts(
     if complete is None and _had_time_left(e, history, begun, ended):
         why = "the run ended before the start-up's time was up"
         return unknown("boot", claim, why, *_how_it_ended(e, history, begun, ended))
+    if complete is None and (early := _not_heard(e, history, begun, ended)):
+        return unknown("boot", claim, early, *_how_it_ended(e, history, begun, ended))
     if complete is None or (ended and not ended.asked and ended.at_s < complete.at_s):
         return failed("boot", claim, *_how_it_ended(e, history, begun, ended))
     because = _seen_so_far(e, history, begun, complete)
@@ -93,8 +96,22 @@ def _too_early(
         return ""
     if _had_time_left(e, history, begun, exited(history, e.app, e.boot)):
         return "the run ended before the start-up's time was up"
-    pause = unasked(e, begun, complete, sampling, history)
-    return f"nobody asked from {pause.start_s:.3f} to {pause.end_s:.3f} s" if pause else ""
+    if pause := unasked(e, begun, complete, sampling, history):
+        return f"nobody asked from {pause.start_s:.3f} to {pause.end_s:.3f} s"
+    return unheard(samples(history, e.app, e.boot), begun.at_s + (e.within_s or 0.0))
+
+
+def _not_heard(e: Starts, history: History, begun: Spawned, ended: Exited | None) -> str:
+    """Why nobody knows whether a start-up that was not seen complete was complete in time: the app
+    listened, and was not asked up to its bound.
+    """
+    if ended is not None and not ended.asked:
+        return ""
+    bound = history.first(Bound, lambda b: (b.app, b.boot) == (e.app, e.boot))
+    asked = samples(history, e.app, e.boot)
+    if not asked or (bound is None and not begun.standing):
+        return ""
+    return unheard(asked, begun.at_s + (e.within_s or 0.0))
 
 
 def _gone_at_once(e: Starts, begun: Spawned, ended: Exited | None) -> str:

@@ -27,6 +27,7 @@ from chaoslab.verdicts.timeline import (
     silence_s,
     spawned,
     started_by,
+    unheard,
     watched_until_s,
 )
 from chaoslab.verdicts.verdict import Outcome, Verdict, failed, passed, unknown
@@ -147,11 +148,8 @@ def _turned(
     turned = (s for s in seen if s.state is HealthState.DEGRADED)
     first = min(turned, key=answered_s, default=None)
     if first is None:
-        if watch.end_s < watch.start_s + (e.within_s or 0.0):
-            short = f"the fault held only {watch.end_s - watch.start_s:.3f} s of the app's time"
-            return unknown("degraded", claim, short, *map(_said, seen[-1:]))
-        if not seen:
-            return unknown("degraded", claim, "nothing was heard of health while the fault held")
+        if early := _too_early(seen, watch, watch.start_s + (e.within_s or 0.0)):
+            return unknown("degraded", claim, early, *map(_said, seen[-1:]))
         return failed("degraded", claim, "health never said degraded", *map(_said, seen[-1:]))
     after_s = answered_s(first) - watch.start_s
     if e.within_s is not None and after_s > e.within_s:
@@ -170,6 +168,15 @@ def _turned(
     return _named(e, claim, because, watch=watch, held=held, contract=contract)
 
 
+def _too_early(seen: list[HealthSample], watch: Span, due_s: float) -> str:
+    """Why what health did not say may yet have come in time; empty where it may not."""
+    if watch.end_s < due_s:
+        return f"the fault held only {watch.end_s - watch.start_s:.3f} s of the app's time"
+    if not seen:
+        return "nothing was heard of health while the fault held"
+    return unheard(seen, due_s)
+
+
 def _named(
     e: Degrades,
     claim: str,
@@ -183,14 +190,22 @@ def _named(
     if strange := _unreadable(held, contract):
         return unknown("degraded", claim, because, strange)
     right = [s for s in held if set(contract.lost(s.dependencies)) == set(e.naming)]
+    due_s = watch.start_s + (e.within_s or 0.0)
     if held[-1] not in right:
         names = ", ".join(contract.lost(held[-1].dependencies)) or "nothing"
+        if not right and (early := _too_early(held, watch, due_s)):
+            told = f"the last answer names {names} as lost"
+            return unknown("degraded", claim, because, early, told)
         why = f"at the end of the fault it names {names} as lost"
         return failed("degraded", claim, because, why)
     named = min(right, key=answered_s)
     after_s = answered_s(named) - watch.start_s
     if e.within_s is not None and after_s > e.within_s:
-        return failed("degraded", claim, because, f"named so only after {after_s:.3f} s")
+        late = f"named so only after {after_s:.3f} s"
+        before = next((s for s in reversed(held) if s.at_s < named.at_s), None)
+        if unseen := between_looks(before, named, due_s):
+            return unknown("degraded", claim, because, late, unseen)
+        return failed("degraded", claim, because, late)
     later = [named, *(s for s in held if s.at_s >= answered_s(named))]
     if other := next((s for s in later if s not in right), None):
         names = ", ".join(contract.lost(other.dependencies)) or "nothing"
@@ -225,8 +240,8 @@ def stays_available(e: StaysAvailable, app: App, sampling: Sampling, history: Hi
     early = before_settling(seen, first) if first else []
     if bad := next((s for s in seen if s.state not in good and s not in early), None):
         settling = first is None and bad.state in SERVING and has_to_settle(e, complete)
-        if settling and _may_settle(e, app, history):
-            return unknown("available", claim, "the run ended before it had to be", _said(bad))
+        if settling and (early_end := _may_settle(e, app, seen, history)):
+            return unknown("available", claim, early_end, _said(bad))
         return failed("available", claim, _said(bad))
     if len(seen) < MIN_SAMPLES:
         return unknown("available", claim, f"only {len(seen)} health answers")
@@ -239,11 +254,15 @@ def stays_available(e: StaysAvailable, app: App, sampling: Sampling, history: Hi
     return passed("available", claim, f"{len(seen) - len(early)} answers, all {what}", *told)
 
 
-def _may_settle(e: StaysAvailable, app: App, history: History) -> bool:
-    """Whether the run ended inside the time that the app may take to start, health included."""
+def _may_settle(e: StaysAvailable, app: App, seen: list[HealthSample], history: History) -> str:
+    """Why an app that was not healthy yet may have become so in the time that it may take to start;
+    empty where it had that time and was asked to its end.
+    """
     begun = spawned(history, e.app, e.boot)
     due_s = begun.at_s + app.deadlines.startup_s if begun else 0.0
-    return watched_until_s(history, e.app, e.boot) < due_s
+    if watched_until_s(history, e.app, e.boot) < due_s:
+        return "the run ended before it had to be"
+    return unheard(seen, due_s)
 
 
 def _settled(early: list[HealthSample], first: HealthSample) -> str:
@@ -256,8 +275,11 @@ def _never_started(e: StaysAvailable, claim: str, app: App, history: History) ->
     begun = spawned(history, e.app, e.boot)
     if begun is None:
         return unknown("available", claim, "the app was never spawned")
-    if watched_until_s(history, e.app, e.boot) < begun.at_s + app.deadlines.startup_s:
+    due_s = begun.at_s + app.deadlines.startup_s
+    if watched_until_s(history, e.app, e.boot) < due_s:
         return unknown("available", claim, "the run ended before the start-up's time was up")
+    if (asked := samples(history, e.app, e.boot)) and (early := unheard(asked, due_s)):
+        return unknown("available", claim, early)
     return failed("available", claim, "start-up was never complete")
 
 

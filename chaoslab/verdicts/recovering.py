@@ -15,6 +15,7 @@ from chaoslab.verdicts.timeline import (
     recovery_span,
     samples,
     still_asked,
+    unheard,
 )
 from chaoslab.verdicts.waits import waited_s
 
@@ -35,9 +36,11 @@ def recovery_under_way(e: Recovers, plan: Plan, history: History, now_s: float) 
         due_s - span.start_s, waited_s(history, e.app, e.boot, span.start_s, now_s)
     )
     since = healthy_since(history, e.app, e.boot, span.start_s, span.end_s)
+    mine = [s for s in samples(history, e.app, e.boot) if answered_s(s) <= span.end_s]
     if (since is None or answered_s(since) > due_s) and now_s > due_s + late_s:
-        return None
-    mine = (s for s in samples(history, e.app, e.boot) if answered_s(s) <= span.end_s)
+        # where it is asked seldom, for an answer since the bound: without one nobody can tell
+        asked = bool(unheard(mine, due_s)) and still_asked(mine, plan.sampling, now_s)
+        return f"the recovery of {e.app}" if asked else None
     seen = [s for s in mine if since and s.at_s >= since.at_s]
     stable = bool(seen) and not too_short(e, seen)  # as the verdict counts
     if not stable and still_asked(seen, plan.sampling, now_s):

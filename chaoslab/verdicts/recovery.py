@@ -31,6 +31,7 @@ from chaoslab.verdicts.timeline import (
     samples,
     silence_s,
     spawned,
+    unheard,
     watched_until_s,
 )
 from chaoslab.verdicts.traffic import got, over_s
@@ -68,7 +69,7 @@ def recovers(
         return unknown("recovery", claim, f"{held} was still in force", *_replaced(e, history))
     since = healthy_since(history, e.app, e.boot, span.start_s, span.end_s)
     if since is None:
-        return _never_healthy(e, claim, sampling, history, span)
+        return _never_healthy(e, claim, history, span)
     return _once_healthy(e, claim, sampling, history, span=span, since=since, faults=faults)
 
 
@@ -154,9 +155,7 @@ def _nobody_asked(pause: Span) -> str:
     return f"nobody asked from {pause.start_s:.3f} to {pause.end_s:.3f} s"
 
 
-def _never_healthy(
-    e: Recovers, claim: str, sampling: Sampling, history: History, span: Span
-) -> Verdict:
+def _never_healthy(e: Recovers, claim: str, history: History, span: Span) -> Verdict:
     """A failure only where somebody asked, up to the bound."""
     healed_s, due_s = span.start_s, span.start_s + (e.within_s or 0.0)
     last = next(reversed(_asked(e, history, span)), None)
@@ -166,9 +165,8 @@ def _never_healthy(
     if watched_s < (e.within_s or 0.0):
         short = f"{why}, and watched for only {max(0.0, watched_s):.3f} s"
         return unknown("recovery", claim, short, *_replaced(e, history))
-    if last is None or answered_s(last) + silence_s(sampling) < due_s:
-        since_s = answered_s(last) if last else healed_s
-        return unknown("recovery", claim, f"{why}, and nobody asked from {since_s:.3f} s on")
+    if early := unheard([last] if last else [], due_s):
+        return unknown("recovery", claim, why, early)
     return failed("recovery", claim, why, *way_back(e, history, healed_s))
 
 

@@ -50,7 +50,7 @@ from chaoslab.verdicts.readiness import readiness_under_way
 from chaoslab.verdicts.recovering import recovery_under_way
 from chaoslab.verdicts.restarts import restarts_under_way
 from chaoslab.verdicts.settling import came_s, has_to_settle, may_settle, settled_from
-from chaoslab.verdicts.timeline import exited, samples, spawned
+from chaoslab.verdicts.timeline import Span, exited, samples, spawned, still_asked, unheard
 from chaoslab.verdicts.waits import waited_s
 
 _Bounded = Starts | FailsFast | StaysAvailable
@@ -158,7 +158,7 @@ def _waits_for(
     startup_s = promised.startup_s if promised else math.inf
     match e:
         case Starts() | FailsFast():
-            return _boot_under_way(e, history, now_s)
+            return _boot_under_way(e, plan, history, now_s)
         case Degrades():
             return None  # judged over the fault's time, which the heal ends
         case Recovers():
@@ -175,7 +175,7 @@ def _waits_for(
         case RefusesHonestly():
             return refusals_under_way(e, plan, history, now_s, startup_s)
         case StaysAvailable():
-            return _availability_under_way(e, history, now_s, startup_s)
+            return _availability_under_way(e, plan, history, now_s, startup_s)
         case NoRestarts():
             return restarts_under_way(e, plan, history, now_s, startup_s)
         case StaysLive() | AnswersInTime():
@@ -188,25 +188,28 @@ def _waits_for(
 
 
 def _availability_under_way(
-    e: StaysAvailable, history: History, now_s: float, startup_s: float
+    e: StaysAvailable, plan: Plan, history: History, now_s: float, startup_s: float
 ) -> str | None:
     """Wait for start-up, or until its time is up, and then for the fewest answers that count."""
     begun, ended = spawned(history, e.app, e.boot), exited(history, e.app, e.boot)
     if begun is None or ended is not None:
         return None if ended else f"boot {e.boot} of {e.app}"
+    given = Span(start_s=begun.at_s, end_s=begun.at_s + startup_s)
     complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (e.app, e.boot))
     if complete is None:
-        late = _is_past(now_s, begun.at_s, startup_s, e, history)
+        late = _is_past(now_s, given, e, plan, history)
         return None if late else f"the start-up of {e.app}"
     seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= complete.at_s]
-    if has_to_settle(e, complete) and not _is_past(now_s, begun.at_s, startup_s, e, history):
+    if has_to_settle(e, complete) and not _is_past(now_s, given, e, plan, history):
         if (first := settled_from(e, complete, seen, startup_s, history)) is None:
             return f"{e.app} to be healthy"
         seen = [s for s in seen if s.at_s >= first.at_s]
     return None if len(seen) >= MIN_SAMPLES else f"{MIN_SAMPLES} health answers of {e.app}"
 
 
-def _boot_under_way(e: Starts | FailsFast, history: History, now_s: float) -> str | None:
+def _boot_under_way(
+    e: Starts | FailsFast, plan: Plan, history: History, now_s: float
+) -> str | None:
     spawned = history.first(Spawned, lambda s: s.app == e.app and s.boot == e.boot)
     if spawned is None:
         return f"boot {e.boot} of {e.app}"
@@ -220,20 +223,25 @@ def _boot_under_way(e: Starts | FailsFast, history: History, now_s: float) -> st
     if complete and isinstance(e, Starts) and (came := came_s(e, complete, history)) is not None:
         served = now_s > came + SERVING_S or _serves(e, history, HealthState.HEALTHY)
         return None if served else f"{e.app} to be ready"
-    if _is_past(now_s, spawned.at_s, e.within_s or 0.0, e, history):
+    given = Span(start_s=spawned.at_s, end_s=spawned.at_s + (e.within_s or 0.0))
+    if _is_past(now_s, given, e, plan, history):
         return None
     return f"{e.app} to be healthy" if complete else f"the start-up of {e.app}"
 
 
-def _is_past(
-    now_s: float, begin_s: float, within_s: float, e: _Bounded, history: History
-) -> bool:  # fmt: skip
-    """Whether the app has had that time, its waits for a core apart (at most as long again).
+def _is_past(now_s: float, given: Span, e: _Bounded, plan: Plan, history: History) -> bool:
+    """Whether the app has had that time, its waits for a core apart (at most as long again), and
+    has answered since, where somebody still asks.
 
     One that comes late is then told from one that never comes.
     """
-    lost_s = min(within_s, waited_s(history, e.app, e.boot, begin_s, now_s))
-    return now_s > begin_s + within_s + lost_s + GRACE_S
+    long_s = given.end_s - given.start_s
+    lost_s = min(long_s, waited_s(history, e.app, e.boot, given.start_s, now_s))
+    if now_s <= given.end_s + lost_s + GRACE_S:
+        return False
+    seen = samples(history, e.app, e.boot)
+    heard = isinstance(e, FailsFast) or not unheard(seen, given.end_s)
+    return heard or not still_asked(seen, plan.sampling, now_s)
 
 
 def _serves(e: Starts, history: History, state: HealthState) -> bool:

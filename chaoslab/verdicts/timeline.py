@@ -21,6 +21,7 @@ from chaoslab.history.journal import History
 from chaoslab.spec.health import HealthState
 from chaoslab.spec.load import Sampling
 
+HEARD_S = 0.5  # before a bound: the lab's own lag at which no verdict is trusted any more
 SERVING = frozenset({HealthState.HEALTHY, HealthState.DEGRADED})  # what health may say when up
 
 
@@ -172,6 +173,19 @@ def between_looks(before: HealthSample | None, first: HealthSample, due_s: float
         return ""
     since = "before" if before is None else f"from {answered_s(before):.3f}"
     return f"nobody asked {since} to {first.at_s:.3f} s, and the bound lies between: {due_s:.3f} s"
+
+
+def unheard(asked: Iterable[HealthSample], due_s: float) -> str:
+    """Why nobody can tell whether what was missing came in time: the last of these answers was over
+    too long before the bound; empty where it was not. The run goes on until one is not.
+    """
+    last_s = max(map(answered_s, asked), default=None)
+    if last_s is not None and last_s >= due_s - HEARD_S:
+        return ""
+    heard = (
+        "health was not asked" if last_s is None else f"nobody asked health after {last_s:.3f} s"
+    )
+    return f"{heard}, and the bound is {due_s:.3f} s"
 
 
 def still_asked(seen: Sequence[HealthSample], sampling: Sampling, now_s: float) -> bool:

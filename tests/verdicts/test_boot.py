@@ -120,8 +120,8 @@ def test_a_start_that_ends_unhealthy_fails_in_whatever_mode(state: HealthState) 
 def test_a_start_that_was_never_healthy_says_what_health_said() -> None:
     """What stood in the body, or that there was no readable one."""
     never = without(good(), lambda e: isinstance(e, StartupComplete) or e.at_s > 2.0)
-    down = [*never, replace(sample(2.5, UNHEALTHY), status_code=200, word="down"), ended(4.3)]
-    page = [*never, replace(sample(2.5, UNHEALTHY), error="answered with text/html"), ended(4.3)]
+    down = [*never, replace(sample(3.5, UNHEALTHY), status_code=200, word="down"), ended(4.3)]
+    page = [*never, replace(sample(3.5, UNHEALTHY), error="answered with text/html"), ended(4.3)]
     assert [started(events).outcome for events in (down, page)] == ["FAIL", "FAIL"]
     assert "health answered 200 down" in why(started(down))
     assert "answered with text/html" in why(started(page))

@@ -230,6 +230,15 @@ CASES = {
             died(2.8, good()),
         ),
     ),
+    "degraded, one name after the other": Case(
+        expect=Degrades(naming=BOTH),
+        keeps=degraded_as(
+            *samples(2.0, 2.6, DEGRADED, "redis"), *samples(2.6, 3.4, DEGRADED, *BOTH)
+        ),
+        breaks=(
+            degraded_as(*samples(2.0, 2.4, DEGRADED, *BOTH), *samples(2.4, 3.4, DEGRADED, "redis")),
+        ),
+    ),
     "degraded to a boot's end": Case(
         expect=Degrades(naming=BOTH),
         keeps=replaced(),
