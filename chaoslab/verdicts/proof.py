@@ -56,7 +56,7 @@ def by_write(e: Recovers, history: History, span: Span) -> Proof:
         return _unknown("no write was tried after the heal")
     if proof is None:
         none = f"no write was acknowledged ({got(tries[-1])})"
-        watched_s = watched_until_s(history, e.app, e.boot) - span.start_s
+        watched_s = min(watched_until_s(history, e.app, e.boot), span.end_s) - span.start_s
         if watched_s < (e.within_s or 0.0):
             return _unknown(none, f"watched for only {watched_s:.3f} s")
         return Proof(outcome=Outcome.FAIL, because=(none,))

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chaoslab.history.events import AnyEvent, Exited, FaultHealed, FaultHealing, RunEnded
+from chaoslab.history.events import (
+    AnyEvent,
+    Exited,
+    FaultHealed,
+    FaultHealing,
+    ReadBack,
+    RunEnded,
+    Write,
+)
 from chaoslab.spec.expect import Degrades, Recovers, StaysAvailable
 from chaoslab.spec.load import Sampling
 from chaoslab.verdicts.degraded import degrades, stays_available
@@ -182,3 +190,12 @@ def test_a_proof_after_the_next_fault_began_proves_nothing_of_the_first() -> Non
     events = without(twice(6.0), lambda e: e.kind in ("write", "read_back"))
     late = [write(4.8, "late", purpose="proof"), back(4.9, "late")]
     assert recovered([*events, *late]).outcome == "UNKNOWN"
+
+
+def test_a_write_is_not_missed_once_the_next_fault_has_begun() -> None:
+    """Refused at 3.5, due at 5.02, and cut off again from 4.5 on: nobody knows of the time left."""
+    events = without(twice(6.0), of(Write, ReadBack))
+    events += [write(3.5, "no", "failed", purpose="proof", code=503)]
+    e = Recovers(app="backend", within_s=2.0, stable_s=0.4, proved=True)
+    verdict = recovers(e, Sampling(), history_of(events))
+    assert (verdict.outcome, "watched for only 1.480 s" in why(verdict)) == ("UNKNOWN", True)
