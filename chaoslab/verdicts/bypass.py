@@ -10,6 +10,7 @@ from chaoslab.history.journal import History
 from chaoslab.spec.expect import Expectation
 from chaoslab.spec.plan import Plan
 from chaoslab.spec.topology import Topology
+from chaoslab.verdicts.hopeless import rests_on
 from chaoslab.verdicts.verdict import Outcome, Verdict
 
 SHOWN = 3  # connections named on each link; of the others the count
@@ -21,9 +22,10 @@ def weighed_by_path(
 ) -> Verdict:
     """The verdict with every connection past the proxy of a link that it is about.
 
-    A verdict is about the links of its app that its faults cover: those that it rests on, or all
-    of the plan where it rests on none. With such a connection a PASS is UNKNOWN; a failure stays
-    one. `boot` 0 is any. Where nobody could see such a connection, a line says so.
+    A verdict is about the links of its app that its faults cover: those that it rests on, the one
+    that it names included, or all of the plan where it rests on none. With such a connection a PASS
+    is UNKNOWN; a failure stays one. `boot` 0 is any. Where nobody could see such a
+    connection, a line says so.
     """
     links = _links(e, topology, plan)
     seen = [
@@ -42,7 +44,7 @@ def weighed_by_path(
 
 
 def _links(e: Expectation, topology: Topology, plan: Plan) -> set[str]:
-    faults = [fault for fault in plan.faults if not e.rests_on or fault.label in e.rests_on]
+    faults = [fault for fault in plan.faults if not e.rests_on or fault.label in rests_on(e)]
     return {
         link.name
         for fault in faults

@@ -8,10 +8,22 @@ from typing import Any, Literal
 import pytest
 
 from chaoslab.history.events import LabUp, LeftRunning, PathBypassed
-from chaoslab.spec.expect import Recovers, Starts, StaysAvailable
-from chaoslab.spec.faults import Severed
+from chaoslab.spec.expect import Degrades, Recovers, Starts, StaysAvailable
+from chaoslab.spec.faults import Severed, Stopped
+from chaoslab.verdicts.bypass import weighed_by_path
+from chaoslab.verdicts.verdict import passed
 
-from .histories import PG, ended, good, healthy_run, judged, outcomes
+from .histories import (
+    PG,
+    TOPOLOGY,
+    ended,
+    good,
+    healthy_run,
+    history_of,
+    judged,
+    outcomes,
+    plan_of,
+)
 
 NAMED = "process 77 'python' was connected from port 40001 to 127.0.0.1:5432 at 1.100 s"
 
@@ -128,3 +140,13 @@ def test_what_an_app_left_running_is_told_and_changes_no_verdict(killed: bool, h
     lines = [line for v in verdicts for line in v.because if "left running" in line]
     assert len(lines) == 3
     assert all("pid 123 'cron'" in line and how in line for line in lines)
+
+
+def test_the_fault_that_an_expectation_names_is_one_that_it_is_about() -> None:
+    """Whatever `rests_on` lists beside it: its evidence is asked for as well."""
+    e = Degrades(naming=("postgres",), fault="stopped:postgres", rests_on=("stopped:redis",))
+    plan = plan_of(e, faults=(Stopped(target="postgres"), Stopped(target="redis")))
+    history = history_of([*good(), past()])
+    about = plan.expect[0]
+    verdict = weighed_by_path(passed("degraded", ""), about, TOPOLOGY, plan, history, boot=1)
+    assert verdict.outcome.value == "UNKNOWN"
