@@ -490,14 +490,15 @@ class Write(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadBack(Event):
     """What was found of an app's writes in the database itself, past every proxy, by a look that
-    began at `at_s`. `repeated` tells of each id that is there more than once how often it is.
+    began at `at_s`. `repeated` tells of each id that is there more than once how often it is; None
+    in runs saved before rows were counted.
     """
 
     app: str
     service: str
     found: tuple[str, ...]
     missing: tuple[str, ...]
-    repeated: Mapping[str, int] = field(default_factory=dict)
+    repeated: Mapping[str, int] | None = None
     kind: Literal["read_back"] = "read_back"
 
 

@@ -18,10 +18,13 @@ ACCEPTED = 202  # "accepted": the answer itself says that the row is not kept ye
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Looked:
-    """What the last look for each write found: whether it is there, and how often."""
+    """What the last look for each write found: whether it is there, and how often, where each look
+    counted the rows.
+    """
 
     there: Mapping[str, bool]
     often: Mapping[str, int]
+    counted: bool
 
 
 def keeps_acknowledged(e: KeepsAcknowledged, app: App, history: History) -> Verdict:
@@ -29,11 +32,12 @@ def keeps_acknowledged(e: KeepsAcknowledged, app: App, history: History) -> Verd
     late_s = app.writes.kept_within_s if app.writes else 0.0
     once = app.writes is None or app.writes.delivery == "exactly_once"
     claim = f"every write that {e.app} acknowledged is kept (at least {e.at_least})"
-    claim += ", and none is there twice" if once else ""
     mine = [w for w in history.of(Write) if w.app == e.app]
     writes = [w for w in mine if w.purpose == "load"]
     ok = [w for w in writes if w.outcome == "ok"]
     looked = _last_looks(e.app, mine, history, late_s)
+    once = once and looked.counted
+    claim += ", and none is there twice" if once else ""
     because = _counts(writes)
     lost = [w for w in ok if looked.there.get(w.op) is False]
     wrong = [*_lost(lost, late_s)] + (_repeated(mine, looked.often) if once else [])
@@ -55,13 +59,13 @@ def _last_looks(app: str, writes: Iterable[Write], history: History, late_s: flo
     over = {w.op: over_s(w) for w in writes}
     there: dict[str, bool] = {}
     often: dict[str, int] = {}
-    for look in history.of(ReadBack):
-        if look.app != app:
-            continue
+    looks = [look for look in history.of(ReadBack) if look.app == app]
+    for look in looks:
         there |= {op: True for op in look.found if look.at_s >= over.get(op, look.at_s)}
         there |= {op: False for op in look.missing if look.at_s >= over.get(op, 0.0) + late_s}
-        often |= {op: look.repeated.get(op, 1) for op in look.found}
-    return _Looked(there=there, often=often)
+        often |= {op: (look.repeated or {}).get(op, 1) for op in look.found}
+    counted = all(look.repeated is not None for look in looks)
+    return _Looked(there=there, often=often, counted=counted)
 
 
 def _counts(writes: Sequence[Write]) -> str:

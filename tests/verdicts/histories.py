@@ -232,7 +232,9 @@ def counted(at_s: float, count: int | None, service: str = "postgres") -> Server
 
 
 def back(at_s: float, *found: str, missing: tuple[str, ...] = (), app: str = "backend") -> ReadBack:
-    return ReadBack(at_s=at_s, app=app, service="postgres", found=found, missing=missing)
+    return ReadBack(
+        at_s=at_s, app=app, service="postgres", found=found, missing=missing, repeated={}
+    )
 
 
 def sockets(

@@ -148,3 +148,10 @@ def test_a_202_that_is_not_there_at_once_asks_for_a_declared_time() -> None:
     app = declaring(kept_within_s=0.3)
     verdict = kept(write(1.0, "a", code=202), back(1.4, missing=("a",)), app=app)
     assert (verdict.outcome, "declare" in why(verdict)) == ("FAIL", False)
+
+
+def test_a_run_that_was_saved_before_rows_were_counted_claims_nothing_of_them() -> None:
+    """Found is found; how often was not looked at."""
+    verdict = kept(write(1.0, "a"), replace(back(4.0, "a"), repeated=None))
+    assert verdict.outcome == "PASS"
+    assert "twice" not in verdict.claim + why(verdict)
