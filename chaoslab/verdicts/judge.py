@@ -146,8 +146,24 @@ def _judged_by_service(
 def _starved(e: Expectation, topology: Topology, plan: Plan, history: History) -> str:
     """Why a failure may be the machine's; empty where it is not."""
     return starved(
-        e, topology.apps[e.app], history, lambda other: _judged(e, topology, plan, other)
+        e,
+        topology.apps[e.app],
+        history,
+        judged=lambda other: _judged(e, topology, plan, other),
+        given_more=lambda more_s: _given_more(more_s, e, topology, plan, history),
     )
+
+
+def _given_more(
+    more_s: float, e: Expectation, topology: Topology, plan: Plan, history: History
+) -> Verdict:
+    """What `e` would be judged with so many seconds more for a start, or for what it bounds."""
+    app = topology.apps[e.app]
+    startup_s = app.deadlines.startup_s + more_s
+    longer = replace(app, deadlines=replace(app.deadlines, startup_s=startup_s))
+    if isinstance(e, Starts | FailsFast | Recovers):
+        e = replace(e, within_s=(e.within_s or 0.0) + more_s)
+    return _judged(e, replace(topology, apps={**topology.apps, e.app: longer}), plan, history)
 
 
 def _weighed(

@@ -19,22 +19,28 @@ from chaoslab.history.journal import History
 from chaoslab.spec.expect import Expectation, KeepsAcknowledged, NoRestarts, RefusesHonestly
 from chaoslab.spec.topology import App
 from chaoslab.verdicts.given import Given, given_to, start_of
-from chaoslab.verdicts.timeline import Span
+from chaoslab.verdicts.timeline import Span, started_by
 from chaoslab.verdicts.verdict import Outcome, Verdict
 from chaoslab.verdicts.waits import Loss, losses_of, lost_in
 
 TOO_MUCH = 0.5  # of the time
+ROUNDED_S = 1e-6  # sums of seconds are not exact
 STRETCH_S = 1.5  # three answers at a prober's limit of half a second
 
 
 def starved(
-    e: Expectation, app: App, history: History, judged: Callable[[History], Verdict]
+    e: Expectation,
+    app: App,
+    history: History,
+    judged: Callable[[History], Verdict],
+    given_more: Callable[[float], Verdict],
 ) -> str:
     """Why a failure of `e` may be the machine's; empty where it is not, or where time does not
     matter: what an app acknowledged it must keep, and what it answers is its own, however slow it
     is.
 
-    `judged` is what `e` would be judged by another history.
+    `judged` is what `e` would be judged by another history, `given_more` with so many seconds more
+    for what had to be done in time.
     """
     if isinstance(e, KeepsAcknowledged | RefusesHonestly):
         return ""
@@ -42,21 +48,29 @@ def starved(
         return _ends(e, app, history)
     losses = list(losses_of(e.app, getattr(e, "boot", None), history))
     for given in given_to(e, app, history):
-        if why := _lacked(given, losses):
+        if why := _lacked(given, losses, given_more):
             return why
     return _excused(app, history, losses, judged)
 
 
-def _lacked(given: Given, losses: list[tuple[str, list[Loss]]]) -> str:
+def _lacked(
+    given: Given,
+    losses: list[tuple[str, list[Loss]]],
+    given_more: Callable[[float], Verdict] | None = None,
+) -> str:
     """Why the app may have lacked time of what it was given; empty where it had it."""
     if not given.own and (why := _too_much(given.span, losses, given.done_s)):
         return why
-    return _explained(given, losses[:1])  # a lab that is late takes no time from the app
+    return _explained(given, losses[:1], given_more)  # a late lab takes no time from the app
 
 
-def _explained(given: Given, losses: list[tuple[str, list[Loss]]]) -> str:
+def _explained(
+    given: Given,
+    losses: list[tuple[str, list[Loss]]],
+    given_more: Callable[[float], Verdict] | None,
+) -> str:
     """Why a limit that was missed would have been kept without the waits; empty where it would
-    not, or was not missed.
+    not, or was not missed, or where with so much more time it would have failed all the same.
     """
     span, done_s = given.span, given.done_s
     if done_s is None or done_s <= span.end_s:
@@ -64,7 +78,10 @@ def _explained(given: Given, losses: list[tuple[str, list[Loss]]]) -> str:
     for who, each in losses:
         since_s = span.start_s if given.since_s is None else given.since_s
         lost_s = lost_in(Span(start_s=since_s, end_s=done_s), each)
-        if lost_s > 0 and done_s - lost_s <= span.end_s:
+        kept = lost_s > 0 and done_s - lost_s <= span.end_s
+        if kept and given_more and not given.own:
+            kept = given_more(lost_s + ROUNDED_S).outcome is not Outcome.FAIL
+        if kept:
             took_s, long_s = done_s - span.start_s, span.end_s - span.start_s
             if given.own:
                 return (
@@ -92,7 +109,11 @@ def _first_reason(name: str, boot: int, app: App, history: History) -> str:
     losses = list(losses_of(name, boot, history))
     limits = app.deadlines
     given = start_of(name, boot, limits.startup_s, limits.gives_up_s, history)
-    return next(filter(None, (_lacked(each, losses) for each in given)), "")
+    if started_by(history, name, boot) is not None:  # then its limit is not why it ended
+        reasons = (_too_much(g.span, losses, g.done_s) for g in given if not g.own)
+    else:
+        reasons = (_lacked(each, losses) for each in given)
+    return next(filter(None, reasons), "")
 
 
 def _excused(

@@ -415,3 +415,34 @@ def test_the_run_waits_for_a_start_that_settles_late_by_its_waits() -> None:
         plan = replace(plan_of(e), faults=())
         assert unsettled(plan, history_of(known), 3.55, TOPOLOGY) == "backend to be healthy"
         assert unsettled(plan, history_of(known), 3.85, TOPOLOGY) is None
+
+
+def slow_start(*later: AnyEvent, ends: AnyEvent) -> list[AnyEvent]:
+    """Complete 0.2 s past its bound of 3.4 s, for 0.3 s of which it waited; healthy until 10.0."""
+    events = [spawned(0.4), complete(3.6, HEALTHY), *samples(3.6, 10.0, HEALTHY), *later]
+    return [*events, *waits(0.4, 3.4, 0.1), ends, ended(12.0)]
+
+
+def test_a_slow_start_excuses_nothing_that_would_have_failed_in_its_longer_time_too() -> None:
+    """A relapse and a crash 6 s after it are no lateness; the lateness itself is excused."""
+    relapse = slow_start(
+        *samples(10.0, 10.5, DEGRADED), *samples(10.5, 11.9, HEALTHY), ends=exited(11.9)
+    )
+    crash = slow_start(ends=exited(10.1, code=1, asked=False))
+    late = Starts(mode="normal")
+    told = judged(relapse, late, StaysAvailable(), faults=())
+    assert outcomes(told) == ["UNKNOWN", "FAIL"]
+    told = judged(crash, StaysAvailable(), NoRestarts(), faults=())
+    assert outcomes(told) == ["FAIL", "FAIL"]
+
+
+def test_a_recovery_that_is_late_by_its_waits_does_not_excuse_the_end_of_the_process() -> None:
+    """Healthy 0.09 s too late after 0.3 s of waiting: that is excused, and dead at 7.0 is not."""
+    kept = without(good(), lambda e: isinstance(e, Exited | RunEnded) or between(3.0, 9.0)(e))
+    late = [*kept, *samples(3.0, 5.1, DEGRADED, *BOTH), *samples(5.1, 7.0, HEALTHY)]
+    late += [write(5.15, "w", purpose="proof"), back(5.3, "w"), *waits(3.5, 5.0, 0.2)]
+    late = without(late, lambda e: getattr(e, "op", "") == "proof-1")
+    alive = [*late, exited(7.0), ended(7.1)]
+    dead = [*late, exited(7.0, code=1, asked=False), ended(7.1)]
+    assert outcomes(judged(alive, Recovers())) == ["UNKNOWN"]
+    assert outcomes(judged(dead, Recovers())) == ["FAIL"]
