@@ -131,7 +131,7 @@ def way_shown(
     for fault, services in _healed(e, history, span).items():
         if service in services:
             continue
-        turn = _turned(e, history, fault, at_once=fault in at_once)
+        turn = _turned(e, history, fault, services, at_once=fault in at_once)
         names = " and ".join(sorted(services))
         if turn is None:
             unproved.append(
@@ -151,20 +151,29 @@ def _healed(e: Recovers, history: History, span: Span) -> dict[str, set[str]]:
     """The services to which each fault cut the app's path, of those healed while this boot ran."""
     lived = life(history, e.app, e.boot)
     begun_s = lived.start_s if lived else math.inf
+    cut = _cut(e, history)
     mine = [h.fault for h in history.of(FaultHealed) if begun_s <= h.at_s <= span.start_s]
-    cut: dict[str, set[str]] = {fault: set() for fault in mine}
+    return {fault: cut[fault] for fault in mine if cut.get(fault)}
+
+
+def _cut(e: Recovers, history: History) -> dict[str, set[str]]:
+    """The services to which each fault cuts the app's path."""
+    cut: dict[str, set[str]] = {}
     for asked in history.of(FaultRequested):
-        if asked.fault in cut:
-            links = (link.partition(".") for link in asked.links)
-            cut[asked.fault] |= {service for app, _, service in links if app == e.app}
-    return {fault: services for fault, services in cut.items() if services}
+        links = (link.partition(".") for link in asked.links)
+        mine = {service for app, _, service in links if app == e.app}
+        cut[asked.fault] = cut.get(asked.fault, set()) | mine
+    return cut
 
 
-def _turned(e: Recovers, history: History, fault: str, *, at_once: bool) -> HealthSample | None:
+def _turned(
+    e: Recovers, history: History, fault: str, services: set[str], *, at_once: bool
+) -> HealthSample | None:
     """An answer other than healthy that is the fault's doing: health was not back to healthy before
     the heal. Only `at_once`, where the path itself was back before it, any answer since counts.
 
-    What an app that never answered before did not answer says nothing of the fault.
+    What an app that never answered before did not answer says nothing of the fault; nor does an
+    answer in the time of another fault that cut another path, unless it names one of `services`.
     """
     begun = faults_begun_s(history)
     healing = history.first(FaultHealing, lambda h: h.fault == fault)
@@ -182,5 +191,37 @@ def _turned(e: Recovers, history: History, fault: str, *, at_once: bool) -> Heal
     healing_s = healing.at_s if healing else healed.at_s
     before = [s.at_s for s in told if answered_s(s) <= healing_s]
     from_s = begun[fault] if at_once or not before else before[-1]
-    bad = (s for s in told if s.at_s >= from_s and s.state is not HealthState.HEALTHY)
-    return next(bad, None)
+    healthy_s = [s.at_s for s in told if s.state is HealthState.HEALTHY and s.at_s < from_s]
+    since_s = max(healthy_s, default=from_s if at_once else begun[fault])
+    bad = [s for s in told if s.at_s >= since_s and s.state is not HealthState.HEALTHY]
+    late = [s for s in bad if s.at_s >= from_s]
+    others = _others(e, history, fault, services)
+    well = next((s for s in reversed(asked) if s.state is HealthState.HEALTHY), None)
+    its_own = (
+        not any(span.holds(s.at_s) for span in others) or (well and _names(s, services, well))
+        for s in bad
+    )
+    return late[0] if late and any(its_own) else None
+
+
+def _others(e: Recovers, history: History, fault: str, services: set[str]) -> list[Span]:
+    """The times in which other faults cut the app's path to other services, and health had not yet
+    been healthy since.
+    """
+    begun, cut = faults_begun_s(history), _cut(e, history)
+    healed_s = {h.fault: h.at_s for h in history.of(FaultHealed)}
+    asked = samples(history, e.app, e.boot)
+    well_s = [s.at_s for s in asked if s.state is HealthState.HEALTHY]
+    spans = []
+    for other, at_s in begun.items():
+        if other != fault and cut.get(other, set()) - services:
+            over_s = healed_s.get(other, math.inf)
+            end_s = next((s for s in well_s if s >= over_s), math.inf)
+            spans.append(Span(start_s=at_s, end_s=end_s))
+    return spans
+
+
+def _names(sample: HealthSample, services: set[str], well: HealthSample) -> bool:
+    """Whether it has another word for one of these services than a healthy answer has."""
+    known = {name: sample.dependencies[name] for name in services & set(sample.dependencies)}
+    return any(word != well.dependencies.get(name) for name, word in known.items())

@@ -305,3 +305,31 @@ def test_the_judge_tells_a_restart_by_the_plan() -> None:
     faults = (Restarted(target="postgres"),)
     (verdict,) = judged(blip, Recovers(proved=False), faults=faults)
     assert "by its health alone after restarted:postgres" in why(verdict)
+
+
+def overlapping(*named: str, alone_s: float = 3.0) -> list[AnyEvent]:
+    """Redis is cut off from 2.0 to 4.0, Postgres from 3.0 to 6.0; health is degraded from
+    `alone_s` to 6.1 and names these. A write to Postgres is served afterwards.
+    """
+    cut = [
+        replace(e, links=(REDIS,) if e.fault == "redis" else (PG,))
+        if isinstance(e, FaultRequested)
+        else e
+        for e in (*fault("redis", 2.0, 2.01, 4.0, 4.02), *fault("pg", 3.0, 3.01, 6.0, 6.02))
+    ]
+    said = [*samples(alone_s, 6.1, DEGRADED, *named), *samples(6.1, 8.0, HEALTHY)]
+    proof = [write(6.2, "w", purpose="proof"), back(6.3, "w")]
+    return [*healthy_run(alone_s), *cut, *said, *proof, exited(8.0), ended(8.1)]
+
+
+def test_what_health_says_under_two_faults_is_not_both_of_theirs() -> None:
+    """It names Postgres alone: of the way back to Redis nothing was seen."""
+    verdict = recovered(overlapping("postgres"))
+    assert verdict.outcome == "UNKNOWN"
+    assert "no request proved the way back to redis" in why(verdict)
+
+
+def test_under_two_faults_health_tells_of_the_one_that_it_names_or_that_was_alone() -> None:
+    """Redis by its name; or degraded at 2.5, before the second fault, and never healthy since."""
+    assert recovered(overlapping("postgres", "redis")).outcome == "PASS"
+    assert recovered(overlapping("postgres", alone_s=2.5)).outcome == "PASS"
