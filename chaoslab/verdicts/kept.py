@@ -9,8 +9,10 @@ from chaoslab.history.events import ReadBack, Write
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import KeepsAcknowledged
 from chaoslab.spec.topology import App
+from chaoslab.verdicts.timeline import Span
 from chaoslab.verdicts.traffic import over_s
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
+from chaoslab.verdicts.waits import losses_of, lost_in
 
 MOST_NAMED = 5
 ACCEPTED = 202  # "accepted": the answer itself says that the row is not kept yet
@@ -44,7 +46,9 @@ def keeps_acknowledged(e: KeepsAcknowledged, app: App, history: History) -> Verd
     if wrong:
         return failed("kept", claim, *wrong, because)
     if unseen := sum(w.op not in looked.there for w in ok):
-        when = f"{late_s:g} s after their answer" if late_s else "after that"
+        when = (
+            f"{late_s:g} s after their answer, waits for a core apart" if late_s else "after that"
+        )
         return unknown("kept", claim, f"{unseen} were not looked up {when}", because)
     if len(ok) < e.at_least:
         return unknown("kept", claim, f"fewer than {e.at_least} acknowledged", because)
@@ -54,15 +58,22 @@ def keeps_acknowledged(e: KeepsAcknowledged, app: App, history: History) -> Verd
 
 def _last_looks(app: str, writes: Iterable[Write], history: History, late_s: float) -> _Looked:
     """A look before a write was over says nothing of it; a look before its time is up says only
-    that it was found.
+    that it was found. In that time the app was not kept waiting for a core.
     """
     over = {w.op: over_s(w) for w in writes}
+    (_, waits), _ = losses_of(app, None, history)
+
+    def is_due(op: str, at_s: float) -> bool:
+        since_s = over.get(op, 0.0)
+        lost_s = lost_in(Span(start_s=since_s, end_s=at_s), waits) if late_s else 0.0
+        return at_s - lost_s >= since_s + late_s
+
     there: dict[str, bool] = {}
     often: dict[str, int] = {}
     looks = [look for look in history.of(ReadBack) if look.app == app]
     for look in looks:
         there |= {op: True for op in look.found if look.at_s >= over.get(op, look.at_s)}
-        there |= {op: False for op in look.missing if look.at_s >= over.get(op, 0.0) + late_s}
+        there |= {op: False for op in look.missing if is_due(op, look.at_s)}
         often |= {op: (look.repeated or {}).get(op, 1) for op in look.found}
     counted = all(look.repeated is not None for look in looks)
     return _Looked(there=there, often=often, counted=counted)

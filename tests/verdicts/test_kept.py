@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from chaoslab.history.events import AnyEvent
+from chaoslab.history.events import AnyEvent, AppStarved
 from chaoslab.spec.expect import KeepsAcknowledged
 from chaoslab.spec.topology import App
 from chaoslab.verdicts.kept import keeps_acknowledged
@@ -155,3 +155,14 @@ def test_a_run_that_was_saved_before_rows_were_counted_claims_nothing_of_them() 
     verdict = kept(write(1.0, "a"), replace(back(4.0, "a"), repeated=None))
     assert verdict.outcome == "PASS"
     assert "twice" not in verdict.claim + why(verdict)
+
+
+def test_the_declared_delay_is_the_apps_own_time() -> None:
+    """Looked for 0.6 s after the answer, 0.2 s of which it waited for a core: 0.4 s of its 0.5."""
+    waited = AppStarved(at_s=1.5, app="backend", boot=1, waited_s=0.2, over_s=0.4)
+    app, look = declaring(kept_within_s=0.5), back(1.62, missing=("a",))
+    assert kept(write(1.0, "a", code=202), look, app=app).outcome == "FAIL"
+    assert kept(write(1.0, "a", code=202), look, waited, app=app).outcome == "UNKNOWN"
+    late = back(1.82, missing=("a",))
+    assert kept(write(1.0, "a", code=202), late, waited, app=app).outcome == "FAIL"
+    assert kept(write(1.0, "a"), look, waited).outcome == "FAIL"
