@@ -375,6 +375,20 @@ CASES = {
         ),
         fault=DOWN,
     ),
+    "connections that are given back late": Case(
+        expect=ReleasesConnections(spare=2),
+        keeps=[
+            *without(
+                stopped_under_load(),
+                lambda e: e.kind == "server_connections" and e.at_s >= 4.65,
+            ),
+            counted(4.65, 9),
+            counted(5.0, 14),
+            counted(6.4, 4),
+        ],
+        breaks=(),
+        fault=DOWN,
+    ),
     "retries": Case(
         expect=BacksOff(connects_per_s=20.0, herd=20),
         keeps=stopped_under_load(),
