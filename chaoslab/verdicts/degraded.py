@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from chaoslab.history.events import Exited, FaultHealing, HealthSample, StartupComplete
+from chaoslab.history.events import (
+    FaultHealing,
+    HealthSample,
+    QuestionsAsked,
+    StartupComplete,
+)
 from chaoslab.history.journal import History
 from chaoslab.spec.expect import Degrades, StaysAvailable
 from chaoslab.spec.health import HealthContract, HealthState
@@ -45,12 +50,12 @@ def degrades(e: Degrades, app: App, sampling: Sampling, history: History) -> Ver
         return unknown("degraded", claim, f"{e.fault} was never seen in force")
     if gone := _died_by(span.end_s, e, history):
         return failed("degraded", claim, gone)
-    if (stopped := replaced(history, e.app, e.boot)) is not None:
+    if (stopped_s := _replaced_s(e, history)) is not None:
         # where the plan took this boot away while the fault held, its time ends there
-        if stopped.at_s <= span.start_s:
-            why = f"the plan replaced boot {e.boot} at {stopped.at_s:.3f} s, before the fault"
+        if stopped_s <= span.start_s:
+            why = f"the plan replaced boot {e.boot} at {stopped_s:.3f} s, before the fault"
             return unknown("degraded", claim, why)
-        span = Span(start_s=span.start_s, end_s=min(span.end_s, stopped.at_s))
+        span = Span(start_s=span.start_s, end_s=min(span.end_s, stopped_s))
     started_s = started_by(history, e.app, e.boot)
     if started_s is None or started_s > span.end_s:
         return _not_started(e, claim, app, span, history)
@@ -67,7 +72,7 @@ def degrades(e: Degrades, app: App, sampling: Sampling, history: History) -> Ver
         return unknown("degraded", claim, silent, *verdict.because)
     if verdict.outcome is Outcome.PASS and not _seen_to_its_end(e, span, history):
         return unknown("degraded", claim, "the run was cut short of the heal", *verdict.because)
-    return _until(verdict, e, span, stopped)
+    return _until(verdict, e, span, stopped_s)
 
 
 def _silent(
@@ -85,9 +90,19 @@ def _silent(
     return f"nothing was heard of health in the last {silent_s:.3f} s of the fault"
 
 
-def _until(verdict: Verdict, e: Degrades, span: Span, stopped: Exited | None) -> Verdict:
+def _replaced_s(e: Degrades, history: History) -> float | None:
+    """When the plan replaced this boot: its questions end first, and then the app may take its time
+    to end. None where it did not.
+    """
+    if (stopped := replaced(history, e.app, e.boot)) is None:
+        return None
+    asked = history.last(QuestionsAsked, lambda q: (q.app, q.boot) == (e.app, e.boot))
+    return min(stopped.at_s, asked.at_s) if asked else stopped.at_s
+
+
+def _until(verdict: Verdict, e: Degrades, span: Span, stopped_s: float | None) -> Verdict:
     """The verdict, with until when this boot was judged where that was not the fault's heal."""
-    if stopped is None or stopped.at_s > span.end_s:
+    if stopped_s is None or stopped_s > span.end_s:
         return verdict
     told = f"judged until the plan replaced boot {e.boot} at {span.end_s:.3f} s, before the heal"
     return replace(verdict, because=(*verdict.because, told))
@@ -97,8 +112,8 @@ def _seen_to_its_end(e: Degrades, span: Span, history: History) -> bool:
     """To the heal, or to the end of a boot that the plan replaced before it. A run that is broken
     off heals its faults as well, but before their time.
     """
-    stopped = replaced(history, e.app, e.boot)
-    if stopped is not None and stopped.at_s <= span.end_s:
+    stopped_s = _replaced_s(e, history)
+    if stopped_s is not None and stopped_s <= span.end_s:
         return True
     end = run_ended(history)
     healing = history.first(FaultHealing, lambda h: h.fault == e.fault)

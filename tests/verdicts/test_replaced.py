@@ -9,6 +9,7 @@ from chaoslab.history.events import (
     Exited,
     FaultHealed,
     FaultHealing,
+    QuestionsAsked,
     ReadBack,
     RunEnded,
     Write,
@@ -199,3 +200,13 @@ def test_a_write_is_not_missed_once_the_next_fault_has_begun() -> None:
     e = Recovers(app="backend", within_s=2.0, stable_s=0.4, proved=True)
     verdict = recovers(e, Sampling(), history_of(events))
     assert (verdict.outcome, "watched for only 1.480 s" in why(verdict)) == ("UNKNOWN", True)
+
+
+def test_the_time_that_a_replaced_boot_takes_to_end_is_no_silence() -> None:
+    """Its questions end at 4.0, and its process at 6.0: the lab asked it nothing in between."""
+    counts = QuestionsAsked(at_s=4.0, app="backend", boot=1, asked={"health": 60}, most_under_way=1)
+    slow = [e for e in replaced_at(6.0, outage_until(7.0)) if not between(4.0, 6.0)(e)]
+    assert degraded([*slow, *heal(7.0)]).outcome == "UNKNOWN"
+    verdict = degraded([*slow, counts, *heal(7.0)])
+    assert verdict.outcome == "PASS"
+    assert "judged until the plan replaced boot 1 at 4.000 s, before the heal" in why(verdict)
