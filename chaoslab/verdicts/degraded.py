@@ -277,7 +277,14 @@ def _may_settle(e: StaysAvailable, app: App, seen: list[HealthSample], history: 
     due_s = begun.at_s + app.deadlines.startup_s if begun else 0.0
     if watched_until_s(history, e.app, e.boot) < due_s:
         return "the run ended before it had to be"
-    return unheard(seen, due_s)
+    healthy = next((s for s in seen if s.state is HealthState.HEALTHY), None)
+    if healthy is None:
+        return unheard(seen, due_s)
+    later = (s for s in seen if s.at_s >= answered_s(healthy))
+    if any(s.state is not HealthState.HEALTHY for s in later):
+        return ""
+    before = next((s for s in reversed(seen) if s.at_s < healthy.at_s), None)
+    return between_looks(before, healthy, due_s)
 
 
 def _settled(early: list[HealthSample], first: HealthSample) -> str:

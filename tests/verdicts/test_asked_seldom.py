@@ -138,3 +138,14 @@ def test_a_fault_that_was_over_before_the_bound_does_not_show_a_name_to_be_missi
     times = [1.95 + 0.1 * n for n in range(round((until_s - 1.95) / 0.1))]
     named = [sample(s, DEGRADED, "postgres") for s in times]
     assert alone(outage(until_s, *named), Degrades(naming=BOTH)).outcome == outcome
+
+
+def test_a_start_that_settled_between_two_questions_is_unknown() -> None:
+    """Degraded at 0.7, healthy at 5.7, due at 3.4. Degraded once more at 3.5 or 5.95, it failed."""
+    answers = [sample(0.7, DEGRADED), *(sample(s, HEALTHY) for s in (5.7, 5.8, 5.9))]
+    events = started(complete(0.55, DEGRADED), *answers)
+    verdict = alone(events, StaysAvailable())
+    assert verdict.outcome == "UNKNOWN"
+    assert "the bound lies between: 3.400 s" in verdict.because[0]
+    for at_s in (3.5, 5.95):
+        assert alone([*events, sample(at_s, DEGRADED)], StaysAvailable()).outcome == "FAIL"
