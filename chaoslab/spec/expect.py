@@ -1,8 +1,8 @@
 """What a plan expects, within which bounds; each kind is judged by one verdict function.
 
-A bound left at None is taken from the app's deadlines when the plan is resolved, so that a saved
-plan is complete. `rests_on` names the faults that must be shown to have met the app for the verdict
-to mean anything; None means every fault of the plan.
+A bound left at None is taken from the app's deadlines or limits when the plan is resolved, so that
+a saved plan is complete. `rests_on` names the faults that must be shown to have met the app for the
+verdict to mean anything; None means every fault of the plan.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ StartMode = Literal["normal", "degraded"]
 class Starts:
     """Start-up completes within `within_s` of the spawn, every phase completed or degraded.
 
-    `mode` is what health must say then: `normal` healthy, `degraded` degraded, None either.
+    `mode` is what health must say then: `normal` healthy, `degraded` degraded, None either. A start
+    that is to be `normal` may say degraded first, and has all of `within_s` to become healthy.
     `startup_mode`, where given, is what the app must publish.
     """
 
@@ -51,7 +52,8 @@ class FailsFast:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Degrades:
     """Health answers 200 degraded within `within_s` of the fault (or of the start-up's end, where
-    that is later), names exactly the dependencies in `naming`, and stays so until the heal.
+    that is later), names exactly the dependencies in `naming`, and stays so until the heal, or to
+    the end of a boot that the plan replaces before it.
     """
 
     naming: tuple[str, ...]
@@ -67,7 +69,8 @@ class Degrades:
 class Recovers:
     """Within `within_s` of the last heal health is healthy and a write through the app is
     acknowledged, and found in the database itself; health stays healthy for `stable_s`, in the same
-    process.
+    process. Each fault that was healed needs a way back that was observed: by that write, or by
+    health that was not healthy under the fault.
 
     `proved` asks for that write; None asks for it where the app declares how it writes.
     """
@@ -83,8 +86,9 @@ class Recovers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepsAcknowledged:
-    """Every write that the app acknowledged is found in the database itself at the end, at least
-    `at_least` were acknowledged, and no write is there twice (unless the app declares otherwise).
+    """Every write that the app acknowledged is found in the database itself at the end (the app's
+    `kept_within_s` after its answer at the earliest), at least `at_least` were acknowledged, and no
+    write is there twice (unless the app declares otherwise).
     """
 
     at_least: int = 1
@@ -121,7 +125,8 @@ class FirstRequestServed:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaysAvailable:
     """From the end of start-up to the run's end health never answers anything but 2xx, and the
-    state stays healthy if `healthy` is set: slow is not dead.
+    state stays healthy if `healthy` is set: slow is not dead. The app may say degraded before its
+    first healthy answer, within its deadline for the start-up.
     """
 
     healthy: bool = True
@@ -137,7 +142,7 @@ class Serves:
     acknowledged within `within_s`, and at least `at_least` are.
 
     In a plan with faults at least `after_heal` writes must come after the last heal and the app's
-    `recovery_s`, half of them on connections of their own.
+    `recovery_s`, half of them on connections of their own; so every fault needs a `stop`.
     """
 
     within_s: float = 1.0
@@ -201,8 +206,8 @@ class ReadyWhenServing:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasesConnections:
     """Once it has recovered, the app has no more than `spare` connections on each server beyond
-    those that it had while it was well before the fault, counted by the server itself. None takes
-    `spare` from the app's limits.
+    those that it had while it was well before the fault, or beyond its declared `pool` where that
+    is more, counted by the server itself. None takes `spare` from the app's limits.
     """
 
     spare: int | None = None
@@ -215,8 +220,8 @@ class ReleasesConnections:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacksOff:
     """While a fault holds the app tries each of its links at most `connects_per_s` times a second,
-    and in no half second after the heal are there more than `herd` connects. None takes both from
-    the app's limits.
+    and in no half second after the heal are there more than `herd` connects. Tries that are no more
+    than the lab's own questions in that time fail nothing. None takes both from the app's limits.
     """
 
     connects_per_s: float | None = None

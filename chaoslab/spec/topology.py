@@ -59,7 +59,7 @@ class Limits:
     `connects_per_s`: tries on one link while it cannot be reached. `herd`: connects on one link in
     any half second after it is back. `spare_connections`: how many more than its baseline it may
     hold on one server after a recovery. `pool`: the most connections that all its processes may
-    hold on a server, by service, where that is more than the baseline.
+    hold on a server, by service; it takes the place of a baseline that is less.
     """
 
     connects_per_s: float = 20.0

@@ -37,9 +37,11 @@ class AtMoment:
 
     `of` is the fault's name for `in_force` and `healed`, else the app's name; empty means any.
     `naming` are the dependencies that health must name for `lost`, in alphabetical order.
-    Where the moment has not come within `within_s` seconds of waiting, a fault that should start
-    stays out and a fault that should stop is healed all the same; both are recorded. None is filled
-    in from the app's deadlines when the plan is resolved.
+    As the stop of a fault it is no turn of health that was taken back before the fault began.
+    Where the moment has not come within `within_s` seconds of waiting, or can come no more, a fault
+    that should start stays out, a fault that should stop is healed all the same, and a boot or a
+    load does not begin; each is recorded, and docs/verdicts.md says what it makes of the verdicts.
+    None is filled in from the app's deadlines when the plan is resolved.
     """
 
     moment: Moment
