@@ -9,12 +9,9 @@ from pathlib import Path
 import pytest
 
 from chaoslab.corpus.records import Defect, read_defects, shipped
+from chaoslab.spec.gate import VERDICTS
 
 ROOT = Path(__file__).parents[3]
-VERDICTS = {
-    *("boot", "fails fast", "restarts", "degraded", "available", "live", "prober", "ready"),
-    *("recovery", "kept", "first request", "serves", "connections", "retries", "latency"),
-}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +36,7 @@ def test_a_record_names_scenarios_and_verdicts_that_exist(
     """A name that nobody knows would count a defect as missed for ever."""
     defect = defects[number]
     assert {run.split("[")[0] for run in defect.runs} <= scenarios()
-    assert {defect.primary, *defect.also} <= VERDICTS
+    assert {defect.primary, *defect.also} <= set(VERDICTS)
 
 
 @pytest.mark.parametrize("number", range(1, 14))
