@@ -136,6 +136,16 @@ async def test_a_part_that_is_killed_ends_the_run_at_once_and_is_named(
     assert ended.why == f"interrupted: {first}"
 
 
+async def test_whoever_needs_a_part_that_has_ended_is_not_its_cause(tmp_path: Path) -> None:
+    """A fault that the dead engine should put in force fails first; the run names the engine."""
+    struck = Struck(part="engine", signals=(signal.SIGKILL,))
+    begins = Severed(target="redis", mode="refused", start=when.bound(), stop=when.healthy(9))
+    with pytest.raises(ServiceFailed) as failure:
+        await carry_out(TOPOLOGY, plan(begins), struck.setting(), RunFolder(tmp_path))
+    first = str(failure.value).splitlines()[0]
+    assert first == "the proxy engine: it ended by SIGKILL"
+
+
 @pytest.mark.parametrize("part", ["engine", "redis"])
 async def test_a_part_that_stood_still_makes_the_verdict_unknown(tmp_path: Path, part: str) -> None:
     """Stopped for 1.5 s while nothing of the plan was in force."""

@@ -48,6 +48,7 @@ class _Run:
         self._plan, self._ground, self._boots = plan, ground, boots
         self._journal = ground.journal
         self._over = asyncio.Event()
+        self._parts = PartsProbe(ground.runtime.parts, self._journal)
 
     async def to_its_end(self) -> None:
         """Carry it out, and leave nothing of it running."""
@@ -71,6 +72,7 @@ class _Run:
             self._over.set()
             await faults
             await self._boots.stop_probes()
+            await self._last_look_at_parts()
             await self._last_look()
         except ServiceFailed as error:
             why = f"interrupted: {str(error).splitlines()[0]}"
@@ -115,6 +117,12 @@ class _Run:
         await guarded("parts", probe.run(), self._journal)
         if probe.failure is not None:
             raise probe.failure
+
+    async def _last_look_at_parts(self) -> None:
+        """The watch may not know yet of a part that ended just now: the run would seem sound."""
+        await guarded("parts", self._parts.last_look(), self._journal)
+        if self._parts.failure is not None:
+            raise self._parts.failure
 
     async def _until_settled(self, tasks: list[asyncio.Task[None]]) -> tuple[str, bool]:
         """Why the run may end, and whether every expectation can be judged by then."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from chaoslab.errors import ServiceFailed
+from chaoslab.errors import ChaoslabError, ServiceFailed
 from chaoslab.history.events import LabTrouble
 from chaoslab.history.journal import Journal
 from chaoslab.runtimes.parts import Part, Trouble, ended_text
@@ -19,7 +19,7 @@ class PartsProbe:
 
     def __init__(self, parts: Sequence[Part], journal: Journal) -> None:
         self._parts, self._journal = parts, journal
-        self.failure: ServiceFailed | None = None
+        self.failure: ChaoslabError | None = None
 
     async def run(self) -> None:
         """Look at every part until cancelled, or until one of them has ended."""
@@ -34,6 +34,15 @@ class PartsProbe:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def last_look(self) -> None:
+        """Look at every part once more: what went wrong since its last look counts as well."""
+        for part in self._parts:
+            trouble = await part.trouble()
+            if trouble is not None and trouble.ended and self.failure is None:
+                self._ended(part, trouble)
+            elif trouble is not None:
+                self._note(part, self._journal.now(), trouble.what)
 
     async def _watch(self, part: Part) -> None:
         """Return once the part has ended."""
@@ -54,7 +63,7 @@ class PartsProbe:
 
     def _ended(self, part: Part, trouble: Trouble) -> None:
         self._note(part, self._journal.now(), trouble.what)
-        self.failure = ServiceFailed(ended_text(part.name, trouble))
+        self.failure = trouble.error or ServiceFailed(ended_text(part.name, trouble))
 
     def _note(
         self, part: Part, at_s: float, what: str, lasted_s: float | None = None

@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from chaoslab.errors import ChaoslabError
+
 API_BOUND_S = 0.75  # a proxy's API answers within milliseconds, on a busy machine within tenths
 _CONFIRM_S = 0.05
 
@@ -17,12 +19,14 @@ _CONFIRM_S = 0.05
 class Trouble:
     """What is wrong with a part, where no act of the lab's own explains it.
 
-    `ended`: it will not come back by itself, and nothing can be judged from now on.
+    `ended`: it will not come back by itself, and nothing can be judged from now on. `error` is what
+    the run ends with then, where that is known better than that the part ended.
     """
 
     what: str
     ended: bool = False
     log: tuple[str, ...] = ()
+    error: ChaoslabError | None = None
 
 
 class Part(Protocol):

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from chaoslab.agent.canary import Kind, Outcome, Sighting
 from chaoslab.agent.rules import Counters
-from chaoslab.errors import InjectionFailed, RuntimeUnavailable
+from chaoslab.errors import ChaoslabError, InjectionFailed, RuntimeUnavailable
 from chaoslab.runtimes.base import AppSocket, Endpoint
-from chaoslab.runtimes.containers.parts import LOOK_EVERY_S
-from chaoslab.runtimes.containers.problems import told
+from chaoslab.runtimes.containers.parts import LOOK_EVERY_S, engine_gone, how_it_ended
+from chaoslab.runtimes.containers.problems import EngineGone, told
 from chaoslab.runtimes.parts import API_BOUND_S, Trouble
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class Agent:
         self._waiting: dict[int, Future[dict[str, Any]]] = {}
         self._table: tuple[AppSocket, ...] | None = None
         self._why_gone = self._why_blind = ""
+        self._gone: RuntimeUnavailable | None = None
+        self._closing = False
         self._sending = threading.Lock()
         self._reader = threading.Thread(target=self._read, name=self._name, daemon=True)
         self._reader.start()
@@ -69,8 +71,10 @@ class Agent:
                 await self.request("pulse")
         except TimeoutError:
             return Trouble(what=f"it gave no answer within {API_BOUND_S:g} s")
+        except EngineGone as error:
+            return engine_gone(error)
         except RuntimeUnavailable:
-            return Trouble(what=f"it ended: {self._why_gone}", ended=True)
+            return Trouble(what=self._why_gone, ended=True)
         return None
 
     def wait_until_ready(self) -> None:
@@ -143,6 +147,7 @@ class Agent:
 
     def close(self) -> None:
         """Let go of the stream; the agent ends of that."""
+        self._closing = True
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._reader.join()
@@ -153,8 +158,8 @@ class Agent:
         number, answer = next(self._ids), Future[dict[str, Any]]()
         line = json.dumps({"id": number, "do": do, **given}).encode() + b"\n"
         with self._sending:
-            if self._why_gone:
-                raise RuntimeUnavailable(f"the agent {self._name} is gone: {self._why_gone}")
+            if self._gone is not None:
+                raise type(self._gone)(str(self._gone))
             self._waiting[number] = answer
             try:
                 self._socket.sendall(line)
@@ -203,13 +208,27 @@ class Agent:
                 answer.set_result(said)
 
     def _end(self, why: str) -> None:
+        why, gone = self._because(why)
         with self._sending:
-            self._why_gone = why
-            gone = RuntimeUnavailable(f"the agent {self._name} is gone: {why}")
+            self._why_gone, self._gone = why, gone
             for answer in self._waiting.values():
                 with contextlib.suppress(Exception):  # whoever asked has given up meanwhile
                     answer.set_exception(gone)
             self._waiting.clear()
+
+    def _because(self, why: str) -> tuple[str, RuntimeUnavailable]:
+        """What became of the agent, by the engine's own word where it can still be asked."""
+        if not self._closing:
+            try:
+                with told(f"the agent {self._name}"):
+                    inspect = self._container.client.api.inspect_container
+                    state = inspect(self._container.id)["State"]
+                why = why if state["Running"] else how_it_ended(state)
+            except EngineGone as error:
+                return why, error
+            except ChaoslabError as error:  # somebody removed it, say
+                why = str(error).partition("\n")[0]
+        return why, RuntimeUnavailable(f"the agent {self._name} is gone: {why}")
 
     def _last_words(self) -> str:
         with told(f"the agent {self._name}"):

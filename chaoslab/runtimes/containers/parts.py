@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from chaoslab.runtimes.containers.engine import in_thread
-from chaoslab.runtimes.containers.problems import told
+from chaoslab.runtimes.containers.problems import EngineGone, told
 from chaoslab.runtimes.local.process import is_stopped
 from chaoslab.runtimes.parts import Trouble, ended_by
 
@@ -18,9 +18,21 @@ LOOK_EVERY_S = 0.5  # a look costs the engine some milliseconds
 _LOG_LINES = 15
 
 
+def engine_gone(error: EngineGone) -> Trouble:
+    """The trouble of every container at once."""
+    return Trouble(what="the Docker engine stopped answering", ended=True, error=error)
+
+
 def always() -> bool:
     """It should run for as long as the lab."""
     return True
+
+
+def how_it_ended(state: Mapping[str, Any]) -> str:
+    """The end of a container, by the `State` that the engine shows of it."""
+    code = int(state["ExitCode"])
+    memory = ", out of memory" if state.get("OOMKilled") else ""
+    return f"it ended by {ended_by(128 - code if code > 128 else code)}{memory}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +48,13 @@ class ContainerPart:
         """What the engine says of it, where that is not what the lab has asked for."""
         if not self.should_run():
             return None
-        trouble = await in_thread(self._look)
-        if trouble is not None and self.should_run():
-            # The lab may have stopped it and started it again while the engine was asked.
+        try:
             trouble = await in_thread(self._look)
+            if trouble is not None and self.should_run():
+                # The lab may have stopped it and started it again while the engine was asked.
+                trouble = await in_thread(self._look)
+        except EngineGone as error:
+            return engine_gone(error)
         return trouble if self.should_run() else None  # the lab may have acted meanwhile
 
     def _look(self) -> Trouble | None:
@@ -50,10 +65,7 @@ class ContainerPart:
         if state["Paused"]:
             return Trouble(what="somebody froze its container (docker pause)")
         if not state["Running"]:
-            code = int(state["ExitCode"])
-            memory = ", out of memory" if state.get("OOMKilled") else ""
-            what = f"it ended by {ended_by(128 - code if code > 128 else code)}{memory}"
-            return Trouble(what=what, ended=True, log=self._log())
+            return Trouble(what=how_it_ended(state), ended=True, log=self._log())
         if self._is_here(int(state["Pid"])) and is_stopped(int(state["Pid"])):
             return Trouble(what="a signal has stopped it (SIGSTOP)")
         return None
