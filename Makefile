@@ -5,7 +5,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-WORKERS ?= 3
+# The tests mostly wait for servers and clocks: four keep two cores a good half busy.
+WORKERS ?= 4
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 # Names of the images that docker/airgapped/images.sh has built, unless the environment has others.
@@ -61,11 +62,11 @@ stacks: $(READY)
 
 # Every scenario, stage by stage.
 gate: $(READY)
-	$(BIN)/chaoslab gate --runtime embedded --workers 2
+	$(BIN)/chaoslab gate --runtime embedded --workers 3
 
 # Each defect once; the good build is the gate's.
 corpus: $(READY)
-	$(BIN)/chaoslab corpus run --no-good --workers 2
+	$(BIN)/chaoslab corpus run --no-good --workers 3
 
 # A real Toxiproxy beside the embedded engine: the one on PATH, else built where Go is found.
 toxiproxy: $(READY)
