@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from chaoslab.errors import ServiceFailed
+from chaoslab.errors import ChaoslabError, InjectionFailed, RuntimeUnavailable, ServiceFailed
 from chaoslab.faults.base import Ground, record_connections, record_packets
 from chaoslab.faults.countable import check_countable
 from chaoslab.faults.schedule import Nemesis
@@ -28,6 +28,7 @@ from chaoslab.verdicts.hopeless import still_open
 from chaoslab.verdicts.settled import unsettled
 
 SETTLE_POLL_S = 0.05  # each look reads the whole history
+CAUSE_WITHIN_S = 1.0  # two looks at a container, and the engine's answers
 
 
 async def run_plan(plan: Plan, ground: Ground, folder: RunFolder) -> None:
@@ -57,7 +58,8 @@ class _Run:
         background = await self._looks_at_servers()
         lag = guarded("lag", watch_lag(self._journal), self._journal)
         background.append(asyncio.create_task(lag))
-        background.append(asyncio.create_task(self._watch_parts()))
+        parts = asyncio.create_task(self._watch_parts())
+        background.append(parts)
         if (past := self._boots.past) is not None:
             looks = guarded("connections past the proxy", past.run(), self._journal)
             background.append(asyncio.create_task(looks))
@@ -74,9 +76,10 @@ class _Run:
             await self._boots.stop_probes()
             await self._last_look_at_parts()
             await self._last_look()
-        except ServiceFailed as error:
-            why = f"interrupted: {str(error).splitlines()[0]}"
-            raise
+        except (ServiceFailed, RuntimeUnavailable, InjectionFailed) as error:
+            cause = await _cause_of(error, parts)
+            why = f"interrupted: {str(cause).splitlines()[0]}"
+            raise cause from (None if cause is error else error)
         finally:
             self._over.set()
             await _all_ended([faults], cancel=False)
@@ -112,11 +115,10 @@ class _Run:
         return [asyncio.create_task(run) for run in runs]
 
     async def _watch_parts(self) -> None:
-        """Raise ServiceFailed once a part of the lab has ended, which ends the run."""
-        probe = PartsProbe(self._ground.runtime.parts, self._journal)
-        await guarded("parts", probe.run(), self._journal)
-        if probe.failure is not None:
-            raise probe.failure
+        """Raise what the lab failed by once a part of it has ended, which ends the run."""
+        await guarded("parts", self._parts.run(), self._journal)
+        if self._parts.failure is not None:
+            raise self._parts.failure
 
     async def _last_look_at_parts(self) -> None:
         """The watch may not know yet of a part that ended just now: the run would seem sound."""
@@ -193,6 +195,16 @@ class _Run:
         await record_packets(link.name, "", self._ground)
         await record_connections(link.name, "", self._ground)
         await check_steady(self._ground, link)
+
+
+async def _cause_of(error: ChaoslabError, parts: asyncio.Task[None]) -> ChaoslabError:
+    """The end of a part of the lab, where the watch on them finds one; else the error itself.
+
+    Whoever needs a part that has ended may notice first, and knows only that it does not answer.
+    """
+    await asyncio.wait([parts], timeout=CAUSE_WITHIN_S)
+    found = parts.exception() if parts.done() and not parts.cancelled() else None
+    return found if isinstance(found, ChaoslabError) else error
 
 
 async def _all_ended(tasks: list[asyncio.Task[None]], *, cancel: bool) -> None:
