@@ -136,3 +136,14 @@ def test_a_history_with_an_event_that_nobody_wrote_is_named_with_its_line(saved:
         path.write_bytes(b"".join([*lines[:3], odd, *lines[3:]]))
         code, said = asked("analyze", saved)
         assert (code, "history.jsonl" in said, "line 4" in said) == (2, True, True), said
+
+
+def test_a_plan_that_is_asked_for_differently_today_is_judged_all_the_same(saved: Path) -> None:
+    """A run with `Serves` and a fault that is never healed could be made until that was refused."""
+    path = saved / "plan.json"
+    plan = json.loads(path.read_text())
+    serves = {"kind": "serves", "app": plan["expect"][0]["app"], "rests_on": []}
+    for each in plan["faults"]:
+        each["stop"] = None
+    path.write_text(json.dumps({**plan, "expect": [serves]}))
+    assert asked("analyze", saved)[0] != 2

@@ -77,6 +77,16 @@ def resolve(plan: Plan, topology: Topology) -> Plan:
     problems = [*_problems(plan, topology, where), *value_problems(plan, topology, where)]
     if problems:
         raise SpecError(problems)
+    return written_out(plan, topology)
+
+
+def written_out(plan: Plan, topology: Topology) -> Plan:
+    """The same for a plan that ran: what may not be asked for today may have been allowed then.
+
+    Raises SpecError with every unknown name.
+    """
+    if problems := list(_problems(plan, topology, f"plan {plan.name or '(unnamed)'}")):
+        raise SpecError(problems)
     only = next(iter(topology.apps))
     labels = tuple(fault.label for fault in plan.faults)
     slowest = _slowest(topology.apps.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chaoslab.errors import Problem, SpecError
 from chaoslab.history.checksums import changed_files
 from chaoslab.history.run_folder import RunFolder
-from chaoslab.spec.plan import resolve
+from chaoslab.spec.plan import written_out
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.record import doubted, doubts_of
 from chaoslab.verdicts.verdict import Verdict
@@ -13,6 +13,7 @@ from chaoslab.verdicts.verdict import Verdict
 # What files that do not belong together lead to: a name that the other file lacks, a value of a
 # kind that nobody wrote. Each file by itself was read before.
 _DO_NOT_FIT = (
+    SpecError,
     ArithmeticError,
     AttributeError,
     LookupError,
@@ -30,7 +31,7 @@ def judged_again(folder: RunFolder) -> tuple[Verdict, ...]:
     """
     topology, plan, history = folder.topology(), folder.plan(), folder.history()
     try:
-        verdicts = judge(topology, resolve(plan, topology), history)
+        verdicts = judge(topology, written_out(plan, topology), history)
         return doubted(verdicts, doubts_of(changed_files(folder.path)))
     except _DO_NOT_FIT as error:
         raise SpecError(
@@ -38,8 +39,12 @@ def judged_again(folder: RunFolder) -> tuple[Verdict, ...]:
                 Problem(
                     where=str(folder.path),
                     what="cannot be judged: topology.json, plan.json and history.jsonl do not fit "
-                    f"each other ({type(error).__name__}: {error})",
+                    f"each other ({type(error).__name__}: {_first_line(error)})",
                     expected="the files of one run, as chaoslab wrote them",
                 )
             ]
         ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

@@ -153,9 +153,10 @@ class _Link:
         self._ended_before = {
             c.client_port for c in records if c.closed_s is not None and c.closed_s < self._begun_s
         }
-        # a connection for each request comes and goes between two looks at the sockets
+        # a connection for each request comes and goes between two looks at the sockets; and one may
+        # be opened before the lab has read the heal back
         self._came_later = any(
-            c.opened_s > self._healed_s and lived.holds(c.opened_s)
+            c.opened_s > span.end_s and lived.holds(c.opened_s)
             for c in records
             if not c.fault and c.client_port not in {canary.client_port for canary in canaries}
         )

@@ -77,7 +77,7 @@ def ready_when_serving(e: ReadyWhenServing, plan: Plan, history: History) -> Ver
     claim = f"{e.app} says ready while it serves and only then, but for {within_s} s"
     known_s = _known_s(plan, history)
     words, rows = _words(e, history, known_s), _rows(e, history, known_s)
-    if early := _early(e, words, history):
+    if early := _early(e, words, plan, history):
         return failed("ready", claim, early)
     heals_s = [h.at_s for h in history.of(FaultHealing) if h.fault in (e.rests_on or ())]
     if lie := next(_lies(rows, words, within_s, heals_s), ""):
@@ -142,14 +142,17 @@ def _ahead_s(row: Row, heals_s: list[float]) -> float:
     return max(row.last_s - AHEAD_S, *healed_s) if healed_s else row.last_s - AHEAD_S
 
 
-def _early(e: ReadyWhenServing, words: list[Word], history: History) -> str:
+def _early(e: ReadyWhenServing, words: list[Word], plan: Plan, history: History) -> str:
     """Ready, although health, asked after that, was still none of a complete start-up."""
     complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (e.app, e.boot))
     ready = [w for w in words if w.ready and (complete is None or w.over_s < complete.at_s)]
     if not ready:
         return ""
     first = ready[0]
-    if complete is not None and first.over_s < complete.at_s - NOTICED_S:
+    noticed_s = (
+        NOTICED_S + plan.sampling.fast_s
+    )  # which an app that is to be asked seldom makes long
+    if complete is not None and first.over_s < complete.at_s - noticed_s:
         return f"ready {complete.at_s - first.over_s:.3f} s before start-up was complete"
     before_s = complete.at_s if complete else end_s(history)
     denied = next((s for s in _denials(e, history, before_s) if s.at_s >= first.over_s), None)

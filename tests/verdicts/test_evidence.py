@@ -8,6 +8,7 @@ import pytest
 
 from chaoslab.history.events import (
     AnyEvent,
+    FaultHealed,
     FaultInForce,
     FaultMissed,
     FaultRequested,
@@ -240,6 +241,13 @@ def test_an_app_without_a_pool_came_back_when_the_engine_saw_it_after_the_heal()
     assert not refused_absent([*absent(came_s=None), canary(2.6, PG, "answered", port=7), after])
     before = replace(after, opened_s=2.0, closed_s=2.01)
     assert not refused_absent([*absent(came_s=None), before])
+
+
+def test_an_app_that_came_back_before_the_heal_was_read_back_met_the_refusal() -> None:
+    """The path is free from 2.5 on, a little before the lab knows that; here it knows at 2.6."""
+    late = [replace(e, at_s=2.6) if isinstance(e, FaultHealed) else e for e in absent(came_s=None)]
+    at_once = connection(PG, 7, fault="", opened_s=2.55, closed_s=None)
+    assert refused_absent([*late, sockets(2.57, PG, established=(7,)), at_once])
 
 
 def use(closed_s: float, **changed: object) -> AnyEvent:

@@ -9,6 +9,7 @@ import pytest
 
 from chaoslab.history.events import AnyEvent, FirstAnswer, ProberSample, StartupComplete, Write
 from chaoslab.spec.expect import ReadyWhenServing
+from chaoslab.spec.load import Sampling
 from chaoslab.spec.plan import Plan
 from chaoslab.verdicts.readiness import readiness_under_way, ready_when_serving
 from chaoslab.verdicts.verdict import Verdict
@@ -267,3 +268,25 @@ def test_a_slow_sample_of_health_is_no_denial() -> None:
     slow = sample(0.99, UNHEALTHY, took_s=0.3)
     late = without(run(), lambda e: isinstance(e, StartupComplete))
     assert told([*late, slow, complete(1.35, HEALTHY)]).outcome == "PASS"
+
+
+def test_an_app_that_is_asked_seldom_is_not_called_ready_too_early() -> None:
+    """Asked each 5 s: complete somewhere between 0.5 and 5.5 s, ready at 2.0 s."""
+    seldom = Sampling(cadence_s=5.0, fast_s=5.0, prober_cadence_s=5.0)
+    events = [
+        spawned(0.0),
+        FirstAnswer(at_s=0.5, app="backend", boot=1, status_code=503),
+        sample(0.5, UNHEALTHY),
+        *probed("ready", 0.6, 0.7, 503),
+        *probed("ready", 2.0, 2.1),
+        sample(5.5, HEALTHY),
+        complete(5.55, HEALTHY),
+        *(each for at_s in (7.0, 12.0, 17.0, 22.0) for each in probed("ready", at_s, at_s + 0.1)),
+        *(sample(at_s, HEALTHY) for at_s in (10.5, 15.5, 20.5)),
+        *writes(6.0, 24.0),
+        exited(25.0),
+        ended(25.1),
+    ]
+    assert told(events, replace(plan_of(E), sampling=seldom)).outcome != "FAIL"
+    denied = [*events, sample(3.0, UNHEALTHY)]
+    assert told(denied, replace(plan_of(E), sampling=seldom)).outcome == "FAIL"

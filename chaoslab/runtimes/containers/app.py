@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _LOG_PAUSE_S = 2.0  # a log that does not grow for so long has ended
 _LOG_WITHIN_S = 20.0
+_NOT_READ = b"\n[chaoslab did not read all that was printed here]\n"
+_LAST_LINES = 1000
 _FRACTION = re.compile(r"(\.\d{6})\d+")  # nanoseconds, which Python does not read
 _BY_SIGNAL = {128 + number: number for number in (*range(1, 32),)}
 
@@ -53,6 +55,7 @@ class ContainerApp:
         self._pod, self._container, self._log = pod, container, log
         self._exited: Future[int] = Future()
         self._log_ended: Future[None] = Future()
+        self._enough = threading.Event()
         with told(f"the app's container {container.name}"):
             container.reload()
         state = container.attrs["State"]
@@ -135,12 +138,22 @@ class ContainerApp:
         due_s = now_s() + _LOG_WITHIN_S
         before, after = -1, self._log.taken
         while self._copier.is_alive() and after > before and now_s() < due_s:
-            self._copier.join(_LOG_PAUSE_S)
+            self._copier.join(min(_LOG_PAUSE_S, max(0.0, due_s - now_s())))
             before, after = after, self._log.taken
+        if self._copier.is_alive():
+            self._take_the_end()
+
+    def _take_the_end(self) -> None:
+        """A flood takes longer to read than is waited for: ask the engine for its last lines."""
+        self._enough.set()
+        with contextlib.suppress(Exception):
+            self._log.write(_NOT_READ + self._container.logs(tail=_LAST_LINES))
 
     def _copy_log(self) -> None:
         with contextlib.suppress(Exception):
             for chunk in self._container.logs(stream=True, follow=True):
+                if self._enough.is_set():
+                    return
                 self._log.write(chunk)
 
 

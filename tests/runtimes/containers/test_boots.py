@@ -158,3 +158,15 @@ async def test_who_gives_up_a_spawn_leaves_no_app_behind(
     (container,) = made
     status, said = engine().call("GET", f"/containers/{container.id}/json")
     assert status == 404 or not json.loads(said)["State"]["Running"]
+
+
+async def test_a_log_too_long_to_be_read_in_time_ends_with_its_last_lines(
+    lab: ContainerRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flood is read for a while only; then the engine is asked for the end."""
+    monkeypatch.setattr("chaoslab.runtimes.containers.app._LOG_WITHIN_S", 0.0)
+    flood = "print(*range(199_999), sep=chr(10))"
+    app = await boot(lab, flood, tmp_path / "log")
+    await app.wait()
+    assert app.log_tail(2) == ("199997", "199998")
+    assert "chaoslab did not read all" in (tmp_path / "log").read_text()
