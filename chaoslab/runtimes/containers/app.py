@@ -55,7 +55,7 @@ class ContainerApp:
         self._pod, self._container, self._log = pod, container, log
         self._exited: Future[int] = Future()
         self._log_ended: Future[None] = Future()
-        self._enough = threading.Event()
+        self._copying, self._enough = threading.Lock(), False
         with told(f"the app's container {container.name}"):
             container.reload()
         state = container.attrs["State"]
@@ -145,16 +145,18 @@ class ContainerApp:
 
     def _take_the_end(self) -> None:
         """A flood takes longer to read than is waited for: ask the engine for its last lines."""
-        self._enough.set()
         with contextlib.suppress(Exception):
-            self._log.write(_NOT_READ + self._container.logs(tail=_LAST_LINES))
+            last = self._container.logs(tail=_LAST_LINES)
+            with self._copying:
+                self._enough = True
+                self._log.write(_NOT_READ + last)
 
     def _copy_log(self) -> None:
         with contextlib.suppress(Exception):
             for chunk in self._container.logs(stream=True, follow=True):
-                if self._enough.is_set():
-                    return
-                self._log.write(chunk)
+                with self._copying:
+                    if not self._enough:  # else read on to the stream's end, which lets it go
+                        self._log.write(chunk)
 
 
 def _began(said: str, asked_s: float) -> float:

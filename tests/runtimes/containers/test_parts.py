@@ -106,6 +106,6 @@ async def test_an_agent_that_is_silent_or_gone_is_named(tmp_path: Path) -> None:
             await troubled(ground.journal, lambda e: e.lasted_s is not None)
             await in_thread(agent.container.kill)
             await asyncio.wait_for(watch, PATIENCE_S)
-            assert str(probe.failure).startswith(f"{agent.name}: it ended: its stream ended\n")
+            assert str(probe.failure).startswith(f"{agent.name}: it ended by SIGKILL\n")
     finally:
         session.close()
