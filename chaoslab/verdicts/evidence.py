@@ -214,6 +214,8 @@ class _Link:
         yield from self._ended_by_service()
         if not self._engine_hears:
             yield from self._cut_off()
+            if not isinstance(fault, Restarted):
+                yield from self._opened_to_nobody()
 
     # --- what the engine and the kernel tell of connections ---
 
@@ -318,6 +320,17 @@ class _Link:
             yield f"{len(opened)} connections of the app opened while it held"
         if gone := self._gone():
             yield f"{len(gone)} connections of the app given up while it held"
+
+    def _opened_to_nobody(self) -> Iterator[str]:
+        """A proxy that accepts before it dials shows a connect as a short connection. A look just
+        after the fault may be older than it, and shows nothing.
+        """
+        late = [e for e in self._during() if e.at_s > self._span.start_s + SOCKETS_LATE_S]
+        tried = {p for e in late for p in e.established}
+        before = {p for e in self._sockets if e not in late and e.at_s <= self._span.end_s
+                  for p in e.established}  # fmt: skip
+        if opened := tried - before:
+            yield f"{len(opened)} connections of the app opened while nobody was behind the link"
 
     def _opened_without_records(self) -> Iterator[str]:
         """A connection opened under the fault carried its own first exchange through it."""

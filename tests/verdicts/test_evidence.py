@@ -473,6 +473,21 @@ def test_a_service_that_goes_away_shows_at_the_link(
     assert not bit(spec, *engine(on(closed_s=1.3, end="upstream_closed")))
 
 
+@pytest.mark.parametrize("kind", [Stopped, Killed])
+def test_a_short_connection_to_a_stopped_service_shows_it_without_records(
+    kind: type[Stopped | Killed],
+) -> None:
+    """A proxy that accepts before it dials: a look may fall on the moment before it closes."""
+    spec = kind(name="out", target="postgres")
+    booted = without(absent(came_s=2.6), lambda e: e.kind == "bound")
+    tried = [sockets(1.9, PG, established=(5002,)), sockets(1.93, PG)]
+    for events, expected in ((booted, False), ([*booted, *tried], True)):
+        found = evidence_of(spec, TOPOLOGY, history_of(events), app="backend", boot=1)
+        assert found.bit is expected
+    assert not bit(spec, sockets(1.54, PG, established=(5001, 5002)))
+    assert not bit(spec, *heard(), *[replace(e, link=PG) for e in tried])
+
+
 def test_a_service_whose_end_is_seen_a_little_late_is_still_seen() -> None:
     """A restart is over at once; sockets are looked at each 0.025 s, on a busy machine later."""
     restarted = Restarted(name="out", target="postgres")
