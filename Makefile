@@ -74,7 +74,7 @@ toxiproxy: $(READY)
 
 real-toxiproxy: $(READY)
 	@if command -v toxiproxy-server >/dev/null; then \
-		$(BIN)/pytest scenarios/ -q -rs -n $(WORKERS) --chaos-proxy=toxiproxy; \
+		$(BIN)/pytest scenarios/ -q -rs -n 3 --chaos-proxy=toxiproxy; \
 	else echo "scenarios behind a real Toxiproxy: skipped, none is on PATH and none could be built"; fi
 
 # Every scenario in containers behind a real Toxiproxy.
