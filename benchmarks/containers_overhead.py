@@ -27,9 +27,9 @@ from chaoslab.history.events import Exited, RunEnded, Spawned
 from chaoslab.history.journal import History
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.lab.carry_out import Setting, carry_out
+from chaoslab.model.plan import Plan, resolve
 from chaoslab.runtimes.containers import images
 from chaoslab.runtimes.containers.session import DockerSession
-from chaoslab.spec.plan import Plan, resolve
 
 SHARED_BY = 16
 TARGET = 0.25

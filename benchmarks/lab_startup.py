@@ -19,8 +19,8 @@ from _measure import ROOT, figure, machine, percentile
 from chaoslab.clock import now_s
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.lab.bring_up import brought_up
+from chaoslab.model.loader import load_topology
 from chaoslab.runtimes.local import LocalRuntime
-from chaoslab.spec.loader import load_topology
 
 TOPOLOGY = load_topology(ROOT / "chaoslab.toml")
 Took = tuple[float, float]

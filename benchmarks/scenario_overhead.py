@@ -31,9 +31,9 @@ from chaoslab.history.events import AnyEvent, LabUp, RunEnded, Spawned
 from chaoslab.history.journal import History
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.lab.carry_out import Setting, carry_out
+from chaoslab.model.loader import load_topology
+from chaoslab.model.plan import Plan, resolve
 from chaoslab.runtimes.local.app import LocalApp
-from chaoslab.spec.loader import load_topology
-from chaoslab.spec.plan import Plan, resolve
 from chaoslab.verdicts.settled import unsettled
 
 TOPOLOGY = load_topology(ROOT / "chaoslab.toml")

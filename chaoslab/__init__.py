@@ -12,8 +12,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from chaoslab.spec import expect, when
-    from chaoslab.spec.faults import (
+    from chaoslab.model import expect, when
+    from chaoslab.model.faults import (
         CutMidstream,
         Flapping,
         Killed,
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
         Stopped,
         Throttled,
     )
-    from chaoslab.spec.load import Load, Sampling
-    from chaoslab.spec.plan import Boot
+    from chaoslab.model.load import Load, Sampling
+    from chaoslab.model.plan import Boot
 
 __all__ = [
     "Boot",
@@ -57,5 +57,5 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'chaoslab' has no attribute '{name}'")
     home = _HOMES.get(name, "faults")
     if not home:
-        return importlib.import_module(f"chaoslab.spec.{name}")
-    return getattr(importlib.import_module(f"chaoslab.spec.{home}"), name)
+        return importlib.import_module(f"chaoslab.model.{name}")
+    return getattr(importlib.import_module(f"chaoslab.model.{home}"), name)

@@ -54,8 +54,8 @@ def check(file: Path | None) -> None:
 
     Without FILE the nearest chaoslab.toml, or pyproject.toml with [tool.chaoslab], is taken.
     """
+    from chaoslab.model.loader import load_topology
     from chaoslab.report.topology_text import understood
-    from chaoslab.spec.loader import load_topology
 
     _console().print(understood(load_topology(file)), soft_wrap=True)
 
@@ -155,7 +155,7 @@ main.add_command(preflight)
 @click.option("--pull", is_flag=True, help="Pull the images that are absent.")
 @click.pass_context
 def doctor(ctx: click.Context, file: Path | None, runtime: str, pull: bool) -> None:
-    """Say what this machine has for the topology FILE, what each runtime lacks, and what mends it.
+    """Say what this machine has for the topology FILE, what each runtime lacks, and what fixes it.
 
     Without FILE the nearest topology is taken, if there is one.
     """

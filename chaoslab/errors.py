@@ -19,16 +19,16 @@ class ChaoslabError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One mistake in what the user wrote: where, what, what was expected, and the mend."""
+    """One mistake in what the user wrote: where, what, what was expected, and the fix."""
 
     where: str
     what: str
     expected: str = ""
-    mend: str = ""
+    fix: str = ""
 
     def __str__(self) -> str:
         hint = "; ".join(
-            part for part in (self.expected and f"expected {self.expected}", self.mend) if part
+            part for part in (self.expected and f"expected {self.expected}", self.fix) if part
         )
         told = f"{one_line(self.where, _PLACE_CHARACTERS)}: {one_line(self.what, _WHAT_CHARACTERS)}"
         return told + (f"\n  {one_line(hint)}" if hint else "")
@@ -66,7 +66,7 @@ class FaultUnsupported(ChaoslabError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The mend for a misspelt word: `did you mean 'postgres'?`, or the empty string."""
+    """The fix for a misspelt word: `did you mean 'postgres'?`, or the empty string."""
     if len(word) > _LONGEST_WORD:
         return ""
     close = difflib.get_close_matches(word, list(known), n=1)

@@ -38,13 +38,13 @@ if TYPE_CHECKING:
     from chaoslab.history.events import AnyEvent
     from chaoslab.history.run_folder import RunFolder
     from chaoslab.lab.interrupts import Interrupts
+    from chaoslab.model.expect import Expectation
+    from chaoslab.model.faults import FaultSpec
+    from chaoslab.model.load import Load, Sampling
+    from chaoslab.model.plan import Boot, Plan
+    from chaoslab.model.topology import Topology
     from chaoslab.proxies.base import ProxyKind
     from chaoslab.runtimes.base import RuntimeKind, RuntimeSession
-    from chaoslab.spec.expect import Expectation
-    from chaoslab.spec.faults import FaultSpec
-    from chaoslab.spec.load import Load, Sampling
-    from chaoslab.spec.plan import Boot, Plan
-    from chaoslab.spec.topology import Topology
     from chaoslab.verdicts.verdict import Verdict
 
 _RUN = pytest.StashKey["Run"]()
@@ -125,8 +125,8 @@ class Run:
     def load_topology(self, config: pytest.Config) -> None:
         """Read the topology once, before any scenario runs; a mistake in it is a usage error."""
         from chaoslab.history.files import check_room
-        from chaoslab.spec.builds import with_commands
-        from chaoslab.spec.loader import find_topology, load_topology
+        from chaoslab.model.builds import with_commands
+        from chaoslab.model.loader import find_topology, load_topology
 
         named = config.getoption("--chaos-topology")
         try:
@@ -243,9 +243,9 @@ class Chaos:
         self._request.node.stash.setdefault(_BEGUN, []).append(_own_task())
         from chaoslab.history.run_folder import RunFolder
         from chaoslab.lab.carry_out import Setting, carry_out
+        from chaoslab.model.load import Sampling
+        from chaoslab.model.plan import Boot, Plan
         from chaoslab.report.runs import save_verdicts
-        from chaoslab.spec.load import Sampling
-        from chaoslab.spec.plan import Boot, Plan
         from chaoslab.verdicts.judge import outcome_of
         from chaoslab.verdicts.record import doubted
         from chaoslab.verdicts.verdict import Outcome
@@ -301,7 +301,7 @@ class Chaos:
         return verdicts
 
     def _only_planned(self, plan: Plan, folder: RunFolder) -> NoReturn:
-        from chaoslab.spec.plan import resolve
+        from chaoslab.model.plan import resolve
 
         assert self.topology is not None
         try:

@@ -36,7 +36,7 @@ SLOW = (
     "runtimes/test_cache.py",
     "runtimes/test_daemons.py",
     "runtimes/test_leftovers.py",
-    "spec/test_loader_anything.py",
+    "model/test_loader_anything.py",
     "test_analyze_damaged.py",
     "test_doctor.py",
     "test_lab.py",

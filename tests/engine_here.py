@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from chaoslab.errors import RuntimeUnavailable
+from chaoslab.model.topology import Images
 from chaoslab.runtimes.base import environment
 from chaoslab.runtimes.containers.address import engine_address
 from chaoslab.runtimes.containers.sweeper import KINDS, Engine, EngineError, Thing
-from chaoslab.spec.topology import Images
 
 _STAND_INS = Path(__file__).parents[1] / "docker" / "airgapped" / "images.env"
 _EXPORT = re.compile(r"^export (CHAOSLAB_IMAGE_(\w+))=(\S+)$", re.MULTILINE)

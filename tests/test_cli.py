@@ -16,10 +16,10 @@ from chaoslab.cli import main
 from chaoslab.history.events import RunEnded, Spawned, StartupComplete, StartupSnapshot
 from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder, RunInfo
-from chaoslab.spec.expect import Starts
-from chaoslab.spec.health import HealthState
-from chaoslab.spec.loader import load_topology
-from chaoslab.spec.plan import Plan
+from chaoslab.model.expect import Starts
+from chaoslab.model.health import HealthState
+from chaoslab.model.loader import load_topology
+from chaoslab.model.plan import Plan
 
 REPOSITORY = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"

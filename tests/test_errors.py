@@ -1,4 +1,4 @@
-"""Errors are for people: where, what, expected, and the mend, all problems at once."""
+"""Errors are for people: where, what, expected, and the fix, all problems at once."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from chaoslab.errors import (
             "a.toml: x: is wrong\n  expected one of: b, c",
         ),
         (
-            Problem(where="a.toml: x", what="is wrong", mend="did you mean 'b'?"),
+            Problem(where="a.toml: x", what="is wrong", fix="did you mean 'b'?"),
             "a.toml: x: is wrong\n  did you mean 'b'?",
         ),
         (
-            Problem(where="x", what="is wrong", expected="b", mend="add it"),
+            Problem(where="x", what="is wrong", expected="b", fix="add it"),
             "x: is wrong\n  expected b; add it",
         ),
     ],
@@ -41,7 +41,7 @@ def test_a_problem_says_where_and_what_and_then_how_to_mend_it(problem: Problem,
 
 
 def test_a_spec_error_holds_every_problem_in_its_order() -> None:
-    """One run of the loader is enough to mend a file."""
+    """One run of the loader is enough to fix a file."""
     problems = [Problem(where=f"line {n}", what="is wrong") for n in (3, 1, 2)]
     error = SpecError(iter(problems))
     assert error.problems == tuple(problems)
@@ -49,7 +49,7 @@ def test_a_spec_error_holds_every_problem_in_its_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "mend"),
+    ("word", "fix"),
     [
         ("postgress", "did you mean 'postgres'?"),
         ("vpcc", "did you mean 'vpc'?"),
@@ -57,9 +57,9 @@ def test_a_spec_error_holds_every_problem_in_its_order() -> None:
         ("", ""),
     ],
 )
-def test_only_a_word_that_is_close_is_suggested(word: str, mend: str) -> None:
+def test_only_a_word_that_is_close_is_suggested(word: str, fix: str) -> None:
     """A wrong guess is worse than none."""
-    assert did_you_mean(word, ["postgres", "redis", "vpc"]) == mend
+    assert did_you_mean(word, ["postgres", "redis", "vpc"]) == fix
 
 
 def test_nothing_known_means_nothing_suggested() -> None:

@@ -20,8 +20,8 @@ import yaml
 from click.testing import CliRunner
 
 from chaoslab.cli import main
-from chaoslab.spec.loader import load_topology
-from chaoslab.spec.topology import Images
+from chaoslab.model.loader import load_topology
+from chaoslab.model.topology import Images
 
 REPOSITORY = Path(__file__).parents[1]
 FOLDER = REPOSITORY / "docs" / "kubernetes"

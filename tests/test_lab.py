@@ -20,8 +20,8 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.lab.carry_out import Setting, carry_out
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import App, Deadlines, Service, Topology
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import App, Deadlines, Service, Topology
 from chaoslab.verdicts.verdict import Verdict
 
 SILENT = ("{python}", "-c", "import time; time.sleep(60)")

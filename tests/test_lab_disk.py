@@ -13,10 +13,10 @@ from chaoslab.cli import main
 from chaoslab.history.events import AnyEvent, HealthSample, RunEnded, Spawned
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.lab.carry_out import Setting, carry_out
+from chaoslab.model import expect
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import App, Topology
 from chaoslab.report.runs import save_verdicts
-from chaoslab.spec import expect
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import App, Topology
 from chaoslab.verdicts.verdict import Verdict
 
 pytestmark = pytest.mark.slow  # whole labs

@@ -19,13 +19,13 @@ from chaoslab.errors import ServiceFailed
 from chaoslab.history.events import AnyEvent, Bound, LabTrouble, RunEnded
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.lab.carry_out import Setting, carry_out
+from chaoslab.model.faults import FaultSpec
+from chaoslab.model.health import HealthContract
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import App, Deadlines, Service, Topology
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.server import TOXIPROXY_PROGRAM
 from chaoslab.runtimes.local import LocalRuntime
-from chaoslab.spec.faults import FaultSpec
-from chaoslab.spec.health import HealthContract
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import App, Deadlines, Service, Topology
 
 # Healthy whatever happens to its server.
 SOUND = (

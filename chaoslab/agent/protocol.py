@@ -1,7 +1,7 @@
 """The agent's language: JSON lines, one object each; an answer repeats its request's id.
 
 {"id": 7, "do": "guard", "port": 41001}   →   {"id": 7, "ok": {}}
-                                          or  {"id": 7, "error": "what, and the mend"}
+                                          or  {"id": 7, "error": "what, and the fix"}
 """
 
 from __future__ import annotations

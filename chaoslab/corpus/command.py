@@ -12,7 +12,7 @@ from chaoslab.errors import Problem, SpecError, did_you_mean
 
 if TYPE_CHECKING:
     from chaoslab.corpus.records import Defect
-    from chaoslab.spec.topology import Topology
+    from chaoslab.model.topology import Topology
 
 _A_PATH = click.Path(path_type=Path)
 EXIT_MISSED, EXIT_UNCLEAR, EXIT_STOPPED = 1, 3, 4
@@ -68,7 +68,7 @@ def run(
     from chaoslab.corpus.ledger import GOOD, Ledger
     from chaoslab.corpus.table import line
     from chaoslab.corpus.table import results as table
-    from chaoslab.spec.loader import load_topology
+    from chaoslab.model.loader import load_topology
 
     topology = load_topology(file)
     chosen = _chosen(_read(defects), names)
@@ -121,7 +121,7 @@ def _chosen(defects: tuple[Defect, ...], names: tuple[str, ...]) -> tuple[Defect
             where=name,
             what="no such build",
             expected="a name that `chaoslab corpus` lists, or good",
-            mend=did_you_mean(name, known),
+            fix=did_you_mean(name, known),
         )
         for name in names
         if name not in known
@@ -133,8 +133,8 @@ def _chosen(defects: tuple[Defect, ...], names: tuple[str, ...]) -> tuple[Defect
 
 def _markers(topology: Topology) -> tuple[str, ...]:
     if topology.gate is None:
-        mend = "write a [gate] with its stages (docs/gate.md)"
-        raise SpecError([Problem(where=topology.source, what="has no gate", mend=mend)])
+        fix = "write a [gate] with its stages (docs/gate.md)"
+        raise SpecError([Problem(where=topology.source, what="has no gate", fix=fix)])
     return tuple(stage.marker for stage in topology.gate.stages)
 
 

@@ -77,10 +77,8 @@ class Ledger:
             except ValidationError:
                 if line.endswith("}"):  # cut off by a kill it would end elsewhere
                     what = f"line {number} is no trial of this chaoslab's"
-                    mend = "move the file away to begin anew"
-                    raise SpecError(
-                        [Problem(where=str(self._path), what=what, mend=mend)]
-                    ) from None
+                    fix = "move the file away to begin anew"
+                    raise SpecError([Problem(where=str(self._path), what=what, fix=fix)]) from None
 
 
 def state_of(files: Iterable[Path]) -> str:

@@ -128,8 +128,8 @@ def _record(path: Path) -> _Record:
         raise SpecError([Problem(where=where, what=f"cannot be read: {error}")]) from None
     if len(found) != 1:
         what = f"has {len(found)} records" if found else "has no record"
-        mend = "write one block of comments from '# /// defect' to '# ///'"
-        raise SpecError([Problem(where=where, what=what, expected="one", mend=mend)])
+        fix = "write one block of comments from '# /// defect' to '# ///'"
+        raise SpecError([Problem(where=where, what=what, expected="one", fix=fix)])
     text = "".join(line[2:] or "\n" for line in found[0].splitlines(keepends=True))
     try:
         return _Record.model_validate(tomllib.loads(text))
@@ -149,8 +149,8 @@ def _wrong(record: _Record, path: Path) -> Iterator[Problem]:
     where = f"{path}: record"
     expected = record.name.replace("-", "_")
     if path.stem != expected:
-        mend = f"call the file {expected}.py"
-        yield Problem(where=where, what=f"'{record.name}' stands in {path.name}", mend=mend)
+        fix = f"call the file {expected}.py"
+        yield Problem(where=where, what=f"'{record.name}' stands in {path.name}", fix=fix)
     for scenario in (*record.scenarios, *record.passes):
         if not re.fullmatch(_SCENARIO, scenario):
             what = f"'{scenario}' names no scenario"
@@ -158,10 +158,10 @@ def _wrong(record: _Record, path: Path) -> Iterator[Problem]:
             yield Problem(where=where, what=what, expected=form)
     if both := sorted({*record.scenarios} & {*record.passes}):
         what = f"{', '.join(both)} must both refuse it and pass"
-        yield Problem(where=where, what=what, mend="keep it in one of the two")
+        yield Problem(where=where, what=what, fix="keep it in one of the two")
     if record.primary.verdict in record.also:
         what = f"its primary verdict '{record.primary.verdict}' stands in `also` as well"
-        yield Problem(where=where, what=what, mend="name there only what follows from it")
+        yield Problem(where=where, what=what, fix="name there only what follows from it")
 
 
 def _twice(defects: list[Defect]) -> Iterator[Problem]:
@@ -171,5 +171,5 @@ def _twice(defects: list[Defect]) -> Iterator[Problem]:
             value = getattr(defect, key)
             if value in seen:
                 what = f"two defects have the {key} {value}: {seen[value].name} and {defect.name}"
-                yield Problem(where="records", what=what, mend=f"give one of them another {key}")
+                yield Problem(where="records", what=what, fix=f"give one of them another {key}")
             seen = {**seen, value: defect}

@@ -8,7 +8,7 @@ from math import inf
 from chaoslab.errors import Problem
 from chaoslab.export.cluster import Cluster
 from chaoslab.export.network_chaos import Outside
-from chaoslab.spec.faults import (
+from chaoslab.model.faults import (
     CutMidstream,
     FaultSpec,
     Flapping,
@@ -20,7 +20,7 @@ from chaoslab.spec.faults import (
     Stopped,
     Throttled,
 )
-from chaoslab.spec.topology import Link
+from chaoslab.model.topology import Link
 
 _TOXIPROXY = "put Toxiproxy in the path and attach the lab (docs/kubernetes.md)"
 _SHORTEST_CUT_S = 5.0  # the controller itself takes seconds to put rules in force and to heal
@@ -41,19 +41,19 @@ def _beyond(fault: FaultSpec) -> Iterator[Problem]:
     match fault:
         case Severed(mode="refused") | Flapping(mode="refused"):
             what = "NetworkChaos drops packets; it cannot refuse a connect or reset a connection"
-            mend = f"export --mode dropped, whose connects hang instead, or {_TOXIPROXY}"
+            fix = f"export --mode dropped, whose connects hang instead, or {_TOXIPROXY}"
         case Severed(mode="silent") | Flapping(mode="silent"):
             what = "NetworkChaos cannot let the handshake through and drop what follows"
-            mend = (
+            fix = (
                 "export --mode dropped and apply it while the app is connected: its connections go"
                 f" silent, and only new ones hang; or {_TOXIPROXY}"
             )
         case CutMidstream():
             what = "NetworkChaos does not count bytes and closes no connection"
-            mend = _TOXIPROXY
+            fix = _TOXIPROXY
         case Stopped() | Killed() | Paused() | Restarted():
             what = "a fault on a service is no fault on a network"
-            mend = (
+            fix = (
                 "use PodChaos (pod-kill, pod-failure, container-kill) on its pods, or export"
                 f" 'severed {fault.target}', which the app cannot tell from a frozen service"
             )
@@ -61,24 +61,24 @@ def _beyond(fault: FaultSpec) -> Iterator[Problem]:
             if period_s == round(period_s) and period_s * min(duty, 1 - duty) >= _SHORTEST_CUT_S:
                 return
             what = f"a Schedule cannot follow {duty:g} of every {period_s:g} s"
-            mend = (
+            fix = (
                 f"whole seconds, of which at least {_SHORTEST_CUT_S:g} are severed and as many"
                 " whole; the controller takes seconds for either"
             )
         case _:
             return
-    yield Problem(where=fault.label, what=what, mend=mend)
+    yield Problem(where=fault.label, what=what, fix=fix)
 
 
 def _length(fault: FaultSpec, duration_s: float | None) -> Iterator[Problem]:
     if isinstance(fault, Flapping):
         if duration_s is not None:
             what = "a Schedule has no end of its own"
-            mend = "leave it out, and delete the Schedule when you have seen enough"
-            yield Problem(where="--duration-s", what=what, mend=mend)
+            fix = "leave it out, and delete the Schedule when you have seen enough"
+            yield Problem(where="--duration-s", what=what, fix=fix)
     elif duration_s is None:
-        mend = "add --duration-s: the fault then heals although nobody remembers it"
-        yield Problem(where=fault.label, what="no end is given", mend=mend)
+        fix = "add --duration-s: the fault then heals although nobody remembers it"
+        yield Problem(where=fault.label, what="no end is given", fix=fix)
     elif not 0 < duration_s < inf:
         expected = "a number of seconds above 0"
         yield Problem(where="--duration-s", what=f"{duration_s:g}", expected=expected)
@@ -88,25 +88,25 @@ def _on_link(fault: FaultSpec, link: Link, where: Cluster) -> Iterator[Problem]:
     place = f"{fault.label} on {link.name}"
     destination = where.services.get(link.service)
     if link.app not in where.apps:
-        mend = f"add --app {link.app}=KEY=VALUE, the labels of its pods"
-        yield Problem(where=place, what=f"nobody says which pods '{link.app}' has", mend=mend)
+        fix = f"add --app {link.app}=KEY=VALUE, the labels of its pods"
+        yield Problem(where=place, what=f"nobody says which pods '{link.app}' has", fix=fix)
     if destination is None:
-        mend = (
+        fix = (
             f"add --service {link.service}=KEY=VALUE for pods, or --external"
             f" {link.service}=HOST where it is outside of the cluster"
         )
-        yield Problem(where=place, what=f"nobody says where '{link.service}' is", mend=mend)
+        yield Problem(where=place, what=f"nobody says where '{link.service}' is", fix=fix)
     if not isinstance(destination, Outside):
         return
     match fault:
         case Throttled(streams=streams) if tuple(streams) != ("upstream",):
             what = "NetworkChaos shapes what its pods send, and these answers come from elsewhere"
-            mend = f"export --stream upstream, or {_TOXIPROXY}"
-            yield Problem(where=place, what=what, mend=mend)
+            fix = f"export --stream upstream, or {_TOXIPROXY}"
+            yield Problem(where=place, what=what, fix=fix)
         case OneWay(stream="downstream") if destination.with_port:
             what = "what comes from an outside port matches no rule: this would cut nothing"
-            mend = f"name the host without its port: {_plain(destination)}"
-            yield Problem(where=place, what=what, mend=mend)
+            fix = f"name the host without its port: {_plain(destination)}"
+            yield Problem(where=place, what=what, fix=fix)
 
 
 def _plain(destination: Outside) -> str:

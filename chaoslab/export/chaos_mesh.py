@@ -25,7 +25,7 @@ from chaoslab.export.network_chaos import (
     Pods,
     Schedule,
 )
-from chaoslab.spec.faults import (
+from chaoslab.model.faults import (
     FaultSpec,
     Flapping,
     OneWay,
@@ -34,8 +34,8 @@ from chaoslab.spec.faults import (
     Stream,
     Throttled,
 )
-from chaoslab.spec.plan import Plan, resolve
-from chaoslab.spec.topology import Link, Topology
+from chaoslab.model.plan import Plan, resolve
+from chaoslab.model.topology import Link, Topology
 
 _LEAST_BUFFER = 10_000  # bytes: some packets; a bucket smaller than one passes nothing
 _MOST_BYTES = 2**31 - 1

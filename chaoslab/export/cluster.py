@@ -9,7 +9,7 @@ from ipaddress import AddressValueError, IPv4Network, NetmaskValueError
 
 from chaoslab.errors import Problem, SpecError, did_you_mean
 from chaoslab.export.network_chaos import Destination, Outside, Pods
-from chaoslab.spec.topology import Topology
+from chaoslab.model.topology import Topology
 
 # Kubernetes' rules for namespaces, for label keys and values, and for DNS names.
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -100,7 +100,7 @@ def _read(
         elif name not in known:
             what, expected = f"unknown name '{name}'", "one of: " + ", ".join(known)
             problems.append(
-                Problem(where=where, what=what, expected=expected, mend=did_you_mean(name, known))
+                Problem(where=where, what=what, expected=expected, fix=did_you_mean(name, known))
             )
         elif name in found:
             problems.append(_wrong(where, f"'{name}' was given before", "one entry for each name"))

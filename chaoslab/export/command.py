@@ -81,7 +81,7 @@ def chaos_mesh(
     from chaoslab.export.cluster import Options, cluster
     from chaoslab.export.declared import declared
     from chaoslab.export.yaml_text import as_yaml
-    from chaoslab.spec.loader import load_topology
+    from chaoslab.model.loader import load_topology
 
     loaded = load_topology(topology)
     duration_s = settings.pop("duration_s")

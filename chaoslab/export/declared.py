@@ -7,7 +7,7 @@ from dataclasses import MISSING, fields
 
 from chaoslab.errors import Problem, SpecError
 from chaoslab.export.yaml_text import settings as names_of
-from chaoslab.spec.faults import (
+from chaoslab.model.faults import (
     CutMidstream,
     FaultSpec,
     Flapping,
@@ -55,7 +55,7 @@ def declared(kind: str, target: str, settings: Mapping[str, object]) -> FaultSpe
         if name not in wanted
     ]
     problems += [
-        Problem(where=kind, what=f"{_option(name)} is not given", mend="it has no default")
+        Problem(where=kind, what=f"{_option(name)} is not given", fix="it has no default")
         for name in _required(FAULTS[kind])
         if name not in given
     ]

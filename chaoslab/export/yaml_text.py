@@ -9,7 +9,7 @@ from dataclasses import fields
 import yaml
 
 from chaoslab.export.chaos_mesh import Exported
-from chaoslab.spec.faults import Declared, FaultSpec
+from chaoslab.model.faults import Declared, FaultSpec
 
 _WIDTH = 98
 _OF_EVERY_FAULT = {entry.name for entry in fields(Declared)}

@@ -26,10 +26,10 @@ from chaoslab.history.events import (
     ProbeCrashed,
 )
 from chaoslab.history.journal import Journal
+from chaoslab.model.faults import FaultSpec
+from chaoslab.model.topology import Link, Topology
 from chaoslab.proxies.base import ProxyControl
 from chaoslab.runtimes.base import Endpoint, RunningService, Runtime
-from chaoslab.spec.faults import FaultSpec
-from chaoslab.spec.topology import Link, Topology
 
 HEAL_WITHIN_S = 10.0
 

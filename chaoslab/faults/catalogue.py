@@ -8,7 +8,7 @@ from typing import assert_never
 from chaoslab.faults.base import Fault, Ground
 from chaoslab.faults.links import FlappingLinkFault, LinkFault, TriggeredLinkFault
 from chaoslab.faults.service import DownFault, PausedFault, RestartedFault
-from chaoslab.spec.faults import (
+from chaoslab.model.faults import (
     CutMidstream,
     FaultSpec,
     Flapping,
@@ -22,7 +22,7 @@ from chaoslab.spec.faults import (
     Stopped,
     Throttled,
 )
-from chaoslab.spec.when import AtConnection
+from chaoslab.model.when import AtConnection
 
 
 def prepare(spec: FaultSpec, ground: Ground) -> Fault:

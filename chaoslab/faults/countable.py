@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from chaoslab.errors import FaultUnsupported
+from chaoslab.model.expect import BacksOff
+from chaoslab.model.plan import Plan
 from chaoslab.proxies.base import ProxyControl
-from chaoslab.spec.expect import BacksOff
-from chaoslab.spec.plan import Plan
 
 
 def check_countable(plan: Plan, control: ProxyControl) -> None:

@@ -7,11 +7,11 @@ import asyncio
 from chaoslab.errors import InjectionFailed
 from chaoslab.faults.base import Ground
 from chaoslab.faults.network import actions_for, canary_patience_s, path_safe, shows
+from chaoslab.model.faults import Flapping, NetworkFault
+from chaoslab.model.topology import Link
+from chaoslab.model.when import AtConnection
 from chaoslab.proxies.base import Action, ConnectPhase, Disable
 from chaoslab.seeds import generator
-from chaoslab.spec.faults import Flapping, NetworkFault
-from chaoslab.spec.topology import Link
-from chaoslab.spec.when import AtConnection
 
 TRIGGER_POLL_S = 0.02
 FLAP_SPREAD = 0.2
@@ -39,14 +39,14 @@ class LinkFault:
         return "; ".join(await asyncio.gather(*(self._look(link) for link in self.links)))
 
     async def end(self) -> None:
-        await self.mend()
+        await self.heal()
 
     async def sever(self) -> None:
         """Apply every action, on all links at once; all or an error."""
         self.hold_connects()
         await asyncio.gather(*(self.ground.control.apply(action) for action in self.actions))
 
-    async def mend(self) -> None:
+    async def heal(self) -> None:
         """Undo every action on all links at once, but for connects that another fault holds."""
         await asyncio.gather(*(self._undo(action) for action in self.actions))
 
@@ -67,8 +67,8 @@ class LinkFault:
         proxies = [action.proxy for action in self.actions if _is_of_connects(action)]
         for proxy in proxies:
             if held.get(proxy, label) != label:
-                mend = "let one end before the other begins"
-                raise InjectionFailed(f"{label}: {held[proxy]} still holds {proxy}; {mend}")
+                fix = "let one end before the other begins"
+                raise InjectionFailed(f"{label}: {held[proxy]} still holds {proxy}; {fix}")
         held.update(dict.fromkeys(proxies, label))
 
     async def _look(self, link: Link) -> str:
@@ -119,7 +119,7 @@ class TriggeredLinkFault(LinkFault):
 
     async def end(self) -> None:
         await self.ground.control.disarm(self._name, self._start.link)
-        await self.mend()
+        await self.heal()
 
     async def _fired_s(self) -> float | None:
         state = await self.ground.control.trigger(self._name, self._start.link)
@@ -149,13 +149,13 @@ class FlappingLinkFault(LinkFault):
             await asyncio.wait([self._task])
             if not self._task.cancelled() and (error := self._task.exception()):
                 raise InjectionFailed(f"{self.spec.label} stopped flapping: {error}")
-        await self.mend()
+        await self.heal()
 
     async def _flap(self) -> None:
         flaps = self._flaps
         while True:
             await self._hold(flaps.period_s * flaps.duty)
-            await self.mend()
+            await self.heal()
             await self._hold(flaps.period_s * (1 - flaps.duty))
             await self.sever()
 

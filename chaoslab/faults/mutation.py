@@ -12,11 +12,11 @@ from typing import Literal, get_args
 
 from chaoslab.agent.canary import Sighting
 from chaoslab.errors import Problem, SpecError, did_you_mean
+from chaoslab.model.faults import FaultSpec, Killed, Paused, Restarted, Stopped
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import Service, Topology
 from chaoslab.proxies.base import Action, AddToxic, ConnectPhase
 from chaoslab.runtimes.base import Endpoint, RunningService
-from chaoslab.spec.faults import FaultSpec, Killed, Paused, Restarted, Stopped
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import Service, Topology
 
 MutationKind = Literal["inert", "bypassed", "inert-to-app"]
 KINDS: tuple[MutationKind, ...] = get_args(MutationKind)
@@ -73,8 +73,8 @@ def read_mutation(text: str) -> Mutation:
             return Mutation(kind=known, fault=fault)
     wrong = f"unknown mutation '{kind}'" if colon and fault else f"no fault in '{text}'"
     expected = "MUTATION:FAULT, where MUTATION is one of: " + ", ".join(KINDS)
-    mend = did_you_mean(kind, KINDS)
-    raise SpecError([Problem(where="--chaos-disable", what=wrong, expected=expected, mend=mend)])
+    fix = did_you_mean(kind, KINDS)
+    raise SpecError([Problem(where="--chaos-disable", what=wrong, expected=expected, fix=fix)])
 
 
 def mutations_of(fault: FaultSpec) -> tuple[MutationKind, ...]:
@@ -95,12 +95,12 @@ def aimed(mutation: Mutation, plan: Plan, topology: Topology) -> Mutation:
             where=where,
             what=f"the plan {plan.name} has no fault '{mutation.fault}'",
             expected="one of: " + ", ".join(labels) if labels else "",
-            mend=did_you_mean(mutation.fault, labels),
+            fix=did_you_mean(mutation.fault, labels),
         )
         raise SpecError([problem])
     if mutation.kind not in mutations_of(fault):
         what = f"a fault of a service cannot be {mutation.kind}: the app meets it on every path"
-        raise SpecError([Problem(where=where, what=what, mend=f"use inert:{fault.label}")])
+        raise SpecError([Problem(where=where, what=what, fix=f"use inert:{fault.label}")])
     return replace(mutation, links=tuple(link.name for link in topology.links_of(fault.target)))
 
 

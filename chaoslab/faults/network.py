@@ -7,8 +7,7 @@ from string import ascii_letters, digits
 from typing import Literal, Protocol, assert_never
 
 from chaoslab.agent.canary import Sighting
-from chaoslab.proxies.base import Action, AddToxic, Capability, ConnectPhase, Disable
-from chaoslab.spec.faults import (
+from chaoslab.model.faults import (
     CutMidstream,
     Flapping,
     NetworkFault,
@@ -18,7 +17,8 @@ from chaoslab.spec.faults import (
     Slow,
     Throttled,
 )
-from chaoslab.spec.topology import Link
+from chaoslab.model.topology import Link
+from chaoslab.proxies.base import Action, AddToxic, Capability, ConnectPhase, Disable
 
 Direction = Literal["upstream", "downstream"]
 BOTH: tuple[Direction, ...] = ("upstream", "downstream")

@@ -12,9 +12,9 @@ from chaoslab.faults.links import TriggeredLinkFault
 from chaoslab.history.events import FaultInForce, FaultMissed
 from chaoslab.history.moments import find, in_words
 from chaoslab.history.triggers import TOO_EARLY, Awaited, note_missed
-from chaoslab.spec.faults import FaultSpec
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.when import AtMoment, BeforeSpawn
+from chaoslab.model.faults import FaultSpec
+from chaoslab.model.plan import Plan
+from chaoslab.model.when import AtMoment, BeforeSpawn
 
 
 class Nemesis:

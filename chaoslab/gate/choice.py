@@ -8,12 +8,12 @@ from typing import Literal
 
 from chaoslab.errors import RuntimeUnavailable
 from chaoslab.gate.result import RuntimeTaken
+from chaoslab.model.gate import GateProxy, GateRuntime
+from chaoslab.model.topology import Topology
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.server import toxiproxy_program
 from chaoslab.runtimes.doctor.look import look
 from chaoslab.runtimes.doctor.needs import needs_of
-from chaoslab.spec.gate import GateProxy, GateRuntime
-from chaoslab.spec.topology import Topology
 
 
 def runtime_taken(asked: GateRuntime, asked_proxy: GateProxy, topology: Topology) -> RuntimeTaken:
@@ -38,8 +38,8 @@ def _runtime(asked: GateRuntime, topology: Topology) -> tuple[Literal["docker", 
     lacks = [lack.what for lack in needs.lacks]
     if asked == "docker":
         if needs.readiness == "lacking":
-            mends = [f"  {mend}" for lack in needs.lacks for mend in lack.mends]
-            raise RuntimeUnavailable("\n".join((f"no docker runtime: {'; '.join(lacks)}", *mends)))
+            fixes = [f"  {fix}" for lack in needs.lacks for fix in lack.fixes]
+            raise RuntimeUnavailable("\n".join((f"no docker runtime: {'; '.join(lacks)}", *fixes)))
         return "docker", "asked for"
     if needs.readiness == "ready":
         return "docker", "a Docker engine is ready here"
@@ -49,8 +49,8 @@ def _runtime(asked: GateRuntime, topology: Topology) -> tuple[Literal["docker", 
 def check_workers(workers: int) -> None:
     """Raise RuntimeUnavailable where several workers were asked for and pytest has none."""
     if workers > 1 and not has_xdist():
-        mend = f"{sys.executable} -m pip install pytest-xdist, or take one worker"
-        raise RuntimeUnavailable(f"{workers} workers need pytest-xdist\n  {mend}")
+        fix = f"{sys.executable} -m pip install pytest-xdist, or take one worker"
+        raise RuntimeUnavailable(f"{workers} workers need pytest-xdist\n  {fix}")
 
 
 def has_xdist() -> bool:

@@ -13,8 +13,8 @@ from chaoslab.printable import each_line
 
 if TYPE_CHECKING:
     from chaoslab.gate.calls import Calls
-    from chaoslab.spec.gate import Gate, GateProxy, GateRuntime
-    from chaoslab.spec.topology import Topology
+    from chaoslab.model.gate import Gate, GateProxy, GateRuntime
+    from chaoslab.model.topology import Topology
 
 _A_PATH = click.Path(path_type=Path)
 
@@ -69,8 +69,8 @@ def gate(
     from chaoslab.gate.markdown import save_summary
     from chaoslab.gate.run import Asked, gate_of, run_gate
     from chaoslab.gate.text import shown
+    from chaoslab.model.loader import load_topology
     from chaoslab.runtimes.base import environment
-    from chaoslab.spec.loader import load_topology
 
     try:
         gate = gate_of(topology := load_topology(file))
@@ -102,7 +102,7 @@ def gate(
 def _calls(topology: Topology, gate: Gate, commands: tuple[str, ...]) -> Calls:
     from chaoslab.gate.calls import Calls
     from chaoslab.gate.choice import check_workers, runtime_taken
-    from chaoslab.spec.builds import with_commands
+    from chaoslab.model.builds import with_commands
 
     with_commands(topology, commands, option="--command")
     check_workers(gate.workers)

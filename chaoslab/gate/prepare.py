@@ -10,8 +10,8 @@ from chaoslab.errors import Problem, SpecError, did_you_mean
 from chaoslab.gate.calls import Calls
 from chaoslab.gate.process import ReportFile, quiet
 from chaoslab.gate.records import Finished, Selected, Uncollected
-from chaoslab.spec.gate import GateStage
-from chaoslab.spec.marker import marker_names, may_select
+from chaoslab.model.gate import GateStage
+from chaoslab.model.marker import marker_names, may_select
 
 COLLECT_WITHIN_S = 120.0
 _OK, _NO_TESTS = 0, 5  # of pytest's exit codes
@@ -26,10 +26,10 @@ def selected(calls: Calls, stages: Sequence[GateStage]) -> Told:
     every scenario that the project leaves out, and every stage that selects nothing.
     """
     if not calls.scenarios.is_dir():
-        mend = "say in gate.scenarios where they are, as seen from the topology's folder"
+        fix = "say in gate.scenarios where they are, as seen from the topology's folder"
         where = f"{calls.topology.source}: gate.scenarios"
         what = f"there is no folder {calls.scenarios}"
-        raise SpecError([Problem(where=where, what=what, mend=mend)])
+        raise SpecError([Problem(where=where, what=what, fix=fix)])
     with tempfile.TemporaryDirectory(prefix="chaoslab-gate-") as scratch:
         call = calls.collect(Path(scratch))
         code, said = quiet(call, within_s=COLLECT_WITHIN_S)
@@ -66,7 +66,7 @@ def _left_out(found: Selected) -> Iterator[Problem]:
             where=nodeid,
             what="is left out by the project's own options",
             expected="every scenario to be there for the stages' markers to select",
-            mend="take --deselect out of addopts, or what deselects it out of conftest.py",
+            fix="take --deselect out of addopts, or what deselects it out of conftest.py",
         )
 
 
@@ -81,7 +81,7 @@ def _unknown_markers(calls: Calls, stage: GateStage, known: Sequence[str]) -> It
                 where=_where(calls, stage),
                 what=f"unknown marker '{name}'",
                 expected="a marker that `pytest --markers` lists",
-                mend=did_you_mean(name, known),
+                fix=did_you_mean(name, known),
             )
 
 
@@ -90,7 +90,7 @@ def _selects_nothing(calls: Calls, stage: GateStage, skipped: Sequence[str]) -> 
     return Problem(
         where=_where(calls, stage),
         what=f"'{stage.marker}' selects no scenario in {calls.scenarios}{but}",
-        mend=f"see what there is: pytest {calls.gate.scenarios} --collect-only",
+        fix=f"see what there is: pytest {calls.gate.scenarios} --collect-only",
     )
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from chaoslab.model.gate import AbortRule, GateStage
 from chaoslab.preflight.finding import Inspected
 from chaoslab.proxies.base import ProxyKind
-from chaoslab.spec.gate import AbortRule, GateStage
 from chaoslab.verdicts.verdict import Verdict
 
 # `FLAKY` passed only when it was tried again; `skipped` is a fault that could not be made here;

@@ -21,10 +21,10 @@ from chaoslab.history.events import (
     Write,
 )
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import FailsFast
-from chaoslab.spec.gate import Gate, GateStage, SlowRule
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import Topology
+from chaoslab.model.expect import FailsFast
+from chaoslab.model.gate import Gate, GateStage, SlowRule
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import Topology
 from chaoslab.verdicts.timeline import end_s
 from chaoslab.verdicts.verdict import Outcome
 

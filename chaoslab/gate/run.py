@@ -16,10 +16,10 @@ from chaoslab.gate.prepare import Told, selected
 from chaoslab.gate.result import GateResult, RoundResult, StageResult
 from chaoslab.gate.stage import StageRun
 from chaoslab.history.files import check_room, make_folder
+from chaoslab.model import builds
+from chaoslab.model.gate import Gate, GateStage
+from chaoslab.model.topology import Topology
 from chaoslab.preflight.check import check_deployment
-from chaoslab.spec import builds
-from chaoslab.spec.gate import Gate, GateStage
-from chaoslab.spec.topology import Topology
 
 Say = Callable[[str], None]
 
@@ -37,8 +37,8 @@ class Asked:
 def gate_of(topology: Topology) -> Gate:
     """The topology's gate. Raises SpecError where it has none."""
     if topology.gate is None:
-        mend = "write a [gate] with at least one [[gate.stages]] (docs/gate.md)"
-        raise SpecError([Problem(where=topology.source, what="has no gate", mend=mend)])
+        fix = "write a [gate] with at least one [[gate.stages]] (docs/gate.md)"
+        raise SpecError([Problem(where=topology.source, what="has no gate", fix=fix)])
     return topology.gate
 
 
@@ -53,7 +53,7 @@ def chosen(gate: Gate, names: Sequence[str]) -> tuple[GateStage, ...]:
             where=f"--stage {name}",
             what="there is no such stage",
             expected="one of: " + ", ".join(known),
-            mend=did_you_mean(name, known),
+            fix=did_you_mean(name, known),
         )
         for name in names
         if name not in known

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from chaoslab.faults.mutation import KINDS, Mutation, MutationKind, mutations_of
 from chaoslab.history.journal import History
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import Topology
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import Topology
 from chaoslab.verdicts.evidence import evidence_of
 from chaoslab.verdicts.verdict import Outcome, Verdict, worst
 

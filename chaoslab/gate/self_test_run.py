@@ -17,9 +17,9 @@ from chaoslab.gate.records import Finished, Selected, Uncollected
 from chaoslab.gate.self_test import Batch, Ran, Trial, Tried, batches, judged, trials
 from chaoslab.gate.self_test_text import line
 from chaoslab.history.run_folder import RunFolder
+from chaoslab.model.gate import GateStage
+from chaoslab.model.plan import Plan
 from chaoslab.report.runs import saved_verdicts
-from chaoslab.spec.gate import GateStage
-from chaoslab.spec.plan import Plan
 
 WORKERS = 2
 FOLLOW_S = 0.2
@@ -121,7 +121,7 @@ async def planned(test: SelfTest) -> dict[str, tuple[str, Plan]]:
     }
     if not plans:
         what = f"-m '{test.marker}' selects no scenario in {test.scenarios}"
-        raise SpecError([Problem(where="gate --self-test", what=what, mend=f"see {job.log}")])
+        raise SpecError([Problem(where="gate --self-test", what=what, fix=f"see {job.log}")])
     return plans
 
 

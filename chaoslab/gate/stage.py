@@ -15,7 +15,7 @@ from chaoslab.gate.records import Finished, Selected, Uncollected, scenario_of
 from chaoslab.gate.result import Abort, ScenarioResult, StageResult
 from chaoslab.gate.rules import broken_rule
 from chaoslab.history.files import make_folder
-from chaoslab.spec.gate import GateStage
+from chaoslab.model.gate import GateStage
 
 _TESTS_RAN = (0, 1)
 _CODES = {

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from chaoslab.spec.health import HealthState
+from chaoslab.model.health import HealthState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

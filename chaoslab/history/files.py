@@ -84,10 +84,8 @@ def unwritable(path: Path, error: OSError) -> ResultsUnwritable:
 
 
 def _not_written(path: Path, why: str) -> ResultsUnwritable:
-    mend = "make room there, or name another folder (--chaos-results for pytest, else --results)"
-    return ResultsUnwritable(
-        [Problem(where=str(path), what=f"cannot be written: {why}", mend=mend)]
-    )
+    fix = "make room there, or name another folder (--chaos-results for pytest, else --results)"
+    return ResultsUnwritable([Problem(where=str(path), what=f"cannot be written: {why}", fix=fix)])
 
 
 def _opened(folder: Path) -> int:

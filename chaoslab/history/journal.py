@@ -18,8 +18,8 @@ from chaoslab.errors import Problem, SpecError
 from chaoslab.history.events import AnyEvent, Event
 from chaoslab.history.files import open_file, unwritable
 from chaoslab.history.moments import find
-from chaoslab.spec.mask import Mask
-from chaoslab.spec.when import AtMoment
+from chaoslab.model.mask import Mask
+from chaoslab.model.when import AtMoment
 
 E = TypeVar("E", bound=Event)
 _EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
@@ -173,7 +173,7 @@ def read_history(path: Path) -> History:
     """
     if not path.is_file():
         raise SpecError(
-            [Problem(where=str(path), what="no such history", mend="name a run's folder")]
+            [Problem(where=str(path), what="no such history", fix="name a run's folder")]
         )
     try:
         text = path.read_text(encoding="utf-8", errors="replace")

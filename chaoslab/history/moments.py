@@ -18,8 +18,8 @@ from chaoslab.history.events import (
     StartupComplete,
     Write,
 )
-from chaoslab.spec.health import HealthState
-from chaoslab.spec.when import AtMoment, Moment
+from chaoslab.model.health import HealthState
+from chaoslab.model.when import AtMoment, Moment
 
 _Test = Callable[[AnyEvent], bool]
 

@@ -16,8 +16,8 @@ from chaoslab.history.events import (
     TriggerMissed,
 )
 from chaoslab.history.moments import count, find, is_one
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.when import AtMoment
+from chaoslab.model.plan import Plan
+from chaoslab.model.when import AtMoment
 
 _ONCE_A_BOOT = frozenset(
     {"spawned", "bound", "first_answer", "startup_complete", "ready", "exited"}

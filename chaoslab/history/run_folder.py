@@ -15,9 +15,9 @@ from chaoslab.errors import Problem, SpecError
 from chaoslab.history.checksums import Checksums
 from chaoslab.history.files import make_folder, write_file
 from chaoslab.history.journal import History, read_history
-from chaoslab.spec.masking import mask_of
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import Topology
+from chaoslab.model.masking import mask_of
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import Topology
 
 T = TypeVar("T")
 
@@ -111,6 +111,6 @@ def scenario_folders(run: Path) -> Iterator[RunFolder]:
         return
     folders = sorted(path.parent for path in run.glob("*/plan.json"))
     if not folders:
-        mend = "name a folder below results/"
-        raise SpecError([Problem(where=str(run), what="holds no run", mend=mend)])
+        fix = "name a folder below results/"
+        raise SpecError([Problem(where=str(run), what="holds no run", fix=fix)])
     yield from map(RunFolder, folders)

@@ -16,8 +16,8 @@ from chaoslab.history.events import (
 from chaoslab.history.journal import History, Journal
 from chaoslab.history.moments import find, in_words
 from chaoslab.history.outlook import cannot_come
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.when import AtMoment
+from chaoslab.model.plan import Plan
+from chaoslab.model.when import AtMoment
 
 _DECISIVE = Spawned | Exited | FaultHealed | FaultMissed | TriggerMissed
 TOO_EARLY = "the run was over before it came"

@@ -9,15 +9,15 @@ from chaoslab.faults.base import Ground
 from chaoslab.history.events import Spawned
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.history.triggers import trigger_came
+from chaoslab.model.placeholders import fill
+from chaoslab.model.plan import Boot, Plan
+from chaoslab.model.topology import App, Link
 from chaoslab.probes.base import Watched, either
 from chaoslab.probes.past_proxy import PastProxyProbe
 from chaoslab.probes.questions import Questions
 from chaoslab.probes.watch import Watch
 from chaoslab.probes.workload import Writer
 from chaoslab.runtimes.base import Endpoint
-from chaoslab.spec.placeholders import fill
-from chaoslab.spec.plan import Boot, Plan
-from chaoslab.spec.topology import App, Link
 
 
 class Boots:

@@ -13,11 +13,11 @@ from chaoslab.faults.mutation import Mutation
 from chaoslab.history.events import LabUp
 from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder
+from chaoslab.model.mask import Mask
+from chaoslab.model.secrets import secrets_within
+from chaoslab.model.topology import Link, Topology
 from chaoslab.proxies.base import ProxyControl, ProxyKind
 from chaoslab.runtimes.base import RunningService, Runtime
-from chaoslab.spec.mask import Mask
-from chaoslab.spec.secrets import secrets_within
-from chaoslab.spec.topology import Link, Topology
 
 STEADY_WITHIN_S = 2.0
 
@@ -37,7 +37,7 @@ async def brought_up(
 
     `disabled` is a fault of the plan to come, aimed at its links, that shall not act. `mask` hides
     secrets; the services' own passwords are added to it.
-    Raises RuntimeUnavailable or ServiceFailed with the mend where something cannot be had.
+    Raises RuntimeUnavailable or ServiceFailed with the fix where something cannot be had.
     """
     journal = Journal(folder.history_path, mask)
     async with AsyncExitStack() as stack:

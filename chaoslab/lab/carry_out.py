@@ -17,13 +17,13 @@ from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder, RunInfo
 from chaoslab.lab.bring_up import brought_up
 from chaoslab.lab.run import run_plan
+from chaoslab.model.mask import Mask
+from chaoslab.model.masking import mask_of
+from chaoslab.model.plan import Plan, resolve
+from chaoslab.model.topology import Topology
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.runtimes.base import Runtime, environment
 from chaoslab.runtimes.local import LocalRuntime
-from chaoslab.spec.mask import Mask
-from chaoslab.spec.masking import mask_of
-from chaoslab.spec.plan import Plan, resolve
-from chaoslab.spec.topology import Topology
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.record import doubted, doubts_of
 from chaoslab.verdicts.verdict import Verdict

@@ -14,6 +14,9 @@ from chaoslab.history.run_folder import RunFolder
 from chaoslab.history.triggers import TOO_EARLY, never_came, note_missed
 from chaoslab.lab.boots import Boots
 from chaoslab.lab.bring_up import check_steady
+from chaoslab.model.expect import Recovers, ReleasesConnections
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import Link
 from chaoslab.probes.base import guarded
 from chaoslab.probes.connections import ConnectionsProbe
 from chaoslab.probes.lag import watch_lag
@@ -21,9 +24,6 @@ from chaoslab.probes.parts import PartsProbe
 from chaoslab.probes.proof import look_up_writes, prove_recovery
 from chaoslab.probes.sessions import SessionProbe
 from chaoslab.probes.workload import Writer
-from chaoslab.spec.expect import Recovers, ReleasesConnections
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import Link
 from chaoslab.verdicts.hopeless import still_open
 from chaoslab.verdicts.settled import unsettled
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from chaoslab.errors import Problem, SpecError
+from chaoslab.model.deployment import Deployment
+from chaoslab.model.masking import mask_of
+from chaoslab.model.topology import Topology
 from chaoslab.preflight import rules
 from chaoslab.preflight.document import Document, read_document
 from chaoslab.preflight.finding import Check, Finding, Inspected
 from chaoslab.preflight.variables import texts
-from chaoslab.spec.deployment import Deployment
-from chaoslab.spec.masking import mask_of
-from chaoslab.spec.topology import Topology
 
 
 def check_deployment(topology: Topology, file: Path | None = None) -> Inspected:
@@ -44,7 +44,7 @@ def declared_deployment(topology: Topology, file: Path | None = None) -> Deploym
                 Problem(
                     where=topology.source or topology.name,
                     what="has no [deployment], so there is nothing to check",
-                    mend="add one: docs/preflight.md has every rule",
+                    fix="add one: docs/preflight.md has every rule",
                 )
             ]
         )

@@ -41,11 +41,11 @@ def preflight(
 
     from rich.console import Console
 
+    from chaoslab.model.loader import load_topology
     from chaoslab.preflight.check import check_deployment
     from chaoslab.preflight.live import walk_paths
     from chaoslab.preflight.text import inspected_text, walks_text
     from chaoslab.runtimes.base import environment
-    from chaoslab.spec.loader import load_topology
 
     topology = load_topology(file)
     inspected = check_deployment(topology, deployment)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chaoslab.errors import Problem, SpecError
+from chaoslab.model.deployment_path import Key, parsed
 from chaoslab.preflight.node import Items, Node, Nothing, Table, found
 from chaoslab.preflight.toml_file import toml_document
 from chaoslab.preflight.yaml_file import yaml_documents
-from chaoslab.spec.deployment_path import Key, parsed
 
 MOST_BYTES = 1_000_000
 _WANTED = "a deployment file in YAML or TOML"
@@ -45,7 +45,7 @@ class Document:
                     what=f"has {len(self.documents)} documents, at lines {lines};"
                     f" '{path}' does not say in which",
                     expected="a path that chooses one, as in [kind=Service].spec",
-                    mend="write it before the path, or once for all as deployment.root",
+                    fix="write it before the path, or once for all as deployment.root",
                 )
             ]
         )
@@ -76,8 +76,8 @@ def _text(path: Path, file: str) -> str:
         with path.open("rb") as opened:
             data = opened.read(MOST_BYTES + 1)
     except FileNotFoundError:
-        mend = "mend deployment.file, which is seen from the topology's folder"
-        problem = Problem(where=file, what="no such file", expected=_WANTED, mend=mend)
+        fix = "fix deployment.file, which is seen from the topology's folder"
+        problem = Problem(where=file, what="no such file", expected=_WANTED, fix=fix)
         raise SpecError([problem]) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
@@ -91,8 +91,8 @@ def _text(path: Path, file: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         what = f"not UTF-8: byte 0x{data[error.start]:02x}"
-        mend = "save the file as UTF-8"
-        raise SpecError([Problem(where=f"{file}:{line}", what=what, mend=mend)]) from None
+        fix = "save the file as UTF-8"
+        raise SpecError([Problem(where=f"{file}:{line}", what=what, fix=fix)]) from None
 
 
 def _shown(path: Path) -> str:

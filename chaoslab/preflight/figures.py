@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chaoslab.model.deployment import Deployment, Figure
 from chaoslab.preflight.document import Document
 from chaoslab.preflight.finding import Finding, masked
 from chaoslab.preflight.node import Nothing, Text
 from chaoslab.preflight.variables import Variable, variable
-from chaoslab.spec.deployment import Deployment, Figure
 
 _NUMBER = re.compile(r"\d{1,12}(?:\.\d{1,6})?", re.ASCII)
 _SPAN = re.compile(r"(?:\d{1,9}(?:\.\d{1,6})?(?:ms|s|m|h))+", re.ASCII)
@@ -68,7 +68,7 @@ class Figures:
             return self._of_variable(variable(self._document, self._env, path[1:]), key)
         node = self._document.at(path)
         if isinstance(node, Nothing):
-            self._missing(node.line, f"{key}: nothing lies at '{path}': {node.why}", mend=node.mend)
+            self._missing(node.line, f"{key}: nothing lies at '{path}': {node.why}", fix=node.fix)
             return None
         if not isinstance(node, Text):
             self._missing(node.line, f"{key}: '{path}' is a table or a list", expected="a number")
@@ -82,12 +82,12 @@ class Figures:
             seen.line,
             f"{key}: the variable {seen.name} {stands(seen)}",
             expected="a number that stands in the file",
-            mend=seen.mend,
+            fix=seen.fix,
         )
         return None
 
     def _missing(
-        self, line: int, what: str, *, expected: str = "", got: str = "", mend: str = ""
+        self, line: int, what: str, *, expected: str = "", got: str = "", fix: str = ""
     ) -> None:
         self.findings.append(
             Finding(
@@ -96,7 +96,7 @@ class Figures:
                 what=what,
                 expected=expected,
                 got=got,
-                mend=mend,
+                fix=fix,
             )
         )
 

@@ -1,4 +1,4 @@
-"""What a preflight says: what is wrong and how it is mended, and what was looked at."""
+"""What a preflight says: what is wrong and how it is fixed, and what was looked at."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ _LONGEST = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A broken rule: where (`file:line`), what, what was expected, what was got, and the mend."""
+    """A broken rule: where (`file:line`), what, what was expected, what was got, and the fix."""
 
     rule: str
     where: str
     what: str
     expected: str = ""
     got: str = ""
-    mend: str = ""
+    fix: str = ""
 
     def __str__(self) -> str:
         hints = (
             self.expected and f"expected {self.expected}",
             self.got and f"got {self.got}",
-            self.mend,
+            self.fix,
         )
         hint = "; ".join(each for each in hints if each)
         return f"{self.where}: {self.rule}: {self.what}" + (f"\n  {hint}" if hint else "")

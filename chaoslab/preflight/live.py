@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
+from chaoslab.model.topology import Topology
 from chaoslab.preflight.check import declared_deployment
 from chaoslab.preflight.dial import Resolver, addresses, dialled
 from chaoslab.preflight.document import read_document
@@ -15,7 +16,6 @@ from chaoslab.preflight.postgres import walk_postgres
 from chaoslab.preflight.redis import walk_redis
 from chaoslab.preflight.target import NoTarget, Target, Values, targets
 from chaoslab.preflight.trip import Trip
-from chaoslab.spec.topology import Topology
 
 WITHIN_S = 5.0
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chaoslab.errors import did_you_mean
-from chaoslab.spec.deployment_path import Index, Key, Step, Where, written
+from chaoslab.model.deployment_path import Index, Key, Step, Where, written
 
 _LISTED = 8
 
@@ -44,7 +44,7 @@ class Nothing:
 
     line: int
     why: str
-    mend: str = ""
+    fix: str = ""
 
 
 def found(start: Node, steps: Iterable[Step]) -> Node | Nothing:
@@ -78,7 +78,7 @@ def _entry(node: Node, name: str, here: str) -> Node | Nothing:
         return Nothing(
             line=node.line,
             why=f"{here} is a list, and '{name}' is a key",
-            mend="choose an item, as in [0] or [name=backend]",
+            fix="choose an item, as in [0] or [name=backend]",
         )
     if isinstance(node, Text):
         return Nothing(line=node.line, why=f"{here} is no table, so it has no key '{name}'")
@@ -87,7 +87,7 @@ def _entry(node: Node, name: str, here: str) -> Node | Nothing:
     return Nothing(
         line=node.line,
         why=f"{here} has no key '{name}' (it has {listed(node.entries)})",
-        mend=did_you_mean(name, node.entries),
+        fix=did_you_mean(name, node.entries),
     )
 
 
@@ -98,11 +98,11 @@ def _only(node: Items, step: Where, here: str) -> Node | Nothing:
     if fits:
         lines = " and ".join(str(item.line) for item in fits)
         why = f"{here} has {len(fits)} items {written(step)}, at lines {lines}"
-        return Nothing(line=fits[-1].line, why=why, mend="keep one of them, or choose more closely")
+        return Nothing(line=fits[-1].line, why=why, fix="keep one of them, or choose more closely")
     values = _values(node.items, step.conditions[0][0])
     told = f" (it has {listed(values)})" if values else ""
-    mend = did_you_mean(step.conditions[0][1], values)
-    return Nothing(line=node.line, why=f"{here} has no item {written(step)}{told}", mend=mend)
+    fix = did_you_mean(step.conditions[0][1], values)
+    return Nothing(line=node.line, why=f"{here} has no item {written(step)}{told}", fix=fix)
 
 
 def _has(item: Node, step: Where) -> bool:

@@ -1,4 +1,4 @@
-"""How far one gets on a path, where it ended, what that means, and what mends it."""
+"""How far one gets on a path, where it ended, what that means, and what fixes it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Ended(Exception):
         self.outcome, self.words = outcome, words
 
 
-# What each end means, and the mend.
+# What each end means, and the fix.
 MEANING: Mapping[Outcome, tuple[str, str]] = {
     "undeclared": (
         "no variable holds this link's address, so it was not tried",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from chaoslab.model.deployment import OFF, Bypass, Deployment, Pool, Window
 from chaoslab.preflight.document import Document
 from chaoslab.preflight.figures import Figures, Number, added, stands, total
 from chaoslab.preflight.finding import Check, Finding, masked
 from chaoslab.preflight.variables import Variable, variable
-from chaoslab.spec.deployment import OFF, Bypass, Deployment, Pool, Window
 
 Told = Finding | Check
 
@@ -48,7 +48,7 @@ def bypass(document: Document, rules: Deployment, rule: Bypass) -> Iterator[Told
             f"{rule.variable} is on in production ({runs_as})",
             expected="off, but for the profiles: " + (", ".join(rule.allowed_in) or "none"),
             got=masked(switch.text),
-            mend=f'write {rule.variable} = "false": an app that may start without its database'
+            fix=f'write {rule.variable} = "false": an app that may start without its database'
             " hides that it has none",
         )
 
@@ -70,7 +70,7 @@ def _unclear(document: Document, switch: Variable, rule: Bypass) -> Finding:
         f"{rule.variable} {'is neither on nor off' if is_word else stands(switch)}",
         expected=f"one of: {', '.join((*rule.on, *filter(None, OFF)))}",
         got=masked(switch.text) if is_word else "",
-        mend=switch.mend or f'write {rule.variable} = "false"',
+        fix=switch.fix or f'write {rule.variable} = "false"',
     )
 
 
@@ -100,7 +100,7 @@ def window(document: Document, rules: Deployment, rule: Window) -> Iterator[Told
         "the prober gives up before the app's own start-up deadline",
         expected=f"more than {startup} s",
         got=f"{told}: the first look comes after the delay",
-        mend="raise the failures or the period: a start-up cut short never says what it waits for",
+        fix="raise the failures or the period: a start-up cut short never says what it waits for",
     )
 
 
@@ -130,7 +130,7 @@ def pool(document: Document, rules: Deployment, rule: Pool) -> Iterator[Told]:
         "the instances together may open more connections than the database has",
         expected=f"{allowed} or fewer",
         got=told,
-        mend=f"a pool of {max(0, int(left // total(instances)))} in all, or fewer instances",
+        fix=f"a pool of {max(0, int(left // total(instances)))} in all, or fewer instances",
     )
 
 
@@ -157,7 +157,7 @@ def ports(document: Document, rules: Deployment) -> Iterator[Told]:
             f"{told} is not the port that {first[0]} is",
             expected=f"{first[1]}{f' (line {first[1].line})' if first[1].line else ''}",
             got=f"{number}",
-            mend="make them the same: what is routed elsewhere is never answered",
+            fix="make them the same: what is routed elsewhere is never answered",
         )
     if not others:
         told = ", ".join(str(told) for told, _ in known)
@@ -184,7 +184,7 @@ def _bad_variable(rule: str, document: Document, seen: Variable, of: str = "") -
         seen.line,
         f"{seen.name}{of} {stands(seen)}",
         expected="a value",
-        mend=seen.mend
+        fix=seen.fix
         or {
             "placeholder": "fill it in, or check the file that your tool has filled in",
             "twice": "keep one of the two",
@@ -200,10 +200,10 @@ def _finding(
     *,
     expected: str = "",
     got: str = "",
-    mend: str = "",
+    fix: str = "",
 ) -> Finding:
     where = document.where(line) if line else document.file
-    return Finding(rule=rule, where=where, what=what, expected=expected, got=got, mend=mend)
+    return Finding(rule=rule, where=where, what=what, expected=expected, got=got, fix=fix)
 
 
 def _line(numbers: tuple[Number, ...]) -> int:

@@ -11,12 +11,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from chaoslab.model.deployment import Deployment
+from chaoslab.model.topology import ServiceKind
 from chaoslab.preflight.document import Document
 from chaoslab.preflight.env_file import read_env_file
 from chaoslab.preflight.figures import stands
 from chaoslab.preflight.variables import placeholder_in, variable
-from chaoslab.spec.deployment import Deployment
-from chaoslab.spec.topology import ServiceKind
 
 _REFERENCE = re.compile(r"\$\(([A-Za-z_]\w*)\)")
 _DRIVER = re.compile(r"^(postgres(?:ql)?)\+\w+://")

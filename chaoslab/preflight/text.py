@@ -15,7 +15,7 @@ from chaoslab.printable import each_line, one_line
 
 
 def inspected_text(inspected: Inspected) -> Group:
-    """Rule by rule: what held, with its figures, and every finding with its line and mend."""
+    """Rule by rule: what held, with its figures, and every finding with its line and fix."""
     lines = [Text(each_line(f"ok    {each}")) for each in inspected.checks]
     lines += [Text(each_line(f"BAD   {each}"), style="red") for each in inspected.findings]
     count = len(inspected.findings)
@@ -53,7 +53,7 @@ def _cell(walk: Walk, step: Step) -> str:
 
 
 def _told(walk: Walk) -> Iterator[str]:
-    means, mend = MEANING[walk.outcome]
+    means, fix = MEANING[walk.outcome]
     said = f": {walk.words}" if walk.words else ""
     if walk.outcome == "answered":
         if walk.words:
@@ -61,6 +61,6 @@ def _told(walk: Walk) -> Iterator[str]:
         return
     after = f" after {walk.took_s[walk.step]:.1f} s" if walk.step in walk.took_s else ""
     yield f"{walk.link}: {walk.outcome} at step '{walk.step}'{after}{said}"
-    yield f"  {means}; {mend}"
+    yield f"  {means}; {fix}"
     if walk.source:
         yield f"  the address is from {walk.source}"

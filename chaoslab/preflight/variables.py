@@ -40,7 +40,7 @@ class Variable:
     line: int
     text: str = ""
     why: str = ""
-    mend: str = ""
+    fix: str = ""
 
 
 def variable(document: Document, env: str, name: str) -> Variable:
@@ -48,7 +48,7 @@ def variable(document: Document, env: str, name: str) -> Variable:
     place = document.at(env)
     if isinstance(place, Nothing):
         why = f"nothing lies at '{env}': {place.why}"
-        return Variable(name=name, state="absent", line=place.line, why=why, mend=place.mend)
+        return Variable(name=name, state="absent", line=place.line, why=why, fix=place.fix)
     if isinstance(place, Text):
         why = f"'{env}' is neither a list nor a table"
         return Variable(name=name, state="absent", line=place.line, why=why)
@@ -65,7 +65,7 @@ def variable(document: Document, env: str, name: str) -> Variable:
         state="absent",
         line=place.line,
         why=f"'{env}' has {listed(names)}",
-        mend=did_you_mean(name, names),
+        fix=did_you_mean(name, names),
     )
 
 

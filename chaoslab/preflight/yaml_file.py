@@ -100,9 +100,9 @@ class _Reader:
                 self.problems.append(Problem(where=where, what=what, expected="a text"))
             elif name in lines:
                 what = f"key '{name}' stands here and on line {lines[name]}"
-                mend = "remove one of the two"
+                fix = "remove one of the two"
                 self.problems.append(
-                    Problem(where=where, what=what, expected="each key once", mend=mend)
+                    Problem(where=where, what=what, expected="each key once", fix=fix)
                 )
             elif key.tag == _MERGE:
                 lines[name] = _line(key)
@@ -148,5 +148,5 @@ def _syntax(error: yaml.YAMLError, text: str, file: str) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     reason = getattr(error, "problem", None) or getattr(error, "context", None) or "no reason given"
     where = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else file
-    mend = "indent with spaces: YAML takes no tabs" if "'\\t'" in reason else ""
-    return Problem(where=where, what=f"not valid YAML: {reason}", mend=mend)
+    fix = "indent with spaces: YAML takes no tabs" if "'\\t'" in reason else ""
+    return Problem(where=where, what=f"not valid YAML: {reason}", fix=fix)

@@ -11,11 +11,11 @@ import httpx
 from chaoslab import printable
 from chaoslab.history.events import ProbeCrashed
 from chaoslab.history.journal import Journal
+from chaoslab.model.topology import App
 from chaoslab.probes.own_trouble import NotAsked, note_own_trouble, own_trouble
 from chaoslab.probes.questions import Questions
 from chaoslab.probes.request import Reply, ask
 from chaoslab.runtimes.base import RunningApp
-from chaoslab.spec.topology import App
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

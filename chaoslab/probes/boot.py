@@ -18,11 +18,11 @@ from chaoslab.history.events import (
     StartupComplete,
     StartupSnapshot,
 )
+from chaoslab.model.health import HealthState
 from chaoslab.printable import cut
 from chaoslab.probes.base import MOST_ENTRIES, NO_ANSWER, Watched, as_text, either, get
 from chaoslab.probes.body import BadBody, object_of, word_of
 from chaoslab.probes.own_trouble import NotAsked
-from chaoslab.spec.health import HealthState
 
 BIND_POLL_S = 0.01
 READY_POLL_S = 0.05

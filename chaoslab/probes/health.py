@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from chaoslab.history.events import HealthSample, HealthTurned, LossNamed
+from chaoslab.model.health import HealthContract, HealthState
+from chaoslab.model.load import Sampling
 from chaoslab.probes.base import (
     MOST_ENTRIES,
     NO_ANSWER,
@@ -20,8 +22,6 @@ from chaoslab.probes.body import BadBody, kind_of, object_of, word_of
 from chaoslab.probes.own_trouble import NotAsked
 from chaoslab.probes.request import AnswerTooLarge, Reply
 from chaoslab.probes.sampler import Sampler
-from chaoslab.spec.health import HealthContract, HealthState
-from chaoslab.spec.load import Sampling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,11 +19,11 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.journal import Journal
 from chaoslab.history.moments import find
-from chaoslab.spec.expect import Degrades, Expectation, FailsFast, Recovers, Starts, StaysAvailable
-from chaoslab.spec.health import HealthState
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import App
-from chaoslab.spec.when import AtMoment
+from chaoslab.model.expect import Degrades, Expectation, FailsFast, Recovers, Starts, StaysAvailable
+from chaoslab.model.health import HealthState
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import App
+from chaoslab.model.when import AtMoment
 
 STEADY_S = 1.0  # after a turn of health: that what turned stays so
 _BY_ANSWERS = frozenset(

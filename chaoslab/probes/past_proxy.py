@@ -9,8 +9,8 @@ from typing import Literal
 
 from chaoslab.history.events import PathBypassed, Spawned
 from chaoslab.history.journal import Journal
+from chaoslab.model.topology import Link
 from chaoslab.runtimes.base import CONNECTED, AppSocket, Endpoint, Lookout, ServerClient
-from chaoslab.spec.topology import Link
 
 LOOK_EVERY_S = 0.05
 MOST = 50  # of one link and boot: an app that opens one for each request would fill the history

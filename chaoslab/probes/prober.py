@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from typing import Literal
 
 from chaoslab.history.events import Bound, ProberSample
+from chaoslab.model.expect import AnswersInTime, Expectation, ReadyWhenServing, StaysLive
+from chaoslab.model.load import Sampling
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import App
 from chaoslab.probes.base import NO_ANSWER, Watched, either, get, why_no_answer
 from chaoslab.probes.own_trouble import NotAsked
 from chaoslab.probes.sampler import Sampler
-from chaoslab.spec.expect import AnswersInTime, Expectation, ReadyWhenServing, StaysLive
-from chaoslab.spec.load import Sampling
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import App
 
 ProbedPath = Literal["live", "ready"]
 LONGEST_WAIT_S = 1e6  # until the app listens; the boot's own end comes sooner

@@ -15,13 +15,13 @@ from chaoslab.history.events import (
     Write,
 )
 from chaoslab.history.journal import Journal
+from chaoslab.model.expect import Recovers
+from chaoslab.model.health import HealthState
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import App
 from chaoslab.probes.read_back import read_back
 from chaoslab.probes.workload import Writer
 from chaoslab.runtimes.base import RunningService
-from chaoslab.spec.expect import Recovers
-from chaoslab.spec.health import HealthState
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import App
 
 
 async def prove_recovery(

@@ -10,8 +10,8 @@ from psycopg import sql
 
 from chaoslab.history.events import ReadBack
 from chaoslab.history.journal import Journal
+from chaoslab.model.topology import App, WriteContract
 from chaoslab.runtimes.base import OWN_NAME, RunningService
-from chaoslab.spec.topology import App, WriteContract
 
 READ_BACK_WITHIN_S = 5.0
 AGAIN_S = 0.1

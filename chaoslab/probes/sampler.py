@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 from chaoslab.history.journal import Journal
-from chaoslab.spec.load import Sampling
+from chaoslab.model.load import Sampling
 
 BREATH_S = 0.02  # between an answer and the next question: the app has others to serve
 LOOK_EVERY_S = 0.05  # whether anything is awaited, or the end has come

@@ -6,8 +6,8 @@ import asyncio
 
 from chaoslab.history.events import LinkSessions
 from chaoslab.history.journal import Journal
+from chaoslab.model.topology import Link
 from chaoslab.runtimes.base import ServerView, Standing
-from chaoslab.spec.topology import Link
 
 LOOK_EVERY_S = 0.1
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 
 from chaoslab.history.events import LeftRunning, QuestionsAsked
+from chaoslab.model.plan import Plan
 from chaoslab.probes.base import Watched, guarded
 from chaoslab.probes.boot import BootProbe, watch_exit
 from chaoslab.probes.health import HealthProbe
@@ -15,7 +16,6 @@ from chaoslab.probes.prober import ProberProbe, probed
 from chaoslab.probes.sockets import SocketProbe
 from chaoslab.probes.starvation import StarvationProbe
 from chaoslab.probes.workload import Writer
-from chaoslab.spec.plan import Plan
 
 
 class Watch:

@@ -13,14 +13,14 @@ import httpx
 
 from chaoslab.history.events import Write, WriteOutcome, WritePurpose
 from chaoslab.history.triggers import trigger_came
+from chaoslab.model.placeholders import fill
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import WriteContract
 from chaoslab.probes.base import NO_ANSWER, Watched, as_text, either, why_no_answer
 from chaoslab.probes.kept_lines import KeptLines
 from chaoslab.probes.own_trouble import note_own_trouble, own_trouble
 from chaoslab.probes.request import Line, Reply, ask
 from chaoslab.seeds import fresh_seed, generator
-from chaoslab.spec.placeholders import fill
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import WriteContract
 
 PROOF_EVERY_S = 0.1
 

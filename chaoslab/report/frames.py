@@ -23,9 +23,9 @@ from chaoslab.history.events import (
 from chaoslab.history.files import write_file
 from chaoslab.history.journal import History
 from chaoslab.history.run_folder import RunInfo, scenario_folders
+from chaoslab.model.health import HealthState
+from chaoslab.model.topology import Topology
 from chaoslab.report.runs import labels, saved_verdict
-from chaoslab.spec.health import HealthState
-from chaoslab.spec.topology import Topology
 from chaoslab.verdicts.timeline import samples
 
 Row = Mapping[str, str | int | float]

@@ -34,8 +34,8 @@ def newest_run(results: Path = RESULTS) -> Path:
     """The run whose latest scenario was begun last. Raises SpecError if there is none."""
     runs = list(_runs(results))
     if not runs:
-        what, mend = "holds no run yet", "run a scenario first, as with `pytest scenarios/`"
-        raise SpecError([Problem(where=str(results), what=what, mend=mend)])
+        what, fix = "holds no run yet", "run a scenario first, as with `pytest scenarios/`"
+        raise SpecError([Problem(where=str(results), what=what, fix=fix)])
     return max(runs, key=_begun_s)
 
 
@@ -69,7 +69,7 @@ def _no_run(name: str, results: Path) -> Problem:
         where=name,
         what="holds no run" if Path(name).is_dir() else "no such run",
         expected="one of: " + ", ".join(known[:5]) if known else f"a folder below {results}",
-        mend=did_you_mean(name, known),
+        fix=did_you_mean(name, known),
     )
 
 
@@ -96,8 +96,8 @@ def saved_verdicts(folder: RunFolder) -> tuple[Verdict, ...] | None:
         raise SpecError([Problem(where=str(folder.verdicts_path), what=what)]) from None
     except ValidationError as error:
         what = f"not written by this chaoslab: {error.errors()[0]['msg']}"
-        mend = f"judge it again with `chaoslab analyze {folder.path}`"
-        raise SpecError([Problem(where=str(folder.verdicts_path), what=what, mend=mend)]) from None
+        fix = f"judge it again with `chaoslab analyze {folder.path}`"
+        raise SpecError([Problem(where=str(folder.verdicts_path), what=what, fix=fix)]) from None
 
 
 def save_verdicts(folder: RunFolder, verdicts: tuple[Verdict, ...]) -> None:

@@ -11,12 +11,11 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from chaoslab.printable import one_line
-from chaoslab.spec.deployment import Deployment
-from chaoslab.spec.gate import Gate, GateStage
-from chaoslab.spec.health import DEFAULT_WORDS
-from chaoslab.spec.masking import mask_of
-from chaoslab.spec.topology import (
+from chaoslab.model.deployment import Deployment
+from chaoslab.model.gate import Gate, GateStage
+from chaoslab.model.health import DEFAULT_WORDS
+from chaoslab.model.masking import mask_of
+from chaoslab.model.topology import (
     App,
     Attach,
     Container,
@@ -26,6 +25,7 @@ from chaoslab.spec.topology import (
     Secrets,
     Topology,
 )
+from chaoslab.printable import one_line
 
 
 def understood(topology: Topology) -> Tree:

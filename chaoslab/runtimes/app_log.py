@@ -8,7 +8,7 @@ from threading import Lock
 
 from chaoslab.errors import ResultsUnwritable
 from chaoslab.history.files import open_file, write_all
-from chaoslab.spec.mask import Mask
+from chaoslab.model.mask import Mask
 
 # Of each boot the first and the last part are kept: how it began, and how it ended.
 HEAD_BYTES = TAIL_BYTES = 1024 * 1024

@@ -16,11 +16,11 @@ from typing import Literal, Protocol
 
 from chaoslab.agent.canary import Sighting
 from chaoslab.history.events import PastProxy
+from chaoslab.model.mask import Mask
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import App, Link, Service, ServiceKind
 from chaoslab.proxies.base import ProxyControl, ProxyKind
 from chaoslab.runtimes.parts import Part
-from chaoslab.spec.mask import Mask
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import App, Link, Service, ServiceKind
 
 RuntimeKind = Literal["local", "docker", "compose", "attach"]
 # States of a socket that has a peer: a connection under way, up, or half closed.
@@ -252,7 +252,7 @@ class Runtime(Protocol):
     async def start_proxy(self, kind: ProxyKind, *, seed: int, log: Path) -> ProxyControl:
         """Start the lab's proxy server and wait until its API answers; it ends with the lab.
 
-        Raises RuntimeUnavailable, with the mend, where there is none of that kind.
+        Raises RuntimeUnavailable, with the fix, where there is none of that kind.
         """
 
     def proxied(self, port: int) -> Endpoint:
@@ -293,11 +293,11 @@ class RuntimeSession(Protocol):
     def check(self) -> None:
         """Look, without starting anything, whether labs can be had here.
 
-        Raises RuntimeUnavailable, with the mend, where they cannot.
+        Raises RuntimeUnavailable, with the fix, where they cannot.
         """
 
     def lab(self) -> AbstractAsyncContextManager[Runtime]:
-        """A runtime for one lab. Raises RuntimeUnavailable or ServiceFailed, with the mend."""
+        """A runtime for one lab. Raises RuntimeUnavailable or ServiceFailed, with the fix."""
 
     def close(self) -> None:
         """Take away all that the session made; safe to repeat. Blocks.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import assert_never
 
+from chaoslab.model.topology import Topology
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.runtimes.base import Runtime, RuntimeKind, RuntimeSession
 from chaoslab.runtimes.local import LocalRuntime
-from chaoslab.spec.topology import Topology
 
 
 class LocalSession:

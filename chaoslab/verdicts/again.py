@@ -5,7 +5,7 @@ from __future__ import annotations
 from chaoslab.errors import Problem, SpecError
 from chaoslab.history.checksums import changed_files
 from chaoslab.history.run_folder import RunFolder
-from chaoslab.spec.plan import written_out
+from chaoslab.model.plan import written_out
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.record import doubted, doubts_of
 from chaoslab.verdicts.verdict import Verdict

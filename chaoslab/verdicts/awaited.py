@@ -15,7 +15,7 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.journal import History
 from chaoslab.history.moments import find
-from chaoslab.spec.expect import (
+from chaoslab.model.expect import (
     BacksOff,
     KeepsAcknowledged,
     RefusesHonestly,
@@ -23,8 +23,8 @@ from chaoslab.spec.expect import (
     ReleasesConnections,
     Serves,
 )
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import Deadlines
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import Deadlines
 from chaoslab.verdicts.connections import WATCHED_S, calm_s
 from chaoslab.verdicts.latency import baseline, candidate, recovered_s
 from chaoslab.verdicts.refusals import refusals

@@ -13,9 +13,9 @@ from chaoslab.history.events import (
     StartupSnapshot,
 )
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import FailsFast, Starts
-from chaoslab.spec.health import HealthContract
-from chaoslab.spec.load import Sampling
+from chaoslab.model.expect import FailsFast, Starts
+from chaoslab.model.health import HealthContract
+from chaoslab.model.load import Sampling
 from chaoslab.verdicts.settling import came_s, may_settle, on_the_way, unasked, wanted
 from chaoslab.verdicts.timeline import (
     SERVING,

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from chaoslab.history.events import LabUp, PathBypassed
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import Expectation
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import Topology
+from chaoslab.model.expect import Expectation
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import Topology
 from chaoslab.verdicts.hopeless import rests_on
 from chaoslab.verdicts.verdict import Outcome, Verdict
 

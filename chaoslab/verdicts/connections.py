@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from chaoslab.history.events import HealthSample, ServerConnections, Spawned
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import ReleasesConnections
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import Topology
+from chaoslab.model.expect import ReleasesConnections
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import Topology
 from chaoslab.verdicts.timeline import (
     Span,
     answered_s,

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from chaoslab.history.events import CanaryProbe, LinkDrops, LinkMetered, LinkPackets
 from chaoslab.history.journal import History
-from chaoslab.spec.faults import FaultSpec
-from chaoslab.spec.topology import Link
+from chaoslab.model.faults import FaultSpec
+from chaoslab.model.topology import Link
 from chaoslab.verdicts.timeline import Span
 
 # When Linux sends a SYN again (tcp_syn_retries): a canary that waits longer is counted again. Taken

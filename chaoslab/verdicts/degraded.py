@@ -12,10 +12,10 @@ from chaoslab.history.events import (
     StartupComplete,
 )
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import Degrades, StaysAvailable
-from chaoslab.spec.health import HealthContract, HealthState
-from chaoslab.spec.load import Sampling
-from chaoslab.spec.topology import App
+from chaoslab.model.expect import Degrades, StaysAvailable
+from chaoslab.model.health import HealthContract, HealthState
+from chaoslab.model.load import Sampling
+from chaoslab.model.topology import App
 from chaoslab.verdicts.settling import before_settling, has_to_settle, settled_from
 from chaoslab.verdicts.timeline import (
     SERVING,

@@ -22,7 +22,7 @@ from chaoslab.history.events import (
     LinkSessions,
 )
 from chaoslab.history.journal import History
-from chaoslab.spec.faults import (
+from chaoslab.model.faults import (
     CutMidstream,
     FaultSpec,
     Flapping,
@@ -36,7 +36,7 @@ from chaoslab.spec.faults import (
     Stopped,
     Throttled,
 )
-from chaoslab.spec.topology import Link, Topology
+from chaoslab.model.topology import Link, Topology
 from chaoslab.verdicts.counted import bytes_metered, packets_counted, syns_dropped
 from chaoslab.verdicts.records import (
     asked_in_vain,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from chaoslab.history.events import Bound, StartupComplete, Write
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import (
+from chaoslab.model.expect import (
     Degrades,
     Expectation,
     FailsFast,
@@ -17,7 +17,7 @@ from chaoslab.spec.expect import (
     Starts,
     StaysAvailable,
 )
-from chaoslab.spec.topology import App
+from chaoslab.model.topology import App
 from chaoslab.verdicts.settling import has_to_settle, healthy_from_s, may_settle
 from chaoslab.verdicts.timeline import (
     Span,

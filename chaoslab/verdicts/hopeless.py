@@ -11,8 +11,8 @@ from dataclasses import replace
 from chaoslab.history.events import FaultMissed, Spawned
 from chaoslab.history.journal import History
 from chaoslab.history.moments import find
-from chaoslab.spec.expect import Degrades, Expectation, FailsFast, FirstRequestServed, Starts
-from chaoslab.spec.plan import Plan
+from chaoslab.model.expect import Degrades, Expectation, FailsFast, FirstRequestServed, Starts
+from chaoslab.model.plan import Plan
 
 
 def still_open(plan: Plan, history: History) -> Plan:

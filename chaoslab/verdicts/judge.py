@@ -14,7 +14,7 @@ from chaoslab.history.events import (
     RunEnded,
 )
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import (
+from chaoslab.model.expect import (
     AnswersInTime,
     BacksOff,
     Degrades,
@@ -33,8 +33,8 @@ from chaoslab.spec.expect import (
     StaysAvailable,
     StaysLive,
 )
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import App, Topology
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import App, Topology
 from chaoslab.verdicts.boot import fails_fast, starts
 from chaoslab.verdicts.bypass import weighed_by_path
 from chaoslab.verdicts.carried_out import weighed_by_triggers

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from chaoslab.history.events import ReadBack, Write
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import KeepsAcknowledged
-from chaoslab.spec.topology import App
+from chaoslab.model.expect import KeepsAcknowledged
+from chaoslab.model.topology import App
 from chaoslab.verdicts.timeline import Span
 from chaoslab.verdicts.traffic import over_s
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown

@@ -9,8 +9,8 @@ from statistics import NormalDist, median, quantiles
 
 from chaoslab.history.events import Write
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import RegainsLatency
-from chaoslab.spec.plan import Plan
+from chaoslab.model.expect import RegainsLatency
+from chaoslab.model.plan import Plan
 from chaoslab.verdicts.timeline import (
     answered_s,
     healthy_since,

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from chaoslab.history.events import Bound, FirstAnswer, HealthSample, ProberSample, QuestionsAsked
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import AnswersInTime, StaysLive
-from chaoslab.spec.health import HealthContract
-from chaoslab.spec.load import Sampling
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import App
+from chaoslab.model.expect import AnswersInTime, StaysLive
+from chaoslab.model.health import HealthContract
+from chaoslab.model.load import Sampling
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import App
 from chaoslab.verdicts.timeline import Span, end_s, exited, gap, run_ended, silence_s, spawned
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 

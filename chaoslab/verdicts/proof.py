@@ -20,9 +20,9 @@ from chaoslab.history.events import (
     Write,
 )
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import Recovers
-from chaoslab.spec.faults import FaultSpec, Flapping, Restarted
-from chaoslab.spec.health import HealthState
+from chaoslab.model.expect import Recovers
+from chaoslab.model.faults import FaultSpec, Flapping, Restarted
+from chaoslab.model.health import HealthState
 from chaoslab.verdicts.kept import looked_up
 from chaoslab.verdicts.timeline import (
     Span,
@@ -142,8 +142,8 @@ def way_shown(
             told = f"health was {turn.state.value} at {turn.at_s:.3f} s, no write went to {names}"
             by_health.append(f"by its health alone after {fault}: {told}")
     if unproved:
-        mend = "declare [apps.<app>.writes] for that service, or let health name it"
-        return _unknown(*unproved, mend)
+        fix = "declare [apps.<app>.writes] for that service, or let health name it"
+        return _unknown(*unproved, fix)
     return Proof(outcome=Outcome.PASS, because=tuple(by_health))
 
 

@@ -21,8 +21,8 @@ from chaoslab.history.events import (
     Write,
 )
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import ReadyWhenServing
-from chaoslab.spec.plan import Plan
+from chaoslab.model.expect import ReadyWhenServing
+from chaoslab.model.plan import Plan
 from chaoslab.verdicts.timeline import (
     SERVING,
     Span,

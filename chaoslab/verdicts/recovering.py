@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from chaoslab.history.events import FaultHealed, FaultMissed, ReadBack, Write
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import Recovers
-from chaoslab.spec.plan import Plan
+from chaoslab.model.expect import Recovers
+from chaoslab.model.plan import Plan
 from chaoslab.verdicts.recovery import too_short
 from chaoslab.verdicts.timeline import (
     Span,

@@ -13,9 +13,9 @@ from chaoslab.history.events import (
     Write,
 )
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import FirstRequestServed, Recovers
-from chaoslab.spec.faults import FaultSpec
-from chaoslab.spec.load import Sampling
+from chaoslab.model.expect import FirstRequestServed, Recovers
+from chaoslab.model.faults import FaultSpec
+from chaoslab.model.load import Sampling
 from chaoslab.verdicts.proof import by_load, by_write, way_shown
 from chaoslab.verdicts.timeline import (
     Span,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaoslab.history.events import Write
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import RefusesHonestly
+from chaoslab.model.expect import RefusesHonestly
 from chaoslab.verdicts.timeline import run_ended
 from chaoslab.verdicts.traffic import got
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown

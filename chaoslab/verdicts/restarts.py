@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from chaoslab.history.events import Exited, Spawned, StartupComplete
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import NoRestarts
-from chaoslab.spec.plan import Plan
+from chaoslab.model.expect import NoRestarts
+from chaoslab.model.plan import Plan
 from chaoslab.verdicts.timeline import run_ended
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 

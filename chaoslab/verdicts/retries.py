@@ -14,10 +14,10 @@ from chaoslab.history.events import (
     LinkPackets,
 )
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import BacksOff
-from chaoslab.spec.faults import FaultSpec, Flapping, Severed
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import Link, Topology
+from chaoslab.model.expect import BacksOff
+from chaoslab.model.faults import FaultSpec, Flapping, Severed
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import Link, Topology
 from chaoslab.verdicts.counted import packets_counted, syns_dropped
 from chaoslab.verdicts.questions import questions
 from chaoslab.verdicts.timeline import (

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from chaoslab.history.events import FaultHealed, FaultRequested, Write
 from chaoslab.history.journal import History
 from chaoslab.history.moments import find
-from chaoslab.spec.expect import Serves
-from chaoslab.spec.plan import Plan
+from chaoslab.model.expect import Serves
+from chaoslab.model.plan import Plan
 from chaoslab.verdicts.timeline import asked_s, life
 from chaoslab.verdicts.traffic import is_near, load_writes, near_faults, ready_s
 

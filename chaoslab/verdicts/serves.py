@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from chaoslab.history.events import Write
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import Serves
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import App
+from chaoslab.model.expect import Serves
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import App
 from chaoslab.verdicts.served import Served, fresh, half, loads_over, served
 from chaoslab.verdicts.timeline import run_ended
 from chaoslab.verdicts.traffic import IN_A_ROW, got, one_after_another

@@ -21,7 +21,7 @@ from chaoslab.history.events import (
 from chaoslab.history.journal import History
 from chaoslab.history.moments import find
 from chaoslab.history.outlook import missed_boots
-from chaoslab.spec.expect import (
+from chaoslab.model.expect import (
     AnswersInTime,
     BacksOff,
     Degrades,
@@ -40,9 +40,9 @@ from chaoslab.spec.expect import (
     StaysAvailable,
     StaysLive,
 )
-from chaoslab.spec.health import HealthState
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import Deadlines, Topology
+from chaoslab.model.health import HealthState
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import Deadlines, Topology
 from chaoslab.verdicts.awaited import refusals_under_way, service_under_way, writes_under_way
 from chaoslab.verdicts.degraded import MIN_SAMPLES
 from chaoslab.verdicts.probers import watch_under_way

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from chaoslab.history.events import HealthSample, Spawned, StartupComplete
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import Starts, StaysAvailable
-from chaoslab.spec.health import HealthState
-from chaoslab.spec.load import Sampling
+from chaoslab.model.expect import Starts, StaysAvailable
+from chaoslab.model.health import HealthState
+from chaoslab.model.load import Sampling
 from chaoslab.verdicts.timeline import (
     SERVING,
     Span,

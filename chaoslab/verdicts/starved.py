@@ -16,8 +16,8 @@ from dataclasses import replace
 
 from chaoslab.history.events import AnyEvent, Exited, HealthSample, ProberSample, Write
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import Expectation, KeepsAcknowledged, NoRestarts, RefusesHonestly
-from chaoslab.spec.topology import App
+from chaoslab.model.expect import Expectation, KeepsAcknowledged, NoRestarts, RefusesHonestly
+from chaoslab.model.topology import App
 from chaoslab.verdicts.given import Given, given_to, start_of
 from chaoslab.verdicts.timeline import Span, started_by
 from chaoslab.verdicts.verdict import Outcome, Verdict

@@ -18,8 +18,8 @@ from chaoslab.history.events import (
     StartupComplete,
 )
 from chaoslab.history.journal import History
-from chaoslab.spec.health import HealthState
-from chaoslab.spec.load import Sampling
+from chaoslab.model.health import HealthState
+from chaoslab.model.load import Sampling
 
 HEARD_S = 0.5  # before a bound: the lab's own lag at which no verdict is trusted any more
 SERVING = frozenset({HealthState.HEALTHY, HealthState.DEGRADED})  # what health may say when up

@@ -15,7 +15,7 @@ from chaoslab.history.events import (
     Write,
 )
 from chaoslab.history.journal import History
-from chaoslab.spec.health import HealthState
+from chaoslab.model.health import HealthState
 from chaoslab.verdicts.timeline import Span, answered_s, asked_s, exited, life, samples
 
 IN_A_ROW = 3  # one slow answer, and its neighbours on the way with it, is a hiccup of the machine

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from chaoslab.history.events import AppSockets, FaultHealing, LinkConnection, LossNamed
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import Recovers
-from chaoslab.spec.health import HealthState
+from chaoslab.model.expect import Recovers
+from chaoslab.model.health import HealthState
 from chaoslab.verdicts.timeline import answered_s, samples, watched_until_s
 from chaoslab.verdicts.traffic import app_connections, engine_tells
 

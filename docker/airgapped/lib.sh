@@ -1,7 +1,7 @@
 # Read by the scripts beside it: how they fail, and how they get root.
 
 fail() { # fail WHAT MEND [STATUS]
-    printf '%s: %s\n  mend: %s\n' "$(basename "$0")" "$1" "$2" >&2
+    printf '%s: %s\n  fix: %s\n' "$(basename "$0")" "$1" "$2" >&2
     exit "${3:-1}"
 }
 

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
+from chaoslab.model.topology import Service
 from chaoslab.runtimes.local import LocalRuntime
-from chaoslab.spec.topology import Service
 
 from .rig import Wire, wired
 

@@ -80,7 +80,7 @@ def test_a_port_that_may_be_half_open_elsewhere_comes_last(ports: CanaryPorts) -
 
 
 def test_when_no_port_is_free_it_is_said(ports: CanaryPorts) -> None:
-    """With the reason and the mend; it must not pass for an outage."""
+    """With the reason and the fix; it must not pass for an outage."""
     taken = [socket.create_server(("127.0.0.1", port)) for port in range(FIRST, LAST + 1)]
     try:
         with socket.socket() as sock, pytest.raises(InjectionFailed, match="NET_BIND_SERVICE"):

@@ -60,7 +60,7 @@ async def test_a_request_that_is_none_is_answered(line: bytes, whose: object, er
 
 
 async def test_a_name_without_an_address_is_no_outage() -> None:
-    """It is an error with its mend, and not an outcome."""
+    """It is an error with its fix, and not an outcome."""
     async with agent_in() as agent:
         answer = await agent.answer_to(
             {"do": "ask", "host": "nobody.invalid", "port": 1, "kind": "redis", "within_s": 0.1}

@@ -38,7 +38,7 @@ def test_a_defects_file_is_never_imported(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_wrong_with_a_record_is_said(tmp_path: Path, old: str, new: str, said: str) -> None:
-    """Where, what and the mend, without a traceback."""
+    """Where, what and the fix, without a traceback."""
     assert old in RECORD
     written(tmp_path, text=RECORD.replace(old, new))
     with pytest.raises(SpecError) as error:

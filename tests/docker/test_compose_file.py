@@ -14,7 +14,7 @@ import pytest
 import yaml
 from docker_cli import REFERENCE_IMAGE, TOP, awaited, free_ports, run, succeeded
 
-from chaoslab.spec.topology import Images
+from chaoslab.model.topology import Images
 
 FILE = TOP / "docker-compose.chaos.yml"
 SERVICES = yaml.safe_load(FILE.read_text())["services"]

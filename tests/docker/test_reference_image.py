@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from docker_cli import REFERENCE_IMAGE, TOP, Container, Starter, awaited, free_ports, run, succeeded
 
-from chaoslab.spec.topology import Images
+from chaoslab.model.topology import Images
 
 ROOM = TOP / "docker" / "reference"
 # Nothing listens there: a backend without its services, which the bypass lets start all the same.

@@ -9,7 +9,7 @@ import socket
 import pytest
 from docker_cli import Container, Starter, awaited, run, succeeded
 
-from chaoslab.spec.topology import Images
+from chaoslab.model.topology import Images
 
 pytestmark = pytest.mark.slow
 

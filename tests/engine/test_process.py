@@ -74,7 +74,7 @@ def test_it_dies_with_whoever_holds_its_stdin(echo_server: Address) -> None:
 
 
 def test_a_taken_port_is_said_and_not_a_traceback() -> None:
-    """Exit status 1; the text names the address and the mend."""
+    """Exit status 1; the text names the address and the fix."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = subprocess.run(

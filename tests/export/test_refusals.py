@@ -1,4 +1,4 @@
-"""What a cluster cannot be given is refused with the reason and the mend: exit 2, no YAML."""
+"""What a cluster cannot be given is refused with the reason and the fix: exit 2, no YAML."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_what_network_chaos_cannot_do_is_refused_with_the_nearest_thing(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said", "mend"),
+    ("arguments", "said", "fix"),
     [
         (("severed", "vpc", *PODS), "no end is given", "add --duration-s"),
         (("severed", "vpc", "--duration-s", "0", *PODS), "--duration-s: 0", "above 0"),
@@ -80,10 +80,10 @@ def test_what_network_chaos_cannot_do_is_refused_with_the_nearest_thing(
     ],
 )
 def test_the_users_mistakes_are_named_with_their_mend(
-    arguments: tuple[str, ...], said: str, mend: str
+    arguments: tuple[str, ...], said: str, fix: str
 ) -> None:
     """What is missing, misspelt or impossible, and what to write instead."""
-    _refused(export(*arguments), said, mend)
+    _refused(export(*arguments), said, fix)
 
 
 @pytest.mark.parametrize(
@@ -112,14 +112,14 @@ def test_where_things_are_is_read_strictly(options: tuple[str, ...], said: str) 
 
 
 def test_every_mistake_is_said_at_once() -> None:
-    """Nobody should mend one to find the next."""
+    """Nobody should fix one to find the next."""
     result = export("severed", "vpc", *A_MINUTE, "--app", "x=a=b", "--external", "postgres=:1")
     _refused(result, "unknown name 'x'", "':1' is no target")
 
 
-def _refused(result: Result, said: str, mend: str) -> None:
+def _refused(result: Result, said: str, fix: str) -> None:
     assert result.exit_code == 2, result.output
     assert said in result.stderr
-    assert mend in result.stderr
+    assert fix in result.stderr
     assert "Traceback" not in result.stderr
     assert result.stdout == ""

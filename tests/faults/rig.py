@@ -19,7 +19,7 @@ from chaoslab.history.events import (
     FaultRequested,
 )
 from chaoslab.history.journal import History, Journal
-from chaoslab.spec.topology import App, Connector, Service, Topology
+from chaoslab.model.topology import App, Connector, Service, Topology
 
 PATIENCE_S = 5.0
 SILENT_S = 0.25

@@ -15,7 +15,7 @@ from chaoslab.faults.base import Ground, injected
 from chaoslab.faults.catalogue import prepare
 from chaoslab.faults.links import LinkFault
 from chaoslab.history.events import CanaryProbe, FaultHealing, LinkConnection, LinkDrops
-from chaoslab.spec.faults import (
+from chaoslab.model.faults import (
     CutMidstream,
     FaultSpec,
     Flapping,
@@ -304,7 +304,7 @@ class TakenAway(LinkFault):
 
     async def begin(self) -> float:
         began_s = await super().begin()
-        await self.mend()
+        await self.heal()
         return began_s
 
 

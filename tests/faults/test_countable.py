@@ -8,9 +8,9 @@ import pytest
 
 from chaoslab.errors import FaultUnsupported
 from chaoslab.faults.countable import check_countable
+from chaoslab.model.expect import BacksOff, Expectation, Starts
+from chaoslab.model.plan import Plan
 from chaoslab.proxies.base import Capability, ProxyControl
-from chaoslab.spec.expect import BacksOff, Expectation, Starts
-from chaoslab.spec.plan import Plan
 
 
 class Control:

@@ -7,7 +7,7 @@ import pytest
 from chaoslab.errors import InjectionFailed
 from chaoslab.faults.base import Ground, injected
 from chaoslab.faults.catalogue import prepare
-from chaoslab.spec.faults import Severed, Slow
+from chaoslab.model.faults import Severed, Slow
 
 from .rig import PATIENCE_S, comes_to, new_client_meets
 

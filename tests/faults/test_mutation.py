@@ -20,8 +20,7 @@ from chaoslab.faults.mutation import (
 )
 from chaoslab.history.events import CanaryProbe, LinkConnection, LinkDrops
 from chaoslab.history.journal import History
-from chaoslab.proxies.embedded import EmbeddedControl
-from chaoslab.spec.faults import (
+from chaoslab.model.faults import (
     CutMidstream,
     FaultSpec,
     Flapping,
@@ -34,8 +33,9 @@ from chaoslab.spec.faults import (
     Stopped,
     Throttled,
 )
-from chaoslab.spec.plan import Plan, resolve
-from chaoslab.spec.when import connection
+from chaoslab.model.plan import Plan, resolve
+from chaoslab.model.when import connection
+from chaoslab.proxies.embedded import EmbeddedControl
 
 from .rig import PATIENCE_S, TOPOLOGY, Written, dial, new_client_meets
 

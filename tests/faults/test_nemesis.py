@@ -25,12 +25,12 @@ from chaoslab.history.events import (
     StartupComplete,
     TriggerMissed,
 )
+from chaoslab.model.faults import FaultSpec, Flapping, OneWay, Paused, Severed, Slow
+from chaoslab.model.health import HealthState
+from chaoslab.model.plan import Plan, resolve
+from chaoslab.model.when import AtMoment, connection, in_force, spawned, started
 from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
-from chaoslab.spec.faults import FaultSpec, Flapping, OneWay, Paused, Severed, Slow
-from chaoslab.spec.health import HealthState
-from chaoslab.spec.plan import Plan, resolve
-from chaoslab.spec.when import AtMoment, connection, in_force, spawned, started
 
 from .rig import PATIENCE_S, Written, comes_to, dial, new_client_meets
 

@@ -8,8 +8,7 @@ import pytest
 
 from chaoslab.agent.canary import Outcome, Sighting
 from chaoslab.faults.network import actions_for, canary_patience_s, shows
-from chaoslab.proxies.base import Action, AddToxic, Capability, ConnectPhase, Disable
-from chaoslab.spec.faults import (
+from chaoslab.model.faults import (
     CutMidstream,
     Flapping,
     NetworkFault,
@@ -18,7 +17,8 @@ from chaoslab.spec.faults import (
     Slow,
     Throttled,
 )
-from chaoslab.spec.topology import Link
+from chaoslab.model.topology import Link
+from chaoslab.proxies.base import Action, AddToxic, Capability, ConnectPhase, Disable
 
 ALL: frozenset[Capability] = frozenset(
     {"connect", "connect.dropped", "silence", "triggers", "connections"}

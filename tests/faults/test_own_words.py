@@ -14,7 +14,7 @@ from chaoslab.clock import now_s
 from chaoslab.faults.base import Ground, injected
 from chaoslab.faults.catalogue import prepare
 from chaoslab.history.events import LinkConnection
-from chaoslab.spec.faults import Restarted, Severed
+from chaoslab.model.faults import Restarted, Severed
 from chaoslab.verdicts.evidence import evidence_of
 
 from .rig import PATIENCE_S, TOPOLOGY

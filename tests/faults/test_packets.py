@@ -11,8 +11,8 @@ from chaoslab.errors import InjectionFailed
 from chaoslab.faults.base import Ground, injected
 from chaoslab.faults.catalogue import prepare
 from chaoslab.history.events import LinkPackets, ProbeCrashed
+from chaoslab.model.faults import Severed
 from chaoslab.proxies.base import ProxyControl
-from chaoslab.spec.faults import Severed
 
 from .rig import PATIENCE_S, Written, new_client_meets
 

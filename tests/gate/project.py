@@ -37,8 +37,8 @@ import pytest
 from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder, RunInfo
 from chaoslab.report.runs import save_verdicts
-from chaoslab.spec.loader import load_topology
-from chaoslab.spec.plan import Boot, Plan
+from chaoslab.model.loader import load_topology
+from chaoslab.model.plan import Boot, Plan
 from chaoslab.verdicts.verdict import Outcome, Verdict
 
 INFO = RunInfo(scenario="x", seed=1, runtime="local", proxy="embedded", started_at="",

@@ -12,13 +12,13 @@ from chaoslab.gate.calls import CACHE, Calls
 from chaoslab.gate.choice import check_workers, runtime_taken
 from chaoslab.gate.result import RuntimeTaken
 from chaoslab.gate.run import _fresh
+from chaoslab.model.gate import Gate, GateProxy, GateRuntime
+from chaoslab.model.topology import Topology
 from chaoslab.runtimes.doctor.needs import Lack, RuntimeNeeds
-from chaoslab.spec.gate import Gate, GateProxy, GateRuntime
-from chaoslab.spec.topology import Topology
 
 TOPOLOGY = Topology(name="t", services={}, apps={}, source="/somewhere/chaoslab.toml")
-NO_ENGINE = Lack(what="no Docker engine answers", mends=("start one",))
-NO_IMAGE = Lack(what="image x is not here", mends=("docker pull x",), surely=False)
+NO_ENGINE = Lack(what="no Docker engine answers", fixes=("start one",))
+NO_IMAGE = Lack(what="image x is not here", fixes=("docker pull x",), surely=False)
 
 
 def machine(monkeypatch: pytest.MonkeyPatch, *lacks: Lack) -> None:
@@ -44,7 +44,7 @@ def test_auto_takes_docker_where_the_doctor_calls_it_ready(
 
 
 def test_docker_by_name_is_never_swapped_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it surely lacks is said with the mend; an image may still be pulled."""
+    """What it surely lacks is said with the fix; an image may still be pulled."""
     machine(monkeypatch, NO_IMAGE)
     assert runtime_taken("docker", "auto", TOPOLOGY).taken == "docker"
     machine(monkeypatch, NO_ENGINE)

@@ -345,7 +345,7 @@ DEPLOYED = '[deployment]\nfile = "deploy.yaml"\nports = ["listens", "routed"]\n'
 
 
 def test_a_finding_of_the_preflight_refuses_before_anything_boots(tmp_path: Path) -> None:
-    """Exit 1, with file, line and mend; no stage runs."""
+    """Exit 1, with file, line and fix; no stage runs."""
     project = Project(tmp_path, PASSES, stage("s", "one") + DEPLOYED)
     (tmp_path / "deploy.yaml").write_text("listens: 8081\nrouted: 8080\n")
     code, said = project.gate()

@@ -24,8 +24,8 @@ from chaoslab.gate.result import (
     StageResult,
     gravest,
 )
+from chaoslab.model.gate import GateStage
 from chaoslab.preflight.finding import Finding, Inspected
-from chaoslab.spec.gate import GateStage
 
 
 def scenario(outcome: ScenarioOutcome, name: str = "s", reason: str = "") -> ScenarioResult:
@@ -113,13 +113,13 @@ def test_the_order_of_decisions_is_the_one_that_was_asked_for() -> None:
 
 def test_a_finding_of_the_preflight_refuses(tmp_path: Path) -> None:
     """Nothing was booted; each way to tell the result has the finding."""
-    found = Finding(rule="ports", where="deploy.yaml:7", what="8081 <is> not 8080", mend="mend it")
+    found = Finding(rule="ports", where="deploy.yaml:7", what="8081 <is> not 8080", fix="fix it")
     inspected = Inspected(file="deploy.yaml", findings=(found,), checks=())
     result = gate(tmp_path, preflight=inspected)
     assert (result.decision, result.why) == (Decision.REFUSED, ("preflight: 1 finding",))
     root = xml.parse(save_junit(result)).getroot()
     assert [failure.get("message") for failure in root.iter("failure")] == ["8081 <is> not 8080"]
-    assert "- deploy.yaml:7: ports: 8081 &lt;is&gt; not 8080 mend it" in [*summary(result)]
+    assert "- deploy.yaml:7: ports: 8081 &lt;is&gt; not 8080 fix it" in [*summary(result)]
 
 
 def test_what_xml_and_tables_cannot_hold_does_not_break_them(tmp_path: Path) -> None:

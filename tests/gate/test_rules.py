@@ -21,8 +21,8 @@ from verdicts.histories import (
 from chaoslab.gate.result import Abort, ScenarioOutcome, ScenarioResult
 from chaoslab.gate.rules import RunSeen, broken_rule
 from chaoslab.history.events import AnyEvent, AppStarved, Bound, FirstAnswer, RunEnded
-from chaoslab.spec.expect import Expectation, FailsFast, Starts
-from chaoslab.spec.gate import AbortRule, Gate, GateStage, SlowRule
+from chaoslab.model.expect import Expectation, FailsFast, Starts
+from chaoslab.model.gate import AbortRule, Gate, GateStage, SlowRule
 from chaoslab.verdicts.verdict import Outcome, Verdict
 
 ENDED = RunEnded(at_s=6.0, settled=True, why="settled")

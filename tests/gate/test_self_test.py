@@ -12,9 +12,9 @@ from chaoslab.cli import main
 from chaoslab.faults.mutation import Mutation
 from chaoslab.gate.self_test import Ran, Trial, batches, judged, trials
 from chaoslab.history.events import AnyEvent, LabLag
-from chaoslab.spec.expect import Recovers, Starts
-from chaoslab.spec.faults import Killed, Severed, Slow
-from chaoslab.spec.plan import Plan
+from chaoslab.model.expect import Recovers, Starts
+from chaoslab.model.faults import Killed, Severed, Slow
+from chaoslab.model.plan import Plan
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.verdict import Outcome
 

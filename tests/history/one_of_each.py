@@ -43,7 +43,7 @@ from chaoslab.history.events import (
     TriggerMissed,
     Write,
 )
-from chaoslab.spec.health import HealthState
+from chaoslab.model.health import HealthState
 
 EVENTS: tuple[AnyEvent, ...] = (
     LabUp(at_s=0.1, took_s=0.1, versions={"postgres": "16"}, links={"b.postgres": "127.0.0.1:1"}),

@@ -13,7 +13,7 @@ from chaoslab.clock import now_s
 from chaoslab.errors import SpecError
 from chaoslab.history.events import AnyEvent, Bound, Exited, FaultHealed, FaultInForce, LabLag
 from chaoslab.history.journal import History, Journal, read_history
-from chaoslab.spec.when import AtMoment
+from chaoslab.model.when import AtMoment
 
 from .one_of_each import EVENTS
 
@@ -84,7 +84,7 @@ def test_a_line_before_the_last_that_is_no_event_is_told_with_its_number(tmp_pat
 
 
 def test_a_missing_history_is_the_users_mistake(tmp_path: Path) -> None:
-    """With the mend, and without a traceback."""
+    """With the fix, and without a traceback."""
     with pytest.raises(SpecError, match="no such history\n  name a run's folder"):
         read_history(tmp_path / "none")
 

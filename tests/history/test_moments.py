@@ -17,9 +17,9 @@ from chaoslab.history.events import (
     Write,
 )
 from chaoslab.history.moments import find
-from chaoslab.spec import when
-from chaoslab.spec.health import HealthState
-from chaoslab.spec.when import AtMoment, Moment
+from chaoslab.model import when
+from chaoslab.model.health import HealthState
+from chaoslab.model.when import AtMoment, Moment
 
 from .one_of_each import EVENTS
 

@@ -18,10 +18,10 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.moments import in_words
 from chaoslab.history.outlook import cannot_come
-from chaoslab.spec.faults import Severed
-from chaoslab.spec.health import HealthState
-from chaoslab.spec.plan import Boot, Plan
-from chaoslab.spec.when import (
+from chaoslab.model.faults import Severed
+from chaoslab.model.health import HealthState
+from chaoslab.model.plan import Boot, Plan
+from chaoslab.model.when import (
     AtMoment,
     acknowledged,
     degraded,

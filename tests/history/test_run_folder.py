@@ -10,11 +10,11 @@ import pytest
 from chaoslab.errors import SpecError
 from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder, RunInfo, scenario_folders
-from chaoslab.spec.expect import Recovers, Starts
-from chaoslab.spec.faults import Severed
-from chaoslab.spec.plan import Plan, resolve
-from chaoslab.spec.topology import App, Connector, Service, Topology, WriteContract
-from chaoslab.spec.when import degraded
+from chaoslab.model.expect import Recovers, Starts
+from chaoslab.model.faults import Severed
+from chaoslab.model.plan import Plan, resolve
+from chaoslab.model.topology import App, Connector, Service, Topology, WriteContract
+from chaoslab.model.when import degraded
 
 from .one_of_each import EVENTS
 

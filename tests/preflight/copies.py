@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from chaoslab.model.deployment import Deployment
+from chaoslab.model.loader import load_topology
+from chaoslab.model.topology import Topology
 from chaoslab.preflight.check import check_deployment
 from chaoslab.preflight.finding import Inspected
-from chaoslab.spec.deployment import Deployment
-from chaoslab.spec.loader import load_topology
-from chaoslab.spec.topology import Topology
 
 REPOSITORY = Path(__file__).parents[2]
 REFERENCE = REPOSITORY / "deploy" / "staging.yaml"

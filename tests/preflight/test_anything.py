@@ -7,11 +7,11 @@ from pathlib import Path
 from random import Random
 
 from chaoslab.errors import SpecError
+from chaoslab.model.deployment import Deployment, Window
 from chaoslab.preflight.check import check_deployment
 from chaoslab.preflight.document import read_document
 from chaoslab.preflight.variables import variable
 from chaoslab.seeds import generator
-from chaoslab.spec.deployment import Deployment, Window
 
 from .copies import REFERENCE, REPOSITORY, TOPOLOGY, ruled
 

@@ -37,7 +37,7 @@ def test_the_reference_passes_and_says_what_was_looked_at(monkeypatch: pytest.Mo
 
 
 def test_a_broken_rule_exits_with_1_and_names_line_and_mend(tmp_path: Path) -> None:
-    """`file:line: rule: what`, then what was expected, what was got, and the mend."""
+    """`file:line: rule: what`, then what was expected, what was got, and the fix."""
     edits = (
         value("PROFILE", "staging", "production"),
         ("failureThreshold: 12", "failureThreshold: 3"),

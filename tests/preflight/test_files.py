@@ -66,7 +66,7 @@ def test_an_alias_of_what_it_stands_in_is_refused(tmp_path: Path, text: str) -> 
 
 
 def test_an_alias_has_the_line_of_its_anchor(tmp_path: Path) -> None:
-    """There the mistake is mended."""
+    """There the mistake is fixed."""
     document = read(tmp_path, "x: &port 8080\nport: *port\n")
     assert at(document, "port") == ("8080", 1)
 
@@ -114,7 +114,7 @@ def test_what_is_no_deployment_file_is_said_with_its_line(
 
 
 def test_a_file_that_is_not_there_is_said_so(tmp_path: Path) -> None:
-    """With what to mend."""
+    """With what to fix."""
     with pytest.raises(SpecError, match=r"no such file\n  expected a deployment file"):
         read_document(tmp_path / "absent.yaml")
     with pytest.raises(SpecError, match="cannot be read: "):
@@ -167,7 +167,7 @@ def test_toml_has_lines_too(tmp_path: Path) -> None:
     assert at(document, "services[1].checks[0].inline.b") == ("2", 17)
     missing = document.at("env.PROT")
     assert isinstance(missing, Nothing)
-    assert (missing.line, missing.mend) == (3, "did you mean 'PORT'?")
+    assert (missing.line, missing.fix) == (3, "did you mean 'PORT'?")
 
 
 @pytest.mark.parametrize(

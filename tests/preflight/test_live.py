@@ -325,4 +325,4 @@ def test_a_failed_log_in_is_told_by_state_or_words(
 def test_every_end_says_what_it_means_and_how_it_is_mended() -> None:
     """A word alone helps nobody at night."""
     assert all(means for means, _ in MEANING.values())
-    assert [end for end, (_, mend) in MEANING.items() if not mend] == ["answered"]
+    assert [end for end, (_, fix) in MEANING.items() if not fix] == ["answered"]

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from chaoslab.errors import SpecError
+from chaoslab.model.deployment import Bypass, Deployment, Pool, Window
+from chaoslab.model.topology import Secrets
 from chaoslab.preflight.check import check_deployment
 from chaoslab.preflight.finding import Inspected
-from chaoslab.spec.deployment import Bypass, Deployment, Pool, Window
-from chaoslab.spec.topology import Secrets
 
 from .copies import REFERENCE, TOPOLOGY, Edit, copied, inspected, line_of, ruled, value
 
@@ -62,14 +62,14 @@ def test_the_reference_deployment_keeps_every_rule() -> None:
 def test_a_required_variable_that_is_not_there_or_holds_nothing_is_found(
     tmp_path: Path, edit: Edit, said: str
 ) -> None:
-    """Blank, unfilled, absent, declared twice: each at its line, with a mend."""
+    """Blank, unfilled, absent, declared twice: each at its line, with a fix."""
     text = only(inspected(tmp_path, edit), "required")
     assert said in text
     assert "expected a value" in text
 
 
 def test_a_misspelt_variable_is_guessed(tmp_path: Path) -> None:
-    """The mend names what stands there instead."""
+    """The fix names what stands there instead."""
     text = only(inspected(tmp_path, ("- name: SECRET_KEY", "- name: SECRET_KEYS")), "required")
     assert "did you mean 'SECRET_KEYS'?" in text
 

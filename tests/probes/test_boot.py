@@ -21,15 +21,15 @@ from chaoslab.history.events import (
     StartupSnapshot,
 )
 from chaoslab.history.journal import History, read_history
+from chaoslab.model.health import HealthContract, HealthState
+from chaoslab.model.load import Sampling
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import App
 from chaoslab.probes.base import Watched
 from chaoslab.probes.boot import BootProbe, watch_exit
 from chaoslab.probes.health import HealthProbe
 from chaoslab.probes.watch import Watch
 from chaoslab.runtimes.local import LocalRuntime
-from chaoslab.spec.health import HealthContract, HealthState
-from chaoslab.spec.load import Sampling
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import App
 
 from .rig import PATIENCE_S, Here, Reply, server, until, watching
 

@@ -10,11 +10,11 @@ import pytest
 
 from chaoslab.history.events import HealthSample, HealthTurned, ProbeCrashed
 from chaoslab.history.journal import read_history
+from chaoslab.model.health import HealthContract, HealthState
+from chaoslab.model.load import Sampling
+from chaoslab.model.when import AtMoment
 from chaoslab.probes.base import guarded
 from chaoslab.probes.health import Answer, HealthProbe, ask_health
-from chaoslab.spec.health import HealthContract, HealthState
-from chaoslab.spec.load import Sampling
-from chaoslab.spec.when import AtMoment
 
 from .rig import (
     PATIENCE_S,

@@ -16,13 +16,13 @@ import pytest
 from chaoslab.clock import now_s
 from chaoslab.history.events import FirstAnswer, HealthSample, ProbeCrashed, StartupSnapshot
 from chaoslab.history.journal import read_history
+from chaoslab.model.health import HealthContract, HealthState
+from chaoslab.model.load import Sampling
 from chaoslab.probes.base import guarded
 from chaoslab.probes.boot import BootProbe
 from chaoslab.probes.health import Answer, HealthProbe, ask_health
 from chaoslab.probes.prober import ProberProbe
 from chaoslab.probes.workload import Writer
-from chaoslab.spec.health import HealthContract, HealthState
-from chaoslab.spec.load import Sampling
 
 from .rig import PATIENCE_S, Here, Reply, said, server, watching
 

@@ -20,13 +20,13 @@ from chaoslab.history.events import (
     StartupComplete,
 )
 from chaoslab.history.journal import Journal
+from chaoslab.model.expect import Degrades, Expectation, Starts
+from chaoslab.model.faults import Severed
+from chaoslab.model.health import HealthState
+from chaoslab.model.plan import Plan, resolve
+from chaoslab.model.topology import App, Deadlines, Service, Topology
+from chaoslab.model.when import healthy, lost, spawned
 from chaoslab.probes.pace import Pace
-from chaoslab.spec.expect import Degrades, Expectation, Starts
-from chaoslab.spec.faults import Severed
-from chaoslab.spec.health import HealthState
-from chaoslab.spec.plan import Plan, resolve
-from chaoslab.spec.topology import App, Deadlines, Service, Topology
-from chaoslab.spec.when import healthy, lost, spawned
 
 HEALTHY, DEGRADED = HealthState.HEALTHY, HealthState.DEGRADED
 UNHEALTHY = HealthState.UNHEALTHY

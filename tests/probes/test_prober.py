@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from chaoslab.history.events import Bound, ProberSample
+from chaoslab.model import expect
+from chaoslab.model.expect import Expectation
+from chaoslab.model.health import HealthContract
+from chaoslab.model.load import Sampling
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import App
+from chaoslab.model.when import AtMoment
 from chaoslab.probes.base import Watched
 from chaoslab.probes.prober import ProberProbe, probed
-from chaoslab.spec import expect
-from chaoslab.spec.expect import Expectation
-from chaoslab.spec.health import HealthContract
-from chaoslab.spec.load import Sampling
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import App
-from chaoslab.spec.when import AtMoment
 
 from .rig import (
     PATIENCE_S,

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from chaoslab.history.events import Exited, QuestionsAsked
+from chaoslab.model.expect import AnswersInTime, StaysLive
+from chaoslab.model.health import HealthContract
+from chaoslab.model.load import Sampling
+from chaoslab.model.plan import Plan
 from chaoslab.probes.questions import Questions
 from chaoslab.probes.watch import Watch
-from chaoslab.spec.expect import AnswersInTime, StaysLive
-from chaoslab.spec.health import HealthContract
-from chaoslab.spec.load import Sampling
-from chaoslab.spec.plan import Plan
 
 from .rig import PATIENCE_S, Here, Reply, server, watching
 

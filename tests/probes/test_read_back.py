@@ -13,12 +13,12 @@ import pytest
 import pytest_asyncio
 
 from chaoslab.history.events import ReadBack, Write, WriteOutcome
+from chaoslab.model.topology import App, Service, WriteContract
 from chaoslab.probes.base import Watched
 from chaoslab.probes.proof import look_up_writes
 from chaoslab.probes.read_back import read_back
 from chaoslab.runtimes.base import RunningService
 from chaoslab.runtimes.local import LocalRuntime
-from chaoslab.spec.topology import App, Service, WriteContract
 
 from .rig import WRITES, Here, until, watching
 

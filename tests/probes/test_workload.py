@@ -13,10 +13,10 @@ import pytest
 
 from chaoslab.history.events import Write
 from chaoslab.history.journal import read_history
+from chaoslab.model.load import Load
+from chaoslab.model.plan import Plan
+from chaoslab.model.when import AtMoment, acknowledged
 from chaoslab.probes.workload import Writer
-from chaoslab.spec.load import Load
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.when import AtMoment, acknowledged
 
 from .rig import PATIENCE_S, Here, Reply, assert_cadence, said, server, watching
 

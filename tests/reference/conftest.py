@@ -39,17 +39,17 @@ def redis_server() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def postgres(postgres_server: PostgresServer) -> Iterator[PostgresServer]:
-    """Postgres, running and without tables; whatever the test did to it is mended after."""
+    """Postgres, running and without tables; whatever the test did to it is fixed after."""
     postgres_server.query("DROP TABLE IF EXISTS messages, threads")
     yield postgres_server
-    postgres_server.mend()
+    postgres_server.fix()
 
 
 @pytest.fixture
 def redis(redis_server: RedisServer) -> Iterator[RedisServer]:
-    """Redis, running; whatever the test did to it is mended after."""
+    """Redis, running; whatever the test did to it is fixed after."""
     yield redis_server
-    redis_server.mend()
+    redis_server.fix()
 
 
 @pytest.fixture

@@ -83,7 +83,7 @@ class PostgresServer:
             return True
         return False
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         """Running again, whatever a test did to it."""
         if self._process is None:
             self.start()
@@ -134,7 +134,7 @@ class RedisServer:
             return sock.recv(16).startswith(b"+PONG")
         return False
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         """Running again, whatever a test did to it."""
         if self.process is None:
             self.start()

@@ -12,8 +12,8 @@ from made_boots import INFO, TOPOLOGY, MakeRun, degraded_then_recovered
 from chaoslab.history.events import AnyEvent
 from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import Topology
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import Topology
 
 
 @pytest.fixture

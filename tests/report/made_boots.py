@@ -19,8 +19,8 @@ from chaoslab.history.events import (
     StartupSnapshot,
 )
 from chaoslab.history.run_folder import RunInfo
-from chaoslab.spec.health import HealthContract, HealthState
-from chaoslab.spec.topology import App, Service, Topology
+from chaoslab.model.health import HealthContract, HealthState
+from chaoslab.model.topology import App, Service, Topology
 
 TOPOLOGY = Topology(
     name="reference",

@@ -20,9 +20,9 @@ from made_boots import (
 from chaoslab.errors import SpecError
 from chaoslab.history.events import AnyEvent
 from chaoslab.history.run_folder import RunFolder
+from chaoslab.model.health import HealthContract, HealthState
+from chaoslab.model.topology import App, Topology
 from chaoslab.report.frames import boots_frame, save_boots
-from chaoslab.spec.health import HealthContract, HealthState
-from chaoslab.spec.topology import App, Topology
 
 
 def test_a_boot_is_measured_from_its_spawn(make_run: MakeRun) -> None:

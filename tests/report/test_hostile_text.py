@@ -23,9 +23,9 @@ from chaoslab.gate.self_test_text import line as trial_line
 from chaoslab.gate.self_test_text import table as trial_table
 from chaoslab.gate.text import shown
 from chaoslab.history.events import FaultMissed, LabUp
+from chaoslab.model.gate import GateStage
 from chaoslab.report.progress import line as progress_line
 from chaoslab.report.verdicts_text import explained, judged
-from chaoslab.spec.gate import GateStage
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 
 # A cleared screen, a title, text in the wrong order, and commands to a CI at the start of lines.
@@ -145,7 +145,7 @@ def test_the_first_line_of_a_failure_has_the_first_reason() -> None:
 def test_a_mistake_of_megabytes_is_not_echoed() -> None:
     """A place, a value and what was expected are cut each; of many problems the first are told."""
     big = "A" * 5_000_000
-    assert len(str(Problem(where=big, what=big, expected=big, mend=big))) < 3000
+    assert len(str(Problem(where=big, what=big, expected=big, fix=big))) < 3000
     many = SpecError([Problem(where=f"w{n}", what=big) for n in range(10_000)])
     assert len(str(many)) < 30_000
     assert str(many).endswith("… and 9950 problems more")

@@ -15,8 +15,8 @@ from chaoslab.history.events import (
     PathBypassed,
     Spawned,
 )
+from chaoslab.model.health import HealthState
 from chaoslab.report.progress import line
-from chaoslab.spec.health import HealthState
 
 
 def test_each_turn_of_a_run_is_one_line_with_its_time() -> None:

@@ -8,11 +8,11 @@ import pytest
 from made_boots import MakeRun, degraded_then_recovered, exited, spawned
 from rich.console import Console, RenderableType
 
+from chaoslab.model.health import DEFAULT_WORDS, HealthState
+from chaoslab.model.loader import load_topology
 from chaoslab.report.frames import boots_frame
 from chaoslab.report.text import latencies
 from chaoslab.report.topology_text import understood
-from chaoslab.spec.health import DEFAULT_WORDS, HealthState
-from chaoslab.spec.loader import load_topology
 
 REPOSITORY = Path(__file__).parents[2]
 

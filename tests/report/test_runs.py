@@ -1,4 +1,4 @@
-"""A run is found by path, by name, or as the newest; whatever is none is said with the mend."""
+"""A run is found by path, by name, or as the newest; whatever is none is said with the fix."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_every_name_that_is_no_run_is_said_at_once(make_run: MakeRun, tmp_path: 
     first, second = caught.value.problems
     assert first.what == "no such run"
     assert first.expected == "one of: 2026-11-21T10"
-    assert first.mend == "did you mean '2026-11-21T10'?"
+    assert first.fix == "did you mean '2026-11-21T10'?"
     assert second.what == "holds no run"
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from chaoslab.history.run_folder import RunFolder, RunInfo
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import Topology
 from chaoslab.report.summary import summary
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import Topology
 
 INFO = RunInfo(
     scenario="a", seed=1, runtime="local", proxy="embedded", started_at="2026-01-01T00:00:00+00:00",

@@ -11,11 +11,11 @@ import pytest
 from engine_here import needs_engine
 
 from chaoslab.faults.base import Ground
+from chaoslab.model.topology import Service
 from chaoslab.runtimes.base import Runtime
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
 from chaoslab.runtimes.containers.session import DockerSession
 from chaoslab.runtimes.local import LocalRuntime
-from chaoslab.spec.topology import Service
 
 from .stacks import TOPOLOGY, ground_of
 

@@ -13,8 +13,8 @@ import sys
 import time
 from pathlib import Path
 
+from chaoslab.model.topology import App, Service
 from chaoslab.runtimes.local import LocalRuntime
-from chaoslab.spec.topology import App, Service
 
 # An app that does what it can to get away: a child in a session of its own and without the
 # environment that it was given, and one that also lost its parent.

@@ -13,11 +13,11 @@ from engine_here import engine, images
 from chaoslab.clock import now_s
 from chaoslab.faults.base import Ground
 from chaoslab.history.journal import Journal
+from chaoslab.model.topology import App, Connector, Container, Service, Topology
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.containers.app import ContainerApp
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
-from chaoslab.spec.topology import App, Connector, Container, Service, Topology
 
 APP = App(
     name="app",

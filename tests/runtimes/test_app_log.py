@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from chaoslab.model.mask import Mask
 from chaoslab.runtimes import app_log
 from chaoslab.runtimes.app_log import AppLog
-from chaoslab.spec.mask import Mask
 
 SECRET = "hunter22-éß"
 

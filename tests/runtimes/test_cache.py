@@ -26,7 +26,7 @@ NOBODY_AT_ALL = Identity(uid=NOBODY, gid=NOBODY)
 ONE_LAB = """
 import asyncio
 from chaoslab.runtimes.local import LocalRuntime
-from chaoslab.spec.topology import Service
+from chaoslab.model.topology import Service
 async def main():
     async with LocalRuntime() as runtime:
         await runtime.start_service(Service(name="postgres", kind="postgres"))

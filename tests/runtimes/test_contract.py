@@ -15,10 +15,10 @@ import redis.exceptions
 
 from chaoslab.clock import now_s
 from chaoslab.errors import ServiceFailed
+from chaoslab.model.topology import Service
 from chaoslab.runtimes.base import Endpoint, RunningService, Runtime
 from chaoslab.runtimes.containers.app import ContainerApp
 from chaoslab.runtimes.local import LocalRuntime
-from chaoslab.spec.topology import Service
 
 from .clients import Client, connects, is_down, run_python, until_said
 from .conftest import LOCAL, POSTGRES, REDIS

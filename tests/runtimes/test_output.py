@@ -9,9 +9,9 @@ import threading
 import time
 from pathlib import Path
 
+from chaoslab.model.mask import Mask
+from chaoslab.model.topology import App
 from chaoslab.runtimes.local import LocalRuntime
-from chaoslab.spec.mask import Mask
-from chaoslab.spec.topology import App
 
 from .clients import run_python, until_said
 

@@ -38,7 +38,7 @@ from chaoslab.history.events import (
     WritePurpose,
 )
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import (
+from chaoslab.model.expect import (
     Degrades,
     Expectation,
     NoRestarts,
@@ -49,12 +49,12 @@ from chaoslab.spec.expect import (
     Serves,
     Starts,
 )
-from chaoslab.spec.faults import FaultSpec, Severed
-from chaoslab.spec.health import HealthContract, HealthState
-from chaoslab.spec.load import Load, Sampling
-from chaoslab.spec.plan import Boot, Plan, resolve
-from chaoslab.spec.topology import App, Connector, Deadlines, Service, Topology, WriteContract
-from chaoslab.spec.when import AtMoment
+from chaoslab.model.faults import FaultSpec, Severed
+from chaoslab.model.health import HealthContract, HealthState
+from chaoslab.model.load import Load, Sampling
+from chaoslab.model.plan import Boot, Plan, resolve
+from chaoslab.model.topology import App, Connector, Deadlines, Service, Topology, WriteContract
+from chaoslab.model.when import AtMoment
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.verdict import Verdict
 

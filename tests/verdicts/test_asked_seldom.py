@@ -11,8 +11,8 @@ from dataclasses import replace
 import pytest
 
 from chaoslab.history.events import AnyEvent, Bound, Exited, RunEnded
-from chaoslab.spec.expect import Degrades, Expectation, Recovers, Starts, StaysAvailable
-from chaoslab.spec.topology import Topology
+from chaoslab.model.expect import Degrades, Expectation, Recovers, Starts, StaysAvailable
+from chaoslab.model.topology import Topology
 from chaoslab.verdicts.judge import _judged  # the app's part alone, whatever the evidence
 from chaoslab.verdicts.settled import unsettled
 from chaoslab.verdicts.verdict import Verdict

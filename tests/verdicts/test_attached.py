@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import pytest
 
 from chaoslab.history.events import AnyEvent, FirstAnswer, LinkConnection, LinkSessions, Spawned
-from chaoslab.spec.expect import Degrades, Recovers, Starts
-from chaoslab.spec.faults import CutMidstream, FaultSpec, Flapping, OneWay, Severed, Slow
+from chaoslab.model.expect import Degrades, Recovers, Starts
+from chaoslab.model.faults import CutMidstream, FaultSpec, Flapping, OneWay, Severed, Slow
 from chaoslab.verdicts.verdict import Verdict
 
 from .histories import (

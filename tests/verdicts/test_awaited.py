@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chaoslab.history.events import AnyEvent, HealthTurned, Ready, Write
-from chaoslab.spec.expect import (
+from chaoslab.model.expect import (
     BacksOff,
     Expectation,
     RegainsLatency,
     ReleasesConnections,
     Serves,
 )
-from chaoslab.spec.faults import FaultSpec, Stopped
-from chaoslab.spec.load import Load
-from chaoslab.spec.when import AtMoment
+from chaoslab.model.faults import FaultSpec, Stopped
+from chaoslab.model.load import Load
+from chaoslab.model.when import AtMoment
 from chaoslab.verdicts.settled import unsettled
 
 from .histories import (

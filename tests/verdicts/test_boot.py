@@ -14,8 +14,8 @@ from chaoslab.history.events import (
     StartupComplete,
     StartupSnapshot,
 )
-from chaoslab.spec.expect import FailsFast, Starts
-from chaoslab.spec.health import HealthContract, HealthState
+from chaoslab.model.expect import FailsFast, Starts
+from chaoslab.model.health import HealthContract, HealthState
 from chaoslab.verdicts.boot import fails_fast, starts
 from chaoslab.verdicts.verdict import Verdict
 

@@ -8,10 +8,10 @@ import pytest
 
 from chaoslab.history.events import AnyEvent, TriggerMissed
 from chaoslab.history.triggers import never_came
-from chaoslab.spec.expect import KeepsAcknowledged, Starts
-from chaoslab.spec.load import Load
-from chaoslab.spec.plan import Boot, Plan
-from chaoslab.spec.when import AtMoment
+from chaoslab.model.expect import KeepsAcknowledged, Starts
+from chaoslab.model.load import Load
+from chaoslab.model.plan import Boot, Plan
+from chaoslab.model.when import AtMoment
 from chaoslab.verdicts.hopeless import still_open
 from chaoslab.verdicts.settled import unsettled
 

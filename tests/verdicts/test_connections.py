@@ -13,9 +13,9 @@ from chaoslab.history.events import (
     RunEnded,
     ServerConnections,
 )
-from chaoslab.spec.expect import ReleasesConnections
-from chaoslab.spec.faults import Stopped
-from chaoslab.spec.topology import Limits
+from chaoslab.model.expect import ReleasesConnections
+from chaoslab.model.faults import Stopped
+from chaoslab.model.topology import Limits
 from chaoslab.verdicts.connections import releases_connections
 from chaoslab.verdicts.verdict import Verdict
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chaoslab.history.events import AnyEvent, LinkMetered, LinkPackets
-from chaoslab.spec.faults import FaultSpec, Flapping, Killed, OneWay, Restarted, Severed, Slow
+from chaoslab.model.faults import FaultSpec, Flapping, Killed, OneWay, Restarted, Severed, Slow
 
 from .histories import PG, REDIS, spawned
 from .test_evidence import bit, evidence

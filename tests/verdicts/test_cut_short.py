@@ -25,7 +25,7 @@ from chaoslab.history.events import (
     StartupComplete,
     Write,
 )
-from chaoslab.spec.expect import (
+from chaoslab.model.expect import (
     AnswersInTime,
     BacksOff,
     Degrades,
@@ -44,7 +44,7 @@ from chaoslab.spec.expect import (
     StaysAvailable,
     StaysLive,
 )
-from chaoslab.spec.faults import FaultSpec, Severed, Stopped
+from chaoslab.model.faults import FaultSpec, Severed, Stopped
 from chaoslab.verdicts.judge import _judged  # the app's part alone, whatever the evidence
 from chaoslab.verdicts.verdict import Outcome
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from chaoslab.history.events import AnyEvent, FaultInForce, HealthSample, StartupComplete
-from chaoslab.spec.expect import Degrades, StaysAvailable
-from chaoslab.spec.health import HealthState
-from chaoslab.spec.load import Sampling
+from chaoslab.model.expect import Degrades, StaysAvailable
+from chaoslab.model.health import HealthState
+from chaoslab.model.load import Sampling
 from chaoslab.verdicts.degraded import degrades, stays_available
 from chaoslab.verdicts.verdict import Verdict
 

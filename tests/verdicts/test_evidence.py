@@ -15,7 +15,7 @@ from chaoslab.history.events import (
     LinkDrops,
     LinkPackets,
 )
-from chaoslab.spec.faults import (
+from chaoslab.model.faults import (
     CutMidstream,
     FaultSpec,
     Flapping,

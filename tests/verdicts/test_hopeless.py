@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaoslab.history.events import AnyEvent, FaultMissed
-from chaoslab.spec.expect import (
+from chaoslab.model.expect import (
     Degrades,
     Expectation,
     FirstRequestServed,
@@ -12,7 +12,7 @@ from chaoslab.spec.expect import (
     Starts,
     StaysAvailable,
 )
-from chaoslab.spec.faults import Severed
+from chaoslab.model.faults import Severed
 from chaoslab.verdicts.hopeless import rests_on, still_open
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.settled import unsettled

@@ -17,7 +17,7 @@ from chaoslab.history.events import (
     RunEnded,
 )
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import (
+from chaoslab.model.expect import (
     Degrades,
     Expectation,
     FailsFast,

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from chaoslab.history.events import AnyEvent, AppStarved
-from chaoslab.spec.expect import KeepsAcknowledged
-from chaoslab.spec.topology import App
+from chaoslab.model.expect import KeepsAcknowledged
+from chaoslab.model.topology import App
 from chaoslab.verdicts.kept import keeps_acknowledged
 from chaoslab.verdicts.verdict import Verdict
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from chaoslab.history.events import AnyEvent, HealthSample, Ready, RunEnded, Write
-from chaoslab.spec.expect import RegainsLatency
-from chaoslab.spec.faults import Stopped
+from chaoslab.model.expect import RegainsLatency
+from chaoslab.model.faults import Stopped
 from chaoslab.verdicts.latency import chance_of, regains_latency
 from chaoslab.verdicts.verdict import Verdict
 

@@ -15,8 +15,8 @@ from chaoslab.history.events import (
     ProberSample,
     QuestionsAsked,
 )
-from chaoslab.spec.expect import AnswersInTime, StaysLive
-from chaoslab.spec.health import HealthContract
+from chaoslab.model.expect import AnswersInTime, StaysLive
+from chaoslab.model.health import HealthContract
 from chaoslab.verdicts.probers import answers_in_time, stays_live, watch_under_way
 from chaoslab.verdicts.verdict import Verdict
 

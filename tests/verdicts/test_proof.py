@@ -15,10 +15,10 @@ from chaoslab.history.events import (
     RunEnded,
     Write,
 )
-from chaoslab.spec.expect import Recovers
-from chaoslab.spec.faults import FaultSpec, Restarted, Severed
-from chaoslab.spec.load import Sampling
-from chaoslab.spec.plan import Plan, resolve
+from chaoslab.model.expect import Recovers
+from chaoslab.model.faults import FaultSpec, Restarted, Severed
+from chaoslab.model.load import Sampling
+from chaoslab.model.plan import Plan, resolve
 from chaoslab.verdicts.recovering import recovery_under_way
 from chaoslab.verdicts.recovery import recovers
 from chaoslab.verdicts.verdict import Verdict

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from chaoslab.history.events import AnyEvent, FirstAnswer, ProberSample, StartupComplete, Write
-from chaoslab.spec.expect import ReadyWhenServing
-from chaoslab.spec.load import Sampling
-from chaoslab.spec.plan import Plan
+from chaoslab.model.expect import ReadyWhenServing
+from chaoslab.model.load import Sampling
+from chaoslab.model.plan import Plan
 from chaoslab.verdicts.readiness import readiness_under_way, ready_when_serving
 from chaoslab.verdicts.verdict import Verdict
 

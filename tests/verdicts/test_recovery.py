@@ -20,8 +20,8 @@ from chaoslab.history.events import (
     RunEnded,
     Write,
 )
-from chaoslab.spec.expect import FirstRequestServed, Recovers
-from chaoslab.spec.health import HealthState
+from chaoslab.model.expect import FirstRequestServed, Recovers
+from chaoslab.model.health import HealthState
 from chaoslab.verdicts.recovery import first_request_served, recovers
 from chaoslab.verdicts.verdict import Verdict
 

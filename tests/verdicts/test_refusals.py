@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from chaoslab.history.events import AnyEvent, HealthTurned, Write
-from chaoslab.spec.expect import KeepsAcknowledged, RefusesHonestly
-from chaoslab.spec.faults import Stopped
+from chaoslab.model.expect import KeepsAcknowledged, RefusesHonestly
+from chaoslab.model.faults import Stopped
 from chaoslab.verdicts.refusals import refuses_honestly
 from chaoslab.verdicts.settled import unsettled
 from chaoslab.verdicts.verdict import Verdict

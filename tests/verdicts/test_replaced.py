@@ -14,8 +14,8 @@ from chaoslab.history.events import (
     RunEnded,
     Write,
 )
-from chaoslab.spec.expect import Degrades, Recovers, StaysAvailable
-from chaoslab.spec.load import Sampling
+from chaoslab.model.expect import Degrades, Recovers, StaysAvailable
+from chaoslab.model.load import Sampling
 from chaoslab.verdicts.degraded import degrades, stays_available
 from chaoslab.verdicts.recovering import recovery_under_way
 from chaoslab.verdicts.recovery import recovers

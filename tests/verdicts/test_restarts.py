@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from chaoslab.history.events import AnyEvent
-from chaoslab.spec.expect import NoRestarts
+from chaoslab.model.expect import NoRestarts
 from chaoslab.verdicts.restarts import no_restarts, restarts_under_way
 from chaoslab.verdicts.verdict import Verdict
 

@@ -18,8 +18,8 @@ from chaoslab.history.events import (
     RunEnded,
     Spawned,
 )
-from chaoslab.spec.expect import BacksOff
-from chaoslab.spec.faults import FaultSpec, Severed, Stopped
+from chaoslab.model.expect import BacksOff
+from chaoslab.model.faults import FaultSpec, Severed, Stopped
 from chaoslab.verdicts.retries import backs_off
 from chaoslab.verdicts.verdict import Verdict
 

@@ -15,9 +15,9 @@ from chaoslab.history.events import (
     RunEnded,
     Write,
 )
-from chaoslab.spec.expect import Serves
-from chaoslab.spec.faults import Stopped
-from chaoslab.spec.when import AtMoment
+from chaoslab.model.expect import Serves
+from chaoslab.model.faults import Stopped
+from chaoslab.model.when import AtMoment
 from chaoslab.verdicts.serves import serves
 from chaoslab.verdicts.verdict import Verdict
 

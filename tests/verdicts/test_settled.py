@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from chaoslab.history.events import AnyEvent, FaultHealed, HealthTurned, ReadBack, Write
 from chaoslab.history.journal import History
-from chaoslab.spec.expect import (
+from chaoslab.model.expect import (
     Expectation,
     FailsFast,
     FirstRequestServed,
@@ -15,8 +15,8 @@ from chaoslab.spec.expect import (
     Starts,
     StaysAvailable,
 )
-from chaoslab.spec.load import Load
-from chaoslab.spec.when import AtMoment
+from chaoslab.model.load import Load
+from chaoslab.model.when import AtMoment
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.settled import unsettled
 

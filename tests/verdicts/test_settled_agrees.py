@@ -15,7 +15,7 @@ from chaoslab.history.events import (
     ProberSample,
     RunEnded,
 )
-from chaoslab.spec.expect import (
+from chaoslab.model.expect import (
     AnswersInTime,
     Expectation,
     Recovers,
@@ -23,8 +23,8 @@ from chaoslab.spec.expect import (
     StaysAvailable,
     StaysLive,
 )
-from chaoslab.spec.faults import Severed, Stopped
-from chaoslab.spec.load import Sampling
+from chaoslab.model.faults import Severed, Stopped
+from chaoslab.model.load import Sampling
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.settled import unsettled
 

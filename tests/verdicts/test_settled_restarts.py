@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from chaoslab.history.events import AnyEvent, Spawned
-from chaoslab.spec.expect import Starts
-from chaoslab.spec.plan import Boot, resolve
+from chaoslab.model.expect import Starts
+from chaoslab.model.plan import Boot, resolve
 from chaoslab.verdicts.settled import unsettled
 
 from .histories import TOPOLOGY, exited, history_of, plan_of, spawned

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from chaoslab.history.events import AnyEvent, Bound, HealthSample
-from chaoslab.spec.expect import Starts, StaysAvailable
+from chaoslab.model.expect import Starts, StaysAvailable
 from chaoslab.verdicts.boot import starts
 from chaoslab.verdicts.degraded import stays_available
 from chaoslab.verdicts.settled import unsettled

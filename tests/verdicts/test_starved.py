@@ -19,7 +19,7 @@ from chaoslab.history.events import (
     Spawned,
     StartupComplete,
 )
-from chaoslab.spec.expect import (
+from chaoslab.model.expect import (
     Degrades,
     Expectation,
     FailsFast,
@@ -30,7 +30,7 @@ from chaoslab.spec.expect import (
     Starts,
     StaysAvailable,
 )
-from chaoslab.spec.plan import Boot
+from chaoslab.model.plan import Boot
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.settled import unsettled
 from chaoslab.verdicts.verdict import Verdict

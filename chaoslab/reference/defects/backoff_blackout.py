@@ -19,7 +19,7 @@
 """A database that is left in peace once it has failed often enough.
 
 The rest was meant for a server that is overloaded. A path that is broken gets it too, and when it
-is mended nobody looks.
+is fixed nobody looks.
 """
 
 from __future__ import annotations

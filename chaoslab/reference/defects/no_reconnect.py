@@ -17,7 +17,7 @@
 # verdict = "recovery"
 # cites = ["no connection was tried on backend.postgres", "it still names postgres, redis as lost"]
 # ///
-"""A watch that reports and does not mend.
+"""A watch that reports and does not fix.
 
 To connect was the start-up's work before there was a bypass, and after it nobody's.
 """

@@ -19,9 +19,9 @@
 # verdict = "first request"
 # cites = ["503", "dependency unavailable"]
 # ///
-"""One pool for the life of the process, trusted to mend itself.
+"""One pool for the life of the process, trusted to fix itself.
 
-It does mend itself: each dead connection is replaced once a request has fallen over it.
+It does fix itself: each dead connection is replaced once a request has fallen over it.
 """
 
 from __future__ import annotations

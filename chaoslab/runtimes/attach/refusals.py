@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chaoslab.errors import FaultUnsupported
-from chaoslab.spec.expect import FailsFast, KeepsAcknowledged, Recovers, Starts
-from chaoslab.spec.faults import Killed, Paused, Restarted, Stopped
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import Attach, Topology
-from chaoslab.spec.when import AtMoment, BeforeSpawn
+from chaoslab.model.expect import FailsFast, KeepsAcknowledged, Recovers, Starts
+from chaoslab.model.faults import Killed, Paused, Restarted, Stopped
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import Attach, Topology
+from chaoslab.model.when import AtMoment, BeforeSpawn
 
 _UNSEEN = ("bound", "exited")
 

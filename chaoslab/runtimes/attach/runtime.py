@@ -15,6 +15,9 @@ from chaoslab.agent.canary import Sighting
 from chaoslab.clock import now_s
 from chaoslab.errors import InjectionFailed, RuntimeUnavailable, ServiceFailed
 from chaoslab.history.events import PastProxy
+from chaoslab.model.mask import Mask
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import App, Attach, Link, Service, ServiceKind, Topology
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
@@ -28,9 +31,6 @@ from chaoslab.runtimes.attach.service import StandingService, standing
 from chaoslab.runtimes.attach.sessions import ServerView, server_view
 from chaoslab.runtimes.base import Endpoint, Runtime
 from chaoslab.runtimes.parts import Part
-from chaoslab.spec.mask import Mask
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import App, Attach, Link, Service, ServiceKind, Topology
 
 READY_WITHIN_S = 5.0
 _OUT_OF_SIGHT = ("refused", "connect_timeout")
@@ -302,8 +302,8 @@ def _unfit(attach: Attach, there: Mapping[str, ProxyState]) -> Iterator[str]:
         if state is not None and not state.enabled:
             yield f"{_where(link, proxy)} is disabled\n  enable it: a run begins on a whole path"
         elif state and (marked := [toxic for toxic in state.toxics if toxic.startswith(MARK)]):
-            what, mend = ", ".join(marked), "wait for its end, or remove them if it is dead"
-            yield f"{_where(link, proxy)} has {what}, by a lab that is not known here\n  {mend}"
+            what, fix = ", ".join(marked), "wait for its end, or remove them if it is dead"
+            yield f"{_where(link, proxy)} has {what}, by a lab that is not known here\n  {fix}"
 
 
 def _where(link: str, proxy: str) -> str:

@@ -10,8 +10,8 @@ import psycopg
 from chaoslab.agent import canary
 from chaoslab.agent.canary import Sighting
 from chaoslab.errors import FaultUnsupported, RuntimeUnavailable
+from chaoslab.model.topology import Service
 from chaoslab.runtimes.base import OWN_NAME, Endpoint
-from chaoslab.spec.topology import Service
 
 _USUAL_PORTS = {"postgres": 5432, "redis": 6379}
 _ANSWERS_WITHIN_S = 5.0

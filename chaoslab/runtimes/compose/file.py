@@ -15,10 +15,10 @@ from typing import Any
 import yaml
 
 from chaoslab.errors import Problem, RuntimeUnavailable, SpecError, did_you_mean
+from chaoslab.model.topology import Topology
 from chaoslab.runtimes.compose.tool import Compose
 from chaoslab.runtimes.containers.engine import HOST
 from chaoslab.runtimes.containers.stack import PROXY_NAME
-from chaoslab.spec.topology import Topology
 
 FILE = "docker-compose.chaos.yml"
 
@@ -54,7 +54,7 @@ class ComposeFile:
                 where=str(self.path),
                 what=f"no service '{name}', which is {what}",
                 expected=f"one of the names in the file: {', '.join(known) or '(none)'}",
-                mend=did_you_mean(name, known) or f"call {what} '{name}' there",
+                fix=did_you_mean(name, known) or f"call {what} '{name}' there",
             )
             for name, what in _needed(topology).items()
             if name not in self._services
@@ -64,7 +64,7 @@ class ComposeFile:
                 where=f"{self.path}: services.{app}",
                 what="no image is named",
                 expected="an image, so that the lab can start the app from it",
-                mend="add `image:` beside `build:`",
+                fix="add `image:` beside `build:`",
             )
             for app in topology.apps
             if app in self._services and not self.image(app)

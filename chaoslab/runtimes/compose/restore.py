@@ -24,13 +24,13 @@ import httpx
 
 from chaoslab.clock import now_s
 from chaoslab.errors import ChaoslabError, ServiceFailed
+from chaoslab.model.topology import ServiceKind
 from chaoslab.runtimes.compose.servers import StackPostgres, StackRedis
 from chaoslab.runtimes.compose.stack import agent_beside
 from chaoslab.runtimes.containers.agents import Agent
 from chaoslab.runtimes.containers.engine import Engine
 from chaoslab.runtimes.containers.problems import told
 from chaoslab.runtimes.containers.switch import Switch
-from chaoslab.spec.topology import ServiceKind
 
 _API_S = 5.0
 _ANSWERS_WITHIN_S, _LOOK_EVERY_S = 30.0, 0.1

@@ -16,11 +16,11 @@ import psycopg
 from psycopg import sql
 
 from chaoslab.errors import ServiceFailed
+from chaoslab.model.topology import ServiceKind
 from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.containers.engine import HOST
 from chaoslab.runtimes.containers.servers import Server
 from chaoslab.runtimes.local.protocols import redis_answers
-from chaoslab.spec.topology import ServiceKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,6 +21,7 @@ from typing import cast
 
 from chaoslab.errors import Problem, SpecError
 from chaoslab.history.events import PastProxy
+from chaoslab.model.topology import Topology
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.runtimes.base import environment
 from chaoslab.runtimes.compose import restore as restoring
@@ -39,7 +40,6 @@ from chaoslab.runtimes.containers.session import DockerSession
 from chaoslab.runtimes.containers.stack import PROXY_NAME, Stack
 from chaoslab.runtimes.containers.switch import Switch
 from chaoslab.runtimes.local.watchdog import MARK_PREFIX
-from chaoslab.spec.topology import Topology
 
 PROJECT = "COMPOSE_PROJECT_NAME"
 
@@ -62,8 +62,8 @@ class ComposeSession(DockerSession):
         """
         if self._proxy == "embedded":
             what = "a Compose stack has a Toxiproxy of its own, which the lab uses"
-            mend = "leave the option out, or use --chaos-runtime=docker"
-            raise SpecError([Problem(where="--chaos-proxy=embedded", what=what, mend=mend)])
+            fix = "leave the option out, or use --chaos-runtime=docker"
+            raise SpecError([Problem(where="--chaos-proxy=embedded", what=what, fix=fix)])
         super().check()
         self._read()
 
@@ -71,7 +71,7 @@ class ComposeSession(DockerSession):
     async def lab(self) -> AsyncIterator[ContainerRuntime]:
         """A runtime for one lab; the first one finds the stack, or starts it.
 
-        Raises RuntimeUnavailable or ServiceFailed, with the mend.
+        Raises RuntimeUnavailable or ServiceFailed, with the fix.
         """
         if self._turn is None:
             self._turn = Turn(beside(self._topology))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed
+from chaoslab.model.topology import App, Images, Service, Topology
 from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.compose.file import ComposeFile
 from chaoslab.runtimes.compose.servers import server_of
@@ -25,7 +26,6 @@ from chaoslab.runtimes.containers.problems import exited, told
 from chaoslab.runtimes.containers.service import STOP_GRACE_S, Box
 from chaoslab.runtimes.containers.stack import API_PORT, APP_PORT, PROXY_NAME, Gateway, at_once
 from chaoslab.runtimes.local.ports import Ports
-from chaoslab.spec.topology import App, Images, Service, Topology
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -99,7 +99,7 @@ class ComposeStack:
 
     One that is `new` is waited for until its health checks say so. Raises ServiceFailed for one
     that ends or does not get healthy, with its last log lines, and RuntimeUnavailable, with the
-    mend, for what a lab cannot do without.
+    fix, for what a lab cannot do without.
     """
 
     def __init__(
@@ -227,7 +227,7 @@ def environment_of(container: Container) -> dict[str, str]:
 def published(name: str, container: Container, port: int) -> int:
     """The port of loopback on which the engine publishes a container's port, for its whole life.
 
-    Raises RuntimeUnavailable, with the mend, where it publishes it elsewhere or not at all.
+    Raises RuntimeUnavailable, with the fix, where it publishes it elsewhere or not at all.
     """
     asked = (container.attrs["HostConfig"]["PortBindings"] or {}).get(f"{port}/tcp") or ()
     # One that the engine picked would be another after a restart.

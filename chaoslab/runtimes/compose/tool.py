@@ -50,7 +50,7 @@ def found(env: Mapping[str, str] | None = None) -> Compose:
     """The Compose of this machine, v2 before 1.29; CHAOSLAB_COMPOSE names another command.
 
     `env` is what it is run with beyond the machine's environment. Raises RuntimeUnavailable, with
-    the mend, where none answers.
+    the fix, where none answers.
     """
     named = environment().get(COMMAND, "").split()
     for command in (tuple(named),) if named else _USUAL:

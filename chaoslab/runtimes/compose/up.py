@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed
+from chaoslab.model.topology import Topology
 from chaoslab.runtimes.compose.file import ComposeFile
 from chaoslab.runtimes.compose.servers import server_of
 from chaoslab.runtimes.compose.stack import LABEL
@@ -23,7 +24,6 @@ from chaoslab.runtimes.containers.problems import told
 from chaoslab.runtimes.containers.stack import API_PORT, PROXY_NAME
 from chaoslab.runtimes.local.ports import Ports
 from chaoslab.runtimes.local.watchdog import MARK_PREFIX, Watchdog
-from chaoslab.spec.topology import Topology
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def standing(engine: Engine, file: ComposeFile, topology: Topology) -> dict[str, Container] | None:
     """The containers of the file's own project by service, where its stack runs; else None.
 
-    Raises RuntimeUnavailable, with the mend, where the project's name belongs to a stack from
+    Raises RuntimeUnavailable, with the fix, where the project's name belongs to a stack from
     another folder, or where a part that the lab needs does not run. Nothing is touched.
     """
     with told(f"compose project {file.project}"):
@@ -98,7 +98,7 @@ class Start:
         containers by service. Nothing is waited for.
 
         The file's own app is not started: the lab runs the app itself. Raises RuntimeUnavailable
-        or ServiceFailed, with the mend.
+        or ServiceFailed, with the fix.
         """
         services = (PROXY_NAME, *self.topology.services)
         for name in services:

@@ -65,7 +65,7 @@ class Run:
 class Engine:
     """A connection to the engine for one session; every call blocks.
 
-    Raises RuntimeUnavailable, with the mend, where no engine answers.
+    Raises RuntimeUnavailable, with the fix, where no engine answers.
     """
 
     def __init__(self, session: str) -> None:
@@ -115,7 +115,7 @@ class Engine:
     def run(self, run: Run) -> Container:
         """Create a container and start it; nothing is waited for.
 
-        Raises RuntimeUnavailable or ServiceFailed, with the mend.
+        Raises RuntimeUnavailable or ServiceFailed, with the fix.
         """
         from testcontainers.core.container import DockerContainer  # noqa: PLC0415
 

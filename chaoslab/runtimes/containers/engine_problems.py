@@ -1,4 +1,4 @@
-"""Why no engine answers: absent, not for this user, asleep or too slow, each with its mend."""
+"""Why no engine answers: absent, not for this user, asleep or too slow, each with its fix."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def root_of(error: BaseException) -> BaseException:
 
 
 def no_engine(address: EngineAddress, error: BaseException, *, what: str = "") -> str:
-    """The text for an engine that does not answer at `address`: what, expected, and the mend."""
+    """The text for an engine that does not answer at `address`: what, expected, and the fix."""
     cause = root_of(error)
     path = address.socket_path
     where = f"{what}: " if what else ""
@@ -48,8 +48,8 @@ def no_engine(address: EngineAddress, error: BaseException, *, what: str = "") -
     if isinstance(cause, FileNotFoundError) and path:
         return f"{where}no Docker engine: there is no {path} ({address.named_by})\n  {_install()}"
     if isinstance(cause, ConnectionRefusedError):
-        mend = start_command() if path else "start it there, correct DOCKER_HOST or unset it"
-        return f"{where}no Docker engine listens at {asked}\n  {mend}; {_LOCAL}"
+        fix = start_command() if path else "start it there, correct DOCKER_HOST or unset it"
+        return f"{where}no Docker engine listens at {asked}\n  {fix}; {_LOCAL}"
     if isinstance(cause, TimeoutError) or "timed out" in str(cause).lower():
         return (
             f"{where}the Docker engine at {asked} does not answer in time\n"

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from chaoslab.agent import context
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed
+from chaoslab.model.topology import App, Images
 from chaoslab.runtimes.base import environment
 from chaoslab.runtimes.containers.labels import ROLE
 from chaoslab.runtimes.containers.problems import told
-from chaoslab.spec.topology import App, Images
 
 if TYPE_CHECKING:
     import docker
@@ -47,7 +47,7 @@ def is_here(engine: docker.DockerClient, image: str) -> bool:
 
 
 def pulled(engine: docker.DockerClient, image: str) -> str:
-    """The image, pulled where it is absent. Raises RuntimeUnavailable with the mend."""
+    """The image, pulled where it is absent. Raises RuntimeUnavailable with the fix."""
     if not is_here(engine, image):
         with told(f"image {image}"):
             engine.images.pull(image)
@@ -72,7 +72,7 @@ def agent_image(engine: docker.DockerClient, base: str) -> str:
 def app_image(engine: docker.DockerClient, app: App, base: str) -> str:
     """The app's image: there already, built where the topology says how, else pulled.
 
-    Raises RuntimeUnavailable or ServiceFailed, with the mend, where it cannot be had.
+    Raises RuntimeUnavailable or ServiceFailed, with the fix, where it cannot be had.
     """
     if app.container is None:
         raise RuntimeUnavailable(

@@ -1,4 +1,4 @@
-"""What goes wrong with an engine and its containers, told as where, what, and the mend."""
+"""What goes wrong with an engine and its containers, told as where, what, and the fix."""
 
 from __future__ import annotations
 

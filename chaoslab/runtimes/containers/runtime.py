@@ -14,6 +14,8 @@ from chaoslab.agent.canary import Sighting
 from chaoslab.clock import now_s
 from chaoslab.errors import ChaoslabError, RuntimeUnavailable, ServiceFailed
 from chaoslab.history.events import PastProxy
+from chaoslab.model.mask import Mask
+from chaoslab.model.topology import App, Service, ServiceKind
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.filtered import FilteredToxiproxyControl
@@ -28,8 +30,6 @@ from chaoslab.runtimes.containers.problems import told
 from chaoslab.runtimes.containers.service import Box, ContainerService
 from chaoslab.runtimes.containers.stack import API_PORT, Stack
 from chaoslab.runtimes.parts import ApiPart, Part
-from chaoslab.spec.mask import Mask
-from chaoslab.spec.topology import App, Service, ServiceKind
 
 if TYPE_CHECKING:
     from docker.models.containers import Container

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from chaoslab.agent.canary import Sighting
 from chaoslab.clock import now_s
+from chaoslab.model.topology import Service
 from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.containers.agents import Agent
 from chaoslab.runtimes.containers.engine import HOST, in_thread
 from chaoslab.runtimes.containers.parts import ContainerPart
 from chaoslab.runtimes.containers.problems import exited, told, unanswered
 from chaoslab.runtimes.containers.servers import Server
-from chaoslab.spec.topology import Service
 
 if TYPE_CHECKING:
     from docker.models.containers import Container

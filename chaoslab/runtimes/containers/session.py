@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 
 from chaoslab.errors import ChaoslabError, ServiceFailed
 from chaoslab.history.events import PastProxy
+from chaoslab.model.topology import Topology
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.runtimes.containers.engine import Engine, begun
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
@@ -18,7 +19,6 @@ from chaoslab.runtimes.containers.stack import Stack, StartedStack
 from chaoslab.runtimes.containers.switch import Switch
 from chaoslab.runtimes.local.ports import Ports
 from chaoslab.seeds import fresh_seed
-from chaoslab.spec.topology import Topology
 
 START_ENDS_WITHIN_S = 10.0
 _LOOK_EVERY_S = 0.01
@@ -57,7 +57,7 @@ class DockerSession:
     async def lab(self) -> AsyncIterator[ContainerRuntime]:
         """A runtime for one lab; the first one starts the stack.
 
-        Raises RuntimeUnavailable or ServiceFailed, with the mend.
+        Raises RuntimeUnavailable or ServiceFailed, with the fix.
         """
         if self._starting is None:
             self._starting = begun(self._start)

@@ -1,1 +1,1 @@
-"""`chaoslab doctor`: what this machine has, what each runtime still lacks, and what mends it."""
+"""`chaoslab doctor`: what this machine has, what each runtime still lacks, and what fixes it."""

@@ -19,12 +19,12 @@ from urllib.parse import urlsplit
 from chaoslab.agent.tcp_table import EVERY, tcp_table
 from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable
+from chaoslab.model.topology import Topology
 from chaoslab.proxies.server import TOXIPROXY_PROGRAM
 from chaoslab.runtimes.containers.sweeper import Engine, EngineError
 from chaoslab.runtimes.doctor.look_engine import EngineLook
 from chaoslab.runtimes.doctor.machine import Machine, Part
 from chaoslab.runtimes.local.binaries import ServerBinary, find_postgres, find_redis
-from chaoslab.spec.topology import Topology
 
 LIMIT_S = 3.0
 # A cold `docker compose` or `postgres --version` on a busy machine takes a second or two.
@@ -76,7 +76,7 @@ def look(topology: Topology, said: str, *, pull: bool = False) -> Machine:
 _NO_ATTACH = Part(
     name="standing system",
     problem="the topology has no [attach]",
-    mend="add [attach] with toxiproxy, apps and links to the topology",
+    fix="add [attach] with toxiproxy, apps and links to the topology",
 )
 
 
@@ -114,7 +114,7 @@ def _server(name: str, find: Callable[[], ServerBinary]) -> Part:
         return Part(
             name=name,
             problem="; ".join(line.strip() for line in lines[:-1]),
-            mend=f"sudo apt-get install -y {package}\npip install 'chaoslab[servers]'",
+            fix=f"sudo apt-get install -y {package}\npip install 'chaoslab[servers]'",
         )
     return Part(name=name, found=f"{binary.version}, {binary.path}")
 
@@ -138,7 +138,7 @@ def _sockets() -> Part:
         return Part(
             name=name,
             problem=f"the kernel does not show it: {error}",
-            mend="run on Linux, and allow netlink's sock_diag in this container or sandbox",
+            fix="run on Linux, and allow netlink's sock_diag in this container or sandbox",
         )
     return Part(name=name, found=f"netlink sock_diag answers ({rows} sockets)")
 
@@ -155,8 +155,8 @@ def _package(name: str, kind: str) -> Part:
     try:
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        mend = "" if kind == "wheel" else "pip install 'chaoslab[containers]'"
-        return Part(name=f"{kind} {name}", problem="not installed", mend=mend)
+        fix = "" if kind == "wheel" else "pip install 'chaoslab[containers]'"
+        return Part(name=f"{kind} {name}", problem="not installed", fix=fix)
     return Part(name=f"{kind} {name}", found=version)
 
 
@@ -177,7 +177,7 @@ def _compose() -> Part:
     return Part(
         name="Compose",
         problem="; ".join(said),
-        mend="sudo apt-get install -y docker-compose-plugin   (Docker's own packages)\n"
+        fix="sudo apt-get install -y docker-compose-plugin   (Docker's own packages)\n"
         "sudo apt-get install -y docker-compose   (Debian's)\n"
         "without either: docker/airgapped/compose.sh",
     )
@@ -203,15 +203,15 @@ def _attached(topology: Topology) -> dict[str, Callable[[], Part]]:
 
 
 def _answers(name: str, url: str, path: str) -> Part:
-    mend = "start it, or correct its address in [attach]"
+    fix = "start it, or correct its address in [attach]"
     try:
         below = urlsplit(url).path.rstrip("/")
         status, said = Engine(url, timeout_s=LIMIT_S).call("GET", below + path)
     except (EngineError, ValueError) as error:
-        return Part(name=name, problem=str(error), mend=mend)
+        return Part(name=name, problem=str(error), fix=fix)
     if path != "/version":
         return Part(name=name, found=f"{url}{path} answers {status}")
     if status != 200:
         problem = f"{path} answers {status}, which no Toxiproxy does"
-        return Part(name=name, problem=problem, mend=mend)
+        return Part(name=name, problem=problem, fix=fix)
     return Part(name=name, found=f"{url} answers {said[:60].decode(errors='replace').strip()}")

@@ -8,13 +8,13 @@ from urllib.parse import quote
 
 from chaoslab.agent import context
 from chaoslab.errors import RuntimeUnavailable
+from chaoslab.model.topology import Topology
 from chaoslab.runtimes.base import environment
 from chaoslab.runtimes.containers.address import EngineAddress, engine_address
 from chaoslab.runtimes.containers.engine_problems import no_engine
 from chaoslab.runtimes.containers.images import AGENT, chosen
 from chaoslab.runtimes.containers.sweeper import Engine, EngineError
 from chaoslab.runtimes.doctor.machine import ImageSeen, Part
-from chaoslab.spec.topology import Topology
 
 NAME = "Docker engine"
 _SERVERS = ("postgres", "redis")
@@ -41,7 +41,7 @@ class EngineLook:
         """What is said if the look itself does not come back."""
         named = environment().get("DOCKER_HOST") or "the usual socket"
         problem = f"no answer from {named}"
-        return EngineSeen(engine=Part(name=NAME, problem=problem, mend="correct DOCKER_HOST"))
+        return EngineSeen(engine=Part(name=NAME, problem=problem, fix="correct DOCKER_HOST"))
 
     def look(self) -> EngineSeen:
         """The engine's version and storage, and each image."""
@@ -92,11 +92,11 @@ class EngineLook:
 
 
 def _problem(said: str) -> Part:
-    problem, _, mend = said.partition("\n")
-    mends = mend.strip().split("; ")
+    problem, _, fix = said.partition("\n")
+    fixes = fix.strip().split("; ")
     if problem.startswith("no Docker engine"):
-        mends.append(_SCRIPT)
-    return Part(name=NAME, problem=problem, mend="\n".join(mends))
+        fixes.append(_SCRIPT)
+    return Part(name=NAME, problem=problem, fix="\n".join(fixes))
 
 
 def _described(engine: Engine, address: EngineAddress) -> str:

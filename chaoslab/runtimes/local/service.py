@@ -12,6 +12,7 @@ from chaoslab.agent import canary
 from chaoslab.agent.canary import Sighting
 from chaoslab.clock import now_s
 from chaoslab.errors import ServiceFailed
+from chaoslab.model.topology import Service
 from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.local import reaper
 from chaoslab.runtimes.local.ports import HOST, is_free
@@ -25,7 +26,6 @@ from chaoslab.runtimes.local.process import (
 from chaoslab.runtimes.local.servers import Server
 from chaoslab.runtimes.local.sockets import listens, taken, tree
 from chaoslab.runtimes.parts import Trouble
-from chaoslab.spec.topology import Service
 
 START_LIMIT_S = 30.0
 LOOK_EVERY_S = 0.1  # at its processes; a stop that is shorter harms nothing

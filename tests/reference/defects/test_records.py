@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chaoslab.corpus.records import Defect, read_defects, shipped
-from chaoslab.spec.gate import VERDICTS
+from chaoslab.model.gate import VERDICTS
 
 ROOT = Path(__file__).parents[3]
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from chaoslab.corpus.records import read_defects, shipped
-from chaoslab.spec.gate import VERDICTS
+from chaoslab.model.gate import VERDICTS
 from reference.defects.test_records import scenarios
 from reference.process import BackendProcess
 from reference.relay import Relay

@@ -14,14 +14,14 @@ import httpx
 from chaoslab.clock import now_s
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.lab.carry_out import Setting, carry_out
+from chaoslab.model.loader import load_topology
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import Attach, Deadlines, Topology
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 from chaoslab.runtimes.attach import open_attached
 from chaoslab.runtimes.base import RunningService
 from chaoslab.runtimes.local import LocalRuntime
-from chaoslab.spec.loader import load_topology
-from chaoslab.spec.plan import Plan
-from chaoslab.spec.topology import Attach, Deadlines, Topology
 from chaoslab.verdicts.verdict import Verdict
 
 REFERENCE = load_topology(Path(__file__).parents[3] / "chaoslab.toml")

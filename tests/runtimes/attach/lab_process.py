@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 from chaoslab.faults.network import actions_for
+from chaoslab.model.faults import Severed
+from chaoslab.model.topology import App, Attach, Service, Topology
 from chaoslab.runtimes.attach import open_attached
-from chaoslab.spec.faults import Severed
-from chaoslab.spec.topology import App, Attach, Service, Topology
 
 
 def topology(api: str, proxy: str) -> Topology:

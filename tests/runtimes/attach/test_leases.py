@@ -17,6 +17,8 @@ import pytest_asyncio
 
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed
 from chaoslab.faults.network import actions_for
+from chaoslab.model.faults import Severed, SeveredMode
+from chaoslab.model.topology import Topology
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 from chaoslab.runtimes.attach import AttachSession, open_attached
@@ -26,8 +28,6 @@ from chaoslab.runtimes.base import Runtime
 from chaoslab.runtimes.leftovers import taken_away
 from chaoslab.runtimes.local import LocalRuntime
 from chaoslab.runtimes.sessions import open_session
-from chaoslab.spec.faults import Severed, SeveredMode
-from chaoslab.spec.topology import Topology
 
 from .lab_process import topology
 

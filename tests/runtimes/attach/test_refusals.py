@@ -9,9 +9,9 @@ import pytest
 
 from chaoslab import Boot, Killed, Load, Severed, expect, when
 from chaoslab.errors import FaultUnsupported
+from chaoslab.model.plan import Plan, resolve
+from chaoslab.model.topology import Attach
 from chaoslab.runtimes.attach.refusals import refuse
-from chaoslab.spec.plan import Plan, resolve
-from chaoslab.spec.topology import Attach
 
 from .cluster import REFERENCE
 

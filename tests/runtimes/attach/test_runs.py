@@ -22,9 +22,9 @@ from chaoslab.history.events import (
     Write,
 )
 from chaoslab.history.run_folder import RunFolder
+from chaoslab.model.faults import SeveredMode
+from chaoslab.model.plan import Plan
 from chaoslab.proxies.base import ProxyKind
-from chaoslab.spec.faults import SeveredMode
-from chaoslab.spec.plan import Plan
 
 from .cluster import Cluster, cluster
 from .relay import relayed

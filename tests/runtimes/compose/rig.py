@@ -21,14 +21,14 @@ from engine_here import engine, needs_engine, stand_ins
 from chaoslab.agent.context import content_hash
 from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable
+from chaoslab.model.loader import load_topology
+from chaoslab.model.topology import Topology
 from chaoslab.runtimes.compose.file import FILE
 from chaoslab.runtimes.compose.session import ComposeSession
 from chaoslab.runtimes.compose.tool import Compose, found
 from chaoslab.runtimes.containers import labels
 from chaoslab.runtimes.containers.sweeper import KINDS, Thing
 from chaoslab.runtimes.local.ports import Ports
-from chaoslab.spec.loader import load_topology
-from chaoslab.spec.topology import Topology
 
 TOP = Path(__file__).parents[3]
 SERVICES = ("POSTGRES", "REDIS", "TOXIPROXY", "BACKEND")

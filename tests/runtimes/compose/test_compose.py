@@ -15,6 +15,8 @@ import yaml
 
 from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed, SpecError
+from chaoslab.model.loader import load_topology
+from chaoslab.model.topology import Topology
 from chaoslab.proxies.base import ConnectPhase
 from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.compose.file import FILE, ComposeFile
@@ -22,8 +24,6 @@ from chaoslab.runtimes.compose.session import ComposeSession
 from chaoslab.runtimes.compose.stack import published
 from chaoslab.runtimes.compose.turn import Turn
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
-from chaoslab.spec.loader import load_topology
-from chaoslab.spec.topology import Topology
 
 from .rig import (
     TOP,
@@ -53,7 +53,7 @@ import asyncio, sys
 from pathlib import Path
 from chaoslab.proxies.base import ConnectPhase
 from chaoslab.runtimes.compose.session import ComposeSession
-from chaoslab.spec.loader import load_topology
+from chaoslab.model.loader import load_topology
 
 async def main():
     topology = load_topology(Path(sys.argv[1]))

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import pytest
 
 from chaoslab.errors import RuntimeUnavailable
+from chaoslab.model.topology import Images
 from chaoslab.runtimes.base import environment
 from chaoslab.runtimes.containers import labels
 from chaoslab.runtimes.containers.address import engine_address
 from chaoslab.runtimes.containers.sweeper import KINDS, Engine, EngineError, Thing, remove_all
-from chaoslab.spec.topology import Images
 
 IMAGE = environment().get("CHAOSLAB_IMAGE_PYTHON", Images().python)
 

@@ -1,4 +1,4 @@
-"""A socket in front of the engine's, which can be cut and mended: an engine that stops."""
+"""A socket in front of the engine's, which can be cut and fixed: an engine that stops."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Forward:
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
-        self.mend()
+        self.fix()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -31,7 +31,7 @@ class Forward:
         for each in self._open:
             each.close()
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         """Answer again, at the same path; nothing where it answers."""
         if self._listener is not None:
             return

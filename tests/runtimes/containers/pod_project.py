@@ -15,9 +15,9 @@ from pathlib import Path
 from engine_here import engine, images, things_of
 from plugin.project import APP, LONG, Project
 
+from chaoslab.model.topology import Images
 from chaoslab.runtimes.containers import labels
 from chaoslab.runtimes.containers.sweeper import Thing
-from chaoslab.spec.topology import Images
 
 PATIENCE_S = 60.0  # a stack on a busy machine takes its time
 _RUN = "import base64, sys; exec(base64.b64decode(sys.argv.pop(1)))"

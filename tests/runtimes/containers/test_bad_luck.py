@@ -158,7 +158,7 @@ def test_an_engine_that_stops_in_mid_scenario_is_said_and_swept_when_it_is_back(
             assert kinds(running)[-1] == "run_ended"
             assert made_by(pid), "they are still there, since nobody can reach them"
         finally:
-            forward.mend()
+            forward.fix()
             # The switch pauses longer and longer between its tries, a minute in all.
             until(lambda: not made_by(pid), 30.0, f"still there: {made_by(pid)}")
 

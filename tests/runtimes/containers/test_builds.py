@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from chaoslab.model.topology import App, Build, Container
 from chaoslab.runtimes.containers.images import agent_image, app_image
-from chaoslab.spec.topology import App, Build, Container
 
 docker = pytest.importorskip("docker", reason="pip install 'chaoslab[containers]'")
 BASE = "python:3.12-slim-bookworm"

@@ -14,11 +14,7 @@ from chaoslab.errors import FaultUnsupported
 from chaoslab.faults.base import Ground, injected
 from chaoslab.faults.catalogue import prepare
 from chaoslab.history.events import FaultInForce, FaultMissed, LinkPackets, Spawned
-from chaoslab.probes.base import Watched
-from chaoslab.probes.sockets import SocketProbe
-from chaoslab.runtimes.containers.app import ContainerApp
-from chaoslab.runtimes.containers.runtime import ContainerRuntime
-from chaoslab.spec.faults import (
+from chaoslab.model.faults import (
     CutMidstream,
     FaultSpec,
     Flapping,
@@ -31,7 +27,11 @@ from chaoslab.spec.faults import (
     Stopped,
     Throttled,
 )
-from chaoslab.spec.when import AtConnection
+from chaoslab.model.when import AtConnection
+from chaoslab.probes.base import Watched
+from chaoslab.probes.sockets import SocketProbe
+from chaoslab.runtimes.containers.app import ContainerApp
+from chaoslab.runtimes.containers.runtime import ContainerRuntime
 from chaoslab.verdicts.evidence import evidence_of
 from runtimes.stacks import APP, TOPOLOGY, boot, until_line
 

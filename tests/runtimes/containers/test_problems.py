@@ -1,4 +1,4 @@
-"""Bad luck with an engine comes out as a sentence with the mend, whatever a client threw."""
+"""Bad luck with an engine comes out as a sentence with the fix, whatever a client threw."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_an_engine_that_sleeps_is_to_be_started(tmp_path: Path) -> None:
 
 
 def test_permission_denied_is_told_apart_from_absent() -> None:
-    """The mend is another one: to join the group that owns the socket."""
+    """The fix is another one: to join the group that owns the socket."""
     address = engine_address(env={"DOCKER_HOST": "unix:///dev/null"})
     wrapped = docker.errors.DockerException("cannot connect")
     wrapped.__cause__ = PermissionError(13, "Permission denied")
@@ -132,7 +132,7 @@ def test_an_engine_that_stops_in_mid_run_is_another_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "why", "mend"),
+    ("said", "why", "fix"),
     [
         (
             'Get "https://r.example/v2/": dial tcp: lookup r.example: no such host',
@@ -149,14 +149,14 @@ def test_an_engine_that_stops_in_mid_run_is_another_text() -> None:
     ],
 )
 def test_an_image_that_cannot_be_pulled_names_the_image_and_every_way_out(
-    said: str, why: str, mend: str
+    said: str, why: str, fix: str
 ) -> None:
     """Unreachable, refused and unknown are told apart; the variable and the script stand in all."""
     url = "http+docker://localhost/v1.41/images/create?tag=99&fromImage=postgres"
     text = str(come_out(refused(500, said, url)))
     assert text.startswith("service db: image postgres:99 is not on this machine and cannot be")
     assert why in text
-    assert mend in text
+    assert fix in text
     assert "CHAOSLAB_IMAGE_POSTGRES" in text
     assert "docker/airgapped/images.sh" in text
 

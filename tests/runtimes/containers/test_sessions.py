@@ -1,4 +1,4 @@
-"""What labs share; and a stack that cannot be had: said with the mend, and nothing left."""
+"""What labs share; and a stack that cannot be had: said with the fix, and nothing left."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from engine_here import needs_engine, things_of
 from chaoslab.errors import ChaoslabError, InjectionFailed, RuntimeUnavailable, ServiceFailed
 from chaoslab.faults.base import injected
 from chaoslab.faults.catalogue import prepare
+from chaoslab.model.faults import Killed, Severed
+from chaoslab.model.topology import Container, Topology
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.filtered import FilteredToxiproxyControl
 from chaoslab.runtimes.containers import labels
@@ -26,8 +28,6 @@ from chaoslab.runtimes.containers.runtime import ANY_ADDRESS
 from chaoslab.runtimes.containers.servers import SERVERS
 from chaoslab.runtimes.containers.session import DockerSession
 from chaoslab.runtimes.local.ports import Ports
-from chaoslab.spec.faults import Killed, Severed
-from chaoslab.spec.topology import Container, Topology
 from runtimes.stacks import SMALL, boot, ground_of
 
 

@@ -1,0 +1,61 @@
+"""How long a run may take at most: long enough for an app that keeps its promises to the last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import inf
+from typing import TYPE_CHECKING
+
+from chaoslab.model.expect import KeepsAcknowledged, Recovers, RegainsLatency, Serves
+from chaoslab.model.when import AtMoment
+
+if TYPE_CHECKING:
+    from chaoslab.model.plan import Plan
+    from chaoslab.model.topology import Topology
+
+LEAST_S = 30.0
+ANSWERS = 4  # for which an expectation may wait of an app that is not to be asked often
+TURN_S = 10.0  # what a fault may take to begin and to heal: a service is stopped and started anew
+
+
+def longest_s(plan: Plan, topology: Topology) -> float:
+    """Seconds, at least 30, that no run of this resolved plan needs to exceed.
+
+    The sum of all that it may wait for, as if each waited for the one before: a limit that is too
+    long costs only a run that hangs, one that is too short makes a sound app UNKNOWN.
+    """
+    waits_s = (*_moments(plan), *_boots(plan, topology), *_expectations(plan, topology))
+    return round(max(LEAST_S, sum(waits_s) + TURN_S * len(plan.faults)), 3)
+
+
+def _moments(plan: Plan) -> Iterator[float]:
+    loads = (moment for load in plan.load for moment in (load.start, load.stop))
+    faults = (moment for fault in plan.faults for moment in (fault.start, fault.stop))
+    sampling = (plan.sampling.quiet_from, plan.sampling.quiet_until)
+    for moment in (*(boot.at for boot in plan.boots), *faults, *loads, *sampling):
+        if isinstance(moment, AtMoment):
+            yield (moment.within_s or 0.0) + moment.after_s
+
+
+def _boots(plan: Plan, topology: Topology) -> Iterator[float]:
+    for boot in plan.boots:
+        deadlines = topology.apps[boot.app].deadlines
+        yield (1 + boot.restarts) * max(deadlines.startup_s, deadlines.fail_fast_s)
+
+
+def _expectations(plan: Plan, topology: Topology) -> Iterator[float]:
+    for e in plan.expect:
+        yield getattr(e, "within_s", None) or 0.0
+        yield ANSWERS * (topology.apps[e.app].health.period_s or 0.0)
+        if isinstance(e, Recovers):
+            yield e.stable_s or 0.0
+        if isinstance(e, KeepsAcknowledged | Serves | RegainsLatency):
+            yield e.at_least / _slowest_rate(e.app, plan)
+        if isinstance(e, Serves) and plan.faults:
+            recovery_s = topology.apps[e.app].deadlines.recovery_s
+            yield recovery_s + e.after_heal / _slowest_rate(e.app, plan)
+
+
+def _slowest_rate(app: str, plan: Plan) -> float:
+    """Writes a second of the slowest load of an app; infinite where it has none."""
+    return min((load.rate_per_s for load in plan.load if load.app == app), default=inf)

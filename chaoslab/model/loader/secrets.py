@@ -1,0 +1,57 @@
+"""`[secrets]` in the file; and the mask of a file with mistakes, which quote what they found."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from pydantic import Field
+
+from chaoslab.model.loader.base import NonEmpty, Shape, VariableName
+from chaoslab.model.mask import Mask
+from chaoslab.model.placeholders import names_in
+from chaoslab.model.secrets import looks_secret, secrets_of_command, secrets_within
+from chaoslab.model.topology import Secrets
+
+
+class SecretsShape(Shape):
+    """`[secrets]`."""
+
+    variables: list[VariableName] = Field(
+        default_factory=list, description="a list of names of variables whose values are secret"
+    )
+    values: list[NonEmpty] = Field(
+        default_factory=list, description="a list of strings that are secret wherever they stand"
+    )
+
+
+def secrets(shape: SecretsShape) -> Secrets:
+    """What the table says."""
+    return Secrets(variables=tuple(shape.variables), values=tuple(shape.values))
+
+
+def mask_of_document(table: Mapping[str, object]) -> Mask:
+    """What hides the secrets of a document of which nothing is known to be right."""
+    own = table.get("secrets")
+    listed = _texts(own.get("variables")) if isinstance(own, dict) else []
+    values = _texts(own.get("values")) if isinstance(own, dict) else []
+    return Mask([*values, *_found(table, listed)], listed=listed)
+
+
+def _found(value: object, listed: Collection[str], name: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from _found(each, listed, str(key))
+    elif isinstance(value, list):
+        yield from secrets_of_command(_texts(value), listed)
+        for each in value:
+            yield from _found(each, listed, name)
+    elif value is not None:
+        text = str(value)
+        if looks_secret(name, listed):
+            yield text
+            yield from names_in(text)  # what of it would be quoted as an unknown placeholder
+        yield from secrets_within(text, listed)
+
+
+def _texts(value: object) -> list[str]:
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []

@@ -1,0 +1,243 @@
+"""The file's shape: which keys there are, of which type. Pydantic lives in the shapes alone."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from chaoslab.model.loader.base import (
+    HttpPath,
+    NonEmpty,
+    NoNul,
+    Seconds,
+    Shape,
+    VariableName,
+    rule,
+)
+from chaoslab.model.loader.deployment import DEPLOYMENT_SHAPES, DeploymentShape
+from chaoslab.model.loader.gate import GATE_SHAPES, GateShape
+from chaoslab.model.loader.rules import (
+    is_http_address,
+    is_inside,
+    is_pinned,
+    is_proxy_name,
+    is_service_url,
+)
+from chaoslab.model.loader.secrets import SecretsShape
+from chaoslab.model.topology import Delivery, Images, ServiceKind
+
+ImageName = Annotated[str, rule(is_pinned)]
+HttpAddress = Annotated[str, rule(is_http_address)]
+ProxyName = Annotated[str, rule(is_proxy_name)]
+ServiceUrl = Annotated[str, rule(is_service_url)]
+Word = Literal["healthy", "degraded", "unhealthy"]
+
+
+PINNED = "a string, name:tag with a fixed tag (never latest), or name@sha256:digest"
+HTTP_ADDRESS = "a string, http://host:port without user, password or path"
+
+
+class ServiceShape(Shape):
+    """`[services.<name>]`."""
+
+    kind: ServiceKind = Field(description="one of: postgres, redis")
+
+
+class HealthShape(Shape):
+    """`[apps.<name>.health]`."""
+
+    path: HttpPath = Field(default="/health", description="a path that begins with '/'")
+    live_path: HttpPath | None = Field(default=None, description="a path that begins with '/'")
+    ready_path: HttpPath | None = Field(default=None, description="a path that begins with '/'")
+    startup_path: HttpPath | None = Field(default=None, description="a path that begins with '/'")
+    prober_timeout_s: Seconds = Field(default=1.0, description="a number of seconds above 0")
+    prober_failures: int = Field(default=3, ge=1, description="a whole number, 1 or more")
+    period_s: Seconds | None = Field(default=None, description="a number of seconds above 0")
+    phases: list[NonEmpty] = Field(
+        default_factory=list, description="a list of strings, the phases of every start-up"
+    )
+    status_field: str = Field(
+        default="status", description="a string, the body's field with the word"
+    )
+    dependencies_field: str = Field(
+        default="dependencies", description="a string, a field of the body"
+    )
+    words: dict[NonEmpty, Word] = Field(
+        default_factory=dict, description='a table of words, as in OUT_OF_ORDER = "unhealthy"'
+    )
+
+
+class DeadlinesShape(Shape):
+    """`[apps.<name>.deadlines]`, in seconds."""
+
+    startup_s: Seconds = Field(default=30.0, description="a number of seconds above 0")
+    fail_fast_s: Seconds = Field(default=30.0, description="a number of seconds above 0")
+    degraded_s: Seconds = Field(default=10.0, description="a number of seconds above 0")
+    recovery_s: Seconds = Field(default=30.0, description="a number of seconds above 0")
+    stable_s: Seconds = Field(default=3.0, description="a number of seconds above 0")
+    gives_up_s: Seconds | None = Field(default=None, description="a number of seconds above 0")
+
+
+class LimitsShape(Shape):
+    """`[apps.<name>.limits]`."""
+
+    connects_per_s: float = Field(default=20.0, gt=0, description="a number above 0")
+    herd: int = Field(default=20, ge=1, description="a whole number, 1 or more")
+    spare_connections: int = Field(default=2, ge=0, description="a whole number, 0 or more")
+    pool: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict,
+        description="a table of whole numbers, 1 or more, as in { postgres = 8 }",
+    )
+
+
+class WritesShape(Shape):
+    """`[apps.<name>.writes]`."""
+
+    service: str = Field(description="a string, the Postgres service that keeps the row")
+    create_path: HttpPath = Field(description="a path that begins with '/'")
+    create_body: dict[str, str] = Field(description="a table of strings, with {id} in one of them")
+    table: NonEmpty = Field(description="a string, the table of the row")
+    id_column: NonEmpty = Field(default="id", description="a string, the column of the row's id")
+    delivery: Delivery = Field(
+        default="exactly_once", description="one of: exactly_once, at_least_once"
+    )
+    kept_within_s: float = Field(default=0.0, ge=0, description="a number of seconds, 0 or more")
+
+
+class BuildShape(Shape):
+    """`[apps.<name>.container.build]`."""
+
+    context: Annotated[NonEmpty, rule(lambda text: "\0" not in text)] = Field(
+        description="a string, a folder as seen from this file"
+    )
+    dockerfile: Annotated[str, rule(is_inside)] = Field(
+        default="Dockerfile", description="a string, a path below the context"
+    )
+    args: dict[VariableName, NoNul] = Field(
+        default_factory=dict, description="a table of strings, the build's arguments"
+    )
+
+
+class ContainerShape(Shape):
+    """`[apps.<name>.container]`."""
+
+    image: ImageName = Field(description=PINNED)
+    build: BuildShape | None = Field(default=None, description="a table")
+
+
+class AppShape(Shape):
+    """`[apps.<name>]`."""
+
+    command: list[NoNul] = Field(
+        min_length=1, description="a list of strings, the program and its arguments"
+    )
+    env: dict[VariableName, NoNul] = Field(
+        default_factory=dict, description='a table of strings, as in PORT = "{port}"'
+    )
+    links: list[str] = Field(default_factory=list, description="a list of names of services")
+    port: int = Field(
+        default=0, ge=0, le=65535, description="a whole number, 1 to 65535, or 0 for any"
+    )
+    health: HealthShape = Field(default_factory=HealthShape, description="a table")
+    deadlines: DeadlinesShape = Field(default_factory=DeadlinesShape, description="a table")
+    limits: LimitsShape = Field(default_factory=LimitsShape, description="a table")
+    writes: WritesShape | None = Field(default=None, description="a table")
+    container: ContainerShape | None = Field(default=None, description="a table")
+
+
+class ConnectorShape(Shape):
+    """`[connectors.<name>]`."""
+
+    links: list[str] = Field(
+        min_length=1, description="a list of links, each a service or app.service"
+    )
+
+
+class ImagesShape(Shape):
+    """`[images]`."""
+
+    postgres: ImageName = Field(default=Images().postgres, description=PINNED)
+    redis: ImageName = Field(default=Images().redis, description=PINNED)
+    toxiproxy: ImageName = Field(default=Images().toxiproxy, description=PINNED)
+    python: ImageName = Field(default=Images().python, description=PINNED)
+
+
+class StandingAppShape(Shape):
+    """`[attach.apps.<name>]`."""
+
+    url: HttpAddress = Field(description=HTTP_ADDRESS)
+
+
+class StandingLinkShape(Shape):
+    """`[attach.links."<app>.<service>"]`."""
+
+    proxy: ProxyName = Field(
+        description="a string, the proxy's name in Toxiproxy, without spaces and '/', '?', '#', '%'"
+    )
+
+
+class StandingServiceShape(Shape):
+    """`[attach.services.<name>]`."""
+
+    url: ServiceUrl = Field(
+        description="a string, as in postgresql://user@host:5432/db or redis://host:6379/0"
+    )
+
+
+class AttachShape(Shape):
+    """`[attach]`."""
+
+    toxiproxy: HttpAddress = Field(description=HTTP_ADDRESS)
+    apps: dict[str, StandingAppShape] = Field(
+        min_length=1, description="at least one table, as in [attach.apps.backend]"
+    )
+    links: dict[str, StandingLinkShape] = Field(
+        min_length=1, description='at least one table, as in [attach.links."backend.postgres"]'
+    )
+    services: dict[str, StandingServiceShape] = Field(
+        default_factory=dict, description="tables, as in [attach.services.postgres]"
+    )
+
+
+class TopologyShape(Shape):
+    """The whole file, or the table `[tool.chaoslab]`."""
+
+    name: NonEmpty | None = Field(default=None, description="a string, the system's name")
+    services: dict[str, ServiceShape] = Field(
+        default_factory=dict, description="tables, as in [services.postgres]"
+    )
+    apps: dict[str, AppShape] = Field(
+        min_length=1, description="at least one table, as in [apps.backend]"
+    )
+    connectors: dict[str, ConnectorShape] = Field(
+        default_factory=dict, description="tables, as in [connectors.vpc]"
+    )
+    images: ImagesShape = Field(default_factory=ImagesShape, description="a table")
+    attach: AttachShape | None = Field(default=None, description="a table")
+    deployment: DeploymentShape | None = Field(default=None, description="a table")
+    gate: GateShape | None = Field(default=None, description="a table")
+    secrets: SecretsShape = Field(default_factory=SecretsShape, description="a table")
+
+
+# Which table stands where in the file; `*` is a name that the user chose.
+SHAPES: dict[tuple[str, ...], type[Shape]] = {
+    (): TopologyShape,
+    ("services", "*"): ServiceShape,
+    ("apps", "*"): AppShape,
+    ("apps", "*", "health"): HealthShape,
+    ("apps", "*", "deadlines"): DeadlinesShape,
+    ("apps", "*", "limits"): LimitsShape,
+    ("apps", "*", "writes"): WritesShape,
+    ("apps", "*", "container"): ContainerShape,
+    ("apps", "*", "container", "build"): BuildShape,
+    ("connectors", "*"): ConnectorShape,
+    ("images",): ImagesShape,
+    ("secrets",): SecretsShape,
+    ("attach",): AttachShape,
+    ("attach", "apps", "*"): StandingAppShape,
+    ("attach", "links", "*"): StandingLinkShape,
+    ("attach", "services", "*"): StandingServiceShape,
+    **DEPLOYMENT_SHAPES,
+    **GATE_SHAPES,
+}

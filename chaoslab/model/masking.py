@@ -1,0 +1,68 @@
+"""The mask of a topology and a plan: which values are secret, and which words never are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+
+from chaoslab.model.mask import Mask
+from chaoslab.model.plan import Plan
+from chaoslab.model.secrets import looks_secret, secrets_of_command, secrets_of_env, secrets_within
+from chaoslab.model.topology import App, Topology
+
+
+def mask_of(
+    topology: Topology, plan: Plan | None = None, machine: Mapping[str, str] | None = None
+) -> Mask:
+    """What hides the secrets of that topology, of the plan's boots, and of the machine's
+    environment, which an app as a process inherits.
+    """
+    listed = topology.secrets.variables
+    secrets = [*topology.secrets.values, *secrets_of_env(machine or {}, listed)]
+    for app in topology.apps.values():
+        secrets += _of_app(app, listed)
+    for boot in plan.boots if plan else ():
+        secrets += secrets_of_env(boot.env, listed)
+    for url in topology.attach.services.values() if topology.attach else ():
+        secrets += secrets_within(url)
+    words = [*_words(topology), *(_plan_words(plan) if plan else ())]
+    return Mask(secrets, listed=listed, words=words)
+
+
+def _of_app(app: App, listed: tuple[str, ...]) -> Iterator[str]:
+    yield from secrets_of_env(app.env, listed)
+    yield from secrets_of_command(app.command, listed)
+    if app.container is not None and app.container.build is not None:
+        yield from secrets_of_env(app.container.build.args, listed)
+    if app.writes is not None:
+        body = app.writes.create_body
+        yield from (value for name, value in body.items() if looks_secret(name, listed))
+        yield from secrets_within(app.writes.create_path, listed)
+    health = app.health
+    for path in (health.path, health.live_path, health.ready_path, health.startup_path):
+        yield from secrets_within(path or "", listed)
+
+
+def _words(topology: Topology) -> Iterator[str]:
+    """The names by which plan, history and verdicts find each other."""
+    yield topology.name
+    yield from (*topology.services, *topology.apps, *topology.connectors)
+    yield from (service.kind for service in topology.services.values())
+    for app in topology.apps.values():
+        health = app.health
+        yield from (*health.phases, health.status_field, health.dependencies_field, *health.words)
+        if app.writes is not None:
+            yield from (app.writes.table, app.writes.id_column, *app.writes.create_body)
+    if topology.attach is not None:
+        yield from topology.attach.links.values()
+    for stage in topology.gate.stages if topology.gate else ():
+        yield from (stage.name, stage.marker)
+
+
+def _plan_words(plan: Plan) -> Iterator[str]:
+    yield plan.name
+    yield from (fault.label for fault in plan.faults)
+    for expectation in plan.expect:
+        for value in asdict(expectation).values():
+            texts = value if isinstance(value, tuple) else (value,)
+            yield from (text for text in texts if isinstance(text, str))

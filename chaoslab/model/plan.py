@@ -1,0 +1,214 @@
+"""The plan of a scenario: which faults, on what, when; and what is expected within which bounds.
+
+Plain data, saved before the run, so that a verdict needs nothing but (topology, plan, history).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from chaoslab.errors import Problem, SpecError, did_you_mean
+from chaoslab.model.expect import (
+    BacksOff,
+    Degrades,
+    Expectation,
+    FailsFast,
+    FirstRequestServed,
+    KeepsAcknowledged,
+    ReadyWhenServing,
+    Recovers,
+    RefusesHonestly,
+    RegainsLatency,
+    ReleasesConnections,
+    Serves,
+    Starts,
+)
+from chaoslab.model.faults import FaultSpec, Killed, Paused, Restarted, Stopped
+from chaoslab.model.limits import longest_s
+from chaoslab.model.load import Load, Sampling
+from chaoslab.model.plan_values import value_problems
+from chaoslab.model.topology import App, Deadlines, Topology
+from chaoslab.model.when import AtConnection, AtMoment, in_force, patient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boot:
+    """One start of an app. `at=None` is at once; a later boot of the same app replaces the one
+    before it (SIGTERM, then spawned anew). `env` is laid over the topology's.
+
+    `restarts` is how often a supervisor, as platforms have one, starts it anew when it ends by
+    itself, at once each time.
+    """
+
+    app: str = ""
+    at: AtMoment | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that a run does and is held to.
+
+    `limit_s` ends it whatever happens; None is written out, when the plan is resolved, as the sum
+    of all that the plan may wait for.
+    """
+
+    name: str = ""
+    boots: tuple[Boot, ...] = (Boot(),)
+    faults: tuple[FaultSpec, ...] = ()
+    load: tuple[Load, ...] = ()
+    sampling: Sampling = field(default_factory=Sampling)
+    expect: tuple[Expectation, ...] = ()
+    limit_s: float | None = None
+
+    def fault(self, label: str) -> FaultSpec | None:
+        """The declared fault of that label, or None."""
+        return next((fault for fault in self.faults if fault.label == label), None)
+
+
+def resolve(plan: Plan, topology: Topology) -> Plan:
+    """The plan with every name and bound written out, ready to be saved and judged.
+
+    Raises SpecError with every unknown name and every impossible value at once.
+    """
+    where = f"plan {plan.name or '(unnamed)'}"
+    problems = [*_problems(plan, topology, where), *value_problems(plan, topology, where)]
+    if problems:
+        raise SpecError(problems)
+    return written_out(plan, topology)
+
+
+def written_out(plan: Plan, topology: Topology) -> Plan:
+    """The same for a plan that ran: what may not be asked for today may have been allowed then.
+
+    Raises SpecError with every unknown name.
+    """
+    if problems := list(_problems(plan, topology, f"plan {plan.name or '(unnamed)'}")):
+        raise SpecError(problems)
+    only = next(iter(topology.apps))
+    labels = tuple(fault.label for fault in plan.faults)
+    slowest = _slowest(topology.apps.values())
+
+    def at(moment: AtMoment | None) -> AtMoment | None:
+        return moment and patient(moment, slowest)
+
+    resolved = replace(
+        plan,
+        boots=tuple(replace(b, app=b.app or only, at=at(b.at)) for b in plan.boots),
+        faults=tuple(_named(fault, slowest) for fault in plan.faults),
+        load=tuple(
+            replace(
+                each, app=each.app or only, start=patient(each.start, slowest), stop=at(each.stop)
+            )
+            for each in plan.load
+        ),
+        sampling=replace(
+            plan.sampling,
+            quiet_from=at(plan.sampling.quiet_from),
+            quiet_until=at(plan.sampling.quiet_until),
+        ),
+        expect=tuple(_bounded(e, topology.apps[e.app or only], labels) for e in plan.expect),
+    )
+    if plan.limit_s is not None:
+        return resolved
+    return replace(resolved, limit_s=longest_s(resolved, topology))
+
+
+def _named(fault: FaultSpec, deadlines: Deadlines) -> FaultSpec:
+    start, stop = fault.start, fault.stop
+    if isinstance(fault, Restarted) and stop is None:
+        stop = in_force(fault.label)  # over once the service is up again
+    if isinstance(start, AtMoment):
+        start = patient(start, deadlines)
+    return replace(fault, name=fault.label, start=start, stop=stop and patient(stop, deadlines))
+
+
+def _slowest(apps: Iterable[App]) -> Deadlines:
+    each = [app.deadlines for app in apps]
+    return Deadlines(
+        startup_s=max(d.startup_s for d in each),
+        fail_fast_s=max(d.fail_fast_s for d in each),
+        degraded_s=max(d.degraded_s for d in each),
+        recovery_s=max(d.recovery_s for d in each),
+        stable_s=max(d.stable_s for d in each),
+    )
+
+
+def _bounded(expectation: Expectation, app: App, labels: tuple[str, ...]) -> Expectation:
+    rests_on = labels if expectation.rests_on is None else expectation.rests_on
+    e = replace(expectation, app=app.name, rests_on=rests_on)
+    deadlines = app.deadlines
+    match e:
+        case Starts(within_s=None):
+            return replace(e, within_s=deadlines.startup_s)
+        case FailsFast(within_s=None):
+            return replace(e, within_s=deadlines.fail_fast_s)
+        case Degrades():
+            within_s = deadlines.degraded_s if e.within_s is None else e.within_s
+            return replace(e, within_s=within_s, fault=e.fault or (labels[0] if labels else ""))
+        case Recovers():
+            within_s = deadlines.recovery_s if e.within_s is None else e.within_s
+            proved = app.writes is not None if e.proved is None else e.proved
+            stable_s = deadlines.stable_s if e.stable_s is None else e.stable_s
+            return replace(e, within_s=within_s, proved=proved, stable_s=stable_s)
+        case ReadyWhenServing(within_s=None):
+            return replace(e, within_s=deadlines.degraded_s)
+        case ReleasesConnections(spare=None):
+            return replace(e, spare=app.limits.spare_connections)
+        case BacksOff():
+            rate = app.limits.connects_per_s if e.connects_per_s is None else e.connects_per_s
+            herd = app.limits.herd if e.herd is None else e.herd
+            return replace(e, connects_per_s=rate, herd=herd)
+    return e
+
+
+def _problems(plan: Plan, topology: Topology, where: str) -> Iterator[Problem]:
+    labels = [fault.label for fault in plan.faults]
+    for i, fault in enumerate(plan.faults):
+        yield from _fault_problems(f"{where}: faults[{i}]", fault, topology)
+        if labels.index(fault.label) != i:
+            what = f"the name '{fault.label}' is taken by faults[{labels.index(fault.label)}]"
+            yield Problem(where=f"{where}: faults[{i}]", what=what, fix="give one of them a name=")
+    apps = [("boots", boot.app) for boot in plan.boots]
+    apps += [("load", load.app) for load in plan.load] + [("expect", e.app) for e in plan.expect]
+    for place, app in apps:
+        yield from _unknown(f"{where}: {place}", "app", app, topology.apps)
+    for i, e in enumerate(plan.expect):
+        rests_on = e.rests_on or ()
+        wanted = e.fault if isinstance(e, Degrades | FirstRequestServed) else ""
+        for name in (*rests_on, wanted):
+            yield from _unknown(f"{where}: expect[{i}]", "fault", name, labels)
+        judged = topology.apps.get(e.app or next(iter(topology.apps)))
+        by_writes = (
+            KeepsAcknowledged | RefusesHonestly | FirstRequestServed | Serves | RegainsLatency
+        )
+        needs_writes = isinstance(e, by_writes | ReadyWhenServing) or (
+            isinstance(e, Recovers) and e.proved
+        )
+        if needs_writes and judged is not None and judged.writes is None:
+            what = f"'{e.kind}' is proved by a write, and the app declares none"
+            yield Problem(where=f"{where}: expect[{i}]", what=what, fix="add [apps.<app>.writes]")
+
+
+def _fault_problems(where: str, fault: FaultSpec, topology: Topology) -> Iterator[Problem]:
+    if isinstance(fault, Stopped | Killed | Paused | Restarted):
+        yield from _unknown(where, "service", fault.target, topology.services)
+    else:
+        yield from _unknown(where, "target", fault.target, topology.targets)
+    if isinstance(fault.start, AtConnection):
+        links = [link.name for link in topology.links]
+        yield from _unknown(f"{where}.start", "link", fault.start.link, links)
+
+
+def _unknown(
+    where: str, what: str, name: str, known: Mapping[str, object] | list[str] | tuple[str, ...]
+) -> Iterator[Problem]:
+    if name and name not in known:
+        yield Problem(
+            where=where,
+            what=f"unknown {what} '{name}'",
+            expected="one of: " + ", ".join(known),
+            fix=did_you_mean(name, known),
+        )

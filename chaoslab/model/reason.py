@@ -1,0 +1,54 @@
+"""Reasons as data: a code that programs read, its data, and a text for people made from both.
+
+A `Code` is declared once, beside what uses it, and called with its data to make a `Reason`. The
+code and the names of its data are stable; the text may be improved at any time. docs/reasons.md
+lists all of them.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+Value = str | int | float | bool | None | Sequence["Value"] | Mapping[str, "Value"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One thing that was observed, or why nothing can be said.
+
+    `code` is a word of the vocabulary, `data` its values (times in seconds since the lab's start
+    unless a name says otherwise), `text` one line for people.
+    """
+
+    code: str
+    text: str
+    data: Mapping[str, Value] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A word of the vocabulary: `name` as in `start.exited`, the text's template, what it means.
+
+    The template is filled as by `str.format` from the data; a sequence is joined by commas.
+    """
+
+    name: str
+    template: str
+    meaning: str
+
+    def __call__(self, **data: Value) -> Reason:
+        """The reason with this data."""
+        text = _Text().vformat(self.template, (), data)
+        return Reason(code=self.name, text=text, data=data)
+
+
+class _Text(string.Formatter):
+    def format_field(self, value: object, format_spec: str) -> str:
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            return ", ".join(self.format_field(each, format_spec) for each in value)
+        return str(super().format_field(value, format_spec))

@@ -1,0 +1,198 @@
+"""`[gate]`: what it becomes, and every mistake in it at once, each with its place and fix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chaoslab.errors import SpecError
+from chaoslab.model.gate import VERDICTS, Gate, GateStage, SlowRule
+from chaoslab.model.loader import read_topology
+from chaoslab.model.marker import marker_names, may_select
+
+ROOT = Path(__file__).resolve().parents[2]
+BASE = '[services.redis]\nkind = "redis"\n[apps.app]\ncommand = ["x"]\nlinks = ["redis"]\n'
+STAGE = '[[gate.stages]]\nname = "first"\nmarker = "steady"\npass_rate = 0.9\n'
+
+
+def loaded(folder: Path, text: str) -> Gate | None:
+    path = folder / "chaoslab.toml"
+    path.write_text(BASE + text)
+    return read_topology(path).gate
+
+
+def said(folder: Path, text: str) -> list[str]:
+    with pytest.raises(SpecError) as caught:
+        loaded(folder, text)
+    return [str(problem).partition(": ")[2] for problem in caught.value.problems]
+
+
+def test_without_the_table_there_is_no_gate(tmp_path: Path) -> None:
+    """A topology needs none."""
+    assert loaded(tmp_path, "") is None
+
+
+def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
+    """One stage is enough for a gate."""
+    stage = GateStage(name="first", marker="steady", pass_rate=0.9)
+    assert loaded(tmp_path, STAGE) == Gate(stages=(stage,))
+
+
+def test_every_key_arrives(tmp_path: Path) -> None:
+    """A rule of the whole gate stands in front of each stage's own."""
+    text = (
+        '[gate]\nruntime = "docker"\nscenarios = "chaos"\nworkers = 3\ndeadline_s = 600\n'
+        'retries = 1\np1 = ["boot"]\nabort_on = ["p1"]\n'
+        "[gate.slow]\nresponses_s = 0.5\nfor_s = 2\n"
+        '[[gate.stages]]\nname = "P1 critical"\nmarker = "a and not (b or c)"\npass_rate = 0.999\n'
+        'deadline_s = 60\nabort_on = ["unreachable", "slow"]\n'
+    )
+    stage = GateStage(
+        name="P1 critical",
+        marker="a and not (b or c)",
+        pass_rate=0.999,
+        deadline_s=60,
+        abort_on=("p1", "unreachable", "slow"),
+    )
+    assert loaded(tmp_path, text) == Gate(
+        stages=(stage,),
+        runtime="docker",
+        scenarios="chaos",
+        workers=3,
+        deadline_s=600,
+        retries=1,
+        p1=("boot",),
+        slow=SlowRule(responses_s=0.5, for_s=2),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[gate]\nstages = []", "gate.stages: got nothing (a list)\n  expected at least one stage"),
+        ("[gate]\nworkers = 2", "gate: missing key 'stages'\n  expected at least one stage"),
+        (STAGE + "pass_rat = 1", "gate.stages[0].pass_rat: unknown key 'pass_rat'\n"),
+        (STAGE.replace("0.9", "1.01"), "gate.stages[0].pass_rate: got 1.01 (a number)\n"
+         "  expected a number from 0 to 1"),
+        (STAGE.replace("0.9", "-0.1"), "gate.stages[0].pass_rate: got -0.1 (a number)"),
+        (STAGE.replace("0.9", "nan"), "gate.stages[0].pass_rate: got nan (a number)"),
+        (STAGE.replace("0.9", "90"), "gate.stages[0].pass_rate: got 90 (a whole number)"),
+        (STAGE + 'abort_on = ["unreachible"]',
+         "gate.stages[0].abort_on[0]: got 'unreachible' (a string)\n  expected one of: "
+         "unreachable, p1, slow; did you mean 'unreachable'?"),
+        (STAGE + 'abort_on = ["p1", "p1"]',
+         "gate.stages[0].abort_on[1]: 'p1' is named twice\n  expected each rule once"),
+        ('[gate]\nabort_on = ["p1"]\n' + STAGE + 'abort_on = ["p1"]',
+         "gate.stages[0].abort_on[0]: overlaps: gate.abort_on has 'p1' in force for every stage\n"
+         "  expected each rule once; leave it out here"),
+        (STAGE + 'abort_on = ["slow"]', "gate: the rule 'slow' is used, and nothing says what is"),
+        (STAGE + "[gate.slow]\nresponses_s = 1\nfor_s = 2",
+         "gate.slow: no stage has the rule 'slow' in its abort_on"),
+        (STAGE + STAGE.replace("first", "First"),
+         "gate.stages[1].name: two stages are called 'First' (the other is stages[0])"),
+        (STAGE.replace("first", "Preflight"), "gate.stages[0].name: 'Preflight' is the name of"),
+        (STAGE.replace("first", "a/b"), "gate.stages[0].name: got 'a/b' (a string)"),
+        (STAGE.replace('"steady"', '"steady and"'), "gate.stages[0].marker: cannot be read: "),
+        (STAGE.replace('"steady"', '"a or b-c"'),
+         "gate.stages[0].marker: cannot be read: 'b - c' is no marker\n  expected markers joined"),
+        (STAGE.replace('"steady"', '" "'), "gate.stages[0].marker: got ' ' (a string)"),
+        ("[gate]\ndeadline_s = 10\n" + STAGE + "deadline_s = 20",
+         "gate.stages[0].deadline_s: 20 s outlast the whole gate's 10 s"),
+        ('[gate]\np1 = ["boots", "kept", "kept"]\n' + STAGE,
+         "gate.p1[0]: unknown verdict 'boots'\n  expected one of: boot, "),
+        ('[gate]\np1 = []\nabort_on = ["p1"]\n' + STAGE, "gate.p1: the rule 'p1' is used, and no"),
+        ('[gate]\nruntime = "dockr"\n' + STAGE,
+         "gate.runtime: got 'dockr' (a string)\n  expected one of: auto, docker, embedded; "
+         "did you mean 'docker'?"),
+        ('[gate]\nproxy = "toxic"\n' + STAGE,
+         "gate.proxy: got 'toxic' (a string)\n  expected one of: auto, embedded, toxiproxy"),
+        ("[gate]\nworkers = 0\n" + STAGE, "gate.workers: got 0 (a whole number)"),
+        ("gate = 7", "gate: got 7 (a whole number)\n  expected a table"),
+    ],
+)  # fmt: skip
+def test_a_mistake_has_its_place_and_its_mend(tmp_path: Path, text: str, problem: str) -> None:
+    """As in every other table of the file."""
+    text = text if text.startswith("[") else text + "\n"
+    path = tmp_path / "chaoslab.toml"
+    path.write_text(text + BASE if text.startswith("gate =") else BASE + text)
+    with pytest.raises(SpecError) as caught:
+        read_topology(path)
+    told = [str(each).partition(": ")[2] for each in caught.value.problems]
+    assert any(each.startswith(problem) for each in told), told
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    """One reading is enough to fix the file."""
+    wrong = STAGE.replace("0.9", "7") + 'abort_on = ["p2"]\n'
+    told = said(tmp_path, wrong + wrong.replace('"steady"', '"("'))
+    places = [each.partition(":")[0] for each in told]
+    assert places == [
+        "gate.stages[0].pass_rate",
+        "gate.stages[0].abort_on[0]",
+        "gate.stages[1].name",
+        "gate.stages[1].marker",
+        "gate.stages[1].pass_rate",
+        "gate.stages[1].abort_on[0]",
+    ]
+
+
+def test_the_markers_of_an_expression_are_found() -> None:
+    """Each once, in their order."""
+    assert marker_names("a and (not b or a) and c(x=1)") == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("expression", "selects"),
+    [
+        ("a", True),
+        ("c", False),
+        ("a and not c", True),
+        ("not (a or c)", False),
+        ("c or b(x=1)", True),
+    ],
+)
+def test_an_expression_selects_by_the_markers_of_a_test(expression: str, selects: bool) -> None:
+    """As pytest would, arguments aside."""
+    assert may_select(expression, ["a", "b"]) is selects
+
+
+@pytest.mark.parametrize(
+    "expression", ["a b", "a ==", "not", "1", "a.b", "f(1)", "(" * 3000, "not " * 3000 + "a", "a\0"]
+)
+def test_what_is_no_expression_is_refused(expression: str) -> None:
+    """Also where it is nested so deeply that a parser would fall over."""
+    with pytest.raises(ValueError, match=r"."):
+        marker_names(expression)
+
+
+def test_the_verdicts_that_may_be_named_are_those_that_the_judge_gives() -> None:
+    """A name that no verdict has would be a rule that never holds."""
+    sources = (path.read_text() for path in (ROOT / "chaoslab/verdicts").glob("*.py"))
+    text = "\n".join(sources)
+    assert [name for name in VERDICTS if f'passed("{name}"' not in text] == []
+    given = {part.partition('"')[0] for part in text.split('passed("')[1:]}
+    assert given == set(VERDICTS)
+
+
+def test_the_shipped_gate_has_the_incidents_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With their rates, those of the six that have scenarios by now."""
+    monkeypatch.chdir(ROOT)
+    gate = read_topology(ROOT / "chaoslab.toml").gate
+    assert gate is not None
+    assert [(stage.name, stage.pass_rate) for stage in gate.stages] == [
+        ("infrastructure health", 0.90),
+        ("P1 critical", 0.95),
+        ("performance", 0.75),
+        ("the rest", 0.70),
+    ]
+    named = [name for stage in gate.stages for name in marker_names(stage.marker)]
+    assert len(named) == len(set(named))
+
+
+def test_the_pages_own_example_is_a_gate(tmp_path: Path) -> None:
+    """Whoever copies it gets no mistakes."""
+    page = (ROOT / "docs" / "gate.md").read_text()
+    gate = loaded(tmp_path, page.partition("```toml\n")[2].partition("```")[0])
+    assert gate is not None
+    assert gate.stages[0].abort_on == ("p1", "unreachable", "slow")

@@ -1,0 +1,88 @@
+"""docs/topology.md tells every key with the default that the loader has."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import chaoslab.probes
+from chaoslab.model.health import DEFAULT_WORDS
+from chaoslab.model.loader import read_topology
+from chaoslab.model.loader.shape import SHAPES
+
+PAGE = (Path(__file__).parents[2] / "docs" / "topology.md").read_text(encoding="utf-8")
+FIELDS = [(place, name) for place, shape in SHAPES.items() for name in shape.model_fields]
+
+
+def section(place: tuple[str, ...]) -> str:
+    """The page's part that describes one table of the file."""
+    title = ".".join("<name>" if part == "*" else part for part in place)
+    if place == ("gate", "stages", "*"):  # a list of tables, whose place is a number
+        title = "[gate.stages]"
+    heading = f"## `[{title}]`" if title else "## Top"
+    return PAGE.partition(heading + "\n")[2].partition("\n## ")[0]
+
+
+@pytest.mark.parametrize(("place", "name"), FIELDS)
+def test_every_key_stands_in_its_table_with_its_default(place: tuple[str, ...], name: str) -> None:
+    """A key that is new, gone or changed must be told."""
+    (row,) = re.findall(rf"^\| `{name}` \|.*$", section(place), re.MULTILINE)
+    field = SHAPES[place].model_fields[name]
+    default = field.default
+    if isinstance(default, str | int | float) and not isinstance(default, bool):
+        shown = f"{default:g}" if isinstance(default, float) else str(default)
+        assert f"| {shown} |" in row.replace("`", "")
+    elif field.is_required() and place:
+        assert "| required |" in row
+
+
+def test_the_page_tells_no_key_that_there_is_not() -> None:
+    """What the loader would refuse is not promised."""
+    told = {
+        (place, name)
+        for place in SHAPES
+        for name in re.findall(r"^\| `(\w+)` \|", section(place), re.MULTILINE)
+    }
+    assert told == set(FIELDS)
+
+
+def test_every_known_word_is_told() -> None:
+    """The table of words is the code's own."""
+    for word, state in DEFAULT_WORDS.items():
+        (row,) = re.findall(rf"^\| {state.value} \| .*$", PAGE, re.MULTILINE)
+        assert word in re.split(r"[,|]\s*", row.replace(" |", ","))
+
+
+def test_the_pages_own_example_is_a_topology(tmp_path: Path) -> None:
+    """Whoever copies it, alone or with the parts that stand further down, gets no mistakes."""
+    first, *parts = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    path = tmp_path / "chaoslab.toml"
+    for text in (first, "\n".join((first, *parts))):
+        path.write_text(text, encoding="utf-8")
+        topology = read_topology(path)
+        assert topology.connectors["vpc"].links == ("backend.postgres", "backend.redis")
+    assert topology.apps["backend"].container is not None
+    assert topology.attach is not None
+
+
+def test_every_image_has_its_variable_beside_it() -> None:
+    """The environment goes before the file, so whoever sets one must find its name."""
+    for name in SHAPES["images",].model_fields:
+        (row,) = re.findall(rf"^\| `{name}` \|.*$", section(("images",)), re.MULTILINE)
+        assert f"`CHAOSLAB_IMAGE_{name.upper()}`" in row
+
+
+def test_what_an_absent_path_means_is_told_as_the_probes_do_it() -> None:
+    """A degraded start is ready all the same, and every path is asked by some probe."""
+    health = section(("apps", "*", "health"))
+    rows = dict(re.findall(r"^\| `(\w+_path)` \| path \| absent \| (.*) \|$", health, re.MULTILINE))
+    assert rows["ready_path"].endswith("ready as soon as start-up is complete, degraded or not")
+    assert rows["startup_path"].endswith("answer of `path` that says healthy or degraded")
+    probes = Path(chaoslab.probes.__file__).parent
+    asked = {
+        key for key in rows if any(key in file.read_text("utf-8") for file in probes.glob("*.py"))
+    }
+    assert asked == set(rows)
+    assert "needs it" in rows["live_path"]

@@ -1,0 +1,145 @@
+"""What an expectation needs of the app and the plan: told before anything runs, with the fix."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chaoslab.errors import SpecError
+from chaoslab.model import expect, when
+from chaoslab.model.expect import Expectation
+from chaoslab.model.faults import Severed
+from chaoslab.model.health import HealthContract
+from chaoslab.model.load import Load, Sampling
+from chaoslab.model.plan import Plan, resolve
+from chaoslab.model.topology import App, Service, Topology, WriteContract
+
+WEB = App(
+    name="web",
+    command=("a",),
+    links=("postgres",),
+    health=HealthContract(live_path="/live", ready_path="/ready"),
+    writes=WriteContract(service="postgres", create_path="/t", create_body={}, table="t"),
+)
+POSTGRES = Service(name="postgres", kind="postgres")
+SEVERED = Severed(target="postgres", stop=when.degraded(0.6))
+LOAD = Load(start=when.healthy())
+EVERYTHING: tuple[Expectation, ...] = (
+    expect.Serves(),
+    expect.StaysLive(),
+    expect.AnswersInTime(),
+    expect.ReadyWhenServing(),
+    expect.ReleasesConnections(),
+    expect.BacksOff(),
+    expect.RegainsLatency(),
+)
+
+
+def topology(web: App = WEB) -> Topology:
+    return Topology(name="t", services={"postgres": POSTGRES}, apps={"web": web})
+
+
+def plan(*asked: Expectation, **changed: object) -> Plan:
+    whole = Plan(faults=(SEVERED,), load=(LOAD,), expect=asked)
+    return replace(whole, **changed)  # type: ignore[arg-type]
+
+
+def problems(plan: Plan, web: App = WEB) -> str:
+    with pytest.raises(SpecError) as refused:
+        resolve(plan, topology(web))
+    return str(refused.value)
+
+
+def test_a_plan_that_has_it_all_is_taken() -> None:
+    """Every path declared, users and a fault that heals."""
+    assert len(resolve(plan(*EVERYTHING), topology()).expect) == len(EVERYTHING)
+
+
+@pytest.mark.parametrize(
+    ("asked", "path"),
+    [(expect.StaysLive(), "live_path"), (expect.ReadyWhenServing(), "ready_path")],
+    ids=["live", "ready"],
+)
+def test_a_path_that_the_app_does_not_declare_cannot_be_asked(
+    asked: Expectation, path: str
+) -> None:
+    """The fix names the table that it belongs in."""
+    said = problems(plan(asked), replace(WEB, health=HealthContract()))
+    assert f"expect[0]: '{asked.kind}' asks at the {path} of 'web', which declares none" in said
+    assert f"add {path} to [apps.web.health]" in said
+
+
+def test_answers_in_time_takes_an_app_without_readiness() -> None:
+    """Its health alone is held to the prober's limit then."""
+    bare = replace(WEB, health=HealthContract())
+    assert resolve(plan(expect.AnswersInTime()), topology(bare))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        expect.Serves(),
+        expect.RefusesHonestly(),
+        expect.RegainsLatency(),
+        expect.ReadyWhenServing(),
+    ],
+    ids=str,
+)
+def test_a_claim_about_users_needs_users(asked: Expectation) -> None:
+    """No load, or one of another app: nobody would write."""
+    said = problems(plan(asked, load=()))
+    assert f"'{asked.kind}' is judged by users' writes, and the plan has no load of web" in said
+    assert "load=[Load(start=when.healthy())]" in said
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [expect.BacksOff(), expect.ReleasesConnections(), expect.RegainsLatency()],
+    ids=str,
+)
+def test_a_claim_about_a_fault_needs_one(asked: Expectation) -> None:
+    """Without it nothing was held back, lost or regained."""
+    assert f"'{asked.kind}' needs a fault" in problems(plan(asked, faults=()))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [expect.ReleasesConnections(), expect.RegainsLatency(), expect.Serves()],
+    ids=str,
+)
+def test_what_is_measured_after_the_heal_needs_one(asked: Expectation) -> None:
+    """A fault that is kept to the end leaves no time after it."""
+    lasting = replace(SEVERED, stop=None)
+    said = problems(plan(asked, faults=(lasting,)))
+    assert f"'{asked.kind}' needs every fault healed" in said
+    assert resolve(plan(expect.BacksOff(), faults=(lasting,)), topology())
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (expect.Serves(at_least=0), "at_least is 0"),
+        (expect.RefusesHonestly(at_least=-1), "at_least is -1"),
+        (expect.Serves(after_heal=0), "after_heal is 0"),
+        (expect.Serves(within_s=0.0), "within_s is 0.0"),
+        (expect.RegainsLatency(at_least=0), "at_least is 0"),
+        (expect.RegainsLatency(ratio=0.0), "ratio is 0.0"),
+        (expect.RegainsLatency(ratio=float("nan")), "ratio is nan"),
+        (expect.ReadyWhenServing(within_s=-1.0), "within_s is -1.0"),
+        (expect.BacksOff(connects_per_s=0.0), "connects_per_s is 0.0"),
+        (expect.BacksOff(herd=0), "herd is 0"),
+        (expect.ReleasesConnections(spare=-1), "spare is -1"),
+        (expect.FailsFast(naming=("postgres",), cause="refused"), "write ('refused',)"),  # type: ignore[arg-type]
+    ],
+    ids=str,
+)
+def test_a_bound_that_cannot_be_meant_is_told(asked: Expectation, told: str) -> None:
+    """Before anything runs."""
+    assert told in problems(plan(asked))
+
+
+def test_a_prober_must_have_a_cadence() -> None:
+    """Zero would ask without a pause."""
+    said = problems(plan(sampling=Sampling(prober_cadence_s=0.0)))
+    assert "sampling: prober_cadence_s is 0.0" in said

@@ -1,0 +1,32 @@
+"""A reason carries a code and data for programs, and a text for people."""
+
+from __future__ import annotations
+
+import pytest
+
+from chaoslab.model.reason import Code
+
+EXITED = Code(
+    "start.exited", "exited with {exit_code} after {after_s:.3f} s", "It ended by itself."
+)
+
+
+def test_a_code_makes_a_reason_with_its_data_and_its_text() -> None:
+    """All three come from one call."""
+    reason = EXITED(exit_code=3, after_s=3.5)
+    assert (reason.code, reason.data) == ("start.exited", {"exit_code": 3, "after_s": 3.5})
+    assert str(reason) == "exited with 3 after 3.500 s"
+
+
+def test_a_sequence_is_joined_by_commas() -> None:
+    """Names and numbers alike."""
+    assert (
+        Code("x", "lost: {names}", "")(names=("postgres", "redis")).text == "lost: postgres, redis"
+    )
+    assert Code("x", "{waits:.1f} s", "")(waits=(1.0, 2.25)).text == "1.0, 2.2 s"
+
+
+def test_a_code_without_its_data_is_a_bug() -> None:
+    """A template never prints a hole."""
+    with pytest.raises(KeyError):
+        EXITED(exit_code=3)
