@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from chaoslab.evidence.timeline import end_s
 from chaoslab.gate.result import Abort, ScenarioResult
 from chaoslab.history.events import (
     AppStarved,
@@ -25,7 +26,6 @@ from chaoslab.model.expect import FailsFast
 from chaoslab.model.gate import Gate, GateStage, SlowRule
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Topology
-from chaoslab.verdicts.timeline import end_s
 from chaoslab.verdicts.verdict import Outcome
 
 

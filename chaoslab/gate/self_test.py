@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from chaoslab.evidence.links import evidence_of
 from chaoslab.faults.mutation import KINDS, Mutation, MutationKind, mutations_of
 from chaoslab.history.journal import History
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Topology
-from chaoslab.verdicts.evidence import evidence_of
 from chaoslab.verdicts.verdict import Outcome, Verdict, worst
 
 # Scenarios of one pytest process: fewer share its start, more wait for the slowest of them.

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import pandas as pd
 
+from chaoslab.evidence.timeline import samples
 from chaoslab.history.events import (
     Bound,
     Event,
@@ -26,7 +27,6 @@ from chaoslab.history.run_folder import RunInfo, scenario_folders
 from chaoslab.model.health import HealthState
 from chaoslab.model.topology import Topology
 from chaoslab.report.runs import labels, saved_verdict
-from chaoslab.verdicts.timeline import samples
 
 Row = Mapping[str, str | int | float]
 OfBoot = Bound | FirstAnswer | StartupComplete | StartupSnapshot | Ready | Exited | HealthTurned

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
+from chaoslab.evidence.timeline import answered_s, exited, last_healed_s, samples, still_asked
+from chaoslab.evidence.traffic import near_faults, over_s
 from chaoslab.history.events import (
     FaultHealed,
     FaultInForce,
@@ -30,8 +32,6 @@ from chaoslab.verdicts.latency import baseline, candidate, recovered_s
 from chaoslab.verdicts.refusals import refusals
 from chaoslab.verdicts.retries import herd_over_s
 from chaoslab.verdicts.served import is_enough, loads_over, served
-from chaoslab.verdicts.timeline import answered_s, exited, last_healed_s, samples, still_asked
-from chaoslab.verdicts.traffic import near_faults, over_s
 
 WRITES_DRY_S = 2.0  # without an acknowledged write for so long, no more are waited for
 LOOKED_S = 0.25  # after a bound has passed, so that the look that shows it is in the history

@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from chaoslab.evidence.timeline import (
+    SERVING,
+    answered_s,
+    between_looks,
+    exited,
+    run_ended,
+    samples,
+    spawned,
+    started_by,
+    unheard,
+    watched_until_s,
+)
 from chaoslab.history.events import (
     Bound,
     Exited,
@@ -17,18 +29,6 @@ from chaoslab.model.expect import FailsFast, Starts
 from chaoslab.model.health import HealthContract
 from chaoslab.model.load import Sampling
 from chaoslab.verdicts.settling import came_s, may_settle, on_the_way, unasked, wanted
-from chaoslab.verdicts.timeline import (
-    SERVING,
-    answered_s,
-    between_looks,
-    exited,
-    run_ended,
-    samples,
-    spawned,
-    started_by,
-    unheard,
-    watched_until_s,
-)
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 
 LAST_WORDS = 5  # lines of the log in which the cause must be named: a banner names everything

@@ -5,12 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from chaoslab.history.events import HealthSample, ServerConnections, Spawned
-from chaoslab.history.journal import History
-from chaoslab.model.expect import ReleasesConnections
-from chaoslab.model.plan import Plan
-from chaoslab.model.topology import Topology
-from chaoslab.verdicts.timeline import (
+from chaoslab.evidence.timeline import (
     Span,
     answered_s,
     healthy_since,
@@ -18,7 +13,12 @@ from chaoslab.verdicts.timeline import (
     run_ended,
     watched_until_s,
 )
-from chaoslab.verdicts.traffic import first_fault_s, well_s
+from chaoslab.evidence.traffic import first_fault_s, well_s
+from chaoslab.history.events import HealthSample, ServerConnections, Spawned
+from chaoslab.history.journal import History
+from chaoslab.model.expect import ReleasesConnections
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import Topology
 from chaoslab.verdicts.verdict import Outcome, Verdict, failed, passed, unknown
 
 LASTING_S = 0.25  # a level that holds for less may be a canary's, or one connection replaced

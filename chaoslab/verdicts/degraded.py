@@ -5,19 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from chaoslab.history.events import (
-    FaultHealing,
-    HealthSample,
-    QuestionsAsked,
-    StartupComplete,
-)
-from chaoslab.history.journal import History
-from chaoslab.model.expect import Degrades, StaysAvailable
-from chaoslab.model.health import HealthContract, HealthState
-from chaoslab.model.load import Sampling
-from chaoslab.model.topology import App
-from chaoslab.verdicts.settling import before_settling, has_to_settle, settled_from
-from chaoslab.verdicts.timeline import (
+from chaoslab.evidence.timeline import (
     SERVING,
     Span,
     answered_s,
@@ -35,6 +23,18 @@ from chaoslab.verdicts.timeline import (
     unheard,
     watched_until_s,
 )
+from chaoslab.history.events import (
+    FaultHealing,
+    HealthSample,
+    QuestionsAsked,
+    StartupComplete,
+)
+from chaoslab.history.journal import History
+from chaoslab.model.expect import Degrades, StaysAvailable
+from chaoslab.model.health import HealthContract, HealthState
+from chaoslab.model.load import Sampling
+from chaoslab.model.topology import App
+from chaoslab.verdicts.settling import before_settling, has_to_settle, settled_from
 from chaoslab.verdicts.verdict import Outcome, Verdict, failed, passed, unknown
 
 UNANSWERED_S = 0.5  # who lets a question wait for longer at the heal is not heard of any more

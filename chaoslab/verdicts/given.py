@@ -5,6 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from chaoslab.evidence.timeline import (
+    Span,
+    answered_s,
+    asked_s,
+    exited,
+    fault_span,
+    healthy_since,
+    last_healed_s,
+    life,
+    recovery_span,
+    started_by,
+    watched_until_s,
+)
+from chaoslab.evidence.waits import waited_s
 from chaoslab.history.events import Bound, StartupComplete, Write
 from chaoslab.history.journal import History
 from chaoslab.model.expect import (
@@ -19,20 +33,6 @@ from chaoslab.model.expect import (
 )
 from chaoslab.model.topology import App
 from chaoslab.verdicts.settling import has_to_settle, healthy_from_s, may_settle
-from chaoslab.verdicts.timeline import (
-    Span,
-    answered_s,
-    asked_s,
-    exited,
-    fault_span,
-    healthy_since,
-    last_healed_s,
-    life,
-    recovery_span,
-    started_by,
-    watched_until_s,
-)
-from chaoslab.verdicts.waits import waited_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
+from chaoslab.evidence.links import Evidence, evidence_of
 from chaoslab.history.events import (
     LabLag,
     LabTrouble,
@@ -40,7 +41,6 @@ from chaoslab.verdicts.bypass import weighed_by_path
 from chaoslab.verdicts.carried_out import weighed_by_triggers
 from chaoslab.verdicts.connections import releases_connections
 from chaoslab.verdicts.degraded import degrades, stays_available
-from chaoslab.verdicts.evidence import Evidence, evidence_of
 from chaoslab.verdicts.kept import keeps_acknowledged
 from chaoslab.verdicts.latency import regains_latency
 from chaoslab.verdicts.probers import answers_in_time, stays_live

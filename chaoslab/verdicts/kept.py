@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from chaoslab.evidence.timeline import Span
+from chaoslab.evidence.traffic import over_s
+from chaoslab.evidence.waits import losses_of, lost_in
 from chaoslab.history.events import ReadBack, Write
 from chaoslab.history.journal import History
 from chaoslab.model.expect import KeepsAcknowledged
 from chaoslab.model.topology import App
-from chaoslab.verdicts.timeline import Span
-from chaoslab.verdicts.traffic import over_s
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
-from chaoslab.verdicts.waits import losses_of, lost_in
 
 MOST_NAMED = 5
 ACCEPTED = 202  # "accepted": the answer itself says that the row is not kept yet

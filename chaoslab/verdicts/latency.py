@@ -7,18 +7,18 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import NormalDist, median, quantiles
 
-from chaoslab.history.events import Write
-from chaoslab.history.journal import History
-from chaoslab.model.expect import RegainsLatency
-from chaoslab.model.plan import Plan
-from chaoslab.verdicts.timeline import (
+from chaoslab.evidence.timeline import (
     answered_s,
     healthy_since,
     last_healed_s,
     run_ended,
     samples,
 )
-from chaoslab.verdicts.traffic import first_fault_s, load_writes, over_s, well_s
+from chaoslab.evidence.traffic import first_fault_s, load_writes, over_s, well_s
+from chaoslab.history.events import Write
+from chaoslab.history.journal import History
+from chaoslab.model.expect import RegainsLatency
+from chaoslab.model.plan import Plan
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 
 LEAST_S = 0.02  # slower by less than this is the machine's own noise, whatever the ratio

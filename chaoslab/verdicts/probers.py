@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from chaoslab.evidence.timeline import Span, end_s, exited, gap, run_ended, silence_s, spawned
 from chaoslab.history.events import Bound, FirstAnswer, HealthSample, ProberSample, QuestionsAsked
 from chaoslab.history.journal import History
 from chaoslab.model.expect import AnswersInTime, StaysLive
@@ -17,7 +18,6 @@ from chaoslab.model.health import HealthContract
 from chaoslab.model.load import Sampling
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import App
-from chaoslab.verdicts.timeline import Span, end_s, exited, gap, run_ended, silence_s, spawned
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 
 MIN_SAMPLES = 3  # fewer answers than this do not show that it stays so

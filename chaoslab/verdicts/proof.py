@@ -12,6 +12,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chaoslab.evidence.timeline import (
+    Span,
+    answered_s,
+    faults_begun_s,
+    life,
+    samples,
+    watched_until_s,
+)
+from chaoslab.evidence.traffic import got, over_s
 from chaoslab.history.events import (
     FaultHealed,
     FaultHealing,
@@ -24,15 +33,6 @@ from chaoslab.model.expect import Recovers
 from chaoslab.model.faults import FaultSpec, Flapping, Restarted
 from chaoslab.model.health import HealthState
 from chaoslab.verdicts.kept import looked_up
-from chaoslab.verdicts.timeline import (
-    Span,
-    answered_s,
-    faults_begun_s,
-    life,
-    samples,
-    watched_until_s,
-)
-from chaoslab.verdicts.traffic import got, over_s
 from chaoslab.verdicts.verdict import Outcome
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
+from chaoslab.evidence.timeline import Span
 from chaoslab.history.events import HealthSample, ProberSample
 from chaoslab.history.journal import History
-from chaoslab.verdicts.timeline import Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

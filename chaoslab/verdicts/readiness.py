@@ -12,18 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from chaoslab.history.events import (
-    FaultHealing,
-    FirstAnswer,
-    HealthSample,
-    ProberSample,
-    StartupComplete,
-    Write,
-)
-from chaoslab.history.journal import History
-from chaoslab.model.expect import ReadyWhenServing
-from chaoslab.model.plan import Plan
-from chaoslab.verdicts.timeline import (
+from chaoslab.evidence.timeline import (
     SERVING,
     Span,
     answered_s,
@@ -36,6 +25,17 @@ from chaoslab.verdicts.timeline import (
     silence_s,
     spawned,
 )
+from chaoslab.history.events import (
+    FaultHealing,
+    FirstAnswer,
+    HealthSample,
+    ProberSample,
+    StartupComplete,
+    Write,
+)
+from chaoslab.history.journal import History
+from chaoslab.model.expect import ReadyWhenServing
+from chaoslab.model.plan import Plan
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 
 MIN_IN_A_ROW = 3  # fewer writes, or fewer words of readiness, show no state

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from chaoslab.history.events import FaultHealed, FaultMissed, ReadBack, Write
-from chaoslab.history.journal import History
-from chaoslab.model.expect import Recovers
-from chaoslab.model.plan import Plan
-from chaoslab.verdicts.recovery import too_short
-from chaoslab.verdicts.timeline import (
+from chaoslab.evidence.timeline import (
     Span,
     answered_s,
     exited,
@@ -17,7 +12,12 @@ from chaoslab.verdicts.timeline import (
     still_asked,
     unheard,
 )
-from chaoslab.verdicts.waits import waited_s
+from chaoslab.evidence.waits import waited_s
+from chaoslab.history.events import FaultHealed, FaultMissed, ReadBack, Write
+from chaoslab.history.journal import History
+from chaoslab.model.expect import Recovers
+from chaoslab.model.plan import Plan
+from chaoslab.verdicts.recovery import too_short
 
 LATE_S = 0.5  # past the bound, for the figures of a recovery that comes a little too late
 

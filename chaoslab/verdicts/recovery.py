@@ -4,20 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chaoslab.history.events import (
-    FaultHealed,
-    FaultMissed,
-    HealthSample,
-    ProberSample,
-    Ready,
-    Write,
-)
-from chaoslab.history.journal import History
-from chaoslab.model.expect import FirstRequestServed, Recovers
-from chaoslab.model.faults import FaultSpec
-from chaoslab.model.load import Sampling
-from chaoslab.verdicts.proof import by_load, by_write, way_shown
-from chaoslab.verdicts.timeline import (
+from chaoslab.evidence.timeline import (
     Span,
     answered_s,
     asking,
@@ -34,7 +21,20 @@ from chaoslab.verdicts.timeline import (
     unheard,
     watched_until_s,
 )
-from chaoslab.verdicts.traffic import got, over_s
+from chaoslab.evidence.traffic import got, over_s
+from chaoslab.history.events import (
+    FaultHealed,
+    FaultMissed,
+    HealthSample,
+    ProberSample,
+    Ready,
+    Write,
+)
+from chaoslab.history.journal import History
+from chaoslab.model.expect import FirstRequestServed, Recovers
+from chaoslab.model.faults import FaultSpec
+from chaoslab.model.load import Sampling
+from chaoslab.verdicts.proof import by_load, by_write, way_shown
 from chaoslab.verdicts.verdict import Outcome, Verdict, failed, passed, unknown
 from chaoslab.verdicts.way_back import way_back
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from chaoslab.evidence.timeline import run_ended
+from chaoslab.evidence.traffic import got
 from chaoslab.history.events import Write
 from chaoslab.history.journal import History
 from chaoslab.model.expect import RefusesHonestly
-from chaoslab.verdicts.timeline import run_ended
-from chaoslab.verdicts.traffic import got
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 
 MOST_NAMED = 3

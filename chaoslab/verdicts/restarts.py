@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from chaoslab.evidence.timeline import run_ended
 from chaoslab.history.events import Exited, Spawned, StartupComplete
 from chaoslab.history.journal import History
 from chaoslab.model.expect import NoRestarts
 from chaoslab.model.plan import Plan
-from chaoslab.verdicts.timeline import run_ended
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 
 GRACE_S = 0.1  # after a bound has passed, so that the event that shows it is in the history

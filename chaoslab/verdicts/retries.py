@@ -6,6 +6,18 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from chaoslab.evidence.counted import packets_counted, syns_dropped
+from chaoslab.evidence.timeline import (
+    Span,
+    answered_s,
+    exited,
+    fault_span,
+    healthy_since,
+    life,
+    lived_alone,
+    run_ended,
+)
+from chaoslab.evidence.traffic import app_connections, engine_tells, most_within, pauses
 from chaoslab.history.events import (
     AppSockets,
     FaultHealed,
@@ -18,19 +30,7 @@ from chaoslab.model.expect import BacksOff
 from chaoslab.model.faults import FaultSpec, Flapping, Severed
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Link, Topology
-from chaoslab.verdicts.counted import packets_counted, syns_dropped
 from chaoslab.verdicts.questions import questions
-from chaoslab.verdicts.timeline import (
-    Span,
-    answered_s,
-    exited,
-    fault_span,
-    healthy_since,
-    life,
-    lived_alone,
-    run_ended,
-)
-from chaoslab.verdicts.traffic import app_connections, engine_tells, most_within, pauses
 from chaoslab.verdicts.verdict import Outcome, Verdict, failed, passed, unknown
 
 LEAST_S = 1.0  # a fault that the app lived under for less than this shows no rate

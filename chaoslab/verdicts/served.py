@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from chaoslab.evidence.timeline import asked_s, life
+from chaoslab.evidence.traffic import is_near, load_writes, near_faults, ready_s
 from chaoslab.history.events import FaultHealed, FaultRequested, Write
 from chaoslab.history.journal import History
 from chaoslab.history.moments import find
 from chaoslab.model.expect import Serves
 from chaoslab.model.plan import Plan
-from chaoslab.verdicts.timeline import asked_s, life
-from chaoslab.verdicts.traffic import is_near, load_writes, near_faults, ready_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

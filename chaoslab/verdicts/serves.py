@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from chaoslab.evidence.timeline import run_ended
+from chaoslab.evidence.traffic import IN_A_ROW, got, one_after_another
 from chaoslab.history.events import Write
 from chaoslab.history.journal import History
 from chaoslab.model.expect import Serves
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import App
 from chaoslab.verdicts.served import Served, fresh, half, loads_over, served
-from chaoslab.verdicts.timeline import run_ended
-from chaoslab.verdicts.traffic import IN_A_ROW, got, one_after_another
 from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import assert_never
 
+from chaoslab.evidence.timeline import Span, exited, samples, spawned, still_asked, unheard
+from chaoslab.evidence.waits import waited_s
 from chaoslab.history.events import (
     Exited,
     FaultHealed,
@@ -50,8 +52,6 @@ from chaoslab.verdicts.readiness import readiness_under_way
 from chaoslab.verdicts.recovering import recovery_under_way
 from chaoslab.verdicts.restarts import restarts_under_way
 from chaoslab.verdicts.settling import came_s, has_to_settle, may_settle, settled_from
-from chaoslab.verdicts.timeline import Span, exited, samples, spawned, still_asked, unheard
-from chaoslab.verdicts.waits import waited_s
 
 _Bounded = Starts | FailsFast | StaysAvailable
 SERVING_S = 0.5  # how long after its end a start-up is given to be seen ready, or degraded

@@ -7,12 +7,7 @@ reads healthy sends users, and an app that says so first and degraded later has 
 
 from __future__ import annotations
 
-from chaoslab.history.events import HealthSample, Spawned, StartupComplete
-from chaoslab.history.journal import History
-from chaoslab.model.expect import Starts, StaysAvailable
-from chaoslab.model.health import HealthState
-from chaoslab.model.load import Sampling
-from chaoslab.verdicts.timeline import (
+from chaoslab.evidence.timeline import (
     SERVING,
     Span,
     answered_s,
@@ -22,6 +17,11 @@ from chaoslab.verdicts.timeline import (
     silence_s,
     spawned,
 )
+from chaoslab.history.events import HealthSample, Spawned, StartupComplete
+from chaoslab.history.journal import History
+from chaoslab.model.expect import Starts, StaysAvailable
+from chaoslab.model.health import HealthState
+from chaoslab.model.load import Sampling
 
 _STATE = {"normal": HealthState.HEALTHY, "degraded": HealthState.DEGRADED}
 

@@ -14,14 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
+from chaoslab.evidence.timeline import Span, started_by
+from chaoslab.evidence.waits import Loss, losses_of, lost_in
 from chaoslab.history.events import AnyEvent, Exited, HealthSample, ProberSample, Write
 from chaoslab.history.journal import History
 from chaoslab.model.expect import Expectation, KeepsAcknowledged, NoRestarts, RefusesHonestly
 from chaoslab.model.topology import App
 from chaoslab.verdicts.given import Given, given_to, start_of
-from chaoslab.verdicts.timeline import Span, started_by
 from chaoslab.verdicts.verdict import Outcome, Verdict
-from chaoslab.verdicts.waits import Loss, losses_of, lost_in
 
 TOO_MUCH = 0.5  # of the time
 ROUNDED_S = 1e-6  # sums of seconds are not exact

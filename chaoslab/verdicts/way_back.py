@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from chaoslab.evidence.timeline import answered_s, samples, watched_until_s
+from chaoslab.evidence.traffic import app_connections, engine_tells
 from chaoslab.history.events import AppSockets, FaultHealing, LinkConnection, LossNamed
 from chaoslab.history.journal import History
 from chaoslab.model.expect import Recovers
 from chaoslab.model.health import HealthState
-from chaoslab.verdicts.timeline import answered_s, samples, watched_until_s
-from chaoslab.verdicts.traffic import app_connections, engine_tells
 
 LONG_S = 2.0  # no connect for longer than this is what should be told first
 

@@ -11,11 +11,11 @@ import psycopg
 import pytest
 
 from chaoslab.clock import now_s
+from chaoslab.evidence.links import evidence_of
 from chaoslab.faults.base import Ground, injected
 from chaoslab.faults.catalogue import prepare
 from chaoslab.history.events import LinkConnection
 from chaoslab.model.faults import Restarted, Severed
-from chaoslab.verdicts.evidence import evidence_of
 
 from .rig import PATIENCE_S, TOPOLOGY
 

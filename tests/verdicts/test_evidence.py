@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from chaoslab.evidence.links import Evidence, evidence_of
 from chaoslab.history.events import (
     AnyEvent,
     FaultHealed,
@@ -28,7 +29,6 @@ from chaoslab.model.faults import (
     Stopped,
     Throttled,
 )
-from chaoslab.verdicts.evidence import Evidence, evidence_of
 
 from .histories import (
     PG,

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from chaoslab.evidence.links import evidence_of
+from chaoslab.evidence.timeline import end_s
 from chaoslab.history.events import AppSockets, LinkConnection, LinkDrops, ReadBack
 from chaoslab.history.journal import History
 from chaoslab.history.run_folder import RunFolder
-from chaoslab.verdicts.evidence import evidence_of
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.settled import unsettled
-from chaoslab.verdicts.timeline import end_s
 from chaoslab.verdicts.verdict import Verdict
 
 from .histories import of, outcomes, without

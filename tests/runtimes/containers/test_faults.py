@@ -11,6 +11,7 @@ import pytest
 
 from chaoslab.clock import now_s
 from chaoslab.errors import FaultUnsupported
+from chaoslab.evidence.links import evidence_of
 from chaoslab.faults.base import Ground, injected
 from chaoslab.faults.catalogue import prepare
 from chaoslab.history.events import FaultInForce, FaultMissed, LinkPackets, Spawned
@@ -32,7 +33,6 @@ from chaoslab.probes.base import Watched
 from chaoslab.probes.sockets import SocketProbe
 from chaoslab.runtimes.containers.app import ContainerApp
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
-from chaoslab.verdicts.evidence import evidence_of
 from runtimes.stacks import APP, TOPOLOGY, boot, until_line
 
 LINK = "app.redis"

@@ -11,6 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from chaoslab.evidence.connections import (
+    asked_in_vain,
+    bitten_since,
+    bytes_held,
+    ended_by_service,
+    over_before,
+)
+from chaoslab.evidence.counted import bytes_metered, packets_counted, syns_dropped
+from chaoslab.evidence.timeline import Span, asked_s, end_s, fault_span, life, lived_alone
 from chaoslab.history.events import (
     AppSockets,
     Bound,
@@ -37,15 +46,6 @@ from chaoslab.model.faults import (
     Throttled,
 )
 from chaoslab.model.topology import Link, Topology
-from chaoslab.verdicts.counted import bytes_metered, packets_counted, syns_dropped
-from chaoslab.verdicts.records import (
-    asked_in_vain,
-    bitten_since,
-    bytes_held,
-    ended_by_service,
-    over_before,
-)
-from chaoslab.verdicts.timeline import Span, asked_s, end_s, fault_span, life, lived_alone
 
 SOCKETS_LATE_S = 0.1  # sockets are looked at every 0.025 s; a busy lab looks later
 LISTENED_S = 0.1  # an app that listened for less than this can hardly have tried its link

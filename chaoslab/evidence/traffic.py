@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from itertools import pairwise
 
+from chaoslab.evidence.timeline import Span, answered_s, asked_s, exited, life, samples
 from chaoslab.history.events import (
     CanaryProbe,
     FaultHealed,
@@ -16,7 +17,6 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.journal import History
 from chaoslab.model.health import HealthState
-from chaoslab.verdicts.timeline import Span, answered_s, asked_s, exited, life, samples
 
 IN_A_ROW = 3  # one slow answer, and its neighbours on the way with it, is a hiccup of the machine
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from chaoslab.evidence.timeline import Span
 from chaoslab.history.events import AppStarved, LabLag
 from chaoslab.history.journal import History
-from chaoslab.verdicts.timeline import Span
 
 Loss = tuple[Span, float]  # a time that was looked at, and the seconds that were lost in it
 

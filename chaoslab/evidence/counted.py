@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from chaoslab.evidence.timeline import Span
 from chaoslab.history.events import CanaryProbe, LinkDrops, LinkMetered, LinkPackets
 from chaoslab.history.journal import History
 from chaoslab.model.faults import FaultSpec
 from chaoslab.model.topology import Link
-from chaoslab.verdicts.timeline import Span
 
 # When Linux sends a SYN again (tcp_syn_retries): a canary that waits longer is counted again. Taken
 # early, so that a canary's SYN is never counted as the app's.

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from chaoslab.evidence.timeline import Span
 from chaoslab.history.events import LinkConnection, Met
-from chaoslab.verdicts.timeline import Span
 
 # The last message of a Postgres client is 5 bytes, and so are the shortest of its others, which ask
 # for nothing by themselves. By its size alone it is told only in runs whose engine did not record
