@@ -34,9 +34,9 @@ from chaoslab.seeds import fresh_seed
 if TYPE_CHECKING:
     from asyncio import Task
 
-    from chaoslab.faults.mutation import Mutation
     from chaoslab.history.events import AnyEvent
     from chaoslab.history.run_folder import RunFolder
+    from chaoslab.injection.mutation import Mutation
     from chaoslab.lab.interrupts import Interrupts
     from chaoslab.model.expect import Expectation
     from chaoslab.model.faults import FaultSpec
@@ -110,7 +110,7 @@ class Run:
         """The fault to disable; only where the lab's own engine carries the traffic."""
         if text is None:
             return None
-        from chaoslab.faults.mutation import read_mutation
+        from chaoslab.injection.mutation import read_mutation
 
         if (self.runtime, self.proxy) != ("local", "embedded"):
             raise pytest.UsageError(

@@ -7,15 +7,14 @@ import errno
 import os
 import socket
 import struct
-from dataclasses import dataclass
 from typing import Literal
 
 from chaoslab.agent.ports import CanaryPorts
 from chaoslab.clock import now_s
 from chaoslab.errors import InjectionFailed
+from chaoslab.model.sighting import Outcome, Sighting
 
 Kind = Literal["postgres", "redis"]
-Outcome = Literal["answered", "refused", "connect_timeout", "silent", "closed", "reset"]
 
 # The shortest question that each protocol answers without credentials: PostgreSQL's SSLRequest
 # (protocol documentation, "SSL Session Encryption") is answered by one byte, Redis's inline PING
@@ -24,15 +23,6 @@ _QUESTIONS: dict[Kind, bytes] = {
     "postgres": struct.pack("!ii", 8, 80877103),
     "redis": b"PING\r\n",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
-    """What a canary met, after how many seconds, from which local port of its own."""
-
-    outcome: Outcome
-    took_s: float
-    client_port: int | None
 
 
 async def ask(

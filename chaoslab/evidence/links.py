@@ -60,18 +60,18 @@ class Evidence:
     missing: str = ""
 
     @property
-    def bit(self) -> bool:
+    def observed(self) -> bool:
         """Whether the fault met the app on one of its links at least."""
         return any(self.per_link.values())
 
-    def met(self, service: str) -> bool:
+    def observed_on(self, service: str) -> bool:
         """Whether it met the app on a link to that service."""
         return any(
             lines and link.rpartition(".")[2] == service for link, lines in self.per_link.items()
         )
 
     @property
-    def bit_everywhere(self) -> bool:
+    def observed_everywhere(self) -> bool:
         """Whether it met the app on every one of its links."""
         return bool(self.per_link) and all(self.per_link.values())
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from chaoslab.evidence.links import evidence_of
-from chaoslab.faults.mutation import KINDS, Mutation, MutationKind, mutations_of
 from chaoslab.history.journal import History
+from chaoslab.injection.mutation import KINDS, Mutation, MutationKind, mutations_of
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Topology
 from chaoslab.verdicts.verdict import Outcome, Verdict, worst
@@ -101,7 +101,7 @@ def judged(trial: Trial, ran: Ran, seconds: float) -> Tried:
     if outcome is not Outcome.UNKNOWN:
         wrong = next((v for v in ran.verdicts if v.outcome is outcome), None)
         reason = f"{wrong.name} is {outcome.value}: {_first(wrong)}" if wrong else "nothing judged"
-    elif evidence.bit:
+    elif evidence.observed:
         link, lines = next((link, lines) for link, lines in evidence.per_link.items() if lines)
         reason = f"believed to have met the app on {link}: {lines[0]}"
     else:
@@ -109,7 +109,7 @@ def judged(trial: Trial, ran: Ran, seconds: float) -> Tried:
     return Tried(
         trial=trial,
         outcome=outcome,
-        holds=outcome is Outcome.UNKNOWN and not evidence.bit,
+        holds=outcome is Outcome.UNKNOWN and not evidence.observed,
         reason=reason,
         seconds=seconds,
     )

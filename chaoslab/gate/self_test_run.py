@@ -9,7 +9,6 @@ from pathlib import Path
 
 from chaoslab.clock import now_s, wall_time
 from chaoslab.errors import ChaoslabError, Problem, ServiceFailed, SpecError
-from chaoslab.faults.mutation import KINDS, MutationKind
 from chaoslab.gate.background import GRACE_S, Background, running
 from chaoslab.gate.calls import Calls
 from chaoslab.gate.process import Record, ReportFile
@@ -17,6 +16,7 @@ from chaoslab.gate.records import Finished, Selected, Uncollected
 from chaoslab.gate.self_test import Batch, Ran, Trial, Tried, batches, judged, trials
 from chaoslab.gate.self_test_text import line
 from chaoslab.history.run_folder import RunFolder
+from chaoslab.injection.mutation import KINDS, MutationKind
 from chaoslab.model.gate import GateStage
 from chaoslab.model.plan import Plan
 from chaoslab.report.runs import saved_verdicts

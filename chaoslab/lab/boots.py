@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-from chaoslab.faults.base import Ground
 from chaoslab.history.events import Spawned
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.history.triggers import trigger_came
+from chaoslab.injection.base import Ground
 from chaoslab.model.placeholders import fill
 from chaoslab.model.plan import Boot, Plan
 from chaoslab.model.topology import App, Link

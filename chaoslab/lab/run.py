@@ -6,12 +6,12 @@ import asyncio
 from typing import Protocol
 
 from chaoslab.errors import ChaoslabError, InjectionFailed, RuntimeUnavailable, ServiceFailed
-from chaoslab.faults.base import Ground, record_connections, record_packets
-from chaoslab.faults.countable import check_countable
-from chaoslab.faults.schedule import Nemesis
 from chaoslab.history.events import RunEnded
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.history.triggers import TOO_EARLY, never_came, note_missed
+from chaoslab.injection.base import Ground, record_connections, record_packets
+from chaoslab.injection.countable import check_countable
+from chaoslab.injection.schedule import Nemesis
 from chaoslab.lab.boots import Boots
 from chaoslab.lab.bring_up import check_steady
 from chaoslab.model.expect import Recovers, ReleasesConnections

@@ -1,4 +1,4 @@
-"""The faults that a plan can declare, as plain data; `chaoslab.faults` makes them happen."""
+"""The faults that a plan can declare, as plain data; `chaoslab.injection` makes them happen."""
 
 from __future__ import annotations
 

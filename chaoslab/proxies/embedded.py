@@ -8,15 +8,8 @@ from typing import Any
 from urllib.parse import quote
 
 from chaoslab.errors import FaultUnsupported, InjectionFailed
-from chaoslab.proxies.base import (
-    Action,
-    AddToxic,
-    Capability,
-    ConnectionRecord,
-    ConnectPhase,
-    ToxicMet,
-    TriggerState,
-)
+from chaoslab.model.actions import Action, AddToxic, Capability, ConnectPhase
+from chaoslab.proxies.base import ConnectionRecord, ToxicMet, TriggerState
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 
 _CAPABILITIES: dict[str, Capability] = {

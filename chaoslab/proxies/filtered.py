@@ -12,7 +12,7 @@ from typing import Protocol
 
 from chaoslab.agent.rules import Counters
 from chaoslab.errors import FaultUnsupported, InjectionFailed
-from chaoslab.proxies.base import Action, Capability, ConnectPhase
+from chaoslab.model.actions import Action, Capability, ConnectPhase
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 
 

@@ -23,15 +23,8 @@ from toxiproxy.server import Toxiproxy
 from chaoslab.agent.rules import Counters
 from chaoslab.clock import now_s
 from chaoslab.errors import FaultUnsupported, InjectionFailed
-from chaoslab.proxies.base import (
-    Action,
-    AddToxic,
-    Capability,
-    ConnectionRecord,
-    ConnectPhase,
-    Disable,
-    TriggerState,
-)
+from chaoslab.model.actions import Action, AddToxic, Capability, ConnectPhase, Disable
+from chaoslab.proxies.base import ConnectionRecord, TriggerState
 
 T = TypeVar("T")
 REQUEST_TIMEOUT_S = 3.0

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from chaoslab.agent.canary import Sighting
 from chaoslab.history.events import PastProxy
 from chaoslab.model.mask import Mask
 from chaoslab.model.plan import Plan
+from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import App, Link, Service, ServiceKind
 from chaoslab.proxies.base import ProxyControl, ProxyKind
 from chaoslab.runtimes.parts import Part

@@ -173,7 +173,7 @@ def _weighed(
     bites = tuple(line for each in evidence for line in _lines(each))
     rests_on = tuple(each.fault for each in evidence)
     verdict = replace(verdict, rests_on=rests_on, because=(*verdict.because, *bites))
-    why = unsound or next((_gap(each) for each in evidence if not each.bit), "")
+    why = unsound or next((_gap(each) for each in evidence if not each.observed), "")
     if not why and isinstance(e, Degrades):
         unmet = _unmet(e, topology.apps[e.app], evidence)
         why = f"{e.fault} is not shown to have met the link to {', '.join(unmet)}" if unmet else ""
@@ -227,7 +227,7 @@ def _unmet(e: Degrades, app: App, evidence: list[Evidence]) -> list[str]:
     return [
         name
         for name in e.naming
-        if not (fault.met(name) if name in app.links else fault.bit_everywhere)
+        if not (fault.observed_on(name) if name in app.links else fault.observed_everywhere)
     ]
 
 

@@ -9,9 +9,9 @@ from click.testing import CliRunner
 from verdicts.histories import OUTAGE, SEVERED, TOPOLOGY, good, history_of, outage, plan_of
 
 from chaoslab.cli import main
-from chaoslab.faults.mutation import Mutation
 from chaoslab.gate.self_test import Ran, Trial, batches, judged, trials
 from chaoslab.history.events import AnyEvent, LabLag
+from chaoslab.injection.mutation import Mutation
 from chaoslab.model.expect import Recovers, Starts
 from chaoslab.model.faults import Killed, Severed, Slow
 from chaoslab.model.plan import Plan

@@ -10,7 +10,7 @@ from engine.rig import Address
 
 from chaoslab.agent.rules import Counters
 from chaoslab.errors import FaultUnsupported, InjectionFailed
-from chaoslab.proxies.base import AddToxic, ConnectMode, ConnectPhase, Disable, Established
+from chaoslab.model.actions import AddToxic, ConnectMode, ConnectPhase, Disable, Established
 from chaoslab.proxies.filtered import FilteredToxiproxyControl
 
 from .misbehaving import PROXY, Misbehaving, misbehaving

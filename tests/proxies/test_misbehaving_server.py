@@ -13,7 +13,7 @@ from toxiproxy.server import Toxiproxy
 import chaoslab.proxies.toxiproxy as adapter
 from chaoslab.clock import now_s
 from chaoslab.errors import InjectionFailed
-from chaoslab.proxies.base import Action, AddToxic, Disable
+from chaoslab.model.actions import Action, AddToxic, Disable
 from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 

@@ -11,7 +11,7 @@ from engine.rig import Address, echo, upstream
 
 from chaoslab.clock import now_s
 from chaoslab.errors import FaultUnsupported, InjectionFailed
-from chaoslab.proxies.base import Action, AddToxic, ConnectPhase, Disable
+from chaoslab.model.actions import Action, AddToxic, ConnectPhase, Disable
 from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 

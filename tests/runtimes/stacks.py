@@ -11,8 +11,8 @@ from pathlib import Path
 from engine_here import engine, images
 
 from chaoslab.clock import now_s
-from chaoslab.faults.base import Ground
 from chaoslab.history.journal import Journal
+from chaoslab.injection.base import Ground
 from chaoslab.model.topology import App, Connector, Container, Service, Topology
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.runtimes.base import Endpoint

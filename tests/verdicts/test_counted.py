@@ -59,8 +59,8 @@ def test_one_reading_shows_nothing() -> None:
 def test_of_another_link_or_fault_it_shows_nothing() -> None:
     """Redis's drops are not Postgres's, and another fault's are not this one's."""
     redis = (packets(1.52, REDIS), packets(2.49, REDIS, syns_dropped=4))
-    assert not evidence(DROPPED, *redis).met("postgres")
-    assert evidence(DROPPED, *redis).met("redis")
+    assert not evidence(DROPPED, *redis).observed_on("postgres")
+    assert evidence(DROPPED, *redis).observed_on("redis")
     assert not bit(DROPPED, packets(1.52, fault="b"), packets(2.49, fault="b", syns_dropped=4))
 
 

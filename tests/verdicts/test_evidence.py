@@ -57,7 +57,7 @@ def evidence(spec: FaultSpec, *events: AnyEvent, app: str = "backend", boot: int
 
 
 def bit(spec: FaultSpec, *events: AnyEvent, boot: int = 1) -> bool:
-    return evidence(spec, *events, boot=boot).bit
+    return evidence(spec, *events, boot=boot).observed
 
 
 def engine(*told: AnyEvent) -> list[AnyEvent]:
@@ -77,8 +77,8 @@ def on(port: int = 5001, **kind: object) -> AnyEvent:
 def test_a_connect_of_the_app_in_syn_sent_shows_dropped_syns() -> None:
     """While it held, on its link, by this app."""
     assert bit(DROPPED, sockets(1.8, PG, syn_sent=(5002,)))
-    assert evidence(DROPPED, sockets(1.8, PG, syn_sent=(5002,))).met("postgres")
-    assert not evidence(DROPPED, sockets(1.8, PG, syn_sent=(5002,))).met("redis")
+    assert evidence(DROPPED, sockets(1.8, PG, syn_sent=(5002,))).observed_on("postgres")
+    assert not evidence(DROPPED, sockets(1.8, PG, syn_sent=(5002,))).observed_on("redis")
 
 
 @pytest.mark.parametrize("at_s", [1.4, 2.6])
@@ -183,7 +183,7 @@ def test_an_armed_fault_has_done_nothing_before_it_fired() -> None:
     for closed_s, expected in ((1.3, False), (1.53, True)):
         reset = on(closed_s=closed_s, opened_s=0.9, end="reset_by_fault")
         history = history_of([*healthy_run(), *asked, armed, *engine(reset)])
-        assert evidence_of(REFUSED, TOPOLOGY, history).bit is expected
+        assert evidence_of(REFUSED, TOPOLOGY, history).observed is expected
 
 
 def test_all_connections_ended_shows_it_and_some_of_them_do_not() -> None:
@@ -215,7 +215,7 @@ def absent(bound: bool = True, came_s: float | None = 2.7) -> list[AnyEvent]:
 
 
 def refused_absent(events: list[AnyEvent]) -> bool:
-    return evidence_of(REFUSED, TOPOLOGY, history_of(events), app="backend", boot=1).bit
+    return evidence_of(REFUSED, TOPOLOGY, history_of(events), app="backend", boot=1).observed
 
 
 def test_an_app_that_listened_without_a_connection_and_came_back_met_the_refusal() -> None:
@@ -483,7 +483,7 @@ def test_a_short_connection_to_a_stopped_service_shows_it_without_records(
     tried = [sockets(1.9, PG, established=(5002,)), sockets(1.93, PG)]
     for events, expected in ((booted, False), ([*booted, *tried], True)):
         found = evidence_of(spec, TOPOLOGY, history_of(events), app="backend", boot=1)
-        assert found.bit is expected
+        assert found.observed is expected
     assert not bit(spec, sockets(1.54, PG, established=(5001, 5002)))
     assert not bit(spec, *heard(), *[replace(e, link=PG) for e in tried])
 
@@ -502,7 +502,7 @@ def test_flapping_without_records_shows_where_every_connection_ends_at_once() ->
     came_and_went = [sockets(1.7, PG, established=(1, 2)), sockets(1.9, PG)]
     for events, expected in ((none, False), ([*none, *came_and_went], True)):
         found = evidence_of(flapping, TOPOLOGY, history_of(events), app="backend", boot=1)
-        assert found.bit is expected
+        assert found.observed is expected
 
 
 @pytest.mark.parametrize("spec", [REFUSED, DROPPED, SILENT])
@@ -511,14 +511,14 @@ def test_a_fault_that_was_missed_met_nobody(spec: Severed) -> None:
     events = [sockets(1.8, PG, syn_sent=(5002,)), sockets(1.9, PG)]
     missed = FaultMissed(at_s=2.51, fault="out", why="could not be healed")
     found = evidence(spec, *events, missed)
-    assert (found.bit, found.missing) == (False, "could not be healed")
+    assert (found.observed, found.missing) == (False, "could not be healed")
     history = history_of([*healthy_run(), *events])
-    assert not evidence_of(spec, TOPOLOGY, history).bit
+    assert not evidence_of(spec, TOPOLOGY, history).observed
 
 
 def test_without_a_canarys_sight_nothing_is_evidence() -> None:
     """In force means seen."""
     events = [*healthy_run(), *fault("out", 1.5, 1.52, 2.5, 2.52), sockets(1.8, PG, syn_sent=(1,))]
     unseen = without(events, lambda e: isinstance(e, FaultInForce))
-    assert evidence_of(DROPPED, TOPOLOGY, history_of(events)).bit
-    assert not evidence_of(DROPPED, TOPOLOGY, history_of(unseen)).bit
+    assert evidence_of(DROPPED, TOPOLOGY, history_of(events)).observed
+    assert not evidence_of(DROPPED, TOPOLOGY, history_of(unseen)).observed

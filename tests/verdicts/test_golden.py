@@ -73,10 +73,11 @@ def test_the_second_of_two_outages_is_shown_by_its_own_evidence() -> None:
         ),
     )
     kept = History(tuple(e for e in seen if not isinstance(e, LinkDrops)))
-    bit = [evidence_of(fault, folder.topology(), kept).bit for fault in folder.plan().faults]
-    assert bit == [True, False]
-    whole = [evidence_of(fault, folder.topology(), history).bit for fault in folder.plan().faults]
-    assert whole == [True, True]
+    topology, faults = folder.topology(), folder.plan().faults
+    observed = [evidence_of(fault, topology, kept).observed for fault in faults]
+    assert observed == [True, False]
+    observed = [evidence_of(fault, topology, history).observed for fault in faults]
+    assert observed == [True, True]
 
 
 def _old(event: LinkConnection | LinkDrops) -> bool:

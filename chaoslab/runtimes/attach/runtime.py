@@ -11,12 +11,12 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from chaoslab.agent import canary
-from chaoslab.agent.canary import Sighting
 from chaoslab.clock import now_s
 from chaoslab.errors import InjectionFailed, RuntimeUnavailable, ServiceFailed
 from chaoslab.history.events import PastProxy
 from chaoslab.model.mask import Mask
 from chaoslab.model.plan import Plan
+from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import App, Attach, Link, Service, ServiceKind, Topology
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.embedded import EmbeddedControl

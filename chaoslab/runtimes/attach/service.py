@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 
 from chaoslab.agent import canary
-from chaoslab.agent.canary import Sighting
 from chaoslab.errors import FaultUnsupported, RuntimeUnavailable
+from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import Service
 from chaoslab.runtimes.base import OWN_NAME, Endpoint
 

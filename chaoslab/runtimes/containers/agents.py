@@ -15,9 +15,10 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, cast
 
-from chaoslab.agent.canary import Kind, Outcome, Sighting
+from chaoslab.agent.canary import Kind
 from chaoslab.agent.rules import Counters
 from chaoslab.errors import ChaoslabError, InjectionFailed, RuntimeUnavailable
+from chaoslab.model.sighting import Outcome, Sighting
 from chaoslab.runtimes.base import AppSocket, Endpoint
 from chaoslab.runtimes.containers.parts import LOOK_EVERY_S, engine_gone, how_it_ended
 from chaoslab.runtimes.containers.problems import EngineGone, told

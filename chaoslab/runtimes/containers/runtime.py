@@ -10,11 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from chaoslab.agent.canary import Sighting
 from chaoslab.clock import now_s
 from chaoslab.errors import ChaoslabError, RuntimeUnavailable, ServiceFailed
 from chaoslab.history.events import PastProxy
 from chaoslab.model.mask import Mask
+from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import App, Service, ServiceKind
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.embedded import EmbeddedControl

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chaoslab.agent.canary import Sighting
 from chaoslab.clock import now_s
+from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import Service
 from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.containers.agents import Agent

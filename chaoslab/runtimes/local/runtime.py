@@ -14,11 +14,11 @@ from types import TracebackType
 from typing import Self
 
 from chaoslab.agent import canary
-from chaoslab.agent.canary import Sighting
 from chaoslab.clock import now_s
 from chaoslab.errors import ServiceFailed
 from chaoslab.history.events import PastProxy
 from chaoslab.model.mask import Mask
+from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import App, Service, ServiceKind
 from chaoslab.proxies import server
 from chaoslab.proxies.base import ProxyKind

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from chaoslab.agent import canary
-from chaoslab.agent.canary import Sighting
 from chaoslab.clock import now_s
 from chaoslab.errors import ServiceFailed
+from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import Service
 from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.local import reaper

@@ -9,7 +9,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from chaoslab.faults.network import actions_for
+from chaoslab.injection.network import actions_for
 from chaoslab.model.faults import Severed
 from chaoslab.model.topology import App, Attach, Service, Topology
 from chaoslab.runtimes.attach import open_attached

@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed
-from chaoslab.faults.network import actions_for
+from chaoslab.injection.network import actions_for
 from chaoslab.model.faults import Severed, SeveredMode
 from chaoslab.model.topology import Topology
 from chaoslab.proxies.base import ProxyKind

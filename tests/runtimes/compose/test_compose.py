@@ -15,9 +15,9 @@ import yaml
 
 from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed, SpecError
+from chaoslab.model.actions import ConnectPhase
 from chaoslab.model.loader import load_topology
 from chaoslab.model.topology import Topology
-from chaoslab.proxies.base import ConnectPhase
 from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.compose.file import FILE, ComposeFile
 from chaoslab.runtimes.compose.session import ComposeSession
@@ -51,7 +51,7 @@ THREE = (
 MID_LAB = """
 import asyncio, sys
 from pathlib import Path
-from chaoslab.proxies.base import ConnectPhase
+from chaoslab.model.actions import ConnectPhase
 from chaoslab.runtimes.compose.session import ComposeSession
 from chaoslab.model.loader import load_topology
 

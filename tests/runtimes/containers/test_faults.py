@@ -12,9 +12,9 @@ import pytest
 from chaoslab.clock import now_s
 from chaoslab.errors import FaultUnsupported
 from chaoslab.evidence.links import evidence_of
-from chaoslab.faults.base import Ground, injected
-from chaoslab.faults.catalogue import prepare
 from chaoslab.history.events import FaultInForce, FaultMissed, LinkPackets, Spawned
+from chaoslab.injection.base import Ground, injected
+from chaoslab.injection.catalogue import prepare
 from chaoslab.model.faults import (
     CutMidstream,
     FaultSpec,
@@ -113,7 +113,7 @@ async def test_a_fault_is_met_in_the_pod_and_is_gone_after_it(
         assert history.first(FaultMissed) is None, history.first(FaultMissed)
         assert history.first(FaultInForce) is not None
         shown = evidence_of(spec, TOPOLOGY, history, app="app", boot=1)
-        assert shown.met("redis"), (shown, app.log_tail(50))
+        assert shown.observed_on("redis"), (shown, app.log_tail(50))
         assert ground.services["redis"].upstream == upstream
 
 
@@ -181,7 +181,7 @@ async def test_canaries_are_not_counted_as_the_apps(ground: Ground) -> None:
     read = list(ground.journal.history.of(LinkPackets))
     assert len(read) == 2
     assert read[1].syns_dropped == read[0].syns_dropped == 0
-    assert not evidence_of(spec, TOPOLOGY, ground.journal.history).bit
+    assert not evidence_of(spec, TOPOLOGY, ground.journal.history).observed
 
 
 async def test_a_trigger_inside_the_proxy_is_refused_with_its_reason(ground: Ground) -> None:

@@ -16,8 +16,8 @@ import pytest
 from engine_here import needs_engine, things_of
 
 from chaoslab.errors import ChaoslabError, InjectionFailed, RuntimeUnavailable, ServiceFailed
-from chaoslab.faults.base import injected
-from chaoslab.faults.catalogue import prepare
+from chaoslab.injection.base import injected
+from chaoslab.injection.catalogue import prepare
 from chaoslab.model.faults import Killed, Severed
 from chaoslab.model.topology import Container, Topology
 from chaoslab.proxies.base import ProxyKind

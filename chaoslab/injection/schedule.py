@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Coroutine
 
 from chaoslab.errors import ChaoslabError, FaultUnsupported
-from chaoslab.faults.base import Fault, Ground, injected, requested, uninterrupted
-from chaoslab.faults.catalogue import prepare
-from chaoslab.faults.links import TriggeredLinkFault
 from chaoslab.history.events import FaultInForce, FaultMissed
 from chaoslab.history.moments import find, in_words
 from chaoslab.history.triggers import TOO_EARLY, Awaited, note_missed
+from chaoslab.injection.base import Fault, Ground, injected, requested, uninterrupted
+from chaoslab.injection.catalogue import prepare
+from chaoslab.injection.links import TriggeredLinkFault
 from chaoslab.model.faults import FaultSpec
 from chaoslab.model.plan import Plan
 from chaoslab.model.when import AtMoment, BeforeSpawn

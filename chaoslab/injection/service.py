@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from chaoslab.agent.canary import Sighting
 from chaoslab.errors import InjectionFailed
-from chaoslab.faults.base import Ground
+from chaoslab.injection.base import Ground
 from chaoslab.model.faults import Killed, Paused, Restarted, ServiceFault, Stopped
+from chaoslab.model.sighting import Sighting
 
 SILENCE_S = 0.2  # this long without an answer counts as silence
 ANSWER_S = 2.0  # a refusal or an answer comes at once; only a starved machine takes longer

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from chaoslab.faults.base import Ground
 from chaoslab.history.journal import Journal
+from chaoslab.injection.base import Ground
 from chaoslab.runtimes.local import LocalRuntime
 
 from .rig import TOPOLOGY, fresh_journal

@@ -11,10 +11,10 @@ import pytest
 
 from chaoslab.clock import now_s
 from chaoslab.errors import InjectionFailed
-from chaoslab.faults.base import Ground, injected
-from chaoslab.faults.catalogue import prepare
-from chaoslab.faults.links import LinkFault
 from chaoslab.history.events import CanaryProbe, FaultHealing, LinkConnection, LinkDrops
+from chaoslab.injection.base import Ground, injected
+from chaoslab.injection.catalogue import prepare
+from chaoslab.injection.links import LinkFault
 from chaoslab.model.faults import (
     CutMidstream,
     FaultSpec,
@@ -314,7 +314,7 @@ async def test_a_fault_that_no_canary_sees_is_missed_and_the_block_runs(
 ) -> None:
     """Never a silent pass: the history says what the canary met instead."""
     # A server that stalls for longer than a canary waits is silent as well.
-    monkeypatch.setattr("chaoslab.faults.links.canary_patience_s", lambda _: PATIENCE_S)
+    monkeypatch.setattr("chaoslab.injection.links.canary_patience_s", lambda _: PATIENCE_S)
     spec = MET[name][0]
     async with injected(TakenAway(spec, ground), ground):  # type: ignore[arg-type]
         ran = True

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from string import ascii_letters, digits
 from typing import Literal, Protocol, assert_never
 
-from chaoslab.agent.canary import Sighting
+from chaoslab.model.actions import Action, AddToxic, Capability, ConnectPhase, Disable
 from chaoslab.model.faults import (
     CutMidstream,
     Flapping,
@@ -17,8 +17,8 @@ from chaoslab.model.faults import (
     Slow,
     Throttled,
 )
+from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import Link
-from chaoslab.proxies.base import Action, AddToxic, Capability, ConnectPhase, Disable
 
 Direction = Literal["upstream", "downstream"]
 BOTH: tuple[Direction, ...] = ("upstream", "downstream")

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 from chaoslab.errors import SpecError
-from chaoslab.faults.base import Ground, injected
-from chaoslab.faults.catalogue import prepare
-from chaoslab.faults.links import TriggeredLinkFault
-from chaoslab.faults.mutation import (
+from chaoslab.history.events import CanaryProbe, LinkConnection, LinkDrops
+from chaoslab.history.journal import History
+from chaoslab.injection.base import Ground, injected
+from chaoslab.injection.catalogue import prepare
+from chaoslab.injection.links import TriggeredLinkFault
+from chaoslab.injection.mutation import (
     KINDS,
     Mutation,
     MutationKind,
@@ -18,8 +20,6 @@ from chaoslab.faults.mutation import (
     mutations_of,
     read_mutation,
 )
-from chaoslab.history.events import CanaryProbe, LinkConnection, LinkDrops
-from chaoslab.history.journal import History
 from chaoslab.model.faults import (
     CutMidstream,
     FaultSpec,
@@ -66,8 +66,8 @@ def patient_canaries(monkeypatch: pytest.MonkeyPatch) -> None:
     """For faults that nobody meets: a server that stalls for longer than a canary looks for silence
     would be taken for one of them in force.
     """
-    monkeypatch.setattr("chaoslab.faults.links.canary_patience_s", lambda _: PATIENCE_S)
-    monkeypatch.setattr("chaoslab.faults.service.SILENCE_S", PATIENCE_S)
+    monkeypatch.setattr("chaoslab.injection.links.canary_patience_s", lambda _: PATIENCE_S)
+    monkeypatch.setattr("chaoslab.injection.service.SILENCE_S", PATIENCE_S)
 
 
 def disabled(ground: Ground, spec: FaultSpec, kind: MutationKind) -> Ground:
@@ -191,7 +191,7 @@ async def test_only_the_fault_that_is_named_is_disabled(
     first, second = Severed(name="first", target=LINK), Severed(name="second", target=LINK)
     mutated = disabled(ground, first, "inert")
     with monkeypatch.context() as patient:
-        patient.setattr("chaoslab.faults.links.canary_patience_s", lambda _: PATIENCE_S)
+        patient.setattr("chaoslab.injection.links.canary_patience_s", lambda _: PATIENCE_S)
         async with injected(prepare(first, mutated), mutated):
             await assert_served(port)
     async with injected(prepare(second, mutated), mutated):

@@ -8,9 +8,9 @@ import pytest
 
 from chaoslab.agent.rules import Counters
 from chaoslab.errors import InjectionFailed
-from chaoslab.faults.base import Ground, injected
-from chaoslab.faults.catalogue import prepare
 from chaoslab.history.events import LinkPackets, ProbeCrashed
+from chaoslab.injection.base import Ground, injected
+from chaoslab.injection.catalogue import prepare
 from chaoslab.model.faults import Severed
 from chaoslab.proxies.base import ProxyControl
 

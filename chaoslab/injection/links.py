@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from chaoslab.errors import InjectionFailed
-from chaoslab.faults.base import Ground
-from chaoslab.faults.network import actions_for, canary_patience_s, path_safe, shows
+from chaoslab.injection.base import Ground
+from chaoslab.injection.network import actions_for, canary_patience_s, path_safe, shows
+from chaoslab.model.actions import Action, ConnectPhase, Disable
 from chaoslab.model.faults import Flapping, NetworkFault
 from chaoslab.model.topology import Link
 from chaoslab.model.when import AtConnection
-from chaoslab.proxies.base import Action, ConnectPhase, Disable
 from chaoslab.seeds import generator
 
 TRIGGER_POLL_S = 0.02

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chaoslab.errors import InjectionFailed
-from chaoslab.faults.base import Ground, injected
-from chaoslab.faults.catalogue import prepare
+from chaoslab.injection.base import Ground, injected
+from chaoslab.injection.catalogue import prepare
 from chaoslab.model.faults import Severed, Slow
 
 from .rig import PATIENCE_S, comes_to, new_client_meets

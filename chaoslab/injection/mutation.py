@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from chaoslab.agent.canary import Sighting
 from chaoslab.errors import Problem, SpecError, did_you_mean
+from chaoslab.model.actions import Action, AddToxic, ConnectPhase
 from chaoslab.model.faults import FaultSpec, Killed, Paused, Restarted, Stopped
 from chaoslab.model.plan import Plan
+from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import Service, Topology
-from chaoslab.proxies.base import Action, AddToxic, ConnectPhase
 from chaoslab.runtimes.base import Endpoint, RunningService
 
 MutationKind = Literal["inert", "bypassed", "inert-to-app"]

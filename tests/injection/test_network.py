@@ -6,8 +6,8 @@ import string
 
 import pytest
 
-from chaoslab.agent.canary import Outcome, Sighting
-from chaoslab.faults.network import actions_for, canary_patience_s, shows
+from chaoslab.injection.network import actions_for, canary_patience_s, shows
+from chaoslab.model.actions import Action, AddToxic, Capability, ConnectPhase, Disable
 from chaoslab.model.faults import (
     CutMidstream,
     Flapping,
@@ -17,8 +17,8 @@ from chaoslab.model.faults import (
     Slow,
     Throttled,
 )
+from chaoslab.model.sighting import Outcome, Sighting
 from chaoslab.model.topology import Link
-from chaoslab.proxies.base import Action, AddToxic, Capability, ConnectPhase, Disable
 
 ALL: frozenset[Capability] = frozenset(
     {"connect", "connect.dropped", "silence", "triggers", "connections"}

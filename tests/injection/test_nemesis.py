@@ -10,9 +10,6 @@ from dataclasses import replace
 import pytest
 
 from chaoslab.errors import FaultUnsupported, InjectionFailed
-from chaoslab.faults.base import Ground, injected
-from chaoslab.faults.catalogue import prepare
-from chaoslab.faults.schedule import Nemesis
 from chaoslab.history.events import (
     AnyEvent,
     Exited,
@@ -25,6 +22,9 @@ from chaoslab.history.events import (
     StartupComplete,
     TriggerMissed,
 )
+from chaoslab.injection.base import Ground, injected
+from chaoslab.injection.catalogue import prepare
+from chaoslab.injection.schedule import Nemesis
 from chaoslab.model.faults import FaultSpec, Flapping, OneWay, Paused, Severed, Slow
 from chaoslab.model.health import HealthState
 from chaoslab.model.plan import Plan, resolve

@@ -7,10 +7,11 @@ from typing import cast
 import pytest
 
 from chaoslab.errors import FaultUnsupported
-from chaoslab.faults.countable import check_countable
+from chaoslab.injection.countable import check_countable
+from chaoslab.model.actions import Capability
 from chaoslab.model.expect import BacksOff, Expectation, Starts
 from chaoslab.model.plan import Plan
-from chaoslab.proxies.base import Capability, ProxyControl
+from chaoslab.proxies.base import ProxyControl
 
 
 class Control:

@@ -8,9 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from chaoslab.agent.canary import Sighting
 from chaoslab.errors import ChaoslabError
-from chaoslab.faults.mutation import Mutation
 from chaoslab.history.events import (
     CanaryProbe,
     FaultHealed,
@@ -26,7 +24,9 @@ from chaoslab.history.events import (
     ProbeCrashed,
 )
 from chaoslab.history.journal import Journal
+from chaoslab.injection.mutation import Mutation
 from chaoslab.model.faults import FaultSpec
+from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import Link, Topology
 from chaoslab.proxies.base import ProxyControl
 from chaoslab.runtimes.base import Endpoint, RunningService, Runtime

@@ -12,9 +12,9 @@ import pytest
 
 from chaoslab.clock import now_s
 from chaoslab.evidence.links import evidence_of
-from chaoslab.faults.base import Ground, injected
-from chaoslab.faults.catalogue import prepare
 from chaoslab.history.events import LinkConnection
+from chaoslab.injection.base import Ground, injected
+from chaoslab.injection.catalogue import prepare
 from chaoslab.model.faults import Restarted, Severed
 
 from .rig import PATIENCE_S, TOPOLOGY
@@ -94,4 +94,4 @@ async def test_a_postgres_client_that_closes_under_a_silence_has_only_said_goodb
     )
     assert [(m.bytes, m.goodbye) for m in told.met if m.stream == "upstream"] == [(5, 5)]
     assert told.ending == "client_closed"
-    assert not evidence_of(spec, TOPOLOGY, ground.journal.history).bit
+    assert not evidence_of(spec, TOPOLOGY, ground.journal.history).observed

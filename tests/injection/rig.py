@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chaoslab.clock import now_s
-from chaoslab.faults.base import Ground
 from chaoslab.history.events import (
     AnyEvent,
     FaultHealed,
@@ -19,6 +18,7 @@ from chaoslab.history.events import (
     FaultRequested,
 )
 from chaoslab.history.journal import History, Journal
+from chaoslab.injection.base import Ground
 from chaoslab.model.topology import App, Connector, Service, Topology
 
 PATIENCE_S = 5.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from chaoslab.faults.base import Fault, Ground
-from chaoslab.faults.links import FlappingLinkFault, LinkFault, TriggeredLinkFault
-from chaoslab.faults.service import DownFault, PausedFault, RestartedFault
+from chaoslab.injection.base import Fault, Ground
+from chaoslab.injection.links import FlappingLinkFault, LinkFault, TriggeredLinkFault
+from chaoslab.injection.service import DownFault, PausedFault, RestartedFault
 from chaoslab.model.faults import (
     CutMidstream,
     FaultSpec,

@@ -1,1 +1,0 @@
-"""What goes wrong, and how it heals."""
