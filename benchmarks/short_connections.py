@@ -20,12 +20,12 @@ from pathlib import Path
 
 from chaoslab.history.events import PathBypassed
 from chaoslab.history.journal import Journal
+from chaoslab.machine.endpoint import Endpoint
+from chaoslab.machine.sockets import sockets_of
 from chaoslab.model.topology import Link
 from chaoslab.probes.past_proxy import LOOK_EVERY_S, PastProxyProbe
 from chaoslab.probes.sockets import SAMPLE_S
-from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.local.lookout import Lookout
-from chaoslab.runtimes.local.sockets import sockets_of
 
 LINK = Link(app="app", service="server")
 STANDS_MS = (1, 2, 5, 10, 15, 25, 50, 75)

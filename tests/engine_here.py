@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from chaoslab.errors import RuntimeUnavailable
+from chaoslab.machine.environment import environment
 from chaoslab.model.topology import Images
-from chaoslab.runtimes.base import environment
 from chaoslab.runtimes.containers.address import engine_address
 from chaoslab.runtimes.containers.sweeper import KINDS, Engine, EngineError, Thing
 

@@ -10,8 +10,8 @@ from test_lab import carried_out
 from chaoslab import expect
 from chaoslab.history.events import LabUp, LeftRunning, PathBypassed, Spawned
 from chaoslab.history.run_folder import RunFolder
+from chaoslab.machine import reaper
 from chaoslab.model.plan import Plan
-from chaoslab.runtimes.local import reaper
 
 # It asks the server through the proxy where it is, and hands that to a daemon that has neither its
 # session nor its environment; it ends a second after the daemon has connected.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from chaoslab.gate.choice import has_xdist
 from chaoslab.history.files import make_folder, open_file
-from chaoslab.runtimes.base import environment
+from chaoslab.machine.environment import environment
 
 GRACE_S = 15.0  # what an interrupted scenario needs to heal and to take its servers down
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from chaoslab.gate.choice import has_xdist
 from chaoslab.gate.process import Call
 from chaoslab.gate.result import RuntimeTaken
+from chaoslab.machine.environment import environment
 from chaoslab.model.gate import Gate
 from chaoslab.model.topology import Topology
-from chaoslab.runtimes.base import environment
 
 # It may narrow what is run, and nobody sees it in the file that is reviewed.
 _HIDDEN = "PYTEST_ADDOPTS"

@@ -69,8 +69,8 @@ def gate(
     from chaoslab.gate.markdown import save_summary
     from chaoslab.gate.run import Asked, gate_of, run_gate
     from chaoslab.gate.text import shown
+    from chaoslab.machine.environment import environment
     from chaoslab.model.loader import load_topology
-    from chaoslab.runtimes.base import environment
 
     try:
         gate = gate_of(topology := load_topology(file))

@@ -25,11 +25,12 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.journal import Journal
 from chaoslab.injection.mutation import Mutation
+from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.faults import FaultSpec
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import Link, Topology
 from chaoslab.proxies.base import ProxyControl
-from chaoslab.runtimes.base import Endpoint, RunningService, Runtime
+from chaoslab.runtimes.base import RunningService, Runtime
 
 HEAL_WITHIN_S = 10.0
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from chaoslab.errors import Problem, SpecError, did_you_mean
+from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.actions import Action, AddToxic, ConnectPhase
 from chaoslab.model.faults import FaultSpec, Killed, Paused, Restarted, Stopped
 from chaoslab.model.plan import Plan
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import Service, Topology
-from chaoslab.runtimes.base import Endpoint, RunningService
+from chaoslab.runtimes.base import RunningService
 
 MutationKind = Literal["inert", "bypassed", "inert-to-app"]
 KINDS: tuple[MutationKind, ...] = get_args(MutationKind)

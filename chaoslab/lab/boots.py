@@ -9,6 +9,7 @@ from chaoslab.history.events import Spawned
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.history.triggers import trigger_came
 from chaoslab.injection.base import Ground
+from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.placeholders import fill
 from chaoslab.model.plan import Boot, Plan
 from chaoslab.model.topology import App, Link
@@ -17,7 +18,6 @@ from chaoslab.probes.past_proxy import PastProxyProbe
 from chaoslab.probes.questions import Questions
 from chaoslab.probes.watch import Watch
 from chaoslab.probes.workload import Writer
-from chaoslab.runtimes.base import Endpoint
 
 
 class Boots:

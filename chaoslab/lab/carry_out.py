@@ -17,12 +17,13 @@ from chaoslab.history.run_folder import RunFolder, RunInfo
 from chaoslab.injection.mutation import Mutation, aimed
 from chaoslab.lab.bring_up import brought_up
 from chaoslab.lab.run import run_plan
+from chaoslab.machine.environment import environment
 from chaoslab.model.mask import Mask
 from chaoslab.model.masking import mask_of
 from chaoslab.model.plan import Plan, resolve
 from chaoslab.model.topology import Topology
 from chaoslab.proxies.base import ProxyKind
-from chaoslab.runtimes.base import Runtime, environment
+from chaoslab.runtimes.base import Runtime
 from chaoslab.runtimes.local import LocalRuntime
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.record import doubted, doubts_of

@@ -41,11 +41,11 @@ def preflight(
 
     from rich.console import Console
 
+    from chaoslab.machine.environment import environment
     from chaoslab.model.loader import load_topology
     from chaoslab.preflight.check import check_deployment
     from chaoslab.preflight.live import walk_paths
     from chaoslab.preflight.text import inspected_text, walks_text
-    from chaoslab.runtimes.base import environment
 
     topology = load_topology(file)
     inspected = check_deployment(topology, deployment)

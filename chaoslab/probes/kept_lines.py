@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from chaoslab.machine.endpoint import Endpoint
 from chaoslab.probes.request import Line, Reply
-from chaoslab.runtimes.base import Endpoint
 
 # Servers close a connection without use after a while of their own (Uvicorn and Node: 5 s,
 # Gunicorn: 2 s). It is given up before: a request must not meet one that is about to be closed.

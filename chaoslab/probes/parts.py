@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from chaoslab.errors import ChaoslabError, ServiceFailed
 from chaoslab.history.events import LabTrouble
 from chaoslab.history.journal import Journal
-from chaoslab.runtimes.parts import Part, Trouble, ended_text
+from chaoslab.machine.trouble import Trouble
+from chaoslab.runtimes.parts import Part, ended_text
 
 
 class PartsProbe:

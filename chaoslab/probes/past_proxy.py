@@ -9,8 +9,10 @@ from typing import Literal
 
 from chaoslab.history.events import PathBypassed, Spawned
 from chaoslab.history.journal import Journal
+from chaoslab.machine.endpoint import Endpoint
+from chaoslab.machine.sockets import CONNECTED, AppSocket
 from chaoslab.model.topology import Link
-from chaoslab.runtimes.base import CONNECTED, AppSocket, Endpoint, Lookout, ServerClient
+from chaoslab.runtimes.base import Lookout, ServerClient
 
 LOOK_EVERY_S = 0.05
 MOST = 50  # of one link and boot: an app that opens one for each request would fill the history

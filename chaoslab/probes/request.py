@@ -16,7 +16,7 @@ from typing import cast
 import h11
 import httpx
 
-from chaoslab.runtimes.base import Endpoint
+from chaoslab.machine.endpoint import Endpoint
 
 MOST_BODY_BYTES = 1 << 20
 MOST_CHUNKS = 4096

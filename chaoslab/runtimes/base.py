@@ -7,7 +7,6 @@ death of the test process too (a dead-man's switch, not an exit handler).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -15,6 +14,9 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from chaoslab.history.events import PastProxy
+from chaoslab.machine.births import LeftProcess
+from chaoslab.machine.endpoint import Endpoint
+from chaoslab.machine.sockets import AppSocket
 from chaoslab.model.mask import Mask
 from chaoslab.model.plan import Plan
 from chaoslab.model.sighting import Sighting
@@ -23,51 +25,7 @@ from chaoslab.proxies.base import ProxyControl, ProxyKind
 from chaoslab.runtimes.parts import Part
 
 RuntimeKind = Literal["local", "docker", "compose", "attach"]
-# States of a socket that has a peer: a connection under way, up, or half closed.
-CONNECTED = frozenset({"SYN_SENT", "ESTABLISHED", "FIN_WAIT1", "FIN_WAIT2", "CLOSE_WAIT"})
 OWN_NAME = "chaoslab-lab"  # the lab's own sessions say so, and are left out of all evidence
-
-
-def environment() -> dict[str, str]:
-    """A copy of the machine's environment as it is now; nothing else of the lab reads it."""
-    return dict(os.environ)  # noqa: TID251
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """A host and a port."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppSocket:
-    """A TCP socket of the app, as the kernel shows it: state as in `SYN_SENT`, `ESTABLISHED`,
-    `LISTEN`; for a listener the remote port is 0.
-
-    `remote_host` and `pid` (the process that holds it) are empty and 0 where they are not known.
-    """
-
-    state: str
-    local_port: int
-    remote_port: int
-    remote_host: str = ""
-    pid: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftProcess:
-    """A process of an app that was alive after the app's own had ended; `ended` by the lab, or
-    alive still.
-    """
-
-    pid: int
-    name: str
-    ended: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from chaoslab.errors import ChaoslabError
+from chaoslab.machine.trouble import Trouble
 
 API_BOUND_S = 0.75  # a proxy's API answers within milliseconds, on a busy machine within tenths
 _CONFIRM_S = 0.05
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
-    """What is wrong with a part, where no act of the lab's own explains it.
-
-    `ended`: it will not come back by itself, and nothing can be judged from now on. `error` is what
-    the run ends with then, where that is known better than that the part ended.
-    """
-
-    what: str
-    ended: bool = False
-    log: tuple[str, ...] = ()
-    error: ChaoslabError | None = None
 
 
 class Part(Protocol):
@@ -98,15 +82,6 @@ class ApiPart:
 
 
 _REFUSES = "it ended: its API refuses connections"
-
-
-def ended_by(code: int) -> str:
-    """An exit code in words: `exit status 1`, `SIGKILL`."""
-    if code >= 0:
-        return f"exit status {code}"
-    with suppress(ValueError):
-        return signal.Signals(-code).name
-    return f"signal {-code}"
 
 
 def ended_text(name: str, trouble: Trouble, log: Sequence[str] = ()) -> str:

@@ -10,7 +10,9 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
-from chaoslab.runtimes.base import OWN_NAME, Endpoint, environment
+from chaoslab.machine.endpoint import Endpoint
+from chaoslab.machine.environment import environment
+from chaoslab.runtimes.base import OWN_NAME
 
 _WITHIN_S = 3.0
 

@@ -14,7 +14,7 @@ from chaoslab.agent.canary import ask
 from chaoslab.agent.ports import CanaryPorts
 from chaoslab.agent.tcp_table import tcp_table
 from chaoslab.errors import InjectionFailed
-from chaoslab.runtimes.local.ports import Ports, is_free
+from chaoslab.machine.ports import Ports, is_free
 
 from .test_canary import listener, port_of
 

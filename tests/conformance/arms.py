@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 
 from chaoslab.clock import now_s
-from chaoslab.runtimes.local.ports import Ports
+from chaoslab.machine.ports import Ports
 
 EMBEDDED = "embedded"
 TOXIPROXY = "toxiproxy"

@@ -13,11 +13,13 @@ from pathlib import Path
 from chaoslab.clock import now_s
 from chaoslab.history.events import AnyEvent
 from chaoslab.history.journal import Journal
+from chaoslab.machine.births import LeftProcess
+from chaoslab.machine.endpoint import Endpoint
+from chaoslab.machine.sockets import AppSocket, sockets_of
 from chaoslab.model.health import HealthContract
 from chaoslab.model.topology import App, WriteContract
 from chaoslab.probes.base import Watched
-from chaoslab.runtimes.base import AppSocket, Endpoint, LeftProcess, RunningApp
-from chaoslab.runtimes.local.sockets import sockets_of
+from chaoslab.runtimes.base import RunningApp
 
 Reply = tuple[int, str | bytes | dict[str, object] | list[object]]
 Answer = Callable[[str, str, bytes], Awaitable[Reply | None]]

@@ -14,12 +14,12 @@ import pytest
 
 from chaoslab.history.events import ProbeCrashed, ServerConnections
 from chaoslab.history.journal import Journal
+from chaoslab.machine.sockets import sockets_of
 from chaoslab.model.topology import Service
 from chaoslab.probes.base import guarded
 from chaoslab.probes.connections import ConnectionsProbe
 from chaoslab.runtimes.base import OWN_NAME, RunningService
 from chaoslab.runtimes.local import LocalRuntime
-from chaoslab.runtimes.local.sockets import sockets_of
 
 from .rig import PATIENCE_S, until
 

@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from chaoslab.machine.endpoint import Endpoint
 from chaoslab.probes import kept_lines
 from chaoslab.probes.kept_lines import KeptLines
 from chaoslab.probes.request import Line
-from chaoslab.runtimes.base import Endpoint
 
 ANSWER = b"HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\nok"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from chaoslab.history.events import Bound, Listening
 from chaoslab.history.journal import History
+from chaoslab.machine.ports import Ports
 from chaoslab.probes.base import Watched
-from chaoslab.runtimes.local.ports import Ports
 
 from .rig import until
 from .test_boot import booting

@@ -23,6 +23,7 @@ from chaoslab.history.events import (
     Write,
 )
 from chaoslab.history.journal import Journal
+from chaoslab.machine.sockets import sockets_of
 from chaoslab.model.health import HealthContract
 from chaoslab.model.load import Sampling
 from chaoslab.probes.boot import BootProbe
@@ -30,7 +31,6 @@ from chaoslab.probes.health import HealthProbe
 from chaoslab.probes.own_trouble import note_own_trouble, own_trouble
 from chaoslab.probes.prober import ProberProbe
 from chaoslab.probes.workload import Writer
-from chaoslab.runtimes.local.sockets import sockets_of
 
 from .rig import Here, Reply, server, until, watching
 

@@ -10,9 +10,11 @@ import pytest
 
 from chaoslab.history.events import PathBypassed, Spawned
 from chaoslab.history.journal import Journal
+from chaoslab.machine.endpoint import Endpoint
+from chaoslab.machine.sockets import AppSocket
 from chaoslab.model.topology import Link
 from chaoslab.probes.past_proxy import MOST, PastProxyProbe
-from chaoslab.runtimes.base import AppSocket, Endpoint, ServerClient
+from chaoslab.runtimes.base import ServerClient
 
 THERE = Endpoint(host="127.0.0.1", port=5432)
 SHOP, BILLS = Link(app="shop", service="postgres"), Link(app="bills", service="postgres")

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import psycopg
 import pytest
 
-from chaoslab.runtimes.local.ports import Ports
+from chaoslab.machine.ports import Ports
 
 T = TypeVar("T")
 

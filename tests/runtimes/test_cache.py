@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed
-from chaoslab.runtimes.local import LocalRuntime, cache, places
+from chaoslab.machine import places
+from chaoslab.machine.places import NOBODY, cache_folder, lab_folder, reachable
+from chaoslab.machine.process import Identity
+from chaoslab.runtimes.local import LocalRuntime, cache
 from chaoslab.runtimes.local.binaries import ServerBinary, find_postgres
-from chaoslab.runtimes.local.places import NOBODY, cache_folder, lab_folder, reachable
-from chaoslab.runtimes.local.process import Identity
 
 from .clients import Client
 from .conftest import POSTGRES

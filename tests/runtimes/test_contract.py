@@ -15,8 +15,9 @@ import redis.exceptions
 
 from chaoslab.clock import now_s
 from chaoslab.errors import ServiceFailed
+from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.topology import Service
-from chaoslab.runtimes.base import Endpoint, RunningService, Runtime
+from chaoslab.runtimes.base import RunningService, Runtime
 from chaoslab.runtimes.containers.app import ContainerApp
 from chaoslab.runtimes.local import LocalRuntime
 

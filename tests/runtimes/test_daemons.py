@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 import chaoslab
+from chaoslab.machine import reaper
+from chaoslab.machine.births import give, of_boot, take
 from chaoslab.runtimes.base import RunningApp
-from chaoslab.runtimes.local import LocalRuntime, leftovers, reaper
-from chaoslab.runtimes.local.births import give, of_boot, take
+from chaoslab.runtimes.local import LocalRuntime, leftovers
 
 from .clients import run_python, until_said
 from .test_contract import gone

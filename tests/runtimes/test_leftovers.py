@@ -19,10 +19,11 @@ import pytest
 import chaoslab
 from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable
-from chaoslab.runtimes.local import LocalRuntime, reaper
-from chaoslab.runtimes.local.places import NOBODY, reachable
-from chaoslab.runtimes.local.process import Identity
-from chaoslab.runtimes.local.sockets import tree
+from chaoslab.machine import reaper
+from chaoslab.machine.places import NOBODY, reachable
+from chaoslab.machine.process import Identity
+from chaoslab.machine.sockets import tree
+from chaoslab.runtimes.local import LocalRuntime
 
 from .clients import connects, run_python
 from .conftest import POSTGRES

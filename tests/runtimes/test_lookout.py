@@ -14,7 +14,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from chaoslab.runtimes.base import Endpoint, ServerClient
+from chaoslab.machine.endpoint import Endpoint
+from chaoslab.runtimes.base import ServerClient
 from chaoslab.runtimes.local import lookout as module
 from chaoslab.runtimes.local.lookout import Lookout
 

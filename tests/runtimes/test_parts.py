@@ -7,7 +7,8 @@ import socket
 
 import pytest
 
-from chaoslab.runtimes.parts import API_BOUND_S, ApiPart, ended_by
+from chaoslab.machine.trouble import ended_by
+from chaoslab.runtimes.parts import API_BOUND_S, ApiPart
 
 
 def part(port: int, *, tells_end: bool = True) -> ApiPart:

@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 
 from chaoslab.errors import ServiceFailed
-from chaoslab.runtimes.local import LocalRuntime, ports
-from chaoslab.runtimes.local.ports import Ports, is_free, port_range
+from chaoslab.machine import ports
+from chaoslab.machine.ports import Ports, is_free, port_range
+from chaoslab.runtimes.local import LocalRuntime
 
 from .clients import Client
 from .conftest import REDIS
 
 WORKER = """
 import sys
-from chaoslab.runtimes.local.ports import Ports
+from chaoslab.machine.ports import Ports
 ports = Ports()
 print(*(ports.take() for _ in range(200)), flush=True)
 sys.stdin.read()

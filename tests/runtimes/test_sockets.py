@@ -11,8 +11,8 @@ import pytest
 
 from chaoslab.agent import tcp_table
 from chaoslab.errors import RuntimeUnavailable
-from chaoslab.runtimes.local import sockets
-from chaoslab.runtimes.local.sockets import holder_of, sockets_of
+from chaoslab.machine import sockets
+from chaoslab.machine.sockets import holder_of, sockets_of
 
 IPV6 = pytest.mark.skipif(not os.path.exists("/proc/net/tcp6"), reason="no IPv6 here")
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 
 from chaoslab.errors import RuntimeUnavailable
-from chaoslab.runtimes.base import Endpoint
+from chaoslab.machine.endpoint import Endpoint
 
 MARK = "chaoslab."  # every toxic of an attached lab is called so: others can tell it from theirs
 _TIMEOUT_S = 3.0

@@ -6,7 +6,8 @@ import asyncio
 
 from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable
-from chaoslab.runtimes.base import AppSocket, Endpoint
+from chaoslab.machine.endpoint import Endpoint
+from chaoslab.machine.sockets import AppSocket
 
 
 class StandingApp:

@@ -8,12 +8,12 @@ from dataclasses import replace
 from chaoslab.agent.rules import Counters
 from chaoslab.clock import now_s
 from chaoslab.errors import FaultUnsupported
+from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.actions import Action, AddToxic, Capability, ConnectPhase, Disable
 from chaoslab.proxies.base import ConnectionRecord, TriggerState
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 from chaoslab.runtimes.attach.api import MARK, Trace
 from chaoslab.runtimes.attach.lease import Lease
-from chaoslab.runtimes.base import Endpoint
 
 
 class AttachedControl:

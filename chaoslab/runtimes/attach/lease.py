@@ -21,8 +21,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from chaoslab.clock import wall_time
 from chaoslab.errors import RuntimeUnavailable
+from chaoslab.machine.environment import environment
 from chaoslab.runtimes.attach.api import Trace
-from chaoslab.runtimes.base import environment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

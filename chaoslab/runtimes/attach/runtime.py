@@ -14,6 +14,7 @@ from chaoslab.agent import canary
 from chaoslab.clock import now_s
 from chaoslab.errors import InjectionFailed, RuntimeUnavailable, ServiceFailed
 from chaoslab.history.events import PastProxy
+from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.mask import Mask
 from chaoslab.model.plan import Plan
 from chaoslab.model.sighting import Sighting
@@ -29,7 +30,7 @@ from chaoslab.runtimes.attach.leftovers import taken_back
 from chaoslab.runtimes.attach.refusals import refuse
 from chaoslab.runtimes.attach.service import StandingService, standing
 from chaoslab.runtimes.attach.sessions import ServerView, server_view
-from chaoslab.runtimes.base import Endpoint, Runtime
+from chaoslab.runtimes.base import Runtime
 from chaoslab.runtimes.parts import Part
 
 READY_WITHIN_S = 5.0

@@ -9,9 +9,10 @@ import psycopg
 
 from chaoslab.agent import canary
 from chaoslab.errors import FaultUnsupported, RuntimeUnavailable
+from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import Service
-from chaoslab.runtimes.base import OWN_NAME, Endpoint
+from chaoslab.runtimes.base import OWN_NAME
 
 _USUAL_PORTS = {"postgres": 5432, "redis": 6379}
 _ANSWERS_WITHIN_S = 5.0

@@ -13,8 +13,9 @@ from typing import Protocol
 
 import psycopg
 
+from chaoslab.machine.endpoint import Endpoint
 from chaoslab.runtimes.attach.service import StandingService
-from chaoslab.runtimes.base import OWN_NAME, Endpoint
+from chaoslab.runtimes.base import OWN_NAME
 from chaoslab.runtimes.redis_talk import RedisTalk, clients_of
 
 _WITHIN_S = 3.0

@@ -16,8 +16,8 @@ import psycopg
 from psycopg import sql
 
 from chaoslab.errors import ServiceFailed
+from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.topology import ServiceKind
-from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.containers.engine import HOST
 from chaoslab.runtimes.containers.servers import Server
 from chaoslab.runtimes.local.protocols import redis_answers

@@ -21,9 +21,10 @@ from typing import cast
 
 from chaoslab.errors import Problem, SpecError
 from chaoslab.history.events import PastProxy
+from chaoslab.machine.environment import environment
+from chaoslab.machine.watchdog import MARK_PREFIX
 from chaoslab.model.topology import Topology
 from chaoslab.proxies.base import ProxyKind
-from chaoslab.runtimes.base import environment
 from chaoslab.runtimes.compose import restore as restoring
 from chaoslab.runtimes.compose.file import ComposeFile, beside, read
 from chaoslab.runtimes.compose.restore import Facts, Server, restore
@@ -39,7 +40,6 @@ from chaoslab.runtimes.containers.runtime import ContainerRuntime
 from chaoslab.runtimes.containers.session import DockerSession
 from chaoslab.runtimes.containers.stack import PROXY_NAME, Stack
 from chaoslab.runtimes.containers.switch import Switch
-from chaoslab.runtimes.local.watchdog import MARK_PREFIX
 
 PROJECT = "COMPOSE_PROJECT_NAME"
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed
+from chaoslab.machine.endpoint import Endpoint
+from chaoslab.machine.ports import Ports
 from chaoslab.model.topology import App, Images, Service, Topology
-from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.compose.file import ComposeFile
 from chaoslab.runtimes.compose.servers import server_of
 from chaoslab.runtimes.containers import images
@@ -25,7 +26,6 @@ from chaoslab.runtimes.containers.engine import HOST, Engine, Run
 from chaoslab.runtimes.containers.problems import exited, told
 from chaoslab.runtimes.containers.service import STOP_GRACE_S, Box
 from chaoslab.runtimes.containers.stack import API_PORT, APP_PORT, PROXY_NAME, Gateway, at_once
-from chaoslab.runtimes.local.ports import Ports
 
 if TYPE_CHECKING:
     from docker.models.containers import Container

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed
-from chaoslab.runtimes.base import environment
+from chaoslab.machine.environment import environment
 
 COMMAND = "CHAOSLAB_COMPOSE"
 _USUAL = (("docker", "compose"), ("docker-compose",))

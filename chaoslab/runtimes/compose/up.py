@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed
+from chaoslab.machine.ports import Ports
+from chaoslab.machine.watchdog import MARK_PREFIX, Watchdog
 from chaoslab.model.topology import Topology
 from chaoslab.runtimes.compose.file import ComposeFile
 from chaoslab.runtimes.compose.servers import server_of
@@ -22,8 +24,6 @@ from chaoslab.runtimes.containers.engine import Engine
 from chaoslab.runtimes.containers.labels import labels_for
 from chaoslab.runtimes.containers.problems import told
 from chaoslab.runtimes.containers.stack import API_PORT, PROXY_NAME
-from chaoslab.runtimes.local.ports import Ports
-from chaoslab.runtimes.local.watchdog import MARK_PREFIX, Watchdog
 
 if TYPE_CHECKING:
     from docker.models.containers import Container

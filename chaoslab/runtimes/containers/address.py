@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chaoslab.errors import RuntimeUnavailable
-from chaoslab.runtimes.base import environment
+from chaoslab.machine.environment import environment
 
 DEFAULT_URL = "unix:///var/run/docker.sock"
 # What docker-py calls a socket, whichever it is.

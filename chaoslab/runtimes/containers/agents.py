@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any, cast
 from chaoslab.agent.canary import Kind
 from chaoslab.agent.rules import Counters
 from chaoslab.errors import ChaoslabError, InjectionFailed, RuntimeUnavailable
+from chaoslab.machine.endpoint import Endpoint
+from chaoslab.machine.sockets import AppSocket
+from chaoslab.machine.trouble import Trouble
 from chaoslab.model.sighting import Outcome, Sighting
-from chaoslab.runtimes.base import AppSocket, Endpoint
 from chaoslab.runtimes.containers.parts import LOOK_EVERY_S, engine_gone, how_it_ended
 from chaoslab.runtimes.containers.problems import EngineGone, told
-from chaoslab.runtimes.parts import API_BOUND_S, Trouble
+from chaoslab.runtimes.parts import API_BOUND_S
 
 if TYPE_CHECKING:
     from docker.models.containers import Container

@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from chaoslab.clock import now_s, wall_time
+from chaoslab.machine.endpoint import Endpoint
+from chaoslab.machine.sockets import AppSocket
 from chaoslab.runtimes.app_log import AppLog
-from chaoslab.runtimes.base import AppSocket, Endpoint
 from chaoslab.runtimes.containers.agents import Agent
 from chaoslab.runtimes.containers.engine import HOST, in_thread
 from chaoslab.runtimes.containers.problems import told

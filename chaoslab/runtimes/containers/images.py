@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from chaoslab.agent import context
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed
+from chaoslab.machine.environment import environment
 from chaoslab.model.topology import App, Images
-from chaoslab.runtimes.base import environment
 from chaoslab.runtimes.containers.labels import ROLE
 from chaoslab.runtimes.containers.problems import told
 

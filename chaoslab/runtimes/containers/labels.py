@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Mapping
 
-from chaoslab.runtimes.local import reaper
+from chaoslab.machine import reaper
 
 ROLE = "org.chaoslab"
 SESSION = f"{ROLE}.session"

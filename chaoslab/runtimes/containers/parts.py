@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from chaoslab.machine.process import is_stopped
+from chaoslab.machine.trouble import Trouble, ended_by
 from chaoslab.runtimes.containers.engine import in_thread
 from chaoslab.runtimes.containers.problems import EngineGone, told
-from chaoslab.runtimes.local.process import is_stopped
-from chaoslab.runtimes.parts import Trouble, ended_by
 
 if TYPE_CHECKING:
     from docker.models.containers import Container

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 from chaoslab.clock import now_s
 from chaoslab.errors import ChaoslabError, RuntimeUnavailable, ServiceFailed
 from chaoslab.history.events import PastProxy
+from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.mask import Mask
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import App, Service, ServiceKind
@@ -21,7 +22,6 @@ from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.filtered import FilteredToxiproxyControl
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 from chaoslab.runtimes.app_log import AppLog
-from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.containers import images
 from chaoslab.runtimes.containers.app import ContainerApp, Pod
 from chaoslab.runtimes.containers.engine import Run, in_background, in_thread

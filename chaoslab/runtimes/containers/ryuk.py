@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chaoslab.runtimes.base import environment
+from chaoslab.machine.environment import environment
 from chaoslab.runtimes.containers.images import is_here
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from chaoslab.errors import ServiceFailed
-from chaoslab.runtimes.base import Endpoint
+from chaoslab.machine.endpoint import Endpoint
 from chaoslab.runtimes.local.protocols import postgres_answers, redis_answers
 
 ROLE = "chaoslab"

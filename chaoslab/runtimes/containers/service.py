@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chaoslab.clock import now_s
+from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import Service
-from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.containers.agents import Agent
 from chaoslab.runtimes.containers.engine import HOST, in_thread
 from chaoslab.runtimes.containers.parts import ContainerPart

@@ -11,13 +11,13 @@ from contextlib import asynccontextmanager, suppress
 
 from chaoslab.errors import ChaoslabError, ServiceFailed
 from chaoslab.history.events import PastProxy
+from chaoslab.machine.ports import Ports
 from chaoslab.model.topology import Topology
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.runtimes.containers.engine import Engine, begun
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
 from chaoslab.runtimes.containers.stack import Stack, StartedStack
 from chaoslab.runtimes.containers.switch import Switch
-from chaoslab.runtimes.local.ports import Ports
 from chaoslab.seeds import fresh_seed
 
 START_ENDS_WITHIN_S = 10.0

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from chaoslab.machine.endpoint import Endpoint
+from chaoslab.machine.ports import Ports
 from chaoslab.model.topology import App, Images, Service, Topology
 from chaoslab.proxies.base import ProxyKind
-from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.containers import images
 from chaoslab.runtimes.containers.agents import Agent
 from chaoslab.runtimes.containers.app import Pod
@@ -23,7 +24,6 @@ from chaoslab.runtimes.containers.engine import HOST, Engine, Run
 from chaoslab.runtimes.containers.problems import PortTaken, told
 from chaoslab.runtimes.containers.servers import SERVERS
 from chaoslab.runtimes.containers.service import Box
-from chaoslab.runtimes.local.ports import Ports
 
 if TYPE_CHECKING:
     from docker.models.containers import Container

@@ -10,10 +10,10 @@ import sys
 
 from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable
-from chaoslab.runtimes.base import environment
+from chaoslab.machine.environment import environment
+from chaoslab.machine.watchdog import MARK_PREFIX
 from chaoslab.runtimes.containers import sweeper
 from chaoslab.runtimes.containers.address import engine_address
-from chaoslab.runtimes.local.watchdog import MARK_PREFIX
 
 FINISH_S = 30.0
 # Those that go on trying after their owner gave up waiting; unreferenced they would be warned of.

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 from chaoslab.agent import context
 from chaoslab.errors import RuntimeUnavailable
+from chaoslab.machine.environment import environment
 from chaoslab.model.topology import Topology
-from chaoslab.runtimes.base import environment
 from chaoslab.runtimes.containers.address import EngineAddress, engine_address
 from chaoslab.runtimes.containers.engine_problems import no_engine
 from chaoslab.runtimes.containers.images import AGENT, chosen

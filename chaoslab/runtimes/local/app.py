@@ -9,13 +9,14 @@ import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 
-from chaoslab.runtimes.base import AppSocket, Endpoint, LeftProcess
-from chaoslab.runtimes.local import births
-from chaoslab.runtimes.local import process as processes
+from chaoslab.machine import births
+from chaoslab.machine import process as processes
+from chaoslab.machine.births import LeftProcess
+from chaoslab.machine.endpoint import Endpoint
+from chaoslab.machine.places import cache_folder, server_identity
+from chaoslab.machine.ports import HOST
+from chaoslab.machine.sockets import AppSocket, sockets_of, tree
 from chaoslab.runtimes.local.output import Output
-from chaoslab.runtimes.local.places import cache_folder, server_identity
-from chaoslab.runtimes.local.ports import HOST
-from chaoslab.runtimes.local.sockets import sockets_of, tree
 
 
 class LocalApp:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chaoslab.errors import RuntimeUnavailable
-from chaoslab.runtimes.base import environment
+from chaoslab.machine.environment import environment
 
 _LIMIT_S = 10.0
 _SYSTEM_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin")

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed
+from chaoslab.machine.places import make_home, reachable
+from chaoslab.machine.process import Identity
 from chaoslab.runtimes.local.binaries import ServerBinary
-from chaoslab.runtimes.local.places import make_home, reachable
-from chaoslab.runtimes.local.process import Identity
 
 _INITDB_S = 120.0
 # Tuned for a quick start. Durability against a power cut is given up, which no client can see;

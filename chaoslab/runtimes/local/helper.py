@@ -9,9 +9,9 @@ from collections import deque
 from pathlib import Path
 
 from chaoslab.errors import ServiceFailed
-from chaoslab.runtimes.local import process as processes
-from chaoslab.runtimes.local.sockets import tree
-from chaoslab.runtimes.parts import Trouble
+from chaoslab.machine import process as processes
+from chaoslab.machine.sockets import tree
+from chaoslab.machine.trouble import Trouble, trouble_of
 
 _GRACE_S = 2.0
 _KEPT_LINES = 1_000
@@ -87,7 +87,7 @@ class LocalHelper:
 
     def trouble(self) -> Trouble | None:
         """What is wrong with its process; it should run until the lab ends."""
-        return processes.trouble_of(self._process, (self.pid,), self.log_tail)
+        return trouble_of(self._process, (self.pid,), self.log_tail)
 
     def log_tail(self, lines: int = 15) -> tuple[str, ...]:
         """The last lines of its output and errors."""

@@ -10,9 +10,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from chaoslab.machine import reaper
+from chaoslab.machine.watchdog import MARK_PREFIX
 from chaoslab.runtimes.leftovers import Found, Leftover
-from chaoslab.runtimes.local import reaper
-from chaoslab.runtimes.local.watchdog import MARK_PREFIX
 
 _LAB_ID = r"(\d+)[-_]([0-9a-f]{8})"
 _FOLDER = re.compile(rf"chaoslab-{_LAB_ID}")

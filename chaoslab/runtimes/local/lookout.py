@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable, Iterable
 
 from chaoslab.agent.tcp_table import Row, tcp_table
-from chaoslab.runtimes.base import CONNECTED, Endpoint, ServerClient
-from chaoslab.runtimes.local import births
-from chaoslab.runtimes.local.sockets import host_of, socket_inodes
+from chaoslab.machine import births
+from chaoslab.machine.endpoint import Endpoint
+from chaoslab.machine.sockets import CONNECTED, host_of, socket_inodes
+from chaoslab.runtimes.base import ServerClient
 
 
 class Lookout:

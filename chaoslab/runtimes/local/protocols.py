@@ -9,7 +9,7 @@ import asyncio
 import struct
 from collections.abc import Awaitable, Callable
 
-from chaoslab.runtimes.local.ports import HOST
+from chaoslab.machine.ports import HOST
 
 _LIMIT_S = 2.0
 _PROTOCOL_3 = 196_608

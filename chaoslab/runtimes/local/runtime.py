@@ -17,6 +17,14 @@ from chaoslab.agent import canary
 from chaoslab.clock import now_s
 from chaoslab.errors import ServiceFailed
 from chaoslab.history.events import PastProxy
+from chaoslab.machine import births, reaper
+from chaoslab.machine.endpoint import Endpoint
+from chaoslab.machine.environment import environment
+from chaoslab.machine.places import cache_folder, lab_folder, make_home, server_identity
+from chaoslab.machine.ports import HOST, Ports, is_free
+from chaoslab.machine.process import spawn
+from chaoslab.machine.sockets import taken, tree
+from chaoslab.machine.watchdog import MARK_PREFIX, Watchdog
 from chaoslab.model.mask import Mask
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import App, Service, ServiceKind
@@ -24,16 +32,11 @@ from chaoslab.proxies import server
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 from chaoslab.runtimes.app_log import AppLog
-from chaoslab.runtimes.base import Endpoint, environment
-from chaoslab.runtimes.local import births, reaper
 from chaoslab.runtimes.local.app import LocalApp, app_environment
 from chaoslab.runtimes.local.binaries import find_postgres, find_redis
 from chaoslab.runtimes.local.helper import LocalHelper
 from chaoslab.runtimes.local.lookout import Lookout
 from chaoslab.runtimes.local.output import Output
-from chaoslab.runtimes.local.places import cache_folder, lab_folder, make_home, server_identity
-from chaoslab.runtimes.local.ports import HOST, Ports, is_free
-from chaoslab.runtimes.local.process import spawn
 from chaoslab.runtimes.local.servers import (
     RedisServer,
     Server,
@@ -41,8 +44,6 @@ from chaoslab.runtimes.local.servers import (
     prepared,
 )
 from chaoslab.runtimes.local.service import LOOK_EVERY_S, LocalService, PortTaken
-from chaoslab.runtimes.local.sockets import taken, tree
-from chaoslab.runtimes.local.watchdog import MARK_PREFIX, Watchdog
 from chaoslab.runtimes.parts import ApiPart, Looked, Part
 from chaoslab.seeds import fresh_seed
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Protocol
 
 from chaoslab.errors import ServiceFailed
-from chaoslab.runtimes.base import Endpoint
+from chaoslab.machine.endpoint import Endpoint
+from chaoslab.machine.process import Identity, run_to_end, spawn, tail
 from chaoslab.runtimes.local import cache
 from chaoslab.runtimes.local.binaries import ServerBinary
-from chaoslab.runtimes.local.process import Identity, run_to_end, spawn, tail
 from chaoslab.runtimes.local.protocols import postgres_answers, redis_answers
 
 Stop = tuple[tuple[signal.Signals, float], ...]

@@ -11,21 +11,15 @@ from pathlib import Path
 from chaoslab.agent import canary
 from chaoslab.clock import now_s
 from chaoslab.errors import ServiceFailed
+from chaoslab.machine import reaper
+from chaoslab.machine.endpoint import Endpoint
+from chaoslab.machine.ports import HOST, is_free
+from chaoslab.machine.process import end_within, spawn, tail, wait_for_end
+from chaoslab.machine.sockets import listens, taken, tree
+from chaoslab.machine.trouble import Trouble, trouble_of
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import Service
-from chaoslab.runtimes.base import Endpoint
-from chaoslab.runtimes.local import reaper
-from chaoslab.runtimes.local.ports import HOST, is_free
-from chaoslab.runtimes.local.process import (
-    end_within,
-    spawn,
-    tail,
-    trouble_of,
-    wait_for_end,
-)
 from chaoslab.runtimes.local.servers import Server
-from chaoslab.runtimes.local.sockets import listens, taken, tree
-from chaoslab.runtimes.parts import Trouble
 
 START_LIMIT_S = 30.0
 LOOK_EVERY_S = 0.1  # at its processes; a stop that is shorter harms nothing

@@ -21,6 +21,7 @@ from engine_here import engine, needs_engine, stand_ins
 from chaoslab.agent.context import content_hash
 from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable
+from chaoslab.machine.ports import Ports
 from chaoslab.model.loader import load_topology
 from chaoslab.model.topology import Topology
 from chaoslab.runtimes.compose.file import FILE
@@ -28,7 +29,6 @@ from chaoslab.runtimes.compose.session import ComposeSession
 from chaoslab.runtimes.compose.tool import Compose, found
 from chaoslab.runtimes.containers import labels
 from chaoslab.runtimes.containers.sweeper import KINDS, Thing
-from chaoslab.runtimes.local.ports import Ports
 
 TOP = Path(__file__).parents[3]
 SERVICES = ("POSTGRES", "REDIS", "TOXIPROXY", "BACKEND")

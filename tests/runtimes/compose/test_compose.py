@@ -15,10 +15,10 @@ import yaml
 
 from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed, SpecError
+from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.actions import ConnectPhase
 from chaoslab.model.loader import load_topology
 from chaoslab.model.topology import Topology
-from chaoslab.runtimes.base import Endpoint
 from chaoslab.runtimes.compose.file import FILE, ComposeFile
 from chaoslab.runtimes.compose.session import ComposeSession
 from chaoslab.runtimes.compose.stack import published

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pytest
 
 from chaoslab.errors import RuntimeUnavailable
+from chaoslab.machine.environment import environment
 from chaoslab.model.topology import Images
-from chaoslab.runtimes.base import environment
 from chaoslab.runtimes.containers import labels
 from chaoslab.runtimes.containers.address import engine_address
 from chaoslab.runtimes.containers.sweeper import KINDS, Engine, EngineError, Thing, remove_all

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from chaoslab.errors import ChaoslabError, RuntimeUnavailable, ServiceFailed
+from chaoslab.machine.places import NOBODY
 from chaoslab.runtimes.containers import problems
 from chaoslab.runtimes.containers.address import engine_address
 from chaoslab.runtimes.containers.engine_problems import no_engine
 from chaoslab.runtimes.containers.problems import EngineGone, NameTaken, PortTaken, told
 from chaoslab.runtimes.containers.sweeper import Engine, EngineError
-from chaoslab.runtimes.local.places import NOBODY
 
 from .engine import IMAGE, Maker
 

@@ -18,6 +18,7 @@ from engine_here import needs_engine, things_of
 from chaoslab.errors import ChaoslabError, InjectionFailed, RuntimeUnavailable, ServiceFailed
 from chaoslab.injection.base import injected
 from chaoslab.injection.catalogue import prepare
+from chaoslab.machine.ports import Ports
 from chaoslab.model.faults import Killed, Severed
 from chaoslab.model.topology import Container, Topology
 from chaoslab.proxies.base import ProxyKind
@@ -27,7 +28,6 @@ from chaoslab.runtimes.containers.problems import PortTaken
 from chaoslab.runtimes.containers.runtime import ANY_ADDRESS
 from chaoslab.runtimes.containers.servers import SERVERS
 from chaoslab.runtimes.containers.session import DockerSession
-from chaoslab.runtimes.local.ports import Ports
 from runtimes.stacks import SMALL, boot, ground_of
 
 

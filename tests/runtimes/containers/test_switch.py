@@ -18,10 +18,10 @@ import pytest
 
 from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable
+from chaoslab.machine import reaper
 from chaoslab.runtimes.containers import sweeper
 from chaoslab.runtimes.containers.address import DEFAULT_URL, engine_address
 from chaoslab.runtimes.containers.switch import Switch
-from chaoslab.runtimes.local import reaper
 
 from .engine import Maker
 

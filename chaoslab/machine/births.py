@@ -6,15 +6,26 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from chaoslab.clock import now_s
-from chaoslab.runtimes.base import LeftProcess
-from chaoslab.runtimes.local import reaper
-from chaoslab.runtimes.local.reaper import Process
+from chaoslab.machine import reaper
+from chaoslab.machine.reaper import Process
 
 ENDING_S = 0.2  # for those that are about to end by themselves, as workers do after their parent
 _KILLED_WITHIN_S = 2.0
 _POLL_S = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftProcess:
+    """A process of an app that was alive after the app's own had ended; `ended` by the lab, or
+    alive still.
+    """
+
+    pid: int
+    name: str
+    ended: bool = True
 
 
 def give(family: Iterable[int], birthmark: int) -> None:

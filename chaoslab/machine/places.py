@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 
 from chaoslab.errors import RuntimeUnavailable
-from chaoslab.runtimes.base import environment
-from chaoslab.runtimes.local.process import Identity
+from chaoslab.machine.environment import environment
+from chaoslab.machine.process import Identity
 
 NOBODY = 65_534
 _ROOM_BYTES = 256 * 1024 * 1024

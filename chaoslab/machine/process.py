@@ -7,12 +7,11 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from chaoslab.errors import ServiceFailed
-from chaoslab.runtimes.parts import Trouble, ended_by
 
 _TAIL_BYTES = 65_536
 _POLL_S = 0.01
@@ -144,16 +143,6 @@ def is_stopped(pid: int) -> bool:
             return file.read().rpartition(b")")[2].split()[0] in (b"T", b"t")
     except (OSError, IndexError):
         return False
-
-
-def trouble_of(
-    process: subprocess.Popen[bytes], family: Sequence[int], log: Callable[[], tuple[str, ...]]
-) -> Trouble | None:
-    """What is wrong with a process that should run; `family` is it and its descendants."""
-    if (code := process.poll()) is not None:
-        return Trouble(what=f"it ended by {ended_by(code)}", ended=True, log=log())
-    stopped = [pid for pid in family if is_stopped(pid)]
-    return Trouble(what="a signal has stopped it (SIGSTOP)") if stopped else None
 
 
 def tail(log: Path, lines: int = 15, *, start: int = 0) -> tuple[str, ...]:

@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 from chaoslab.errors import RuntimeUnavailable
-from chaoslab.runtimes.base import environment
-from chaoslab.runtimes.local import births, reaper
-from chaoslab.runtimes.local.process import trouble_of, wait_for_end
-from chaoslab.runtimes.parts import Trouble
+from chaoslab.machine import births, reaper
+from chaoslab.machine.environment import environment
+from chaoslab.machine.process import wait_for_end
+from chaoslab.machine.trouble import Trouble, trouble_of
 
 MARK_PREFIX = "CHAOSLAB_LAB_"
 _FINISH_S = reaper.LIMIT_S + 1.0

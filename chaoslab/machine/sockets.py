@@ -6,14 +6,31 @@ import contextlib
 import errno
 import os
 from collections.abc import Container, Iterator
+from dataclasses import dataclass
 from ipaddress import ip_address
 
 from chaoslab.agent.tcp_table import EVERY, Row, tcp_table
 from chaoslab.errors import RuntimeUnavailable
-from chaoslab.runtimes.base import AppSocket
 
+# States of a socket that has a peer: a connection under way, up, or half closed.
+CONNECTED = frozenset({"SYN_SENT", "ESTABLISHED", "FIN_WAIT1", "FIN_WAIT2", "CLOSE_WAIT"})
 _IPV6_SIZE = 16
 _MAPPED = bytes(10) + b"\xff\xff"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppSocket:
+    """A TCP socket of the app, as the kernel shows it: state as in `SYN_SENT`, `ESTABLISHED`,
+    `LISTEN`; for a listener the remote port is 0.
+
+    `remote_host` and `pid` (the process that holds it) are empty and 0 where they are not known.
+    """
+
+    state: str
+    local_port: int
+    remote_port: int
+    remote_host: str = ""
+    pid: int = 0
 
 
 def tree(pid: int) -> tuple[int, ...]:
