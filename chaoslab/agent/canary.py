@@ -9,7 +9,7 @@ import socket
 import struct
 from typing import Literal
 
-from chaoslab.agent.ports import CanaryPorts
+from chaoslab.agent.canary_ports import CanaryPorts
 from chaoslab.clock import now_s
 from chaoslab.errors import InjectionFailed
 from chaoslab.model.sighting import Outcome, Sighting

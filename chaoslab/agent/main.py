@@ -13,12 +13,12 @@ from dataclasses import asdict
 from typing import cast, get_args
 
 from chaoslab.agent import canary, protocol
-from chaoslab.agent.context import content_hash
-from chaoslab.agent.packets import PacketRules
-from chaoslab.agent.ports import CanaryPorts
+from chaoslab.agent.build_context import content_hash
+from chaoslab.agent.canary_ports import CanaryPorts
+from chaoslab.agent.packet_rules import PacketRules
 from chaoslab.agent.protocol import BadRequest, Json, Request
-from chaoslab.agent.streams import Out, lines_in
-from chaoslab.agent.watch import watch
+from chaoslab.agent.socket_watch import watch
+from chaoslab.agent.stdio import Stdout, lines_in
 from chaoslab.clock import now_s
 from chaoslab.errors import ChaoslabError, InjectionFailed
 
@@ -26,10 +26,10 @@ _EVERY_S = 0.02
 
 
 class Agent:
-    """Does what requests say; they run side by side. `say` writes one line."""
+    """Carries out requests, concurrently. `send` writes one line."""
 
-    def __init__(self, say: Callable[[Json], Awaitable[None]]) -> None:
-        self._say = say
+    def __init__(self, send: Callable[[Json], Awaitable[None]]) -> None:
+        self._send = send
         self._ports = CanaryPorts()
         self._rules = PacketRules()
         self._watching: asyncio.Task[None] | None = None
@@ -46,18 +46,18 @@ class Agent:
         }
 
     async def handle(self, line: bytes) -> None:
-        """Do what the line says and answer it; whatever goes wrong is an answer too."""
-        said: Json
+        """Carry out one request and answer it; an error is an answer, too."""
+        answer: Json
         try:
             request = protocol.read(line)
-            said = {"id": request.id, "ok": await self._done(request)}
+            answer = {"id": request.id, "ok": await self._done(request)}
         except BadRequest as error:
-            said = {"id": error.id, "error": str(error)}
+            answer = {"id": error.id, "error": str(error)}
         except ChaoslabError as error:
-            said = {"id": request.id, "error": str(error)}
+            answer = {"id": request.id, "error": str(error)}
         except Exception as error:
-            said = {"id": request.id, "error": f"{request.do}: {type(error).__name__}: {error}"}
-        await self._say(said)
+            answer = {"id": request.id, "error": f"{request.do}: {type(error).__name__}: {error}"}
+        await self._send(answer)
 
     async def _done(self, request: Request) -> Json:
         verb = self._verbs.get(request.do)
@@ -69,7 +69,7 @@ class Agent:
         return await verb(request)
 
     async def _pulse(self, _: Request) -> Json:
-        """That its loop turns."""
+        """An empty answer shows that the event loop runs."""
         return {}
 
     async def _about(self, _: Request) -> Json:
@@ -105,7 +105,7 @@ class Agent:
             self._watching = None
         if on:
             self._watching = asyncio.create_task(
-                watch(self._say, every_s=every_s, own=self._ports.inodes)
+                watch(self._send, every_s=every_s, own=self._ports.inodes)
             )
         return {}
 
@@ -130,7 +130,7 @@ class Agent:
 
 
 async def _resolved(host: str) -> str:
-    """The IPv4 address of a name, asked anew each time: a container may have moved."""
+    """The IPv4 address of a name, looked up on each call: a container may have moved."""
     try:
         socket.inet_aton(host)
     except OSError:
@@ -140,7 +140,7 @@ async def _resolved(host: str) -> str:
             )
         except OSError as error:
             raise InjectionFailed(
-                f"the name {host!r} has no address where the app stands: {error.strerror}\n"
+                f"the name {host!r} has no address in the network of the app: {error.strerror}\n"
                 "  is its container up, and on the app's network?"
             ) from None
         return str(found[0][4][0])
@@ -148,20 +148,20 @@ async def _resolved(host: str) -> str:
 
 
 async def serve() -> int:
-    """Serve until stdin ends, stdout is closed or a signal says so; the exit code, always 0.
+    """Serve until stdin ends, stdout is closed, or SIGTERM or SIGINT; the exit code is always 0.
 
-    Packet rules are left as they are: who holds the other end may have died in mid-run, and a new
-    agent in the same namespace takes over what it finds.
+    Packet rules are left as they are: the lab may have died in mid-run, and a new agent in
+    the same namespace takes over the rules that it finds.
     """
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):  # as process 1 it would have no defaults
         loop.add_signal_handler(number, ended.set)
-    out = await Out.opened(ended.set)
-    agent = Agent(out.say)
+    out = await Stdout.opened(ended.set)
+    agent = Agent(out.send)
     reading = asyncio.create_task(_read(agent))
     reading.add_done_callback(lambda _: ended.set())
-    await out.say({"ready": True, "pid": os.getpid(), "at_s": now_s()})
+    await out.send({"ready": True, "pid": os.getpid(), "at_s": now_s()})
     await ended.wait()
     if reading.done() and (error := reading.exception()):
         raise error

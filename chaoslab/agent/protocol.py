@@ -1,4 +1,4 @@
-"""The agent's language: JSON lines, one object each; an answer repeats its request's id.
+"""The agent's protocol: JSON lines, one object each; an answer repeats its request's id.
 
 {"id": 7, "do": "guard", "port": 41001}   →   {"id": 7, "ok": {}}
                                           or  {"id": 7, "error": "what, and the fix"}
@@ -14,7 +14,7 @@ Json = Mapping[str, object]
 
 
 class BadRequest(Exception):
-    """A request that cannot be read; `id` is what the asker called it, None where that is lost."""
+    """A request that cannot be read; `id` is its id, None where it has none."""
 
     def __init__(self, why: str, id: object = None) -> None:
         super().__init__(why)
@@ -23,14 +23,14 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is asked for, and with what."""
+    """One request: its id, its verb (`do`) and its arguments (`given`)."""
 
     id: object
     do: str
     given: Json
 
     def text(self, name: str) -> str:
-        """A string that says something."""
+        """A string, not empty."""
         value = self.given.get(name)
         if not isinstance(value, str) or not value:
             raise self.bad(name, "a string")
@@ -58,13 +58,13 @@ class Request:
         return value
 
     def bad(self, name: str, expected: str) -> BadRequest:
-        """What is raised for a field that is not as it should be."""
+        """The error for a field with a wrong value."""
         got = json.dumps(self.given[name]) if name in self.given else "nothing"
         return BadRequest(f"{self.do}: {name}: expected {expected}; got {got}", self.id)
 
 
 def read(line: bytes) -> Request:
-    """The request that stands in a line. Raises BadRequest."""
+    """Parse one line. Raises BadRequest."""
     try:
         given = json.loads(line)
     except ValueError as error:
@@ -76,6 +76,6 @@ def read(line: bytes) -> Request:
     return Request(id=given.get("id"), do=given["do"], given=given)
 
 
-def line(said: Json) -> bytes:
-    """What is written for it."""
-    return json.dumps(said, separators=(",", ":")).encode() + b"\n"
+def line(message: Json) -> bytes:
+    """A message as one line of bytes."""
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"

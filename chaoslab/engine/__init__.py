@@ -1,1 +1,1 @@
-"""The embedded proxy: Toxiproxy's HTTP API and toxics, and connect-phase faults beyond it."""
+"""The embedded proxy: Toxiproxy's HTTP API and toxics, and faults of the connect phase."""

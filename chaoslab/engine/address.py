@@ -20,7 +20,7 @@ _SHOWN_CHARACTERS = 80
 class ListenAddress:
     """`host:port`, with an IPv6 host in brackets; `text` is what the API shows.
 
-    `fault` says why it cannot be opened: a disabled proxy may be given anything.
+    `fault` is why it cannot be opened: a disabled proxy accepts any text.
     """
 
     text: str
@@ -68,7 +68,7 @@ async def resolve(text: str, *, to_open: bool) -> ListenAddress:
 
 
 async def resolve_for_later(text: str) -> ListenAddress:
-    """The same for a proxy that starts disabled: what is wrong is said when it is enabled."""
+    """The same for a proxy that starts disabled: an error is raised when it is enabled."""
     try:
         return await resolve(text, to_open=True)
     except ApiError as error:
@@ -76,9 +76,9 @@ async def resolve_for_later(text: str) -> ListenAddress:
 
 
 def demand_possible(**addresses: str) -> None:
-    """ApiError 400 for an address that no resolver could ever read, by the name of its field.
+    """ApiError 400 with the field's name for an address that no resolver can ever read.
 
-    Toxiproxy finds that out where it opens or dials it. One that is only wrong is left to that.
+    Other wrong addresses fail where they are opened or dialled, as in Toxiproxy.
     """
     for field, text in addresses.items():
         if why := _impossible(text):
@@ -98,12 +98,12 @@ def _impossible(text: str) -> str:
         try:
             name.encode("idna")  # as the resolver would
         except UnicodeError:
-            return "no such name can be: a part of it is empty, too long, or not allowed"
+            return "not a possible host name: a label is empty, too long, or not allowed"
     return ""
 
 
 class _NoAddress(Exception):
-    """Not an address; the text says why."""
+    """Not an address; the message is the reason."""
 
 
 async def _resolve(text: str) -> ListenAddress:

@@ -10,15 +10,15 @@ from collections.abc import Callable
 from typing import Protocol
 
 from chaoslab.clock import now_s
-from chaoslab.engine.chain import Toxic
 from chaoslab.engine.chunks import Direction, End
+from chaoslab.engine.connection_log import AppliedFault, Flow, Record
 from chaoslab.engine.dial import dial
-from chaoslab.engine.log import Flow, Met, Record
+from chaoslab.engine.peer_socket import PeerSocket, reset
 from chaoslab.engine.poller import Poller
-from chaoslab.engine.side import Side, reset
 from chaoslab.engine.stage import Stage
 from chaoslab.engine.stream import Stream
-from chaoslab.engine.toxics.base import Meeting
+from chaoslab.engine.toxic_collection import Toxic
+from chaoslab.engine.toxics.base import ToxicContext
 
 
 class Owner(Protocol):
@@ -29,7 +29,7 @@ class Owner(Protocol):
     upstream: str
 
     def toxics_for(self, number: int, direction: Direction) -> list[Toxic]:
-        """The toxics that connection `number` meets in that direction."""
+        """The toxics that apply to connection `number` in that direction."""
         ...
 
     def generator(self, number: int, *names: str) -> random.Random:
@@ -37,7 +37,7 @@ class Owner(Protocol):
         ...
 
     def lost(self, connection: Connection, end: str) -> None:
-        """The connection is over."""
+        """Forget the connection: it has ended."""
         ...
 
 
@@ -80,7 +80,7 @@ class Connection:
             self.close("upstream_refused")
         except (OSError, ValueError):  # UnicodeError is one
             self.close("upstream_unreachable")
-        except Exception:  # a bug of ours, and the client still must not be left waiting
+        except Exception:  # a bug in the engine: still, the client must not wait for ever
             self.close("upstream_unreachable")
             raise
         else:
@@ -90,7 +90,7 @@ class Connection:
 
     def _join(self, upstream_sock: socket.socket) -> None:
         poller = self._owner.poller
-        client, upstream = Side(self._client_sock, poller), Side(upstream_sock, poller)
+        client, upstream = PeerSocket(self._client_sock, poller), PeerSocket(upstream_sock, poller)
         self._streams = (
             Stream(self, Direction.UPSTREAM, client, upstream),
             Stream(self, Direction.DOWNSTREAM, upstream, client),
@@ -102,39 +102,39 @@ class Connection:
     def _flow(self, direction: Direction) -> Flow:
         assert self._streams is not None
         stream = self._streams[direction is Direction.DOWNSTREAM]
-        return Flow(stream.received, stream.outlet.delivered, stream.held)
+        return Flow(stream.received, stream.send_queue.delivered, stream.held)
 
     # --- toxics ---
 
     def arrange(self) -> None:
-        """Take over the proxy's present toxics."""
+        """Apply the proxy's present toxics."""
         for stream in self._streams or ():
             if not self.over:
                 stream.arrange(self._owner.toxics_for(self.number, stream.direction))
 
     def stage(self, toxic: Toxic, direction: Direction) -> Stage:
-        """A fresh stage for a toxic that this connection meets now."""
+        """A fresh stage for a toxic that applies to this connection from now on."""
         draw: Callable[[], random.Random] = functools.partial(
             self._owner.generator, self.number, toxic.name, "settings"
         )
-        return Stage(toxic, direction, Meeting(now_s(), draw), self.record.met.append)
+        return Stage(toxic, direction, ToxicContext(now_s(), draw), self.record.met.append)
 
-    def note(self, met: Met) -> None:
-        """Log that a fault met this connection."""
-        self.record.met.append(met)
+    def note(self, applied: AppliedFault) -> None:
+        """Log that a fault applied to this connection."""
+        self.record.met.append(applied)
 
     # --- ending ---
 
     def noticed_end(self, direction: Direction, how: End) -> None:
-        """A socket has ended; the first to do so names the end of the connection."""
+        """Log that a socket has ended; the first one names the end of the connection."""
         self.record.noticed_end(direction, how, now_s())
 
     def heard(self, direction: Direction, data: bytes | memoryview) -> None:
-        """A socket has sent these bytes; empty where they were not looked at."""
+        """Log bytes that a peer has sent; empty where they were not read (splice)."""
         self.record.heard(direction, data, now_s())
 
     def broke(self, stream: Stream) -> None:
-        """Writing into a sink failed: its peer has reset, which travels like any other end."""
+        """A write to a sink failed: its peer has reset; pass that on like any other end."""
         if self.over:
             return
         back = self._opposite(stream)
@@ -166,14 +166,14 @@ class Connection:
 
     def close(self, end: str) -> None:
         """Close both sides in order."""
-        self._end(end, Side.close, socket.socket.close)
+        self._end(end, PeerSocket.close, socket.socket.close)
 
     def reset(self, end: str) -> None:
         """Reset both sides."""
-        self._end(end, Side.reset, reset)
+        self._end(end, PeerSocket.reset, reset)
 
     def _end(
-        self, end: str, part: Callable[[Side], None], drop: Callable[[socket.socket], None]
+        self, end: str, part: Callable[[PeerSocket], None], drop: Callable[[socket.socket], None]
     ) -> None:
         if self.over:
             return

@@ -20,8 +20,8 @@ def split(address: str) -> tuple[str, int]:
 async def dial(loop: asyncio.AbstractEventLoop, address: str) -> socket.socket:
     """A connected, non-blocking socket; every address of the name is tried in turn.
 
-    Raises the last address's OSError, or the ValueError of a name that cannot be. There is no
-    time-out but the kernel's, as in Toxiproxy.
+    Raises the last address's OSError, or ValueError for an impossible name. The only time-out is
+    the kernel's, as in Toxiproxy.
     """
     host, port = split(address)
     failure: OSError = OSError(f"dial tcp: {address}: no address")
@@ -44,7 +44,7 @@ async def dial(loop: asyncio.AbstractEventLoop, address: str) -> socket.socket:
 async def _resolve(
     loop: asyncio.AbstractEventLoop, host: str, port: int
 ) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
-    """Numeric addresses at once; names in a thread, each time anew (containers move)."""
+    """Numeric addresses at once; names in a thread, on every call (containers move)."""
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
             socket.inet_pton(family, host)

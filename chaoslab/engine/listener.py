@@ -1,6 +1,6 @@
 """A proxy's port in its three modes: accepting, refusing, or dropping what arrives.
 
-The port stays ours in all of them. *Refused*: bound but not listening, so the kernel answers
+The port stays bound in all of them. *Refused*: bound but not listening, so the kernel answers
 every SYN with an RST. *Dropped*: listening with an accept queue that is exactly full, so the
 kernel drops every SYN and connect() hangs, as on a path that is cut. Neither needs root.
 """
@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from chaoslab.engine import kernel
+from chaoslab.engine import socket_diag
 from chaoslab.engine.poller import READ, Poller
 
 # The kernel lowers it to net.core.somaxconn.
@@ -25,8 +25,8 @@ BACKLOG = 65535
 _ACCEPTS_AT_ONCE = 64
 _FILL_TRIES = 16
 _FILLER_WAIT_S = 0.05
-# On loopback an answer is there when connect() returns; this is only good measure.
-_KNOCK_WAIT_S = 0.002
+# On loopback the answer has come when connect() returns; this is a margin.
+_TRIAL_WAIT_S = 0.002
 _FULL_TABLE = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _RETRY_S = 0.05
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -36,7 +36,7 @@ OnClient = Callable[[socket.socket, Address], None]
 
 
 class ConnectMode(enum.Enum):
-    """What a client's connect() meets."""
+    """How the port treats a client's connect()."""
 
     ACCEPT = "accept"
     REFUSED = "refused"
@@ -44,7 +44,7 @@ class ConnectMode(enum.Enum):
 
 
 class CannotDrop(Exception):
-    """The accept queue could not be filled exactly; the text says why."""
+    """The accept queue could not be filled exactly; the message is the reason."""
 
 
 def why_no_drops() -> str | None:
@@ -70,11 +70,11 @@ def why_no_drops() -> str | None:
 
 
 def _why_answered(full: socket.socket) -> str | None:
-    """Knock at a listener whose queue is full: silence is what we want."""
-    with socket.socket() as knock:
-        knock.setblocking(False)
-        knock.connect_ex(full.getsockname())
-        answered = select.select((), (knock,), (), _KNOCK_WAIT_S)[1]
+    """Connect to a listener whose queue is full: it must not answer."""
+    with socket.socket() as trial:
+        trial.setblocking(False)
+        trial.connect_ex(full.getsockname())
+        answered = select.select((), (trial,), (), _TRIAL_WAIT_S)[1]
     return "a listener with a full accept queue answered instead of dropping" if answered else None
 
 
@@ -122,7 +122,9 @@ def fill(
         _add_filler(sock, fillers)
         # A queue counts as full beyond its limit: with a limit of 0 that is one connection.
         sock.listen(0)
-        if kernel.accept_queue(sock) == 1 and all(map(kernel.established, fillers.values())):
+        if socket_diag.accept_queue(sock) == 1 and all(
+            map(socket_diag.established, fillers.values())
+        ):
             return
         clients.extend(take_all(sock, fillers))
     raise CannotDrop(f"the accept queue of {sock.getsockname()} did not stay exactly full")
@@ -190,13 +192,13 @@ class Listener:
         """SYNs dropped since the mode was set, retries included; None if unknown."""
         if self.mode is not ConnectMode.DROPPED:
             return None
-        drops = kernel.syn_drops(self._sock)
+        drops = socket_diag.syn_drops(self._sock)
         return None if drops is None else drops - self._drops_before
 
     def set_mode(self, mode: ConnectMode) -> list[tuple[socket.socket, Address]]:
-        """Switch; returns clients whose connect() had succeeded and whom nobody has served yet.
+        """Switch; returns clients whose connect() had succeeded but who were not accepted yet.
 
-        Raises OSError or CannotDrop, and is then back in the mode before.
+        On OSError or CannotDrop the mode is the one before.
         """
         before = self.mode
         if mode is before:
@@ -219,7 +221,7 @@ class Listener:
         if mode is ConnectMode.DROPPED:
             self._allow_listening()
             fill(self._sock, self._fillers, clients)
-            self._drops_before = kernel.syn_drops(self._sock) or 0
+            self._drops_before = socket_diag.syn_drops(self._sock) or 0
         elif mode is ConnectMode.ACCEPT:
             self._allow_listening()
             self._sock.listen(BACKLOG)
@@ -229,13 +231,13 @@ class Listener:
         self.mode = mode
 
     def _allow_listening(self) -> None:
-        """Connections accepted earlier hold the port too; with SO_REUSEADDR they don't hinder."""
+        """Connections accepted earlier use the port, too: listening then needs SO_REUSEADDR."""
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 
     def _stop_listening(self, clients: list[tuple[socket.socket, Address]]) -> None:
-        """From listening to bound: shutdown() does so on Linux, and the port is not let go.
+        """From listening to bound: on Linux shutdown() does that and keeps the port.
 
-        Without SO_REUSEADDR from then on, nobody else can bind the port while we do not listen.
+        Without SO_REUSEADDR no other process can bind the port while this one does not listen.
         """
         if self.mode is not None:
             clients.extend(take_all(self._sock, self._fillers))
@@ -248,14 +250,14 @@ class Listener:
                 return  # a trigger of the client before has changed it
             try:
                 client, address = accept(self._sock)
-            except OSError as error:  # nobody waits any more, or the client has gone again
+            except OSError as error:  # the queue is empty, or the client has left
                 if error.errno in _FULL_TABLE:
                     self._pause()
                 return
             self._on_client(client, address)
 
     def _pause(self) -> None:
-        """Out of descriptors: clients wait in the queue instead of spinning the loop."""
+        """Out of descriptors: leave clients in the queue for a while, not to spin the loop."""
         self._unwatch()
         self._loop.call_later(_RETRY_S, self._resume)
 
@@ -270,7 +272,7 @@ class Listener:
             self._watched = False
 
     def close(self) -> None:
-        """Let go of the port; clients nobody has served are reset by the kernel."""
+        """Release the port; the kernel resets clients that were not accepted."""
         self._unwatch()
         self._sock.close()
         for filler in self._fillers.values():

@@ -1,4 +1,4 @@
-"""One port of both loopbacks: an app that turns to ::1 meets the same proxy as at 127.0.0.1."""
+"""One port on both loopbacks: an app that connects to ::1 reaches the same proxy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _IPV4, _IPV6 = "127.0.0.1", "::1"
 class BothLoopbacks:
     """A listener of 127.0.0.1 and, where the machine has it and the port is free there, of ::1.
 
-    What one meets, the other meets: modes are changed on both, and drops of both are counted.
+    Modes are changed on both, and drops of both are counted.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class BothLoopbacks:
         return sum(known) if len(known) == len(counts) else None
 
     def set_mode(self, mode: ConnectMode) -> list[tuple[socket.socket, Address]]:
-        """As `Listener.set_mode` does. Where one cannot, both are back in the mode before."""
+        """As `Listener.set_mode` does. If one cannot, both return to the mode before."""
         clients: list[tuple[socket.socket, Address]] = []
         before = self._listeners[0].mode
         try:
@@ -64,6 +64,6 @@ class BothLoopbacks:
             yield from self._listeners[0].set_mode(mode)
 
     def close(self) -> None:
-        """Let go of the port on both."""
+        """Release the port on both."""
         for each in self._listeners:
             each.close()

@@ -1,4 +1,4 @@
-"""The engine as a process: listens, says so in one line, and lives as long as its holder."""
+"""The engine as a process: listens, prints one line, and ends with the process that started it."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from pathlib import Path
 from typing import TextIO
 
 from chaoslab import seeds
-from chaoslab.engine.api import ToxiproxyApi
-from chaoslab.engine.beyond import BeyondApi
-from chaoslab.engine.guard import Guard, is_loopback
+from chaoslab.engine.chaoslab_api import ChaoslabApi
+from chaoslab.engine.connection_log import ConnectionLog
+from chaoslab.engine.host_check import HostCheck, is_loopback
 from chaoslab.engine.listener import why_no_drops
-from chaoslab.engine.log import ConnectionLog
 from chaoslab.engine.poller import Loop, Poller
 from chaoslab.engine.proxy import Engine
-from chaoslab.engine.registry import Registry
+from chaoslab.engine.proxy_collection import ProxyCollection
 from chaoslab.engine.routes import Router
+from chaoslab.engine.toxiproxy_api import ToxiproxyApi
 
-# To import it takes a tenth of the start, and nobody can ask before we have said that we listen.
-_SERVING = "chaoslab.engine.serving"
+# Its import takes a tenth of the start, and no client comes before the line with the address.
+_HTTP_SERVER = "chaoslab.engine.http_server"
 _OPEN = (
-    "chaoslab.engine: warning: the API listens on {host}: whoever reaches its port can"
+    "chaoslab.engine: warning: the API listens on {host}: anyone who can reach its port can"
     " redirect the traffic of every proxy"
 )
 
@@ -40,7 +40,7 @@ _OPEN = (
 class Options:
     """How the engine is started. Port 0 takes a free one; no seed draws one.
 
-    `until_eof` ends it when stdin ends, so that it dies with whoever holds the other end.
+    `until_eof` ends it when stdin ends, so that it ends with the process that holds the other end.
     `config` is a JSON file in the shape of `POST /populate`. `allow_hosts` are further names that
     clients may reach the API by; "*" is any. With `both_loopbacks` a proxy at 127.0.0.1 listens at
     ::1 as well.
@@ -75,7 +75,7 @@ def serve(options: Options, out: TextIO = sys.stdout) -> int:
 
 async def _serve(options: Options, poller: Poller, out: TextIO) -> int:
     loop = asyncio.get_running_loop()
-    registry = Registry(
+    proxies = ProxyCollection(
         Engine(
             loop=loop,
             poller=poller,
@@ -85,9 +85,9 @@ async def _serve(options: Options, poller: Poller, out: TextIO) -> int:
             both_loopbacks=options.both_loopbacks,
         )
     )
-    toxiproxy = ToxiproxyApi(registry)
-    guard = Guard(options.host, *options.allow_hosts)
-    app = Router([*toxiproxy.routes(), *BeyondApi(registry).routes()], guard)
+    toxiproxy = ToxiproxyApi(proxies)
+    host_check = HostCheck(options.host, *options.allow_hosts)
+    app = Router([*toxiproxy.routes(), *ChaoslabApi(proxies).routes()], host_check)
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
@@ -104,12 +104,12 @@ async def _serve(options: Options, poller: Poller, out: TextIO) -> int:
         host, port = server.sockets[0].getsockname()[:2]
         shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         print(json.dumps({"listening": shown, "pid": os.getpid()}), file=out, flush=True)
-        importlib.import_module(_SERVING)  # while the holder reads the line
+        importlib.import_module(_HTTP_SERVER)  # while the starter reads the line
         await stop.wait()
     finally:
-        # Not waiting for the API's clients: one that keeps its connection would keep us alive.
+        # Do not wait for the API's clients: an open connection would keep this process alive.
         server.close()
-        registry.close()
+        proxies.close()
     return 0
 
 
@@ -131,7 +131,7 @@ async def _listen(options: Options, app: Router) -> asyncio.Server | None:
 async def _serve_client(
     app: Router, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    from chaoslab.engine.serving import serve_connection  # noqa: PLC0415  as above
+    from chaoslab.engine.http_server import serve_connection  # noqa: PLC0415  as above
 
     await serve_connection(app, reader, writer)
 
@@ -172,11 +172,11 @@ def _raise_descriptor_limit() -> None:
 
 
 def _sharpen_timers() -> None:
-    """The kernel may wake us 50 µs late to save power; a latency toxic has no use for that."""
-    with contextlib.suppress(OSError):  # not everywhere, and only good measure
+    """Timers may fire 50 µs late to save power; latency toxics need them on time."""
+    with contextlib.suppress(OSError):  # not everywhere, and not essential
         Path("/proc/self/timerslack_ns").write_text("1")
 
 
 def _report_bug(bug: BaseException) -> None:
-    print("chaoslab.engine: a bug; the connection it hit is left as it is", file=sys.stderr)
+    print("chaoslab.engine: a bug; its connection stays as it is", file=sys.stderr)
     traceback.print_exception(bug, file=sys.stderr)

@@ -174,9 +174,9 @@ class Poller(selectors.BaseSelector):
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """Asyncio's loop over a poller, which it tells of every call that it was given.
+    """Asyncio's loop over a poller, which it notifies of every scheduled call.
 
-    Calls of other threads need no telling: they write into a descriptor of asyncio's.
+    Calls of other threads need no such notice: they write to a descriptor of asyncio's.
     """
 
     def __init__(self, poller: Poller) -> None:

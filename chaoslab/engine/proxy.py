@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from chaoslab import seeds
 from chaoslab.clock import now_s
 from chaoslab.engine.address import ListenAddress
-from chaoslab.engine.chain import Chain, Toxic
 from chaoslab.engine.chunks import Direction
 from chaoslab.engine.connection import Connection
+from chaoslab.engine.connection_log import AppliedFault, ConnectionLog, Flow
 from chaoslab.engine.listener import Address, CannotDrop, ConnectMode, Listener
-from chaoslab.engine.log import ConnectionLog, Flow, Met
 from chaoslab.engine.loopbacks import BothLoopbacks
 from chaoslab.engine.poller import Poller
+from chaoslab.engine.toxic_collection import Toxic, ToxicCollection
 from chaoslab.engine.toxics.silence import Silence
 from chaoslab.engine.triggers import Triggers
 from chaoslab.engine.wire import ApiError
 
 
 class Established(enum.Enum):
-    """What becomes of established connections when the connect mode is set."""
+    """What happens to established connections when the connect mode is set."""
 
     KEEP = "keep"
     HOLD = "hold"
@@ -33,17 +33,17 @@ class Established(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connect:
-    """A connect mode, and what it means for those who are connected already.
+    """A connect mode, and what happens to connections that are established already.
 
-    An `inert` one is shown as it was set, and every client meets `accept`, `keep`.
+    An `inert` one is reported as it was set, but has no effect (as `accept`, `keep`).
     """
 
     mode: ConnectMode = ConnectMode.ACCEPT
     established: Established = Established.KEEP
     inert: bool = False
 
-    def as_met(self) -> Connect:
-        """What clients meet."""
+    def effective(self) -> Connect:
+        """The mode that clients experience."""
         return Connect() if self.inert else self
 
 
@@ -55,7 +55,7 @@ class Engine:
     poller: Poller
     log: ConnectionLog
     seed: int
-    # Why connect mode "dropped" cannot be had here; None if it can.
+    # Why connect mode "dropped" is unsupported here; None if it is supported.
     no_drops: str | None
     # Whether a proxy at 127.0.0.1 listens at ::1 as well; Toxiproxy does not.
     both_loopbacks: bool = False
@@ -70,11 +70,11 @@ class Proxy:
         self.upstream = upstream
         self.poller = engine.poller
         self.loop = engine.loop
-        self.chain = Chain()
+        self.chain = ToxicCollection()
         self.triggers = Triggers()
         self.connect = Connect()
         self.since_s: float | None = None
-        # Names of toxics that are shown and do nothing, on the proxy already or not.
+        # Names of toxics that are reported but have no effect; they may be added later.
         self.inert_toxics: frozenset[str] = frozenset()
         self.opened = 0
         self._flow_of_closed = dict.fromkeys(Direction, Flow())
@@ -87,11 +87,11 @@ class Proxy:
 
     @property
     def enabled(self) -> bool:
-        """Whether the port is ours; a proxy that refuses or drops is enabled."""
+        """Whether the proxy holds its port; it does in connect modes refused and dropped, too."""
         return self._listener is not None
 
     def start(self) -> None:
-        """Take the port, in the connect mode set; raises ApiError 500 as Toxiproxy does."""
+        """Bind the port in the current connect mode; raises ApiError 500 as Toxiproxy does."""
         if self._listener is not None:
             return
         where = self.listen.for_binding()
@@ -101,7 +101,7 @@ class Proxy:
         except OSError as error:
             raise self.listen.cannot_bind(error) from None
         try:
-            listener.set_mode(self.connect.as_met().mode)
+            listener.set_mode(self.connect.effective().mode)
         except (OSError, CannotDrop) as error:
             listener.close()
             raise self.listen.cannot_bind(error) from None
@@ -109,7 +109,7 @@ class Proxy:
         self.listen = ListenAddress.bound(listener.address)
 
     def stop(self) -> None:
-        """Give the port back and close all connections."""
+        """Release the port and close all connections."""
         if self._listener is None:
             return
         self._listener.close()
@@ -132,7 +132,7 @@ class Proxy:
             connection.open()
 
     def lost(self, connection: Connection, end: str) -> None:
-        """A connection is over."""
+        """Forget a connection that has ended, and count its bytes."""
         del self.connections[connection.number]
         self._engine.log.close(connection.record, end, now_s())
         for direction, past in self._flow_of_closed.items():
@@ -146,17 +146,17 @@ class Proxy:
     # --- toxics ---
 
     def toxics_for(self, number: int, direction: Direction) -> list[Toxic]:
-        """The toxics that connection `number` meets: rolled once for each of them."""
+        """The toxics that apply to connection `number`; toxicity is drawn once for each."""
         along = (t for t in self.chain.along(direction) if t.name not in self.inert_toxics)
-        met = [toxic for toxic in along if self._meets(toxic, number)]
+        applying = [toxic for toxic in along if self._applies(toxic, number)]
         if direction in self._hold:
-            met.append(self._hold[direction])
-        return met
+            applying.append(self._hold[direction])
+        return applying
 
-    def _meets(self, toxic: Toxic, number: int) -> bool:
+    def _applies(self, toxic: Toxic, number: int) -> bool:
         if toxic.toxicity >= 1.0:
             return True
-        # The same draw every time it is asked: a neighbour's change re-rolls nothing.
+        # The same draw on every call: a change of another toxic does not draw again.
         return self.generator(number, toxic.name, "toxicity").random() < toxic.toxicity
 
     def generator(self, number: int, *names: str) -> random.Random:
@@ -169,26 +169,26 @@ class Proxy:
         self.arrange()
 
     def set_inert_toxics(self, names: frozenset[str]) -> None:
-        """Toxics of these names, and only these, are shown and do nothing from now on."""
+        """Let toxics of these names, and only these, have no effect from now on."""
         self.inert_toxics = names
         self.arrange()
 
     def arrange(self) -> None:
-        """Bring the toxics as they now are to every connection."""
+        """Apply the present toxics to every connection."""
         for connection in list(self.connections.values()):
             connection.arrange()
 
     # --- connect modes ---
 
     def set_connect(self, connect: Connect) -> None:
-        """Put a connect mode in force; raises ApiError 501 or 500 and changes nothing."""
-        met = connect.as_met()
+        """Put a connect mode in force; on ApiError 501 or 500 nothing has changed."""
+        effective = connect.effective()
         if connect.mode is ConnectMode.DROPPED and self._engine.no_drops:
             raise ApiError(f"connect mode dropped: unsupported: {self._engine.no_drops}", 501)
         waiting: list[tuple[socket.socket, Address]] = []
         if self._listener is not None:
             try:
-                waiting = self._listener.set_mode(met.mode)
+                waiting = self._listener.set_mode(effective.mode)
             except (OSError, CannotDrop) as error:
                 raise ApiError(f"connect mode {connect.mode.value}: {error}", 500) from None
         self._remember(connect)
@@ -196,7 +196,7 @@ class Proxy:
             self._accepted(client, address)
         if self.connect is not connect:
             return  # a trigger of one of those clients has set another mode meanwhile
-        if met.established is Established.RESET:
+        if effective.established is Established.RESET:
             self._reset_all(connect)
         self.arrange()
 
@@ -206,7 +206,7 @@ class Proxy:
         elif connect.mode is not self.connect.mode:
             self.since_s = now_s()
         self.connect = connect
-        hold = connect.as_met().established is Established.HOLD
+        hold = connect.effective().established is Established.HOLD
         self._hold = {d: _hold(connect, d) for d in Direction} if hold else {}
 
     def _reset_all(self, connect: Connect) -> None:
@@ -214,18 +214,18 @@ class Proxy:
         for connection in list(self.connections.values()):
             for direction in Direction:
                 held = connection.record.flow(direction).held
-                connection.note(Met(f"connect:{mode}", mode, direction, now_s(), held))
+                connection.note(AppliedFault(f"connect:{mode}", mode, direction, now_s(), held))
             connection.reset("reset_by_fault")
 
     @property
     def syn_drops(self) -> int | None:
-        """SYNs dropped at our port since mode "dropped" was set; None if unknown."""
+        """SYNs dropped at this port since mode "dropped" was set; None if unknown."""
         return self._listener.syn_drops if self._listener is not None else None
 
     def heal(self) -> None:
-        """No toxics, connect mode accept, enabled, nothing armed: what `POST /reset` asks for.
+        """Remove toxics, disarm triggers, accept clients, enable: what `POST /reset` does.
 
-        Nothing is inert any more either.
+        Nothing is inert afterwards either.
         """
         self.triggers.disarm_unfired()
         self.chain.clear()
@@ -239,7 +239,7 @@ def _sum(flows: list[Flow]) -> Flow:
 
 
 def _hold(connect: Connect, direction: Direction) -> Toxic:
-    """The silence of a cut path: everything held behind all toxics, delivered at the heal."""
+    """Hold everything behind all toxics, and deliver it at the heal, as on a cut path."""
     return Toxic(
         name=f"connect:{connect.mode.value}",
         type=connect.mode.value,

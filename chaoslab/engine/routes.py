@@ -1,4 +1,4 @@
-"""Which handler answers which method and path; the rest as Toxiproxy's router answers it."""
+"""Which handler answers which method and path; unknown ones are answered as by Toxiproxy."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from chaoslab.engine import request_id
-from chaoslab.engine.guard import Guard
-from chaoslab.engine.http import Answer, Request, plain_error
+from chaoslab.engine.host_check import HostCheck
+from chaoslab.engine.http_messages import Answer, Request, plain_error
 
 Handler = Callable[[Request, dict[str, str]], Awaitable[Answer]]
 
@@ -32,14 +32,14 @@ def route(methods: str, pattern: str, handler: Handler) -> Route:
 
 
 class Router:
-    """404 for an unknown path, 405 for an unknown method, 403 for browsers elsewhere.
+    """404 for an unknown path, 405 for an unknown method, 403 for a browser's user agent.
 
-    Whom the guard does not let pass is refused before that. What a route answers has an id.
+    The host check comes first. Every answer of a route has a request id.
     """
 
-    def __init__(self, routes: Iterable[Route], guard: Guard) -> None:
+    def __init__(self, routes: Iterable[Route], host_check: HostCheck) -> None:
         self._routes = tuple(routes)
-        self._guard = guard
+        self._guard = host_check
 
     async def __call__(self, request: Request) -> Answer:
         """Find the handler and ask it."""

@@ -1,4 +1,4 @@
-"""One toxic on one stream of one connection: its queue, its state, and the carrying out."""
+"""One toxic on one stream of one connection: its queue, its state, its decisions carried out."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from chaoslab.engine.chain import Toxic
 from chaoslab.engine.chunks import Chunk, Direction, End
-from chaoslab.engine.log import Met
-from chaoslab.engine.toxics.base import Close, Drop, Forward, Meeting, Reset, Wait
+from chaoslab.engine.connection_log import AppliedFault
+from chaoslab.engine.toxic_collection import Toxic
+from chaoslab.engine.toxics.base import Close, Drop, Forward, Reset, ToxicContext, Wait
 from chaoslab.engine.words import is_goodbye
 
-# What a queued chunk costs beside its bytes, so that a queue of tiny ones is bounded as well.
+# Memory of a queued chunk beside its bytes, so that a queue of tiny chunks is bounded as well.
 CHUNK_COST = 256
 
 Emit = Callable[[Chunk], None]
@@ -23,10 +23,10 @@ class ResetAsked(Exception):
 
 
 class Stage:
-    """Bytes go in by `accept`, and out by `pump` as the toxic decides.
+    """Bytes enter by `accept`, and leave by `pump` as the toxic decides.
 
-    `held` is what waits here, in bytes; `cost` what it weighs in memory; `wake_s` when to pump
-    next at the latest, if time alone can change anything.
+    `held` is how many bytes wait here, `cost` the memory that they take, `wake_s` the latest time
+    of the next `pump` (None if time alone changes nothing).
     """
 
     __slots__ = (
@@ -43,7 +43,11 @@ class Stage:
     )
 
     def __init__(
-        self, toxic: Toxic, direction: Direction, meeting: Meeting, note: Callable[[Met], None]
+        self,
+        toxic: Toxic,
+        direction: Direction,
+        context: ToxicContext,
+        note: Callable[[AppliedFault], None],
     ) -> None:
         self.toxic = toxic
         self.direction = direction
@@ -52,11 +56,11 @@ class Stage:
         self.cost = 0
         self.wake_s: float | None = None
         self.closed = False
-        self._state: Any = toxic.settings.state(meeting)
+        self._state: Any = toxic.settings.state(context)
         self._note = note
-        self._met: Met | None = None
-        if toxic.settings.stands:
-            self._bite(b"", meeting.since_s)
+        self._met: AppliedFault | None = None
+        if toxic.settings.affects_idle:
+            self._record_effect(b"", context.since_s)
 
     def accept(self, chunk: Chunk) -> None:
         """Queue a chunk behind the others; after a close it is discarded."""
@@ -66,8 +70,8 @@ class Stage:
         self.queue.append(chunk)
         self.held += size
         self.cost += size + CHUNK_COST
-        if self.toxic.settings.stands:
-            self._bite(chunk.data, chunk.arrived_s)
+        if self.toxic.settings.affects_idle:
+            self._record_effect(chunk.data, chunk.arrived_s)
 
     def pump(self, now_s: float, emit: Emit) -> None:
         """Do what the toxic decides until it waits; raises ResetAsked for a reset."""
@@ -88,7 +92,7 @@ class Stage:
                 raise ResetAsked
 
     def leave(self, now_s: float, emit: Emit) -> None:
-        """The toxic is removed: what waited goes on, unless it says that the connection ends."""
+        """The toxic is removed: what waited goes on, unless the toxic ends the connection."""
         decision = self.toxic.settings.at_removal
         if isinstance(decision, Close):
             self.close(now_s, emit)
@@ -98,7 +102,7 @@ class Stage:
             emit(self._pop()._replace(arrived_s=now_s))
 
     def close(self, now_s: float, emit: Emit) -> None:
-        """End the stream here, with what has passed already still to be delivered."""
+        """End the stream here; what has passed this stage is still delivered."""
         self.closed = True
         self.queue.clear()
         self.held = self.cost = 0
@@ -115,8 +119,8 @@ class Stage:
             chunk = chunk._replace(data=chunk.data[: decision.size])
         if decision.arrived_s is not None:
             chunk = chunk._replace(arrived_s=decision.arrived_s)
-        if chunk.data and not self.toxic.settings.stands:
-            self._bite(chunk.data, now_s)
+        if chunk.data and not self.toxic.settings.affects_idle:
+            self._record_effect(chunk.data, now_s)
         return chunk
 
     def _pop(self) -> Chunk:
@@ -125,9 +129,9 @@ class Stage:
         self.cost -= len(chunk.data) + CHUNK_COST
         return chunk
 
-    def _bite(self, data: bytes, now_s: float) -> None:
+    def _record_effect(self, data: bytes, now_s: float) -> None:
         if self._met is None:
-            self._met = Met(self.toxic.name, self.toxic.type, self.direction, now_s)
+            self._met = AppliedFault(self.toxic.name, self.toxic.type, self.direction, now_s)
             self._note(self._met)
         self._met.bytes += len(data)
         if self.direction is Direction.UPSTREAM and is_goodbye(data):

@@ -1,8 +1,8 @@
 """One direction of one connection: from a source socket through toxics into a sink socket.
 
-Without toxics bytes take the shortest way: one shared buffer in, out again at once, and bulk by
-`splice` without ever being seen. With toxics they become chunks that carry their arrival times.
-Changing between the two, or between sets of toxics, loses, alters and reorders nothing.
+Without toxics, bytes are read into one shared buffer and sent at once; bulk data go by `splice`
+and are never read. With toxics, bytes become chunks that carry their arrival times. A change
+between the two, or of the set of toxics, loses, alters and reorders nothing.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from __future__ import annotations
 from typing import Protocol
 
 from chaoslab.clock import now_s
-from chaoslab.engine.bulk import BULK_READ, Bulk
-from chaoslab.engine.chain import Toxic
 from chaoslab.engine.chunks import Chunk, Direction, End
-from chaoslab.engine.line import Line
-from chaoslab.engine.outlet import Outlet
-from chaoslab.engine.side import Side
+from chaoslab.engine.peer_socket import PeerSocket
+from chaoslab.engine.pipeline import Pipeline
+from chaoslab.engine.send_queue import SendQueue
+from chaoslab.engine.splice_pipe import FULL_READ, SplicePipe
 from chaoslab.engine.stage import ResetAsked, Stage
 from chaoslab.engine.timers import Timer, Timers
+from chaoslab.engine.toxic_collection import Toxic
 
-# All that waits on one stream; beyond it the sender feels TCP's own back-pressure.
+# The most that waits on one stream; above it the sender gets TCP's own back-pressure.
 HOLD_LIMIT = 32 * 1024 * 1024
 CHUNK_READ = 64 * 1024
 
-_buffer = bytearray(BULK_READ)
+_buffer = bytearray(FULL_READ)
 _view = memoryview(_buffer)
 
 
@@ -34,11 +34,11 @@ class Owner(Protocol):
     over: bool
 
     def stage(self, toxic: Toxic, direction: Direction) -> Stage:
-        """A fresh stage for a toxic that this connection meets now."""
+        """A fresh stage for a toxic that applies to this connection from now on."""
         ...
 
     def heard(self, direction: Direction, data: bytes | memoryview) -> None:
-        """The source of that direction has sent these bytes; empty where they were not seen."""
+        """The source of that direction has sent these bytes; empty where they were not read."""
         ...
 
     def noticed_end(self, direction: Direction, how: End) -> None:
@@ -46,7 +46,7 @@ class Owner(Protocol):
         ...
 
     def broke(self, stream: Stream) -> None:
-        """The sink of the stream takes no bytes any more."""
+        """A write to the stream's sink failed."""
         ...
 
     def ended(self, stream: Stream, how: End) -> None:
@@ -61,21 +61,21 @@ class Owner(Protocol):
 class Stream:
     """Reads from `source`, writes into `sink`, and keeps what may not be written yet.
 
-    `received` counts the bytes read from the source, `outlet.delivered` those the sink took.
+    `received` counts the bytes read from the source, `send_queue.delivered` those the sink took.
     """
 
     __slots__ = (
-        "_bulk",
         "_connection",
         "_full_reads",
-        "_line",
+        "_pipeline",
+        "_splice",
         "_timer",
         "_timers",
         "direction",
         "end",
         "finished",
-        "outlet",
         "received",
+        "send_queue",
         "sink",
         "source",
         "source_over",
@@ -83,15 +83,17 @@ class Stream:
         "wants_write",
     )
 
-    def __init__(self, connection: Owner, direction: Direction, source: Side, sink: Side) -> None:
+    def __init__(
+        self, connection: Owner, direction: Direction, source: PeerSocket, sink: PeerSocket
+    ) -> None:
         self._connection = connection
         self._timers = connection.timers
         self.direction = direction
         self.source = source
         self.sink = sink
-        self._line = Line()
-        self.outlet = Outlet(sink.sock)
-        self._bulk: Bulk | None = None
+        self._pipeline = Pipeline()
+        self.send_queue = SendQueue(sink.sock)
+        self._splice: SplicePipe | None = None
         self._full_reads = 0
         self._timer: Timer | None = None
         self.received = 0
@@ -106,20 +108,20 @@ class Stream:
     @property
     def held(self) -> int:
         """Bytes inside the engine: waiting in toxics, or for the sink to take them."""
-        return self._unsent + self._line.held
+        return self._unsent + self._pipeline.held
 
     @property
     def _unsent(self) -> int:
-        return self.outlet.waiting + (self._bulk.size if self._bulk is not None else 0)
+        return self.send_queue.waiting + (self._splice.size if self._splice is not None else 0)
 
     # --- bytes come in ---
 
     def fill(self, _events: int) -> None:
-        """The source is readable (or in trouble): take what is there, once."""
-        if self._line.stages:
+        """The source is readable (or in trouble): read once."""
+        if self._pipeline.stages:
             self._fill_stages()
-        elif self._bulk is not None:
-            self._fill_bulk(self._bulk)
+        elif self._splice is not None:
+            self._fill_splice(self._splice)
         else:
             self._relay()
 
@@ -137,51 +139,51 @@ class Stream:
         self.received += size
         self._connection.heard(self.direction, _view[:size])
         try:
-            self.outlet.send(_view[:size])
+            self.send_queue.send(_view[:size])
         except OSError:
             self._sink_broke()
             return
-        if self.outlet.waiting:
+        if self.send_queue.waiting:
             self._settle()
-        if size == BULK_READ:
+        if size == FULL_READ:
             self._full_reads += 1
-            self._bulk = Bulk.start(self._full_reads)
+            self._splice = SplicePipe.start(self._full_reads)
 
-    def _fill_bulk(self, bulk: Bulk) -> None:
+    def _fill_splice(self, bulk: SplicePipe) -> None:
         try:
             size = bulk.fill(self.source.sock)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
-            self._leave_bulk(bulk)
-            if not Bulk.given_up(error):
+            self._leave_splice(bulk)
+            if not SplicePipe.given_up(error):
                 self.source_ended(End.RESET)
             return
         if not size:
-            self._leave_bulk(bulk)
+            self._leave_splice(bulk)
             self.source_ended(End.EOF)
             return
         self.received += size
         self._connection.heard(self.direction, b"")
-        self._drain_bulk(bulk)
+        self._drain_splice(bulk)
 
-    def _drain_bulk(self, bulk: Bulk) -> None:
+    def _drain_splice(self, bulk: SplicePipe) -> None:
         try:
-            self.outlet.delivered += bulk.drain(self.sink.sock)
+            self.send_queue.delivered += bulk.drain(self.sink.sock)
         except OSError:
             self._sink_broke()
             return
         if bulk.size == 0 and bulk.idle:
-            self._leave_bulk(bulk)
+            self._leave_splice(bulk)
         self._settle()
 
-    def _leave_bulk(self, bulk: Bulk) -> None:
-        """Back to the buffer; what is still in the pipe goes out before anything else."""
+    def _leave_splice(self, bulk: SplicePipe) -> None:
+        """Back to the buffer; bytes in the pipe are sent before any other."""
         rest = bulk.stop()
-        self._bulk = None
+        self._splice = None
         self._full_reads = 0
         if rest:
-            self.outlet.keep(rest)
+            self.send_queue.keep(rest)
 
     def _fill_stages(self) -> None:
         try:
@@ -196,18 +198,18 @@ class Stream:
             return
         self.received += len(data)
         self._connection.heard(self.direction, data)
-        self._line.stages[0].accept(Chunk(data, now_s()))
+        self._pipeline.stages[0].accept(Chunk(data, now_s()))
         self.pump()
 
     def source_ended(self, how: End) -> None:
-        """No more bytes will come; the mark queues behind those that are here."""
+        """The source sends no more; an end mark queues behind the bytes that wait."""
         if self.source_over:
             return
         self.source_over = True
         self._connection.noticed_end(self.direction, how)
         mark = Chunk(b"", now_s(), how)
-        if self._line.stages:
-            self._line.stages[0].accept(mark)
+        if self._pipeline.stages:
+            self._pipeline.stages[0].accept(mark)
             self.pump()
         else:
             self.emit(mark)
@@ -216,38 +218,38 @@ class Stream:
     # --- bytes go through the toxics ---
 
     def pump(self) -> None:
-        """Let every toxic decide about what waits before it, then wait for what comes next."""
+        """Let every toxic decide about its waiting bytes, then wait for the next event."""
         if self._connection.over:
             return
         try:
-            self._line.pump(now_s(), self)
+            self._pipeline.pump(now_s(), self)
         except ResetAsked:
             self._connection.reset("reset_by_fault")
             return
         self._settle()
 
     def arrange(self, toxics: list[Toxic]) -> None:
-        """Put exactly these toxics on the stream, with everything in flight in its order.
+        """Put exactly these toxics in force; bytes in flight keep their order.
 
-        Raises nothing: a toxic that ends the connection ends it.
+        Raises nothing: a toxic may end the connection.
         """
-        if self._bulk is not None and toxics:
-            self._leave_bulk(self._bulk)
+        if self._splice is not None and toxics:
+            self._leave_splice(self._splice)
         try:
-            self._line.arrange(toxics, now_s(), self)
+            self._pipeline.arrange(toxics, now_s(), self)
         except ResetAsked:
             self._connection.reset("reset_by_fault")
             return
         self.pump()
 
     def stage(self, toxic: Toxic) -> Stage:
-        """A fresh stage for a toxic that this connection meets now."""
+        """A fresh stage for a toxic that applies to this connection from now on."""
         return self._connection.stage(toxic, self.direction)
 
     def take_back(self) -> list[Chunk]:
-        """Unsent bytes, and the end behind them, return to a toxic."""
+        """Remove and return unsent bytes and the end behind them: a toxic takes them."""
         now = now_s()
-        waiting = [Chunk(data, now) for data in self.outlet.take_back()]
+        waiting = [Chunk(data, now) for data in self.send_queue.take_back()]
         if self.end is not None:
             waiting.append(Chunk(b"", now, self.end))
             self.end = None
@@ -256,37 +258,37 @@ class Stream:
     # --- bytes go out ---
 
     def emit(self, chunk: Chunk) -> None:
-        """What has passed all toxics; nothing comes after the end."""
+        """Send a chunk that has passed all toxics; nothing follows the end."""
         if self.end is not None:
             return
         if chunk.end is not None:
             self.end = chunk.end
             return
         try:
-            self.outlet.send(chunk.data)
+            self.send_queue.send(chunk.data)
         except OSError:
             self._sink_broke()
 
     def flush(self) -> None:
         """The sink is writable again (or in trouble)."""
-        if self._bulk is not None and not self.outlet.waiting:
-            self._drain_bulk(self._bulk)
+        if self._splice is not None and not self.send_queue.waiting:
+            self._drain_splice(self._splice)
             return
         try:
-            self.outlet.flush()
+            self.send_queue.flush()
         except OSError:
             self._sink_broke()
             return
         self._settle()
 
     def _sink_broke(self) -> None:
-        """The sink cannot take bytes any more: its peer has reset the connection."""
-        self._drop_bulk()
-        self.outlet.give_up()
+        """A write to the sink failed: its peer has reset the connection."""
+        self._drop_splice()
+        self.send_queue.give_up()
         self._connection.broke(self)
 
     def _settle(self) -> None:
-        """After any change: pass the end on if it is its turn, and wait for the right things."""
+        """After any change: pass the end on if it is next, and choose what to wait for."""
         if self._connection.over:
             return
         pending = self._unsent > 0
@@ -295,26 +297,26 @@ class Stream:
             if self._connection.over:
                 return
         self.wants_write = pending
-        if self._line.stages:
-            room = self.outlet.waiting + self._line.cost < HOLD_LIMIT
+        if self._pipeline.stages:
+            room = self.send_queue.waiting + self._pipeline.cost < HOLD_LIMIT
         else:
             room = not pending
         self.wants_read = room and not self.source_over
         self.source.update()
         self.sink.update()
-        self._timer = self._timers.move(self._timer, self._line.wake_s, self._wake)
+        self._timer = self._timers.move(self._timer, self._pipeline.wake_s, self._wake)
 
     def _wake(self) -> None:
         self._timer = None
         self.pump()
 
     def stop(self) -> None:
-        """The connection is over: let go of the timer and the pipe."""
+        """The connection is over: release the timer and the pipe."""
         self._timer = self._timers.move(self._timer, None, self._wake)
-        self._drop_bulk()
-        self._line.stop()
+        self._drop_splice()
+        self._pipeline.stop()
 
-    def _drop_bulk(self) -> None:
-        if self._bulk is not None:
-            self._bulk.stop()
-            self._bulk = None
+    def _drop_splice(self) -> None:
+        if self._splice is not None:
+            self._splice.stop()
+            self._splice = None

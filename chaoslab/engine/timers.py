@@ -22,7 +22,7 @@ class Timer:
         self.call: Callable[[], None] | None = call
 
     def cancel(self) -> None:
-        """Let go of the call; nothing happens if it was made already."""
+        """Cancel the call; no effect if it was made already."""
         if self.call is not None:
             self.call = None
             self._timers.cancelled_one()
@@ -48,7 +48,7 @@ class Timers:
         return len(self._heap)
 
     def at(self, due_s: float, call: Callable[[], None]) -> Timer:
-        """Call `call()` once `run` is told that `due_s` is reached."""
+        """Call `call()` in the first `run` at or after `due_s`."""
         timer = Timer(self, due_s, call)
         heapq.heappush(self._heap, (due_s, next(self._count), timer))
         self.next_s = self._heap[0][0]

@@ -1,7 +1,7 @@
-"""Faults that the engine itself fires when a proxy accepts its n-th connection.
+"""Faults that the engine itself injects when a proxy accepts its n-th connection.
 
-A test that polls would come too late: here the fault is in force before the first byte of that
-very connection is forwarded.
+A test that polls would be too late: here the fault is in force before the first byte of that
+connection is forwarded.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Trigger:
     error: str | None = None
 
     def fire(self) -> None:
-        """Do all actions; one that fails is told in `error`, and the others are still done."""
+        """Do all actions; `error` keeps the messages of those that fail."""
         self.fired_s = now_s()
         errors = []
         for action in self.actions:

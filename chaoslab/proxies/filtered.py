@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Protocol
 
-from chaoslab.agent.rules import Counters
+from chaoslab.agent.iptables_rules import Counters
 from chaoslab.errors import FaultUnsupported, InjectionFailed
 from chaoslab.model.actions import Action, Capability, ConnectPhase
 from chaoslab.proxies.toxiproxy import ToxiproxyControl

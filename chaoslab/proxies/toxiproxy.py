@@ -20,7 +20,7 @@ import toxiproxy.api
 from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
 from toxiproxy.server import Toxiproxy
 
-from chaoslab.agent.rules import Counters
+from chaoslab.agent.iptables_rules import Counters
 from chaoslab.clock import now_s
 from chaoslab.errors import FaultUnsupported, InjectionFailed
 from chaoslab.model.actions import Action, AddToxic, Capability, ConnectPhase, Disable

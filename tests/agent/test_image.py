@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
-from chaoslab.agent.context import content_hash, files
+from chaoslab.agent.build_context import content_hash, files
 from chaoslab.clock import now_s
 
 from .rig import PATIENCE_S, AgentProcess, agent_by

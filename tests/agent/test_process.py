@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from chaoslab.agent.context import content_hash
+from chaoslab.agent.build_context import content_hash
 
 from .rig import (
     APP,
@@ -65,7 +65,7 @@ async def test_a_name_without_an_address_is_no_outage() -> None:
         answer = await agent.answer_to(
             {"do": "ask", "host": "nobody.invalid", "port": 1, "kind": "redis", "within_s": 0.1}
         )
-    assert "'nobody.invalid' has no address where the app stands" in answer["error"]
+    assert "'nobody.invalid' has no address in the network of the app" in answer["error"]
 
 
 @needs_namespaces

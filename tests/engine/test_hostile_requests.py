@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from chaoslab.engine import serving
-from chaoslab.engine.api import errors_as_answers
-from chaoslab.engine.guard import Guard, is_loopback
-from chaoslab.engine.http import Answer, App, Request
+from chaoslab.engine import http_server
+from chaoslab.engine.host_check import HostCheck, is_loopback
+from chaoslab.engine.http_messages import Answer, App, Request
 from chaoslab.engine.routes import Router, route
+from chaoslab.engine.toxiproxy_api import errors_as_answers
 
 from .rig import PATIENCE_S, Address, Engine, Proxy, echo, read_exactly, running_engine, upstream
 
@@ -144,7 +144,7 @@ def test_an_odd_body_is_400_in_words(engine: Engine, body: str, why: str) -> Non
 @asynccontextmanager
 async def served(app: App) -> AsyncIterator[int]:
     """The protocol around an app of the test's own."""
-    serve = functools.partial(serving.serve_connection, app)
+    serve = functools.partial(http_server.serve_connection, app)
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         yield server.sockets[0].getsockname()[1]
 
@@ -158,7 +158,7 @@ async def test_a_request_that_never_ends_is_given_up(
     monkeypatch: pytest.MonkeyPatch, piece: bytes
 ) -> None:
     """From its first byte on; a client that has not begun may wait."""
-    monkeypatch.setattr(serving, "_READ_WITHIN_S", 0.2)
+    monkeypatch.setattr(http_server, "_READ_WITHIN_S", 0.2)
     async with served(fine) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(piece)
@@ -183,7 +183,7 @@ async def test_a_bug_is_a_500_and_the_connection_goes_on(
             raise RecursionError(request.query)
         return Answer(body="fine")
 
-    app = Router([route("GET", "/", errors_as_answers(buggy))], Guard())
+    app = Router([route("GET", "/", errors_as_answers(buggy))], HostCheck())
     async with served(app) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         statuses = []
@@ -323,13 +323,13 @@ def test_more_names_are_allowed_by_option() -> None:
 
 def test_the_address_that_was_connected_to_is_served() -> None:
     """An engine that listens everywhere is known by each of its addresses."""
-    guard = Guard("0.0.0.0")
+    host_check = HostCheck("0.0.0.0")
 
     def refused(host: str, reached: str) -> bool:
         request = Request(
             method="GET", path="/", query="", headers={"host": host}, body=b"", reached=reached
         )
-        return guard.refusal(request) is not None
+        return host_check.refusal(request) is not None
 
     assert not refused("172.18.0.2:8474", "172.18.0.2")
     assert not refused("172.18.0.2:8474", "::ffff:172.18.0.2")

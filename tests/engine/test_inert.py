@@ -53,7 +53,7 @@ def test_nothing_is_inert_unless_it_is_asked_for(proxy: Proxy) -> None:
 @pytest.mark.parametrize("stream", ["upstream", "downstream"])
 @pytest.mark.parametrize("type_", TOXICS)
 def test_an_inert_toxic_is_shown_and_met_by_nobody(proxy: Proxy, type_: str, stream: str) -> None:
-    """On a connection that stands, on a new one, and in the log of what met them."""
+    """On an open connection, on a new one, and in the log of what met them."""
     inert(proxy, "shown")
     with proxy.dial() as pooled:
         pooled.sendall(b"a")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chaoslab.engine import kernel
+from chaoslab.engine import socket_diag
 from chaoslab.engine.listener import Address, bind, fill, take_all, why_no_drops
 
 from .rig import syns_within
@@ -32,7 +32,7 @@ def begin(address: Address) -> socket.socket:
 
 def is_up(sock: socket.socket) -> bool:
     """Whether its connect() succeeds within a moment."""
-    return bool(select.select([], [sock], [], 0.1)[1]) and kernel.established(sock)
+    return bool(select.select([], [sock], [], 0.1)[1]) and socket_diag.established(sock)
 
 
 def test_this_platform_can_drop_or_says_why() -> None:
@@ -45,18 +45,18 @@ def test_one_filler_fills_the_queue_exactly(bound: socket.socket) -> None:
     fillers: dict[Address, socket.socket] = {}
     clients: list[tuple[socket.socket, Address]] = []
     fill(bound, fillers, clients)
-    assert (len(fillers), clients, kernel.accept_queue(bound)) == (1, [], 1)
-    before = kernel.syn_drops(bound)
+    assert (len(fillers), clients, socket_diag.accept_queue(bound)) == (1, [], 1)
+    before = socket_diag.syn_drops(bound)
     assert before is not None
     begun = time.monotonic()
     with begin(bound.getsockname()) as client:
         assert not is_up(client)
-        drops = kernel.syn_drops(bound)
+        drops = socket_diag.syn_drops(bound)
         assert drops is not None
         # Once, as long as no retry was due.
         assert 1 <= drops - before <= syns_within(time.monotonic() - begun)
     assert take_all(bound, fillers) == []
-    assert (fillers, kernel.accept_queue(bound)) == ({}, 0)
+    assert (fillers, socket_diag.accept_queue(bound)) == ({}, 0)
 
 
 def test_real_clients_in_the_queue_are_taken_out_before_it_is_filled(
@@ -70,11 +70,11 @@ def test_real_clients_in_the_queue_are_taken_out_before_it_is_filled(
     clients: list[tuple[socket.socket, Address]] = []
     fill(bound, fillers, clients)
     assert {address for _, address in clients} == {sock.getsockname() for sock in waiting}
-    assert kernel.accept_queue(bound) == 1
+    assert socket_diag.accept_queue(bound) == 1
     for sock in [*waiting, *(client for client, _ in clients), *fillers.values()]:
         sock.close()
 
 
 def test_a_socket_that_does_not_listen_has_no_count(bound: socket.socket) -> None:
     """A question the kernel cannot answer gives None, not an error."""
-    assert kernel.syn_drops(bound) is None
+    assert socket_diag.syn_drops(bound) is None

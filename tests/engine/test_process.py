@@ -18,15 +18,15 @@ import httpx
 import pytest
 
 from chaoslab.engine.address import ListenAddress
-from chaoslab.engine.beyond import BeyondApi
-from chaoslab.engine.http import Request
+from chaoslab.engine.chaoslab_api import ChaoslabApi
+from chaoslab.engine.connection_log import ConnectionLog
+from chaoslab.engine.http_messages import Request
 from chaoslab.engine.listener import ConnectMode
-from chaoslab.engine.log import ConnectionLog
 from chaoslab.engine.poller import Poller
 from chaoslab.engine.proxy import Connect
 from chaoslab.engine.proxy import Engine as EngineParts
 from chaoslab.engine.proxy import Proxy as InnerProxy
-from chaoslab.engine.registry import Registry
+from chaoslab.engine.proxy_collection import ProxyCollection
 from chaoslab.engine.wire import ApiError
 
 from .rig import PATIENCE_S, Address, Engine, read_exactly, running_engine, until, upstream
@@ -266,7 +266,7 @@ async def test_where_drops_cannot_be_had_it_says_so_and_changes_nothing() -> Non
     assert caught.value.status == 501
     assert proxy.connect.mode is ConnectMode.ACCEPT
     request = Request(method="GET", path="/chaoslab", query="", headers={}, body=b"")
-    about = json.loads((await BeyondApi(Registry(engine)).about(request, {})).body)
+    about = json.loads((await ChaoslabApi(ProxyCollection(engine)).about(request, {})).body)
     assert "connect.dropped" not in about["capabilities"]
     assert about["unsupported"] == {"connect.dropped": "the moon is full"}
     proxy.stop()

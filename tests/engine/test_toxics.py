@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 import pytest
 
 from chaoslab import seeds
-from chaoslab.engine.chain import Toxic
 from chaoslab.engine.chunks import Chunk, Direction, End
-from chaoslab.engine.log import Met
+from chaoslab.engine.connection_log import AppliedFault
 from chaoslab.engine.stage import ResetAsked, Stage
+from chaoslab.engine.toxic_collection import Toxic
 from chaoslab.engine.toxics import TOXICS
 from chaoslab.engine.toxics.bandwidth import Bandwidth
-from chaoslab.engine.toxics.base import CLOSE, PASS, Meeting, Settings
+from chaoslab.engine.toxics.base import CLOSE, PASS, Settings, ToxicContext
 from chaoslab.engine.toxics.latency import Latency
 from chaoslab.engine.toxics.limit_data import LimitData
 from chaoslab.engine.toxics.noop import Noop
@@ -50,7 +50,7 @@ class Bench:
     settings: Settings
     now_s: float = START_S
     out: list[tuple[float, Chunk]] = field(default_factory=list)
-    met: list[Met] = field(default_factory=list)
+    met: list[AppliedFault] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         toxic = Toxic(
@@ -61,8 +61,8 @@ class Bench:
             toxicity=1.0,
             settings=self.settings,
         )
-        meeting = Meeting(START_S, lambda: seeds.generator(1, "toxic"))
-        self.stage = Stage(toxic, Direction.DOWNSTREAM, meeting, self.met.append)
+        context = ToxicContext(START_S, lambda: seeds.generator(1, "toxic"))
+        self.stage = Stage(toxic, Direction.DOWNSTREAM, context, self.met.append)
 
     def emit(self, chunk: Chunk) -> None:
         self.out.append((self.now_s, chunk))

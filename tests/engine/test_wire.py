@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chaoslab.engine import wire
-from chaoslab.engine.chain import read_toxic
 from chaoslab.engine.chunks import Direction
+from chaoslab.engine.toxic_collection import read_toxic
 from chaoslab.engine.wire import ApiError
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from chaoslab.agent.rules import Counters
+from chaoslab.agent.iptables_rules import Counters
 from chaoslab.errors import InjectionFailed
 from chaoslab.history.events import LinkPackets, ProbeCrashed
 from chaoslab.injection.base import Ground, injected

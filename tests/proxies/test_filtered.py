@@ -8,7 +8,7 @@ import pytest
 from conformance.arms import Arm
 from engine.rig import Address
 
-from chaoslab.agent.rules import Counters
+from chaoslab.agent.iptables_rules import Counters
 from chaoslab.errors import FaultUnsupported, InjectionFailed
 from chaoslab.model.actions import AddToxic, ConnectMode, ConnectPhase, Disable, Established
 from chaoslab.proxies.filtered import FilteredToxiproxyControl

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chaoslab.engine.chunks import Chunk
-from chaoslab.engine.toxics.base import HOLD, PASS, Decision, Forward, Meeting, Passing, Wait
+from chaoslab.engine.toxics.base import HOLD, PASS, Decision, Forward, Passing, ToxicContext, Wait
 
 SLICE_MS = 100
 
@@ -24,9 +24,9 @@ class Bandwidth(Passing):
 
     rate: int = 0
 
-    def state(self, meeting: Meeting) -> BandwidthState:
+    def state(self, context: ToxicContext) -> BandwidthState:
         """The line starts free."""
-        return BandwidthState(free_s=meeting.since_s)
+        return BandwidthState(free_s=context.since_s)
 
     def decide(self, state: BandwidthState, head: Chunk | None, now_s: float) -> Decision:
         """Pass the next slice when the line has carried it."""

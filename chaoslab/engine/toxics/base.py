@@ -12,9 +12,9 @@ from chaoslab.engine.chunks import Chunk
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """Let the head go on: whole, or only its first `size` bytes (the rest is asked about again).
+    """Pass the head on, or only its first `size` bytes (then decide again about the rest).
 
-    `arrived_s` is when it counts as having arrived at the next toxic; None leaves it as it is.
+    `arrived_s` is its arrival time at the next toxic; None leaves it unchanged.
     """
 
     size: int | None = None
@@ -23,7 +23,7 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing goes on before `until_s`; None means until something changes."""
+    """Pass nothing on before `until_s`; None means until something changes."""
 
     until_s: float | None = None
 
@@ -35,12 +35,12 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """The stream ends here: what has passed is still delivered, then the connection closes."""
+    """End the stream: what has passed is still delivered, then the connection closes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """The connection is reset at once (RST to both sides)."""
+    """Reset the connection at once (RST to both sides)."""
 
 
 Decision = Forward | Wait | Drop | Close | Reset
@@ -53,8 +53,8 @@ RESET = Reset()
 
 
 @dataclass(frozen=True, slots=True)
-class Meeting:
-    """What a toxic may know of a connection it meets: since when, and its own generator."""
+class ToxicContext:
+    """What a toxic may know of a connection: since when it applies, and its own generator."""
 
     since_s: float
     draw: Callable[[], random.Random]
@@ -64,20 +64,20 @@ class Settings(Protocol):
     """The immutable settings of one toxic, shared by all connections.
 
     `decide` is the one verb: given this connection's state, the chunk at the head of the queue
-    (None if there is none) and the time, it says what happens now. It is asked again when a chunk
-    arrives, when a wait ends, and when the settings change; so it decides from facts (arrival
-    times, bytes passed) and keeps nothing that an update would make wrong.
+    (None if there is none) and the time, it returns what happens now. It is called again when a
+    chunk arrives, when a wait ends, and when the settings change. So it decides from facts
+    (arrival times, bytes passed) and keeps nothing that an update would make wrong.
     """
 
-    # Whether a connection meets it by standing under it, or only by bytes that pass through it.
-    stands: ClassVar[bool]
+    # Whether it affects a connection from the start, idle or not, or only by passing bytes.
+    affects_idle: ClassVar[bool]
 
     @property
     def at_removal(self) -> Decision:
-        """What becomes of a connection when the toxic goes: PASS (go on), CLOSE or RESET."""
+        """What happens to a connection when the toxic is removed: PASS (go on), CLOSE or RESET."""
         ...
 
-    def state(self, meeting: Meeting) -> Any:
+    def state(self, context: ToxicContext) -> Any:
         """Fresh state for one connection."""
         ...
 
@@ -87,12 +87,12 @@ class Settings(Protocol):
 
 
 class Passing:
-    """Shared by toxics that act on passing bytes and leave without a trace."""
+    """Base of toxics that act on passing bytes only, and whose removal has no effect."""
 
     __slots__ = ()
-    stands: ClassVar[bool] = False
+    affects_idle: ClassVar[bool] = False
 
     @property
     def at_removal(self) -> Decision:
-        """A connection simply goes on."""
+        """The connection goes on."""
         return PASS

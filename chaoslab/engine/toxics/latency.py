@@ -6,14 +6,14 @@ import random
 from dataclasses import dataclass
 
 from chaoslab.engine.chunks import Chunk
-from chaoslab.engine.toxics.base import HOLD, PASS, Decision, Forward, Meeting, Passing, Wait
+from chaoslab.engine.toxics.base import HOLD, PASS, Decision, Forward, Passing, ToxicContext, Wait
 
 
 @dataclass(slots=True)
 class LatencyState:
     """This connection's generator and the draw for the chunk at the head (-1..1)."""
 
-    meeting: Meeting
+    context: ToxicContext
     generator: random.Random | None = None
     swing: float | None = None
 
@@ -25,9 +25,9 @@ class Latency(Passing):
     latency: int = 0
     jitter: int = 0
 
-    def state(self, meeting: Meeting) -> LatencyState:
+    def state(self, context: ToxicContext) -> LatencyState:
         """The generator is made only once jitter asks for it."""
-        return LatencyState(meeting)
+        return LatencyState(context)
 
     def decide(self, state: LatencyState, head: Chunk | None, now_s: float) -> Decision:
         """Pass the head once it is due, as if it had arrived at the next toxic just then.
@@ -48,6 +48,6 @@ class Latency(Passing):
         if self.jitter <= 0:
             return self.latency / 1000
         if state.swing is None:
-            state.generator = state.generator or state.meeting.draw()
+            state.generator = state.generator or state.context.draw()
             state.swing = state.generator.uniform(-1.0, 1.0)
         return (self.latency + self.jitter * state.swing) / 1000

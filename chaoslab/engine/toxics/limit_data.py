@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chaoslab.engine.chunks import Chunk
-from chaoslab.engine.toxics.base import CLOSE, HOLD, PASS, Decision, Forward, Meeting, Passing
+from chaoslab.engine.toxics.base import CLOSE, HOLD, PASS, Decision, Forward, Passing, ToxicContext
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class LimitData(Passing):
 
     bytes: int = 0
 
-    def state(self, meeting: Meeting) -> LimitDataState:
+    def state(self, context: ToxicContext) -> LimitDataState:
         """Nothing has passed."""
         return LimitDataState()
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chaoslab.engine.chunks import Chunk
-from chaoslab.engine.toxics.base import HOLD, PASS, Decision, Meeting, Passing
+from chaoslab.engine.toxics.base import HOLD, PASS, Decision, Passing, ToxicContext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noop(Passing):
     """No effect; the null of every comparison."""
 
-    def state(self, meeting: Meeting) -> None:
+    def state(self, context: ToxicContext) -> None:
         """None is needed."""
 
     def decide(self, state: None, head: Chunk | None, now_s: float) -> Decision:

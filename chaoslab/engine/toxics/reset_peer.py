@@ -1,4 +1,4 @@
-"""reset_peer: a true RST to both sides `timeout` ms after toxic and connection met, idle or not."""
+"""reset_peer: a true RST to both sides after `timeout` ms on a connection, idle or not."""
 
 # The verb's arguments are the same for every toxic.
 # ruff: noqa: ARG002
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chaoslab.engine.chunks import Chunk
-from chaoslab.engine.toxics.base import PASS, RESET, Decision, Meeting, Wait
+from chaoslab.engine.toxics.base import PASS, RESET, Decision, ToxicContext, Wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,16 +17,16 @@ class ResetPeer:
     """Milliseconds until the reset; until then bytes are kept back."""
 
     timeout: int = 0
-    stands: ClassVar[bool] = True
+    affects_idle: ClassVar[bool] = True
 
     @property
     def at_removal(self) -> Decision:
-        """Removed before its time, it lets the bytes it kept go on: none was lost."""
+        """Removed before its time, it passes on the bytes that it kept: none is lost."""
         return PASS
 
-    def state(self, meeting: Meeting) -> float:
-        """When connection and toxic met."""
-        return meeting.since_s
+    def state(self, context: ToxicContext) -> float:
+        """Since when the toxic applies to the connection."""
+        return context.since_s
 
     def decide(self, state: float, head: Chunk | None, now_s: float) -> Decision:
         """Keep everything back, then reset."""

@@ -1,4 +1,4 @@
-"""silence (beyond Toxiproxy): bytes and the end are held, and delivered when it is removed."""
+"""silence (not in Toxiproxy): holds bytes and the end, and delivers them when it is removed."""
 
 # The verb's arguments are the same for every toxic.
 # ruff: noqa: ARG002
@@ -9,25 +9,25 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chaoslab.engine.chunks import Chunk
-from chaoslab.engine.toxics.base import HOLD, PASS, RESET, Decision, Meeting
+from chaoslab.engine.toxics.base import HOLD, PASS, RESET, Decision, ToxicContext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
-    """`at_heal` is "deliver" (all that was held, in order) or "reset" (those that stood under it).
+    """`at_heal` is "deliver" (all held bytes, in order) or "reset" (every affected connection).
 
-    It never drops some and goes on: a stream that did would be corrupt.
+    It never drops bytes of a stream that goes on: such a stream would be corrupt.
     """
 
     at_heal: str = "deliver"
-    stands: ClassVar[bool] = True
+    affects_idle: ClassVar[bool] = True
 
     @property
     def at_removal(self) -> Decision:
         """As `at_heal` says."""
         return RESET if self.at_heal == "reset" else PASS
 
-    def state(self, meeting: Meeting) -> None:
+    def state(self, context: ToxicContext) -> None:
         """None is needed."""
 
     def decide(self, state: None, head: Chunk | None, now_s: float) -> Decision:

@@ -7,14 +7,14 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from chaoslab.engine.chunks import Chunk
-from chaoslab.engine.toxics.base import HOLD, PASS, Decision, Forward, Meeting, Passing, Wait
+from chaoslab.engine.toxics.base import HOLD, PASS, Decision, Forward, Passing, ToxicContext, Wait
 
 
 @dataclass(slots=True)
 class SlicerState:
     """The sizes still to come of the chunk at the head, and when the last slice went."""
 
-    meeting: Meeting
+    context: ToxicContext
     generator: random.Random | None = None
     sizes: deque[int] = field(default_factory=deque)
     sent_s: float = float("-inf")
@@ -28,9 +28,9 @@ class Slicer(Passing):
     size_variation: int = 0
     delay: int = 0
 
-    def state(self, meeting: Meeting) -> SlicerState:
+    def state(self, context: ToxicContext) -> SlicerState:
         """Nothing is cut yet."""
-        return SlicerState(meeting)
+        return SlicerState(context)
 
     def decide(self, state: SlicerState, head: Chunk | None, now_s: float) -> Decision:
         """Pass the next slice once the delay after the one before is over."""
@@ -42,7 +42,7 @@ class Slicer(Passing):
         if head.end is not None:
             return PASS
         if not state.sizes:
-            state.generator = state.generator or state.meeting.draw()
+            state.generator = state.generator or state.context.draw()
             state.sizes.extend(self._cut(len(head.data), state.generator))
         state.sent_s = now_s
         return Forward(state.sizes.popleft(), arrived_s=now_s)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chaoslab.engine.chunks import Chunk
-from chaoslab.engine.toxics.base import HOLD, PASS, Decision, Meeting, Passing, Wait
+from chaoslab.engine.toxics.base import HOLD, PASS, Decision, Passing, ToxicContext, Wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class SlowClose(Passing):
 
     delay: int = 0
 
-    def state(self, meeting: Meeting) -> None:
+    def state(self, context: ToxicContext) -> None:
         """None is needed."""
 
     def decide(self, state: None, head: Chunk | None, now_s: float) -> Decision:

@@ -6,24 +6,24 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chaoslab.engine.chunks import Chunk
-from chaoslab.engine.toxics.base import CLOSE, DROP, HOLD, PASS, Decision, Meeting, Wait
+from chaoslab.engine.toxics.base import CLOSE, DROP, HOLD, PASS, Decision, ToxicContext, Wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeout:
-    """Milliseconds from the meeting of toxic and connection; chunks do not re-arm it."""
+    """Milliseconds since the toxic applies to the connection; chunks do not re-arm it."""
 
     timeout: int = 0
-    stands: ClassVar[bool] = True
+    affects_idle: ClassVar[bool] = True
 
     @property
     def at_removal(self) -> Decision:
         """The connection closes: bytes are gone, so it may not go on."""
         return CLOSE
 
-    def state(self, meeting: Meeting) -> float:
-        """When connection and toxic met."""
-        return meeting.since_s
+    def state(self, context: ToxicContext) -> float:
+        """Since when the toxic applies to the connection."""
+        return context.since_s
 
     def decide(self, state: float, head: Chunk | None, now_s: float) -> Decision:
         """Drop bytes, pass the end, and close when the time is up."""

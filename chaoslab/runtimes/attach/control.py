@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from chaoslab.agent.rules import Counters
+from chaoslab.agent.iptables_rules import Counters
 from chaoslab.clock import now_s
 from chaoslab.errors import FaultUnsupported
 from chaoslab.machine.endpoint import Endpoint

@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, cast
 
 from chaoslab.agent.canary import Kind
-from chaoslab.agent.rules import Counters
+from chaoslab.agent.iptables_rules import Counters
 from chaoslab.errors import ChaoslabError, InjectionFailed, RuntimeUnavailable
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.sockets import AppSocket

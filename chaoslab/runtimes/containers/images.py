@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chaoslab.agent import context
+from chaoslab.agent import build_context
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed
 from chaoslab.machine.environment import environment
 from chaoslab.model.topology import App, Images
@@ -56,14 +56,14 @@ def pulled(engine: docker.DockerClient, image: str) -> str:
 
 def agent_image(engine: docker.DockerClient, base: str) -> str:
     """The agent's image, built where it is absent; its name changes with what is in it."""
-    image = f"{AGENT}:{context.content_hash()}"
+    image = f"{AGENT}:{build_context.content_hash()}"
     with _one_build:
         if not is_here(engine, image):
             pulled(engine, base)
-            build_context = _tar(context.files())
+            archive = _tar(build_context.files())
             with told(f"building {image} on {base}"):
                 engine.images.build(
-                    fileobj=build_context, custom_context=True, tag=image, rm=True, forcerm=True,
+                    fileobj=archive, custom_context=True, tag=image, rm=True, forcerm=True,
                     buildargs={"BASE": base}, labels={ROLE: "agent"},
                 )  # fmt: skip
     return image

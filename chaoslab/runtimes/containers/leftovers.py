@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple
 from urllib.parse import quote
 
-from chaoslab.agent import context
+from chaoslab.agent import build_context
 from chaoslab.errors import RuntimeUnavailable
 from chaoslab.runtimes.containers import labels
 from chaoslab.runtimes.containers.address import engine_address
@@ -84,7 +84,7 @@ def _leftover(engine: Engine, thing: Thing) -> Leftover:
 
 
 def _superseded(engine: Engine) -> list[_Image]:
-    current = f"{_AGENT}:{context.content_hash()}"
+    current = f"{_AGENT}:{build_context.content_hash()}"
     query = quote(json.dumps({"reference": [_AGENT]}))
     listed = json.loads(engine.read(f"/images/json?filters={query}"))
     there = [_Image(str(each["Id"]), tuple(each["RepoTags"] or ())) for each in listed]

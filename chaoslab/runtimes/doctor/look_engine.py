@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, fields
 from urllib.parse import quote
 
-from chaoslab.agent import context
+from chaoslab.agent import build_context
 from chaoslab.errors import RuntimeUnavailable
 from chaoslab.machine.environment import environment
 from chaoslab.model.topology import Topology
@@ -76,7 +76,7 @@ class EngineLook:
                     stand_in="" if here else stand_ins.get(field.name, ""),
                 )
             )  # fmt: skip
-        agent = f"{AGENT}:{context.content_hash()}"
+        agent = f"{AGENT}:{build_context.content_hash()}"
         built = {"agent": (agent, named.python)}
         for app in self._topology.apps.values():
             if app.container is not None:

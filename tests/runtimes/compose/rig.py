@@ -18,7 +18,7 @@ import httpx
 import pytest
 from engine_here import engine, needs_engine, stand_ins
 
-from chaoslab.agent.context import content_hash
+from chaoslab.agent.build_context import content_hash
 from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable
 from chaoslab.machine.ports import Ports

@@ -120,7 +120,7 @@ async def test_a_stack_that_does_not_run_is_started_and_taken_down(
                 with psycopg.connect(postgres.url(postgres.endpoint)) as connection:
                     connection.execute("CREATE TABLE threads (id text)")
                 direct = Endpoint(host="postgres", port=5432)
-                with pytest.raises(Exception, match="has no address where the app stands"):
+                with pytest.raises(Exception, match="has no address in the network of the app"):
                     await runtime.ask(
                         made.topology.apps["backend"], direct, "postgres", within_s=1.0
                     )

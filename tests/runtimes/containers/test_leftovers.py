@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from chaoslab.agent import context
+from chaoslab.agent import build_context
 from chaoslab.cli import main
 from chaoslab.runtimes import cleaning
 from chaoslab.runtimes.containers import labels
@@ -95,7 +95,7 @@ def test_only_images_of_agents_that_are_superseded_go(maker: Maker) -> None:
     try:
         found = [each.what for each in containers.find(images=True).leftovers]
         assert f"image {old}, superseded" in found
-        assert not any(f"chaoslab-agent:{context.content_hash()}" in what for what in found)
+        assert not any(f"chaoslab-agent:{build_context.content_hash()}" in what for what in found)
         assert clean(old) == ["nothing to clean"]
         assert clean(old, "--images") == [f"removed: image {old}, superseded"]
         assert clean(old, "--images") == ["nothing to clean"]

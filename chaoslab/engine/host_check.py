@@ -1,8 +1,8 @@
-"""Who may ask the API: whoever names it by an address of its own, and never a browser.
+"""Which requests the API serves: those with an allowed `Host`, and none from a browser.
 
-A page in a browser can send requests to loopback, and by a name that its owner points there
-("DNS rebinding") even read the answers. Such a request bears the page's own name as `Host`, or an
-`Origin`, or the marks that every browser sets. Source: Fetch Metadata Request Headers (W3C),
+A page in a browser can send requests to loopback. With a name that its owner points to loopback
+("DNS rebinding") it can even read the answers. Such a request has the page's own name as `Host`,
+or an `Origin`, or headers that every browser sets. Source: Fetch Metadata Request Headers (W3C),
 RFC 6454 (Origin), RFC 9110 7.2 (Host).
 """
 
@@ -11,23 +11,23 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
-from chaoslab.engine.http import Answer, Request, plain_error
+from chaoslab.engine.http_messages import Answer, Request, plain_error
 
 ANY_HOST = "*"
-# `Sec-Fetch-Mode` is none of them: Node's own fetch sends it as well.
-_MARKS = ("sec-fetch-site", "sec-fetch-dest")
+# Not `Sec-Fetch-Mode`: Node's own fetch sends it as well.
+_BROWSER_HEADERS = ("sec-fetch-site", "sec-fetch-dest")
 _SHOWN_CHARACTERS = 80
 
 
-class Guard:
-    """Lets pass what names a loopback address, the address that was connected to, or `allowed`."""
+class HostCheck:
+    """Allows loopback names, the address that the client connected to, and `allowed` names."""
 
     def __init__(self, *allowed: str) -> None:
         self._allowed = frozenset(filter(None, map(_plain, allowed)))
 
     def refusal(self, request: Request) -> Answer | None:
-        """403 for a host that is not ours, and for a browser; None where it may pass."""
-        if any(name in request.headers for name in _MARKS):
+        """403 for a host that is not allowed and for a browser; None for an allowed request."""
+        if any(name in request.headers for name in _BROWSER_HEADERS):
             return plain_error("browsers are not allowed", 403)
         for header in ("host", "origin"):
             named = request.headers.get(header)
@@ -52,8 +52,8 @@ class Guard:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address to listen on can be reached from this machine alone."""
-    return Guard()._known(_plain(host), "")
+    """Whether an address to listen on is reachable from this machine only."""
+    return HostCheck()._known(_plain(host), "")
 
 
 def _host(named: str) -> str:
@@ -66,6 +66,6 @@ def _host(named: str) -> str:
 
 
 def _plain(host: str) -> str:
-    """As names are compared: lower case, no brackets, no dot at the end, an IPv4 as such."""
+    """A name as it is compared: lower case, no brackets, no final dot, IPv4 unmapped."""
     name = host.strip().lower().removeprefix("[").removesuffix("]").removesuffix(".")
     return name.removeprefix("::ffff:")

@@ -1,4 +1,4 @@
-"""What the kernel tells about a listening socket: its accept queue, and the SYNs it dropped."""
+"""A listening socket's accept queue and dropped SYNs, read from the kernel."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _tcp_info(sock: socket.socket) -> bytes:
 
 
 def syn_drops(listener: socket.socket) -> int | None:
-    """The kernel's count of packets dropped at this listening socket; None if it won't tell.
+    """The kernel's count of packets dropped at this listening socket; None if unknown.
 
     SYN retries count each. Source: sock_diag's SK_MEMINFO_DROPS, the `d` of `ss -ltm`.
     """

@@ -1,4 +1,4 @@
-"""What the engine offers beyond Toxiproxy, all under `/chaoslab`."""
+"""The API under `/chaoslab`: what the engine has and Toxiproxy does not."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TypeVar
 from urllib.parse import parse_qs
 
 from chaoslab.engine import wire
-from chaoslab.engine.api import Handler, Names, body_of, errors_as_answers, json_answer
-from chaoslab.engine.chain import read_toxic
-from chaoslab.engine.http import Answer, Request
+from chaoslab.engine.http_messages import Answer, Request
 from chaoslab.engine.listener import ConnectMode
 from chaoslab.engine.proxy import Connect, Established, Proxy
-from chaoslab.engine.registry import Registry
+from chaoslab.engine.proxy_collection import ProxyCollection
 from chaoslab.engine.routes import Route, route
+from chaoslab.engine.toxic_collection import read_toxic
+from chaoslab.engine.toxiproxy_api import Handler, Names, body_of, errors_as_answers, json_answer
 from chaoslab.engine.triggers import Trigger
 from chaoslab.engine.wire import ApiError, Json
 
@@ -40,11 +40,11 @@ _DEFAULT_ESTABLISHED = {
 _Choice = TypeVar("_Choice", bound=enum.Enum)
 
 
-class BeyondApi:
-    """Connect modes, triggers, the connection log, and faults that are only shown."""
+class ChaoslabApi:
+    """Connect modes, triggers, the connection log, and faults without effect (inert)."""
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    def __init__(self, proxies: ProxyCollection) -> None:
+        self._proxies = proxies
 
     def routes(self) -> list[Route]:
         """The routes under `/chaoslab`."""
@@ -61,8 +61,8 @@ class BeyondApi:
         return [route(methods, path, errors_as_answers(call)) for methods, path, call in table]
 
     async def about(self, _request: Request, _names: Names) -> Answer:
-        """Who answers, with which seed, and what it can do on this platform."""
-        engine = self._registry.engine
+        """Name, version, seed, and the capabilities on this platform."""
+        engine = self._proxies.engine
         unsupported = {"connect.dropped": engine.no_drops} if engine.no_drops else {}
         about: dict[str, object] = {
             "engine": "chaoslab",
@@ -77,17 +77,17 @@ class BeyondApi:
 
     async def proxy_show(self, _request: Request, names: Names) -> Answer:
         """A proxy with its connect mode and connection counts."""
-        return json_answer(_shown(self._registry.get(names["proxy"])))
+        return json_answer(_shown(self._proxies.get(names["proxy"])))
 
     async def connect(self, request: Request, names: Names) -> Answer:
-        """Put a connect mode in force, and read it back."""
-        proxy = self._registry.get(names["proxy"])
+        """Put a connect mode in force, and return what is in force."""
+        proxy = self._proxies.get(names["proxy"])
         proxy.set_connect(_read_connect(body_of(request)))
         return json_answer(_shown(proxy))
 
     async def inert(self, request: Request, names: Names) -> Answer:
-        """Have toxics of these names, and only these, shown without effect: a gate's self-test."""
-        proxy = self._registry.get(names["proxy"])
+        """Let toxics of these names, and only these, have no effect: for a gate's self-test."""
+        proxy = self._proxies.get(names["proxy"])
         toxics = wire.members(body_of(request), "Inert").get("toxics")
         if not isinstance(toxics, list) or not all(isinstance(name, str) for name in toxics):
             raise ApiError("missing required field: toxics (an array of names)", 400)
@@ -95,24 +95,24 @@ class BeyondApi:
         return json_answer(_shown(proxy))
 
     async def connections(self, request: Request, _names: Names) -> Answer:
-        """The connection log: `?proxy=NAME` and `?since=ID` (ids above it) narrow it."""
+        """The connection log, filtered by `?proxy=NAME` and `?since=ID` (ids above it)."""
         query = parse_qs(request.query)
         given = query.get("since", ["0"])[0]
         since = wire.digits(given)
         if since is None:
             raise ApiError(f"since: expected a connection id, got {given[:80]!r}", 400)
         proxy = query.get("proxy", [None])[0]
-        records = self._registry.engine.log.select(proxy, since)
+        records = self._proxies.engine.log.select(proxy, since)
         return json_answer({"connections": [record.on_the_wire() for record in records]})
 
     async def trigger_index(self, _request: Request, names: Names) -> Answer:
         """The triggers of a proxy, fired or not."""
-        triggers = self._registry.get(names["proxy"]).triggers.by_name.values()
+        triggers = self._proxies.get(names["proxy"]).triggers.by_name.values()
         return json_answer([trigger.on_the_wire() for trigger in triggers])
 
     async def trigger_create(self, request: Request, names: Names) -> Answer:
-        """Arm a trigger; everything in it is checked now, so that it can only fail on a race."""
-        proxy = self._registry.get(names["proxy"])
+        """Arm a trigger; all of it is validated now, so that it can only fail on a race."""
+        proxy = self._proxies.get(names["proxy"])
         members = wire.members(body_of(request), "Trigger")
         at = wire.int_of(members, "at_connection", "Trigger", 1)
         actions = members.get("actions")
@@ -134,20 +134,20 @@ class BeyondApi:
 
     async def trigger_delete(self, _request: Request, names: Names) -> Answer:
         """Disarm."""
-        self._registry.get(names["proxy"]).triggers.disarm(names["trigger"])
+        self._proxies.get(names["proxy"]).triggers.disarm(names["trigger"])
         return Answer(status=204)
 
     def _read_action(self, value: Json) -> Callable[[], None]:
         members = wire.members(value, "Action")
         name = wire.text_of(members, "proxy", "Action", "")
-        self._registry.get(name)
+        self._proxies.get(name)
         if ("connect" in members) == ("toxic" in members):
             raise ApiError("action: expected either 'connect' or 'toxic' beside 'proxy'", 400)
         if "connect" in members:
             connect = _read_connect(members["connect"])
-            return lambda: self._registry.get(name).set_connect(connect)
+            return lambda: self._proxies.get(name).set_connect(connect)
         toxic = read_toxic(members["toxic"])
-        return lambda: self._registry.get(name).add_toxic(toxic)
+        return lambda: self._proxies.get(name).add_toxic(toxic)
 
 
 def _read_connect(value: Json) -> Connect:
@@ -189,7 +189,7 @@ def _shown(proxy: Proxy) -> dict[str, object]:
 
 
 def _version() -> str:
-    # Imported where it is asked for: it would be a tenth of the time to the readiness line.
+    # Imported here: at the top it would take a tenth of the start-up.
     from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
 
     try:

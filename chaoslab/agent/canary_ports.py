@@ -1,4 +1,4 @@
-"""The local ports that an agent's canaries come from, so that packet rules can leave them out."""
+"""Local ports for an agent's canaries, so that packet rules can exclude them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from chaoslab.clock import now_s
 from chaoslab.errors import InjectionFailed
 
 # Below every range of ephemeral ports, so that no connection of the app is taken for a canary, and
-# free of what images commonly serve on; a port in use is stepped over.
+# apart from common service ports; a port in use is skipped.
 FIRST_PORT, LAST_PORT = 601, 999
-# The end of a silent canary may have been dropped with everything else; until the other side has
-# found that out it answers a new connection from the same port as if it were the old one.
+# The end of a silent canary may have been dropped with everything else; until the other side
+# notices, it answers a new connection from the same port as if it were the old one.
 _REST_S = 20.0
 _ENDS_WITH_A_RESET = struct.pack("ii", 1, 0)
 
 
 class CanaryPorts:
-    """Ports 601 to 999 in rotation, those that may be half open at the other side last.
+    """Ports 601 to 999 in rotation, with possibly half-open ones last.
 
-    `inodes` are the sockets that are open now, to leave the canaries out of a table of sockets.
+    `inodes` are the sockets that are open now, to exclude canaries from a table of sockets.
     """
 
     def __init__(self, first: int = FIRST_PORT, last: int = LAST_PORT) -> None:
@@ -58,7 +58,7 @@ class CanaryPorts:
         )
 
     def release(self, sock: socket.socket, *, rest: bool = False) -> None:
-        """Close the socket; its port rests where the other side may not hear of that."""
+        """Close the socket; with `rest`, its port is not used for a while."""
         if rest:
             self._resting[sock.getsockname()[1]] = now_s() + _REST_S
         inode = os.fstat(sock.fileno()).st_ino

@@ -35,7 +35,7 @@ async def lines_in() -> AsyncIterator[bytes]:
 
 
 def _can_be_waited_for(descriptor: int) -> bool:
-    """Not so /dev/null, a container's stdin where none was asked for, and files: never late."""
+    """False for files and /dev/null (a container without stdin): reading them never blocks."""
     with select.epoll() as waiting:
         try:
             waiting.register(descriptor, select.EPOLLIN)
@@ -44,8 +44,8 @@ def _can_be_waited_for(descriptor: int) -> bool:
     return True
 
 
-class Out(asyncio.BaseProtocol):
-    """Stdout, for whole lines of the protocol; waits where the other end does not read."""
+class Stdout(asyncio.BaseProtocol):
+    """Stdout, for whole lines of the protocol; waits while the reader is slow."""
 
     def __init__(self, gone: Callable[[], None]) -> None:
         self._gone = gone
@@ -53,10 +53,10 @@ class Out(asyncio.BaseProtocol):
         self._room.set()
 
     @classmethod
-    async def opened(cls, gone: Callable[[], None]) -> Out:
-        """Take stdout for the protocol alone: what else is printed goes to stderr from now on.
+    async def opened(cls, gone: Callable[[], None]) -> Stdout:
+        """Reserve stdout for the protocol: other output goes to stderr from now on.
 
-        `gone` is called when nobody can read it any more.
+        `gone` is called when the reader has closed it.
         """
         pipe = os.fdopen(os.dup(1), "wb", buffering=0)
         os.dup2(2, 1)
@@ -64,10 +64,10 @@ class Out(asyncio.BaseProtocol):
         _, out = await loop.connect_write_pipe(lambda: cls(gone), pipe)
         return out
 
-    async def say(self, said: Json) -> None:
+    async def send(self, message: Json) -> None:
         """Write one line."""
         await self._room.wait()
-        self._transport.write(protocol.line(said))
+        self._transport.write(protocol.line(message))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the loop."""

@@ -1,4 +1,4 @@
-"""What the API is asked and what it answers, without the protocol around it."""
+"""Requests to the API and its answers, apart from how HTTP/1.1 carries them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _PLAIN = "text/plain; charset=utf-8"
 class Request:
     """One request, its body complete. `path` is as sent, without the query.
 
-    `reached` is the address of ours that the client has connected to. `read` gives the body's
-    value where a large one was read beforehand, or raises what was wrong with it.
+    `reached` is the local address that the client connected to. `read` returns the parsed body
+    where a large one was parsed beforehand, or raises its error.
     """
 
     method: str

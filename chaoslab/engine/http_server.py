@@ -1,4 +1,4 @@
-"""HTTP/1.1 over asyncio and h11: reads requests, asks the app, writes its answers."""
+"""HTTP/1.1 over asyncio and h11: reads requests, calls the app, writes its answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from email.utils import formatdate
 
 import h11
 
-from chaoslab.engine.http import Answer, App, Request, plain_error
+from chaoslab.engine.http_messages import Answer, App, Request, plain_error
 
 _MAX_BODY = 1024 * 1024
 _MAX_CHUNKS = 4096
@@ -21,8 +21,8 @@ _IDLE_S = 60
 # From a request's first byte to its last; Toxiproxy waits 15 s.
 _READ_WITHIN_S = 10.0
 _WRITE_WITHIN_S = 30.0
-# After a refusal what still comes is thrown away so long, or so much of it: a close with bytes
-# unread resets the connection, and the client would not see why.
+# After a refusal, further input is discarded up to these limits. A close with unread bytes would
+# reset the connection, and the client would not see the answer.
 _LINGER_S = 2.0
 _LINGER_BYTES = 32 * 1024 * 1024
 
@@ -55,7 +55,7 @@ async def serve_connection(
 
 
 async def _asked(app: App, request: Request) -> Answer:
-    """The app's answer; 500 for a bug of ours, which one request must not make the server's end."""
+    """The app's answer; 500 for a bug in the engine, which must not end the server."""
     try:
         return await app(request)
     except Exception:
@@ -82,9 +82,9 @@ async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 def _keep_alive(sock: socket.socket) -> None:
-    """Let the kernel find out who is gone: a timer of ours, always set, would tax all data.
+    """Let the kernel detect dead clients: a timer in each wait would slow all data.
 
-    Arming it anew in every wait was about a tenth of the engine's work per round trip.
+    It was about a tenth of the engine's work per round trip.
     """
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _IDLE_S)
@@ -121,7 +121,7 @@ class _Coming:
         self._chunks = 0
 
     def look(self) -> bool:
-        """Take in what has come; whether that is all of it (or no more will come)."""
+        """Read the events that are there; True once the request is complete or input has ended."""
         while True:
             event = self._connection.next_event()
             if event is h11.NEED_DATA:
@@ -144,7 +144,7 @@ class _Coming:
 
 
 def _promised(head: h11.Request) -> int:
-    """The length that a request says its body has; h11 has read it already as a number."""
+    """The Content-Length of a request; h11 has checked that it is a number."""
     lengths = [value for name, value in head.headers if name == b"content-length"]
     return int(lengths[0]) if lengths else 0
 
@@ -155,7 +155,7 @@ def _go_on(connection: h11.Connection) -> bytes:
 
 
 def _refusal(status: int) -> Answer:
-    """What Go answers where it cannot read a request."""
+    """The answer of Go's server to a request that it cannot read."""
     plain = plain_error(f"{status} {_reason(status).decode()}", status)
     headers = {"Connection": "close"}
     return Answer(status=status, body=plain.body.rstrip(), content_type=plain.content_type,
@@ -163,7 +163,7 @@ def _refusal(status: int) -> Answer:
 
 
 def _reason(status: int) -> bytes:
-    """The words beside a status, which some clients show: "Not Found"."""
+    """The reason phrase of a status, such as "Not Found"; some clients show it."""
     return http.HTTPStatus(status).phrase.encode()
 
 

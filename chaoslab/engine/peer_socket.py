@@ -1,4 +1,4 @@
-"""One TCP socket of a connection, and what the engine waits for on it."""
+"""The TCP socket to one peer of a connection, and the events that the engine waits for on it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol
 from chaoslab.engine.poller import READ, TROUBLE, WRITE, Poller
 
 _LINGER_0 = struct.pack("ii", 1, 0)
-# Unread bytes turn a close into a reset; so many of them are read away first.
+# A close with unread bytes sends a reset, so up to this many reads drain the socket first.
 _DRAIN_READS = 16
 
 
@@ -34,7 +34,7 @@ class Writer(Protocol):
         ...
 
 
-class Side:
+class PeerSocket:
     """A non-blocking socket with a stream that reads from it and one that writes into it."""
 
     __slots__ = ("_mask", "_poller", "incoming", "outgoing", "sock")
@@ -51,16 +51,16 @@ class Side:
         self._mask = 0
 
     def update(self) -> None:
-        """Wait for just what the two streams want now."""
+        """Wait for exactly the events that the two streams want now."""
         mask = (READ if self.outgoing.wants_read else 0) | (
             WRITE if self.incoming.wants_write else 0
         )
         if mask == self._mask:
             return
         fd = self.sock.fileno()
-        # Nearly always only reads are waited for: whatever comes is then for one stream.
+        # Fast path: with only reads awaited, every event belongs to one stream.
         handler = self.outgoing.fill if mask == READ else self._ready
-        # A descriptor in trouble reports it for ever, so one that waits for nothing must go.
+        # epoll reports errors even with an empty mask, again and again: stop watching instead.
         if mask == 0:
             self._poller.forget(fd)
         elif self._mask == 0:
@@ -81,7 +81,7 @@ class Side:
             self.sock.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Close in order (FIN), without turning unread bytes into a reset where they are few."""
+        """Close in order (FIN); a few unread bytes are drained so that they cause no reset."""
         self._forget()
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_WR)
@@ -99,7 +99,7 @@ class Side:
         if self._mask:
             self._poller.forget(self.sock.fileno())
             self._mask = 0
-        # Sides and streams refer to each other: freed now, not by the collector.
+        # Sockets and streams refer to each other: break the cycle, so that both are freed now.
         del self.outgoing, self.incoming
 
 

@@ -19,9 +19,9 @@ AT_HEAL = ("deliver", "reset")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Toxic:
-    """One toxic of a proxy as it stands; an update makes a new one.
+    """One toxic of a proxy; an update makes a new one.
 
-    `stream` is as the user wrote it (Toxiproxy echoes its case), `direction` what it means.
+    `stream` is as the user wrote it (Toxiproxy echoes its case), `direction` the parsed value.
     """
 
     name: str
@@ -106,7 +106,7 @@ def _read_settings(default: Settings, members: Mapping[str, Json]) -> Settings:
     return cast("Settings", dataclasses.replace(cast("Any", default), **given))
 
 
-class Chain:
+class ToxicCollection:
     """The toxics of one proxy, per direction in the order in which they were added."""
 
     def __init__(self) -> None:
@@ -142,9 +142,9 @@ class Chain:
         self._toxics[toxic.name] = toxic
 
     def remove(self, name: str) -> None:
-        """Take it out, or 404."""
+        """Remove it, or 404."""
         del self._toxics[self.get(name).name]
 
     def clear(self) -> None:
-        """Take all out."""
+        """Remove all."""
         self._toxics.clear()

@@ -13,8 +13,8 @@ from contextlib import asynccontextmanager
 import pytest
 from engine.rig import syns_within
 
-from chaoslab.agent.packets import PacketRules
-from chaoslab.agent.rules import Counters
+from chaoslab.agent.iptables_rules import Counters
+from chaoslab.agent.packet_rules import PacketRules
 from chaoslab.clock import now_s
 from chaoslab.errors import InjectionFailed
 

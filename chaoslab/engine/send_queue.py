@@ -1,4 +1,4 @@
-"""The way into one socket: bytes go at once where nothing waits, and wait in order otherwise."""
+"""Writes to one socket: sends at once if nothing waits, else queues in order."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import socket
 from collections import deque
 
 
-class Outlet:
+class SendQueue:
     """Writes to a non-blocking socket; `waiting` and `delivered` count bytes.
 
-    Once the peer is `gone`, whatever comes is discarded.
+    After `give_up` everything is discarded.
     """
 
     __slots__ = ("_queue", "_sock", "delivered", "gone", "waiting")
@@ -22,7 +22,7 @@ class Outlet:
         self.gone = False
 
     def send(self, data: bytes | memoryview) -> None:
-        """Send now what the socket takes, keep the rest; raises OSError if the peer is gone."""
+        """Send what the socket takes now, queue the rest; raises OSError if the peer is gone."""
         if self.gone:
             return
         if not self._queue:
@@ -42,7 +42,7 @@ class Outlet:
         self.waiting += len(data)
 
     def flush(self) -> None:
-        """Send of the queue what the socket takes now; raises OSError if the peer is gone."""
+        """Send as much of the queue as the socket takes now; OSError if the peer is gone."""
         try:
             while self._queue:
                 data = self._queue[0]
@@ -57,13 +57,13 @@ class Outlet:
             return
 
     def take_back(self) -> list[bytes]:
-        """Everything that waits, in order; it is the caller's from now on."""
+        """Remove and return everything that waits, in order."""
         taken = list(self._queue)
         self._queue.clear()
         self.waiting = 0
         return taken
 
     def give_up(self) -> None:
-        """The peer is gone."""
+        """Discard everything from now on: the peer is gone."""
         self.gone = True
         self.take_back()

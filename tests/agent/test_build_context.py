@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from chaoslab.agent import context
+from chaoslab.agent import build_context
 
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
     """The context's files in a folder, as an image gets them."""
-    for name, content in context.files().items():
+    for name, content in build_context.files().items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(content)
     return tmp_path
@@ -43,7 +43,7 @@ def test_every_module_of_the_context_can_be_imported_from_it(copied: Path) -> No
     """Also those that a start does not need."""
     names = [
         name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-        for name in context.files()
+        for name in build_context.files()
         if name.startswith("chaoslab/") and name.endswith(".py") and "__main__" not in name
     ]
     assert len(names) > 30
@@ -53,14 +53,14 @@ def test_every_module_of_the_context_can_be_imported_from_it(copied: Path) -> No
 
 def test_an_image_tells_the_hash_of_what_it_was_built_from(copied: Path) -> None:
     """The copy names itself as the original does, so a stale image shows."""
-    ask = "from chaoslab.agent.context import content_hash; print(content_hash())"
-    assert run(copied, ask).stdout.strip() == context.content_hash()
-    (copied / "chaoslab/agent/rules.py").write_bytes(b"# another one\n")
-    assert run(copied, ask).stdout.strip() != context.content_hash()
+    ask = "from chaoslab.agent.build_context import content_hash; print(content_hash())"
+    assert run(copied, ask).stdout.strip() == build_context.content_hash()
+    (copied / "chaoslab/agent/iptables_rules.py").write_bytes(b"# another one\n")
+    assert run(copied, ask).stdout.strip() != build_context.content_hash()
 
 
 def test_the_dockerfile_stands_at_the_contexts_root() -> None:
     """Where a build looks for it."""
-    files = context.files()
+    files = build_context.files()
     assert files["Dockerfile"] == files["chaoslab/agent/Dockerfile"]
     assert b"ARG BASE=" in files["Dockerfile"]

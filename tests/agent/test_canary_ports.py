@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 
 from chaoslab.agent.canary import ask
-from chaoslab.agent.ports import CanaryPorts
+from chaoslab.agent.canary_ports import CanaryPorts
 from chaoslab.agent.tcp_table import tcp_table
 from chaoslab.errors import InjectionFailed
 from chaoslab.machine.ports import Ports, is_free

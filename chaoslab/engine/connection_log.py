@@ -22,10 +22,10 @@ class Flow(NamedTuple):
 
 
 @dataclass(slots=True)
-class Met:
-    """That a connection met a toxic or a connect mode, and how many bytes it bit.
+class AppliedFault:
+    """A toxic or a connect mode that applied to a connection, and to how many bytes.
 
-    Of these `goodbye` were nothing but the client's last message.
+    Of these, `goodbye` bytes were only the client's last message.
     """
 
     name: str
@@ -38,13 +38,13 @@ class Met:
 
 @dataclass(slots=True)
 class Record:
-    """One connection as it went so far. Times in monotonic seconds, sizes in bytes.
+    """One connection so far. Times in monotonic seconds, sizes in bytes.
 
-    `flow` gives the bytes of a direction, live while the connection lives. `asked_s` is when the
-    client last sent anything but a goodbye, `answered_s` when the upstream last sent anything, and
-    `dismissed_s` when the upstream sent, to a client that was still there, that it ends the
-    connection. `ending` names the side that ended first, at `ending_s`, long before the end where
-    the other side holds on.
+    `flow` gives the bytes of a direction, live while the connection is open. `asked_s` is when the
+    client last sent anything but a goodbye, `answered_s` when the upstream last sent anything.
+    `dismissed_s` is when the upstream announced the end of the connection to a client that had not
+    ended it. `ending` names the side that ended first, at `ending_s`; the connection is closed
+    later if the other side stays open.
     """
 
     id: int
@@ -61,22 +61,25 @@ class Record:
     ending: str | None = None
     ending_s: float | None = None
     parted: bool = False
-    met: list[Met] = field(default_factory=list)
+    met: list[AppliedFault] = field(default_factory=list)
     flow: Callable[[Direction], Flow] = lambda _: Flow()
 
     def heard(self, direction: Direction, data: bytes | memoryview, now_s: float) -> None:
-        """A side has sent these bytes; empty where nobody saw what they are."""
+        """Log bytes that a side has sent; empty where they were not read (splice)."""
         if direction is Direction.UPSTREAM:
             self.parted = is_goodbye(data)
             if not self.parted:
                 self.asked_s = now_s
             return
         self.answered_s = now_s
-        if self.ending is None and is_dismissal(data):  # to one that has left it tells nothing
+        if self.ending is None and is_dismissal(data):  # a client that has left needs none
             self.dismissed_s = now_s
 
     def noticed_end(self, direction: Direction, how: End, now_s: float) -> None:
-        """A side has ended; the first counts. A server that was sent a goodbye ends by it."""
+        """Log that a side has ended; only the first counts.
+
+        An upstream that closes after the client's goodbye counts as closed by the client.
+        """
         if self.ending is None:
             client = direction is Direction.UPSTREAM or (self.parted and how is End.EOF)
             who = "client" if client else "upstream"
@@ -84,7 +87,7 @@ class Record:
             self.ending_s = now_s
 
     def close(self, end: str, now_s: float) -> None:
-        """Fix the last figures and let go of the live connection."""
+        """Keep the final figures and drop the reference to the live connection."""
         final = {direction: self.flow(direction) for direction in Direction}
         self.flow = final.__getitem__
         self.end, self.closed_s = end, now_s
@@ -140,7 +143,7 @@ class ConnectionLog:
         return record
 
     def close(self, record: Record, end: str, now_s: float) -> None:
-        """The connection is over; `end` says how."""
+        """Move a record to the closed ones; `end` is how the connection ended."""
         record.close(end, now_s)
         del self._open[record.id]
         self._closed.append(record)

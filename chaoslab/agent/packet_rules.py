@@ -1,65 +1,65 @@
-"""The packet rules of this network namespace, kept by whichever iptables works in it."""
+"""The packet rules of this network namespace, set with the iptables that works in it."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
 
-from chaoslab.agent import rules
-from chaoslab.agent.rules import Counters
+from chaoslab.agent import iptables_rules
+from chaoslab.agent.iptables_rules import Counters
 from chaoslab.errors import InjectionFailed
 
 # Which of its two engines an image's `iptables` means, and which of them the kernel has, is known
-# only by trying. The plain name first: it is what whoever looks by hand will use.
+# only by trying. The plain name comes first: people who look by hand use it.
 _TOOLS = ("iptables", "iptables-legacy", "iptables-nft")
 _SBIN = "/usr/sbin:/sbin:/usr/local/sbin"
 
 
 class PacketRules:
-    """Counts and drops at the ports that it is told to guard, one change at a time."""
+    """Counts and drops packets at guarded ports, one change at a time."""
 
     def __init__(self, tools: tuple[str, ...] = _TOOLS) -> None:
         self._tools = tools
         self._tool = ""
         self._guarded: set[int] = set()
-        self._one_at_a_time = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def about(self) -> str:
         """The tool and its version. Raises InjectionFailed where no rule can be made."""
-        async with self._one_at_a_time:
+        async with self._lock:
             return (await _run(await self._chosen(), "--version")).strip()
 
     async def guard(self, port: int) -> None:
-        """Count at the port from now on; does nothing where that is done already."""
-        async with self._one_at_a_time:
+        """Count at the port from now on; no effect where it is guarded already."""
+        async with self._lock:
             await self._ensure(port)
 
     async def switch(self, port: int, *, dropping: bool) -> None:
-        """Drop everything at the port in both directions, or let it pass again."""
-        async with self._one_at_a_time:
+        """Drop everything at the port in both directions, or let packets pass again."""
+        async with self._lock:
             await self._ensure(port)
-            await self._restore(rules.switched(port, dropping=dropping))
+            await self._restore(iptables_rules.switched(port, dropping=dropping))
 
     async def counters(self, port: int) -> Counters:
-        """What was counted since the port is guarded. Raises InjectionFailed where it is not."""
-        async with self._one_at_a_time:
-            counted = rules.counters(await self._saved(), port)
+        """Counts since the port is guarded. Raises InjectionFailed where it is not."""
+        async with self._lock:
+            counted = iptables_rules.counters(await self._saved(), port)
         if counted is None:
             raise InjectionFailed(f"port {port} is not guarded: no rule counts there")
         return counted
 
     async def unguard(self, port: int) -> None:
-        """Remove the port's rules; does nothing where there are none."""
-        async with self._one_at_a_time:
-            if rules.counters(await self._saved(), port) is not None:
-                await self._restore(rules.removed(port))
+        """Remove the port's rules; no effect where there are none."""
+        async with self._lock:
+            if iptables_rules.counters(await self._saved(), port) is not None:
+                await self._restore(iptables_rules.removed(port))
             self._guarded.discard(port)
 
     async def _ensure(self, port: int) -> None:
         if port in self._guarded:
             return
-        if rules.counters(await self._saved(), port) is None:
-            await self._restore(rules.installed(port))
+        if iptables_rules.counters(await self._saved(), port) is None:
+            await self._restore(iptables_rules.installed(port))
         self._guarded.add(port)
 
     async def _saved(self) -> str:
@@ -69,13 +69,13 @@ class PacketRules:
         await _run(f"{await self._chosen()}-restore", "--noflush", "-w", "5", given=text)
 
     async def _chosen(self) -> str:
-        """The first tool that can make rules here, found by making some."""
+        """The first tool that can make rules here; each is tried."""
         problems = []
         for tool in () if self._tool else self._tools:
             if not _found(f"{tool}-restore"):
                 continue
             try:
-                for text in rules.trial():
+                for text in iptables_rules.trial():
                     await _run(f"{tool}-restore", "--noflush", "-w", "5", given=text)
             except InjectionFailed as error:
                 problems.append(str(error))
@@ -105,7 +105,7 @@ def _found(program: str) -> str | None:
 
 
 async def _run(program: str, *arguments: str, given: str = "") -> str:
-    """What the program writes. Raises InjectionFailed with its own words where it fails."""
+    """The program's output. Raises InjectionFailed with its error output."""
     process = await asyncio.create_subprocess_exec(
         _found(program) or program,
         *arguments,
@@ -115,6 +115,6 @@ async def _run(program: str, *arguments: str, given: str = "") -> str:
     )
     out, err = await process.communicate(given.encode())
     if process.returncode:
-        words = err.decode(errors="replace").strip() or f"exit code {process.returncode}"
-        raise InjectionFailed(f"{program}: {words}")
+        why = err.decode(errors="replace").strip() or f"exit code {process.returncode}"
+        raise InjectionFailed(f"{program}: {why}")
     return out.decode()

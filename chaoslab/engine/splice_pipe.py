@@ -1,4 +1,4 @@
-"""Bulk without toxics: socket to pipe to socket by `splice`, in the kernel, without a copy."""
+"""Bulk data without toxics: socket to pipe to socket by `splice`, in the kernel, without a copy."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import os
 import socket
 from typing import ClassVar
 
-BULK_READ = 256 * 1024
+FULL_READ = 256 * 1024
 PIPE_SIZE = 1024 * 1024
-# So many full reads in a row make a stream worth a pipe; so many small ones give it back.
+# After this many full reads in a row a stream gets a pipe; after as many small ones it returns it.
 FULL_READS = 2
 SMALL_READ = 16 * 1024
 SMALL_READS = 8
@@ -22,7 +22,7 @@ _CANNOT = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 _FLAGS = getattr(os, "SPLICE_F_MOVE", 1) | getattr(os, "SPLICE_F_NONBLOCK", 2)
 
 
-class Bulk:
+class SplicePipe:
     """A pipe between two sockets; `size` bytes are in it."""
 
     __slots__ = ("_reader", "_small_reads", "_writer", "size")
@@ -37,8 +37,8 @@ class Bulk:
         self.size = 0
 
     @classmethod
-    def start(cls, full_reads: int) -> Bulk | None:
-        """A pipe, once the reads say that this is bulk and where the platform has `splice`."""
+    def start(cls, full_reads: int) -> SplicePipe | None:
+        """A pipe, once enough reads were full; None before that, or without `splice`."""
         if full_reads < FULL_READS or not cls._works:
             return None
         if cls._spare:
@@ -53,7 +53,7 @@ class Bulk:
 
     @classmethod
     def given_up(cls, error: OSError) -> bool:
-        """Whether the error says that this kernel cannot splice sockets: nobody tries again."""
+        """Whether the error means that this kernel cannot splice sockets; no stream tries again."""
         if error.errno in _CANNOT:
             cls._works = False
             return True
@@ -61,18 +61,18 @@ class Bulk:
 
     @property
     def idle(self) -> bool:
-        """Whether this has ceased to be bulk."""
+        """Whether the last reads were all small."""
         return self._small_reads >= SMALL_READS
 
     def fill(self, source: socket.socket) -> int:
-        """Take what is there; 0 at the end of the stream. Raises BlockingIOError if nothing is."""
+        """Read from the source; 0 at the end of the stream. BlockingIOError if it has nothing."""
         size = os.splice(source.fileno(), self._writer, PIPE_SIZE, flags=_FLAGS)
         self.size += size
         self._small_reads = self._small_reads + 1 if size < SMALL_READ else 0
         return size
 
     def drain(self, sink: socket.socket) -> int:
-        """Give what the sink takes; the rest stays in the pipe."""
+        """Write to the sink as much as it takes; the rest stays in the pipe."""
         before = self.size
         with contextlib.suppress(BlockingIOError, InterruptedError):
             while self.size:
@@ -80,7 +80,7 @@ class Bulk:
         return before - self.size
 
     def stop(self) -> bytes:
-        """Give the pipe back, and whatever was still in it."""
+        """Return the pipe to the pool, and give back the bytes that were in it."""
         rest = b""
         while len(rest) < self.size:
             rest += os.read(self._reader, self.size - len(rest))

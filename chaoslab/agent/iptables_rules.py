@@ -1,8 +1,8 @@
-"""Packet rules for one link's port: what is restored, and what the counters mean. Pure.
+"""Packet rules for one link's port: iptables-restore texts, and how to read counters. Pure.
 
 A link has five chains of its own. IN and OUT are hooked from INPUT and OUTPUT; both go through one
-GATE, which is empty, or jumps to DROP: so one small, atomic change drops both directions, and no
-counter is ever reset by it. Canaries take a way of their own, CANARY, before anything is counted.
+GATE, which is empty, or jumps to DROP: so one atomic change drops both directions and resets no
+counter. Canaries go through CANARY, before anything is counted.
 Source: iptables(8), iptables-extensions(8), iptables-restore(8).
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from chaoslab.agent.ports import FIRST_PORT, LAST_PORT
+from chaoslab.agent.canary_ports import FIRST_PORT, LAST_PORT
 
 _PREFIX = "CHAOSLAB"
 _CHAINS = ("IN", "OUT", "GATE", "DROP", "CANARY")
@@ -28,7 +28,7 @@ _SAVED = re.compile(r"\[(\d+):(\d+)\] -A (\S+) ")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counters:
-    """What the rules of one port have counted since they stand, canaries left out.
+    """What the rules of one port have counted since they were made, without canaries.
 
     `syns` are those that arrived, dropped ones included; a kernel that repeats a SYN counts again.
     `packets_dropped` are the others that were dropped, of both directions. Bytes are those that
@@ -50,7 +50,7 @@ def installed(port: int) -> str:
     lines = [f":{chain} - [0:0]" for chain in names.values()]
     for role, rules in (("IN", _IN), ("OUT", _OUT), ("DROP", _DROP)):
         lines += [f"-A {names[role]} {rule.format(**names)}" for rule in rules]
-    # First of all, so that no rule that somebody else made accepts a packet before.
+    # At the top, so that no other rule accepts a packet before.
     lines += [f"-I {hook}" for hook in _hooks(port)]
     return _restore(lines)
 
@@ -65,7 +65,7 @@ def switched(port: int, *, dropping: bool) -> str:
 
 
 def removed(port: int) -> str:
-    """The change after which nothing of the port's rules is left."""
+    """The change that removes all rules of the port."""
     names = _names(port)
     return _restore(
         [f"-D {hook}" for hook in _hooks(port)]
@@ -75,7 +75,7 @@ def removed(port: int) -> str:
 
 
 def trial() -> tuple[str, str]:
-    """Two changes, of which the second undoes the first: no packet ever meets them."""
+    """Two changes, of which the second undoes the first; they affect no packet."""
     chain = f"{_PREFIX}-TRIAL"
     return (
         _restore([f":{chain} - [0:0]", f"-A {chain} {_SYN} -j DROP"]),
@@ -84,7 +84,7 @@ def trial() -> tuple[str, str]:
 
 
 def counters(saved: str, port: int) -> Counters | None:
-    """What `iptables-save -c` says of the port; None where it has no rules."""
+    """Counters of the port from `iptables-save -c`; None where it has no rules."""
     names, counted = _names(port), _counted(saved)
     if names["IN"] not in counted:
         return None

@@ -1,16 +1,16 @@
-"""All proxies of one engine, by name, and what Toxiproxy does to them as a whole."""
+"""All proxies of one engine, by name: create, populate, update, remove, reset."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from chaoslab.engine.address import ListenAddress
-from chaoslab.engine.chain import Toxic
 from chaoslab.engine.proxy import Engine, Proxy
+from chaoslab.engine.toxic_collection import Toxic
 from chaoslab.engine.wire import ApiError
 
 
-class Registry:
+class ProxyCollection:
     """Proxies by name. Every change is complete when the call returns."""
 
     def __init__(self, engine: Engine) -> None:
@@ -65,9 +65,9 @@ class Registry:
         enabled: bool,
         toxics: list[Toxic] | None,
     ) -> Proxy:
-        """As Toxiproxy: one that is the same stays as it is, one that differs is replaced.
+        """As Toxiproxy does: keep a proxy with the same addresses, replace any other.
 
-        Toxics that are given replace those of a proxy that stays.
+        Toxics in the body replace those of a proxy that is kept.
         """
         existing = self._proxies.get(name)
         if existing is not None and not differs(existing, listen, upstream):
@@ -103,7 +103,7 @@ class Registry:
         del self._proxies[name]
 
     def heal(self) -> None:
-        """Every proxy enabled, accepting, and without toxics; raises the first error at the end.
+        """Enable every proxy, accept clients, remove all toxics; raise the first error at the end.
 
         One proxy whose port is taken must not keep the faults of the others in force.
         """

@@ -8,16 +8,16 @@ from dataclasses import replace
 from functools import partial, wraps
 
 from chaoslab.engine import address, metrics, wire
-from chaoslab.engine.chain import Toxic, read_toxic, update_toxic
-from chaoslab.engine.http import Answer, Request, plain_error
+from chaoslab.engine.http_messages import Answer, Request, plain_error
 from chaoslab.engine.proxy import Proxy
-from chaoslab.engine.registry import Registry
+from chaoslab.engine.proxy_collection import ProxyCollection
 from chaoslab.engine.routes import Route, route
+from chaoslab.engine.toxic_collection import Toxic, read_toxic, update_toxic
 from chaoslab.engine.wire import ApiError, Json
 
 # The version of Toxiproxy's API that is spoken; clients look at it.
 SPOKEN_VERSION = "2.12.0"
-# A larger body is read beside the data path: a megabyte of numbers takes a second.
+# A larger body is parsed in a thread, off the data path: a megabyte of numbers takes a second.
 _LARGE_BYTES = 64 * 1024
 
 Names = dict[str, str]
@@ -83,10 +83,10 @@ def toxics_on_the_wire(proxy: Proxy) -> list[dict[str, object]]:
 
 
 class ToxiproxyApi:
-    """The handlers; each reads its request whole before it changes anything."""
+    """The handlers; each validates all of its request before it changes anything."""
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    def __init__(self, proxies: ProxyCollection) -> None:
+        self._proxies = proxies
 
     def routes(self) -> list[Route]:
         """Toxiproxy's routes, in its order."""
@@ -112,12 +112,12 @@ class ToxiproxyApi:
 
     async def reset(self, _request: Request, _names: Names) -> Answer:
         """Enable every proxy, remove every toxic, heal every connect mode."""
-        self._registry.heal()
+        self._proxies.heal()
         return Answer(status=204)
 
     async def proxy_index(self, _request: Request, _names: Names) -> Answer:
         """All proxies by name."""
-        return json_answer({p.name: proxy_on_the_wire(p) for p in self._registry.all()})
+        return json_answer({p.name: proxy_on_the_wire(p) for p in self._proxies.all()})
 
     async def proxy_create(self, request: Request, _names: Names) -> Answer:
         """A new proxy, enabled unless the body says otherwise."""
@@ -126,17 +126,17 @@ class ToxiproxyApi:
         _demand("name", name)
         _demand("upstream", upstream)
         address.demand_possible(listen=listen, upstream=upstream)
-        self._registry.demand_free(name)
+        self._proxies.demand_free(name)
         toxics = _toxics(members) or ()
         if enabled:
             where = await address.resolve(listen, to_open=True)
         else:
             where = await address.resolve_for_later(listen)
-        created = self._registry.create(name, where, upstream, enabled=enabled, toxics=toxics)
+        created = self._proxies.create(name, where, upstream, enabled=enabled, toxics=toxics)
         return json_answer(proxy_on_the_wire(created), 201)
 
     async def populate(self, request: Request, _names: Names) -> Answer:
-        """Create or replace a list of proxies; the first error ends it and tells what is done."""
+        """Create or replace a list of proxies; stops at an error and lists those that are done."""
         done: list[Proxy] = []
         failure: dict[str, object] = {}
         status = 201
@@ -149,7 +149,7 @@ class ToxiproxyApi:
         return json_answer({**failure, "proxies": shown or None}, status)
 
     async def populate_all(self, value: Json, done: list[Proxy]) -> None:
-        """Validate the whole list, then bring it about one by one, adding each to `done`."""
+        """Validate the list, then create or update one proxy after the other; append to `done`."""
         go_type = '[]struct { toxiproxy.Proxy; Enabled *bool "json:\\"enabled\\"" }'
         if value is not None and not isinstance(value, list):
             kind = wire.kind_of(value)
@@ -163,57 +163,57 @@ class ToxiproxyApi:
             _demand("upstream", upstream, f"upstream at proxy {place}")
             address.demand_possible(listen=listen, upstream=upstream)
         for name, listen, upstream, enabled, toxics in wanted:
-            known = self._registry.has(name)
+            known = self._proxies.has(name)
             if enabled or known:
                 where = await address.resolve(listen, to_open=not known)
             else:
                 where = await address.resolve_for_later(listen)
             done.append(
-                self._registry.populate(name, where, upstream, enabled=enabled, toxics=toxics)
+                self._proxies.populate(name, where, upstream, enabled=enabled, toxics=toxics)
             )
 
     async def proxy_show(self, _request: Request, names: Names) -> Answer:
         """One proxy."""
-        return json_answer(proxy_on_the_wire(self._registry.get(names["proxy"])))
+        return json_answer(proxy_on_the_wire(self._proxies.get(names["proxy"])))
 
     async def proxy_update(self, request: Request, names: Names) -> Answer:
-        """Change listen, upstream or enabled; what the body leaves out stays."""
-        proxy = self._registry.get(names["proxy"])
+        """Change listen, upstream or enabled; what the body omits is unchanged."""
+        proxy = self._proxies.get(names["proxy"])
         members = wire.members(body_of(request), "toxiproxy.Proxy")
         _, listen, upstream, enabled = _fields(
             members, proxy.listen.text, proxy.upstream, proxy.enabled
         )
         address.demand_possible(listen=listen, upstream=upstream)
         where = await address.resolve(listen, to_open=False)
-        self._registry.update(proxy, where, upstream, enabled=enabled)
+        self._proxies.update(proxy, where, upstream, enabled=enabled)
         return json_answer(proxy_on_the_wire(proxy))
 
     async def proxy_delete(self, _request: Request, names: Names) -> Answer:
         """Stop and forget."""
-        self._registry.remove(names["proxy"])
+        self._proxies.remove(names["proxy"])
         return Answer(status=204)
 
     # --- toxics ---
 
     async def toxic_index(self, _request: Request, names: Names) -> Answer:
         """All toxics of a proxy."""
-        return json_answer(toxics_on_the_wire(self._registry.get(names["proxy"])))
+        return json_answer(toxics_on_the_wire(self._proxies.get(names["proxy"])))
 
     async def toxic_create(self, request: Request, names: Names) -> Answer:
         """A new toxic at the end of its direction, on open connections too."""
-        proxy = self._registry.get(names["proxy"])
+        proxy = self._proxies.get(names["proxy"])
         toxic = read_toxic(body_of(request), proxy.chain.names())
         proxy.add_toxic(toxic)
         return json_answer(toxic.on_the_wire())
 
     async def toxic_show(self, _request: Request, names: Names) -> Answer:
         """One toxic."""
-        proxy = self._registry.get(names["proxy"])
+        proxy = self._proxies.get(names["proxy"])
         return json_answer(proxy.chain.get(names["toxic"]).on_the_wire())
 
     async def toxic_update(self, request: Request, names: Names) -> Answer:
-        """Change attributes or toxicity; the rest stays."""
-        proxy = self._registry.get(names["proxy"])
+        """Change attributes or toxicity; the rest is unchanged."""
+        proxy = self._proxies.get(names["proxy"])
         old = proxy.chain.get(names["toxic"])
         toxic = update_toxic(old, body_of(request))
         proxy.chain.replace(toxic)
@@ -222,7 +222,7 @@ class ToxiproxyApi:
 
     async def toxic_delete(self, _request: Request, names: Names) -> Answer:
         """Remove it from all connections."""
-        proxy = self._registry.get(names["proxy"])
+        proxy = self._proxies.get(names["proxy"])
         proxy.chain.remove(names["toxic"])
         proxy.arrange()
         return Answer(status=204)
@@ -236,7 +236,7 @@ class ToxiproxyApi:
 
     async def metrics(self, _request: Request, _names: Names) -> Answer:
         """Prometheus text."""
-        return Answer(body=metrics.text(self._registry.all()), content_type=metrics.CONTENT_TYPE)
+        return Answer(body=metrics.text(self._proxies.all()), content_type=metrics.CONTENT_TYPE)
 
 
 def _fields(
@@ -256,7 +256,7 @@ def _demand(field: str, value: str, shown: str | None = None) -> None:
 
 
 def _toxics(members: dict[str, Json]) -> list[Toxic] | None:
-    """Toxics given with the proxy (beyond Toxiproxy, where they are output only)."""
+    """Toxics given with the proxy (in Toxiproxy they are output only)."""
     value = members.get("toxics")
     if value is None:
         return None

@@ -1,4 +1,4 @@
-"""What the agent's image is built from: these files and nothing else, and a name for them."""
+"""The build context of the agent's image: exactly these files, and a hash of them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-_OURS = Path(__file__).resolve().parents[1]
+_PACKAGE = Path(__file__).resolve().parents[1]
 _DOCKERFILE = "chaoslab/agent/Dockerfile"
-# The leaves, the agent, and the engine, so that the image can stand in for Toxiproxy's too.
+# The leaves, the agent, and the engine, so that the image can replace Toxiproxy's as well.
 _PATTERNS = (
     *("__init__.py", "clock.py", "errors.py", "printable.py", "seeds.py"),
     *("agent/*.py", "engine/**/*.py"),
@@ -28,7 +28,7 @@ def files() -> dict[str, bytes]:
 
 @functools.cache
 def content_hash() -> str:
-    """12 hexadecimal digits that are other ones whenever a file of the context is."""
+    """12 hexadecimal digits that change whenever a file of the context does."""
     digest = hashlib.sha256()
     for name, content in files().items():
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
@@ -36,10 +36,10 @@ def content_hash() -> str:
 
 
 def _paths() -> Iterator[tuple[str, Path]]:
-    yield _DOCKERFILE, _OURS.parent / _DOCKERFILE
+    yield _DOCKERFILE, _PACKAGE.parent / _DOCKERFILE
     for pattern in _PATTERNS:
-        for path in _OURS.glob(pattern):
-            yield f"chaoslab/{path.relative_to(_OURS).as_posix()}", path
+        for path in _PACKAGE.glob(pattern):
+            yield f"chaoslab/{path.relative_to(_PACKAGE).as_posix()}", path
     spec = find_spec("h11")
     if spec is None or spec.origin is None:
         raise FileNotFoundError("the package h11 is not installed; the proxy engine needs it")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chaoslab.agent import rules
-from chaoslab.agent.rules import Counters
+from chaoslab.agent import iptables_rules
+from chaoslab.agent.iptables_rules import Counters
 
 # As iptables 1.8 writes it, both engines alike, after an app has met a drop at port 7001.
 SAVED = """\
@@ -31,22 +31,22 @@ COMMIT
 
 def test_every_counter_is_read_from_its_own_rule() -> None:
     """No two are the same number in this text."""
-    assert rules.counters(SAVED, 7001) == Counters(
+    assert iptables_rules.counters(SAVED, 7001) == Counters(
         syns=3, syns_dropped=2, packets_dropped=4, bytes_up=333, bytes_down=444, resets=1
     )
 
 
 def test_a_port_without_rules_has_no_counters() -> None:
     """None, and not zeros: nobody has counted. A port is not another one that it begins."""
-    assert rules.counters(SAVED, 7002) is None
-    assert rules.counters(SAVED, 700) is None
+    assert iptables_rules.counters(SAVED, 7002) is None
+    assert iptables_rules.counters(SAVED, 700) is None
 
 
 def test_the_rules_that_are_read_are_those_that_are_written() -> None:
     """In the same chains and the same order."""
     written = [
         line.removeprefix("-A ")
-        for line in rules.installed(7001).splitlines()
+        for line in iptables_rules.installed(7001).splitlines()
         if line.startswith("-A ")
     ]
     read = [line.partition("] -A ")[2] for line in SAVED.splitlines() if "] -A CHAOSLAB" in line]
@@ -56,7 +56,7 @@ def test_the_rules_that_are_read_are_those_that_are_written() -> None:
 @pytest.mark.parametrize("dropping", [True, False])
 def test_a_switch_touches_no_rule_that_counts_what_is_compared(dropping: bool) -> None:
     """Differences of counters are taken across drops and heals."""
-    text = rules.switched(7001, dropping=dropping)
+    text = iptables_rules.switched(7001, dropping=dropping)
     for chain in ("IN", "OUT", "DROP"):
         assert f"-F CHAOSLAB-7001-{chain}\n" not in text
         assert f":CHAOSLAB-7001-{chain} " not in text
@@ -66,8 +66,8 @@ def test_a_switch_touches_no_rule_that_counts_what_is_compared(dropping: bool) -
 def test_every_change_is_one_transaction() -> None:
     """Both directions change together or not at all."""
     changes = (
-        rules.installed(7001), rules.removed(7001), *rules.trial(),
-        *(rules.switched(7001, dropping=dropping) for dropping in (True, False)),
+        iptables_rules.installed(7001), iptables_rules.removed(7001), *iptables_rules.trial(),
+        *(iptables_rules.switched(7001, dropping=dropping) for dropping in (True, False)),
     )  # fmt: skip
     for text in changes:
         assert text.startswith("*filter\n")
@@ -77,6 +77,8 @@ def test_every_change_is_one_transaction() -> None:
 
 def test_names_of_chains_fit_the_kernel() -> None:
     """It takes 28 characters."""
-    chains = {line.split()[0][1:] for line in rules.installed(65535).splitlines() if ":C" in line}
+    chains = {
+        line.split()[0][1:] for line in iptables_rules.installed(65535).splitlines() if ":C" in line
+    }
     assert chains
     assert max(map(len, chains)) <= 28

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from chaoslab.engine import bulk
-from chaoslab.engine.bulk import Bulk
+from chaoslab.engine import splice_pipe
+from chaoslab.engine.splice_pipe import SplicePipe
 
 
 @pytest.fixture
@@ -24,16 +24,16 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket, socket.socket, socket
         sock.close()
 
 
-def started() -> Bulk:
+def started() -> SplicePipe:
     """A pipe that was earned."""
-    made = Bulk.start(bulk.FULL_READS)
+    made = SplicePipe.start(splice_pipe.FULL_READS)
     assert made is not None
     return made
 
 
 def test_a_pipe_is_had_only_after_enough_full_reads() -> None:
     """One large message is not yet bulk."""
-    assert Bulk.start(bulk.FULL_READS - 1) is None
+    assert SplicePipe.start(splice_pipe.FULL_READS - 1) is None
     started().stop()
 
 
@@ -59,8 +59,8 @@ def test_small_reads_in_a_row_end_bulk(
     """Then the buffer is quicker again, and the pipe free for others."""
     sender, source, sink, receiver = ends
     pipe = started()
-    for count in range(bulk.SMALL_READS):
-        assert pipe.idle == (count >= bulk.SMALL_READS)
+    for count in range(splice_pipe.SMALL_READS):
+        assert pipe.idle == (count >= splice_pipe.SMALL_READS)
         sender.sendall(b"x")
         pipe.fill(source)
         pipe.drain(sink)
@@ -86,8 +86,8 @@ def test_a_kernel_that_cannot_splice_sockets_is_not_asked_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A refusal is no reset of the connection; a real error is."""
-    monkeypatch.setattr(Bulk, "_works", True)
-    assert not Bulk.given_up(ConnectionResetError(errno.ECONNRESET, "reset"))
+    monkeypatch.setattr(SplicePipe, "_works", True)
+    assert not SplicePipe.given_up(ConnectionResetError(errno.ECONNRESET, "reset"))
     started().stop()
-    assert Bulk.given_up(OSError(errno.EINVAL, "refused"))
-    assert Bulk.start(bulk.FULL_READS) is None
+    assert SplicePipe.given_up(OSError(errno.EINVAL, "refused"))
+    assert SplicePipe.start(splice_pipe.FULL_READS) is None

@@ -1,0 +1,49 @@
+"""Sends the sockets of this network namespace whenever their set has changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Container
+
+from chaoslab.agent.protocol import Json
+from chaoslab.agent.tcp_table import tcp_table
+from chaoslab.clock import now_s
+
+# Docker answers names on this address; its listeners are in every container's namespace.
+_RESOLVER = bytes((127, 0, 0, 11))
+
+Sockets = list[tuple[str, int, int]]
+
+
+async def watch(
+    send: Callable[[Json], Awaitable[None]], *, every_s: float, own: Container[int]
+) -> None:
+    """Read the table every `every_s` seconds; send it at first, and after each change.
+
+    A change that is undone between two reads is not observed. Where the kernel shows no sockets,
+    it sends the reason and ends.
+    """
+    last: Sockets | None = None
+    while True:
+        at_s = now_s()
+        try:
+            seen = sockets(own)
+        except OSError as error:
+            await send({"watch_failed": f"the kernel shows no sockets: {error}", "at_s": at_s})
+            return
+        if seen != last:
+            await send({"sockets": seen, "at_s": at_s})
+            last = seen
+        await asyncio.sleep(every_s)
+
+
+def sockets(own: Container[int]) -> Sockets:
+    """(state, local port, remote port) of each socket that a process holds, in a fixed order.
+
+    Left out: inodes of `own`, sockets without a process, and the engine's resolver.
+    """
+    return sorted(
+        (row.state, row.local_port, row.remote_port)
+        for row in tcp_table()
+        if row.inode and row.inode not in own and row.local_address != _RESOLVER
+    )

@@ -1,0 +1,105 @@
+"""The toxics in force on one stream, in order: bytes enter the first one and leave the last one."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from chaoslab.engine.chunks import Chunk
+from chaoslab.engine.stage import Emit, Stage
+from chaoslab.engine.toxic_collection import Toxic
+
+
+class PipelineOwner(Protocol):
+    """The stream that has the pipeline."""
+
+    def stage(self, toxic: Toxic) -> Stage:
+        """A fresh stage for a toxic that applies to the stream from now on."""
+        ...
+
+    def take_back(self) -> list[Chunk]:
+        """Hand back the bytes that wait for the sink; the caller owns them then."""
+        ...
+
+    def emit(self, chunk: Chunk) -> None:
+        """Take a chunk that has passed the last stage."""
+        ...
+
+
+class Pipeline:
+    """Stages in a row. Every method that moves bytes may raise ResetAsked.
+
+    Methods take the owner as an argument. A stored reference would be a cycle, which only the
+    garbage collector can free.
+    """
+
+    __slots__ = ("stages",)
+
+    def __init__(self) -> None:
+        self.stages: tuple[Stage, ...] = ()
+
+    @property
+    def held(self) -> int:
+        """Bytes that wait in toxics."""
+        return sum(stage.held for stage in self.stages)
+
+    @property
+    def cost(self) -> int:
+        """Memory in bytes that waiting chunks take, their overhead included."""
+        return sum(stage.cost for stage in self.stages)
+
+    @property
+    def wake_s(self) -> float | None:
+        """The latest time to call `pump`; None if time alone changes nothing."""
+        return min((s.wake_s for s in self.stages if s.wake_s is not None), default=None)
+
+    def pump(self, now_s: float, owner: PipelineOwner) -> None:
+        """Let every toxic decide about its waiting bytes."""
+        for index, stage in enumerate(self.stages):
+            stage.pump(now_s, self._after(index, owner))
+            if not self.stages:  # what went out has ended the connection
+                return
+
+    def _after(self, index: int, owner: PipelineOwner) -> Emit:
+        return self.stages[index + 1].accept if index + 1 < len(self.stages) else owner.emit
+
+    def arrange(self, toxics: list[Toxic], now_s: float, owner: PipelineOwner) -> None:
+        """Put exactly these toxics in force; bytes in flight keep their order.
+
+        What waited in a removed toxic goes to the next one. A new toxic at the end takes over the
+        bytes that wait for the sink.
+        """
+        old = self.stages
+        unclaimed = {stage.toxic.name: stage for stage in old}
+        self.stages = tuple(
+            _updated(unclaimed.pop(toxic.name), toxic)
+            if toxic.name in unclaimed
+            else owner.stage(toxic)
+            for toxic in toxics
+        )
+        fresh = self._fresh_tail(old)
+        if fresh:
+            for chunk in owner.take_back():
+                fresh[-1].accept(chunk)
+        after = [stage.accept for stage in old[1:]]
+        after.append(fresh[0].accept if fresh else owner.emit)
+        for stage, emit in zip(old, after, strict=False):
+            if stage.toxic.name in unclaimed:
+                stage.leave(now_s, emit)
+
+    def _fresh_tail(self, old: tuple[Stage, ...]) -> list[Stage]:
+        """The new stages behind the last one that stayed: where bytes may be taken back to."""
+        fresh: list[Stage] = []
+        for stage in reversed(self.stages):
+            if stage in old:
+                break
+            fresh.insert(0, stage)
+        return fresh
+
+    def stop(self) -> None:
+        """Drop all stages: the connection is over."""
+        self.stages = ()
+
+
+def _updated(stage: Stage, toxic: Toxic) -> Stage:
+    stage.toxic = toxic
+    return stage
