@@ -88,7 +88,7 @@ class ChaoslabApi:
     async def inert(self, request: Request, names: Names) -> Answer:
         """Let toxics of these names, and only these, have no effect: for a gate's self-test."""
         proxy = self._proxies.get(names["proxy"])
-        toxics = wire.members(body_of(request), "Inert").get("toxics")
+        toxics = wire.members(body_of(request)).get("toxics")
         if not isinstance(toxics, list) or not all(isinstance(name, str) for name in toxics):
             raise ApiError("missing required field: toxics (an array of names)", 400)
         proxy.set_inert_toxics(frozenset(map(str, toxics)))
@@ -113,14 +113,14 @@ class ChaoslabApi:
     async def trigger_create(self, request: Request, names: Names) -> Answer:
         """Arm a trigger; all of it is validated now, so that it can only fail on a race."""
         proxy = self._proxies.get(names["proxy"])
-        members = wire.members(body_of(request), "Trigger")
-        at = wire.int_of(members, "at_connection", "Trigger", 1)
+        members = wire.members(body_of(request))
+        at = wire.int_of(members, "at_connection", 1)
         actions = members.get("actions")
         if at < 1:
             raise ApiError(f"at_connection: expected 1 or more, got {at}", 400)
         if not isinstance(actions, list) or not actions:
             raise ApiError("missing required field: actions (a non-empty array)", 400)
-        name = wire.text_of(members, "name", "Trigger", "")
+        name = wire.text_of(members, "name", "")
         trigger = Trigger(
             name=name or f"at_connection_{at}",
             proxy=proxy.name,
@@ -138,8 +138,8 @@ class ChaoslabApi:
         return Answer(status=204)
 
     def _read_action(self, value: Json) -> Callable[[], None]:
-        members = wire.members(value, "Action")
-        name = wire.text_of(members, "proxy", "Action", "")
+        members = wire.members(value, "an action")
+        name = wire.text_of(members, "proxy", "")
         self._proxies.get(name)
         if ("connect" in members) == ("toxic" in members):
             raise ApiError("action: expected either 'connect' or 'toxic' beside 'proxy'", 400)
@@ -151,14 +151,14 @@ class ChaoslabApi:
 
 
 def _read_connect(value: Json) -> Connect:
-    members = wire.members(value, "Connect")
-    mode = _choice(ConnectMode, "mode", wire.text_of(members, "mode", "Connect", ""))
+    members = wire.members(value)
+    mode = _choice(ConnectMode, "mode", wire.text_of(members, "mode", ""))
     default = _DEFAULT_ESTABLISHED[mode].value
-    chosen = wire.text_of(members, "established", "Connect", default)
+    chosen = wire.text_of(members, "established", default)
     return Connect(
         mode=mode,
         established=_choice(Established, "established", chosen),
-        inert=wire.flag_of(members, "inert", "Connect", False),
+        inert=wire.flag_of(members, "inert", False),
     )
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, cast
 
 from chaoslab.engine import wire
 from chaoslab.engine.chunks import Direction
-from chaoslab.engine.toxics import GO_NAMES, TOXICS
+from chaoslab.engine.toxics import TOXICS
 from chaoslab.engine.toxics.base import Settings
 from chaoslab.engine.wire import ApiError, Json
 
@@ -43,22 +42,16 @@ class Toxic:
 
 
 def read_toxic(value: Json, taken: Container[str] = ()) -> Toxic:
-    """A toxic from the body that creates it: defaults as Toxiproxy's, errors likewise.
+    """A toxic from the body that creates it: defaults and statuses as Toxiproxy's.
 
     400 for what cannot be read, 409 for a name that is `taken`: before the attributes are read.
     """
-    members = wire.members(value, "toxics.ToxicWrapper")
-    where = "ToxicWrapper"
-    read: dict[str, Callable[[], object]] = {
-        "attributes": lambda: wire.inner(members, "attributes", where, "toxics.NoopToxic"),
-        "toxicity": lambda: wire.float_of(members, "toxicity", where, 1.0),
-        **{name: partial(wire.text_of, members, name, where, "")
-           for name in ("type", "stream", "name")},
-    }  # fmt: skip
-    wire.in_turn(members, read)
-    type_ = wire.text_of(members, "type", where, "")
-    stream = wire.text_of(members, "stream", where, "downstream")
-    name = wire.text_of(members, "name", where, "") or f"{type_}_{stream}"
+    members = wire.members(value)
+    attributes = wire.members(members.get("attributes"), "attributes")
+    toxicity = wire.float_of(members, "toxicity", 1.0)
+    type_ = wire.text_of(members, "type", "")
+    stream = wire.text_of(members, "stream", "downstream")
+    name = wire.text_of(members, "name", "") or f"{type_}_{stream}"
     try:
         direction = Direction(stream.lower())
     except ValueError:
@@ -72,33 +65,30 @@ def read_toxic(value: Json, taken: Container[str] = ()) -> Toxic:
         type=type_,
         stream=stream,
         direction=direction,
-        toxicity=wire.float_of(members, "toxicity", where, 1.0),
-        settings=_read_settings(TOXICS[type_](), members),
+        toxicity=toxicity,
+        settings=_read_settings(TOXICS[type_](), attributes),
     )
 
 
 def update_toxic(old: Toxic, value: Json) -> Toxic:
     """The toxic with the attributes and toxicity that the body names; the rest stays."""
-    members = wire.members(value, "struct { Attributes interface {}; Toxicity float32 }")
+    members = wire.members(value)
+    attributes = wire.members(members.get("attributes"), "attributes")
     return dataclasses.replace(
         old,
-        toxicity=wire.float_of(members, "toxicity", "", old.toxicity),
-        settings=_read_settings(old.settings, members),
+        toxicity=wire.float_of(members, "toxicity", old.toxicity),
+        settings=_read_settings(old.settings, attributes),
     )
 
 
-def _read_settings(default: Settings, members: Mapping[str, Json]) -> Settings:
-    name = GO_NAMES[type(default)]
-    attributes = wire.inner(members, "attributes", name, f"toxics.{name}")
-    where = f"{name}.attributes"
+def _read_settings(default: Settings, attributes: Mapping[str, Json]) -> Settings:
     given: dict[str, int | str] = {}
     for field in dataclasses.fields(cast("Any", default)):
         current = getattr(default, field.name)
         if isinstance(current, int):
-            go_type = "int" if name == "SlicerToxic" else "int64"
-            given[field.name] = wire.int_of(attributes, field.name, where, current, go_type)
+            given[field.name] = wire.int_of(attributes, field.name, current)
         else:
-            given[field.name] = wire.text_of(attributes, field.name, where, current)
+            given[field.name] = wire.text_of(attributes, field.name, current)
     if given.get("at_heal", AT_HEAL[0]) not in AT_HEAL:
         raise ApiError(
             f"silence: at_heal was {given['at_heal']!r}, expected 'deliver' or 'reset'", 400

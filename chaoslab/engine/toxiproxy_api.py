@@ -1,11 +1,11 @@
-"""Toxiproxy's HTTP API: the same routes, bodies, statuses and error texts as its version 2.12."""
+"""Toxiproxy's HTTP API: the same routes, bodies and statuses as its version 2.12."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from functools import partial, wraps
+from functools import wraps
 
 from chaoslab.engine import address, metrics, wire
 from chaoslab.engine.http_messages import Answer, Request, plain_error
@@ -121,7 +121,7 @@ class ToxiproxyApi:
 
     async def proxy_create(self, request: Request, _names: Names) -> Answer:
         """A new proxy, enabled unless the body says otherwise."""
-        members = wire.members(body_of(request), "toxiproxy.Proxy")
+        members = wire.members(body_of(request))
         name, listen, upstream, enabled = _fields(members)
         _demand("name", name)
         _demand("upstream", upstream)
@@ -150,13 +150,9 @@ class ToxiproxyApi:
 
     async def populate_all(self, value: Json, done: list[Proxy]) -> None:
         """Validate the list, then create or update one proxy after the other; append to `done`."""
-        go_type = '[]struct { toxiproxy.Proxy; Enabled *bool "json:\\"enabled\\"" }'
-        if value is not None and not isinstance(value, list):
-            kind = wire.kind_of(value)
-            raise wire.bad_body(f"json: cannot unmarshal {kind} into Go value of type {go_type}")
         wanted = []
-        for entry in value or ():
-            members = wire.members(entry, "toxiproxy.Proxy")
+        for entry in wire.items(value):
+            members = wire.members(entry, "a proxy of the array")
             wanted.append((*_fields(members), _toxics(members)))
         for place, (name, listen, upstream, _, _) in enumerate(wanted, start=1):
             _demand("name", name, f"name at proxy {place}")
@@ -179,7 +175,7 @@ class ToxiproxyApi:
     async def proxy_update(self, request: Request, names: Names) -> Answer:
         """Change listen, upstream or enabled; what the body omits is unchanged."""
         proxy = self._proxies.get(names["proxy"])
-        members = wire.members(body_of(request), "toxiproxy.Proxy")
+        members = wire.members(body_of(request))
         _, listen, upstream, enabled = _fields(
             members, proxy.listen.text, proxy.upstream, proxy.enabled
         )
@@ -243,11 +239,12 @@ def _fields(
     members: dict[str, Json], listen: str = "", upstream: str = "", enabled: bool = True
 ) -> tuple[str, str, str, bool]:
     """Name, listen, upstream and enabled of a body, with defaults."""
-    texts = {"name": "", "listen": listen, "upstream": upstream}
-    read = {name: partial(wire.text_of, members, name, "Proxy", old) for name, old in texts.items()}
-    flag = partial(wire.flag_of, members, "enabled", "Proxy", enabled)
-    wire.in_turn(members, {**read, "enabled": flag})
-    return read["name"](), read["listen"](), read["upstream"](), flag()
+    return (
+        wire.text_of(members, "name", ""),
+        wire.text_of(members, "listen", listen),
+        wire.text_of(members, "upstream", upstream),
+        wire.flag_of(members, "enabled", enabled),
+    )
 
 
 def _demand(field: str, value: str, shown: str | None = None) -> None:
@@ -260,9 +257,7 @@ def _toxics(members: dict[str, Json]) -> list[Toxic] | None:
     value = members.get("toxics")
     if value is None:
         return None
-    if not isinstance(value, list):
-        raise wire.bad_body("toxics: expected an array of toxics")
-    toxics = [read_toxic(entry) for entry in value]
+    toxics = [read_toxic(entry) for entry in wire.items(value, "toxics")]
     if len({toxic.name for toxic in toxics}) < len(toxics):
         raise ApiError("toxic already exists", 409)
     return toxics

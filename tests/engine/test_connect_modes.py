@@ -330,7 +330,7 @@ def test_a_mode_set_while_disabled_is_in_force_from_the_start(
         ({}, "mode: expected one of accept, refused, dropped; got ''"),
         ({"mode": "gone"}, "got 'gone'"),
         ({"mode": "dropped", "established": "maybe"}, "expected one of keep, hold, reset"),
-        ({"mode": 3}, "cannot unmarshal number"),
+        ({"mode": 3}, "mode: expected a string; got 3"),
     ],
 )
 def test_a_wrong_connect_mode_is_refused_with_what_was_expected(

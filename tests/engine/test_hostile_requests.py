@@ -123,11 +123,11 @@ def test_traffic_goes_on_while_a_large_body_is_read(own: Engine) -> None:
     [
         ('{"name":"a","upstream":"x","more":' + "[" * 300 + "]" * 300 + "}", "nested too deeply"),
         ("[" + "{}," * 20_000 + "{}]", "more than 10000 objects and arrays"),
-        ("[" * 100_000, "invalid character '[' exceeded max depth"),
-        ('{"name":' + "9" * 5000 + "}", "json: cannot unmarshal number"),
-        ('{"name":"a","upstream":"x","listen":' + "1" * 5000, "unexpected EOF"),
-        ('"' + "a" * 900_000, "unexpected EOF"),
-        ('{"name": NaN}', "invalid character 'N'"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"name":' + "9" * 5000 + "}", "expected a string; got inf"),
+        ('{"name":"a","upstream":"x","listen":' + "1" * 5000, "not JSON"),
+        ('"' + "a" * 900_000, "not JSON"),
+        ('{"name": NaN}', "NaN is not allowed"),
     ],
     ids=range(7),
 )

@@ -24,9 +24,3 @@ TOXICS: dict[str, type[Settings]] = {
     "slow_close": SlowClose,
     "timeout": Timeout,
 }
-
-# The names that Toxiproxy's own error texts use for them.
-GO_NAMES: dict[type[Settings], str] = {
-    **{settings: f"{settings.__name__}Toxic" for settings in TOXICS.values()},
-    ResetPeer: "ResetToxic",
-}
