@@ -12,8 +12,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from chaoslab.model import expect, when
-    from chaoslab.model.faults import (
+    from chaoslab.faults import (
         CutMidstream,
         Flapping,
         Killed,
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
         Stopped,
         Throttled,
     )
+    from chaoslab.model import expect, when
     from chaoslab.model.load import Load, Sampling
     from chaoslab.model.plan import Boot
 
@@ -46,7 +46,8 @@ __all__ = [
     "when",
 ]
 
-_HOMES = {"Boot": "plan", "Load": "load", "Sampling": "load", "expect": "", "when": ""}
+_HOMES = {"Boot": "model.plan", "Load": "model.load", "Sampling": "model.load"}
+_MODULES = ("expect", "when")
 
 
 def __getattr__(name: str) -> object:
@@ -55,7 +56,6 @@ def __getattr__(name: str) -> object:
     """
     if name not in __all__:
         raise AttributeError(f"module 'chaoslab' has no attribute '{name}'")
-    home = _HOMES.get(name, "faults")
-    if not home:
+    if name in _MODULES:
         return importlib.import_module(f"chaoslab.model.{name}")
-    return getattr(importlib.import_module(f"chaoslab.model.{home}"), name)
+    return getattr(importlib.import_module(f"chaoslab.{_HOMES.get(name, 'faults')}"), name)

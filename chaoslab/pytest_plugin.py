@@ -34,12 +34,12 @@ from chaoslab.seeds import fresh_seed
 if TYPE_CHECKING:
     from asyncio import Task
 
+    from chaoslab.faults.mutation import Mutation
     from chaoslab.history.events import AnyEvent
     from chaoslab.history.run_folder import RunFolder
-    from chaoslab.injection.mutation import Mutation
     from chaoslab.lab.interrupts import Interrupts
     from chaoslab.model.expect import Expectation
-    from chaoslab.model.faults import FaultSpec
+    from chaoslab.model.faults import Declared
     from chaoslab.model.load import Load, Sampling
     from chaoslab.model.plan import Boot, Plan
     from chaoslab.model.topology import Topology
@@ -110,7 +110,7 @@ class Run:
         """The fault to disable; only where the lab's own engine carries the traffic."""
         if text is None:
             return None
-        from chaoslab.injection.mutation import read_mutation
+        from chaoslab.faults.mutation import read_mutation
 
         if (self.runtime, self.proxy) != ("local", "embedded"):
             raise pytest.UsageError(
@@ -206,7 +206,7 @@ class Chaos:
 
     def run(
         self,
-        *faults: FaultSpec,
+        *faults: Declared,
         expect: Sequence[Expectation],
         boots: Sequence[Boot] | None = None,
         load: Sequence[Load] = (),
@@ -232,7 +232,7 @@ class Chaos:
 
     async def _run_plan(
         self,
-        faults: tuple[FaultSpec, ...],
+        faults: tuple[Declared, ...],
         *,
         expect: Sequence[Expectation],
         boots: Sequence[Boot] | None,

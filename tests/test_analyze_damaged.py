@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from chaoslab.cli import main
 from chaoslab.history.run_folder import RunFolder, RunInfo
+from chaoslab.registry import kinds
 
 GOLDEN = Path(__file__).parent / "golden" / "runs" / "first_request"
 ODD: tuple[Any, ...] = (None, True, -1, 1e308, 10**30, "", "x", "NaN", [], {}, [[]], {"a": 1})
@@ -35,7 +36,9 @@ def saved(tmp_path: Path) -> Path:
         python="3.11.7",
         machine="test",
     )
-    RunFolder(folder).save_before(RunFolder(folder).topology(), RunFolder(folder).plan(), info)
+    RunFolder(folder).save_before(
+        RunFolder(folder).topology(), RunFolder(folder).plan(kinds()), info
+    )
     assert asked("analyze", folder) == (0, "")
     return folder
 

@@ -19,7 +19,7 @@ from chaoslab.errors import ServiceFailed
 from chaoslab.history.events import AnyEvent, Bound, LabTrouble, RunEnded
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.lab.carry_out import Setting, carry_out
-from chaoslab.model.faults import FaultSpec
+from chaoslab.model.faults import Declared
 from chaoslab.model.health import HealthContract
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import App, Deadlines, Service, Topology
@@ -97,7 +97,7 @@ class Struck:
 WAITING = (Severed(target="redis", mode="refused", stop=when.exited()),)
 
 
-def plan(*faults: FaultSpec) -> Plan:
+def plan(*faults: Declared) -> Plan:
     return Plan(
         name="trouble", faults=faults or WAITING, expect=(expect.Starts(),), limit_s=LIMIT_S
     )
@@ -160,7 +160,7 @@ async def test_a_part_that_stood_still_makes_the_verdict_unknown(tmp_path: Path,
 
 @pytest.mark.parametrize("make", [Paused, Stopped, Killed, Restarted])
 async def test_what_the_plan_does_to_a_server_is_no_trouble(
-    tmp_path: Path, make: Callable[..., FaultSpec]
+    tmp_path: Path, make: Callable[..., Declared]
 ) -> None:
     """The lab knows its own acts, and looks on once they are over."""
     struck, folder = Struck(part="redis", signals=()), RunFolder(tmp_path)

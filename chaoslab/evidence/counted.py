@@ -7,7 +7,7 @@ from dataclasses import replace
 from chaoslab.evidence.timeline import Span
 from chaoslab.history.events import CanaryProbe, LinkDrops, LinkMetered, LinkPackets
 from chaoslab.history.journal import History
-from chaoslab.model.faults import FaultSpec
+from chaoslab.model.faults import Declared
 from chaoslab.model.topology import Link
 
 # When Linux sends a SYN again (tcp_syn_retries): a canary that waits longer is counted again. Taken
@@ -15,7 +15,7 @@ from chaoslab.model.topology import Link
 SYN_RETRIES_S = (0.9, 2.9, 6.9)
 
 
-def syns_dropped(link: Link, fault: FaultSpec, span: Span, history: History) -> int:
+def syns_dropped(link: Link, fault: Declared, span: Span, history: History) -> int:
     """SYNs that the kernel dropped at the link's socket, less those of canaries at the time."""
     drops = (d for d in history.of(LinkDrops) if (d.link, d.fault) == (link.name, fault.label))
     canaries = sum(
@@ -26,7 +26,7 @@ def syns_dropped(link: Link, fault: FaultSpec, span: Span, history: History) -> 
     return max((d.syn_drops for d in drops), default=0) - canaries
 
 
-def packets_counted(link: Link, fault: FaultSpec, history: History) -> LinkPackets | None:
+def packets_counted(link: Link, fault: Declared, history: History) -> LinkPackets | None:
     """What was counted at the link between the fault seen in force and the last look before its
     heal; None where nothing counted, or only once.
     """
@@ -46,7 +46,7 @@ def packets_counted(link: Link, fault: FaultSpec, history: History) -> LinkPacke
     )
 
 
-def bytes_metered(link: Link, fault: FaultSpec, history: History) -> int:
+def bytes_metered(link: Link, fault: Declared, history: History) -> int:
     """Bytes of the connections that ended between the last look before the fault and the last one
     before its heal, by the proxy's own metrics; 0 where they were not read twice.
     """

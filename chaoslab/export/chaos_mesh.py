@@ -1,7 +1,8 @@
-"""A network fault of the catalogue as objects of Chaos Mesh: one for each link that it meets.
+"""A fault as objects of Chaos Mesh: one for each link that it affects.
 
-Every object comes with notes that say where it differs from the lab's fault. What `NetworkChaos`
-cannot do is refused with the reason and the nearest thing that can be had; nothing is swapped.
+Each fault decides what it is there (`Fault.chaos_mesh`). Every object comes with notes that say
+where it differs from the lab's fault. What `NetworkChaos` cannot do is refused with the reason and
+the nearest that it can; no fault is replaced by another.
 """
 
 from __future__ import annotations
@@ -12,28 +13,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chaoslab.errors import SpecError
-from chaoslab.export.beyond import refused
 from chaoslab.export.cluster import Cluster
 from chaoslab.export.network_chaos import (
     LONGEST_NAME,
     Bandwidth,
     Delay,
     Destination,
-    Direction,
     NetworkChaos,
-    Outside,
     Pods,
     Schedule,
 )
-from chaoslab.model.faults import (
-    FaultSpec,
-    Flapping,
-    OneWay,
-    Severed,
-    Slow,
-    Stream,
-    Throttled,
-)
+from chaoslab.export.unsupported import peer_of, refused
+from chaoslab.faults.base import Fault
+from chaoslab.faults.cluster import NetworkRule
 from chaoslab.model.plan import Plan, resolve
 from chaoslab.model.topology import Link, Topology
 
@@ -56,22 +48,13 @@ class Exported:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Cut:
-    """What one fault is on one link."""
-
-    direction: Direction
-    shape: Delay | Bandwidth | None = None
-    notes: tuple[str, ...] = ()
-
-
 def export(
-    fault: FaultSpec, topology: Topology, where: Cluster, duration_s: float | None
+    fault: Fault, topology: Topology, where: Cluster, duration_s: float | None
 ) -> tuple[Exported, ...]:
     """One object for each link of the fault's target, in the topology's order.
 
     `duration_s` ends the fault by itself; only a Flapping has none, and must not. Raises SpecError
-    with everything that is unknown, missing in `where`, or beyond NetworkChaos.
+    with everything that is unknown, missing in `where`, or not supported by NetworkChaos.
     """
     resolve(Plan(name="export", faults=(fault,)), topology)
     links = topology.links_of(fault.target)
@@ -81,103 +64,42 @@ def export(
     return tuple(_exported(fault, link, where, duration_s) for link in links)
 
 
-def _exported(fault: FaultSpec, link: Link, where: Cluster, duration_s: float | None) -> Exported:
+def _exported(fault: Fault, link: Link, where: Cluster, duration_s: float | None) -> Exported:
     source, destination = where.apps[link.app], where.services[link.service]
-    cut = _cut(fault, destination)
-    if isinstance(fault, Flapping):
-        duration_s = fault.period_s * fault.duty
+    rule = fault.chaos_mesh(peer_of(destination))
+    assert isinstance(rule, NetworkRule), f"not refused before: {fault.kind}"
+    turns = fault.turns
+    duration_s = turns.in_force_s if turns else duration_s
     assert duration_s is not None
     chaos = NetworkChaos(
         name=_name(fault.kind, link),
         source=source,
         destination=destination,
-        direction=cut.direction,
+        direction=rule.direction,
         duration_s=duration_s,
-        shape=cut.shape,
+        shape=_shape(rule),
         labels={
             "org.chaoslab.fault": fault.kind,
             "org.chaoslab.target": _label_value(fault.target),
         },
     )
-    notes = (*cut.notes, *_on_destination(source, destination), *LIMITS_OF_PODS)
-    if isinstance(fault, Flapping):
-        return Exported(
-            resource=Schedule(chaos=chaos, period_s=round(fault.period_s)),
-            notes=(*_FLAPPING, *notes),
-        )
-    return Exported(resource=chaos, notes=notes)
+    notes = (*rule.notes, *_on_destination(source, destination), *LIMITS_OF_PODS)
+    if turns is None:
+        return Exported(resource=chaos, notes=notes)
+    period_s = round(turns.in_force_s + turns.out_s)
+    return Exported(resource=Schedule(chaos=chaos, period_s=period_s), notes=notes)
 
 
-_FLAPPING = (
-    "Severed for the same share of every period: the lab varies it by 20 %, a Schedule cannot.",
-    "A Schedule has no end of its own: it goes on until it is deleted. Its first cut comes one"
-    " period after it was applied.",
-)
-
-
-def _cut(fault: FaultSpec, destination: Destination) -> _Cut:
-    outside = isinstance(destination, Outside)
-    match fault:
-        case Severed() | Flapping():
-            return _severed(destination)
-        case OneWay(stream=stream):
-            return _Cut(direction=_direction((stream,)), notes=(_ONE_WAY,))
-        case Slow(latency_s=latency_s, jitter_s=jitter_s, streams=streams):
-            if not outside:
-                return _Cut(
-                    direction=_direction(streams),
-                    shape=Delay(latency_s=latency_s, jitter_s=jitter_s),
-                    notes=_SLOW,
-                )
-            ways = len(set(streams))
-            delay = Delay(latency_s=ways * latency_s, jitter_s=ways * jitter_s)
-            notes = (*_SLOW, *(() if tuple(streams) == ("upstream",) else (_ON_THE_WAY_OUT,)))
-            return _Cut(direction="to", shape=delay, notes=notes)
-        case Throttled(rate_kb_per_s=rate, streams=streams):
-            return _Cut(direction=_direction(streams), shape=_bucket(rate), notes=(_THROTTLED,))
-    raise AssertionError(f"not refused before: {fault.kind}")
-
-
-def _severed(destination: Destination) -> _Cut:
-    if isinstance(destination, Outside) and destination.with_port:
-        note = (
-            "With a port only what the pod sends is dropped (what comes back matches no port)."
-            " Connects hang and requests vanish, as in the lab; what the server had under way may"
-            " still arrive."
-        )
-        return _Cut(direction="to", notes=(note,))
-    return _Cut(direction="both")
-
-
-_ONE_WAY = (
-    "Packets are dropped, acknowledgements of the other direction among them, so the other"
-    " direction soon stalls too and no connect completes; behind the lab's proxy it goes on."
-)
-_SLOW = (
-    "Each packet is late, those of the handshake too; the lab delays data and leaves connects"
-    " alone. With jitter packets may overtake each other, which TCP takes for loss.",
-)
-_ON_THE_WAY_OUT = (
-    "Answers from outside of the cluster cannot be delayed, so requests are, by the whole: each"
-    " round trip takes as long as in the lab."
-)
-_THROTTLED = (
-    "The rate is shared by all connections of a pod, and packets beyond the queue are dropped; the"
-    " lab throttles each connection by itself and drops nothing."
-)
-
-
-def _bucket(rate_kb_per_s: int) -> Bandwidth:
-    """A tenth of a second may pass at once, as in the lab; a second's worth may wait."""
-    bytes_per_s = rate_kb_per_s * 1000
+def _shape(rule: NetworkRule) -> Delay | Bandwidth | None:
+    if rule.latency_s:
+        return Delay(latency_s=rule.latency_s, jitter_s=rule.jitter_s)
+    if rule.rate_kb_per_s is None:
+        return None
+    # a tenth of a second may pass at once, as in the lab; a second's worth may wait
+    bytes_per_s = rule.rate_kb_per_s * 1000
     buffer = min(max(bytes_per_s // 10, _LEAST_BUFFER), _MOST_BYTES)
     limit = min(max(bytes_per_s, 10 * _LEAST_BUFFER), _MOST_BYTES)
-    return Bandwidth(rate_kb_per_s=rate_kb_per_s, limit=limit, buffer=buffer)
-
-
-def _direction(streams: tuple[Stream, ...]) -> Direction:
-    """Seen from the app: upstream is what it sends."""
-    return "both" if len(set(streams)) == 2 else "to" if streams[0] == "upstream" else "from"
+    return Bandwidth(rate_kb_per_s=rule.rate_kb_per_s, limit=limit, buffer=buffer)
 
 
 def _on_destination(source: Pods, destination: Destination) -> Iterator[str]:

@@ -6,20 +6,17 @@ from pathlib import Path
 
 import click
 
-_KINDS = (
-    "severed",
-    "slow",
-    "throttled",
-    "one-way",
-    "flapping",
-    "cut-midstream",
-    "stopped",
-    "killed",
-    "paused",
-    "restarted",
-)
-_A_DAY_S = 86_400.0
-_SECONDS = click.FloatRange(max=_A_DAY_S)
+_SECONDS = click.FloatRange(max=86_400)  # a day
+
+
+class _OfFaults(click.Command):
+    """A command whose FAULT, and the options that set its fields, come from the table of faults."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        from chaoslab.export.options import fault_argument, fault_options
+
+        *own, help_ = super().get_params(ctx)
+        return [fault_argument(), *own, *fault_options(), help_]
 
 
 @click.group()
@@ -27,8 +24,7 @@ def export() -> None:
     """Write the lab's faults down for tools that inject them into a cluster."""
 
 
-@export.command("chaos-mesh")
-@click.argument("fault", type=click.Choice(_KINDS), metavar="FAULT")
+@export.command("chaos-mesh", cls=_OfFaults)
 @click.argument("target")
 @click.option("--namespace", required=True, help="Where the pods and the exported objects are.")
 @click.option("--app", "apps", multiple=True, metavar="NAME=LABELS", help="An app's pods.")
@@ -43,16 +39,6 @@ def export() -> None:
     "--namespace-of", "namespaces", multiple=True, metavar="NAME=NAMESPACE", help="If another."
 )
 @click.option("--duration-s", type=_SECONDS, help="When the fault heals by itself.")
-@click.option("--mode", help="severed, flapping: dropped is the one that can be had.")
-@click.option("--latency-s", type=_SECONDS, help="slow.")
-@click.option("--jitter-s", type=_SECONDS, help="slow.")
-@click.option("--rate-kb-per-s", type=click.IntRange(max=4_000_000), help="throttled.")
-@click.option(
-    "--stream", "streams", multiple=True, help="slow, throttled (may be repeated), one-way."
-)
-@click.option("--after-bytes", type=int, help="cut-midstream.")
-@click.option("--period-s", type=_SECONDS, help="flapping.")
-@click.option("--duty", type=float, help="flapping: the severed share of each period.")
 @click.option("--topology", type=click.Path(path_type=Path), help="A file other than the nearest.")
 def chaos_mesh(
     *,
@@ -69,8 +55,8 @@ def chaos_mesh(
     """Print the NetworkChaos objects that do FAULT to TARGET in a cluster.
 
     TARGET is a connector, a link app.service or a service of the topology; LABELS are
-    KEY=VALUE[,KEY=VALUE]... as the pods carry them. Differences from the lab's fault stand in the
-    YAML's comments. A fault that Chaos Mesh cannot make is refused (exit 2), never swapped.
+    KEY=VALUE[,KEY=VALUE]... as the pods carry them. Differences from the lab's fault are in
+    the YAML's comments. A fault that Chaos Mesh does not support is refused (exit 2).
 
     \b
     chaoslab export chaos-mesh severed vpc --namespace shop --duration-s 120 \\

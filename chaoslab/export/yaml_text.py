@@ -9,7 +9,7 @@ from dataclasses import fields
 import yaml
 
 from chaoslab.export.chaos_mesh import Exported
-from chaoslab.model.faults import Declared, FaultSpec
+from chaoslab.model.faults import Declared
 
 _WIDTH = 98
 _OF_EVERY_FAULT = {entry.name for entry in fields(Declared)}
@@ -20,18 +20,18 @@ def settings(kind: type[Declared]) -> tuple[str, ...]:
     return tuple(entry.name for entry in fields(kind) if entry.name not in _OF_EVERY_FAULT)
 
 
-def described(fault: FaultSpec) -> str:
+def described(fault: Declared) -> str:
     """The fault as a scenario writes it."""
     written = [f"{name}={getattr(fault, name)!r}" for name in settings(type(fault))]
     return f"{type(fault).__name__}({', '.join([repr(fault.target), *written])})"
 
 
-def as_yaml(fault: FaultSpec, exported: Sequence[Exported]) -> str:
+def as_yaml(fault: Declared, exported: Sequence[Exported]) -> str:
     """One YAML document for each object, its differences from the lab's fault in comments."""
     return "---\n".join(_one(fault, each) for each in exported)
 
 
-def _one(fault: FaultSpec, exported: Exported) -> str:
+def _one(fault: Declared, exported: Exported) -> str:
     lines = _comment(f"The lab's {described(fault)}. Where this differs from it:", "# ")
     for note in exported.notes:
         lines += _comment(note, "# - ")

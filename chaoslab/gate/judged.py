@@ -11,6 +11,7 @@ from chaoslab.gate.records import Finished
 from chaoslab.gate.result import ScenarioOutcome, ScenarioResult
 from chaoslab.gate.rules import RunSeen
 from chaoslab.history.run_folder import RunFolder
+from chaoslab.registry import kinds
 from chaoslab.report.runs import saved_verdicts
 from chaoslab.verdicts.verdict import Outcome, Verdict, worst
 
@@ -99,7 +100,7 @@ def _reasons(finished: Finished, verdicts: tuple[Verdict, ...], doubt: str) -> I
 def _seen(folders: list[RunFolder]) -> Iterator[RunSeen]:
     for folder in folders:
         try:
-            topology, plan, history = folder.topology(), folder.plan(), folder.history()
+            topology, plan, history = folder.topology(), folder.plan(kinds()), folder.history()
         except SpecError:
             continue  # nothing that a rule could rest on
         yield RunSeen(topology=topology, plan=plan, history=history)

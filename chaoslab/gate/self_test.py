@@ -9,9 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from chaoslab.evidence.links import evidence_of
+from chaoslab.faults.base import MutationKind
+from chaoslab.faults.evidence import evidence_of
+from chaoslab.faults.mutation import KINDS, Mutation, mutations_of
 from chaoslab.history.journal import History
-from chaoslab.injection.mutation import KINDS, Mutation, MutationKind, mutations_of
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Topology
 from chaoslab.verdicts.verdict import Outcome, Verdict, worst
@@ -103,9 +104,9 @@ def judged(trial: Trial, ran: Ran, seconds: float) -> Tried:
         reason = f"{wrong.name} is {outcome.value}: {_first(wrong)}" if wrong else "nothing judged"
     elif evidence.observed:
         link, lines = next((link, lines) for link, lines in evidence.per_link.items() if lines)
-        reason = f"believed to have met the app on {link}: {lines[0]}"
+        reason = f"accepted as observed on {link}: {lines[0]}"
     else:
-        reason = evidence.missing
+        reason = str(evidence.missing)
     return Tried(
         trial=trial,
         outcome=outcome,

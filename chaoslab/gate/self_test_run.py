@@ -9,6 +9,8 @@ from pathlib import Path
 
 from chaoslab.clock import now_s, wall_time
 from chaoslab.errors import ChaoslabError, Problem, ServiceFailed, SpecError
+from chaoslab.faults.base import MutationKind
+from chaoslab.faults.mutation import KINDS
 from chaoslab.gate.background import GRACE_S, Background, running
 from chaoslab.gate.calls import Calls
 from chaoslab.gate.process import Record, ReportFile
@@ -16,9 +18,9 @@ from chaoslab.gate.records import Finished, Selected, Uncollected
 from chaoslab.gate.self_test import Batch, Ran, Trial, Tried, batches, judged, trials
 from chaoslab.gate.self_test_text import line
 from chaoslab.history.run_folder import RunFolder
-from chaoslab.injection.mutation import KINDS, MutationKind
 from chaoslab.model.gate import GateStage
 from chaoslab.model.plan import Plan
+from chaoslab.registry import kinds
 from chaoslab.report.runs import saved_verdicts
 
 WORKERS = 2
@@ -115,7 +117,7 @@ async def planned(test: SelfTest) -> dict[str, tuple[str, Plan]]:
         raise SpecError(wrong)
     root = next((each.root for each in told if isinstance(each, Selected)), "")
     plans = {
-        str(Path(root, each.nodeid)): (each.scenario, RunFolder(Path(each.folder)).plan())
+        str(Path(root, each.nodeid)): (each.scenario, RunFolder(Path(each.folder)).plan(kinds()))
         for each in told
         if isinstance(each, Finished) and each.folder
     }
@@ -169,7 +171,7 @@ def _one(trial: Trial, record: Finished) -> Tried:
         ran = Ran(
             verdicts=verdicts,
             topology=folder.topology(),
-            plan=folder.plan(),
+            plan=folder.plan(kinds()),
             history=folder.history(),
         )
     except ChaoslabError as error:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from chaoslab.errors import Problem, SpecError
 from chaoslab.history.checksums import Checksums
 from chaoslab.history.files import make_folder, write_file
 from chaoslab.history.journal import History, read_history
+from chaoslab.history.saved_plan import Kinds, first_problem, plan_json, read_plan
 from chaoslab.model.masking import mask_of
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Topology
@@ -55,7 +56,7 @@ class RunFolder:
         mask = mask_of(topology, plan)
         return {
             "topology.json": self._save("topology.json", Topology, mask.of(topology)),
-            "plan.json": self._save("plan.json", Plan, mask.of(plan)),
+            "plan.json": self._write("plan.json", plan_json(mask.of(plan))),
         }
 
     @property
@@ -73,8 +74,9 @@ class RunFolder:
     def topology(self) -> Topology:
         return self._load("topology.json", Topology)
 
-    def plan(self) -> Plan:
-        return self._load("plan.json", Plan)
+    def plan(self, kinds: Kinds) -> Plan:
+        """The plan, its parts read as the `kinds` that are installed here."""
+        return self._read("plan.json", lambda text: read_plan(text, kinds))
 
     def info(self) -> RunInfo:
         return self._load("run.json", RunInfo)
@@ -83,21 +85,27 @@ class RunFolder:
         return read_history(self.history_path)
 
     def _save(self, name: str, kind: type[T], value: T) -> str:
+        return self._write(name, TypeAdapter(kind).dump_json(value, indent=2))
+
+    def _write(self, name: str, text: bytes) -> str:
         """The checksum of what was written."""
-        data = TypeAdapter(kind).dump_json(value, indent=2) + b"\n"
+        data = text + b"\n"
         write_file(self.path / name, data)
         return sha256(data).hexdigest()
 
     def _load(self, name: str, kind: type[T]) -> T:
+        return self._read(name, TypeAdapter(kind).validate_json)
+
+    def _read(self, name: str, parse: Callable[[bytes], T]) -> T:
         path = self.path / name
         try:
-            return TypeAdapter(kind).validate_json(path.read_bytes())
+            return parse(path.read_bytes())
         except OSError as error:
             raise SpecError(
                 [Problem(where=str(path), what=error.strerror or "unreadable")]
             ) from None
-        except ValidationError as error:
-            what = f"not written by this chaoslab: {error.errors()[0]['msg']}"
+        except ValueError as error:
+            what = f"not written by this chaoslab: {first_problem(error)}"
             raise SpecError([Problem(where=str(path), what=what)]) from None
 
 

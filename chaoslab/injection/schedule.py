@@ -9,10 +9,12 @@ from chaoslab.errors import ChaoslabError, FaultUnsupported
 from chaoslab.history.events import FaultInForce, FaultMissed
 from chaoslab.history.moments import find, in_words
 from chaoslab.history.triggers import TOO_EARLY, Awaited, note_missed
-from chaoslab.injection.base import Fault, Ground, injected, requested, uninterrupted
-from chaoslab.injection.catalogue import prepare
-from chaoslab.injection.links import TriggeredLinkFault
-from chaoslab.model.faults import FaultSpec
+from chaoslab.injection.base import Injection
+from chaoslab.injection.ground import Ground
+from chaoslab.injection.in_force import injected, requested, uninterrupted
+from chaoslab.injection.prepare import prepare
+from chaoslab.injection.triggered import TriggeredInjection
+from chaoslab.model.faults import Declared
 from chaoslab.model.plan import Plan
 from chaoslab.model.when import AtMoment, BeforeSpawn
 
@@ -27,7 +29,7 @@ class Nemesis:
     def __init__(self, plan: Plan, ground: Ground, over: asyncio.Event) -> None:
         self._plan, self._ground = plan, ground
         self._over = over
-        self._faults = tuple(prepare(spec, ground) for spec in plan.faults)
+        self._faults = tuple(prepare(declared, ground) for declared in plan.faults)
         loop = asyncio.get_running_loop()
         self._armed: list[asyncio.Future[None]] = [loop.create_future() for _ in self._faults]
 
@@ -35,19 +37,19 @@ class Nemesis:
         """Run every fault to its end; a fault that fails is written down, the others go on."""
         async with asyncio.TaskGroup() as group:
             for fault, armed in zip(self._faults, self._armed, strict=True):
-                group.create_task(self._one(fault, armed), name=f"fault {fault.spec.label}")
+                group.create_task(self._one(fault, armed), name=f"fault {fault.declared.label}")
 
     async def armed(self) -> None:
         """Wait until everything that must precede the spawn is in place."""
         await asyncio.gather(*self._armed)
 
-    async def _one(self, fault: Fault, armed: asyncio.Future[None]) -> None:
+    async def _one(self, fault: Injection, armed: asyncio.Future[None]) -> None:
         try:
             if await self._begun(fault, armed):
-                was_armed = isinstance(fault, TriggeredLinkFault)
+                was_armed = isinstance(fault, TriggeredInjection)
                 async with injected(fault, self._ground, armed=was_armed) as ending:
                     _done(armed)
-                    ending.why = await self._until(fault.spec)
+                    ending.why = await self._until(fault.declared)
         except FaultUnsupported as error:
             if armed.done():
                 self._missed(fault, str(error))
@@ -58,11 +60,11 @@ class Nemesis:
         finally:
             _done(armed)
 
-    async def _begun(self, fault: Fault, armed: asyncio.Future[None]) -> bool:
-        start = fault.spec.start
+    async def _begun(self, fault: Injection, armed: asyncio.Future[None]) -> bool:
+        start = fault.declared.start
         if isinstance(start, BeforeSpawn):
             return True
-        if isinstance(fault, TriggeredLinkFault):
+        if isinstance(fault, TriggeredInjection):
             return await self._fired(fault, armed)
         _done(armed)
         assert isinstance(start, AtMoment)
@@ -72,14 +74,14 @@ class Nemesis:
         self._missed(fault, f"its start ({in_words(start)}): {awaited.why or TOO_EARLY}")
         return False
 
-    async def _fired(self, fault: TriggeredLinkFault, armed: asyncio.Future[None]) -> bool:
+    async def _fired(self, fault: TriggeredInjection, armed: asyncio.Future[None]) -> bool:
         """Arm it and wait for the engine; whatever ends that wait, nothing stays armed or half."""
         fired = False
         try:
             await fault.arm()
             requested(fault, self._ground, armed=True)
             _done(armed)
-            fired = await self._before_the_end(fault.fired(), fault.spec)
+            fired = await self._before_the_end(fault.fired(), fault.declared)
             if not fired:
                 self._missed(fault, "the engine saw no such connection in its time")
         except ChaoslabError as error:
@@ -89,30 +91,30 @@ class Nemesis:
                 await uninterrupted(fault.end())
         return fired
 
-    async def _until(self, spec: FaultSpec) -> str:
+    async def _until(self, declared: Declared) -> str:
         """Return, with the reason, when the fault's time is over: its stop, or the run's end."""
-        if spec.stop is None:
+        if declared.stop is None:
             await self._over.wait()
             return "the run is over"
         journal = self._ground.journal
-        began = journal.history.last(FaultInForce, lambda e: e.fault == spec.label)
+        began = journal.history.last(FaultInForce, lambda e: e.fault == declared.label)
         since_s = began.since_s if began else None
-        awaited = Awaited(spec.stop, self._plan, journal, since_s=since_s)
-        if await self._before_the_end(awaited.came(), spec):
+        awaited = Awaited(declared.stop, self._plan, journal, since_s=since_s)
+        if await self._before_the_end(awaited.came(), declared):
             return "its time was over"
-        words = in_words(spec.stop)
-        if self._ground.disables(spec) and not self._over.is_set():
+        words = in_words(declared.stop)
+        if self._ground.disables(declared) and not self._over.is_set():
             return f"disabled, it need not wait for its stop ({words}) any longer"
         why = awaited.why or TOO_EARLY
-        if find(spec.stop, journal.history.events, since_s) is None:
-            note_missed(f"faults[{self._number(spec)}].stop", spec.stop, why, journal)
+        if find(declared.stop, journal.history.events, since_s) is None:
+            note_missed(f"faults[{self._number(declared)}].stop", declared.stop, why, journal)
         return f"its stop ({words}): {why}"
 
-    def _number(self, spec: FaultSpec) -> int:
-        return [fault.label for fault in self._plan.faults].index(spec.label)
+    def _number(self, declared: Declared) -> int:
+        return [fault.label for fault in self._plan.faults].index(declared.label)
 
     async def _before_the_end(
-        self, work: Coroutine[object, object, object], of: FaultSpec | None = None
+        self, work: Coroutine[object, object, object], of: Declared | None = None
     ) -> bool:
         """Whether `work` was done before the run was over, and came to something.
 
@@ -131,7 +133,7 @@ class Nemesis:
             for each in (task, *ends):
                 each.cancel()
 
-    async def _met_by_now(self, fault: FaultSpec) -> None:
+    async def _met_by_now(self, fault: Declared) -> None:
         """Return when every app of the fault's links has been up for as long as it may take to say
         that it is degraded, or should have been.
         """
@@ -147,9 +149,9 @@ class Nemesis:
             )
             await self._ground.journal.moment(up)
 
-    def _missed(self, fault: Fault, why: str) -> None:
+    def _missed(self, fault: Injection, why: str) -> None:
         journal = self._ground.journal
-        journal.append(FaultMissed(at_s=journal.now(), fault=fault.spec.label, why=why))
+        journal.append(FaultMissed(at_s=journal.now(), fault=fault.declared.label, why=why))
 
 
 def _done(armed: asyncio.Future[None]) -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 from chaoslab.history.events import Spawned
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.history.triggers import trigger_came
-from chaoslab.injection.base import Ground
+from chaoslab.injection.ground import Ground
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.placeholders import fill
 from chaoslab.model.plan import Boot, Plan

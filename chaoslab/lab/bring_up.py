@@ -8,11 +8,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 from chaoslab.errors import ChaoslabError, ServiceFailed
+from chaoslab.faults.mutation import Mutation
 from chaoslab.history.events import LabUp
 from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder
-from chaoslab.injection.base import Ground
-from chaoslab.injection.mutation import Mutation
+from chaoslab.injection.ground import Ground
 from chaoslab.model.mask import Mask
 from chaoslab.model.secrets import secrets_within
 from chaoslab.model.topology import Link, Topology

@@ -10,11 +10,11 @@ from importlib.metadata import version
 
 from chaoslab.clock import wall_time
 from chaoslab.errors import ResultsUnwritable
+from chaoslab.faults.mutation import Mutation, aimed
 from chaoslab.history.checksums import Checksums, changed_files, save_checksums
 from chaoslab.history.events import AnyEvent
 from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder, RunInfo
-from chaoslab.injection.mutation import Mutation, aimed
 from chaoslab.lab.bring_up import brought_up
 from chaoslab.lab.run import run_plan
 from chaoslab.machine.environment import environment

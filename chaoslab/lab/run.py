@@ -9,8 +9,9 @@ from chaoslab.errors import ChaoslabError, InjectionFailed, RuntimeUnavailable, 
 from chaoslab.history.events import RunEnded
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.history.triggers import TOO_EARLY, never_came, note_missed
-from chaoslab.injection.base import Ground, record_connections, record_packets
 from chaoslab.injection.countable import check_countable
+from chaoslab.injection.ground import Ground
+from chaoslab.injection.records import record_connections, record_packets
 from chaoslab.injection.schedule import Nemesis
 from chaoslab.lab.boots import Boots
 from chaoslab.lab.bring_up import check_steady

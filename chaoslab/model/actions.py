@@ -1,14 +1,19 @@
-"""What can be done to a link, as data: what a fault asks for and a proxy carries out."""
+"""What can be done to a link or a service, as data: a fault asks for it, others carry it out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from string import ascii_letters, digits
 from typing import Literal
 
+Stream = Literal["upstream", "downstream"]
+ServiceAct = Literal["stop", "kill", "start", "pause", "resume"]
 ConnectMode = Literal["accept", "refused", "dropped"]
 Established = Literal["keep", "hold", "reset"]
 Capability = Literal["connect", "connect.dropped", "silence", "triggers", "connections", "packets"]
+
+_PATH_SAFE = frozenset(ascii_letters + digits + "_.:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +23,7 @@ class AddToxic:
     proxy: str
     name: str
     type: str
-    stream: Literal["upstream", "downstream"]
+    stream: Stream
     attributes: Mapping[str, int | str] = field(default_factory=dict)
     toxicity: float = 1.0
     inert: bool = False
@@ -45,3 +50,12 @@ class ConnectPhase:
 
 
 Action = AddToxic | Disable | ConnectPhase
+
+
+def path_safe(label: str) -> str:
+    """A name for toxics and triggers out of a fault's label, different for different labels.
+
+    The client puts names into paths without quoting them: a toxic with a `?` in its name could be
+    added and never be removed.
+    """
+    return "".join(c if c in _PATH_SAFE else f"-{ord(c):x}-" for c in label)

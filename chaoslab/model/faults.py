@@ -1,14 +1,16 @@
-"""The faults that a plan can declare, as plain data; `chaoslab.injection` makes them happen."""
+"""What a plan needs to know of every fault that it declares. Plain data.
+
+`chaoslab.faults` holds the faults themselves, one module each.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Self
 
+from chaoslab.errors import Problem
 from chaoslab.model.when import AtMoment, Trigger, before_spawn
-
-SeveredMode = Literal["dropped", "refused", "silent"]
-Stream = Literal["upstream", "downstream"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,97 +26,46 @@ class Declared:
     stop: AtMoment | None = None
     kind: str = ""
 
+    # the target is a service, not a path to one
+    targets_service: ClassVar[bool] = False
+    # a proxy engine can put it in force by itself, for the very connection that triggers it
+    starts_at_connection: ClassVar[bool] = False
+    # the path is back, now and then or at once, before the fault is healed
+    path_returns_before_heal: ClassVar[bool] = False
+
     @property
     def label(self) -> str:
-        """The name by which the history and the verdicts speak of it."""
+        """The name by which the history and the verdicts refer to it."""
         return self.name or f"{self.kind}:{self.target}"
 
+    @property
+    def acts_on_connects(self) -> bool:
+        """Whether connects themselves fail or wait, so that no proxy has records of them."""
+        return False
+
+    @property
+    def drops_every_connect(self) -> bool:
+        """Whether each SYN of its whole time is dropped, so that a count of drops counts them."""
+        return False
+
+    def problems(self, where: str) -> Iterator[Problem]:
+        """What is wrong with its own values, as far as no name of the topology is needed."""
+        yield from ()
+
+    def resolved(self) -> Self:
+        """The fault with every default written out that follows from its own values."""
+        return self
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Severed(Declared):
-    """The path carries nothing. `dropped`: SYNs vanish, established connections go silent.
-    `refused`: connects are refused, established connections reset. `silent`: connects succeed,
-    nothing passes.
+class UnknownFault(Declared):
+    """A fault of a saved plan whose kind is not installed here; `values` are its own fields.
+
+    A run that has it can be read. Nothing can be observed of the fault, and no new run can have it.
     """
 
-    mode: SeveredMode = "dropped"
-    kind: Literal["severed"] = "severed"
+    values: Mapping[str, object] = field(default_factory=dict)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slow(Declared):
-    """Every chunk of `streams` arrives `latency_s` ± `jitter_s` (uniform) late."""
-
-    latency_s: float
-    jitter_s: float = 0.0
-    streams: tuple[Stream, ...] = ("downstream",)
-    kind: Literal["slow"] = "slow"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Throttled(Declared):
-    """At most `rate_kb_per_s` kilobytes a second pass in each of `streams`."""
-
-    rate_kb_per_s: int
-    streams: tuple[Stream, ...] = ("downstream",)
-    kind: Literal["throttled"] = "throttled"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CutMidstream(Declared):
-    """Each connection is closed once `after_bytes` bytes of `stream` have passed."""
-
-    after_bytes: int
-    stream: Stream = "downstream"
-    kind: Literal["cut_midstream"] = "cut_midstream"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OneWay(Declared):
-    """`stream` carries nothing; the other direction is untouched."""
-
-    stream: Stream = "downstream"
-    kind: Literal["one_way"] = "one_way"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flapping(Declared):
-    """Severed and whole in turn: severed for `duty` of each `period_s`, ± 20 % by the seed."""
-
-    period_s: float
-    duty: float = 0.5
-    mode: SeveredMode = "refused"
-    kind: Literal["flapping"] = "flapping"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stopped(Declared):
-    """The service is shut down in order; started again on the same port at the heal."""
-
-    kind: Literal["stopped"] = "stopped"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Killed(Declared):
-    """The service is killed as by a crash; started again on the same port at the heal."""
-
-    kind: Literal["killed"] = "killed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paused(Declared):
-    """The service is frozen: its connections stay open and silent until the heal."""
-
-    kind: Literal["paused"] = "paused"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restarted(Declared):
-    """The service is stopped and started again at once; pooled connections to it go stale."""
-
-    kind: Literal["restarted"] = "restarted"
-
-
-NetworkFault = Severed | Slow | Throttled | CutMidstream | OneWay | Flapping
-ServiceFault = Stopped | Killed | Paused | Restarted
-FaultSpec = NetworkFault | ServiceFault
+    def problems(self, where: str) -> Iterator[Problem]:
+        what = f"unknown kind of fault '{self.kind}'"
+        yield Problem(where=where, what=what, fix="install the extension that adds this kind")

@@ -24,12 +24,12 @@ from chaoslab.model.expect import (
     Serves,
     Starts,
 )
-from chaoslab.model.faults import FaultSpec, Killed, Paused, Restarted, Stopped
+from chaoslab.model.faults import Declared
 from chaoslab.model.limits import longest_s
 from chaoslab.model.load import Load, Sampling
 from chaoslab.model.plan_values import value_problems
 from chaoslab.model.topology import App, Deadlines, Topology
-from chaoslab.model.when import AtConnection, AtMoment, in_force, patient
+from chaoslab.model.when import AtConnection, AtMoment, patient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +57,13 @@ class Plan:
 
     name: str = ""
     boots: tuple[Boot, ...] = (Boot(),)
-    faults: tuple[FaultSpec, ...] = ()
+    faults: tuple[Declared, ...] = ()
     load: tuple[Load, ...] = ()
     sampling: Sampling = field(default_factory=Sampling)
     expect: tuple[Expectation, ...] = ()
     limit_s: float | None = None
 
-    def fault(self, label: str) -> FaultSpec | None:
+    def fault(self, label: str) -> Declared | None:
         """The declared fault of that label, or None."""
         return next((fault for fault in self.faults if fault.label == label), None)
 
@@ -116,10 +116,9 @@ def written_out(plan: Plan, topology: Topology) -> Plan:
     return replace(resolved, limit_s=longest_s(resolved, topology))
 
 
-def _named(fault: FaultSpec, deadlines: Deadlines) -> FaultSpec:
+def _named(fault: Declared, deadlines: Deadlines) -> Declared:
+    fault = fault.resolved()
     start, stop = fault.start, fault.stop
-    if isinstance(fault, Restarted) and stop is None:
-        stop = in_force(fault.label)  # over once the service is up again
     if isinstance(start, AtMoment):
         start = patient(start, deadlines)
     return replace(fault, name=fault.label, start=start, stop=stop and patient(stop, deadlines))
@@ -192,8 +191,8 @@ def _problems(plan: Plan, topology: Topology, where: str) -> Iterator[Problem]:
             yield Problem(where=f"{where}: expect[{i}]", what=what, fix="add [apps.<app>.writes]")
 
 
-def _fault_problems(where: str, fault: FaultSpec, topology: Topology) -> Iterator[Problem]:
-    if isinstance(fault, Stopped | Killed | Paused | Restarted):
+def _fault_problems(where: str, fault: Declared, topology: Topology) -> Iterator[Problem]:
+    if fault.targets_service:
         yield from _unknown(where, "service", fault.target, topology.services)
     else:
         yield from _unknown(where, "target", fault.target, topology.targets)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import inf
 from typing import TYPE_CHECKING, get_args
 
-from chaoslab.errors import Problem, did_you_mean
+from chaoslab.errors import Problem
 from chaoslab.model.expect import (
     Degrades,
     Expectation,
@@ -18,23 +18,10 @@ from chaoslab.model.expect import (
     ReleasesConnections,
     Serves,
 )
-from chaoslab.model.faults import (
-    CutMidstream,
-    FaultSpec,
-    Flapping,
-    Killed,
-    OneWay,
-    Paused,
-    Restarted,
-    Severed,
-    SeveredMode,
-    Slow,
-    Stopped,
-    Stream,
-    Throttled,
-)
+from chaoslab.model.faults import Declared
 from chaoslab.model.placeholders import known_to_app, placeholder_problems
 from chaoslab.model.plan_needs import need_problems
+from chaoslab.model.values import above, one_of, wrong
 from chaoslab.model.when import AtConnection, AtMoment, Moment
 
 if TYPE_CHECKING:
@@ -60,9 +47,9 @@ def value_problems(plan: Plan, topology: Topology, where: str) -> Iterator[Probl
         if app is not None and app.writes is None:
             fix = "add [apps.<app>.writes]"
             yield Problem(where=place, what=f"'{app.name}' declares no writes", fix=fix)
-        yield from _above(place, 0, rate_per_s=load.rate_per_s, timeout_s=load.timeout_s)
+        yield from above(place, 0, rate_per_s=load.rate_per_s, timeout_s=load.timeout_s)
     sampling = plan.sampling
-    yield from _above(
+    yield from above(
         f"{where}: sampling",
         0,
         cadence_s=sampling.cadence_s,
@@ -75,7 +62,7 @@ def value_problems(plan: Plan, topology: Topology, where: str) -> Iterator[Probl
         yield from _restarts(f"{where}: boots[{i}]", boot, plan, topology)
     if plan.limit_s is not None and not 0 < plan.limit_s < inf:
         fix = "leave it out: it then follows from what the plan waits for"
-        yield _wrong(where, "limit_s", plan.limit_s, "a number of seconds above 0", fix)
+        yield wrong(where, "limit_s", plan.limit_s, "a number of seconds above 0", fix)
 
 
 def _env(where: str, boot: Boot, topology: Topology) -> Iterator[Problem]:
@@ -92,42 +79,20 @@ def _restarts(where: str, boot: Boot, plan: Plan, topology: Topology) -> Iterato
     if not boot.restarts:
         return
     if not 0 <= boot.restarts <= MOST_RESTARTS:
-        yield _wrong(where, "restarts", boot.restarts, f"0 to {MOST_RESTARTS}")
+        yield wrong(where, "restarts", boot.restarts, f"0 to {MOST_RESTARTS}")
     only = next(iter(topology.apps))
     if sum((b.app or only) == (boot.app or only) for b in plan.boots) > 1:
         what = f"'{boot.app or only}' is started anew by a supervisor, and by the plan as well"
         yield Problem(where=where, what=what, fix="leave out restarts=, or the other boots of it")
 
 
-def _fault(where: str, fault: FaultSpec) -> Iterator[Problem]:
+def _fault(where: str, fault: Declared) -> Iterator[Problem]:
     if isinstance(fault.start, AtConnection):
-        yield from _above(f"{where}.start", 0, n=fault.start.n)
-        if isinstance(fault, Flapping | Stopped | Killed | Paused | Restarted):
+        yield from above(f"{where}.start", 0, n=fault.start.n)
+        if not fault.starts_at_connection:
             what = f"a {fault.kind} fault cannot start at a connection"
             yield Problem(where=f"{where}.start", what=what, fix=START_AT_A_MOMENT)
-    match fault:
-        case Severed():
-            yield from _one_of(where, "mode", fault.mode, get_args(SeveredMode))
-        case Flapping():
-            yield from _one_of(where, "mode", fault.mode, get_args(SeveredMode))
-            yield from _above(where, 0, period_s=fault.period_s, duty=fault.duty)
-            if fault.duty >= 1:
-                yield _wrong(where, "duty", fault.duty, "below 1", "use Severed instead")
-        case Slow():
-            for stream in fault.streams:
-                yield from _one_of(where, "streams", stream, get_args(Stream))
-            yield from _above(where, 0, latency_s=fault.latency_s)
-            if not 0 <= fault.jitter_s <= fault.latency_s:
-                yield _wrong(where, "jitter_s", fault.jitter_s, "0 to latency_s")
-        case Throttled():
-            for stream in fault.streams:
-                yield from _one_of(where, "streams", stream, get_args(Stream))
-            yield from _above(where, 0, rate_kb_per_s=fault.rate_kb_per_s)
-        case CutMidstream():
-            yield from _one_of(where, "stream", fault.stream, get_args(Stream))
-            yield from _above(where, 0, after_bytes=fault.after_bytes)
-        case OneWay():
-            yield from _one_of(where, "stream", fault.stream, get_args(Stream))
+    yield from fault.problems(where)
 
 
 def _moments(plan: Plan) -> Iterator[tuple[str, AtMoment | None]]:
@@ -148,32 +113,32 @@ def _moment(
 ) -> Iterator[Problem]:
     if moment is None:
         return
-    yield from _one_of(where, "moment", moment.moment, get_args(Moment))
+    yield from one_of(where, "moment", moment.moment, get_args(Moment))
     if moment.of and moment.moment in ("in_force", "healed"):
-        yield from _one_of(where, "fault", moment.of, tuple(f.label for f in plan.faults))
+        yield from one_of(where, "fault", moment.of, tuple(f.label for f in plan.faults))
     elif moment.of:
-        yield from _one_of(where, "app", moment.of, tuple(topology.apps))
-    yield from _above(where, 0, nth=moment.nth)
+        yield from one_of(where, "app", moment.of, tuple(topology.apps))
+    yield from above(where, 0, nth=moment.nth)
     if moment.after_s < 0:
-        yield _wrong(where, "after_s", moment.after_s, "0 or more")
+        yield wrong(where, "after_s", moment.after_s, "0 or more")
 
 
 def _expectation(where: str, e: Expectation, plan: Plan, topology: Topology) -> Iterator[Problem]:
     within_s = getattr(e, "within_s", None)
     if within_s is not None:
-        yield from _above(where, 0, within_s=within_s)
+        yield from above(where, 0, within_s=within_s)
     if isinstance(e, Recovers) and e.stable_s is not None:
-        yield from _above(where, 0, stable_s=e.stable_s)
+        yield from above(where, 0, stable_s=e.stable_s)
     if isinstance(e, Degrades | FailsFast):
         if isinstance(e.naming, str):
             fix = f"write ({e.naming!r},)"
-            yield _wrong(where, "naming", e.naming, "a tuple of names", fix)
+            yield wrong(where, "naming", e.naming, "a tuple of names", fix)
         elif not e.naming:
-            yield _wrong(where, "naming", e.naming, "what the app must name")
+            yield wrong(where, "naming", e.naming, "what the app must name")
     if isinstance(e, Degrades | Recovers) and not plan.faults:
         yield Problem(where=where, what=f"'{e.kind}' needs a fault, and the plan has none")
     if isinstance(e, KeepsAcknowledged):
-        yield from _above(where, 0, at_least=e.at_least)
+        yield from above(where, 0, at_least=e.at_least)
     yield from _kept_to_the_end(where, e, plan)
     yield from need_problems(where, e, plan, topology)
     boot = getattr(e, "boot", 1)
@@ -187,10 +152,10 @@ def _expectation(where: str, e: Expectation, plan: Plan, topology: Topology) -> 
                 f"0 or more, and less than the restarts that the plan's boot allows ({allowed})"
             )
             fix = "give the plan boots=[Boot(restarts=...)], with more than are accepted"
-            yield _wrong(where, "at_most", e.at_most, expected, fix)
+            yield wrong(where, "at_most", e.at_most, expected, fix)
     boots = sum((b.app or only) == (e.app or only) for b in plan.boots)
     if not 1 <= boot <= boots:
-        yield _wrong(where, "boot", boot, f"1 to {boots}, the boots that the plan has of the app")
+        yield wrong(where, "boot", boot, f"1 to {boots}, the boots that the plan has of the app")
 
 
 def _kept_to_the_end(where: str, e: Expectation, plan: Plan) -> Iterator[Problem]:
@@ -204,22 +169,6 @@ def _kept_to_the_end(where: str, e: Expectation, plan: Plan) -> Iterator[Problem
         case _:
             return
     for fault in faults:
-        if fault.stop is None and not isinstance(fault, Restarted):
+        if fault.resolved().stop is None:
             what = f"'{e.kind}' needs {needs}, and {fault.label} is kept to the end"
             yield Problem(where=where, what=what, fix="give it a stop=")
-
-
-def _above(where: str, bound: float, **values: float) -> Iterator[Problem]:
-    for name, value in values.items():
-        if not value > bound:
-            yield _wrong(where, name, value, f"more than {bound}")
-
-
-def _one_of(where: str, name: str, value: str, known: tuple[str, ...]) -> Iterator[Problem]:
-    if value not in known:
-        expected = "one of: " + ", ".join(known)
-        yield _wrong(where, name, value, expected, did_you_mean(value, known))
-
-
-def _wrong(where: str, name: str, value: object, expected: str, fix: str = "") -> Problem:
-    return Problem(where=where, what=f"{name} is {value!r}", expected=expected, fix=fix)

@@ -6,6 +6,7 @@ from chaoslab.errors import Problem, SpecError
 from chaoslab.history.checksums import changed_files
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.model.plan import written_out
+from chaoslab.registry import kinds
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.record import doubted, doubts_of
 from chaoslab.verdicts.verdict import Verdict
@@ -29,7 +30,7 @@ def judged_again(folder: RunFolder) -> tuple[Verdict, ...]:
 
     Raises SpecError where a file is missing or damaged, or where the files do not fit each other.
     """
-    topology, plan, history = folder.topology(), folder.plan(), folder.history()
+    topology, plan, history = folder.topology(), folder.plan(kinds()), folder.history()
     try:
         verdicts = judge(topology, written_out(plan, topology), history)
         return doubted(verdicts, doubts_of(changed_files(folder.path)))

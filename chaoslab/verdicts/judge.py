@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from chaoslab.evidence.links import Evidence, evidence_of
+from chaoslab.faults.evidence import NOT_IN_PLAN, Evidence, evidence_of
 from chaoslab.history.events import (
     LabLag,
     LabTrouble,
@@ -196,7 +196,7 @@ def _evidence_for(
     for name in dict.fromkeys((*(e.rests_on or ()), *named)):
         fault = plan.fault(name)
         if fault is None:
-            found.append(Evidence(fault=name, per_link={}, missing="the plan has no such fault"))
+            found.append(Evidence(fault=name, per_link={}, missing=NOT_IN_PLAN()))
         else:
             found.append(evidence_of(fault, topology, history, app=e.app, boot=boot))
     return found

@@ -30,7 +30,7 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.journal import History
 from chaoslab.model.expect import Recovers
-from chaoslab.model.faults import FaultSpec, Flapping, Restarted
+from chaoslab.model.faults import Declared
 from chaoslab.model.health import HealthState
 from chaoslab.verdicts.kept import looked_up
 from chaoslab.verdicts.verdict import Outcome
@@ -121,12 +121,12 @@ def _unknown(*because: str) -> Proof:
 
 
 def way_shown(
-    e: Recovers, history: History, span: Span, faults: Sequence[FaultSpec], service: str
+    e: Recovers, history: History, span: Span, faults: Sequence[Declared], service: str
 ) -> Proof:
     """Whether each fault that was healed in this boot's time is shown to be got over: by a write
     found in `service`, where the fault was on the path to it, or by health.
     """
-    at_once = {f.label for f in faults if isinstance(f, Restarted | Flapping)}
+    at_once = {f.label for f in faults if f.path_returns_before_heal}
     by_health, unproved = [], []
     for fault, services in _healed(e, history, span).items():
         if service in services:

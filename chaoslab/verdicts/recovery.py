@@ -32,7 +32,7 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.journal import History
 from chaoslab.model.expect import FirstRequestServed, Recovers
-from chaoslab.model.faults import FaultSpec
+from chaoslab.model.faults import Declared
 from chaoslab.model.load import Sampling
 from chaoslab.verdicts.proof import by_load, by_write, way_shown
 from chaoslab.verdicts.verdict import Outcome, Verdict, failed, passed, unknown
@@ -42,7 +42,7 @@ MIN_SAMPLES = 3  # fewer healthy answers than this do not show that it stays so
 
 
 def recovers(
-    e: Recovers, sampling: Sampling, history: History, faults: Sequence[FaultSpec] = ()
+    e: Recovers, sampling: Sampling, history: History, faults: Sequence[Declared] = ()
 ) -> Verdict:
     """Healthy and serving within the bound of the last heal, for a while, in the same process.
 
@@ -81,7 +81,7 @@ def _once_healthy(
     *,
     span: Span,
     since: HealthSample,
-    faults: Sequence[FaultSpec],
+    faults: Sequence[Declared],
 ) -> Verdict:
     """In time, for a while, and shown to be back."""
     took_s, pid = answered_s(since) - span.start_s, _pid(e, history)

@@ -27,7 +27,7 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.journal import History
 from chaoslab.model.expect import BacksOff
-from chaoslab.model.faults import FaultSpec, Flapping, Severed
+from chaoslab.model.faults import Declared
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Link, Topology
 from chaoslab.verdicts.questions import questions
@@ -101,7 +101,7 @@ def backs_off(e: BacksOff, topology: Topology, plan: Plan, history: History) -> 
 # --- while the fault holds ---
 
 
-def _while_it_holds(e: BacksOff, fault: FaultSpec, link: Link, history: History) -> _Found:
+def _while_it_holds(e: BacksOff, fault: Declared, link: Link, history: History) -> _Found:
     span, lived = fault_span(history, fault.label), life(history, e.app, e.boot)
     if lived is None:
         return _Found(outcome=Outcome.UNKNOWN, because=(f"boot {e.boot} was not spawned",))
@@ -144,9 +144,9 @@ def _as_many(asked: int) -> str:
     )
 
 
-def _tries(fault: FaultSpec, link: Link, met: Span, history: History, boot: int) -> Tries:
+def _tries(fault: Declared, link: Link, met: Span, history: History, boot: int) -> Tries:
     """The most exact count that the history has."""
-    in_connect = isinstance(fault, Severed | Flapping) and fault.mode != "silent"
+    in_connect = fault.acts_on_connects
     if not in_connect and engine_tells(history, link.name, fault.label):
         told = app_connections(history, link.name, fault.label)
         times_s = tuple(c.opened_s for c in told if met.holds(c.opened_s))
@@ -169,8 +169,8 @@ def _tries(fault: FaultSpec, link: Link, met: Span, history: History, boot: int)
     return Tries(least=least, most=None, by="the app's sockets")
 
 
-def _dropped(fault: FaultSpec, link: Link, met: Span, history: History) -> int | None:
-    if not isinstance(fault, Severed) or fault.mode != "dropped":
+def _dropped(fault: Declared, link: Link, met: Span, history: History) -> int | None:
+    if not fault.drops_every_connect:
         return None
     count = syns_dropped(link, fault, met, history)
     return count if count >= 0 else None
@@ -218,7 +218,7 @@ def herd_over_s(e: BacksOff, history: History, healed_s: float) -> float:
     return min(latest_s, answered_s(since) + HERD_CALM_S) if since else latest_s
 
 
-def _herd(e: BacksOff, fault: FaultSpec, link: Link, history: History) -> _Found:
+def _herd(e: BacksOff, fault: Declared, link: Link, history: History) -> _Found:
     healing = history.first(FaultHealing, lambda h: h.fault == fault.label)
     healed = history.first(FaultHealed, lambda h: h.fault == fault.label)
     if healing is None or healed is None:
@@ -253,7 +253,7 @@ def _herd(e: BacksOff, fault: FaultSpec, link: Link, history: History) -> _Found
     return _Found(outcome=Outcome.PASS, because=(said,))
 
 
-def _came(fault: FaultSpec, link: Link, after: Span, history: History, boot: int) -> Tries:
+def _came(fault: Declared, link: Link, after: Span, history: History, boot: int) -> Tries:
     """How many connects there were in the fullest half second; `until_s` is the last look.
 
     Where a kernel counts and no proxy tells times, all that came since the heal are the most.

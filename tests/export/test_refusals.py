@@ -32,8 +32,16 @@ def test_what_network_chaos_cannot_do_is_refused_with_the_nearest_thing(
         (("severed", "vpc", *PODS), "no end is given", "add --duration-s"),
         (("severed", "vpc", "--duration-s", "0", *PODS), "--duration-s: 0", "above 0"),
         (("severed", "vpc", "--duration-s", "nan", *PODS), "--duration-s: nan", "above 0"),
-        (("severed", "vpc", *A_MINUTE), "which pods 'backend' has", "add --app backend="),
-        (("severed", "vpc", *A_MINUTE, *APP), "where 'postgres' is", "--external postgres=HOST"),
+        (
+            ("severed", "vpc", *A_MINUTE),
+            "no labels are given for the pods of 'backend'",
+            "add --app backend=",
+        ),
+        (
+            ("severed", "vpc", *A_MINUTE, *APP),
+            "no place is given for 'postgres'",
+            "--external postgres=HOST",
+        ),
         (("severed", "vpx", *A_MINUTE, *PODS), "unknown target 'vpx'", "did you mean 'vpc'?"),
         (("severed", "vpc", "--mode", "drop", *A_MINUTE, *PODS), "mode is 'drop'", "dropped"),
         (("slow", "vpc", *A_MINUTE, *PODS), "--latency-s is not given", "no default"),

@@ -8,12 +8,12 @@ import pytest
 from click.testing import CliRunner
 from verdicts.histories import OUTAGE, SEVERED, TOPOLOGY, good, history_of, outage, plan_of
 
+from chaoslab import Killed, Severed, Slow
 from chaoslab.cli import main
+from chaoslab.faults.mutation import Mutation
 from chaoslab.gate.self_test import Ran, Trial, batches, judged, trials
 from chaoslab.history.events import AnyEvent, LabLag
-from chaoslab.injection.mutation import Mutation
 from chaoslab.model.expect import Recovers, Starts
-from chaoslab.model.faults import Killed, Severed, Slow
 from chaoslab.model.plan import Plan
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.verdict import Outcome
@@ -60,7 +60,7 @@ def test_unknown_for_want_of_the_fault_is_seen_through() -> None:
     """The good run without anything that shows that the outage met it."""
     tried = judged(TRIAL, ran(outage(), plan_of()), 1.0)
     assert (tried.outcome, tried.holds) == (Outcome.UNKNOWN, True)
-    assert tried.reason == "no connection of the app is shown to have met it"
+    assert tried.reason == "no connection of the app was observed to be affected by it"
 
 
 def test_a_pass_and_a_fail_are_both_a_hole() -> None:
@@ -82,7 +82,7 @@ def test_unknown_for_another_reason_holds_only_without_evidence() -> None:
     lag = LabLag(at_s=1.0, late_s=3.0)
     lagged = judged(TRIAL, ran([*good(), lag], plan_of()), 1.0)
     assert (lagged.outcome, lagged.holds) == (Outcome.UNKNOWN, False)
-    assert lagged.reason.startswith("believed to have met the app on backend.")
+    assert lagged.reason.startswith("accepted as observed on backend.")
     unmet = judged(TRIAL, ran([*outage(), lag], plan_of()), 1.0)
     assert unmet.holds
 

@@ -8,10 +8,10 @@ import pytest
 from plugin.project import Project
 
 from chaoslab.errors import ServiceFailed, SpecError
+from chaoslab.faults.mutation import MutationKind
 from chaoslab.gate.self_test import Tried
 from chaoslab.gate.self_test_run import Results, SelfTest, planned, run
 from chaoslab.gate.self_test_text import line, table
-from chaoslab.injection.mutation import MutationKind
 from chaoslab.verdicts.verdict import Outcome
 
 pytestmark = pytest.mark.slow  # each starts a pytest of its own, or several

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from chaoslab import Severed
 from chaoslab.history.events import (
     AnyEvent,
     Exited,
@@ -18,7 +19,6 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.moments import in_words
 from chaoslab.history.outlook import cannot_come
-from chaoslab.model.faults import Severed
 from chaoslab.model.health import HealthState
 from chaoslab.model.plan import Boot, Plan
 from chaoslab.model.when import (

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from chaoslab import Severed
 from chaoslab.errors import SpecError
 from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder, RunInfo, scenario_folders
 from chaoslab.model.expect import Recovers, Starts
-from chaoslab.model.faults import Severed
 from chaoslab.model.plan import Plan, resolve
 from chaoslab.model.topology import App, Connector, Service, Topology, WriteContract
 from chaoslab.model.when import degraded
+from chaoslab.registry import kinds
 
 from .one_of_each import EVENTS
 
@@ -65,7 +67,7 @@ def saved(path: Path) -> RunFolder:
 def test_topology_plan_and_info_read_back_as_they_were(tmp_path: Path) -> None:
     """In a folder that did not exist."""
     folder = saved(tmp_path / "results" / "run")
-    assert (folder.topology(), folder.plan(), folder.info()) == (TOPOLOGY, PLAN, INFO)
+    assert (folder.topology(), folder.plan(kinds()), folder.info()) == (TOPOLOGY, PLAN, INFO)
 
 
 def test_the_history_is_read_from_where_the_journal_wrote_it(tmp_path: Path) -> None:
@@ -78,7 +80,9 @@ def test_the_history_is_read_from_where_the_journal_wrote_it(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["topology.json", "plan.json", "run.json"])
-@pytest.mark.parametrize("content", [None, "", "[]", '{"name": 3}', "no json"])
+@pytest.mark.parametrize(
+    "content", [None, "", "[]", '{"name": 3, "faults": 3}', '{"name": 3, "faults": [3]}', "no json"]
+)
 def test_a_file_that_is_missing_or_foreign_is_named(
     name: str, content: str | None, tmp_path: Path
 ) -> None:
@@ -87,7 +91,11 @@ def test_a_file_that_is_missing_or_foreign_is_named(
     (tmp_path / name).unlink()
     if content is not None:
         (tmp_path / name).write_text(content)
-    read = {"topology.json": folder.topology, "plan.json": folder.plan, "run.json": folder.info}
+    read = {
+        "topology.json": folder.topology,
+        "plan.json": partial(folder.plan, kinds()),
+        "run.json": folder.info,
+    }
     with pytest.raises(SpecError, match=name):
         read[name]()
 
@@ -111,4 +119,4 @@ def test_a_plan_saved_twice_is_the_last_one(tmp_path: Path) -> None:
     """A folder is used anew."""
     folder = saved(tmp_path)
     folder.save_before(TOPOLOGY, replace(PLAN, limit_s=5.0), INFO)
-    assert folder.plan().limit_s == 5.0
+    assert folder.plan(kinds()).limit_s == 5.0

@@ -1,1 +1,1 @@
-"""Tests of the faults, on a real engine and real servers."""
+"""Tests of faults in force, on a real engine and real servers."""

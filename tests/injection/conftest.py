@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from chaoslab.history.journal import Journal
-from chaoslab.injection.base import Ground
+from chaoslab.injection.ground import Ground
 from chaoslab.runtimes.local import LocalRuntime
 
 from .rig import TOPOLOGY, fresh_journal

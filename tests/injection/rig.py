@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pytest
+
 from chaoslab.clock import now_s
+from chaoslab.faults import TABLE
 from chaoslab.history.events import (
     AnyEvent,
     FaultHealed,
@@ -18,7 +21,7 @@ from chaoslab.history.events import (
     FaultRequested,
 )
 from chaoslab.history.journal import History, Journal
-from chaoslab.injection.base import Ground
+from chaoslab.injection.ground import Ground
 from chaoslab.model.topology import App, Connector, Service, Topology
 
 PATIENCE_S = 5.0
@@ -147,3 +150,11 @@ def fresh_journal(ground: Ground, folder: Path) -> Iterator[Ground]:
         yield replace(ground, journal=journal, connect_held_by={})
     finally:
         journal.close()
+
+
+def make_canaries_patient(patch: pytest.MonkeyPatch) -> None:
+    """For faults that affect nobody: a server that stalls for longer than a canary looks for
+    silence would be taken for one of them in force.
+    """
+    for fault in set(TABLE.values()):
+        patch.setattr(fault, "canary_waits_s", PATIENCE_S)

@@ -9,15 +9,8 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from chaoslab.clock import now_s
-from chaoslab.errors import InjectionFailed
-from chaoslab.history.events import CanaryProbe, FaultHealing, LinkConnection, LinkDrops
-from chaoslab.injection.base import Ground, injected
-from chaoslab.injection.catalogue import prepare
-from chaoslab.injection.links import LinkFault
-from chaoslab.model.faults import (
+from chaoslab import (
     CutMidstream,
-    FaultSpec,
     Flapping,
     Killed,
     OneWay,
@@ -28,8 +21,24 @@ from chaoslab.model.faults import (
     Stopped,
     Throttled,
 )
+from chaoslab.clock import now_s
+from chaoslab.errors import InjectionFailed
+from chaoslab.history.events import CanaryProbe, FaultHealing, LinkConnection, LinkDrops
+from chaoslab.injection.ground import Ground
+from chaoslab.injection.in_force import injected
+from chaoslab.injection.links import LinkInjection
+from chaoslab.injection.prepare import prepare
+from chaoslab.model.faults import Declared
 
-from .rig import PATIENCE_S, Written, comes_to, dial, new_client_meets, patience
+from .rig import (
+    PATIENCE_S,
+    Written,
+    comes_to,
+    dial,
+    make_canaries_patient,
+    new_client_meets,
+    patience,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -41,7 +50,7 @@ LATE_S = 1.5  # so long that a machine that stalls for a second is told from a l
 ENDED = "closed or reset"
 
 # the fault, what a new client meets, what an established connection meets
-MET: dict[str, tuple[FaultSpec, str, str]] = {
+MET: dict[str, tuple[Declared, str, str]] = {
     "dropped": (Severed(target=LINK), "dropped", "silent"),
     "refused": (Severed(target=LINK, mode="refused"), "refused", "reset"),
     "silent": (Severed(target=LINK, mode="silent"), "silent", "silent"),
@@ -281,7 +290,7 @@ async def test_a_fault_heals_when_it_is_cancelled_while_it_begins(
     assert await new_client_meets(other, within_s=PATIENCE_S) != "refused"
 
 
-async def _hold_all(spec: FaultSpec, ground: Ground) -> None:
+async def _hold_all(spec: Declared, ground: Ground) -> None:
     async with injected(prepare(spec, ground), ground):
         await asyncio.Event().wait()
 
@@ -299,12 +308,12 @@ async def test_a_fault_may_be_named_freely(ground: Ground, port: int, name: str)
 # --- what is not in force ---
 
 
-class TakenAway(LinkFault):
+class TakenAway(LinkInjection):
     """Somebody else heals the link between the injection and the canary."""
 
     async def begin(self) -> float:
         began_s = await super().begin()
-        await self.heal()
+        await self.undo()
         return began_s
 
 
@@ -314,21 +323,21 @@ async def test_a_fault_that_no_canary_sees_is_missed_and_the_block_runs(
 ) -> None:
     """Never a silent pass: the history says what the canary met instead."""
     # A server that stalls for longer than a canary waits is silent as well.
-    monkeypatch.setattr("chaoslab.injection.links.canary_patience_s", lambda _: PATIENCE_S)
+    make_canaries_patient(monkeypatch)
     spec = MET[name][0]
     async with injected(TakenAway(spec, ground), ground):  # type: ignore[arg-type]
         ran = True
     written = Written(ground.journal.history, spec.label)
     assert ran
     assert written.kinds == ["requested", "missed", "healing", "healed"]
-    assert "a canary met 'answered'" in written.why_missed
+    assert "a canary observed 'answered'" in written.why_missed
     assert LINK in written.why_missed
 
 
 async def test_an_injection_that_fails_raises_and_leaves_nothing(ground: Ground, port: int) -> None:
     """Half of it was done: that half is taken back."""
     fault = prepare(Severed(target=LINK, mode="refused"), ground)
-    assert isinstance(fault, LinkFault)
+    assert isinstance(fault, LinkInjection)
     nowhere = replace(fault.actions[0], proxy="nowhere")
     fault.actions = (*fault.actions, nowhere)
     with pytest.raises(InjectionFailed, match="nowhere"):

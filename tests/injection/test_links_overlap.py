@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from chaoslab import Severed, Slow
 from chaoslab.errors import InjectionFailed
-from chaoslab.injection.base import Ground, injected
-from chaoslab.injection.catalogue import prepare
-from chaoslab.model.faults import Severed, Slow
+from chaoslab.injection.ground import Ground
+from chaoslab.injection.in_force import injected
+from chaoslab.injection.prepare import prepare
 
 from .rig import PATIENCE_S, comes_to, new_client_meets
 

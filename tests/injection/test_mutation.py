@@ -6,23 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from chaoslab.errors import SpecError
-from chaoslab.history.events import CanaryProbe, LinkConnection, LinkDrops
-from chaoslab.history.journal import History
-from chaoslab.injection.base import Ground, injected
-from chaoslab.injection.catalogue import prepare
-from chaoslab.injection.links import TriggeredLinkFault
-from chaoslab.injection.mutation import (
-    KINDS,
-    Mutation,
-    MutationKind,
-    aimed,
-    mutations_of,
-    read_mutation,
-)
-from chaoslab.model.faults import (
+from chaoslab import (
     CutMidstream,
-    FaultSpec,
     Flapping,
     Killed,
     OneWay,
@@ -33,16 +18,28 @@ from chaoslab.model.faults import (
     Stopped,
     Throttled,
 )
+from chaoslab.faults.base import MutationKind
+from chaoslab.faults.mutation import (
+    Mutation,
+    aimed,
+)
+from chaoslab.history.events import CanaryProbe, LinkConnection, LinkDrops
+from chaoslab.history.journal import History
+from chaoslab.injection.ground import Ground
+from chaoslab.injection.in_force import injected
+from chaoslab.injection.prepare import prepare
+from chaoslab.injection.triggered import TriggeredInjection
+from chaoslab.model.faults import Declared
 from chaoslab.model.plan import Plan, resolve
 from chaoslab.model.when import connection
 from chaoslab.proxies.embedded import EmbeddedControl
 
-from .rig import PATIENCE_S, TOPOLOGY, Written, dial, new_client_meets
+from .rig import PATIENCE_S, TOPOLOGY, Written, dial, make_canaries_patient, new_client_meets
 
 LINK = "app.redis"
 CANNOT_BE_SEEN = ("throttled", "cut_midstream", "restarted")  # a canary meets the same without them
 
-NETWORK: dict[str, FaultSpec] = {
+NETWORK: dict[str, Declared] = {
     "dropped": Severed(target=LINK),
     "refused": Severed(target=LINK, mode="refused"),
     "silent": Severed(target=LINK, mode="silent"),
@@ -52,7 +49,7 @@ NETWORK: dict[str, FaultSpec] = {
     "throttled": Throttled(target=LINK, rate_kb_per_s=1),
     "cut_midstream": CutMidstream(target=LINK, after_bytes=3),
 }
-SERVICE: dict[str, FaultSpec] = {
+SERVICE: dict[str, Declared] = {
     "stopped": Stopped(target="redis"),
     "killed": Killed(target="redis"),
     "paused": Paused(target="redis"),
@@ -66,11 +63,10 @@ def patient_canaries(monkeypatch: pytest.MonkeyPatch) -> None:
     """For faults that nobody meets: a server that stalls for longer than a canary looks for silence
     would be taken for one of them in force.
     """
-    monkeypatch.setattr("chaoslab.injection.links.canary_patience_s", lambda _: PATIENCE_S)
-    monkeypatch.setattr("chaoslab.injection.service.SILENCE_S", PATIENCE_S)
+    make_canaries_patient(monkeypatch)
 
 
-def disabled(ground: Ground, spec: FaultSpec, kind: MutationKind) -> Ground:
+def disabled(ground: Ground, spec: Declared, kind: MutationKind) -> Ground:
     """The ground of a lab that disables this fault."""
     plan = resolve(Plan(faults=(spec,)), TOPOLOGY)
     mutation = aimed(Mutation(kind=kind, fault=spec.label), plan, TOPOLOGY)
@@ -144,7 +140,7 @@ async def test_an_inert_trigger_fires_for_the_app_and_spares_it(
     spec = Severed(target="vpc", mode=mode, start=connection(LINK))  # type: ignore[arg-type]
     mutated = disabled(ground, spec, "inert")
     fault = prepare(spec, mutated)
-    assert isinstance(fault, TriggeredLinkFault)
+    assert isinstance(fault, TriggeredInjection)
     await fault.arm()
     await assert_served(port)
     assert await fault.fired()
@@ -191,67 +187,10 @@ async def test_only_the_fault_that_is_named_is_disabled(
     first, second = Severed(name="first", target=LINK), Severed(name="second", target=LINK)
     mutated = disabled(ground, first, "inert")
     with monkeypatch.context() as patient:
-        patient.setattr("chaoslab.injection.links.canary_patience_s", lambda _: PATIENCE_S)
+        make_canaries_patient(patient)
         async with injected(prepare(first, mutated), mutated):
             await assert_served(port)
     async with injected(prepare(second, mutated), mutated):
         assert await new_client_meets(port) == "dropped"
     assert Written(mutated.journal.history, "first").why_missed
     Written(mutated.journal.history, "second").assert_whole()
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_mutation_is_read_as_it_is_shown(kind: str) -> None:
-    """The fault's label may hold colons of its own."""
-    mutation = read_mutation(f"{kind}:severed:vpc")
-    assert (mutation.kind, mutation.fault) == (kind, "severed:vpc")
-    assert str(mutation) == f"{kind}:severed:vpc"
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("inrt:severed:vpc", "did you mean 'inert'?"),
-        ("inert", "no fault in 'inert'"),
-        ("inert:", "no fault in 'inert:'"),
-        ("", "no fault in ''"),
-    ],
-)
-def test_a_mistaken_mutation_is_told_with_the_mend(text: str, told: str) -> None:
-    """Where, what, and what was expected."""
-    with pytest.raises(SpecError) as error:
-        read_mutation(text)
-    assert "--chaos-disable" in str(error.value)
-    assert "inert, bypassed, inert-to-app" in str(error.value)
-    assert told in str(error.value)
-
-
-def test_a_fault_that_the_plan_has_not_is_no_mutation_of_it() -> None:
-    """Otherwise the run would pass, and prove nothing."""
-    plan = resolve(Plan(name="one", faults=(Severed(target="vpc"),)), TOPOLOGY)
-    with pytest.raises(SpecError, match="did you mean 'severed:vpc'"):
-        aimed(Mutation(kind="inert", fault="severed:vcp"), plan, TOPOLOGY)
-    with pytest.raises(SpecError, match="the plan none has no fault 'severed:vpc'"):
-        aimed(Mutation(kind="inert", fault="severed:vpc"), Plan(name="none"), TOPOLOGY)
-
-
-@pytest.mark.parametrize("name", SERVICE)
-def test_a_service_that_is_gone_is_gone_behind_every_path(name: str) -> None:
-    """So its faults can only be inert."""
-    assert mutations_of(SERVICE[name]) == ("inert",)
-    plan = resolve(Plan(faults=(SERVICE[name],)), TOPOLOGY)
-    with pytest.raises(SpecError, match="use inert:"):
-        aimed(Mutation(kind="bypassed", fault=SERVICE[name].label), plan, TOPOLOGY)
-
-
-def test_a_mutation_is_aimed_at_the_links_of_its_fault() -> None:
-    """All of them, and only them, are bypassed or have a proxy for canaries."""
-    plan = resolve(Plan(faults=(Severed(target=LINK),)), TOPOLOGY)
-    bypassed = aimed(read_mutation(f"bypassed:severed:{LINK}"), plan, TOPOLOGY)
-    assert bypassed.bypasses(LINK)
-    assert not bypassed.bypasses("app.postgres")
-    assert bypassed.twin_of(LINK) is None
-    beside = aimed(read_mutation(f"inert-to-app:severed:{LINK}"), plan, TOPOLOGY)
-    assert beside.twin_of(LINK) == "app.redis.canary"
-    assert beside.twin_of("app.postgres") is None
-    assert not beside.bypasses(LINK)

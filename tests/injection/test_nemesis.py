@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from chaoslab import Flapping, OneWay, Paused, Severed, Slow
 from chaoslab.errors import FaultUnsupported, InjectionFailed
 from chaoslab.history.events import (
     AnyEvent,
@@ -22,10 +23,11 @@ from chaoslab.history.events import (
     StartupComplete,
     TriggerMissed,
 )
-from chaoslab.injection.base import Ground, injected
-from chaoslab.injection.catalogue import prepare
+from chaoslab.injection.ground import Ground
+from chaoslab.injection.in_force import injected
+from chaoslab.injection.prepare import prepare
 from chaoslab.injection.schedule import Nemesis
-from chaoslab.model.faults import FaultSpec, Flapping, OneWay, Paused, Severed, Slow
+from chaoslab.model.faults import Declared
 from chaoslab.model.health import HealthState
 from chaoslab.model.plan import Plan, resolve
 from chaoslab.model.when import AtMoment, connection, in_force, spawned, started
@@ -41,7 +43,7 @@ REFUSED = Severed(target=LINK, mode="refused")
 
 
 @asynccontextmanager
-async def running(ground: Ground, *faults: FaultSpec) -> AsyncIterator[asyncio.Event]:
+async def running(ground: Ground, *faults: Declared) -> AsyncIterator[asyncio.Event]:
     """A nemesis at work from `armed()` on; at the end of the block the run is over."""
     over = asyncio.Event()
     nemesis = Nemesis(resolve(Plan(faults=faults), ground.topology), ground, over)
@@ -282,7 +284,7 @@ async def test_a_trigger_that_did_half_of_its_work_is_healed_and_missed(
     ids=["before spawn", "at a moment", "flapping", "refused at connection", "slow at connection"],
 )
 async def test_what_a_plain_toxiproxy_cannot_make_is_said_before_anything_happens(
-    ground: Ground, spec: FaultSpec
+    ground: Ground, spec: Declared
 ) -> None:
     """Whenever the fault would start: raised while the nemesis is made, nothing written."""
     plain = replace(ground, control=ToxiproxyControl("127.0.0.1", 9))

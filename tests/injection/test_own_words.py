@@ -10,12 +10,14 @@ from contextlib import suppress
 import psycopg
 import pytest
 
+from chaoslab import Restarted, Severed
 from chaoslab.clock import now_s
-from chaoslab.evidence.links import evidence_of
+from chaoslab.evidence.observations import ENDED_BY_SERVICE
+from chaoslab.faults.evidence import evidence_of
 from chaoslab.history.events import LinkConnection
-from chaoslab.injection.base import Ground, injected
-from chaoslab.injection.catalogue import prepare
-from chaoslab.model.faults import Restarted, Severed
+from chaoslab.injection.ground import Ground
+from chaoslab.injection.in_force import injected
+from chaoslab.injection.prepare import prepare
 
 from .rig import PATIENCE_S, TOPOLOGY
 
@@ -57,7 +59,7 @@ async def test_a_postgres_that_goes_away_says_so_to_the_idle_and_to_the_busy(
     assert [told[port].dismissed_s is not None for port in ports] == [True, True, False]
     assert told[ports[2]].ending == "client_closed"
     (lines,) = evidence_of(spec, TOPOLOGY, ground.journal.history).per_link.values()
-    assert lines == ("2 connections of the app ended by it",)
+    assert lines == (ENDED_BY_SERVICE(connections=2),)
 
 
 async def until(seen: Callable[[], Awaitable[bool]]) -> None:

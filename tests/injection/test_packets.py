@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from chaoslab import Severed
 from chaoslab.agent.iptables_rules import Counters
 from chaoslab.errors import InjectionFailed
 from chaoslab.history.events import LinkPackets, ProbeCrashed
-from chaoslab.injection.base import Ground, injected
-from chaoslab.injection.catalogue import prepare
-from chaoslab.model.faults import Severed
+from chaoslab.injection.ground import Ground
+from chaoslab.injection.in_force import injected
+from chaoslab.injection.prepare import prepare
 from chaoslab.proxies.base import ProxyControl
 
 from .rig import PATIENCE_S, Written, new_client_meets

@@ -7,14 +7,9 @@ from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
-from pydantic import TypeAdapter
 
-from chaoslab.errors import SpecError
-from chaoslab.model import expect, when
-from chaoslab.model.expect import Expectation
-from chaoslab.model.faults import (
+from chaoslab import (
     CutMidstream,
-    FaultSpec,
     Flapping,
     Killed,
     OneWay,
@@ -25,11 +20,18 @@ from chaoslab.model.faults import (
     Stopped,
     Throttled,
 )
+from chaoslab.errors import SpecError
+from chaoslab.faults import TABLE
+from chaoslab.history.saved_plan import plan_json, read_plan
+from chaoslab.model import expect, when
+from chaoslab.model.expect import Expectation
+from chaoslab.model.faults import Declared
 from chaoslab.model.health import HealthContract
 from chaoslab.model.load import Load, Sampling
 from chaoslab.model.plan import Boot, Plan, resolve
 from chaoslab.model.topology import App, Connector, Deadlines, Service, Topology, WriteContract
 from chaoslab.model.when import AtMoment, Moment
+from chaoslab.registry import kinds
 
 WRITES = WriteContract(service="postgres", create_path="/t", create_body={}, table="t")
 TOPOLOGY = Topology(
@@ -61,7 +63,7 @@ TOPOLOGY = Topology(
 STOP = when.degraded(0.6)
 SEVERED = Severed(target="vpc", stop=STOP)
 
-EVERY_FAULT: tuple[FaultSpec, ...] = (
+EVERY_FAULT: tuple[Declared, ...] = (
     SEVERED,
     Severed(target="backend.redis", name="r", mode="refused", start=when.healthy(0.3), stop=STOP),
     Severed(target="redis", name="s", mode="silent", stop=when.healed("r", 1.0)),
@@ -104,7 +106,7 @@ def problems(plan: Plan) -> list[str]:
 
 def test_these_are_all_faults_and_expectations() -> None:
     """A kind that is added must be added to these tests."""
-    assert {type(fault) for fault in EVERY_FAULT} == set(get_args(FaultSpec))
+    assert {type(fault) for fault in EVERY_FAULT} == set(TABLE.values())
     asked = {type(e) for e in (*EVERY_EXPECTATION, SUPERVISED)}
     assert asked == set(get_args(Expectation))
 
@@ -125,11 +127,10 @@ def test_a_plan_with_everything_reads_back_as_it_was_saved() -> None:
     """Every fault, trigger and expectation through JSON, each as its own type."""
     lasting = tuple(f for f in EVERY_FAULT if f.stop or isinstance(f, Restarted))
     supervised = Plan(boots=(Boot(restarts=2),), faults=lasting, expect=(SUPERVISED,))
-    adapter = TypeAdapter(Plan)
     again = resolve(supervised, TOPOLOGY)
-    assert adapter.validate_json(adapter.dump_json(again)) == again
+    assert read_plan(plan_json(again), kinds()) == again
     plan = resolve(whole(), TOPOLOGY)
-    read = adapter.validate_json(adapter.dump_json(plan))
+    read = read_plan(plan_json(plan), kinds())
     assert read == plan
     assert [type(f) for f in read.faults] == [type(f) for f in plan.faults]
     assert [type(e) for e in read.expect] == [type(e) for e in plan.expect]
@@ -137,10 +138,10 @@ def test_a_plan_with_everything_reads_back_as_it_was_saved() -> None:
 
 
 @pytest.mark.parametrize("fault", EVERY_FAULT, ids=lambda f: f.label)
-def test_every_fault_reads_back_alone(fault: FaultSpec) -> None:
+def test_every_fault_reads_back_alone(fault: Declared) -> None:
     """A fault's kind stands in it, so that no two can be confused."""
-    adapter: TypeAdapter[FaultSpec] = TypeAdapter(FaultSpec)
-    assert adapter.validate_json(adapter.dump_json(fault)) == fault
+    plan = Plan(faults=(fault,))
+    assert read_plan(plan_json(plan), kinds()) == plan
 
 
 def test_a_resolved_plan_resolves_to_itself() -> None:
@@ -284,7 +285,7 @@ def test_all_problems_are_told_at_once() -> None:
 Change = Callable[[Plan], Plan]
 
 
-def with_fault(fault: FaultSpec) -> Change:
+def with_fault(fault: Declared) -> Change:
     return lambda plan: replace(plan, faults=(fault,), expect=())
 
 

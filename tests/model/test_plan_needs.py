@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from chaoslab import Severed
 from chaoslab.errors import SpecError
 from chaoslab.model import expect, when
 from chaoslab.model.expect import Expectation
-from chaoslab.model.faults import Severed
 from chaoslab.model.health import HealthContract
 from chaoslab.model.load import Load, Sampling
 from chaoslab.model.plan import Plan, resolve

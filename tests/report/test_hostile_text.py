@@ -14,6 +14,7 @@ from chaoslab.cli import main
 from chaoslab.corpus.ledger import Entry
 from chaoslab.corpus.table import line as corpus_line
 from chaoslab.errors import Problem, SpecError, did_you_mean
+from chaoslab.faults.mutation import Mutation
 from chaoslab.gate.junit import save_junit
 from chaoslab.gate.markdown import summary
 from chaoslab.gate.result import GateResult, RoundResult, RuntimeTaken, ScenarioResult, StageResult
@@ -22,7 +23,6 @@ from chaoslab.gate.self_test_text import line as trial_line
 from chaoslab.gate.self_test_text import table as trial_table
 from chaoslab.gate.text import shown
 from chaoslab.history.events import FaultMissed, LabUp
-from chaoslab.injection.mutation import Mutation
 from chaoslab.model.gate import GateStage
 from chaoslab.report.progress import line as progress_line
 from chaoslab.report.verdicts_text import explained, judged

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from engine_here import needs_engine
 
-from chaoslab.injection.base import Ground
+from chaoslab.injection.ground import Ground
 from chaoslab.model.topology import Service
 from chaoslab.runtimes.base import Runtime
 from chaoslab.runtimes.containers.runtime import ContainerRuntime

@@ -12,7 +12,7 @@ from engine_here import engine, images
 
 from chaoslab.clock import now_s
 from chaoslab.history.journal import Journal
-from chaoslab.injection.base import Ground
+from chaoslab.injection.ground import Ground
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.topology import App, Connector, Container, Service, Topology
 from chaoslab.proxies.base import ProxyKind

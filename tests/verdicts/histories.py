@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+from chaoslab import Severed
 from chaoslab.history.events import (
     AnyEvent,
     AppSockets,
@@ -49,7 +50,7 @@ from chaoslab.model.expect import (
     Serves,
     Starts,
 )
-from chaoslab.model.faults import FaultSpec, Severed
+from chaoslab.model.faults import Declared
 from chaoslab.model.health import HealthContract, HealthState
 from chaoslab.model.load import Load, Sampling
 from chaoslab.model.plan import Boot, Plan, resolve
@@ -110,7 +111,7 @@ LOAD = Load(start=AtMoment(moment="healthy"), rate_per_s=20)
 
 
 def plan_of(
-    *expect: Expectation, faults: Sequence[FaultSpec] = (SEVERED,), load: tuple[Load, ...] = ()
+    *expect: Expectation, faults: Sequence[Declared] = (SEVERED,), load: tuple[Load, ...] = ()
 ) -> Plan:
     """A resolved plan; without expectations, the three that every outage has.
 

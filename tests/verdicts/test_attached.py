@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 import pytest
 
+from chaoslab import CutMidstream, Flapping, OneWay, Severed, Slow
 from chaoslab.history.events import AnyEvent, FirstAnswer, LinkConnection, LinkSessions, Spawned
 from chaoslab.model.expect import Degrades, Recovers, Starts
-from chaoslab.model.faults import CutMidstream, FaultSpec, Flapping, OneWay, Severed, Slow
+from chaoslab.model.faults import Declared
 from chaoslab.verdicts.verdict import Verdict
 
 from .histories import (
@@ -72,7 +73,7 @@ def gone() -> list[AnyEvent]:
     ]
 
 
-def told(events: Iterable[AnyEvent], what: FaultSpec = CUT) -> list[Verdict]:
+def told(events: Iterable[AnyEvent], what: Declared = CUT) -> list[Verdict]:
     expected = (Starts(mode="normal"), Degrades(naming=BOTH), Recovers())
     return judged(events, *expected, faults=(what,))
 
@@ -117,7 +118,7 @@ def test_sessions_that_live_on_show_nothing() -> None:
     ],
 )
 def test_one_session_of_three_that_ends_is_enough_only_where_each_has_its_own_time(
-    what: FaultSpec, outcome: str
+    what: Declared, outcome: str
 ) -> None:
     """A closed proxy ends all at once; into a silence each ends when its own patience does. That a
     slowed one ended shows nothing.

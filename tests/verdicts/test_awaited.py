@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from chaoslab import Stopped
 from chaoslab.history.events import AnyEvent, HealthTurned, Ready, Write
 from chaoslab.model.expect import (
     BacksOff,
@@ -12,7 +13,7 @@ from chaoslab.model.expect import (
     ReleasesConnections,
     Serves,
 )
-from chaoslab.model.faults import FaultSpec, Stopped
+from chaoslab.model.faults import Declared
 from chaoslab.model.load import Load
 from chaoslab.model.when import AtMoment
 from chaoslab.verdicts.settled import unsettled
@@ -40,7 +41,7 @@ def waits(
     events: list[AnyEvent],
     at_s: float,
     e: Expectation,
-    *faults: FaultSpec,
+    *faults: Declared,
     end: bool = False,
     load: Load = LOAD,
 ) -> str | None:

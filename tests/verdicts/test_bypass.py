@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import pytest
 
+from chaoslab import Severed, Stopped
 from chaoslab.history.events import LabUp, LeftRunning, PathBypassed
 from chaoslab.model.expect import Degrades, Recovers, Starts, StaysAvailable
-from chaoslab.model.faults import Severed, Stopped
 from chaoslab.verdicts.bypass import weighed_by_path
 from chaoslab.verdicts.verdict import passed
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from chaoslab import Stopped
 from chaoslab.history.events import (
     AnyEvent,
     Exited,
@@ -14,7 +15,6 @@ from chaoslab.history.events import (
     ServerConnections,
 )
 from chaoslab.model.expect import ReleasesConnections
-from chaoslab.model.faults import Stopped
 from chaoslab.model.topology import Limits
 from chaoslab.verdicts.connections import releases_connections
 from chaoslab.verdicts.verdict import Verdict

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from chaoslab import Flapping, Killed, OneWay, Restarted, Severed, Slow
 from chaoslab.history.events import AnyEvent, LinkMetered, LinkPackets
-from chaoslab.model.faults import FaultSpec, Flapping, Killed, OneWay, Restarted, Severed, Slow
+from chaoslab.model.faults import Declared
 
 from .histories import PG, REDIS, spawned
 from .test_evidence import bit, evidence
@@ -38,9 +39,7 @@ def metered(at_s: float, ended_bytes: int, link: str = PG, fault: str = "out") -
     ],
     ids=["SYNs", "packets", "flapping", "refused", "killed"],
 )
-def test_what_was_counted_under_the_fault_shows_it(
-    spec: FaultSpec, counted: dict[str, int]
-) -> None:
+def test_what_was_counted_under_the_fault_shows_it(spec: Declared, counted: dict[str, int]) -> None:
     """Twice read, and more the second time."""
     assert bit(spec, packets(1.52), packets(2.49, **counted))
 
@@ -87,7 +86,7 @@ def test_of_two_boots_that_lived_under_it_the_count_is_nobodys() -> None:
     [REFUSED, SILENT, OneWay(name="out", target="vpc")],
     ids=["refused", "silent", "one way"],
 )
-def test_connections_that_ended_under_it_show_it_by_the_proxys_metrics(spec: FaultSpec) -> None:
+def test_connections_that_ended_under_it_show_it_by_the_proxys_metrics(spec: Declared) -> None:
     """They are counted when they end, and the second reading is before the heal."""
     assert bit(spec, metered(1.5, 512), metered(2.49, 700))
     assert not bit(spec, metered(1.5, 512), metered(2.49, 512))

@@ -12,6 +12,7 @@ from typing import get_args
 
 import pytest
 
+from chaoslab import Severed, Stopped
 from chaoslab.history.events import (
     AnyEvent,
     Exited,
@@ -44,7 +45,7 @@ from chaoslab.model.expect import (
     StaysAvailable,
     StaysLive,
 )
-from chaoslab.model.faults import FaultSpec, Severed, Stopped
+from chaoslab.model.faults import Declared
 from chaoslab.verdicts.judge import _judged  # the app's part alone, whatever the evidence
 from chaoslab.verdicts.verdict import Outcome
 
@@ -95,7 +96,7 @@ class Case:
     expect: Expectation
     keeps: list[AnyEvent]
     breaks: tuple[list[AnyEvent], ...]
-    fault: FaultSpec = OUT
+    fault: Declared = OUT
 
     def outcome(self, events: list[AnyEvent]) -> Outcome:
         plan = plan_of(self.expect, faults=(self.fault,))

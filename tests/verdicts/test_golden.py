@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from chaoslab.evidence.links import evidence_of
 from chaoslab.evidence.timeline import end_s
+from chaoslab.faults.evidence import evidence_of
 from chaoslab.history.events import AppSockets, LinkConnection, LinkDrops, ReadBack
 from chaoslab.history.journal import History
 from chaoslab.history.run_folder import RunFolder
+from chaoslab.registry import kinds
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.settled import unsettled
 from chaoslab.verdicts.verdict import Verdict
@@ -24,7 +25,7 @@ NAMES = sorted(path.name for path in RUNS.iterdir())
 def judged(name: str, *without_kinds: type) -> tuple[Verdict, ...]:
     folder = RunFolder(RUNS / name)
     events = without(folder.history().events, of(*without_kinds))
-    return judge(folder.topology(), folder.plan(), History(tuple(events)))
+    return judge(folder.topology(), folder.plan(kinds()), History(tuple(events)))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -44,7 +45,7 @@ def test_a_recorded_run_without_its_evidence_is_unknown(name: str) -> None:
 def test_a_recorded_run_cut_short_never_passes(name: str) -> None:
     """After every tenth event, and before the last."""
     folder = RunFolder(RUNS / name)
-    topology, plan, events = folder.topology(), folder.plan(), folder.history().events
+    topology, plan, events = folder.topology(), folder.plan(kinds()), folder.history().events
     for keep in (*range(0, len(events), 10), len(events) - 1):
         assert "PASS" not in outcomes(judge(topology, plan, History(events[:keep])))
 
@@ -53,7 +54,7 @@ def test_a_recorded_run_cut_short_never_passes(name: str) -> None:
 def test_a_recorded_run_was_ended_no_earlier_than_everything_could_be_judged(name: str) -> None:
     """Settled at its end; not settled at its third event."""
     folder = RunFolder(RUNS / name)
-    history, plan = folder.history(), folder.plan()
+    history, plan = folder.history(), folder.plan(kinds())
     assert unsettled(plan, history, end_s(history)) is None
     assert unsettled(plan, History(history.events[:3]), 0.1) is not None
 
@@ -73,7 +74,7 @@ def test_the_second_of_two_outages_is_shown_by_its_own_evidence() -> None:
         ),
     )
     kept = History(tuple(e for e in seen if not isinstance(e, LinkDrops)))
-    topology, faults = folder.topology(), folder.plan().faults
+    topology, faults = folder.topology(), folder.plan(kinds()).faults
     observed = [evidence_of(fault, topology, kept).observed for fault in faults]
     assert observed == [True, False]
     observed = [evidence_of(fault, topology, history).observed for fault in faults]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chaoslab import Severed
 from chaoslab.history.events import AnyEvent, FaultMissed
 from chaoslab.model.expect import (
     Degrades,
@@ -12,7 +13,6 @@ from chaoslab.model.expect import (
     Starts,
     StaysAvailable,
 )
-from chaoslab.model.faults import Severed
 from chaoslab.verdicts.hopeless import rests_on, still_open
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.settled import unsettled

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from chaoslab import Stopped
 from chaoslab.history.events import AnyEvent, HealthSample, Ready, RunEnded, Write
 from chaoslab.model.expect import RegainsLatency
-from chaoslab.model.faults import Stopped
 from chaoslab.verdicts.latency import chance_of, regains_latency
 from chaoslab.verdicts.verdict import Verdict
 

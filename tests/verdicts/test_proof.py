@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from chaoslab import Restarted, Severed
 from chaoslab.history.events import (
     AnyEvent,
     Exited,
@@ -16,7 +17,7 @@ from chaoslab.history.events import (
     Write,
 )
 from chaoslab.model.expect import Recovers
-from chaoslab.model.faults import FaultSpec, Restarted, Severed
+from chaoslab.model.faults import Declared
 from chaoslab.model.load import Sampling
 from chaoslab.model.plan import Plan, resolve
 from chaoslab.verdicts.recovering import recovery_under_way
@@ -50,7 +51,7 @@ from .histories import (
 )
 
 
-def recovered(events: list[AnyEvent], *faults: FaultSpec, **changed: object) -> Verdict:
+def recovered(events: list[AnyEvent], *faults: Declared, **changed: object) -> Verdict:
     expected = {"app": "backend", "within_s": 2.0, "stable_s": 0.4, "proved": True} | changed
     return recovers(Recovers(**expected), Sampling(), history_of(events), faults)  # type: ignore[arg-type]
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from chaoslab import Stopped
 from chaoslab.history.events import AnyEvent, HealthTurned, Write
 from chaoslab.model.expect import KeepsAcknowledged, RefusesHonestly
-from chaoslab.model.faults import Stopped
 from chaoslab.verdicts.refusals import refuses_honestly
 from chaoslab.verdicts.settled import unsettled
 from chaoslab.verdicts.verdict import Verdict

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from chaoslab import Severed, Stopped
 from chaoslab.history.events import (
     AnyEvent,
     Exited,
@@ -19,7 +20,7 @@ from chaoslab.history.events import (
     Spawned,
 )
 from chaoslab.model.expect import BacksOff
-from chaoslab.model.faults import FaultSpec, Severed, Stopped
+from chaoslab.model.faults import Declared
 from chaoslab.verdicts.retries import backs_off
 from chaoslab.verdicts.verdict import Verdict
 
@@ -48,7 +49,7 @@ DOWN = Stopped(target="postgres")
 
 
 def bounded(
-    events: list[AnyEvent], *, fault: FaultSpec = DOWN, rate: float = 20.0, herd: int = 20
+    events: list[AnyEvent], *, fault: Declared = DOWN, rate: float = 20.0, herd: int = 20
 ) -> Verdict:
     label = (fault.label,)
     e = BacksOff(app="backend", connects_per_s=rate, herd=herd, rests_on=label)

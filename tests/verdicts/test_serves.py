@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from chaoslab import Stopped
 from chaoslab.history.events import (
     AnyEvent,
     FaultHealed,
@@ -16,7 +17,6 @@ from chaoslab.history.events import (
     Write,
 )
 from chaoslab.model.expect import Serves
-from chaoslab.model.faults import Stopped
 from chaoslab.model.when import AtMoment
 from chaoslab.verdicts.serves import serves
 from chaoslab.verdicts.verdict import Verdict

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from chaoslab import Severed, Stopped
 from chaoslab.history.events import (
     AnyEvent,
     Exited,
@@ -23,7 +24,6 @@ from chaoslab.model.expect import (
     StaysAvailable,
     StaysLive,
 )
-from chaoslab.model.faults import Severed, Stopped
 from chaoslab.model.load import Sampling
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.settled import unsettled

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from chaoslab.errors import FaultUnsupported
 from chaoslab.model.expect import FailsFast, KeepsAcknowledged, Recovers, Starts
-from chaoslab.model.faults import Killed, Paused, Restarted, Stopped
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Attach, Topology
 from chaoslab.model.when import AtMoment, BeforeSpawn
@@ -25,7 +24,7 @@ def _reasons(plan: Plan, topology: Topology, attach: Attach) -> Iterator[str]:
     yield from _boots(plan, attach)
     yield from _start_up(plan)
     for fault in plan.faults:
-        if isinstance(fault, Stopped | Killed | Paused | Restarted):
+        if fault.targets_service:
             yield f"{fault.label}: a service that is not the lab's own is not touched"
             continue
         for link in topology.links_of(fault.target):
@@ -62,10 +61,11 @@ def _start_up(plan: Plan) -> Iterator[str]:
 
 
 def _moments(plan: Plan) -> Iterator[AtMoment]:
-    for each in (*plan.faults, *plan.load):
-        for moment in (each.start, each.stop):
-            if isinstance(moment, AtMoment):
-                yield moment
+    faults = (moment for fault in plan.faults for moment in (fault.start, fault.stop))
+    loads = (moment for load in plan.load for moment in (load.start, load.stop))
+    for moment in (*faults, *loads):
+        if isinstance(moment, AtMoment):
+            yield moment
 
 
 def _writes(plan: Plan, topology: Topology, attach: Attach) -> Iterator[str]:

@@ -9,8 +9,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from chaoslab.injection.network import actions_for
-from chaoslab.model.faults import Severed
+from chaoslab import Severed
 from chaoslab.model.topology import App, Attach, Service, Topology
 from chaoslab.runtimes.attach import open_attached
 
@@ -32,7 +31,8 @@ async def main(api: str, proxy: str, mode: str) -> None:
     async with open_attached(system) as runtime:
         control = await runtime.start_proxy("toxiproxy", seed=1, log=Path("/dev/null"))
         fault = Severed(target="shop.redis", mode=mode)  # type: ignore[arg-type]
-        for action in actions_for(fault, system.links, control.capabilities):
+        can = control.capabilities
+        for action in (a for link in system.links for a in fault.actions(link.name, can)):
             await control.apply(action)
         print("in force", flush=True)
         await asyncio.sleep(60)

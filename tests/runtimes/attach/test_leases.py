@@ -15,9 +15,9 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from chaoslab import Severed
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed
-from chaoslab.injection.network import actions_for
-from chaoslab.model.faults import Severed, SeveredMode
+from chaoslab.faults.severed import SeveredMode
 from chaoslab.model.topology import Topology
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
@@ -96,7 +96,8 @@ async def severed(runtime: Runtime, system: Topology, mode: SeveredMode) -> None
     """Put it in force through the runtime, and leave it so."""
     control = await runtime.start_proxy("toxiproxy", seed=1, log=Path("/dev/null"))
     fault = Severed(target="shop.redis", mode=mode)
-    for action in actions_for(fault, system.links, control.capabilities):
+    can = control.capabilities
+    for action in (a for link in system.links for a in fault.actions(link.name, can)):
         await control.apply(action)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from chaoslab import Load, Severed, Slow, expect, when
 from chaoslab.errors import FaultUnsupported
+from chaoslab.faults.severed import SeveredMode
 from chaoslab.history.events import (
     Exited,
     FaultHealed,
@@ -22,7 +23,6 @@ from chaoslab.history.events import (
     Write,
 )
 from chaoslab.history.run_folder import RunFolder
-from chaoslab.model.faults import SeveredMode
 from chaoslab.model.plan import Plan
 from chaoslab.proxies.base import ProxyKind
 

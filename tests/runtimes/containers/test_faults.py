@@ -9,15 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from chaoslab.clock import now_s
-from chaoslab.errors import FaultUnsupported
-from chaoslab.evidence.links import evidence_of
-from chaoslab.history.events import FaultInForce, FaultMissed, LinkPackets, Spawned
-from chaoslab.injection.base import Ground, injected
-from chaoslab.injection.catalogue import prepare
-from chaoslab.model.faults import (
+from chaoslab import (
     CutMidstream,
-    FaultSpec,
     Flapping,
     Killed,
     OneWay,
@@ -28,6 +21,14 @@ from chaoslab.model.faults import (
     Stopped,
     Throttled,
 )
+from chaoslab.clock import now_s
+from chaoslab.errors import FaultUnsupported
+from chaoslab.faults.evidence import evidence_of
+from chaoslab.history.events import FaultInForce, FaultMissed, LinkPackets, Spawned
+from chaoslab.injection.ground import Ground
+from chaoslab.injection.in_force import injected
+from chaoslab.injection.prepare import prepare
+from chaoslab.model.faults import Declared
 from chaoslab.model.when import AtConnection
 from chaoslab.probes.base import Watched
 from chaoslab.probes.sockets import SocketProbe
@@ -40,7 +41,7 @@ CLIENT = Path(__file__).with_name("pod_client.py").read_text()
 ENDED = ("closed", "reset")
 
 # the fault, what a new client meets, what an established connection meets
-MET: dict[str, tuple[FaultSpec, tuple[str, ...], tuple[str, ...]]] = {
+MET: dict[str, tuple[Declared, tuple[str, ...], tuple[str, ...]]] = {
     "dropped": (Severed(target=LINK), ("dropped",), ("silent",)),
     "refused": (Severed(target=LINK, mode="refused"), ("refused",), ENDED),
     "silent": (Severed(target=LINK, mode="silent"), ("silent",), ("silent",)),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine_here import engine
 
-from chaoslab.injection.base import Ground
+from chaoslab.injection.ground import Ground
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
 from chaoslab.runtimes.containers.service import ContainerService
 from runtimes.stacks import boot, says

@@ -15,11 +15,11 @@ import httpx
 import pytest
 from engine_here import needs_engine, things_of
 
+from chaoslab import Killed, Severed
 from chaoslab.errors import ChaoslabError, InjectionFailed, RuntimeUnavailable, ServiceFailed
-from chaoslab.injection.base import injected
-from chaoslab.injection.catalogue import prepare
+from chaoslab.injection.in_force import injected
+from chaoslab.injection.prepare import prepare
 from chaoslab.machine.ports import Ports
-from chaoslab.model.faults import Killed, Severed
 from chaoslab.model.topology import Container, Topology
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.filtered import FilteredToxiproxyControl

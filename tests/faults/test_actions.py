@@ -1,32 +1,22 @@
-"""What each network fault means as actions, and what a canary's sighting says of it. Tables."""
+"""What each fault on a link means as actions, and what a canary's sighting shows of it. Tables."""
 
 from __future__ import annotations
 
 import string
+from dataclasses import replace
 
 import pytest
 
-from chaoslab.injection.network import actions_for, canary_patience_s, shows
+from chaoslab import CutMidstream, Flapping, OneWay, Severed, Slow, Throttled
+from chaoslab.faults.base import LinkFault
 from chaoslab.model.actions import Action, AddToxic, Capability, ConnectPhase, Disable
-from chaoslab.model.faults import (
-    CutMidstream,
-    Flapping,
-    NetworkFault,
-    OneWay,
-    Severed,
-    Slow,
-    Throttled,
-)
 from chaoslab.model.sighting import Outcome, Sighting
-from chaoslab.model.topology import Link
 
 ALL: frozenset[Capability] = frozenset(
     {"connect", "connect.dropped", "silence", "triggers", "connections"}
 )
 NONE: frozenset[Capability] = frozenset()
-LINK = Link(app="app", service="redis")
-OTHER = Link(app="app", service="postgres")
-P = LINK.name
+P, OTHER = "app.redis", "app.postgres"
 
 
 def toxic(type_: str, stream: str, **attributes: int) -> tuple[str, str, str, dict[str, int]]:
@@ -45,7 +35,7 @@ def plain(action: Action) -> object:
 DROP = ConnectPhase(proxy=P, mode="dropped", established="hold")
 REFUSE = ConnectPhase(proxy=P, mode="refused", established="reset")
 
-TABLE: list[tuple[NetworkFault, frozenset[Capability], list[object]]] = [
+TABLE: list[tuple[LinkFault, frozenset[Capability], list[object]]] = [
     (Severed(target=P), ALL, [DROP]),
     (Severed(target=P), NONE, [DROP]),  # never swapped: the proxy must refuse it
     (Severed(target=P, mode="refused"), ALL, [REFUSE]),
@@ -88,24 +78,24 @@ TABLE: list[tuple[NetworkFault, frozenset[Capability], list[object]]] = [
 
 @pytest.mark.parametrize(("fault", "can", "expected"), TABLE)
 def test_a_fault_means_these_actions_and_no_other(
-    fault: NetworkFault, can: frozenset[Capability], expected: list[object]
+    fault: LinkFault, can: frozenset[Capability], expected: list[object]
 ) -> None:
     """On one link, for a proxy that can do all and for a plain Toxiproxy."""
-    assert [plain(action) for action in actions_for(fault, [LINK], can)] == expected
+    assert [plain(action) for action in fault.actions(P, can)] == expected
 
 
 @pytest.mark.parametrize("fault", [fault for fault, _, _ in TABLE])
-def test_every_link_of_the_target_gets_the_same_actions(fault: NetworkFault) -> None:
-    """In the order of the links, none twice, none forgotten."""
-    both = actions_for(fault, [LINK, OTHER], ALL)
-    assert [a.proxy for a in both] == [P] * (len(both) // 2) + [OTHER.name] * (len(both) // 2)
-    assert both[: len(both) // 2] == actions_for(fault, [LINK], ALL)
+def test_every_link_of_the_target_gets_the_same_actions(fault: LinkFault) -> None:
+    """Each on its own proxy."""
+    first, second = fault.actions(P, ALL), fault.actions(OTHER, ALL)
+    assert {action.proxy for action in first} == {P}
+    assert [replace(action, proxy=OTHER) for action in first] == list(second)
 
 
 @pytest.mark.parametrize("name", ["why? #1", "50% of it", "a/b", "a:b", "é", "..", "x" * 99])
 def test_a_toxic_has_a_name_that_every_server_can_take_in_a_path(name: str) -> None:
     """The client does not quote names, so a fault named freely could be made and never removed."""
-    (action,) = actions_for(Slow(name=name, target=P, latency_s=1.0), [LINK], ALL)
+    (action,) = Slow(name=name, target=P, latency_s=1.0).actions(P, ALL)
     assert isinstance(action, AddToxic)
     assert set(action.name) <= {*string.ascii_letters, *string.digits, "_", "-", ".", ":"}
 
@@ -116,7 +106,7 @@ def test_faults_of_different_names_have_toxics_of_different_names() -> None:
     actions = [
         action
         for name in names
-        for action in actions_for(Slow(name=name, target=P, latency_s=1.0), [LINK], ALL)
+        for action in Slow(name=name, target=P, latency_s=1.0).actions(P, ALL)
     ]
     assert len({a.name for a in actions if isinstance(a, AddToxic)}) == len(names)
 
@@ -143,9 +133,9 @@ OUTCOMES: tuple[Outcome, ...] = (
         (OneWay(target=P, stream="upstream"), "silent"),
     ],
 )
-def test_only_its_own_outcome_shows_a_fault(fault: NetworkFault, shown_by: Outcome) -> None:
+def test_only_its_own_outcome_shows_a_fault(fault: LinkFault, shown_by: Outcome) -> None:
     """Every other sighting speaks against it."""
-    assert {o: shows(fault, sighting(o)) for o in OUTCOMES} == {o: o == shown_by for o in OUTCOMES}
+    assert {o: fault.shows(sighting(o)) for o in OUTCOMES} == {o: o == shown_by for o in OUTCOMES}
 
 
 @pytest.mark.parametrize(
@@ -154,17 +144,17 @@ def test_only_its_own_outcome_shows_a_fault(fault: NetworkFault, shown_by: Outco
 def test_slow_is_shown_by_an_answer_that_is_late_enough(took_s: float, shown: bool) -> None:
     """Two streams of 250 ± 50 ms each: no answer can come before 400 ms."""
     fault = Slow(target=P, latency_s=0.25, jitter_s=0.05, streams=("upstream", "downstream"))
-    assert shows(fault, sighting("answered", took_s)) is shown
-    assert shows(fault, sighting("silent", took_s)) is False
+    assert fault.shows(sighting("answered", took_s)) is shown
+    assert fault.shows(sighting("silent", took_s)) is False
 
 
 @pytest.mark.parametrize(
     "fault", [Throttled(target=P, rate_kb_per_s=1), CutMidstream(target=P, after_bytes=1)]
 )
 @pytest.mark.parametrize("outcome", OUTCOMES)
-def test_a_canary_of_one_byte_cannot_tell_these(fault: NetworkFault, outcome: Outcome) -> None:
+def test_a_canary_of_one_byte_cannot_tell_these(fault: LinkFault, outcome: Outcome) -> None:
     """Then the read-back alone is claimed."""
-    assert shows(fault, sighting(outcome)) is None
+    assert fault.shows(sighting(outcome)) is None
 
 
 @pytest.mark.parametrize(
@@ -177,7 +167,7 @@ def test_a_canary_of_one_byte_cannot_tell_these(fault: NetworkFault, outcome: Ou
 def test_a_canary_waits_longer_than_the_slowest_answer(fault: Slow) -> None:
     """Else a slow path would be taken for a silent one; and not for ever."""
     slowest_s = len(fault.streams) * (fault.latency_s + fault.jitter_s)
-    assert slowest_s < canary_patience_s(fault) < 2 * slowest_s + 1.0
+    assert slowest_s < fault.canary_waits_s < 2 * slowest_s + 1.0
 
 
 SILENCES = [
@@ -189,11 +179,11 @@ SILENCES = [
 
 
 @pytest.mark.parametrize("fault", SILENCES)
-def test_a_canary_is_brief_where_silence_is_the_answer(fault: NetworkFault) -> None:
+def test_a_canary_is_brief_where_silence_is_the_answer(fault: LinkFault) -> None:
     """All of its patience is used up, between the injection and the spawn."""
-    assert 0.02 <= canary_patience_s(fault) <= 0.2
+    assert 0.02 <= fault.canary_waits_s <= 0.2
 
 
 def test_a_canary_waits_for_a_refusal_as_long_as_a_starved_machine_needs() -> None:
     """It comes at once, so that patience costs nothing where it is not needed."""
-    assert 1.0 <= canary_patience_s(Severed(target=P, mode="refused")) <= 5.0
+    assert 1.0 <= Severed(target=P, mode="refused").canary_waits_s <= 5.0

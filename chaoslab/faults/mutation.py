@@ -1,4 +1,4 @@
-"""The lab mutates itself: one fault of a plan is disabled, and nobody who asks is told.
+"""The lab mutates itself: one fault of a plan is disabled, and whoever asks is told that it works.
 
 A run with a disabled fault proves nothing about the app, so it must end UNKNOWN. A lab that says
 PASS or FAIL of it believes its own injections; `chaoslab gate --self-test` looks for that.
@@ -6,20 +6,16 @@ PASS or FAIL of it believes its own injections; `chaoslab gate --self-test` look
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import get_args
 
 from chaoslab.errors import Problem, SpecError, did_you_mean
-from chaoslab.machine.endpoint import Endpoint
+from chaoslab.faults.base import Fault, MutationKind
 from chaoslab.model.actions import Action, AddToxic, ConnectPhase
-from chaoslab.model.faults import FaultSpec, Killed, Paused, Restarted, Stopped
+from chaoslab.model.faults import Declared
 from chaoslab.model.plan import Plan
-from chaoslab.model.sighting import Sighting
-from chaoslab.model.topology import Service, Topology
-from chaoslab.runtimes.base import RunningService
+from chaoslab.model.topology import Topology
 
-MutationKind = Literal["inert", "bypassed", "inert-to-app"]
 KINDS: tuple[MutationKind, ...] = get_args(MutationKind)
 CANARY_SUFFIX = ".canary"
 
@@ -49,21 +45,13 @@ class Mutation:
         mine = self.kind == "inert-to-app" and link in self.links
         return link + CANARY_SUFFIX if mine else None
 
-    def acted(self, spec: FaultSpec, actions: tuple[Action, ...]) -> tuple[Action, ...]:
+    def acted(self, fault: Fault, actions: tuple[Action, ...]) -> tuple[Action, ...]:
         """What is asked of the proxies in place of a fault's own `actions`."""
-        if spec.label != self.fault or self.kind == "bypassed":
+        if fault.label != self.fault or self.kind == "bypassed":
             return actions
         real = [(self.twin_of(action.proxy), action) for action in actions]
         beside = (replace(action, proxy=twin) for twin, action in real if twin is not None)
         return (*(_inert(action) for action in actions), *beside)
-
-    def served(
-        self, spec: FaultSpec, services: Mapping[str, RunningService]
-    ) -> Mapping[str, RunningService]:
-        """The services that a fault acts on: its own target may be one that nothing happens to."""
-        if spec.label != self.fault or self.kind != "inert":
-            return services
-        return {**services, spec.target: InertService(services[spec.target])}
 
 
 def read_mutation(text: str) -> Mutation:
@@ -78,11 +66,9 @@ def read_mutation(text: str) -> Mutation:
     raise SpecError([Problem(where="--chaos-disable", what=wrong, expected=expected, fix=fix)])
 
 
-def mutations_of(fault: FaultSpec) -> tuple[MutationKind, ...]:
-    """How a fault can be disabled: a service that is really gone is gone behind every path."""
-    if isinstance(fault, Stopped | Killed | Paused | Restarted):
-        return ("inert",)
-    return KINDS
+def mutations_of(fault: Declared) -> tuple[MutationKind, ...]:
+    """How a fault can be disabled; in no way where its kind is not installed."""
+    return fault.mutations if isinstance(fault, Fault) else ()
 
 
 def aimed(mutation: Mutation, plan: Plan, topology: Topology) -> Mutation:
@@ -99,9 +85,10 @@ def aimed(mutation: Mutation, plan: Plan, topology: Topology) -> Mutation:
             fix=did_you_mean(mutation.fault, labels),
         )
         raise SpecError([problem])
-    if mutation.kind not in mutations_of(fault):
-        what = f"a fault of a service cannot be {mutation.kind}: the app meets it on every path"
-        raise SpecError([Problem(where=where, what=what, fix=f"use inert:{fault.label}")])
+    if mutation.kind not in (known := mutations_of(fault)):
+        what = f"a {fault.kind} fault cannot be {mutation.kind}"
+        fix = " or ".join(f"{kind}:{fault.label}" for kind in known)
+        raise SpecError([Problem(where=where, what=what, fix=fix and f"use {fix}")])
     return replace(mutation, links=tuple(link.name for link in topology.links_of(fault.target)))
 
 
@@ -109,37 +96,3 @@ def _inert(action: Action) -> Action:
     if isinstance(action, AddToxic | ConnectPhase):
         return replace(action, inert=True)
     raise AssertionError(f"the embedded engine is never asked for {action}")
-
-
-class InertService:
-    """A running service that says of every act that it is done, and does none of them."""
-
-    def __init__(self, real: RunningService) -> None:
-        self._real = real
-
-    @property
-    def service(self) -> Service:
-        return self._real.service
-
-    @property
-    def endpoint(self) -> Endpoint:
-        return self._real.endpoint
-
-    @property
-    def upstream(self) -> Endpoint:
-        return self._real.upstream
-
-    @property
-    def version(self) -> str:
-        return self._real.version
-
-    def url(self, endpoint: Endpoint) -> str:
-        return self._real.url(endpoint)
-
-    async def ask(self, *, within_s: float) -> Sighting:
-        return await self._real.ask(within_s=within_s)
-
-    async def stop(self) -> None:
-        """Says that it is done."""
-
-    kill = start = pause = resume = stop

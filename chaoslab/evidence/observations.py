@@ -1,0 +1,156 @@
+"""What the records of a link show of a fault: each observation is a function of a `LinkView`. Pure.
+
+Each yields a reason for what was observed, and nothing where it was not. The faults choose those
+that show them; docs/verdicts.md says what each kind of evidence can and cannot show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chaoslab.evidence.connections import (
+    asked_in_vain,
+    bytes_held,
+    ended_by_service,
+)
+from chaoslab.evidence.links import LinkView
+from chaoslab.evidence.timeline import Span
+from chaoslab.model.reason import Code, Reason
+
+Observed = Iterator[Reason]
+
+# --- what the kernel counts ---
+
+CONNECTS_WAITING = Code(
+    "fault.connects_waiting",
+    "{connects} connects of the app stood in SYN_SENT",
+    "The app's own sockets were seen waiting for the answer to a connect.",
+)
+SYNS_DROPPED = Code(
+    "fault.syns_dropped",
+    "{syns} SYNs of the app dropped at the link's socket",
+    "The kernel counted SYNs that it dropped at the proxy's socket, canaries left out.",
+)
+SYNS_DROPPED_BY_RULE = Code(
+    "fault.syns_dropped_by_rule",
+    "{syns} SYNs of the app dropped by the rule",
+    "The packet rule in the proxy's network namespace counted the SYNs that it dropped.",
+)
+PACKETS_DROPPED = Code(
+    "fault.packets_dropped",
+    "{packets} packets of open connections dropped",
+    "The packet rule counted other packets that it dropped, and no connection was closed then.",
+)
+CONNECTS_REFUSED = Code(
+    "fault.connects_refused",
+    "{connects} connects of the app refused",
+    "The kernel counted SYNs of the app at the link, and a reset for each.",
+)
+CONNECTS_WHILE_DOWN = Code(
+    "fault.connects_while_down",
+    "{syns} connects of the app while nobody was behind the link",
+    "The kernel counted SYNs of the app at the link while the service was down.",
+)
+
+
+def connects_waiting(link: LinkView) -> Observed:
+    """Connects in SYN_SENT, and SYNs that the kernel dropped at the proxy's socket."""
+    if ports := {p for e in link.looks for p in e.syn_sent}:
+        yield CONNECTS_WAITING(connects=len(ports))
+    if link.syns_dropped > 0:
+        yield SYNS_DROPPED(syns=link.syns_dropped)
+
+
+def packets_dropped(link: LinkView) -> Observed:
+    """The rule's own counters, in the proxy's network namespace; canaries never count there."""
+    if link.packets and link.packets.syns_dropped:
+        yield SYNS_DROPPED_BY_RULE(syns=link.packets.syns_dropped)
+    # a pool that closes what is idle sends packets too, again and again
+    if link.packets and link.packets.packets_dropped and not link.ports_gone:
+        yield PACKETS_DROPPED(packets=link.packets.packets_dropped)
+
+
+def connects_refused(link: LinkView) -> Observed:
+    """Each SYN was answered by a reset: the port was closed, or its connection had ended."""
+    if link.packets and (connects := min(link.packets.syns, link.packets.resets)):
+        yield CONNECTS_REFUSED(connects=connects)
+
+
+def connects_while_down(link: LinkView) -> Observed:
+    """SYNs that the kernel counted while nobody was behind the link."""
+    if link.packets and link.packets.syns:
+        yield CONNECTS_WHILE_DOWN(syns=link.packets.syns)
+
+
+# --- what the proxy records of connections ---
+
+BYTES_HELD = Code(
+    "fault.bytes_held",
+    "{bytes} bytes held on {connections} connections of the app",
+    "The proxy recorded bytes that it did not pass on, on connections of the app.",
+)
+CONNECTIONS_RESET = Code(
+    "fault.connections_reset",
+    "{connections} connections of the app reset by the fault",
+    "The proxy recorded that the fault itself reset connections of the app.",
+)
+ENDED_BY_SERVICE = Code(
+    "fault.ended_by_service",
+    "{connections} connections of the app ended by the service",
+    "The proxy recorded that the service ended connections of the app, or announced their end.",
+)
+FOUND_NOBODY = Code(
+    "fault.found_nobody",
+    "{connects} connects of the app found nobody behind the link",
+    "The proxy accepted connects of the app and could not reach the service for them.",
+)
+NO_ANSWER = Code(
+    "fault.no_answer",
+    "{connections} connections of the app asked and got no answer",
+    "The proxy recorded requests of the app that had no answer when the connection was read.",
+)
+METERED = Code(
+    "fault.metered",
+    "connections through the proxy ended, {bytes} bytes by its metrics",
+    "The proxy's own metrics counted connections that ended during the fault.",
+)
+
+
+def bytes_affected(link: LinkView, *types: str, code: Code = BYTES_HELD) -> Observed:
+    """The bytes that toxics of these types held, delayed or limited, as `code` says."""
+    counts = [bytes_held(connection, types, link.ports_gone) for connection in link.connections]
+    affected = [count for count in counts if count]
+    if affected:
+        yield code(bytes=sum(affected), connections=len(affected))
+
+
+def connections_ended(link: LinkView, *ends: str, code: Code = CONNECTIONS_RESET) -> Observed:
+    """The connections whose recorded end is one of these, and is the fault's own doing."""
+    if count := sum(c.end in ends and c.closed_s is not None for c in link.connections):
+        yield code(connections=count)
+
+
+def connections_ended_by_service(link: LinkView) -> Observed:
+    """By the proxy's records, between the asking and the heal."""
+    during = Span(start_s=link.begun_s, end_s=link.healed_s)
+    if count := sum(ended_by_service(c, during) for c in link.connections):
+        yield ENDED_BY_SERVICE(connections=count)
+
+
+def connects_found_nobody(link: LinkView) -> Observed:
+    """The proxy accepted, dialled the service, and was refused or found no way to it."""
+    ends = ("upstream_refused", "upstream_unreachable")
+    if count := sum(c.end in ends for c in link.connections):
+        yield FOUND_NOBODY(connects=count)
+
+
+def requests_unanswered(link: LinkView) -> Observed:
+    """The app asked while the fault was in force, and had no answer when that was read."""
+    if count := sum(asked_in_vain(c, link.span) for c in link.connections):
+        yield NO_ANSWER(connections=count)
+
+
+def connections_metered(link: LinkView) -> Observed:
+    """By the proxy's own metrics, where no canary can be among the connections."""
+    if link.ended_bytes > 0:
+        yield METERED(bytes=link.ended_bytes)

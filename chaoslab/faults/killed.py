@@ -1,0 +1,28 @@
+"""`killed`: the service ends as by a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from chaoslab.evidence.links import LinkView
+from chaoslab.faults.base import ServiceFault
+from chaoslab.faults.stopped import observed_down
+from chaoslab.model.actions import ServiceAct
+from chaoslab.model.reason import Reason
+from chaoslab.model.sighting import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Killed(ServiceFault):
+    """The service is killed as by a crash; started again on the same port at the heal."""
+
+    kind: Literal["killed"] = "killed"
+
+    begins: ClassVar[tuple[ServiceAct, ...]] = ("kill",)
+    heals: ClassVar[tuple[ServiceAct, ...]] = ("start",)
+    canary: ClassVar[Outcome] = "refused"
+
+    def observed(self, link: LinkView) -> Iterator[Reason]:
+        yield from observed_down(link)

@@ -1,0 +1,140 @@
+"""`severed`: the path carries nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, assert_never, get_args
+
+from chaoslab.errors import Problem
+from chaoslab.evidence import observations, sockets
+from chaoslab.evidence.links import LinkView
+from chaoslab.faults.base import NOT_OBSERVED, LinkFault
+from chaoslab.faults.cluster import USE_TOXIPROXY, NetworkRule, Peer, Unsupported
+from chaoslab.faults.toxics import BOTH, SILENCES, silence
+from chaoslab.model.actions import Action, Capability, ConnectPhase, Disable
+from chaoslab.model.reason import Code, Reason
+from chaoslab.model.sighting import Outcome, Sighting
+from chaoslab.model.values import one_of
+
+SeveredMode = Literal["dropped", "refused", "silent"]
+
+REFUSALS_NOT_COUNTED = Code(
+    "fault.refusals_not_counted",
+    "no connection of the app was observed to be affected by it; connects that are refused leave "
+    "no trace here, and are counted in containers (--chaos-runtime=docker)",
+    "A refused connect is over before its socket is looked at, and no kernel counted packets.",
+)
+_CANARY: dict[SeveredMode, Outcome] = {
+    "dropped": "connect_timeout",
+    "refused": "refused",
+    "silent": "silent",
+}
+_CANARY_WAITS_S: dict[SeveredMode, float] = {
+    "dropped": 0.03,  # the kernel alone shakes hands, in microseconds, whoever starves meanwhile
+    "refused": 2.0,  # a refusal comes at once; only a starved machine takes longer
+    "silent": 0.1,
+}
+_WITH_PORT = (
+    "With a port only what the pod sends is dropped (what comes back matches no port)."
+    " Connects hang and requests vanish, as in the lab; what the server had under way may"
+    " still arrive."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Severed(LinkFault):
+    """The path carries nothing. `dropped`: SYNs vanish, established connections go silent.
+    `refused`: connects are refused, established connections reset. `silent`: connects succeed,
+    nothing passes.
+    """
+
+    mode: SeveredMode = "dropped"
+    kind: Literal["severed"] = "severed"
+
+    def problems(self, where: str) -> Iterator[Problem]:
+        yield from one_of(where, "mode", self.mode, get_args(SeveredMode))
+
+    @property
+    def acts_on_connects(self) -> bool:
+        return self.mode != "silent"
+
+    @property
+    def drops_every_connect(self) -> bool:
+        return self.mode == "dropped"
+
+    def actions(self, proxy: str, can: frozenset[Capability]) -> tuple[Action, ...]:
+        """`dropped` asks for the connect phase whatever the server can do: one that cannot drop
+        SYNs refuses, and the scenario is skipped instead of being run with another fault.
+        """
+        if self.mode == "dropped":
+            return (ConnectPhase(proxy=proxy, mode="dropped", established="hold"),)
+        if self.mode == "silent":
+            return tuple(silence(self.label, proxy, stream, can) for stream in BOTH)
+        if "connect" in can:
+            return (ConnectPhase(proxy=proxy, mode="refused", established="reset"),)
+        return (Disable(proxy=proxy),)
+
+    @property
+    def canary_waits_s(self) -> float:
+        return _CANARY_WAITS_S[self.mode]
+
+    def shows(self, sighting: Sighting) -> bool | None:
+        return sighting.outcome == _CANARY[self.mode]
+
+    def observed(self, link: LinkView) -> Iterator[Reason]:
+        match self.mode:
+            case "dropped":
+                yield from observations.connects_waiting(link)
+                yield from observations.packets_dropped(link)
+                yield from observations.bytes_affected(link, "dropped")
+            case "refused":
+                yield from observations.connections_ended(link, "reset_by_fault")
+                if link.has_records:
+                    yield from sockets.no_connection_by_records(link)
+                else:
+                    yield from sockets.all_connections_ended(link)
+                yield from observations.connects_refused(link)
+                yield from sockets.sessions_ended(link, all_of_them=True)
+                yield from observations.connections_metered(link)
+            case "silent":
+                yield from observed_silence(link)
+            case _:
+                assert_never(self.mode)
+
+    def not_observed(self, *, packets_counted: bool) -> Reason:
+        if self.mode == "refused" and not packets_counted:
+            return REFUSALS_NOT_COUNTED()
+        return NOT_OBSERVED()
+
+    def chaos_mesh(self, peer: Peer) -> NetworkRule | Unsupported:
+        match self.mode:
+            case "refused":
+                return Unsupported(
+                    what="NetworkChaos drops packets; it cannot refuse a connect or reset a"
+                    " connection",
+                    fix=f"export --mode dropped, whose connects hang instead, or {USE_TOXIPROXY}",
+                )
+            case "silent":
+                return Unsupported(
+                    what="NetworkChaos cannot let the handshake through and drop what follows",
+                    fix=(
+                        "export --mode dropped and apply it while the app is connected: its"
+                        " connections go silent, and only new ones hang; or "
+                        f"{USE_TOXIPROXY}"
+                    ),
+                )
+            case "dropped":
+                if peer.with_port:
+                    return NetworkRule(direction="to", notes=(_WITH_PORT,))
+                return NetworkRule(direction="both")
+        assert_never(self.mode)
+
+
+def observed_silence(link: LinkView) -> Iterator[Reason]:
+    """What shows that nothing passed, in one direction at least, on connections that stay open."""
+    yield from observations.bytes_affected(link, *SILENCES)
+    yield from sockets.sessions_ended(link)
+    yield from observations.connections_metered(link)
+    if not link.has_records:
+        yield from sockets.opened_or_given_up(link)

@@ -1,0 +1,42 @@
+"""`stopped`: the service is shut down in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from chaoslab.evidence import observations, sockets
+from chaoslab.evidence.links import LinkView
+from chaoslab.faults.base import ServiceFault
+from chaoslab.model.actions import ServiceAct
+from chaoslab.model.reason import Reason
+from chaoslab.model.sighting import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped(ServiceFault):
+    """The service is shut down in order; started again on the same port at the heal."""
+
+    kind: Literal["stopped"] = "stopped"
+
+    begins: ClassVar[tuple[ServiceAct, ...]] = ("stop",)
+    heals: ClassVar[tuple[ServiceAct, ...]] = ("start",)
+    canary: ClassVar[Outcome] = "refused"
+
+    def observed(self, link: LinkView) -> Iterator[Reason]:
+        yield from observed_down(link)
+
+
+def observed_down(link: LinkView) -> Iterator[Reason]:
+    """What shows that the service was gone for the app.
+
+    By the proxy's records where they have who ended, and asked, what: a pool may close its own
+    connections at such a moment, and the app's sockets show only that they are gone.
+    """
+    yield from observations.connects_found_nobody(link)
+    yield from observations.connects_while_down(link)
+    yield from observations.connections_ended_by_service(link)
+    if not link.records_have_answers:
+        yield from sockets.all_connections_ended(link)
+        yield from sockets.opened_while_down(link)

@@ -1,0 +1,117 @@
+"""The one way in which every fault begins, is looked at, and heals."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from chaoslab.errors import ChaoslabError
+from chaoslab.history.events import (
+    FaultHealed,
+    FaultHealing,
+    FaultInForce,
+    FaultMissed,
+    FaultRequested,
+    ProbeCrashed,
+)
+from chaoslab.injection.base import Injection
+from chaoslab.injection.ground import Ground
+from chaoslab.injection.records import record_links, record_metered, record_packets
+
+HEAL_WITHIN_S = 10.0
+
+
+@dataclass(slots=True)
+class Ending:
+    """Why a fault ends, for the history; the block that keeps it may say so."""
+
+    why: str = "its time was over"
+
+
+@asynccontextmanager
+async def injected(
+    fault: Injection, ground: Ground, *, armed: bool = False
+) -> AsyncIterator[Ending]:
+    """Keep a fault in force for the time of the block; heals on exit, failure and cancellation.
+
+    Writes down when it was asked for (unless that was done when it was `armed`), seen in force, and
+    healed. A fault that cannot be shown is written down as missed and the block runs all the same:
+    the verdicts then say UNKNOWN.
+    """
+    if not armed:
+        requested(fault, ground)
+    ending = Ending()
+    await _look_first(fault, ground)
+    try:
+        await _confirm(fault, ground, since_s=await fault.begin())
+        yield ending
+    except BaseException as error:
+        ending.why = f"the run was interrupted ({type(error).__name__})"
+        raise
+    finally:
+        await uninterrupted(_heal(fault, ground, ending.why))
+
+
+def requested(fault: Injection, ground: Ground, *, armed: bool = False) -> None:
+    """Write down that a fault is asked for, or armed."""
+    journal, links = ground.journal, tuple(link.name for link in fault.links)
+    journal.append(
+        FaultRequested(at_s=journal.now(), fault=fault.declared.label, links=links, armed=armed)
+    )
+
+
+async def _confirm(fault: Injection, ground: Ground, *, since_s: float) -> None:
+    journal, label = ground.journal, fault.declared.label
+    try:
+        seen = await fault.seen()
+        for link in fault.links:
+            await record_packets(link.name, label, ground)
+    except ChaoslabError as error:
+        journal.append(FaultMissed(at_s=journal.now(), fault=label, why=str(error)))
+    else:
+        journal.append(FaultInForce(at_s=journal.now(), fault=label, since_s=since_s, seen=seen))
+
+
+async def _heal(fault: Injection, ground: Ground, why: str) -> None:
+    journal, label = ground.journal, fault.declared.label
+    try:
+        async with asyncio.timeout(HEAL_WITHIN_S):
+            await _look_once_more(fault, ground)
+            journal.append(FaultHealing(at_s=journal.now(), fault=label, why=why))
+            await fault.end()
+    except (ChaoslabError, TimeoutError) as error:
+        why = f"could not be healed: {error or 'no answer in time'}"
+        journal.append(FaultMissed(at_s=journal.now(), fault=label, why=why))
+    else:
+        journal.append(FaultHealed(at_s=journal.now(), fault=label))
+
+
+async def _look_first(fault: Injection, ground: Ground) -> None:
+    """What is counted before it begins; without that, what is counted later shows nothing."""
+    with suppress(ChaoslabError):
+        await record_metered(fault, ground)
+
+
+async def _look_once_more(fault: Injection, ground: Ground) -> None:
+    """Evidence that cannot be had is written down, and never stands before the heal."""
+    try:
+        await record_links(fault, ground)
+    except ChaoslabError as error:
+        at_s, probe = ground.journal.now(), f"links of {fault.declared.label}"
+        ground.journal.append(ProbeCrashed(at_s=at_s, probe=probe, error=str(error)))
+
+
+async def uninterrupted(healing: Coroutine[object, object, None]) -> None:
+    """Await healing to its end, even where the task is cancelled (again) meanwhile."""
+    task = asyncio.create_task(healing)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            cancelled = True
+    task.result()
+    if cancelled:
+        raise asyncio.CancelledError

@@ -1,0 +1,42 @@
+"""A service that a fault is not to affect: the self-test's stand-in for the real one."""
+
+from __future__ import annotations
+
+from chaoslab.machine.endpoint import Endpoint
+from chaoslab.model.sighting import Sighting
+from chaoslab.model.topology import Service
+from chaoslab.runtimes.base import RunningService
+
+
+class InertService:
+    """A running service that reports every act as done, and does none of them."""
+
+    def __init__(self, real: RunningService) -> None:
+        self._real = real
+
+    @property
+    def service(self) -> Service:
+        return self._real.service
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self._real.endpoint
+
+    @property
+    def upstream(self) -> Endpoint:
+        return self._real.upstream
+
+    @property
+    def version(self) -> str:
+        return self._real.version
+
+    def url(self, endpoint: Endpoint) -> str:
+        return self._real.url(endpoint)
+
+    async def ask(self, *, within_s: float) -> Sighting:
+        return await self._real.ask(within_s=within_s)
+
+    async def stop(self) -> None:
+        """Reports that it is done."""
+
+    kill = start = pause = resume = stop

@@ -1,0 +1,84 @@
+"""What proxies and kernels counted at a link, written into the history as evidence."""
+
+from __future__ import annotations
+
+from chaoslab.history.events import LinkConnection, LinkDrops, LinkMetered, LinkPackets, Met
+from chaoslab.injection.base import Injection
+from chaoslab.injection.ground import Ground
+
+
+async def record_links(fault: Injection, ground: Ground) -> None:
+    """Write down what each link of the fault has had, as the proxy and its kernel saw it."""
+    journal, label = ground.journal, fault.declared.label
+    await record_metered(fault, ground)
+    for link in fault.links:
+        await record_packets(link.name, label, ground)
+        if drops := await ground.control.syn_drops(link.name):
+            at_s = journal.now()
+            journal.append(LinkDrops(at_s=at_s, link=link.name, fault=label, syn_drops=drops))
+        await record_connections(link.name, label, ground)
+
+
+async def record_packets(link: str, fault: str, ground: Ground) -> None:
+    """Write down what the kernel has counted at a link so far, where something counts; `fault` is
+    empty at the run's end.
+    """
+    journal = ground.journal
+    if (counted := await ground.control.packets(link)) is not None:
+        journal.append(
+            LinkPackets(
+                at_s=journal.now(),
+                link=link,
+                fault=fault,
+                syns=counted.syns,
+                syns_dropped=counted.syns_dropped,
+                packets_dropped=counted.packets_dropped,
+                bytes_up=counted.bytes_up,
+                bytes_down=counted.bytes_down,
+                resets=counted.resets,
+            )
+        )
+
+
+async def record_metered(fault: Injection, ground: Ground) -> None:
+    """Write down what the proxy's own metrics say, where no canary can be among it."""
+    journal, label = ground.journal, fault.declared.label
+    for link in fault.links:
+        if (ended := await ground.control.ended_bytes(link.name)) is not None:
+            at_s = journal.now()
+            journal.append(LinkMetered(at_s=at_s, link=link.name, fault=label, ended_bytes=ended))
+
+
+async def record_connections(link: str, fault: str, ground: Ground) -> None:
+    """Write down the connections that a link has had; `fault` is empty at the run's end."""
+    journal, origin_s = ground.journal, ground.journal.origin_s
+
+    def since_start(at_s: float | None) -> float | None:
+        return None if at_s is None else at_s - origin_s
+
+    for c in await ground.control.connections(link):
+        journal.append(
+            LinkConnection(
+                at_s=journal.now(),
+                link=link,
+                fault=fault,
+                connection=c.id,
+                client_port=c.client_port,
+                opened_s=c.opened_s - origin_s,
+                closed_s=since_start(c.closed_s),
+                bytes_upstream=c.bytes_upstream,
+                bytes_downstream=c.bytes_downstream,
+                held_upstream=c.held_upstream,
+                held_downstream=c.held_downstream,
+                met=tuple(
+                    Met(name=m.name, type=m.type, stream=m.stream, bytes=m.bytes, goodbye=m.goodbye)
+                    for m in c.met
+                ),
+                end=c.end,
+                asked_s=since_start(c.asked_s),
+                answered_s=since_start(c.answered_s),
+                dismissed_s=since_start(c.dismissed_s),
+                ending=c.ending,
+                ending_s=since_start(c.ending_s),
+            )
+        )

@@ -1,0 +1,64 @@
+"""A fault of a service: its acts, in order; always the same port again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import assert_never
+
+from chaoslab.errors import InjectionFailed
+from chaoslab.faults.base import ServiceFault
+from chaoslab.injection.ground import Ground
+from chaoslab.injection.inert import InertService
+from chaoslab.model.actions import ServiceAct
+from chaoslab.runtimes.base import RunningService
+
+
+class ServiceInjection:
+    """What a fault does to the service that is its target, and what its heal does."""
+
+    def __init__(self, fault: ServiceFault, ground: Ground) -> None:
+        self.declared: ServiceFault = fault
+        self.links = ground.topology.links_of(fault.target)
+        self._ground = ground
+        self._service: RunningService = ground.services[fault.target]
+        if ground.disables(fault):
+            self._service = InertService(self._service)
+        self._begun = False
+
+    async def begin(self) -> float:
+        before_s = self._ground.journal.now()
+        self._begun = True
+        await self._act(self.declared.begins)
+        return before_s if self.declared.in_force_from == "before" else self._ground.journal.now()
+
+    async def seen(self) -> str:
+        fault = self.declared
+        sighting = await self._service.ask(within_s=fault.canary_waits_s)
+        if not fault.shows(sighting):
+            raise InjectionFailed(
+                f"{fault.label} is not in force: a canary observed '{sighting.outcome}', "
+                f"expected '{fault.canary}'"
+            )
+        return f"{fault.target}: canary {sighting.outcome}"
+
+    async def end(self) -> None:
+        if self._begun:
+            await self._act(self.declared.heals)
+            self._begun = False
+
+    async def _act(self, acts: Iterable[ServiceAct]) -> None:
+        service = self._service
+        for act in acts:
+            match act:
+                case "stop":
+                    await service.stop()
+                case "kill":
+                    await service.kill()
+                case "start":
+                    await service.start()
+                case "pause":
+                    await service.pause()
+                case "resume":
+                    await service.resume()
+                case _:
+                    assert_never(act)

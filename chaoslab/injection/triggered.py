@@ -1,0 +1,54 @@
+"""A fault that is armed in the proxy engine, which puts it in force at a connection."""
+
+from __future__ import annotations
+
+import asyncio
+
+from chaoslab.errors import InjectionFailed
+from chaoslab.faults.base import LinkFault
+from chaoslab.injection.ground import Ground
+from chaoslab.injection.links import LinkInjection
+from chaoslab.model.actions import path_safe
+from chaoslab.model.when import AtConnection
+
+TRIGGER_POLL_S = 0.02
+
+
+class TriggeredInjection(LinkInjection):
+    """A fault that the proxy engine itself puts in force at a link's n-th connection."""
+
+    def __init__(self, fault: LinkFault, start: AtConnection, ground: Ground) -> None:
+        super().__init__(fault, ground)
+        ground.control.check_triggers()
+        self._start = start
+        self._name = path_safe(fault.label)
+
+    async def arm(self) -> None:
+        """Hand the actions to the engine; from here on nothing waits for a poll of the lab."""
+        control, start = self.ground.control, self._start
+        await control.arm(self._name, start.link, start.n, self.actions)
+
+    async def fired(self) -> bool:
+        """Wait until the engine, another process, has fired; bound it from outside."""
+        while True:
+            if await self._fired_s() is not None:
+                return True
+            await asyncio.sleep(TRIGGER_POLL_S)
+
+    async def begin(self) -> float:
+        """The engine has begun it already; returns when."""
+        fired_s = await self._fired_s()
+        if fired_s is None:
+            raise InjectionFailed(f"{self.declared.label}: the engine has not fired")
+        self.hold_connects()
+        return fired_s - self.ground.journal.origin_s
+
+    async def end(self) -> None:
+        await self.ground.control.disarm(self._name, self._start.link)
+        await self.undo()
+
+    async def _fired_s(self) -> float | None:
+        state = await self.ground.control.trigger(self._name, self._start.link)
+        if state.error:
+            raise InjectionFailed(f"{self.declared.label}: the engine failed to act: {state.error}")
+        return state.fired_s

@@ -1,0 +1,11 @@
+"""All kinds that a plan may hold: the tables of this package, merged with what is installed."""
+
+from __future__ import annotations
+
+from chaoslab.faults import merged
+from chaoslab.history.saved_plan import Kinds
+
+
+def kinds() -> Kinds:
+    """What saved plans are read with."""
+    return Kinds(faults=merged({}))

@@ -1,0 +1,1 @@
+"""Tests of the faults as data: no process, no socket."""

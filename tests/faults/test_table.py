@@ -1,0 +1,146 @@
+"""The table of faults: each kind is complete, and found by its name alone."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+import chaoslab
+from chaoslab import (
+    CutMidstream,
+    Flapping,
+    Killed,
+    OneWay,
+    Paused,
+    Restarted,
+    Severed,
+    Slow,
+    Stopped,
+    Throttled,
+    faults,
+)
+from chaoslab.evidence.links import LinkView
+from chaoslab.faults import TABLE, merged
+from chaoslab.faults.base import Fault, LinkFault, MutationKind, ServiceFault
+from chaoslab.faults.cluster import NetworkRule, Peer, Unsupported
+from chaoslab.model.reason import Reason
+from chaoslab.model.sighting import Outcome, Sighting
+
+ROOT = Path(chaoslab.__file__).parents[1]
+NOT_KINDS = {"__init__", "base", "cluster", "evidence", "mutation", "toxics"}
+
+# one of each kind, with what it cannot be without
+EXAMPLES: tuple[Fault, ...] = (
+    Severed(target="vpc"),
+    Slow(target="vpc", latency_s=0.1),
+    Throttled(target="vpc", rate_kb_per_s=8),
+    CutMidstream(target="vpc", after_bytes=10),
+    OneWay(target="vpc"),
+    Flapping(target="vpc", period_s=10.0),
+    Stopped(target="redis"),
+    Killed(target="redis"),
+    Paused(target="redis"),
+    Restarted(target="redis"),
+)
+each_fault = pytest.mark.parametrize("fault", EXAMPLES, ids=lambda fault: fault.kind)
+
+
+def test_these_are_all_kinds() -> None:
+    """A kind that is added must be added to these tests."""
+    assert {fault.kind: type(fault) for fault in EXAMPLES} == dict(TABLE)
+
+
+def test_each_kind_is_the_one_module_of_its_name() -> None:
+    """Found from the tree alone; nothing else is in the room but what all kinds share."""
+    modules = {path.stem for path in Path(faults.__file__).parent.glob("*.py")}
+    assert modules - NOT_KINDS == set(TABLE)
+    assert {kind: cls.__module__ for kind, cls in TABLE.items()} == {
+        kind: f"chaoslab.faults.{kind}" for kind in TABLE
+    }
+
+
+@each_fault
+def test_each_kind_has_a_documentation(fault: Fault) -> None:
+    """A docstring of its own that names each of its fields, and a place in the user's docs."""
+    doc = type(fault).__dict__["__doc__"] or ""
+    assert not doc.startswith(f"{type(fault).__name__}("), "the dataclass's own signature"
+    shared = {entry.name for entry in fields(Fault)}
+    own = {entry.name for entry in fields(fault)} - shared - {"mode"}
+    assert own <= {word for word in own if f"`{word}`" in doc}
+    assert f"`{type(fault).__name__}`" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@each_fault
+def test_each_kind_says_how_the_self_test_can_disable_it(fault: Fault) -> None:
+    """In one way at least, and in ways that exist."""
+    assert fault.mutations
+    assert set(fault.mutations) <= set(get_args(MutationKind))
+
+
+@each_fault
+def test_each_kind_says_what_a_canary_observes_of_it(fault: Fault) -> None:
+    """Some sighting shows it and some other does not; or a canary can tell nothing at all."""
+    judged = {
+        fault.shows(Sighting(outcome=o, took_s=9.0, client_port=1)) for o in get_args(Outcome)
+    }
+    assert judged in ({True, False}, {None})
+    assert 0 < fault.canary_waits_s < 5.0
+
+
+@each_fault
+def test_each_kind_decides_whether_it_can_be_exported(fault: Fault) -> None:
+    """To pods and to hosts outside; what is unsupported has its reason and the nearest that is."""
+    for peer in (Peer(), Peer(hosts=("10.0.0.1",)), Peer(hosts=("10.0.0.1:5432",))):
+        decision = fault.chaos_mesh(peer)
+        if isinstance(decision, Unsupported):
+            assert decision.what
+            assert decision.fix
+        else:
+            assert isinstance(decision, NetworkRule)
+
+
+@each_fault
+def test_each_kind_has_evidence_of_its_own(fault: Fault) -> None:
+    """Composed of observations, which are asked of the link's records; a stub is none."""
+    source = inspect.getsource(type(fault).observed)
+    assert "yield" in source
+    assert isinstance(fault.not_observed(packets_counted=False), Reason)
+
+
+@each_fault
+def test_each_kind_acts_on_links_or_on_a_service(fault: Fault) -> None:
+    """With one action at least, that the room of injection knows to carry out."""
+    if isinstance(fault, LinkFault):
+        assert fault.actions("app.redis", frozenset())
+        assert not fault.targets_service
+    else:
+        assert isinstance(fault, ServiceFault)
+        assert fault.begins
+        assert fault.targets_service
+
+
+@each_fault
+def test_each_kind_can_be_written_out_and_changed_as_data(fault: Fault) -> None:
+    """Frozen, and complete when it is resolved: resolving it again changes nothing."""
+    assert fault.resolved().resolved() == fault.resolved()
+    assert replace(fault, name="other").label == "other"
+
+
+class Delayed(Slow):
+    """A kind of another distribution."""
+
+    def observed(self, link: LinkView) -> Iterator[Reason]:
+        yield from ()
+
+
+def test_kinds_of_other_distributions_join_the_table() -> None:
+    """Beside those of this package, in whose place none can be put."""
+    assert merged({"delayed": Delayed}) == {**TABLE, "delayed": Delayed}
+    assert merged({}) == TABLE
+    with pytest.raises(ValueError, match="slow"):
+        merged({"slow": Delayed})
