@@ -10,10 +10,11 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _DOCKERFILE = "chaoslab/agent/Dockerfile"
-# The leaves, the agent, and the engine, so that the image can replace Toxiproxy's as well.
+# The leaves, what a canary observes, the agent, and the engine, so that the image can replace
+# Toxiproxy's as well.
 _PATTERNS = (
     *("__init__.py", "clock.py", "errors.py", "printable.py", "seeds.py"),
-    *("agent/*.py", "engine/**/*.py"),
+    *("model/__init__.py", "model/sighting.py", "agent/*.py", "engine/**/*.py"),
 )
 
 
