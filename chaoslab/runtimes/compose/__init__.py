@@ -1,1 +1,1 @@
-"""The same lab on a Compose stack: one that runs already, or one of the session's own."""
+"""The same lab on a copy of a Compose file's stack."""

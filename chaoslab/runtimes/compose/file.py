@@ -25,13 +25,9 @@ FILE = "docker-compose.chaos.yml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComposeFile:
-    """One file, rendered: every variable filled, every path absolute.
-
-    `project` is the name that Compose gives its stack when nobody names one.
-    """
+    """One file, rendered: every variable filled, every path absolute."""
 
     path: Path
-    project: str
     _rendered: Mapping[str, Any]
 
     def image(self, service: str) -> str:
@@ -121,8 +117,8 @@ def beside(topology: Topology) -> Path:
     return path
 
 
-def read(compose: Compose, path: Path, project: str) -> ComposeFile:
-    """The file as Compose renders it; `project` is its name where Compose does not say one.
+def read(compose: Compose, path: Path) -> ComposeFile:
+    """The file as Compose renders it.
 
     Raises ServiceFailed with Compose's own words for a file that it refuses.
     """
@@ -130,8 +126,7 @@ def read(compose: Compose, path: Path, project: str) -> ComposeFile:
     rendered = yaml.safe_load(text)
     if not isinstance(rendered, dict):
         raise RuntimeUnavailable(f"{path}: {compose} renders it as {type(rendered).__name__}")
-    named = str(rendered.get("name") or project)
-    return ComposeFile(path=path, project=named, _rendered=rendered)
+    return ComposeFile(path=path, _rendered=rendered)
 
 
 def _needed(topology: Topology) -> dict[str, str]:

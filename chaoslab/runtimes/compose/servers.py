@@ -1,6 +1,7 @@
-"""The servers of a Compose stack: they keep their own settings and credentials, and may be in use.
+"""The servers of a Compose stack: they keep the settings and credentials of the file.
 
-So a lab has a database of its own in each, takes nothing of what is there, and leaves nothing.
+A volume of the file may be external, or a folder of the user's. So a lab has a database of its own
+in each server, and removes nothing else.
 """
 
 from __future__ import annotations
@@ -79,15 +80,9 @@ class StackPostgres:
 
     def clear(self, port: int, lab: str) -> None:
         """Drop the lab's database."""
+        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
         with self._admin(port) as connection:
-            _drop(connection, lab)
-
-    def clear_all(self, port: int, prefix: str) -> None:
-        """Drop every database whose name begins with `prefix`, whoever is connected. Blocks."""
-        every = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
-        with self._admin(port) as connection:
-            for (name,) in connection.execute(every, [prefix]).fetchall():
-                _drop(connection, str(name))
+            connection.execute(drop.format(sql.Identifier(lab)))
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
         """As the stack's own user, in the lab's database."""
@@ -133,8 +128,8 @@ class StackRedis:
             return f"Valkey {about['valkey_version']}"
         return f"Redis {about.get('redis_version', '?')}"
 
-    def choose(self, port: int) -> None:
-        """Settle on an empty database. Raises ServiceFailed where there is none. Blocks."""
+    def _choose(self, port: int) -> None:
+        """Settle on an empty database. Raises ServiceFailed where there is none."""
         _redis(port, ("PING",))
         self.number = next((n for n in _DATABASES if self._is_empty(port, n)), 0)
         if not self.number:
@@ -148,7 +143,7 @@ class StackRedis:
         """Choose a database, once; see that it is empty, before each lab."""
         del lab
         if not self.number:
-            self.choose(port)
+            self._choose(port)
         elif not self._is_empty(port, self.number):
             raise ServiceFailed(
                 f"redis of the Compose stack at {HOST}:{port}: database {self.number}, which was "
@@ -171,11 +166,6 @@ class StackRedis:
         with suppress(ServiceFailed):  # it may have fewer databases
             return _redis(port, ("SELECT", str(number)), ("DBSIZE",)) == ["OK", "0"]
         return False
-
-
-def _drop(connection: psycopg.Connection[tuple[object, ...]], database: str) -> None:
-    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
-    connection.execute(drop.format(sql.Identifier(database)))
 
 
 def _redis(port: int, *commands: Sequence[str]) -> list[str]:

@@ -1,7 +1,7 @@
-"""A stack that Compose made, as a lab uses it: its services and its Toxiproxy, and pods of ours.
+"""A stack that Compose started, as labs use it: its services, its Toxiproxy, and pods of the lab.
 
-The scenario's app runs from the image of the stack's own app service, in a pod on the network that
-this service shares with Toxiproxy alone. The stack's own app is neither used nor touched.
+The scenario's app runs from the image of the file's app service, in a pod on the network that this
+service shares with Toxiproxy only. The file's own app is not started.
 """
 
 from __future__ import annotations
@@ -97,9 +97,9 @@ class ComposeBox(Box):
 class ComposeStack:
     """Implements `Stack` on the containers of a Compose project, by the services' names there.
 
-    One that is `new` is waited for until its health checks say so. Raises ServiceFailed for one
-    that ends or does not get healthy, with its last log lines, and RuntimeUnavailable, with the
-    fix, for what a lab cannot do without.
+    Waits until every health check passes. Raises ServiceFailed, with the last log lines, for a
+    container that ends or does not get healthy, and RuntimeUnavailable, with the fix, for a part
+    that the lab needs and the file does not have.
     """
 
     def __init__(
@@ -110,20 +110,17 @@ class ComposeStack:
         file: ComposeFile,
         containers: Mapping[str, Container],
         ports: Ports,
-        new: bool,
     ) -> None:
         self.engine = engine
         self.containers = {name: containers[name] for name in (PROXY_NAME, *topology.services)}
         self.images = self._its_images(topology)
         self._file, self._ports = file, ports
         self.agent_image = images.agent_image(engine.docker, self.images.python)
-        if new:
-            # One that stands may have been frozen a moment ago, and its check not have come since.
-            at_once([partial(until_healthy, name, each) for name, each in self.containers.items()])
+        at_once([partial(until_healthy, name, each) for name, each in self.containers.items()])
         self.boxes: dict[str, Box] = {}
         self.pods: dict[str, Pod] = {}
         apps = topology.apps.values()
-        pods = [partial(self._pod, app, containers.get(app.name)) for app in apps]
+        pods = [partial(self._pod, app) for app in apps]
         boxes = [partial(self._box, service) for service in topology.services.values()]
         at_once([partial(self._start_gateway), *boxes, *pods])
 
@@ -165,12 +162,17 @@ class ComposeStack:
     def _start_gateway(self) -> None:
         container = self.containers[PROXY_NAME]
         api = Endpoint(host=HOST, port=published(PROXY_NAME, container, API_PORT))
-        agent = agent_beside(self.engine, self.agent_image, str(container.id))
+        run = Run(
+            image=self.agent_image, role="gateway", joins=str(container.id), talks=True,
+            capabilities=("NET_ADMIN",),
+        )  # fmt: skip
+        agent = Agent(self.engine.run(run))
+        agent.wait_until_ready()
         self.gateway = Gateway(
             agent=agent, api=api, name=PROXY_NAME, shared=True, proxy=container
         )  # fmt: skip
 
-    def _pod(self, app: App, standing: Container | None) -> None:
+    def _pod(self, app: App) -> None:
         port, inside = self._ports.take(), app.port or APP_PORT
         run = Run(
             image=self.agent_image, role="pod", ports={inside: port}, talks=True,
@@ -179,11 +181,9 @@ class ComposeStack:
         agent = Agent(self.engine.run(run))
         agent.wait_until_ready()
         agent.watch()
-        image = self._file.image(app.name)
         self.pods[app.name] = Pod(
             app=app.name,
-            # What runs there may be older or newer than what the name means by now.
-            image=str(standing.attrs["Image"]) if standing is not None else image,
+            image=self._file.image(app.name),
             agent=agent,
             inside=inside,
             published=port,
@@ -208,14 +208,6 @@ class ComposeStack:
             "  expected one on which no service is, so that the app reaches them only through "
             "Toxiproxy: put the services on another network, and Toxiproxy on both"
         )
-
-
-def agent_beside(engine: Engine, image: str, container: str) -> Agent:
-    """An agent in the network namespace of a container, allowed to make packet rules there."""
-    run = Run(image=image, role="gateway", joins=container, talks=True, capabilities=("NET_ADMIN",))
-    agent = Agent(engine.run(run))
-    agent.wait_until_ready()
-    return agent
 
 
 def environment_of(container: Container) -> dict[str, str]:

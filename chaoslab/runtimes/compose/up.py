@@ -1,4 +1,4 @@
-"""The stack of a Compose file: found where it runs, else started as one of the lab's own."""
+"""Starts a copy of a Compose file's stack that belongs to one session."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chaoslab.errors import RuntimeUnavailable, ServiceFailed
+from chaoslab.errors import ServiceFailed
 from chaoslab.machine.ports import Ports
 from chaoslab.machine.watchdog import MARK_PREFIX, Watchdog
 from chaoslab.model.topology import Topology
@@ -27,55 +27,6 @@ from chaoslab.runtimes.containers.stack import API_PORT, PROXY_NAME
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
-
-
-def standing(engine: Engine, file: ComposeFile, topology: Topology) -> dict[str, Container] | None:
-    """The containers of the file's own project by service, where its stack runs; else None.
-
-    Raises RuntimeUnavailable, with the fix, where the project's name belongs to a stack from
-    another folder, or where a part that the lab needs does not run. Nothing is touched.
-    """
-    with told(f"compose project {file.project}"):
-        found = engine.docker.containers.list(
-            all=True, ignore_removed=True,
-            filters={"label": [f"{LABEL}.project={file.project}", f"{LABEL}.oneoff=False"]},
-        )  # fmt: skip
-    stack: dict[str, Container] = {}
-    for container in sorted(found, key=lambda each: str(each.status) != "running"):
-        if _belongs(container, file):
-            stack.setdefault(str(container.labels.get(f"{LABEL}.service")), container)
-    needed = (PROXY_NAME, *topology.services)
-    if not any(stack[name].status != "exited" for name in needed if name in stack):
-        return None
-    lacking = [
-        f"{name} ({stack[name].status if name in stack else 'no container'})"
-        for name in needed
-        if name not in stack or stack[name].status != "running"
-    ]
-    if lacking:
-        raise RuntimeUnavailable(
-            f"the stack '{file.project}' of {file.path} runs in part only; not running: "
-            f"{', '.join(lacking)}\n  the lab leaves a stack as it found it: start the rest "
-            f"(`docker compose -f {file.path} up -d --wait`), or take it down to have the lab "
-            "start one of its own"
-        )
-    return stack
-
-
-def _belongs(container: Container, file: ComposeFile) -> bool:
-    """Whether it is of the file's stack; False if of another file in the same folder."""
-    folder = Path(str(container.labels.get(f"{LABEL}.project.working_dir", "")))
-    files = str(container.labels.get(f"{LABEL}.project.config_files", "")).split(",")
-    # docker-compose 1.29 keeps a path as it was given.
-    if any((folder / each).resolve() == file.path.resolve() for each in files if each):
-        return True
-    if folder.resolve() == file.path.parent.resolve():
-        return False
-    raise RuntimeUnavailable(
-        f"the Compose project '{file.project}' is another's: its container {container.name} comes "
-        f"from {folder}, not from {file.path.parent}\n  nothing was touched; give this one another "
-        "name: `export COMPOSE_PROJECT_NAME=…`, for `docker compose` and for the lab alike"
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

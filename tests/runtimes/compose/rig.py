@@ -48,7 +48,7 @@ def compose_or_skip(command: str = "") -> Compose:
 
 
 class Project:
-    """A user's folder; `stack` is theirs, `session` the lab's on it."""
+    """A user's folder; `stack` is theirs, `session` a lab's beside it."""
 
     def __init__(self, folder: Path, compose: Compose, change: Callable[[str], str] = str) -> None:
         self.name = f"chaoslab-test-{uuid.uuid4().hex[:8]}"
@@ -83,10 +83,10 @@ class Project:
         return done.stdout
 
     @contextmanager
-    def stack(self, *services: str) -> Iterator[None]:
-        """The user's own stack, all of it unless `services` are named."""
+    def stack(self) -> Iterator[None]:
+        """The user's own stack."""
         try:
-            self.compose("up", "-d", *services)
+            self.compose("up", "-d")
             yield
         finally:
             self.compose("down", "-v", "-t", "1")
@@ -107,11 +107,6 @@ class Project:
             "roles": self.psql("SELECT rolname FROM pg_roles ORDER BY 1"),
             "keys": self.redis("INFO", "keyspace"),
         }
-
-    def seen_state(self, service: str) -> str:
-        """`running`, `paused` or `exited`, as the engine has it."""
-        said = json.loads(engine().read(f"/containers/{self._container(service)}/json"))
-        return str(said["State"]["Status"])
 
     def things(self) -> list[Thing]:
         """Every container and network of the user's project."""
@@ -176,7 +171,7 @@ def things_of(session: ComposeSession) -> list[Thing]:
 
 
 def things_of_pid(pid: int) -> list[Thing]:
-    """Everything in the engine that the lab of that process, or its keeper, has made."""
+    """Everything in the engine that the lab of that process has made."""
     every = [thing for kind in KINDS for thing in engine().things(kind, labels.SESSION)]
     return [e for e in every if e.labels[labels.SESSION].startswith(f"{pid}-")]
 

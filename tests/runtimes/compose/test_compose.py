@@ -1,4 +1,4 @@
-"""`--chaos-runtime=compose`: on a stack of the lab's own, or on a user's, left as found."""
+"""`--chaos-runtime=compose`: on a copy of the file's stack, which leaves a user's own untouched."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from chaoslab.model.topology import Topology
 from chaoslab.runtimes.compose.file import FILE, ComposeFile
 from chaoslab.runtimes.compose.session import ComposeSession
 from chaoslab.runtimes.compose.stack import published
-from chaoslab.runtimes.compose.turn import Turn
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
 
 from .rig import (
@@ -107,9 +106,7 @@ async def broken_link(runtime: ContainerRuntime, topology: Topology) -> str:
 
 
 @pytest.mark.parametrize("command", ["docker compose", "docker-compose"])
-async def test_a_stack_that_does_not_run_is_started_and_taken_down(
-    tmp_path: Path, command: str
-) -> None:
+async def test_a_copy_of_the_stack_is_started_and_taken_down(tmp_path: Path, command: str) -> None:
     """Under a name and on ports of its own; whatever it is made of has the session's label."""
     with project(tmp_path, command) as made:
         session = made.session()
@@ -133,14 +130,14 @@ async def test_a_stack_that_does_not_run_is_started_and_taken_down(
         assert made.things() == []
 
 
-def test_scenarios_pass_on_a_stack_that_runs_and_leave_it_as_it_was(
+def test_scenarios_pass_beside_a_stack_that_runs_and_leave_it_as_it_was(
     users: Project, tmp_path: Path
 ) -> None:
-    """Two workers at once, one stack: each waits for its turn, and nothing of theirs remains."""
+    """On a copy of its own; the user's stack is not touched."""
     before = users.seen()
     done = subprocess.run(
         [
-            sys.executable, "-m", "pytest", *THREE, "-n", "2", "-q", "-p", "no:cacheprovider",
+            sys.executable, "-m", "pytest", *THREE, "-q", "-p", "no:cacheprovider",
             "--chaos-runtime=compose", f"--chaos-topology={users.folder / 'chaoslab.toml'}",
             f"--chaos-results={tmp_path}",
         ],
@@ -150,15 +147,13 @@ def test_scenarios_pass_on_a_stack_that_runs_and_leave_it_as_it_was(
     assert users.seen() == before
 
 
-async def test_services_that_were_broken_run_again_and_theirs_is_untouched(users: Project) -> None:
-    """Refused while down and silent while frozen, by name; healed by the session, not the test."""
+async def test_services_are_broken_and_the_next_lab_finds_them_running(users: Project) -> None:
+    """Refused while down and silent while frozen, by name; a user's own stack is not touched."""
     before, session, topology = users.seen(), users.session(), users.topology
     with closed(session):
         async with session.lab() as runtime:
             redis = await runtime.start_service(topology.services["redis"])
             postgres = await runtime.start_service(topology.services["postgres"])
-            assert redis.url(redis.endpoint).endswith("/14")  # 15 holds keys
-            assert users.proxies() == before["proxies"]
             await postgres.stop()
             assert (await postgres.ask(within_s=2.0)).outcome == "refused"
             await postgres.start()
@@ -171,30 +166,24 @@ async def test_services_that_were_broken_run_again_and_theirs_is_untouched(users
             await redis.resume()
             assert (await redis.ask(within_s=2.0)).outcome == "answered"
             await redis.pause()
-            await postgres.pause()
-            await postgres.resume()
-        assert users.seen_state("redis") == "paused"
-    until("healthy", lambda: all_healthy(users))
-    assert users.seen() == before
+        async with session.lab() as runtime:
+            redis = await runtime.start_service(topology.services["redis"])
+            assert (await redis.ask(within_s=2.0)).outcome == "answered"
+        assert users.seen() == before
 
 
-def test_a_killed_lab_leaves_a_stack_that_runs_as_it_was(users: Project) -> None:
+def test_a_killed_lab_leaves_nothing_and_a_users_stack_as_it_was(users: Project) -> None:
     """Frozen, killed, severed and filled in the middle of a scenario; then SIGKILL."""
     before = users.seen()
     with start_python(MID_LAB, str(users.folder / "chaoslab.toml"), env=users.env) as lab:
         assert lab.stdout is not None
         said = lab.stdout.readline()
-        states = users.seen_state("postgres"), users.seen_state("redis")
-        proxies, rules = users.proxies(), users.rules()
+        there = things_of_pid(lab.pid)
         lab.kill()
     assert said == "broken\n"
-    assert states == ("paused", "exited")
-    assert len(proxies) == 3
-    assert "DROP" in rules
+    assert {each.kind for each in there} >= {"container", "network"}
     until("nothing of the lab", lambda: things_of_pid(lab.pid) == [])
-    until("running", lambda: users.seen_state("redis") == "running")
-    until("healthy", lambda: all_healthy(users))
-    until("as it was", lambda: users.seen() == before)
+    assert users.seen() == before
 
 
 def test_a_lab_that_is_killed_while_it_starts_its_stack_leaves_nothing(tmp_path: Path) -> None:
@@ -213,32 +202,6 @@ def test_a_lab_that_is_killed_while_it_starts_its_stack_leaves_nothing(tmp_path:
             return now_s() - quiet_since_s > QUIET_S
 
         until(f"nothing of the lab for {QUIET_S:g} s", quiet)
-
-
-def test_a_project_of_that_name_from_another_folder_is_not_touched(
-    users: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The name is said, and how to choose another."""
-    before = users.seen()
-    with project(tmp_path) as other:
-        monkeypatch.setenv("COMPOSE_PROJECT_NAME", users.name)
-        session = other.session()
-        with closed(session), pytest.raises(RuntimeUnavailable) as refused:
-            blocking(session)
-    assert f"'{users.name}' is another's" in str(refused.value)
-    assert str(users.folder) in str(refused.value)
-    assert "COMPOSE_PROJECT_NAME" in str(refused.value)
-    assert users.seen() == before
-
-
-def test_a_stack_that_runs_in_part_is_refused_and_not_mended(tmp_path: Path) -> None:
-    """Which part is missing, and both ways on."""
-    with project(tmp_path) as made, made.stack("redis", "toxiproxy"):
-        before = {(each.id, each.name) for each in made.things()}
-        session = made.session()
-        with closed(session), pytest.raises(RuntimeUnavailable, match="postgres \\(no container"):
-            blocking(session)
-        assert {(each.id, each.name) for each in made.things()} == before
 
 
 def unhealthy(text: str) -> str:
@@ -333,9 +296,7 @@ volumes:
 
 def test_the_copy_that_is_started_shares_nothing_with_the_users_own_stack() -> None:
     """No fixed name, no fixed port, no volume of theirs; only what is external stays so."""
-    file = ComposeFile(
-        path=Path("/shop") / FILE, project="shop", _rendered=yaml.safe_load(RENDERED)
-    )
+    file = ComposeFile(path=Path("/shop") / FILE, _rendered=yaml.safe_load(RENDERED))
     labels = {name: {"ours": name} for name in file.names}
     copy = yaml.safe_load(file.copy(ports={"postgres": {5432: 10_999}}, labels=labels))
     assert "name" not in copy
@@ -350,9 +311,7 @@ def test_the_copy_that_is_started_shares_nothing_with_the_users_own_stack() -> N
 
 def test_all_that_a_file_lacks_is_told_at_once() -> None:
     """Every missing service, and the app's missing image."""
-    file = ComposeFile(
-        path=Path("/shop") / FILE, project="shop", _rendered=yaml.safe_load(RENDERED)
-    )
+    file = ComposeFile(path=Path("/shop") / FILE, _rendered=yaml.safe_load(RENDERED))
     topology = load_topology(TOP / "chaoslab.toml")
     with pytest.raises(SpecError) as mistake:
         file.check(topology)
@@ -389,16 +348,3 @@ def test_a_service_is_reached_on_a_fixed_port_of_loopback_or_not_at_all(
         return
     with pytest.raises(RuntimeUnavailable, match=r'add `ports: \["127.0.0.1:5432:5432"\]`'):
         published("postgres", container, 5432)
-
-
-async def test_one_lab_at_a_time_uses_a_stack_and_a_dead_ones_turn_is_free(tmp_path: Path) -> None:
-    """The second waits, is told who it waits for, and gets it when the first gives it back."""
-    file = tmp_path / FILE
-    file.touch()
-    first, second = Turn(file), Turn(file)
-    await first.take()
-    with pytest.raises(RuntimeUnavailable, match="used by another lab"):
-        await second.take(limit_s=0.2)
-    first.close()
-    await second.take(limit_s=5.0)
-    second.close()
