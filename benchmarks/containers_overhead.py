@@ -70,12 +70,12 @@ def main() -> None:
     os.environ["TESTCONTAINERS_HOST_OVERRIDE"] = "127.0.0.1"
     import naive_testcontainers as naive  # noqa: PLC0415  (reads the environment when imported)
 
-    chosen = images.chosen(TOPOLOGY.images)
+    chosen = images.chosen(TOPOLOGY)
     container = TOPOLOGY.apps["backend"].container
     assert container is not None
     theirs_made_of = naive.Images(
-        postgres=chosen.postgres,
-        redis=chosen.redis,
+        postgres=chosen.services["postgres"],
+        redis=chosen.services["redis"],
         toxiproxy=chosen.toxiproxy,
         app=container.image,
     )

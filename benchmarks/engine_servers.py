@@ -18,7 +18,7 @@ import httpx
 from _measure import pinned
 
 from chaoslab.clock import now_s
-from chaoslab.runtimes.local.binaries import find_redis
+from chaoslab.services.redis.local import PROGRAM
 
 READY_WITHIN_S = 10.0
 PEER = str(Path(__file__).with_name("engine_peer.py"))
@@ -81,7 +81,7 @@ def toxiproxy(allowed: set[int]) -> Iterator[Proxy]:
 def redis(allowed: set[int]) -> Iterator[tuple[str, int]]:
     """A real Redis that stores nothing; gives its address."""
     port = _free_port()
-    command = [str(find_redis().path), "--port", str(port), "--bind", "127.0.0.1"]
+    command = [str(PROGRAM.find().path), "--port", str(port), "--bind", "127.0.0.1"]
     command += ["--save", "", "--appendonly", "no", "--tcp-backlog", "511"]
     with _held(["/bin/sh", "-c", _DEADMAN, *command], allowed) as process:
         _line(process)

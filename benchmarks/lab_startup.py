@@ -21,8 +21,9 @@ from chaoslab.history.run_folder import RunFolder
 from chaoslab.lab.bring_up import brought_up
 from chaoslab.model.loader import load_topology
 from chaoslab.runtimes.local import LocalRuntime
+from chaoslab.services import KINDS
 
-TOPOLOGY = load_topology(ROOT / "chaoslab.toml")
+TOPOLOGY = load_topology(ROOT / "chaoslab.toml", kinds=KINDS)
 Took = tuple[float, float]
 
 

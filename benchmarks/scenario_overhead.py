@@ -34,9 +34,10 @@ from chaoslab.lab.carry_out import Setting, carry_out
 from chaoslab.model.loader import load_topology
 from chaoslab.model.plan import Plan, resolve
 from chaoslab.runtimes.local.app import LocalApp
+from chaoslab.services import KINDS
 from chaoslab.verdicts.settled import unsettled
 
-TOPOLOGY = load_topology(ROOT / "chaoslab.toml")
+TOPOLOGY = load_topology(ROOT / "chaoslab.toml", kinds=KINDS)
 TARGET_S = 0.25
 HOLD_S = 0.3
 

@@ -56,8 +56,9 @@ def check(file: Path | None) -> None:
     """
     from chaoslab.model.loader import load_topology
     from chaoslab.report.topology_text import understood
+    from chaoslab.services import KINDS
 
-    _console().print(understood(load_topology(file)), soft_wrap=True)
+    _console().print(understood(load_topology(file, kinds=KINDS)), soft_wrap=True)
 
 
 @main.command()

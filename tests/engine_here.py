@@ -8,18 +8,20 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from chaoslab import services
 from chaoslab.errors import RuntimeUnavailable
 from chaoslab.machine.environment import environment
 from chaoslab.model.topology import Images
 from chaoslab.runtimes.containers.address import engine_address
+from chaoslab.runtimes.containers.images import uses, variable
 from chaoslab.runtimes.containers.sweeper import KINDS, Engine, EngineError, Thing
 
+_USED = ("postgres", "redis")
 _STAND_INS = Path(__file__).parents[1] / "docker" / "airgapped" / "images.env"
 _EXPORT = re.compile(r"^export (CHAOSLAB_IMAGE_(\w+))=(\S+)$", re.MULTILINE)
 
@@ -34,14 +36,10 @@ def stand_ins() -> dict[str, str]:
 def images() -> Images:
     """The images of the tests: the environment's, else the stand-ins', else the usual ones."""
     named: Mapping[str, str] = {**stand_ins(), **environment()}
-    usual = Images()
-    return Images(
-        **{
-            field.name: named.get(f"CHAOSLAB_IMAGE_{field.name.upper()}")
-            or getattr(usual, field.name)
-            for field in fields(Images)
-        }
-    )
+    usual = Images(services={kind: services.KINDS[kind].image for kind in _USED})
+    chosen = {use: named.get(variable(use)) or image for use, image in uses(usual).items()}
+    own = {use: chosen.pop(use) for use in usual.services}
+    return Images(services=own, **chosen)
 
 
 def engine() -> Engine:
@@ -60,8 +58,7 @@ def why_not() -> str:
         here.read("/_ping")
     except (EngineError, RuntimeUnavailable) as error:
         return f"needs a Docker engine: {str(error).splitlines()[0]}"
-    for field in fields(Images):
-        image = getattr(images(), field.name)
+    for image in uses(images()).values():
         try:
             here.read(f"/images/{image}/json")
         except EngineError:

@@ -20,6 +20,7 @@ from chaoslab.model.expect import Starts
 from chaoslab.model.health import HealthState
 from chaoslab.model.loader import load_topology
 from chaoslab.model.plan import Plan
+from chaoslab.services import KINDS
 
 REPOSITORY = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
@@ -159,7 +160,9 @@ def saved_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         python="3.11.7",
         machine="test",
     )
-    folder.save_before(load_topology(REPOSITORY / "chaoslab.toml"), Plan(name="severed"), info)
+    folder.save_before(
+        load_topology(REPOSITORY / "chaoslab.toml", kinds=KINDS), Plan(name="severed"), info
+    )
     folder.history_path.touch()
     return folder.path.parent
 

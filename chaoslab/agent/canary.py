@@ -6,29 +6,22 @@ import asyncio
 import errno
 import os
 import socket
-import struct
-from typing import Literal
 
 from chaoslab.agent.canary_ports import CanaryPorts
 from chaoslab.clock import now_s
 from chaoslab.errors import InjectionFailed
-from chaoslab.model.sighting import Outcome, Sighting
+from chaoslab.model.sighting import Outcome, Question, Sighting
 
-Kind = Literal["postgres", "redis"]
-
-# The shortest question that each protocol answers without credentials: PostgreSQL's SSLRequest
-# (protocol documentation, "SSL Session Encryption") is answered by one byte, Redis's inline PING
-# by a line, be it an error.
-_QUESTIONS: dict[Kind, bytes] = {
-    "postgres": struct.pack("!ii", 8, 80877103),
-    "redis": b"PING\r\n",
-}
+# Where no answer is expected: a proxy that cannot reach the server hangs up sooner than that.
+_STAYS_OPEN_S = 0.1
 
 
 async def ask(
-    host: str, port: int, kind: Kind, *, within_s: float, source: CanaryPorts | None = None
+    host: str, port: int, question: Question, *, within_s: float, source: CanaryPorts | None = None
 ) -> Sighting:
     """Connect, ask one question, and wait for the first byte of an answer.
+
+    Where none is expected, a connection that stays open for 0.1 s is `accepted`.
 
     `within_s` bounds the connect and the answer each. From an ephemeral port, or from one of
     `source`. Never raises for what the network does; raises InjectionFailed where the lab itself
@@ -52,17 +45,20 @@ async def ask(
     outcome: Outcome = "silent"
     try:
         client_port = int(sock.getsockname()[1])
-        outcome = await _answer(sock, _QUESTIONS[kind], within_s)
+        outcome = await _answer(sock, question, within_s)
         return seen(outcome)
     finally:
         _close(sock, source, rest=outcome == "silent")
 
 
-async def _answer(sock: socket.socket, question: bytes, within_s: float) -> Outcome:
+async def _answer(sock: socket.socket, question: Question, within_s: float) -> Outcome:
     """What came of the question; here too the kernel has the last word, not a late loop."""
     loop, came = asyncio.get_running_loop(), asyncio.Event()
+    if not question.answered:
+        within_s = min(within_s, _STAYS_OPEN_S)
     try:
-        sock.send(question)  # so few bytes always fit a new socket
+        if question.asked:
+            sock.send(question.asked)  # so few bytes always fit a new socket
         loop.add_reader(sock, came.set)
         try:
             async with asyncio.timeout(within_s):
@@ -73,7 +69,7 @@ async def _answer(sock: socket.socket, question: bytes, within_s: float) -> Outc
             loop.remove_reader(sock)
         return "answered" if sock.recv(1) else "closed"
     except BlockingIOError:
-        return "silent"
+        return "silent" if question.answered else "accepted"
     except OSError:
         return "reset"
 

@@ -10,7 +10,6 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import cast, get_args
 
 from chaoslab.agent import canary, protocol
 from chaoslab.agent.build_context import content_hash
@@ -21,6 +20,7 @@ from chaoslab.agent.socket_watch import watch
 from chaoslab.agent.stdio import Stdout, lines_in
 from chaoslab.clock import now_s
 from chaoslab.errors import ChaoslabError, InjectionFailed
+from chaoslab.model.sighting import Question
 
 _EVERY_S = 0.02
 
@@ -85,14 +85,12 @@ class Agent:
         }
 
     async def _ask(self, request: Request) -> Json:
-        kind = request.text("kind")
-        if kind not in get_args(canary.Kind):
-            raise request.bad("kind", " or ".join(get_args(canary.Kind)))
+        question = Question(asked=request.data("asked"), answered=request.flag("answered"))
         port, within_s = request.port(), request.seconds("within_s")
         sighting = await canary.ask(
             await _resolved(request.text("host")),
             port,
-            cast("canary.Kind", kind),
+            question,
             within_s=within_s,
             source=self._ports,
         )

@@ -36,6 +36,14 @@ class Request:
             raise self.bad(name, "a string")
         return value
 
+    def data(self, name: str) -> bytes:
+        """Bytes in hexadecimal digits; none are none."""
+        value = self.given.get(name)
+        try:
+            return bytes.fromhex(value if isinstance(value, str) else "-")
+        except ValueError:
+            raise self.bad(name, "bytes in hexadecimal digits") from None
+
     def port(self, name: str = "port") -> int:
         """A number from 1 to 65535."""
         value = self.given.get(name)

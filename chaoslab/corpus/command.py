@@ -69,8 +69,9 @@ def run(
     from chaoslab.corpus.table import line
     from chaoslab.corpus.table import results as table
     from chaoslab.model.loader import load_topology
+    from chaoslab.services import KINDS
 
-    topology = load_topology(file)
+    topology = load_topology(file, kinds=KINDS)
     chosen = _chosen(_read(defects), names)
     good = (not names or GOOD in names) if good is None else good
     folder = results.resolve() / "corpus"

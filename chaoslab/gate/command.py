@@ -71,9 +71,10 @@ def gate(
     from chaoslab.gate.text import shown
     from chaoslab.machine.environment import environment
     from chaoslab.model.loader import load_topology
+    from chaoslab.services import KINDS
 
     try:
-        gate = gate_of(topology := load_topology(file))
+        gate = gate_of(topology := load_topology(file, kinds=KINDS))
         gate = replace(
             gate,
             runtime=runtime or gate.runtime,

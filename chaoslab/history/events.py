@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from chaoslab.model.health import HealthState
+from chaoslab.model.sighting import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,7 +291,7 @@ class CanaryProbe(Event):
     """One try of the lab's own through a link; `client_port` is left out of all evidence."""
 
     link: str
-    outcome: Literal["answered", "refused", "connect_timeout", "silent", "closed", "reset"]
+    outcome: Outcome
     took_s: float
     client_port: int | None
     kind: Literal["canary_probe"] = "canary_probe"

@@ -49,9 +49,9 @@ class Ground:
 
         None where the lab cannot send one from there.
         """
-        kind, app = self.topology.services[link.service].kind, self.topology.apps[link.app]
+        service, app = self.topology.services[link.service], self.topology.apps[link.app]
         address = self.canary_addresses.get(link.name, self.addresses[link.name])
-        sighting = await self.runtime.ask(app, address, kind, within_s=within_s)
+        sighting = await self.runtime.ask(app, address, service, within_s=within_s)
         if sighting is None:
             return None
         self.journal.append(

@@ -15,6 +15,7 @@ from chaoslab.history.run_folder import RunFolder
 from chaoslab.injection.ground import Ground
 from chaoslab.model.mask import Mask
 from chaoslab.model.secrets import secrets_within
+from chaoslab.model.sighting import REACHED
 from chaoslab.model.topology import Link, Topology
 from chaoslab.proxies.base import ProxyControl, ProxyKind
 from chaoslab.runtimes.base import RunningService, Runtime
@@ -76,7 +77,7 @@ async def brought_up(
 async def check_steady(ground: Ground, link: Link) -> None:
     """Raise ServiceFailed where a link does not answer a canary while no fault is in force."""
     sighting = await ground.canary(link, within_s=STEADY_WITHIN_S)
-    if sighting is not None and sighting.outcome != "answered":
+    if sighting is not None and sighting.outcome not in REACHED:
         raise ServiceFailed(
             f"link {link.name}: no answer through its proxy while no fault is in force "
             f"(a canary met '{sighting.outcome}'); expected {link.service} to answer"

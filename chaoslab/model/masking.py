@@ -23,6 +23,8 @@ def mask_of(
         secrets += _of_app(app, listed)
     for boot in plan.boots if plan else ():
         secrets += secrets_of_env(boot.env, listed)
+    for service in topology.services.values():
+        secrets += _of_settings(service.settings, listed)
     for url in topology.attach.services.values() if topology.attach else ():
         secrets += secrets_within(url)
     words = [*_words(topology), *(_plan_words(plan) if plan else ())]
@@ -41,6 +43,21 @@ def _of_app(app: App, listed: tuple[str, ...]) -> Iterator[str]:
     health = app.health
     for path in (health.path, health.live_path, health.ready_path, health.startup_path):
         yield from secrets_within(path or "", listed)
+
+
+def _of_settings(value: object, listed: tuple[str, ...], name: str = "") -> Iterator[str]:
+    """The secrets in a service's own keys, which only its kind understands."""
+    if isinstance(value, str):
+        yield from secrets_of_env({name: value}, listed)
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _of_settings(each, listed, str(key))
+    elif isinstance(value, list | tuple):
+        texts = [each for each in value if isinstance(each, str)]
+        yield from secrets_of_command(texts, listed)
+        for each in value:
+            if not isinstance(each, str):
+                yield from _of_settings(each, listed)
 
 
 def _words(topology: Topology) -> Iterator[str]:

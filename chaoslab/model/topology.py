@@ -10,16 +10,19 @@ from chaoslab.model.deployment import Deployment
 from chaoslab.model.gate import Gate
 from chaoslab.model.health import HealthContract
 
-ServiceKind = Literal["postgres", "redis"]
 Delivery = Literal["exactly_once", "at_least_once"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A real server that apps depend on."""
+    """A real server that apps depend on. `kind` names one of `chaoslab.services.KINDS`.
+
+    `settings` are the kind's own keys, as the file has them; the kind reads them by its `keys`.
+    """
 
     name: str
-    kind: ServiceKind
+    kind: str
+    settings: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,10 +112,12 @@ class Container:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Images:
-    """The images of services, proxy and lab; `python` is the base of what the lab builds."""
+    """The images of services, proxy and lab; `python` is the base of what the lab builds.
 
-    postgres: str = "postgres:16-alpine"
-    redis: str = "redis:7-alpine"
+    `services` has, by kind, those that take the place of the kind's own.
+    """
+
+    services: Mapping[str, str] = field(default_factory=dict)
     toxiproxy: str = "ghcr.io/shopify/toxiproxy:2.12.0"
     python: str = "python:3.12-slim-bookworm"
 

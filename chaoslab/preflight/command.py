@@ -46,8 +46,9 @@ def preflight(
     from chaoslab.preflight.check import check_deployment
     from chaoslab.preflight.live import walk_paths
     from chaoslab.preflight.text import inspected_text, walks_text
+    from chaoslab.services import KINDS
 
-    topology = load_topology(file)
+    topology = load_topology(file, kinds=KINDS)
     inspected = check_deployment(topology, deployment)
     console = Console(soft_wrap=True)
     console.print(inspected_text(inspected), highlight=False)

@@ -8,22 +8,10 @@ import errno
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
-from chaoslab.preflight.outcome import Ended, Outcome
+from chaoslab.services.path import Address, Ended, Outcome
 
 _NO_SUCH_NAME = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """One address of a name, as the socket module has it."""
-
-    family: int
-    at: tuple[str, int]
-
-    def __str__(self) -> str:
-        return self.at[0]
 
 
 Resolver = Callable[[str, int], Awaitable[Sequence[Address]]]

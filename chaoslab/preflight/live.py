@@ -11,11 +11,10 @@ from chaoslab.preflight.check import declared_deployment
 from chaoslab.preflight.dial import Resolver, addresses, dialled
 from chaoslab.preflight.document import read_document
 from chaoslab.preflight.finding import without_secrets
-from chaoslab.preflight.outcome import Ended, Outcome, Walk
-from chaoslab.preflight.postgres import walk_postgres
-from chaoslab.preflight.redis import walk_redis
-from chaoslab.preflight.target import NoTarget, Target, Values, targets
-from chaoslab.preflight.trip import Trip
+from chaoslab.preflight.outcome import Walk
+from chaoslab.preflight.target import Values, targets
+from chaoslab.services import kind_of
+from chaoslab.services.path import Ended, NoTarget, Outcome, Target, Trip
 
 WITHIN_S = 5.0
 
@@ -40,7 +39,9 @@ async def walk_paths(
     found = [
         each
         for link in topology.links
-        for each in targets(link.name, topology.services[link.service].kind, declared, values)
+        for each in targets(
+            link.name, kind_of(topology.services[link.service].kind), declared, values
+        )
     ]
     return tuple(await asyncio.gather(*(_walk(each, within_s, resolver) for each in found)))
 
@@ -82,10 +83,9 @@ async def _walked(trip: Trip, target: Target, resolver: Resolver) -> str:
     async with trip.step("connect", bounded=False):
         sock, address, note = await dialled(found, trip.within_s)
     try:
-        if target.kind == "postgres":
-            await walk_postgres(trip, target, sock, address)
-        else:
-            await walk_redis(trip, target, sock)
+        dialogue = kind_of(target.kind).dialogue
+        assert dialogue is not None, "it named the target"
+        await dialogue.walk(trip, target, sock, address)
     finally:
         sock.close()
     return note

@@ -4,29 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-Step = Literal["address", "name", "connect", "answer", "log in", "query"]
-STEPS: tuple[Step, ...] = ("name", "connect", "answer", "log in", "query")
-Outcome = Literal[
-    "undeclared",
-    "no address",
-    "unknown name",
-    "unresolved",
-    "refused",
-    "dropped",
-    "unreachable",
-    "silent",
-    "closed",
-    "other protocol",
-    "TLS asked",
-    "wrong credentials",
-    "missing database",
-    "full",
-    "not ready",
-    "failed",
-    "answered",
-]
+from chaoslab.services.path import Outcome, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +22,6 @@ class Walk:
     step: Step
     took_s: Mapping[Step, float]
     words: str = ""
-
-
-class Ended(Exception):
-    """A path ended before its query was answered."""
-
-    def __init__(self, outcome: Outcome, words: str = "") -> None:
-        super().__init__(outcome)
-        self.outcome, self.words = outcome, words
 
 
 # What each end means, and the fix.

@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from chaoslab.preflight.finding import Inspected
-from chaoslab.preflight.outcome import MEANING, STEPS, Step, Walk
+from chaoslab.preflight.outcome import MEANING, Walk
 from chaoslab.printable import each_line, one_line
+from chaoslab.services.path import STEPS, Step
 
 
 def inspected_text(inspected: Inspected) -> Group:

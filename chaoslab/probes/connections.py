@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+from chaoslab.errors import RuntimeUnavailable
 from chaoslab.history.events import ServerConnections
 from chaoslab.history.journal import Journal
 from chaoslab.runtimes.base import RunningService
-from chaoslab.runtimes.client_count import FAILURES, ClientCount, client_count
+from chaoslab.services import kind_of
+from chaoslab.services.base import ClientCount, TalkFailed, ability
 
 LOOK_EVERY_S = 0.1
 ANSWER_WITHIN_S = 0.5
@@ -69,13 +71,16 @@ class ConnectionsProbe:
         self._asking = None
         try:
             return asking.result()
-        except FAILURES:
+        except (TalkFailed, RuntimeUnavailable):
             await self._let_go()
             return None
 
     async def _count(self) -> int:
         if self._session is None:
-            self._session = await client_count(self._service)
+            kind = kind_of(self._service.service.kind)
+            fix = "leave ReleasesConnections out for it"
+            opened = ability(kind.count_clients, kind, "count its clients", fix)
+            self._session = await opened(self._service.url(self._service.endpoint))
         return await self._session.count()
 
     def _note(self, count: int | None) -> None:
@@ -90,7 +95,7 @@ class ConnectionsProbe:
         self._asking = self._session = None
         if asking is not None:
             if session is not None:
-                with suppress(*FAILURES):  # the server may have ended it
+                with suppress(TalkFailed):  # the server may have ended it
                     session.hang_up()
             else:
                 asking.cancel()

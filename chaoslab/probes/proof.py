@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import psycopg
-
 from chaoslab.history.events import (
     AnyEvent,
     FaultHealed,
@@ -22,6 +20,7 @@ from chaoslab.model.topology import App
 from chaoslab.probes.read_back import read_back
 from chaoslab.probes.workload import Writer
 from chaoslab.runtimes.base import RunningService
+from chaoslab.services.base import TalkFailed
 
 
 async def prove_recovery(
@@ -60,11 +59,10 @@ async def look_up_writes(app: App, service: RunningService, journal: Journal) ->
         return
     try:
         await _look_up(writes, app, service, journal)
-    except (psycopg.Error, TimeoutError) as error:
+    except TalkFailed as error:
         if all(write.outcome != "ok" for write in writes):
             return  # of an app that kept nothing there may be no table either
-        what = f"{type(error).__name__}: {error}"
-        journal.append(ProbeCrashed(at_s=journal.now(), probe="read_back", error=what))
+        journal.append(ProbeCrashed(at_s=journal.now(), probe="read_back", error=str(error)))
 
 
 async def _look_up(

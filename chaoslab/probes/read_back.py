@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
-
-import psycopg
-from psycopg import sql
+from collections.abc import Collection, Sequence
 
 from chaoslab.history.events import ReadBack
 from chaoslab.history.journal import Journal
-from chaoslab.model.topology import App, WriteContract
-from chaoslab.runtimes.base import OWN_NAME, RunningService
+from chaoslab.model.topology import App
+from chaoslab.runtimes.base import RunningService
+from chaoslab.services import kind_of
+from chaoslab.services.base import ability
 
-READ_BACK_WITHIN_S = 5.0
 AGAIN_S = 0.1
-# Types whose values are compared as they are, so that an index on the column serves the look-up.
-# Of any other type each row's id is turned into text.
-_AS_THEY_ARE = frozenset({"uuid", "text", "varchar"})
 
 
 async def read_back(
@@ -32,23 +27,23 @@ async def read_back(
     """Look ids up in the database itself, how often each is there, and write it down.
 
     Looks again until each id of `wanted` is found, or a look began at `until_s` of the journal's
-    time or later. Raises psycopg.Error or TimeoutError where the database does not answer.
+    time or later. Raises TalkFailed where the database does not answer.
     """
     contract = app.writes
     assert contract is not None
-    url = service.url(service.endpoint)
-    async with asyncio.timeout(READ_BACK_WITHIN_S):
-        connection = await psycopg.AsyncConnection.connect(
-            url, application_name=OWN_NAME, autocommit=True
-        )
-    async with connection:
+    kind = kind_of(service.service.kind)
+    fix = "name a service that keeps rows as the service of [apps.<name>.writes]"
+    opened = ability(kind.rows, kind, "look up what an app wrote", fix)
+    rows = await opened(service.url(service.endpoint))
+    try:
         while True:
             looked_s = journal.now()
-            async with asyncio.timeout(READ_BACK_WITHIN_S):
-                found = await _found(connection, contract, ops)
+            found = await rows.found(contract, ops)
             if looked_s >= until_s or found.keys() >= set(wanted):
                 break
             await asyncio.sleep(min(AGAIN_S, until_s - looked_s))
+    finally:
+        await rows.close()
     event = ReadBack(
         at_s=looked_s,
         app=app.name,
@@ -59,21 +54,3 @@ async def read_back(
     )
     journal.append(event)
     return event
-
-
-async def _found(
-    connection: psycopg.AsyncConnection, contract: WriteContract, ops: Sequence[str]
-) -> Mapping[str, int]:
-    """How often each of the ids is there; no other column is read."""
-    names = {"id": sql.Identifier(contract.id_column), "table": sql.Identifier(contract.table)}
-    first = await connection.execute(sql.SQL("SELECT {id} FROM {table} LIMIT 0").format(**names))
-    assert first.description is not None
-    known = connection.adapters.types.get(first.description[0].type_code)
-    kind = known.name if known and known.name in _AS_THEY_ARE else ""
-    compared = sql.SQL("{id}" if kind else "{id}::text").format(**names)
-    query = sql.SQL(
-        "SELECT {compared}::text, count(*) FROM {table} "
-        "WHERE {compared} = ANY(%s::{kind}[]) GROUP BY 1"
-    ).format(compared=compared, kind=sql.SQL(kind or "text"), **names)
-    rows = await (await connection.execute(query, [list(ops)])).fetchall()
-    return {str(op): int(count) for op, count in rows}

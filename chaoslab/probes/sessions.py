@@ -7,7 +7,8 @@ import asyncio
 from chaoslab.history.events import LinkSessions
 from chaoslab.history.journal import Journal
 from chaoslab.model.topology import Link
-from chaoslab.runtimes.base import ServerView, Standing
+from chaoslab.runtimes.base import Standing
+from chaoslab.services.base import ServerView
 
 LOOK_EVERY_S = 0.1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 
 from rich.table import Table
@@ -26,6 +26,7 @@ from chaoslab.model.topology import (
     Topology,
 )
 from chaoslab.printable import one_line
+from chaoslab.services import kind_of
 
 
 def understood(topology: Topology) -> Tree:
@@ -46,7 +47,7 @@ def understood(topology: Topology) -> Tree:
     for connector in topology.connectors.values():
         connectors.add(_text(f"{connector.name}: {', '.join(connector.links)}"))
     if topology.images != Images() or any(app.container for app in topology.apps.values()):
-        tree.add("images").add(_pairs(asdict(topology.images)))
+        tree.add("images").add(_pairs(_images(topology)))
     if topology.attach is not None:
         tree.add("attach").add(_pairs(_standing(topology.attach)))
     if topology.secrets != Secrets():
@@ -134,6 +135,17 @@ def _container(container: Container, folder: Path) -> str:
     told = f"{container.image}, built from {os.path.relpath(build.context, folder)}"
     args = "".join(f", {name}={value}" for name, value in build.args.items())
     return f"{told} by {build.dockerfile}{args}"
+
+
+def _images(topology: Topology) -> dict[str, str]:
+    """Those that the file names, and the kinds' own."""
+    named, kinds = topology.images, dict.fromkeys(s.kind for s in topology.services.values())
+    own = {kind: kind_of(kind).image for kind in kinds}
+    return {
+        **{kind: image for kind, image in (own | dict(named.services)).items() if image},
+        "toxiproxy": named.toxiproxy,
+        "python": named.python,
+    }
 
 
 def _standing(attach: Attach) -> dict[str, str]:

@@ -20,7 +20,7 @@ from chaoslab.machine.sockets import AppSocket
 from chaoslab.model.mask import Mask
 from chaoslab.model.plan import Plan
 from chaoslab.model.sighting import Sighting
-from chaoslab.model.topology import App, Link, Service, ServiceKind
+from chaoslab.model.topology import App, Link, Service
 from chaoslab.proxies.base import ProxyControl, ProxyKind
 from chaoslab.runtimes.parts import Part
 
@@ -217,9 +217,9 @@ class Runtime(Protocol):
         """How an app reaches that port of the proxy server."""
 
     async def ask(
-        self, app: App, address: Endpoint, kind: ServiceKind, *, within_s: float
+        self, app: App, address: Endpoint, service: Service, *, within_s: float
     ) -> Sighting | None:
-        """What a client meets at `address` from where `app` stands; a canary of the lab's own.
+        """What a client of `service` meets at `address` from where `app` stands; a canary.
 
         None where the lab cannot stand there.
         """

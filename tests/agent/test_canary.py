@@ -14,12 +14,20 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from chaoslab.agent.canary import Kind, ask
+from chaoslab.agent.canary import ask
 from chaoslab.errors import InjectionFailed
+from chaoslab.model.sighting import Question
+from chaoslab.model.topology import Service
+from chaoslab.services import question_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 WITHIN_S = 0.2
+
+
+def question_to(kind: str) -> Question:
+    """What a canary asks of a server of that kind."""
+    return question_of(Service(name=kind, kind=kind))
 
 
 @contextmanager
@@ -37,9 +45,9 @@ def port_of(sock: socket.socket) -> int:
 
 
 @pytest.mark.parametrize("kind", ["redis", "postgres"])
-async def test_a_real_server_answers_through_its_proxy(proxied: dict[str, int], kind: Kind) -> None:
+async def test_a_real_server_answers_through_its_proxy(proxied: dict[str, int], kind: str) -> None:
     """Without credentials, and the port of the canary is told so that it is no evidence."""
-    sighting = await ask("127.0.0.1", proxied[kind], kind, within_s=5.0)
+    sighting = await ask("127.0.0.1", proxied[kind], question_to(kind), within_s=5.0)
     assert sighting.outcome == "answered"
     assert 0.0 < sighting.took_s < 5.0
     assert sighting.client_port is not None
@@ -49,14 +57,14 @@ async def test_a_closed_port_refuses() -> None:
     """And there is no port of the canary's own to leave out."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        sighting = await ask("127.0.0.1", port_of(bound), "redis", within_s=WITHIN_S)
+        sighting = await ask("127.0.0.1", port_of(bound), question_to("redis"), within_s=WITHIN_S)
     assert (sighting.outcome, sighting.client_port) == ("refused", None)
 
 
 async def test_a_full_queue_is_a_connect_that_times_out() -> None:
     """As behind a severed path; bounded by what was asked."""
     with listener(0) as full, socket.create_connection(full.getsockname()):
-        sighting = await ask("127.0.0.1", port_of(full), "redis", within_s=WITHIN_S)
+        sighting = await ask("127.0.0.1", port_of(full), question_to("redis"), within_s=WITHIN_S)
     assert sighting.outcome == "connect_timeout"
     assert WITHIN_S <= sighting.took_s < WITHIN_S + 3.0  # the rest is a busy machine's
 
@@ -72,7 +80,7 @@ async def test_a_lab_that_is_late_sees_no_outage_in_that(listens: bool, outcome:
                 port = port_of(free)
         else:
             port = port_of(mute)
-        asked = asyncio.create_task(ask("127.0.0.1", port, "redis", within_s=0.03))
+        asked = asyncio.create_task(ask("127.0.0.1", port, question_to("redis"), within_s=0.03))
         await asyncio.sleep(0)
         end_s = asyncio.get_running_loop().time() + 0.2
         while asyncio.get_running_loop().time() < end_s:
@@ -98,7 +106,9 @@ async def test_an_answer_that_waits_in_the_kernel_is_one() -> None:
 
     with listener() as server:
         serving = asyncio.create_task(asyncio.to_thread(serve, server))
-        sighting = await ask("127.0.0.1", port_of(server), "postgres", within_s=within_s)
+        sighting = await ask(
+            "127.0.0.1", port_of(server), question_to("postgres"), within_s=within_s
+        )
         await serving
     assert sighting.outcome == "answered"
 
@@ -106,7 +116,7 @@ async def test_an_answer_that_waits_in_the_kernel_is_one() -> None:
 async def test_a_server_that_says_nothing_is_silent() -> None:
     """Connected, and no byte within the bound."""
     with listener() as mute:
-        sighting = await ask("127.0.0.1", port_of(mute), "redis", within_s=WITHIN_S)
+        sighting = await ask("127.0.0.1", port_of(mute), question_to("redis"), within_s=WITHIN_S)
     assert sighting.outcome == "silent"
     assert WITHIN_S <= sighting.took_s < 2 * WITHIN_S + 3.0  # the rest is a busy machine's
 
@@ -123,7 +133,9 @@ async def test_an_end_in_place_of_an_answer_is_told_by_its_kind(linger: bool, ou
         writer.close()
 
     async with await asyncio.start_server(end, "127.0.0.1", 0) as server:
-        sighting = await ask("127.0.0.1", port_of(server.sockets[0]), "redis", within_s=5.0)
+        sighting = await ask(
+            "127.0.0.1", port_of(server.sockets[0]), question_to("redis"), within_s=5.0
+        )
     assert sighting.outcome == outcome
 
 
@@ -151,4 +163,4 @@ async def test_a_lab_without_descriptors_sees_no_refusal() -> None:
         no_descriptors_left(),
         pytest.raises(InjectionFailed, match="Too many open files"),
     ):
-        await ask("127.0.0.1", port_of(mute), "redis", within_s=WITHIN_S)
+        await ask("127.0.0.1", port_of(mute), question_to("redis"), within_s=WITHIN_S)

@@ -16,7 +16,7 @@ from chaoslab.agent.tcp_table import tcp_table
 from chaoslab.errors import InjectionFailed
 from chaoslab.machine.ports import Ports, is_free
 
-from .test_canary import listener, port_of
+from .test_canary import listener, port_of, question_to
 
 
 def three_in_a_row() -> int:
@@ -106,7 +106,8 @@ async def test_many_more_canaries_than_ports_reach_one_address(ports: CanaryPort
     async with await asyncio.start_server(refuse_tls, "127.0.0.1", 0) as server:
         port = port_of(server.sockets[0])
         seen = [
-            await ask("127.0.0.1", port, "postgres", within_s=5.0, source=ports) for _ in range(10)
+            await ask("127.0.0.1", port, question_to("postgres"), within_s=5.0, source=ports)
+            for _ in range(10)
         ]
     assert {each.outcome for each in seen} == {"answered"}
     assert {each.client_port for each in seen} == {FIRST, FIRST + 1, LAST}
@@ -118,7 +119,7 @@ async def test_canaries_at_one_time_come_from_ports_of_their_own(ports: CanaryPo
     with listener() as mute:
         asking = [
             asyncio.create_task(
-                ask("127.0.0.1", port_of(mute), "redis", within_s=2.0, source=ports)
+                ask("127.0.0.1", port_of(mute), question_to("redis"), within_s=2.0, source=ports)
             )
             for _ in range(3)
         ]
@@ -143,7 +144,7 @@ async def test_a_canary_that_was_never_connected_leaves_nothing(
         port = port_of(full)
         if outcome == "refused":
             full.close()
-        sighting = await ask("127.0.0.1", port, "redis", within_s=0.1, source=ports)
+        sighting = await ask("127.0.0.1", port, question_to("redis"), within_s=0.1, source=ports)
     assert sighting.outcome == outcome
     assert not ports.inodes
     assert len(os.listdir("/proc/self/fd")) == before

@@ -109,7 +109,9 @@ async def answered(eyes: AgentProcess, host: str) -> None:
 
 async def asked(eyes: AgentProcess, host: str) -> str:
     """What a canary meets that is sent to that name."""
-    told = await eyes.do("ask", host=host, port=PORT, kind="redis", within_s=0.3)
+    told = await eyes.do(
+        "ask", host=host, port=PORT, asked="50494e470d0a", answered=True, within_s=0.3
+    )
     return str(told["outcome"])
 
 

@@ -51,7 +51,9 @@ async def three(wire: Wire) -> AsyncIterator[tuple[int, AgentProcess, AgentProce
 
 async def asked(app: AgentProcess, port: int, within_s: float = 2.0) -> str:
     """What a canary meets that is sent from where the app stands."""
-    told = await app.do("ask", host=PROXY, port=port, kind="redis", within_s=within_s)
+    told = await app.do(
+        "ask", host=PROXY, port=port, asked="50494e470d0a", answered=True, within_s=within_s
+    )
     return str(told["outcome"])
 
 

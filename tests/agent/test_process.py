@@ -27,6 +27,8 @@ from .rig import (
     port_of,
 )
 
+ASKED = '"asked":"50494e470d0a","answered":true'
+
 
 async def test_it_says_what_it_is() -> None:
     """By the hash of what its image would be built from."""
@@ -44,7 +46,11 @@ async def test_it_says_what_it_is() -> None:
         (b"", None, "expected a line of JSON"),
         (b'["ask"]', None, "expected an object"),
         (b'{"id": "a", "do": "dance"}', "a", "expected one of: about, ask"),
-        (b'{"id": "b", "do": "ask", "kind": "mysql"}', "b", "expected postgres or redis"),
+        (
+            b'{"id": "b", "do": "ask", "asked": "mysql"}',
+            "b",
+            "expected bytes in hexadecimal digits",
+        ),
         (b'{"id": "c", "do": "watch", "on": 1}', "c", "expected true or false"),
         (b'{"id": "d", "x": "%s"}' % (b"x" * (1 << 21)), None, "expected a line of JSON"),
     ],
@@ -63,7 +69,14 @@ async def test_a_name_without_an_address_is_no_outage() -> None:
     """It is an error with its fix, and not an outcome."""
     async with agent_in() as agent:
         answer = await agent.answer_to(
-            {"do": "ask", "host": "nobody.invalid", "port": 1, "kind": "redis", "within_s": 0.1}
+            {
+                "do": "ask",
+                "host": "nobody.invalid",
+                "port": 1,
+                "asked": "",
+                "answered": True,
+                "within_s": 0.1,
+            }
         )
     assert "'nobody.invalid' has no address in the network of the app" in answer["error"]
 
@@ -74,7 +87,14 @@ async def test_requests_do_not_wait_for_each_other(wire: Wire) -> None:
     async with agent_in(*enter(wire.app)) as agent:
         with listener(wire) as mute:
             slow = asyncio.create_task(
-                agent.do("ask", host=PROXY, port=port_of(mute), kind="redis", within_s=3.0)
+                agent.do(
+                    "ask",
+                    host=PROXY,
+                    port=port_of(mute),
+                    asked="50494e470d0a",
+                    answered=True,
+                    within_s=3.0,
+                )
             )
             await asyncio.sleep(0)
             assert await agent.do("watch", on=False) == {}
@@ -90,7 +110,7 @@ async def test_it_ends_with_zero_even_while_it_is_asked(wire: Wire, how: str) ->
     """A switch of the dead: the lab's end closes the pipe, however it came."""
     async with agent_in(*enter(wire.app)) as agent:
         with listener(wire) as mute:
-            request = f'{{"do":"ask","host":"{PROXY}","port":{port_of(mute)},"kind":"redis"'
+            request = f'{{"do":"ask","host":"{PROXY}","port":{port_of(mute)},{ASKED}'
             agent.write(f'{request},"within_s":60}}'.encode())
             assert await agent.do("watch", on=False) == {}
             if how == "eof":
@@ -140,7 +160,14 @@ async def test_the_apps_sockets_are_told_as_they_change(wire: Wire) -> None:
                     await agent.sockets_come_to(
                         ("LISTEN", mine, 0), ("ESTABLISHED", port_of(client), port)
                     )
-                    told = await agent.do("ask", host=PROXY, port=port, kind="redis", within_s=0.2)
+                    told = await agent.do(
+                        "ask",
+                        host=PROXY,
+                        port=port,
+                        asked="50494e470d0a",
+                        answered=True,
+                        within_s=0.2,
+                    )
                     assert told["outcome"] == "silent"
                     assert 601 <= told["client_port"] <= 999
                     assert agent.told.empty()

@@ -9,15 +9,14 @@ import socket
 import pytest
 from docker_cli import Container, Starter, awaited, run, succeeded
 
-from chaoslab.model.topology import Images
+from chaoslab.services import KINDS
 
 pytestmark = pytest.mark.slow
 
 
 def image(kind: str) -> str:
     """The image that the lab would use."""
-    default: str = getattr(Images(), kind)
-    return os.environ.get(f"CHAOSLAB_IMAGE_{kind.upper()}", default)
+    return os.environ.get(f"CHAOSLAB_IMAGE_{kind.upper()}", KINDS[kind].image)
 
 
 def asked(container: Container, question: str) -> str:

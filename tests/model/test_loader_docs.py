@@ -10,9 +10,12 @@ import pytest
 import chaoslab.probes
 from chaoslab.model.health import DEFAULT_WORDS
 from chaoslab.model.loader import read_topology
-from chaoslab.model.loader.shape import SHAPES
+from chaoslab.model.loader.kinds import images_shape, service_shape
+from chaoslab.model.loader.shape import SHAPES as FIXED
+from chaoslab.services import KINDS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "topology.md").read_text(encoding="utf-8")
+SHAPES = {**FIXED, ("images",): images_shape(KINDS), ("services", "*"): service_shape(KINDS)}
 FIELDS = [(place, name) for place, shape in SHAPES.items() for name in shape.model_fields]
 
 
@@ -61,7 +64,7 @@ def test_the_pages_own_example_is_a_topology(tmp_path: Path) -> None:
     path = tmp_path / "chaoslab.toml"
     for text in (first, "\n".join((first, *parts))):
         path.write_text(text, encoding="utf-8")
-        topology = read_topology(path)
+        topology = read_topology(path, kinds=KINDS)
         assert topology.connectors["vpc"].links == ("backend.postgres", "backend.redis")
     assert topology.apps["backend"].container is not None
     assert topology.attach is not None

@@ -10,10 +10,11 @@ from chaoslab.model.loader import load_topology
 from chaoslab.model.topology import Topology
 from chaoslab.preflight.check import check_deployment
 from chaoslab.preflight.finding import Inspected
+from chaoslab.services import KINDS
 
 REPOSITORY = Path(__file__).parents[2]
 REFERENCE = REPOSITORY / "deploy" / "staging.yaml"
-TOPOLOGY = load_topology(REPOSITORY / "chaoslab.toml")
+TOPOLOGY = load_topology(REPOSITORY / "chaoslab.toml", kinds=KINDS)
 
 Edit = tuple[str, str]
 

@@ -13,10 +13,10 @@ import pytest
 from reference.servers import PostgresServer, RedisServer
 
 from chaoslab.clock import now_s
-from chaoslab.preflight.dial import Address
 from chaoslab.preflight.live import walk_paths
-from chaoslab.preflight.outcome import MEANING, Outcome, Walk
-from chaoslab.preflight.postgres import classified
+from chaoslab.preflight.outcome import MEANING, Walk
+from chaoslab.services.path import Address, Outcome
+from chaoslab.services.postgres.path import classified
 
 from .answering import answering, error_response
 from .conftest import PASSWORD

@@ -18,8 +18,9 @@ from chaoslab.machine.sockets import sockets_of
 from chaoslab.model.topology import Service
 from chaoslab.probes.base import guarded
 from chaoslab.probes.connections import ConnectionsProbe
-from chaoslab.runtimes.base import OWN_NAME, RunningService
+from chaoslab.runtimes.base import RunningService
 from chaoslab.runtimes.local import LocalRuntime
+from chaoslab.services.base import OWN_NAME
 
 from .rig import PATIENCE_S, until
 

@@ -7,16 +7,11 @@ from pathlib import Path
 import pytest
 
 from chaoslab.errors import RuntimeUnavailable
-from chaoslab.runtimes.local import LocalRuntime, binaries
-from chaoslab.runtimes.local.binaries import (
-    Candidate,
-    ServerBinary,
-    examine,
-    find_postgres,
-    find_redis,
-    postgres_candidates,
-    redis_candidates,
-)
+from chaoslab.runtimes.local import LocalRuntime
+from chaoslab.services import programs
+from chaoslab.services.postgres import local as postgres
+from chaoslab.services.programs import Candidate, Program, ServerBinary
+from chaoslab.services.redis import local as redis
 
 from .clients import Client
 from .conftest import POSTGRES, REDIS
@@ -30,17 +25,22 @@ def program(folder: Path, name: str, says: str) -> Path:
     return path
 
 
-def found_here(candidates: tuple[Candidate, ...]) -> list[ServerBinary]:
+def program_of(name: str) -> Program:
+    """Whose program goes by that name."""
+    return postgres.PROGRAM if name == "postgres" else redis.PROGRAM
+
+
+def found_here(program: Program) -> list[ServerBinary]:
     """Every server of this machine that fits, each once."""
     fit = {
         str(found.path.resolve()): found
-        for candidate in candidates
-        if isinstance(found := examine(candidate), ServerBinary)
+        for candidate in program.candidates()
+        if isinstance(found := program.examine(candidate), ServerBinary)
     }
     return list(fit.values())
 
 
-@pytest.mark.parametrize("binary", found_here(postgres_candidates()), ids=lambda b: b.version)
+@pytest.mark.parametrize("binary", found_here(postgres.PROGRAM), ids=lambda b: b.version)
 async def test_every_postgres_of_this_machine_can_be_the_one(
     binary: ServerBinary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,7 +54,7 @@ async def test_every_postgres_of_this_machine_can_be_the_one(
             assert await client.words() == {"word"}
 
 
-@pytest.mark.parametrize("binary", found_here(redis_candidates()), ids=lambda b: b.version)
+@pytest.mark.parametrize("binary", found_here(redis.PROGRAM), ids=lambda b: b.version)
 async def test_every_redis_of_this_machine_can_be_the_one(
     binary: ServerBinary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,7 +80,7 @@ def test_versions_are_read_as_each_server_says_them(tmp_path: Path) -> None:
         ("redis-server", "Redis server v=6.2.14 sha=00000000:0 malloc=libc", "Redis 6.2.14 (x)"),
         ("valkey-server", "Valkey server v=8.1.8 sha=00000000:0 bits=64", "Valkey 8.1.8 (x)"),
     ):
-        found = examine(Candidate(path=program(tmp_path, name, says), origin="x"))
+        found = program_of(name).examine(Candidate(path=program(tmp_path, name, says), origin="x"))
         assert isinstance(found, ServerBinary)
         assert found.version == expected
 
@@ -100,7 +100,7 @@ def test_a_server_that_does_not_fit_is_refused_with_its_reason(
     tmp_path: Path, name: str, says: str, reason: str
 ) -> None:
     """Too old, incomplete, or something else altogether."""
-    found = examine(Candidate(path=program(tmp_path, name, says), origin="x"))
+    found = program_of(name).examine(Candidate(path=program(tmp_path, name, says), origin="x"))
     assert isinstance(found, str)
     assert found.startswith(reason)
 
@@ -108,12 +108,12 @@ def test_a_server_that_does_not_fit_is_refused_with_its_reason(
 def test_a_file_that_cannot_be_run_is_refused_with_its_reason(tmp_path: Path) -> None:
     """Missing, or without the right to execute, or no program at all."""
     path = tmp_path / "redis-server"
-    assert examine(Candidate(path=path, origin="x")) == "no such file"
+    assert redis.PROGRAM.examine(Candidate(path=path, origin="x")) == "no such file"
     path.write_bytes(b"\0")
     path.chmod(0o644)
-    assert examine(Candidate(path=path, origin="x")) == "it may not be executed"
+    assert redis.PROGRAM.examine(Candidate(path=path, origin="x")) == "it may not be executed"
     path.chmod(0o755)
-    assert "cannot be run" in str(examine(Candidate(path=path, origin="x")))
+    assert "cannot be run" in str(redis.PROGRAM.examine(Candidate(path=path, origin="x")))
 
 
 def test_a_server_named_by_environment_is_never_swapped_for_another(
@@ -122,14 +122,14 @@ def test_a_server_named_by_environment_is_never_swapped_for_another(
     """A mistake there is said, though others would fit."""
     monkeypatch.setenv("CHAOSLAB_POSTGRES_BIN", str(tmp_path / "pg"))
     monkeypatch.setenv("CHAOSLAB_REDIS_SERVER", str(program(tmp_path, "r", "Redis server v=4.0.0")))
-    with pytest.raises(RuntimeUnavailable) as postgres:
-        find_postgres()
-    assert str(postgres.value).splitlines()[:2] == [
+    with pytest.raises(RuntimeUnavailable) as refused:
+        postgres.PROGRAM.find()
+    assert str(refused.value).splitlines()[:2] == [
         "no PostgreSQL >= 13 to run:",
         f"  CHAOSLAB_POSTGRES_BIN, {tmp_path}/pg/postgres: no such file",
     ]
     with pytest.raises(RuntimeUnavailable, match=r"Redis 4\.0\.0 is too old, expected 6 or later"):
-        find_redis()
+        redis.PROGRAM.find()
 
 
 def test_without_any_server_every_refusal_and_the_mend_are_said(
@@ -139,11 +139,11 @@ def test_without_any_server_every_refusal_and_the_mend_are_said(
     old = program(tmp_path, "redis-server", "Redis server v=5.0.1")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CHAOSLAB_REDIS_SERVER", raising=False)
-    monkeypatch.setattr(binaries, "_SBIN", "")
-    monkeypatch.setattr(binaries, "_REDIS_WHEELS", ())
-    monkeypatch.setattr(binaries, "_VALKEY_WHEELS", ())
+    monkeypatch.setattr(programs, "_SBIN", "")
+    monkeypatch.setattr(redis, "_REDIS_WHEELS", ())
+    monkeypatch.setattr(redis, "_VALKEY_WHEELS", ())
     with pytest.raises(RuntimeUnavailable) as refused:
-        find_redis()
+        redis.PROGRAM.find()
     assert str(refused.value).splitlines() == [
         "no Redis >= 6 or Valkey >= 7 to run:",
         f"  system, {old}: Redis 5.0.1 is too old, expected 6 or later",
@@ -159,8 +159,8 @@ def test_redis_comes_before_valkey_and_the_system_before_wheels(
     program(tmp_path, "valkey-server", "Valkey server v=8.1.8")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CHAOSLAB_REDIS_SERVER", raising=False)
-    monkeypatch.setattr(binaries, "_SBIN", "")
-    monkeypatch.setattr(binaries, "_REDIS_WHEELS", ())
-    assert find_redis().version == "Valkey 8.1.8 (system)"
+    monkeypatch.setattr(programs, "_SBIN", "")
+    monkeypatch.setattr(redis, "_REDIS_WHEELS", ())
+    assert redis.PROGRAM.find().version == "Valkey 8.1.8 (system)"
     program(tmp_path, "redis-server", "Redis server v=7.0.1")
-    assert find_redis().version == "Redis 7.0.1 (system)"
+    assert redis.PROGRAM.find().version == "Redis 7.0.1 (system)"

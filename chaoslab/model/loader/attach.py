@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from chaoslab.model.loader.rules import POSTGRES_SCHEMES, REDIS_SCHEMES
+from chaoslab.model.loader.kinds import Kinds
+from chaoslab.model.loader.rules import is_service_url
 
 Table = Mapping[str, object]
 Known = Mapping[str, object]
@@ -12,11 +13,9 @@ Known = Mapping[str, object]
 # is, and at the end the name and all that it may have been.
 AttachProblem = tuple[tuple[str, ...], str, str, tuple[str, Known] | None]
 
-_SCHEMES = {"postgres": POSTGRES_SCHEMES, "redis": REDIS_SCHEMES}
-
 
 def attach_problems(
-    attach: Table, *, apps: Known, links: Known, services: Mapping[str, Table]
+    attach: Table, *, apps: Known, links: Known, services: Mapping[str, Table], kinds: Kinds
 ) -> Iterator[AttachProblem]:
     """Every name that the file does not have, and every proxy or URL that does not fit."""
     for section, what, known in (
@@ -28,7 +27,7 @@ def attach_problems(
             if name not in known:
                 yield (section, name), what, "", (name, known)
     yield from _shared_proxies(_table(attach.get("links")))
-    yield from _foreign_urls(_table(attach.get("services")), services)
+    yield from _foreign_urls(_table(attach.get("services")), services, kinds)
 
 
 def _shared_proxies(links: Table) -> Iterator[AttachProblem]:
@@ -43,15 +42,17 @@ def _shared_proxies(links: Table) -> Iterator[AttachProblem]:
             yield ("links", link, "proxy"), what, "a proxy of its own for each link", None
 
 
-def _foreign_urls(urls: Table, services: Mapping[str, Table]) -> Iterator[AttachProblem]:
+def _foreign_urls(
+    urls: Table, services: Mapping[str, Table], kinds: Kinds
+) -> Iterator[AttachProblem]:
     for name, table in urls.items():
         url, kind = _table(table).get("url"), services.get(name, {}).get("kind")
-        schemes = _SCHEMES.get(kind, ()) if isinstance(kind, str) else ()
-        if isinstance(url, str) and schemes and "://" in url:
-            scheme = url.partition("://")[0]
-            if scheme not in schemes and scheme in (*POSTGRES_SCHEMES, *REDIS_SCHEMES):
-                what = f"'{name}' is a {kind}, and this is the URL of another kind"
-                yield ("services", name, "url"), what, f"{schemes[0]}://…", None
+        schemes = kinds[kind].schemes if isinstance(kind, str) and kind in kinds else ()
+        if not isinstance(url, str) or not schemes or not is_service_url(url):
+            continue
+        if url.partition("://")[0] not in schemes:
+            what = f"'{name}' is a {kind}, and this is the URL of another kind"
+            yield ("services", name, "url"), what, f"{schemes[0]}://…", None
 
 
 def _table(value: object) -> Table:

@@ -13,6 +13,7 @@ from chaoslab.errors import Problem, did_you_mean
 from chaoslab.model.loader.attach import attach_problems
 from chaoslab.model.loader.deployment import deployment_problems
 from chaoslab.model.loader.gate import gate_problems
+from chaoslab.model.loader.kinds import Kinds, KnownKind
 from chaoslab.model.loader.problems import Found, Place, at
 from chaoslab.model.placeholders import LINK_FIELDS, known_to_app, names_in, placeholder_problems
 
@@ -24,9 +25,10 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 class Names:
     """The names of a document, and what is wrong between them."""
 
-    def __init__(self, document: Table, prefix: Place, file: str) -> None:
+    def __init__(self, document: Table, prefix: Place, file: str, kinds: Kinds) -> None:
         self._prefix = prefix
         self._file = file
+        self._kinds = kinds
         self._services = _tables(document.get("services"))
         self._apps = _tables(document.get("apps"))
         self._connectors = _tables(document.get("connectors"))
@@ -181,9 +183,10 @@ class Names:
     def _writes_service(self, place: Place, app: str, table: Table, name: str) -> Iterator[Found]:
         if name not in self._services:
             yield self._unknown(place, "service", name, self._services)
-        elif self._services[name].get("kind") == "redis":
+        elif (kind := self._kind_of(name)) is not None and not kind.keeps_rows:
+            able = " or ".join(each.name for each in self._kinds.values() if each.keeps_rows)
             yield self._problem(
-                place, f"'{name}' is a redis", "a postgres, where the row is read back"
+                place, f"'{name}' is a {kind.name}", f"a {able}, where the row is read back"
             )
         elif name not in [link for _, link in _strings(table.get("links"))]:
             yield self._problem(
@@ -191,6 +194,10 @@ class Names:
                 f"app '{app}' has no link to '{name}'",
                 fix=f"add '{name}' to apps.{app}.links",
             )
+
+    def _kind_of(self, service: str) -> KnownKind | None:
+        kind = self._services[service].get("kind")
+        return self._kinds.get(kind) if isinstance(kind, str) else None
 
     def _pool(self, app: str, table: Table) -> Iterator[Found]:
         here: Place = ("apps", app, "limits", "pool")
@@ -239,7 +246,11 @@ class Names:
 
     def _standing(self) -> Iterator[Found]:
         for place, what, expected, name in attach_problems(
-            self._attach, apps=self._apps, links=self._links, services=self._services
+            self._attach,
+            apps=self._apps,
+            links=self._links,
+            services=self._services,
+            kinds=self._kinds,
         ):
             if name is None:
                 yield self._problem(("attach", *place), what, expected)

@@ -17,6 +17,7 @@ from chaoslab.model.mask import MASKED, Mask
 
 Place = tuple[str | int, ...]
 Found = tuple[Place, Problem]
+Shapes = Mapping[tuple[str, ...], type[Shape]]
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _TYPE_WORDS: Mapping[type, str] = {
@@ -59,19 +60,28 @@ def in_file_order(found: Sequence[Found], document: Mapping[str, object]) -> Ite
         yield problem
 
 
-def shape_problems(error: ValidationError, prefix: Place, file: str, mask: Mask) -> Iterator[Found]:
+def shape_problems(
+    error: ValidationError,
+    prefix: Place,
+    file: str,
+    mask: Mask,
+    *,
+    below: tuple[str, ...] = (),
+    shape: type[Shape] | None = None,
+) -> Iterator[Found]:
     """Each finding of pydantic as a problem in the house's words; `mask` hides what is secret
-    before it is shortened.
+    before it is shortened. `shape` is that of the table at `below`, where it depends on the file.
     """
+    own = {below: shape} if shape is not None else {}
     for detail in error.errors(include_url=False):
-        loc = tuple(part for part in detail["loc"] if part != "[key]")
+        loc = (*below, *(part for part in detail["loc"] if part != "[key]"))
         place = (*prefix, *loc)
         if detail["type"] == "missing":
-            yield place, _missing(place, loc, file)
+            yield place, _missing(place, loc, file, own)
         elif detail["type"] == "extra_forbidden":
-            yield place, _unknown_key(place, loc, file)
+            yield place, _unknown_key(place, loc, file, own)
         else:
-            yield place, _bad_value(place, loc, detail, file, mask)
+            yield place, _bad_value(place, loc, detail, file, mask=mask, own=own)
 
 
 def at(file: str, place: Place) -> str:
@@ -79,17 +89,17 @@ def at(file: str, place: Place) -> str:
     return f"{file}: {written(place)}" if place else file
 
 
-def _missing(place: Place, loc: Place, file: str) -> Problem:
+def _missing(place: Place, loc: Place, file: str, own: Shapes) -> Problem:
     key = str(place[-1])
     return Problem(
         where=at(file, place[:-1]),
         what=f"missing key '{key}'",
-        expected=_description(loc),
+        expected=_description(loc, own),
     )
 
 
-def _unknown_key(place: Place, loc: Place, file: str) -> Problem:
-    shape = _shape_at(loc[:-1])
+def _unknown_key(place: Place, loc: Place, file: str, own: Shapes) -> Problem:
+    shape = _shape_at(loc[:-1], own)
     known = tuple(shape.model_fields) if shape else ()
     return Problem(
         where=at(file, place),
@@ -99,13 +109,15 @@ def _unknown_key(place: Place, loc: Place, file: str) -> Problem:
     )
 
 
-def _bad_value(place: Place, loc: Place, detail: ErrorDetails, file: str, mask: Mask) -> Problem:
+def _bad_value(
+    place: Place, loc: Place, detail: ErrorDetails, file: str, *, mask: Mask, own: Shapes
+) -> Problem:
     kind, got = detail["type"], detail["input"]
     words = str(detail.get("ctx", {}).get("expected", ""))
     choices = tuple(re.findall(r"'([^']*)'", words)) if kind == "literal_error" else ()
-    expected = "one of: " + ", ".join(choices) if choices else _description(loc)
+    expected = "one of: " + ", ".join(choices) if choices else _description(loc, own)
     if kind in ("rule", "greater_than_equal") and not expected:
-        expected = _description(loc[:-1])  # an entry of a list or table keeps its key's rule
+        expected = _description(loc[:-1], own)  # an entry of a list or table keeps its key's rule
     secret = len(loc) > 1 and loc[-2] in ("env", "args") and mask.knows_name(str(loc[-1]))
     shown = MASKED if secret else _shown(mask.text(got) if isinstance(got, str) else got)
     fix = did_you_mean(got, choices) if isinstance(got, str) else ""
@@ -136,20 +148,20 @@ def _type_word(value: object) -> str:
     return _TYPE_WORDS.get(type(value), type(value).__name__)
 
 
-def _shape_at(loc: Place) -> type[Shape] | None:
-    for pattern, shape in SHAPES.items():
+def _shape_at(loc: Place, own: Shapes) -> type[Shape] | None:
+    for pattern, shape in (*own.items(), *SHAPES.items()):
         fits = (known in ("*", part) for known, part in zip(pattern, loc, strict=False))
         if len(pattern) == len(loc) and all(fits):
             return shape
     return None
 
 
-def _description(loc: Place) -> str:
+def _description(loc: Place, own: Shapes) -> str:
     """What a field wants: its own description; a whole table's where it stands for one."""
-    shape = _shape_at(loc[:-1])
+    shape = _shape_at(loc[:-1], own)
     if shape is not None and str(loc[-1]) in shape.model_fields:
         return shape.model_fields[str(loc[-1])].description or ""
-    return "a table" if _shape_at(loc) else ""
+    return "a table" if _shape_at(loc, own) else ""
 
 
 def _position(

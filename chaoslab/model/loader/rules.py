@@ -6,8 +6,6 @@ import re
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-POSTGRES_SCHEMES = ("postgresql", "postgres")
-REDIS_SCHEMES = ("redis", "rediss")
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REGISTRY = r"(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::\d+)?/)?"
 _IMAGE = re.compile(
@@ -53,7 +51,7 @@ def is_service_url(text: str) -> bool:
         named = bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
-    return parts.scheme in POSTGRES_SCHEMES + REDIS_SCHEMES and named and _is_one_word(text)
+    return bool(parts.scheme) and named and _is_one_word(text)
 
 
 def is_inside(text: str) -> bool:

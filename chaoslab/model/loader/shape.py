@@ -17,31 +17,23 @@ from chaoslab.model.loader.base import (
 )
 from chaoslab.model.loader.deployment import DEPLOYMENT_SHAPES, DeploymentShape
 from chaoslab.model.loader.gate import GATE_SHAPES, GateShape
+from chaoslab.model.loader.kinds import PINNED, ImageName
 from chaoslab.model.loader.rules import (
     is_http_address,
     is_inside,
-    is_pinned,
     is_proxy_name,
     is_service_url,
 )
 from chaoslab.model.loader.secrets import SecretsShape
-from chaoslab.model.topology import Delivery, Images, ServiceKind
+from chaoslab.model.topology import Delivery
 
-ImageName = Annotated[str, rule(is_pinned)]
 HttpAddress = Annotated[str, rule(is_http_address)]
 ProxyName = Annotated[str, rule(is_proxy_name)]
 ServiceUrl = Annotated[str, rule(is_service_url)]
 Word = Literal["healthy", "degraded", "unhealthy"]
 
 
-PINNED = "a string, name:tag with a fixed tag (never latest), or name@sha256:digest"
 HTTP_ADDRESS = "a string, http://host:port without user, password or path"
-
-
-class ServiceShape(Shape):
-    """`[services.<name>]`."""
-
-    kind: ServiceKind = Field(description="one of: postgres, redis")
 
 
 class HealthShape(Shape):
@@ -94,7 +86,7 @@ class LimitsShape(Shape):
 class WritesShape(Shape):
     """`[apps.<name>.writes]`."""
 
-    service: str = Field(description="a string, the Postgres service that keeps the row")
+    service: str = Field(description="a string, the service that keeps the row")
     create_path: HttpPath = Field(description="a path that begins with '/'")
     create_body: dict[str, str] = Field(description="a table of strings, with {id} in one of them")
     table: NonEmpty = Field(description="a string, the table of the row")
@@ -154,15 +146,6 @@ class ConnectorShape(Shape):
     )
 
 
-class ImagesShape(Shape):
-    """`[images]`."""
-
-    postgres: ImageName = Field(default=Images().postgres, description=PINNED)
-    redis: ImageName = Field(default=Images().redis, description=PINNED)
-    toxiproxy: ImageName = Field(default=Images().toxiproxy, description=PINNED)
-    python: ImageName = Field(default=Images().python, description=PINNED)
-
-
 class StandingAppShape(Shape):
     """`[attach.apps.<name>]`."""
 
@@ -204,7 +187,7 @@ class TopologyShape(Shape):
     """The whole file, or the table `[tool.chaoslab]`."""
 
     name: NonEmpty | None = Field(default=None, description="a string, the system's name")
-    services: dict[str, ServiceShape] = Field(
+    services: dict[str, dict[str, object]] = Field(
         default_factory=dict, description="tables, as in [services.postgres]"
     )
     apps: dict[str, AppShape] = Field(
@@ -213,17 +196,17 @@ class TopologyShape(Shape):
     connectors: dict[str, ConnectorShape] = Field(
         default_factory=dict, description="tables, as in [connectors.vpc]"
     )
-    images: ImagesShape = Field(default_factory=ImagesShape, description="a table")
+    images: dict[str, object] = Field(default_factory=dict, description="a table")
     attach: AttachShape | None = Field(default=None, description="a table")
     deployment: DeploymentShape | None = Field(default=None, description="a table")
     gate: GateShape | None = Field(default=None, description="a table")
     secrets: SecretsShape = Field(default_factory=SecretsShape, description="a table")
 
 
-# Which table stands where in the file; `*` is a name that the user chose.
+# Which table stands where in the file; `*` is a name that the user chose. `kinds` has those whose
+# keys depend on the kinds of service.
 SHAPES: dict[tuple[str, ...], type[Shape]] = {
     (): TopologyShape,
-    ("services", "*"): ServiceShape,
     ("apps", "*"): AppShape,
     ("apps", "*", "health"): HealthShape,
     ("apps", "*", "deadlines"): DeadlinesShape,
@@ -232,7 +215,6 @@ SHAPES: dict[tuple[str, ...], type[Shape]] = {
     ("apps", "*", "container"): ContainerShape,
     ("apps", "*", "container", "build"): BuildShape,
     ("connectors", "*"): ConnectorShape,
-    ("images",): ImagesShape,
     ("secrets",): SecretsShape,
     ("attach",): AttachShape,
     ("attach", "apps", "*"): StandingAppShape,

@@ -14,6 +14,7 @@ from chaoslab.errors import Problem, SpecError
 from chaoslab.model.health import DEFAULT_WORDS, HealthContract, HealthState
 from chaoslab.model.loader.deployment import deployment
 from chaoslab.model.loader.gate import gate
+from chaoslab.model.loader.kinds import Kinds, images, kind_errors, services
 from chaoslab.model.loader.names import Names, normalised
 from chaoslab.model.loader.problems import Place, in_file_order, shape_problems
 from chaoslab.model.loader.secrets import mask_of_document, secrets
@@ -31,10 +32,8 @@ from chaoslab.model.topology import (
     Connector,
     Container,
     Deadlines,
-    Images,
     Limits,
     Link,
-    Service,
     Topology,
     WriteContract,
 )
@@ -45,11 +44,12 @@ _TABLE: Place = ("tool", "chaoslab")
 _TOML_POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
-def load_topology(path: Path | None = None) -> Topology:
+def load_topology(path: Path | None = None, *, kinds: Kinds) -> Topology:
     """The topology of `path`, or of the nearest file at or above the working directory.
 
     `path` is a file, or a folder to look in. A file called `pyproject.toml` is read from its
-    table `[tool.chaoslab]`, any other from its top. Raises SpecError with every mistake found.
+    table `[tool.chaoslab]`, any other from its top. `kinds` are those that a service may have:
+    `chaoslab.services.KINDS`. Raises SpecError with every mistake found.
     """
     if path is None:
         path = find_topology(_here())
@@ -58,7 +58,7 @@ def load_topology(path: Path | None = None) -> Topology:
         if found is None:
             raise _no_file(str(path), f"no {OWN_FILE} and no [tool.chaoslab] in it")
         path = found
-    return read_topology(path)
+    return read_topology(path, kinds=kinds)
 
 
 def find_topology(start: Path) -> Path:
@@ -73,7 +73,7 @@ def find_topology(start: Path) -> Path:
     raise _no_file(str(start), f"no {OWN_FILE} and no [tool.chaoslab] here or in a folder above")
 
 
-def read_topology(path: Path) -> Topology:
+def read_topology(path: Path, *, kinds: Kinds) -> Topology:
     """The topology of this one file. Raises SpecError with every mistake found."""
     file = _shown(path)
     document = _document(path, file)
@@ -82,11 +82,13 @@ def read_topology(path: Path) -> Topology:
     if path.name == SHARED_FILE:
         prefix, table = _TABLE, _shared_table(document, file)
     mask = mask_of_document(table)
-    found = [*Names(table, prefix, file).problems()]
+    found = [*Names(table, prefix, file, kinds).problems()]
     try:
         shape = TopologyShape.model_validate(table)
     except ValidationError as error:
         found += shape_problems(error, prefix, file, mask)
+    for below, own, wrong in kind_errors(table, kinds):
+        found += shape_problems(wrong, prefix, file, mask, below=below, shape=own)
     if found:
         raise SpecError(map(mask.of, in_file_order(found, document)))
     return _topology(shape, path)
@@ -199,9 +201,7 @@ def _topology(shape: TopologyShape, path: Path) -> Topology:
     }
     return Topology(
         name=shape.name or source.parent.name or "topology",
-        services={
-            name: Service(name=name, kind=service.kind) for name, service in shape.services.items()
-        },
+        services=services(shape.services),
         apps=apps,
         connectors={
             name: Connector(
@@ -210,7 +210,7 @@ def _topology(shape: TopologyShape, path: Path) -> Topology:
             )
             for name, connector in shape.connectors.items()
         },
-        images=Images(**shape.images.model_dump()),
+        images=images(shape.images),
         attach=_attach(shape.attach) if shape.attach else None,
         deployment=deployment(shape.deployment, source.parent, links) if shape.deployment else None,
         gate=gate(shape.gate) if shape.gate else None,

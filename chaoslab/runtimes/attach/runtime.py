@@ -18,7 +18,7 @@ from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.mask import Mask
 from chaoslab.model.plan import Plan
 from chaoslab.model.sighting import Sighting
-from chaoslab.model.topology import App, Attach, Link, Service, ServiceKind, Topology
+from chaoslab.model.topology import App, Attach, Link, Service, Topology
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
@@ -29,13 +29,14 @@ from chaoslab.runtimes.attach.lease import Held, Lease, LeaseRecord, lease_path
 from chaoslab.runtimes.attach.leftovers import taken_back
 from chaoslab.runtimes.attach.refusals import refuse
 from chaoslab.runtimes.attach.service import StandingService, standing
-from chaoslab.runtimes.attach.sessions import ServerView, server_view
 from chaoslab.runtimes.base import Runtime
 from chaoslab.runtimes.parts import Part
+from chaoslab.services import kind_of, question_of
+from chaoslab.services.base import ServerView, TalkFailed
 
 READY_WITHIN_S = 5.0
 _OUT_OF_SIGHT = ("refused", "connect_timeout")
-_ACCEPTED = ("closed", "reset", "silent")
+_ACCEPTED = ("closed", "reset", "silent", "accepted")
 
 
 class AttachedRuntime:
@@ -99,7 +100,13 @@ class AttachedRuntime:
             return None
         if self._control.is_matched(link.name):
             return None
-        return await server_view(service, there)
+        view = kind_of(service.service.kind).view
+        if view is None:
+            return None
+        try:
+            return await view(service.url(service.endpoint), service.url(there))
+        except TalkFailed:
+            return None
 
     # --- Runtime ---
 
@@ -139,7 +146,7 @@ class AttachedRuntime:
         return next(found, Endpoint(host=_host_and_port(self._attach.toxiproxy)[0], port=port))
 
     async def ask(
-        self, app: App, address: Endpoint, kind: ServiceKind, *, within_s: float
+        self, app: App, address: Endpoint, service: Service, *, within_s: float
     ) -> Sighting | None:
         """From this machine. None where the proxy's listener cannot be reached from here, which is
         found out by the first canary, when nothing is in force; or where it cannot tell.
@@ -151,7 +158,9 @@ class AttachedRuntime:
             return None
         asked_s = now_s()
         try:
-            sighting = await canary.ask(address.host, address.port, kind, within_s=within_s)
+            sighting = await canary.ask(
+                address.host, address.port, question_of(service), within_s=within_s
+            )
         except InjectionFailed:  # a name that is known only where the proxy stands
             if link in self._seen:
                 raise

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from typing import NoReturn
-from urllib.parse import parse_qs, urlsplit
-
-import psycopg
+from urllib.parse import urlsplit
 
 from chaoslab.agent import canary
 from chaoslab.errors import FaultUnsupported, RuntimeUnavailable
 from chaoslab.machine.endpoint import Endpoint
-from chaoslab.model.sighting import Sighting
+from chaoslab.model.sighting import REACHED, Sighting
 from chaoslab.model.topology import Service
-from chaoslab.runtimes.base import OWN_NAME
+from chaoslab.services import kind_of, question_of
 
-_USUAL_PORTS = {"postgres": 5432, "redis": 6379}
 _ANSWERS_WITHIN_S = 5.0
+_STANDS = "stands already"
 
 
 class StandingService:
@@ -23,6 +21,7 @@ class StandingService:
 
     def __init__(self, service: Service, address: str, version: str) -> None:
         self._service, self._address, self._version = service, address, version
+        self._kind = kind_of(service.kind)
 
     @property
     def service(self) -> Service:
@@ -42,7 +41,7 @@ class StandingService:
                 f"{name} cannot be reached past its proxies\n  add [attach.services.{name}]"
             )
         parts = urlsplit(self._address)
-        port = parts.port or _USUAL_PORTS[self._service.kind]
+        port = parts.port or self._kind.port
         return Endpoint(host=parts.hostname or "", port=port)
 
     @property
@@ -59,14 +58,13 @@ class StandingService:
         parts = urlsplit(self._address)
         host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
         user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
-        query = parts.query
-        if self._service.kind == "postgres" and "application_name" not in parse_qs(query):
-            query = "&".join(filter(None, (query, f"application_name={OWN_NAME}")))
-        return parts._replace(netloc=f"{user}{host}:{endpoint.port}", query=query).geturl()
+        return self._kind.signed(parts._replace(netloc=f"{user}{host}:{endpoint.port}").geturl())
 
     async def ask(self, *, within_s: float) -> Sighting:
         there = self.endpoint
-        return await canary.ask(there.host, there.port, self._service.kind, within_s=within_s)
+        return await canary.ask(
+            there.host, there.port, question_of(self._service), within_s=within_s
+        )
 
     async def stop(self) -> None:
         self._refuse()
@@ -93,28 +91,17 @@ async def standing(service: Service, address: str) -> StandingService:
     Raises RuntimeUnavailable where nobody answers there.
     """
     if not address:
-        return StandingService(service, "", "stands already")
+        return StandingService(service, "", _STANDS)
     view = StandingService(service, address, "")
     sighting = await view.ask(within_s=_ANSWERS_WITHIN_S)
-    if sighting.outcome != "answered":
+    if sighting.outcome not in REACHED:
         raise RuntimeUnavailable(
             f"[attach.services.{service.name}]: nobody answers at {view.endpoint} "
             f"({sighting.outcome})\n  correct the url, forward the port, or leave the table out"
         )
-    version = await _postgres(view) if service.kind == "postgres" else "Redis"
-    return StandingService(service, address, f"{version}, stands already")
-
-
-async def _postgres(view: StandingService) -> str:
-    """Logs in, as every look for a write will have to."""
+    about = kind_of(service.kind).about
     try:
-        connection = await psycopg.AsyncConnection.connect(
-            view.url(view.endpoint), connect_timeout=int(_ANSWERS_WITHIN_S)
-        )
-    except psycopg.Error as error:
-        raise RuntimeUnavailable(
-            f"[attach.services.{view.service.name}]: {error}\n"
-            "  give the password as PGPASSWORD or in ~/.pgpass"
-        ) from error
-    async with connection:
-        return f"PostgreSQL {connection.info.server_version // 10_000}"
+        version = f"{await about(view.url(view.endpoint))}, stands already" if about else _STANDS
+    except RuntimeUnavailable as error:
+        raise RuntimeUnavailable(f"[attach.services.{service.name}]: {error}") from error
+    return StandingService(service, address, version)

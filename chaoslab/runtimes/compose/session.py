@@ -7,8 +7,6 @@ one. A stack that runs already is not used: `--chaos-runtime=attach` does that.
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 from chaoslab.errors import Problem, SpecError
 from chaoslab.history.events import PastProxy
 from chaoslab.runtimes.compose.file import ComposeFile, beside, read
@@ -56,11 +54,8 @@ class ComposeSession(DockerSession):
 
     def _read(self) -> tuple[Compose, ComposeFile]:
         path = beside(self._topology)
-        chosen = images.chosen(self._topology.images)
-        env = {
-            images.VARIABLE.format(field.name.upper()): str(getattr(chosen, field.name))
-            for field in fields(chosen)
-        }
+        uses = images.uses(images.chosen(self._topology))
+        env = {images.variable(use): image for use, image in uses.items()}
         compose = found({**env, "DOCKER_HOST": engine_address().url})
         file = read(compose, path)
         file.check(self._topology)

@@ -18,7 +18,7 @@ from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.ports import Ports
 from chaoslab.model.topology import App, Images, Service, Topology
 from chaoslab.runtimes.compose.file import ComposeFile
-from chaoslab.runtimes.compose.servers import server_of
+from chaoslab.runtimes.compose.servers import stack_server
 from chaoslab.runtimes.containers import images
 from chaoslab.runtimes.containers.agents import Agent
 from chaoslab.runtimes.containers.app import Pod
@@ -127,18 +127,17 @@ class ComposeStack:
     def _its_images(self, topology: Topology) -> Images:
         """What the containers were really made from."""
         image = {name: str(each.attrs["Config"]["Image"]) for name, each in self.containers.items()}
-        chosen = images.chosen(topology.images)
+        chosen = images.chosen(topology)
         kinds = {service.kind: image[name] for name, service in topology.services.items()}
         return Images(
-            postgres=kinds.get("postgres", chosen.postgres),
-            redis=kinds.get("redis", chosen.redis),
+            services={**chosen.services, **kinds},
             toxiproxy=image[PROXY_NAME],
             python=chosen.python,
         )
 
     def _box(self, service: Service) -> None:
         container = self.containers[service.name]
-        server = server_of(service.kind, environment_of(container))
+        server = stack_server(service.kind, environment_of(container))
         shared = _networks(container) & _networks(self.containers[PROXY_NAME])
         if not shared:
             raise RuntimeUnavailable(

@@ -16,7 +16,7 @@ from chaoslab.machine.ports import Ports
 from chaoslab.machine.watchdog import MARK_PREFIX, Watchdog
 from chaoslab.model.topology import Topology
 from chaoslab.runtimes.compose.file import ComposeFile
-from chaoslab.runtimes.compose.servers import server_of
+from chaoslab.runtimes.compose.servers import stack_server
 from chaoslab.runtimes.compose.stack import LABEL
 from chaoslab.runtimes.compose.tool import Compose
 from chaoslab.runtimes.containers import images
@@ -67,7 +67,7 @@ class Start:
 
     def _copy(self) -> str:
         inside = {
-            name: server_of(service.kind, {}).port
+            name: stack_server(service.kind, {}).port
             for name, service in self.topology.services.items()
         }
         ports = {

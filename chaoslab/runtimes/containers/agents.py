@@ -15,13 +15,12 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, cast
 
-from chaoslab.agent.canary import Kind
 from chaoslab.agent.iptables_rules import Counters
 from chaoslab.errors import ChaoslabError, InjectionFailed, RuntimeUnavailable
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.sockets import AppSocket
 from chaoslab.machine.trouble import Trouble
-from chaoslab.model.sighting import Outcome, Sighting
+from chaoslab.model.sighting import Outcome, Question, Sighting
 from chaoslab.runtimes.containers.parts import LOOK_EVERY_S, engine_gone, how_it_ended
 from chaoslab.runtimes.containers.problems import EngineGone, told
 from chaoslab.runtimes.parts import API_BOUND_S
@@ -103,10 +102,15 @@ class Agent:
         except TimeoutError:
             raise InjectionFailed(f"the agent {self._name} did not answer '{do}' in time") from None
 
-    async def canary(self, address: Endpoint, kind: Kind, *, within_s: float) -> Sighting:
+    async def canary(self, address: Endpoint, question: Question, *, within_s: float) -> Sighting:
         """What a client meets at that address from where the agent stands."""
         met = await self.request(
-            "ask", host=address.host, port=address.port, kind=kind, within_s=within_s
+            "ask",
+            host=address.host,
+            port=address.port,
+            asked=question.asked.hex(),
+            answered=question.answered,
+            within_s=within_s,
         )
         return Sighting(
             outcome=cast("Outcome", met["outcome"]),

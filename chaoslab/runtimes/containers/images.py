@@ -6,16 +6,17 @@ import io
 import tarfile
 import threading
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaoslab.agent import build_context
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed
 from chaoslab.machine.environment import environment
-from chaoslab.model.topology import App, Images
+from chaoslab.model.topology import App, Images, Topology
 from chaoslab.runtimes.containers.labels import ROLE
 from chaoslab.runtimes.containers.problems import told
+from chaoslab.services import KINDS
 
 if TYPE_CHECKING:
     import docker
@@ -25,13 +26,33 @@ AGENT = "chaoslab-agent"
 _one_build = threading.Lock()
 
 
-def chosen(images: Images) -> Images:
-    """The topology's images, each replaced where its environment variable names another."""
-    machine = environment()
-    names = {field.name: VARIABLE.format(field.name.upper()) for field in fields(images)}
+def chosen(topology: Topology) -> Images:
+    """The topology's images and those of the kinds that it names none for; each is replaced where
+    its environment variable names another.
+    """
+    machine, images = environment(), topology.images
+    usual = {kind.name: kind.image for kind in KINDS.values() if kind.image}
+    own = {use: images.services.get(use, image) for use, image in usual.items()}
+
+    def named(use: str, image: str) -> str:
+        return machine.get(variable(use)) or image
+
     return replace(
-        images, **{key: machine[name] for key, name in names.items() if machine.get(name)}
+        images,
+        services={use: named(use, image) for use, image in own.items()},
+        toxiproxy=named("toxiproxy", images.toxiproxy),
+        python=named("python", images.python),
     )
+
+
+def uses(images: Images) -> dict[str, str]:
+    """Each image by what it is used for: a kind of service, `toxiproxy`, `python`."""
+    return {**images.services, "toxiproxy": images.toxiproxy, "python": images.python}
+
+
+def variable(use: str) -> str:
+    """The environment variable that names another image for that use."""
+    return VARIABLE.format(use.upper().replace("-", "_"))
 
 
 def is_here(engine: docker.DockerClient, image: str) -> bool:

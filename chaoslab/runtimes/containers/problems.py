@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 from chaoslab.errors import ChaoslabError, RuntimeUnavailable, ServiceFailed
 from chaoslab.runtimes.containers.address import engine_address
 from chaoslab.runtimes.containers.engine_problems import no_engine, root_of
+from chaoslab.services import KINDS
 
 AIRGAPPED = "docker/airgapped/images.sh"
 _PULL = re.compile(
@@ -26,7 +27,7 @@ _NAME = re.compile(
     r'(container|network|volume)\b.* name "?/?([^" ]+)"? (?:is already in use|already exists)'
 )
 _FULL = re.compile(r"address pools|non-overlapping", re.IGNORECASE)
-_KINDS = ("postgres", "redis", "toxiproxy", "python")
+_USES = (*KINDS, "toxiproxy", "python")
 _EXITS = {
     125: "the engine could not run it",
     126: "its program may not be executed",
@@ -218,9 +219,9 @@ def _not_installed(what: str, error: ModuleNotFoundError) -> RuntimeUnavailable 
 
 def _variable(what: str, image: str) -> str:
     for text in (what.lower(), image.lower()):
-        for kind in _KINDS:
-            if kind in text:
-                return f"CHAOSLAB_IMAGE_{kind.upper()}"
+        for use in _USES:
+            if use in text:
+                return f"CHAOSLAB_IMAGE_{use.upper()}"
     return ""
 
 

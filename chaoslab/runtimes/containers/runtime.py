@@ -16,7 +16,7 @@ from chaoslab.history.events import PastProxy
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.mask import Mask
 from chaoslab.model.sighting import Sighting
-from chaoslab.model.topology import App, Service, ServiceKind
+from chaoslab.model.topology import App, Service
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.filtered import FilteredToxiproxyControl
@@ -30,6 +30,7 @@ from chaoslab.runtimes.containers.problems import told
 from chaoslab.runtimes.containers.service import Box, ContainerService
 from chaoslab.runtimes.containers.stack import API_PORT, Stack
 from chaoslab.runtimes.parts import ApiPart, Part
+from chaoslab.services import question_of
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -97,7 +98,7 @@ class ContainerRuntime:
         await running.start()  # whatever the scenario before has left it as
         if service.name not in self._versions:
             product = await in_thread(lambda: box.server.prepare(box.published))
-            image = getattr(self._stack.images, service.kind)
+            image = self._stack.images.services[service.kind]
             self._versions[service.name] = f"{product} (image {image})"
         running.version = self._versions[service.name]
         self._boxes.append(box)
@@ -149,10 +150,12 @@ class ContainerRuntime:
         return Endpoint(host=self._stack.gateway.name, port=port)
 
     async def ask(
-        self, app: App, address: Endpoint, kind: ServiceKind, *, within_s: float
+        self, app: App, address: Endpoint, service: Service, *, within_s: float
     ) -> Sighting:
         """From the app's own namespace."""
-        return await self._stack.pods[app.name].agent.canary(address, kind, within_s=within_s)
+        return await self._stack.pods[app.name].agent.canary(
+            address, question_of(service), within_s=within_s
+        )
 
     async def app_port(self, app: App) -> int:
         """The port that the app's pod publishes."""

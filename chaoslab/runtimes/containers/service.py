@@ -15,7 +15,8 @@ from chaoslab.runtimes.containers.agents import Agent
 from chaoslab.runtimes.containers.engine import HOST, in_thread
 from chaoslab.runtimes.containers.parts import ContainerPart
 from chaoslab.runtimes.containers.problems import exited, told, unanswered
-from chaoslab.runtimes.containers.servers import Server
+from chaoslab.services import question_of
+from chaoslab.services.base import ContainerServer
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -34,7 +35,7 @@ class Box:
     """
 
     name: str
-    server: Server
+    server: ContainerServer
     container: Container
     published: int
     upstream: Endpoint
@@ -135,7 +136,9 @@ class ContainerService:
         """Asked from where the proxy server stands: a published port would accept for a server
         that is gone.
         """
-        return await self._gateway.canary(self._box.upstream, self._service.kind, within_s=within_s)
+        return await self._gateway.canary(
+            self._box.upstream, question_of(self._service), within_s=within_s
+        )
 
     async def stop(self) -> None:
         """Orderly shutdown by the engine, with the image's own stop signal."""

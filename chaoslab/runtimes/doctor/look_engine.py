@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from chaoslab.agent import build_context
@@ -12,12 +12,11 @@ from chaoslab.machine.environment import environment
 from chaoslab.model.topology import Topology
 from chaoslab.runtimes.containers.address import EngineAddress, engine_address
 from chaoslab.runtimes.containers.engine_problems import no_engine
-from chaoslab.runtimes.containers.images import AGENT, chosen
+from chaoslab.runtimes.containers.images import AGENT, chosen, uses
 from chaoslab.runtimes.containers.sweeper import Engine, EngineError
 from chaoslab.runtimes.doctor.machine import ImageSeen, Part
 
 NAME = "Docker engine"
-_SERVERS = ("postgres", "redis")
 _STAND_INS = "chaoslab-airgapped"
 _PULL_LIMIT_S = 300.0
 _SCRIPT = "docker/airgapped/engine.sh installs and starts Debian's, where it may"
@@ -58,22 +57,21 @@ class EngineLook:
         return EngineSeen(engine=Part(name=NAME, found=found), images=images)
 
     def _images(self, engine: Engine, address: EngineAddress) -> tuple[ImageSeen, ...]:
-        named = chosen(self._topology.images)
+        named = chosen(self._topology)
         stand_ins = _stand_ins(engine)
         seen = []
         kinds = {service.kind for service in self._topology.services.values()}
-        for field in fields(named):
-            if field.name in _SERVERS and field.name not in kinds:
+        for use, name in uses(named).items():
+            if use in named.services and use not in kinds:
                 continue
-            name = getattr(named, field.name)
             here = _is_here(engine, name)
             said = "" if here or not self._pull else _pulled(address, name)
             here = here or (self._pull and not said)
             seen.append(
                 ImageSeen(
-                    use=field.name, name=name, said=said,
+                    use=use, name=name, said=said,
                     state="here" if here else "refused" if said else "absent",
-                    stand_in="" if here else stand_ins.get(field.name, ""),
+                    stand_in="" if here else stand_ins.get(use, ""),
                 )
             )  # fmt: skip
         agent = f"{AGENT}:{build_context.content_hash()}"

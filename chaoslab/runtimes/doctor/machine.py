@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
-
-from chaoslab.model.topology import ServiceKind
 
 ImageState = Literal["here", "absent", "refused"]
 
@@ -42,16 +41,15 @@ class ImageSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """Everything that was looked at. `topology` says where the images and apps are from, and
-    `services` which kinds of servers it has.
+    """Everything that was looked at. `topology` says where the images and apps are from, `services`
+    which kinds of servers it has; `servers` are the programs, by kind.
     """
 
     system: str
     python: str
     topology: str
-    services: tuple[ServiceKind, ...]
-    postgres: Part
-    redis: Part
+    services: tuple[str, ...]
+    servers: Mapping[str, Part]
     toxiproxy: Part
     sockets: Part
     memory: Part

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from chaoslab.runtimes.base import RuntimeKind
+from chaoslab.runtimes.containers.images import variable
 from chaoslab.runtimes.doctor.machine import ImageSeen, Machine, Part
 
 STAND_INS = "docker/airgapped/images.sh && . docker/airgapped/images.env"
-RUNTIMES: tuple[RuntimeKind, ...] = ("local", "docker", "compose", "attach")
+RUNTIMES: tuple[RuntimeKind, ...] = get_args(RuntimeKind)
 Readiness = Literal["ready", "unknown", "lacking"]
 
 
@@ -43,8 +44,7 @@ class RuntimeNeeds:
 
 def needs_of(machine: Machine) -> tuple[RuntimeNeeds, ...]:
     """Every runtime with what it lacks on this machine."""
-    servers = {"postgres": machine.postgres, "redis": machine.redis}
-    used = [part for kind, part in servers.items() if kind in machine.services]
+    used = [part for kind, part in machine.servers.items() if kind in machine.services]
     lacks = {
         "local": (*_parts(*used, machine.sockets),),
         "docker": (*_parts(*machine.packages), *_engine(machine), *_apps(machine)),
@@ -107,7 +107,7 @@ def _named(image: ImageSeen) -> str:
 
 
 def _variable(image: ImageSeen) -> str:
-    return f"CHAOSLAB_IMAGE_{image.use.upper()}"
+    return variable(image.use)
 
 
 def _apps(machine: Machine) -> Iterator[Lack]:

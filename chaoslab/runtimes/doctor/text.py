@@ -35,7 +35,7 @@ def _found(machine: Machine) -> Table:
 
 
 def _parts(machine: Machine) -> Iterator[Part]:
-    yield from (machine.postgres, machine.redis, machine.toxiproxy)
+    yield from (*machine.servers.values(), machine.toxiproxy)
     yield from machine.wheels
     yield from (machine.sockets, machine.memory, machine.engine)
     yield from machine.packages

@@ -20,33 +20,29 @@ from chaoslab.history.events import PastProxy
 from chaoslab.machine import births, reaper
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.environment import environment
-from chaoslab.machine.places import cache_folder, lab_folder, make_home, server_identity
+from chaoslab.machine.places import lab_folder, make_home
 from chaoslab.machine.ports import HOST, Ports, is_free
 from chaoslab.machine.process import spawn
 from chaoslab.machine.sockets import taken, tree
 from chaoslab.machine.watchdog import MARK_PREFIX, Watchdog
 from chaoslab.model.mask import Mask
 from chaoslab.model.sighting import Sighting
-from chaoslab.model.topology import App, Service, ServiceKind
+from chaoslab.model.topology import App, Service
 from chaoslab.proxies import server
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 from chaoslab.runtimes.app_log import AppLog
 from chaoslab.runtimes.local.app import LocalApp, app_environment
-from chaoslab.runtimes.local.binaries import find_postgres, find_redis
 from chaoslab.runtimes.local.helper import LocalHelper
 from chaoslab.runtimes.local.lookout import Lookout
 from chaoslab.runtimes.local.output import Output
-from chaoslab.runtimes.local.servers import (
-    RedisServer,
-    Server,
-    postgres_server,
-    prepared,
-)
 from chaoslab.runtimes.local.service import LOOK_EVERY_S, LocalService, PortTaken
 from chaoslab.runtimes.parts import ApiPart, Looked, Part
 from chaoslab.seeds import fresh_seed
+from chaoslab.services import kind_of, question_of
+from chaoslab.services.base import LocalServer, ability
 
+PREPARED_WITHIN_S = 60.0
 _TRIES = 5
 _UNFIT = re.compile(r"[^\w-]")
 _KEPT = ("PATH", "LD_LIBRARY_PATH")
@@ -69,7 +65,6 @@ class LocalRuntime:
         lab_id = f"{os.getpid()}-{fresh_seed():08x}"
         self._mark = MARK_PREFIX + lab_id.replace("-", "_")
         self._folder = lab_folder(lab_id)
-        self._identity = server_identity()
         self._ports = Ports()
         self._watchdog: Watchdog | None = None
         self._numbers = itertools.count(1)
@@ -122,7 +117,8 @@ class LocalRuntime:
         # Numbered, since different names may look the same once they are fit for a folder.
         home = self._folder / f"{next(self._numbers)}-{_UNFIT.sub('_', service.name)}"
         make_home(home, server.identity)
-        await prepared(server, home, self._server_env())
+        async with asyncio.timeout(PREPARED_WITHIN_S):
+            await server.prepare(home, self._server_env())
         for tries in range(1, _TRIES + 1):
             port = self._ports.take()
             running = LocalService(
@@ -194,11 +190,11 @@ class LocalRuntime:
         return Endpoint(host=HOST, port=port)
 
     async def ask(
-        self, app: App, address: Endpoint, kind: ServiceKind, *, within_s: float
+        self, app: App, address: Endpoint, service: Service, *, within_s: float
     ) -> Sighting:
         """From this process: it stands where every app stands."""
         del app
-        return await canary.ask(address.host, address.port, kind, within_s=within_s)
+        return await canary.ask(address.host, address.port, question_of(service), within_s=within_s)
 
     async def app_port(self, app: App) -> int:
         """The app's own, or a free one."""
@@ -263,14 +259,11 @@ class LocalRuntime:
         watchdog.watch_session(process.pid)
         return process
 
-    def _server(self, service: Service) -> Server:
-        if service.kind == "redis":
-            binary = find_redis()
-            return RedisServer(version=binary.version, program=binary.path)
-        return postgres_server(
-            find_postgres(), self._identity, cache_folder=cache_folder(self._identity),
-            scratch=self._folder, env=self._server_env(),
-        )  # fmt: skip
+    def _server(self, service: Service) -> LocalServer:
+        kind = kind_of(service.kind)
+        fix = "run it in containers (--chaos-runtime=docker), or attach to one that runs"
+        local = ability(kind.local, kind, "run as a process", fix)
+        return local(service, self._folder, self._server_env())
 
     def _server_env(self) -> dict[str, str]:
         # Nothing of PGPORT and its like; the user's other settings are no server's business.

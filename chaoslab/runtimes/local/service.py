@@ -19,7 +19,8 @@ from chaoslab.machine.sockets import listens, taken, tree
 from chaoslab.machine.trouble import Trouble, trouble_of
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import Service
-from chaoslab.runtimes.local.servers import Server
+from chaoslab.services import question_of
+from chaoslab.services.base import LocalServer
 
 START_LIMIT_S = 30.0
 LOOK_EVERY_S = 0.1  # at its processes; a stop that is shorter harms nothing
@@ -39,7 +40,7 @@ class LocalService:
         self,
         *,
         service: Service,
-        server: Server,
+        server: LocalServer,
         port: int,
         home: Path,
         env: Mapping[str, str],
@@ -133,7 +134,7 @@ class LocalService:
 
     async def ask(self, *, within_s: float) -> Sighting:
         """One small exchange with it, past every proxy."""
-        return await canary.ask(HOST, self._port, self._service.kind, within_s=within_s)
+        return await canary.ask(HOST, self._port, question_of(self._service), within_s=within_s)
 
     async def stop(self) -> None:
         """Orderly shutdown that does not wait for clients; returns when the port is closed."""

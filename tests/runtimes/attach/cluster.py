@@ -22,9 +22,10 @@ from chaoslab.proxies.toxiproxy import ToxiproxyControl
 from chaoslab.runtimes.attach import open_attached
 from chaoslab.runtimes.base import RunningService
 from chaoslab.runtimes.local import LocalRuntime
+from chaoslab.services import KINDS
 from chaoslab.verdicts.verdict import Verdict
 
-REFERENCE = load_topology(Path(__file__).parents[3] / "chaoslab.toml")
+REFERENCE = load_topology(Path(__file__).parents[3] / "chaoslab.toml", kinds=KINDS)
 PROXIES = {"postgres": "pg", "redis": "cache"}
 STARTED_WITHIN_S = 30.0  # an interpreter that starts on a machine that others use as well
 

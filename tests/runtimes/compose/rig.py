@@ -18,6 +18,7 @@ import httpx
 import pytest
 from engine_here import engine, needs_engine, stand_ins
 
+from chaoslab import services
 from chaoslab.agent.build_context import content_hash
 from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable
@@ -66,7 +67,7 @@ class Project:
 
     @property
     def topology(self) -> Topology:
-        return load_topology(self.folder / "chaoslab.toml")
+        return load_topology(self.folder / "chaoslab.toml", kinds=services.KINDS)
 
     def session(self) -> ComposeSession:
         """A lab's session in this folder."""

@@ -23,6 +23,7 @@ from chaoslab.runtimes.compose.file import FILE, ComposeFile
 from chaoslab.runtimes.compose.session import ComposeSession
 from chaoslab.runtimes.compose.stack import published
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
+from chaoslab.services import KINDS
 
 from .rig import (
     TOP,
@@ -53,6 +54,7 @@ from pathlib import Path
 from chaoslab.model.actions import ConnectPhase
 from chaoslab.runtimes.compose.session import ComposeSession
 from chaoslab.model.loader import load_topology
+from chaoslab.services import KINDS
 
 async def main():
     topology = load_topology(Path(sys.argv[1]))
@@ -95,9 +97,9 @@ async def broken_link(runtime: ContainerRuntime, topology: Topology) -> str:
     try:
         running = await runtime.start_service(redis)
         port = await control.create("backend.redis", str(running.upstream))
-        before = await runtime.ask(app, runtime.proxied(port), "redis", within_s=2.0)
+        before = await runtime.ask(app, runtime.proxied(port), redis, within_s=2.0)
         await control.apply(DROPPED)
-        after = await runtime.ask(app, runtime.proxied(port), "redis", within_s=0.3)
+        after = await runtime.ask(app, runtime.proxied(port), redis, within_s=0.3)
     finally:
         await control.close()
     assert before is not None
@@ -119,7 +121,7 @@ async def test_a_copy_of_the_stack_is_started_and_taken_down(tmp_path: Path, com
                 direct = Endpoint(host="postgres", port=5432)
                 with pytest.raises(Exception, match="has no address in the network of the app"):
                     await runtime.ask(
-                        made.topology.apps["backend"], direct, "postgres", within_s=1.0
+                        made.topology.apps["backend"], direct, postgres.service, within_s=1.0
                     )
             there = things_of(session)
             label = "com.docker.compose.service"
@@ -312,7 +314,7 @@ def test_the_copy_that_is_started_shares_nothing_with_the_users_own_stack() -> N
 def test_all_that_a_file_lacks_is_told_at_once() -> None:
     """Every missing service, and the app's missing image."""
     file = ComposeFile(path=Path("/shop") / FILE, _rendered=yaml.safe_load(RENDERED))
-    topology = load_topology(TOP / "chaoslab.toml")
+    topology = load_topology(TOP / "chaoslab.toml", kinds=KINDS)
     with pytest.raises(SpecError) as mistake:
         file.check(topology)
     said = str(mistake.value)

@@ -26,8 +26,9 @@ from chaoslab.proxies.filtered import FilteredToxiproxyControl
 from chaoslab.runtimes.containers import labels
 from chaoslab.runtimes.containers.problems import PortTaken
 from chaoslab.runtimes.containers.runtime import ANY_ADDRESS
-from chaoslab.runtimes.containers.servers import SERVERS
 from chaoslab.runtimes.containers.session import DockerSession
+from chaoslab.services import KINDS
+from chaoslab.services.redis.container import RedisServer
 from runtimes.stacks import SMALL, boot, ground_of
 
 
@@ -63,7 +64,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[Opened]:
 
 def with_images(**names: str) -> Topology:
     """The small topology with other images."""
-    return replace(SMALL, images=replace(SMALL.images, **names))
+    return replace(SMALL, images=replace(SMALL.images, services={**SMALL.images.services, **names}))
 
 
 async def fails(session: DockerSession) -> ChaoslabError:
@@ -172,7 +173,7 @@ async def test_a_service_whose_container_exits_at_once_is_said_with_its_last_wor
     opened: Opened,
 ) -> None:
     """A wrong image under the right name: here Postgres', whose entrypoint finds no Redis."""
-    failure = await fails(opened(with_images(redis=SMALL.images.postgres)))
+    failure = await fails(opened(with_images(redis=SMALL.images.services["postgres"])))
     assert isinstance(failure, ServiceFailed)
     assert "redis" in str(failure)
     assert "exit" in str(failure)
@@ -184,7 +185,8 @@ async def test_a_service_whose_port_is_not_mapped_is_said_with_both_ports(
 ) -> None:
     """The engine maps ports late, or never: here to where nobody listens."""
     monkeypatch.setattr("chaoslab.runtimes.containers.service.START_LIMIT_S", 1.0)
-    monkeypatch.setitem(SERVERS, "redis", replace(SERVERS["redis"], port=6380))
+    elsewhere = replace(KINDS["redis"], container=lambda _: RedisServer(port=6380))
+    monkeypatch.setitem(KINDS, "redis", elsewhere)
     failure = await fails(opened())
     assert isinstance(failure, ServiceFailed)
     assert re.search(r"redis: no answer on 127\.0\.0\.1:\d+, .* its port 6380, ", str(failure))

@@ -1,24 +1,18 @@
-"""What is made once per machine: a template of PostgreSQL's data, and programs within reach.
-
-Made beside its place under a lock and then renamed into it, so that whoever finds it finds it
-whole, and a run that was killed half-way leaves nothing that counts.
-"""
+"""The template of PostgreSQL's data, and a program within reach of the user who runs it."""
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed
+from chaoslab.machine.once import fingerprint, once
 from chaoslab.machine.places import make_home, reachable
 from chaoslab.machine.process import Identity
-from chaoslab.runtimes.local.binaries import ServerBinary
+from chaoslab.services.programs import ServerBinary
 
 _INITDB_S = 120.0
 # Tuned for a quick start. Durability against a power cut is given up, which no client can see;
@@ -62,7 +56,7 @@ def within_reach(binary: ServerBinary, identity: Identity, cache: Path) -> Path:
             "folders above it), or open the folders above the program"
         )
     install = binary.path.parent.parent
-    place = cache / f"postgres-{binary.number}-{_fingerprint(binary.path)}"
+    place = cache / f"postgres-{binary.number}-{fingerprint(binary.path)}"
     once(place, lambda part: _copy_install(install, part))
     return place / binary.path.relative_to(install.parent.parent)
 
@@ -81,7 +75,7 @@ def template(
     user = os.geteuid() if identity.uid is None else identity.uid
     major = int(number.partition(".")[0])
     feed = _ROLE + (_DATABASE if major >= 15 else _DATABASE_BEFORE_15)
-    place = cache / f"pgdata-{number}-{_fingerprint(postgres, SETTINGS, feed, str(user))}.tar"
+    place = cache / f"pgdata-{number}-{fingerprint(postgres, SETTINGS, feed, str(user))}.tar"
 
     def make(part: Path) -> None:
         home = scratch / "initdb"
@@ -92,34 +86,6 @@ def template(
 
     once(place, make)
     return place
-
-
-def once(place: Path, make: Callable[[Path], None]) -> None:
-    """Have `place` made by whoever comes first; `make` is given the path to make it at."""
-    if place.exists():
-        return
-    part = place.with_name(place.name + ".part")
-    with _locked(place.with_name(place.name + ".lock")):
-        if place.exists():
-            return
-        # Whoever left a part behind held the lock, and died with it.
-        shutil.rmtree(part, ignore_errors=True)
-        part.unlink(missing_ok=True)
-        make(part)
-        part.rename(place)
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with open(path, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _fingerprint(program: Path, *more: str) -> str:
-    status = program.stat()
-    text = "\0".join([str(program), str(status.st_size), str(status.st_mtime_ns), *more])
-    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
 def _copy_install(install: Path, part: Path) -> None:

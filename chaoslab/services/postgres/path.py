@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 import psycopg
 from psycopg import waiting
 from psycopg.abc import PQGen
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from chaoslab.preflight.dial import Address
-from chaoslab.preflight.outcome import Ended, Outcome
-from chaoslab.preflight.target import Target
-from chaoslab.preflight.trip import Trip
+from chaoslab.services.path import Address, Ended, NoTarget, Outcome, Target, Trip
 
 T = TypeVar("T")
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+_DRIVER = re.compile(r"^(postgres(?:ql)?)\+\w+://")
+_PORT = 5432
 _MUST_HAVE_TLS = ("require", "verify-ca", "verify-full")
 _BY_STATE: Mapping[str, Outcome] = {
     "28P01": "wrong credentials",
@@ -67,7 +67,37 @@ class _Connection(psycopg.AsyncConnection[tuple[object, ...]]):
             raise
 
 
-async def walk_postgres(trip: Trip, target: Target, sock: socket.socket, address: Address) -> None:
+def targets(
+    link: str, url: str, source: str, secret: Callable[[str], str]
+) -> Iterator[Target | NoTarget]:
+    """Every host that libpq would try. Raises ValueError where it is no URL that libpq reads."""
+    try:
+        # A driver's name, as SQLAlchemy's URLs have it, is nothing to libpq.
+        read = conninfo_to_dict(_DRIVER.sub(r"\1://", url))
+    except psycopg.Error as error:
+        raise ValueError("libpq cannot read it") from error
+    params = {key: str(value) for key, value in read.items()}
+    if not params.get("password") and (password := secret("PGPASSWORD")):
+        params["password"] = password
+    hosts = (params.get("host") or params.get("hostaddr") or "").split(",")
+    ports = (params.get("port") or "").split(",")
+    for at, host in enumerate(hosts):
+        if not host or host.startswith(("/", "@")):
+            why = "it names a socket's path or no host, which only the app's own machine has"
+            yield NoTarget(link=link, source=source, why=why)
+            continue
+        port = ports[at] if len(ports) == len(hosts) else ports[0]
+        yield Target(
+            link=link,
+            kind="postgres",
+            source=source,
+            host=host,
+            port=int(port or _PORT),
+            params={**params, "host": host},
+        )
+
+
+async def walk(trip: Trip, target: Target, sock: socket.socket, address: Address) -> None:
     """From the first byte to an answered query. Raises Ended."""
     async with trip.step("answer"):
         has_tls = await _first_byte(sock) == b"S"

@@ -1,5 +1,6 @@
 """A path to Redis after its connect: a first line, AUTH, and PING in the URL's database.
 
+We speak it ourselves: what is silent, closed, or another protocol, no driver distinguishes.
 Source: Redis' RESP specification and the error words of its server (NOAUTH, WRONGPASS, LOADING).
 """
 
@@ -8,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from urllib.parse import parse_qs, unquote, urlsplit
 
-from chaoslab.preflight.outcome import Ended, Outcome
-from chaoslab.preflight.target import Target
-from chaoslab.preflight.trip import Trip
+from chaoslab.services.path import Ended, Outcome, Target, Trip
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+_PORT = 6379
 _TLS_ALERT = b"\x15\x03"
 _BY_WORDS: tuple[tuple[str, Outcome], ...] = (
     ("NOAUTH", "wrong credentials"),
@@ -31,7 +33,31 @@ _BY_WORDS: tuple[tuple[str, Outcome], ...] = (
 )
 
 
-async def walk_redis(trip: Trip, target: Target, sock: socket.socket) -> None:
+def targets(
+    link: str, url: str, source: str, secret: Callable[[str], str]
+) -> Iterator[Target]:  # fmt: skip
+    """The host of a Redis URL. Raises ValueError where it is none."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+        raise ValueError("no Redis URL")
+    query = {key: given[-1] for key, given in parse_qs(parts.query).items()}
+    yield Target(
+        link=link,
+        kind="redis",
+        source=source,
+        host=parts.hostname,
+        port=parts.port or _PORT,
+        user=unquote(parts.username or query.get("username", "")),
+        password=unquote(parts.password or "")
+        or query.get("password", "")
+        or secret("REDISCLI_AUTH"),
+        database=parts.path.strip("/") or query.get("db", ""),
+        tls=parts.scheme == "rediss",
+        params=query,
+    )
+
+
+async def walk(trip: Trip, target: Target, sock: socket.socket) -> None:
     """From the first line to an answered PING. Raises Ended."""
     writer: asyncio.StreamWriter | None = None
     try:

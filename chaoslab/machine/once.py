@@ -1,0 +1,43 @@
+"""What is made once per machine, by whoever comes first.
+
+Made beside its place under a lock and then renamed into it, so that whoever finds it finds it
+complete, and a run that was killed half-way leaves nothing that counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+
+def once(place: Path, make: Callable[[Path], None]) -> None:
+    """Have `place` made by whoever comes first; `make` is given the path to make it at."""
+    if place.exists():
+        return
+    part = place.with_name(place.name + ".part")
+    with _locked(place.with_name(place.name + ".lock")):
+        if place.exists():
+            return
+        # Whoever left a part behind held the lock, and died with it.
+        shutil.rmtree(part, ignore_errors=True)
+        part.unlink(missing_ok=True)
+        make(part)
+        part.rename(place)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def fingerprint(program: Path, *more: str) -> str:
+    """Hexadecimal digits that change with the program's file, and with each of `more`."""
+    status = program.stat()
+    text = "\0".join([str(program), str(status.st_size), str(status.st_mtime_ns), *more])
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()

@@ -1,0 +1,117 @@
+"""The tables whose keys depend on the kinds of service: `[services.<name>]` and `[images]`.
+
+The kinds are given by the caller, since each stands in a module of `chaoslab.services` (or in
+another distribution), and this room is below them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Protocol
+
+from pydantic import ConfigDict, Field, ValidationError, create_model
+
+from chaoslab.model.loader.base import Shape, rule
+from chaoslab.model.loader.rules import is_pinned
+from chaoslab.model.topology import Images, Service
+
+PINNED = "a string, name:tag with a fixed tag (never latest), or name@sha256:digest"
+ImageName = Annotated[str, rule(is_pinned)]
+Pattern = tuple[str, ...]
+Table = Mapping[str, object]
+
+
+class KnownKind(Protocol):
+    """What the file's reader must know of a kind of service."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        """Those of its URLs; the usual one first."""
+
+    @property
+    def keys(self) -> type[Shape]:
+        """Its own keys in `[services.<name>]`, beside `kind`."""
+
+    @property
+    def image(self) -> str:
+        """What it runs from in a container; empty where `[images]` has no key for it."""
+
+    @property
+    def keeps_rows(self) -> bool:
+        """Whether what an app wrote there can be looked up."""
+
+
+Kinds = Mapping[str, KnownKind]
+
+
+class ImagesShape(Shape):
+    """`[images]`, without the keys of the kinds."""
+
+    toxiproxy: ImageName = Field(default=Images().toxiproxy, description=PINNED)
+    python: ImageName = Field(default=Images().python, description=PINNED)
+
+
+class _AnyKeys(Shape):
+    """Of an unknown kind no key can be called wrong."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+def service_shape(kinds: Kinds, kind: object = None) -> type[Shape]:
+    """`[services.<name>]` of that kind; of none that is known only `kind` itself is looked at."""
+    keys = kinds[kind].keys if isinstance(kind, str) and kind in kinds else _AnyKeys
+    field: Any = (Literal[tuple(kinds)], Field(description="one of: " + ", ".join(kinds)))
+    return create_model("ServiceShape", __base__=keys, kind=field)
+
+
+def images_shape(kinds: Kinds) -> type[Shape]:
+    """`[images]`, with a key for each kind that runs from an image."""
+    fields: dict[str, Any] = {
+        kind.name: (ImageName, Field(default=kind.image, description=PINNED))
+        for kind in kinds.values()
+        if kind.image
+    }
+    return create_model("ImagesShape", __base__=ImagesShape, **fields)
+
+
+def kind_errors(
+    document: Table, kinds: Kinds
+) -> Iterator[tuple[Pattern, type[Shape], ValidationError]]:
+    """Where such a table has another shape than it should: its place, the shape, what is wrong."""
+    shapes: list[tuple[Pattern, type[Shape], object]] = [
+        (("services", name), service_shape(kinds, table.get("kind")), table)
+        for name, table in _tables(document.get("services")).items()
+    ]
+    shapes.append((("images",), images_shape(kinds), document.get("images")))
+    for place, shape, table in shapes:
+        if isinstance(table, dict):
+            try:
+                shape.model_validate(table)
+            except ValidationError as error:
+                yield place, shape, error
+
+
+def services(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Service]:
+    """The services of tables without a mistake; the kind's own keys as the file has them."""
+    return {
+        name: Service(
+            name=name,
+            kind=table["kind"],
+            settings={key: value for key, value in table.items() if key != "kind"},
+        )
+        for name, table in tables.items()
+    }
+
+
+def images(table: Mapping[str, Any]) -> Images:
+    """The images of a table without a mistake."""
+    own = {key: value for key, value in table.items() if key in ImagesShape.model_fields}
+    return Images(services={key: table[key] for key in table if key not in own}, **own)
+
+
+def _tables(value: object) -> dict[str, dict[str, object]]:
+    found = value if isinstance(value, dict) else {}
+    return {name: table for name, table in found.items() if isinstance(table, dict)}

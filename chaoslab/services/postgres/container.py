@@ -1,0 +1,156 @@
+"""PostgreSQL in containers: of the lab's own, and in a Compose stack that others may use too."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from chaoslab.errors import ServiceFailed
+from chaoslab.machine.endpoint import Endpoint
+from chaoslab.machine.ports import HOST
+from chaoslab.services.postgres import local
+
+PORT = 5432
+ROLE = "chaoslab"
+_TALK_S = 5.0
+_ANSWER_S = 2.0
+# Only a crash of the machine could lose data by it, never one of the server; starts are faster.
+_OPTIONS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_connections": "100",
+}
+_Connection = psycopg.Connection[tuple[object, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostgresServer:
+    """PostgreSQL as the official image starts it; each lab has a database of its own."""
+
+    port: int = PORT
+    command: tuple[str, ...] = (
+        "postgres",
+        *(word for name, value in _OPTIONS.items() for word in ("-c", f"{name}={value}")),
+    )
+    # Trust: it is reachable from loopback and from the proxy only, and hashing takes its time.
+    env: Mapping[str, str] = field(
+        default_factory=lambda: {
+            "POSTGRES_USER": "postgres",
+            "POSTGRES_HOST_AUTH_METHOD": "trust",
+            "POSTGRES_INITDB_ARGS": "--no-sync",
+        }
+    )
+
+    async def answers(self, port: int) -> bool:
+        """A session accepted and `SELECT 1` answered."""
+        return await local.answers(port)
+
+    def prepare(self, port: int) -> str:
+        """Make the role that owns every lab's database."""
+        with _admin(port) as connection:
+            connection.execute(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{ROLE}'")
+            return _version(connection)
+
+    def fresh(self, port: int, lab: str) -> None:
+        """A new database; one of that name is dropped."""
+        with _admin(port) as connection:
+            _drop(connection, lab)
+            make = sql.SQL("CREATE DATABASE {} OWNER {}")
+            connection.execute(make.format(sql.Identifier(lab), sql.Identifier(ROLE)))
+
+    def clear(self, port: int, lab: str) -> None:
+        """Drop the lab's database."""
+        with _admin(port) as connection:
+            _drop(connection, lab)
+
+    def url(self, endpoint: Endpoint, lab: str) -> str:
+        """As the role `chaoslab`, which owns the database and is no superuser."""
+        return f"postgresql://{ROLE}:{ROLE}@{endpoint}/{lab}?sslmode=disable"
+
+
+class StackPostgres:
+    """PostgreSQL with the credentials that its container has (POSTGRES_USER, POSTGRES_PASSWORD).
+
+    Each lab has a database of its own, which that user owns.
+    """
+
+    port = PORT
+    command: tuple[str, ...] = ()
+    env: Mapping[str, str] = {}
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        user = env.get("POSTGRES_USER") or "postgres"
+        password = env.get("POSTGRES_PASSWORD", "")
+        self._who = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
+        self._home = quote(env.get("POSTGRES_DB") or user, safe="")
+
+    async def answers(self, port: int) -> bool:
+        """A session accepted; refused credentials are an answer too, and `prepare` raises then."""
+        url = self.url(Endpoint(host=HOST, port=port), self._home)
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                async with await psycopg.AsyncConnection.connect(url) as connection:
+                    await connection.execute("SELECT 1")
+        except TimeoutError:
+            return False
+        except psycopg.OperationalError as error:
+            return "authentication failed" in str(error)
+        return True
+
+    def prepare(self, port: int) -> str:
+        """Read its version."""
+        with self._admin(port) as connection:
+            return _version(connection)
+
+    def fresh(self, port: int, lab: str) -> None:
+        """A new database; one of that name is dropped."""
+        with self._admin(port) as connection:
+            _drop(connection, lab)
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(lab)))
+
+    def clear(self, port: int, lab: str) -> None:
+        """Drop the lab's database."""
+        with self._admin(port) as connection:
+            _drop(connection, lab)
+
+    def url(self, endpoint: Endpoint, lab: str) -> str:
+        """As the stack's own user, in the lab's database."""
+        return f"postgresql://{self._who}@{endpoint}/{lab}?sslmode=disable"
+
+    def _admin(self, port: int) -> _Connection:
+        url = self.url(Endpoint(host=HOST, port=port), self._home)
+        try:
+            return psycopg.connect(url, autocommit=True, connect_timeout=int(_TALK_S))
+        except psycopg.OperationalError as error:
+            raise ServiceFailed(
+                f"postgres of the Compose stack at {HOST}:{port}: {str(error).strip()}\n"
+                "  expected the user of its container's POSTGRES_USER and POSTGRES_PASSWORD to be "
+                "let in, and to be allowed to create databases"
+            ) from error
+
+
+@contextmanager
+def _admin(port: int) -> Iterator[_Connection]:
+    """Raises ServiceFailed where it does not answer, or breaks off."""
+    url = f"postgresql://postgres@{HOST}:{port}/postgres?sslmode=disable"
+    try:
+        with psycopg.connect(url, autocommit=True, connect_timeout=int(_TALK_S)) as connection:
+            yield connection
+    except psycopg.OperationalError as error:
+        raise ServiceFailed(f"postgres at {HOST}:{port}: {error}") from error
+
+
+def _version(connection: _Connection) -> str:
+    number = connection.execute("SHOW server_version").fetchone()
+    return f"PostgreSQL {str(number[0]).split()[0] if number else '?'}"
+
+
+def _drop(connection: _Connection, database: str) -> None:
+    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+    connection.execute(drop.format(sql.Identifier(database)))

