@@ -35,8 +35,10 @@ WHOLE = Machine(
     python="3.12.1 (/usr/bin/python3)",
     topology="/home/me/chaoslab.toml",
     services=("postgres", "redis"),
-    postgres=Part(name="PostgreSQL", found="PostgreSQL 16.2 (system), /usr/bin/postgres"),
-    redis=Part(name="Redis or Valkey", found="Redis 7.2 (system), /usr/bin/redis-server"),
+    servers={
+        "postgres": Part(name="PostgreSQL", found="PostgreSQL 16.2 (system), /usr/bin/postgres"),
+        "redis": Part(name="Redis or Valkey", found="Redis 7.2 (system), /usr/bin/redis-server"),
+    },
     toxiproxy=Part(name="Toxiproxy", found="/usr/bin/toxiproxy-server"),
     sockets=Part(name="socket table", found="netlink sock_diag answers (12 sockets)"),
     memory=Part(name="/dev/shm", found="4096 MiB free"),
@@ -51,11 +53,14 @@ WHOLE = Machine(
 # One that has little, each lack of another kind.
 BARE = replace(
     WHOLE,
-    postgres=Part(
-        name="PostgreSQL",
-        problem="no PostgreSQL >= 13 to run",
-        fix="sudo apt-get install -y postgresql\npip install 'chaoslab[servers]'",
-    ),
+    servers={
+        **WHOLE.servers,
+        "postgres": Part(
+            name="PostgreSQL",
+            problem="no PostgreSQL >= 13 to run",
+            fix="sudo apt-get install -y postgresql\npip install 'chaoslab[servers]'",
+        ),
+    },
     toxiproxy=Part(name="Toxiproxy", problem="no toxiproxy-server on PATH"),
     packages=(
         Part(

@@ -148,11 +148,11 @@ class Kind:
     from in a container. `goodbyes` are the last messages of its clients, `dismissals` the bytes in
     a server's message by which it ends a connection.
 
-    Abilities, each absent (None) where the kind lacks it: `program` and `local` (as processes),
-    `container`, `stack` (in a Compose stack, by its container's environment; a lab has a place of its
-    own in it, takes nothing of what is there, and leaves nothing), `about` (log in;
-    product and version), `count_clients`, `rows`, `view` (given its own URL and the one through
-    the proxy), `dialogue`.
+    Abilities, each absent (None) where the kind lacks it: `program` and `local` (as processes);
+    `container`; `stack` (in a Compose stack, by its container's environment: a lab has a place of
+    its own in it, takes nothing of what is there, and leaves nothing); `about` (log in; product and
+    version); `count_clients`; `rows`; `view` (by its own URL and the one through the proxy);
+    `dialogue`.
     """
 
     name: str

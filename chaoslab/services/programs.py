@@ -18,6 +18,7 @@ from chaoslab.machine.environment import environment
 _LIMIT_S = 10.0
 # Some systems keep servers where not every user's PATH looks.
 _SBIN = ":/usr/local/sbin:/usr/sbin"
+_FAILED = "cannot be run"
 _NUMBER = r"\D*?(\d+(?:\.\d+)*)"
 _ANY = re.compile(r"\b([A-Z]\w+)" + _NUMBER)
 
@@ -90,6 +91,8 @@ class Program:
         if not os.access(path, os.X_OK):
             return "it may not be executed"
         text = _version_text(path, path.stat().st_mtime_ns)
+        if text.startswith(_FAILED):
+            return text
         own = re.compile(f"({'|'.join(self.oldest)}){_NUMBER}", re.IGNORECASE).search(text)
         match = own or _ANY.search(text)
         if match is None:
@@ -118,7 +121,7 @@ def _version_text(path: Path, _mtime_ns: int) -> str:
             [path, "--version"], capture_output=True, text=True, timeout=_LIMIT_S, check=False
         )
     except (OSError, subprocess.SubprocessError) as error:
-        return f"cannot be run: {error}"
+        return f"{_FAILED}: {error}"
     return (done.stdout or done.stderr).strip()
 
 
