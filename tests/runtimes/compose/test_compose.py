@@ -57,7 +57,7 @@ from chaoslab.model.loader import load_topology
 from chaoslab.services import KINDS
 
 async def main():
-    topology = load_topology(Path(sys.argv[1]))
+    topology = load_topology(Path(sys.argv[1]), kinds=KINDS)
     async with ComposeSession(topology, "toxiproxy").lab() as runtime:
         services = {n: await runtime.start_service(s) for n, s in topology.services.items()}
         control = await runtime.start_proxy("toxiproxy", seed=1, log=Path("/dev/null"))
