@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from chaoslab.faults import merged
+from chaoslab import faults
 from chaoslab.history.saved_plan import Kinds
 
 
 def kinds() -> Kinds:
     """What saved plans are read with."""
-    return Kinds(faults=merged({}))
+    return Kinds(faults=faults.kinds())

@@ -19,10 +19,10 @@ GOODBYE_BYTES = 5
 SHORT_S = 1.0  # a connection that lived for less was opened for one use; a pool keeps its own
 
 
-def bitten_since(
+def effects_since(
     begun_s: float, connection: LinkConnection, records: Sequence[LinkConnection]
 ) -> LinkConnection:
-    """The connection with only what met it since then: its earlier bites were another fault's."""
+    """The connection with only the effects on it since then: earlier ones are another fault's."""
     earlier = [r.met for r in records if r.connection == connection.connection and r.at_s < begun_s]
     return replace(connection, met=connection.met[max(map(len, earlier), default=0) :])
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from chaoslab.evidence.connections import bitten_since
+from chaoslab.evidence.connections import effects_since
 from chaoslab.evidence.counted import bytes_metered, packets_counted, syns_dropped
 from chaoslab.evidence.timeline import Span, asked_s, end_s, life, lived_alone
 from chaoslab.history.events import (
@@ -72,7 +72,7 @@ class LinkView:
         # the lab's canaries are answered, and every record of such an engine has who spoke when
         self.records_have_answers = any(c.answered_s is not None for c in records)
         self.connections = [
-            bitten_since(self.begun_s, c, records)
+            effects_since(self.begun_s, c, records)
             for c in records
             if c.fault == fault.label
             and c.client_port not in canaries

@@ -70,7 +70,7 @@ def cluster(options: Options, topology: Topology) -> Cluster:
         name: _hosts(f"--external {name}", text, problems) for name, text in external.items()
     }
     for name in services.keys() & outside.keys():
-        what = f"'{name}' is said to be inside of the cluster and outside"
+        what = f"'{name}' is given both as inside and as outside of the cluster"
         problems.append(_wrong(f"--external {name}", what, "--service or --external, not both"))
     if problems:
         raise SpecError(problems)

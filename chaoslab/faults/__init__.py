@@ -30,6 +30,7 @@ __all__ = [
     "Slow",
     "Stopped",
     "Throttled",
+    "kinds",
     "merged",
 ]
 
@@ -47,6 +48,11 @@ TABLE: Mapping[str, type[Fault]] = MappingProxyType(
         "restarted": Restarted,
     }
 )
+
+
+def kinds() -> Mapping[str, type[Fault]]:
+    """Every kind that is known here, in the order of lists for people."""
+    return merged({})
 
 
 def merged(extra: Mapping[str, type[Fault]]) -> Mapping[str, type[Fault]]:

@@ -1,4 +1,4 @@
-"""The lab mutates itself: one fault of a plan is disabled, and whoever asks is told that it works.
+"""The self-test: one fault of a plan is disabled, and the proxy or service still reports it.
 
 A run with a disabled fault proves nothing about the app, so it must end UNKNOWN. A lab that says
 PASS or FAIL of it believes its own injections; `chaoslab gate --self-test` looks for that.

@@ -1,4 +1,4 @@
-"""A plan as a file: written whole, and read with the kinds that are installed."""
+"""A plan as a file: written with all its fields, and read with the kinds that are installed."""
 
 from __future__ import annotations
 

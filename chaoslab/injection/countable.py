@@ -15,6 +15,6 @@ def check_countable(plan: Plan, control: ProxyControl) -> None:
     wanted = any(isinstance(e, BacksOff) for e in plan.expect)
     if wanted and not control.capabilities & {"connections", "packets"}:
         raise FaultUnsupported(
-            f"{control.name} tells of no connections and no kernel beside it counts them: "
+            f"{control.name} has no records of connections and no kernel beside it counts them: "
             "how often the app tries (BacksOff) cannot be judged here"
         )

@@ -95,7 +95,7 @@ async def _look_first(fault: Injection, ground: Ground) -> None:
 
 
 async def _look_once_more(fault: Injection, ground: Ground) -> None:
-    """Evidence that cannot be had is written down, and never stands before the heal."""
+    """Evidence that cannot be read is written down, and never delays the heal."""
     try:
         await record_links(fault, ground)
     except ChaoslabError as error:

@@ -8,7 +8,7 @@ from chaoslab.injection.ground import Ground
 
 
 async def record_links(fault: Injection, ground: Ground) -> None:
-    """Write down what each link of the fault has had, as the proxy and its kernel saw it."""
+    """Write down what the proxy and its kernel recorded at each link of the fault."""
     journal, label = ground.journal, fault.declared.label
     await record_metered(fault, ground)
     for link in fault.links:

@@ -118,14 +118,14 @@ class Nemesis:
     ) -> bool:
         """Whether `work` was done before the run was over, and came to something.
 
-        The work `of` a fault that is disabled is given up once an app would have met the fault: it
-        may wait for what the app does only then.
+        The work `of` a fault that is disabled is given up once the fault would have affected an
+        app: it may wait for what the app does only then.
         """
         task = asyncio.create_task(work)
         over = asyncio.create_task(self._over.wait())
         ends: set[asyncio.Task[bool] | asyncio.Task[None]] = {over}
         if of is not None and self._ground.disables(of):
-            ends.add(asyncio.create_task(self._met_by_now(of)))
+            ends.add(asyncio.create_task(self._affected_by_now(of)))
         try:
             await asyncio.wait({task, *ends}, return_when=asyncio.FIRST_COMPLETED)
             return task.done() and bool(task.result())
@@ -133,7 +133,7 @@ class Nemesis:
             for each in (task, *ends):
                 each.cancel()
 
-    async def _met_by_now(self, fault: Declared) -> None:
+    async def _affected_by_now(self, fault: Declared) -> None:
         """Return when every app of the fault's links has been up for as long as it may take to say
         that it is degraded, or should have been.
         """
