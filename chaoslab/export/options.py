@@ -28,14 +28,15 @@ def fault_options() -> tuple[click.Option, ...]:
     for kind, fault in kinds().items():
         hints = get_type_hints(fault)
         for name in settings(fault):
-            users[option_of(name)].append(kind)
+            several = " (may be repeated)" if name == "streams" else ""
+            users[option_of(name)].append(kind + several)
             types[option_of(name)] = hints[name]
     return tuple(_option(flag, types[flag], users[flag]) for flag in users)
 
 
 def _option(flag: str, hint: object, users: list[str]) -> click.Option:
     if flag == "--stream":
-        help_ = f"{', '.join(users)}: upstream or downstream; may be repeated but for one-way."
+        help_ = f"upstream or downstream; {', '.join(users)}."
         return click.Option([flag, "streams"], multiple=True, help=help_)
     return click.Option([flag], type=_type(flag, hint), help=f"{', '.join(users)}.")
 

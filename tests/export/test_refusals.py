@@ -103,7 +103,7 @@ def test_the_users_mistakes_are_named_with_their_mend(
         (("--app", "backend=app=x,app=y"), "two values for the label 'app'"),
         (("--app", "backend=-a=x"), "'-a=x' is no label"),
         ((*APP, *APP), "'backend' was given before"),
-        (("--service", "postgres=a=b", "--external", "postgres=1.2.3.4"), "inside of the cluster"),
+        (("--service", "postgres=a=b", "--external", "postgres=1.2.3.4"), "inside and as outside"),
         (("--external", "postgres=2001:db8::1"), "IPv6 is none either"),
         (("--external", "postgres=10.0.0.300"), "'10.0.0.300' is no target"),
         (("--external", "postgres=10.0.0.0/33"), "'10.0.0.0/33' is no target"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import get_args
 
 import pytest
+from verdicts.histories import PG, TOPOLOGY, healthy_run, history_of, sockets
+from verdicts.histories import fault as in_force
 
 import chaoslab
 from chaoslab import (
@@ -28,8 +29,13 @@ from chaoslab.evidence.links import LinkView
 from chaoslab.faults import TABLE, merged
 from chaoslab.faults.base import Fault, LinkFault, MutationKind, ServiceFault
 from chaoslab.faults.cluster import NetworkRule, Peer, Unsupported
+from chaoslab.faults.evidence import evidence_of
+from chaoslab.history.events import AnyEvent, LinkMetered, LinkPackets
+from chaoslab.history.saved_plan import plan_json, read_plan
+from chaoslab.model.plan import Plan
 from chaoslab.model.reason import Reason
 from chaoslab.model.sighting import Outcome, Sighting
+from chaoslab.registry import kinds
 
 ROOT = Path(chaoslab.__file__).parents[1]
 NOT_KINDS = {"__init__", "base", "cluster", "evidence", "mutation", "toxics"}
@@ -104,12 +110,38 @@ def test_each_kind_decides_whether_it_can_be_exported(fault: Fault) -> None:
             assert isinstance(decision, NetworkRule)
 
 
+def read(at_s: float, count: int) -> list[AnyEvent]:
+    """What a kernel and a proxy's metrics have counted on the link by then."""
+    counts = dict.fromkeys(
+        ("syns", "syns_dropped", "packets_dropped", "bytes_up", "bytes_down", "resets"), count
+    )
+    return [
+        LinkPackets(at_s=at_s, link=PG, fault="out", **counts),
+        LinkMetered(at_s=at_s, link=PG, fault="out", ended_bytes=count),
+    ]
+
+
+# what apps do under faults: they open, try and lose connections, which kernel and proxy count
+AFFECTED: tuple[AnyEvent, ...] = (
+    sockets(1.4, PG, established=(5001,)),
+    *read(1.45, 0),
+    sockets(1.8, PG, established=(5002,), syn_sent=(5003,)),
+    sockets(2.2, PG),
+    *read(2.49, 7),
+)
+
+
 @each_fault
 def test_each_kind_has_evidence_of_its_own(fault: Fault) -> None:
-    """Composed of observations, which are asked of the link's records; a stub is none."""
-    source = inspect.getsource(type(fault).observed)
-    assert "yield" in source
-    assert isinstance(fault.not_observed(packets_counted=False), Reason)
+    """Reasons with codes where the app was affected; where it was not, what is missing."""
+    out = replace(fault, name="out", target="postgres" if fault.targets_service else "vpc")
+    run = [*healthy_run(), *in_force("out", 1.5, 1.52, 2.5, 2.52)]
+    found = evidence_of(out, TOPOLOGY, history_of([*run, *AFFECTED]), app="backend", boot=1)
+    assert found.observed_on("postgres")
+    assert all(reason.code.startswith("fault.") for reason in found.per_link[PG])
+    unaffected = evidence_of(out, TOPOLOGY, history_of(run), app="backend", boot=1)
+    assert not unaffected.observed
+    assert unaffected.missing == fault.not_observed(packets_counted=False)
 
 
 @each_fault
@@ -126,9 +158,11 @@ def test_each_kind_acts_on_links_or_on_a_service(fault: Fault) -> None:
 
 @each_fault
 def test_each_kind_can_be_written_out_and_changed_as_data(fault: Fault) -> None:
-    """Frozen, and complete when it is resolved: resolving it again changes nothing."""
+    """Frozen, saved and read as itself; resolving it again changes nothing."""
     assert fault.resolved().resolved() == fault.resolved()
     assert replace(fault, name="other").label == "other"
+    plan = Plan(faults=(fault.resolved(),))
+    assert read_plan(plan_json(plan), kinds()) == plan
 
 
 class Delayed(Slow):

@@ -29,7 +29,9 @@ def check(e: Expectation, *capabilities: Capability) -> None:
 
 def test_tries_that_nobody_counts_cannot_be_judged() -> None:
     """It says who does not count, and what for."""
-    with pytest.raises(FaultUnsupported, match=r"toxiproxy has no records of connections(.|\n)*BacksOff"):
+    with pytest.raises(
+        FaultUnsupported, match=r"toxiproxy has no records of connections(.|\n)*BacksOff"
+    ):
         check(BacksOff(), "connect.dropped")
 
 
