@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from chaoslab import expectations as expect
     from chaoslab.faults import (
         CutMidstream,
         Flapping,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
         Stopped,
         Throttled,
     )
-    from chaoslab.model import expect, when
+    from chaoslab.model import when
     from chaoslab.model.load import Load, Sampling
     from chaoslab.model.plan import Boot
 
@@ -47,7 +48,7 @@ __all__ = [
 ]
 
 _HOMES = {"Boot": "model.plan", "Load": "model.load", "Sampling": "model.load"}
-_MODULES = ("expect", "when")
+_MODULES = {"expect": "chaoslab.expectations", "when": "chaoslab.model.when"}
 
 
 def __getattr__(name: str) -> object:
@@ -57,5 +58,5 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'chaoslab' has no attribute '{name}'")
     if name in _MODULES:
-        return importlib.import_module(f"chaoslab.model.{name}")
+        return importlib.import_module(_MODULES[name])
     return getattr(importlib.import_module(f"chaoslab.{_HOMES.get(name, 'faults')}"), name)

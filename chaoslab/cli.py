@@ -54,11 +54,15 @@ def check(file: Path | None) -> None:
 
     Without FILE the nearest chaoslab.toml, or pyproject.toml with [tool.chaoslab], is taken.
     """
+    from chaoslab.gate.run import gate_of
     from chaoslab.model.loader import load_topology
     from chaoslab.report.topology_text import understood
     from chaoslab.services import KINDS
 
-    _console().print(understood(load_topology(file, kinds=KINDS)), soft_wrap=True)
+    topology = load_topology(file, kinds=KINDS)
+    if topology.gate is not None:
+        gate_of(topology)
+    _console().print(understood(topology), soft_wrap=True)
 
 
 @main.command()
@@ -122,10 +126,10 @@ def analyze(ctx: click.Context, run: str, results: Path) -> None:
     saved in place of the old ones. Exits with 1 unless every one of them is PASS.
     """
     from chaoslab.history.run_folder import scenario_folders
+    from chaoslab.model.verdict import Outcome, worst
     from chaoslab.report.runs import chosen_runs, save_verdicts
     from chaoslab.report.verdicts_text import judged
     from chaoslab.verdicts.again import judged_again
-    from chaoslab.verdicts.verdict import Outcome, worst
 
     console = _console()
     outcomes = []

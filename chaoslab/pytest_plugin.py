@@ -34,18 +34,18 @@ from chaoslab.seeds import fresh_seed
 if TYPE_CHECKING:
     from asyncio import Task
 
+    from chaoslab.expectations.base import Expectation
     from chaoslab.faults.mutation import Mutation
     from chaoslab.history.events import AnyEvent
     from chaoslab.history.run_folder import RunFolder
     from chaoslab.lab.interrupts import Interrupts
-    from chaoslab.model.expect import Expectation
     from chaoslab.model.faults import Declared
     from chaoslab.model.load import Load, Sampling
     from chaoslab.model.plan import Boot, Plan
     from chaoslab.model.topology import Topology
+    from chaoslab.model.verdict import Verdict
     from chaoslab.proxies.base import ProxyKind
     from chaoslab.runtimes.base import RuntimeKind, RuntimeSession
-    from chaoslab.verdicts.verdict import Verdict
 
 _RUN = pytest.StashKey["Run"]()
 _CALLED = pytest.StashKey["list[Coroutine[Any, Any, tuple[Verdict, ...]]]"]()  # chaos.run(...)
@@ -246,10 +246,10 @@ class Chaos:
         from chaoslab.lab.carry_out import Setting, carry_out
         from chaoslab.model.load import Sampling
         from chaoslab.model.plan import Boot, Plan
+        from chaoslab.model.verdict import Outcome
         from chaoslab.report.runs import save_verdicts
         from chaoslab.verdicts.judge import outcome_of
         from chaoslab.verdicts.record import doubted
-        from chaoslab.verdicts.verdict import Outcome
 
         assert self.topology is not None
         folder = RunFolder(_fresh_folder(self._run.folder / _scenario_name(self._request.node)))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from chaoslab import faults
+from chaoslab.expectations.registry import expectations
 from chaoslab.history.saved_plan import Kinds
 
 
 def kinds() -> Kinds:
     """What saved plans are read with."""
-    return Kinds(faults=faults.kinds())
+    return Kinds(faults=faults.kinds(), expectations=expectations())

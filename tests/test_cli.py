@@ -13,10 +13,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from chaoslab.cli import main
+from chaoslab.expectations import Starts
 from chaoslab.history.events import RunEnded, Spawned, StartupComplete, StartupSnapshot
 from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder, RunInfo
-from chaoslab.model.expect import Starts
 from chaoslab.model.health import HealthState
 from chaoslab.model.loader import load_topology
 from chaoslab.model.plan import Plan

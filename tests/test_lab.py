@@ -22,7 +22,7 @@ from chaoslab.history.run_folder import RunFolder
 from chaoslab.lab.carry_out import Setting, carry_out
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import App, Deadlines, Service, Topology
-from chaoslab.verdicts.verdict import Verdict
+from chaoslab.model.verdict import Verdict
 
 SILENT = ("{python}", "-c", "import time; time.sleep(60)")
 TOPOLOGY = Topology(

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from chaoslab import expectations as expect
 from chaoslab.cli import main
 from chaoslab.history.events import AnyEvent, HealthSample, RunEnded, Spawned
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.lab.carry_out import Setting, carry_out
-from chaoslab.model import expect
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import App, Topology
+from chaoslab.model.verdict import Verdict
 from chaoslab.report.runs import save_verdicts
-from chaoslab.verdicts.verdict import Verdict
 
 pytestmark = pytest.mark.slow  # whole labs
 SERVES = """

@@ -17,7 +17,7 @@ from chaoslab.errors import ServiceFailed
 from chaoslab.gate.background import Background
 from chaoslab.gate.result import ScenarioResult
 from chaoslab.history.files import make_folder
-from chaoslab.verdicts.verdict import Outcome
+from chaoslab.model.verdict import Outcome
 
 Tell = Callable[[Entry], None]
 

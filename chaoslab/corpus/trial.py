@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chaoslab.corpus.records import Defect
+from chaoslab.model.verdict import Outcome, Verdict, worst
 from chaoslab.verdicts.carried_out import is_not_carried_out
-from chaoslab.verdicts.verdict import Outcome, Verdict, worst
 
 Judged = Mapping[str, Sequence[Verdict]]  # the verdicts of each scenario that was run
 

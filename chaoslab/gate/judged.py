@@ -11,9 +11,9 @@ from chaoslab.gate.records import Finished
 from chaoslab.gate.result import ScenarioOutcome, ScenarioResult
 from chaoslab.gate.rules import RunSeen
 from chaoslab.history.run_folder import RunFolder
+from chaoslab.model.verdict import Outcome, Verdict, worst
 from chaoslab.registry import kinds
 from chaoslab.report.runs import saved_verdicts
-from chaoslab.verdicts.verdict import Outcome, Verdict, worst
 
 _LONGEST_REASON = 40  # lines
 

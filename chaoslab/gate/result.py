@@ -9,9 +9,9 @@ from enum import StrEnum
 from typing import Literal
 
 from chaoslab.model.gate import AbortRule, GateStage
+from chaoslab.model.verdict import Verdict
 from chaoslab.preflight.finding import Inspected
 from chaoslab.proxies.base import ProxyKind
-from chaoslab.verdicts.verdict import Verdict
 
 # `FLAKY` passed only when it was tried again; `skipped` is a fault that could not be made here;
 # `not run` was selected and then not reached.

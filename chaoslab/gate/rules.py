@@ -22,11 +22,10 @@ from chaoslab.history.events import (
     Write,
 )
 from chaoslab.history.journal import History
-from chaoslab.model.expect import FailsFast
 from chaoslab.model.gate import Gate, GateStage, SlowRule
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Topology
-from chaoslab.verdicts.verdict import Outcome
+from chaoslab.model.verdict import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +76,7 @@ def _p1(names: Sequence[str], scenario: ScenarioResult) -> str:
 
 def _unreachable(run: RunSeen) -> str:
     """An app of which nothing ever answered, on any path, although its start-up's time was up."""
-    meant_to_end = {e.app for e in run.plan.expect if isinstance(e, FailsFast)}
+    meant_to_end = {e.app for e in run.plan.expect if e.expects_end}
     spawned = {event.app: event for event in reversed([*run.history.of(Spawned)])}
     for app, first in spawned.items():
         if first.standing or app in meant_to_end or _answered(run.history, app):

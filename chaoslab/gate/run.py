@@ -11,6 +11,7 @@ from types import FrameType
 
 from chaoslab.clock import now_s, wall_time
 from chaoslab.errors import Problem, SpecError, did_you_mean
+from chaoslab.expectations.registry import expectations
 from chaoslab.gate.calls import Calls
 from chaoslab.gate.prepare import Told, selected
 from chaoslab.gate.result import GateResult, RoundResult, StageResult
@@ -35,10 +36,23 @@ class Asked:
 
 
 def gate_of(topology: Topology) -> Gate:
-    """The topology's gate. Raises SpecError where it has none."""
+    """The topology's gate. Raises SpecError where it has none, or names unknown verdicts."""
     if topology.gate is None:
         fix = "write a [gate] with at least one [[gate.stages]] (docs/gate.md)"
         raise SpecError([Problem(where=topology.source, what="has no gate", fix=fix)])
+    known = expectations()
+    wrong = [
+        Problem(
+            where=f"{topology.source}: gate.p1[{index}]",
+            what=f"unknown verdict '{name}'",
+            expected="one of: " + ", ".join(known),
+            fix=did_you_mean(name, known),
+        )
+        for index, name in enumerate(topology.gate.p1)
+        if name not in known
+    ]
+    if wrong:
+        raise SpecError(wrong)
     return topology.gate
 
 

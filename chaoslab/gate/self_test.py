@@ -15,7 +15,7 @@ from chaoslab.faults.mutation import KINDS, Mutation, mutations_of
 from chaoslab.history.journal import History
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Topology
-from chaoslab.verdicts.verdict import Outcome, Verdict, worst
+from chaoslab.model.verdict import Outcome, Verdict, worst
 
 # Scenarios of one pytest process: fewer share its start, more wait for the slowest of them.
 BATCH = 4

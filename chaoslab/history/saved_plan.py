@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
+from chaoslab.model.expectation import Expected, UnknownExpectation
 from chaoslab.model.faults import Declared, UnknownFault
 from chaoslab.model.plan import Plan
+
+T = TypeVar("T")
+MOST_SHOWN = 100  # characters of a part that cannot be read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +22,7 @@ class Kinds:
     """The classes of what a saved plan may hold, by their kinds."""
 
     faults: Mapping[str, type[Declared]]
+    expectations: Mapping[str, type[Expected]]
 
 
 def plan_json(plan: Plan) -> bytes:
@@ -25,28 +31,41 @@ def plan_json(plan: Plan) -> bytes:
 
 
 def read_plan(text: bytes, kinds: Kinds) -> Plan:
-    """The plan of such a text. A kind that is not in `kinds` becomes an `UnknownFault`.
+    """The plan of such a text. A kind that is not in `kinds` becomes an `UnknownFault` or an
+    `UnknownExpectation`.
 
     Raises ValueError (of which pydantic's ValidationError is one) where it is no plan.
     """
     data = from_json(text)
-    declared = data.pop("faults", []) if isinstance(data, dict) else []
-    if not isinstance(declared, list):
-        raise ValueError("its faults are no list")
+    faults, expected = _listed(data, "faults"), _listed(data, "expect")
     plan = TypeAdapter(Plan).validate_python(data)
-    return replace(plan, faults=tuple(_fault(each, kinds.faults) for each in declared))
+    return replace(
+        plan,
+        faults=tuple(_read(each, kinds.faults, Declared, UnknownFault) for each in faults),
+        expect=tuple(
+            _read(each, kinds.expectations, Expected, UnknownExpectation) for each in expected
+        ),
+    )
 
 
-def _fault(data: object, known: Mapping[str, type[Declared]]) -> Declared:
+def _listed(data: object, name: str) -> list[object]:
+    """The parts of a plan that have kinds, taken out of it."""
+    parts = data.pop(name, []) if isinstance(data, dict) else []
+    if not isinstance(parts, list):
+        raise ValueError(f"its {name} is no list")
+    return parts
+
+
+def _read(data: object, known: Mapping[str, type[T]], common: type[T], unknown: type[T]) -> T:
     kind = data.get("kind") if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(kind, str):
-        raise ValueError("a fault of it has no kind")
+        raise ValueError(f"a part of it has no kind: {str(data)[:MOST_SHOWN]}")
     if kind in known:
         return TypeAdapter(known[kind]).validate_python(data)
-    common = {entry.name for entry in fields(Declared)}
-    values = {name: value for name, value in data.items() if name not in common}
-    shared = {name: value for name, value in data.items() if name in common}
-    return TypeAdapter(UnknownFault).validate_python({**shared, "values": values})
+    shared = {each.name for each in fields(common)}  # type: ignore[arg-type]
+    values = {name: value for name, value in data.items() if name not in shared}
+    told = {name: value for name, value in data.items() if name in shared}
+    return TypeAdapter(unknown).validate_python({**told, "values": values})
 
 
 def first_problem(error: ValueError) -> str:

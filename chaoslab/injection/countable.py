@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from chaoslab.errors import FaultUnsupported
-from chaoslab.model.expect import BacksOff
 from chaoslab.model.plan import Plan
 from chaoslab.proxies.base import ProxyControl
 
@@ -12,9 +11,9 @@ def check_countable(plan: Plan, control: ProxyControl) -> None:
     """Raise FaultUnsupported where the app's connects are to be counted and nothing counts them:
     a connect that finds nobody is over before its socket could be looked at.
     """
-    wanted = any(isinstance(e, BacksOff) for e in plan.expect)
-    if wanted and not control.capabilities & {"connections", "packets"}:
+    wanted = next((e for e in plan.expect if "connects" in e.watches), None)
+    if wanted is not None and not control.capabilities & {"connections", "packets"}:
         raise FaultUnsupported(
             f"{control.name} has no records of connections and no kernel beside it counts them: "
-            "how often the app tries (BacksOff) cannot be judged here"
+            f"how often the app tries ({wanted.kind}) cannot be judged here"
         )

@@ -22,12 +22,12 @@ from chaoslab.model.mask import Mask
 from chaoslab.model.masking import mask_of
 from chaoslab.model.plan import Plan, resolve
 from chaoslab.model.topology import Topology
+from chaoslab.model.verdict import Verdict
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.runtimes.base import Runtime
 from chaoslab.runtimes.local import LocalRuntime
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.record import doubted, doubts_of
-from chaoslab.verdicts.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from chaoslab.injection.records import record_connections, record_packets
 from chaoslab.injection.schedule import Nemesis
 from chaoslab.lab.boots import Boots
 from chaoslab.lab.bring_up import check_steady
-from chaoslab.model.expect import Recovers, ReleasesConnections
+from chaoslab.model.expectation import Expected, ProofWanted
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Link
 from chaoslab.probes.base import guarded
@@ -68,8 +68,7 @@ class _Run:
         try:
             await nemesis.armed()
             work = [self._boots.run(number, self._over) for number in range(len(self._plan.boots))]
-            proofs = (e for e in self._plan.expect if isinstance(e, Recovers) and e.proved)
-            work += [self._prove(e) for e in proofs]
+            work += [self._prove(e, wanted) for e in self._plan.expect if (wanted := e.proof)]
             background += [asyncio.create_task(each) for each in work]
             why, settled = await self._until_settled([faults, *background])
             self._over.set()
@@ -106,7 +105,7 @@ class _Run:
                 await record_connections(link.name, "", self._ground)
                 probe = SessionProbe(link, standing, self._journal)
                 probes[f"sessions of {link.name}"] = probe
-        apps = {e.app for e in self._plan.expect if isinstance(e, ReleasesConnections)}
+        apps = {e.app for e in self._plan.expect if "server_clients" in e.watches}
         for name in sorted({link.service for link in joined if link.app in apps}):
             server = self._ground.services[name]
             probes[f"clients of {name}"] = ConnectionsProbe(server, self._journal)
@@ -165,7 +164,7 @@ class _Run:
             return self._plan
         return still_open(self._plan, self._journal.history)
 
-    async def _prove(self, e: Recovers) -> None:
+    async def _prove(self, e: Expected, wanted: ProofWanted) -> None:
         """Watch for the recovery's proof; what is missing of it the verdict will say."""
         app = self._ground.topology.apps[e.app]
         assert app.writes is not None
@@ -176,7 +175,9 @@ class _Run:
             return watch.writer if watch else None
 
         journal = self._journal
-        proof = prove_recovery(self._plan, e, journal, writer=writer, app=app, service=service)
+        proof = prove_recovery(
+            self._plan, e, wanted, journal, writer=writer, app=app, service=service
+        )
         await guarded("proof", proof, journal)
 
     async def _last_look(self) -> None:

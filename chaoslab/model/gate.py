@@ -9,26 +9,6 @@ GateRuntime = Literal["auto", "docker", "embedded"]
 GateProxy = Literal["auto", "embedded", "toxiproxy"]
 AbortRule = Literal["unreachable", "p1", "slow"]
 
-# Every verdict that the judge gives; `p1` may name them.
-VERDICTS = (
-    "boot",
-    "fails fast",
-    "restarts",
-    "degraded",
-    "available",
-    "live",
-    "prober",
-    "ready",
-    "recovery",
-    "kept",
-    "refusal",
-    "first request",
-    "serves",
-    "connections",
-    "retries",
-    "latency",
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateStage:
@@ -73,5 +53,5 @@ class Gate:
     workers: int = 1
     deadline_s: float = 3600.0
     retries: int = 0
-    p1: tuple[str, ...] = ("boot", "kept")
+    p1: tuple[str, ...] = ("starts", "keeps_acknowledged")
     slow: SlowRule | None = None

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import inf
 from typing import TYPE_CHECKING
 
-from chaoslab.model.expect import KeepsAcknowledged, Recovers, RegainsLatency, Serves
+from chaoslab.model.expectation import Place
 from chaoslab.model.when import AtMoment
 
 if TYPE_CHECKING:
@@ -44,18 +43,6 @@ def _boots(plan: Plan, topology: Topology) -> Iterator[float]:
 
 
 def _expectations(plan: Plan, topology: Topology) -> Iterator[float]:
-    for e in plan.expect:
-        yield getattr(e, "within_s", None) or 0.0
+    for i, e in enumerate(plan.expect):
+        yield e.longest_s(Place(where=f"expect[{i}]", plan=plan, topology=topology))
         yield ANSWERS * (topology.apps[e.app].health.period_s or 0.0)
-        if isinstance(e, Recovers):
-            yield e.stable_s or 0.0
-        if isinstance(e, KeepsAcknowledged | Serves | RegainsLatency):
-            yield e.at_least / _slowest_rate(e.app, plan)
-        if isinstance(e, Serves) and plan.faults:
-            recovery_s = topology.apps[e.app].deadlines.recovery_s
-            yield recovery_s + e.after_heal / _slowest_rate(e.app, plan)
-
-
-def _slowest_rate(app: str, plan: Plan) -> float:
-    """Writes a second of the slowest load of an app; infinite where it has none."""
-    return min((load.rate_per_s for load in plan.load if load.app == app), default=inf)

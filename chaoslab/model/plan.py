@@ -9,21 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from chaoslab.errors import Problem, SpecError, did_you_mean
-from chaoslab.model.expect import (
-    BacksOff,
-    Degrades,
-    Expectation,
-    FailsFast,
-    FirstRequestServed,
-    KeepsAcknowledged,
-    ReadyWhenServing,
-    Recovers,
-    RefusesHonestly,
-    RegainsLatency,
-    ReleasesConnections,
-    Serves,
-    Starts,
-)
+from chaoslab.model.expectation import Expected
 from chaoslab.model.faults import Declared
 from chaoslab.model.limits import longest_s
 from chaoslab.model.load import Load, Sampling
@@ -60,7 +46,7 @@ class Plan:
     faults: tuple[Declared, ...] = ()
     load: tuple[Load, ...] = ()
     sampling: Sampling = field(default_factory=Sampling)
-    expect: tuple[Expectation, ...] = ()
+    expect: tuple[Expected, ...] = ()
     limit_s: float | None = None
 
     def fault(self, label: str) -> Declared | None:
@@ -109,7 +95,9 @@ def written_out(plan: Plan, topology: Topology) -> Plan:
             quiet_from=at(plan.sampling.quiet_from),
             quiet_until=at(plan.sampling.quiet_until),
         ),
-        expect=tuple(_bounded(e, topology.apps[e.app or only], labels) for e in plan.expect),
+        expect=tuple(
+            e.with_faults(labels).resolved(topology.apps[e.app or only]) for e in plan.expect
+        ),
     )
     if plan.limit_s is not None:
         return resolved
@@ -135,34 +123,6 @@ def _slowest(apps: Iterable[App]) -> Deadlines:
     )
 
 
-def _bounded(expectation: Expectation, app: App, labels: tuple[str, ...]) -> Expectation:
-    rests_on = labels if expectation.rests_on is None else expectation.rests_on
-    e = replace(expectation, app=app.name, rests_on=rests_on)
-    deadlines = app.deadlines
-    match e:
-        case Starts(within_s=None):
-            return replace(e, within_s=deadlines.startup_s)
-        case FailsFast(within_s=None):
-            return replace(e, within_s=deadlines.fail_fast_s)
-        case Degrades():
-            within_s = deadlines.degraded_s if e.within_s is None else e.within_s
-            return replace(e, within_s=within_s, fault=e.fault or (labels[0] if labels else ""))
-        case Recovers():
-            within_s = deadlines.recovery_s if e.within_s is None else e.within_s
-            proved = app.writes is not None if e.proved is None else e.proved
-            stable_s = deadlines.stable_s if e.stable_s is None else e.stable_s
-            return replace(e, within_s=within_s, proved=proved, stable_s=stable_s)
-        case ReadyWhenServing(within_s=None):
-            return replace(e, within_s=deadlines.degraded_s)
-        case ReleasesConnections(spare=None):
-            return replace(e, spare=app.limits.spare_connections)
-        case BacksOff():
-            rate = app.limits.connects_per_s if e.connects_per_s is None else e.connects_per_s
-            herd = app.limits.herd if e.herd is None else e.herd
-            return replace(e, connects_per_s=rate, herd=herd)
-    return e
-
-
 def _problems(plan: Plan, topology: Topology, where: str) -> Iterator[Problem]:
     labels = [fault.label for fault in plan.faults]
     for i, fault in enumerate(plan.faults):
@@ -175,18 +135,10 @@ def _problems(plan: Plan, topology: Topology, where: str) -> Iterator[Problem]:
     for place, app in apps:
         yield from _unknown(f"{where}: {place}", "app", app, topology.apps)
     for i, e in enumerate(plan.expect):
-        rests_on = e.rests_on or ()
-        wanted = e.fault if isinstance(e, Degrades | FirstRequestServed) else ""
-        for name in (*rests_on, wanted):
+        for name in (*(e.rests_on or ()), *e.named_faults):
             yield from _unknown(f"{where}: expect[{i}]", "fault", name, labels)
         judged = topology.apps.get(e.app or next(iter(topology.apps)))
-        by_writes = (
-            KeepsAcknowledged | RefusesHonestly | FirstRequestServed | Serves | RegainsLatency
-        )
-        needs_writes = isinstance(e, by_writes | ReadyWhenServing) or (
-            isinstance(e, Recovers) and e.proved
-        )
-        if needs_writes and judged is not None and judged.writes is None:
+        if e.needs_writes and judged is not None and judged.writes is None:
             what = f"'{e.kind}' is proved by a write, and the app declares none"
             yield Problem(where=f"{where}: expect[{i}]", what=what, fix="add [apps.<app>.writes]")
 

@@ -7,20 +7,11 @@ from math import inf
 from typing import TYPE_CHECKING, get_args
 
 from chaoslab.errors import Problem
-from chaoslab.model.expect import (
-    Degrades,
-    Expectation,
-    FailsFast,
-    KeepsAcknowledged,
-    NoRestarts,
-    Recovers,
-    RegainsLatency,
-    ReleasesConnections,
-    Serves,
+from chaoslab.model.expectation import Place
+from chaoslab.model.faults import (
+    Declared,
 )
-from chaoslab.model.faults import Declared
 from chaoslab.model.placeholders import known_to_app, placeholder_problems
-from chaoslab.model.plan_needs import need_problems
 from chaoslab.model.values import above, one_of, wrong
 from chaoslab.model.when import AtConnection, AtMoment, Moment
 
@@ -40,7 +31,7 @@ def value_problems(plan: Plan, topology: Topology, where: str) -> Iterator[Probl
     for place, moment in _moments(plan):
         yield from _moment(f"{where}: {place}", moment, plan, topology)
     for i, e in enumerate(plan.expect):
-        yield from _expectation(f"{where}: expect[{i}]", e, plan, topology)
+        yield from e.problems(Place(where=f"{where}: expect[{i}]", plan=plan, topology=topology))
     for i, load in enumerate(plan.load):
         place = f"{where}: load[{i}]"
         app = topology.apps.get(load.app or next(iter(topology.apps)))
@@ -121,54 +112,3 @@ def _moment(
     yield from above(where, 0, nth=moment.nth)
     if moment.after_s < 0:
         yield wrong(where, "after_s", moment.after_s, "0 or more")
-
-
-def _expectation(where: str, e: Expectation, plan: Plan, topology: Topology) -> Iterator[Problem]:
-    within_s = getattr(e, "within_s", None)
-    if within_s is not None:
-        yield from above(where, 0, within_s=within_s)
-    if isinstance(e, Recovers) and e.stable_s is not None:
-        yield from above(where, 0, stable_s=e.stable_s)
-    if isinstance(e, Degrades | FailsFast):
-        if isinstance(e.naming, str):
-            fix = f"write ({e.naming!r},)"
-            yield wrong(where, "naming", e.naming, "a tuple of names", fix)
-        elif not e.naming:
-            yield wrong(where, "naming", e.naming, "what the app must name")
-    if isinstance(e, Degrades | Recovers) and not plan.faults:
-        yield Problem(where=where, what=f"'{e.kind}' needs a fault, and the plan has none")
-    if isinstance(e, KeepsAcknowledged):
-        yield from above(where, 0, at_least=e.at_least)
-    yield from _kept_to_the_end(where, e, plan)
-    yield from need_problems(where, e, plan, topology)
-    boot = getattr(e, "boot", 1)
-    only = next(iter(topology.apps))
-    if isinstance(e, NoRestarts):
-        allowed = max(
-            (b.restarts for b in plan.boots if (b.app or only) == (e.app or only)), default=0
-        )
-        if not 0 <= e.at_most < allowed:
-            expected = (
-                f"0 or more, and less than the restarts that the plan's boot allows ({allowed})"
-            )
-            fix = "give the plan boots=[Boot(restarts=...)], with more than are accepted"
-            yield wrong(where, "at_most", e.at_most, expected, fix)
-    boots = sum((b.app or only) == (e.app or only) for b in plan.boots)
-    if not 1 <= boot <= boots:
-        yield wrong(where, "boot", boot, f"1 to {boots}, the boots that the plan has of the app")
-
-
-def _kept_to_the_end(where: str, e: Expectation, plan: Plan) -> Iterator[Problem]:
-    """Faults without a heal, where the claim cannot be judged before one."""
-    match e:
-        case Recovers() | ReleasesConnections() | RegainsLatency() | Serves():
-            needs, faults = "every fault healed", plan.faults
-        case Degrades():
-            needs = "its fault's heal, until which it is judged"
-            faults = tuple(f for f in plan.faults if f.label == e.fault or not e.fault)[:1]
-        case _:
-            return
-    for fault in faults:
-        if fault.resolved().stop is None:
-            what = f"'{e.kind}' needs {needs}, and {fault.label} is kept to the end"
-            yield Problem(where=where, what=what, fix="give it a stop=")

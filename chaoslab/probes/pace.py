@@ -19,7 +19,7 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.journal import Journal
 from chaoslab.history.moments import find
-from chaoslab.model.expect import Degrades, Expectation, FailsFast, Recovers, Starts, StaysAvailable
+from chaoslab.model.expectation import Seen
 from chaoslab.model.health import HealthState
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import App
@@ -58,9 +58,8 @@ class Pace:
         now_s = self._journal.now()
         return (
             now_s < self._turned_s + STEADY_S
-            or self._starting(now_s)
-            or self._degrading(now_s)
-            or self._recovering(now_s)
+            or self._promised(now_s)
+            or self._expected(now_s)
             or self._a_moment(now_s)
         )
 
@@ -98,31 +97,31 @@ class Pace:
                 self._lost = event.lost
         self._turned_s = event.at_s
 
-    def _starting(self, now_s: float) -> bool:
-        """Not complete, or not yet in the state to which it may settle."""
-        bound_s = self._bound_s((Starts, FailsFast), self._app.deadlines.startup_s)
-        settles = self._state is not HealthState.HEALTHY and any(
-            map(self._is_to_be_healthy, self._plan.expect)
+    def _expected(self, now_s: float) -> bool:
+        """An answer that an expectation of the plan awaits."""
+        seen = Seen(
+            now_s=now_s,
+            starting=now_s < self._spawned_s + self._app.deadlines.startup_s,
+            spawned_s=self._spawned_s,
+            complete_s=self._complete_s,
+            healed_s=self._healed_s,
+            in_force_s=self._in_force_s,
+            state=self._state,
+            lost=self._lost,
         )
-        return (self._complete_s is None or settles) and now_s < self._spawned_s + bound_s
+        return any(e.awaits(seen) for e in self._plan.expect if e.app == self._app.name)
 
-    def _is_to_be_healthy(self, e: Expectation) -> bool:
-        normal = isinstance(e, Starts) and e.mode == "normal"
-        return self._is_about(e) and (normal or (isinstance(e, StaysAvailable) and e.healthy))
-
-    def _degrading(self, now_s: float) -> bool:
+    def _promised(self, now_s: float) -> bool:
+        """An answer that the app's own deadlines promise, whatever the plan expects."""
+        limits = self._app.deadlines
+        if self._complete_s is None and now_s < self._spawned_s + limits.startup_s:
+            return True
+        if self._state is not HealthState.HEALTHY and now_s < self._healed_s + limits.recovery_s:
+            return True
         begun_s = max(self._in_force_s.values(), default=None)
-        if begun_s is None or self._complete_s is None:
+        if begun_s is None or self._complete_s is None or self._state is HealthState.DEGRADED:
             return False
-        bound_s = self._bound_s((Degrades,), self._app.deadlines.degraded_s)
-        asked = [e for e in self._plan.expect if isinstance(e, Degrades) and self._is_about(e)]
-        named = all(set(e.naming) == set(self._lost) for e in asked if e.fault in self._in_force_s)
-        told = self._state is HealthState.DEGRADED and named
-        return not told and now_s < max(begun_s, self._complete_s) + bound_s
-
-    def _recovering(self, now_s: float) -> bool:
-        bound_s = self._bound_s((Recovers,), self._app.deadlines.recovery_s)
-        return self._state is not HealthState.HEALTHY and now_s < self._healed_s + bound_s
+        return now_s < max(begun_s, self._complete_s) + limits.degraded_s
 
     def _a_moment(self, now_s: float) -> bool:
         events = self._journal.events_from(0)
@@ -145,10 +144,3 @@ class Pace:
         for when in (*(boot.at for boot in self._plan.boots), *loads, *quiet):
             if when is not None and now_s < self._spawned_s + (when.within_s or 0.0):
                 yield when
-
-    def _is_about(self, e: Expectation) -> bool:
-        return e.app == self._app.name
-
-    def _bound_s(self, kinds: tuple[type[Expectation], ...], promised_s: float) -> float:
-        mine = (e for e in self._plan.expect if isinstance(e, kinds) and self._is_about(e))
-        return max([promised_s, *(getattr(e, "within_s", None) or 0.0 for e in mine)])

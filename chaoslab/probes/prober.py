@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Literal
 
 from chaoslab.history.events import Bound, ProberSample
-from chaoslab.model.expect import AnswersInTime, Expectation, ReadyWhenServing, StaysLive
 from chaoslab.model.load import Sampling
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import App
@@ -90,19 +89,10 @@ class ProberProbe:
 
 def probed(plan: Plan, app: App) -> tuple[ProbedPath, ...]:
     """The paths that an expectation of the plan is about, of those that the app has."""
-    wanted = {which for e in plan.expect if e.app == app.name for which in _about(e)}
+    wanted = {watch for e in plan.expect if e.app == app.name for watch in e.watches}
+    paths = {"live": "liveness" in wanted, "ready": "readiness" in wanted}
     each: tuple[ProbedPath, ...] = ("live", "ready")
-    return tuple(which for which in each if which in wanted and _path(app, which) is not None)
-
-
-def _about(e: Expectation) -> Iterable[ProbedPath]:
-    match e:
-        case StaysLive():
-            return ("live",)
-        case AnswersInTime() | ReadyWhenServing():
-            return ("ready",)
-        case _:
-            return ()
+    return tuple(which for which in each if paths[which] and _path(app, which) is not None)
 
 
 def _path(app: App, which: ProbedPath) -> str | None:

@@ -13,7 +13,7 @@ from chaoslab.history.events import (
     Write,
 )
 from chaoslab.history.journal import Journal
-from chaoslab.model.expect import Recovers
+from chaoslab.model.expectation import Expected, ProofWanted
 from chaoslab.model.health import HealthState
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import App
@@ -25,7 +25,8 @@ from chaoslab.services.base import TalkFailed
 
 async def prove_recovery(
     plan: Plan,
-    e: Recovers,
+    e: Expected,
+    wanted: ProofWanted,
     journal: Journal,
     *,
     writer: Callable[[str], Writer | None],
@@ -40,12 +41,12 @@ async def prove_recovery(
         return
     healthy = await journal.wait_for(
         lambda events: _healthy_after(over.at_s, e, events),
-        (e.within_s or 0.0) + (e.stable_s or 0.0),
+        wanted.within_s + wanted.stable_s,
     )
     current = writer(e.app)
     if healthy is None or current is None:
         return
-    if (proof := await current.prove(e.within_s or 0.0)) is not None:
+    if (proof := await current.prove(wanted.within_s)) is not None:
         await _look_up([proof], app, service, journal)
 
 
@@ -87,13 +88,13 @@ def _all_over(labels: set[str], events: Sequence[AnyEvent]) -> AnyEvent | None:
     return over[-1] if over and labels <= {event.fault for event in over} else None
 
 
-def _healthy_after(at_s: float, e: Recovers, events: Sequence[AnyEvent]) -> AnyEvent | None:
+def _healthy_after(at_s: float, e: Expected, events: Sequence[AnyEvent]) -> AnyEvent | None:
     for event in reversed(events):
         if (
             isinstance(event, HealthSample)
             and event.at_s >= at_s
             and event.state is HealthState.HEALTHY
-            and (event.app, event.boot) == (e.app, e.boot)
+            and (event.app, event.boot) == (e.app, e.of_boot)
         ):
             return event
     return None

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from chaoslab.errors import Problem, SpecError, did_you_mean
 from chaoslab.history.files import write_file
 from chaoslab.history.run_folder import RunFolder
-from chaoslab.verdicts.verdict import Verdict, worst
+from chaoslab.model.verdict import Verdict, worst
 
 RESULTS = Path("results")
 _VERDICTS: TypeAdapter[tuple[Verdict, ...]] = TypeAdapter(tuple[Verdict, ...])

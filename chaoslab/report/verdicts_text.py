@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rich.text import Text
 from rich.tree import Tree
 
+from chaoslab.model.verdict import Outcome, Verdict, worst
 from chaoslab.printable import one_line
-from chaoslab.verdicts.verdict import Outcome, Verdict, worst
 
 STYLES = {"PASS": "green", "UNKNOWN": "yellow", "FAIL": "bold red"}
 

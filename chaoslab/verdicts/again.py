@@ -6,10 +6,10 @@ from chaoslab.errors import Problem, SpecError
 from chaoslab.history.checksums import changed_files
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.model.plan import written_out
+from chaoslab.model.verdict import Verdict
 from chaoslab.registry import kinds
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.record import doubted, doubts_of
-from chaoslab.verdicts.verdict import Verdict
 
 # What files that do not belong together lead to: a name that the other file lacks, a value of a
 # kind that nobody wrote. Each file by itself was read before.

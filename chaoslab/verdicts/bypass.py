@@ -7,27 +7,26 @@ from dataclasses import replace
 
 from chaoslab.history.events import LabUp, PathBypassed
 from chaoslab.history.journal import History
-from chaoslab.model.expect import Expectation
+from chaoslab.model.expectation import Expected
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Topology
-from chaoslab.verdicts.hopeless import rests_on
-from chaoslab.verdicts.verdict import Outcome, Verdict
+from chaoslab.model.verdict import Outcome, Verdict
 
 SHOWN = 3  # connections named on each link; of the others the count
 MEANS = {"app sockets": "its own sockets", "server connections": "the server's connections"}
 
 
 def weighed_by_path(
-    verdict: Verdict, e: Expectation, topology: Topology, plan: Plan, history: History, *, boot: int
+    verdict: Verdict, e: Expected, topology: Topology, plan: Plan, history: History
 ) -> Verdict:
     """The verdict with every connection past the proxy of a link that it is about.
 
     A verdict is about the links of its app that its faults cover: those that it rests on, the one
     that it names included, or all of the plan where it rests on none. With such a connection a PASS
-    is UNKNOWN; a failure stays one. `boot` 0 is any. Where nobody could see such a
+    is UNKNOWN; a failure stays one. Where nobody could see such a
     connection, a line says so.
     """
-    links = _links(e, topology, plan)
+    links, boot = _links(e, topology, plan), e.of_boot
     seen = [
         each
         for each in history.of(PathBypassed)
@@ -43,8 +42,10 @@ def weighed_by_path(
     return replace(verdict, because=(*verdict.because, *lines))
 
 
-def _links(e: Expectation, topology: Topology, plan: Plan) -> set[str]:
-    faults = [fault for fault in plan.faults if not e.rests_on or fault.label in rests_on(e)]
+def _links(e: Expected, topology: Topology, plan: Plan) -> set[str]:
+    faults = [
+        fault for fault in plan.faults if not e.rests_on or fault.label in e.faults_rested_on()
+    ]
     return {
         link.name
         for fault in faults

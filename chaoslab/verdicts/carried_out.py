@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from chaoslab.history.events import TriggerMissed
 from chaoslab.history.journal import History
-from chaoslab.verdicts.verdict import Outcome, Verdict
+from chaoslab.model.verdict import Outcome, Verdict
 
 NOT_CARRIED_OUT = "the plan was not carried out"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chaoslab.verdicts.verdict import Outcome, Verdict
+from chaoslab.model.verdict import Outcome, Verdict
 
 
 def doubted(verdicts: tuple[Verdict, ...], doubts: Sequence[str]) -> tuple[Verdict, ...]:

@@ -2,69 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import assert_never
 
-from chaoslab.evidence.timeline import Span, exited, samples, spawned, still_asked, unheard
-from chaoslab.evidence.waits import waited_s
+from chaoslab.evidence.timeline import exited, spawned
+from chaoslab.expectations.base import Expectation, Run
 from chaoslab.history.events import (
     Exited,
     FaultHealed,
     FaultMissed,
-    HealthSample,
-    Ready,
     Spawned,
-    StartupComplete,
     TriggerMissed,
-    Write,
 )
 from chaoslab.history.journal import History
 from chaoslab.history.moments import find
 from chaoslab.history.outlook import missed_boots
-from chaoslab.model.expect import (
-    AnswersInTime,
-    BacksOff,
-    Degrades,
-    Expectation,
-    FailsFast,
-    FirstRequestServed,
-    KeepsAcknowledged,
-    NoRestarts,
-    ReadyWhenServing,
-    Recovers,
-    RefusesHonestly,
-    RegainsLatency,
-    ReleasesConnections,
-    Serves,
-    Starts,
-    StaysAvailable,
-    StaysLive,
-)
-from chaoslab.model.health import HealthState
 from chaoslab.model.plan import Plan
-from chaoslab.model.topology import Deadlines, Topology
-from chaoslab.verdicts.awaited import refusals_under_way, service_under_way, writes_under_way
-from chaoslab.verdicts.degraded import MIN_SAMPLES
-from chaoslab.verdicts.probers import watch_under_way
-from chaoslab.verdicts.readiness import readiness_under_way
-from chaoslab.verdicts.recovering import recovery_under_way
-from chaoslab.verdicts.restarts import restarts_under_way
-from chaoslab.verdicts.settling import came_s, has_to_settle, may_settle, settled_from
+from chaoslab.model.topology import Topology
 
-_Bounded = Starts | FailsFast | StaysAvailable
-SERVING_S = 0.5  # how long after its end a start-up is given to be seen ready, or degraded
 GRACE_S = 0.1  # after a bound has passed, so that the sample that shows it is in the history
 
 
-def unsettled(
-    plan: Plan, history: History, now_s: float, topology: Topology | None = None
-) -> str | None:
+def unsettled(plan: Plan, history: History, now_s: float, topology: Topology) -> str | None:
     """What the run still waits for, in a few words; None when every expectation can be judged.
 
-    `topology` bounds what has no bound in the plan, by the app's own deadlines; without it that is
-    waited for until the plan's limit.
+    What has no bound in the plan is bounded by the app's own deadlines, in the topology.
     """
     if _nobody_is_left(plan, history):
         return None
@@ -129,9 +90,7 @@ def _restarts(plan: Plan, history: History) -> str | None:
     return None
 
 
-def _waiting(
-    plan: Plan, history: History, now_s: float, topology: Topology | None
-) -> Iterator[str]:
+def _waiting(plan: Plan, history: History, now_s: float, topology: Topology) -> Iterator[str]:
     boots, missed = _planned(list(history.of(Spawned))), _missed(plan, history)
     if boots + len(missed) < len(plan.boots):
         yield f"boot {boots + 1} of {len(plan.boots)}"
@@ -142,110 +101,9 @@ def _waiting(
         if fault.stop is not None and fault.label not in over:
             yield f"the heal of {fault.label}"
     yield from (f"load {number + 1} to begin" for number in _loads_to_begin(plan, history, now_s))
-    for expectation in plan.expect:
-        if _will_not_boot(expectation, plan, history):
+    run = Run(topology=topology, plan=plan, history=history)
+    for e in plan.expect:
+        if not isinstance(e, Expectation) or _will_not_boot(e, plan, history):
             continue
-        whose = topology.apps[expectation.app] if topology else None
-        paced = replace(plan, sampling=plan.sampling.of(whose)) if whose else plan
-        promised = whose.deadlines if whose else None
-        if (what := _waits_for(expectation, paced, history, now_s, promised)) is not None:
+        if (what := e.waits_for(run.of(e.app), now_s)) is not None:
             yield what
-
-
-def _waits_for(
-    e: Expectation, plan: Plan, history: History, now_s: float, promised: Deadlines | None
-) -> str | None:
-    startup_s = promised.startup_s if promised else math.inf
-    match e:
-        case Starts() | FailsFast():
-            return _boot_under_way(e, plan, history, now_s)
-        case Degrades():
-            return None  # judged over the fault's time, which the heal ends
-        case Recovers():
-            return recovery_under_way(e, plan, history, now_s)
-        case FirstRequestServed():
-            healed = history.first(FaultHealed, lambda h: h.fault == e.fault)
-            begun = healed and history.first(
-                Write, lambda w: w.app == e.app and w.at_s >= healed.at_s
-            )
-            late = healed and now_s > healed.at_s + e.within_s + 5.0
-            return None if begun or late else "the first request after the heal"
-        case KeepsAcknowledged():
-            return writes_under_way(e, plan, history, now_s, startup_s)
-        case RefusesHonestly():
-            return refusals_under_way(e, plan, history, now_s, startup_s)
-        case StaysAvailable():
-            return _availability_under_way(e, plan, history, now_s, startup_s)
-        case NoRestarts():
-            return restarts_under_way(e, plan, history, now_s, startup_s)
-        case StaysLive() | AnswersInTime():
-            return watch_under_way(e, plan, history, now_s, startup_s)
-        case ReadyWhenServing():
-            return readiness_under_way(e, plan, history, now_s, startup_s)
-        case Serves() | ReleasesConnections() | BacksOff() | RegainsLatency():
-            return service_under_way(e, plan, history, now_s, promised)
-    assert_never(e)
-
-
-def _availability_under_way(
-    e: StaysAvailable, plan: Plan, history: History, now_s: float, startup_s: float
-) -> str | None:
-    """Wait for start-up, or until its time is up, and then for the fewest answers that count."""
-    begun, ended = spawned(history, e.app, e.boot), exited(history, e.app, e.boot)
-    if begun is None or ended is not None:
-        return None if ended else f"boot {e.boot} of {e.app}"
-    given = Span(start_s=begun.at_s, end_s=begun.at_s + startup_s)
-    complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (e.app, e.boot))
-    if complete is None:
-        late = _is_past(now_s, given, e, plan, history)
-        return None if late else f"the start-up of {e.app}"
-    seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= complete.at_s]
-    if has_to_settle(e, complete) and not _is_past(now_s, given, e, plan, history):
-        if (first := settled_from(e, complete, seen, startup_s, history)) is None:
-            return f"{e.app} to be healthy"
-        seen = [s for s in seen if s.at_s >= first.at_s]
-    return None if len(seen) >= MIN_SAMPLES else f"{MIN_SAMPLES} health answers of {e.app}"
-
-
-def _boot_under_way(
-    e: Starts | FailsFast, plan: Plan, history: History, now_s: float
-) -> str | None:
-    spawned = history.first(Spawned, lambda s: s.app == e.app and s.boot == e.boot)
-    if spawned is None:
-        return f"boot {e.boot} of {e.app}"
-    ended = history.first(Exited, lambda x: x.app == e.app and x.boot == e.boot)
-    complete = history.first(StartupComplete, lambda c: c.app == e.app and c.boot == e.boot)
-    if ended:
-        return None
-    if complete and isinstance(e, Starts) and not may_settle(e, complete):
-        served = now_s > complete.at_s + SERVING_S or _serves(e, history, complete.state)
-        return None if served else f"{e.app} to be ready, or degraded"
-    if complete and isinstance(e, Starts) and (came := came_s(e, complete, history)) is not None:
-        served = now_s > came + SERVING_S or _serves(e, history, HealthState.HEALTHY)
-        return None if served else f"{e.app} to be ready"
-    given = Span(start_s=spawned.at_s, end_s=spawned.at_s + (e.within_s or 0.0))
-    if _is_past(now_s, given, e, plan, history):
-        return None
-    return f"{e.app} to be healthy" if complete else f"the start-up of {e.app}"
-
-
-def _is_past(now_s: float, given: Span, e: _Bounded, plan: Plan, history: History) -> bool:
-    """Whether the app has had that time, its waits for a core apart (at most as long again), and
-    has answered since, where somebody still asks.
-
-    One that comes late is then told from one that never comes.
-    """
-    long_s = given.end_s - given.start_s
-    lost_s = min(long_s, waited_s(history, e.app, e.boot, given.start_s, now_s))
-    if now_s <= given.end_s + lost_s + GRACE_S:
-        return False
-    seen = samples(history, e.app, e.boot)
-    heard = isinstance(e, FailsFast) or not unheard(seen, given.end_s)
-    return heard or not still_asked(seen, plan.sampling, now_s)
-
-
-def _serves(e: Starts, history: History, state: HealthState) -> bool:
-    if state is HealthState.HEALTHY:
-        return history.first(Ready, lambda r: (r.app, r.boot) == (e.app, e.boot)) is not None
-    sample = history.last(HealthSample, lambda s: (s.app, s.boot) == (e.app, e.boot))
-    return sample is not None and sample.state is state

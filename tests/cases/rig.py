@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chaoslab.history.run_folder import RunFolder
+from chaoslab.model.verdict import Outcome, Verdict, worst
 from chaoslab.report.runs import saved_verdicts
-from chaoslab.verdicts.verdict import Outcome, Verdict, worst
 
 CASES = Path(__file__).parent
 WITHIN_S = 120.0

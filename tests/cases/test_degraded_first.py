@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chaoslab.verdicts.verdict import Outcome
+from chaoslab.model.verdict import Outcome
 
 from .rig import judged
 
@@ -20,4 +20,4 @@ def test_a_service_that_is_degraded_for_its_first_moment_starts_normally(
     """Healthy within its deadline; what it answered before is reported, and ends no fault."""
     run = judged("degraded_first", tmp_path, "-k", scenario)
     assert run.outcome is Outcome.PASS, run.text
-    assert "answered degraded at" in run.because("boot")
+    assert "answered degraded at" in run.because("starts")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chaoslab.verdicts.verdict import Outcome
+from chaoslab.model.verdict import Outcome
 
 from .rig import judged
 
@@ -13,7 +13,7 @@ def test_rows_that_are_there_twice_are_a_failure(tmp_path: Path) -> None:
     """Everything acknowledged is found, health is green, and a customer has paid twice."""
     run = judged("duplicates", tmp_path)
     assert (run.exit_code, run.outcome) == (1, Outcome.FAIL)
-    assert run.verdicts["kept"].outcome is Outcome.FAIL
-    assert "there more than once" in run.because("kept")
-    assert "acknowledged and lost" not in run.because("kept")
-    assert run.verdicts["recovery"].outcome is Outcome.PASS
+    assert run.verdicts["keeps_acknowledged"].outcome is Outcome.FAIL
+    assert "there more than once" in run.because("keeps_acknowledged")
+    assert "acknowledged and lost" not in run.because("keeps_acknowledged")
+    assert run.verdicts["recovers"].outcome is Outcome.PASS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chaoslab.verdicts.verdict import Outcome
+from chaoslab.model.verdict import Outcome
 
 from .rig import judged
 
@@ -16,4 +16,4 @@ def test_an_app_that_refuses_every_second_write_for_ever_does_not_serve(tmp_path
     assert run.verdicts["serves"].outcome is Outcome.FAIL
     assert "worker 1 lost its database" in run.because("serves")
     assert "before the first fault: " in run.because("serves")
-    assert run.verdicts["recovery"].outcome is Outcome.PASS
+    assert run.verdicts["recovers"].outcome is Outcome.PASS

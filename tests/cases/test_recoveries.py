@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chaoslab.verdicts.verdict import Outcome
+from chaoslab.model.verdict import Outcome
 
 from .rig import judged
 
@@ -19,14 +19,14 @@ def test_a_service_that_always_says_ok_is_not_shown_to_recover(
 ) -> None:
     """It never connected again; its health told nothing of it, and nobody asked for more."""
     run = judged("plain_ok", tmp_path, "-k", scenario)
-    verdict = run.verdicts["recovery"]
+    verdict = run.verdicts["recovers"]
     assert verdict.outcome is Outcome.UNKNOWN, run.text
-    assert "health was not seen to turn under" in run.because("recovery")
-    assert "no request proved the way back to postgres" in run.because("recovery")
+    assert "health was not seen to turn under" in run.because("recovers")
+    assert "no request proved the way back to postgres" in run.because("recovers")
 
 
 def test_a_service_that_ends_two_seconds_after_its_recovery_fails(tmp_path: Path) -> None:
     """A recovery is watched for 3 s where the topology says nothing."""
     run = judged("exits_later", tmp_path)
-    assert run.verdicts["recovery"].outcome is Outcome.FAIL, run.text
-    assert "exited with 1" in run.because("recovery")
+    assert run.verdicts["recovers"].outcome is Outcome.FAIL, run.text
+    assert "exited with 1" in run.because("recovers")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from chaoslab.corpus.records import Defect
-from chaoslab.verdicts.verdict import Outcome, Verdict
+from chaoslab.model.verdict import Outcome, Verdict
 
 RECORD = """\
 # /// defect
@@ -17,10 +17,10 @@ RECORD = """\
 # source = "the incident's papers"
 # scenarios = ["vpc_outage::severed[dropped]"]
 # passes = ["steady::starts"]
-# also = ["degraded"]
+# also = ["degrades"]
 #
 # [primary]
-# verdict = "boot"
+# verdict = "starts"
 # cites = ["never complete", "phases done: init"]
 # ///
 \"\"\"A build.\"\"\"
@@ -43,9 +43,9 @@ DEFECT = Defect(
     source="the incident's papers",
     scenarios=("vpc_outage::severed[dropped]",),
     passes=("steady::starts",),
-    primary="boot",
+    primary="starts",
     cites=("never complete", "phases done: init"),
-    also=frozenset({"degraded"}),
+    also=frozenset({"degrades"}),
     command="{python} -m chaoslab.reference.defects.early_return",
 )
 
@@ -56,8 +56,8 @@ def verdict(name: str, outcome: str, *because: str) -> Verdict:
 
 
 REFUSED = (
-    verdict("boot", "FAIL", "answering, never complete; phases done: init"),
-    verdict("degraded", "FAIL", "it never said so"),
-    verdict("recovery", "PASS"),
+    verdict("starts", "FAIL", "answering, never complete; phases done: init"),
+    verdict("degrades", "FAIL", "it never said so"),
+    verdict("recovers", "PASS"),
 )
-PASSED = (verdict("boot", "PASS"), verdict("serves", "PASS"))
+PASSED = (verdict("starts", "PASS"), verdict("serves", "PASS"))

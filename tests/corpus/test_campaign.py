@@ -47,7 +47,7 @@ def run(request, tmp_path):
         built = request.config.getoption("--chaos-command") or []
         bad = any("early_return" in str(each) for each in built) and name == "severed"
         because = ["never complete; phases done: init"] if bad else []
-        verdict = dict(name="boot", outcome="FAIL" if bad else "PASS", claim="it starts",
+        verdict = dict(name="starts", outcome="FAIL" if bad else "PASS", claim="it starts",
                        because=because, rests_on=[])
         (tmp_path / "verdicts.json").write_text(json.dumps([verdict]))
         request.node.user_properties.append(("chaos_run", str(tmp_path)))
@@ -103,7 +103,7 @@ async def test_each_build_is_tried_and_written_down(home: Path) -> None:
     entries = {entry.build: entry for entry in ledger.entries()}
     assert {entry.build for entry in told} == {GOOD, "early-return"}
     assert (entries["early-return"].outcome, entries["early-return"].why) == ("refused", ())
-    assert entries["early-return"].verdicts == ("boot",)
+    assert entries["early-return"].verdicts == ("starts",)
     assert (entries[GOOD].outcome, entries[GOOD].outcomes) == ("passed", (("PASS", 2),))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chaoslab.corpus.trial import tried
-from chaoslab.verdicts.verdict import Verdict
+from chaoslab.model.verdict import Verdict
 from corpus.defects import DEFECT, PASSED, REFUSED, verdict
 
 SCENARIO, CONTRAST = DEFECT.scenarios[0], DEFECT.passes[0]
@@ -27,13 +27,13 @@ def test_refused_by_the_primary_verdict_with_its_evidence() -> None:
     [
         ((), "no verdict 'boot', only nothing"),
         (REFUSED[1:], "no verdict 'boot', only degraded, recovery"),
-        ((verdict("boot", "PASS", "complete"), *REFUSED[1:]), "'boot' is PASS (complete)"),
+        ((verdict("starts", "PASS", "complete"), *REFUSED[1:]), "'boot' is PASS (complete)"),
         (
-            (verdict("boot", "FAIL", "never complete"), *REFUSED[1:]),
+            (verdict("starts", "FAIL", "never complete"), *REFUSED[1:]),
             "'boot' does not cite 'phases done: init'",
         ),
         (
-            (*REFUSED[:2], verdict("recovery", "FAIL", "never healthy")),
+            (*REFUSED[:2], verdict("recovers", "FAIL", "never healthy")),
             "not on its list: 'recovery' is FAIL (never healthy)",
         ),
     ],
@@ -48,31 +48,31 @@ def test_refused_for_another_reason_is_missed(bent: tuple[Verdict, ...], why: st
 @pytest.mark.parametrize("word", ["FAIL", "UNKNOWN"])
 def test_a_build_must_survive_its_contrast(word: str) -> None:
     """What fails where this defect cannot show has another defect, or the lab has."""
-    got, said = outcome(REFUSED, (verdict("boot", word, "late"),))
+    got, said = outcome(REFUSED, (verdict("starts", word, "late"),))
     assert got == ("missed" if word == "FAIL" else "unclear")
     assert f"must pass, and 'boot' is {word} (late)" in said
 
 
 def test_an_unknown_primary_verdict_is_unclear() -> None:
     """The lab could not tell: neither refused nor missed."""
-    assert outcome((verdict("boot", "UNKNOWN", "a lagging lab"), *REFUSED[1:]))[0] == "unclear"
+    assert outcome((verdict("starts", "UNKNOWN", "a lagging lab"), *REFUSED[1:]))[0] == "unclear"
 
 
 def test_an_unknown_beside_a_pass_that_should_fail_is_missed() -> None:
     """An unclear word elsewhere does not excuse a build that was let through."""
-    passed = (verdict("boot", "PASS"), verdict("recovery", "UNKNOWN", "nobody asked"))
+    passed = (verdict("starts", "PASS"), verdict("recovers", "UNKNOWN", "nobody asked"))
     assert outcome(passed)[0] == "missed"
 
 
 def test_an_unknown_that_is_not_on_its_list_is_unclear() -> None:
     """It is no refusal for a reason of its own either."""
-    assert outcome((*REFUSED[:2], verdict("recovery", "UNKNOWN", "nobody asked")))[0] == "unclear"
+    assert outcome((*REFUSED[:2], verdict("recovers", "UNKNOWN", "nobody asked")))[0] == "unclear"
 
 
 def test_an_unknown_for_want_of_a_trigger_is_a_consequence_where_the_defect_is_refused() -> None:
     """The app never said degraded, and the fault's stop waited for that."""
     why = "the plan was not carried out: faults[0].stop waited for health that turns degraded"
-    late = verdict("recovery", "UNKNOWN", why)
+    late = verdict("recovers", "UNKNOWN", why)
     assert outcome((*REFUSED[:2], late)) == ("refused", "")
-    assert outcome((verdict("boot", "UNKNOWN", why), *REFUSED[1:]))[0] == "unclear"
-    assert outcome(REFUSED, (verdict("boot", "UNKNOWN", why),))[0] == "unclear"
+    assert outcome((verdict("starts", "UNKNOWN", why), *REFUSED[1:]))[0] == "unclear"
+    assert outcome(REFUSED, (verdict("starts", "UNKNOWN", why),))[0] == "unclear"

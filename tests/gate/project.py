@@ -40,7 +40,7 @@ from chaoslab.report.runs import save_verdicts
 from chaoslab.model.loader import load_topology
 from chaoslab.services import KINDS
 from chaoslab.model.plan import Boot, Plan
-from chaoslab.verdicts.verdict import Outcome, Verdict
+from chaoslab.model.verdict import Outcome, Verdict
 
 INFO = RunInfo(scenario="x", seed=1, runtime="local", proxy="embedded", started_at="",
                chaoslab="0", python="3", machine="here")

@@ -18,12 +18,12 @@ from verdicts.histories import (
     writes,
 )
 
+from chaoslab.expectations import Expectation, FailsFast, Starts
 from chaoslab.gate.result import Abort, ScenarioOutcome, ScenarioResult
 from chaoslab.gate.rules import RunSeen, broken_rule
 from chaoslab.history.events import AnyEvent, AppStarved, Bound, FirstAnswer, RunEnded
-from chaoslab.model.expect import Expectation, FailsFast, Starts
 from chaoslab.model.gate import AbortRule, Gate, GateStage, SlowRule
-from chaoslab.verdicts.verdict import Outcome, Verdict
+from chaoslab.model.verdict import Outcome, Verdict
 
 ENDED = RunEnded(at_s=6.0, settled=True, why="settled")
 BOUND = Bound(at_s=0.9, app="backend", boot=1)
@@ -31,7 +31,7 @@ SILENT = [spawned(0.4), BOUND, *samples(0.9, 5.0, UNREACHABLE), ENDED]
 GATE = Gate(stages=(), slow=SlowRule(responses_s=0.5, for_s=1.0))
 
 
-def verdict(outcome: Outcome, name: str = "boot") -> Verdict:
+def verdict(outcome: Outcome, name: str = "starts") -> Verdict:
     return Verdict(name=name, outcome=outcome, claim="it starts", because=("it did not",))
 
 
@@ -39,7 +39,7 @@ def scenario(outcome: ScenarioOutcome, *verdicts: Verdict) -> ScenarioResult:
     return ScenarioResult(scenario="s", nodeid="s", outcome=outcome, verdicts=verdicts)
 
 
-FAILED = scenario("FAIL", verdict(Outcome.FAIL, "recovery"))
+FAILED = scenario("FAIL", verdict(Outcome.FAIL, "recovers"))
 
 
 def found(
@@ -57,9 +57,9 @@ def found(
 @pytest.mark.parametrize(
     ("result", "fires"),
     [
-        (scenario("FAIL", verdict(Outcome.PASS, "degraded"), verdict(Outcome.FAIL)), True),
-        (scenario("FAIL", verdict(Outcome.FAIL, "kept")), True),
-        (scenario("FAIL", verdict(Outcome.FAIL, "recovery")), False),
+        (scenario("FAIL", verdict(Outcome.PASS, "degrades"), verdict(Outcome.FAIL)), True),
+        (scenario("FAIL", verdict(Outcome.FAIL, "keeps_acknowledged")), True),
+        (scenario("FAIL", verdict(Outcome.FAIL, "recovers")), False),
         (scenario("UNKNOWN", verdict(Outcome.UNKNOWN)), False),
         (scenario("FAIL"), False),
     ],

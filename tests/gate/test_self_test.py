@@ -10,13 +10,13 @@ from verdicts.histories import OUTAGE, SEVERED, TOPOLOGY, good, history_of, outa
 
 from chaoslab import Killed, Severed, Slow
 from chaoslab.cli import main
+from chaoslab.expectations import Recovers, Starts
 from chaoslab.faults.mutation import Mutation
 from chaoslab.gate.self_test import Ran, Trial, batches, judged, trials
 from chaoslab.history.events import AnyEvent, LabLag
-from chaoslab.model.expect import Recovers, Starts
 from chaoslab.model.plan import Plan
+from chaoslab.model.verdict import Outcome
 from chaoslab.verdicts.judge import judge
-from chaoslab.verdicts.verdict import Outcome
 
 TRIAL = Trial(nodeid="n", scenario="s", mutation=Mutation(kind="inert", fault=OUTAGE))
 

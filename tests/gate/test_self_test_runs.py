@@ -12,7 +12,7 @@ from chaoslab.faults.mutation import MutationKind
 from chaoslab.gate.self_test import Tried
 from chaoslab.gate.self_test_run import Results, SelfTest, planned, run
 from chaoslab.gate.self_test_text import line, table
-from chaoslab.verdicts.verdict import Outcome
+from chaoslab.model.verdict import Outcome
 
 pytestmark = pytest.mark.slow  # each starts a pytest of its own, or several
 

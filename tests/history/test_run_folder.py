@@ -10,9 +10,9 @@ import pytest
 
 from chaoslab import Severed
 from chaoslab.errors import SpecError
+from chaoslab.expectations import Recovers, Starts
 from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder, RunInfo, scenario_folders
-from chaoslab.model.expect import Recovers, Starts
 from chaoslab.model.plan import Plan, resolve
 from chaoslab.model.topology import App, Connector, Service, Topology, WriteContract
 from chaoslab.model.when import degraded

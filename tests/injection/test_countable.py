@@ -7,9 +7,9 @@ from typing import cast
 import pytest
 
 from chaoslab.errors import FaultUnsupported
+from chaoslab.expectations import BacksOff, Expectation, Starts
 from chaoslab.injection.countable import check_countable
 from chaoslab.model.actions import Capability
-from chaoslab.model.expect import BacksOff, Expectation, Starts
 from chaoslab.model.plan import Plan
 from chaoslab.proxies.base import ProxyControl
 

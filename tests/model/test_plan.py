@@ -20,11 +20,12 @@ from chaoslab import (
     Stopped,
     Throttled,
 )
+from chaoslab import expectations as expect
 from chaoslab.errors import SpecError
+from chaoslab.expectations import KINDS, Expectation
 from chaoslab.faults import TABLE
 from chaoslab.history.saved_plan import plan_json, read_plan
-from chaoslab.model import expect, when
-from chaoslab.model.expect import Expectation
+from chaoslab.model import when
 from chaoslab.model.faults import Declared
 from chaoslab.model.health import HealthContract
 from chaoslab.model.load import Load, Sampling
@@ -108,7 +109,7 @@ def test_these_are_all_faults_and_expectations() -> None:
     """A kind that is added must be added to these tests."""
     assert {type(fault) for fault in EVERY_FAULT} == set(TABLE.values())
     asked = {type(e) for e in (*EVERY_EXPECTATION, SUPERVISED)}
-    assert asked == set(get_args(Expectation))
+    assert asked == set(KINDS)
 
 
 def whole() -> Plan:

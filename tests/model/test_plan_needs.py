@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from chaoslab import Severed
+from chaoslab import expectations as expect
 from chaoslab.errors import SpecError
-from chaoslab.model import expect, when
-from chaoslab.model.expect import Expectation
+from chaoslab.expectations import Expectation
+from chaoslab.model import when
 from chaoslab.model.health import HealthContract
 from chaoslab.model.load import Load, Sampling
 from chaoslab.model.plan import Plan, resolve

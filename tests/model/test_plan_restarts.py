@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from chaoslab import expectations as expect
 from chaoslab.errors import SpecError
-from chaoslab.model import expect, when
-from chaoslab.model.expect import NoRestarts
+from chaoslab.expectations import NoRestarts
+from chaoslab.model import when
 from chaoslab.model.plan import Boot, Plan, resolve
 from chaoslab.model.topology import App, Topology
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from chaoslab import Severed
+from chaoslab.expectations import Degrades, Expectation, Starts
 from chaoslab.history.events import (
     AnyEvent,
     FaultHealed,
@@ -21,7 +22,6 @@ from chaoslab.history.events import (
     StartupComplete,
 )
 from chaoslab.history.journal import Journal
-from chaoslab.model.expect import Degrades, Expectation, Starts
 from chaoslab.model.health import HealthState
 from chaoslab.model.plan import Plan, resolve
 from chaoslab.model.topology import App, Deadlines, Service, Topology

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from chaoslab import expectations as expect
+from chaoslab.expectations import Expectation
 from chaoslab.history.events import Bound, ProberSample
-from chaoslab.model import expect
-from chaoslab.model.expect import Expectation
 from chaoslab.model.health import HealthContract
 from chaoslab.model.load import Sampling
 from chaoslab.model.plan import Plan

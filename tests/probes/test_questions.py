@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from chaoslab.expectations import AnswersInTime, StaysLive
 from chaoslab.history.events import Exited, QuestionsAsked
-from chaoslab.model.expect import AnswersInTime, StaysLive
 from chaoslab.model.health import HealthContract
 from chaoslab.model.load import Sampling
 from chaoslab.model.plan import Plan

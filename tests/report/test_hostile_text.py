@@ -24,9 +24,9 @@ from chaoslab.gate.self_test_text import table as trial_table
 from chaoslab.gate.text import shown
 from chaoslab.history.events import FaultMissed, LabUp
 from chaoslab.model.gate import GateStage
+from chaoslab.model.verdict import Verdict, failed, passed, unknown
 from chaoslab.report.progress import line as progress_line
 from chaoslab.report.verdicts_text import explained, judged
-from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 
 # A cleared screen, a title, text in the wrong order, and commands to a CI at the start of lines.
 EVIL = (

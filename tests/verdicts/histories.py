@@ -11,6 +11,17 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from chaoslab import Severed
+from chaoslab.expectations import (
+    Degrades,
+    Expectation,
+    NoRestarts,
+    ReadyWhenServing,
+    Recovers,
+    RefusesHonestly,
+    RegainsLatency,
+    Serves,
+    Starts,
+)
 from chaoslab.history.events import (
     AnyEvent,
     AppSockets,
@@ -39,25 +50,14 @@ from chaoslab.history.events import (
     WritePurpose,
 )
 from chaoslab.history.journal import History
-from chaoslab.model.expect import (
-    Degrades,
-    Expectation,
-    NoRestarts,
-    ReadyWhenServing,
-    Recovers,
-    RefusesHonestly,
-    RegainsLatency,
-    Serves,
-    Starts,
-)
 from chaoslab.model.faults import Declared
 from chaoslab.model.health import HealthContract, HealthState
 from chaoslab.model.load import Load, Sampling
 from chaoslab.model.plan import Boot, Plan, resolve
 from chaoslab.model.topology import App, Connector, Deadlines, Service, Topology, WriteContract
+from chaoslab.model.verdict import Verdict
 from chaoslab.model.when import AtMoment
 from chaoslab.verdicts.judge import judge
-from chaoslab.verdicts.verdict import Verdict
 
 PG, REDIS = "backend.postgres", "backend.redis"
 BOTH = ("postgres", "redis")

@@ -7,15 +7,16 @@ the app, and the run waits for an answer after it.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
+from chaoslab.expectations import Degrades, Expectation, Recovers, Starts, StaysAvailable
+from chaoslab.expectations.base import Run
 from chaoslab.history.events import AnyEvent, Bound, Exited, RunEnded
-from chaoslab.model.expect import Degrades, Expectation, Recovers, Starts, StaysAvailable
 from chaoslab.model.topology import Topology
-from chaoslab.verdicts.judge import _judged  # the app's part alone, whatever the evidence
+from chaoslab.model.verdict import Verdict
 from chaoslab.verdicts.settled import unsettled
-from chaoslab.verdicts.verdict import Verdict
 
 from .histories import (
     BOTH,
@@ -49,7 +50,8 @@ RARE = asked_each(5.0)
 
 def alone(events: list[AnyEvent], e: Expectation) -> Verdict:
     plan = plan_of(e)
-    return _judged(plan.expect[0], RARE, plan, history_of(events))
+    run = Run(topology=RARE, plan=plan, history=history_of(events)).of("backend")
+    return cast("Expectation", plan.expect[0]).judged(run)
 
 
 def started(*answers: AnyEvent) -> list[AnyEvent]:

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import pytest
 
 from chaoslab import CutMidstream, Flapping, OneWay, Severed, Slow
+from chaoslab.expectations import Degrades, Recovers, Starts
 from chaoslab.history.events import AnyEvent, FirstAnswer, LinkConnection, LinkSessions, Spawned
-from chaoslab.model.expect import Degrades, Recovers, Starts
 from chaoslab.model.faults import Declared
-from chaoslab.verdicts.verdict import Verdict
+from chaoslab.model.verdict import Verdict
 
 from .histories import (
     BOTH,
@@ -154,7 +154,7 @@ def test_a_link_without_evidence_of_its_own_leaves_its_name_unproved() -> None:
     half = [event for event in gone() if isinstance(event, LinkSessions) and event.link == PG]
     starts, degrades, recovers = told(run(*half))
     assert outcomes([starts, degrades, recovers]) == ["PASS", "UNKNOWN", "PASS"]
-    assert "cut is not shown to have met the link to redis" in degrades.because
+    assert "cut was not observed to affect the link to redis" in degrades.because
 
 
 def test_connections_from_before_the_lab_came_are_the_apps() -> None:

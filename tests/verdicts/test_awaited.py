@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chaoslab import Stopped
-from chaoslab.history.events import AnyEvent, HealthTurned, Ready, Write
-from chaoslab.model.expect import (
+from chaoslab.expectations import (
     BacksOff,
     Expectation,
     RegainsLatency,
     ReleasesConnections,
     Serves,
 )
+from chaoslab.history.events import AnyEvent, HealthTurned, Ready, Write
 from chaoslab.model.faults import Declared
 from chaoslab.model.load import Load
 from chaoslab.model.when import AtMoment

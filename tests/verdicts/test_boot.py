@@ -6,6 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from chaoslab.expectations import FailsFast, Starts
+from chaoslab.expectations.fails_fast import fails_fast
+from chaoslab.expectations.starts import starts
 from chaoslab.history.events import (
     AnyEvent,
     Bound,
@@ -14,10 +17,8 @@ from chaoslab.history.events import (
     StartupComplete,
     StartupSnapshot,
 )
-from chaoslab.model.expect import FailsFast, Starts
 from chaoslab.model.health import HealthContract, HealthState
-from chaoslab.verdicts.boot import fails_fast, starts
-from chaoslab.verdicts.verdict import Verdict
+from chaoslab.model.verdict import Verdict
 
 from .histories import (
     DEGRADED,

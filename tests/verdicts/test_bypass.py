@@ -8,10 +8,10 @@ from typing import Any, Literal
 import pytest
 
 from chaoslab import Severed, Stopped
+from chaoslab.expectations import Degrades, Recovers, Starts, StaysAvailable
 from chaoslab.history.events import LabUp, LeftRunning, PathBypassed
-from chaoslab.model.expect import Degrades, Recovers, Starts, StaysAvailable
+from chaoslab.model.verdict import passed
 from chaoslab.verdicts.bypass import weighed_by_path
-from chaoslab.verdicts.verdict import passed
 
 from .histories import (
     PG,
@@ -148,5 +148,5 @@ def test_the_fault_that_an_expectation_names_is_one_that_it_is_about() -> None:
     plan = plan_of(e, faults=(Stopped(target="postgres"), Stopped(target="redis")))
     history = history_of([*good(), past()])
     about = plan.expect[0]
-    verdict = weighed_by_path(passed("degraded", ""), about, TOPOLOGY, plan, history, boot=1)
+    verdict = weighed_by_path(passed("degraded", ""), about, TOPOLOGY, plan, history)
     assert verdict.outcome.value == "UNKNOWN"

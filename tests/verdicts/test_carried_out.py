@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from chaoslab.expectations import KeepsAcknowledged, Starts
 from chaoslab.history.events import AnyEvent, TriggerMissed
 from chaoslab.history.triggers import never_came
-from chaoslab.model.expect import KeepsAcknowledged, Starts
 from chaoslab.model.load import Load
 from chaoslab.model.plan import Boot, Plan
 from chaoslab.model.when import AtMoment

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chaoslab import Stopped
+from chaoslab.expectations import ReleasesConnections
+from chaoslab.expectations.releases_connections import releases_connections
 from chaoslab.history.events import (
     AnyEvent,
     Exited,
@@ -14,10 +16,8 @@ from chaoslab.history.events import (
     RunEnded,
     ServerConnections,
 )
-from chaoslab.model.expect import ReleasesConnections
 from chaoslab.model.topology import Limits
-from chaoslab.verdicts.connections import releases_connections
-from chaoslab.verdicts.verdict import Verdict
+from chaoslab.model.verdict import Verdict
 
 from .histories import (
     DEGRADED,

@@ -8,25 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import get_args
+from typing import cast
 
 import pytest
 
 from chaoslab import Severed, Stopped
-from chaoslab.history.events import (
-    AnyEvent,
-    Exited,
-    FaultHealed,
-    FaultHealing,
-    FaultInForce,
-    FirstAnswer,
-    HealthSample,
-    ReadBack,
-    RunEnded,
-    StartupComplete,
-    Write,
-)
-from chaoslab.model.expect import (
+from chaoslab.expectations import (
+    KINDS,
     AnswersInTime,
     BacksOff,
     Degrades,
@@ -45,9 +33,22 @@ from chaoslab.model.expect import (
     StaysAvailable,
     StaysLive,
 )
+from chaoslab.expectations.base import Run
+from chaoslab.history.events import (
+    AnyEvent,
+    Exited,
+    FaultHealed,
+    FaultHealing,
+    FaultInForce,
+    FirstAnswer,
+    HealthSample,
+    ReadBack,
+    RunEnded,
+    StartupComplete,
+    Write,
+)
 from chaoslab.model.faults import Declared
-from chaoslab.verdicts.judge import _judged  # the app's part alone, whatever the evidence
-from chaoslab.verdicts.verdict import Outcome
+from chaoslab.model.verdict import Outcome
 
 from .histories import (
     BOTH,
@@ -100,7 +101,8 @@ class Case:
 
     def outcome(self, events: list[AnyEvent]) -> Outcome:
         plan = plan_of(self.expect, faults=(self.fault,))
-        return _judged(plan.expect[0], TOPOLOGY, plan, history_of(events)).outcome
+        run = Run(topology=TOPOLOGY, plan=plan, history=history_of(events)).of("backend")
+        return cast("Expectation", plan.expect[0]).judged(run).outcome
 
 
 def probes(code: int | None = 200, took_s: float = 0.01) -> list[AnyEvent]:
@@ -445,7 +447,7 @@ def healed_at(at_s: float, events: list[AnyEvent]) -> Iterator[AnyEvent]:
 def test_every_expectation_has_its_runs() -> None:
     """One that is added is added here."""
     kinds = {type(case.expect) for case in CASES.values()}
-    assert kinds == set(get_args(Expectation))
+    assert kinds == set(KINDS)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

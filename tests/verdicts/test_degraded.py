@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from chaoslab.expectations import Degrades, StaysAvailable
+from chaoslab.expectations.degrades import degrades
+from chaoslab.expectations.stays_available import stays_available
 from chaoslab.history.events import AnyEvent, FaultInForce, HealthSample, StartupComplete
-from chaoslab.model.expect import Degrades, StaysAvailable
 from chaoslab.model.health import HealthState
 from chaoslab.model.load import Sampling
-from chaoslab.verdicts.degraded import degrades, stays_available
-from chaoslab.verdicts.verdict import Verdict
+from chaoslab.model.verdict import Verdict
 
 from .histories import (
     BOTH,

@@ -11,10 +11,10 @@ from chaoslab.faults.evidence import evidence_of
 from chaoslab.history.events import AppSockets, LinkConnection, LinkDrops, ReadBack
 from chaoslab.history.journal import History
 from chaoslab.history.run_folder import RunFolder
+from chaoslab.model.verdict import Verdict
 from chaoslab.registry import kinds
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.settled import unsettled
-from chaoslab.verdicts.verdict import Verdict
 
 from .histories import of, outcomes, without
 
@@ -89,5 +89,5 @@ def _old(event: LinkConnection | LinkDrops) -> bool:
 def test_writes_that_were_never_looked_up_make_kept_unknown() -> None:
     """Without the last look nobody knows."""
     verdicts = {v.name: v for v in judged("severed_under_requests", ReadBack)}
-    assert verdicts["kept"].outcome == "UNKNOWN"
-    assert verdicts["recovery"].outcome == "UNKNOWN"
+    assert verdicts["keeps_acknowledged"].outcome == "UNKNOWN"
+    assert verdicts["recovers"].outcome == "UNKNOWN"

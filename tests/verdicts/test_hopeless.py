@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from chaoslab import Severed
-from chaoslab.history.events import AnyEvent, FaultMissed
-from chaoslab.model.expect import (
+from chaoslab.expectations import (
     Degrades,
     Expectation,
     FirstRequestServed,
@@ -13,7 +12,8 @@ from chaoslab.model.expect import (
     Starts,
     StaysAvailable,
 )
-from chaoslab.verdicts.hopeless import rests_on, still_open
+from chaoslab.history.events import AnyEvent, FaultMissed
+from chaoslab.verdicts.hopeless import still_open
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.settled import unsettled
 
@@ -100,6 +100,9 @@ def test_what_is_given_up_is_unknown_whatever_comes() -> None:
 
 def test_a_claim_rests_on_the_fault_that_it_names() -> None:
     """Whatever else it is said to rest on."""
-    assert rests_on(Degrades(naming=(), fault="first", rests_on=())) == {"first"}
-    assert rests_on(FirstRequestServed(fault="first", rests_on=("second",))) == {"first", "second"}
-    assert rests_on(Recovers(rests_on=())) == frozenset()
+    assert Degrades(naming=(), fault="first", rests_on=()).faults_rested_on() == {"first"}
+    assert FirstRequestServed(fault="first", rests_on=("second",)).faults_rested_on() == {
+        "first",
+        "second",
+    }
+    assert Recovers(rests_on=()).faults_rested_on() == frozenset()

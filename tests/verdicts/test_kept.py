@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from chaoslab.expectations import KeepsAcknowledged
+from chaoslab.expectations.keeps_acknowledged import keeps_acknowledged
 from chaoslab.history.events import AnyEvent, AppStarved
-from chaoslab.model.expect import KeepsAcknowledged
 from chaoslab.model.topology import App
-from chaoslab.verdicts.kept import keeps_acknowledged
-from chaoslab.verdicts.verdict import Verdict
+from chaoslab.model.verdict import Verdict
 
 from .histories import TOPOLOGY, back, history_of, write
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from chaoslab import Stopped
+from chaoslab.expectations import RegainsLatency
+from chaoslab.expectations.regains_latency import chance_of, regains_latency
 from chaoslab.history.events import AnyEvent, HealthSample, Ready, RunEnded, Write
-from chaoslab.model.expect import RegainsLatency
-from chaoslab.verdicts.latency import chance_of, regains_latency
-from chaoslab.verdicts.verdict import Verdict
+from chaoslab.model.verdict import Verdict
 
 from .histories import (
     DEGRADED,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from chaoslab.verdicts.verdict import Outcome
 
 from chaoslab import Severed, expect
 from chaoslab.errors import SpecError
@@ -18,7 +19,6 @@ from chaoslab.model.faults import UnknownFault
 from chaoslab.model.plan import Plan, resolve, written_out
 from chaoslab.registry import kinds
 from chaoslab.verdicts.judge import judge
-from chaoslab.verdicts.verdict import Outcome
 
 from .histories import TOPOLOGY, ended, healthy_run, history_of
 

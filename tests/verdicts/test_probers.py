@@ -7,6 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from chaoslab.evidence.probes import watch_under_way
+from chaoslab.expectations import AnswersInTime, StaysLive
+from chaoslab.expectations.answers_in_time import answers_in_time
+from chaoslab.expectations.stays_live import stays_live
 from chaoslab.history.events import (
     AnyEvent,
     Bound,
@@ -15,10 +19,8 @@ from chaoslab.history.events import (
     ProberSample,
     QuestionsAsked,
 )
-from chaoslab.model.expect import AnswersInTime, StaysLive
 from chaoslab.model.health import HealthContract
-from chaoslab.verdicts.probers import answers_in_time, stays_live, watch_under_way
-from chaoslab.verdicts.verdict import Verdict
+from chaoslab.model.verdict import Verdict
 
 from .histories import (
     HEALTHY,

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from chaoslab import Restarted, Severed
+from chaoslab.expectations import Recovers
+from chaoslab.expectations.recovers import recovers, recovery_under_way
 from chaoslab.history.events import (
     AnyEvent,
     Exited,
@@ -16,13 +18,10 @@ from chaoslab.history.events import (
     RunEnded,
     Write,
 )
-from chaoslab.model.expect import Recovers
 from chaoslab.model.faults import Declared
 from chaoslab.model.load import Sampling
 from chaoslab.model.plan import Plan, resolve
-from chaoslab.verdicts.recovering import recovery_under_way
-from chaoslab.verdicts.recovery import recovers
-from chaoslab.verdicts.verdict import Verdict
+from chaoslab.model.verdict import Verdict
 
 from .histories import (
     BOTH,

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from chaoslab.expectations import ReadyWhenServing
+from chaoslab.expectations.ready_when_serving import readiness_under_way, ready_when_serving
 from chaoslab.history.events import AnyEvent, FirstAnswer, ProberSample, StartupComplete, Write
-from chaoslab.model.expect import ReadyWhenServing
 from chaoslab.model.load import Sampling
 from chaoslab.model.plan import Plan
-from chaoslab.verdicts.readiness import readiness_under_way, ready_when_serving
-from chaoslab.verdicts.verdict import Verdict
+from chaoslab.model.verdict import Verdict
 
 from .histories import (
     DEGRADED,

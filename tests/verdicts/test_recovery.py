@@ -6,6 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from chaoslab.expectations import FirstRequestServed, Recovers
+from chaoslab.expectations.first_request_served import first_request_served
+from chaoslab.expectations.recovers import recovers
 from chaoslab.history.events import (
     AnyEvent,
     AppSockets,
@@ -20,10 +23,8 @@ from chaoslab.history.events import (
     RunEnded,
     Write,
 )
-from chaoslab.model.expect import FirstRequestServed, Recovers
 from chaoslab.model.health import HealthState
-from chaoslab.verdicts.recovery import first_request_served, recovers
-from chaoslab.verdicts.verdict import Verdict
+from chaoslab.model.verdict import Verdict
 
 from .histories import (
     BOTH,

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from chaoslab import Stopped
+from chaoslab.expectations import KeepsAcknowledged, RefusesHonestly
+from chaoslab.expectations.refuses_honestly import refuses_honestly
 from chaoslab.history.events import AnyEvent, HealthTurned, Write
-from chaoslab.model.expect import KeepsAcknowledged, RefusesHonestly
-from chaoslab.verdicts.refusals import refuses_honestly
+from chaoslab.model.verdict import Verdict
 from chaoslab.verdicts.settled import unsettled
-from chaoslab.verdicts.verdict import Verdict
 
 from .histories import (
     HEALTHY,

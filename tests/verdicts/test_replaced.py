@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from chaoslab.expectations import Degrades, Recovers, StaysAvailable
+from chaoslab.expectations.degrades import degrades
+from chaoslab.expectations.recovers import recovers, recovery_under_way
+from chaoslab.expectations.stays_available import stays_available
 from chaoslab.history.events import (
     AnyEvent,
     Exited,
@@ -14,12 +18,8 @@ from chaoslab.history.events import (
     RunEnded,
     Write,
 )
-from chaoslab.model.expect import Degrades, Recovers, StaysAvailable
 from chaoslab.model.load import Sampling
-from chaoslab.verdicts.degraded import degrades, stays_available
-from chaoslab.verdicts.recovering import recovery_under_way
-from chaoslab.verdicts.recovery import recovers
-from chaoslab.verdicts.verdict import Verdict
+from chaoslab.model.verdict import Verdict
 
 from .histories import (
     BOTH,

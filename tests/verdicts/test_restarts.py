@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from chaoslab.expectations import NoRestarts
+from chaoslab.expectations.no_restarts import no_restarts, restarts_under_way
 from chaoslab.history.events import AnyEvent
-from chaoslab.model.expect import NoRestarts
-from chaoslab.verdicts.restarts import no_restarts, restarts_under_way
-from chaoslab.verdicts.verdict import Verdict
+from chaoslab.model.verdict import Verdict
 
 from .histories import (
     HEALTHY,

@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 
 from chaoslab import Severed, Stopped
+from chaoslab.expectations import BacksOff
+from chaoslab.expectations.backs_off import backs_off
 from chaoslab.history.events import (
     AnyEvent,
     Exited,
@@ -19,10 +21,8 @@ from chaoslab.history.events import (
     RunEnded,
     Spawned,
 )
-from chaoslab.model.expect import BacksOff
 from chaoslab.model.faults import Declared
-from chaoslab.verdicts.retries import backs_off
-from chaoslab.verdicts.verdict import Verdict
+from chaoslab.model.verdict import Verdict
 
 from .histories import (
     PG,

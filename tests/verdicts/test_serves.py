@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from chaoslab import Stopped
+from chaoslab.expectations import Serves
+from chaoslab.expectations.serves import serves
 from chaoslab.history.events import (
     AnyEvent,
     FaultHealed,
@@ -16,10 +18,8 @@ from chaoslab.history.events import (
     RunEnded,
     Write,
 )
-from chaoslab.model.expect import Serves
+from chaoslab.model.verdict import Verdict
 from chaoslab.model.when import AtMoment
-from chaoslab.verdicts.serves import serves
-from chaoslab.verdicts.verdict import Verdict
 
 from .histories import (
     LOAD,

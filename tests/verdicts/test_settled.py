@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chaoslab.history.events import AnyEvent, FaultHealed, HealthTurned, ReadBack, Write
-from chaoslab.history.journal import History
-from chaoslab.model.expect import (
+from chaoslab.expectations import (
     Expectation,
     FailsFast,
     FirstRequestServed,
@@ -15,6 +13,8 @@ from chaoslab.model.expect import (
     Starts,
     StaysAvailable,
 )
+from chaoslab.history.events import AnyEvent, FaultHealed, HealthTurned, ReadBack, Write
+from chaoslab.history.journal import History
 from chaoslab.model.load import Load
 from chaoslab.model.when import AtMoment
 from chaoslab.verdicts.judge import judge

@@ -8,6 +8,14 @@ from dataclasses import replace
 import pytest
 
 from chaoslab import Severed, Stopped
+from chaoslab.expectations import (
+    AnswersInTime,
+    Expectation,
+    Recovers,
+    ReleasesConnections,
+    StaysAvailable,
+    StaysLive,
+)
 from chaoslab.history.events import (
     AnyEvent,
     Exited,
@@ -15,14 +23,6 @@ from chaoslab.history.events import (
     HealthSample,
     ProberSample,
     RunEnded,
-)
-from chaoslab.model.expect import (
-    AnswersInTime,
-    Expectation,
-    Recovers,
-    ReleasesConnections,
-    StaysAvailable,
-    StaysLive,
 )
 from chaoslab.model.load import Sampling
 from chaoslab.verdicts.judge import judge

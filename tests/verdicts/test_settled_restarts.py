@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from chaoslab.expectations import Starts
 from chaoslab.history.events import AnyEvent, Spawned
-from chaoslab.model.expect import Starts
 from chaoslab.model.plan import Boot, resolve
 from chaoslab.verdicts.settled import unsettled
 

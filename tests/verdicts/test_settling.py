@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from chaoslab.expectations import Starts, StaysAvailable
+from chaoslab.expectations.starts import starts
+from chaoslab.expectations.stays_available import stays_available
 from chaoslab.history.events import AnyEvent, Bound, HealthSample
-from chaoslab.model.expect import Starts, StaysAvailable
-from chaoslab.verdicts.boot import starts
-from chaoslab.verdicts.degraded import stays_available
+from chaoslab.model.verdict import Verdict
 from chaoslab.verdicts.settled import unsettled
-from chaoslab.verdicts.verdict import Verdict
 
 from .histories import (
     BOTH,

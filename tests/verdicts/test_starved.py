@@ -6,6 +6,17 @@ from dataclasses import replace
 
 import pytest
 
+from chaoslab.expectations import (
+    Degrades,
+    Expectation,
+    FailsFast,
+    KeepsAcknowledged,
+    NoRestarts,
+    Recovers,
+    RefusesHonestly,
+    Starts,
+    StaysAvailable,
+)
 from chaoslab.history.events import (
     AnyEvent,
     AppStarved,
@@ -19,21 +30,10 @@ from chaoslab.history.events import (
     Spawned,
     StartupComplete,
 )
-from chaoslab.model.expect import (
-    Degrades,
-    Expectation,
-    FailsFast,
-    KeepsAcknowledged,
-    NoRestarts,
-    Recovers,
-    RefusesHonestly,
-    Starts,
-    StaysAvailable,
-)
 from chaoslab.model.plan import Boot
+from chaoslab.model.verdict import Verdict
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.settled import unsettled
-from chaoslab.verdicts.verdict import Verdict
 
 from .histories import (
     BOTH,

@@ -9,9 +9,9 @@
 # source = "the incident's papers, defect 27"
 # scenarios = ["vpc_outage::severed_under_requests"]
 # passes = []
-# also = ["ready", "latency", "refusal"]
+# also = ["ready_when_serving", "regains_latency", "refuses_honestly"]
 # [primary]
-# verdict = "kept"
+# verdict = "keeps_acknowledged"
 # cites = ["acknowledged and lost"]
 # ///
 """A degraded mode in which nothing fails, least of all a write.

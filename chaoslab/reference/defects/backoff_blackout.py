@@ -13,7 +13,7 @@
 # passes = ["running::the_connector_fails[refused]"]
 # also = []
 # [primary]
-# verdict = "recovery"
+# verdict = "recovers"
 # cites = ["no connection was tried on backend.postgres", "it still names postgres as lost"]
 # ///
 """A database that is left in peace once it has failed often enough.

@@ -11,9 +11,9 @@
 #   "vpc_outage::severed_before_start[dropped]",
 #   "vpc_outage::severed_before_start[silent]",
 # ]
-# also = ["degraded", "live", "prober", "recovery"]
+# also = ["degrades", "stays_live", "answers_in_time", "recovers"]
 # [primary]
-# verdict = "boot"
+# verdict = "starts"
 # cites = ["never answered, exited with 1"]
 # ///
 """An open port is all that the platform asks for, so that comes first."""

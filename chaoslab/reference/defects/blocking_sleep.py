@@ -8,9 +8,9 @@
 # symptom = "While the database hangs, nothing answers: not health, not liveness, no request."
 # source = "the incident's papers, defect 10"
 # scenarios = ["vpc_outage::severed_with_idle_pooled_connections"]
-# also = ["degraded", "prober", "recovery"]
+# also = ["degrades", "answers_in_time", "recovers"]
 # [primary]
-# verdict = "live"
+# verdict = "stays_live"
 # cites = ["liveness gave no 2xx", "times in a row"]
 # ///
 """One helper of the migration script, called from the event loop."""

@@ -11,7 +11,7 @@
 # scenarios = ["vpc_outage::without_the_bypass[dropped]"]
 # also = []
 # [primary]
-# verdict = "fails fast"
+# verdict = "fails_fast"
 # cites = ["its last words do not name the cause", "circuit breaker open"]
 # ///
 """The circuit breaker guards the very tries that should find out whether the path is good."""

@@ -10,9 +10,9 @@
 # source = "the incident's papers, defect 20"
 # scenarios = ["vpc_outage::severed_under_requests"]
 # passes = []
-# also = ["kept", "latency", "ready"]
+# also = ["keeps_acknowledged", "regains_latency", "ready_when_serving"]
 # [primary]
-# verdict = "recovery"
+# verdict = "recovers"
 # cites = ["no write was acknowledged", "circuit breaker open"]
 # ///
 """A breaker that takes its own refusals for failures of the database.

@@ -11,7 +11,7 @@
 # passes = []
 # also = []
 # [primary]
-# verdict = "connections"
+# verdict = "releases_connections"
 # cites = ["postgres counts"]
 # ///
 """A time-out that ends the waiting and not the work.

@@ -11,7 +11,7 @@
 # passes = []
 # also = []
 # [primary]
-# verdict = "degraded"
+# verdict = "degrades"
 # cites = ["postgres, which it named before, is not mentioned any more"]
 # ///
 """Health from checks that run side by side, of which those that fail are forgotten.

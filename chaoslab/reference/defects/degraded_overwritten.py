@@ -10,7 +10,7 @@
 # passes = []
 # also = []
 # [primary]
-# verdict = "degraded"
+# verdict = "degrades"
 # cites = ["health never said degraded", "it called itself healthy while it named"]
 # ///
 """A health body made of two halves, of which the second wins where both have a word.

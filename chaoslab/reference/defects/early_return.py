@@ -12,9 +12,9 @@
 #   "vpc_outage::severed_before_start[refused]",
 #   "vpc_outage::severed_before_start[silent]",
 # ]
-# also = ["degraded", "recovery"]
+# also = ["degrades", "recovers"]
 # [primary]
-# verdict = "boot"
+# verdict = "starts"
 # cites = [
 #   "never complete",
 #   "phases done: init, dependencies, database",

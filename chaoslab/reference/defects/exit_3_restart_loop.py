@@ -8,9 +8,9 @@
 # symptom = "An endless row of starts that each end with exit status 3."
 # source = "the incident's papers, defect 9"
 # scenarios = ["vpc_outage::supervised_start"]
-# also = ["boot", "degraded", "recovery"]
+# also = ["starts", "degrades", "recovers"]
 # [primary]
-# verdict = "restarts"
+# verdict = "no_restarts"
 # cites = ["with 3", "start-up failed in phase database: postgres unreachable"]
 # ///
 """The bypass is switched on in the deployment and off in the process."""

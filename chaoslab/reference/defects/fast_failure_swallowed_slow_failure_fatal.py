@@ -13,9 +13,9 @@
 #   "vpc_outage::severed_before_start[silent]",
 # ]
 # passes = ["vpc_outage::severed_before_start[refused]"]
-# also = ["degraded", "live", "prober", "recovery"]
+# also = ["degrades", "stays_live", "answers_in_time", "recovers"]
 # [primary]
-# verdict = "boot"
+# verdict = "starts"
 # cites = ["exited with 3", "start-up failed in phase database: TimeoutError"]
 # ///
 """A hang ends in another exception than a refusal, and the bypass knows only the one."""

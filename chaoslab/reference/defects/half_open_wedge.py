@@ -11,9 +11,9 @@
 # source = "the incident's papers, defect 21"
 # scenarios = ["vpc_outage::requests_hang_for_long"]
 # passes = ["vpc_outage::severed_with_idle_pooled_connections"]
-# also = ["kept"]
+# also = ["keeps_acknowledged"]
 # [primary]
-# verdict = "recovery"
+# verdict = "recovers"
 # cites = ["no write was acknowledged", "circuit breaker open"]
 # ///
 """A breaker that counts its probes out and, where one is cancelled, never in again.

@@ -10,7 +10,7 @@
 # passes = []
 # also = []
 # [primary]
-# verdict = "degraded"
+# verdict = "degrades"
 # cites = ["health said healthy all the while"]
 # ///
 """Health that answers for the process, and not for what the process lives on.

@@ -11,9 +11,9 @@
 # source = "the incident's papers, defect 16"
 # scenarios = ["vpc_outage::severed_with_idle_pooled_connections"]
 # passes = []
-# also = ["degraded", "recovery"]
+# also = ["degrades", "recovers"]
 # [primary]
-# verdict = "prober"
+# verdict = "answers_in_time"
 # cites = ["health gave no answer within", "meanwhile", "liveness answered"]
 # ///
 """Health that asks the database itself, and waits for what it says.

@@ -8,9 +8,9 @@
 # symptom = "Start-up and health say healthy with the database dead; every request fails."
 # source = "the incident's papers, defect 5"
 # scenarios = ["vpc_outage::only_one_link_is_severed[postgres]"]
-# also = ["degraded", "recovery"]
+# also = ["degrades", "recovers"]
 # [primary]
-# verdict = "boot"
+# verdict = "starts"
 # cites = ["expected health degraded, got healthy"]
 # ///
 """An engine that exists is taken for a database that answers."""

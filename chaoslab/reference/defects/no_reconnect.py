@@ -14,7 +14,7 @@
 # passes = []
 # also = []
 # [primary]
-# verdict = "recovery"
+# verdict = "recovers"
 # cites = ["no connection was tried on backend.postgres", "it still names postgres, redis as lost"]
 # ///
 """A watch that reports and does not fix.

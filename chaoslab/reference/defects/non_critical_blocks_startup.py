@@ -8,9 +8,9 @@
 # symptom = "The start ends with exit status 3 although everything that requests need is there."
 # source = "the incident's papers, defect 11"
 # scenarios = ["steady::starts_and_serves"]
-# also = ["serves", "available", "live", "prober"]
+# also = ["serves", "stays_available", "stays_live", "answers_in_time"]
 # [primary]
-# verdict = "boot"
+# verdict = "starts"
 # cites = ["exited with 3", "start-up failed in phase services", "thread_summaries"]
 # ///
 """What is nice to have is read on the way that everything must take."""

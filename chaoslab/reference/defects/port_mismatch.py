@@ -8,9 +8,9 @@
 # symptom = "The process lives, its log is clean, and nothing that is routed to it arrives."
 # source = "the incident's papers, defect 12"
 # scenarios = ["steady::starts_and_serves"]
-# also = ["serves", "available", "live", "prober"]
+# also = ["serves", "stays_available", "stays_live", "answers_in_time"]
 # [primary]
-# verdict = "boot"
+# verdict = "starts"
 # cites = ["listens on", "the port that is routed to it"]
 # ///
 """A healthy application on a port that nobody asks."""

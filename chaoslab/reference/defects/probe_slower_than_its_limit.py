@@ -13,7 +13,7 @@
 # passes = ["running::one_link_fails[redis]"]
 # also = []
 # [primary]
-# verdict = "prober"
+# verdict = "answers_in_time"
 # cites = ["readiness gave no answer within", "health answered"]
 # ///
 """Readiness whose parts keep to the prober's limit, and whose sum does not.

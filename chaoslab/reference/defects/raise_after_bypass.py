@@ -12,9 +12,9 @@
 #   "vpc_outage::severed_before_start[dropped]",
 #   "vpc_outage::severed_before_start[silent]",
 # ]
-# also = ["degraded", "live", "prober", "recovery"]
+# also = ["degrades", "stays_live", "answers_in_time", "recovers"]
 # [primary]
-# verdict = "boot"
+# verdict = "starts"
 # cites = [
 #   "exited with 3",
 #   "EMERGENCY BYPASS: phase database",

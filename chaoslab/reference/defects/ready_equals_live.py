@@ -9,7 +9,7 @@
 # passes = []
 # also = []
 # [primary]
-# verdict = "ready"
+# verdict = "ready_when_serving"
 # cites = ["said ready", "writes in a row were refused"]
 # ///
 """An instance that has started and lives takes traffic, whatever became of its database.

@@ -13,7 +13,7 @@
 # passes = []
 # also = []
 # [primary]
-# verdict = "retries"
+# verdict = "backs_off"
 # cites = ["on backend.postgres (", "the pauses between tries do not grow"]
 # ///
 """Reconnection in parallel, as soon as possible, by everybody.

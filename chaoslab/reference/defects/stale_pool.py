@@ -16,7 +16,7 @@
 # passes = []
 # also = []
 # [primary]
-# verdict = "first request"
+# verdict = "first_request_served"
 # cites = ["503", "dependency unavailable"]
 # ///
 """One pool for the life of the process, trusted to fix itself.

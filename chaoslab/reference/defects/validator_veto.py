@@ -13,9 +13,9 @@
 #   "vpc_outage::severed_before_start[dropped]",
 #   "vpc_outage::severed_before_start[silent]",
 # ]
-# also = ["degraded", "live", "prober", "recovery"]
+# also = ["degrades", "stays_live", "answers_in_time", "recovers"]
 # [primary]
-# verdict = "boot"
+# verdict = "starts"
 # cites = ["exited with 3", "failed in phase finalize: comprehensive validation: the database"]
 # ///
 """FINALIZE validates what the bypass has just done without."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chaoslab.errors import FaultUnsupported
-from chaoslab.model.expect import FailsFast, KeepsAcknowledged, Recovers, Starts
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Attach, Topology
 from chaoslab.model.when import AtMoment, BeforeSpawn
@@ -49,12 +48,12 @@ def _boots(plan: Plan, attach: Attach) -> Iterator[str]:
 
 def _start_up(plan: Plan) -> Iterator[str]:
     """It is long past; what remains of `Starts` is that the app is up when the lab comes."""
-    starts = [e for e in plan.expect if isinstance(e, Starts)]
-    if any(isinstance(e, FailsFast) for e in plan.expect):
+    modes = {e.start_mode for e in plan.expect} - {None}
+    if "end" in modes:
         yield "the end of a start-up is expected, and start-up is past"
-    if any(e.mode == "degraded" for e in starts):
+    if "degraded" in modes:
         yield "a degraded start-up is expected, and start-up is past"
-    elif starts:
+    elif modes - {"end"}:
         for fault in plan.faults:
             if isinstance(fault.start, BeforeSpawn):
                 yield f"{fault.label} is to meet a start-up, and start-up is past"
@@ -71,8 +70,7 @@ def _moments(plan: Plan) -> Iterator[AtMoment]:
 def _writes(plan: Plan, topology: Topology, attach: Attach) -> Iterator[str]:
     """A write that cannot be looked up proves nothing, and would be left behind for nothing."""
     writing = {load.app for load in plan.load}
-    writing |= {e.app for e in plan.expect if isinstance(e, Recovers) and e.proved}
-    writing |= {e.app for e in plan.expect if isinstance(e, KeepsAcknowledged)}
+    writing |= {e.app for e in plan.expect if e.proof or e.keeps_writes}
     for name in sorted(writing):
         writes = topology.apps[name].writes
         if writes is not None and writes.service not in attach.services:

@@ -17,13 +17,13 @@ from chaoslab.lab.carry_out import Setting, carry_out
 from chaoslab.model.loader import load_topology
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Attach, Deadlines, Topology
+from chaoslab.model.verdict import Verdict
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 from chaoslab.runtimes.attach import open_attached
 from chaoslab.runtimes.base import RunningService
 from chaoslab.runtimes.local import LocalRuntime
 from chaoslab.services import KINDS
-from chaoslab.verdicts.verdict import Verdict
 
 REFERENCE = load_topology(Path(__file__).parents[3] / "chaoslab.toml", kinds=KINDS)
 PROXIES = {"postgres": "pg", "redis": "cache"}

@@ -6,22 +6,21 @@ from such a start; and answers that came late, or not at all, in such a stretch.
 The bound is measured on 2 cores, with the good build beside up to eight busy processes. A start
 that missed its deadline had waited for a core for at least 0.58 of it. After the first answer a
 run whose prober gave up had a stretch with the lab late for at least 0.72 of it, most that passed
-none above 0.22; the app itself waited for less than 0.36 of any.
-"""
+none above 0.22; the app itself waited for less than 0.36 of any."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from chaoslab.evidence.timeline import Span, started_by
+from chaoslab.evidence.claim import OfApp
+from chaoslab.evidence.given import Given
+from chaoslab.evidence.timeline import Span
 from chaoslab.evidence.waits import Loss, losses_of, lost_in
-from chaoslab.history.events import AnyEvent, Exited, HealthSample, ProberSample, Write
+from chaoslab.history.events import AnyEvent, HealthSample, ProberSample, Write
 from chaoslab.history.journal import History
-from chaoslab.model.expect import Expectation, KeepsAcknowledged, NoRestarts, RefusesHonestly
 from chaoslab.model.topology import App
-from chaoslab.verdicts.given import Given, given_to, start_of
-from chaoslab.verdicts.verdict import Outcome, Verdict
+from chaoslab.model.verdict import Outcome, Verdict
 
 TOO_MUCH = 0.5  # of the time
 ROUNDED_S = 1e-6  # sums of seconds are not exact
@@ -29,37 +28,33 @@ STRETCH_S = 1.5  # three answers at a prober's limit of half a second
 
 
 def starved(
-    e: Expectation,
+    e: OfApp,
     app: App,
     history: History,
+    given: Iterable[Given],
+    *,
     judged: Callable[[History], Verdict],
     given_more: Callable[[float], Verdict],
 ) -> str:
-    """Why a failure of `e` may be the machine's; empty where it is not, or where time does not
-    matter: what an app acknowledged it must keep, and what it answers is its own, however slow it
-    is.
+    """Why a failure of `e` may be the machine's; empty where it is not.
 
-    `judged` is what `e` would be judged by another history, `given_more` with so many seconds more
-    for what had to be done in time.
+    `given` are the times within which it wants something done, `judged` is what it would be judged
+    by another history, `given_more` with so many seconds more for what had to be done in time.
     """
-    if isinstance(e, KeepsAcknowledged | RefusesHonestly):
-        return ""
-    if isinstance(e, NoRestarts):
-        return _ends(e, app, history)
     losses = list(losses_of(e.app, getattr(e, "boot", None), history))
-    for given in given_to(e, app, history):
-        if why := _lacked(given, losses, given_more):
+    for each in given:
+        if why := lacked(each, losses, given_more):
             return why
     return _excused(app, history, losses, judged)
 
 
-def _lacked(
+def lacked(
     given: Given,
     losses: list[tuple[str, list[Loss]]],
     given_more: Callable[[float], Verdict] | None = None,
 ) -> str:
     """Why the app may have lacked time of what it was given; empty where it had it."""
-    if not given.own and (why := _too_much(given.span, losses, given.done_s)):
+    if not given.own and (why := too_much(given.span, losses, given.done_s)):
         return why
     return _explained(given, losses[:1], given_more)  # a late lab takes no time from the app
 
@@ -95,27 +90,6 @@ def _explained(
     return ""
 
 
-def _ends(e: NoRestarts, app: App, history: History) -> str:
-    """Empty where more boots than are accepted ended by themselves and had their time to start."""
-    reasons = [
-        _first_reason(e.app, ended.boot, app, history)
-        for ended in history.of(Exited)
-        if ended.app == e.app and not ended.asked
-    ]
-    return "" if reasons.count("") > e.at_most else next(filter(None, reasons), "")
-
-
-def _first_reason(name: str, boot: int, app: App, history: History) -> str:
-    losses = list(losses_of(name, boot, history))
-    limits = app.deadlines
-    given = start_of(name, boot, limits.startup_s, limits.gives_up_s, history)
-    if started_by(history, name, boot) is not None:  # then its limit is not why it ended
-        reasons = (_too_much(g.span, losses, g.done_s) for g in given if not g.own)
-    else:
-        reasons = (_lacked(each, losses) for each in given)
-    return next(filter(None, reasons), "")
-
-
 def _excused(
     app: App, history: History, losses: list[tuple[str, list[Loss]]],
     judged: Callable[[History], Verdict],
@@ -149,11 +123,11 @@ def _stretches(losses: list[tuple[str, list[Loss]]]) -> Iterator[tuple[Span, str
     for who, each in losses:
         for at, _ in each:
             stretch = Span(start_s=at.start_s, end_s=at.start_s + STRETCH_S)
-            if why := _too_much(stretch, [(who, each)]):
+            if why := too_much(stretch, [(who, each)]):
                 yield stretch, why
 
 
-def _too_much(
+def too_much(
     span: Span, losses: Iterable[tuple[str, list[Loss]]], done_s: float | None = None
 ) -> str:
     """Why too much of the time was lost; empty where it was not, or where there was enough besides

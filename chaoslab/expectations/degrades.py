@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
+from chaoslab.errors import Problem
+from chaoslab.evidence.given import Given, start_of
 from chaoslab.evidence.timeline import (
-    SERVING,
     Span,
     answered_s,
-    asking,
+    asked_s,
     between_looks,
     exited,
     fault_span,
-    gap,
     replaced,
     run_ended,
     samples,
@@ -21,25 +22,103 @@ from chaoslab.evidence.timeline import (
     spawned,
     started_by,
     unheard,
-    watched_until_s,
 )
+from chaoslab.expectations import needs
+from chaoslab.expectations.base import Expectation, Run
+from chaoslab.faults.evidence import Evidence
 from chaoslab.history.events import (
     FaultHealing,
     HealthSample,
     QuestionsAsked,
-    StartupComplete,
 )
 from chaoslab.history.journal import History
-from chaoslab.model.expect import Degrades, StaysAvailable
+from chaoslab.model.expectation import Place, Seen
 from chaoslab.model.health import HealthContract, HealthState
 from chaoslab.model.load import Sampling
+from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import App
-from chaoslab.verdicts.settling import before_settling, has_to_settle, settled_from
-from chaoslab.verdicts.verdict import Outcome, Verdict, failed, passed, unknown
+from chaoslab.model.verdict import Outcome, Verdict, failed, passed, unknown
 
 UNANSWERED_S = 0.5  # who lets a question wait for longer at the heal is not heard of any more
+NOT_ON_LINK = Code(
+    "fault.not_observed_on_link",
+    "{fault} was not observed to affect the link to {services}",
+    "The fault reached the app, but not on the link to a dependency that health has to name.",
+)
 MIN_SAMPLES = 3  # fewer answers than this do not show that it stays so
 _NO_ANSWER = (HealthState.UNHEALTHY, HealthState.UNREACHABLE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Degrades(Expectation):
+    """Health answers 200 degraded within `within_s` of the fault (or of the start-up's end, where
+    that is later), names exactly the dependencies in `naming`, and stays so until the heal, or to
+    the end of a boot that the plan replaces before it.
+    """
+
+    naming: tuple[str, ...]
+    within_s: float | None = None
+    fault: str = ""
+    boot: int = 1
+    kind: Literal["degrades"] = "degrades"
+
+    def problems(self, place: Place) -> Iterator[Problem]:
+        yield from needs.bounds(place, self)
+        yield from needs.names(place, self.naming)
+        yield from needs.a_fault(place, self)
+        mine = [f for f in place.plan.faults if f.label == self.fault or not self.fault][:1]
+        what = "its fault's heal, until which it is judged"
+        yield from needs.healed(place, self, mine, what)
+
+    @property
+    def named_faults(self) -> tuple[str, ...]:
+        return (self.fault,)
+
+    def with_faults(self, labels: tuple[str, ...]) -> Self:
+        rests_on = labels if self.rests_on is None else self.rests_on
+        return replace(self, rests_on=rests_on, fault=self.fault or next(iter(labels), ""))
+
+    def resolved(self, app: App) -> Self:
+        within_s = app.deadlines.degraded_s if self.within_s is None else self.within_s
+        return replace(self, app=app.name, within_s=within_s)
+
+    def awaits(self, seen: Seen) -> bool:
+        """Degraded, and naming what is lost, up to its bound after the newest fault."""
+        if not seen.in_force_s or seen.complete_s is None:
+            return False
+        named = self.fault not in seen.in_force_s or set(self.naming) == set(seen.lost)
+        told = seen.state is HealthState.DEGRADED and named
+        begun_s = max(*seen.in_force_s.values(), seen.complete_s)
+        return not told and seen.now_s < begun_s + (self.within_s or 0.0)
+
+    def given(self, run: Run) -> Iterator[Given]:
+        history, limits = run.history, run.app(self.app).deadlines
+        complete_s = started_by(history, self.app, self.boot)
+        held = fault_span(history, self.fault)
+        if complete_s is None or (held and complete_s > held.end_s):
+            startup_s, gives_up_s = limits.startup_s, limits.gives_up_s
+            yield from start_of(self.app, self.boot, startup_s, gives_up_s, history)
+        else:
+            begin_s = max(complete_s, asked_s(history, self.fault))
+            yield Given(span=Span(start_s=begin_s, end_s=begin_s + (self.within_s or 0.0)))
+
+    def unobserved(self, evidence: Evidence, app: App) -> Reason | None:
+        """Health may have words of its own for dependencies: those count only where the fault was
+        observed on every link.
+        """
+        if evidence.fault != self.fault:
+            return None
+        unmet = [
+            name
+            for name in self.naming
+            if not (
+                evidence.observed_on(name) if name in app.links else evidence.observed_everywhere
+            )
+        ]
+        return NOT_ON_LINK(fault=self.fault, services=unmet) if unmet else None
+
+    def judged(self, run: Run) -> Verdict:
+        return degrades(self, run.app(self.app), run.plan.sampling, run.history)
 
 
 def degrades(e: Degrades, app: App, sampling: Sampling, history: History) -> Verdict:
@@ -47,14 +126,14 @@ def degrades(e: Degrades, app: App, sampling: Sampling, history: History) -> Ver
     claim = f"{e.app} answers 200 degraded naming {', '.join(e.naming)} within {e.within_s} s"
     span = fault_span(history, e.fault)
     if span is None:
-        return unknown("degraded", claim, f"{e.fault} was never seen in force")
+        return unknown(e.kind, claim, f"{e.fault} was never seen in force")
     if gone := _died_by(span.end_s, e, history):
-        return failed("degraded", claim, gone)
+        return failed(e.kind, claim, gone)
     if (stopped_s := _replaced_s(e, history)) is not None:
         # where the plan took this boot away while the fault held, its time ends there
         if stopped_s <= span.start_s:
             why = f"the plan replaced boot {e.boot} at {stopped_s:.3f} s, before the fault"
-            return unknown("degraded", claim, why)
+            return unknown(e.kind, claim, why)
         span = Span(start_s=span.start_s, end_s=min(span.end_s, stopped_s))
     started_s = started_by(history, e.app, e.boot)
     if started_s is None or started_s > span.end_s:
@@ -63,15 +142,15 @@ def degrades(e: Degrades, app: App, sampling: Sampling, history: History) -> Ver
     asked = samples(history, e.app, e.boot)
     seen = [s for s in asked if s.at_s >= watch.start_s and answered_s(s) <= watch.end_s]
     if broken := next((s for s in seen if s.state in _NO_ANSWER), None):
-        return failed("degraded", claim, _said(broken))
+        return failed(e.kind, claim, _said(broken))
     verdict = _turned(e, claim, watch, seen, app.health)
     if verdict.outcome is Outcome.FAIL:
         told = _silenced(e, seen, asked, app.health)
         return replace(verdict, because=(*verdict.because, *told))
     if verdict.outcome is Outcome.PASS and (silent := _silent(watch, seen, asked, sampling)):
-        return unknown("degraded", claim, silent, *verdict.because)
+        return unknown(e.kind, claim, silent, *verdict.because)
     if verdict.outcome is Outcome.PASS and not _seen_to_its_end(e, span, history):
-        return unknown("degraded", claim, "the run was cut short of the heal", *verdict.because)
+        return unknown(e.kind, claim, "the run was cut short of the heal", *verdict.because)
     return _until(verdict, e, span, stopped_s)
 
 
@@ -138,7 +217,7 @@ def _silenced(
         yield "health said healthy all the while, naming nothing as lost"
 
 
-def _died_by(at_s: float, e: Degrades | StaysAvailable, history: History) -> str:
+def _died_by(at_s: float, e: Degrades, history: History) -> str:
     ended = exited(history, e.app, e.boot)
     if ended is None or ended.asked or ended.at_s > at_s:
         return ""
@@ -152,8 +231,8 @@ def _not_started(e: Degrades, claim: str, app: App, span: Span, history: History
     if span.end_s < due_s:
         over = "this boot" if replaced(history, e.app, e.boot) else "the fault"
         why = f"{over} was over before start-up was, which had time left"
-        return unknown("degraded", claim, why)
-    return failed("degraded", claim, "start-up was not complete while the fault held")
+        return unknown(e.kind, claim, why)
+    return failed(e.kind, claim, "start-up was not complete while the fault held")
 
 
 def _turned(
@@ -164,18 +243,18 @@ def _turned(
     first = min(turned, key=answered_s, default=None)
     if first is None:
         if early := _too_early(seen, watch, watch.start_s + (e.within_s or 0.0)):
-            return unknown("degraded", claim, early, *map(_said, seen[-1:]))
-        return failed("degraded", claim, "health never said degraded", *map(_said, seen[-1:]))
+            return unknown(e.kind, claim, early, *map(_said, seen[-1:]))
+        return failed(e.kind, claim, "health never said degraded", *map(_said, seen[-1:]))
     after_s = answered_s(first) - watch.start_s
     if e.within_s is not None and after_s > e.within_s:
         late = f"only after {after_s:.3f} s"
         before = next((s for s in reversed(seen) if s.at_s < first.at_s), None)
         if unseen := between_looks(before, first, watch.start_s + e.within_s):
-            return unknown("degraded", claim, late, unseen, _said(first))
-        return failed("degraded", claim, late, _said(first))
+            return unknown(e.kind, claim, late, unseen, _said(first))
+        return failed(e.kind, claim, late, _said(first))
     held = [first, *(s for s in seen if s.at_s >= answered_s(first))]
     if other := next((s for s in held if s.state is not HealthState.DEGRADED), None):
-        return failed("degraded", claim, "did not stay so while the fault held", _said(other))
+        return failed(e.kind, claim, "did not stay so while the fault held", _said(other))
     because = (
         f"degraded after {after_s:.3f} s, {len(held)} answers over "
         f"{watch.end_s - first.at_s:.3f} s, all degraded"
@@ -203,32 +282,32 @@ def _named(
 ) -> Verdict:
     """Exactly the right names in time, and from then on."""
     if strange := _unreadable(held, contract):
-        return unknown("degraded", claim, because, strange)
+        return unknown(e.kind, claim, because, strange)
     right = [s for s in held if set(contract.lost(s.dependencies)) == set(e.naming)]
     due_s = watch.start_s + (e.within_s or 0.0)
     if held[-1] not in right:
         names = ", ".join(contract.lost(held[-1].dependencies)) or "nothing"
         if not right and (early := _too_early(held, watch, due_s)):
             told = f"the last answer names {names} as lost"
-            return unknown("degraded", claim, because, early, told)
+            return unknown(e.kind, claim, because, early, told)
         why = f"at the end of the fault it names {names} as lost"
-        return failed("degraded", claim, because, why)
+        return failed(e.kind, claim, because, why)
     named = min(right, key=answered_s)
     after_s = answered_s(named) - watch.start_s
     if e.within_s is not None and after_s > e.within_s:
         late = f"named so only after {after_s:.3f} s"
         before = next((s for s in reversed(held) if s.at_s < named.at_s), None)
         if unseen := between_looks(before, named, due_s):
-            return unknown("degraded", claim, because, late, unseen)
-        return failed("degraded", claim, because, late)
+            return unknown(e.kind, claim, because, late, unseen)
+        return failed(e.kind, claim, because, late)
     later = [named, *(s for s in held if s.at_s >= answered_s(named))]
     if other := next((s for s in later if s not in right), None):
         names = ", ".join(contract.lost(other.dependencies)) or "nothing"
         why = f"at {other.at_s:.3f} s it named {names} as lost"
-        return failed("degraded", claim, because, why)
+        return failed(e.kind, claim, because, why)
     if len(later) < MIN_SAMPLES:
-        return unknown("degraded", claim, f"only {len(later)} degraded answers before the heal")
-    return passed("degraded", claim, because, f"names {', '.join(sorted(e.naming))} as lost")
+        return unknown(e.kind, claim, f"only {len(later)} degraded answers before the heal")
+    return passed(e.kind, claim, because, f"names {', '.join(sorted(e.naming))} as lost")
 
 
 def _unreadable(held: list[HealthSample], contract: HealthContract) -> str:
@@ -237,72 +316,6 @@ def _unreadable(held: list[HealthSample], contract: HealthContract) -> str:
         return ""
     shown = ", ".join(f"'{word}'" for word in sorted(words))
     return f"it calls a dependency {shown}, which [apps.<app>.health.words] does not explain"
-
-
-def stays_available(e: StaysAvailable, app: App, sampling: Sampling, history: History) -> Verdict:
-    """From the end of start-up on, health answers 2xx, and healthy where that is asked."""
-    what = "healthy" if e.healthy else "available"
-    claim = f"{e.app} stays {what} from the end of start-up on"
-    complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (e.app, e.boot))
-    ended = run_ended(history)
-    if gone := _died_by(ended.at_s if ended else 0.0, e, history):
-        return failed("available", claim, gone)
-    if complete is None:
-        return _never_started(e, claim, app, history)
-    seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= complete.at_s]
-    good = {HealthState.HEALTHY} if e.healthy else SERVING
-    first = settled_from(e, complete, seen, app.deadlines.startup_s, history)
-    early = before_settling(seen, first) if first else []
-    if bad := next((s for s in seen if s.state not in good and s not in early), None):
-        settling = first is None and bad.state in SERVING and has_to_settle(e, complete)
-        if settling and (early_end := _may_settle(e, app, seen, history)):
-            return unknown("available", claim, early_end, _said(bad))
-        return failed("available", claim, _said(bad))
-    if len(seen) < MIN_SAMPLES:
-        return unknown("available", claim, f"only {len(seen)} health answers")
-    if pause := gap(map(asking, seen), silence_s(sampling)):
-        why = f"nobody asked from {pause.start_s:.3f} to {pause.end_s:.3f} s"
-        return unknown("available", claim, why)
-    if ended is None or not ended.settled:
-        return unknown("available", claim, "the run was cut short")
-    told = [_settled(early, first)] if first and early else []
-    return passed("available", claim, f"{len(seen) - len(early)} answers, all {what}", *told)
-
-
-def _may_settle(e: StaysAvailable, app: App, seen: list[HealthSample], history: History) -> str:
-    """Why an app that was not healthy yet may have become so in the time that it may take to start;
-    empty where it had that time and was asked to its end.
-    """
-    begun = spawned(history, e.app, e.boot)
-    due_s = begun.at_s + app.deadlines.startup_s if begun else 0.0
-    if watched_until_s(history, e.app, e.boot) < due_s:
-        return "the run ended before it had to be"
-    healthy = next((s for s in seen if s.state is HealthState.HEALTHY), None)
-    if healthy is None:
-        return unheard(seen, due_s)
-    later = (s for s in seen if s.at_s >= answered_s(healthy))
-    if any(s.state is not HealthState.HEALTHY for s in later):
-        return ""
-    before = next((s for s in reversed(seen) if s.at_s < healthy.at_s), None)
-    return between_looks(before, healthy, due_s)
-
-
-def _settled(early: list[HealthSample], first: HealthSample) -> str:
-    """What it said before its first healthy answer, which ended its start-up."""
-    return f"degraded at {early[0].at_s:.3f} s, healthy from {answered_s(first):.3f} s on"
-
-
-def _never_started(e: StaysAvailable, claim: str, app: App, history: History) -> Verdict:
-    """A run that ended inside the time that the app may take to start says nothing of it."""
-    begun = spawned(history, e.app, e.boot)
-    if begun is None:
-        return unknown("available", claim, "the app was never spawned")
-    due_s = begun.at_s + app.deadlines.startup_s
-    if watched_until_s(history, e.app, e.boot) < due_s:
-        return unknown("available", claim, "the run ended before the start-up's time was up")
-    if (asked := samples(history, e.app, e.boot)) and (early := unheard(asked, due_s)):
-        return unknown("available", claim, early)
-    return failed("available", claim, "start-up was never complete")
 
 
 def _said(sample: HealthSample) -> str:

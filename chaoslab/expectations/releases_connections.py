@@ -4,26 +4,73 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Self
 
+from chaoslab.errors import Problem
 from chaoslab.evidence.timeline import (
     Span,
     answered_s,
+    exited,
     healthy_since,
     last_healed_s,
     run_ended,
+    samples,
+    still_asked,
     watched_until_s,
 )
 from chaoslab.evidence.traffic import first_fault_s, well_s
-from chaoslab.history.events import HealthSample, ServerConnections, Spawned
+from chaoslab.evidence.writing import LOOKED_S
+from chaoslab.expectations import needs
+from chaoslab.expectations.base import Expectation, Run
+from chaoslab.history.events import (
+    HealthSample,
+    ServerConnections,
+    Spawned,
+)
 from chaoslab.history.journal import History
-from chaoslab.model.expect import ReleasesConnections
+from chaoslab.model.expectation import Place, Watch
 from chaoslab.model.plan import Plan
-from chaoslab.model.topology import Topology
-from chaoslab.verdicts.verdict import Outcome, Verdict, failed, passed, unknown
+from chaoslab.model.topology import App, Topology
+from chaoslab.model.verdict import Outcome, Verdict, failed, passed, unknown
 
 LASTING_S = 0.25  # a level that holds for less may be a canary's, or one connection replaced
 CALM_S = 0.3  # after the recovery, for what the recovery itself replaces
 WATCHED_S = 0.5  # for so long the server must have been looked at then
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasesConnections(Expectation):
+    """Once it has recovered, the app has no more than `spare` connections on each server beyond
+    those that it had while it was well before the fault, or beyond its declared `pool` where that
+    is more, counted by the server itself. None takes `spare` from the app's limits.
+    """
+
+    spare: int | None = None
+    boot: int = 1
+    kind: Literal["releases_connections"] = "releases_connections"
+
+    counted: ClassVar[bool] = True
+
+    @property
+    def watches(self) -> frozenset[Watch]:
+        return frozenset({"server_clients"})
+
+    def problems(self, place: Place) -> Iterator[Problem]:
+        yield from needs.bounds(place, self)
+        yield from needs.a_fault(place, self)
+        yield from needs.healed(place, self, place.plan.faults)
+        yield from needs.least(place, 0, spare=self.spare)
+
+    def resolved(self, app: App) -> Self:
+        spare = app.limits.spare_connections if self.spare is None else self.spare
+        return replace(self, app=app.name, spare=spare)
+
+    def judged(self, run: Run) -> Verdict:
+        return releases_connections(self, run.topology, run.plan, run.history)
+
+    def waits_for(self, run: Run, now_s: float) -> str | None:
+        return _under_way(self, run, now_s)
 
 
 def releases_connections(
@@ -41,13 +88,13 @@ def releases_connections(
         "than before the fault, or than its declared pool"
     )
     if not plan.faults or (healed_s := last_healed_s(history)) is None:
-        return unknown("connections", claim, "no fault was healed")
+        return unknown(e.kind, claim, "no fault was healed")
     recovery_s = topology.apps[e.app].deadlines.recovery_s
     settled = _settled_span(e, history, healed_s, recovery_s)
     before = _before(e, history)
     if before is None:
         why = "not seen well before the first fault: there is no baseline to hold the count against"
-        return unknown("connections", claim, why)
+        return unknown(e.kind, claim, why)
     each = [
         _of(service, history, (before, settled), e.spare or 0, _pool(service, topology, history))
         for service in topology.apps[e.app].links
@@ -56,12 +103,12 @@ def releases_connections(
     outcomes = {outcome for outcome, _ in each}
     ended = run_ended(history)
     if ended is None or not ended.settled:  # they may have been given back, or made, later
-        return unknown("connections", claim, "the run was cut short", *because)
+        return unknown(e.kind, claim, "the run was cut short", *because)
     if Outcome.FAIL in outcomes:
-        return failed("connections", claim, *because)
+        return failed(e.kind, claim, *because)
     if Outcome.UNKNOWN in outcomes or not because:
-        return unknown("connections", claim, *because)
-    return passed("connections", claim, *because)
+        return unknown(e.kind, claim, *because)
+    return passed(e.kind, claim, *because)
 
 
 def calm_s(e: ReleasesConnections, history: History, healed_s: float, recovery_s: float) -> float:
@@ -149,3 +196,18 @@ def _held_s(levels: list[tuple[Span, int | None]], least: int) -> float:
         held_s = held_s + span.end_s - span.start_s if count is not None and count >= least else 0.0
         longest_s = max(longest_s, held_s)
     return longest_s
+
+
+def _under_way(e: ReleasesConnections, run: Run, now_s: float) -> str | None:
+    """Wait until the time to recover is over, and the server was looked at then."""
+    plan, history, recovery_s = run.plan, run.history, run.app(e.app).deadlines.recovery_s
+    if exited(history, e.app, e.boot) is not None:
+        return None
+    healed_s = last_healed_s(history)
+    if healed_s is None:
+        return None
+    due_s = calm_s(e, history, healed_s, recovery_s) + WATCHED_S
+    seen = samples(history, e.app, e.boot)  # the count is judged up to the last answer of health
+    short = not seen or max(map(answered_s, seen)) < due_s
+    open_ = now_s <= due_s + LOOKED_S or (short and still_asked(seen, plan.sampling, now_s))
+    return f"the connections of {e.app} to be given back" if open_ else None

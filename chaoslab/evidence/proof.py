@@ -3,8 +3,7 @@
 An app that says OK whatever happens, and is never asked for anything, would pass for recovered. So
 each fault needs a way back that was seen: a write that the app acknowledged, and that was found in
 the service to which the fault had cut the path; or health that was not healthy for as long as the
-fault was in force, and is again.
-"""
+fault was in force, and is again."""
 
 from __future__ import annotations
 
@@ -12,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chaoslab.evidence.claim import Bounded
 from chaoslab.evidence.timeline import (
     Span,
     answered_s,
@@ -21,6 +21,7 @@ from chaoslab.evidence.timeline import (
     watched_until_s,
 )
 from chaoslab.evidence.traffic import got, over_s
+from chaoslab.evidence.writing import looked_up
 from chaoslab.history.events import (
     FaultHealed,
     FaultHealing,
@@ -29,11 +30,9 @@ from chaoslab.history.events import (
     Write,
 )
 from chaoslab.history.journal import History
-from chaoslab.model.expect import Recovers
 from chaoslab.model.faults import Declared
 from chaoslab.model.health import HealthState
-from chaoslab.verdicts.kept import looked_up
-from chaoslab.verdicts.verdict import Outcome
+from chaoslab.model.verdict import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +44,7 @@ class Proof:
     service: str = ""
 
 
-def by_write(e: Recovers, history: History, span: Span) -> Proof:
+def by_write(e: Bounded, history: History, span: Span) -> Proof:
     """A write acknowledged by this very process within the bound of the heal, looked up after it.
 
     The lab begins to write once health is healthy, and tries again until a write is acknowledged.
@@ -66,7 +65,7 @@ def by_write(e: Recovers, history: History, span: Span) -> Proof:
     return _found(proof, history)
 
 
-def by_load(e: Recovers, history: History, span: Span) -> Proof:
+def by_load(e: Bounded, history: History, span: Span) -> Proof:
     """A write of the plan's own load that was served in time; without one, nothing is claimed."""
     due_s = span.start_s + (e.within_s or 0.0)
     served = [w for w in _writes(e, history, span, "load") if w.outcome == "ok"]
@@ -74,7 +73,7 @@ def by_load(e: Recovers, history: History, span: Span) -> Proof:
     return next((f for f in found if f.outcome is Outcome.PASS), _unknown())
 
 
-def _writes(e: Recovers, history: History, span: Span, purpose: str) -> list[Write]:
+def _writes(e: Bounded, history: History, span: Span, purpose: str) -> list[Write]:
     """Those to this boot that were sent and over between the heal and the next fault."""
     lived = life(history, e.app, e.boot)
     until_s = min(span.end_s, lived.end_s) if lived else -math.inf
@@ -117,11 +116,8 @@ def _unknown(*because: str) -> Proof:
     return Proof(outcome=Outcome.UNKNOWN, because=because)
 
 
-# --- which faults have a way back that was seen ---
-
-
 def way_shown(
-    e: Recovers, history: History, span: Span, faults: Sequence[Declared], service: str
+    e: Bounded, history: History, span: Span, faults: Sequence[Declared], service: str
 ) -> Proof:
     """Whether each fault that was healed in this boot's time is shown to be got over: by a write
     found in `service`, where the fault was on the path to it, or by health.
@@ -147,7 +143,7 @@ def way_shown(
     return Proof(outcome=Outcome.PASS, because=tuple(by_health))
 
 
-def _healed(e: Recovers, history: History, span: Span) -> dict[str, set[str]]:
+def _healed(e: Bounded, history: History, span: Span) -> dict[str, set[str]]:
     """The services to which each fault cut the app's path, of those healed while this boot ran."""
     lived = life(history, e.app, e.boot)
     begun_s = lived.start_s if lived else math.inf
@@ -156,7 +152,7 @@ def _healed(e: Recovers, history: History, span: Span) -> dict[str, set[str]]:
     return {fault: cut[fault] for fault in mine if cut.get(fault)}
 
 
-def _cut(e: Recovers, history: History) -> dict[str, set[str]]:
+def _cut(e: Bounded, history: History) -> dict[str, set[str]]:
     """The services to which each fault cuts the app's path."""
     cut: dict[str, set[str]] = {}
     for asked in history.of(FaultRequested):
@@ -167,7 +163,7 @@ def _cut(e: Recovers, history: History) -> dict[str, set[str]]:
 
 
 def _turned(
-    e: Recovers, history: History, fault: str, services: set[str], *, at_once: bool
+    e: Bounded, history: History, fault: str, services: set[str], *, at_once: bool
 ) -> HealthSample | None:
     """An answer other than healthy that is the fault's doing: health was not back to healthy before
     the heal. Only `at_once`, where the path itself was back before it, any answer since counts.
@@ -204,7 +200,7 @@ def _turned(
     return late[0] if late and any(its_own) else None
 
 
-def _others(e: Recovers, history: History, fault: str, services: set[str]) -> list[Span]:
+def _others(e: Bounded, history: History, fault: str, services: set[str]) -> list[Span]:
     """The times in which other faults cut the app's path to other services, and health had not yet
     been healthy since.
     """

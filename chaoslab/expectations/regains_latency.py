@@ -4,25 +4,68 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from statistics import NormalDist, median, quantiles
+from typing import Literal
 
+from chaoslab.errors import Problem
 from chaoslab.evidence.timeline import (
     answered_s,
+    exited,
     healthy_since,
     last_healed_s,
     run_ended,
     samples,
 )
 from chaoslab.evidence.traffic import first_fault_s, load_writes, over_s, well_s
-from chaoslab.history.events import Write
+from chaoslab.evidence.writing import LOOKED_S, dry_s, more_of
+from chaoslab.expectations import needs
+from chaoslab.expectations.base import Expectation, Run
+from chaoslab.history.events import (
+    Write,
+)
 from chaoslab.history.journal import History
-from chaoslab.model.expect import RegainsLatency
+from chaoslab.model.expectation import Place
 from chaoslab.model.plan import Plan
-from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
+from chaoslab.model.verdict import Verdict, failed, passed, unknown
 
 LEAST_S = 0.02  # slower by less than this is the machine's own noise, whatever the ratio
 CHANCE = 0.01  # the one-sided p below which a difference is not taken for chance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegainsLatency(Expectation):
+    """After its recovery the app's writes are as fast as before the fault: their distribution is
+    compared with the baseline of the same run. `ratio` is how much slower the median may be.
+    """
+
+    ratio: float = 3.0
+    at_least: int = 20
+    boot: int = 1
+    kind: Literal["regains_latency"] = "regains_latency"
+
+    def problems(self, place: Place) -> Iterator[Problem]:
+        yield from needs.bounds(place, self)
+        yield from needs.a_load(place, self)
+        yield from needs.a_fault(place, self)
+        yield from needs.healed(place, self, place.plan.faults)
+        yield from needs.least(place, 1, at_least=self.at_least)
+        if not self.ratio > 0:
+            yield needs.wrong(place, "ratio", self.ratio, "more than 0")
+
+    @property
+    def needs_writes(self) -> bool:
+        return True
+
+    def longest_s(self, place: Place) -> float:
+        return self.at_least / needs.slowest_rate(self.app, place.plan)
+
+    def judged(self, run: Run) -> Verdict:
+        return regains_latency(self, run.plan, run.history)
+
+    def waits_for(self, run: Run, now_s: float) -> str | None:
+        return _under_way(self, run, now_s)
 
 
 def regains_latency(e: RegainsLatency, plan: Plan, history: History) -> Verdict:
@@ -35,28 +78,28 @@ def regains_latency(e: RegainsLatency, plan: Plan, history: History) -> Verdict:
     """
     claim = f"after its recovery {e.app} acknowledges writes at most {e.ratio:g} times as slowly"
     if not plan.faults:
-        return unknown("latency", claim, "the plan has no fault to recover from")
+        return unknown(e.kind, claim, "the plan has no fault to recover from")
     if recovered_s(e, history) is None:
-        return unknown("latency", claim, "not seen healthy after the last heal")
+        return unknown(e.kind, claim, "not seen healthy after the last heal")
     before = [w.took_s for w in baseline(e, history)]
     after = [w.took_s for w in candidate(e, history)]
     if min(len(before), len(after)) < e.at_least:
         counts = f"{len(before)} acknowledged writes before the fault, {len(after)} after it"
-        return unknown("latency", claim, f"{counts}; {e.at_least} of each are needed")
+        return unknown(e.kind, claim, f"{counts}; {e.at_least} of each are needed")
     ended = run_ended(history)
     if ended is None or not ended.settled:
-        return unknown("latency", claim, "the run was cut short")
+        return unknown(e.kind, claim, "the run was cut short")
     told = (f"before the fault: {_told(before)}", f"after the recovery: {_told(after)}")
     slower_s, p = median(after) - median(before), chance_of(before, after)
     if median(after) <= e.ratio * median(before) or slower_s <= LEAST_S or p >= CHANCE:
-        return passed("latency", claim, *told)
+        return passed(e.kind, claim, *told)
     times = f"{median(after) / median(before):.1f} times as slow as before the fault"
     said = f"the median write is {times} (p = {p:.1g})"
     by_health = _slower_by_health(e, history)
     if median(after) <= e.ratio * by_health * median(before):
         why = f"health itself is {by_health:.1f} times as slow: this may be the machine"
-        return unknown("latency", claim, said, why, *told)
-    return failed("latency", claim, said, *told)
+        return unknown(e.kind, claim, said, why, *told)
+    return failed(e.kind, claim, said, *told)
 
 
 def recovered_s(e: RegainsLatency, history: History) -> float | None:
@@ -118,3 +161,16 @@ def chance_of(before: Sequence[float], after: Sequence[float]) -> float:
 def _told(took_s: Sequence[float]) -> str:
     p95_s = quantiles(took_s, n=20, method="inclusive")[-1] if len(took_s) > 1 else took_s[0]
     return f"median {median(took_s):.3f} s, p95 {p95_s:.3f} s of {len(took_s)} writes"
+
+
+def _under_way(e: RegainsLatency, run: Run, now_s: float) -> str | None:
+    """Wait for enough writes after the recovery, where there were enough before the fault."""
+    plan, history, recovery_s = run.plan, run.history, run.app(e.app).deadlines.recovery_s
+    healed_s, since_s = last_healed_s(history), recovered_s(e, history)
+    if exited(history, e.app, e.boot) is not None:
+        return None
+    if healed_s is None or len(baseline(e, history)) < e.at_least:
+        return None
+    if since_s is None:
+        return f"the recovery of {e.app}" if now_s <= healed_s + recovery_s + LOOKED_S else None
+    return more_of(candidate(e, history), e.at_least, [since_s], now_s, dry_s(e.app, plan))

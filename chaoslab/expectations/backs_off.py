@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Self
 
+from chaoslab.errors import Problem
 from chaoslab.evidence.counted import packets_counted, syns_dropped
+from chaoslab.evidence.questions import questions
 from chaoslab.evidence.timeline import (
     Span,
     answered_s,
@@ -18,6 +21,9 @@ from chaoslab.evidence.timeline import (
     run_ended,
 )
 from chaoslab.evidence.traffic import app_connections, engine_tells, most_within, pauses
+from chaoslab.evidence.writing import LOOKED_S
+from chaoslab.expectations import needs
+from chaoslab.expectations.base import Expectation, Run
 from chaoslab.history.events import (
     AppSockets,
     FaultHealed,
@@ -26,12 +32,11 @@ from chaoslab.history.events import (
     LinkPackets,
 )
 from chaoslab.history.journal import History
-from chaoslab.model.expect import BacksOff
+from chaoslab.model.expectation import Place, Watch
 from chaoslab.model.faults import Declared
 from chaoslab.model.plan import Plan
-from chaoslab.model.topology import Link, Topology
-from chaoslab.verdicts.questions import questions
-from chaoslab.verdicts.verdict import Outcome, Verdict, failed, passed, unknown
+from chaoslab.model.topology import App, Link, Topology
+from chaoslab.model.verdict import Outcome, Verdict, failed, passed, unknown
 
 LEAST_S = 1.0  # a fault that the app lived under for less than this shows no rate
 HERD_WINDOW_S = 0.5
@@ -40,6 +45,47 @@ HERD_CALM_S = 1.0  # or for so long after health was good again: then all have c
 FEW = 6  # fewer tries than this show neither back-off nor jitter
 RARER = 0.7  # of the tries of the first half at most come in the second where pauses grow
 ALIKE = 0.02  # pauses that differ by less than this fraction were not drawn by chance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacksOff(Expectation):
+    """While a fault holds the app tries each of its links at most `connects_per_s` times a second,
+    and in no half second after the heal are there more than `herd` connects. Tries that are no more
+    than the lab's own questions in that time fail nothing. None takes both from the app's limits.
+    """
+
+    connects_per_s: float | None = None
+    herd: int | None = None
+    boot: int = 1
+    kind: Literal["backs_off"] = "backs_off"
+
+    counted: ClassVar[bool] = True
+
+    @property
+    def watches(self) -> frozenset[Watch]:
+        return frozenset({"connects"})
+
+    def problems(self, place: Place) -> Iterator[Problem]:
+        yield from needs.bounds(place, self)
+        yield from needs.a_fault(place, self)
+        if self.connects_per_s is not None and not self.connects_per_s > 0:
+            yield needs.wrong(place, "connects_per_s", self.connects_per_s, "more than 0")
+        yield from needs.least(place, 1, herd=self.herd)
+
+    def resolved(self, app: App) -> Self:
+        rate = app.limits.connects_per_s if self.connects_per_s is None else self.connects_per_s
+        herd = app.limits.herd if self.herd is None else self.herd
+        return replace(self, app=app.name, connects_per_s=rate, herd=herd)
+
+    def judged(self, run: Run) -> Verdict:
+        return backs_off(self, run.topology, run.plan, run.history)
+
+    def waits_for(self, run: Run, now_s: float) -> str | None:
+        if exited(run.history, self.app, self.boot) is not None:
+            return None
+        heals = [h for h in run.history.of(FaultHealed) if h.fault in (self.rests_on or ())]
+        over = max((herd_over_s(self, run.history, h.at_s) for h in heals), default=0.0)
+        return f"a herd of {self.app}" if now_s <= over + LOOKED_S else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,19 +132,16 @@ def backs_off(e: BacksOff, topology: Topology, plan: Plan, history: History) -> 
     outcomes = {each.outcome for each in found}
     ended = run_ended(history)
     if ended is None:
-        return unknown("retries", claim, "the run was cut short", *because)
+        return unknown(e.kind, claim, "the run was cut short", *because)
     if Outcome.FAIL in outcomes:
-        return failed("retries", claim, *because)
+        return failed(e.kind, claim, *because)
     if not found:
-        return unknown("retries", claim, "no fault of the plan is on a link of the app")
+        return unknown(e.kind, claim, "no fault of the plan is on a link of the app")
     if Outcome.UNKNOWN in outcomes:
-        return unknown("retries", claim, *because)
+        return unknown(e.kind, claim, *because)
     if not ended.settled:
-        return unknown("retries", claim, "the run was cut short", *because)
-    return passed("retries", claim, *because)
-
-
-# --- while the fault holds ---
+        return unknown(e.kind, claim, "the run was cut short", *because)
+    return passed(e.kind, claim, *because)
 
 
 def _while_it_holds(e: BacksOff, fault: Declared, link: Link, history: History) -> _Found:
@@ -206,9 +249,6 @@ def _manner(tries: Tries, met: Span) -> Iterator[str]:
     ends = pauses(list(tries.times_s))[-max(3, len(tries.times_s) // 3) :]
     if max(ends) - min(ends) <= ALIKE * max(ends):
         yield f"no jitter: the last {len(ends)} pauses are alike within 2 %"
-
-
-# --- when the path is back ---
 
 
 def herd_over_s(e: BacksOff, history: History, healed_s: float) -> float:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from chaoslab.evidence.claim import Bounded
 from chaoslab.evidence.timeline import answered_s, samples, watched_until_s
 from chaoslab.evidence.traffic import app_connections, engine_tells
 from chaoslab.history.events import AppSockets, FaultHealing, LinkConnection, LossNamed
 from chaoslab.history.journal import History
-from chaoslab.model.expect import Recovers
 from chaoslab.model.health import HealthState
 
 LONG_S = 2.0  # no connect for longer than this is what should be told first
 
 
-def way_back(e: Recovers, history: History, healed_s: float) -> Iterator[str]:
+def way_back(e: Bounded, history: History, healed_s: float) -> Iterator[str]:
     """Whether it was healthy for a moment, what it still calls lost, and when it tried its links.
 
     Nothing of it is judged. A link without a proxy that keeps records is told of by the app's own
@@ -42,7 +42,7 @@ class _Seen:
     older: int
 
 
-def _lost_again(e: Recovers, history: History, healed_s: float) -> Iterator[str]:
+def _lost_again(e: Bounded, history: History, healed_s: float) -> Iterator[str]:
     """The first time that it was healthy and then was not."""
     seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= healed_s]
     good = next((s for s in seen if s.state is HealthState.HEALTHY), None)
@@ -57,7 +57,7 @@ def _lost_again(e: Recovers, history: History, healed_s: float) -> Iterator[str]
 
 
 def _told(
-    link: str, seen: _Seen, healed_s: float, e: Recovers, history: History, *, tells: bool
+    link: str, seen: _Seen, healed_s: float, e: Bounded, history: History, *, tells: bool
 ) -> str:
     """Looks at the sockets see no connect that ends between two of them: no more is claimed."""
     tried = "tried" if tells else "seen"
@@ -73,14 +73,14 @@ def _told(
     return f"{count} connections were {tried} on {link} after the heal, {first}{older}"
 
 
-def _by_records(_: Recovers, link: str, history: History, begun_s: float) -> _Seen:
+def _by_records(_: Bounded, link: str, history: History, begun_s: float) -> _Seen:
     told = app_connections(history, link, "")
     before = [c for c in told if c.opened_s < begun_s]
     older = sum(c.closed_s is None or c.closed_s >= begun_s for c in before)
     return _Seen(opened_s=[c.opened_s for c in told if c.opened_s >= begun_s], older=older)
 
 
-def _by_sockets(e: Recovers, link: str, history: History, begun_s: float) -> _Seen:
+def _by_sockets(e: Bounded, link: str, history: History, begun_s: float) -> _Seen:
     looks = [s for s in history.of(AppSockets) if (s.link, s.boot) == (link, e.boot)]
     before = [s for s in looks if s.at_s < begun_s]
     older = len(before[-1].established) if before else 0

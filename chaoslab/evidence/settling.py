@@ -2,11 +2,13 @@
 
 An app may say degraded until its first look at what it depends on is over. That promises nothing:
 a start that is to be healthy has its whole deadline to become so. The reverse is not allowed: who
-reads healthy sends users, and an app that says so first and degraded later has misled them.
-"""
+reads healthy sends users, and an app that says so first and degraded later has misled them."""
 
 from __future__ import annotations
 
+from typing import Protocol
+
+from chaoslab.evidence.claim import Bounded, OfBoot
 from chaoslab.evidence.timeline import (
     SERVING,
     Span,
@@ -19,24 +21,38 @@ from chaoslab.evidence.timeline import (
 )
 from chaoslab.history.events import HealthSample, Spawned, StartupComplete
 from chaoslab.history.journal import History
-from chaoslab.model.expect import Starts, StaysAvailable
 from chaoslab.model.health import HealthState
 from chaoslab.model.load import Sampling
+
+
+class Start(Bounded, Protocol):
+    """A claim about the state that a start comes to."""
+
+    @property
+    def mode(self) -> str | None: ...
+
+
+class Availability(OfBoot, Protocol):
+    """A claim about the state in which an app stays."""
+
+    @property
+    def healthy(self) -> bool: ...
+
 
 _STATE = {"normal": HealthState.HEALTHY, "degraded": HealthState.DEGRADED}
 
 
-def wanted(e: Starts) -> frozenset[HealthState]:
+def wanted(e: Start) -> frozenset[HealthState]:
     """What health may say of a start that is as `e` asks."""
     return frozenset({_STATE[e.mode]}) if e.mode else SERVING
 
 
-def may_settle(e: Starts, complete: StartupComplete) -> bool:
+def may_settle(e: Start, complete: StartupComplete) -> bool:
     """Whether the first good answer may still be followed by the one that `e` asks for."""
     return e.mode == "normal" and complete.state is HealthState.DEGRADED
 
 
-def came_s(e: Starts, complete: StartupComplete, history: History) -> float | None:
+def came_s(e: Start, complete: StartupComplete, history: History) -> float | None:
     """When the start was as `e` asks: at its first good answer, or at a later one that it may
     settle to; None where it was not.
     """
@@ -44,18 +60,18 @@ def came_s(e: Starts, complete: StartupComplete, history: History) -> float | No
         return complete.at_s
     if not may_settle(e, complete):
         return None
-    return healthy_from_s(e, complete, history)
+    return healthy_from_s(e.app, e.boot, complete, history)
 
 
 def healthy_from_s(
-    e: Starts | StaysAvailable, complete: StartupComplete, history: History
+    app: str, boot: int, complete: StartupComplete, history: History
 ) -> float | None:
     """When the first healthy answer since the start-up's first good one came; None without."""
-    healthy = (s for s in samples(history, e.app, e.boot) if s.state is HealthState.HEALTHY)
+    healthy = (s for s in samples(history, app, boot) if s.state is HealthState.HEALTHY)
     return min((s for s in map(answered_s, healthy) if s > complete.at_s), default=None)
 
 
-def on_the_way(e: Starts, begun: Spawned, complete: StartupComplete, history: History) -> str:
+def on_the_way(e: Start, begun: Spawned, complete: StartupComplete, history: History) -> str:
     """What health answered from its first good answer on, turn by turn, in seconds after the spawn;
     empty where it was one answer all the time, up to the start's deadline or to what was wanted.
     """
@@ -77,7 +93,7 @@ def on_the_way(e: Starts, begun: Spawned, complete: StartupComplete, history: Hi
 
 
 def unasked(
-    e: Starts, begun: Spawned, complete: StartupComplete, sampling: Sampling, history: History
+    e: Start, begun: Spawned, complete: StartupComplete, sampling: Sampling, history: History
 ) -> Span | None:
     """A time, before the deadline of a start that did not settle, in which nobody asked health."""
     due_s = begun.at_s + (e.within_s or 0.0)
@@ -86,13 +102,13 @@ def unasked(
     return gap([ends[0], *map(asking, asked), ends[1]], silence_s(sampling))
 
 
-def has_to_settle(e: StaysAvailable, complete: StartupComplete) -> bool:
+def has_to_settle(e: Availability, complete: StartupComplete) -> bool:
     """Whether its first good answer may still be followed by the healthy one that `e` asks for."""
     return e.healthy and complete.state is HealthState.DEGRADED
 
 
 def settled_from(
-    e: StaysAvailable,
+    e: Availability,
     complete: StartupComplete,
     seen: list[HealthSample],
     startup_s: float,

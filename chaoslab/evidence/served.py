@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from chaoslab.evidence.claim import OfBoot
 from chaoslab.evidence.timeline import asked_s, life
 from chaoslab.evidence.traffic import is_near, load_writes, near_faults, ready_s
 from chaoslab.history.events import FaultHealed, FaultRequested, Write
 from chaoslab.history.journal import History
 from chaoslab.history.moments import find
-from chaoslab.model.expect import Serves
 from chaoslab.model.plan import Plan
 
 
@@ -46,7 +46,7 @@ class Served:
             yield f"{after}: {_counts(self.after)}"
 
 
-def served(e: Serves, history: History, recovery_s: float) -> Served | None:
+def served(e: OfBoot, history: History, recovery_s: float) -> Served | None:
     """The writes that the claim is about; None while the app has not been ready."""
     since_s = ready_s(history, e.app, e.boot)
     if since_s is None:
@@ -78,7 +78,7 @@ def half(after_heal: int) -> int:
     return (after_heal + 1) // 2
 
 
-def loads_over(e: Serves, plan: Plan, history: History, calm_s: float) -> list[str]:
+def loads_over(e: OfBoot, plan: Plan, history: History, calm_s: float) -> list[str]:
     """The loads of the app that had stopped by then, a text each; empty where one ran on."""
     over = []
     for i, load in enumerate(plan.load):
@@ -91,7 +91,7 @@ def loads_over(e: Serves, plan: Plan, history: History, calm_s: float) -> list[s
     return over
 
 
-def _faults_of(e: Serves, history: History) -> list[str]:
+def _faults_of(e: OfBoot, history: History) -> list[str]:
     """The faults that were asked for before the end of this boot."""
     lived = life(history, e.app, e.boot)
     asked = (f for f in history.of(FaultRequested) if lived and f.at_s <= lived.end_s)

@@ -2,16 +2,18 @@
 
 What users get is known from their writes alone; what lies between two of them is not judged. Every
 comparison leaves out what was under way: a word of readiness counts against a row of writes only
-when it was asked for after the row had shown itself, and given before the row's last was sent.
-"""
+when it was asked for after the row had shown itself, and given before the row's last was sent."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Literal, Self
 
+from chaoslab.errors import Problem
+from chaoslab.evidence.given import Given
 from chaoslab.evidence.timeline import (
     SERVING,
     Span,
@@ -25,6 +27,8 @@ from chaoslab.evidence.timeline import (
     silence_s,
     spawned,
 )
+from chaoslab.expectations import needs
+from chaoslab.expectations.base import Expectation, Run
 from chaoslab.history.events import (
     FaultHealing,
     FirstAnswer,
@@ -34,14 +38,55 @@ from chaoslab.history.events import (
     Write,
 )
 from chaoslab.history.journal import History
-from chaoslab.model.expect import ReadyWhenServing
+from chaoslab.model.expectation import Place, Watch
 from chaoslab.model.plan import Plan
-from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
+from chaoslab.model.topology import App
+from chaoslab.model.verdict import Verdict, failed, passed, unknown
 
 MIN_IN_A_ROW = 3  # fewer writes, or fewer words of readiness, show no state
 AHEAD_S = 0.5  # readiness may turn so much before the first write that is served again: pools fill
 NOTICED_S = 2.0  # what the lab takes at most to see a start-up complete: two answers of 1 s
 LATE_S = 0.5  # by how much the lab may be late to write down what was over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyWhenServing(Expectation):
+    """Readiness is true: not 2xx before start-up is complete, nor while users' writes are refused;
+    2xx again once they are served. It may be wrong for `within_s` after each change.
+    """
+
+    within_s: float | None = None
+    boot: int = 1
+    kind: Literal["ready_when_serving"] = "ready_when_serving"
+
+    @property
+    def watches(self) -> frozenset[Watch]:
+        return frozenset({"readiness"})
+
+    def problems(self, place: Place) -> Iterator[Problem]:
+        yield from needs.bounds(place, self)
+        yield from needs.a_path(place, self, "ready_path")
+        yield from needs.a_load(place, self)
+
+    @property
+    def needs_writes(self) -> bool:
+        return True
+
+    def resolved(self, app: App) -> Self:
+        within_s = app.deadlines.degraded_s if self.within_s is None else self.within_s
+        return replace(self, app=app.name, within_s=within_s)
+
+    def given(self, run: Run) -> Iterator[Given]:
+        if (healed_s := last_healed_s(run.history)) is not None:
+            yield Given(span=Span(start_s=healed_s, end_s=healed_s + (self.within_s or 0.0)))
+
+    def judged(self, run: Run) -> Verdict:
+        return ready_when_serving(self, run.plan, run.history)
+
+    def waits_for(self, run: Run, now_s: float) -> str | None:
+        return readiness_under_way(
+            self, run.plan, run.history, now_s, run.app(self.app).deadlines.startup_s
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +123,13 @@ def ready_when_serving(e: ReadyWhenServing, plan: Plan, history: History) -> Ver
     known_s = _known_s(plan, history)
     words, rows = _words(e, history, known_s), _rows(e, history, known_s)
     if early := _early(e, words, plan, history):
-        return failed("ready", claim, early)
+        return failed(e.kind, claim, early)
     heals_s = [h.at_s for h in history.of(FaultHealing) if h.fault in (e.rests_on or ())]
     if lie := next(_lies(rows, words, within_s, heals_s), ""):
-        return failed("ready", claim, lie)
+        return failed(e.kind, claim, lie)
     if why := _unjudged(e, plan, words, rows, history):
-        return unknown("ready", claim, why)
-    return passed("ready", claim, *map(_agreed, rows, [words] * len(rows)))
+        return unknown(e.kind, claim, why)
+    return passed(e.kind, claim, *map(_agreed, rows, [words] * len(rows)))
 
 
 def _known_s(plan: Plan, history: History) -> float:

@@ -1,38 +1,114 @@
-"""Start-up, judged from outside: complete in time, or failed fast and honestly. Pure."""
+"""Start-up completes in time, every phase done, in the state that is asked for. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Self
+
+from chaoslab.errors import Problem
+from chaoslab.evidence.given import Given, completed, settling_start
+from chaoslab.evidence.settling import (
+    came_s,
+    may_settle,
+    on_the_way,
+    unasked,
+    wanted,
+)
+from chaoslab.evidence.starting import LAST_WORDS, had_time_left, is_past
 from chaoslab.evidence.timeline import (
     SERVING,
+    Span,
     answered_s,
     between_looks,
     exited,
     run_ended,
     samples,
     spawned,
-    started_by,
     unheard,
     watched_until_s,
 )
+from chaoslab.expectations import needs
+from chaoslab.expectations.base import Expectation, Run
 from chaoslab.history.events import (
     Bound,
     Exited,
     FirstAnswer,
     HealthSample,
     Listening,
+    Ready,
     Spawned,
     StartupComplete,
     StartupSnapshot,
 )
 from chaoslab.history.journal import History
-from chaoslab.model.expect import FailsFast, Starts
-from chaoslab.model.health import HealthContract
+from chaoslab.model.expectation import Place, Seen
+from chaoslab.model.health import HealthContract, HealthState
 from chaoslab.model.load import Sampling
-from chaoslab.verdicts.settling import came_s, may_settle, on_the_way, unasked, wanted
-from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import App
+from chaoslab.model.verdict import Verdict, failed, passed, unknown
 
-LAST_WORDS = 5  # lines of the log in which the cause must be named: a banner names everything
 _USUAL = Sampling()
+SERVING_S = 0.5  # how long after its end a start-up is given to be seen ready, or degraded
+
+
+StartMode = Literal["normal", "degraded"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Starts(Expectation):
+    """Start-up completes within `within_s` of the spawn, every phase completed or degraded.
+
+    `mode` is what health must say then: `normal` healthy, `degraded` degraded, None either. A start
+    that is to be `normal` may say degraded first, and has all of `within_s` to become healthy.
+    `startup_mode`, where given, is what the app must publish.
+    """
+
+    mode: StartMode | None = None
+    within_s: float | None = None
+    boot: int = 1
+    startup_mode: str | None = None
+    kind: Literal["starts"] = "starts"
+
+    of_start: ClassVar[bool] = True
+
+    def problems(self, place: Place) -> Iterator[Problem]:
+        yield from needs.bounds(place, self)
+
+    def resolved(self, app: App) -> Self:
+        within_s = app.deadlines.startup_s if self.within_s is None else self.within_s
+        return replace(self, app=app.name, within_s=within_s)
+
+    @property
+    def start_mode(self) -> str:
+        return self.mode or "any"
+
+    def awaits(self, seen: Seen) -> bool:
+        """Complete, and in the state to which it may settle, up to its bound."""
+        settles = self.mode == "normal" and seen.state is not HealthState.HEALTHY
+        starting = seen.complete_s is None or settles
+        return starting and seen.now_s < seen.spawned_s + (self.within_s or 0.0)
+
+    def given(self, run: Run) -> Iterator[Given]:
+        complete = completed(self.app, self.boot, run.history)
+        yield from settling_start(
+            self.app,
+            self.boot,
+            self.within_s,
+            run.app(self.app).deadlines.gives_up_s,
+            run.history,
+            settles=complete is not None and may_settle(self, complete),
+        )
+
+    def given_more(self, more_s: float) -> Self:
+        return replace(self, within_s=(self.within_s or 0.0) + more_s)
+
+    def judged(self, run: Run) -> Verdict:
+        return starts(self, run.app(self.app).health, run.history, run.plan.sampling)
+
+    def waits_for(self, run: Run, now_s: float) -> str | None:
+        return _under_way(self, run.plan, run.history, now_s)
 
 
 def starts(
@@ -46,34 +122,34 @@ def starts(
     claim = f"boot {e.boot} of {e.app} starts{mode} within {e.within_s} s"
     begun = spawned(history, e.app, e.boot)
     if begun is None:
-        return unknown("boot", claim, "the app was never spawned")
+        return unknown(e.kind, claim, "the app was never spawned")
     if begun.standing:
         claim = f"{e.app}, which stood already, is up{mode} when the lab comes"
     complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (e.app, e.boot))
     ended = exited(history, e.app, e.boot)
-    if complete is None and _had_time_left(e, history, begun, ended):
+    if complete is None and had_time_left(e, history, begun, ended):
         why = "the run ended before the start-up's time was up"
-        return unknown("boot", claim, why, *_how_it_ended(e, history, begun, ended))
+        return unknown(e.kind, claim, why, *_how_it_ended(e, history, begun, ended))
     if complete is None and (early := _not_heard(e, history, begun, ended)):
-        return unknown("boot", claim, early, *_how_it_ended(e, history, begun, ended))
+        return unknown(e.kind, claim, early, *_how_it_ended(e, history, begun, ended))
     if complete is None or (ended and not ended.asked and ended.at_s < complete.at_s):
-        return failed("boot", claim, *_how_it_ended(e, history, begun, ended))
+        return failed(e.kind, claim, *_how_it_ended(e, history, begun, ended))
     because = _seen_so_far(e, history, begun, complete)
     wrong = [*_wrong_mode(e, history), *_wrong_phases(e, contract, history)]
     if gone := _gone_at_once(e, begun, ended):
         wrong.append(gone)
     if not wrong and (early := _too_early(e, sampling, history, begun, complete)):
-        return unknown("boot", claim, early, *because)
+        return unknown(e.kind, claim, early, *because)
     late = _late(e, history, begun, complete)
     if late and not wrong and (unseen := _unseen(e, history, begun, complete)):
-        return unknown("boot", claim, unseen, *because)
+        return unknown(e.kind, claim, unseen, *because)
     wrong += late
     wrong += _other_state(e, history, begun, complete)
     if wrong:
-        return failed("boot", claim, *because, *wrong, *_log(ended))
+        return failed(e.kind, claim, *because, *wrong, *_log(ended))
     if _may_yet_die(e, history, begun):
-        return unknown("boot", claim, "the run was cut short", *because)
-    return passed("boot", claim, *because)
+        return unknown(e.kind, claim, "the run was cut short", *because)
+    return passed(e.kind, claim, *because)
 
 
 def _seen_so_far(
@@ -94,7 +170,7 @@ def _too_early(
     """Why nobody knows whether a start that is not yet as asked would have become so."""
     if came_s(e, complete, history) is not None or not may_settle(e, complete):
         return ""
-    if _had_time_left(e, history, begun, exited(history, e.app, e.boot)):
+    if had_time_left(e, history, begun, exited(history, e.app, e.boot)):
         return "the run ended before the start-up's time was up"
     if pause := unasked(e, begun, complete, sampling, history):
         return f"nobody asked from {pause.start_s:.3f} to {pause.end_s:.3f} s"
@@ -127,15 +203,6 @@ def _may_yet_die(e: Starts, history: History, begun: Spawned) -> bool:
     if end is not None and end.settled:
         return False
     return watched_until_s(history, e.app, e.boot) < begun.at_s + (e.within_s or 0.0)
-
-
-def _had_time_left(
-    e: Starts | FailsFast, history: History, begun: Spawned, ended: Exited | None
-) -> bool:
-    """Whether the run, or the lab's own stop of the app, left the bound unreached."""
-    if e.within_s is None or (ended and not ended.asked):
-        return False
-    return watched_until_s(history, e.app, e.boot) < begun.at_s + e.within_s
 
 
 def _late(e: Starts, history: History, begun: Spawned, complete: StartupComplete) -> list[str]:
@@ -281,38 +348,28 @@ def _published_so_far(e: Starts, history: History) -> list[str]:
     return told
 
 
-def fails_fast(e: FailsFast, history: History) -> Verdict:
-    """Without a bypass: the process ends in time, with the exit code, naming the cause."""
-    claim = f"boot {e.boot} of {e.app} exits with {e.exit_code} within {e.within_s} s"
+def _serves(e: Starts, history: History, state: HealthState) -> bool:
+    if state is HealthState.HEALTHY:
+        return history.first(Ready, lambda r: (r.app, r.boot) == (e.app, e.boot)) is not None
+    sample = history.last(HealthSample, lambda s: (s.app, s.boot) == (e.app, e.boot))
+    return sample is not None and sample.state is state
+
+
+def _under_way(e: Starts, plan: Plan, history: History, now_s: float) -> str | None:
+    """Wait for the start, or until its time is up, and then for the answers that show its state."""
     begun, ended = spawned(history, e.app, e.boot), exited(history, e.app, e.boot)
     if begun is None:
-        return unknown("fails fast", claim, "the app was never spawned")
-    served_s = started_by(history, e.app, e.boot)
-    if served_s is not None:
-        at = f"health called it up {served_s - begun.at_s:.3f} s after the spawn"
-        return failed("fails fast", claim, at)
-    if ended is None or ended.asked:
-        if _had_time_left(e, history, begun, ended):
-            return unknown("fails fast", claim, "the run ended before the bound had passed")
-        return failed("fails fast", claim, "the process went on living")
-    took_s = ended.at_s - begun.at_s
-    wrong = []
-    if e.within_s is not None and took_s > e.within_s:
-        wrong.append(f"{took_s - e.within_s:.3f} s too late")
-    if ended.exit_code != e.exit_code:
-        wrong.append(f"expected exit code {e.exit_code}, got {ended.exit_code}")
-    wrong += _unsaid(e, "\n".join(ended.log_tail[-LAST_WORDS:]).lower())
-    last = ended.log_tail[-1] if ended.log_tail else "(no output)"
-    because = (f"exited with {ended.exit_code} after {took_s:.3f} s", f"log: {last}")
-    if wrong:
-        return failed("fails fast", claim, *because, *wrong)
-    return passed("fails fast", claim, *because)
-
-
-def _unsaid(e: FailsFast, words: str) -> list[str]:
-    """What the last words should have named, and do not: the dependency, and what it met."""
-    wrong = [f"its last words do not name {name}" for name in e.naming if name.lower() not in words]
-    if e.cause and not any(cause.lower() in words for cause in e.cause):
-        expected = ", ".join(f"'{cause}'" for cause in e.cause)
-        wrong.append(f"its last words do not name the cause, expected one of: {expected}")
-    return wrong
+        return f"boot {e.boot} of {e.app}"
+    if ended:
+        return None
+    complete = completed(e.app, e.boot, history)
+    if complete and not may_settle(e, complete):
+        served = now_s > complete.at_s + SERVING_S or _serves(e, history, complete.state)
+        return None if served else f"{e.app} to be ready, or degraded"
+    if complete and (came := came_s(e, complete, history)) is not None:
+        served = now_s > came + SERVING_S or _serves(e, history, HealthState.HEALTHY)
+        return None if served else f"{e.app} to be ready"
+    given = Span(start_s=begun.at_s, end_s=begun.at_s + (e.within_s or 0.0))
+    if is_past(now_s, given, e, plan, history):
+        return None
+    return f"{e.app} to be healthy" if complete else f"the start-up of {e.app}"

@@ -2,23 +2,20 @@
 
 A prober asks one question after the other and acts after so many misses in a row. So does the lab,
 and in runs saved earlier its questions overlap: so that one pause is not counted many times, a miss
-counts only when it was sent after the one before was over.
-"""
+counts only when it was sent after the one before was over."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from chaoslab.evidence.claim import OfBoot
 from chaoslab.evidence.timeline import Span, end_s, exited, gap, run_ended, silence_s, spawned
 from chaoslab.history.events import Bound, FirstAnswer, HealthSample, ProberSample, QuestionsAsked
 from chaoslab.history.journal import History
-from chaoslab.model.expect import AnswersInTime, StaysLive
 from chaoslab.model.health import HealthContract
 from chaoslab.model.load import Sampling
 from chaoslab.model.plan import Plan
-from chaoslab.model.topology import App
-from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
 
 MIN_SAMPLES = 3  # fewer answers than this do not show that it stays so
 GRACE_S = 0.1  # after a bound has passed, so that the sample that shows it is in the history
@@ -58,52 +55,6 @@ class Watched:
     def of(self, path: str) -> list[Probe]:
         """The probes of one path since the first answer."""
         return [p for p in self.after if p.path == path]
-
-
-def stays_live(e: StaysLive, app: App, sampling: Sampling, history: History) -> Verdict:
-    """Liveness answers 2xx within the prober's limit, from the first answer of any path on."""
-    contract = app.health
-    limit = f"{contract.prober_timeout_s} s"
-    claim = f"liveness of {e.app} answers 2xx within {limit} from its first answer on"
-    seen = watched(e.app, e.boot, contract, history)
-    own = _own_questions(e, history)
-    if mute := _mute(seen, "liveness", contract):
-        return failed("live", claim, mute, *own)
-    probes = seen.of("liveness")
-    if misses := in_a_row([p for p in probes if not p.good], probes, contract.prober_failures):
-        why = f"liveness gave no 2xx within {limit} {_times(misses)}"
-        return failed("live", claim, why, *_meanwhile(misses, seen, contract), *own)
-    if unseen := _unwatched(e, seen, {"liveness": sampling.prober_cadence_s}, history):
-        return unknown("live", claim, *unseen)
-    return passed("live", claim, _all_of(probes, "2xx"), *own)
-
-
-def answers_in_time(e: AnswersInTime, app: App, sampling: Sampling, history: History) -> Verdict:
-    """Health and readiness give an answer of any kind within the prober's limit."""
-    contract = app.health
-    limit = f"{contract.prober_timeout_s} s"
-    cadence_s = {"health": sampling.cadence_s}
-    if contract.ready_path is not None:
-        cadence_s["readiness"] = sampling.prober_cadence_s
-    claim = f"{e.app} answers {' and '.join(cadence_s)} within {limit}, whatever it says"
-    seen = watched(e.app, e.boot, contract, history)
-    own = _own_questions(e, history)
-    if mute := _mute(seen, "health", contract):
-        return failed("prober", claim, mute, *own)
-    wrong = []
-    for path in cadence_s:
-        probes = seen.of(path)
-        missed = [p for p in probes if not p.heard]
-        if misses := in_a_row(missed, probes, contract.prober_failures):
-            wrong.append(f"{path} gave no answer within {limit} {_times(misses)}")
-            told = _meanwhile(misses, seen, contract)
-            wrong += [line for line in told if line not in wrong]
-    if wrong:
-        return failed("prober", claim, *wrong, *own)
-    if unseen := _unwatched(e, seen, cadence_s, history):
-        return unknown("prober", claim, *unseen)
-    each = (_all_of(seen.of(path), "answers") for path in cadence_s)
-    return passed("prober", claim, *each, *own)
 
 
 def watched(app: str, boot: int, contract: HealthContract, history: History) -> Watched:
@@ -176,12 +127,12 @@ def in_a_row(missed: Iterable[Probe], probes: Iterable[Probe], failures: int) ->
     return []
 
 
-def _times(misses: list[Probe]) -> str:
+def times(misses: list[Probe]) -> str:
     said = "; ".join(dict.fromkeys(p.said for p in misses))
     return f"{len(misses)} times in a row, from {misses[0].at_s:.3f} s on ({said})"
 
 
-def _mute(seen: Watched, path: str, contract: HealthContract) -> str:
+def no_answer(seen: Watched, path: str, contract: HealthContract) -> str:
     """Listening, and no answer for longer than a prober waits; empty where not so."""
     first_s = seen.until_s if seen.answered_s is None else min(seen.answered_s, seen.until_s)
     if seen.listened_s is None:
@@ -207,7 +158,7 @@ def _listed(paths: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(paths[:-1]), paths[-1])))
 
 
-def _own_questions(e: StaysLive | AnswersInTime, history: History) -> list[str]:
+def own_questions(e: OfBoot, history: History) -> list[str]:
     """How many questions of the lab the app had at once, where the run wrote that down."""
     counts = history.last(QuestionsAsked, lambda q: (q.app, q.boot) == (e.app, e.boot))
     if counts is None:
@@ -218,7 +169,7 @@ def _own_questions(e: StaysLive | AnswersInTime, history: History) -> list[str]:
     return [f"at most {most} {were} under way at once, one on each path: {asked}"]
 
 
-def _meanwhile(misses: list[Probe], seen: Watched, contract: HealthContract) -> list[str]:
+def meanwhile(misses: list[Probe], seen: Watched, contract: HealthContract) -> list[str]:
     """What the other paths did at the time of these misses."""
     span = Span(start_s=misses[0].at_s + TURN_S, end_s=misses[-1].over_s)
     others = [p for p in seen.after if p.path != misses[0].path]
@@ -248,9 +199,7 @@ def _declared(contract: HealthContract) -> set[str]:
     return {"health", *(name for name, path in paths.items() if path is not None)}
 
 
-def _unwatched(
-    e: StaysLive | AnswersInTime, seen: Watched, cadence_s: dict[str, float], history: History
-) -> list[str]:
+def unwatched(e: OfBoot, seen: Watched, cadence_s: dict[str, float], history: History) -> list[str]:
     """Why nobody can say that it was well all the time; empty where one can."""
     ended, end = exited(history, e.app, e.boot), run_ended(history)
     if seen.answered_s is None:
@@ -270,7 +219,7 @@ def _unwatched(
     return [] if end is not None and end.settled else ["the run was cut short"]
 
 
-def _all_of(probes: list[Probe], what: str) -> str:
+def all_of(probes: list[Probe], what: str) -> str:
     bad = sum(not (p.good if what == "2xx" else p.heard) for p in probes)
     slowest_s = max(p.over_s - p.at_s for p in probes)
     missed = f", {bad} missed" if bad else ""
@@ -281,7 +230,13 @@ def _all_of(probes: list[Probe], what: str) -> str:
 
 
 def watch_under_way(
-    e: StaysLive | AnswersInTime, plan: Plan, history: History, now_s: float, startup_s: float
+    e: OfBoot,
+    asked_by: tuple[str, ...],
+    plan: Plan,
+    history: History,
+    now_s: float,
+    *,
+    startup_s: float,
 ) -> str | None:
     """Wait for a few answers after the first, or until start-up's time is up without one."""
     begun, ended = spawned(history, e.app, e.boot), exited(history, e.app, e.boot)
@@ -293,13 +248,9 @@ def watch_under_way(
         return None if late else f"the first answer of {e.app}"
     cadence_s = max(plan.sampling.cadence_s, plan.sampling.prober_cadence_s)
     watched_s = (MIN_SAMPLES + 1) * cadence_s + plan.sampling.timeout_s
-    few = any(_few(path, first, plan, history, now_s) for path in _asked_by(e))
+    few = any(_few(path, first, plan, history, now_s) for path in asked_by)
     done = now_s > first.at_s + watched_s and not few
     return None if done else f"the prober's answers of {e.app}"
-
-
-def _asked_by(e: StaysLive | AnswersInTime) -> tuple[str, ...]:
-    return ("live",) if isinstance(e, StaysLive) else ("health", "ready")
 
 
 def _few(path: str, first: FirstAnswer, plan: Plan, history: History, now_s: float) -> bool:

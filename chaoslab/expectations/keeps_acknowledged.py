@@ -2,20 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
-from chaoslab.evidence.timeline import Span
+from chaoslab.errors import Problem
+from chaoslab.evidence.timeline import Span, last_healed_s
 from chaoslab.evidence.traffic import over_s
 from chaoslab.evidence.waits import losses_of, lost_in
-from chaoslab.history.events import ReadBack, Write
+from chaoslab.evidence.writing import dry_s, loads_begin_s, more_of, started_by_s
+from chaoslab.expectations import needs
+from chaoslab.expectations.base import Expectation, Run
+from chaoslab.history.events import (
+    ReadBack,
+    Write,
+)
 from chaoslab.history.journal import History
-from chaoslab.model.expect import KeepsAcknowledged
+from chaoslab.model.expectation import Place
+from chaoslab.model.plan import Plan
 from chaoslab.model.topology import App
-from chaoslab.verdicts.verdict import Verdict, failed, passed, unknown
+from chaoslab.model.verdict import Verdict, failed, passed, unknown
 
 MOST_NAMED = 5
 ACCEPTED = 202  # "accepted": the answer itself says that the row is not kept yet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepsAcknowledged(Expectation):
+    """Every write that the app acknowledged is found in the database itself at the end (the app's
+    `kept_within_s` after its answer at the earliest), at least `at_least` were acknowledged, and no
+    write is there twice (unless the app declares otherwise).
+    """
+
+    at_least: int = 1
+    kind: Literal["keeps_acknowledged"] = "keeps_acknowledged"
+
+    counted: ClassVar[bool] = True
+    excusable: ClassVar[bool] = False
+
+    def problems(self, place: Place) -> Iterator[Problem]:
+        yield from needs.bounds(place, self)
+        yield from needs.above(place, 0, at_least=self.at_least)
+
+    @property
+    def keeps_writes(self) -> bool:
+        return True
+
+    @property
+    def needs_writes(self) -> bool:
+        return True
+
+    def longest_s(self, place: Place) -> float:
+        return self.at_least / needs.slowest_rate(self.app, place.plan)
+
+    def judged(self, run: Run) -> Verdict:
+        return keeps_acknowledged(self, run.app(self.app), run.history)
+
+    def waits_for(self, run: Run, now_s: float) -> str | None:
+        return writes_under_way(
+            self, run.plan, run.history, now_s, run.app(self.app).deadlines.startup_s
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,16 +90,16 @@ def keeps_acknowledged(e: KeepsAcknowledged, app: App, history: History) -> Verd
     lost = [w for w in ok if looked.there.get(w.op) is False]
     wrong = [*_lost(lost, late_s)] + (_repeated(mine, looked.often) if once else [])
     if wrong:
-        return failed("kept", claim, *wrong, because)
+        return failed(e.kind, claim, *wrong, because)
     if unseen := sum(w.op not in looked.there for w in ok):
         when = (
             f"{late_s:g} s after their answer, waits for a core apart" if late_s else "after that"
         )
-        return unknown("kept", claim, f"{unseen} were not looked up {when}", because)
+        return unknown(e.kind, claim, f"{unseen} were not looked up {when}", because)
     if len(ok) < e.at_least:
-        return unknown("kept", claim, f"fewer than {e.at_least} acknowledged", because)
+        return unknown(e.kind, claim, f"fewer than {e.at_least} acknowledged", because)
     found = "all found in the database itself" + (", none of them twice" if once else "")
-    return passed("kept", claim, because, found)
+    return passed(e.kind, claim, because, found)
 
 
 def _last_looks(app: str, writes: Iterable[Write], history: History, late_s: float) -> _Looked:
@@ -112,11 +158,13 @@ def _end(write: Write) -> str:
     return "no answer" if write.status_code is None else f"answered {write.status_code}"
 
 
-def looked_up(write: Write, history: History) -> ReadBack | None:
-    """The last look for its app's writes after it was acknowledged; an earlier one says nothing."""
-    return history.last(
-        ReadBack,
-        lambda b: (
-            b.app == write.app and b.at_s >= over_s(write) and write.op in (*b.found, *b.missing)
-        ),
-    )
+def writes_under_way(
+    e: KeepsAcknowledged, plan: Plan, history: History, now_s: float, startup_s: float
+) -> str | None:
+    """Wait for the writes that are asked for as long as they keep coming, or may yet begin."""
+    mine = (w for w in history.of(Write) if w.app == e.app and w.purpose == "load")
+    ok = [w for w in mine if w.outcome == "ok"]
+    begins_s = [*loads_begin_s(e.app, plan, history), last_healed_s(history) or 0.0]
+    if not ok:
+        begins_s.append(started_by_s(e.app, history, startup_s))
+    return more_of(ok, e.at_least, begins_s, now_s, dry_s(e.app, plan))

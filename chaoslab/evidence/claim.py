@@ -1,0 +1,26 @@
+"""What a reading of a history has to know of the claim that it is made for."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class OfApp(Protocol):
+    """A claim about one app."""
+
+    @property
+    def app(self) -> str: ...
+
+
+class OfBoot(OfApp, Protocol):
+    """A claim about one boot of an app, counted from 1."""
+
+    @property
+    def boot(self) -> int: ...
+
+
+class Bounded(OfBoot, Protocol):
+    """A claim that has to come true within `within_s` seconds."""
+
+    @property
+    def within_s(self) -> float | None: ...

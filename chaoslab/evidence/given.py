@@ -1,0 +1,70 @@
+"""What an app was given time for, and when it was done with it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from chaoslab.evidence.settling import healthy_from_s
+from chaoslab.evidence.timeline import Span, exited, life, watched_until_s
+from chaoslab.evidence.waits import waited_s
+from chaoslab.history.events import Bound, StartupComplete
+from chaoslab.history.journal import History
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """A time within which something was to be done, and when it was, or was given up.
+
+    `own`: not a bound of the plan but the app's own limit, by which it may have ended itself; its
+    clock may run only from `since_s` on, so that waits before it do not explain that it was missed.
+    """
+
+    span: Span
+    done_s: float | None = None
+    own: bool = False
+    since_s: float | None = None
+
+
+def start_of(
+    app: str, boot: int, within_s: float | None, gives_up_s: float | None, history: History
+) -> Iterator[Given]:
+    """The bound of a start; and, of one that the app itself ended, the app's own limit."""
+    if (lived := life(history, app, boot)) is None:
+        return
+    complete, ended = completed(app, boot, history), exited(history, app, boot)
+    span = Span(start_s=lived.start_s, end_s=lived.start_s + (within_s or 0.0))
+    yield Given(span=span, done_s=complete.at_s if complete else lived.end_s)
+    if gives_up_s is not None and complete is None and ended is not None and not ended.asked:
+        # A limit of its own that begins when it listens is later by what it waited before. What an
+        # app does that ends itself for another reason is over sooner than that.
+        bound = history.first(Bound, lambda b: (b.app, b.boot) == (app, boot))
+        since_s = bound.at_s if bound else lived.start_s
+        before_s = waited_s(history, app, boot, lived.start_s, since_s)
+        own = replace(span, end_s=lived.start_s + before_s + gives_up_s)
+        yield Given(span=own, done_s=ended.at_s, own=True, since_s=since_s)
+
+
+def settling_start(
+    app: str,
+    boot: int,
+    within_s: float | None,
+    gives_up_s: float | None,
+    history: History,
+    *,
+    settles: bool,
+) -> Iterator[Given]:
+    """The same for a start that may settle to healthy: it was done when it had, or never."""
+    for given in start_of(app, boot, within_s, gives_up_s, history):
+        complete = completed(app, boot, history)
+        if given.own or complete is None or not settles:
+            yield given
+            continue
+        healthy_s = healthy_from_s(app, boot, complete, history)
+        done_s = watched_until_s(history, app, boot) if healthy_s is None else healthy_s
+        yield replace(given, done_s=done_s)
+
+
+def completed(app: str, boot: int, history: History) -> StartupComplete | None:
+    """The end of a boot's start-up; None where it was not seen."""
+    return history.first(StartupComplete, lambda c: (c.app, c.boot) == (app, boot))

@@ -1,0 +1,72 @@
+"""What a run still waits for of the writes of a load. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from chaoslab.evidence.timeline import exited
+from chaoslab.evidence.traffic import over_s
+from chaoslab.history.events import (
+    ReadBack,
+    Spawned,
+    StartupComplete,
+    TriggerMissed,
+    Write,
+)
+from chaoslab.history.journal import History
+from chaoslab.history.moments import find
+from chaoslab.model.plan import Plan
+
+WRITES_DRY_S = 2.0  # without an acknowledged write for so long, no more are waited for
+LOOKED_S = 0.25  # after a bound has passed, so that the look that shows it is in the history
+
+
+def dry_s(app: str, plan: Plan) -> float:
+    """How long nothing may come before no more is waited for: twice the pause of a slow load."""
+    return max([WRITES_DRY_S, *(2 / load.rate_per_s for load in plan.load if load.app == app)])
+
+
+def more_of(
+    ok: list[Write],
+    at_least: int,
+    begins_s: Iterable[float],
+    now_s: float,
+    dry_s: float,
+) -> str | None:
+    """How many acknowledged writes are missing; None once there are enough, or no more come."""
+    newest_s = max([*map(over_s, ok), *begins_s], default=0.0)
+    if len(ok) >= at_least or now_s > newest_s + dry_s:
+        return None
+    return f"{at_least - len(ok)} more acknowledged writes"
+
+
+def loads_begin_s(app: str, plan: Plan, history: History) -> Iterator[float]:
+    """When each load of the app began, or will have given up: its patience counts from a spawn."""
+    begun = history.last(Spawned, lambda s: s.app == app)
+    missed = {each.place for each in history.of(TriggerMissed)}
+    for number, load in enumerate(plan.load):
+        if load.app != app or f"load[{number}].start" in missed:
+            continue
+        if (came := find(load.start, history.events)) is not None:
+            yield came.at_s + load.start.after_s
+        elif begun is not None:
+            yield begun.at_s + (load.start.within_s or 0.0)
+
+
+def started_by_s(app: str, history: History, startup_s: float) -> float:
+    """When the app's newest start-up was complete, or its time is up."""
+    begun = history.last(Spawned, lambda s: s.app == app)
+    if begun is None or exited(history, app, begun.boot) is not None:
+        return 0.0
+    complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (app, begun.boot))
+    return complete.at_s if complete else begun.at_s + startup_s
+
+
+def looked_up(write: Write, history: History) -> ReadBack | None:
+    """The last look for its app's writes after it was acknowledged; an earlier one says nothing."""
+    return history.last(
+        ReadBack,
+        lambda b: (
+            b.app == write.app and b.at_s >= over_s(write) and write.op in (*b.found, *b.missing)
+        ),
+    )

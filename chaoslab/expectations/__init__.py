@@ -1,0 +1,62 @@
+"""What a plan expects: one module a claim. `KINDS` is the table of them.
+
+A claim is added by a module with one frozen dataclass that derives from `base.Expectation`, and a
+line here.
+"""
+
+from chaoslab.expectations.answers_in_time import AnswersInTime
+from chaoslab.expectations.backs_off import BacksOff
+from chaoslab.expectations.base import Expectation
+from chaoslab.expectations.degrades import Degrades
+from chaoslab.expectations.fails_fast import FailsFast
+from chaoslab.expectations.first_request_served import FirstRequestServed
+from chaoslab.expectations.keeps_acknowledged import KeepsAcknowledged
+from chaoslab.expectations.no_restarts import NoRestarts
+from chaoslab.expectations.ready_when_serving import ReadyWhenServing
+from chaoslab.expectations.recovers import Recovers
+from chaoslab.expectations.refuses_honestly import RefusesHonestly
+from chaoslab.expectations.regains_latency import RegainsLatency
+from chaoslab.expectations.releases_connections import ReleasesConnections
+from chaoslab.expectations.serves import Serves
+from chaoslab.expectations.starts import Starts
+from chaoslab.expectations.stays_available import StaysAvailable
+from chaoslab.expectations.stays_live import StaysLive
+
+KINDS: tuple[type[Expectation], ...] = (
+    Starts,
+    FailsFast,
+    Degrades,
+    StaysAvailable,
+    Recovers,
+    FirstRequestServed,
+    KeepsAcknowledged,
+    RefusesHonestly,
+    Serves,
+    RegainsLatency,
+    StaysLive,
+    AnswersInTime,
+    ReadyWhenServing,
+    NoRestarts,
+    ReleasesConnections,
+    BacksOff,
+)
+
+__all__ = [
+    "KINDS",
+    "AnswersInTime",
+    "BacksOff",
+    "Degrades",
+    "FailsFast",
+    "FirstRequestServed",
+    "KeepsAcknowledged",
+    "NoRestarts",
+    "ReadyWhenServing",
+    "Recovers",
+    "RefusesHonestly",
+    "RegainsLatency",
+    "ReleasesConnections",
+    "Serves",
+    "Starts",
+    "StaysAvailable",
+    "StaysLive",
+]

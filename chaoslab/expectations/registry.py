@@ -1,0 +1,21 @@
+"""The kinds of expectation, by their names: the table of this package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import cache
+
+from chaoslab.expectations import KINDS
+from chaoslab.expectations.base import Expectation
+
+
+@cache
+def expectations() -> Mapping[str, type[Expectation]]:
+    """Every kind, by the name that stands in plans, verdicts and the gate's `p1`."""
+    return {name_of(kind): kind for kind in KINDS}
+
+
+def name_of(kind: type[Expectation]) -> str:
+    """The one name of a kind: that of its module and its verdict."""
+    return next(str(each.default) for each in fields(kind) if each.name == "kind")

@@ -1,0 +1,177 @@
+"""Once ready and away from faults, every write is acknowledged in time. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from chaoslab.errors import Problem
+from chaoslab.evidence.served import Served, fresh, half, is_enough, loads_over, served
+from chaoslab.evidence.timeline import (
+    exited,
+    run_ended,
+)
+from chaoslab.evidence.traffic import IN_A_ROW, got, near_faults, one_after_another, over_s
+from chaoslab.evidence.writing import dry_s, loads_begin_s, more_of, started_by_s
+from chaoslab.expectations import needs
+from chaoslab.expectations.base import Expectation, Run
+from chaoslab.history.events import (
+    Write,
+)
+from chaoslab.history.journal import History
+from chaoslab.model.expectation import Place
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import App
+from chaoslab.model.verdict import Verdict, failed, passed, unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serves(Expectation):
+    """Once the app has said that it is ready, and while no fault is near, every write is
+    acknowledged within `within_s`, and at least `at_least` are.
+
+    In a plan with faults at least `after_heal` writes must come after the last heal and the app's
+    `recovery_s`, half of them on connections of their own; so every fault needs a `stop`.
+    """
+
+    within_s: float = 1.0
+    at_least: int = 10
+    after_heal: int = 50
+    boot: int = 1
+    kind: Literal["serves"] = "serves"
+
+    def problems(self, place: Place) -> Iterator[Problem]:
+        yield from needs.bounds(place, self)
+        yield from needs.a_load(place, self)
+        yield from needs.healed(place, self, place.plan.faults)
+        yield from needs.least(place, 1, at_least=self.at_least, after_heal=self.after_heal)
+
+    @property
+    def needs_writes(self) -> bool:
+        return True
+
+    def longest_s(self, place: Place) -> float:
+        rate = needs.slowest_rate(self.app, place.plan)
+        after_s = (
+            place.topology.apps[self.app].deadlines.recovery_s + self.after_heal / rate
+            if place.plan.faults
+            else 0.0
+        )
+        return self.within_s + self.at_least / rate + after_s
+
+    def judged(self, run: Run) -> Verdict:
+        return serves(self, run.app(self.app), run.plan, run.history)
+
+    def waits_for(self, run: Run, now_s: float) -> str | None:
+        return _under_way(self, run, now_s)
+
+
+def serves(e: Serves, app: App, plan: Plan, history: History) -> Verdict:
+    """Every write since the app said ready, away from faults, is acknowledged; in time as a rule.
+
+    Where faults came, `after_heal` of them must have been sent after the last heal and the app's
+    time to recover: what was served before a fault says nothing of the time after it.
+    One late acknowledgement is a hiccup; three, each sent after the one before was over and none
+    in time between them, are not.
+    """
+    claim = (
+        f"{e.app}, once ready and with no fault near, acknowledges every write within "
+        f"{e.within_s} s (at least {e.at_least})"
+    )
+    found = served(e, history, app.deadlines.recovery_s)
+    if found is None:
+        return unknown(e.kind, claim, "never ready")
+    if found.calm_s is not None:
+        claim += f", {e.after_heal} of them after the last heal and {app.deadlines.recovery_s} s"
+    lines = tuple(found.lines())
+    if wrong := _wrong(e, found.writes):
+        return failed(e.kind, claim, wrong, *lines)
+    ok = len(found.writes)
+    if ok < e.at_least:
+        why = f"only {ok} writes were acknowledged after it said ready, with no fault near"
+        return unknown(e.kind, claim, why, *lines)
+    ended = run_ended(history)
+    if ended is None or not ended.settled:
+        return unknown(e.kind, claim, "the run was cut short", *lines)
+    if missing := _too_few_after(e, found, plan, history):
+        return unknown(e.kind, claim, missing, *lines)
+    return passed(e.kind, claim, _told(e, found.writes), *lines)
+
+
+def _wrong(e: Serves, counted: Sequence[Write]) -> str:
+    """What contradicts the claim; empty where nothing does."""
+    if bad := [w for w in counted if w.outcome != "ok"]:
+        first = f"the first at {bad[0].at_s:.3f} s: {got(bad[0])}"
+        many = f"{len(bad)} of {len(counted)} writes were not acknowledged"
+        return f"{many} after it said ready, with no fault near; {first}"
+    if late := _late_in_a_row(counted, e.within_s):
+        took = ", ".join(f"{w.took_s:.3f}" for w in late)
+        why = f"{IN_A_ROW} writes, one after another, were acknowledged only after {took} s"
+        return f"{why}; the first at {late[0].at_s:.3f} s"
+    return ""
+
+
+def _too_few_after(e: Serves, found: Served, plan: Plan, history: History) -> str:
+    """Why the time after the faults cannot be judged; empty where it can, or there was no fault."""
+    if found.calm_s is None:
+        return ""
+    if found.calm_s == math.inf:
+        return "a fault was not healed while the app ran: nothing shows how it serves afterwards"
+    after, needs = found.after, half(e.after_heal)
+    if len(after) >= e.after_heal and fresh(after) >= needs:
+        return ""
+    if over := loads_over(e, plan, history, found.calm_s):
+        return f"no load ran after the last heal and the time to recover: {', '.join(over)}"
+    if len(after) < e.after_heal:
+        return f"only {len(after)} writes came after that, expected {e.after_heal}"
+    return f"only {fresh(after)} of them came on fresh connections, expected {needs}"
+
+
+def _told(e: Serves, ok: Sequence[Write]) -> str:
+    slow = sum(w.took_s > e.within_s for w in ok)
+    hiccups = f", {slow} of them late" if slow else ""
+    slowest_s = max(w.took_s for w in ok)
+    return f"all {len(ok)} writes acknowledged{hiccups}, the slowest after {slowest_s:.3f} s"
+
+
+def _late_in_a_row(ok: Sequence[Write], within_s: float) -> list[Write]:
+    """The first few that were late one after another; empty where there are none."""
+    row: list[Write] = []
+    for write in ok:
+        if write.took_s <= within_s:
+            row = []
+            continue
+        row = one_after_another([*row, write])
+        if len(row) == IN_A_ROW:
+            return row
+    return []
+
+
+def _under_way(e: Serves, run: Run, now_s: float) -> str | None:
+    """Wait for the writes that count: those away from faults, of an app that said ready; and for
+    those after the last heal, whatever comes of them, so that the reasons can count them.
+    """
+    plan, history, limits = run.plan, run.history, run.app(e.app).deadlines
+    if exited(history, e.app, e.boot) is not None:
+        return None
+    startup_s, recovery_s = limits.startup_s, limits.recovery_s
+    found = served(e, history, recovery_s)
+    counted = found.writes if found else ()
+    ok = [w for w in counted if w.outcome == "ok"]
+    ends_s = (span.end_s for span in near_faults(history, recovery_s))
+    begins_s = [*loads_begin_s(e.app, plan, history), *(s for s in ends_s if s < math.inf)]
+    if not ok:
+        begins_s.append(started_by_s(e.app, history, startup_s))
+    pause_s = dry_s(e.app, plan)
+    if what := more_of(ok, e.at_least, begins_s, now_s, pause_s):
+        return what
+    if found is None or found.calm_s is None or found.calm_s == math.inf:
+        return None
+    after = found.after
+    if is_enough(after, e.after_heal) or loads_over(e, plan, history, found.calm_s):
+        return None
+    newest_s = max([*map(over_s, after), *begins_s, found.calm_s])
+    left = f"writes after the last heal ({len(after)} of {e.after_heal})"
+    return left if now_s <= newest_s + pause_s else None
