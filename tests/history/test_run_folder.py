@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from chaoslab.errors import SpecError
 from chaoslab.expectations import Recovers, Starts
 from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder, RunInfo, scenario_folders
+from chaoslab.model.expectation import UnknownExpectation
 from chaoslab.model.plan import Plan, resolve
 from chaoslab.model.topology import App, Connector, Service, Topology, WriteContract
 from chaoslab.model.when import degraded
@@ -120,3 +122,14 @@ def test_a_plan_saved_twice_is_the_last_one(tmp_path: Path) -> None:
     folder = saved(tmp_path)
     folder.save_before(TOPOLOGY, replace(PLAN, limit_s=5.0), INFO)
     assert folder.plan(kinds()).limit_s == 5.0
+
+
+def test_an_expectation_that_nobody_here_judges_is_kept_with_its_values(tmp_path: Path) -> None:
+    """By its name; analysing the run says UNKNOWN of it, and not that the file is damaged."""
+    folder = saved(tmp_path)
+    plan = json.loads((tmp_path / "plan.json").read_text())
+    plan["expect"] = [{"kind": "warms_cache", "app": "app", "rests_on": [], "hit_rate": 0.9}]
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    (strange,) = folder.plan(kinds()).expect
+    assert isinstance(strange, UnknownExpectation)
+    assert (strange.kind, strange.app, strange.values) == ("warms_cache", "app", {"hit_rate": 0.9})

@@ -55,8 +55,8 @@ def test_a_recorded_run_was_ended_no_earlier_than_everything_could_be_judged(nam
     """Settled at its end; not settled at its third event."""
     folder = RunFolder(RUNS / name)
     history, plan = folder.history(), folder.plan(kinds())
-    assert unsettled(plan, history, end_s(history)) is None
-    assert unsettled(plan, History(history.events[:3]), 0.1) is not None
+    assert unsettled(plan, history, end_s(history), folder.topology()) is None
+    assert unsettled(plan, History(history.events[:3]), 0.1, folder.topology()) is not None
 
 
 def test_the_second_of_two_outages_is_shown_by_its_own_evidence() -> None:

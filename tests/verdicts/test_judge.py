@@ -28,6 +28,7 @@ from chaoslab.history.events import (
     RunEnded,
 )
 from chaoslab.history.journal import History
+from chaoslab.model.expectation import UnknownExpectation
 from chaoslab.model.verdict import Outcome, passed, unknown, worst
 from chaoslab.verdicts.judge import judge, outcome_of
 
@@ -197,7 +198,7 @@ def test_a_run_that_was_interrupted_passes_only_what_was_seen_to_the_end() -> No
         for verdict in judged(cut, *EVERY):
             if verdict.outcome is Outcome.PASS:
                 passes_from.setdefault(verdict.name, at_s)
-    assert set(passes_from) == {"boot", "recovery"}  # degraded is for the whole of the fault
+    assert set(passes_from) == {"starts", "recovers"}  # degraded is for the whole of the fault
     assert 3.4 <= passes_from["starts"] <= 3.45  # 3 s after the spawn at 0.4 it may no longer die
     assert passes_from["recovers"] >= 3.8  # 0.4 s of healthy answers, and the write looked up
 
@@ -236,3 +237,13 @@ def test_the_worst_of_all_counts_and_nothing_judged_is_unknown() -> None:
     assert outcome_of((passed("a", "b"), unknown("a", "b"))) is Outcome.UNKNOWN
     assert outcome_of(()) is Outcome.UNKNOWN
     assert SEVERED.label == OUTAGE
+
+
+def test_an_expectation_of_an_extension_that_is_not_installed_is_unknown() -> None:
+    """By its name; the others are judged."""
+    strange = UnknownExpectation(kind="warms_cache", app="backend", rests_on=())
+    plan = replace(plan_of(Starts(mode="degraded")), expect=())
+    plan = replace(plan, expect=(strange,))
+    (verdict,) = judge(TOPOLOGY, plan, history_of(outage()))
+    assert (verdict.name, verdict.outcome) == ("warms_cache", "UNKNOWN")
+    assert verdict.because == ("no installed package judges 'warms_cache'",)

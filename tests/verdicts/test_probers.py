@@ -278,7 +278,7 @@ def test_the_run_waits_for_a_few_answers_after_the_first() -> None:
 
     def waits(events: Iterable[AnyEvent], now_s: float) -> str | None:
         known = [x for x in events if x.at_s <= now_s and x.kind not in ("exited", "run_ended")]
-        return watch_under_way(e, plan_of(e), history_of(known), now_s, 3.0)
+        return watch_under_way(e, ("live",), plan_of(e), history_of(known), now_s, startup_s=3.0)
 
     assert waits(steady(), 0.1) == "boot 1 of backend"
     assert waits(steady(), 0.8) == "the first answer of backend"
@@ -288,7 +288,7 @@ def test_the_run_waits_for_a_few_answers_after_the_first() -> None:
     assert waits(mute, 3.4) == "the first answer of backend"
     assert waits(mute, 3.6) is None
     gone = history_of([*steady(), exited(1.0, code=1, asked=False)])
-    assert watch_under_way(e, plan_of(e), gone, 1.1, 3.0) is None
+    assert watch_under_way(e, ("live",), plan_of(e), gone, 1.1, startup_s=3.0) is None
 
 
 def test_a_patient_prober_whose_question_is_not_answered_leaves_no_pause() -> None:

@@ -117,7 +117,7 @@ def test_a_start_and_a_fast_failure_are_waited_for_to_their_bound() -> None:
 def test_when_no_process_is_left_nothing_is_waited_for() -> None:
     """It exited by itself, and the plan has no further boot."""
     events = [spawned(0.4), exited(1.0, code=3, asked=False)]
-    assert unsettled(plan_of(Starts(), Recovers()), history_of(events), 1.1) is None
+    assert unsettled(plan_of(Starts(), Recovers()), history_of(events), 1.1, TOPOLOGY) is None
 
 
 def test_writes_are_waited_for_as_long_as_they_come() -> None:
