@@ -51,7 +51,9 @@ def test_the_kind_and_the_values_of_an_unknown_fault_are_kept() -> None:
 def test_a_kind_that_is_installed_is_read_as_its_own_class() -> None:
     """Which kinds there are is an argument, never a matter of what was imported."""
     assert read_plan(plan_json(PLAN), kinds()) == PLAN
-    (fault,) = read_plan(plan_json(PLAN), Kinds(faults={})).faults
+    (fault,) = read_plan(
+        plan_json(PLAN), Kinds(faults={}, expectations=kinds().expectations)
+    ).faults
     assert isinstance(fault, UnknownFault)
 
 
