@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from chaoslab.verdicts.verdict import Outcome
+from chaoslab.model.verdict import Outcome
 
 from chaoslab import Severed, expect
 from chaoslab.errors import SpecError
