@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from chaoslab.model.verdict import Outcome
 
 from chaoslab import Severed, expect
 from chaoslab.errors import SpecError
@@ -17,6 +16,7 @@ from chaoslab.history.run_folder import RunFolder
 from chaoslab.history.saved_plan import Kinds, plan_json, read_plan
 from chaoslab.model.faults import UnknownFault
 from chaoslab.model.plan import Plan, resolve, written_out
+from chaoslab.model.verdict import Outcome
 from chaoslab.registry import kinds
 from chaoslab.verdicts.judge import judge
 
