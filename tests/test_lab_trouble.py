@@ -83,7 +83,7 @@ class Struck:
             return self.runtime._helpers[0].pid
         if self.part == "watchdog":
             assert self.runtime._watchdog is not None
-            return self.runtime._watchdog._process.pid
+            return self.runtime._watchdog.pid
         pid = self.runtime._services[0].pid
         assert pid is not None
         return pid

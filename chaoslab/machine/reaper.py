@@ -1,9 +1,7 @@
-"""The dead-man's switch: a process of its own that takes a lab away when its owner is gone.
+"""What a lab runs as processes, and how it is removed: every process, and the lab's folder.
 
-Run as `python -I -S reaper.py MARK FOLDER OWNER_PID`, with a pipe from the owner as its stdin.
-It waits until the pipe closes, the owner says `end`, or the owner dies, whichever is first; then
-it ends every process of the lab and deletes its folder. It imports nothing of chaoslab and little
-else, so that it stands within milliseconds; what was written to the pipe before is not lost.
+The dead-man's switch of a lab (`deadman.py`) runs it in a process of its own, so it imports nothing
+of chaoslab.
 
 A process belongs to the lab if it carries the mark in its environment, works in the lab's folder
 (PostgreSQL overwrites the environment that the kernel shows), sits in a session that the owner
@@ -17,15 +15,15 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
-import select
 import shutil
 import signal
-import sys
 import time
+from collections.abc import Sequence
 
 GRACE_S = 0.6
 LIMIT_S = 4.0
-SECOND_LOOK_S = 0.3
+# The owner may have died between fork and exec; that child has the mark only from then on.
+MORE_LOOKS_S = (0.3,)
 _POLL_S = 0.003
 _IPC_RMID = 0
 _BIRTHMARK = 1 << 62  # microseconds of real-time scheduling: no limit that acts on anything
@@ -199,58 +197,9 @@ def clean(mark: str, folder: str, sessions: dict[int, int]) -> bool:
     return False
 
 
-class Owner:
-    """The process that started us, and what it said over the pipe."""
-
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
-        self._pending = b""
-        self.sessions: dict[int, int] = {}
-        self.said_end = False
-        os.set_blocking(0, False)
-
-    def wait(self) -> None:
-        """Return once it said `end`, closed the pipe or died."""
-        watched = select.poll()
-        watched.register(0, select.POLLIN | select.POLLHUP)
-        # A child that it forked may hold the pipe open for ever; hence the pidfd as well.
-        with contextlib.suppress(AttributeError, OSError):
-            watched.register(os.pidfd_open(self._pid), select.POLLIN)
-        while self._read() and os.getppid() == self._pid:
-            watched.poll(1000)
-        self._read()
-
-    def _read(self) -> bool:
-        try:
-            while chunk := os.read(0, 65536):
-                *lines, self._pending = (self._pending + chunk).split(b"\n")
-                for line in lines:
-                    self._take(line)
-        except BlockingIOError:
-            return not self.said_end
-        return False
-
-    def _take(self, line: bytes) -> None:
-        if line == b"end":
-            self.said_end = True
-        else:
-            leader, born = line.split()
-            self.sessions[int(leader)] = int(born)
-
-
-def main() -> int:
-    """Wait for the owner's end, then clean; exit status 0 if nothing is left."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    mark, folder, owner = sys.argv[1], sys.argv[2], Owner(int(sys.argv[3]))
-    owner.wait()
-    gone = clean(mark, folder, owner.sessions)
-    if not owner.said_end:
-        # It may have died between fork and exec; that child carries the mark only from then on.
-        time.sleep(SECOND_LOOK_S)
-        gone = clean(mark, folder, owner.sessions)
-    return 0 if gone else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def take_away(words: Sequence[str], lines: Sequence[str], *, again: bool) -> str:
+    """For `deadman.py`: `words` are mark and folder, each line a session's leader and its birth."""
+    del again
+    mark, folder = words
+    sessions = {int(leader): int(born) for leader, born in map(str.split, lines)}
+    return "" if clean(mark, folder, sessions) else f"processes of {mark}, or {folder}"

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaoslab.errors import ServiceFailed
+from chaoslab.machine.environment import MARK_PREFIX
 from chaoslab.machine.ports import Ports
-from chaoslab.machine.watchdog import MARK_PREFIX, Watchdog
+from chaoslab.machine.watchdog import Watchdog
 from chaoslab.model.topology import Topology
 from chaoslab.runtimes.compose.file import ComposeFile
 from chaoslab.runtimes.compose.servers import stack_server

@@ -1,25 +1,18 @@
-"""The dead-man's switch for containers: a process of its own that takes a session's things away.
+"""What a session has in a container engine, and how it is removed: all with the session's label.
 
-Run as `python -I -S sweeper.py SESSION ENGINE_URL CERTIFICATES OWNER_PID`, with a pipe from the
-owner as its stdin. Once the owner says `end`, closes the pipe or dies, whichever is first, every
-container, network and volume with the session's label is removed. It speaks the Engine's HTTP API
-itself and imports nothing of chaoslab, so that it stands at once and needs nothing that may be
-gone by then. What it says is one line: `gone`, or `left` and what.
+The dead-man's switch of a session (`machine/deadman.py`) runs it in a process of its own. So it
+speaks the Engine's HTTP API itself and imports nothing of chaoslab.
 """
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
-import os
-import select
-import signal
 import socket
-import sys
 import threading
 import time
 import urllib.parse
+from collections.abc import Sequence
 from typing import NamedTuple
 
 SESSION = "org.chaoslab.session"
@@ -29,7 +22,7 @@ TIMEOUT_S = 20.0
 PATIENCE = 7
 LIMIT_ROUNDS = 64
 # A request that was under way when the owner died may still make something.
-_MORE_LOOKS_S = (0.5, 2.0)
+MORE_LOOKS_S = (0.5, 2.0)
 _LISTS = {"container": "/containers/json?all=1", "network": "/networks", "volume": "/volumes"}
 _DELETES = {
     "container": "/containers/{}?force=1&v=1",
@@ -201,40 +194,7 @@ def sweep(engine: Engine, session: str) -> str:
     )
 
 
-class Owner:
-    """The process that started us, at the other end of our stdin."""
-
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
-        self.said_end = False
-        os.set_blocking(0, False)
-
-    def wait(self) -> None:
-        """Return once it said `end`, closed the pipe or died."""
-        watched = select.poll()
-        watched.register(0, select.POLLIN | select.POLLHUP)
-        # A child that it forked may hold the pipe open for ever; hence the pidfd as well.
-        with contextlib.suppress(AttributeError, OSError):
-            watched.register(os.pidfd_open(self._pid), select.POLLIN)
-        while self._holds_on() and os.getppid() == self._pid:
-            watched.poll(1000)
-        self._holds_on()
-
-    def tell(self, line: str) -> None:
-        """Say how it went to an owner that may be gone."""
-        with contextlib.suppress(OSError):
-            os.write(1, line.encode(errors="replace") + b"\n")
-
-    def _holds_on(self) -> bool:
-        try:
-            while said := os.read(0, 4096):
-                self.said_end = self.said_end or said.startswith(b"end")
-        except BlockingIOError:
-            return not self.said_end
-        return False
-
-
-def take_away(engine: Engine, session: str, *, rounds: int = PATIENCE) -> str:
+def sweep_until_gone(engine: Engine, session: str, *, rounds: int = PATIENCE) -> str:
     """Sweep until nothing is left, so many rounds; what is left and why, or the empty string."""
     for number in range(rounds):
         if number:
@@ -244,21 +204,9 @@ def take_away(engine: Engine, session: str, *, rounds: int = PATIENCE) -> str:
     return left
 
 
-def main() -> int:
-    """Wait for the owner's end, then sweep; exit status 0 if nothing is left."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
-        signal.signal(number, signal.SIG_IGN)
-    session, url, certificates = sys.argv[1:4]
-    owner = Owner(int(sys.argv[4]))
-    owner.wait()
+def take_away(words: Sequence[str], lines: Sequence[str], *, again: bool) -> str:
+    """For `deadman.py`: `words` are the session, the engine's URL and its certificates."""
+    del lines
+    session, url, certificates = words
     engine = Engine(url, certificates=certificates)
-    left = take_away(engine, session)
-    owner.tell(f"left {left}" if left else "gone")
-    for pause_s in () if owner.said_end and not left else _MORE_LOOKS_S:
-        time.sleep(pause_s)
-        left = take_away(engine, session, rounds=LIMIT_ROUNDS)
-    return 1 if left else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return sweep_until_gone(engine, session, rounds=LIMIT_ROUNDS if again else PATIENCE)

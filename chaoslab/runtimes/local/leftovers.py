@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chaoslab.machine import reaper
-from chaoslab.machine.watchdog import MARK_PREFIX
+from chaoslab.machine.environment import MARK_PREFIX
 from chaoslab.runtimes.leftovers import Found, Leftover
 
 _LAB_ID = r"(\d+)[-_]([0-9a-f]{8})"

@@ -19,12 +19,12 @@ from chaoslab.errors import ServiceFailed
 from chaoslab.history.events import PastProxy
 from chaoslab.machine import births, reaper
 from chaoslab.machine.endpoint import Endpoint
-from chaoslab.machine.environment import environment
+from chaoslab.machine.environment import MARK_PREFIX, environment
 from chaoslab.machine.places import lab_folder, make_home
 from chaoslab.machine.ports import HOST, Ports, is_free
 from chaoslab.machine.process import spawn
 from chaoslab.machine.sockets import taken, tree
-from chaoslab.machine.watchdog import MARK_PREFIX, Watchdog
+from chaoslab.machine.watchdog import Watchdog
 from chaoslab.model.mask import Mask
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import App, Service

@@ -13,12 +13,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable
-from chaoslab.machine import reaper
+from chaoslab.machine import deadman, reaper
 from chaoslab.runtimes.containers import sweeper
 from chaoslab.runtimes.containers.address import DEFAULT_URL, engine_address
 from chaoslab.runtimes.containers.switch import Switch
@@ -193,7 +194,7 @@ def test_an_engine_that_is_gone_is_said_in_bounded_time(
 def test_an_engine_that_refuses_is_quoted() -> None:
     """Its own words stand in what is left."""
     with answering(500, b'{"message": "out of order"}') as url:
-        left = sweeper.take_away(sweeper.Engine(url), "nobody", rounds=1)
+        left = sweeper.sweep_until_gone(sweeper.Engine(url), "nobody", rounds=1)
     assert "500" in left
     assert "out of order" in left
 
@@ -202,7 +203,7 @@ def test_an_engine_that_refuses_is_quoted() -> None:
 def test_an_engine_that_is_none_is_no_reason_to_crash(body: bytes) -> None:
     """Something else listens on the port: said, not thrown."""
     with answering(200, body) as url:
-        assert sweeper.take_away(sweeper.Engine(url), "nobody", rounds=1)
+        assert sweeper.sweep_until_gone(sweeper.Engine(url), "nobody", rounds=1)
 
 
 def test_the_engine_is_found_as_docker_py_finds_it() -> None:
@@ -226,10 +227,11 @@ def test_an_engine_behind_ssh_is_refused_with_the_mend() -> None:
         engine_address(env={"DOCKER_HOST": "ssh://there"})
 
 
-def test_the_switch_needs_nothing_but_the_standard_library() -> None:
+@pytest.mark.parametrize("module", [deadman, reaper, sweeper], ids=lambda module: module.__name__)
+def test_the_switch_needs_nothing_but_the_standard_library(module: ModuleType) -> None:
     """It runs isolated and without site-packages; anything else would fail once it is too late."""
     code = (
-        f"import sys, runpy; runpy.run_path({sweeper.__file__!r}); "
+        f"import sys, runpy; runpy.run_path({module.__file__!r}); "
         "print([name for name in sys.modules if name.startswith(('chaoslab', 'docker'))])"
     )
     done = subprocess.run(

@@ -1,0 +1,133 @@
+"""The owner's end of the dead-man's switch (`deadman.py`)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Protocol
+
+from chaoslab.clock import now_s
+from chaoslab.errors import RuntimeUnavailable
+from chaoslab.machine import births, deadman
+from chaoslab.machine.environment import without_marks
+from chaoslab.machine.trouble import Trouble, trouble_of
+
+# Those that still try after their owner gave up; without a reference Python would warn of them.
+_LINGERING: list[subprocess.Popen[bytes]] = []
+
+
+class Cleaner(Protocol):
+    """A module that knows what to remove, and imports nothing of chaoslab."""
+
+    @property
+    def __file__(self) -> str | None: ...
+
+    @property
+    def MORE_LOOKS_S(self) -> tuple[float, ...]:
+        """The pauses before the process looks again."""
+
+    def take_away(self, words: Sequence[str], lines: Sequence[str], *, again: bool) -> str:
+        """Remove everything; what is left and why, or the empty string."""
+
+
+class DeadMansSwitch:
+    """Removes everything that `cleaner` finds: on `finish`, or by itself when this process dies.
+
+    `words` tell the cleaner what to remove. `name` and `leaves` are for the error when the
+    switch's own process is gone: what it is, and what a killed test would leave behind.
+    """
+
+    def __init__(self, cleaner: Cleaner, *words: str, name: str, leaves: str) -> None:
+        self._cleaner, self._words, self._name, self._leaves = cleaner, words, name, leaves
+        self._lines: list[str] = []
+        self._finished = False
+        self.why_left = ""
+        assert cleaner.__file__ is not None
+        self._program = [sys.executable, "-I", "-S", deadman.__file__, cleaner.__file__]
+        self._process = subprocess.Popen(
+            [*self._program, str(os.getpid()), *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=without_marks(),  # or it would be a part of a lab around this one
+            cwd="/",
+            bufsize=0,
+            start_new_session=True,
+        )
+        births.take(self._process.pid)  # for the same reason it has no birthmark
+
+    @property
+    def pid(self) -> int:
+        """The switch's own process."""
+        return self._process.pid
+
+    def check(self) -> None:
+        """Raise RuntimeUnavailable if the switch's process is gone: nothing would be removed."""
+        if (code := self._process.poll()) is not None:
+            raise RuntimeUnavailable(
+                f"{self._name} ended with exit status {code}; a killed test would leave "
+                f"{self._leaves} behind\n  expected it to run: {' '.join(self._program)}"
+            )
+
+    def trouble(self) -> Trouble | None:
+        """What is wrong with the switch's process."""
+        return trouble_of(self._process, (self.pid,), tuple)
+
+    def tell(self, line: str) -> None:
+        """Pass a line to the cleaner. If the switch is gone, `finish` notices it."""
+        self._lines.append(line)
+        self._write(f"{line}\n")
+
+    def finish(self, limit_s: float) -> bool:
+        """Remove everything now; True once nothing is left. Blocks, at most `limit_s` seconds.
+
+        If False, `why_left` has what is left and why, and the switch still tries by itself. If the
+        switch was killed, its work is done here. Safe to repeat.
+        """
+        if self._finished:
+            return not self.why_left
+        self._finished = True
+        self._write("end\n")
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+        answer = self._answer(limit_s)
+        if answer is None or answer.startswith("left"):
+            _LINGERING.append(self._process)
+            self.why_left = (answer or f"left no answer within {limit_s:g} s").removeprefix("left ")
+            return False
+        self._process.wait()
+        if answer != "gone":
+            self.why_left = self._cleaner.take_away(self._words, self._lines, again=False)
+        return not self.why_left
+
+    def take_over(self) -> bool:
+        """End the switch's process and do its work here; True once nothing is left. Blocks."""
+        self._process.kill()
+        self._process.wait()
+        self.why_left = self._cleaner.take_away(self._words, self._lines, again=True)
+        return not self.why_left
+
+    def _write(self, text: str) -> None:
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError, ValueError):
+            self._process.stdin.write(text.encode())
+
+    def _answer(self, limit_s: float) -> str | None:
+        """Its first line; empty if it ended without one, None if none comes in time."""
+        assert self._process.stdout is not None
+        end_s, line = now_s() + limit_s, b""
+        with self._process.stdout as pipe:
+            ready = select.poll()
+            ready.register(pipe, select.POLLIN | select.POLLHUP)
+            while not line.endswith(b"\n"):
+                if not ready.poll(max(0.0, end_s - now_s()) * 1000):
+                    return None
+                if not (chunk := os.read(pipe.fileno(), 4096)):
+                    break
+                line += chunk
+        return line.decode(errors="replace").strip()
