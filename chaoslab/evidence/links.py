@@ -7,6 +7,7 @@ what is read here. `observations` says what these records show.
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 from chaoslab.evidence.connections import effects_since
 from chaoslab.evidence.counted import bytes_metered, packets_counted, syns_dropped
@@ -17,6 +18,7 @@ from chaoslab.history.events import (
     CanaryProbe,
     FaultHealed,
     LinkConnection,
+    LinkPackets,
     LinkSessions,
 )
 from chaoslab.history.journal import History
@@ -30,80 +32,46 @@ LISTENED_S = 0.1  # an app that listened for less than this can hardly have trie
 class LinkView:
     """The records of one link that concern one fault, and one boot of the app (0 is any).
 
-    `span` is the time in force within the boot's life, `begun_s` when the fault was asked for,
-    `healed_s` when it was gone. What a kernel or a proxy counts is 0 or None where two boots lived
-    in that time, since nobody can tell whose it was.
+    `lived` is the boot's life, `span` the time in force within it, `begun_s` when the fault was
+    asked for, `healed_s` when it was gone.
     """
 
     def __init__(
-        self, link: Link, fault: Declared, span: Span, history: History, boot: int = 0
+        self, link: Link, fault: Declared, in_force: Span, history: History, boot: int = 0
     ) -> None:
+        self._link, self._fault, self._history, self._boot = link, fault, history, boot
+        self._in_force = in_force
         always = Span(start_s=-math.inf, end_s=end_s(history))
         lived = life(history, link.app, boot) if boot else always
-        lived = lived or Span(start_s=math.inf, end_s=-math.inf)
-        self.lived = lived
+        self.lived = lived or Span(start_s=math.inf, end_s=-math.inf)
         self.span = Span(
-            start_s=max(span.start_s, lived.start_s), end_s=min(span.end_s, lived.end_s)
+            start_s=max(in_force.start_s, self.lived.start_s),
+            end_s=min(in_force.end_s, self.lived.end_s),
         )
-        self.begun_s = max(asked_s(history, fault.label), lived.start_s)
+        self.begun_s = max(asked_s(history, fault.label), self.lived.start_s)
         healed = history.first(FaultHealed, lambda h: h.fault == fault.label)
         self.healed_s = healed.at_s if healed else end_s(history)
-        self.sockets = [
-            e for e in history.of(AppSockets) if e.link == link.name and boot in (0, e.boot)
-        ]
-        self.sessions = [e for e in history.of(LinkSessions) if e.link == link.name]
-        listening = history.first(
-            Bound,
-            lambda b: (
-                b.app == link.app and boot in (0, b.boot) and b.at_s <= span.end_s - LISTENED_S
-            ),
-        )
-        self.app_listened = listening is not None
-        self._connections_of(link, fault, span, history)
-        alone = self.span.start_s <= self.span.end_s and lived_alone(history, link.app, span)
-        self.syns_dropped = syns_dropped(link, fault, span, history) if alone else 0
-        self.packets = packets_counted(link, fault, history) if alone else None
-        self.ended_bytes = bytes_metered(link, fault, history) if alone else 0
 
-    def _connections_of(self, link: Link, fault: Declared, span: Span, history: History) -> None:
-        records = [c for c in history.of(LinkConnection) if c.link == link.name]
-        canaries = {c.client_port for c in history.of(CanaryProbe) if c.link == link.name}
-        self.has_records = any(c.fault == fault.label for c in records)
-        # the lab's canaries are answered, and every record of such an engine has who spoke when
-        self.records_have_answers = any(c.answered_s is not None for c in records)
-        self.connections = [
-            effects_since(self.begun_s, c, records)
-            for c in records
-            if c.fault == fault.label
-            and c.client_port not in canaries
-            and self.lived.holds(c.opened_s)
-            and c.opened_s <= self.span.end_s
-            and (c.closed_s is None or c.closed_s >= self.begun_s)
-        ]
-        # a look at the sockets may be older than the end of what it shows
-        self.ports_ended_before = {
-            c.client_port for c in records if c.closed_s is not None and c.closed_s < self.begun_s
-        }
-        # a connection for each request comes and goes between two looks at the sockets; and one may
-        # be opened before the lab has read the heal back
-        self.connected_later = any(
-            c.opened_s > span.end_s and self.lived.holds(c.opened_s)
-            for c in records
-            if not c.fault and c.client_port not in canaries
-        )
+    # --- the app's own sockets, as the kernel shows them ---
 
-    @property
+    @cached_property
+    def sockets(self) -> list[AppSockets]:
+        """All looks at the app's sockets on this link."""
+        of_link = (e for e in self._history.of(AppSockets) if e.link == self._link.name)
+        return [e for e in of_link if self._boot in (0, e.boot)]
+
+    @cached_property
     def looks(self) -> list[AppSockets]:
         """The looks at the app's sockets while the fault was in force."""
         return [e for e in self.sockets if self.span.holds(e.at_s)]
 
-    @property
+    @cached_property
     def ports_opened(self) -> set[int]:
         """The local ports of connections that the app opened while the fault was in force."""
         seen = {p for e in self.looks for p in e.established}
         return seen - self.ports_established_at(self.span.start_s)
 
-    @property
+    @cached_property
     def ports_gone(self) -> set[int]:
         """The local ports of connections that ended while the fault was in force."""
         had = self.ports_established_at(self.span.start_s)
@@ -117,3 +85,105 @@ class LinkView:
         """The local ports of the app's connections at the last look by then."""
         before = [e for e in self.sockets if e.at_s <= at_s]
         return set(before[-1].established) if before else set()
+
+    @property
+    def app_listened(self) -> bool:
+        """Whether the app listened for long enough to have tried its link in that time."""
+        until_s, app, boot = self._in_force.end_s - LISTENED_S, self._link.app, self._boot
+        return any(
+            b.app == app and boot in (0, b.boot) and b.at_s <= until_s
+            for b in self._history.of(Bound)
+        )
+
+    # --- what the proxy records of connections ---
+
+    @cached_property
+    def _records(self) -> list[LinkConnection]:
+        return [c for c in self._history.of(LinkConnection) if c.link == self._link.name]
+
+    @cached_property
+    def _canary_ports(self) -> set[int | None]:
+        canaries = self._history.of(CanaryProbe)
+        return {c.client_port for c in canaries if c.link == self._link.name}
+
+    @property
+    def has_records(self) -> bool:
+        """Whether the proxy records connections; the lab's canaries are always among them."""
+        return any(c.fault == self._fault.label for c in self._records)
+
+    @property
+    def records_have_answers(self) -> bool:
+        """Whether the records have who sent when: the lab's canaries are answered."""
+        return any(c.answered_s is not None for c in self._records)
+
+    @cached_property
+    def connections(self) -> list[LinkConnection]:
+        """The app's connections that existed in this time, each with the effects of this fault."""
+        return [
+            effects_since(self.begun_s, c, self._records)
+            for c in self._records
+            if c.fault == self._fault.label
+            and c.client_port not in self._canary_ports
+            and self.lived.holds(c.opened_s)
+            and c.opened_s <= self.span.end_s
+            and (c.closed_s is None or c.closed_s >= self.begun_s)
+        ]
+
+    @property
+    def ports_ended_before(self) -> set[int]:
+        """The local ports of connections that ended before the fault was asked for: a look at the
+        sockets may be older than the end of what it shows.
+        """
+        return {
+            c.client_port
+            for c in self._records
+            if c.closed_s is not None and c.closed_s < self.begun_s
+        }
+
+    @property
+    def connected_later(self) -> bool:
+        """Whether the app opened a connection after the fault, by the records of the run's end.
+
+        A connection for each request comes and goes between two looks at the sockets; and one may
+        be opened before the lab has read the heal back.
+        """
+        return any(
+            c.opened_s > self._in_force.end_s and self.lived.holds(c.opened_s)
+            for c in self._records
+            if not c.fault and c.client_port not in self._canary_ports
+        )
+
+    # --- what kernels and proxies count, where one boot alone lived in that time ---
+
+    @cached_property
+    def _lived_alone(self) -> bool:
+        lasted = self.span.start_s <= self.span.end_s
+        return lasted and lived_alone(self._history, self._link.app, self._in_force)
+
+    @cached_property
+    def syns_dropped(self) -> int:
+        """SYNs of the app that the kernel dropped at the proxy's socket; 0 where not known."""
+        if not self._lived_alone:
+            return 0
+        return syns_dropped(self._link, self._fault, self._in_force, self._history)
+
+    @cached_property
+    def packets(self) -> LinkPackets | None:
+        """What the kernel counted at the link's port; None where not known."""
+        if not self._lived_alone:
+            return None
+        return packets_counted(self._link, self._fault, self._history)
+
+    @cached_property
+    def ended_bytes(self) -> int:
+        """Bytes of connections that ended, by the proxy's metrics; 0 where not known."""
+        if not self._lived_alone:
+            return 0
+        return bytes_metered(self._link, self._fault, self._history)
+
+    # --- what the server itself shows ---
+
+    @cached_property
+    def sessions(self) -> list[LinkSessions]:
+        """All looks at the server's sessions that came through this link's proxy."""
+        return [e for e in self._history.of(LinkSessions) if e.link == self._link.name]

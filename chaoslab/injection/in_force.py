@@ -25,7 +25,7 @@ HEAL_WITHIN_S = 10.0
 
 @dataclass(slots=True)
 class Ending:
-    """Why a fault ends, for the history; the block that keeps it may say so."""
+    """Why a fault ends, for the history; the block that keeps it in force may set it."""
 
     why: str = "its time was over"
 
@@ -37,8 +37,8 @@ async def injected(
     """Keep a fault in force for the time of the block; heals on exit, failure and cancellation.
 
     Writes down when it was asked for (unless that was done when it was `armed`), seen in force, and
-    healed. A fault that cannot be shown is written down as missed and the block runs all the same:
-    the verdicts then say UNKNOWN.
+    healed. A fault that is not observed in force is written down as missed, and the block runs all
+    the same: the verdicts are then UNKNOWN.
     """
     if not armed:
         requested(fault, ground)

@@ -29,7 +29,7 @@ class LinkInjection:
         for action in self.actions:
             ground.control.check(action)
         self._random = generator(ground.seed, fault.kind, fault.label)
-        self._turning: asyncio.Task[None] | None = None
+        self.turning: asyncio.Task[None] | None = None
 
     async def begin(self) -> float:
         await self.apply()
@@ -40,16 +40,14 @@ class LinkInjection:
         if (turns := self.declared.turns) is None:
             return seen
         name = f"turns of {self.declared.label}"
-        self._turning = asyncio.create_task(self._alternate(turns), name=name)
+        self.turning = asyncio.create_task(self._alternate(turns), name=name)
         return f"{seen} (first of many)"
 
     async def end(self) -> None:
-        if self._turning is not None:
-            self._turning.cancel()
-            await asyncio.wait([self._turning])
-            if not self._turning.cancelled() and (error := self._turning.exception()):
-                raise InjectionFailed(f"{self.declared.label} stopped alternating: {error}")
-        await self.undo()
+        try:
+            await self._stop_turning()
+        finally:
+            await self.undo()
 
     async def apply(self) -> None:
         """Apply every action, on all links at once; all or an error."""
@@ -99,6 +97,14 @@ class LinkInjection:
             await self.undo()
             await self._wait(turns.out_s, turns.spread)
             await self.apply()
+
+    async def _stop_turning(self) -> None:
+        if self.turning is None:
+            return
+        self.turning.cancel()
+        await asyncio.wait([self.turning])
+        if not self.turning.cancelled() and (error := self.turning.exception()):
+            raise InjectionFailed(f"{self.declared.label} stopped alternating: {error}")
 
     async def _wait(self, seconds: float, spread: float) -> None:
         await asyncio.sleep(seconds * self._random.uniform(1 - spread, 1 + spread))

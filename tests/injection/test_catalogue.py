@@ -28,6 +28,7 @@ from chaoslab.injection.ground import Ground
 from chaoslab.injection.in_force import injected
 from chaoslab.injection.links import LinkInjection
 from chaoslab.injection.prepare import prepare
+from chaoslab.model.actions import Action
 from chaoslab.model.faults import Declared
 
 from .rig import (
@@ -367,3 +368,26 @@ async def test_flapping_comes_and_goes_until_its_end(ground: Ground, port: int) 
     assert set(met) <= {"refused", "+PONG", "reset"}
     await comes_to(port, "+PONG")
     Written(ground.journal.history, spec.label).assert_whole()
+
+
+async def test_flapping_that_fails_on_the_way_is_healed_all_the_same(
+    ground: Ground, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It failed with the path severed: the failure is written down, and the path is back."""
+    fault = prepare(Flapping(target=LINK, period_s=0.05), ground)
+    assert isinstance(fault, LinkInjection)
+    apply = ground.control.apply
+
+    async def severs_and_fails(action: Action) -> None:
+        await apply(action)
+        raise InjectionFailed("no answer")
+
+    with monkeypatch.context() as patched:
+        async with injected(fault, ground):
+            patched.setattr(
+                type(ground.control), "apply", lambda _, action: severs_and_fails(action)
+            )
+            assert fault.turning is not None
+            await asyncio.wait([fault.turning], timeout=PATIENCE_S)
+    await comes_to(port, "+PONG")
+    assert "stopped alternating" in Written(ground.journal.history, fault.declared.label).why_missed
