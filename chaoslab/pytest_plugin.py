@@ -248,8 +248,8 @@ class Chaos:
         from chaoslab.model.plan import Boot, Plan
         from chaoslab.model.verdict import Outcome
         from chaoslab.report.runs import save_verdicts
+        from chaoslab.verdicts.doubts import VERDICTS_UNSAVED, doubted
         from chaoslab.verdicts.judge import outcome_of
-        from chaoslab.verdicts.record import doubted
 
         assert self.topology is not None
         folder = RunFolder(_fresh_folder(self._run.folder / _scenario_name(self._request.node)))
@@ -293,7 +293,7 @@ class Chaos:
         try:
             save_verdicts(folder, verdicts)
         except ResultsUnwritable as error:
-            verdicts = doubted(verdicts, (f"the verdicts could not be saved: {error}",))
+            verdicts = doubted(verdicts, (VERDICTS_UNSAVED(why=str(error)),))
         outcome = outcome_of(verdicts)
         if listeners:
             self._tell(f"  {outcome.value}: " + ", ".join(v.name for v in verdicts))

@@ -157,7 +157,7 @@ def _complaints(results: Iterable[ScenarioResult]) -> Iterator[str]:
     for result in results:
         bad = [v for v in result.verdicts if v.outcome is not Outcome.PASS]
         for verdict in bad:
-            why = verdict.because[0] if verdict.because else verdict.claim
+            why = verdict.because[0].text if verdict.because else verdict.claim
             yield f"{result.scenario}: '{verdict.name}' is {verdict.outcome.value} ({why})"
         if not bad and result.outcome != "PASS":
             yield f"{result.scenario}: {result.outcome} ({' '.join(result.reasons[:1])})"

@@ -49,7 +49,7 @@ def _misses(defect: Defect, scenario: str, judged: Judged) -> list[str]:
         return [f"{scenario}: no verdict '{defect.primary}', only {names}"]
     if primary.outcome is not Outcome.FAIL:
         return [f"{scenario}: {_said(primary)}"]
-    text = "\n".join(primary.because)
+    text = "\n".join(map(str, primary.because))
     missed = [
         f"{scenario}: '{primary.name}' does not cite '{c}'" for c in defect.cites if c not in text
     ]
@@ -72,7 +72,8 @@ def _is_unclear(defect: Defect, scenario: str, judged: Judged) -> bool:
     mine = [v for v in verdicts if v.name == defect.primary]
     others = [v for v in verdicts if v.name not in {defect.primary, *defect.also}]
     cited = all(
-        v.outcome is Outcome.UNKNOWN or all(c in "\n".join(v.because) for c in defect.cites)
+        v.outcome is Outcome.UNKNOWN
+        or all(c in "\n".join(map(str, v.because)) for c in defect.cites)
         for v in mine
     )
     strange = any(v.outcome is Outcome.FAIL for v in others)
@@ -80,5 +81,5 @@ def _is_unclear(defect: Defect, scenario: str, judged: Judged) -> bool:
 
 
 def _said(verdict: Verdict) -> str:
-    why = verdict.because[0] if verdict.because else verdict.claim
+    why = verdict.because[0].text if verdict.because else verdict.claim
     return f"'{verdict.name}' is {verdict.outcome.value} ({why})"

@@ -19,9 +19,28 @@ from chaoslab.evidence.timeline import Span
 from chaoslab.evidence.waits import Loss, losses_of, lost_in
 from chaoslab.history.events import AnyEvent, HealthSample, ProberSample, Write
 from chaoslab.history.journal import History
+from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Outcome, Verdict
 
+OWN_LIMIT = Code(
+    "machine.own_limit",
+    "{who} for {lost_s:.3f} s from {since_s:.3f} s on, and ended itself after {took_s:.3f} s: "
+    "without that it may have kept a limit of its own (gives_up_s)",
+    "The app ended by a limit of its own, which it may have missed because it waited for a core.",
+)
+LIMIT = Code(
+    "machine.limit",
+    "{who} for {lost_s:.3f} s of the {took_s:.3f} s that it took: without that it may have kept "
+    "the limit of {limit_s:g} s",
+    "A limit was missed by no more than the app waited for a core, or the lab was late.",
+)
+STRETCH = Code(
+    "machine.starved",
+    "{who} for {lost_s:.3f} s between {start_s:.3f} and {end_s:.3f} s: slowness of the app cannot "
+    "be distinguished from this machine's",
+    "Most of a stretch of time was lost to waits for a core, or to the lab's own lag.",
+)
 TOO_MUCH = 0.5  # of the time
 ROUNDED_S = 1e-6  # sums of seconds are not exact
 STRETCH_S = 1.5  # three answers at a prober's limit of half a second
@@ -35,8 +54,8 @@ def starved(
     *,
     judged: Callable[[History], Verdict],
     given_more: Callable[[float], Verdict],
-) -> str:
-    """Why a failure of `e` may be the machine's; empty where it is not.
+) -> Reason | None:
+    """Why a failure of `e` may be the machine's; None where it is not.
 
     `given` are the times within which it wants something done, `judged` is what it would be judged
     by another history, `given_more` with so many seconds more for what had to be done in time.
@@ -52,8 +71,8 @@ def lacked(
     given: Given,
     losses: list[tuple[str, list[Loss]]],
     given_more: Callable[[float], Verdict] | None = None,
-) -> str:
-    """Why the app may have lacked time of what it was given; empty where it had it."""
+) -> Reason | None:
+    """Why the app may have lacked time of what it was given; None where it had it."""
     if not given.own and (why := too_much(given.span, losses, given.done_s)):
         return why
     return _explained(given, losses[:1], given_more)  # a late lab takes no time from the app
@@ -63,13 +82,13 @@ def _explained(
     given: Given,
     losses: list[tuple[str, list[Loss]]],
     given_more: Callable[[float], Verdict] | None,
-) -> str:
-    """Why a limit that was missed would have been kept without the waits; empty where it would
+) -> Reason | None:
+    """Why a limit that was missed would have been kept without the waits; None where it would
     not, or was not missed, or where with so much more time it would have failed all the same.
     """
     span, done_s = given.span, given.done_s
     if done_s is None or done_s <= span.end_s:
-        return ""
+        return None
     for who, each in losses:
         since_s = span.start_s if given.since_s is None else given.since_s
         lost_s = lost_in(Span(start_s=since_s, end_s=done_s), each)
@@ -79,32 +98,26 @@ def _explained(
         if kept:
             took_s, long_s = done_s - span.start_s, span.end_s - span.start_s
             if given.own:
-                return (
-                    f"{who} for {lost_s:.3f} s from {since_s:.3f} s on, and ended itself after "
-                    f"{took_s:.3f} s: without that it may have kept a limit of its own (gives_up_s)"
-                )
-            return (
-                f"{who} for {lost_s:.3f} s of the {took_s:.3f} s that it took: without that it may"
-                f" have kept the limit of {long_s:g} s"
-            )
-    return ""
+                return OWN_LIMIT(who=who, lost_s=lost_s, since_s=since_s, took_s=took_s)
+            return LIMIT(who=who, lost_s=lost_s, took_s=took_s, limit_s=long_s)
+    return None
 
 
 def _excused(
     app: App, history: History, losses: list[tuple[str, list[Loss]]],
     judged: Callable[[History], Verdict],
-) -> str:  # fmt: skip
+) -> Reason | None:  # fmt: skip
     """The first starved stretch, where nothing fails but by what was late in such a stretch."""
     stretches = list(_stretches(losses))
     if not stretches:
-        return ""
+        return None
     spans = [span for span, _ in stretches]
     limit_s = app.health.prober_timeout_s / 2
     late = [event for event in history.events if _is_late(event, app, limit_s, spans)]
     gone = set(map(id, late))
     kept = tuple(event for event in history.events if id(event) not in gone)
     if not late or judged(History(kept)).outcome is Outcome.FAIL:
-        return ""
+        return None
     return next(why for span, why in stretches if _is_late(late[0], app, limit_s, [span]))
 
 
@@ -118,7 +131,7 @@ def _is_late(event: AnyEvent, app: App, limit_s: float, stretches: Iterable[Span
     return any(span.start_s < over_s and event.at_s < span.end_s for span in stretches)
 
 
-def _stretches(losses: list[tuple[str, list[Loss]]]) -> Iterator[tuple[Span, str]]:
+def _stretches(losses: list[tuple[str, list[Loss]]]) -> Iterator[tuple[Span, Reason]]:
     """Every stretch in which too much was lost, and why."""
     for who, each in losses:
         for at, _ in each:
@@ -129,8 +142,8 @@ def _stretches(losses: list[tuple[str, list[Loss]]]) -> Iterator[tuple[Span, str
 
 def too_much(
     span: Span, losses: Iterable[tuple[str, list[Loss]]], done_s: float | None = None
-) -> str:
-    """Why too much of the time was lost; empty where it was not, or where there was enough besides
+) -> Reason | None:
+    """Why too much of the time was lost; None where it was not, or where there was enough besides
     until `done_s`.
     """
     long_s = span.end_s - span.start_s
@@ -141,6 +154,5 @@ def too_much(
             if taken_s - lost_in(replace(span, end_s=done_s), each) > long_s:
                 continue
         if lost_s > TOO_MUCH * long_s:
-            when = f"between {span.start_s:.3f} and {span.end_s:.3f} s"
-            return f"{who} for {lost_s:.3f} s {when}: slowness cannot be told from this machine's"
-    return ""
+            return STRETCH(who=who, lost_s=lost_s, start_s=span.start_s, end_s=span.end_s)
+    return None

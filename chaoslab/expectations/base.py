@@ -66,10 +66,10 @@ class Expectation(Expected):
         del run
         yield from ()
 
-    def excuse(self, run: Run) -> str:
-        """Why a failure may be the machine's, by a rule of its own; empty where it is not."""
+    def excuse(self, run: Run) -> Reason | None:
+        """Why a failure may be the machine's, by a rule of its own; None where it is not."""
         del run
-        return ""
+        return None
 
     @property
     def own_excuse(self) -> bool:

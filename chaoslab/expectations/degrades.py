@@ -37,7 +37,7 @@ from chaoslab.model.health import HealthContract, HealthState
 from chaoslab.model.load import Sampling
 from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import App
-from chaoslab.model.verdict import Outcome, Verdict, failed, passed, unknown
+from chaoslab.model.verdict import Outcome, Verdict, failed, passed, reasons, unknown
 
 UNANSWERED_S = 0.5  # who lets a question wait for longer at the heal is not heard of any more
 NOT_ON_LINK = Code(
@@ -146,7 +146,7 @@ def degrades(e: Degrades, app: App, sampling: Sampling, history: History) -> Ver
     verdict = _turned(e, claim, watch, seen, app.health)
     if verdict.outcome is Outcome.FAIL:
         told = _silenced(e, seen, asked, app.health)
-        return replace(verdict, because=(*verdict.because, *told))
+        return replace(verdict, because=(*verdict.because, *reasons(told)))
     if verdict.outcome is Outcome.PASS and (silent := _silent(watch, seen, asked, sampling)):
         return unknown(e.kind, claim, silent, *verdict.because)
     if verdict.outcome is Outcome.PASS and not _seen_to_its_end(e, span, history):
@@ -184,7 +184,7 @@ def _until(verdict: Verdict, e: Degrades, span: Span, stopped_s: float | None) -
     if stopped_s is None or stopped_s > span.end_s:
         return verdict
     told = f"judged until the plan replaced boot {e.boot} at {span.end_s:.3f} s, before the heal"
-    return replace(verdict, because=(*verdict.because, told))
+    return replace(verdict, because=(*verdict.because, *reasons([told])))
 
 
 def _seen_to_its_end(e: Degrades, span: Span, history: History) -> bool:

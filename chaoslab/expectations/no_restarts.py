@@ -21,6 +21,7 @@ from chaoslab.history.events import (
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
 from chaoslab.model.plan import Plan
+from chaoslab.model.reason import Reason
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 
@@ -40,7 +41,7 @@ class NoRestarts(Expectation):
         yield from needs.bounds(place, self)
         yield from _allowed(place, self)
 
-    def excuse(self, run: Run) -> str:
+    def excuse(self, run: Run) -> Reason | None:
         """More boots than are accepted ended by themselves, and had their time to start."""
         return _ends(self, run.app(self.app), run.history)
 
@@ -111,17 +112,17 @@ def restarts_under_way(
     return f"the start-up of boot {newest.boot} of {e.app}"
 
 
-def _ends(e: NoRestarts, app: App, history: History) -> str:
-    """Empty where more boots than are accepted ended by themselves and had their time to start."""
+def _ends(e: NoRestarts, app: App, history: History) -> Reason | None:
+    """None where more boots than are accepted ended by themselves and had their time to start."""
     reasons = [
         _first_reason(e.app, ended.boot, app, history)
         for ended in history.of(Exited)
         if ended.app == e.app and not ended.asked
     ]
-    return "" if reasons.count("") > e.at_most else next(filter(None, reasons), "")
+    return None if reasons.count(None) > e.at_most else next(filter(None, reasons), None)
 
 
-def _first_reason(name: str, boot: int, app: App, history: History) -> str:
+def _first_reason(name: str, boot: int, app: App, history: History) -> Reason | None:
     losses = list(losses_of(name, boot, history))
     limits = app.deadlines
     given = start_of(name, boot, limits.startup_s, limits.gives_up_s, history)
@@ -129,7 +130,7 @@ def _first_reason(name: str, boot: int, app: App, history: History) -> str:
         reasons = (too_much(g.span, losses, g.done_s) for g in given if not g.own)
     else:
         reasons = (lacked(each, losses) for each in given)
-    return next(filter(None, reasons), "")
+    return next(filter(None, reasons), None)
 
 
 def _allowed(place: Place, e: NoRestarts) -> Iterator[Problem]:

@@ -69,7 +69,7 @@ def _first(found: Iterable[str]) -> str:
 def _p1(names: Sequence[str], scenario: ScenarioResult) -> str:
     for verdict in scenario.verdicts:
         if verdict.outcome is Outcome.FAIL and verdict.name in names:
-            why = verdict.because[0] if verdict.because else verdict.claim
+            why = verdict.because[0].text if verdict.because else verdict.claim
             return f"'{verdict.name}' is of severity P1 and failed: {why}"
     return ""
 

@@ -117,4 +117,4 @@ def judged(trial: Trial, ran: Ran, seconds: float) -> Tried:
 
 
 def _first(verdict: Verdict) -> str:
-    return verdict.because[0] if verdict.because else "no reason given"
+    return verdict.because[0].text if verdict.because else "no reason given"

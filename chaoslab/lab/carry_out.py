@@ -26,8 +26,13 @@ from chaoslab.model.verdict import Verdict
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.runtimes.base import Runtime
 from chaoslab.runtimes.local import LocalRuntime
+from chaoslab.verdicts.doubts import (
+    CHECKSUMS_UNSAVED,
+    HISTORY_IN_PART,
+    doubted,
+    doubts_of,
+)
 from chaoslab.verdicts.judge import judge
-from chaoslab.verdicts.record import doubted, doubts_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +99,11 @@ def _judged(
     topology: Topology, plan: Plan, journal: Journal, folder: RunFolder, sums: Checksums
 ) -> tuple[Verdict, ...]:
     """What `chaoslab analyze` will say: judged by what was written, as it was written."""
-    doubts = [f"the history was kept only in part: {journal.trouble}"] if journal.trouble else []
+    doubts = [HISTORY_IN_PART(why=journal.trouble)] if journal.trouble else []
     try:
         save_checksums(folder.path, {**sums, folder.history_path.name: journal.checksum})
     except ResultsUnwritable as error:
-        doubts = doubts or [str(error)]
+        doubts = doubts or [CHECKSUMS_UNSAVED(why=str(error))]
     doubts += doubts_of(changed_files(folder.path))
     shown = mask_of(topology, plan)
     return doubted(judge(shown.of(topology), shown.of(plan), journal.kept), doubts)

@@ -8,8 +8,9 @@ lists all of them.
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 Value = str | int | float | bool | None | Sequence["Value"] | Mapping[str, "Value"]
 
@@ -34,16 +35,21 @@ class Reason:
 class Code:
     """A word of the vocabulary: `name` as in `start.exited`, the text's template, what it means.
 
-    The template is filled as by `str.format` from the data; a sequence is joined by commas.
+    The template is filled as by `str.format` from the data, where a sequence is joined by commas;
+    or it is a function of the data, where the words depend on it.
     """
 
     name: str
-    template: str
+    template: str | Callable[[Mapping[str, Any]], str]
     meaning: str
 
     def __call__(self, **data: Value) -> Reason:
         """The reason with this data."""
-        text = _Text().vformat(self.template, (), data)
+        text = (
+            _Text().vformat(self.template, (), data)
+            if isinstance(self.template, str)
+            else self.template(data)
+        )
         return Reason(code=self.name, text=text, data=data)
 
 

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from chaoslab.model.reason import Reason
 
 
 class Outcome(StrEnum):
@@ -25,6 +30,11 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome:
     return max(outcomes, key=lambda outcome: outcome.rank, default=Outcome.UNKNOWN)
 
 
+def _from_text(value: object) -> Any:
+    """Verdicts that were saved before reasons had codes have bare texts."""
+    return Reason(code="text", text=value) if isinstance(value, str) else value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """One claim, judged. `because` cites what it rests on, times in seconds since the lab's start.
@@ -35,20 +45,25 @@ class Verdict:
     name: str
     outcome: Outcome
     claim: str
-    because: tuple[str, ...]
+    because: tuple[Annotated[Reason, BeforeValidator(_from_text)], ...]
     rests_on: tuple[str, ...] = ()
 
 
-def passed(name: str, claim: str, *because: str) -> Verdict:
+def passed(name: str, claim: str, *because: Reason | str) -> Verdict:
     """A claim that the history bears out."""
-    return Verdict(name=name, outcome=Outcome.PASS, claim=claim, because=because)
+    return Verdict(name=name, outcome=Outcome.PASS, claim=claim, because=reasons(because))
 
 
-def failed(name: str, claim: str, *because: str) -> Verdict:
+def failed(name: str, claim: str, *because: Reason | str) -> Verdict:
     """A claim that the history contradicts."""
-    return Verdict(name=name, outcome=Outcome.FAIL, claim=claim, because=because)
+    return Verdict(name=name, outcome=Outcome.FAIL, claim=claim, because=reasons(because))
 
 
-def unknown(name: str, claim: str, *because: str) -> Verdict:
+def unknown(name: str, claim: str, *because: Reason | str) -> Verdict:
     """A claim that the history can neither bear out nor contradict."""
-    return Verdict(name=name, outcome=Outcome.UNKNOWN, claim=claim, because=because)
+    return Verdict(name=name, outcome=Outcome.UNKNOWN, claim=claim, because=reasons(because))
+
+
+def reasons(because: Iterable[Reason | str]) -> tuple[Reason, ...]:
+    """Each as a reason; a bare text has no code yet."""
+    return tuple(_from_text(each) for each in because)

@@ -20,7 +20,7 @@ def judged(scenario: str, verdicts: Sequence[Verdict]) -> Tree:
     for verdict in verdicts:
         branch = tree.add(_line(verdict.outcome.value, f"{verdict.name}: {verdict.claim}"))
         for reason in verdict.because:
-            branch.add(Text(one_line(reason)))
+            branch.add(Text(one_line(reason.text)))
         if verdict.rests_on:
             branch.add(Text(f"rests on {', '.join(verdict.rests_on)}", style="dim"))
     return tree

@@ -8,8 +8,8 @@ from chaoslab.history.run_folder import RunFolder
 from chaoslab.model.plan import written_out
 from chaoslab.model.verdict import Verdict
 from chaoslab.registry import kinds
+from chaoslab.verdicts.doubts import doubted, doubts_of
 from chaoslab.verdicts.judge import judge
-from chaoslab.verdicts.record import doubted, doubts_of
 
 # What files that do not belong together lead to: a name that the other file lacks, a value of a
 # kind that nobody wrote. Each file by itself was read before.

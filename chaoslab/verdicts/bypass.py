@@ -2,17 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from chaoslab.history.events import LabUp, PathBypassed
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Expected
 from chaoslab.model.plan import Plan
+from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import Topology
 from chaoslab.model.verdict import Outcome, Verdict
 
 SHOWN = 3  # connections named on each link; of the others the count
+UNTOUCHED = Code(
+    "path.fault_cannot_act",
+    "no fault can act on such a connection (all else would be judged PASS)",
+    "The verdict is UNKNOWN because the app did not keep to the path that the lab controls.",
+)
+NOT_OBSERVED = Code(
+    "path.not_observed",
+    "traffic past the proxy is not observed on this runtime",
+    "The lab cannot see connections that do not pass its proxy there.",
+)
+MORE = Code(
+    "path.more_bypassed",
+    "past the proxy of {link}: {count} more",
+    "Further connections to the server of a link that did not pass its proxy.",
+)
+
+
+def _bypassed(data: Mapping[str, Any]) -> str:
+    who = f"process {data['pid']} '{data['process']}'" if data["pid"] else "an unknown process"
+    who += "" if data["of_app"] else " (not known to be of the app)"
+    found = " and ".join(data["seen_in"])
+    return (
+        f"past the proxy of {data['link']}: {who} was connected from port {data['local_port']} "
+        f"to {data['remote']} at {data['at_s']:.3f} s (observed among {found})"
+    )
+
+
+BYPASSED = Code(
+    "path.bypassed",
+    _bypassed,
+    "A connection to the server of a link that did not pass the link's proxy.",
+)
 MEANS = {"app sockets": "its own sockets", "server connections": "the server's connections"}
 
 
@@ -34,11 +68,10 @@ def weighed_by_path(
     ]
     lines = tuple(_lines(seen))
     if any(each.link in links for each in seen) and verdict.outcome is Outcome.PASS:
-        alone = "no fault can act on such a connection (all else would be judged PASS)"
-        because = (*lines, alone, *verdict.because)
+        because = (*lines, UNTOUCHED(), *verdict.because)
         return replace(verdict, outcome=Outcome.UNKNOWN, because=because)
     if not lines and links and _not_observed(history):
-        lines = ("traffic past the proxy is not observed on this runtime",)
+        lines = (NOT_OBSERVED(),)
     return replace(verdict, because=(*verdict.because, *lines))
 
 
@@ -54,7 +87,7 @@ def _links(e: Expected, topology: Topology, plan: Plan) -> set[str]:
     }
 
 
-def _lines(seen: list[PathBypassed]) -> Iterator[str]:
+def _lines(seen: list[PathBypassed]) -> Iterator[Reason]:
     connections: dict[tuple[str, int, int], list[PathBypassed]] = {}
     for each in seen:
         connections.setdefault((each.link, each.pid, each.local_port), []).append(each)
@@ -63,18 +96,20 @@ def _lines(seen: list[PathBypassed]) -> Iterator[str]:
         for found in mine[:SHOWN]:
             yield _line(found)
         if (more := len(mine) - SHOWN) > 0:
-            yield f"past the proxy of {link}: {more} more connection{'s' * (more > 1)}"
+            yield MORE(link=link, count=more)
 
 
-def _line(found: list[PathBypassed]) -> str:
+def _line(found: list[PathBypassed]) -> Reason:
     first = found[0]
-    means = " and ".join(dict.fromkeys(MEANS[each.seen] for each in found))
-    who = f"process {first.pid} '{first.process}'" if first.pid else "a process that is not shown"
-    if first.boot == 0:
-        who += ", which is not known to be of the app,"
-    return (
-        f"past the proxy of {first.link}: {who} was connected from port {first.local_port} to "
-        f"{first.remote} at {first.at_s:.3f} s (seen among {means})"
+    return BYPASSED(
+        link=first.link,
+        pid=first.pid or None,
+        process=first.process,
+        of_app=first.boot != 0,
+        local_port=first.local_port,
+        remote=first.remote,
+        at_s=first.at_s,
+        seen_in=tuple(dict.fromkeys(MEANS[each.seen] for each in found)),
     )
 
 

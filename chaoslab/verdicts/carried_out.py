@@ -6,15 +6,25 @@ from dataclasses import replace
 
 from chaoslab.history.events import TriggerMissed
 from chaoslab.history.journal import History
+from chaoslab.model.reason import Code
 from chaoslab.model.verdict import Outcome, Verdict
 
-NOT_CARRIED_OUT = "the plan was not carried out"
+NOT_CARRIED_OUT = Code(
+    "plan.not_carried_out",
+    "the plan was not carried out: {place} waited for {moment}: {why}",
+    "A fault's stop, a boot, a load or the quiet time waited for a moment that did not come.",
+)
+PASSES_OTHERWISE = Code(
+    "plan.otherwise_pass",
+    "what was observed would otherwise be judged PASS",
+    "The verdict is UNKNOWN only because the plan was not carried out.",
+)
 
 
 def is_not_carried_out(verdict: Verdict) -> bool:
     """Whether a trigger that never came is all that makes it UNKNOWN."""
-    first = verdict.because[0] if verdict.because else ""
-    return verdict.outcome is Outcome.UNKNOWN and first.startswith(NOT_CARRIED_OUT)
+    first = verdict.because[0].code if verdict.because else ""
+    return verdict.outcome is Outcome.UNKNOWN and first == NOT_CARRIED_OUT.name
 
 
 def weighed_by_triggers(verdict: Verdict, history: History) -> Verdict:
@@ -24,13 +34,13 @@ def weighed_by_triggers(verdict: Verdict, history: History) -> Verdict:
     A failure stands: the app did what it did, and a fault that was healed for want of its stop was
     healed all the same. Each verdict names what did not come.
     """
-    told = tuple(
-        f"{NOT_CARRIED_OUT}: {missed.place} waited for {missed.moment}: {missed.why}"
-        for missed in history.of(TriggerMissed)
+    missed = tuple(
+        NOT_CARRIED_OUT(place=each.place, moment=each.moment, why=each.why)
+        for each in history.of(TriggerMissed)
     )
-    if not told:
+    if not missed:
         return verdict
     if verdict.outcome is not Outcome.PASS:
-        return replace(verdict, because=(*verdict.because, *told))
-    alone = "(what was seen would otherwise be judged PASS)"
-    return replace(verdict, outcome=Outcome.UNKNOWN, because=(*told, alone, *verdict.because))
+        return replace(verdict, because=(*verdict.because, *missed))
+    because = (*missed, PASSES_OTHERWISE(), *verdict.because)
+    return replace(verdict, outcome=Outcome.UNKNOWN, because=because)

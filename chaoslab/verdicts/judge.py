@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from chaoslab.evidence.starvation import starved
 from chaoslab.expectations.base import Expectation, Run, with_startup
@@ -11,11 +13,38 @@ from chaoslab.history.events import LeftRunning
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Expected
 from chaoslab.model.plan import Plan
-from chaoslab.model.topology import App, Topology
+from chaoslab.model.reason import Code, Reason
+from chaoslab.model.topology import Topology
 from chaoslab.model.verdict import Outcome, Verdict, unknown, worst
 from chaoslab.verdicts.bypass import weighed_by_path
 from chaoslab.verdicts.carried_out import weighed_by_triggers
 from chaoslab.verdicts.soundness import disabled, late, unsound
+
+NOT_INSTALLED = Code(
+    "expectation.not_installed",
+    "no installed package judges '{kind}'",
+    "The plan has an expectation of an extension that is not installed here.",
+)
+NOT_OBSERVED = Code(
+    "fault.not_observed",
+    "{fault} was not observed to affect the app: {why}",
+    "A fault that the verdict rests on was not observed to affect the app.",
+)
+ALONE = Code(
+    "verdict.app_alone",
+    "(the app alone would be judged {outcome})",
+    "What the verdict would be if only the app's own behaviour counted.",
+)
+
+
+def _left(data: Mapping[str, Any]) -> str:
+    ended = "ended by the lab" if data["ended"] else "and the lab could not end it"
+    return f"left running: pid {data['pid']} '{data['process']}' of boot {data['boot']}, {ended}"
+
+
+LEFT_RUNNING = Code(
+    "app.left_running", _left, "A process of the app was alive after the app's own had ended."
+)
 
 
 def judge(topology: Topology, plan: Plan, history: History) -> tuple[Verdict, ...]:
@@ -38,11 +67,11 @@ def outcome_of(verdicts: tuple[Verdict, ...]) -> Outcome:
 
 def _verdict(e: Expected, run: Run) -> Verdict:
     if not isinstance(e, Expectation):
-        return unknown(e.kind, f"{e.kind} of {e.app}", f"no installed package judges '{e.kind}'")
+        return unknown(e.kind, f"{e.kind} of {e.app}", NOT_INSTALLED(kind=e.kind))
     topology, plan, history = run.topology, run.plan, run.history
     alone = e.judged(run.of(e.app))
     failed = alone.outcome is Outcome.FAIL
-    slow = "" if failed and e.counted else late(history)
+    slow = None if failed and e.counted else late(history)
     if failed and not slow:
         slow = _excuse(e, run)
     weighed = _weighed(e, alone, _evidence_for(e, run), unsound(history) or slow, topology)
@@ -52,12 +81,12 @@ def _verdict(e: Expected, run: Run) -> Verdict:
     return replace(weighed, because=(*weighed.because, *told))
 
 
-def _excuse(e: Expectation, run: Run) -> str:
-    """Why a failure may be the machine's; empty where it is not, or where time does not matter:
+def _excuse(e: Expectation, run: Run) -> Reason | None:
+    """Why a failure may be the machine's; None where it is not, or where time does not matter:
     what an app acknowledged it must keep, and what it answers is its own, however slow it is.
     """
     if not e.excusable:
-        return ""
+        return None
     if e.own_excuse:
         return e.excuse(run)
     mine = run.of(e.app)
@@ -74,24 +103,24 @@ def _excuse(e: Expectation, run: Run) -> str:
 
 
 def _weighed(
-    e: Expectation, verdict: Verdict, evidence: list[Evidence], unsound: str, topology: Topology
+    e: Expectation,
+    verdict: Verdict,
+    evidence: list[Evidence],
+    unsound: Reason | None,
+    topology: Topology,
 ) -> Verdict:
     """The verdict with its evidence; UNKNOWN where a fault that it rests on was not observed."""
     app = topology.apps[e.app]
     lines = tuple(line for each in evidence for line in _lines(each))
     rests_on = tuple(each.fault for each in evidence)
     verdict = replace(verdict, rests_on=rests_on, because=(*verdict.because, *lines))
-    why = unsound or next((_gap(each) for each in evidence if not each.observed), "")
-    why = why or next((line for each in evidence if (line := _unobserved(e, each, app))), "")
-    if not why:
+    gaps = (_gap(each) for each in evidence if not each.observed)
+    missing = (e.unobserved(each, app) for each in evidence)
+    why = unsound or next(gaps, None) or next(filter(None, missing), None)
+    if why is None:
         return verdict
-    because = (why, f"(the app alone would be judged {verdict.outcome.value})", *verdict.because)
-    return replace(verdict, outcome=Outcome.UNKNOWN, because=because)
-
-
-def _unobserved(e: Expectation, evidence: Evidence, app: App) -> str:
-    missing = e.unobserved(evidence, app)
-    return missing.text if missing else ""
+    alone = ALONE(outcome=verdict.outcome.value)
+    return replace(verdict, outcome=Outcome.UNKNOWN, because=(why, alone, *verdict.because))
 
 
 def _evidence_for(e: Expectation, run: Run) -> list[Evidence]:
@@ -108,23 +137,27 @@ def _evidence_for(e: Expectation, run: Run) -> list[Evidence]:
     return found
 
 
-def _left_running(e: Expectation, history: History) -> tuple[str, ...]:
-    """What every verdict tells of processes that outlived their app; it changes none of them."""
+def _left_running(e: Expectation, history: History) -> tuple[Reason, ...]:
+    """Processes that outlived their app: every verdict names them, and none is changed by them."""
     return tuple(
-        f"left running: pid {left.pid} '{left.process}' of boot {left.boot}, "
-        + ("ended by the lab" if left.ended else "and the lab could not end it")
+        LEFT_RUNNING(pid=left.pid, process=left.process, boot=left.boot, ended=left.ended)
         for left in history.of(LeftRunning)
         if left.app == e.app
     )
 
 
-def _lines(evidence: Evidence) -> list[str]:
+def _lines(evidence: Evidence) -> list[Reason]:
+    """Each observation of the fault, with the fault and the link."""
     return [
-        f"{evidence.fault} bit on {link}: {line}"
+        Reason(
+            code=line.code,
+            data={"fault": evidence.fault, "link": link, **line.data},
+            text=f"{evidence.fault} observed on {link}: {line.text}",
+        )
         for link, lines in evidence.per_link.items()
         for line in lines
     ]
 
 
-def _gap(evidence: Evidence) -> str:
-    return f"{evidence.fault} is not shown to have met the app: {evidence.missing}"
+def _gap(evidence: Evidence) -> Reason:
+    return NOT_OBSERVED(fault=evidence.fault, why=str(evidence.missing or "no evidence"))

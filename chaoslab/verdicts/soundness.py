@@ -1,43 +1,75 @@
-"""Whether a run can be trusted as a whole: its probes, the lab's own parts, its clock. Pure."""
+"""Whether a run can be trusted at all: its probes, the lab's own parts, its clock. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from chaoslab.history.events import LabLag, LabTrouble, LabUp, ProbeCrashed, RunEnded
 from chaoslab.history.journal import History
+from chaoslab.model.reason import Code, Reason
 
 MAX_LAG_S = 0.5  # a lab that woke later than this cannot tell the app's time from its own
 
+FAULT_DISABLED = Code(
+    "lab.fault_disabled",
+    "a fault was disabled in this run: {mutation}",
+    "The run is one of the gate's self-test. It proves nothing about the app.",
+)
+PROBE_CRASHED = Code(
+    "lab.probe_crashed",
+    "the probe '{probe}' crashed: {error}",
+    "A probe of the lab raised an error, so that what it watches is not known.",
+)
+CUT_SHORT = Code(
+    "lab.history_cut_short",
+    "the history has no end: the run was cut short",
+    "The lab was ended before it could end the run.",
+)
+LATE = Code(
+    "lab.late",
+    "the lab itself woke {late_s:.3f} s late: this machine is too slow to judge",
+    "The lab's own loop lagged by more than the limit, so times are not to be trusted.",
+)
 
-def disabled(history: History) -> tuple[str, ...]:
-    """What every verdict tells of a run that was made to fool it; it changes none of them."""
+
+def _trouble(data: Mapping[str, Any]) -> str:
+    for_s = "" if data["lasted_s"] is None else f" for {data['lasted_s']:.3f} s"
+    return (
+        f"a part of the lab failed at {data['at_s']:.3f} s: {data['part']}: {data['what']}{for_s}"
+    )
+
+
+TROUBLE = Code(
+    "lab.trouble",
+    _trouble,
+    "A part of the lab itself (engine, server, helper, requests) failed outside of every fault.",
+)
+
+
+def disabled(history: History) -> tuple[Reason, ...]:
+    """That a fault was disabled in this run, which every verdict says; it changes none of them."""
     up = history.first(LabUp, lambda e: bool(e.disabled))
-    return (f"this run was made with a fault disabled: {up.disabled}",) if up else ()
+    return (FAULT_DISABLED(mutation=up.disabled),) if up else ()
 
 
-def unsound(history: History) -> str:
-    """Why no verdict of this history can be trusted; empty where there is no reason."""
+def unsound(history: History) -> Reason | None:
+    """Why no verdict of this history can be trusted; None where there is no reason."""
     if crashed := history.first(ProbeCrashed):
-        return f"the probe '{crashed.probe}' crashed: {crashed.error}"
+        return PROBE_CRASHED(probe=crashed.probe, error=crashed.error)
     if trouble := history.first(LabTrouble):
         return _troubled(trouble, history)
-    if history.first(RunEnded) is None:
-        return "the history has no end: the run was cut short"
-    return ""
+    return CUT_SHORT() if history.first(RunEnded) is None else None
 
 
-def late(history: History) -> str:
-    """Why nothing that rests on time can be judged; empty where the lab was in time itself."""
+def late(history: History) -> Reason | None:
+    """Why nothing that rests on time can be judged; None where the lab was in time itself."""
     lag_s = max((lag.late_s for lag in history.of(LabLag)), default=0.0)
-    if lag_s <= MAX_LAG_S:
-        return ""
-    return f"the lab itself woke {lag_s:.3f} s late: this machine is too slow to judge"
+    return LATE(late_s=lag_s) if lag_s > MAX_LAG_S else None
 
 
-def _troubled(first: LabTrouble, history: History) -> str:
+def _troubled(first: LabTrouble, history: History) -> Reason:
     """The first trouble of the lab, with its length where a later event has it."""
     same = [e for e in history.of(LabTrouble) if (e.part, e.what) == (first.part, first.what)]
     lasted_s = max((e.lasted_s for e in same if e.lasted_s is not None), default=None)
-    for_s = "" if lasted_s is None else f" for {lasted_s:.3f} s"
-    return (
-        f"the lab had trouble of its own at {first.at_s:.3f} s: {first.part}: {first.what}{for_s}"
-    )
+    return TROUBLE(part=first.part, what=first.what, at_s=first.at_s, lasted_s=lasted_s)

@@ -174,7 +174,7 @@ def test_a_build_that_is_let_through_is_missed(home: Path) -> None:
     written(home / "defects", text=RECORD.replace("never complete", "never begun"))
     result = CliRunner().invoke(main, arguments(home, "early-return"))
     assert result.exit_code == 1
-    assert "'boot' does not cite 'never begun'" in result.output
+    assert "'starts' does not cite 'never begun'" in result.output
 
 
 def test_an_unknown_build_is_the_users_mistake(home: Path) -> None:

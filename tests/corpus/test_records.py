@@ -33,7 +33,7 @@ def test_a_defects_file_is_never_imported(tmp_path: Path) -> None:
         ("early-return", "late-return", "call the file late_return.py"),
         ("vpc_outage::severed", "severed", "'severed[dropped]' names no scenario"),
         ("steady::starts", "vpc_outage::severed[dropped]", "must both refuse it and pass"),
-        ('also = ["degrades"]', 'also = ["starts"]', "its primary verdict 'boot'"),
+        ('also = ["degrades"]', 'also = ["starts"]', "its primary verdict 'starts'"),
         ('cites = ["never complete", "phases done: init"]', "cites = []", "primary.cites"),
     ],
 )

@@ -25,16 +25,16 @@ def test_refused_by_the_primary_verdict_with_its_evidence() -> None:
 @pytest.mark.parametrize(
     ("bent", "why"),
     [
-        ((), "no verdict 'boot', only nothing"),
-        (REFUSED[1:], "no verdict 'boot', only degraded, recovery"),
-        ((verdict("starts", "PASS", "complete"), *REFUSED[1:]), "'boot' is PASS (complete)"),
+        ((), "no verdict 'starts', only nothing"),
+        (REFUSED[1:], "no verdict 'starts', only degrades, recovers"),
+        ((verdict("starts", "PASS", "complete"), *REFUSED[1:]), "'starts' is PASS (complete)"),
         (
             (verdict("starts", "FAIL", "never complete"), *REFUSED[1:]),
-            "'boot' does not cite 'phases done: init'",
+            "'starts' does not cite 'phases done: init'",
         ),
         (
             (*REFUSED[:2], verdict("recovers", "FAIL", "never healthy")),
-            "not on its list: 'recovery' is FAIL (never healthy)",
+            "not on its list: 'recovers' is FAIL (never healthy)",
         ),
     ],
     ids=["nothing ran", "no primary", "passed", "another reason", "another verdict"],
@@ -50,7 +50,7 @@ def test_a_build_must_survive_its_contrast(word: str) -> None:
     """What fails where this defect cannot show has another defect, or the lab has."""
     got, said = outcome(REFUSED, (verdict("starts", word, "late"),))
     assert got == ("missed" if word == "FAIL" else "unclear")
-    assert f"must pass, and 'boot' is {word} (late)" in said
+    assert f"must pass, and 'starts' is {word} (late)" in said
 
 
 def test_an_unknown_primary_verdict_is_unclear() -> None:

@@ -67,7 +67,7 @@ def test_a_pass_and_a_fail_are_both_a_hole() -> None:
     """Whether the fault is believed, or nothing rests on it."""
     believed = judged(TRIAL, ran(good(), plan_of()), 1.0)
     assert (believed.outcome, believed.holds) == (Outcome.PASS, False)
-    assert believed.reason.startswith("boot is PASS:")
+    assert believed.reason.startswith("starts is PASS:")
     loose = plan_of(Starts(mode="degraded", rests_on=()), Recovers(rests_on=()))
     tried = judged(TRIAL, ran(outage(), loose), 1.0)
     assert (tried.outcome, tried.holds) == (Outcome.PASS, False)

@@ -1,0 +1,45 @@
+"""What a run's record itself puts in doubt: it was written by somebody else, or not to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from chaoslab.model.reason import Code, Reason
+from chaoslab.model.verdict import Outcome, Verdict
+
+HISTORY_IN_PART = Code(
+    "lab.history_in_part",
+    "the history was kept only in part: {why}",
+    "The history could not be written to its end, as on a full disk.",
+)
+CHECKSUMS_UNSAVED = Code(
+    "lab.checksums_not_saved", "{why}", "The checksums of the run could not be saved."
+)
+VERDICTS_UNSAVED = Code(
+    "lab.verdicts_not_saved",
+    "the verdicts could not be saved: {why}",
+    "The verdicts of the run could not be written to its folder.",
+)
+CHANGED = Code(
+    "lab.files_changed",
+    "not as the lab wrote it, by its checksum: {files}",
+    "A file of the run differs from the checksum that the lab kept of it.",
+)
+
+
+def doubted(verdicts: tuple[Verdict, ...], doubts: Sequence[Reason]) -> tuple[Verdict, ...]:
+    """Every verdict UNKNOWN, with the doubts first; the same verdicts where there is none."""
+    if not doubts:
+        return verdicts
+    return tuple(
+        replace(verdict, outcome=Outcome.UNKNOWN, because=(*doubts, *verdict.because))
+        for verdict in verdicts
+    )
+
+
+def doubts_of(changed: Sequence[str]) -> tuple[Reason, ...]:
+    """The doubt about files that are not as the lab wrote them."""
+    if not changed:
+        return ()
+    return (CHANGED(files=changed),)
