@@ -77,8 +77,8 @@ async def test_a_disk_that_fills_ends_the_run_as_unknown(tmp_path: Path) -> None
 
     (verdict,) = await judged(folder, fill)
     assert verdict.outcome == "UNKNOWN"
-    assert "the history was kept only in part" in verdict.because[0]
-    assert "File too large" in verdict.because[0]
+    assert "the history was kept only in part" in verdict.texts[0]
+    assert "File too large" in verdict.texts[0]
     assert folder.history().first(Spawned) is not None
     assert folder.history().first(RunEnded) is None
     assert seen[-1].at_s < 8.0
@@ -97,7 +97,7 @@ async def test_a_run_that_somebody_else_writes_to_is_unknown(tmp_path: Path) -> 
 
     (verdict,) = await judged(folder, forge)
     assert verdict.outcome == "UNKNOWN"
-    assert verdict.because[0] == "not as the lab wrote it, by its checksum: plan.json"
+    assert verdict.texts[0] == "not as the lab wrote it, by its checksum: plan.json"
     result = CliRunner().invoke(main, ["analyze", str(folder.path)])
     assert result.exit_code == 1
     assert "not as the lab wrote it, by its checksum: plan.json" in result.output

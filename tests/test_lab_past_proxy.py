@@ -54,6 +54,6 @@ async def test_a_daemons_connection_is_named_and_the_daemon_is_ended(tmp_path: P
     assert (past.link, past.boot, past.seen) == ("shop.redis", 1, "server connections")
     assert past.pid == left.pid != spawned.pid
     assert reaper.look(left.pid) is None
-    lines = "\n".join(verdict.because)
+    lines = "\n".join(verdict.texts)
     assert f"past the proxy of shop.redis: process {left.pid} 'python" in lines
     assert f"left running: pid {left.pid} 'python" in lines

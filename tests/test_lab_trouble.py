@@ -155,7 +155,7 @@ async def test_a_part_that_stood_still_makes_the_verdict_unknown(tmp_path: Path,
     (verdict,) = await carry_out(TOPOLOGY, plan(waits), struck.setting(), folder)
     assert verdict.outcome == "UNKNOWN"
     name = "the proxy engine" if part == "engine" else "redis"
-    assert f"{name}: a signal has stopped it (SIGSTOP) for 1." in verdict.because[0]
+    assert f"{name}: a signal has stopped it (SIGSTOP) for 1." in verdict.texts[0]
 
 
 @pytest.mark.parametrize("make", [Paused, Stopped, Killed, Restarted])

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-Value = str | int | float | bool | None | Sequence["Value"] | Mapping[str, "Value"]
+Scalar = str | int | float | bool | None
+Value = Scalar | tuple[Scalar, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +44,20 @@ class Code:
     template: str | Callable[[Mapping[str, Any]], str]
     meaning: str
 
-    def __call__(self, **data: Value) -> Reason:
-        """The reason with this data."""
+    def __call__(self, **given: Scalar | Sequence[Scalar]) -> Reason:
+        """The reason with this data; a sequence is kept as a tuple."""
+        data = {name: _value(value) for name, value in given.items()}
         text = (
             _Text().vformat(self.template, (), data)
             if isinstance(self.template, str)
             else self.template(data)
         )
         return Reason(code=self.name, text=text, data=data)
+
+
+def _value(given: Scalar | Sequence[Scalar]) -> Value:
+    scalar = given is None or isinstance(given, str | int | float)
+    return given if scalar else tuple(given)  # type: ignore[arg-type, return-value]
 
 
 class _Text(string.Formatter):

@@ -48,6 +48,11 @@ class Verdict:
     because: tuple[Annotated[Reason, BeforeValidator(_from_text)], ...]
     rests_on: tuple[str, ...] = ()
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Its reasons for people, a line each."""
+        return tuple(reason.text for reason in self.because)
+
 
 def passed(name: str, claim: str, *because: Reason | str) -> Verdict:
     """A claim that the history bears out."""

@@ -33,7 +33,7 @@ class Judged:
 
     def because(self, name: str) -> str:
         """The reasons of one verdict, a line each."""
-        return "\n".join(self.verdicts[name].because)
+        return "\n".join(self.verdicts[name].texts)
 
 
 def judged(case: str, results: Path, *words: str, **env: str) -> Judged:

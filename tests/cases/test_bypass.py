@@ -23,4 +23,4 @@ def test_writes_past_the_proxy_are_unknown_and_the_connection_is_named(tmp_path:
     assert run.outcome.value != "PASS"
     for verdict in run.verdicts.values():
         assert verdict.outcome.value != "PASS", verdict.name
-        assert CONNECTION.search("\n".join(verdict.because)), verdict.because
+        assert CONNECTION.search("\n".join(verdict.texts)), verdict.texts

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from chaoslab.corpus.records import Defect
-from chaoslab.model.verdict import Outcome, Verdict
+from chaoslab.model.reason import Reason
+from chaoslab.model.verdict import Outcome, Verdict, reasons
 
 RECORD = """\
 # /// defect
@@ -50,9 +51,10 @@ DEFECT = Defect(
 )
 
 
-def verdict(name: str, outcome: str, *because: str) -> Verdict:
+def verdict(name: str, outcome: str, *because: Reason | str) -> Verdict:
     """One verdict, as a scenario would give it."""
-    return Verdict(name=name, outcome=Outcome(outcome), claim=f"{name} holds", because=because)
+    claim = f"{name} holds"
+    return Verdict(name=name, outcome=Outcome(outcome), claim=claim, because=reasons(because))
 
 
 REFUSED = (

@@ -6,6 +6,7 @@ import pytest
 
 from chaoslab.corpus.trial import tried
 from chaoslab.model.verdict import Verdict
+from chaoslab.verdicts.carried_out import NOT_CARRIED_OUT
 from corpus.defects import DEFECT, PASSED, REFUSED, verdict
 
 SCENARIO, CONTRAST = DEFECT.scenarios[0], DEFECT.passes[0]
@@ -71,7 +72,7 @@ def test_an_unknown_that_is_not_on_its_list_is_unclear() -> None:
 
 def test_an_unknown_for_want_of_a_trigger_is_a_consequence_where_the_defect_is_refused() -> None:
     """The app never said degraded, and the fault's stop waited for that."""
-    why = "the plan was not carried out: faults[0].stop waited for health that turns degraded"
+    why = NOT_CARRIED_OUT(place="faults[0].stop", moment="degraded", why="it never came")
     late = verdict("recovers", "UNKNOWN", why)
     assert outcome((*REFUSED[:2], late)) == ("refused", "")
     assert outcome((verdict("starts", "UNKNOWN", why), *REFUSED[1:]))[0] == "unclear"

@@ -59,7 +59,7 @@ def saw(request):
             journal.append(event)
         journal.close()
         made = tuple(Verdict(name=name, outcome=Outcome(outcome), claim=f"{name} holds",
-                             because=(f"{name} was seen to be {outcome} <&|>",))
+                             because=reasons([f"{name} was seen to be {outcome} <&|>"]))
                      for name, outcome in verdicts.items())
         save_verdicts(folder, made)
         request.node.user_properties.append(("chaos_run", str(place)))

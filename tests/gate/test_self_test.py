@@ -74,7 +74,7 @@ def test_a_pass_and_a_fail_are_both_a_hole() -> None:
     wrong = plan_of(Starts(mode="normal", rests_on=()))
     refused = judged(TRIAL, ran(outage(), wrong), 1.0)
     assert (refused.outcome, refused.holds) == (Outcome.FAIL, False)
-    assert refused.reason.startswith("boot is FAIL:")
+    assert refused.reason.startswith("starts is FAIL:")
 
 
 def test_unknown_for_another_reason_holds_only_without_evidence() -> None:

@@ -82,17 +82,19 @@ def test_sessions_that_end_at_the_servers_show_the_fault() -> None:
     """Nothing else can be seen of an app on another machine, and it is enough."""
     verdicts = told(run(*gone()))
     assert outcomes(verdicts) == ["PASS"] * 3, verdicts
-    shown = "cut bit on backend.postgres: 3 of 3 sessions through the proxy ended at the server"
-    assert all(shown in verdict.because for verdict in verdicts)
+    shown = (
+        "cut observed on backend.postgres: 3 of 3 sessions through the proxy ended at the server"
+    )
+    assert all(shown in verdict.texts for verdict in verdicts)
 
 
 def test_a_start_up_that_nobody_saw_is_not_claimed() -> None:
     """Only that the app is up when the lab comes; and a restart by others would not be seen."""
     starts, _, recovers = told(run(*gone()))
     assert starts.claim == "backend, which stood already, is up normal when the lab comes"
-    assert starts.because[0].startswith("start-up found complete 0.020 s after the lab came")
+    assert starts.texts[0].startswith("start-up found complete 0.020 s after the lab came")
     assert recovers.claim.endswith("be it by a restart, which is not seen from here")
-    assert not any("process" in reason for reason in recovers.because)
+    assert not any("process" in reason for reason in recovers.texts)
 
 
 def test_without_any_evidence_nothing_is_known() -> None:
@@ -154,7 +156,7 @@ def test_a_link_without_evidence_of_its_own_leaves_its_name_unproved() -> None:
     half = [event for event in gone() if isinstance(event, LinkSessions) and event.link == PG]
     starts, degrades, recovers = told(run(*half))
     assert outcomes([starts, degrades, recovers]) == ["PASS", "UNKNOWN", "PASS"]
-    assert "cut was not observed to affect the link to redis" in degrades.because
+    assert "cut was not observed to affect the link to redis" in degrades.texts
 
 
 def test_connections_from_before_the_lab_came_are_the_apps() -> None:
@@ -180,4 +182,4 @@ def test_an_app_that_is_down_when_the_lab_comes_is_told_so() -> None:
     ]
     (verdict,) = judged(events, Starts(mode="normal", rests_on=()), faults=())
     assert verdict.outcome.value == "FAIL"
-    assert verdict.because[0] == "it never answered health, asked at port 8080"
+    assert verdict.texts[0] == "it never answered health, asked at port 8080"

@@ -58,7 +58,7 @@ def failed_fast(events: list[AnyEvent], naming: tuple[str, ...] = ("postgres",))
 
 
 def why(verdict: Verdict) -> str:
-    return "\n".join(verdict.because)
+    return "\n".join(verdict.texts)
 
 
 def test_a_start_in_time_in_the_mode_expected_passes() -> None:

@@ -48,14 +48,14 @@ def test_a_good_run_with_a_connection_past_the_proxy_is_unknown_and_names_it() -
     """Process, port and address, in the first reason of each verdict about that link."""
     verdicts = judged([*good(), past()])
     assert outcomes(verdicts) == ["UNKNOWN"] * 3
-    assert all(NAMED in v.because[0] for v in verdicts)
-    assert all("its own sockets" in v.because[0] for v in verdicts)
+    assert all(NAMED in v.texts[0] for v in verdicts)
+    assert all("its own sockets" in v.texts[0] for v in verdicts)
 
 
 def test_both_ways_in_which_one_connection_was_seen_are_one_line() -> None:
     """It is named once, with both."""
     verdict = judged([*good(), past(), past(1.15, seen="server connections")])[0]
-    named = [line for line in verdict.because if NAMED in line]
+    named = [line for line in verdict.texts if NAMED in line]
     assert len(named) == 1
     assert "its own sockets and the server's connections" in named[0]
 
@@ -63,8 +63,8 @@ def test_both_ways_in_which_one_connection_was_seen_are_one_line() -> None:
 def test_of_many_connections_three_are_named_and_the_rest_are_counted() -> None:
     """An app may open one for each request."""
     verdict = judged([*good(), *(past(local_port=40001 + n) for n in range(10))])[0]
-    assert sum("was connected from port" in line for line in verdict.because) == 3
-    assert f"past the proxy of {PG}: 7 more connections" in verdict.because
+    assert sum("was connected from port" in line for line in verdict.texts) == 3
+    assert f"past the proxy of {PG}: 7 more" in verdict.texts
 
 
 def test_a_connection_of_a_process_that_is_of_no_boot_counts_for_each() -> None:
@@ -72,15 +72,15 @@ def test_a_connection_of_a_process_that_is_of_no_boot_counts_for_each() -> None:
     stranger = past(boot=0, seen="server connections")
     verdict = judged([*good(), stranger])[0]
     assert verdict.outcome.value == "UNKNOWN"
-    assert "not known to be of the app" in verdict.because[0]
+    assert "not known to be of the app" in verdict.texts[0]
 
 
 def test_a_process_that_is_not_shown_is_said_to_be_so() -> None:
     """Its port is named all the same."""
     hidden = past(boot=0, pid=0, process="", seen="server connections")
     verdict = judged([*good(), hidden])[0]
-    assert "a process that is not shown" in verdict.because[0]
-    assert "from port 40001" in verdict.because[0]
+    assert "an unknown process" in verdict.texts[0]
+    assert "from port 40001" in verdict.texts[0]
 
 
 @pytest.mark.parametrize(
@@ -101,21 +101,21 @@ def test_a_verdict_about_another_link_keeps_its_outcome_and_tells_of_the_connect
     events = [replace(e, fault="cut") if hasattr(e, "fault") else e for e in good()]
     verdicts = judged([*events, past()], Recovers(), faults=(redis,))
     assert outcomes(verdicts) == ["PASS"]
-    assert any(NAMED in line for line in verdicts[0].because)
+    assert any(NAMED in line for line in verdicts[0].texts)
 
 
 def test_without_a_fault_the_way_does_not_matter() -> None:
     """There is nothing that the connection could have escaped."""
     verdicts = judged([*healthy_run(), past(), ended(3.0)], StaysAvailable(), faults=())
     assert outcomes(verdicts) == ["PASS"]
-    assert any(NAMED in line for line in verdicts[0].because)
+    assert any(NAMED in line for line in verdicts[0].texts)
 
 
 def test_a_failure_stays_one_and_tells_of_the_connection() -> None:
     """UNKNOWN is the best that such a verdict can be, and not the worst."""
     verdict = judged([*good(), past()], Starts(mode="normal"))[0]
     assert verdict.outcome.value == "FAIL"
-    assert any(NAMED in line for line in verdict.because)
+    assert any(NAMED in line for line in verdict.texts)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_where_it_cannot_be_seen_a_line_says_so_and_changes_nothing(
     up = LabUp(at_s=0.01, took_s=0.01, versions={}, links={}, past_proxy=where)
     verdicts = judged([up, *good()])
     assert outcomes(verdicts) == ["PASS"] * 3
-    assert all(any("not observed" in line for line in v.because) is told for v in verdicts)
+    assert all(any("not observed" in line for line in v.texts) is told for v in verdicts)
 
 
 @pytest.mark.parametrize(("killed", "how"), [(True, "ended by the lab"), (False, "could not end")])
@@ -137,7 +137,7 @@ def test_what_an_app_left_running_is_told_and_changes_no_verdict(killed: bool, h
     left = LeftRunning(at_s=9.0, app="backend", boot=1, pid=123, process="cron", ended=killed)
     verdicts = judged([*good(), left])
     assert outcomes(verdicts) == ["PASS"] * 3
-    lines = [line for v in verdicts for line in v.because if "left running" in line]
+    lines = [line for v in verdicts for line in v.texts if "left running" in line]
     assert len(lines) == 3
     assert all("pid 123 'cron'" in line and how in line for line in lines)
 

@@ -46,7 +46,7 @@ def test_no_verdict_of_a_plan_that_was_not_carried_out_passes(place: str) -> Non
     verdicts = judged([*good(), missed(place)])
     assert outcomes(verdicts) == ["UNKNOWN"] * 3
     said = f"the plan was not carried out: {place} waited for an exit: it did not come in 9 s"
-    assert {verdict.because[0] for verdict in verdicts} == {said}
+    assert {verdict.texts[0] for verdict in verdicts} == {said}
 
 
 def test_a_failure_stays_one_and_names_what_did_not_come_last() -> None:
@@ -54,7 +54,7 @@ def test_a_failure_stays_one_and_names_what_did_not_come_last() -> None:
     never = without(good(), lambda e: e.kind in ("startup_complete", "startup_snapshot"))
     (verdict,) = judged([*never, missed("faults[0].stop")], Starts(within_s=1.0))
     assert verdict.outcome == "FAIL"
-    assert "the plan was not carried out" in verdict.because[-1]
+    assert "the plan was not carried out" in verdict.texts[-1]
 
 
 def two_boots() -> Plan:

@@ -47,7 +47,7 @@ def released(events: list[AnyEvent], *, spare: int = 2, **pools: int) -> Verdict
 
 
 def why(verdict: Verdict) -> str:
-    return "\n".join(verdict.because)
+    return "\n".join(verdict.texts)
 
 
 def counts(*postgres: tuple[float, int | None]) -> list[AnyEvent]:

@@ -46,7 +46,7 @@ def degraded(
 
 
 def why(verdict: Verdict) -> str:
-    return "\n".join(verdict.because)
+    return "\n".join(verdict.texts)
 
 
 def held(*instead: HealthSample, start_s: float = 2.0, end_s: float = 3.4) -> list[AnyEvent]:

@@ -60,14 +60,14 @@ def test_the_good_run_passes_and_says_what_it_rests_on() -> None:
     verdicts = judged(good())
     assert outcomes(verdicts) == ["PASS"] * 3
     assert all(v.rests_on == (OUTAGE,) for v in verdicts)
-    assert all(any(f"bit on {PG}" in line for line in v.because) for v in verdicts)
+    assert all(any(f"observed on {PG}" in line for line in v.texts) for v in verdicts)
 
 
 def test_a_fault_that_did_not_bite_makes_every_verdict_unknown() -> None:
     """The same app, the same answers, and nothing that shows that it met the outage."""
     verdicts = judged(outage())
     assert outcomes(verdicts) == ["UNKNOWN"] * 3
-    assert all("the app alone would be judged PASS" in v.because[1] for v in verdicts)
+    assert all("the app alone would be judged PASS" in v.texts[1] for v in verdicts)
 
 
 def test_a_failure_under_a_fault_that_did_not_bite_is_unknown_as_well() -> None:
@@ -100,8 +100,8 @@ def test_trouble_of_the_lab_makes_a_failure_by_count_unknown_too() -> None:
     lost = [*good(), write(2.9, "a"), back(5.9, missing=("a",)), begun, over]
     (kept,) = judged(lost, KeepsAcknowledged())
     assert kept.outcome == "UNKNOWN"
-    assert kept.because[0] == (
-        "the lab had trouble of its own at 2.200 s: the proxy engine: it is stopped by a signal "
+    assert kept.texts[0] == (
+        "a part of the lab failed at 2.200 s: the proxy engine: it is stopped by a signal "
         "for 1.500 s"
     )
 
@@ -151,7 +151,7 @@ def test_another_boots_meeting_is_no_evidence_for_this_one() -> None:
     starts = Starts(boot=2, rests_on=(OUTAGE,))
     (verdict,) = judged(events, starts)
     assert verdict.outcome == "UNKNOWN"
-    assert "not shown to have met the app" in verdict.because[0]
+    assert "not observed to affect the app" in verdict.texts[0]
 
 
 def test_a_degradation_always_rests_on_its_own_fault() -> None:
@@ -246,4 +246,4 @@ def test_an_expectation_of_an_extension_that_is_not_installed_is_unknown() -> No
     plan = replace(plan, expect=(strange,))
     (verdict,) = judge(TOPOLOGY, plan, history_of(outage()))
     assert (verdict.name, verdict.outcome) == ("warms_cache", "UNKNOWN")
-    assert verdict.because == ("no installed package judges 'warms_cache'",)
+    assert verdict.texts == ("no installed package judges 'warms_cache'",)

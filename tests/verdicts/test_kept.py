@@ -29,7 +29,7 @@ def kept(*events: AnyEvent, at_least: int = 1, app: App = APP) -> Verdict:
 
 
 def why(verdict: Verdict) -> str:
-    return "\n".join(verdict.because)
+    return "\n".join(verdict.texts)
 
 
 def twice(at_s: float, *found: str, often: int = 2) -> AnyEvent:
@@ -52,7 +52,7 @@ def test_acknowledged_and_found_is_kept() -> None:
 def test_acknowledged_and_lost_fails() -> None:
     """Also where an earlier look had still found it; the loss is the first reason."""
     verdict = kept(write(1.0, "a"), back(4.0, missing=("a",)))
-    assert (verdict.outcome, verdict.because[0]) == ("FAIL", "1 acknowledged and lost: a")
+    assert (verdict.outcome, verdict.texts[0]) == ("FAIL", "1 acknowledged and lost: a")
     assert kept(write(1.0, "a"), back(2.0, "a"), back(4.0, missing=("a",))).outcome == "FAIL"
 
 

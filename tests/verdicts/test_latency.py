@@ -32,7 +32,7 @@ def regained(events: list[AnyEvent], *, at_least: int = 20) -> Verdict:
 
 
 def why(verdict: Verdict) -> str:
-    return "\n".join(verdict.because)
+    return "\n".join(verdict.texts)
 
 
 def taking(before_s: float, after_s: float) -> list[AnyEvent]:
@@ -115,10 +115,7 @@ def test_what_is_served_before_the_lab_has_seen_ready_is_baseline() -> None:
 def test_only_acknowledged_writes_of_the_load_are_compared() -> None:
     """Refusals are fast, and the proof is the lab's own."""
     refused = writes(6.9, 6.95, "failed", took_s=0.9, code=503)
-    assert (
-        regained([*stopped_under_load(), *refused]).because
-        == regained(stopped_under_load()).because
-    )
+    assert regained([*stopped_under_load(), *refused]).texts == regained(stopped_under_load()).texts
 
 
 def test_what_was_answered_before_the_recovery_is_not_after_it() -> None:

@@ -62,7 +62,7 @@ def test_a_verdict_that_rests_on_an_unknown_fault_is_unknown_by_its_name() -> No
     plan = written_out(read_plan(saved(), kinds()), TOPOLOGY)
     resting, other = judge(TOPOLOGY, plan, history_of([*healthy_run(), ended(3.0)]))
     assert resting.outcome is Outcome.UNKNOWN
-    told = " ".join(map(str, resting.because))
+    told = " ".join(map(str, resting.texts))
     assert "severed:vpc" in told
     assert str(NOT_INSTALLED(kind="reordered")) in told
     assert other.outcome is Outcome.PASS

@@ -53,7 +53,7 @@ def in_time(events: Iterable[AnyEvent], contract: HealthContract | None = None) 
 
 
 def why(verdict: Verdict) -> str:
-    return "\n".join(verdict.because)
+    return "\n".join(verdict.texts)
 
 
 def asked(*paths: str, until_s: float = 5.0) -> list[AnyEvent]:

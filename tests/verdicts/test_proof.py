@@ -56,7 +56,7 @@ def recovered(events: list[AnyEvent], *faults: Declared, **changed: object) -> V
 
 
 def why(verdict: Verdict) -> str:
-    return "\n".join(verdict.because)
+    return "\n".join(verdict.texts)
 
 
 # --- a bound is a bound: the write ---

@@ -44,7 +44,7 @@ def told(events: Iterable[AnyEvent], plan: Plan | None = None) -> Verdict:
 
 
 def why(verdict: Verdict) -> str:
-    return "\n".join(verdict.because)
+    return "\n".join(verdict.texts)
 
 
 def refused(start_s: float, end_s: float) -> list[AnyEvent]:

@@ -60,7 +60,7 @@ def recovered(events: list[AnyEvent], *, proved: bool = True, boot: int = 1) -> 
 
 
 def why(verdict: Verdict) -> str:
-    return "\n".join(verdict.because)
+    return "\n".join(verdict.texts)
 
 
 def after(start_s: float, *instead: HealthSample) -> list[AnyEvent]:

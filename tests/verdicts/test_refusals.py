@@ -49,14 +49,14 @@ def test_a_503_with_retry_after_passes() -> None:
     mute = write(1.2, "c", "indeterminate", code=None)
     verdict = refused(write(1.0, "a"), polite(1.1, "b"), mute)
     assert verdict.outcome == "PASS"
-    assert "1 writes were answered 503 with Retry-After" in verdict.because[0]
+    assert "1 writes were answered 503 with Retry-After" in verdict.texts[0]
 
 
 def test_a_503_without_retry_after_fails() -> None:
     """Who cannot keep a write must say when to come again."""
     verdict = refused(polite(1.1, "b"), write(1.2, "c", "failed", code=503))
     assert verdict.outcome == "FAIL"
-    assert verdict.because == (
+    assert verdict.texts == (
         "1 of 2 error responses are wrong",
         "at 1.200 s: 503 (without Retry-After)",
     )
@@ -67,7 +67,7 @@ def test_an_error_of_the_servers_that_is_no_503_fails_in_its_own_words(code: int
     """Retry-After does not make it right; a 4xx is the writer's own doing."""
     said = replace(write(1.1, "b", "indeterminate", code=code, retry_after=True), said="oops")
     verdict = refused(polite(1.0, "a"), said)
-    assert (verdict.outcome, verdict.because[1]) == (
+    assert (verdict.outcome, verdict.texts[1]) == (
         "FAIL",
         f"at 1.100 s: {code}: oops (expected 503)",
     )

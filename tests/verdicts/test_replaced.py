@@ -46,7 +46,7 @@ from .histories import (
 
 
 def why(verdict: Verdict) -> str:
-    return "\n".join(verdict.because)
+    return "\n".join(verdict.texts)
 
 
 def replaced_at(at_s: float, events: list[AnyEvent], *, end_s: float = 9.0) -> list[AnyEvent]:

@@ -31,7 +31,7 @@ def restarted(events: list[AnyEvent], at_most: int = 0) -> Verdict:
 
 
 def why(verdict: Verdict) -> str:
-    return "\n".join(verdict.because)
+    return "\n".join(verdict.texts)
 
 
 def loop(times: int, code: int = 3) -> list[AnyEvent]:

@@ -57,7 +57,7 @@ def bounded(
 
 
 def why(verdict: Verdict) -> str:
-    return "\n".join(verdict.because)
+    return "\n".join(verdict.texts)
 
 
 def tried(times_s: Iterable[float], *, link: str = PG) -> list[AnyEvent]:

@@ -46,7 +46,7 @@ def served(events: list[AnyEvent], *, at_least: int = 10) -> Verdict:
 
 
 def why(verdict: Verdict) -> str:
-    return "\n".join(verdict.because)
+    return "\n".join(verdict.texts)
 
 
 def steady(*instead: Write) -> list[AnyEvent]:

@@ -100,7 +100,7 @@ def settled_at(
         if unsettled(plan, history_of(seen), now_s, TOPOLOGY) is None:
             whole = [*seen, exited(now_s + 0.01), ended(now_s + 0.02)]
             (verdict,) = judge(TOPOLOGY, plan, history_of(whole))
-            yield now_s, verdict.because if verdict.outcome == "UNKNOWN" else ()
+            yield now_s, verdict.texts if verdict.outcome == "UNKNOWN" else ()
 
 
 @pytest.mark.parametrize(("e", "events"), RUNS.values(), ids=RUNS)

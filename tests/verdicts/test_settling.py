@@ -67,7 +67,7 @@ def available(events: list[AnyEvent], *, healthy: bool = True) -> Verdict:
 
 
 def why(verdict: Verdict) -> str:
-    return "\n".join(verdict.because)
+    return "\n".join(verdict.texts)
 
 
 def test_a_start_that_is_degraded_first_and_healthy_in_time_is_normal() -> None:

@@ -120,9 +120,9 @@ def test_a_start_that_lost_most_of_its_time_is_unknown(
     """It might have kept its deadline of three seconds."""
     (verdict,) = judged([*wrong(e), *slow], e)
     assert verdict.outcome == "UNKNOWN"
-    wanted = f"{who} for 1.800 s between 0.400 and 3.400 s: slowness cannot be told from"
-    assert wanted in verdict.because[0]
-    assert verdict.because[1] == "(the app alone would be judged FAIL)"
+    wanted = f"{who} for 1.800 s between 0.400 and 3.400 s: slowness of the app"
+    assert wanted in verdict.texts[0]
+    assert verdict.texts[1] == "(the app alone would be judged FAIL)"
 
 
 @pytest.mark.parametrize("e", START_UP, ids=lambda e: e.kind)
@@ -147,7 +147,7 @@ def test_a_start_that_was_late_by_no_more_than_it_waited_is_unknown() -> None:
     assert outcomes(judged([*wrong(e), *waits(0.4, 3.4, 0.15)], e)) == ["FAIL"]
     (verdict,) = judged([*wrong(e), *waits(0.4, 3.4, 0.18)], e)
     assert verdict.outcome == "UNKNOWN"
-    assert verdict.because[0] == (
+    assert verdict.texts[0] == (
         "backend waited for a core for 0.540 s of the 3.500 s that it took: without that it may "
         "have kept the limit of 3 s"
     )
@@ -268,7 +268,7 @@ def test_what_came_late_in_a_starved_stretch_is_unknown(slow: list[AnyEvent]) ->
     """An answer may have been late for want of a core, the app's or the lab's."""
     (verdict,) = judged([*mute(), *slow], AVAILABLE)
     assert verdict.outcome == "UNKNOWN"
-    assert "slowness cannot be told from this machine's" in verdict.because[0]
+    assert "cannot be distinguished from this machine's" in verdict.texts[0]
 
 
 @pytest.mark.parametrize(

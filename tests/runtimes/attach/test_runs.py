@@ -124,9 +124,9 @@ async def test_an_app_that_goes_past_the_proxies_is_unknown_and_never_passes(
     async with cluster(kind, tmp_path, past=True) as up:
         (verdict,) = await up.run(plan, tmp_path / "run")
     assert verdict.outcome.value == "UNKNOWN"
-    assert "not shown to have met the app" in verdict.because[0]
-    assert "the app alone would be judged PASS" in verdict.because[1]
-    assert "traffic past the proxy is not observed on this runtime" in verdict.because
+    assert "not observed to affect the app" in verdict.texts[0]
+    assert "the app alone would be judged PASS" in verdict.texts[1]
+    assert "traffic past the proxy is not observed on this runtime" in verdict.texts
 
 
 async def test_only_the_proxies_that_are_named_are_touched(
