@@ -34,8 +34,8 @@ def test_a_run_without_its_fault_is_unknown_and_says_what_was_done(
     assert saved(project, "run.json")["disabled"] == f"{kind}:{FAULT}"
     verdicts = saved(project, "verdicts.json")
     assert [v["outcome"] for v in verdicts] == ["UNKNOWN", "UNKNOWN"]
-    told = f"this run was made with a fault disabled: {kind}:{FAULT}"
-    assert all(told in v["because"] for v in verdicts)
+    told = ("lab.fault_disabled", {"mutation": f"{kind}:{FAULT}"})
+    assert all(told in [(r["code"], r["data"]) for r in v["because"]] for v in verdicts)
     # a starved machine is told first, so the evidence is looked for in all the reasons
     assert not any(" observed on " in why["text"] for v in verdicts for why in v["because"])
 
