@@ -53,7 +53,8 @@ class Program:
     `oldest` has, by the product's own name, the first major version that will do. `candidates`
     gives the places in the order of preference; only the named one if one is named. `fix` says how
     to get it, `package` is Debian's, `wheels` are those that hold one, `beside` is a program that
-    must lie in the same folder.
+    must lie in the same folder. `version_text` tells product and number of a program that does not
+    answer `--version`.
     """
 
     oldest: Mapping[str, int]
@@ -62,6 +63,7 @@ class Program:
     package: str
     wheels: tuple[str, ...] = ()
     beside: str = ""
+    version_text: Callable[[Path], str] | None = None
 
     @property
     def product(self) -> str:
@@ -90,7 +92,8 @@ class Program:
             return "no such file"
         if not os.access(path, os.X_OK):
             return "it may not be executed"
-        text = _version_text(path, path.stat().st_mtime_ns)
+        asked = self.version_text
+        text = asked(path) if asked else _version_text(path, path.stat().st_mtime_ns)
         if text.startswith(_FAILED):
             return text
         own = re.compile(f"({'|'.join(self.oldest)}){_NUMBER}", re.IGNORECASE).search(text)

@@ -9,15 +9,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaoslab.errors import ServiceFailed
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.environment import environment
 from chaoslab.machine.places import cache_folder, server_identity
-from chaoslab.machine.process import Identity, run_to_end, spawn, tail
+from chaoslab.machine.process import Identity
 from chaoslab.services.answers import Streams, ready
 from chaoslab.services.base import Stop
 from chaoslab.services.postgres import template
 from chaoslab.services.programs import Candidate, Program, in_wheels, named, on_path
+from chaoslab.services.template import unpacked
 
 _SYSTEM_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin")
 _WHEELS = (
@@ -70,14 +70,7 @@ class PostgresServer:
 
     async def prepare(self, home: Path, env: Mapping[str, str]) -> None:
         """Unpack the template; modes and, for root, owners come along."""
-        log = home / "unpack.log"
-        command = ("tar", "-xpf", str(self.template), "-C", str(home))
-        if await run_to_end(spawn(command, env=env, log=log)) != 0:
-            said = "\n".join(f"  {line}" for line in tail(log))
-            raise ServiceFailed(
-                f"postgres: cannot unpack the template {self.template}:\n{said}\n"
-                "  if there is room on the disk, remove that file; it is made anew"
-            )
+        await unpacked("postgres", self.template, home, env)
 
     def command(self, home: Path, port: int) -> tuple[str, ...]:
         """Only what differs per lab; all else stands in the template's postgresql.conf."""

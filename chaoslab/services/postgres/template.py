@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from chaoslab.errors import RuntimeUnavailable, ServiceFailed
+from chaoslab.errors import RuntimeUnavailable
 from chaoslab.machine.once import fingerprint, once
-from chaoslab.machine.places import make_home, reachable
+from chaoslab.machine.places import reachable
 from chaoslab.machine.process import Identity
 from chaoslab.services.programs import ServerBinary
+from chaoslab.services.template import Workshop
+from chaoslab.services.template import template as made_once
 
-_INITDB_S = 120.0
 # Tuned for a quick start. Durability against a power cut is given up, which no client can see;
 # everything that a client meets when the server stops, dies or fills up is as it always is.
 SETTINGS = """
@@ -65,27 +65,27 @@ def template(
     postgres: Path, number: str, identity: Identity, *, cache: Path, scratch: Path,
     env: Mapping[str, str],
 ) -> Path:  # fmt: skip
-    """A tar file of the folder `data` of a new cluster with role and database `chaoslab`.
+    """The template of a new cluster with role and database `chaoslab`. Blocks on the first use.
 
-    One file is unpacked in half the time that a thousand are copied. Blocks on the first use.
-
-    `scratch` is a folder of the lab's where initdb may work. Raises ServiceFailed with what
-    initdb said.
+    `scratch` is a folder of the lab's where initdb may work. Raises ServiceFailed.
     """
-    user = os.geteuid() if identity.uid is None else identity.uid
     major = int(number.partition(".")[0])
     feed = _ROLE + (_DATABASE if major >= 15 else _DATABASE_BEFORE_15)
-    place = cache / f"pgdata-{number}-{fingerprint(postgres, SETTINGS, feed, str(user))}.tar"
-
-    def make(part: Path) -> None:
-        home = scratch / "initdb"
-        make_home(home, identity)
-        _make_cluster(postgres, identity, home, env, feed)
-        _run(["tar", "-cf", str(part), "-C", str(home), "data"], Identity(), env, home)
-        shutil.rmtree(home, ignore_errors=True)
-
-    once(place, make)
-    return place
+    workshop = Workshop(
+        kind="postgres",
+        named_by="CHAOSLAB_POSTGRES_BIN",
+        identity=identity,
+        env=env,
+        home=scratch / "initdb",
+    )
+    return made_once(
+        f"pgdata-{number}",
+        postgres,
+        lambda workshop: _make_cluster(postgres, workshop, feed),
+        depends_on=(SETTINGS, feed),
+        workshop=workshop,
+        cache=cache,
+    )
 
 
 def _copy_install(install: Path, part: Path) -> None:
@@ -112,34 +112,12 @@ def _open_to_all(part: Path) -> None:
                 path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
 
 
-def _make_cluster(
-    postgres: Path, identity: Identity, home: Path, env: Mapping[str, str], feed: str
-) -> None:
-    data = home / "data"
-    arguments = ["-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
+def _make_cluster(postgres: Path, workshop: Workshop, feed: str) -> None:
+    data = str(workshop.data)
+    arguments = ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
     # One-megabyte segments of the write-ahead log, since each lab copies a few of them.
     arguments += ["--no-sync", "--wal-segsize=1"]
-    _run([str(postgres.with_name("initdb")), *arguments], identity, env, home)
-    with open(data / "postgresql.conf", "a") as file:
+    workshop.run([str(postgres.with_name("initdb")), *arguments])
+    with open(workshop.data / "postgresql.conf", "a") as file:
         file.write(SETTINGS)
-    _run([str(postgres), "--single", "-D", str(data), "postgres"], identity, env, home, feed)
-
-
-def _run(
-    command: list[str], identity: Identity, env: Mapping[str, str], cwd: Path, feed: str = ""
-) -> None:
-    try:
-        done = subprocess.run(
-            command, input=feed, capture_output=True, text=True, timeout=_INITDB_S, check=False,
-            env=dict(env), cwd=cwd, start_new_session=True, user=identity.uid, group=identity.gid,
-            extra_groups=() if identity.drops else None,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError) as error:
-        raise ServiceFailed(f"postgres: cannot run {command[0]}: {error}") from None
-    if done.returncode != 0 or "FATAL" in done.stderr or "ERROR" in done.stderr:
-        said = "\n".join(f"  {line}" for line in (done.stdout + done.stderr).splitlines()[-12:])
-        raise ServiceFailed(
-            f"postgres: {' '.join(command[:2])} failed with exit status {done.returncode}; it "
-            f"said:\n{said}\n  if this installation is broken, name another with "
-            "CHAOSLAB_POSTGRES_BIN"
-        )
+    workshop.run([str(postgres), "--single", "-D", data, "postgres"], feed)
