@@ -26,7 +26,7 @@ help:
 $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "chaoslab needs Python 3.11 or newer: none found on PATH (set PYTHON=)"; exit 2; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "  on Debian and Ubuntu: apt-get install python3-venv"; exit 2; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[servers,containers,reference,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[servers,containers,mysql,rabbitmq,reference,dev]'
 	@touch $(READY)
 
 demo: $(READY)

@@ -36,6 +36,7 @@ SLOW = (
     "runtimes/test_cache.py",
     "runtimes/test_daemons.py",
     "runtimes/test_leftovers.py",
+    "services/test_other_servers.py",
     "model/test_loader_anything.py",
     "test_analyze_damaged.py",
     "test_doctor.py",

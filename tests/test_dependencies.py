@@ -20,6 +20,8 @@ PARTS = {
     "chaoslab": (),
     "chaoslab/runtimes/containers": ("containers",),
     "chaoslab/runtimes/compose": ("containers",),
+    "chaoslab/services/mysql": ("mysql",),
+    "chaoslab/services/rabbitmq": ("rabbitmq",),
     "chaoslab/reference": ("reference",),
     "scenarios": (),
     "tests": tuple(EXTRAS),

@@ -8,10 +8,12 @@ from chaoslab.errors import Problem, SpecError, did_you_mean
 from chaoslab.model.sighting import Question
 from chaoslab.model.topology import Service
 from chaoslab.services.base import Kind
+from chaoslab.services.mysql import MYSQL
 from chaoslab.services.postgres import POSTGRES
+from chaoslab.services.rabbitmq import RABBITMQ
 from chaoslab.services.redis import REDIS
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (POSTGRES, REDIS)}
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (POSTGRES, REDIS, MYSQL, RABBITMQ)}
 
 
 def kind_of(name: str) -> Kind:

@@ -89,7 +89,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (
             BASE.replace('"postgres"\n[', '"postgers"\n[', 1),
             "services.postgres.kind: got 'postgers' (a string)\n"
-            "  expected one of: postgres, redis; did you mean 'postgres'?",
+            f"  expected one of: {', '.join(KINDS)}; did you mean 'postgres'?",
         ),
         (
             BASE.replace("links", "linsk"),

@@ -1,0 +1,92 @@
+"""Real servers of a kind, where this machine has them, and clients that keep words in them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import pika
+import pika.exceptions
+import pymysql
+import pytest
+
+from chaoslab.errors import RuntimeUnavailable
+from chaoslab.model.topology import Service
+from chaoslab.services import kind_of
+
+MYSQL = Service(name="mysql", kind="mysql")
+RABBITMQ = Service(name="queue", kind="rabbitmq")
+
+
+def needs_program(service: Service) -> None:
+    """Skip, with the reason and the fix, where the kind's program is not there."""
+    program = kind_of(service.kind).program
+    assert program is not None
+    try:
+        program.find()
+    except RuntimeUnavailable as error:
+        pytest.skip(str(error))
+
+
+def mysql(url: str) -> pymysql.Connection:
+    """A client as an app has it."""
+    parts = urlsplit(url)
+    return pymysql.connect(
+        host=parts.hostname,
+        port=parts.port,
+        user=parts.username,
+        password=parts.password,
+        database=parts.path[1:],
+        autocommit=True,
+    )
+
+
+def _keep_in_mysql(url: str, word: str) -> None:
+    with mysql(url) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE IF NOT EXISTS words (word text)")
+        cursor.execute("INSERT INTO words VALUES (%s)", [word])
+
+
+def _words_in_mysql(url: str) -> set[str]:
+    with mysql(url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT word FROM words")
+        return {word for (word,) in cursor.fetchall()}
+
+
+def _keep_in_rabbitmq(url: str, word: str) -> None:
+    with pika.BlockingConnection(pika.URLParameters(url)) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.queue_declare("words", durable=True)
+        durable = pika.BasicProperties(delivery_mode=pika.DeliveryMode.Persistent.value)
+        channel.basic_publish("", "words", word.encode(), durable)
+
+
+def _words_in_rabbitmq(url: str) -> set[str]:
+    words = set()
+    with pika.BlockingConnection(pika.URLParameters(url)) as connection:
+        channel = connection.channel()
+        while (got := channel.basic_get("words"))[0] is not None:
+            words.add(got[2].decode())
+    return words  # not acknowledged: they are in the queue again
+
+
+_KEEP: dict[str, Callable[[str, str], None]] = {
+    "mysql": _keep_in_mysql,
+    "rabbitmq": _keep_in_rabbitmq,
+}
+_WORDS: dict[str, Callable[[str], set[str]]] = {
+    "mysql": _words_in_mysql,
+    "rabbitmq": _words_in_rabbitmq,
+}
+
+
+async def keep(kind: str, url: str, word: str) -> None:
+    """Have a server acknowledge a word."""
+    await asyncio.to_thread(_KEEP[kind], url, word)
+
+
+async def words(kind: str, url: str) -> set[str]:
+    """The words that a server has."""
+    return await asyncio.to_thread(_WORDS[kind], url)
