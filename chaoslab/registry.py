@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from chaoslab import faults
 from chaoslab.expectations.registry import expectations
+from chaoslab.faults.registry import faults
 from chaoslab.history.saved_plan import Kinds
 
 
 def kinds() -> Kinds:
     """What saved plans are read with."""
-    return Kinds(faults=faults.kinds(), expectations=expectations())
+    return Kinds(faults=faults(), expectations=expectations())

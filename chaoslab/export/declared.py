@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 
-from chaoslab import faults
 from chaoslab.errors import Problem, SpecError
 from chaoslab.export.yaml_text import settings as names_of
 from chaoslab.faults.base import Fault
+from chaoslab.faults.registry import faults
 
 
 def kinds() -> Mapping[str, type[Fault]]:
     """Every kind of fault as a command line writes it: `one-way` for `one_way`."""
-    return {kind.replace("_", "-"): fault for kind, fault in faults.kinds().items()}
+    return {kind.replace("_", "-"): fault for kind, fault in faults().items()}
 
 
 def declared(kind: str, target: str, settings: Mapping[str, object]) -> Fault:

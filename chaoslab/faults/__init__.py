@@ -1,9 +1,8 @@
-"""What goes wrong: one module for each kind of fault, and the table of all of them. Pure."""
+"""What goes wrong: one module a fault. `KINDS` is the table of them. Pure.
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from types import MappingProxyType
+A fault is added by a module with one frozen dataclass that derives from `base.LinkFault` or
+`base.ServiceFault`, and a line here.
+"""
 
 from chaoslab.faults.base import Fault
 from chaoslab.faults.cut_midstream import CutMidstream
@@ -17,8 +16,21 @@ from chaoslab.faults.slow import Slow
 from chaoslab.faults.stopped import Stopped
 from chaoslab.faults.throttled import Throttled
 
+KINDS: tuple[type[Fault], ...] = (
+    Severed,
+    Slow,
+    Throttled,
+    OneWay,
+    Flapping,
+    CutMidstream,
+    Stopped,
+    Killed,
+    Paused,
+    Restarted,
+)
+
 __all__ = [
-    "TABLE",
+    "KINDS",
     "CutMidstream",
     "Fault",
     "Flapping",
@@ -30,33 +42,4 @@ __all__ = [
     "Slow",
     "Stopped",
     "Throttled",
-    "kinds",
-    "merged",
 ]
-
-TABLE: Mapping[str, type[Fault]] = MappingProxyType(
-    {
-        "severed": Severed,
-        "slow": Slow,
-        "throttled": Throttled,
-        "one_way": OneWay,
-        "flapping": Flapping,
-        "cut_midstream": CutMidstream,
-        "stopped": Stopped,
-        "killed": Killed,
-        "paused": Paused,
-        "restarted": Restarted,
-    }
-)
-
-
-def kinds() -> Mapping[str, type[Fault]]:
-    """Every kind that is known here, in the order of lists for people."""
-    return merged({})
-
-
-def merged(extra: Mapping[str, type[Fault]]) -> Mapping[str, type[Fault]]:
-    """The table with the kinds of other distributions. Raises ValueError for a kind named twice."""
-    if taken := sorted(TABLE.keys() & extra.keys()):
-        raise ValueError(f"kinds of fault that chaoslab has itself: {', '.join(taken)}")
-    return {**TABLE, **extra}

@@ -16,7 +16,7 @@ from chaoslab.model.faults import Declared
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Topology
 
-KINDS: tuple[MutationKind, ...] = get_args(MutationKind)
+MUTATIONS: tuple[MutationKind, ...] = get_args(MutationKind)
 CANARY_SUFFIX = ".canary"
 
 
@@ -57,12 +57,12 @@ class Mutation:
 def read_mutation(text: str) -> Mutation:
     """`KIND:FAULT`, the fault as in plan.json: `inert:severed:vpc`. Raises SpecError."""
     kind, colon, fault = text.partition(":")
-    for known in KINDS:
+    for known in MUTATIONS:
         if kind == known and fault:
             return Mutation(kind=known, fault=fault)
     wrong = f"unknown mutation '{kind}'" if colon and fault else f"no fault in '{text}'"
-    expected = "MUTATION:FAULT, where MUTATION is one of: " + ", ".join(KINDS)
-    fix = did_you_mean(kind, KINDS)
+    expected = "MUTATION:FAULT, where MUTATION is one of: " + ", ".join(MUTATIONS)
+    fix = did_you_mean(kind, MUTATIONS)
     raise SpecError([Problem(where="--chaos-disable", what=wrong, expected=expected, fix=fix)])
 
 

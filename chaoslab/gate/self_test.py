@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from chaoslab.faults.base import MutationKind
 from chaoslab.faults.evidence import evidence_of
-from chaoslab.faults.mutation import KINDS, Mutation, mutations_of
+from chaoslab.faults.mutation import MUTATIONS, Mutation, mutations_of
 from chaoslab.history.journal import History
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Topology
@@ -65,7 +65,7 @@ class Tried:
 
 
 def trials(
-    plans: Mapping[str, tuple[str, Plan]], kinds: tuple[MutationKind, ...] = KINDS
+    plans: Mapping[str, tuple[str, Plan]], kinds: tuple[MutationKind, ...] = MUTATIONS
 ) -> Iterator[Trial]:
     """Each fault of each plan (by node id, with the scenario's name) in each way that applies."""
     for nodeid, (scenario, plan) in plans.items():

@@ -10,7 +10,7 @@ from pathlib import Path
 from chaoslab.clock import now_s, wall_time
 from chaoslab.errors import ChaoslabError, Problem, ServiceFailed, SpecError
 from chaoslab.faults.base import MutationKind
-from chaoslab.faults.mutation import KINDS
+from chaoslab.faults.mutation import MUTATIONS
 from chaoslab.gate.background import GRACE_S, Background, running
 from chaoslab.gate.calls import Calls
 from chaoslab.gate.process import Record, ReportFile
@@ -40,7 +40,7 @@ class SelfTest:
     topology: Path
     folder: Path
     commands: tuple[str, ...] = ()
-    kinds: tuple[MutationKind, ...] = KINDS
+    kinds: tuple[MutationKind, ...] = MUTATIONS
     workers: int = WORKERS
 
 

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, get_args
 
 from chaoslab.errors import Problem
 from chaoslab.model.expectation import Place
-from chaoslab.model.faults import (
-    Declared,
-)
+from chaoslab.model.faults import Declared
 from chaoslab.model.placeholders import known_to_app, placeholder_problems
 from chaoslab.model.values import above, one_of, wrong
 from chaoslab.model.when import AtConnection, AtMoment, Moment

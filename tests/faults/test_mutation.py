@@ -7,7 +7,7 @@ import pytest
 from chaoslab import Killed, Paused, Restarted, Severed, Stopped
 from chaoslab.errors import SpecError
 from chaoslab.faults.base import ServiceFault
-from chaoslab.faults.mutation import KINDS, Mutation, aimed, mutations_of, read_mutation
+from chaoslab.faults.mutation import MUTATIONS, Mutation, aimed, mutations_of, read_mutation
 from chaoslab.model.plan import Plan, resolve
 from chaoslab.model.topology import App, Connector, Service, Topology
 
@@ -23,7 +23,7 @@ TOPOLOGY = Topology(
 )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MUTATIONS)
 def test_a_mutation_is_read_as_it_is_shown(kind: str) -> None:
     """The fault's label may hold colons of its own."""
     mutation = read_mutation(f"{kind}:severed:vpc")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 import pytest
 from verdicts.histories import PG, TOPOLOGY, healthy_run, history_of, sockets
@@ -25,29 +24,29 @@ from chaoslab import (
     Throttled,
     faults,
 )
-from chaoslab.evidence.links import LinkView
-from chaoslab.faults import TABLE, merged
+from chaoslab.faults import KINDS
 from chaoslab.faults.base import Fault, LinkFault, MutationKind, ServiceFault
 from chaoslab.faults.cluster import NetworkRule, Peer, Unsupported
 from chaoslab.faults.evidence import evidence_of
+from chaoslab.faults.registry import faults as table
+from chaoslab.faults.registry import merged
 from chaoslab.history.events import AnyEvent, LinkMetered, LinkPackets
 from chaoslab.history.saved_plan import plan_json, read_plan
 from chaoslab.model.plan import Plan
-from chaoslab.model.reason import Reason
 from chaoslab.model.sighting import Outcome, Sighting
 from chaoslab.registry import kinds
 
 ROOT = Path(chaoslab.__file__).parents[1]
-NOT_KINDS = {"__init__", "base", "cluster", "evidence", "mutation", "toxics"}
+NOT_KINDS = {"__init__", "base", "cluster", "evidence", "mutation", "registry", "toxics"}
 
 # one of each kind, with what it cannot be without
 EXAMPLES: tuple[Fault, ...] = (
     Severed(target="vpc"),
     Slow(target="vpc", latency_s=0.1),
     Throttled(target="vpc", rate_kb_per_s=8),
-    CutMidstream(target="vpc", after_bytes=10),
     OneWay(target="vpc"),
     Flapping(target="vpc", period_s=10.0),
+    CutMidstream(target="vpc", after_bytes=10),
     Stopped(target="redis"),
     Killed(target="redis"),
     Paused(target="redis"),
@@ -58,15 +57,15 @@ each_fault = pytest.mark.parametrize("fault", EXAMPLES, ids=lambda fault: fault.
 
 def test_these_are_all_kinds() -> None:
     """A kind that is added must be added to these tests."""
-    assert {fault.kind: type(fault) for fault in EXAMPLES} == dict(TABLE)
+    assert [type(fault) for fault in EXAMPLES] == list(KINDS)
 
 
 def test_each_kind_is_the_one_module_of_its_name() -> None:
     """Found from the tree alone; nothing else is in the room but what all kinds share."""
     modules = {path.stem for path in Path(faults.__file__).parent.glob("*.py")}
-    assert modules - NOT_KINDS == set(TABLE)
-    assert {kind: cls.__module__ for kind, cls in TABLE.items()} == {
-        kind: f"chaoslab.faults.{kind}" for kind in TABLE
+    assert modules - NOT_KINDS == set(table())
+    assert {kind: cls.__module__ for kind, cls in table().items()} == {
+        kind: f"chaoslab.faults.{kind}" for kind in table()
     }
 
 
@@ -165,16 +164,16 @@ def test_each_kind_can_be_written_out_and_changed_as_data(fault: Fault) -> None:
     assert read_plan(plan_json(plan), kinds()) == plan
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Delayed(Slow):
     """A kind of another distribution."""
 
-    def observed(self, link: LinkView) -> Iterator[Reason]:
-        yield from ()
+    kind: Literal["delayed"] = "delayed"  # type: ignore[assignment]
 
 
 def test_kinds_of_other_distributions_join_the_table() -> None:
     """Beside those of this package, in whose place none can be put."""
-    assert merged({"delayed": Delayed}) == {**TABLE, "delayed": Delayed}
-    assert merged({}) == TABLE
+    assert merged(Delayed) == {**table(), "delayed": Delayed}
+    assert merged() == table()
     with pytest.raises(ValueError, match="slow"):
-        merged({"slow": Delayed})
+        merged(Slow)

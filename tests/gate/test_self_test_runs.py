@@ -8,7 +8,7 @@ import pytest
 from plugin.project import Project
 
 from chaoslab.errors import ServiceFailed, SpecError
-from chaoslab.faults.mutation import MutationKind
+from chaoslab.faults.base import MutationKind
 from chaoslab.gate.self_test import Tried
 from chaoslab.gate.self_test_run import Results, SelfTest, planned, run
 from chaoslab.gate.self_test_text import line, table

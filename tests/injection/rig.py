@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chaoslab.clock import now_s
-from chaoslab.faults import TABLE
+from chaoslab.faults import KINDS
 from chaoslab.history.events import (
     AnyEvent,
     FaultHealed,
@@ -156,5 +156,5 @@ def make_canaries_patient(patch: pytest.MonkeyPatch) -> None:
     """For faults that affect nobody: a server that stalls for longer than a canary looks for
     silence would be taken for one of them in force.
     """
-    for fault in set(TABLE.values()):
+    for fault in KINDS:
         patch.setattr(fault, "canary_waits_s", PATIENCE_S)

@@ -23,7 +23,7 @@ from chaoslab import (
 from chaoslab import expectations as expect
 from chaoslab.errors import SpecError
 from chaoslab.expectations import KINDS, Expectation
-from chaoslab.faults import TABLE
+from chaoslab.faults import KINDS as FAULTS
 from chaoslab.history.saved_plan import plan_json, read_plan
 from chaoslab.model import when
 from chaoslab.model.faults import Declared
@@ -107,7 +107,7 @@ def problems(plan: Plan) -> list[str]:
 
 def test_these_are_all_faults_and_expectations() -> None:
     """A kind that is added must be added to these tests."""
-    assert {type(fault) for fault in EVERY_FAULT} == set(TABLE.values())
+    assert {type(fault) for fault in EVERY_FAULT} == set(FAULTS)
     asked = {type(e) for e in (*EVERY_EXPECTATION, SUPERVISED)}
     assert asked == set(KINDS)
 
