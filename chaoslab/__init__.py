@@ -3,7 +3,7 @@
 A scenario declares faults and what is expected of the app, as data:
 
     await chaos.run(
-        Severed(target="vpc", stop=when.degraded(hold_s=0.6)),
+        Severed(target="vpc", stop=when.degraded(after_s=0.6)),
         expect=[expect.Starts(mode="degraded"), expect.Recovers()],
     )
 """

@@ -20,7 +20,9 @@ async def test_stopped_database_is_not_stormed(chaos: Chaos) -> None:
     """Postgres is down under requests: a few tries with pauses between, and no herd afterwards."""
     await chaos.run(
         Stopped(
-            target="postgres", start=when.acknowledged(5), stop=when.lost("postgres", hold_s=HOLD_S)
+            target="postgres",
+            start=when.acknowledged(5),
+            stop=when.lost("postgres", after_s=HOLD_S),
         ),
         load=[Load(start=when.healthy(), rate_per_s=20)],
         expect=[
@@ -41,7 +43,7 @@ async def test_slow_answers_leak_nothing(chaos: Chaos) -> None:
             target="backend.postgres",
             latency_s=SLOW_S,
             start=when.acknowledged(5),
-            stop=when.lost("postgres", hold_s=2 * HOLD_S),
+            stop=when.lost("postgres", after_s=2 * HOLD_S),
         ),
         load=[Load(start=when.healthy(), rate_per_s=10)],
         expect=[

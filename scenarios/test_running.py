@@ -20,7 +20,7 @@ async def test_the_connector_fails(chaos: Chaos, mode: Literal["refused", "silen
     """Both dependencies go at once: the app says so, and is healthy once they are back."""
     await chaos.run(
         Severed(
-            target="vpc", mode=mode, start=when.healthy(0.3), stop=when.lost(*BOTH, hold_s=HOLD_S)
+            target="vpc", mode=mode, start=when.healthy(0.3), stop=when.lost(*BOTH, after_s=HOLD_S)
         ),
         expect=[
             expect.Starts(mode="normal"),
@@ -38,7 +38,7 @@ async def test_one_link_fails(chaos: Chaos, service: str) -> None:
             target=f"backend.{service}",
             mode="refused",
             start=when.healthy(0.3),
-            stop=when.lost(service, hold_s=HOLD_S),
+            stop=when.lost(service, after_s=HOLD_S),
         ),
         expect=[
             expect.Starts(mode="normal"),
@@ -57,7 +57,7 @@ async def test_the_connector_fails_under_writes(chaos: Chaos) -> None:
             target="vpc",
             mode="refused",
             start=when.acknowledged(5),
-            stop=when.lost(*BOTH, hold_s=HOLD_S),
+            stop=when.lost(*BOTH, after_s=HOLD_S),
         ),
         load=[Load(start=when.healthy(), rate_per_s=20)],
         expect=[

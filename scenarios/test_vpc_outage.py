@@ -6,7 +6,6 @@ that are not given come from the app's deadlines in chaoslab.toml.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal
 
 import pytest
@@ -47,7 +46,7 @@ async def test_severed_before_start(chaos: Chaos, mode: Mode) -> None:
 async def test_supervised_start(chaos: Chaos) -> None:
     """A platform starts what ends by itself anew: there is nothing for it to do."""
     await chaos.run(
-        Severed(target="vpc", stop=replace(when.degraded(HOLD_S), within_s=THREE_STARTS_S)),
+        Severed(target="vpc", stop=when.degraded(HOLD_S, within_s=THREE_STARTS_S)),
         boots=[Boot(restarts=2)],
         expect=[
             expect.NoRestarts(),
@@ -78,7 +77,7 @@ async def test_severed_during_the_cache_phase(chaos: Chaos) -> None:
         Severed(
             target="vpc",
             start=when.connection("backend.redis"),
-            stop=when.lost(*BOTH, hold_s=HOLD_S),
+            stop=when.lost(*BOTH, after_s=HOLD_S),
         ),
         expect=[
             expect.Starts(mode="degraded"),
@@ -91,7 +90,7 @@ async def test_severed_during_the_cache_phase(chaos: Chaos) -> None:
 async def test_severed_with_idle_pooled_connections(chaos: Chaos) -> None:
     """No user is there to notice; the app must find out by itself that its pool is dead."""
     await chaos.run(
-        Severed(target="vpc", start=when.healthy(0.3), stop=when.lost(*BOTH, hold_s=PROBES_S)),
+        Severed(target="vpc", start=when.healthy(0.3), stop=when.lost(*BOTH, after_s=PROBES_S)),
         expect=[
             expect.Starts(mode="normal"),
             expect.Degrades(naming=BOTH),
@@ -106,7 +105,7 @@ async def test_severed_under_requests(chaos: Chaos) -> None:
     """Users write while the path goes: what was acknowledged is kept, the rest told to retry."""
     await chaos.run(
         Severed(
-            target="vpc", start=when.acknowledged(25), stop=when.lost(*BOTH, hold_s=REFUSALS_S)
+            target="vpc", start=when.acknowledged(25), stop=when.lost(*BOTH, after_s=REFUSALS_S)
         ),
         load=[Load(start=when.healthy(), rate_per_s=20)],
         expect=[
@@ -128,7 +127,7 @@ async def test_requests_hang_for_long(chaos: Chaos) -> None:
             target="vpc",
             mode="silent",
             start=when.acknowledged(5),
-            stop=when.lost(*BOTH, hold_s=2.5 * BREAKER_OPEN_S),
+            stop=when.lost(*BOTH, after_s=2.5 * BREAKER_OPEN_S),
         ),
         load=[Load(start=when.healthy(), rate_per_s=20)],
         expect=[
@@ -229,13 +228,13 @@ async def test_severed_twice(chaos: Chaos) -> None:
             name="first",
             target="vpc",
             start=when.healthy(0.3),
-            stop=when.lost(*BOTH, hold_s=HOLD_S),
+            stop=when.lost(*BOTH, after_s=HOLD_S),
         ),
         Severed(
             name="second",
             target="vpc",
             start=when.healthy(0.3, nth=2),
-            stop=when.lost(*BOTH, hold_s=HOLD_S, nth=2),
+            stop=when.lost(*BOTH, after_s=HOLD_S, nth=2),
         ),
         expect=[
             expect.Starts(mode="normal"),

@@ -108,5 +108,7 @@ def _moment(
     elif moment.of:
         yield from one_of(where, "app", moment.of, tuple(topology.apps))
     yield from above(where, 0, nth=moment.nth)
+    if moment.within_s is not None:
+        yield from above(where, 0, within_s=moment.within_s)
     if moment.after_s < 0:
         yield wrong(where, "after_s", moment.after_s, "0 or more")

@@ -1,11 +1,21 @@
-"""Triggers: the moments at which a plan's faults, boots and load begin and end. Plain data."""
+"""Triggers: the moments at which a plan's faults, boots and load begin and end. Plain data.
+
+Each moment of a history has its trigger. `after_s` is how many seconds after the moment, `nth`
+which of its kind, `app` whose (any, where it is left out), and `within_s` how many seconds to wait
+for it (None: by the app's own deadlines).
+"""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import wraps
+from typing import Literal, ParamSpec
 
 from chaoslab.model.topology import Deadlines
+
+P = ParamSpec("P")
 
 Moment = Literal[
     "spawned", "bound", "first_answer", "startup_complete", "ready",
@@ -78,51 +88,111 @@ def connection(link: str, n: int = 1) -> AtConnection:
     return AtConnection(link=link, n=n)
 
 
-def spawned(after_s: float = 0.0) -> AtMoment:
-    """`after_s` seconds after the app was spawned."""
-    return AtMoment(moment="spawned", after_s=after_s)
+def _knows_hold_s(trigger: Callable[P, AtMoment]) -> Callable[P, AtMoment]:
+    """The same trigger, which for one release understands `hold_s`, the old name of `after_s`."""
+
+    @wraps(trigger)
+    def understood(*args: P.args, **given: P.kwargs) -> AtMoment:
+        if "hold_s" in given:
+            what = f"when.{trigger.__name__}(hold_s=...): write after_s=..."
+            warnings.warn(what, DeprecationWarning, stacklevel=2)
+            given["after_s"] = given.pop("hold_s")
+        return trigger(*args, **given)
+
+    return understood
 
 
-def started(hold_s: float = 0.0, *, nth: int = 1) -> AtMoment:
-    """`hold_s` seconds after the app said that its start-up is complete (of its nth boot)."""
-    return AtMoment(moment="startup_complete", after_s=hold_s, nth=nth)
+def spawned(
+    after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
+) -> AtMoment:
+    """`after_s` seconds after the app was spawned for the nth time, restarts left out."""
+    return AtMoment(moment="spawned", of=app, nth=nth, after_s=after_s, within_s=within_s)
 
 
-def degraded(hold_s: float = 0.0, *, nth: int = 1) -> AtMoment:
-    """`hold_s` seconds after health turned degraded for the nth time."""
-    return AtMoment(moment="degraded", after_s=hold_s, nth=nth)
+def bound(
+    after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
+) -> AtMoment:
+    """`after_s` seconds after the app's port was first seen listening (of its nth boot)."""
+    return AtMoment(moment="bound", of=app, nth=nth, after_s=after_s, within_s=within_s)
 
 
-def lost(*naming: str, hold_s: float = 0.0, nth: int = 1) -> AtMoment:
-    """`hold_s` seconds after health named exactly these dependencies as lost, the nth time."""
-    return AtMoment(moment="lost", naming=tuple(sorted(naming)), after_s=hold_s, nth=nth)
+def first_answer(
+    after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
+) -> AtMoment:
+    """`after_s` seconds after the app's first HTTP answer, of any status (of its nth boot)."""
+    return AtMoment(moment="first_answer", of=app, nth=nth, after_s=after_s, within_s=within_s)
 
 
-def healthy(hold_s: float = 0.0, *, nth: int = 1) -> AtMoment:
-    """`hold_s` seconds after health turned healthy for the nth time."""
-    return AtMoment(moment="healthy", after_s=hold_s, nth=nth)
+@_knows_hold_s
+def started(
+    after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
+) -> AtMoment:
+    """`after_s` seconds after the app said that its start-up is complete (of its nth boot)."""
+    return AtMoment(moment="startup_complete", of=app, nth=nth, after_s=after_s, within_s=within_s)
 
 
-def exited(*, nth: int = 1) -> AtMoment:
-    """When the app's process ended for the nth time."""
-    return AtMoment(moment="exited", nth=nth)
+def ready(
+    after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
+) -> AtMoment:
+    """`after_s` seconds after the readiness path first answered 2xx (of the app's nth boot)."""
+    return AtMoment(moment="ready", of=app, nth=nth, after_s=after_s, within_s=within_s)
 
 
-def in_force(fault: str, hold_s: float = 0.0) -> AtMoment:
-    """`hold_s` seconds after the lab's canary saw `fault` in force."""
-    return AtMoment(moment="in_force", of=fault, after_s=hold_s)
+@_knows_hold_s
+def degraded(
+    after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
+) -> AtMoment:
+    """`after_s` seconds after health turned degraded for the nth time."""
+    return AtMoment(moment="degraded", of=app, nth=nth, after_s=after_s, within_s=within_s)
 
 
-def healed(fault: str, after_s: float = 0.0) -> AtMoment:
+@_knows_hold_s
+def healthy(
+    after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
+) -> AtMoment:
+    """`after_s` seconds after health turned healthy for the nth time."""
+    return AtMoment(moment="healthy", of=app, nth=nth, after_s=after_s, within_s=within_s)
+
+
+@_knows_hold_s
+def lost(
+    *naming: str,
+    after_s: float = 0.0,
+    nth: int = 1,
+    app: str = "",
+    within_s: float | None = None,
+) -> AtMoment:
+    """`after_s` seconds after health named exactly these dependencies as lost, the nth time."""
+    return AtMoment(
+        moment="lost",
+        of=app,
+        naming=tuple(sorted(naming)),
+        nth=nth,
+        after_s=after_s,
+        within_s=within_s,
+    )
+
+
+def exited(
+    after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
+) -> AtMoment:
+    """`after_s` seconds after the app's process ended for the nth time."""
+    return AtMoment(moment="exited", of=app, nth=nth, after_s=after_s, within_s=within_s)
+
+
+def acknowledged(
+    count: int, after_s: float = 0.0, *, app: str = "", within_s: float | None = None
+) -> AtMoment:
+    """`after_s` seconds after the app has acknowledged its `count`-th write of the load."""
+    return AtMoment(moment="acknowledged", of=app, nth=count, after_s=after_s, within_s=within_s)
+
+
+@_knows_hold_s
+def in_force(fault: str, after_s: float = 0.0, *, within_s: float | None = None) -> AtMoment:
+    """`after_s` seconds after the lab's canary saw `fault` in force."""
+    return AtMoment(moment="in_force", of=fault, after_s=after_s, within_s=within_s)
+
+
+def healed(fault: str, after_s: float = 0.0, *, within_s: float | None = None) -> AtMoment:
     """`after_s` seconds after `fault` was healed."""
-    return AtMoment(moment="healed", of=fault, after_s=after_s)
-
-
-def acknowledged(count: int) -> AtMoment:
-    """When the app has acknowledged its `count`-th write."""
-    return AtMoment(moment="acknowledged", nth=count)
-
-
-def bound(after_s: float = 0.0) -> AtMoment:
-    """`after_s` seconds after the app's port was first seen listening."""
-    return AtMoment(moment="bound", after_s=after_s)
+    return AtMoment(moment="healed", of=fault, after_s=after_s, within_s=within_s)

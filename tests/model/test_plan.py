@@ -73,7 +73,7 @@ EVERY_FAULT: tuple[Declared, ...] = (
     CutMidstream(target="vpc", after_bytes=10, stream="upstream", stop=STOP),
     OneWay(target="vpc", stop=STOP),
     Flapping(target="vpc", period_s=0.5, duty=0.4, mode="dropped", stop=when.started(0.5)),
-    Stopped(target="redis", stop=when.lost("redis", hold_s=0.2)),
+    Stopped(target="redis", stop=when.lost("redis", after_s=0.2)),
     Killed(target="postgres", start=when.acknowledged(5), stop=STOP),
     Paused(target="postgres", stop=when.in_force("paused:postgres", 1.0)),
     Restarted(target="postgres"),

@@ -168,7 +168,7 @@ def test_a_recovery_is_awaited_to_its_bound(run_of: Begin) -> None:
 
 def test_a_trigger_is_awaited_while_the_plan_waits_for_it(run_of: Begin) -> None:
     """The fault's begin until it is asked for, its stop from there to its heal."""
-    run = run_of(fault=replace(OUT, start=healthy(), stop=lost("postgres", hold_s=5.0)))
+    run = run_of(fault=replace(OUT, start=healthy(), stop=lost("postgres", after_s=5.0)))
     assert run.awaits(9.0, *complete(1.0, DEGRADED))
     assert run.awaits(15.0, turned(9.0, HEALTHY), requested(9.0))
     assert not run.awaits(16.1, turned(15.0, DEGRADED), named(15.0, "postgres"))

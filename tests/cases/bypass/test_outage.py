@@ -13,7 +13,7 @@ async def test_outage(chaos: Chaos) -> None:
             target="app.postgres",
             mode="refused",
             start=when.acknowledged(20),
-            stop=when.lost("database", hold_s=2),
+            stop=when.lost("database", after_s=2),
         ),
         load=[Load(start=when.healthy(), rate_per_s=20)],
         expect=[

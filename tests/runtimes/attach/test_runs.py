@@ -44,7 +44,7 @@ def late_lab(monkeypatch: pytest.MonkeyPatch) -> None:
 def outage(mode: SeveredMode) -> Plan:
     """The connector dies under a running app, until it has said so for a while."""
     fault = Severed(
-        target="vpc", mode=mode, start=when.healthy(0.3), stop=when.lost(*BOTH, hold_s=0.5)
+        target="vpc", mode=mode, start=when.healthy(0.3), stop=when.lost(*BOTH, after_s=0.5)
     )
     wanted = (expect.Starts(mode="normal"), expect.Degrades(naming=BOTH), expect.Recovers())
     return Plan(name=mode, faults=(fault,), expect=wanted)
@@ -191,7 +191,7 @@ async def test_a_fault_that_holds_when_the_lab_begins_to_watch_is_met_too(
     standing: Cluster, tmp_path: Path
 ) -> None:
     """The servers are looked at before it: afterwards nothing goes through the proxy."""
-    fault = Severed(target="vpc", mode="refused", stop=when.lost(*BOTH, hold_s=0.5))
+    fault = Severed(target="vpc", mode="refused", stop=when.lost(*BOTH, after_s=0.5))
     wanted = (expect.Degrades(naming=BOTH), expect.Recovers())
     verdicts = await standing.run(Plan(name="before", faults=(fault,), expect=wanted), tmp_path)
     assert [verdict.outcome.value for verdict in verdicts] == ["PASS"] * 2, verdicts
