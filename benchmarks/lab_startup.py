@@ -16,14 +16,14 @@ from pathlib import Path
 
 from _measure import ROOT, figure, machine, percentile
 
+from chaoslab import services
 from chaoslab.clock import now_s
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.lab.bring_up import brought_up
 from chaoslab.model.loader import load_topology
 from chaoslab.runtimes.local import LocalRuntime
-from chaoslab.services import KINDS
 
-TOPOLOGY = load_topology(ROOT / "chaoslab.toml", kinds=KINDS)
+TOPOLOGY = load_topology(ROOT / "chaoslab.toml", kinds=services.kinds())
 Took = tuple[float, float]
 
 

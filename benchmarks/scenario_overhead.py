@@ -25,7 +25,7 @@ from pathlib import Path
 
 from _measure import ROOT, Figure, figure, machine, percentile
 
-from chaoslab import Severed, Stopped, expect, when
+from chaoslab import Severed, Stopped, expect, services, when
 from chaoslab.clock import now_s
 from chaoslab.history.events import AnyEvent, LabUp, RunEnded, Spawned
 from chaoslab.history.journal import History
@@ -34,10 +34,9 @@ from chaoslab.lab.carry_out import Setting, carry_out
 from chaoslab.model.loader import load_topology
 from chaoslab.model.plan import Plan, resolve
 from chaoslab.runtimes.local.app import LocalApp
-from chaoslab.services import KINDS
 from chaoslab.verdicts.settled import unsettled
 
-TOPOLOGY = load_topology(ROOT / "chaoslab.toml", kinds=KINDS)
+TOPOLOGY = load_topology(ROOT / "chaoslab.toml", kinds=services.kinds())
 TARGET_S = 0.25
 HOLD_S = 0.3
 

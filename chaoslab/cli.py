@@ -54,12 +54,12 @@ def check(file: Path | None) -> None:
 
     Without FILE the nearest chaoslab.toml, or pyproject.toml with [tool.chaoslab], is taken.
     """
+    from chaoslab import services
     from chaoslab.gate.run import gate_of
     from chaoslab.model.loader import load_topology
     from chaoslab.report.topology_text import understood
-    from chaoslab.services import KINDS
 
-    topology = load_topology(file, kinds=KINDS)
+    topology = load_topology(file, kinds=services.kinds())
     if topology.gate is not None:
         gate_of(topology)
     _console().print(understood(topology), soft_wrap=True)

@@ -124,16 +124,16 @@ class Run:
 
     def load_topology(self, config: pytest.Config) -> None:
         """Read the topology once, before any scenario runs; a mistake in it is a usage error."""
+        from chaoslab import services
         from chaoslab.history.files import check_room
         from chaoslab.model.builds import with_commands
         from chaoslab.model.loader import find_topology, load_topology
-        from chaoslab.services import KINDS
 
         named = config.getoption("--chaos-topology")
         try:
             path = Path(named) if named else find_topology(config.rootpath)
             commands = config.getoption("--chaos-command")
-            self.topology = with_commands(load_topology(path, kinds=KINDS), commands)
+            self.topology = with_commands(load_topology(path, kinds=services.kinds()), commands)
             if not hasattr(config, "workerinput"):
                 self.session().check()
                 if not config.option.collectonly:

@@ -36,7 +36,7 @@ def stand_ins() -> dict[str, str]:
 def images() -> Images:
     """The images of the tests: the environment's, else the stand-ins', else the usual ones."""
     named: Mapping[str, str] = {**stand_ins(), **environment()}
-    usual = Images(services={kind: services.KINDS[kind].image for kind in _USED})
+    usual = Images(services={kind: services.kinds()[kind].image for kind in _USED})
     chosen = {use: named.get(variable(use)) or image for use, image in uses(usual).items()}
     own = {use: chosen.pop(use) for use in usual.services}
     return Images(services=own, **chosen)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from chaoslab import services
 from chaoslab.cli import main
 from chaoslab.expectations import Starts
 from chaoslab.history.events import RunEnded, Spawned, StartupComplete, StartupSnapshot
@@ -20,7 +21,6 @@ from chaoslab.history.run_folder import RunFolder, RunInfo
 from chaoslab.model.health import HealthState
 from chaoslab.model.loader import load_topology
 from chaoslab.model.plan import Plan
-from chaoslab.services import KINDS
 
 REPOSITORY = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
@@ -161,7 +161,9 @@ def saved_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         machine="test",
     )
     folder.save_before(
-        load_topology(REPOSITORY / "chaoslab.toml", kinds=KINDS), Plan(name="severed"), info
+        load_topology(REPOSITORY / "chaoslab.toml", kinds=services.kinds()),
+        Plan(name="severed"),
+        info,
     )
     folder.history_path.touch()
     return folder.path.parent

@@ -19,10 +19,10 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from chaoslab import services
 from chaoslab.cli import main
 from chaoslab.model.loader import load_topology
 from chaoslab.model.topology import Images
-from chaoslab.services import KINDS
 
 REPOSITORY = Path(__file__).parents[1]
 FOLDER = REPOSITORY / "docs" / "kubernetes"
@@ -72,7 +72,7 @@ def proxies() -> dict[str, Manifest]:
 
 
 def topology() -> Any:
-    return load_topology(FOLDER / "chaoslab.toml", kinds=KINDS)
+    return load_topology(FOLDER / "chaoslab.toml", kinds=services.kinds())
 
 
 def test_every_file_is_applied_or_said_to_be_an_alternative() -> None:
@@ -286,7 +286,7 @@ def test_kubernetes_probes_ask_where_the_lab_asks() -> None:
         "livenessProbe": health.live_path,
         "readinessProbe": health.ready_path,
     }
-    own = load_topology(REPOSITORY / "chaoslab.toml", kinds=KINDS).apps["backend"]
+    own = load_topology(REPOSITORY / "chaoslab.toml", kinds=services.kinds()).apps["backend"]
     assert topology().apps["backend"].health.path == own.health.path
     assert topology().apps["backend"].deadlines == own.deadlines
 
@@ -296,8 +296,8 @@ def test_images_are_those_of_the_lab_by_fixed_tags() -> None:
     images = {name: container(name)["image"] for name in of_kind("Deployment")}
     defaults = Images()
     assert images == {
-        "postgres": KINDS["postgres"].image,
-        "redis": KINDS["redis"].image,
+        "postgres": services.kinds()["postgres"].image,
+        "redis": services.kinds()["redis"].image,
         "toxiproxy": defaults.toxiproxy,
         "backend": "chaoslab-reference:0.1.0",
     }

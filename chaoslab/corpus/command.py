@@ -64,14 +64,14 @@ def run(
     good build passed, 1 where one was missed or the good build was refused, 3 where the lab could
     not tell, 4 where it was stopped.
     """
+    from chaoslab import services
     from chaoslab.corpus.campaign import Campaign
     from chaoslab.corpus.ledger import GOOD, Ledger
     from chaoslab.corpus.table import line
     from chaoslab.corpus.table import results as table
     from chaoslab.model.loader import load_topology
-    from chaoslab.services import KINDS
 
-    topology = load_topology(file, kinds=KINDS)
+    topology = load_topology(file, kinds=services.kinds())
     chosen = _chosen(_read(defects), names)
     good = (not names or GOOD in names) if good is None else good
     folder = results.resolve() / "corpus"

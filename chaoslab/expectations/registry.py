@@ -1,4 +1,4 @@
-"""The kinds of expectation, by their names: the table of this package."""
+"""The kinds of expectation, by their names: the table of this package, and what is installed."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from functools import cache
 
 from chaoslab.expectations import KINDS
 from chaoslab.expectations.base import Expectation
+from chaoslab.extensions import EXPECTATIONS, a_kind, extended
 
 
 @cache
 def expectations() -> Mapping[str, type[Expectation]]:
-    """Every kind, by the name that stands in plans, verdicts and the gate's `p1`."""
-    return {name_of(kind): kind for kind in KINDS}
+    """Every kind, by the name that stands in plans, verdicts and the gate's `p1`.
+
+    Raises SpecError where an installed extension cannot be used.
+    """
+    own = {name_of(kind): kind for kind in KINDS}
+    return extended(EXPECTATIONS, own, a_kind(Expectation))  # type: ignore[type-abstract]
 
 
 def name_of(kind: type[Expectation]) -> str:

@@ -68,9 +68,9 @@ def chaos_mesh(
     from chaoslab.export.declared import declared
     from chaoslab.export.yaml_text import as_yaml
     from chaoslab.model.loader import load_topology
-    from chaoslab.services import KINDS
+    from chaoslab.services import kinds
 
-    loaded = load_topology(topology, kinds=KINDS)
+    loaded = load_topology(topology, kinds=kinds())
     duration_s = settings.pop("duration_s")
     assert duration_s is None or isinstance(duration_s, float)
     spec = declared(fault, target, settings)

@@ -1,4 +1,4 @@
-"""The kinds of fault, by their names: the table of this package, and what joins it."""
+"""The kinds of fault, by their names: the table of this package, and what is installed."""
 
 from __future__ import annotations
 
@@ -6,22 +6,19 @@ from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
 
+from chaoslab.extensions import FAULTS, a_kind, extended
 from chaoslab.faults import KINDS
 from chaoslab.faults.base import Fault
 
 
 @cache
 def faults() -> Mapping[str, type[Fault]]:
-    """Every kind, by the name that stands in plans, in the order of lists for people."""
-    return {name_of(kind): kind for kind in KINDS}
+    """Every kind, by the name that stands in plans, in the order of lists for people.
 
-
-def merged(*extra: type[Fault]) -> Mapping[str, type[Fault]]:
-    """The table with kinds of other distributions. Raises ValueError for a name that is taken."""
-    more = {name_of(kind): kind for kind in extra}
-    if taken := sorted(faults().keys() & more.keys()):
-        raise ValueError(f"kinds of fault that chaoslab has itself: {', '.join(taken)}")
-    return {**faults(), **more}
+    Raises SpecError where an installed extension cannot be used.
+    """
+    own = {name_of(kind): kind for kind in KINDS}
+    return extended(FAULTS, own, a_kind(Fault))  # type: ignore[type-abstract]
 
 
 def name_of(kind: type[Fault]) -> str:

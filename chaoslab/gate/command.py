@@ -64,6 +64,7 @@ def gate(
     if self_test:
         _refuse_beside_self_test(repeat, runtime, proxy)
         runtime = proxy = "embedded"
+    from chaoslab import services
     from chaoslab.gate.document import save_document
     from chaoslab.gate.junit import save_junit
     from chaoslab.gate.markdown import save_summary
@@ -71,10 +72,9 @@ def gate(
     from chaoslab.gate.text import shown
     from chaoslab.machine.environment import environment
     from chaoslab.model.loader import load_topology
-    from chaoslab.services import KINDS
 
     try:
-        gate = gate_of(topology := load_topology(file, kinds=KINDS))
+        gate = gate_of(topology := load_topology(file, kinds=services.kinds()))
         gate = replace(
             gate,
             runtime=runtime or gate.runtime,

@@ -15,7 +15,7 @@ Delivery = Literal["exactly_once", "at_least_once"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A real server that apps depend on. `kind` names one of `chaoslab.services.KINDS`.
+    """A real server that apps depend on. `kind` names one of `chaoslab.services.kinds()`.
 
     `settings` are the kind's own keys, as the file has them; the kind reads them by its `keys`.
     """

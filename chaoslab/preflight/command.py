@@ -41,14 +41,14 @@ def preflight(
 
     from rich.console import Console
 
+    from chaoslab import services
     from chaoslab.machine.environment import environment
     from chaoslab.model.loader import load_topology
     from chaoslab.preflight.check import check_deployment
     from chaoslab.preflight.live import walk_paths
     from chaoslab.preflight.text import inspected_text, walks_text
-    from chaoslab.services import KINDS
 
-    topology = load_topology(file, kinds=KINDS)
+    topology = load_topology(file, kinds=services.kinds())
     inspected = check_deployment(topology, deployment)
     console = Console(soft_wrap=True)
     console.print(inspected_text(inspected), highlight=False)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 from chaoslab.errors import Problem, SpecError, did_you_mean
+from chaoslab.extensions import SERVICES, extended
 from chaoslab.model.sighting import Question
 from chaoslab.model.topology import Service
 from chaoslab.services.base import Kind
@@ -13,17 +15,34 @@ from chaoslab.services.postgres import POSTGRES
 from chaoslab.services.rabbitmq import RABBITMQ
 from chaoslab.services.redis import REDIS
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (POSTGRES, REDIS, MYSQL, RABBITMQ)}
+TABLE: Mapping[str, Kind] = {kind.name: kind for kind in (POSTGRES, REDIS, MYSQL, RABBITMQ)}
+
+
+@cache
+def kinds() -> Mapping[str, Kind]:
+    """Every kind that is known here: the table, and what is installed.
+
+    Raises SpecError where an installed extension cannot be used.
+    """
+    return extended(SERVICES, TABLE, _a_kind)
+
+
+def _a_kind(name: str, thing: object) -> Kind:
+    if not isinstance(thing, Kind):
+        raise ValueError(f"is a {type(thing).__name__}\nan instance of chaoslab.services.base.Kind")
+    if thing.name != name:
+        raise ValueError(f"its name is '{thing.name}'\n'{name}', the name of its entry point")
+    return thing
 
 
 def kind_of(name: str) -> Kind:
     """The kind of that name. Raises SpecError, with the known ones, where there is none."""
-    if name not in KINDS:
-        what, known = f"unknown kind of service '{name}'", ", ".join(KINDS)
-        fix = did_you_mean(name, KINDS)
-        problem = Problem(where="services", what=what, expected=f"one of: {known}", fix=fix)
+    if name not in (known := kinds()):
+        what, names = f"unknown kind of service '{name}'", ", ".join(known)
+        fix = did_you_mean(name, known)
+        problem = Problem(where="services", what=what, expected=f"one of: {names}", fix=fix)
         raise SpecError([problem])
-    return KINDS[name]
+    return known[name]
 
 
 def question_of(service: Service) -> Question:

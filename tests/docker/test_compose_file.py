@@ -13,9 +13,9 @@ import pytest
 import yaml
 from docker_cli import REFERENCE_IMAGE, TOP, awaited, free_ports, run, succeeded
 
+from chaoslab import services
 from chaoslab.model.topology import Images
 from chaoslab.runtimes.containers.images import uses, variable
-from chaoslab.services import KINDS
 
 FILE = TOP / "docker-compose.chaos.yml"
 SERVICES = yaml.safe_load(FILE.read_text())["services"]
@@ -44,7 +44,7 @@ def test_every_port_is_published_on_loopback_and_its_number_can_be_changed() -> 
 def test_images_are_the_labs_own_and_can_be_replaced_as_there() -> None:
     """The topology's defaults under the topology's variables; nothing floats."""
     text = FILE.read_text()
-    own = Images(services={kind: KINDS[kind].image for kind in ("postgres", "redis")})
+    own = Images(services={kind: services.kinds()[kind].image for kind in ("postgres", "redis")})
     for use, image in uses(own).items():
         assert f"${{{variable(use)}:-{image}}}" in text
     assert f":-{REFERENCE_IMAGE}}}" in text

@@ -9,14 +9,14 @@ import socket
 import pytest
 from docker_cli import Container, Starter, awaited, run, succeeded
 
-from chaoslab.services import KINDS
+from chaoslab import services
 
 pytestmark = pytest.mark.slow
 
 
 def image(kind: str) -> str:
     """The image that the lab would use."""
-    return os.environ.get(f"CHAOSLAB_IMAGE_{kind.upper()}", KINDS[kind].image)
+    return os.environ.get(f"CHAOSLAB_IMAGE_{kind.upper()}", services.kinds()[kind].image)
 
 
 def asked(container: Container, question: str) -> str:

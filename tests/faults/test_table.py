@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import pytest
 from verdicts.histories import PG, TOPOLOGY, healthy_run, history_of, sockets
@@ -29,7 +29,6 @@ from chaoslab.faults.base import Fault, LinkFault, MutationKind, ServiceFault
 from chaoslab.faults.cluster import NetworkRule, Peer, Unsupported
 from chaoslab.faults.evidence import evidence_of
 from chaoslab.faults.registry import faults as table
-from chaoslab.faults.registry import merged
 from chaoslab.history.events import AnyEvent, LinkMetered, LinkPackets
 from chaoslab.history.saved_plan import plan_json, read_plan
 from chaoslab.model.plan import Plan
@@ -162,18 +161,3 @@ def test_each_kind_can_be_written_out_and_changed_as_data(fault: Fault) -> None:
     assert replace(fault, name="other").label == "other"
     plan = Plan(faults=(fault.resolved(),))
     assert read_plan(plan_json(plan), kinds()) == plan
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delayed(Slow):
-    """A kind of another distribution."""
-
-    kind: Literal["delayed"] = "delayed"  # type: ignore[assignment]
-
-
-def test_kinds_of_other_distributions_join_the_table() -> None:
-    """Beside those of this package, in whose place none can be put."""
-    assert merged(Delayed) == {**table(), "delayed": Delayed}
-    assert merged() == table()
-    with pytest.raises(ValueError, match="slow"):
-        merged(Slow)

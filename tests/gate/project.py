@@ -38,7 +38,7 @@ from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder, RunInfo
 from chaoslab.report.runs import save_verdicts
 from chaoslab.model.loader import load_topology
-from chaoslab.services import KINDS
+from chaoslab import services
 from chaoslab.model.plan import Boot, Plan
 from chaoslab.model.verdict import Outcome, Verdict
 
@@ -52,7 +52,8 @@ def saw(request):
     def write(*events, expect=(), **verdicts):
         place = Path(request.config.getoption("--chaos-results")) / "run" / request.node.name
         folder = RunFolder(place)
-        topology = load_topology(Path(request.config.getoption("--chaos-topology")), kinds=KINDS)
+        file = Path(request.config.getoption("--chaos-topology"))
+        topology = load_topology(file, kinds=services.kinds())
         folder.save_before(topology, Plan(name="x", boots=(Boot(),), expect=tuple(expect)), INFO)
         journal = Journal(folder.history_path)
         for event in events:

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
+from chaoslab import services
 from chaoslab.errors import SpecError
 from chaoslab.model.deployment import Bypass, Deployment, Pool, Window
 from chaoslab.model.deployment_path import Index, Key, Step, Where, is_figure, parsed, written
 from chaoslab.model.loader import load_topology
 from chaoslab.model.topology import Topology
-from chaoslab.services import KINDS
 
 MINIMAL = """
 [services.postgres]
@@ -108,7 +108,7 @@ def test_a_figure_is_a_path_or_a_variable(text: str, holds: bool) -> None:
 def loaded(folder: Path, text: str) -> Topology:
     path = folder / "chaoslab.toml"
     path.write_text(MINIMAL + text, encoding="utf-8")
-    return load_topology(path, kinds=KINDS)
+    return load_topology(path, kinds=services.kinds())
 
 
 def mistakes(folder: Path, text: str) -> list[str]:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from chaoslab import services
 from chaoslab.errors import SpecError
 from chaoslab.model.gate import Gate, GateStage, SlowRule
 from chaoslab.model.loader import read_topology
 from chaoslab.model.marker import marker_names, may_select
-from chaoslab.services import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE = '[services.redis]\nkind = "redis"\n[apps.app]\ncommand = ["x"]\nlinks = ["redis"]\n'
@@ -20,7 +20,7 @@ STAGE = '[[gate.stages]]\nname = "first"\nmarker = "steady"\npass_rate = 0.9\n'
 def loaded(folder: Path, text: str) -> Gate | None:
     path = folder / "chaoslab.toml"
     path.write_text(BASE + text)
-    return read_topology(path, kinds=KINDS).gate
+    return read_topology(path, kinds=services.kinds()).gate
 
 
 def said(folder: Path, text: str) -> list[str]:
@@ -117,7 +117,7 @@ def test_a_mistake_has_its_place_and_its_mend(tmp_path: Path, text: str, problem
     path = tmp_path / "chaoslab.toml"
     path.write_text(text + BASE if text.startswith("gate =") else BASE + text)
     with pytest.raises(SpecError) as caught:
-        read_topology(path, kinds=KINDS)
+        read_topology(path, kinds=services.kinds())
     told = [str(each).partition(": ")[2] for each in caught.value.problems]
     assert any(each.startswith(problem) for each in told), told
 
@@ -176,7 +176,7 @@ def test_a_verdicts_name_of_before_is_understood(tmp_path: Path) -> None:
 def test_the_shipped_gate_has_the_incidents_stages(monkeypatch: pytest.MonkeyPatch) -> None:
     """With their rates, those of the six that have scenarios by now."""
     monkeypatch.chdir(ROOT)
-    gate = read_topology(ROOT / "chaoslab.toml", kinds=KINDS).gate
+    gate = read_topology(ROOT / "chaoslab.toml", kinds=services.kinds()).gate
     assert gate is not None
     assert [(stage.name, stage.pass_rate) for stage in gate.stages] == [
         ("infrastructure health", 0.90),

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
+from chaoslab import services
 from chaoslab.errors import SpecError
 from chaoslab.model.health import DEFAULT_WORDS, HealthState
 from chaoslab.model.load import Sampling
 from chaoslab.model.loader import find_topology, load_topology
 from chaoslab.model.topology import Attach, Build, Container, Deadlines, Images, Topology
 from chaoslab.reference.backend.phases import PHASES
-from chaoslab.services import KINDS
 
 MINIMAL = """
 [services.postgres]
@@ -39,7 +39,7 @@ def written(folder: Path, text: str, name: str = "chaoslab.toml") -> Path:
 def mistakes(path: Path | None) -> list[str]:
     """Each problem's text; the loader must raise SpecError and nothing else."""
     with pytest.raises(SpecError) as caught:
-        load_topology(path, kinds=KINDS)
+        load_topology(path, kinds=services.kinds())
     return [str(problem) for problem in caught.value.problems]
 
 
@@ -51,7 +51,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_reference_topology_is_read_in_full() -> None:
     """chaoslab.toml at the repository's top is what the scenarios run on."""
-    topology = load_topology(REPOSITORY / "chaoslab.toml", kinds=KINDS)
+    topology = load_topology(REPOSITORY / "chaoslab.toml", kinds=services.kinds())
     backend = topology.apps["backend"]
     assert topology.name == "reference"
     assert {each.name: each.kind for each in topology.services.values()} == {
@@ -78,7 +78,11 @@ def test_the_reference_topology_is_read_in_full() -> None:
 
 def test_the_reference_deadlines_hold_the_incidents_limits_divided_by_forty() -> None:
     """Each bound leaves room for the scaled limit, and not for a second start on top of it."""
-    deadlines = load_topology(REPOSITORY / "chaoslab.toml", kinds=KINDS).apps["backend"].deadlines
+    deadlines = (
+        load_topology(REPOSITORY / "chaoslab.toml", kinds=services.kinds())
+        .apps["backend"]
+        .deadlines
+    )
     assert 95 / 40 < deadlines.startup_s < 95 / 40 + 5
     assert deadlines.fail_fast_s == deadlines.startup_s
     assert 30 / 40 < deadlines.degraded_s < 95 / 40
@@ -87,7 +91,7 @@ def test_the_reference_deadlines_hold_the_incidents_limits_divided_by_forty() ->
 
 def test_what_is_left_out_gets_the_documented_defaults(folder: Path) -> None:
     """A minimal file suffices; health, deadlines and port have defaults."""
-    topology = load_topology(written(folder, MINIMAL), kinds=KINDS)
+    topology = load_topology(written(folder, MINIMAL), kinds=services.kinds())
     backend = topology.apps["backend"]
     assert topology.name == folder.name
     assert backend.deadlines == Deadlines()
@@ -100,17 +104,24 @@ def test_what_is_left_out_gets_the_documented_defaults(folder: Path) -> None:
 def test_a_pool_is_declared_for_each_server(folder: Path) -> None:
     """Nothing is declared by default."""
     declared = load_topology(
-        written(folder, MINIMAL + "[apps.backend.limits.pool]\npostgres = 8"), kinds=KINDS
+        written(folder, MINIMAL + "[apps.backend.limits.pool]\npostgres = 8"),
+        kinds=services.kinds(),
     )
     assert declared.apps["backend"].limits.pool == {"postgres": 8}
-    assert load_topology(written(folder, MINIMAL), kinds=KINDS).apps["backend"].limits.pool == {}
+    assert (
+        load_topology(written(folder, MINIMAL), kinds=services.kinds()).apps["backend"].limits.pool
+        == {}
+    )
 
 
 def test_an_integer_of_seconds_is_a_number_like_any_other(folder: Path) -> None:
     """`startup_s = 5` is 5.0: TOML tells whole numbers apart, people do not."""
     text = MINIMAL + "[apps.backend.deadlines]\nstartup_s = 5\n"
     assert (
-        load_topology(written(folder, text), kinds=KINDS).apps["backend"].deadlines.startup_s == 5.0
+        load_topology(written(folder, text), kinds=services.kinds())
+        .apps["backend"]
+        .deadlines.startup_s
+        == 5.0
     )
 
 
@@ -136,7 +147,7 @@ url = "redis://127.0.0.1:6379/1"
 def test_what_runs_in_containers_and_what_stands_already_are_read(folder: Path) -> None:
     """A context is seen from the file, whatever the working directory; nothing is looked for."""
     (folder / "inner").mkdir()
-    topology = load_topology(written(folder / "inner", MINIMAL + CONTAINED), kinds=KINDS)
+    topology = load_topology(written(folder / "inner", MINIMAL + CONTAINED), kinds=services.kinds())
     container = topology.apps["backend"].container
     assert container == Container(
         image="shop:1",
@@ -158,7 +169,7 @@ def test_a_connectors_service_means_every_apps_link_to_it(folder: Path) -> None:
         + '[apps.worker]\ncommand = ["worker"]\nlinks = ["postgres", "redis"]\n'
         + '[connectors.vpc]\nlinks = ["postgres", "worker.redis"]\n'
     )
-    topology = load_topology(written(folder, text), kinds=KINDS)
+    topology = load_topology(written(folder, text), kinds=services.kinds())
     assert topology.connectors["vpc"].links == (
         "backend.postgres",
         "worker.postgres",
@@ -169,7 +180,7 @@ def test_a_connectors_service_means_every_apps_link_to_it(folder: Path) -> None:
 def test_words_of_the_file_are_laid_over_the_known_ones(folder: Path) -> None:
     """The words table extends the defaults, whatever its upper and lower case."""
     text = MINIMAL + '[apps.backend.health.words]\nLimping = "degraded"\nWarn = "healthy"\n'
-    health = load_topology(written(folder, text), kinds=KINDS).apps["backend"].health
+    health = load_topology(written(folder, text), kinds=services.kinds()).apps["backend"].health
     assert health.state_of(200, "LIMPING") is HealthState.DEGRADED
     assert health.state_of(200, "warn") is HealthState.HEALTHY
     assert health.state_of(200, "pass") is HealthState.HEALTHY
@@ -182,7 +193,7 @@ def test_the_nearest_file_upwards_is_taken(folder: Path, monkeypatch: pytest.Mon
     inner.mkdir(parents=True)
     written(folder / "a", MINIMAL + "port = 7002\n")
     monkeypatch.chdir(inner)
-    assert load_topology(kinds=KINDS).apps["backend"].port == 7002
+    assert load_topology(kinds=services.kinds()).apps["backend"].port == 7002
     assert find_topology(folder) == folder / "chaoslab.toml"
 
 
@@ -192,7 +203,7 @@ def test_pyprojects_table_is_read_and_its_places_say_so(folder: Path) -> None:
         "[apps", "[tool.chaoslab.apps"
     )
     path = written(folder, shared, "pyproject.toml")
-    assert load_topology(kinds=KINDS).source == str(path)
+    assert load_topology(kinds=services.kinds()).source == str(path)
     written(folder, shared.replace('"redis"]', '"reddis"]'), "pyproject.toml")
     assert mistakes(None) == [
         "pyproject.toml: tool.chaoslab.apps.backend.links[1]: unknown service 'reddis'\n"
@@ -214,14 +225,14 @@ def test_both_files_beside_each_other_are_refused(folder: Path) -> None:
     written(folder, "[tool.chaoslab]\nname = 'other'\n", "pyproject.toml")
     (only,) = mistakes(None)
     assert only.startswith("chaoslab.toml: pyproject.toml beside it has [tool.chaoslab] as well")
-    assert load_topology(path, kinds=KINDS).source == str(path)
+    assert load_topology(path, kinds=services.kinds()).source == str(path)
 
 
 def test_a_broken_pyproject_does_not_hide_a_good_topology(folder: Path) -> None:
     """Another tool's file is that tool's concern."""
     path = written(folder, MINIMAL)
     written(folder, "[tool.chaoslab\n", "pyproject.toml")
-    assert load_topology(kinds=KINDS).source == str(path)
+    assert load_topology(kinds=services.kinds()).source == str(path)
 
 
 def test_nothing_to_read_is_said_with_what_to_write(folder: Path) -> None:
@@ -271,7 +282,7 @@ def test_what_is_no_toml_is_said_with_line_and_column(folder: Path, data: bytes,
 def test_a_byte_order_mark_is_no_mistake(folder: Path) -> None:
     """Some editors write one."""
     (folder / "chaoslab.toml").write_bytes(b"\xef\xbb\xbf" + MINIMAL.encode())
-    assert load_topology(kinds=KINDS).name == folder.name
+    assert load_topology(kinds=services.kinds()).name == folder.name
 
 
 def test_an_empty_file_asks_for_an_app(folder: Path) -> None:
@@ -294,8 +305,8 @@ def test_a_working_directory_that_is_gone_is_no_crash(folder: Path) -> None:
 
 def test_a_topology_survives_being_saved_and_read_again(folder: Path) -> None:
     """A run's folder keeps the topology as JSON; a verdict must judge by the same one."""
-    topology = load_topology(REPOSITORY / "chaoslab.toml", kinds=KINDS)
-    everything = load_topology(written(folder, MINIMAL + CONTAINED), kinds=KINDS)
+    topology = load_topology(REPOSITORY / "chaoslab.toml", kinds=services.kinds())
+    everything = load_topology(written(folder, MINIMAL + CONTAINED), kinds=services.kinds())
     adapter = TypeAdapter(Topology)
     for each in (topology, everything):
         assert adapter.validate_json(adapter.dump_json(each)) == each
@@ -314,13 +325,16 @@ def test_a_topology_that_was_saved_before_there_were_containers_is_still_read() 
 def test_how_seldom_an_app_is_to_be_asked_slows_every_cadence_of_it(folder: Path) -> None:
     """2 s instead of 0.25 s, and instead of 0.05 s; without it the plan's own cadences stand."""
     app = load_topology(
-        written(folder, f"{MINIMAL}[apps.backend.health]\nperiod_s = 2\n"), kinds=KINDS
+        written(folder, f"{MINIMAL}[apps.backend.health]\nperiod_s = 2\n"), kinds=services.kinds()
     ).apps["backend"]
     usual, slow = Sampling(), Sampling().of(app)
     assert (slow.cadence_s, slow.fast_s, slow.prober_cadence_s) == (2.0, 2.0, 2.0)
     assert slow.timeout_s == usual.timeout_s
     assert Sampling(cadence_s=5.0).of(app).cadence_s == 5.0
-    assert usual.of(load_topology(written(folder, MINIMAL), kinds=KINDS).apps["backend"]) == usual
+    assert (
+        usual.of(load_topology(written(folder, MINIMAL), kinds=services.kinds()).apps["backend"])
+        == usual
+    )
 
 
 @pytest.mark.parametrize("period", ["0", "-1", '"often"'])

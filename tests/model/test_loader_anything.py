@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from chaoslab import services
 from chaoslab.errors import SpecError
 from chaoslab.model.loader import read_topology
 from chaoslab.seeds import generator
-from chaoslab.services import KINDS
 
 REFERENCE = Path(__file__).parents[2] / "chaoslab.toml"
 Value = str | int | float | bool | list["Value"] | dict[str, "Value"]
@@ -61,7 +61,7 @@ def outcome(folder: Path, changed_document: Value) -> list[str]:
     lines = [f"{json.dumps(k)} = {toml(v)}" for k, v in changed_document.items()]  # type: ignore[union-attr]
     path.write_text("\n".join(lines), encoding="utf-8")
     try:
-        read_topology(path, kinds=KINDS)
+        read_topology(path, kinds=services.kinds())
     except SpecError as error:
         return [str(problem) for problem in error.problems]
     return []

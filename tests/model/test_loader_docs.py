@@ -8,14 +8,18 @@ from pathlib import Path
 import pytest
 
 import chaoslab.probes
+from chaoslab import services
 from chaoslab.model.health import DEFAULT_WORDS
 from chaoslab.model.loader import read_topology
 from chaoslab.model.loader.kinds import images_shape, service_shape
 from chaoslab.model.loader.shape import SHAPES as FIXED
-from chaoslab.services import KINDS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "topology.md").read_text(encoding="utf-8")
-SHAPES = {**FIXED, ("images",): images_shape(KINDS), ("services", "*"): service_shape(KINDS)}
+SHAPES = {
+    **FIXED,
+    ("images",): images_shape(services.kinds()),
+    ("services", "*"): service_shape(services.kinds()),
+}
 FIELDS = [(place, name) for place, shape in SHAPES.items() for name in shape.model_fields]
 
 
@@ -64,7 +68,7 @@ def test_the_pages_own_example_is_a_topology(tmp_path: Path) -> None:
     path = tmp_path / "chaoslab.toml"
     for text in (first, "\n".join((first, *parts))):
         path.write_text(text, encoding="utf-8")
-        topology = read_topology(path, kinds=KINDS)
+        topology = read_topology(path, kinds=services.kinds())
         assert topology.connectors["vpc"].links == ("backend.postgres", "backend.redis")
     assert topology.apps["backend"].container is not None
     assert topology.attach is not None

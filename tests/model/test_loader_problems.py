@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from chaoslab import services
 from chaoslab.errors import SpecError
 from chaoslab.model.loader import read_topology
-from chaoslab.services import KINDS
 
 BASE = """
 [services.postgres]
@@ -25,7 +25,7 @@ def said(folder: Path, text: str) -> list[str]:
     path = folder / "chaoslab.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(SpecError) as caught:
-        read_topology(path, kinds=KINDS)
+        read_topology(path, kinds=services.kinds())
     return [str(problem).removeprefix("chaoslab.toml: ") for problem in caught.value.problems]
 
 
@@ -89,7 +89,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (
             BASE.replace('"postgres"\n[', '"postgers"\n[', 1),
             "services.postgres.kind: got 'postgers' (a string)\n"
-            f"  expected one of: {', '.join(KINDS)}; did you mean 'postgres'?",
+            f"  expected one of: {', '.join(services.kinds())}; did you mean 'postgres'?",
         ),
         (
             BASE.replace("links", "linsk"),
@@ -265,7 +265,7 @@ def test_the_id_may_stand_in_the_path_that_creates(tmp_path: Path) -> None:
     text = WRITES.replace('"/threads"', '"/threads/{id}"').replace('{ id = "{id}" }', '{ t = "x" }')
     path = tmp_path / "chaoslab.toml"
     path.write_text(BASE + text, encoding="utf-8")
-    writes = read_topology(path, kinds=KINDS).apps["backend"].writes
+    writes = read_topology(path, kinds=services.kinds()).apps["backend"].writes
     assert writes is not None
     assert writes.create_path == "/threads/{id}"
 
@@ -274,12 +274,12 @@ def test_a_write_may_come_late_and_more_than_once_where_that_is_declared(tmp_pat
     """At once and exactly once unless it is."""
     path = tmp_path / "chaoslab.toml"
     path.write_text(BASE + WRITES, encoding="utf-8")
-    usual = read_topology(path, kinds=KINDS).apps["backend"].writes
+    usual = read_topology(path, kinds=services.kinds()).apps["backend"].writes
     assert usual is not None
     assert (usual.delivery, usual.kept_within_s) == ("exactly_once", 0.0)
     declared = 'delivery = "at_least_once"\nkept_within_s = 2\n'
     path.write_text(BASE + WRITES + declared, encoding="utf-8")
-    writes = read_topology(path, kinds=KINDS).apps["backend"].writes
+    writes = read_topology(path, kinds=services.kinds()).apps["backend"].writes
     assert writes is not None
     assert (writes.delivery, writes.kept_within_s) == ("at_least_once", 2.0)
 
@@ -366,7 +366,7 @@ def test_a_fixed_tag_or_a_digest_is_taken(tmp_path: Path, image: str) -> None:
     """With a registry or without."""
     path = tmp_path / "chaoslab.toml"
     path.write_text(BASE + f'[images]\nredis = "{image}"', encoding="utf-8")
-    assert read_topology(path, kinds=KINDS).images.services == {"redis": image}
+    assert read_topology(path, kinds=services.kinds()).images.services == {"redis": image}
 
 
 @pytest.mark.parametrize(

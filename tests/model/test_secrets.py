@@ -12,6 +12,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
+from chaoslab import services
 from chaoslab.clock import now_s
 from chaoslab.errors import SpecError
 from chaoslab.history.events import Exited, HealthSample, LinkConnection, Met, Spawned
@@ -22,7 +23,6 @@ from chaoslab.model.masking import mask_of
 from chaoslab.model.plan import Boot, Plan
 from chaoslab.model.secrets import looks_secret, secrets_of_command, secrets_within
 from chaoslab.model.topology import App, Attach, Secrets, Service, Topology
-from chaoslab.services import KINDS
 
 AWKWARD = 'p"ä\\ss/w@rd&<1'
 
@@ -243,7 +243,7 @@ def test_a_mistake_in_the_file_does_not_show_its_secrets(tmp_path: Path) -> None
         '[secrets]\nvalues = ["0123456789abcdefghijklmnop"]\n'
     )
     with pytest.raises(SpecError) as caught:
-        read_topology(path, kinds=KINDS)
+        read_topology(path, kinds=services.kinds())
     said = str(caught.value)
     for secret in ("hunter22", "braced-part", "got 12", "01234"):
         assert secret not in said
@@ -256,12 +256,12 @@ def test_the_file_lists_secrets(tmp_path: Path) -> None:
     path.write_text(
         '[apps.web]\ncommand = ["a"]\n[secrets]\nvariables = ["SEED"]\nvalues = ["abcd"]\n'
     )
-    assert read_topology(path, kinds=KINDS).secrets == Secrets(
+    assert read_topology(path, kinds=services.kinds()).secrets == Secrets(
         variables=("SEED",), values=("abcd",)
     )
     path.write_text('[apps.web]\ncommand = ["a"]\n[secrets]\nnames = ["SEED"]\n')
     with pytest.raises(SpecError, match="unknown key 'names'"):
-        read_topology(path, kinds=KINDS)
+        read_topology(path, kinds=services.kinds())
 
 
 @pytest.mark.parametrize("run", ["A" * 300_000, "-" * 300_000, "a.b-" * 75_000, "é" * 300_000])

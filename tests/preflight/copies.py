@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from chaoslab import services
 from chaoslab.model.deployment import Deployment
 from chaoslab.model.loader import load_topology
 from chaoslab.model.topology import Topology
 from chaoslab.preflight.check import check_deployment
 from chaoslab.preflight.finding import Inspected
-from chaoslab.services import KINDS
 
 REPOSITORY = Path(__file__).parents[2]
 REFERENCE = REPOSITORY / "deploy" / "staging.yaml"
-TOPOLOGY = load_topology(REPOSITORY / "chaoslab.toml", kinds=KINDS)
+TOPOLOGY = load_topology(REPOSITORY / "chaoslab.toml", kinds=services.kinds())
 
 Edit = tuple[str, str]
 

@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from chaoslab import services
 from chaoslab.preflight.dial import Address
-from chaoslab.services import KINDS, kind_of
+from chaoslab.services import kind_of
 from chaoslab.services.answers import ready
 from chaoslab.services.mysql.protocol import LOG_IN, SHUTDOWN, log_in_answered
 from chaoslab.services.path import Ended, Target, Trip
@@ -130,7 +131,7 @@ def test_a_canarys_log_in_is_one_packet_after_the_greeting() -> None:
 
 def test_last_messages_are_those_of_the_protocol() -> None:
     """COM_QUIT; Connection.Close with 200, and its answer; the servers' own with their codes."""
-    assert KINDS["mysql"].goodbyes == {b"\x01\x00\x00\x00\x01"}
+    assert services.kinds()["mysql"].goodbyes == {b"\x01\x00\x00\x00\x01"}
     pika = (
         b"\x01\x00\x00\x00\x00\x00\x1a\x00\x0a\x002\x00\xc8\x0fNormal shutdown\x00\x00\x00\x00\xce"
     )

@@ -49,7 +49,7 @@ def load_topology(path: Path | None = None, *, kinds: Kinds) -> Topology:
 
     `path` is a file, or a folder to look in. A file called `pyproject.toml` is read from its
     table `[tool.chaoslab]`, any other from its top. `kinds` are those that a service may have:
-    `chaoslab.services.KINDS`. Raises SpecError with every mistake found.
+    `chaoslab.services.kinds()`. Raises SpecError with every mistake found.
     """
     if path is None:
         path = find_topology(_here())

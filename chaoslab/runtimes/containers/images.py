@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chaoslab import services
 from chaoslab.agent import build_context
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed
 from chaoslab.machine.environment import environment
 from chaoslab.model.topology import App, Images, Topology
 from chaoslab.runtimes.containers.labels import ROLE
 from chaoslab.runtimes.containers.problems import told
-from chaoslab.services import KINDS
 
 if TYPE_CHECKING:
     import docker
@@ -31,7 +31,7 @@ def chosen(topology: Topology) -> Images:
     its environment variable names another.
     """
     machine, images = environment(), topology.images
-    usual = {kind.name: kind.image for kind in KINDS.values() if kind.image}
+    usual = {kind.name: kind.image for kind in services.kinds().values() if kind.image}
     own = {use: images.services.get(use, image) for use, image in usual.items()}
 
     def named(use: str, image: str) -> str:

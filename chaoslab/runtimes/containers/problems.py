@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
+from chaoslab import services
 from chaoslab.errors import ChaoslabError, RuntimeUnavailable, ServiceFailed
 from chaoslab.runtimes.containers.address import engine_address
 from chaoslab.runtimes.containers.engine_problems import no_engine, root_of
-from chaoslab.services import KINDS
 
 AIRGAPPED = "docker/airgapped/images.sh"
 _PULL = re.compile(
@@ -27,7 +27,7 @@ _NAME = re.compile(
     r'(container|network|volume)\b.* name "?/?([^" ]+)"? (?:is already in use|already exists)'
 )
 _FULL = re.compile(r"address pools|non-overlapping", re.IGNORECASE)
-_USES = (*KINDS, "toxiproxy", "python")
+_USES = (*services.kinds(), "toxiproxy", "python")
 _EXITS = {
     125: "the engine could not run it",
     126: "its program may not be executed",

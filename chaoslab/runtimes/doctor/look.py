@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from chaoslab import services
 from chaoslab.agent.tcp_table import EVERY, tcp_table
 from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable
@@ -24,7 +25,6 @@ from chaoslab.proxies.server import TOXIPROXY_PROGRAM
 from chaoslab.runtimes.containers.sweeper import Engine, EngineError
 from chaoslab.runtimes.doctor.look_engine import EngineLook
 from chaoslab.runtimes.doctor.machine import Machine, Part
-from chaoslab.services import KINDS
 from chaoslab.services.programs import Program
 
 LIMIT_S = 3.0
@@ -40,7 +40,7 @@ def look(topology: Topology, said: str, *, pull: bool = False) -> Machine:
 
     `said` names the topology for people. Takes a few seconds at most, pulling aside.
     """
-    programs = {kind.name: kind.program for kind in KINDS.values() if kind.program}
+    programs = {kind.name: kind.program for kind in services.kinds().values() if kind.program}
     looks: dict[str, Callable[[], Part]] = {
         **{kind: partial(_server, program) for kind, program in programs.items()},
         "compose": _compose,

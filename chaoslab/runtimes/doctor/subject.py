@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from chaoslab import services
 from chaoslab.errors import SpecError
 from chaoslab.model.loader import load_topology
 from chaoslab.model.topology import Service, Topology
-from chaoslab.services import KINDS
 
 _ANY = Topology(
     name="any",
@@ -24,7 +24,7 @@ def subject(file: Path | None) -> tuple[Topology, str]:
     words for where it is from. Raises SpecError only for a file that was named.
     """
     try:
-        topology = load_topology(file, kinds=KINDS)
+        topology = load_topology(file, kinds=services.kinds())
     except SpecError as error:
         if file is not None:
             raise

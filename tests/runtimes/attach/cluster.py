@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from chaoslab import services
 from chaoslab.clock import now_s
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.lab.carry_out import Setting, carry_out
@@ -23,9 +24,8 @@ from chaoslab.proxies.toxiproxy import ToxiproxyControl
 from chaoslab.runtimes.attach import open_attached
 from chaoslab.runtimes.base import RunningService
 from chaoslab.runtimes.local import LocalRuntime
-from chaoslab.services import KINDS
 
-REFERENCE = load_topology(Path(__file__).parents[3] / "chaoslab.toml", kinds=KINDS)
+REFERENCE = load_topology(Path(__file__).parents[3] / "chaoslab.toml", kinds=services.kinds())
 PROXIES = {"postgres": "pg", "redis": "cache"}
 STARTED_WITHIN_S = 30.0  # an interpreter that starts on a machine that others use as well
 

@@ -67,7 +67,7 @@ class Project:
 
     @property
     def topology(self) -> Topology:
-        return load_topology(self.folder / "chaoslab.toml", kinds=services.KINDS)
+        return load_topology(self.folder / "chaoslab.toml", kinds=services.kinds())
 
     def session(self) -> ComposeSession:
         """A lab's session in this folder."""

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 import yaml
 
+from chaoslab import services
 from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed, SpecError
 from chaoslab.machine.endpoint import Endpoint
@@ -23,7 +24,6 @@ from chaoslab.runtimes.compose.file import FILE, ComposeFile
 from chaoslab.runtimes.compose.session import ComposeSession
 from chaoslab.runtimes.compose.stack import published
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
-from chaoslab.services import KINDS
 
 from .rig import (
     TOP,
@@ -54,10 +54,10 @@ from pathlib import Path
 from chaoslab.model.actions import ConnectPhase
 from chaoslab.runtimes.compose.session import ComposeSession
 from chaoslab.model.loader import load_topology
-from chaoslab.services import KINDS
+from chaoslab import services
 
 async def main():
-    topology = load_topology(Path(sys.argv[1]), kinds=KINDS)
+    topology = load_topology(Path(sys.argv[1]), kinds=services.kinds())
     async with ComposeSession(topology, "toxiproxy").lab() as runtime:
         services = {n: await runtime.start_service(s) for n, s in topology.services.items()}
         control = await runtime.start_proxy("toxiproxy", seed=1, log=Path("/dev/null"))
@@ -314,7 +314,7 @@ def test_the_copy_that_is_started_shares_nothing_with_the_users_own_stack() -> N
 def test_all_that_a_file_lacks_is_told_at_once() -> None:
     """Every missing service, and the app's missing image."""
     file = ComposeFile(path=Path("/shop") / FILE, _rendered=yaml.safe_load(RENDERED))
-    topology = load_topology(TOP / "chaoslab.toml", kinds=KINDS)
+    topology = load_topology(TOP / "chaoslab.toml", kinds=services.kinds())
     with pytest.raises(SpecError) as mistake:
         file.check(topology)
     said = str(mistake.value)

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from engine_here import needs_engine, things_of
 
-from chaoslab import Killed, Severed
+from chaoslab import Killed, Severed, services
 from chaoslab.errors import ChaoslabError, InjectionFailed, RuntimeUnavailable, ServiceFailed
 from chaoslab.injection.in_force import injected
 from chaoslab.injection.prepare import prepare
@@ -27,7 +27,6 @@ from chaoslab.runtimes.containers import labels
 from chaoslab.runtimes.containers.problems import PortTaken
 from chaoslab.runtimes.containers.runtime import ANY_ADDRESS
 from chaoslab.runtimes.containers.session import DockerSession
-from chaoslab.services import KINDS
 from chaoslab.services.redis.container import RedisServer
 from runtimes.stacks import SMALL, boot, ground_of
 
@@ -185,8 +184,9 @@ async def test_a_service_whose_port_is_not_mapped_is_said_with_both_ports(
 ) -> None:
     """The engine maps ports late, or never: here to where nobody listens."""
     monkeypatch.setattr("chaoslab.runtimes.containers.service.START_LIMIT_S", 1.0)
-    elsewhere = replace(KINDS["redis"], container=lambda _: RedisServer(port=6380))
-    monkeypatch.setitem(KINDS, "redis", elsewhere)
+    elsewhere = replace(services.TABLE["redis"], container=lambda _: RedisServer(port=6380))
+    table = {**services.kinds(), "redis": elsewhere}
+    monkeypatch.setattr(services, "kinds", lambda: table)
     failure = await fails(opened())
     assert isinstance(failure, ServiceFailed)
     assert re.search(r"redis: no answer on 127\.0\.0\.1:\d+, .* its port 6380, ", str(failure))
