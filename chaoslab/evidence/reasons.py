@@ -1,0 +1,159 @@
+"""Observations that several claims cite, each by one code. Pure.
+
+What only one claim cites has its code in that claim's module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chaoslab.history.events import Exited, HealthSample
+from chaoslab.model.reason import Code, Reason
+
+Data = Mapping[str, Any]
+
+# --- the run ---
+
+CUT_SHORT = Code(
+    "run.cut_short",
+    "the run was cut short",
+    "The run ended before everything that the claim needs had been observed.",
+)
+
+# --- a bound ---
+
+NOT_REACHED = Code(
+    "bound.not_reached",
+    "the app was watched until {until_s:.3f} s, and the bound was at {bound_s:.3f} s",
+    "The run, or the boot, ended before the bound: what was missing might have come in time.",
+)
+MISSED = Code(
+    "bound.missed",
+    "{late_s:.3f} s too late",
+    "What was claimed came, but after its bound.",
+)
+
+# --- the app's process ---
+
+NEVER_SPAWNED = Code(
+    "app.never_spawned",
+    "boot {boot} of {app} was never started",
+    "The lab did not start that boot of the app, so there is nothing to judge.",
+)
+EXITED = Code(
+    "app.exited",
+    "the process exited with {exit_code} at {at_s:.3f} s",
+    "The app's process ended by itself.",
+)
+LOG_LINE = Code(
+    "app.log_line",
+    "log: {log_line}",
+    "One of the last lines that the app wrote before its process ended.",
+)
+REPLACED = Code(
+    "app.replaced",
+    "the plan replaced boot {boot} at {at_s:.3f} s",
+    "The plan ended that boot and started the app again; the claim is judged until then.",
+)
+
+# --- health ---
+
+
+def _answered(data: Data) -> str:
+    """The words of an unreadable answer; else its word, and the state that it means."""
+    if data["error"]:
+        return f"{data['error']}, asked at {data['at_s']:.3f} s"
+    word = data["word"] or ""
+    means = "" if word == data["state"] else f" ({data['state']})"
+    quoted = f" '{word}'" if word else ""
+    return f"health answered {data['status_code']}{quoted}{means}, asked at {data['at_s']:.3f} s"
+
+
+ANSWERED = Code(
+    "health.answered",
+    _answered,
+    "An answer of health: its status code, its word and the state that they mean.",
+)
+SILENT = Code(
+    "health.silent",
+    "health gave no answer within {waited_s:.1f} s, asked at {at_s:.3f} s",
+    "A request to health had no answer in the time that the lab waits for one.",
+)
+UNREACHABLE = Code(
+    "health.unreachable",
+    "health was unreachable, asked at {at_s:.3f} s: {error}",
+    "A request to health got no answer: no connection, or the connection ended first.",
+)
+FEW_ANSWERS = Code(
+    "health.few_answers",
+    "health was asked {count} times; {required} answers are required",
+    "Too few answers to show that the state lasted.",
+)
+NOT_ASKED = Code(
+    "health.not_asked",
+    "nobody asked health from {start_s:.3f} to {end_s:.3f} s",
+    "Health was not asked for so long that nobody knows what it would have answered.",
+)
+
+
+def _not_asked_until_bound(data: Data) -> str:
+    last_s = data["last_s"]
+    asked = (
+        "health was not asked" if last_s is None else f"nobody asked health after {last_s:.3f} s"
+    )
+    return f"{asked}, and the bound was at {data['bound_s']:.3f} s"
+
+
+def _not_asked_at_bound(data: Data) -> str:
+    last_s = data["last_s"]
+    since = "before" if last_s is None else f"from {last_s:.3f} to"
+    return (
+        f"nobody asked health {since} {data['asked_s']:.3f} s, "
+        f"and the bound was at {data['bound_s']:.3f} s"
+    )
+
+
+NOT_ASKED_UNTIL_BOUND = Code(
+    "health.not_asked_until_bound",
+    _not_asked_until_bound,
+    "The last question to health was over too long before the bound.",
+)
+NOT_ASKED_AT_BOUND = Code(
+    "health.not_asked_at_bound",
+    _not_asked_at_bound,
+    "The bound passed between two questions to health, so nobody knows which side of it counts.",
+)
+
+# --- a fault ---
+
+NEVER_IN_FORCE = Code(
+    "fault.never_in_force",
+    "{fault} was not observed in force",
+    "The fault that the claim is about was not observed in force in this run.",
+)
+NOT_HEALED = Code(
+    "fault.not_healed",
+    "{fault} was not healed",
+    "The fault that the claim is about was not healed in this run.",
+)
+
+
+def health_answer(sample: HealthSample) -> Reason:
+    """What one request to health came to."""
+    if sample.status_code is not None:
+        return ANSWERED(
+            at_s=sample.at_s,
+            status_code=sample.status_code,
+            word=sample.word,
+            state=sample.state.value,
+            error=sample.error,
+        )
+    if "timeout" in (sample.error or "").lower():
+        return SILENT(at_s=sample.at_s, waited_s=sample.took_s, error=sample.error)
+    return UNREACHABLE(at_s=sample.at_s, error=sample.error or "no answer")
+
+
+def process_exit(ended: Exited) -> Reason:
+    """The end of the process, in seconds since the lab's start."""
+    return EXITED(boot=ended.boot, exit_code=ended.exit_code, at_s=ended.at_s)
