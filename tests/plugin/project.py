@@ -23,7 +23,7 @@ from chaoslab import Boot, Severed, expect, when
 # A lab that stalls with its machine judges all the same.
 @pytest.fixture(autouse=True)
 def _late_lab(monkeypatch):
-    monkeypatch.setattr("chaoslab.verdicts.judge.MAX_LAG_S", 5.0)
+    monkeypatch.setattr("chaoslab.verdicts.soundness.MAX_LAG_S", 5.0)
 """
 WITHIN_S = 60.0
 

@@ -38,7 +38,7 @@ BOTH = ("postgres", "redis")
 @pytest.fixture(autouse=True)
 def late_lab(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lab that stalls with its machine judges all the same: the cluster's deadlines are long."""
-    monkeypatch.setattr("chaoslab.verdicts.judge.MAX_LAG_S", 5.0)
+    monkeypatch.setattr("chaoslab.verdicts.soundness.MAX_LAG_S", 5.0)
 
 
 def outage(mode: SeveredMode) -> Plan:
