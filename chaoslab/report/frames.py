@@ -26,6 +26,7 @@ from chaoslab.history.journal import History
 from chaoslab.history.run_folder import RunInfo, scenario_folders
 from chaoslab.model.health import HealthState
 from chaoslab.model.topology import Topology
+from chaoslab.report.columns import columns
 from chaoslab.report.runs import labels, saved_verdict
 
 Row = Mapping[str, str | int | float]
@@ -47,7 +48,8 @@ def boots_frame(runs: Iterable[Path]) -> pd.DataFrame:
     Columns, in this order: scenario (str), seed (int64), runtime, proxy (str); bind_s,
     first_answer_s, startup_complete_s, ready_or_degraded_s (float64, seconds since the spawn),
     recovered_s (float64, seconds from the heal to the first sample of the healthy that lasted);
-    phase_<name>_s for each phase that any app published (float64, seconds it took); verdict (str,
+    phase_<name>_s for each phase that any app published (float64, seconds it took); each installed
+    column (float64, see `columns`); verdict (str,
     the scenario's: `PASS`, `UNKNOWN` or `FAIL`, empty where none was saved); app (str), boot
     (int64, an app's boots from 1), exit_code (Int64, <NA> where the lab ended it or it ran on),
     run (str).
@@ -94,10 +96,19 @@ def boot_rows(topology: Topology, info: RunInfo, history: History) -> Iterator[R
             "proxy": info.proxy,
             **boot.times(topology.apps[spawned.app].health.ready_path is not None),
             **boot.phases(),
+            **_added(spawned, history),
             "app": spawned.app,
             "boot": spawned.boot,
             **({} if exited is None else {"exit_code": exited.exit_code}),
         }
+
+
+def _added(spawned: Spawned, history: History) -> dict[str, float]:
+    """The figures of installed columns; absent ones left out."""
+    figures = {
+        name: column.of(history, spawned.app, spawned.boot) for name, column in columns().items()
+    }
+    return {name: float(figure) for name, figure in figures.items() if figure is not None}
 
 
 class _Boot:
@@ -167,6 +178,6 @@ def _at_s(event: Event) -> float:
 
 def _framed(rows: list[Row]) -> pd.DataFrame:
     phases = dict.fromkeys(name for row in rows for name in row if name.startswith("phase_"))
-    columns = [*_NAMES, *TIMES, *phases, "verdict", "app", "boot", "exit_code", "run"]
-    kinds = _KINDS | dict.fromkeys((*TIMES, *phases), "float64")
-    return pd.DataFrame(rows, columns=columns).astype(kinds)
+    figures = (*TIMES, *phases, *columns())
+    names = [*_NAMES, *figures, "verdict", "app", "boot", "exit_code", "run"]
+    return pd.DataFrame(rows, columns=names).astype(_KINDS | dict.fromkeys(figures, "float64"))

@@ -10,6 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from chaoslab.report.columns import columns
 from chaoslab.report.frames import TIMES
 from chaoslab.report.stats import (
     ENOUGH_FOR_INTERVAL,
@@ -32,7 +33,7 @@ def latencies(boots: pd.DataFrame) -> Group:
     `boots` is a frame of `boots_frame`. Below the table stands what its figures cannot carry:
     few values, start-ups that never completed, and the comparison over all scenarios.
     """
-    rows = tuple(compared(boots, TIMES))
+    rows = tuple(compared(boots, (*TIMES, *columns())))
     runs = tuple(dict.fromkeys(row.run for row in rows))
     apps = {row.app for row in rows}
     table = _empty_table(several=len(runs) > 1)
@@ -60,6 +61,8 @@ def _empty_table(several: bool) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("ready or\ndegraded", "recovered"):
         table.add_column(name, justify="right", no_wrap=True)
+    for column in columns().values():
+        table.add_column(column.heading, justify="right", no_wrap=True)
     if several:
         table.add_column("delta of complete\np50 (95 % interval)", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
@@ -79,13 +82,15 @@ def _cells(row: Comparison, *, several_apps: bool, several_runs: bool) -> Iterat
     yield _p95(complete)
     yield _seconds(row.spreads["ready_or_degraded_s"].p50_s)
     yield _seconds(row.spreads["recovered_s"].p50_s)
+    for name, column in columns().items():
+        yield _seconds(row.spreads[name].p50_s, column.decimals)
     if several_runs:
         yield _delta(row.delta)
     yield Text(row.verdict or _NONE, style=STYLES.get(row.verdict, ""))
 
 
-def _seconds(value: float | None) -> str:
-    return _NONE if value is None else f"{value:.3f}"
+def _seconds(value: float | None, decimals: int = 3) -> str:
+    return _NONE if value is None else f"{value:.{decimals}f}"
 
 
 def _p95(spread: Spread) -> str:

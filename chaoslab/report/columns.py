@@ -1,0 +1,47 @@
+"""Columns of the report that other distributions add: one figure for each boot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from chaoslab.extensions import COLUMNS, extended
+from chaoslab.history.journal import History
+
+OWN = frozenset(
+    {"scenario", "seed", "runtime", "proxy", "verdict", "app", "boot", "exit_code", "run"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One figure of each boot: `name` in boots.csv and frames, `heading` in the table.
+
+    `of(history, app, boot)` gives it, None where the run does not show it; it reads nothing else.
+    The table has the median over the boots of a scenario, with `decimals`.
+    """
+
+    name: str
+    heading: str
+    of: Callable[[History, str, int], float | None]
+    decimals: int = 3
+
+
+def columns() -> Mapping[str, Column]:
+    """The installed columns, by their names.
+
+    Raises SpecError where an installed extension cannot be used.
+    """
+    return extended(COLUMNS, {}, _a_column)
+
+
+def _a_column(name: str, thing: object) -> Column:
+    if not isinstance(thing, Column):
+        raise ValueError(
+            f"is a {type(thing).__name__}\nan instance of chaoslab.report.columns.Column"
+        )
+    if thing.name != name:
+        raise ValueError(f"its name is '{thing.name}'\n'{name}', the name of its entry point")
+    if name in OWN or name.startswith("phase_") or not name.isidentifier():
+        raise ValueError(f"'{name}' cannot be the name of a column\nan identifier of its own")
+    return thing
