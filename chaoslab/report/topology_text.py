@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from chaoslab.extensions import listed
 from chaoslab.model.deployment import Deployment
 from chaoslab.model.gate import Gate, GateStage
 from chaoslab.model.health import DEFAULT_WORDS
@@ -57,6 +58,10 @@ def understood(topology: Topology) -> Tree:
     if topology.deployment is not None:
         told = _deployment(topology.deployment, Path(topology.source).parent)
         tree.add("deployment").add(_pairs(told))
+    if extensions := sorted(listed()):
+        branch = tree.add("extensions")
+        for group, name, distribution in extensions:
+            branch.add(_text(f"{name} ({group.rpartition('.')[2]}) from {distribution}"))
     tree.add(_text(f"faults may target: {', '.join(topology.targets) or 'nothing'}"))
     return tree
 
