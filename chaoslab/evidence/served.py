@@ -3,16 +3,46 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from chaoslab.evidence.claim import OfBoot
 from chaoslab.evidence.timeline import asked_s, life
-from chaoslab.evidence.traffic import is_near, load_writes, near_faults, ready_s
+from chaoslab.evidence.traffic import is_near, load_writes, near_faults, no_answer, ready_s
 from chaoslab.history.events import FaultHealed, FaultRequested, Write
 from chaoslab.history.journal import History
 from chaoslab.history.moments import find
 from chaoslab.model.plan import Plan
+from chaoslab.model.reason import Code, Reason
+
+
+def _counts_text(data: Mapping[str, Any]) -> str:
+    silent = f", {data['no_answer']} without an answer" if data["no_answer"] else ""
+    return (
+        f"{data['acknowledged']} acknowledged ({data['fresh']} on fresh connections), "
+        f"{data['refused']} refused{silent}"
+    )
+
+
+BEFORE = Code(
+    "serve.before_faults",
+    lambda data: f"before the first fault: {_counts_text(data)}",
+    "What came of the writes before the first fault.",
+)
+BETWEEN = Code(
+    "serve.between_faults",
+    lambda data: f"between faults: {_counts_text(data)}",
+    "What came of the writes after the first fault and before the last heal, away from both.",
+)
+AFTER = Code(
+    "serve.after_faults",
+    lambda data: (
+        f"from {data['since_s']:.3f} s on (the last heal and the time to recover): "
+        f"{_counts_text(data)}"
+    ),
+    "What came of the writes after the last heal and the app's time to recover.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,18 +62,17 @@ class Served:
         """Those sent after the last heal and the time to recover."""
         return [] if self.calm_s is None else [w for w in self.writes if w.at_s > self.calm_s]
 
-    def lines(self) -> Iterator[str]:
-        """What came of the writes before, between and after the faults, a line each."""
+    def counts(self) -> Iterator[Reason]:
+        """What came of the writes before, between and after the faults; nothing without faults."""
         if self.calm_s is None:
             return
         before = [w for w in self.writes if w.at_s < self.first_fault_s]
         between = [w for w in self.writes if self.first_fault_s <= w.at_s <= self.calm_s]
-        yield f"before the first fault: {_counts(before)}"
+        yield BEFORE(**_counts(before))
         if between:
-            yield f"between faults: {_counts(between)}"
+            yield BETWEEN(**_counts(between))
         if self.calm_s < math.inf:
-            after = f"from {self.calm_s:.3f} s on (the last heal and the time to recover)"
-            yield f"{after}: {_counts(self.after)}"
+            yield AFTER(since_s=self.calm_s, **_counts(self.after))
 
 
 def served(e: OfBoot, history: History, recovery_s: float) -> Served | None:
@@ -78,16 +107,16 @@ def half(after_heal: int) -> int:
     return (after_heal + 1) // 2
 
 
-def loads_over(e: OfBoot, plan: Plan, history: History, calm_s: float) -> list[str]:
-    """The loads of the app that had stopped by then, a text each; empty where one ran on."""
-    over = []
+def loads_over(e: OfBoot, plan: Plan, history: History, calm_s: float) -> dict[str, float]:
+    """The loads of the app that had stopped by then, and when; empty where one ran on."""
+    over: dict[str, float] = {}
     for i, load in enumerate(plan.load):
         if load.app != e.app:
             continue
         came = find(load.stop, history.events) if load.stop else None
         if load.stop is None or came is None or came.at_s + load.stop.after_s > calm_s:
-            return []
-        over.append(f"load[{i}] stopped at {came.at_s + load.stop.after_s:.3f} s")
+            return {}
+        over[f"load[{i}]"] = came.at_s + load.stop.after_s
     return over
 
 
@@ -98,11 +127,12 @@ def _faults_of(e: OfBoot, history: History) -> list[str]:
     return list(dict.fromkeys(f.fault for f in asked))
 
 
-def _counts(writes: Sequence[Write]) -> str:
+def _counts(writes: Sequence[Write]) -> dict[str, int]:
     ok = [w for w in writes if w.outcome == "ok"]
-    mute = sum(w.outcome == "indeterminate" and w.status_code is None for w in writes)
-    refused = len(writes) - len(ok) - mute
-    unanswered = f", {mute} without an answer" if mute else ""
-    return (
-        f"{len(ok)} acknowledged ({fresh(ok)} on fresh connections), {refused} refused{unanswered}"
-    )
+    silent = sum(no_answer(w) for w in writes)
+    return {
+        "acknowledged": len(ok),
+        "fresh": fresh(ok),
+        "refused": len(writes) - len(ok) - silent,
+        "no_answer": silent,
+    }

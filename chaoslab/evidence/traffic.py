@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
+from typing import Any
 
 from chaoslab.evidence.timeline import Span, answered_s, asked_s, exited, life, samples
 from chaoslab.history.events import (
@@ -17,8 +18,15 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.journal import History
 from chaoslab.model.health import HealthState
+from chaoslab.model.reason import Code, Scalar
 
 IN_A_ROW = 3  # one slow answer, and its neighbours on the way with it, is a hiccup of the machine
+
+NEVER_READY = Code(
+    "app.never_ready",
+    "the app was never observed ready",
+    "The readiness path gave no 2xx answer in the life of that boot.",
+)
 
 
 def over_s(write: Write) -> float:
@@ -90,21 +98,39 @@ def one_after_another(writes: Iterable[Write]) -> list[Write]:
     return row
 
 
+def no_answer(write: Write) -> bool:
+    """Whether no answer came, so that nobody knows whether it is kept."""
+    return write.outcome == "indeterminate" and write.status_code is None
+
+
+def response(write: Write) -> dict[str, Scalar]:
+    """The data of a reason that quotes what came of a write: its status, the beginning of the
+    app's own answer where it was no acknowledgement, the client's error where there was no answer.
+    """
+    return {"status_code": write.status_code, "answer": write.said, "error": write.error}
+
+
+def response_text(data: Mapping[str, Any]) -> str:
+    """The same for people, out of a reason's data."""
+    if data["status_code"] is None:
+        return data["error"] or "no answer"
+    return (
+        f"{data['status_code']}: {data['answer']}" if data["answer"] else str(data["status_code"])
+    )
+
+
 def got(write: Write) -> str:
     """What came of a write, in the app's own words where it had any."""
-    said = f": {write.said}" if write.said else ""
-    if write.status_code is None:
-        return write.error or "no answer"
-    return f"{write.status_code}{said}"
+    return response_text(response(write))
 
 
 def app_connections(history: History, link: str, fault: str) -> list[LinkConnection]:
-    """The app's connections on a link as the engine told them for `fault` (empty: at the run's
+    """The app's connections on a link as the engine recorded them for `fault` (empty: at the run's
     end), in the order in which they were opened; the lab's canaries are left out by their ports.
     """
     canaries = {c.client_port for c in history.of(CanaryProbe) if c.link == link}
-    told = (c for c in history.of(LinkConnection) if (c.link, c.fault) == (link, fault))
-    mine = {c.connection: c for c in told if c.client_port not in canaries}
+    recorded = (c for c in history.of(LinkConnection) if (c.link, c.fault) == (link, fault))
+    mine = {c.connection: c for c in recorded if c.client_port not in canaries}
     return sorted(mine.values(), key=lambda c: c.opened_s)
 
 

@@ -1,4 +1,4 @@
-"""What a run still waits for of the writes of a load. Pure."""
+"""How many writes of a load there are, and what a run still waits for of them. Pure."""
 
 from __future__ import annotations
 
@@ -16,9 +16,16 @@ from chaoslab.history.events import (
 from chaoslab.history.journal import History
 from chaoslab.history.moments import find
 from chaoslab.model.plan import Plan
+from chaoslab.model.reason import Code
 
 WRITES_DRY_S = 2.0  # without an acknowledged write for so long, no more are waited for
 LOOKED_S = 0.25  # after a bound has passed, so that the look that shows it is in the history
+
+FEW_ACKNOWLEDGED = Code(
+    "write.few_acknowledged",
+    "only {count} writes were acknowledged, expected at least {at_least}",
+    "Fewer writes were acknowledged than the claim asks for.",
+)
 
 
 def dry_s(app: str, plan: Plan) -> float:

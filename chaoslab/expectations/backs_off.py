@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from chaoslab.errors import Problem
-from chaoslab.evidence.counted import packets_counted, syns_dropped
 from chaoslab.evidence.questions import questions
+from chaoslab.evidence.reasons import CUT_SHORT, NEVER_IN_FORCE, NEVER_SPAWNED, NOT_HEALED
 from chaoslab.evidence.timeline import (
     Span,
     answered_s,
@@ -17,34 +17,86 @@ from chaoslab.evidence.timeline import (
     fault_span,
     healthy_since,
     life,
-    lived_alone,
     run_ended,
 )
-from chaoslab.evidence.traffic import app_connections, engine_tells, most_within, pauses
+from chaoslab.evidence.traffic import most_within
+from chaoslab.evidence.tries import (
+    HERD_WINDOW_S,
+    SOURCES,
+    Tries,
+    connects_after,
+    manner,
+    rate_of,
+    tries_of,
+)
 from chaoslab.evidence.writing import LOOKED_S
 from chaoslab.expectations import needs
 from chaoslab.expectations.base import Expectation, Run
-from chaoslab.history.events import (
-    AppSockets,
-    FaultHealed,
-    FaultHealing,
-    LinkConnection,
-    LinkPackets,
-)
+from chaoslab.history.events import FaultHealed, FaultHealing
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place, Watch
 from chaoslab.model.faults import Declared
 from chaoslab.model.plan import Plan
+from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import App, Link, Topology
 from chaoslab.model.verdict import Outcome, Verdict, failed, passed, unknown
 
 LEAST_S = 1.0  # a fault that the app lived under for less than this shows no rate
-HERD_WINDOW_S = 0.5
 HERD_S = 3.0  # for so long after the heal a herd may come
 HERD_CALM_S = 1.0  # or for so long after health was good again: then all have come back
-FEW = 6  # fewer tries than this show neither back-off nor jitter
-RARER = 0.7  # of the tries of the first half at most come in the second where pauses grow
-ALIKE = 0.02  # pauses that differ by less than this fraction were not drawn by chance
+
+NO_FAULT = Code(
+    "retry.no_fault",
+    "no fault of the plan is on a link of the app",
+    "The claim rests on no fault that is on a link of the app.",
+)
+SHORT = Code(
+    "retry.short",
+    "{fault} held for only {lasted_s:.3f} s of the app's time: too short for a rate",
+    "The app did not run under the fault for long enough to show how often it tries.",
+)
+AS_MANY_AS_ASKED = Code(
+    "retry.as_many_as_asked",
+    "the lab itself asked {count} times meanwhile (health, liveness, readiness), and each question "
+    "may have caused a connect: they show no storm",
+    "The app's tries are no more than the lab's own questions, so they are no evidence against it.",
+)
+NOT_COUNTED = Code(
+    "retry.not_counted",
+    "connects on {link} that end at once cannot be counted here",
+    "Nothing on this runtime shows the most that there were, so that no storm can be excluded.",
+)
+
+
+def _herd_text(data: Mapping[str, Any]) -> str:
+    most = f"at most {data['count']} connects in half a second after the heal on {data['link']}"
+    bound = f"({data['allowed']} are allowed)"
+    if data["herd"]:
+        return f"a herd: {most} {bound}, by {SOURCES[data['source']]}"
+    return f"{most} {bound}"
+
+
+CONNECTS = Code(
+    "herd.connects",
+    _herd_text,
+    "The most connects in any half second after the heal; `herd`: they are too many, and more than "
+    "the lab's own questions.",
+)
+STOPPED_BEFORE = Code(
+    "herd.stopped_before",
+    "boot {boot} was stopped before the heal: it made no herd",
+    "The plan replaced that boot while the fault held.",
+)
+HERD_NOT_COUNTED = Code(
+    "herd.not_counted",
+    "connects on {link} after the heal cannot be counted here",
+    "Nothing shows the most connects in half a second after the heal.",
+)
+NOT_WATCHED = Code(
+    "herd.not_watched",
+    "nobody looked later than {watched_s:.3f} s after the heal",
+    "The last look was too early to exclude a herd.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,22 +141,9 @@ class BacksOff(Expectation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tries:
-    """How often the app tried a link while a fault held: `least` for certain, `most` at the most
-    (None: nobody can say); `times_s` where each is known; `until_s` is when was looked last.
-    """
-
-    least: int
-    most: int | None
-    by: str
-    times_s: tuple[float, ...] = ()
-    until_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
     outcome: Outcome
-    because: tuple[str, ...]
+    because: tuple[Reason, ...]
 
 
 def backs_off(e: BacksOff, topology: Topology, plan: Plan, history: History) -> Verdict:
@@ -128,127 +167,57 @@ def backs_off(e: BacksOff, topology: Topology, plan: Plan, history: History) -> 
         if link.app == e.app
         for each in (_while_it_holds(e, fault, link, history), _herd(e, fault, link, history))
     ]
-    because = tuple(line for each in found for line in each.because)
+    because = tuple(reason for each in found for reason in each.because)
     outcomes = {each.outcome for each in found}
     ended = run_ended(history)
     if ended is None:
-        return unknown(e.kind, claim, "the run was cut short", *because)
+        return unknown(e.kind, claim, CUT_SHORT(), *because)
     if Outcome.FAIL in outcomes:
         return failed(e.kind, claim, *because)
     if not found:
-        return unknown(e.kind, claim, "no fault of the plan is on a link of the app")
+        return unknown(e.kind, claim, NO_FAULT())
     if Outcome.UNKNOWN in outcomes:
         return unknown(e.kind, claim, *because)
     if not ended.settled:
-        return unknown(e.kind, claim, "the run was cut short", *because)
+        return unknown(e.kind, claim, CUT_SHORT(), *because)
     return passed(e.kind, claim, *because)
+
+
+def _unknown(*because: Reason) -> _Found:
+    return _Found(outcome=Outcome.UNKNOWN, because=because)
 
 
 def _while_it_holds(e: BacksOff, fault: Declared, link: Link, history: History) -> _Found:
     span, lived = fault_span(history, fault.label), life(history, e.app, e.boot)
     if lived is None:
-        return _Found(outcome=Outcome.UNKNOWN, because=(f"boot {e.boot} was not spawned",))
+        return _unknown(NEVER_SPAWNED(app=e.app, boot=e.boot))
     if span is None:
-        return _Found(outcome=Outcome.UNKNOWN, because=(f"{fault.label} was not seen in force",))
+        return _unknown(NEVER_IN_FORCE(fault=fault.label))
     if history.first(FaultHealing, lambda h: h.fault == fault.label) is None:
-        return _Found(outcome=Outcome.UNKNOWN, because=(f"{fault.label} was not healed",))
-    met = Span(start_s=max(span.start_s, lived.start_s), end_s=min(span.end_s, lived.end_s))
-    lasted_s = met.end_s - met.start_s
+        return _unknown(NOT_HEALED(fault=fault.label))
+    held = Span(start_s=max(span.start_s, lived.start_s), end_s=min(span.end_s, lived.end_s))
+    lasted_s = held.end_s - held.start_s
     if lasted_s < LEAST_S:
-        why = f"{fault.label} held for only {max(0.0, lasted_s):.3f} s of the app's time"
-        return _Found(outcome=Outcome.UNKNOWN, because=(f"{why}: too short for a rate",))
-    tries, allowed = _tries(fault, link, met, history, e.boot), e.connects_per_s or 0.0
-    rate = tries.least / lasted_s
-    worst = most_within(list(tries.times_s), 1.0)
-    said = f"{tries.least} connects in {lasted_s:.1f} s on {link.name} ({rate:.0f}/s"
-    said += f", {worst} in the worst second" if tries.times_s else ""
-    said += f", {allowed:g} are allowed), by {tries.by}"
+        return _unknown(SHORT(fault=fault.label, lasted_s=max(0.0, lasted_s)))
+    return _judged(e, tries_of(fault, link, held, history, e.boot), link, held, history)
+
+
+def _judged(e: BacksOff, tries: Tries, link: Link, held: Span, history: History) -> _Found:
+    """What the tries on a link while the fault held it come to."""
+    allowed, lasted_s = e.connects_per_s or 0.0, held.end_s - held.start_s
+    rate, worst = tries.least / lasted_s, most_within(list(tries.times_s), 1.0)
+    seen = rate_of(tries, link, lasted_s, allowed)
     asked = questions(history, e.app, e.boot)
     in_a_second = asked.fewer_than_in(list(tries.times_s), 1.0, math.floor(allowed))
-    if in_a_second or (rate > allowed and tries.least > asked.under_way(met)):
-        return _Found(outcome=Outcome.FAIL, because=(said, *_manner(tries, met)))
+    if in_a_second or (rate > allowed and tries.least > asked.under_way(held)):
+        return _Found(outcome=Outcome.FAIL, because=(seen, *manner(tries, held)))
     if max(rate, worst) > allowed:
-        why = f"{said}; {_as_many(asked.under_way(met))}"
-        return _Found(outcome=Outcome.UNKNOWN, because=(why,))
+        return _unknown(seen, AS_MANY_AS_ASKED(count=asked.under_way(held)))
     if tries.most is None:
-        why = f"at least {said}: connects that end at once cannot be counted here"
-        return _Found(outcome=Outcome.UNKNOWN, because=(why,))
+        return _unknown(seen, NOT_COUNTED(link=link.name))
     if tries.most / lasted_s > allowed:
-        why = f"between {tries.least} and {tries.most} {said.partition(' ')[2]}"
-        return _Found(outcome=Outcome.UNKNOWN, because=(why,))
-    return _Found(outcome=Outcome.PASS, because=(said, *_manner(tries, met)))
-
-
-def _as_many(asked: int) -> str:
-    """Why tries are no evidence against the app."""
-    return (
-        f"the lab itself asked {asked} times meanwhile (health, liveness, readiness), and each "
-        "question may have caused a connect: they show no storm"
-    )
-
-
-def _tries(fault: Declared, link: Link, met: Span, history: History, boot: int) -> Tries:
-    """The most exact count that the history has."""
-    in_connect = fault.acts_on_connects
-    if not in_connect and engine_tells(history, link.name, fault.label):
-        told = app_connections(history, link.name, fault.label)
-        times_s = tuple(c.opened_s for c in told if met.holds(c.opened_s))
-        return Tries(
-            least=len(times_s), most=len(times_s), by="the proxy's records", times_s=times_s
-        )
-    least = len(_seen_trying(link, met, history, boot))
-    held = fault_span(history, fault.label)
-    if held is None or not lived_alone(history, link.app, held):  # the kernel counts every boot's
-        return Tries(least=least, most=None, by="the app's sockets")
-    if (counted := packets_counted(link, fault, history)) is not None:
-        if counted.syns_dropped:  # a SYN that got no answer is sent again: fewer connects
-            return Tries(
-                least=least, most=max(least, counted.syns), by="the kernel's count of SYNs"
-            )
-        return Tries(least=counted.syns, most=counted.syns, by="the kernel's count of SYNs")
-    if (dropped := _dropped(fault, link, met, history)) is not None:
-        by = "the app's sockets and the kernel's count of dropped SYNs"
-        return Tries(least=least, most=max(least, dropped), by=by)
-    return Tries(least=least, most=None, by="the app's sockets")
-
-
-def _dropped(fault: Declared, link: Link, met: Span, history: History) -> int | None:
-    if not fault.drops_every_connect:
-        return None
-    count = syns_dropped(link, fault, met, history)
-    return count if count >= 0 else None
-
-
-def _seen_trying(link: Link, met: Span, history: History, boot: int) -> dict[int, float]:
-    """The local ports from which the app was seen to connect, or connected anew, in that time, and
-    when each was seen first.
-    """
-    mine = [s for s in history.of(AppSockets) if (s.link, s.boot) == (link.name, boot)]
-    before = [s for s in mine if s.at_s < met.start_s]
-    known = {*before[-1].established, *before[-1].syn_sent} if before else set()
-    seen: dict[int, float] = {}
-    for look in (s for s in mine if met.holds(s.at_s)):
-        for port in {*look.syn_sent, *look.established} - known:
-            seen.setdefault(port, look.at_s)
-    return seen
-
-
-def _manner(tries: Tries, met: Span) -> Iterator[str]:
-    """Whether the tries become rarer, and differ in their pauses: told, not judged.
-
-    Halves of the time are compared, so that several who try side by side are seen through.
-    """
-    if len(tries.times_s) < FEW:
-        return
-    middle_s = (met.start_s + met.end_s) / 2
-    early = sum(at_s < middle_s for at_s in tries.times_s)
-    late = len(tries.times_s) - early
-    grow = "grow" if late <= RARER * early else "do not grow"
-    halves = f"{early} tries in the first half of that time, {late} in the second"
-    yield f"the pauses between tries {grow}: {halves}"
-    ends = pauses(list(tries.times_s))[-max(3, len(tries.times_s) // 3) :]
-    if max(ends) - min(ends) <= ALIKE * max(ends):
-        yield f"no jitter: the last {len(ends)} pauses are alike within 2 %"
+        return _unknown(seen)
+    return _Found(outcome=Outcome.PASS, because=(seen, *manner(tries, held)))
 
 
 def herd_over_s(e: BacksOff, history: History, healed_s: float) -> float:
@@ -262,61 +231,29 @@ def _herd(e: BacksOff, fault: Declared, link: Link, history: History) -> _Found:
     healing = history.first(FaultHealing, lambda h: h.fault == fault.label)
     healed = history.first(FaultHealed, lambda h: h.fault == fault.label)
     if healing is None or healed is None:
-        return _Found(outcome=Outcome.UNKNOWN, because=(f"{fault.label} was not healed",))
+        return _unknown(NOT_HEALED(fault=fault.label))
     lived, ended = life(history, e.app, e.boot), exited(history, e.app, e.boot)
     after = Span(start_s=healing.at_s, end_s=healed.at_s + HERD_S)
     over_s = herd_over_s(e, history, healed.at_s)
     if lived is not None and ended is not None and ended.asked:  # the next boot's are not its own
         if lived.end_s <= healing.at_s:
-            why = f"boot {e.boot} was stopped before the heal: it made no herd"
-            return _Found(outcome=Outcome.PASS, because=(why,))
+            return _Found(outcome=Outcome.PASS, because=(STOPPED_BEFORE(boot=e.boot),))
         after, over_s = (
             replace(after, end_s=min(after.end_s, lived.end_s)),
             min(over_s, lived.end_s),
         )
-    came, allowed = _came(fault, link, after, history, e.boot), e.herd or 0
-    said = f"at most {came.least} connects in half a second after the heal on {link.name}"
-    said += f" ({allowed} are allowed)"
+    came, allowed = connects_after(fault, link, after, history, e.boot), e.herd or 0
     asked = questions(history, e.app, e.boot)
-    if asked.fewer_than_in(list(came.times_s), HERD_WINDOW_S, allowed):
-        return _Found(outcome=Outcome.FAIL, because=(f"a herd: {said}, by {came.by}",))
+    herd = bool(asked.fewer_than_in(list(came.times_s), HERD_WINDOW_S, allowed))
+    seen = CONNECTS(
+        link=link.name, count=came.least, allowed=allowed, source=came.source, herd=herd
+    )
+    if herd:
+        return _Found(outcome=Outcome.FAIL, because=(seen,))
     if came.least > allowed:
-        why = f"{said}; {_as_many(asked.under_way(after))}"
-        return _Found(outcome=Outcome.UNKNOWN, because=(why,))
+        return _unknown(seen, AS_MANY_AS_ASKED(count=asked.under_way(after)))
     if came.most is None or came.most > allowed:
-        why = f"connects on {link.name} after the heal cannot be counted here"
-        return _Found(outcome=Outcome.UNKNOWN, because=(why,))
-    watched_s = max(0.0, came.until_s - healed.at_s)
+        return _unknown(HERD_NOT_COUNTED(link=link.name))
     if came.until_s < over_s:
-        why = f"{said}, and nobody looked later than {watched_s:.3f} s after it"
-        return _Found(outcome=Outcome.UNKNOWN, because=(why,))
-    return _Found(outcome=Outcome.PASS, because=(said,))
-
-
-def _came(fault: Declared, link: Link, after: Span, history: History, boot: int) -> Tries:
-    """How many connects there were in the fullest half second; `until_s` is the last look.
-
-    Where a kernel counts and no proxy tells times, all that came since the heal are the most.
-    """
-    if engine_tells(history, link.name, ""):
-        told = app_connections(history, link.name, "")
-        times_s = [c.opened_s for c in told if after.holds(c.opened_s)]
-        count = most_within(times_s, HERD_WINDOW_S)
-        until_s = max(c.at_s for c in history.of(LinkConnection) if not c.fault)
-        return Tries(
-            least=count,
-            most=count,
-            by="the proxy's records",
-            times_s=tuple(times_s),
-            until_s=until_s,
-        )
-    seen_s = tuple(sorted(_seen_trying(link, after, history, boot).values()))
-    least = most_within(list(seen_s), HERD_WINDOW_S)
-    read = [p for p in history.of(LinkPackets) if p.link == link.name]
-    before = [p for p in read if p.fault == fault.label]
-    counted = bool(read and before and not read[-1].fault)
-    if not counted or not lived_alone(history, link.app, replace(after, end_s=read[-1].at_s)):
-        return Tries(least=least, most=None, by="the app's sockets", times_s=seen_s)
-    most = max(least, read[-1].syns - before[-1].syns)
-    until_s = read[-1].at_s
-    return Tries(least=least, most=most, by="the app's sockets", times_s=seen_s, until_s=until_s)
+        return _unknown(seen, NOT_WATCHED(watched_s=max(0.0, came.until_s - healed.at_s)))
+    return _Found(outcome=Outcome.PASS, because=(seen,))

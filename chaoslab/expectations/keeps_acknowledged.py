@@ -4,27 +4,109 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.timeline import Span, last_healed_s
-from chaoslab.evidence.traffic import over_s
+from chaoslab.evidence.traffic import no_answer, over_s
 from chaoslab.evidence.waits import losses_of, lost_in
-from chaoslab.evidence.writing import dry_s, loads_begin_s, more_of, started_by_s
+from chaoslab.evidence.writing import (
+    FEW_ACKNOWLEDGED,
+    dry_s,
+    loads_begin_s,
+    more_of,
+    started_by_s,
+)
 from chaoslab.expectations import needs
 from chaoslab.expectations.base import Expectation, Run
-from chaoslab.history.events import (
-    ReadBack,
-    Write,
-)
+from chaoslab.history.events import ReadBack, Write
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
 from chaoslab.model.plan import Plan
+from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 
 MOST_NAMED = 5
 ACCEPTED = 202  # "accepted": the answer itself says that the row is not kept yet
+
+
+def _counts_text(data: Mapping[str, Any]) -> str:
+    counts = ", ".join(f"{data[name]} {name}" for name in ("ok", "failed", "indeterminate"))
+    silent = f" ({data['no_answer']} without an answer)" if data["no_answer"] else ""
+    return f"writes: {counts}{silent}"
+
+
+COUNTS = Code(
+    "write.counts",
+    _counts_text,
+    "How many writes of the loads were acknowledged, refused, or came to neither.",
+)
+
+
+def _lost_text(data: Mapping[str, Any]) -> str:
+    since = f" {data['after_s']:g} s after their answer" if data["after_s"] else ""
+    return f"{data['count']} acknowledged writes are not in the database{since}: " + ", ".join(
+        data["writes"]
+    )
+
+
+LOST = Code(
+    "write.lost",
+    _lost_text,
+    "The database itself did not have writes that the app had acknowledged; some are named.",
+)
+LOST_ACCEPTED = Code(
+    "write.lost_accepted",
+    "{count} of them were answered {status_code}: declare kept_within_s in [apps.<app>.writes] "
+    "if the app keeps them later",
+    "Lost writes whose answer says that they are kept later, where no time for it is declared.",
+)
+
+
+def _repeated_text(data: Mapping[str, Any]) -> str:
+    names = ("writes", "times", "outcomes", "status_codes")
+    each = zip(*(data[name] for name in names), strict=True)
+    named = (f"{write} {times} times ({_came_to(*answer)})" for write, times, *answer in each)
+    return f"{data['count']} writes are there more than once: {', '.join(named)}"
+
+
+def _came_to(outcome: str, status_code: int | None) -> str:
+    if outcome == "ok":
+        return "acknowledged"
+    return "no answer" if status_code is None else f"answered {status_code}"
+
+
+REPEATED = Code(
+    "write.repeated",
+    _repeated_text,
+    "The database has rows more than once that the lab sent once; some are named.",
+)
+
+
+def _not_looked_up_text(data: Mapping[str, Any]) -> str:
+    if not data["after_s"]:
+        return f"{data['count']} were not looked up after their answer"
+    after = f"{data['after_s']:g} s after their answer, waits for a core not counted"
+    return f"{data['count']} were not looked up {after}"
+
+
+NOT_LOOKED_UP = Code(
+    "write.not_looked_up",
+    _not_looked_up_text,
+    "No look into the database was late enough to show whether acknowledged writes are kept.",
+)
+
+
+def _all_found_text(data: Mapping[str, Any]) -> str:
+    return "all found in the database itself" + (", none of them twice" if data["once"] else "")
+
+
+ALL_FOUND = Code(
+    "write.all_found",
+    _all_found_text,
+    "Every acknowledged write was found in the database itself; `once`: none of them twice.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,20 +168,17 @@ def keeps_acknowledged(e: KeepsAcknowledged, app: App, history: History) -> Verd
     looked = _last_looks(e.app, mine, history, late_s)
     once = once and looked.counted
     claim += ", and none is there twice" if once else ""
-    because = _counts(writes)
+    counts = _counts(writes)
     lost = [w for w in ok if looked.there.get(w.op) is False]
     wrong = [*_lost(lost, late_s)] + (_repeated(mine, looked.often) if once else [])
     if wrong:
-        return failed(e.kind, claim, *wrong, because)
+        return failed(e.kind, claim, *wrong, counts)
     if unseen := sum(w.op not in looked.there for w in ok):
-        when = (
-            f"{late_s:g} s after their answer, waits for a core apart" if late_s else "after that"
-        )
-        return unknown(e.kind, claim, f"{unseen} were not looked up {when}", because)
+        return unknown(e.kind, claim, NOT_LOOKED_UP(count=unseen, after_s=late_s), counts)
     if len(ok) < e.at_least:
-        return unknown(e.kind, claim, f"fewer than {e.at_least} acknowledged", because)
-    found = "all found in the database itself" + (", none of them twice" if once else "")
-    return passed(e.kind, claim, because, found)
+        few = FEW_ACKNOWLEDGED(count=len(ok), at_least=e.at_least)
+        return unknown(e.kind, claim, few, counts)
+    return passed(e.kind, claim, counts, ALL_FOUND(once=once))
 
 
 def _last_looks(app: str, writes: Iterable[Write], history: History, late_s: float) -> _Looked:
@@ -125,37 +204,33 @@ def _last_looks(app: str, writes: Iterable[Write], history: History, late_s: flo
     return _Looked(there=there, often=often, counted=counted)
 
 
-def _counts(writes: Sequence[Write]) -> str:
+def _counts(writes: Sequence[Write]) -> Reason:
     counts = {o: sum(w.outcome == o for w in writes) for o in ("ok", "failed", "indeterminate")}
-    mute = sum(w.outcome == "indeterminate" and w.status_code is None for w in writes)
-    text = "writes: " + ", ".join(f"{n} {outcome}" for outcome, n in counts.items())
-    return text + (f" ({mute} without an answer)" if mute else "")
+    return COUNTS(**counts, no_answer=sum(no_answer(w) for w in writes))
 
 
-def _lost(lost: Sequence[Write], late_s: float) -> Iterable[str]:
+def _lost(lost: Sequence[Write], late_s: float) -> Iterator[Reason]:
     if not lost:
         return
-    ops = ", ".join(w.op for w in lost[:MOST_NAMED])
-    when = f", {late_s:g} s after their answer" if late_s else ""
-    yield f"{len(lost)} acknowledged and lost{when}: {ops}"
+    yield LOST(count=len(lost), after_s=late_s, writes=[w.op for w in lost[:MOST_NAMED]])
     if not late_s and (later := sum(w.status_code == ACCEPTED for w in lost)):
-        declare = "declare kept_within_s in [apps.<app>.writes] if the app keeps them later"
-        yield f"{later} of them were answered {ACCEPTED}: {declare}"
+        yield LOST_ACCEPTED(count=later, status_code=ACCEPTED)
 
 
-def _repeated(writes: Sequence[Write], often: Mapping[str, int]) -> list[str]:
+def _repeated(writes: Sequence[Write], often: Mapping[str, int]) -> list[Reason]:
     """Writes that are there more than once, whatever came of them: the lab sent each once."""
     twice = [w for w in writes if often.get(w.op, 0) > 1]
     if not twice:
         return []
-    named = (f"{w.op} {often[w.op]} times ({_end(w)})" for w in twice[:MOST_NAMED])
-    return [f"{len(twice)} there more than once: {', '.join(named)}"]
-
-
-def _end(write: Write) -> str:
-    if write.outcome == "ok":
-        return "acknowledged"
-    return "no answer" if write.status_code is None else f"answered {write.status_code}"
+    named = twice[:MOST_NAMED]
+    repeated = REPEATED(
+        count=len(twice),
+        writes=[w.op for w in named],
+        times=[often[w.op] for w in named],
+        outcomes=[w.outcome for w in named],
+        status_codes=[w.status_code for w in named],
+    )
+    return [repeated]
 
 
 def writes_under_way(

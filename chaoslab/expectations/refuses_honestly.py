@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from chaoslab.errors import Problem
-from chaoslab.evidence.timeline import (
-    run_ended,
-)
-from chaoslab.evidence.traffic import got, over_s
+from chaoslab.evidence.reasons import CUT_SHORT
+from chaoslab.evidence.timeline import run_ended
+from chaoslab.evidence.traffic import over_s, response, response_text
 from chaoslab.evidence.writing import dry_s, loads_begin_s, started_by_s
 from chaoslab.expectations import needs
 from chaoslab.expectations.base import Expectation, Run
@@ -21,10 +20,40 @@ from chaoslab.history.events import (
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
 from chaoslab.model.plan import Plan
+from chaoslab.model.reason import Code, Reason
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 
 MOST_NAMED = 3
 UNAVAILABLE = 503
+
+SOME_WRONG = Code(
+    "refusal.some_wrong",
+    "{count} of {refused} error responses are not 503 with Retry-After",
+    "Some of the answers of 500 or more to writes are not what the claim asks for.",
+)
+
+
+def _wrong_text(data: Mapping[str, Any]) -> str:
+    is_503 = data["status_code"] == UNAVAILABLE
+    lacks = "without Retry-After" if is_503 else f"expected {UNAVAILABLE}"
+    return f"at {data['at_s']:.3f} s: {response_text(data)} ({lacks})"
+
+
+WRONG = Code(
+    "refusal.wrong",
+    _wrong_text,
+    "One answer of 500 or more to a write: another status than 503, or no Retry-After.",
+)
+ALL_RIGHT = Code(
+    "refusal.all_right",
+    "{count} writes were answered 503 with Retry-After, and none with another error",
+    "Every answer of 500 or more to a write was a 503 with Retry-After.",
+)
+FEW = Code(
+    "refusal.few",
+    "only {count} writes were refused, expected at least {at_least}",
+    "Fewer writes were answered with an error of the app's than the claim asks for.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,17 +93,15 @@ def refuses_honestly(e: RefusesHonestly, history: History) -> Verdict:
     refused = refusals(e, history)
     wrong = [w for w in refused if w.status_code != UNAVAILABLE or not w.retry_after]
     if wrong:
-        count = f"{len(wrong)} of {len(refused)} error responses are wrong"
+        count = SOME_WRONG(count=len(wrong), refused=len(refused))
         return failed(e.kind, claim, count, *map(_wrong, wrong[:MOST_NAMED]))
-    because = (
-        f"{len(refused)} writes were answered 503 with Retry-After, and none with another error"
-    )
+    right = ALL_RIGHT(count=len(refused))
     if len(refused) < e.at_least:
-        return unknown(e.kind, claim, f"fewer than {e.at_least} were refused", because)
+        return unknown(e.kind, claim, FEW(count=len(refused), at_least=e.at_least), right)
     ended = run_ended(history)
     if ended is None or not ended.settled:
-        return unknown(e.kind, claim, "the run was cut short", because)
-    return passed(e.kind, claim, because)
+        return unknown(e.kind, claim, CUT_SHORT(), right)
+    return passed(e.kind, claim, right)
 
 
 def refusals(e: RefusesHonestly, history: History) -> list[Write]:
@@ -83,9 +110,8 @@ def refusals(e: RefusesHonestly, history: History) -> list[Write]:
     return [w for w in mine if (w.status_code or 0) >= 500]
 
 
-def _wrong(write: Write) -> str:
-    lacks = "without Retry-After" if write.status_code == UNAVAILABLE else "expected 503"
-    return f"at {write.at_s:.3f} s: {got(write)} ({lacks})"
+def _wrong(write: Write) -> Reason:
+    return WRONG(at_s=write.at_s, retry_after=write.retry_after, **response(write))
 
 
 def refusals_under_way(

@@ -10,6 +10,7 @@ from statistics import NormalDist, median, quantiles
 from typing import Literal
 
 from chaoslab.errors import Problem
+from chaoslab.evidence.reasons import CUT_SHORT
 from chaoslab.evidence.timeline import (
     answered_s,
     exited,
@@ -22,16 +23,53 @@ from chaoslab.evidence.traffic import first_fault_s, load_writes, over_s, well_s
 from chaoslab.evidence.writing import LOOKED_S, dry_s, more_of
 from chaoslab.expectations import needs
 from chaoslab.expectations.base import Expectation, Run
-from chaoslab.history.events import (
-    Write,
-)
+from chaoslab.history.events import Write
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
 from chaoslab.model.plan import Plan
+from chaoslab.model.reason import Code
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 
 LEAST_S = 0.02  # slower by less than this is the machine's own noise, whatever the ratio
 CHANCE = 0.01  # the one-sided p below which a difference is not taken for chance
+
+NO_FAULT = Code(
+    "latency.no_fault",
+    "the plan has no fault to recover from",
+    "Without a fault there is no time before it and none after its recovery.",
+)
+NOT_RECOVERED = Code(
+    "latency.not_recovered",
+    "health was not observed to stay healthy after the last heal",
+    "The time after the recovery, which is compared with the time before the fault, never began.",
+)
+FEW = Code(
+    "latency.few_writes",
+    "{before} acknowledged writes before the fault, {after} after it; "
+    "{at_least} of each are required",
+    "Too few writes on one side to compare how long they took.",
+)
+_TIMES = "median {median_s:.3f} s, p95 {p95_s:.3f} s of {count} writes"
+BEFORE = Code(
+    "latency.before_fault",
+    f"before the fault: {_TIMES}",
+    "How long acknowledged writes took before the first fault.",
+)
+AFTER = Code(
+    "latency.after_recovery",
+    f"after the recovery: {_TIMES}",
+    "How long acknowledged writes took after the app's recovery.",
+)
+SLOWER = Code(
+    "latency.slower",
+    "the median write is {times:.1f} times as slow as before the fault (p = {p:.1g})",
+    "Writes take longer than before by more than the ratio, than noise, and than chance explains.",
+)
+HEALTH_SLOWER = Code(
+    "latency.health_slower",
+    "health itself is {times:.1f} times as slow: this may be the machine",
+    "The answers of health became slower as well, which explains as much of the difference.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,28 +116,26 @@ def regains_latency(e: RegainsLatency, plan: Plan, history: History) -> Verdict:
     """
     claim = f"after its recovery {e.app} acknowledges writes at most {e.ratio:g} times as slowly"
     if not plan.faults:
-        return unknown(e.kind, claim, "the plan has no fault to recover from")
+        return unknown(e.kind, claim, NO_FAULT())
     if recovered_s(e, history) is None:
-        return unknown(e.kind, claim, "not seen healthy after the last heal")
+        return unknown(e.kind, claim, NOT_RECOVERED())
     before = [w.took_s for w in baseline(e, history)]
     after = [w.took_s for w in candidate(e, history)]
     if min(len(before), len(after)) < e.at_least:
-        counts = f"{len(before)} acknowledged writes before the fault, {len(after)} after it"
-        return unknown(e.kind, claim, f"{counts}; {e.at_least} of each are needed")
+        few = FEW(before=len(before), after=len(after), at_least=e.at_least)
+        return unknown(e.kind, claim, few)
     ended = run_ended(history)
     if ended is None or not ended.settled:
-        return unknown(e.kind, claim, "the run was cut short")
-    told = (f"before the fault: {_told(before)}", f"after the recovery: {_told(after)}")
+        return unknown(e.kind, claim, CUT_SHORT())
+    both = (BEFORE(**_times(before)), AFTER(**_times(after)))
     slower_s, p = median(after) - median(before), chance_of(before, after)
     if median(after) <= e.ratio * median(before) or slower_s <= LEAST_S or p >= CHANCE:
-        return passed(e.kind, claim, *told)
-    times = f"{median(after) / median(before):.1f} times as slow as before the fault"
-    said = f"the median write is {times} (p = {p:.1g})"
+        return passed(e.kind, claim, *both)
+    slower = SLOWER(times=median(after) / median(before), p=p)
     by_health = _slower_by_health(e, history)
     if median(after) <= e.ratio * by_health * median(before):
-        why = f"health itself is {by_health:.1f} times as slow: this may be the machine"
-        return unknown(e.kind, claim, said, why, *told)
-    return failed(e.kind, claim, said, *told)
+        return unknown(e.kind, claim, slower, HEALTH_SLOWER(times=by_health), *both)
+    return failed(e.kind, claim, slower, *both)
 
 
 def recovered_s(e: RegainsLatency, history: History) -> float | None:
@@ -158,9 +194,9 @@ def chance_of(before: Sequence[float], after: Sequence[float]) -> float:
     return 1.0 - NormalDist().cdf((u - n * m / 2 - 0.5) / spread)
 
 
-def _told(took_s: Sequence[float]) -> str:
+def _times(took_s: Sequence[float]) -> dict[str, float]:
     p95_s = quantiles(took_s, n=20, method="inclusive")[-1] if len(took_s) > 1 else took_s[0]
-    return f"median {median(took_s):.3f} s, p95 {p95_s:.3f} s of {len(took_s)} writes"
+    return {"median_s": median(took_s), "p95_s": p95_s, "count": len(took_s)}
 
 
 def _under_way(e: RegainsLatency, run: Run, now_s: float) -> str | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from chaoslab.errors import Problem
+from chaoslab.evidence.reasons import CUT_SHORT
 from chaoslab.evidence.timeline import (
     Span,
     answered_s,
@@ -23,20 +24,61 @@ from chaoslab.evidence.traffic import first_fault_s, well_s
 from chaoslab.evidence.writing import LOOKED_S
 from chaoslab.expectations import needs
 from chaoslab.expectations.base import Expectation, Run
-from chaoslab.history.events import (
-    HealthSample,
-    ServerConnections,
-    Spawned,
-)
+from chaoslab.history.events import HealthSample, ServerConnections, Spawned
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place, Watch
 from chaoslab.model.plan import Plan
+from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import App, Topology
 from chaoslab.model.verdict import Outcome, Verdict, failed, passed, unknown
 
 LASTING_S = 0.25  # a level that holds for less may be a canary's, or one connection replaced
 CALM_S = 0.3  # after the recovery, for what the recovery itself replaces
 WATCHED_S = 0.5  # for so long the server must have been looked at then
+
+NO_HEAL = Code(
+    "connections.no_heal",
+    "no fault was healed",
+    "Without a heal there is no recovery after which connections could be counted.",
+)
+NO_BASELINE = Code(
+    "connections.no_baseline",
+    "the app was not observed ready or healthy before the first fault: there is no baseline",
+    "No time before the first fault shows how many connections the app needs.",
+)
+NO_LEVEL = Code(
+    "connections.no_level",
+    "{service}: no count of its connections lasted {at_least_s:g} s before the fault",
+    "The server's count changed too quickly, or was not read, before the fault.",
+)
+BRIEFLY_COUNTED = Code(
+    "connections.briefly_counted",
+    "{service}: its connections were counted for only {counted_s:.3f} s after the recovery",
+    "The server was not asked for long enough after the recovery.",
+)
+
+
+def _counted_text(data: Mapping[str, Any]) -> str:
+    pool = "" if data["pool"] is None else f", {data['pool']} are declared as the pool"
+    return (
+        f"{data['service']} counts {data['after']} connections after the recovery, "
+        f"{data['before']} before the fault{pool} ({data['spare']} more are allowed)"
+    )
+
+
+COUNTED = Code(
+    "connections.counted",
+    _counted_text,
+    "How many connections the server itself counted: the lowest count after the recovery, the "
+    "highest that lasted before the fault, the declared pool of the run's apps, what is allowed.",
+)
+DECLARE_POOL = Code(
+    "connections.declare_pool",
+    "if its pool may grow, declare its size: pool = {{ {service} = N }} under [apps.<name>.limits] "
+    "of each app that uses {service}",
+    "No size is declared for the pool, so that a pool that grows cannot be distinguished from a "
+    "leak.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +130,12 @@ def releases_connections(
         "than before the fault, or than its declared pool"
     )
     if not plan.faults or (healed_s := last_healed_s(history)) is None:
-        return unknown(e.kind, claim, "no fault was healed")
+        return unknown(e.kind, claim, NO_HEAL())
     recovery_s = topology.apps[e.app].deadlines.recovery_s
     settled = _settled_span(e, history, healed_s, recovery_s)
     before = _before(e, history)
     if before is None:
-        why = "not seen well before the first fault: there is no baseline to hold the count against"
-        return unknown(e.kind, claim, why)
+        return unknown(e.kind, claim, NO_BASELINE())
     each = [
         _of(service, history, (before, settled), e.spare or 0, _pool(service, topology, history))
         for service in topology.apps[e.app].links
@@ -103,7 +144,7 @@ def releases_connections(
     outcomes = {outcome for outcome, _ in each}
     ended = run_ended(history)
     if ended is None or not ended.settled:  # they may have been given back, or made, later
-        return unknown(e.kind, claim, "the run was cut short", *because)
+        return unknown(e.kind, claim, CUT_SHORT(), *because)
     if Outcome.FAIL in outcomes:
         return failed(e.kind, claim, *because)
     if Outcome.UNKNOWN in outcomes or not because:
@@ -147,30 +188,25 @@ def _pool(service: str, topology: Topology, history: History) -> int | None:
 
 def _of(
     service: str, history: History, spans: tuple[Span, Span], spare: int, pool: int | None
-) -> tuple[Outcome, tuple[str, ...]]:
+) -> tuple[Outcome, tuple[Reason, ...]]:
     before, settled = spans
     baseline = _lasting(list(_levels(service, before, history)))
     if baseline is None:
-        short = f"no count of its connections lasted {LASTING_S} s before the fault"
-        return Outcome.UNKNOWN, (f"{service}: {short}",)
+        return Outcome.UNKNOWN, (NO_LEVEL(service=service, at_least_s=LASTING_S),)
     levels = list(_levels(service, settled, history))
     counted_s = sum(
         max(0.0, span.end_s - span.start_s) for span, count in levels if count is not None
     )
     counts = [count for _, count in levels if count is not None]
     if not counts or counted_s < WATCHED_S:
-        watched = f"{service}: its connections were counted for only {counted_s:.3f} s"
-        return Outcome.UNKNOWN, (f"{watched} after the recovery",)
+        return Outcome.UNKNOWN, (BRIEFLY_COUNTED(service=service, counted_s=counted_s),)
     least = min(counts)
-    said = f"{service} counts {least} connections after the recovery, {baseline} before the fault"
-    said += f", {pool} are declared as the pool" if pool is not None else ""
-    said += f" ({spare} more are allowed)"
+    seen = COUNTED(service=service, after=least, before=baseline, pool=pool, spare=spare)
     if least <= max(baseline, pool or 0) + spare:
-        return Outcome.PASS, (said,)
+        return Outcome.PASS, (seen,)
     if pool is not None:
-        return Outcome.FAIL, (said,)
-    how = f"pool = {{ {service} = N }} under [apps.<name>.limits] of each app that uses {service}"
-    return Outcome.FAIL, (said, f"if its pool may grow, declare its size: {how}")
+        return Outcome.FAIL, (seen,)
+    return Outcome.FAIL, (seen, DECLARE_POOL(service=service))
 
 
 def _levels(service: str, span: Span, history: History) -> Iterator[tuple[Span, int | None]]:

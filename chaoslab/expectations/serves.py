@@ -3,28 +3,95 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from chaoslab.errors import Problem
+from chaoslab.evidence.reasons import CUT_SHORT
 from chaoslab.evidence.served import Served, fresh, half, is_enough, loads_over, served
-from chaoslab.evidence.timeline import (
-    exited,
-    run_ended,
+from chaoslab.evidence.timeline import exited, run_ended
+from chaoslab.evidence.traffic import (
+    IN_A_ROW,
+    NEVER_READY,
+    near_faults,
+    one_after_another,
+    over_s,
+    response,
+    response_text,
 )
-from chaoslab.evidence.traffic import IN_A_ROW, got, near_faults, one_after_another, over_s
 from chaoslab.evidence.writing import dry_s, loads_begin_s, more_of, started_by_s
 from chaoslab.expectations import needs
 from chaoslab.expectations.base import Expectation, Run
-from chaoslab.history.events import (
-    Write,
-)
+from chaoslab.history.events import Write
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
 from chaoslab.model.plan import Plan
+from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
+
+NOT_ACKNOWLEDGED = Code(
+    "serve.not_acknowledged",
+    lambda data: (
+        f"{data['count']} of {data['writes']} writes were not acknowledged after the app answered "
+        f"ready, with no fault near; the first at {data['at_s']:.3f} s: {response_text(data)}"
+    ),
+    "Writes failed that were sent after the app was ready, and away from every fault.",
+)
+LATE_IN_A_ROW = Code(
+    "serve.late_in_a_row",
+    "{count} writes, one after another, were acknowledged only after {took_s:.3f} s; the first at "
+    "{at_s:.3f} s",
+    "So many writes, each sent after the one before was over, were all acknowledged late.",
+)
+FEW = Code(
+    "serve.few",
+    "only {count} writes were acknowledged after the app answered ready, with no fault near, "
+    "expected at least {at_least}",
+    "Fewer writes were acknowledged away from faults than the claim asks for.",
+)
+NOT_HEALED = Code(
+    "serve.fault_not_healed",
+    "a fault was not healed while the app ran: nothing shows how it serves afterwards",
+    "There is no time after the faults in which the app could be observed.",
+)
+
+
+def _load_over_text(data: Mapping[str, Any]) -> str:
+    each = zip(data["loads"], data["stopped_s"], strict=True)
+    stopped = ", ".join(f"{load} stopped at {at_s:.3f} s" for load, at_s in each)
+    return f"no load ran after the last heal and the time to recover: {stopped}"
+
+
+LOAD_OVER = Code(
+    "serve.load_over",
+    _load_over_text,
+    "Every load of the app had stopped before the time after the faults began.",
+)
+FEW_AFTER = Code(
+    "serve.few_after_faults",
+    "only {count} writes came after that, expected {after_heal}",
+    "Fewer writes were sent after the last heal and the time to recover than are asked for.",
+)
+FEW_FRESH = Code(
+    "serve.few_fresh",
+    "only {count} of them came on fresh connections, expected {at_least}",
+    "Writes on kept connections may all reach one worker that has recovered.",
+)
+
+
+def _all_text(data: Mapping[str, Any]) -> str:
+    late = f", {data['late']} of them late" if data["late"] else ""
+    slowest = f"the slowest after {data['slowest_s']:.3f} s"
+    return f"all {data['count']} writes acknowledged{late}, {slowest}"
+
+
+ALL_ACKNOWLEDGED = Code(
+    "serve.all_acknowledged",
+    _all_text,
+    "Every write that counts was acknowledged; `late`: how many of them after the limit.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,58 +149,55 @@ def serves(e: Serves, app: App, plan: Plan, history: History) -> Verdict:
     )
     found = served(e, history, app.deadlines.recovery_s)
     if found is None:
-        return unknown(e.kind, claim, "never ready")
+        return unknown(e.kind, claim, NEVER_READY())
     if found.calm_s is not None:
         claim += f", {e.after_heal} of them after the last heal and {app.deadlines.recovery_s} s"
-    lines = tuple(found.lines())
+    counts = tuple(found.counts())
     if wrong := _wrong(e, found.writes):
-        return failed(e.kind, claim, wrong, *lines)
+        return failed(e.kind, claim, wrong, *counts)
     ok = len(found.writes)
     if ok < e.at_least:
-        why = f"only {ok} writes were acknowledged after it said ready, with no fault near"
-        return unknown(e.kind, claim, why, *lines)
+        return unknown(e.kind, claim, FEW(count=ok, at_least=e.at_least), *counts)
     ended = run_ended(history)
     if ended is None or not ended.settled:
-        return unknown(e.kind, claim, "the run was cut short", *lines)
+        return unknown(e.kind, claim, CUT_SHORT(), *counts)
     if missing := _too_few_after(e, found, plan, history):
-        return unknown(e.kind, claim, missing, *lines)
-    return passed(e.kind, claim, _told(e, found.writes), *lines)
+        return unknown(e.kind, claim, missing, *counts)
+    return passed(e.kind, claim, _all_acknowledged(e, found.writes), *counts)
 
 
-def _wrong(e: Serves, counted: Sequence[Write]) -> str:
-    """What contradicts the claim; empty where nothing does."""
+def _wrong(e: Serves, counted: Sequence[Write]) -> Reason | None:
+    """What contradicts the claim; None where nothing does."""
     if bad := [w for w in counted if w.outcome != "ok"]:
-        first = f"the first at {bad[0].at_s:.3f} s: {got(bad[0])}"
-        many = f"{len(bad)} of {len(counted)} writes were not acknowledged"
-        return f"{many} after it said ready, with no fault near; {first}"
+        first = bad[0]
+        return NOT_ACKNOWLEDGED(
+            count=len(bad), writes=len(counted), at_s=first.at_s, **response(first)
+        )
     if late := _late_in_a_row(counted, e.within_s):
-        took = ", ".join(f"{w.took_s:.3f}" for w in late)
-        why = f"{IN_A_ROW} writes, one after another, were acknowledged only after {took} s"
-        return f"{why}; the first at {late[0].at_s:.3f} s"
-    return ""
+        took_s = [w.took_s for w in late]
+        return LATE_IN_A_ROW(count=len(late), took_s=took_s, at_s=late[0].at_s)
+    return None
 
 
-def _too_few_after(e: Serves, found: Served, plan: Plan, history: History) -> str:
-    """Why the time after the faults cannot be judged; empty where it can, or there was no fault."""
+def _too_few_after(e: Serves, found: Served, plan: Plan, history: History) -> Reason | None:
+    """Why the time after the faults cannot be judged; None where it can, or there was no fault."""
     if found.calm_s is None:
-        return ""
+        return None
     if found.calm_s == math.inf:
-        return "a fault was not healed while the app ran: nothing shows how it serves afterwards"
-    after, needs = found.after, half(e.after_heal)
-    if len(after) >= e.after_heal and fresh(after) >= needs:
-        return ""
+        return NOT_HEALED()
+    after = found.after
+    if is_enough(after, e.after_heal):
+        return None
     if over := loads_over(e, plan, history, found.calm_s):
-        return f"no load ran after the last heal and the time to recover: {', '.join(over)}"
+        return LOAD_OVER(loads=tuple(over), stopped_s=tuple(over.values()))
     if len(after) < e.after_heal:
-        return f"only {len(after)} writes came after that, expected {e.after_heal}"
-    return f"only {fresh(after)} of them came on fresh connections, expected {needs}"
+        return FEW_AFTER(count=len(after), after_heal=e.after_heal)
+    return FEW_FRESH(count=fresh(after), at_least=half(e.after_heal))
 
 
-def _told(e: Serves, ok: Sequence[Write]) -> str:
-    slow = sum(w.took_s > e.within_s for w in ok)
-    hiccups = f", {slow} of them late" if slow else ""
-    slowest_s = max(w.took_s for w in ok)
-    return f"all {len(ok)} writes acknowledged{hiccups}, the slowest after {slowest_s:.3f} s"
+def _all_acknowledged(e: Serves, ok: Sequence[Write]) -> Reason:
+    late = sum(w.took_s > e.within_s for w in ok)
+    return ALL_ACKNOWLEDGED(count=len(ok), late=late, slowest_s=max(w.took_s for w in ok))
 
 
 def _late_in_a_row(ok: Sequence[Write], within_s: float) -> list[Write]:

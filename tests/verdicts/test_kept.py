@@ -52,7 +52,9 @@ def test_acknowledged_and_found_is_kept() -> None:
 def test_acknowledged_and_lost_fails() -> None:
     """Also where an earlier look had still found it; the loss is the first reason."""
     verdict = kept(write(1.0, "a"), back(4.0, missing=("a",)))
-    assert (verdict.outcome, verdict.texts[0]) == ("FAIL", "1 acknowledged and lost: a")
+    lost = verdict.because[0]
+    assert (verdict.outcome, lost.code, lost.data["writes"]) == ("FAIL", "write.lost", ("a",))
+    assert lost.text == "1 acknowledged writes are not in the database: a"
     assert kept(write(1.0, "a"), back(2.0, "a"), back(4.0, missing=("a",))).outcome == "FAIL"
 
 
@@ -111,7 +113,7 @@ def test_a_row_that_is_there_twice_fails_whatever_came_of_the_write(
     """The lab sent each id once; exactly once is what is expected of a row."""
     verdict = kept(write(1.0, "a"), other, back(4.0, "a"), twice(4.0, "b", often=3))
     assert verdict.outcome == "FAIL"
-    assert f"1 there more than once: b 3 times ({end})" in why(verdict)
+    assert f"1 writes are there more than once: b 3 times ({end})" in why(verdict)
 
 
 def test_a_row_may_be_there_twice_where_at_least_once_is_declared() -> None:

@@ -127,7 +127,7 @@ def test_what_was_answered_before_the_recovery_is_not_after_it() -> None:
 def test_an_app_that_never_recovers_is_unknown_here() -> None:
     """Its recovery is judged elsewhere."""
     never = [*stopped_under_load(), sample(6.99, DEGRADED, "postgres")]
-    assert "not seen healthy" in why(regained(never))
+    assert [r.code for r in regained(never).because] == ["latency.not_recovered"]
 
 
 def test_a_run_that_was_cut_short_is_unknown() -> None:

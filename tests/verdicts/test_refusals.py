@@ -57,7 +57,7 @@ def test_a_503_without_retry_after_fails() -> None:
     verdict = refused(polite(1.1, "b"), write(1.2, "c", "failed", code=503))
     assert verdict.outcome == "FAIL"
     assert verdict.texts == (
-        "1 of 2 error responses are wrong",
+        "1 of 2 error responses are not 503 with Retry-After",
         "at 1.200 s: 503 (without Retry-After)",
     )
 

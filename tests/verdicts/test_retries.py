@@ -240,7 +240,8 @@ def test_dropped_connects_lie_between_what_was_seen_and_what_was_dropped() -> No
     assert bounded([*run, *waiting(3), dropped(12)], fault=CUT).outcome == "PASS"
     assert bounded([*run, *waiting(3), dropped(90)], fault=CUT).outcome == "UNKNOWN"
     verdict = bounded([*run, *waiting(60), dropped(90)], fault=CUT)
-    assert (verdict.outcome, "60 connects" in why(verdict)) == ("FAIL", True)
+    assert (verdict.outcome, "between 60 and 90 connects" in why(verdict)) == ("FAIL", True)
+    assert (verdict.because[0].data["least"], verdict.because[0].data["most"]) == (60, 90)
 
 
 def test_refused_connects_are_counted_by_the_kernel_or_by_nobody() -> None:

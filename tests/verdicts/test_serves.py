@@ -99,7 +99,7 @@ def test_three_late_writes_one_after_another_fail() -> None:
 def test_an_app_that_never_said_ready_promised_nothing() -> None:
     """Its start-up is judged elsewhere."""
     verdict = served(without(steady(), of(Ready)))
-    assert (verdict.outcome, why(verdict)) == ("UNKNOWN", "never ready")
+    assert (verdict.outcome, why(verdict)) == ("UNKNOWN", "the app was never observed ready")
 
 
 def test_writes_before_ready_are_not_counted() -> None:
