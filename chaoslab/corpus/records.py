@@ -14,7 +14,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from chaoslab.corpus.cites import Cite, mistakes_in
 from chaoslab.errors import Problem, SpecError
+from chaoslab.verdicts.vocabulary import known_codes
 
 _BLOCK = re.compile(r"^# /// defect\n(?P<lines>(?:#(?: .*)?\n)+?)# ///$", re.MULTILINE)
 _SCENARIO = r"^[\w]+::[\w]+(\[.+\])?$"
@@ -25,7 +27,7 @@ _PACKAGE = "chaoslab.reference.defects"
 class Defect:
     """One defective build, and how it must be refused.
 
-    In each of `scenarios` the verdict `primary` must be FAIL and cite every text of `cites`; other
+    In each of `scenarios` the verdict `primary` must be FAIL and cite all of `cites`; other
     verdicts may be anything but PASS only where `also` names them. `passes` are scenarios that the
     build must survive all the same: its defect is this one and no other. `command` starts it.
     """
@@ -39,7 +41,7 @@ class Defect:
     scenarios: tuple[str, ...]
     passes: tuple[str, ...]
     primary: str
-    cites: tuple[str, ...]
+    cites: tuple[Cite | str, ...]
     also: frozenset[str]
     command: str
 
@@ -53,9 +55,22 @@ class _Shape(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
+_Plain = str | int | float | bool
+
+
+class _Cite(_Shape):
+    code: str = Field(min_length=1)
+    data: dict[str, _Plain | list[_Plain]] = Field(default_factory=dict)
+
+    @property
+    def cite(self) -> Cite:
+        data = {k: tuple(v) if isinstance(v, list) else v for k, v in self.data.items()}
+        return Cite(code=self.code, data=data)
+
+
 class _Primary(_Shape):
     verdict: str = Field(min_length=1)
-    cites: list[str] = Field(min_length=1)
+    cites: list[_Cite | str] = Field(min_length=1)
 
 
 class _Record(_Shape):
@@ -114,10 +129,14 @@ def _defect(path: Path) -> Defect:
         scenarios=tuple(record.scenarios),
         passes=tuple(record.passes),
         primary=record.primary.verdict,
-        cites=tuple(record.primary.cites),
+        cites=_cites(record),
         also=frozenset(record.also),
         command=record.command or f"{{python}} -m {_PACKAGE}.{path.stem}",
     )
+
+
+def _cites(record: _Record) -> tuple[Cite | str, ...]:
+    return tuple(c if isinstance(c, str) else c.cite for c in record.primary.cites)
 
 
 def _record(path: Path) -> _Record:
@@ -162,6 +181,10 @@ def _wrong(record: _Record, path: Path) -> Iterator[Problem]:
     if record.primary.verdict in record.also:
         what = f"its primary verdict '{record.primary.verdict}' stands in `also` as well"
         yield Problem(where=where, what=what, fix="name there only what follows from it")
+    codes = known_codes()
+    for cite in _cites(record):
+        if isinstance(cite, Cite):
+            yield from mistakes_in(cite, codes, f"{where}: primary.cites")
 
 
 def _twice(defects: list[Defect]) -> Iterator[Problem]:

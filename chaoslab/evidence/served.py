@@ -29,11 +29,13 @@ BEFORE = Code(
     "serve.before_faults",
     lambda data: f"before the first fault: {_counts_text(data)}",
     "What came of the writes before the first fault.",
+    data=("acknowledged", "fresh", "refused", "no_answer"),
 )
 BETWEEN = Code(
     "serve.between_faults",
     lambda data: f"between faults: {_counts_text(data)}",
     "What came of the writes after the first fault and before the last heal, away from both.",
+    data=("acknowledged", "fresh", "refused", "no_answer"),
 )
 AFTER = Code(
     "serve.after_faults",
@@ -42,6 +44,7 @@ AFTER = Code(
         f"{_counts_text(data)}"
     ),
     "What came of the writes after the last heal and the app's time to recover.",
+    data=("since_s", "acknowledged", "fresh", "refused", "no_answer"),
 )
 
 

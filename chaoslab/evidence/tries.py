@@ -58,6 +58,7 @@ RATE = Code(
     _rate_text,
     "How often the app tried a link while a fault held it: at least `least`, at most `most` times "
     "(null: nobody can say), counted by `source`.",
+    data=("link", "least", "most", "lasted_s", "worst_second", "allowed_per_s", "source"),
 )
 PAUSES = Code(
     "retry.pauses",
@@ -66,6 +67,7 @@ PAUSES = Code(
         f"tries in the first half of that time, {data['late']} in the second"
     ),
     "Whether the tries became rarer. It is reported, and not judged.",
+    data=("grow", "early", "late"),
 )
 NO_JITTER = Code(
     "retry.no_jitter",

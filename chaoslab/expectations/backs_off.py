@@ -81,6 +81,7 @@ CONNECTS = Code(
     _herd_text,
     "The most connects in any half second after the heal; `herd`: they are too many, and more than "
     "the lab's own questions.",
+    data=("link", "count", "allowed", "source", "herd"),
 )
 STOPPED_BEFORE = Code(
     "herd.stopped_before",

@@ -41,6 +41,7 @@ COUNTS = Code(
     "write.counts",
     _counts_text,
     "How many writes of the loads were acknowledged, refused, or came to neither.",
+    data=("ok", "failed", "indeterminate", "no_answer"),
 )
 
 
@@ -55,6 +56,7 @@ LOST = Code(
     "write.lost",
     _lost_text,
     "The database itself did not have writes that the app had acknowledged; some are named.",
+    data=("count", "after_s", "writes"),
 )
 LOST_ACCEPTED = Code(
     "write.lost_accepted",
@@ -81,6 +83,7 @@ REPEATED = Code(
     "write.repeated",
     _repeated_text,
     "The database has rows more than once that the lab sent once; some are named.",
+    data=("count", "writes", "times", "outcomes", "status_codes"),
 )
 
 
@@ -95,6 +98,7 @@ NOT_LOOKED_UP = Code(
     "write.not_looked_up",
     _not_looked_up_text,
     "No look into the database was late enough to show whether acknowledged writes are kept.",
+    data=("count", "after_s"),
 )
 
 
@@ -106,6 +110,7 @@ ALL_FOUND = Code(
     "write.all_found",
     _all_found_text,
     "Every acknowledged write was found in the database itself; `once`: none of them twice.",
+    data=("once",),
 )
 
 

@@ -43,6 +43,7 @@ WRONG = Code(
     "refusal.wrong",
     _wrong_text,
     "One answer of 500 or more to a write: another status than 503, or no Retry-After.",
+    data=("at_s", "retry_after", "status_code", "answer", "error"),
 )
 ALL_RIGHT = Code(
     "refusal.all_right",

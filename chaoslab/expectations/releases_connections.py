@@ -71,6 +71,7 @@ COUNTED = Code(
     _counted_text,
     "How many connections the server itself counted: the lowest count after the recovery, the "
     "highest that lasted before the fault, the declared pool of the run's apps, what is allowed.",
+    data=("service", "after", "before", "pool", "spare"),
 )
 DECLARE_POOL = Code(
     "connections.declare_pool",

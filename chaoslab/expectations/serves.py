@@ -38,6 +38,7 @@ NOT_ACKNOWLEDGED = Code(
         f"ready, with no fault near; the first at {data['at_s']:.3f} s: {response_text(data)}"
     ),
     "Writes failed that were sent after the app was ready, and away from every fault.",
+    data=("count", "writes", "at_s", "status_code", "answer", "error"),
 )
 LATE_IN_A_ROW = Code(
     "serve.late_in_a_row",
@@ -68,6 +69,7 @@ LOAD_OVER = Code(
     "serve.load_over",
     _load_over_text,
     "Every load of the app had stopped before the time after the faults began.",
+    data=("loads", "stopped_s"),
 )
 FEW_AFTER = Code(
     "serve.few_after_faults",
@@ -91,6 +93,7 @@ ALL_ACKNOWLEDGED = Code(
     "serve.all_acknowledged",
     _all_text,
     "Every write that counts was acknowledged; `late`: how many of them after the limit.",
+    data=("count", "late", "slowest_s"),
 )
 
 

@@ -21,7 +21,7 @@ from chaoslab.model.sighting import Outcome, Sighting
 MutationKind = Literal["inert", "bypassed", "inert-to-app"]
 
 NOT_OBSERVED = Code(
-    "fault.not_observed",
+    "fault.no_connection_affected",
     "no connection of the app was observed to be affected by it",
     "The fault was in force, and no record shows that it affected the app.",
 )

@@ -37,12 +37,22 @@ class Code:
     """A word of the vocabulary: `name` as in `start.exited`, the text's template, what it means.
 
     The template is filled as by `str.format` from the data, where a sequence is joined by commas;
-    or it is a function of the data, where the words depend on it.
+    or it is a function of the data, where the words depend on it. `data` names the data that a
+    template cannot show: those of a function, and those that the text leaves out.
     """
 
     name: str
     template: str | Callable[[Mapping[str, Any]], str]
     meaning: str
+    data: tuple[str, ...] = ()
+
+    @property
+    def data_names(self) -> tuple[str, ...]:
+        """The names of all of its data, those of the template first."""
+        if not isinstance(self.template, str):
+            return self.data
+        fields = (name for _, name, _, _ in _Text().parse(self.template) if name)
+        return tuple(dict.fromkeys((*fields, *self.data)))
 
     def __call__(self, **given: Scalar | Sequence[Scalar]) -> Reason:
         """The reason with this data; a sequence is kept as a tuple."""

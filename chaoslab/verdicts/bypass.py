@@ -46,6 +46,7 @@ BYPASSED = Code(
     "path.bypassed",
     _bypassed,
     "A connection to the server of a link that did not pass the link's proxy.",
+    data=("link", "pid", "process", "of_app", "local_port", "remote", "at_s", "seen_in"),
 )
 MEANS = {"app sockets": "its own sockets", "server connections": "the server's connections"}
 

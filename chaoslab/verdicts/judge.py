@@ -43,7 +43,10 @@ def _left(data: Mapping[str, Any]) -> str:
 
 
 LEFT_RUNNING = Code(
-    "app.left_running", _left, "A process of the app was alive after the app's own had ended."
+    "app.left_running",
+    _left,
+    "A process of the app was alive after the app's own had ended.",
+    data=("pid", "process", "boot", "ended"),
 )
 
 

@@ -44,6 +44,7 @@ TROUBLE = Code(
     "lab.trouble",
     _trouble,
     "A part of the lab itself (engine, server, helper, requests) failed outside of every fault.",
+    data=("part", "what", "at_s", "lasted_s"),
 )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from chaoslab.corpus.cites import Cite
 from chaoslab.corpus.records import Defect
+from chaoslab.evidence.reasons import EXITED, LOG_LINE
 from chaoslab.model.reason import Reason
 from chaoslab.model.verdict import Outcome, Verdict, reasons
 
@@ -22,7 +24,10 @@ RECORD = """\
 #
 # [primary]
 # verdict = "starts"
-# cites = ["never complete", "phases done: init"]
+# cites = [
+#   { code = "app.exited", data = { exit_code = 3 } },
+#   { code = "app.log_line", data = { log_line = "phase database" } },
+# ]
 # ///
 \"\"\"A build.\"\"\"
 """
@@ -45,7 +50,10 @@ DEFECT = Defect(
     scenarios=("vpc_outage::severed[dropped]",),
     passes=("steady::starts",),
     primary="starts",
-    cites=("never complete", "phases done: init"),
+    cites=(
+        Cite(code="app.exited", data={"exit_code": 3}),
+        Cite(code="app.log_line", data={"log_line": "phase database"}),
+    ),
     also=frozenset({"degrades"}),
     command="{python} -m chaoslab.reference.defects.early_return",
 )
@@ -58,7 +66,12 @@ def verdict(name: str, outcome: str, *because: Reason | str) -> Verdict:
 
 
 REFUSED = (
-    verdict("starts", "FAIL", "answering, never complete; phases done: init"),
+    verdict(
+        "starts",
+        "FAIL",
+        EXITED(boot=1, exit_code=3, at_s=1.5),
+        LOG_LINE(log_line="CRITICAL start-up failed in phase database: no route"),
+    ),
     verdict("degrades", "FAIL", "it never said so"),
     verdict("recovers", "PASS"),
 )

@@ -46,7 +46,9 @@ def run(request, tmp_path):
     def write(name):
         built = request.config.getoption("--chaos-command") or []
         bad = any("early_return" in str(each) for each in built) and name == "severed"
-        because = ["never complete; phases done: init"] if bad else []
+        exited = dict(code="app.exited", text="exited with 3", data={"exit_code": 3})
+        log = dict(code="app.log_line", text="log", data={"log_line": "failed in phase database"})
+        because = [exited, log] if bad else []
         verdict = dict(name="starts", outcome="FAIL" if bad else "PASS", claim="it starts",
                        because=because, rests_on=[])
         (tmp_path / "verdicts.json").write_text(json.dumps([verdict]))
@@ -171,10 +173,10 @@ def test_the_command_prints_a_table_and_says_that_all_were_refused(home: Path) -
 
 def test_a_build_that_is_let_through_is_missed(home: Path) -> None:
     """Exit 1, and what its verdict said."""
-    written(home / "defects", text=RECORD.replace("never complete", "never begun"))
+    written(home / "defects", text=RECORD.replace("exit_code = 3", "exit_code = 4"))
     result = CliRunner().invoke(main, arguments(home, "early-return"))
     assert result.exit_code == 1
-    assert "'starts' does not cite 'never begun'" in result.output
+    assert "'starts' does not cite app.exited { exit_code = 4 }" in result.output
 
 
 def test_an_unknown_build_is_the_users_mistake(home: Path) -> None:

@@ -34,7 +34,9 @@ def test_a_defects_file_is_never_imported(tmp_path: Path) -> None:
         ("vpc_outage::severed", "severed", "'severed[dropped]' names no scenario"),
         ("steady::starts", "vpc_outage::severed[dropped]", "must both refuse it and pass"),
         ('also = ["degrades"]', 'also = ["starts"]', "its primary verdict 'starts'"),
-        ('cites = ["never complete", "phases done: init"]', "cites = []", "primary.cites"),
+        ("cites = [\n#   { code", "cites = []\n# other = [\n#   { code", "primary.cites"),
+        ("app.exited", "app.exitted", "no reason has the code 'app.exitted'"),
+        ("{ exit_code = 3 }", "{ code = 3 }", "the code 'app.exited' have no 'code'"),
     ],
 )
 def test_what_is_wrong_with_a_record_is_said(tmp_path: Path, old: str, new: str, said: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chaoslab.corpus.trial import tried
+from chaoslab.evidence.reasons import EXITED
 from chaoslab.model.verdict import Verdict
 from chaoslab.verdicts.carried_out import NOT_CARRIED_OUT
 from corpus.defects import DEFECT, PASSED, REFUSED, verdict
@@ -30,8 +31,8 @@ def test_refused_by_the_primary_verdict_with_its_evidence() -> None:
         (REFUSED[1:], "no verdict 'starts', only degrades, recovers"),
         ((verdict("starts", "PASS", "complete"), *REFUSED[1:]), "'starts' is PASS (complete)"),
         (
-            (verdict("starts", "FAIL", "never complete"), *REFUSED[1:]),
-            "'starts' does not cite 'phases done: init'",
+            (verdict("starts", "FAIL", EXITED(boot=1, exit_code=3, at_s=1.5)), *REFUSED[1:]),
+            "'starts' does not cite app.log_line { log_line = \"phase database\" }",
         ),
         (
             (*REFUSED[:2], verdict("recovers", "FAIL", "never healthy")),

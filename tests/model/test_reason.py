@@ -30,3 +30,10 @@ def test_a_code_without_its_data_is_a_bug() -> None:
     """A template never prints a hole."""
     with pytest.raises(KeyError):
         EXITED(exit_code=3)
+
+
+def test_a_code_names_its_data() -> None:
+    """Those of its template, in order and once each, then those that it declares."""
+    assert EXITED.data_names == ("exit_code", "after_s")
+    assert Code("x", "{a}, {b:.3f}, {a}", "", data=("c",)).data_names == ("a", "b", "c")
+    assert Code("x", lambda data: str(data["a"]), "", data=("a",)).data_names == ("a",)

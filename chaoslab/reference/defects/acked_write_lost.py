@@ -12,7 +12,7 @@
 # also = ["ready_when_serving", "regains_latency", "refuses_honestly"]
 # [primary]
 # verdict = "keeps_acknowledged"
-# cites = ["acknowledged and lost"]
+# cites = [{ code = "write.lost" }]
 # ///
 """A degraded mode in which nothing fails, least of all a write.
 

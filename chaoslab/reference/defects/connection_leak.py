@@ -12,7 +12,7 @@
 # also = []
 # [primary]
 # verdict = "releases_connections"
-# cites = ["postgres counts"]
+# cites = [{ code = "connections.counted", data = { service = "postgres" } }]
 # ///
 """A time-out that ends the waiting and not the work.
 

@@ -14,7 +14,10 @@
 # also = []
 # [primary]
 # verdict = "backs_off"
-# cites = ["on backend.postgres (", "the pauses between tries do not grow"]
+# cites = [
+#   { code = "retry.rate", data = { link = "backend.postgres" } },
+#   { code = "retry.pauses", data = { grow = false } },
+# ]
 # ///
 """Reconnection in parallel, as soon as possible, by everybody.
 

@@ -13,7 +13,10 @@
 # also = []
 # [primary]
 # verdict = "serves"
-# cites = ["not acknowledged after it said ready, with no fault near", "500: Internal Server Error"]
+#
+# [[primary.cites]]
+# code = "serve.not_acknowledged"
+# data = { status_code = 500, answer = "Internal Server Error" }
 # ///
 """One pool for the process, and a start-up check that cleans up after itself."""
 

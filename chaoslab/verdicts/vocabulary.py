@@ -1,0 +1,45 @@
+"""Every code that a verdict's reason can have: what docs/reasons.md lists and a corpus may cite."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Iterator, Mapping
+from types import ModuleType
+
+from chaoslab import evidence, expectations, faults, verdicts
+from chaoslab.model.reason import Code
+from chaoslab.registry import kinds
+
+ROOMS = (evidence, expectations, faults, verdicts)  # the packages whose modules make reasons
+UNCODED = "text"  # of reasons that were saved before they had codes
+
+
+def codes() -> tuple[Code, ...]:
+    """The codes of chaoslab itself, by their names. Each is declared as a constant of a module."""
+    return _sorted(module for room in ROOMS for module in _modules(room))
+
+
+def known_codes() -> Mapping[str, Code]:
+    """The codes by their names, with those of the modules of installed kinds."""
+    installed = (*kinds().faults.values(), *kinds().expectations.values())
+    others = [importlib.import_module(kind.__module__) for kind in installed]
+    own = (module for room in ROOMS for module in _modules(room))
+    return {code.name: code for code in _sorted((*own, *others))}
+
+
+def _modules(room: ModuleType) -> Iterator[ModuleType]:
+    yield room
+    for found in pkgutil.walk_packages(room.__path__, prefix=f"{room.__name__}."):
+        yield importlib.import_module(found.name)
+
+
+def _sorted(modules: Iterable[ModuleType]) -> tuple[Code, ...]:
+    """Each code once, also where a module imports it from another."""
+    found = {
+        id(value): value
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, Code)
+    }
+    return tuple(sorted(found.values(), key=lambda code: code.name))
