@@ -45,6 +45,7 @@ EXITED = Code(
     "app.exited",
     "the process exited with {exit_code} at {at_s:.3f} s",
     "The app's process ended by itself.",
+    data=("boot",),
 )
 LOG_LINE = Code(
     "app.log_line",
@@ -74,11 +75,13 @@ ANSWERED = Code(
     "health.answered",
     _answered,
     "An answer of health: its status code, its word and the state that they mean.",
+    data=("at_s", "status_code", "word", "state", "error"),
 )
 SILENT = Code(
     "health.silent",
     "health gave no answer within {waited_s:.1f} s, asked at {at_s:.3f} s",
     "A request to health had no answer in the time that the lab waits for one.",
+    data=("error",),
 )
 UNREACHABLE = Code(
     "health.unreachable",
@@ -118,11 +121,13 @@ NOT_ASKED_UNTIL_BOUND = Code(
     "health.not_asked_until_bound",
     _not_asked_until_bound,
     "The last question to health was over too long before the bound.",
+    data=("last_s", "bound_s"),
 )
 NOT_ASKED_AT_BOUND = Code(
     "health.not_asked_at_bound",
     _not_asked_at_bound,
     "The bound passed between two questions to health, so nobody knows which side of it counts.",
+    data=("last_s", "asked_s", "bound_s"),
 )
 
 # --- a fault ---
