@@ -50,9 +50,9 @@ def main() -> None:
 @main.command()
 @click.argument("file", type=_A_PATH, required=False)
 def check(file: Path | None) -> None:
-    """Say all that is wrong with a topology FILE, or what was understood.
+    """Validate a topology FILE and print it.
 
-    Without FILE the nearest chaoslab.toml, or pyproject.toml with [tool.chaoslab], is taken.
+    The default FILE is the nearest chaoslab.toml, or pyproject.toml with [tool.chaoslab].
     """
     from chaoslab import services
     from chaoslab.gate.run import gate_of
@@ -66,28 +66,33 @@ def check(file: Path | None) -> None:
 
 
 @main.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where the API listens.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="The address on which the API listens."
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8474,
     show_default=True,
-    help="The API's port; 0 takes a free one.",
+    help="The port of the API; 0 chooses a free one.",
 )
-@click.option("--seed", type=int, help="Makes jitter, toxicity and slices repeatable.")
+@click.option(
+    "--seed", type=int, help="Seed of jitter, toxicity and slices: the same seed repeats them."
+)
 @click.option("--config", help="A JSON file of proxies to create, as for POST /populate.")
 @click.option(
     "--allow-host",
     "allow_hosts",
     multiple=True,
-    help="A further name by which clients reach the API, as a service's; repeat it. *: any.",
+    help="Accept this Host name too; may be repeated. *: accept any.",
 )
 @click.pass_context
 def proxy(ctx: click.Context, /, **given: Any) -> None:
     """Serve Toxiproxy's HTTP API with the embedded engine, until Ctrl-C or SIGTERM.
 
-    Prints one line of JSON once it listens. Exits with 0 when it was told to end, else with 1.
-    Requests must name a loopback address, --host or an --allow-host; browsers are refused.
+    Prints one line of JSON when it listens. Exits with 0 after Ctrl-C or SIGTERM, with 1 after an
+    error. The Host of a request must be a loopback address, --host or an --allow-host. Requests of
+    browsers are refused.
     """
     from chaoslab.engine.main import Options, serve
 
@@ -98,10 +103,10 @@ def proxy(ctx: click.Context, /, **given: Any) -> None:
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
 @_RESULTS
 def report(runs: tuple[str, ...], results: Path) -> None:
-    """Print the start-up latencies of a RUN, and how further runs differ from it.
+    """Print the start-up latencies of a RUN and compare further runs with it.
 
-    A RUN is a folder, or its name below results/; without any the newest is taken. The table's
-    rows are saved as boots.csv in each run's folder.
+    A RUN is a folder, or its name below results/. The default is the newest run. The rows are saved
+    as boots.csv in the folder of each run.
     """
     from chaoslab.report.frames import boots_frame, save_boots
     from chaoslab.report.runs import chosen_runs
@@ -120,10 +125,10 @@ def report(runs: tuple[str, ...], results: Path) -> None:
 @_RESULTS
 @click.pass_context
 def analyze(ctx: click.Context, run: str, results: Path) -> None:
-    """Judge a RUN again by what it saved, with nothing running.
+    """Judge a saved RUN again. Nothing is started.
 
-    RUN is a folder, or its name below results/, or one scenario's folder in it. The verdicts are
-    saved in place of the old ones. Exits with 1 unless every one of them is PASS.
+    RUN is a folder, its name below results/, or the folder of one scenario in it. The new verdicts
+    replace the old ones. Exits with 1 unless every verdict is PASS.
     """
     from chaoslab.history.run_folder import scenario_folders
     from chaoslab.model.verdict import Outcome, worst
@@ -155,14 +160,14 @@ main.add_command(preflight)
     type=click.Choice(["local", "docker", "compose", "attach"]),
     default="local",
     show_default=True,
-    help="Exit with 1 unless this one is ready.",
+    help="Exit with 1 unless this runtime is ready.",
 )
-@click.option("--pull", is_flag=True, help="Pull the images that are absent.")
+@click.option("--pull", is_flag=True, help="Pull missing images.")
 @click.pass_context
 def doctor(ctx: click.Context, file: Path | None, runtime: str, pull: bool) -> None:
-    """Say what this machine has for the topology FILE, what each runtime lacks, and what fixes it.
+    """Show what each runtime needs on this machine, what is missing, and the fix.
 
-    Without FILE the nearest topology is taken, if there is one.
+    The default FILE is the nearest topology, if there is one.
     """
     from chaoslab.runtimes.doctor.look import look
     from chaoslab.runtimes.doctor.needs import needs_of
@@ -178,16 +183,16 @@ def doctor(ctx: click.Context, file: Path | None, runtime: str, pull: bool) -> N
 
 
 @main.command()
-@click.option("--dry-run", is_flag=True, help="Say what would be removed; remove nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be removed. Remove nothing.")
+@click.option("--images", is_flag=True, help="Also remove old images of chaoslab's agent.")
 @click.option(
-    "--images", is_flag=True, help="Also remove images of chaoslab's agent that are superseded."
+    "--session", default="", help="Also remove this session of another host. It must be dead."
 )
-@click.option("--session", default="", help="Also one of another host that you know to be dead.")
 @click.pass_context
 def clean(ctx: click.Context, dry_run: bool, images: bool, session: str) -> None:
-    """Remove what dead labs left: containers, networks, volumes, processes, folders, faults.
+    """Remove what dead labs left behind: containers, networks, volumes, processes, folders, faults.
 
-    Living labs are never touched. Exits with 1 if something could not be removed.
+    Labs that still run are not touched. Exits with 1 if something could not be removed.
     """
     from chaoslab.runtimes import cleaning
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 _A_PATH = click.Path(path_type=Path)
 EXIT_MISSED, EXIT_UNCLEAR, EXIT_STOPPED = 1, 3, 4
 _DEFECTS = click.option(
-    "--defects", type=_A_PATH, help="A folder of defects; those of the reference backend if none."
+    "--defects",
+    type=_A_PATH,
+    help="A folder of defects. The default are those of the reference backend.",
 )
 
 
@@ -25,7 +27,7 @@ _DEFECTS = click.option(
 @_DEFECTS
 @click.pass_context
 def corpus(ctx: click.Context, defects: Path | None) -> None:
-    """List builds with known defects; with `run`, show that the gate refuses each of them."""
+    """List the builds with known defects. `run` checks that the gate refuses each of them."""
     if ctx.invoked_subcommand is not None:
         return
     from chaoslab.corpus.table import listed
@@ -36,14 +38,19 @@ def corpus(ctx: click.Context, defects: Path | None) -> None:
 @corpus.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, metavar="N",
-              help="Until each build has been tried N times, earlier runs counted in.")  # fmt: skip
+              help="Test each build N times. Earlier runs count.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 16), default=2, show_default=True,
-              help="How many builds are tried at a time.")  # fmt: skip
-@click.option("--topology", "file", type=_A_PATH, help="The topology (the nearest chaoslab.toml).")
+              help="How many builds are tested in parallel.")  # fmt: skip
+@click.option(
+    "--topology",
+    "file",
+    type=_A_PATH,
+    help="The topology. The default is the nearest chaoslab.toml.",
+)
 @click.option("--results", type=_A_PATH, default=Path("results"), show_default=True,
-              help="The folder below which trials are kept.")  # fmt: skip
-@click.option("--good/--no-good", default=None, help="Whether the good build is tried as well: "
-              "usually where no NAME is given.")  # fmt: skip
+              help="The folder below which the results are saved.")  # fmt: skip
+@click.option("--good/--no-good", default=None, help="Also test the good build. "
+              "The default is yes if no NAME is given.")  # fmt: skip
 @_DEFECTS
 @click.pass_context
 def run(
@@ -57,12 +64,11 @@ def run(
     good: bool | None,
     defects: Path | None,
 ) -> None:
-    """Boot each bad build, and the good one, through the gate's scenarios.
+    """Run each bad build, and the good one, through the scenarios of the gate.
 
-    NAME is a defect or `good`; without any all are tried. Ctrl-C stops; the same command goes on
-    where it was stopped. Exits with 0 where every defect was refused for its own reason and the
-    good build passed, 1 where one was missed or the good build was refused, 3 where the lab could
-    not tell, 4 where it was stopped.
+    NAME is a defect or `good`. The default is all of them. After Ctrl-C the same command continues.
+    Exit codes: 0 every defect was refused for its own reason and the good build passed; 1 a defect
+    was missed or the good build was refused; 3 a verdict that decides is UNKNOWN; 4 stopped.
     """
     from chaoslab import services
     from chaoslab.corpus.campaign import Campaign

@@ -21,25 +21,43 @@ class _OfFaults(click.Command):
 
 @click.group()
 def export() -> None:
-    """Write the lab's faults down for tools that inject them into a cluster."""
+    """Export faults to tools that inject them into a cluster."""
 
 
 @export.command("chaos-mesh", cls=_OfFaults)
 @click.argument("target")
-@click.option("--namespace", required=True, help="Where the pods and the exported objects are.")
-@click.option("--app", "apps", multiple=True, metavar="NAME=LABELS", help="An app's pods.")
-@click.option("--service", "services", multiple=True, metavar="NAME=LABELS", help="Likewise.")
+@click.option(
+    "--namespace", required=True, help="The namespace of the pods and of the exported objects."
+)
+@click.option(
+    "--app", "apps", multiple=True, metavar="NAME=LABELS", help="The labels of an app's pods."
+)
+@click.option(
+    "--service",
+    "services",
+    multiple=True,
+    metavar="NAME=LABELS",
+    help="The labels of a service's pods.",
+)
 @click.option(
     "--external",
     multiple=True,
     metavar="NAME=HOST[:PORT]",
-    help="A service outside of the cluster, such as a managed database.",
+    help="The address of a service outside of the cluster, such as a managed database.",
 )
 @click.option(
-    "--namespace-of", "namespaces", multiple=True, metavar="NAME=NAMESPACE", help="If another."
+    "--namespace-of",
+    "namespaces",
+    multiple=True,
+    metavar="NAME=NAMESPACE",
+    help="The namespace of an app or service, if it is another one.",
 )
-@click.option("--duration-s", type=_SECONDS, help="When the fault heals by itself.")
-@click.option("--topology", type=click.Path(path_type=Path), help="A file other than the nearest.")
+@click.option("--duration-s", type=_SECONDS, help="The fault heals by itself after this time.")
+@click.option(
+    "--topology",
+    type=click.Path(path_type=Path),
+    help="The topology. The default is the nearest file.",
+)
 def chaos_mesh(
     *,
     fault: str,
@@ -52,7 +70,7 @@ def chaos_mesh(
     topology: Path | None,
     **settings: object,
 ) -> None:
-    """Print the NetworkChaos objects that do FAULT to TARGET in a cluster.
+    """Print the NetworkChaos objects that inject FAULT into TARGET in a cluster.
 
     TARGET is a connector, a link app.service or a service of the topology; LABELS are
     KEY=VALUE[,KEY=VALUE]... as the pods carry them. Differences from the lab's fault are in

@@ -22,21 +22,21 @@ _A_PATH = click.Path(path_type=Path)
 @click.command()
 @click.argument("file", type=_A_PATH, required=False)
 @click.option("--stage", "stages", multiple=True, metavar="NAME",
-              help="Only this stage; may be repeated.")  # fmt: skip
+              help="Run only this stage; may be repeated.")  # fmt: skip
 @click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, metavar="N",
-              help="The whole gate N times; Ctrl-C ends it with what it has.")  # fmt: skip
+              help="Run the gate N times. Ctrl-C ends it and reports what is done.")  # fmt: skip
 @click.option("--runtime", type=click.Choice(["auto", "docker", "embedded"]),
-              help="In place of the topology's.")  # fmt: skip
+              help="Overrides the runtime of the topology.")  # fmt: skip
 @click.option("--proxy", type=click.Choice(["auto", "embedded", "toxiproxy"]),
-              help="What sits on the links, in place of the topology's.")  # fmt: skip
+              help="Overrides the proxy of the topology.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 64), metavar="N",
-              help="How many scenarios run at a time.")  # fmt: skip
+              help="How many scenarios run in parallel.")  # fmt: skip
 @click.option("--command", "commands", multiple=True, metavar="APP=COMMAND",
-              help="Another build of an app; may be repeated.")  # fmt: skip
+              help="Test another build of an app; may be repeated.")  # fmt: skip
 @click.option("--self-test", is_flag=True,
-              help="Try the gate itself: each fault disabled must end UNKNOWN.")  # fmt: skip
+              help="Self-test: disable each fault and expect UNKNOWN.")  # fmt: skip
 @click.option("--results", type=_A_PATH, default=Path("results"), show_default=True,
-              help="The folder that the gate's is made in.")  # fmt: skip
+              help="The folder below which the results are saved.")  # fmt: skip
 @click.pass_context
 def gate(
     ctx: click.Context,
@@ -51,15 +51,14 @@ def gate(
     self_test: bool,
     results: Path,
 ) -> None:
-    """Hold a build to the topology FILE's [gate]: stages, pass rates, rules that stop it.
+    """Decide whether a build may be released, by the [gate] of a topology FILE.
 
-    Without FILE the nearest topology is taken. Exits with 0 where the gate passed, 1 where it
-    refused the build, 2 for a mistake of the user's, 3 where it is inconclusive (any UNKNOWN, any
-    fault that could not be made), 4 where it was aborted; where several apply, the first of
-    2, 4, 1, 3.
+    The default FILE is the nearest topology. Exit codes: 0 the gate passed; 1 it refused the build;
+    2 a mistake of the user; 3 inconclusive (a verdict is UNKNOWN, or a fault is not supported here);
+    4 aborted by a rule. If several apply, the order is 2, 4, 1, 3.
 
-    With --self-test nothing is said of the build: exits with 0 where every run that was made
-    without its fault ended UNKNOWN, and with 1 where the gate believed one of them.
+    --self-test does not test the build. It disables each fault and expects UNKNOWN. It exits with 1
+    if a run without its fault was judged PASS or FAIL.
     """
     if self_test:
         _refuse_beside_self_test(repeat, runtime, proxy)

@@ -11,15 +11,21 @@ _A_PATH = click.Path(path_type=Path)
 
 @click.command()
 @click.argument("file", type=_A_PATH, required=False)
-@click.option("--deployment", type=_A_PATH, help="Another deployment file than the topology's own.")
-@click.option("--live", is_flag=True, help="Also try each declared path from where this runs.")
-@click.option("--env-file", type=_A_PATH, help="NAME=value lines that go before the file's own.")
+@click.option("--deployment", type=_A_PATH, help="Overrides the deployment file of the topology.")
+@click.option(
+    "--live", is_flag=True, help="Also connect to each declared address from this machine."
+)
+@click.option(
+    "--env-file",
+    type=_A_PATH,
+    help="A file of NAME=value lines that override those of the deployment file.",
+)
 @click.option(
     "--within-s",
     type=click.FloatRange(min=0.1, max=600),
     default=5.0,
     show_default=True,
-    help="How long each step of a path may take.",
+    help="Time limit in seconds of each step.",
 )
 @click.pass_context
 def preflight(
@@ -31,11 +37,11 @@ def preflight(
     env_file: Path | None,
     within_s: float,
 ) -> None:
-    """Hold the deployment file to the rules of the topology FILE, before anything boots.
+    """Check a deployment file against the rules of a topology FILE. Nothing is started.
 
-    Without FILE the nearest topology is taken. With --live every link's path is walked from here:
-    name, connect, first answer, log-in, a query. Exits with 1 if a rule is broken or a path ends
-    early, with 2 for files that cannot be used.
+    The default FILE is the nearest topology. --live checks each link from this machine: name,
+    connect, first answer, log-in, a query. Exits with 1 if a rule is broken or a step fails, with 2
+    if a file cannot be used.
     """
     import asyncio
 
