@@ -286,7 +286,7 @@ class Chaos:
         else:
             self._request.node.user_properties.append((RUN_PROPERTY, str(folder.path)))
         if isinstance(refusal, FaultUnsupported):
-            pytest.skip(each_line(f"fault not made: {refusal}"))
+            pytest.skip(each_line(f"fault not supported here: {refusal}"))
         if refusal is not None:
             self._request.node.user_properties.append((TROUBLE_PROPERTY, type(refusal).__name__))
             pytest.fail(each_line(str(refusal)), pytrace=False)

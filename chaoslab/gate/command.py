@@ -54,7 +54,7 @@ def gate(
     """Decide whether a build may be released, by the [gate] of a topology FILE.
 
     The default FILE is the nearest topology. Exit codes: 0 the gate passed; 1 it refused the build;
-    2 a mistake of the user; 3 inconclusive (an UNKNOWN verdict, or a fault that is unsupported here);
+    2 a mistake of the user; 3 inconclusive (an UNKNOWN verdict, or a fault not supported here);
     4 aborted by a rule. If several apply, the order is 2, 4, 1, 3.
 
     --self-test does not test the build. It disables each fault and expects UNKNOWN. It exits with 1

@@ -202,7 +202,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (
             BASE + "[apps.backend.health.words]\nok = 'healthy'\nOK = 'degraded'",
             "apps.backend.health.words.OK: 'OK' is the same word as 'ok'\n"
-            "  expected each word once, because upper and lower case are not told apart",
+            "  expected each word once: words are case-insensitive",
         ),
         (
             "apps = 3\n",

@@ -157,7 +157,7 @@ class Names:
                 yield self._problem(
                     ("apps", app, "health", "words", word),
                     f"'{word}' is the same word as '{first}'",
-                    "each word once, because upper and lower case are not told apart",
+                    "each word once: words are case-insensitive",
                 )
 
     def _writes(self, app: str, table: Table) -> Iterator[Found]:

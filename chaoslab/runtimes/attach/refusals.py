@@ -16,7 +16,7 @@ def refuse(plan: Plan, topology: Topology, attach: Attach) -> None:
     """Raise FaultUnsupported, with every reason, where a resolved plan cannot be carried out."""
     reasons = tuple(dict.fromkeys(_reasons(plan, topology, attach)))
     if reasons:
-        raise FaultUnsupported("what stands already is only watched: " + "; ".join(reasons))
+        raise FaultUnsupported("attach mode does not start or stop anything: " + "; ".join(reasons))
 
 
 def _reasons(plan: Plan, topology: Topology, attach: Attach) -> Iterator[str]:
