@@ -98,7 +98,11 @@ def test_a_failure_within_the_rate_does_not_refuse(tmp_path: Path) -> None:
     ("scenario", "outcome", "reason"),
     [
         ("def test_it(saw): saw(boot='UNKNOWN')", "UNKNOWN", "UNKNOWN boot: boot holds"),
-        ("def test_it(): pytest.skip('fault not supported here: no SYN drops')", "skipped", "fault not supported here"),
+        (
+            "def test_it(): pytest.skip('fault not supported here: no SYN drops')",
+            "skipped",
+            "fault not supported here",
+        ),
         ("def test_it(): pass", "UNKNOWN", "nothing was run, nothing judged"),
         ("def test_it(): assert False", "UNKNOWN", "it failed before anything was run"),
         ("def test_it(no_such_fixture): pass", "UNKNOWN", "it failed outside the scenario itself"),

@@ -55,7 +55,7 @@ def test_a_bad_app_gets_a_clear_verdict_and_its_last_words(
 
 def test_the_summary_line_of_a_failed_test_has_its_first_reason(bad: str) -> None:
     """Not the outcome alone; what an app printed to steer a terminal is spelt out."""
-    assert re.search(r"FAILED \S+\[exits\] - Failed: FAIL boot: exited with 1 ", bad)
+    assert re.search(r"FAILED \S+\[exits\] - Failed: FAIL starts: exited with 1 ", bad)
     assert "\\x1b[31mcannot find my configuration" in section(bad, "exits")
     assert "\x1b" not in bad
 
