@@ -95,8 +95,9 @@ def proxy(ctx: click.Context, /, **given: Any) -> None:
     browsers are refused.
     """
     from chaoslab.engine.main import Options, serve
+    from chaoslab.services import last_messages
 
-    ctx.exit(serve(Options(**given)))
+    ctx.exit(serve(Options(**given, last_messages=last_messages())))
 
 
 @main.command()

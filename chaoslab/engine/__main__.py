@@ -26,6 +26,7 @@ def main() -> int:
         default=[],
         help="a further name by which clients reach the API (may be repeated; *: any)",
     )
+    add("--last-messages", help="JSON: the services' goodbyes and dismissals, in hexadecimal")
     add("--until-eof", action="store_true", help="exit when stdin ends")
     add(
         "--both-loopbacks",
@@ -44,6 +45,7 @@ def main() -> int:
             config=given.config,
             allow_hosts=tuple(given.allow_host),
             both_loopbacks=given.both_loopbacks,
+            last_messages=given.last_messages,
         )
     )
 

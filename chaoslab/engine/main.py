@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TextIO
 
 from chaoslab import seeds
+from chaoslab.engine import words
 from chaoslab.engine.chaoslab_api import ChaoslabApi
 from chaoslab.engine.connection_log import ConnectionLog
 from chaoslab.engine.host_check import HostCheck, is_loopback
@@ -43,7 +44,7 @@ class Options:
     `until_eof` ends it when stdin ends, so that it ends with the process that holds the other end.
     `config` is a JSON file in the shape of `POST /populate`. `allow_hosts` are further names that
     clients may reach the API by; "*" is any. With `both_loopbacks` a proxy at 127.0.0.1 listens at
-    ::1 as well.
+    ::1 as well. `last_messages` are the services' own, as `words.learn` takes them.
     """
 
     host: str = "localhost"
@@ -53,6 +54,7 @@ class Options:
     config: str | None = None
     allow_hosts: tuple[str, ...] = ()
     both_loopbacks: bool = False
+    last_messages: str | None = None
 
 
 def serve(options: Options, out: TextIO = sys.stdout) -> int:
@@ -62,6 +64,12 @@ def serve(options: Options, out: TextIO = sys.stdout) -> int:
     """
     if not sys.platform.startswith("linux"):
         print(f"chaoslab.engine: needs Linux (epoll, splice); got {sys.platform}", file=sys.stderr)
+        return 1
+    try:
+        if options.last_messages is not None:
+            words.learn(options.last_messages)
+    except ValueError as error:
+        print(f"chaoslab.engine: --last-messages: {error}", file=sys.stderr)
         return 1
     _raise_descriptor_limit()
     _sharpen_timers()

@@ -1,35 +1,51 @@
 """The few messages of the services' protocols that tell the end of a connection from its use.
 
+Whoever starts the engine names them (`--last-messages`), since each kind of service has its own.
 A goodbye counts only where it was read alone, byte for byte. What is encrypted says nothing here.
 """
 
 from __future__ import annotations
 
-# What a client sends last. Postgres: Terminate ('X', then the length 4, its own four bytes
-# included). Redis: QUIT, as an array or inline. A pool sends it on connections that it never used.
-GOODBYES = frozenset({b"X\x00\x00\x00\x04", b"*1\r\n$4\r\nQUIT\r\n", b"QUIT\r\n"})
-_LONGEST = max(map(len, GOODBYES))
+import json
+from dataclasses import dataclass
 
-# Fields V and C of Postgres' ErrorResponse or NoticeResponse, severity and SQLSTATE, the same in
-# every language of the server: admin_shutdown, crash_shutdown, cannot_connect_now.
-_ENDS = tuple(
-    b"V" + severity + b"\x00C" + code + b"\x00"
-    for severity in (b"FATAL", b"WARNING")
-    for code in (b"57P01", b"57P02", b"57P03")
-)
 _TAIL = 1024  # it is the last message of a read; answers that were not sent before it stand there
 
 
+@dataclass(slots=True)
+class _Known:
+    goodbyes: frozenset[bytes] = frozenset()
+    longest: int = -1
+    dismissals: tuple[bytes, ...] = ()
+
+
+# Of the whole process: learnt once, before it serves anybody.
+_known = _Known()
+
+
+def learn(text: str) -> None:
+    """Take the last messages from a JSON object of two lists, `goodbyes` and `dismissals`.
+
+    A goodbye is what a client sends last; a pool sends it on connections that it never used. A
+    dismissal is a part of a server's message that it ends the connection, or takes none. Both are
+    in hexadecimal. Raises ValueError for anything else.
+    """
+    try:
+        given = json.loads(text)
+        goodbyes = frozenset(bytes.fromhex(each).upper() for each in given["goodbyes"])
+        dismissals = tuple(bytes.fromhex(each) for each in given["dismissals"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"expected lists of hexadecimal strings: {error!r}") from None
+    _known.goodbyes, _known.longest = goodbyes, max(map(len, goodbyes), default=-1)
+    _known.dismissals = dismissals
+
+
 def is_goodbye(data: bytes | memoryview) -> bool:
-    """Whether a client's bytes are nothing but its goodbye."""
-    return len(data) <= _LONGEST and bytes(data).upper() in GOODBYES
+    """Whether a client's bytes are nothing but its goodbye; letters are case-insensitive."""
+    return len(data) <= _known.longest and bytes(data).upper() in _known.goodbyes
 
 
 def is_dismissal(data: bytes | memoryview) -> bool:
     """Whether a server's bytes end with its message that it ends the connection, or takes none."""
-    # Its last field and the message each end with a zero. Nearly all other answers do not, and are
-    # not looked into: every read of every connection comes here.
-    if len(data) < len(_ENDS[0]) or data[-1] or data[-2]:
-        return False
     tail = bytes(data[-_TAIL:])
-    return any(end in tail for end in _ENDS)
+    return any(part in tail for part in _known.dismissals)

@@ -21,13 +21,14 @@ _CAPABILITIES: dict[str, Capability] = {
 }
 
 
-def command(seed: int) -> tuple[str, ...]:
+def command(seed: int, last_messages: str) -> tuple[str, ...]:
     """The command line of an engine on a free port that lives as long as its stdin.
 
     Its proxies are at ::1 too: an app that turns there meets what it would meet at 127.0.0.1.
     """
     where = ("--host", "127.0.0.1", "--port", "0", "--both-loopbacks")
-    return (sys.executable, "-m", "chaoslab.engine", *where, "--seed", str(seed), "--until-eof")
+    how = ("--seed", str(seed), "--last-messages", last_messages, "--until-eof")
+    return (sys.executable, "-m", "chaoslab.engine", *where, *how)
 
 
 class EmbeddedControl(ToxiproxyControl):

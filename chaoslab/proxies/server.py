@@ -29,14 +29,16 @@ async def start(
     seed: int,
     spawn: Callable[[tuple[str, ...]], Awaitable[SpawnedServer]],
     free_port: Callable[[], Awaitable[int]],
+    last_messages: str,
 ) -> ToxiproxyControl:
     """Start a server as a process of its own and wait until its API answers.
 
+    `last_messages` are what the embedded engine has to know of the services' protocols.
     Raises RuntimeUnavailable where there is no `toxiproxy-server` on PATH.
     """
     if kind == "toxiproxy":
         return await _start_toxiproxy(spawn, free_port)
-    server = await spawn(embedded.command(seed))
+    server = await spawn(embedded.command(seed, last_messages))
     ready = json.loads(await server.readline(READY_WITHIN_S))
     host, _, port = str(ready["listening"]).rpartition(":")
     control = EmbeddedControl(host, int(port))

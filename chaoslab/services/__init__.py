@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cache
 
@@ -43,6 +44,14 @@ def kind_of(name: str) -> Kind:
         problem = Problem(where="services", what=what, expected=f"one of: {names}", fix=fix)
         raise SpecError([problem])
     return known[name]
+
+
+def last_messages() -> str:
+    """What the engine needs to know of every kind, as its `--last-messages`."""
+    known = kinds().values()
+    goodbyes = sorted(each.hex() for kind in known for each in kind.goodbyes)
+    dismissals = [each.hex() for kind in known for each in kind.dismissals]
+    return json.dumps({"goodbyes": goodbyes, "dismissals": dismissals})
 
 
 def question_of(service: Service) -> Question:

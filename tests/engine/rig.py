@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx
 
+from chaoslab.services import last_messages
+
 Address = tuple[str, int]
 PATIENCE_S = 10.0
 
@@ -109,7 +111,7 @@ def running_engine(*options: str, descriptors: int | None = None) -> Iterator[En
         start = f"import os, resource, sys; {limit}; os.execv(sys.argv[1], sys.argv[1:])"
         command = [sys.executable, "-c", start, *command]
     with subprocess.Popen(
-        [*command, "--until-eof", *options],
+        [*command, "--until-eof", "--last-messages", last_messages(), *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

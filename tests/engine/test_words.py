@@ -6,10 +6,13 @@ import socket
 
 import pytest
 
+from chaoslab.engine import words
 from chaoslab.engine.words import is_dismissal, is_goodbye
+from chaoslab.services import last_messages
 
 from .rig import Engine, Proxy, read_exactly, read_to_end, until, upstream
 
+words.learn(last_messages())  # as whoever starts an engine has it learn them
 TERMINATE = b"X\x00\x00\x00\x04"
 QUIT = b"*1\r\n$4\r\nQUIT\r\n"
 
@@ -52,6 +55,27 @@ def test_a_server_that_ends_its_connections_says_so_by_its_code(code: str) -> No
     assert is_dismissal(b"1\x00\x00\x00\x04" * 1000 + fatal(code))
     assert not is_dismissal(fatal(code, severity="ERROR"))
     assert not is_dismissal(code.encode())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x07\x00\x00\x01\xff\x1d\x04#08S01Server shutdown in progress",
+        b"\x01\x00\x00\x00\x00\x00\x0b\x00\x0a\x002\x01\x40\x00\x00\x00\x00\x00\xce",
+    ],
+)
+def test_other_kinds_have_words_of_their_own(data: bytes) -> None:
+    """MySQL's ER_SERVER_SHUTDOWN, RabbitMQ's connection-forced."""
+    assert is_dismissal(data)
+    assert is_goodbye(b"\x01\x00\x00\x00\x01")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"goodbyes": ["xx"], "dismissals": []}'])
+def test_what_cannot_be_learnt_is_refused(text: str) -> None:
+    """And changes nothing."""
+    with pytest.raises(ValueError, match=r"(?i)expect|hexadecimal"):
+        words.learn(text)
+    assert is_goodbye(TERMINATE)
 
 
 @pytest.mark.parametrize(

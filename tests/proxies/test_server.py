@@ -11,6 +11,7 @@ from chaoslab.proxies import server
 from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.server import ProxyKind
 from chaoslab.runtimes.local import LocalRuntime
+from chaoslab.services import last_messages
 
 from .conftest import NO_TOXIPROXY, toxiproxy_binary
 
@@ -19,7 +20,9 @@ async def start(kind: ProxyKind, runtime: LocalRuntime, log: Path) -> server.Tox
     async def spawn(command: tuple[str, ...]) -> server.SpawnedServer:
         return await runtime.spawn_helper(command=command, env={}, log=log)
 
-    return await server.start(kind, seed=7, spawn=spawn, free_port=runtime.free_port)
+    return await server.start(
+        kind, seed=7, spawn=spawn, free_port=runtime.free_port, last_messages=last_messages()
+    )
 
 
 async def test_the_embedded_engine_gets_the_seed_of_the_run(tmp_path: Path) -> None:

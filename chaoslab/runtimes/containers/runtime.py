@@ -30,7 +30,7 @@ from chaoslab.runtimes.containers.problems import told
 from chaoslab.runtimes.containers.service import Box, ContainerService
 from chaoslab.runtimes.containers.stack import API_PORT, Stack
 from chaoslab.runtimes.parts import ApiPart, Part
-from chaoslab.services import question_of
+from chaoslab.services import last_messages, question_of
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -134,13 +134,14 @@ class ContainerRuntime:
     def _start_engine(self, seed: int) -> Container:
         image = images.agent_image(self._stack.engine.docker, self._stack.images.python)
         mapped = self._stack.gateway.api.host
-        words = ("-m", "chaoslab.engine", "--host", ANY_ADDRESS, "--port", str(API_PORT))
+        where = ("-m", "chaoslab.engine", "--host", ANY_ADDRESS, "--port", str(API_PORT))
+        how = ("--allow-host", mapped, "--seed", str(seed), "--last-messages", last_messages())
         return self._stack.engine.run(
             Run(
                 image=image,
                 role="engine",
                 entrypoint=("python3",),
-                command=(*words, "--allow-host", mapped, "--seed", str(seed)),
+                command=(*where, *how),
                 joins=self._stack.gateway.agent.container.id,
             )
         )

@@ -39,7 +39,7 @@ from chaoslab.runtimes.local.output import Output
 from chaoslab.runtimes.local.service import LOOK_EVERY_S, LocalService, PortTaken
 from chaoslab.runtimes.parts import ApiPart, Looked, Part
 from chaoslab.seeds import fresh_seed
-from chaoslab.services import kind_of, question_of
+from chaoslab.services import kind_of, last_messages, question_of
 from chaoslab.services.base import LocalServer, ability
 
 PREPARED_WITHIN_S = 60.0
@@ -179,7 +179,9 @@ class LocalRuntime:
             return helper
 
         name = "the proxy engine" if kind == "embedded" else "the Toxiproxy server"
-        control = await server.start(kind, seed=seed, spawn=spawn, free_port=self.free_port)
+        control = await server.start(
+            kind, seed=seed, spawn=spawn, free_port=self.free_port, last_messages=last_messages()
+        )
         self._parts.append(
             ApiPart(name=name, host=control.host, port=control.port, tells_end=False)
         )
