@@ -38,7 +38,8 @@ class Plan:
     """Everything that a run does and is held to.
 
     `limit_s` ends it whatever happens; None is written out, when the plan is resolved, as the sum
-    of all that the plan may wait for.
+    of all that the plan may wait for. If the lab itself once ran more than `max_lag_s` seconds
+    late, its times say nothing of the app, and what rests on them is UNKNOWN.
     """
 
     name: str = ""
@@ -48,6 +49,7 @@ class Plan:
     sampling: Sampling = field(default_factory=Sampling)
     expect: tuple[Expected, ...] = ()
     limit_s: float | None = None
+    max_lag_s: float = 0.5
 
     def fault(self, label: str) -> Declared | None:
         """The declared fault of that label, or None."""

@@ -46,6 +46,7 @@ def value_problems(plan: Plan, topology: Topology, where: str) -> Iterator[Probl
         timeout_s=sampling.timeout_s,
         prober_cadence_s=sampling.prober_cadence_s,
     )
+    yield from above(where, 0, max_lag_s=plan.max_lag_s)
     for i, boot in enumerate(plan.boots):
         yield from _env(f"{where}: boots[{i}].env", boot, topology)
         yield from _restarts(f"{where}: boots[{i}]", boot, plan, topology)

@@ -74,7 +74,7 @@ def _verdict(e: Expected, run: Run) -> Verdict:
     topology, plan, history = run.topology, run.plan, run.history
     alone = e.judged(run.of(e.app))
     failed = alone.outcome is Outcome.FAIL
-    slow = None if failed and e.counted else late(history)
+    slow = None if failed and e.counted else late(history, plan.max_lag_s)
     if failed and not slow:
         slow = _excuse(e, run)
     weighed = _weighed(e, alone, _evidence_for(e, run), unsound(history) or slow, topology)

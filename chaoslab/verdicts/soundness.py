@@ -9,8 +9,6 @@ from chaoslab.history.events import LabLag, LabTrouble, LabUp, ProbeCrashed, Run
 from chaoslab.history.journal import History
 from chaoslab.model.reason import Code, Reason
 
-MAX_LAG_S = 0.5  # a lab that woke later than this cannot tell the app's time from its own
-
 FAULT_DISABLED = Code(
     "lab.fault_disabled",
     "a fault was disabled in this run: {mutation}",
@@ -63,10 +61,10 @@ def unsound(history: History) -> Reason | None:
     return CUT_SHORT() if history.first(RunEnded) is None else None
 
 
-def late(history: History) -> Reason | None:
+def late(history: History, max_lag_s: float) -> Reason | None:
     """Why nothing that rests on time can be judged; None where the lab was in time itself."""
     lag_s = max((lag.late_s for lag in history.of(LabLag)), default=0.0)
-    return LATE(late_s=lag_s) if lag_s > MAX_LAG_S else None
+    return LATE(late_s=lag_s) if lag_s > max_lag_s else None
 
 
 def _troubled(first: LabTrouble, history: History) -> Reason:

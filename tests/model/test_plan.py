@@ -343,6 +343,8 @@ WRONG: dict[str, tuple[Change, str]] = {
     "a moment that is none": (with_stop(moment="helthy"), "did you mean 'healthy'?"),
     "the zeroth time": (with_stop(nth=0), "nth is 0"),
     "a time before": (with_stop(after_s=-1.0), "after_s is -1.0"),
+    "no lag allowed": (with_(max_lag_s=0.0), "max_lag_s is 0.0"),
+    "a lag that is no number": (with_(max_lag_s=float("nan")), "max_lag_s is nan"),
     "no cadence": (with_(sampling=Sampling(cadence_s=0.0)), "cadence_s is 0.0"),
     "an endless question": (with_(sampling=Sampling(timeout_s=0.0)), "timeout_s is 0.0"),
     "a quiet without its fault": (

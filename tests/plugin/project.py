@@ -13,17 +13,14 @@ INI = """
 [pytest]
 asyncio_mode = auto
 asyncio_default_fixture_loop_scope = function
-addopts = --strict-markers --strict-config -p no:cacheprovider
+# A lab that stalls with its machine judges all the same.
+addopts = --strict-markers --strict-config -p no:cacheprovider --chaos-max-lag-s=5
 filterwarnings = error
+markers = vpc_outage: the path to the databases is severed
 """
 HEAD = """
 import pytest
 from chaoslab import Boot, Severed, expect, when
-
-# A lab that stalls with its machine judges all the same.
-@pytest.fixture(autouse=True)
-def _late_lab(monkeypatch):
-    monkeypatch.setattr("chaoslab.verdicts.soundness.MAX_LAG_S", 5.0)
 """
 WITHIN_S = 60.0
 

@@ -72,12 +72,23 @@ def test_a_bad_option_is_a_usage_error(tmp_path: Path, words: list[str]) -> None
     assert "Traceback" not in said
 
 
-def test_the_markers_are_registered(tmp_path: Path) -> None:
-    """So that --strict-markers takes them, and --markers explains them."""
-    code, said = Project(tmp_path, NOTHING).pytest("--markers")
+def test_a_strangers_project_gets_no_markers_of_the_plugin(tmp_path: Path) -> None:
+    """The markers of the shipped scenarios are registered where these scenarios are."""
+    project = Project(tmp_path, NOTHING)
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\n")
+    code, said = project.pytest("--markers")
     assert code == 0, said
-    for name in ("vpc_outage", "slow_database", "cache_outage", "recovery"):
-        assert f"@pytest.mark.{name}: " in said
+    assert said == project.pytest("--markers", "-p", "no:chaoslab")[1]
+    assert "vpc_outage" not in said
+
+
+def test_the_lag_limit_is_saved_with_the_plan(tmp_path: Path) -> None:
+    """So that `chaoslab analyze` judges by the same value."""
+    project = Project(tmp_path, GOOD.replace("MODE", "refused", 1))
+    code, said = project.pytest("-q", "--chaos-plan-only", "--chaos-max-lag-s=0.125")
+    assert code == 0, said
+    (plan,) = project.folder.glob("results/*/*/plan.json")
+    assert json.loads(plan.read_text())["max_lag_s"] == 0.125
 
 
 def test_a_marker_that_nobody_registered_is_still_refused(tmp_path: Path) -> None:

@@ -111,7 +111,10 @@ LOAD = Load(start=AtMoment(moment="healthy"), rate_per_s=20)
 
 
 def plan_of(
-    *expect: Expectation, faults: Sequence[Declared] = (SEVERED,), load: tuple[Load, ...] = ()
+    *expect: Expectation,
+    faults: Sequence[Declared] = (SEVERED,),
+    load: tuple[Load, ...] = (),
+    max_lag_s: float = 0.5,
 ) -> Plan:
     """A resolved plan; without expectations, the three that every outage has.
 
@@ -129,6 +132,7 @@ def plan_of(
         load=load or ((LOAD,) if asks_users else ()),
         sampling=SAMPLING,
         expect=expect or usual,
+        max_lag_s=max_lag_s,
     )
     return resolve(plan, TOPOLOGY)
 

@@ -120,6 +120,13 @@ def test_a_small_lag_is_tolerated() -> None:
     assert outcomes(judged([*good(), LabLag(at_s=2.2, late_s=0.49)])) == ["PASS"] * 3
 
 
+def test_the_lag_that_is_tolerated_belongs_to_the_plan() -> None:
+    """A run that allowed more is judged by that, today and when it is analysed."""
+    events = [*good(), LabLag(at_s=2.2, late_s=0.9)]
+    assert outcomes(judged(events)) == ["UNKNOWN"] * 3
+    assert outcomes(judged(events, max_lag_s=1.0)) == ["PASS"] * 3
+
+
 def test_evidence_on_one_link_is_none_for_a_dependency_on_the_other() -> None:
     """Redis is named as lost and nothing shows that the app met the outage there."""
     only_pg = [e for e in good() if not (isinstance(e, AppSockets) and e.link == REDIS)]

@@ -54,7 +54,9 @@ class Cluster:
     async def run(self, plan: Plan, folder: Path) -> tuple[Verdict, ...]:
         """One plan, by a lab that attaches."""
         setting = Setting(seed=1, open_runtime=lambda: open_attached(self.topology))
-        return await carry_out(self.topology, plan, setting, RunFolder(folder))
+        # A lab that stalls with its machine judges all the same: the deadlines are long.
+        patient = replace(plan, max_lag_s=5.0)
+        return await carry_out(self.topology, patient, setting, RunFolder(folder))
 
 
 @asynccontextmanager

@@ -35,12 +35,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 BOTH = ("postgres", "redis")
 
 
-@pytest.fixture(autouse=True)
-def late_lab(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lab that stalls with its machine judges all the same: the cluster's deadlines are long."""
-    monkeypatch.setattr("chaoslab.verdicts.soundness.MAX_LAG_S", 5.0)
-
-
 def outage(mode: SeveredMode) -> Plan:
     """The connector dies under a running app, until it has said so for a while."""
     fault = Severed(

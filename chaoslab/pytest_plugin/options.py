@@ -1,18 +1,8 @@
-"""The plugin's options and markers. Loaded by every pytest session, so it imports nothing heavy."""
+"""The plugin's options. Loaded by every pytest session, so it imports nothing heavy."""
 
 from __future__ import annotations
 
 import pytest
-
-MARKERS = {
-    "vpc_outage": "the connector to the databases is severed",
-    "slow_database": "the database answers late, or in a trickle",
-    "cache_outage": "the cache is gone while the database lives",
-    "recovery": "a dependency comes back, and so must the app",
-    "steady": "nothing is severed: the app starts, serves and stays live",
-    "retries": "how the app treats a server that is away, slow, or back again",
-    "running": "the path fails under an app that runs; what attach can try as well",
-}
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -51,6 +41,12 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="MUTATION:FAULT",
         help="a self-test: disable that fault in the data plane (inert, bypassed, inert-to-app); "
         "a run without it must end UNKNOWN",
+    )
+    group.addoption(
+        "--chaos-max-lag-s",
+        metavar="SECONDS",
+        type=float,
+        help="how late the lab itself may run and still judge times (0.5); saved with each plan",
     )
     group.addoption(
         "--chaos-plan-only",

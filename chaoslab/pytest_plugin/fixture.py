@@ -1,0 +1,196 @@
+"""The `chaos` fixture: carries a scenario's plan out and turns its end into the test's."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+from chaoslab.errors import ChaoslabError, FaultUnsupported, ResultsUnwritable, SpecError
+from chaoslab.gate.report_hooks import RUN_PROPERTY, TROUBLE_PROPERTY
+from chaoslab.printable import each_line
+from chaoslab.pytest_plugin.awaiting import BEGUN, CALLED, own_task
+from chaoslab.pytest_plugin.run import RUN, Run
+from chaoslab.pytest_plugin.terminal import shown, shows_progress, tell
+
+if TYPE_CHECKING:
+    from chaoslab.expectations.base import Expectation
+    from chaoslab.history.events import AnyEvent
+    from chaoslab.history.run_folder import RunFolder
+    from chaoslab.model.faults import Declared
+    from chaoslab.model.load import Load, Sampling
+    from chaoslab.model.plan import Boot, Plan
+    from chaoslab.model.verdict import Verdict
+
+
+class Chaos:
+    """Runs one scenario: faults and expectations on the topology, from nothing to verdicts."""
+
+    def __init__(self, run: Run, request: pytest.FixtureRequest) -> None:
+        self._run = run
+        self._request = request
+        self.topology = run.topology
+
+    def run(
+        self,
+        *faults: Declared,
+        expect: Sequence[Expectation],
+        boots: Sequence[Boot] | None = None,
+        load: Sequence[Load] = (),
+        sampling: Sampling | None = None,
+        limit_s: float | None = None,
+    ) -> Coroutine[Any, Any, tuple[Verdict, ...]]:
+        """Carry the plan out and hold it to what it expects, once it is awaited.
+
+        Fails the test on FAIL and on UNKNOWN, each with its reasons; skips it, with the reason,
+        where the proxy or the platform cannot make one of the faults. Returns the verdicts. Needs
+        asyncio's loop. A test that does not await it to its end fails.
+        """
+        called = self._run_plan(
+            faults,
+            expect=expect,
+            boots=boots,
+            load=load,
+            sampling=sampling,
+            limit_s=limit_s,
+        )
+        self._request.node.stash.setdefault(CALLED, []).append(called)
+        return called
+
+    async def _run_plan(
+        self,
+        faults: tuple[Declared, ...],
+        *,
+        expect: Sequence[Expectation],
+        boots: Sequence[Boot] | None,
+        load: Sequence[Load],
+        sampling: Sampling | None,
+        limit_s: float | None,
+    ) -> tuple[Verdict, ...]:
+        self._request.node.stash.setdefault(BEGUN, []).append(own_task())
+        from chaoslab.history.run_folder import RunFolder
+        from chaoslab.lab.carry_out import Setting, carry_out
+        from chaoslab.model.load import Sampling
+        from chaoslab.model.plan import Boot, Plan
+        from chaoslab.model.verdict import Outcome
+        from chaoslab.report.runs import save_verdicts
+        from chaoslab.verdicts.doubts import VERDICTS_UNSAVED, doubted
+        from chaoslab.verdicts.judge import outcome_of
+
+        assert self.topology is not None
+        folder = RunFolder(_fresh_folder(self._run.folder / _scenario_name(self._request.node)))
+        plan = Plan(
+            name=folder.path.name,
+            boots=tuple(boots) if boots is not None else (Boot(),),
+            faults=faults,
+            load=tuple(load),
+            sampling=sampling or Sampling(),
+            expect=tuple(expect),
+            limit_s=limit_s,
+        )
+        if self._run.max_lag_s is not None:
+            plan = replace(plan, max_lag_s=self._run.max_lag_s)
+        if self._request.config.getoption("--chaos-plan-only"):
+            self._only_planned(plan, folder)
+        listeners = (self._progress,) if shows_progress(self._request.config) else ()
+        if listeners:
+            self._tell(f"\n{plan.name}")
+        setting = Setting(
+            open_runtime=self._run.session().lab,
+            proxy=self._run.proxy,
+            seed=self._run.seed,
+            listeners=listeners,
+            disabled=self._run.disabled,
+        )
+        try:
+            with self._run.lab_under_way(), self._run.interrupts.cancelling(self._tell):
+                verdicts, refusal = await carry_out(self.topology, plan, setting, folder), None
+        except ChaoslabError as error:
+            verdicts, refusal = (), error
+        if isinstance(refusal, FaultUnsupported | SpecError) and not isinstance(
+            refusal, ResultsUnwritable
+        ):
+            _discard(folder.path)
+        else:
+            self._request.node.user_properties.append((RUN_PROPERTY, str(folder.path)))
+        if isinstance(refusal, FaultUnsupported):
+            pytest.skip(each_line(f"fault not supported here: {refusal}"))
+        if refusal is not None:
+            self._request.node.user_properties.append((TROUBLE_PROPERTY, type(refusal).__name__))
+            pytest.fail(each_line(str(refusal)), pytrace=False)
+        try:
+            save_verdicts(folder, verdicts)
+        except ResultsUnwritable as error:
+            verdicts = doubted(verdicts, (VERDICTS_UNSAVED(why=str(error)),))
+        outcome = outcome_of(verdicts)
+        if listeners:
+            self._tell(f"  {outcome.value}: " + ", ".join(v.name for v in verdicts))
+        if outcome is not Outcome.PASS:
+            pytest.fail(_explained(verdicts, folder.path), pytrace=False)
+        return verdicts
+
+    def _only_planned(self, plan: Plan, folder: RunFolder) -> NoReturn:
+        from chaoslab.model.plan import resolve
+
+        assert self.topology is not None
+        try:
+            folder.save_plan(self.topology, resolve(plan, self.topology))
+        except SpecError as error:
+            _discard(folder.path)
+            pytest.fail(str(error), pytrace=False)
+        self._request.node.user_properties.append((RUN_PROPERTY, str(folder.path)))
+        pytest.skip("only planned")
+
+    def _progress(self, event: AnyEvent) -> None:
+        from chaoslab.report.progress import line
+
+        if (text := line(event)) is not None:
+            self._tell(text)
+
+    def _tell(self, text: str) -> None:
+        tell(self._request.config, text)
+
+
+@pytest.fixture
+def chaos(request: pytest.FixtureRequest) -> Chaos:
+    """Runs a scenario on the topology: `await chaos.run(fault, …, expect=[…])`."""
+    return Chaos(request.config.stash[RUN], request)
+
+
+def _discard(folder: Path) -> None:
+    """Nothing was run, so nothing is kept: not even the run's folder, if it is the first."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        folder.parent.rmdir()
+
+
+def _scenario_name(node: pytest.Item) -> str:
+    file, _, inside = node.nodeid.partition("::")
+    module = file.rpartition("/")[2].removesuffix(".py").removeprefix("test_")
+    plain = f"{module}-{inside.replace('::', '-').removeprefix('test_')}"
+    return re.sub(r"[^\w.-]+", "_", plain).strip("_")
+
+
+def _fresh_folder(wanted: Path) -> Path:
+    """A folder that no other run has: a test may run two plans, two files may have one name."""
+    from chaoslab.history.files import make_folder
+
+    for number in count(1):
+        path = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        with suppress(FileExistsError):
+            make_folder(path)
+            return path
+    raise AssertionError
+
+
+def _explained(verdicts: Sequence[Verdict], folder: Path) -> str:
+    from chaoslab.report.verdicts_text import explained
+
+    return "\n".join([*explained(verdicts), f"  history: {shown(folder)}/history.jsonl"])

@@ -1,0 +1,133 @@
+"""What one pytest session shares: the run's folder, seed, topology and runtime."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chaoslab.clock import wall_time
+from chaoslab.errors import RuntimeUnavailable, SpecError
+from chaoslab.seeds import fresh_seed
+
+if TYPE_CHECKING:
+    from chaoslab.faults.mutation import Mutation
+    from chaoslab.lab.interrupts import Interrupts
+    from chaoslab.model.topology import Topology
+    from chaoslab.proxies.base import ProxyKind
+    from chaoslab.runtimes.base import RuntimeKind, RuntimeSession
+
+RUN = pytest.StashKey["Run"]()
+
+
+class Run:
+    """One pytest session's run: its folder below the results, its seed, its topology."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        shared = getattr(config, "workerinput", {})  # under xdist the controller has decided both
+        seed = config.getoption("--chaos-seed")
+        self.seed: int = shared.get("chaos_seed", fresh_seed() if seed is None else seed)
+        name = f"{wall_time():%Y%m%d-%H%M%S}-{self.seed:08x}"
+        results = Path(config.getoption("--chaos-results") or config.rootpath / "results")
+        self.folder = Path(shared.get("chaos_folder", results.resolve() / name))
+        self.runtime: RuntimeKind = config.getoption("--chaos-runtime")
+        usual: ProxyKind = "embedded" if self.runtime == "local" else "toxiproxy"
+        self.proxy: ProxyKind = config.getoption("--chaos-proxy") or usual
+        self.disabled = self._mutation(config.getoption("--chaos-disable"))
+        self.max_lag_s: float | None = config.getoption("--chaos-max-lag-s")
+        self.topology: Topology | None = None
+        self._session: RuntimeSession | None = None
+        self._interrupts: Interrupts | None = None
+        self._controller: int | None = shared.get("chaos_controller")
+        self._labs = 0
+
+    @contextmanager
+    def lab_under_way(self) -> Iterator[None]:
+        """From now on, and in a worker of xdist, this process ends with its controller."""
+        self._watch_controller()
+        self._labs += 1
+        try:
+            yield
+        finally:
+            self._labs -= 1
+
+    def _watch_controller(self) -> None:
+        controller, self._controller = self._controller, None
+        if controller is None or controller != os.getppid():  # none, watched, or elsewhere
+            return
+        from chaoslab.lab.controller import ControllerWatch
+
+        may_kill = self.runtime != "attach"
+        ControllerWatch(controller, holds_a_lab=self._holds_a_lab, may_kill=may_kill)
+
+    def _holds_a_lab(self) -> bool:
+        """Whether something of a lab would outlive the controller."""
+        shares = self.runtime in ("docker", "compose") and self._session is not None
+        return self._labs > 0 or shares
+
+    @property
+    def interrupts(self) -> Interrupts:
+        """What Ctrl-C does while a scenario runs, and from then on."""
+        from chaoslab.lab.interrupts import Interrupts
+
+        if self._interrupts is None:
+            self._interrupts = Interrupts()
+        return self._interrupts
+
+    def _mutation(self, text: str | None) -> Mutation | None:
+        """The fault to disable; only where the lab's own engine carries the traffic."""
+        if text is None:
+            return None
+        from chaoslab.faults.mutation import read_mutation
+
+        if (self.runtime, self.proxy) != ("local", "embedded"):
+            raise pytest.UsageError(
+                f"--chaos-disable {text}: only the embedded engine of runtime local can show a "
+                f"fault that does nothing; got {self.proxy} of runtime {self.runtime}"
+            )
+        try:
+            return read_mutation(text)
+        except SpecError as error:
+            raise pytest.UsageError(str(error)) from None
+
+    def load_topology(self, config: pytest.Config) -> None:
+        """Read the topology once, before any scenario runs; a mistake in it is a usage error."""
+        from chaoslab import services
+        from chaoslab.history.files import check_room
+        from chaoslab.model.builds import with_commands
+        from chaoslab.model.loader import find_topology, load_topology
+
+        named = config.getoption("--chaos-topology")
+        try:
+            path = Path(named) if named else find_topology(config.rootpath)
+            commands = config.getoption("--chaos-command")
+            self.topology = with_commands(load_topology(path, kinds=services.kinds()), commands)
+            if not hasattr(config, "workerinput"):
+                self.session().check()
+                if not config.option.collectonly:
+                    check_room(self.folder)
+        except (SpecError, RuntimeUnavailable) as error:
+            raise pytest.UsageError(str(error)) from None
+
+    def session(self) -> RuntimeSession:
+        """What the scenarios of this process share; nothing is started before the first of them."""
+        from chaoslab.runtimes.sessions import open_session
+
+        if self._session is None:
+            assert self.topology is not None
+            self._session = open_session(self.runtime, self.topology, self.proxy)
+        return self._session
+
+    def end_interrupts(self) -> None:
+        """The report is out: Ctrl-C is Python's own again."""
+        if self._interrupts is not None:
+            self._interrupts.restore()
+
+    def close(self) -> None:
+        """Take away what the scenarios shared. Raises ServiceFailed where something is left."""
+        if self._session is not None:
+            self._session.close()
