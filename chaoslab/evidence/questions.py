@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from chaoslab.evidence.claim import OfBoot
 from chaoslab.evidence.timeline import Span
-from chaoslab.history.events import HealthSample, ProberSample
+from chaoslab.history.events import HealthSample, ProberSample, QuestionsAsked
 from chaoslab.history.journal import History
+from chaoslab.model.reason import Code, Reason
+
+
+def _counted(data: Mapping[str, Any]) -> str:
+    most = data["most_under_way"]
+    questions = "question of the lab was" if most == 1 else "questions of the lab were"
+    each = zip(data["paths"], data["counts"], strict=True)
+    asked = ", ".join(f"{path} {count} times" for path, count in each)
+    return f"at most {most} {questions} under way at once, one on each path: {asked}"
+
+
+ASKED = Code(
+    "lab.questions",
+    _counted,
+    "How often the lab asked the app on each path, and how many of its questions overlapped.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,3 +63,13 @@ def questions(history: History, app: str, boot: int) -> Questions:
         sent_s=tuple(sorted(s.at_s for s in mine)),
         over_s=tuple(sorted(s.at_s + s.took_s for s in mine)),
     )
+
+
+def own_questions(e: OfBoot, history: History) -> list[Reason]:
+    """How many questions of the lab the app had at once, where the run recorded that."""
+    counts = history.last(QuestionsAsked, lambda q: (q.app, q.boot) == (e.app, e.boot))
+    if counts is None:
+        return []
+    paths = sorted(counts.asked)
+    each = [counts.asked[path] for path in paths]
+    return [ASKED(most_under_way=counts.most_under_way, paths=paths, counts=each)]

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from chaoslab.errors import Problem
-from chaoslab.evidence.probes import (
+from chaoslab.evidence.answering import (
+    NO_ANSWER,
     all_of,
-    in_a_row,
     meanwhile,
-    no_answer,
-    own_questions,
-    times,
+    no_answer_yet,
+    row_of,
     unwatched,
-    watch_under_way,
-    watched,
 )
+from chaoslab.evidence.probes import Probe, Watched, in_a_row, watch_under_way, watched
+from chaoslab.evidence.questions import own_questions
 from chaoslab.expectations import needs
 from chaoslab.expectations.base import Expectation, Run
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place, Watch
+from chaoslab.model.health import HealthContract
 from chaoslab.model.load import Sampling
+from chaoslab.model.reason import Reason
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 
@@ -56,26 +57,37 @@ class AnswersInTime(Expectation):
 def answers_in_time(e: AnswersInTime, app: App, sampling: Sampling, history: History) -> Verdict:
     """Health and readiness give an answer of any kind within the prober's limit."""
     contract = app.health
-    limit = f"{contract.prober_timeout_s} s"
     cadence_s = {"health": sampling.cadence_s}
     if contract.ready_path is not None:
         cadence_s["readiness"] = sampling.prober_cadence_s
-    claim = f"{e.app} answers {' and '.join(cadence_s)} within {limit}, whatever it says"
+    limit = f"within {contract.prober_timeout_s} s"
+    claim = f"{e.app} gives an answer of any kind on {' and '.join(cadence_s)} {limit}"
     seen = watched(e.app, e.boot, contract, history)
     own = own_questions(e, history)
-    if mute := no_answer(seen, "health", contract):
-        return failed(e.kind, claim, mute, *own)
-    wrong = []
-    for path in cadence_s:
-        probes = seen.of(path)
-        missed = [p for p in probes if not p.heard]
-        if misses := in_a_row(missed, probes, contract.prober_failures):
-            wrong.append(f"{path} gave no answer within {limit} {times(misses)}")
-            told = meanwhile(misses, seen, contract)
-            wrong += [line for line in told if line not in wrong]
-    if wrong:
-        return failed(e.kind, claim, *wrong, *own)
+    if silent := no_answer_yet(seen, "health", contract):
+        return failed(e.kind, claim, silent, *own)
+    if late := _too_late(seen, cadence_s, contract):
+        return failed(e.kind, claim, *late, *own)
     if unseen := unwatched(e, seen, cadence_s, history):
-        return unknown(e.kind, claim, *unseen)
-    each = (all_of(seen.of(path), "answers") for path in cadence_s)
+        return unknown(e.kind, claim, unseen)
+    each = (all_of(probes, _missed(probes)) for probes in map(seen.of, cadence_s))
     return passed(e.kind, claim, *each, *own)
+
+
+def _too_late(seen: Watched, paths: Iterable[str], contract: HealthContract) -> list[Reason]:
+    """Each path that gave no answer so often in a row that the prober acts, and what the other
+    paths did then.
+    """
+    late: list[Reason] = []
+    for path in paths:
+        probes = seen.of(path)
+        if misses := in_a_row(_missed(probes), probes, contract.prober_failures):
+            late.append(row_of(misses, NO_ANSWER, contract.prober_timeout_s))
+            others = meanwhile(misses, seen, contract)
+            if others is not None and others not in late:
+                late.append(others)
+    return late
+
+
+def _missed(probes: list[Probe]) -> list[Probe]:
+    return [p for p in probes if not p.heard]

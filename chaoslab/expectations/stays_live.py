@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chaoslab.errors import Problem
-from chaoslab.evidence.probes import (
+from chaoslab.evidence.answering import (
+    NOT_2XX,
     all_of,
-    in_a_row,
     meanwhile,
-    no_answer,
-    own_questions,
-    times,
+    no_answer_yet,
+    row_of,
     unwatched,
-    watch_under_way,
-    watched,
 )
+from chaoslab.evidence.probes import in_a_row, watch_under_way, watched
+from chaoslab.evidence.questions import own_questions
 from chaoslab.expectations import needs
 from chaoslab.expectations.base import Expectation, Run
 from chaoslab.history.journal import History
@@ -55,16 +54,18 @@ class StaysLive(Expectation):
 def stays_live(e: StaysLive, app: App, sampling: Sampling, history: History) -> Verdict:
     """Liveness answers 2xx within the prober's limit, from the first answer of any path on."""
     contract = app.health
-    limit = f"{contract.prober_timeout_s} s"
-    claim = f"liveness of {e.app} answers 2xx within {limit} from its first answer on"
+    limit_s = contract.prober_timeout_s
+    claim = f"liveness of {e.app} answers 2xx within {limit_s} s from the app's first answer on"
     seen = watched(e.app, e.boot, contract, history)
     own = own_questions(e, history)
-    if mute := no_answer(seen, "liveness", contract):
-        return failed(e.kind, claim, mute, *own)
+    if silent := no_answer_yet(seen, "liveness", contract):
+        return failed(e.kind, claim, silent, *own)
     probes = seen.of("liveness")
-    if misses := in_a_row([p for p in probes if not p.good], probes, contract.prober_failures):
-        why = f"liveness gave no 2xx within {limit} {times(misses)}"
-        return failed(e.kind, claim, why, *meanwhile(misses, seen, contract), *own)
+    bad = [p for p in probes if not p.good]
+    if misses := in_a_row(bad, probes, contract.prober_failures):
+        others = meanwhile(misses, seen, contract)
+        because = filter(None, (row_of(misses, NOT_2XX, limit_s), others))
+        return failed(e.kind, claim, *because, *own)
     if unseen := unwatched(e, seen, {"liveness": sampling.prober_cadence_s}, history):
-        return unknown(e.kind, claim, *unseen)
-    return passed(e.kind, claim, all_of(probes, "2xx"), *own)
+        return unknown(e.kind, claim, unseen)
+    return passed(e.kind, claim, all_of(probes, bad), *own)

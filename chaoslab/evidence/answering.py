@@ -1,0 +1,217 @@
+"""How an app answered a prober: in time, too late, or on no path at all. Pure.
+
+Each reading gives a reason with the figures of what was observed. `probes` says what a miss is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from chaoslab.evidence.claim import OfBoot
+from chaoslab.evidence.probes import MIN_SAMPLES, Probe, Watched, in_a_row
+from chaoslab.evidence.reasons import CUT_SHORT, process_exit
+from chaoslab.evidence.timeline import Span, exited, gap, run_ended, silence_s
+from chaoslab.history.journal import History
+from chaoslab.model.health import HealthContract
+from chaoslab.model.load import Sampling
+from chaoslab.model.reason import Code, Reason
+
+Data = Mapping[str, Any]
+TURN_S = 0.1  # an answer that was on its way when a pause began says nothing of the pause
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _listened(data: Data) -> str:
+    paths, until_s = _listed(data["paths"]), data["until_s"]
+    return f"listened from {data['from_s']:.3f} s and did not answer {paths} until {until_s:.3f} s"
+
+
+NO_ANSWER_YET = Code(
+    "prober.no_answer_since_listening",
+    _listened,
+    "The app listened, and gave no answer for longer than a prober waits.",
+)
+
+
+def _in_a_row(data: Data) -> str:
+    each = zip(data["status_codes"], data["took_s"], data["errors"], strict=True)
+    answers = "; ".join(dict.fromkeys(_one(*miss, data["limit_s"]) for miss in each))
+    return f"{len(data['took_s'])} times in a row, from {data['from_s']:.3f} s on ({answers})"
+
+
+def _one(status_code: int | None, took_s: float, error: str | None, limit_s: float) -> str:
+    if status_code is None:
+        return error or "no answer"
+    return f"{status_code}" if took_s <= limit_s else f"{status_code} only after {took_s:.3f} s"
+
+
+NOT_2XX = Code(
+    "prober.not_2xx",
+    lambda data: f"{data['path']} gave no 2xx within {data['limit_s']} s {_in_a_row(data)}",
+    "So many questions in a row on one path had another answer, a late one or none.",
+)
+NO_ANSWER = Code(
+    "prober.no_answer",
+    lambda data: f"{data['path']} gave no answer within {data['limit_s']} s {_in_a_row(data)}",
+    "So many questions in a row on one path had no answer in time, whatever it would have been.",
+)
+
+
+def _others(data: Data) -> str:
+    each = zip(data["paths"], data["answers"], strict=True)
+    return f"meanwhile {' and '.join(f'{path} answered {n} times' for path, n in each)}"
+
+
+OTHERS_ANSWERED = Code(
+    "prober.others_answered",
+    _others,
+    "While one path did not answer well, others answered in time: the process was not blocked.",
+)
+
+
+def _silent(data: Data) -> str:
+    when = f"from {data['from_s']:.3f} to {data['until_s']:.3f} s"
+    return f"{_listed(data['paths'])} gave no answer {when}, and the process lived"
+
+
+NONE_ANSWERED = Code(
+    "prober.none_answered",
+    lambda data: f"{_silent(data)}, as when its event loop or all its workers are blocked",
+    "Every path that the app declares was asked, and none was answered for that time.",
+)
+
+
+def _some_silent(data: Data) -> str:
+    were = "was" if len(data["not_asked"]) == 1 else "were"
+    return f"{_silent(data)}; {_listed(data['not_asked'])} {were} not asked"
+
+
+ASKED_NOT_ANSWERED = Code(
+    "prober.asked_not_answered",
+    _some_silent,
+    "No path that was asked was answered for that time, but not every path was asked.",
+)
+NEVER_ANSWERED = Code(
+    "prober.never_answered",
+    lambda data: f"no answer was observed on {_listed(data['paths'])}",
+    "The app was asked, and no answer was observed.",
+)
+NEVER_ASKED = Code("prober.never_asked", "it was not asked", "The lab asked the app nothing.")
+FEW_ANSWERS = Code(
+    "prober.few_answers",
+    "{path} was asked {count} times; {required} are required",
+    "Too few questions to show that the app went on to answer.",
+)
+NOT_ASKED = Code(
+    "prober.not_asked",
+    "nobody asked {path} from {start_s:.3f} to {end_s:.3f} s",
+    "A path was not asked for so long that nobody knows how it would have answered.",
+)
+
+
+def _answered(data: Data) -> str:
+    missed = f", {data['missed']} missed" if data["missed"] else ""
+    return (
+        f"{data['path']}: asked {data['count']} times from {data['from_s']:.3f} to "
+        f"{data['until_s']:.3f} s, the slowest took {data['slowest_s']:.3f} s{missed}"
+    )
+
+
+ANSWERED = Code(
+    "prober.answered",
+    _answered,
+    "How often one path was asked, and how well the app answered.",
+)
+
+
+def no_answer_yet(seen: Watched, path: str, contract: HealthContract) -> Reason | None:
+    """Listening, and no answer for longer than a prober waits; None where not so."""
+    first_s = seen.until_s if seen.answered_s is None else min(seen.answered_s, seen.until_s)
+    if seen.listened_s is None:
+        return None
+    patience_s = contract.prober_failures * contract.prober_timeout_s
+    asked = [p for p in seen.before if p.path == path and p.at_s >= seen.listened_s]
+    row = in_a_row(asked, asked, contract.prober_failures)
+    if not row or first_s - seen.listened_s <= patience_s:
+        return None
+    paths = _paths(p for p in seen.before if p.at_s >= seen.listened_s)
+    return NO_ANSWER_YET(paths=paths, from_s=seen.listened_s, until_s=first_s)
+
+
+def _paths(probes: Iterable[Probe]) -> list[str]:
+    """The paths that were asked, each once."""
+    return sorted({p.path for p in probes})
+
+
+def row_of(misses: list[Probe], code: Code, limit_s: float) -> Reason:
+    """The misses of one path in a row: `NOT_2XX` or `NO_ANSWER`."""
+    return code(
+        path=misses[0].path,
+        from_s=misses[0].at_s,
+        limit_s=limit_s,
+        status_codes=[p.status_code for p in misses],
+        took_s=[p.took_s for p in misses],
+        errors=[p.error for p in misses],
+    )
+
+
+def meanwhile(misses: list[Probe], seen: Watched, contract: HealthContract) -> Reason | None:
+    """What the other paths did at the time of these misses; None where that is not known."""
+    span = Span(start_s=misses[0].at_s + TURN_S, end_s=misses[-1].over_s)
+    others = [p for p in seen.after if p.path != misses[0].path]
+    answers_s = sorted(p.answer_s for p in seen.after if p.answer_s is not None)
+    if any(map(span.holds, answers_s)):
+        heard = [p.path for p in others if p.heard and span.holds(p.over_s)]
+        paths = list(dict.fromkeys(heard))
+        return OTHERS_ANSWERED(paths=paths, answers=[*map(heard.count, paths)]) if paths else None
+    asked = _paths([*misses, *(p for p in others if span.holds(p.at_s))])
+    if len(asked) == 1:
+        return None
+    from_s = max((s for s in answers_s if s < span.start_s), default=misses[0].at_s)
+    until_s = min((s for s in answers_s if s > span.end_s), default=seen.until_s)
+    if not_asked := sorted(_declared(contract) - set(asked)):
+        return ASKED_NOT_ANSWERED(paths=asked, from_s=from_s, until_s=until_s, not_asked=not_asked)
+    return NONE_ANSWERED(paths=asked, from_s=from_s, until_s=until_s)
+
+
+def _declared(contract: HealthContract) -> set[str]:
+    """The paths that the app has for probers: what is blocked answers on none of them."""
+    paths = {"liveness": contract.live_path, "readiness": contract.ready_path}
+    return {"health", *(name for name, path in paths.items() if path is not None)}
+
+
+def unwatched(
+    e: OfBoot, seen: Watched, cadence_s: dict[str, float], history: History
+) -> Reason | None:
+    """Why nobody can tell that it answered all the time; None where one can."""
+    ended, end = exited(history, e.app, e.boot), run_ended(history)
+    if seen.answered_s is None:
+        return NEVER_ANSWERED(paths=_paths(seen.before)) if seen.before else NEVER_ASKED()
+    if ended is not None and not ended.asked:
+        return process_exit(ended)
+    last_s = max((p.at_s for p in seen.after), default=seen.answered_s)
+    for path, each_s in cadence_s.items():
+        probes = seen.of(path)
+        if len(probes) < MIN_SAMPLES:
+            return FEW_ANSWERS(path=path, count=len(probes), required=MIN_SAMPLES)
+        ends = (Span(start_s=s, end_s=s) for s in (seen.answered_s, last_s))
+        spans = [next(ends), *(Span(start_s=p.at_s, end_s=p.ended_s) for p in probes), *ends]
+        if pause := gap(spans, silence_s(Sampling(cadence_s=each_s))):
+            return NOT_ASKED(path=path, start_s=pause.start_s, end_s=pause.end_s)
+    return None if end is not None and end.settled else CUT_SHORT()
+
+
+def all_of(probes: list[Probe], missed: Iterable[Probe]) -> Reason:
+    """All questions on one path, with how many of them were missed."""
+    return ANSWERED(
+        path=probes[0].path,
+        count=len(probes),
+        from_s=probes[0].at_s,
+        until_s=probes[-1].at_s,
+        slowest_s=max(p.over_s - p.at_s for p in probes),
+        missed=len(list(missed)),
+    )
