@@ -8,10 +8,12 @@ fault was in force, and is again."""
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from chaoslab.evidence.claim import Bounded
+from chaoslab.evidence.reasons import NOT_REACHED
 from chaoslab.evidence.timeline import (
     Span,
     answered_s,
@@ -20,7 +22,7 @@ from chaoslab.evidence.timeline import (
     samples,
     watched_until_s,
 )
-from chaoslab.evidence.traffic import got, over_s
+from chaoslab.evidence.traffic import over_s, response, response_text
 from chaoslab.evidence.writing import looked_up
 from chaoslab.history.events import (
     FaultHealed,
@@ -32,7 +34,97 @@ from chaoslab.history.events import (
 from chaoslab.history.journal import History
 from chaoslab.model.faults import Declared
 from chaoslab.model.health import HealthState
+from chaoslab.model.reason import Code, Reason
 from chaoslab.model.verdict import Outcome
+
+Data = Mapping[str, Any]
+
+# --- a write after the heal ---
+
+NONE_SENT = Code(
+    "write.none_sent",
+    "no write was sent after the heal",
+    "Neither the lab nor a load sent a write that could prove the recovery.",
+)
+NONE_ACKNOWLEDGED = Code(
+    "write.none_acknowledged",
+    lambda data: f"no write was acknowledged ({response_text(data)})",
+    "Writes were sent after the heal, and none was acknowledged; the data is the last one's.",
+)
+LATE = Code(
+    "write.acknowledged_late",
+    "the first write was acknowledged only {after_s:.3f} s after the heal, {late_s:.3f} s too late",
+    "The first write that the app acknowledged after the heal came after the bound.",
+)
+
+
+def _tries_before(data: Data) -> str:
+    tries = "try before it was" if data["tries"] == 1 else "tries before it were"
+    return f"{data['tries']} {tries} not acknowledged ({response_text(data)})"
+
+
+TRIES_BEFORE = Code(
+    "write.tries_before",
+    _tries_before,
+    "Writes before the first acknowledged one; the status, answer and error are the last one's.",
+)
+TOOK_LONG = Code(
+    "write.took_long",
+    "it was sent {after_s:.3f} s after the heal and took {took_s:.3f} s",
+    "The first write after the heal was acknowledged, and took until after the bound.",
+)
+NONE_AT_BOUND = Code(
+    "write.none_at_bound",
+    "no write was under way at the bound, {bound_s:.3f} s; "
+    "the one that was acknowledged was sent {after_s:.3f} s after the heal",
+    "The bound passed between two writes, so nobody knows whether one in time would have been"
+    " acknowledged.",
+)
+NOT_LOOKED_UP = Code(
+    "write.not_looked_up",
+    "write {op} was not looked up in the database after it was acknowledged",
+    "The lab did not look for the write at the server itself, or only before its answer.",
+)
+LOST = Code(
+    "write.lost",
+    "write {op} was acknowledged and is not in the database",
+    "The last look for an acknowledged write did not find it at the server itself.",
+)
+FOUND = Code(
+    "write.found",
+    "write {op} was acknowledged and found in {service} itself",
+    "An acknowledged write was found at the server itself, past every proxy.",
+)
+
+# --- the way back from a fault ---
+
+
+def _services(data: Data) -> str:
+    return " and ".join(data["services"])
+
+
+WAY_NOT_OBSERVED = Code(
+    "recovery.way_back_not_observed",
+    lambda data: (
+        f"health was not observed to change under {data['fault']}, "
+        f"and no write proved the way back to {_services(data)}"
+    ),
+    "Neither a write found in one of these services nor health shows that the app uses the path"
+    " again that the fault had cut.",
+)
+DECLARE_WRITES = Code(
+    "recovery.declare_writes",
+    "declare [apps.{app}.writes] for that service, or let health name it",
+    "What the topology or the app needs, so that the way back can be observed.",
+)
+BY_HEALTH = Code(
+    "recovery.by_health",
+    lambda data: (
+        f"by its health alone after {data['fault']}: health was {data['state']} at "
+        f"{data['at_s']:.3f} s, no write proved the way back to {_services(data)}"
+    ),
+    "That the app uses the path again is shown by health alone, which was not healthy before.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +132,7 @@ class Proof:
     """What the write shows; `service` is where it was found, empty where it was not."""
 
     outcome: Outcome
-    because: tuple[str, ...]
+    because: tuple[Reason, ...]
     service: str = ""
 
 
@@ -52,14 +144,14 @@ def by_write(e: Bounded, history: History, span: Span) -> Proof:
     tries = _writes(e, history, span, "proof")
     proof = next((w for w in tries if w.outcome == "ok"), None)
     if not tries:
-        return _unknown("no write was tried after the heal")
-    if proof is None:
-        none = f"no write was acknowledged ({got(tries[-1])})"
-        watched_s = min(watched_until_s(history, e.app, e.boot), span.end_s) - span.start_s
-        if watched_s < (e.within_s or 0.0):
-            return _unknown(none, f"watched for only {watched_s:.3f} s")
-        return Proof(outcome=Outcome.FAIL, because=(none,))
+        return _unknown(NONE_SENT())
     due_s = span.start_s + (e.within_s or 0.0)
+    if proof is None:
+        none = NONE_ACKNOWLEDGED(tries=len(tries), **response(tries[-1]))
+        until_s = min(watched_until_s(history, e.app, e.boot), span.end_s)
+        if until_s - span.start_s < (e.within_s or 0.0):
+            return _unknown(none, NOT_REACHED(until_s=until_s, bound_s=due_s))
+        return Proof(outcome=Outcome.FAIL, because=(none,))
     if over_s(proof) > due_s:
         return _late(proof, tries, due_s, span)
     return _found(proof, history)
@@ -90,29 +182,26 @@ def _late(proof: Write, tries: list[Write], due_s: float, span: Span) -> Proof:
     after_s, sent_s = over_s(proof) - span.start_s, proof.at_s - span.start_s
     before = [w for w in tries if w.at_s < proof.at_s]
     if proof.at_s > due_s and not any(over_s(w) >= due_s for w in before):
-        told = f"the one that was acknowledged was sent {sent_s:.3f} s after the heal"
-        return _unknown(f"no write was under way at the bound, {due_s:.3f} s; {told}")
-    late = f"the first write was acknowledged only {after_s:.3f} s after the heal"
-    told = f"{late}, {over_s(proof) - due_s:.3f} s too late"
+        return _unknown(NONE_AT_BOUND(bound_s=due_s, after_s=sent_s))
+    late = LATE(after_s=after_s, late_s=over_s(proof) - due_s)
     if before:
-        how = f"{len(before)} tries before it were not acknowledged ({got(before[-1])})"
+        how = TRIES_BEFORE(tries=len(before), **response(before[-1]))
     else:
-        how = f"it was sent {sent_s:.3f} s after the heal and took {proof.took_s:.3f} s"
-    return Proof(outcome=Outcome.FAIL, because=(told, how))
+        how = TOOK_LONG(after_s=sent_s, took_s=proof.took_s)
+    return Proof(outcome=Outcome.FAIL, because=(late, how))
 
 
 def _found(proof: Write, history: History) -> Proof:
     looked = looked_up(proof, history)
     if looked is None:
-        return _unknown(f"write {proof.op} was never looked up")
+        return _unknown(NOT_LOOKED_UP(op=proof.op))
     if proof.op in looked.missing:
-        lost = f"write {proof.op} was acknowledged and is not in the database"
-        return Proof(outcome=Outcome.FAIL, because=(lost,))
-    found = f"write {proof.op} acknowledged and found in {looked.service} itself"
+        return Proof(outcome=Outcome.FAIL, because=(LOST(op=proof.op),))
+    found = FOUND(op=proof.op, service=looked.service)
     return Proof(outcome=Outcome.PASS, because=(found,), service=looked.service)
 
 
-def _unknown(*because: str) -> Proof:
+def _unknown(*because: Reason) -> Proof:
     return Proof(outcome=Outcome.UNKNOWN, because=because)
 
 
@@ -128,18 +217,14 @@ def way_shown(
         if service in services:
             continue
         turn = _turned(e, history, fault, services, at_once=fault in at_once)
-        names = " and ".join(sorted(services))
+        names = sorted(services)
         if turn is None:
-            unproved.append(
-                f"health was not seen to turn under {fault}, "
-                f"and no request proved the way back to {names}"
-            )
+            unproved.append(WAY_NOT_OBSERVED(fault=fault, services=names))
         else:
-            told = f"health was {turn.state.value} at {turn.at_s:.3f} s, no write went to {names}"
-            by_health.append(f"by its health alone after {fault}: {told}")
+            state, at_s = turn.state.value, turn.at_s
+            by_health.append(BY_HEALTH(fault=fault, services=names, state=state, at_s=at_s))
     if unproved:
-        fix = "declare [apps.<app>.writes] for that service, or let health name it"
-        return _unknown(*unproved, fix)
+        return _unknown(*unproved, DECLARE_WRITES(app=e.app))
     return Proof(outcome=Outcome.PASS, because=tuple(by_health))
 
 
@@ -179,17 +264,17 @@ def _turned(
     next_s = min((at_s for at_s in begun.values() if at_s > healed.at_s), default=math.inf)
     asked = samples(history, e.app, e.boot)
     heard_s = min((answered_s(s) for s in asked if s.status_code is not None), default=math.inf)
-    told = [
+    mine = [
         s
         for s in asked
         if begun[fault] <= s.at_s < next_s and (s.status_code is not None or s.at_s >= heard_s)
     ]
     healing_s = healing.at_s if healing else healed.at_s
-    before = [s.at_s for s in told if answered_s(s) <= healing_s]
+    before = [s.at_s for s in mine if answered_s(s) <= healing_s]
     from_s = begun[fault] if at_once or not before else before[-1]
-    healthy_s = [s.at_s for s in told if s.state is HealthState.HEALTHY and s.at_s < from_s]
+    healthy_s = [s.at_s for s in mine if s.state is HealthState.HEALTHY and s.at_s < from_s]
     since_s = max(healthy_s, default=from_s if at_once else begun[fault])
-    bad = [s for s in told if s.at_s >= since_s and s.state is not HealthState.HEALTHY]
+    bad = [s for s in mine if s.at_s >= since_s and s.state is not HealthState.HEALTHY]
     late = [s for s in bad if s.at_s >= from_s]
     others = _others(e, history, fault, services)
     well = next((s for s in reversed(asked) if s.state is HealthState.HEALTHY), None)

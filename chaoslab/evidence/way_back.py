@@ -1,9 +1,10 @@
-"""What was seen of the way back from a fault: it tells one late recovery from another. Pure."""
+"""What was observed of the way back from a fault: it tells one late recovery from another. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from chaoslab.evidence.claim import Bounded
 from chaoslab.evidence.timeline import answered_s, samples, watched_until_s
@@ -11,27 +12,68 @@ from chaoslab.evidence.traffic import app_connections, engine_tells
 from chaoslab.history.events import AppSockets, FaultHealing, LinkConnection, LossNamed
 from chaoslab.history.journal import History
 from chaoslab.model.health import HealthState
+from chaoslab.model.reason import Code, Reason
 
-LONG_S = 2.0  # no connect for longer than this is what should be told first
+LONG_S = 2.0  # no connect for longer than this is what should be printed first
+
+DID_NOT_LAST = Code(
+    "recovery.did_not_last",
+    "it was healthy {after_s:.3f} s after the heal, and {state} again {held_s:.3f} s later",
+    "Health was healthy after the heal, and then was not.",
+)
+STILL_NAMED = Code(
+    "health.names_lost",
+    "it still names {lost} as lost",
+    "The services that health named as lost, as it last named them.",
+)
 
 
-def way_back(e: Bounded, history: History, healed_s: float) -> Iterator[str]:
+def _connections(data: Mapping[str, Any]) -> str:
+    """Looks at the sockets see no connect that ends between two of them: no more is claimed."""
+    link, count, waited_s = data["link"], data["connections"], data["waited_s"]
+    tried = "tried" if data["recorded"] else "observed"
+    left = f" ({data['older']} older stayed open)" if data["older"] else ""
+    if not count or waited_s > LONG_S:
+        then = f", then {count}" if count else ""
+        pause = f"for {waited_s:.1f} s after the heal"
+        return f"no connection was {tried} on {link} {pause}{then}{left}"
+    were = "connection was" if count == 1 else "connections were"
+    first = f"the first {waited_s:.1f} s after it"
+    return f"{count} {were} {tried} on {link} after the heal, {first}{left}"
+
+
+CONNECTIONS = Code(
+    "link.connections_after_heal",
+    _connections,
+    "How often, and how soon after the heal, the app connected on a link: by a proxy's records"
+    " (`recorded`), or by looks at the app's sockets, which miss what ends between two of them.",
+)
+
+
+def way_back(e: Bounded, history: History, healed_s: float) -> Iterator[Reason]:
     """Whether it was healthy for a moment, what it still calls lost, and when it tried its links.
 
-    Nothing of it is judged. A link without a proxy that keeps records is told of by the app's own
-    sockets, which do not show a connect that ends at once.
+    Nothing of it is judged. Where no proxy keeps records of a link, the app's own sockets are read,
+    which do not show a connect that ends at once.
     """
     yield from _lost_again(e, history, healed_s)
     named = history.last(LossNamed, lambda n: (n.app, n.boot) == (e.app, e.boot))
     if named is not None and named.lost:
-        yield f"it still names {', '.join(named.lost)} as lost"
+        yield STILL_NAMED(lost=named.lost)
     healing = history.last(FaultHealing)
     begun_s = min(healing.at_s, healed_s) if healing else healed_s
     links = {s.link for s in history.of(AppSockets)} | {c.link for c in history.of(LinkConnection)}
     for link in sorted(link for link in links if link.partition(".")[0] == e.app):
-        tells = engine_tells(history, link, "")
-        seen = _by_records if tells else _by_sockets
-        yield _told(link, seen(e, link, history, begun_s), healed_s, e, history, tells=tells)
+        recorded = engine_tells(history, link, "")
+        seen = (_by_records if recorded else _by_sockets)(e, link, history, begun_s)
+        until_s = min(seen.opened_s, default=watched_until_s(history, e.app, e.boot))
+        yield CONNECTIONS(
+            link=link,
+            connections=len(seen.opened_s),
+            waited_s=max(0.0, until_s - healed_s),
+            older=seen.older,
+            recorded=recorded,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +84,7 @@ class _Seen:
     older: int
 
 
-def _lost_again(e: Bounded, history: History, healed_s: float) -> Iterator[str]:
+def _lost_again(e: Bounded, history: History, healed_s: float) -> Iterator[Reason]:
     """The first time that it was healthy and then was not."""
     seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= healed_s]
     good = next((s for s in seen if s.state is HealthState.HEALTHY), None)
@@ -52,32 +94,14 @@ def _lost_again(e: Bounded, history: History, healed_s: float) -> Iterator[str]:
     bad = next((s for s in later if s.state is not HealthState.HEALTHY), None)
     if bad is not None:
         after_s, held_s = answered_s(good) - healed_s, bad.at_s - answered_s(good)
-        lost = f"{bad.state.value} again {held_s:.3f} s later"
-        yield f"it was healthy {after_s:.3f} s after the heal, and {lost}"
-
-
-def _told(
-    link: str, seen: _Seen, healed_s: float, e: Bounded, history: History, *, tells: bool
-) -> str:
-    """Looks at the sockets see no connect that ends between two of them: no more is claimed."""
-    tried = "tried" if tells else "seen"
-    older = f" ({seen.older} older ones lived on)" if seen.older else ""
-    count = len(seen.opened_s)
-    until_s = seen.opened_s[0] if count else watched_until_s(history, e.app, e.boot)
-    waited_s = max(0.0, until_s - healed_s)
-    if not count or waited_s > LONG_S:
-        then = f", then {count}" if count else ""
-        pause = f"for {waited_s:.1f} s after the heal"
-        return f"no connection was {tried} on {link} {pause}{then}{older}"
-    first = f"the first {waited_s:.1f} s after it"
-    return f"{count} connections were {tried} on {link} after the heal, {first}{older}"
+        yield DID_NOT_LAST(after_s=after_s, held_s=held_s, state=bad.state.value)
 
 
 def _by_records(_: Bounded, link: str, history: History, begun_s: float) -> _Seen:
-    told = app_connections(history, link, "")
-    before = [c for c in told if c.opened_s < begun_s]
+    opened = app_connections(history, link, "")
+    before = [c for c in opened if c.opened_s < begun_s]
     older = sum(c.closed_s is None or c.closed_s >= begun_s for c in before)
-    return _Seen(opened_s=[c.opened_s for c in told if c.opened_s >= begun_s], older=older)
+    return _Seen(opened_s=[c.opened_s for c in opened if c.opened_s >= begun_s], older=older)
 
 
 def _by_sockets(e: Bounded, link: str, history: History, begun_s: float) -> _Seen:

@@ -9,19 +9,28 @@ from typing import Literal, Self
 from chaoslab.errors import Problem
 from chaoslab.evidence.given import Given
 from chaoslab.evidence.proof import by_load, by_write, way_shown
+from chaoslab.evidence.reasons import MISSED, NOT_REACHED
+from chaoslab.evidence.recovery import (
+    NO_HEAL,
+    after_heal,
+    exit_after_heal,
+    fault_in_force,
+    fault_missed,
+    healthy,
+    not_healthy,
+    not_stable,
+    replaced_by_plan,
+    stayed_healthy,
+    watched_shortly,
+)
 from chaoslab.evidence.timeline import (
     Span,
     answered_s,
-    asking,
     between_looks,
     exited,
-    faults_begun_s,
-    gap,
     healthy_since,
     recovery_span,
-    replaced,
     samples,
-    silence_s,
     spawned,
     still_asked,
     unheard,
@@ -47,7 +56,6 @@ from chaoslab.model.plan import Plan
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Outcome, Verdict, failed, passed, unknown
 
-MIN_SAMPLES = 3  # fewer healthy answers than this do not show that it stays so
 LATE_S = 0.5  # past the bound, for the figures of a recovery that comes a little too late
 
 
@@ -125,31 +133,31 @@ def recovers(
 ) -> Verdict:
     """Healthy and serving within the bound of the last heal, for a while, in the same process.
 
-    `faults` are those of the plan: by their kinds it is known how health tells of them.
+    `faults` are those of the plan: by their kinds it is known how health shows them.
     """
     begun, span = spawned(history, e.app, e.boot), recovery_span(history, e.app, e.boot)
-    seen = begun is None or not begun.standing
-    how = "by itself" if seen else "be it by a restart, which is not seen from here"
-    serves = " and acknowledges a write" if e.proved else ""
-    bound = f"within {e.within_s} s of the heal"
-    claim = f"{e.app} is healthy{serves} {bound}, and healthy for {e.stable_s} s, {how}"
+    claim = _claim(e, restart_observed=begun is None or not begun.standing)
+    of_boot = tuple(replaced_by_plan(e, history))
     if begun is None or span is None:
-        why = "no fault was healed while the app ran"
-        return unknown(e.kind, claim, why, *_replaced(e, history))
-    if missed := history.first(FaultMissed):
-        return unknown(e.kind, claim, f"{missed.fault}: {missed.why}")
+        return unknown(e.kind, claim, NO_HEAL(), *of_boot)
+    if missed := fault_missed(history):
+        return unknown(e.kind, claim, missed)
     ended = exited(history, e.app, e.boot)
     if ended and not ended.asked and ended.at_s <= span.end_s:
-        code = f"process {begun.pid} exited with {ended.exit_code} at {ended.at_s:.3f} s"
-        after = f"{ended.at_s - span.start_s:.3f} s after the heal"
-        told = [after] if ended.at_s >= span.start_s else []
-        return failed(e.kind, claim, code, *told)
-    if held := _held_on(history, span):
-        return unknown(e.kind, claim, f"{held} was still in force", *_replaced(e, history))
+        return failed(e.kind, claim, *exit_after_heal(begun.pid, ended, span))
+    if in_force := fault_in_force(history, span):
+        return unknown(e.kind, claim, in_force, *of_boot)
     since = healthy_since(history, e.app, e.boot, span.start_s, span.end_s)
     if since is None:
         return _never_healthy(e, claim, history, span)
     return _once_healthy(e, claim, sampling, history, span=span, since=since, faults=faults)
+
+
+def _claim(e: Recovers, *, restart_observed: bool) -> str:
+    serves = " and acknowledges a write" if e.proved else ""
+    process = "in the same process" if restart_observed else "(a restart of it is not observed)"
+    bound = f"within {e.within_s} s of the heal"
+    return f"{e.app} is healthy{serves} {bound}, and stays healthy for {e.stable_s} s {process}"
 
 
 def _once_healthy(
@@ -163,20 +171,18 @@ def _once_healthy(
     faults: Sequence[Declared],
 ) -> Verdict:
     """In time, for a while, and shown to be back."""
-    took_s, pid = answered_s(since) - span.start_s, _pid(e, history)
-    because = [f"healthy {took_s:.3f} s after the heal at {span.start_s:.3f} s{pid}"]
-    asked = _asked(e, history, span)
-    if e.within_s is not None and took_s > e.within_s:
+    because = [healthy(e, history, span, since)]
+    asked, due_s = after_heal(e, history, span), span.start_s + (e.within_s or 0.0)
+    if e.within_s is not None and answered_s(since) - span.start_s > e.within_s:
         before = next((s for s in reversed(asked) if s.at_s < since.at_s), None)
-        if unseen := between_looks(before, since, span.start_s + e.within_s):
+        if unseen := between_looks(before, since, due_s):
             return unknown(e.kind, claim, *because, unseen)
-        late = f"{took_s - e.within_s:.3f} s too late"
+        late = MISSED(late_s=answered_s(since) - due_s)
         return failed(e.kind, claim, *because, late, *way_back(e, history, span.start_s))
     watched = [s for s in asked if s.at_s >= since.at_s]
-    if short := _not_stable(e, sampling, watched):
-        return unknown(e.kind, claim, *because, short, *_replaced(e, history))
-    long_s = watched[-1].at_s - watched[0].at_s
-    because.append(f"watched for {long_s:.3f} s from then on: {len(watched)} answers, all healthy")
+    if short := not_stable(watched, e.stable_s or 0.0, sampling):
+        return unknown(e.kind, claim, *because, short, *replaced_by_plan(e, history))
+    because.append(stayed_healthy(watched))
     proof = by_write(e, history, span) if e.proved else by_load(e, history, span)
     if e.proved and proof.outcome is not Outcome.PASS:
         judged = failed if proof.outcome is Outcome.FAIL else unknown
@@ -188,65 +194,18 @@ def _once_healthy(
     return passed(e.kind, claim, *because, *shown.because)
 
 
-def _pid(e: Recovers, history: History) -> str:
-    begun = spawned(history, e.app, e.boot)
-    return f", process {begun.pid}" if begun and not begun.standing else ""
-
-
-def _asked(e: Recovers, history: History, span: Span) -> list[HealthSample]:
-    """What health was asked after the heal, and answered before the next fault."""
-    asked = samples(history, e.app, e.boot)
-    return [s for s in asked if s.at_s >= span.start_s and answered_s(s) <= span.end_s]
-
-
-def _held_on(history: History, span: Span) -> str:
-    """A fault that had begun before this heal and was not healed by then; empty where none."""
-    healed = {h.fault for h in history.of(FaultHealed) if h.at_s <= span.start_s}
-    begun = faults_begun_s(history).items()
-    return next((f for f, at_s in begun if at_s <= span.start_s and f not in healed), "")
-
-
-def _replaced(e: Recovers, history: History) -> list[str]:
-    ended = replaced(history, e.app, e.boot)
-    return [f"the plan replaced boot {e.boot} at {ended.at_s:.3f} s"] if ended else []
-
-
-def too_short(e: Recovers, asked: list[HealthSample]) -> str:
-    """How short these healthy answers fall of a while; empty where they do not. The run waits for
-    as much.
-    """
-    watched_s = asked[-1].at_s - asked[0].at_s
-    if watched_s >= (e.stable_s or 0.0) and len(asked) >= MIN_SAMPLES:
-        return ""
-    return f"watched healthy for only {watched_s:.3f} s, {len(asked)} answers"
-
-
-def _not_stable(e: Recovers, sampling: Sampling, asked: list[HealthSample]) -> str:
-    """Why these healthy answers are not a while; empty where they are."""
-    if short := too_short(e, asked):
-        return short
-    stable_s = asked[0].at_s + (e.stable_s or 0.0)
-    pause = gap(map(asking, asked), silence_s(sampling))
-    return _nobody_asked(pause) if pause and pause.start_s < stable_s else ""
-
-
-def _nobody_asked(pause: Span) -> str:
-    return f"nobody asked from {pause.start_s:.3f} to {pause.end_s:.3f} s"
-
-
 def _never_healthy(e: Recovers, claim: str, history: History, span: Span) -> Verdict:
     """A failure only where somebody asked, up to the bound."""
-    healed_s, due_s = span.start_s, span.start_s + (e.within_s or 0.0)
-    last = next(reversed(_asked(e, history, span)), None)
-    said = f"the last answer was {last.state.value}" if last else "health was not asked"
-    why = f"not healthy after the heal at {healed_s:.3f} s; {said}"
-    watched_s = min(watched_until_s(history, e.app, e.boot), span.end_s) - healed_s
-    if watched_s < (e.within_s or 0.0):
-        short = f"{why}, and watched for only {max(0.0, watched_s):.3f} s"
-        return unknown(e.kind, claim, short, *_replaced(e, history))
+    due_s = span.start_s + (e.within_s or 0.0)
+    last = next(reversed(after_heal(e, history, span)), None)
+    why = not_healthy(span, last)
+    until_s = min(watched_until_s(history, e.app, e.boot), span.end_s)
+    if until_s - span.start_s < (e.within_s or 0.0):
+        short = NOT_REACHED(until_s=until_s, bound_s=due_s)
+        return unknown(e.kind, claim, why, short, *replaced_by_plan(e, history))
     if early := unheard([last] if last else [], due_s):
         return unknown(e.kind, claim, why, early)
-    return failed(e.kind, claim, why, *way_back(e, history, healed_s))
+    return failed(e.kind, claim, why, *way_back(e, history, span.start_s))
 
 
 def recovery_under_way(e: Recovers, plan: Plan, history: History, now_s: float) -> str | None:
@@ -269,7 +228,7 @@ def recovery_under_way(e: Recovers, plan: Plan, history: History, now_s: float) 
         asked = bool(unheard(mine, due_s)) and still_asked(mine, plan.sampling, now_s)
         return f"the recovery of {e.app}" if asked else None
     seen = [s for s in mine if since and s.at_s >= since.at_s]
-    stable = bool(seen) and not too_short(e, seen)  # as the verdict counts
+    stable = bool(seen) and not watched_shortly(seen, stable_s)  # as the verdict counts
     if not stable and still_asked(seen, plan.sampling, now_s):
         return f"the recovery of {e.app}"
     proved = not e.proved or _looked_up(e, history, span) or now_s > due_s + late_s

@@ -93,7 +93,7 @@ def test_a_start_up_that_nobody_saw_is_not_claimed() -> None:
     starts, _, recovers = told(run(*gone()))
     assert starts.claim == "backend, which stood already, is up normal when the lab comes"
     assert starts.texts[0].startswith("start-up found complete 0.020 s after the lab came")
-    assert recovers.claim.endswith("be it by a restart, which is not seen from here")
+    assert recovers.claim.endswith("stays healthy for 0.4 s (a restart of it is not observed)")
     assert not any("process" in reason for reason in recovers.texts)
 
 

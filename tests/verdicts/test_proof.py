@@ -48,6 +48,7 @@ from .histories import (
     write,
     written_s,
 )
+from .reading import codes, data
 
 
 def recovered(events: list[AnyEvent], *faults: Declared, **changed: object) -> Verdict:
@@ -85,8 +86,9 @@ def test_the_proof_must_be_acknowledged_within_the_bound_of_the_heal(
     proof = write(sent_s, "served", purpose="proof")
     verdict = recovered(served_at(*refused(3.42, 4.9), proof))
     assert verdict.outcome == outcome
-    told = "acknowledged only 2.010 s after the heal, 0.010 s too late"
-    assert (told in why(verdict)) == (outcome == "FAIL")
+    if outcome == "FAIL":
+        late = data(verdict, "write.acknowledged_late")
+        assert late == {"after_s": 2.01, "late_s": 0.01}
 
 
 def test_a_late_proof_says_what_became_of_the_tries_before_it() -> None:
@@ -118,7 +120,8 @@ def test_a_write_under_way_at_the_bound_shows_that_it_was_late() -> None:
     """Not answered from 4.5 to 5.5, and the next one acknowledged at 5.62."""
     hung = write(4.5, "hung", "indeterminate", purpose="proof", code=None, took_s=1.0)
     verdict = recovered(served_at(hung, write(5.6, "w", purpose="proof")))
-    assert (verdict.outcome, "0.600 s too late" in why(verdict)) == ("FAIL", True)
+    assert verdict.outcome == "FAIL"
+    assert data(verdict, "write.acknowledged_late")["late_s"] == 0.6
 
 
 # --- for how long it was watched ---
@@ -127,7 +130,7 @@ def test_a_write_under_way_at_the_bound_shows_that_it_was_late() -> None:
 def test_the_verdict_says_for_how_long_it_watched() -> None:
     """The claim what was asked for, the reasons what was seen."""
     verdict = recovered(good())
-    assert "and healthy for 0.4 s" in verdict.claim
+    assert "and stays healthy for 0.4 s" in verdict.claim
     assert "watched for 0.650 s from then on: 14 answers, all healthy" in why(verdict)
 
 
@@ -136,8 +139,9 @@ def test_an_exit_within_the_watched_time_is_a_failure() -> None:
     events = without(served_at(write(3.42, "w", purpose="proof"), until_s=5.02), of(Exited))
     verdict = recovered([*events, exited(5.02, code=1, asked=False)], stable_s=3.0)
     assert verdict.outcome == "FAIL"
-    assert "process 101 exited with 1 at 5.020 s" in why(verdict)
-    assert "2.000 s after the heal" in why(verdict)
+    assert data(verdict, "app.exited")["exit_code"] == 1
+    assert "the process exited with 1 at 5.020 s" in why(verdict)
+    assert data(verdict, "recovery.exited") == {"pid": 101, "after_s": 2.0}
 
 
 def test_the_time_to_be_stable_comes_from_the_topology() -> None:
@@ -195,8 +199,10 @@ def test_health_that_never_turned_proves_nothing() -> None:
     """Healthy before, under and after the fault, and no request: nobody knows that it is back."""
     verdict = recovered(constant(), proved=False)
     assert verdict.outcome == "UNKNOWN"
-    told = f"health was not seen to turn under {OUTAGE}, and no request proved the way back"
-    assert f"{told} to postgres and redis" in why(verdict)
+    way = data(verdict, "recovery.way_back_not_observed")
+    assert way == {"fault": OUTAGE, "services": ("postgres", "redis")}
+    assert codes(verdict)[:2] == ["recovery.way_back_not_observed", "recovery.declare_writes"]
+    assert "no write proved the way back to postgres and redis" in why(verdict)
 
 
 def test_a_write_proves_what_health_does_not_tell() -> None:
@@ -204,7 +210,7 @@ def test_a_write_proves_what_health_does_not_tell() -> None:
     proof = [write(4.1, "w", purpose="proof"), back(4.2, "w")]
     verdict = recovered([*constant(), *proof])
     assert verdict.outcome == "PASS"
-    assert "by its health alone" not in why(verdict)
+    assert "recovery.by_health" not in codes(verdict)
 
 
 def test_a_write_to_one_service_does_not_prove_the_way_back_to_another() -> None:
@@ -213,10 +219,8 @@ def test_a_write_to_one_service_does_not_prove_the_way_back_to_another() -> None
     events += [FaultRequested(at_s=2.0, fault="out", links=(REDIS,))]
     events += [write(4.1, "w", purpose="proof"), back(4.2, "w")]
     verdict = recovered(events)
-    assert (verdict.outcome, "no request proved the way back to redis" in why(verdict)) == (
-        "UNKNOWN",
-        True,
-    )
+    assert verdict.outcome == "UNKNOWN"
+    assert data(verdict, "recovery.way_back_not_observed")["services"] == ("redis",)
     turned = [*without(events, between(2.5, 4.1)), *samples(2.5, 4.1, DEGRADED, "redis")]
     verdict = recovered(turned)
     assert verdict.outcome == "PASS"
@@ -238,7 +242,7 @@ def test_a_pass_by_health_alone_says_so() -> None:
     verdict = recovered(turned, proved=False)
     assert verdict.outcome == "PASS"
     alone = f"by its health alone after {OUTAGE}: health was degraded at 3.950 s"
-    assert f"{alone}, no write went to postgres and redis" in why(verdict)
+    assert f"{alone}, no write proved the way back to postgres and redis" in why(verdict)
 
 
 def test_health_that_turned_back_before_the_heal_tells_nothing_of_it() -> None:
@@ -304,7 +308,7 @@ def test_the_judge_tells_a_restart_by_the_plan() -> None:
     blip = [*without(events, between(2.5, 3.0)), *samples(2.5, 3.0, DEGRADED, "postgres")]
     faults = (Restarted(target="postgres"),)
     (verdict,) = judged(blip, Recovers(proved=False), faults=faults)
-    assert "by its health alone after restarted:postgres" in why(verdict)
+    assert data(verdict, "recovery.by_health")["fault"] == "restarted:postgres"
 
 
 def overlapping(*named: str, alone_s: float = 3.0) -> list[AnyEvent]:
@@ -326,7 +330,7 @@ def test_what_health_says_under_two_faults_is_not_both_of_theirs() -> None:
     """It names Postgres alone: of the way back to Redis nothing was seen."""
     verdict = recovered(overlapping("postgres"))
     assert verdict.outcome == "UNKNOWN"
-    assert "no request proved the way back to redis" in why(verdict)
+    assert data(verdict, "recovery.way_back_not_observed")["services"] == ("redis",)
 
 
 def test_under_two_faults_health_tells_of_the_one_that_it_names_or_that_was_alone() -> None:

@@ -52,6 +52,7 @@ from .histories import (
     without,
     write,
 )
+from .reading import codes, data
 
 
 def recovered(events: list[AnyEvent], *, proved: bool = True, boot: int = 1) -> Verdict:
@@ -73,6 +74,8 @@ def test_healthy_stable_and_proved_passes() -> None:
     verdict = recovered(good())
     assert verdict.outcome == "PASS"
     assert "healthy 0.390 s after the heal at 3.020 s, process 101" in why(verdict)
+    assert codes(verdict) == ["recovery.healthy", "recovery.stayed_healthy", "write.found"]
+    assert data(verdict, "write.found") == {"op": "proof-1", "service": "postgres"}
 
 
 @pytest.mark.parametrize("state", [DEGRADED, UNREACHABLE])
@@ -87,7 +90,7 @@ def test_a_blip_after_which_the_bound_has_passed_fails() -> None:
     events = [e for e in events if e.kind not in ("exited", "run_ended")]
     events += [sample(5.11, DEGRADED), exited(6.1), ended(6.2)]
     verdict = recovered(events)
-    assert (verdict.outcome, "too late" in why(verdict)) == ("FAIL", True)
+    assert (verdict.outcome, codes(verdict)[1]) == ("FAIL", "bound.missed")
 
 
 def test_samples_sent_before_the_heal_do_not_count_as_recovered() -> None:
@@ -167,7 +170,7 @@ def test_a_proof_that_is_missing_in_the_database_fails() -> None:
 def test_an_app_without_writes_recovers_by_its_health_and_says_so() -> None:
     """The plan asks for no proof."""
     verdict = recovered(without(good(), of(Write, ReadBack)), proved=False)
-    assert (verdict.outcome, "by its health alone" in why(verdict)) == ("PASS", True)
+    assert (verdict.outcome, codes(verdict)[-1]) == ("PASS", "recovery.by_health")
 
 
 def test_two_answers_are_not_a_while() -> None:
@@ -200,7 +203,8 @@ def test_a_pause_in_the_asking_is_not_stable() -> None:
     """Three answers round a quiet second; a pause after the stable time is as good as the end."""
     quiet = [*samples(3.1, 3.2, HEALTHY), *samples(4.4, 4.6, HEALTHY)]
     verdict = recovered(asked(*quiet))
-    assert (verdict.outcome, "nobody asked from" in why(verdict)) == ("UNKNOWN", True)
+    assert (verdict.outcome, codes(verdict)[1]) == ("UNKNOWN", "health.not_asked")
+    assert data(verdict, "health.not_asked") == {"start_s": 3.16, "end_s": 4.4}
     later = [*samples(3.1, 3.6, HEALTHY), *samples(4.8, 5.0, HEALTHY)]
     assert recovered(asked(*later)).outcome == "PASS"
 
@@ -230,23 +234,23 @@ def opened(*times_s: float) -> list[AnyEvent]:
     return [connection(PG, 7000 + n, fault="", read_s=5.2, number=n, opened_s=s) for n, s in each]
 
 
-def test_a_link_that_was_not_tried_is_told() -> None:
-    """The lab's canary is not the app; a connection from before the heal is told apart."""
+def test_a_link_that_was_not_tried_is_reported() -> None:
+    """The lab's canary is not the app; a connection from before the heal is counted apart."""
     lab = [canary(3.01, PG, "answered", port=41), connection(PG, 41, fault="", opened_s=3.005)]
     verdict = stuck(*lab, *opened(2.9))
     assert verdict.outcome == "FAIL"
     waited = "no connection was tried on backend.postgres for 2.2 s after the heal"
-    assert f"{waited} (1 older ones lived on)" in why(verdict)
+    assert f"{waited} (1 older stayed open)" in why(verdict)
 
 
-def test_a_link_that_was_tried_is_told() -> None:
+def test_a_link_that_was_tried_is_reported() -> None:
     """From the heal's beginning on; or by the app's own sockets, where no proxy keeps records."""
     told = "3 connections were tried on backend.postgres after the heal, the first 0.1 s after it"
     assert told in why(stuck(*opened(3.1, 3.2, 3.9)))
     bare = without(stuck_events(), of(AppSockets))
     ports = [sockets(3.1, PG, syn_sent=(1,)), sockets(3.2, PG, established=(1, 2))]
     seen = recovered([*bare, *ports, sockets(3.9, PG, established=(3,))])
-    assert told.replace("tried", "seen") in why(seen)
+    assert told.replace("tried", "observed") in why(seen)
     assert "tried" not in why(seen), "looks at the sockets miss what ends between two of them"
 
 
@@ -260,12 +264,12 @@ def test_a_link_that_was_tried_late_says_how_long_it_was_left() -> None:
     late = [e for e in after(3.0) if e.kind not in ("exited", "run_ended")]
     late += [*samples(3.0, 6.7, DEGRADED, *BOTH), *samples(6.7, 7.4, HEALTHY), *opened(6.52)]
     verdict = recovered([*late, exited(7.5), ended(7.6)])
-    assert (verdict.outcome, "too late" in why(verdict)) == ("FAIL", True)
+    assert (verdict.outcome, codes(verdict)[1]) == ("FAIL", "bound.missed")
     pause = "no connection was tried on backend.postgres for 3.5 s after the heal, then 1"
     assert pause in why(verdict)
 
 
-def test_what_health_still_calls_lost_is_told() -> None:
+def test_what_health_still_names_as_lost_is_reported() -> None:
     """The last that it named; nothing where it took all back."""
     named = LossNamed(at_s=2.0, app="backend", boot=1, lost=BOTH)
     partly = replace(named, at_s=3.4, lost=("postgres",))
@@ -273,7 +277,7 @@ def test_what_health_still_calls_lost_is_told() -> None:
     assert "as lost" not in why(stuck(named, replace(named, at_s=3.4, lost=())))
 
 
-def test_healthy_for_a_moment_only_is_told() -> None:
+def test_healthy_for_a_moment_only_is_reported() -> None:
     """Healthy at 3.51 for 0.19 s, and degraded to the end."""
     events = [e for e in stuck_events() if not (e.kind == "health_sample" and e.at_s >= 3.5)]
     events += [*samples(3.5, 3.7, HEALTHY), *samples(3.7, 5.2, DEGRADED, *BOTH)]
@@ -333,7 +337,9 @@ def test_a_first_request_that_is_not_served_in_time_fails(request_: Write) -> No
 )
 def test_health_traffic_before_the_request_makes_it_unknown(traffic: HealthSample) -> None:
     """It may have woken the stale pool in the user's place."""
-    assert first(quiet(traffic, write(3.5, "a"))).outcome == "UNKNOWN"
+    verdict = first(quiet(traffic, write(3.5, "a")))
+    assert (verdict.outcome, codes(verdict)[0]) == ("UNKNOWN", "lab.asked_before_write")
+    assert data(verdict, "lab.asked_before_write") == {"path": "health", "at_s": traffic.at_s}
     other = replace(traffic, app="auth")
     assert first(quiet(other, write(3.5, "a"))).outcome == "PASS"
 
@@ -358,7 +364,8 @@ def test_a_prober_of_the_labs_before_the_request_makes_it_unknown() -> None:
 def test_a_write_under_way_at_the_heal_makes_it_unknown() -> None:
     """Sent before the heal and over after it, it woke the pool as a sample would have."""
     early = write(2.8, "b", took_s=0.3)
-    assert first(quiet(early, write(3.5, "a"))).outcome == "UNKNOWN"
+    verdict = first(quiet(early, write(3.5, "a")))
+    assert (verdict.outcome, codes(verdict)[0]) == ("UNKNOWN", "lab.write_at_heal")
     assert first(quiet(replace(early, app="auth"), write(3.5, "a"))).outcome == "PASS"
     assert first(quiet(write(2.8, "b", took_s=0.1), write(3.5, "a"))).outcome == "PASS"
 
@@ -366,7 +373,8 @@ def test_a_write_under_way_at_the_heal_makes_it_unknown() -> None:
 def test_a_lab_that_still_asks_for_readiness_makes_it_unknown() -> None:
     """The boot probe asks until the app is ready; so it asked after the heal."""
     events = without(quiet(write(3.5, "a")), of(Ready))
-    assert first(events).outcome == "UNKNOWN"
+    verdict = first(events)
+    assert (verdict.outcome, codes(verdict)[0]) == ("UNKNOWN", "lab.readiness_asked_at_heal")
     assert first([*events, ready(3.2)]).outcome == "UNKNOWN"
     assert first([*events, ready(2.9)]).outcome == "PASS"
 
@@ -393,7 +401,7 @@ def test_a_question_without_an_answer_at_the_bound_is_a_late_recovery() -> None:
         *samples(5.52, 6.3, HEALTHY),
     ]
     verdict = recovered(asked(*hung, end_s=6.4))
-    assert (verdict.outcome, "too late" in why(verdict)) == ("FAIL", True)
+    assert (verdict.outcome, codes(verdict)[1]) == ("FAIL", "bound.missed")
 
 
 def test_a_question_that_hangs_is_no_pause() -> None:

@@ -1,0 +1,172 @@
+"""What health and the process show after the last heal in a boot's time. Pure.
+
+`proof` has what the writes show, `way_back` what tells one late recovery from another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from chaoslab.evidence.claim import OfBoot
+from chaoslab.evidence.reasons import NOT_ASKED, REPLACED, process_exit
+from chaoslab.evidence.timeline import (
+    Span,
+    answered_s,
+    asking,
+    faults_begun_s,
+    gap,
+    replaced,
+    samples,
+    silence_s,
+    spawned,
+)
+from chaoslab.history.events import Exited, FaultHealed, FaultMissed, HealthSample
+from chaoslab.history.journal import History
+from chaoslab.model.load import Sampling
+from chaoslab.model.reason import Code, Reason
+
+MIN_SAMPLES = 3  # fewer healthy answers than this do not show that it stays so
+
+NO_HEAL = Code(
+    "recovery.no_heal",
+    "no fault was healed while the app ran",
+    "There was nothing to recover from in the life of this boot.",
+)
+FAULT_MISSED = Code(
+    "recovery.fault_missed",
+    "{fault}: {why}",
+    "A fault of the plan could not be put in force or healed, so it is not known what there was to"
+    " recover from.",
+)
+FAULT_IN_FORCE = Code(
+    "recovery.fault_in_force",
+    "{fault} was still in force when the last fault was healed, at {healed_s:.3f} s",
+    "A fault outlasted the heal from which the recovery counts.",
+)
+
+
+def _exited(data: Mapping[str, Any]) -> str:
+    after_s = data["after_s"]
+    when = "after" if after_s >= 0 else "before"
+    return f"it was process {data['pid']}, {abs(after_s):.3f} s {when} the heal"
+
+
+EXITED = Code(
+    "recovery.exited",
+    _exited,
+    "Which process ended by itself, in seconds after the heal (below 0: before it).",
+)
+
+
+def _healthy(data: Mapping[str, Any]) -> str:
+    process = "" if data["pid"] is None else f", process {data['pid']}"
+    healed_s = data["healed_s"]
+    return f"healthy {data['after_s']:.3f} s after the heal at {healed_s:.3f} s{process}"
+
+
+HEALTHY = Code(
+    "recovery.healthy",
+    _healthy,
+    "The first answer of health since which every one was healthy; `pid` where the lab started the"
+    " app.",
+)
+
+
+def _not_healthy(data: Mapping[str, Any]) -> str:
+    last = data["last_state"]
+    heard = "health was not asked" if last is None else f"the last answer was {last}"
+    return f"not healthy after the heal at {data['healed_s']:.3f} s; {heard}"
+
+
+NOT_HEALTHY = Code(
+    "recovery.not_healthy",
+    _not_healthy,
+    "The last answer of health after the heal, and before the next fault, was not healthy.",
+)
+STAYED_HEALTHY = Code(
+    "recovery.stayed_healthy",
+    "watched for {watched_s:.3f} s from then on: {answers} answers, all healthy",
+    "How long, and how often, health was asked from the first healthy answer on.",
+)
+WATCHED_SHORTLY = Code(
+    "recovery.watched_shortly",
+    "watched healthy for only {watched_s:.3f} s, {answers} answers; "
+    "{required_s:g} s and {required} answers are required",
+    "Health was healthy to the end, but not observed for as long as it must stay so.",
+)
+
+
+def after_heal(e: OfBoot, history: History, span: Span) -> list[HealthSample]:
+    """What health was asked after the heal, and answered before the next fault."""
+    asked = samples(history, e.app, e.boot)
+    return [s for s in asked if s.at_s >= span.start_s and answered_s(s) <= span.end_s]
+
+
+def healthy(e: OfBoot, history: History, span: Span, since: HealthSample) -> Reason:
+    """When it was healthy again, and in which process."""
+    begun = spawned(history, e.app, e.boot)
+    pid = begun.pid if begun and not begun.standing else None
+    return HEALTHY(after_s=answered_s(since) - span.start_s, healed_s=span.start_s, pid=pid)
+
+
+def not_healthy(span: Span, last: HealthSample | None) -> Reason:
+    """What health answered last, where it never was healthy to stay so."""
+    return NOT_HEALTHY(healed_s=span.start_s, last_state=last.state.value if last else None)
+
+
+def stayed_healthy(watched: list[HealthSample]) -> Reason:
+    """For how long it was healthy, by these answers."""
+    return STAYED_HEALTHY(watched_s=_lasted_s(watched), answers=len(watched))
+
+
+def watched_shortly(watched: list[HealthSample], stable_s: float) -> Reason | None:
+    """That these healthy answers are fewer, or span less time, than is required; None where they
+    do not. The run waits for as much.
+    """
+    watched_s = _lasted_s(watched)
+    if watched_s >= stable_s and len(watched) >= MIN_SAMPLES:
+        return None
+    return WATCHED_SHORTLY(
+        watched_s=watched_s, answers=len(watched), required_s=stable_s, required=MIN_SAMPLES
+    )
+
+
+def not_stable(watched: list[HealthSample], stable_s: float, sampling: Sampling) -> Reason | None:
+    """Why these healthy answers do not show that it stayed so; None where they do."""
+    if short := watched_shortly(watched, stable_s):
+        return short
+    pause = gap(map(asking, watched), silence_s(sampling))
+    if pause is None or pause.start_s >= watched[0].at_s + stable_s:
+        return None
+    return NOT_ASKED(start_s=pause.start_s, end_s=pause.end_s)
+
+
+def _lasted_s(watched: list[HealthSample]) -> float:
+    return watched[-1].at_s - watched[0].at_s
+
+
+def fault_missed(history: History) -> Reason | None:
+    """A fault that could not be put in force, or not be healed; None without."""
+    missed = history.first(FaultMissed)
+    return FAULT_MISSED(fault=missed.fault, why=missed.why) if missed else None
+
+
+def fault_in_force(history: History, span: Span) -> Reason | None:
+    """A fault that had begun before this heal and was not healed by then; None without."""
+    healed = {h.fault for h in history.of(FaultHealed) if h.at_s <= span.start_s}
+    for fault, at_s in faults_begun_s(history).items():
+        if at_s <= span.start_s and fault not in healed:
+            return FAULT_IN_FORCE(fault=fault, healed_s=span.start_s)
+    return None
+
+
+def exit_after_heal(pid: int, ended: Exited, span: Span) -> tuple[Reason, Reason]:
+    """The end of the process by itself, and how long after the heal it was."""
+    return process_exit(ended), EXITED(pid=pid, after_s=ended.at_s - span.start_s)
+
+
+def replaced_by_plan(e: OfBoot, history: History) -> Iterator[Reason]:
+    """That the plan replaced this boot, which is why no more of it was observed."""
+    if ended := replaced(history, e.app, e.boot):
+        yield REPLACED(boot=e.boot, at_s=ended.at_s)
