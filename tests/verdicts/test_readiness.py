@@ -35,6 +35,7 @@ from .histories import (
     writes,
     written_s,
 )
+from .reading import codes, data
 
 E = ReadyWhenServing(app="backend", within_s=0.5)
 
@@ -104,7 +105,7 @@ def test_ready_that_is_always_said_is_a_lie_while_writes_are_refused() -> None:
     """The very words of a refused write are quoted."""
     verdict = told(saying(200, 1.1, 9.0))
     assert verdict.outcome == "FAIL"
-    assert "said ready 19 times from 3.600 to 5.410 s" in why(verdict)
+    assert "readiness answered ready 19 times from 3.600 to 5.410 s" in why(verdict)
     assert 'while 60 writes in a row were refused (503: {"error":"dependency unavail' in why(
         verdict
     )
@@ -148,7 +149,8 @@ def test_an_app_that_serves_must_say_so(until_s: float, outcome: str) -> None:
     verdict = told(saying(503, 6.0, until_s))
     assert verdict.outcome == outcome
     if outcome == "FAIL":
-        assert "said not ready" in why(verdict)
+        assert data(verdict, "readiness.contradicted")["ready"] is False
+        assert "readiness answered not ready" in why(verdict)
         assert "40 writes in a row were served" in why(verdict)
 
 
@@ -162,7 +164,9 @@ def test_ready_before_start_up_is_complete_is_a_lie_where_health_denied_it_after
     """0.2 s before; a word that health confirmed with its next answer is a race of the lab's."""
     verdict = told(saying(200, 0.8, 1.05))
     assert verdict.outcome == "FAIL"
-    assert "ready 0.190 s before start-up was complete: health said 503 unhealthy" in why(verdict)
+    assert "ready 0.190 s before start-up was complete: health answered 503 unhealthy" in why(
+        verdict
+    )
     late = without(run(), lambda e: isinstance(e, StartupComplete))
     assert told([*late, complete(1.4, HEALTHY)]).outcome == "PASS"
 
@@ -177,7 +181,8 @@ def test_ready_in_a_start_up_that_is_never_complete_is_a_lie() -> None:
         ended(4.2),
     ]
     verdict = told(never)
-    assert (verdict.outcome, "start-up was never complete" in why(verdict)) == ("FAIL", True)
+    assert (verdict.outcome, codes(verdict)) == ("FAIL", ["readiness.early"])
+    assert "ready although start-up was never complete" in why(verdict)
 
 
 def test_a_write_under_way_at_the_turn_is_no_evidence() -> None:
@@ -193,7 +198,7 @@ def test_short_refusals_in_which_readiness_never_turned_are_unknown() -> None:
     """0.4 s of refused writes, where it may be wrong for 0.5 s."""
     events = without(saying(200, 1.1, 9.0), lambda e: isinstance(e, Write) and 3.4 <= e.at_s < 6.0)
     verdict = told([*events, *writes(3.4, 6.0)])
-    assert (verdict.outcome, "was not seen to say no" in why(verdict)) == ("UNKNOWN", True)
+    assert (verdict.outcome, codes(verdict)) == ("UNKNOWN", ["readiness.never_not_ready"])
 
 
 @pytest.mark.parametrize(
@@ -204,7 +209,7 @@ def test_short_refusals_in_which_readiness_never_turned_are_unknown() -> None:
 def test_writes_that_hang_are_not_called_refused_and_last_no_negative_time(
     hung: tuple[float, ...], told_as: str
 ) -> None:
-    """Three sent within 0.2 s and each given up after 2 s; it said "refused for -1.800 s"."""
+    """Three sent within 0.2 s and each given up after 2 s; the text was "refused for -1.800 s"."""
     events = without(saying(200, 1.1, 9.0), lambda e: isinstance(e, Write) and 3.0 <= e.at_s < 6.0)
     last = [write(at_s, f"h{at_s}", "indeterminate", took_s=2.0, code=None) for at_s in hung]
     first = [] if 3.4 in hung else [write(3.4, "no", "failed", code=503)]
@@ -222,7 +227,8 @@ def test_what_nobody_asked_or_wrote_is_unknown() -> None:
     assert told(without(run(), of(ProberSample))).outcome == "UNKNOWN"
     assert told(without(run(), of(Write))).outcome == "UNKNOWN"
     pause = without(run(), lambda e: isinstance(e, ProberSample) and 4.0 < e.at_s < 5.5)
-    assert "nobody asked for readiness" in why(told(pause))
+    assert data(told(pause), "prober.not_asked")["path"] == "readiness"
+    assert "nobody asked readiness from" in why(told(pause))
     gone = [*without(run(), lambda e: e.kind == "exited"), exited(7.9, code=1, asked=False)]
     assert told(gone).outcome == "UNKNOWN"
     cut = [*without(run(), lambda e: e.kind == "run_ended"), ended(8.2, settled=False)]

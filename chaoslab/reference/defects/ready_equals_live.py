@@ -10,7 +10,7 @@
 # also = []
 # [primary]
 # verdict = "ready_when_serving"
-# cites = ["said ready", "writes in a row were refused"]
+# cites = ["answered ready", "writes in a row were refused"]
 # ///
 """An instance that has started and lives takes traffic, whatever became of its database.
 

@@ -1,0 +1,269 @@
+"""What readiness answered, and what users got from their writes at the same time. Pure.
+
+What users get is known from their writes alone; what lies between two of them is not judged. Every
+comparison leaves out what was under way: an answer of readiness counts against a row of writes only
+when it was asked for after the row had shown itself, and given before the row's last was sent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from chaoslab.evidence.claim import OfBoot
+from chaoslab.evidence.timeline import SERVING, answered_s, end_s, exited, life, run_ended
+from chaoslab.evidence.traffic import over_s, response, response_text
+from chaoslab.history.events import HealthSample, ProberSample, StartupComplete, Write
+from chaoslab.history.journal import History
+from chaoslab.model.plan import Plan
+from chaoslab.model.reason import Code, Reason, Scalar
+
+Data = Mapping[str, Any]
+MIN_IN_A_ROW = 3  # fewer writes, or fewer answers of readiness, show no state
+NOTICED_S = 2.0  # what the lab takes at most to see a start-up complete: two answers of 1 s
+LATE_S = 0.5  # by how much the lab may be late to record what was over
+
+
+def _early(data: Data) -> str:
+    early = "although start-up was never complete"
+    if data["early_s"] is not None:
+        early = f"{data['early_s']:.3f} s before start-up was complete"
+    if data["health_s"] is None:
+        return f"ready {early}"
+    health = f"{data['health_status']} {data['health_word'] or ''}".rstrip()
+    return (
+        f"ready {early}: health answered {health} at {data['health_s']:.3f} s, "
+        f"after readiness had answered {data['ready_status']} at {data['ready_s']:.3f} s"
+    )
+
+
+EARLY = Code(
+    "readiness.early",
+    _early,
+    "Readiness answered 2xx before start-up was complete; `health_...` is an answer of health that"
+    " was asked for later and still denied it.",
+)
+
+
+def _fate(data: Data) -> str:
+    """What became of a row's writes, with what came of one that was not served."""
+    return "served" if data["served"] else f"{_unserved(data)} ({response_text(data)})"
+
+
+def _unserved(data: Data) -> str:
+    """A write that hangs is not refused: nobody answered no."""
+    if data["unanswered"] == data["writes"]:
+        return "without an answer"
+    return "refused or without an answer" if data["unanswered"] else "refused"
+
+
+def _contradicted(data: Data) -> str:
+    answered = "ready" if data["ready"] else "not ready"
+    return (
+        f"readiness answered {answered} {data['count']} times from {data['from_s']:.3f} to "
+        f"{data['until_s']:.3f} s while {data['writes']} writes in a row were {_fate(data)}"
+    )
+
+
+CONTRADICTED = Code(
+    "readiness.contradicted",
+    _contradicted,
+    "Readiness still contradicted what users got when the time for it to change was over.",
+)
+AGREED = Code(
+    "readiness.agreed",
+    lambda data: (
+        f"{data['writes']} writes from {data['from_s']:.3f} to {data['until_s']:.3f} s were "
+        f"{_fate(data)}: readiness answered ready {data['ready']} of {data['count']} times"
+    ),
+    "What readiness answered during a row of writes.",
+)
+NO_WRITES_IN_A_ROW = Code(
+    "readiness.no_writes_in_a_row",
+    "there are no {required} writes in a row that show whether it serves",
+    "Too few writes to show what users got.",
+)
+NEVER_NOT_READY = Code(
+    "readiness.never_not_ready",
+    lambda data: (
+        f"writes were {_unserved(data)} for {data['lasted_s']:.3f} s, "
+        "and readiness was not observed to answer not ready"
+    ),
+    "Users were not served, too shortly or with too few answers of readiness to judge it.",
+)
+NOT_AGREED_AT_END = Code(
+    "readiness.not_agreed_at_end",
+    "at the end readiness was not observed to agree with what users got",
+    "The newest answers of readiness do not show the state of the last row of writes.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """Users' writes in a row, by the time they were sent, that were all served or all not.
+
+    It has shown itself by `shown_s`; the last of it was sent at `last_s`.
+    """
+
+    served: bool
+    writes: tuple[Write, ...]
+    shown_s: float
+    last_s: float
+
+    @property
+    def unanswered(self) -> int:
+        """How many of its writes got no answer."""
+        return sum(w.outcome == "indeterminate" and w.status_code is None for w in self.writes)
+
+    @property
+    def lasted_s(self) -> float:
+        """From the first of its writes to the end of the last: never below zero."""
+        return over_s(self.writes[-1]) - self.writes[0].at_s
+
+    def data(self) -> dict[str, Scalar]:
+        """What became of its writes, with what came of one that was not served."""
+        one = next((w for w in self.writes if w.said or w.error), self.writes[0])
+        counts = {"writes": len(self.writes), "unanswered": self.unanswered}
+        return {"served": self.served, **counts, **response(one)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One answer of readiness, asked for at `at_s`, there at `over_s`; `code` is None without."""
+
+    at_s: float
+    over_s: float
+    code: int | None
+
+    @property
+    def ready(self) -> bool:
+        """2xx."""
+        return self.code is not None and 200 <= self.code < 300
+
+
+def known_until_s(plan: Plan, history: History) -> float:
+    """Until when nothing that was sent is still under way, and missing in a history cut short."""
+    if run_ended(history) is not None:
+        return end_s(history)
+    slowest_s = max((load.timeout_s for load in plan.load), default=plan.sampling.timeout_s)
+    return end_s(history) - slowest_s - LATE_S
+
+
+def answers_of(e: OfBoot, history: History, known_s: float) -> list[Answer]:
+    """In the order in which they were asked for."""
+    ended = exited(history, e.app, e.boot)
+    gone_s = ended.at_s if ended else math.inf
+    mine = (
+        Answer(at_s=p.at_s, over_s=p.at_s + p.took_s, code=p.status_code)
+        for p in history.of(ProberSample)
+        if (p.app, p.boot, p.path) == (e.app, e.boot, "ready") and p.at_s <= known_s
+    )
+    return sorted((a for a in mine if a.over_s <= gone_s or a.code), key=lambda a: a.at_s)
+
+
+def rows_of(e: OfBoot, history: History, known_s: float) -> list[Row]:
+    """The rows that are long enough to show what users got, in order."""
+    lived = life(history, e.app, e.boot)
+    if lived is None:
+        return []
+    writes = sorted(
+        (
+            w
+            for w in history.of(Write)
+            if w.app == e.app and w.purpose == "load" and lived.holds(w.at_s) and w.at_s <= known_s
+        ),
+        key=lambda w: w.at_s,
+    )
+    groups = [(ok, tuple(g)) for ok, g in groupby(writes, key=lambda w: w.outcome == "ok")]
+    rows, before_s = [], 0.0
+    for served, group in groups:
+        overs_s = [over_s(w) for w in group]
+        shown_s = max(before_s, min(overs_s))  # what was sent before may be served, or fail, later
+        rows.append(Row(served=served, writes=group, shown_s=shown_s, last_s=group[-1].at_s))
+        before_s = max(before_s, *overs_s) if served else before_s
+    return [row for row in rows if len(row.writes) >= MIN_IN_A_ROW]
+
+
+def during(row: Row, answers: list[Answer], within_s: float = 0.0) -> list[Answer]:
+    """The answers that can only be about this row, from `within_s` after it showed."""
+    return [a for a in answers if a.at_s >= row.shown_s + within_s and a.over_s <= row.last_s]
+
+
+def not_ready_during(row: Row, answers: list[Answer]) -> bool:
+    """Whether readiness answered not ready during this row: no answer shows neither."""
+    given = [a for a in during(row, answers) if a.code is not None]
+    return sum(not a.ready for a in given) >= MIN_IN_A_ROW
+
+
+def ready_since(row: Row, answers: list[Answer]) -> bool:
+    """Whether the newest answers of readiness, asked for since this row showed, are all ready.
+
+    How long they took is judged by `AnswersInTime`.
+    """
+    newest = [a for a in answers if a.at_s >= row.shown_s and a.code is not None][-MIN_IN_A_ROW:]
+    return len(newest) == MIN_IN_A_ROW and all(a.ready for a in newest)
+
+
+def early(e: OfBoot, answers: list[Answer], plan: Plan, history: History) -> Reason | None:
+    """Ready, although health, asked after that, still denied that start-up was complete."""
+    complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (e.app, e.boot))
+    ready = [a for a in answers if a.ready and (complete is None or a.over_s < complete.at_s)]
+    if not ready:
+        return None
+    first = ready[0]
+    before_s = complete.at_s if complete else end_s(history)
+    early_s = complete.at_s - first.over_s if complete else None
+    # an app that is to be asked seldom makes the time long in which the lab sees it
+    if early_s is not None and early_s > NOTICED_S + plan.sampling.fast_s:
+        return _early_by(first, early_s, None)
+    denied = next((s for s in _denials(e, history, before_s) if s.at_s >= first.over_s), None)
+    return _early_by(first, early_s, denied) if denied else None
+
+
+def _early_by(first: Answer, early_s: float | None, denied: HealthSample | None) -> Reason:
+    return EARLY(
+        early_s=early_s,
+        ready_s=first.over_s,
+        ready_status=first.code,
+        health_s=answered_s(denied) if denied else None,
+        health_status=denied.status_code if denied else None,
+        health_word=denied.word if denied else None,
+    )
+
+
+def _denials(e: OfBoot, history: History, before_s: float) -> Iterator[HealthSample]:
+    for s in history.of(HealthSample):
+        mine = (s.app, s.boot) == (e.app, e.boot) and s.status_code is not None
+        if mine and s.state not in SERVING and s.at_s < before_s:
+            yield s
+
+
+def contradicted(row: Row, wrong: list[Answer]) -> Reason:
+    """Answers of readiness that contradict what users got in this row."""
+    return CONTRADICTED(
+        ready=wrong[0].ready,
+        count=len(wrong),
+        from_s=wrong[0].at_s,
+        until_s=wrong[-1].over_s,
+        **row.data(),
+    )
+
+
+def never_not_ready(row: Row) -> Reason:
+    """Users were not served in this row, and readiness did not show it."""
+    return NEVER_NOT_READY(lasted_s=row.lasted_s, **row.data())
+
+
+def agreed(row: Row, answers: list[Answer]) -> Reason:
+    """What readiness answered during this row."""
+    given = [a for a in during(row, answers) if a.code is not None]
+    return AGREED(
+        from_s=row.writes[0].at_s,
+        until_s=row.last_s,
+        ready=sum(a.ready for a in given),
+        count=len(given),
+        **row.data(),
+    )
