@@ -14,7 +14,10 @@
 # also = []
 # [primary]
 # verdict = "recovers"
-# cites = ["no connection was tried on backend.postgres", "it still names postgres as lost"]
+# cites = [
+#   { code = "link.not_connected", data = { link = "backend.postgres", recorded = true } },
+#   { code = "health.names_lost", data = { lost = ["postgres"] } },
+# ]
 # ///
 """A database that is left in peace once it has failed often enough.
 

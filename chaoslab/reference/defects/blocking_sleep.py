@@ -11,7 +11,7 @@
 # also = ["degrades", "answers_in_time", "recovers"]
 # [primary]
 # verdict = "stays_live"
-# cites = ["liveness gave no 2xx", "times in a row"]
+# cites = [{ code = "prober.not_2xx", data = { path = "liveness" } }]
 # ///
 """One helper of the migration script, called from the event loop."""
 

@@ -13,7 +13,9 @@
 # also = ["keeps_acknowledged", "regains_latency", "ready_when_serving"]
 # [primary]
 # verdict = "recovers"
-# cites = ["no write was acknowledged", "circuit breaker open"]
+# cites = [
+#   { code = "proof.none_acknowledged", data = { answer = "circuit breaker open" } },
+# ]
 # ///
 """A breaker that takes its own refusals for failures of the database.
 

@@ -14,7 +14,9 @@
 # also = ["keeps_acknowledged"]
 # [primary]
 # verdict = "recovers"
-# cites = ["no write was acknowledged", "circuit breaker open"]
+# cites = [
+#   { code = "proof.none_acknowledged", data = { answer = "circuit breaker open" } },
+# ]
 # ///
 """A breaker that counts its probes out and, where one is cancelled, never in again.
 

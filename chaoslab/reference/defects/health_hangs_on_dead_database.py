@@ -14,7 +14,10 @@
 # also = ["degrades", "recovers"]
 # [primary]
 # verdict = "answers_in_time"
-# cites = ["health gave no answer within", "meanwhile", "liveness answered"]
+# cites = [
+#   { code = "prober.no_answer", data = { path = "health" } },
+#   { code = "prober.others_answered", data = { paths = ["liveness"] } },
+# ]
 # ///
 """Health that asks the database itself, and waits for what it says.
 

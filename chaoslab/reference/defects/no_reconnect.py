@@ -15,7 +15,10 @@
 # also = []
 # [primary]
 # verdict = "recovers"
-# cites = ["no connection was tried on backend.postgres", "it still names postgres, redis as lost"]
+# cites = [
+#   { code = "link.not_connected", data = { link = "backend.postgres", recorded = true } },
+#   { code = "health.names_lost", data = { lost = ["postgres", "redis"] } },
+# ]
 # ///
 """A watch that reports and does not fix.
 

@@ -14,7 +14,10 @@
 # also = []
 # [primary]
 # verdict = "answers_in_time"
-# cites = ["readiness gave no answer within", "health answered"]
+# cites = [
+#   { code = "prober.no_answer", data = { path = "readiness" } },
+#   { code = "prober.others_answered", data = { paths = ["health"] } },
+# ]
 # ///
 """Readiness whose parts keep to the prober's limit, and whose sum does not.
 

@@ -10,7 +10,9 @@
 # also = []
 # [primary]
 # verdict = "ready_when_serving"
-# cites = ["answered ready", "writes in a row were refused"]
+# cites = [
+#   { code = "readiness.contradicted", data = { ready = true, status_code = 503 } },
+# ]
 # ///
 """An instance that has started and lives takes traffic, whatever became of its database.
 

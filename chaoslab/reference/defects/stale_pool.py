@@ -17,7 +17,9 @@
 # also = []
 # [primary]
 # verdict = "first_request_served"
-# cites = ["503", "dependency unavailable"]
+# cites = [
+#   { code = "write.first", data = { status_code = 503, answer = "dependency unavailable" } },
+# ]
 # ///
 """One pool for the life of the process, trusted to fix itself.
 
