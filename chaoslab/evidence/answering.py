@@ -34,6 +34,7 @@ NO_ANSWER_YET = Code(
     "prober.no_answer_since_listening",
     _listened,
     "The app listened, and gave no answer for longer than a prober waits.",
+    data=("paths", "from_s", "until_s"),
 )
 
 
@@ -53,11 +54,13 @@ NOT_2XX = Code(
     "prober.not_2xx",
     lambda data: f"{data['path']} gave no 2xx within {data['limit_s']} s {_in_a_row(data)}",
     "So many questions in a row on one path had another answer, a late one or none.",
+    data=("path", "from_s", "limit_s", "status_codes", "took_s", "errors"),
 )
 NO_ANSWER = Code(
     "prober.no_answer",
     lambda data: f"{data['path']} gave no answer within {data['limit_s']} s {_in_a_row(data)}",
     "So many questions in a row on one path had no answer in time, whatever it would have been.",
+    data=("path", "from_s", "limit_s", "status_codes", "took_s", "errors"),
 )
 
 
@@ -70,6 +73,7 @@ OTHERS_ANSWERED = Code(
     "prober.others_answered",
     _others,
     "While one path did not answer well, others answered in time: the process was not blocked.",
+    data=("paths", "answers"),
 )
 
 
@@ -82,6 +86,7 @@ NONE_ANSWERED = Code(
     "prober.none_answered",
     lambda data: f"{_silent(data)}, as when its event loop or all its workers are blocked",
     "Every path that the app declares was asked, and none was answered for that time.",
+    data=("paths", "from_s", "until_s"),
 )
 
 
@@ -94,11 +99,13 @@ ASKED_NOT_ANSWERED = Code(
     "prober.asked_not_answered",
     _some_silent,
     "No path that was asked was answered for that time, but not every path was asked.",
+    data=("paths", "from_s", "until_s", "not_asked"),
 )
 NEVER_ANSWERED = Code(
     "prober.never_answered",
     lambda data: f"no answer was observed on {_listed(data['paths'])}",
     "The app was asked, and no answer was observed.",
+    data=("paths",),
 )
 NEVER_ASKED = Code("prober.never_asked", "it was not asked", "The lab asked the app nothing.")
 FEW_ANSWERS = Code(
@@ -125,6 +132,7 @@ ANSWERED = Code(
     "prober.answered",
     _answered,
     "How often one path was asked, and how well the app answered.",
+    data=("path", "count", "from_s", "until_s", "slowest_s", "missed"),
 )
 
 

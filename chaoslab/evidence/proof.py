@@ -47,12 +47,13 @@ NONE_SENT = Code(
     "Neither the lab nor a load sent a write that could prove the recovery.",
 )
 NONE_ACKNOWLEDGED = Code(
-    "write.none_acknowledged",
+    "proof.none_acknowledged",
     lambda data: f"no write was acknowledged ({response_text(data)})",
     "Writes were sent after the heal, and none was acknowledged; the data is the last one's.",
+    data=("tries", "status_code", "answer", "error"),
 )
 LATE = Code(
-    "write.acknowledged_late",
+    "proof.late",
     "the first write was acknowledged only {after_s:.3f} s after the heal, {late_s:.3f} s too late",
     "The first write that the app acknowledged after the heal came after the bound.",
 )
@@ -64,34 +65,35 @@ def _tries_before(data: Data) -> str:
 
 
 TRIES_BEFORE = Code(
-    "write.tries_before",
+    "proof.tries_before",
     _tries_before,
     "Writes before the first acknowledged one; the status, answer and error are the last one's.",
+    data=("tries", "status_code", "answer", "error"),
 )
 TOOK_LONG = Code(
-    "write.took_long",
+    "proof.took_long",
     "it was sent {after_s:.3f} s after the heal and took {took_s:.3f} s",
     "The first write after the heal was acknowledged, and took until after the bound.",
 )
 NONE_AT_BOUND = Code(
-    "write.none_at_bound",
+    "proof.none_at_bound",
     "no write was under way at the bound, {bound_s:.3f} s; "
     "the one that was acknowledged was sent {after_s:.3f} s after the heal",
     "The bound passed between two writes, so nobody knows whether one in time would have been"
     " acknowledged.",
 )
 NOT_LOOKED_UP = Code(
-    "write.not_looked_up",
+    "proof.not_looked_up",
     "write {op} was not looked up in the database after it was acknowledged",
     "The lab did not look for the write at the server itself, or only before its answer.",
 )
 LOST = Code(
-    "write.lost",
+    "proof.lost",
     "write {op} was acknowledged and is not in the database",
     "The last look for an acknowledged write did not find it at the server itself.",
 )
 FOUND = Code(
-    "write.found",
+    "proof.found",
     "write {op} was acknowledged and found in {service} itself",
     "An acknowledged write was found at the server itself, past every proxy.",
 )
@@ -111,6 +113,7 @@ WAY_NOT_OBSERVED = Code(
     ),
     "Neither a write found in one of these services nor health shows that the app uses the path"
     " again that the fault had cut.",
+    data=("fault", "services"),
 )
 DECLARE_WRITES = Code(
     "recovery.declare_writes",
@@ -124,6 +127,7 @@ BY_HEALTH = Code(
         f"{data['at_s']:.3f} s, no write proved the way back to {_services(data)}"
     ),
     "That the app uses the path again is shown by health alone, which was not healthy before.",
+    data=("fault", "services", "state", "at_s"),
 )
 
 

@@ -26,6 +26,7 @@ ASKED = Code(
     "lab.questions",
     _counted,
     "How often the lab asked the app on each path, and how many of its questions overlapped.",
+    data=("most_under_way", "paths", "counts"),
 )
 
 

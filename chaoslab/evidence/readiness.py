@@ -45,6 +45,7 @@ EARLY = Code(
     _early,
     "Readiness answered 2xx before start-up was complete; `health_...` is an answer of health that"
     " was asked for later and still denied it.",
+    data=("early_s", "ready_s", "ready_status", "health_s", "health_status", "health_word"),
 )
 
 
@@ -72,6 +73,18 @@ CONTRADICTED = Code(
     "readiness.contradicted",
     _contradicted,
     "Readiness still contradicted what users got when the time for it to change was over.",
+    data=(
+        "ready",
+        "count",
+        "from_s",
+        "until_s",
+        "served",
+        "writes",
+        "unanswered",
+        "status_code",
+        "answer",
+        "error",
+    ),
 )
 AGREED = Code(
     "readiness.agreed",
@@ -80,6 +93,18 @@ AGREED = Code(
         f"{_fate(data)}: readiness answered ready {data['ready']} of {data['count']} times"
     ),
     "What readiness answered during a row of writes.",
+    data=(
+        "ready",
+        "count",
+        "from_s",
+        "until_s",
+        "served",
+        "writes",
+        "unanswered",
+        "status_code",
+        "answer",
+        "error",
+    ),
 )
 NO_WRITES_IN_A_ROW = Code(
     "readiness.no_writes_in_a_row",
@@ -93,11 +118,13 @@ NEVER_NOT_READY = Code(
         "and readiness was not observed to answer not ready"
     ),
     "Users were not served, too shortly or with too few answers of readiness to judge it.",
+    data=("lasted_s", "served", "writes", "unanswered", "status_code", "answer", "error"),
 )
 NOT_AGREED_AT_END = Code(
     "readiness.not_agreed_at_end",
     "at the end readiness was not observed to agree with what users got",
     "The newest answers of readiness do not show the state of the last row of writes.",
+    data=("served",),
 )
 
 
@@ -125,7 +152,7 @@ class Row:
 
     def data(self) -> dict[str, Scalar]:
         """What became of its writes, with what came of one that was not served."""
-        one = next((w for w in self.writes if w.said or w.error), self.writes[0])
+        one = max(self.writes, key=lambda w: (bool(w.said), bool(w.error)))  # the first of those
         counts = {"writes": len(self.writes), "unanswered": self.unanswered}
         return {"served": self.served, **counts, **response(one)}
 

@@ -1,6 +1,6 @@
 """What health and the process show after the last heal in a boot's time. Pure.
 
-`proof` has what the writes show, `way_back` what tells one late recovery from another.
+`proof` has what the writes show, `way_back` what can explain a late recovery.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ EXITED = Code(
     "recovery.exited",
     _exited,
     "Which process ended by itself, in seconds after the heal (below 0: before it).",
+    data=("pid", "after_s"),
 )
 
 
@@ -70,6 +71,7 @@ HEALTHY = Code(
     _healthy,
     "The first answer of health since which every one was healthy; `pid` where the lab started the"
     " app.",
+    data=("after_s", "healed_s", "pid"),
 )
 
 
@@ -83,6 +85,7 @@ NOT_HEALTHY = Code(
     "recovery.not_healthy",
     _not_healthy,
     "The last answer of health after the heal, and before the next fault, was not healthy.",
+    data=("healed_s", "last_state"),
 )
 STAYED_HEALTHY = Code(
     "recovery.stayed_healthy",

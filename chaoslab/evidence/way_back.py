@@ -1,4 +1,4 @@
-"""What was observed of the way back from a fault: it tells one late recovery from another. Pure."""
+"""What was observed after a heal that can explain a late recovery. Pure."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from chaoslab.history.journal import History
 from chaoslab.model.health import HealthState
 from chaoslab.model.reason import Code, Reason
 
+Data = Mapping[str, Any]
 LONG_S = 2.0  # no connect for longer than this is what should be printed first
 
 DID_NOT_LAST = Code(
@@ -28,25 +29,46 @@ STILL_NAMED = Code(
 )
 
 
-def _connections(data: Mapping[str, Any]) -> str:
-    """Looks at the sockets see no connect that ends between two of them: no more is claimed."""
-    link, count, waited_s = data["link"], data["connections"], data["waited_s"]
-    tried = "tried" if data["recorded"] else "observed"
-    left = f" ({data['older']} older stayed open)" if data["older"] else ""
-    if not count or waited_s > LONG_S:
-        then = f", then {count}" if count else ""
-        pause = f"for {waited_s:.1f} s after the heal"
-        return f"no connection was {tried} on {link} {pause}{then}{left}"
+def _not_connected(data: Data) -> str:
+    then = f", then {data['connections']}" if data["connections"] else ""
+    return (
+        f"no connection was {_tried(data)} on {data['link']} "
+        f"for {data['waited_s']:.1f} s after the heal{then}{_older(data)}"
+    )
+
+
+def _connected(data: Data) -> str:
+    count = data["connections"]
     were = "connection was" if count == 1 else "connections were"
-    first = f"the first {waited_s:.1f} s after it"
-    return f"{count} {were} {tried} on {link} after the heal, {first}{left}"
+    return (
+        f"{count} {were} {_tried(data)} on {data['link']} after the heal, "
+        f"the first {data['waited_s']:.1f} s after it{_older(data)}"
+    )
 
 
-CONNECTIONS = Code(
-    "link.connections_after_heal",
-    _connections,
-    "How often, and how soon after the heal, the app connected on a link: by a proxy's records"
-    " (`recorded`), or by looks at the app's sockets, which miss what ends between two of them.",
+def _tried(data: Data) -> str:
+    """Looks at the sockets see no connect that ends between two of them: no more is claimed."""
+    return "tried" if data["recorded"] else "observed"
+
+
+def _older(data: Data) -> str:
+    return f" ({data['older']} older stayed open)" if data["older"] else ""
+
+
+_LINK = ("link", "connections", "waited_s", "older", "recorded")
+NOT_CONNECTED = Code(
+    "link.not_connected",
+    _not_connected,
+    "The app did not connect on a link for long after the heal: by a proxy's records (`recorded`),"
+    " or by looks at the app's sockets, which miss what ends between two of them.",
+    data=_LINK,
+)
+CONNECTED = Code(
+    "link.connected",
+    _connected,
+    "How often, and how soon after the heal, the app connected on a link; by a proxy's"
+    " records (`recorded`), or by looks at the app's sockets.",
+    data=_LINK,
 )
 
 
@@ -67,10 +89,12 @@ def way_back(e: Bounded, history: History, healed_s: float) -> Iterator[Reason]:
         recorded = engine_tells(history, link, "")
         seen = (_by_records if recorded else _by_sockets)(e, link, history, begun_s)
         until_s = min(seen.opened_s, default=watched_until_s(history, e.app, e.boot))
-        yield CONNECTIONS(
+        waited_s = max(0.0, until_s - healed_s)
+        code = NOT_CONNECTED if not seen.opened_s or waited_s > LONG_S else CONNECTED
+        yield code(
             link=link,
             connections=len(seen.opened_s),
-            waited_s=max(0.0, until_s - healed_s),
+            waited_s=waited_s,
             older=seen.older,
             recorded=recorded,
         )

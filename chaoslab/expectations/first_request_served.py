@@ -1,4 +1,4 @@
-"""The first traffic after a heal is a user's, and it is served. Pure."""
+"""After a heal a user asks first, and the app serves that request. Pure."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ from chaoslab.model.verdict import Verdict, failed, passed, unknown
 GIVEN_UP_S = 5.0  # after the bound, where no request comes
 
 FIRST = Code(
-    "write.first_after_heal",
+    "write.first",
     lambda data: (
         f"the first write was sent {data['after_s']:.3f} s after the heal; "
         f"after {data['took_s']:.3f} s: {response_text(data)}"
     ),
     "The first write that was sent after the heal, how long it took and what came of it.",
+    data=("after_s", "took_s", "status_code", "answer", "error"),
 )
 ASKED_BEFORE = Code(
     "lab.asked_before_write",

@@ -87,7 +87,7 @@ def test_the_proof_must_be_acknowledged_within_the_bound_of_the_heal(
     verdict = recovered(served_at(*refused(3.42, 4.9), proof))
     assert verdict.outcome == outcome
     if outcome == "FAIL":
-        late = data(verdict, "write.acknowledged_late")
+        late = data(verdict, "proof.late")
         assert late == {"after_s": 2.01, "late_s": 0.01}
 
 
@@ -121,7 +121,7 @@ def test_a_write_under_way_at_the_bound_shows_that_it_was_late() -> None:
     hung = write(4.5, "hung", "indeterminate", purpose="proof", code=None, took_s=1.0)
     verdict = recovered(served_at(hung, write(5.6, "w", purpose="proof")))
     assert verdict.outcome == "FAIL"
-    assert data(verdict, "write.acknowledged_late")["late_s"] == 0.6
+    assert data(verdict, "proof.late")["late_s"] == 0.6
 
 
 # --- for how long it was watched ---

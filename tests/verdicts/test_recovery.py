@@ -74,8 +74,8 @@ def test_healthy_stable_and_proved_passes() -> None:
     verdict = recovered(good())
     assert verdict.outcome == "PASS"
     assert "healthy 0.390 s after the heal at 3.020 s, process 101" in why(verdict)
-    assert codes(verdict) == ["recovery.healthy", "recovery.stayed_healthy", "write.found"]
-    assert data(verdict, "write.found") == {"op": "proof-1", "service": "postgres"}
+    assert codes(verdict) == ["recovery.healthy", "recovery.stayed_healthy", "proof.found"]
+    assert data(verdict, "proof.found") == {"op": "proof-1", "service": "postgres"}
 
 
 @pytest.mark.parametrize("state", [DEGRADED, UNREACHABLE])
