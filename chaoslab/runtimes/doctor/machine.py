@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 ImageState = Literal["here", "absent", "refused"]
@@ -42,7 +42,8 @@ class ImageSeen:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
     """Everything that was looked at. `topology` says where the images and apps are from, `services`
-    which kinds of servers it has; `servers` are the programs, by kind.
+    which kinds of servers it has; `servers` are the programs, by kind. `unable` has, by runtime,
+    the kinds of this topology that it cannot run.
     """
 
     system: str
@@ -60,3 +61,4 @@ class Machine:
     images: tuple[ImageSeen, ...]
     apps_without_image: tuple[str, ...]
     attach: tuple[Part, ...]
+    unable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -51,7 +51,16 @@ def needs_of(machine: Machine) -> tuple[RuntimeNeeds, ...]:
         "compose": (*_parts(*machine.packages, machine.compose), *_engine(machine)),
         "attach": (*_parts(*machine.attach),),
     }
-    return tuple(RuntimeNeeds(runtime=kind, lacks=lacks[kind]) for kind in RUNTIMES)
+    return tuple(
+        RuntimeNeeds(runtime=kind, lacks=(*_unable(machine, kind), *lacks[kind]))
+        for kind in RUNTIMES
+    )
+
+
+def _unable(machine: Machine, runtime: RuntimeKind) -> Iterator[Lack]:
+    for kind in machine.unable.get(runtime, ()):
+        fix = "run that topology with another runtime, as --chaos-runtime=local"
+        yield Lack(what=f"services of kind {kind} are not supported there", fixes=(fix,))
 
 
 def _parts(*parts: Part) -> Iterator[Lack]:
