@@ -10,7 +10,7 @@ import pytest
 HERE = Path(__file__).parent
 # Whole processes are booted, killed and timed here: minutes together, seconds without them.
 SLOW = (
-    "agent/test_packets.py",
+    "agent/test_packet_rules.py",
     "agent/test_process.py",
     "cases",
     "conformance",

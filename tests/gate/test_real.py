@@ -69,7 +69,7 @@ def test_a_good_build_passes_and_its_history_is_kept(tmp_path: Path) -> None:
     assert code == 0, said
     assert "in force: severed:good.redis" in said  # what happens is told while it does
     found = scenarios(checked(project))["tiny::good"]
-    assert [verdict["name"] for verdict in found["verdicts"]] == ["boot", "recovery"]
+    assert [verdict["name"] for verdict in found["verdicts"]] == ["starts", "recovers"]
     (folder,) = found["folders"]
     assert "fault_healed" in (project.results / folder / "history.jsonl").read_text()
 
@@ -77,7 +77,7 @@ def test_a_good_build_passes_and_its_history_is_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        ("p1", "'boot' is of severity P1 and failed"),
+        ("p1", "'starts' is of severity P1 and failed"),
         ("unreachable", "good was wholly unreachable: it ended with 5, no answer given"),
     ],
 )

@@ -164,7 +164,8 @@ def test_a_worker_whose_controller_is_gone_ends_its_lab_within_a_second(tmp_path
     """Under -n: the worker, the app, the servers, the engine and the watchdog, and the folder.
 
     A second is the aim: the worker has 0.3 s to end its lab in order, then the watchdog takes it
-    away. The bound leaves two more to the worker's own end and to a slow machine. It was 9 s.
+    away. The bound leaves four more to the worker's own end and to a machine that runs other work
+    (3.2 s was measured there). It was 9 s.
     """
     project = Project(tmp_path, LONG)
     process = project.start("-q", "-n", "1")
@@ -178,7 +179,7 @@ def test_a_worker_whose_controller_is_gone_ends_its_lab_within_a_second(tmp_path
         killed_s = time.monotonic()
         until(lambda: not running.alive(), PATIENCE_S, "no process of it left")
         until(lambda: not any(f.exists() for f in folders), PATIENCE_S, "the lab's folder gone")
-        assert time.monotonic() - killed_s < 3.0
+        assert time.monotonic() - killed_s < 5.0
     finally:
         process.kill()
         process.communicate()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chaoslab.corpus.records import Defect, read_defects, shipped
-from chaoslab.model.gate import VERDICTS
+from chaoslab.expectations.registry import expectations
 
 ROOT = Path(__file__).parents[3]
 
@@ -36,7 +36,7 @@ def test_a_record_names_scenarios_and_verdicts_that_exist(
     """A name that nobody knows would count a defect as missed for ever."""
     defect = defects[number]
     assert {run.split("[")[0] for run in defect.runs} <= scenarios()
-    assert {defect.primary, *defect.also} <= set(VERDICTS)
+    assert {defect.primary, *defect.also} <= set(expectations())
 
 
 @pytest.mark.parametrize("number", range(1, 14))

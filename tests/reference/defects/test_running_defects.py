@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from chaoslab.corpus.records import read_defects, shipped
-from chaoslab.model.gate import VERDICTS
+from chaoslab.expectations.registry import expectations
 from reference.defects.test_records import scenarios
 from reference.process import BackendProcess
 from reference.relay import Relay
@@ -76,7 +76,7 @@ def test_a_record_names_what_exists_and_cites_no_figure_of_the_clock(number: int
     """A name that nobody knows, or a time, would count a defect as missed for ever."""
     (defect,) = (d for d in read_defects(shipped()) if d.number == number)
     assert {run.split("[")[0] for run in defect.runs} <= scenarios()
-    assert {defect.primary, *defect.also} <= set(VERDICTS)
+    assert {defect.primary, *defect.also} <= set(expectations())
     assert not [cite for cite in defect.cites if re.search(r"\d\.\d", cite)]
 
 
