@@ -40,8 +40,8 @@ async def whole_lab() -> Took:
     return up_s, now_s() - leaving_s
 
 
-def services(*names: str) -> Callable[[], Awaitable[Took]]:
-    """The same for these services at once, without proxies."""
+def without_proxies(*names: str) -> Callable[[], Awaitable[Took]]:
+    """The same for these services at once, and nothing else."""
 
     async def arm() -> Took:
         begun_s = now_s()
@@ -56,9 +56,9 @@ def services(*names: str) -> Callable[[], Awaitable[Took]]:
 
 ARMS: dict[str, Callable[[], Awaitable[Took]]] = {
     "whole lab": whole_lab,
-    "Postgres + Redis": services("postgres", "redis"),
-    "Postgres": services("postgres"),
-    "Redis": services("redis"),
+    "Postgres + Redis": without_proxies("postgres", "redis"),
+    "Postgres": without_proxies("postgres"),
+    "Redis": without_proxies("redis"),
 }
 
 

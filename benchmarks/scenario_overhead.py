@@ -68,7 +68,7 @@ class Parts:
     @property
     def total(self) -> float:
         """What the lab adds."""
-        return sum(getattr(self, field.name) for field in fields(self))
+        return self.prepare + self.inject + self.notice + self.take_down
 
 
 class Clocked:
@@ -108,7 +108,7 @@ ASKED_TO_END = LocalApp.terminate
 def settled_s(plan: Plan, events: list[AnyEvent]) -> float:
     """When the event was written by which every expectation could be judged."""
     for number, event in enumerate(events, start=1):
-        if unsettled(plan, History(tuple(events[:number])), event.at_s) is None:
+        if unsettled(plan, History(tuple(events[:number])), event.at_s, TOPOLOGY) is None:
             return event.at_s
     raise SystemExit(f"{plan.name}: never settled; see its history")
 
@@ -120,7 +120,7 @@ async def run_once(plan: Plan, folder: Path) -> tuple[Parts, float]:
     async def terminate(app: LocalApp, grace_s: float = 2.0) -> int:
         return await shutdown.terminate(app, grace_s)
 
-    LocalApp.terminate = terminate  # type: ignore[method-assign]
+    LocalApp.terminate = terminate  # type: ignore[method-assign, assignment]
     begun_s = now_s()
     verdicts = await carry_out(
         TOPOLOGY, plan, Setting(seed=1, listeners=(clocked,)), RunFolder(folder)
@@ -164,7 +164,7 @@ def report(runs: dict[str, list[tuple[Parts, float]]]) -> dict[str, object]:
     """Print the table; returns the same as plain data."""
     names = [field.name for field in fields(Parts)]
     print(f"{'scenario':<28}{'wall':>8}" + "".join(f"{name:>11}" for name in names) + "   added")
-    told: dict[str, object] = {}
+    found: dict[str, object] = {}
     for scenario, measured in runs.items():
         parts = [median_of([getattr(p, name) for p, _ in measured]) for name in names]
         wall = median_of([wall for _, wall in measured])
@@ -172,8 +172,8 @@ def report(runs: dict[str, list[tuple[Parts, float]]]) -> dict[str, object]:
         cells = "".join(f"{part.value:>11.3f}" for part in parts)
         verdict = "meets" if added.value <= TARGET_S else "misses"
         print(f"{scenario:<28}{wall.value:>8.3f}{cells}   {added:.3f} s, {verdict} {TARGET_S} s")
-        told[scenario] = {"added_s": [added.value, added.low, added.high], "wall_s": wall.value}
-    return told
+        found[scenario] = {"added_s": [added.value, added.low, added.high], "wall_s": wall.value}
+    return found
 
 
 def main() -> None:
@@ -183,9 +183,9 @@ def main() -> None:
     options = parser.parse_args()
     about = machine()
     print(*(f"{key}: {value}" for key, value in about.items()), sep="\n", end="\n\n")
-    told = report(asyncio.run(measure(options.rounds)))
+    found = report(asyncio.run(measure(options.rounds)))
     if options.json is not None:
-        options.json.write_text(json.dumps({"machine": about, "scenarios": told}, indent=2) + "\n")
+        options.json.write_text(json.dumps({"machine": about, "scenarios": found}, indent=2) + "\n")
     sys.stdout.flush()
 
 
