@@ -14,6 +14,7 @@ from chaoslab.history.run_folder import RunFolder
 from chaoslab.model.verdict import Outcome, Verdict, worst
 from chaoslab.registry import kinds
 from chaoslab.report.runs import saved_verdicts
+from chaoslab.report.verdicts_text import SHARED, shared_reasons
 
 _LONGEST_REASON = 40  # lines
 
@@ -85,13 +86,13 @@ def _outcome(
 def _reasons(finished: Finished, verdicts: tuple[Verdict, ...], doubt: str) -> Iterator[str]:
     if doubt:
         yield doubt
-    told = False
-    for verdict in verdicts:
-        if verdict.outcome is not Outcome.PASS:
-            told = True
-            yield f"{verdict.outcome.value} {verdict.name}: {verdict.claim}"
-            yield from (f"  {reason}" for reason in verdict.because)
-    if not told:
+    shared = shared_reasons(verdicts)
+    yield from (f"{SHARED} {reason}" for reason in shared)
+    judged = [verdict for verdict in verdicts if verdict.outcome is not Outcome.PASS]
+    for verdict in judged:
+        yield f"{verdict.outcome.value} {verdict.name}: {verdict.claim}"
+        yield from (f"  {reason}" for reason in verdict.because if reason not in shared)
+    if not judged:
         # half a surrogate pair, which a test's text may hold, is nothing that can be printed
         text = finished.reason.encode("utf-8", "replace").decode("utf-8")
         yield from text.strip().splitlines()[-_LONGEST_REASON:]

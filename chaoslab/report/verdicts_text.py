@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from rich.text import Text
 from rich.tree import Tree
 
+from chaoslab.model.reason import Reason
 from chaoslab.model.verdict import Outcome, Verdict, worst
 from chaoslab.printable import one_line
 
+SEVERAL = 2
 STYLES = {"PASS": "green", "UNKNOWN": "yellow", "FAIL": "bold red"}
 
 
@@ -35,11 +37,27 @@ def explained(verdicts: Sequence[Verdict]) -> list[str]:
     lines = [outcome.value]
     if first is not None:
         lines = [f"{outcome.value} {first.name}: {next(iter(first.because), first.claim)}"]
+    shared = shared_reasons(verdicts)
+    lines += [f"  {SHARED} {reason}" for reason in shared]
     for verdict in verdicts:
         lines.append(f"  {verdict.outcome.value:<8}{verdict.name}: {verdict.claim}")
         if verdict.outcome is not Outcome.PASS:
-            lines += [f"            {reason}" for reason in verdict.because]
+            lines += [f"            {reason}" for reason in verdict.because if reason not in shared]
     return [one_line(line) for line in lines]
+
+
+SHARED = "all of them:"
+
+
+def shared_reasons(verdicts: Sequence[Verdict]) -> tuple[Reason, ...]:
+    """The reasons that each verdict other than PASS has, so that they are printed once; none where
+    there is only one such verdict.
+    """
+    open_ = [verdict for verdict in verdicts if verdict.outcome is not Outcome.PASS]
+    if len(open_) < SEVERAL:
+        return ()
+    first, *others = open_
+    return tuple(reason for reason in first.because if all(reason in v.because for v in others))
 
 
 def _line(outcome: str, told: str) -> Text:
