@@ -11,12 +11,16 @@ from chaoslab.extensions import SERVICES, extended
 from chaoslab.model.sighting import Question
 from chaoslab.model.topology import Service
 from chaoslab.services.base import Kind
+from chaoslab.services.http import HTTP
 from chaoslab.services.mysql import MYSQL
 from chaoslab.services.postgres import POSTGRES
 from chaoslab.services.rabbitmq import RABBITMQ
 from chaoslab.services.redis import REDIS
+from chaoslab.services.tcp import TCP
 
-TABLE: Mapping[str, Kind] = {kind.name: kind for kind in (POSTGRES, REDIS, MYSQL, RABBITMQ)}
+TABLE: Mapping[str, Kind] = {
+    kind.name: kind for kind in (POSTGRES, REDIS, MYSQL, RABBITMQ, TCP, HTTP)
+}
 
 
 @cache

@@ -23,6 +23,7 @@ from chaoslab.services.path import NoTarget, Target, Walker
 from chaoslab.services.programs import Program
 
 OWN_NAME = "chaoslab-lab"  # the lab's own sessions say so, and are left out of all evidence
+AGENT_IMAGE = "(the lab's agent)"  # in place of an image: the one that the lab builds
 Stop = tuple[tuple[signal.Signals, float], ...]
 T = TypeVar("T")
 
@@ -67,8 +68,8 @@ class ContainerServer(Protocol):
         """Where it listens inside its container."""
 
     @property
-    def command(self) -> tuple[str, ...]:
-        """How its image is told to start it."""
+    def command(self) -> tuple[str, ...] | None:
+        """How its image is told to start it; None for the image's own command."""
 
     @property
     def env(self) -> Mapping[str, str]:
@@ -148,6 +149,12 @@ class Kind:
     from in a container. `goodbyes` are the last messages of its clients, `dismissals` the bytes in
     a server's message by which it ends a connection.
 
+    `variables` are those of a command that the topology declares, given its port: it has the
+    machine's environment too, and the working directory of the test run. Other programs get little
+    of the environment, and a folder of their own. `elsewhere` is the URL of a service that runs
+    already, which the lab neither starts nor stops; empty for the others. `image_of` is the image
+    that a service names itself, or `AGENT_IMAGE`; empty where the kind's own is meant.
+
     Abilities, each absent (None) where the kind lacks it: `program` and `local` (as processes);
     `container`; `stack` (in a Compose stack, by its container's environment: a lab has a place of
     its own in it, takes nothing of what is there, and leaves nothing); `about` (log in; product and
@@ -165,8 +172,11 @@ class Kind:
     dismissals: tuple[bytes, ...] = ()
     program: Program | None = None
     local: Callable[[Service, Path, Mapping[str, str]], LocalServer] | None = None
+    variables: Callable[[Service, int], Mapping[str, str]] | None = None
+    elsewhere: Callable[[Service], str] = lambda _: ""
     container: Callable[[Service], ContainerServer] | None = None
-    stack: Callable[[Mapping[str, str]], ContainerServer] | None = None
+    image_of: Callable[[Service], str] = lambda _: ""
+    stack: Callable[[Service, Mapping[str, str]], ContainerServer] | None = None
     signed: Callable[[str], str] = str
     about: Callable[[str], Awaitable[str]] | None = None
     count_clients: Callable[[str], Awaitable[ClientCount]] | None = None

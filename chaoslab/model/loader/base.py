@@ -22,6 +22,12 @@ def rule(holds: Callable[[str], bool]) -> AfterValidator:
     return AfterValidator(check)
 
 
+def together(what: str, expected: str, fix: str) -> PydanticCustomError:
+    """Keys of a table that each are right, and do not fit together; raised by a validator."""
+    said = {"what": what, "expected": expected, "fix": fix}
+    return PydanticCustomError("together", "{what}", said)
+
+
 HttpPath = Annotated[str, rule(is_path)]
 NonEmpty = Annotated[str, rule(lambda text: bool(text.strip()))]
 NoNul = Annotated[str, rule(lambda text: "\0" not in text)]

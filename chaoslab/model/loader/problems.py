@@ -78,6 +78,8 @@ def shape_problems(
         place = (*prefix, *loc)
         if detail["type"] == "missing":
             yield place, _missing(place, loc, file, own)
+        elif detail["type"] == "together":
+            yield place, Problem(where=at(file, place), **detail["ctx"])
         elif detail["type"] == "extra_forbidden":
             yield place, _unknown_key(place, loc, file, own)
         else:

@@ -54,6 +54,17 @@ def is_service_url(text: str) -> bool:
     return bool(parts.scheme) and named and _is_one_word(text)
 
 
+def is_http_url(text: str) -> bool:
+    """`http://host:port` with a path or without; the lab would not see the end of TLS."""
+    try:
+        parts = urlsplit(text)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    plain = "?" not in text and "#" not in text and "@" not in text
+    return parts.scheme == "http" and named and plain and _is_one_word(text)
+
+
 def is_inside(text: str) -> bool:
     """A path below the folder that it is taken from."""
     path = PurePosixPath(text)

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from chaoslab.model.topology import Service
 from chaoslab.services import kind_of
 from chaoslab.services.base import ContainerServer, ability
 
 
-def stack_server(name: str, env: Mapping[str, str]) -> ContainerServer:
-    """A server by its kind's name, and by what its container is told by the environment.
+def stack_server(service: Service, env: Mapping[str, str]) -> ContainerServer:
+    """A service's server, by what its container is told by the environment.
 
     Raises RuntimeUnavailable where that kind cannot be used in a stack.
     """
-    kind = kind_of(name)
+    kind = kind_of(service.kind)
     fix = "run it in containers of the lab's own: --chaos-runtime=docker"
-    return ability(kind.stack, kind, "be used in a Compose stack", fix)(env)
+    return ability(kind.stack, kind, "be used in a Compose stack", fix)(service, env)

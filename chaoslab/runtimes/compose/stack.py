@@ -137,7 +137,7 @@ class ComposeStack:
 
     def _box(self, service: Service) -> None:
         container = self.containers[service.name]
-        server = stack_server(service.kind, environment_of(container))
+        server = stack_server(service, environment_of(container))
         shared = _networks(container) & _networks(self.containers[PROXY_NAME])
         if not shared:
             raise RuntimeUnavailable(

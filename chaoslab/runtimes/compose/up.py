@@ -68,8 +68,7 @@ class Start:
 
     def _copy(self) -> str:
         inside = {
-            name: stack_server(service.kind, {}).port
-            for name, service in self.topology.services.items()
+            name: stack_server(service, {}).port for name, service in self.topology.services.items()
         }
         ports = {
             name: {port: self.ports.take()}

@@ -51,9 +51,10 @@ def _container(service: Service) -> ContainerServer:
     return PostgresServer()
 
 
-def _stack(env: Mapping[str, str]) -> ContainerServer:
+def _stack(service: Service, env: Mapping[str, str]) -> ContainerServer:
     from chaoslab.services.postgres.container import StackPostgres
 
+    del service
     return StackPostgres(env)
 
 

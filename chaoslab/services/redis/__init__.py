@@ -37,10 +37,10 @@ def _container(service: Service) -> ContainerServer:
     return RedisServer()
 
 
-def _stack(env: Mapping[str, str]) -> ContainerServer:
+def _stack(service: Service, env: Mapping[str, str]) -> ContainerServer:
     from chaoslab.services.redis.container import StackRedis
 
-    del env
+    del service, env
     return StackRedis()
 
 

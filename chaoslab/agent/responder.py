@@ -1,0 +1,55 @@
+"""A small HTTP server that gives declared answers: `python -m chaoslab.agent respond HOST PORT JSON`.
+
+JSON maps a path to `status`, `body`, `content_type` and `delay_s`. The standard library alone, so
+that it runs in the agent's image as well.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+_ABSENT: Mapping[str, Any] = {"status": 404, "body": "", "content_type": "text/plain", "delay_s": 0}
+_BODILESS = (204, 304)
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+def handler_of(answers: Mapping[str, Mapping[str, Any]]) -> type[BaseHTTPRequestHandler]:
+    """A handler that gives those answers, to every method; the query of a path is ignored."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length") or 0))
+            given = answers.get(urlsplit(self.path).path, _ABSENT)
+            time.sleep(given["delay_s"])
+            body = given["body"].encode()
+            self.send_response(given["status"])
+            if given["status"] not in _BODILESS:
+                self.send_header("content-type", given["content_type"])
+                self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            if given["status"] not in _BODILESS and self.command != "HEAD":
+                self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """It says nothing of each request."""
+
+    for method in _METHODS:
+        setattr(Handler, f"do_{method}", Handler.answer)
+    return Handler
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
+def respond(host: str, port: str, answers: str) -> None:
+    """Serve until the process is ended."""
+    _Server((host, int(port)), handler_of(json.loads(answers))).serve_forever()

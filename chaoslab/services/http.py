@@ -1,0 +1,153 @@
+"""An upstream HTTP service: by a command, an image, a URL, or answers that the topology declares.
+
+It is ready when `ready_path` is answered with a status below 500; a canary asks the same. Answers
+that are declared are given by a small server of the lab's own (`chaoslab.agent.responder`), to every
+method; a path without one is answered by 404.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+
+from chaoslab.model.loader.base import HttpPath, NonEmpty, Shape, rule, together
+from chaoslab.model.loader.rules import is_http_url
+from chaoslab.model.sighting import Question
+from chaoslab.model.topology import Service
+from chaoslab.services.answers import Streams, ready
+from chaoslab.services.base import AGENT_IMAGE, ContainerServer, Kind, LocalServer
+from chaoslab.services.declared import (
+    Answers,
+    CommandServer,
+    DeclaredKeys,
+    ImageServer,
+    command_server,
+    environment_of,
+    image_server,
+)
+
+_STATUS = re.compile(rb"HTTP/1\.[01] ([1-4]\d\d)[ \r\n]")
+_RESPONDER = "the lab's own responder"
+_RESPONDER_PORT = 8080
+_SLOWEST_READY_S = 0.05  # a canary that waits for 0.1 s would call a slower answer silence
+HttpUrl = Annotated[str, rule(is_http_url)]
+
+
+class AnswerShape(Shape):
+    """`[services.<name>.answers."<path>"]`."""
+
+    status: int = Field(default=200, ge=200, le=599, description="a whole number, 200 to 599")
+    body: str = Field(default="", description="a string")
+    content_type: NonEmpty = Field(default="application/json", description="a string")
+    delay_s: float = Field(default=0.0, ge=0, description="a number of seconds, 0 or more")
+
+
+class HttpKeys(DeclaredKeys):
+    """`[services.<name>]` of kind `http`."""
+
+    url: HttpUrl | None = Field(
+        default=None, description="a string, http://host:port of a service that runs already"
+    )
+    answers: dict[HttpPath, AnswerShape] = Field(
+        default_factory=dict,
+        description='tables, as in [services.payment.answers."/charge"] with status and body',
+    )
+    ready_path: HttpPath = Field(default="/", description="a path that begins with '/'")
+
+    @model_validator(mode="after")
+    def _can_be_started(self) -> Self:
+        started = self.command is not None or self.image is not None
+        if [started, self.url is not None, bool(self.answers)].count(True) != 1:
+            what = "more than one of them" if started or self.url else "no way to have it"
+            raise together(what, "one of: command or image (or both), url, answers", "")
+        ready_by = self.answers.get(self.ready_path)
+        if ready_by and (ready_by.status >= 500 or ready_by.delay_s > _SLOWEST_READY_S):
+            what = f"ready_path {self.ready_path} is answered late or by an error, so it is never ready"
+            fix = "name a path in ready_path that is answered at once, with a status below 500"
+            raise together(what, f"a status below 500, within {_SLOWEST_READY_S:g} s", fix)
+        return self
+
+
+def _keys(service: Service) -> HttpKeys:
+    return HttpKeys.model_validate(dict(service.settings))
+
+
+def _question(service: Service) -> Question:
+    keys = _keys(service)
+    host = urlsplit(keys.url or "").netloc or "localhost"
+    head = f"GET {keys.ready_path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    return Question(asked=head.encode())
+
+
+def _ready(service: Service) -> Answers:
+    question = _question(service)
+
+    async def talk(streams: Streams) -> bool:
+        reader, writer = streams
+        writer.write(question.asked)
+        return _STATUS.match(await reader.readline()) is not None
+
+    return lambda port: ready(port, talk)
+
+
+def _responds(keys: HttpKeys) -> str:
+    """The declared answers, as the responder reads them."""
+    return json.dumps({path: answer.model_dump() for path, answer in keys.answers.items()})
+
+
+def _local(service: Service, scratch: Path, env: Mapping[str, str]) -> LocalServer:
+    del scratch, env
+    keys = _keys(service)
+    if not keys.answers:
+        return command_server(service, keys, scheme="http", ready=_ready(service))
+    words = (sys.executable, "-m", "chaoslab.agent", "respond", "127.0.0.1", "{port}")
+    answers = _responds(keys).replace("{", "{{").replace("}", "}}")  # no placeholders
+    return CommandServer(
+        words=(*words, answers), scheme="http", ready=_ready(service), version=_RESPONDER
+    )
+
+
+def _container(service: Service) -> ContainerServer:
+    keys = _keys(service)
+    if not keys.answers:
+        return image_server(service, keys, scheme="http", ready=_ready(service))
+    return ImageServer(
+        port=_RESPONDER_PORT,
+        command=("respond", "0.0.0.0", str(_RESPONDER_PORT), _responds(keys)),
+        env={},
+        scheme="http",
+        ready=_ready(service),
+        product=_RESPONDER,
+    )
+
+
+def _stack(service: Service, env: Mapping[str, str]) -> ContainerServer:
+    del env
+    return image_server(service, _keys(service), scheme="http", ready=_ready(service))
+
+
+def _image_of(service: Service) -> str:
+    keys = _keys(service)
+    return AGENT_IMAGE if keys.answers else keys.image or ""
+
+
+HTTP = Kind(
+    name="http",
+    port=80,
+    schemes=("http",),
+    question=_question,
+    keys=HttpKeys,
+    local=_local,
+    variables=lambda service, port: environment_of(_keys(service), port),
+    container=_container,
+    image_of=_image_of,
+    elsewhere=lambda service: _keys(service).url or "",
+    stack=_stack,
+)

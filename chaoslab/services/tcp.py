@@ -1,0 +1,102 @@
+"""Any server that listens on a TCP port: by a command or an image.
+
+It is ready when it accepts a connection. Where the topology declares a question and the beginning of
+its answer, it is ready when it gives that answer, and a canary can distinguish silence and delay
+from a path that works; without them it can only observe that a connection is accepted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from chaoslab.model.loader.base import together
+from chaoslab.model.sighting import Question
+from chaoslab.model.topology import Service
+from chaoslab.services.answers import Streams, ready
+from chaoslab.services.base import ContainerServer, Kind, LocalServer
+from chaoslab.services.declared import (
+    Answers,
+    DeclaredKeys,
+    command_server,
+    environment_of,
+    image_server,
+)
+
+_STAYS_OPEN_S = 0.1  # what forwards a port accepts for a server that is not there, and hangs up
+
+
+class TcpKeys(DeclaredKeys):
+    """`[services.<name>]` of kind `tcp`."""
+
+    question: str = Field(default="", description="a string, what a client may ask")
+    answer: str = Field(default="", description="a string, with what the answer begins")
+
+    @model_validator(mode="after")
+    def _can_be_started(self) -> Self:
+        if self.command is None and self.image is None:
+            what = "neither a command nor an image"
+            raise together(what, "command, or image and port, or both", "")
+        if self.question and not self.answer:
+            fix = "add answer: the first characters that the server sends back"
+            raise together("a question without an answer", "both, or answer alone", fix)
+        return self
+
+
+def _keys(service: Service) -> TcpKeys:
+    return TcpKeys.model_validate(dict(service.settings))
+
+
+def _question(service: Service) -> Question:
+    keys = _keys(service)
+    return Question(asked=keys.question.encode(), answered=bool(keys.answer))
+
+
+def _ready(service: Service) -> Answers:
+    keys = _keys(service)
+
+    async def talk(streams: Streams) -> bool:
+        reader, writer = streams
+        writer.write(keys.question.encode())
+        if keys.answer:
+            wanted = keys.answer.encode()
+            return await reader.readexactly(len(wanted)) == wanted
+        try:
+            async with asyncio.timeout(_STAYS_OPEN_S):
+                return bool(await reader.read(1))
+        except TimeoutError:
+            return True
+
+    return lambda port: ready(port, talk)
+
+
+def _local(service: Service, scratch: Path, env: Mapping[str, str]) -> LocalServer:
+    del scratch, env
+    return command_server(service, _keys(service), scheme="tcp", ready=_ready(service))
+
+
+def _container(service: Service) -> ContainerServer:
+    return image_server(service, _keys(service), scheme="tcp", ready=_ready(service))
+
+
+def _stack(service: Service, env: Mapping[str, str]) -> ContainerServer:
+    del env
+    return _container(service)
+
+
+TCP = Kind(
+    name="tcp",
+    port=0,
+    schemes=("tcp",),
+    question=_question,
+    keys=TcpKeys,
+    local=_local,
+    variables=lambda service, port: environment_of(_keys(service), port),
+    container=_container,
+    image_of=lambda service: _keys(service).image or "",
+    stack=_stack,
+)
