@@ -1,12 +1,14 @@
-"""A small HTTP server that gives declared answers: `python -m chaoslab.agent respond HOST PORT JSON`.
+"""A small HTTP server that gives declared answers.
 
-JSON maps a path to `status`, `body`, `content_type` and `delay_s`. The standard library alone, so
-that it runs in the agent's image as well.
+`python -m chaoslab.agent respond HOST PORT JSON`, where JSON maps a path to `status`, `body`,
+`content_type` and `delay_s`. The standard library alone, so that it runs in the agent's image too.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -51,5 +53,6 @@ class _Server(ThreadingHTTPServer):
 
 
 def respond(host: str, port: str, answers: str) -> None:
-    """Serve until the process is ended."""
+    """Serve until SIGTERM, which process 1 of a container has to handle itself."""
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     _Server((host, int(port)), handler_of(json.loads(answers))).serve_forever()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import inf
 from typing import Literal
 
-from chaoslab.errors import Problem
+from chaoslab.errors import Problem, did_you_mean
 from chaoslab.model.expectation import Expected, Place
 from chaoslab.model.faults import Declared
 from chaoslab.model.plan import Plan
@@ -89,6 +89,17 @@ def least(place: Place, bound: int, **values: int | None) -> Iterator[Problem]:
     for name, value in values.items():
         if value is not None and value < bound:
             yield wrong(place, name, value, f"{bound} or more")
+
+
+def linked(place: Place, app: str, services: Iterable[str]) -> Iterator[Problem]:
+    """Services that the app has no link to."""
+    links = place.topology.apps[app or next(iter(place.topology.apps))].links
+    for name in services:
+        if name not in links:
+            what = f"services has '{name}', which the app has no link to"
+            expected = "one of: " + ", ".join(links) if links else "none: it has no link"
+            fix = did_you_mean(name, links)
+            yield Problem(where=place.where, what=what, expected=expected, fix=fix)
 
 
 def wrong(place: Place, name: str, value: object, expected: str, fix: str = "") -> Problem:

@@ -87,9 +87,12 @@ class ReleasesConnections(Expectation):
     """Once it has recovered, the app has no more than `spare` connections on each server beyond
     those that it had while it was well before the fault, or beyond its declared `pool` where that
     is more, counted by the server itself. None takes `spare` from the app's limits.
+
+    `services` are the servers at which they are counted; empty for each that the app links to.
     """
 
     spare: int | None = None
+    services: tuple[str, ...] = ()
     boot: int = 1
     kind: Literal["releases_connections"] = "releases_connections"
 
@@ -104,6 +107,7 @@ class ReleasesConnections(Expectation):
         yield from needs.a_fault(place, self)
         yield from needs.healed(place, self, place.plan.faults)
         yield from needs.least(place, 0, spare=self.spare)
+        yield from needs.linked(place, self.app, self.services)
 
     def resolved(self, app: App) -> Self:
         spare = app.limits.spare_connections if self.spare is None else self.spare
@@ -139,7 +143,7 @@ def releases_connections(
         return unknown(e.kind, claim, NO_BASELINE())
     each = [
         _of(service, history, (before, settled), e.spare or 0, _pool(service, topology, history))
-        for service in topology.apps[e.app].links
+        for service in e.services or topology.apps[e.app].links
     ]
     because = tuple(why for _, reasons in each for why in reasons)
     outcomes = {outcome for outcome, _ in each}

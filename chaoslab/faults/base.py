@@ -16,7 +16,7 @@ from chaoslab.faults.cluster import NetworkRule, Peer, Unsupported
 from chaoslab.model.actions import Action, Capability, ServiceAct
 from chaoslab.model.faults import Declared
 from chaoslab.model.reason import Code, Reason
-from chaoslab.model.sighting import Outcome, Sighting
+from chaoslab.model.sighting import REACHED, Outcome, Sighting
 
 MutationKind = Literal["inert", "bypassed", "inert-to-app"]
 
@@ -111,6 +111,8 @@ class ServiceFault(Fault):
         return 2.0  # a refusal or an answer comes at once; only a starved machine takes longer
 
     def shows(self, sighting: Sighting) -> bool | None:
+        if self.canary == "answered":  # a kind that asks no question shows as much by accepting
+            return sighting.outcome in REACHED
         return sighting.outcome == self.canary
 
     def chaos_mesh(self, peer: Peer) -> NetworkRule | Unsupported:

@@ -64,3 +64,13 @@ class Ground:
             )
         )
         return sighting
+
+
+def unasked(sighting: Sighting, service: str) -> str:
+    """The fix where a canary had nothing to ask, and so could not observe silence or delay."""
+    if sighting.outcome != "accepted":
+        return ""
+    return (
+        f"; it had no question to ask: add question and answer to [services.{service}], so that"
+        " silence and delay can be observed"
+    )

@@ -6,7 +6,7 @@ import asyncio
 
 from chaoslab.errors import InjectionFailed
 from chaoslab.faults.base import LinkFault, Turns
-from chaoslab.injection.ground import Ground
+from chaoslab.injection.ground import Ground, unasked
 from chaoslab.model.actions import Action, ConnectPhase, Disable
 from chaoslab.model.topology import Link
 from chaoslab.seeds import generator
@@ -88,6 +88,7 @@ class LinkInjection:
             raise InjectionFailed(
                 f"{self.declared.label} is not in force on {link.name}: "
                 f"a canary observed '{sighting.outcome}' after {sighting.took_s:.3f} s"
+                f"{unasked(sighting, link.service)}"
             )
         return f"{link.name}: " + (f"canary {sighting.outcome}" if shown else "read back")
 

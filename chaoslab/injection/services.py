@@ -7,7 +7,7 @@ from typing import assert_never
 
 from chaoslab.errors import InjectionFailed
 from chaoslab.faults.base import ServiceFault
-from chaoslab.injection.ground import Ground
+from chaoslab.injection.ground import Ground, unasked
 from chaoslab.injection.inert import InertService
 from chaoslab.model.actions import ServiceAct
 from chaoslab.runtimes.base import RunningService
@@ -37,7 +37,7 @@ class ServiceInjection:
         if not fault.shows(sighting):
             raise InjectionFailed(
                 f"{fault.label} is not in force: a canary observed '{sighting.outcome}', "
-                f"expected '{fault.canary}'"
+                f"expected '{fault.canary}'{unasked(sighting, fault.target)}"
             )
         return f"{fault.target}: canary {sighting.outcome}"
 

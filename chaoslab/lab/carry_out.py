@@ -15,6 +15,7 @@ from chaoslab.history.checksums import Checksums, changed_files, save_checksums
 from chaoslab.history.events import AnyEvent
 from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder, RunInfo
+from chaoslab.lab.abilities import check_abilities
 from chaoslab.lab.bring_up import brought_up
 from chaoslab.lab.run import run_plan
 from chaoslab.machine.environment import environment
@@ -56,6 +57,7 @@ async def carry_out(
     is never an error: it is in the verdicts.
     """
     plan = resolve(plan, topology)
+    check_abilities(plan, topology)
     mask = mask_of(topology, plan, environment())
     with _masked(mask):
         return await _carried_out(topology, plan, setting, folder, mask)

@@ -13,6 +13,7 @@ from chaoslab.injection.countable import check_countable
 from chaoslab.injection.ground import Ground
 from chaoslab.injection.records import record_connections, record_packets
 from chaoslab.injection.schedule import Nemesis
+from chaoslab.lab.abilities import counted_links
 from chaoslab.lab.boots import Boots
 from chaoslab.lab.bring_up import check_steady
 from chaoslab.model.expectation import Expected, ProofWanted
@@ -105,8 +106,8 @@ class _Run:
                 await record_connections(link.name, "", self._ground)
                 probe = SessionProbe(link, standing, self._journal)
                 probes[f"sessions of {link.name}"] = probe
-        apps = {e.app for e in self._plan.expect if "server_clients" in e.watches}
-        for name in sorted({link.service for link in joined if link.app in apps}):
+        counted = {link.name for link in counted_links(self._plan, self._ground.topology)}
+        for name in sorted({link.service for link in joined if link.name in counted}):
             server = self._ground.services[name]
             probes[f"clients of {name}"] = ConnectionsProbe(server, self._journal)
         begun = (guarded(name, probe.begin(), self._journal) for name, probe in probes.items())

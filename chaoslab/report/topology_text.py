@@ -40,7 +40,9 @@ def understood(topology: Topology) -> Tree:
     for service in topology.services.values():
         users = [link.app for link in topology.links if link.service == service.name]
         used = f"used by {', '.join(users)}" if users else "no app links to it"
-        services.add(_text(f"{service.name}: {service.kind}, {used}"))
+        branch = services.add(_text(f"{service.name}: {service.kind}, {used}"))
+        if service.settings:
+            branch.add(_pairs({key: _setting(value) for key, value in service.settings.items()}))
     apps = tree.add("apps")
     for app in topology.apps.values():
         _add_app(apps.add(_text(app.name, style="bold")), app, Path(topology.source).parent)
@@ -140,6 +142,15 @@ def _container(container: Container, folder: Path) -> str:
     told = f"{container.image}, built from {os.path.relpath(build.context, folder)}"
     args = "".join(f", {name}={value}" for name, value in build.args.items())
     return f"{told} by {build.dockerfile}{args}"
+
+
+def _setting(value: object) -> str:
+    """A key of a kind's own: a command as it is typed, a table by its entries."""
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value))
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} = {_setting(each)}" for key, each in value.items())
+    return str(value)
 
 
 def _images(topology: Topology) -> dict[str, str]:

@@ -49,7 +49,7 @@ class DeclaredKeys(Shape):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if (self.image is None) != (self.port is None) and self.needs_image_port:
+        if (self.image is None) != (self.port is None):
             what = "an image without its port" if self.port is None else "a port without an image"
             raise together(what, "both, or none of the two", "port is where the image listens")
         texts = (*(self.command or ()), *self.env.values())
@@ -60,11 +60,6 @@ class DeclaredKeys(Shape):
             what = "nothing of the command says at which port it has to listen"
             raise together(what, "{port} in command or env", "write {port} where the port belongs")
         return self
-
-    @property
-    def needs_image_port(self) -> bool:
-        """Whether `image` and `port` only make sense together."""
-        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """An upstream HTTP service: by a command, an image, a URL, or answers that the topology declares.
 
-It is ready when `ready_path` is answered with a status below 500; a canary asks the same. Answers
-that are declared are given by a small server of the lab's own (`chaoslab.agent.responder`), to every
+It is ready when `ready_path` is answered with a status below 500; a canary asks the same. A small
+server of the lab's own (`chaoslab.agent.responder`) gives the answers that are declared, to every
 method; a path without one is answered by 404.
 """
 
@@ -69,7 +69,7 @@ class HttpKeys(DeclaredKeys):
             raise together(what, "one of: command or image (or both), url, answers", "")
         ready_by = self.answers.get(self.ready_path)
         if ready_by and (ready_by.status >= 500 or ready_by.delay_s > _SLOWEST_READY_S):
-            what = f"ready_path {self.ready_path} is answered late or by an error, so it is never ready"
+            what = f"ready_path {self.ready_path} is answered late, or by an error"
             fix = "name a path in ready_path that is answered at once, with a status below 500"
             raise together(what, f"a status below 500, within {_SLOWEST_READY_S:g} s", fix)
         return self

@@ -1,7 +1,7 @@
 """Any server that listens on a TCP port: by a command or an image.
 
-It is ready when it accepts a connection. Where the topology declares a question and the beginning of
-its answer, it is ready when it gives that answer, and a canary can distinguish silence and delay
+It is ready when it accepts a connection. Where the topology declares a question and the beginning
+of its answer, it is ready when it gives that answer, and a canary can distinguish silence and delay
 from a path that works; without them it can only observe that a connection is accepted.
 """
 

@@ -13,10 +13,15 @@ from chaoslab.model.health import DEFAULT_WORDS
 from chaoslab.model.loader import read_topology
 from chaoslab.model.loader.kinds import images_shape, service_shape
 from chaoslab.model.loader.shape import SHAPES as FIXED
+from chaoslab.services.http import AnswerShape
 
 PAGE = (Path(__file__).parents[2] / "docs" / "topology.md").read_text(encoding="utf-8")
+OWN = {("services", "*", kind.name): kind.keys for kind in services.kinds().values()}
+ANSWERS = ("services", "*", "answers", "*")
 SHAPES = {
     **FIXED,
+    **{place: keys for place, keys in OWN.items() if keys.model_fields},
+    ANSWERS: AnswerShape,
     ("images",): images_shape(services.kinds()),
     ("services", "*"): service_shape(services.kinds()),
 }
@@ -28,6 +33,12 @@ def section(place: tuple[str, ...]) -> str:
     title = ".".join("<name>" if part == "*" else part for part in place)
     if place == ("gate", "stages", "*"):  # a list of tables, whose place is a number
         title = "[gate.stages]"
+    if place == ANSWERS:
+        title = "services.<name>.answers.<path>"
+    if place in OWN:
+        return PAGE.partition(f"## `[services.<name>]` of kind `{place[-1]}`\n")[2].partition(
+            "\n## "
+        )[0]
     heading = f"## `[{title}]`" if title else "## Top"
     return PAGE.partition(heading + "\n")[2].partition("\n## ")[0]
 
@@ -39,7 +50,7 @@ def test_every_key_stands_in_its_table_with_its_default(place: tuple[str, ...], 
     field = SHAPES[place].model_fields[name]
     default = field.default
     if isinstance(default, str | int | float) and not isinstance(default, bool):
-        shown = f"{default:g}" if isinstance(default, float) else str(default)
+        shown = f"{default:g}" if isinstance(default, float) else str(default) or "empty"
         assert f"| {shown} |" in row.replace("`", "")
     elif field.is_required() and place:
         assert "| required |" in row

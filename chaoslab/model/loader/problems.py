@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time
+from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -151,11 +152,30 @@ def _type_word(value: object) -> str:
 
 
 def _shape_at(loc: Place, own: Shapes) -> type[Shape] | None:
-    for pattern, shape in (*own.items(), *SHAPES.items()):
+    for below, shape in own.items():
+        if loc[: len(below)] == below:
+            return _within(shape, loc[len(below) :])
+    for pattern, shape in SHAPES.items():
         fits = (known in ("*", part) for known, part in zip(pattern, loc, strict=False))
         if len(pattern) == len(loc) and all(fits):
             return shape
     return None
+
+
+def _within(shape: type[Shape], rest: Place) -> type[Shape] | None:
+    """The shape of a table below one of that shape; the names in a table of tables are skipped."""
+    while rest:
+        field = shape.model_fields.get(str(rest[0]))
+        kind = field.annotation if field is not None else None
+        inner = [each for each in (kind, *get_args(kind)) if _is_shape(each)]
+        if not inner:
+            return None
+        shape, rest = inner[0], rest[2:] if get_origin(kind) is dict else rest[1:]
+    return shape
+
+
+def _is_shape(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Shape)
 
 
 def _description(loc: Place, own: Shapes) -> str:

@@ -28,9 +28,9 @@ from chaoslab.runtimes.attach.control import AttachedControl
 from chaoslab.runtimes.attach.lease import Held, Lease, LeaseRecord, lease_path
 from chaoslab.runtimes.attach.leftovers import taken_back
 from chaoslab.runtimes.attach.refusals import refuse
-from chaoslab.runtimes.attach.service import StandingService, standing
 from chaoslab.runtimes.base import Runtime
 from chaoslab.runtimes.parts import Part
+from chaoslab.runtimes.standing import StandingService, standing
 from chaoslab.services import kind_of, question_of
 from chaoslab.services.base import ServerView, TalkFailed
 
@@ -117,7 +117,8 @@ class AttachedRuntime:
 
     async def start_service(self, service: Service) -> StandingService:
         """Nothing is started. Raises RuntimeUnavailable where its address is given and wrong."""
-        view = await standing(service, self._attach.services.get(service.name, ""))
+        address = self._attach.services.get(service.name, "")
+        view = await standing(service, address, named_by=f"[attach.services.{service.name}]")
         self._services[service.name] = view
         return view
 

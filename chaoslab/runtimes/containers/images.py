@@ -14,7 +14,7 @@ from chaoslab import services
 from chaoslab.agent import build_context
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed
 from chaoslab.machine.environment import environment
-from chaoslab.model.topology import App, Images, Topology
+from chaoslab.model.topology import App, Images, Service, Topology
 from chaoslab.runtimes.containers.labels import ROLE
 from chaoslab.runtimes.containers.problems import told
 
@@ -48,6 +48,19 @@ def chosen(topology: Topology) -> Images:
 def uses(images: Images) -> dict[str, str]:
     """Each image by what it is used for: a kind of service, `toxiproxy`, `python`."""
     return {**images.services, "toxiproxy": images.toxiproxy, "python": images.python}
+
+
+def of_service(service: Service, images: Images) -> str:
+    """The image of a service: its own, else its kind's. Raises RuntimeUnavailable for one that
+    runs elsewhere already.
+    """
+    kind = services.kind_of(service.kind)
+    if address := kind.elsewhere(service):
+        raise RuntimeUnavailable(
+            f"services.{service.name}: {address} is reached from this machine, not from containers"
+            "\n  declare an image or answers for it, or use --chaos-runtime=local"
+        )
+    return kind.image_of(service) or images.services.get(kind.name, "")
 
 
 def variable(use: str) -> str:

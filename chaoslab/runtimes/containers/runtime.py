@@ -31,6 +31,7 @@ from chaoslab.runtimes.containers.service import Box, ContainerService
 from chaoslab.runtimes.containers.stack import API_PORT, Stack
 from chaoslab.runtimes.parts import ApiPart, Part
 from chaoslab.services import last_messages, question_of
+from chaoslab.services.base import AGENT_IMAGE
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -98,8 +99,9 @@ class ContainerRuntime:
         await running.start()  # whatever the scenario before has left it as
         if service.name not in self._versions:
             product = await in_thread(lambda: box.server.prepare(box.published))
-            image = self._stack.images.services[service.kind]
-            self._versions[service.name] = f"{product} (image {image})"
+            image = images.of_service(service, self._stack.images)
+            named = f"{product} (image {image})" if image != AGENT_IMAGE else product
+            self._versions[service.name] = named
         running.version = self._versions[service.name]
         self._boxes.append(box)
         self._services.append(running)

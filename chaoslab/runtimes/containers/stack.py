@@ -24,7 +24,7 @@ from chaoslab.runtimes.containers.engine import HOST, Engine, Run
 from chaoslab.runtimes.containers.problems import PortTaken, told
 from chaoslab.runtimes.containers.service import Box
 from chaoslab.services import kind_of
-from chaoslab.services.base import ability
+from chaoslab.services.base import AGENT_IMAGE, ability
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -134,14 +134,15 @@ class StartedStack:
         kind = kind_of(service.kind)
         fix = "run it as a process (--chaos-runtime=local), or attach to one that runs"
         server = ability(kind.container, kind, "run in a container of the lab's own", fix)(service)
+        image = images.of_service(service, self.images)
         place = Run(
             image=agent_image, role="place", entrypoint=("sleep",), command=("infinity",),
             network=back, aliases=(service.name,),
         )  # fmt: skip
         standing, port = self._published(place, server.port)
         run = Run(
-            image=self.images.services[service.kind], role=service.kind, command=server.command,
-            env=server.env, joins=standing.id,
+            image=agent_image if image == AGENT_IMAGE else image, role=service.kind,
+            command=server.command, env=server.env, joins=standing.id,
         )  # fmt: skip
         self.boxes[service.name] = Box(
             name=service.name,

@@ -38,6 +38,7 @@ from chaoslab.runtimes.local.lookout import Lookout
 from chaoslab.runtimes.local.output import Output
 from chaoslab.runtimes.local.service import LOOK_EVERY_S, LocalService, PortTaken
 from chaoslab.runtimes.parts import ApiPart, Looked, Part
+from chaoslab.runtimes.standing import StandingService, standing
 from chaoslab.seeds import fresh_seed
 from chaoslab.services import kind_of, last_messages, question_of
 from chaoslab.services.base import LocalServer, ability
@@ -106,12 +107,16 @@ class LocalRuntime:
     ) -> None:
         await asyncio.shield(asyncio.ensure_future(self._close()))
 
-    async def start_service(self, service: Service) -> LocalService:
+    async def start_service(self, service: Service) -> LocalService | StandingService:
         """Start a server on a port of its own with fresh data, and wait until it answers.
+
+        One that the topology names by a URL is only looked at.
 
         Raises RuntimeUnavailable (no program that fits, with every refusal and the fix) or
         ServiceFailed (with its last log lines).
         """
+        if address := kind_of(service.kind).elsewhere(service):
+            return await standing(service, address, named_by=f"services.{service.name}.url")
         watchdog = self._entered()
         server = await asyncio.to_thread(self._server, service)
         # Numbered, since different names may look the same once they are fit for a folder.
@@ -123,7 +128,8 @@ class LocalRuntime:
             port = self._ports.take()
             running = LocalService(
                 service=service, server=server, port=port, home=home,
-                env=self._server_env(), watch=watchdog.watch_session,
+                env=self._env_of(service, port), watch=watchdog.watch_session,
+                cwd=Path.cwd() if kind_of(service.kind).variables else None,
             )  # fmt: skip
             self._services.append(running)
             try:
@@ -266,6 +272,14 @@ class LocalRuntime:
         fix = "run it in containers (--chaos-runtime=docker), or attach to one that runs"
         local = ability(kind.local, kind, "run as a process", fix)
         return local(service, self._folder, self._server_env())
+
+    def _env_of(self, service: Service, port: int) -> dict[str, str]:
+        """What a server is started with: the machine's environment where it is the user's own."""
+        variables = kind_of(service.kind).variables
+        if variables is None:
+            return self._server_env()
+        machine = app_environment(environment())
+        return {**machine, **variables(service, port), self._mark: "1"}
 
     def _server_env(self) -> dict[str, str]:
         # Nothing of PGPORT and its like; the user's other settings are no server's business.

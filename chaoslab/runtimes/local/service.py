@@ -45,8 +45,10 @@ class LocalService:
         home: Path,
         env: Mapping[str, str],
         watch: Callable[[int], None],
+        cwd: Path | None = None,
     ) -> None:
         self._service, self._server, self._home = service, server, home
+        self._cwd = cwd or home
         self._port, self._env, self._watch = port, env, watch
         self._process: subprocess.Popen[bytes] | None = None
         self._frozen: tuple[int, ...] = ()
@@ -111,7 +113,7 @@ class LocalService:
                 raise PortTaken(taken(self._service.name, self._port))
             command = self._server.command(self._home, self._port)
             self._process = spawn(
-                command, env=self._env, log=self.log, identity=self._server.identity, cwd=self._home
+                command, env=self._env, log=self.log, identity=self._server.identity, cwd=self._cwd
             )
             self._watch(self._process.pid)
             await self._until_it_answers(self._process)

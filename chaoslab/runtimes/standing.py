@@ -85,8 +85,8 @@ class StandingService:
         raise FaultUnsupported(f"{self._service.name} is not the lab's own and is not touched")
 
 
-async def standing(service: Service, address: str) -> StandingService:
-    """The service as it stands, tried where its address is given.
+async def standing(service: Service, address: str, *, named_by: str) -> StandingService:
+    """The service as it stands, tried where its address is given; `named_by` is the key with it.
 
     Raises RuntimeUnavailable where nobody answers there.
     """
@@ -96,12 +96,12 @@ async def standing(service: Service, address: str) -> StandingService:
     sighting = await view.ask(within_s=_ANSWERS_WITHIN_S)
     if sighting.outcome not in REACHED:
         raise RuntimeUnavailable(
-            f"[attach.services.{service.name}]: nobody answers at {view.endpoint} "
+            f"{named_by}: nobody answers at {view.endpoint} "
             f"({sighting.outcome})\n  correct the url, forward the port, or leave the table out"
         )
     about = kind_of(service.kind).about
     try:
         version = f"{await about(view.url(view.endpoint))}, stands already" if about else _STANDS
     except RuntimeUnavailable as error:
-        raise RuntimeUnavailable(f"[attach.services.{service.name}]: {error}") from error
+        raise RuntimeUnavailable(f"{named_by}: {error}") from error
     return StandingService(service, address, version)
