@@ -12,7 +12,7 @@ from chaoslab.gate.rates import rates
 from chaoslab.gate.result import GateResult, RoundResult, ScenarioResult, StageResult
 from chaoslab.history.files import write_file
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: a reason of a verdict is a code, data and a text
 Json = Mapping[str, object]
 
 

@@ -14,6 +14,7 @@ from chaoslab.gate.result import (
 )
 from chaoslab.history.files import write_file
 from chaoslab.printable import one_line
+from chaoslab.report.properties import properties_of
 
 # What XML 1.0 cannot hold at all, beside what is escaped anyway.
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -63,6 +64,10 @@ def _case(result: ScenarioResult, stage: str) -> xml.Element:
         classname=_text(stage),
         time=f"{result.seconds:.3f}",
     )
+    if result.verdicts:
+        properties = xml.SubElement(case, "properties")
+        for name, value in properties_of(result.verdicts):
+            xml.SubElement(properties, "property", name=_text(name), value=_text(value))
     if result.outcome == "PASS":
         return case
     tag = {"FAIL": "failure", "skipped": "skipped"}.get(result.outcome, "error")

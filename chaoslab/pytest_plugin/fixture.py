@@ -80,6 +80,7 @@ class Chaos:
         from chaoslab.model.load import Sampling
         from chaoslab.model.plan import Boot, Plan
         from chaoslab.model.verdict import Outcome
+        from chaoslab.report.properties import properties_of
         from chaoslab.report.runs import save_verdicts
         from chaoslab.verdicts.doubts import VERDICTS_UNSAVED, doubted
         from chaoslab.verdicts.judge import outcome_of
@@ -129,6 +130,7 @@ class Chaos:
             save_verdicts(folder, verdicts)
         except ResultsUnwritable as error:
             verdicts = doubted(verdicts, (VERDICTS_UNSAVED(why=str(error)),))
+        self._request.node.user_properties += properties_of(verdicts)
         outcome = outcome_of(verdicts)
         if listeners:
             self._tell(f"  {outcome.value}: " + ", ".join(v.name for v in verdicts))

@@ -31,6 +31,10 @@ class Judged:
         """The worst of the verdicts."""
         return worst(verdict.outcome for verdict in self.verdicts.values())
 
+    def codes(self, name: str) -> tuple[str, ...]:
+        """The codes of one verdict's reasons."""
+        return tuple(reason.code for reason in self.verdicts[name].because)
+
     def because(self, name: str) -> str:
         """The reasons of one verdict, a line each."""
         return "\n".join(self.verdicts[name].texts)

@@ -14,6 +14,6 @@ def test_rows_that_are_there_twice_are_a_failure(tmp_path: Path) -> None:
     run = judged("duplicates", tmp_path)
     assert (run.exit_code, run.outcome) == (1, Outcome.FAIL)
     assert run.verdicts["keeps_acknowledged"].outcome is Outcome.FAIL
-    assert "more than once" in run.because("keeps_acknowledged")
-    assert "acknowledged and lost" not in run.because("keeps_acknowledged")
+    assert "write.repeated" in run.codes("keeps_acknowledged")
+    assert "write.lost" not in run.codes("keeps_acknowledged")
     assert run.verdicts["recovers"].outcome is Outcome.PASS

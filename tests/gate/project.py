@@ -40,6 +40,7 @@ from chaoslab.report.runs import save_verdicts
 from chaoslab.model.loader import load_topology
 from chaoslab import services
 from chaoslab.model.plan import Boot, Plan
+from chaoslab.model.reason import Reason
 from chaoslab.model.verdict import Outcome, Verdict
 
 INFO = RunInfo(scenario="x", seed=1, runtime="local", proxy="embedded", started_at="",
@@ -60,7 +61,8 @@ def saw(request):
             journal.append(event)
         journal.close()
         made = tuple(Verdict(name=name, outcome=Outcome(outcome), claim=f"{name} holds",
-                             because=reasons([f"{name} was seen to be {outcome} <&|>"]))
+                             because=(Reason(code=f"{name}.seen", data={"outcome": outcome},
+                                      text=f"{name} was seen to be {outcome} <&|>"),))
                      for name, outcome in verdicts.items())
         save_verdicts(folder, made)
         request.node.user_properties.append(("chaos_run", str(place)))

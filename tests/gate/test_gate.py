@@ -85,6 +85,10 @@ def test_too_few_passes_refuse_and_the_later_stages_still_run(tmp_path: Path) ->
     assert verdict["rounds"][0]["stages"][0]["pass_rate"] == {"required": 0.9, "got": 0}
     (failure,) = project.junit().iter("failure")
     assert "recovery was seen to be FAIL <&|>" in str(failure.text)
+    (case,) = (
+        each for each in project.junit().iter("testcase") if each.find("failure") is not None
+    )
+    assert "recovery.seen" in [each.get("value") for each in case.iter("property")]
     assert "recovery was seen to be FAIL <&|>" in (project.results / "summary.md").read_text()
 
 

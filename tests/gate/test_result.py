@@ -25,6 +25,8 @@ from chaoslab.gate.result import (
     gravest,
 )
 from chaoslab.model.gate import GateStage
+from chaoslab.model.reason import Reason
+from chaoslab.model.verdict import failed, passed
 from chaoslab.preflight.finding import Finding, Inspected
 
 
@@ -136,6 +138,29 @@ def test_what_xml_and_tables_cannot_hold_does_not_break_them(tmp_path: Path) -> 
     assert "| <b> & " in str(failure.get("message"))
     (row,) = (line for line in summary(result) if "**refused**" in line)
     assert row.replace("\\|", "").count("|") == 11
+
+
+def test_verdicts_are_properties_in_junit(tmp_path: Path) -> None:
+    """Each outcome, and the codes of its reasons once each, also of a scenario that passed."""
+    exited, log = (Reason(code=f"app.{name}", text="") for name in ("exited", "log_line"))
+    made = (failed("starts", "it starts", exited, log, log), passed("serves", "it serves"))
+    scenarios = (
+        replace(scenario("FAIL", "bad"), verdicts=made),
+        replace(scenario("PASS", "good"), verdicts=made[1:]),
+    )
+    whole = replace(stage(1.0), scenarios=scenarios)
+    root = xml.parse(save_junit(gate(tmp_path, RoundResult(stages=(whole,))))).getroot()
+    bad, good = (
+        [(each.get("name"), each.get("value")) for each in case.iter("property")]
+        for case in root.iter("testcase")
+    )
+    assert bad == [
+        ("verdict.starts", "FAIL"),
+        ("verdict.starts.codes", "app.exited, app.log_line"),
+        ("verdict.serves", "PASS"),
+        ("verdict.serves.codes", ""),
+    ]
+    assert good == bad[2:]
 
 
 def test_an_aborted_stage_is_an_error_in_junit(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from xml.etree import ElementTree as xml
 
 import pytest
 
@@ -100,9 +101,15 @@ async def test_two_plans(chaos):
 def test_a_scenario_passes_shows_its_table_and_saves_its_run(tmp_path: Path) -> None:
     """With the seed that was asked for, in a folder that can be judged again."""
     project = Project(tmp_path, GOOD.replace("MODE", "dropped"))
-    code, said = project.pytest("-m", "vpc_outage", "--chaos-seed=42")
+    code, said = project.pytest("-m", "vpc_outage", "--chaos-seed=42", "--junitxml=junit.xml")
     assert code == 0, said
     (run,) = project.runs
+    properties = {
+        each.get("name"): each.get("value")
+        for each in xml.parse(tmp_path / "junit.xml").iter("property")
+    }
+    assert properties["verdict.recovers"] == "PASS"
+    assert "fault." in str(properties["verdict.recovers.codes"])
     assert "1 passed" in said
     assert "tiny-good" in said
     assert f"seed 42; saved in results/{run.name}" in said
