@@ -1,8 +1,8 @@
 """What is known of a defective build, read from its file as data; the file is never imported.
 
 A record is TOML in a comment block, as PEP 723 writes metadata into scripts: it begins with a line
-`# /// defect` and ends with `# ///`, and each line between begins with `#`. What the primary verdict
-must cite are codes of docs/reasons.md with some of their data, as `corpus.cites` compares them:
+`# /// defect` and ends with `# ///`, and each line between begins with `#`. The primary
+verdict must cite codes of docs/reasons.md with some of their data, as `corpus.cites` compares them:
 
     cites = [{ code = "app.exited", data = { exit_code = 3 } }]
 """
