@@ -52,10 +52,21 @@ LOG_LINE = Code(
     "log: {log_line}",
     "One of the last lines that the app wrote before its process ended.",
 )
+NO_LOG = Code(
+    "app.no_log",
+    "log: (no output)",
+    "The app wrote nothing before its process ended.",
+)
 REPLACED = Code(
     "app.replaced",
     "the plan replaced boot {boot} at {at_s:.3f} s",
     "The plan ended that boot and started the app again; the claim is judged until then.",
+)
+
+NEVER_COMPLETE = Code(
+    "start.never_complete",
+    "start-up was not complete, watched until {until_s:.3f} s",
+    "No answer of health showed the start-up to be complete, although its time was up.",
 )
 
 # --- health ---
@@ -157,6 +168,11 @@ def health_answer(sample: HealthSample) -> Reason:
     if "timeout" in (sample.error or "").lower():
         return SILENT(at_s=sample.at_s, waited_s=sample.took_s, error=sample.error)
     return UNREACHABLE(at_s=sample.at_s, error=sample.error or "no answer")
+
+
+def last_log_line(ended: Exited) -> Reason:
+    """The last thing that the app wrote, if anything."""
+    return LOG_LINE(log_line=ended.log_tail[-1]) if ended.log_tail else NO_LOG()
 
 
 def process_exit(ended: Exited) -> Reason:

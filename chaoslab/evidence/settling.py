@@ -6,7 +6,8 @@ reads healthy sends users, and an app that says so first and degraded later has 
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from chaoslab.evidence.claim import Bounded, OfBoot
 from chaoslab.evidence.timeline import (
@@ -23,6 +24,7 @@ from chaoslab.history.events import HealthSample, Spawned, StartupComplete
 from chaoslab.history.journal import History
 from chaoslab.model.health import HealthState
 from chaoslab.model.load import Sampling
+from chaoslab.model.reason import Code, Reason
 
 
 class Start(Bounded, Protocol):
@@ -39,6 +41,17 @@ class Availability(OfBoot, Protocol):
     def healthy(self) -> bool: ...
 
 
+def _states(data: Mapping[str, Any]) -> str:
+    turns = zip(data["states"], data["after_s"], strict=True)
+    answers = ", ".join(f"{state} at {after_s:.3f} s" for state, after_s in turns)
+    return f"answered {answers} after the spawn"
+
+
+STATES = Code(
+    "start.states",
+    _states,
+    "The states that health answered in turn from its first good answer on.",
+)
 _STATE = {"normal": HealthState.HEALTHY, "degraded": HealthState.DEGRADED}
 
 
@@ -71,9 +84,11 @@ def healthy_from_s(
     return min((s for s in map(answered_s, healthy) if s > complete.at_s), default=None)
 
 
-def on_the_way(e: Start, begun: Spawned, complete: StartupComplete, history: History) -> str:
+def on_the_way(
+    e: Start, begun: Spawned, complete: StartupComplete, history: History
+) -> Reason | None:
     """What health answered from its first good answer on, turn by turn, in seconds after the spawn;
-    empty where it was one answer all the time, up to the start's deadline or to what was wanted.
+    None where it was one answer all the time, up to the start's deadline or to what was wanted.
     """
     until_s = came_s(e, complete, history)
     due_s = begun.at_s + (e.within_s or 0.0)
@@ -87,9 +102,11 @@ def on_the_way(e: Start, begun: Spawned, complete: StartupComplete, history: His
     if until_s is not None and turns[-1][1] not in wanted(e):
         turns.append((until_s, next(iter(wanted(e)))))
     if len(turns) == 1:
-        return ""
-    told = (f"{state.value} at {at_s - begun.at_s:.3f} s" for at_s, state in turns)
-    return f"answered {', '.join(told)} after the spawn"
+        return None
+    return STATES(
+        states=[state.value for _, state in turns],
+        after_s=[at_s - begun.at_s for at_s, _ in turns],
+    )
 
 
 def unasked(

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from chaoslab.evidence.claim import Bounded, OfBoot
+from chaoslab.evidence.reasons import NOT_REACHED
 from chaoslab.evidence.timeline import Span, samples, still_asked, unheard, watched_until_s
 from chaoslab.evidence.waits import waited_s
 from chaoslab.history.events import Exited, Spawned
 from chaoslab.history.journal import History
 from chaoslab.model.plan import Plan
+from chaoslab.model.reason import Reason
 
 LAST_WORDS = 5  # lines of the log in which the cause must be named: a banner names everything
 GRACE_S = 0.1  # after a bound has passed, so that the sample that shows it is in the history
 
 
-def had_time_left(e: Bounded, history: History, begun: Spawned, ended: Exited | None) -> bool:
-    """Whether the run, or the lab's own stop of the app, left the bound unreached."""
+def not_reached(
+    e: Bounded, history: History, begun: Spawned, ended: Exited | None
+) -> Reason | None:
+    """Where the run, or the lab's own stop of the app, left the bound unreached."""
     if e.within_s is None or (ended and not ended.asked):
-        return False
-    return watched_until_s(history, e.app, e.boot) < begun.at_s + e.within_s
+        return None
+    return watched_to(e, history, begun.at_s + e.within_s)
+
+
+def watched_to(e: OfBoot, history: History, bound_s: float) -> Reason | None:
+    """Why the bound was not reached while that boot was watched; None where it was."""
+    until_s = watched_until_s(history, e.app, e.boot)
+    return NOT_REACHED(until_s=until_s, bound_s=bound_s) if until_s < bound_s else None
 
 
 def is_past(

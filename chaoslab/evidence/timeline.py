@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from chaoslab.evidence.claim import OfBoot
+from chaoslab.evidence.reasons import NOT_ASKED_AT_BOUND, NOT_ASKED_UNTIL_BOUND
 from chaoslab.history.events import (
     Exited,
     FaultHealed,
@@ -20,6 +22,7 @@ from chaoslab.history.events import (
 from chaoslab.history.journal import History
 from chaoslab.model.health import HealthState
 from chaoslab.model.load import Sampling
+from chaoslab.model.reason import Reason
 
 HEARD_S = 0.5  # before a bound: the lab's own lag at which no verdict is trusted any more
 SERVING = frozenset({HealthState.HEALTHY, HealthState.DEGRADED})  # what health may say when up
@@ -163,29 +166,26 @@ def gap(asked: Iterable[Span], longest_s: float) -> Span | None:
     return None
 
 
-def between_looks(before: HealthSample | None, first: HealthSample, due_s: float) -> str:
-    """Why nobody can tell whether what `first` says came in time; empty where one can.
+def between_looks(before: HealthSample | None, first: HealthSample, due_s: float) -> Reason | None:
+    """Why nobody can tell whether what `first` says came in time; None where one can.
 
     `before` is the last answer that said otherwise. A question that was under way at the bound is
     known to have got no such answer by then.
     """
     if first.at_s <= due_s or (before is not None and answered_s(before) >= due_s):
-        return ""
-    since = "before" if before is None else f"from {answered_s(before):.3f}"
-    return f"nobody asked {since} to {first.at_s:.3f} s, and the bound lies between: {due_s:.3f} s"
+        return None
+    last_s = None if before is None else answered_s(before)
+    return NOT_ASKED_AT_BOUND(last_s=last_s, asked_s=first.at_s, bound_s=due_s)
 
 
-def unheard(asked: Iterable[HealthSample], due_s: float) -> str:
+def unheard(asked: Iterable[HealthSample], due_s: float) -> Reason | None:
     """Why nobody can tell whether what was missing came in time: the last of these answers was over
-    too long before the bound; empty where it was not. The run goes on until one is not.
+    too long before the bound; None where it was not. The run goes on until one is not.
     """
     last_s = max(map(answered_s, asked), default=None)
     if last_s is not None and last_s >= due_s - HEARD_S:
-        return ""
-    heard = (
-        "health was not asked" if last_s is None else f"nobody asked health after {last_s:.3f} s"
-    )
-    return f"{heard}, and the bound is {due_s:.3f} s"
+        return None
+    return NOT_ASKED_UNTIL_BOUND(last_s=last_s, bound_s=due_s)
 
 
 def still_asked(seen: Sequence[HealthSample], sampling: Sampling, now_s: float) -> bool:
@@ -201,6 +201,13 @@ def spawned(history: History, app: str, boot: int) -> Spawned | None:
 def exited(history: History, app: str, boot: int) -> Exited | None:
     """The end of one boot's process."""
     return history.first(Exited, lambda e: e.app == app and e.boot == boot)
+
+
+def exited_by(at_s: float, e: OfBoot, history: History) -> Exited | None:
+    """The end of the process where it ended by itself by that moment; None where it did not."""
+    ended = exited(history, e.app, e.boot)
+    early = ended is not None and not ended.asked and ended.at_s <= at_s
+    return ended if early else None
 
 
 def replaced(history: History, app: str, boot: int) -> Exited | None:

@@ -8,20 +8,47 @@ from typing import ClassVar, Literal, Self
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.given import Given, start_of
-from chaoslab.evidence.starting import LAST_WORDS, had_time_left, is_past
-from chaoslab.evidence.timeline import (
-    Span,
-    exited,
-    spawned,
-    started_by,
-)
+from chaoslab.evidence.reasons import MISSED, NEVER_SPAWNED, last_log_line
+from chaoslab.evidence.starting import LAST_WORDS, is_past, not_reached
+from chaoslab.evidence.timeline import Span, exited, spawned, started_by, watched_until_s
+from chaoslab.evidence.unfinished_start import exited_early
 from chaoslab.expectations import needs
 from chaoslab.expectations.base import Expectation, Run
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place, Seen
 from chaoslab.model.plan import Plan
+from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
+
+UP = Code(
+    "start.up",
+    "health called the app up {after_s:.3f} s after the spawn",
+    "Start-up completed where the process should have ended.",
+)
+NOT_EXITED = Code(
+    "app.not_exited",
+    "the process did not end, watched for {watched_s:.3f} s",
+    "The app's process lived until the lab stopped it, or until the run's end.",
+)
+OTHER_EXIT_CODE = Code(
+    "app.other_exit_code",
+    "expected exit code {expected}, got {exit_code}",
+    "The process ended with another exit code than the expected one.",
+)
+NAME_MISSING = Code(
+    "log.name_missing",
+    "the last log lines do not name {name}",
+    "The last lines that the app wrote do not have the name of a dependency that is lost.",
+)
+CAUSE_MISSING = Code(
+    "log.cause_missing",
+    lambda data: (
+        "the last log lines do not name the cause, expected one of: "
+        + ", ".join(f"'{cause}'" for cause in data["expected"])
+    ),
+    "The last lines that the app wrote have none of the words for what happened to the path.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,35 +110,33 @@ def fails_fast(e: FailsFast, history: History) -> Verdict:
     claim = f"boot {e.boot} of {e.app} exits with {e.exit_code} within {e.within_s} s"
     begun, ended = spawned(history, e.app, e.boot), exited(history, e.app, e.boot)
     if begun is None:
-        return unknown(e.kind, claim, "the app was never spawned")
+        return unknown(e.kind, claim, NEVER_SPAWNED(app=e.app, boot=e.boot))
     served_s = started_by(history, e.app, e.boot)
     if served_s is not None:
-        at = f"health called it up {served_s - begun.at_s:.3f} s after the spawn"
-        return failed(e.kind, claim, at)
+        return failed(e.kind, claim, UP(after_s=served_s - begun.at_s))
     if ended is None or ended.asked:
-        if had_time_left(e, history, begun, ended):
-            return unknown(e.kind, claim, "the run ended before the bound had passed")
-        return failed(e.kind, claim, "the process went on living")
+        if early := not_reached(e, history, begun, ended):
+            return unknown(e.kind, claim, early)
+        watched_s = watched_until_s(history, e.app, e.boot) - begun.at_s
+        return failed(e.kind, claim, NOT_EXITED(watched_s=watched_s))
     took_s = ended.at_s - begun.at_s
-    wrong = []
+    wrong: list[Reason] = []
     if e.within_s is not None and took_s > e.within_s:
-        wrong.append(f"{took_s - e.within_s:.3f} s too late")
+        wrong.append(MISSED(late_s=took_s - e.within_s, within_s=e.within_s))
     if ended.exit_code != e.exit_code:
-        wrong.append(f"expected exit code {e.exit_code}, got {ended.exit_code}")
-    wrong += _unsaid(e, "\n".join(ended.log_tail[-LAST_WORDS:]).lower())
-    last = ended.log_tail[-1] if ended.log_tail else "(no output)"
-    because = (f"exited with {ended.exit_code} after {took_s:.3f} s", f"log: {last}")
+        wrong.append(OTHER_EXIT_CODE(exit_code=ended.exit_code, expected=e.exit_code))
+    wrong += _not_named(e, "\n".join(ended.log_tail[-LAST_WORDS:]).lower())
+    because = (*exited_early(e, history, begun, ended), last_log_line(ended))
     if wrong:
         return failed(e.kind, claim, *because, *wrong)
     return passed(e.kind, claim, *because)
 
 
-def _unsaid(e: FailsFast, words: str) -> list[str]:
-    """What the last words should have named, and do not: the dependency, and what it met."""
-    wrong = [f"its last words do not name {name}" for name in e.naming if name.lower() not in words]
+def _not_named(e: FailsFast, words: str) -> list[Reason]:
+    """What the last log lines should have named, and do not: the dependency, and the cause."""
+    wrong = [NAME_MISSING(name=name) for name in e.naming if name.lower() not in words]
     if e.cause and not any(cause.lower() in words for cause in e.cause):
-        expected = ", ".join(f"'{cause}'" for cause in e.cause)
-        wrong.append(f"its last words do not name the cause, expected one of: {expected}")
+        wrong.append(CAUSE_MISSING(expected=e.cause))
     return wrong
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.given import start_of
+from chaoslab.evidence.reasons import CUT_SHORT, NEVER_SPAWNED, last_log_line
 from chaoslab.evidence.starvation import lacked, too_much
 from chaoslab.evidence.timeline import run_ended, started_by
 from chaoslab.evidence.waits import losses_of
@@ -21,10 +22,36 @@ from chaoslab.history.events import (
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
 from chaoslab.model.plan import Plan
-from chaoslab.model.reason import Reason
+from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 
+
+def _exits(data: Mapping[str, Any]) -> str:
+    """How often, with which codes, how long after each spawn, and what the supervisor did."""
+    count, restarts = data["count"], data["restarts"]
+    times = "once" if count == 1 else f"{count} times"
+    codes = _listed([str(code) for code in data["exit_codes"]])
+    after = _listed([f"{after_s:.1f}" for after_s in data["after_s"]])
+    each = "restarted each time" if restarts >= count else f"restarted {restarts} times"
+    return f"exited {times} with {codes}, {after} s after each spawn; {each}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+EXITS = Code(
+    "app.exits",
+    _exits,
+    "How often the process ended by itself, its exit codes, and how often it was restarted.",
+)
+NO_EXIT = Code(
+    "app.no_exit",
+    "it never ended by itself",
+    "The app's process was not observed to end by itself.",
+)
 GRACE_S = 0.1  # after a bound has passed, so that the event that shows it is in the history
 
 
@@ -56,40 +83,29 @@ class NoRestarts(Expectation):
 
 def no_restarts(e: NoRestarts, history: History) -> Verdict:
     """The app ends by itself at most `at_most` times, up to the run's settled end."""
-    claim = f"{e.app} ends by itself at most {e.at_most} times, for its supervisor to start it anew"
+    claim = f"{e.app} ends by itself at most {e.at_most} times under its supervisor"
     boots = {s.boot: s for s in history.of(Spawned) if s.app == e.app}
     if not boots:
-        return unknown(e.kind, claim, "the app was never spawned")
+        return unknown(e.kind, claim, NEVER_SPAWNED(app=e.app, boot=1))
     ends = [x for x in history.of(Exited) if x.app == e.app and not x.asked]
-    told = _told(ends, boots)
+    seen = _ends_observed(ends, boots)
     if len(ends) > e.at_most:
-        return failed(e.kind, claim, told, f"log: {_last_words(ends[-1])}")
+        return failed(e.kind, claim, seen, last_log_line(ends[-1]))
     ended = run_ended(history)
     if ended is None or not ended.settled:
-        return unknown(e.kind, claim, "the run was cut short", told)
-    return passed(e.kind, claim, told)
+        return unknown(e.kind, claim, CUT_SHORT(), seen)
+    return passed(e.kind, claim, seen)
 
 
-def _told(ends: list[Exited], boots: dict[int, Spawned]) -> str:
-    """How often, with which codes, how long after each spawn, and what the supervisor did."""
+def _ends_observed(ends: list[Exited], boots: dict[int, Spawned]) -> Reason:
     if not ends:
-        return "it never ended by itself"
-    codes = list(dict.fromkeys(str(x.exit_code) for x in ends))
-    after = [f"{x.at_s - boots[x.boot].at_s:.1f}" for x in ends if x.boot in boots]
-    anew = sum(spawn.restart for spawn in boots.values())
-    each = "restarted each time" if anew >= len(ends) else f"restarted {anew} times"
-    times = "once" if len(ends) == 1 else f"{len(ends)} times"
-    how_often = f"exited {times} with {_listed(codes)}"
-    return f"{how_often}, {_listed(after)} s after each spawn; {each}"
-
-
-def _listed(words: list[str]) -> str:
-    *most, last = words
-    return f"{', '.join(most)} and {last}" if most else last
-
-
-def _last_words(end: Exited) -> str:
-    return end.log_tail[-1] if end.log_tail else "(no output)"
+        return NO_EXIT()
+    return EXITS(
+        count=len(ends),
+        exit_codes=list(dict.fromkeys(x.exit_code for x in ends)),
+        after_s=[x.at_s - boots[x.boot].at_s for x in ends if x.boot in boots],
+        restarts=sum(spawn.restart for spawn in boots.values()),
+    )
 
 
 def restarts_under_way(

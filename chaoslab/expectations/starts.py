@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.given import Given, completed, settling_start
+from chaoslab.evidence.phases import phases_missed, published
+from chaoslab.evidence.reasons import CUT_SHORT, MISSED, NEVER_SPAWNED, NOT_ASKED
 from chaoslab.evidence.settling import (
     came_s,
     may_settle,
@@ -15,9 +17,8 @@ from chaoslab.evidence.settling import (
     unasked,
     wanted,
 )
-from chaoslab.evidence.starting import LAST_WORDS, had_time_left, is_past
+from chaoslab.evidence.starting import is_past, not_reached
 from chaoslab.evidence.timeline import (
-    SERVING,
     Span,
     answered_s,
     between_looks,
@@ -28,26 +29,69 @@ from chaoslab.evidence.timeline import (
     unheard,
     watched_until_s,
 )
+from chaoslab.evidence.unfinished_start import (
+    how_it_ended,
+    last_bad_answer,
+    log_lines,
+)
 from chaoslab.expectations import needs
 from chaoslab.expectations.base import Expectation, Run
 from chaoslab.history.events import (
     Bound,
     Exited,
-    FirstAnswer,
     HealthSample,
-    Listening,
     Ready,
     Spawned,
     StartupComplete,
-    StartupSnapshot,
 )
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place, Seen
 from chaoslab.model.health import HealthContract, HealthState
 from chaoslab.model.load import Sampling
 from chaoslab.model.plan import Plan
+from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
+
+Data = Mapping[str, Any]
+
+
+def _complete(data: Data) -> str:
+    after_s, state = data["after_s"], data["state"]
+    if data["attached"]:
+        return f"start-up was complete {after_s:.3f} s after the lab attached, health {state}"
+    return f"start-up complete {after_s:.3f} s after the spawn, health {state}"
+
+
+def _other_mode(data: Data) -> str:
+    mode = data["published"]
+    what = "published no startup_mode" if mode is None else f"published startup_mode '{mode}'"
+    return f"the app {what}, expected '{data['expected']}'"
+
+
+COMPLETE = Code(
+    "start.complete",
+    _complete,
+    "The first answer of health that showed the start-up to be complete, and its state.",
+)
+GONE = Code(
+    "start.exited_after_complete",
+    "exited with {exit_code} after {after_s:.3f} s, although start-up was complete",
+    "The process ended by itself within the time for its start, after health had answered as up.",
+)
+OTHER_MODE = Code(
+    "start.other_mode",
+    _other_mode,
+    "The start-up mode that the app published is not the expected one.",
+)
+OTHER_STATE = Code(
+    "start.other_state",
+    lambda data: (
+        f"health was {data['state']} at the end of start-up, "
+        f"expected {' or '.join(data['expected'])}"
+    ),
+    "The state in which start-up ended is not an expected one.",
+)
 
 _USUAL = Sampling()
 SERVING_S = 0.5  # how long after its end a start-up is given to be seen ready, or degraded
@@ -118,26 +162,23 @@ def starts(
 
     Where health said degraded first and healthy is asked for, the deadline holds for healthy.
     """
-    mode = f" {e.mode}" if e.mode else ""
-    claim = f"boot {e.boot} of {e.app} starts{mode} within {e.within_s} s"
     begun = spawned(history, e.app, e.boot)
+    claim = _claim(e, begun)
     if begun is None:
-        return unknown(e.kind, claim, "the app was never spawned")
-    if begun.standing:
-        claim = f"{e.app}, which stood already, is up{mode} when the lab comes"
-    complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (e.app, e.boot))
-    ended = exited(history, e.app, e.boot)
-    if complete is None and had_time_left(e, history, begun, ended):
-        why = "the run ended before the start-up's time was up"
-        return unknown(e.kind, claim, why, *_how_it_ended(e, history, begun, ended))
-    if complete is None and (early := _not_heard(e, history, begun, ended)):
-        return unknown(e.kind, claim, early, *_how_it_ended(e, history, begun, ended))
-    if complete is None or (ended and not ended.asked and ended.at_s < complete.at_s):
-        return failed(e.kind, claim, *_how_it_ended(e, history, begun, ended))
+        return unknown(e.kind, claim, NEVER_SPAWNED(app=e.app, boot=e.boot))
+    complete, ended = completed(e.app, e.boot, history), exited(history, e.app, e.boot)
+    if complete is None:
+        course = how_it_ended(e, history, begun, ended)
+        early = not_reached(e, history, begun, ended) or _not_asked(e, history, begun, ended)
+        return unknown(e.kind, claim, early, *course) if early else failed(e.kind, claim, *course)
+    if ended and not ended.asked and ended.at_s < complete.at_s:
+        return failed(e.kind, claim, *how_it_ended(e, history, begun, ended))
     because = _seen_so_far(e, history, begun, complete)
-    wrong = [*_wrong_mode(e, history), *_wrong_phases(e, contract, history)]
-    if gone := _gone_at_once(e, begun, ended):
-        wrong.append(gone)
+    wrong = [
+        *_wrong_mode(e, history),
+        *phases_missed(e, contract, history),
+        *_gone_at_once(e, begun, ended),
+    ]
     if not wrong and (early := _too_early(e, sampling, history, begun, complete)):
         return unknown(e.kind, claim, early, *because)
     late = _late(e, history, begun, complete)
@@ -146,55 +187,61 @@ def starts(
     wrong += late
     wrong += _other_state(e, history, begun, complete)
     if wrong:
-        return failed(e.kind, claim, *because, *wrong, *_log(ended))
+        return failed(e.kind, claim, *because, *wrong, *log_lines(ended))
     if _may_yet_die(e, history, begun):
-        return unknown(e.kind, claim, "the run was cut short", *because)
+        return unknown(e.kind, claim, CUT_SHORT(), *because)
     return passed(e.kind, claim, *because)
+
+
+def _claim(e: Starts, begun: Spawned | None) -> str:
+    mode = f" {e.mode}" if e.mode else ""
+    if begun is not None and begun.standing:
+        return f"{e.app}, which was running already, is up{mode} when the lab attaches"
+    return f"boot {e.boot} of {e.app} starts{mode} within {e.within_s} s"
 
 
 def _seen_so_far(
     e: Starts, history: History, begun: Spawned, complete: StartupComplete
-) -> list[str]:
+) -> list[Reason]:
     """The first good answer, and what health answered after it."""
-    since = "after the lab came" if begun.standing else "after the spawn"
-    seen = "found complete" if begun.standing else "complete"
-    took_s = complete.at_s - begun.at_s
-    told = [f"start-up {seen} {took_s:.3f} s {since}, health {complete.state.value}"]
+    first = COMPLETE(
+        after_s=complete.at_s - begun.at_s, state=complete.state.value, attached=begun.standing
+    )
     turns = on_the_way(e, begun, complete, history)
-    return [*told, turns] if turns else told
+    return [first, turns] if turns else [first]
 
 
 def _too_early(
     e: Starts, sampling: Sampling, history: History, begun: Spawned, complete: StartupComplete
-) -> str:
+) -> Reason | None:
     """Why nobody knows whether a start that is not yet as asked would have become so."""
     if came_s(e, complete, history) is not None or not may_settle(e, complete):
-        return ""
-    if had_time_left(e, history, begun, exited(history, e.app, e.boot)):
-        return "the run ended before the start-up's time was up"
+        return None
+    if early := not_reached(e, history, begun, exited(history, e.app, e.boot)):
+        return early
     if pause := unasked(e, begun, complete, sampling, history):
-        return f"nobody asked from {pause.start_s:.3f} to {pause.end_s:.3f} s"
+        return NOT_ASKED(start_s=pause.start_s, end_s=pause.end_s)
     return unheard(samples(history, e.app, e.boot), begun.at_s + (e.within_s or 0.0))
 
 
-def _not_heard(e: Starts, history: History, begun: Spawned, ended: Exited | None) -> str:
+def _not_asked(e: Starts, history: History, begun: Spawned, ended: Exited | None) -> Reason | None:
     """Why nobody knows whether a start-up that was not seen complete was complete in time: the app
     listened, and was not asked up to its bound.
     """
     if ended is not None and not ended.asked:
-        return ""
+        return None
     bound = history.first(Bound, lambda b: (b.app, b.boot) == (e.app, e.boot))
     asked = samples(history, e.app, e.boot)
     if not asked or (bound is None and not begun.standing):
-        return ""
+        return None
     return unheard(asked, begun.at_s + (e.within_s or 0.0))
 
 
-def _gone_at_once(e: Starts, begun: Spawned, ended: Exited | None) -> str:
+def _gone_at_once(e: Starts, begun: Spawned, ended: Exited | None) -> list[Reason]:
     """Complete, and dead by itself before the time for the start was up: that is no start."""
     if ended is None or ended.asked or ended.at_s > begun.at_s + (e.within_s or 0.0):
-        return ""
-    return f"{_exit(begun, ended)}, having called itself started"
+        return []
+    return [GONE(exit_code=ended.exit_code, after_s=ended.at_s - begun.at_s)]
 
 
 def _may_yet_die(e: Starts, history: History, begun: Spawned) -> bool:
@@ -205,16 +252,18 @@ def _may_yet_die(e: Starts, history: History, begun: Spawned) -> bool:
     return watched_until_s(history, e.app, e.boot) < begun.at_s + (e.within_s or 0.0)
 
 
-def _late(e: Starts, history: History, begun: Spawned, complete: StartupComplete) -> list[str]:
+def _late(e: Starts, history: History, begun: Spawned, complete: StartupComplete) -> list[Reason]:
     """By how much the start missed its bound."""
     came = came_s(e, complete, history)
     took_s = (complete.at_s if came is None else came) - begun.at_s
     if e.within_s is None or took_s <= e.within_s:
         return []
-    return [f"{took_s - e.within_s:.3f} s too late"]
+    return [MISSED(late_s=took_s - e.within_s, within_s=e.within_s)]
 
 
-def _unseen(e: Starts, history: History, begun: Spawned, complete: StartupComplete) -> str:
+def _unseen(
+    e: Starts, history: History, begun: Spawned, complete: StartupComplete
+) -> Reason | None:
     """Why nobody knows whether a start that was seen late came in time: the bound passed between
     two questions.
     """
@@ -222,130 +271,31 @@ def _unseen(e: Starts, history: History, begun: Spawned, complete: StartupComple
     came = complete.at_s if came is None else came
     asked = [s for s in samples(history, e.app, e.boot) if answered_s(s) <= came]
     if not asked:
-        return ""
+        return None
     before = asked[-2] if len(asked) > 1 else None
     return between_looks(before, asked[-1], begun.at_s + (e.within_s or 0.0))
 
 
-def _wrong_mode(e: Starts, history: History) -> list[str]:
+def _wrong_mode(e: Starts, history: History) -> list[Reason]:
     """Another start-up mode than the one that was asked for."""
-    snapshot = _published(e, history)
-    if e.startup_mode is None or (snapshot is not None and snapshot.mode == e.startup_mode):
+    snapshot = published(e, history)
+    mode = snapshot.mode if snapshot else None
+    if e.startup_mode is None or mode == e.startup_mode:
         return []
-    got = snapshot.mode if snapshot else "nothing published"
-    return [f"expected startup_mode {e.startup_mode}, got {got}"]
+    return [OTHER_MODE(published=mode, expected=e.startup_mode)]
 
 
 def _other_state(
     e: Starts, history: History, begun: Spawned, complete: StartupComplete
-) -> list[str]:
+) -> list[Reason]:
     """Another state in all its time than the one that was asked for, and what health said last."""
     came = came_s(e, complete, history)
     in_time = came is not None and came <= begun.at_s + (e.within_s or 0.0)
     if in_time or complete.state in wanted(e):
         return []
-    names = " or ".join(sorted((state.value for state in wanted(e)), reverse=True))
-    return [f"expected health {names}, got {complete.state.value}", *_told(e, history)]
-
-
-def _wrong_phases(e: Starts, contract: HealthContract, history: History) -> list[str]:
-    """Phases that failed, that were timed and left behind, or that the contract asks for in vain.
-
-    An app that drops a phase does not mention it any more: only the contract can tell.
-    """
-    snapshot, wrong = _published(e, history), []
-    if snapshot is None:
-        return ["no phases published"] if contract.phases else []
-    if snapshot.failed or snapshot.failed_phases:
-        wrong.append("phases booked as failed: " + (", ".join(snapshot.failed_phases) or "?"))
-    done = {*snapshot.completed_phases, *snapshot.degraded_phases}
-    asked_for = dict.fromkeys((*contract.phases, *snapshot.phase_timings_s))
-    if missing := [phase for phase in asked_for if phase not in done]:
-        wrong.append("phases neither completed nor degraded: " + ", ".join(missing))
-    return wrong
-
-
-def _published(e: Starts, history: History) -> StartupSnapshot | None:
-    return history.last(StartupSnapshot, lambda s: (s.app, s.boot) == (e.app, e.boot))
-
-
-def _told(e: Starts, history: History) -> list[str]:
-    """What the last answer of health was, where it was no good one."""
-    answers = [s for s in samples(history, e.app, e.boot) if s.status_code]
-    bad = answers and answers[-1].state not in SERVING
-    return [_answer(answers[-1])] if bad else []
-
-
-def _answer(sample: HealthSample) -> str:
-    return sample.error or f"health answered {sample.status_code} {sample.word or ''}".rstrip()
-
-
-def _how_it_ended(
-    e: Starts, history: History, begun: Spawned, ended: Exited | None
-) -> tuple[str, ...]:
-    """What was seen from outside, how far it says that it came, and the last lines of the log."""
-    gone = ended if ended is not None and not ended.asked else None
-    seen = _died(e, history, begun, gone) if gone else _lived(e, history, begun)
-    restarts = sum(spawn.restart and spawn.app == e.app for spawn in history.of(Spawned))
-    again = [f"started anew {restarts} times by its supervisor"] if restarts else []
-    return (*seen, *_published_so_far(e, history), *_told(e, history), *again, *_log(ended))
-
-
-def _exit(begun: Spawned, ended: Exited) -> str:
-    return f"exited with {ended.exit_code} after {ended.at_s - begun.at_s:.3f} s"
-
-
-def _log(ended: Exited | None) -> list[str]:
-    return [f"log: {line}" for line in ended.log_tail[-LAST_WORDS:]] if ended else []
-
-
-def _died(e: Starts, history: History, begun: Spawned, ended: Exited) -> list[str]:
-    """Without ever listening, with its port open and mute, and after answering are three deaths."""
-    who = (e.app, e.boot)
-    bound = history.first(Bound, lambda b: (b.app, b.boot) == who)
-    answer = history.first(FirstAnswer, lambda a: (a.app, a.boot) == who)
-    if bound is None:
-        elsewhere = _elsewhere(e, history, begun)
-        return [_exit(begun, ended), *([elsewhere] if elsewhere else [])]
-    listened = f"listened on {begun.port} after {bound.at_s - begun.at_s:.3f} s"
-    first = f"answered {answer.status_code} first" if answer else "never answered"
-    return [f"{listened}, {first}, {_exit(begun, ended)}"]
-
-
-def _lived(e: Starts, history: History, begun: Spawned) -> list[str]:
-    """Mute on its port, on another port, listening but mute, and answering without end differ."""
-    who = (e.app, e.boot)
-    bound = history.first(Bound, lambda b: (b.app, b.boot) == who)
-    answer = history.first(FirstAnswer, lambda a: (a.app, a.boot) == who)
-    if begun.standing and answer is None:
-        return [f"it never answered health, asked at port {begun.port}"]
-    if bound is None and not begun.standing:
-        never = f"alive, but never listened on port {begun.port}"
-        return [_elsewhere(e, history, begun) or never]
-    if bound is not None and answer is None:
-        return [f"listening after {bound.at_s - begun.at_s:.3f} s, but never answered health"]
-    first = answer.status_code if answer else "?"
-    return [f"listening and answering ({first} first), never complete"]
-
-
-def _elsewhere(e: Starts, history: History, begun: Spawned) -> str:
-    """Which other ports it was seen listening on; empty where on none."""
-    looks = (x for x in history.of(Listening) if (x.app, x.boot) == (e.app, e.boot))
-    ports = sorted({port for look in looks for port in look.ports} - {begun.port})
-    if not ports:
-        return ""
-    shown = ", ".join(map(str, ports))
-    return f"listens on {shown}, never on {begun.port}, the port that is routed to it"
-
-
-def _published_so_far(e: Starts, history: History) -> list[str]:
-    snapshot = _published(e, history)
-    if snapshot is None:
-        return []
-    told = [f"phases done: {', '.join(snapshot.completed_phases) or 'none'}"]
-    if snapshot.failed or snapshot.failed_phases:
-        told.append("phases booked as failed: " + (", ".join(snapshot.failed_phases) or "?"))
-    return told
+    expected = sorted((state.value for state in wanted(e)), reverse=True)
+    other = OTHER_STATE(state=complete.state.value, expected=expected)
+    return [other, *last_bad_answer(e, history)]
 
 
 def _serves(e: Starts, history: History, state: HealthState) -> bool:

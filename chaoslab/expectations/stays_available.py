@@ -8,12 +8,21 @@ from typing import Literal
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.given import Given, completed, settling_start
+from chaoslab.evidence.reasons import (
+    CUT_SHORT,
+    FEW_ANSWERS,
+    NEVER_COMPLETE,
+    NEVER_SPAWNED,
+    NOT_ASKED,
+    health_answer,
+    process_exit,
+)
 from chaoslab.evidence.settling import (
     before_settling,
     has_to_settle,
     settled_from,
 )
-from chaoslab.evidence.starting import is_past
+from chaoslab.evidence.starting import is_past, watched_to
 from chaoslab.evidence.timeline import (
     SERVING,
     Span,
@@ -21,6 +30,7 @@ from chaoslab.evidence.timeline import (
     asking,
     between_looks,
     exited,
+    exited_by,
     gap,
     run_ended,
     samples,
@@ -31,18 +41,26 @@ from chaoslab.evidence.timeline import (
 )
 from chaoslab.expectations import needs
 from chaoslab.expectations.base import Expectation, Run
-from chaoslab.history.events import (
-    HealthSample,
-    StartupComplete,
-)
+from chaoslab.history.events import HealthSample
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place, Seen
 from chaoslab.model.health import HealthState
 from chaoslab.model.load import Sampling
 from chaoslab.model.plan import Plan
+from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 
+STEADY = Code(
+    "health.steady",
+    "{count} answers, all {state}",
+    "Every answer of health since the end of start-up was as the claim asks.",
+)
+SETTLED = Code(
+    "health.settled",
+    "degraded at {degraded_s:.3f} s, healthy from {healthy_s:.3f} s on",
+    "Health was degraded before its first healthy answer, within the time for the start-up.",
+)
 MIN_SAMPLES = 3  # fewer answers than this do not show that it stays so
 
 
@@ -86,21 +104,13 @@ class StaysAvailable(Expectation):
         return _under_way(self, run.plan, run.history, now_s, startup_s)
 
 
-def _died_by(at_s: float, e: StaysAvailable, history: History) -> str:
-    ended = exited(history, e.app, e.boot)
-    if ended is None or ended.asked or ended.at_s > at_s:
-        return ""
-    return f"the process exited with {ended.exit_code} at {ended.at_s:.3f} s"
-
-
 def stays_available(e: StaysAvailable, app: App, sampling: Sampling, history: History) -> Verdict:
     """From the end of start-up on, health answers 2xx, and healthy where that is asked."""
     what = "healthy" if e.healthy else "available"
     claim = f"{e.app} stays {what} from the end of start-up on"
-    complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (e.app, e.boot))
-    ended = run_ended(history)
-    if gone := _died_by(ended.at_s if ended else 0.0, e, history):
-        return failed(e.kind, claim, gone)
+    complete, ended = completed(e.app, e.boot, history), run_ended(history)
+    if gone := exited_by(ended.at_s if ended else 0.0, e, history):
+        return failed(e.kind, claim, process_exit(gone))
     if complete is None:
         return _never_started(e, claim, app, history)
     seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= complete.at_s]
@@ -110,60 +120,56 @@ def stays_available(e: StaysAvailable, app: App, sampling: Sampling, history: Hi
     if bad := next((s for s in seen if s.state not in good and s not in early), None):
         settling = first is None and bad.state in SERVING and has_to_settle(e, complete)
         if settling and (early_end := _may_settle(e, app, seen, history)):
-            return unknown(e.kind, claim, early_end, _said(bad))
-        return failed(e.kind, claim, _said(bad))
+            return unknown(e.kind, claim, early_end, health_answer(bad))
+        return failed(e.kind, claim, health_answer(bad))
     if len(seen) < MIN_SAMPLES:
-        return unknown(e.kind, claim, f"only {len(seen)} health answers")
+        return unknown(e.kind, claim, FEW_ANSWERS(count=len(seen), required=MIN_SAMPLES))
     if pause := gap(map(asking, seen), silence_s(sampling)):
-        why = f"nobody asked from {pause.start_s:.3f} to {pause.end_s:.3f} s"
-        return unknown(e.kind, claim, why)
+        return unknown(e.kind, claim, NOT_ASKED(start_s=pause.start_s, end_s=pause.end_s))
     if ended is None or not ended.settled:
-        return unknown(e.kind, claim, "the run was cut short")
-    told = [_settled(early, first)] if first and early else []
-    return passed(e.kind, claim, f"{len(seen) - len(early)} answers, all {what}", *told)
+        return unknown(e.kind, claim, CUT_SHORT())
+    settled = [_settled(early, first)] if first and early else []
+    steady = STEADY(count=len(seen) - len(early), state=what)
+    return passed(e.kind, claim, steady, *settled)
 
 
-def _may_settle(e: StaysAvailable, app: App, seen: list[HealthSample], history: History) -> str:
+def _may_settle(
+    e: StaysAvailable, app: App, seen: list[HealthSample], history: History
+) -> Reason | None:
     """Why an app that was not healthy yet may have become so in the time that it may take to start;
-    empty where it had that time and was asked to its end.
+    None where it had that time and was asked to its end.
     """
     begun = spawned(history, e.app, e.boot)
     due_s = begun.at_s + app.deadlines.startup_s if begun else 0.0
-    if watched_until_s(history, e.app, e.boot) < due_s:
-        return "the run ended before it had to be"
+    if early := watched_to(e, history, due_s):
+        return early
     healthy = next((s for s in seen if s.state is HealthState.HEALTHY), None)
     if healthy is None:
         return unheard(seen, due_s)
     later = (s for s in seen if s.at_s >= answered_s(healthy))
     if any(s.state is not HealthState.HEALTHY for s in later):
-        return ""
+        return None
     before = next((s for s in reversed(seen) if s.at_s < healthy.at_s), None)
     return between_looks(before, healthy, due_s)
 
 
-def _settled(early: list[HealthSample], first: HealthSample) -> str:
-    """What it said before its first healthy answer, which ended its start-up."""
-    return f"degraded at {early[0].at_s:.3f} s, healthy from {answered_s(first):.3f} s on"
+def _settled(early: list[HealthSample], first: HealthSample) -> Reason:
+    """What it answered before its first healthy answer, which ended its start-up."""
+    return SETTLED(degraded_s=early[0].at_s, healthy_s=answered_s(first))
 
 
 def _never_started(e: StaysAvailable, claim: str, app: App, history: History) -> Verdict:
     """A run that ended inside the time that the app may take to start says nothing of it."""
     begun = spawned(history, e.app, e.boot)
     if begun is None:
-        return unknown(e.kind, claim, "the app was never spawned")
+        return unknown(e.kind, claim, NEVER_SPAWNED(app=e.app, boot=e.boot))
     due_s = begun.at_s + app.deadlines.startup_s
-    if watched_until_s(history, e.app, e.boot) < due_s:
-        return unknown(e.kind, claim, "the run ended before the start-up's time was up")
+    if short := watched_to(e, history, due_s):
+        return unknown(e.kind, claim, short)
     if (asked := samples(history, e.app, e.boot)) and (early := unheard(asked, due_s)):
         return unknown(e.kind, claim, early)
-    return failed(e.kind, claim, "start-up was never complete")
-
-
-def _said(sample: HealthSample) -> str:
-    if sample.status_code is None and "timeout" in (sample.error or "").lower():
-        return f"health gave no answer within {sample.took_s:.1f} s, asked at {sample.at_s:.3f} s"
-    answer = sample.error or f"{sample.status_code} {sample.word}"
-    return f"at {sample.at_s:.3f} s health was {sample.state.value}: {answer}"
+    until_s = watched_until_s(history, e.app, e.boot)
+    return failed(e.kind, claim, NEVER_COMPLETE(until_s=until_s))
 
 
 def _under_way(
@@ -174,7 +180,7 @@ def _under_way(
     if begun is None or ended is not None:
         return None if ended else f"boot {e.boot} of {e.app}"
     given = Span(start_s=begun.at_s, end_s=begun.at_s + startup_s)
-    complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (e.app, e.boot))
+    complete = completed(e.app, e.boot, history)
     if complete is None:
         late = is_past(now_s, given, e, plan, history)
         return None if late else f"the start-up of {e.app}"

@@ -1,0 +1,72 @@
+"""What an app publishes of its start-up: the phases that it finished, failed or dropped. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chaoslab.evidence.claim import OfBoot
+from chaoslab.history.events import StartupSnapshot
+from chaoslab.history.journal import History
+from chaoslab.model.health import HealthContract
+from chaoslab.model.reason import Code, Reason
+
+
+def _phases_failed(data: Mapping[str, Any]) -> str:
+    phases = ", ".join(data["phases"])
+    return f"phases reported as failed: {phases}" if phases else "start-up reported as failed"
+
+
+PHASES_DONE = Code(
+    "start.phases_done",
+    lambda data: f"phases done: {', '.join(data['phases']) or 'none'}",
+    "The phases of the start-up that the app published as completed.",
+)
+PHASES_FAILED = Code(
+    "start.phases_failed",
+    _phases_failed,
+    "The app published phases as failed, or its start-up without naming one.",
+)
+NO_PHASES = Code(
+    "start.no_phases",
+    "the app published no phases",
+    "The health contract has phases, and the app published nothing of its start-up.",
+)
+PHASES_MISSING = Code(
+    "start.phases_missing",
+    "phases neither completed nor degraded: {phases}",
+    "Phases of the contract, or that the app timed, are in none of its lists of finished phases.",
+)
+
+
+def published(e: OfBoot, history: History) -> StartupSnapshot | None:
+    """What the app published last of this start-up."""
+    return history.last(StartupSnapshot, lambda s: (s.app, s.boot) == (e.app, e.boot))
+
+
+def phases_so_far(e: OfBoot, history: History) -> list[Reason]:
+    """How far the app says that its start-up came."""
+    snapshot = published(e, history)
+    if snapshot is None:
+        return []
+    return [PHASES_DONE(phases=snapshot.completed_phases), *_failed_in(snapshot)]
+
+
+def phases_missed(e: OfBoot, contract: HealthContract, history: History) -> list[Reason]:
+    """Phases that failed, that were timed and left behind, or that the contract asks for in vain.
+
+    An app that drops a phase does not mention it any more: only the contract can tell.
+    """
+    snapshot = published(e, history)
+    if snapshot is None:
+        return [NO_PHASES()] if contract.phases else []
+    done = {*snapshot.completed_phases, *snapshot.degraded_phases}
+    asked_for = dict.fromkeys((*contract.phases, *snapshot.phase_timings_s))
+    missing = [phase for phase in asked_for if phase not in done]
+    return [*_failed_in(snapshot), *([PHASES_MISSING(phases=missing)] if missing else [])]
+
+
+def _failed_in(snapshot: StartupSnapshot) -> list[Reason]:
+    """What the app published as failed."""
+    failed = snapshot.failed or snapshot.failed_phases
+    return [PHASES_FAILED(phases=snapshot.failed_phases)] if failed else []

@@ -1,0 +1,144 @@
+"""What was observed from outside of a start-up that did not complete, or ended at once. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chaoslab.evidence.claim import OfBoot
+from chaoslab.evidence.phases import phases_so_far
+from chaoslab.evidence.reasons import LOG_LINE, health_answer
+from chaoslab.evidence.starting import LAST_WORDS
+from chaoslab.evidence.timeline import SERVING, samples
+from chaoslab.history.events import (
+    Bound,
+    Exited,
+    FirstAnswer,
+    Listening,
+    Spawned,
+)
+from chaoslab.history.journal import History
+from chaoslab.model.reason import Code, Reason
+
+Data = Mapping[str, Any]
+
+
+def _exited(data: Data) -> str:
+    ended = f"exited with {data['exit_code']} after {data['after_s']:.3f} s"
+    if data["listened_after_s"] is None:
+        return ended
+    status = data["first_status_code"]
+    answered = "never answered" if status is None else f"answered {status} first"
+    listened = f"listened on port {data['port']} after {data['listened_after_s']:.3f} s"
+    return f"{listened}, {answered}, {ended}"
+
+
+def _no_answer(data: Data) -> str:
+    if data["listened_after_s"] is None:
+        return f"health, asked at port {data['port']}, never answered"
+    after_s = data["listened_after_s"]
+    return f"listened on port {data['port']} after {after_s:.3f} s, but never answered health"
+
+
+def _answering(data: Data) -> str:
+    after_s, status = data["listened_after_s"], data["first_status_code"]
+    answered = f"answered {status} first, but its start-up was never complete"
+    if after_s is None:
+        return answered
+    return f"listened on port {data['port']} after {after_s:.3f} s and {answered}"
+
+
+EXITED = Code(
+    "start.exited",
+    _exited,
+    "The process ended by itself; seconds count from its start, None where it did not listen.",
+)
+OTHER_PORT = Code(
+    "start.other_port",
+    "listens on port {other_ports}, never on port {port}, the port that is routed to it",
+    "The app's processes were observed to listen, but not where the app's traffic goes.",
+)
+NEVER_LISTENED = Code(
+    "start.never_listened",
+    "alive, but never listened on port {port}",
+    "The process lived, and nothing was observed to listen on its port.",
+)
+NO_ANSWER = Code(
+    "start.no_answer",
+    _no_answer,
+    "The port was open, or the app was running when the lab attached, and health had no answer.",
+)
+ANSWERING = Code(
+    "start.answering",
+    _answering,
+    "Health answered, and never as an app whose start-up is complete.",
+)
+RESTARTED = Code(
+    "start.restarted",
+    "its supervisor restarted it {count} times",
+    "After this boot the app ended by itself and its supervisor started it again.",
+)
+
+
+def how_it_ended(
+    e: OfBoot, history: History, begun: Spawned, ended: Exited | None
+) -> tuple[Reason, ...]:
+    """What was seen from outside, how far it says that it came, and the last lines of the log."""
+    gone = ended if ended is not None and not ended.asked else None
+    seen = exited_early(e, history, begun, gone) if gone else _lived(e, history, begun)
+    restarts = sum(spawn.restart and spawn.app == e.app for spawn in history.of(Spawned))
+    again = [RESTARTED(count=restarts)] if restarts else []
+    progress = (*phases_so_far(e, history), *last_bad_answer(e, history))
+    return (*seen, *progress, *again, *log_lines(ended))
+
+
+def exited_early(e: OfBoot, history: History, begun: Spawned, ended: Exited) -> list[Reason]:
+    """Whether the process had listened, and answered, before it ended; else on which other port."""
+    listened_s = _listened_after_s(e, history, begun)
+    reason = EXITED(
+        exit_code=ended.exit_code,
+        after_s=ended.at_s - begun.at_s,
+        port=begun.port,
+        listened_after_s=listened_s,
+        first_status_code=_first_status(e, history),
+    )
+    return [reason] if listened_s is not None else [reason, *_elsewhere(e, history, begun)]
+
+
+def last_bad_answer(e: OfBoot, history: History) -> list[Reason]:
+    """The last answer of health, where it was neither healthy nor degraded."""
+    answers = [s for s in samples(history, e.app, e.boot) if s.status_code]
+    bad = answers and answers[-1].state not in SERVING
+    return [health_answer(answers[-1])] if bad else []
+
+
+def log_lines(ended: Exited | None) -> list[Reason]:
+    """The last lines of the log, in which the cause must be named."""
+    return [LOG_LINE(log_line=line) for line in ended.log_tail[-LAST_WORDS:]] if ended else []
+
+
+def _lived(e: OfBoot, history: History, begun: Spawned) -> list[Reason]:
+    """Whether it listened on its port, on another one or on none, and whether it answered."""
+    listened_s, status = _listened_after_s(e, history, begun), _first_status(e, history)
+    if listened_s is None and not begun.standing:
+        return _elsewhere(e, history, begun) or [NEVER_LISTENED(port=begun.port)]
+    if status is None:
+        return [NO_ANSWER(port=begun.port, listened_after_s=listened_s)]
+    return [ANSWERING(port=begun.port, listened_after_s=listened_s, first_status_code=status)]
+
+
+def _listened_after_s(e: OfBoot, history: History, begun: Spawned) -> float | None:
+    bound = history.first(Bound, lambda b: (b.app, b.boot) == (e.app, e.boot))
+    return bound.at_s - begun.at_s if bound else None
+
+
+def _first_status(e: OfBoot, history: History) -> int | None:
+    answer = history.first(FirstAnswer, lambda a: (a.app, a.boot) == (e.app, e.boot))
+    return answer.status_code if answer else None
+
+
+def _elsewhere(e: OfBoot, history: History, begun: Spawned) -> list[Reason]:
+    """Which other ports it was seen listening on; none where on none."""
+    looks = (x for x in history.of(Listening) if (x.app, x.boot) == (e.app, e.boot))
+    ports = sorted({port for look in looks for port in look.ports} - {begun.port})
+    return [OTHER_PORT(other_ports=ports, port=begun.port)] if ports else []
