@@ -21,11 +21,13 @@ PHASES_DONE = Code(
     "start.phases_done",
     lambda data: f"phases done: {', '.join(data['phases']) or 'none'}",
     "The phases of the start-up that the app published as completed.",
+    data=("phases",),
 )
 PHASES_FAILED = Code(
     "start.phases_failed",
     _phases_failed,
     "The app published phases as failed, or its start-up without naming one.",
+    data=("phases",),
 )
 NO_PHASES = Code(
     "start.no_phases",

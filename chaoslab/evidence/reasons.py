@@ -32,6 +32,7 @@ MISSED = Code(
     "bound.missed",
     "{late_s:.3f} s too late",
     "What was claimed came, but after its bound.",
+    data=("within_s",),
 )
 
 # --- the app's process ---
@@ -101,7 +102,7 @@ UNREACHABLE = Code(
 )
 FEW_ANSWERS = Code(
     "health.few_answers",
-    "health was asked {count} times; {required} answers are required",
+    "only {count} answers of health; {required} are required",
     "Too few answers to show that the state lasted.",
 )
 NOT_ASKED = Code(

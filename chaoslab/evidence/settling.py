@@ -51,6 +51,7 @@ STATES = Code(
     "start.states",
     _states,
     "The states that health answered in turn from its first good answer on.",
+    data=("states", "after_s"),
 )
 _STATE = {"normal": HealthState.HEALTHY, "degraded": HealthState.DEGRADED}
 

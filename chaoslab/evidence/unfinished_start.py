@@ -25,10 +25,11 @@ Data = Mapping[str, Any]
 
 def _exited(data: Data) -> str:
     ended = f"exited with {data['exit_code']} after {data['after_s']:.3f} s"
-    if data["listened_after_s"] is None:
+    if not data["listened"]:
         return ended
-    status = data["first_status_code"]
-    answered = "never answered" if status is None else f"answered {status} first"
+    answered = (
+        f"answered {data['first_status_code']} first" if data["answered"] else "never answered"
+    )
     listened = f"listened on port {data['port']} after {data['listened_after_s']:.3f} s"
     return f"{listened}, {answered}, {ended}"
 
@@ -51,7 +52,17 @@ def _answering(data: Data) -> str:
 EXITED = Code(
     "start.exited",
     _exited,
-    "The process ended by itself; seconds count from its start, None where it did not listen.",
+    "The process ended by itself, having listened or not, and answered or not; seconds count from "
+    "its start.",
+    data=(
+        "exit_code",
+        "after_s",
+        "port",
+        "listened",
+        "listened_after_s",
+        "answered",
+        "first_status_code",
+    ),
 )
 OTHER_PORT = Code(
     "start.other_port",
@@ -67,11 +78,13 @@ NO_ANSWER = Code(
     "start.no_answer",
     _no_answer,
     "The port was open, or the app was running when the lab attached, and health had no answer.",
+    data=("port", "listened_after_s"),
 )
 ANSWERING = Code(
     "start.answering",
     _answering,
     "Health answered, and never as an app whose start-up is complete.",
+    data=("port", "listened_after_s", "first_status_code"),
 )
 RESTARTED = Code(
     "start.restarted",
@@ -94,13 +107,15 @@ def how_it_ended(
 
 def exited_early(e: OfBoot, history: History, begun: Spawned, ended: Exited) -> list[Reason]:
     """Whether the process had listened, and answered, before it ended; else on which other port."""
-    listened_s = _listened_after_s(e, history, begun)
+    listened_s, status = _listened_after_s(e, history, begun), _first_status(e, history)
     reason = EXITED(
         exit_code=ended.exit_code,
         after_s=ended.at_s - begun.at_s,
         port=begun.port,
+        listened=listened_s is not None,
         listened_after_s=listened_s,
-        first_status_code=_first_status(e, history),
+        answered=status is not None,
+        first_status_code=status,
     )
     return [reason] if listened_s is not None else [reason, *_elsewhere(e, history, begun)]
 

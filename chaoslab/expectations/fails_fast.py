@@ -48,6 +48,7 @@ CAUSE_MISSING = Code(
         + ", ".join(f"'{cause}'" for cause in data["expected"])
     ),
     "The last lines that the app wrote have none of the words for what happened to the path.",
+    data=("expected",),
 )
 
 

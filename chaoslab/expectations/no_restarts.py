@@ -46,6 +46,7 @@ EXITS = Code(
     "app.exits",
     _exits,
     "How often the process ended by itself, its exit codes, and how often it was restarted.",
+    data=("count", "exit_codes", "after_s", "restarts"),
 )
 NO_EXIT = Code(
     "app.no_exit",

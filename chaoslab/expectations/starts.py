@@ -73,6 +73,7 @@ COMPLETE = Code(
     "start.complete",
     _complete,
     "The first answer of health that showed the start-up to be complete, and its state.",
+    data=("after_s", "state", "attached"),
 )
 GONE = Code(
     "start.exited_after_complete",
@@ -83,6 +84,7 @@ OTHER_MODE = Code(
     "start.other_mode",
     _other_mode,
     "The start-up mode that the app published is not the expected one.",
+    data=("published", "expected"),
 )
 OTHER_STATE = Code(
     "start.other_state",
@@ -91,6 +93,7 @@ OTHER_STATE = Code(
         f"expected {' or '.join(data['expected'])}"
     ),
     "The state in which start-up ended is not an expected one.",
+    data=("state", "expected"),
 )
 
 _USUAL = Sampling()

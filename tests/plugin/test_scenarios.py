@@ -37,7 +37,7 @@ def section(said: str, app: str) -> str:
     [
         ("exits", ["exited with 1", "cannot find my configuration"]),
         ("deaf", ["alive, but never listened", "deaf has begun"]),
-        ("silent", ["listening after", "never answered health", "silent has begun"]),
+        ("silent", ["listened on port", "never answered health", "silent has begun"]),
         ("html", ["text/html", "expected a JSON object", "html has begun"]),
         ("healthless", ["404", "never complete", "healthless has begun"]),
         ("missing", ["cannot execute '/no/such/program'", "check the name"]),

@@ -37,6 +37,9 @@ from .histories import (
     spawned,
     without,
 )
+from .reading import data
+
+UNTIL_BOUND, AT_BOUND = "health.not_asked_until_bound", "health.not_asked_at_bound"
 
 
 def asked_each(period_s: float) -> Topology:
@@ -77,7 +80,7 @@ def test_a_start_that_nobody_asked_about_up_to_its_bound_is_unknown(
     """Not up at 0.6, due at 3.4, and asked again at 5.6 or never."""
     verdict = alone(events, e)
     assert verdict.outcome == "UNKNOWN"
-    assert "nobody asked health after 0.610 s, and the bound is 3.400 s" in verdict.texts
+    assert data(verdict, UNTIL_BOUND) == {"last_s": 0.61, "bound_s": 3.4}
     assert alone([*events, later], e).outcome == "FAIL"
 
 
@@ -104,7 +107,7 @@ def test_a_recovery_that_nobody_asked_about_up_to_its_bound_is_unknown() -> None
     e, events = Recovers(proved=False), outage(3.0, sample(3.1, DEGRADED, *BOTH))
     verdict = alone(events, e)
     assert verdict.outcome == "UNKNOWN"
-    assert "nobody asked health after 3.110 s, and the bound is 5.020 s" in verdict.texts
+    assert data(verdict, UNTIL_BOUND) == {"last_s": 3.11, "bound_s": 5.02}
     later = sample(8.1, DEGRADED, *BOTH)
     assert alone([*events, later], e).outcome == "FAIL"
     known = without(events, of(Exited, RunEnded))
@@ -117,7 +120,7 @@ def test_a_degradation_that_nobody_asked_about_up_to_its_bound_is_unknown() -> N
     e, first = Degrades(naming=BOTH), sample(2.1, HEALTHY)
     verdict = alone(outage(5.0, first), e)
     assert verdict.outcome == "UNKNOWN"
-    assert "nobody asked health after 2.110 s, and the bound is 2.910 s" in verdict.texts
+    assert data(verdict, UNTIL_BOUND) == {"last_s": 2.11, "bound_s": 2.91}
     assert alone(outage(5.0, first, sample(4.0, HEALTHY)), e).outcome == "FAIL"
 
 
@@ -127,7 +130,7 @@ def test_names_that_nobody_asked_for_at_the_bound_are_not_called_late() -> None:
     first, e = sample(2.1, DEGRADED, "postgres"), Degrades(naming=BOTH)
     verdict = alone(outage(13.0, first, *both), e)
     assert verdict.outcome == "UNKNOWN"
-    assert "the bound lies between: 2.910 s" in "\n".join(verdict.texts)
+    assert data(verdict, AT_BOUND) == {"last_s": 2.11, "asked_s": 7.1, "bound_s": 2.91}
     late = sample(3.0, DEGRADED, "postgres")
     assert alone(outage(13.0, first, late, *both), e).outcome == "FAIL"
 
@@ -148,6 +151,7 @@ def test_a_start_that_settled_between_two_questions_is_unknown() -> None:
     events = started(complete(0.55, DEGRADED), *answers)
     verdict = alone(events, StaysAvailable())
     assert verdict.outcome == "UNKNOWN"
-    assert "the bound lies between: 3.400 s" in verdict.texts[0]
+    assert verdict.because[0].code == AT_BOUND
+    assert data(verdict, AT_BOUND) == {"last_s": 0.71, "asked_s": 5.7, "bound_s": 3.4}
     for at_s in (3.5, 5.95):
         assert alone([*events, sample(at_s, DEGRADED)], StaysAvailable()).outcome == "FAIL"

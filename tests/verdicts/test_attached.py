@@ -29,6 +29,7 @@ from .histories import (
     samples,
     write,
 )
+from .reading import data
 
 CUT = Severed(name="cut", target="vpc", mode="refused")
 
@@ -91,8 +92,9 @@ def test_sessions_that_end_at_the_servers_show_the_fault() -> None:
 def test_a_start_up_that_nobody_saw_is_not_claimed() -> None:
     """Only that the app is up when the lab comes; and a restart by others would not be seen."""
     starts, _, recovers = told(run(*gone()))
-    assert starts.claim == "backend, which stood already, is up normal when the lab comes"
-    assert starts.texts[0].startswith("start-up found complete 0.020 s after the lab came")
+    assert starts.claim == "backend, which was running already, is up normal when the lab attaches"
+    assert starts.because[0].code == "start.complete"
+    assert data(starts, "start.complete") == {"after_s": 0.02, "state": "healthy", "attached": True}
     assert recovers.claim.endswith("stays healthy for 0.4 s (a restart of it is not observed)")
     assert not any("process" in reason for reason in recovers.texts)
 
@@ -182,4 +184,5 @@ def test_an_app_that_is_down_when_the_lab_comes_is_told_so() -> None:
     ]
     (verdict,) = judged(events, Starts(mode="normal", rests_on=()), faults=())
     assert verdict.outcome.value == "FAIL"
-    assert verdict.texts[0] == "it never answered health, asked at port 8080"
+    assert verdict.because[0].code == "start.no_answer"
+    assert data(verdict, "start.no_answer") == {"port": 8080, "listened_after_s": None}

@@ -38,6 +38,7 @@ from .histories import (
     spawned,
     without,
 )
+from .reading import codes, data
 
 SAID = ("INFO profile lab: postgres at 127.0.0.1:5432", "retrying", "ERROR postgres unreachable")
 
@@ -80,31 +81,39 @@ def test_the_bound_counts_from_the_spawn(within_s: float, outcome: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "reason"),
+    ("changed", "code", "cited"),
     [
-        ({"mode": "normal"}, "expected health healthy, got degraded"),
-        ({"startup_mode": "normal"}, "expected startup_mode normal, got emergency_degraded"),
+        ({"mode": "normal"}, "start.other_state", {"state": "degraded", "expected": ("healthy",)}),
+        (
+            {"startup_mode": "normal"},
+            "start.other_mode",
+            {"published": "emergency_degraded", "expected": "normal"},
+        ),
     ],
 )
-def test_a_start_in_another_mode_fails(changed: dict[str, object], reason: str) -> None:
+def test_a_start_in_another_mode_fails(
+    changed: dict[str, object], code: str, cited: dict[str, object]
+) -> None:
     """What health or the app says of the mode is not what was expected."""
     verdict = started(good(), **changed)
-    assert (verdict.outcome, reason in why(verdict)) == ("FAIL", True)
+    assert (verdict.outcome, data(verdict, code)) == ("FAIL", cited)
 
 
 @pytest.mark.parametrize(
-    ("published", "reason"),
+    ("published", "code", "phases"),
     [
-        ({"failed_phases": ("database",)}, "booked as failed: database"),
-        ({"failed": True}, "booked as failed: ?"),
-        ({"completed_phases": ("init", "database")}, "neither completed nor degraded: finalize"),
+        ({"failed_phases": ("database",)}, "start.phases_failed", ("database",)),
+        ({"failed": True}, "start.phases_failed", ()),
+        ({"completed_phases": ("init", "database")}, "start.phases_missing", ("finalize",)),
     ],
 )
-def test_a_start_with_a_phase_left_behind_fails(published: dict[str, object], reason: str) -> None:
+def test_a_start_with_a_phase_left_behind_fails(
+    published: dict[str, object], code: str, phases: tuple[str, ...]
+) -> None:
     """Complete, says the app, and its own phases say otherwise."""
     events = [*without(good(), of(StartupSnapshot)), snapshot(2.0, **published)]
     verdict = started(events)
-    assert (verdict.outcome, reason in why(verdict)) == ("FAIL", True)
+    assert (verdict.outcome, data(verdict, code)) == ("FAIL", {"phases": phases})
 
 
 @pytest.mark.parametrize("state", [UNHEALTHY, UNREACHABLE])
@@ -113,7 +122,8 @@ def test_a_start_that_ends_unhealthy_fails_in_whatever_mode(state: HealthState) 
     bare = without(good(), of(StartupComplete))
     verdict = started([*bare, complete(2.0, state)], mode=None)
     assert verdict.outcome == "FAIL"
-    assert f"expected health healthy or degraded, got {state.value}" in why(verdict)
+    other = {"state": state.value, "expected": ("healthy", "degraded")}
+    assert data(verdict, "start.other_state") == other
     for served in (HEALTHY, DEGRADED):
         assert started([*bare, complete(2.0, served)], mode=None).outcome == "PASS"
 
@@ -124,8 +134,9 @@ def test_a_start_that_was_never_healthy_says_what_health_said() -> None:
     down = [*never, replace(sample(3.5, UNHEALTHY), status_code=200, word="down"), ended(4.3)]
     page = [*never, replace(sample(3.5, UNHEALTHY), error="answered with text/html"), ended(4.3)]
     assert [started(events).outcome for events in (down, page)] == ["FAIL", "FAIL"]
-    assert "health answered 200 down" in why(started(down))
-    assert "answered with text/html" in why(started(page))
+    answer = data(started(down), "health.answered")
+    assert (answer["status_code"], answer["word"]) == (200, "down")
+    assert data(started(page), "health.answered")["error"] == "answered with text/html"
 
 
 def test_a_phase_that_the_contract_asks_for_must_have_been() -> None:
@@ -139,9 +150,10 @@ def test_a_phase_that_the_contract_asks_for_must_have_been() -> None:
     assert started(short, CONTRACT).outcome == "PASS"
     verdict = started(short, asks)
     assert verdict.outcome == "FAIL"
-    assert "neither completed nor degraded: finalize" in why(verdict)  # two are booked degraded
+    missing = data(verdict, "start.phases_missing")
+    assert missing == {"phases": ("finalize",)}  # two are published as degraded
     mute = started(without(good(), of(StartupSnapshot)), asks)
-    assert (mute.outcome, "no phases published" in why(mute)) == ("FAIL", True)
+    assert (mute.outcome, "start.no_phases" in codes(mute)) == ("FAIL", True)
 
 
 def test_exited_mute_and_listening_without_end_are_three_failures() -> None:
@@ -153,9 +165,10 @@ def test_exited_mute_and_listening_without_end_are_three_failures() -> None:
     gone = without(gone, lambda e: e.kind == "exited" and e.at_s > 2.0)
     verdicts = [started(events) for events in (alive, mute, gone)]
     assert [v.outcome for v in verdicts] == ["FAIL"] * 3
-    assert "never complete" in why(verdicts[0])
-    assert "never listened on port 8000" in why(verdicts[1])
-    assert "exited with 3 after 0.600 s" in why(verdicts[2])
+    assert codes(verdicts[0])[0] == "start.answering"
+    assert data(verdicts[1], "start.never_listened") == {"port": 8000}
+    end = data(verdicts[2], "start.exited")
+    assert (end["exit_code"], end["after_s"]) == (3, 0.6)
     assert "ERROR postgres unreachable" in why(verdicts[2])
 
 
@@ -246,28 +259,35 @@ def test_a_process_that_dies_behind_an_open_port_is_told_from_one_that_had_answe
     told = started(never_up(BOUND, ANSWERED, *samples(0.95, 1.6, UNHEALTHY), DIED))
     bare = started(never_up(DIED))
     assert [v.outcome for v in (mute, told, bare)] == ["FAIL"] * 3
-    assert "listened on 8000 after 0.500 s, never answered, exited with 1 after 1.200 s" in why(
-        mute
+    died = {"exit_code": 1, "after_s": 1.2, "port": 8000}
+    open_port = died | {"listened": True, "listened_after_s": 0.5}
+    silent = open_port | {"answered": False, "first_status_code": None}
+    assert data(mute, "start.exited") == silent
+    answered = open_port | {"answered": True, "first_status_code": 503}
+    assert data(told, "start.exited") == answered
+    assert data(told, "health.answered")["status_code"] == 503
+    closed = {"listened": False, "listened_after_s": None}
+    assert data(bare, "start.exited") == silent | closed
+    assert mute.texts[0] == (
+        "listened on port 8000 after 0.500 s, never answered, exited with 1 after 1.200 s"
     )
     assert "answered 503 first, exited with 1 after 1.200 s" in why(told)
-    assert "health answered 503 unhealthy" in why(told)
-    assert "listened" not in why(bare)
-    assert "exited with 1 after 1.200 s" in why(bare)
+    assert bare.texts[0] == "exited with 1 after 1.200 s"
 
 
 def test_another_port_than_the_one_that_is_routed_is_named() -> None:
     """Alive or dead: it listened, where nobody asks."""
     elsewhere = Listening(at_s=0.9, app="backend", boot=1, ports=(8001,))
-    told = "listens on 8001, never on 8000, the port that is routed to it"
+    told = {"other_ports": (8001,), "port": 8000}
     for events in (never_up(elsewhere), never_up(elsewhere, DIED)):
         verdict = started(events)
-        assert (verdict.outcome, told in why(verdict)) == ("FAIL", True)
+        assert (verdict.outcome, data(verdict, "start.other_port")) == ("FAIL", told)
     both = replace(elsewhere, ports=(8000, 8001))
-    assert "the port that is routed" not in why(started(never_up(both, BOUND, ANSWERED)))
+    assert "start.other_port" not in codes(started(never_up(both, BOUND, ANSWERED)))
 
 
 def test_a_start_that_hangs_or_dies_says_how_far_it_came() -> None:
-    """Phases done, phases booked as failed, and what health said last."""
+    """Phases done, phases reported as failed, and what health answered last."""
     far = snapshot(
         1.5,
         complete=False,
@@ -279,19 +299,17 @@ def test_a_start_that_hangs_or_dies_says_how_far_it_came() -> None:
     for end in ((), (DIED,)):
         verdict = started(never_up(BOUND, ANSWERED, far, starting, *end))
         assert verdict.outcome == "FAIL"
-        assert "phases done: init, dependencies" in why(verdict)
-        assert "phases booked as failed: database" in why(verdict)
-        assert "health answered 503 starting" in why(verdict)
+        assert data(verdict, "start.phases_done") == {"phases": ("init", "dependencies")}
+        assert data(verdict, "start.phases_failed") == {"phases": ("database",)}
+        answer = data(verdict, "health.answered")
+        assert (answer["status_code"], answer["word"]) == (503, "starting")
 
 
 def test_a_start_that_a_supervisor_repeats_says_so() -> None:
     """The first boot is judged; that it was followed by two others is told."""
     again = [replace(spawned(at_s, boot), restart=True) for boot, at_s in ((2, 1.7), (3, 3.0))]
     verdict = started(never_up(BOUND, DIED, *again))
-    assert (verdict.outcome, "started anew 2 times by its supervisor" in why(verdict)) == (
-        "FAIL",
-        True,
-    )
+    assert (verdict.outcome, data(verdict, "start.restarted")) == ("FAIL", {"count": 2})
 
 
 def test_a_start_that_dies_right_after_it_was_complete_is_none() -> None:
@@ -299,7 +317,8 @@ def test_a_start_that_dies_right_after_it_was_complete_is_none() -> None:
     events = without(good(), lambda e: e.kind == "exited")
     verdict = started([*events, exited(2.9, code=1, asked=False, log=SAID)])
     assert verdict.outcome == "FAIL"
-    assert "exited with 1 after 2.500 s, having called itself started" in why(verdict)
+    gone = data(verdict, "start.exited_after_complete")
+    assert gone == {"exit_code": 1, "after_s": 2.5}
     assert started([*events, exited(4.1, code=1, asked=False)]).outcome == "PASS"
 
 
@@ -337,6 +356,7 @@ def test_a_start_whose_bound_passed_between_two_questions_is_unknown() -> None:
     ]
     verdict = started(run, mode="normal", within_s=2.0)
     assert verdict.outcome == "UNKNOWN"
-    assert "nobody asked from 1.010 to 3.000 s" in why(verdict)
+    between = {"last_s": 1.01, "asked_s": 3.0, "bound_s": 2.4}
+    assert data(verdict, "health.not_asked_at_bound") == between
     often = [*run, *samples(1.05, 2.95, UNHEALTHY)]
     assert started(often, mode="normal", within_s=2.0).outcome == "FAIL"

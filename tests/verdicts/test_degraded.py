@@ -36,6 +36,7 @@ from .histories import (
     samples,
     without,
 )
+from .reading import codes, data
 
 
 def degraded(
@@ -89,7 +90,7 @@ def test_a_name_that_comes_too_late_fails() -> None:
     events = without(events, between(2.0, 9.0))
     events += [*samples(2.0, 3.2, DEGRADED, "redis"), *samples(3.2, 4.1, DEGRADED, *BOTH)]
     verdict = degraded(events)
-    assert (verdict.outcome, "named so only after" in why(verdict)) == ("FAIL", True)
+    assert (verdict.outcome, codes(verdict)[1]) == ("FAIL", "health.named_late")
 
 
 def test_a_name_that_is_dropped_on_the_way_fails() -> None:
@@ -100,7 +101,8 @@ def test_a_name_that_is_dropped_on_the_way_fails() -> None:
         *samples(2.5, 3.4, DEGRADED, *BOTH),
     )
     verdict = degraded(events)
-    assert (verdict.outcome, "it named redis as lost" in why(verdict)) == ("FAIL", True)
+    named = data(verdict, "health.named")
+    assert (verdict.outcome, named["names"], named["expected"]) == ("FAIL", ("redis",), BOTH)
 
 
 def test_a_word_that_the_contract_does_not_know_is_unknown() -> None:
@@ -108,7 +110,8 @@ def test_a_word_that_the_contract_does_not_know_is_unknown() -> None:
     words = {"postgres": "banana", "redis": "down"}
     events = held(*(replace(s, dependencies=words) for s in samples(2.0, 3.4, DEGRADED)))
     verdict = degraded(events)
-    assert (verdict.outcome, "'banana'" in why(verdict)) == ("UNKNOWN", True)
+    strange = {"words": ("banana",), "app": "backend"}
+    assert (verdict.outcome, data(verdict, "health.unknown_words")) == ("UNKNOWN", strange)
 
 
 @pytest.mark.parametrize("state", [HEALTHY, UNHEALTHY, UNREACHABLE])
@@ -152,7 +155,7 @@ def test_an_app_that_stops_answering_before_the_heal_does_not_pass() -> None:
     """Its unanswered samples are still in flight at the heal; nothing was heard for 0.7 s."""
     hung = [replace(s, took_s=1.0) for s in samples(2.3, 3.0, UNREACHABLE)]
     verdict = degraded([*held(start_s=2.3, end_s=3.0), *hung])
-    assert (verdict.outcome, "nothing was heard" in why(verdict)) == ("UNKNOWN", True)
+    assert (verdict.outcome, codes(verdict)[0]) == ("UNKNOWN", "health.silent_before_heal")
 
 
 def test_a_slow_cadence_has_longer_pauses_by_its_nature() -> None:
@@ -226,67 +229,67 @@ def test_a_start_that_outlasts_the_fault_fails_only_if_its_own_time_was_up() -> 
     assert degraded(longer).outcome == "FAIL"
 
 
-def hidden(*instead: HealthSample) -> str:
+def hidden(*instead: HealthSample) -> Verdict:
     """Why a run fails whose health says this instead of degraded, having named both before."""
     known = samples(1.5, 2.0, UNHEALTHY)
     verdict = degraded([*held(*instead), *known])
     assert verdict.outcome == "FAIL"
-    return why(verdict)
+    return verdict
 
 
-BLIND = "health said healthy all the while, naming nothing as lost"
+BLIND = "health.blind"
 
 
 def test_health_that_sees_nothing_is_told_as_blind() -> None:
     """Whether it names its dependencies as up, or never any."""
-    assert BLIND in hidden(*samples(2.0, 3.4, HEALTHY))
+    assert BLIND in codes(hidden(*samples(2.0, 3.4, HEALTHY)))
     constant = [replace(s, dependencies={}) for s in samples(2.0, 3.4, HEALTHY)]
     mute = [
         replace(e, dependencies={}) if isinstance(e, HealthSample) else e for e in held(*constant)
     ]
     verdict = degraded(mute)
-    assert (verdict.outcome, BLIND in why(verdict)) == ("FAIL", True)
+    assert (verdict.outcome, BLIND in codes(verdict)) == ("FAIL", True)
 
 
 def test_health_that_contradicts_itself_is_told_with_the_names() -> None:
     """The parts are lost, and the whole is called healthy."""
     told = hidden(*samples(2.0, 3.4, HEALTHY, *BOTH))
-    assert "it called itself healthy while it named postgres, redis as lost" in told
-    assert BLIND not in told
+    assert data(told, "health.contradicted") == {"names": BOTH}
+    assert BLIND not in codes(told)
 
 
 def test_a_check_that_is_dropped_is_told_from_one_that_is_blind() -> None:
     """It was mentioned before the fault, and is not any more."""
     rest = {"redis": "up"}
     told = hidden(*(replace(s, dependencies=rest) for s in samples(2.0, 3.4, HEALTHY)))
-    assert "postgres, which it named before, is not mentioned any more" in told
-    assert BLIND not in told
+    assert data(told, "health.no_longer_named") == {"names": ("postgres",)}
+    assert BLIND not in codes(told)
     lost = {"redis": "down"}
     told = hidden(*(replace(s, dependencies=lost) for s in samples(2.0, 3.4, DEGRADED)))
-    assert "it names redis as lost" in told
-    assert "postgres, which it named before, is not mentioned any more" in told
+    assert data(told, "health.named")["names"] == ("redis",)
+    assert data(told, "health.no_longer_named") == {"names": ("postgres",)}
 
 
 def test_health_that_flips_back_is_told_as_that() -> None:
     """Degraded first, and then healthy with the fault still in force."""
     told = hidden(*samples(2.0, 2.5, DEGRADED, *BOTH), *samples(2.5, 3.4, HEALTHY))
-    assert "did not stay so while the fault held" in told
-    assert BLIND not in told
+    assert codes(told)[0] == "health.not_degraded_throughout"
+    assert BLIND not in codes(told)
 
 
 def test_health_that_hangs_is_told_with_how_long_it_was_waited_for() -> None:
     """No answer in time is not the same as a wrong one, nor as a refused connection."""
     told = hidden(sample(2.0, UNREACHABLE, took_s=0.8))
-    assert "health gave no answer within 0.8 s, asked at 2.000 s" in told
-    refused = replace(sample(2.0, UNREACHABLE), error="ConnectError: refused")
-    assert "health was unreachable: ConnectError: refused" in hidden(refused)
+    assert told.texts[0] == "health gave no answer within 0.8 s, asked at 2.000 s"
+    refused = hidden(replace(sample(2.0, UNREACHABLE), error="ConnectError: refused"))
+    assert data(refused, "health.unreachable") == {"at_s": 2.0, "error": "ConnectError: refused"}
 
 
 def test_a_run_that_ends_before_the_heal_is_unknown() -> None:
     """It has to stay degraded until then."""
     cut = without(good(), lambda e: e.at_s >= 2.9)
     verdict = degraded([*cut, ended(2.9, settled=False)])
-    assert (verdict.outcome, "cut short of the heal" in why(verdict)) == ("UNKNOWN", True)
+    assert (verdict.outcome, codes(verdict)[0]) == ("UNKNOWN", "run.cut_short_before_heal")
 
 
 def available(events: list[AnyEvent], *, healthy: bool = True) -> Verdict:
@@ -358,7 +361,8 @@ def test_a_bound_that_passed_between_two_questions_is_not_called_late() -> None:
     rare += samples(3.4, 4.0, DEGRADED, *BOTH)
     verdict = degraded(rare)
     assert verdict.outcome == "UNKNOWN"
-    assert "nobody asked from 2.510 to 3.400 s, and the bound lies between: 3.000 s" in why(verdict)
+    unasked = {"last_s": 2.51, "asked_s": 3.4, "bound_s": 3.0}
+    assert data(verdict, "health.not_asked_at_bound") == unasked
     assert degraded([*rare, sample(3.05, HEALTHY)]).outcome == "FAIL"
 
 

@@ -97,7 +97,7 @@ def test_a_boot_replaced_before_its_time_to_degrade_is_unknown() -> None:
     assert degraded([*replaced_at(2.5, slow), *heal(7.0)]).outcome == "UNKNOWN"
     never = without(replaced_at(1.9, outage_until(7.0)), lambda e: e.kind == "startup_complete")
     verdict = degraded([*never, *heal(7.0)])
-    assert (verdict.outcome, "this boot was over before" in why(verdict)) == ("UNKNOWN", True)
+    assert (verdict.outcome, codes(verdict)[0]) == ("UNKNOWN", "fault.over_before_start")
 
 
 def test_a_boot_replaced_before_the_fault_is_unknown() -> None:

@@ -14,7 +14,9 @@
 # also = ["degrades", "stays_live", "answers_in_time", "recovers"]
 # [primary]
 # verdict = "starts"
-# cites = ["never answered, exited with 1"]
+# cites = [
+#   { code = "start.exited", data = { exit_code = 1, listened = true, answered = false } },
+# ]
 # ///
 """An open port is all that the platform asks for, so that comes first."""
 

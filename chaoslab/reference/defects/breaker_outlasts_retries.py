@@ -12,7 +12,10 @@
 # also = []
 # [primary]
 # verdict = "fails_fast"
-# cites = ["its last words do not name the cause", "circuit breaker open"]
+# cites = [
+#   { code = "log.cause_missing" },
+#   { code = "app.log_line", data = { log_line = "circuit breaker open" } },
+# ]
 # ///
 """The circuit breaker guards the very tries that should find out whether the path is good."""
 

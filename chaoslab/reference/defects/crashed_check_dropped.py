@@ -12,7 +12,7 @@
 # also = []
 # [primary]
 # verdict = "degrades"
-# cites = ["postgres, which it named before, is not mentioned any more"]
+# cites = [{ code = "health.no_longer_named", data = { names = ["postgres"] } }]
 # ///
 """Health from checks that run side by side, of which those that fail are forgotten.
 

@@ -11,7 +11,10 @@
 # also = []
 # [primary]
 # verdict = "degrades"
-# cites = ["health never said degraded", "it called itself healthy while it named"]
+# cites = [
+#   { code = "health.never_degraded" },
+#   { code = "health.contradicted" },
+# ]
 # ///
 """A health body made of two halves, of which the second wins where both have a word.
 

@@ -16,9 +16,9 @@
 # [primary]
 # verdict = "starts"
 # cites = [
-#   "never complete",
-#   "phases done: init, dependencies, database",
-#   "EMERGENCY BYPASS: phase database",
+#   { code = "start.answering" },
+#   { code = "start.phases_done", data = { phases = ["init", "dependencies", "database"] } },
+#   { code = "app.log_line", data = { log_line = "EMERGENCY BYPASS: phase database" } },
 # ]
 # ///
 """The bypass leaves the start-up by the door of the phase in which it acts."""

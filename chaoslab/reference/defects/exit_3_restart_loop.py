@@ -11,7 +11,14 @@
 # also = ["starts", "degrades", "recovers"]
 # [primary]
 # verdict = "no_restarts"
-# cites = ["with 3", "start-up failed in phase database: postgres unreachable"]
+#
+# [[primary.cites]]
+# code = "app.exits"
+# data = { exit_codes = [3] }
+#
+# [[primary.cites]]
+# code = "app.log_line"
+# data = { log_line = "start-up failed in phase database: postgres unreachable" }
 # ///
 """The bypass is switched on in the deployment and off in the process."""
 

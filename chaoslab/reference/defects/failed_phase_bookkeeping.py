@@ -14,7 +14,14 @@
 # also = ["degrades", "stays_live", "answers_in_time", "recovers"]
 # [primary]
 # verdict = "starts"
-# cites = ["exited with 3", "start-up is not complete: database, cache did not complete"]
+#
+# [[primary.cites]]
+# code = "start.exited"
+# data = { exit_code = 3 }
+#
+# [[primary.cites]]
+# code = "app.log_line"
+# data = { log_line = "start-up is not complete: database, cache did not complete" }
 # ///
 """What the bypass lets through has been written down as failed already."""
 

@@ -16,7 +16,14 @@
 # also = ["degrades", "stays_live", "answers_in_time", "recovers"]
 # [primary]
 # verdict = "starts"
-# cites = ["exited with 3", "start-up failed in phase database: TimeoutError"]
+#
+# [[primary.cites]]
+# code = "start.exited"
+# data = { exit_code = 3 }
+#
+# [[primary.cites]]
+# code = "app.log_line"
+# data = { log_line = "start-up failed in phase database: TimeoutError" }
 # ///
 """A hang ends in another exception than a refusal, and the bypass knows only the one."""
 

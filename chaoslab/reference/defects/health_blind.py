@@ -11,7 +11,7 @@
 # also = []
 # [primary]
 # verdict = "degrades"
-# cites = ["health said healthy all the while"]
+# cites = [{ code = "health.blind" }]
 # ///
 """Health that answers for the process, and not for what the process lives on.
 

@@ -11,7 +11,9 @@
 # also = ["degrades", "recovers"]
 # [primary]
 # verdict = "starts"
-# cites = ["expected health degraded, got healthy"]
+# cites = [
+#   { code = "start.other_state", data = { state = "healthy", expected = ["degraded"] } },
+# ]
 # ///
 """An engine that exists is taken for a database that answers."""
 

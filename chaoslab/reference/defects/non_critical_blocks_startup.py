@@ -11,7 +11,11 @@
 # also = ["serves", "stays_available", "stays_live", "answers_in_time"]
 # [primary]
 # verdict = "starts"
-# cites = ["exited with 3", "start-up failed in phase services", "thread_summaries"]
+# cites = [
+#   { code = "start.exited", data = { exit_code = 3 } },
+#   { code = "app.log_line", data = { log_line = "start-up failed in phase services" } },
+#   { code = "app.log_line", data = { log_line = "thread_summaries" } },
+# ]
 # ///
 """What is nice to have is read on the way that everything must take."""
 

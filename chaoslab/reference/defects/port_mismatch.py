@@ -11,7 +11,7 @@
 # also = ["serves", "stays_available", "stays_live", "answers_in_time"]
 # [primary]
 # verdict = "starts"
-# cites = ["listens on", "the port that is routed to it"]
+# cites = [{ code = "start.other_port" }]
 # ///
 """A healthy application on a port that nobody asks."""
 

@@ -15,11 +15,18 @@
 # also = ["degrades", "stays_live", "answers_in_time", "recovers"]
 # [primary]
 # verdict = "starts"
-# cites = [
-#   "exited with 3",
-#   "EMERGENCY BYPASS: phase database",
-#   "start-up failed in phase database: postgres unreachable",
-# ]
+#
+# [[primary.cites]]
+# code = "start.exited"
+# data = { exit_code = 3 }
+#
+# [[primary.cites]]
+# code = "app.log_line"
+# data = { log_line = "EMERGENCY BYPASS: phase database" }
+#
+# [[primary.cites]]
+# code = "app.log_line"
+# data = { log_line = "start-up failed in phase database: postgres unreachable" }
 # ///
 """The bypass is announced, and the failure is raised all the same."""
 

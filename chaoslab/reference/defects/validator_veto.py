@@ -16,7 +16,14 @@
 # also = ["degrades", "stays_live", "answers_in_time", "recovers"]
 # [primary]
 # verdict = "starts"
-# cites = ["exited with 3", "failed in phase finalize: comprehensive validation: the database"]
+#
+# [[primary.cites]]
+# code = "start.exited"
+# data = { exit_code = 3 }
+#
+# [[primary.cites]]
+# code = "app.log_line"
+# data = { log_line = "failed in phase finalize: comprehensive validation: the database" }
 # ///
 """FINALIZE validates what the bypass has just done without."""
 

@@ -42,4 +42,4 @@ def test_a_record_names_scenarios_and_verdicts_that_exist(
 @pytest.mark.parametrize("number", range(1, 14))
 def test_a_record_cites_no_figure_of_the_clock(defects: dict[int, Defect], number: int) -> None:
     """What differs from run to run cannot be asked for."""
-    assert not [cite for cite in defects[number].cites if re.search(r"\d\.\d", cite)]
+    assert not [cite for cite in defects[number].cites if re.search(r"\d\.\d", str(cite))]

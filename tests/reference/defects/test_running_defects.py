@@ -77,7 +77,7 @@ def test_a_record_names_what_exists_and_cites_no_figure_of_the_clock(number: int
     (defect,) = (d for d in read_defects(shipped()) if d.number == number)
     assert {run.split("[")[0] for run in defect.runs} <= scenarios()
     assert {defect.primary, *defect.also} <= set(expectations())
-    assert not [cite for cite in defect.cites if re.search(r"\d\.\d", cite)]
+    assert not [cite for cite in defect.cites if re.search(r"\d\.\d", str(cite))]
 
 
 def test_health_blind_says_healthy_with_everything_gone(

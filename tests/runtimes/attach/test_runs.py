@@ -52,7 +52,7 @@ async def test_an_outage_of_a_standing_system_is_met_told_and_survived(
     before = await standing.proxies()
     verdicts = await standing.run(outage(mode), tmp_path)
     assert [verdict.outcome.value for verdict in verdicts] == ["PASS"] * 3, verdicts
-    assert "which stood already" in verdicts[0].claim
+    assert "which was running already" in verdicts[0].claim
     assert "restart" in verdicts[2].claim
     assert await standing.proxies() == before
     history = RunFolder(tmp_path).history()

@@ -1,0 +1,90 @@
+"""What the answers of health name as lost, and how they hide a loss. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from chaoslab.history.events import HealthSample
+from chaoslab.model.health import HealthContract, HealthState
+from chaoslab.model.reason import Code, Reason
+
+Data = Mapping[str, Any]
+
+
+def _named(data: Data) -> str:
+    names = ", ".join(data["names"]) or "nothing"
+    expected = ", ".join(data["expected"])
+    other = "" if data["names"] == data["expected"] else f", expected {expected}"
+    return f"health named {names} as lost, asked at {data['at_s']:.3f} s{other}"
+
+
+def _unknown_words(data: Data) -> str:
+    words = ", ".join(f"'{word}'" for word in data["words"])
+    return (
+        f"health calls a dependency {words}, which [apps.{data['app']}.health.words] does not have"
+    )
+
+
+NAMED = Code(
+    "health.named",
+    _named,
+    "The dependencies that an answer of health named as lost, and those that were lost.",
+    data=("names", "expected", "at_s"),
+)
+UNKNOWN_WORDS = Code(
+    "health.unknown_words",
+    _unknown_words,
+    "Health has words for a dependency that the contract does not know.",
+    data=("words", "app"),
+)
+CONTRADICTED = Code(
+    "health.contradicted",
+    "health answered healthy while it named {names} as lost",
+    "Health contradicted itself: a dependency was lost, and the app healthy.",
+)
+NO_LONGER_NAMED = Code(
+    "health.no_longer_named",
+    "health no longer mentions {names}",
+    "Answers from before mention the dependency, as lost or not; the last one does not.",
+)
+BLIND = Code(
+    "health.blind",
+    "health answered healthy all the time and named nothing as lost",
+    "Each answer was healthy, and none named a dependency that was lost.",
+)
+
+
+def lost(sample: HealthSample, expected: Collection[str], contract: HealthContract) -> Reason:
+    """What one answer named as lost."""
+    names = contract.lost(sample.dependencies)
+    return NAMED(names=names, expected=sorted(expected), at_s=sample.at_s)
+
+
+def unknown_words(held: list[HealthSample], app: str, contract: HealthContract) -> Reason | None:
+    """Words for a dependency that nobody can read; None where all are known."""
+    words = {w for s in held for w in s.dependencies.values() if w.lower() not in contract.words}
+    return UNKNOWN_WORDS(words=sorted(words), app=app) if words else None
+
+
+def hidden(
+    expected: Collection[str],
+    seen: list[HealthSample],
+    asked: list[HealthSample],
+    contract: HealthContract,
+) -> Iterator[Reason]:
+    """How health hid what it was to name: it contradicted itself, dropped it, or saw nothing.
+
+    `seen` are the answers under the fault, `asked` all of the boot.
+    """
+    naming = set(expected)
+    healthy = (s for s in seen if s.state is HealthState.HEALTHY)
+    named = {name for s in healthy for name in contract.lost(s.dependencies)} & naming
+    if named:
+        yield CONTRADICTED(names=sorted(named))
+        return
+    before = {name for s in asked if s.at_s < seen[-1].at_s for name in s.dependencies}
+    if gone := sorted((naming & before) - set(seen[-1].dependencies)):
+        yield NO_LONGER_NAMED(names=gone)
+    elif all(s.state is HealthState.HEALTHY for s in seen):
+        yield BLIND()

@@ -1,0 +1,72 @@
+"""Whether health was watched until a fault healed, or the plan replaced the boot. Pure."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from chaoslab.evidence.claim import OfBoot
+from chaoslab.evidence.timeline import Span, answered_s, replaced, run_ended, silence_s
+from chaoslab.history.events import FaultHealing, HealthSample, QuestionsAsked
+from chaoslab.history.journal import History
+from chaoslab.model.load import Sampling
+from chaoslab.model.reason import Code, Reason
+
+UNANSWERED_S = 0.5  # who lets a question wait for longer at the heal is not heard of any more
+CUT_SHORT = Code(
+    "run.cut_short_before_heal",
+    "the run was cut short before the heal of {fault}",
+    "The run ended before the fault had its time, and the claim lasts until its heal.",
+)
+SILENT = Code(
+    "health.silent_before_heal",
+    "no answer of health was observed in the last {silent_s:.3f} s of {fault}",
+    "Nobody asked health at the end of the fault, or the app let a question wait.",
+)
+
+
+class UnderFault(OfBoot, Protocol):
+    """A claim about one boot while one fault is in force."""
+
+    @property
+    def fault(self) -> str: ...
+
+
+def silent_before_heal(
+    e: UnderFault,
+    watch: Span,
+    seen: list[HealthSample],
+    asked: list[HealthSample],
+    sampling: Sampling,
+) -> Reason | None:
+    """How long nothing was heard before the heal, where that is too long; None where it is not.
+
+    Either nobody asked, or the app let a question wait.
+    """
+    silent_s = watch.end_s - max((answered_s(s) for s in seen), default=watch.start_s)
+    open_s = (s.at_s for s in asked if s.at_s < watch.end_s < answered_s(s))
+    waited_s = watch.end_s - min(open_s, default=watch.end_s)
+    if silent_s <= silence_s(sampling) and waited_s <= UNANSWERED_S:
+        return None
+    return SILENT(fault=e.fault, silent_s=silent_s)
+
+
+def replaced_s(e: OfBoot, history: History) -> float | None:
+    """When the plan replaced this boot: its questions end first, and then the app may take its time
+    to end. None where it did not.
+    """
+    if (stopped := replaced(history, e.app, e.boot)) is None:
+        return None
+    asked = history.last(QuestionsAsked, lambda q: (q.app, q.boot) == (e.app, e.boot))
+    return min(stopped.at_s, asked.at_s) if asked else stopped.at_s
+
+
+def seen_to_its_end(e: UnderFault, span: Span, history: History) -> bool:
+    """To the heal, or to the end of a boot that the plan replaced before it. A run that is broken
+    off heals its faults as well, but before their time.
+    """
+    stopped_s = replaced_s(e, history)
+    if stopped_s is not None and stopped_s <= span.end_s:
+        return True
+    end = run_ended(history)
+    healing = history.first(FaultHealing, lambda h: h.fault == e.fault)
+    return healing is not None and (end is None or end.settled)
