@@ -1,9 +1,10 @@
-"""What proves a recovery: a write that was served after the heal, or health that had turned. Pure.
+"""What proves a recovery: a write that was served after the heal, or health that changed. Pure.
 
-An app that says OK whatever happens, and is never asked for anything, would pass for recovered. So
-each fault needs a way back that was seen: a write that the app acknowledged, and that was found in
-the service to which the fault had cut the path; or health that was not healthy for as long as the
-fault was in force, and is again."""
+An app that answers OK whatever happens would pass for recovered where nothing else is asked of it.
+So each fault needs a way back that was observed: a write that the app acknowledged, and that was
+found in the service to which the fault had cut the path; or health that was not healthy when the
+heal began, and is again.
+"""
 
 from __future__ import annotations
 

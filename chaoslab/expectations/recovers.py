@@ -217,7 +217,7 @@ def recovery_under_way(e: Recovers, plan: Plan, history: History, now_s: float) 
         over |= {m.fault for m in history.of(FaultMissed)}
         return None if {f.label for f in plan.faults} <= over else "a heal to recover from"
     due_s, stable_s = span.start_s + (e.within_s or 0.0), e.stable_s or 0.0
-    # its waits for a core apart, at most as long again: late is then told from never
+    # its waits for a core apart, at most as long again: so a late one is distinguished from none
     late_s = LATE_S + min(
         due_s - span.start_s, waited_s(history, e.app, e.boot, span.start_s, now_s)
     )

@@ -99,7 +99,7 @@ def deaf(start_s: float, end_s: float) -> list[AnyEvent]:
 
 
 def test_a_process_that_always_answers_is_live_and_in_time() -> None:
-    """Forty answers of each path, and the slowest is told."""
+    """Forty answers of each path, and the slowest is reported."""
     for verdict in (live(steady()), in_time(steady())):
         assert (verdict.outcome, "the slowest took 0.010 s" in why(verdict)) == ("PASS", True)
 
@@ -137,7 +137,7 @@ def test_one_pause_of_the_machine_is_not_counted_many_times(paused_s: float, out
     assert [live(events).outcome, in_time(events).outcome] == [outcome, outcome]
 
 
-def test_a_blocked_event_loop_is_told_from_a_wrong_liveness() -> None:
+def test_a_blocked_event_loop_is_distinguished_from_a_wrong_liveness() -> None:
     """Nothing at all was answered while the process lived."""
     for verdict in (live(deaf(2.0, 4.0)), in_time(deaf(2.0, 4.0))):
         paths = "health, liveness and readiness gave no answer from 1.960 to 4.010 s"
@@ -229,7 +229,7 @@ def test_samples_under_way_when_the_lab_stopped_the_app_are_no_misses() -> None:
 
 @pytest.mark.parametrize("path", ["health", "ready"])
 def test_each_path_is_held_to_the_limit_alone(path: str) -> None:
-    """Health that hangs is not told as readiness that does, nor the other way round."""
+    """Health that hangs is not reported as readiness that does, nor the other way round."""
     if path == "health":
         hung = [sample(s.at_s, UNREACHABLE, took_s=1.0) for s in samples(2.0, 4.0, HEALTHY)]
         events = [*without(steady(), between(2.0, 4.0)), *hung]
@@ -302,14 +302,14 @@ def test_a_patient_prober_whose_question_is_not_answered_leaves_no_pause() -> No
 
 
 @pytest.mark.parametrize("most", [1, 3])
-def test_how_many_questions_the_lab_had_under_way_is_told_with_the_verdict(most: int) -> None:
+def test_how_many_questions_the_lab_had_under_way_is_reported_with_the_verdict(most: int) -> None:
     """Whether it fails or not: a service with few workers is judged by what it had to answer."""
     own = QuestionsAsked(
         at_s=5.15, app="backend", boot=1, asked={"/live": 41, "/health": 80}, most_under_way=most
     )
     bad = missing("live", 2.0, 2.3, *probed("live", 2.0, 2.3, 503))
-    told = f"at most {most} question{'s' if most > 1 else ''} of the lab "
+    counted = f"at most {most} question{'s' if most > 1 else ''} of the lab "
     for verdict in (live([*steady(), own]), live([*bad, own]), in_time([*steady(), own])):
-        assert told in why(verdict)
+        assert counted in why(verdict)
         assert "/health 80 times, /live 41 times" in why(verdict)
     assert "of the lab" not in why(live(steady())), "a run saved earlier does not tell"

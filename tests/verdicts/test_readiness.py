@@ -40,7 +40,7 @@ from .reading import codes, data
 E = ReadyWhenServing(app="backend", within_s=0.5)
 
 
-def told(events: Iterable[AnyEvent], plan: Plan | None = None) -> Verdict:
+def judged(events: Iterable[AnyEvent], plan: Plan | None = None) -> Verdict:
     return ready_when_serving(E, plan or plan_of(E), history_of(events))
 
 
@@ -95,7 +95,7 @@ def saying(code: int | None, start_s: float, end_s: float) -> list[AnyEvent]:
 
 def test_readiness_that_follows_what_users_get_passes() -> None:
     """Ready while 36 and 40 writes were served, and not while 60 were refused."""
-    verdict = told(run())
+    verdict = judged(run())
     assert verdict.outcome == "PASS"
     assert "60 writes" in why(verdict)
     assert "were refused (503" in why(verdict)
@@ -103,7 +103,7 @@ def test_readiness_that_follows_what_users_get_passes() -> None:
 
 def test_ready_that_is_always_said_is_a_lie_while_writes_are_refused() -> None:
     """The very words of a refused write are quoted."""
-    verdict = told(saying(200, 1.1, 9.0))
+    verdict = judged(saying(200, 1.1, 9.0))
     assert verdict.outcome == "FAIL"
     assert "readiness answered ready 19 times from 3.600 to 5.410 s" in why(verdict)
     assert 'while 60 writes in a row were refused (503: {"error":"dependency unavail' in why(
@@ -116,13 +116,13 @@ def test_ready_that_is_always_said_is_a_lie_while_writes_are_refused() -> None:
 )
 def test_it_may_be_late_by_the_bound(turned_s: float, outcome: str) -> None:
     """0.5 s after the first refused write, which was known at 3.02; two words are no state."""
-    assert told(saying(200, 3.0, turned_s)).outcome == outcome
+    assert judged(saying(200, 3.0, turned_s)).outcome == outcome
 
 
 def test_it_may_run_ahead_of_the_first_write_that_is_served_again() -> None:
     """Ready from 5.6 on, while the last write was refused at 5.95."""
-    assert told(saying(200, 5.5, 6.2)).outcome == "PASS"
-    assert told(saying(200, 5.0, 6.2)).outcome == "FAIL"
+    assert judged(saying(200, 5.5, 6.2)).outcome == "PASS"
+    assert judged(saying(200, 5.0, 6.2)).outcome == "FAIL"
 
 
 def test_it_may_run_ahead_of_nothing_while_the_fault_still_holds() -> None:
@@ -146,7 +146,7 @@ def test_it_may_run_ahead_of_nothing_while_the_fault_still_holds() -> None:
 @pytest.mark.parametrize(("until_s", "outcome"), [(6.4, "PASS"), (7.5, "FAIL")])
 def test_an_app_that_serves_must_say_so(until_s: float, outcome: str) -> None:
     """Within the bound after the first served write at 6.0."""
-    verdict = told(saying(503, 6.0, until_s))
+    verdict = judged(saying(503, 6.0, until_s))
     assert verdict.outcome == outcome
     if outcome == "FAIL":
         assert data(verdict, "readiness.contradicted")["ready"] is False
@@ -157,18 +157,18 @@ def test_an_app_that_serves_must_say_so(until_s: float, outcome: str) -> None:
 def test_one_write_refused_among_many_is_no_outage() -> None:
     """Nor are two in a row."""
     odd = [write(7.01, "x", "failed", code=503), write(7.02, "y", "failed", code=503)]
-    assert told([*run(), *odd]).outcome == "PASS"
+    assert judged([*run(), *odd]).outcome == "PASS"
 
 
 def test_ready_before_start_up_is_complete_is_a_lie_where_health_denied_it_afterwards() -> None:
     """0.2 s before; a word that health confirmed with its next answer is a race of the lab's."""
-    verdict = told(saying(200, 0.8, 1.05))
+    verdict = judged(saying(200, 0.8, 1.05))
     assert verdict.outcome == "FAIL"
     assert "ready 0.190 s before start-up was complete: health answered 503 unhealthy" in why(
         verdict
     )
     late = without(run(), lambda e: isinstance(e, StartupComplete))
-    assert told([*late, complete(1.4, HEALTHY)]).outcome == "PASS"
+    assert judged([*late, complete(1.4, HEALTHY)]).outcome == "PASS"
 
 
 def test_ready_in_a_start_up_that_is_never_complete_is_a_lie() -> None:
@@ -180,7 +180,7 @@ def test_ready_in_a_start_up_that_is_never_complete_is_a_lie() -> None:
         exited(4.1),
         ended(4.2),
     ]
-    verdict = told(never)
+    verdict = judged(never)
     assert (verdict.outcome, codes(verdict)) == ("FAIL", ["readiness.early"])
     assert "ready although start-up was never complete" in why(verdict)
 
@@ -191,61 +191,62 @@ def test_a_write_under_way_at_the_turn_is_no_evidence() -> None:
         write(5.97, "slow", "indeterminate", took_s=2.0, code=None),
         write(2.98, "late", took_s=1.5),
     ]
-    assert told([*run(), *hanging]).outcome == "PASS"
+    assert judged([*run(), *hanging]).outcome == "PASS"
 
 
 def test_short_refusals_in_which_readiness_never_turned_are_unknown() -> None:
     """0.4 s of refused writes, where it may be wrong for 0.5 s."""
     events = without(saying(200, 1.1, 9.0), lambda e: isinstance(e, Write) and 3.4 <= e.at_s < 6.0)
-    verdict = told([*events, *writes(3.4, 6.0)])
+    verdict = judged([*events, *writes(3.4, 6.0)])
     assert (verdict.outcome, codes(verdict)) == ("UNKNOWN", ["readiness.never_not_ready"])
 
 
 @pytest.mark.parametrize(
-    ("hung", "told_as"),
+    ("hung", "words"),
     [((3.4, 3.5, 3.6), "writes were without an answer for 2.200 s"),
      ((3.5, 3.6), "writes were refused or without an answer for 2.200 s")],
 )  # fmt: skip
 def test_writes_that_hang_are_not_called_refused_and_last_no_negative_time(
-    hung: tuple[float, ...], told_as: str
+    hung: tuple[float, ...], words: str
 ) -> None:
     """Three sent within 0.2 s and each given up after 2 s; the text was "refused for -1.800 s"."""
     events = without(saying(200, 1.1, 9.0), lambda e: isinstance(e, Write) and 3.0 <= e.at_s < 6.0)
     last = [write(at_s, f"h{at_s}", "indeterminate", took_s=2.0, code=None) for at_s in hung]
     first = [] if 3.4 in hung else [write(3.4, "no", "failed", code=503)]
-    verdict = told([*events, *first, *last, *writes(6.0, 8.0)])
-    assert (verdict.outcome, told_as in why(verdict)) == ("UNKNOWN", True), why(verdict)
+    verdict = judged([*events, *first, *last, *writes(6.0, 8.0)])
+    assert (verdict.outcome, words in why(verdict)) == ("UNKNOWN", True), why(verdict)
+    assert data(verdict, "readiness.never_not_ready")["unanswered"] == len(hung)
 
 
 def test_no_answer_is_no_word_that_says_no() -> None:
     """Seen on a machine that starved: a readiness that only ever said yes, and timed out else."""
-    assert told(saying(None, 3.0, 6.1)).outcome == "UNKNOWN"
+    assert judged(saying(None, 3.0, 6.1)).outcome == "UNKNOWN"
 
 
 def test_what_nobody_asked_or_wrote_is_unknown() -> None:
     """No readiness, no writes, a pause, an end by itself, an interruption."""
-    assert told(without(run(), of(ProberSample))).outcome == "UNKNOWN"
-    assert told(without(run(), of(Write))).outcome == "UNKNOWN"
+    assert judged(without(run(), of(ProberSample))).outcome == "UNKNOWN"
+    assert judged(without(run(), of(Write))).outcome == "UNKNOWN"
     pause = without(run(), lambda e: isinstance(e, ProberSample) and 4.0 < e.at_s < 5.5)
-    assert data(told(pause), "prober.not_asked")["path"] == "readiness"
-    assert "nobody asked readiness from" in why(told(pause))
+    assert data(judged(pause), "prober.not_asked")["path"] == "readiness"
+    assert "nobody asked readiness from" in why(judged(pause))
     gone = [*without(run(), lambda e: e.kind == "exited"), exited(7.9, code=1, asked=False)]
-    assert told(gone).outcome == "UNKNOWN"
+    assert judged(gone).outcome == "UNKNOWN"
     cut = [*without(run(), lambda e: e.kind == "run_ended"), ended(8.2, settled=False)]
-    assert told(cut).outcome == "UNKNOWN"
-    assert told([ended(1.0)]).outcome == "UNKNOWN"
+    assert judged(cut).outcome == "UNKNOWN"
+    assert judged([ended(1.0)]).outcome == "UNKNOWN"
 
 
 def test_a_run_that_ends_before_it_serves_again_and_says_so_is_unknown() -> None:
     """Not one word of readiness after the first write that was served."""
     short = without(run(), lambda e: isinstance(e, ProberSample) and e.at_s >= 6.0)
-    assert told(short).outcome == "UNKNOWN"
+    assert judged(short).outcome == "UNKNOWN"
 
 
 def test_words_under_way_when_the_lab_stopped_the_app_are_left_out() -> None:
     """They had no answer because the app was taken away."""
     late = probed("ready", 7.95, 8.1, None, took_s=0.5)
-    assert told([*run(), *late]).outcome == "PASS"
+    assert judged([*run(), *late]).outcome == "PASS"
 
 
 def test_the_run_waits_until_it_serves_and_says_so() -> None:
@@ -273,7 +274,7 @@ def test_a_slow_sample_of_health_is_no_denial() -> None:
     """Asked before readiness said yes, and answered after it, it may have been true."""
     slow = sample(0.99, UNHEALTHY, took_s=0.3)
     late = without(run(), lambda e: isinstance(e, StartupComplete))
-    assert told([*late, slow, complete(1.35, HEALTHY)]).outcome == "PASS"
+    assert judged([*late, slow, complete(1.35, HEALTHY)]).outcome == "PASS"
 
 
 def test_an_app_that_is_asked_seldom_is_not_called_ready_too_early() -> None:
@@ -293,6 +294,6 @@ def test_an_app_that_is_asked_seldom_is_not_called_ready_too_early() -> None:
         exited(25.0),
         ended(25.1),
     ]
-    assert told(events, replace(plan_of(E), sampling=seldom)).outcome != "FAIL"
+    assert judged(events, replace(plan_of(E), sampling=seldom)).outcome != "FAIL"
     denied = [*events, sample(3.0, UNHEALTHY)]
-    assert told(denied, replace(plan_of(E), sampling=seldom)).outcome == "FAIL"
+    assert judged(denied, replace(plan_of(E), sampling=seldom)).outcome == "FAIL"

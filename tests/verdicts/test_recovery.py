@@ -124,8 +124,17 @@ def test_a_second_process_is_not_a_recovery() -> None:
     """The first one ended; or the second was spawned only after the heal."""
     crashed = [*without(good(), of(type(exited(0)))), exited(3.2, code=1, asked=False)]
     assert recovered(crashed).outcome == "FAIL"
+    assert data(recovered(crashed), "recovery.exited") == {"pid": 101, "after_s": 0.18}
     again = [*good(), spawned(3.1, boot=2), *samples(3.2, 4.1, HEALTHY, boot=2)]
     assert recovered(again, boot=2).outcome == "UNKNOWN"
+
+
+def test_an_exit_before_the_heal_is_reported_as_such() -> None:
+    """At 2.9, where the heal was at 3.02."""
+    crashed = [*without(after(2.9), of(Exited)), exited(2.9, code=3, asked=False)]
+    verdict = recovered(crashed)
+    assert (verdict.outcome, codes(verdict)) == ("FAIL", ["app.exited", "recovery.exited"])
+    assert "it was process 101, 0.120 s before the heal" in why(verdict)
 
 
 def test_the_proof_must_be_acknowledged_by_the_very_process_that_recovered() -> None:
@@ -216,7 +225,7 @@ def test_without_a_heal_or_with_a_fault_that_stayed_it_is_unknown() -> None:
     assert recovered([*good(), stuck]).outcome == "UNKNOWN"
 
 
-# --- what tells one late recovery from another ---
+# --- what can explain a late recovery ---
 
 
 def stuck(*events: AnyEvent) -> Verdict:
@@ -245,12 +254,12 @@ def test_a_link_that_was_not_tried_is_reported() -> None:
 
 def test_a_link_that_was_tried_is_reported() -> None:
     """From the heal's beginning on; or by the app's own sockets, where no proxy keeps records."""
-    told = "3 connections were tried on backend.postgres after the heal, the first 0.1 s after it"
-    assert told in why(stuck(*opened(3.1, 3.2, 3.9)))
+    tried = "3 connections were tried on backend.postgres after the heal, the first 0.1 s after it"
+    assert tried in why(stuck(*opened(3.1, 3.2, 3.9)))
     bare = without(stuck_events(), of(AppSockets))
     ports = [sockets(3.1, PG, syn_sent=(1,)), sockets(3.2, PG, established=(1, 2))]
     seen = recovered([*bare, *ports, sockets(3.9, PG, established=(3,))])
-    assert told.replace("tried", "observed") in why(seen)
+    assert tried.replace("tried", "observed") in why(seen)
     assert "tried" not in why(seen), "looks at the sockets miss what ends between two of them"
 
 
