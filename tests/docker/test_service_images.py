@@ -10,13 +10,16 @@ import pytest
 from docker_cli import Container, Starter, awaited, run, succeeded
 
 from chaoslab import services
+from chaoslab.model.topology import Images
+from chaoslab.runtimes.containers.images import uses
 
 pytestmark = pytest.mark.slow
 
 
 def image(kind: str) -> str:
     """The image that the lab would use."""
-    return os.environ.get(f"CHAOSLAB_IMAGE_{kind.upper()}", services.kinds()[kind].image)
+    usual = uses(Images(services={name: each.image for name, each in services.kinds().items()}))
+    return os.environ.get(f"CHAOSLAB_IMAGE_{kind.upper()}", usual[kind])
 
 
 def asked(container: Container, question: str) -> str:

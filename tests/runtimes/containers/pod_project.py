@@ -9,14 +9,13 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 
 from engine_here import engine, images, things_of
 from plugin.project import APP, LONG, Project
 
-from chaoslab.model.topology import Images
 from chaoslab.runtimes.containers import labels
+from chaoslab.runtimes.containers.images import uses
 from chaoslab.runtimes.containers.sweeper import Thing
 
 PATIENCE_S = 60.0  # a stack on a busy machine takes its time
@@ -25,7 +24,7 @@ _RUN = "import base64, sys; exec(base64.b64decode(sys.argv.pop(1)))"
 
 def topology(kind: str) -> str:
     """One Redis and one of the tiny apps, in the images of these tests."""
-    used = {field.name: getattr(images(), field.name) for field in fields(Images)}
+    used = uses(images())
     parts = ['name = "tiny"\n[services.redis]\nkind = "redis"\n[images]\n']
     parts += [f'{name} = "{image}"\n' for name, image in used.items()]
     code = base64.b64encode(APP.read_bytes()).decode()
