@@ -44,7 +44,7 @@ class Defect:
     scenarios: tuple[str, ...]
     passes: tuple[str, ...]
     primary: str
-    cites: tuple[Cite | str, ...]
+    cites: tuple[Cite, ...]
     also: frozenset[str]
     command: str
 
@@ -73,7 +73,7 @@ class _Cite(_Shape):
 
 class _Primary(_Shape):
     verdict: str = Field(min_length=1)
-    cites: list[_Cite | str] = Field(min_length=1)
+    cites: list[_Cite] = Field(min_length=1)
 
 
 class _Record(_Shape):
@@ -132,14 +132,10 @@ def _defect(path: Path) -> Defect:
         scenarios=tuple(record.scenarios),
         passes=tuple(record.passes),
         primary=record.primary.verdict,
-        cites=_cites(record),
+        cites=tuple(each.cite for each in record.primary.cites),
         also=frozenset(record.also),
         command=record.command or f"{{python}} -m {_PACKAGE}.{path.stem}",
     )
-
-
-def _cites(record: _Record) -> tuple[Cite | str, ...]:
-    return tuple(c if isinstance(c, str) else c.cite for c in record.primary.cites)
 
 
 def _record(path: Path) -> _Record:
@@ -185,9 +181,8 @@ def _wrong(record: _Record, path: Path) -> Iterator[Problem]:
         what = f"its primary verdict '{record.primary.verdict}' stands in `also` as well"
         yield Problem(where=where, what=what, fix="name there only what follows from it")
     codes = known_codes()
-    for cite in _cites(record):
-        if isinstance(cite, Cite):
-            yield from mistakes_in(cite, codes, f"{where}: primary.cites")
+    for each in record.primary.cites:
+        yield from mistakes_in(each.cite, codes, f"{where}: primary.cites")
 
 
 def _twice(defects: list[Defect]) -> Iterator[Problem]:

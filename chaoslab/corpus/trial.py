@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from chaoslab.corpus.cites import Cite, is_cited
+from chaoslab.corpus.cites import is_cited
 from chaoslab.corpus.records import Defect
 from chaoslab.model.verdict import Outcome, Verdict, worst
 from chaoslab.verdicts.carried_out import is_not_carried_out
@@ -53,7 +53,7 @@ def _misses(defect: Defect, scenario: str, judged: Judged) -> list[str]:
     missed = [
         f"{scenario}: '{primary.name}' does not cite {cite}"
         for cite in defect.cites
-        if not _cites(primary, cite)
+        if not is_cited(cite, primary.because)
     ]
     listed = {defect.primary, *defect.also}
     strange = (
@@ -74,16 +74,11 @@ def _is_unclear(defect: Defect, scenario: str, judged: Judged) -> bool:
     mine = [v for v in verdicts if v.name == defect.primary]
     others = [v for v in verdicts if v.name not in {defect.primary, *defect.also}]
     cited = all(
-        v.outcome is Outcome.UNKNOWN or all(_cites(v, cite) for cite in defect.cites) for v in mine
+        v.outcome is Outcome.UNKNOWN or all(is_cited(c, v.because) for c in defect.cites)
+        for v in mine
     )
     strange = any(v.outcome is Outcome.FAIL for v in others)
     return bool(mine) and cited and not strange and mine[0].outcome is not Outcome.PASS
-
-
-def _cites(verdict: Verdict, cite: Cite | str) -> bool:
-    if isinstance(cite, str):
-        return cite in "\n".join(verdict.texts)
-    return is_cited(cite, verdict.because)
 
 
 def _said(verdict: Verdict) -> str:

@@ -11,6 +11,8 @@ from pydantic import BeforeValidator
 
 from chaoslab.model.reason import Reason
 
+UNCODED = "text"  # the code of reasons that were saved before they had one
+
 
 class Outcome(StrEnum):
     """`PASS < UNKNOWN < FAIL`. UNKNOWN fails a gate as FAIL does; it is never a silent pass."""
@@ -32,7 +34,7 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome:
 
 def _from_text(value: object) -> Any:
     """Verdicts that were saved before reasons had codes have bare texts."""
-    return Reason(code="text", text=value) if isinstance(value, str) else value
+    return Reason(code=UNCODED, text=value) if isinstance(value, str) else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,21 +56,16 @@ class Verdict:
         return tuple(reason.text for reason in self.because)
 
 
-def passed(name: str, claim: str, *because: Reason | str) -> Verdict:
+def passed(name: str, claim: str, *because: Reason) -> Verdict:
     """A claim that the history bears out."""
-    return Verdict(name=name, outcome=Outcome.PASS, claim=claim, because=reasons(because))
+    return Verdict(name=name, outcome=Outcome.PASS, claim=claim, because=because)
 
 
-def failed(name: str, claim: str, *because: Reason | str) -> Verdict:
+def failed(name: str, claim: str, *because: Reason) -> Verdict:
     """A claim that the history contradicts."""
-    return Verdict(name=name, outcome=Outcome.FAIL, claim=claim, because=reasons(because))
+    return Verdict(name=name, outcome=Outcome.FAIL, claim=claim, because=because)
 
 
-def unknown(name: str, claim: str, *because: Reason | str) -> Verdict:
+def unknown(name: str, claim: str, *because: Reason) -> Verdict:
     """A claim that the history can neither bear out nor contradict."""
-    return Verdict(name=name, outcome=Outcome.UNKNOWN, claim=claim, because=reasons(because))
-
-
-def reasons(because: Iterable[Reason | str]) -> tuple[Reason, ...]:
-    """Each as a reason; a bare text has no code yet."""
-    return tuple(_from_text(each) for each in because)
+    return Verdict(name=name, outcome=Outcome.UNKNOWN, claim=claim, because=because)

@@ -12,7 +12,6 @@ from chaoslab.model.reason import Code
 from chaoslab.registry import kinds
 
 ROOMS = (evidence, expectations, faults, verdicts)  # the packages whose modules make reasons
-UNCODED = "text"  # of reasons that were saved before they had codes
 
 
 def codes() -> tuple[Code, ...]:

@@ -8,7 +8,7 @@ from chaoslab.corpus.cites import Cite
 from chaoslab.corpus.records import Defect
 from chaoslab.evidence.reasons import EXITED, LOG_LINE
 from chaoslab.model.reason import Reason
-from chaoslab.model.verdict import Outcome, Verdict, reasons
+from chaoslab.model.verdict import UNCODED, Outcome, Verdict
 
 RECORD = """\
 # /// defect
@@ -61,8 +61,8 @@ DEFECT = Defect(
 
 def verdict(name: str, outcome: str, *because: Reason | str) -> Verdict:
     """One verdict, as a scenario would give it."""
-    claim = f"{name} holds"
-    return Verdict(name=name, outcome=Outcome(outcome), claim=claim, because=reasons(because))
+    made = (Reason(code=UNCODED, text=r) if isinstance(r, str) else r for r in because)
+    return Verdict(name=name, outcome=Outcome(outcome), claim=f"{name} holds", because=tuple(made))
 
 
 REFUSED = (

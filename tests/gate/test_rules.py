@@ -23,7 +23,8 @@ from chaoslab.gate.result import Abort, ScenarioOutcome, ScenarioResult
 from chaoslab.gate.rules import RunSeen, broken_rule
 from chaoslab.history.events import AnyEvent, AppStarved, Bound, FirstAnswer, RunEnded
 from chaoslab.model.gate import AbortRule, Gate, GateStage, SlowRule
-from chaoslab.model.verdict import Outcome, Verdict, reasons
+from chaoslab.model.reason import Reason
+from chaoslab.model.verdict import Outcome, Verdict
 
 ENDED = RunEnded(at_s=6.0, settled=True, why="settled")
 BOUND = Bound(at_s=0.9, app="backend", boot=1)
@@ -32,7 +33,8 @@ GATE = Gate(stages=(), slow=SlowRule(responses_s=0.5, for_s=1.0))
 
 
 def verdict(outcome: Outcome, name: str = "starts") -> Verdict:
-    return Verdict(name=name, outcome=outcome, claim="it starts", because=reasons(["it did not"]))
+    why = Reason(code="app.never_ready", text="it did not")
+    return Verdict(name=name, outcome=outcome, claim="it starts", because=(why,))
 
 
 def scenario(outcome: ScenarioOutcome, *verdicts: Verdict) -> ScenarioResult:

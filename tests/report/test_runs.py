@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from made_boots import MakeRun
 
 from chaoslab.errors import SpecError
-from chaoslab.report.runs import chosen_runs, newest_run
+from chaoslab.history.run_folder import RunFolder
+from chaoslab.report.runs import chosen_runs, newest_run, saved_verdicts
 
 
 def test_the_newest_run_is_the_one_begun_last(make_run: MakeRun, tmp_path: Path) -> None:
@@ -47,3 +49,13 @@ def test_no_run_at_all_says_how_to_get_one(tmp_path: Path) -> None:
     """Before the first run there is nothing to report."""
     with pytest.raises(SpecError, match="run a scenario first"):
         newest_run(tmp_path / "results")
+
+
+def test_verdicts_that_were_saved_before_reasons_had_codes_are_read(tmp_path: Path) -> None:
+    """A bare text is a reason with the code `text`."""
+    saved = {"name": "starts", "outcome": "FAIL", "claim": "it starts", "rests_on": []}
+    (tmp_path / "verdicts.json").write_text(json.dumps([{**saved, "because": ["never listened"]}]))
+    (verdict,) = saved_verdicts(RunFolder(tmp_path)) or ()
+    assert [(reason.code, reason.text) for reason in verdict.because] == [
+        ("text", "never listened")
+    ]
