@@ -43,11 +43,11 @@ class Run:
 class Expectation(Expected):
     """One claim about one app, judged by one verdict that bears its kind as its name."""
 
-    # A failure by count stands although the lab was late: a late lab loses and adds nothing.
+    # True: a FAIL counts events, so it is kept even if the lab lagged.
     counted: ClassVar[bool] = False
-    # What an app answers and keeps is its own doing, however slow the machine is.
+    # False: a slow machine never excuses a failure of this claim.
     excusable: ClassVar[bool] = True
-    # A start-up is waited for although a fault that it rests on was missed.
+    # True: the run waits for the start-up even if the fault was not put in force.
     of_start: ClassVar[bool] = False
 
     @abstractmethod
@@ -60,8 +60,8 @@ class Expectation(Expected):
         return None
 
     def given(self, run: Run) -> Iterator[Given]:
-        """The times within which it wants something done: an app that was left alone for as long
-        as it was given, all waits for a core apart, had its time.
+        """The times within which the app has to do something. If the app had that much time, not
+        counting its waits for a core, a failure is its own.
         """
         del run
         yield from ()

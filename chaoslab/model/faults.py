@@ -30,7 +30,7 @@ class Declared:
     targets_service: ClassVar[bool] = False
     # a proxy engine can put it in force by itself, for the very connection that triggers it
     starts_at_connection: ClassVar[bool] = False
-    # the path is back, now and then or at once, before the fault is healed
+    # the path works at times before the heal, as under flapping
     path_returns_before_heal: ClassVar[bool] = False
 
     @property
@@ -40,7 +40,7 @@ class Declared:
 
     @property
     def acts_on_connects(self) -> bool:
-        """Whether connects themselves fail or wait, so that no proxy has records of them."""
+        """Whether it acts on the TCP handshake, so that the proxy records no connection."""
         return False
 
     @property

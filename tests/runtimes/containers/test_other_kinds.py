@@ -9,10 +9,10 @@ import pytest
 from engine_here import engine, needs_engine, stand_ins
 from services.here import MYSQL, keep, words
 
+from chaoslab import services
 from chaoslab.machine.environment import environment
 from chaoslab.runtimes.containers.session import DockerSession
 from chaoslab.runtimes.containers.sweeper import EngineError
-from chaoslab.services import KINDS
 from runtimes.stacks import TOPOLOGY
 
 VARIABLE = "CHAOSLAB_IMAGE_MYSQL"
@@ -22,7 +22,7 @@ VARIABLE = "CHAOSLAB_IMAGE_MYSQL"
 def session() -> Iterator[DockerSession]:
     """A stack whose services may be of kind mysql."""
     needs_engine()
-    image = {**stand_ins(), **environment()}.get(VARIABLE) or KINDS["mysql"].image
+    image = {**stand_ins(), **environment()}.get(VARIABLE) or services.TABLE["mysql"].image
     try:
         engine().read(f"/images/{image}/json")
     except EngineError:
