@@ -41,7 +41,7 @@ class SpecError(ChaoslabError):
         self.problems = tuple(problems)
         shown = [str(problem) for problem in self.problems[:_MOST_SHOWN]]
         if (more := len(self.problems) - len(shown)) > 0:
-            shown.append(f"… and {more} problems more")
+            shown.append(f"… and {more} more problems")
         super().__init__("\n".join(shown))
 
 

@@ -126,7 +126,7 @@ def test_check_says_all_that_is_wrong_and_exits_with_2(
     [
         (("check",), "no chaoslab.toml and no [tool.chaoslab] here"),
         (("check", "absent.toml"), "absent.toml: no such file"),
-        (("report",), "results: holds no run yet"),
+        (("report",), "results: contains no run"),
         (("report", "nothing"), "nothing: no such run"),
         (("analyze", "nothing"), "nothing: no such run"),
         (("analyze",), "Missing argument 'RUN'"),

@@ -134,7 +134,7 @@ async def test_what_can_come_no_more_ends_the_run_and_is_named(tmp_path: Path) -
     history = folder.history()
     assert {m.place for m in history.of(TriggerMissed)} == {"faults[0].stop", "boots[1].at"}
     assert verdict.outcome == "UNKNOWN", verdict
-    assert "boots[1].at waited for a complete start-up: no process of shop" in str(verdict.texts)
+    assert "boots[1].at waited for a completed start-up: shop has no process" in str(verdict.texts)
     ended = history.last(RunEnded)
     assert ended is not None
     assert ended.settled

@@ -149,7 +149,7 @@ def _first(errors: ExceptionGroup[ServiceFailed]) -> ServiceFailed:
 
 
 def _told(done: Done) -> Iterator[str]:
-    return (f"{scenario}: the lab gave up: {why}" for scenario, why in done.troubles.items())
+    return (f"{scenario}: the lab failed: {why}" for scenario, why in done.troubles.items())
 
 
 def _complaints(results: Iterable[ScenarioResult]) -> Iterator[str]:

@@ -101,9 +101,9 @@ def run(
     entries = [entry for entry in ledger.entries() if entry.build in names_here]
     _print(table(chosen, entries))
     if older := ledger.others():
-        click.echo(f"{older} trials of another state of the code are kept and not counted.")
+        click.echo(f"{older} trials of another code version are kept but not counted.")
     if stopped:
-        click.echo("stopped: the same command goes on from here")
+        click.echo("stopped; run the same command again to continue")
         ctx.exit(EXIT_STOPPED)
     outcomes = {entry.outcome for entry in entries}
     failed = any(outcome == "FAIL" for entry in entries for outcome, _ in entry.outcomes)
@@ -126,7 +126,7 @@ def _chosen(defects: tuple[Defect, ...], names: tuple[str, ...]) -> tuple[Defect
     wrong = [
         Problem(
             where=name,
-            what="no such build",
+            what="unknown build",
             expected="a name that `chaoslab corpus` lists, or good",
             fix=did_you_mean(name, known),
         )

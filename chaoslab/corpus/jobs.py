@@ -39,7 +39,9 @@ async def run(job: Background) -> Done:
     async with running(job) as process, asyncio.timeout(LONGEST_S):
         code = await process.wait()
     if code not in RAN:
-        raise ServiceFailed(f"pytest ended with {code} in {job.folder}:\n  {job.last_words}")
+        raise ServiceFailed(
+            f"pytest ended with exit code {code} in {job.folder}:\n  {job.last_words}"
+        )
     ended = [each for each in ReportFile(job.report).news() if isinstance(each, Finished)]
     return Done(
         results={each.scenario: judged(each).result for each in ended},

@@ -76,8 +76,8 @@ class Ledger:
                     yield _ENTRY.validate_json(line)
             except ValidationError:
                 if line.endswith("}"):  # cut off by a kill it would end elsewhere
-                    what = f"line {number} is no trial of this chaoslab's"
-                    fix = "move the file away to begin anew"
+                    what = f"line {number} is not a trial written by this version of chaoslab"
+                    fix = "move or delete the file to start again"
                     raise SpecError([Problem(where=str(self._path), what=what, fix=fix)]) from None
 
 

@@ -111,7 +111,9 @@ def read_defects(folder: Path) -> tuple[Defect, ...]:
             problems += error.problems
     problems += _twice(defects)
     if not defects and not problems:
-        problems.append(Problem(where=str(folder), what="holds no defect", expected="*.py files"))
+        problems.append(
+            Problem(where=str(folder), what="contains no defect", expected="*.py files")
+        )
     if problems:
         raise SpecError(problems)
     return tuple(sorted(defects, key=lambda defect: defect.number))
@@ -152,7 +154,9 @@ def _record(path: Path) -> _Record:
     try:
         return _Record.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise SpecError([Problem(where=where, what=f"its record is no TOML: {error}")]) from None
+        raise SpecError(
+            [Problem(where=where, what=f"its record is not valid TOML: {error}")]
+        ) from None
     except ValidationError as error:
         raise SpecError(_shape_problems(error, where)) from None
 
@@ -167,19 +171,23 @@ def _wrong(record: _Record, path: Path) -> Iterator[Problem]:
     where = f"{path}: record"
     expected = record.name.replace("-", "_")
     if path.stem != expected:
-        fix = f"call the file {expected}.py"
-        yield Problem(where=where, what=f"'{record.name}' stands in {path.name}", fix=fix)
+        fix = f"rename the file to {expected}.py"
+        yield Problem(where=where, what=f"the record of '{record.name}' is in {path.name}", fix=fix)
     for scenario in (*record.scenarios, *record.passes):
         if not re.fullmatch(_SCENARIO, scenario):
-            what = f"'{scenario}' names no scenario"
+            what = f"'{scenario}' is not the name of a scenario"
             form = "module::test[param], without test_"
             yield Problem(where=where, what=what, expected=form)
     if both := sorted({*record.scenarios} & {*record.passes}):
-        what = f"{', '.join(both)} must both refuse it and pass"
-        yield Problem(where=where, what=what, fix="keep it in one of the two")
+        what = f"{', '.join(both)} cannot both refuse the build and pass"
+        yield Problem(where=where, what=what, fix="remove it from one of the two")
     if record.primary.verdict in record.also:
-        what = f"its primary verdict '{record.primary.verdict}' stands in `also` as well"
-        yield Problem(where=where, what=what, fix="name there only what follows from it")
+        what = f"its primary verdict '{record.primary.verdict}' is also listed in `also`"
+        yield Problem(
+            where=where,
+            what=what,
+            fix="list in `also` only verdicts that follow from the primary one",
+        )
     codes = known_codes()
     for each in record.primary.cites:
         yield from mistakes_in(each.cite, codes, f"{where}: primary.cites")

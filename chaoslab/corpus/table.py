@@ -22,7 +22,7 @@ _STYLES = {"refused": "green", "missed": "red", "unclear": "yellow", "passed": "
 def listed(defects: Sequence[Defect]) -> Table:
     """Every defect with its mechanism, and the verdict that must refuse it."""
     table = _table("Builds with known defects")
-    for name in ("no.", "defect", "what it is", "refused by", "in"):
+    for name in ("no.", "defect", "description", "refused by", "in"):
         table.add_column(name, overflow="fold")
     for defect in defects:
         table.add_row(
@@ -62,7 +62,7 @@ def results(defects: Sequence[Defect], entries: Sequence[Entry]) -> Group:
     """A row a defect: by which verdict, after how long, how often out of how many, with a 95 %
     interval; then the good build's false alarms, and its UNKNOWNs apart.
     """
-    table = _table("Refused for its own reason")
+    table = _table("Builds refused for the expected reason")
     for name in (
         "no.",
         "defect",
@@ -70,7 +70,7 @@ def results(defects: Sequence[Defect], entries: Sequence[Entry]) -> Group:
         "seconds\n(median)",
         "refused",
         "95 % interval",
-        "else",
+        "other",
     ):
         table.add_column(name, overflow="fold")
     for defect in defects:
@@ -93,7 +93,7 @@ def _row(defect: Defect, entries: Sequence[Entry]) -> Iterator[str]:
 
 def _good(entries: Sequence[Entry]) -> Iterator[str]:
     if not entries:
-        yield "The good build was not tried."
+        yield "The good build was not tested."
         return
     runs = Counter(
         name for entry in entries for name, count in entry.outcomes for _ in range(count)
@@ -102,7 +102,7 @@ def _good(entries: Sequence[Entry]) -> Iterator[str]:
     wrong = sum(any(name == "FAIL" for name, _ in entry.outcomes) for entry in entries)
     seconds = sorted(entry.seconds for entry in entries)[len(entries) // 2]
     yield (
-        f"The good build: {len(entries)} times through the gate's scenarios ({seconds:.0f} s each),"
+        f"The good build ran the gate's scenarios {len(entries)} times ({seconds:.0f} s each),"
         f" {wrong} with a false alarm; {alarms} of {n} scenarios ({_interval(alarms, n)}),"
         f" {unknown} UNKNOWN or skipped."
     )

@@ -35,7 +35,7 @@ def tried(defect: Defect, judged: Judged) -> Trial:
         bad = [v for v in judged.get(scenario, ()) if v.outcome is not Outcome.PASS]
         if not judged.get(scenario):
             missed.append(f"{scenario}: no verdict")
-        missed += [f"{scenario}: must pass, and {_said(verdict)}" for verdict in bad]
+        missed += [f"{scenario}: must pass, but {_said(verdict)}" for verdict in bad]
     if not missed:
         return Trial(outcome="refused")
     unclear = all(_is_unclear(defect, scenario, judged) for scenario in defect.runs)
@@ -61,7 +61,7 @@ def _misses(defect: Defect, scenario: str, judged: Judged) -> list[str]:
         for v in verdicts
         if v.outcome is not Outcome.PASS and v.name not in listed and not is_not_carried_out(v)
     )
-    return missed + [f"{scenario}: not on its list: {_said(verdict)}" for verdict in strange]
+    return missed + [f"{scenario}: unexpected:  {_said(verdict)}" for verdict in strange]
 
 
 def _is_unclear(defect: Defect, scenario: str, judged: Judged) -> bool:

@@ -33,7 +33,7 @@ _LEAST_BUFFER = 10_000  # bytes: some packets; a bucket smaller than one passes 
 _MOST_BYTES = 2**31 - 1
 
 LIMITS_OF_PODS = (
-    "Pods are chosen once, when this is applied: a pod that is made later (a rollout, a deleted"
+    "Pods are selected once, when this is applied: a later pod (after a rollout or a deleted"
     " pod) is not cut off. To see a start-up under the fault, restart the container inside its"
     " pod, as with `kubectl exec POD -- kill 1`.",
     "Heal before its end with `kubectl delete -f` on this file.",
@@ -104,12 +104,12 @@ def _shape(rule: NetworkRule) -> Delay | Bandwidth | None:
 
 def _on_destination(source: Pods, destination: Destination) -> Iterator[str]:
     if isinstance(destination, Pods):
-        yield "Everything between these pods is met, on every port: pods are told by address alone."
+        yield "All traffic between these pods is affected, on every port: pods are selected by address only."
         if source.namespace != destination.namespace:
             yield "Two namespaces: Chaos Mesh must be installed for the whole cluster."
         return
     if len(destination.with_port) < len(destination.hosts):
-        yield "A host without a port is met on every port."
+        yield "A host without a port is affected on every port."
     if any(re.search("[a-z]", host) for host in destination.hosts):
         yield (
             "Names are looked up once, by the controller, and IPv4 answers only: where the app is"

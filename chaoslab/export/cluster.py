@@ -55,7 +55,9 @@ def cluster(options: Options, topology: Topology) -> Cluster:
     elsewhere = _read("--namespace-of", options.namespaces, known, problems)
     for where, name in [("--namespace", options.namespace), *_flat("--namespace-of", elsewhere)]:
         if not _NAMESPACE.fullmatch(name):
-            problems.append(_wrong(where, f"'{name}' is no namespace", "a DNS label, as in shop"))
+            problems.append(
+                _wrong(where, f"'{name}' is not a namespace", "a DNS label, as in shop")
+            )
 
     def pods(
         option: str, texts: Sequence[str], names: Iterable[str]
@@ -70,7 +72,7 @@ def cluster(options: Options, topology: Topology) -> Cluster:
         name: _hosts(f"--external {name}", text, problems) for name, text in external.items()
     }
     for name in services.keys() & outside.keys():
-        what = f"'{name}' is given both as inside and as outside of the cluster"
+        what = f"'{name}' is declared both inside and outside the cluster"
         problems.append(_wrong(f"--external {name}", what, "--service or --external, not both"))
     if problems:
         raise SpecError(problems)
@@ -103,7 +105,7 @@ def _read(
                 Problem(where=where, what=what, expected=expected, fix=did_you_mean(name, known))
             )
         elif name in found:
-            problems.append(_wrong(where, f"'{name}' was given before", "one entry for each name"))
+            problems.append(_wrong(where, f"'{name}' is given twice", "one entry for each name"))
         else:
             found[name] = rest
     return found
@@ -114,7 +116,7 @@ def _labels(where: str, text: str, problems: list[Problem]) -> dict[str, str]:
     for entry in text.split(","):
         key, equals, value = entry.partition("=")
         if not (equals and _LABEL_KEY.fullmatch(key) and _LABEL_VALUE.fullmatch(value)):
-            problems.append(_wrong(where, f"'{entry}' is no label", LABELS))
+            problems.append(_wrong(where, f"'{entry}' is not a label", LABELS))
         elif labels.setdefault(key, value) != value:
             problems.append(_wrong(where, f"two values for the label '{key}'", "one"))
     return labels
@@ -127,8 +129,8 @@ def _hosts(where: str, text: str, problems: list[Problem]) -> tuple[str, ...]:
         right_port = not colon or (port.isdecimal() and 0 < int(port) < 65536)
         if not (right_port and (_is_network(name) or _is_name(name))):
             expected = "an IPv4 address, a network as in 10.20.0.0/16, or a DNS name"
-            what = f"'{host}' is no target that Chaos Mesh can cut off (IPv6 is none either)"
-            problems.append(_wrong(where, what, f"{expected}, with :PORT or without"))
+            what = f"Chaos Mesh cannot cut off '{host}' (IPv6 is unsupported too)"
+            problems.append(_wrong(where, what, f"{expected}, with or without :PORT"))
     return hosts
 
 

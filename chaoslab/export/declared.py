@@ -30,8 +30,8 @@ def declared(kind: str, target: str, settings: Mapping[str, object]) -> Fault:
     problems = [
         Problem(
             where=option_of(name),
-            what=f"'{kind}' has no such setting",
-            expected="one of: " + ", ".join(map(option_of, wanted)) if wanted else "none at all",
+            what=f"'{kind}' does not have this setting",
+            expected="one of: " + ", ".join(map(option_of, wanted)) if wanted else "no settings",
         )
         for name in given
         if name not in wanted

@@ -37,12 +37,12 @@ def _unsupported(where: str, fault: Fault, peer: Peer) -> Iterator[Problem]:
 def _length(fault: Fault, duration_s: float | None) -> Iterator[Problem]:
     if fault.turns is not None:
         if duration_s is not None:
-            what = "a Schedule has no end of its own"
-            fix = "leave it out, and delete the Schedule when you have seen enough"
+            what = "a Schedule does not end by itself"
+            fix = "remove the option, and delete the Schedule to end the fault"
             yield Problem(where="--duration-s", what=what, fix=fix)
     elif duration_s is None:
-        fix = "add --duration-s: the fault then heals although nobody remembers it"
-        yield Problem(where=fault.label, what="no end is given", fix=fix)
+        fix = "add --duration-s, so that the fault heals by itself"
+        yield Problem(where=fault.label, what="no duration is given", fix=fix)
     elif not 0 < duration_s < inf:
         expected = "a number of seconds above 0"
         yield Problem(where="--duration-s", what=f"{duration_s:g}", expected=expected)
@@ -59,8 +59,8 @@ def _on_link(fault: Fault, link: Link, where: Cluster) -> Iterator[Problem]:
     if destination is None:
         fix = (
             f"add --service {link.service}=KEY=VALUE for pods, or --external"
-            f" {link.service}=HOST where it is outside of the cluster"
+            f" {link.service}=HOST if it is outside the cluster"
         )
-        yield Problem(where=place, what=f"no place is given for '{link.service}'", fix=fix)
+        yield Problem(where=place, what=f"the place of '{link.service}' is not given", fix=fix)
     if isinstance(destination, Outside):
         yield from _unsupported(place, fault, peer_of(destination))

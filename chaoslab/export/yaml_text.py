@@ -32,7 +32,7 @@ def as_yaml(fault: Declared, exported: Sequence[Exported]) -> str:
 
 
 def _one(fault: Declared, exported: Exported) -> str:
-    lines = _comment(f"The lab's {described(fault)}. Where this differs from it:", "# ")
+    lines = _comment(f"The lab's {described(fault)}. Differences from the lab:", "# ")
     for note in exported.notes:
         lines += _comment(note, "# - ")
     text = yaml.safe_dump(

@@ -49,7 +49,7 @@ def _runtime(asked: GateRuntime, topology: Topology) -> tuple[Literal["docker", 
 def check_workers(workers: int) -> None:
     """Raise RuntimeUnavailable where several workers were asked for and pytest has none."""
     if workers > 1 and not has_xdist():
-        fix = f"{sys.executable} -m pip install pytest-xdist, or take one worker"
+        fix = f"{sys.executable} -m pip install pytest-xdist, or use one worker"
         raise RuntimeUnavailable(f"{workers} workers need pytest-xdist\n  {fix}")
 
 

@@ -90,7 +90,7 @@ def gate(
     try:
         result = run_gate(Asked(calls=calls, results=results, stages=stages, repeat=repeat), _say)
     except KeyboardInterrupt:
-        _say("aborted before its first stage")
+        _say("aborted before the first stage")
         ctx.exit(4)
     save_document(result)
     save_junit(result)
@@ -114,15 +114,15 @@ def _refuse_beside_self_test(
     repeat: int, runtime: GateRuntime | None, proxy: GateProxy | None
 ) -> None:
     if repeat > 1:
-        raise click.UsageError("--self-test tries each fault once; leave --repeat out")
+        raise click.UsageError("--self-test runs each fault once; remove --repeat")
     for option, found, wrong in (
         ("--runtime", runtime, "docker"),
         ("--proxy", proxy, "toxiproxy"),
     ):
         if found == wrong:
             raise click.UsageError(
-                "--self-test needs the embedded engine, which can show a fault that does nothing; "
-                f"leave {option} out"
+                "--self-test needs the embedded engine, the only one that can disable a fault; "
+                f"remove {option}"
             )
 
 

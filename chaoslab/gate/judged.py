@@ -69,15 +69,15 @@ def _outcome(
     if finished.outcome == "skipped":
         return "skipped", ""
     if finished.trouble:
-        return "UNKNOWN", f"the lab gave up: {finished.trouble}"
+        return "UNKNOWN", f"the lab failed: {finished.trouble}"
     if finished.outcome == "error":
-        return "UNKNOWN", "it failed outside the scenario itself"
+        return "UNKNOWN", "the test failed outside its scenario"
     if not found:
         failed = finished.outcome == "failed"
-        why = "it failed before anything was run" if failed else "nothing was run, nothing judged"
+        why = "the test failed before a scenario ran" if failed else "no scenario ran"
         return "UNKNOWN", why
     if not all(found):
-        return "UNKNOWN", "a run has no verdicts"
+        return "UNKNOWN", "a run has no saved verdicts"
     if worst(verdict.outcome for verdict in verdicts) is Outcome.UNKNOWN:
         return "UNKNOWN", ""
     return ("PASS", "") if finished.outcome == "passed" else ("FAIL", "")

@@ -61,7 +61,7 @@ def _preflight(result: GateResult) -> Iterator[str]:
     yield f"### Preflight of {_code(result.preflight.file)}"
     yield ""
     if not findings:
-        yield f"{len(result.preflight.checks)} checks hold."
+        yield f"{len(result.preflight.checks)} checks passed."
     for finding in findings:
         yield f"- {_plain(str(finding))}"
 
@@ -106,7 +106,7 @@ def _scenario(result: ScenarioResult) -> Iterator[str]:
     for reason in result.reasons[:_MOST_LINES]:
         yield f"    {one_line(reason)}"
     if (more := len(result.reasons) - _MOST_LINES) > 0:
-        yield f"    … and {more} lines more in verdict.json"
+        yield f"    … and {more} more lines in verdict.json"
     yield ""
     yield "</details>"
 

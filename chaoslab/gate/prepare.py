@@ -26,7 +26,7 @@ def selected(calls: Calls, stages: Sequence[GateStage]) -> Told:
     every scenario that the project leaves out, and every stage that selects nothing.
     """
     if not calls.scenarios.is_dir():
-        fix = "say in gate.scenarios where they are, as seen from the topology's folder"
+        fix = "set gate.scenarios to their folder, relative to the topology file"
         where = f"{calls.topology.source}: gate.scenarios"
         what = f"there is no folder {calls.scenarios}"
         raise SpecError([Problem(where=where, what=what, fix=fix)])
@@ -64,9 +64,9 @@ def _left_out(found: Selected) -> Iterator[Problem]:
     for nodeid in found.deselected:
         yield Problem(
             where=nodeid,
-            what="is left out by the project's own options",
-            expected="every scenario to be there for the stages' markers to select",
-            fix="take --deselect out of addopts, or what deselects it out of conftest.py",
+            what="is deselected by the project's own pytest options",
+            expected="all scenarios collected, so that only the stages' markers select",
+            fix="remove --deselect from addopts, or the code in conftest.py that deselects it",
         )
 
 
@@ -90,7 +90,7 @@ def _selects_nothing(calls: Calls, stage: GateStage, skipped: Sequence[str]) -> 
     return Problem(
         where=_where(calls, stage),
         what=f"'{stage.marker}' selects no scenario in {calls.scenarios}{but}",
-        fix=f"see what there is: pytest {calls.gate.scenarios} --collect-only",
+        fix=f"list the scenarios: pytest {calls.gate.scenarios} --collect-only",
     )
 
 
@@ -103,4 +103,4 @@ def _not_collected(
         yield Problem(where=record.nodeid, what=f"cannot be collected:\n  {reason}")
     if not broken and code not in (_OK, _NO_TESTS):
         lines = [line for line in said.strip().splitlines() if line.strip()][-_LAST_LINES:]
-        yield Problem(where="pytest", what=f"ended with {code}:\n  " + "\n  ".join(lines))
+        yield Problem(where="pytest", what=f"exit code {code}:\n  " + "\n  ".join(lines))

@@ -94,7 +94,9 @@ def run_pytest(
         while stopped is None and _runs(process):
             stopped = _heard(report, heard)
             if stopped is None and now_s() > due_s:
-                stopped = Abort(cause="deadline", why=f"{limit}: not ended after {within_s:.0f} s")
+                stopped = Abort(
+                    cause="deadline", why=f"{limit}: not finished after {within_s:.0f} s"
+                )
     finally:
         if process.returncode is None:
             _stop(process)

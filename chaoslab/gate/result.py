@@ -121,7 +121,7 @@ class StageResult:
                 assert self.abort is not None
                 return self.abort.why
             case Decision.REFUSED:
-                rates = f"{self.pass_rate:.3g} passed, {self.stage.pass_rate:.3g} must"
+                rates = f"pass rate {self.pass_rate:.3g}, required {self.stage.pass_rate:.3g}"
                 return f"{self.counts['FAIL']} of {len(self.scenarios)} scenarios failed: {rates}"
             case Decision.INCONCLUSIVE:
                 return self.doubt or f"{self.undecided} of {len(self.scenarios)} {self._told()}"
@@ -129,7 +129,7 @@ class StageResult:
 
     def _told(self) -> str:
         shown = [f"{n} {name}" for name, n in self.counts.items() if n and name not in _DECIDED]
-        return f"scenarios show nothing ({', '.join(shown)})"
+        return f"scenarios are undecided ({', '.join(shown)})"
 
 
 _DECIDED = ("PASS", "FAIL")

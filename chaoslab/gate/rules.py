@@ -70,7 +70,7 @@ def _p1(names: Sequence[str], scenario: ScenarioResult) -> str:
     for verdict in scenario.verdicts:
         if verdict.outcome is Outcome.FAIL and verdict.name in names:
             why = verdict.because[0].text if verdict.because else verdict.claim
-            return f"'{verdict.name}' is of severity P1 and failed: {why}"
+            return f"P1 verdict '{verdict.name}' failed: {why}"
     return ""
 
 
@@ -83,12 +83,12 @@ def _unreachable(run: RunSeen) -> str:
             continue
         ended = next((e for e in reversed([*run.history.of(Exited)]) if e.app == app), None)
         if ended is not None and not ended.asked:
-            return f"{app} was wholly unreachable: it ended with {ended.exit_code}, no answer given"
+            return f"{app} was unreachable: exit code {ended.exit_code}, no HTTP answer"
         time_s = run.topology.apps[app].deadlines.startup_s
         due_s = first.at_s + time_s
         until_s = ended.at_s if ended else end_s(run.history)
         if until_s >= due_s and _was_asked(run.history, app, due_s):
-            return f"{app} was wholly unreachable: no answer in the {time_s:g} s of its start-up"
+            return f"{app} was unreachable: no HTTP answer in the {time_s:g} s of its start-up"
     return ""
 
 

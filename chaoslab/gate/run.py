@@ -65,7 +65,7 @@ def chosen(gate: Gate, names: Sequence[str]) -> tuple[GateStage, ...]:
     wrong = [
         Problem(
             where=f"--stage {name}",
-            what="there is no such stage",
+            what="unknown stage",
             expected="one of: " + ", ".join(known),
             fix=did_you_mean(name, known),
         )

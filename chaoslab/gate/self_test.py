@@ -97,11 +97,11 @@ def judged(trial: Trial, ran: Ran, seconds: float) -> Tried:
     """
     outcome, label = worst(v.outcome for v in ran.verdicts), trial.mutation.fault
     fault = ran.plan.fault(label)
-    assert fault is not None, f"{trial.scenario} was run without {label}"
+    assert fault is not None, f"{trial.scenario} ran without {label}"
     evidence = evidence_of(fault, ran.topology, ran.history)
     if outcome is not Outcome.UNKNOWN:
         wrong = next((v for v in ran.verdicts if v.outcome is outcome), None)
-        reason = f"{wrong.name} is {outcome.value}: {_first(wrong)}" if wrong else "nothing judged"
+        reason = f"{wrong.name} is {outcome.value}: {_first(wrong)}" if wrong else "no verdict"
     elif evidence.observed:
         link, lines = next((link, lines) for link, lines in evidence.per_link.items() if lines)
         reason = f"accepted as observed on {link}: {lines[0]}"

@@ -111,7 +111,7 @@ async def planned(test: SelfTest) -> dict[str, tuple[str, Plan]]:
     async with running(job) as process:
         code = await process.wait()
     if code not in _RAN:
-        raise ServiceFailed(f"pytest ended with {code}:\n  {job.last_words}")
+        raise ServiceFailed(f"pytest ended with exit code {code}:\n  {job.last_words}")
     told = list(ReportFile(job.report).news())
     if wrong := [*_unplanned(told)]:
         raise SpecError(wrong)
@@ -156,18 +156,18 @@ async def _tried(test: SelfTest, batch: Batch, folder: Path) -> AsyncIterator[Tr
             await asyncio.wait({ended}, timeout=FOLLOW_S)
         await asyncio.wait({ended}, timeout=GRACE_S)
     for trial in waiting.values():
-        yield _untried(trial, f"pytest told nothing of it: see {job.log}", 0.0)
+        yield _untried(trial, f"pytest reported no result: see {job.log}", 0.0)
 
 
 def _one(trial: Trial, record: Finished) -> Tried:
     seconds = record.seconds
     if not record.folder:
-        return _untried(trial, f"it was not run: {record.reason}", seconds)
+        return _untried(trial, f"not run: {record.reason}", seconds)
     folder = RunFolder(Path(record.folder))
     try:
         verdicts = saved_verdicts(folder)
         if verdicts is None:
-            return _untried(trial, f"it came to no verdict: {record.reason}", seconds)
+            return _untried(trial, f"no verdict: {record.reason}", seconds)
         ran = Ran(
             verdicts=verdicts,
             topology=folder.topology(),

@@ -28,7 +28,7 @@ def line(tried: Tried, number: int, total: int) -> Text:
 def table(tried: Sequence[Tried], faultless: Sequence[str], seconds: float) -> Group:
     """Every trial, those that fooled the lab last; then what there was nothing to disable in."""
     made = Table(
-        title="Every fault disabled in turn: none of these runs may be believed",
+        title="Self-test: each fault disabled in turn; each run must end UNKNOWN",
         title_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,
@@ -51,11 +51,11 @@ def table(tried: Sequence[Tried], faultless: Sequence[str], seconds: float) -> G
         scenario, reason = escape(one_line(each.trial.scenario)), escape(one_line(each.reason))
         made.add_row(scenario, escape(mutation.fault), mutation.kind, outcome, reason)
     held = sum(each.holds for each in tried)
-    notes = [f"{held} of {len(tried)} seen through, in {seconds:.0f} s."]
+    notes = [f"{held} of {len(tried)} disabled faults detected, in {seconds:.0f} s."]
     if faultless:
-        notes.append(f"No fault to disable in: {', '.join(faultless)}.")
+        notes.append(f"Scenarios without a fault:  {', '.join(faultless)}.")
     return Group(made, *(Text(note) for note in notes))
 
 
 def _outcome(tried: Tried) -> str:
-    return tried.outcome.value if tried.outcome else "not tried"
+    return tried.outcome.value if tried.outcome else "not run"

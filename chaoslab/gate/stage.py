@@ -20,8 +20,8 @@ from chaoslab.model.gate import GateStage
 _TESTS_RAN = (0, 1)
 _CODES = {
     2: "pytest was interrupted",
-    3: "pytest met an internal error",
-    4: "pytest refused its options",
+    3: "pytest had an internal error",
+    4: "pytest rejected its options",
     5: "pytest found no test",
 }
 
@@ -84,7 +84,7 @@ class StageRun:
         if before is not None:
             attempts = (*before.attempts, *result.attempts)
             if result.outcome == "PASS":
-                told = f"passed at try {len(attempts)}, after: {', '.join(before.attempts)}"
+                told = f"passed at attempt {len(attempts)}, after: {', '.join(before.attempts)}"
                 result = replace(result, outcome="FLAKY", reasons=(told, *before.reasons))
             result = replace(result, attempts=attempts, seconds=before.seconds + result.seconds)
         self._ended[result.nodeid] = result
@@ -107,13 +107,13 @@ class StageRun:
         elif abort is None and code in (4, 5):
             mistake = _CODES[code]
         elif abort is None and code not in _TESTS_RAN:
-            why = _CODES.get(code) or f"pytest ended with {code}"
+            why = _CODES.get(code) or f"pytest ended with exit code {code}"
             if code < 0:
-                why = f"pytest was ended by signal {-code}"
+                why = f"pytest was killed by signal {-code}"
             abort = Abort(cause="pytest", why=why)
-        scenarios = self._scenarios("the stage was stopped" if abort else "pytest never reached it")
+        scenarios = self._scenarios("the stage was stopped" if abort else "pytest did not reach it")
         passed = all(each.outcome == "PASS" for each in scenarios)
-        doubt = "pytest reports a failure that no scenario has" if code == 1 and passed else ""
+        doubt = "pytest reports a failure outside all scenarios" if code == 1 and passed else ""
         return StageResult(
             stage=self._stage,
             scenarios=scenarios,

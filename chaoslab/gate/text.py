@@ -27,11 +27,11 @@ _STYLES = {
     "usage": "bold red",
 }
 _MEANINGS = {
-    Decision.PASSED: "every stage has its pass rate, and nothing is left undecided",
+    Decision.PASSED: "every stage reached its pass rate; nothing is undecided",
     Decision.REFUSED: "this build must not be released",
-    Decision.USAGE: "the gate could not be run as it was asked for",
-    Decision.INCONCLUSIVE: "not shown to be good, not shown to be bad: no release on this alone",
-    Decision.ABORTED: "stopped before its end",
+    Decision.USAGE: "the gate could not run as requested",
+    Decision.INCONCLUSIVE: "undecided: do not release on this result",
+    Decision.ABORTED: "stopped before the end",
 }
 _FEW_LINES = 8  # of one scenario's reasons; verdict.json has them all
 
@@ -69,7 +69,7 @@ def _preflight(result: GateResult) -> Iterator[Text]:
     assert result.preflight is not None
     if not result.preflight.findings:
         count = len(result.preflight.checks)
-        yield Text(f"preflight: {count} checks of {result.preflight.file} hold", style="green")
+        yield Text(f"preflight: {count} checks of {result.preflight.file} passed", style="green")
     for finding in result.preflight.findings:
         yield Text.assemble(("preflight: ", "bold red"), each_line(str(finding)))
 
@@ -103,7 +103,7 @@ def _cells(stage: StageResult) -> Iterator[Text | str]:
 
 def _rates(result: GateResult) -> Table:
     table = Table(
-        title="Each scenario over all rounds, by its first try", title_justify="left",
+        title="Each scenario over all rounds, first attempts only", title_justify="left",
         box=SIMPLE_HEAD, pad_edge=False,
     )  # fmt: skip
     table.add_column("scenario", overflow="fold")
@@ -125,6 +125,6 @@ def _scenario(result: ScenarioResult) -> Iterator[Text]:
     for reason in result.reasons[:_FEW_LINES]:
         yield Text(f"        {one_line(reason)}")
     if (more := len(result.reasons) - _FEW_LINES) > 0:
-        yield Text(f"        … and {more} lines more in verdict.json", style="dim")
+        yield Text(f"        … and {more} more lines in verdict.json", style="dim")
     for folder in result.folders:
         yield Text(f"        history: {folder}/history.jsonl", style="dim")

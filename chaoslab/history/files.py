@@ -25,7 +25,7 @@ def make_folder(path: Path) -> None:
     except FileExistsError:
         if path.exists() or path.is_symlink():
             raise
-        raise _not_written(path, "a file of that name is in the way") from None
+        raise _not_written(path, "a file with that name exists") from None
     except OSError as error:
         raise unwritable(path, error) from None
 
@@ -84,7 +84,7 @@ def unwritable(path: Path, error: OSError) -> ResultsUnwritable:
 
 
 def _not_written(path: Path, why: str) -> ResultsUnwritable:
-    fix = "make room there, or name another folder (--chaos-results for pytest, else --results)"
+    fix = "free some space, or choose another folder (--chaos-results for pytest, else --results)"
     return ResultsUnwritable([Problem(where=str(path), what=f"cannot be written: {why}", fix=fix)])
 
 

@@ -173,7 +173,7 @@ def read_history(path: Path) -> History:
     """
     if not path.is_file():
         raise SpecError(
-            [Problem(where=str(path), what="no such history", fix="name a run's folder")]
+            [Problem(where=str(path), what="file not found", fix="give the folder of a run")]
         )
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
@@ -188,6 +188,6 @@ def read_history(path: Path) -> History:
         except ValidationError as error:
             if number == len(lines):
                 break
-            what = f"line {number} is no event: {error.errors()[0]['msg']}"
+            what = f"line {number} is not an event: {error.errors()[0]['msg']}"
             raise SpecError([Problem(where=str(path), what=what)]) from None
     return History(tuple(events))

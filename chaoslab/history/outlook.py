@@ -41,14 +41,14 @@ def cannot_come(
     living = [spawn for name in names if (spawn := _living(name, events))]
     if not living and not boots:
         who = " and ".join(names) or "any app"
-        return f"no process of {who} is left, and none is to come"
+        return f"{who} has no process, and no boot is due"
     if moment.moment not in _ONCE_A_BOOT:
         return ""
     have = count(moment, events)
     may = sum(not any(_is_of(e, spawn, moment) for e in events) for spawn in living)
     if have + may + boots >= moment.nth:
         return ""
-    return f"each boot has one at most, and with those to come there are only {have + may + boots}"
+    return f"it occurs at most once a boot, at most {have + may + boots} times in this run"
 
 
 def _is_of(event: AnyEvent, spawn: Spawned, moment: AtMoment) -> bool:
@@ -109,7 +109,7 @@ def _one_fault_cannot(moment: AtMoment, label: str, plan: Plan, events: Sequence
         return f"{label}: {missed[-1]}" if missed and not over else ""
     fault = plan.fault(label)
     if fault is not None and fault.stop is None:
-        return f"{label} is kept to the end of the run"
+        return f"{label} stays in force to the end of the run"
     asked = any(isinstance(e, FaultRequested) for e in mine)
     healing = any(isinstance(e, FaultHealing) for e in mine)
     healed = any(isinstance(e, FaultHealed) for e in mine)

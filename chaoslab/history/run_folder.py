@@ -119,6 +119,6 @@ def scenario_folders(run: Path) -> Iterator[RunFolder]:
         return
     folders = sorted(path.parent for path in run.glob("*/plan.json"))
     if not folders:
-        fix = "name a folder below results/"
-        raise SpecError([Problem(where=str(run), what="holds no run", fix=fix)])
+        fix = "give a folder inside results/"
+        raise SpecError([Problem(where=str(run), what="contains no run", fix=fix)])
     yield from map(RunFolder, folders)

@@ -52,7 +52,7 @@ def _listed(data: object, name: str) -> list[object]:
     """The parts of a plan that have kinds, taken out of it."""
     parts = data.pop(name, []) if isinstance(data, dict) else []
     if not isinstance(parts, list):
-        raise ValueError(f"its {name} is no list")
+        raise ValueError(f"its {name} is not a list")
     return parts
 
 

@@ -20,7 +20,7 @@ from chaoslab.model.plan import Plan
 from chaoslab.model.when import AtMoment
 
 _DECISIVE = Spawned | Exited | FaultHealed | FaultMissed | TriggerMissed
-TOO_EARLY = "the run was over before it came"
+TOO_EARLY = "the run ended first"
 
 
 class Awaited:
@@ -51,7 +51,7 @@ class Awaited:
         """
         event = await self._journal.wait_for(self._look, self._within_s)
         if event is None:
-            self.why = f"it did not come in {self._within_s:g} s"
+            self.why = f"it did not occur within {self._within_s:g} s"
         if event is None or self.why:
             return False
         left_s = event.at_s + self._moment.after_s - self._journal.now()

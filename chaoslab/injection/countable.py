@@ -14,6 +14,6 @@ def check_countable(plan: Plan, control: ProxyControl) -> None:
     wanted = next((e for e in plan.expect if "connects" in e.watches), None)
     if wanted is not None and not control.capabilities & {"connections", "packets"}:
         raise FaultUnsupported(
-            f"{control.name} has no records of connections and no kernel beside it counts them: "
-            f"how often the app tries ({wanted.kind}) cannot be judged here"
+            f"{control.name} records no connections, and no packet counter is available: "
+            f"connect attempts of the app ({wanted.kind}) cannot be judged here"
         )

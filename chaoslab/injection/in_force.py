@@ -27,7 +27,7 @@ HEAL_WITHIN_S = 10.0
 class Ending:
     """Why a fault ends, for the history; the block that keeps it in force may set it."""
 
-    why: str = "its time was over"
+    why: str = "its time is over"
 
 
 @asynccontextmanager

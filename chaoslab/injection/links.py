@@ -75,14 +75,14 @@ class LinkInjection:
         proxies = [action.proxy for action in self.actions if _is_of_connects(action)]
         for proxy in proxies:
             if held.get(proxy, label) != label:
-                fix = "let one end before the other begins"
+                fix = "start one after the other has ended"
                 raise InjectionFailed(f"{label}: {held[proxy]} still holds {proxy}; {fix}")
         held.update(dict.fromkeys(proxies, label))
 
     async def _look(self, link: Link) -> str:
         sighting = await self.ground.canary(link, within_s=self.declared.canary_waits_s)
         if sighting is None:
-            return f"{link.name}: read back, and no canary can be sent"
+            return f"{link.name}: read back; no canary can be sent"
         shown = self.declared.shows(sighting)
         if shown is False:
             raise InjectionFailed(

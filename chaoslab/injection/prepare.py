@@ -21,7 +21,9 @@ def prepare(declared: Declared, ground: Ground) -> Injection:
     if isinstance(declared, ServiceFault):
         return ServiceInjection(declared, ground)
     if not isinstance(declared, LinkFault):
-        raise FaultUnsupported(f"{declared.label}: nothing here carries out '{declared.kind}'")
+        raise FaultUnsupported(
+            f"{declared.label}: faults of kind '{declared.kind}' are unsupported here"
+        )
     if isinstance(declared.start, AtConnection):
         return TriggeredInjection(declared, declared.start, ground)
     return LinkInjection(declared, ground)

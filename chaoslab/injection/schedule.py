@@ -83,7 +83,7 @@ class Nemesis:
             _done(armed)
             fired = await self._before_the_end(fault.fired(), fault.declared)
             if not fired:
-                self._missed(fault, "the engine saw no such connection in its time")
+                self._missed(fault, "the engine saw no such connection within the time limit")
         except ChaoslabError as error:
             self._missed(fault, str(error))  # before the end, which may fail in its own way
         finally:
@@ -101,10 +101,10 @@ class Nemesis:
         since_s = began.since_s if began else None
         awaited = Awaited(declared.stop, self._plan, journal, since_s=since_s)
         if await self._before_the_end(awaited.came(), declared):
-            return "its time was over"
+            return "its time is over"
         words = in_words(declared.stop)
         if self._ground.disables(declared) and not self._over.is_set():
-            return f"disabled, it need not wait for its stop ({words}) any longer"
+            return f"the fault is disabled: no need to wait for its stop ({words})"
         why = awaited.why or TOO_EARLY
         if find(declared.stop, journal.history.events, since_s) is None:
             note_missed(f"faults[{self._number(declared)}].stop", declared.stop, why, journal)

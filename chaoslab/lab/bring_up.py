@@ -80,7 +80,7 @@ async def check_steady(ground: Ground, link: Link) -> None:
     if sighting is not None and sighting.outcome not in REACHED:
         raise ServiceFailed(
             f"link {link.name}: no answer through its proxy while no fault is in force "
-            f"(a canary met '{sighting.outcome}'); expected {link.service} to answer"
+            f"(a canary observed '{sighting.outcome}'); expected {link.service} to answer"
         )
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 FORCED = 3  # this Ctrl-C ends the process at once; what the lab started is ended by its watchdogs
-NOTE = "interrupted: healing and stopping; a third Ctrl-C ends this at once"
+NOTE = "interrupted: healing and stopping; press Ctrl-C a third time to exit at once"
 
 _Handler = Callable[[int, FrameType | None], object] | int | None
 

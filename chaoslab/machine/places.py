@@ -67,7 +67,7 @@ def cache_folder(identity: Identity) -> Path:
 
 
 def _made(folder: Path, name: str) -> Path:
-    fix = "set CHAOSLAB_CACHE_DIR to a folder that can be written"
+    fix = "set CHAOSLAB_CACHE_DIR to a writable folder"
     try:
         if not folder.is_dir():
             folder.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def _made(folder: Path, name: str) -> Path:
             f"{name}: cannot make {folder}: {error.strerror}\n  {fix}"
         ) from None
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise RuntimeUnavailable(f"{name}: {folder} cannot be written\n  {fix}")
+        raise RuntimeUnavailable(f"{name}: {folder} is not writable\n  {fix}")
     return folder
 
 

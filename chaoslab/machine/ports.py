@@ -68,7 +68,7 @@ class Ports:
                 self.give_back(port)
         raise RuntimeUnavailable(
             f"no free port on {HOST} between {ports.start} and {ports.stop - 1}\n"
-            "  end some of the processes that listen there (see `ss -ltn`)"
+            "  stop some of the processes that listen there (see `ss -ltn`)"
         )
 
     def give_back(self, port: int) -> None:

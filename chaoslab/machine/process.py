@@ -78,9 +78,9 @@ def private(path: str, flags: int) -> int:
 def _not_executed(command: Sequence[str], drop: Identity | None, error: Exception) -> str:
     user = f" as user {drop.uid}" if drop else ""
     if isinstance(error, FileNotFoundError):
-        fix = "no such program: check the name, or give its full path"
+        fix = "program not found: check the name, or give its full path"
     elif isinstance(error, PermissionError):
-        fix = "it may not be executed: check its mode and the folders above it"
+        fix = "no permission to execute it: check its mode and the folders above it"
     else:
         fix = "check the command"
     return f"cannot execute {command[0]!r}{user}: {error}\n  {fix}"

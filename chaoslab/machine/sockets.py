@@ -58,8 +58,7 @@ def sockets_of(pid: int) -> tuple[AppSocket, ...]:
     """
     if not os.path.isdir("/proc/self/fd"):
         raise RuntimeUnavailable(
-            "this platform does not show a process's sockets: /proc/self/fd is missing\n"
-            "  run the lab on Linux"
+            "cannot list a process's sockets: /proc/self/fd is missing\n  run the lab on Linux"
         )
     held = {inode: member for member in tree(pid) for inode in socket_inodes(member)}
     if not held:
@@ -88,7 +87,7 @@ def _table(wanted: Container[int] = EVERY) -> tuple[Row, ...]:
         return tcp_table(wanted)
     except OSError as error:
         raise RuntimeUnavailable(
-            f"this machine does not show its TCP sockets: {error}\n"
+            f"cannot list this machine's TCP sockets: {error}\n"
             "  allow /proc/net/tcp or netlink's sock_diag in this container or sandbox"
         ) from None
 
@@ -113,7 +112,7 @@ def _of_others() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
-            raise RuntimeUnavailable(f"the lab cannot read sockets now: {error.strerror}") from None
+            raise RuntimeUnavailable(f"the lab cannot read sockets: {error.strerror}") from None
 
 
 def listens(pid: int, port: int) -> bool:
@@ -134,6 +133,6 @@ def holder_of(port: int) -> str:
 def taken(who: str, port: int) -> str:
     """What is said when `who` needs that port and somebody listens there."""
     return (
-        f"{who}: port {port} of 127.0.0.1 is taken by {holder_of(port)}\n"
-        "  end that process, or choose another port"
+        f"{who}: port {port} of 127.0.0.1 is used by {holder_of(port)}\n"
+        "  stop that process, or choose another port"
     )

@@ -43,8 +43,8 @@ def declared_deployment(topology: Topology, file: Path | None = None) -> Deploym
             [
                 Problem(
                     where=topology.source or topology.name,
-                    what="has no [deployment], so there is nothing to check",
-                    fix="add one: docs/preflight.md has every rule",
+                    what="has no [deployment]: nothing to check",
+                    fix="add [deployment] (docs/preflight.md lists every rule)",
                 )
             ]
         )

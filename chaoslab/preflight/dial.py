@@ -63,7 +63,7 @@ async def dialled(found: Sequence[Address], within_s: float) -> tuple[socket.soc
         raise Ended(bad[0][1][0], told)
     for _, spare in good[1:]:
         spare.close()
-    return good[0][1], good[0][0], f"another of its addresses: {told}" if told else ""
+    return good[0][1], good[0][0], f"another address of this name: {told}" if told else ""
 
 
 async def _connected(address: Address, within_s: float) -> socket.socket | tuple[Outcome, str]:

@@ -28,7 +28,7 @@ class Document:
         """The one place that a path leads to.
 
         A path that begins with `[` chooses among the documents of the file; any other goes on from
-        `root`, or from the only document. Raises SpecError where it does not say in which.
+        `root`, or from the only document. Raises SpecError where it does not choose one.
         """
         steps = parsed(path)
         if self.root and isinstance(steps[0], Key):
@@ -43,9 +43,9 @@ class Document:
                 Problem(
                     where=self.file,
                     what=f"has {len(self.documents)} documents, at lines {lines};"
-                    f" '{path}' does not say in which",
-                    expected="a path that chooses one, as in [kind=Service].spec",
-                    fix="write it before the path, or once for all as deployment.root",
+                    f" '{path}' does not choose one",
+                    expected="a path that chooses one, for example [kind=Service].spec",
+                    fix="write the choice before the path, or set deployment.root",
                 )
             ]
         )
@@ -67,7 +67,7 @@ def read_document(path: Path, root: str = "") -> Document:
     if bare:
         what = "a list at the top" if isinstance(bare[0], Items) else "a single text at the top"
         where = f"{file}:{bare[0].line}"
-        raise SpecError([Problem(where=where, what=what, expected="keys, as in 'spec:'")])
+        raise SpecError([Problem(where=where, what=what, expected="keys, for example 'spec:'")])
     return Document(file=file, documents=documents, root=root)
 
 
@@ -76,7 +76,7 @@ def _text(path: Path, file: str) -> str:
         with path.open("rb") as opened:
             data = opened.read(MOST_BYTES + 1)
     except FileNotFoundError:
-        fix = "fix deployment.file, which is seen from the topology's folder"
+        fix = "correct deployment.file; it is relative to the topology file"
         problem = Problem(where=file, what="no such file", expected=_WANTED, fix=fix)
         raise SpecError([problem]) from None
     except (OSError, ValueError) as error:

@@ -51,9 +51,9 @@ class Figures:
             return Number(value=value, line=text.line)
         self._missing(
             text.line,
-            f"{key} ({figure}) is no number that can be seen here",
-            expected="seconds, as in 10 or 1m30s" if span else "a number",
-            got=masked(text.text) if text.text else "a value that only a tool fills in",
+            f"{key} ({figure}) is not a readable number",
+            expected="seconds, for example 10 or 1m30s" if span else "a number",
+            got=masked(text.text) if text.text else "a value that another tool fills in later",
         )
         return None
 
@@ -68,7 +68,7 @@ class Figures:
             return self._of_variable(variable(self._document, self._env, path[1:]), key)
         node = self._document.at(path)
         if isinstance(node, Nothing):
-            self._missing(node.line, f"{key}: nothing lies at '{path}': {node.why}", fix=node.fix)
+            self._missing(node.line, f"{key}: no value at '{path}':  {node.why}", fix=node.fix)
             return None
         if not isinstance(node, Text):
             self._missing(node.line, f"{key}: '{path}' is a table or a list", expected="a number")
@@ -81,7 +81,7 @@ class Figures:
         self._missing(
             seen.line,
             f"{key}: the variable {seen.name} {stands(seen)}",
-            expected="a number that stands in the file",
+            expected="a number written in the file",
             fix=seen.fix,
         )
         return None
@@ -107,7 +107,7 @@ def stands(seen: Variable) -> str:
         "set": "is set",
         "blank": "is blank",
         "placeholder": f"still holds the placeholder {seen.why!r}",
-        "elsewhere": "has its value elsewhere (a secret, or the environment of a tool)",
+        "elsewhere": "gets its value from elsewhere (a secret, or a tool's environment)",
         "absent": f"is not declared ({seen.why})",
         "twice": f"is declared twice, {seen.why}",
     }[seen.state]

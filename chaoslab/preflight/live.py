@@ -84,7 +84,7 @@ async def _walked(trip: Trip, target: Target, resolver: Resolver) -> str:
         sock, address, note = await dialled(found, trip.within_s)
     try:
         dialogue = kind_of(target.kind).dialogue
-        assert dialogue is not None, "it named the target"
+        assert dialogue is not None, "a kind without a dialogue has no Target"
         await dialogue.walk(trip, target, sock, address)
     finally:
         sock.close()

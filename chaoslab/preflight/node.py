@@ -63,12 +63,12 @@ def _stepped(node: Node, step: Step, before: str) -> Node | Nothing:
     if isinstance(step, Key):
         return _entry(node, step.name, here)
     if not isinstance(node, Items):
-        return Nothing(line=node.line, why=f"{here} is no list, so it has no {written(step)}")
+        return Nothing(line=node.line, why=f"{here} is not a list and has no {written(step)}")
     if isinstance(step, Index):
         if step.number < len(node.items):
             return node.items[step.number]
         return Nothing(
-            line=node.line, why=f"{here} has {len(node.items)} items, and no {written(step)}"
+            line=node.line, why=f"{here} has {len(node.items)} items and no {written(step)}"
         )
     return _only(node, step, here)
 
@@ -78,10 +78,10 @@ def _entry(node: Node, name: str, here: str) -> Node | Nothing:
         return Nothing(
             line=node.line,
             why=f"{here} is a list, and '{name}' is a key",
-            fix="choose an item, as in [0] or [name=backend]",
+            fix="choose an item, for example [0] or [name=backend]",
         )
     if isinstance(node, Text):
-        return Nothing(line=node.line, why=f"{here} is no table, so it has no key '{name}'")
+        return Nothing(line=node.line, why=f"{here} is not a table and has no key '{name}'")
     if name in node.entries:
         return node.entries[name]
     return Nothing(
@@ -98,7 +98,9 @@ def _only(node: Items, step: Where, here: str) -> Node | Nothing:
     if fits:
         lines = " and ".join(str(item.line) for item in fits)
         why = f"{here} has {len(fits)} items {written(step)}, at lines {lines}"
-        return Nothing(line=fits[-1].line, why=why, fix="keep one of them, or choose more closely")
+        return Nothing(
+            line=fits[-1].line, why=why, fix="keep one of them, or choose by another key"
+        )
     values = _values(node.items, step.conditions[0][0])
     told = f" (it has {listed(values)})" if values else ""
     fix = did_you_mean(step.conditions[0][1], values)

@@ -27,65 +27,65 @@ class Walk:
 # What each end means, and the fix.
 MEANING: Mapping[Outcome, tuple[str, str]] = {
     "undeclared": (
-        "no variable holds this link's address, so it was not tried",
-        "add it to [deployment.paths]",
+        "no variable for this link's address is declared; no connection was attempted",
+        "add the variable to [deployment.paths]",
     ),
     "no address": (
-        "there is no address to try",
-        "give the variable with --env-file, or in the environment",
+        "the variable has no address",
+        "set the variable with --env-file, or in the environment",
     ),
     "unknown name": (
         "the name server says that there is no such name",
-        "look for a typing mistake, and for the private DNS zone that this network asks",
+        "check the spelling, and the private DNS zone of this network",
     ),
     "unresolved": (
-        "no name server gave an answer, so it cannot be told whether the name exists",
-        "look at the resolver of this machine and at the path to it",
+        "no name server answered; whether the name exists is unknown",
+        "check the resolver of this machine and the network path to it",
     ),
     "refused": (
-        "the machine answers, and nothing listens on that port (or something on the way rejects)",
-        "look whether the server runs, on which port and address it listens",
+        "the machine rejects the connect: nothing listens on that port, or a firewall rejects it",
+        "check that the server runs, and on which address and port it listens",
     ),
     "dropped": (
-        "packets vanish: no answer to the connect",
-        "look at the VPC connector, the firewall, the security group, the route",
+        "no answer to the connect: packets are dropped",
+        "check the VPC connector, the firewall, the security group and the route",
     ),
     "unreachable": (
-        "this machine has no way to that address",
-        "look at the route, the VPC connector and the interface of this machine",
+        "this machine has no route to that address",
+        "check the route, the VPC connector and the interface of this machine",
     ),
     "silent": (
-        "it connects, and then nobody answers",
-        "look at a proxy, a tunnel or a load balancer whose far end is dead, or a hung server",
+        "the connect succeeds, but no answer follows",
+        "check for a proxy, tunnel or load balancer that lost its server, or a hung server",
     ),
     "closed": (
-        "it connects, and the other side hangs up",
-        "look at a proxy without its server, a limit of connections, or a server that wants TLS",
+        "the connect succeeds, but the other side closes the connection",
+        "check for a proxy without its server, a connection limit, or a server that requires TLS",
     ),
     "other protocol": (
-        "something else answers there",
-        "look at the port, and at what stands in front of the server",
+        "the answer is of another protocol",
+        "check the port, and any proxy in front of the server",
     ),
     "TLS asked": (
         "the two sides do not agree on TLS",
-        "look at sslmode of the URL (or rediss://), the certificate and its name",
+        "check sslmode in the URL (or rediss://), the certificate and its name",
     ),
     "wrong credentials": (
-        "the server does not let this user in",
-        "look at the user, the secret's version, and who may come in from this address",
+        "the server rejects this user",
+        "check the user, the secret's version, and the access rules for this address",
     ),
     "missing database": (
-        "the server lets the user in, and has no such database",
-        "look at the database's name in the URL, and whether it was created",
+        "the server accepts the user, but has no such database",
+        "check the database name in the URL, and that the database was created",
     ),
     "full": (
         "the server has no connection left",
-        "look at who holds them, and at the pool sizes times the instances",
+        "check which clients hold connections, and pool size times instances",
     ),
     "not ready": (
         "the server is starting, stopping or loading",
-        "wait, and try again; look at its log if it stays so",
+        "wait and try again; if it does not change, read the server's log",
     ),
-    "failed": ("the server says no", "what it said stands beside"),
+    "failed": ("the server answers with an error", "read its answer above"),
     "answered": ("a query was answered", ""),
 }

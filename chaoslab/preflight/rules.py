@@ -20,9 +20,9 @@ def required(document: Document, rules: Deployment) -> Iterator[Told]:
         if each.state not in ("set", "elsewhere"):
             yield _bad_variable("required", document, each)
     hidden = [each.name for each in seen if each.state == "elsewhere"]
-    told = f"all {len(seen)} are there: {', '.join(rules.required)}"
+    told = f"all {len(seen)} are declared: {', '.join(rules.required)}"
     if hidden:
-        told += f" (with their values elsewhere, unseen: {', '.join(hidden)})"
+        told += f" (values set elsewhere and not checked: {', '.join(hidden)})"
     if all(each.state in ("set", "elsewhere") for each in seen):
         yield Check(rule="required", said=told)
 
@@ -39,17 +39,17 @@ def bypass(document: Document, rules: Deployment, rule: Bypass) -> Iterator[Told
     elif not is_on:
         yield Check(rule="bypass", said=f"{rule.variable} is off, with {runs_as}")
     elif known in rule.allowed_in:
-        yield Check(rule="bypass", said=f"{rule.variable} is on, which {runs_as} may have")
+        yield Check(rule="bypass", said=f"{rule.variable} is on, which {runs_as} allows")
     else:
         yield _finding(
             "bypass",
             document,
             switch.line,
             f"{rule.variable} is on in production ({runs_as})",
-            expected="off, but for the profiles: " + (", ".join(rule.allowed_in) or "none"),
+            expected="off, except in the profiles: " + (", ".join(rule.allowed_in) or "none"),
             got=masked(switch.text),
-            fix=f'write {rule.variable} = "false": an app that may start without its database'
-            " hides that it has none",
+            fix=f'write {rule.variable} = "false": an app that starts without its database'
+            " hides the missing database",
         )
 
 
@@ -67,7 +67,7 @@ def _unclear(document: Document, switch: Variable, rule: Bypass) -> Finding:
         "bypass",
         document,
         switch.line,
-        f"{rule.variable} {'is neither on nor off' if is_word else stands(switch)}",
+        f"{rule.variable} {'is not a known word for on or off' if is_word else stands(switch)}",
         expected=f"one of: {', '.join((*rule.on, *filter(None, OFF)))}",
         got=masked(switch.text) if is_word else "",
         fix=switch.fix or f'write {rule.variable} = "false"',
@@ -85,13 +85,15 @@ def window(document: Document, rules: Deployment, rule: Window) -> Iterator[Told
     if delay is None or period is None or failures is None or startup is None:
         return
     if failures.value < 1 or failures.value % 1:
-        what, got = "failures is no count of looks", f"{failures}"
+        what, got = "failures is not a count of checks", f"{failures}"
         yield _finding("window", document, failures.line, what, expected="1 or more", got=got)
         return
     window_s = delay.value + period.value * (failures.value - 1)
     told = f"{delay} + {period} x ({failures} - 1) = {window_s:g} s"
     if window_s > startup.value:
-        yield Check(rule="window", said=f"{told} until the prober gives up > {startup} s to start")
+        yield Check(
+            rule="window", said=f"{told} until the prober gives up > start-up deadline {startup} s"
+        )
         return
     yield _finding(
         "window",
@@ -99,8 +101,8 @@ def window(document: Document, rules: Deployment, rule: Window) -> Iterator[Told
         failures.line or period.line or delay.line or startup.line,
         "the prober gives up before the app's own start-up deadline",
         expected=f"more than {startup} s",
-        got=f"{told}: the first look comes after the delay",
-        fix="raise the failures or the period: a start-up cut short never says what it waits for",
+        got=f"{told}: the first check comes after the delay",
+        fix="raise failures or period, so that the app can report what it waits for",
     )
 
 
@@ -114,7 +116,7 @@ def pool(document: Document, rules: Deployment, rule: Pool) -> Iterator[Told]:
         return
     for numbers, key in ((size, "size"), (instances, "instances")):
         if total(numbers) < 1:
-            what = f"{key} comes to {total(numbers):g}, so nothing would be compared"
+            what = f"{key} is {total(numbers):g} in sum: nothing to compare"
             yield _finding("pool", document, _line(numbers), what, expected="1 or more")
             return
     wanted, left = total(size) * total(instances), limit.value - reserved.value
@@ -127,10 +129,11 @@ def pool(document: Document, rules: Deployment, rule: Pool) -> Iterator[Told]:
         "pool",
         document,
         _line((*size, *instances, limit)),
-        "the instances together may open more connections than the database has",
+        "all instances together may open more connections than the database allows",
         expected=f"{allowed} or fewer",
         got=told,
-        fix=f"a pool of {max(0, int(left // total(instances)))} in all, or fewer instances",
+        fix=f"at most {max(0, int(left // total(instances)))} connections per instance,"
+        " or fewer instances",
     )
 
 
@@ -144,7 +147,7 @@ def ports(document: Document, rules: Deployment) -> Iterator[Told]:
         return
     for told, number in known:
         if not 1 <= number.value <= 65535 or number.value % 1:
-            what, got = f"{told} is no port", f"{number}"
+            what, got = f"{told} is not a port", f"{number}"
             yield _finding("ports", document, number.line, what, expected="1 to 65535", got=got)
             return
     first = known[0]
@@ -154,10 +157,10 @@ def ports(document: Document, rules: Deployment) -> Iterator[Told]:
             "ports",
             document,
             number.line or first[1].line,
-            f"{told} is not the port that {first[0]} is",
+            f"{told} is not the same port as {first[0]}",
             expected=f"{first[1]}{f' (line {first[1].line})' if first[1].line else ''}",
             got=f"{number}",
-            fix="make them the same: what is routed elsewhere is never answered",
+            fix="use the same port: requests to another port get no answer",
         )
     if not others:
         told = ", ".join(str(told) for told, _ in known)
@@ -174,7 +177,7 @@ def paths(document: Document, rules: Deployment) -> Iterator[Told]:
         else:
             good.append(f"{link} by {name}")
     if good:
-        yield Check(rule="paths", said=f"declared (not tried): {', '.join(good)}")
+        yield Check(rule="paths", said=f"declared (no connection attempted):  {', '.join(good)}")
 
 
 def _bad_variable(rule: str, document: Document, seen: Variable, of: str = "") -> Finding:
@@ -186,9 +189,9 @@ def _bad_variable(rule: str, document: Document, seen: Variable, of: str = "") -
         expected="a value",
         fix=seen.fix
         or {
-            "placeholder": "fill it in, or check the file that your tool has filled in",
-            "twice": "keep one of the two",
-        }.get(seen.state, f"give {seen.name} a value"),
+            "placeholder": "replace the placeholder, or check the file that your tool rendered",
+            "twice": "remove one of the two",
+        }.get(seen.state, f"set a value for {seen.name}"),
     )
 
 

@@ -41,7 +41,7 @@ class Values:
         if self._environment.get(name):
             return self._environment[name], f"{name} of the environment"
         where = self._document.where(seen.line)
-        return "", f"{name} {stands(seen)} at {where}, nor does the environment have it"
+        return "", f"{name} {stands(seen)} at {where}, and the environment does not have it"
 
     def secret(self, name: str) -> str:
         """The value alone, empty where there is none."""
@@ -71,13 +71,15 @@ def targets(
     if not url:
         yield NoTarget(link=link, source="", why=source)
     elif unfilled:
-        yield NoTarget(link=link, source=source, why=f"{unfilled!r} in it is not filled in")
+        yield NoTarget(
+            link=link, source=source, why=f"it still contains the placeholder {unfilled!r}"
+        )
     elif kind.dialogue is None:
-        why = f"no dialogue is known for a service of kind '{kind.name}'"
+        why = f"cannot check a service of kind '{kind.name}'"
         yield NoTarget(link=link, source=source, why=why)
     else:
         try:
             yield from kind.dialogue.targets(link, url.strip(), source, values.secret)
         except ValueError:
-            why = f"it holds no {kind.name} URL that can be read"
+            why = f"it is not a readable {kind.name} URL"
             yield NoTarget(link=link, source=source, why=why)

@@ -20,14 +20,14 @@ def inspected_text(inspected: Inspected) -> Group:
     lines = [Text(each_line(f"ok    {each}")) for each in inspected.checks]
     lines += [Text(each_line(f"BAD   {each}"), style="red") for each in inspected.findings]
     count = len(inspected.findings)
-    told = f"{count} finding{'s' if count > 1 else ''}" if count else "every rule holds"
+    told = f"{count} finding{'s' if count > 1 else ''}" if count else "all checks passed"
     return Group(*lines, Text(one_line(f"{inspected.file}: {told}"), style="bold"))
 
 
 def walks_text(walks: Sequence[Walk]) -> Group:
     """A row for each path: how long each step took, where it ended; below it what that means."""
     table = Table(
-        title="Paths, walked from here: milliseconds of each step",
+        title="Paths from this machine: milliseconds of each step",
         title_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,

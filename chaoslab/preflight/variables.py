@@ -47,10 +47,10 @@ def variable(document: Document, env: str, name: str) -> Variable:
     """How the variable stands at the place `env`."""
     place = document.at(env)
     if isinstance(place, Nothing):
-        why = f"nothing lies at '{env}': {place.why}"
+        why = f"no value at '{env}': {place.why}"
         return Variable(name=name, state="absent", line=place.line, why=why, fix=place.fix)
     if isinstance(place, Text):
-        why = f"'{env}' is neither a list nor a table"
+        why = f"'{env}' is not a list or a table"
         return Variable(name=name, state="absent", line=place.line, why=why)
     declared = [*_declared(place)]
     mine = [(line, node) for known, line, node in declared if known == name]

@@ -56,7 +56,7 @@ class _Reader:
                 [
                     Problem(
                         where=f"{self._file}:{_line(node)}",
-                        what="more nodes than a deployment has, with every alias written out",
+                        what="too many nodes, with every alias expanded",
                         expected=f"{MOST_NODES:,} or fewer",
                     )
                 ]
@@ -66,7 +66,7 @@ class _Reader:
     def _size(self, node: yaml.Node, above: set[int]) -> int:
         """How many nodes there are with every alias written out; counted, not written out."""
         if id(node) in above:
-            what = "an alias stands for a node that it is itself a part of"
+            what = "an alias refers to a node that contains it"
             raise SpecError([Problem(where=f"{self._file}:{_line(node)}", what=what)])
         if id(node) not in self._sizes:
             above.add(id(node))
@@ -99,7 +99,7 @@ class _Reader:
                 what = "a list or table as a key"
                 self.problems.append(Problem(where=where, what=what, expected="a text"))
             elif name in lines:
-                what = f"key '{name}' stands here and on line {lines[name]}"
+                what = f"key '{name}' is here and on line {lines[name]}"
                 fix = "remove one of the two"
                 self.problems.append(
                     Problem(where=where, what=what, expected="each key once", fix=fix)
@@ -117,7 +117,7 @@ class _Reader:
         turned = self._turned(node)
         if isinstance(turned, Table):
             return dict(turned.entries)
-        what = "'<<' merges what is no table"
+        what = "'<<' merges a value that is not a table"
         self.problems.append(Problem(where=where, what=what, expected="an alias of a table"))
         return {}
 
@@ -148,5 +148,5 @@ def _syntax(error: yaml.YAMLError, text: str, file: str) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     reason = getattr(error, "problem", None) or getattr(error, "context", None) or "no reason given"
     where = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else file
-    fix = "indent with spaces: YAML takes no tabs" if "'\\t'" in reason else ""
+    fix = "indent with spaces: YAML does not allow tabs" if "'\\t'" in reason else ""
     return Problem(where=where, what=f"not valid YAML: {reason}", fix=fix)

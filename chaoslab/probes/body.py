@@ -32,7 +32,9 @@ class BadBody(Exception):
 def object_of(reply: Reply) -> dict[str, object]:
     """The JSON object of an answer; raises BadBody. Its charset is UTF-8, whatever it claims."""
     if reply.encoding:
-        raise BadBody(f"the content encoding {as_text(reply.encoding)}, which is not read")
+        raise BadBody(
+            f"the content encoding {as_text(reply.encoding)}, which the lab does not read"
+        )
     try:
         value = json.loads(reply.body.decode("utf-8-sig"), object_pairs_hook=_object)
     except UnicodeDecodeError:
@@ -40,7 +42,7 @@ def object_of(reply: Reply) -> dict[str, object]:
     except RecursionError:
         raise BadBody(f"JSON of more than {MOST_LEVELS} levels") from None
     except ValueError:  # no JSON, or a number of thousands of digits
-        raise BadBody("no JSON that can be read" if reply.body.strip() else "no body") from None
+        raise BadBody("invalid JSON" if reply.body.strip() else "no body") from None
     if not isinstance(value, dict):
         raise BadBody(kind_of(value))
     _demand_flat(value)
@@ -63,7 +65,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Two values for one name: readers differ in which one they take, so there is none."""
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise BadBody("an object that has a member twice")
+        raise BadBody("an object with a duplicate member")
     return members
 
 

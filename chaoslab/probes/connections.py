@@ -78,7 +78,7 @@ class ConnectionsProbe:
     async def _count(self) -> int:
         if self._session is None:
             kind = kind_of(self._service.service.kind)
-            fix = "leave ReleasesConnections out for it"
+            fix = "remove ReleasesConnections for this service"
             opened = ability(kind.count_clients, kind, "count its clients", fix)
             self._session = await opened(self._service.url(self._service.endpoint))
         return await self._session.count()

@@ -33,7 +33,7 @@ class ProberProbe:
         awaits: Callable[[], bool] = lambda: False,
     ) -> None:
         path = _path(watched.app, which)
-        assert path is not None, "asked for a path that the app does not have"
+        assert path is not None, "no path to request"
         self._watched, self._which, self._path = watched, which, path
         self._sampler = Sampler(
             self._sample,

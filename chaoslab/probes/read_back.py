@@ -32,7 +32,7 @@ async def read_back(
     contract = app.writes
     assert contract is not None
     kind = kind_of(service.service.kind)
-    fix = "name a service that keeps rows as the service of [apps.<name>.writes]"
+    fix = "in [apps.<name>.writes], set service to one that stores rows"
     opened = ability(kind.rows, kind, "look up what an app wrote", fix)
     rows = await opened(service.url(service.endpoint))
     try:

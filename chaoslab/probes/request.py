@@ -58,7 +58,7 @@ class AnswerTooLarge(httpx.HTTPError):
     """An answer beyond what the lab reads; `status_code` came with it."""
 
     def __init__(self, status_code: int, what: str) -> None:
-        super().__init__(f"{what}; the lab reads no more")
+        super().__init__(f"{what}; the lab stops reading here")
         self.status_code = status_code
 
 
@@ -155,7 +155,7 @@ async def _answer(talk: h11.Connection, reader: asyncio.StreamReader) -> Reply:
         if event is h11.NEED_DATA:
             data = await reader.read(_READ_BYTES)
             if not data and head is None:
-                raise h11.RemoteProtocolError("the server closed without an answer")
+                raise h11.RemoteProtocolError("the server closed the connection without an answer")
             talk.receive_data(data)
         elif isinstance(event, h11.InformationalResponse):
             interim += 1

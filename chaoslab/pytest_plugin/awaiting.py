@@ -46,12 +46,12 @@ def _not_awaited(item: pytest.Item) -> str:
         if states[-1] == inspect.CORO_CREATED:
             called.close()
     if inspect.CORO_CREATED in states:
-        return "chaos.run(…) was called and not awaited, so nothing ran: write `await chaos.run(…)`"
+        return "chaos.run(…) was not awaited, no scenario ran: write `await chaos.run(…)`"
     if any(state != inspect.CORO_CLOSED for state in states):
         return "the test ended before chaos.run(…) did: write `await chaos.run(…)`"
     for task in item.stash.get(BEGUN, []):
         if task.done() and getattr(task, _UNASKED, False):
-            why = f"chaos.run(…) ended, and the test did not await it: {task.exception()}"
+            why = f"chaos.run(…) ended, but the test did not await it: {task.exception()}"
             return each_line(why)
     return ""
 
@@ -64,7 +64,7 @@ def own_task() -> Task[Any]:
         if (task := asyncio.current_task()) is not None:
             return task
     pytest.fail(
-        "chaos.run(…) needs asyncio's event loop, and none runs this test: use pytest-asyncio, "
+        "chaos.run(…) requires a running asyncio event loop: use pytest-asyncio, "
         "or anyio with its asyncio backend; trio is unsupported",
         pytrace=False,
     )

@@ -11,15 +11,15 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--chaos-proxy",
         choices=("embedded", "toxiproxy"),
-        help="what sits on the links: the embedded engine (usual for local), or a real Toxiproxy "
+        help="the proxy on the links: the embedded engine (usual for local), or a real Toxiproxy "
         "(usual for the others; for local a toxiproxy-server on PATH)",
     )
     group.addoption(
         "--chaos-runtime",
         choices=("local", "docker", "compose", "attach"),
         default="local",
-        help="where it runs: processes (default), containers, a compose stack, or what stands "
-        "already, by the topology's [attach]",
+        help="where it runs: processes (default), containers, a compose stack, or running "
+        "apps, by the topology's [attach]",
     )
     group.addoption("--chaos-seed", type=int, help="repeat a run's random choices by its seed")
     group.addoption("--chaos-results", metavar="DIR", help="where runs are saved (results/)")
@@ -46,7 +46,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--chaos-max-lag-s",
         metavar="SECONDS",
         type=float,
-        help="how late the lab itself may run and still judge times (0.5); saved with each plan",
+        help="maximum delay of the lab itself to judge times (0.5); saved with each plan",
     )
     group.addoption(
         "--chaos-plan-only",
@@ -57,5 +57,5 @@ def add_options(parser: pytest.Parser) -> None:
         "--chaos-progress",
         choices=("auto", "on", "off"),
         default="auto",
-        help="print what happens while a scenario runs (auto: on, except with -q or xdist)",
+        help="print progress while a scenario runs (auto: on, except with -q or xdist)",
     )

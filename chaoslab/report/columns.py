@@ -43,5 +43,7 @@ def _a_column(name: str, thing: object) -> Column:
     if thing.name != name:
         raise ValueError(f"its name is '{thing.name}'\n'{name}', the name of its entry point")
     if name in OWN or name.startswith("phase_") or not name.isidentifier():
-        raise ValueError(f"'{name}' cannot be the name of a column\nan identifier of its own")
+        raise ValueError(
+            f"'{name}' is not a valid column name\nan identifier that no other column uses"
+        )
     return thing

@@ -55,13 +55,15 @@ def _words(event: AnyEvent) -> str | None:
             how = "stopped" if event.asked else "EXITED"
             return f"{event.app} {how}, code {event.exit_code}"
         case ReadBack():
-            return f"{len(event.found)} writes found in {event.service}, {len(event.missing)} not"
+            return (
+                f"{len(event.found)} writes found in {event.service}, {len(event.missing)} missing"
+            )
     return None
 
 
 def _past_proxy(up: LabUp) -> tuple[str, ...]:
     how = {"prevented": "prevented by the network", "not observed": "not observed"}
-    return (f"traffic past the proxy: {how[up.past_proxy]}",) if up.past_proxy in how else ()
+    return (f"connections past the proxy: {how[up.past_proxy]}",) if up.past_proxy in how else ()
 
 
 def _wrong_way(event: AnyEvent) -> str | None:
@@ -82,6 +84,6 @@ def _begun(event: Spawned) -> str:
 
 def _of_the_lab(event: LabUp | LabTrouble) -> str:
     if isinstance(event, LabTrouble):
-        return f"TROUBLE OF THE LAB: {event.part}: {event.what}"
+        return f"LAB FAILURE: {event.part}: {event.what}"
     versions = ", ".join(f"{k} {v}" for k, v in event.versions.items())
     return "; ".join((f"lab up: {versions}", *event.notes, *_past_proxy(event)))

@@ -34,7 +34,7 @@ def newest_run(results: Path = RESULTS) -> Path:
     """The run whose latest scenario was begun last. Raises SpecError if there is none."""
     runs = list(_runs(results))
     if not runs:
-        what, fix = "holds no run yet", "run a scenario first, as with `pytest scenarios/`"
+        what, fix = "contains no run", "run a scenario first, for example `pytest scenarios/`"
         raise SpecError([Problem(where=str(results), what=what, fix=fix)])
     return max(runs, key=_begun_s)
 
@@ -67,8 +67,8 @@ def _no_run(name: str, results: Path) -> Problem:
     known = [run.name for run in sorted(_runs(results), key=_begun_s, reverse=True)]
     return Problem(
         where=name,
-        what="holds no run" if Path(name).is_dir() else "no such run",
-        expected="one of: " + ", ".join(known[:5]) if known else f"a folder below {results}",
+        what="contains no run" if Path(name).is_dir() else "no such run",
+        expected="one of: " + ", ".join(known[:5]) if known else f"a folder inside {results}",
         fix=did_you_mean(name, known),
     )
 

@@ -111,17 +111,17 @@ def _notes(rows: Sequence[Comparison], boots: pd.DataFrame) -> Iterator[str]:
     unfinished = sum(row.boots - row.spreads[_BY].n for row in rows)
     if unfinished:
         yield (
-            f"{unfinished} of {len(boots)} boots never completed their start-up;"
-            " the figures are of those that did."
+            f"{unfinished} of {len(boots)} boots did not complete their start-up;"
+            " all figures are of completed start-ups."
         )
     few = [row for row in rows if row.spreads[_BY].n < ENOUGH_FOR_P95]
     if few:
-        yield f"Fewer than {ENOUGH_FOR_P95} boots carry no p95; their largest is shown as max."
+        yield f"With fewer than {ENOUGH_FOR_P95} boots there is no p95: the table shows the maximum."
     for run, delta in paired_deltas(boots).items():
-        yield f"{run} less the first run, over all scenarios: {_delta(delta)} s; {_told(delta)}."
+        yield f"{run} minus the first run, over all scenarios: {_delta(delta)} s; {_told(delta)}."
 
 
 def _told(delta: Delta) -> str:
     if delta.low_s is None:
-        return "too few scenarios in common to tell"
-    return "they differ" if delta.is_clear else "they cannot be told apart"
+        return "too few common scenarios to decide"
+    return "significant difference" if delta.is_clear else "no significant difference"

@@ -80,10 +80,10 @@ def _add_app(branch: Tree, app: App, folder: Path) -> None:
     branch.add("deadlines").add(_pairs(_figures(app.deadlines)))
     branch.add("limits").add(_pairs(_figures(app.limits)))
     if app.writes is None:
-        branch.add("writes: none declared, so no scenario can prove a recovery by a write")
+        branch.add("writes: none declared; no scenario can verify a recovery with a write")
     else:
         writes = app.writes
-        told = f"POST {writes.create_path} keeps a row in {writes.service}: {writes.table}"
+        told = f"POST {writes.create_path} stores a row in {writes.service}: {writes.table}"
         often = writes.delivery.replace("_", " ")
         late = f", within {writes.kept_within_s:g} s of the answer" if writes.kept_within_s else ""
         branch.add(_text(f"writes: {told}.{writes.id_column}, {often}{late}"))

@@ -27,12 +27,12 @@ def test_a_defects_file_is_never_imported(tmp_path: Path) -> None:
     ("old", "new", "said"),
     [
         ("# /// defect", "# /// other", "has no record"),
-        ("number = 1", "number = one", "its record is no TOML"),
+        ("number = 1", "number = one", "its record is not valid TOML"),
         ("number = 1", "number = 0", "greater than or equal to 1"),
         ("# symptom", "# sympton", "record: symptom: field required"),
-        ("early-return", "late-return", "call the file late_return.py"),
-        ("vpc_outage::severed", "severed", "'severed[dropped]' names no scenario"),
-        ("steady::starts", "vpc_outage::severed[dropped]", "must both refuse it and pass"),
+        ("early-return", "late-return", "rename the file to late_return.py"),
+        ("vpc_outage::severed", "severed", "'severed[dropped]' is not the name of a scenario"),
+        ("steady::starts", "vpc_outage::severed[dropped]", "cannot both refuse the build and pass"),
         ('also = ["degrades"]', 'also = ["starts"]', "its primary verdict 'starts'"),
         ("cites = [\n#   { code", "cites = []\n# other = [\n#   { code", "primary.cites"),
         ("app.exited", "app.exitted", "no reason has the code 'app.exitted'"),
@@ -63,7 +63,7 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
 
 def test_a_folder_without_defects_is_a_mistake(tmp_path: Path) -> None:
     """Nothing to refuse must not look like everything refused."""
-    with pytest.raises(SpecError, match="holds no defect"):
+    with pytest.raises(SpecError, match="contains no defect"):
         read_defects(tmp_path)
 
 

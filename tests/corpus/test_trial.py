@@ -36,7 +36,7 @@ def test_refused_by_the_primary_verdict_with_its_evidence() -> None:
         ),
         (
             (*REFUSED[:2], verdict("recovers", "FAIL", "never healthy")),
-            "not on its list: 'recovers' is FAIL (never healthy)",
+            "unexpected: 'recovers' is FAIL (never healthy)",
         ),
     ],
     ids=["nothing ran", "no primary", "passed", "another reason", "another verdict"],
@@ -52,7 +52,7 @@ def test_a_build_must_survive_its_contrast(word: str) -> None:
     """What fails where this defect cannot show has another defect, or the lab has."""
     got, said = outcome(REFUSED, (verdict("starts", word, "late"),))
     assert got == ("missed" if word == "FAIL" else "unclear")
-    assert f"must pass, and 'starts' is {word} (late)" in said
+    assert f"must pass, but 'starts' is {word} (late)" in said
 
 
 def test_an_unknown_primary_verdict_is_unclear() -> None:

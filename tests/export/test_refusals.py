@@ -29,7 +29,7 @@ def test_what_network_chaos_cannot_do_is_refused_with_the_nearest_thing(
 @pytest.mark.parametrize(
     ("arguments", "said", "fix"),
     [
-        (("severed", "vpc", *PODS), "no end is given", "add --duration-s"),
+        (("severed", "vpc", *PODS), "no duration is given", "add --duration-s"),
         (("severed", "vpc", "--duration-s", "0", *PODS), "--duration-s: 0", "above 0"),
         (("severed", "vpc", "--duration-s", "nan", *PODS), "--duration-s: nan", "above 0"),
         (
@@ -39,7 +39,7 @@ def test_what_network_chaos_cannot_do_is_refused_with_the_nearest_thing(
         ),
         (
             ("severed", "vpc", *A_MINUTE, *APP),
-            "no place is given for 'postgres'",
+            "the place of 'postgres' is not given",
             "--external postgres=HOST",
         ),
         (("severed", "vpx", *A_MINUTE, *PODS), "unknown target 'vpx'", "did you mean 'vpc'?"),
@@ -47,7 +47,7 @@ def test_what_network_chaos_cannot_do_is_refused_with_the_nearest_thing(
         (("slow", "vpc", *A_MINUTE, *PODS), "--latency-s is not given", "no default"),
         (
             ("slow", "vpc", "--latency-s", "1", "--mode", "dropped", *A_MINUTE, *PODS),
-            "'slow' has no such setting",
+            "'slow' does not have this setting",
             "--latency-s, --jitter-s, --stream",
         ),
         (
@@ -99,10 +99,10 @@ def test_the_users_mistakes_are_named_with_their_mend(
     [
         (("--app", "backend"), "not of the form NAME=..."),
         (("--app", "backedn=app=x"), "did you mean 'backend'?"),
-        (("--app", "backend=app"), "'app' is no label"),
+        (("--app", "backend=app"), "'app' is not a label"),
         (("--app", "backend=app=x,app=y"), "two values for the label 'app'"),
-        (("--app", "backend=-a=x"), "'-a=x' is no label"),
-        ((*APP, *APP), "'backend' was given before"),
+        (("--app", "backend=-a=x"), "'-a=x' is not a label"),
+        ((*APP, *APP), "'backend' is given twice"),
         (("--service", "postgres=a=b", "--external", "postgres=1.2.3.4"), "inside and as outside"),
         (("--external", "postgres=2001:db8::1"), "IPv6 is none either"),
         (("--external", "postgres=10.0.0.300"), "'10.0.0.300' is no target"),
@@ -110,7 +110,7 @@ def test_the_users_mistakes_are_named_with_their_mend(
         (("--external", "postgres=db:0"), "'db:0' is no target"),
         (("--external", "postgres=http://db"), "'http://db' is no target"),
         (("--external", "postgres=a,,b"), "'' is no target"),
-        (("--namespace-of", "postgres=Data"), "'Data' is no namespace"),
+        (("--namespace-of", "postgres=Data"), "'Data' is not a namespace"),
         (("--namespace-of", "x=data"), "unknown name 'x'"),
     ],
 )

@@ -60,7 +60,7 @@ def test_a_gate_whose_stages_pass_exits_with_0(tmp_path: Path) -> None:
     assert "stage 1 of 2: first (-m 'one'), 1 scenarios, pass rate 1" in said
     assert "test_passes" in said or "test_tiny.py" in said  # pytest's own output is shown
     assert said.rstrip().endswith(
-        "gate: passed (exit 0: every stage has its pass rate, and nothing is left undecided)"
+        "gate: passed (exit 0: every stage reached its pass rate; nothing is undecided)"
     )
     verdict = checked(project)
     assert (verdict["decision"], verdict["exit_code"], verdict["why"]) == ("passed", 0, [])
@@ -107,14 +107,14 @@ def test_a_failure_within_the_rate_does_not_refuse(tmp_path: Path) -> None:
             "skipped",
             "fault not supported here",
         ),
-        ("def test_it(): pass", "UNKNOWN", "nothing was run, nothing judged"),
-        ("def test_it(): assert False", "UNKNOWN", "it failed before anything was run"),
-        ("def test_it(no_such_fixture): pass", "UNKNOWN", "it failed outside the scenario itself"),
+        ("def test_it(): pass", "UNKNOWN", "no scenario ran"),
+        ("def test_it(): assert False", "UNKNOWN", "the test failed before a scenario ran"),
+        ("def test_it(no_such_fixture): pass", "UNKNOWN", "the test failed outside its scenario"),
         ("def test_it(request):\n    request.node.user_properties += [('chaos_run', '/none')]",
-         "UNKNOWN", "a run has no verdicts"),
+         "UNKNOWN", "a run has no saved verdicts"),
         ("def test_it(request):\n    request.node.user_properties += [('chaos_run', '/none'),\n"
          "        ('chaos_trouble', 'ServiceFailed')]\n    pytest.fail('postgres died')",
-         "UNKNOWN", "the lab gave up: ServiceFailed"),
+         "UNKNOWN", "the lab failed: ServiceFailed"),
     ],
 )  # fmt: skip
 def test_what_is_undecided_is_inconclusive_even_where_the_rate_is_met(
@@ -134,7 +134,7 @@ def test_a_stage_of_unknowns_is_inconclusive_not_refused(tmp_path: Path) -> None
     unknown = "@pytest.mark.one\ndef test_it(saw): saw(boot='UNKNOWN')\n"
     code, said = Project(tmp_path, unknown, stage("s", "one", 0.9)).gate()
     assert code == 3, said
-    assert "1 of 1 scenarios show nothing (1 UNKNOWN)" in said
+    assert "1 of 1 scenarios are undecided (1 UNKNOWN)" in said
 
 
 def test_a_test_that_fails_after_good_verdicts_fails(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_a_p1_failure_aborts_at_once_and_the_rest_is_not_reached(tmp_path: Path)
     # far below the 60 s that the second scenario would have slept
     assert time.monotonic() - begun_s < PATIENCE_S
     assert code == 4, said
-    assert "tiny::a: 'boot' is of severity P1 and failed: boot was seen to be FAIL" in said
+    assert "tiny::a: P1 verdict 'boot' failed: boot was seen to be FAIL" in said
     verdict = checked(project)
     assert verdict["rounds"][0]["stages"][0]["abort"]["cause"] == "p1"
     assert scenarios(verdict)["tiny::b"]["outcome"] == "not run"
@@ -191,7 +191,7 @@ def test_a_stage_past_its_deadline_is_aborted(tmp_path: Path, of_stage: bool) ->
     project = Project(tmp_path, hangs, gate, head=head)
     code, said = project.gate()
     assert code == 4, said
-    assert f"the {'stage' if of_stage else 'gate'}'s deadline: not ended after 15 s" in said
+    assert f"the {'stage' if of_stage else 'gate'}'s deadline: not finished after 15 s" in said
     assert checked(project)["rounds"][0]["stages"][0]["abort"]["cause"] == "deadline"
 
 
@@ -279,7 +279,10 @@ def test_what_a_project_deselects_for_good_is_told_before_anything_runs(
         conftest.write_text(conftest.read_text() + HIDES)
     code, said = project.gate()
     assert code == 2, said
-    assert "scenarios/test_tiny.py::test_fails: is left out by the project's own options" in said
+    assert (
+        "scenarios/test_tiny.py::test_fails: is deselected by the project's own pytest options"
+        in said
+    )
     assert not (tmp_path / "results").exists()
 
 
@@ -296,7 +299,7 @@ def test_a_retried_scenario_is_flaky_never_a_plain_pass(tmp_path: Path) -> None:
     assert code == 3, said
     found = scenarios(checked(project))["tiny::it"]
     assert (found["outcome"], found["attempts"]) == ("FLAKY", ["FAIL", "PASS"])
-    assert found["reasons"][0] == "passed at try 2, after: FAIL"
+    assert found["reasons"][0] == "passed at attempt 2, after: FAIL"
     assert scenarios(checked(project))["tiny::passes"]["attempts"] == ["PASS"]
 
 
@@ -316,7 +319,7 @@ def test_a_pytest_that_dies_is_an_abort(tmp_path: Path) -> None:
     project = Project(tmp_path, PASSES + dies, stage("s", "one", 0.5))
     code, said = project.gate()
     assert code == 4, said
-    assert "pytest was ended by signal 9" in said
+    assert "pytest was killed by signal 9" in said
     assert scenarios(checked(project))["tiny::zz"]["outcome"] == "not run"
 
 

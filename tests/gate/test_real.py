@@ -77,8 +77,8 @@ def test_a_good_build_passes_and_its_history_is_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        ("p1", "'starts' is of severity P1 and failed"),
-        ("unreachable", "good was wholly unreachable: it ended with 5, no answer given"),
+        ("p1", "P1 verdict 'starts' failed"),
+        ("unreachable", "good was unreachable: exit code 5, no HTTP answer"),
     ],
 )
 def test_another_build_that_does_not_start_aborts_the_gate(

@@ -71,7 +71,7 @@ def test_p1_is_a_failed_verdict_of_that_severity(result: ScenarioResult, fires: 
     abort = found("p1", result)
     assert (abort is not None) is fires
     if abort is not None:
-        assert "is of severity P1 and failed: it did not" in abort.why
+        assert "failed: it did not" in abort.why
 
 
 def test_an_app_that_never_answered_was_unreachable() -> None:
@@ -79,7 +79,7 @@ def test_an_app_that_never_answered_was_unreachable() -> None:
     abort = found("unreachable", FAILED, SILENT)
     assert abort == Abort(
         cause="unreachable",
-        why="s: backend was wholly unreachable: no answer in the 3 s of its start-up",
+        why="s: backend was unreachable: no HTTP answer in the 3 s of its start-up",
     )
 
 

@@ -114,7 +114,7 @@ def test_a_run_that_was_cut_short_is_never_a_hole(cut: int) -> None:
     [
         (["--repeat", "2"], "leave --repeat out"),
         (["--runtime", "docker"], "needs the embedded engine"),
-        (["--stage", "no such"], "there is no such stage"),
+        (["--stage", "no such"], "unknown stage"),
     ],
 )
 def test_what_cannot_be_tried_is_a_usage_error(words: list[str], told: str) -> None:

@@ -85,7 +85,7 @@ EVENTS: tuple[AnyEvent, ...] = (
     LossNamed(at_s=1.15, app="b", boot=1, lost=("postgres",)),
     FaultRequested(at_s=1.2, fault="f", links=("b.postgres",), armed=True),
     FaultInForce(at_s=1.3, fault="f", since_s=1.25, seen="canary refused"),
-    FaultHealing(at_s=1.4, fault="f", why="its time was over"),
+    FaultHealing(at_s=1.4, fault="f", why="its time is over"),
     FaultHealed(at_s=1.5, fault="f"),
     FaultMissed(at_s=1.6, fault="g", why="never came"),
     CanaryProbe(at_s=1.7, link="b.postgres", outcome="silent", took_s=0.1, client_port=5),
@@ -142,7 +142,9 @@ EVENTS: tuple[AnyEvent, ...] = (
     Write(at_s=2.3, app="b", op="id", outcome="failed", took_s=0.1, status_code=503, said="away"),
     ProberSample(at_s=2.3, app="b", boot=1, path="live", took_s=0.01, status_code=200),
     ProberSample(at_s=2.3, app="b", boot=1, path="ready", took_s=0.5, error="TimeoutError"),
-    TriggerMissed(at_s=9.1, place="boots[1].at", moment="an exit", why="it did not come in 9 s"),
+    TriggerMissed(
+        at_s=9.1, place="boots[1].at", moment="an exit", why="it did not occur within 9 s"
+    ),
     QuestionsAsked(at_s=2.4, app="b", boot=1, asked={"/health": 9, "/live": 2}, most_under_way=2),
     ServerConnections(at_s=2.3, service="postgres", count=3),
     ServerConnections(at_s=2.3, service="postgres", count=None),

@@ -73,7 +73,7 @@ def test_a_folder_that_cannot_be_made_is_named_with_the_fix(tmp_path: Path, plac
     with pytest.raises(SpecError) as caught:
         check_room(tmp_path / place)
     assert f"{tmp_path / place}: cannot be written: " in str(caught.value)
-    assert "make room there, or name another folder" in str(caught.value)
+    assert "free some space, or choose another folder" in str(caught.value)
 
 
 def test_a_full_disk_is_found_before_anything_runs(tmp_path: Path) -> None:

@@ -79,13 +79,13 @@ def test_a_line_before_the_last_that_is_no_event_is_told_with_its_number(tmp_pat
     lines = path.read_text().splitlines()
     for bad in ("", "{}", '{"kind":"no such event","at_s":1}', lines[1][:-4]):
         path.write_text("\n".join([lines[0], bad, lines[2]]) + "\n")
-        with pytest.raises(SpecError, match="line 2 is no event"):
+        with pytest.raises(SpecError, match="line 2 is not an event"):
             read_history(path)
 
 
 def test_a_missing_history_is_the_users_mistake(tmp_path: Path) -> None:
     """With the fix, and without a traceback."""
-    with pytest.raises(SpecError, match="no such history\n  name a run's folder"):
+    with pytest.raises(SpecError, match="file not found\n  give the folder of a run"):
         read_history(tmp_path / "none")
 
 

@@ -150,9 +150,9 @@ def test_the_heal_of_a_fault_that_is_kept_to_the_end_never_comes() -> None:
 @pytest.mark.parametrize(
     ("moment", "words"),
     [
-        (started(0.5), "a complete start-up, and 0.5 s"),
-        (lost("redis", "postgres"), "health that names as lost postgres, redis"),
-        (degraded(nth=2), "health that turns degraded, number 2"),
+        (started(0.5), "a completed start-up, and 0.5 s"),
+        (lost("redis", "postgres"), "a health report of lost services: postgres, redis"),
+        (degraded(nth=2), "a change to degraded, number 2"),
         (healed("x"), "a healed fault, of x"),
         (acknowledged(25), "an acknowledged write, number 25"),
     ],

@@ -113,7 +113,7 @@ def test_a_run_holds_its_scenarios_in_the_order_of_their_names(tmp_path: Path) -
 def test_a_folder_without_a_run_is_told(tmp_path: Path) -> None:
     """Empty, or not there at all."""
     for path in (tmp_path, tmp_path / "none"):
-        with pytest.raises(SpecError, match="holds no run"):
+        with pytest.raises(SpecError, match="contains no run"):
             list(scenario_folders(path))
 
 

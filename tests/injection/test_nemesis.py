@@ -100,7 +100,7 @@ async def test_a_fault_starts_and_stops_at_its_moments(ground: Ground, port: int
     assert spawned_s + 0.1 <= requested.at_s < spawned_s + 3.1
     assert seen.at_s + 0.2 <= healing.at_s < seen.at_s + 3.2
     assert isinstance(healing, FaultHealing)
-    assert healing.why == "its time was over"
+    assert healing.why == "its time is over"
 
 
 async def missed(ground: Ground) -> None:
@@ -120,7 +120,9 @@ async def test_a_moment_that_never_comes_leaves_the_fault_out(ground: Ground, po
         assert await new_client_meets(port, within_s=PATIENCE_S) == "+PONG"
         written = Written(ground.journal.history, spec.label)
         assert written.kinds == ["missed"]
-        assert written.why_missed == "its start (a complete start-up): it did not come in 0.1 s"
+        assert (
+            written.why_missed == "its start (a completed start-up): it did not occur within 0.1 s"
+        )
 
 
 async def test_a_run_that_is_over_before_a_fault_starts_leaves_it_out(ground: Ground) -> None:
@@ -130,7 +132,7 @@ async def test_a_run_that_is_over_before_a_fault_starts_leaves_it_out(ground: Gr
         pass
     written = Written(ground.journal.history, spec.label)
     assert written.kinds == ["missed"]
-    assert written.why_missed == "its start (a complete start-up): the run was over before it came"
+    assert written.why_missed == "its start (a completed start-up): the run ended first"
 
 
 async def test_a_stop_that_never_comes_heals_all_the_same_and_says_so(ground: Ground) -> None:
@@ -141,9 +143,9 @@ async def test_a_stop_that_never_comes_heals_all_the_same_and_says_so(ground: Gr
     Written(ground.journal.history, spec.label).assert_whole()
     healing = ground.journal.history.first(FaultHealing)
     assert healing is not None
-    assert healing.why == "its stop (health that turns degraded): it did not come in 0.1 s"
+    assert healing.why == "its stop (a change to degraded): it did not occur within 0.1 s"
     (missed,) = ground.journal.history.of(TriggerMissed)
-    assert (missed.place, missed.moment) == ("faults[0].stop", "health that turns degraded")
+    assert (missed.place, missed.moment) == ("faults[0].stop", "a change to degraded")
 
 
 async def test_a_stop_that_can_come_no_more_heals_at_once(ground: Ground) -> None:
@@ -159,7 +161,7 @@ async def test_a_stop_that_can_come_no_more_heals_at_once(ground: Ground) -> Non
         )
         await until_written(ground, FaultHealed)
     (missed,) = ground.journal.history.of(TriggerMissed)
-    assert missed.why == "no process of app is left, and none is to come"
+    assert missed.why == "app has no process, and no boot is due"
 
 
 async def test_a_stop_that_came_before_the_end_is_not_missed(ground: Ground) -> None:

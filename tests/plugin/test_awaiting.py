@@ -8,7 +8,7 @@ import pytest
 
 from .project import Project
 
-NOT_AWAITED = "chaos.run(…) was called and not awaited, so nothing ran: write `await chaos.run(…)`"
+NOT_AWAITED = "chaos.run(…) was not awaited, no scenario ran: write `await chaos.run(…)`"
 EXPECT = 'expect=[expect.Starts(app="good", mode="normal")]'
 SCENARIOS = f"""
 async def test_forgotten(chaos):
@@ -114,4 +114,4 @@ async def test_looked_at(chaos):
     assert code == 1
     assert "1 failed, 1 passed" in told
     assert "FAILED test_tiny.py::test_left_alone" in told
-    assert "chaos.run(…) ended, and the test did not await it: " in told
+    assert "chaos.run(…) ended, but the test did not await it: " in told

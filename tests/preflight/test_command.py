@@ -33,7 +33,7 @@ def test_the_reference_passes_and_says_what_was_looked_at(monkeypatch: pytest.Mo
     assert [line.split()[:2] for line in done.output.splitlines()[:-1]] == [
         ["ok", f"{rule}:"] for rule in ("required", "bypass", "window", "pool", "ports", "paths")
     ]
-    assert done.output.splitlines()[-1] == "deploy/staging.yaml: every rule holds"
+    assert done.output.splitlines()[-1] == "deploy/staging.yaml: all checks passed"
 
 
 def test_a_broken_rule_exits_with_1_and_names_line_and_mend(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_topology_without_a_deployment_exits_with_2(tmp_path: Path) -> None:
     path.write_text('[apps.a]\ncommand = ["a"]\n')
     done = CliRunner().invoke(main, ["preflight", str(path)])
     assert done.exit_code == 2
-    assert "has no [deployment], so there is nothing to check" in done.output
+    assert "has no [deployment]: nothing to check" in done.output
 
 
 def test_the_incidents_severed_connector_is_told_before_the_deployment(
@@ -91,10 +91,10 @@ def test_the_incidents_severed_connector_is_told_before_the_deployment(
     done = preflight(tmp_path, "--live", edits=edits)
     assert now_s() - begun_s < 15.0  # 5 s is the limit of a step; the rest is a busy machine's
     assert done.exit_code == 1
-    assert "every rule holds" in done.output
+    assert "all checks passed" in done.output
     for link in ("backend.postgres", "backend.redis"):
         assert f"{link}: dropped at step 'connect' after 5." in done.output
-    assert "packets vanish: no answer to the connect; look at the VPC connector" in done.output
+    assert "no answer to the connect: packets are dropped; look at the VPC connector" in done.output
 
 
 def test_paths_that_are_answered_exit_with_0_and_no_secret_is_printed(
@@ -156,11 +156,12 @@ def test_an_env_file_that_cannot_be_used_exits_with_2(
     [
         (
             (value("REDIS_URL", REDIS_URL, "redis://:$(NO_SUCH)@cache/0"),),
-            "backend.redis: no address at step 'address': 'NO_SUCH' in it is not filled in",
+            "backend.redis: no address at step 'address': "
+            "it still contains the placeholder 'NO_SUCH'",
         ),
         (
             (value("REDIS_URL", REDIS_URL, "http://cache:hunter2@x/0"),),
-            "backend.redis: no address at step 'address': it holds no redis URL that can be read",
+            "backend.redis: no address at step 'address': it is not a readable redis URL",
         ),
         (
             (value("DATABASE_URL", POSTGRES_URL, "postgresql://u:hunter2@/d?host=/cloudsql/x"),),
@@ -192,4 +193,4 @@ def test_a_link_without_a_path_is_said_and_never_passed(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, [*arguments, "--within-s", "0.2"])
     assert done.exit_code == 1
     assert "backend.redis: undeclared" in done.output
-    assert "add it to [deployment.paths]" in done.output
+    assert "add the variable to [deployment.paths]" in done.output

@@ -38,8 +38,8 @@ def at(document: Document, path: str) -> tuple[str | None, int]:
 def test_a_duplicate_key_is_refused_with_both_lines(tmp_path: Path) -> None:
     """YAML forbids it, and most readers take the last in silence."""
     said = refused(tmp_path, "env:\n  PORT: 1\n  HOST: x\n  PORT: 2\nenv: {}\n")
-    assert "app.yaml:4: key 'PORT' stands here and on line 2" in said
-    assert "app.yaml:5: key 'env' stands here and on line 1" in said
+    assert "app.yaml:4: key 'PORT' is here and on line 2" in said
+    assert "app.yaml:5: key 'env' is here and on line 1" in said
 
 
 def test_anchors_that_explode_are_refused_before_they_do(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_anchors_that_explode_are_refused_before_they_do(tmp_path: Path) -> None
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
     begun_s = now_s()
     said = refused(tmp_path, "\n".join(lines))
-    assert "more nodes than a deployment has, with every alias written out" in said
+    assert "too many nodes, with every alias expanded" in said
     assert now_s() - begun_s < 5.0  # expanded it would take minutes and all memory
 
 
@@ -90,12 +90,12 @@ def test_merged_keys_are_found_and_own_ones_go_before(tmp_path: Path) -> None:
         ("- a\n- b\n", "app.yaml:1: a list at the top"),
         ("just words\n", "app.yaml:1: a single text at the top"),
         ("a: 1\n---\n- b\n", "app.yaml:3: a list at the top"),
-        ("a:\n\tb: 1\n", "indent with spaces: YAML takes no tabs"),
+        ("a:\n\tb: 1\n", "indent with spaces: YAML does not allow tabs"),
         ("a: [1, 2\nb: 3\n", "app.yaml:2:"),
         ("a: 'hunter2\n", "app.yaml:2:1: not valid YAML"),
         ("a: *nobody\n", "app.yaml:1:4: not valid YAML: found undefined alias"),
         ("? [a, b]\n: 1\n", "app.yaml:1: a list or table as a key"),
-        ("a: 1\n<<: 2\n", "app.yaml:2: '<<' merges what is no table"),
+        ("a: 1\n<<: 2\n", "app.yaml:2: '<<' merges a value that is not a table"),
         (b"a: 1\nb: caf\xe9\n", "app.yaml:2: not UTF-8: byte 0xe9"),
         ("a: 1\n".encode("utf-16"), "not UTF-8: byte 0xff"),
         ("a: \x07\n", "a character that YAML does not allow: 0x07"),

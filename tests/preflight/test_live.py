@@ -169,7 +169,7 @@ async def test_one_dead_address_of_several_is_noted_and_not_fatal(
             resolver=two,
         )
     assert walk.outcome == "answered"
-    assert walk.words == "another of its addresses: 127.0.0.1 refused"
+    assert walk.words == "another address of this name: 127.0.0.1 refused"
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ async def test_a_health_answer_is_read_by_status_and_word(
 @pytest.mark.parametrize(
     ("body", "got"),
     [
-        ("<html><body>It works!</body></html>", "no JSON that can be read"),
+        ("<html><body>It works!</body></html>", "invalid JSON"),
         ("", "no body"),
         ("null", "null"),
         ("[]", "a list"),
@@ -93,8 +93,8 @@ async def test_a_health_answer_is_read_by_status_and_word(
         ("7", "a number"),
         ("[true]", "a list"),
         ('"nobody"', "a text"),
-        ('{"status": "healthy"', "no JSON that can be read"),
-        ('{"status": "down", "status": "healthy"}', "an object that has a member twice"),
+        ('{"status": "healthy"', "invalid JSON"),
+        ('{"status": "down", "status": "healthy"}', "an object with a duplicate member"),
         ("[" * 100_000, "JSON of more than 64 levels"),
     ],
 )
@@ -113,7 +113,7 @@ async def test_html_is_named_by_its_content_type(tmp_path: Path) -> None:
     """So that the reader of a report knows who answered."""
     answer = await asked(tmp_path, (0, said(200, "<html>hello</html>", "text/html")))
     assert answer.error == (
-        "health answered 200 with text/html, expected a JSON object, got no JSON that can be read"
+        "health answered 200 with text/html, expected a JSON object, got invalid JSON"
     )
 
 

@@ -110,7 +110,7 @@ async def test_a_body_without_end_is_read_no_further_than_its_bound(
     """A gigabyte cost the lab 800 MB; now it is unhealthy, with the reason."""
     answer = await poured(tmp_path, head, piece)
     assert (answer.state, answer.status_code) == (UNHEALTHY, 200)
-    assert answer.error == f"health answered 200 with {why}; the lab reads no more"
+    assert answer.error == f"health answered 200 with {why}; the lab stops reading here"
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ async def test_a_content_encoding_that_nobody_asked_for_is_not_read(
     assert (answer.state, answer.status_code) == (UNHEALTHY, 200)
     assert answer.error == (
         "health answered 200 with application/json, expected a JSON object,"
-        f" got the content encoding {encoding}, which is not read"
+        f" got the content encoding {encoding}, which the lab does not read"
     )
 
 
@@ -219,11 +219,11 @@ MANY = {f"d{n}-" + "x" * 1000: "y" * 1000 for n in range(300)}
         (NESTED, "application/json", "JSON of more than 64 levels"),
         ('{"dependencies": ' + NESTED + "}", "application/json", "JSON of more than 64 levels"),
         (b'\xff\xfe{"status": "healthy"}', "application/json", "bytes that are not UTF-8"),
-        (b"x", "application/json; charset=idna", "no JSON that can be read"),
+        (b"x", "application/json; charset=idna", "invalid JSON"),
         (b"\xff", "text/plain; charset=punycode", "bytes that are not UTF-8"),
-        (b"x", "text/plain; charset=\x80nonsense", "no JSON that can be read"),
-        ("9" * 5000, "application/json", "no JSON that can be read"),
-        ('{"status": ' + "9" * 5000 + "}", "application/json", "no JSON that can be read"),
+        (b"x", "text/plain; charset=\x80nonsense", "invalid JSON"),
+        ("9" * 5000, "application/json", "invalid JSON"),
+        ('{"status": ' + "9" * 5000 + "}", "application/json", "invalid JSON"),
         ('{"status": {"status": "up"}}', "application/json", "is an object, expected a word"),
         ('{"status": ["up"]}', "application/json", "is a list, expected a word"),
         ('{"status": NaN}', "application/json", None),

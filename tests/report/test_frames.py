@@ -195,7 +195,7 @@ def test_a_history_cut_off_by_a_kill_still_counts(make_run: MakeRun) -> None:
 
 def test_a_folder_without_a_run_is_the_users_mistake(tmp_path: Path) -> None:
     """It is said as such."""
-    with pytest.raises(SpecError, match="holds no run"):
+    with pytest.raises(SpecError, match="contains no run"):
         boots_frame([tmp_path])
 
 

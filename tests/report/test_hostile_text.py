@@ -148,7 +148,7 @@ def test_a_mistake_of_megabytes_is_not_echoed() -> None:
     assert len(str(Problem(where=big, what=big, expected=big, fix=big))) < 3000
     many = SpecError([Problem(where=f"w{n}", what=big) for n in range(10_000)])
     assert len(str(many)) < 30_000
-    assert str(many).endswith("… and 9950 problems more")
+    assert str(many).endswith("… and 9950 more problems")
     assert len(many.problems) == 10_000
     assert did_you_mean(big, ["postgres"]) == ""
 

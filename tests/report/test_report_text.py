@@ -33,7 +33,7 @@ def test_one_run_is_shown_by_its_medians(make_run: MakeRun) -> None:
         *("severed_before_start", "1", "0.250", "0.500", "1.500", "-", "1.500", "0.750", "-"),
     ]
     assert "delta" not in text
-    assert "Fewer than 20 boots carry no p95" in text
+    assert "With fewer than 20 boots there is no p95" in text
 
 
 def test_several_runs_are_compared_to_the_first(make_run: MakeRun) -> None:
@@ -45,14 +45,14 @@ def test_several_runs_are_compared_to_the_first(make_run: MakeRun) -> None:
     text = printed(latencies(boots_frame(runs)))
     assert "delta of complete" in text
     assert "+0.250 (n<5)" in text
-    assert "two less the first run, over all scenarios: +0.275 (+0.2" in text
+    assert "two minus the first run, over all scenarios: +0.275 (+0.2" in text
     assert "they differ." in text
 
 
 def test_few_scenarios_in_common_are_not_judged(make_run: MakeRun) -> None:
     """One scenario in each run cannot show that runs are alike, nor that they differ."""
     text = printed(latencies(boots_frame([make_run("one"), make_run("two")])))
-    assert "+0.000 (n<5) s; too few scenarios in common to tell." in text
+    assert "+0.000 (n<5) s; too few common scenarios to decide." in text
 
 
 def test_start_ups_that_never_completed_are_counted_and_said(make_run: MakeRun) -> None:
@@ -61,7 +61,7 @@ def test_start_ups_that_never_completed_are_counted_and_said(make_run: MakeRun) 
         latencies(boots_frame([make_run("one", [spawned(0.0), exited(1, 3, asked=False)])]))
     )
     assert "0 of 1" in text
-    assert "1 of 1 boots never completed their start-up" in text
+    assert "1 of 1 boots did not complete their start-up" in text
 
 
 def test_a_second_boot_has_a_row_of_its_own(make_run: MakeRun) -> None:
@@ -94,7 +94,7 @@ def test_check_shows_all_that_it_understood() -> None:
         "/health/startup",
         "startup_s",
         "phases        init, dependencies, database, cache, services, websocket, finalize",
-        "POST /threads keeps a row in postgres: threads.id",
+        "POST /threads stores a row in postgres: threads.id",
         "vpc: backend.postgres, backend.redis",
         "connects_per_s     20",
         "runtime: auto, proxy: embedded, workers: 1",

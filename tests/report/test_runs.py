@@ -42,7 +42,7 @@ def test_every_name_that_is_no_run_is_said_at_once(make_run: MakeRun, tmp_path: 
     assert first.what == "no such run"
     assert first.expected == "one of: 2026-11-21T10"
     assert first.fix == "did you mean '2026-11-21T10'?"
-    assert second.what == "holds no run"
+    assert second.what == "contains no run"
 
 
 def test_no_run_at_all_says_how_to_get_one(tmp_path: Path) -> None:

@@ -204,7 +204,7 @@ async def test_an_app_whose_port_is_taken_is_not_spawned(runtime: Runtime, tmp_p
     """Else the answers of whoever listens there would be taken for the app's."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        with pytest.raises(ServiceFailed, match=f"app: port {port} of 127.0.0.1 is taken by pid"):
+        with pytest.raises(ServiceFailed, match=f"app: port {port} of 127.0.0.1 is used by pid"):
             await run_python(runtime, "print('spawned')", tmp_path / "log", port)
     assert not (tmp_path / "log").exists()
 

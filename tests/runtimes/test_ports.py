@@ -95,7 +95,7 @@ async def test_a_service_whose_port_was_taken_says_by_whom() -> None:
         await running.stop()
         with (
             socket.create_server(("127.0.0.1", running.endpoint.port)),
-            pytest.raises(ServiceFailed, match=r"redis: port \d+ of 127.0.0.1 is taken by pid \d+"),
+            pytest.raises(ServiceFailed, match=r"redis: port \d+ of 127.0.0.1 is used by pid \d+"),
         ):
             await running.start()
         await running.start()

@@ -377,7 +377,7 @@ def fault(
         FaultInForce(at_s=since_s + 0.11, fault=label, since_s=since_s, seen="canary"),
     ]
     if healing_s is not None:
-        events.append(FaultHealing(at_s=healing_s, fault=label, why="its time was over"))
+        events.append(FaultHealing(at_s=healing_s, fault=label, why="its time is over"))
     if healed_s is not None:
         events.append(FaultHealed(at_s=healed_s, fault=label))
     return events

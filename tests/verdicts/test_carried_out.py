@@ -36,7 +36,7 @@ PLACES = ("faults[0].stop", "boots[1].at", "load[0].start", "load[0].stop", "sam
 
 
 def missed(place: str) -> TriggerMissed:
-    return TriggerMissed(at_s=4.0, place=place, moment="an exit", why="it did not come in 9 s")
+    return TriggerMissed(at_s=4.0, place=place, moment="an exit", why="it did not occur within 9 s")
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -45,7 +45,7 @@ def test_no_verdict_of_a_plan_that_was_not_carried_out_passes(place: str) -> Non
     assert outcomes(judged(good())) == ["PASS"] * 3
     verdicts = judged([*good(), missed(place)])
     assert outcomes(verdicts) == ["UNKNOWN"] * 3
-    said = f"the plan was not carried out: {place} waited for an exit: it did not come in 9 s"
+    said = f"the plan was not carried out: {place} waited for an exit: it did not occur within 9 s"
     assert {verdict.texts[0] for verdict in verdicts} == {said}
 
 

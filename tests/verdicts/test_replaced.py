@@ -73,7 +73,7 @@ def degraded(events: list[AnyEvent]) -> Verdict:
 def heal(at_s: float) -> list[AnyEvent]:
     """The outage's own end, which comes after the first boot's."""
     return [
-        FaultHealing(at_s=at_s, fault=OUTAGE, why="its time was over"),
+        FaultHealing(at_s=at_s, fault=OUTAGE, why="its time is over"),
         FaultHealed(at_s=at_s + 0.02, fault=OUTAGE),
     ]
 
