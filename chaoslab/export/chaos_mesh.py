@@ -104,7 +104,10 @@ def _shape(rule: NetworkRule) -> Delay | Bandwidth | None:
 
 def _on_destination(source: Pods, destination: Destination) -> Iterator[str]:
     if isinstance(destination, Pods):
-        yield "All traffic between these pods is affected, on every port: pods are selected by address only."
+        yield (
+            "All traffic between these pods is affected, on every port:"
+            " pods are selected by address only."
+        )
         if source.namespace != destination.namespace:
             yield "Two namespaces: Chaos Mesh must be installed for the whole cluster."
         return

@@ -90,7 +90,7 @@ def is_figure(text: str) -> bool:
 def _selected(path: str, at: int) -> tuple[Step, int]:
     match = _SELECTOR.match(path, at)
     if match is None:
-        raise ValueError(f"the '[' at character {at + 1} has no partner")
+        raise ValueError(f"the '[' at character {at + 1} is not closed")
     inside = match["inside"].strip()
     if re.fullmatch(r"\d{1,6}", inside, re.ASCII):
         return Index(number=int(inside)), match.end()
@@ -103,7 +103,7 @@ def _selected(path: str, at: int) -> tuple[Step, int]:
         conditions.append((tuple(each["keys"].split(".")), _unquoted(each["value"])))
         here = each.end()
     if not conditions or here < len(inside) or inside.endswith(","):
-        raise ValueError(f"no index and no key=value in the '[' at character {at + 1}")
+        raise ValueError(f"the '[' at character {at + 1} has no index and no key=value")
     return Where(conditions=tuple(conditions)), match.end()
 
 

@@ -49,7 +49,7 @@ def _names(node: ast.expr, depth: int) -> list[str]:
             word.arg and isinstance(word.value, ast.Constant) for word in keywords
         ):
             return [name]
-    raise ValueError(f"'{ast.unparse(node)}' is no marker")
+    raise ValueError(f"'{ast.unparse(node)}' is not a marker")
 
 
 def _holds(node: ast.expr, markers: Collection[str]) -> bool:

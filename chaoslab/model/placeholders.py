@@ -10,7 +10,7 @@ from chaoslab.errors import Problem, SpecError, did_you_mean
 LINK_FIELDS = ("url", "host", "port")
 _TOKEN = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}]*)\}|[{}]")
 _ESCAPES = {"{{": "{", "}}": "}"}
-_DOUBLE_IT = "write '{{' or '}}' for a brace that is meant literally"
+_DOUBLE_IT = "write '{{' or '}}' for a literal brace"
 
 
 def known_to_app(links: Iterable[str]) -> list[str]:
@@ -49,8 +49,8 @@ def placeholder_problems(where: str, text: str, known: Collection[str]) -> Itera
         elif name is None and token[0] not in _ESCAPES:
             yield Problem(
                 where=where,
-                what=f"'{token[0]}' at character {token.start() + 1} has no partner",
-                expected="placeholders as in '{port}'",
+                what=f"'{token[0]}' at character {token.start() + 1} has no matching brace",
+                expected="placeholders such as '{port}'",
                 fix=_DOUBLE_IT,
             )
 

@@ -130,8 +130,10 @@ def _problems(plan: Plan, topology: Topology, where: str) -> Iterator[Problem]:
     for i, fault in enumerate(plan.faults):
         yield from _fault_problems(f"{where}: faults[{i}]", fault, topology)
         if labels.index(fault.label) != i:
-            what = f"the name '{fault.label}' is taken by faults[{labels.index(fault.label)}]"
-            yield Problem(where=f"{where}: faults[{i}]", what=what, fix="give one of them a name=")
+            what = f"the name '{fault.label}' is used by faults[{labels.index(fault.label)}]"
+            yield Problem(
+                where=f"{where}: faults[{i}]", what=what, fix="give one of them another name="
+            )
     apps = [("boots", boot.app) for boot in plan.boots]
     apps += [("load", load.app) for load in plan.load] + [("expect", e.app) for e in plan.expect]
     for place, app in apps:
@@ -141,7 +143,7 @@ def _problems(plan: Plan, topology: Topology, where: str) -> Iterator[Problem]:
             yield from _unknown(f"{where}: expect[{i}]", "fault", name, labels)
         judged = topology.apps.get(e.app or next(iter(topology.apps)))
         if e.needs_writes and judged is not None and judged.writes is None:
-            what = f"'{e.kind}' is proved by a write, and the app declares none"
+            what = f"'{e.kind}' requires a write, but the app declares no writes"
             yield Problem(where=f"{where}: expect[{i}]", what=what, fix="add [apps.<app>.writes]")
 
 

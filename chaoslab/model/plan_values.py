@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 MOST_RESTARTS = 10
 # Only toxics that lie ready in the engine can meet the very connection that sets them off.
-START_AT_A_MOMENT = "start it at a moment, as in when.started(), or use Severed, Slow, ... there"
+START_AT_A_MOMENT = (
+    "start it at a moment, for example when.started(), or use Severed, Slow, ... instead"
+)
 
 
 def value_problems(plan: Plan, topology: Topology, where: str) -> Iterator[Problem]:
@@ -51,7 +53,7 @@ def value_problems(plan: Plan, topology: Topology, where: str) -> Iterator[Probl
         yield from _env(f"{where}: boots[{i}].env", boot, topology)
         yield from _restarts(f"{where}: boots[{i}]", boot, plan, topology)
     if plan.limit_s is not None and not 0 < plan.limit_s < inf:
-        fix = "leave it out: it then follows from what the plan waits for"
+        fix = "remove it: the default follows from the plan's own limits"
         yield wrong(where, "limit_s", plan.limit_s, "a number of seconds above 0", fix)
 
 
@@ -72,8 +74,10 @@ def _restarts(where: str, boot: Boot, plan: Plan, topology: Topology) -> Iterato
         yield wrong(where, "restarts", boot.restarts, f"0 to {MOST_RESTARTS}")
     only = next(iter(topology.apps))
     if sum((b.app or only) == (boot.app or only) for b in plan.boots) > 1:
-        what = f"'{boot.app or only}' is started anew by a supervisor, and by the plan as well"
-        yield Problem(where=where, what=what, fix="leave out restarts=, or the other boots of it")
+        what = f"'{boot.app or only}' is restarted both by a supervisor and by the plan"
+        yield Problem(
+            where=where, what=what, fix="remove restarts=, or the other boots of this app"
+        )
 
 
 def _fault(where: str, fault: Declared) -> Iterator[Problem]:

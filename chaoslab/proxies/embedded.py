@@ -83,7 +83,7 @@ class EmbeddedControl(ToxiproxyControl):
         drops = isinstance(action, ConnectPhase) and action.mode == "dropped"
         if drops and "connect.dropped" not in self.capabilities:
             why = self._unsupported.get("connect.dropped", "this platform cannot drop SYNs")
-            raise FaultUnsupported(f"connects cannot be dropped here: {why}")
+            raise FaultUnsupported(f"cannot drop connects here: {why}")
 
     def check_triggers(self) -> None:
         """The engine has triggers."""

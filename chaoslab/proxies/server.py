@@ -51,8 +51,8 @@ def toxiproxy_program() -> str:
     program = shutil.which(TOXIPROXY_PROGRAM)
     if program is None:
         raise RuntimeUnavailable(
-            f"proxy toxiproxy: there is no {TOXIPROXY_PROGRAM} on PATH\n"
-            "  install Toxiproxy 2.x, or leave the choice out to use the embedded engine"
+            f"proxy toxiproxy: {TOXIPROXY_PROGRAM} is not on PATH\n"
+            "  install Toxiproxy 2.x, or remove --chaos-proxy to use the embedded engine"
         )
     return program
 

@@ -123,7 +123,7 @@ class ToxiproxyControl:
         if isinstance(action, ConnectPhase):
             raise FaultUnsupported(f"{self.name} has no connect phase: no {action.mode} connects")
         if isinstance(action, AddToxic) and action.inert:
-            raise FaultUnsupported(f"{self.name} does what it shows: no toxic of it is inert")
+            raise FaultUnsupported(f"{self.name} cannot disable a toxic")
 
     def check_triggers(self) -> None:
         raise FaultUnsupported(f"{self.name} cannot act at a link's connection by itself")
@@ -196,8 +196,8 @@ class ToxiproxyControl:
         except ProxyExists:
             raise InjectionFailed(
                 f"a proxy {name} already exists at {self.base_url}: "
-                "a parallel lab's, or one left by a lab that died; it was not touched\n"
-                f"  end that lab; or take the proxy away: `curl -X DELETE "
+                "a parallel lab's, or one left by a killed lab; it is unchanged\n"
+                f"  stop that lab, or remove the proxy: `curl -X DELETE "
                 f"{self.base_url}/proxies/{name}`"
             ) from None
 
@@ -276,7 +276,7 @@ class ToxiproxyControl:
             raise InjectionFailed(f"the proxy server at {self.base_url}: {error}") from error
         except (LookupError, TypeError, AttributeError) as error:
             raise InjectionFailed(
-                f"the proxy server at {self.base_url} answered in a shape that is not Toxiproxy's: "
+                f"the proxy server at {self.base_url} sent an answer that is not Toxiproxy's: "
                 f"{type(error).__name__}: {error}"
             ) from error
 

@@ -86,8 +86,8 @@ class Run:
 
         if (self.runtime, self.proxy) != ("local", "embedded"):
             raise pytest.UsageError(
-                f"--chaos-disable {text}: only the embedded engine of runtime local can show a "
-                f"fault that does nothing; got {self.proxy} of runtime {self.runtime}"
+                f"--chaos-disable {text}: only the embedded engine with runtime local can "
+                f"disable a fault; got {self.proxy} of runtime {self.runtime}"
             )
         try:
             return read_mutation(text)

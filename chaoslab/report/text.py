@@ -116,7 +116,7 @@ def _notes(rows: Sequence[Comparison], boots: pd.DataFrame) -> Iterator[str]:
         )
     few = [row for row in rows if row.spreads[_BY].n < ENOUGH_FOR_P95]
     if few:
-        yield f"With fewer than {ENOUGH_FOR_P95} boots there is no p95: the table shows the maximum."
+        yield f"Below {ENOUGH_FOR_P95} boots there is no p95: the table shows the maximum."
     for run, delta in paired_deltas(boots).items():
         yield f"{run} minus the first run, over all scenarios: {_delta(delta)} s; {_told(delta)}."
 

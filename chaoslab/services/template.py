@@ -57,7 +57,7 @@ class Workshop:
             words = "\n".join(f"  {line}" for line in output[-12:])
             raise ServiceFailed(
                 f"{self.kind}: {' '.join(command[:2])} failed with exit status {done.returncode}; "
-                f"it said:\n{words}\n  if this installation is broken, name another with "
+                f"output:\n{words}\n  if this installation is broken, choose another with "
                 f"{self.named_by}"
             )
 
@@ -94,5 +94,5 @@ async def unpacked(kind: str, template: Path, home: Path, env: Mapping[str, str]
         words = "\n".join(f"  {line}" for line in tail(log))
         raise ServiceFailed(
             f"{kind}: cannot unpack the template {template}:\n{words}\n"
-            "  if there is room on the disk, remove that file; it is made anew"
+            "  if the disk has free space, remove that file; the lab creates it again"
         )

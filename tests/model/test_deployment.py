@@ -65,12 +65,12 @@ def test_a_path_is_keys_indexes_and_conditions(path: str, steps: list[Step]) -> 
         ("a..b", "no key at character 3"),
         ("a b", "no key at character 2"),
         ("a[0]b", "no key at character 5"),
-        ("a[", "the '[' at character 2 has no partner"),
-        ("a[]", "no index and no key=value in the '[' at character 2"),
-        ("a[-1]", "no index and no key=value"),
-        ("a[x]", "no index and no key=value"),
-        ("a[x=]", "no index and no key=value"),
-        ("a[x=1,]", "no index and no key=value"),
+        ("a[", "the '[' at character 2 is not closed"),
+        ("a[]", "the '[' at character 2 has no index and no key=value"),
+        ("a[-1]", "the '[' at character 2 has no index and no key=value"),
+        ("a[x]", "the '[' at character 2 has no index and no key=value"),
+        ("a[x=]", "the '[' at character 2 has no index and no key=value"),
+        ("a[x=1,]", "the '[' at character 2 has no index and no key=value"),
         ("a[x=1 y=2 z]", ""),
         ("a.'b", "no key at character 3"),
         ("$A", "no key at character 1"),
@@ -175,22 +175,22 @@ def test_the_whole_table_becomes_plain_data(tmp_path: Path) -> None:
     [
         (
             '[deployment]\nfile = "a.yaml"\n',
-            "deployment: has no rule, so nothing would be checked\n"
+            "deployment: has no rule: nothing to check\n"
             "  expected one of: required, bypass, window, pool, ports, paths",
         ),
         ("[deployment]\nports = [1, 2]\n", "deployment: missing key 'file'"),
         (
             '[deployment]\nfile = "a.yaml"\nrequired = ["A"]\n',
-            "deployment.required: nothing says where the variable 'A' stands\n"
+            "deployment.required: the place of the variable 'A' is not declared\n"
             "  add env, the path of the app's variables, to [deployment]",
         ),
         (
             '[deployment]\nfile = "a.yaml"\nports = ["$PORT", 80]\n',
-            "deployment.ports: nothing says where the variable 'PORT' stands",
+            "deployment.ports: the place of the variable 'PORT' is not declared",
         ),
         (
             '[deployment]\nfile = "a.yaml"\nports = [80]\n',
-            "deployment.ports: got one port\n  expected two or more, which must be equal",
+            "deployment.ports: got one port\n  expected two or more ports to compare",
         ),
         (
             '[deployment]\nfile = "a.yaml"\nports = [80, "a["]\n',

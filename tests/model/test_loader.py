@@ -224,7 +224,9 @@ def test_both_files_beside_each_other_are_refused(folder: Path) -> None:
     path = written(folder, MINIMAL)
     written(folder, "[tool.chaoslab]\nname = 'other'\n", "pyproject.toml")
     (only,) = mistakes(None)
-    assert only.startswith("chaoslab.toml: pyproject.toml beside it has [tool.chaoslab] as well")
+    assert only.startswith(
+        "chaoslab.toml: pyproject.toml in the same folder also has [tool.chaoslab]"
+    )
     assert load_topology(path, kinds=services.kinds()).source == str(path)
 
 
@@ -241,7 +243,7 @@ def test_nothing_to_read_is_said_with_what_to_write(folder: Path) -> None:
     written(folder, "[tool.other]\n", "pyproject.toml")
     for path, said in (
         (None, "no chaoslab.toml and no [tool.chaoslab] here or in a folder above"),
-        (folder / "empty", "no chaoslab.toml and no [tool.chaoslab] in it"),
+        (folder / "empty", "it has no chaoslab.toml and no [tool.chaoslab]"),
         (folder / "absent.toml", "absent.toml: no such file"),
         (folder / "pyproject.toml", "pyproject.toml: has no table [tool.chaoslab]"),
     ):
@@ -289,7 +291,8 @@ def test_an_empty_file_asks_for_an_app(folder: Path) -> None:
     """Nothing at all is a mistake too."""
     written(folder, "")
     assert mistakes(None) == [
-        "chaoslab.toml: missing key 'apps'\n  expected at least one table, as in [apps.backend]"
+        "chaoslab.toml: missing key 'apps'\n"
+        "  expected at least one table, for example [apps.backend]"
     ]
 
 

@@ -59,7 +59,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (
             BASE + '[connectors.vpc]\nlinks = ["postgres", "backend.postgres"]',
-            "connectors.vpc.links[1]: link 'backend.postgres' is named twice (by 'postgres' "
+            "connectors.vpc.links[1]: link 'backend.postgres' is named twice (first by 'postgres' "
             "already)\n  expected each link once",
         ),
         (
@@ -73,17 +73,17 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (
             BASE + "[apps.redis]\ncommand = ['x']",
-            "apps.redis: service and app share the name 'redis'\n"
-            "  expected a name of its own, because faults address their targets by name",
+            "apps.redis: service and app have the same name 'redis'\n"
+            "  expected unique names, because faults find their targets by name",
         ),
         (
             BASE + '[connectors.backend]\nlinks = ["postgres"]',
-            "connectors.backend: app and connector share the name 'backend'\n"
-            "  expected a name of its own, because faults address their targets by name",
+            "connectors.backend: app and connector have the same name 'backend'\n"
+            "  expected unique names, because faults find their targets by name",
         ),
         (
             BASE + '[services."my db"]\nkind = "redis"',
-            "services.\"my db\": 'my db' cannot be a name\n"
+            "services.\"my db\": 'my db' is not a valid name\n"
             "  expected a letter, then letters, digits, '-' and '_'",
         ),
         (
@@ -99,12 +99,12 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (
             BASE + "[apps.backend.limits]\npool = 8",
             "apps.backend.limits.pool: got 8 (a whole number)\n"
-            "  expected a table of whole numbers, 1 or more, as in { postgres = 8 }",
+            "  expected a table of whole numbers, 1 or more, for example { postgres = 8 }",
         ),
         (
             BASE + "[apps.backend.limits.pool]\npostgres = 0",
             "apps.backend.limits.pool.postgres: got 0 (a whole number)\n"
-            "  expected a table of whole numbers, 1 or more, as in { postgres = 8 }",
+            "  expected a table of whole numbers, 1 or more, for example { postgres = 8 }",
         ),
         (
             BASE + "[apps.backend.limits.pool]\npostgers = 8",
@@ -144,7 +144,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (
             BASE + '[apps.backend.env]\n"A=B" = "c"',
             "apps.backend.env.\"A=B\": got 'A=B' (a string)\n"
-            "  expected a name without '=' that is not empty",
+            "  expected a non-empty name without '='",
         ),
         (
             BASE + '[apps.backend.env]\nURL = "{postgres.urll}"',
@@ -159,9 +159,9 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (
             BASE + '[apps.backend.env]\nJSON = "{"',
-            "apps.backend.env.JSON: '{' at character 1 has no partner\n"
-            "  expected placeholders as in '{port}'; "
-            "write '{{' or '}}' for a brace that is meant literally",
+            "apps.backend.env.JSON: '{' at character 1 has no matching brace\n"
+            "  expected placeholders such as '{port}'; "
+            "write '{{' or '}}' for a literal brace",
         ),
         (
             BASE + "[apps.backend.deadlines]\nstartup_s = -1.5",
@@ -186,8 +186,8 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (
             BASE.replace("[apps.backend]", "[apps.backend]\nport = 7000")
             + "[apps.other]\nport = 7000\ncommand = ['x']",
-            "apps.other.port: port 7000 is taken by app 'backend'\n"
-            "  expected a port of its own, or 0 for any",
+            "apps.other.port: port 7000 is used by app 'backend'\n"
+            "  expected a different port, or 0 for any",
         ),
         (
             BASE + "[apps.backend.health]\npath = 'health'",
@@ -206,7 +206,8 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (
             "apps = 3\n",
-            "apps: got 3 (a whole number)\n  expected at least one table, as in [apps.backend]",
+            "apps: got 3 (a whole number)\n"
+            "  expected at least one table, for example [apps.backend]",
         ),
         (
             "[apps]\nbackend = 2024-01-31\n",
@@ -298,8 +299,8 @@ def test_a_write_needs_the_apps_own_link_to_the_database(tmp_path: Path) -> None
     [
         (
             'phases = ["init"]',
-            "apps.backend.health.phases: nothing publishes them\n"
-            "  expected a startup_path, where the phases are read; "
+            "apps.backend.health.phases: no path publishes phases\n"
+            "  expected a startup_path, from which the phases are read; "
             "add startup_path to apps.backend.health",
         ),
         (
@@ -375,8 +376,12 @@ def test_a_fixed_tag_or_a_digest_is_taken(tmp_path: Path, image: str) -> None:
         ('image = "shop:1.4.2"', "", "missing key 'image'\n  " + PINNED),
         ('context = "."', "", "missing key 'context'"),
         ('context = "."', 'context = ""', "context: got '' (a string)"),
-        ('"docker/Dockerfile"', '"../Dockerfile"', "expected a string, a path below the context"),
-        ('"docker/Dockerfile"', '"/etc/Dockerfile"', "expected a string, a path below the context"),
+        ('"docker/Dockerfile"', '"../Dockerfile"', "expected a string, a path inside the context"),
+        (
+            '"docker/Dockerfile"',
+            '"/etc/Dockerfile"',
+            "expected a string, a path inside the context",
+        ),
         ('"docker/Dockerfile"', '"D"\nargs = { A = 1 }', 'put it in quotes: "1"'),
         ("context =", "contxt =", "unknown key 'contxt'"),
     ],
@@ -414,14 +419,14 @@ def test_a_container_that_cannot_be_is_refused(
         (
             "services.postgres",
             "services.redis",
-            "attach.services.redis.url: 'redis' is a redis, and this is the URL of another kind\n"
+            "attach.services.redis.url: 'redis' is a redis, but this is the URL of another kind\n"
             "  expected redis://…",
         ),
         (
             "postgresql://app@db:5432/app",
             "mysql://db",
             "attach.services.postgres.url: 'postgres' is a postgres, "
-            "and this is the URL of another kind\n  expected postgresql://…",
+            "but this is the URL of another kind\n  expected postgresql://…",
         ),
         (
             "http://127.0.0.1:8474",
@@ -465,7 +470,7 @@ def test_two_links_may_not_name_one_proxy(tmp_path: Path) -> None:
     (only,) = said(tmp_path, text + '[attach.links."backend.redis"]\nproxy = "pg"\n')
     assert only == (
         "attach.links.\"backend.redis\".proxy: proxy 'pg' carries link 'backend.postgres' already\n"
-        "  expected a proxy of its own for each link"
+        "  expected one proxy for each link"
     )
 
 

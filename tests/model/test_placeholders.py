@@ -34,7 +34,7 @@ def test_filling_with_an_unknown_name_says_all_of_them() -> None:
     assert [problem.what for problem in caught.value.problems] == [
         "unknown placeholder '{prot}'",
         "unknown placeholder '{}'",
-        "'}' at character 11 has no partner",
+        "'}' at character 11 has no matching brace",
     ]
     assert caught.value.problems[0].fix == "did you mean 'port'?"
 

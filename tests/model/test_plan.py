@@ -272,7 +272,7 @@ def test_all_problems_are_told_at_once() -> None:
         "plan wrong: faults[2]: unknown service 'vpc'",
         "plan wrong: faults[3].start: unknown link 'backend.postgress'",
         "did you mean 'backend.postgres'?",
-        "plan wrong: faults[4]: the name 'severed:vpc' is taken by faults[3]",
+        "plan wrong: faults[4]: the name 'severed:vpc' is used by faults[3]",
         "plan wrong: boots: unknown app 'bakend'",
         "plan wrong: load: unknown app 'nobody'",
         "plan wrong: expect[0]: unknown fault 'severd:vpc'",

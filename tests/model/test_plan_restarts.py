@@ -33,7 +33,7 @@ def test_a_supervisor_starts_an_app_ten_times_at_most(restarts: int) -> None:
 def test_a_supervised_boot_is_its_apps_only_one() -> None:
     """Whose second boot would it be?"""
     said = problems(Plan(boots=(Boot(restarts=1), Boot(app="web", at=when.spawned(1.0)))))
-    assert "'web' is started anew by a supervisor, and by the plan as well" in said
+    assert "'web' is restarted both by a supervisor and by the plan" in said
     assert resolve(Plan(boots=(Boot(restarts=1), Boot(app="auth"))), TOPOLOGY)
 
 

@@ -153,6 +153,6 @@ def test_without_a_toxiproxy_on_the_path_the_run_fails_and_says_what_to_do(tmp_p
     project = Project(tmp_path, GOOD.replace("MODE", "refused"))
     code, said = project.pytest("-q", "--chaos-proxy=toxiproxy", PATH=str(tmp_path))
     assert code == 1
-    assert "there is no toxiproxy-server on PATH" in said
+    assert "toxiproxy-server is not on PATH" in said
     for word in NO_TRACEBACK:
         assert word not in said

@@ -197,7 +197,7 @@ async def test_a_url_that_asks_for_tls_of_a_server_without_is_told(tmp_path: Pat
         url = f"postgresql://u:p@127.0.0.1:{port}/d?sslmode=require"
         walk = await postgres_walk(tmp_path, url)
     assert (walk.outcome, walk.step) == ("TLS asked", "answer")
-    assert walk.words == "the URL has sslmode=require, and the server has no TLS"
+    assert walk.words == "the URL has sslmode=require, but the server has no TLS"
 
 
 async def test_a_postgres_that_falls_silent_later_is_told_within_the_limit(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_one_run_is_shown_by_its_medians(make_run: MakeRun) -> None:
         *("severed_before_start", "1", "0.250", "0.500", "1.500", "-", "1.500", "0.750", "-"),
     ]
     assert "delta" not in text
-    assert "With fewer than 20 boots there is no p95" in text
+    assert "Below 20 boots there is no p95" in text
 
 
 def test_several_runs_are_compared_to_the_first(make_run: MakeRun) -> None:

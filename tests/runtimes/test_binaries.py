@@ -93,7 +93,7 @@ def test_versions_are_read_as_each_server_says_them(tmp_path: Path) -> None:
         ("postgres", "Redis server v=7.2.0", "is Redis"),
         ("redis-server", "postgres (PostgreSQL) 16.1", "is PostgreSQL"),
         ("redis-server", "Redis server v=5.0.14", "Redis 5.0.14 is too old, expected 6"),
-        ("redis-server", "hello", "does not say a version; it says 'hello'"),
+        ("redis-server", "hello", "does not report a version, but 'hello'"),
     ],
 )
 def test_a_server_that_does_not_fit_is_refused_with_its_reason(
@@ -111,7 +111,7 @@ def test_a_file_that_cannot_be_run_is_refused_with_its_reason(tmp_path: Path) ->
     assert redis.PROGRAM.examine(Candidate(path=path, origin="x")) == "no such file"
     path.write_bytes(b"\0")
     path.chmod(0o644)
-    assert redis.PROGRAM.examine(Candidate(path=path, origin="x")) == "it may not be executed"
+    assert redis.PROGRAM.examine(Candidate(path=path, origin="x")) == "no permission to execute it"
     path.chmod(0o755)
     assert "cannot be run" in str(redis.PROGRAM.examine(Candidate(path=path, origin="x")))
 

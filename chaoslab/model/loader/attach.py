@@ -38,8 +38,8 @@ def _shared_proxies(links: Table) -> Iterator[AttachProblem]:
             continue
         other = taken.setdefault(proxy, link)
         if other != link:
-            what = f"proxy '{proxy}' carries link '{other}' already"
-            yield ("links", link, "proxy"), what, "a proxy of its own for each link", None
+            what = f"proxy '{proxy}' already carries link '{other}'"
+            yield ("links", link, "proxy"), what, "one proxy for each link", None
 
 
 def _foreign_urls(
@@ -51,7 +51,7 @@ def _foreign_urls(
         if not isinstance(url, str) or not schemes or not is_service_url(url):
             continue
         if url.partition("://")[0] not in schemes:
-            what = f"'{name}' is a {kind}, and this is the URL of another kind"
+            what = f"'{name}' is a {kind}, but this is the URL of another kind"
             yield ("services", name, "url"), what, f"{schemes[0]}://…", None
 
 

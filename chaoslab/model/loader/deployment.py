@@ -17,9 +17,9 @@ from chaoslab.model.loader.base import NonEmpty, Shape, VariableName, rule
 # Place below `deployment`, what is wrong, what was expected, the fix.
 DeploymentProblem = tuple[tuple[str | int, ...], str, str, str]
 
-A_PATH = "a path into the deployment file, as in spec.ports[name=http].port"
+A_PATH = "a path into the deployment file, for example spec.ports[name=http].port"
 A_FIGURE = f"a number of 0 or more, {A_PATH}, or $NAME for a variable's value"
-FIGURES = f"{A_FIGURE}, or a list of these that is added up"
+FIGURES = f"{A_FIGURE}, or a list of these (the sum is used)"
 _VARIABLE = "a string, the name of a variable"
 
 
@@ -49,7 +49,7 @@ class BypassShape(Shape):
     variable: VariableName = Field(description=_VARIABLE)
     profile: VariableName = Field(description=_VARIABLE)
     allowed_in: list[NonEmpty] = Field(
-        default_factory=list, description="a list of strings, profiles that are not production"
+        default_factory=list, description="a list of strings, the names of non-production profiles"
     )
     on: list[NonEmpty] = Field(
         default_factory=lambda: list(ON),
@@ -79,7 +79,7 @@ class PoolShape(Shape):
 class DeploymentShape(Shape):
     """`[deployment]`."""
 
-    file: NonEmpty = Field(description="a string, a YAML or TOML file as seen from this one")
+    file: NonEmpty = Field(description="a string, a YAML or TOML file, relative to this file")
     root: InFile | None = Field(default=None, description=A_PATH)
     env: InFile | None = Field(default=None, description=A_PATH)
     required: list[VariableName] = Field(
@@ -90,7 +90,8 @@ class DeploymentShape(Shape):
     pool: PoolShape | None = Field(default=None, description="a table")
     ports: list[OneFigure] = Field(default_factory=list, description=f"a list, each {A_FIGURE}")
     paths: dict[str, VariableName] = Field(
-        default_factory=dict, description='a table of strings, as in postgres = "DATABASE_URL"'
+        default_factory=dict,
+        description='a table of strings, for example postgres = "DATABASE_URL"',
     )
 
 
@@ -109,14 +110,14 @@ def deployment_problems(document: Mapping[str, object]) -> Iterator[DeploymentPr
     if not isinstance(table, dict):
         return
     if not any(table.get(each) for each in RULES):
-        yield (), "has no rule, so nothing would be checked", f"one of: {', '.join(RULES)}", ""
+        yield (), "has no rule: nothing to check", f"one of: {', '.join(RULES)}", ""
     if "env" not in table:
         for place, name in _variables(table):
-            what = f"nothing says where the variable '{name}' stands"
+            what = f"the place of the variable '{name}' is not declared"
             yield place, what, "", "add env, the path of the app's variables, to [deployment]"
     ports = table.get("ports")
     if isinstance(ports, list) and len(ports) == 1:
-        yield ("ports",), "got one port", "two or more, which must be equal", ""
+        yield ("ports",), "got one port", "two or more ports to compare", ""
     yield from _named_twice(table.get("required"))
     yield from _unknown_links(table.get("paths"), document)
 
@@ -198,6 +199,6 @@ def _unknown_links(paths: object, document: Mapping[str, object]) -> Iterator[De
             yield ("paths", text), f"no app has a link '{text}'", f"one of: {', '.join(known)}", ""
         for link in (each for each in links if each == text or each.rpartition(".")[2] == text):
             if link in taken:
-                what = f"link '{link}' has a variable already (by '{taken[link]}')"
+                what = f"link '{link}' already has a variable (by '{taken[link]}')"
                 yield ("paths", text), what, "one variable for each link", ""
             taken[link] = text

@@ -38,7 +38,7 @@ class StageShape(Shape):
     name: StageName = Field(
         description="a string of at most 60 letters, digits, spaces, '-', '_' and '.'"
     )
-    marker: NonEmpty = Field(description="a string, markers as `pytest -m` takes them")
+    marker: NonEmpty = Field(description="a string, a marker expression as for `pytest -m`")
     pass_rate: float = Field(ge=0, le=1, description="a number from 0 to 1")
     deadline_s: Seconds = Field(default=900.0, description=_SECONDS)
     abort_on: list[AbortRule] = Field(default_factory=list, description=_RULES)
@@ -55,12 +55,12 @@ class GateShape(Shape):
     """`[gate]`."""
 
     stages: list[StageShape] = Field(
-        min_length=1, description="at least one stage, as in [[gate.stages]]"
+        min_length=1, description="at least one stage ([[gate.stages]])"
     )
     runtime: GateRuntime = Field(default="auto", description="one of: auto, docker, embedded")
     proxy: GateProxy = Field(default="auto", description="one of: auto, embedded, toxiproxy")
     scenarios: Annotated[NonEmpty, NoNul] = Field(
-        default="scenarios", description="a string, a folder as seen from this file"
+        default="scenarios", description="a string, a folder, relative to this file"
     )
     workers: int = Field(default=1, ge=1, le=64, description="a whole number, 1 to 64")
     deadline_s: Seconds = Field(default=3600.0, description=_SECONDS)
@@ -128,11 +128,11 @@ def _name(index: int, name: object, taken: dict[str, int]) -> Iterator[GateProbl
     place = ("stages", index, "name")
     key = " ".join(name.lower().split())
     if key == PREFLIGHT:
-        what = f"'{name}' is the name of the stage that comes before all others"
+        what = f"'{name}' is reserved for the stage before all others"
         yield place, what, "another name", ""
     if taken.setdefault(key, index) != index:
-        what = f"two stages are called '{name}' (the other is stages[{taken[key]}])"
-        yield place, what, "a name of its own for each stage", ""
+        what = f"two stages have the name '{name}' (the other is stages[{taken[key]}])"
+        yield place, what, "a different name for each stage", ""
 
 
 def _marker(index: int, marker: object) -> Iterator[GateProblem]:
@@ -151,13 +151,13 @@ def _rules(index: int, stage: Table, for_all: set[str]) -> Iterator[GateProblem]
     yield from _twice(place, mine, "rule")
     for number, name in mine:
         if name in for_all:
-            what = f"overlaps: gate.abort_on has '{name}' in force for every stage"
-            yield (*place, number), what, "each rule once", "leave it out here"
+            what = f"'{name}' is already in gate.abort_on, for every stage"
+            yield (*place, number), what, "each rule once", "remove it here"
 
 
 def _deadline(index: int, own: object, whole: object) -> Iterator[GateProblem]:
     if _number(own) and _number(whole) and own > whole:  # type: ignore[operator]
-        what = f"{own:g} s outlast the whole gate's {whole:g} s"
+        what = f"{own:g} s is longer than the gate's {whole:g} s"
         yield ("stages", index, "deadline_s"), what, "no more than gate.deadline_s", ""
 
 
@@ -168,12 +168,17 @@ def _verdicts(p1: object) -> Iterator[GateProblem]:
 
 def _slow(table: Table, used: set[str]) -> Iterator[GateProblem]:
     if "slow" in used and "slow" not in table:
-        what = "the rule 'slow' is used, and nothing says what is slow"
+        what = "the rule 'slow' is used, but its bounds are not declared"
         yield (), what, "a table [gate.slow] with responses_s and for_s", ""
     if "slow" in table and "slow" not in used:
-        yield ("slow",), "no stage has the rule 'slow' in its abort_on", "one that has it", ""
+        yield (
+            ("slow",),
+            "no stage has the rule 'slow' in its abort_on",
+            "one stage with 'slow' in abort_on",
+            "",
+        )
     if "p1" in used and table.get("p1") == []:
-        what = "the rule 'p1' is used, and no verdict is of that severity"
+        what = "the rule 'p1' is used, but gate.p1 lists no verdict"
         yield ("p1",), what, "at least one name of a verdict", ""
 
 

@@ -66,7 +66,7 @@ class Names:
         return place, Problem(where=at(self._file, place), what=what, expected=expected, fix=fix)
 
     def _unknown(self, place: Place, what: str, got: str, known: Mapping[str, object]) -> Found:
-        listed = "one of: " + ", ".join(known) if known else "none: the file has no such thing"
+        listed = "one of: " + ", ".join(known) if known else f"none: the file declares no {what}"
         return self._problem(place, f"unknown {what} '{got}'", listed, did_you_mean(got, known))
 
     def _names(self) -> Iterator[Found]:
@@ -81,14 +81,14 @@ class Names:
                 if not _NAME.fullmatch(name):
                     yield self._problem(
                         place,
-                        f"'{name}' cannot be a name",
+                        f"'{name}' is not a valid name",
                         "a letter, then letters, digits, '-' and '_'",
                     )
                 if name in taken:
                     yield self._problem(
                         place,
-                        f"{taken[name]} and {kind} share the name '{name}'",
-                        "a name of its own, because faults address their targets by name",
+                        f"{taken[name]} and {kind} have the same name '{name}'",
+                        "unique names, because faults find their targets by name",
                     )
                 taken.setdefault(name, kind)
 
@@ -139,8 +139,8 @@ class Names:
         if phases and "startup_path" not in health:
             yield self._problem(
                 here,
-                "nothing publishes them",
-                "a startup_path, where the phases are read",
+                "no path publishes phases",
+                "a startup_path, from which the phases are read",
                 f"add startup_path to apps.{app}.health",
             )
         seen: set[str] = set()
@@ -186,7 +186,7 @@ class Names:
         elif (kind := self._kind_of(name)) is not None and not kind.keeps_rows:
             able = " or ".join(each.name for each in self._kinds.values() if each.keeps_rows)
             yield self._problem(
-                place, f"'{name}' is a {kind.name}", f"a {able}, where the row is read back"
+                place, f"'{name}' is a {kind.name}", f"a {able}, from which the row is read back"
             )
         elif name not in [link for _, link in _strings(table.get("links"))]:
             yield self._problem(
@@ -220,8 +220,8 @@ class Names:
             if other != app:
                 yield self._problem(
                     ("apps", app, "port"),
-                    f"port {port} is taken by app '{other}'",
-                    "a port of its own, or 0 for any",
+                    f"port {port} is used by app '{other}'",
+                    "a different port, or 0 for any",
                 )
 
     def _connector_links(self, connector: str, table: Table) -> Iterator[Found]:
@@ -239,7 +239,7 @@ class Names:
                 yield self._no_such_link(place, app, service)
             for link in links:
                 if link in seen:
-                    what = f"link '{link}' is named twice (by '{seen[link]}' already)"
+                    what = f"link '{link}' is named twice (first by '{seen[link]}')"
                     yield self._problem(place, what, "each link once")
                     break
             seen |= dict.fromkeys(links, text)

@@ -125,7 +125,7 @@ def _bad_value(
     shown = MASKED if secret else _shown(mask.text(got) if isinstance(got, str) else got)
     fix = did_you_mean(got, choices) if isinstance(got, str) else ""
     if "[key]" in detail["loc"]:
-        expected = "a name without '=' that is not empty"
+        expected = "a non-empty name without '='"
     elif _WANTED.get(kind) == "a string" and isinstance(got, bool | int | float):
         fix = f'put it in quotes: "{shown}"'
     return Problem(

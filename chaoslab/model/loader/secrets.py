@@ -20,7 +20,7 @@ class SecretsShape(Shape):
         default_factory=list, description="a list of names of variables whose values are secret"
     )
     values: list[NonEmpty] = Field(
-        default_factory=list, description="a list of strings that are secret wherever they stand"
+        default_factory=list, description="a list of strings that are secret everywhere"
     )
 
 

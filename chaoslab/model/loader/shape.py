@@ -56,7 +56,7 @@ class HealthShape(Shape):
         default="dependencies", description="a string, a field of the body"
     )
     words: dict[NonEmpty, Word] = Field(
-        default_factory=dict, description='a table of words, as in OUT_OF_ORDER = "unhealthy"'
+        default_factory=dict, description='a table of words, for example OUT_OF_ORDER = "unhealthy"'
     )
 
 
@@ -79,14 +79,14 @@ class LimitsShape(Shape):
     spare_connections: int = Field(default=2, ge=0, description="a whole number, 0 or more")
     pool: dict[str, Annotated[int, Field(ge=1)]] = Field(
         default_factory=dict,
-        description="a table of whole numbers, 1 or more, as in { postgres = 8 }",
+        description="a table of whole numbers, 1 or more, for example { postgres = 8 }",
     )
 
 
 class WritesShape(Shape):
     """`[apps.<name>.writes]`."""
 
-    service: str = Field(description="a string, the service that keeps the row")
+    service: str = Field(description="a string, the service that stores the row")
     create_path: HttpPath = Field(description="a path that begins with '/'")
     create_body: dict[str, str] = Field(description="a table of strings, with {id} in one of them")
     table: NonEmpty = Field(description="a string, the table of the row")
@@ -101,10 +101,10 @@ class BuildShape(Shape):
     """`[apps.<name>.container.build]`."""
 
     context: Annotated[NonEmpty, rule(lambda text: "\0" not in text)] = Field(
-        description="a string, a folder as seen from this file"
+        description="a string, a folder, relative to this file"
     )
     dockerfile: Annotated[str, rule(is_inside)] = Field(
-        default="Dockerfile", description="a string, a path below the context"
+        default="Dockerfile", description="a string, a path inside the context"
     )
     args: dict[VariableName, NoNul] = Field(
         default_factory=dict, description="a table of strings, the build's arguments"
@@ -125,7 +125,7 @@ class AppShape(Shape):
         min_length=1, description="a list of strings, the program and its arguments"
     )
     env: dict[VariableName, NoNul] = Field(
-        default_factory=dict, description='a table of strings, as in PORT = "{port}"'
+        default_factory=dict, description='a table of strings, for example PORT = "{port}"'
     )
     links: list[str] = Field(default_factory=list, description="a list of names of services")
     port: int = Field(
@@ -164,7 +164,7 @@ class StandingServiceShape(Shape):
     """`[attach.services.<name>]`."""
 
     url: ServiceUrl = Field(
-        description="a string, as in postgresql://user@host:5432/db or redis://host:6379/0"
+        description="a string, for example postgresql://user@host:5432/db or redis://host:6379/0"
     )
 
 
@@ -173,13 +173,14 @@ class AttachShape(Shape):
 
     toxiproxy: HttpAddress = Field(description=HTTP_ADDRESS)
     apps: dict[str, StandingAppShape] = Field(
-        min_length=1, description="at least one table, as in [attach.apps.backend]"
+        min_length=1, description="at least one table, for example [attach.apps.backend]"
     )
     links: dict[str, StandingLinkShape] = Field(
-        min_length=1, description='at least one table, as in [attach.links."backend.postgres"]'
+        min_length=1,
+        description='at least one table, for example [attach.links."backend.postgres"]',
     )
     services: dict[str, StandingServiceShape] = Field(
-        default_factory=dict, description="tables, as in [attach.services.postgres]"
+        default_factory=dict, description="tables, for example [attach.services.postgres]"
     )
 
 
@@ -188,13 +189,13 @@ class TopologyShape(Shape):
 
     name: NonEmpty | None = Field(default=None, description="a string, the system's name")
     services: dict[str, dict[str, object]] = Field(
-        default_factory=dict, description="tables, as in [services.postgres]"
+        default_factory=dict, description="tables, for example [services.postgres]"
     )
     apps: dict[str, AppShape] = Field(
-        min_length=1, description="at least one table, as in [apps.backend]"
+        min_length=1, description="at least one table, for example [apps.backend]"
     )
     connectors: dict[str, ConnectorShape] = Field(
-        default_factory=dict, description="tables, as in [connectors.vpc]"
+        default_factory=dict, description="tables, for example [connectors.vpc]"
     )
     images: dict[str, object] = Field(default_factory=dict, description="a table")
     attach: AttachShape | None = Field(default=None, description="a table")

@@ -56,7 +56,7 @@ def load_topology(path: Path | None = None, *, kinds: Kinds) -> Topology:
     elif os.path.isdir(path):
         found = _file_in(path)
         if found is None:
-            raise _no_file(str(path), f"no {OWN_FILE} and no [tool.chaoslab] in it")
+            raise _no_file(str(path), f"it has no {OWN_FILE} and no [tool.chaoslab]")
         path = found
     return read_topology(path, kinds=kinds)
 
@@ -104,9 +104,9 @@ def _file_in(folder: Path) -> Path | None:
             [
                 Problem(
                     where=_shown(own),
-                    what=f"{SHARED_FILE} beside it has [tool.chaoslab] as well",
+                    what=f"{SHARED_FILE} in the same folder also has [tool.chaoslab]",
                     expected="one of the two",
-                    fix="remove one, or name the file that you mean",
+                    fix="remove one, or give the file by name",
                 )
             ]
         )
@@ -173,7 +173,7 @@ def _syntax_problem(file: str, message: str, data: bytes) -> Problem:
 
 
 def _no_file(where: str, what: str) -> SpecError:
-    fix = f"write a {OWN_FILE} (docs/topology.md has every key), or name the file"
+    fix = f"write a {OWN_FILE} (docs/topology.md has every key), or give the file by name"
     return SpecError([Problem(where=where, what=what, expected="a topology", fix=fix)])
 
 

@@ -149,6 +149,6 @@ def _installer(program: Path) -> Path:
         if os.access(folder / name, os.X_OK):
             return folder / name
     raise RuntimeUnavailable(
-        f"no {name} beside {program}, in {root}/bin or in {root}/scripts: it makes an empty data "
-        f"folder\n  install all of MariaDB's server, or set {_NAMED_BY} to another mariadbd"
+        f"no {name} beside {program}, in {root}/bin or in {root}/scripts: it creates an empty "
+        f"data folder\n  install the complete MariaDB server, or set {_NAMED_BY} to another mariadbd"
     )

@@ -35,7 +35,7 @@ def targets(
     """The host of a MySQL URL. Raises ValueError where it is none."""
     parts = urlsplit(url)
     if parts.scheme.partition("+")[0] not in ("mysql", "mariadb") or not parts.hostname:
-        raise ValueError("no MySQL URL")
+        raise ValueError("not a MySQL URL")
     query = {key: given[-1] for key, given in parse_qs(parts.query).items()}
     yield Target(
         link=link,
@@ -94,7 +94,7 @@ async def _greeted(sock: socket.socket) -> None:
         raise Ended("closed")
     if len(head) < 5 or head[3] != 0 or head[4] not in (_PROTOCOL_10, _ERROR):
         told = " ".join(f"0x{byte:02x}" for byte in head)
-        raise Ended("other protocol", f"it answered with the bytes {told}")
+        raise Ended("other protocol", f"its answer is the bytes {told}")
 
 
 def _select_one(connection: pymysql.Connection[Any]) -> None:

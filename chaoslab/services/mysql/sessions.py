@@ -146,7 +146,7 @@ async def about(url: str) -> str:
         finally:
             await session.close()
     except TalkFailed as error:
-        raise RuntimeUnavailable(f"{error}\n  give user and password in the URL") from error
+        raise RuntimeUnavailable(f"{error}\n  put user and password into the URL") from error
 
 
 def product(version: str) -> str:

@@ -131,7 +131,7 @@ class StackPostgres:
             raise ServiceFailed(
                 f"postgres of the Compose stack at {HOST}:{port}: {str(error).strip()}\n"
                 "  expected the user of its container's POSTGRES_USER and POSTGRES_PASSWORD to be "
-                "let in, and to be allowed to create databases"
+                "able to log in and to create databases"
             ) from error
 
 

@@ -83,7 +83,7 @@ def targets(
     ports = (params.get("port") or "").split(",")
     for at, host in enumerate(hosts):
         if not host or host.startswith(("/", "@")):
-            why = "it names a socket's path or no host, which only the app's own machine has"
+            why = "it names a Unix socket or no host: only the app's own machine can reach it"
             yield NoTarget(link=link, source=source, why=why)
             continue
         port = ports[at] if len(ports) == len(hosts) else ports[0]
@@ -103,7 +103,7 @@ async def walk(trip: Trip, target: Target, sock: socket.socket, address: Address
         has_tls = await _first_byte(sock) == b"S"
     mode = target.params.get("sslmode", "prefer")
     if mode in _MUST_HAVE_TLS and not has_tls:
-        raise Ended("TLS asked", f"the URL has sslmode={mode}, and the server has no TLS")
+        raise Ended("TLS asked", f"the URL has sslmode={mode}, but the server has no TLS")
     async with trip.step("log in"):
         conn = await _logged_in(target, address, trip.within_s, has_tls)
     try:
@@ -128,7 +128,7 @@ async def _first_byte(sock: socket.socket) -> bytes:
     if not byte:
         raise Ended("closed")
     if byte not in (b"S", b"N", b"E"):
-        raise Ended("other protocol", f"it answered with the byte 0x{byte[0]:02x}")
+        raise Ended("other protocol", f"its answer is the byte 0x{byte[0]:02x}")
     return byte
 
 

@@ -56,7 +56,7 @@ async def about(url: str) -> str:
         connection = await psycopg.AsyncConnection.connect(url, connect_timeout=int(_LOG_IN_S))
     except psycopg.Error as error:
         raise RuntimeUnavailable(
-            f"{error}\n  give the password as PGPASSWORD or in ~/.pgpass"
+            f"{error}\n  set the password in PGPASSWORD or in ~/.pgpass"
         ) from error
     async with connection:
         return f"PostgreSQL {connection.info.server_version // 10_000}"

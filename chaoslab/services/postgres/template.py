@@ -50,10 +50,10 @@ def within_reach(binary: ServerBinary, identity: Identity, cache: Path) -> Path:
     if not reachable(cache, identity) or binary.path.parent.name != "bin":
         # Elsewhere than in a `bin` it could not be told what belongs to it.
         raise RuntimeUnavailable(
-            f"postgres: user {identity.uid}, who runs it for root, can reach neither {binary.path} "
-            f"nor a copy of its installation in {cache}\n"
-            "  set CHAOSLAB_CACHE_DIR to a folder that everybody may enter (mode 0755, as all the "
-            "folders above it), or open the folders above the program"
+            f"postgres: user {identity.uid}, which runs it for root, cannot reach {binary.path} "
+            f"or a copy of its installation in {cache}\n"
+            "  set CHAOSLAB_CACHE_DIR to a folder that every user may enter (mode 0755, as all "
+            "folders above it), or make the folders above the program accessible"
         )
     install = binary.path.parent.parent
     place = cache / f"postgres-{binary.number}-{fingerprint(binary.path)}"

@@ -34,7 +34,7 @@ def targets(link: str, url: str, source: str) -> Iterator[Target]:
     """The host of an AMQP URL. Raises ValueError where it is none."""
     parts = urlsplit(url)
     if parts.scheme not in _PORTS or not parts.hostname:
-        raise ValueError("no AMQP URL")
+        raise ValueError("not an AMQP URL")
     yield Target(
         link=link,
         kind="rabbitmq",
@@ -83,7 +83,7 @@ async def about(url: str) -> str:
     except (OSError, TimeoutError, asyncio.IncompleteReadError, Ended) as error:
         words = error.words or error.outcome if isinstance(error, Ended) else str(error)
         raise RuntimeUnavailable(
-            f"rabbitmq: {words or type(error).__name__}\n  give user and password in the URL"
+            f"rabbitmq: {words or type(error).__name__}\n  put user and password into the URL"
         ) from error
     properties = start.server_properties or {}
     product, version = (str(properties.get(key) or "?") for key in ("product", "version"))
@@ -143,7 +143,7 @@ async def _answer(streams: Streams, expected: type[F]) -> F:
     kind, _channel, size = _HEAD.unpack(head)
     if kind != _METHOD or size > _LONGEST:
         told = " ".join(f"0x{byte:02x}" for byte in head)
-        raise Ended("other protocol", f"it answered with the bytes {told}")
+        raise Ended("other protocol", f"its answer is the bytes {told}")
     try:
         got = frame.unmarshal(head + await reader.readexactly(size + 1))[2]
     except (exceptions.PAMQPException, ValueError, struct.error) as error:

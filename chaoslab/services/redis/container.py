@@ -86,8 +86,8 @@ class StackRedis:
         elif not _is_empty(port, self.number):
             raise ServiceFailed(
                 f"{_where(port, stack=True)}: database {self.number}, which was "
-                "empty and which the lab uses, holds keys of somebody else\n"
-                "  expected nobody else there while the lab runs; nothing was removed"
+                "empty and which the lab uses, contains keys of another client\n"
+                "  expected no other client while the lab runs; no key was removed"
             )
 
     def clear(self, port: int, lab: str) -> None:
@@ -110,9 +110,9 @@ class StackRedis:
         if not self.number:
             raise ServiceFailed(
                 f"{_where(port, stack=True)}: every database from "
-                f"{min(_DATABASES)} to {max(_DATABASES)} holds keys\n  the lab uses an empty one "
-                "and never empties another's; `redis-cli -n 15 FLUSHDB` frees one that you do not "
-                "need"
+                f"{min(_DATABASES)} to {max(_DATABASES)} contains keys\n  the lab needs an empty one "
+                "and deletes no keys of others; `redis-cli -n 15 FLUSHDB` empties one that you "
+                "do not need"
             )
 
 

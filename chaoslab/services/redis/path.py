@@ -39,7 +39,7 @@ def targets(
     """The host of a Redis URL. Raises ValueError where it is none."""
     parts = urlsplit(url)
     if parts.scheme not in ("redis", "rediss") or not parts.hostname:
-        raise ValueError("no Redis URL")
+        raise ValueError("not a Redis URL")
     query = {key: given[-1] for key, given in parse_qs(parts.query).items()}
     yield Target(
         link=link,
@@ -100,7 +100,7 @@ async def _asked(streams: Streams, *words: str) -> str:
     line = await _line(reader)
     if not line.startswith((b"+", b"-")):
         told = " ".join(f"0x{byte:02x}" for byte in line[:4])
-        raise Ended("other protocol", f"it answered with the bytes {told}")
+        raise Ended("other protocol", f"its answer is the bytes {told}")
     return line[:200].decode("utf-8", "replace").rstrip("\r\n")
 
 
@@ -111,7 +111,7 @@ async def _line(reader: asyncio.StreamReader) -> bytes:
         with suppress(asyncio.IncompleteReadError):
             got += await reader.readexactly(1)
         if got == _TLS_ALERT:
-            raise Ended("TLS asked", "it answered in TLS, and the URL is redis://, not rediss://")
+            raise Ended("TLS asked", "its answer is TLS, but the URL is redis://, not rediss://")
     if got not in (b"+", b"-"):
         return got
     try:
