@@ -61,7 +61,7 @@ def _misses(defect: Defect, scenario: str, judged: Judged) -> list[str]:
         for v in verdicts
         if v.outcome is not Outcome.PASS and v.name not in listed and not is_not_carried_out(v)
     )
-    return missed + [f"{scenario}: unexpected:  {_said(verdict)}" for verdict in strange]
+    return missed + [f"{scenario}: unexpected: {_said(verdict)}" for verdict in strange]
 
 
 def _is_unclear(defect: Defect, scenario: str, judged: Judged) -> bool:

@@ -129,7 +129,7 @@ def _hosts(where: str, text: str, problems: list[Problem]) -> tuple[str, ...]:
         right_port = not colon or (port.isdecimal() and 0 < int(port) < 65536)
         if not (right_port and (_is_network(name) or _is_name(name))):
             expected = "an IPv4 address, a network as in 10.20.0.0/16, or a DNS name"
-            what = f"Chaos Mesh cannot cut off '{host}' (IPv6 is unsupported too)"
+            what = f"'{host}' is not a target that Chaos Mesh can cut off (IPv6 is unsupported)"
             problems.append(_wrong(where, what, f"{expected}, with or without :PORT"))
     return hosts
 

@@ -53,7 +53,7 @@ def table(tried: Sequence[Tried], faultless: Sequence[str], seconds: float) -> G
     held = sum(each.holds for each in tried)
     notes = [f"{held} of {len(tried)} disabled faults detected, in {seconds:.0f} s."]
     if faultless:
-        notes.append(f"Scenarios without a fault:  {', '.join(faultless)}.")
+        notes.append(f"Scenarios without a fault: {', '.join(faultless)}.")
     return Group(made, *(Text(note) for note in notes))
 
 

@@ -68,7 +68,7 @@ class Figures:
             return self._of_variable(variable(self._document, self._env, path[1:]), key)
         node = self._document.at(path)
         if isinstance(node, Nothing):
-            self._missing(node.line, f"{key}: no value at '{path}':  {node.why}", fix=node.fix)
+            self._missing(node.line, f"{key}: no value at '{path}': {node.why}", fix=node.fix)
             return None
         if not isinstance(node, Text):
             self._missing(node.line, f"{key}: '{path}' is a table or a list", expected="a number")

@@ -177,7 +177,7 @@ def paths(document: Document, rules: Deployment) -> Iterator[Told]:
         else:
             good.append(f"{link} by {name}")
     if good:
-        yield Check(rule="paths", said=f"declared (no connection attempted):  {', '.join(good)}")
+        yield Check(rule="paths", said=f"declared (no connection attempted): {', '.join(good)}")
 
 
 def _bad_variable(rule: str, document: Document, seen: Variable, of: str = "") -> Finding:

@@ -82,8 +82,8 @@ def test_what_network_chaos_cannot_do_is_refused_with_the_nearest_thing(
         ),
         (
             ("flapping", "vpc", "--period-s", "30", "--mode", "dropped", *A_MINUTE, *PODS),
-            "a Schedule has no end",
-            "leave it out",
+            "a Schedule does not end",
+            "remove the option",
         ),
     ],
 )
@@ -103,13 +103,13 @@ def test_the_users_mistakes_are_named_with_their_mend(
         (("--app", "backend=app=x,app=y"), "two values for the label 'app'"),
         (("--app", "backend=-a=x"), "'-a=x' is not a label"),
         ((*APP, *APP), "'backend' is given twice"),
-        (("--service", "postgres=a=b", "--external", "postgres=1.2.3.4"), "inside and as outside"),
-        (("--external", "postgres=2001:db8::1"), "IPv6 is none either"),
-        (("--external", "postgres=10.0.0.300"), "'10.0.0.300' is no target"),
-        (("--external", "postgres=10.0.0.0/33"), "'10.0.0.0/33' is no target"),
-        (("--external", "postgres=db:0"), "'db:0' is no target"),
-        (("--external", "postgres=http://db"), "'http://db' is no target"),
-        (("--external", "postgres=a,,b"), "'' is no target"),
+        (("--service", "postgres=a=b", "--external", "postgres=1.2.3.4"), "inside and outside"),
+        (("--external", "postgres=2001:db8::1"), "IPv6 is unsupported"),
+        (("--external", "postgres=10.0.0.300"), "'10.0.0.300' is not a target"),
+        (("--external", "postgres=10.0.0.0/33"), "'10.0.0.0/33' is not a target"),
+        (("--external", "postgres=db:0"), "'db:0' is not a target"),
+        (("--external", "postgres=http://db"), "'http://db' is not a target"),
+        (("--external", "postgres=a,,b"), "'' is not a target"),
         (("--namespace-of", "postgres=Data"), "'Data' is not a namespace"),
         (("--namespace-of", "x=data"), "unknown name 'x'"),
     ],
@@ -122,7 +122,7 @@ def test_where_things_are_is_read_strictly(options: tuple[str, ...], said: str) 
 def test_every_mistake_is_said_at_once() -> None:
     """Nobody should fix one to find the next."""
     result = export("severed", "vpc", *A_MINUTE, "--app", "x=a=b", "--external", "postgres=:1")
-    _refused(result, "unknown name 'x'", "':1' is no target")
+    _refused(result, "unknown name 'x'", "':1' is not a target")
 
 
 def _refused(result: Result, said: str, fix: str) -> None:

@@ -93,7 +93,7 @@ def test_an_app_that_ended_by_itself_without_an_answer_was_unreachable() -> None
     events = [spawned(0.4), exited(0.9, code=3, asked=False), ENDED]
     abort = found("unreachable", FAILED, events)
     assert abort is not None
-    assert "it ended with 3" in abort.why
+    assert "exit code 3" in abort.why
 
 
 @pytest.mark.parametrize(

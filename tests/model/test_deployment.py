@@ -215,7 +215,7 @@ def test_the_whole_table_becomes_plain_data(tmp_path: Path) -> None:
         (
             '[deployment]\nfile = "a.yaml"\nenv = "e"\n'
             '[deployment.paths]\npostgres = "A"\n"worker.postgres" = "B"\n',
-            "deployment.paths.\"worker.postgres\": link 'worker.postgres' has a variable already",
+            "deployment.paths.\"worker.postgres\": link 'worker.postgres' already has a variable",
         ),
         (
             '[deployment]\nfile = "a.yaml"\n[deployment.pool]\nsize = []\ninstances = 1\nlimit = 1',

@@ -87,12 +87,12 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         ('[gate]\nabort_on = ["p1"]\n' + STAGE + 'abort_on = ["p1"]',
          "gate.stages[0].abort_on[0]: 'p1' is already in gate.abort_on, for every stage\n"
          "  expected each rule once; remove it here"),
-        (STAGE + 'abort_on = ["slow"]', "gate: the rule 'slow' is used, and nothing says what is"),
+        (STAGE + 'abort_on = ["slow"]', "gate: the rule 'slow' is used, but its bounds are"),
         (STAGE + "[gate.slow]\nresponses_s = 1\nfor_s = 2",
          "gate.slow: no stage has the rule 'slow' in its abort_on"),
         (STAGE + STAGE.replace("first", "First"),
          "gate.stages[1].name: two stages have the name 'First' (the other is stages[0])"),
-        (STAGE.replace("first", "Preflight"), "gate.stages[0].name: 'Preflight' is the name of"),
+        (STAGE.replace("first", "Preflight"), "gate.stages[0].name: 'Preflight' is reserved for"),
         (STAGE.replace("first", "a/b"), "gate.stages[0].name: got 'a/b' (a string)"),
         (STAGE.replace('"steady"', '"steady and"'), "gate.stages[0].marker: cannot be read: "),
         (STAGE.replace('"steady"', '"a or b-c"'),
@@ -102,7 +102,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         ("[gate]\ndeadline_s = 10\n" + STAGE + "deadline_s = 20",
          "gate.stages[0].deadline_s: 20 s is longer than the gate's 10 s"),
         ('[gate]\np1 = ["starts", "serves", "serves"]\n' + STAGE, "gate.p1[2]: "),
-        ('[gate]\np1 = []\nabort_on = ["p1"]\n' + STAGE, "gate.p1: the rule 'p1' is used, and no"),
+        ('[gate]\np1 = []\nabort_on = ["p1"]\n' + STAGE, "gate.p1: the rule 'p1' is used, but"),
         ('[gate]\nruntime = "dockr"\n' + STAGE,
          "gate.runtime: got 'dockr' (a string)\n  expected one of: auto, docker, embedded; "
          "did you mean 'docker'?"),

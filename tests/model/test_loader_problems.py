@@ -59,8 +59,8 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (
             BASE + '[connectors.vpc]\nlinks = ["postgres", "backend.postgres"]',
-            "connectors.vpc.links[1]: link 'backend.postgres' is named twice (first by 'postgres' "
-            "already)\n  expected each link once",
+            "connectors.vpc.links[1]: link 'backend.postgres' is named twice (first by 'postgres')"
+            "\n  expected each link once",
         ),
         (
             BASE + "[connectors.vpc]\nlinks = []",
@@ -469,7 +469,7 @@ def test_two_links_may_not_name_one_proxy(tmp_path: Path) -> None:
     text = BASE.replace('["postgres"]', '["postgres", "redis"]') + ATTACH
     (only,) = said(tmp_path, text + '[attach.links."backend.redis"]\nproxy = "pg"\n')
     assert only == (
-        "attach.links.\"backend.redis\".proxy: proxy 'pg' carries link 'backend.postgres' already\n"
+        "attach.links.\"backend.redis\".proxy: proxy 'pg' already carries link 'backend.postgres'\n"
         "  expected one proxy for each link"
     )
 

@@ -55,7 +55,7 @@ def test_a_broken_rule_exits_with_1_and_names_line_and_mend(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
-        (("  replicas: 1\n", "  replicas: 1\n  replicas: 2\n"), "key 'replicas' stands here and"),
+        (("  replicas: 1\n", "  replicas: 1\n  replicas: 2\n"), "key 'replicas' is here and"),
         (("  replicas: 1\n", "\treplicas: 1\n"), "indent with spaces"),
     ],
 )
@@ -94,7 +94,7 @@ def test_the_incidents_severed_connector_is_told_before_the_deployment(
     assert "all checks passed" in done.output
     for link in ("backend.postgres", "backend.redis"):
         assert f"{link}: dropped at step 'connect' after 5." in done.output
-    assert "no answer to the connect: packets are dropped; look at the VPC connector" in done.output
+    assert "no answer to the connect: packets are dropped; check the VPC connector" in done.output
 
 
 def test_paths_that_are_answered_exit_with_0_and_no_secret_is_printed(
@@ -165,7 +165,7 @@ def test_an_env_file_that_cannot_be_used_exits_with_2(
         ),
         (
             (value("DATABASE_URL", POSTGRES_URL, "postgresql://u:hunter2@/d?host=/cloudsql/x"),),
-            "backend.postgres: no address at step 'address': it names a socket's path",
+            "backend.postgres: no address at step 'address': it names a Unix socket",
         ),
         (
             (value("DATABASE_URL", POSTGRES_URL, "postgresql://u:hunter2@h:port/d"),),

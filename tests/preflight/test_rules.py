@@ -118,7 +118,7 @@ def test_a_bypass_that_is_off_may_be_anywhere(tmp_path: Path, word: str) -> None
     [
         ('"ture"', "is not a known word for on or off"),
         ("${BYPASS}", "still holds the placeholder"),
-        ('"${BYPASS:-false}"', "has its value elsewhere"),
+        ('"${BYPASS:-false}"', "gets its value from elsewhere"),
     ],
 )
 def test_a_bypass_that_cannot_be_seen_is_a_finding(tmp_path: Path, word: str, said: str) -> None:
@@ -201,7 +201,7 @@ def test_a_port_other_than_the_routed_one_is_found(tmp_path: Path, edit: Edit, l
 def test_a_port_by_name_is_no_number(tmp_path: Path) -> None:
     """A name is looked up by the platform; the rule wants the number that it means."""
     text = only(inspected(tmp_path, ("targetPort: 8080", "targetPort: http")), "ports")
-    assert "is no number that can be seen here" in text
+    assert "is not a readable number" in text
     assert "got 'http'" in text
 
 
@@ -215,7 +215,7 @@ def test_a_port_by_name_is_no_number(tmp_path: Path) -> None:
         (replace(RULES, ports=("ports", "$PORT")), "'ports' is a table or a list"),
         (replace(RULES, ports=("ports[3].containerPort", "$PORT")), "has 1 items and no [3]"),
         (replace(RULES, ports=("env.PORT", "$PORT")), "'env' is a list, and 'PORT' is a key"),
-        (replace(RULES, ports=("$SECRET_KEY", "$PORT")), "has its value elsewhere"),
+        (replace(RULES, ports=("$SECRET_KEY", "$PORT")), "gets its value from elsewhere"),
         (replace(RULES, bypass=Bypass(variable="NO_SUCH", profile="PROFILE")), "NO_SUCH is not"),
     ],
 )

@@ -46,7 +46,7 @@ def test_several_runs_are_compared_to_the_first(make_run: MakeRun) -> None:
     assert "delta of complete" in text
     assert "+0.250 (n<5)" in text
     assert "two minus the first run, over all scenarios: +0.275 (+0.2" in text
-    assert "they differ." in text
+    assert "; significant difference." in text
 
 
 def test_few_scenarios_in_common_are_not_judged(make_run: MakeRun) -> None:

@@ -150,5 +150,5 @@ def _installer(program: Path) -> Path:
             return folder / name
     raise RuntimeUnavailable(
         f"no {name} beside {program}, in {root}/bin or in {root}/scripts: it creates an empty "
-        f"data folder\n  install the complete MariaDB server, or set {_NAMED_BY} to another mariadbd"
+        f"data folder\n  install the whole MariaDB server, or set {_NAMED_BY} to another mariadbd"
     )

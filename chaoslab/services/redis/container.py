@@ -110,7 +110,7 @@ class StackRedis:
         if not self.number:
             raise ServiceFailed(
                 f"{_where(port, stack=True)}: every database from "
-                f"{min(_DATABASES)} to {max(_DATABASES)} contains keys\n  the lab needs an empty one "
+                f"{min(_DATABASES)} to {max(_DATABASES)} holds keys\n  the lab needs an empty one "
                 "and deletes no keys of others; `redis-cli -n 15 FLUSHDB` empties one that you "
                 "do not need"
             )
