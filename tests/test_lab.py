@@ -65,7 +65,7 @@ async def test_an_app_that_cannot_be_spawned_leaves_no_fault_in_force(tmp_path: 
     """The user's mistake is said, the fault is healed, and the history has its end."""
     folder = RunFolder(tmp_path)
     plan = Plan(name="missing", faults=(CUT,), expect=(expect.Starts(),))
-    with pytest.raises(ServiceFailed, match="no such program"):
+    with pytest.raises(ServiceFailed, match="program not found"):
         await carried_out(folder, plan, "/no/such/program")
     kinds = [type(event) for event in folder.history().events]
     assert kinds.index(FaultInForce) < kinds.index(FaultHealed) < kinds.index(RunEnded)

@@ -63,7 +63,7 @@ def _words(event: AnyEvent) -> str | None:
 
 def _past_proxy(up: LabUp) -> tuple[str, ...]:
     how = {"prevented": "prevented by the network", "not observed": "not observed"}
-    return (f"connections past the proxy: {how[up.past_proxy]}",) if up.past_proxy in how else ()
+    return (f"traffic past the proxy: {how[up.past_proxy]}",) if up.past_proxy in how else ()
 
 
 def _wrong_way(event: AnyEvent) -> str | None:

@@ -199,5 +199,7 @@ def test_ctrl_c_says_how_to_go_on(home: Path) -> None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
-    assert (process.returncode, "the same command goes on from here" in output) == (4, True), output
+    assert (process.returncode, "run the same command again to continue" in output) == (4, True), (
+        output
+    )
     assert "0 of 0" in output

@@ -120,6 +120,6 @@ def test_every_export_says_which_pods_it_misses_and_how_it_is_healed(
     """New pods are not met: for a lab about start-ups the difference that matters most."""
     text = export(*arguments).stdout
     for document in text.split("---\n"):
-        assert "Pods are chosen once" in document
+        assert "Pods are selected once" in document
         assert "kubectl delete -f" in document
     assert max(map(len, text.splitlines())) <= 100

@@ -112,7 +112,7 @@ def test_a_run_that_was_cut_short_is_never_a_hole(cut: int) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--repeat", "2"], "leave --repeat out"),
+        (["--repeat", "2"], "remove --repeat"),
         (["--runtime", "docker"], "needs the embedded engine"),
         (["--stage", "no such"], "unknown stage"),
     ],

@@ -277,7 +277,7 @@ def test_all_problems_are_told_at_once() -> None:
         "plan wrong: load: unknown app 'nobody'",
         "plan wrong: expect[0]: unknown fault 'severd:vpc'",
         "plan wrong: expect[1]: unknown fault 'out'",
-        "plan wrong: expect[2]: 'keeps_acknowledged' is proved by a write",
+        "plan wrong: expect[2]: 'keeps_acknowledged' requires a write",
     ):
         assert sum(fragment in problem for problem in told) >= 1, (fragment, told)
     assert len(told) >= 11
@@ -419,7 +419,7 @@ WRONG: dict[str, tuple[Change, str]] = {
     ),
     "a proof that cannot be had": (
         with_(boots=(Boot(app="auth"),), expect=(expect.Recovers(app="auth", proved=True),)),
-        "'recovers' is proved by a write",
+        "'recovers' requires a write",
     ),
 }
 

@@ -202,7 +202,7 @@ async def test_an_engine_on_a_platform_without_drops_says_why(embedded: Embedded
     """The engine's own reason reaches the user."""
     embedded.capabilities -= {"connect.dropped"}
     embedded._unsupported = {"connect.dropped": "this is no Linux"}
-    with pytest.raises(FaultUnsupported, match="cannot be dropped here: this is no Linux"):
+    with pytest.raises(FaultUnsupported, match="cannot drop connects here: this is no Linux"):
         await embedded.apply(BEYOND["dropped"][0])
 
 

@@ -89,7 +89,7 @@ def test_versions_are_read_as_each_server_says_them(tmp_path: Path) -> None:
     ("name", "says", "reason"),
     [
         ("postgres", "postgres (PostgreSQL) 12.4", "PostgreSQL 12.4 is too old, expected 13"),
-        ("postgres", "postgres (PostgreSQL) 16.1", "has no initdb beside it"),
+        ("postgres", "postgres (PostgreSQL) 16.1", "has no initdb in the same folder"),
         ("postgres", "Redis server v=7.2.0", "is Redis"),
         ("redis-server", "postgres (PostgreSQL) 16.1", "is PostgreSQL"),
         ("redis-server", "Redis server v=5.0.14", "Redis 5.0.14 is too old, expected 6"),

@@ -152,7 +152,7 @@ async def test_a_proxy_out_of_the_labs_sight_is_read_back_and_said_so(
     history = RunFolder(tmp_path).history()
     in_force, healed = history.first(FaultInForce), history.first(FaultHealed)
     assert in_force is not None
-    assert in_force.seen.count("read back, and no canary can be sent") == 2
+    assert in_force.seen.count("read back; no canary can be sent") == 2
     assert healed is not None
     assert {verdict.outcome.value for verdict in verdicts} == {"UNKNOWN"}
 
@@ -176,7 +176,7 @@ async def test_behind_forwarded_ports_the_servers_own_view_is_the_evidence(
     history = RunFolder(tmp_path).history()
     in_force = history.first(FaultInForce)
     assert in_force is not None
-    assert in_force.seen.count("read back, and no canary can be sent") == 2
+    assert in_force.seen.count("read back; no canary can be sent") == 2
     assert history.first(LinkConnection) is None
     assert history.first(LinkSessions) is not None
 
