@@ -28,9 +28,10 @@ NOWHERE = (
 
 
 def test_the_image_installs_what_the_extra_installs() -> None:
-    """The extra `reference`, and the Postgres driver that stands among the lab's own needs."""
+    """The extra `reference`, and the drivers that are among the lab's own dependencies."""
     project = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]
-    expected = {need for need in project["dependencies"] if need.startswith("psycopg[")}
+    drivers = ("psycopg[", "redis>")
+    expected = {need for need in project["dependencies"] if need.startswith(drivers)}
     expected |= set(project["optional-dependencies"]["reference"])
     lines = (ROOM / "requirements.txt").read_text().splitlines()
     assert {line for line in lines if line and not line.startswith("#")} == expected

@@ -49,7 +49,7 @@ INFO = RunInfo(scenario="x", seed=1, runtime="local", proxy="embedded", started_
 
 @pytest.fixture
 def saw(request):
-    """`saw(boot="FAIL", kept="PASS")`: a run with those verdicts, and the events given."""
+    """`saw(starts="FAIL", recovers="PASS")`: a run with those verdicts, and the events given."""
     def write(*events, expect=(), **verdicts):
         place = Path(request.config.getoption("--chaos-results")) / "run" / request.node.name
         folder = RunFolder(place)

@@ -18,8 +18,8 @@ pytestmark = pytest.mark.slow  # each test starts a gate, and that its pytests
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "docs" / "verdict.schema.json").read_text())
-PASSES = "@pytest.mark.one\ndef test_passes(saw): saw(boot='PASS')\n"
-FAILS = "@pytest.mark.two\ndef test_fails(saw): saw(boot='PASS', recovery='FAIL')\n"
+PASSES = "@pytest.mark.one\ndef test_passes(saw): saw(starts='PASS')\n"
+FAILS = "@pytest.mark.two\ndef test_fails(saw): saw(starts='PASS', recovers='FAIL')\n"
 HIDES = """
 def pytest_collection_modifyitems(config, items):
     hidden = [item for item in items if item.name == "test_fails"]
@@ -79,17 +79,17 @@ def test_too_few_passes_refuse_and_the_later_stages_still_run(tmp_path: Path) ->
     assert code == 1, said
     assert "gate: stage first: refused: 1 of 1 scenarios failed: 0 passed, 0.9 must" in said
     assert "FAIL    tiny::fails" in said
-    assert "recovery was seen to be FAIL <&|>" in said
+    assert "recovers was seen to be FAIL <&|>" in said
     verdict = checked(project)
     assert [s["decision"] for s in verdict["rounds"][0]["stages"]] == ["refused", "passed"]
     assert verdict["rounds"][0]["stages"][0]["pass_rate"] == {"required": 0.9, "got": 0}
     (failure,) = project.junit().iter("failure")
-    assert "recovery was seen to be FAIL <&|>" in str(failure.text)
+    assert "recovers was seen to be FAIL <&|>" in str(failure.text)
     (case,) = (
         each for each in project.junit().iter("testcase") if each.find("failure") is not None
     )
     assert "recovery.seen" in [each.get("value") for each in case.iter("property")]
-    assert "recovery was seen to be FAIL <&|>" in (project.results / "summary.md").read_text()
+    assert "recovers was seen to be FAIL <&|>" in (project.results / "summary.md").read_text()
 
 
 def test_a_failure_within_the_rate_does_not_refuse(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_failure_within_the_rate_does_not_refuse(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("scenario", "outcome", "reason"),
     [
-        ("def test_it(saw): saw(boot='UNKNOWN')", "UNKNOWN", "UNKNOWN boot: boot holds"),
+        ("def test_it(saw): saw(starts='UNKNOWN')", "UNKNOWN", "UNKNOWN starts: starts holds"),
         (
             "def test_it(): pytest.skip('fault not supported here: no SYN drops')",
             "skipped",
@@ -131,7 +131,7 @@ def test_what_is_undecided_is_inconclusive_even_where_the_rate_is_met(
 
 def test_a_stage_of_unknowns_is_inconclusive_not_refused(tmp_path: Path) -> None:
     """Nothing bad was shown: the rate is missed by what nobody knows."""
-    unknown = "@pytest.mark.one\ndef test_it(saw): saw(boot='UNKNOWN')\n"
+    unknown = "@pytest.mark.one\ndef test_it(saw): saw(starts='UNKNOWN')\n"
     code, said = Project(tmp_path, unknown, stage("s", "one", 0.9)).gate()
     assert code == 3, said
     assert "1 of 1 scenarios are undecided (1 UNKNOWN)" in said
@@ -139,7 +139,7 @@ def test_a_stage_of_unknowns_is_inconclusive_not_refused(tmp_path: Path) -> None
 
 def test_a_test_that_fails_after_good_verdicts_fails(tmp_path: Path) -> None:
     """Its own assertion is part of the scenario."""
-    bad = "@pytest.mark.one\ndef test_it(saw):\n    saw(boot='PASS')\n    assert 1 == 2\n"
+    bad = "@pytest.mark.one\ndef test_it(saw):\n    saw(starts='PASS')\n    assert 1 == 2\n"
     project = Project(tmp_path, bad, stage("s", "one"))
     assert project.gate()[0] == 1
     assert any(
@@ -151,7 +151,7 @@ def test_a_test_that_hides_a_bad_verdict_is_seen_through(tmp_path: Path) -> None
     """The verdicts decide, whatever the test makes of them."""
     sly = (
         "@pytest.mark.one\ndef test_it(saw):\n"
-        "    with pytest.raises(BaseException):\n        saw(boot='FAIL')\n"
+        "    with pytest.raises(BaseException):\n        saw(starts='FAIL')\n"
     )
     assert Project(tmp_path, sly, stage("s", "one")).gate()[0] == 1
 
@@ -159,7 +159,7 @@ def test_a_test_that_hides_a_bad_verdict_is_seen_through(tmp_path: Path) -> None
 def test_a_p1_failure_aborts_at_once_and_the_rest_is_not_reached(tmp_path: Path) -> None:
     """Exit 4 goes before a refusal; what follows in the stage is interrupted."""
     slow = (
-        "@pytest.mark.one\ndef test_a(saw): saw(boot='FAIL')\n"
+        "@pytest.mark.one\ndef test_a(saw): saw(starts='FAIL')\n"
         "@pytest.mark.one\ndef test_b(saw):\n    time.sleep(60)\n"
     )
     gate = stage("first", "one", more='abort_on = ["p1"]') + stage("second", "two")
@@ -169,7 +169,7 @@ def test_a_p1_failure_aborts_at_once_and_the_rest_is_not_reached(tmp_path: Path)
     # far below the 60 s that the second scenario would have slept
     assert time.monotonic() - begun_s < PATIENCE_S
     assert code == 4, said
-    assert "tiny::a: P1 verdict 'boot' failed: boot was seen to be FAIL" in said
+    assert "tiny::a: P1 verdict 'starts' failed: starts was seen to be FAIL" in said
     verdict = checked(project)
     assert verdict["rounds"][0]["stages"][0]["abort"]["cause"] == "p1"
     assert scenarios(verdict)["tiny::b"]["outcome"] == "not run"
@@ -177,7 +177,7 @@ def test_a_p1_failure_aborts_at_once_and_the_rest_is_not_reached(tmp_path: Path)
 
 
 def test_a_failure_of_lesser_severity_does_not_abort(tmp_path: Path) -> None:
-    """`recovery` is no P1 of this gate."""
+    """`recovers` is no P1 of this gate."""
     gate = stage("s", "two", more='abort_on = ["p1"]')
     assert Project(tmp_path, FAILS, gate).gate()[0] == 1
 
@@ -291,7 +291,7 @@ def test_a_retried_scenario_is_flaky_never_a_plain_pass(tmp_path: Path) -> None:
     flaky = (
         "@pytest.mark.one\ndef test_it(saw):\n"
         "    mark = Path('tried')\n    first = not mark.exists()\n    mark.touch()\n"
-        "    saw(boot='FAIL' if first else 'PASS')\n"
+        "    saw(starts='FAIL' if first else 'PASS')\n"
     )
     head = '[gate]\nruntime = "embedded"\nretries = 2\n'
     project = Project(tmp_path, flaky + PASSES, stage("s", "one"), head=head)
@@ -306,7 +306,7 @@ def test_a_retried_scenario_is_flaky_never_a_plain_pass(tmp_path: Path) -> None:
 def test_two_workers_come_to_the_same(tmp_path: Path) -> None:
     """pytest-xdist's controller reports for all of them."""
     many = "@pytest.mark.one\n@pytest.mark.parametrize('n', range(4))\ndef test_it(saw, n): "
-    project = Project(tmp_path, many + "saw(boot='PASS')\n" + FAILS, stage("s", "one or two", 0.8))
+    project = Project(tmp_path, many + "saw(starts='PASS')\n" + FAILS, stage("s", "one or two", 0.8))
     code, said = project.gate("--workers", "2")
     assert code == 0, said
     counts = checked(project)["rounds"][0]["stages"][0]["counts"]
@@ -336,7 +336,7 @@ def test_rounds_measure_how_flaky_each_scenario_is(tmp_path: Path) -> None:
     turns = (
         "@pytest.mark.one\ndef test_it(saw):\n"
         "    log = Path('turns')\n    n = len(log.read_text()) if log.exists() else 0\n"
-        "    log.write_text('x' * (n + 1))\n    saw(boot=('PASS', 'UNKNOWN', 'FAIL')[n])\n"
+        "    log.write_text('x' * (n + 1))\n    saw(starts=('PASS', 'UNKNOWN', 'FAIL')[n])\n"
     )
     project = Project(tmp_path, turns + PASSES, stage("s", "one", 0.5))
     code, said = project.gate("--repeat", "3")
@@ -439,7 +439,7 @@ def test_a_gate_that_is_killed_leaves_nothing_running(tmp_path: Path) -> None:
 def test_a_pytest_that_does_not_listen_is_ended_all_the_same(tmp_path: Path) -> None:
     """SIGTERM follows Ctrl-C; a gate never waits for ever."""
     deaf = (
-        "@pytest.mark.one\ndef test_a(saw): saw(boot='FAIL')\n"
+        "@pytest.mark.one\ndef test_a(saw): saw(starts='FAIL')\n"
         "@pytest.mark.one\ndef test_b():\n    signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         "    time.sleep(80)\n"
     )

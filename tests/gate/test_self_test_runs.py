@@ -96,7 +96,7 @@ async def test_a_scenario_that_never_needs_its_fault_is_found(tmp_path: Path) ->
         "tiny::loose": (Outcome.PASS, False),
     }
     assert not results.holds
-    assert any("boot is PASS" in told for told in lines)
+    assert any("starts is PASS" in told for told in lines)
 
 
 async def test_only_what_the_marker_selects_is_planned(tmp_path: Path) -> None:

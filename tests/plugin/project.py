@@ -16,7 +16,11 @@ asyncio_default_fixture_loop_scope = function
 # A lab that stalls with its machine judges all the same.
 addopts = --strict-markers --strict-config -p no:cacheprovider --chaos-max-lag-s=5
 filterwarnings = error
-markers = vpc_outage: the path to the databases is severed
+markers =
+    vpc_outage: the path to the databases is severed
+    recovery: the path is back
+    steady: nothing is severed
+    slow_database: selects nothing
 """
 HEAD = """
 import pytest

@@ -112,10 +112,12 @@ async def test_a_flood_of_lines_keeps_the_labs_loop_from_nothing(tmp_path: Path)
         app = await run_python(runtime, FLOODS_FOR_EVER, tmp_path / "log")
         await until_said(app, "INFO")
         waited_s = []
-        for _ in range(10):
+        for _ in range(50):  # most of them wait on a machine that runs other work
             begun_s = time.monotonic()
             assert app.log_tail(2)[0].startswith("INFO")
             waited_s.append(time.monotonic() - begun_s)
+            if waited_s[-1] < 0.2:
+                break
             await asyncio.sleep(0.02)
         await app.terminate(grace_s=0.1)
     assert min(waited_s) < 0.2, waited_s  # it was 0.3 s each time, and now and then 10 s
