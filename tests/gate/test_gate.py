@@ -88,7 +88,7 @@ def test_too_few_passes_refuse_and_the_later_stages_still_run(tmp_path: Path) ->
     (case,) = (
         each for each in project.junit().iter("testcase") if each.find("failure") is not None
     )
-    assert "recovery.seen" in [each.get("value") for each in case.iter("property")]
+    assert "recovers.seen" in [each.get("value") for each in case.iter("property")]
     assert "recovers was seen to be FAIL <&|>" in (project.results / "summary.md").read_text()
 
 
