@@ -306,7 +306,9 @@ def test_a_retried_scenario_is_flaky_never_a_plain_pass(tmp_path: Path) -> None:
 def test_two_workers_come_to_the_same(tmp_path: Path) -> None:
     """pytest-xdist's controller reports for all of them."""
     many = "@pytest.mark.one\n@pytest.mark.parametrize('n', range(4))\ndef test_it(saw, n): "
-    project = Project(tmp_path, many + "saw(starts='PASS')\n" + FAILS, stage("s", "one or two", 0.8))
+    project = Project(
+        tmp_path, many + "saw(starts='PASS')\n" + FAILS, stage("s", "one or two", 0.8)
+    )
     code, said = project.gate("--workers", "2")
     assert code == 0, said
     counts = checked(project)["rounds"][0]["stages"][0]["counts"]
