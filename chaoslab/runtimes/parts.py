@@ -89,6 +89,6 @@ def ended_text(name: str, trouble: Trouble, log: Sequence[str] = ()) -> str:
     lines = "\n".join(f"  | {line}" for line in (log or trouble.log)) or "  | (nothing)"
     return (
         f"{name}: {trouble.what}\n"
-        f"  no fault of the plan did that; expected it to run until the lab ends; its last log "
+        f"  no fault of the plan caused this; expected it to run until the lab ends; its last log "
         f"lines:\n{lines}"
     )

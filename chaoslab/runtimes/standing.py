@@ -13,7 +13,7 @@ from chaoslab.model.topology import Service
 from chaoslab.services import kind_of, question_of
 
 _ANSWERS_WITHIN_S = 5.0
-_STANDS = "stands already"
+_STANDS = "external"
 
 
 class StandingService:
@@ -38,7 +38,7 @@ class StandingService:
         if not self._address:
             name = self._service.name
             raise RuntimeUnavailable(
-                f"{name} cannot be reached past its proxies\n  add [attach.services.{name}]"
+                f"{name} has no address without a proxy\n  add [attach.services.{name}]"
             )
         parts = urlsplit(self._address)
         port = parts.port or self._kind.port
@@ -82,7 +82,7 @@ class StandingService:
         self._refuse()
 
     def _refuse(self) -> NoReturn:
-        raise FaultUnsupported(f"{self._service.name} is not the lab's own and is not touched")
+        raise FaultUnsupported(f"{self._service.name} is external: the lab does not control it")
 
 
 async def standing(service: Service, address: str, *, named_by: str) -> StandingService:
@@ -96,12 +96,12 @@ async def standing(service: Service, address: str, *, named_by: str) -> Standing
     sighting = await view.ask(within_s=_ANSWERS_WITHIN_S)
     if sighting.outcome not in REACHED:
         raise RuntimeUnavailable(
-            f"{named_by}: nobody answers at {view.endpoint} "
-            f"({sighting.outcome})\n  correct the url, forward the port, or leave the table out"
+            f"{named_by}: no answer at {view.endpoint} "
+            f"({sighting.outcome})\n  correct the url, forward the port, or remove the table"
         )
     about = kind_of(service.kind).about
     try:
-        version = f"{await about(view.url(view.endpoint))}, stands already" if about else _STANDS
+        version = f"{await about(view.url(view.endpoint))}, external" if about else _STANDS
     except RuntimeUnavailable as error:
         raise RuntimeUnavailable(f"{named_by}: {error}") from error
     return StandingService(service, address, version)

@@ -40,7 +40,7 @@ async def test_a_helper_says_when_it_is_ready_and_lives_while_its_input_is_open(
     log = tmp_path / "log"
     helper = await runtime.spawn_helper(command=(sys.executable, "-c", ENGINE), env={}, log=log)
     assert json.loads(await helper.readline(10.0)) == {"listening": 1}
-    with pytest.raises(ServiceFailed, match="said nothing for"):
+    with pytest.raises(ServiceFailed, match="sent nothing for"):
         await helper.readline(0.05)
     assert await helper.terminate() in (0, -signal.SIGTERM)
     assert '{"listening": 1}' in log.read_text()

@@ -89,7 +89,7 @@ class ProxyApi:
                 for name, proxy in body.items()
             }
         except (AttributeError, LookupError, TypeError) as error:
-            raise self._unavailable(f"its proxies cannot be read ({error!r})") from error
+            raise self._unavailable(f"cannot read its proxies ({error!r})") from error
 
     def take_back(self, trace: Trace) -> None:
         """Undo it, and see that it is gone. What is not there any more is no error."""
@@ -108,15 +108,15 @@ class ProxyApi:
                 self._ask("DELETE", f"/chaoslab/proxies/{proxy}/triggers/{name}", fine=(404,))
         if (state := self.proxies().get(trace.proxy)) is not None:
             if trace.kind == "toxic" and trace.name in state.toxics:
-                raise self._unavailable(f"{trace} is still there")
+                raise self._unavailable(f"{trace} still exists")
             if trace.kind == "disabled" and not state.enabled:
-                raise self._unavailable(f"{trace} still")
+                raise self._unavailable(f"{trace} still exists")
 
     def _json(self, path: str) -> Any:
         try:
             return self._ask("GET", path).json()
         except ValueError as error:
-            raise self._unavailable("its answer is no JSON") from error
+            raise self._unavailable("its answer is not JSON") from error
 
     def _ask(
         self, method: str, path: str, *, fine: tuple[int, ...] = (), body: object = None

@@ -46,7 +46,7 @@ class StandingApp:
 
     def sockets(self) -> tuple[AppSocket, ...]:
         """Its kernel is not asked. Raises RuntimeUnavailable."""
-        raise RuntimeUnavailable("the sockets of an app that stands elsewhere cannot be seen")
+        raise RuntimeUnavailable("cannot list the sockets of an app that the lab did not start")
 
     def log_tail(self, lines: int = 15) -> tuple[str, ...]:
         """Its log is where whoever runs it keeps it."""

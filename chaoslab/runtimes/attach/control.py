@@ -53,7 +53,7 @@ class AttachedControl:
 
     def check(self, action: Action) -> None:
         if action.proxy not in self._proxies:
-            raise FaultUnsupported(f"no proxy of [attach.links] carries {action.proxy}")
+            raise FaultUnsupported(f"[attach.links] declares no proxy for {action.proxy}")
         self._server.check(self._there(action))
 
     def check_triggers(self) -> None:

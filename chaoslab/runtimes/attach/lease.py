@@ -64,8 +64,8 @@ class Lease:
             lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise RuntimeUnavailable(
-                f"nothing may be injected that cannot be written down: {error}\n"
-                "  set XDG_STATE_HOME to a folder that can be written to"
+                f"cannot record injected faults, so none is injected: {error}\n"
+                "  set XDG_STATE_HOME to a writable folder"
             ) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -147,6 +147,6 @@ def _read(path: Path) -> LeaseRecord | None:
         return None
     except (OSError, ValidationError) as error:
         raise RuntimeUnavailable(
-            f"{path} should say what a lab has left in force, and cannot be read: {error}\n"
-            "  look at the proxies' toxics yourself, then remove the file"
+            f"{path} lists faults left in force by a lab, but cannot be read: {error}\n"
+            "  check the proxies' toxics by hand, then remove the file"
         ) from error

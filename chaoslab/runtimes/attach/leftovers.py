@@ -18,7 +18,7 @@ def find() -> Found:
         try:
             lease = Lease.take(path)
         except Held as held:
-            found.notes.append(f"left alone: {held.record or path}, which lives")
+            found.notes.append(f"left alone: {held.record or path}, which is running")
             continue
         except RuntimeUnavailable as error:
             found.notes.append(str(error))
@@ -44,7 +44,7 @@ def taken_back(record: LeaseRecord) -> None:
 def _leftover(path: Path, record: LeaseRecord) -> Leftover:
     what = ", ".join(map(str, record.in_force)) or "nothing in force"
     return Leftover(
-        what=f"at Toxiproxy {record.api}: {what}, by {record} (which is gone)",
+        what=f"at Toxiproxy {record.api}: {what}, by {record} (which no longer runs)",
         take_away=partial(_take_away, path),
     )
 
@@ -54,7 +54,7 @@ def _take_away(path: Path) -> str:
     try:
         lease = Lease.take(path)
     except Held as held:
-        return f"taken over meanwhile by {held.record or 'another lab'}"
+        return f"now used by {held.record or 'another lab'}"
     try:
         if lease.left is not None:
             taken_back(lease.left)

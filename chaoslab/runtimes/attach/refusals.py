@@ -24,14 +24,14 @@ def _reasons(plan: Plan, topology: Topology, attach: Attach) -> Iterator[str]:
     yield from _start_up(plan)
     for fault in plan.faults:
         if fault.targets_service:
-            yield f"{fault.label}: a service that is not the lab's own is not touched"
+            yield f"{fault.label}: attach mode does not stop or change a service"
             continue
         for link in topology.links_of(fault.target):
             if link.name not in attach.links:
-                yield f'{fault.label}: no [attach.links."{link.name}"], so no proxy may be touched'
+                yield f'{fault.label}: no [attach.links."{link.name}"]: the lab may change no proxy'
     for moment in _moments(plan):
         if moment.moment in _UNSEEN:
-            yield f"the moment '{moment.moment}' cannot be seen from here"
+            yield f"the moment '{moment.moment}' is not observable in attach mode"
     yield from _writes(plan, topology, attach)
 
 
@@ -39,24 +39,27 @@ def _boots(plan: Plan, attach: Attach) -> Iterator[str]:
     apps = [boot.app for boot in plan.boots]
     for boot in plan.boots:
         if boot.app not in attach.apps:
-            yield f"no [attach.apps.{boot.app}] says where it answers"
+            yield f"[attach.apps.{boot.app}] is missing: the app's address is unknown"
         if boot.env:
-            yield f"{boot.app} cannot be given an environment ({', '.join(boot.env)})"
+            yield f"the environment of {boot.app} cannot be changed ({', '.join(boot.env)})"
         if boot.at is not None or boot.restarts or apps.count(boot.app) > 1:
-            yield f"{boot.app} cannot be started anew"
+            yield f"{boot.app} cannot be restarted"
 
 
 def _start_up(plan: Plan) -> Iterator[str]:
     """It is long past; what remains of `Starts` is that the app is up when the lab comes."""
     modes = {e.start_mode for e in plan.expect} - {None}
     if "end" in modes:
-        yield "the end of a start-up is expected, and start-up is past"
+        yield "the plan expects the end of a start-up, but the app has already started"
     if "degraded" in modes:
-        yield "a degraded start-up is expected, and start-up is past"
+        yield "the plan expects a degraded start-up, but the app has already started"
     elif modes - {"end"}:
         for fault in plan.faults:
             if isinstance(fault.start, BeforeSpawn):
-                yield f"{fault.label} is to meet a start-up, and start-up is past"
+                yield (
+                    f"{fault.label} must be in force during the start-up,"
+                    " but the app has already started"
+                )
 
 
 def _moments(plan: Plan) -> Iterator[AtMoment]:
@@ -75,6 +78,6 @@ def _writes(plan: Plan, topology: Topology, attach: Attach) -> Iterator[str]:
         writes = topology.apps[name].writes
         if writes is not None and writes.service not in attach.services:
             yield (
-                f"writes of {name} are looked up in {writes.service} itself, and there is no "
+                f"writes of {name} must be read back from {writes.service}, but there is no "
                 f"[attach.services.{writes.service}]"
             )

@@ -210,7 +210,7 @@ class AttachedRuntime:
             who = held.record or "another lab"
             raise RuntimeUnavailable(
                 f"{who} injects through Toxiproxy at {self._attach.toxiproxy}\n"
-                "  wait for its end; scenarios on what stands run one at a time (no -n)"
+                "  wait until it ends; in attach mode scenarios run one at a time (no -n)"
             ) from None
         try:
             if self._lease.left is not None:
@@ -228,7 +228,7 @@ class AttachedRuntime:
         except RuntimeUnavailable as error:
             raise RuntimeUnavailable(f"still in force by {left}: {what}\n  {error}") from error
         if what:
-            self._notes.append(f"taken back what was still in force by {left}: {what}")
+            self._notes.append(f"healed a fault left in force by {left}: {what}")
 
     def _look(self) -> None:
         """Each proxy must be there, let traffic pass, and bear no trace of another lab."""
@@ -241,7 +241,7 @@ class AttachedRuntime:
         for proxy, state in self._found.items():
             if state.toxics:
                 others = ", ".join(state.toxics)
-                self._notes.append(f"proxy {proxy} has toxics of others, which stay: {others}")
+                self._notes.append(f"proxy {proxy} has toxics of others, left unchanged: {others}")
 
     def _leave(self) -> None:
         """Everything as it was found; what could not be healed is told and stays written down."""
@@ -295,7 +295,7 @@ def _declared(topology: Topology) -> Attach:
     if topology.attach is None:
         raise RuntimeUnavailable(
             f"{topology.source or topology.name} has no [attach]\n"
-            "  say there where Toxiproxy and the apps stand (docs/topology.md)"
+            "  add [attach] with the addresses of Toxiproxy and the apps (docs/topology.md)"
         )
     return topology.attach
 
@@ -304,17 +304,17 @@ def _absent(attach: Attach, there: Mapping[str, ProxyState]) -> Iterator[str]:
     for link, proxy in attach.links.items():
         if proxy not in there:
             has = ", ".join(there) or "none"
-            yield f"{_where(link, proxy)} is not there\n  expected one of: {has}"
+            yield f"{_where(link, proxy)} does not exist\n  expected one of: {has}"
 
 
 def _unfit(attach: Attach, there: Mapping[str, ProxyState]) -> Iterator[str]:
     for link, proxy in attach.links.items():
         state = there.get(proxy)
         if state is not None and not state.enabled:
-            yield f"{_where(link, proxy)} is disabled\n  enable it: a run begins on a whole path"
+            yield f"{_where(link, proxy)} is disabled\n  enable it: a run requires a working path"
         elif state and (marked := [toxic for toxic in state.toxics if toxic.startswith(MARK)]):
-            what, fix = ", ".join(marked), "wait for its end, or remove them if it is dead"
-            yield f"{_where(link, proxy)} has {what}, by a lab that is not known here\n  {fix}"
+            what, fix = ", ".join(marked), "wait until it ends, or remove them if it no longer runs"
+            yield f"{_where(link, proxy)} has {what}, left by a lab that is unknown here\n  {fix}"
 
 
 def _where(link: str, proxy: str) -> str:

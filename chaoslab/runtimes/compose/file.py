@@ -49,8 +49,8 @@ class ComposeFile:
             Problem(
                 where=str(self.path),
                 what=f"no service '{name}', which is {what}",
-                expected=f"one of the names in the file: {', '.join(known) or '(none)'}",
-                fix=did_you_mean(name, known) or f"call {what} '{name}' there",
+                expected=f"one of the services in the file: {', '.join(known) or '(none)'}",
+                fix=did_you_mean(name, known) or f"name {what} '{name}' there",
             )
             for name, what in _needed(topology).items()
             if name not in self._services
@@ -58,7 +58,7 @@ class ComposeFile:
         problems += [
             Problem(
                 where=f"{self.path}: services.{app}",
-                what="no image is named",
+                what="it has no image",
                 expected="an image, so that the lab can start the app from it",
                 fix="add `image:` beside `build:`",
             )
@@ -110,7 +110,7 @@ def beside(topology: Topology) -> Path:
     path = Path(topology.source or "chaoslab.toml").absolute().with_name(FILE)
     if not path.is_file():
         raise RuntimeUnavailable(
-            f"there is no {path}\n  --chaos-runtime=compose runs the stack of the {FILE} beside "
+            f"{path} not found\n  --chaos-runtime=compose runs the stack of the {FILE} beside "
             "the topology file; write one, or run the same scenarios without: "
             "--chaos-runtime=docker"
         )

@@ -19,5 +19,5 @@ def stack_server(service: Service, env: Mapping[str, str]) -> ContainerServer:
     Raises RuntimeUnavailable where that kind cannot be used in a stack.
     """
     kind = kind_of(service.kind)
-    fix = "run it in containers of the lab's own: --chaos-runtime=docker"
+    fix = "run it in the lab's own containers: --chaos-runtime=docker"
     return ability(kind.stack, kind, "be used in a Compose stack", fix)(service, env)

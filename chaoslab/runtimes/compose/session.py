@@ -33,8 +33,8 @@ class ComposeSession(DockerSession):
         Raises SpecError for a file or an option that does not fit, RuntimeUnavailable otherwise.
         """
         if self._proxy == "embedded":
-            what = "a Compose stack has a Toxiproxy of its own, which the lab uses"
-            fix = "leave the option out, or use --chaos-runtime=docker"
+            what = "a Compose stack has its own Toxiproxy, and the lab uses it"
+            fix = "remove the option, or use --chaos-runtime=docker"
             raise SpecError([Problem(where="--chaos-proxy=embedded", what=what, fix=fix)])
         super().check()
         self._read()

@@ -64,10 +64,10 @@ def found(env: Mapping[str, str] | None = None) -> Compose:
             return Compose(command=command, version=version, env=env or {})
     tried = " ".join(named) if named else "`docker compose`, `docker-compose`"
     raise RuntimeUnavailable(
-        f"no Compose answers here (tried {tried})\n"
+        f"Compose not found (tried {tried})\n"
         "  install Docker's Compose plugin (`sudo apt-get install docker-compose-plugin`, or "
         "Debian's docker-compose), or `sh docker/airgapped/compose.sh`; "
-        "or run the same scenarios without it: --chaos-runtime=docker"
+        "or run the same scenarios without Compose: --chaos-runtime=docker"
     )
 
 

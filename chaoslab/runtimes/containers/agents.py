@@ -72,7 +72,7 @@ class Agent:
             async with asyncio.timeout(API_BOUND_S):
                 await self.request("pulse")
         except TimeoutError:
-            return Trouble(what=f"it gave no answer within {API_BOUND_S:g} s")
+            return Trouble(what=f"no answer within {API_BOUND_S:g} s")
         except EngineGone as error:
             return engine_gone(error)
         except RuntimeUnavailable:
@@ -86,7 +86,7 @@ class Agent:
             self.ask_now("watch", on=False)
         except TimeoutError:
             raise RuntimeUnavailable(
-                f"the agent {self._name} said nothing for {ANSWER_WITHIN_S:g} s\n"
+                f"the agent {self._name} sent nothing for {ANSWER_WITHIN_S:g} s\n"
                 f"{self._last_words()}"
             ) from None
 
@@ -125,8 +125,8 @@ class Agent:
     def sockets(self) -> tuple[AppSocket, ...]:
         """The sockets as they were told last. Raises RuntimeUnavailable if the agent is gone."""
         if self._why_gone or self._why_blind or self._table is None:
-            why = self._why_gone or self._why_blind or "it was not asked to watch"
-            raise RuntimeUnavailable(f"the agent {self._name} does not show sockets: {why}")
+            why = self._why_gone or self._why_blind or "watching was not requested"
+            raise RuntimeUnavailable(f"the agent {self._name} cannot list sockets: {why}")
         return self._table
 
     # --- packet rules: what `chaoslab.proxies.filtered.PacketFilter` asks for ---
@@ -172,7 +172,7 @@ class Agent:
                 self._socket.sendall(line)
             except OSError as error:
                 del self._waiting[number]
-                raise RuntimeUnavailable(f"the agent {self._name} is gone: {error}") from None
+                raise RuntimeUnavailable(f"the agent {self._name} has ended: {error}") from None
         return answer
 
     def _read(self) -> None:
@@ -235,7 +235,7 @@ class Agent:
                 return why, error
             except ChaoslabError as error:  # somebody removed it, say
                 why = str(error).partition("\n")[0]
-        return why, RuntimeUnavailable(f"the agent {self._name} is gone: {why}")
+        return why, RuntimeUnavailable(f"the agent {self._name} has ended: {why}")
 
     def _last_words(self) -> str:
         with told(f"the agent {self._name}"):

@@ -146,7 +146,7 @@ class Engine:
 
     def _check_open(self, what: str) -> None:
         if self._over:
-            raise RuntimeUnavailable(f"{what}: not made, the session is over")
+            raise RuntimeUnavailable(f"{what}: not created, the session has ended")
 
 
 def _connected() -> docker.DockerClient:

@@ -19,7 +19,7 @@ _TELLING = (
     TimeoutError,
     socket.gaierror,
 )
-_LOCAL = "or run the same scenarios without one: --chaos-runtime=local"
+_LOCAL = "or run the same scenarios without Docker: --chaos-runtime=local"
 
 
 def root_of(error: BaseException) -> BaseException:
@@ -44,11 +44,14 @@ def no_engine(address: EngineAddress, error: BaseException, *, what: str = "") -
     where = f"{what}: " if what else ""
     asked = f"{address.url} ({address.named_by})"
     if isinstance(cause, PermissionError):
-        return f"{where}user {_user()} may not use the Docker engine at {asked}\n  {_join(path)}"
+        return (
+            f"{where}user {_user()} has no permission to use the Docker engine at {asked}\n"
+            f"  {_join(path)}"
+        )
     if isinstance(cause, FileNotFoundError) and path:
-        return f"{where}no Docker engine: there is no {path} ({address.named_by})\n  {_install()}"
+        return f"{where}no Docker engine: {path} not found ({address.named_by})\n  {_install()}"
     if isinstance(cause, ConnectionRefusedError):
-        fix = start_command() if path else "start it there, correct DOCKER_HOST or unset it"
+        fix = start_command() if path else "start it there, correct or unset DOCKER_HOST"
         return f"{where}no Docker engine listens at {asked}\n  {fix}; {_LOCAL}"
     if isinstance(cause, TimeoutError) or "timed out" in str(cause).lower():
         return (
@@ -56,7 +59,7 @@ def no_engine(address: EngineAddress, error: BaseException, *, what: str = "") -
             f"  check the address, or restart it (`systemctl restart docker`); {_LOCAL}"
         )
     if isinstance(cause, socket.gaierror):
-        return f"{where}no such host: {asked}\n  correct DOCKER_HOST or unset it; {_LOCAL}"
+        return f"{where}unknown host: {asked}\n  correct or unset DOCKER_HOST; {_LOCAL}"
     return f"{where}no Docker engine at {asked}: {cause}\n  correct DOCKER_HOST; {_LOCAL}"
 
 

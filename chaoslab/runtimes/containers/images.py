@@ -110,8 +110,9 @@ def app_image(engine: docker.DockerClient, app: App, base: str) -> str:
     """
     if app.container is None:
         raise RuntimeUnavailable(
-            f"apps.{app.name}: it has no image, which a container needs\n"
-            f"  expected [apps.{app.name}.container] with image, and build where it is built here"
+            f"apps.{app.name}: no image: a container requires one\n"
+            f"  expected [apps.{app.name}.container] with image,"
+            " and with build if the image is built here"
         )
     image, build = app.container.image, app.container.build
     if build is None:
@@ -133,8 +134,8 @@ def app_image(engine: docker.DockerClient, app: App, base: str) -> str:
 def _check(app: str, folder: Path, dockerfile: str) -> None:
     if not (folder / dockerfile).is_file():
         raise ServiceFailed(
-            f"apps.{app}.container.build: there is no {dockerfile} in {folder}\n"
-            "  expected a path below the context"
+            f"apps.{app}.container.build: {dockerfile} not found in {folder}\n"
+            "  expected a path inside the context"
         )
 
 

@@ -40,9 +40,9 @@ def find(*, images: bool = False, session: str = "") -> Found:
         if images:
             found.leftovers += [_image_leftover(engine, each) for each in _superseded(engine)]
     except RuntimeUnavailable as error:
-        found.notes.append(f"containers were not looked for: {error}")
+        found.notes.append(f"containers not checked: {error}")
     except EngineError as error:
-        found.notes.append(f"containers were not looked for: {no_engine(address, error)}")
+        found.notes.append(f"containers not checked: {no_engine(address, error)}")
     return found
 
 
@@ -65,9 +65,9 @@ def _find_things(engine: Engine, found: Found, session: str) -> None:
 def _owner(thing: Thing, lives: bool | None) -> str:
     session, pid = thing.labels.get(labels.SESSION), thing.labels.get(labels.PID)
     if lives:
-        return f"a lab that runs (process {pid})"
+        return f"a running lab (process {pid})"
     return (
-        f"a lab elsewhere (host {thing.labels.get(labels.HOST)}; if it is dead: "
+        f"a lab on another host ({thing.labels.get(labels.HOST)}; if it no longer runs: "
         f"`chaoslab clean --session {session}`)"
     )
 
@@ -77,7 +77,7 @@ def _leftover(engine: Engine, thing: Thing) -> Leftover:
     role = said.get(labels.ROLE, "")
     return Leftover(
         what=f"{thing.kind} {thing.name}{f' ({role})' * bool(role)} of session "
-        f"{said.get(labels.SESSION)} (process {said.get(labels.PID)} is gone)",
+        f"{said.get(labels.SESSION)} (process {said.get(labels.PID)} no longer runs)",
         take_away=partial(engine.remove, thing),
         turn=KINDS.index(thing.kind),
     )

@@ -30,8 +30,8 @@ _FULL = re.compile(r"address pools|non-overlapping", re.IGNORECASE)
 _USES = (*services.kinds(), "toxiproxy", "python")
 _EXITS = {
     125: "the engine could not run it",
-    126: "its program may not be executed",
-    127: "its program was not found",
+    126: "no permission to execute its program",
+    127: "its program is not in the image",
     137: "SIGKILL: it was killed, or out of memory",
     139: "SIGSEGV: it crashed",
     143: "SIGTERM",
@@ -103,14 +103,14 @@ def problem_of(what: str, error: BaseException, *, image: str = "") -> ChaoslabE
 def not_pulled(what: str, image: str, said: str) -> RuntimeUnavailable:
     """An image that is not here and that the engine did not get either."""
     if _ABSENT.search(said) and not _DENIED.search(said):
-        why, first = "no registry knows it", "check its name and tag"
+        why, first = "no registry has it", "check its name and tag"
     elif _DENIED.search(said):
-        why, first = "the registry refuses it", "check its name, or `docker login`"
+        why, first = "the registry denies access", "check its name, or `docker login`"
     else:
-        why = "no registry can be reached from here"
-        first = f"`docker pull {image}` where one can, then `docker save` and `docker load`"
+        why = "no registry is reachable from here"
+        first = f"`docker pull {image}` on another machine, then `docker save` and `docker load`"
     variable = _variable(what, image)
-    other = f"name another image by {variable}" if variable else "name another image in [images]"
+    other = f"set another image with {variable}" if variable else "set another image in [images]"
     lacks = f"{what}: image {image} is not on this machine and cannot be pulled: {why}"
     return RuntimeUnavailable(
         f"{lacks}\n  the engine says: {_short(said)}\n"
@@ -126,7 +126,7 @@ def not_built(what: str, log: Sequence[str], said: str, *, image: str = "") -> C
     built = f" {image}" if image else ""
     return ServiceFailed(
         f"{what}: image{built} could not be built: {_short(said)}\n"
-        f"  try it by itself with `docker build`; its last lines:\n{_lines(log)}"
+        f"  build it by hand with `docker build`; its last lines:\n{_lines(log)}"
     )
 
 
@@ -149,8 +149,8 @@ def unanswered(
     return ServiceFailed(
         f"{what}: no answer on {published}, where the engine publishes its port {inside}, within "
         f"{within_s:g} s\n"
-        f"  see in its last log lines whether it is ready on {inside}; if so, the engine has not "
-        f"mapped the port (`docker port`, `journalctl -u docker`):\n{_lines(log)}"
+        f"  check in its last log lines that it listens on {inside}; if so, the engine has "
+        f"not mapped the port (`docker port`, `journalctl -u docker`):\n{_lines(log)}"
     )
 
 
@@ -160,13 +160,13 @@ def _refused(what: str, said: str, url: str, *, image: str) -> ChaoslabError:
         named = f"{port[1]}:{port[2]}" if port else "its port"
         return PortTaken(
             f"{what}: {named} is taken: {_short(said)}\n"
-            f"  see who has it with `ss -ltnp`, or leave the port out to get a free one"
+            f"  find its user with `ss -ltnp`, or remove the port to get a free one"
         )
     if match := _NAME.search(said):
         return NameTaken(
-            f"{what}: a {match[1]} named {match[2]} is there already: another lab's, or left by "
-            f"one that died\n  `chaoslab clean` removes what dead labs left; a living one's is "
-            f"not ours"
+            f"{what}: a {match[1]} named {match[2]} already exists: it belongs to "
+            "another lab, or was left by a killed lab\n"
+            "  `chaoslab clean` removes what killed labs left, and nothing of running labs"
         )
     pulled = _pulled(url)
     if pulled or "no such image" in said.lower():
@@ -175,34 +175,34 @@ def _refused(what: str, said: str, url: str, *, image: str) -> ChaoslabError:
     if _FULL.search(said):
         return RuntimeUnavailable(
             f"{what}: the engine has no addresses left for another network: {_short(said)}\n"
-            "  `chaoslab clean` removes those of dead labs, `docker network prune` unused ones; "
+            "  `chaoslab clean` removes those of killed labs, `docker network prune` unused ones; "
             "or run fewer workers"
         )
     if "no space left" in said:
         return RuntimeUnavailable(
             f"{what}: the engine's disk is full: {_short(said)}\n"
-            "  see `docker system df`; `docker image prune` and `chaoslab clean` make room"
+            "  see `docker system df`; `docker image prune` and `chaoslab clean` free space"
         )
     if _NOT_RUN.search(said):
         return ServiceFailed(
             f"{what}: its program cannot be executed: {_short(said)}\n"
-            "  check the command, and that the image holds it for this machine's architecture"
+            "  check the command, and that the image has it for this machine's architecture"
         )
     if "No such container" in said or "No such network" in said:
         return ServiceFailed(
-            f"{what}: somebody removed it while the lab ran: {_short(said)}\n"
-            "  expected it to stay until the lab ends; was `docker rm` or a prune run meanwhile?"
+            f"{what}: it was removed while the lab ran: {_short(said)}\n"
+            "  expected it to stay until the lab ends; check for a `docker rm` or a prune"
         )
     return RuntimeUnavailable(
         f"{what}: the Docker engine refused: {_short(said)}\n"
-        "  `chaoslab doctor` shows what the engine can do"
+        "  `chaoslab doctor` shows what is missing"
     )
 
 
 def _gone(what: str, error: BaseException) -> EngineGone:
     cause = root_of(error)
     return EngineGone(
-        f"{what}: the Docker engine stopped answering in mid-run: {_short(str(cause))}\n"
+        f"{what}: the Docker engine stopped answering during the run: {_short(str(cause))}\n"
         f"  expected it at {engine_address().url} until the lab ends; see its log "
         "(`journalctl -u docker`), start it (`systemctl start docker`), then `chaoslab clean`"
     )

@@ -104,6 +104,6 @@ class DockerSession:
         switch, self._switch = self._switch, None
         if switch is not None and not switch.finish():
             raise ServiceFailed(
-                f"something of the session {self._id} is left: {switch.why_left}\n"
-                "  `chaoslab clean` takes it away once this process has ended"
+                f"parts of the session {self._id} remain: {switch.why_left}\n"
+                "  `chaoslab clean` removes them after this process has ended"
             )

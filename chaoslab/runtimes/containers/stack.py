@@ -133,7 +133,7 @@ class StartedStack:
         """
         kind = kind_of(service.kind)
         fix = "run it as a process (--chaos-runtime=local), or attach to one that runs"
-        server = ability(kind.container, kind, "run in a container of the lab's own", fix)(service)
+        server = ability(kind.container, kind, "run in the lab's own container", fix)(service)
         image = images.of_service(service, self.images)
         place = Run(
             image=agent_image, role="place", entrypoint=("sleep",), command=("infinity",),

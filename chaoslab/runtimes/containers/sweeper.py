@@ -98,7 +98,7 @@ class Engine:
         if kind == "volume" and isinstance(listed, dict):
             listed = listed.get("Volumes") or []
         if not isinstance(listed, list):
-            raise EngineError(f"{self._url}{path}: this is no container engine's answer")
+            raise EngineError(f"{self._url}{path}: not an answer of a container engine")
         return [_thing(kind, each) for each in listed if isinstance(each, dict)]
 
     def remove(self, thing: Thing) -> str:

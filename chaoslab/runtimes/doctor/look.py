@@ -95,7 +95,7 @@ def _within(limit_s: float | None, work: Callable[[], T], otherwise: T) -> T:
 
 def _at_once(looks: dict[str, Callable[[], Part]], limit_s: float) -> dict[str, Part]:
     threads = {}
-    parts = {name: Part(name=name, problem=f"not seen within {limit_s:g} s") for name in looks}
+    parts = {name: Part(name=name, problem=f"no result within {limit_s:g} s") for name in looks}
 
     def one(name: str) -> None:
         parts[name] = looks[name]()
@@ -145,7 +145,7 @@ def _sockets() -> Part:
     except (OSError, AttributeError, RuntimeUnavailable) as error:
         return Part(
             name=name,
-            problem=f"the kernel does not show it: {error}",
+            problem=f"cannot read it: {error}",
             fix="run on Linux, and allow netlink's sock_diag in this container or sandbox",
         )
     return Part(name=name, found=f"netlink sock_diag answers ({rows} sockets)")
@@ -155,7 +155,7 @@ def _memory() -> Part:
     try:
         free = shutil.disk_usage(_MEMORY).free
     except OSError:
-        return Part(name=str(_MEMORY), problem="not there: servers keep their data on disk")
+        return Part(name=str(_MEMORY), problem="not available: servers store their data on disk")
     return Part(name=str(_MEMORY), found=f"{free // 2**20} MiB free")
 
 
@@ -181,7 +181,7 @@ def _compose() -> Part:
             continue
         if done.returncode == 0:
             return Part(name="Compose", found=f"`{' '.join(command)}` {done.stdout.strip()}")
-        said.append(f"{' '.join(command)}: no such command")
+        said.append(f"{' '.join(command)}: command not found")
     return Part(
         name="Compose",
         problem="; ".join(said),
@@ -220,6 +220,6 @@ def _answers(name: str, url: str, path: str) -> Part:
     if path != "/version":
         return Part(name=name, found=f"{url}{path} answers {status}")
     if status != 200:
-        problem = f"{path} answers {status}, which no Toxiproxy does"
+        problem = f"{path} answers {status}: not a Toxiproxy"
         return Part(name=name, problem=problem, fix=fix)
     return Part(name=name, found=f"{url} answers {said[:60].decode(errors='replace').strip()}")

@@ -19,7 +19,7 @@ from chaoslab.runtimes.doctor.machine import ImageSeen, Part
 NAME = "Docker engine"
 _STAND_INS = "chaoslab-airgapped"
 _PULL_LIMIT_S = 300.0
-_SCRIPT = "docker/airgapped/engine.sh installs and starts Debian's, where it may"
+_SCRIPT = "docker/airgapped/engine.sh installs and starts Debian's engine, if permitted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

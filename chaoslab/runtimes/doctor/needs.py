@@ -77,13 +77,13 @@ def _engine(machine: Machine) -> Iterator[Lack]:
     refused = [image for image in wanted if image.state == "refused"]
     for image in refused:
         yield Lack(
-            what=f"{_named(image)} is not here and cannot be pulled: {image.said}",
-            fixes=_fixes([image], [f"{_variable(image)}=... names another image"]),
+            what=f"{_named(image)} is not on this machine and cannot be pulled: {image.said}",
+            fixes=_fixes([image], [f"set {_variable(image)}=... to another image"]),
         )
     if absent := [image for image in wanted if image.state == "absent"]:
         are = "is" if len(absent) == 1 else "are"
         yield Lack(
-            what=f"{', '.join(map(_named, absent))} {are} not here: pulled at first use",
+            what=f"{', '.join(map(_named, absent))} {are} not on this machine: pulled at first use",
             fixes=_fixes(absent, [f"docker pull {image.name}" for image in absent]),
             surely=False,
         )
@@ -107,7 +107,7 @@ def _wanted(images: tuple[ImageSeen, ...]) -> Iterator[ImageSeen]:
 def _fixes(images: list[ImageSeen], ordinary: list[str]) -> tuple[str, ...]:
     if all(image.stand_in for image in images):
         there = ", ".join(image.stand_in for image in images)
-        return (*ordinary, f". docker/airgapped/images.env   (here already: {there})")
+        return (*ordinary, f". docker/airgapped/images.env   (already here: {there})")
     return (*ordinary, f"without a registry: {STAND_INS}")
 
 
@@ -123,5 +123,7 @@ def _apps(machine: Machine) -> Iterator[Lack]:
     for app in machine.apps_without_image:
         yield Lack(
             what=f"app {app} has no image in {machine.topology}",
-            fixes=(f"add [apps.{app}.container] with image, and build where it is built here",),
+            fixes=(
+                f"add [apps.{app}.container] with image, and with build if the image is built here",
+            ),
         )

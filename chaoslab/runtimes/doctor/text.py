@@ -11,7 +11,7 @@ from rich.text import Text
 from chaoslab.runtimes.doctor.machine import ImageSeen, Machine, Part
 from chaoslab.runtimes.doctor.needs import RuntimeNeeds
 
-_WORDS = {"ready": "ready", "unknown": "perhaps (--pull tells)", "lacking": "not ready"}
+_WORDS = {"ready": "ready", "unknown": "unknown (use --pull)", "lacking": "not ready"}
 _STYLES = {"ready": "green", "unknown": "yellow", "lacking": "red"}
 
 

@@ -102,7 +102,7 @@ class LocalHelper:
             async with asyncio.timeout(within_s):
                 line = await self._lines.next()
         except TimeoutError:
-            raise ServiceFailed(self._failed(f"said nothing for {within_s:g} s")) from None
+            raise ServiceFailed(self._failed(f"sent nothing for {within_s:g} s")) from None
         if line is None:
             await processes.end_within(self._process, _GRACE_S)
             raise ServiceFailed(self._failed(f"ended with exit status {self.exit_code}"))

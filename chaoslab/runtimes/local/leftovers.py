@@ -60,10 +60,10 @@ def _leftover(lab: _Lab, folder: Path | None, processes: int) -> Leftover:
 
     def take_away() -> str:
         gone = reaper.clean(lab.mark, str(folder or ""), {})
-        return "" if gone else "it did not go; look at its processes and who owns the folder"
+        return "" if gone else "it was not removed; check its processes and the owner of the folder"
 
     return Leftover(
-        what=f"{' and '.join(what)} of a local lab (process {lab.pid} is gone)",
+        what=f"{' and '.join(what)} of a local lab (process {lab.pid} no longer runs)",
         take_away=take_away,
     )
 

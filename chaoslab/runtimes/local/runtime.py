@@ -294,7 +294,7 @@ class LocalRuntime:
         self._ports.close()
         if not gone:
             raise ServiceFailed(
-                f"something of the lab could not be taken away; look into {self._folder} and for "
+                f"parts of the lab could not be removed\n  check {self._folder}, and "
                 f"processes with {self._mark} in their environment"
             )
         for process in self._spawned:

@@ -132,7 +132,7 @@ async def test_the_next_run_takes_back_what_a_killed_lab_left_and_says_so(server
         assert runtime.standing is not None
         (note,) = runtime.standing.notes
         assert await _in_force(server) == []
-    assert note.startswith("taken back what was still in force by the lab of process ")
+    assert note.startswith("healed a fault left in force by the lab of process ")
     assert "cache: toxic chaoslab.severed:shop.redis.upstream" in note
 
 
@@ -145,7 +145,7 @@ async def test_a_living_labs_faults_are_left_alone(server: Server) -> None:
                 pass
         assert await _in_force(server) != []
     assert found.leftovers == []
-    assert "which lives" in found.notes[0]
+    assert "which is running" in found.notes[0]
     await asyncio.to_thread(process.wait)
     assert [why for _, why in taken_away(find().leftovers)] == [""]
 
@@ -208,12 +208,12 @@ async def test_a_run_begins_on_whole_paths_only(server: Server) -> None:
         async with open_attached(system):
             pass
     assert "'cache' is disabled" in str(refused.value)
-    assert "'othr' is not there\n  expected one of: cache, other" in str(refused.value)
+    assert "'othr' does not exist\n  expected one of: cache, other" in str(refused.value)
     await server.ask("POST", "/proxies/cache", {"enabled": True})
     toxic = {"name": "chaoslab.x", "type": "latency", "attributes": {"latency": 1}}
     await server.ask("POST", "/proxies/cache/toxics", toxic)
     with pytest.raises(
-        RuntimeUnavailable, match=r"has chaoslab\.x, by a lab that is not known here"
+        RuntimeUnavailable, match=r"has chaoslab\.x, left by a lab that is unknown here"
     ):
         async with open_attached(server.system):
             pass
@@ -227,7 +227,9 @@ async def test_toxics_of_others_stay_and_are_told(server: Server) -> None:
     found = await server.proxies()
     async with open_attached(server.system) as runtime:
         assert runtime.standing is not None
-        assert runtime.standing.notes == ("proxy cache has toxics of others, which stay: theirs",)
+        assert runtime.standing.notes == (
+            "proxy cache has toxics of others, left unchanged: theirs",
+        )
         await severed(runtime, server.system, "silent")
     assert await server.proxies() == found
 
@@ -265,7 +267,7 @@ async def test_a_lease_that_cannot_be_read_is_no_leftover_and_stops_a_run(server
     path.write_text("{")
     assert find().leftovers == []
     assert "cannot be read" in find().notes[0]
-    with pytest.raises(RuntimeUnavailable, match="look at the proxies' toxics yourself"):
+    with pytest.raises(RuntimeUnavailable, match="check the proxies' toxics by hand"):
         async with open_attached(server.system):
             pass
 

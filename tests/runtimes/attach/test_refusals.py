@@ -50,18 +50,21 @@ def test_a_fault_under_a_running_app_is_carried_out() -> None:
 @pytest.mark.parametrize(
     ("plan", "said"),
     [
-        ({"boots": (Boot(env={"A": "b"}),)}, "backend cannot be given an environment (A)"),
-        ({"boots": (Boot(), Boot(at=when.healthy()))}, "backend cannot be started anew"),
-        ({"faults": (Killed(target="redis"),)}, "killed:redis: a service that is not the lab's"),
-        ({"expect": (expect.FailsFast(naming=("postgres",)),)}, "start-up is past"),
-        ({"expect": (expect.Starts(mode="degraded"),)}, "a degraded start-up is expected"),
+        ({"boots": (Boot(env={"A": "b"}),)}, "the environment of backend cannot be changed (A)"),
+        ({"boots": (Boot(), Boot(at=when.healthy()))}, "backend cannot be restarted"),
+        (
+            {"faults": (Killed(target="redis"),)},
+            "killed:redis: attach mode does not stop or change",
+        ),
+        ({"expect": (expect.FailsFast(naming=("postgres",)),)}, "the app has already started"),
+        ({"expect": (expect.Starts(mode="degraded"),)}, "expects a degraded start-up"),
         (
             {"faults": (Severed(target="vpc"),), "expect": (expect.Starts(),)},
-            "severed:vpc is to meet a start-up",
+            "severed:vpc must be in force during the start-up",
         ),
         (
             {"faults": (Severed(target="vpc", stop=when.bound(0.5)),)},
-            "the moment 'bound' cannot be seen from here",
+            "the moment 'bound' is not observable in attach mode",
         ),
     ],
 )
@@ -89,6 +92,6 @@ def test_an_app_without_an_address_is_told_with_all_other_reasons() -> None:
     """Every reason at once."""
     nobody = replace(ATTACH, apps={"other": "http://127.0.0.1:1"}, links={"backend.redis": "c"})
     said = reasons(nobody, faults=(RUNNING, Killed(target="redis")))
-    assert "no [attach.apps.backend]" in said
+    assert "[attach.apps.backend] is missing" in said
     assert 'no [attach.links."backend.postgres"]' in said
     assert "killed:redis" in said

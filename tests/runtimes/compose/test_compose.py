@@ -245,7 +245,7 @@ def test_a_machine_without_compose_is_told_how_to_get_one(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(RuntimeUnavailable) as lacking:
         users.session().check()
-    assert "no Compose answers here" in str(lacking.value)
+    assert "Compose not found" in str(lacking.value)
     assert "docker/airgapped/compose.sh" in str(lacking.value)
     assert "--chaos-runtime=docker" in str(lacking.value)
 
@@ -256,7 +256,7 @@ def test_a_topology_without_a_compose_file_is_told_where_one_is_expected(tmp_pat
     session = ComposeSession(
         Topology(name="bare", services={}, apps={}, source=str(source)), "toxiproxy"
     )
-    with pytest.raises(RuntimeUnavailable, match=f"there is no {tmp_path / FILE}"):
+    with pytest.raises(RuntimeUnavailable, match=f"{tmp_path / FILE} not found"):
         session._read()
 
 
@@ -320,7 +320,7 @@ def test_all_that_a_file_lacks_is_told_at_once() -> None:
     said = str(mistake.value)
     assert "no service 'toxiproxy'" in said
     assert "no service 'redis'" in said
-    assert "services.backend: no image is named" in said
+    assert "services.backend: it has no image" in said
 
 
 @pytest.mark.parametrize(

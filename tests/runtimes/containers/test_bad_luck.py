@@ -57,7 +57,7 @@ def test_without_an_engine_nothing_is_run_and_the_mend_is_said(tmp_path: Path) -
     """A usage error before the first scenario, not a failure of each."""
     code, said = run(project(tmp_path, GOOD), DOCKER_HOST="unix:///no/such/docker.sock")
     assert code == pytest.ExitCode.USAGE_ERROR, said
-    assert "there is no /no/such/docker.sock" in said
+    assert "/no/such/docker.sock not found" in said
     assert "--chaos-runtime=local" in said
     assert "Traceback" not in said
     assert not (tmp_path / "results").exists()

@@ -118,7 +118,7 @@ def test_a_lab_is_told_that_its_engine_stopped(maker: Maker, relay: Relay) -> No
         relay.stop()
         said, _ = lab.communicate("\n", timeout=30)
     stream, call = said.splitlines()
-    gone = "service db: the Docker engine stopped answering in mid-run: "
+    gone = "service db: the Docker engine stopped answering during the run: "
     assert stream == "the stream ended" or stream.startswith(gone)
     assert call.startswith(gone)
 

@@ -57,7 +57,7 @@ def test_a_dead_labs_things_go_and_a_living_labs_stay(maker: Maker) -> None:
     done = clean(dead.session)
     assert [line.replace("would remove", "removed") for line in foretold] == done
     assert [line.split()[1] for line in done] == ["container", "network", "volume"]
-    assert all(f"(process {NOBODYS_PID} is gone)" in line for line in done)
+    assert all(f"(process {NOBODYS_PID} no longer runs)" in line for line in done)
     assert dead.things() == []
     assert maker.things() == before
     assert clean(dead.session) == ["nothing to clean"]
@@ -71,7 +71,7 @@ def test_what_cannot_be_told_dead_is_left_alone_and_said(
     maker.container(maker.labels() | DEAD | elsewhere)
     found = containers.find()
     assert not any(maker.session in each.what for each in found.leftovers)
-    assert any("left alone: " in note and "a lab elsewhere" in note for note in found.notes)
+    assert any("left alone: " in note and "a lab on another host" in note for note in found.notes)
     assert len(maker.things()) == 1
 
 
@@ -109,10 +109,10 @@ def test_an_engine_that_does_not_answer_is_a_note(
     """The rest is cleaned all the same."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/absent.sock")
     said = clean("nothing")
-    assert said[0].startswith("containers were not looked for: no Docker engine")
+    assert said[0].startswith("containers not checked: no Docker engine")
     assert said[-1] == "nothing to clean"
     monkeypatch.setenv("DOCKER_HOST", "ssh://there")
-    assert clean("nothing")[0].startswith("containers were not looked for: DOCKER_HOST=ssh://")
+    assert clean("nothing")[0].startswith("containers not checked: DOCKER_HOST=ssh://")
 
 
 class Orphan:

@@ -58,7 +58,7 @@ def told_by_a_lab(url: str) -> str:
 def test_no_engine_at_all_is_told_with_how_to_get_one(tmp_path: Path) -> None:
     """docker-py finds no socket: install, start, or go without."""
     text = told_by_a_lab(f"unix://{tmp_path}/absent.sock")
-    assert text.startswith(f"the engine: no Docker engine: there is no {tmp_path}/absent.sock")
+    assert text.startswith(f"the engine: no Docker engine: {tmp_path}/absent.sock not found")
     assert f"DOCKER_HOST=unix://{tmp_path}/absent.sock" in text
     assert "apt-get install -y docker.io" in text
     assert "--chaos-runtime=local" in text
@@ -79,7 +79,7 @@ def test_permission_denied_is_told_apart_from_absent() -> None:
     wrapped = docker.errors.DockerException("cannot connect")
     wrapped.__cause__ = PermissionError(13, "Permission denied")
     text = no_engine(address, wrapped)
-    assert "may not use the Docker engine at unix:///dev/null" in text
+    assert "has no permission to use the Docker engine at unix:///dev/null" in text
     assert "usermod -aG root" in text
 
 
@@ -106,7 +106,7 @@ def _exit_as_nobody(path: str) -> None:
         os.setgroups([])
         os.setgid(NOBODY)
         os.setuid(NOBODY)
-        os._exit(0 if "may not use" in _asked(path) else 1)
+        os._exit(0 if "no permission to use" in _asked(path) else 1)
     finally:
         os._exit(2)
 
@@ -127,7 +127,7 @@ def test_an_engine_that_stops_in_mid_run_is_another_text() -> None:
     for error in (broken, ConnectionResetError(104, "x"), requests.exceptions.ReadTimeout("slow")):
         told_as = come_out(error)
         assert isinstance(told_as, EngineGone)
-        assert "service db: the Docker engine stopped answering in mid-run" in str(told_as)
+        assert "service db: the Docker engine stopped answering during the run" in str(told_as)
         assert "chaoslab clean" in str(told_as)
 
 
@@ -136,16 +136,20 @@ def test_an_engine_that_stops_in_mid_run_is_another_text() -> None:
     [
         (
             'Get "https://r.example/v2/": dial tcp: lookup r.example: no such host',
-            "no registry can be reached",
+            "no registry is reachable",
             "docker save",
         ),
         (
             "pull access denied for db, repository does not exist or may require 'docker login'",
-            "the registry refuses it",
+            "the registry denies access",
             "docker login",
         ),
-        ("toomanyrequests: You have reached your limit", "the registry refuses it", "docker login"),
-        ("manifest for postgres:99 not found: manifest unknown", "no registry knows it", "tag"),
+        (
+            "toomanyrequests: You have reached your limit",
+            "the registry denies access",
+            "docker login",
+        ),
+        ("manifest for postgres:99 not found: manifest unknown", "no registry has it", "tag"),
     ],
 )
 def test_an_image_that_cannot_be_pulled_names_the_image_and_every_way_out(
@@ -215,13 +219,13 @@ def test_a_real_engine_is_understood(maker: Maker) -> None:
     name = f"chaoslab-{maker.session}"
     run = {"image": IMAGE, "labels": said, "network_mode": "none"}
     client.containers.create(**run, command=["true"], name=name)
-    with pytest.raises(NameTaken, match=f"a container named {name} is there already"), told("db"):
+    with pytest.raises(NameTaken, match=f"a container named {name} already exists"), told("db"):
         client.containers.create(**run, name=name)
     with pytest.raises(ServiceFailed, match="program cannot be executed"), told("db"):
         client.containers.run(**run, command=["no-such-program"], detach=True)
     with pytest.raises(ServiceFailed, match="exited with status 3"), told("db"):
         client.containers.run(**run, command=["sh", "-c", "exit 3"])
-    with pytest.raises(ServiceFailed, match="somebody removed it"), told("db"):
+    with pytest.raises(ServiceFailed, match="it was removed while the lab ran"), told("db"):
         client.containers.get("nobody")
     with pytest.raises(RuntimeUnavailable, match="image chaoslab-nobody:0 is not on"), told("db"):
         client.containers.create("chaoslab-nobody:0")
