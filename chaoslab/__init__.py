@@ -6,9 +6,13 @@ A scenario declares faults and what is expected of the app, as data:
         Severed(target="vpc", stop=when.degraded(after_s=0.6)),
         expect=[expect.Starts(mode="degraded"), expect.Recovers()],
     )
+
+What most scenarios need is here. `chaoslab.plan` has the other parts of a plan, `chaoslab.results`
+what a run came to.
 """
 
 import importlib
+import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,11 +30,13 @@ if TYPE_CHECKING:
         Throttled,
     )
     from chaoslab.model import when
-    from chaoslab.model.load import Load, Sampling
+    from chaoslab.model.load import Load
     from chaoslab.model.plan import Boot
+    from chaoslab.pytest_plugin import Chaos
 
 __all__ = [
     "Boot",
+    "Chaos",
     "CutMidstream",
     "Flapping",
     "Killed",
@@ -38,7 +44,6 @@ __all__ = [
     "OneWay",
     "Paused",
     "Restarted",
-    "Sampling",
     "Severed",
     "Slow",
     "Stopped",
@@ -47,7 +52,8 @@ __all__ = [
     "when",
 ]
 
-_HOMES = {"Boot": "model.plan", "Load": "model.load", "Sampling": "model.load"}
+_HOMES = {"Boot": "model.plan", "Chaos": "pytest_plugin", "Load": "model.load"}
+_MOVED = {"Sampling": ("chaoslab.plan", "Sampling")}  # understood for one release
 _MODULES = {"expect": "chaoslab.expectations", "when": "chaoslab.model.when"}
 
 
@@ -55,6 +61,11 @@ def __getattr__(name: str) -> object:
     """Import a public name when it is first used (PEP 562): the proxy engine and the reference
     backend are processes of this package too, boot often, and need none of them.
     """
+    if name in _MOVED:
+        home, known = _MOVED[name]
+        what = f"chaoslab.{name} has moved: write `from {home} import {known}`"
+        warnings.warn(what, DeprecationWarning, stacklevel=2)
+        return getattr(importlib.import_module(home), known)
     if name not in __all__:
         raise AttributeError(f"module 'chaoslab' has no attribute '{name}'")
     if name in _MODULES:

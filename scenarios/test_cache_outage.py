@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chaoslab import Killed, Load, Paused, Stopped, expect, when
-from chaoslab.pytest_plugin import Chaos
+from chaoslab import Chaos, Killed, Load, Paused, Stopped, expect, when
 
 pytestmark = pytest.mark.cache_outage
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chaoslab import Killed, Load, Paused, Restarted, Sampling, Stopped, expect, when
-from chaoslab.pytest_plugin import Chaos
+from chaoslab import Chaos, Killed, Load, Paused, Restarted, Stopped, expect, when
+from chaoslab.plan import Sampling
 
 pytestmark = pytest.mark.recovery
 

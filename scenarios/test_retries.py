@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from chaoslab import Load, Slow, Stopped, expect, when
-from chaoslab.pytest_plugin import Chaos
+from chaoslab import Chaos, Load, Slow, Stopped, expect, when
 
 pytestmark = pytest.mark.retries
 

@@ -6,8 +6,7 @@ from typing import Literal
 
 import pytest
 
-from chaoslab import Load, Severed, expect, when
-from chaoslab.pytest_plugin import Chaos
+from chaoslab import Chaos, Load, Severed, expect, when
 
 pytestmark = pytest.mark.running
 

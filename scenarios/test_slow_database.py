@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from chaoslab import Slow, Throttled, expect, when
-from chaoslab.pytest_plugin import Chaos
+from chaoslab import Chaos, Slow, Throttled, expect, when
 
 pytestmark = pytest.mark.slow_database
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chaoslab import Load, expect, when
-from chaoslab.pytest_plugin import Chaos
+from chaoslab import Chaos, Load, expect, when
 
 pytestmark = pytest.mark.steady
 

@@ -10,8 +10,8 @@ from typing import Literal
 
 import pytest
 
-from chaoslab import Boot, Flapping, Load, Sampling, Severed, expect, when
-from chaoslab.pytest_plugin import Chaos
+from chaoslab import Boot, Chaos, Flapping, Load, Severed, expect, when
+from chaoslab.plan import Sampling
 
 pytestmark = pytest.mark.vpc_outage
 

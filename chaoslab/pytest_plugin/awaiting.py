@@ -14,11 +14,11 @@ from chaoslab.printable import each_line
 if TYPE_CHECKING:
     from asyncio import Task
 
-    from chaoslab.model.verdict import Verdict
+    from chaoslab.results import Result
 
 
 # Of a test: what its calls of chaos.run(…) returned, and the tasks that carry them out.
-CALLED: pytest.StashKey[list[Coroutine[Any, Any, tuple[Verdict, ...]]]] = pytest.StashKey()
+CALLED: pytest.StashKey[list[Coroutine[Any, Any, Result]]] = pytest.StashKey()
 BEGUN: pytest.StashKey[list[Task[Any]]] = pytest.StashKey()
 _UNASKED = "_log_traceback"  # of a task: it has failed, and nobody has read its exception
 

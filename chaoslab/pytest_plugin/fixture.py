@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from chaoslab.model.faults import Declared
     from chaoslab.model.load import Load, Sampling
     from chaoslab.model.plan import Boot, Plan
-    from chaoslab.model.verdict import Verdict
+    from chaoslab.results import Result
 
 
 class Chaos:
@@ -46,12 +46,17 @@ class Chaos:
         load: Sequence[Load] = (),
         sampling: Sampling | None = None,
         limit_s: float | None = None,
-    ) -> Coroutine[Any, Any, tuple[Verdict, ...]]:
+        check: bool = True,
+    ) -> Coroutine[Any, Any, Result]:
         """Carry the plan out and hold it to what it expects, once it is awaited.
 
         Fails the test on FAIL and on UNKNOWN, each with its reasons; skips it, with the reason,
-        where the proxy or the platform cannot make one of the faults. Returns the verdicts. Needs
+        where the proxy or the platform cannot make one of the faults. Returns the result. Needs
         asyncio's loop. A test that does not await it to its end fails.
+
+        With `check=False` no verdict fails the test: its own code decides by the result. The gate
+        reads the saved verdicts all the same, so that a FAIL there stays a FAIL. What could not
+        run skips or fails the test as ever.
         """
         called = self._run_plan(
             faults,
@@ -60,6 +65,7 @@ class Chaos:
             load=load,
             sampling=sampling,
             limit_s=limit_s,
+            check=check,
         )
         self._request.node.stash.setdefault(CALLED, []).append(called)
         return called
@@ -73,17 +79,17 @@ class Chaos:
         load: Sequence[Load],
         sampling: Sampling | None,
         limit_s: float | None,
-    ) -> tuple[Verdict, ...]:
+        check: bool,
+    ) -> Result:
         self._request.node.stash.setdefault(BEGUN, []).append(own_task())
         from chaoslab.history.run_folder import RunFolder
         from chaoslab.lab.carry_out import Setting, carry_out
         from chaoslab.model.load import Sampling
         from chaoslab.model.plan import Boot, Plan
-        from chaoslab.model.verdict import Outcome
         from chaoslab.report.properties import properties_of
         from chaoslab.report.runs import save_verdicts
+        from chaoslab.results import Result
         from chaoslab.verdicts.doubts import VERDICTS_UNSAVED, doubted
-        from chaoslab.verdicts.judge import outcome_of
 
         assert self.topology is not None
         folder = RunFolder(_fresh_folder(self._run.folder / _scenario_name(self._request.node)))
@@ -131,12 +137,12 @@ class Chaos:
         except ResultsUnwritable as error:
             verdicts = doubted(verdicts, (VERDICTS_UNSAVED(why=str(error)),))
         self._request.node.user_properties += properties_of(verdicts)
-        outcome = outcome_of(verdicts)
+        result = Result(folder=folder.path, verdicts=verdicts)
         if listeners:
-            self._tell(f"  {outcome.value}: " + ", ".join(v.name for v in verdicts))
-        if outcome is not Outcome.PASS:
-            pytest.fail(_explained(verdicts, folder.path), pytrace=False)
-        return verdicts
+            self._tell(f"  {result.outcome.value}: " + ", ".join(v.name for v in verdicts))
+        if check and not result.passed:
+            pytest.fail(_explained(result), pytrace=False)
+        return result
 
     def _only_planned(self, plan: Plan, folder: RunFolder) -> NoReturn:
         from chaoslab.model.plan import resolve
@@ -192,7 +198,5 @@ def _fresh_folder(wanted: Path) -> Path:
     raise AssertionError
 
 
-def _explained(verdicts: Sequence[Verdict], folder: Path) -> str:
-    from chaoslab.report.verdicts_text import explained
-
-    return "\n".join([*explained(verdicts), f"  history: {shown(folder)}/history.jsonl"])
+def _explained(result: Result) -> str:
+    return f"{result.explanation}\n  history: {shown(result.folder)}/history.jsonl"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TypeVar
 
@@ -77,6 +78,12 @@ def save_boots(boots: pd.DataFrame, runs: Iterable[Path]) -> Iterator[Path]:
         text = boots[boots["run"] == label].to_csv(index=False, float_format="%.6f")
         write_file(path.resolve(), text.encode())
         yield path
+
+
+def events_frame(history: History, kind: type[Event]) -> pd.DataFrame:
+    """One row per event of one type, in order, and one column per field of it."""
+    columns = [each.name for each in fields(kind)]
+    return pd.DataFrame([asdict(event) for event in history.of(kind)], columns=columns)
 
 
 def boot_rows(topology: Topology, info: RunInfo, history: History) -> Iterator[Row]:

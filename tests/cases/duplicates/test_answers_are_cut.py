@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from chaoslab import CutMidstream, Load, expect, when
-from chaoslab.pytest_plugin import Chaos
+from chaoslab import Chaos, CutMidstream, Load, expect, when
 
 
 async def test_answers_are_cut(chaos: Chaos) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from chaoslab import Severed, expect, when
-from chaoslab.pytest_plugin import Chaos
+from chaoslab import Chaos, Severed, expect, when
 
 
 async def test_outage(chaos: Chaos) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chaoslab import Restarted, Severed, expect, when
-from chaoslab.pytest_plugin import Chaos
+from chaoslab import Chaos, Restarted, Severed, expect, when
 
 FAULTS = [
     Restarted(target="postgres", start=when.healthy(0.5)),
