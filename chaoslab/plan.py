@@ -2,5 +2,6 @@
 
 from chaoslab.model.load import Load, Sampling
 from chaoslab.model.plan import Boot, Plan
+from chaoslab.model.steps import HttpQuestion, Probe, Scene, Step
 
-__all__ = ["Boot", "Load", "Plan", "Sampling"]
+__all__ = ["Boot", "HttpQuestion", "Load", "Plan", "Probe", "Sampling", "Scene", "Step"]

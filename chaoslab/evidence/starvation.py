@@ -17,7 +17,7 @@ from chaoslab.evidence.claim import OfApp
 from chaoslab.evidence.given import Given
 from chaoslab.evidence.timeline import Span
 from chaoslab.evidence.waits import Loss, losses_of, lost_in
-from chaoslab.history.events import AnyEvent, HealthSample, ProberSample, Write
+from chaoslab.history.events import AnyEvent, HealthSample, OwnSample, ProberSample, Write
 from chaoslab.history.journal import History
 from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import App
@@ -123,7 +123,9 @@ def _excused(
 
 def _is_late(event: AnyEvent, app: App, limit_s: float, stretches: Iterable[Span]) -> bool:
     """Whether it took long in a starved stretch; what came in time is the app's own doing."""
-    if not isinstance(event, HealthSample | ProberSample | Write) or event.app != app.name:
+    if not isinstance(event, HealthSample | ProberSample | Write | OwnSample):
+        return False
+    if event.app not in (app.name, ""):  # a scenario's own callable may ask any app
         return False
     if event.took_s < limit_s:
         return False

@@ -17,6 +17,7 @@ from chaoslab.expectations.recovers import Recovers
 from chaoslab.expectations.refuses_honestly import RefusesHonestly
 from chaoslab.expectations.regains_latency import RegainsLatency
 from chaoslab.expectations.releases_connections import ReleasesConnections
+from chaoslab.expectations.sampled import Sampled
 from chaoslab.expectations.serves import Serves
 from chaoslab.expectations.starts import Starts
 from chaoslab.expectations.stays_available import StaysAvailable
@@ -39,6 +40,7 @@ KINDS: tuple[type[Expectation], ...] = (
     NoRestarts,
     ReleasesConnections,
     BacksOff,
+    Sampled,
 )
 
 __all__ = [
@@ -55,6 +57,7 @@ __all__ = [
     "RefusesHonestly",
     "RegainsLatency",
     "ReleasesConnections",
+    "Sampled",
     "Serves",
     "Starts",
     "StaysAvailable",

@@ -504,6 +504,38 @@ class ReadBack(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepDone(Event):
+    """A step of the scenario's own, begun at `at_s`. `error` says why it is not `ok`: it raised, or
+    did not end in its time.
+    """
+
+    step: str
+    took_s: float
+    ok: bool
+    error: str | None = None
+    kind: Literal["step_done"] = "step_done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnSample(Event):
+    """One question of a probe of the scenario's own, asked at `at_s`.
+
+    `value` is what its callable returned, or the beginning of the answer's body. `app` and `boot`
+    are of whom a request asked; empty and 0 for a callable, and for a URL of others.
+    """
+
+    probe: str
+    took_s: float
+    ok: bool
+    app: str = ""
+    boot: int = 0
+    status_code: int | None = None
+    value: str | int | float | bool | None = None
+    error: str | None = None
+    kind: Literal["own_sample"] = "own_sample"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeCrashed(Event):
     """A probe of the lab raised; what it should have watched is unknown."""
 
@@ -557,6 +589,8 @@ AnyEvent = Annotated[
     | AppStarved
     | Write
     | ReadBack
+    | StepDone
+    | OwnSample
     | ProbeCrashed
     | RunEnded,
     Field(discriminator="kind"),

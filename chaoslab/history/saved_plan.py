@@ -26,8 +26,10 @@ class Kinds:
 
 
 def plan_json(plan: Plan) -> bytes:
-    """The plan with all fields of each of its parts, whatever its kind."""
-    return to_json(plan, indent=2, inf_nan_mode="null")
+    """The plan with all fields of each of its parts, whatever its kind. Callables are left out."""
+    steps = tuple(step.saved() for step in plan.steps)
+    probes = tuple(probe.saved() for probe in plan.probes)
+    return to_json(replace(plan, steps=steps, probes=probes), indent=2, inf_nan_mode="null")
 
 
 def read_plan(text: bytes, kinds: Kinds) -> Plan:

@@ -71,7 +71,7 @@ class Awaited:
 async def trigger_came(
     place: str, moment: AtMoment, plan: Plan, journal: Journal, of_boot: int | None = None
 ) -> bool:
-    """Wait for the moment of a boot or a load; where it does not come, that is written down."""
+    """Wait for the moment of a boot, a load or a step; that it does not come is written down."""
     awaited = Awaited(moment, plan, journal, of_boot=of_boot)
     if await awaited.came():
         return True
@@ -87,13 +87,14 @@ def note_missed(place: str, moment: AtMoment, why: str, journal: Journal) -> Non
 
 
 def never_came(plan: Plan, history: History) -> Iterator[tuple[str, AtMoment]]:
-    """The triggers of boots, loads and the quiet time that have not come, by their place.
+    """The triggers of boots, loads, steps and the quiet time that have not come, by their place.
 
     Those of faults are written down by who runs the faults.
     """
     sampling = plan.sampling
     places = {f"boots[{i}].at": boot.at for i, boot in enumerate(plan.boots)}
     places |= {f"load[{i}].start": load.start for i, load in enumerate(plan.load)}
+    places |= {step.place: step.at for step in plan.steps}
     places |= {"sampling.quiet_from": sampling.quiet_from}
     if sampling.quiet_from is not None and find(sampling.quiet_from, history.events):
         places |= {"sampling.quiet_until": sampling.quiet_until}

@@ -16,6 +16,7 @@ from chaoslab.injection.schedule import Nemesis
 from chaoslab.lab.abilities import counted_links
 from chaoslab.lab.boots import Boots
 from chaoslab.lab.bring_up import check_steady
+from chaoslab.lab.own import Own
 from chaoslab.model.expectation import Expected, ProofWanted
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Link
@@ -51,6 +52,7 @@ class _Run:
         self._plan, self._ground, self._boots = plan, ground, boots
         self._journal = ground.journal
         self._over = asyncio.Event()
+        self._own = Own(plan, ground.topology, boots, ground.journal)
         self._parts = PartsProbe(ground.runtime.parts, self._journal)
 
     async def to_its_end(self) -> None:
@@ -70,10 +72,14 @@ class _Run:
             await nemesis.armed()
             work = [self._boots.run(number, self._over) for number in range(len(self._plan.boots))]
             work += [self._prove(e, wanted) for e in self._plan.expect if (wanted := e.proof)]
+            work += self._own.steps()
             background += [asyncio.create_task(each) for each in work]
+            own_probes = self._own.probes(self._over)
+            background += own_probes
             why, settled = await self._until_settled([faults, *background])
             self._over.set()
             await faults
+            await asyncio.gather(*own_probes)
             await self._boots.stop_probes()
             await self._last_look_at_parts()
             await self._last_look()

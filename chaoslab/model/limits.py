@@ -24,14 +24,16 @@ def longest_s(plan: Plan, topology: Topology) -> float:
     long costs only a run that hangs, one that is too short makes a sound app UNKNOWN.
     """
     waits_s = (*_moments(plan), *_boots(plan, topology), *_expectations(plan, topology))
-    return round(max(LEAST_S, sum(waits_s) + TURN_S * len(plan.faults)), 3)
+    steps_s = sum(step.timeout_s for step in plan.steps)
+    return round(max(LEAST_S, sum(waits_s) + steps_s + TURN_S * len(plan.faults)), 3)
 
 
 def _moments(plan: Plan) -> Iterator[float]:
     loads = (moment for load in plan.load for moment in (load.start, load.stop))
     faults = (moment for fault in plan.faults for moment in (fault.start, fault.stop))
     sampling = (plan.sampling.quiet_from, plan.sampling.quiet_until)
-    for moment in (*(boot.at for boot in plan.boots), *faults, *loads, *sampling):
+    steps = (step.at for step in plan.steps)
+    for moment in (*(boot.at for boot in plan.boots), *faults, *loads, *sampling, *steps):
         if isinstance(moment, AtMoment):
             yield (moment.within_s or 0.0) + moment.after_s
 

@@ -36,7 +36,7 @@ _PLAIN = frozenset(
 # What these hold is the lab's own, never an app's.
 _NAMES = frozenset(
     ("app", "boot", "end", "fault", "kind", "link", "links", "op", "probe", "service")
-) | {"stream", "target", "type"}
+) | {"step", "stream", "target", "type"}
 # Words that the lab and its parts write themselves.
 _OWN = ("chaoslab", "postgresql", "redis", "toxiproxy", "docker", "compose", "localhost", "python")
 # In a text that may be anything: no quotation mark, and no @, ends up in the password. It begins

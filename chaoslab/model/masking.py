@@ -79,6 +79,8 @@ def _words(topology: Topology) -> Iterator[str]:
 def _plan_words(plan: Plan) -> Iterator[str]:
     yield plan.name
     yield from (fault.label for fault in plan.faults)
+    yield from (step.label for step in plan.steps)
+    yield from (probe.name for probe in plan.probes)
     for expectation in plan.expect:
         for value in asdict(expectation).values():
             texts = value if isinstance(value, tuple) else (value,)

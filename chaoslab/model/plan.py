@@ -14,6 +14,7 @@ from chaoslab.model.faults import Declared
 from chaoslab.model.limits import longest_s
 from chaoslab.model.load import Load, Sampling
 from chaoslab.model.plan_values import value_problems
+from chaoslab.model.steps import Probe, Step
 from chaoslab.model.topology import App, Deadlines, Topology
 from chaoslab.model.when import AtConnection, AtMoment, patient
 
@@ -47,6 +48,8 @@ class Plan:
     faults: tuple[Declared, ...] = ()
     load: tuple[Load, ...] = ()
     sampling: Sampling = field(default_factory=Sampling)
+    steps: tuple[Step, ...] = ()
+    probes: tuple[Probe, ...] = ()
     expect: tuple[Expected, ...] = ()
     limit_s: float | None = None
     max_lag_s: float = 0.5
@@ -97,6 +100,8 @@ def written_out(plan: Plan, topology: Topology) -> Plan:
             quiet_from=at(plan.sampling.quiet_from),
             quiet_until=at(plan.sampling.quiet_until),
         ),
+        steps=tuple(step.resolved(slowest) for step in plan.steps),
+        probes=tuple(probe.resolved(only) for probe in plan.probes),
         expect=tuple(
             e.with_faults(labels).resolved(topology.apps[e.app or only]) for e in plan.expect
         ),
@@ -136,6 +141,7 @@ def _problems(plan: Plan, topology: Topology, where: str) -> Iterator[Problem]:
             )
     apps = [("boots", boot.app) for boot in plan.boots]
     apps += [("load", load.app) for load in plan.load] + [("expect", e.app) for e in plan.expect]
+    apps += [("probes", probe.http.app) for probe in plan.probes if probe.http]
     for place, app in apps:
         yield from _unknown(f"{where}: {place}", "app", app, topology.apps)
     for i, e in enumerate(plan.expect):

@@ -10,6 +10,7 @@ from chaoslab.errors import Problem
 from chaoslab.model.expectation import Place
 from chaoslab.model.faults import Declared
 from chaoslab.model.placeholders import known_to_app, placeholder_problems
+from chaoslab.model.steps import probe_problems, step_problems
 from chaoslab.model.values import above, one_of, wrong
 from chaoslab.model.when import AtConnection, AtMoment, Moment
 
@@ -49,6 +50,8 @@ def value_problems(plan: Plan, topology: Topology, where: str) -> Iterator[Probl
         prober_cadence_s=sampling.prober_cadence_s,
     )
     yield from above(where, 0, max_lag_s=plan.max_lag_s)
+    yield from step_problems(where, plan.steps)
+    yield from probe_problems(where, plan.probes)
     for i, boot in enumerate(plan.boots):
         yield from _env(f"{where}: boots[{i}].env", boot, topology)
         yield from _restarts(f"{where}: boots[{i}]", boot, plan, topology)
@@ -98,6 +101,8 @@ def _moments(plan: Plan) -> Iterator[tuple[str, AtMoment | None]]:
     for i, load in enumerate(plan.load):
         yield f"load[{i}].start", load.start
         yield f"load[{i}].stop", load.stop
+    for i, step in enumerate(plan.steps):
+        yield f"steps[{i}].at", step.at
     yield "sampling.quiet_from", plan.sampling.quiet_from
     yield "sampling.quiet_until", plan.sampling.quiet_until
 

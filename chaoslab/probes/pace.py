@@ -141,6 +141,7 @@ class Pace:
                 yield fault.stop
         loads = (when for load in self._plan.load for when in (load.start, load.stop))
         quiet = (self._plan.sampling.quiet_from, self._plan.sampling.quiet_until)
-        for when in (*(boot.at for boot in self._plan.boots), *loads, *quiet):
+        steps = (step.at for step in self._plan.steps)
+        for when in (*(boot.at for boot in self._plan.boots), *loads, *quiet, *steps):
             if when is not None and now_s < self._spawned_s + (when.within_s or 0.0):
                 yield when

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from chaoslab.model.faults import Declared
     from chaoslab.model.load import Load, Sampling
     from chaoslab.model.plan import Boot, Plan
+    from chaoslab.model.steps import Probe, Step
     from chaoslab.results import Result
 
 
@@ -45,6 +46,8 @@ class Chaos:
         boots: Sequence[Boot] | None = None,
         load: Sequence[Load] = (),
         sampling: Sampling | None = None,
+        steps: Sequence[Step] = (),
+        probes: Sequence[Probe] = (),
         limit_s: float | None = None,
         check: bool = True,
     ) -> Coroutine[Any, Any, Result]:
@@ -64,6 +67,8 @@ class Chaos:
             boots=boots,
             load=load,
             sampling=sampling,
+            steps=steps,
+            probes=probes,
             limit_s=limit_s,
             check=check,
         )
@@ -78,6 +83,8 @@ class Chaos:
         boots: Sequence[Boot] | None,
         load: Sequence[Load],
         sampling: Sampling | None,
+        steps: Sequence[Step],
+        probes: Sequence[Probe],
         limit_s: float | None,
         check: bool,
     ) -> Result:
@@ -99,6 +106,8 @@ class Chaos:
             faults=faults,
             load=tuple(load),
             sampling=sampling or Sampling(),
+            steps=tuple(steps),
+            probes=tuple(probes),
             expect=tuple(expect),
             limit_s=limit_s,
         )

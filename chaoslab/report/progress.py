@@ -19,13 +19,14 @@ from chaoslab.history.events import (
     Ready,
     Spawned,
     StartupComplete,
+    StepDone,
 )
 from chaoslab.printable import one_line
 
 
 def line(event: AnyEvent) -> str | None:
     """The event in a few words with its time, or None where it is not worth a line."""
-    words = _wrong_way(event) or _words(event)
+    words = _wrong_way(event) or _of_the_scenario(event) or _words(event)
     return None if words is None else f"  {event.at_s:7.3f} s  {one_line(words)}"
 
 
@@ -74,6 +75,12 @@ def _wrong_way(event: AnyEvent) -> str | None:
         case LeftRunning():
             return f"LEFT RUNNING by {event.app}: pid {event.pid} '{event.process}'"
     return None
+
+
+def _of_the_scenario(event: AnyEvent) -> str | None:
+    if not isinstance(event, StepDone):
+        return None
+    return f"step {event.step}: " + ("done" if event.ok else f"FAILED: {event.error}")
 
 
 def _begun(event: Spawned) -> str:

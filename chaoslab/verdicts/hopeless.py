@@ -32,7 +32,8 @@ def still_open(plan: Plan, history: History) -> Plan:
     needed = frozenset[str]().union(*(e.faults_rested_on() for e in kept))
     faults = tuple(fault for fault in plan.faults if fault.label in needed - missed)
     load = tuple(each for each in plan.load if find(each.start, history.events))
-    return replace(plan, boots=boots, load=load, expect=kept, faults=faults)
+    steps = tuple(step for step in plan.steps if find(step.at, history.events))
+    return replace(plan, boots=boots, load=load, steps=steps, expect=kept, faults=faults)
 
 
 def _of_start(e: Expected) -> bool:

@@ -79,7 +79,7 @@ def _verdict(e: Expected, run: Run) -> Verdict:
         slow = _excuse(e, run)
     weighed = _weighed(e, alone, _evidence_for(e, run), unsound(history) or slow, topology)
     weighed = weighed_by_path(weighed, e, topology, plan, history)
-    weighed = weighed_by_triggers(weighed, history)
+    weighed = weighed_by_triggers(weighed, plan, history)
     told = (*_left_running(e, history), *disabled(history))
     return replace(weighed, because=(*weighed.because, *told))
 

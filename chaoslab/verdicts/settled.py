@@ -11,6 +11,7 @@ from chaoslab.history.events import (
     FaultHealed,
     FaultMissed,
     Spawned,
+    StepDone,
     TriggerMissed,
 )
 from chaoslab.history.journal import History
@@ -27,6 +28,8 @@ def unsettled(plan: Plan, history: History, now_s: float, topology: Topology) ->
 
     What has no bound in the plan is bounded by the app's own deadlines, in the topology.
     """
+    if (step := next(_steps_due(plan, history), None)) is not None:
+        return f"the step {step}"
     if _nobody_is_left(plan, history):
         return None
     return next(_waiting(plan, history, now_s, topology), None)
@@ -79,6 +82,24 @@ def _loads_to_begin(plan: Plan, history: History, now_s: float) -> Iterator[int]
             yield number
 
 
+def _steps_due(plan: Plan, history: History) -> Iterator[str]:
+    """Steps whose moment has come, and which are not done."""
+    done = {event.step for event in history.of(StepDone)}
+    places = {missed.place for missed in history.of(TriggerMissed)}
+    for step in plan.steps:
+        over = step.name in done or step.place in places
+        if not over and find(step.at, history.events) is not None:
+            yield step.name
+
+
+def _steps_to_come(plan: Plan, history: History) -> Iterator[str]:
+    """Steps whose moment has not come, and may still come."""
+    places = {missed.place for missed in history.of(TriggerMissed)}
+    for step in plan.steps:
+        if find(step.at, history.events) is None and step.place not in places:
+            yield step.name
+
+
 def _restarts(plan: Plan, history: History) -> str | None:
     """The app that has ended by itself and is about to be started anew."""
     for boot in plan.boots:
@@ -100,6 +121,7 @@ def _waiting(plan: Plan, history: History, now_s: float, topology: Topology) -> 
     for fault in plan.faults:
         if fault.stop is not None and fault.label not in over:
             yield f"the heal of {fault.label}"
+    yield from (f"the step {name}" for name in _steps_to_come(plan, history))
     yield from (f"load {number + 1} to begin" for number in _loads_to_begin(plan, history, now_s))
     run = Run(topology=topology, plan=plan, history=history)
     for e in plan.expect:

@@ -29,6 +29,7 @@ from chaoslab.history.events import (
     Listening,
     LossNamed,
     Met,
+    OwnSample,
     PathBypassed,
     ProbeCrashed,
     ProberSample,
@@ -40,6 +41,7 @@ from chaoslab.history.events import (
     Spawned,
     StartupComplete,
     StartupSnapshot,
+    StepDone,
     TriggerMissed,
     Write,
 )
@@ -153,6 +155,13 @@ EVENTS: tuple[AnyEvent, ...] = (
     ReadBack(app="b", at_s=2.4, service="pg", found=("a", "c"), missing=(), repeated={"a": 2}),
     Exited(at_s=2.5, app="b", boot=1, exit_code=-9, asked=False, log_tail=("last\u2028words",)),
     LeftRunning(at_s=2.5, app="b", boot=1, pid=11, process="cron", ended=True),
+    StepDone(at_s=2.5, step="flush", took_s=0.01, ok=True),
+    StepDone(at_s=2.5, step="deploy", took_s=0.01, ok=False, error="ValueError: no"),
+    OwnSample(
+        at_s=2.5, probe="pay", app="b", boot=1, took_s=0.1, ok=True, status_code=200, value="{}"
+    ),
+    OwnSample(at_s=2.5, probe="queue", took_s=0.1, ok=True, value=7),
+    OwnSample(at_s=2.5, probe="queue", took_s=0.1, ok=False, error="ValueError: no"),
     ProbeCrashed(at_s=2.6, probe="health", error="ValueError: no"),
     RunEnded(at_s=2.7, settled=True, why="every expectation can be judged"),
 )

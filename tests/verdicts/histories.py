@@ -19,6 +19,7 @@ from chaoslab.expectations import (
     Recovers,
     RefusesHonestly,
     RegainsLatency,
+    Sampled,
     Serves,
     Starts,
 )
@@ -37,6 +38,7 @@ from chaoslab.history.events import (
     LabUp,
     LinkConnection,
     Met,
+    OwnSample,
     ProberSample,
     ReadBack,
     Ready,
@@ -54,6 +56,7 @@ from chaoslab.model.faults import Declared
 from chaoslab.model.health import HealthContract, HealthState
 from chaoslab.model.load import Load, Sampling
 from chaoslab.model.plan import Boot, Plan, resolve
+from chaoslab.model.steps import Probe
 from chaoslab.model.topology import App, Connector, Deadlines, Service, Topology, WriteContract
 from chaoslab.model.verdict import Verdict
 from chaoslab.model.when import AtMoment
@@ -126,7 +129,9 @@ def plan_of(
     by_users = Serves | RefusesHonestly | RegainsLatency | ReadyWhenServing
     asks_users = any(isinstance(e, by_users) for e in expect)
     supervised = any(isinstance(e, NoRestarts) for e in expect)
+    asked = tuple(Probe(name=e.probe, call=len) for e in expect if isinstance(e, Sampled))
     plan = Plan(
+        probes=asked,
         boots=(Boot(restarts=3),) if supervised else (Boot(),) * boots,
         faults=stopped,
         load=load or ((LOAD,) if asks_users else ()),
@@ -152,9 +157,12 @@ def history_of(events: Iterable[AnyEvent]) -> History:
     return History(tuple(sorted(events, key=written_s)))
 
 
+TIMED = HealthSample | ProberSample | Write | OwnSample
+
+
 def written_s(event: AnyEvent) -> float:
     """When an event is written: what takes time stands in the history when it is over."""
-    took_s = event.took_s if isinstance(event, HealthSample | ProberSample | Write) else 0.0
+    took_s = event.took_s if isinstance(event, TIMED) else 0.0
     return event.at_s + took_s
 
 
@@ -338,6 +346,17 @@ def snapshot(at_s: float, **changed: Any) -> StartupSnapshot:
 
 def complete(at_s: float, state: HealthState, boot: int = 1) -> StartupComplete:
     return StartupComplete(at_s=at_s, app="backend", boot=boot, state=state)
+
+
+def own(
+    start_s: float, end_s: float, *, ok: bool = True, probe: str = "pay", error: str | None = None
+) -> list[AnyEvent]:
+    """Samples of a probe of the scenario's own, each 0.1 s."""
+    count = round((end_s - start_s) / 0.1)
+    return [
+        OwnSample(at_s=start_s + 0.1 * n, probe=probe, took_s=0.01, ok=ok, error=error)
+        for n in range(count)
+    ]
 
 
 def probed(

@@ -28,6 +28,7 @@ from chaoslab.expectations import (
     RefusesHonestly,
     RegainsLatency,
     ReleasesConnections,
+    Sampled,
     Serves,
     Starts,
     StaysAvailable,
@@ -70,6 +71,7 @@ from .histories import (
     healthy_run,
     history_of,
     of,
+    own,
     plan_of,
     probed,
     sample,
@@ -397,6 +399,19 @@ CASES = {
         keeps=stopped_under_load(),
         breaks=([*stopped_under_load(), *STORM],),
         fault=DOWN,
+    ),
+    "sampled": Case(
+        expect=Sampled(probe="pay", share=0.9),
+        keeps=[*good(), *own(1.0, 2.0), *own(2.0, 2.2, ok=False), *own(2.2, 4.1)],
+        breaks=([*good(), *own(1.0, 2.0), *own(2.0, 3.0, ok=False), *own(3.0, 4.1)],),
+    ),
+    "sampled after the heal": Case(
+        expect=Sampled(probe="pay", within_s=0.4),
+        keeps=[*good(), *own(1.0, 2.0), *own(2.0, 3.2, ok=False), *own(3.2, 4.1)],
+        breaks=(
+            [*good(), *own(1.0, 2.0), *own(2.0, 3.8, ok=False), *own(3.8, 4.1)],
+            [*good(), *own(1.0, 3.9), *own(3.9, 4.0, ok=False), *own(4.0, 4.1)],
+        ),
     ),
     "latency": Case(
         expect=RegainsLatency(),

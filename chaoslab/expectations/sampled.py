@@ -1,0 +1,157 @@
+"""The samples of a probe of one's own are ok. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from chaoslab.errors import Problem
+from chaoslab.evidence.reasons import CUT_SHORT
+from chaoslab.evidence.timeline import last_healed_s, run_ended
+from chaoslab.expectations import needs
+from chaoslab.expectations.base import Expectation, Run
+from chaoslab.history.events import FaultHealed, OwnSample, Spawned
+from chaoslab.history.journal import History
+from chaoslab.model.expectation import Place
+from chaoslab.model.plan import Plan
+from chaoslab.model.reason import Code, Reason
+from chaoslab.model.steps import Probe
+from chaoslab.model.verdict import Verdict, failed, passed, unknown
+
+GIVEN_UP_S = 2.0  # beyond the time that the samples need
+ROUNDED = 1e-9  # shares are not exact
+
+OK = Code(
+    "sampled.ok",
+    "{ok} of {samples} samples of '{probe}' were ok, from {first_s:.3f} to {last_s:.3f} s",
+    "The samples of a probe of the scenario's own, and how many of them were ok.",
+)
+NOT_OK = Code(
+    "sampled.not_ok",
+    "{bad} of {samples} samples of '{probe}' were not ok; the first was sent at {first_s:.3f} s: "
+    "{got}",
+    "More samples of a probe of the scenario's own were not ok than the expectation allows.",
+)
+TOO_FEW = Code(
+    "sampled.too_few",
+    "{samples} samples of '{probe}' were taken, and {wanted} are needed to judge",
+    "The run ended before the probe had taken enough samples.",
+)
+NOT_HEALED = Code(
+    "sampled.not_healed",
+    "a fault was not healed, so no sample of '{probe}' counts",
+    "Only samples after the last heal count, and a fault of the plan was not healed.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampled(Expectation):
+    """At least `share` (0 to 1) of the samples of the plan's probe `probe` are ok.
+
+    They count from the first that is ok on, so that an app has time to start. With `within_s` only
+    those count that were sent so many seconds after the last heal, or later: the probe is ok again
+    within that time. It takes at least `samples` of them to judge.
+    """
+
+    probe: str
+    share: float = 1.0
+    within_s: float | None = None
+    samples: int = 5
+    kind: Literal["sampled"] = "sampled"
+
+    def problems(self, place: Place) -> Iterator[Problem]:
+        names = [probe.name for probe in place.plan.probes]
+        if self.probe not in names:
+            fix = "" if names else "give it probes=[Probe(name=...)]"
+            expected = "one of: " + ", ".join(names) if names else "a probe in the plan"
+            yield needs.wrong(place, "probe", self.probe, expected, fix)
+        if not 0 < self.share <= 1:
+            yield needs.wrong(place, "share", self.share, "more than 0, up to 1")
+        yield from needs.least(place, 1, samples=self.samples)
+        if self.within_s is not None:
+            yield from needs.above(place, 0, within_s=self.within_s)
+            yield from needs.a_fault(place, self)
+            yield from needs.healed(place, self, place.plan.faults)
+
+    def longest_s(self, place: Place) -> float:
+        return (self.within_s or 0.0) + _takes_s(self, place.plan.probes)
+
+    def judged(self, run: Run) -> Verdict:
+        return sampled(self, run.plan, run.history)
+
+    def waits_for(self, run: Run, now_s: float) -> str | None:
+        return _under_way(self, run, now_s)
+
+
+def sampled(e: Sampled, plan: Plan, history: History) -> Verdict:
+    """Enough of the samples that count are ok."""
+    claim = _claim(e)
+    since_s = _since_s(e, plan, history)
+    if since_s is None:
+        return unknown(e.kind, claim, NOT_HEALED(probe=e.probe))
+    taken = _taken(e, history, since_s)
+    if len(taken) < e.samples:
+        return unknown(e.kind, claim, TOO_FEW(probe=e.probe, samples=len(taken), wanted=e.samples))
+    bad = [sample for sample in taken if not sample.ok]
+    end = run_ended(history)
+    cut_short = end is None or not end.settled
+    if cut_short and (e.share < 1 or not bad):  # what is missing may turn the share
+        return unknown(e.kind, claim, CUT_SHORT())
+    if len(taken) - len(bad) < e.share * len(taken) - ROUNDED:
+        return failed(e.kind, claim, _not_ok(e, taken, bad))
+    why = OK(
+        probe=e.probe,
+        ok=len(taken) - len(bad),
+        samples=len(taken),
+        first_s=taken[0].at_s,
+        last_s=taken[-1].at_s,
+    )
+    return passed(e.kind, claim, why)
+
+
+def _claim(e: Sampled) -> str:
+    many = "every sample" if e.share == 1 else f"{e.share:.0%} of the samples"
+    after = f"{e.within_s} s after the last heal" if e.within_s is not None else "the first ok"
+    since = f" from {after} on"
+    return f"{many} of '{e.probe}' is ok{since}"
+
+
+def _since_s(e: Sampled, plan: Plan, history: History) -> float | None:
+    """From when on samples count; None where that is not known."""
+    if e.within_s is None:
+        first = history.first(OwnSample, lambda s: s.probe == e.probe and s.ok)
+        return first.at_s if first else 0.0
+    healed = {event.fault for event in history.of(FaultHealed)}
+    healed_s = last_healed_s(history)
+    if healed_s is None or any(fault.label not in healed for fault in plan.faults):
+        return None
+    return healed_s + e.within_s
+
+
+def _taken(e: Sampled, history: History, since_s: float) -> list[OwnSample]:
+    return [s for s in history.of(OwnSample) if s.probe == e.probe and s.at_s >= since_s]
+
+
+def _not_ok(e: Sampled, taken: list[OwnSample], bad: list[OwnSample]) -> Reason:
+    first = bad[0]
+    got = first.error or (
+        f"it returned {first.value}" if first.status_code is None else f"status {first.status_code}"
+    )
+    return NOT_OK(probe=e.probe, bad=len(bad), samples=len(taken), first_s=first.at_s, got=got)
+
+
+def _takes_s(e: Sampled, probes: tuple[Probe, ...]) -> float:
+    """How long so many samples may take."""
+    each_s = next((p.every_s + p.timeout_s for p in probes if p.name == e.probe), 0.0)
+    return e.samples * each_s + GIVEN_UP_S
+
+
+def _under_way(e: Sampled, run: Run, now_s: float) -> str | None:
+    since_s = _since_s(e, run.plan, run.history)
+    if since_s is None or len(_taken(e, run.history, since_s)) >= e.samples:
+        return None
+    first = run.history.first(Spawned)
+    begun_s = max(since_s, first.at_s if first else 0.0)
+    late = now_s > begun_s + _takes_s(e, run.plan.probes)
+    return None if late else f"samples of '{e.probe}'"

@@ -1,0 +1,66 @@
+"""Carries out what a scenario brings itself: its steps, and its probes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+
+from chaoslab.history.events import StepDone
+from chaoslab.history.journal import Journal
+from chaoslab.history.triggers import trigger_came
+from chaoslab.lab.boots import Boots
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import Topology
+from chaoslab.probes.base import Watched, guarded
+from chaoslab.probes.callables import CallFailed, called
+from chaoslab.probes.own import OwnProbe
+
+
+class Own:
+    """The steps and the probes of one run; it is the `Scene` that their callables may ask."""
+
+    def __init__(self, plan: Plan, topology: Topology, boots: Boots, journal: Journal) -> None:
+        self._plan, self._topology, self._boots, self._journal = plan, topology, boots, journal
+
+    def url(self, app: str = "") -> str:
+        """The base URL of an app's newest boot."""
+        name = app or next(iter(self._topology.apps))
+        if (watched := self._newest(name)) is None:
+            raise LookupError(f"'{name}' was not spawned yet")
+        return f"http://{watched.running.endpoint}"
+
+    def probes(self, over: asyncio.Event) -> list[asyncio.Task[None]]:
+        """Every probe at work, until `over` is set."""
+        journal, sampling = self._journal, self._plan.sampling
+        return [
+            asyncio.create_task(
+                guarded(
+                    f"probe {probe.name}",
+                    OwnProbe(probe, self, self._newest, sampling, journal).run(over),
+                    journal,
+                )
+            )
+            for probe in self._plan.probes
+        ]
+
+    def steps(self) -> list[Coroutine[object, object, None]]:
+        """Every step, each waiting for its moment."""
+        return [self._step(number) for number in range(len(self._plan.steps))]
+
+    async def _step(self, number: int) -> None:
+        step, journal = self._plan.steps[number], self._journal
+        if not await trigger_came(step.place, step.at, self._plan, journal):
+            return
+        assert step.do is not None, "a saved plan is never carried out"
+        begun_s, error = journal.now(), None
+        try:
+            await called(step.do, self, step.timeout_s)
+        except CallFailed as failed:
+            error = str(failed)
+        took_s = journal.now() - begun_s
+        done = StepDone(at_s=begun_s, step=step.name, took_s=took_s, ok=not error, error=error)
+        journal.append(done)
+
+    def _newest(self, app: str) -> Watched | None:
+        watch = self._boots.watches.get(app)
+        return watch.watched if watch else None

@@ -1,0 +1,167 @@
+"""Steps and probes of a scenario's own: what it does, and what it asks, while faults come and go.
+
+Each has a name, its times, and the source text of its callable. A saved plan has the text and not
+the callable: whoever judges the run later calls nothing again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
+
+from chaoslab.errors import Problem
+from chaoslab.model.source import source_of
+from chaoslab.model.topology import Deadlines
+from chaoslab.model.values import above, wrong
+from chaoslab.model.when import AtMoment, patient
+
+ONE_OF_BOTH = "one of http= and call="
+
+
+class Scene(Protocol):
+    """What a step or a probe may ask about the run: a callable with a parameter gets it."""
+
+    def url(self, app: str = "") -> str:
+        """The base URL of an app's newest boot, as in `http://127.0.0.1:8000`. The app may be left
+        out where there is only one. Raises LookupError before the app was spawned.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Something that the scenario does itself, once, at a moment of the run.
+
+    `do` is a function or a coroutine function; it takes nothing, or one `Scene`. A function runs in
+    a thread of its own. `name` is the function's where it is left out. A step that takes longer
+    than `timeout_s` seconds has failed. A step that fails, or whose moment did not come, makes
+    every PASS of the run UNKNOWN: the run was another than the plan asks for. `source` is filled
+    in.
+    """
+
+    at: AtMoment
+    do: Callable[..., object] | None = None
+    name: str = ""
+    timeout_s: float = 30.0
+    source: str = ""
+
+    @property
+    def label(self) -> str:
+        """Its name in events and reasons."""
+        return self.name or str(getattr(self.do, "__name__", "step"))
+
+    @property
+    def place(self) -> str:
+        """Where its moment stands in the plan, as messages name it."""
+        return f"steps[{self.label}].at"
+
+    def resolved(self, deadlines: Deadlines) -> Self:
+        """The same with its name, its source text and how long its moment is waited for."""
+        at = patient(self.at, deadlines)
+        return replace(self, name=self.label, at=at, source=self.source or _source(self.do))
+
+    def saved(self) -> Self:
+        """The same as data: without the callable."""
+        return replace(self, do=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpQuestion:
+    """One HTTP request, on a connection of its own each time.
+
+    It is sent to `app` (which may be left out where there is only one), or to `url`, as in
+    `http://127.0.0.1:9000`. An answer is ok where its status is one of `status`, or any 2xx where
+    that is empty. `body` is sent as JSON text.
+    """
+
+    path: str
+    app: str = ""
+    url: str = ""
+    method: str = "GET"
+    body: str = ""
+    status: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """A question of the scenario's own, asked each `every_s` seconds, one at a time, all the run.
+
+    `http` is a request. `call` is a function or a coroutine function that takes nothing, or one
+    `Scene`: it is not ok where it raises or returns False, and what it returns is kept. Each has
+    `timeout_s` seconds. Nothing is asked in the quiet time of `Sampling`, and no app before it was
+    spawned. `source` is filled in.
+    """
+
+    name: str
+    every_s: float = 0.25
+    timeout_s: float = 1.0
+    http: HttpQuestion | None = None
+    call: Callable[..., object] | None = None
+    source: str = ""
+
+    def resolved(self, only: str) -> Self:
+        """The same with the app of its request, and the source text of its callable."""
+        http = self.http
+        if http is not None and not http.url:
+            http = replace(http, app=http.app or only)
+        return replace(self, http=http, source=self.source or _source(self.call))
+
+    def saved(self) -> Self:
+        """The same as data: without the callable."""
+        return replace(self, call=None)
+
+
+def step_problems(where: str, steps: Sequence[Step]) -> Iterator[Problem]:
+    """Steps that cannot be carried out, and names that are taken."""
+    names = [step.label for step in steps]
+    for i, step in enumerate(steps):
+        place = f"{where}: steps[{i}]"
+        if not callable(step.do):
+            yield wrong(place, "do", step.do, "a function or a coroutine function")
+        yield from above(place, 0, timeout_s=step.timeout_s)
+        yield from _taken(place, names, i, "steps")
+
+
+def probe_problems(where: str, probes: Sequence[Probe]) -> Iterator[Problem]:
+    """Probes that cannot be asked, and names that are taken."""
+    names = [probe.name for probe in probes]
+    for i, probe in enumerate(probes):
+        place = f"{where}: probes[{i}]"
+        if not probe.name:
+            yield Problem(where=place, what="has no name", fix="give it name=")
+        if (probe.http is None) == (probe.call is None):
+            both = "has both http= and call=" if probe.http else "asks nothing"
+            yield Problem(where=place, what=both, expected=ONE_OF_BOTH)
+        if probe.call is not None and not callable(probe.call):
+            yield wrong(place, "call", probe.call, "a function or a coroutine function")
+        if probe.http is not None:
+            yield from _http(f"{place}.http", probe.http)
+        yield from above(place, 0, every_s=probe.every_s, timeout_s=probe.timeout_s)
+        yield from _taken(place, names, i, "probes")
+
+
+def _http(where: str, http: HttpQuestion) -> Iterator[Problem]:
+    if http.app and http.url:
+        yield Problem(where=where, what="has both app= and url=", expected="one of them")
+    if not http.path.startswith("/"):
+        yield wrong(where, "path", http.path, "a path that begins with '/'")
+    if http.url and not _is_base(http.url):
+        fix = "ask others, such as https, with call="
+        yield wrong(where, "url", http.url, "http://host:port without a path", fix)
+
+
+def _is_base(url: str) -> bool:
+    host, colon, port = url.removeprefix("http://").rpartition(":")
+    plain = bool(host) and not set(host) & set("/?#@ ")
+    return url.startswith("http://") and bool(colon) and plain and port.isdecimal()
+
+
+def _taken(where: str, names: list[str], i: int, kind: str) -> Iterator[Problem]:
+    if names[i] and (first := names.index(names[i])) != i:
+        what = f"the name '{names[i]}' is taken by {kind}[{first}]"
+        yield Problem(where=where, what=what, fix="give one of them a name=")
+
+
+def _source(call: Callable[..., object] | None) -> str:
+    return "" if call is None else source_of(call)

@@ -1,0 +1,102 @@
+"""Steps and probes of a scenario's own, as data: names, sources, problems."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from chaoslab import when
+from chaoslab.errors import SpecError
+from chaoslab.history.saved_plan import plan_json
+from chaoslab.model.masking import mask_of
+from chaoslab.model.plan import Plan, resolve
+from chaoslab.model.steps import HttpQuestion, Probe, Step
+from chaoslab.model.topology import App, Topology
+
+TOPOLOGY = Topology(
+    name="small",
+    apps={"backend": App(name="backend", command=("a",))},
+    services={},
+)
+
+AT = when.healthy()
+
+
+def flush_cache() -> str:
+    """A step with a secret in its text."""
+    return "postgresql://app:hunter2-hunter2@db/app"
+
+
+def resolved(*, steps: Sequence[Step] = (), probes: Sequence[Probe] = ()) -> Plan:
+    return resolve(Plan(steps=tuple(steps), probes=tuple(probes)), TOPOLOGY)
+
+
+def test_a_step_has_the_name_of_its_function_and_its_source_text() -> None:
+    """And how long its moment is waited for, from the app's deadlines."""
+    (step,) = resolved(steps=[Step(at=AT, do=flush_cache)]).steps
+    assert step.name == "flush_cache"
+    assert step.source.startswith("def flush_cache() -> str:")
+    assert step.at.within_s is not None
+
+
+def test_a_built_in_has_its_name_for_a_text() -> None:
+    """Nobody can read its source."""
+    assert resolved(probes=[Probe(name="n", call=len)]).probes[0].source == "len"
+
+
+def test_a_saved_plan_has_the_text_and_not_the_callable() -> None:
+    """It stays data, with secrets masked as anywhere else."""
+    plan = resolved(steps=[Step(at=AT, do=flush_cache)])
+    saved = plan_json(mask_of(TOPOLOGY, plan).of(plan)).decode()
+    assert "def flush_cache" in saved
+    assert '"do": null' in saved
+    assert "hunter2" not in saved
+
+
+def test_a_request_goes_to_the_only_app() -> None:
+    """Unless a URL is named."""
+    asks = HttpQuestion(path="/pay")
+    other = HttpQuestion(path="/pay", url="http://127.0.0.1:9000")
+    plan = resolved(probes=[Probe(name="a", http=asks), Probe(name="b", http=other)])
+    apps = [probe.http.app for probe in plan.probes if probe.http]
+    assert apps == [next(iter(TOPOLOGY.apps)), ""]
+
+
+@pytest.mark.parametrize(
+    ("plan", "wanted"),
+    [
+        (Plan(steps=(Step(at=AT),)), "steps[0]: do is None"),
+        (Plan(steps=(Step(at=AT, do=len, timeout_s=0),)), "timeout_s is 0"),
+        (Plan(steps=(Step(at=AT, do=len), Step(at=AT, do=len))), "'len' is taken by steps[0]"),
+        (Plan(steps=(Step(at=when.healed("no"), do=len),)), "steps[0].at: fault is 'no'"),
+        (Plan(probes=(Probe(name="", call=len),)), "probes[0]: has no name"),
+        (Plan(probes=(Probe(name="a"),)), "probes[0]: asks nothing"),
+        (
+            Plan(probes=(Probe(name="a", call=len, http=HttpQuestion(path="/")),)),
+            "has both http= and call=",
+        ),
+        (Plan(probes=(Probe(name="a", call=len, every_s=0),)), "every_s is 0"),
+        (Plan(probes=(Probe(name="a", http=HttpQuestion(path="pay")),)), "path is 'pay'"),
+        (
+            Plan(probes=(Probe(name="a", http=HttpQuestion(path="/", url="https://x")),)),
+            "url is 'https://x'",
+        ),
+        (
+            Plan(probes=(Probe(name="a", http=HttpQuestion(path="/", app="nobody")),)),
+            "unknown app 'nobody'",
+        ),
+    ],
+)
+def test_what_cannot_be_carried_out_is_refused_before_the_run(plan: Plan, wanted: str) -> None:
+    """By its place in the plan."""
+    with pytest.raises(SpecError) as raised:
+        resolve(plan, TOPOLOGY)
+    assert wanted in str(raised.value)
+
+
+def test_problems_are_found_together() -> None:
+    """One mistake hides no other."""
+    with pytest.raises(SpecError) as raised:
+        resolve(Plan(steps=(Step(at=AT),), probes=(Probe(name="a"),)), TOPOLOGY)
+    assert len(raised.value.problems) == 2
