@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,13 +35,30 @@ class _Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _warnings_as_lines():
+                return super().invoke(ctx)
         except SpecError as error:
             click.echo(each_line(str(error)), err=True)
             ctx.exit(2)
         except ChaoslabError as error:
             click.echo(each_line(str(error)), err=True)
             ctx.exit(1)
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Each warning of chaoslab's own as one line, and not as a place in its source."""
+    with warnings.catch_warnings():
+        shown = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+            if category.__module__.startswith("chaoslab."):
+                click.echo(one_line(f"warning: {message}"), err=True)
+            else:
+                shown(message, category, *place)
+
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -119,6 +139,39 @@ def report(runs: tuple[str, ...], results: Path) -> None:
     console.print(latencies(boots))
     for path in save_boots(boots, chosen):
         console.print(f"saved {path}", markup=False, highlight=False)
+
+
+@main.command()
+@click.argument("file", type=_A_PATH, required=False)
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if something is old.")
+@click.option("--diff", is_flag=True, help="Write nothing; print what would change.")
+@click.pass_context
+def migrate(ctx: click.Context, file: Path | None, check: bool, diff: bool) -> None:
+    """Rewrite a topology FILE with the present names and version.
+
+    Comments and layout stay. The default FILE is the nearest topology.
+    """
+    from difflib import unified_diff
+
+    from chaoslab.model.loader import find_topology
+    from chaoslab.model.loader.migrate import migrated, read_text
+
+    path = file or find_topology(Path.cwd())
+    before = read_text(path)
+    after = migrated(path, before)
+    if diff:
+        lines = unified_diff(
+            before.splitlines(), after.splitlines(), str(path), str(path), lineterm=""
+        )
+        for line in lines:
+            click.echo(one_line(line))
+    if check or diff:
+        ctx.exit(1 if check and after != before else 0)
+    if after == before:
+        click.echo(one_line(f"{path}: nothing to change"))
+        return
+    path.write_bytes(after.encode())
+    click.echo(one_line(f"{path}: rewritten"))
 
 
 @main.command()

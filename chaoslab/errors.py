@@ -45,6 +45,10 @@ class SpecError(ChaoslabError):
         super().__init__("\n".join(shown))
 
 
+class OldTopology(FutureWarning):
+    """A topology file that was written for an older chaoslab; Python shows it by default."""
+
+
 class ResultsUnwritable(SpecError):
     """A file or a folder of a run cannot be written; before a run it is the user's to make room."""
 

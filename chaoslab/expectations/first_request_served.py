@@ -17,6 +17,7 @@ from chaoslab.expectations.base import Expectation, Run
 from chaoslab.history.events import (
     FaultHealed,
     HealthSample,
+    OwnSample,
     ProberSample,
     Ready,
     Write,
@@ -127,6 +128,10 @@ def _lab_traffic(
     for w in history.of(Write):
         if w.app == e.app and w.at_s < healed_s <= over_s(w):
             return WRITE_BEFORE(at_s=w.at_s)
+    for own in history.of(OwnSample):  # a callable may ask any app
+        asks = own.app in (e.app, "") and own.at_s < until_s
+        if asks and own.at_s + own.took_s >= healed_s:
+            return ASKED_BEFORE(path=f"with the probe '{own.probe}'", at_s=own.at_s)
     ready = history.last(Ready, lambda r: r.app == e.app)
     if ready is None or ready.at_s >= healed_s:
         return READINESS_ASKED()

@@ -59,7 +59,7 @@ class Calls:
         env.pop(_HIDDEN, None)
         options = (
             f"--chaos-topology={self.topology.source}",
-            f"--chaos-runtime={'local' if self.runtime.taken == 'embedded' else 'docker'}",
+            f"--chaos-runtime={self.runtime.taken}",
             f"--chaos-proxy={self.runtime.proxy}",
             f"--chaos-results={folder}",
             f"--chaos-report={folder / report}",

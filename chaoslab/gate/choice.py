@@ -23,17 +23,17 @@ def runtime_taken(asked: GateRuntime, asked_proxy: GateProxy, topology: Topology
     what was asked for by name surely lacks something.
     """
     taken, why = _runtime(asked, topology)
-    usual: ProxyKind = "embedded" if taken == "embedded" else "toxiproxy"
+    usual: ProxyKind = "embedded" if taken == "local" else "toxiproxy"
     proxy = usual if asked_proxy == "auto" else asked_proxy
-    if (taken, proxy) == ("embedded", "toxiproxy"):
+    if (taken, proxy) == ("local", "toxiproxy"):
         toxiproxy_program()
     return RuntimeTaken(asked=asked, taken=taken, why=why, proxy=proxy)
 
 
-def _runtime(asked: GateRuntime, topology: Topology) -> tuple[Literal["docker", "embedded"], str]:
+def _runtime(asked: GateRuntime, topology: Topology) -> tuple[Literal["docker", "local"], str]:
     """The runtime, and why it is that one."""
-    if asked == "embedded":
-        return "embedded", "asked for"
+    if asked == "local":
+        return "local", "asked for"
     needs = next(n for n in needs_of(look(topology, topology.source)) if n.runtime == "docker")
     lacks = [lack.what for lack in needs.lacks]
     if asked == "docker":
@@ -43,7 +43,7 @@ def _runtime(asked: GateRuntime, topology: Topology) -> tuple[Literal["docker", 
         return "docker", "asked for"
     if needs.readiness == "ready":
         return "docker", "a Docker engine is ready here"
-    return "embedded", f"docker is not ready here: {'; '.join(lacks)}"
+    return "local", f"docker is not ready here: {'; '.join(lacks)}"
 
 
 def check_workers(workers: int) -> None:

@@ -19,13 +19,23 @@ if TYPE_CHECKING:
 _A_PATH = click.Path(path_type=Path)
 
 
+class _Runtime(click.Choice[str]):
+    """The runtimes; for one release also the name that one of them had."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value == "embedded":
+            click.echo("warning: --runtime embedded is --runtime local now", err=True)
+            value = "local"
+        return super().convert(value, param, ctx)
+
+
 @click.command()
 @click.argument("file", type=_A_PATH, required=False)
 @click.option("--stage", "stages", multiple=True, metavar="NAME",
               help="Run only this stage; may be repeated.")  # fmt: skip
 @click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, metavar="N",
               help="Run the gate N times. Ctrl-C ends it and reports what is done.")  # fmt: skip
-@click.option("--runtime", type=click.Choice(["auto", "docker", "embedded"]),
+@click.option("--runtime", type=_Runtime(["auto", "docker", "local"]),
               help="Overrides the runtime of the topology.")  # fmt: skip
 @click.option("--proxy", type=click.Choice(["auto", "embedded", "toxiproxy"]),
               help="Overrides the proxy of the topology.")  # fmt: skip
@@ -62,7 +72,7 @@ def gate(
     """
     if self_test:
         _refuse_beside_self_test(repeat, runtime, proxy)
-        runtime = proxy = "embedded"
+        runtime, proxy = "local", "embedded"
     from chaoslab import services
     from chaoslab.gate.document import save_document
     from chaoslab.gate.junit import save_junit

@@ -160,7 +160,7 @@ class RuntimeTaken:
     """
 
     asked: str
-    taken: Literal["docker", "embedded"]
+    taken: Literal["docker", "local"]
     why: str
     proxy: ProxyKind
 

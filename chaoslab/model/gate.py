@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-GateRuntime = Literal["auto", "docker", "embedded"]
+from pydantic import BeforeValidator
+
+GateRuntime = Literal["auto", "docker", "local"]
 GateProxy = Literal["auto", "embedded", "toxiproxy"]
 AbortRule = Literal["unreachable", "p1", "slow"]
 
@@ -35,19 +37,24 @@ class SlowRule:
     for_s: float
 
 
+def _of_before(runtime: object) -> Any:
+    """Topologies in runs of before call it as the proxy is called."""
+    return "local" if runtime == "embedded" else runtime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """The stages in their order, and how they are run.
 
-    `runtime`: `auto` is docker where the machine is ready for it, else embedded. `proxy`: `auto`
-    is a real Toxiproxy on docker, and the lab's own engine on embedded. `workers`: how
+    `runtime`: `auto` is docker where the machine is ready for it, else local. `proxy`: `auto`
+    is a real Toxiproxy on docker, and the lab's own engine on local. `workers`: how
     many scenarios run at a time; `retries`: how often one that did not pass is run again, which
     never makes it a plain pass; `p1`: the verdicts of the highest severity; `scenarios`: the
     folder of the scenarios, as seen from the topology's.
     """
 
     stages: tuple[GateStage, ...]
-    runtime: GateRuntime = "auto"
+    runtime: Annotated[GateRuntime, BeforeValidator(_of_before)] = "auto"
     proxy: GateProxy = "auto"
     scenarios: str = "scenarios"
     workers: int = 1

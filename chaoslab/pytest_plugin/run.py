@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chaoslab.clock import wall_time
-from chaoslab.errors import RuntimeUnavailable, SpecError
+from chaoslab.errors import OldTopology, RuntimeUnavailable, SpecError
 from chaoslab.seeds import fresh_seed
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Run:
                 self.session().check()
                 if not config.option.collectonly:
                     check_room(self.folder)
-        except (SpecError, RuntimeUnavailable) as error:
+        except (SpecError, RuntimeUnavailable, OldTopology) as error:  # the last by a filter
             raise pytest.UsageError(str(error)) from None
 
     def session(self) -> RuntimeSession:

@@ -29,7 +29,7 @@ TOPOLOGY = """
 command = ["good"]
 
 [gate]
-runtime = "embedded"
+runtime = "local"
 
 [[gate.stages]]
 name = "all"

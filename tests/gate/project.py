@@ -15,6 +15,7 @@ from xml.etree import ElementTree as xml
 
 WITHIN_S = 90.0
 TOPOLOGY = """
+version = 1
 name = "tiny"
 [services.redis]
 kind = "redis"
@@ -88,7 +89,7 @@ class Project:
         scenarios: str,
         gate: str,
         *,
-        head: str = '[gate]\nruntime = "embedded"\n',
+        head: str = '[gate]\nruntime = "local"\n',
     ) -> None:
         self.folder = folder
         self.place = folder / "scenarios"

@@ -34,13 +34,13 @@ def machine(monkeypatch: pytest.MonkeyPatch, *lacks: Lack) -> None:
 def test_auto_takes_docker_where_the_doctor_calls_it_ready(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """And embedded everywhere else, with what docker lacks."""
+    """And local everywhere else, with what docker lacks."""
     machine(monkeypatch)
     assert runtime_taken("auto", "auto", TOPOLOGY).taken == "docker"
     for lack in (NO_ENGINE, NO_IMAGE):
         machine(monkeypatch, lack)
         taken = runtime_taken("auto", "auto", TOPOLOGY)
-        assert (taken.taken, taken.why) == ("embedded", f"docker is not ready here: {lack.what}")
+        assert (taken.taken, taken.why) == ("local", f"docker is not ready here: {lack.what}")
 
 
 def test_docker_by_name_is_never_swapped_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,10 +52,10 @@ def test_docker_by_name_is_never_swapped_for_another(monkeypatch: pytest.MonkeyP
         runtime_taken("docker", "auto", TOPOLOGY)
 
 
-def test_embedded_by_name_looks_at_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_by_name_looks_at_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A look costs seconds."""
     monkeypatch.setattr(choice, "look", None)
-    assert runtime_taken("embedded", "auto", TOPOLOGY).taken == "embedded"
+    assert runtime_taken("local", "auto", TOPOLOGY).taken == "local"
 
 
 def test_the_proxy_is_the_runtimes_usual_one_unless_named(
@@ -67,15 +67,15 @@ def test_the_proxy_is_the_runtimes_usual_one_unless_named(
     asked: list[tuple[GateRuntime, GateProxy]] = [
         ("docker", "auto"),
         ("docker", "embedded"),
-        ("embedded", "auto"),
-        ("embedded", "toxiproxy"),
+        ("local", "auto"),
+        ("local", "toxiproxy"),
     ]
     told = [runtime_taken(runtime, proxy, TOPOLOGY).told for runtime, proxy in asked]
     assert told == [
         "docker, a real Toxiproxy on the links",
         "docker, the embedded engine on the links",
-        "embedded, the embedded engine on the links",
-        "embedded, a real Toxiproxy on the links",
+        "local, the embedded engine on the links",
+        "local, a real Toxiproxy on the links",
     ]
 
 
@@ -84,14 +84,14 @@ def test_a_toxiproxy_that_is_not_there_is_told_before_anything_runs(
 ) -> None:
     """Only where it must come from PATH; in containers it is an image."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RuntimeUnavailable, match="no toxiproxy-server on PATH"):
-        runtime_taken("embedded", "toxiproxy", TOPOLOGY)
+    with pytest.raises(RuntimeUnavailable, match="toxiproxy-server is not on PATH"):
+        runtime_taken("local", "toxiproxy", TOPOLOGY)
     machine(monkeypatch)
     assert runtime_taken("docker", "toxiproxy", TOPOLOGY).proxy == "toxiproxy"
 
 
 def calls(workers: int) -> Calls:
-    taken = RuntimeTaken(asked="auto", taken="embedded", why="", proxy="toxiproxy")
+    taken = RuntimeTaken(asked="auto", taken="local", why="", proxy="toxiproxy")
     gate = Gate(stages=(), workers=workers)
     return Calls(topology=TOPOLOGY, gate=gate, runtime=taken, commands=("app=x y",))
 

@@ -64,7 +64,7 @@ def test_a_gate_whose_stages_pass_exits_with_0(tmp_path: Path) -> None:
     )
     verdict = checked(project)
     assert (verdict["decision"], verdict["exit_code"], verdict["why"]) == ("passed", 0, [])
-    assert verdict["runtime"]["taken"] == "embedded"
+    assert verdict["runtime"]["taken"] == "local"
     (folder,) = scenarios(verdict)["tiny::passes"]["folders"]
     assert (project.results / folder / "history.jsonl").is_file()
     assert (project.results / "summary.md").read_text() in page.read_text()
@@ -186,7 +186,7 @@ def test_a_failure_of_lesser_severity_does_not_abort(tmp_path: Path) -> None:
 def test_a_stage_past_its_deadline_is_aborted(tmp_path: Path, of_stage: bool) -> None:
     """With whose deadline it was."""
     hangs = "@pytest.mark.one\ndef test_it():\n    time.sleep(60)\n"
-    head = '[gate]\nruntime = "embedded"\n' + ("" if of_stage else "deadline_s = 15\n")
+    head = '[gate]\nruntime = "local"\n' + ("" if of_stage else "deadline_s = 15\n")
     gate = stage("s", "one", more="deadline_s = 15" if of_stage else "")
     project = Project(tmp_path, hangs, gate, head=head)
     code, said = project.gate()
@@ -293,7 +293,7 @@ def test_a_retried_scenario_is_flaky_never_a_plain_pass(tmp_path: Path) -> None:
         "    mark = Path('tried')\n    first = not mark.exists()\n    mark.touch()\n"
         "    saw(starts='FAIL' if first else 'PASS')\n"
     )
-    head = '[gate]\nruntime = "embedded"\nretries = 2\n'
+    head = '[gate]\nruntime = "local"\nretries = 2\n'
     project = Project(tmp_path, flaky + PASSES, stage("s", "one"), head=head)
     code, said = project.gate()
     assert code == 3, said

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 WITHIN_S = 180.0
 GATE = """
 [gate]
-runtime = "embedded"
+runtime = "local"
 [[gate.stages]]
 name = "P1 critical"
 marker = "vpc_outage"

@@ -52,7 +52,7 @@ def gate(
     return GateResult(
         topology="tiny",
         source="chaoslab.toml",
-        runtime=RuntimeTaken(asked="auto", taken="embedded", why="no engine", proxy="embedded"),
+        runtime=RuntimeTaken(asked="auto", taken="local", why="no engine", proxy="embedded"),
         commands=(),
         workers=1,
         retries=0,

@@ -118,7 +118,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (
             BASE + "[serviecs.x]\nkind = 'redis'",
-            "serviecs: unknown key 'serviecs'\n  expected one of: name, services, apps, "
+            "serviecs: unknown key 'serviecs'\n  expected one of: version, name, services, apps, "
             "connectors, images, attach, deployment, gate, secrets; did you mean 'services'?",
         ),
         (

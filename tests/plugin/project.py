@@ -31,7 +31,7 @@ WITHIN_S = 60.0
 
 def topology() -> str:
     """One Redis, and each of the tiny apps."""
-    parts = ['name = "tiny"\n[services.redis]\nkind = "redis"\n']
+    parts = ['version = 1\nname = "tiny"\n[services.redis]\nkind = "redis"\n']
     words = f'"{{python}}", "{APP}", "KIND", "{{port}}", "{{redis.port}}"'
     app = (
         f"[apps.KIND]\ncommand = [{words}]\n"

@@ -107,7 +107,7 @@ def topology(folder: Path) -> str:
     listed = f'variables = ["SEED"]\nvalues = [{json.dumps(PLANTED["listed"])}]\n'
     absent = json.dumps(["/no/such/program", "--token", PLANTED["argument"]])
     return (
-        '[services.redis]\nkind = "redis"\n'
+        'version = 1\n[services.redis]\nkind = "redis"\n'
         f"[apps.web]\ncommand = {json.dumps(words)}\n"
         f'links = ["redis"]\nenv = {{ {pairs} }}\n'
         f'[apps.absent]\ncommand = {absent}\nlinks = ["redis"]\n[secrets]\n{listed}'

@@ -71,7 +71,7 @@ def result(folder: Path) -> GateResult:
     return GateResult(
         topology="tiny",
         source="chaoslab.toml",
-        runtime=RuntimeTaken(asked="auto", taken="embedded", why="no engine", proxy="embedded"),
+        runtime=RuntimeTaken(asked="auto", taken="local", why="no engine", proxy="embedded"),
         commands=(f"run {EVIL}",),
         workers=1,
         retries=0,

@@ -9,12 +9,16 @@ import pytest
 
 from chaoslab.errors import SpecError
 from chaoslab.history.run_folder import RunFolder
+from chaoslab.model.reason import Reason
 from chaoslab.model.verdict import Outcome, failed, passed, unknown
 from chaoslab.report.runs import save_verdicts
 from chaoslab.results import Result, events, read_result
 
 RUNS = Path(__file__).parents[1] / "golden" / "runs"
-VERDICTS = (passed("starts", "it starts"), unknown("recovers", "it recovers", "no heal"))
+VERDICTS = (
+    passed("starts", "it starts"),
+    unknown("recovers", "it recovers", Reason(code="x.no_heal", text="no heal")),
+)
 
 
 @pytest.fixture

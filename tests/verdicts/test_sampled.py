@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from chaoslab import Severed, when
+from chaoslab import Severed, Stopped, when
 from chaoslab.errors import SpecError
-from chaoslab.expectations import Sampled
-from chaoslab.history.events import AnyEvent, Exited, FaultHealed, RunEnded
+from chaoslab.expectations import FirstRequestServed, Sampled
+from chaoslab.history.events import AnyEvent, Exited, FaultHealed, HealthSample, RunEnded, Write
 from chaoslab.model.plan import Plan, resolve
 from chaoslab.model.steps import Probe
 from chaoslab.model.verdict import Verdict
 from chaoslab.verdicts.settled import unsettled
 
-from .histories import TOPOLOGY, good, history_of, judged, of, own, plan_of, without
+from .histories import (
+    TOPOLOGY,
+    good,
+    history_of,
+    judged,
+    of,
+    own,
+    plan_of,
+    stopped_under_load,
+    without,
+    write,
+)
 
 START = [*own(0.5, 1.0, ok=False, error="ConnectError"), *own(1.0, 2.0)]
 
@@ -102,3 +113,19 @@ def test_what_cannot_be_judged_is_refused_before_the_run(e: Sampled, wanted: str
     )
     with pytest.raises(SpecError, match=wanted):
         resolve(plan, TOPOLOGY)
+
+
+def test_a_probe_that_asked_before_the_first_write_leaves_no_first_write() -> None:
+    """It may have found the stale connection that a user would have met."""
+    down = Stopped(target="postgres")
+    quiet = without(
+        stopped_under_load(),
+        lambda e: isinstance(e, HealthSample | Write) and 2.4 <= e.at_s < 5.5,
+    )
+    e = FirstRequestServed(fault="stopped:postgres")
+    events = [*quiet, write(5.0, "first")]
+    (served,) = judged(events, e, faults=(down,))
+    (asked,) = judged([*events, *own(4.8, 4.9)], e, faults=(down,))
+    assert served.outcome == "PASS"
+    assert asked.outcome == "UNKNOWN"
+    assert "lab.asked_before_write" in codes(asked)

@@ -17,7 +17,6 @@ from chaoslab.model.gate import (
     SlowRule,
 )
 from chaoslab.model.loader.base import NonEmpty, NoNul, Seconds, Shape, rule
-from chaoslab.model.loader.renamed import VERDICTS
 from chaoslab.model.marker import marker_names
 
 Table = Mapping[str, object]
@@ -57,7 +56,7 @@ class GateShape(Shape):
     stages: list[StageShape] = Field(
         min_length=1, description="at least one stage ([[gate.stages]])"
     )
-    runtime: GateRuntime = Field(default="auto", description="one of: auto, docker, embedded")
+    runtime: GateRuntime = Field(default="auto", description="one of: auto, docker, local")
     proxy: GateProxy = Field(default="auto", description="one of: auto, embedded, toxiproxy")
     scenarios: Annotated[NonEmpty, NoNul] = Field(
         default="scenarios", description="a string, a folder, relative to this file"
@@ -66,7 +65,8 @@ class GateShape(Shape):
     deadline_s: Seconds = Field(default=3600.0, description=_SECONDS)
     retries: int = Field(default=0, ge=0, le=10, description="a whole number, 0 to 10")
     p1: list[str] = Field(
-        default_factory=lambda: ["boot", "kept"], description="a list of names of verdicts"
+        default_factory=lambda: ["starts", "keeps_acknowledged"],
+        description="a list of names of verdicts",
     )
     abort_on: list[AbortRule] = Field(default_factory=list, description=_RULES)
     slow: SlowShape | None = Field(default=None, description="a table")
@@ -98,7 +98,7 @@ def gate(shape: GateShape) -> Gate:
         workers=shape.workers,
         deadline_s=shape.deadline_s,
         retries=shape.retries,
-        p1=tuple(VERDICTS.get(name, name) for name in shape.p1),
+        p1=tuple(shape.p1),
         slow=SlowRule(**shape.slow.model_dump()) if shape.slow else None,
     )
 

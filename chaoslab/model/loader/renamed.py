@@ -1,8 +1,20 @@
-"""Names that a topology may still have from before they were renamed, for one release."""
+"""What topology files of before call otherwise: understood for one release, with a warning.
+
+A file has the version of its names. `chaoslab migrate` writes the present ones into it.
+"""
 
 from __future__ import annotations
 
-# Verdicts bear the name of their expectation since 0.2.
+from collections.abc import Iterator, Mapping, MutableMapping, MutableSequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, cast
+
+Place = tuple[str | int, ...]
+Table = Mapping[str, object]
+
+VERSION = 1
+# Verdicts bear the name of their expectation since version 1.
 VERDICTS = {
     "boot": "starts",
     "fails fast": "fails_fast",
@@ -20,3 +32,77 @@ VERDICTS = {
     "retries": "backs_off",
     "latency": "regains_latency",
 }
+RUNTIMES = {"embedded": "local"}  # of the gate; `embedded` is a proxy
+# Values that have new names, by the place of their key; `*` is any name, or any entry of a list.
+VALUES: Mapping[tuple[str, ...], Mapping[str, str]] = {
+    ("gate", "runtime"): RUNTIMES,
+    ("gate", "p1", "*"): VERDICTS,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renamed:
+    """A value of a file that has another name now."""
+
+    place: Place
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.place)
+        return f"{where.removeprefix('.')}: '{self.old}' is '{self.new}' now"
+
+
+def renamed(table: Table) -> tuple[Renamed, ...]:
+    """Every value of a topology's table that has another name now."""
+    return tuple(
+        Renamed(place=place, old=value, new=names[value])
+        for pattern, names in VALUES.items()
+        for place, value in _values(table, pattern)
+        if isinstance(value, str) and value in names
+    )
+
+
+def with_new_names(table: Table, changes: tuple[Renamed, ...]) -> Table:
+    """A copy with the new names; the table itself where there is nothing to change."""
+    if not changes:
+        return table
+    copy = deepcopy(dict(table))
+    write_names(copy, changes)
+    return copy
+
+
+def write_names(table: MutableMapping[str, Any], changes: tuple[Renamed, ...]) -> None:
+    """Write the new names into the table."""
+    for change in changes:
+        parent: Any = table
+        for part in change.place[:-1]:
+            parent = parent[part]
+        parent[change.place[-1]] = change.new
+
+
+def outdated(table: Table, file: str) -> str:
+    """What is old in a topology's table, and what writes it anew; empty where nothing is."""
+    told = ["it has no version"] if "version" not in table else []
+    told += map(str, renamed(table))
+    if not told:
+        return ""
+    return (
+        f"{file} is written for an older chaoslab: {'; '.join(told)}; run `chaoslab migrate {file}`"
+    )
+
+
+def _values(
+    value: object, pattern: tuple[str, ...], at: Place = ()
+) -> Iterator[tuple[Place, object]]:
+    if not pattern:
+        yield at, value
+        return
+    first, *rest = pattern
+    if isinstance(value, MutableSequence) and first == "*":
+        for index, each in enumerate(cast("MutableSequence[object]", value)):
+            yield from _values(each, tuple(rest), (*at, index))
+    elif isinstance(value, Mapping):
+        for name in value if first == "*" else (first,):
+            if name in value:
+                yield from _values(value[name], tuple(rest), (*at, name))

@@ -18,6 +18,7 @@ from chaoslab.model.loader.base import (
 from chaoslab.model.loader.deployment import DEPLOYMENT_SHAPES, DeploymentShape
 from chaoslab.model.loader.gate import GATE_SHAPES, GateShape
 from chaoslab.model.loader.kinds import PINNED, ImageName
+from chaoslab.model.loader.renamed import VERSION
 from chaoslab.model.loader.rules import (
     is_http_address,
     is_inside,
@@ -187,6 +188,9 @@ class AttachShape(Shape):
 class TopologyShape(Shape):
     """The whole file, or the table `[tool.chaoslab]`."""
 
+    version: int = Field(
+        default=0, ge=0, le=VERSION, description=f"the version of the file's names, {VERSION}"
+    )
     name: NonEmpty | None = Field(default=None, description="a string, the system's name")
     services: dict[str, dict[str, object]] = Field(
         default_factory=dict, description="tables, for example [services.postgres]"

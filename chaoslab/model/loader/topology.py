@@ -5,18 +5,20 @@ from __future__ import annotations
 import os.path
 import re
 import tomllib
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from chaoslab.errors import Problem, SpecError
+from chaoslab.errors import OldTopology, Problem, SpecError
 from chaoslab.model.health import DEFAULT_WORDS, HealthContract, HealthState
 from chaoslab.model.loader.deployment import deployment
 from chaoslab.model.loader.gate import gate
 from chaoslab.model.loader.kinds import Kinds, images, kind_errors, services
 from chaoslab.model.loader.names import Names, normalised
 from chaoslab.model.loader.problems import Place, in_file_order, shape_problems
+from chaoslab.model.loader.renamed import outdated, renamed, with_new_names
 from chaoslab.model.loader.secrets import mask_of_document, secrets
 from chaoslab.model.loader.shape import (
     AppShape,
@@ -61,6 +63,11 @@ def load_topology(path: Path | None = None, *, kinds: Kinds) -> Topology:
     return read_topology(path, kinds=kinds)
 
 
+def table_place(path: Path) -> tuple[str, ...]:
+    """Where the topology's table is in a file of that name; empty for the whole file."""
+    return ("tool", "chaoslab") if path.name == SHARED_FILE else ()
+
+
 def find_topology(start: Path) -> Path:
     """The nearest `chaoslab.toml`, or `pyproject.toml` with `[tool.chaoslab]`, upwards.
 
@@ -81,6 +88,8 @@ def read_topology(path: Path, *, kinds: Kinds) -> Topology:
     table: Mapping[str, object] = document
     if path.name == SHARED_FILE:
         prefix, table = _TABLE, _shared_table(document, file)
+    old = outdated(table, file)
+    table = with_new_names(table, renamed(table))
     mask = mask_of_document(table)
     found = [*Names(table, prefix, file, kinds).problems()]
     try:
@@ -91,6 +100,8 @@ def read_topology(path: Path, *, kinds: Kinds) -> Topology:
         found += shape_problems(wrong, prefix, file, mask, below=below, shape=own)
     if found:
         raise SpecError(map(mask.of, in_file_order(found, document)))
+    if old:
+        warnings.warn(old, OldTopology, stacklevel=2)
     return _topology(shape, path)
 
 

@@ -25,7 +25,7 @@ _RUN = "import base64, sys; exec(base64.b64decode(sys.argv.pop(1)))"
 def topology(kind: str) -> str:
     """One Redis and one of the tiny apps, in the images of these tests."""
     used = uses(images())
-    parts = ['name = "tiny"\n[services.redis]\nkind = "redis"\n[images]\n']
+    parts = ['version = 1\nname = "tiny"\n[services.redis]\nkind = "redis"\n[images]\n']
     parts += [f'{name} = "{image}"\n' for name, image in used.items()]
     code = base64.b64encode(APP.read_bytes()).decode()
     words = ["{python}", "-c", _RUN, code, kind, "{port}", "{redis.port}", "{host}"]
