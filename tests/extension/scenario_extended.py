@@ -1,6 +1,7 @@
-"""A fault, an expectation and a service of the extension, beside those of chaoslab."""
+"""A fault, an expectation, a probe and a service of the extension, beside those of chaoslab."""
 
 from chaoslab_example.answers_quickly import AnswersQuickly
+from chaoslab_example.cache_probe import CACHE_PROBE
 from chaoslab_example.congested import Congested
 
 from chaoslab import Severed, expect, when
@@ -15,7 +16,12 @@ async def test_congested(chaos):
             start=when.started(),
             stop=when.in_force("congested:memcached", after_s=0.8),
         ),
-        expect=[expect.Starts(mode="normal", rests_on=()), AnswersQuickly(within_s=2.0)],
+        probes=[CACHE_PROBE],
+        expect=[
+            expect.Starts(mode="normal", rests_on=()),
+            expect.Sampled(probe="cache_named", share=0.9, rests_on=()),
+            AnswersQuickly(within_s=2.0),
+        ],
     )
 
 

@@ -1,4 +1,4 @@
-"""A distribution outside the package adds a fault, an expectation, a service and a column."""
+"""A distribution outside the package adds a fault, an expectation, a service, a probe, a column."""
 
 from __future__ import annotations
 
@@ -88,6 +88,8 @@ def test_a_run_judges_and_reports_what_the_extension_adds(ran: tuple[str, Path])
     assert quick["outcome"] == "PASS"
     codes = [reason["code"] for reason in quick["because"]]
     assert {"example.slowest_answer", "fault.bytes_congested"} <= set(codes)
+    sampled = next(verdict for verdict in saved if verdict["name"] == "sampled")
+    assert sampled["outcome"] == "PASS"
     assert "slowest_health_s" in (folder / "boots.csv").read_text().splitlines()[0]
 
 
