@@ -132,7 +132,7 @@ async def test_what_pytest_cannot_run_is_no_trial(home: Path) -> None:
     """A scenario that is not there, or a broken file, must not look like a build let through."""
     ledger = Ledger(home, "now")
     wrong = replace(DEFECT, scenarios=("vpc_outage::no_such[x]",))
-    with pytest.raises(ServiceFailed, match=r"pytest exit code 4(.|\n)*no_such"):
+    with pytest.raises(ServiceFailed, match=r"pytest ended with exit code 4(.|\n)*no_such"):
         await replace(campaign(home), defects=(wrong,), good=False).run(ledger, 1, print)
     assert ledger.entries() == ()
 
