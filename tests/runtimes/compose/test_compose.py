@@ -54,10 +54,10 @@ from pathlib import Path
 from chaoslab.model.actions import ConnectPhase
 from chaoslab.runtimes.compose.session import ComposeSession
 from chaoslab.model.loader import load_topology
-from chaoslab import services
+from chaoslab.services import kinds
 
 async def main():
-    topology = load_topology(Path(sys.argv[1]), kinds=services.kinds())
+    topology = load_topology(Path(sys.argv[1]), kinds=kinds())
     async with ComposeSession(topology, "toxiproxy").lab() as runtime:
         services = {n: await runtime.start_service(s) for n, s in topology.services.items()}
         control = await runtime.start_proxy("toxiproxy", seed=1, log=Path("/dev/null"))
