@@ -6,10 +6,10 @@ import asyncio
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -82,8 +82,10 @@ class Journal:
 
     @property
     def kept(self) -> History:
-        """What the file holds of it: all, unless there was trouble."""
-        return History(tuple(self._events[: self._kept]))
+        """What the file holds of it: all, unless there was trouble. Times are as in the file, so
+        that a verdict of today and one of the saved run have the same data.
+        """
+        return History(tuple(replace(e, **_floats(e)) for e in self._events[: self._kept]))
 
     @property
     def checksum(self) -> str:
@@ -154,13 +156,16 @@ class Journal:
             self._kept = len(self._events)
 
 
+def _floats(event: AnyEvent) -> dict[str, Any]:
+    """The numbers of an event that the file has to six decimals."""
+    values = ((each.name, getattr(event, each.name)) for each in fields(event))
+    return {name: round(value, 6) for name, value in values if isinstance(value, float)}
+
+
 def _as_line(event: AnyEvent) -> str:
     """When and what first, then the rest; seconds to the microsecond, for people's eyes."""
-    told = {
-        name: round(value, 6) if isinstance(value, float) else value
-        for name, value in asdict(event).items()
-    }
-    ordered = {"at_s": told["at_s"], "kind": told["kind"]} | told
+    values = asdict(event) | _floats(event)
+    ordered = {"at_s": values["at_s"], "kind": values["kind"]} | values
     text = json.dumps(ordered, separators=(",", ":"), ensure_ascii=False)
     # half a surrogate pair, which an app's JSON may hold, is no text that could be read back
     return text.encode("utf-8", "replace").decode("utf-8")

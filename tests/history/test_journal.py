@@ -40,6 +40,16 @@ def test_every_event_reads_back_as_it_was_written(event: AnyEvent, tmp_path: Pat
     assert read_history(written(tmp_path, event)).events == (event,)
 
 
+def test_what_is_kept_has_the_times_of_the_file(tmp_path: Path) -> None:
+    """A verdict that has a time in its data is the same, judged now or from the saved run."""
+    journal = Journal(tmp_path / "h")
+    journal.append(Bound(at_s=0.123456789, app="app", boot=1))
+    journal.close()
+    assert journal.history.events[0].at_s == 0.123456789
+    assert journal.kept.events == read_history(tmp_path / "h").events
+    assert journal.kept.events[0].at_s == 0.123457
+
+
 @pytest.mark.parametrize("event", EVENTS, ids=IDS)
 def test_every_event_is_one_line_that_says_when_and_what_first(
     event: AnyEvent, tmp_path: Path
