@@ -24,8 +24,6 @@ SLOW = (
     "preflight/test_live.py",
     "probes/test_hostile_answers.py",
     "proxies/test_real_servers.py",
-    "reference/defects/test_running_defects.py",
-    "reference/defects/test_startup_defects.py",
     "reference/test_chat.py",
     "reference/test_degraded_start.py",
     "reference/test_outage.py",
