@@ -5,8 +5,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# The tests mostly wait for servers and clocks: four keep two cores a good half busy.
-WORKERS ?= 4
+# The tests mostly wait for servers and clocks: five keep two cores busy for most of the time.
+WORKERS ?= 5
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 # Names of the images that docker/airgapped/images.sh has built, unless the environment has others.
