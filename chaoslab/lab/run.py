@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import Protocol
 
 from chaoslab.errors import ChaoslabError, InjectionFailed, RuntimeUnavailable, ServiceFailed
@@ -32,6 +33,7 @@ from chaoslab.verdicts.settled import unsettled
 
 SETTLE_POLL_S = 0.05  # each look reads the whole history
 CAUSE_WITHIN_S = 1.0  # two looks at a container, and the engine's answers
+CANCEL_AGAIN_S = 1.0  # a task that is cancelled ends sooner, unless the cancellation was lost
 
 
 async def run_plan(plan: Plan, ground: Ground, folder: RunFolder) -> None:
@@ -216,10 +218,17 @@ async def _cause_of(error: ChaoslabError, parts: asyncio.Task[None]) -> Chaoslab
     return found if isinstance(found, ChaoslabError) else error
 
 
-async def _all_ended(tasks: list[asyncio.Task[None]], *, cancel: bool) -> None:
-    for task in tasks:
-        if cancel:
+async def _all_ended(tasks: Collection[asyncio.Task[None]], *, cancel: bool) -> None:
+    """Wait until they have ended; cancelled ones are cancelled again and again until they have.
+
+    `asyncio.wait_for`, which drivers use, may lose a cancellation that comes as its own wait ends
+    (CPython issue 86296, fixed in 3.12).
+    """
+    left = set(tasks)
+    while left:
+        for task in left if cancel else ():
             task.cancel()
+        _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_S if cancel else None)
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
