@@ -175,5 +175,5 @@ async def test_a_proxy_that_is_not_there_is_said_with_the_mend(
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     plan = Plan(name="proxy", expect=(expect.Starts(),))
     setting = Setting(seed=1, proxy="toxiproxy")
-    with pytest.raises(RuntimeUnavailable, match="no toxiproxy-server on PATH"):
+    with pytest.raises(RuntimeUnavailable, match="toxiproxy-server is not on PATH"):
         await carry_out(TOPOLOGY, plan, setting, RunFolder(tmp_path))

@@ -375,7 +375,7 @@ def test_a_preflight_that_holds_is_told_and_the_stages_run(tmp_path: Path) -> No
     (tmp_path / "deploy.yaml").write_text("listens: 8080\nrouted: 8080\n")
     code, said = project.gate()
     assert code == 0, said
-    assert "checks of deploy.yaml hold" in said
+    assert "preflight of deploy.yaml: passed" in said
     assert checked(project)["preflight"]["decision"] == "passed"
 
 

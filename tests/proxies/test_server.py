@@ -52,5 +52,5 @@ async def test_without_a_toxiproxy_the_user_is_told_what_to_do(
     """The option, the program that is missing, and the way out."""
     monkeypatch.setenv("PATH", str(tmp_path))
     async with LocalRuntime() as runtime:
-        with pytest.raises(RuntimeUnavailable, match=r"no toxiproxy-server on PATH\n.*embedded"):
+        with pytest.raises(RuntimeUnavailable, match=r"is not on PATH\n.*embedded"):
             await start("toxiproxy", runtime, tmp_path / "log")

@@ -24,6 +24,7 @@ from chaoslab.gate.self_test_text import table as trial_table
 from chaoslab.gate.text import shown
 from chaoslab.history.events import FaultMissed, LabUp
 from chaoslab.model.gate import GateStage
+from chaoslab.model.reason import Code
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 from chaoslab.report.progress import line as progress_line
 from chaoslab.report.verdicts_text import explained, judged
@@ -34,10 +35,11 @@ EVIL = (
     "\x85::warning::d\u202eabc\x9b31m </details><script>|![i](http://x)`"
 )
 SPELT = "boo\\x1b[2J"
+SAID = Code("example.said", "{text}", "What an app said.")
 VERDICTS = (
     passed("boot", "it starts"),
-    unknown("kept", f"claim {EVIL}", EVIL),
-    failed("serves", "all are served", EVIL, "second"),
+    unknown("kept", f"claim {EVIL}", SAID(text=EVIL)),
+    failed("serves", "all are served", SAID(text=EVIL), SAID(text="second")),
 )
 
 
@@ -135,7 +137,7 @@ def test_the_first_line_of_a_failure_has_the_first_reason() -> None:
     """A test runner's summary shows no more than that line."""
     first, *_ = explained(VERDICTS)
     assert first.startswith("FAIL serves: boo")
-    kept = unknown("kept", "nothing is lost", "nobody looked")
+    kept = unknown("kept", "nothing is lost", SAID(text="nobody looked"))
     assert explained([VERDICTS[0], kept])[0] == "UNKNOWN kept: nobody looked"
     bare = Verdict(name="x", outcome=kept.outcome, claim="it is so", because=())
     assert explained([bare])[0] == "UNKNOWN x: it is so"
