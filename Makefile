@@ -80,13 +80,13 @@ real-toxiproxy: $(READY)
 # Every scenario in containers behind a real Toxiproxy.
 docker: $(READY)
 	@if $(BIN)/chaoslab doctor --runtime docker --pull >/dev/null 2>&1; then \
-		$(BIN)/pytest scenarios/ -q -rs -n 2 --chaos-runtime=docker; \
+		$(BIN)/pytest scenarios/ -q -rs -n 3 --chaos-runtime=docker; \
 	else echo "scenarios in containers: skipped, no engine is ready (chaoslab doctor --runtime docker)"; fi
 
 # The gate in containers behind our engine.
 docker-gate: $(READY)
 	@if $(BIN)/chaoslab doctor --runtime docker --pull >/dev/null 2>&1; then \
-		$(BIN)/chaoslab gate --runtime docker --workers 2; \
+		$(BIN)/chaoslab gate --runtime docker --workers 3; \
 	else echo "the gate in containers: skipped, no engine is ready (chaoslab doctor --runtime docker)"; fi
 
 compose: $(READY)
