@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from chaoslab.extensions import COLUMNS, extended
 from chaoslab.history.journal import History
 
+TIMES = ("bind_s", "first_answer_s", "startup_complete_s", "ready_or_degraded_s", "recovered_s")
 OWN = frozenset(
-    {"scenario", "seed", "runtime", "proxy", "verdict", "app", "boot", "exit_code", "run"}
+    {"scenario", "seed", "runtime", "proxy", "verdict", "app", "boot", "exit_code", "run", *TIMES}
 )
 
 

@@ -27,14 +27,13 @@ from chaoslab.history.journal import History
 from chaoslab.history.run_folder import RunInfo, scenario_folders
 from chaoslab.model.health import HealthState
 from chaoslab.model.topology import Topology
-from chaoslab.report.columns import columns
+from chaoslab.report.columns import TIMES, columns
 from chaoslab.report.runs import labels, saved_verdict
 
 Row = Mapping[str, str | int | float]
 OfBoot = Bound | FirstAnswer | StartupComplete | StartupSnapshot | Ready | Exited | HealthTurned
 B = TypeVar("B", bound=OfBoot)
 
-TIMES = ("bind_s", "first_answer_s", "startup_complete_s", "ready_or_degraded_s", "recovered_s")
 _NAMES = ("scenario", "seed", "runtime", "proxy")
 _KINDS = (
     dict.fromkeys(("scenario", "runtime", "proxy", "app", "run", "verdict"), "str")

@@ -10,8 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from chaoslab.report.columns import columns
-from chaoslab.report.frames import TIMES
+from chaoslab.report.columns import TIMES, columns
 from chaoslab.report.stats import (
     ENOUGH_FOR_INTERVAL,
     ENOUGH_FOR_P95,
