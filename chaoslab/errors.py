@@ -3,46 +3,113 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from chaoslab.printable import one_line
+from chaoslab.reason import Code, Reason, Value
 
 _MOST_SHOWN = 50  # problems; who has more sees the rest when these are gone
 _PLACE_CHARACTERS, _WHAT_CHARACTERS = 300, 500
 _LONGEST_WORD = 100  # that is compared with known ones: nobody misspells a longer one
+_UNNAMED = Reason(code="text", text="")
 
 
-class ChaoslabError(Exception):
-    """Base of every error that chaoslab raises on purpose; its text is meant for people."""
+class ErrorCode(Code):
+    """A code of the lab's own errors, as in `file.unreadable`; docs/errors.md lists all of them.
+
+    Declared once, beside what raises it, and called with its data for `Problem.reason`. Its text
+    says what is wrong; place, expected value and fix are the problem's.
+    """
+
+
+UNREADABLE = ErrorCode(
+    "file.unreadable", "cannot be read: {cause}", "The file is missing, or may not be read."
+)
+UNWRITABLE = ErrorCode(
+    "file.unwritable", "cannot be written: {cause}", "The file or folder may not be written."
+)
+NOT_UTF8 = ErrorCode("file.not_utf8", "not UTF-8", "The file holds bytes that are no UTF-8 text.")
+NOT_VALID = ErrorCode(
+    "file.not_valid", "not valid {format}: {cause}", "The file cannot be parsed in its format."
+)
+UNKNOWN_NAME = ErrorCode(
+    "name.unknown", "unknown {kind} '{name}'", "Nothing of that kind has the name that is given."
+)
+NOT_INSTALLED = ErrorCode(
+    "package.not_installed",
+    "{needed_by} needs {package}, which is not installed",
+    "An optional Python package is missing here.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One mistake in what the user wrote: where, what, what was expected, and the fix."""
+    """One thing that is wrong: a reason (code, data, text), its place, and how to fix it.
 
-    where: str
-    what: str
+    `where` is a file, a key, an option or a name; `expected` and `got` are values or short phrases;
+    `fix` is what the user can do, as a command or an imperative; `lines` are the last lines of a
+    log or of a program's output. Programs read `code` and `data`, which are stable.
+    """
+
+    reason: Reason = _UNNAMED
+    where: str = ""
+    what: str = ""
     expected: str = ""
+    got: str = ""
     fix: str = ""
+    lines: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.reason is _UNNAMED:
+            object.__setattr__(self, "reason", Reason(code="text", text=self.what))
+        object.__setattr__(self, "what", self.reason.text)
+
+    @property
+    def code(self) -> str:
+        """As in `topology.unknown_key`; docs/errors.md lists all of them."""
+        return self.reason.code
+
+    @property
+    def data(self) -> Mapping[str, Value]:
+        """The values that the text was made from."""
+        return self.reason.data
 
     def __str__(self) -> str:
-        hint = "; ".join(
-            part for part in (self.expected and f"expected {self.expected}", self.fix) if part
-        )
-        told = f"{one_line(self.where, _PLACE_CHARACTERS)}: {one_line(self.what, _WHAT_CHARACTERS)}"
-        return told + (f"\n  {one_line(hint)}" if hint else "")
+        place = f"{one_line(self.where, _PLACE_CHARACTERS)}: " if self.where else ""
+        values = (self.expected and f"expected {self.expected}", self.got and f"got {self.got}")
+        hint = "; ".join(part for part in (", ".join(v for v in values if v), self.fix) if part)
+        shown = [place + one_line(self.what, _WHAT_CHARACTERS)]
+        shown += [f"  {one_line(hint)}"] if hint else []
+        shown += [f"  | {one_line(line)}" for line in self.lines]
+        return "\n".join(shown)
 
 
-class SpecError(ChaoslabError):
-    """The user's mistake, with every problem found at once (exit 2, never a traceback)."""
+class ChaoslabError(Exception):
+    """Base of every error that chaoslab raises on purpose.
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
+    `problems` has at least one; the exception's text is theirs, meant for people.
+    """
+
+    def __init__(self, problems: Problem | Iterable[Problem] | str) -> None:
+        if isinstance(problems, str):
+            self.problems: tuple[Problem, ...] = ()
+            super().__init__(problems)
+            return
+        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
         shown = [str(problem) for problem in self.problems[:_MOST_SHOWN]]
         if (more := len(self.problems) - len(shown)) > 0:
             shown.append(f"… and {more} more problems")
         super().__init__("\n".join(shown))
+
+    @property
+    def code(self) -> str:
+        """The code of the first problem."""
+        return self.problems[0].code if self.problems else ""
+
+
+class SpecError(ChaoslabError):
+    """The user's mistake, with every problem found at once (exit 2, never a traceback)."""
 
 
 class OldTopology(FutureWarning):

@@ -12,9 +12,9 @@ from chaoslab.history import events
 from chaoslab.history.journal import History
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.model.plan import Plan
-from chaoslab.model.reason import Reason
 from chaoslab.model.topology import Topology
 from chaoslab.model.verdict import Outcome, Verdict, worst
+from chaoslab.reason import Reason
 from chaoslab.registry import kinds
 from chaoslab.report.runs import saved_verdicts
 from chaoslab.report.verdicts_text import explained

@@ -7,6 +7,7 @@ import pytest
 from chaoslab import errors
 from chaoslab.errors import (
     ChaoslabError,
+    ErrorCode,
     FaultUnsupported,
     InjectionFailed,
     Problem,
@@ -15,6 +16,9 @@ from chaoslab.errors import (
     SpecError,
     did_you_mean,
 )
+
+IT_ENDED = "it ended\n  | FATAL:\\x1b[0m\n  | bye"
+FULL = ErrorCode("disk.full", "{folder} has {free_bytes} bytes", "No room.")
 
 
 @pytest.mark.parametrize(
@@ -33,9 +37,14 @@ from chaoslab.errors import (
             Problem(where="x", what="is wrong", expected="b", fix="add it"),
             "x: is wrong\n  expected b; add it",
         ),
+        (
+            Problem(where="x", what="is wrong", expected="b", got="'c'", fix="add it"),
+            "x: is wrong\n  expected b, got 'c'; add it",
+        ),
+        (Problem(what="it ended", lines=("FATAL:\x1b[0m", "bye")), IT_ENDED),
     ],
 )
-def test_a_problem_says_where_and_what_and_then_how_to_mend_it(problem: Problem, text: str) -> None:
+def test_a_problem_has_place_and_text_and_then_the_fix(problem: Problem, text: str) -> None:
     """What is not known leaves no empty words behind."""
     assert str(problem) == text
 
@@ -46,6 +55,15 @@ def test_a_spec_error_holds_every_problem_in_its_order() -> None:
     error = SpecError(iter(problems))
     assert error.problems == tuple(problems)
     assert str(error).splitlines() == [str(problem) for problem in problems]
+
+
+def test_a_program_reads_code_and_data_of_an_error() -> None:
+    """The text is made from them; an error has the code of its first problem."""
+    problem = Problem(where="results", reason=FULL(folder="/tmp", free_bytes=0), fix="make room")
+    error = ServiceFailed(problem)
+    assert (error.code, error.problems) == ("disk.full", (problem,))
+    assert problem.data == {"folder": "/tmp", "free_bytes": 0}
+    assert str(error) == "results: /tmp has 0 bytes\n  make room"
 
 
 @pytest.mark.parametrize(

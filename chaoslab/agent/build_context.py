@@ -13,7 +13,7 @@ _DOCKERFILE = "chaoslab/agent/Dockerfile"
 # The leaves, what a canary observes, the agent, and the engine, so that the image can replace
 # Toxiproxy's as well.
 _PATTERNS = (
-    *("__init__.py", "clock.py", "errors.py", "printable.py", "seeds.py"),
+    *("__init__.py", "clock.py", "errors.py", "printable.py", "reason.py", "seeds.py"),
     *("model/__init__.py", "model/sighting.py", "agent/*.py", "engine/**/*.py"),
 )
 

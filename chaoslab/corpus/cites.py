@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from chaoslab.errors import Problem, did_you_mean
-from chaoslab.model.reason import Code, Reason, Value
+from chaoslab.reason import Code, Reason, Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

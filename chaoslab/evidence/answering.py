@@ -15,7 +15,7 @@ from chaoslab.evidence.timeline import Span, exited, gap, run_ended, silence_s
 from chaoslab.history.journal import History
 from chaoslab.model.health import HealthContract
 from chaoslab.model.load import Sampling
-from chaoslab.model.reason import Code, Reason
+from chaoslab.reason import Code, Reason
 
 Data = Mapping[str, Any]
 TURN_S = 0.1  # an answer that was on its way when a pause began says nothing of the pause

@@ -7,7 +7,7 @@ from typing import Any
 
 from chaoslab.history.events import HealthSample
 from chaoslab.model.health import HealthContract, HealthState
-from chaoslab.model.reason import Code, Reason
+from chaoslab.reason import Code, Reason
 
 Data = Mapping[str, Any]
 

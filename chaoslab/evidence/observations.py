@@ -15,7 +15,7 @@ from chaoslab.evidence.connections import (
 )
 from chaoslab.evidence.links import LinkView
 from chaoslab.evidence.timeline import Span
-from chaoslab.model.reason import Code, Reason
+from chaoslab.reason import Code, Reason
 
 Observed = Iterator[Reason]
 

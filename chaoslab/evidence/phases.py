@@ -9,7 +9,7 @@ from chaoslab.evidence.claim import OfBoot
 from chaoslab.history.events import StartupSnapshot
 from chaoslab.history.journal import History
 from chaoslab.model.health import HealthContract
-from chaoslab.model.reason import Code, Reason
+from chaoslab.reason import Code, Reason
 
 
 def _phases_failed(data: Mapping[str, Any]) -> str:

@@ -35,8 +35,8 @@ from chaoslab.history.events import (
 from chaoslab.history.journal import History
 from chaoslab.model.faults import Declared
 from chaoslab.model.health import HealthState
-from chaoslab.model.reason import Code, Reason
 from chaoslab.model.verdict import Outcome
+from chaoslab.reason import Code, Reason
 
 Data = Mapping[str, Any]
 

@@ -11,7 +11,7 @@ from chaoslab.evidence.claim import OfBoot
 from chaoslab.evidence.timeline import Span
 from chaoslab.history.events import HealthSample, ProberSample, QuestionsAsked
 from chaoslab.history.journal import History
-from chaoslab.model.reason import Code, Reason
+from chaoslab.reason import Code, Reason
 
 
 def _counted(data: Mapping[str, Any]) -> str:

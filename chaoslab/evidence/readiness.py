@@ -19,7 +19,7 @@ from chaoslab.evidence.traffic import over_s, response, response_text
 from chaoslab.history.events import HealthSample, ProberSample, StartupComplete, Write
 from chaoslab.history.journal import History
 from chaoslab.model.plan import Plan
-from chaoslab.model.reason import Code, Reason, Scalar
+from chaoslab.reason import Code, Reason, Scalar
 
 Data = Mapping[str, Any]
 MIN_IN_A_ROW = 3  # fewer writes, or fewer answers of readiness, show no state

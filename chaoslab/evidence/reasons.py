@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chaoslab.history.events import Exited, HealthSample
-from chaoslab.model.reason import Code, Reason
+from chaoslab.reason import Code, Reason
 
 Data = Mapping[str, Any]
 

@@ -24,7 +24,7 @@ from chaoslab.evidence.timeline import (
 from chaoslab.history.events import Exited, FaultHealed, FaultMissed, HealthSample
 from chaoslab.history.journal import History
 from chaoslab.model.load import Sampling
-from chaoslab.model.reason import Code, Reason
+from chaoslab.reason import Code, Reason
 
 MIN_SAMPLES = 3  # fewer healthy answers than this do not show that it stays so
 

@@ -14,7 +14,7 @@ from chaoslab.history.events import FaultHealed, FaultRequested, Write
 from chaoslab.history.journal import History
 from chaoslab.history.moments import find
 from chaoslab.model.plan import Plan
-from chaoslab.model.reason import Code, Reason
+from chaoslab.reason import Code, Reason
 
 
 def _counts_text(data: Mapping[str, Any]) -> str:

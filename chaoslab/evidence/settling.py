@@ -24,7 +24,7 @@ from chaoslab.history.events import HealthSample, Spawned, StartupComplete
 from chaoslab.history.journal import History
 from chaoslab.model.health import HealthState
 from chaoslab.model.load import Sampling
-from chaoslab.model.reason import Code, Reason
+from chaoslab.reason import Code, Reason
 
 
 class Start(Bounded, Protocol):

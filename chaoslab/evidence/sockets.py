@@ -10,7 +10,7 @@ from itertools import pairwise
 from chaoslab.evidence.connections import over_before
 from chaoslab.evidence.links import SOCKETS_LATE_S, LinkView
 from chaoslab.evidence.observations import Observed
-from chaoslab.model.reason import Code
+from chaoslab.reason import Code
 
 ALL_ENDED = Code(
     "fault.all_connections_ended",

@@ -9,7 +9,7 @@ from chaoslab.evidence.claim import OfBoot
 from chaoslab.evidence.timeline import answered_s, samples, spawned, started_by
 from chaoslab.history.events import Bound
 from chaoslab.history.journal import History
-from chaoslab.model.reason import Code, Reason
+from chaoslab.reason import Code, Reason
 
 
 def _not_complete(data: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from chaoslab.evidence.waits import waited_s
 from chaoslab.history.events import Exited, Spawned
 from chaoslab.history.journal import History
 from chaoslab.model.plan import Plan
-from chaoslab.model.reason import Reason
+from chaoslab.reason import Reason
 
 LAST_WORDS = 5  # lines of the log in which the cause must be named: a banner names everything
 GRACE_S = 0.1  # after a bound has passed, so that the sample that shows it is in the history

@@ -19,9 +19,9 @@ from chaoslab.evidence.timeline import Span
 from chaoslab.evidence.waits import Loss, losses_of, lost_in
 from chaoslab.history.events import AnyEvent, HealthSample, OwnSample, ProberSample, Write
 from chaoslab.history.journal import History
-from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Outcome, Verdict
+from chaoslab.reason import Code, Reason
 
 OWN_LIMIT = Code(
     "machine.own_limit",

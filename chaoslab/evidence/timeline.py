@@ -22,7 +22,7 @@ from chaoslab.history.events import (
 from chaoslab.history.journal import History
 from chaoslab.model.health import HealthState
 from chaoslab.model.load import Sampling
-from chaoslab.model.reason import Reason
+from chaoslab.reason import Reason
 
 HEARD_S = 0.5  # before a bound: the lab's own lag at which no verdict is trusted any more
 SERVING = frozenset({HealthState.HEALTHY, HealthState.DEGRADED})  # what health may say when up

@@ -18,7 +18,7 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.journal import History
 from chaoslab.model.health import HealthState
-from chaoslab.model.reason import Code, Scalar
+from chaoslab.reason import Code, Scalar
 
 IN_A_ROW = 3  # one slow answer, and its neighbours on the way with it, is a hiccup of the machine
 

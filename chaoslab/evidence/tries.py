@@ -16,8 +16,8 @@ from chaoslab.evidence.traffic import app_connections, engine_tells, most_within
 from chaoslab.history.events import AppSockets, LinkConnection, LinkPackets
 from chaoslab.history.journal import History
 from chaoslab.model.faults import Declared
-from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import Link
+from chaoslab.reason import Code, Reason
 
 HERD_WINDOW_S = 0.5
 FEW = 6  # fewer tries than this show neither back-off nor jitter

@@ -18,7 +18,7 @@ from chaoslab.history.events import (
     Spawned,
 )
 from chaoslab.history.journal import History
-from chaoslab.model.reason import Code, Reason
+from chaoslab.reason import Code, Reason
 
 Data = Mapping[str, Any]
 

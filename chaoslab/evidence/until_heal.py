@@ -9,7 +9,7 @@ from chaoslab.evidence.timeline import Span, answered_s, replaced, run_ended, si
 from chaoslab.history.events import FaultHealing, HealthSample, QuestionsAsked
 from chaoslab.history.journal import History
 from chaoslab.model.load import Sampling
-from chaoslab.model.reason import Code, Reason
+from chaoslab.reason import Code, Reason
 
 UNANSWERED_S = 0.5  # who lets a question wait for longer at the heal is not heard of any more
 CUT_SHORT = Code(

@@ -12,7 +12,7 @@ from chaoslab.evidence.traffic import app_connections, engine_tells
 from chaoslab.history.events import AppSockets, FaultHealing, LinkConnection, LossNamed
 from chaoslab.history.journal import History
 from chaoslab.model.health import HealthState
-from chaoslab.model.reason import Code, Reason
+from chaoslab.reason import Code, Reason
 
 Data = Mapping[str, Any]
 LONG_S = 2.0  # no connect for longer than this is what should be printed first

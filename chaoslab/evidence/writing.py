@@ -16,7 +16,7 @@ from chaoslab.history.events import (
 from chaoslab.history.journal import History
 from chaoslab.history.moments import find
 from chaoslab.model.plan import Plan
-from chaoslab.model.reason import Code
+from chaoslab.reason import Code
 
 WRITES_DRY_S = 2.0  # without an acknowledged write for so long, no more are waited for
 LOOKED_S = 0.25  # after a bound has passed, so that the look that shows it is in the history

@@ -23,9 +23,9 @@ from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place, Watch
 from chaoslab.model.health import HealthContract
 from chaoslab.model.load import Sampling
-from chaoslab.model.reason import Reason
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
+from chaoslab.reason import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,9 +37,9 @@ from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place, Watch
 from chaoslab.model.faults import Declared
 from chaoslab.model.plan import Plan
-from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import App, Link, Topology
 from chaoslab.model.verdict import Outcome, Verdict, failed, passed, unknown
+from chaoslab.reason import Code, Reason
 
 LEAST_S = 1.0  # a fault that the app lived under for less than this shows no rate
 HERD_S = 3.0  # for so long after the heal a herd may come

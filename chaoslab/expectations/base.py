@@ -16,9 +16,9 @@ from chaoslab.faults.evidence import Evidence
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Expected
 from chaoslab.model.plan import Plan
-from chaoslab.model.reason import Reason
 from chaoslab.model.topology import App, Topology
 from chaoslab.model.verdict import Verdict
+from chaoslab.reason import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

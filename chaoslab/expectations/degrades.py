@@ -46,9 +46,9 @@ from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place, Seen
 from chaoslab.model.health import HealthContract, HealthState
 from chaoslab.model.load import Sampling
-from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Outcome, Verdict, failed, passed, unknown
+from chaoslab.reason import Code, Reason
 
 NOT_ON_LINK = Code(
     "fault.not_observed_on_link",

@@ -17,9 +17,9 @@ from chaoslab.expectations.base import Expectation, Run
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place, Seen
 from chaoslab.model.plan import Plan
-from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
+from chaoslab.reason import Code, Reason
 
 UP = Code(
     "start.up",

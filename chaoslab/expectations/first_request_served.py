@@ -24,8 +24,8 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
-from chaoslab.model.reason import Code, Reason
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
+from chaoslab.reason import Code, Reason
 
 GIVEN_UP_S = 5.0  # after the bound, where no request comes
 

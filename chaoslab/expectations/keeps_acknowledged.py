@@ -23,9 +23,9 @@ from chaoslab.history.events import ReadBack, Write
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
 from chaoslab.model.plan import Plan
-from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
+from chaoslab.reason import Code, Reason
 
 MOST_NAMED = 5
 ACCEPTED = 202  # "accepted": the answer itself says that the row is not kept yet

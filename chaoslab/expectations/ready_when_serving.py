@@ -43,9 +43,9 @@ from chaoslab.history.events import FaultHealing, FirstAnswer
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place, Watch
 from chaoslab.model.plan import Plan
-from chaoslab.model.reason import Reason
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
+from chaoslab.reason import Reason
 
 AHEAD_S = 0.5  # readiness may turn so much before the first write that is served again: pools fill
 

@@ -20,8 +20,8 @@ from chaoslab.history.events import (
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
 from chaoslab.model.plan import Plan
-from chaoslab.model.reason import Code, Reason
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
+from chaoslab.reason import Code, Reason
 
 MOST_NAMED = 3
 UNAVAILABLE = 503

@@ -27,8 +27,8 @@ from chaoslab.history.events import Write
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
 from chaoslab.model.plan import Plan
-from chaoslab.model.reason import Code
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
+from chaoslab.reason import Code
 
 LEAST_S = 0.02  # slower by less than this is the machine's own noise, whatever the ratio
 CHANCE = 0.01  # the one-sided p below which a difference is not taken for chance

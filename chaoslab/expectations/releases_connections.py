@@ -28,9 +28,9 @@ from chaoslab.history.events import HealthSample, ServerConnections, Spawned
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place, Watch
 from chaoslab.model.plan import Plan
-from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import App, Topology
 from chaoslab.model.verdict import Outcome, Verdict, failed, passed, unknown
+from chaoslab.reason import Code, Reason
 
 LASTING_S = 0.25  # a level that holds for less may be a canary's, or one connection replaced
 CALM_S = 0.3  # after the recovery, for what the recovery itself replaces

@@ -15,9 +15,9 @@ from chaoslab.history.events import FaultHealed, OwnSample, Spawned
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
 from chaoslab.model.plan import Plan
-from chaoslab.model.reason import Code, Reason
 from chaoslab.model.steps import Probe
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
+from chaoslab.reason import Code, Reason
 
 GIVEN_UP_S = 2.0  # beyond the time that the samples need
 ROUNDED = 1e-9  # shares are not exact

@@ -27,9 +27,9 @@ from chaoslab.history.events import Write
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
 from chaoslab.model.plan import Plan
-from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
+from chaoslab.reason import Code, Reason
 
 NOT_ACKNOWLEDGED = Code(
     "serve.not_acknowledged",

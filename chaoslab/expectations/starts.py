@@ -49,9 +49,9 @@ from chaoslab.model.expectation import Place, Seen
 from chaoslab.model.health import HealthContract, HealthState
 from chaoslab.model.load import Sampling
 from chaoslab.model.plan import Plan
-from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
+from chaoslab.reason import Code, Reason
 
 Data = Mapping[str, Any]
 

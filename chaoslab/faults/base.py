@@ -15,8 +15,8 @@ from chaoslab.evidence.links import LinkView
 from chaoslab.faults.cluster import NetworkRule, Peer, Unsupported
 from chaoslab.model.actions import Action, Capability, ServiceAct
 from chaoslab.model.faults import Declared
-from chaoslab.model.reason import Code, Reason
 from chaoslab.model.sighting import REACHED, Outcome, Sighting
+from chaoslab.reason import Code, Reason
 
 MutationKind = Literal["inert", "bypassed", "inert-to-app"]
 

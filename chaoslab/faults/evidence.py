@@ -11,8 +11,8 @@ from chaoslab.faults.base import Fault
 from chaoslab.history.events import FaultMissed, LinkPackets
 from chaoslab.history.journal import History
 from chaoslab.model.faults import Declared
-from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import Link, Topology
+from chaoslab.reason import Code, Reason
 
 NOT_IN_PLAN = Code(
     "fault.not_in_plan",

@@ -13,9 +13,9 @@ from chaoslab.faults.base import LinkFault, Turns
 from chaoslab.faults.cluster import NetworkRule, Peer, Unsupported
 from chaoslab.faults.severed import Severed, SeveredMode
 from chaoslab.model.actions import Action, Capability
-from chaoslab.model.reason import Reason
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.values import above, wrong
+from chaoslab.reason import Reason
 
 SPREAD = 0.2
 _SHORTEST_CUT_S = 5.0  # the controller itself takes seconds to put rules in force and to heal

@@ -13,9 +13,9 @@ from chaoslab.faults.cluster import NetworkRule, Peer, Unsupported, direction_of
 from chaoslab.faults.severed import observed_silence
 from chaoslab.faults.toxics import silence
 from chaoslab.model.actions import Action, Capability, Stream
-from chaoslab.model.reason import Reason
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.values import one_of
+from chaoslab.reason import Reason
 
 _NOTE = (
     "Packets are dropped, acknowledgements of the other direction among them, so the other"

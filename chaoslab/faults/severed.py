@@ -13,9 +13,9 @@ from chaoslab.faults.base import NOT_OBSERVED, LinkFault
 from chaoslab.faults.cluster import USE_TOXIPROXY, NetworkRule, Peer, Unsupported
 from chaoslab.faults.toxics import BOTH, SILENCES, silence
 from chaoslab.model.actions import Action, Capability, ConnectPhase, Disable
-from chaoslab.model.reason import Code, Reason
 from chaoslab.model.sighting import Outcome, Sighting
 from chaoslab.model.values import one_of
+from chaoslab.reason import Code, Reason
 
 SeveredMode = Literal["dropped", "refused", "silent"]
 

@@ -13,9 +13,9 @@ from chaoslab.faults.base import LinkFault
 from chaoslab.faults.cluster import NetworkRule, Peer, Unsupported, direction_of
 from chaoslab.faults.toxics import toxic
 from chaoslab.model.actions import Action, Capability, Stream
-from chaoslab.model.reason import Code, Reason
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.values import above, one_of, wrong
+from chaoslab.reason import Code, Reason
 
 BYTES_DELAYED = Code(
     "fault.bytes_delayed",

@@ -10,8 +10,8 @@ from chaoslab.evidence import observations, sockets
 from chaoslab.evidence.links import LinkView
 from chaoslab.faults.base import ServiceFault
 from chaoslab.model.actions import ServiceAct
-from chaoslab.model.reason import Reason
 from chaoslab.model.sighting import Outcome
+from chaoslab.reason import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

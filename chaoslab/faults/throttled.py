@@ -19,9 +19,9 @@ from chaoslab.faults.cluster import (
 )
 from chaoslab.faults.toxics import toxic
 from chaoslab.model.actions import Action, Capability, Stream
-from chaoslab.model.reason import Code, Reason
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.values import above, one_of
+from chaoslab.reason import Code, Reason
 
 BYTES_THROTTLED = Code(
     "fault.bytes_throttled",

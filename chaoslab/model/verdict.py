@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from chaoslab.model.reason import Reason
+from chaoslab.reason import Reason
 
 UNCODED = "text"  # the code of reasons that were saved before they had one
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from string import Formatter
 
-from chaoslab.model.reason import Code
+from chaoslab.reason import Code
 from chaoslab.verdicts.vocabulary import codes
 
 HEAD = """\
@@ -31,9 +31,9 @@ This page is made by `python -m chaoslab.report.reasons_page`.
 VARIES = "(depends on its data)"
 
 
-def page(known: Sequence[Code]) -> str:
+def page(known: Sequence[Code], head: str = HEAD) -> str:
     """The page, one section for each subject: the part of the code before its dot."""
-    parts = [HEAD]
+    parts = [head]
     for subject, group in groupby(known, key=subject_of):
         parts.append("\n".join(_section(subject, group)))
     return "\n".join(parts)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from rich.text import Text
 from rich.tree import Tree
 
-from chaoslab.model.reason import Reason
 from chaoslab.model.verdict import Outcome, Verdict, worst
 from chaoslab.printable import one_line
+from chaoslab.reason import Reason
 
 SEVERAL = 2
 STYLES = {"PASS": "green", "UNKNOWN": "yellow", "FAIL": "bold red"}

@@ -10,9 +10,9 @@ from chaoslab.history.events import LabUp, PathBypassed
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Expected
 from chaoslab.model.plan import Plan
-from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import Topology
 from chaoslab.model.verdict import Outcome, Verdict
+from chaoslab.reason import Code, Reason
 
 SHOWN = 3  # connections named on each link; of the others the count
 UNTOUCHED = Code(

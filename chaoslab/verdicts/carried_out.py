@@ -8,8 +8,8 @@ from dataclasses import replace
 from chaoslab.history.events import StepDone, TriggerMissed
 from chaoslab.history.journal import History
 from chaoslab.model.plan import Plan
-from chaoslab.model.reason import Code, Reason
 from chaoslab.model.verdict import Outcome, Verdict
+from chaoslab.reason import Code, Reason
 
 NOT_CARRIED_OUT = Code(
     "plan.not_carried_out",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chaoslab.model.reason import Code, Reason
 from chaoslab.model.verdict import Outcome, Verdict
+from chaoslab.reason import Code, Reason
 
 HISTORY_IN_PART = Code(
     "lab.history_in_part",

@@ -13,9 +13,9 @@ from chaoslab.history.events import LeftRunning
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Expected
 from chaoslab.model.plan import Plan
-from chaoslab.model.reason import Code, Reason
 from chaoslab.model.topology import Topology
 from chaoslab.model.verdict import Outcome, Verdict, unknown, worst
+from chaoslab.reason import Code, Reason
 from chaoslab.verdicts.bypass import weighed_by_path
 from chaoslab.verdicts.carried_out import weighed_by_triggers
 from chaoslab.verdicts.soundness import disabled, late, unsound

@@ -7,7 +7,7 @@ from typing import Any
 
 from chaoslab.history.events import LabLag, LabTrouble, LabUp, ProbeCrashed, RunEnded
 from chaoslab.history.journal import History
-from chaoslab.model.reason import Code, Reason
+from chaoslab.reason import Code, Reason
 
 FAULT_DISABLED = Code(
     "lab.fault_disabled",

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
 
 from chaoslab import evidence, expectations, faults, verdicts
-from chaoslab.model.reason import Code
+from chaoslab.errors import ErrorCode
+from chaoslab.reason import Code
 from chaoslab.registry import kinds
 
 ROOMS = (evidence, expectations, faults, verdicts)  # the packages whose modules make reasons
@@ -39,6 +40,6 @@ def _sorted(modules: Iterable[ModuleType]) -> tuple[Code, ...]:
         id(value): value
         for module in modules
         for value in vars(module).values()
-        if isinstance(value, Code)
+        if isinstance(value, Code) and not isinstance(value, ErrorCode)
     }
     return tuple(sorted(found.values(), key=lambda code: code.name))

@@ -7,8 +7,8 @@ from pathlib import Path
 from chaoslab.corpus.cites import Cite
 from chaoslab.corpus.records import Defect
 from chaoslab.evidence.reasons import EXITED, LOG_LINE
-from chaoslab.model.reason import Reason
 from chaoslab.model.verdict import UNCODED, Outcome, Verdict
+from chaoslab.reason import Reason
 
 RECORD = """\
 # /// defect

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chaoslab.corpus.cites import Cite, is_cited
-from chaoslab.model.reason import Reason, Value
+from chaoslab.reason import Reason, Value
 
 DATA: dict[str, Value] = {
     "exit_code": 3,

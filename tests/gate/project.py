@@ -41,7 +41,7 @@ from chaoslab.report.runs import save_verdicts
 from chaoslab.model.loader import load_topology
 from chaoslab import services
 from chaoslab.model.plan import Boot, Plan
-from chaoslab.model.reason import Reason
+from chaoslab.reason import Reason
 from chaoslab.model.verdict import Outcome, Verdict
 
 INFO = RunInfo(scenario="x", seed=1, runtime="local", proxy="embedded", started_at="",

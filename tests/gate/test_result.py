@@ -25,9 +25,9 @@ from chaoslab.gate.result import (
     gravest,
 )
 from chaoslab.model.gate import GateStage
-from chaoslab.model.reason import Reason
 from chaoslab.model.verdict import failed, passed
 from chaoslab.preflight.finding import Finding, Inspected
+from chaoslab.reason import Reason
 
 
 def scenario(outcome: ScenarioOutcome, name: str = "s", reason: str = "") -> ScenarioResult:

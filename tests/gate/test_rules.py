@@ -23,8 +23,8 @@ from chaoslab.gate.result import Abort, ScenarioOutcome, ScenarioResult
 from chaoslab.gate.rules import RunSeen, broken_rule
 from chaoslab.history.events import AnyEvent, AppStarved, Bound, FirstAnswer, RunEnded
 from chaoslab.model.gate import AbortRule, Gate, GateStage, SlowRule
-from chaoslab.model.reason import Reason
 from chaoslab.model.verdict import Outcome, Verdict
+from chaoslab.reason import Reason
 
 ENDED = RunEnded(at_s=6.0, settled=True, why="settled")
 BOUND = Bound(at_s=0.9, app="backend", boot=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chaoslab.model.reason import Code
+from chaoslab.reason import Code
 
 EXITED = Code(
     "start.exited", "exited with {exit_code} after {after_s:.3f} s", "It ended by itself."

@@ -24,8 +24,8 @@ from chaoslab.gate.self_test_text import table as trial_table
 from chaoslab.gate.text import shown
 from chaoslab.history.events import FaultMissed, LabUp
 from chaoslab.model.gate import GateStage
-from chaoslab.model.reason import Code
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
+from chaoslab.reason import Code
 from chaoslab.report.progress import line as progress_line
 from chaoslab.report.verdicts_text import explained, judged
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chaoslab.model.reason import Code
+from chaoslab.reason import Code
 from chaoslab.report.reasons_page import page
 from chaoslab.verdicts.vocabulary import codes
 

@@ -9,8 +9,8 @@ import pytest
 
 from chaoslab.errors import SpecError
 from chaoslab.history.run_folder import RunFolder
-from chaoslab.model.reason import Reason
 from chaoslab.model.verdict import Outcome, failed, passed, unknown
+from chaoslab.reason import Reason
 from chaoslab.report.runs import save_verdicts
 from chaoslab.results import Result, events, read_result
 

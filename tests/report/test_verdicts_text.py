@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chaoslab.model.reason import Code
 from chaoslab.model.verdict import failed, passed, unknown
+from chaoslab.reason import Code
 from chaoslab.report.verdicts_text import explained
 
 LATE = Code("lab.late", "the lab was {late_s} s late", "It lagged.")(late_s=0.6)

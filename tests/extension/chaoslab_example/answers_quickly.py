@@ -11,8 +11,8 @@ from chaoslab.evidence.timeline import samples
 from chaoslab.expectations import needs
 from chaoslab.expectations.base import Expectation, Run
 from chaoslab.model.expectation import Place
-from chaoslab.model.reason import Code
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
+from chaoslab.reason import Code
 
 FEWEST = 3
 TOO_FEW = Code("example.too_few_answers", "only {count} answers", "Too few answers to judge by.")
