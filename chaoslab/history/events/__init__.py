@@ -1,0 +1,163 @@
+"""Everything that a run can record: typed events. `AnyEvent` is the table of them."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from chaoslab.history.events.answers import (
+    HealthSample,
+    HealthTurned,
+    LossNamed,
+    ProberSample,
+    QuestionsAsked,
+)
+from chaoslab.history.events.app import (
+    AppStarved,
+    Bound,
+    Exited,
+    FirstAnswer,
+    LeftRunning,
+    Listening,
+    Ready,
+    Spawned,
+    StartupComplete,
+    StartupSnapshot,
+)
+from chaoslab.history.events.base import (
+    BootEvent,
+    Event,
+    FaultEvent,
+    LinkReading,
+)
+from chaoslab.history.events.faults import (
+    CanaryProbe,
+    FaultHealed,
+    FaultHealing,
+    FaultInForce,
+    FaultMissed,
+    FaultRequested,
+    TriggerMissed,
+)
+from chaoslab.history.events.lab import (
+    LabLag,
+    LabTrouble,
+    LabUp,
+    PastProxy,
+    ProbeCrashed,
+    RunEnded,
+)
+from chaoslab.history.events.links import (
+    AppSockets,
+    LinkConnection,
+    LinkDrops,
+    LinkMetered,
+    LinkPackets,
+    LinkSessions,
+    Met,
+    PathBypassed,
+    ServerConnections,
+)
+from chaoslab.history.events.own import (
+    OwnSample,
+    StepDone,
+)
+from chaoslab.history.events.writes import (
+    ReadBack,
+    Write,
+    WriteOutcome,
+    WritePurpose,
+)
+
+AnyEvent = Annotated[
+    LabUp
+    | LabLag
+    | LabTrouble
+    | Spawned
+    | Bound
+    | Listening
+    | FirstAnswer
+    | StartupSnapshot
+    | StartupComplete
+    | Ready
+    | Exited
+    | HealthSample
+    | ProberSample
+    | QuestionsAsked
+    | HealthTurned
+    | LossNamed
+    | FaultRequested
+    | FaultInForce
+    | FaultHealing
+    | FaultHealed
+    | FaultMissed
+    | TriggerMissed
+    | CanaryProbe
+    | AppSockets
+    | PathBypassed
+    | LeftRunning
+    | LinkConnection
+    | LinkDrops
+    | LinkPackets
+    | LinkMetered
+    | LinkSessions
+    | ServerConnections
+    | AppStarved
+    | Write
+    | ReadBack
+    | StepDone
+    | OwnSample
+    | ProbeCrashed
+    | RunEnded,
+    Field(discriminator="kind"),
+]
+
+__all__ = [
+    "AnyEvent",
+    "AppSockets",
+    "AppStarved",
+    "BootEvent",
+    "Bound",
+    "CanaryProbe",
+    "Event",
+    "Exited",
+    "FaultEvent",
+    "FaultHealed",
+    "FaultHealing",
+    "FaultInForce",
+    "FaultMissed",
+    "FaultRequested",
+    "FirstAnswer",
+    "HealthSample",
+    "HealthTurned",
+    "LabLag",
+    "LabTrouble",
+    "LabUp",
+    "LeftRunning",
+    "LinkConnection",
+    "LinkDrops",
+    "LinkMetered",
+    "LinkPackets",
+    "LinkReading",
+    "LinkSessions",
+    "Listening",
+    "LossNamed",
+    "Met",
+    "OwnSample",
+    "PastProxy",
+    "PathBypassed",
+    "ProbeCrashed",
+    "ProberSample",
+    "QuestionsAsked",
+    "ReadBack",
+    "Ready",
+    "RunEnded",
+    "ServerConnections",
+    "Spawned",
+    "StartupComplete",
+    "StartupSnapshot",
+    "StepDone",
+    "TriggerMissed",
+    "Write",
+    "WriteOutcome",
+    "WritePurpose",
+]

@@ -1,0 +1,117 @@
+"""Events of an app's processes, from the spawn to the exit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from chaoslab.history.events.base import BootEvent
+from chaoslab.model.health import HealthState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spawned(BootEvent):
+    """An app's process was started.
+
+    `standing`: the process ran before the lab did. The lab observes neither its start-up nor its
+    end. `restart`: a supervisor started it, because the boot before had ended by itself.
+    """
+
+    pid: int
+    port: int
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    standing: bool = False
+    restart: bool = False
+    kind: Literal["spawned"] = "spawned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound(BootEvent):
+    """The lab first observed that the app's port is listening."""
+
+    kind: Literal["bound"] = "bound"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening(BootEvent):
+    """All ports on which the app's processes listen. Recorded at each change."""
+
+    ports: tuple[int, ...]
+    kind: Literal["listening"] = "listening"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstAnswer(BootEvent):
+    """The app gave its first HTTP answer, of any status."""
+
+    status_code: int
+    kind: Literal["first_answer"] = "first_answer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartupSnapshot(BootEvent):
+    """What the app publishes about its start-up. The lab reads it when the start-up has completed
+    or failed, or at the end of the boot.
+    """
+
+    complete: bool
+    failed: bool
+    mode: str | None
+    completed_phases: tuple[str, ...]
+    degraded_phases: tuple[str, ...]
+    failed_phases: tuple[str, ...]
+    phase_timings_s: Mapping[str, float]
+    kind: Literal["startup_snapshot"] = "startup_snapshot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartupComplete(BootEvent):
+    """The health path first answered healthy or degraded. Where the app has a start-up path, that
+    path reports a completed start-up as well.
+    """
+
+    state: HealthState
+    kind: Literal["startup_complete"] = "startup_complete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready(BootEvent):
+    """The readiness path first answered 2xx."""
+
+    kind: Literal["ready"] = "ready"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exited(BootEvent):
+    """The app's process ended. `asked`: the lab stopped it."""
+
+    exit_code: int
+    asked: bool
+    log_tail: tuple[str, ...]
+    kind: Literal["exited"] = "exited"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftRunning(BootEvent):
+    """A process that the app had started was alive after the app's own process had ended.
+
+    `ended`: the lab killed it.
+    """
+
+    pid: int
+    process: str
+    ended: bool
+    kind: Literal["left_running"] = "left_running"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppStarved(BootEvent):
+    """Within the last `over_s` seconds the app was ready to run, but waited for a CPU core for
+    `waited_s` seconds, as the kernel counts it. Recorded where it is more than a few milliseconds.
+    """
+
+    waited_s: float
+    over_s: float
+    kind: Literal["app_starved"] = "app_starved"

@@ -1,0 +1,78 @@
+"""Events of the plan's faults and triggers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from chaoslab.history.events.base import Event, FaultEvent
+from chaoslab.model.sighting import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultRequested(FaultEvent):
+    """The lab requested a fault. `armed`: it waits inside the proxy engine for its trigger."""
+
+    links: tuple[str, ...]
+    armed: bool = False
+    kind: Literal["fault_requested"] = "fault_requested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultInForce(FaultEvent):
+    """A canary observed the fault. `since_s` is the latest time at which it can have begun. `seen`
+    is what the canary observed.
+    """
+
+    since_s: float
+    seen: str
+    kind: Literal["fault_in_force"] = "fault_in_force"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultHealing(FaultEvent):
+    """The lab begins to heal the fault. `why` is the cause."""
+
+    why: str
+    kind: Literal["fault_healing"] = "fault_healing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultHealed(FaultEvent):
+    """The proxy no longer lists the fault, and the service answers through the link."""
+
+    kind: Literal["fault_healed"] = "fault_healed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultMissed(FaultEvent):
+    """The fault was not injected, was not observed in force, or could not be healed."""
+
+    why: str
+    kind: Literal["fault_missed"] = "fault_missed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerMissed(Event):
+    """A trigger of the plan did not occur. Its boot or load did not begin; its fault was healed
+    without it.
+
+    `place` is the trigger's place in the plan, as in `faults[0].stop` or `boots[1].at`. `moment` is
+    what the lab waited for, in words.
+    """
+
+    place: str
+    moment: str
+    why: str
+    kind: Literal["trigger_missed"] = "trigger_missed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryProbe(Event):
+    """One connection of the lab itself through a link. No evidence counts its `client_port`."""
+
+    link: str
+    outcome: Outcome
+    took_s: float
+    client_port: int | None
+    kind: Literal["canary_probe"] = "canary_probe"
