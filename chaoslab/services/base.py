@@ -60,32 +60,47 @@ class LocalServer(Protocol):
         """Its connection URL through that address."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerAccess:
+    """How a server in a container is reached from this machine.
+
+    `port` is a port of 127.0.0.1 that leads to the server. `run` runs a command inside the
+    container and returns its output; it blocks, and raises ServiceFailed if the command fails.
+    """
+
+    port: int
+    run: Callable[[Sequence[str]], str]
+
+
 class ContainerServer(Protocol):
-    """A server in a container; what is given as `port` is one of loopback that leads to it."""
+    """A server in a container. Each lab has a place of its own in it, such as a database."""
 
     @property
     def port(self) -> int:
-        """Where it listens inside its container."""
+        """The port on which it listens inside its container."""
 
     @property
     def command(self) -> tuple[str, ...] | None:
-        """How its image is told to start it; None for the image's own command."""
+        """The container's command; None for the image's own."""
 
     @property
     def env(self) -> Mapping[str, str]:
-        """What its image is told by its environment."""
+        """The container's environment variables."""
 
     async def answers(self, port: int) -> bool:
-        """Whether it answers its own protocol there."""
+        """Whether it answers its own protocol at that port of 127.0.0.1; never an error."""
 
-    def prepare(self, port: int) -> str:
-        """Once, when it first answers; returns its product and version. Blocks."""
+    def prepare(self, access: ContainerAccess) -> str:
+        """Prepare it once, when it first answers; returns product and version. Blocks.
 
-    def fresh(self, port: int, lab: str) -> None:
-        """Make an empty place of a lab's own. Blocks."""
+        Raises ServiceFailed.
+        """
 
-    def clear(self, port: int, lab: str) -> None:
-        """Remove the lab's place, whoever is connected to it. Blocks."""
+    def fresh(self, access: ContainerAccess, lab: str) -> None:
+        """Create an empty place for the lab. Blocks. Raises ServiceFailed."""
+
+    def clear(self, access: ContainerAccess, lab: str) -> None:
+        """Remove the lab's place, even if clients are connected. Blocks. Raises ServiceFailed."""
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
         """The connection URL of the lab's place, through that address."""

@@ -23,7 +23,7 @@ from chaoslab.model.loader.base import NoNul, Shape, VariableName, together
 from chaoslab.model.loader.kinds import PINNED, ImageName
 from chaoslab.model.placeholders import fill, names_in, placeholder_problems
 from chaoslab.model.topology import Service
-from chaoslab.services.base import Stop
+from chaoslab.services.base import ContainerAccess, Stop
 
 Answers = Callable[[int], Awaitable[bool]]
 _KNOWN = ("port", "host", "python")
@@ -105,15 +105,15 @@ class ImageServer:
         """As its kind asks."""
         return await self.ready(port)
 
-    def prepare(self, port: int) -> str:
+    def prepare(self, access: ContainerAccess) -> str:
         """What it is called; nothing is known of its version."""
-        del port
+        del access
         return self.product
 
-    def fresh(self, port: int, lab: str) -> None:
+    def fresh(self, access: ContainerAccess, lab: str) -> None:
         """Nothing is known of its state."""
 
-    def clear(self, port: int, lab: str) -> None:
+    def clear(self, access: ContainerAccess, lab: str) -> None:
         """Nothing is known of its state."""
 
     def url(self, endpoint: Endpoint, lab: str) -> str:

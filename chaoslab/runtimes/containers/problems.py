@@ -142,6 +142,16 @@ def exited(
     )
 
 
+def failed_inside(
+    what: str, command: Sequence[str], *, status: int, output: Sequence[str]
+) -> ServiceFailed:
+    """A command that the lab ran in a server's container, and that failed."""
+    return ServiceFailed(
+        f"{what}: `{' '.join(command)}` failed with status {status} in its container\n"
+        f"  check that its image has this program; its last lines:\n{_lines(output[-12:])}"
+    )
+
+
 def unanswered(
     what: str, *, inside: int, published: str, within_s: float, log: Sequence[str]
 ) -> ServiceFailed:

@@ -98,14 +98,14 @@ class ContainerRuntime:
         )  # fmt: skip
         await running.start()  # whatever the scenario before has left it as
         if service.name not in self._versions:
-            product = await in_thread(lambda: box.server.prepare(box.published))
+            product = await in_thread(lambda: box.server.prepare(box.access))
             image = images.of_service(service, self._stack.images)
             named = f"{product} (image {image})" if image != AGENT_IMAGE else product
             self._versions[service.name] = named
         running.version = self._versions[service.name]
         self._boxes.append(box)
         self._services.append(running)
-        await in_thread(lambda: box.server.fresh(box.published, self._lab))
+        await in_thread(lambda: box.server.fresh(box.access, self._lab))
         return running
 
     async def start_proxy(self, kind: ProxyKind, *, seed: int, log: Path) -> ToxiproxyControl:
@@ -204,7 +204,7 @@ class ContainerRuntime:
         begun = [*self._boots, *([self._proxy] if self._proxy is not None else [])]
         made = await asyncio.gather(*begun, return_exceptions=True)
         work = [partial(_end, each) for each in made if not isinstance(each, BaseException)]
-        work += [partial(box.server.clear, box.published, self._lab) for box in self._boxes]
+        work += [partial(box.server.clear, box.access, self._lab) for box in self._boxes]
         await asyncio.gather(*(in_thread(partial(_at_best, each)) for each in work))
         for log in self._logs:
             log.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,9 @@ from chaoslab.model.topology import Service
 from chaoslab.runtimes.containers.agents import Agent
 from chaoslab.runtimes.containers.engine import HOST, in_thread
 from chaoslab.runtimes.containers.parts import ContainerPart
-from chaoslab.runtimes.containers.problems import exited, told, unanswered
+from chaoslab.runtimes.containers.problems import exited, failed_inside, told, unanswered
 from chaoslab.services import question_of
-from chaoslab.services.base import ContainerServer
+from chaoslab.services.base import ContainerAccess, ContainerServer
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -56,6 +56,23 @@ class Box:
                     log=await in_thread(self._log),
                 )
             await asyncio.sleep(_POLL_S)
+
+    @property
+    def access(self) -> ContainerAccess:
+        """How the server is reached from this machine."""
+        return ContainerAccess(port=self.published, run=self.run)
+
+    def run(self, command: Sequence[str]) -> str:
+        """Run a command in the container; returns its output. Blocks.
+
+        Raises ServiceFailed, with its last lines, if it fails.
+        """
+        with told(f"container {self.name}"):
+            status, output = self.container.exec_run(list(command))
+        text: str = output.decode(errors="replace")
+        if status != 0:
+            raise failed_inside(self.name, command, status=status, output=text.splitlines())
+        return text
 
     def stop(self) -> None:
         """Orderly shutdown by the engine, with the image's own stop signal. Blocks."""

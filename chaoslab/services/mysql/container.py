@@ -10,6 +10,7 @@ from chaoslab.errors import ServiceFailed
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.ports import HOST
 from chaoslab.services.answers import ready
+from chaoslab.services.base import ContainerAccess
 from chaoslab.services.mysql.driver import pymysql
 from chaoslab.services.mysql.protocol import log_in_answered
 from chaoslab.services.mysql.sessions import PORT, product
@@ -38,23 +39,23 @@ class MysqlServer:
         """Greeted, and a log-in answered."""
         return await ready(port, log_in_answered)
 
-    def prepare(self, port: int) -> str:
+    def prepare(self, access: ContainerAccess) -> str:
         """Make the user that every lab's apps log in as."""
-        with _admin(port) as cursor:
+        with _admin(access.port) as cursor:
             cursor.execute(f"CREATE USER {_USER}@'%' IDENTIFIED BY '{_USER}'")
             cursor.execute("SELECT VERSION()")
             return product(str(cursor.fetchall()[0][0]))
 
-    def fresh(self, port: int, lab: str) -> None:
+    def fresh(self, access: ContainerAccess, lab: str) -> None:
         """A new database; one of that name is dropped."""
-        self.clear(port, lab)
-        with _admin(port) as cursor:
+        self.clear(access, lab)
+        with _admin(access.port) as cursor:
             cursor.execute(f"CREATE DATABASE `{lab}`")
             cursor.execute(f"GRANT ALL ON `{lab}`.* TO {_USER}@'%'")
 
-    def clear(self, port: int, lab: str) -> None:
+    def clear(self, access: ContainerAccess, lab: str) -> None:
         """Drop the lab's database; a session that holds one of its tables is ended first."""
-        with _admin(port) as cursor:
+        with _admin(access.port) as cursor:
             cursor.execute(_SESSIONS, [lab])
             for (session,) in cursor.fetchall():
                 try:

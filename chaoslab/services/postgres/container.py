@@ -14,6 +14,7 @@ from psycopg import sql
 from chaoslab.errors import ServiceFailed
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.ports import HOST
+from chaoslab.services.base import ContainerAccess
 from chaoslab.services.postgres import local
 
 PORT = 5432
@@ -51,22 +52,22 @@ class PostgresServer:
         """A session accepted and `SELECT 1` answered."""
         return await local.answers(port)
 
-    def prepare(self, port: int) -> str:
+    def prepare(self, access: ContainerAccess) -> str:
         """Make the role that owns every lab's database."""
-        with _admin(port) as connection:
+        with _admin(access.port) as connection:
             connection.execute(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{ROLE}'")
             return _version(connection)
 
-    def fresh(self, port: int, lab: str) -> None:
+    def fresh(self, access: ContainerAccess, lab: str) -> None:
         """A new database; one of that name is dropped."""
-        with _admin(port) as connection:
+        with _admin(access.port) as connection:
             _drop(connection, lab)
             make = sql.SQL("CREATE DATABASE {} OWNER {}")
             connection.execute(make.format(sql.Identifier(lab), sql.Identifier(ROLE)))
 
-    def clear(self, port: int, lab: str) -> None:
+    def clear(self, access: ContainerAccess, lab: str) -> None:
         """Drop the lab's database."""
-        with _admin(port) as connection:
+        with _admin(access.port) as connection:
             _drop(connection, lab)
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
@@ -103,20 +104,20 @@ class StackPostgres:
             return "authentication failed" in str(error)
         return True
 
-    def prepare(self, port: int) -> str:
+    def prepare(self, access: ContainerAccess) -> str:
         """Read its version."""
-        with self._admin(port) as connection:
+        with self._admin(access.port) as connection:
             return _version(connection)
 
-    def fresh(self, port: int, lab: str) -> None:
+    def fresh(self, access: ContainerAccess, lab: str) -> None:
         """A new database; one of that name is dropped."""
-        with self._admin(port) as connection:
+        with self._admin(access.port) as connection:
             _drop(connection, lab)
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(lab)))
 
-    def clear(self, port: int, lab: str) -> None:
+    def clear(self, access: ContainerAccess, lab: str) -> None:
         """Drop the lab's database."""
-        with self._admin(port) as connection:
+        with self._admin(access.port) as connection:
             _drop(connection, lab)
 
     def url(self, endpoint: Endpoint, lab: str) -> str:

@@ -13,6 +13,7 @@ from redis.retry import Retry
 from chaoslab.errors import ServiceFailed
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.ports import HOST
+from chaoslab.services.base import ContainerAccess
 from chaoslab.services.redis import local
 
 PORT = 6379
@@ -36,18 +37,18 @@ class RedisServer:
         """PING answered by PONG."""
         return await local.answers(port)
 
-    def prepare(self, port: int) -> str:
+    def prepare(self, access: ContainerAccess) -> str:
         """Read which product it is."""
-        with _talk(port) as talk:
+        with _talk(access.port) as talk:
             return _product(talk)
 
-    def fresh(self, port: int, lab: str) -> None:
+    def fresh(self, access: ContainerAccess, lab: str) -> None:
         """Empty it."""
         del lab
-        with _talk(port) as talk:
+        with _talk(access.port) as talk:
             talk.flushall()
 
-    def clear(self, port: int, lab: str) -> None:
+    def clear(self, access: ContainerAccess, lab: str) -> None:
         """The next lab empties it."""
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
@@ -73,28 +74,28 @@ class StackRedis:
         """PING answered by PONG."""
         return await local.answers(port)
 
-    def prepare(self, port: int) -> str:
+    def prepare(self, access: ContainerAccess) -> str:
         """Read which product it is."""
-        with _talk(port, stack=True) as talk:
+        with _talk(access.port, stack=True) as talk:
             return _product(talk)
 
-    def fresh(self, port: int, lab: str) -> None:
+    def fresh(self, access: ContainerAccess, lab: str) -> None:
         """Choose a database, once; see that it is empty, before each lab."""
         del lab
         if not self.number:
-            self._choose(port)
-        elif not _is_empty(port, self.number):
+            self._choose(access.port)
+        elif not _is_empty(access.port, self.number):
             raise ServiceFailed(
-                f"{_where(port, stack=True)}: database {self.number}, which was "
+                f"{_where(access.port, stack=True)}: database {self.number}, which was "
                 "empty and which the lab uses, contains keys of another client\n"
                 "  expected no other client while the lab runs; no key was removed"
             )
 
-    def clear(self, port: int, lab: str) -> None:
+    def clear(self, access: ContainerAccess, lab: str) -> None:
         """Empty the lab's database."""
         del lab
         if self.number:
-            with _talk(port, self.number, stack=True) as talk:
+            with _talk(access.port, self.number, stack=True) as talk:
                 talk.flushdb()
 
     def url(self, endpoint: Endpoint, lab: str) -> str:

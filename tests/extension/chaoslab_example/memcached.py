@@ -15,7 +15,7 @@ from chaoslab.machine.process import Identity
 from chaoslab.model.sighting import Question
 from chaoslab.model.topology import Service
 from chaoslab.services.answers import Streams, ready
-from chaoslab.services.base import ContainerServer, Kind, LocalServer, Stop
+from chaoslab.services.base import ContainerAccess, ContainerServer, Kind, LocalServer, Stop
 from chaoslab.services.programs import Program, on_path
 
 PORT = 11211
@@ -64,14 +64,14 @@ class MemcachedContainer:
         """`version` answered by one."""
         return await ready(port, _version)
 
-    def prepare(self, port: int) -> str:
+    def prepare(self, access: ContainerAccess) -> str:
         """Its version is that of the image."""
         return "memcached"
 
-    def fresh(self, port: int, lab: str) -> None:
+    def fresh(self, access: ContainerAccess, lab: str) -> None:
         """What an earlier lab left is found by nobody: each lab's keys are its own."""
 
-    def clear(self, port: int, lab: str) -> None:
+    def clear(self, access: ContainerAccess, lab: str) -> None:
         """Nothing is kept."""
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
