@@ -1,1 +1,1 @@
-"""The lab: brings a topology up, runs a plan on it, and writes the history. The only effects."""
+"""The lab: starts a topology, runs a plan on it, and writes the history."""

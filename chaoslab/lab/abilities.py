@@ -1,4 +1,4 @@
-"""Whether the services can do what a plan asks of them; asked before anything is started."""
+"""Checks, before anything starts, that the services support what a plan needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chaoslab.services import kind_of, kinds
 
 
 def counted_links(plan: Plan, topology: Topology) -> Iterator[Link]:
-    """The links at whose servers an expectation wants the clients counted."""
+    """The links for which an expectation needs the number of clients at the server."""
     for e in plan.expect:
         if "server_clients" in e.watches:
             named = getattr(e, "services", ())
@@ -23,7 +23,7 @@ def counted_links(plan: Plan, topology: Topology) -> Iterator[Link]:
 
 
 def check_abilities(plan: Plan, topology: Topology) -> None:
-    """Raise SpecError where a resolved plan needs what a service's kind cannot do."""
+    """Raise SpecError if a resolved plan needs what a service's kind does not support."""
     unable = [
         link.service
         for link in counted_links(plan, topology)
@@ -34,8 +34,8 @@ def check_abilities(plan: Plan, topology: Topology) -> None:
         which = ", ".join(f"'{name}' is a {topology.services[name].kind}" for name in unable)
         problem = Problem(
             where=f"{plan.name}: expect",
-            what=f"connections are counted at a server that does not show its clients: {which}",
-            expected=f"services of a kind that does: {able}",
-            fix="name those in services=(...) of ReleasesConnections, or leave it out",
+            what=f"the clients of this service cannot be counted: {which}",
+            expected=f"services of one of these kinds: {able}",
+            fix="name such services in services=(...) of ReleasesConnections, or remove it",
         )
         raise SpecError([problem])

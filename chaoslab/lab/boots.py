@@ -1,4 +1,4 @@
-"""Spawns the apps of a plan, each at its time, and anew under its supervisor; each is watched."""
+"""Spawns and watches the apps of a plan, each boot at its trigger, and restarts them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from chaoslab.probes.workload import Writer
 
 
 class Boots:
-    """The boots of one run; `watches` has the latest of each app, by its name."""
+    """The boots of one run. `watches` has the newest boot of each app, by the app's name."""
 
     def __init__(self, plan: Plan, ground: Ground, folder: RunFolder) -> None:
         self.watches: dict[str, Watch] = {}
@@ -32,8 +32,8 @@ class Boots:
         self._counts: Counter[str] = Counter()
 
     async def run(self, number: int, over: asyncio.Event) -> None:
-        """Spawn an app when its time has come, and anew, as often as its supervisor may, whenever
-        it has ended by itself.
+        """Spawn an app at its trigger. Spawn it again each time it exits by itself, up to
+        `restarts` times.
         """
         plan, journal, place = self._plan, self._ground.journal, f"boots[{number}].at"
         boot = plan.boots[number]
@@ -49,32 +49,32 @@ class Boots:
             watch = await self._spawned(boot, restart=True)
 
     async def pause_questions(self) -> None:
-        """Ask no app anything, and wait for the answers that are under way."""
+        """Send no request to any app, and wait for the open ones."""
         await asyncio.gather(*(w.watched.questions.pause() for w in self.watches.values()))
 
     def go_on(self) -> None:
-        """Ask them again."""
+        """Send requests to the apps again."""
         for watch in self.watches.values():
             watch.watched.questions.go_on()
 
     async def stop_probes(self) -> None:
-        """Nobody asks the apps any more; they go on."""
+        """Stop every probe of the apps. The apps keep running."""
         await asyncio.gather(*(watch.stop_probes() for watch in self.watches.values()))
 
     async def end(self) -> BaseException | None:
-        """End every app; returns the first failure to do so."""
+        """Stop every app. Returns the first error of that, if any."""
         ends = (watch.end() for watch in self.watches.values())
         return next(filter(None, await asyncio.gather(*ends, return_exceptions=True)), None)
 
     async def _spawned(self, boot: Boot, *, restart: bool = False) -> Watch:
-        """A boot under watch, in the place of the same app's boot before."""
+        """Spawn and watch a boot; it replaces the app's boot before."""
         journal = self._ground.journal
         if (before := self.watches.get(boot.app)) is not None:
             await before.end()
         app, runtime = self._ground.topology.apps[boot.app], self._ground.runtime
         port = await runtime.app_port(app)
-        standing = runtime.standing is not None
-        command, env = ((), {}) if standing else self._told(app, boot, port)
+        attached = runtime.standing is not None
+        command, env = ((), {}) if attached else self._command_and_env(app, boot, port)
         journal.mask.learn_boot(command, env)
         running = await runtime.spawn_app(
             app=app,
@@ -95,7 +95,7 @@ class Boots:
                 port=port,
                 argv=command,
                 env=env,
-                standing=standing,
+                standing=attached,
                 restart=restart,
             )
         )
@@ -104,7 +104,7 @@ class Boots:
             boot=number,
             running=running,
             journal=journal,
-            standing=standing,
+            attached=attached,
             questions=Questions(app.health.period_s or 0.0),
         )
         writer = Writer(watched, self._ground.seed) if app.writes is not None else None
@@ -112,8 +112,10 @@ class Boots:
         self.watches[app.name] = watch = Watch(watched, self._plan, ports, writer, self.past)
         return watch
 
-    def _told(self, app: App, boot: Boot, port: int) -> tuple[tuple[str, ...], dict[str, str]]:
-        """Command and environment of one boot, every placeholder filled."""
+    def _command_and_env(
+        self, app: App, boot: Boot, port: int
+    ) -> tuple[tuple[str, ...], dict[str, str]]:
+        """The command and the environment of one boot, with every placeholder filled."""
         values = self._placeholders(app, port)
         env = {key: fill(value, values) for key, value in {**app.env, **boot.env}.items()}
         return tuple(fill(word, values) for word in app.command), env
@@ -122,14 +124,14 @@ class Boots:
         runtime = self._ground.runtime
         values = {"port": str(port), "host": runtime.app_host, "python": runtime.python}
         for link in self._links(app):
-            proxied = self._given(link)
-            values[f"{link.service}.url"] = self._ground.services[link.service].url(proxied)
-            values[f"{link.service}.host"] = proxied.host
-            values[f"{link.service}.port"] = str(proxied.port)
+            address = self._address_for_app(link)
+            values[f"{link.service}.url"] = self._ground.services[link.service].url(address)
+            values[f"{link.service}.host"] = address.host
+            values[f"{link.service}.port"] = str(address.port)
         return values
 
-    def _given(self, link: Link) -> Endpoint:
-        """The address by which the app is told to reach a service: the link's proxy."""
+    def _address_for_app(self, link: Link) -> Endpoint:
+        """The address of the link's proxy; that of the service if a self-test bypasses the link."""
         disabled = self._ground.disabled
         if disabled is not None and disabled.bypasses(link.name):
             return self._ground.services[link.service].endpoint

@@ -1,4 +1,4 @@
-"""Brings a topology up: services, proxy server and links at once, each link tried by a canary."""
+"""Starts a topology: services, proxy server and links; a canary checks each link."""
 
 from __future__ import annotations
 
@@ -34,11 +34,10 @@ async def brought_up(
     disabled: Mutation | None = None,
     mask: Mask | None = None,
 ) -> AsyncIterator[Ground]:
-    """Services, proxy server and links of a topology, all up and tried; taken down at the end.
+    """Start the services, the proxy server and the links of a topology; stop them at the end.
 
-    `disabled` is a fault of the plan to come, aimed at its links, that shall not act. `mask` hides
-    secrets; the services' own passwords are added to it.
-    Raises RuntimeUnavailable or ServiceFailed with the fix where something cannot be had.
+    `disabled` is the fault that a self-test disables in the coming run. `mask` hides secrets; the
+    passwords of the services are added to it. Raises RuntimeUnavailable or ServiceFailed.
     """
     journal = Journal(folder.history_path, mask)
     async with AsyncExitStack() as stack:
@@ -47,10 +46,12 @@ async def brought_up(
         stack.push_async_callback(control.close)
         for running in services.values():
             journal.mask.learn(secrets_within(running.url(running.endpoint)))
-        ports = await asyncio.gather(*(_join(control, link, services) for link in topology.links))
+        ports = await asyncio.gather(
+            *(_create_proxy(control, link.name, link, services) for link in topology.links)
+        )
         joined = {link: port for link, port in zip(topology.links, ports, strict=True) if port}
         addresses = {link.name: runtime.proxied(port) for link, port in joined.items()}
-        twins = await _twins(control, joined, services, disabled)
+        twins = await _canary_proxies(control, joined, services, disabled)
         ground = Ground(
             topology=topology,
             runtime=runtime,
@@ -75,7 +76,7 @@ async def brought_up(
 
 
 async def check_steady(ground: Ground, link: Link) -> None:
-    """Raise ServiceFailed where a link does not answer a canary while no fault is in force."""
+    """Raise ServiceFailed if a link does not answer a canary while no fault is in force."""
     sighting = await ground.canary(link, within_s=STEADY_WITHIN_S)
     if sighting is not None and sighting.outcome not in REACHED:
         raise ServiceFailed(
@@ -87,7 +88,7 @@ async def check_steady(ground: Ground, link: Link) -> None:
 async def _start(
     topology: Topology, runtime: Runtime, *, proxy: ProxyKind, seed: int, folder: RunFolder
 ) -> tuple[dict[str, RunningService], ProxyControl]:
-    """Everything that takes time, at once; the first failure cancels the rest."""
+    """Start the services and the proxy server in parallel; the first failure cancels the rest."""
     failure: ChaoslabError | None = None
     try:
         async with asyncio.TaskGroup() as group:
@@ -99,7 +100,7 @@ async def _start(
                 for name, service in topology.services.items()
             }
     except* ChaoslabError as errors:
-        failure = _told_as_one(errors)  # raised here it would be a group, on some Pythons
+        failure = _merged(errors)  # some Python versions would wrap it in a group if raised here
     if failure is not None:
         if control.done() and not control.cancelled() and control.exception() is None:
             await control.result().close()
@@ -107,26 +108,29 @@ async def _start(
     return {name: task.result() for name, task in starting.items()}, control.result()
 
 
-def _told_as_one(errors: ExceptionGroup[ChaoslabError]) -> ChaoslabError:
-    """The first of several failures, with the texts of all."""
+def _merged(errors: ExceptionGroup[ChaoslabError]) -> ChaoslabError:
+    """One error with the type of the first and the texts of all."""
     each = [error for error in errors.exceptions if isinstance(error, ChaoslabError)]
     return type(each[0])("\n".join(map(str, each)))
 
 
-async def _join(control: ProxyControl, link: Link, services: dict[str, RunningService]) -> int:
-    return await control.create(link.name, str(services[link.service].upstream))
+async def _create_proxy(
+    control: ProxyControl, name: str, link: Link, services: dict[str, RunningService]
+) -> int:
+    return await control.create(name, str(services[link.service].upstream))
 
 
-async def _twins(
+async def _canary_proxies(
     control: ProxyControl,
     links: Iterable[Link],
     services: dict[str, RunningService],
     disabled: Mutation | None,
 ) -> dict[str, int]:
-    """The ports of proxies that only canaries use, by link; none but where a mutation asks."""
-    names = {e.name: disabled.twin_of(e.name) if disabled else None for e in links}
+    """The ports of the extra proxies that only canaries use, by link. Only self-tests need them."""
+    if disabled is None:
+        return {}
     return {
-        link.name: await control.create(twin, str(services[link.service].upstream))
+        link.name: await _create_proxy(control, twin, link, services)
         for link in links
-        if (twin := names[link.name]) is not None
+        if (twin := disabled.twin_of(link.name)) is not None
     }

@@ -1,4 +1,4 @@
-"""One plan, from nothing to its verdicts: the only place where all the rooms meet."""
+"""Runs one plan and judges it: start the topology, run, stop, judge."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from chaoslab.verdicts.judge import judge
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """Where and how a plan is carried out; stands in the run's own record."""
+    """Where and how a plan is run. It is saved with the run."""
 
     open_runtime: Callable[[], AbstractAsyncContextManager[Runtime]] = LocalRuntime
     proxy: ProxyKind = "embedded"
@@ -50,11 +50,11 @@ class Setting:
 async def carry_out(
     topology: Topology, plan: Plan, setting: Setting, folder: RunFolder
 ) -> tuple[Verdict, ...]:
-    """Run one plan from nothing to its verdicts; everything about it is in `folder` afterwards.
+    """Run one plan and return its verdicts. Everything about the run is saved in `folder`.
 
-    Raises SpecError (the plan), RuntimeUnavailable, ServiceFailed (the machine) or FaultUnsupported
-    (proxy or platform), each without the secrets that its text had. What the system under test does
-    is never an error: it is in the verdicts.
+    Raises SpecError (a mistake in the plan), RuntimeUnavailable or ServiceFailed (a failure of the
+    lab) or FaultUnsupported (the proxy or the platform cannot inject a fault); secrets are masked
+    in their texts. A failure of the system under test is not an error: it is in the verdicts.
     """
     plan = resolve(plan, topology)
     check_abilities(plan, topology)
@@ -100,7 +100,7 @@ async def _carried_out(
 def _judged(
     topology: Topology, plan: Plan, journal: Journal, folder: RunFolder, sums: Checksums
 ) -> tuple[Verdict, ...]:
-    """What `chaoslab analyze` will say: judged by what was written, as it was written."""
+    """Judge the run by its saved files, as `chaoslab analyze` will."""
     doubts = [HISTORY_IN_PART(why=journal.trouble)] if journal.trouble else []
     try:
         save_checksums(folder.path, {**sums, folder.history_path.name: journal.checksum})
@@ -113,7 +113,7 @@ def _judged(
 
 @contextmanager
 def _masked(mask: Mask) -> Iterator[None]:
-    """Hide the secrets in the texts of errors, which quote logs and commands."""
+    """Mask the secrets in the texts of errors, which quote logs and commands."""
     try:
         yield
     except Exception as error:
@@ -122,7 +122,7 @@ def _masked(mask: Mask) -> Iterator[None]:
 
 
 def _listen(journal: Journal, listeners: Iterable[Callable[[AnyEvent], None]]) -> None:
-    """Call each listener with every event from now on, the bring-up's own included."""
+    """Call each listener with every event: those of the start so far, and all later ones."""
     for listener in listeners:
         for event in journal.history.events:
             listener(event)

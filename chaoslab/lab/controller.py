@@ -1,6 +1,6 @@
-"""A worker of pytest-xdist whose controller is gone: its lab ends within a second.
+"""Stops the lab of a pytest-xdist worker within a second after its controller has ended.
 
-Left alone, execnet waits 5 s before it interrupts such a worker, and the lab's own end follows.
+Without this, execnet waits 5 s before it interrupts such a worker.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ import threading
 import time
 from collections.abc import Callable
 
-ORDERLY_S = 0.3  # enough for an app that ends when it is asked to; the watchdogs need as long again
+GRACE_S = 0.3  # enough for an app that stops on SIGTERM; the dead-man's switch needs as long again
 _POLL_S = 0.1
 
 
 class ControllerWatch:
-    """Interrupts this process once its parent, the controller, has ended, as Ctrl-C does.
+    """Interrupts this process, as Ctrl-C does, when its parent, the controller, has ended.
 
-    What still holds a lab `ORDERLY_S` later is killed; the lab's watchdogs, which outlive it, then
-    take everything away at once. Without `may_kill` it has all the time that it needs, to heal what
-    would stay in force elsewhere. A process without a lab is left to execnet.
+    With `may_kill` the process is killed if it still has a lab after `GRACE_S`; the dead-man's
+    switch then removes everything. Without `may_kill` it gets the time to heal faults that would
+    stay in force on another machine. A process without a lab is not interrupted.
     """
 
     def __init__(
@@ -38,13 +38,13 @@ class ControllerWatch:
         main = threading.main_thread().ident
         assert main is not None
         signal.pthread_kill(main, signal.SIGINT)  # to that thread, so that its loop wakes
-        time.sleep(ORDERLY_S)
+        time.sleep(GRACE_S)
         if self._may_kill and self._holds_a_lab():
             os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _until_gone(controller: int) -> None:
-    """Return once the controller has ended; by its number alone where there is no pidfd."""
+    """Return when the controller has ended. Without pidfd_open it polls the parent's pid."""
     try:
         watched = os.pidfd_open(controller)
     except (AttributeError, OSError):

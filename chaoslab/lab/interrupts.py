@@ -1,4 +1,4 @@
-"""Ctrl-C while a scenario runs: the first heals and stops everything, a second breaks nothing."""
+"""Ctrl-C during a scenario: the first heals and stops everything, the third exits at once."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-FORCED = 3  # this Ctrl-C ends the process at once; what the lab started is ended by its watchdogs
+FORCED = 3  # this Ctrl-C ends the process at once; the dead-man's switch stops what it started
 NOTE = "interrupted: healing and stopping; press Ctrl-C a third time to exit at once"
 
 _Handler = Callable[[int, FrameType | None], object] | int | None
 
 
 class Interrupts:
-    """The Ctrl-C presses of one process, from its first scenario until `restore`.
+    """Handles Ctrl-C in one process, from its first scenario until `restore`.
 
-    asyncio alone would cancel the scenario at the first one and break off its cleaning at the
-    second, and a second one in pytest's own report would end the process by the signal.
+    Without it, a second Ctrl-C would stop the clean-up of the scenario, or kill the process while
+    pytest prints its report.
     """
 
     def __init__(self) -> None:
         self.count = 0
         self._before: _Handler = None
-        self._ours = self._on_interrupt  # one object, so that it can be recognised
-        self._cancels: list[Callable[[], object]] = []  # of scenarios that were not interrupted yet
+        self._ours = self._on_interrupt  # one object, to compare with the installed handler
+        self._cancels: list[Callable[[], object]] = []  # of scenarios not interrupted yet
         self._under_way = 0
 
     @contextmanager
     def cancelling(self, tell: Callable[[str], object]) -> Iterator[None]:
-        """Cancel the current task at the first Ctrl-C, and raise KeyboardInterrupt at its end,
-        whatever else that is. Several scenarios may be under way.
+        """Cancel the current task at the first Ctrl-C, and raise KeyboardInterrupt when it ends.
 
-        Nothing changes where SIGINT is ignored, or outside the main thread, which alone gets
-        signals. After an interrupt the handler stays, so that the report comes to its end too.
+        Several scenarios may run at the same time. It does nothing if SIGINT is ignored or outside
+        the main thread, which alone gets signals. After a Ctrl-C the handler stays installed, so
+        that pytest can finish its report.
         """
         if not _may_handle():
             yield
@@ -58,13 +58,13 @@ class Interrupts:
                 task.uncancel()
             raise KeyboardInterrupt from None
         else:
-            if self.count > before:  # it was over before it could be cancelled
+            if self.count > before:  # the task ended before it was cancelled
                 raise KeyboardInterrupt
         finally:
             self._end(cancel)
 
     def restore(self) -> None:
-        """Give SIGINT back to whoever had it. Safe to repeat."""
+        """Restore the handler of SIGINT that was there before. May be called again."""
         if threading.current_thread() is not threading.main_thread():
             return
         if signal.getsignal(signal.SIGINT) is self._ours:

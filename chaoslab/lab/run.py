@@ -1,4 +1,4 @@
-"""Runs one plan on a ground: faults, boots and probes side by side, until enough is known."""
+"""Runs one plan on a started topology, until every expectation can be judged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chaoslab.injection.schedule import Nemesis
 from chaoslab.lab.abilities import counted_links
 from chaoslab.lab.boots import Boots
 from chaoslab.lab.bring_up import check_steady
-from chaoslab.lab.own import Own
+from chaoslab.lab.scenario_code import ScenarioCode
 from chaoslab.model.expectation import Expected, ProofWanted
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Link
@@ -31,37 +31,37 @@ from chaoslab.probes.workload import Writer
 from chaoslab.verdicts.hopeless import still_open
 from chaoslab.verdicts.settled import unsettled
 
-SETTLE_POLL_S = 0.05  # each look reads the whole history
-CAUSE_WITHIN_S = 1.0  # two looks at a container, and the engine's answers
-CANCEL_AGAIN_S = 1.0  # a task that is cancelled ends sooner, unless the cancellation was lost
+SETTLE_POLL_S = 0.05  # each check reads the whole history
+CAUSE_WITHIN_S = 1.0  # enough for two checks of a container and of the engine
+CANCEL_AGAIN_S = 1.0  # a cancelled task ends sooner, unless the cancellation was lost
 
 
 async def run_plan(plan: Plan, ground: Ground, folder: RunFolder) -> None:
     """Run a resolved plan until every expectation can be judged, or its limit has passed.
 
-    Whatever happens, every fault is healed, every app stopped, and the history has its end.
-    Raises FaultUnsupported, before anything was spawned, where a fault cannot be made here, or
-    what is asked for cannot be counted.
+    At the end, also after an error, every fault is healed, every app is stopped, and the history
+    has RunEnded. Raises FaultUnsupported before an app is spawned if a fault, or a count that an
+    expectation needs, is not supported here.
     """
     check_countable(plan, ground.control)
-    await _Run(plan, ground, Boots(plan, ground, folder)).to_its_end()
+    await _Run(plan, ground, Boots(plan, ground, folder)).run()
 
 
 class _Run:
-    """One plan on its way."""
+    """One run of a plan."""
 
     def __init__(self, plan: Plan, ground: Ground, boots: Boots) -> None:
         self._plan, self._ground, self._boots = plan, ground, boots
         self._journal = ground.journal
         self._over = asyncio.Event()
-        self._own = Own(plan, ground.topology, boots, ground.journal)
+        self._scenario_code = ScenarioCode(plan, ground.topology, boots, ground.journal)
         self._parts = PartsProbe(ground.runtime.parts, self._journal)
 
-    async def to_its_end(self) -> None:
-        """Carry it out, and leave nothing of it running."""
+    async def run(self) -> None:
+        """Run the plan and stop everything at the end."""
         why, settled = "interrupted", False
         nemesis = Nemesis(self._plan, self._ground, self._over)
-        background = await self._looks_at_servers()
+        background = await self._watch_servers()
         lag = guarded("lag", watch_lag(self._journal), self._journal)
         background.append(asyncio.create_task(lag))
         parts = asyncio.create_task(self._watch_parts())
@@ -74,17 +74,17 @@ class _Run:
             await nemesis.armed()
             work = [self._boots.run(number, self._over) for number in range(len(self._plan.boots))]
             work += [self._prove(e, wanted) for e in self._plan.expect if (wanted := e.proof)]
-            work += self._own.steps()
+            work += self._scenario_code.steps()
             background += [asyncio.create_task(each) for each in work]
-            own_probes = self._own.probes(self._over)
+            own_probes = self._scenario_code.probes(self._over)
             background += own_probes
             why, settled = await self._until_settled([faults, *background])
             self._over.set()
             await faults
             await asyncio.gather(*own_probes)
             await self._boots.stop_probes()
-            await self._last_look_at_parts()
-            await self._last_look()
+            await self._check_parts()
+            await self._check_links_and_writes()
         except (ServiceFailed, RuntimeUnavailable, InjectionFailed) as error:
             cause = await _cause_of(error, parts)
             why = f"interrupted: {str(cause).splitlines()[0]}"
@@ -94,25 +94,25 @@ class _Run:
             await _all_ended([faults], cancel=False)
             await _all_ended(background, cancel=True)
             if lost := await self._boots.end():
-                why, settled = f"an app could not be ended: {lost}", False
+                why, settled = f"an app could not be stopped: {lost}", False
             for place, moment in never_came(self._plan, self._journal.history):
                 note_missed(place, moment, TOO_EARLY, self._journal)
             self._journal.append(RunEnded(at_s=self._journal.now(), settled=settled, why=why))
         if lost:
             raise lost
 
-    async def _looks_at_servers(self) -> list[asyncio.Task[None]]:
-        """What stands already is looked at before any fault: connections may have met those of
-        earlier runs, and a fault is shown by sessions that stood when it came.
+    async def _watch_servers(self) -> list[asyncio.Task[None]]:
+        """Start the probes of servers that an expectation or attach mode needs.
 
-        Clients are counted at each server that an expectation about connections is about.
+        In attach mode the connections and sessions of before the run are recorded first: later ones
+        are compared with them.
         """
-        probes: dict[str, _Look] = {}
+        probes: dict[str, _ServerProbe] = {}
         joined = self._ground.joined
-        if (standing := self._ground.runtime.standing) is not None:
+        if (attached := self._ground.runtime.standing) is not None:
             for link in joined:
                 await record_connections(link.name, "", self._ground)
-                probe = SessionProbe(link, standing, self._journal)
+                probe = SessionProbe(link, attached, self._journal)
                 probes[f"sessions of {link.name}"] = probe
         counted = {link.name for link in counted_links(self._plan, self._ground.topology)}
         for name in sorted({link.service for link in joined if link.name in counted}):
@@ -124,19 +124,23 @@ class _Run:
         return [asyncio.create_task(run) for run in runs]
 
     async def _watch_parts(self) -> None:
-        """Raise what the lab failed by once a part of it has ended, which ends the run."""
+        """Wait until a part of the lab has ended, and raise its error, which ends the run."""
         await guarded("parts", self._parts.run(), self._journal)
-        if self._parts.failure is not None:
-            raise self._parts.failure
+        self._raise_failure_of_parts()
 
-    async def _last_look_at_parts(self) -> None:
-        """The watch may not know yet of a part that ended just now: the run would seem sound."""
-        await guarded("parts", self._parts.last_look(), self._journal)
+    async def _check_parts(self) -> None:
+        """Check every part at the end: one may have ended after its last regular check."""
+        await guarded("parts", self._parts.check_once(), self._journal)
+        self._raise_failure_of_parts()
+
+    def _raise_failure_of_parts(self) -> None:
         if self._parts.failure is not None:
             raise self._parts.failure
 
     async def _until_settled(self, tasks: list[asyncio.Task[None]]) -> tuple[str, bool]:
-        """Why the run may end, and whether every expectation can be judged by then."""
+        """Wait for the end of the run. Returns its cause, and whether every expectation can be
+        judged.
+        """
         begun_s, limit_s = self._journal.now(), self._plan.limit_s
         assert limit_s is not None, "the plan was not resolved"
         while True:
@@ -150,16 +154,17 @@ class _Run:
                 return f"the plan's limit of {limit_s} s passed waiting for {waits_for}", False
             for task in tasks:
                 if task.done():
-                    task.result()  # a boot that could not be spawned, or our own bug, ends the run
+                    task.result()  # an error of a task, such as a failed spawn, ends the run
             await asyncio.sleep(SETTLE_POLL_S)
 
     def _waits_for(self) -> str | None:
         now_s, history = self._journal.now(), self._journal.history
-        return unsettled(self._left(), history, now_s, self._ground.topology)
+        return unsettled(self._open_plan(), history, now_s, self._ground.topology)
 
     async def _waits_for_once_answered(self) -> str | None:
-        """What is waited for once no question is under way: its answer may be another than the
-        last, and the verdicts will read it.
+        """What the run still waits for when no request is open.
+
+        The answer of an open request may differ from the last one and change a verdict.
         """
         await self._boots.pause_questions()
         waits_for = self._waits_for()
@@ -167,14 +172,14 @@ class _Run:
             self._boots.go_on()
         return waits_for
 
-    def _left(self) -> Plan:
-        """The plan as far as the run may still be judged by it: a mutated run is cut short."""
+    def _open_plan(self) -> Plan:
+        """The part of the plan to wait for. A self-test does not wait for hopeless expectations."""
         if self._ground.disabled is None:
             return self._plan
         return still_open(self._plan, self._journal.history)
 
     async def _prove(self, e: Expected, wanted: ProofWanted) -> None:
-        """Watch for the recovery's proof; what is missing of it the verdict will say."""
+        """Prove the recovery by a write. If that fails, the verdict says what is missing."""
         app = self._ground.topology.apps[e.app]
         assert app.writes is not None
         service = self._ground.services[app.writes.service]
@@ -189,29 +194,29 @@ class _Run:
         )
         await guarded("proof", proof, journal)
 
-    async def _last_look(self) -> None:
-        """Read every link, see that it is whole, and look up in the database what was written.
+    async def _check_links_and_writes(self) -> None:
+        """After the run: record every link's counters, check that it answers, look up the writes.
 
-        A link that does not answer although every fault is healed is the lab's trouble, or a
-        server's that died by itself: nothing that the app did can be judged by it.
+        If a link does not answer although every fault is healed, the lab or a server has failed:
+        the verdicts become UNKNOWN.
         """
         for link in self._ground.joined:
-            await guarded(f"link {link.name}", self._look_at(link), self._journal)
+            await guarded(f"link {link.name}", self._check_link(link), self._journal)
         for app in self._ground.topology.apps.values():
             if app.writes is not None:
                 service = self._ground.services[app.writes.service]
                 await look_up_writes(app, service, self._journal)
 
-    async def _look_at(self, link: Link) -> None:
+    async def _check_link(self, link: Link) -> None:
         await record_packets(link.name, "", self._ground)
         await record_connections(link.name, "", self._ground)
         await check_steady(self._ground, link)
 
 
 async def _cause_of(error: ChaoslabError, parts: asyncio.Task[None]) -> ChaoslabError:
-    """The end of a part of the lab, where the watch on them finds one; else the error itself.
+    """The failure of a part of the lab if there is one, else `error` itself.
 
-    Whoever needs a part that has ended may notice first, and knows only that it does not answer.
+    When a part ends, the code that uses it may fail before the watch of the parts reports why.
     """
     await asyncio.wait([parts], timeout=CAUSE_WITHIN_S)
     found = parts.exception() if parts.done() and not parts.cancelled() else None
@@ -219,7 +224,7 @@ async def _cause_of(error: ChaoslabError, parts: asyncio.Task[None]) -> Chaoslab
 
 
 async def _all_ended(tasks: Collection[asyncio.Task[None]], *, cancel: bool) -> None:
-    """Wait until they have ended; cancelled ones are cancelled again and again until they have.
+    """Wait until all tasks have ended. With `cancel` they are cancelled repeatedly until then.
 
     `asyncio.wait_for`, which drivers use, may lose a cancellation that comes as its own wait ends
     (CPython issue 86296, fixed in 3.12).
@@ -232,8 +237,8 @@ async def _all_ended(tasks: Collection[asyncio.Task[None]], *, cancel: bool) -> 
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class _Look(Protocol):
-    """A probe of a server: a first look before any boot, and then one after the other."""
+class _ServerProbe(Protocol):
+    """A probe of a server: `begin` observes it before any boot, `run` from then on."""
 
     async def begin(self) -> None: ...
 

@@ -1,10 +1,11 @@
-"""Who watches: the target of every probe, and the rule that a crashed probe is written down."""
+"""What all probes share: the boot that they watch, how they ask it, how their crash is recorded."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 
@@ -12,7 +13,7 @@ from chaoslab import printable
 from chaoslab.history.events import ProbeCrashed
 from chaoslab.history.journal import Journal
 from chaoslab.model.topology import App
-from chaoslab.probes.own_trouble import NotAsked, note_own_trouble, own_trouble
+from chaoslab.probes.lab_trouble import NotAsked, lab_trouble, note_lab_trouble
 from chaoslab.probes.questions import Questions
 from chaoslab.probes.request import Reply, ask
 from chaoslab.runtimes.base import RunningApp
@@ -20,48 +21,56 @@ from chaoslab.runtimes.base import RunningApp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """One boot of an app under watch; `standing` ran before the lab came, and goes on after it.
+    """One boot of an app that the probes watch.
 
-    Whoever asks the app how it is asks through `questions`.
+    An `attached` app ran before the lab, and the lab does not stop it. Every health or readiness
+    request goes through `questions`.
     """
 
     app: App
     boot: int
     running: RunningApp
     journal: Journal
-    standing: bool = False
+    attached: bool = False
     questions: Questions = field(default_factory=Questions)
+
+    @property
+    def who(self) -> dict[str, Any]:
+        """The fields `app` and `boot` of every event of this boot."""
+        return {"app": self.app.name, "boot": self.boot}
 
 
 NO_ANSWER = (httpx.HTTPError, TimeoutError, OSError)
-MOST_CHARACTERS = 200  # of one word, name or text of an app, as it is written down
-MOST_ENTRIES = 256  # of one list or object of an app, likewise
+MOST_CHARACTERS = 200  # of one text of an app, in the history
+MOST_ENTRIES = 256  # of one list or object of an app, in the history
 
 
 async def get(watched: Watched, path: str, *, timeout_s: float) -> Reply:
-    """One GET, the whole answer within `timeout_s`, however its bytes come in; else NO_ANSWER.
+    """Send one GET and read the whole answer, within `timeout_s` seconds in total.
 
-    Raises NotAsked, once that is written down, where the lab itself could not ask.
+    Raises one of NO_ANSWER if there is no complete answer. Raises NotAsked if the lab could not
+    send the request; the history then has the reason.
     """
     try:
         async with asyncio.timeout(timeout_s):
             return await ask(watched.running.endpoint, path)
     except NO_ANSWER as error:
-        if why := own_trouble(error):
-            note_own_trouble(watched.journal, why)
+        if why := lab_trouble(error):
+            note_lab_trouble(watched.journal, why)
             raise NotAsked(why) from error
         raise
 
 
 def why_no_answer(error: BaseException) -> str:
-    """One of NO_ANSWER as it is written down; what the app sent may stand in it."""
+    """The text of one of NO_ANSWER for the history. It may quote the app, so it is cut."""
     return as_text(f"{type(error).__name__}: {error}".rstrip(": "))
 
 
 def as_text(value: object) -> str:
-    """What an app says as text that any file can hold, cut; JSON may carry half a surrogate pair.
+    """A scalar from an app as text of at most `MOST_CHARACTERS` characters.
 
-    Only of what is no list and no object: those may be nested deeper than Python writes them.
+    Half of a surrogate pair, which JSON allows and no file can hold, is replaced. Do not pass lists
+    or objects: they may be nested too deeply for Python to print.
     """
     return printable.cut(str(value).encode("utf-8", "replace").decode(), MOST_CHARACTERS)
 
@@ -69,7 +78,7 @@ def as_text(value: object) -> str:
 async def either(
     one: Coroutine[object, object, object], other: Coroutine[object, object, object]
 ) -> object:
-    """The result of the first of two to end; the other is cancelled."""
+    """Run both until the first one ends, and return its result. The other one is cancelled."""
     tasks = [asyncio.create_task(one), asyncio.create_task(other)]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -80,12 +89,12 @@ async def either(
 
 
 async def guarded(probe: str, work: Coroutine[object, object, None], journal: Journal) -> None:
-    """Run a probe; if it raises, write that down (its verdicts become UNKNOWN) and go on."""
+    """Run a probe. If it raises, record ProbeCrashed, which makes its verdicts UNKNOWN."""
     try:
         await work
     except asyncio.CancelledError:
         raise
-    except Exception as error:  # a probe's bug must become data, whatever it is
+    except Exception as error:  # any bug of a probe becomes data
         while isinstance(error, ExceptionGroup):
             error = error.exceptions[0]
         what = f"{type(error).__name__}: {error}"

@@ -1,8 +1,7 @@
-"""The JSON object that an app answers with, or in plain words why there is none to read.
+"""Reads the JSON object in an app's answer, or describes what the answer has instead.
 
-A body is an app's word, and any program may write it: bytes of another charset, gzip that nobody
-asked for, lists in lists in lists, one member twice. Each is the app's mistake, and none may end
-the probe.
+An app may send anything: another charset, gzip that was not requested, very deep nesting, a
+duplicate member. None of these may crash a probe.
 """
 
 from __future__ import annotations
@@ -26,11 +25,14 @@ _KINDS: dict[type, str] = {
 
 
 class BadBody(Exception):
-    """No JSON object; the text says what there is instead."""
+    """The body is not a JSON object. The text describes what it is."""
 
 
 def object_of(reply: Reply) -> dict[str, object]:
-    """The JSON object of an answer; raises BadBody. Its charset is UTF-8, whatever it claims."""
+    """The JSON object of an answer. Raises BadBody.
+
+    The body is always read as UTF-8; the charset in its content type is ignored.
+    """
     if reply.encoding:
         raise BadBody(
             f"the content encoding {as_text(reply.encoding)}, which the lab does not read"
@@ -41,45 +43,56 @@ def object_of(reply: Reply) -> dict[str, object]:
         raise BadBody("bytes that are not UTF-8") from None
     except RecursionError:
         raise BadBody(f"JSON of more than {MOST_LEVELS} levels") from None
-    except ValueError:  # no JSON, or a number of thousands of digits
+    except ValueError:  # not JSON, or a number with thousands of digits
         raise BadBody("invalid JSON" if reply.body.strip() else "no body") from None
     if not isinstance(value, dict):
         raise BadBody(kind_of(value))
-    _demand_flat(value)
+    _check_levels(value)
     return value
 
 
+def plain_text_of(reply: Reply) -> str | None:
+    """The text of a `text/plain` answer, cut. None for another type, no text, or not UTF-8."""
+    kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "text/plain" or reply.encoding:
+        return None
+    try:
+        return as_text(reply.body.decode("utf-8-sig").strip()) or None
+    except UnicodeDecodeError:
+        return None
+
+
 def word_of(value: object) -> str | None:
-    """A text, number or boolean of a body as a word; None for null, a list or an object."""
+    """A text, number or boolean of a body as text. None for null, a list or an object."""
     if isinstance(value, bool):
         return str(value).lower()  # as JSON writes it
     return as_text(value) if isinstance(value, str | int | float) else None
 
 
 def kind_of(value: object) -> str:
-    """What a value of a body is, in words."""
+    """The JSON type of a value, in words."""
     return _KINDS[type(value)]
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Two values for one name: readers differ in which one they take, so there is none."""
+    """Refuse two values for one name: JSON readers differ in which one they take."""
     members = dict(pairs)
     if len(members) < len(pairs):
         raise BadBody("an object with a duplicate member")
     return members
 
 
-def _demand_flat(value: dict[str, object]) -> None:
+def _check_levels(value: dict[str, object]) -> None:
     level: list[object] = [value]
     for _ in range(MOST_LEVELS):
-        inner = (one for each in level for one in _inside(each))
+        inner = (one for each in level for one in _items(each))
         level = [one for one in inner if isinstance(one, list | dict)]
         if not level:
             return
     raise BadBody(f"JSON of more than {MOST_LEVELS} levels")
 
 
-def _inside(value: object) -> Iterable[object]:
+def _items(value: object) -> Iterable[object]:
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, list) else ()

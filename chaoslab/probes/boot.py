@@ -1,4 +1,4 @@
-"""A boot as seen from outside: spawn → bind → first answer → start-up complete → ready, or exit."""
+"""Observes a boot: spawn → bind → first answer → start-up complete → ready, or exit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from itertools import islice
-from typing import Any
 
 from chaoslab.history.events import (
     AnyEvent,
@@ -22,37 +21,37 @@ from chaoslab.model.health import HealthState
 from chaoslab.printable import cut
 from chaoslab.probes.base import MOST_ENTRIES, NO_ANSWER, Watched, as_text, either, get
 from chaoslab.probes.body import BadBody, object_of, word_of
-from chaoslab.probes.own_trouble import NotAsked
+from chaoslab.probes.lab_trouble import NotAsked
 
 BIND_POLL_S = 0.01
 READY_POLL_S = 0.05
 ANSWER_TIMEOUT_S = 1.0
-LONGEST_S = 1e6  # as good as for ever
-LOG_CHARACTERS = 2000  # of one line of the log, as it is written down
+LONGEST_S = 1e6  # no limit in practice
+LOG_CHARACTERS = 2000  # of one line of the app's log, in the history
 
 
 class BootProbe:
-    """Follows one boot until it is ready; the exit is watched by `watch_exit` beside it.
+    """Observes one boot until it is ready. `watch_exit` observes its exit.
 
-    It reads what the health probe has asked, and asks at no path twice what is known already.
+    It reads the samples of the health probe and does not send health requests of its own.
     """
 
     def __init__(self, watched: Watched) -> None:
         self._watched = watched
         self._journal = watched.journal
-        self._who: dict[str, Any] = {"app": watched.app.name, "boot": watched.boot}
+        self._who = watched.who
         self._answered = False
         self._read = 0
         self._word: str | None = None
         self._failure_noted = False
 
     async def run(self, over: asyncio.Event) -> None:
-        """Write down each stage when it is first seen, until the app is ready or `over` is set."""
+        """Record each stage when it is first observed, until the app is ready or `over` is set."""
         for stage in (self._bound, self._complete, self._ready):
             while not await self._passed(stage, over):
                 if over.is_set():
                     if stage == self._complete and self._answered and not self._failure_noted:
-                        await self._note_how_far()
+                        await self._note_progress()
                     return
 
     async def _passed(
@@ -60,16 +59,17 @@ class BootProbe:
     ) -> bool:
         try:
             return await stage(over)
-        except NotAsked:  # the lab's own trouble, which is written down; the stage may still come
+        except NotAsked:  # the lab could not ask; the stage may still be reached
             await asyncio.sleep(READY_POLL_S)
             return False
 
     async def _bound(self, _: asyncio.Event) -> bool:
-        """LISTEN as the kernel shows it: no connect of the lab's can be taken for the app's.
+        """Whether the kernel shows a LISTEN socket on the app's port.
 
-        An app that stood already may have been listening for days, for a kernel elsewhere.
+        The lab does not connect to find out, so no connection of its own is taken for the app's. An
+        attached app has no bind to observe: it listened before the run, maybe on another machine.
         """
-        if self._watched.standing:
+        if self._watched.attached:
             return True
         port = self._watched.running.listens_on
         sockets = self._watched.running.sockets()
@@ -88,9 +88,9 @@ class BootProbe:
             self._journal.append(
                 FirstAnswer(at_s=self._journal.now(), status_code=answer.status_code, **self._who)
             )
-        news = answer.word != self._word  # a start-up that fails says another word than before
+        changed = answer.word != self._word  # when a start-up fails, the word often changes
         self._word = answer.word
-        snapshot = await self.snapshot() if news or _serves(answer) else None
+        snapshot = await self.snapshot() if changed or _serves(answer) else None
         if not self._is_complete(answer, snapshot):
             self._note_failure(snapshot)
             return False
@@ -102,7 +102,7 @@ class BootProbe:
         return True
 
     async def _next_answer(self, over: asyncio.Event) -> HealthSample | None:
-        """The newest sample of this boot's health not read yet; None where the end came first."""
+        """The newest unread health sample of this boot. None if `over` was set first."""
         found = await either(self._journal.wait_for(self._unread, LONGEST_S), over.wait())
         return found if isinstance(found, HealthSample) else None
 
@@ -112,14 +112,14 @@ class BootProbe:
         mine = (e for e in reversed(new) if isinstance(e, HealthSample) and (e.app, e.boot) == who)
         return next(mine, None)
 
-    async def _note_how_far(self) -> None:
-        """A start-up that did not end: which of its phases did."""
+    async def _note_progress(self) -> None:
+        """Record which phases a start-up completed that did not end."""
         with suppress(NotAsked):
             if (snapshot := await self.snapshot()) is not None:
                 self._journal.append(snapshot)
 
     def _note_failure(self, snapshot: StartupSnapshot | None) -> None:
-        """Write down once what a failed start-up publishes: its process may end any moment."""
+        """Record once what a failed start-up publishes, because its process may soon exit."""
         if snapshot is not None and snapshot.failed and not self._failure_noted:
             self._failure_noted = True
             self._journal.append(snapshot)
@@ -131,7 +131,7 @@ class BootProbe:
         return not publishes or (snapshot is not None and snapshot.complete)
 
     async def snapshot(self) -> StartupSnapshot | None:
-        """What the start-up path publishes now; None where it has no such path or no answer."""
+        """What the start-up path publishes now. None if there is no such path or no answer."""
         path = self._watched.app.health.startup_path
         if path is None:
             return None
@@ -173,19 +173,18 @@ class BootProbe:
 
 
 async def watch_exit(watched: Watched, asked: asyncio.Event) -> bool:
-    """Write down the end of the process, with its last log lines; `asked` tells the lab's own.
+    """Record the exit of the process with its last log lines. `asked` is set if the lab stops it.
 
     Returns whether the process ended by itself.
     """
     code = await watched.running.exited()
-    # Told now: while its last lines are read, the lab may ask an app to end that has ended before.
+    # Read now: the lab may ask the app to stop while its last log lines are still being read.
     at_s, by_lab = watched.journal.now(), asked.is_set()
     await watched.running.wait()
     watched.journal.append(
         Exited(
             at_s=at_s,
-            app=watched.app.name,
-            boot=watched.boot,
+            **watched.who,
             exit_code=code,
             asked=by_lab,
             log_tail=tuple(cut(line, LOG_CHARACTERS) for line in watched.running.log_tail()),
@@ -195,18 +194,23 @@ async def watch_exit(watched: Watched, asked: asyncio.Event) -> bool:
 
 
 def _serves(answer: HealthSample) -> bool:
-    """By the state that the contract reads: a 200 may say 'down', Consul's 429 is a warning."""
+    """Whether the health contract reads the answer as healthy or degraded.
+
+    The status code alone does not tell: a 200 may say 'down', and a 429 of Consul is a warning.
+    """
     return answer.state in (HealthState.HEALTHY, HealthState.DEGRADED)
 
 
 def _names(value: object) -> tuple[str, ...]:
-    """The texts of a list, so many at most; what is a list or an object itself is no name."""
+    """The scalars of a list as texts, at most `MOST_ENTRIES`. Nested lists and objects are left
+    out.
+    """
     words = map(word_of, value) if isinstance(value, list) else ()
     return tuple(islice((word for word in words if word is not None), MOST_ENTRIES))
 
 
 def _timings(value: object) -> dict[str, float]:
-    """Seconds by phase; what is no number of seconds is left out."""
+    """Seconds by phase. A value that is not a number of seconds is left out."""
     if not isinstance(value, dict):
         return {}
     known = ((name, s) for name, s in value.items() if type(s) in (int, float))

@@ -1,4 +1,4 @@
-"""Calls what a scenario hands in: its own steps and probes."""
+"""Calls the functions of a scenario: its steps and its custom probes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from chaoslab.probes.base import as_text
 
 
 class CallFailed(Exception):
-    """It raised, or did not end in its time; the text says which."""
+    """The function raised an error or did not end in time. The text says which."""
 
 
 async def called(call: Callable[..., object], scene: Scene, timeout_s: float) -> object:
-    """What it returns; a function runs in a thread, so that the lab keeps its times.
+    """Call a function and return its result; `scene` is passed if it takes an argument.
 
-    Raises CallFailed. A thread that does not end in time is left behind: nothing can end it.
+    A function that is not a coroutine runs in a thread, so that it does not delay the lab. If it
+    does not end in time, its thread keeps running: Python cannot stop one. Raises CallFailed.
     """
     arguments = (scene,) if _takes_one(call) else ()
     try:
@@ -37,7 +38,7 @@ async def called(call: Callable[..., object], scene: Scene, timeout_s: float) ->
         raise CallFailed(f"did not end within {timeout_s:g} s") from error
     except (asyncio.CancelledError, KeyboardInterrupt):
         raise
-    except BaseException as error:  # pytest's own failures are no Exception
+    except BaseException as error:  # pytest.fail and pytest.skip raise no Exception
         raise CallFailed(_text(error)) from error
 
 
@@ -50,16 +51,16 @@ def _takes_one(call: Callable[..., object]) -> bool:
 
 
 async def _in_thread(call: Callable[..., object], arguments: tuple[object, ...]) -> object:
-    """Its result from a thread that nobody waits for when the process ends."""
+    """Call it in a daemon thread, which does not keep the process alive."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[object] = loop.create_future()
 
     def work() -> None:
         try:
             result, failed = call(*arguments), None
-        except BaseException as error:  # whatever it is, the lab must hear of it
+        except BaseException as error:  # it is raised in the lab's task
             result, failed = None, error
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits for the result
             loop.call_soon_threadsafe(settle, result, failed)
 
     def settle(result: object, failed: BaseException | None) -> None:
@@ -68,9 +69,9 @@ async def _in_thread(call: Callable[..., object], arguments: tuple[object, ...])
         if failed is None:
             future.set_result(result)
             return
-        told = CallFailed(_text(failed))
-        told.__cause__ = failed
-        future.set_exception(told)
+        error = CallFailed(_text(failed))
+        error.__cause__ = failed
+        future.set_exception(error)
 
     Thread(target=work, name="chaoslab scenario", daemon=True).start()
     return await future
@@ -80,8 +81,10 @@ def _text(error: BaseException) -> str:
     return as_text(one_line(f"{type(error).__name__}: {error}".rstrip(": ")))
 
 
-def kept(value: object) -> str | int | float | bool | None:
-    """What a probe returned, as the history keeps it: a number as it is, all else as text, cut."""
+def recordable(value: object) -> str | int | float | bool | None:
+    """The result of a probe for the history: None, booleans and numbers unchanged, all else as
+    text, cut.
+    """
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int) and abs(value) < 2**53:

@@ -1,4 +1,4 @@
-"""The clients of a server as it counts them itself: of these a leak is made, whatever is said."""
+"""How many clients a server has, as the server itself counts them: this shows a leak."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ EMPTY_WITHIN_S = 1.0
 
 
 class ConnectionsProbe:
-    """Writes down how many clients one server has, first and on each change.
+    """Records the number of clients of one server, at first and at each change.
 
-    Left out is what bears the lab's name: this probe, and every look for a write. A canary never
-    logs in to Postgres; at Redis one counts while its connection stands, some milliseconds, or
-    until the heal where the proxy keeps it: a level that lasts when no fault is in force is the
-    app's own.
+    The lab's own named clients are not counted: this probe, and the look-ups of writes. A canary
+    does not log in to Postgres. At Redis it is counted while its connection is open: some
+    milliseconds, or until the heal if the proxy holds it. So a count that lasts while no fault is
+    in force is the app's.
     """
 
     def __init__(self, service: RunningService, journal: Journal) -> None:
@@ -34,24 +34,24 @@ class ConnectionsProbe:
         self._last: tuple[int | None] | None = None
 
     async def begin(self) -> None:
-        """Take the first look; before any app is spawned, it shows what is not the app's.
+        """Record the first count, before any app is spawned: those clients are not the app's.
 
-        The canaries that tried the links go away first: a second at most is waited for nobody.
+        It waits up to `EMPTY_WITHIN_S` until the canaries of the bring-up have gone.
         """
         try:
             self._note(await self._first_count())
-        except BaseException:  # nobody will call `run` then, which lets go at its end
-            await self._let_go()
+        except BaseException:  # `run`, which closes the session, will not be called
+            await self._close()
             raise
 
     async def run(self) -> None:
-        """Look again and again until cancelled."""
+        """Count again and again until cancelled."""
         try:
             while True:
                 await asyncio.sleep(LOOK_EVERY_S)
                 self._note(await self._look(ANSWER_WITHIN_S))
         finally:
-            await self._let_go()
+            await self._close()
 
     async def _first_count(self) -> int | None:
         loop = asyncio.get_running_loop()
@@ -62,7 +62,11 @@ class ConnectionsProbe:
         return count
 
     async def _look(self, within_s: float) -> int | None:
-        """One question; where a server is silent it stays asked, so that nothing is cancelled."""
+        """The count, or None without an answer in time.
+
+        A question without an answer stays open and the next look waits for it, so that no query is
+        cancelled.
+        """
         asking = self._asking or asyncio.create_task(self._count())
         self._asking = asking
         await asyncio.wait({asking}, timeout=within_s)
@@ -72,7 +76,7 @@ class ConnectionsProbe:
         try:
             return asking.result()
         except (TalkFailed, RuntimeUnavailable):
-            await self._let_go()
+            await self._close()
             return None
 
     async def _count(self) -> int:
@@ -90,17 +94,17 @@ class ConnectionsProbe:
         name, at_s = self._service.service.name, self._journal.now()
         self._journal.append(ServerConnections(at_s=at_s, service=name, count=count))
 
-    async def _let_go(self) -> None:
+    async def _close(self) -> None:
         asking, session = self._asking, self._session
         self._asking = self._session = None
         if asking is not None:
             if session is not None:
-                with suppress(TalkFailed):  # the server may have ended it
+                with suppress(TalkFailed):  # the server may have closed the session
                     session.hang_up()
             else:
                 asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
-            # A login that was about to be over comes to its end, cancelled or not.
+            # A login that was nearly complete may have opened the session in spite of the cancel.
             session, self._session = session or self._session, None
         if session is not None:
             await session.close()

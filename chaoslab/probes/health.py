@@ -1,4 +1,4 @@
-"""Health as a prober sees it: one question after the other, each on a fresh connection."""
+"""Samples the health of an app: one request after the other, each on a new connection."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from chaoslab.probes.base import (
     get,
     why_no_answer,
 )
-from chaoslab.probes.body import BadBody, kind_of, object_of, word_of
-from chaoslab.probes.own_trouble import NotAsked
+from chaoslab.probes.body import BadBody, kind_of, object_of, plain_text_of, word_of
+from chaoslab.probes.lab_trouble import NotAsked
 from chaoslab.probes.request import AnswerTooLarge, Reply
 from chaoslab.probes.sampler import Sampler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What one health request came to."""
+    """The result of one health request."""
 
     state: HealthState
     status_code: int | None = None
@@ -36,10 +36,10 @@ class Answer:
 
 
 async def ask_health(watched: Watched, *, timeout_s: float) -> Answer:
-    """One request to the health path. No answer is `unreachable`, one that cannot be read is
-    `unhealthy`; never raises for the network, nor for what an app sends.
+    """Send one request to the health path.
 
-    Raises NotAsked where the lab itself could not ask.
+    No answer means `unreachable`, an unreadable answer means `unhealthy`: neither is an exception.
+    Raises NotAsked if the lab could not send the request.
     """
     contract = watched.app.health
     try:
@@ -53,7 +53,7 @@ async def ask_health(watched: Watched, *, timeout_s: float) -> Answer:
 
 
 def read_answer(contract: HealthContract, reply: Reply) -> Answer:
-    """The state that an answer claims; a body that is no JSON object is an error, not healthy."""
+    """The state that an answer claims. An unreadable body is an error and never healthy."""
     code = reply.status_code
     try:
         body = object_of(reply)
@@ -73,11 +73,14 @@ def read_answer(contract: HealthContract, reply: Reply) -> Answer:
 
 
 def _without_object(contract: HealthContract, reply: Reply, got: str) -> Answer:
-    """A plain word counts, as ASP.NET Core's default sends it; anything else is an error."""
+    """The body itself is the word if it is plain text or a known word, as ASP.NET Core sends by
+    default. Any other body is an error.
+    """
     code, word = reply.status_code, None if reply.encoding else as_text(reply.text.strip())
     state = contract.state_of(code, word)
-    if state is not HealthState.UNHEALTHY:
-        return Answer(state=state, status_code=code, word=word, dependencies={})
+    plain = plain_text_of(reply)
+    if plain is not None or state is not HealthState.UNHEALTHY:
+        return Answer(state=state, status_code=code, word=plain or word, dependencies={})
     kind = as_text(reply.headers.get("content-type", "no content type"))
     return _unreadable(
         code, f"health answered {code} with {kind}, expected a JSON object, got {got}"
@@ -91,8 +94,10 @@ def _unreadable(status_code: int, error: str) -> Answer:
 
 
 def _dependencies(contract: HealthContract, named: object) -> Mapping[str, str]:
-    """Each dependency's word: from an object of words or objects, of lists of checks (IETF
-    health+json), or a list of named checks (MicroProfile). So many at most, each cut.
+    """The word of each dependency; at most `MOST_ENTRIES` of them, each word cut.
+
+    Understood are an object of words or objects, an object of lists of checks (IETF health+json),
+    and a list of named checks (MicroProfile).
     """
     if isinstance(named, list):
         checks = [item for item in named if isinstance(item, dict)]
@@ -104,7 +109,7 @@ def _dependencies(contract: HealthContract, named: object) -> Mapping[str, str]:
 
 
 def _dependency(contract: HealthContract, value: object) -> str:
-    if isinstance(value, list):  # several checks of one dependency: the first bad one tells
+    if isinstance(value, list):  # several checks of one dependency: take the first bad one
         words = [_check(contract, each) for each in value]
         good = HealthState.HEALTHY
         bad = (word for word in words if contract.words.get(word.lower()) is not good)
@@ -117,7 +122,7 @@ def _check(contract: HealthContract, value: object) -> str:
 
 
 class HealthProbe:
-    """Samples health, more often while `awaits` says so, and writes down every turn."""
+    """Records health samples and every change of state; it asks more often while `awaits()`."""
 
     def __init__(
         self, watched: Watched, sampling: Sampling, awaits: Callable[[], bool] = lambda: False
@@ -128,7 +133,7 @@ class HealthProbe:
         self._lost: tuple[str, ...] = ()
 
     async def run(self, over: asyncio.Event) -> None:
-        """Sample until `over` is set; one that is under way then is waited for (it is bounded)."""
+        """Sample until `over` is set, then wait for the last answer up to its time limit."""
         sampler = Sampler(
             self._sample,
             cadence_s=self._sampling.cadence_s,
@@ -154,8 +159,7 @@ class HealthProbe:
         journal.append(
             HealthSample(
                 at_s=sent_s,
-                app=watched.app.name,
-                boot=watched.boot,
+                **watched.who,
                 took_s=took_s,
                 state=answer.state,
                 status_code=answer.status_code,
@@ -164,17 +168,15 @@ class HealthProbe:
                 error=answer.error,
             )
         )
-        self._note_turns(answer)
+        self._note_changes(answer)
 
-    def _note_turns(self, answer: Answer) -> None:
+    def _note_changes(self, answer: Answer) -> None:
         watched, journal = self._watched, self._watched.journal
-        name, boot = watched.app.name, watched.boot
         if answer.state is not self._state:
             self._state = answer.state
-            turned = HealthTurned(at_s=journal.now(), app=name, boot=boot, state=answer.state)
-            journal.append(turned)
+            journal.append(HealthTurned(at_s=journal.now(), **watched.who, state=answer.state))
         serves = answer.state in (HealthState.HEALTHY, HealthState.DEGRADED)
         lost = watched.app.health.lost(answer.dependencies) if serves else ()
         if lost != self._lost:
             self._lost = lost
-            journal.append(LossNamed(at_s=journal.now(), app=name, boot=boot, lost=lost))
+            journal.append(LossNamed(at_s=journal.now(), **watched.who, lost=lost))

@@ -1,4 +1,4 @@
-"""The lab watches itself: how late its own loop wakes."""
+"""Measures the delay of the lab itself: how late its event loop wakes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WORTH_WRITING_S = 0.05
 
 
 async def watch_lag(journal: Journal) -> None:
-    """Write down every wake-up of the loop that was more than `WORTH_WRITING_S` late."""
+    """Record every wake-up of the event loop that is more than `WORTH_WRITING_S` late."""
     while True:
         asleep_s = journal.now()
         await asyncio.sleep(TICK_S)

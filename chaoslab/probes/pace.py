@@ -1,4 +1,4 @@
-"""When something is awaited of a boot, so that it is asked often, and when it is left alone."""
+"""When an answer of a boot is awaited, so that the lab asks more often."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from chaoslab.model.plan import Plan
 from chaoslab.model.topology import App
 from chaoslab.model.when import AtMoment
 
-STEADY_S = 1.0  # after a turn of health: that what turned stays so
+STEADY_S = 1.0  # after a change of health, to observe whether the new state lasts
 _BY_ANSWERS = frozenset(
     {"first_answer", "startup_complete", "ready", "degraded", "healthy", "lost"}
 )
 
 
 class Pace:
-    """Follows a run's journal, and tells at any time whether an answer of one boot is awaited.
+    """Reads a run's journal and tells whether an answer of one boot is awaited now.
 
-    Awaited are its start-up, up to the bound; a health that says degraded, and names what
-    `Degrades` asks for, from a fault on, up to its bound; a health that says healthy, from a heal
-    on, up to its bound; a moment of the plan that rests on answers, while the plan waits for it;
-    and, for 1 s after health turned, that it stays so.
+    These are awaited, each until its bound: the end of the start-up; `degraded` with the lost
+    dependencies that `Degrades` names, after a fault is in force; `healthy`, after a heal. Also
+    awaited are a moment of the plan that depends on answers, while the plan waits for it, and a
+    lasting state, for `STEADY_S` after each change of health.
     """
 
     def __init__(self, plan: Plan, app: App, boot: int, journal: Journal) -> None:
@@ -51,16 +51,16 @@ class Pace:
         self._begun: set[str] = set()
 
     def awaits(self) -> bool:
-        """Whether something is awaited now."""
+        """Whether an answer is awaited now."""
         for event in (new := self._journal.events_from(self._read)):
             self._note(event)
         self._read += len(new)
         now_s = self._journal.now()
         return (
             now_s < self._turned_s + STEADY_S
-            or self._promised(now_s)
-            or self._expected(now_s)
-            or self._a_moment(now_s)
+            or self._deadline_awaits(now_s)
+            or self._expectation_awaits(now_s)
+            or self._trigger_awaits(now_s)
         )
 
     def _note(self, event: AnyEvent) -> None:
@@ -97,8 +97,8 @@ class Pace:
                 self._lost = event.lost
         self._turned_s = event.at_s
 
-    def _expected(self, now_s: float) -> bool:
-        """An answer that an expectation of the plan awaits."""
+    def _expectation_awaits(self, now_s: float) -> bool:
+        """Whether an expectation of the plan awaits an answer."""
         seen = Seen(
             now_s=now_s,
             starting=now_s < self._spawned_s + self._app.deadlines.startup_s,
@@ -111,8 +111,8 @@ class Pace:
         )
         return any(e.awaits(seen) for e in self._plan.expect if e.app == self._app.name)
 
-    def _promised(self, now_s: float) -> bool:
-        """An answer that the app's own deadlines promise, whatever the plan expects."""
+    def _deadline_awaits(self, now_s: float) -> bool:
+        """Whether a deadline of the app's topology awaits an answer, whatever the plan expects."""
         limits = self._app.deadlines
         if self._complete_s is None and now_s < self._spawned_s + limits.startup_s:
             return True
@@ -123,17 +123,18 @@ class Pace:
             return False
         return now_s < max(begun_s, self._complete_s) + limits.degraded_s
 
-    def _a_moment(self, now_s: float) -> bool:
+    def _trigger_awaits(self, now_s: float) -> bool:
+        """Whether a trigger that the plan waits for now depends on answers of the app."""
         events = self._journal.events_from(0)
         return any(
             when.moment in _BY_ANSWERS
             and when.of in ("", self._app.name)
             and find(when, events) is None
-            for when in self._waited_for(now_s)
+            for when in self._open_triggers(now_s)
         )
 
-    def _waited_for(self, now_s: float) -> Iterator[AtMoment]:
-        """The triggers of the plan whose time has come: a fault's stop from its begin on."""
+    def _open_triggers(self, now_s: float) -> Iterator[AtMoment]:
+        """The triggers that the plan waits for now. A fault's stop counts once it is in force."""
         for fault in self._plan.faults:
             if isinstance(fault.start, AtMoment) and fault.label not in self._begun:
                 yield fault.start

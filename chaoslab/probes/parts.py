@@ -1,4 +1,4 @@
-"""The lab watches its own parts: a server, proxy or helper that fails is not the app's doing."""
+"""Watches the lab's own parts: a failed server, proxy or helper is no failure of an app."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from chaoslab.runtimes.parts import Part, ended_text
 
 
 class PartsProbe:
-    """Writes down each part that stands still, when that is first seen and when it is over.
+    """Records each part that has trouble, when it is first seen and when it is over.
 
-    A part that ended is written down once; `run` returns then, and `failure` says what ended.
+    A part that ended is recorded once. `run` then returns, and `failure` has the error.
     """
 
     def __init__(self, parts: Sequence[Part], journal: Journal) -> None:
@@ -23,7 +23,7 @@ class PartsProbe:
         self.failure: ChaoslabError | None = None
 
     async def run(self) -> None:
-        """Look at every part until cancelled, or until one of them has ended."""
+        """Check every part until cancelled, or until one of them has ended."""
         tasks = [asyncio.create_task(self._watch(part)) for part in self._parts]
         try:
             while tasks:
@@ -36,8 +36,8 @@ class PartsProbe:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def last_look(self) -> None:
-        """Look at every part once more: what went wrong since its last look counts as well."""
+    async def check_once(self) -> None:
+        """Check every part once more, to find trouble since its last check."""
         for part in self._parts:
             trouble = await part.trouble()
             if trouble is not None and trouble.ended and self.failure is None:

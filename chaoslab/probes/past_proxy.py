@@ -1,4 +1,4 @@
-"""Connections that reach a server past the proxy of a link, where no fault can act on them."""
+"""Finds connections that reach a server without the link's proxy: no fault can act on them."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from chaoslab.model.topology import Link
 from chaoslab.runtimes.base import Lookout, ServerClient
 
 LOOK_EVERY_S = 0.05
-MOST = 50  # of one link and boot: an app that opens one for each request would fill the history
+MOST = 50  # of one link and boot; an app that opens one for each request would fill the history
 
 
 class PastProxyProbe:
-    """Writes down every such connection, once for each of the two ways in which it is seen.
+    """Records every such connection, once for each of the two ways to find it.
 
-    `servers` maps each link to its server's own address. The sockets of each boot come from the
-    boot's own probe, which reads them more often; `run` looks at the servers' connections.
+    `run` looks at the connections of the servers. `note_sockets` takes the sockets of a boot from
+    SocketProbe, which reads them more often. `servers` maps each link to its server's address.
     """
 
     def __init__(
         self, servers: Mapping[Link, Endpoint], lookout: Lookout, journal: Journal
     ) -> None:
         self._servers, self._lookout, self._journal = servers, lookout, journal
-        self._stood: dict[tuple[str, int], set[tuple[str, int, int]]] = {}
+        self._known: dict[tuple[str, int], set[tuple[str, int, int]]] = {}
         self._written: Counter[tuple[str, int, str]] = Counter()
 
     async def run(self) -> None:
@@ -41,8 +41,8 @@ class PastProxyProbe:
             await asyncio.sleep(LOOK_EVERY_S)
 
     def note_sockets(self, app: str, boot: int, sockets: Iterable[AppSocket]) -> None:
-        """Take what one look has shown of the sockets of one boot."""
-        before, now = self._stood.get((app, boot), set()), set()
+        """Record the sockets of one boot that are new since the last call and bypass a proxy."""
+        before, now = self._known.get((app, boot), set()), set()
         for s in sockets:
             if s.state not in CONNECTED:
                 continue
@@ -55,10 +55,10 @@ class PastProxyProbe:
                         server=there, local_port=s.local_port, pid=s.pid, process=name
                     )
                     self._write(link, boot, client, "app sockets")
-        self._stood[app, boot] = now
+        self._known[app, boot] = now
 
     def _note_client(self, client: ServerClient) -> None:
-        """One that came from no boot may be any app's that has a link to that server."""
+        """Record a client for its app; if no boot owns it, for every link to the server."""
         boot = self._journal.history.first(
             Spawned, lambda s: bool(client.boot_pid) and s.pid == client.boot_pid
         )

@@ -1,4 +1,4 @@
-"""Liveness and readiness as the platform's prober asks them, each answer bounded by its limit."""
+"""Samples liveness and readiness, as the prober of a platform does, with its time limit."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from chaoslab.model.load import Sampling
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import App
 from chaoslab.probes.base import NO_ANSWER, Watched, either, get, why_no_answer
-from chaoslab.probes.own_trouble import NotAsked
+from chaoslab.probes.lab_trouble import NotAsked
 from chaoslab.probes.sampler import Sampler
 
 ProbedPath = Literal["live", "ready"]
-LONGEST_WAIT_S = 1e6  # until the app listens; the boot's own end comes sooner
+LONGEST_WAIT_S = 1e6  # no limit in practice: the boot ends sooner
 
 
 class ProberProbe:
-    """Asks one path of one boot each `sampling.prober_cadence_s`, from its bind on, and more often
-    while `awaits` says so.
+    """Requests one path of one boot each `sampling.prober_cadence_s`, from its bind on.
 
-    A question is given up at the prober's limit, and the next waits for that, as a prober's does.
+    It asks more often while `awaits()`. A request without an answer ends at the prober's time
+    limit, and the next one starts after it.
     """
 
     def __init__(
@@ -44,8 +44,8 @@ class ProberProbe:
         )
 
     async def run(self, over: asyncio.Event) -> None:
-        """Sample until `over` is set; one that is under way then is waited for."""
-        if not self._watched.standing:
+        """Sample until `over` is set, then wait for the last answer up to its time limit."""
+        if not self._watched.attached:
             await either(self._bound(), over.wait())
         if not over.is_set():
             await self._sampler.run(over)
@@ -77,8 +77,7 @@ class ProberProbe:
         journal.append(
             ProberSample(
                 at_s=sent_s,
-                app=watched.app.name,
-                boot=watched.boot,
+                **watched.who,
                 path=self._which,
                 took_s=journal.now() - sent_s,
                 status_code=code,
@@ -88,7 +87,7 @@ class ProberProbe:
 
 
 def probed(plan: Plan, app: App) -> tuple[ProbedPath, ...]:
-    """The paths that an expectation of the plan is about, of those that the app has."""
+    """The paths of the app that an expectation of the plan needs."""
     wanted = {watch for e in plan.expect if e.app == app.name for watch in e.watches}
     paths = {"live": "liveness" in wanted, "ready": "readiness" in wanted}
     each: tuple[ProbedPath, ...] = ("live", "ready")

@@ -33,15 +33,14 @@ async def prove_recovery(
     app: App,
     service: RunningService,
 ) -> None:
-    """Once every fault is over and health is healthy again, write, and look the write up."""
+    """After every fault is over and health is healthy again, send a write and look it up."""
     assert plan.limit_s is not None, "the plan was not resolved"
     labels = {fault.label for fault in plan.faults}
     over = await journal.wait_for(lambda events: _all_over(labels, events), plan.limit_s)
     if over is None:
         return
     healthy = await journal.wait_for(
-        lambda events: _healthy_after(over.at_s, e, events),
-        wanted.within_s + wanted.stable_s,
+        lambda events: _healthy_after(over.at_s, e, events), wanted.within_s + wanted.stable_s
     )
     current = writer(e.app)
     if healthy is None or current is None:
@@ -51,9 +50,9 @@ async def prove_recovery(
 
 
 async def look_up_writes(app: App, service: RunningService, journal: Journal) -> None:
-    """Look up every write of the load and the proof, in one query; write down what is missing.
+    """Look up every write of the load and the proof in one query, and record what is missing.
 
-    Those that were not acknowledged are looked up too: a retry may have kept them twice.
+    Writes that were not acknowledged are looked up too: a retry may have stored them twice.
     """
     writes = [write for write in journal.history.of(Write) if write.app == app.name]
     if not writes:
@@ -62,14 +61,14 @@ async def look_up_writes(app: App, service: RunningService, journal: Journal) ->
         await _look_up(writes, app, service, journal)
     except TalkFailed as error:
         if all(write.outcome != "ok" for write in writes):
-            return  # of an app that kept nothing there may be no table either
+            return  # an app that stored nothing may not have created its table
         journal.append(ProbeCrashed(at_s=journal.now(), probe="read_back", error=str(error)))
 
 
 async def _look_up(
     writes: Sequence[Write], app: App, service: RunningService, journal: Journal
 ) -> None:
-    """Look writes up until those that were acknowledged are found, or have had their time."""
+    """Look writes up until every acknowledged one is found, or its time limit has passed."""
     assert app.writes is not None
     ok = [write for write in writes if write.outcome == "ok"]
     answered_s = max((write.at_s + write.took_s for write in ok), default=0.0)

@@ -1,4 +1,4 @@
-"""The lab's own questions to one boot: never two at once on a path, and how many there were."""
+"""Limits the lab's own requests to one boot: one at a time for each path. It also counts them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager, suppress
 
 
 class Questions:
-    """Lets one question at a time through to each path of a boot, whoever of the lab asks it.
+    """Allows one request at a time to each path of a boot, for all probes together.
 
-    On each path `period_s` seconds, at the least, lie between one question and the next.
+    Two requests to one path start at least `period_s` seconds apart.
     """
 
     def __init__(self, period_s: float = 0.0) -> None:
@@ -28,9 +28,9 @@ class Questions:
 
     @asynccontextmanager
     async def one(self, path: str) -> AsyncIterator[bool]:
-        """Wait for the path's turn; False where the asking was over by then: ask nothing."""
+        """Wait until a request to the path may start. Gives False if it must not be sent at all."""
         async with self._turns[path]:
-            if not (await self._due(path) and await self._let_through()):
+            if not (await self._due(path) and await self._allowed()):
                 yield False
                 return
             self._sent_s[path] = asyncio.get_running_loop().time()
@@ -46,28 +46,28 @@ class Questions:
                     self._idle.set()
 
     async def pause(self) -> None:
-        """Let no more through, and wait until those under way are over; each is bounded."""
+        """Start no new request, and wait until every open one has ended at its time limit."""
         self._open.clear()
         await self._idle.wait()
 
     def go_on(self) -> None:
-        """Let them through again."""
+        """Allow requests again."""
         self._open.set()
 
     def end(self) -> None:
-        """No question waits any more, for its period or for the end of a pause."""
+        """Refuse every request that waits for its period or for the end of a pause."""
         self._over.set()
         self._open.set()
 
-    async def _let_through(self) -> bool:
-        """Whether it may be asked: it need not have waited for a pause to whose end none came."""
+    async def _allowed(self) -> bool:
+        """Wait for the end of a pause. Returns whether it ended before `end` was called."""
         if self._open.is_set():
             return True
         await self._open.wait()
         return not self._over.is_set()
 
     async def _due(self, path: str) -> bool:
-        """Whether the period since the path's last question has passed before the end."""
+        """Wait until `period_s` has passed. Returns whether it passed before `end` was called."""
         due_s = self._sent_s.get(path, float("-inf")) + self._period_s
         wait_s = due_s - asyncio.get_running_loop().time()
         if wait_s <= 0:

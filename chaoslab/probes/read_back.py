@@ -1,4 +1,4 @@
-"""What a database itself keeps of an app's writes, looked up past every proxy and the app."""
+"""Looks up an app's writes in the database itself, without the app and without any proxy."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ async def read_back(
     wanted: Collection[str] = (),
     until_s: float = 0.0,
 ) -> ReadBack:
-    """Look ids up in the database itself, how often each is there, and write it down.
+    """Record which ids are in the database, and how often each is there.
 
-    Looks again until each id of `wanted` is found, or a look began at `until_s` of the journal's
-    time or later. Raises TalkFailed where the database does not answer.
+    It looks again until every id of `wanted` is found, or the journal's time is `until_s`. Raises
+    TalkFailed if the database does not answer.
     """
     contract = app.writes
     assert contract is not None

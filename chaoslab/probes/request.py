@@ -1,8 +1,9 @@
-"""One request on a connection of its own, and its answer within bounds: nobody else reads an app.
+"""HTTP requests to an app, with limits on the size of the answer. Every probe uses this client.
 
-A client library spends five times the processor time on that, and forty a second of them would
-leave a lab that shares its cores too little to keep its own times. And an app may answer anything:
-a gigabyte, five kilobytes of gzip that become six, a million chunks. Nothing is decoded here.
+A general HTTP client needs five times the processor time; at forty requests a second that would
+delay the lab, which shares its cores with the app. An app may also send a body of a gigabyte, a
+compressed body that becomes one, or a million chunks: here nothing is decompressed, and reading
+stops at a limit.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _HEADERS = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """One answer in full; `body` is as it was sent, `headers` have lower-case names."""
+    """A complete answer. `body` has the bytes as sent; the names in `headers` are lower case."""
 
     status_code: int
     headers: Mapping[str, str]
@@ -39,23 +40,23 @@ class Reply:
 
     @property
     def is_success(self) -> bool:
-        """Whether the status is one of 2xx."""
+        """Whether the status is 2xx."""
         return 200 <= self.status_code < 300
 
     @property
     def text(self) -> str:
-        """The body as UTF-8, whatever charset it claims; wrong bytes are replaced."""
+        """The body decoded as UTF-8, whatever its content type says; invalid bytes are replaced."""
         return self.body.decode("utf-8", "replace")
 
     @property
     def encoding(self) -> str:
-        """The content encoding, if the body is not sent as it is; else empty."""
+        """The content encoding, such as `gzip`; empty if the body is not encoded."""
         named = self.headers.get("content-encoding", "").strip().lower()
         return "" if named == "identity" else named
 
 
 class AnswerTooLarge(httpx.HTTPError):
-    """An answer beyond what the lab reads; `status_code` came with it."""
+    """The answer is larger than the lab reads. `status_code` is that of the answer."""
 
     def __init__(self, status_code: int, what: str) -> None:
         super().__init__(f"{what}; the lab stops reading here")
@@ -65,74 +66,74 @@ class AnswerTooLarge(httpx.HTTPError):
 async def ask(
     there: Endpoint, path: str, *, method: str = "GET", json_body: bytes | None = None
 ) -> Reply:
-    """The whole answer, of any status; the lab asks for no content encoding.
+    """Send one request on a new connection and return the answer, whatever its status.
 
-    Raises httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError (no HTTP, or half an
-    answer) or AnswerTooLarge. The caller bounds the time.
+    Raises httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError (not HTTP, or an
+    incomplete answer) or AnswerTooLarge. There is no time limit: the caller sets one.
     """
-    line = await Line.opened(there)
+    connection = await Connection.opened(there)
     try:
-        return await line.exchange(path, method=method, json_body=json_body)
+        return await connection.exchange(path, method=method, json_body=json_body)
     finally:
-        line.close()
+        connection.close()
 
 
-class Line:
+class Connection:
     """One connection to an app; it carries one request at a time."""
 
     def __init__(
         self, there: Endpoint, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self._there, self._reader, self._writer = there, reader, writer
-        self._talk = h11.Connection(h11.CLIENT)
-        self._transport = cast("asyncio.Transport", writer.transport)  # it reads as well
+        self._http = h11.Connection(h11.CLIENT)
+        self._transport = cast("asyncio.Transport", writer.transport)  # it can pause reading too
 
     @classmethod
-    async def opened(cls, there: Endpoint) -> Line:
-        """A new connection. Raises httpx.ConnectError."""
+    async def opened(cls, there: Endpoint) -> Connection:
+        """Open a connection. Raises httpx.ConnectError."""
         try:
             return cls(there, *await asyncio.open_connection(there.host, there.port))
         except OSError as error:
             raise httpx.ConnectError(str(error)) from error
 
     async def exchange(self, path: str, *, method: str, json_body: bytes | None) -> Reply:
-        """Send a request and read the whole answer; raises as `ask` does."""
+        """Send a request and read the complete answer. Raises the errors of `ask`."""
         try:
             if not self._transport.is_reading():
                 self._transport.resume_reading()
-            self._writer.write(_request(self._talk, self._there, path, method, json_body))
-            return await _answer(self._talk, self._reader)
+            self._writer.write(_request(self._http, self._there, path, method, json_body))
+            return await _answer(self._http, self._reader)
         except h11.RemoteProtocolError as error:
             raise httpx.RemoteProtocolError(str(error)) from error
         except OSError as error:
             raise httpx.ReadError(str(error)) from error
 
-    def is_kept(self) -> bool:
-        """Whether the server has agreed to a next request, and has said or closed nothing since.
+    def is_reusable(self) -> bool:
+        """Whether the server allows another request, and has sent and closed nothing since.
 
-        From then on nothing is read before the next request, so that it can be asked again.
+        Reading is paused until the next request, so this may be called again.
         """
-        unasked, _ = self._talk.trailing_data
-        if unasked or self._reader.at_eof() or self._transport.is_closing():
+        unrequested, _ = self._http.trailing_data
+        if unrequested or self._reader.at_eof() or self._transport.is_closing():
             return False
-        if self._talk.our_state is h11.DONE and self._talk.their_state is h11.DONE:
-            self._talk.start_next_cycle()
+        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
+            self._http.start_next_cycle()
             self._transport.pause_reading()
-        return self._talk.our_state is h11.IDLE and not self._has_come()
+        return self._http.our_state is h11.IDLE and not self._has_input()
 
-    def _has_come(self) -> bool:
-        """Whether the kernel has bytes, an end or an error that nobody has read yet."""
-        look = select.poll()
-        look.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return bool(look.poll(0))
+    def _has_input(self) -> bool:
+        """Whether the kernel holds unread bytes, an end or an error of this connection."""
+        poll = select.poll()
+        poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return bool(poll.poll(0))
 
     def close(self) -> None:
-        """Give the connection up."""
+        """Close the connection."""
         self._writer.close()
 
 
 def _request(
-    talk: h11.Connection, there: Endpoint, path: str, method: str, json_body: bytes | None
+    http: h11.Connection, there: Endpoint, path: str, method: str, json_body: bytes | None
 ) -> bytes:
     target = httpx.URL(f"http://{there}{path}").raw_path
     headers = [(b"Host", str(there).encode()), *_HEADERS]
@@ -143,20 +144,20 @@ def _request(
     events: list[h11.Event] = [request]
     if json_body is not None:
         events.append(h11.Data(data=json_body))
-    return b"".join(talk.send(event) or b"" for event in (*events, h11.EndOfMessage()))
+    return b"".join(http.send(event) or b"" for event in (*events, h11.EndOfMessage()))
 
 
-async def _answer(talk: h11.Connection, reader: asyncio.StreamReader) -> Reply:
+async def _answer(http: h11.Connection, reader: asyncio.StreamReader) -> Reply:
     head: h11.Response | None = None
     body = bytearray()
     chunks = interim = 0
     while True:
-        event = talk.next_event()
+        event = http.next_event()
         if event is h11.NEED_DATA:
             data = await reader.read(_READ_BYTES)
             if not data and head is None:
                 raise h11.RemoteProtocolError("the server closed the connection without an answer")
-            talk.receive_data(data)
+            http.receive_data(data)
         elif isinstance(event, h11.InformationalResponse):
             interim += 1
             if interim > MOST_INTERIM_ANSWERS:
@@ -166,16 +167,16 @@ async def _answer(talk: h11.Connection, reader: asyncio.StreamReader) -> Reply:
         elif isinstance(event, h11.Data) and head is not None:
             body += event.data
             chunks += event.chunk_start
-            _demand_within(head.status_code, len(body), chunks)
+            _check_size(head.status_code, len(body), chunks)
         else:
-            break  # the end; or another protocol, to which nobody has agreed
+            break  # the end, or a switch to another protocol, which the lab did not request
     if head is None:
         raise h11.RemoteProtocolError("the server speaks another protocol")
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
     return Reply(status_code=head.status_code, headers=headers, body=bytes(body))
 
 
-def _demand_within(status_code: int, body_bytes: int, chunks: int) -> None:
+def _check_size(status_code: int, body_bytes: int, chunks: int) -> None:
     if body_bytes > MOST_BODY_BYTES:
         raise AnswerTooLarge(status_code, "a body of more than 1 MiB")
     if chunks > MOST_CHUNKS:

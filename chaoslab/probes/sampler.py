@@ -1,4 +1,4 @@
-"""Asks one question after the other, but for the quiet time that a plan asks for."""
+"""Samples at a cadence, except in the quiet time of a plan."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from collections.abc import Callable, Coroutine
 from chaoslab.history.journal import Journal
 from chaoslab.model.load import Sampling
 
-BREATH_S = 0.02  # between an answer and the next question: the app has others to serve
-LOOK_EVERY_S = 0.05  # whether anything is awaited, or the end has come
+PAUSE_S = 0.02  # between an answer and the next question, so that the app can serve others
+LOOK_EVERY_S = 0.05  # how often the sampler checks for the end and for `awaits`
 
 
 class Sampler:
-    """Calls `sample` each `cadence_s`, and each `sampling.fast_s` while `awaits` says so.
+    """Calls `sample` each `cadence_s` seconds, and each `sampling.fast_s` while `awaits()`.
 
-    A call begins when the one before is over, and `BREATH_S` has passed since: whatever an answer
-    takes, no more than one is under way. When it keeps quiet is the same for everything that asks
-    an app how it is.
+    Only one call runs at a time: the next one starts at least `PAUSE_S` after the last one has
+    ended. In the quiet time of `sampling` there are no calls.
     """
 
     def __init__(
@@ -34,7 +33,7 @@ class Sampler:
         self._quiet = False
 
     async def run(self, over: asyncio.Event) -> None:
-        """Sample until `over` is set; one that is under way then is waited for (it is bounded)."""
+        """Sample until `over` is set, then wait for the last call."""
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as group:
             quiet = group.create_task(self._keep_quiet())
@@ -42,11 +41,11 @@ class Sampler:
                 sent_s = loop.time()
                 if not self._quiet:
                     await self._sample()
-                await self._pause(sent_s, loop.time() + BREATH_S, over)
+                await self._pause(sent_s, loop.time() + PAUSE_S, over)
             quiet.cancel()
 
     async def _pause(self, sent_s: float, earliest_s: float, over: asyncio.Event) -> None:
-        """Until the next is due; what is awaited may begin meanwhile."""
+        """Sleep until the next sample is due, which may become earlier while it sleeps."""
         loop, fast_s = asyncio.get_running_loop(), min(self._sampling.fast_s, self._cadence_s)
         while not over.is_set():
             each_s = fast_s if self._awaits() else self._cadence_s

@@ -1,4 +1,4 @@
-"""The sessions of a link at its server: what can be seen of an app whose sockets cannot."""
+"""The sessions of a link at its server. They are observed where an app's sockets cannot be read."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ LOOK_EVERY_S = 0.1
 
 
 class SessionProbe:
-    """Writes down the sessions of one link first and whenever they change.
+    """Records the sessions of one link, at first and at each change.
 
-    Where the server cannot be asked nothing is written, and so nothing claimed.
+    If the server cannot be asked, nothing is recorded.
     """
 
     def __init__(self, link: Link, standing: Standing, journal: Journal) -> None:
@@ -25,7 +25,7 @@ class SessionProbe:
         self._last: tuple[int, ...] | None = None
 
     async def begin(self) -> None:
-        """Take the first look; while no fault is in force, since it goes through the proxy."""
+        """Record the first sessions. Call it before any fault: the question uses the proxy."""
         self._view = await self._standing.sessions(self._link)
         await self._look()
 

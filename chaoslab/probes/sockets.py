@@ -1,4 +1,4 @@
-"""The app's own sockets on each link, from the kernel: what the app met, whatever it says."""
+"""The app's own sockets on each link, as the kernel lists them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ SAMPLE_S = 0.025
 
 
 class SocketProbe:
-    """Samples the sockets of one boot and writes down every change, link by link, and on which
-    ports it listens.
+    """Records every change of one boot's sockets, by link, and of the ports on which it listens.
 
-    `ports` maps a link's name to the port of its proxy. A connect that is refused comes and goes
-    between two samples; a connect that is dropped stands in SYN_SENT and cannot be missed.
-    `past` takes those that go past the proxies, where that is looked for.
+    `ports` maps a link's name to the port of its proxy. A refused connect may come and go between
+    two samples. A dropped connect stays in SYN_SENT and is always observed. `past` also gets the
+    sockets, to find those that bypass the proxies.
     """
 
     def __init__(
@@ -53,8 +52,7 @@ class SocketProbe:
                 self._watched.journal.append(
                     AppSockets(
                         at_s=self._watched.journal.now(),
-                        app=self._watched.app.name,
-                        boot=self._watched.boot,
+                        **self._watched.who,
                         link=link,
                         syn_sent=seen[0],
                         established=seen[1],
@@ -62,16 +60,10 @@ class SocketProbe:
                 )
 
     def _note_listening(self, ports: set[int]) -> None:
-        """Each change; not the end of them all with the process, which its exit tells."""
+        """Record a change, except when the process exits: that closes every port."""
         watched, listening = self._watched, tuple(sorted(ports))
         if listening == self._listening or watched.running.exit_code is not None:
             return
         self._listening = listening
-        watched.journal.append(
-            Listening(
-                at_s=watched.journal.now(),
-                app=watched.app.name,
-                boot=watched.boot,
-                ports=listening,
-            )
-        )
+        at_s = watched.journal.now()
+        watched.journal.append(Listening(at_s=at_s, **watched.who, ports=listening))

@@ -1,4 +1,4 @@
-"""How long an app waited for a core, by the kernel's own accounts: slowness that is not its own.
+"""How long an app waited for a processor core: such a delay is the machine's, not the app's.
 
 Source: the kernel's Documentation/scheduler/sched-stats.rst: the second figure of /proc/<pid>/
 schedstat is the nanoseconds that the task was ready to run and waited on a run queue.
@@ -14,14 +14,14 @@ from chaoslab.probes.base import Watched
 
 LOOK_EVERY_S = 0.1
 WRITE_EVERY_S = 0.5
-WORTH_WRITING_S = 0.01  # in one line: what is left out of a start of 7 s is below 0.15 s
+WORTH_WRITING_S = 0.01  # of one event; what is left out of a start-up of 7 s is below 0.15 s
 
 
 class StarvationProbe:
-    """Writes down for each half second how long a boot's main thread waited for a core in it.
+    """Records for each `WRITE_EVERY_S` how long a boot's main thread waited for a core.
 
-    Looked at more often, so that little of a process's last moments is missed. Where the kernel
-    does not tell, or the process is another machine's, nothing is written.
+    It looks more often, so that little is missed when the process exits. If the kernel has no such
+    figure, or the process is on another machine, nothing is recorded.
     """
 
     def __init__(self, watched: Watched, proc: Path = Path("/proc")) -> None:
@@ -29,7 +29,7 @@ class StarvationProbe:
         self._path = proc / str(watched.running.pid) / "schedstat"
 
     async def run(self, over: asyncio.Event) -> None:
-        """Look until the process ends or `over` is set, and once more then."""
+        """Look until the process ends or `over` is set, and then once more."""
         journal, running = self._watched.journal, self._watched.running
         before_s, before_waited_s = running.spawned_s - journal.origin_s, 0.0
         seen_s, waited_s, lives = before_s, 0.0, True
@@ -47,16 +47,8 @@ class StarvationProbe:
     def _note(self, at_s: float, waited_s: float, over_s: float) -> None:
         if waited_s <= WORTH_WRITING_S:
             return
-        watched = self._watched
-        watched.journal.append(
-            AppStarved(
-                at_s=at_s,
-                app=watched.app.name,
-                boot=watched.boot,
-                waited_s=waited_s,
-                over_s=over_s,
-            )
-        )
+        starved = AppStarved(at_s=at_s, **self._watched.who, waited_s=waited_s, over_s=over_s)
+        self._watched.journal.append(starved)
 
     def _waited_s(self) -> float | None:
         try:

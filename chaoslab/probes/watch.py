@@ -19,9 +19,9 @@ from chaoslab.probes.workload import Writer
 
 
 class Watch:
-    """Watches one boot with every probe that the plan asks for; `end` stops the app and them.
+    """Runs every probe that the plan needs for one boot. `end` stops the app and the probes.
 
-    Of an app that stood already nobody sees sockets or its end, and it is not stopped.
+    The sockets and the exit of an attached app cannot be observed, and it is not stopped.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Watch:
         self.writer = writer
         self._asked = asyncio.Event()
         self._over = asyncio.Event()
-        own, sampling = not watched.standing, plan.sampling.of(watched.app)
+        own, sampling = not watched.attached, plan.sampling.of(watched.app)
         awaits = Pace(plan, watched.app, watched.boot, watched.journal).awaits
         self._exit = asyncio.create_task(watch_exit(watched, self._asked)) if own else None
         work = {
@@ -57,12 +57,12 @@ class Watch:
         ]
 
     async def ended_by_itself(self) -> bool:
-        """Wait for the process's end; whether nobody of the lab asked for it."""
+        """Wait until the process ends. Returns whether it ended without a request of the lab."""
         return self._exit is not None and await asyncio.shield(self._exit)
 
     async def end(self) -> None:
-        """Stop the app (SIGTERM, then SIGKILL) and its probes; writes down its exit, and what
-        it left running.
+        """Stop the probes, then the app (SIGTERM, then SIGKILL). Records the app's exit and the
+        processes that it left running.
         """
         await self.stop_probes()
         if self._exit is None:
@@ -78,8 +78,7 @@ class Watch:
             watched.journal.append(
                 LeftRunning(
                     at_s=watched.journal.now(),
-                    app=watched.app.name,
-                    boot=watched.boot,
+                    **watched.who,
                     pid=left.pid,
                     process=left.name,
                     ended=left.ended,
@@ -87,9 +86,9 @@ class Watch:
             )
 
     async def stop_probes(self) -> None:
-        """Stop watching, the exit excepted; what is under way comes to its own end first.
+        """Stop every probe except the one for the exit; wait for their open requests.
 
-        How many questions the lab asked is written down once.
+        Records once how many requests the lab sent.
         """
         first = not self._over.is_set()
         self._over.set()
@@ -103,8 +102,7 @@ class Watch:
         watched.journal.append(
             QuestionsAsked(
                 at_s=watched.journal.now(),
-                app=watched.app.name,
-                boot=watched.boot,
+                **watched.who,
                 asked=dict(questions.asked),
                 most_under_way=questions.most_under_way,
             )

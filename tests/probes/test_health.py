@@ -118,6 +118,33 @@ async def test_html_is_named_by_its_content_type(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "body", "word"),
+    [
+        (503, "Unhealthy", "Unhealthy"),
+        (503, " database: no route to host\n", "database: no route to host"),
+        (500, "x" * 500, "x" * 199 + "…"),
+        (200, "maintenance", "maintenance"),
+    ],
+)
+async def test_a_plain_text_answer_is_quoted_and_is_no_error(
+    tmp_path: Path, status: int, body: str, word: str
+) -> None:
+    """As ASP.NET Core answers by default: the word is the whole body, cut."""
+    answer = await asked(tmp_path, (0, said(status, body, "text/plain; charset=utf-8")))
+    assert (answer.state, answer.status_code) == (UNHEALTHY, status)
+    assert (answer.word, answer.error) == (word, None)
+
+
+async def test_an_empty_plain_text_answer_is_an_error(tmp_path: Path) -> None:
+    """There is nothing to quote."""
+    answer = await asked(tmp_path, (0, said(503, " \n", "text/plain")))
+    assert (answer.state, answer.word) == (UNHEALTHY, None)
+    assert answer.error == (
+        "health answered 503 with text/plain, expected a JSON object, got no body"
+    )
+
+
+@pytest.mark.parametrize(
     ("body", "named"),
     [
         ({"postgres": "down", "redis": "up"}, {"postgres": "down", "redis": "up"}),

@@ -141,8 +141,8 @@ async def test_an_app_that_stood_already_is_asked_at_once(tmp_path: Path) -> Non
 
     over = asyncio.Event()
     async with server(answer) as port, watching(tmp_path, Here(port), PATHS) as watched:
-        standing = replace(watched, standing=True)
-        running = asyncio.create_task(ProberProbe(standing, "ready", Sampling()).run(over))
+        attached = replace(watched, attached=True)
+        running = asyncio.create_task(ProberProbe(attached, "ready", Sampling()).run(over))
         await until(watched.journal, lambda e: isinstance(e, ProberSample))
         over.set()
         await running

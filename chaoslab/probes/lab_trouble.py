@@ -1,6 +1,7 @@
-"""The lab's own trouble while it asks: it has no descriptor, port or memory for a connection.
+"""Failures of the lab itself while it asks: no file descriptor, port or memory is left.
 
-The app was never asked then, so it is no answer of the app's. Source: connect(2) and socket(2).
+The app received no request then, so such a failure is never counted as its missing answer.
+Source: connect(2) and socket(2).
 """
 
 from __future__ import annotations
@@ -13,26 +14,26 @@ from chaoslab.history.events import LabTrouble
 from chaoslab.history.journal import Journal
 
 PART = "the lab's own requests"
-AGAIN_S = 1.0  # the same trouble is written down once in this time, and not for each request
+AGAIN_S = 1.0  # the same failure is recorded at most once in this time, not for each request
 _OWN = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM}
 )  # fmt: skip
 
 
 class NotAsked(Exception):
-    """The lab could not send a request, for a reason of its own; the history has it."""
+    """The lab failed to send a request. The history has the reason."""
 
 
-def own_trouble(error: BaseException) -> str:
-    """Why a failed request is the lab's own trouble, and not the app's; empty where it is not."""
+def lab_trouble(error: BaseException) -> str:
+    """Why a failed request is a failure of the lab; empty if it may be the app's."""
     for each in _causes(error):
         if isinstance(each, OSError) and each.errno in _OWN:
             return f"{os.strerror(each.errno)} ({errno.errorcode[each.errno]})"
     return ""
 
 
-def note_own_trouble(journal: Journal, why: str) -> None:
-    """Write it down, unless the same was written a moment ago."""
+def note_lab_trouble(journal: Journal, why: str) -> None:
+    """Record the failure, unless the same one was recorded less than `AGAIN_S` ago."""
     what, at_s = f"a connection could not be opened: {why}", journal.now()
     last = journal.history.last(LabTrouble, lambda each: (each.part, each.what) == (PART, what))
     if last is None or at_s - last.at_s >= AGAIN_S:
@@ -40,7 +41,7 @@ def note_own_trouble(journal: Journal, why: str) -> None:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, what caused it, and what is grouped in it; each once."""
+    """The error, its causes and the members of its groups; each once."""
     waiting, seen = [error], set[int]()
     while waiting:
         each = waiting.pop()

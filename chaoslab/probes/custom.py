@@ -1,4 +1,4 @@
-"""A probe of the scenario's own: its question, asked at its cadence, written down each time."""
+"""A custom probe: a request or a function of the scenario, sampled at its cadence."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.load import Sampling
 from chaoslab.model.steps import HttpQuestion, Probe, Scene
 from chaoslab.probes.base import NO_ANSWER, Watched, as_text, why_no_answer
-from chaoslab.probes.callables import CallFailed, called, kept
-from chaoslab.probes.own_trouble import note_own_trouble, own_trouble
+from chaoslab.probes.callables import CallFailed, called, recordable
+from chaoslab.probes.lab_trouble import lab_trouble, note_lab_trouble
 from chaoslab.probes.request import AnswerTooLarge, Reply, ask
 from chaoslab.probes.sampler import Sampler
 
 
-class OwnProbe:
-    """Asks from the run's begin to its end; `newest` has the newest boot of an app, or None."""
+class CustomProbe:
+    """Samples from the begin of the run to its end.
+
+    `newest` gives the newest boot of an app, or None before its first boot.
+    """
 
     def __init__(
         self,
@@ -40,14 +43,14 @@ class OwnProbe:
         )
 
     async def run(self, over: asyncio.Event) -> None:
-        """Ask until `over` is set; a question that is under way then comes to its end."""
+        """Sample until `over` is set, then wait for the last result up to its time limit."""
         await self._sampler.run(over)
 
     async def _sample(self) -> None:
         probe, sent_s = self._probe, self._journal.now()
         watched = self._newest(probe.http.app) if probe.http and probe.http.app else None
         if probe.http is not None and probe.http.app and watched is None:
-            return  # not spawned yet: there is nobody to ask
+            return  # the app is not spawned yet
         sample = OwnSample(
             at_s=sent_s,
             probe=probe.name,
@@ -61,12 +64,12 @@ class OwnProbe:
                 sample = await self._asked(probe.http, watched, sample)
             elif probe.call is not None:
                 value = await called(probe.call, self._scene, probe.timeout_s)
-                sample = replace(sample, ok=value is not False, value=kept(value))
+                sample = replace(sample, ok=value is not False, value=recordable(value))
         except AnswerTooLarge as error:
             sample = replace(sample, status_code=error.status_code, error=as_text(error))
         except (CallFailed, *NO_ANSWER) as error:
-            if why := own_trouble(error):
-                note_own_trouble(self._journal, why)
+            if why := lab_trouble(error):
+                note_lab_trouble(self._journal, why)  # the question was not asked: no sample
                 return
             text = str(error) if isinstance(error, CallFailed) else why_no_answer(error)
             sample = replace(sample, error=text)

@@ -11,16 +11,16 @@ from contextlib import asynccontextmanager
 import pytest
 
 from chaoslab.machine.endpoint import Endpoint
-from chaoslab.probes import kept_lines
-from chaoslab.probes.kept_lines import KeptLines
-from chaoslab.probes.request import Line
+from chaoslab.probes import connection_pool
+from chaoslab.probes.connection_pool import ConnectionPool
+from chaoslab.probes.request import Connection
 
 ANSWER = b"HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\nok"
 
 
 @asynccontextmanager
-async def lines(answer: bytes, *, closes: bool = False) -> AsyncIterator[KeptLines]:
-    """Lines to a server that gives each request that answer, and may close after the first."""
+async def lines(answer: bytes, *, closes: bool = False) -> AsyncIterator[ConnectionPool]:
+    """A pool of connections to a server with that answer; it may close after the first one."""
 
     talks: list[asyncio.Task[None] | None] = []
 
@@ -36,7 +36,7 @@ async def lines(answer: bytes, *, closes: bool = False) -> AsyncIterator[KeptLin
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        kept = KeptLines(Endpoint(host="127.0.0.1", port=port))
+        kept = ConnectionPool(Endpoint(host="127.0.0.1", port=port))
         try:
             yield kept
         finally:
@@ -44,7 +44,7 @@ async def lines(answer: bytes, *, closes: bool = False) -> AsyncIterator[KeptLin
             await asyncio.gather(*filter(None, talks))
 
 
-async def asked(kept: KeptLines) -> bool:
+async def asked(kept: ConnectionPool) -> bool:
     """Ask once; whether a connection waited for it."""
     line = kept.take()
     reply = await kept.ask(line, "/", method="POST", json_body=b"{}")
@@ -76,13 +76,13 @@ async def test_a_connection_that_cannot_carry_a_next_request_is_given_up(answer:
 async def test_a_connection_that_the_server_has_closed_is_given_up() -> None:
     """A request on it would get no answer, and no app would be to blame."""
     async with lines(ANSWER, closes=True) as kept:
-        line = await Line.opened(kept.there)
+        line = await Connection.opened(kept.there)
         await line.exchange("/", method="POST", json_body=b"{}")
         for _ in range(500):  # until the server's close is heard
-            if not line.is_kept():
+            if not line.is_reusable():
                 break
             await asyncio.sleep(0.01)
-        assert not line.is_kept()
+        assert not line.is_reusable()
         line.close()
 
 
@@ -96,22 +96,22 @@ async def test_what_a_server_does_to_an_idle_connection_is_no_answer(how: str) -
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        line = await Line.opened(Endpoint(host="127.0.0.1", port=port))
+        line = await Connection.opened(Endpoint(host="127.0.0.1", port=port))
         server, _ = listener.accept()
         with server:
             asking = asyncio.create_task(line.exchange("/", method="POST", json_body=b"{}"))
             await asyncio.get_running_loop().run_in_executor(None, server.recv, 1 << 16)
             server.sendall(ANSWER)
             await asking
-            assert line.is_kept()
+            assert line.is_reusable()
             if how.startswith("says"):
                 server.sendall(UNASKED)
             elif how == "resets":
                 server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        assert not line.is_kept()
+        assert not line.is_reusable()
         for _ in range(5):
             await asyncio.sleep(0.01)
-            assert not line.is_kept()
+            assert not line.is_reusable()
         line.close()
 
 
@@ -119,6 +119,6 @@ async def test_a_connection_without_use_is_given_up_before_servers_do_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It may be closed at any time then."""
-    monkeypatch.setattr(kept_lines, "IDLE_S", 0.0)
+    monkeypatch.setattr(connection_pool, "IDLE_S", 0.0)
     async with lines(ANSWER) as kept:
         assert [await asked(kept) for _ in range(2)] == [False, False]

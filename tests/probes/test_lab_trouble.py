@@ -28,7 +28,7 @@ from chaoslab.model.health import HealthContract
 from chaoslab.model.load import Sampling
 from chaoslab.probes.boot import BootProbe
 from chaoslab.probes.health import HealthProbe
-from chaoslab.probes.own_trouble import note_own_trouble, own_trouble
+from chaoslab.probes.lab_trouble import lab_trouble, note_lab_trouble
 from chaoslab.probes.prober import ProberProbe
 from chaoslab.probes.workload import Writer
 
@@ -146,19 +146,19 @@ def test_the_labs_own_errors_are_found_wherever_a_client_hides_them(name: str) -
             return outer
 
     for each in (OSError(number, "no"), hidden("cause"), hidden("context"), hidden("group")):
-        assert name in own_trouble(each)
+        assert name in lab_trouble(each)
 
 
 @pytest.mark.parametrize("name", ["ECONNREFUSED", "ECONNRESET", "EHOSTUNREACH", "ETIMEDOUT"])
 def test_what_an_app_can_cause_is_never_the_labs(name: str) -> None:
     """A refused or broken connection is the app's answer."""
-    assert own_trouble(OSError(getattr(errno, name), "no")) == ""
+    assert lab_trouble(OSError(getattr(errno, name), "no")) == ""
 
 
 def test_trouble_that_lasts_is_written_once_a_second(tmp_path: Path) -> None:
     """A hundred requests a second would fill the history; another trouble is written at once."""
     journal = Journal(tmp_path / "history.jsonl")
     for why in ("EMFILE", "EMFILE", "ENOMEM", "EMFILE"):
-        note_own_trouble(journal, why)
+        note_lab_trouble(journal, why)
     journal.close()
     assert [e.what[-6:] for e in journal.history.of(LabTrouble)] == ["EMFILE", "ENOMEM"]

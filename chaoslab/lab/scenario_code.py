@@ -1,4 +1,4 @@
-"""Carries out what a scenario brings itself: its steps, and its probes."""
+"""Runs the code of a scenario: its steps and its custom probes."""
 
 from __future__ import annotations
 
@@ -13,30 +13,33 @@ from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Topology
 from chaoslab.probes.base import Watched, guarded
 from chaoslab.probes.callables import CallFailed, called
-from chaoslab.probes.own import OwnProbe
+from chaoslab.probes.custom import CustomProbe
 
 
-class Own:
-    """The steps and the probes of one run; it is the `Scene` that their callables may ask."""
+class ScenarioCode:
+    """The steps and the custom probes of one run. Their functions get it as their `Scene`."""
 
     def __init__(self, plan: Plan, topology: Topology, boots: Boots, journal: Journal) -> None:
         self._plan, self._topology, self._boots, self._journal = plan, topology, boots, journal
 
     def url(self, app: str = "") -> str:
-        """The base URL of an app's newest boot."""
+        """The base URL of an app's newest boot; of the first app by default.
+
+        Raises LookupError before its first boot.
+        """
         name = app or next(iter(self._topology.apps))
         if (watched := self._newest(name)) is None:
             raise LookupError(f"'{name}' was not spawned yet")
         return f"http://{watched.running.endpoint}"
 
     def probes(self, over: asyncio.Event) -> list[asyncio.Task[None]]:
-        """Every probe at work, until `over` is set."""
+        """Start every custom probe. Each ends when `over` is set."""
         journal, sampling = self._journal, self._plan.sampling
         return [
             asyncio.create_task(
                 guarded(
                     f"probe {probe.name}",
-                    OwnProbe(probe, self, self._newest, sampling, journal).run(over),
+                    CustomProbe(probe, self, self._newest, sampling, journal).run(over),
                     journal,
                 )
             )
@@ -44,7 +47,7 @@ class Own:
         ]
 
     def steps(self) -> list[Coroutine[object, object, None]]:
-        """Every step, each waiting for its moment."""
+        """One coroutine for each step; it waits for the step's trigger."""
         return [self._step(number) for number in range(len(self._plan.steps))]
 
     async def _step(self, number: int) -> None:

@@ -12,8 +12,8 @@ from chaoslab.history.events import OwnSample
 from chaoslab.history.journal import Journal
 from chaoslab.model.load import Sampling
 from chaoslab.model.steps import HttpQuestion, Probe, Scene
-from chaoslab.probes.callables import CallFailed, called, kept
-from chaoslab.probes.own import OwnProbe
+from chaoslab.probes.callables import CallFailed, called, recordable
+from chaoslab.probes.custom import CustomProbe
 
 from .rig import Reply, server
 
@@ -31,7 +31,7 @@ SCENE: Scene = NoScene()
 async def sampled(folder: Path, probe: Probe, count: int = 1) -> list[OwnSample]:
     """So many samples of a probe that asks no app."""
     journal, over = Journal(folder / "history.jsonl"), asyncio.Event()
-    own = OwnProbe(probe, SCENE, lambda _: None, Sampling(), journal)
+    own = CustomProbe(probe, SCENE, lambda _: None, Sampling(), journal)
     task = asyncio.create_task(own.run(over))
     await journal.wait_for(lambda events: events[-1] if len(events) >= count else None, 10)
     over.set()
@@ -86,7 +86,7 @@ async def test_an_app_is_not_asked_before_it_was_spawned(tmp_path: Path) -> None
     def newest(_: str) -> None:
         asked.set()
 
-    task = asyncio.create_task(OwnProbe(probe, SCENE, newest, Sampling(), journal).run(over))
+    task = asyncio.create_task(CustomProbe(probe, SCENE, newest, Sampling(), journal).run(over))
     await asyncio.wait_for(asked.wait(), 5)
     over.set()
     await task
@@ -152,4 +152,4 @@ async def test_a_timeout_of_its_own_is_told_as_what_it_is() -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**400])
 def test_what_no_json_holds_is_kept_as_text(value: float) -> None:
     """A history must be readable everywhere."""
-    assert isinstance(kept(value), str)
+    assert isinstance(recordable(value), str)
