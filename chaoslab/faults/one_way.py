@@ -1,4 +1,4 @@
-"""`one_way`: one direction carries nothing."""
+"""`one_way`: nothing passes in one direction."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from chaoslab.model.values import one_of
 from chaoslab.reason import Reason
 
 _NOTE = (
-    "Packets are dropped, acknowledgements of the other direction among them, so the other"
-    " direction soon stalls too and no connect completes; behind the lab's proxy it goes on."
+    "The rule also drops packets that acknowledge the other direction. So the other direction soon"
+    " stops too, and no connect completes. Behind the lab's proxy the other direction works."
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneWay(LinkFault):
-    """`stream` carries nothing; the other direction is untouched."""
+    """Nothing passes in the direction `stream`; the other direction works."""
 
     stream: Stream = "downstream"
     kind: Literal["one_way"] = "one_way"
@@ -37,6 +37,8 @@ class OneWay(LinkFault):
         return (silence(self.label, proxy, self.stream, can),)
 
     def shows(self, sighting: Sighting) -> bool | None:
+        if sighting.server_first and self.stream == "upstream":
+            return None  # the server's first bytes pass downstream, with or without the fault
         return sighting.outcome == "silent"
 
     def observed(self, link: LinkView) -> Iterator[Reason]:
@@ -46,7 +48,7 @@ class OneWay(LinkFault):
         if self.stream == "downstream" and peer.with_port:
             hosts = ",".join(host.partition(":")[0] for host in peer.hosts)
             return Unsupported(
-                what="what comes from an outside port matches no rule: this would cut nothing",
+                what="a rule with a port does not match packets that come from that port",
                 fix=f"name the host without its port: {hosts}",
             )
         return NetworkRule(direction=direction_of((self.stream,)), notes=(_NOTE,))

@@ -1,4 +1,4 @@
-"""`slow`: everything arrives late."""
+"""`slow`: data arrives late."""
 
 from __future__ import annotations
 
@@ -20,21 +20,24 @@ from chaoslab.reason import Code, Reason
 BYTES_DELAYED = Code(
     "fault.bytes_delayed",
     "{bytes} bytes delayed on {connections} connections of the app",
-    "The proxy recorded bytes that it passed on late, on connections of the app.",
+    "The proxy recorded bytes of the app's connections that it delayed.",
 )
 _NOTE = (
-    "Each packet is late, those of the handshake too; the lab delays data and leaves connects"
-    " alone. With jitter packets may overtake each other, which TCP takes for loss."
+    "Every packet is delayed, also those of a connect; the lab delays data only."
+    " With jitter packets may arrive out of order, which TCP treats as loss."
 )
 _REQUESTS_INSTEAD = (
-    "Answers from outside of the cluster cannot be delayed, so requests are, by the whole: each"
-    " round trip takes as long as in the lab."
+    "Answers from outside the cluster cannot be delayed, so requests are delayed by the sum:"
+    " a round trip takes as long as in the lab."
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slow(LinkFault):
-    """Every chunk of `streams` arrives `latency_s` ± `jitter_s` (uniform) late."""
+    """Data in each direction of `streams` arrives `latency_s` ± `jitter_s` seconds late.
+
+    The jitter is uniform, drawn for each chunk.
+    """
 
     latency_s: float
     jitter_s: float = 0.0
@@ -60,8 +63,13 @@ class Slow(LinkFault):
         return 2.0 * len(self.streams) * (self.latency_s + self.jitter_s) + 0.3
 
     def shows(self, sighting: Sighting) -> bool | None:
-        least_s = len(self.streams) * max(0.0, self.latency_s - self.jitter_s)
-        return sighting.outcome == "answered" and sighting.took_s >= least_s
+        if sighting.outcome != "answered":
+            return False
+        # the first bytes of a server that speaks first pass in one direction only
+        passed = [s for s in self.streams if s == "downstream" or not sighting.server_first]
+        if not passed:
+            return None
+        return sighting.took_s >= len(passed) * max(0.0, self.latency_s - self.jitter_s)
 
     def observed(self, link: LinkView) -> Iterator[Reason]:
         yield from observations.bytes_affected(link, "latency", code=BYTES_DELAYED)

@@ -1,9 +1,9 @@
-"""What faults are put in force on: proxies, services, and the journal of a run."""
+"""What the faults of a run act on: the proxies of its links, its services and its journal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chaoslab.faults.mutation import Mutation
 from chaoslab.history.events import CanaryProbe
@@ -14,14 +14,16 @@ from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import Link, Topology
 from chaoslab.proxies.base import ProxyControl
 from chaoslab.runtimes.base import RunningService, Runtime
+from chaoslab.services import question_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """What faults act on: the proxies of the links, the services, and the journal they write to.
+    """What faults act on: the proxies of the links, the services, and the journal of the run.
 
-    `addresses` says where an app reaches each link, `canary_addresses` where canaries go instead.
-    `connect_held_by` says which fault holds a proxy's connect phase: there is one for all clients.
+    `addresses` has the address at which an app reaches each link. `canary_addresses` has the
+    addresses that canaries use instead, for the links where these differ. `connect_held_by` has
+    the fault that uses a proxy's connect phase now: only one fault can, at a time.
     """
 
     topology: Topology
@@ -37,23 +39,24 @@ class Ground:
 
     @property
     def joined(self) -> list[Link]:
-        """The links with a proxy of this lab's: all, but where it may use only some."""
+        """The links with a proxy that this lab may use."""
         return [link for link in self.topology.links if link.name in self.addresses]
 
     def disables(self, fault: Declared) -> bool:
-        """Whether that fault is the one that is disabled."""
+        """Whether the self-test disables that fault in this run."""
         return self.disabled is not None and self.disabled.fault == fault.label
 
     async def canary(self, link: Link, *, within_s: float) -> Sighting | None:
-        """Try one link from where its app runs, and write down what was observed.
+        """Send a canary through one link from where its app runs, and record what it observed.
 
-        None where the lab cannot send one from there.
+        Returns None if the lab cannot send one from there.
         """
         service, app = self.topology.services[link.service], self.topology.apps[link.app]
         address = self.canary_addresses.get(link.name, self.addresses[link.name])
         sighting = await self.runtime.ask(app, address, service, within_s=within_s)
         if sighting is None:
             return None
+        sighting = replace(sighting, server_first=question_of(service).server_first)
         self.journal.append(
             CanaryProbe(
                 at_s=self.journal.now(),
@@ -66,11 +69,14 @@ class Ground:
         return sighting
 
 
-def unasked(sighting: Sighting, service: str) -> str:
-    """The fix where a canary had nothing to ask, and so could not observe silence or delay."""
+def without_question(sighting: Sighting, service: str) -> str:
+    """The fix for a service without a question, where a canary cannot observe silence or delay.
+
+    Empty for the other services.
+    """
     if sighting.outcome != "accepted":
         return ""
     return (
-        f"; it had no question to ask: add question and answer to [services.{service}], so that"
-        " silence and delay can be observed"
+        f"; the service '{service}' declares no question, so a canary cannot observe silence or"
+        f" delay; fix: add question and answer to [services.{service}]"
     )

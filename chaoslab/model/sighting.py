@@ -14,20 +14,27 @@ REACHED: tuple[Outcome, ...] = ("answered", "accepted")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """The bytes that a canary sends, none where the server speaks first.
+    """The bytes that a canary sends to a service; they may be empty.
 
-    Not `answered` is one to which a server says nothing: all that a canary can observe is that a
-    connection was accepted, and that it stays open.
+    `answered`: the server answers. If not, a canary can only observe that its connection was
+    accepted, and that it stays open.
+    `server_first`: the server sends its first bytes unasked, so they arrive even if nothing that
+    the canary sends does.
     """
 
     asked: bytes = b""
     answered: bool = True
+    server_first: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """What a canary observed, after how many seconds, from which local port of its own."""
+    """What a canary observed, after how many seconds, and from which local port.
+
+    `server_first`: as the question has it; then an answer shows one direction of the path only.
+    """
 
     outcome: Outcome
     took_s: float
     client_port: int | None
+    server_first: bool = False

@@ -53,7 +53,9 @@ def _keys(service: Service) -> TcpKeys:
 
 def _question(service: Service) -> Question:
     keys = _keys(service)
-    return Question(asked=keys.question.encode(), answered=bool(keys.answer))
+    answered = bool(keys.answer)
+    server_first = answered and not keys.question
+    return Question(asked=keys.question.encode(), answered=answered, server_first=server_first)
 
 
 def _ready(service: Service) -> Answers:

@@ -149,6 +149,25 @@ def test_slow_is_shown_by_an_answer_that_is_late_enough(took_s: float, shown: bo
 
 
 @pytest.mark.parametrize(
+    ("fault", "took_s", "shown"),
+    [
+        (OneWay(target=P, stream="upstream"), 0.001, None),
+        (OneWay(target=P, stream="downstream"), 0.001, False),
+        (Slow(target=P, latency_s=0.2, streams=("upstream",)), 0.001, None),
+        (Slow(target=P, latency_s=0.2), 0.001, False),
+        (Slow(target=P, latency_s=0.2, streams=("upstream", "downstream")), 0.199, False),
+        (Slow(target=P, latency_s=0.2, streams=("upstream", "downstream")), 0.201, True),
+    ],
+)
+def test_the_greeting_of_a_server_shows_nothing_of_the_path_to_it(
+    fault: LinkFault, took_s: float, shown: bool | None
+) -> None:
+    """It passes downstream, whatever becomes of the canary's own bytes."""
+    greeting = replace(sighting("answered", took_s), server_first=True)
+    assert fault.shows(greeting) is shown
+
+
+@pytest.mark.parametrize(
     "fault", [Throttled(target=P, rate_kb_per_s=1), CutMidstream(target=P, after_bytes=1)]
 )
 @pytest.mark.parametrize("outcome", OUTCOMES)

@@ -101,7 +101,7 @@ def test_a_canary_asks_what_is_declared() -> None:
     banner = Service(name="one", kind="tcp", settings={"command": command, "answer": "INFO"})
     asked = {"command": command, "answer": "PONG", "question": "PING\n"}
     assert question_of(silent) == Question(asked=b"", answered=False)
-    assert question_of(banner) == Question(asked=b"", answered=True)
+    assert question_of(banner) == Question(asked=b"", answered=True, server_first=True)
     assert question_of(Service(name="one", kind="tcp", settings=asked)).asked == b"PING\n"
     http = Service(name="one", kind="http", settings={"answers": CHARGE, "ready_path": "/live"})
     assert question_of(http).asked.startswith(b"GET /live HTTP/1.1\r\nHost: localhost\r\n")

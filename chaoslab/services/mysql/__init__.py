@@ -73,7 +73,7 @@ MYSQL = Kind(
     name="mysql",
     port=3306,
     schemes=("mysql", "mariadb"),
-    question=lambda _: Question(asked=LOG_IN),
+    question=lambda _: Question(asked=LOG_IN, server_first=True),
     image="mariadb:11.4",
     goodbyes=frozenset({QUIT}),
     dismissals=(SHUTDOWN,),
