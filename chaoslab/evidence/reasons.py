@@ -144,10 +144,10 @@ NOT_ASKED_AT_BOUND = Code(
 
 # --- a fault ---
 
-NEVER_IN_FORCE = Code(
-    "fault.never_in_force",
+NOT_IN_FORCE = Code(
+    "fault.not_in_force",
     "{fault} was not observed in force",
-    "The fault that the claim is about was not observed in force in this run.",
+    "No canary and no read-back showed the fault in force in this run.",
 )
 NOT_HEALED = Code(
     "fault.not_healed",

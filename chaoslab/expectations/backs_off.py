@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.questions import questions
-from chaoslab.evidence.reasons import CUT_SHORT, NEVER_IN_FORCE, NEVER_SPAWNED, NOT_HEALED
+from chaoslab.evidence.reasons import CUT_SHORT, NEVER_SPAWNED, NOT_HEALED, NOT_IN_FORCE
 from chaoslab.evidence.timeline import (
     Span,
     answered_s,
@@ -193,7 +193,7 @@ def _while_it_holds(e: BacksOff, fault: Declared, link: Link, history: History) 
     if lived is None:
         return _unknown(NEVER_SPAWNED(app=e.app, boot=e.boot))
     if span is None:
-        return _unknown(NEVER_IN_FORCE(fault=fault.label))
+        return _unknown(NOT_IN_FORCE(fault=fault.label))
     if history.first(FaultHealing, lambda h: h.fault == fault.label) is None:
         return _unknown(NOT_HEALED(fault=fault.label))
     held = Span(start_s=max(span.start_s, lived.start_s), end_s=min(span.end_s, lived.end_s))

@@ -11,8 +11,8 @@ from chaoslab.evidence.dependencies import hidden, lost, unknown_words
 from chaoslab.evidence.given import Given, start_of
 from chaoslab.evidence.reasons import (
     FEW_ANSWERS,
-    NEVER_IN_FORCE,
     NEVER_SPAWNED,
+    NOT_IN_FORCE,
     health_answer,
     process_exit,
 )
@@ -196,7 +196,7 @@ def degrades(e: Degrades, app: App, sampling: Sampling, history: History) -> Ver
     claim = f"{e.app} answers 200 degraded naming {', '.join(e.naming)} within {e.within_s} s"
     span = fault_span(history, e.fault)
     if span is None:
-        return unknown(e.kind, claim, NEVER_IN_FORCE(fault=e.fault))
+        return unknown(e.kind, claim, NOT_IN_FORCE(fault=e.fault))
     if gone := exited_by(span.end_s, e, history):
         return failed(e.kind, claim, process_exit(gone))
     if (stopped_s := replaced_s(e, history)) is not None:

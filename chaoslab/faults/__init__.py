@@ -1,7 +1,7 @@
-"""What goes wrong: one module a fault. `KINDS` is the table of them. Pure.
+"""The faults that a scenario can inject. Each kind is one module; `KINDS` lists them. Pure.
 
-A fault is added by a module with one frozen dataclass that derives from `base.LinkFault` or
-`base.ServiceFault`, and a line here.
+To add a fault, write a module with one frozen dataclass that derives from `base.LinkFault` or
+`base.ServiceFault`, and add a line here.
 """
 
 from chaoslab.faults.base import Fault

@@ -1,7 +1,7 @@
-"""What a fault is: a declared fault with its actions, its canary, its evidence and its export.
+"""The base classes of faults: data, actions, canary, evidence and export of one kind. Pure.
 
-Each module beside this one holds one kind, called like the kind. `chaoslab.injection` carries out
-the actions that are data here; nothing in this room acts.
+Each kind is a module of this package, with the same name. A fault describes its actions as data;
+`chaoslab.injection` carries them out.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ NOT_OBSERVED = Code(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turns:
-    """A fault that is put in force and taken back in turn, until it is healed.
+    """The phases of a fault that alternates between in force and not in force until it is healed.
 
-    Each length is varied by a factor of 1 ± `spread`, drawn from the run's seed.
+    Each phase is longer or shorter by a random factor of 1 ± `spread`, drawn from the run's seed.
     """
 
     in_force_s: float
@@ -41,51 +41,51 @@ class Turns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault(Declared, ABC):
-    """One kind of fault, all of it: a new kind is a class, in a module and a line of the table."""
+    """One kind of fault. A new kind is one subclass in its own module, and a line in `KINDS`."""
 
-    # how the self-test can disable it
+    # the ways in which the self-test can disable it
     mutations: ClassVar[tuple[MutationKind, ...]]
 
     @property
     @abstractmethod
     def canary_waits_s(self) -> float:
-        """How long a canary must wait to tell this fault from a path that works, in seconds."""
+        """How many seconds a canary must wait to observe whether the fault is in force."""
 
     @abstractmethod
     def shows(self, sighting: Sighting) -> bool | None:
-        """Whether a canary's sighting is this fault in force; None where a canary cannot tell."""
+        """Whether a canary observed the fault in force; None if no canary can observe it."""
 
     @abstractmethod
     def observed(self, link: LinkView) -> Iterator[Reason]:
-        """What shows that it affected the app on this link."""
+        """Each observation that shows that the fault affected the app on this link."""
 
     def not_observed(self, *, packets_counted: bool) -> Reason:
-        """What is missing where nothing was observed; `packets_counted`: a kernel counted them."""
+        """Why no effect on the app was observed. `packets_counted`: the kernel counted packets."""
         return NOT_OBSERVED()
 
     @abstractmethod
     def chaos_mesh(self, peer: Peer) -> NetworkRule | Unsupported:
-        """What it is for Chaos Mesh on a path to `peer`, or why it is not supported there."""
+        """The fault as a rule for Chaos Mesh on the path to `peer`, or why that is unsupported."""
 
     @property
     def turns(self) -> Turns | None:
-        """How it alternates; None for a fault that is in force for its whole time."""
+        """Its phases; None for a fault that stays in force until it is healed."""
         return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkFault(Fault):
-    """A fault on the network: acts on the proxy of each link that its target names."""
+    """A fault on the network. It acts on the proxy of each link that its target names."""
 
     mutations: ClassVar[tuple[MutationKind, ...]] = ("inert", "bypassed", "inert-to-app")
     starts_at_connection: ClassVar[bool] = True
 
     @abstractmethod
     def actions(self, proxy: str, can: frozenset[Capability]) -> tuple[Action, ...]:
-        """What puts it in force on one proxy, for a server that `can` do these things.
+        """The actions that put it in force on one proxy. `can` is what the proxy server supports.
 
-        Undoing the same actions heals it. An action that the server cannot do is refused there, and
-        the scenario is skipped: no fault is replaced by another.
+        The lab heals the fault by undoing the same actions. If the proxy server does not support an
+        action, the scenario is skipped. A fault is never replaced by another fault.
         """
 
     @property
@@ -95,31 +95,31 @@ class LinkFault(Fault):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceFault(Fault):
-    """A fault of a service itself: every path to it is affected, past any proxy too."""
+    """A fault of a service itself. It affects every path to the service, also past the proxy."""
 
     targets_service: ClassVar[bool] = True
     mutations: ClassVar[tuple[MutationKind, ...]] = ("inert",)
 
     begins: ClassVar[tuple[ServiceAct, ...]]  # in this order
     heals: ClassVar[tuple[ServiceAct, ...]] = ()
-    # from when it counts as in force: from before its first act, or from after its last
+    # whether it counts as in force from before its first act, or from after its last
     in_force_from: ClassVar[Literal["before", "after"]] = "after"
     canary: ClassVar[Outcome]
 
     @property
     def canary_waits_s(self) -> float:
-        return 2.0  # a refusal or an answer comes at once; only a starved machine takes longer
+        return 2.0  # a refusal or an answer takes milliseconds; this is for a busy machine
 
     def shows(self, sighting: Sighting) -> bool | None:
-        if self.canary == "answered":  # a kind that asks no question shows as much by accepting
+        if self.canary == "answered":  # some kinds of service have no question: accepting is enough
             return sighting.outcome in REACHED
         return sighting.outcome == self.canary
 
     def chaos_mesh(self, peer: Peer) -> NetworkRule | Unsupported:
         return Unsupported(
-            what="a fault on a service is no fault on a network",
+            what="this fault acts on a service, and NetworkChaos acts on a network",
             fix=(
-                "use PodChaos (pod-kill, pod-failure, container-kill) on its pods, or export"
-                f" 'severed {self.target}', which the app cannot tell from a frozen service"
+                "use PodChaos (pod-kill, pod-failure, container-kill) on the pods of the service,"
+                f" or export 'severed {self.target}', which looks to the app like a frozen service"
             ),
         )

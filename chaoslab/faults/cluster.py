@@ -1,4 +1,4 @@
-"""A fault as a rule of tools that shape packets between pods, such as Chaos Mesh. Plain data."""
+"""A fault as a network rule for a cluster, such as NetworkChaos of Chaos Mesh. Plain data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ USE_TOXIPROXY = "put Toxiproxy in the path and attach the lab (docs/kubernetes.m
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """The other end of an app's link: pods of the cluster, or `hosts` outside of it."""
+    """The other end of an app's link: pods of the cluster, or `hosts` outside the cluster."""
 
     hosts: tuple[str, ...] = ()
 
@@ -23,15 +23,16 @@ class Peer:
 
     @property
     def with_port(self) -> bool:
-        """Whether a host is named with its port."""
+        """Whether one of the hosts has a port, as in `db.example:5432`."""
         return any(":" in host for host in self.hosts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkRule:
-    """What packets meet, seen from the app's pods: lost, or late, or at a rate.
+    """What happens to packets of the app's pods. They are delayed by `latency_s`, limited to
+    `rate_kb_per_s`, or dropped where neither is set.
 
-    `notes` say where this differs from the lab's fault.
+    `notes` describe how the rule differs from the lab's fault.
     """
 
     direction: Direction
@@ -43,12 +44,12 @@ class NetworkRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsupported:
-    """Why a fault cannot be exported, and the nearest that can be done."""
+    """Why a fault cannot be exported, and what to do instead."""
 
     what: str
     fix: str
 
 
 def direction_of(streams: tuple[Stream, ...]) -> Direction:
-    """Seen from the app: upstream is what it sends."""
+    """The direction as seen from the app's pods: `upstream` is what the app sends."""
     return "both" if len(set(streams)) == 2 else "to" if streams[0] == "upstream" else "from"

@@ -1,4 +1,4 @@
-"""`cut_midstream`: connections are closed in the middle of what they carry."""
+"""`cut_midstream`: each connection is closed after a number of bytes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class CutMidstream(LinkFault):
         return (toxic(self.label, proxy, "limit_data", self.stream, bytes=self.after_bytes),)
 
     def shows(self, sighting: Sighting) -> bool | None:
-        return None  # one small exchange may be over before the limit
+        return None  # a canary sends few bytes and may not reach the limit
 
     def observed(self, link: LinkView) -> Iterator[Reason]:
         yield from observations.connections_ended(link, "closed_by_fault", code=CONNECTIONS_CUT)
@@ -50,5 +50,5 @@ class CutMidstream(LinkFault):
 
     def chaos_mesh(self, peer: Peer) -> NetworkRule | Unsupported:
         return Unsupported(
-            what="NetworkChaos does not count bytes and closes no connection", fix=USE_TOXIPROXY
+            what="NetworkChaos cannot close a connection after a number of bytes", fix=USE_TOXIPROXY
         )

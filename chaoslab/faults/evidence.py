@@ -1,4 +1,4 @@
-"""Whether a declared fault affected the app, by its own observations on each of its links. Pure."""
+"""Whether a fault of the plan was observed to affect the app, link by link. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from chaoslab.evidence.links import LinkView
+from chaoslab.evidence.reasons import NOT_IN_FORCE
 from chaoslab.evidence.timeline import fault_span
 from chaoslab.faults.base import Fault
 from chaoslab.history.events import FaultMissed, LinkPackets
@@ -16,18 +17,13 @@ from chaoslab.reason import Code, Reason
 
 NOT_IN_PLAN = Code(
     "fault.not_in_plan",
-    "the plan has no such fault",
-    "An expectation rests on a fault that its plan does not have.",
+    "the plan has no fault with this name",
+    "An expectation rests on a fault that the plan does not have.",
 )
 NOT_INSTALLED = Code(
     "fault.kind_not_installed",
-    "the kind '{kind}' is not installed here: install the extension that adds it",
-    "The run was made with a fault of an extension; only that extension can read its evidence.",
-)
-NOT_IN_FORCE = Code(
-    "fault.not_in_force",
-    "it was not observed in force",
-    "No canary and no read-back showed the fault in force.",
+    "the kind '{kind}' is not installed here; fix: install the extension that provides it",
+    "The run has a fault of an extension. Only that extension can read the fault's evidence.",
 )
 MISSED = Code(
     "fault.missed",
@@ -38,8 +34,9 @@ MISSED = Code(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What shows that a fault affected the app, link by link. A link without reasons shows nothing;
-    `missing` says why nothing was observed.
+    """The observations that show that a fault affected the app, for each link.
+
+    A link without reasons has no evidence. `missing` is why there is none on any link.
     """
 
     fault: str
@@ -48,11 +45,11 @@ class Evidence:
 
     @property
     def observed(self) -> bool:
-        """Whether the fault affected the app on one of its links at least."""
+        """Whether the fault was observed to affect the app on at least one link."""
         return any(self.per_link.values())
 
     def observed_on(self, service: str) -> bool:
-        """Whether it affected the app on a link to that service."""
+        """Whether it was observed to affect the app on a link to that service."""
         return any(
             reasons and link.rpartition(".")[2] == service
             for link, reasons in self.per_link.items()
@@ -60,16 +57,16 @@ class Evidence:
 
     @property
     def observed_everywhere(self) -> bool:
-        """Whether it affected the app on every one of its links."""
+        """Whether it was observed to affect the app on every link."""
         return bool(self.per_link) and all(self.per_link.values())
 
 
 def evidence_of(
     fault: Declared, topology: Topology, history: History, *, app: str = "", boot: int = 0
 ) -> Evidence:
-    """The evidence that one declared fault affected the app while it was in force.
+    """The evidence that a fault of the plan affected the app while it was in force.
 
-    `app` counts only that app's links, `boot` only what that boot of it met; empty and 0 are any.
+    `app` and `boot` limit it to the links of one app and to one boot; empty and 0 mean any.
     """
     label, span = fault.label, fault_span(history, fault.label)
     if not isinstance(fault, Fault):
@@ -77,7 +74,7 @@ def evidence_of(
     if missed := history.first(FaultMissed, lambda m: m.fault == label):
         return Evidence(fault=label, per_link={}, missing=MISSED(why=missed.why))
     if span is None:
-        return Evidence(fault=label, per_link={}, missing=NOT_IN_FORCE())
+        return Evidence(fault=label, per_link={}, missing=NOT_IN_FORCE(fault=label))
     links = [link for link in topology.links_of(fault.target) if app in ("", link.app)]
     per_link = {
         link.name: tuple(fault.observed(LinkView(link, fault, span, history, boot)))

@@ -18,24 +18,26 @@ from chaoslab.model.values import above, wrong
 from chaoslab.reason import Reason
 
 SPREAD = 0.2
-_SHORTEST_CUT_S = 5.0  # the controller itself takes seconds to put rules in force and to heal
+_SHORTEST_PHASE_S = 5.0  # the controller of Chaos Mesh takes seconds to apply and to remove rules
 _NOTES = (
-    "Severed for the same share of every period: the lab varies it by 20 %, a Schedule cannot.",
-    "A Schedule has no end of its own: it goes on until it is deleted. Its first cut comes one"
-    " period after it was applied.",
+    "Every period is the same here. The lab varies each phase by 20 %; a Schedule cannot.",
+    "A Schedule runs until you delete it. The path is first severed one period after you apply it.",
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flapping(LinkFault):
-    """Severed and restored in turn: severed for `duty` of each `period_s`, ± 20 % by the seed."""
+    """The path is severed for the fraction `duty` of each `period_s`, and works in between.
+
+    Each phase is up to 20 % longer or shorter, by the run's seed.
+    """
 
     period_s: float
     duty: float = 0.5
     mode: SeveredMode = "refused"
     kind: Literal["flapping"] = "flapping"
 
-    # its toxics would be there for the connection that triggers them, and its turns would not
+    # the engine can start its toxics at a connection, and cannot start its phases
     starts_at_connection: ClassVar[bool] = False
     path_returns_before_heal: ClassVar[bool] = True
 
@@ -47,7 +49,7 @@ class Flapping(LinkFault):
 
     @property
     def severed(self) -> Severed:
-        """What it is in each of its severed phases."""
+        """The fault that is in force during a severed phase."""
         return Severed(target=self.target, name=self.label, mode=self.mode)
 
     @property
@@ -78,17 +80,20 @@ class Flapping(LinkFault):
         return self.severed.not_observed(packets_counted=packets_counted)
 
     def chaos_mesh(self, peer: Peer) -> NetworkRule | Unsupported:
-        """A Schedule of Severed; only periods that a Schedule can follow."""
+        """A Schedule of the severed phase; unsupported for periods that a Schedule cannot keep."""
         rule = self.severed.chaos_mesh(peer)
         if isinstance(rule, Unsupported):
             return rule
         shortest_s = self.period_s * min(self.duty, 1 - self.duty)
-        if self.period_s != round(self.period_s) or shortest_s < _SHORTEST_CUT_S:
+        if self.period_s != round(self.period_s) or shortest_s < _SHORTEST_PHASE_S:
             return Unsupported(
-                what=f"a Schedule cannot follow {self.duty:g} of every {self.period_s:g} s",
+                what=(
+                    f"a Schedule cannot keep a period of {self.period_s:g} s with duty"
+                    f" {self.duty:g}: the controller takes seconds to change a rule"
+                ),
                 fix=(
-                    f"whole seconds, of which at least {_SHORTEST_CUT_S:g} are severed and as many"
-                    " are not; the controller takes seconds for either"
+                    "use a period in whole seconds, of which the path is severed for at least"
+                    f" {_SHORTEST_PHASE_S:g} s and works for at least {_SHORTEST_PHASE_S:g} s"
                 ),
             )
         return NetworkRule(direction=rule.direction, notes=(*_NOTES, *rule.notes))

@@ -1,4 +1,4 @@
-"""`killed`: the service ends as by a crash."""
+"""`killed`: the service is killed, as in a crash."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chaoslab.reason import Reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Killed(ServiceFault):
-    """The service is killed as by a crash; started again on the same port at the heal."""
+    """The service is killed with SIGKILL, as in a crash. The heal starts it on the same port."""
 
     kind: Literal["killed"] = "killed"
 

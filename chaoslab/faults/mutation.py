@@ -1,7 +1,7 @@
-"""The self-test: one fault of a plan is disabled, and the proxy or service still reports it.
+"""The self-test: disable one fault of a plan while proxy and service still report it as in force.
 
-A run with a disabled fault proves nothing about the app, so it must end UNKNOWN. A lab that says
-PASS or FAIL of it believes its own injections; `chaoslab gate --self-test` looks for that.
+A run with a disabled fault proves nothing about the app, so its verdict must be UNKNOWN. PASS or
+FAIL would mean that the lab does not check its own injections. `chaoslab gate --self-test` runs it.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ CANARY_SUFFIX = ".canary"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutation:
-    """One fault, by its label, and how it is disabled. `links` are its target's, once aimed.
+    """One fault, by its label, and how it is disabled. `links` are the links that it acts on;
+    `aimed` fills them in.
 
-    `inert`: proxy or service accept it and show it, and nothing happens. `bypassed`: it is real, a
-    canary meets it, and the app goes past the proxy. `inert-to-app`: the app goes through a proxy
-    that is inert, and canaries through one beside it that is not.
+    `inert`: the proxy or the service reports the fault, and does nothing. `bypassed`: the fault is
+    in force on the proxy, and the app connects past the proxy. `inert-to-app`: the app's proxy
+    does nothing, and canaries use a second proxy where the fault is in force.
     """
 
     kind: MutationKind
@@ -37,16 +38,16 @@ class Mutation:
         return f"{self.kind}:{self.fault}"
 
     def bypasses(self, link: str) -> bool:
-        """Whether the app is given the service's own address for that link."""
+        """Whether the app gets the service's own address for that link, and so uses no proxy."""
         return self.kind == "bypassed" and link in self.links
 
     def twin_of(self, link: str) -> str | None:
-        """The name of the proxy that canaries use in place of the link's own; None for its own."""
+        """The second proxy, which canaries use for that link; None if they use the link's own."""
         mine = self.kind == "inert-to-app" and link in self.links
         return link + CANARY_SUFFIX if mine else None
 
     def acted(self, fault: Fault, actions: tuple[Action, ...]) -> tuple[Action, ...]:
-        """What is asked of the proxies in place of a fault's own `actions`."""
+        """The actions to apply instead of the fault's own `actions`."""
         if fault.label != self.fault or self.kind == "bypassed":
             return actions
         real = [(self.twin_of(action.proxy), action) for action in actions]
@@ -55,7 +56,10 @@ class Mutation:
 
 
 def read_mutation(text: str) -> Mutation:
-    """`KIND:FAULT`, the fault as in plan.json: `inert:severed:vpc`. Raises SpecError."""
+    """Parse `MUTATION:FAULT`, as in `inert:severed:vpc`; the fault is named as in plan.json.
+
+    Raises SpecError for an unknown mutation, or without a fault.
+    """
     kind, colon, fault = text.partition(":")
     for known in MUTATIONS:
         if kind == known and fault:
@@ -67,13 +71,14 @@ def read_mutation(text: str) -> Mutation:
 
 
 def mutations_of(fault: Declared) -> tuple[MutationKind, ...]:
-    """How a fault can be disabled; in no way where its kind is not installed."""
+    """The ways in which a fault can be disabled; none if its kind is not installed."""
     return fault.mutations if isinstance(fault, Fault) else ()
 
 
 def aimed(mutation: Mutation, plan: Plan, topology: Topology) -> Mutation:
-    """The mutation with the links of its fault. Raises SpecError where the plan has no such fault,
-    or where it cannot be disabled in that way.
+    """The mutation with the links of its fault.
+
+    Raises SpecError if the plan has no such fault, or if it cannot be disabled in that way.
     """
     fault, where = plan.fault(mutation.fault), f"--chaos-disable {mutation}"
     if fault is None:
@@ -86,7 +91,7 @@ def aimed(mutation: Mutation, plan: Plan, topology: Topology) -> Mutation:
         )
         raise SpecError([problem])
     if mutation.kind not in (known := mutations_of(fault)):
-        what = f"a {fault.kind} fault cannot be {mutation.kind}"
+        what = f"a fault of kind '{fault.kind}' cannot be disabled by '{mutation.kind}'"
         fix = " or ".join(f"{kind}:{fault.label}" for kind in known)
         raise SpecError([Problem(where=where, what=what, fix=fix and f"use {fix}")])
     return replace(mutation, links=tuple(link.name for link in topology.links_of(fault.target)))
@@ -95,4 +100,4 @@ def aimed(mutation: Mutation, plan: Plan, topology: Topology) -> Mutation:
 def _inert(action: Action) -> Action:
     if isinstance(action, AddToxic | ConnectPhase):
         return replace(action, inert=True)
-    raise AssertionError(f"the embedded engine is never asked for {action}")
+    raise AssertionError(f"no fault asks the embedded engine for {action}")

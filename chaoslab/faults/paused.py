@@ -1,4 +1,4 @@
-"""`paused`: the service is frozen."""
+"""`paused`: the service is frozen and does not answer."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from chaoslab.reason import Reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paused(ServiceFault):
-    """The service is frozen: its connections stay open and silent until the heal.
+    """The service is frozen until the heal. Its connections stay open, and it answers nothing.
 
-    The kernel still accepts connects; nobody answers.
+    The kernel still accepts new connections.
     """
 
     kind: Literal["paused"] = "paused"
@@ -29,7 +29,7 @@ class Paused(ServiceFault):
 
     @property
     def canary_waits_s(self) -> float:
-        return 0.2  # this long without an answer counts as silence
+        return 0.2  # no answer for this long counts as silence
 
     def observed(self, link: LinkView) -> Iterator[Reason]:
         yield from observations.requests_unanswered(link)

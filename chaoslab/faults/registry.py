@@ -1,4 +1,4 @@
-"""The kinds of fault, by their names: the table of this package, and what is installed."""
+"""The kinds of fault by their names: those of chaoslab, and those of installed extensions."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from chaoslab.faults.base import Fault
 
 @cache
 def faults() -> Mapping[str, type[Fault]]:
-    """Every kind, by the name that stands in plans, in the order of lists for people.
+    """Every kind by its name, as plans use it. The order is that of printed lists.
 
-    Raises SpecError where an installed extension cannot be used.
+    Raises SpecError if an installed extension cannot be used.
     """
     own = {name_of(kind): kind for kind in KINDS}
     return extended(FAULTS, own, a_kind(Fault))  # type: ignore[type-abstract]
 
 
 def name_of(kind: type[Fault]) -> str:
-    """The one name of a kind: that of its module."""
+    """The name of a kind, which is also the name of its module."""
     return next(str(each.default) for each in fields(kind) if each.name == "kind")

@@ -1,4 +1,4 @@
-"""`restarted`: the service is stopped and started again at once."""
+"""`restarted`: the service is stopped and started again."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from chaoslab.reason import Reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restarted(ServiceFault):
-    """The service is stopped and started again at once; pooled connections to it go stale.
+    """The service is stopped and started again at once. Connections of a pool to it are lost.
 
-    Without a `stop` it is over once the service is up again.
+    Without a `stop` the fault ends once the service is up again.
     """
 
     kind: Literal["restarted"] = "restarted"
 
     path_returns_before_heal: ClassVar[bool] = True
     begins: ClassVar[tuple[ServiceAct, ...]] = ("stop", "start")
-    # the stale connections are the fault: they are stale from the stop on
+    # the app is affected by the connections that it lost, and it lost them at the stop
     in_force_from: ClassVar[Literal["before", "after"]] = "before"
     canary: ClassVar[Outcome] = "answered"
 

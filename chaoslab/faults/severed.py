@@ -1,4 +1,4 @@
-"""`severed`: the path carries nothing."""
+"""`severed`: nothing passes on the path."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ SeveredMode = Literal["dropped", "refused", "silent"]
 
 REFUSALS_NOT_COUNTED = Code(
     "fault.refusals_not_counted",
-    "no connection of the app was observed to be affected by it; connects that are refused leave "
-    "no trace here, and are counted in containers (--chaos-runtime=docker)",
-    "A refused connect is over before its socket is looked at, and no kernel counted packets.",
+    "no connection of the app was observed to be affected by it; refused connects cannot be "
+    "counted here; fix: use --chaos-runtime=docker, which counts them",
+    "A refused connect ends before the lab reads the socket, and no kernel counted packets.",
 )
 _CANARY: dict[SeveredMode, Outcome] = {
     "dropped": "connect_timeout",
@@ -31,22 +31,23 @@ _CANARY: dict[SeveredMode, Outcome] = {
     "silent": "silent",
 }
 _CANARY_WAITS_S: dict[SeveredMode, float] = {
-    "dropped": 0.03,  # the kernel alone shakes hands, in microseconds, whoever starves meanwhile
-    "refused": 2.0,  # a refusal comes at once; only a starved machine takes longer
+    "dropped": 0.03,  # without the fault the kernel connects in microseconds, also when busy
+    "refused": 2.0,  # a refusal takes milliseconds; this is for a busy machine
     "silent": 0.1,
 }
 _WITH_PORT = (
-    "With a port only what the pod sends is dropped (what comes back matches no port)."
-    " Connects hang and requests vanish, as in the lab; what the server had under way may"
-    " still arrive."
+    "The rule names a port, so it drops only what the pod sends. Connects hang and requests are"
+    " lost, as in the lab. Answers that the server has already sent may still arrive."
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Severed(LinkFault):
-    """The path carries nothing. `dropped`: SYNs vanish, established connections go silent.
-    `refused`: connects are refused, established connections reset. `silent`: connects succeed,
-    nothing passes.
+    """Nothing passes on the path.
+
+    `dropped`: packets are dropped; new connects hang, and established connections go silent.
+    `refused`: new connects are refused, and established connections are reset.
+    `silent`: new connects succeed, and no byte passes.
     """
 
     mode: SeveredMode = "dropped"
@@ -64,8 +65,8 @@ class Severed(LinkFault):
         return self.mode == "dropped"
 
     def actions(self, proxy: str, can: frozenset[Capability]) -> tuple[Action, ...]:
-        """`dropped` asks for the connect phase whatever the server can do: one that cannot drop
-        SYNs refuses, and the scenario is skipped instead of being run with another fault.
+        """`dropped` always asks for the connect phase. A proxy server that cannot drop SYNs refuses
+        it, and the scenario is skipped.
         """
         if self.mode == "dropped":
             return (ConnectPhase(proxy=proxy, mode="dropped", established="hold"),)
@@ -113,14 +114,14 @@ class Severed(LinkFault):
                 return Unsupported(
                     what="NetworkChaos drops packets; it cannot refuse a connect or reset a"
                     " connection",
-                    fix=f"export --mode dropped, whose connects hang instead, or {USE_TOXIPROXY}",
+                    fix=f"export --mode dropped, where connects hang instead, or {USE_TOXIPROXY}",
                 )
             case "silent":
                 return Unsupported(
-                    what="NetworkChaos cannot let the handshake through and drop what follows",
+                    what="NetworkChaos cannot allow a connect and drop the bytes after it",
                     fix=(
                         "export --mode dropped and apply it while the app is connected: its"
-                        " connections go silent, and only new ones hang; or "
+                        " connections go silent, and new connects hang; or "
                         f"{USE_TOXIPROXY}"
                     ),
                 )
@@ -132,7 +133,7 @@ class Severed(LinkFault):
 
 
 def observed_silence(link: LinkView) -> Iterator[Reason]:
-    """What shows that nothing passed, in one direction at least, on connections that stay open."""
+    """Observations that nothing passed in at least one direction, on connections that stay open."""
     yield from observations.bytes_affected(link, *SILENCES)
     yield from sockets.sessions_ended(link)
     yield from observations.connections_metered(link)

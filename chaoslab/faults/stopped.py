@@ -1,4 +1,4 @@
-"""`stopped`: the service is shut down in order."""
+"""`stopped`: the service is shut down."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chaoslab.reason import Reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped(ServiceFault):
-    """The service is shut down in order; started again on the same port at the heal."""
+    """The service is shut down normally. The heal starts it again on the same port."""
 
     kind: Literal["stopped"] = "stopped"
 
@@ -29,10 +29,10 @@ class Stopped(ServiceFault):
 
 
 def observed_down(link: LinkView) -> Iterator[Reason]:
-    """What shows that the service was gone for the app.
+    """Observations that the app could not reach the service.
 
-    By the proxy's records where they have who ended, and asked, what: a pool may close its own
-    connections at such a moment, and the app's sockets show only that they are gone.
+    The proxy's records show which side ended a connection, so they are used where they exist. The
+    app's sockets show only that connections ended, and a pool may have closed them itself.
     """
     yield from observations.connects_found_nobody(link)
     yield from observations.connects_while_down(link)

@@ -1,4 +1,4 @@
-"""`throttled`: little passes at a time."""
+"""`throttled`: data passes at a limited rate."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from chaoslab.reason import Code, Reason
 BYTES_THROTTLED = Code(
     "fault.bytes_throttled",
     "{bytes} bytes throttled on {connections} connections of the app",
-    "The proxy recorded bytes that it passed on at the fault's rate, on connections of the app.",
+    "The proxy recorded bytes of the app's connections that it passed on at the fault's rate.",
 )
 _NOTE = (
-    "The rate is shared by all connections of a pod, and packets beyond the queue are dropped; the"
-    " lab throttles each connection by itself and drops nothing."
+    "All connections of a pod share the rate, and packets that do not fit into the queue are"
+    " dropped. The lab limits each connection separately and drops nothing."
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throttled(LinkFault):
-    """At most `rate_kb_per_s` kilobytes a second pass in each of `streams`."""
+    """At most `rate_kb_per_s` kilobytes a second pass in each direction of `streams`."""
 
     rate_kb_per_s: int
     streams: tuple[Stream, ...] = ("downstream",)
@@ -54,7 +54,7 @@ class Throttled(LinkFault):
         )
 
     def shows(self, sighting: Sighting) -> bool | None:
-        return None  # one small exchange fits into the first burst
+        return None  # a canary sends few bytes, which pass before the rate limits them
 
     def observed(self, link: LinkView) -> Iterator[Reason]:
         yield from observations.bytes_affected(link, "bandwidth", code=BYTES_THROTTLED)
@@ -64,7 +64,8 @@ class Throttled(LinkFault):
         if peer.outside and tuple(self.streams) != ("upstream",):
             return Unsupported(
                 what=(
-                    "NetworkChaos shapes what its pods send, and these answers come from elsewhere"
+                    "NetworkChaos limits what pods of the cluster send; these answers come from"
+                    " outside the cluster"
                 ),
                 fix=f"export --stream upstream, or {USE_TOXIPROXY}",
             )

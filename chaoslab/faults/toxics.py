@@ -1,4 +1,4 @@
-"""The actions that faults on a link are composed of."""
+"""Toxics that several faults on a link use."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ SILENCES = ("silence", "timeout")  # the types of toxics that `silence` makes
 
 
 def toxic(label: str, proxy: str, type_: str, stream: Stream, **attributes: int | str) -> AddToxic:
-    """One toxic of the fault with that label."""
+    """The action that adds one toxic, for the fault with that label."""
     name = f"{path_safe(label)}.{stream}"
     return AddToxic(proxy=proxy, name=name, type=type_, stream=stream, attributes=attributes)
 
 
 def silence(label: str, proxy: str, stream: Stream, can: frozenset[Capability]) -> AddToxic:
-    """Nothing passes in this direction, as nearly as the server can do it."""
+    """The action that lets nothing pass in this direction; `can` is what the server supports."""
     if "silence" in can:
         return toxic(label, proxy, "silence", stream)
-    # Toxiproxy's nearest: bytes are dropped, and the connection is closed when it is removed
+    # Toxiproxy's nearest toxic: it drops the bytes, and its removal closes the connection
     return toxic(label, proxy, "timeout", stream, timeout=0)

@@ -1,1 +1,1 @@
-"""How a fault is put in force: the schedule, the canary, the actions, the heal."""
+"""Injects the faults of a plan: waits for their triggers, applies, checks and heals them."""

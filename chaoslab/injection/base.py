@@ -1,4 +1,4 @@
-"""What carries out a fault: begin, look, end."""
+"""The interface of what injects one fault: begin, check, end."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from chaoslab.model.topology import Link
 
 
 class Injection(Protocol):
-    """One declared fault, bound to its ground; nothing has happened yet. `links` are those that it
-    affects.
+    """One fault of the plan with what it acts on. It does nothing before `begin`.
+
+    `links` are the links that the fault affects.
     """
 
     @property
@@ -20,10 +21,13 @@ class Injection(Protocol):
     def links(self) -> tuple[Link, ...]: ...
 
     async def begin(self) -> float:
-        """Put it in force; returns the journal time at which that was done, at the latest."""
+        """Apply the fault. Returns the journal time from which it counts as in force."""
 
     async def seen(self) -> str:
-        """What shows it in force, in a few words. Raises InjectionFailed where nothing does."""
+        """Check that the fault is in force, and return what shows it, in a few words.
+
+        Raises InjectionFailed if nothing shows it.
+        """
 
     async def end(self) -> None:
-        """Heal it, and see that it is gone. Ending what never began is no error."""
+        """Heal the fault. Does nothing if the fault never began."""

@@ -1,4 +1,4 @@
-"""The one way in which every fault begins, is looked at, and heals."""
+"""Keeps one fault in force: begins it, checks it, records its evidence, heals it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HEAL_WITHIN_S = 10.0
 
 @dataclass(slots=True)
 class Ending:
-    """Why a fault ends, for the history; the block that keeps it in force may set it."""
+    """Why a fault ends, for the history. The block that keeps it in force may set it."""
 
     why: str = "its time is over"
 
@@ -34,16 +34,16 @@ class Ending:
 async def injected(
     fault: Injection, ground: Ground, *, armed: bool = False
 ) -> AsyncIterator[Ending]:
-    """Keep a fault in force for the time of the block; heals on exit, failure and cancellation.
+    """Keep a fault in force for the time of the block. Heals it on exit, failure and cancellation.
 
-    Writes down when it was asked for (unless that was done when it was `armed`), seen in force, and
-    healed. A fault that is not observed in force is written down as missed, and the block runs all
-    the same: the verdicts are then UNKNOWN.
+    Records when it was requested, observed in force, and healed. For an `armed` fault the request
+    is recorded already. A fault that is not observed in force is recorded as missed, and the block
+    still runs; the verdicts are UNKNOWN then.
     """
     if not armed:
         requested(fault, ground)
     ending = Ending()
-    await _look_first(fault, ground)
+    await _record_before(fault, ground)
     try:
         await _confirm(fault, ground, since_s=await fault.begin())
         yield ending
@@ -55,7 +55,7 @@ async def injected(
 
 
 def requested(fault: Injection, ground: Ground, *, armed: bool = False) -> None:
-    """Write down that a fault is asked for, or armed."""
+    """Record that a fault is requested, or armed."""
     journal, links = ground.journal, tuple(link.name for link in fault.links)
     journal.append(
         FaultRequested(at_s=journal.now(), fault=fault.declared.label, links=links, armed=armed)
@@ -78,7 +78,7 @@ async def _heal(fault: Injection, ground: Ground, why: str) -> None:
     journal, label = ground.journal, fault.declared.label
     try:
         async with asyncio.timeout(HEAL_WITHIN_S):
-            await _look_once_more(fault, ground)
+            await _record_evidence(fault, ground)
             journal.append(FaultHealing(at_s=journal.now(), fault=label, why=why))
             await fault.end()
     except (ChaoslabError, TimeoutError) as error:
@@ -88,14 +88,16 @@ async def _heal(fault: Injection, ground: Ground, why: str) -> None:
         journal.append(FaultHealed(at_s=journal.now(), fault=label))
 
 
-async def _look_first(fault: Injection, ground: Ground) -> None:
-    """What is counted before it begins; without that, what is counted later shows nothing."""
+async def _record_before(fault: Injection, ground: Ground) -> None:
+    """Record the proxy's metrics from before the fault; later ones are compared with them."""
     with suppress(ChaoslabError):
         await record_metered(fault, ground)
 
 
-async def _look_once_more(fault: Injection, ground: Ground) -> None:
-    """Evidence that cannot be read is written down, and never delays the heal."""
+async def _record_evidence(fault: Injection, ground: Ground) -> None:
+    """Record the evidence just before the heal. That it cannot be read is recorded too, and does
+    not delay the heal.
+    """
     try:
         await record_links(fault, ground)
     except ChaoslabError as error:
@@ -104,7 +106,7 @@ async def _look_once_more(fault: Injection, ground: Ground) -> None:
 
 
 async def uninterrupted(healing: Coroutine[object, object, None]) -> None:
-    """Await healing to its end, even where the task is cancelled (again) meanwhile."""
+    """Await the heal to its end, even if the task is cancelled meanwhile, also more than once."""
     task = asyncio.create_task(healing)
     cancelled = False
     while not task.done():

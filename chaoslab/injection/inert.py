@@ -1,4 +1,4 @@
-"""A service that a fault is not to affect: the self-test's stand-in for the real one."""
+"""Stands in for a running service in the self-test: it reports every act, and does none."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chaoslab.runtimes.base import RunningService
 
 
 class InertService:
-    """A running service that reports every act as done, and does none of them."""
+    """A running service on which `stop`, `kill`, `start`, `pause` and `resume` do nothing."""
 
     def __init__(self, real: RunningService) -> None:
         self._real = real
@@ -37,6 +37,6 @@ class InertService:
         return await self._real.ask(within_s=within_s)
 
     async def stop(self) -> None:
-        """Reports that it is done."""
+        """Does nothing, and returns as if it had."""
 
     kill = start = pause = resume = stop

@@ -1,4 +1,4 @@
-"""A fault on links: its actions on the proxies, all at once, and in turns where it has turns."""
+"""Injects a fault on links: applies its actions to the proxies, and undoes them."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import asyncio
 
 from chaoslab.errors import InjectionFailed
 from chaoslab.faults.base import LinkFault, Turns
-from chaoslab.injection.ground import Ground, unasked
+from chaoslab.injection.ground import Ground, without_question
 from chaoslab.model.actions import Action, ConnectPhase, Disable
 from chaoslab.model.topology import Link
 from chaoslab.seeds import generator
 
 
 class LinkInjection:
-    """The actions of a fault on each link that its target names.
+    """Applies the actions of a fault to each link that its target names.
 
-    A fault with turns is looked at in its first time in force, and alternates from then on; the
-    lengths come from the run's seed.
+    A fault that alternates is checked during its first phase in force, and alternates from then
+    on. The lengths of the phases come from the run's seed.
     """
 
     def __init__(self, fault: LinkFault, ground: Ground) -> None:
@@ -41,7 +41,7 @@ class LinkInjection:
             return seen
         name = f"turns of {self.declared.label}"
         self.turning = asyncio.create_task(self._alternate(turns), name=name)
-        return f"{seen} (first of many)"
+        return f"{seen} (first phase in force)"
 
     async def end(self) -> None:
         try:
@@ -50,33 +50,35 @@ class LinkInjection:
             await self.undo()
 
     async def apply(self) -> None:
-        """Apply every action, on all links at once; all or an error."""
+        """Apply every action, on all links at once. Raises if one of them fails."""
         self.hold_connects()
         await asyncio.gather(*(self.ground.control.apply(action) for action in self.actions))
 
     async def undo(self) -> None:
-        """Undo every action on all links at once, but for connects that another fault holds."""
+        """Undo every action on all links at once. A connect phase that another fault uses stays."""
         await asyncio.gather(*(self._undo(action) for action in self.actions))
 
     async def _undo(self, action: Action) -> None:
         label, held = self.declared.label, self.ground.connect_held_by
         if not _is_of_connects(action):
             await self.ground.control.undo(action)
-        elif held.get(action.proxy, label) == label:  # a trigger that failed has claimed nothing
+        elif held.get(action.proxy, label) == label:  # a trigger that failed did not claim it
             await self.ground.control.undo(action)
             held.pop(action.proxy, None)
 
     def hold_connects(self) -> None:
-        """Claim the connect phase of its proxies, which two faults cannot have at a time.
+        """Claim the connect phase of each of its proxies for this fault.
 
-        Raises InjectionFailed where another fault holds one: its heal would end both.
+        Raises InjectionFailed if another fault uses one: the heal of either would end both.
         """
         label, held = self.declared.label, self.ground.connect_held_by
         proxies = [action.proxy for action in self.actions if _is_of_connects(action)]
         for proxy in proxies:
             if held.get(proxy, label) != label:
-                fix = "start one after the other has ended"
-                raise InjectionFailed(f"{label}: {held[proxy]} still holds {proxy}; {fix}")
+                raise InjectionFailed(
+                    f"{label}: the fault {held[proxy]} still acts on connects at {proxy}, where "
+                    "only one fault can at a time; fix: start one after the other has ended"
+                )
         held.update(dict.fromkeys(proxies, label))
 
     async def _look(self, link: Link) -> str:
@@ -88,7 +90,7 @@ class LinkInjection:
             raise InjectionFailed(
                 f"{self.declared.label} is not in force on {link.name}: "
                 f"a canary observed '{sighting.outcome}' after {sighting.took_s:.3f} s"
-                f"{unasked(sighting, link.service)}"
+                f"{without_question(sighting, link.service)}"
             )
         return f"{link.name}: " + (f"canary {sighting.outcome}" if shown else "read back")
 

@@ -1,4 +1,4 @@
-"""From a declared fault to what carries it out."""
+"""Finds what injects a fault of the plan."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from chaoslab.model.when import AtConnection
 
 
 def prepare(declared: Declared, ground: Ground) -> Injection:
-    """The injection of a fault, bound to its ground; nothing has happened yet.
+    """What injects a fault of the plan. It does nothing before it is begun or armed.
 
-    Raises FaultUnsupported where the proxies of the ground cannot do what the fault asks for.
+    Raises FaultUnsupported if the proxies cannot do what the fault needs.
     """
     if isinstance(declared, ServiceFault):
         return ServiceInjection(declared, ground)
     if not isinstance(declared, LinkFault):
         raise FaultUnsupported(
-            f"{declared.label}: faults of kind '{declared.kind}' are unsupported here"
+            f"{declared.label}: the lab cannot inject a fault of kind '{declared.kind}'"
         )
     if isinstance(declared.start, AtConnection):
         return TriggeredInjection(declared, declared.start, ground)

@@ -1,4 +1,4 @@
-"""What proxies and kernels counted at a link, written into the history as evidence."""
+"""Records what proxies and the kernel counted at a link: the evidence of its faults."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from chaoslab.injection.ground import Ground
 
 
 async def record_links(fault: Injection, ground: Ground) -> None:
-    """Write down what the proxy and its kernel recorded at each link of the fault."""
+    """Record what the proxy and the kernel counted at each link of the fault."""
     journal, label = ground.journal, fault.declared.label
     await record_metered(fault, ground)
     for link in fault.links:
@@ -20,8 +20,9 @@ async def record_links(fault: Injection, ground: Ground) -> None:
 
 
 async def record_packets(link: str, fault: str, ground: Ground) -> None:
-    """Write down what the kernel has counted at a link so far, where something counts; `fault` is
-    empty at the run's end.
+    """Record what the kernel has counted at a link so far, if it counts there.
+
+    `fault` is the fault's label, empty at the run's end.
     """
     journal = ground.journal
     if (counted := await ground.control.packets(link)) is not None:
@@ -41,7 +42,7 @@ async def record_packets(link: str, fault: str, ground: Ground) -> None:
 
 
 async def record_metered(fault: Injection, ground: Ground) -> None:
-    """Write down what the proxy's own metrics say, where no canary can be among it."""
+    """Record the proxy's own metrics of each link of the fault, if they contain no canary."""
     journal, label = ground.journal, fault.declared.label
     for link in fault.links:
         if (ended := await ground.control.ended_bytes(link.name)) is not None:
@@ -50,7 +51,7 @@ async def record_metered(fault: Injection, ground: Ground) -> None:
 
 
 async def record_connections(link: str, fault: str, ground: Ground) -> None:
-    """Write down the connections that a link has had; `fault` is empty at the run's end."""
+    """Record the connections that a link has had. `fault` is empty at the run's end."""
     journal, origin_s = ground.journal, ground.journal.origin_s
 
     def since_start(at_s: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""The nemesis: runs a plan's faults, each at its own time, and heals every one of them."""
+"""The nemesis injects the faults of a plan, each at its trigger, and heals all of them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from chaoslab.model.when import AtMoment, BeforeSpawn
 
 
 class Nemesis:
-    """Runs the faults of a plan on a ground. `over` is set by the lab when the run ends.
+    """Injects the faults of a plan. The lab sets `over` when the run ends.
 
-    Faults that start before the spawn are in force, and engine triggers armed, once `armed()` has
-    returned. Raises FaultUnsupported from there where the proxy or platform cannot make one.
+    Once `armed()` has returned, the faults that start before the spawn are in force, and the
+    triggers of the engine are armed. `armed()` raises FaultUnsupported if the proxy or the platform
+    cannot inject one of them.
     """
 
     def __init__(self, plan: Plan, ground: Ground, over: asyncio.Event) -> None:
@@ -34,13 +35,13 @@ class Nemesis:
         self._armed: list[asyncio.Future[None]] = [loop.create_future() for _ in self._faults]
 
     async def run(self) -> None:
-        """Run every fault to its end; a fault that fails is written down, the others go on."""
+        """Run every fault to its end. A fault that fails is recorded, and the others continue."""
         async with asyncio.TaskGroup() as group:
             for fault, armed in zip(self._faults, self._armed, strict=True):
                 group.create_task(self._one(fault, armed), name=f"fault {fault.declared.label}")
 
     async def armed(self) -> None:
-        """Wait until everything that must precede the spawn is in place."""
+        """Wait until everything that must happen before the spawn is done."""
         await asyncio.gather(*self._armed)
 
     async def _one(self, fault: Injection, armed: asyncio.Future[None]) -> None:
@@ -75,7 +76,7 @@ class Nemesis:
         return False
 
     async def _fired(self, fault: TriggeredInjection, armed: asyncio.Future[None]) -> bool:
-        """Arm it and wait for the engine; whatever ends that wait, nothing stays armed or half."""
+        """Arm the fault, and wait until the engine starts it; if it does not, disarm it."""
         fired = False
         try:
             await fault.arm()
@@ -83,16 +84,16 @@ class Nemesis:
             _done(armed)
             fired = await self._before_the_end(fault.fired(), fault.declared)
             if not fired:
-                self._missed(fault, "the engine saw no such connection within the time limit")
+                self._missed(fault, "the connection that starts the fault did not come")
         except ChaoslabError as error:
-            self._missed(fault, str(error))  # before the end, which may fail in its own way
+            self._missed(fault, str(error))  # recorded before the end, which may fail too
         finally:
             if not fired:
                 await uninterrupted(fault.end())
         return fired
 
     async def _until(self, declared: Declared) -> str:
-        """Return, with the reason, when the fault's time is over: its stop, or the run's end."""
+        """Wait for the fault's stop, or for the run's end. Returns why the fault ends."""
         if declared.stop is None:
             await self._over.wait()
             return "the run is over"
@@ -116,10 +117,10 @@ class Nemesis:
     async def _before_the_end(
         self, work: Coroutine[object, object, object], of: Declared | None = None
     ) -> bool:
-        """Whether `work` was done before the run was over, and came to something.
+        """Whether `work` ended before the run did, with a true result.
 
-        The work `of` a fault that is disabled is given up once the fault would have affected an
-        app: it may wait for what the app does only then.
+        `work` may wait for an app's reaction to the fault `of`. If that fault is disabled, no
+        reaction comes: the wait ends once the fault would have affected the apps.
         """
         task = asyncio.create_task(work)
         over = asyncio.create_task(self._over.wait())
@@ -134,9 +135,7 @@ class Nemesis:
                 each.cancel()
 
     async def _affected_by_now(self, fault: Declared) -> None:
-        """Return when every app of the fault's links has been up for as long as it may take to say
-        that it is degraded, or should have been.
-        """
+        """Wait until every app of the fault's links has had its time to start, and to degrade."""
         apps = self._ground.topology.apps
         for name in {link.app for link in self._ground.topology.links_of(fault.target)}:
             promised = apps[name].deadlines

@@ -1,4 +1,4 @@
-"""A fault of a service: its acts, in order; always the same port again."""
+"""Injects a fault of a service: stops, kills, pauses or starts it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import assert_never
 
 from chaoslab.errors import InjectionFailed
 from chaoslab.faults.base import ServiceFault
-from chaoslab.injection.ground import Ground, unasked
+from chaoslab.injection.ground import Ground, without_question
 from chaoslab.injection.inert import InertService
 from chaoslab.model.actions import ServiceAct
 from chaoslab.runtimes.base import RunningService
 
 
 class ServiceInjection:
-    """What a fault does to the service that is its target, and what its heal does."""
+    """Carries out the acts of a fault on its service, and at its end the acts that heal it."""
 
     def __init__(self, fault: ServiceFault, ground: Ground) -> None:
         self.declared: ServiceFault = fault
@@ -37,7 +37,7 @@ class ServiceInjection:
         if not fault.shows(sighting):
             raise InjectionFailed(
                 f"{fault.label} is not in force: a canary observed '{sighting.outcome}', "
-                f"expected '{fault.canary}'{unasked(sighting, fault.target)}"
+                f"expected '{fault.canary}'{without_question(sighting, fault.target)}"
             )
         return f"{fault.target}: canary {sighting.outcome}"
 

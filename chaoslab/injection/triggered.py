@@ -1,4 +1,4 @@
-"""A fault that is armed in the proxy engine, which puts it in force at a connection."""
+"""Arms a fault in the proxy engine, which starts it at a given connection of a link."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TRIGGER_POLL_S = 0.02
 
 
 class TriggeredInjection(LinkInjection):
-    """A fault that the proxy engine itself puts in force at a link's n-th connection."""
+    """A fault that the proxy engine itself starts at the n-th connection of a link."""
 
     def __init__(self, fault: LinkFault, start: AtConnection, ground: Ground) -> None:
         super().__init__(fault, ground)
@@ -24,22 +24,22 @@ class TriggeredInjection(LinkInjection):
         self._name = path_safe(fault.label)
 
     async def arm(self) -> None:
-        """Hand the actions to the engine; from here on nothing waits for a poll of the lab."""
+        """Give the actions to the engine, which applies them at the connection by itself."""
         control, start = self.ground.control, self._start
         await control.arm(self._name, start.link, start.n, self.actions)
 
     async def fired(self) -> bool:
-        """Wait until the engine, another process, has fired; bound it from outside."""
+        """Wait until the engine has started the fault. There is no time limit."""
         while True:
             if await self._fired_s() is not None:
                 return True
             await asyncio.sleep(TRIGGER_POLL_S)
 
     async def begin(self) -> float:
-        """The engine has begun it already; returns when."""
+        """Return when the engine started the fault."""
         fired_s = await self._fired_s()
         if fired_s is None:
-            raise InjectionFailed(f"{self.declared.label}: the engine has not fired")
+            raise InjectionFailed(f"{self.declared.label}: the engine has not started the fault")
         self.hold_connects()
         return fired_s - self.ground.journal.origin_s
 
@@ -50,5 +50,7 @@ class TriggeredInjection(LinkInjection):
     async def _fired_s(self) -> float | None:
         state = await self.ground.control.trigger(self._name, self._start.link)
         if state.error:
-            raise InjectionFailed(f"{self.declared.label}: the engine failed to act: {state.error}")
+            raise InjectionFailed(
+                f"{self.declared.label}: the engine could not start the fault: {state.error}"
+            )
         return state.fired_s

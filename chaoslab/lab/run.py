@@ -10,7 +10,7 @@ from chaoslab.errors import ChaoslabError, InjectionFailed, RuntimeUnavailable, 
 from chaoslab.history.events import RunEnded
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.history.triggers import TOO_EARLY, never_came, note_missed
-from chaoslab.injection.countable import check_countable
+from chaoslab.injection.connect_counter import require_connect_counter
 from chaoslab.injection.ground import Ground
 from chaoslab.injection.records import record_connections, record_packets
 from chaoslab.injection.schedule import Nemesis
@@ -43,7 +43,7 @@ async def run_plan(plan: Plan, ground: Ground, folder: RunFolder) -> None:
     has RunEnded. Raises FaultUnsupported before an app is spawned if a fault, or a count that an
     expectation needs, is not supported here.
     """
-    check_countable(plan, ground.control)
+    require_connect_counter(plan, ground.control)
     await _Run(plan, ground, Boots(plan, ground, folder)).run()
 
 

@@ -57,7 +57,7 @@ def test_severed_from_an_outside_port_cuts_what_is_sent_and_says_so() -> None:
     assert chaos["spec"]["direction"] == "to"
     assert chaos["spec"]["externalTargets"] == ["10.20.0.5:5432"]
     assert "target" not in chaos["spec"]
-    assert "With a port only what the pod sends is dropped" in result.stdout
+    assert "The rule names a port, so it drops only what the pod sends" in result.stdout
 
 
 def test_slow_answers_are_delayed_where_they_are_sent() -> None:
@@ -76,7 +76,7 @@ def test_slow_answers_from_outside_delay_the_requests_and_say_so() -> None:
     assert one["spec"]["direction"] == two["spec"]["direction"] == "to"
     assert one["spec"]["delay"]["latency"] == "500ms"
     assert (two["spec"]["delay"]["latency"], two["spec"]["delay"]["jitter"]) == ("1s", "200ms")
-    assert "Answers from outside of the cluster cannot be delayed" in export(*arguments).stdout
+    assert "Answers from outside the cluster cannot be delayed" in export(*arguments).stdout
 
 
 def test_a_throttled_rate_is_written_in_bytes_a_second() -> None:
@@ -101,7 +101,7 @@ def test_flapping_becomes_a_schedule_that_says_how_it_ends() -> None:
     assert schedule["kind"] == "Schedule"
     assert schedule["spec"]["schedule"] == "@every 60s"
     assert schedule["spec"]["networkChaos"]["duration"] == "15s"
-    assert "goes on until it is deleted" in export(*arguments, *PODS).stdout
+    assert "A Schedule runs until you delete it" in export(*arguments, *PODS).stdout
 
 
 def test_a_service_in_another_namespace_is_looked_for_there() -> None:

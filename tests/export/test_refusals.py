@@ -9,12 +9,12 @@ from .exporting import A_MINUTE, APP, OUTSIDE, PODS, PORTS, export
 
 BEYOND = [
     (("severed", "vpc", "--mode", "refused"), "cannot refuse a connect"),
-    (("severed", "vpc", "--mode", "silent"), "cannot let the handshake through"),
-    (("cut-midstream", "vpc", "--after-bytes", "10"), "does not count bytes"),
-    (("stopped", "postgres"), "is no fault on a network"),
-    (("killed", "postgres"), "is no fault on a network"),
-    (("paused", "postgres"), "is no fault on a network"),
-    (("restarted", "postgres"), "is no fault on a network"),
+    (("severed", "vpc", "--mode", "silent"), "cannot allow a connect"),
+    (("cut-midstream", "vpc", "--after-bytes", "10"), "cannot close a connection"),
+    (("stopped", "postgres"), "this fault acts on a service"),
+    (("killed", "postgres"), "this fault acts on a service"),
+    (("paused", "postgres"), "this fault acts on a service"),
+    (("restarted", "postgres"), "this fault acts on a service"),
 ]
 
 
@@ -57,12 +57,12 @@ def test_what_network_chaos_cannot_do_is_refused_with_the_nearest_thing(
         ),
         (
             ("throttled", "vpc", "--rate-kb-per-s", "10", *A_MINUTE, *OUTSIDE),
-            "shapes what its pods send",
+            "limits what pods of the cluster send",
             "--stream upstream",
         ),
         (
             ("one-way", "postgres", *A_MINUTE, *PORTS),
-            "this would cut nothing",
+            "does not match packets",
             "without its port: 10.20.0.5",
         ),
         (
@@ -72,12 +72,12 @@ def test_what_network_chaos_cannot_do_is_refused_with_the_nearest_thing(
         ),
         (
             ("flapping", "vpc", "--period-s", "8", "--mode", "dropped", *PODS),
-            "cannot follow 0.5 of every 8 s",
-            "at least 5 are severed",
+            "cannot keep a period of 8 s with duty 0.5",
+            "severed for at least 5 s",
         ),
         (
             ("flapping", "vpc", "--period-s", "30.5", "--mode", "dropped", *PODS),
-            "cannot follow",
+            "cannot keep a period of 30.5 s",
             "whole seconds",
         ),
         (

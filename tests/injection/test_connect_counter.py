@@ -1,4 +1,4 @@
-"""A plan that wants connects counted is skipped where nothing counts them, and nowhere else."""
+"""A plan that needs the number of connects is skipped if nothing counts them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pytest
 
 from chaoslab.errors import FaultUnsupported
 from chaoslab.expectations import BacksOff, Expectation, Starts
-from chaoslab.injection.countable import check_countable
+from chaoslab.injection.connect_counter import require_connect_counter
 from chaoslab.model.actions import Capability
 from chaoslab.model.plan import Plan
 from chaoslab.proxies.base import ProxyControl
 
 
 class Control:
-    """The part of a control that is looked at."""
+    """The attributes of a control that the check reads."""
 
     name = "toxiproxy"
 
@@ -24,21 +24,21 @@ class Control:
 
 
 def check(e: Expectation, *capabilities: Capability) -> None:
-    check_countable(Plan(expect=(e,)), cast("ProxyControl", Control(*capabilities)))
+    require_connect_counter(Plan(expect=(e,)), cast("ProxyControl", Control(*capabilities)))
 
 
-def test_tries_that_nobody_counts_cannot_be_judged() -> None:
-    """It says who does not count, and what for."""
-    with pytest.raises(FaultUnsupported, match=r"toxiproxy records no connections(.|\n)*backs_off"):
+def test_connects_that_nothing_counts_cannot_be_judged() -> None:
+    """The message names the expectation and the proxy."""
+    with pytest.raises(FaultUnsupported, match=r"backs_off(.|\n)*toxiproxy keeps no record"):
         check(BacksOff(), "connect.dropped")
 
 
 @pytest.mark.parametrize("counts", ["connections", "packets"])
-def test_a_proxys_records_or_a_kernels_counters_will_do(counts: Capability) -> None:
-    """Either of the two is enough."""
+def test_the_proxys_records_or_the_kernels_counters_are_enough(counts: Capability) -> None:
+    """One of the two is required."""
     check(BacksOff(), counts)
 
 
-def test_a_plan_that_counts_nothing_needs_nothing() -> None:
-    """The other expectations rest on other readings."""
+def test_a_plan_without_such_an_expectation_needs_no_counter() -> None:
+    """The other expectations do not need the number of connects."""
     check(Starts())

@@ -22,7 +22,7 @@ async def test_a_second_fault_is_refused_and_the_first_holds_on(ground: Ground, 
     first = prepare(Severed(name="first", target=LINK), ground)
     second = prepare(Severed(name="second", target=LINK, mode="refused"), ground)
     async with injected(first, ground):
-        with pytest.raises(InjectionFailed, match=r"first still holds app\.redis"):
+        with pytest.raises(InjectionFailed, match=r"first still acts on connects at app\.redis"):
             async with injected(second, ground):
                 pass
         assert await new_client_meets(port) == "dropped"
@@ -40,7 +40,7 @@ async def test_the_heal_of_a_toxic_gives_up_no_claim_on_the_connects(
     async with injected(first, ground):
         async with injected(prepare(Slow(target=LINK, latency_s=0.01), ground), ground):
             pass
-        with pytest.raises(InjectionFailed, match="first still holds"):
+        with pytest.raises(InjectionFailed, match="first still acts on connects"):
             async with injected(second, ground):
                 pass
         assert await new_client_meets(port, within_s=PATIENCE_S) == "refused"
