@@ -16,6 +16,7 @@ from chaoslab.export.command import export
 from chaoslab.gate.command import gate
 from chaoslab.preflight.command import preflight
 from chaoslab.printable import each_line, one_line
+from chaoslab.runtimes.table import DEFAULT, TABLE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -211,8 +212,8 @@ main.add_command(preflight)
 @click.argument("file", type=_A_PATH, required=False)
 @click.option(
     "--runtime",
-    type=click.Choice(["local", "docker", "compose", "attach"]),
-    default="local",
+    type=click.Choice(list(TABLE)),
+    default=DEFAULT,
     show_default=True,
     help="Exit with 1 unless this runtime is ready.",
 )
@@ -260,7 +261,7 @@ def clean(ctx: click.Context, dry_run: bool, images: bool, session: str) -> None
             click.echo(one_line(f"would remove: {leftover.what}"))
         return
     failed = False
-    for leftover, why in cleaning.taken_away(found.leftovers):
+    for leftover, why in cleaning.removed(found.leftovers):
         text = f"could not remove: {leftover.what}: {why}" if why else f"removed: {leftover.what}"
         click.echo(one_line(text))
         failed = failed or bool(why)

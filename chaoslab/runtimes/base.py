@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from chaoslab.history.events import PastProxy
 from chaoslab.machine.births import LeftProcess
@@ -23,9 +23,7 @@ from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import App, Link, Service
 from chaoslab.proxies.base import ProxyControl, ProxyKind
 from chaoslab.runtimes.parts import Part
-
-RuntimeKind = Literal["local", "docker", "compose", "attach"]
-OWN_NAME = "chaoslab-lab"  # the lab's own sessions say so, and are left out of all evidence
+from chaoslab.services.base import ServerView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,16 +130,6 @@ class RunningApp(Protocol):
         """What `terminate` found alive after the app's own process had ended by itself or of
         SIGTERM; after SIGKILL only what escaped its process tree and its session. Empty before.
         """
-
-
-class ServerView(Protocol):
-    """A look at the sessions that a server has through one proxy; closed at its end."""
-
-    async def sessions(self) -> tuple[int, ...]:
-        """The server's own numbers of those that stand now, the lab's own left out."""
-
-    async def close(self) -> None:
-        """Let go of the server."""
 
 
 class Lookout(Protocol):

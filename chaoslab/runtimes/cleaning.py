@@ -1,22 +1,42 @@
-"""`chaoslab clean`: the leftovers of every runtime, in one list."""
+"""`chaoslab clean`: finds the leftovers of every runtime, and removes them."""
 
 from __future__ import annotations
 
-from chaoslab.runtimes.attach import leftovers as attached
-from chaoslab.runtimes.containers import leftovers as containers
-from chaoslab.runtimes.leftovers import Found, taken_away
-from chaoslab.runtimes.local import leftovers as local
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
-__all__ = ["find", "taken_away"]
+from chaoslab.runtimes.kind import runtime_kind
+from chaoslab.runtimes.leftovers import Found, Leftover, Search
+from chaoslab.runtimes.table import TABLE
+
+_AT_ONCE = 8
 
 
 def find(*, images: bool = False, session: str = "") -> Found:
-    """Everything that dead labs left on this machine; with `images` superseded images too.
+    """Everything that dead labs left on this machine; never anything of a lab that runs.
 
-    `session` is one that cannot be seen from here and that the user knows to be dead.
+    With `images`, superseded images too. `session` is a session of another host that the user
+    knows to be dead.
     """
-    found = Found()
-    for part in (attached.find(), local.find(), containers.find(images=images, session=session)):
+    found, search = Found(), Search(images=images, session=session)
+    for name in TABLE:
+        part = runtime_kind(name).leftovers(search)
         found.leftovers += part.leftovers
         found.notes += part.notes
     return found
+
+
+def removed(leftovers: Iterable[Leftover]) -> Iterator[tuple[Leftover, str]]:
+    """Remove them, several at once. Yields each with why it is still there, empty if it is gone."""
+    ordered = sorted(leftovers, key=lambda leftover: leftover.turn)
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as threads:
+        for turn in sorted({leftover.turn for leftover in ordered}):
+            now = [leftover for leftover in ordered if leftover.turn == turn]
+            yield from zip(now, threads.map(_remove, now), strict=True)
+
+
+def _remove(leftover: Leftover) -> str:
+    try:
+        return leftover.remove()
+    except Exception as error:  # one that fails must not keep the others
+        return str(error) or type(error).__name__

@@ -1,50 +1,43 @@
-"""What dead labs left on this machine, of every runtime, and how it is taken away.
+"""What dead labs left on this machine, as every runtime reports it.
 
-A lab's dead-man's switch is quicker than this; what is found here outlived the switch as well, by
-a reboot, a killed process group or an engine that was down. Living labs are never touched.
+A lab's dead-man's switch removes what the lab made. Something is left only where the switch died
+too, such as after a reboot, or while the container engine was down.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-_AT_ONCE = 8
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What to look for beyond what dead labs of this machine left.
+
+    `images`: superseded images too. `session` is a session of another host that the user knows to
+    be dead.
+    """
+
+    images: bool = False
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leftover:
     """One thing that a dead lab left.
 
-    `take_away` removes it and says why it is still there, or the empty string. What has a higher
-    `turn` is taken away after all that has a lower one.
+    `remove` removes it; it returns why it is still there, or the empty string. Things with a lower
+    `turn` are removed first.
     """
 
     what: str
-    take_away: Callable[[], str]
+    remove: Callable[[], str]
     turn: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
 class Found:
-    """Everything that was found, and what was not looked at or left alone, with the reason."""
+    """Everything that was found, and notes on what was not checked or left alone."""
 
     leftovers: list[Leftover] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-
-
-def taken_away(leftovers: Iterable[Leftover]) -> Iterator[tuple[Leftover, str]]:
-    """Take them away, several at once; each with why it is still there (empty when it is gone)."""
-    ordered = sorted(leftovers, key=lambda leftover: leftover.turn)
-    with ThreadPoolExecutor(max_workers=_AT_ONCE) as threads:
-        for turn in sorted({leftover.turn for leftover in ordered}):
-            now = [leftover for leftover in ordered if leftover.turn == turn]
-            yield from zip(now, threads.map(_take_away, now), strict=True)
-
-
-def _take_away(leftover: Leftover) -> str:
-    try:
-        return leftover.take_away()
-    except Exception as error:  # one that fails must not keep the others
-        return str(error) or type(error).__name__

@@ -1,5 +1,1 @@
-"""The runtime that starts nothing: what stands already is watched, and left as it was found."""
-
-from chaoslab.runtimes.attach.runtime import AttachedRuntime, AttachSession, open_attached
-
-__all__ = ["AttachSession", "AttachedRuntime", "open_attached"]
+"""The runtime that starts and stops nothing: it uses what runs already, and heals its faults."""

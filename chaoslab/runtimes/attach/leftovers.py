@@ -45,11 +45,11 @@ def _leftover(path: Path, record: LeaseRecord) -> Leftover:
     what = ", ".join(map(str, record.in_force)) or "nothing in force"
     return Leftover(
         what=f"at Toxiproxy {record.api}: {what}, by {record} (which no longer runs)",
-        take_away=partial(_take_away, path),
+        remove=partial(_remove, path),
     )
 
 
-def _take_away(path: Path) -> str:
+def _remove(path: Path) -> str:
     """Looked at once more under the lock: a run may have come before."""
     try:
         lease = Lease.take(path)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
 
 from chaoslab.agent import canary
 from chaoslab.clock import now_s
@@ -18,17 +16,17 @@ from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.mask import Mask
 from chaoslab.model.plan import Plan
 from chaoslab.model.sighting import Sighting
-from chaoslab.model.topology import App, Attach, Link, Service, Topology
+from chaoslab.model.topology import App, Link, Service, Topology
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
-from chaoslab.runtimes.attach.api import MARK, ProxyApi, ProxyState
+from chaoslab.runtimes.attach.api import ProxyApi, ProxyState
 from chaoslab.runtimes.attach.app import StandingApp
 from chaoslab.runtimes.attach.control import AttachedControl
+from chaoslab.runtimes.attach.declared import absent, declared, host_and_port, unfit
 from chaoslab.runtimes.attach.lease import Held, Lease, LeaseRecord, lease_path
 from chaoslab.runtimes.attach.leftovers import taken_back
 from chaoslab.runtimes.attach.refusals import refuse
-from chaoslab.runtimes.base import Runtime
 from chaoslab.runtimes.parts import Part
 from chaoslab.runtimes.standing import StandingService, standing
 from chaoslab.services import kind_of, question_of
@@ -54,7 +52,7 @@ class AttachedRuntime:
 
     def __init__(self, topology: Topology) -> None:
         self._topology = topology
-        self._attach = _declared(topology)
+        self._attach = declared(topology)
         self._lease: Lease | None = None
         self._is_engine = False
         self._found: dict[str, ProxyState] = {}
@@ -126,7 +124,7 @@ class AttachedRuntime:
         """The server that stands there, whichever it is: a Toxiproxy, or chaoslab's engine."""
         del kind, seed, log
         assert self._lease is not None, "an AttachedRuntime is used inside `async with`"
-        host, port = _host_and_port(self._attach.toxiproxy)
+        host, port = host_and_port(self._attach.toxiproxy)
         server = (EmbeddedControl if self._is_engine else ToxiproxyControl)(host, port)
         try:
             await server.connect(READY_WITHIN_S)
@@ -144,7 +142,7 @@ class AttachedRuntime:
     def proxied(self, port: int) -> Endpoint:
         """Where the lab finds the proxy that listens on that port."""
         found = (there for there in self._reached().values() if there.port == port)
-        return next(found, Endpoint(host=_host_and_port(self._attach.toxiproxy)[0], port=port))
+        return next(found, Endpoint(host=host_and_port(self._attach.toxiproxy)[0], port=port))
 
     async def ask(
         self, app: App, address: Endpoint, service: Service, *, within_s: float
@@ -179,7 +177,7 @@ class AttachedRuntime:
 
     async def app_port(self, app: App) -> int:
         """The one at which it answers."""
-        return _host_and_port(self._attach.apps[app.name])[1]
+        return host_and_port(self._attach.apps[app.name])[1]
 
     async def spawn_app(
         self,
@@ -193,13 +191,13 @@ class AttachedRuntime:
     ) -> StandingApp:
         """Nothing is spawned: the app as it stands."""
         del command, env, port, log, mask
-        host, port = _host_and_port(self._attach.apps[app.name])
+        host, port = host_and_port(self._attach.apps[app.name])
         return StandingApp(Endpoint(host=host, port=port))
 
     # --- coming and going ---
 
     def _reached(self) -> dict[str, Endpoint]:
-        api_host = _host_and_port(self._attach.toxiproxy)[0]
+        api_host = host_and_port(self._attach.toxiproxy)[0]
         links = self._attach.links.items()
         return {link: self._found[proxy].reached_by(api_host) for link, proxy in links}
 
@@ -235,7 +233,7 @@ class AttachedRuntime:
         with ProxyApi(self._attach.toxiproxy) as api:
             self._is_engine = api.is_engine()
             there = api.proxies()
-        if problems := [*_absent(self._attach, there), *_unfit(self._attach, there)]:
+        if problems := [*absent(self._attach, there), *unfit(self._attach, there)]:
             raise RuntimeUnavailable("\n".join(problems))
         self._found = {proxy: there[proxy] for proxy in self._attach.links.values()}
         for proxy, state in self._found.items():
@@ -262,66 +260,3 @@ class AttachedRuntime:
                 "again"
             ) from error
         lease.end()
-
-
-class AttachSession:
-    """Implements `RuntimeSession`: nothing is shared between labs, and nothing was made."""
-
-    def __init__(self, topology: Topology) -> None:
-        self._topology = topology
-
-    def lab(self) -> AbstractAsyncContextManager[Runtime]:
-        """Attach for one lab."""
-        return open_attached(self._topology)
-
-    def check(self) -> None:
-        """Whether a Toxiproxy answers there and has the proxies. Raises RuntimeUnavailable."""
-        attach = _declared(self._topology)
-        with ProxyApi(attach.toxiproxy) as api:
-            there = api.proxies()
-        if problems := [*_absent(attach, there)]:
-            raise RuntimeUnavailable("\n".join(problems))
-
-    def close(self) -> None:
-        """There is nothing to take away."""
-
-
-def open_attached(topology: Topology) -> AbstractAsyncContextManager[Runtime]:
-    """A lab on what stands already. Raises RuntimeUnavailable where the topology has no attach."""
-    return AttachedRuntime(topology)
-
-
-def _declared(topology: Topology) -> Attach:
-    if topology.attach is None:
-        raise RuntimeUnavailable(
-            f"{topology.source or topology.name} has no [attach]\n"
-            "  add [attach] with the addresses of Toxiproxy and the apps (docs/topology.md)"
-        )
-    return topology.attach
-
-
-def _absent(attach: Attach, there: Mapping[str, ProxyState]) -> Iterator[str]:
-    for link, proxy in attach.links.items():
-        if proxy not in there:
-            has = ", ".join(there) or "none"
-            yield f"{_where(link, proxy)} does not exist\n  expected one of: {has}"
-
-
-def _unfit(attach: Attach, there: Mapping[str, ProxyState]) -> Iterator[str]:
-    for link, proxy in attach.links.items():
-        state = there.get(proxy)
-        if state is not None and not state.enabled:
-            yield f"{_where(link, proxy)} is disabled\n  enable it: a run requires a working path"
-        elif state and (marked := [toxic for toxic in state.toxics if toxic.startswith(MARK)]):
-            what, fix = ", ".join(marked), "wait until it ends, or remove them if it no longer runs"
-            yield f"{_where(link, proxy)} has {what}, left by a lab that is unknown here\n  {fix}"
-
-
-def _where(link: str, proxy: str) -> str:
-    return f"[attach.links.\"{link}\"]: proxy '{proxy}'"
-
-
-def _host_and_port(url: str) -> tuple[str, int]:
-    parts = urlsplit(url)
-    assert parts.hostname is not None
-    return parts.hostname, parts.port or 80

@@ -13,7 +13,7 @@ from chaoslab.machine.environment import environment
 
 COMMAND = "CHAOSLAB_COMPOSE"
 _USUAL = (("docker", "compose"), ("docker-compose",))
-_VERSION_S = 30.0
+VERSION_WITHIN_S = 30.0
 _WORK_S = 600.0  # an image may have to be pulled or built
 _LAST_LINES = 12
 
@@ -46,7 +46,7 @@ class Compose:
         return done.stdout
 
 
-def found(env: Mapping[str, str] | None = None) -> Compose:
+def found(env: Mapping[str, str] | None = None, *, limit_s: float = VERSION_WITHIN_S) -> Compose:
     """The Compose of this machine, v2 before 1.29; CHAOSLAB_COMPOSE names another command.
 
     `env` is what it is run with beyond the machine's environment. Raises RuntimeUnavailable, with
@@ -56,7 +56,7 @@ def found(env: Mapping[str, str] | None = None) -> Compose:
     for command in (tuple(named),) if named else _USUAL:
         try:
             words = (*command, "version", "--short")
-            done = _run(words, env=env or {}, folder=Path("/"), limit_s=_VERSION_S)
+            done = _run(words, env=env or {}, folder=Path("/"), limit_s=limit_s)
         except OSError:  # no such program
             continue
         if done is not None and done.returncode == 0:

@@ -78,7 +78,7 @@ def _leftover(engine: Engine, thing: Thing) -> Leftover:
     return Leftover(
         what=f"{thing.kind} {thing.name}{f' ({role})' * bool(role)} of session "
         f"{said.get(labels.SESSION)} (process {said.get(labels.PID)} no longer runs)",
-        take_away=partial(engine.remove, thing),
+        remove=partial(engine.remove, thing),
         turn=KINDS.index(thing.kind),
     )
 
@@ -94,9 +94,9 @@ def _superseded(engine: Engine) -> list[_Image]:
 def _image_leftover(engine: Engine, image: _Image) -> Leftover:
     name = image.names[0] if image.names else image.id
 
-    def take_away() -> str:
+    def remove() -> str:
         # Without force: one that a container uses stays.
         status, said = engine.call("DELETE", f"/images/{quote(name, safe='')}")
         return "" if status in (200, 404) else said.decode(errors="replace").strip()
 
-    return Leftover(what=f"image {name}, superseded", take_away=take_away, turn=len(KINDS))
+    return Leftover(what=f"image {name}, superseded", remove=remove, turn=len(KINDS))

@@ -7,14 +7,12 @@ import os
 import platform
 import shutil
 import socket
-import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from chaoslab import services
 from chaoslab.agent.tcp_table import EVERY, tcp_table
@@ -22,9 +20,10 @@ from chaoslab.clock import now_s
 from chaoslab.errors import RuntimeUnavailable
 from chaoslab.model.topology import Topology
 from chaoslab.proxies.server import TOXIPROXY_PROGRAM
-from chaoslab.runtimes.containers.sweeper import Engine, EngineError
 from chaoslab.runtimes.doctor.look_engine import EngineLook
-from chaoslab.runtimes.doctor.machine import Machine, Part
+from chaoslab.runtimes.doctor.machine import Look, Machine, Part
+from chaoslab.runtimes.kind import runtime_kind
+from chaoslab.runtimes.table import TABLE
 from chaoslab.services.programs import Program
 
 LIMIT_S = 3.0
@@ -41,47 +40,43 @@ def look(topology: Topology, said: str, *, pull: bool = False) -> Machine:
     `said` names the topology for people. Takes a few seconds at most, pulling aside.
     """
     programs = {kind.name: kind.program for kind in services.kinds().values() if kind.program}
-    looks: dict[str, Callable[[], Part]] = {
-        **{kind: partial(_server, program) for kind, program in programs.items()},
-        "compose": _compose,
-        **{f"attach {name}": work for name, work in _attached(topology).items()},
+    runtimes = {name: runtime_kind(name) for name in TABLE}
+    of_runtimes = {name: runtime.looks(topology) for name, runtime in runtimes.items()}
+    looks: dict[tuple[str, str], Look] = {
+        ("", kind): partial(_server, program) for kind, program in programs.items()
     }
+    looks |= {(name, part): look for name, own in of_runtimes.items() for part, look in own.items()}
     engine = EngineLook(topology, limit_s=LIMIT_S, pull=pull)
     parts = _at_once(looks, PROGRAM_LIMIT_S)
     bound_s = None if pull else 4 * LIMIT_S
     seen = _within(bound_s, engine.look, engine.silent())
-    used = [services.kind_of(name) for name in sorted(_kinds_of(topology))]
+    kinds = sorted({service.kind for service in topology.services.values()})
+    used = [services.kind_of(name) for name in kinds]
     return Machine(
         system=f"{platform.system()} {platform.release()} ({platform.machine()}), "
         f"{os.cpu_count()} processors",
         python=f"{platform.python_version()} ({sys.executable})",
         topology=said,
         services=tuple(kind.name for kind in used),
-        servers={kind: parts[kind] for kind in programs},
-        unable={
-            "docker": tuple(kind.name for kind in used if kind.container is None),
-            "compose": tuple(kind.name for kind in used if kind.stack is None),
-        },
+        servers={kind: parts["", kind] for kind in programs},
         toxiproxy=_toxiproxy(),
         sockets=_sockets(),
         memory=_memory(),
         wheels=tuple(_package(name, "wheel") for each in programs.values() for name in each.wheels),
         engine=seen.engine,
         packages=tuple(_package(name, "Python package") for name in _PACKAGES),
-        compose=parts["compose"],
         images=seen.images,
         apps_without_image=tuple(
             app.name for app in topology.apps.values() if app.container is None
         ),
-        attach=tuple(parts[name] for name in parts if name.startswith("attach")) or (_NO_ATTACH,),
+        of_runtimes={
+            name: tuple(parts[name, part] for part in own) for name, own in of_runtimes.items()
+        },
+        unable={
+            name: tuple(kind.name for kind in used if not runtime.runs(kind))
+            for name, runtime in runtimes.items()
+        },
     )
-
-
-_NO_ATTACH = Part(
-    name="standing system",
-    problem="the topology has no [attach]",
-    fix="add [attach] with toxiproxy, apps and links to the topology",
-)
 
 
 def _within(limit_s: float | None, work: Callable[[], T], otherwise: T) -> T:
@@ -93,24 +88,20 @@ def _within(limit_s: float | None, work: Callable[[], T], otherwise: T) -> T:
     return answer[0] if answer else otherwise
 
 
-def _at_once(looks: dict[str, Callable[[], Part]], limit_s: float) -> dict[str, Part]:
-    threads = {}
-    parts = {name: Part(name=name, problem=f"no result within {limit_s:g} s") for name in looks}
+def _at_once(looks: Mapping[tuple[str, str], Look], limit_s: float) -> dict[tuple[str, str], Part]:
+    problem = f"no result within {limit_s:g} s"
+    parts = {key: Part(name=key[1], problem=problem) for key in looks}
 
-    def one(name: str) -> None:
-        parts[name] = looks[name]()
+    def one(key: tuple[str, str]) -> None:
+        parts[key] = looks[key]()
 
-    for name in looks:
-        threads[name] = threading.Thread(target=one, args=(name,), daemon=True)
-        threads[name].start()
+    threads = [threading.Thread(target=one, args=(key,), daemon=True) for key in looks]
+    for thread in threads:
+        thread.start()
     end_s = now_s() + limit_s
-    for thread in threads.values():
+    for thread in threads:
         thread.join(max(0.0, end_s - now_s()))
     return dict(parts)
-
-
-def _kinds_of(topology: Topology) -> set[str]:
-    return {service.kind for service in topology.services.values()}
 
 
 def _server(program: Program) -> Part:
@@ -166,60 +157,3 @@ def _package(name: str, kind: str) -> Part:
         fix = "" if kind == "wheel" else "pip install 'chaoslab[containers]'"
         return Part(name=f"{kind} {name}", problem="not installed", fix=fix)
     return Part(name=f"{kind} {name}", found=version)
-
-
-def _compose() -> Part:
-    said = []
-    for command in (("docker", "compose"), ("docker-compose",)):
-        try:
-            done = subprocess.run(
-                [*command, "version", "--short"], capture_output=True, text=True,
-                timeout=LIMIT_S, check=False, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
-        except (OSError, subprocess.SubprocessError) as error:
-            said.append(f"{' '.join(command)}: {_why(error)}")
-            continue
-        if done.returncode == 0:
-            return Part(name="Compose", found=f"`{' '.join(command)}` {done.stdout.strip()}")
-        said.append(f"{' '.join(command)}: command not found")
-    return Part(
-        name="Compose",
-        problem="; ".join(said),
-        fix="sudo apt-get install -y docker-compose-plugin   (Docker's own packages)\n"
-        "sudo apt-get install -y docker-compose   (Debian's)\n"
-        "without either: docker/airgapped/compose.sh",
-    )
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "not installed"
-    if isinstance(error, subprocess.TimeoutExpired):
-        return f"no answer within {LIMIT_S:g} s"
-    return str(error)
-
-
-def _attached(topology: Topology) -> dict[str, Callable[[], Part]]:
-    if (attach := topology.attach) is None:
-        return {}
-    looks: dict[str, Callable[[], Part]] = {
-        "Toxiproxy": partial(_answers, "standing Toxiproxy", attach.toxiproxy, "/version")
-    }
-    for app, url in attach.apps.items():
-        looks[app] = partial(_answers, f"standing {app}", url, topology.apps[app].health.path)
-    return looks
-
-
-def _answers(name: str, url: str, path: str) -> Part:
-    fix = "start it, or correct its address in [attach]"
-    try:
-        below = urlsplit(url).path.rstrip("/")
-        status, said = Engine(url, timeout_s=LIMIT_S).call("GET", below + path)
-    except (EngineError, ValueError) as error:
-        return Part(name=name, problem=str(error), fix=fix)
-    if path != "/version":
-        return Part(name=name, found=f"{url}{path} answers {status}")
-    if status != 200:
-        problem = f"{path} answers {status}: not a Toxiproxy"
-        return Part(name=name, problem=problem, fix=fix)
-    return Part(name=name, found=f"{url} answers {said[:60].decode(errors='replace').strip()}")

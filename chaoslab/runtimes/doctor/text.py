@@ -39,8 +39,8 @@ def _parts(machine: Machine) -> Iterator[Part]:
     yield from machine.wheels
     yield from (machine.sockets, machine.memory, machine.engine)
     yield from machine.packages
-    yield machine.compose
-    yield from machine.attach
+    for parts in machine.of_runtimes.values():
+        yield from parts
 
 
 def _part(part: Part) -> Text:

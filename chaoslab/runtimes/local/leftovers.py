@@ -58,13 +58,13 @@ def _leftover(lab: _Lab, folder: Path | None, processes: int) -> Leftover:
     if processes:
         what.append(f"{processes} process{'es' * (processes > 1)} with {lab.mark}")
 
-    def take_away() -> str:
+    def remove() -> str:
         gone = reaper.clean(lab.mark, str(folder or ""), {})
         return "" if gone else "it was not removed; check its processes and the owner of the folder"
 
     return Leftover(
         what=f"{' and '.join(what)} of a local lab (process {lab.pid} no longer runs)",
-        take_away=take_away,
+        remove=remove,
     )
 
 

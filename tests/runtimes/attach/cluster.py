@@ -21,7 +21,7 @@ from chaoslab.model.topology import Attach, Deadlines, Topology
 from chaoslab.model.verdict import Verdict
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
-from chaoslab.runtimes.attach import open_attached
+from chaoslab.runtimes.attach.runtime import AttachedRuntime
 from chaoslab.runtimes.base import RunningService
 from chaoslab.runtimes.local import LocalRuntime
 
@@ -53,7 +53,7 @@ class Cluster:
 
     async def run(self, plan: Plan, folder: Path) -> tuple[Verdict, ...]:
         """One plan, by a lab that attaches."""
-        setting = Setting(seed=1, open_runtime=lambda: open_attached(self.topology))
+        setting = Setting(seed=1, open_runtime=lambda: AttachedRuntime(self.topology))
         # A lab that stalls with its machine judges all the same: the deadlines are long.
         patient = replace(plan, max_lag_s=5.0)
         return await carry_out(self.topology, patient, setting, RunFolder(folder))

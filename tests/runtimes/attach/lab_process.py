@@ -11,7 +11,7 @@ from pathlib import Path
 
 from chaoslab import Severed
 from chaoslab.model.topology import App, Attach, Service, Topology
-from chaoslab.runtimes.attach import open_attached
+from chaoslab.runtimes.attach.runtime import AttachedRuntime
 
 
 def topology(api: str, proxy: str) -> Topology:
@@ -28,7 +28,7 @@ def topology(api: str, proxy: str) -> Topology:
 
 async def main(api: str, proxy: str, mode: str) -> None:
     system = topology(api, proxy)
-    async with open_attached(system) as runtime:
+    async with AttachedRuntime(system) as runtime:
         control = await runtime.start_proxy("toxiproxy", seed=1, log=Path("/dev/null"))
         fault = Severed(target="shop.redis", mode=mode)  # type: ignore[arg-type]
         can = control.capabilities

@@ -21,13 +21,14 @@ from chaoslab.faults.severed import SeveredMode
 from chaoslab.model.topology import Topology
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
-from chaoslab.runtimes.attach import AttachSession, open_attached
+from chaoslab.runtimes.attach.kind import AttachSession
 from chaoslab.runtimes.attach.lease import lease_paths
 from chaoslab.runtimes.attach.leftovers import find
+from chaoslab.runtimes.attach.runtime import AttachedRuntime
 from chaoslab.runtimes.base import Runtime
-from chaoslab.runtimes.leftovers import taken_away
+from chaoslab.runtimes.cleaning import removed
+from chaoslab.runtimes.kind import runtime_kind
 from chaoslab.runtimes.local import LocalRuntime
-from chaoslab.runtimes.sessions import open_session
 
 from .lab_process import topology
 
@@ -119,7 +120,7 @@ async def test_what_a_killed_lab_left_is_told_and_taken_back(
     (leftover,) = find().leftovers
     assert server.api in leftover.what
     assert "cache: " in leftover.what
-    assert list(taken_away([leftover])) == [(leftover, "")]
+    assert list(removed([leftover])) == [(leftover, "")]
     assert await server.proxies() == whole
     assert await _in_force(server) == []
     assert find().leftovers == []
@@ -128,7 +129,7 @@ async def test_what_a_killed_lab_left_is_told_and_taken_back(
 async def test_the_next_run_takes_back_what_a_killed_lab_left_and_says_so(server: Server) -> None:
     """Before it looks whether the path is whole."""
     await killed(server, "silent")
-    async with open_attached(server.system) as runtime:
+    async with AttachedRuntime(server.system) as runtime:
         assert runtime.standing is not None
         (note,) = runtime.standing.notes
         assert await _in_force(server) == []
@@ -141,13 +142,13 @@ async def test_a_living_labs_faults_are_left_alone(server: Server) -> None:
     with lab(server, "silent") as process:
         found = find()
         with pytest.raises(RuntimeUnavailable, match=f"process {process.pid} .*injects through"):
-            async with open_attached(server.system):
+            async with AttachedRuntime(server.system):
                 pass
         assert await _in_force(server) != []
     assert found.leftovers == []
     assert "which is running" in found.notes[0]
     await asyncio.to_thread(process.wait)
-    assert [why for _, why in taken_away(find().leftovers)] == [""]
+    assert [why for _, why in removed(find().leftovers)] == [""]
 
 
 async def test_whatever_is_still_in_force_at_the_end_is_taken_back(server: Server) -> None:
@@ -168,18 +169,18 @@ async def test_what_cannot_be_taken_back_is_told_and_stays_written_down(
         await _left_severed(server)
     monkeypatch.undo()
     monkeypatch.setenv("XDG_STATE_HOME", str(state.parents[1]))
-    assert [why for _, why in taken_away(find().leftovers)] == [""]
+    assert [why for _, why in removed(find().leftovers)] == [""]
     assert await _in_force(server) == []
 
 
 async def _interrupted(server: Server) -> None:
-    async with open_attached(server.system) as runtime:
+    async with AttachedRuntime(server.system) as runtime:
         await severed(runtime, server.system, "silent")
         raise KeyboardInterrupt
 
 
 async def _left_severed(server: Server) -> None:
-    async with open_attached(server.system) as runtime:
+    async with AttachedRuntime(server.system) as runtime:
         await severed(runtime, server.system, "refused")
 
 
@@ -194,7 +195,7 @@ async def test_a_proxy_that_is_gone_has_nothing_in_force(server: Server) -> None
     with lab(server, "silent", proxy="brief") as process:
         process.kill()
     await server.ask("DELETE", "/proxies/brief")
-    assert [why for _, why in taken_away(find().leftovers)] == [""]
+    assert [why for _, why in removed(find().leftovers)] == [""]
 
 
 async def test_a_run_begins_on_whole_paths_only(server: Server) -> None:
@@ -205,7 +206,7 @@ async def test_a_run_begins_on_whole_paths_only(server: Server) -> None:
     system = replace(server.system, attach=replace(attach, links=links))
     await server.ask("POST", "/proxies/cache", {"enabled": False})
     with pytest.raises(RuntimeUnavailable) as refused:
-        async with open_attached(system):
+        async with AttachedRuntime(system):
             pass
     assert "'cache' is disabled" in str(refused.value)
     assert "'othr' does not exist\n  expected one of: cache, other" in str(refused.value)
@@ -215,7 +216,7 @@ async def test_a_run_begins_on_whole_paths_only(server: Server) -> None:
     with pytest.raises(
         RuntimeUnavailable, match=r"has chaoslab\.x, left by a lab that is unknown here"
     ):
-        async with open_attached(server.system):
+        async with AttachedRuntime(server.system):
             pass
     assert find().leftovers == []
 
@@ -225,7 +226,7 @@ async def test_toxics_of_others_stay_and_are_told(server: Server) -> None:
     toxic = {"name": "theirs", "type": "latency", "attributes": {"latency": 1}}
     await server.ask("POST", "/proxies/cache/toxics", toxic)
     found = await server.proxies()
-    async with open_attached(server.system) as runtime:
+    async with AttachedRuntime(server.system) as runtime:
         assert runtime.standing is not None
         assert runtime.standing.notes == (
             "proxy cache has toxics of others, left unchanged: theirs",
@@ -238,15 +239,15 @@ async def test_nobody_there_is_said_with_the_mend(server: Server) -> None:
     """At the check before a session as at the run itself."""
     gone = topology("http://127.0.0.1:9", "cache")
     with pytest.raises(RuntimeUnavailable, match="expected Toxiproxy's API there"):
-        AttachSession(gone).check()
+        AttachSession(gone, "toxiproxy").check()
     with pytest.raises(RuntimeUnavailable, match="forward its port"):
-        async with open_attached(gone):
+        async with AttachedRuntime(gone):
             pass
-    session = open_session("attach", server.system, "toxiproxy")
+    session = runtime_kind("attach").open_session(server.system, "toxiproxy")
     assert isinstance(session, AttachSession)
     session.check()
     with pytest.raises(RuntimeUnavailable, match=r"has no \[attach\]"):
-        open_attached(replace(gone, attach=None))
+        AttachedRuntime(replace(gone, attach=None))
 
 
 async def test_nothing_is_injected_that_cannot_be_written_down(
@@ -256,19 +257,19 @@ async def test_nothing_is_injected_that_cannot_be_written_down(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     with pytest.raises(RuntimeUnavailable, match="set XDG_STATE_HOME"):
-        async with open_attached(server.system):
+        async with AttachedRuntime(server.system):
             pass
 
 
 async def test_a_lease_that_cannot_be_read_is_no_leftover_and_stops_a_run(server: Server) -> None:
     """It may hide what is in force: a person must look."""
-    async with open_attached(server.system):
+    async with AttachedRuntime(server.system):
         (path,) = lease_paths()
     path.write_text("{")
     assert find().leftovers == []
     assert "cannot be read" in find().notes[0]
     with pytest.raises(RuntimeUnavailable, match="check the proxies' toxics by hand"):
-        async with open_attached(server.system):
+        async with AttachedRuntime(server.system):
             pass
 
 

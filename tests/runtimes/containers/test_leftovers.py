@@ -17,7 +17,7 @@ from chaoslab.cli import main
 from chaoslab.runtimes import cleaning
 from chaoslab.runtimes.containers import labels
 from chaoslab.runtimes.containers import leftovers as containers
-from chaoslab.runtimes.leftovers import Found, Leftover, taken_away
+from chaoslab.runtimes.leftovers import Found, Leftover
 from chaoslab.runtimes.local import leftovers as local
 
 from .engine import IMAGE, Maker
@@ -150,7 +150,7 @@ def orphan(tmp_path: Path) -> Iterator[Orphan]:
 
 def test_a_dead_local_labs_processes_and_folder_go(orphan: Orphan) -> None:
     """One process by its mark, one by the folder that it works in."""
-    ((leftover, why),) = taken_away(orphan.found())
+    ((leftover, why),) = cleaning.removed(orphan.found())
     assert why == ""
     assert str(orphan.folder) in leftover.what
     assert "1 process with CHAOSLAB_LAB_" in leftover.what
@@ -202,7 +202,7 @@ def test_what_could_not_be_removed_is_said_and_exits_with_1(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With the reason."""
-    stubborn = Leftover(what="network x", take_away=lambda: "it is in use")
+    stubborn = Leftover(what="network x", remove=lambda: "it is in use")
     monkeypatch.setattr(cleaning, "find", lambda **_: Found(leftovers=[stubborn]))
     result = CliRunner().invoke(main, ["clean"])
     assert result.exit_code == 1
@@ -220,9 +220,9 @@ def test_one_that_fails_does_not_keep_the_others() -> None:
         done.append("second")
         return ""
 
-    first = Leftover(what="a", take_away=fail)
-    second = Leftover(what="b", take_away=work, turn=1)
-    assert [(each.what, why) for each, why in taken_away([second, first])] == [
+    first = Leftover(what="a", remove=fail)
+    second = Leftover(what="b", remove=work, turn=1)
+    assert [(each.what, why) for each, why in cleaning.removed([second, first])] == [
         ("a", "busy"),
         ("b", ""),
     ]

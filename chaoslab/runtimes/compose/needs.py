@@ -1,0 +1,39 @@
+"""What labs on a Compose stack need of a machine, and what it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from chaoslab.errors import RuntimeUnavailable
+from chaoslab.model.topology import Topology
+from chaoslab.runtimes.compose.tool import found
+from chaoslab.runtimes.containers.needs import engine_lacks
+from chaoslab.runtimes.doctor.machine import Lack, Look, Machine, Part, lacking
+
+_LIMIT_S = 3.0
+_FIX = (
+    "sudo apt-get install -y docker-compose-plugin   (Docker's own packages)\n"
+    "sudo apt-get install -y docker-compose   (Debian's)\n"
+    "without either: docker/airgapped/compose.sh"
+)
+
+
+def looks(topology: Topology) -> Mapping[str, Look]:
+    """Compose itself."""
+    del topology
+    return {"Compose": _compose}
+
+
+def lacks(machine: Machine) -> Iterator[Lack]:
+    """Packages, Compose, engine and images."""
+    yield from lacking(*machine.packages, *machine.of_runtimes["compose"])
+    yield from engine_lacks(machine)
+
+
+def _compose() -> Part:
+    try:
+        compose = found(limit_s=_LIMIT_S)
+    except RuntimeUnavailable as error:
+        problem = str(error).partition("\n")[0]
+        return Part(name="Compose", problem=problem, fix=_FIX)
+    return Part(name="Compose", found=f"`{' '.join(compose.command)}` {compose.version}")

@@ -1,0 +1,39 @@
+"""The local runtime in the shape that all runtimes have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
+
+from chaoslab.model.topology import Topology
+from chaoslab.proxies.base import ProxyKind
+from chaoslab.runtimes.base import Runtime
+from chaoslab.runtimes.doctor.machine import Lack, Machine, lacking
+from chaoslab.runtimes.kind import RuntimeKind
+from chaoslab.runtimes.local import leftovers
+from chaoslab.runtimes.local.runtime import LocalRuntime
+
+
+class LocalSession:
+    """Implements `RuntimeSession`: every lab starts its own processes, and nothing is shared."""
+
+    def __init__(self, topology: Topology, proxy: ProxyKind) -> None:
+        del topology, proxy
+
+    def check(self) -> None:
+        """Nothing to check before a lab: a server says what it lacks when it is started."""
+
+    def lab(self) -> AbstractAsyncContextManager[Runtime]:
+        """A runtime of processes."""
+        return LocalRuntime()
+
+    def close(self) -> None:
+        """Nothing to remove: each lab removes its own processes."""
+
+
+def _lacks(machine: Machine) -> Iterator[Lack]:
+    used = [part for kind, part in machine.servers.items() if kind in machine.services]
+    yield from lacking(*used, machine.sockets)
+
+
+KIND = RuntimeKind(open_session=LocalSession, lacks=_lacks, leftovers=lambda _: leftovers.find())

@@ -1,0 +1,45 @@
+"""The one table of runtimes. Every pytest session and every `--help` reads it: it stays light.
+
+A new runtime is one package in this folder and one line of the table. The package has a module
+`kind` with `KIND`, which is a `chaoslab.runtimes.kind.RuntimeKind`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What is known of a runtime before its package is imported.
+
+    `name` is its name in options and reports, `package` its folder here, `starts` what it starts,
+    for the help. `usual_proxy` is the proxy on the links where no option names one. With
+    `shares_parts`, the labs of a pytest session share parts that run until the session ends. With
+    `external_proxy`, the proxy outlives the lab, so that a lab must heal its faults before it ends.
+    """
+
+    name: str
+    package: str
+    starts: str
+    usual_proxy: Literal["embedded", "toxiproxy"] = "toxiproxy"
+    shares_parts: bool = False
+    external_proxy: bool = False
+
+
+TABLE: Mapping[str, Entry] = {
+    entry.name: entry
+    for entry in (
+        Entry(name="local", package="local", starts="processes", usual_proxy="embedded"),
+        Entry(name="docker", package="containers", starts="containers", shares_parts=True),
+        Entry(
+            name="compose", package="compose", starts="a copy of a Compose stack", shares_parts=True
+        ),
+        Entry(
+            name="attach", package="attach", starts="nothing: uses [attach]", external_proxy=True
+        ),
+    )
+}
+DEFAULT = "local"
