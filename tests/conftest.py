@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from rigs import examples
 
 HERE = Path(__file__).parent
 # Whole processes are booted, killed and timed here: minutes together, seconds without them.
@@ -45,6 +46,8 @@ SLOW = (
     "test_readme.py",
 )
 _SLOW = tuple((HERE / place).as_posix() for place in SLOW)
+
+examples.register()
 
 
 def pytest_configure() -> None:

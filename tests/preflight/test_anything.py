@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rigs.examples import examples
 
 from chaoslab.errors import SpecError
 from chaoslab.model.deployment import Deployment, Window
 from chaoslab.preflight.check import check_deployment
 from chaoslab.preflight.document import read_document
 from chaoslab.preflight.variables import variable
-from chaoslab.seeds import generator
 
 from .copies import REFERENCE, REPOSITORY, TOPOLOGY, ruled
 
@@ -20,23 +22,25 @@ ODD = [
     *("- ", '"', "'", ":", "---\n", "\t", "é", "9" * 20, "-1", "0", "1e9", "${X}", "|", ">"),
     *("? a", "%TAG", "@", "`", "\x00", "\ufeff"),
 ]
+PARTS = st.sampled_from(ODD) | st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 
 
-def spoilt(text: str, random: Random) -> str:
-    """The text with one to three lines removed, doubled, given another value, or broken."""
-    lines = text.splitlines(keepends=True)
-    for _ in range(random.randint(1, 3)):
-        at = random.randrange(len(lines))
-        how = random.randrange(5)
-        if how == 0:
-            del lines[at]
-        elif how == 1:
-            lines.insert(at, random.choice(lines))
-        elif how == 2:
-            cut = random.randrange(len(lines[at]))
-            lines[at] = lines[at][:cut] + random.choice(ODD) + lines[at][cut:]
-        else:
-            lines[at] = f"{lines[at].partition(':')[0]}: {random.choice(ODD)}\n"
+@st.composite
+def spoilt(draw: st.DrawFn) -> str:
+    """The reference file with one to three lines removed, doubled, broken, or of another value."""
+    lines = REFERENCE.read_text("utf-8").splitlines(keepends=True)
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(st.integers(0, len(lines) - 1))
+        match draw(st.sampled_from(["remove", "double", "break", "value", "value"])):
+            case "remove":
+                del lines[at]
+            case "double":
+                lines.insert(at, draw(st.sampled_from(lines)))
+            case "break":
+                cut = draw(st.integers(0, len(lines[at]) - 1))
+                lines[at] = lines[at][:cut] + draw(PARTS) + lines[at][cut:]
+            case _:
+                lines[at] = f"{lines[at].partition(':')[0]}: {draw(PARTS)}\n"
     return "".join(lines)
 
 
@@ -50,14 +54,19 @@ def answered(path: Path) -> tuple[str, list[str]]:
 
 
 def test_no_spoilt_file_is_a_crash(tmp_path: Path) -> None:
-    """Two hundred of them; each message is built, and all three answers come up."""
-    text, path = REFERENCE.read_text("utf-8"), tmp_path / "spoilt.yaml"
+    """Each message is built and names the file, and all three answers come up."""
+    path = tmp_path / "spoilt.yaml"
     came: Counter[str] = Counter()
-    for number in range(200):
-        path.write_text(spoilt(text, generator(5, "spoilt", str(number))), encoding="utf-8")
+
+    @examples(200)
+    @given(spoilt())
+    def holds(text: str) -> None:
+        path.write_text(text, encoding="utf-8")
         answer, messages = answered(path)
         assert all(message.startswith(str(path)) for message in messages)
         came[answer] += 1
+
+    holds()
     assert set(came) == {"refused", "found", "kept"}
 
 
