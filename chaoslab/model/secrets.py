@@ -67,7 +67,9 @@ def secrets_of_command(words: Sequence[str], listed: Collection[str] = ()) -> It
             yield assigned["value"]
         yield from secrets_within(word, listed)
         if any(letter.isspace() for letter in word):
-            yield from secrets_of_command(_split(word), listed)
+            inner = _split(word)
+            if inner != [word]:  # a shell does not split at spaces such as U+00A0
+                yield from secrets_of_command(inner, listed)
 
 
 def secrets_within(text: str, listed: Collection[str] = ()) -> Iterator[str]:
