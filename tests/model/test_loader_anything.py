@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rigs.examples import examples
 
@@ -115,6 +115,7 @@ def test_several_odd_values_at_once_never_crash_the_loader(tmp_path: Path) -> No
 
     @examples(200)
     @given(odd_documents())
+    @example(changed(document(), ("apps", "backend", "command", 0), "a\xa0b"))  # a no-break space
     def holds(mixed: Value) -> None:
         came[bool(outcome(tmp_path, mixed))] += 1
 
