@@ -189,7 +189,7 @@ def analyze(ctx: click.Context, run: str, results: Path) -> None:
     from chaoslab.model.verdict import Outcome, worst
     from chaoslab.report.runs import chosen_runs, save_verdicts
     from chaoslab.report.verdicts_text import judged
-    from chaoslab.verdicts.again import judged_again
+    from chaoslab.verdicts.saved_run import judged_again
 
     console = _console()
     outcomes = []

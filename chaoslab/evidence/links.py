@@ -10,7 +10,7 @@ import math
 from functools import cached_property
 
 from chaoslab.evidence.connections import effects_since
-from chaoslab.evidence.counted import bytes_metered, packets_counted, syns_dropped
+from chaoslab.evidence.counters import bytes_metered, packets_counted, syns_dropped
 from chaoslab.evidence.timeline import Span, asked_s, end_s, life, lived_alone
 from chaoslab.history.events import (
     AppSockets,

@@ -1,6 +1,6 @@
 """What health and the process show after the last heal in a boot's time. Pure.
 
-`proof` has what the writes show, `way_back` what can explain a late recovery.
+`proof` has what the writes show, `late_recovery` what can explain a late recovery.
 """
 
 from __future__ import annotations

@@ -8,6 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
 from chaoslab.errors import Problem
+from chaoslab.evidence.connection_attempts import (
+    HERD_WINDOW_S,
+    SOURCES,
+    Tries,
+    connects_after,
+    manner,
+    rate_of,
+    tries_of,
+)
 from chaoslab.evidence.questions import questions
 from chaoslab.evidence.reasons import CUT_SHORT, NEVER_SPAWNED, NOT_HEALED, NOT_IN_FORCE
 from chaoslab.evidence.timeline import (
@@ -20,15 +29,6 @@ from chaoslab.evidence.timeline import (
     run_ended,
 )
 from chaoslab.evidence.traffic import most_within
-from chaoslab.evidence.tries import (
-    HERD_WINDOW_S,
-    SOURCES,
-    Tries,
-    connects_after,
-    manner,
-    rate_of,
-    tries_of,
-)
 from chaoslab.evidence.writing import LOOKED_S
 from chaoslab.expectations import needs
 from chaoslab.expectations.base import Expectation, Run

@@ -8,6 +8,7 @@ from typing import Literal, Self
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.given import Given
+from chaoslab.evidence.late_recovery import late_recovery
 from chaoslab.evidence.proof import by_load, by_write, way_shown
 from chaoslab.evidence.reasons import MISSED, NOT_REACHED
 from chaoslab.evidence.recovery import (
@@ -37,7 +38,6 @@ from chaoslab.evidence.timeline import (
     watched_until_s,
 )
 from chaoslab.evidence.waits import waited_s
-from chaoslab.evidence.way_back import way_back
 from chaoslab.expectations import needs
 from chaoslab.expectations.base import Expectation, Run
 from chaoslab.history.events import (
@@ -178,7 +178,7 @@ def _once_healthy(
         if unseen := between_looks(before, since, due_s):
             return unknown(e.kind, claim, *because, unseen)
         late = MISSED(late_s=answered_s(since) - due_s)
-        return failed(e.kind, claim, *because, late, *way_back(e, history, span.start_s))
+        return failed(e.kind, claim, *because, late, *late_recovery(e, history, span.start_s))
     watched = [s for s in asked if s.at_s >= since.at_s]
     if short := not_stable(watched, e.stable_s or 0.0, sampling):
         return unknown(e.kind, claim, *because, short, *replaced_by_plan(e, history))
@@ -205,7 +205,7 @@ def _never_healthy(e: Recovers, claim: str, history: History, span: Span) -> Ver
         return unknown(e.kind, claim, why, short, *replaced_by_plan(e, history))
     if early := unheard([last] if last else [], due_s):
         return unknown(e.kind, claim, why, early)
-    return failed(e.kind, claim, why, *way_back(e, history, span.start_s))
+    return failed(e.kind, claim, why, *late_recovery(e, history, span.start_s))
 
 
 def recovery_under_way(e: Recovers, plan: Plan, history: History, now_s: float) -> str | None:

@@ -13,9 +13,9 @@ from chaoslab.history.events import (
     Spawned,
     TriggerMissed,
 )
+from chaoslab.history.impossible import why_impossible
 from chaoslab.history.journal import History, Journal
 from chaoslab.history.moments import find, in_words
-from chaoslab.history.outlook import cannot_come
 from chaoslab.model.plan import Plan
 from chaoslab.model.when import AtMoment
 
@@ -64,7 +64,7 @@ class Awaited:
         new, first = events[self._read :], not self._read
         self._read = len(events)
         if events and (first or any(isinstance(event, _DECISIVE) for event in new)):
-            self.why = cannot_come(self._moment, self._plan, events, self._without)
+            self.why = why_impossible(self._moment, self._plan, events, self._without)
         return events[-1] if self.why else None
 
 

@@ -28,8 +28,8 @@ from chaoslab.probes.parts import PartsProbe
 from chaoslab.probes.proof import look_up_writes, prove_recovery
 from chaoslab.probes.sessions import SessionProbe
 from chaoslab.probes.workload import Writer
-from chaoslab.verdicts.hopeless import still_open
 from chaoslab.verdicts.settled import unsettled
+from chaoslab.verdicts.still_open import still_open
 
 SETTLE_POLL_S = 0.05  # each check reads the whole history
 CAUSE_WITHIN_S = 1.0  # enough for two checks of a container and of the engine

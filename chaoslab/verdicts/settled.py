@@ -14,9 +14,9 @@ from chaoslab.history.events import (
     StepDone,
     TriggerMissed,
 )
+from chaoslab.history.impossible import missed_boots
 from chaoslab.history.journal import History
 from chaoslab.history.moments import find
-from chaoslab.history.outlook import missed_boots
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Topology
 

@@ -12,8 +12,8 @@ from chaoslab.history.triggers import never_came
 from chaoslab.model.load import Load
 from chaoslab.model.plan import Boot, Plan
 from chaoslab.model.when import AtMoment
-from chaoslab.verdicts.hopeless import still_open
 from chaoslab.verdicts.settled import unsettled
+from chaoslab.verdicts.still_open import still_open
 
 from .histories import (
     DEGRADED,

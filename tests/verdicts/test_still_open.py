@@ -13,9 +13,9 @@ from chaoslab.expectations import (
     StaysAvailable,
 )
 from chaoslab.history.events import AnyEvent, FaultMissed
-from chaoslab.verdicts.hopeless import still_open
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.settled import unsettled
+from chaoslab.verdicts.still_open import still_open
 
 from .histories import (
     BOTH,

@@ -24,7 +24,7 @@ _ONCE_A_BOOT = frozenset(
 )
 
 
-def cannot_come(
+def why_impossible(
     moment: AtMoment,
     plan: Plan,
     events: Sequence[AnyEvent],
@@ -77,7 +77,7 @@ def _boots_to_come(
         at is not None
         and find(at, events) is None
         and n not in missed
-        and not cannot_come(at, plan, events, without | {n})
+        and not why_impossible(at, plan, events, without | {n})
         for n, at in mine
     )
     to_come = max(0, due - sum(not spawn.restart for spawn in spawns)) + later

@@ -17,8 +17,8 @@ from chaoslab.history.events import (
     StartupComplete,
     TriggerMissed,
 )
+from chaoslab.history.impossible import why_impossible
 from chaoslab.history.moments import in_words
-from chaoslab.history.outlook import cannot_come
 from chaoslab.model.health import HealthState
 from chaoslab.model.plan import Boot, Plan
 from chaoslab.model.when import (
@@ -60,7 +60,7 @@ def complete(boot: int = 1) -> StartupComplete:
 
 
 def gone(moment: AtMoment, plan: Plan, *events: AnyEvent) -> bool:
-    return bool(cannot_come(moment, plan, events))
+    return bool(why_impossible(moment, plan, events))
 
 
 @pytest.mark.parametrize("moment", OF_ANSWERS, ids=lambda m: m.moment)

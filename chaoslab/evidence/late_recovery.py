@@ -72,7 +72,7 @@ CONNECTED = Code(
 )
 
 
-def way_back(e: Bounded, history: History, healed_s: float) -> Iterator[Reason]:
+def late_recovery(e: Bounded, history: History, healed_s: float) -> Iterator[Reason]:
     """Whether it was healthy for a moment, what it still calls lost, and when it tried its links.
 
     Nothing of it is judged. Where no proxy keeps records of a link, the app's own sockets are read,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from chaoslab.evidence.counted import packets_counted, syns_dropped
+from chaoslab.evidence.counters import packets_counted, syns_dropped
 from chaoslab.evidence.timeline import Span, fault_span, lived_alone
 from chaoslab.evidence.traffic import app_connections, engine_tells, most_within, pauses
 from chaoslab.history.events import AppSockets, LinkConnection, LinkPackets
