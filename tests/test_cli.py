@@ -90,7 +90,7 @@ def test_check_shows_a_declared_pool(tmp_path: Path) -> None:
     """By server; where none is declared the line is left out, as in the reference system."""
     file = tmp_path / "chaoslab.toml"
     file.write_text(
-        '[services.postgres]\nkind = "postgres"\n'
+        'version = 1\n[services.postgres]\nkind = "postgres"\n'
         '[apps.backend]\ncommand = ["x"]\nlinks = ["postgres"]\n'
         "[apps.backend.limits]\npool = { postgres = 8 }\n",
         encoding="utf-8",
@@ -231,7 +231,7 @@ def test_analyze_passes_only_what_the_history_bears_out(saved_run: Path) -> None
 def test_check_tells_how_seldom_an_app_is_to_be_asked(tmp_path: Path) -> None:
     """Only where its topology says so."""
     path = tmp_path / "chaoslab.toml"
-    text = '[apps.app]\ncommand = ["true"]\n[apps.app.health]\nperiod_s = 2.5\n'
+    text = 'version = 1\n[apps.app]\ncommand = ["true"]\n[apps.app.health]\nperiod_s = 2.5\n'
     path.write_text(text, encoding="utf-8")
     result = run("check", str(path))
     assert (result.exit_code, "no more often than each 2.5 s" in result.output) == (0, True)

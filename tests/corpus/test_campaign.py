@@ -25,6 +25,7 @@ from chaoslab.errors import ServiceFailed
 from corpus.defects import DEFECT, RECORD, written
 
 TOPOLOGY = """
+version = 1
 [apps.backend]
 command = ["good"]
 

@@ -15,6 +15,7 @@ from chaoslab.model.loader import load_topology
 from chaoslab.model.topology import Topology
 
 MINIMAL = """
+version = 1
 [services.postgres]
 kind = "postgres"
 [services.redis]

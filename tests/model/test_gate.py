@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 
 from chaoslab import services
-from chaoslab.errors import SpecError
+from chaoslab.errors import OldTopology, SpecError
 from chaoslab.model.gate import Gate, GateStage, SlowRule
 from chaoslab.model.loader import read_topology
 from chaoslab.model.marker import marker_names, may_select
 
 ROOT = Path(__file__).resolve().parents[2]
-BASE = '[services.redis]\nkind = "redis"\n[apps.app]\ncommand = ["x"]\nlinks = ["redis"]\n'
+BASE = (
+    'version = 1\n[services.redis]\nkind = "redis"\n'
+    '[apps.app]\ncommand = ["x"]\nlinks = ["redis"]\n'
+)
 STAGE = '[[gate.stages]]\nname = "first"\nmarker = "steady"\npass_rate = 0.9\n'
 
 
@@ -168,8 +171,9 @@ def test_what_is_no_expression_is_refused(expression: str) -> None:
 
 
 def test_a_verdicts_name_of_before_is_understood(tmp_path: Path) -> None:
-    """For one release."""
-    gate = loaded(tmp_path, '[gate]\np1 = ["boot", "kept"]\n' + STAGE)
+    """For one release, with a warning."""
+    with pytest.warns(OldTopology, match="'boot' is 'starts' now"):
+        gate = loaded(tmp_path, '[gate]\np1 = ["boot", "kept"]\n' + STAGE)
     assert gate is not None
     assert gate.p1 == ("starts", "keeps_acknowledged")
 

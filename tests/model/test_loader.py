@@ -17,6 +17,7 @@ from chaoslab.model.topology import Attach, Build, Container, Deadlines, Images,
 from chaoslab.reference.backend.phases import PHASES
 
 MINIMAL = """
+version = 1
 [services.postgres]
 kind = "postgres"
 
@@ -199,7 +200,7 @@ def test_the_nearest_file_upwards_is_taken(folder: Path, monkeypatch: pytest.Mon
 
 def test_pyprojects_table_is_read_and_its_places_say_so(folder: Path) -> None:
     """[tool.chaoslab] is the same document, one step lower."""
-    shared = MINIMAL.replace("[services", "[tool.chaoslab.services").replace(
+    shared = "[tool.chaoslab]" + MINIMAL.replace("[services", "[tool.chaoslab.services").replace(
         "[apps", "[tool.chaoslab.apps"
     )
     path = written(folder, shared, "pyproject.toml")

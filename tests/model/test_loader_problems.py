@@ -11,6 +11,7 @@ from chaoslab.errors import SpecError
 from chaoslab.model.loader import read_topology
 
 BASE = """
+version = 1
 [services.postgres]
 kind = "postgres"
 [services.redis]

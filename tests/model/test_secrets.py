@@ -254,7 +254,8 @@ def test_the_file_lists_secrets(tmp_path: Path) -> None:
     """`[secrets]` has names of variables, and values."""
     path = tmp_path / "chaoslab.toml"
     path.write_text(
-        '[apps.web]\ncommand = ["a"]\n[secrets]\nvariables = ["SEED"]\nvalues = ["abcd"]\n'
+        'version = 1\n[apps.web]\ncommand = ["a"]\n'
+        '[secrets]\nvariables = ["SEED"]\nvalues = ["abcd"]\n'
     )
     assert read_topology(path, kinds=services.kinds()).secrets == Secrets(
         variables=("SEED",), values=("abcd",)

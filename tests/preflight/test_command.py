@@ -70,7 +70,7 @@ def test_a_file_that_cannot_be_used_exits_with_2(tmp_path: Path, edit: Edit, sai
 def test_a_topology_without_a_deployment_exits_with_2(tmp_path: Path) -> None:
     """Nothing to check is no pass."""
     path = tmp_path / "chaoslab.toml"
-    path.write_text('[apps.a]\ncommand = ["a"]\n')
+    path.write_text('version = 1\n[apps.a]\ncommand = ["a"]\n')
     done = CliRunner().invoke(main, ["preflight", str(path)])
     assert done.exit_code == 2
     assert "has no [deployment]: nothing to check" in done.output

@@ -112,7 +112,7 @@ def test_check_shows_words_only_where_the_file_adds_some(tmp_path: Path, own: bo
     """The known words are documented; what differs from them is what a reader must see."""
     words = '[apps.a.health.words]\nlimping = "degraded"\npass = "healthy"\n' if own else ""
     path = tmp_path / "chaoslab.toml"
-    path.write_text(f'[apps.a]\ncommand = ["x"]\n{words}', encoding="utf-8")
+    path.write_text(f'version = 1\n[apps.a]\ncommand = ["x"]\n{words}', encoding="utf-8")
     text = printed(understood(load_topology(path, kinds=services.kinds())))
     assert ("limping = degraded" in text) is own
     assert "pass = healthy" not in text
@@ -125,7 +125,7 @@ def test_check_says_which_rules_of_a_deployment_file_nobody_asked_for(tmp_path: 
     """What is not checked must not look as if it had been; and no gate is shown where none is."""
     path = tmp_path / "chaoslab.toml"
     path.write_text(
-        '[apps.a]\ncommand = ["x"]\n'
+        'version = 1\n[apps.a]\ncommand = ["x"]\n'
         '[deployment]\nfile = "../a.yaml"\nrequired = ["HOST"]\nenv = "e"\n',
         encoding="utf-8",
     )
@@ -142,6 +142,7 @@ def test_check_shows_where_everything_stands_without_passwords(tmp_path: Path) -
     path = tmp_path / "chaoslab.toml"
     path.write_text(
         """
+        version = 1
         [services.db]
         kind = "postgres"
         [apps.a]

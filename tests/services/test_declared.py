@@ -32,7 +32,9 @@ CHARGE = {"/charge": {"status": 201, "body": "{}", "content_type": "text/plain",
 def told(folder: Path, lines: str) -> list[str]:
     """What is wrong with a topology that has this service."""
     path = folder / "chaoslab.toml"
-    path.write_text(f'[services.one]\n{lines}\n[apps.web]\ncommand = ["a"]\nlinks = ["one"]\n')
+    path.write_text(
+        f'version = 1\n[services.one]\n{lines}\n[apps.web]\ncommand = ["a"]\nlinks = ["one"]\n'
+    )
     try:
         read_topology(path, kinds=kinds())
     except SpecError as error:
