@@ -1,1 +1,1 @@
-"""Eyes and hands inside a network namespace: canaries, the table of sockets, packet rules."""
+"""Observes and changes a network namespace: canaries, the table of sockets, packet rules."""

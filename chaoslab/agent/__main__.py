@@ -1,5 +1,6 @@
-"""`python -m chaoslab.agent`: the lab's eyes and hands in a network namespace, or, by `respond`, an
-HTTP server with declared answers.
+"""`python -m chaoslab.agent`: observes and changes a network namespace for the lab.
+
+`python -m chaoslab.agent respond` is an HTTP server with declared answers.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""The build context of the agent's image: exactly these files, and a hash of them."""
+"""The build context of the agent's image: its files, and a hash of them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _DOCKERFILE = "chaoslab/agent/Dockerfile"
-# The leaves, what a canary observes, the agent, and the engine, so that the image can replace
-# Toxiproxy's as well.
+# The agent and what it imports. The engine is included so that the same image can run it in place
+# of Toxiproxy's image.
 _PATTERNS = (
     *("__init__.py", "clock.py", "errors.py", "printable.py", "reason.py", "seeds.py"),
     *("model/__init__.py", "model/sighting.py", "agent/*.py", "engine/**/*.py"),
@@ -19,9 +19,9 @@ _PATTERNS = (
 
 
 def files() -> dict[str, bytes]:
-    """The build context: path in it → content; the Dockerfile at its root as well.
+    """The build context: the content of each file by its path, with a Dockerfile at the root.
 
-    Raises FileNotFoundError where chaoslab was installed without its Dockerfile, or without h11.
+    Raises FileNotFoundError if chaoslab was installed without its Dockerfile, or without h11.
     """
     found = {name: path.read_bytes() for name, path in sorted(_paths())}
     return {"Dockerfile": found[_DOCKERFILE], **found}
@@ -29,7 +29,7 @@ def files() -> dict[str, bytes]:
 
 @functools.cache
 def content_hash() -> str:
-    """12 hexadecimal digits that change whenever a file of the context does."""
+    """12 hexadecimal digits, which change when a file of the build context changes."""
     digest = hashlib.sha256()
     for name, content in files().items():
         digest.update(f"{name}\0{len(content)}\0".encode() + content)

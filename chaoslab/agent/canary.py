@@ -1,4 +1,4 @@
-"""The lab's own canary: one small exchange through a link, to see what a client meets there."""
+"""The lab's own canary: a small connection through a link, to observe what a client gets there."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from chaoslab.clock import now_s
 from chaoslab.errors import InjectionFailed
 from chaoslab.model.sighting import Outcome, Question, Sighting
 
-# Where no answer is expected: a proxy that cannot reach the server hangs up sooner than that.
+# Used if no answer is expected. A proxy that cannot reach the server closes sooner than this.
 _STAYS_OPEN_S = 0.1
 
 
 async def ask(
     host: str, port: int, question: Question, *, within_s: float, source: CanaryPorts | None = None
 ) -> Sighting:
-    """Connect, ask one question, and wait for the first byte of an answer.
+    """Connect, send one question, and wait for the first byte of an answer.
 
-    Where none is expected, a connection that stays open for 0.1 s is `accepted`.
-
-    `within_s` bounds the connect and the answer each. From an ephemeral port, or from one of
-    `source`. Never raises for what the network does; raises InjectionFailed where the lab itself
-    cannot connect, for want of descriptors, say.
+    If no answer is expected, a connection that stays open for 0.1 s is `accepted`. `within_s` is
+    the time-out of the connect, and again of the answer. The client port is ephemeral, or one of
+    `source`. What the network does is in the result; raises InjectionFailed if the lab itself
+    cannot connect, for example without free file descriptors.
     """
     begun_s, client_port = now_s(), None
 
@@ -52,17 +51,17 @@ async def ask(
 
 
 async def _answer(sock: socket.socket, question: Question, within_s: float) -> Outcome:
-    """What came of the question; here too the kernel has the last word, not a late loop."""
-    loop, came = asyncio.get_running_loop(), asyncio.Event()
+    """Send the question; the outcome is read from the socket, even if the event loop was late."""
+    loop, readable = asyncio.get_running_loop(), asyncio.Event()
     if not question.answered:
         within_s = min(within_s, _STAYS_OPEN_S)
     try:
         if question.asked:
             sock.send(question.asked)  # so few bytes always fit a new socket
-        loop.add_reader(sock, came.set)
+        loop.add_reader(sock, readable.set)
         try:
             async with asyncio.timeout(within_s):
-                await came.wait()
+                await readable.wait()
         except TimeoutError:
             pass
         finally:
@@ -77,9 +76,9 @@ async def _answer(sock: socket.socket, question: Question, within_s: float) -> O
 async def _dialled(
     address: tuple[str, int], within_s: float, source: CanaryPorts | None
 ) -> socket.socket | None:
-    """A connected socket, or None where the kernels have not shaken hands in that time.
+    """A connected socket; None if the handshake is not complete within that time.
 
-    A port of `source` that still has a connection to that very address is stepped over.
+    A port of `source` that still has a connection to the same address is skipped.
     """
     for tries_left in reversed(range(len(source) if source else 1)):
         sock = socket.socket()
@@ -102,16 +101,17 @@ async def _dialled(
 
 
 async def _connected(sock: socket.socket, address: tuple[str, int], within_s: float) -> bool:
-    """Whether the kernels have shaken hands in that time.
+    """Whether the handshake is complete within that time.
 
-    The kernel is asked at the end, so that a lab whose own loop is late sees no outage in that.
+    At the time-out the kernel is asked, so that a late event loop of the lab is not taken for an
+    outage.
     """
     sock.setblocking(False)
     try:
         async with asyncio.timeout(within_s):
             await asyncio.get_running_loop().sock_connect(sock, address)
     except TimeoutError:
-        state = sock.connect_ex(address)  # asked again, the kernel says how it stands
+        state = sock.connect_ex(address)  # a second call returns the state of the first
         if state == errno.EALREADY:
             return False
         if state not in (0, errno.EISCONN):

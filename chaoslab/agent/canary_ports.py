@@ -10,19 +10,19 @@ from collections import deque
 from chaoslab.clock import now_s
 from chaoslab.errors import InjectionFailed
 
-# Below every range of ephemeral ports, so that no connection of the app is taken for a canary, and
-# apart from common service ports; a port in use is skipped.
+# Below every range of ephemeral ports, so that a connection of the app is never taken for a canary,
+# and without common service ports. A port in use is skipped.
 FIRST_PORT, LAST_PORT = 601, 999
-# The end of a silent canary may have been dropped with everything else; until the other side
-# notices, it answers a new connection from the same port as if it were the old one.
+# After a silent canary the server may not know that the connection has ended. Until it does, it
+# takes a new connection from the same port for the old one. So the port is not used for this time.
 _REST_S = 20.0
 _ENDS_WITH_A_RESET = struct.pack("ii", 1, 0)
 
 
 class CanaryPorts:
-    """Ports 601 to 999 in rotation, with possibly half-open ones last.
+    """Ports 601 to 999 in rotation; a port that may still be half open comes last.
 
-    `inodes` are the sockets that are open now, to exclude canaries from a table of sockets.
+    `inodes` are the inodes of the open canary sockets, to exclude them from a table of sockets.
     """
 
     def __init__(self, first: int = FIRST_PORT, last: int = LAST_PORT) -> None:
@@ -34,10 +34,10 @@ class CanaryPorts:
         return len(self._ports)
 
     def bind(self, sock: socket.socket) -> None:
-        """Bind to the next port that is free, and count the socket as a canary until `release`.
+        """Bind to the next free port. The socket is in `inodes` until `release`.
 
-        It will end with a reset: to the same address a port could not be used again for a minute.
-        Raises InjectionFailed where the ports are all taken or may not be used.
+        It will be closed with a reset, because after a FIN the port could not be used again for the
+        same address for a minute. Raises InjectionFailed if no port can be bound.
         """
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ENDS_WITH_A_RESET)
@@ -58,7 +58,7 @@ class CanaryPorts:
         )
 
     def release(self, sock: socket.socket, *, rest: bool = False) -> None:
-        """Close the socket; with `rest`, its port is not used for a while."""
+        """Close the socket. With `rest`, its port is used last for the next 20 s."""
         if rest:
             self._resting[sock.getsockname()[1]] = now_s() + _REST_S
         inode = os.fstat(sock.fileno()).st_ino

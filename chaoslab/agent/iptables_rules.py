@@ -1,8 +1,8 @@
-"""Packet rules for one link's port: iptables-restore texts, and how to read counters. Pure.
+"""Packet rules for the port of a link: texts for iptables-restore, and how to read the counters.
 
-A link has five chains of its own. IN and OUT are hooked from INPUT and OUTPUT; both go through one
-GATE, which is empty, or jumps to DROP: so one atomic change drops both directions and resets no
-counter. Canaries go through CANARY, before anything is counted.
+A port has five chains of its own. INPUT and OUTPUT jump to IN and OUT, and both jump to GATE. GATE
+is empty, or jumps to DROP: so one atomic change drops both directions and resets no counter.
+Packets of canaries go to CANARY before they are counted.
 Source: iptables(8), iptables-extensions(8), iptables-restore(8).
 """
 
@@ -19,7 +19,7 @@ _CANARIES = f"{FIRST_PORT}:{LAST_PORT}"
 _TCP = "-p tcp -m tcp"
 _SYN = f"{_TCP} --tcp-flags FIN,SYN,RST,ACK SYN"
 _RST = f"{_TCP} --tcp-flags RST RST"
-# A rule without a target only counts. The places of rules in their chain are read by `counters`.
+# A rule without a target only counts. `counters` reads the rules by their places in the chain.
 _IN = (f"{_TCP} --sport {_CANARIES} -g {{CANARY}}", _SYN, "-j {GATE}", _TCP)
 _OUT = (f"{_TCP} --dport {_CANARIES} -g {{CANARY}}", "-j {GATE}", _RST, _TCP)
 _DROP = (f"{_SYN} -j DROP", "-j DROP")
@@ -30,10 +30,10 @@ _SAVED = re.compile(r"\[(\d+):(\d+)\] -A (\S+) ")
 class Counters:
     """What the rules of one port have counted since they were made, without canaries.
 
-    `syns` are those that arrived, dropped ones included; a kernel that repeats a SYN counts again.
-    `packets_dropped` are the others that were dropped, of both directions. Bytes are those that
-    passed, headers of IP and TCP included: to the port (up) and from it (down). `resets` are those
-    from the port that passed; the answer to a SYN at a closed port is one.
+    `syns` are all SYNs that arrived, dropped ones included; each retry counts. `packets_dropped`
+    are all other dropped packets, of both directions. Bytes are those that passed, with IP and TCP
+    headers: to the port (up) and from it (down). `resets` are RSTs from the port that passed; the
+    answer of a closed port to a SYN is one.
     """
 
     syns: int = 0
@@ -45,18 +45,18 @@ class Counters:
 
 
 def installed(port: int) -> str:
-    """Rules that count and let everything pass, for a port that has none."""
+    """The change that adds rules to a port that has none: they count, and let everything pass."""
     names = _names(port)
     lines = [f":{chain} - [0:0]" for chain in names.values()]
     for role, rules in (("IN", _IN), ("OUT", _OUT), ("DROP", _DROP)):
         lines += [f"-A {names[role]} {rule.format(**names)}" for rule in rules]
-    # At the top, so that no other rule accepts a packet before.
+    # Inserted at the top, so that no other rule accepts a packet first.
     lines += [f"-I {hook}" for hook in _hooks(port)]
     return _restore(lines)
 
 
 def switched(port: int, *, dropping: bool) -> str:
-    """The change after which everything at the port is dropped, or passes; counters stay."""
+    """The change after which all packets at the port are dropped, or pass; counters stay."""
     names = _names(port)
     lines = [f"-F {names['GATE']}", f"-F {names['CANARY']}"]
     if dropping:
@@ -75,7 +75,7 @@ def removed(port: int) -> str:
 
 
 def trial() -> tuple[str, str]:
-    """Two changes, of which the second undoes the first; they affect no packet."""
+    """Two changes: the second one undoes the first. They affect no packet."""
     chain = f"{_PREFIX}-TRIAL"
     return (
         _restore([f":{chain} - [0:0]", f"-A {chain} {_SYN} -j DROP"]),
@@ -84,7 +84,7 @@ def trial() -> tuple[str, str]:
 
 
 def counters(saved: str, port: int) -> Counters | None:
-    """Counters of the port from `iptables-save -c`; None where it has no rules."""
+    """The counters of the port, from the output of `iptables-save -c`; None if it has no rules."""
     names, counted = _names(port), _counted(saved)
     if names["IN"] not in counted:
         return None

@@ -26,7 +26,7 @@ _EVERY_S = 0.02
 
 
 class Agent:
-    """Carries out requests, concurrently. `send` writes one line."""
+    """Carries out requests, concurrently. `send` writes one message."""
 
     def __init__(self, send: Callable[[Json], Awaitable[None]]) -> None:
         self._send = send
@@ -46,7 +46,7 @@ class Agent:
         }
 
     async def handle(self, line: bytes) -> None:
-        """Carry out one request and answer it; an error is an answer, too."""
+        """Carry out one request and send its answer, which may be an error."""
         answer: Json
         try:
             request = protocol.read(line)
@@ -69,7 +69,7 @@ class Agent:
         return await verb(request)
 
     async def _pulse(self, _: Request) -> Json:
-        """An empty answer shows that the event loop runs."""
+        """The answer shows that the event loop runs."""
         return {}
 
     async def _about(self, _: Request) -> Json:
@@ -128,7 +128,7 @@ class Agent:
 
 
 async def _resolved(host: str) -> str:
-    """The IPv4 address of a name, looked up on each call: a container may have moved."""
+    """The IPv4 address of a name. It is looked up on each call: a container's address changes."""
     try:
         socket.inet_aton(host)
     except OSError:
@@ -146,14 +146,14 @@ async def _resolved(host: str) -> str:
 
 
 async def serve() -> int:
-    """Serve until stdin ends, stdout is closed, or SIGTERM or SIGINT; the exit code is always 0.
+    """Serve until stdin ends, stdout is closed, or SIGTERM or SIGINT. Returns exit code 0.
 
-    Packet rules are left as they are: the lab may have died in mid-run, and a new agent in
-    the same namespace takes over the rules that it finds.
+    Packet rules stay: if the lab was killed during a run, a new agent in the same namespace takes
+    over the rules that it finds.
     """
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):  # as process 1 it would have no defaults
+    for number in (signal.SIGTERM, signal.SIGINT):  # process 1 has no default handlers
         loop.add_signal_handler(number, ended.set)
     out = await Stdout.opened(ended.set)
     agent = Agent(out.send)
@@ -175,7 +175,7 @@ async def _read(agent: Agent) -> None:
 
 
 def main() -> None:
-    """Serve, and end at once: a name that is still being looked up must not hold the process."""
+    """Serve, then exit at once, even if a thread is still looking up a name."""
 
     async def served() -> None:
         code = await serve()

@@ -1,4 +1,4 @@
-"""The packet rules of this network namespace, set with the iptables that works in it."""
+"""The packet rules of this network namespace, set with an iptables that works in it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from chaoslab.agent import iptables_rules
 from chaoslab.agent.iptables_rules import Counters
 from chaoslab.errors import InjectionFailed
 
-# Which of its two engines an image's `iptables` means, and which of them the kernel has, is known
-# only by trying. The plain name comes first: people who look by hand use it.
+# `iptables` of an image is the legacy or the nft variant, and the kernel may support only one of
+# them: each is tried. The plain name comes first, because people use it to look at the rules.
 _TOOLS = ("iptables", "iptables-legacy", "iptables-nft")
 _SBIN = "/usr/sbin:/sbin:/usr/local/sbin"
 
 
 class PacketRules:
-    """Counts and drops packets at guarded ports, one change at a time."""
+    """Counts and drops packets at guarded ports, that is ports with our rules."""
 
     def __init__(self, tools: tuple[str, ...] = _TOOLS) -> None:
         self._tools = tools
@@ -25,23 +25,23 @@ class PacketRules:
         self._lock = asyncio.Lock()
 
     async def about(self) -> str:
-        """The tool and its version. Raises InjectionFailed where no rule can be made."""
+        """The tool and its version. Raises InjectionFailed if no rule can be made."""
         async with self._lock:
             return (await _run(await self._chosen(), "--version")).strip()
 
     async def guard(self, port: int) -> None:
-        """Count at the port from now on; no effect where it is guarded already."""
+        """Count packets at the port from now on; no effect if it is already guarded."""
         async with self._lock:
             await self._ensure(port)
 
     async def switch(self, port: int, *, dropping: bool) -> None:
-        """Drop everything at the port in both directions, or let packets pass again."""
+        """Drop all packets at the port, in both directions, or let them pass again."""
         async with self._lock:
             await self._ensure(port)
             await self._restore(iptables_rules.switched(port, dropping=dropping))
 
     async def counters(self, port: int) -> Counters:
-        """Counts since the port is guarded. Raises InjectionFailed where it is not."""
+        """The counts since the port is guarded. Raises InjectionFailed if it is not."""
         async with self._lock:
             counted = iptables_rules.counters(await self._saved(), port)
         if counted is None:
@@ -49,7 +49,7 @@ class PacketRules:
         return counted
 
     async def unguard(self, port: int) -> None:
-        """Remove the port's rules; no effect where there are none."""
+        """Remove the port's rules; no effect if there are none."""
         async with self._lock:
             if iptables_rules.counters(await self._saved(), port) is not None:
                 await self._restore(iptables_rules.removed(port))
@@ -69,7 +69,7 @@ class PacketRules:
         await _run(f"{await self._chosen()}-restore", "--noflush", "-w", "5", given=text)
 
     async def _chosen(self) -> str:
-        """The first tool that can make rules here; each is tried."""
+        """The first tool that can make rules here. Raises InjectionFailed if none can."""
         problems = []
         for tool in () if self._tool else self._tools:
             if not _found(f"{tool}-restore"):
@@ -83,11 +83,11 @@ class PacketRules:
                 self._tool = tool
                 break
         if not self._tool:
-            raise _unable(problems)
+            raise _no_rules(problems)
         return self._tool
 
 
-def _unable(problems: list[str]) -> InjectionFailed:
+def _no_rules(problems: list[str]) -> InjectionFailed:
     if not problems:
         return InjectionFailed(
             "no packet rule can be made: iptables is not in this image\n"

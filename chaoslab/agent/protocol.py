@@ -1,4 +1,4 @@
-"""The agent's protocol: JSON lines, one object each; an answer repeats its request's id.
+"""The agent's protocol: JSON lines, one object each. An answer has the id of its request.
 
 {"id": 7, "do": "guard", "port": 41001}   →   {"id": 7, "ok": {}}
                                           or  {"id": 7, "error": "what, and the fix"}
@@ -14,7 +14,7 @@ Json = Mapping[str, object]
 
 
 class BadRequest(Exception):
-    """A request that cannot be read; `id` is its id, None where it has none."""
+    """A request that cannot be read. `id` is its id, None if it has none."""
 
     def __init__(self, why: str, id: object = None) -> None:
         super().__init__(why)
@@ -23,21 +23,21 @@ class BadRequest(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request: its id, its verb (`do`) and its arguments (`given`)."""
+    """One request: its id, what to do (`do`), and its fields (`given`)."""
 
     id: object
     do: str
     given: Json
 
     def text(self, name: str) -> str:
-        """A string, not empty."""
+        """A field that is a string, not empty."""
         value = self.given.get(name)
         if not isinstance(value, str) or not value:
             raise self.bad(name, "a string")
         return value
 
     def data(self, name: str) -> bytes:
-        """Bytes in hexadecimal digits; none are none."""
+        """A field that is bytes in hexadecimal digits; the empty string is no bytes."""
         value = self.given.get(name)
         try:
             return bytes.fromhex(value if isinstance(value, str) else "-")
@@ -45,21 +45,21 @@ class Request:
             raise self.bad(name, "bytes in hexadecimal digits") from None
 
     def port(self, name: str = "port") -> int:
-        """A number from 1 to 65535."""
+        """A field that is a number from 1 to 65535."""
         value = self.given.get(name)
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65535:
             raise self.bad(name, "a port, 1 to 65535")
         return value
 
     def seconds(self, name: str, default_s: float | None = None) -> float:
-        """A positive number; `default_s` where none is given."""
+        """A field that is a positive number of seconds; `default_s` if it is absent."""
         value = self.given.get(name, default_s)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e6:
             raise self.bad(name, "a number of seconds, more than 0")
         return float(value)
 
     def flag(self, name: str) -> bool:
-        """true or false."""
+        """A field that is true or false."""
         value = self.given.get(name)
         if not isinstance(value, bool):
             raise self.bad(name, "true or false")

@@ -1,7 +1,8 @@
 """A small HTTP server that gives declared answers.
 
 `python -m chaoslab.agent respond HOST PORT JSON`, where JSON maps a path to `status`, `body`,
-`content_type` and `delay_s`. The standard library alone, so that it runs in the agent's image too.
+`content_type` and `delay_s`. It uses only the standard library, so that it also runs in the agent's
+image.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 _ABSENT: Mapping[str, Any] = {"status": 404, "body": "", "content_type": "text/plain", "delay_s": 0}
-_BODILESS = (204, 304)
+_WITHOUT_BODY = (204, 304)
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def handler_of(answers: Mapping[str, Mapping[str, Any]]) -> type[BaseHTTPRequestHandler]:
-    """A handler that gives those answers, to every method; the query of a path is ignored."""
+    """A handler that gives these answers to every method; the query of a path is ignored."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -32,15 +33,15 @@ def handler_of(answers: Mapping[str, Mapping[str, Any]]) -> type[BaseHTTPRequest
             time.sleep(given["delay_s"])
             body = given["body"].encode()
             self.send_response(given["status"])
-            if given["status"] not in _BODILESS:
+            if given["status"] not in _WITHOUT_BODY:
                 self.send_header("content-type", given["content_type"])
                 self.send_header("content-length", str(len(body)))
             self.end_headers()
-            if given["status"] not in _BODILESS and self.command != "HEAD":
+            if given["status"] not in _WITHOUT_BODY and self.command != "HEAD":
                 self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
-            """It says nothing of each request."""
+            """Requests are not logged."""
 
     for method in _METHODS:
         setattr(Handler, f"do_{method}", Handler.answer)
@@ -53,6 +54,6 @@ class _Server(ThreadingHTTPServer):
 
 
 def respond(host: str, port: str, answers: str) -> None:
-    """Serve until SIGTERM, which process 1 of a container has to handle itself."""
+    """Serve until SIGTERM, which process 1 of a container must handle itself."""
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     _Server((host, int(port)), handler_of(json.loads(answers))).serve_forever()

@@ -9,7 +9,7 @@ from chaoslab.agent.protocol import Json
 from chaoslab.agent.tcp_table import tcp_table
 from chaoslab.clock import now_s
 
-# Docker answers names on this address; its listeners are in every container's namespace.
+# The address of Docker's resolver, which listens in the namespace of every container.
 _RESOLVER = bytes((127, 0, 0, 11))
 
 Sockets = list[tuple[str, int, int]]
@@ -18,10 +18,10 @@ Sockets = list[tuple[str, int, int]]
 async def watch(
     send: Callable[[Json], Awaitable[None]], *, every_s: float, own: Container[int]
 ) -> None:
-    """Read the table every `every_s` seconds; send it at first, and after each change.
+    """Read the table of sockets every `every_s` seconds; send the first one and each changed one.
 
-    A change that is undone between two reads is not observed. Where the kernel shows no sockets,
-    it sends the reason and ends.
+    A change that is undone between two reads is not observed. If the kernel does not show sockets,
+    the reason is sent and the watch ends.
     """
     last: Sockets | None = None
     while True:
@@ -38,9 +38,9 @@ async def watch(
 
 
 def sockets(own: Container[int]) -> Sockets:
-    """(state, local port, remote port) of each socket that a process holds, in a fixed order.
+    """(state, local port, remote port) of each socket that a process holds, sorted.
 
-    Left out: inodes of `own`, sockets without a process, and the engine's resolver.
+    Not included: inodes of `own`, sockets without a process, and Docker's resolver.
     """
     return sorted(
         (row.state, row.local_port, row.remote_port)

@@ -1,4 +1,4 @@
-"""The agent's stdin and stdout as lines, without a thread and without blocking."""
+"""The agent's stdin and stdout, read and written in lines without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _LONGEST_LINE = 1 << 20
 
 
 async def lines_in() -> AsyncIterator[bytes]:
-    """Every line of stdin until it ends; a line that is too long is an empty one."""
+    """Every line of stdin until it ends; a line that is too long is returned empty."""
     pipe = os.fdopen(os.dup(0), "rb", buffering=0)
-    if not _can_be_waited_for(pipe.fileno()):
+    if not _is_pollable(pipe.fileno()):
         for line in pipe:
             yield line
         return
@@ -34,8 +34,8 @@ async def lines_in() -> AsyncIterator[bytes]:
         yield line
 
 
-def _can_be_waited_for(descriptor: int) -> bool:
-    """False for files and /dev/null (a container without stdin): reading them never blocks."""
+def _is_pollable(descriptor: int) -> bool:
+    """False for files and /dev/null (a container without stdin), which never block a read."""
     with select.epoll() as waiting:
         try:
             waiting.register(descriptor, select.EPOLLIN)
@@ -45,7 +45,7 @@ def _can_be_waited_for(descriptor: int) -> bool:
 
 
 class Stdout(asyncio.BaseProtocol):
-    """Stdout, for whole lines of the protocol; waits while the reader is slow."""
+    """Stdout, for complete lines of the protocol; `send` waits while the reader is slow."""
 
     def __init__(self, gone: Callable[[], None]) -> None:
         self._gone = gone
@@ -54,9 +54,9 @@ class Stdout(asyncio.BaseProtocol):
 
     @classmethod
     async def opened(cls, gone: Callable[[], None]) -> Stdout:
-        """Reserve stdout for the protocol: other output goes to stderr from now on.
+        """Reserve stdout for the protocol: from now on other output goes to stderr.
 
-        `gone` is called when the reader has closed it.
+        `gone` is called when the reader has closed stdout.
         """
         pipe = os.fdopen(os.dup(1), "wb", buffering=0)
         os.dup2(2, 1)
@@ -65,7 +65,7 @@ class Stdout(asyncio.BaseProtocol):
         return out
 
     async def send(self, message: Json) -> None:
-        """Write one line."""
+        """Write one message."""
         await self._room.wait()
         self._transport.write(protocol.line(message))
 

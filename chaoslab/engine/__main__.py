@@ -14,7 +14,7 @@ def main() -> int:
         prog="python -m chaoslab.engine",
         description="A TCP proxy with Toxiproxy's HTTP API, toxics, and connect-phase faults.",
     )
-    # With one dash as well, as Toxiproxy's own server has them: its command lines keep working.
+    # Also with one dash, so that command lines of Toxiproxy's own server work.
     add = parser.add_argument
     add("-host", "--host", default="localhost", help="address of the API (localhost)")
     add("-port", "--port", type=int, default=8474, help="port of the API; 0: a free one (8474)")
@@ -26,12 +26,12 @@ def main() -> int:
         default=[],
         help="a further name by which clients reach the API (may be repeated; *: any)",
     )
-    add("--last-messages", help="JSON: the services' goodbyes and dismissals, in hexadecimal")
+    add("--last-messages", help="JSON: the services' last messages (goodbyes, dismissals), in hex")
     add("--until-eof", action="store_true", help="exit when stdin ends")
     add(
         "--both-loopbacks",
         action="store_true",
-        help="a proxy at 127.0.0.1 listens at ::1 as well, where the machine has it",
+        help="a proxy at 127.0.0.1 also listens at ::1, if the machine has IPv6",
     )
     for always_on in ("proxy-metrics", "runtime-metrics"):
         add(f"-{always_on}", f"--{always_on}", action="store_true", help=argparse.SUPPRESS)

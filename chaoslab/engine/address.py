@@ -1,4 +1,4 @@
-"""Listen addresses as Go reads and writes them."""
+"""Listen addresses, read and written as Go's `net` package does."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _SHOWN_CHARACTERS = 80
 
 @dataclass(frozen=True, slots=True)
 class ListenAddress:
-    """`host:port`, with an IPv6 host in brackets; `text` is what the API shows.
+    """`host:port`, with an IPv6 host in brackets. `text` is what the API shows.
 
-    `fault` is why it cannot be opened: a disabled proxy accepts any text.
+    `fault` is the reason why the address cannot be opened: a disabled proxy may have any text.
     """
 
     text: str
@@ -31,13 +31,12 @@ class ListenAddress:
     @classmethod
     def bound(cls, address: tuple[str, int]) -> ListenAddress:
         """The address a socket is bound to."""
-        host, port = address
-        return cls(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", host, port)
+        return cls(join_host_port(*address), *address)
 
     def for_binding(self) -> tuple[str, int]:
-        """Host and port to bind; no host means all interfaces, both families where there are.
+        """Host and port to bind. No host means all interfaces, of IPv6 too if there is any.
 
-        Raises ApiError 500 if this is no address.
+        Raises ApiError 500 if this is not an address.
         """
         if self.fault:
             raise ApiError(self.fault, 500)
@@ -46,20 +45,25 @@ class ListenAddress:
         return ("::" if _has_ipv6() else "0.0.0.0"), self.port
 
     def cannot_bind(self, error: Exception) -> ApiError:
-        """Toxiproxy's 500, in its words for the common cases."""
+        """ApiError 500 with Toxiproxy's text for the common errors."""
         number = getattr(error, "errno", None)
         why = os.strerror(number).lower() if number else str(error)
         if number == errno.EADDRNOTAVAIL:
             why = "cannot assign requested address"
-        shown = ListenAddress.bound((self.host, self.port)).text if self.host else self.text
+        shown = join_host_port(self.host, self.port) if self.host else self.text
         return ApiError(f"listen tcp {shown}: bind: {why}", 500)
 
 
-async def resolve(text: str, *, to_open: bool) -> ListenAddress:
-    """Read a listen address, resolving its name; ApiError 500 in Go's words if it is none.
+def join_host_port(host: str, port: int) -> str:
+    """`host:port`, with an IPv6 host in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
-    Go words it differently when it is about to open the port (`to_open`) and when it compares
-    the address with one that is open. `text` stays as given until the port is bound.
+
+async def resolve(text: str, *, to_open: bool) -> ListenAddress:
+    """Read a listen address and resolve its name. Raises ApiError 500 with Go's error text.
+
+    With `to_open` the error begins with "listen tcp:", as in Go when it is about to open the port.
+    `text` stays as given until the port is bound.
     """
     try:
         return await _resolve(text)
@@ -68,17 +72,17 @@ async def resolve(text: str, *, to_open: bool) -> ListenAddress:
 
 
 async def resolve_for_later(text: str) -> ListenAddress:
-    """The same for a proxy that starts disabled: an error is raised when it is enabled."""
+    """As `resolve`, for a proxy that starts disabled: an error is raised when it is enabled."""
     try:
         return await resolve(text, to_open=True)
     except ApiError as error:
         return ListenAddress(text, fault=error.text)
 
 
-def demand_possible(**addresses: str) -> None:
-    """ApiError 400 with the field's name for an address that no resolver can ever read.
+def require_possible(**addresses: str) -> None:
+    """Raise ApiError 400, with the field's name, for an address that no resolver can read.
 
-    Other wrong addresses fail where they are opened or dialled, as in Toxiproxy.
+    Other wrong addresses fail when they are opened or dialled, as in Toxiproxy.
     """
     for field, text in addresses.items():
         if why := _impossible(text):
@@ -96,14 +100,14 @@ def _impossible(text: str) -> str:
     name = host if colon else text
     if colon or name.isascii():
         try:
-            name.encode("idna")  # as the resolver would
+            name.encode("idna")  # the resolver does the same
         except UnicodeError:
             return "not a possible host name: a label is empty, too long, or not allowed"
     return ""
 
 
 class _NoAddress(Exception):
-    """Not an address; the message is the reason."""
+    """The text is not an address; the message is the reason."""
 
 
 async def _resolve(text: str) -> ListenAddress:
@@ -128,9 +132,9 @@ async def _numeric(host: str) -> str:
             return socket.inet_ntop(family, socket.inet_pton(family, host))
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, 0, type=socket.SOCK_STREAM)
-    except (OSError, ValueError):  # UnicodeError is one
+    except (OSError, ValueError):  # ValueError: an impossible host name
         raise _NoAddress(f"lookup {host}: no such host") from None
-    # Go prefers IPv4 where a name has both.
+    # As Go does: IPv4 first if a name has both.
     found.sort(key=lambda entry: entry[0] != socket.AF_INET)
     return str(found[0][4][0])
 

@@ -1,4 +1,4 @@
-"""The API under `/chaoslab`: what the engine has and Toxiproxy does not."""
+"""The API under `/chaoslab`: the functions that Toxiproxy does not have."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _Choice = TypeVar("_Choice", bound=enum.Enum)
 
 
 class ChaoslabApi:
-    """Connect modes, triggers, the connection log, and faults without effect (inert)."""
+    """Connect modes, triggers, the connection log, and inert faults (set, but without effect)."""
 
     def __init__(self, proxies: ProxyCollection) -> None:
         self._proxies = proxies
@@ -61,9 +61,11 @@ class ChaoslabApi:
         return [route(methods, path, errors_as_answers(call)) for methods, path, call in table]
 
     async def about(self, _request: Request, _names: Names) -> Answer:
-        """Name, version, seed, and the capabilities on this platform."""
+        """Name, version, process id and seed, and the capabilities on this platform."""
         engine = self._proxies.engine
-        unsupported = {"connect.dropped": engine.no_drops} if engine.no_drops else {}
+        unsupported = (
+            {"connect.dropped": engine.dropped_unsupported} if engine.dropped_unsupported else {}
+        )
         about: dict[str, object] = {
             "engine": "chaoslab",
             "version": _version(),
@@ -80,13 +82,13 @@ class ChaoslabApi:
         return json_answer(_shown(self._proxies.get(names["proxy"])))
 
     async def connect(self, request: Request, names: Names) -> Answer:
-        """Put a connect mode in force, and return what is in force."""
+        """Put a connect mode in force, and return the proxy as it is then."""
         proxy = self._proxies.get(names["proxy"])
         proxy.set_connect(_read_connect(body_of(request)))
         return json_answer(_shown(proxy))
 
     async def inert(self, request: Request, names: Names) -> Answer:
-        """Let toxics of these names, and only these, have no effect: for a gate's self-test."""
+        """Replace the list of toxics that have no effect; a gate's self-test uses it."""
         proxy = self._proxies.get(names["proxy"])
         toxics = wire.members(body_of(request)).get("toxics")
         if not isinstance(toxics, list) or not all(isinstance(name, str) for name in toxics):
@@ -103,15 +105,15 @@ class ChaoslabApi:
             raise ApiError(f"since: expected a connection id, got {given[:80]!r}", 400)
         proxy = query.get("proxy", [None])[0]
         records = self._proxies.engine.log.select(proxy, since)
-        return json_answer({"connections": [record.on_the_wire() for record in records]})
+        return json_answer({"connections": [record.as_json() for record in records]})
 
     async def trigger_index(self, _request: Request, names: Names) -> Answer:
         """The triggers of a proxy, fired or not."""
         triggers = self._proxies.get(names["proxy"]).triggers.by_name.values()
-        return json_answer([trigger.on_the_wire() for trigger in triggers])
+        return json_answer([trigger.as_json() for trigger in triggers])
 
     async def trigger_create(self, request: Request, names: Names) -> Answer:
-        """Arm a trigger; all of it is validated now, so that it can only fail on a race."""
+        """Arm a trigger. It is validated now, so that its actions can hardly fail later."""
         proxy = self._proxies.get(names["proxy"])
         members = wire.members(body_of(request))
         at = wire.int_of(members, "at_connection", 1)
@@ -130,10 +132,10 @@ class ChaoslabApi:
             armed_after=proxy.opened,
         )
         proxy.triggers.arm(trigger)
-        return json_answer(trigger.on_the_wire())
+        return json_answer(trigger.as_json())
 
     async def trigger_delete(self, _request: Request, names: Names) -> Answer:
-        """Disarm."""
+        """Disarm a trigger."""
         self._proxies.get(names["proxy"]).triggers.disarm(names["trigger"])
         return Answer(status=204)
 
@@ -189,7 +191,7 @@ def _shown(proxy: Proxy) -> dict[str, object]:
 
 
 def _version() -> str:
-    # Imported here: at the top it would take a tenth of the start-up.
+    # Imported here: at the top of the file it would take a tenth of the start-up time.
     from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
 
     try:

@@ -1,4 +1,4 @@
-"""What flows through a stream: chunks with their arrival times, and the marks that end it."""
+"""The parts of a stream: chunks of bytes with their arrival times, and end marks."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 
 class Direction(enum.Enum):
-    """As Toxiproxy has it: upstream is client to server, downstream is server to client."""
+    """As in Toxiproxy: upstream is client to server, downstream is server to client."""
 
     UPSTREAM = "upstream"
     DOWNSTREAM = "downstream"
 
 
 class End(enum.Enum):
-    """How a stream ends, as a mark that queues behind its bytes."""
+    """How a stream ends: its source sent a FIN, reset the connection, or a toxic closed it."""
 
     EOF = "eof"
     RESET = "reset"
@@ -22,9 +22,10 @@ class End(enum.Enum):
 
 
 class Chunk(NamedTuple):
-    """Bytes with the time they arrived (s, monotonic), or the mark that ends the stream.
+    """Bytes with their arrival time (s, monotonic), or an end mark, which has no bytes.
 
-    A toxic measures from `arrived_s`, so a chunk that waited in a queue is not delayed twice.
+    A toxic counts its delay from `arrived_s`, so a chunk that waited in a queue is not delayed
+    twice.
     """
 
     data: bytes

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from chaoslab.clock import now_s
 from chaoslab.engine.chunks import Direction, End
-from chaoslab.engine.connection_log import AppliedFault, Flow, Record
+from chaoslab.engine.connection_log import Flow, Record
 from chaoslab.engine.dial import dial
 from chaoslab.engine.peer_socket import PeerSocket, reset
 from chaoslab.engine.poller import Poller
@@ -22,27 +22,27 @@ from chaoslab.engine.toxics.base import ToxicContext
 
 
 class Owner(Protocol):
-    """What a connection needs of its proxy."""
+    """What a connection uses of its proxy."""
 
     poller: Poller
     loop: asyncio.AbstractEventLoop
     upstream: str
 
     def toxics_for(self, number: int, direction: Direction) -> list[Toxic]:
-        """The toxics that apply to connection `number` in that direction."""
+        """The toxics that apply to connection `number` in this direction."""
         ...
 
     def generator(self, number: int, *names: str) -> random.Random:
-        """The generator of connection `number` for that path of names."""
+        """A new generator, seeded by (seed, proxy, names…, connection number)."""
         ...
 
-    def lost(self, connection: Connection, end: str) -> None:
-        """Forget the connection: it has ended."""
+    def forget(self, connection: Connection, end: str) -> None:
+        """Remove a connection that has ended."""
         ...
 
 
 class Connection:
-    """From the accepted client to the end of both directions; `number` counts per proxy from 1."""
+    """An accepted client and its upstream. `number` counts the clients of a proxy, from 1."""
 
     __slots__ = (
         "_client_sock",
@@ -70,7 +70,7 @@ class Connection:
     # --- opening ---
 
     def open(self) -> None:
-        """Dial upstream; the client waits, and bytes it sends meanwhile stay in its socket."""
+        """Dial upstream. Bytes that the client sends meanwhile stay in its socket."""
         self._dialling = self.loop.create_task(self._dial())
 
     async def _dial(self) -> None:
@@ -78,9 +78,9 @@ class Connection:
             upstream = await dial(self.loop, self._owner.upstream)
         except ConnectionRefusedError:
             self.close("upstream_refused")
-        except (OSError, ValueError):  # UnicodeError is one
+        except (OSError, ValueError):  # ValueError: an impossible host name
             self.close("upstream_unreachable")
-        except Exception:  # a bug in the engine: still, the client must not wait for ever
+        except Exception:  # a bug in the engine: close the client, which waits
             self.close("upstream_unreachable")
             raise
         else:
@@ -97,7 +97,7 @@ class Connection:
         )
         self.record.upstream_connected_s = now_s()
         self.record.flow = self._flow
-        self.arrange()
+        self.apply_toxics()
 
     def _flow(self, direction: Direction) -> Flow:
         assert self._streams is not None
@@ -106,35 +106,31 @@ class Connection:
 
     # --- toxics ---
 
-    def arrange(self) -> None:
-        """Apply the proxy's present toxics."""
+    def apply_toxics(self) -> None:
+        """Apply the proxy's current toxics."""
         for stream in self._streams or ():
             if not self.over:
-                stream.arrange(self._owner.toxics_for(self.number, stream.direction))
+                stream.apply_toxics(self._owner.toxics_for(self.number, stream.direction))
 
     def stage(self, toxic: Toxic, direction: Direction) -> Stage:
-        """A fresh stage for a toxic that applies to this connection from now on."""
+        """A new stage for a toxic that applies to this connection from now on."""
         draw: Callable[[], random.Random] = functools.partial(
             self._owner.generator, self.number, toxic.name, "settings"
         )
-        return Stage(toxic, direction, ToxicContext(now_s(), draw), self.record.met.append)
-
-    def note(self, applied: AppliedFault) -> None:
-        """Log that a fault applied to this connection."""
-        self.record.met.append(applied)
+        return Stage(toxic, direction, ToxicContext(now_s(), draw), self.record.applied.append)
 
     # --- ending ---
 
-    def noticed_end(self, direction: Direction, how: End) -> None:
-        """Log that a socket has ended; the first one names the end of the connection."""
-        self.record.noticed_end(direction, how, now_s())
+    def note_end(self, direction: Direction, how: End) -> None:
+        """Log that a side has ended; only the first one is kept."""
+        self.record.note_end(direction, how, now_s())
 
-    def heard(self, direction: Direction, data: bytes | memoryview) -> None:
-        """Log bytes that a peer has sent; empty where they were not read (splice)."""
-        self.record.heard(direction, data, now_s())
+    def note_bytes(self, direction: Direction, data: bytes | memoryview) -> None:
+        """Log bytes that a side has sent; `data` is empty if they were not read (splice)."""
+        self.record.note_bytes(direction, data, now_s())
 
-    def broke(self, stream: Stream) -> None:
-        """A write to a sink failed: its peer has reset; pass that on like any other end."""
+    def sink_failed(self, stream: Stream) -> None:
+        """A write failed, so the peer of that socket has reset it: pass the reset on."""
         if self.over:
             return
         back = self._opposite(stream)
@@ -148,7 +144,7 @@ class Connection:
         return self._streams[stream.direction is Direction.UPSTREAM]
 
     def ended(self, stream: Stream, how: End) -> None:
-        """A stream has delivered everything up to its end mark."""
+        """A stream has delivered all bytes before its end mark: pass the end on."""
         if how is End.CUT:
             self.close("closed_by_fault")
         elif how is End.RESET:
@@ -165,11 +161,11 @@ class Connection:
             self.close(self.record.ending or "closed")
 
     def close(self, end: str) -> None:
-        """Close both sides in order."""
+        """Close both sides with a FIN."""
         self._end(end, PeerSocket.close, socket.socket.close)
 
     def reset(self, end: str) -> None:
-        """Reset both sides."""
+        """Reset both sides with an RST."""
         self._end(end, PeerSocket.reset, reset)
 
     def _end(
@@ -180,7 +176,7 @@ class Connection:
         self.over = True
         if self._dialling is not None and self._dialling is not asyncio.current_task():
             self._dialling.cancel()
-        self._owner.lost(self, end)
+        self._owner.forget(self, end)
         if self._streams is None:
             drop(self._client_sock)
             return

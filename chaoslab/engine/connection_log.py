@@ -1,4 +1,4 @@
-"""The connection log: live records, kept within bounded memory after their end."""
+"""The connection log: a live record of each connection, kept after its end in bounded memory."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from chaoslab.engine.chunks import Direction, End
-from chaoslab.engine.words import is_dismissal, is_goodbye
+from chaoslab.engine.last_messages import is_dismissal, is_goodbye
 
 KEPT_CLOSED = 10_000
 
 
 class Flow(NamedTuple):
-    """One direction of one connection so far, in bytes: read, passed on, waiting inside."""
+    """Bytes of one direction so far: received from its source, delivered, held in the engine."""
 
     received: int = 0
     delivered: int = 0
@@ -25,7 +25,7 @@ class Flow(NamedTuple):
 class AppliedFault:
     """A toxic or a connect mode that applied to a connection, and to how many bytes.
 
-    Of these, `goodbye` bytes were only the client's last message.
+    `goodbye` of these bytes were only the client's last message.
     """
 
     name: str
@@ -38,12 +38,12 @@ class AppliedFault:
 
 @dataclass(slots=True)
 class Record:
-    """One connection so far. Times in monotonic seconds, sizes in bytes.
+    """One connection so far. Times are monotonic seconds, sizes are bytes.
 
-    `flow` gives the bytes of a direction, live while the connection is open. `asked_s` is when the
-    client last sent anything but a goodbye, `answered_s` when the upstream last sent anything.
-    `dismissed_s` is when the upstream announced the end of the connection to a client that had not
-    ended it. `ending` names the side that ended first, at `ending_s`; the connection is closed
+    `flow` returns the bytes of a direction, live while the connection is open. `asked_s` is when
+    the client last sent anything but a goodbye, `answered_s` when the upstream last sent anything.
+    `dismissed_s` is when the upstream announced the end of the connection while the client had not
+    ended it. `ending` says which side ended first and how, at `ending_s`; the connection closes
     later if the other side stays open.
     """
 
@@ -60,40 +60,40 @@ class Record:
     dismissed_s: float | None = None
     ending: str | None = None
     ending_s: float | None = None
-    parted: bool = False
-    met: list[AppliedFault] = field(default_factory=list)
+    after_goodbye: bool = False
+    applied: list[AppliedFault] = field(default_factory=list)
     flow: Callable[[Direction], Flow] = lambda _: Flow()
 
-    def heard(self, direction: Direction, data: bytes | memoryview, now_s: float) -> None:
-        """Log bytes that a side has sent; empty where they were not read (splice)."""
+    def note_bytes(self, direction: Direction, data: bytes | memoryview, now_s: float) -> None:
+        """Log bytes that a side has sent; `data` is empty if they were not read (splice)."""
         if direction is Direction.UPSTREAM:
-            self.parted = is_goodbye(data)
-            if not self.parted:
+            self.after_goodbye = is_goodbye(data)
+            if not self.after_goodbye:
                 self.asked_s = now_s
             return
         self.answered_s = now_s
-        if self.ending is None and is_dismissal(data):  # a client that has left needs none
+        if self.ending is None and is_dismissal(data):  # after the client's end it does not count
             self.dismissed_s = now_s
 
-    def noticed_end(self, direction: Direction, how: End, now_s: float) -> None:
+    def note_end(self, direction: Direction, how: End, now_s: float) -> None:
         """Log that a side has ended; only the first counts.
 
         An upstream that closes after the client's goodbye counts as closed by the client.
         """
         if self.ending is None:
-            client = direction is Direction.UPSTREAM or (self.parted and how is End.EOF)
+            client = direction is Direction.UPSTREAM or (self.after_goodbye and how is End.EOF)
             who = "client" if client else "upstream"
             self.ending = f"{who}_{'closed' if how is End.EOF else 'reset'}"
             self.ending_s = now_s
 
     def close(self, end: str, now_s: float) -> None:
-        """Keep the final figures and drop the reference to the live connection."""
+        """Keep the final numbers and drop the reference to the live connection."""
         final = {direction: self.flow(direction) for direction in Direction}
         self.flow = final.__getitem__
         self.end, self.closed_s = end, now_s
 
-    def on_the_wire(self) -> dict[str, object]:
-        """The shape of `GET /chaoslab/connections`."""
+    def as_json(self) -> dict[str, object]:
+        """The record as `GET /chaoslab/connections` shows it."""
         up, down = self.flow(Direction.UPSTREAM), self.flow(Direction.DOWNSTREAM)
         return {
             "id": self.id,
@@ -114,21 +114,21 @@ class Record:
             "held_downstream": down.held,
             "met": [
                 {
-                    "name": met.name,
-                    "type": met.type,
-                    "stream": met.stream.value,
-                    "first_s": met.first_s,
-                    "bytes": met.bytes,
-                    "goodbye": met.goodbye,
+                    "name": each.name,
+                    "type": each.type,
+                    "stream": each.stream.value,
+                    "first_s": each.first_s,
+                    "bytes": each.bytes,
+                    "goodbye": each.goodbye,
                 }
-                for met in self.met
+                for each in self.applied
             ],
             "end": self.end,
         }
 
 
 class ConnectionLog:
-    """All open connections and the last `KEPT_CLOSED` closed ones, numbered from 1."""
+    """Records of all open connections and of the last `KEPT_CLOSED` closed ones; ids from 1."""
 
     def __init__(self) -> None:
         self._last_id = 0
@@ -136,7 +136,7 @@ class ConnectionLog:
         self._closed: deque[Record] = deque(maxlen=KEPT_CLOSED)
 
     def open(self, proxy: str, client: str, upstream: str, now_s: float) -> Record:
-        """A new live record."""
+        """Make a record for a connection that was just accepted."""
         self._last_id += 1
         record = Record(self._last_id, proxy, client, upstream, now_s)
         self._open[record.id] = record
@@ -149,7 +149,7 @@ class ConnectionLog:
         self._closed.append(record)
 
     def select(self, proxy: str | None, since: int) -> Iterable[Record]:
-        """Records of one proxy (None: of all) with an id above `since`, oldest first."""
+        """Records of one proxy (None: of all proxies) with an id above `since`, oldest first."""
         records = [*self._closed, *self._open.values()]
         chosen = (r for r in records if r.id > since and proxy in (None, r.proxy))
         return sorted(chosen, key=lambda record: record.id)

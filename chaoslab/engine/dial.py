@@ -9,7 +9,7 @@ from chaoslab.engine.wire import digits
 
 
 def split(address: str) -> tuple[str, int]:
-    """Host and port of `host:port` or `[host]:port`; OSError if it is no such thing."""
+    """Host and port of `host:port` or `[host]:port`. Raises OSError for any other text."""
     host, colon, port = address.rpartition(":")
     number = digits(port)
     if not colon or number is None or number > 65535:
@@ -18,10 +18,10 @@ def split(address: str) -> tuple[str, int]:
 
 
 async def dial(loop: asyncio.AbstractEventLoop, address: str) -> socket.socket:
-    """A connected, non-blocking socket; every address of the name is tried in turn.
+    """A connected, non-blocking socket. The addresses of the name are tried one after the other.
 
-    Raises the last address's OSError, or ValueError for an impossible name. The only time-out is
-    the kernel's, as in Toxiproxy.
+    Raises the OSError of the last address, or ValueError for an impossible name. The only
+    time-out is the kernel's, as in Toxiproxy.
     """
     host, port = split(address)
     failure: OSError = OSError(f"dial tcp: {address}: no address")
@@ -44,7 +44,7 @@ async def dial(loop: asyncio.AbstractEventLoop, address: str) -> socket.socket:
 async def _resolve(
     loop: asyncio.AbstractEventLoop, host: str, port: int
 ) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
-    """Numeric addresses at once; names in a thread, on every call (containers move)."""
+    """The addresses of a host. A name is looked up on each call: a container's address changes."""
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
             socket.inet_pton(family, host)

@@ -1,8 +1,8 @@
-"""Which requests the API serves: those with an allowed `Host`, and none from a browser.
+"""Refuses requests to the API from browsers and requests with a `Host` that is not allowed.
 
-A page in a browser can send requests to loopback. With a name that its owner points to loopback
-("DNS rebinding") it can even read the answers. Such a request has the page's own name as `Host`,
-or an `Origin`, or headers that every browser sets. Source: Fetch Metadata Request Headers (W3C),
+A web page can send requests to loopback. If its owner lets the page's own name resolve to loopback
+("DNS rebinding"), it can also read the answers. Such a request has the page's name as `Host`, or
+an `Origin`, or headers that only browsers set. Source: Fetch Metadata Request Headers (W3C),
 RFC 6454 (Origin), RFC 9110 7.2 (Host).
 """
 
@@ -14,34 +14,34 @@ from urllib.parse import urlsplit
 from chaoslab.engine.http_messages import Answer, Request, plain_error
 
 ANY_HOST = "*"
-# Not `Sec-Fetch-Mode`: Node's own fetch sends it as well.
+# `Sec-Fetch-Mode` is not in the list, because Node's own fetch sends it too.
 _BROWSER_HEADERS = ("sec-fetch-site", "sec-fetch-dest")
 _SHOWN_CHARACTERS = 80
 
 
 class HostCheck:
-    """Allows loopback names, the address that the client connected to, and `allowed` names."""
+    """Allows loopback names, the address that the client connected to, and the names `allowed`."""
 
     def __init__(self, *allowed: str) -> None:
-        self._allowed = frozenset(filter(None, map(_plain, allowed)))
+        self._allowed = frozenset(filter(None, map(_normalized, allowed)))
 
     def refusal(self, request: Request) -> Answer | None:
-        """403 for a host that is not allowed and for a browser; None for an allowed request."""
+        """Answer 403 for a browser or a host that is not allowed; None if it is allowed."""
         if any(name in request.headers for name in _BROWSER_HEADERS):
             return plain_error("browsers are not allowed", 403)
         for header in ("host", "origin"):
             named = request.headers.get(header)
-            if named is not None and not self._known(_host(named), request.reached):
+            if named is not None and not self._is_allowed(_host(named), request.local_address):
                 shown = named[:_SHOWN_CHARACTERS]
                 return plain_error(
                     f"{header.capitalize()} not allowed: {shown} (see --allow-host)", 403
                 )
         return None
 
-    def _known(self, host: str, reached: str) -> bool:
+    def _is_allowed(self, host: str, local_address: str) -> bool:
         if ANY_HOST in self._allowed or host in self._allowed:
             return True
-        if host and host == _plain(reached):
+        if host and host == _normalized(local_address):
             return True
         if host == "localhost" or host.endswith(".localhost"):
             return True
@@ -52,20 +52,20 @@ class HostCheck:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address to listen on is reachable from this machine only."""
-    return HostCheck()._known(_plain(host), "")
+    """Whether an address to listen on can be reached from this machine only."""
+    return HostCheck()._is_allowed(_normalized(host), "")
 
 
 def _host(named: str) -> str:
-    """The host of a `Host` or an `Origin`, without scheme and port; empty where there is none."""
+    """The host in a `Host` or `Origin` header, without scheme and port; empty if there is none."""
     authority = named.partition("://")[2] if "://" in named else named
     try:
-        return _plain(urlsplit(f"//{authority}").hostname or "")
+        return _normalized(urlsplit(f"//{authority}").hostname or "")
     except ValueError:
         return ""
 
 
-def _plain(host: str) -> str:
-    """A name as it is compared: lower case, no brackets, no final dot, IPv4 unmapped."""
+def _normalized(host: str) -> str:
+    """A host in the form used for comparison: lower case, no brackets, no final dot, plain IPv4."""
     name = host.strip().lower().removeprefix("[").removesuffix("]").removesuffix(".")
     return name.removeprefix("::ffff:")

@@ -1,4 +1,4 @@
-"""Requests to the API and its answers, apart from how HTTP/1.1 carries them."""
+"""Requests to the API and its answers as values, without the details of HTTP/1.1."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _PLAIN = "text/plain; charset=utf-8"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request, its body complete. `path` is as sent, without the query.
+    """One request with its complete body. `path` is as sent, without the query.
 
-    `reached` is the local address that the client connected to. `read` returns the parsed body
-    where a large one was parsed beforehand, or raises its error.
+    `local_address` is the address that the client connected to. `parsed`, if set, returns the
+    body's JSON or raises its error: a large body is parsed before the handler is called.
     """
 
     method: str
@@ -23,13 +23,13 @@ class Request:
     query: str
     headers: dict[str, str]
     body: bytes
-    reached: str = ""
-    read: Callable[[], Json] | None = None
+    local_address: str = ""
+    parsed: Callable[[], Json] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One answer; an empty body is sent as such."""
+    """One answer."""
 
     status: int = 200
     body: str = ""

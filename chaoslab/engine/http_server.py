@@ -21,8 +21,8 @@ _IDLE_S = 60
 # From a request's first byte to its last; Toxiproxy waits 15 s.
 _READ_WITHIN_S = 10.0
 _WRITE_WITHIN_S = 30.0
-# After a refusal, further input is discarded up to these limits. A close with unread bytes would
-# reset the connection, and the client would not see the answer.
+# After a refusal, input is read and discarded up to these limits. If we closed with unread bytes,
+# the kernel would reset the connection, and the client would not see the answer.
 _LINGER_S = 2.0
 _LINGER_BYTES = 32 * 1024 * 1024
 
@@ -30,7 +30,7 @@ _LINGER_BYTES = 32 * 1024 * 1024
 async def serve_connection(
     app: App, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    """Serve one client until it leaves, is found dead by the kernel, or breaks the protocol."""
+    """Serve one client until it disconnects, breaks the protocol, or the kernel finds it dead."""
     connection = h11.Connection(h11.SERVER)
     try:
         _keep_alive(writer.get_extra_info("socket"))
@@ -38,9 +38,9 @@ async def serve_connection(
             request = await _next_request(connection, reader, writer)
             if request is None:
                 break
-            answer = await _asked(app, request)
+            answer = await _answer_from(app, request)
             _send(connection, writer, answer, head=request.method == "HEAD")
-            await _taken(writer)
+            await _wait_until_sent(writer)
             if connection.our_state is not h11.DONE:
                 break
             connection.start_next_cycle()
@@ -49,13 +49,13 @@ async def serve_connection(
             _send(connection, writer, _refusal(error.error_status_hint), head=False)
             await _linger(reader, writer)
     except (OSError, asyncio.CancelledError):
-        pass  # the client is gone, dead or too slow, or the engine is ending: this task ends
+        pass  # the client has disconnected or is too slow, or the engine stops
     finally:
         writer.close()
 
 
-async def _asked(app: App, request: Request) -> Answer:
-    """The app's answer; 500 for a bug in the engine, which must not end the server."""
+async def _answer_from(app: App, request: Request) -> Answer:
+    """The app's answer; 500 if it raises, so that a bug does not end the server."""
     try:
         return await app(request)
     except Exception:
@@ -64,15 +64,15 @@ async def _asked(app: App, request: Request) -> Answer:
         return plain_error('{"error":"internal error","status":500}', 500)
 
 
-async def _taken(writer: asyncio.StreamWriter) -> None:
-    """Wait until a client has taken its answer; TimeoutError for one that does not read."""
+async def _wait_until_sent(writer: asyncio.StreamWriter) -> None:
+    """Wait until the answer is sent. Raises TimeoutError if the client does not read."""
     if writer.transport.get_write_buffer_size() > 0:
         async with asyncio.timeout(_WRITE_WITHIN_S):
             await writer.drain()
 
 
 async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Let the client read its refusal while it still sends."""
+    """Read and discard what the client still sends, so that it can read its refusal."""
     left = _LINGER_BYTES
     with contextlib.suppress(OSError):
         writer.write_eof()
@@ -82,9 +82,9 @@ async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 def _keep_alive(sock: socket.socket) -> None:
-    """Let the kernel detect dead clients: a timer in each wait would slow all data.
+    """Let the kernel detect dead clients.
 
-    It was about a tenth of the engine's work per round trip.
+    A timer for each read took about a tenth of the engine's time per round trip.
     """
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _IDLE_S)
@@ -93,69 +93,69 @@ def _keep_alive(sock: socket.socket) -> None:
 async def _next_request(
     connection: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> Request | None:
-    """The next request, complete; None where the client has ended, or another protocol begins.
+    """The next complete request; None if the client has ended or changes the protocol.
 
-    Between two requests a client may wait as long as it likes; one that has begun must be
-    complete in time (TimeoutError). Most come in one piece and need no timer.
+    Between two requests a client may wait for any time. Raises TimeoutError if a request that has
+    begun is not complete in time; most arrive in one piece and need no timer.
     """
-    coming = _Coming(connection, str(writer.get_extra_info("sockname")[0]))
+    request = _RequestReader(connection, str(writer.get_extra_info("sockname")[0]))
     if connection.trailing_data[0] == b"":
         connection.receive_data(await reader.read(_READ))
-    if not coming.look():
+    if not request.read():
         async with asyncio.timeout(_READ_WITHIN_S):
-            while not coming.look():
+            while not request.read():
                 if connection.they_are_waiting_for_100_continue:
-                    writer.write(_go_on(connection))
+                    writer.write(_continue_100(connection))
                 connection.receive_data(await reader.read(_READ))
-    return coming.request
+    return request.complete
 
 
-class _Coming:
-    """A request on its way; RemoteProtocolError 413 as soon as it is too large."""
+class _RequestReader:
+    """Collects one request. Raises RemoteProtocolError 413 as soon as it is too large."""
 
-    def __init__(self, connection: h11.Connection, reached: str) -> None:
-        self.request: Request | None = None
-        self._connection, self._reached = connection, reached
+    def __init__(self, connection: h11.Connection, local_address: str) -> None:
+        self.complete: Request | None = None
+        self._connection, self._local_address = connection, local_address
         self._head: h11.Request | None = None
         self._body = bytearray()
         self._chunks = 0
 
-    def look(self) -> bool:
-        """Read the events that are there; True once the request is complete or input has ended."""
+    def read(self) -> bool:
+        """Read the events received so far; True if the request is complete or input has ended."""
         while True:
             event = self._connection.next_event()
             if event is h11.NEED_DATA:
                 return False
             if isinstance(event, h11.Request):
                 self._head = event
-                self._demand_small(_promised(event))
+                self._require_small(_declared_length(event))
             elif isinstance(event, h11.Data):
                 self._body += event.data
                 self._chunks += event.chunk_start
-                self._demand_small(len(self._body))
+                self._require_small(len(self._body))
             else:
                 if isinstance(event, h11.EndOfMessage) and self._head is not None:
-                    self.request = _request(self._head, bytes(self._body), self._reached)
+                    self.complete = _request(self._head, bytes(self._body), self._local_address)
                 return True
 
-    def _demand_small(self, length: int) -> None:
+    def _require_small(self, length: int) -> None:
         if length > _MAX_BODY or self._chunks > _MAX_CHUNKS:
             raise h11.RemoteProtocolError("body too large", error_status_hint=413)
 
 
-def _promised(head: h11.Request) -> int:
+def _declared_length(head: h11.Request) -> int:
     """The Content-Length of a request; h11 has checked that it is a number."""
     lengths = [value for name, value in head.headers if name == b"content-length"]
     return int(lengths[0]) if lengths else 0
 
 
-def _go_on(connection: h11.Connection) -> bytes:
-    go_on = h11.InformationalResponse(status_code=100, headers=[], reason=_reason(100))
-    return connection.send(go_on) or b""
+def _continue_100(connection: h11.Connection) -> bytes:
+    answer = h11.InformationalResponse(status_code=100, headers=[], reason=_reason(100))
+    return connection.send(answer) or b""
 
 
 def _refusal(status: int) -> Answer:
-    """The answer of Go's server to a request that it cannot read."""
+    """The answer to a request that cannot be read, as Go's server sends it."""
     plain = plain_error(f"{status} {_reason(status).decode()}", status)
     headers = {"Connection": "close"}
     return Answer(status=status, body=plain.body.rstrip(), content_type=plain.content_type,
@@ -163,11 +163,11 @@ def _refusal(status: int) -> Answer:
 
 
 def _reason(status: int) -> bytes:
-    """The reason phrase of a status, such as "Not Found"; some clients show it."""
+    """The reason phrase of a status, such as "Not Found", which some clients show."""
     return http.HTTPStatus(status).phrase.encode()
 
 
-def _request(head: h11.Request, body: bytes, reached: str) -> Request:
+def _request(head: h11.Request, body: bytes, local_address: str) -> Request:
     path, _, query = head.target.decode("latin-1").partition("?")
     if not path.startswith("/"):  # the absolute form: http://host/path
         path = "/" + path.partition("://")[2].partition("/")[2]
@@ -177,7 +177,7 @@ def _request(head: h11.Request, body: bytes, reached: str) -> Request:
         query=query,
         headers={name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers},
         body=body,
-        reached=reached,
+        local_address=local_address,
     )
 
 

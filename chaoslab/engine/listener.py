@@ -25,7 +25,7 @@ BACKLOG = 65535
 _ACCEPTS_AT_ONCE = 64
 _FILL_TRIES = 16
 _FILLER_WAIT_S = 0.05
-# On loopback the answer has come when connect() returns; this is a margin.
+# On loopback the answer has arrived before connect() returns; this is a margin.
 _TRIAL_WAIT_S = 0.002
 _FULL_TABLE = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _RETRY_S = 0.05
@@ -47,8 +47,8 @@ class CannotDrop(Exception):
     """The accept queue could not be filled exactly; the message is the reason."""
 
 
-def why_no_drops() -> str | None:
-    """Why this platform cannot drop SYNs without root; None if it can (tried, not assumed)."""
+def why_dropped_is_unsupported() -> str | None:
+    """Why this platform cannot drop SYNs without root; None if it can. It is tried."""
     if not sys.platform.startswith("linux"):
         return f"SYNs are dropped by a full accept queue on Linux only; this is {sys.platform}"
     setting = Path("/proc/sys/net/ipv4/tcp_abort_on_overflow")
@@ -56,11 +56,11 @@ def why_no_drops() -> str | None:
         if setting.read_text().strip() != "0":
             return f"{setting} is not 0, so a full accept queue resets instead of dropping"
     except OSError:
-        pass  # not readable in some sandboxes; the trial below decides
+        pass  # some sandboxes do not let us read it; the trial below decides
     with bind("127.0.0.1", 0) as sock:
         fillers: dict[Address, socket.socket] = {}
         try:
-            fill(sock, fillers, [])
+            fill_accept_queue(sock, fillers, [])
             return _why_answered(sock)
         except (CannotDrop, OSError) as error:
             return f"a full accept queue was tried and did not drop: {error}"
@@ -70,7 +70,7 @@ def why_no_drops() -> str | None:
 
 
 def _why_answered(full: socket.socket) -> str | None:
-    """Connect to a listener whose queue is full: it must not answer."""
+    """Connect to a listener with a full queue. Returns an error if it answers, else None."""
     with socket.socket() as trial:
         trial.setblocking(False)
         trial.connect_ex(full.getsockname())
@@ -81,8 +81,8 @@ def _why_answered(full: socket.socket) -> str | None:
 def bind(host: str, port: int) -> socket.socket:
     """A non-blocking socket bound to the address, not listening yet; raises OSError.
 
-    A port that the kernel chose is bound a second time by its number, because only a port that
-    was asked for stays with a socket that stops listening.
+    For port 0 the kernel chooses a port. We bind that port again by its number: a socket that
+    stops listening keeps its port only if it asked for that number.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = _bound(family, host, port)
@@ -106,27 +106,27 @@ def _bound(family: int, host: str, port: int) -> socket.socket:
     return sock
 
 
-def fill(
+def fill_accept_queue(
     sock: socket.socket,
     fillers: dict[Address, socket.socket],
     clients: list[tuple[socket.socket, Address]],
 ) -> None:
-    """Make the accept queue exactly full with one connection of our own.
+    """Make the accept queue exactly full with one connection of our own, a filler.
 
-    Real clients that were waiting in the queue, or slipped in meanwhile, are taken out and added
-    to `clients`: their connect() has succeeded, so they are established and not dropped.
+    Clients in the queue are accepted and added to `clients`: their connect() has succeeded, so
+    they count as established. Raises CannotDrop if the queue does not stay exactly full.
     """
     for _ in range(_FILL_TRIES):
         sock.listen(1)
-        clients.extend(take_all(sock, fillers))
+        clients.extend(accept_all(sock, fillers))
         _add_filler(sock, fillers)
-        # A queue counts as full beyond its limit: with a limit of 0 that is one connection.
+        # Linux accepts one connection more than the limit: with 0, one connection fills it.
         sock.listen(0)
         if socket_diag.accept_queue(sock) == 1 and all(
             map(socket_diag.established, fillers.values())
         ):
             return
-        clients.extend(take_all(sock, fillers))
+        clients.extend(accept_all(sock, fillers))
     raise CannotDrop(f"the accept queue of {sock.getsockname()} did not stay exactly full")
 
 
@@ -139,12 +139,12 @@ def _add_filler(sock: socket.socket, fillers: dict[Address, socket.socket]) -> N
     fillers[filler.getsockname()[:2]] = filler
 
 
-def take_all(
+def accept_all(
     sock: socket.socket, fillers: dict[Address, socket.socket]
 ) -> list[tuple[socket.socket, Address]]:
-    """Accept all that waits; our own fillers are recognised by their ports and closed."""
+    """Accept all clients in the queue; close our own fillers, which are known by their ports."""
     clients: list[tuple[socket.socket, Address]] = []
-    with contextlib.suppress(BlockingIOError, OSError):
+    with contextlib.suppress(OSError):
         while True:
             client, address = accept(sock)
             if address in fillers:
@@ -158,13 +158,13 @@ def take_all(
 
 
 def accept(sock: socket.socket) -> tuple[socket.socket, Address]:
-    """A client and its address, an IPv4 one as such even where both families share a socket."""
+    """A client and its address. An IPv4 address mapped into IPv6 is returned as IPv4."""
     client, address = sock.accept()
     return client, (address[0].removeprefix("::ffff:"), address[1])
 
 
 class Listener:
-    """One bound port. `on_client` gets every accepted client, in mode ACCEPT only."""
+    """One bound port. In mode ACCEPT, `on_client` is called with every accepted client."""
 
     def __init__(
         self,
@@ -189,16 +189,16 @@ class Listener:
 
     @property
     def syn_drops(self) -> int | None:
-        """SYNs dropped since the mode was set, retries included; None if unknown."""
+        """SYNs dropped since mode DROPPED was set; each retry counts. None if unknown."""
         if self.mode is not ConnectMode.DROPPED:
             return None
         drops = socket_diag.syn_drops(self._sock)
         return None if drops is None else drops - self._drops_before
 
     def set_mode(self, mode: ConnectMode) -> list[tuple[socket.socket, Address]]:
-        """Switch; returns clients whose connect() had succeeded but who were not accepted yet.
+        """Change the mode. Returns clients that are connected but were not yet accepted.
 
-        On OSError or CannotDrop the mode is the one before.
+        After OSError or CannotDrop the old mode is in force.
         """
         before = self.mode
         if mode is before:
@@ -220,44 +220,44 @@ class Listener:
     def _enter(self, mode: ConnectMode, clients: list[tuple[socket.socket, Address]]) -> None:
         if mode is ConnectMode.DROPPED:
             self._allow_listening()
-            fill(self._sock, self._fillers, clients)
+            fill_accept_queue(self._sock, self._fillers, clients)
             self._drops_before = socket_diag.syn_drops(self._sock) or 0
         elif mode is ConnectMode.ACCEPT:
             self._allow_listening()
             self._sock.listen(BACKLOG)
-            clients.extend(take_all(self._sock, self._fillers))
+            clients.extend(accept_all(self._sock, self._fillers))
         else:
             self._stop_listening(clients)
         self.mode = mode
 
     def _allow_listening(self) -> None:
-        """Connections accepted earlier use the port, too: listening then needs SO_REUSEADDR."""
+        """Set SO_REUSEADDR: without it listen() fails while accepted connections use the port."""
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 
     def _stop_listening(self, clients: list[tuple[socket.socket, Address]]) -> None:
-        """From listening to bound: on Linux shutdown() does that and keeps the port.
+        """Stop listening but stay bound: on Linux shutdown() does that.
 
-        Without SO_REUSEADDR no other process can bind the port while this one does not listen.
+        SO_REUSEADDR is cleared, so that no other process can bind the port meanwhile.
         """
         if self.mode is not None:
-            clients.extend(take_all(self._sock, self._fillers))
+            clients.extend(accept_all(self._sock, self._fillers))
             self._sock.shutdown(socket.SHUT_RD)
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
 
     def _accept(self, _events: int) -> None:
         for _ in range(_ACCEPTS_AT_ONCE):
             if self.mode is not ConnectMode.ACCEPT:
-                return  # a trigger of the client before has changed it
+                return  # the last client fired a trigger, which changed the mode
             try:
                 client, address = accept(self._sock)
-            except OSError as error:  # the queue is empty, or the client has left
+            except OSError as error:  # the queue is empty, or the client has disconnected
                 if error.errno in _FULL_TABLE:
                     self._pause()
                 return
             self._on_client(client, address)
 
     def _pause(self) -> None:
-        """Out of descriptors: leave clients in the queue for a while, not to spin the loop."""
+        """Out of descriptors: stop accepting for a while; clients wait in the queue."""
         self._unwatch()
         self._loop.call_later(_RETRY_S, self._resume)
 

@@ -14,9 +14,10 @@ _IPV4, _IPV6 = "127.0.0.1", "::1"
 
 
 class BothLoopbacks:
-    """A listener of 127.0.0.1 and, where the machine has it and the port is free there, of ::1.
+    """A listener at 127.0.0.1, and a second one at ::1 of the same port.
 
-    Modes are changed on both, and drops of both are counted.
+    Without IPv6, or if the port is taken at ::1, there is only the first. The connect mode applies
+    to both, and the dropped SYNs of both are counted.
     """
 
     def __init__(
@@ -36,30 +37,30 @@ class BothLoopbacks:
 
     @property
     def address(self) -> Address:
-        """Host and port as bound: those of the address that was asked for."""
+        """Host and port of the first listener."""
         return self._listeners[0].address
 
     @property
     def syn_drops(self) -> int | None:
-        """SYNs dropped since the mode was set, on both; None if unknown."""
+        """SYNs dropped on both since mode DROPPED was set; None if unknown."""
         counts = [each.syn_drops for each in self._listeners]
         known = [count for count in counts if count is not None]
         return sum(known) if len(known) == len(counts) else None
 
     def set_mode(self, mode: ConnectMode) -> list[tuple[socket.socket, Address]]:
-        """As `Listener.set_mode` does. If one cannot, both return to the mode before."""
+        """As `Listener.set_mode`. If one of them fails, the old mode is in force on both."""
         clients: list[tuple[socket.socket, Address]] = []
         before = self._listeners[0].mode
         try:
             for each in self._listeners:
                 clients += each.set_mode(mode)
         except (OSError, CannotDrop):
-            for client in (*clients, *self._back(before)):
+            for client in (*clients, *self._restore(before)):
                 self._on_client(*client)
             raise
         return clients
 
-    def _back(self, mode: ConnectMode | None) -> Iterator[tuple[socket.socket, Address]]:
+    def _restore(self, mode: ConnectMode | None) -> Iterator[tuple[socket.socket, Address]]:
         if mode is not None:
             yield from self._listeners[0].set_mode(mode)
 

@@ -18,20 +18,22 @@ from pathlib import Path
 from typing import TextIO
 
 from chaoslab import seeds
-from chaoslab.engine import words
+from chaoslab.engine import last_messages
+from chaoslab.engine.address import join_host_port
 from chaoslab.engine.chaoslab_api import ChaoslabApi
 from chaoslab.engine.connection_log import ConnectionLog
 from chaoslab.engine.host_check import HostCheck, is_loopback
-from chaoslab.engine.listener import why_no_drops
+from chaoslab.engine.listener import why_dropped_is_unsupported
 from chaoslab.engine.poller import Loop, Poller
 from chaoslab.engine.proxy import Engine
 from chaoslab.engine.proxy_collection import ProxyCollection
 from chaoslab.engine.routes import Router
 from chaoslab.engine.toxiproxy_api import ToxiproxyApi
 
-# Its import takes a tenth of the start, and no client comes before the line with the address.
+# Importing it takes a tenth of the start-up time, and no client connects before the address is
+# printed. So it is imported after that.
 _HTTP_SERVER = "chaoslab.engine.http_server"
-_OPEN = (
+_EXPOSED = (
     "chaoslab.engine: warning: the API listens on {host}: anyone who can reach its port can"
     " redirect the traffic of every proxy"
 )
@@ -39,12 +41,12 @@ _OPEN = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How the engine is started. Port 0 takes a free one; no seed draws one.
+    """How the engine is started. Port 0 means a free port; without a seed, one is drawn.
 
-    `until_eof` ends it when stdin ends, so that it ends with the process that holds the other end.
-    `config` is a JSON file in the shape of `POST /populate`. `allow_hosts` are further names that
-    clients may reach the API by; "*" is any. With `both_loopbacks` a proxy at 127.0.0.1 listens at
-    ::1 as well. `last_messages` are the services' own, as `words.learn` takes them.
+    `until_eof` ends the engine when stdin ends, so that it ends with the process that started it.
+    `config` is a JSON file with the body of `POST /populate`. `allow_hosts` are additional host
+    names that clients of the API may use; "*" allows any. With `both_loopbacks` a proxy at
+    127.0.0.1 also listens at ::1. `last_messages` is JSON, see `last_messages.configure`.
     """
 
     host: str = "localhost"
@@ -60,20 +62,20 @@ class Options:
 def serve(options: Options, out: TextIO = sys.stdout) -> int:
     """Run until SIGTERM, SIGINT or the end of stdin; returns the exit status.
 
-    Prints `{"listening": "HOST:PORT", "pid": n}` to `out` once the API answers.
+    Prints `{"listening": "HOST:PORT", "pid": n}` to `out` as soon as the API answers.
     """
     if not sys.platform.startswith("linux"):
         print(f"chaoslab.engine: needs Linux (epoll, splice); got {sys.platform}", file=sys.stderr)
         return 1
     try:
         if options.last_messages is not None:
-            words.learn(options.last_messages)
+            last_messages.configure(options.last_messages)
     except ValueError as error:
         print(f"chaoslab.engine: --last-messages: {error}", file=sys.stderr)
         return 1
     _raise_descriptor_limit()
-    _sharpen_timers()
-    # Connections free themselves without the collector; a full collection would only add pauses.
+    _reduce_timer_slack()
+    # Connections are freed by reference counts; a full garbage collection would only add pauses.
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
     poller = Poller(_report_bug)
@@ -89,7 +91,7 @@ async def _serve(options: Options, poller: Poller, out: TextIO) -> int:
             poller=poller,
             log=ConnectionLog(),
             seed=seeds.fresh_seed() if options.seed is None else options.seed,
-            no_drops=why_no_drops(),
+            dropped_unsupported=why_dropped_is_unsupported(),
             both_loopbacks=options.both_loopbacks,
         )
     )
@@ -105,14 +107,13 @@ async def _serve(options: Options, poller: Poller, out: TextIO) -> int:
     if server is None:
         return 1
     if not is_loopback(options.host):
-        print(_OPEN.format(host=options.host or "all interfaces"), file=sys.stderr, flush=True)
+        print(_EXPOSED.format(host=options.host or "all interfaces"), file=sys.stderr, flush=True)
     try:
         if options.config is not None and not await _populate(toxiproxy, options.config):
             return 1
-        host, port = server.sockets[0].getsockname()[:2]
-        shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        print(json.dumps({"listening": shown, "pid": os.getpid()}), file=out, flush=True)
-        importlib.import_module(_HTTP_SERVER)  # while the starter reads the line
+        listening = join_host_port(*server.sockets[0].getsockname()[:2])
+        print(json.dumps({"listening": listening, "pid": os.getpid()}), file=out, flush=True)
+        importlib.import_module(_HTTP_SERVER)  # while the parent process reads the line
         await stop.wait()
     finally:
         # Do not wait for the API's clients: an open connection would keep this process alive.
@@ -139,16 +140,16 @@ async def _listen(options: Options, app: Router) -> asyncio.Server | None:
 async def _serve_client(
     app: Router, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    from chaoslab.engine.http_server import serve_connection  # noqa: PLC0415  as above
+    from chaoslab.engine.http_server import serve_connection  # noqa: PLC0415  see _HTTP_SERVER
 
     await serve_connection(app, reader, writer)
 
 
 async def _populate(api: ToxiproxyApi, path: str) -> bool:
-    from chaoslab.engine import wire  # noqa: PLC0415  only where a config is given
+    from chaoslab.engine import wire  # noqa: PLC0415  only needed with a config
 
     try:
-        with open(path, "rb") as file:  # noqa: ASYNC230  before anything is served
+        with open(path, "rb") as file:  # noqa: ASYNC230  no request is served yet
             body = file.read()
         await api.populate_all(wire.decode(body), [])
     except (OSError, ValueError, wire.ApiError) as error:  # a NUL in the path is a ValueError
@@ -179,12 +180,12 @@ def _raise_descriptor_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _sharpen_timers() -> None:
-    """Timers may fire 50 µs late to save power; latency toxics need them on time."""
-    with contextlib.suppress(OSError):  # not everywhere, and not essential
+def _reduce_timer_slack() -> None:
+    """Let timers fire on time: by default Linux delays them by up to 50 µs to save power."""
+    with contextlib.suppress(OSError):  # optional: some sandboxes do not have the file
         Path("/proc/self/timerslack_ns").write_text("1")
 
 
 def _report_bug(bug: BaseException) -> None:
-    print("chaoslab.engine: a bug; its connection stays as it is", file=sys.stderr)
+    print("chaoslab.engine: a bug; the connection is left as it is", file=sys.stderr)
     traceback.print_exception(bug, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`/metrics` in Prometheus text: Toxiproxy's two counters, live, and the engine's own."""
+"""`/metrics` in Prometheus' text format: Toxiproxy's two counters and two of the engine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def text(proxies: Iterable[Proxy]) -> str:
-    """All samples; counters include the connections that are still open."""
+    """All samples. The counters include open connections."""
     return "\n".join(_lines(list(proxies))) + "\n"
 
 

@@ -10,7 +10,8 @@ from typing import Protocol
 from chaoslab.engine.poller import READ, TROUBLE, WRITE, Poller
 
 _LINGER_0 = struct.pack("ii", 1, 0)
-# A close with unread bytes sends a reset, so up to this many reads drain the socket first.
+# If a socket is closed with unread bytes, the kernel sends a reset. So it is drained first, with up
+# to this many reads.
 _DRAIN_READS = 16
 
 
@@ -20,22 +21,22 @@ class Reader(Protocol):
     wants_read: bool
 
     def fill(self, _events: int) -> None:
-        """The socket is readable, or in trouble."""
+        """The socket is readable or has an error."""
         ...
 
 
 class Writer(Protocol):
-    """The stream that writes into a socket."""
+    """The stream that writes to a socket."""
 
     wants_write: bool
 
     def flush(self) -> None:
-        """The socket is writable again, or in trouble."""
+        """The socket is writable again or has an error."""
         ...
 
 
 class PeerSocket:
-    """A non-blocking socket with a stream that reads from it and one that writes into it."""
+    """A non-blocking socket, the stream that reads from it and the stream that writes to it."""
 
     __slots__ = ("_mask", "_poller", "incoming", "outgoing", "sock")
 
@@ -44,23 +45,23 @@ class PeerSocket:
 
     def __init__(self, sock: socket.socket, poller: Poller) -> None:
         sock.setblocking(False)
-        with contextlib.suppress(OSError):  # it may have been reset already
+        with contextlib.suppress(OSError):  # the peer may have reset it
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = sock
         self._poller = poller
         self._mask = 0
 
     def update(self) -> None:
-        """Wait for exactly the events that the two streams want now."""
+        """Watch exactly the events that the two streams want now."""
         mask = (READ if self.outgoing.wants_read else 0) | (
             WRITE if self.incoming.wants_write else 0
         )
         if mask == self._mask:
             return
         fd = self.sock.fileno()
-        # Fast path: with only reads awaited, every event belongs to one stream.
+        # Fast path: if only reads are wanted, every event is for one stream.
         handler = self.outgoing.fill if mask == READ else self._ready
-        # epoll reports errors even with an empty mask, again and again: stop watching instead.
+        # With an empty mask epoll would report an error again and again: stop watching instead.
         if mask == 0:
             self._poller.forget(fd)
         elif self._mask == 0:
@@ -76,12 +77,12 @@ class PeerSocket:
             self.incoming.flush()
 
     def finish(self) -> None:
-        """Send the end of our bytes (FIN); the other direction stays open."""
-        with contextlib.suppress(OSError):  # it may have been reset already
+        """Send a FIN; the other direction stays open."""
+        with contextlib.suppress(OSError):  # the peer may have reset it
             self.sock.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Close in order (FIN); a few unread bytes are drained so that they cause no reset."""
+        """Close with a FIN. A few unread bytes are read first, so that they cause no reset."""
         self._forget()
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_WR)
@@ -91,7 +92,7 @@ class PeerSocket:
         self.sock.close()
 
     def reset(self) -> None:
-        """Close with a true RST (SO_LINGER 0)."""
+        """Close with an RST (SO_LINGER 0)."""
         self._forget()
         reset(self.sock)
 
@@ -99,7 +100,7 @@ class PeerSocket:
         if self._mask:
             self._poller.forget(self.sock.fileno())
             self._mask = 0
-        # Sockets and streams refer to each other: break the cycle, so that both are freed now.
+        # Sockets and streams refer to each other. Without the cycle both are freed at once.
         del self.outgoing, self.incoming
 
 

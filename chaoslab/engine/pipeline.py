@@ -1,4 +1,4 @@
-"""The toxics in force on one stream, in order: bytes enter the first one and leave the last one."""
+"""The toxics in force on one stream: bytes enter the first one and leave the last one."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ class PipelineOwner(Protocol):
     """The stream that has the pipeline."""
 
     def stage(self, toxic: Toxic) -> Stage:
-        """A fresh stage for a toxic that applies to the stream from now on."""
+        """A new stage for a toxic that applies to the stream from now on."""
         ...
 
     def take_back(self) -> list[Chunk]:
-        """Hand back the bytes that wait for the sink; the caller owns them then."""
+        """Remove and return the bytes that wait until the sink is writable."""
         ...
 
     def emit(self, chunk: Chunk) -> None:
-        """Take a chunk that has passed the last stage."""
+        """Send a chunk that has passed the last stage."""
         ...
 
 
 class Pipeline:
-    """Stages in a row. Every method that moves bytes may raise ResetAsked.
+    """Stages, in order. Every method that moves bytes may raise ResetRequested.
 
-    Methods take the owner as an argument. A stored reference would be a cycle, which only the
-    garbage collector can free.
+    Methods take the owner as an argument, because a stored reference would be a cycle, which only
+    the garbage collector can free.
     """
 
     __slots__ = ("stages",)
@@ -39,34 +39,34 @@ class Pipeline:
 
     @property
     def held(self) -> int:
-        """Bytes that wait in toxics."""
+        """Bytes that toxics hold."""
         return sum(stage.held for stage in self.stages)
 
     @property
     def cost(self) -> int:
-        """Memory in bytes that waiting chunks take, their overhead included."""
+        """Memory in bytes of the waiting chunks, with their overhead."""
         return sum(stage.cost for stage in self.stages)
 
     @property
     def wake_s(self) -> float | None:
-        """The latest time to call `pump`; None if time alone changes nothing."""
+        """When to call `pump` at the latest; None if no toxic waits for a time."""
         return min((s.wake_s for s in self.stages if s.wake_s is not None), default=None)
 
     def pump(self, now_s: float, owner: PipelineOwner) -> None:
-        """Let every toxic decide about its waiting bytes."""
+        """Let each toxic decide about its waiting bytes."""
         for index, stage in enumerate(self.stages):
             stage.pump(now_s, self._after(index, owner))
-            if not self.stages:  # what went out has ended the connection
+            if not self.stages:  # the bytes that it passed on have ended the connection
                 return
 
     def _after(self, index: int, owner: PipelineOwner) -> Emit:
         return self.stages[index + 1].accept if index + 1 < len(self.stages) else owner.emit
 
-    def arrange(self, toxics: list[Toxic], now_s: float, owner: PipelineOwner) -> None:
-        """Put exactly these toxics in force; bytes in flight keep their order.
+    def apply_toxics(self, toxics: list[Toxic], now_s: float, owner: PipelineOwner) -> None:
+        """Put exactly these toxics in force; bytes keep their order.
 
-        What waited in a removed toxic goes to the next one. A new toxic at the end takes over the
-        bytes that wait for the sink.
+        Bytes of a removed toxic go to the next one. If the last toxic is new, it also gets the
+        bytes that wait until the sink is writable.
         """
         old = self.stages
         unclaimed = {stage.toxic.name: stage for stage in old}
@@ -87,7 +87,7 @@ class Pipeline:
                 stage.leave(now_s, emit)
 
     def _fresh_tail(self, old: tuple[Stage, ...]) -> list[Stage]:
-        """The new stages behind the last one that stayed: where bytes may be taken back to."""
+        """The new stages behind the last old one; unsent bytes may be moved back to them."""
         fresh: list[Stage] = []
         for stage in reversed(self.stages):
             if stage in old:

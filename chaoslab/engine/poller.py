@@ -1,10 +1,9 @@
-"""The engine's event loop and the selector under it: data sockets direct, timers exact.
+"""The engine's event loop, and its selector, which also serves data sockets and exact timers.
 
-Two things asyncio's own selector cannot do matter here. It rounds every wait up to a whole
-millisecond, which would be the largest error of a latency toxic; and it hands each readable
-socket to the loop as a queued callback, which costs more than the relaying itself. So the data
-path's sockets and timers are served inside of `select`, which goes back to asyncio only when
-asyncio has something to do.
+Asyncio's own selector has two disadvantages. It rounds every wait up to a whole millisecond, which
+would be the largest error of a latency toxic. It queues a callback for each readable socket, which
+takes more time than to relay the bytes. So `select` itself serves the sockets and timers of the
+data path, and returns to asyncio only if asyncio has something to do.
 """
 
 from __future__ import annotations
@@ -28,11 +27,12 @@ READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
 TROUBLE = select.EPOLLERR | select.EPOLLHUP
 
-# select() can only watch descriptors below this number; the epoll descriptor is made first.
+# select() can only watch descriptors below this number. The epoll descriptor is made early, so its
+# number is small.
 _FD_SETSIZE = 1024
 _BATCH = 128
-# epoll rounds up to whole milliseconds, select() is exact and costs a system call more. A longer
-# wait is begun with epoll, and ended so much early that rounding cannot make it late.
+# epoll rounds up to whole milliseconds; select() is exact but is one more system call. So a long
+# wait uses epoll and ends early by this time, and select() waits for the rest.
 _LONG_S = 0.004
 _EARLY_S = 0.002
 
@@ -43,8 +43,8 @@ Handler = Callable[[int], None]
 class Poller(selectors.BaseSelector):
     """An epoll selector for asyncio that serves data sockets and timers inside `select`.
 
-    `watch`, `change`, `forget` and `timers` are for the data path; the rest is asyncio's protocol.
-    A handler gets the event mask. It may watch and forget any descriptor, its own included.
+    `watch`, `change`, `forget` and `timers` are for the data path; the other methods are those that
+    asyncio needs. A handler gets the event mask. It may watch and forget any descriptor.
     """
 
     def __init__(self, on_bug: Callable[[BaseException], None]) -> None:
@@ -56,29 +56,29 @@ class Poller(selectors.BaseSelector):
         self.timers = Timers(on_bug)
 
     def watch(self, fd: int, mask: int, handler: Handler) -> None:
-        """Call `handler(events)` whenever `fd` is ready for something in `mask` or in trouble."""
+        """Call `handler(events)` whenever `fd` has an event in `mask`, or an error."""
         self._epoll.register(fd, mask)
         self._handlers[fd] = handler
 
     def change(self, fd: int, mask: int, handler: Handler) -> None:
-        """Watch the already watched `fd` for something else; `mask` may not be empty."""
+        """Change the mask and the handler of a watched `fd`; `mask` may not be empty."""
         self._epoll.modify(fd, mask)
         self._handlers[fd] = handler
 
     def forget(self, fd: int) -> None:
-        """Stop watching `fd`; must come before it is closed."""
+        """Stop watching `fd`. To be called before it is closed."""
         if self._handlers.pop(fd, None) is not None:
             self._epoll.unregister(fd)
 
     def asyncio_called(self) -> None:
-        """Asyncio was given a call to make: `select` returns as soon as it can."""
+        """A call was scheduled in asyncio's loop, so `select` returns as soon as it can."""
         self._called = True
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Serve the data path until asyncio has events, calls or a timer to see to.
+        """Serve the data path until asyncio has an event, a call or a timer to handle.
 
-        A flood of data keeps nothing waiting: asyncio's descriptors stand in the same queue, and
-        both kinds of timers are looked at after each batch.
+        Much data does not delay asyncio: epoll returns its descriptors in turn with the others,
+        and all timers are checked after each batch.
         """
         asyncs: list[tuple[selectors.SelectorKey, int]] = []
         handlers, timers = self._handlers, self.timers
@@ -94,7 +94,7 @@ class Poller(selectors.BaseSelector):
                     continue
                 try:
                     handler(mask)
-                except Exception as bug:  # one connection's bug must not stop the network
+                except Exception as bug:  # a bug in one connection must not stop the others
                     self._on_bug(bug)
             now = now_s()
             if timers.next_s <= now:
@@ -114,7 +114,7 @@ class Poller(selectors.BaseSelector):
             asyncs.append((key, ready & key.events))
 
     def _wait(self, left_s: float) -> list[tuple[int, int]]:
-        """What is ready, at once or within `left_s`; may come back early with nothing."""
+        """The descriptors that are ready within `left_s`; may return early with none."""
         if left_s > _LONG_S:
             return self._epoll.poll(None if left_s == math.inf else left_s - _EARLY_S, _BATCH)
         if left_s > 0:
@@ -126,7 +126,7 @@ class Poller(selectors.BaseSelector):
     def register(
         self, fileobj: FileDescriptorLike, events: int, data: object = None
     ) -> selectors.SelectorKey:
-        """Asyncio's own descriptors; as `selectors.BaseSelector` says."""
+        """Register a descriptor of asyncio; see `selectors.BaseSelector`."""
         fd = fileobj if isinstance(fileobj, int) else fileobj.fileno()
         if fd in self._keys:
             raise KeyError(f"{fileobj!r} (FD {fd}) is already registered")
@@ -138,7 +138,7 @@ class Poller(selectors.BaseSelector):
     def modify(
         self, fileobj: FileDescriptorLike, events: int, data: object = None
     ) -> selectors.SelectorKey:
-        """As `selectors.BaseSelector` says."""
+        """See `selectors.BaseSelector`."""
         old = self.get_key(fileobj)
         key = old._replace(events=events, data=data)
         if events != old.events:
@@ -147,7 +147,7 @@ class Poller(selectors.BaseSelector):
         return key
 
     def unregister(self, fileobj: FileDescriptorLike) -> selectors.SelectorKey:
-        """As `selectors.BaseSelector` says."""
+        """See `selectors.BaseSelector`."""
         key = self.get_key(fileobj)
         del self._keys[key.fd]
         with contextlib.suppress(OSError):  # it may be closed already
@@ -155,7 +155,7 @@ class Poller(selectors.BaseSelector):
         return key
 
     def get_key(self, fileobj: FileDescriptorLike) -> selectors.SelectorKey:
-        """The key of a registered descriptor, KeyError otherwise."""
+        """The key of a registered descriptor. Raises KeyError for any other."""
         fd = fileobj if isinstance(fileobj, int) else fileobj.fileno()
         try:
             return self._keys[fd]
@@ -163,20 +163,20 @@ class Poller(selectors.BaseSelector):
             raise KeyError(f"{fileobj!r} is not registered") from None
 
     def get_map(self) -> Mapping[FileDescriptorLike, selectors.SelectorKey]:
-        """Asyncio's own descriptors."""
+        """The keys of asyncio's descriptors."""
         return dict(self._keys.items())
 
     def close(self) -> None:
-        """Close the epoll descriptor; nothing is watched any more."""
+        """Close the epoll descriptor and stop watching all descriptors."""
         self._epoll.close()
         self._keys.clear()
         self._handlers.clear()
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """Asyncio's loop over a poller, which it notifies of every scheduled call.
+    """Asyncio's loop with a `Poller`; it tells the poller of every call that is scheduled.
 
-    Calls of other threads need no such notice: they write to a descriptor of asyncio's.
+    Calls from other threads do not need that: they write to a descriptor that asyncio watches.
     """
 
     def __init__(self, poller: Poller) -> None:
@@ -186,7 +186,7 @@ class Loop(asyncio.SelectorEventLoop):
     def call_soon(
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
-        """As asyncio has it."""
+        """See `asyncio.loop.call_soon`."""
         self._poller.asyncio_called()
         return super().call_soon(callback, *args, context=context)
 
@@ -197,7 +197,7 @@ class Loop(asyncio.SelectorEventLoop):
         *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        """As asyncio has it; `call_later` comes through here too."""
+        """See `asyncio.loop.call_at`; `call_later` uses it too."""
         self._poller.asyncio_called()
         return super().call_at(when, callback, *args, context=context)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from chaoslab import seeds
 from chaoslab.clock import now_s
-from chaoslab.engine.address import ListenAddress
+from chaoslab.engine.address import ListenAddress, join_host_port
 from chaoslab.engine.chunks import Direction
 from chaoslab.engine.connection import Connection
 from chaoslab.engine.connection_log import AppliedFault, ConnectionLog, Flow
@@ -24,7 +24,7 @@ from chaoslab.engine.wire import ApiError
 
 
 class Established(enum.Enum):
-    """What happens to established connections when the connect mode is set."""
+    """What happens to established connections when a connect mode is set."""
 
     KEEP = "keep"
     HOLD = "hold"
@@ -33,9 +33,9 @@ class Established(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connect:
-    """A connect mode, and what happens to connections that are established already.
+    """A connect mode, and what happens to connections that are already established.
 
-    An `inert` one is reported as it was set, but has no effect (as `accept`, `keep`).
+    If `inert`, it is reported as it was set, but acts as `accept` with `keep`.
     """
 
     mode: ConnectMode = ConnectMode.ACCEPT
@@ -55,9 +55,9 @@ class Engine:
     poller: Poller
     log: ConnectionLog
     seed: int
-    # Why connect mode "dropped" is unsupported here; None if it is supported.
-    no_drops: str | None
-    # Whether a proxy at 127.0.0.1 listens at ::1 as well; Toxiproxy does not.
+    # Why connect mode "dropped" is unsupported on this machine; None if it is supported.
+    dropped_unsupported: str | None
+    # Whether a proxy at 127.0.0.1 also listens at ::1; with Toxiproxy it does not.
     both_loopbacks: bool = False
 
 
@@ -70,11 +70,11 @@ class Proxy:
         self.upstream = upstream
         self.poller = engine.poller
         self.loop = engine.loop
-        self.chain = ToxicCollection()
+        self.toxics = ToxicCollection()
         self.triggers = Triggers()
         self.connect = Connect()
         self.since_s: float | None = None
-        # Names of toxics that are reported but have no effect; they may be added later.
+        # Names of toxics that are reported but have no effect, also of toxics added later.
         self.inert_toxics: frozenset[str] = frozenset()
         self.opened = 0
         self._flow_of_closed = dict.fromkeys(Direction, Flow())
@@ -87,11 +87,11 @@ class Proxy:
 
     @property
     def enabled(self) -> bool:
-        """Whether the proxy holds its port; it does in connect modes refused and dropped, too."""
+        """Whether the proxy holds its port, in any connect mode."""
         return self._listener is not None
 
     def start(self) -> None:
-        """Bind the port in the current connect mode; raises ApiError 500 as Toxiproxy does."""
+        """Bind the port in the current connect mode. Raises ApiError 500, as Toxiproxy does."""
         if self._listener is not None:
             return
         where = self.listen.for_binding()
@@ -121,18 +121,15 @@ class Proxy:
 
     def _accepted(self, client: socket.socket, address: Address) -> None:
         self.opened += 1
-        shown = (
-            f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
-        )
-        record = self._engine.log.open(self.name, shown, self.upstream, now_s())
+        record = self._engine.log.open(self.name, join_host_port(*address), self.upstream, now_s())
         connection = Connection(self, client, self.opened, record)
         self.connections[self.opened] = connection
         self.triggers.accepted(self.opened)
         if not connection.over:
             connection.open()
 
-    def lost(self, connection: Connection, end: str) -> None:
-        """Forget a connection that has ended, and count its bytes."""
+    def forget(self, connection: Connection, end: str) -> None:
+        """Remove a connection that has ended, and count its bytes."""
         del self.connections[connection.number]
         self._engine.log.close(connection.record, end, now_s())
         for direction, past in self._flow_of_closed.items():
@@ -146,8 +143,8 @@ class Proxy:
     # --- toxics ---
 
     def toxics_for(self, number: int, direction: Direction) -> list[Toxic]:
-        """The toxics that apply to connection `number`; toxicity is drawn once for each."""
-        along = (t for t in self.chain.along(direction) if t.name not in self.inert_toxics)
+        """The toxics that apply to connection `number` in this direction."""
+        along = (t for t in self.toxics.in_direction(direction) if t.name not in self.inert_toxics)
         applying = [toxic for toxic in along if self._applies(toxic, number)]
         if direction in self._hold:
             applying.append(self._hold[direction])
@@ -156,35 +153,37 @@ class Proxy:
     def _applies(self, toxic: Toxic, number: int) -> bool:
         if toxic.toxicity >= 1.0:
             return True
-        # The same draw on every call: a change of another toxic does not draw again.
+        # The generator is new and has the same seed on each call: the draw never changes.
         return self.generator(number, toxic.name, "toxicity").random() < toxic.toxicity
 
     def generator(self, number: int, *names: str) -> random.Random:
-        """The generator of (seed, proxy, names…, connection number)."""
+        """A new generator, seeded by (seed, proxy, names…, connection number)."""
         return seeds.generator(self._engine.seed, self.name, *names, number)
 
     def add_toxic(self, toxic: Toxic) -> None:
-        """Add at the end of its direction; 409 if the name is taken."""
-        self.chain.add(toxic)
-        self.arrange()
+        """Append it to the toxics of its direction. ApiError 409 if the name is taken."""
+        self.toxics.add(toxic)
+        self.apply_toxics()
 
     def set_inert_toxics(self, names: frozenset[str]) -> None:
-        """Let toxics of these names, and only these, have no effect from now on."""
+        """Replace the set of names whose toxics have no effect, from now on."""
         self.inert_toxics = names
-        self.arrange()
+        self.apply_toxics()
 
-    def arrange(self) -> None:
-        """Apply the present toxics to every connection."""
+    def apply_toxics(self) -> None:
+        """Apply the current toxics to every connection."""
         for connection in list(self.connections.values()):
-            connection.arrange()
+            connection.apply_toxics()
 
     # --- connect modes ---
 
     def set_connect(self, connect: Connect) -> None:
-        """Put a connect mode in force; on ApiError 501 or 500 nothing has changed."""
+        """Put a connect mode in force. After ApiError 501 or 500 the old mode is in force."""
         effective = connect.effective()
-        if connect.mode is ConnectMode.DROPPED and self._engine.no_drops:
-            raise ApiError(f"connect mode dropped: unsupported: {self._engine.no_drops}", 501)
+        if connect.mode is ConnectMode.DROPPED and self._engine.dropped_unsupported:
+            raise ApiError(
+                f"connect mode dropped: unsupported: {self._engine.dropped_unsupported}", 501
+            )
         waiting: list[tuple[socket.socket, Address]] = []
         if self._listener is not None:
             try:
@@ -195,10 +194,10 @@ class Proxy:
         for client, address in waiting:
             self._accepted(client, address)
         if self.connect is not connect:
-            return  # a trigger of one of those clients has set another mode meanwhile
+            return  # accepting one of those clients fired a trigger, which set another mode
         if effective.established is Established.RESET:
             self._reset_all(connect)
-        self.arrange()
+        self.apply_toxics()
 
     def _remember(self, connect: Connect) -> None:
         if connect.mode is ConnectMode.ACCEPT:
@@ -214,7 +213,9 @@ class Proxy:
         for connection in list(self.connections.values()):
             for direction in Direction:
                 held = connection.record.flow(direction).held
-                connection.note(AppliedFault(f"connect:{mode}", mode, direction, now_s(), held))
+                connection.record.applied.append(
+                    AppliedFault(f"connect:{mode}", mode, direction, now_s(), held)
+                )
             connection.reset("reset_by_fault")
 
     @property
@@ -225,10 +226,10 @@ class Proxy:
     def heal(self) -> None:
         """Remove toxics, disarm triggers, accept clients, enable: what `POST /reset` does.
 
-        Nothing is inert afterwards either.
+        It also ends what was inert.
         """
         self.triggers.disarm_unfired()
-        self.chain.clear()
+        self.toxics.clear()
         self.inert_toxics = frozenset()
         self.set_connect(Connect())
         self.start()
@@ -239,7 +240,7 @@ def _sum(flows: list[Flow]) -> Flow:
 
 
 def _hold(connect: Connect, direction: Direction) -> Toxic:
-    """Hold everything behind all toxics, and deliver it at the heal, as on a cut path."""
+    """A last toxic that holds all bytes until the heal, as a cut path does."""
     return Toxic(
         name=f"connect:{connect.mode.value}",
         type=connect.mode.value,

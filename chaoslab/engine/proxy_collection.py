@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from chaoslab.engine.address import ListenAddress
+from chaoslab.engine.address import ListenAddress, join_host_port
 from chaoslab.engine.proxy import Engine, Proxy
 from chaoslab.engine.toxic_collection import Toxic
 from chaoslab.engine.wire import ApiError
@@ -22,7 +22,7 @@ class ProxyCollection:
         return [self._proxies[name] for name in sorted(self._proxies)]
 
     def get(self, name: str) -> Proxy:
-        """The proxy of that name, or 404."""
+        """The proxy of that name. ApiError 404 if there is none."""
         try:
             return self._proxies[name]
         except KeyError:
@@ -32,8 +32,8 @@ class ProxyCollection:
         """Whether there is a proxy of that name."""
         return name in self._proxies
 
-    def demand_free(self, name: str) -> None:
-        """409 if the name is taken."""
+    def require_free(self, name: str) -> None:
+        """Raise ApiError 409 if the name is taken."""
         if name in self._proxies:
             raise ApiError("proxy already exists", 409)
 
@@ -46,11 +46,11 @@ class ProxyCollection:
         enabled: bool,
         toxics: Iterable[Toxic],
     ) -> Proxy:
-        """A new proxy with its toxics in place before its port opens; 409 if the name is taken."""
-        self.demand_free(name)
+        """Make a proxy; its toxics are in force before its port opens. 409 if the name is taken."""
+        self.require_free(name)
         proxy = Proxy(self.engine, name, listen, upstream)
         for toxic in toxics:
-            proxy.chain.add(toxic)
+            proxy.toxics.add(toxic)
         if enabled:
             proxy.start()
         self._proxies[name] = proxy
@@ -65,17 +65,17 @@ class ProxyCollection:
         enabled: bool,
         toxics: list[Toxic] | None,
     ) -> Proxy:
-        """As Toxiproxy does: keep a proxy with the same addresses, replace any other.
+        """Make the proxy, as Toxiproxy does: one with the same addresses is kept, else replaced.
 
-        Toxics in the body replace those of a proxy that is kept.
+        If `toxics` is not None, they replace the toxics of a proxy that is kept.
         """
         existing = self._proxies.get(name)
         if existing is not None and not differs(existing, listen, upstream):
             if toxics is not None:
-                existing.chain.clear()
+                existing.toxics.clear()
                 for toxic in toxics:
-                    existing.chain.add(toxic)
-                existing.arrange()
+                    existing.toxics.add(toxic)
+                existing.apply_toxics()
             return existing
         if existing is not None:
             existing.stop()
@@ -83,12 +83,12 @@ class ProxyCollection:
         try:
             return self.create(name, listen, upstream, enabled=enabled, toxics=toxics or ())
         except ApiError:
-            if existing is not None:  # Toxiproxy keeps the old one, stopped
+            if existing is not None:  # as Toxiproxy: the old proxy stays, stopped
                 self._proxies[name] = existing
             raise
 
     def update(self, proxy: Proxy, listen: ListenAddress, upstream: str, *, enabled: bool) -> None:
-        """A new port or upstream restarts the proxy; `enabled` starts or stops it."""
+        """Change a proxy: a new port or upstream restarts it, `enabled` starts or stops it."""
         if differs(proxy, listen, upstream):
             proxy.stop()
             proxy.listen, proxy.upstream = listen, upstream
@@ -98,14 +98,14 @@ class ProxyCollection:
             proxy.stop()
 
     def remove(self, name: str) -> None:
-        """Stop it and forget it, or 404."""
+        """Stop the proxy and remove it. ApiError 404 if there is none."""
         self.get(name).stop()
         del self._proxies[name]
 
     def heal(self) -> None:
-        """Enable every proxy, accept clients, remove all toxics; raise the first error at the end.
+        """Heal every proxy (see `Proxy.heal`), then raise the first error.
 
-        One proxy whose port is taken must not keep the faults of the others in force.
+        If the port of one proxy is taken, the faults of the others are healed all the same.
         """
         errors = []
         for proxy in self.all():
@@ -117,13 +117,14 @@ class ProxyCollection:
             raise errors[0]
 
     def close(self) -> None:
-        """Stop everything."""
+        """Stop all proxies."""
         for proxy in self.all():
             proxy.stop()
 
 
 def differs(proxy: Proxy, listen: ListenAddress, upstream: str) -> bool:
-    """Whether the proxy would have to restart; a port of 0 always asks for a new one."""
-    # As Go writes an address that it has resolved: without a host, ":0" even for "".
-    resolved = ListenAddress.bound((listen.host, listen.port)).text
-    return proxy.listen.text != resolved or proxy.upstream != upstream
+    """Whether the proxy must restart to have these addresses. Port 0 always means a new port."""
+    # As Go does: the resolved address is compared. It is ":0" for an empty text.
+    return (
+        proxy.listen.text != join_host_port(listen.host, listen.port) or proxy.upstream != upstream
+    )

@@ -1,4 +1,4 @@
-"""Which handler answers which method and path; unknown ones are answered as by Toxiproxy."""
+"""Finds the handler for a method and path. Errors are answered as Toxiproxy answers them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PARAMETER = re.compile(r"{(\w+)}")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`pattern` has `{name}` for one path segment; no methods means any."""
+    """A handler for a path pattern and its methods; no methods means any method."""
 
     methods: tuple[str, ...]
     pattern: re.Pattern[str]
@@ -26,15 +26,15 @@ class Route:
 
 
 def route(methods: str, pattern: str, handler: Handler) -> Route:
-    """A route for space-separated methods."""
+    """A route for space-separated methods. In `pattern`, `{name}` is one path segment."""
     regex = _PARAMETER.sub(r"(?P<\1>[^/]+)", pattern)
     return Route(tuple(methods.split()), re.compile(regex + r"\Z"), handler)
 
 
 class Router:
-    """404 for an unknown path, 405 for an unknown method, 403 for a browser's user agent.
+    """Answers 404 for an unknown path, 405 for an unknown method, 403 for a browser.
 
-    The host check comes first. Every answer of a route has a request id.
+    The host check comes first. Every answer of a handler gets a request id.
     """
 
     def __init__(self, routes: Iterable[Route], host_check: HostCheck) -> None:
@@ -42,7 +42,7 @@ class Router:
         self._guard = host_check
 
     async def __call__(self, request: Request) -> Answer:
-        """Find the handler and ask it."""
+        """Find the handler and return its answer."""
         if (refusal := self._guard.refusal(request)) is not None:
             return refusal
         known_path = False

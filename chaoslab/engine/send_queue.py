@@ -1,4 +1,4 @@
-"""Writes to one socket: sends at once if nothing waits, else queues in order."""
+"""Writes to one socket: sends at once if the queue is empty, else queues."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections import deque
 class SendQueue:
     """Writes to a non-blocking socket; `waiting` and `delivered` count bytes.
 
-    After `give_up` everything is discarded.
+    After `give_up` all bytes are discarded.
     """
 
     __slots__ = ("_queue", "_sock", "delivered", "gone", "waiting")
@@ -22,7 +22,7 @@ class SendQueue:
         self.gone = False
 
     def send(self, data: bytes | memoryview) -> None:
-        """Send what the socket takes now, queue the rest; raises OSError if the peer is gone."""
+        """Send what the socket takes now, queue the rest. Raises OSError if the peer has reset."""
         if self.gone:
             return
         if not self._queue:
@@ -37,12 +37,12 @@ class SendQueue:
         self.keep(bytes(data))
 
     def keep(self, data: bytes) -> None:
-        """Queue bytes behind the others."""
+        """Append bytes to the queue."""
         self._queue.append(data)
         self.waiting += len(data)
 
     def flush(self) -> None:
-        """Send as much of the queue as the socket takes now; OSError if the peer is gone."""
+        """Send what the socket takes of the queue now. Raises OSError if the peer has reset."""
         try:
             while self._queue:
                 data = self._queue[0]
@@ -57,13 +57,13 @@ class SendQueue:
             return
 
     def take_back(self) -> list[bytes]:
-        """Remove and return everything that waits, in order."""
+        """Remove and return the queued bytes, in order."""
         taken = list(self._queue)
         self._queue.clear()
         self.waiting = 0
         return taken
 
     def give_up(self) -> None:
-        """Discard everything from now on: the peer is gone."""
+        """Discard the queue and all later bytes: the peer has reset the connection."""
         self.gone = True
         self.take_back()

@@ -7,7 +7,7 @@ import struct
 
 _TCP_ESTABLISHED = 1
 _TCP_LISTEN_BIT = 1 << 10
-# struct tcp_info: the state is its first byte; for a listener tcpi_unacked is the queue's length.
+# struct tcp_info: the first byte is the state. For a listener, tcpi_unacked is the queue's length.
 _TCP_INFO_UNACKED = 24
 _TCP_INFO_SIZE = 104
 
@@ -29,7 +29,7 @@ def established(sock: socket.socket) -> bool:
 
 
 def accept_queue(listener: socket.socket) -> int:
-    """How many complete connections wait to be accepted."""
+    """The number of connections that wait to be accepted."""
     (waiting,) = struct.unpack_from("=I", _tcp_info(listener), _TCP_INFO_UNACKED)
     return int(waiting)
 
@@ -41,7 +41,7 @@ def _tcp_info(sock: socket.socket) -> bytes:
 def syn_drops(listener: socket.socket) -> int | None:
     """The kernel's count of packets dropped at this listening socket; None if unknown.
 
-    SYN retries count each. Source: sock_diag's SK_MEMINFO_DROPS, the `d` of `ss -ltm`.
+    Each retry of a SYN counts. Source: SK_MEMINFO_DROPS of sock_diag, shown as `d` by `ss -ltm`.
     """
     try:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as netlink:

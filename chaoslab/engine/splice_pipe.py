@@ -1,4 +1,4 @@
-"""Bulk data without toxics: socket to pipe to socket by `splice`, in the kernel, without a copy."""
+"""Moves bulk data from socket to socket by `splice`, in the kernel and without a copy."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import ClassVar
 
 FULL_READ = 256 * 1024
 PIPE_SIZE = 1024 * 1024
-# After this many full reads in a row a stream gets a pipe; after as many small ones it returns it.
+# After FULL_READS full reads in a row a stream gets a pipe, after SMALL_READS small ones it
+# returns it.
 FULL_READS = 2
 SMALL_READ = 16 * 1024
 SMALL_READS = 8
 SPARE_PIPES = 16
 
-# Some sandboxes have the call and refuse it for sockets.
+# Some sandboxes have the system call but refuse it for sockets.
 _CANNOT = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 _FLAGS = getattr(os, "SPLICE_F_MOVE", 1) | getattr(os, "SPLICE_F_NONBLOCK", 2)
 
@@ -38,22 +39,25 @@ class SplicePipe:
 
     @classmethod
     def start(cls, full_reads: int) -> SplicePipe | None:
-        """A pipe, once enough reads were full; None before that, or without `splice`."""
+        """A pipe if enough reads were full; None if not, or if `splice` is unsupported."""
         if full_reads < FULL_READS or not cls._works:
             return None
         if cls._spare:
             return cls(*cls._spare.pop())
         try:
             reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:  # out of descriptors: the buffer serves as well
+        except OSError:  # out of descriptors: the stream goes on with its buffer
             return None
-        with contextlib.suppress(OSError):  # beyond the user's quota the pipe stays smaller
+        with contextlib.suppress(OSError):  # above the user's quota the pipe stays smaller
             fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
         return cls(reader, writer)
 
     @classmethod
-    def given_up(cls, error: OSError) -> bool:
-        """Whether the error means that this kernel cannot splice sockets; no stream tries again."""
+    def unsupported_by_kernel(cls, error: OSError) -> bool:
+        """Whether the error means that this kernel cannot splice sockets.
+
+        If so, `start` returns None from now on.
+        """
         if error.errno in _CANNOT:
             cls._works = False
             return True
@@ -65,14 +69,14 @@ class SplicePipe:
         return self._small_reads >= SMALL_READS
 
     def fill(self, source: socket.socket) -> int:
-        """Read from the source; 0 at the end of the stream. BlockingIOError if it has nothing."""
+        """Read from the source; returns 0 at its end. Raises BlockingIOError if it has no data."""
         size = os.splice(source.fileno(), self._writer, PIPE_SIZE, flags=_FLAGS)
         self.size += size
         self._small_reads = self._small_reads + 1 if size < SMALL_READ else 0
         return size
 
     def drain(self, sink: socket.socket) -> int:
-        """Write to the sink as much as it takes; the rest stays in the pipe."""
+        """Write what the sink takes; the rest stays in the pipe. Returns the bytes written."""
         before = self.size
         with contextlib.suppress(BlockingIOError, InterruptedError):
             while self.size:
@@ -80,7 +84,7 @@ class SplicePipe:
         return before - self.size
 
     def stop(self) -> bytes:
-        """Return the pipe to the pool, and give back the bytes that were in it."""
+        """Return the pipe to the pool. Returns the bytes that were in it."""
         rest = b""
         while len(rest) < self.size:
             rest += os.read(self._reader, self.size - len(rest))

@@ -1,4 +1,4 @@
-"""One toxic on one stream of one connection: its queue, its state, its decisions carried out."""
+"""One toxic on one stream: holds its queue and its state, and carries out its decisions."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import Any
 
 from chaoslab.engine.chunks import Chunk, Direction, End
 from chaoslab.engine.connection_log import AppliedFault
+from chaoslab.engine.last_messages import is_goodbye
 from chaoslab.engine.toxic_collection import Toxic
 from chaoslab.engine.toxics.base import Close, Drop, Forward, Reset, ToxicContext, Wait
-from chaoslab.engine.words import is_goodbye
 
-# Memory of a queued chunk beside its bytes, so that a queue of tiny chunks is bounded as well.
+# Memory of a queued chunk besides its bytes, so that a queue of tiny chunks is bounded too.
 CHUNK_COST = 256
 
 Emit = Callable[[Chunk], None]
 
 
-class ResetAsked(Exception):
-    """A toxic decided that the connection is reset."""
+class ResetRequested(Exception):
+    """A toxic has decided to reset the connection."""
 
 
 class Stage:
-    """Bytes enter by `accept`, and leave by `pump` as the toxic decides.
+    """`accept` queues bytes; `pump` passes them on as the toxic decides.
 
-    `held` is how many bytes wait here, `cost` the memory that they take, `wake_s` the latest time
-    of the next `pump` (None if time alone changes nothing).
+    `held` is the number of bytes that wait here, `cost` their memory in bytes. `wake_s` is when to
+    call `pump` again at the latest (None if the toxic does not wait for a time).
     """
 
     __slots__ = (
-        "_met",
+        "_applied",
         "_note",
         "_state",
         "closed",
@@ -58,12 +58,12 @@ class Stage:
         self.closed = False
         self._state: Any = toxic.settings.state(context)
         self._note = note
-        self._met: AppliedFault | None = None
+        self._applied: AppliedFault | None = None
         if toxic.settings.affects_idle:
             self._record_effect(b"", context.since_s)
 
     def accept(self, chunk: Chunk) -> None:
-        """Queue a chunk behind the others; after a close it is discarded."""
+        """Queue a chunk; after `close` it is discarded."""
         if self.closed:
             return
         size = len(chunk.data)
@@ -74,7 +74,7 @@ class Stage:
             self._record_effect(chunk.data, chunk.arrived_s)
 
     def pump(self, now_s: float, emit: Emit) -> None:
-        """Do what the toxic decides until it waits; raises ResetAsked for a reset."""
+        """Carry out the toxic's decisions until it waits. Raises ResetRequested."""
         self.wake_s = None
         while not self.closed:
             head = self.queue[0] if self.queue else None
@@ -89,20 +89,23 @@ class Stage:
             elif isinstance(decision, Close):
                 self.close(now_s, emit)
             else:
-                raise ResetAsked
+                raise ResetRequested
 
     def leave(self, now_s: float, emit: Emit) -> None:
-        """The toxic is removed: what waited goes on, unless the toxic ends the connection."""
+        """The toxic was removed: pass all waiting bytes on, or end the connection.
+
+        `at_removal` of the toxic says which. Raises ResetRequested.
+        """
         decision = self.toxic.settings.at_removal
         if isinstance(decision, Close):
             self.close(now_s, emit)
         elif isinstance(decision, Reset):
-            raise ResetAsked
+            raise ResetRequested
         while self.queue:
             emit(self._pop()._replace(arrived_s=now_s))
 
     def close(self, now_s: float, emit: Emit) -> None:
-        """End the stream here; what has passed this stage is still delivered."""
+        """End the stream here; bytes that have passed this stage are still delivered."""
         self.closed = True
         self.queue.clear()
         self.held = self.cost = 0
@@ -130,9 +133,9 @@ class Stage:
         return chunk
 
     def _record_effect(self, data: bytes, now_s: float) -> None:
-        if self._met is None:
-            self._met = AppliedFault(self.toxic.name, self.toxic.type, self.direction, now_s)
-            self._note(self._met)
-        self._met.bytes += len(data)
+        if self._applied is None:
+            self._applied = AppliedFault(self.toxic.name, self.toxic.type, self.direction, now_s)
+            self._note(self._applied)
+        self._applied.bytes += len(data)
         if self.direction is Direction.UPSTREAM and is_goodbye(data):
-            self._met.goodbye += len(data)
+            self._applied.goodbye += len(data)

@@ -1,8 +1,8 @@
 """One direction of one connection: from a source socket through toxics into a sink socket.
 
-Without toxics, bytes are read into one shared buffer and sent at once; bulk data go by `splice`
-and are never read. With toxics, bytes become chunks that carry their arrival times. A change
-between the two, or of the set of toxics, loses, alters and reorders nothing.
+Without toxics, bytes are read into one shared buffer and sent at once; bulk data is moved by
+`splice` and is never read. With toxics, bytes become chunks with their arrival times. When toxics
+are added, changed or removed, no byte is lost, altered or reordered.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from chaoslab.engine.peer_socket import PeerSocket
 from chaoslab.engine.pipeline import Pipeline
 from chaoslab.engine.send_queue import SendQueue
 from chaoslab.engine.splice_pipe import FULL_READ, SplicePipe
-from chaoslab.engine.stage import ResetAsked, Stage
+from chaoslab.engine.stage import ResetRequested, Stage
 from chaoslab.engine.timers import Timer, Timers
 from chaoslab.engine.toxic_collection import Toxic
 
-# The most that waits on one stream; above it the sender gets TCP's own back-pressure.
+# Bytes that one stream holds at most. Above it we stop reading, and TCP slows the sender.
 HOLD_LIMIT = 32 * 1024 * 1024
 CHUNK_READ = 64 * 1024
 
@@ -28,29 +28,29 @@ _view = memoryview(_buffer)
 
 
 class Owner(Protocol):
-    """What a stream needs of its connection."""
+    """What a stream uses of its connection."""
 
     timers: Timers
     over: bool
 
     def stage(self, toxic: Toxic, direction: Direction) -> Stage:
-        """A fresh stage for a toxic that applies to this connection from now on."""
+        """A new stage for a toxic that applies to this connection from now on."""
         ...
 
-    def heard(self, direction: Direction, data: bytes | memoryview) -> None:
-        """The source of that direction has sent these bytes; empty where they were not read."""
+    def note_bytes(self, direction: Direction, data: bytes | memoryview) -> None:
+        """The source of this direction has sent bytes; `data` is empty if they were not read."""
         ...
 
-    def noticed_end(self, direction: Direction, how: End) -> None:
-        """The source of that direction has ended."""
+    def note_end(self, direction: Direction, how: End) -> None:
+        """The source of this direction has ended."""
         ...
 
-    def broke(self, stream: Stream) -> None:
+    def sink_failed(self, stream: Stream) -> None:
         """A write to the stream's sink failed."""
         ...
 
     def ended(self, stream: Stream, how: End) -> None:
-        """The stream has delivered everything up to its end mark."""
+        """The stream has delivered all bytes before its end mark."""
         ...
 
     def reset(self, end: str) -> None:
@@ -59,9 +59,9 @@ class Owner(Protocol):
 
 
 class Stream:
-    """Reads from `source`, writes into `sink`, and keeps what may not be written yet.
+    """Reads from `source`, writes to `sink`, and holds bytes that may not be written yet.
 
-    `received` counts the bytes read from the source, `send_queue.delivered` those the sink took.
+    `received` counts bytes read from the source, `send_queue.delivered` bytes sent to the sink.
     """
 
     __slots__ = (
@@ -107,7 +107,7 @@ class Stream:
 
     @property
     def held(self) -> int:
-        """Bytes inside the engine: waiting in toxics, or for the sink to take them."""
+        """Bytes inside the engine: held by toxics, or waiting until the sink is writable."""
         return self._unsent + self._pipeline.held
 
     @property
@@ -117,7 +117,7 @@ class Stream:
     # --- bytes come in ---
 
     def fill(self, _events: int) -> None:
-        """The source is readable (or in trouble): read once."""
+        """The source is readable or has an error: read once."""
         if self._pipeline.stages:
             self._fill_stages()
         elif self._splice is not None:
@@ -137,11 +137,11 @@ class Stream:
             self.source_ended(End.EOF)
             return
         self.received += size
-        self._connection.heard(self.direction, _view[:size])
+        self._connection.note_bytes(self.direction, _view[:size])
         try:
             self.send_queue.send(_view[:size])
         except OSError:
-            self._sink_broke()
+            self._sink_failed()
             return
         if self.send_queue.waiting:
             self._settle()
@@ -156,7 +156,7 @@ class Stream:
             return
         except OSError as error:
             self._leave_splice(bulk)
-            if not SplicePipe.given_up(error):
+            if not SplicePipe.unsupported_by_kernel(error):
                 self.source_ended(End.RESET)
             return
         if not size:
@@ -164,21 +164,21 @@ class Stream:
             self.source_ended(End.EOF)
             return
         self.received += size
-        self._connection.heard(self.direction, b"")
+        self._connection.note_bytes(self.direction, b"")
         self._drain_splice(bulk)
 
     def _drain_splice(self, bulk: SplicePipe) -> None:
         try:
             self.send_queue.delivered += bulk.drain(self.sink.sock)
         except OSError:
-            self._sink_broke()
+            self._sink_failed()
             return
         if bulk.size == 0 and bulk.idle:
             self._leave_splice(bulk)
         self._settle()
 
     def _leave_splice(self, bulk: SplicePipe) -> None:
-        """Back to the buffer; bytes in the pipe are sent before any other."""
+        """Return to the buffer; the bytes in the pipe are sent first."""
         rest = bulk.stop()
         self._splice = None
         self._full_reads = 0
@@ -197,16 +197,16 @@ class Stream:
             self.source_ended(End.EOF)
             return
         self.received += len(data)
-        self._connection.heard(self.direction, data)
+        self._connection.note_bytes(self.direction, data)
         self._pipeline.stages[0].accept(Chunk(data, now_s()))
         self.pump()
 
     def source_ended(self, how: End) -> None:
-        """The source sends no more; an end mark queues behind the bytes that wait."""
+        """The source has ended: queue an end mark behind the waiting bytes."""
         if self.source_over:
             return
         self.source_over = True
-        self._connection.noticed_end(self.direction, how)
+        self._connection.note_end(self.direction, how)
         mark = Chunk(b"", now_s(), how)
         if self._pipeline.stages:
             self._pipeline.stages[0].accept(mark)
@@ -218,36 +218,36 @@ class Stream:
     # --- bytes go through the toxics ---
 
     def pump(self) -> None:
-        """Let every toxic decide about its waiting bytes, then wait for the next event."""
+        """Let each toxic decide about its waiting bytes, then wait for the next event."""
         if self._connection.over:
             return
         try:
             self._pipeline.pump(now_s(), self)
-        except ResetAsked:
+        except ResetRequested:
             self._connection.reset("reset_by_fault")
             return
         self._settle()
 
-    def arrange(self, toxics: list[Toxic]) -> None:
-        """Put exactly these toxics in force; bytes in flight keep their order.
+    def apply_toxics(self, toxics: list[Toxic]) -> None:
+        """Put exactly these toxics in force; bytes keep their order.
 
-        Raises nothing: a toxic may end the connection.
+        A toxic may end the connection meanwhile.
         """
         if self._splice is not None and toxics:
             self._leave_splice(self._splice)
         try:
-            self._pipeline.arrange(toxics, now_s(), self)
-        except ResetAsked:
+            self._pipeline.apply_toxics(toxics, now_s(), self)
+        except ResetRequested:
             self._connection.reset("reset_by_fault")
             return
         self.pump()
 
     def stage(self, toxic: Toxic) -> Stage:
-        """A fresh stage for a toxic that applies to this connection from now on."""
+        """A new stage for a toxic that applies to this connection from now on."""
         return self._connection.stage(toxic, self.direction)
 
     def take_back(self) -> list[Chunk]:
-        """Remove and return unsent bytes and the end behind them: a toxic takes them."""
+        """Remove and return unsent bytes and the end mark behind them, for a new toxic."""
         now = now_s()
         waiting = [Chunk(data, now) for data in self.send_queue.take_back()]
         if self.end is not None:
@@ -258,7 +258,7 @@ class Stream:
     # --- bytes go out ---
 
     def emit(self, chunk: Chunk) -> None:
-        """Send a chunk that has passed all toxics; nothing follows the end."""
+        """Send a chunk that has passed all toxics; after the end mark, chunks are discarded."""
         if self.end is not None:
             return
         if chunk.end is not None:
@@ -267,28 +267,28 @@ class Stream:
         try:
             self.send_queue.send(chunk.data)
         except OSError:
-            self._sink_broke()
+            self._sink_failed()
 
     def flush(self) -> None:
-        """The sink is writable again (or in trouble)."""
+        """The sink is writable again or has an error."""
         if self._splice is not None and not self.send_queue.waiting:
             self._drain_splice(self._splice)
             return
         try:
             self.send_queue.flush()
         except OSError:
-            self._sink_broke()
+            self._sink_failed()
             return
         self._settle()
 
-    def _sink_broke(self) -> None:
+    def _sink_failed(self) -> None:
         """A write to the sink failed: its peer has reset the connection."""
         self._drop_splice()
         self.send_queue.give_up()
-        self._connection.broke(self)
+        self._connection.sink_failed(self)
 
     def _settle(self) -> None:
-        """After any change: pass the end on if it is next, and choose what to wait for."""
+        """After a change: pass the end on if all bytes are sent, and choose the next events."""
         if self._connection.over:
             return
         pending = self._unsent > 0
@@ -304,7 +304,7 @@ class Stream:
         self.wants_read = room and not self.source_over
         self.source.update()
         self.sink.update()
-        self._timer = self._timers.move(self._timer, self._pipeline.wake_s, self._wake)
+        self._timer = self._timers.reschedule(self._timer, self._pipeline.wake_s, self._wake)
 
     def _wake(self) -> None:
         self._timer = None
@@ -312,7 +312,7 @@ class Stream:
 
     def stop(self) -> None:
         """The connection is over: release the timer and the pipe."""
-        self._timer = self._timers.move(self._timer, None, self._wake)
+        self._timer = self._timers.reschedule(self._timer, None, self._wake)
         self._drop_splice()
         self._pipeline.stop()
 

@@ -1,4 +1,4 @@
-"""The data path's own timers: exact, cheap, and kept away from asyncio's."""
+"""The timers of the data path: exact and cheap, apart from asyncio's timers."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import itertools
 import math
 from collections.abc import Callable
 
-# Cancelled timers stay in the heap until they are due, or until they are most of a heap this long.
-_TIDY_ABOVE = 64
+# A cancelled timer stays in the heap until it is due. If a longer heap than this has more cancelled
+# timers than others, they are removed.
+_SWEEP_ABOVE = 64
 
 
 class Timer:
-    """One call at a time to come (s, monotonic), unless it is cancelled before."""
+    """One call at `due_s` (s, monotonic), unless it is cancelled before."""
 
     __slots__ = ("_timers", "call", "due_s")
 
@@ -22,17 +23,17 @@ class Timer:
         self.call: Callable[[], None] | None = call
 
     def cancel(self) -> None:
-        """Cancel the call; no effect if it was made already."""
+        """Cancel the call; no effect if it was already made."""
         if self.call is not None:
             self.call = None
             self._timers.cancelled_one()
 
 
 class Timers:
-    """Timers by due time, those of the same time in the order in which they were set.
+    """Timers, ordered by due time; equal times in the order in which they were set.
 
-    `next_s` is when to call `run` at the latest: infinity where nothing waits. It may be the time
-    of a timer that was cancelled since.
+    `next_s` is when to call `run` at the latest; infinity if there is no timer. It may be the time
+    of a cancelled timer.
     """
 
     __slots__ = ("_cancelled", "_count", "_heap", "_on_bug", "next_s")
@@ -48,19 +49,19 @@ class Timers:
         return len(self._heap)
 
     def at(self, due_s: float, call: Callable[[], None]) -> Timer:
-        """Call `call()` in the first `run` at or after `due_s`."""
+        """Make the call in the first `run` at or after `due_s`."""
         timer = Timer(self, due_s, call)
         heapq.heappush(self._heap, (due_s, next(self._count), timer))
         self.next_s = self._heap[0][0]
         return timer
 
-    def move(
+    def reschedule(
         self, timer: Timer | None, due_s: float | None, call: Callable[[], None]
     ) -> Timer | None:
-        """The timer to keep instead of `timer`, so that `call()` comes at `due_s` at the latest.
+        """Replace `timer`, so that the call is made at `due_s` at the latest. Returns the new one.
 
-        It may come earlier: one that is set already stays, because who waits asks again anyway,
-        and that costs less than to set another for every chunk. No `due_s` means no call.
+        A timer that is due earlier is kept: a stream that is woken too early only sets its timer
+        again, which is cheaper than a new timer for every chunk. `due_s` None means no call.
         """
         if timer is not None:
             if due_s is not None and timer.due_s <= due_s:
@@ -79,14 +80,14 @@ class Timers:
                 continue
             try:
                 call()
-            except Exception as bug:  # one connection's bug must not stop the network
+            except Exception as bug:  # a bug in one connection must not stop the others
                 self._on_bug(bug)
         self._note_next()
 
     def cancelled_one(self) -> None:
-        """A timer was cancelled: many of them are swept out, so that memory stays bounded."""
+        """Count a cancelled timer; if there are many, remove them, so that memory is bounded."""
         self._cancelled += 1
-        if len(self._heap) > _TIDY_ABOVE and self._cancelled > len(self._heap) // 2:
+        if len(self._heap) > _SWEEP_ABOVE and self._cancelled > len(self._heap) // 2:
             self._heap[:] = [entry for entry in self._heap if entry[2].call is not None]
             heapq.heapify(self._heap)
             self._cancelled = 0

@@ -1,4 +1,4 @@
-"""The toxics of one proxy: their names, their order, and how they are read from the wire."""
+"""The toxics of one proxy: their names, their order, and how they are read from JSON."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ AT_HEAL = ("deliver", "reset")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Toxic:
-    """One toxic of a proxy; an update makes a new one.
+    """One toxic of a proxy; an update makes a new object.
 
-    `stream` is as the user wrote it (Toxiproxy echoes its case), `direction` the parsed value.
+    `stream` is the text that the user wrote (the API shows it unchanged), `direction` its value.
     """
 
     name: str
@@ -30,8 +30,8 @@ class Toxic:
     toxicity: float
     settings: Settings
 
-    def on_the_wire(self) -> dict[str, object]:
-        """Toxiproxy's shape, members in its order."""
+    def as_json(self) -> dict[str, object]:
+        """The toxic as Toxiproxy shows it, with the fields in its order."""
         return {
             "attributes": dataclasses.asdict(cast("Any", self.settings)),
             "name": self.name,
@@ -42,9 +42,10 @@ class Toxic:
 
 
 def read_toxic(value: Json, taken: Container[str] = ()) -> Toxic:
-    """A toxic from the body that creates it: defaults and statuses as Toxiproxy's.
+    """A toxic from the body that creates it, with Toxiproxy's defaults and statuses.
 
-    400 for what cannot be read, 409 for a name that is `taken`: before the attributes are read.
+    Raises ApiError 400 if it cannot be read, 409 if its name is `taken`. The name is checked
+    before the attributes.
     """
     members = wire.members(value)
     attributes = wire.members(members.get("attributes"), "attributes")
@@ -71,7 +72,7 @@ def read_toxic(value: Json, taken: Container[str] = ()) -> Toxic:
 
 
 def update_toxic(old: Toxic, value: Json) -> Toxic:
-    """The toxic with the attributes and toxicity that the body names; the rest stays."""
+    """The toxic with the attributes and toxicity of the body; the others are unchanged."""
     members = wire.members(value)
     attributes = wire.members(members.get("attributes"), "attributes")
     return dataclasses.replace(
@@ -97,44 +98,44 @@ def _read_settings(default: Settings, attributes: Mapping[str, Json]) -> Setting
 
 
 class ToxicCollection:
-    """The toxics of one proxy, per direction in the order in which they were added."""
+    """The toxics of one proxy, in the order in which they were added."""
 
     def __init__(self) -> None:
         self._toxics: dict[str, Toxic] = {}
 
     def names(self) -> Container[str]:
-        """The names that are taken, in either direction."""
+        """The names that are taken, in both directions."""
         return self._toxics.keys()
 
-    def along(self, direction: Direction) -> list[Toxic]:
-        """The toxics of one direction, first added first."""
+    def in_direction(self, direction: Direction) -> list[Toxic]:
+        """The toxics of one direction, in order."""
         return [toxic for toxic in self._toxics.values() if toxic.direction is direction]
 
     def all(self) -> list[Toxic]:
-        """Upstream before downstream, as Toxiproxy lists them."""
-        return self.along(Direction.UPSTREAM) + self.along(Direction.DOWNSTREAM)
+        """All toxics, upstream before downstream, as Toxiproxy lists them."""
+        return self.in_direction(Direction.UPSTREAM) + self.in_direction(Direction.DOWNSTREAM)
 
     def get(self, name: str) -> Toxic:
-        """The toxic of that name, or 404."""
+        """The toxic of that name. ApiError 404 if there is none."""
         try:
             return self._toxics[name]
         except KeyError:
             raise ApiError("toxic not found", 404) from None
 
     def add(self, toxic: Toxic) -> None:
-        """Append it, or 409 if the name is taken in either direction."""
+        """Append a toxic. ApiError 409 if the name is taken, in either direction."""
         if toxic.name in self._toxics:
             raise ApiError("toxic already exists", 409)
         self._toxics[toxic.name] = toxic
 
     def replace(self, toxic: Toxic) -> None:
-        """Put an updated toxic in its old place."""
+        """Replace a toxic by its update; its place in the order stays."""
         self._toxics[toxic.name] = toxic
 
     def remove(self, name: str) -> None:
-        """Remove it, or 404."""
+        """Remove a toxic. ApiError 404 if there is none."""
         del self._toxics[self.get(name).name]
 
     def clear(self) -> None:
-        """Remove all."""
+        """Remove all toxics."""
         self._toxics.clear()

@@ -15,9 +15,9 @@ from chaoslab.engine.routes import Route, route
 from chaoslab.engine.toxic_collection import Toxic, read_toxic, update_toxic
 from chaoslab.engine.wire import ApiError, Json
 
-# The version of Toxiproxy's API that is spoken; clients look at it.
-SPOKEN_VERSION = "2.12.0"
-# A larger body is parsed in a thread, off the data path: a megabyte of numbers takes a second.
+# The version of Toxiproxy's API that the engine implements; clients read it.
+API_VERSION = "2.12.0"
+# A larger body is parsed in a thread, so that traffic goes on: a megabyte of numbers takes 1 s.
 _LARGE_BYTES = 64 * 1024
 
 Names = dict[str, str]
@@ -30,13 +30,13 @@ def json_answer(value: object, status: int = 200) -> Answer:
 
 
 def errors_as_answers(handler: Handler) -> Handler:
-    """Turn an ApiError into the error body that Toxiproxy sends (as plain text, like Go)."""
+    """Answer an ApiError with Toxiproxy's error body, which has the media type text/plain."""
 
     @wraps(handler)
     async def answered(request: Request, names: Names) -> Answer:
         if len(request.body) > _LARGE_BYTES:
-            read = await asyncio.to_thread(_read, request.body)
-            request = replace(request, read=read)
+            parsed = await asyncio.to_thread(_parsed, request.body)
+            request = replace(request, parsed=parsed)
         try:
             return await handler(request, names)
         except ApiError as error:
@@ -47,43 +47,44 @@ def errors_as_answers(handler: Handler) -> Handler:
 
 
 def body_of(request: Request) -> Json:
-    """The first JSON value of a request's body; raises ApiError."""
-    return wire.decode(request.body) if request.read is None else request.read()
+    """The first JSON value of a request's body. Raises ApiError 400."""
+    return wire.decode(request.body) if request.parsed is None else request.parsed()
 
 
-def _read(body: bytes) -> Callable[[], Json]:
+def _parsed(body: bytes) -> Callable[[], Json]:
+    """A function that returns the body's JSON, or raises its error."""
     try:
         value = wire.decode(body)
     except ApiError as error:
-        refused = error
+        failure = error
     else:
         return lambda: value
 
-    def again() -> Json:
-        raise refused
+    def fail() -> Json:
+        raise failure
 
-    return again
+    return fail
 
 
-def proxy_on_the_wire(proxy: Proxy) -> dict[str, object]:
-    """A proxy as Toxiproxy shows it; the empty `Logger` is part of its shape since 2.5."""
+def proxy_as_json(proxy: Proxy) -> dict[str, object]:
+    """A proxy as Toxiproxy shows it; since version 2.5 that includes an empty `Logger`."""
     return {
         "name": proxy.name,
         "listen": proxy.listen.text,
         "upstream": proxy.upstream,
         "enabled": proxy.enabled,
         "Logger": {},
-        "toxics": toxics_on_the_wire(proxy),
+        "toxics": toxics_as_json(proxy),
     }
 
 
-def toxics_on_the_wire(proxy: Proxy) -> list[dict[str, object]]:
+def toxics_as_json(proxy: Proxy) -> list[dict[str, object]]:
     """All toxics of a proxy, upstream first."""
-    return [toxic.on_the_wire() for toxic in proxy.chain.all()]
+    return [toxic.as_json() for toxic in proxy.toxics.all()]
 
 
 class ToxiproxyApi:
-    """The handlers; each validates all of its request before it changes anything."""
+    """The handlers. Each validates the complete request before it changes anything."""
 
     def __init__(self, proxies: ProxyCollection) -> None:
         self._proxies = proxies
@@ -111,32 +112,32 @@ class ToxiproxyApi:
     # --- proxies ---
 
     async def reset(self, _request: Request, _names: Names) -> Answer:
-        """Enable every proxy, remove every toxic, heal every connect mode."""
+        """Heal every proxy, see `Proxy.heal`."""
         self._proxies.heal()
         return Answer(status=204)
 
     async def proxy_index(self, _request: Request, _names: Names) -> Answer:
         """All proxies by name."""
-        return json_answer({p.name: proxy_on_the_wire(p) for p in self._proxies.all()})
+        return json_answer({p.name: proxy_as_json(p) for p in self._proxies.all()})
 
     async def proxy_create(self, request: Request, _names: Names) -> Answer:
-        """A new proxy, enabled unless the body says otherwise."""
+        """Make a proxy; it is enabled unless the body has `"enabled": false`."""
         members = wire.members(body_of(request))
         name, listen, upstream, enabled = _fields(members)
-        _demand("name", name)
-        _demand("upstream", upstream)
-        address.demand_possible(listen=listen, upstream=upstream)
-        self._proxies.demand_free(name)
+        _require("name", name)
+        _require("upstream", upstream)
+        address.require_possible(listen=listen, upstream=upstream)
+        self._proxies.require_free(name)
         toxics = _toxics(members) or ()
         if enabled:
             where = await address.resolve(listen, to_open=True)
         else:
             where = await address.resolve_for_later(listen)
         created = self._proxies.create(name, where, upstream, enabled=enabled, toxics=toxics)
-        return json_answer(proxy_on_the_wire(created), 201)
+        return json_answer(proxy_as_json(created), 201)
 
     async def populate(self, request: Request, _names: Names) -> Answer:
-        """Create or replace a list of proxies; stops at an error and lists those that are done."""
+        """Create or replace proxies. At an error it stops, and lists those that were created."""
         done: list[Proxy] = []
         failure: dict[str, object] = {}
         status = 201
@@ -145,19 +146,19 @@ class ToxiproxyApi:
         except ApiError as error:
             status = error.status
             failure = {"error": error.text, "status": status}
-        shown = [proxy_on_the_wire(proxy) for proxy in done]
+        shown = [proxy_as_json(proxy) for proxy in done]
         return json_answer({**failure, "proxies": shown or None}, status)
 
     async def populate_all(self, value: Json, done: list[Proxy]) -> None:
-        """Validate the list, then create or update one proxy after the other; append to `done`."""
+        """Validate the list, then create or replace each proxy and append it to `done`."""
         wanted = []
         for entry in wire.items(value):
             members = wire.members(entry, "a proxy of the array")
             wanted.append((*_fields(members), _toxics(members)))
         for place, (name, listen, upstream, _, _) in enumerate(wanted, start=1):
-            _demand("name", name, f"name at proxy {place}")
-            _demand("upstream", upstream, f"upstream at proxy {place}")
-            address.demand_possible(listen=listen, upstream=upstream)
+            _require("name", name, f"name at proxy {place}")
+            _require("upstream", upstream, f"upstream at proxy {place}")
+            address.require_possible(listen=listen, upstream=upstream)
         for name, listen, upstream, enabled, toxics in wanted:
             known = self._proxies.has(name)
             if enabled or known:
@@ -170,22 +171,22 @@ class ToxiproxyApi:
 
     async def proxy_show(self, _request: Request, names: Names) -> Answer:
         """One proxy."""
-        return json_answer(proxy_on_the_wire(self._proxies.get(names["proxy"])))
+        return json_answer(proxy_as_json(self._proxies.get(names["proxy"])))
 
     async def proxy_update(self, request: Request, names: Names) -> Answer:
-        """Change listen, upstream or enabled; what the body omits is unchanged."""
+        """Change listen, upstream or enabled. Fields that the body omits are unchanged."""
         proxy = self._proxies.get(names["proxy"])
         members = wire.members(body_of(request))
         _, listen, upstream, enabled = _fields(
             members, proxy.listen.text, proxy.upstream, proxy.enabled
         )
-        address.demand_possible(listen=listen, upstream=upstream)
+        address.require_possible(listen=listen, upstream=upstream)
         where = await address.resolve(listen, to_open=False)
         self._proxies.update(proxy, where, upstream, enabled=enabled)
-        return json_answer(proxy_on_the_wire(proxy))
+        return json_answer(proxy_as_json(proxy))
 
     async def proxy_delete(self, _request: Request, names: Names) -> Answer:
-        """Stop and forget."""
+        """Stop and remove a proxy."""
         self._proxies.remove(names["proxy"])
         return Answer(status=204)
 
@@ -193,52 +194,52 @@ class ToxiproxyApi:
 
     async def toxic_index(self, _request: Request, names: Names) -> Answer:
         """All toxics of a proxy."""
-        return json_answer(toxics_on_the_wire(self._proxies.get(names["proxy"])))
+        return json_answer(toxics_as_json(self._proxies.get(names["proxy"])))
 
     async def toxic_create(self, request: Request, names: Names) -> Answer:
-        """A new toxic at the end of its direction, on open connections too."""
+        """Append a toxic to its direction; it also applies to open connections."""
         proxy = self._proxies.get(names["proxy"])
-        toxic = read_toxic(body_of(request), proxy.chain.names())
+        toxic = read_toxic(body_of(request), proxy.toxics.names())
         proxy.add_toxic(toxic)
-        return json_answer(toxic.on_the_wire())
+        return json_answer(toxic.as_json())
 
     async def toxic_show(self, _request: Request, names: Names) -> Answer:
         """One toxic."""
         proxy = self._proxies.get(names["proxy"])
-        return json_answer(proxy.chain.get(names["toxic"]).on_the_wire())
+        return json_answer(proxy.toxics.get(names["toxic"]).as_json())
 
     async def toxic_update(self, request: Request, names: Names) -> Answer:
-        """Change attributes or toxicity; the rest is unchanged."""
+        """Change attributes or toxicity. Fields that the body omits are unchanged."""
         proxy = self._proxies.get(names["proxy"])
-        old = proxy.chain.get(names["toxic"])
+        old = proxy.toxics.get(names["toxic"])
         toxic = update_toxic(old, body_of(request))
-        proxy.chain.replace(toxic)
-        proxy.arrange()
-        return json_answer(toxic.on_the_wire())
+        proxy.toxics.replace(toxic)
+        proxy.apply_toxics()
+        return json_answer(toxic.as_json())
 
     async def toxic_delete(self, _request: Request, names: Names) -> Answer:
-        """Remove it from all connections."""
+        """Remove a toxic, from open connections too."""
         proxy = self._proxies.get(names["proxy"])
-        proxy.chain.remove(names["toxic"])
-        proxy.arrange()
+        proxy.toxics.remove(names["toxic"])
+        proxy.apply_toxics()
         return Answer(status=204)
 
     # --- the server itself ---
 
     async def version(self, _request: Request, _names: Names) -> Answer:
-        """The version of the API that is spoken."""
-        body = f'{{"version": "{SPOKEN_VERSION}"}}\n'
+        """The version of the API."""
+        body = f'{{"version": "{API_VERSION}"}}\n'
         return Answer(body=body, content_type="application/json;charset=utf-8")
 
     async def metrics(self, _request: Request, _names: Names) -> Answer:
-        """Prometheus text."""
+        """The metrics in Prometheus' text format."""
         return Answer(body=metrics.text(self._proxies.all()), content_type=metrics.CONTENT_TYPE)
 
 
 def _fields(
     members: dict[str, Json], listen: str = "", upstream: str = "", enabled: bool = True
 ) -> tuple[str, str, str, bool]:
-    """Name, listen, upstream and enabled of a body, with defaults."""
+    """Name, listen, upstream and enabled of a body; defaults for those that it omits."""
     return (
         wire.text_of(members, "name", ""),
         wire.text_of(members, "listen", listen),
@@ -247,13 +248,13 @@ def _fields(
     )
 
 
-def _demand(field: str, value: str, shown: str | None = None) -> None:
+def _require(field: str, value: str, shown: str | None = None) -> None:
     if not value:
         raise ApiError(f"missing required field: {shown or field}", 400)
 
 
 def _toxics(members: dict[str, Json]) -> list[Toxic] | None:
-    """Toxics given with the proxy (in Toxiproxy they are output only)."""
+    """The toxics of a proxy in a body; None if it has none. Toxiproxy ignores them."""
     value = members.get("toxics")
     if value is None:
         return None

@@ -1,7 +1,7 @@
 """Faults that the engine itself injects when a proxy accepts its n-th connection.
 
-A test that polls would be too late: here the fault is in force before the first byte of that
-connection is forwarded.
+The fault is in force before the first byte of that connection is forwarded. A test that polls
+would be too late.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Trigger:
     error: str | None = None
 
     def fire(self) -> None:
-        """Do all actions; `error` keeps the messages of those that fail."""
+        """Run all actions; `error` gets the messages of those that fail."""
         self.fired_s = now_s()
         errors = []
         for action in self.actions:
@@ -39,8 +39,8 @@ class Trigger:
                 errors.append(failure.text)
         self.error = "; ".join(errors) or None
 
-    def on_the_wire(self) -> dict[str, object]:
-        """The shape of the API."""
+    def as_json(self) -> dict[str, object]:
+        """The trigger as the API shows it."""
         return {
             "name": self.name,
             "proxy": self.proxy,
@@ -58,23 +58,23 @@ class Triggers:
     by_name: dict[str, Trigger] = field(default_factory=dict)
 
     def accepted(self, count: int) -> None:
-        """The proxy has accepted its `count`-th client; fire what was armed for it."""
+        """The proxy has accepted its `count`-th client: fire the triggers that are due."""
         for trigger in list(self.by_name.values()):
             if trigger.fired_s is None and count - trigger.armed_after >= trigger.at_connection:
                 trigger.fire()
 
     def arm(self, trigger: Trigger) -> None:
-        """409 if the name is taken by one that has not fired; a fired one is replaced."""
+        """Add a trigger, or replace a fired one. ApiError 409 if that name has not fired yet."""
         old = self.by_name.get(trigger.name)
         if old is not None and old.fired_s is None:
             raise ApiError("trigger already exists", 409)
         self.by_name[trigger.name] = trigger
 
     def disarm(self, name: str) -> None:
-        """404 if there is none."""
+        """Remove a trigger. ApiError 404 if there is none."""
         if self.by_name.pop(name, None) is None:
             raise ApiError("trigger not found", 404)
 
     def disarm_unfired(self) -> None:
-        """Forget those that wait; those that have fired stay readable."""
+        """Remove the triggers that have not fired; fired ones can still be read."""
         self.by_name = {n: t for n, t in self.by_name.items() if t.fired_s is not None}

@@ -1,4 +1,4 @@
-"""JSON bodies: read as leniently as Toxiproxy reads them, within bounds, and written as it does."""
+"""JSON bodies: read as tolerantly as Toxiproxy does, but with limits, and written as it does."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _KINDS = {
 }
 _SHOWN_CHARACTERS = 40
 _INT64 = range(-(2**63), 2**63)
-# Go escapes these in its answers, so that they can stand in a script.
+# Go escapes these characters in its answers, so that JSON can be put into an HTML page.
 _ESCAPED = {ord(one): f"\\u{ord(one):04x}" for one in "<>&\u2028\u2029"}
-# Strings may hold half of a surrogate pair; Go reads it as the replacement character.
+# Half of a surrogate pair in a string; Go reads it as the replacement character.
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
-# Longer numbers fit nothing, and Python refuses to read the longest.
+# A longer number fits no field, and Python refuses to read very long ones.
 _MAX_DIGITS = 400
-# What a body may hold: far more than a lab needs, and little enough to go through in between.
+# The limits of a body: far more than a lab needs, and small enough to be read in a short time.
 _MAX_LEVELS = 256
 _MAX_CONTAINERS = 10_000
 _SMALL = re.compile(r'(?<="toxicity":)-?[0-9.]+e-[0-9]+')
 
 
 class ApiError(Exception):
-    """An answer that is not a success: Toxiproxy's `{"error": text, "status": n}`."""
+    """An error answer of the API, in Toxiproxy's shape `{"error": text, "status": n}`."""
 
     def __init__(self, text: str, status: int) -> None:
         super().__init__(text)
@@ -43,12 +43,12 @@ class ApiError(Exception):
 
 
 def bad_body(detail: str) -> ApiError:
-    """400 for a body that cannot be read."""
+    """ApiError 400 for a body that cannot be read."""
     return ApiError(f"bad request body: {detail}", 400)
 
 
 def _no_constant(text: str) -> Json:
-    raise ValueError(f"{text} is not allowed")  # NaN and its like are not JSON
+    raise ValueError(f"{text} is not allowed")  # NaN and Infinity are not JSON
 
 
 def _whole(text: str) -> int | float:
@@ -59,13 +59,16 @@ def _fraction(text: str) -> float:
     return float(text)
 
 
-# A large body is decoded in a thread. Hooks in Python let the data path run in between; the C
-# scanner alone holds the interpreter's lock for all of a megabyte of numbers.
+# A large body is decoded in a thread. The hooks in Python let the data path run meanwhile: without
+# them the decoder, written in C, holds the interpreter's lock for a whole megabyte of numbers.
 _DECODER = json.JSONDecoder(parse_float=_fraction, parse_int=_whole, parse_constant=_no_constant)
 
 
 def decode(body: bytes) -> Json:
-    """The first JSON value of the body; the rest is ignored, as Toxiproxy does. ApiError 400."""
+    """The first JSON value of the body; the rest is ignored, as in Toxiproxy.
+
+    Raises ApiError 400.
+    """
     text = body.decode("utf-8", "replace").lstrip(" \t\r\n")
     if not text:
         raise bad_body("it is empty; expected JSON")
@@ -78,11 +81,11 @@ def decode(body: bytes) -> Json:
         raise bad_body(f"not JSON: {error}") from None
     except RecursionError:
         raise bad_body("nested too deeply") from None
-    _demand_bounded(value, containers=text.count("{") + text.count("["))
+    _require_bounded(value, containers=text.count("{") + text.count("["))
     return value
 
 
-def _demand_bounded(value: Json, *, containers: int) -> None:
+def _require_bounded(value: Json, *, containers: int) -> None:
     if containers <= _MAX_LEVELS:
         return
     if containers > _MAX_CONTAINERS:
@@ -102,14 +105,15 @@ def _inside(value: Json) -> list[Json]:
 
 
 def digits(text: str) -> int | None:
-    """The number that a few ASCII digits write; None for anything else, as for "²" or 5,000."""
+    """The whole number that ASCII digits write; None for any other text, such as "²" or "5,000"."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else None
 
 
 def members(value: Json, what: str = "") -> dict[str, Json]:
-    """The members of an object by lower-case name (Toxiproxy ignores case); null has none.
+    """The members of an object by their names in lower case; none for null.
 
-    `what` names the value in the error: a field, or nothing for the body.
+    Names are case-insensitive, as in Toxiproxy. `what` is the name of the value for the error;
+    empty for the body itself.
     """
     if value is None:
         return {}
@@ -119,7 +123,7 @@ def members(value: Json, what: str = "") -> dict[str, Json]:
 
 
 def items(value: Json, what: str = "") -> list[Json]:
-    """The values of an array; null has none."""
+    """The values of an array; none for null."""
     if value is None:
         return []
     if not isinstance(value, list):
@@ -128,7 +132,7 @@ def items(value: Json, what: str = "") -> list[Json]:
 
 
 def text_of(members_: Mapping[str, Json], name: str, default: str) -> str:
-    """A string member."""
+    """A member that is a string."""
     value = members_.get(name, default)
     if not isinstance(value, str):
         raise _mismatch(value, name, "a string")
@@ -136,7 +140,7 @@ def text_of(members_: Mapping[str, Json], name: str, default: str) -> str:
 
 
 def flag_of(members_: Mapping[str, Json], name: str, default: bool) -> bool:
-    """A boolean member."""
+    """A member that is true or false."""
     value = members_.get(name, default)
     if not isinstance(value, bool):
         raise _mismatch(value, name, "true or false")
@@ -144,7 +148,7 @@ def flag_of(members_: Mapping[str, Json], name: str, default: bool) -> bool:
 
 
 def int_of(members_: Mapping[str, Json], name: str, default: int) -> int:
-    """A whole number of 64 bits."""
+    """A member that is a whole number of 64 bits."""
     value = members_.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int) or value not in _INT64:
         raise _mismatch(value, name, "a whole number of 64 bits")
@@ -152,7 +156,7 @@ def int_of(members_: Mapping[str, Json], name: str, default: int) -> int:
 
 
 def float_of(members_: Mapping[str, Json], name: str, default: float) -> float:
-    """A number that fits a float32, rounded to the shortest decimal that means the same."""
+    """A member that fits a float32, as the shortest decimal that is the same float32."""
     value = members_.get(name, default)
     if not isinstance(value, bool) and isinstance(value, int | float):
         with contextlib.suppress(OverflowError):
@@ -161,7 +165,7 @@ def float_of(members_: Mapping[str, Json], name: str, default: float) -> float:
 
 
 def _float32(value: float) -> float:
-    """The shortest decimal that means the nearest float32; OverflowError where there is none."""
+    """The shortest decimal of the nearest float32. Raises OverflowError if there is none."""
     if math.isinf(value):
         raise OverflowError
     packed = struct.pack("<f", value)
@@ -180,20 +184,20 @@ def _mismatch(value: Json, name: str, expected: str) -> ApiError:
 
 
 def _shown(value: Json) -> str:
-    """A number as it is, cut where it is long; of any other value only its kind."""
+    """A number, cut if it is long; for any other value only its kind."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)[:_SHOWN_CHARACTERS]
     return _KINDS[type(value)]
 
 
 def encode(value: object) -> str:
-    """Compact JSON with Go's escapes; a whole float is written as an integer."""
+    """Compact JSON, with characters escaped and small toxicities written as Go does."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False).translate(_ESCAPED)
     return _SMALL.sub(_as_go_writes_small, text)
 
 
 def _as_go_writes_small(found: re.Match[str]) -> str:
-    """Go turns to exponents below a millionth, and writes them without a leading zero."""
+    """As Go: an exponent is used below a millionth, and has no leading zero."""
     value = float(found[0])
     if abs(value) < 1e-6:
         return re.sub(r"e-0", "e-", found[0])
@@ -201,5 +205,5 @@ def _as_go_writes_small(found: re.Match[str]) -> str:
 
 
 def number(value: float) -> int | float:
-    """A float as Go writes it: 1, not 1.0, but 1e+21."""
+    """A float as Go writes it: 1 instead of 1.0, but 1e+21."""
     return int(value) if value == int(value) and abs(value) < 1e21 else value

@@ -1,1 +1,1 @@
-"""WHERE ELSE: the lab's faults, written down for tools that inject them into a cluster."""
+"""Exports the lab's faults as documents for tools that inject faults into a cluster."""

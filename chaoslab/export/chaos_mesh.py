@@ -1,8 +1,8 @@
 """A fault as objects of Chaos Mesh: one for each link that it affects.
 
-Each fault decides what it is there (`Fault.chaos_mesh`). Every object comes with notes that say
-where it differs from the lab's fault. What `NetworkChaos` cannot do is refused with the reason and
-the nearest that it can; no fault is replaced by another.
+The fault itself decides how it is exported (`Fault.chaos_mesh`). Every object has notes with the
+differences from the lab's fault. A fault that `NetworkChaos` does not support is refused, with the
+reason and the nearest fault that is supported. No fault is replaced by another.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from chaoslab.faults.cluster import NetworkRule
 from chaoslab.model.plan import Plan, resolve
 from chaoslab.model.topology import Link, Topology
 
-_LEAST_BUFFER = 10_000  # bytes: some packets; a bucket smaller than one passes nothing
+_LEAST_BUFFER = 10_000  # bytes, some packets: a bucket smaller than one packet lets none pass
 _MOST_BYTES = 2**31 - 1
 
 LIMITS_OF_PODS = (
@@ -42,7 +42,7 @@ LIMITS_OF_PODS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """One object for a cluster, and where it differs from the lab's fault."""
+    """One object for a cluster, and notes on its differences from the lab's fault."""
 
     resource: NetworkChaos | Schedule
     notes: tuple[str, ...]
@@ -53,8 +53,9 @@ def export(
 ) -> tuple[Exported, ...]:
     """One object for each link of the fault's target, in the topology's order.
 
-    `duration_s` ends the fault by itself; only a Flapping has none, and must not. Raises SpecError
-    with everything that is unknown, missing in `where`, or not supported by NetworkChaos.
+    After `duration_s` the fault ends by itself. It is required, except for a Flapping, which must
+    not have one. Raises SpecError with everything that is unknown, missing in `where`, or not
+    supported by NetworkChaos.
     """
     resolve(Plan(name="export", faults=(fault,)), topology)
     links = topology.links_of(fault.target)
@@ -95,7 +96,7 @@ def _shape(rule: NetworkRule) -> Delay | Bandwidth | None:
         return Delay(latency_s=rule.latency_s, jitter_s=rule.jitter_s)
     if rule.rate_kb_per_s is None:
         return None
-    # a tenth of a second may pass at once, as in the lab; a second's worth may wait
+    # as in the lab, the bytes of 0.1 s may pass at once; the bytes of 1 s may wait
     bytes_per_s = rule.rate_kb_per_s * 1000
     buffer = min(max(bytes_per_s // 10, _LEAST_BUFFER), _MOST_BYTES)
     limit = min(max(bytes_per_s, 10 * _LEAST_BUFFER), _MOST_BYTES)
@@ -121,7 +122,7 @@ def _on_destination(source: Pods, destination: Destination) -> Iterator[str]:
 
 
 def _name(kind: str, link: Link) -> str:
-    """Lower-case letters, digits and hyphens; what is too long ends in a hash of the whole."""
+    """A name of lower-case letters, digits and hyphens; a changed or cut one ends with a hash."""
     name = f"chaoslab-{kind.replace('_', '-')}-{link.app}-{link.service}"
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     if plain == name and len(plain) <= LONGEST_NAME:

@@ -1,4 +1,4 @@
-"""Where the topology's apps and services are in a cluster, as the command line says it."""
+"""The places of the topology's apps and services in a cluster, read from the command line."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the user wrote: each entry `NAME=...`, in the form of `LABELS` or `HOSTS`.
+    """The options as text: each entry is `NAME=...`, in the form of `LABELS` or `HOSTS`.
 
     `namespaces` has `NAME=NAMESPACE` for apps and services that are not in `namespace`.
     """
@@ -49,7 +49,7 @@ class Options:
 
 
 def cluster(options: Options, topology: Topology) -> Cluster:
-    """What the options say about the topology. Raises SpecError with every mistake at once."""
+    """The places that the options give. Raises SpecError with all mistakes at once."""
     problems: list[Problem] = []
     known = (*topology.apps, *topology.services)
     elsewhere = _read("--namespace-of", options.namespaces, known, problems)
@@ -92,7 +92,7 @@ def cluster(options: Options, topology: Topology) -> Cluster:
 def _read(
     option: str, texts: Sequence[str], known: Iterable[str], problems: list[Problem]
 ) -> dict[str, str]:
-    """Each `NAME=text` by its name."""
+    """The entries `NAME=text` as texts by name; mistakes are appended to `problems`."""
     known, found = tuple(known), dict[str, str]()
     for text in texts:
         name, equals, rest = text.partition("=")

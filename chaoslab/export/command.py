@@ -1,4 +1,4 @@
-"""`chaoslab export`: translation only. What it needs is imported when it runs."""
+"""`chaoslab export`: reads options, calls the export, prints. It imports that when it runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SECONDS = click.FloatRange(max=86_400)  # a day
 
 
 class _OfFaults(click.Command):
-    """A command whose FAULT, and the options that set its fields, come from the table of faults."""
+    """A command that gets FAULT and the options for its fields from the table of faults."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         from chaoslab.export.options import fault_argument, fault_options

@@ -1,4 +1,4 @@
-"""A fault from the words of a command line."""
+"""Makes a fault from a command line."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from chaoslab.faults.registry import faults
 
 
 def kinds() -> Mapping[str, type[Fault]]:
-    """Every kind of fault as a command line writes it: `one-way` for `one_way`."""
+    """Every kind of fault by its name on a command line: `one-way` for `one_way`."""
     return {kind.replace("_", "-"): fault for kind, fault in faults().items()}
 
 
 def declared(kind: str, target: str, settings: Mapping[str, object]) -> Fault:
-    """The fault of that kind; settings that are None or empty count as not given.
+    """The fault of that kind. Settings that are None or empty count as not given.
 
-    `streams` is read as `stream` where the fault has only one. Raises SpecError for settings that
-    the fault does not have, and for those that it cannot be without.
+    `streams` is used as `stream` if the fault has only one. Raises SpecError for settings that the
+    fault does not have, and for required ones that are missing.
     """
     fault = kinds()[kind]
     wanted = names_of(fault)

@@ -1,20 +1,20 @@
 """Chaos Mesh's `NetworkChaos`, and the `Schedule` that repeats one, as values that are valid.
 
-What the custom resource definitions, the admission webhook and the daemon of Chaos Mesh 2.8 ask
-for, as far as the lab's faults need it:
+These are the rules of Chaos Mesh 2.8 (resource definitions, admission webhook and daemon) that the
+lab's faults need:
 
-- Packets between pods are matched by address alone, so every port is met. An external target may
-  have a port, which is compared with the destination's whichever way a packet goes
-  (`pkg/chaosdaemon/iptables_server.go`): what comes back *from* that port never matches, so such a
-  target is cut `to` only.
-- `delay` and `bandwidth` act on what a pod sends. `from` and `both` are done on the target's pods,
-  so with external targets only `to` is allowed; `partition` may have any direction.
-- With pods *and* external targets in one object the target's pods lose the external ones as well
-  (Chaos Mesh issue 3204): an object has one kind of destination.
-- A latency is dropped without a word unless its text sorts above "0ms" (`pkg/netem/convert.go` and
-  `tc_server.go`): "0.5s" does not. It goes to tc as it stands, which knows no minutes. Durations
-  are whole numbers of s, ms or us here.
-- The name of a `Schedule` has at most 57 characters, since those of its objects are longer.
+- Packets between pods are matched by address only, so every port is affected. An external target
+  may have a port. It is compared with the destination port of each packet, in both directions
+  (`pkg/chaosdaemon/iptables_server.go`). A packet *from* that port never matches, so such a target
+  is cut in direction `to` only.
+- `delay` and `bandwidth` act on packets that a pod sends. `from` and `both` act in the target's
+  pods, so with external targets only `to` is allowed. `partition` may have any direction.
+- If one object has pods *and* external targets, the target's pods lose the external ones as well
+  (Chaos Mesh issue 3204). So an object has one kind of destination.
+- A latency is silently ignored unless its text sorts above "0ms" (`pkg/netem/convert.go` and
+  `tc_server.go`): "0.5s" does not. The text is given to tc, which has no unit for minutes. So
+  durations are whole numbers of s, ms or us here.
+- The name of a `Schedule` has at most 57 characters, because the names of its objects are longer.
 
 Source: https://chaos-mesh.org/docs/simulate-network-chaos-on-kubernetes/,
 https://chaos-mesh.org/docs/define-scheduling-rules/, and the files of chaos-mesh/chaos-mesh that
@@ -38,12 +38,12 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _MOST_BYTES = 2**31 - 1  # both fields are int32 in the schema
 _MICROSECONDS = ((1_000_000, "s"), (1000, "ms"), (1, "us"))
 
-# What YAML is made of; only `document` methods make it.
+# A value of a YAML document; only `document` and `spec` methods make it.
 Node = str | int | list["Node"] | dict[str, "Node"]
 
 
 def duration(seconds: float) -> str:
-    """As Go and tc both read it: the largest unit that leaves a whole number, at least 1us."""
+    """A duration that both Go and tc read: a whole number of s, ms or us, at least 1us."""
     whole = max(1, round(seconds * 1_000_000))
     size, unit = next(each for each in _MICROSECONDS if whole % each[0] == 0)
     return f"{whole // size}{unit}"
@@ -57,7 +57,7 @@ class Pods:
     labels: Mapping[str, str]
 
     def __post_init__(self) -> None:
-        # without labels a selector means every pod of the namespace
+        # a selector without labels selects every pod of the namespace
         assert self.namespace, "a selector without a namespace"
         assert self.labels, "a selector without labels"
 
@@ -72,9 +72,7 @@ class Pods:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
-    """Hosts that are no pods of the cluster: IPv4 addresses, networks or names, each with a port
-    or without.
-    """
+    """Hosts outside of the cluster: IPv4 addresses, networks or names, with a port or without."""
 
     hosts: tuple[str, ...]
 
@@ -83,7 +81,7 @@ class Outside:
 
     @property
     def with_port(self) -> tuple[str, ...]:
-        """Those that name a port."""
+        """The hosts that have a port."""
         return tuple(host for host in self.hosts if ":" in host)
 
 
@@ -92,13 +90,13 @@ Destination = Pods | Outside
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delay:
-    """`latency_s` ± `jitter_s`, in seconds, each packet by itself."""
+    """Each packet is delayed by `latency_s` ± `jitter_s` seconds."""
 
     latency_s: float
     jitter_s: float = 0.0
 
     def document(self) -> dict[str, Node]:
-        """The member `delay`."""
+        """The value of `delay`."""
         entries: dict[str, Node] = {"latency": duration(self.latency_s)}
         if self.jitter_s:
             entries |= {"jitter": duration(self.jitter_s), "correlation": "0"}
@@ -107,8 +105,9 @@ class Delay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bandwidth:
-    """A token bucket: `rate_kb_per_s` thousand bytes a second, `limit` bytes that wait, `buffer`
-    bytes that may pass at once.
+    """A token bucket of `rate_kb_per_s` thousand bytes a second.
+
+    `limit` bytes may wait, and `buffer` bytes may pass at once.
     """
 
     rate_kb_per_s: int
@@ -121,7 +120,7 @@ class Bandwidth:
         assert 1 <= self.buffer <= _MOST_BYTES, "buffer out of the schema's range"
 
     def document(self) -> dict[str, Node]:
-        """The member `bandwidth`; in its rate, as tc writes it, `bps` means bytes a second."""
+        """The value of `bandwidth`; the unit `bps` means bytes a second, as in tc."""
         return {"rate": f"{self.rate_kb_per_s}kbps", "limit": self.limit, "buffer": self.buffer}
 
 
@@ -147,7 +146,7 @@ class NetworkChaos:
 
     @property
     def action(self) -> Action:
-        """Follows from the shape, so that the two cannot disagree."""
+        """The action that the shape needs."""
         match self.shape:
             case Delay():
                 return "delay"
@@ -156,7 +155,7 @@ class NetworkChaos:
         return "partition"
 
     def spec(self) -> dict[str, Node]:
-        """The member `spec`."""
+        """The value of `spec`."""
         entries: dict[str, Node] = {"action": self.action, **self.source.document()}
         entries["direction"] = self.direction
         if isinstance(self.destination, Pods):
@@ -168,13 +167,13 @@ class NetworkChaos:
         return {**entries, "duration": duration(self.duration_s)}
 
     def document(self) -> dict[str, Node]:
-        """The whole object."""
+        """The complete object."""
         return _object("NetworkChaos", self, self.spec())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """`chaos`, made anew every `period_s` seconds until the schedule is deleted."""
+    """Makes a new `chaos` every `period_s` seconds, until the schedule is deleted."""
 
     chaos: NetworkChaos
     period_s: int
@@ -184,7 +183,7 @@ class Schedule:
         assert self.chaos.duration_s < self.period_s, "severed for longer than a period"
 
     def document(self) -> dict[str, Node]:
-        """The whole object."""
+        """The complete object."""
         spec: dict[str, Node] = {
             "schedule": f"@every {duration(self.period_s)}",
             "historyLimit": 1,

@@ -1,4 +1,4 @@
-"""The command line of the faults, from the fields of their classes; units are in the names."""
+"""The command-line options of the faults, made from the fields of their classes."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import click
 from chaoslab.export.declared import kinds, option_of
 from chaoslab.export.yaml_text import settings
 
-_MOST = {"_kb_per_s": 4_000_000, "_s": 86_400}  # by unit: what an int32 holds, and a day
+_MOST = {"_kb_per_s": 4_000_000, "_s": 86_400}  # the largest value by unit: an int32, and a day
 
 
 @cache
 def fault_argument() -> click.Argument:
-    """FAULT: one of the kinds."""
+    """The argument FAULT: one of the kinds."""
     return click.Argument(["fault"], type=click.Choice(tuple(kinds())), metavar="FAULT")
 
 
 @cache
 def fault_options() -> tuple[click.Option, ...]:
-    """One option for each field that a fault has of its own; faults may share one."""
+    """One option for each field of a fault; faults with the same field share it."""
     users: defaultdict[str, list[str]] = defaultdict(list)
     types: dict[str, object] = {}
     for kind, fault in kinds().items():

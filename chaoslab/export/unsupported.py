@@ -1,4 +1,4 @@
-"""Why a fault cannot be exported: not supported there, without an end, or a place is missing."""
+"""The reasons why a fault cannot be exported: it is unsupported, or something is missing."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from chaoslab.model.topology import Link
 def refused(
     fault: Fault, links: Iterable[Link], where: Cluster, duration_s: float | None
 ) -> Iterator[Problem]:
-    """Every reason why the fault cannot be exported. Reasons on links are looked for only when the
-    fault itself is supported.
+    """Every reason why the fault cannot be exported.
+
+    The links are checked only if the fault itself is supported.
     """
     problems = [*_unsupported(fault.label, fault, Peer()), *_length(fault, duration_s)]
     yield from problems or (p for link in links for p in _on_link(fault, link, where))
 
 
 def peer_of(destination: Destination) -> Peer:
-    """The same destination as the faults know it."""
+    """The destination in the form that the faults use."""
     return Peer(hosts=destination.hosts) if isinstance(destination, Outside) else Peer()
 
 

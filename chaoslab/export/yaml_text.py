@@ -1,4 +1,4 @@
-"""Exported objects as YAML that a person reads before applying it."""
+"""Exported objects as YAML, with comments for the person who applies it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _OF_EVERY_FAULT = {entry.name for entry in fields(Declared)}
 
 
 def settings(kind: type[Declared]) -> tuple[str, ...]:
-    """The names of what a kind of fault has beside its target, name and times."""
+    """The names of the fields of a kind of fault, without its target, name and times."""
     return tuple(entry.name for entry in fields(kind) if entry.name not in _OF_EVERY_FAULT)
 
 
 def described(fault: Declared) -> str:
-    """The fault as a scenario writes it."""
+    """The fault in the syntax of a scenario."""
     written = [f"{name}={getattr(fault, name)!r}" for name in settings(type(fault))]
     return f"{type(fault).__name__}({', '.join([repr(fault.target), *written])})"
 
 
 def as_yaml(fault: Declared, exported: Sequence[Exported]) -> str:
-    """One YAML document for each object, its differences from the lab's fault in comments."""
+    """One YAML document for each object, with its differences from the lab's fault in comments."""
     return "---\n".join(_one(fault, each) for each in exported)
 
 

@@ -327,7 +327,12 @@ def test_the_address_that_was_connected_to_is_served() -> None:
 
     def refused(host: str, reached: str) -> bool:
         request = Request(
-            method="GET", path="/", query="", headers={"host": host}, body=b"", reached=reached
+            method="GET",
+            path="/",
+            query="",
+            headers={"host": host},
+            body=b"",
+            local_address=reached,
         )
         return host_check.refusal(request) is not None
 

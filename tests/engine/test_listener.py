@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from chaoslab.engine import socket_diag
-from chaoslab.engine.listener import Address, bind, fill, take_all, why_no_drops
+from chaoslab.engine.listener import Address, bind, fill, accept_all, why_dropped_is_unsupported
 
 from .rig import syns_within
 
@@ -37,7 +37,7 @@ def is_up(sock: socket.socket) -> bool:
 
 def test_this_platform_can_drop_or_says_why() -> None:
     """On the Linux that these tests need, it can."""
-    assert why_no_drops() is None
+    assert why_dropped_is_unsupported() is None
 
 
 def test_one_filler_fills_the_queue_exactly(bound: socket.socket) -> None:
@@ -55,7 +55,7 @@ def test_one_filler_fills_the_queue_exactly(bound: socket.socket) -> None:
         assert drops is not None
         # Once, as long as no retry was due.
         assert 1 <= drops - before <= syns_within(time.monotonic() - begun)
-    assert take_all(bound, fillers) == []
+    assert accept_all(bound, fillers) == []
     assert (fillers, socket_diag.accept_queue(bound)) == ({}, 0)
 
 

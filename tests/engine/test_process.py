@@ -257,7 +257,7 @@ async def test_where_drops_cannot_be_had_it_says_so_and_changes_nothing() -> Non
         poller=poller,
         log=ConnectionLog(),
         seed=1,
-        no_drops="the moon is full",
+        dropped_unsupported="the moon is full",
     )
     proxy = InnerProxy(engine, "p", ListenAddress("127.0.0.1:0", "127.0.0.1"), "127.0.0.1:1")
     proxy.start()

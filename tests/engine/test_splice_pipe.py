@@ -87,7 +87,7 @@ def test_a_kernel_that_cannot_splice_sockets_is_not_asked_again(
 ) -> None:
     """A refusal is no reset of the connection; a real error is."""
     monkeypatch.setattr(SplicePipe, "_works", True)
-    assert not SplicePipe.given_up(ConnectionResetError(errno.ECONNRESET, "reset"))
+    assert not SplicePipe.unsupported_by_kernel(ConnectionResetError(errno.ECONNRESET, "reset"))
     started().stop()
-    assert SplicePipe.given_up(OSError(errno.EINVAL, "refused"))
+    assert SplicePipe.unsupported_by_kernel(OSError(errno.EINVAL, "refused"))
     assert SplicePipe.start(splice_pipe.FULL_READS) is None

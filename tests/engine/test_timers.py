@@ -85,13 +85,13 @@ def test_moving_a_timer_keeps_one_that_is_early_enough_and_replaces_a_late_one(
 ) -> None:
     """There is one call for a stream, at the latest when it is wanted."""
     called: list[str] = []
-    first = timers.move(None, 2.0, lambda: called.append("first"))
-    assert timers.move(first, 3.0, lambda: called.append("later")) is first
-    earlier = timers.move(first, 1.0, lambda: called.append("earlier"))
+    first = timers.reschedule(None, 2.0, lambda: called.append("first"))
+    assert timers.reschedule(first, 3.0, lambda: called.append("later")) is first
+    earlier = timers.reschedule(first, 1.0, lambda: called.append("earlier"))
     assert earlier is not first
     timers.run(5.0)
     assert called == ["earlier"]
-    last = timers.move(None, 6.0, lambda: called.append("last"))
-    assert timers.move(last, None, lambda: called.append("last")) is None
+    last = timers.reschedule(None, 6.0, lambda: called.append("last"))
+    assert timers.reschedule(last, None, lambda: called.append("last")) is None
     timers.run(9.0)
     assert called == ["earlier"]

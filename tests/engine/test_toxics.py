@@ -11,7 +11,7 @@ import pytest
 from chaoslab import seeds
 from chaoslab.engine.chunks import Chunk, Direction, End
 from chaoslab.engine.connection_log import AppliedFault
-from chaoslab.engine.stage import ResetAsked, Stage
+from chaoslab.engine.stage import ResetRequested, Stage
 from chaoslab.engine.toxic_collection import Toxic
 from chaoslab.engine.toxics import TOXICS
 from chaoslab.engine.toxics.bandwidth import Bandwidth
@@ -107,7 +107,7 @@ def test_what_leaves_is_a_prefix_of_what_came(settings: Settings) -> None:
             bench.run(bench.now_s + 0.01)
         bench.send(b"", End.EOF)
         bench.run(START_S + 5)
-    except ResetAsked:
+    except ResetRequested:
         assert isinstance(settings, ResetPeer)
     assert sent.startswith(bench.bytes_out)
     assert len(bench.ends) <= 1
@@ -125,7 +125,7 @@ def test_removed_in_mid_flight_a_toxic_delivers_all_or_ends_the_connection(
             bench.send(sent[start : start + 40])
             bench.run(bench.now_s + 0.005)
         bench.stage.leave(bench.now_s, bench.emit)
-    except ResetAsked:
+    except ResetRequested:
         return
     assert bench.bytes_out == sent or End.CUT in bench.ends
     assert bench.stage.held == 0
@@ -139,7 +139,7 @@ def test_what_a_stage_says_it_holds_is_what_it_holds(settings: Settings) -> None
         try:
             bench.send(b"abc")
             bench.run(bench.now_s + 0.01)
-        except ResetAsked:
+        except ResetRequested:
             return
         queued = [len(chunk.data) for chunk in bench.stage.queue]
         assert bench.stage.held == sum(queued)
@@ -285,7 +285,7 @@ def test_the_timers_of_timeout_and_reset_peer_are_not_re_armed() -> None:
             resetting.send(b"x")
             resetting.run(resetting.now_s + 0.01)
 
-    with pytest.raises(ResetAsked):
+    with pytest.raises(ResetRequested):
         drive()
     assert resetting.now_s == pytest.approx(START_S + 0.08, abs=1e-9)
     assert resetting.out == []

@@ -81,7 +81,7 @@ def test_members_are_found_whatever_their_case_and_null_is_absent() -> None:
         {"TYPE": "latency", "Stream": "Upstream", "name": None, "Attributes": {"LATENCY": 3}}
     )
     assert (toxic.name, toxic.direction) == ("latency_Upstream", Direction.UPSTREAM)
-    assert toxic.on_the_wire()["attributes"] == {"latency": 3, "jitter": 0}
+    assert toxic.as_json()["attributes"] == {"latency": 3, "jitter": 0}
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_members_are_found_whatever_their_case_and_null_is_absent() -> None:
 def test_toxicity_is_shown_as_the_float32_that_go_keeps(given: float, shown: str) -> None:
     """Neither 0.10000000149 nor 1.0."""
     toxic = read_toxic({"type": "noop", "toxicity": given})
-    assert wire.encode(toxic.on_the_wire()["toxicity"]) == shown
+    assert wire.encode(toxic.as_json()["toxicity"]) == shown
 
 
 def test_text_is_escaped_as_go_escapes_it() -> None:

@@ -1,4 +1,4 @@
-"""One toxic a file, and the table that names them."""
+"""The toxics, one file each, and the table of their names."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ SLICE_MS = 100
 
 @dataclass(slots=True)
 class BandwidthState:
-    """When the line became free of the slice before, and since when it carries the current one."""
+    """When the last slice has arrived, and since when the current slice is sent (None: not yet)."""
 
     free_s: float
     started_s: float | None = None
@@ -20,16 +20,19 @@ class BandwidthState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bandwidth(Passing):
-    """A line of `rate` KB/s: a slice arrives when its last byte would have. 0 carries nothing."""
+    """A line of `rate` KB/s: a slice is passed on when its last byte has arrived.
+
+    With a rate of 0 or less nothing passes.
+    """
 
     rate: int = 0
 
     def state(self, context: ToxicContext) -> BandwidthState:
-        """The line starts free."""
+        """The line is free."""
         return BandwidthState(free_s=context.since_s)
 
     def decide(self, state: BandwidthState, head: Chunk | None, now_s: float) -> Decision:
-        """Pass the next slice when the line has carried it."""
+        """Pass the next slice when the line has carried it completely."""
         if head is None:
             return HOLD
         if head.end is not None:

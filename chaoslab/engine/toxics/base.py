@@ -1,4 +1,4 @@
-"""What a toxic is: immutable settings with one verb, which returns a decision as a value."""
+"""The shape of a toxic: immutable settings with a method `decide` that returns a decision."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from chaoslab.engine.chunks import Chunk
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """Pass the head on, or only its first `size` bytes (then decide again about the rest).
+    """Pass the first chunk on, or only its first `size` bytes (then decide again about the rest).
 
-    `arrived_s` is its arrival time at the next toxic; None leaves it unchanged.
+    `arrived_s` is the chunk's arrival time at the next toxic; None leaves it unchanged.
     """
 
     size: int | None = None
@@ -23,19 +23,19 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Pass nothing on before `until_s`; None means until something changes."""
+    """Pass nothing on before `until_s`; None means until a chunk arrives or the toxic changes."""
 
     until_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """The head is discarded. Only for a stream that never goes on afterwards."""
+    """Discard the first chunk. Only for a toxic that never lets the stream go on afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """End the stream: what has passed is still delivered, then the connection closes."""
+    """End the stream: bytes that have passed are delivered, then the connection is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ RESET = Reset()
 
 @dataclass(frozen=True, slots=True)
 class ToxicContext:
-    """What a toxic may know of a connection: since when it applies, and its own generator."""
+    """What a toxic knows of a connection: since when it applies, and how to get a generator."""
 
     since_s: float
     draw: Callable[[], random.Random]
@@ -63,31 +63,31 @@ class ToxicContext:
 class Settings(Protocol):
     """The immutable settings of one toxic, shared by all connections.
 
-    `decide` is the one verb: given this connection's state, the chunk at the head of the queue
-    (None if there is none) and the time, it returns what happens now. It is called again when a
-    chunk arrives, when a wait ends, and when the settings change. So it decides from facts
-    (arrival times, bytes passed) and keeps nothing that an update would make wrong.
+    `decide` gets the connection's state, the first chunk of the queue (None if it is empty) and
+    the time, and returns a decision. It is called again when a chunk arrives, when a wait ends and
+    when the settings change. So the state only has facts (times, bytes passed), which stay true
+    when the settings change.
     """
 
-    # Whether it affects a connection from the start, idle or not, or only by passing bytes.
+    # True if it affects idle connections too; False if it only affects bytes that pass.
     affects_idle: ClassVar[bool]
 
     @property
     def at_removal(self) -> Decision:
-        """What happens to a connection when the toxic is removed: PASS (go on), CLOSE or RESET."""
+        """What happens to a connection when the toxic is removed: PASS (goes on), CLOSE, RESET."""
         ...
 
     def state(self, context: ToxicContext) -> Any:
-        """Fresh state for one connection."""
+        """A new state for one connection."""
         ...
 
     def decide(self, state: Any, head: Chunk | None, now_s: float) -> Decision:
-        """What happens to the head of the queue now."""
+        """What to do with the first chunk of the queue now."""
         ...
 
 
 class Passing:
-    """Base of toxics that act on passing bytes only, and whose removal has no effect."""
+    """Base of toxics that only affect bytes that pass; after their removal the stream goes on."""
 
     __slots__ = ()
     affects_idle: ClassVar[bool] = False

@@ -11,7 +11,7 @@ from chaoslab.engine.toxics.base import HOLD, PASS, Decision, Forward, Passing, 
 
 @dataclass(slots=True)
 class LatencyState:
-    """This connection's generator and the draw for the chunk at the head (-1..1)."""
+    """The connection's generator, and the number drawn for the first chunk (-1..1)."""
 
     context: ToxicContext
     generator: random.Random | None = None
@@ -26,13 +26,13 @@ class Latency(Passing):
     jitter: int = 0
 
     def state(self, context: ToxicContext) -> LatencyState:
-        """The generator is made only once jitter asks for it."""
+        """The generator is made when jitter needs it."""
         return LatencyState(context)
 
     def decide(self, state: LatencyState, head: Chunk | None, now_s: float) -> Decision:
-        """Pass the head once it is due, as if it had arrived at the next toxic just then.
+        """Pass the first chunk when it is due; that time is its arrival time at the next toxic.
 
-        The end of a stream is not delayed by itself; it queues behind the bytes before it.
+        An end mark is not delayed; it only waits behind the bytes before it.
         """
         if head is None:
             return HOLD

@@ -1,8 +1,5 @@
 """limit_data: the connection closes once `bytes` bytes have passed."""
 
-# The verb's arguments are the same for every toxic.
-# ruff: noqa: ARG002
-
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -20,16 +17,16 @@ class LimitDataState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitData(Passing):
-    """How many bytes pass; the last of them still arrives before the close."""
+    """The number of bytes that pass. All of them are delivered before the close."""
 
     bytes: int = 0
 
     def state(self, context: ToxicContext) -> LimitDataState:
-        """Nothing has passed."""
+        """No byte has passed."""
         return LimitDataState()
 
     def decide(self, state: LimitDataState, head: Chunk | None, now_s: float) -> Decision:
-        """Pass what the limit leaves, then close. Lowering the limit acts on the next chunk."""
+        """Pass bytes up to the limit, then close. A lowered limit acts at the next chunk."""
         if head is None:
             return CLOSE if 0 < self.bytes == state.passed else HOLD
         if head.end is not None:

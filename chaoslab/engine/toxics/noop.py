@@ -1,8 +1,5 @@
 """noop: passes everything."""
 
-# The verb's arguments are the same for every toxic.
-# ruff: noqa: ARG002
-
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -13,11 +10,11 @@ from chaoslab.engine.toxics.base import HOLD, PASS, Decision, Passing, ToxicCont
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noop(Passing):
-    """No effect; the null of every comparison."""
+    """Has no effect, so other toxics can be compared with it."""
 
     def state(self, context: ToxicContext) -> None:
-        """None is needed."""
+        """There is none."""
 
     def decide(self, state: None, head: Chunk | None, now_s: float) -> Decision:
-        """Pass."""
+        """Pass every chunk."""
         return HOLD if head is None else PASS

@@ -1,8 +1,5 @@
 """reset_peer: a true RST to both sides after `timeout` ms on a connection, idle or not."""
 
-# The verb's arguments are the same for every toxic.
-# ruff: noqa: ARG002
-
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -14,14 +11,14 @@ from chaoslab.engine.toxics.base import PASS, RESET, Decision, ToxicContext, Wai
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResetPeer:
-    """Milliseconds until the reset; until then bytes are kept back."""
+    """Milliseconds until the reset; until then bytes are held."""
 
     timeout: int = 0
     affects_idle: ClassVar[bool] = True
 
     @property
     def at_removal(self) -> Decision:
-        """Removed before its time, it passes on the bytes that it kept: none is lost."""
+        """Before the reset, the held bytes are passed on: none is lost."""
         return PASS
 
     def state(self, context: ToxicContext) -> float:
@@ -29,6 +26,6 @@ class ResetPeer:
         return context.since_s
 
     def decide(self, state: float, head: Chunk | None, now_s: float) -> Decision:
-        """Keep everything back, then reset."""
+        """Hold all bytes, then reset."""
         due_s = state + self.timeout / 1000
         return RESET if now_s >= due_s else Wait(due_s)

@@ -1,8 +1,5 @@
 """silence (not in Toxiproxy): holds bytes and the end, and delivers them when it is removed."""
 
-# The verb's arguments are the same for every toxic.
-# ruff: noqa: ARG002
-
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -16,7 +13,7 @@ from chaoslab.engine.toxics.base import HOLD, PASS, RESET, Decision, ToxicContex
 class Silence:
     """`at_heal` is "deliver" (all held bytes, in order) or "reset" (every affected connection).
 
-    It never drops bytes of a stream that goes on: such a stream would be corrupt.
+    It never discards bytes and lets the stream go on: such a stream would be corrupt.
     """
 
     at_heal: str = "deliver"
@@ -24,12 +21,12 @@ class Silence:
 
     @property
     def at_removal(self) -> Decision:
-        """As `at_heal` says."""
+        """RESET or PASS, as `at_heal` says."""
         return RESET if self.at_heal == "reset" else PASS
 
     def state(self, context: ToxicContext) -> None:
-        """None is needed."""
+        """There is none."""
 
     def decide(self, state: None, head: Chunk | None, now_s: float) -> Decision:
-        """Hold."""
+        """Hold all chunks."""
         return HOLD

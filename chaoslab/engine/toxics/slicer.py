@@ -12,7 +12,7 @@ from chaoslab.engine.toxics.base import HOLD, PASS, Decision, Forward, Passing, 
 
 @dataclass(slots=True)
 class SlicerState:
-    """The sizes still to come of the chunk at the head, and when the last slice went."""
+    """The sizes of the next slices of the first chunk, and when the last slice was passed on."""
 
     context: ToxicContext
     generator: random.Random | None = None
@@ -29,11 +29,11 @@ class Slicer(Passing):
     delay: int = 0
 
     def state(self, context: ToxicContext) -> SlicerState:
-        """Nothing is cut yet."""
+        """No chunk is cut yet."""
         return SlicerState(context)
 
     def decide(self, state: SlicerState, head: Chunk | None, now_s: float) -> Decision:
-        """Pass the next slice once the delay after the one before is over."""
+        """Pass the next slice when the delay after the last one is over."""
         if head is None:
             return HOLD
         due_s = state.sent_s + self.delay / 1_000_000
@@ -48,9 +48,9 @@ class Slicer(Passing):
         return Forward(state.sizes.popleft(), arrived_s=now_s)
 
     def _cut(self, total: int, generator: random.Random) -> list[int]:
-        """Sizes that add up to `total`, by halving around a varied middle until small enough.
+        """Sizes that add up to `total`: it is halved until the parts are small enough.
 
-        A variation as large as the average could cut outside of the chunk: it is held inside.
+        The variation moves the place of each cut, but never to outside of the chunk.
         """
         if self.average_size <= 0 or total - self.average_size <= max(self.size_variation, 0):
             return [total]

@@ -1,7 +1,4 @@
-"""slow_close: the end of the stream comes `delay` ms late; bytes pass untouched."""
-
-# The verb's arguments are the same for every toxic.
-# ruff: noqa: ARG002
+"""slow_close: the end of the stream is delayed by `delay` ms; bytes are not delayed."""
 
 from __future__ import annotations
 
@@ -18,10 +15,10 @@ class SlowClose(Passing):
     delay: int = 0
 
     def state(self, context: ToxicContext) -> None:
-        """None is needed."""
+        """There is none."""
 
     def decide(self, state: None, head: Chunk | None, now_s: float) -> Decision:
-        """Pass bytes; make the end wait."""
+        """Pass bytes at once, and the end mark when it is due."""
         if head is None:
             return HOLD
         due_s = head.arrived_s + self.delay / 1000

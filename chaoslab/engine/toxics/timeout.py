@@ -1,4 +1,4 @@
-"""timeout: no byte passes; the connection closes after `timeout` ms (0: never by itself)."""
+"""timeout: no byte passes; the connection is closed after `timeout` ms (0: when it is removed)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from chaoslab.engine.toxics.base import CLOSE, DROP, HOLD, PASS, Decision, Toxic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeout:
-    """Milliseconds since the toxic applies to the connection; chunks do not re-arm it."""
+    """Milliseconds since the toxic applies to the connection; a chunk does not restart them."""
 
     timeout: int = 0
     affects_idle: ClassVar[bool] = True
 
     @property
     def at_removal(self) -> Decision:
-        """The connection closes: bytes are gone, so it may not go on."""
+        """Close the connection: bytes were discarded, so it may not go on."""
         return CLOSE
 
     def state(self, context: ToxicContext) -> float:
@@ -26,7 +26,7 @@ class Timeout:
         return context.since_s
 
     def decide(self, state: float, head: Chunk | None, now_s: float) -> Decision:
-        """Drop bytes, pass the end, and close when the time is up."""
+        """Discard bytes, pass an end mark, and close when the time is over."""
         due_s = state + self.timeout / 1000 if self.timeout > 0 else None
         if due_s is not None and now_s >= due_s:
             return CLOSE

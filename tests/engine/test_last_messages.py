@@ -6,13 +6,12 @@ import socket
 
 import pytest
 
-from chaoslab.engine import words
-from chaoslab.engine.words import is_dismissal, is_goodbye
+from chaoslab.engine.last_messages import configure, is_dismissal, is_goodbye
 from chaoslab.services import last_messages
 
 from .rig import Engine, Proxy, read_exactly, read_to_end, until, upstream
 
-words.learn(last_messages())  # as whoever starts an engine has it learn them
+configure(last_messages())  # as whoever starts an engine has it learn them
 TERMINATE = b"X\x00\x00\x00\x04"
 QUIT = b"*1\r\n$4\r\nQUIT\r\n"
 
@@ -74,7 +73,7 @@ def test_other_kinds_have_words_of_their_own(data: bytes) -> None:
 def test_what_cannot_be_learnt_is_refused(text: str) -> None:
     """And changes nothing."""
     with pytest.raises(ValueError, match=r"(?i)expect|hexadecimal"):
-        words.learn(text)
+        configure(text)
     assert is_goodbye(TERMINATE)
 
 
