@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from chaoslab.engine import socket_diag
-from chaoslab.engine.listener import Address, bind, fill, accept_all, why_dropped_is_unsupported
+from chaoslab.engine.listener import Address, bind, fill_accept_queue, accept_all, why_dropped_is_unsupported
 
 from .rig import syns_within
 
@@ -44,7 +44,7 @@ def test_one_filler_fills_the_queue_exactly(bound: socket.socket) -> None:
     """One connection waits, the next is dropped, and the drop is counted once."""
     fillers: dict[Address, socket.socket] = {}
     clients: list[tuple[socket.socket, Address]] = []
-    fill(bound, fillers, clients)
+    fill_accept_queue(bound, fillers, clients)
     assert (len(fillers), clients, socket_diag.accept_queue(bound)) == (1, [], 1)
     before = socket_diag.syn_drops(bound)
     assert before is not None
@@ -68,7 +68,7 @@ def test_real_clients_in_the_queue_are_taken_out_before_it_is_filled(
     assert all(map(is_up, waiting))
     fillers: dict[Address, socket.socket] = {}
     clients: list[tuple[socket.socket, Address]] = []
-    fill(bound, fillers, clients)
+    fill_accept_queue(bound, fillers, clients)
     assert {address for _, address in clients} == {sock.getsockname() for sock in waiting}
     assert socket_diag.accept_queue(bound) == 1
     for sock in [*waiting, *(client for client, _ in clients), *fillers.values()]:
