@@ -10,7 +10,13 @@ from collections.abc import Iterator
 import pytest
 
 from chaoslab.engine import socket_diag
-from chaoslab.engine.listener import Address, bind, fill_accept_queue, accept_all, why_dropped_is_unsupported
+from chaoslab.engine.listener import (
+    Address,
+    accept_all,
+    bind,
+    fill_accept_queue,
+    why_dropped_is_unsupported,
+)
 
 from .rig import syns_within
 
