@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import signal
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from rigs import examples
 
 HERE = Path(__file__).parent
 # Whole processes are booted, killed and timed here: minutes together, seconds without them.
@@ -47,7 +47,10 @@ SLOW = (
 )
 _SLOW = tuple((HERE / place).as_posix() for place in SLOW)
 
-examples.register()
+if find_spec("hypothesis"):  # without it all but the property tests can run
+    from rigs import examples
+
+    examples.register()
 
 
 def pytest_configure() -> None:
