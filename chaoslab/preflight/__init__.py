@@ -1,1 +1,1 @@
-"""Before anything boots: is the deployment file right, and can its paths be walked from here?"""
+"""Checks a deployment file, and the connections that it declares, before anything starts."""

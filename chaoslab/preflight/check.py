@@ -1,4 +1,4 @@
-"""The deployment file against the topology's rules: before anything boots, with nothing running."""
+"""Checks a deployment file against the rules of a topology. Nothing is started."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from chaoslab.errors import Problem, SpecError
+from chaoslab.errors import ErrorCode, Problem, SpecError
 from chaoslab.model.deployment import Deployment
 from chaoslab.model.masking import mask_of
 from chaoslab.model.topology import Topology
@@ -15,43 +15,47 @@ from chaoslab.preflight.document import Document, read_document
 from chaoslab.preflight.finding import Check, Finding, Inspected
 from chaoslab.preflight.variables import texts
 
+NO_DEPLOYMENT = ErrorCode(
+    "deployment.not_declared",
+    "has no [deployment]: nothing to check",
+    "A preflight was requested, but the topology has no table [deployment].",
+)
+
 
 def check_deployment(topology: Topology, file: Path | None = None) -> Inspected:
-    """Every finding in the topology's deployment file (or in `file`), and what was looked at; no
-    secret of either is shown.
+    """Check the topology's deployment file, or `file`, by every rule of its `[deployment]`.
 
-    Raises SpecError where the topology has no `[deployment]`, and for a file that cannot be used:
-    no YAML or TOML, duplicate keys, exploding aliases, a path that does not choose a document.
+    Secrets of both files are masked in the result. Raises SpecError if the topology has no
+    `[deployment]` or the file cannot be used: not YAML or TOML, duplicate keys, aliases that expand
+    to too many nodes, a path that does not choose a document.
     """
     declared = declared_deployment(topology, file)
     document = read_document(Path(declared.file), declared.root)
     mask = mask_of(topology)
     if declared.env:
         mask.learn_boot((), texts(document, declared.env))
-    told = [mask.of(each) for each in _told(document, declared)]
+    results = [mask.of(each) for each in _results(document, declared)]
     return Inspected(
         file=document.file,
-        findings=tuple(each for each in told if isinstance(each, Finding)),
-        checks=tuple(each for each in told if isinstance(each, Check)),
+        findings=tuple(each for each in results if isinstance(each, Finding)),
+        checks=tuple(each for each in results if isinstance(each, Check)),
     )
 
 
 def declared_deployment(topology: Topology, file: Path | None = None) -> Deployment:
-    """The topology's `[deployment]`, of another file where one is given. Raises SpecError."""
+    """The topology's `[deployment]`, applied to `file` if that is given. Raises SpecError."""
     if topology.deployment is None:
         raise SpecError(
-            [
-                Problem(
-                    where=topology.source or topology.name,
-                    what="has no [deployment]: nothing to check",
-                    fix="add [deployment] (docs/preflight.md lists every rule)",
-                )
-            ]
+            Problem(
+                reason=NO_DEPLOYMENT(),
+                where=topology.source or topology.name,
+                fix="add [deployment] (docs/preflight.md lists every rule)",
+            )
         )
     return replace(topology.deployment, file=str(file)) if file else topology.deployment
 
 
-def _told(document: Document, declared: Deployment) -> Iterator[rules.Told]:
+def _results(document: Document, declared: Deployment) -> Iterator[rules.Result]:
     if declared.required:
         yield from rules.required(document, declared)
     if declared.bypass is not None:

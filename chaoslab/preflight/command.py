@@ -18,14 +18,14 @@ _A_PATH = click.Path(path_type=Path)
 @click.option(
     "--env-file",
     type=_A_PATH,
-    help="A file of NAME=value lines that override those of the deployment file.",
+    help="A file of NAME=value lines. They override the variables of the deployment file.",
 )
 @click.option(
     "--within-s",
     type=click.FloatRange(min=0.1, max=600),
     default=5.0,
     show_default=True,
-    help="Time limit in seconds of each step.",
+    help="The time limit of each step of --live, in seconds.",
 )
 @click.pass_context
 def preflight(
@@ -39,29 +39,28 @@ def preflight(
 ) -> None:
     """Check a deployment file against the rules of a topology FILE. Nothing is started.
 
-    The default FILE is the nearest topology. --live checks each link from this machine: name,
-    connect, first answer, log-in, a query. Exits with 1 if a rule is broken or a step fails, with 2
-    if a file cannot be used.
+    The default FILE is the nearest topology. --live checks each link from this machine: resolve the
+    name, connect, first answer, log-in, a query. Exits with 1 if a rule is broken or a step fails,
+    with 2 if a file cannot be used.
     """
     import asyncio
 
-    from rich.console import Console
-
     from chaoslab import services
+    from chaoslab.console import wide_console
     from chaoslab.machine.environment import environment
     from chaoslab.model.loader import load_topology
     from chaoslab.preflight.check import check_deployment
-    from chaoslab.preflight.live import walk_paths
-    from chaoslab.preflight.text import inspected_text, walks_text
+    from chaoslab.preflight.live import check_paths
+    from chaoslab.preflight.text import inspected_text, paths_text
 
     topology = load_topology(file, kinds=services.kinds())
     inspected = check_deployment(topology, deployment)
-    console = Console(soft_wrap=True)
-    console.print(inspected_text(inspected), highlight=False)
+    console = wide_console()
+    console.print(inspected_text(inspected), highlight=False, soft_wrap=True)
     failed = bool(inspected.findings)
     if live:
-        walks = asyncio.run(
-            walk_paths(
+        checked = asyncio.run(
+            check_paths(
                 topology,
                 file=deployment,
                 env_file=env_file,
@@ -69,8 +68,7 @@ def preflight(
                 within_s=within_s,
             )
         )
-        wide = Console() if console.is_terminal else Console(width=140)
-        wide.print(walks_text(walks), highlight=False)
-        failed = failed or any(each.outcome != "answered" for each in walks)
+        console.print(paths_text(checked), highlight=False)
+        failed = failed or any(each.outcome != "answered" for each in checked)
     if failed:
         ctx.exit(1)

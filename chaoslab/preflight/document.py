@@ -1,4 +1,4 @@
-"""The deployment file: read, chosen from, and asked for places and variables."""
+"""Reads a deployment file and finds places in it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import os.path
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaoslab.errors import Problem, SpecError
+from chaoslab.errors import NOT_UTF8, UNREADABLE, ErrorCode, Problem, SpecError
 from chaoslab.model.deployment_path import Key, parsed
+from chaoslab.preflight.finding import Finding
 from chaoslab.preflight.node import Items, Node, Nothing, Table, found
 from chaoslab.preflight.toml_file import toml_document
 from chaoslab.preflight.yaml_file import yaml_documents
@@ -15,20 +16,33 @@ from chaoslab.preflight.yaml_file import yaml_documents
 MOST_BYTES = 1_000_000
 _WANTED = "a deployment file in YAML or TOML"
 
+NOT_CHOSEN = ErrorCode(
+    "deployment.document_not_chosen",
+    "has {count} documents, at lines {lines}; '{path}' does not choose one",
+    "A path of [deployment] must choose one of the documents of the file.",
+)
+EMPTY = ErrorCode("deployment.empty", "empty", "The deployment file has no content.")
+NOT_A_TABLE = ErrorCode(
+    "deployment.not_a_table", "{found} at the top", "A document of the file is not a table of keys."
+)
+TOO_LARGE = ErrorCode(
+    "file.too_large", "larger than {most_bytes:,} bytes", "The file is larger than chaoslab reads."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A deployment file; `file` is its path as it is shown, `root` goes before the paths."""
+    """A deployment file. `file` is its path for messages; `root` is put before every path."""
 
     file: str
     documents: tuple[Node, ...]
     root: str = ""
 
     def at(self, path: str) -> Node | Nothing:
-        """The one place that a path leads to.
+        """The place at a path.
 
-        A path that begins with `[` chooses among the documents of the file; any other goes on from
-        `root`, or from the only document. Raises SpecError where it does not choose one.
+        A path that begins with `[` chooses a document of the file. Any other path starts at `root`,
+        or in the only document. Raises SpecError if no document is chosen.
         """
         steps = parsed(path)
         if self.root and isinstance(steps[0], Key):
@@ -37,66 +51,80 @@ class Document:
             return found(Items(line=1, items=self.documents), steps)
         if len(self.documents) == 1:
             return found(self.documents[0], steps)
-        lines = ", ".join(str(each.line) for each in self.documents)
+        lines = [each.line for each in self.documents]
         raise SpecError(
-            [
-                Problem(
-                    where=self.file,
-                    what=f"has {len(self.documents)} documents, at lines {lines};"
-                    f" '{path}' does not choose one",
-                    expected="a path that chooses one, for example [kind=Service].spec",
-                    fix="write the choice before the path, or set deployment.root",
-                )
-            ]
+            Problem(
+                reason=NOT_CHOSEN(count=len(lines), lines=lines, path=path),
+                where=self.file,
+                expected="a path that chooses one, for example [kind=Service].spec",
+                fix="write the choice before the path, or set deployment.root",
+            )
         )
 
     def where(self, line: int) -> str:
-        """A line of the file, as messages have it."""
-        return f"{self.file}:{line}"
+        """A line of the file for messages; the file alone for line 0."""
+        return f"{self.file}:{line}" if line else self.file
+
+    def finding(
+        self,
+        rule: str,
+        line: int,
+        what: str,
+        *,
+        expected: str = "",
+        got: str = "",
+        fix: str = "",
+    ) -> Finding:
+        """A broken rule at a line of this file."""
+        where = self.where(line)
+        return Finding(rule=rule, where=where, what=what, expected=expected, got=got, fix=fix)
 
 
 def read_document(path: Path, root: str = "") -> Document:
-    """Read a deployment file. Raises SpecError for one that cannot be used."""
+    """Read a deployment file. Raises SpecError if it cannot be used."""
     file = _shown(path)
-    text = _text(path, file)
+    fix = "correct deployment.file; it is relative to the topology file"
+    text = read_text(path, file, expected=_WANTED, fix_if_missing=fix)
     read = toml_document if path.suffix.lower() == ".toml" else yaml_documents
     documents = read(text, file)
     if not documents:
-        raise SpecError([Problem(where=file, what="empty", expected=_WANTED)])
-    bare = [each for each in documents if not isinstance(each, Table)]
-    if bare:
-        what = "a list at the top" if isinstance(bare[0], Items) else "a single text at the top"
-        where = f"{file}:{bare[0].line}"
-        raise SpecError([Problem(where=where, what=what, expected="keys, for example 'spec:'")])
+        raise SpecError(Problem(reason=EMPTY(), where=file, expected=_WANTED))
+    for each in documents:
+        if not isinstance(each, Table):
+            top = "a list" if isinstance(each, Items) else "a single text"
+            where, expected = f"{file}:{each.line}", "keys, for example 'spec:'"
+            raise SpecError(Problem(reason=NOT_A_TABLE(found=top), where=where, expected=expected))
     return Document(file=file, documents=documents, root=root)
 
 
-def _text(path: Path, file: str) -> str:
+def read_text(path: Path, file: str, *, expected: str = "", fix_if_missing: str = "") -> str:
+    """The text of a file, without a byte order mark, lines ended by `\\n`. Raises SpecError.
+
+    `file` is its name in messages; a message never quotes the text.
+    """
     try:
         with path.open("rb") as opened:
             data = opened.read(MOST_BYTES + 1)
     except FileNotFoundError:
-        fix = "correct deployment.file; it is relative to the topology file"
-        problem = Problem(where=file, what="no such file", expected=_WANTED, fix=fix)
-        raise SpecError([problem]) from None
+        reason, fix = UNREADABLE(cause="no such file"), fix_if_missing
+        raise SpecError(Problem(reason=reason, where=file, expected=expected, fix=fix)) from None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SpecError([Problem(where=file, what=f"cannot be read: {reason}")]) from None
+        reason = UNREADABLE(cause=getattr(error, "strerror", None) or str(error))
+        raise SpecError(Problem(reason=reason, where=file)) from None
     if len(data) > MOST_BYTES:
-        what = f"larger than {MOST_BYTES:,} bytes"
-        raise SpecError([Problem(where=file, what=what, expected=_WANTED)])
+        reason = TOO_LARGE(most_bytes=MOST_BYTES)
+        raise SpecError(Problem(reason=reason, where=file, expected=expected))
     try:
-        # A byte order mark, as some editors leave it, is no mistake of the user's.
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        what = f"not UTF-8: byte 0x{data[error.start]:02x}"
-        fix = "save the file as UTF-8"
-        raise SpecError([Problem(where=f"{file}:{line}", what=what, fix=fix)]) from None
+        got, fix = f"the byte 0x{data[error.start]:02x}", "save the file as UTF-8"
+        problem = Problem(reason=NOT_UTF8(), where=f"{file}:{line}", got=got, fix=fix)
+        raise SpecError(problem) from None
 
 
 def _shown(path: Path) -> str:
-    """The path as the user would write it: relative where the file lies below."""
+    """The path for messages: relative if the file is below the working directory."""
     try:
         here = Path.cwd()
     except FileNotFoundError:

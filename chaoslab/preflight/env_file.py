@@ -1,4 +1,4 @@
-"""Files of `NAME=value` lines, as `docker run --env-file` and shells take them."""
+"""Reads files of `NAME=value` lines, as `docker run --env-file` and shells do."""
 
 from __future__ import annotations
 
@@ -6,29 +6,27 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from chaoslab.errors import Problem, SpecError
+from chaoslab.errors import ErrorCode, Problem, SpecError
+from chaoslab.preflight.document import read_text
 
+NOT_A_VARIABLE = ErrorCode(
+    "env_file.not_a_variable", "not a variable", "A line of an env file does not set a variable."
+)
 _LINE = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*=\s*(?P<value>.*)", re.ASCII)
 
 
 def read_env_file(path: Path) -> Mapping[str, str]:
-    """The variables. Raises SpecError; its text never shows a line, which may hold a secret."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise SpecError([Problem(where=str(path), what="no such file")]) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8"
-        raise SpecError([Problem(where=str(path), what=f"cannot be read: {reason}")]) from None
+    """The variables. Raises SpecError; its text never quotes a line, which may hold a secret."""
     values: dict[str, str] = {}
     problems = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_text(path, str(path)).splitlines(), 1):
         match = _LINE.fullmatch(line.strip())
         if match:
             values[match["name"]] = _unquoted(match["value"])
         elif line.strip() and not line.lstrip().startswith("#"):
             where = f"{path}:{number}"
-            problems.append(Problem(where=where, what="no variable", expected="NAME=value"))
+            problem = Problem(reason=NOT_A_VARIABLE(), where=where, expected="NAME=value")
+            problems.append(problem)
     if problems:
         raise SpecError(problems)
     return values

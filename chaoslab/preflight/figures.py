@@ -1,4 +1,4 @@
-"""The numbers that rules compare: given, found at a path, or the value of a variable."""
+"""The numbers that rules compare: from the topology, a path in the file, or a variable."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Number:
-    """A number and the line that it stands on; 0 where the topology gives it."""
+    """A number and its line in the deployment file; line 0 if the topology gives it."""
 
     value: float
     line: int = 0
@@ -30,14 +30,14 @@ class Number:
 
 
 class Figures:
-    """Reads a rule's figures; what cannot be read becomes a finding of that rule."""
+    """Reads the numbers of one rule. A number that cannot be read becomes a finding."""
 
     def __init__(self, document: Document, rules: Deployment, rule: str) -> None:
         self._document, self._env, self._rule = document, rules.env, rule
         self.findings: list[Finding] = []
 
     def number(self, figure: Figure, key: str, *, span: bool = False) -> Number | None:
-        """The figure, or None and a finding; `span` takes durations too, as in 1m30s."""
+        """The number, or None and a finding. With `span` a duration such as 1m30s is allowed."""
         if isinstance(figure, float | int):
             return Number(value=float(figure))
         text = self._text(figure, key)
@@ -49,7 +49,7 @@ class Figures:
             value = float(raw)
         if value is not None:
             return Number(value=value, line=text.line)
-        self._missing(
+        self._add(
             text.line,
             f"{key} ({figure}) is not a readable number",
             expected="seconds, for example 10 or 1m30s" if span else "a number",
@@ -58,7 +58,7 @@ class Figures:
         return None
 
     def sum(self, figures: Sequence[Figure], key: str) -> tuple[Number, ...] | None:
-        """The figures that are added up, or None where one of them cannot be read."""
+        """The numbers of a sum, or None if one of them cannot be read."""
         numbers = [self.number(figure, key) for figure in figures]
         known = tuple(each for each in numbers if each is not None)
         return known if len(known) == len(numbers) else None
@@ -68,58 +68,35 @@ class Figures:
             return self._of_variable(variable(self._document, self._env, path[1:]), key)
         node = self._document.at(path)
         if isinstance(node, Nothing):
-            self._missing(node.line, f"{key}: no value at '{path}': {node.why}", fix=node.fix)
+            self._add(node.line, f"{key}: no value at '{path}': {node.why}", fix=node.fix)
             return None
         if not isinstance(node, Text):
-            self._missing(node.line, f"{key}: '{path}' is a table or a list", expected="a number")
+            self._add(node.line, f"{key}: '{path}' is a table or a list", expected="a number")
             return None
         return node
 
-    def _of_variable(self, seen: Variable, key: str) -> Text | None:
-        if seen.state == "set":
-            return Text(line=seen.line, text=seen.text)
-        self._missing(
-            seen.line,
-            f"{key}: the variable {seen.name} {stands(seen)}",
+    def _of_variable(self, found: Variable, key: str) -> Text | None:
+        if found.state == "set":
+            return Text(line=found.line, text=found.text)
+        self._add(
+            found.line,
+            f"{key}: the variable {found.name} {found.state_text}",
             expected="a number written in the file",
-            fix=seen.fix,
+            fix=found.fix,
         )
         return None
 
-    def _missing(
-        self, line: int, what: str, *, expected: str = "", got: str = "", fix: str = ""
-    ) -> None:
-        self.findings.append(
-            Finding(
-                rule=self._rule,
-                where=self._document.where(line),
-                what=what,
-                expected=expected,
-                got=got,
-                fix=fix,
-            )
-        )
-
-
-def stands(seen: Variable) -> str:
-    """How a variable stands, as the end of a sentence that begins with it; never its value."""
-    return {
-        "set": "is set",
-        "blank": "is blank",
-        "placeholder": f"still holds the placeholder {seen.why!r}",
-        "elsewhere": "gets its value from elsewhere (a secret, or a tool's environment)",
-        "absent": f"is not declared ({seen.why})",
-        "twice": f"is declared twice, {seen.why}",
-    }[seen.state]
+    def _add(self, line: int, what: str, **more: str) -> None:
+        self.findings.append(self._document.finding(self._rule, line, what, **more))
 
 
 def added(numbers: Sequence[Number]) -> str:
-    """The sum as it is written: `8`, or `(8 + 1)`."""
+    """The sum as text: `8`, or `(8 + 1)`."""
     return f"({' + '.join(map(str, numbers))})" if len(numbers) > 1 else str(numbers[0])
 
 
 def total(numbers: Sequence[Number]) -> float:
-    """What a sum comes to."""
+    """The value of a sum."""
     return sum(each.value for each in numbers)
 
 

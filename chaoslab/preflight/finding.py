@@ -1,4 +1,4 @@
-"""What a preflight says: what is wrong and how it is fixed, and what was looked at."""
+"""The results of a preflight: broken rules with their fix, and rules that hold."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """A rule that was looked at and held, with the figures that it rests on."""
+    """A rule that holds. `text` has the figures that show it."""
 
     rule: str
-    said: str
+    text: str
 
     def __str__(self) -> str:
-        return f"{self.rule}: {self.said}"
+        return f"{self.rule}: {self.text}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspected:
-    """All that came of a deployment file; it may be released where there are no findings."""
+    """The results for one deployment file. It passed if there are no findings."""
 
     file: str
     findings: tuple[Finding, ...]
@@ -52,11 +52,11 @@ class Inspected:
 
 
 def without_secrets(text: str) -> str:
-    """The text without what stands before the '@' of a URL, and without what follows password=."""
+    """The text with the user part of URLs (before '@') and the values of password=… replaced."""
     return _PASSWORD.sub(r"\1…", _USERINFO.sub("…@", text))
 
 
 def masked(text: str) -> str:
-    """A text in quotes that may be shown: without secrets, and not too long."""
+    """A text in quotes for messages: secrets replaced, at most 60 characters."""
     text = without_secrets(text)
     return repr(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")

@@ -1,4 +1,4 @@
-"""Each declared path walked from here: name, connect, first answer, log-in, a query."""
+"""Checks each declared path from this machine: name, connect, first answer, log-in, a query."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 from chaoslab.model.topology import Topology
 from chaoslab.preflight.check import declared_deployment
-from chaoslab.preflight.dial import Resolver, addresses, dialled
+from chaoslab.preflight.connect import Resolver, addresses, connect_any
 from chaoslab.preflight.document import read_document
 from chaoslab.preflight.finding import without_secrets
-from chaoslab.preflight.outcome import Walk
+from chaoslab.preflight.outcome import CheckedPath
 from chaoslab.preflight.target import Values, targets
 from chaoslab.services import kind_of
 from chaoslab.services.path import Ended, NoTarget, Outcome, Target, Trip
@@ -19,7 +19,7 @@ from chaoslab.services.path import Ended, NoTarget, Outcome, Target, Trip
 WITHIN_S = 5.0
 
 
-async def walk_paths(
+async def check_paths(
     topology: Topology,
     *,
     file: Path | None = None,
@@ -27,11 +27,11 @@ async def walk_paths(
     environment: Mapping[str, str],
     within_s: float = WITHIN_S,
     resolver: Resolver = addresses,
-) -> tuple[Walk, ...]:
-    """Try every link of the topology, all at once; each step takes `within_s` seconds at most.
+) -> tuple[CheckedPath, ...]:
+    """Check every link of the topology, all in parallel; each step has `within_s` seconds.
 
-    A link that cannot be tried has a walk too, which says why. Raises SpecError for files that
-    cannot be used.
+    A link without an address has a result too, which says why. Raises SpecError if a file cannot be
+    used.
     """
     declared = declared_deployment(topology, file)
     document = read_document(Path(declared.file), declared.root)
@@ -43,12 +43,12 @@ async def walk_paths(
             link.name, kind_of(topology.services[link.service].kind), declared, values
         )
     ]
-    return tuple(await asyncio.gather(*(_walk(each, within_s, resolver) for each in found)))
+    return tuple(await asyncio.gather(*(_checked(each, within_s, resolver) for each in found)))
 
 
-async def _walk(target: Target | NoTarget, within_s: float, resolver: Resolver) -> Walk:
+async def _checked(target: Target | NoTarget, within_s: float, resolver: Resolver) -> CheckedPath:
     if isinstance(target, NoTarget):
-        return Walk(
+        return CheckedPath(
             link=target.link,
             address="",
             source=target.source,
@@ -60,28 +60,28 @@ async def _walk(target: Target | NoTarget, within_s: float, resolver: Resolver) 
     trip = Trip(within_s)
     outcome: Outcome = "answered"
     try:
-        words = await _walked(trip, target, resolver)
+        words = await _steps(trip, target, resolver)
     except Ended as end:
         outcome, words = end.outcome, end.words
     shown = f"[{target.host}]" if ":" in target.host else target.host
-    return Walk(
+    return CheckedPath(
         link=target.link,
         address=f"{shown}:{target.port}",
         source=target.source,
         outcome=outcome,
         step=trip.at,
         took_s=trip.took_s,
-        words=_said(words, target),
+        words=_without_passwords(words, target),
     )
 
 
-async def _walked(trip: Trip, target: Target, resolver: Resolver) -> str:
-    """Every step to the end; returns a note. Raises Ended."""
+async def _steps(trip: Trip, target: Target, resolver: Resolver) -> str:
+    """Take every step in turn. Returns a note on other addresses. Raises Ended."""
     async with trip.step("name"):
         found = await resolver(target.host, target.port)
-    # A time-out of the connect is an answer of its own: the kernel is asked how it stands.
+    # `connect_any` has its own time limit, after which it asks the kernel for the state.
     async with trip.step("connect", bounded=False):
-        sock, address, note = await dialled(found, trip.within_s)
+        sock, address, note = await connect_any(found, trip.within_s)
     try:
         dialogue = kind_of(target.kind).dialogue
         assert dialogue is not None, "a kind without a dialogue has no Target"
@@ -91,8 +91,8 @@ async def _walked(trip: Trip, target: Target, resolver: Resolver) -> str:
     return note
 
 
-def _said(words: str, target: Target) -> str:
-    """The other side's words without any secret, should they quote one."""
+def _without_passwords(words: str, target: Target) -> str:
+    """The server's text, cut, with every secret of the target replaced."""
     for secret in (target.password, target.params.get("password", "")):
         if len(secret) > 3:
             words = words.replace(secret, "…")

@@ -1,4 +1,4 @@
-"""A deployment file as it was read: tables, lists and texts with their lines; and ways into it."""
+"""The content of a deployment file: tables, lists and texts with lines, and a search in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LISTED = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """A scalar as it is written, without its quotes; None: null, or what only a tool can fill."""
+    """A scalar as text, without quotes. None means null, or a value that another tool fills in."""
 
     line: int
     text: str | None
@@ -21,7 +21,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Entries by their keys, in the order of the file."""
+    """A table; `entries` are in the order of the file."""
 
     line: int
     entries: Mapping[str, Node]
@@ -40,7 +40,7 @@ Node = Text | Table | Items
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nothing:
-    """A path found nothing, or more than one place: up to which line it got, and why no further."""
+    """A path did not lead to exactly one place: the last line that it reached, why, and a fix."""
 
     line: int
     why: str
@@ -48,17 +48,17 @@ class Nothing:
 
 
 def found(start: Node, steps: Iterable[Step]) -> Node | Nothing:
-    """The one place that the steps lead to."""
+    """Follow the steps from `start` to a place."""
     node, before = start, ""
     for step in steps:
-        after = _stepped(node, step, before)
+        after = _follow(node, step, before)
         if isinstance(after, Nothing):
             return after
         node, before = after, written(step)
     return node
 
 
-def _stepped(node: Node, step: Step, before: str) -> Node | Nothing:
+def _follow(node: Node, step: Step, before: str) -> Node | Nothing:
     here = f"'{before}'" if before else "the file"
     if isinstance(step, Key):
         return _entry(node, step.name, here)
@@ -102,9 +102,9 @@ def _only(node: Items, step: Where, here: str) -> Node | Nothing:
             line=fits[-1].line, why=why, fix="keep one of them, or choose by another key"
         )
     values = _values(node.items, step.conditions[0][0])
-    told = f" (it has {listed(values)})" if values else ""
+    others = f" (it has {listed(values)})" if values else ""
     fix = did_you_mean(step.conditions[0][1], values)
-    return Nothing(line=node.line, why=f"{here} has no item {written(step)}{told}", fix=fix)
+    return Nothing(line=node.line, why=f"{here} has no item {written(step)}{others}", fix=fix)
 
 
 def _has(item: Node, step: Where) -> bool:
@@ -121,7 +121,7 @@ def _text_at(item: Node, keys: tuple[str, ...]) -> str | None:
 
 
 def listed(names: Iterable[str]) -> str:
-    """The first few names, for a message."""
+    """The first names of a list and the number of the others, for a message."""
     every = [*names]
     more = f", and {len(every) - _LISTED} more" if len(every) > _LISTED else ""
     return (", ".join(every[:_LISTED]) or "nothing") + more

@@ -1,4 +1,4 @@
-"""How far one gets on a path, where it ended, what that means, and what fixes it."""
+"""The result of one checked path, what each outcome means, and its fix."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from chaoslab.services.path import Outcome, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Walk:
-    """One try of one path: the address, where it was read, each step's seconds, and the end.
+class CheckedPath:
+    """The result of one path. `source` says where the address was found.
 
-    `step` is the last one that was begun; `words` are what the other side said, if anything.
+    `step` is the last step that was begun, `took_s` has the seconds of each, and `words` is the
+    text of the server, if any.
     """
 
     link: str
@@ -24,7 +25,7 @@ class Walk:
     words: str = ""
 
 
-# What each end means, and the fix.
+# The meaning and the fix of each outcome.
 MEANING: Mapping[Outcome, tuple[str, str]] = {
     "undeclared": (
         "no variable for this link's address is declared; no connection was attempted",

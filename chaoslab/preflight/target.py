@@ -1,4 +1,4 @@
-"""Where each path of the topology leads, by the deployment's own variables."""
+"""Finds the address of each path of the topology in the deployment's variables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from chaoslab.model.deployment import Deployment
 from chaoslab.preflight.document import Document
 from chaoslab.preflight.env_file import read_env_file
-from chaoslab.preflight.figures import stands
 from chaoslab.preflight.variables import placeholder_in, variable
 from chaoslab.services.base import Kind
 from chaoslab.services.path import NoTarget, Target
@@ -18,7 +17,7 @@ _REFERENCE = re.compile(r"\$\(([A-Za-z_]\w*)\)")
 
 
 class Values:
-    """Variables by name: of the env file first, then the deployment file, then the environment."""
+    """Variables by name: from the env file, else the deployment file, else the environment."""
 
     def __init__(
         self,
@@ -32,23 +31,23 @@ class Values:
         self._file, self._environment = str(env_file), environment
 
     def of(self, name: str) -> tuple[str, str]:
-        """The value (empty: none that can be used) and where it stands, or why there is none."""
+        """The value and where it was found; or an empty value and why there is none."""
         if name in self._given:
             return self._given[name], f"{name} of {self._file}"
-        seen = variable(self._document, self._rules.env, name)
-        if seen.state == "set":
-            return self._filled(seen.text), f"{name}, {self._document.where(seen.line)}"
+        found = variable(self._document, self._rules.env, name)
+        where = self._document.where(found.line)
+        if found.state == "set":
+            return self._filled(found.text), f"{name}, {where}"
         if self._environment.get(name):
             return self._environment[name], f"{name} of the environment"
-        where = self._document.where(seen.line)
-        return "", f"{name} {stands(seen)} at {where}, and the environment does not have it"
+        return "", f"{name} {found.state_text} at {where}, and the environment does not have it"
 
     def secret(self, name: str) -> str:
-        """The value alone, empty where there is none."""
+        """The value alone; empty if there is none."""
         return self.of(name)[0]
 
     def _filled(self, text: str) -> str:
-        """The text with `$(OTHER)` replaced, as Kubernetes does it with variables beside it."""
+        """The text with each `$(OTHER)` replaced by that variable, as Kubernetes does."""
 
         def value(match: re.Match[str]) -> str:
             other = variable(self._document, self._rules.env, match[1])
@@ -61,7 +60,7 @@ class Values:
 def targets(
     link: str, kind: Kind, rules: Deployment, values: Values
 ) -> Iterator[Target | NoTarget]:
-    """Every host that a link's URL names; a message never shows the URL, which holds secrets."""
+    """Every host in the URL of a link. Messages never show the URL, which may hold secrets."""
     name = rules.paths.get(link)
     if name is None:
         yield NoTarget(link=link, source="", why="", declared=False)

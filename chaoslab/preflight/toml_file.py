@@ -1,7 +1,7 @@
-"""TOML as nodes with lines. tomllib gives no lines: they are found by a scan of the text.
+"""Reads TOML as nodes with lines. tomllib gives no lines, so they come from a scan of the text.
 
-Exact for tables, and for keys that begin a line; what lies inside a value of several lines, or in
-an inline table, has the line of the key before it.
+They are exact for tables and for keys that begin a line. An entry inside an inline table or a
+value of several lines has the line of the key before it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 
-from chaoslab.errors import Problem, SpecError
+from chaoslab.errors import NOT_VALID, Problem, SpecError
 from chaoslab.preflight.node import Items, Node, Table, Text
 
 _HEADER = re.compile(r"\s*(\[\[?)([^\]]+)\]\]?\s*(?:#.*)?$")
@@ -21,14 +21,15 @@ Place = tuple[str | int, ...]
 
 
 def toml_document(text: str, file: str) -> tuple[Node, ...]:
-    """The one document, or none where the file is empty. Raises SpecError for what is no TOML."""
+    """The document as a tuple of one; empty for an empty file. Raises SpecError."""
     try:
         document = tomllib.loads(text)
         return (_node(document, (), _lines(text), 1),) if document else ()
     except ValueError as error:
         raise SpecError([_syntax(str(error), text, file)]) from None
     except RecursionError:
-        raise SpecError([Problem(where=file, what="not readable: nested too deeply")]) from None
+        reason = NOT_VALID(format="TOML", cause="nested too deeply")
+        raise SpecError(Problem(reason=reason, where=file)) from None
 
 
 def _node(value: object, place: Place, lines: dict[Place, int], line: int) -> Node:
@@ -49,7 +50,7 @@ def _node(value: object, place: Place, lines: dict[Place, int], line: int) -> No
 
 
 def _lines(text: str) -> dict[Place, int]:
-    """Where each table and key begins; the first sighting counts, but for `[[lists]]`."""
+    """The line of each table and key: its first one, except for the items of `[[lists]]`."""
     lines: dict[Place, int] = {}
     counts: dict[Place, int] = {}
     table: Place = ()
@@ -70,7 +71,7 @@ def _lines(text: str) -> dict[Place, int]:
 
 
 def _resolved(parts: list[str], counts: dict[Place, int]) -> Place:
-    """A header's place: a list on the way to it means its last item so far."""
+    """The place of a header. A list inside its path stands for its last item so far."""
     place: Place = ()
     for at, part in enumerate(parts):
         place = (*place, part)
@@ -86,9 +87,9 @@ def _parts(dotted: str) -> list[str]:
 def _syntax(message: str, text: str, file: str) -> Problem:
     position = _POSITION.search(message)
     if position is None:
-        return Problem(where=file, what=f"not valid TOML: {message}")
-    what = f"not valid TOML: {message[: position.start()]}"
+        return Problem(reason=NOT_VALID(format="TOML", cause=message), where=file)
+    cause, where = message[: position.start()], f"{file}:{position[1]}:{position[2]}"
     if position[1] is None:
         last = text.count("\n") + 1
-        return Problem(where=f"{file}:{last}", what=f"{what}, at the end")
-    return Problem(where=f"{file}:{position[1]}:{position[2]}", what=what)
+        cause, where = f"{cause}, at the end", f"{file}:{last}"
+    return Problem(reason=NOT_VALID(format="TOML", cause=cause), where=where)

@@ -1,7 +1,7 @@
-"""The app's variables as a deployment file declares them: set, blank, elsewhere, or not at all.
+"""The app's variables in a deployment file, and the state of each.
 
-Three shapes are known: a list of tables with `name` and `value` (Kubernetes, Cloud Run, ECS), a
-list of `NAME=value` (Compose), and a table (Compose, fly.toml, Helm's values).
+Three forms are read: a list of tables with `name` and `value` (Kubernetes, Cloud Run, ECS), a
+list of `NAME=value` (Compose), and a table (Compose, fly.toml, values of Helm).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from chaoslab.errors import did_you_mean
 from chaoslab.preflight.document import Document
 from chaoslab.preflight.node import Items, Node, Nothing, Table, Text, listed
 
-# `elsewhere`: in a secret, or in the environment of the tool that reads the file.
-State = Literal["set", "blank", "placeholder", "elsewhere", "absent", "twice"]
+# `external`: the value is in a secret, or in the environment of the tool that reads the file.
+State = Literal["set", "blank", "placeholder", "external", "missing", "duplicate"]
 
 _UNFILLED = (
     re.compile(r"\$\{[A-Za-z_]\w*\}"),
@@ -24,15 +24,18 @@ _UNFILLED = (
     re.compile(r"<[A-Z][A-Z0-9_ -]*>|<(?:your|change|replace|insert)[^<>]*>", re.IGNORECASE),
     re.compile(r"\b(?:CHANGE|REPLACE|FILL)[_-]?(?:ME|THIS)(?:[_-]IN)?\b", re.IGNORECASE),
 )
-_STAND_INS = re.compile(r"(?:TODO|TBD|FIXME|XXX+|\$[A-Za-z_]\w*|\?+|\.\.\.|<.*>)", re.IGNORECASE)
+_ONLY_A_PLACEHOLDER = re.compile(
+    r"(?:TODO|TBD|FIXME|XXX+|\$[A-Za-z_]\w*|\?+|\.\.\.|<.*>)", re.IGNORECASE
+)
 _DEFAULTED = re.compile(r"\$\{[A-Za-z_]\w*:?[-=?+].*?\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
-    """One variable: how it stands, on which line, and its text where it can be seen.
+    """One variable: its state, its line, and its text if the file shows it.
 
-    `why` says for `absent` what was found in its stead, and for `placeholder` which one it is.
+    `why` says for `missing` what was found instead, for `placeholder` which one, and for
+    `duplicate` at which lines.
     """
 
     name: str
@@ -42,27 +45,44 @@ class Variable:
     why: str = ""
     fix: str = ""
 
+    @property
+    def has_value(self) -> bool:
+        """Whether it has a value, in the file or from elsewhere."""
+        return self.state in ("set", "external")
+
+    @property
+    def state_text(self) -> str:
+        """Its state as the predicate of a sentence, as in `is blank`. It never shows the value."""
+        return {
+            "set": "is set",
+            "blank": "is blank",
+            "placeholder": f"still holds the placeholder {self.why!r}",
+            "external": "gets its value from elsewhere (a secret, or a tool's environment)",
+            "missing": f"is not declared ({self.why})",
+            "duplicate": f"is declared twice, {self.why}",
+        }[self.state]
+
 
 def variable(document: Document, env: str, name: str) -> Variable:
-    """How the variable stands at the place `env`."""
+    """The variable of that name at the place `env`."""
     place = document.at(env)
     if isinstance(place, Nothing):
         why = f"no value at '{env}': {place.why}"
-        return Variable(name=name, state="absent", line=place.line, why=why, fix=place.fix)
+        return Variable(name=name, state="missing", line=place.line, why=why, fix=place.fix)
     if isinstance(place, Text):
         why = f"'{env}' is not a list or a table"
-        return Variable(name=name, state="absent", line=place.line, why=why)
+        return Variable(name=name, state="missing", line=place.line, why=why)
     declared = [*_declared(place)]
     mine = [(line, node) for known, line, node in declared if known == name]
     if len(mine) > 1:
         lines = " and ".join(str(line) for line, _ in mine)
-        return Variable(name=name, state="twice", line=mine[-1][0], why=f"at lines {lines}")
+        return Variable(name=name, state="duplicate", line=mine[-1][0], why=f"at lines {lines}")
     if mine:
-        return _stands(name, *mine[0])
+        return _read(name, *mine[0])
     names = [known for known, _, _ in declared]
     return Variable(
         name=name,
-        state="absent",
+        state="missing",
         line=place.line,
         why=f"'{env}' has {listed(names)}",
         fix=did_you_mean(name, names),
@@ -70,7 +90,7 @@ def variable(document: Document, env: str, name: str) -> Variable:
 
 
 def texts(document: Document, env: str) -> dict[str, str]:
-    """Every variable at the place `env` whose text can be seen and is filled in."""
+    """The text of every variable at the place `env` that the file shows and that is filled in."""
     place = document.at(env)
     if not isinstance(place, Table | Items):
         return {}
@@ -82,12 +102,12 @@ def texts(document: Document, env: str) -> dict[str, str]:
 
 
 def placeholder_in(text: str) -> str:
-    """The first part of a text that somebody has still to fill in, or the empty string."""
+    """The first placeholder in a text, or the empty string."""
     text = _DEFAULTED.sub("", text)
-    if _STAND_INS.fullmatch(text.strip()):
+    if _ONLY_A_PLACEHOLDER.fullmatch(text.strip()):
         return text.strip()
-    sightings = (match for pattern in _UNFILLED if (match := pattern.search(text)))
-    return next((match[0] for match in sightings), "")
+    matches = (match for pattern in _UNFILLED if (match := pattern.search(text)))
+    return next((match[0] for match in matches), "")
 
 
 def _declared(place: Table | Items) -> Iterator[tuple[str, int, Node]]:
@@ -105,7 +125,7 @@ def _declared(place: Table | Items) -> Iterator[tuple[str, int, Node]]:
 
 
 def _value(item: Table) -> Node:
-    """What a table with a `name` says: its value, or where that is; with neither it is blank."""
+    """The value of a table with a `name`, or the entry that says where it is; else blank."""
     if "value" in item.entries:
         value = item.entries["value"]
         return (
@@ -115,13 +135,13 @@ def _value(item: Table) -> Node:
     return others[0] if others else Text(line=item.line, text="")
 
 
-def _stands(name: str, line: int, node: Node) -> Variable:
+def _read(name: str, line: int, node: Node) -> Variable:
     if not isinstance(node, Text) or node.text is None or _DEFAULTED.fullmatch(node.text.strip()):
-        return Variable(name=name, state="elsewhere", line=node.line)
+        return Variable(name=name, state="external", line=node.line)
     if not node.text.strip():
         return Variable(name=name, state="blank", line=line)
     if unfilled := placeholder_in(node.text):
         return Variable(name=name, state="placeholder", line=node.line, why=unfilled)
     if _DEFAULTED.search(node.text):
-        return Variable(name=name, state="elsewhere", line=node.line)
+        return Variable(name=name, state="external", line=node.line)
     return Variable(name=name, state="set", line=node.line, text=node.text)

@@ -1,7 +1,7 @@
-"""YAML as nodes with lines: what is ambiguous or explodes is refused before it is expanded.
+"""Reads YAML as nodes with lines. Ambiguous or too large files are refused before any expansion.
 
-PyYAML's composer keeps the marks that its constructor loses; nothing is constructed here, so no
-tag of the file is ever acted upon.
+It uses PyYAML's composer, which keeps the lines. No object is constructed, so no tag of the file
+has any effect.
 """
 
 from __future__ import annotations
@@ -10,18 +10,42 @@ from collections.abc import Iterator
 
 import yaml
 
-from chaoslab.errors import Problem, SpecError
+from chaoslab.errors import NOT_VALID, ErrorCode, Problem, SpecError
 from chaoslab.preflight.node import Items, Node, Table, Text
 
-# A manifest has some hundreds of nodes; a bomb of ten lines has billions.
+# A manifest has some hundreds of nodes. Ten lines of nested aliases can expand to billions.
 MOST_NODES = 50_000
 _CORE = "tag:yaml.org,2002:"
 _NULL = f"{_CORE}null"
 _MERGE = f"{_CORE}merge"
 
+TOO_MANY_NODES = ErrorCode(
+    "yaml.too_many_nodes",
+    "too many nodes, with every alias expanded",
+    "The aliases of the file expand to more nodes than chaoslab reads.",
+)
+ALIAS_LOOP = ErrorCode(
+    "yaml.alias_loop",
+    "an alias refers to a node that contains it",
+    "An alias is inside the node that it stands for.",
+)
+KEY_NOT_TEXT = ErrorCode(
+    "yaml.key_not_text", "a list or table as a key", "A key of a table must be a text."
+)
+DUPLICATE_KEY = ErrorCode(
+    "yaml.duplicate_key",
+    "key '{key}' is here and on line {line}",
+    "A table has the same key twice.",
+)
+MERGE_NOT_TABLE = ErrorCode(
+    "yaml.merge_not_table",
+    "'<<' merges a value that is not a table",
+    "The value of the merge key must be a table.",
+)
+
 
 def yaml_documents(text: str, file: str) -> tuple[Node, ...]:
-    """The documents that are not empty. Raises SpecError for what is no YAML, or not to be used."""
+    """The documents that are not empty. Raises SpecError."""
     try:
         composed = [
             node
@@ -33,14 +57,15 @@ def yaml_documents(text: str, file: str) -> tuple[Node, ...]:
     except yaml.YAMLError as error:
         raise SpecError([_syntax(error, text, file)]) from None
     except RecursionError:
-        raise SpecError([Problem(where=file, what="not readable: nested too deeply")]) from None
+        reason = NOT_VALID(format="YAML", cause="nested too deeply")
+        raise SpecError(Problem(reason=reason, where=file)) from None
     if reader.problems:
         raise SpecError(reader.problems)
     return documents
 
 
 class _Reader:
-    """Turns composed nodes into ours; an anchor's node is turned once and shared."""
+    """Converts PyYAML's nodes to ours. The node of an anchor is converted once and shared."""
 
     def __init__(self, file: str) -> None:
         self._file = file
@@ -49,42 +74,39 @@ class _Reader:
         self.problems: list[Problem] = []
 
     def read(self, node: yaml.Node) -> Node:
-        """The node with all below it, once it is known how much that is."""
+        """Convert a node and all below it. Raises SpecError if there are too many."""
         size = self._size(node, set())
         if size > MOST_NODES:
+            expected = f"{MOST_NODES:,} or fewer"
             raise SpecError(
-                [
-                    Problem(
-                        where=f"{self._file}:{_line(node)}",
-                        what="too many nodes, with every alias expanded",
-                        expected=f"{MOST_NODES:,} or fewer",
-                    )
-                ]
+                Problem(reason=TOO_MANY_NODES(), where=self._where(node), expected=expected)
             )
-        return self._turned(node)
+        return self._converted(node)
+
+    def _where(self, node: yaml.Node) -> str:
+        return f"{self._file}:{_line(node)}"
 
     def _size(self, node: yaml.Node, above: set[int]) -> int:
-        """How many nodes there are with every alias written out; counted, not written out."""
+        """The number of nodes if every alias were expanded. Nothing is expanded to count them."""
         if id(node) in above:
-            what = "an alias refers to a node that contains it"
-            raise SpecError([Problem(where=f"{self._file}:{_line(node)}", what=what)])
+            raise SpecError(Problem(reason=ALIAS_LOOP(), where=self._where(node)))
         if id(node) not in self._sizes:
             above.add(id(node))
             self._sizes[id(node)] = 1 + sum(self._size(each, above) for each in _below(node))
             above.discard(id(node))
         return self._sizes[id(node)]
 
-    def _turned(self, node: yaml.Node) -> Node:
+    def _converted(self, node: yaml.Node) -> Node:
         if id(node) not in self._done:
-            self._done[id(node)] = self._made(node)
+            self._done[id(node)] = self._convert(node)
         return self._done[id(node)]
 
-    def _made(self, node: yaml.Node) -> Node:
+    def _convert(self, node: yaml.Node) -> Node:
         line = _line(node)
         if isinstance(node, yaml.MappingNode):
             return Table(line=line, entries=self._entries(node))
         if isinstance(node, yaml.SequenceNode):
-            return Items(line=line, items=tuple(self._turned(each) for each in node.value))
+            return Items(line=line, items=tuple(self._converted(each) for each in node.value))
         known = node.tag.startswith(_CORE) and node.tag != _NULL
         return Text(line=line, text=str(node.value) if known else None)
 
@@ -94,15 +116,13 @@ class _Reader:
         lines: dict[str, int] = {}
         for key, value in node.value:
             name = str(key.value) if isinstance(key, yaml.ScalarNode) else ""
-            where = f"{self._file}:{_line(key)}"
+            where = self._where(key)
             if not isinstance(key, yaml.ScalarNode):
-                what = "a list or table as a key"
-                self.problems.append(Problem(where=where, what=what, expected="a text"))
+                self.problems.append(Problem(reason=KEY_NOT_TEXT(), where=where, expected="a text"))
             elif name in lines:
-                what = f"key '{name}' is here and on line {lines[name]}"
-                fix = "remove one of the two"
+                reason, fix = DUPLICATE_KEY(key=name, line=lines[name]), "remove one of the two"
                 self.problems.append(
-                    Problem(where=where, what=what, expected="each key once", fix=fix)
+                    Problem(reason=reason, where=where, expected="each key once", fix=fix)
                 )
             elif key.tag == _MERGE:
                 lines[name] = _line(key)
@@ -110,15 +130,15 @@ class _Reader:
                     merged |= self._merged(each, where)
             else:
                 lines[name] = _line(key)
-                own[name] = self._turned(value)
+                own[name] = self._converted(value)
         return {**merged, **own}
 
     def _merged(self, node: yaml.Node, where: str) -> dict[str, Node]:
-        turned = self._turned(node)
-        if isinstance(turned, Table):
-            return dict(turned.entries)
-        what = "'<<' merges a value that is not a table"
-        self.problems.append(Problem(where=where, what=what, expected="an alias of a table"))
+        converted = self._converted(node)
+        if isinstance(converted, Table):
+            return dict(converted.entries)
+        reason = MERGE_NOT_TABLE()
+        self.problems.append(Problem(reason=reason, where=where, expected="an alias of a table"))
         return {}
 
 
@@ -139,14 +159,14 @@ def _line(node: yaml.Node) -> int:
 
 
 def _syntax(error: yaml.YAMLError, text: str, file: str) -> Problem:
-    """PyYAML's reason with its place, without the line itself: that may hold a secret."""
+    """The cause and the place by PyYAML, without the line itself, which may hold a secret."""
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
         bad = error.character if isinstance(error.character, int) else ord(error.character)
-        what = f"a character that YAML does not allow: 0x{bad:02x}"
-        return Problem(where=f"{file}:{line}", what=f"not valid YAML: {what}")
+        cause = f"a character that YAML does not allow: 0x{bad:02x}"
+        return Problem(reason=NOT_VALID(format="YAML", cause=cause), where=f"{file}:{line}")
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    reason = getattr(error, "problem", None) or getattr(error, "context", None) or "no reason given"
+    cause = getattr(error, "problem", None) or getattr(error, "context", None) or "no reason given"
     where = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else file
-    fix = "indent with spaces: YAML does not allow tabs" if "'\\t'" in reason else ""
-    return Problem(where=where, what=f"not valid YAML: {reason}", fix=fix)
+    fix = "indent with spaces: YAML does not allow tabs" if "'\\t'" in cause else ""
+    return Problem(reason=NOT_VALID(format="YAML", cause=cause), where=where, fix=fix)

@@ -76,7 +76,7 @@ def test_a_compose_file_is_read_too() -> None:
     document = read_document(path)
     env = "services.backend.environment"
     assert variable(document, env, "PORT").text == "8080"
-    assert variable(document, env, "DATABASE_URL").state == "elsewhere"
+    assert variable(document, env, "DATABASE_URL").state == "external"
     check = "services.backend.healthcheck"
     window = Window(
         initial_delay_s=f"{check}.interval",  # Docker looks first after one interval

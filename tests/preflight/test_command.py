@@ -134,8 +134,8 @@ def test_wrong_credentials_exit_with_1_and_say_where_they_are_from(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("no variable at all: hunter2\n", "secrets.env:1: no variable\n  expected NAME=value"),
-        (None, "secrets.env: no such file"),
+        ("no variable at all: hunter2\n", "secrets.env:1: not a variable\n  expected NAME=value"),
+        (None, "secrets.env: cannot be read: no such file"),
     ],
 )
 def test_an_env_file_that_cannot_be_used_exits_with_2(

@@ -13,8 +13,8 @@ import pytest
 from reference.servers import PostgresServer, RedisServer
 
 from chaoslab.clock import now_s
-from chaoslab.preflight.live import walk_paths
-from chaoslab.preflight.outcome import MEANING, Walk
+from chaoslab.preflight.live import check_paths
+from chaoslab.preflight.outcome import MEANING, CheckedPath
 from chaoslab.services.path import Address, Outcome
 from chaoslab.services.postgres.path import classified
 
@@ -39,7 +39,7 @@ async def walks(
     redis: str = "",
     environment: Mapping[str, str] | None = None,
     within_s: float = ANSWERED_WITHIN_S,
-) -> list[Walk]:
+) -> list[CheckedPath]:
     """The reference's paths with other URLs; the link that has none is left out of the topology."""
     edits = []
     if postgres:
@@ -49,7 +49,7 @@ async def walks(
     wanted = tuple(name for name, given in (("postgres", postgres), ("redis", redis)) if given)
     backend = replace(TOPOLOGY.apps["backend"], links=wanted)
     topology = replace(TOPOLOGY, apps={"backend": backend})
-    found = await walk_paths(
+    found = await check_paths(
         topology,
         file=copied(folder, *edits),
         environment=environment or {},
@@ -58,12 +58,12 @@ async def walks(
     return [*found]
 
 
-async def postgres_walk(folder: Path, url: str, within_s: float = ANSWERED_WITHIN_S) -> Walk:
+async def postgres_walk(folder: Path, url: str, within_s: float = ANSWERED_WITHIN_S) -> CheckedPath:
     (walk,) = await walks(folder, postgres=url, within_s=within_s)
     return walk
 
 
-async def redis_walk(folder: Path, url: str, within_s: float = ANSWERED_WITHIN_S) -> Walk:
+async def redis_walk(folder: Path, url: str, within_s: float = ANSWERED_WITHIN_S) -> CheckedPath:
     (walk,) = await walks(folder, redis=url, within_s=within_s)
     return walk
 
@@ -161,7 +161,7 @@ async def test_one_dead_address_of_several_is_noted_and_not_fatal(
             return [Address(family=socket.AF_INET, at=("127.0.0.1", refusing_port)), good]
 
         backend = replace(TOPOLOGY.apps["backend"], links=("redis",))
-        (walk,) = await walk_paths(
+        (walk,) = await check_paths(
             replace(TOPOLOGY, apps={"backend": backend}),
             file=copied(tmp_path, value("REDIS_URL", REDIS_URL, "redis://cache:1/0")),
             environment={},

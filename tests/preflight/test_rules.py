@@ -35,7 +35,7 @@ def test_the_reference_deployment_keeps_every_rule() -> None:
     """Each rule says the figures that it rests on; none is passed over."""
     told = check_deployment(TOPOLOGY)
     assert told.findings == ()
-    said = {check.rule: check.said for check in told.checks}
+    said = {check.rule: check.text for check in told.checks}
     assert [*said] == ["required", "bypass", "window", "pool", "ports", "paths"]
     assert said["window"].startswith("5 + 10 x (12 - 1) = 115 s")
     assert said["pool"] == (
@@ -157,7 +157,7 @@ def test_a_window_of_durations_is_read_as_compose_writes_them(tmp_path: Path) ->
     )
     told = check_deployment(ruled(Deployment(file=str(path), window=window)))
     assert told.findings == ()
-    assert told.checks[0].said.startswith("90 + 0.5 x (21 - 1) = 100 s")
+    assert told.checks[0].text.startswith("90 + 0.5 x (21 - 1) = 100 s")
 
 
 @pytest.mark.parametrize(

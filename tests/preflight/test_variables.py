@@ -36,11 +36,11 @@ def test_a_variable_is_set_blank_or_elsewhere_in_every_shape(tmp_path: Path, tex
     assert states == {
         "A": "set",
         "B": "blank",
-        "C": "elsewhere",
+        "C": "external",
         "D": "blank",
         "E": "set",
-        "F": "elsewhere",
-        "G": "absent",
+        "F": "external",
+        "G": "missing",
     }
     assert variable(document, "env", "A") == Variable(name="A", state="set", line=2, text="x")
 

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from chaoslab import services
-from chaoslab.preflight.dial import Address
+from chaoslab.preflight.connect import Address
 from chaoslab.services import kind_of
 from chaoslab.services.answers import ready
 from chaoslab.services.mysql.protocol import LOG_IN, SHUTDOWN, log_in_answered

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from chaoslab.model.topology import Service, WriteContract
-from chaoslab.preflight.dial import Address
+from chaoslab.preflight.connect import Address
 from chaoslab.runtimes.base import RunningService
 from chaoslab.runtimes.local import LocalRuntime
 from chaoslab.services import kind_of
