@@ -1,11 +1,12 @@
-"""What every benchmark needs: where it ran, on which core, what a process used, and how sure.
+"""What several benchmarks need: figures with intervals, pinning, processor time, the machine.
 
-Intervals are bootstrap percentiles over alternations, not over single samples: samples of one
-alternation share its weather.
+Intervals are bootstrap percentiles over alternations, not over single samples: the samples of one
+alternation depend on the same state of the machine.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import platform
@@ -38,7 +39,7 @@ Statistic = Callable[[np.ndarray], float]
 def figure(
     alternations: Sequence[Sequence[float]], statistic: Statistic, *, seed: int = 0
 ) -> Figure:
-    """The statistic over all samples; its interval by resampling whole alternations."""
+    """The statistic over all samples, with an interval by resampling complete alternations."""
     blocks = [np.asarray(block, dtype=float) for block in alternations]
     draws = np.random.default_rng(seed).integers(0, len(blocks), (RESAMPLES, len(blocks)))
     resampled = [statistic(np.concatenate([blocks[i] for i in draw])) for draw in draws]
@@ -53,9 +54,9 @@ def ratio(
     *,
     seed: int = 0,
 ) -> Figure:
-    """statistic(ours) / statistic(theirs), both resampled by the same alternations.
+    """statistic(ours) / statistic(theirs); the same alternations of both are resampled.
 
-    Raises ValueError when the two did not alternate equally often.
+    Raises ValueError if the two have different numbers of alternations.
     """
     if len(ours) != len(theirs):
         raise ValueError(f"{len(ours)} alternations against {len(theirs)}")
@@ -72,18 +73,18 @@ def ratio(
 
 
 def percentile(share: float) -> Statistic:
-    """A statistic: the given percentile, 0 to 100."""
+    """A statistic: this percentile (0 to 100) of the samples."""
     return lambda samples: float(np.percentile(samples, share))
 
 
 def cores() -> tuple[int, ...]:
-    """The cores this process may use, in order."""
+    """The cores that this process may use, in order."""
     return tuple(sorted(os.sched_getaffinity(0)))
 
 
 @contextlib.contextmanager
 def pinned(allowed: set[int]) -> Iterator[None]:
-    """Run on these cores only; processes started inside inherit that, all their threads too."""
+    """Run this process on these cores only, and the processes that it starts meanwhile."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, allowed)
     try:
@@ -93,9 +94,9 @@ def pinned(allowed: set[int]) -> Iterator[None]:
 
 
 def cpu_s(pid: int) -> float:
-    """Processor seconds used so far by all living threads, in nanosecond steps.
+    """Processor seconds that all threads of a process have used so far, in steps of 1 ns.
 
-    Source: /proc/<pid>/task/*/schedstat; utime and stime would step by 10 ms.
+    Source: /proc/<pid>/task/*/schedstat; the steps of utime and stime are 10 ms.
     """
     used_ns = 0
     for task in Path(f"/proc/{pid}/task").iterdir():
@@ -113,8 +114,20 @@ def resident_kib(pid: int) -> tuple[int, int]:
     return fields["Rss:"], fields["Pss:"]
 
 
+def parser(doc: str | None) -> argparse.ArgumentParser:
+    """A parser whose description is the first line of the script's docstring."""
+    return argparse.ArgumentParser(description=(doc or "").splitlines()[0])
+
+
+def print_machine() -> dict[str, str]:
+    """Print what `machine` returns, one line each, and return it."""
+    about = machine()
+    print(*(f"{key:10} {value}" for key, value in about.items()), sep="\n", end="\n\n")
+    return about
+
+
 def machine() -> dict[str, str]:
-    """Processor, cores, kernel, Python, and the commit with a mark where files differ from it."""
+    """Processor, cores, kernel, Python, load, and the commit, marked if files are changed."""
     info = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.split(":", 1)[1].strip() for line in info if "model name" in line), "?")
     changed = _git("status", "--porcelain", "--", "chaoslab", "benchmarks")

@@ -1,16 +1,17 @@
-"""Run a command beside processes that keep cores busy, and end them with it.
+"""Run a command while other processes keep cores busy.
 
     python benchmarks/beside_load.py --cores 1 -- chaoslab corpus run good --repeat 5
 
-A gate that raises false alarms on a shared machine is switched off by its users. Exits as the
-command did; the load ends by itself after `--limit-s` whatever happens.
+It tests for false alarms on a machine with other work. The exit status is that of the command. The
+load ends with the command, or by itself after `--limit-s`.
 """
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
+
+from _measure import parser
 
 BURN = """
 import sys, time
@@ -22,11 +23,11 @@ while time.monotonic() < end:
 
 def main() -> int:
     """Start the load, run the command, end the load."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cores", type=int, default=1, help="busy processes (1)")
-    parser.add_argument("--limit-s", type=float, default=3600.0, help="the load's own end (3600)")
-    parser.add_argument("command", nargs="+", help="what runs beside them, after --")
-    options = parser.parse_args()
+    line = parser(__doc__)
+    line.add_argument("--cores", type=int, default=1, help="number of busy processes (1)")
+    line.add_argument("--limit-s", type=float, default=3600.0, help="the load ends then (3600)")
+    line.add_argument("command", nargs="+", help="the command, after --")
+    options = line.parse_args()
     burning = [sys.executable, "-c", BURN, str(options.limit_s)]
     load = [subprocess.Popen(burning, stdin=subprocess.DEVNULL) for _ in range(options.cores)]
     try:

@@ -1,17 +1,16 @@
-"""What the container runtime adds to a scenario, against fresh containers for every test.
+"""The time that the container runtime adds to a scenario, compared with new containers per test.
 
-Both run the same scenarios on the same engine and images, alternating. What counts as added:
+Both run the same scenarios on the same engine and images, alternating. The added time is:
 
-  ours   the wall time of the whole scenario, less everything from the app's process to the event
-         by which its last expectation could be judged, less the app's stop; and the scenario's
-         share of the session's start and end, paid once for the sixteen of `vpc_outage`
-  theirs `naive_testcontainers.py`; there the making of the app's container counts as the app's
-         time, here as the lab's
+  ours   the wall time of the scenario, minus the time from the app's spawn to the event with which
+         its last expectation could be judged, minus the app's stop; plus the scenario's share of
+         the session's start and end, which are shared by the sixteen scenarios of `vpc_outage`
+  theirs see `naive_testcontainers.py`. There the creation of the app's container counts as the
+         app's time, here as the lab's
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
@@ -19,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from _measure import figure, machine, percentile, ratio
+from _measure import figure, parser, percentile, print_machine, ratio
 from scenario_overhead import SCENARIOS, TOPOLOGY, Clocked, settled_s
 
 from chaoslab.clock import now_s
@@ -36,7 +35,7 @@ TARGET = 0.25
 
 
 async def ours(plan: Plan, session: DockerSession) -> float:
-    """Seconds added to one scenario on a session that is up."""
+    """Seconds that the lab adds to one scenario; the session is already up."""
     clocked = Clocked()
     with tempfile.TemporaryDirectory() as folder:
         setting = Setting(open_runtime=session.lab, proxy="toxiproxy", seed=1, listeners=(clocked,))
@@ -52,23 +51,22 @@ async def ours(plan: Plan, session: DockerSession) -> float:
     assert ended is not None
     assert stopped is not None
     settled = settled_s(resolve(plan, TOPOLOGY), clocked.events)
-    # From the last look to the app's end is its own stop, but for the lab's last readings, which
-    # are counted as the app's here by some milliseconds.
+    # The time from the app's exit to the run's end is the app's stop. It includes some milliseconds
+    # of the lab's last readings.
     return wall_s - (settled - spawned.at_s) - max(0.0, ended.at_s - stopped.at_s)
 
 
 def main() -> None:
-    """Alternate, print, and exit with 1 where the goal is missed."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=20, help="alternations that count (20)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    asked = parser.parse_args()
-    about = machine()
-    print(*(f"{key}: {value}" for key, value in about.items()), sep="\n", end="\n\n")
-    os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"  # for both: neither starts a reaper
+    """Measure and print; exit with 1 if the target is missed."""
+    line = parser(__doc__)
+    line.add_argument("--rounds", type=int, default=20, help="alternations that count (20)")
+    line.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
+    asked = line.parse_args()
+    about = print_machine()
+    os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"  # neither arm starts a reaper
     os.environ["TESTCONTAINERS_CONNECTION_MODE"] = "docker_host"
     os.environ["TESTCONTAINERS_HOST_OVERRIDE"] = "127.0.0.1"
-    import naive_testcontainers as naive  # noqa: PLC0415  (reads the environment when imported)
+    import naive_testcontainers as naive  # noqa: PLC0415  it reads the environment at its import
 
     chosen = images.chosen(TOPOLOGY)
     container = TOPOLOGY.apps["backend"].container
@@ -110,8 +108,8 @@ def report(
     about: dict[str, str],
     file: Path | None,
 ) -> int:
-    """Print the table; 1 where a ratio misses the goal."""
-    told: dict[str, object] = {}
+    """Print the table. Returns 1 if a ratio misses the target, else 0."""
+    found: dict[str, object] = {}
     missed = False
     print(
         f"the session's own start and end: {share_s * SHARED_BY:.2f} s, {share_s:.2f} s a scenario"
@@ -126,9 +124,9 @@ def report(
             f"{'meets' if by.value <= TARGET else 'misses'} {TARGET}"
         )
         missed |= by.value > TARGET
-        told[name] = {"ratio": [by.value, by.low, by.high]}
+        found[name] = {"ratio": [by.value, by.low, by.high]}
     if file is not None:
-        file.write_text(json.dumps({"machine": about, "scenarios": told}, indent=2) + "\n")
+        file.write_text(json.dumps({"machine": about, "scenarios": found}, indent=2) + "\n")
     return int(missed)
 
 

@@ -1,4 +1,4 @@
-"""What the proxies are made to do: bulk, round trips, a latency toxic, a crowd of connections."""
+"""The loads of the engine's benchmark: bulk data, round trips, a latency toxic, a crowd."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Bulk:
 
 
 def bulk(peers: Peers, through: Address, pid: int | None, seconds: float) -> Bulk:
-    """One stream for that long; pid None where no proxy stands between."""
+    """Send one stream for that time. `pid` is the proxy's; None if there is no proxy."""
     before_s = cpu_s(pid) if pid is not None else 0.0
     size, took_s = peers.run(through, seconds)
     used_s = cpu_s(pid) - before_s if pid is not None else 0.0
@@ -50,13 +50,13 @@ def round_trips(connection: socket.socket, count: int) -> list[float]:
 
 
 def latency_errors(connection: socket.socket, asked_s: float, count: int) -> list[float]:
-    """|observed - asked| in seconds of PINGs through a latency toxic of `asked_s`."""
+    """|observed - set| in seconds, for PINGs through a latency toxic of `asked_s`."""
     return [abs(seen_s - asked_s) for seen_s in round_trips(connection, count)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crowd:
-    """Many connections at once: seconds to open all, to echo on all, and memory per idle one."""
+    """Many connections at once: seconds to open all, to echo on all; memory of an idle one."""
 
     open_s: float
     echo_s: float
@@ -65,16 +65,16 @@ class Crowd:
 
 
 def crowd(proxy: Proxy, route: str, count: int) -> Crowd:
-    """Open `count` connections through a route, echo once on each while all stay open.
+    """Open `count` connections through a route, then echo once on each while all are open.
 
-    Memory is the proxy's growth per connection that is open, idle and not yet used.
-    Raises AssertionError if a single one of them doesn't answer.
+    Memory is the growth of the proxy for each connection, before it has sent a byte. Raises
+    AssertionError if one connection does not answer.
     """
     rss, pss = resident_kib(proxy.pid)
     with contextlib.ExitStack() as stack:
         start_s = now_s()
         opened = [stack.enter_context(ping_socket(proxy.routes[route])) for _ in range(count)]
-        # A proxy may accept before it has dialled: the last one's echo says that all are through.
+        # A proxy may accept before it dials. If the last one echoes, all are connected.
         assert _echo(opened[-1]) == PONG
         open_s = now_s() - start_s
         rss_now, pss_now = resident_kib(proxy.pid)
@@ -105,10 +105,10 @@ def ping_socket(address: Address) -> socket.socket:
 
 
 def room_for(connections: int) -> int:
-    """Raise the descriptor limit as far as it goes; gives how many connections fit."""
+    """Raise the descriptor limit to its maximum. Returns how many connections are possible."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    # A proxy holds two descriptors per connection, and inherits the limit from us.
+    # A proxy has two descriptors for each connection, and inherits our limit.
     return min(connections, (hard - 100) // 2)
 
 

@@ -1,11 +1,13 @@
-"""The two ends of a throughput run, each a process of its own that ends with its standard input.
+"""Sender or sink of a throughput measurement; a process that ends when its standard input ends.
 
-sink:   prints its port, then for every connection one line: bytes and seconds.
-sender: reads lines "HOST PORT SECONDS", sends for that long, then closes.
+`engine_vs_toxiproxy.py` starts one of each.
+sink:   prints its port, then one line for every connection: bytes and seconds.
+sender: reads lines "HOST PORT SECONDS"; for each it connects, sends for that time, and closes.
 """
 
 from __future__ import annotations
 
+import argparse
 import select
 import socket
 import sys
@@ -16,7 +18,7 @@ BUFFER = 1 << 20
 
 
 def sink() -> None:
-    """Read every connection to its end and say how much came in which time."""
+    """Read every connection to its end; print the bytes and the seconds."""
     buffer = bytearray(BUFFER)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         print(listener.getsockname()[1], flush=True)
@@ -31,15 +33,26 @@ def sink() -> None:
 
 
 def sender() -> None:
-    """Send as told until standard input ends."""
+    """Send for each line of standard input, until it ends."""
     block = memoryview(bytes(BUFFER))
     for line in sys.stdin:
         host, port, seconds = line.split()
-        with socket.create_connection((host, int(port))) as line_out:
+        with socket.create_connection((host, int(port))) as connection:
             end_s = now_s() + float(seconds)
             while now_s() < end_s:
-                line_out.sendall(block)
+                connection.sendall(block)
+
+
+ROLES = {"sink": sink, "sender": sender}
+
+
+def main() -> None:
+    """Be the sender or the sink."""
+    # `_measure` is not used: it imports numpy, and this process starts in each measurement.
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("role", choices=ROLES)
+    ROLES[parser.parse_args().role]()
 
 
 if __name__ == "__main__":
-    {"sink": sink, "sender": sender}[sys.argv[1]]()
+    main()

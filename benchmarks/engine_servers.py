@@ -1,4 +1,4 @@
-"""The processes of the engine's benchmark: both proxies, a real Redis, and two throughput peers."""
+"""The processes of the engine's benchmark: both proxies, a real Redis, a sender and a sink."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from chaoslab.services.redis.local import PROGRAM
 
 READY_WITHIN_S = 10.0
 PEER = str(Path(__file__).with_name("engine_peer.py"))
-# A shell ends the server once our pipe is closed, which happens even when we are killed.
+# A shell ends the server when our pipe is closed, which also happens if we are killed.
 _DEADMAN = '"$0" "$@" >/dev/null 2>&1 & echo $!; read -r _; kill $!; wait $!'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy:
-    """A running proxy server: its name, pid and API, and where the upstreams are reached."""
+    """A running proxy server: its name, pid and API, and the addresses of its proxies by name."""
 
     name: str
     pid: int
@@ -36,7 +36,7 @@ class Proxy:
     routes: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     def route(self, name: str, upstream: tuple[str, int]) -> tuple[str, int]:
-        """Make a proxy in front of `upstream`; gives where it listens."""
+        """Make a proxy in front of `upstream`. Returns its address."""
         body = {"name": name, "listen": "127.0.0.1:0", "upstream": f"{upstream[0]}:{upstream[1]}"}
         answer = self.http.post("/proxies", json=body).raise_for_status().json()
         host, _, port = answer["listen"].rpartition(":")
@@ -44,13 +44,13 @@ class Proxy:
         return self.routes[name]
 
     def latency(self, name: str, latency_ms: int) -> None:
-        """Put a downstream latency toxic on a route."""
+        """Add a downstream latency toxic to a route."""
         body = {"type": "latency", "attributes": {"latency": latency_ms}}
         self.http.post(f"/proxies/{name}/toxics", json=body).raise_for_status()
 
 
 def toxiproxy_binary() -> str | None:
-    """CHAOSLAB_TOXIPROXY_SERVER, else `toxiproxy-server` on PATH, else None."""
+    """The path in CHAOSLAB_TOXIPROXY_SERVER, else `toxiproxy-server` on PATH, else None."""
     return os.environ.get("CHAOSLAB_TOXIPROXY_SERVER") or shutil.which("toxiproxy-server")
 
 
@@ -66,7 +66,7 @@ def engine(allowed: set[int]) -> Iterator[Proxy]:
 
 @contextlib.contextmanager
 def toxiproxy(allowed: set[int]) -> Iterator[Proxy]:
-    """A real Toxiproxy on those cores (Go takes as many threads as it has cores at its start)."""
+    """A real Toxiproxy on those cores. Go starts as many threads as it has cores at its start."""
     binary, port = toxiproxy_binary(), _free_port()
     assert binary is not None
     server = [binary, "-host", "127.0.0.1", "-port", str(port)]
@@ -79,7 +79,7 @@ def toxiproxy(allowed: set[int]) -> Iterator[Proxy]:
 
 @contextlib.contextmanager
 def redis(allowed: set[int]) -> Iterator[tuple[str, int]]:
-    """A real Redis that stores nothing; gives its address."""
+    """A real Redis without persistence. Yields its address."""
     port = _free_port()
     command = [str(PROGRAM.find().path), "--port", str(port), "--bind", "127.0.0.1"]
     command += ["--save", "", "--appendonly", "no", "--tcp-backlog", "511"]
@@ -91,14 +91,14 @@ def redis(allowed: set[int]) -> Iterator[tuple[str, int]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peers:
-    """A sender and a sink of bulk bytes; their cores can be set before each run."""
+    """A sender and a sink of bulk data; their cores can be set before each measurement."""
 
     sender: subprocess.Popen[bytes]
     sink: subprocess.Popen[bytes]
     address: tuple[str, int]
 
     def run(self, through: tuple[str, int], seconds: float) -> tuple[int, float]:
-        """Send for that long; gives the bytes that arrived and the seconds they took."""
+        """Send for that time. Returns the bytes that arrived and the seconds."""
         assert self.sender.stdin is not None
         self.sender.stdin.write(f"{through[0]} {through[1]} {seconds}\n".encode())
         self.sender.stdin.flush()
@@ -124,7 +124,7 @@ def peers() -> Iterator[Peers]:
 
 @contextlib.contextmanager
 def _held(command: list[str], allowed: set[int]) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that ends with the pipe to it."""
+    """A process that ends when the pipe to it is closed."""
     pipe = subprocess.PIPE
     with pinned(allowed):
         process = subprocess.Popen(command, stdin=pipe, stdout=pipe)
@@ -161,5 +161,5 @@ def _await_port(port: int) -> None:
     while now_s() < deadline_s:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
             return
-        select.select([], [], [], 0.005)  # neither server says when it listens
+        select.select([], [], [], 0.005)  # neither server reports that it listens
     raise RuntimeError(f"nothing listens on 127.0.0.1:{port} after {READY_WITHIN_S} s")

@@ -1,16 +1,16 @@
-"""The embedded engine against a real Toxiproxy and against no proxy, in one run.
+"""The embedded engine compared with a real Toxiproxy and with no proxy, in one run.
 
     python benchmarks/engine_vs_toxiproxy.py [--quick] [--json FILE] [--alternations N]
 
-Arms alternate in turned order, so that the machine's weather falls on all of them alike, and every
-ratio is taken within one run. Every process is pinned, in one of three ways:
-  own core   the load (client, Redis, sender, sink) on the first core, the proxy alone on the last:
-             where a proxy needs less than its core (see "busy"), sender and sink were the limit; a
-             round trip crosses cores four times, and waking the other core dominates it
-  cores free load and proxy on both of these cores, as the scheduler likes
-  one core   all on the last: no core is woken, the proxy's own work shows most
-Direct bulk has its sender on the first core and its sink on the last. Where no Toxiproxy is found
-the engine is reported against direct alone.
+The arms alternate in changing order, so that a slow moment affects all of them, and every ratio is
+taken within one run. Every process is pinned, in one of three ways:
+  own core   the load (client, Redis, sender, sink) is on the first core, the proxy alone on the
+             last. If a proxy uses less than its core (see "busy"), sender and sink are the limit. A
+             round trip changes the core four times, and to wake a core takes most of its time
+  cores free load and proxy are on both of these cores
+  one core   all are on the last core: no core is woken, so the proxy's own work counts most
+Without a proxy, the sender is on the first core and the sink on the last. If no Toxiproxy is found,
+the engine is only compared with no proxy.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from _measure import Figure, cores, figure, machine, percentile, pinned, ratio
+from _measure import Figure, cores, figure, machine, parser, percentile, pinned, ratio
 from engine_loads import (
     Address,
     Crowd,
@@ -43,7 +43,7 @@ STARTS = {"engine": engine, "toxiproxy": toxiproxy}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """How long a run is: alternations, and what each arm does in one of them."""
+    """The size of a run: the alternations, and what each arm does in one of them."""
 
     alternations: int
     bulk_s: float
@@ -59,19 +59,19 @@ QUICK = Size(alternations=20, bulk_s=0.06, pings=100, delayed_pings=5)
 
 @dataclass(slots=True, kw_only=True)
 class Results:
-    """Samples by figure and arm, one list per alternation; crowds by arm; the load at the start."""
+    """Samples by figure and arm, one list for each alternation; crowds by arm; load at start."""
 
     samples: dict[str, Samples] = field(default_factory=dict)
     crowds: dict[str, Crowd] = field(default_factory=dict)
     load_before: float = field(default_factory=lambda: os.getloadavg()[0])
 
     def add(self, name: str, arm: str, values: list[float]) -> None:
-        """One alternation of one arm."""
+        """Add the samples of one alternation of one arm."""
         self.samples.setdefault(name, {}).setdefault(arm, []).append(values)
 
 
 def main() -> int:
-    """Measure, print, and write JSON where asked; 0 unless something did not work at all."""
+    """Measure, print, and write JSON if `--json` is given. Returns 0."""
     options = _options()
     size = QUICK if options.quick else FULL
     if options.alternations:
@@ -89,15 +89,15 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="under 40 s, wider intervals")
-    parser.add_argument("--alternations", type=int, default=0, help="instead of the usual number")
-    parser.add_argument("--json", type=Path, help="write figures and intervals there too")
-    return parser.parse_args()
+    line = parser(__doc__)
+    line.add_argument("--quick", action="store_true", help="less than 40 s, wider intervals")
+    line.add_argument("--alternations", type=int, default=0, help="instead of the usual number")
+    line.add_argument("--json", type=Path, help="also write figures and intervals to this file")
+    return line.parse_args()
 
 
 def _turns(arms: list[str], alternations: int) -> Iterator[list[str]]:
-    """The arms in every alternation, turned by one each time."""
+    """The order of the arms in each alternation: every time another arm is first."""
     for n in range(alternations):
         shift = n % len(arms)
         yield arms[shift:] + arms[:shift]
@@ -112,7 +112,7 @@ def _started(arms: list[str], allowed: set[int]) -> Iterator[dict[str, Proxy]]:
 def _crowd_runs(results: Results, arms: list[str], many: int) -> None:
     first, last = {cores()[0]}, {cores()[-1]}
     with pinned(first), redis(first) as database:
-        for arm in arms:  # each on a fresh process, whose memory nothing else has touched
+        for arm in arms:  # each with a new process, so that its memory has no other use
             with STARTS[arm](last) as server:
                 server.route("crowd", database)
                 results.crowds[arm] = crowd(server, "crowd", many)
@@ -218,7 +218,7 @@ def _report(results: Results, arms: list[str], size: Size, many: int) -> str:
     if results.load_before > len(cores()) / 4:
         lines.append(f"the machine was busy (load {results.load_before:.1f}): repeat when quiet")
     if "toxiproxy" not in arms:
-        lines.append("no real Toxiproxy found: the engine stands against direct alone")
+        lines.append("no real Toxiproxy found: the engine is only compared with no proxy")
     for title, name, statistic, factor, unit, target in ROWS:
         lines.append(f"\n{title} ({unit})")
         for arm, blocks in results.samples[name].items():

@@ -1,20 +1,19 @@
-"""How long a lab takes to come up and to go, on a warm cache.
+"""How long a lab takes to start and to stop, with a warm cache.
 
-Each round brings up a whole lab (Postgres, Redis, the engine, both links tried by a canary),
-the two services without proxies, and each service alone, in an order that alternates, so that a
-slow moment meets all of them. The first, cold start (initdb) counts in no median.
+Each round starts a complete lab (Postgres, Redis, the engine, both links checked by a canary), the
+two services without proxies, and each service alone. The order changes from round to round, so
+that a slow moment affects all of them. The first start, with initdb, is not counted.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from _measure import ROOT, figure, machine, percentile
+from _measure import ROOT, figure, parser, percentile, print_machine
 
 from chaoslab import services
 from chaoslab.clock import now_s
@@ -28,7 +27,7 @@ Took = tuple[float, float]
 
 
 async def whole_lab() -> Took:
-    """Seconds until a lab of the reference topology is up, and until it is gone."""
+    """Seconds until a lab of the reference topology is up, and then until it is removed."""
     begun_s = now_s()
     with tempfile.TemporaryDirectory() as folder:
         async with LocalRuntime() as runtime:
@@ -41,7 +40,7 @@ async def whole_lab() -> Took:
 
 
 def without_proxies(*names: str) -> Callable[[], Awaitable[Took]]:
-    """The same for these services at once, and nothing else."""
+    """The same for only these services, started at the same time."""
 
     async def arm() -> Took:
         begun_s = now_s()
@@ -63,7 +62,7 @@ ARMS: dict[str, Callable[[], Awaitable[Took]]] = {
 
 
 async def measure(rounds: int) -> dict[str, list[Took]]:
-    """Every arm once per round; odd rounds go through the arms backwards."""
+    """Measure every arm once in each round; odd rounds have the reverse order."""
     taken: dict[str, list[Took]] = {name: [] for name in ARMS}
     for number in range(rounds):
         names = list(ARMS) if number % 2 == 0 else list(reversed(ARMS))
@@ -74,13 +73,12 @@ async def measure(rounds: int) -> dict[str, list[Took]]:
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=20, help="alternations (20)")
-    rounds = parser.parse_args().rounds
+    line = parser(__doc__)
+    line.add_argument("--rounds", type=int, default=20, help="alternations (20)")
+    rounds = line.parse_args().rounds
+    print_machine()
     cold_s, _ = asyncio.run(whole_lab())
     taken = asyncio.run(measure(rounds))
-    for name, value in machine().items():
-        print(f"{name:10} {value}")
     print(f"medians of {rounds} [95 %], milliseconds; the first lab took {cold_s * 1e3:.0f}")
     for name, labs in taken.items():
         up, down = (figure([[lab[i] * 1e3] for lab in labs], percentile(50)) for i in (0, 1))

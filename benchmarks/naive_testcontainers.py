@@ -1,11 +1,11 @@
-"""What the usual way adds: fresh containers for every test, as Testcontainers users write it.
+"""The time that the usual tests with Testcontainers add: new containers for every test.
 
-The baseline to the container runtime. Each test starts a network, Postgres, Redis, Toxiproxy and
-the app, one after the other as fixtures do, waits for each, and removes them all. Nothing of
-chaoslab is used but the app's image. The scenarios are those of `scenario_overhead.py` that such a
-test can make; `dropped` is none, since Toxiproxy accepts before it dials.
+The baseline of `containers_overhead.py`. Each test starts a network, Postgres, Redis, Toxiproxy and
+the app one after the other, as fixtures do, waits for each, and removes them all. It uses nothing
+of chaoslab but the app's image. The scenarios are those of `scenario_overhead.py` that Toxiproxy
+can do; `dropped` is not possible, since Toxiproxy accepts before it dials.
 
-    added = wall time - (app's container asked for -> the last expectation met and the app stopped)
+    added = wall time - (the app's container is started -> its last state is observed, and it stops)
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ POLL_S = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """Seconds of one test: all of it, and what of it was the app's own and the fault's."""
+    """Seconds of one test: all of it, and the part that the app and the fault took."""
 
     wall_s: float
     app_s: float
 
     @property
     def added_s(self) -> float:
-        """What the way of testing adds."""
+        """The seconds that this way of testing adds."""
         return self.wall_s - self.app_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Images:
-    """What the containers are made from."""
+    """The images of the containers."""
 
     postgres: str
     redis: str
@@ -54,7 +54,7 @@ class Images:
 
 
 def loopback(container: DockerContainer, *ports: int) -> DockerContainer:
-    """Publish on 127.0.0.1 alone."""
+    """Publish these ports of the container on 127.0.0.1 only."""
     for port in ports:
         container.ports[f"{port}/tcp"] = ("127.0.0.1", None)  # type: ignore[assignment]
     return container
@@ -62,7 +62,7 @@ def loopback(container: DockerContainer, *ports: int) -> DockerContainer:
 
 @contextlib.contextmanager
 def fixtures(images: Images) -> Iterator[tuple[Network, Toxiproxy]]:
-    """Postgres and Redis behind Toxiproxy, all fresh, each waited for."""
+    """Start Postgres, Redis and Toxiproxy in new containers, and wait for each."""
     with ExitStack() as stack:
         network = stack.enter_context(Network())
         postgres = PostgresContainer(
@@ -86,7 +86,7 @@ def fixtures(images: Images) -> Iterator[tuple[Network, Toxiproxy]]:
 
 
 def the_app(images: Images, network: Network) -> DockerContainer:
-    """The app, told to reach both through Toxiproxy."""
+    """The app, configured to reach both services through Toxiproxy."""
     app = DockerContainer(images.app).with_envs(
         HOST="0.0.0.0",
         PORT="8080",
@@ -99,7 +99,7 @@ def the_app(images: Images, network: Network) -> DockerContainer:
 
 
 def until(base: str, status: str) -> None:
-    """Poll health until it says so."""
+    """Poll /health until it answers 200 with this status."""
     end_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < end_s:
         with contextlib.suppress(httpx.HTTPError, ValueError):
@@ -111,13 +111,13 @@ def until(base: str, status: str) -> None:
 
 
 def no_fault(base: str, server: Toxiproxy) -> None:
-    """It starts and says healthy."""
+    """The app starts and becomes healthy."""
     del server
     until(base, "healthy")
 
 
 def both_refused(base: str, server: Toxiproxy) -> None:
-    """It starts degraded, and recovers once both come back."""
+    """The app starts degraded, and recovers when both proxies are enabled."""
     until(base, "degraded")
     time.sleep(HOLD_S)
     for proxy in server.proxies().values():
@@ -126,7 +126,7 @@ def both_refused(base: str, server: Toxiproxy) -> None:
 
 
 def disable_both(server: Toxiproxy) -> None:
-    """Before the app is there."""
+    """Disable both proxies, before the app starts."""
     for proxy in server.proxies().values():
         proxy.disable()
 
@@ -144,7 +144,7 @@ SCENARIOS: dict[str, tuple[Callable[[Toxiproxy], None], Body]] = {
 
 
 def one_test(name: str, images: Images) -> Taken:
-    """One test as it would stand in a suite of its own, timed."""
+    """Run one test, as a suite without the lab would have it, and measure it."""
     before, body = SCENARIOS[name]
     begun_s = time.monotonic()
     with fixtures(images) as (network, server):

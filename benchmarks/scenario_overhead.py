@@ -1,21 +1,20 @@
-"""What the lab adds to a scenario beyond its own start-up, the app's time, and the fault's.
+"""The time that the lab adds to a scenario, without its own start-up, the app and the fault.
 
-A scenario's wall time, less the lab's start-up, less everything from the spawn to the event by
-which its last expectation could be judged (the app's own time, and how long its faults must hold),
-less the app's shutdown from SIGTERM to its exit. What remains is the lab's, in four parts:
+It is the wall time of the scenario, minus the lab's start-up, minus the time from the spawn to the
+event with which its last expectation could be judged (the app's own time, and the time that its
+faults are in force), minus the app's shutdown from SIGTERM to its exit. The rest has four parts:
 
-  inject     the lab is up      -> the app is spawned (faults put in force, read back, seen)
-  notice     the last event     -> the run's end (polling, samples under way, the last look)
-  take down  the run's end      -> nothing is left (verdicts included)
+  inject     the lab is up      -> the app is spawned (faults injected, read back, observed)
+  notice     the last event     -> the run's end (polling, samples under way, the last reading)
+  take down  the run's end      -> all parts are removed (verdicts included)
   prepare    before the runtime -> the start-up begins (plan resolved and saved)
 
-The event is found by asking `verdicts.settled` after each event of the saved history. The scenarios
-take turns in each round; the first round warms up and counts in no median.
+The event is found by `verdicts.settled`, asked after each event of the saved history. The scenarios
+alternate in each round; the first round is a warm-up and is not counted.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import sys
@@ -23,7 +22,7 @@ import tempfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from _measure import ROOT, Figure, figure, machine, percentile
+from _measure import ROOT, Figure, figure, parser, percentile, print_machine
 
 from chaoslab import Severed, Stopped, expect, services, when
 from chaoslab.clock import now_s
@@ -58,7 +57,7 @@ SCENARIOS: dict[str, Plan] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """Seconds of one run that are the lab's own doing."""
+    """Seconds of one run that the lab itself takes."""
 
     prepare: float
     inject: float
@@ -67,12 +66,12 @@ class Parts:
 
     @property
     def total(self) -> float:
-        """What the lab adds."""
+        """All seconds that the lab adds."""
         return self.prepare + self.inject + self.notice + self.take_down
 
 
 class Clocked:
-    """Notes when each event was written, and how long the app took to end."""
+    """Records each event and the time at which it was written."""
 
     def __init__(self) -> None:
         self.events: list[AnyEvent] = []
@@ -83,30 +82,30 @@ class Clocked:
         self.written_s.append(now_s())
 
     def origin_s(self) -> float:
-        """When the journal's clock began; the events of the bring-up were heard of too late."""
+        """When the journal's clock began. Events of the start-up arrive late, hence the minimum."""
         pairs = zip(self.events, self.written_s, strict=True)
-        return min(heard_s - event.at_s for event, heard_s in pairs)
+        return min(written_s - event.at_s for event, written_s in pairs)
 
 
 @dataclass(slots=True)
 class Shutdown:
-    """Seconds that the app's own shutdown took, measured around the call that asks for it."""
+    """Seconds that the app's shutdown took, measured around `LocalApp.terminate`."""
 
     took_s: float = 0.0
 
     async def terminate(self, app: LocalApp, grace_s: float = 2.0) -> int:
         begun_s = now_s()
         try:
-            return await ASKED_TO_END(app, grace_s)
+            return await TERMINATE(app, grace_s)
         finally:
             self.took_s += now_s() - begun_s
 
 
-ASKED_TO_END = LocalApp.terminate
+TERMINATE = LocalApp.terminate
 
 
 def settled_s(plan: Plan, events: list[AnyEvent]) -> float:
-    """When the event was written by which every expectation could be judged."""
+    """The time of the first event with which every expectation could be judged."""
     for number, event in enumerate(events, start=1):
         if unsettled(plan, History(tuple(events[:number])), event.at_s, TOPOLOGY) is None:
             return event.at_s
@@ -114,7 +113,7 @@ def settled_s(plan: Plan, events: list[AnyEvent]) -> float:
 
 
 async def run_once(plan: Plan, folder: Path) -> tuple[Parts, float]:
-    """The lab's own seconds in one run of a plan, and the run's wall time."""
+    """The lab's own seconds in one run of a plan, and its wall time."""
     clocked, shutdown = Clocked(), Shutdown()
 
     async def terminate(app: LocalApp, grace_s: float = 2.0) -> int:
@@ -143,7 +142,7 @@ async def run_once(plan: Plan, folder: Path) -> tuple[Parts, float]:
 
 
 async def measure(rounds: int) -> dict[str, list[tuple[Parts, float]]]:
-    """All scenarios in turn, so often; the first round is thrown away."""
+    """Run all scenarios in each round; the first round is not counted."""
     runs: dict[str, list[tuple[Parts, float]]] = {name: [] for name in SCENARIOS}
     for number in range(rounds + 1):
         order = list(SCENARIOS.items())
@@ -156,12 +155,12 @@ async def measure(rounds: int) -> dict[str, list[tuple[Parts, float]]]:
 
 
 def median_of(values: list[float]) -> Figure:
-    """The median with its 95 % bootstrap interval, one block per round."""
+    """The median with its 95 % bootstrap interval over rounds."""
     return figure([[value] for value in values], percentile(50))
 
 
 def report(runs: dict[str, list[tuple[Parts, float]]]) -> dict[str, object]:
-    """Print the table; returns the same as plain data."""
+    """Print the table. Returns the same as data for JSON."""
     names = [field.name for field in fields(Parts)]
     print(f"{'scenario':<28}{'wall':>8}" + "".join(f"{name:>11}" for name in names) + "   added")
     found: dict[str, object] = {}
@@ -177,12 +176,12 @@ def report(runs: dict[str, list[tuple[Parts, float]]]) -> dict[str, object]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=20, help="rounds that count (20)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    options = parser.parse_args()
-    about = machine()
-    print(*(f"{key}: {value}" for key, value in about.items()), sep="\n", end="\n\n")
+    """Measure and print."""
+    line = parser(__doc__)
+    line.add_argument("--rounds", type=int, default=20, help="rounds that count (20)")
+    line.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
+    options = line.parse_args()
+    about = print_machine()
     found = report(asyncio.run(measure(options.rounds)))
     if options.json is not None:
         options.json.write_text(json.dumps({"machine": about, "scenarios": found}, indent=2) + "\n")

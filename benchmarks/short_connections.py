@@ -1,10 +1,10 @@
-"""Which share of connections past the proxy is seen, by how long each stands.
+"""The share of connections past the proxy that the lab observes, by the time each is open.
 
-    python benchmarks/short_connections.py [COUNT]
+    python benchmarks/short_connections.py [--count N]
 
-A process opens COUNT connections (100) to a server of this machine, one after the other, each for a
-set time and after a random pause; the two ways in which the lab looks for them look meanwhile, as
-often as in a run. Prints the share that each way has seen, and what the looks cost.
+A process opens connections to a server on this machine, one after the other. Each is open for a
+fixed time, with a random pause before the next. Meanwhile the lab's two probes look for them, as
+often as in a run. Prints the share that each probe has observed, and its processor time.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from _measure import parser
+
 from chaoslab.history.events import PathBypassed
 from chaoslab.history.journal import Journal
 from chaoslab.machine.endpoint import Endpoint
@@ -28,15 +30,15 @@ from chaoslab.probes.sockets import SAMPLE_S
 from chaoslab.runtimes.local.lookout import Lookout
 
 LINK = Link(app="app", service="server")
-STANDS_MS = (1, 2, 5, 10, 15, 25, 50, 75)
+OPEN_MS = (1, 2, 5, 10, 15, 25, 50, 75)
 OPENS = """
 import random, socket, sys, time
-port, stands_s, count = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
+port, open_s, count = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
 chance = random.Random(1)
 time.sleep(0.2)
 for _ in range(count):
     client = socket.create_connection(("127.0.0.1", port))
-    end = time.perf_counter() + stands_s
+    end = time.perf_counter() + open_s
     print(client.getsockname()[1], flush=True)
     time.sleep(max(0.0, end - time.perf_counter()))
     client.close()
@@ -44,17 +46,17 @@ for _ in range(count):
 """
 
 
-async def tried(there: Endpoint, stands_s: float, count: int, journal: Journal) -> str:
-    """One length: the shares seen by each way and by both, and the processor time per second."""
+async def measure(there: Endpoint, open_s: float, count: int, journal: Journal) -> str:
+    """For one length: the shares that each probe and both observe, and processor s per second."""
     lookout = Lookout(lambda: (os.getpid(),), lambda _: 0)
     probe = PastProxyProbe({LINK: there}, lookout, journal)
-    words = [sys.executable, "-S", "-c", OPENS, str(there.port), str(stands_s), str(count)]
+    command = [sys.executable, "-S", "-c", OPENS, str(there.port), str(open_s), str(count)]
     before = len(journal.history.events)
-    app = await asyncio.create_subprocess_exec(*words, stdout=subprocess.PIPE)
+    app = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
     begun_s, used_s = time.monotonic(), time.process_time()
     looks = asyncio.create_task(probe.run())
     while app.returncode is None:
-        # a boot of its own for each length and look: the probe writes only the first of a boot
+        # a new boot for each look: the probe only records the first connection of a boot
         probe.note_sockets("app", len(journal.history.events), sockets_of(app.pid))
         probe._written.clear()
         await asyncio.sleep(SAMPLE_S)
@@ -69,22 +71,28 @@ async def tried(there: Endpoint, stands_s: float, count: int, journal: Journal) 
     return "  ".join(f"{share:8.0%}" for share in shares) + f"  {cost:8.1%}"
 
 
-async def main() -> None:
-    """A table, one line for each length."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    print(f"looks every {SAMPLE_S:g} s (own sockets) and {LOOK_EVERY_S:g} s (the server's)")
-    print(" stands       own    server      both      cost")
+async def table(count: int) -> None:
+    """Print one line for each length."""
+    print(f"looks every {SAMPLE_S:g} s (app's sockets) and {LOOK_EVERY_S:g} s (server's)")
+    print("   open       app    server      both      cost")
     with (
         socket.create_server(("127.0.0.1", 0), backlog=4096) as listener,
         tempfile.TemporaryDirectory() as folder,
     ):
         there = Endpoint(host="127.0.0.1", port=listener.getsockname()[1])
         journal = Journal(Path(folder, "history.jsonl"))
-        for stands_ms in STANDS_MS:
-            line = await tried(there, stands_ms / 1e3, count, journal)
-            print(f"{stands_ms:4d} ms  {line}", flush=True)
+        for open_ms in OPEN_MS:
+            line = await measure(there, open_ms / 1e3, count, journal)
+            print(f"{open_ms:4d} ms  {line}", flush=True)
         journal.close()
 
 
+def main() -> None:
+    """Measure and print."""
+    line = parser(__doc__)
+    line.add_argument("--count", type=int, default=100, help="connections of each length (100)")
+    asyncio.run(table(line.parse_args().count))
+
+
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -1,26 +1,26 @@
-"""How long the `vpc_outage` set takes, and how often the good build is refused, over N runs.
+"""How long the `vpc_outage` scenarios take, and how often the good build is refused, over N runs.
 
-Each run is `pytest scenarios/ -m vpc_outage` as a user types it, or with `--workers` for
-pytest-xdist. Verdicts are read from what the runs saved; `--proxy toxiproxy` repeats them behind a
-real Toxiproxy, `--runtime docker` in containers, where after each run nothing may be left of it.
+Each run is `pytest scenarios/ -m vpc_outage`, with `--workers` under pytest-xdist. The verdicts are
+read from the saved runs. `--proxy toxiproxy` runs them behind a real Toxiproxy, `--runtime docker`
+in containers; no container, network or volume may then be left after a run.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
-from _measure import ROOT, figure, machine, percentile
+from _measure import ROOT, figure, parser, percentile, print_machine
 
 
 def leftovers() -> list[str]:
-    """Containers, networks and volumes that carry the lab's label, by the engine's own word."""
+    """Containers, networks and volumes with the lab's label that the Docker engine lists."""
     found = []
     for kind in ("container", "network", "volume"):
         every = ["--all"] if kind == "container" else []
@@ -33,15 +33,15 @@ def leftovers() -> list[str]:
             "--filter",
             "label=org.chaoslab.session",
         ]
-        told = subprocess.run(command, capture_output=True, text=True, check=True)
-        found += [f"{kind} {name}" for name in told.stdout.split()]
+        listed = subprocess.run(command, capture_output=True, text=True, check=True)
+        found += [f"{kind} {name}" for name in listed.stdout.split()]
     return found
 
 
 def one_run(
     results: Path, *, workers: int, proxy: str, runtime: str, marker: str
 ) -> tuple[float, int]:
-    """Wall seconds and exit status of one run."""
+    """Run the scenarios once. Returns the wall seconds and the exit status."""
     command = [sys.executable, "-m", "pytest", "scenarios/", "-m", marker, "-q"]
     command += [f"--chaos-results={results}", f"--chaos-runtime={runtime}"]
     command += [f"--chaos-proxy={proxy}"] if proxy else []
@@ -55,30 +55,23 @@ def one_run(
     return time.perf_counter() - begun_s, done.returncode
 
 
-def outcomes(results: Path) -> tuple[Counter[str], list[str]]:
-    """How often each outcome was reached, scenario by scenario, and which were not PASS."""
-    counts: Counter[str] = Counter()
-    bad = []
+def outcomes(results: Path) -> Iterator[tuple[Path, str]]:
+    """The folder of each run and the worst outcome of its verdicts."""
     for path in sorted(results.glob("*/*/verdicts.json")):
-        said = {verdict["outcome"] for verdict in json.loads(path.read_text())}
-        outcome = next(each for each in ("FAIL", "UNKNOWN", "PASS") if each in said)
-        counts[outcome] += 1
-        if outcome != "PASS":
-            bad.append(f"{outcome} {path.parent}")
-    return counts, bad
+        found = {verdict["outcome"] for verdict in json.loads(path.read_text())}
+        yield path.parent, next(each for each in ("FAIL", "UNKNOWN", "PASS") if each in found)
 
 
 def main() -> int:
-    """Run, count, print; exit status 1 if any scenario was not PASS."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("-n", "--runs", type=int, default=20)
-    parser.add_argument("--workers", type=int, default=0, help="pytest-xdist workers, 0 for none")
-    parser.add_argument("--proxy", choices=("embedded", "toxiproxy"))
-    parser.add_argument("--runtime", choices=("local", "docker", "compose"), default="local")
-    parser.add_argument("--marker", default="vpc_outage")
-    asked = parser.parse_args()
-    for name, value in machine().items():
-        print(f"{name:10} {value}")
+    """Run, count and print. Returns 1 if a scenario was not PASS or something is left, else 0."""
+    line = parser(__doc__)
+    line.add_argument("-n", "--runs", type=int, default=20, help="number of runs (20)")
+    line.add_argument("--workers", type=int, default=0, help="pytest-xdist workers (0: none)")
+    line.add_argument("--proxy", choices=("embedded", "toxiproxy"))
+    line.add_argument("--runtime", choices=("local", "docker", "compose"), default="local")
+    line.add_argument("--marker", default="vpc_outage", help="which scenarios (vpc_outage)")
+    asked = line.parse_args()
+    print_machine()
     results = Path(tempfile.mkdtemp(prefix="vpc-outage-"))
     walls: list[float] = []
     left: list[str] = []
@@ -93,13 +86,15 @@ def main() -> int:
         left += leftovers() if asked.runtime != "local" else []
         walls.append(wall_s)
         print(f"run {number + 1:2}: {wall_s:6.1f} s, exit {status}", flush=True)
-    counts, bad = outcomes(results)
+    ended = list(outcomes(results))
+    counts = Counter(outcome for _, outcome in ended)
+    bad = [f"{outcome} {folder}" for folder, outcome in ended if outcome != "PASS"]
     wall = figure([[wall] for wall in walls], percentile(50))
     print(f"wall, median [95 %]: {wall:.1f} s, worst {max(walls):.1f} s")
     print("scenarios: " + ", ".join(f"{n} {outcome}" for outcome, n in counts.items()))
-    print("\n".join(bad) or f"all green; runs in {results}")
+    print("\n".join(bad) or f"all PASS; runs in {results}")
     if asked.runtime != "local":
-        print(f"left behind: {', '.join(left) or 'nothing'}")
+        print(f"left over: {', '.join(left) or 'nothing'}")
     return 1 if bad or left else 0
 
 
