@@ -24,7 +24,7 @@ SLOW = (
     "preflight/test_command.py",
     "preflight/test_live.py",
     "probes/test_hostile_answers.py",
-    "proxies/test_real_servers.py",
+    "proxies/test_real_",
     "reference/test_chat.py",
     "reference/test_degraded_start.py",
     "reference/test_outage.py",

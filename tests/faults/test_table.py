@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from verdicts.histories import PG, TOPOLOGY, healthy_run, history_of, sockets
-from verdicts.histories import fault as in_force
+from verdicts.events import fault as in_force
+from verdicts.events import sockets
+from verdicts.histories import healthy_run, history_of
+from verdicts.plans import PG, TOPOLOGY
 
 import chaoslab
 from chaoslab import (

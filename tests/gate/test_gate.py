@@ -2,51 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import signal
 import time
 from pathlib import Path
-from typing import Any, Protocol
 
-import jsonschema
-import psutil
 import pytest
 
+from .checked import FAILS, PASSES, PATIENCE_S, checked, scenarios
 from .project import Project, stage
 
 pytestmark = pytest.mark.slow  # each test starts a gate, and that its pytests
-
-ROOT = Path(__file__).resolve().parents[2]
-SCHEMA = json.loads((ROOT / "docs" / "verdict.schema.json").read_text())
-PASSES = "@pytest.mark.one\ndef test_passes(saw): saw(starts='PASS')\n"
-FAILS = "@pytest.mark.two\ndef test_fails(saw): saw(starts='PASS', recovers='FAIL')\n"
-HIDES = """
-def pytest_collection_modifyitems(config, items):
-    hidden = [item for item in items if item.name == "test_fails"]
-    items[:] = [item for item in items if item not in hidden]
-    config.hook.pytest_deselected(items=hidden)
-"""
-PATIENCE_S = 40.0
-
-
-class HasVerdict(Protocol):
-    """A project whose gate has run."""
-
-    def verdict(self) -> Any:
-        """What the gate wrote for machines."""
-
-
-def checked(project: HasVerdict) -> dict[str, Any]:
-    """The verdict, once it is what the schema says."""
-    verdict = project.verdict()
-    jsonschema.validate(verdict, SCHEMA, format_checker=jsonschema.FormatChecker())
-    return verdict
-
-
-def scenarios(verdict: dict[str, Any], at: int = 0) -> dict[str, dict[str, Any]]:
-    """The first round's scenarios of one stage, by name."""
-    stages = verdict["rounds"][0]["stages"]
-    return {each["scenario"]: each for each in stages[at]["scenarios"]}
 
 
 def test_a_gate_whose_stages_pass_exits_with_0(tmp_path: Path) -> None:
@@ -195,97 +159,6 @@ def test_a_stage_past_its_deadline_is_aborted(tmp_path: Path, of_stage: bool) ->
     assert checked(project)["rounds"][0]["stages"][0]["abort"]["cause"] == "deadline"
 
 
-@pytest.mark.parametrize(
-    ("scenarios", "gate", "problem"),
-    [
-        ("import nothing_of_the_kind\n" + PASSES, stage("s", "one"), "nothing_of_the_kind"),
-        (PASSES, stage("s", "two"), "gate.stages[0].marker: 'two' selects no scenario in"),
-        (PASSES, stage("s", "one") + stage("t", "oen"), "gate.stages[1].marker: unknown marker "
-         "'oen'\n  expected a marker that `pytest --markers` lists; did you mean 'one'?"),
-        ("pytest.skip('all of it', allow_module_level=True)\n", stage("s", "one"), "skipped)"),
-        (PASSES.replace("one", "onne"), stage("s", "one"), "'onne' not found in `markers`"),
-    ],
-    ids=["not collected", "selects nothing", "unknown marker", "all skipped", "strict markers"],
-)  # fmt: skip
-def test_what_cannot_be_run_as_asked_is_a_usage_error_before_anything_runs(
-    tmp_path: Path, scenarios: str, gate: str, problem: str
-) -> None:
-    """Exit 2, never a pass; no folder is made."""
-    code, said = Project(tmp_path, scenarios, gate).gate()
-    assert code == 2, said
-    assert problem in said
-    assert not (tmp_path / "results").exists()
-
-
-@pytest.mark.parametrize(
-    ("words", "problem"),
-    [
-        (["--stage", "secnd"], "expected one of: first, second; did you mean 'second'?"),
-        (["--command", "ap=x"], "--command: unknown app 'ap'"),
-        (["--runtime", "cloud"], "'cloud' is not one of"),
-        (["--repeat", "0"], "0 is not in the range"),
-        (["nowhere.toml"], "nowhere.toml: no such file"),
-    ],
-)
-def test_a_mistake_on_the_command_line_is_a_usage_error(
-    tmp_path: Path, words: list[str], problem: str
-) -> None:
-    """Exit 2, with what there is."""
-    code, said = Project(tmp_path, PASSES, stage("first", "one") + stage("second", "two")).gate(
-        *words
-    )
-    assert code == 2, said
-    assert problem in said
-
-
-def test_a_topology_without_a_gate_says_so(tmp_path: Path) -> None:
-    """Exit 2."""
-    code, said = Project(tmp_path, PASSES, "", head="").gate()
-    assert code == 2, said
-    assert "has no gate" in said
-
-
-def test_only_the_stages_that_are_named_run(tmp_path: Path) -> None:
-    """In the gate's order."""
-    project = Project(tmp_path, PASSES + FAILS, stage("first", "one") + stage("second", "two"))
-    assert project.gate("--stage", "second")[0] == 1
-    (only,) = checked(project)["rounds"][0]["stages"]
-    assert only["name"] == "second"
-
-
-def test_a_projects_own_options_leave_nothing_out(tmp_path: Path) -> None:
-    """Neither `-x`, `-k` and `--lf` of its pytest.ini, nor those of the environment."""
-    more = PASSES.replace("test_passes", "test_zero")
-    project = Project(tmp_path, FAILS + PASSES + more, stage("s", "one or two", 0.6))
-    ini = tmp_path / "pytest.ini"
-    ini.write_text(ini.read_text().replace("addopts =", "addopts = -x --lf -k passes"))
-    code, said = project.gate(PYTEST_ADDOPTS="-k zero")
-    assert code == 0, said
-    assert len(scenarios(checked(project))) == 3
-
-
-@pytest.mark.parametrize("where", ["pytest.ini", "conftest.py"])
-def test_what_a_project_deselects_for_good_is_told_before_anything_runs(
-    tmp_path: Path, where: str
-) -> None:
-    """The stage would pass without it, and nobody who reads the gate's file could see that."""
-    project = Project(tmp_path, FAILS + PASSES, stage("s", "one or two"))
-    if where == "pytest.ini":
-        ini = tmp_path / where
-        hidden = "--deselect scenarios/test_tiny.py::test_fails"
-        ini.write_text(ini.read_text().replace("addopts =", f"addopts = {hidden}"))
-    else:
-        conftest = tmp_path / "scenarios" / where
-        conftest.write_text(conftest.read_text() + HIDES)
-    code, said = project.gate()
-    assert code == 2, said
-    assert (
-        "scenarios/test_tiny.py::test_fails: is deselected by the project's own pytest options"
-        in said
-    )
-    assert not (tmp_path / "results").exists()
-
-
 def test_a_retried_scenario_is_flaky_never_a_plain_pass(tmp_path: Path) -> None:
     """Its first outcome stays on record, and the gate is inconclusive."""
     flaky = (
@@ -315,24 +188,6 @@ def test_two_workers_come_to_the_same(tmp_path: Path) -> None:
     assert (counts["PASS"], counts["FAIL"]) == (4, 1)
 
 
-def test_a_pytest_that_dies_is_an_abort(tmp_path: Path) -> None:
-    """What it had not reached is not run, and nothing of it passes."""
-    dies = "@pytest.mark.one\ndef test_zz(): os.kill(os.getpid(), signal.SIGKILL)\n"
-    project = Project(tmp_path, PASSES + dies, stage("s", "one", 0.5))
-    code, said = project.gate()
-    assert code == 4, said
-    assert "pytest was killed by signal 9" in said
-    assert scenarios(checked(project))["tiny::zz"]["outcome"] == "not run"
-
-
-def test_a_pytest_that_stops_by_itself_is_no_pass(tmp_path: Path) -> None:
-    """`pytest.exit` ends a session with an exit code of the test's choice, 0 too."""
-    stops = "@pytest.mark.one\ndef test_zz(): pytest.exit('enough', returncode=0)\n"
-    project = Project(tmp_path, PASSES + stops, stage("s", "one", 0.5))
-    assert project.gate()[0] == 3
-    assert scenarios(checked(project))["tiny::zz"]["outcome"] == "not run"
-
-
 def test_rounds_measure_how_flaky_each_scenario_is(tmp_path: Path) -> None:
     """Passes and failures with an interval; UNKNOWN counted apart."""
     turns = (
@@ -352,99 +207,3 @@ def test_rounds_measure_how_flaky_each_scenario_is(tmp_path: Path) -> None:
     # Wilson's interval of 3 of 3 at 95 %
     assert found["tiny::passes"]["low"] == pytest.approx(0.4385, abs=1e-4)
     assert "0.500 (0.0" in said
-
-
-DEPLOYED = '[deployment]\nfile = "deploy.yaml"\nports = ["listens", "routed"]\n'
-
-
-def test_a_finding_of_the_preflight_refuses_before_anything_boots(tmp_path: Path) -> None:
-    """Exit 1, with file, line and fix; no stage runs."""
-    project = Project(tmp_path, PASSES, stage("s", "one") + DEPLOYED)
-    (tmp_path / "deploy.yaml").write_text("listens: 8081\nrouted: 8080\n")
-    code, said = project.gate()
-    assert code == 1, said
-    assert "preflight: deploy.yaml:" in said
-    verdict = checked(project)
-    assert (verdict["preflight"]["decision"], verdict["rounds"]) == ("refused", [])
-    assert project.junit().find("testsuite/testcase/failure") is not None
-
-
-def test_a_preflight_that_holds_is_told_and_the_stages_run(tmp_path: Path) -> None:
-    """It is the first stage."""
-    project = Project(tmp_path, PASSES, stage("s", "one") + DEPLOYED)
-    (tmp_path / "deploy.yaml").write_text("listens: 8080\nrouted: 8080\n")
-    code, said = project.gate()
-    assert code == 0, said
-    assert "preflight of deploy.yaml: passed" in said
-    assert checked(project)["preflight"]["decision"] == "passed"
-
-
-def test_a_deployment_file_that_cannot_be_read_is_a_usage_error(tmp_path: Path) -> None:
-    """Exit 2: nothing was found out about the build."""
-    project = Project(tmp_path, PASSES, stage("s", "one") + DEPLOYED)
-    (tmp_path / "deploy.yaml").write_text("listens: [\n")
-    code, said = project.gate()
-    assert code == 2, said
-    assert "deploy.yaml" in said
-
-
-def begun(project: Project, path: str = "begun") -> None:
-    """Wait until a scenario says that it runs."""
-    end_s = time.monotonic() + PATIENCE_S
-    while not (project.folder / path).exists():
-        assert time.monotonic() < end_s, "no scenario began"
-        time.sleep(0.05)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-@pytest.mark.parametrize("words", [[], ["--repeat", "3"]], ids=["once", "repeated"])
-def test_an_interrupted_gate_reports_what_it_has_and_leaves_nothing(
-    tmp_path: Path, number: signal.Signals, words: list[str]
-) -> None:
-    """Exit 4; pytest ends as by Ctrl-C, so that scenarios heal and take their servers down."""
-    hangs = (
-        "@pytest.mark.two\ndef test_it():\n    Path('begun').touch()\n"
-        "    try:\n        time.sleep(60)\n    finally:\n        Path('healed').touch()\n"
-    )
-    project = Project(tmp_path, PASSES + hangs, stage("first", "one") + stage("second", "two"))
-    with project.start(*words) as process:
-        begun(project)
-        family = psutil.Process(process.pid).children(recursive=True)
-        assert family
-        process.send_signal(number)
-        said, _ = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 4, said
-    assert (project.folder / "healed").exists()
-    assert [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []
-    verdict = checked(project)
-    assert verdict["decision"] == "aborted"
-    assert scenarios(verdict)["tiny::passes"]["outcome"] == "PASS"
-    assert scenarios(verdict, at=1)["tiny::it"]["outcome"] == "not run"
-
-
-def test_a_gate_that_is_killed_leaves_nothing_running(tmp_path: Path) -> None:
-    """Its pytest is interrupted by the kernel and heals what it has."""
-    hangs = (
-        "@pytest.mark.one\ndef test_it():\n    Path('begun').touch()\n"
-        "    try:\n        time.sleep(60)\n    finally:\n        Path('healed').touch()\n"
-    )
-    project = Project(tmp_path, hangs, stage("first", "one"))
-    with project.start() as process:
-        begun(project)
-        family = psutil.Process(process.pid).children(recursive=True)
-        process.kill()
-        psutil.wait_procs(family, timeout=PATIENCE_S)
-    assert (project.folder / "healed").exists()
-    assert [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []
-
-
-def test_a_pytest_that_does_not_listen_is_ended_all_the_same(tmp_path: Path) -> None:
-    """SIGTERM follows Ctrl-C; a gate never waits for ever."""
-    deaf = (
-        "@pytest.mark.one\ndef test_a(saw): saw(starts='FAIL')\n"
-        "@pytest.mark.one\ndef test_b():\n    signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-        "    time.sleep(80)\n"
-    )
-    project = Project(tmp_path, deaf, stage("s", "one", more='abort_on = ["p1"]'))
-    code, said = project.gate()
-    assert code == 4, said

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from plugin.project import GOOD, HEAD, INI, topology
 
-from .test_gate import checked, scenarios
+from .checked import checked, scenarios
 
 pytestmark = pytest.mark.slow
 

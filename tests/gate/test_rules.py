@@ -6,17 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from verdicts.histories import (
-    TOPOLOGY,
-    UNREACHABLE,
-    exited,
-    history_of,
-    plan_of,
-    samples,
-    spawned,
-    write,
-    writes,
-)
+from verdicts.events import UNREACHABLE, exited, samples, spawned, write, writes
+from verdicts.histories import history_of
+from verdicts.plans import TOPOLOGY, plan_of
 
 from chaoslab.expectations import Expectation, FailsFast, Starts
 from chaoslab.gate.result import Abort, ScenarioOutcome, ScenarioResult

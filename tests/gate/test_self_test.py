@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
-from verdicts.histories import OUTAGE, SEVERED, TOPOLOGY, good, history_of, outage, plan_of
+from verdicts.histories import good, history_of, outage
+from verdicts.plans import OUTAGE, SEVERED, TOPOLOGY, plan_of
 
 from chaoslab import Killed, Severed, Slow
 from chaoslab.cli import main

@@ -11,6 +11,7 @@ from engine.rig import Address, echo, upstream
 from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 
+from .clients import fresh_proxy
 from .misbehaving import Misbehaving, misbehaving
 
 NO_TOXIPROXY = "no toxiproxy-server on PATH (scripts/install_toxiproxy.sh builds one)"
@@ -78,3 +79,15 @@ def echo_server() -> Iterator[Address]:
     """An upstream that sends back what it gets."""
     with upstream(echo) as address:
         yield address
+
+
+@pytest.fixture
+async def port(control: ToxiproxyControl, echo_server: Address) -> int:
+    """A proxy `db` in front of an echo, new for each test."""
+    return await fresh_proxy(control, echo_server)
+
+
+@pytest.fixture
+async def engine_port(embedded: EmbeddedControl, echo_server: Address) -> int:
+    """The same on the embedded engine alone."""
+    return await fresh_proxy(embedded, echo_server)

@@ -18,25 +18,21 @@ from chaoslab.model.topology import Topology
 from chaoslab.model.verdict import Verdict
 from chaoslab.verdicts.settled import unsettled
 
-from .histories import (
-    BOTH,
+from .events import (
     DEGRADED,
     HEALTHY,
-    OUTAGE,
-    TOPOLOGY,
     UNHEALTHY,
     complete,
     ended,
     exited,
     fault,
-    healthy_run,
-    history_of,
     of,
-    plan_of,
     sample,
     spawned,
     without,
 )
+from .histories import healthy_run, history_of
+from .plans import BOTH, OUTAGE, TOPOLOGY, plan_of
 from .reading import data
 
 UNTIL_BOUND, AT_BOUND = "health.not_asked_until_bound", "health.not_asked_at_bound"

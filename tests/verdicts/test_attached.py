@@ -12,23 +12,20 @@ from chaoslab.history.events import AnyEvent, FirstAnswer, LinkConnection, LinkS
 from chaoslab.model.faults import Declared
 from chaoslab.model.verdict import Verdict
 
-from .histories import (
-    BOTH,
+from .events import (
     DEGRADED,
     HEALTHY,
-    PG,
-    REDIS,
     UNREACHABLE,
     back,
     canary,
     complete,
     ended,
     fault,
-    judged,
-    outcomes,
     samples,
     write,
 )
+from .histories import judged, outcomes
+from .plans import BOTH, PG, REDIS
 from .reading import data
 
 CUT = Severed(name="cut", target="vpc", mode="refused")

@@ -18,21 +18,9 @@ from chaoslab.model.load import Load
 from chaoslab.model.when import AtMoment
 from chaoslab.verdicts.settled import unsettled
 
-from .histories import (
-    DEGRADED,
-    HEALTHY,
-    LOAD,
-    TOPOLOGY,
-    exited,
-    healthy_run,
-    history_of,
-    plan_of,
-    samples,
-    served_again,
-    stopped_under_load,
-    writes,
-    written_s,
-)
+from .events import DEGRADED, HEALTHY, exited, samples, writes, written_s
+from .histories import healthy_run, history_of, served_again, stopped_under_load
+from .plans import LOAD, TOPOLOGY, plan_of
 
 DOWN = Stopped(target="postgres")
 

@@ -20,17 +20,14 @@ from chaoslab.history.events import (
 from chaoslab.model.health import HealthContract, HealthState
 from chaoslab.model.verdict import Verdict
 
-from .histories import (
+from .events import (
     DEGRADED,
     HEALTHY,
-    TOPOLOGY,
     UNHEALTHY,
     UNREACHABLE,
     complete,
     ended,
     exited,
-    good,
-    history_of,
     of,
     sample,
     samples,
@@ -38,6 +35,8 @@ from .histories import (
     spawned,
     without,
 )
+from .histories import good, history_of
+from .plans import TOPOLOGY
 from .reading import codes, data
 
 SAID = ("INFO profile lab: postgres at 127.0.0.1:5432", "retrying", "ERROR postgres unreachable")

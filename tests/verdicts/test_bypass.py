@@ -13,17 +13,9 @@ from chaoslab.history.events import LabUp, LeftRunning, PathBypassed
 from chaoslab.model.verdict import passed
 from chaoslab.verdicts.bypass import weighed_by_path
 
-from .histories import (
-    PG,
-    TOPOLOGY,
-    ended,
-    good,
-    healthy_run,
-    history_of,
-    judged,
-    outcomes,
-    plan_of,
-)
+from .events import ended
+from .histories import good, healthy_run, history_of, judged, outcomes
+from .plans import PG, TOPOLOGY, plan_of
 
 NAMED = "process 77 'python' was connected from port 40001 to 127.0.0.1:5432 at 1.100 s"
 

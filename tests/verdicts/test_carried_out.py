@@ -15,21 +15,9 @@ from chaoslab.model.when import AtMoment
 from chaoslab.verdicts.settled import unsettled
 from chaoslab.verdicts.still_open import still_open
 
-from .histories import (
-    DEGRADED,
-    HEALTHY,
-    TOPOLOGY,
-    complete,
-    exited,
-    good,
-    history_of,
-    judged,
-    outcomes,
-    plan_of,
-    samples,
-    spawned,
-    without,
-)
+from .events import DEGRADED, HEALTHY, complete, exited, samples, spawned, without
+from .histories import good, history_of, judged, outcomes
+from .plans import TOPOLOGY, plan_of
 
 NEVER = AtMoment(moment="healthy", nth=9, within_s=60.0)
 PLACES = ("faults[0].stop", "boots[1].at", "load[0].start", "load[0].stop", "sampling.quiet_from")

@@ -19,20 +19,9 @@ from chaoslab.history.events import (
 from chaoslab.model.topology import Limits
 from chaoslab.model.verdict import Verdict
 
-from .histories import (
-    DEGRADED,
-    TOPOLOGY,
-    counted,
-    ended,
-    good,
-    history_of,
-    of,
-    plan_of,
-    samples,
-    spawned,
-    stopped_under_load,
-    without,
-)
+from .events import DEGRADED, counted, ended, of, samples, spawned, without
+from .histories import good, history_of, stopped_under_load
+from .plans import TOPOLOGY, plan_of
 
 
 def released(events: list[AnyEvent], *, spare: int = 2, **pools: int) -> Verdict:

@@ -8,8 +8,9 @@ from chaoslab import Flapping, Killed, OneWay, Restarted, Severed, Slow
 from chaoslab.history.events import AnyEvent, LinkMetered, LinkPackets
 from chaoslab.model.faults import Declared
 
-from .histories import PG, REDIS, spawned
-from .test_evidence import bit, evidence
+from .events import spawned
+from .faulted import evidence, observed
+from .plans import PG, REDIS
 
 DROPPED = Severed(name="out", target="vpc")
 REFUSED = Severed(name="out", target="vpc", mode="refused")
@@ -41,18 +42,18 @@ def metered(at_s: float, ended_bytes: int, link: str = PG, fault: str = "out") -
 )
 def test_what_was_counted_under_the_fault_shows_it(spec: Declared, counted: dict[str, int]) -> None:
     """Twice read, and more the second time."""
-    assert bit(spec, packets(1.52), packets(2.49, **counted))
+    assert observed(spec, packets(1.52), packets(2.49, **counted))
 
 
 def test_only_the_difference_counts() -> None:
     """What was counted before the fault was in force met something else."""
     counted = {"syns": 5, "syns_dropped": 5, "packets_dropped": 7}
-    assert not bit(DROPPED, packets(1.52, **counted), packets(2.49, **counted))
+    assert not observed(DROPPED, packets(1.52, **counted), packets(2.49, **counted))
 
 
 def test_one_reading_shows_nothing() -> None:
     """A history cut short, or an agent that was gone at the heal."""
-    assert not bit(DROPPED, packets(2.49, syns=5, syns_dropped=5))
+    assert not observed(DROPPED, packets(2.49, syns=5, syns_dropped=5))
 
 
 def test_of_another_link_or_fault_it_shows_nothing() -> None:
@@ -60,25 +61,25 @@ def test_of_another_link_or_fault_it_shows_nothing() -> None:
     redis = (packets(1.52, REDIS), packets(2.49, REDIS, syns_dropped=4))
     assert not evidence(DROPPED, *redis).observed_on("postgres")
     assert evidence(DROPPED, *redis).observed_on("redis")
-    assert not bit(DROPPED, packets(1.52, fault="b"), packets(2.49, fault="b", syns_dropped=4))
+    assert not observed(DROPPED, packets(1.52, fault="b"), packets(2.49, fault="b", syns_dropped=4))
 
 
 def test_connects_that_were_answered_are_not_refused() -> None:
     """A SYN without a reset was let in; a reset without a SYN ended something older."""
-    assert not bit(REFUSED, packets(1.52), packets(2.49, syns=3))
-    assert not bit(REFUSED, packets(1.52), packets(2.49, resets=3))
+    assert not observed(REFUSED, packets(1.52), packets(2.49, syns=3))
+    assert not observed(REFUSED, packets(1.52), packets(2.49, resets=3))
 
 
 def test_a_restart_is_over_before_anybody_can_try() -> None:
     """Connects after it find a server that lives."""
     restarted = Restarted(name="out", target="postgres")
-    assert not bit(restarted, packets(1.52), packets(2.49, syns=3))
+    assert not observed(restarted, packets(1.52), packets(2.49, syns=3))
 
 
 def test_of_two_boots_that_lived_under_it_the_count_is_nobodys() -> None:
     """The kernel counts at the port, not per process."""
     read = (packets(1.52), packets(2.49, syns=2, syns_dropped=2))
-    assert not bit(DROPPED, spawned(2.0, boot=2), *read, boot=2)
+    assert not observed(DROPPED, spawned(2.0, boot=2), *read, boot=2)
 
 
 @pytest.mark.parametrize(
@@ -88,12 +89,12 @@ def test_of_two_boots_that_lived_under_it_the_count_is_nobodys() -> None:
 )
 def test_connections_that_ended_under_it_show_it_by_the_proxys_metrics(spec: Declared) -> None:
     """They are counted when they end, and the second reading is before the heal."""
-    assert bit(spec, metered(1.5, 512), metered(2.49, 700))
-    assert not bit(spec, metered(1.5, 512), metered(2.49, 512))
-    assert not bit(spec, metered(2.49, 700))
+    assert observed(spec, metered(1.5, 512), metered(2.49, 700))
+    assert not observed(spec, metered(1.5, 512), metered(2.49, 512))
+    assert not observed(spec, metered(2.49, 700))
 
 
 def test_metrics_show_nothing_of_a_slow_path() -> None:
     """A connection that ended may have been fast: it tells nothing of the toxic."""
     slow = Slow(name="out", target="vpc", latency_s=0.1)
-    assert not bit(slow, metered(1.5, 512), metered(2.49, 700))
+    assert not observed(slow, metered(1.5, 512), metered(2.49, 700))

@@ -14,28 +14,23 @@ from chaoslab.model.health import HealthState
 from chaoslab.model.load import Sampling
 from chaoslab.model.verdict import Verdict
 
-from .histories import (
-    BOTH,
+from .events import (
     DEGRADED,
     HEALTHY,
-    OUTAGE,
-    SAMPLING,
     UNHEALTHY,
     UNREACHABLE,
-    app,
     between,
     complete,
     ended,
     exited,
     fault,
-    good,
-    healthy_run,
-    history_of,
     of,
     sample,
     samples,
     without,
 )
+from .histories import good, healthy_run, history_of
+from .plans import BOTH, OUTAGE, SAMPLING, app
 from .reading import codes, data
 
 

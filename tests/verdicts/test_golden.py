@@ -16,7 +16,8 @@ from chaoslab.registry import kinds
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.settled import unsettled
 
-from .histories import of, outcomes, without
+from .events import of, without
+from .histories import outcomes
 
 RUNS = Path(__file__).parent.parent / "golden" / "runs"
 NAMES = sorted(path.name for path in RUNS.iterdir())

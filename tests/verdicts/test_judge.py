@@ -32,27 +32,9 @@ from chaoslab.model.expectation import UnknownExpectation
 from chaoslab.model.verdict import Outcome, passed, unknown, worst
 from chaoslab.verdicts.judge import judge, outcome_of
 
-from .histories import (
-    BOTH,
-    OUTAGE,
-    PG,
-    REDIS,
-    SEVERED,
-    TOPOLOGY,
-    back,
-    ended,
-    good,
-    history_of,
-    judged,
-    of,
-    outage,
-    outcomes,
-    plan_of,
-    sockets,
-    spawned,
-    without,
-    write,
-)
+from .events import back, ended, of, sockets, spawned, without, write
+from .histories import good, history_of, judged, outage, outcomes
+from .plans import BOTH, OUTAGE, PG, REDIS, SEVERED, TOPOLOGY, plan_of
 
 
 def test_the_good_run_passes_and_says_what_it_rests_on() -> None:

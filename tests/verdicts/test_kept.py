@@ -12,7 +12,9 @@ from chaoslab.history.events import AnyEvent, AppStarved
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict
 
-from .histories import TOPOLOGY, back, history_of, write
+from .events import back, write
+from .histories import history_of
+from .plans import TOPOLOGY
 
 APP = TOPOLOGY.apps["backend"]
 

@@ -13,17 +13,9 @@ from chaoslab.expectations.regains_latency import chance_of, regains_latency
 from chaoslab.history.events import AnyEvent, HealthSample, Ready, RunEnded, Write
 from chaoslab.model.verdict import Verdict
 
-from .histories import (
-    DEGRADED,
-    ended,
-    history_of,
-    of,
-    plan_of,
-    sample,
-    stopped_under_load,
-    without,
-    writes,
-)
+from .events import DEGRADED, ended, of, sample, without, writes
+from .histories import history_of, stopped_under_load
+from .plans import plan_of
 
 
 def regained(events: list[AnyEvent], *, at_least: int = 20) -> Verdict:

@@ -20,7 +20,9 @@ from chaoslab.model.verdict import Outcome
 from chaoslab.registry import kinds
 from chaoslab.verdicts.judge import judge
 
-from .histories import TOPOLOGY, ended, healthy_run, history_of
+from .events import ended
+from .histories import healthy_run, history_of
+from .plans import TOPOLOGY
 
 PLAN = resolve(
     Plan(

@@ -22,23 +22,20 @@ from chaoslab.history.events import (
 from chaoslab.model.health import HealthContract
 from chaoslab.model.verdict import Verdict
 
-from .histories import (
+from .events import (
     HEALTHY,
-    SAMPLING,
     UNREACHABLE,
-    app,
     between,
     ended,
     exited,
-    healthy_run,
-    history_of,
     of,
-    plan_of,
     probed,
     sample,
     samples,
     without,
 )
+from .histories import healthy_run, history_of
+from .plans import SAMPLING, app, plan_of
 from .reading import codes, data
 
 

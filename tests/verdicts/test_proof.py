@@ -23,31 +23,23 @@ from chaoslab.model.load import Sampling
 from chaoslab.model.plan import Plan, resolve
 from chaoslab.model.verdict import Verdict
 
-from .histories import (
-    BOTH,
+from .events import (
     DEGRADED,
     HEALTHY,
-    OUTAGE,
-    PG,
-    REDIS,
-    TOPOLOGY,
     UNREACHABLE,
     back,
     between,
     ended,
     exited,
     fault,
-    good,
-    healthy_run,
-    history_of,
-    judged,
     of,
-    plan_of,
     samples,
     without,
     write,
     written_s,
 )
+from .histories import good, healthy_run, history_of, judged
+from .plans import BOTH, OUTAGE, PG, REDIS, TOPOLOGY, plan_of
 from .reading import codes, data
 
 

@@ -14,18 +14,15 @@ from chaoslab.model.load import Sampling
 from chaoslab.model.plan import Plan
 from chaoslab.model.verdict import Verdict
 
-from .histories import (
+from .events import (
     DEGRADED,
     HEALTHY,
-    OUTAGE,
     UNHEALTHY,
     complete,
     ended,
     exited,
     fault,
-    history_of,
     of,
-    plan_of,
     probed,
     sample,
     samples,
@@ -35,6 +32,8 @@ from .histories import (
     writes,
     written_s,
 )
+from .histories import history_of
+from .plans import OUTAGE, plan_of
 from .reading import codes, data
 
 E = ReadyWhenServing(app="backend", within_s=0.5)

@@ -12,8 +12,10 @@ from chaoslab.model.verdict import Verdict
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.vocabulary import known_codes
 
-from .histories import TOPOLOGY, history_of, plan_of
-from .test_cut_short import CASES, Case, interrupted, killed
+from .cases import CASES, Case
+from .histories import history_of
+from .plans import TOPOLOGY, plan_of
+from .test_cut_short import interrupted, killed
 from .test_golden import NAMES, judged
 
 OF_FAULT = {"fault", "link"}  # the judge adds them to the evidence of a fault

@@ -1,72 +1,39 @@
-"""Recovery, kept writes and the first request: what proves them, and what only looks like it."""
+"""Recovery: healthy, stable and proved within its bound, by the process that was there before."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from chaoslab.expectations import FirstRequestServed, Recovers
-from chaoslab.expectations.first_request_served import first_request_served
-from chaoslab.expectations.recovers import recovers
 from chaoslab.history.events import (
     AnyEvent,
-    AppSockets,
     Exited,
     FaultHealed,
     FaultMissed,
     HealthSample,
-    LossNamed,
-    ProberSample,
     ReadBack,
-    Ready,
     RunEnded,
     Write,
 )
 from chaoslab.model.health import HealthState
-from chaoslab.model.verdict import Verdict
 
-from .histories import (
-    BOTH,
+from .events import (
     DEGRADED,
     HEALTHY,
-    OUTAGE,
-    PG,
-    SAMPLING,
     UNREACHABLE,
     back,
-    between,
-    canary,
-    connection,
     ended,
     exited,
-    good,
-    healthy_run,
-    history_of,
     of,
-    ready,
     sample,
     samples,
-    sockets,
     spawned,
     without,
     write,
 )
+from .histories import good
+from .plans import BOTH, OUTAGE
 from .reading import codes, data
-
-
-def recovered(events: list[AnyEvent], *, proved: bool = True, boot: int = 1) -> Verdict:
-    e = Recovers(app="backend", within_s=2.0, stable_s=0.4, proved=proved, boot=boot)
-    return recovers(e, SAMPLING, history_of(events))
-
-
-def why(verdict: Verdict) -> str:
-    return "\n".join(verdict.texts)
-
-
-def after(start_s: float, *instead: HealthSample) -> list[AnyEvent]:
-    """The good run with other samples from `start_s` on."""
-    return [*without(good(), between(start_s, 9.0)), *instead]
+from .recovering import after, recovered, why
 
 
 def test_healthy_stable_and_proved_passes() -> None:
@@ -223,175 +190,6 @@ def test_without_a_heal_or_with_a_fault_that_stayed_it_is_unknown() -> None:
     assert recovered(without(good(), of(FaultHealed))).outcome == "UNKNOWN"
     stuck = FaultMissed(at_s=3.1, fault=OUTAGE, why="could not be healed")
     assert recovered([*good(), stuck]).outcome == "UNKNOWN"
-
-
-# --- what can explain a late recovery ---
-
-
-def stuck(*events: AnyEvent) -> Verdict:
-    """Degraded from the heal to the end, 2.2 s of it watched, and what else was seen."""
-    long = [
-        *without(after(3.0), lambda e: e.kind in ("exited", "run_ended")),
-        *samples(3.0, 5.2, DEGRADED, *BOTH),
-    ]
-    return recovered([*long, *events, exited(5.2), ended(5.3)])
-
-
-def opened(*times_s: float) -> list[AnyEvent]:
-    """The app's connections to Postgres as the engine tells them at the end."""
-    each = enumerate(times_s, start=1)
-    return [connection(PG, 7000 + n, fault="", read_s=5.2, number=n, opened_s=s) for n, s in each]
-
-
-def test_a_link_that_was_not_tried_is_reported() -> None:
-    """The lab's canary is not the app; a connection from before the heal is counted apart."""
-    lab = [canary(3.01, PG, "answered", port=41), connection(PG, 41, fault="", opened_s=3.005)]
-    verdict = stuck(*lab, *opened(2.9))
-    assert verdict.outcome == "FAIL"
-    waited = "no connection was tried on backend.postgres for 2.2 s after the heal"
-    assert f"{waited} (1 older stayed open)" in why(verdict)
-
-
-def test_a_link_that_was_tried_is_reported() -> None:
-    """From the heal's beginning on; or by the app's own sockets, where no proxy keeps records."""
-    tried = "3 connections were tried on backend.postgres after the heal, the first 0.1 s after it"
-    assert tried in why(stuck(*opened(3.1, 3.2, 3.9)))
-    bare = without(stuck_events(), of(AppSockets))
-    ports = [sockets(3.1, PG, syn_sent=(1,)), sockets(3.2, PG, established=(1, 2))]
-    seen = recovered([*bare, *ports, sockets(3.9, PG, established=(3,))])
-    assert tried.replace("tried", "observed") in why(seen)
-    assert "tried" not in why(seen), "looks at the sockets miss what ends between two of them"
-
-
-def stuck_events() -> list[AnyEvent]:
-    long = without(after(3.0), lambda e: e.kind in ("exited", "run_ended"))
-    return [*long, *samples(3.0, 5.2, DEGRADED, *BOTH), exited(5.2), ended(5.3)]
-
-
-def test_a_link_that_was_tried_late_says_how_long_it_was_left() -> None:
-    """Healthy too late, because nobody tried before."""
-    late = [e for e in after(3.0) if e.kind not in ("exited", "run_ended")]
-    late += [*samples(3.0, 6.7, DEGRADED, *BOTH), *samples(6.7, 7.4, HEALTHY), *opened(6.52)]
-    verdict = recovered([*late, exited(7.5), ended(7.6)])
-    assert (verdict.outcome, codes(verdict)[1]) == ("FAIL", "bound.missed")
-    pause = "no connection was tried on backend.postgres for 3.5 s after the heal, then 1"
-    assert pause in why(verdict)
-
-
-def test_what_health_still_names_as_lost_is_reported() -> None:
-    """The last that it named; nothing where it took all back."""
-    named = LossNamed(at_s=2.0, app="backend", boot=1, lost=BOTH)
-    partly = replace(named, at_s=3.4, lost=("postgres",))
-    assert "it still names postgres as lost" in why(stuck(named, partly))
-    assert "as lost" not in why(stuck(named, replace(named, at_s=3.4, lost=())))
-
-
-def test_healthy_for_a_moment_only_is_reported() -> None:
-    """Healthy at 3.51 for 0.19 s, and degraded to the end."""
-    events = [e for e in stuck_events() if not (e.kind == "health_sample" and e.at_s >= 3.5)]
-    events += [*samples(3.5, 3.7, HEALTHY), *samples(3.7, 5.2, DEGRADED, *BOTH)]
-    verdict = recovered(events)
-    assert verdict.outcome == "FAIL"
-    assert "healthy 0.490 s after the heal, and degraded again 0.190 s later" in why(verdict)
-
-
-def test_a_proof_that_is_refused_is_quoted() -> None:
-    """In the app's own words."""
-    said = '{"detail": "circuit breaker open, next try in 0.9 s"}'
-    proof = replace(write(3.42, "w", "failed", purpose="proof", code=503), said=said)
-    verdict = recovered([*without(good(), of(Write, ReadBack)), proof])
-    assert f"no write was acknowledged (503: {said})" in why(verdict)
-
-
-# --- the first request after the heal ---
-
-
-def quiet(*events: AnyEvent) -> list[AnyEvent]:
-    """A run in which nobody asks for health from 2.0, a second before the heal at 3.02."""
-    return [
-        *without(healthy_run(), between(2.0, 9.0)),
-        FaultHealed(at_s=3.02, fault="out"),
-        *events,
-    ]
-
-
-def first(events: list[AnyEvent]) -> Verdict:
-    e = FirstRequestServed(fault="out", app="backend", within_s=1.0)
-    return first_request_served(e, history_of(events))
-
-
-def test_a_first_request_that_is_served_passes() -> None:
-    """0.5 s after the heal, 201 in 0.02 s, and nobody was there before."""
-    assert first(quiet(write(3.5, "a"), sample(3.6, HEALTHY))).outcome == "PASS"
-
-
-@pytest.mark.parametrize(
-    "request_",
-    [
-        write(3.5, "a", "failed", code=503),
-        write(3.5, "a", "indeterminate", code=None, took_s=2.0),
-        write(3.5, "a", took_s=1.2),
-    ],
-    ids=["refused", "no answer", "too slow"],
-)
-def test_a_first_request_that_is_not_served_in_time_fails(request_: Write) -> None:
-    """The second one's success does not help."""
-    assert first(quiet(request_, write(3.6, "b"))).outcome == "FAIL"
-
-
-@pytest.mark.parametrize(
-    "traffic",
-    [sample(3.1, HEALTHY), sample(2.9, HEALTHY, took_s=0.2), sample(3.05, UNREACHABLE)],
-    ids=["after the heal", "in flight at the heal", "without an answer"],
-)
-def test_health_traffic_before_the_request_makes_it_unknown(traffic: HealthSample) -> None:
-    """It may have woken the stale pool in the user's place."""
-    verdict = first(quiet(traffic, write(3.5, "a")))
-    assert (verdict.outcome, codes(verdict)[0]) == ("UNKNOWN", "lab.asked_before_write")
-    assert data(verdict, "lab.asked_before_write") == {"path": "health", "at_s": traffic.at_s}
-    other = replace(traffic, app="auth")
-    assert first(quiet(other, write(3.5, "a"))).outcome == "PASS"
-
-
-def test_a_request_that_is_not_served_is_quoted() -> None:
-    """In the app's own words."""
-    said = "server closed the connection unexpectedly"
-    refused = replace(write(3.5, "a", "indeterminate", code=500), said=said)
-    assert f"500: {said}" in why(first(quiet(refused)))
-
-
-def test_a_prober_of_the_labs_before_the_request_makes_it_unknown() -> None:
-    """Readiness may ask the database, and so wake the pool."""
-    asked = ProberSample(
-        at_s=3.2, app="backend", boot=1, path="ready", took_s=0.01, status_code=200
-    )
-    assert first(quiet(asked, write(3.5, "a"))).outcome == "UNKNOWN"
-    assert first(quiet(replace(asked, at_s=2.9), write(3.5, "a"))).outcome == "PASS"
-    assert first(quiet(replace(asked, at_s=3.6), write(3.5, "a"))).outcome == "PASS"
-
-
-def test_a_write_under_way_at_the_heal_makes_it_unknown() -> None:
-    """Sent before the heal and over after it, it woke the pool as a sample would have."""
-    early = write(2.8, "b", took_s=0.3)
-    verdict = first(quiet(early, write(3.5, "a")))
-    assert (verdict.outcome, codes(verdict)[0]) == ("UNKNOWN", "lab.write_at_heal")
-    assert first(quiet(replace(early, app="auth"), write(3.5, "a"))).outcome == "PASS"
-    assert first(quiet(write(2.8, "b", took_s=0.1), write(3.5, "a"))).outcome == "PASS"
-
-
-def test_a_lab_that_still_asks_for_readiness_makes_it_unknown() -> None:
-    """The boot probe asks until the app is ready; so it asked after the heal."""
-    events = without(quiet(write(3.5, "a")), of(Ready))
-    verdict = first(events)
-    assert (verdict.outcome, codes(verdict)[0]) == ("UNKNOWN", "lab.readiness_asked_at_heal")
-    assert first([*events, ready(3.2)]).outcome == "UNKNOWN"
-    assert first([*events, ready(2.9)]).outcome == "PASS"
-
-
-def test_without_a_heal_or_a_request_it_is_unknown() -> None:
-    """A request before the heal is not the first after it."""
-    assert first(without(quiet(write(3.5, "a")), of(FaultHealed))).outcome == "UNKNOWN"
-    assert first(quiet(write(2.9, "a"))).outcome == "UNKNOWN"
 
 
 def test_a_bound_that_passed_between_two_questions_is_not_called_late() -> None:

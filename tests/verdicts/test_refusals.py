@@ -13,23 +13,9 @@ from chaoslab.history.events import AnyEvent, HealthTurned, Write
 from chaoslab.model.verdict import Verdict
 from chaoslab.verdicts.settled import unsettled
 
-from .histories import (
-    HEALTHY,
-    LOAD,
-    TOPOLOGY,
-    back,
-    ended,
-    fault,
-    healthy_run,
-    history_of,
-    judged,
-    plan_of,
-    stopped_under_load,
-    without,
-    write,
-    writes,
-    written_s,
-)
+from .events import HEALTHY, back, ended, fault, without, write, writes, written_s
+from .histories import healthy_run, history_of, judged, stopped_under_load
+from .plans import LOAD, TOPOLOGY, plan_of
 
 DOWN = Stopped(target="postgres")
 

@@ -21,28 +21,23 @@ from chaoslab.history.events import (
 from chaoslab.model.load import Sampling
 from chaoslab.model.verdict import Verdict
 
-from .histories import (
-    BOTH,
+from .events import (
     DEGRADED,
     HEALTHY,
-    OUTAGE,
-    app,
     back,
     between,
     complete,
     ended,
     exited,
     fault,
-    good,
-    healthy_run,
-    history_of,
     of,
-    plan_of,
     samples,
     spawned,
     without,
     write,
 )
+from .histories import good, healthy_run, history_of
+from .plans import BOTH, OUTAGE, app, plan_of
 from .reading import codes, data
 
 

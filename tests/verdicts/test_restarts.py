@@ -11,17 +11,9 @@ from chaoslab.expectations.no_restarts import no_restarts, restarts_under_way
 from chaoslab.history.events import AnyEvent
 from chaoslab.model.verdict import Verdict
 
-from .histories import (
-    HEALTHY,
-    complete,
-    ended,
-    exited,
-    healthy_run,
-    history_of,
-    plan_of,
-    spawned,
-    without,
-)
+from .events import HEALTHY, complete, ended, exited, spawned, without
+from .histories import healthy_run, history_of
+from .plans import plan_of
 from .reading import codes
 
 SAID = ("INFO starting", "ERROR phase 'database' failed")

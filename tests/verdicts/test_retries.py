@@ -24,26 +24,9 @@ from chaoslab.history.events import (
 from chaoslab.model.faults import Declared
 from chaoslab.model.verdict import Verdict
 
-from .histories import (
-    PG,
-    REDIS,
-    STOPPED,
-    TOPOLOGY,
-    canary,
-    connection,
-    ended,
-    exited,
-    history_of,
-    judged,
-    of,
-    outcomes,
-    plan_of,
-    probed,
-    sockets,
-    spawned,
-    stopped_under_load,
-    without,
-)
+from .events import canary, connection, ended, exited, of, probed, sockets, spawned, without
+from .histories import STOPPED, history_of, judged, outcomes, stopped_under_load
+from .plans import PG, REDIS, TOPOLOGY, plan_of
 
 DOWN = Stopped(target="postgres")
 

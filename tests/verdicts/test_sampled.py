@@ -13,18 +13,9 @@ from chaoslab.model.steps import Probe
 from chaoslab.model.verdict import Verdict
 from chaoslab.verdicts.settled import unsettled
 
-from .histories import (
-    TOPOLOGY,
-    good,
-    history_of,
-    judged,
-    of,
-    own,
-    plan_of,
-    stopped_under_load,
-    without,
-    write,
-)
+from .events import of, own, without, write
+from .histories import good, history_of, judged, stopped_under_load
+from .plans import TOPOLOGY, plan_of
 
 START = [*own(0.5, 1.0, ok=False, error="ConnectError"), *own(1.0, 2.0)]
 

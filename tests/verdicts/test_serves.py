@@ -21,23 +21,9 @@ from chaoslab.history.events import (
 from chaoslab.model.verdict import Verdict
 from chaoslab.model.when import AtMoment
 
-from .histories import (
-    LOAD,
-    TOPOLOGY,
-    ended,
-    exited,
-    healthy_run,
-    history_of,
-    judged,
-    of,
-    plan_of,
-    ready,
-    served_again,
-    stopped_under_load,
-    without,
-    write,
-    writes,
-)
+from .events import ended, exited, of, ready, without, write, writes
+from .histories import healthy_run, history_of, judged, served_again, stopped_under_load
+from .plans import LOAD, TOPOLOGY, plan_of
 
 
 def served(events: list[AnyEvent], *, at_least: int = 10) -> Verdict:

@@ -20,19 +20,13 @@ from chaoslab.model.when import AtMoment
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.settled import unsettled
 
-from .histories import (
+from .events import (
     HEALTHY,
-    OUTAGE,
-    TOPOLOGY,
     UNHEALTHY,
     back,
     complete,
     exited,
-    good,
-    history_of,
     of,
-    outcomes,
-    plan_of,
     sample,
     samples,
     spawned,
@@ -40,6 +34,8 @@ from .histories import (
     write,
     written_s,
 )
+from .histories import good, history_of, outcomes
+from .plans import OUTAGE, TOPOLOGY, plan_of
 
 
 def healed(at_s: float) -> list[AnyEvent]:

@@ -28,20 +28,9 @@ from chaoslab.model.load import Sampling
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.settled import unsettled
 
-from .histories import (
-    HEALTHY,
-    TOPOLOGY,
-    ended,
-    exited,
-    good,
-    healthy_run,
-    history_of,
-    plan_of,
-    probed,
-    sample,
-    stopped_under_load,
-    written_s,
-)
+from .events import HEALTHY, ended, exited, probed, sample, written_s
+from .histories import good, healthy_run, history_of, stopped_under_load
+from .plans import TOPOLOGY, plan_of
 
 PACES = [(0.05, 0.01), (0.25, 0.01), (0.25, 0.9), (1.0, 0.01)]
 FIRST = FirstAnswer(at_s=0.9, app="backend", boot=1, status_code=200)

@@ -10,7 +10,9 @@ from chaoslab.history.events import AnyEvent, Spawned
 from chaoslab.model.plan import Boot, resolve
 from chaoslab.verdicts.settled import unsettled
 
-from .histories import TOPOLOGY, exited, history_of, plan_of, spawned
+from .events import exited, spawned
+from .histories import history_of
+from .plans import TOPOLOGY, plan_of
 
 SUPERVISED = replace(plan_of(Starts(rests_on=()), faults=()), boots=(Boot(restarts=2),))
 PLAN = resolve(SUPERVISED, TOPOLOGY)

@@ -13,20 +13,14 @@ from chaoslab.history.events import AnyEvent, Bound, HealthSample
 from chaoslab.model.verdict import Verdict
 from chaoslab.verdicts.settled import unsettled
 
-from .histories import (
-    BOTH,
+from .events import (
     DEGRADED,
     HEALTHY,
-    SAMPLING,
-    TOPOLOGY,
     UNHEALTHY,
-    app,
     between,
     complete,
     ended,
     exited,
-    history_of,
-    plan_of,
     ready,
     sample,
     samples,
@@ -34,6 +28,8 @@ from .histories import (
     without,
     written_s,
 )
+from .histories import history_of
+from .plans import BOTH, SAMPLING, TOPOLOGY, app, plan_of
 from .reading import data
 
 CONTRACT = TOPOLOGY.apps["backend"].health

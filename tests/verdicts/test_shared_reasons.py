@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from chaoslab.evidence.reasons import NOT_ASKED_AT_BOUND, NOT_ASKED_UNTIL_BOUND, health_answer
 
-from .histories import DEGRADED, UNHEALTHY, UNREACHABLE, sample
+from .events import DEGRADED, UNHEALTHY, UNREACHABLE, sample
 
 
 def test_an_answer_of_health_is_quoted_with_what_it_means() -> None:

@@ -6,7 +6,8 @@ from chaoslab.evidence.start_under_fault import not_complete
 from chaoslab.expectations import Degrades
 from chaoslab.history.events import AnyEvent, Bound
 
-from .histories import HEALTHY, UNHEALTHY, complete, history_of, sample, spawned
+from .events import HEALTHY, UNHEALTHY, complete, sample, spawned
+from .histories import history_of
 
 E = Degrades(naming=("postgres",), app="backend", fault="outage")
 BOUND = Bound(at_s=0.9, app="backend", boot=1)

@@ -12,7 +12,9 @@ from chaoslab.model.when import AtMoment
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.settled import unsettled
 
-from .histories import TOPOLOGY, good, history_of, of, plan_of, without
+from .events import of, without
+from .histories import good, history_of
+from .plans import TOPOLOGY, plan_of
 
 EXITED = AtMoment(moment="exited", within_s=9.0)
 NEVER = AtMoment(moment="healthy", nth=9, within_s=9.0)

@@ -17,19 +17,9 @@ from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.settled import unsettled
 from chaoslab.verdicts.still_open import still_open
 
-from .histories import (
-    BOTH,
-    HEALTHY,
-    OUTAGE,
-    TOPOLOGY,
-    complete,
-    good,
-    history_of,
-    outcomes,
-    plan_of,
-    ready,
-    spawned,
-)
+from .events import HEALTHY, complete, ready, spawned
+from .histories import good, history_of, outcomes
+from .plans import BOTH, OUTAGE, TOPOLOGY, plan_of
 
 UP: list[AnyEvent] = [spawned(0.4), complete(2.0, HEALTHY), ready(2.05)]
 FIRST, SECOND = Severed(name="first", target="vpc"), Severed(name="second", target="vpc")

@@ -1,0 +1,122 @@
+"""Runs by hand that differ from the good ones in one way each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chaoslab.history.events import (
+    AnyEvent,
+    Exited,
+    FaultHealed,
+    FaultHealing,
+    FirstAnswer,
+    HealthSample,
+    RunEnded,
+    StartupComplete,
+)
+
+from .events import (
+    DEGRADED,
+    between,
+    complete,
+    connection,
+    ended,
+    exited,
+    of,
+    probed,
+    sample,
+    spawned,
+    without,
+    write,
+)
+from .histories import STOPPED, good, healthy_run, stopped_under_load
+from .plans import PG
+
+
+def probes(code: int | None = 200, took_s: float = 0.01) -> list[AnyEvent]:
+    """A healthy run to 5.0 that is asked on every path; its words differ from 2.0 to 4.0."""
+    return [
+        FirstAnswer(at_s=0.9, app="backend", boot=1, status_code=503),
+        *healthy_run(5.0),
+        *(p for path in ("live", "ready") for p in probed(path, 0.9, 2.0)),  # type: ignore[arg-type]
+        *(p for path in ("live", "ready") for p in probed(path, 2.0, 4.0, code, took_s=took_s)),  # type: ignore[arg-type]
+        *(p for path in ("live", "ready") for p in probed(path, 4.0, 5.0)),  # type: ignore[arg-type]
+        exited(5.1),
+        ended(5.2),
+    ]
+
+
+def serving(*, lies: bool = False, hides: bool = False) -> list[AnyEvent]:
+    """Writes are refused from 2.4 to 5.0, while readiness says no, or lies; slow answers too."""
+    down, up = (200 if lies else 503), (503 if hides else 200)
+    words = [
+        *probed("ready", 0.9, 2.5),
+        *probed("ready", 2.5, 5.0, down, took_s=0.3),
+        *probed("ready", 5.0, 7.0, up),
+    ]
+    slow = [write(at_s, f"slow-{at_s}", took_s=1.5) for at_s in (1.15, 2.05, 5.05, 5.35)]
+    return [*stopped_under_load(), *words, *slow]
+
+
+def restarts() -> list[AnyEvent]:
+    boots = [(1, 0.4), (2, 1.3), (3, 2.2)]
+    each = [
+        (replace(spawned(s, n), restart=n > 1), exited(s + 0.8, code=3, asked=False, boot=n))
+        for n, s in boots
+    ]
+    return [*(event for pair in each for event in pair), ended(3.3)]
+
+
+def settling(after_s: float) -> list[AnyEvent]:
+    """A healthy run to 4.5 but for its first answers, which say degraded for so long."""
+    first = replace(sample(1.0, DEGRADED), took_s=0.0)
+    events = without(healthy_run(4.5), of(StartupComplete))
+    turned = [
+        replace(e, state=DEGRADED) if isinstance(e, HealthSample) and e.at_s < 1.0 + after_s else e
+        for e in events
+    ]
+    return [*turned, first, complete(1.0, DEGRADED), exited(4.6), ended(4.7)]
+
+
+def died(at_s: float, events: list[AnyEvent]) -> list[AnyEvent]:
+    """The run up to an end of the process by itself."""
+    kept = without(events, lambda e: e.at_s >= at_s or isinstance(e, Exited | RunEnded))
+    last = exited(at_s, code=3, asked=False, log=("ERROR postgres unreachable",))
+    return [*kept, last, ended(at_s + 0.5)]
+
+
+def degraded_as(*instead: HealthSample) -> list[AnyEvent]:
+    return [*without(good(), between(2.0, 3.4)), *instead]
+
+
+def from_heal_on(*instead: AnyEvent) -> list[AnyEvent]:
+    """The good outage, with other answers after the heal."""
+    return [*without(good(), lambda e: between(3.4, 9.0)(e) or e.kind == "run_ended"), *instead]
+
+
+def replaced(*instead: HealthSample) -> list[AnyEvent]:
+    """The good outage, whose boot the plan replaces just before the heal."""
+    first = degraded_as(*instead) if instead else good()
+    kept = [e for e in first if e.at_s < 2.9]
+    heal = [e for e in good() if isinstance(e, FaultHealing | FaultHealed)]
+    return [*kept, exited(2.9), spawned(2.95, boot=2), *heal, exited(4.2, boot=2), ended(4.25)]
+
+
+NEVER_UP = without(good(), of(StartupComplete))
+STORM = [
+    replace(
+        connection(
+            PG,
+            20000 + n,
+            number=100 + n,
+            opened_s=2.46 + 0.02 * n,
+            closed_s=2.46 + 0.02 * n,
+            end="upstream_refused",
+        ),
+        fault=fault,
+        at_s=read_s,
+    )
+    for n in range(100)
+    for fault, read_s in ((STOPPED, 4.49), ("", 7.0))
+]
+LOST = without(stopped_under_load(), lambda e: e.kind == "read_back")

@@ -1,0 +1,102 @@
+"""A small topology, and plans for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from chaoslab import Severed
+from chaoslab.expectations import (
+    Degrades,
+    Expectation,
+    NoRestarts,
+    ReadyWhenServing,
+    Recovers,
+    RefusesHonestly,
+    RegainsLatency,
+    Sampled,
+    Serves,
+    Starts,
+)
+from chaoslab.model.faults import Declared
+from chaoslab.model.health import HealthContract
+from chaoslab.model.load import Load, Sampling
+from chaoslab.model.plan import Boot, Plan, resolve
+from chaoslab.model.steps import Probe
+from chaoslab.model.topology import App, Connector, Deadlines, Service, Topology, WriteContract
+from chaoslab.model.when import AtMoment
+
+PG, REDIS = "backend.postgres", "backend.redis"
+BOTH = ("postgres", "redis")
+OUTAGE = "severed:vpc"
+_never = AtMoment(moment="exited", nth=99)  # hand-built events, not triggers, heal these faults
+
+
+def app(name: str) -> App:
+    """An app with two dependencies: starts in 3 s, degrades in 1 s, recovers in 2 s. Its prober
+    waits 0.5 s for an answer, and acts after three misses.
+    """
+    return App(
+        name=name,
+        command=("app",),
+        links=BOTH,
+        health=HealthContract(live_path="/live", ready_path="/ready", prober_timeout_s=0.5),
+        deadlines=Deadlines(
+            startup_s=3.0, fail_fast_s=3.0, degraded_s=1.0, recovery_s=2.0, stable_s=0.4
+        ),
+        writes=WriteContract(
+            service="postgres",
+            create_path="/threads",
+            create_body={"id": "{id}"},
+            table="threads",
+        ),
+    )
+
+
+TOPOLOGY = Topology(
+    name="small",
+    services={
+        "postgres": Service(name="postgres", kind="postgres"),
+        "redis": Service(name="redis", kind="redis"),
+    },
+    apps={"backend": app("backend"), "auth": app("auth")},
+    connectors={
+        "vpc": Connector(name="vpc", links=(PG, REDIS, "auth.postgres", "auth.redis")),
+    },
+)
+
+SEVERED = Severed(target="vpc")
+
+
+SAMPLING = Sampling(cadence_s=0.05, prober_cadence_s=0.1)  # that of the samples made here
+
+LOAD = Load(start=AtMoment(moment="healthy"), rate_per_s=20)
+
+
+def plan_of(
+    *expect: Expectation,
+    faults: Sequence[Declared] = (SEVERED,),
+    load: tuple[Load, ...] = (),
+    max_lag_s: float = 0.5,
+) -> Plan:
+    """A resolved plan; without expectations, the three that every outage has.
+
+    It has users where an expectation is about them, and a supervisor likewise.
+    """
+    usual = (Starts(mode="degraded"), Degrades(naming=BOTH), Recovers())
+    stopped = tuple(f if f.stop else replace(f, stop=_never) for f in faults)
+    boots = max(getattr(e, "boot", 1) for e in expect or usual)
+    by_users = Serves | RefusesHonestly | RegainsLatency | ReadyWhenServing
+    asks_users = any(isinstance(e, by_users) for e in expect)
+    supervised = any(isinstance(e, NoRestarts) for e in expect)
+    asked = tuple(Probe(name=e.probe, call=len) for e in expect if isinstance(e, Sampled))
+    plan = Plan(
+        probes=asked,
+        boots=(Boot(restarts=3),) if supervised else (Boot(),) * boots,
+        faults=stopped,
+        load=load or ((LOAD,) if asks_users else ()),
+        sampling=SAMPLING,
+        expect=expect or usual,
+        max_lag_s=max_lag_s,
+    )
+    return resolve(plan, TOPOLOGY)
