@@ -1,7 +1,7 @@
-"""What a plan expects: one module a claim. `KINDS` is the table of them.
+"""The claims that a scenario can make of an app. Each kind is one module; `KINDS` lists them. Pure.
 
-A claim is added by a module with one frozen dataclass that derives from `base.Expectation`, and a
-line here.
+To add a claim, write a module with one frozen dataclass that derives from `base.Expectation`, and
+add a line here.
 """
 
 from chaoslab.expectations.answers_in_time import AnswersInTime

@@ -1,11 +1,11 @@
-"""Retries: how often the app tries a link that is down, and how many come at once after. Pure."""
+"""`backs_off`: the app limits its connects to a link that is down, and after the heal. Pure."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.connection_attempts import (
@@ -36,35 +36,34 @@ from chaoslab.history.events import FaultHealed, FaultHealing
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place, Watch
 from chaoslab.model.faults import Declared
-from chaoslab.model.plan import Plan
-from chaoslab.model.topology import App, Link, Topology
+from chaoslab.model.topology import App, Link
 from chaoslab.model.verdict import Outcome, Verdict, failed, passed, unknown
 from chaoslab.reason import Code, Reason
 
-LEAST_S = 1.0  # a fault that the app lived under for less than this shows no rate
-HERD_S = 3.0  # for so long after the heal a herd may come
-HERD_CALM_S = 1.0  # or for so long after health was good again: then all have come back
+LEAST_S = 1.0  # the app must run under the fault for at least this long to show a rate
+HERD_S = 3.0  # a herd may come up to this long after the heal,
+HERD_CALM_S = 1.0  # or up to this long after health was healthy again, if that is earlier
 
 NO_FAULT = Code(
     "retry.no_fault",
-    "no fault of the plan is on a link of the app",
-    "The claim rests on no fault that is on a link of the app.",
+    "no fault that the claim rests on acts on a link of the app",
+    "None of the faults that the claim rests on acts on a link of the app.",
 )
 SHORT = Code(
     "retry.short",
-    "{fault} held for only {lasted_s:.3f} s of the app's time: too short for a rate",
-    "The app did not run under the fault for long enough to show how often it tries.",
+    "the app ran for only {lasted_s:.3f} s while {fault} was in force: too short for a rate",
+    "The app did not run under the fault for long enough to show how often it connects.",
 )
 AS_MANY_AS_ASKED = Code(
     "retry.as_many_as_asked",
     "the lab itself asked {count} times meanwhile (health, liveness, readiness), and each question "
-    "may have caused a connect: they show no storm",
-    "The app's tries are no more than the lab's own questions, so they are no evidence against it.",
+    "may have caused a connect: they do not show too many connects",
+    "The lab asked as often as the app connected, so each connect may be caused by a question.",
 )
 NOT_COUNTED = Code(
     "retry.not_counted",
     "connects on {link} that end at once cannot be counted here",
-    "Nothing on this runtime shows the most that there were, so that no storm can be excluded.",
+    "Nothing on this runtime shows an upper bound of the connects, so there may be too many.",
 )
 
 
@@ -79,32 +78,34 @@ def _herd_text(data: Mapping[str, Any]) -> str:
 CONNECTS = Code(
     "herd.connects",
     _herd_text,
-    "The most connects in any half second after the heal; `herd`: they are too many, and more than "
-    "the lab's own questions.",
+    "The most connects in any half second after the heal. `herd`: they are more than allowed, and "
+    "more than the lab's own questions.",
     data=("link", "count", "allowed", "source", "herd"),
 )
 STOPPED_BEFORE = Code(
     "herd.stopped_before",
-    "boot {boot} was stopped before the heal: it made no herd",
-    "The plan replaced that boot while the fault held.",
+    "boot {boot} was stopped before the heal, so it made no connects after it",
+    "The plan replaced that boot while the fault was in force.",
 )
 HERD_NOT_COUNTED = Code(
     "herd.not_counted",
     "connects on {link} after the heal cannot be counted here",
-    "Nothing shows the most connects in half a second after the heal.",
+    "Nothing on this runtime shows an upper bound of the connects in half a second after the heal.",
 )
 NOT_WATCHED = Code(
     "herd.not_watched",
-    "nobody looked later than {watched_s:.3f} s after the heal",
-    "The last look was too early to exclude a herd.",
+    "connects were counted only until {watched_s:.3f} s after the heal",
+    "The last count was too early to exclude a herd.",
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacksOff(Expectation):
-    """While a fault holds the app tries each of its links at most `connects_per_s` times a second,
-    and in no half second after the heal are there more than `herd` connects. Tries that are no more
-    than the lab's own questions in that time fail nothing. None takes both from the app's limits.
+    """While a fault is in force the app makes at most `connects_per_s` connects a second on each
+    link. After the heal it makes at most `herd` connects in any half second.
+
+    If the lab itself asked the app as often in that time, the verdict is UNKNOWN, not FAIL. None
+    takes a value from the app's limits.
     """
 
     connects_per_s: float | None = None
@@ -113,6 +114,10 @@ class BacksOff(Expectation):
     kind: Literal["backs_off"] = "backs_off"
 
     counted: ClassVar[bool] = True
+    app_defaults: ClassVar[Mapping[str, Callable[[App], float]]] = {
+        "connects_per_s": lambda app: app.limits.connects_per_s,
+        "herd": lambda app: app.limits.herd,
+    }
 
     @property
     def watches(self) -> frozenset[Watch]:
@@ -125,20 +130,48 @@ class BacksOff(Expectation):
             yield needs.wrong(place, "connects_per_s", self.connects_per_s, "more than 0")
         yield from needs.least(place, 1, herd=self.herd)
 
-    def resolved(self, app: App) -> Self:
-        rate = app.limits.connects_per_s if self.connects_per_s is None else self.connects_per_s
-        herd = app.limits.herd if self.herd is None else self.herd
-        return replace(self, app=app.name, connects_per_s=rate, herd=herd)
-
     def judged(self, run: Run) -> Verdict:
-        return backs_off(self, run.topology, run.plan, run.history)
+        """Each link of each fault is judged. The connects are counted by the proxy's records, if
+        every connect reaches the proxy; else by the kernel's count of SYNs; else by the app's
+        sockets, which show a lower bound.
+        """
+        history = run.history
+        claim = (
+            f"{self.app} connects at most {self.connects_per_s:g} times a second to a link that is "
+            f"down, and at most {self.herd} times in any half second after the heal"
+        )
+        found = [
+            each
+            for fault in run.plan.faults
+            if fault.label in (self.rests_on or ())
+            for link in run.topology.links_of(fault.target)
+            if link.app == self.app
+            for each in (
+                _under_fault(self, fault, link, history),
+                _herd(self, fault, link, history),
+            )
+        ]
+        because = tuple(reason for each in found for reason in each.because)
+        outcomes = {each.outcome for each in found}
+        ended = run_ended(history)
+        if ended is None:
+            return unknown(self.kind, claim, CUT_SHORT(), *because)
+        if Outcome.FAIL in outcomes:
+            return failed(self.kind, claim, *because)
+        if not found:
+            return unknown(self.kind, claim, NO_FAULT())
+        if Outcome.UNKNOWN in outcomes:
+            return unknown(self.kind, claim, *because)
+        if not ended.settled:
+            return unknown(self.kind, claim, CUT_SHORT(), *because)
+        return passed(self.kind, claim, *because)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
         if exited(run.history, self.app, self.boot) is not None:
             return None
         heals = [h for h in run.history.of(FaultHealed) if h.fault in (self.rests_on or ())]
-        over = max((herd_over_s(self, run.history, h.at_s) for h in heals), default=0.0)
-        return f"a herd of {self.app}" if now_s <= over + LOOKED_S else None
+        over = max((_herd_over_s(self, run.history, h.at_s) for h in heals), default=0.0)
+        return f"connects of {self.app} after the heal" if now_s <= over + LOOKED_S else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,48 +180,12 @@ class _Found:
     because: tuple[Reason, ...]
 
 
-def backs_off(e: BacksOff, topology: Topology, plan: Plan, history: History) -> Verdict:
-    """At most so many tries a second on each link of each fault, and no herd after its heal.
-
-    Tries that are no more than the lab's own questions in the same time may each be the answer to
-    one: they are no storm.
-
-    The tries are the proxy's records where each connect reaches it (the worst second counts), else
-    the kernel's count of SYNs, else the app's own sockets, which show the least that there were.
-    """
-    claim = (
-        f"{e.app} tries a link that is away at most {e.connects_per_s:g} times a second, and at "
-        f"most {e.herd} times in any half second after the heal"
-    )
-    found = [
-        each
-        for fault in plan.faults
-        if fault.label in (e.rests_on or ())
-        for link in topology.links_of(fault.target)
-        if link.app == e.app
-        for each in (_while_it_holds(e, fault, link, history), _herd(e, fault, link, history))
-    ]
-    because = tuple(reason for each in found for reason in each.because)
-    outcomes = {each.outcome for each in found}
-    ended = run_ended(history)
-    if ended is None:
-        return unknown(e.kind, claim, CUT_SHORT(), *because)
-    if Outcome.FAIL in outcomes:
-        return failed(e.kind, claim, *because)
-    if not found:
-        return unknown(e.kind, claim, NO_FAULT())
-    if Outcome.UNKNOWN in outcomes:
-        return unknown(e.kind, claim, *because)
-    if not ended.settled:
-        return unknown(e.kind, claim, CUT_SHORT(), *because)
-    return passed(e.kind, claim, *because)
-
-
 def _unknown(*because: Reason) -> _Found:
     return _Found(outcome=Outcome.UNKNOWN, because=because)
 
 
-def _while_it_holds(e: BacksOff, fault: Declared, link: Link, history: History) -> _Found:
+def _under_fault(e: BacksOff, fault: Declared, link: Link, history: History) -> _Found:
+    """What one link shows while the fault was in force."""
     span, lived = fault_span(history, fault.label), life(history, e.app, e.boot)
     if lived is None:
         return _unknown(NEVER_SPAWNED(app=e.app, boot=e.boot))
@@ -204,7 +201,7 @@ def _while_it_holds(e: BacksOff, fault: Declared, link: Link, history: History) 
 
 
 def _judged(e: BacksOff, tries: Tries, link: Link, held: Span, history: History) -> _Found:
-    """What the tries on a link while the fault held it come to."""
+    """The outcome by the connects that were counted on one link under the fault."""
     allowed, lasted_s = e.connects_per_s or 0.0, held.end_s - held.start_s
     rate, worst = tries.least / lasted_s, most_within(list(tries.times_s), 1.0)
     seen = rate_of(tries, link, lasted_s, allowed)
@@ -221,28 +218,27 @@ def _judged(e: BacksOff, tries: Tries, link: Link, held: Span, history: History)
     return _Found(outcome=Outcome.PASS, because=(seen, *manner(tries, held)))
 
 
-def herd_over_s(e: BacksOff, history: History, healed_s: float) -> float:
-    """Until when connects after a heal may be a herd."""
+def _herd_over_s(e: BacksOff, history: History, healed_s: float) -> float:
+    """Until when connects count as those after the heal."""
     since = healthy_since(history, e.app, e.boot, healed_s)
     latest_s = healed_s + HERD_S
     return min(latest_s, answered_s(since) + HERD_CALM_S) if since else latest_s
 
 
 def _herd(e: BacksOff, fault: Declared, link: Link, history: History) -> _Found:
+    """What one link shows after the heal of the fault."""
     healing = history.first(FaultHealing, lambda h: h.fault == fault.label)
     healed = history.first(FaultHealed, lambda h: h.fault == fault.label)
     if healing is None or healed is None:
         return _unknown(NOT_HEALED(fault=fault.label))
     lived, ended = life(history, e.app, e.boot), exited(history, e.app, e.boot)
     after = Span(start_s=healing.at_s, end_s=healed.at_s + HERD_S)
-    over_s = herd_over_s(e, history, healed.at_s)
-    if lived is not None and ended is not None and ended.asked:  # the next boot's are not its own
+    over_s = _herd_over_s(e, history, healed.at_s)
+    if lived is not None and ended is not None and ended.asked:  # later ones are the next boot's
         if lived.end_s <= healing.at_s:
             return _Found(outcome=Outcome.PASS, because=(STOPPED_BEFORE(boot=e.boot),))
-        after, over_s = (
-            replace(after, end_s=min(after.end_s, lived.end_s)),
-            min(over_s, lived.end_s),
-        )
+        after = replace(after, end_s=min(after.end_s, lived.end_s))
+        over_s = min(over_s, lived.end_s)
     came, allowed = connects_after(fault, link, after, history, e.boot), e.herd or 0
     asked = questions(history, e.app, e.boot)
     herd = bool(asked.fewer_than_in(list(came.times_s), HERD_WINDOW_S, allowed))

@@ -1,20 +1,23 @@
-"""The shape of an expectation: one module a claim, found by its kind in `registry`. Pure.
+"""The base class of expectations: how one claim is judged, and what a run waits for. Pure.
 
-A claim is a frozen dataclass. What the plan needs of it stands in `Expected`; here is how it is
-judged by a history, what a run waits for on its account, and when a slow machine excuses it.
+Each kind is a module of this package, with the same name. What a plan needs to know of a claim is
+in `Expected`.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
+from chaoslab.errors import Problem
 from chaoslab.evidence.given import Given
+from chaoslab.evidence.timeline import run_ended
+from chaoslab.expectations import needs
 from chaoslab.faults.evidence import Evidence
 from chaoslab.history.journal import History
-from chaoslab.model.expectation import Expected
+from chaoslab.model.expectation import Expected, Place
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import App, Topology
 from chaoslab.model.verdict import Verdict
@@ -23,25 +26,31 @@ from chaoslab.reason import Reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What a verdict is made from: the resolved plan, the topology, and what happened."""
+    """The input of a verdict: topology, resolved plan and history."""
 
     topology: Topology
     plan: Plan
     history: History
+
+    @property
+    def was_cut_short(self) -> bool:
+        """Whether the run ended before all that it waited for had come."""
+        ended = run_ended(self.history)
+        return ended is None or not ended.settled
 
     def app(self, name: str) -> App:
         """An app of the topology."""
         return self.topology.apps[name]
 
     def of(self, name: str) -> Run:
-        """The same with the cadence at which that app was asked."""
+        """The same run, with the cadence at which the lab asked that app."""
         sampling = self.plan.sampling.of(self.app(name))
         return replace(self, plan=replace(self.plan, sampling=sampling))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation(Expected):
-    """One claim about one app, judged by one verdict that bears its kind as its name."""
+    """One claim about one app. It leads to one verdict, which has the kind as its name."""
 
     # True: a FAIL counts events, so it is kept even if the lab lagged.
     counted: ClassVar[bool] = False
@@ -49,46 +58,64 @@ class Expectation(Expected):
     excusable: ClassVar[bool] = True
     # True: the run waits for the start-up even if the fault was not put in force.
     of_start: ClassVar[bool] = False
+    # Fields that may be None in a scenario, with the app's own value for each.
+    app_defaults: ClassVar[Mapping[str, Callable[[App], Any]]] = {}
+
+    def problems(self, place: Place) -> Iterator[Problem]:
+        """Each value that is wrong in this plan; by default only bounds and boots are checked."""
+        yield from needs.bounds(place, self)
+
+    def resolved(self, app: App) -> Self:
+        values = {
+            name: of_app(app)
+            for name, of_app in self.app_defaults.items()
+            if getattr(self, name) is None
+        }
+        return replace(self, app=app.name, **values)
 
     @abstractmethod
     def judged(self, run: Run) -> Verdict:
-        """What the app did, by itself: the judge weighs it against the evidence afterwards."""
+        """The verdict by what the app did. The judge compares it with the evidence afterwards."""
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        """What the run still has to wait for at `now_s`, in a few words; None once it is enough."""
+        """What the run must still wait for at `now_s`, in a few words; None if nothing."""
         del run, now_s
         return None
 
     def given(self, run: Run) -> Iterator[Given]:
-        """The times within which the app has to do something. If the app had that much time, not
-        counting its waits for a core, a failure is its own.
+        """The times within which the app has to do something.
+
+        If the app had that much time, its waits for a core not counted, a failure is the app's own.
         """
         del run
         yield from ()
 
     def excuse(self, run: Run) -> Reason | None:
-        """Why a failure may be the machine's, by a rule of its own; None where it is not."""
+        """Why the machine may be the cause of a failure, by a rule of this claim; None if not."""
         del run
         return None
 
     @property
     def own_excuse(self) -> bool:
-        """Whether `excuse` takes the place of the usual rule."""
+        """Whether `excuse` replaces the usual rule."""
         return type(self).excuse is not Expectation.excuse
 
     def given_more(self, more_s: float) -> Self:
-        """The same with so many seconds more for what it bounds; itself where it bounds nothing."""
+        """The same claim with `more_s` seconds more for its bound; unchanged if it has none."""
         del more_s
         return self
 
     def unobserved(self, evidence: Evidence, app: App) -> Reason | None:
-        """What is missing in the evidence of one fault, beyond that it affected the app at all."""
+        """What else this claim needs of the evidence of one fault; None if nothing is missing.
+
+        That the fault affected the app at all is checked for every claim.
+        """
         del evidence, app
         return None
 
 
 def with_startup(topology: Topology, name: str, more_s: float) -> Topology:
-    """The topology with so many seconds more for an app's start-up."""
+    """The topology with `more_s` seconds more for the start-up of one app."""
     app = topology.apps[name]
     startup_s = app.deadlines.startup_s + more_s
     longer_app = replace(app, deadlines=replace(app.deadlines, startup_s=startup_s))

@@ -1,10 +1,10 @@
-"""Honest degradation: 200 degraded in time, with the right names, while the fault holds. Pure."""
+"""`degrades`: under a fault health answers degraded and names what is lost. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.dependencies import hidden, lost, unknown_words
@@ -45,7 +45,6 @@ from chaoslab.history.events import (
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place, Seen
 from chaoslab.model.health import HealthContract, HealthState
-from chaoslab.model.load import Sampling
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Outcome, Verdict, failed, passed, unknown
 from chaoslab.reason import Code, Reason
@@ -53,12 +52,12 @@ from chaoslab.reason import Code, Reason
 NOT_ON_LINK = Code(
     "fault.not_observed_on_link",
     "{fault} was not observed to affect the link to {services}",
-    "The fault reached the app, but not on the link to a dependency that health has to name.",
+    "The fault was observed to affect the app, and not on a link that `naming` asks for.",
 )
 REPLACED_BEFORE_FAULT = Code(
     "app.replaced_before_fault",
     "the plan replaced boot {boot} at {at_s:.3f} s, before the fault",
-    "The boot that the claim is about ended before the fault was in force.",
+    "The boot that the claim is about had ended before the fault was in force.",
 )
 REPLACED_BEFORE_HEAL = Code(
     "app.replaced_before_heal",
@@ -75,18 +74,18 @@ def _over_before_start(data: Mapping[str, Any]) -> str:
 OVER_BEFORE_START = Code(
     "fault.over_before_start",
     _over_before_start,
-    "The fault, or the boot, was over before the app had to be started.",
+    "The fault, or the boot, ended before the time for the start-up was over.",
     data=("fault", "boot", "replaced", "over_s", "bound_s"),
 )
 TOO_SHORT = Code(
     "fault.too_short",
-    "{fault} was in force for only {held_s:.3f} s of the app's time; the bound is {within_s:g} s",
-    "The fault was over before the app had to be degraded.",
+    "{fault} was in force for only {held_s:.3f} s while the app ran; the bound is {within_s:g} s",
+    "The fault ended before the app had to be degraded.",
 )
 NO_QUESTION = Code(
     "health.no_question_under_fault",
-    "no question to health began and ended while {fault} was in force",
-    "Nothing is known of health while the fault was in force.",
+    "no question to health was asked and answered while {fault} was in force",
+    "Nothing shows what health would have answered under the fault.",
 )
 NEVER_DEGRADED = Code(
     "health.never_degraded",
@@ -96,18 +95,20 @@ NEVER_DEGRADED = Code(
 DEGRADED_LATE = Code(
     "health.degraded_late",
     "degraded only after {after_s:.3f} s",
-    "The first degraded answer came after its bound; seconds since the fault, or the start-up.",
+    "The first degraded answer came after its bound. Seconds since the fault, or since the end of "
+    "start-up if that was later.",
     data=("within_s",),
 )
 NOT_THROUGHOUT = Code(
     "health.not_degraded_throughout",
     "health did not stay degraded while {fault} was in force",
-    "After a degraded answer there was another one under the same fault.",
+    "After the first degraded answer, health gave an answer of another state under the same fault.",
 )
 DEGRADED = Code(
     "health.degraded",
     "degraded after {after_s:.3f} s, {count} answers over {over_s:.3f} s, all degraded",
-    "When health was degraded, since the fault or the start-up, and all answers from then on.",
+    "When health was first degraded, in seconds since the fault or the end of start-up, and how "
+    "many answers followed.",
 )
 NAMED_LATE = Code(
     "health.named_late",
@@ -115,15 +116,16 @@ NAMED_LATE = Code(
     "The first answer with the right names came after its bound.",
     data=("within_s",),
 )
-MIN_SAMPLES = 3  # fewer answers than this do not show that it stays so
+MIN_SAMPLES = 3  # fewer answers do not show that health stayed degraded
 _NO_ANSWER = (HealthState.UNHEALTHY, HealthState.UNREACHABLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Degrades(Expectation):
-    """Health answers 200 degraded within `within_s` of the fault (or of the start-up's end, where
-    that is later), names exactly the dependencies in `naming`, and stays so until the heal, or to
-    the end of a boot that the plan replaces before it.
+    """Under `fault` health answers 200 degraded and names exactly the dependencies in `naming`.
+
+    It does so within `within_s` of the fault, or of the end of start-up if that is later, and until
+    the heal. If the plan replaces the boot before the heal, the boot is judged until then.
     """
 
     naming: tuple[str, ...]
@@ -137,29 +139,29 @@ class Degrades(Expectation):
         yield from needs.names(place, self.naming)
         yield from needs.a_fault(place, self)
         mine = [f for f in place.plan.faults if f.label == self.fault or not self.fault][:1]
-        what = "its fault's heal, until which it is judged"
+        what = "the heal of its fault"
         yield from needs.healed(place, self, mine, what)
 
     @property
     def named_faults(self) -> tuple[str, ...]:
         return (self.fault,)
 
+    app_defaults: ClassVar[Mapping[str, Callable[[App], float]]] = {
+        "within_s": lambda app: app.deadlines.degraded_s
+    }
+
     def with_faults(self, labels: tuple[str, ...]) -> Self:
         rests_on = labels if self.rests_on is None else self.rests_on
         return replace(self, rests_on=rests_on, fault=self.fault or next(iter(labels), ""))
 
-    def resolved(self, app: App) -> Self:
-        within_s = app.deadlines.degraded_s if self.within_s is None else self.within_s
-        return replace(self, app=app.name, within_s=within_s)
-
     def awaits(self, seen: Seen) -> bool:
-        """Degraded, and naming what is lost, up to its bound after the newest fault."""
+        """Whether a degraded answer with the right names is still due after the newest fault."""
         if not seen.in_force_s or seen.complete_s is None:
             return False
         named = self.fault not in seen.in_force_s or set(self.naming) == set(seen.lost)
-        told = seen.state is HealthState.DEGRADED and named
+        came = seen.state is HealthState.DEGRADED and named
         begun_s = max(*seen.in_force_s.values(), seen.complete_s)
-        return not told and seen.now_s < begun_s + (self.within_s or 0.0)
+        return not came and seen.now_s < begun_s + (self.within_s or 0.0)
 
     def given(self, run: Run) -> Iterator[Given]:
         history, limits = run.history, run.app(self.app).deadlines
@@ -173,67 +175,62 @@ class Degrades(Expectation):
             yield Given(span=Span(start_s=begin_s, end_s=begin_s + (self.within_s or 0.0)))
 
     def unobserved(self, evidence: Evidence, app: App) -> Reason | None:
-        """Health may have words of its own for dependencies: those count only where the fault was
-        observed on every link.
+        """Each name in `naming` needs evidence on the link to that service. A name that is no link
+        of the app needs evidence on every link.
         """
         if evidence.fault != self.fault:
             return None
-        unmet = [
+        missing = [
             name
             for name in self.naming
             if not (
                 evidence.observed_on(name) if name in app.links else evidence.observed_everywhere
             )
         ]
-        return NOT_ON_LINK(fault=self.fault, services=unmet) if unmet else None
+        return NOT_ON_LINK(fault=self.fault, services=missing) if missing else None
 
     def judged(self, run: Run) -> Verdict:
-        return degrades(self, run.app(self.app), run.plan.sampling, run.history)
-
-
-def degrades(e: Degrades, app: App, sampling: Sampling, history: History) -> Verdict:
-    """Health turns 200 degraded within the bound, names what is lost, and stays so."""
-    claim = f"{e.app} answers 200 degraded naming {', '.join(e.naming)} within {e.within_s} s"
-    span = fault_span(history, e.fault)
-    if span is None:
-        return unknown(e.kind, claim, NOT_IN_FORCE(fault=e.fault))
-    if gone := exited_by(span.end_s, e, history):
-        return failed(e.kind, claim, process_exit(gone))
-    if (stopped_s := replaced_s(e, history)) is not None:
-        # where the plan took this boot away while the fault held, its time ends there
-        if stopped_s <= span.start_s:
-            return unknown(e.kind, claim, REPLACED_BEFORE_FAULT(boot=e.boot, at_s=stopped_s))
-        span = Span(start_s=span.start_s, end_s=min(span.end_s, stopped_s))
-    started_s = started_by(history, e.app, e.boot)
-    if started_s is None or started_s > span.end_s:
-        return _not_started(e, claim, app, span, history)
-    watch = Span(start_s=max(span.start_s, started_s), end_s=span.end_s)
-    asked = samples(history, e.app, e.boot)
-    seen = [s for s in asked if s.at_s >= watch.start_s and answered_s(s) <= watch.end_s]
-    if broken := next((s for s in seen if s.state in _NO_ANSWER), None):
-        return failed(e.kind, claim, health_answer(broken))
-    verdict = _turned(e, claim, watch, seen, app.health)
-    if verdict.outcome is Outcome.FAIL:
-        how = hidden(e.naming, seen, asked, app.health)
-        return replace(verdict, because=(*verdict.because, *how))
-    if verdict.outcome is Outcome.PASS:
-        if silent := silent_before_heal(e, watch, seen, asked, sampling):
-            return unknown(e.kind, claim, silent, *verdict.because)
-        if not seen_to_its_end(e, span, history):
-            return unknown(e.kind, claim, CUT_SHORT(fault=e.fault), *verdict.because)
-    return _until(verdict, e, span, stopped_s)
-
-
-def _until(verdict: Verdict, e: Degrades, span: Span, stopped_s: float | None) -> Verdict:
-    """The verdict, with until when this boot was judged where that was not the fault's heal."""
-    if stopped_s is None or stopped_s > span.end_s:
-        return verdict
-    until = REPLACED_BEFORE_HEAL(boot=e.boot, at_s=span.end_s)
-    return replace(verdict, because=(*verdict.because, until))
+        app, history = run.app(self.app), run.history
+        lost_names = ", ".join(self.naming)
+        claim = f"{self.app} answers 200 degraded naming {lost_names} within {self.within_s} s"
+        span = fault_span(history, self.fault)
+        if span is None:
+            return unknown(self.kind, claim, NOT_IN_FORCE(fault=self.fault))
+        if gone := exited_by(span.end_s, self, history):
+            return failed(self.kind, claim, process_exit(gone))
+        if (stopped_s := replaced_s(self, history)) is not None:
+            # the plan ended this boot while the fault was in force: it is judged until then
+            if stopped_s <= span.start_s:
+                over = REPLACED_BEFORE_FAULT(boot=self.boot, at_s=stopped_s)
+                return unknown(self.kind, claim, over)
+            span = Span(start_s=span.start_s, end_s=min(span.end_s, stopped_s))
+        started_s = started_by(history, self.app, self.boot)
+        if started_s is None or started_s > span.end_s:
+            return _not_started(self, claim, app, span, history)
+        watch = Span(start_s=max(span.start_s, started_s), end_s=span.end_s)
+        asked = samples(history, self.app, self.boot)
+        seen = [s for s in asked if s.at_s >= watch.start_s and answered_s(s) <= watch.end_s]
+        if broken := next((s for s in seen if s.state in _NO_ANSWER), None):
+            return failed(self.kind, claim, health_answer(broken))
+        verdict = _degraded_in_time(self, claim, watch, seen, app.health)
+        if verdict.outcome is Outcome.FAIL:
+            how = hidden(self.naming, seen, asked, app.health)
+            return replace(verdict, because=(*verdict.because, *how))
+        if verdict.outcome is Outcome.PASS:
+            if silent := silent_before_heal(self, watch, seen, asked, run.plan.sampling):
+                return unknown(self.kind, claim, silent, *verdict.because)
+            if not seen_to_its_end(self, span, history):
+                return unknown(self.kind, claim, CUT_SHORT(fault=self.fault), *verdict.because)
+        if stopped_s is None or stopped_s > span.end_s:
+            return verdict
+        until = REPLACED_BEFORE_HEAL(boot=self.boot, at_s=span.end_s)
+        return replace(verdict, because=(*verdict.because, until))
 
 
 def _not_started(e: Degrades, claim: str, app: App, span: Span, history: History) -> Verdict:
-    """A fault that ends before a start-up must be over says nothing of that start-up."""
+    """The verdict for a start-up that was not complete under the fault: a failure only if the
+    fault lasted until the start-up had to be complete.
+    """
     begun = spawned(history, e.app, e.boot)
     if begun is None:
         return unknown(e.kind, claim, NEVER_SPAWNED(app=e.app, boot=e.boot))
@@ -251,10 +248,12 @@ def _not_started(e: Degrades, claim: str, app: App, span: Span, history: History
     return unknown(e.kind, claim, over, course)
 
 
-def _turned(
+def _degraded_in_time(
     e: Degrades, claim: str, watch: Span, seen: list[HealthSample], contract: HealthContract
 ) -> Verdict:
-    """Degraded in time, and from then on; what was asked before that answer may still differ."""
+    """Whether health was degraded in time and stayed so. A question that was sent before the first
+    degraded answer had arrived may have another answer.
+    """
     turned = (s for s in seen if s.state is HealthState.DEGRADED)
     first = min(turned, key=answered_s, default=None)
     if first is None:
@@ -277,7 +276,7 @@ def _turned(
 
 
 def _too_early(e: Degrades, seen: list[HealthSample], watch: Span) -> Reason | None:
-    """Why what health did not say may yet have come in time; None where it may not."""
+    """Why a missing answer may still have come in time; None if it would have been too late."""
     within_s = e.within_s or 0.0
     due_s = watch.start_s + within_s
     if watch.end_s < due_s:
@@ -295,7 +294,7 @@ def _named(
     held: list[HealthSample],
     contract: HealthContract,
 ) -> Verdict:
-    """Exactly the right names in time, and from then on."""
+    """Whether health named exactly the right dependencies in time, and from then on."""
     if strange := unknown_words(held, e.app, contract):
         return unknown(e.kind, claim, because, strange)
     right = [s for s in held if set(contract.lost(s.dependencies)) == set(e.naming)]

@@ -1,8 +1,8 @@
-"""Without a way to start, the process ends in time and names the cause. Pure."""
+"""`fails_fast`: an app that cannot start exits in time and logs the cause. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
@@ -14,32 +14,30 @@ from chaoslab.evidence.timeline import Span, exited, spawned, started_by, watche
 from chaoslab.evidence.unfinished_start import exited_early
 from chaoslab.expectations import needs
 from chaoslab.expectations.base import Expectation, Run
-from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place, Seen
-from chaoslab.model.plan import Plan
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 from chaoslab.reason import Code, Reason
 
 UP = Code(
     "start.up",
-    "health called the app up {after_s:.3f} s after the spawn",
-    "Start-up completed where the process should have ended.",
+    "health answered as for a completed start-up {after_s:.3f} s after the spawn",
+    "Start-up completed, and the process was expected to exit.",
 )
 NOT_EXITED = Code(
     "app.not_exited",
-    "the process did not end, watched for {watched_s:.3f} s",
-    "The app's process lived until the lab stopped it, or until the run's end.",
+    "the process did not exit; it was watched for {watched_s:.3f} s",
+    "The app's process ran until the lab stopped it, or until the run's end.",
 )
 OTHER_EXIT_CODE = Code(
     "app.other_exit_code",
     "expected exit code {expected}, got {exit_code}",
-    "The process ended with another exit code than the expected one.",
+    "The exit code of the process is not the expected one.",
 )
 NAME_MISSING = Code(
     "log.name_missing",
     "the last log lines do not name {name}",
-    "The last lines that the app wrote do not have the name of a dependency that is lost.",
+    "The last lines of the app's log do not contain the name of a dependency that is lost.",
 )
 CAUSE_MISSING = Code(
     "log.cause_missing",
@@ -47,17 +45,18 @@ CAUSE_MISSING = Code(
         "the last log lines do not name the cause, expected one of: "
         + ", ".join(f"'{cause}'" for cause in data["expected"])
     ),
-    "The last lines that the app wrote have none of the words for what happened to the path.",
+    "The last lines of the app's log contain none of the words for the cause.",
     data=("expected",),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailsFast(Expectation):
-    """The app exits with `exit_code` within `within_s` and its last words name each of `naming`.
+    """The app exits with `exit_code` within `within_s` of the spawn, and its last log lines contain
+    each name in `naming`.
 
-    `cause`, where given, are words of which at least one must stand there too: what really
-    happened to the path, not what the app made of it.
+    If `cause` is given, they must also contain at least one of its words: what happened to the
+    path, such as "refused".
     """
 
     naming: tuple[str, ...]
@@ -68,6 +67,9 @@ class FailsFast(Expectation):
     kind: Literal["fails_fast"] = "fails_fast"
 
     of_start: ClassVar[bool] = True
+    app_defaults: ClassVar[Mapping[str, Callable[[App], float]]] = {
+        "within_s": lambda app: app.deadlines.fail_fast_s
+    }
 
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from needs.bounds(place, self)
@@ -75,10 +77,6 @@ class FailsFast(Expectation):
         if isinstance(self.cause, str):
             fix = f"write ({self.cause!r},)"
             yield needs.wrong(place, "cause", self.cause, "a tuple of words", fix)
-
-    def resolved(self, app: App) -> Self:
-        within_s = app.deadlines.fail_fast_s if self.within_s is None else self.within_s
-        return replace(self, app=app.name, within_s=within_s)
 
     @property
     def expects_end(self) -> bool:
@@ -89,7 +87,7 @@ class FailsFast(Expectation):
         return "end"
 
     def awaits(self, seen: Seen) -> bool:
-        """The answer that would contradict it, up to its bound."""
+        """Whether a completed start-up, which would contradict the claim, may still come."""
         return seen.complete_s is None and seen.now_s < seen.spawned_s + (self.within_s or 0.0)
 
     def given(self, run: Run) -> Iterator[Given]:
@@ -100,54 +98,48 @@ class FailsFast(Expectation):
         return replace(self, within_s=(self.within_s or 0.0) + more_s)
 
     def judged(self, run: Run) -> Verdict:
-        return fails_fast(self, run.history)
+        history = run.history
+        claim = (
+            f"boot {self.boot} of {self.app} exits with {self.exit_code} within {self.within_s} s"
+        )
+        begun, ended = spawned(history, self.app, self.boot), exited(history, self.app, self.boot)
+        if begun is None:
+            return unknown(self.kind, claim, NEVER_SPAWNED(app=self.app, boot=self.boot))
+        served_s = started_by(history, self.app, self.boot)
+        if served_s is not None:
+            return failed(self.kind, claim, UP(after_s=served_s - begun.at_s))
+        if ended is None or ended.asked:
+            if early := not_reached(self, history, begun, ended):
+                return unknown(self.kind, claim, early)
+            watched_s = watched_until_s(history, self.app, self.boot) - begun.at_s
+            return failed(self.kind, claim, NOT_EXITED(watched_s=watched_s))
+        took_s = ended.at_s - begun.at_s
+        wrong: list[Reason] = []
+        if self.within_s is not None and took_s > self.within_s:
+            wrong.append(MISSED(late_s=took_s - self.within_s, within_s=self.within_s))
+        if ended.exit_code != self.exit_code:
+            wrong.append(OTHER_EXIT_CODE(exit_code=ended.exit_code, expected=self.exit_code))
+        wrong += _not_named(self, "\n".join(ended.log_tail[-LAST_WORDS:]).lower())
+        because = (*exited_early(self, history, begun, ended), last_log_line(ended))
+        if wrong:
+            return failed(self.kind, claim, *because, *wrong)
+        return passed(self.kind, claim, *because)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        return _under_way(self, run.plan, run.history, now_s)
-
-
-def fails_fast(e: FailsFast, history: History) -> Verdict:
-    """Without a bypass: the process ends in time, with the exit code, naming the cause."""
-    claim = f"boot {e.boot} of {e.app} exits with {e.exit_code} within {e.within_s} s"
-    begun, ended = spawned(history, e.app, e.boot), exited(history, e.app, e.boot)
-    if begun is None:
-        return unknown(e.kind, claim, NEVER_SPAWNED(app=e.app, boot=e.boot))
-    served_s = started_by(history, e.app, e.boot)
-    if served_s is not None:
-        return failed(e.kind, claim, UP(after_s=served_s - begun.at_s))
-    if ended is None or ended.asked:
-        if early := not_reached(e, history, begun, ended):
-            return unknown(e.kind, claim, early)
-        watched_s = watched_until_s(history, e.app, e.boot) - begun.at_s
-        return failed(e.kind, claim, NOT_EXITED(watched_s=watched_s))
-    took_s = ended.at_s - begun.at_s
-    wrong: list[Reason] = []
-    if e.within_s is not None and took_s > e.within_s:
-        wrong.append(MISSED(late_s=took_s - e.within_s, within_s=e.within_s))
-    if ended.exit_code != e.exit_code:
-        wrong.append(OTHER_EXIT_CODE(exit_code=ended.exit_code, expected=e.exit_code))
-    wrong += _not_named(e, "\n".join(ended.log_tail[-LAST_WORDS:]).lower())
-    because = (*exited_early(e, history, begun, ended), last_log_line(ended))
-    if wrong:
-        return failed(e.kind, claim, *because, *wrong)
-    return passed(e.kind, claim, *because)
+        history = run.history
+        begun = spawned(history, self.app, self.boot)
+        if begun is None:
+            return f"boot {self.boot} of {self.app}"
+        if exited(history, self.app, self.boot):
+            return None
+        given = Span(start_s=begun.at_s, end_s=begun.at_s + (self.within_s or 0.0))
+        past = is_past(now_s, given, self, run.plan, history, heard=True)
+        return None if past else f"the start-up of {self.app}"
 
 
 def _not_named(e: FailsFast, words: str) -> list[Reason]:
-    """What the last log lines should have named, and do not: the dependency, and the cause."""
+    """What the last log lines lack: names, and the cause. `words` are in lower case."""
     wrong = [NAME_MISSING(name=name) for name in e.naming if name.lower() not in words]
     if e.cause and not any(cause.lower() in words for cause in e.cause):
         wrong.append(CAUSE_MISSING(expected=e.cause))
     return wrong
-
-
-def _under_way(e: FailsFast, plan: Plan, history: History, now_s: float) -> str | None:
-    """Wait for the end of the process, or until its time is up."""
-    begun = spawned(history, e.app, e.boot)
-    if begun is None:
-        return f"boot {e.boot} of {e.app}"
-    if exited(history, e.app, e.boot):
-        return None
-    given = Span(start_s=begun.at_s, end_s=begun.at_s + (e.within_s or 0.0))
-    past = is_past(now_s, given, e, plan, history, heard=True)
-    return None if past else f"the start-up of {e.app}"

@@ -1,4 +1,4 @@
-"""What was acknowledged is kept: looked up in the database itself. Pure."""
+"""`keeps_acknowledged`: acknowledged writes are found in the database. Pure."""
 
 from __future__ import annotations
 
@@ -22,13 +22,11 @@ from chaoslab.expectations.base import Expectation, Run
 from chaoslab.history.events import ReadBack, Write
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
-from chaoslab.model.plan import Plan
-from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 from chaoslab.reason import Code, Reason
 
 MOST_NAMED = 5
-ACCEPTED = 202  # "accepted": the answer itself says that the row is not kept yet
+ACCEPTED = 202  # HTTP "accepted": the app has not stored the row yet
 
 
 def _counts_text(data: Mapping[str, Any]) -> str:
@@ -40,7 +38,8 @@ def _counts_text(data: Mapping[str, Any]) -> str:
 COUNTS = Code(
     "write.counts",
     _counts_text,
-    "How many writes of the loads were acknowledged, refused, or came to neither.",
+    "How many writes of the loads were acknowledged, how many failed, and how many got no clear "
+    "answer.",
     data=("ok", "failed", "indeterminate", "no_answer"),
 )
 
@@ -55,14 +54,14 @@ def _lost_text(data: Mapping[str, Any]) -> str:
 LOST = Code(
     "write.lost",
     _lost_text,
-    "The database itself did not have writes that the app had acknowledged; some are named.",
+    "Writes that the app had acknowledged were not found in the database. Some are named.",
     data=("count", "after_s", "writes"),
 )
 LOST_ACCEPTED = Code(
     "write.lost_accepted",
-    "{count} of them were answered {status_code}: declare kept_within_s in [apps.<app>.writes] "
-    "if the app keeps them later",
-    "Lost writes whose answer says that they are kept later, where no time for it is declared.",
+    "{count} of them were answered {status_code}; fix: declare kept_within_s in "
+    "[apps.<app>.writes] if the app stores them later",
+    "Lost writes whose status code means that they are stored later; no time for that is declared.",
 )
 
 
@@ -82,7 +81,7 @@ def _came_to(outcome: str, status_code: int | None) -> str:
 REPEATED = Code(
     "write.repeated",
     _repeated_text,
-    "The database has rows more than once that the lab sent once; some are named.",
+    "The database has rows more than once that the lab sent once. Some are named.",
     data=("count", "writes", "times", "outcomes", "status_codes"),
 )
 
@@ -97,28 +96,30 @@ def _not_looked_up_text(data: Mapping[str, Any]) -> str:
 NOT_LOOKED_UP = Code(
     "write.not_looked_up",
     _not_looked_up_text,
-    "No look into the database was late enough to show whether acknowledged writes are kept.",
+    "The database was not read late enough to show whether acknowledged writes are kept.",
     data=("count", "after_s"),
 )
 
 
 def _all_found_text(data: Mapping[str, Any]) -> str:
-    return "all found in the database itself" + (", none of them twice" if data["once"] else "")
+    return "all found in the database" + (", none of them twice" if data["once"] else "")
 
 
 ALL_FOUND = Code(
     "write.all_found",
     _all_found_text,
-    "Every acknowledged write was found in the database itself; `once`: none of them twice.",
+    "Every acknowledged write was found in the database. `once`: none of them twice.",
     data=("once",),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepsAcknowledged(Expectation):
-    """Every write that the app acknowledged is found in the database itself at the end (the app's
-    `kept_within_s` after its answer at the earliest), at least `at_least` were acknowledged, and no
-    write is there twice (unless the app declares otherwise).
+    """Every write of the load that the app acknowledged is found in the database, and no write is
+    there twice. At least `at_least` writes must be acknowledged.
+
+    A write counts as lost only if it is missing `kept_within_s` after its answer, or later. An app
+    that declares `delivery = "at_least_once"` may store a write twice.
     """
 
     at_least: int = 1
@@ -143,18 +144,44 @@ class KeepsAcknowledged(Expectation):
         return self.at_least / needs.slowest_rate(self.app, place.plan)
 
     def judged(self, run: Run) -> Verdict:
-        return keeps_acknowledged(self, run.app(self.app), run.history)
+        app, history = run.app(self.app), run.history
+        late_s = app.writes.kept_within_s if app.writes else 0.0
+        once = app.writes is None or app.writes.delivery == "exactly_once"
+        claim = f"every write that {self.app} acknowledged is kept (at least {self.at_least})"
+        mine = [w for w in history.of(Write) if w.app == self.app]
+        writes = [w for w in mine if w.purpose == "load"]
+        ok = [w for w in writes if w.outcome == "ok"]
+        looked = _last_looks(self.app, mine, history, late_s)
+        once = once and looked.counted
+        claim += ", and none is there twice" if once else ""
+        counts = _counts(writes)
+        lost = [w for w in ok if looked.there.get(w.op) is False]
+        wrong = [*_lost(lost, late_s)] + (_repeated(mine, looked.often) if once else [])
+        if wrong:
+            return failed(self.kind, claim, *wrong, counts)
+        if unseen := sum(w.op not in looked.there for w in ok):
+            return unknown(self.kind, claim, NOT_LOOKED_UP(count=unseen, after_s=late_s), counts)
+        if len(ok) < self.at_least:
+            few = FEW_ACKNOWLEDGED(count=len(ok), at_least=self.at_least)
+            return unknown(self.kind, claim, few, counts)
+        return passed(self.kind, claim, counts, ALL_FOUND(once=once))
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        return writes_under_way(
-            self, run.plan, run.history, now_s, run.app(self.app).deadlines.startup_s
-        )
+        """Waits for `at_least` writes while they come, or while the load may still begin."""
+        plan, history = run.plan, run.history
+        mine = (w for w in history.of(Write) if w.app == self.app and w.purpose == "load")
+        ok = [w for w in mine if w.outcome == "ok"]
+        begins_s = [*loads_begin_s(self.app, plan, history), last_healed_s(history) or 0.0]
+        if not ok:
+            begins_s.append(started_by_s(self.app, history, run.app(self.app).deadlines.startup_s))
+        return more_of(ok, self.at_least, begins_s, now_s, dry_s(self.app, plan))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Looked:
-    """What the last look for each write found: whether it is there, and how often, where each look
-    counted the rows.
+    """What the last look for each write found: whether it is there, and how often.
+
+    `counted`: every look counted the rows.
     """
 
     there: Mapping[str, bool]
@@ -162,33 +189,12 @@ class _Looked:
     counted: bool
 
 
-def keeps_acknowledged(e: KeepsAcknowledged, app: App, history: History) -> Verdict:
-    """Every acknowledged write is in the database in time, and no write at all is there twice."""
-    late_s = app.writes.kept_within_s if app.writes else 0.0
-    once = app.writes is None or app.writes.delivery == "exactly_once"
-    claim = f"every write that {e.app} acknowledged is kept (at least {e.at_least})"
-    mine = [w for w in history.of(Write) if w.app == e.app]
-    writes = [w for w in mine if w.purpose == "load"]
-    ok = [w for w in writes if w.outcome == "ok"]
-    looked = _last_looks(e.app, mine, history, late_s)
-    once = once and looked.counted
-    claim += ", and none is there twice" if once else ""
-    counts = _counts(writes)
-    lost = [w for w in ok if looked.there.get(w.op) is False]
-    wrong = [*_lost(lost, late_s)] + (_repeated(mine, looked.often) if once else [])
-    if wrong:
-        return failed(e.kind, claim, *wrong, counts)
-    if unseen := sum(w.op not in looked.there for w in ok):
-        return unknown(e.kind, claim, NOT_LOOKED_UP(count=unseen, after_s=late_s), counts)
-    if len(ok) < e.at_least:
-        few = FEW_ACKNOWLEDGED(count=len(ok), at_least=e.at_least)
-        return unknown(e.kind, claim, few, counts)
-    return passed(e.kind, claim, counts, ALL_FOUND(once=once))
-
-
 def _last_looks(app: str, writes: Iterable[Write], history: History, late_s: float) -> _Looked:
-    """A look before a write was over says nothing of it; a look before its time is up says only
-    that it was found. In that time the app was not kept waiting for a core.
+    """The last look for each write that counts.
+
+    A look that came before the answer to a write does not count for it. A look that came before
+    `late_s` had passed counts only if it found the write. The app's waits for a core do not count
+    as part of `late_s`.
     """
     over = {w.op: over_s(w) for w in writes}
     (_, waits), _ = losses_of(app, None, history)
@@ -223,7 +229,7 @@ def _lost(lost: Sequence[Write], late_s: float) -> Iterator[Reason]:
 
 
 def _repeated(writes: Sequence[Write], often: Mapping[str, int]) -> list[Reason]:
-    """Writes that are there more than once, whatever came of them: the lab sent each once."""
+    """Writes that are in the database more than once, however they were answered."""
     twice = [w for w in writes if often.get(w.op, 0) > 1]
     if not twice:
         return []
@@ -236,15 +242,3 @@ def _repeated(writes: Sequence[Write], often: Mapping[str, int]) -> list[Reason]
         status_codes=[w.status_code for w in named],
     )
     return [repeated]
-
-
-def writes_under_way(
-    e: KeepsAcknowledged, plan: Plan, history: History, now_s: float, startup_s: float
-) -> str | None:
-    """Wait for the writes that are asked for as long as they keep coming, or may yet begin."""
-    mine = (w for w in history.of(Write) if w.app == e.app and w.purpose == "load")
-    ok = [w for w in mine if w.outcome == "ok"]
-    begins_s = [*loads_begin_s(e.app, plan, history), last_healed_s(history) or 0.0]
-    if not ok:
-        begins_s.append(started_by_s(e.app, history, startup_s))
-    return more_of(ok, e.at_least, begins_s, now_s, dry_s(e.app, plan))

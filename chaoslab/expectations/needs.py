@@ -1,4 +1,4 @@
-"""What several claims need of a plan, and the bounds of their values. Pure."""
+"""Checks that several claims make of a plan and of their own values. Pure."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from chaoslab.model.faults import Declared
 from chaoslab.model.plan import Plan
 
 
+def app_name(place: Place, name: str) -> str:
+    """The name of an app; the first app of the topology where a plan leaves the name out."""
+    return name or next(iter(place.topology.apps))
+
+
 def bounds(place: Place, e: Expected) -> Iterator[Problem]:
-    """A bound of no time, and a boot that the plan does not have."""
+    """Check that `within_s` is above 0, and that the plan has the claim's boot."""
     within_s = getattr(e, "within_s", None)
     if within_s is not None:
         yield from above(place, 0, within_s=within_s)
-    boots, boot = _boots(place, e.app), getattr(e, "boot", 1)
+    name, boot = app_name(place, e.app), getattr(e, "boot", 1)
+    boots = sum(app_name(place, each.app) == name for each in place.plan.boots)
     if not 1 <= boot <= boots:
         yield wrong(place, "boot", boot, f"1 to {boots}, the boots that the plan has of the app")
 
 
-def _boots(place: Place, app: str) -> int:
-    """How many boots the plan has of an app."""
-    only = next(iter(place.topology.apps))
-    return sum((boot.app or only) == (app or only) for boot in place.plan.boots)
-
-
 def names(place: Place, naming: object) -> Iterator[Problem]:
-    """Names to be given by the app: a tuple with at least one."""
+    """Check that `naming` is a tuple with at least one name."""
     if isinstance(naming, str):
         yield wrong(place, "naming", naming, "a tuple of names", f"write ({naming!r},)")
     elif not naming:
@@ -37,7 +37,7 @@ def names(place: Place, naming: object) -> Iterator[Problem]:
 
 
 def a_fault(place: Place, e: Expected) -> Iterator[Problem]:
-    """A fault in the plan."""
+    """Check that the plan has a fault."""
     if not place.plan.faults:
         yield Problem(where=place.where, what=f"'{e.kind}' needs a fault, and the plan has none")
 
@@ -45,63 +45,62 @@ def a_fault(place: Place, e: Expected) -> Iterator[Problem]:
 def healed(
     place: Place, e: Expected, faults: Sequence[Declared], needs: str = "every fault healed"
 ) -> Iterator[Problem]:
-    """A stop for each of these faults, where the claim cannot be judged before the heal."""
+    """Check that each of these faults has a stop, for a claim about the time after the heal."""
     for fault in faults:
         if fault.resolved().stop is None:
-            what = f"'{e.kind}' needs {needs}, and {fault.label} is kept to the end"
+            what = f"'{e.kind}' needs {needs}, and {fault.label} has no stop"
             yield Problem(where=place.where, what=what, fix="give it a stop=")
 
 
 def a_load(place: Place, e: Expected) -> Iterator[Problem]:
-    """Users: a load of the app."""
-    only = next(iter(place.topology.apps))
-    name = e.app or only
-    if not any((load.app or only) == name for load in place.plan.load):
-        what = f"'{e.kind}' is judged by users' writes, and the plan has no load of {name}"
+    """Check that the plan has a load of the app."""
+    name = app_name(place, e.app)
+    if not any(app_name(place, load.app) == name for load in place.plan.load):
+        what = f"'{e.kind}' is judged by the load's writes, and the plan has no load of {name}"
         yield Problem(where=place.where, what=what, fix="give it load=[Load(start=when.healthy())]")
 
 
 def a_path(
     place: Place, e: Expected, path: Literal["live_path", "ready_path"]
 ) -> Iterator[Problem]:
-    """A path of the app at which the question is asked."""
-    name = e.app or next(iter(place.topology.apps))
+    """Check that the app declares this path."""
+    name = app_name(place, e.app)
     app = place.topology.apps.get(name)
     if app is not None and getattr(app.health, path) is None:
-        what = f"'{e.kind}' asks at the {path} of '{name}', which declares none"
+        what = f"'{e.kind}' needs the {path} of '{name}', which declares none"
         yield Problem(where=place.where, what=what, fix=f"add {path} to [apps.{name}.health]")
 
 
 def slowest_rate(app: str, plan: Plan) -> float:
-    """Writes a second of the slowest load of an app; infinite where it has none."""
+    """Writes per second of the slowest load of an app; infinite if it has no load."""
     return min((load.rate_per_s for load in plan.load if load.app == app), default=inf)
 
 
 def above(place: Place, bound: float, **values: float) -> Iterator[Problem]:
-    """Values that must be more than the bound."""
+    """Check that each value is above the bound."""
     for name, value in values.items():
         if not value > bound:
             yield wrong(place, name, value, f"more than {bound}")
 
 
 def least(place: Place, bound: int, **values: int | None) -> Iterator[Problem]:
-    """Values that must be the bound or more, where they are given."""
+    """Check that each value that is given is the bound or more."""
     for name, value in values.items():
         if value is not None and value < bound:
             yield wrong(place, name, value, f"{bound} or more")
 
 
 def linked(place: Place, app: str, services: Iterable[str]) -> Iterator[Problem]:
-    """Services that the app has no link to."""
-    links = place.topology.apps[app or next(iter(place.topology.apps))].links
+    """Check that the app has a link to each of these services."""
+    links = place.topology.apps[app_name(place, app)].links
     for name in services:
         if name not in links:
-            what = f"services has '{name}', which the app has no link to"
+            what = f"services has '{name}', and the app has no link to it"
             expected = "one of: " + ", ".join(links) if links else "none: it has no link"
             fix = did_you_mean(name, links)
             yield Problem(where=place.where, what=what, expected=expected, fix=fix)
 
 
 def wrong(place: Place, name: str, value: object, expected: str, fix: str = "") -> Problem:
-    """One wrong value."""
+    """The problem of one wrong value."""
     return Problem(where=place.where, what=f"{name} is {value!r}", expected=expected, fix=fix)

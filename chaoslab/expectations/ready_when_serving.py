@@ -1,10 +1,10 @@
-"""Readiness is true: it answers ready while users are served, and only then. Pure."""
+"""`ready_when_serving`: readiness answers ready while the app serves users, and only then. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Literal, Self
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.answering import FEW_ANSWERS, NOT_ASKED
@@ -33,7 +33,6 @@ from chaoslab.evidence.timeline import (
     exited,
     gap,
     last_healed_s,
-    run_ended,
     silence_s,
     spawned,
 )
@@ -47,18 +46,24 @@ from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 from chaoslab.reason import Reason
 
-AHEAD_S = 0.5  # readiness may turn so much before the first write that is served again: pools fill
+AHEAD_S = 0.5  # readiness may change this long before the first write that is served again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadyWhenServing(Expectation):
-    """Readiness is true: not 2xx before start-up is complete, nor while users' writes are refused;
-    2xx again once they are served. It may be wrong for `within_s` after each change.
+    """Readiness answers 2xx while the app serves the writes of its load, and not otherwise.
+
+    It must not be 2xx before start-up is complete, or while writes are refused. It must be 2xx
+    again once writes are served. After each change it may be wrong for `within_s`.
     """
 
     within_s: float | None = None
     boot: int = 1
     kind: Literal["ready_when_serving"] = "ready_when_serving"
+
+    app_defaults: ClassVar[Mapping[str, Callable[[App], float]]] = {
+        "within_s": lambda app: app.deadlines.degraded_s
+    }
 
     @property
     def watches(self) -> frozenset[Watch]:
@@ -73,56 +78,67 @@ class ReadyWhenServing(Expectation):
     def needs_writes(self) -> bool:
         return True
 
-    def resolved(self, app: App) -> Self:
-        within_s = app.deadlines.degraded_s if self.within_s is None else self.within_s
-        return replace(self, app=app.name, within_s=within_s)
-
     def given(self, run: Run) -> Iterator[Given]:
         if (healed_s := last_healed_s(run.history)) is not None:
             yield Given(span=Span(start_s=healed_s, end_s=healed_s + (self.within_s or 0.0)))
 
     def judged(self, run: Run) -> Verdict:
-        return ready_when_serving(self, run.plan, run.history)
+        plan, history = run.plan, run.history
+        within_s = self.within_s or 0.0
+        claim = (
+            f"readiness of {self.app} answers 2xx while users are served and only then; "
+            f"it may be wrong for {within_s} s after a change"
+        )
+        known_s = known_until_s(plan, history)
+        answers, rows = answers_of(self, history, known_s), rows_of(self, history, known_s)
+        if why := early(self, answers, plan, history):
+            return failed(self.kind, claim, why)
+        heals_s = [h.at_s for h in history.of(FaultHealing) if h.fault in (self.rests_on or ())]
+        if why := next(_contradictions(rows, answers, within_s, heals_s), None):
+            return failed(self.kind, claim, why)
+        if why := _unjudged(self, plan, answers, rows, history):
+            return unknown(self.kind, claim, why)
+        if run.was_cut_short:
+            return unknown(self.kind, claim, CUT_SHORT())
+        return passed(self.kind, claim, *(agreed(row, answers) for row in rows))
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        return readiness_under_way(
-            self, run.plan, run.history, now_s, run.app(self.app).deadlines.startup_s
-        )
-
-
-def ready_when_serving(e: ReadyWhenServing, plan: Plan, history: History) -> Verdict:
-    """Not ready before start-up is complete, nor while writes are refused; ready once served."""
-    within_s = e.within_s or 0.0
-    claim = (
-        f"readiness of {e.app} answers 2xx while users are served and only then; "
-        f"it may be wrong for {within_s} s after a change"
-    )
-    known_s = known_until_s(plan, history)
-    answers, rows = answers_of(e, history, known_s), rows_of(e, history, known_s)
-    if why := early(e, answers, plan, history):
-        return failed(e.kind, claim, why)
-    heals_s = [h.at_s for h in history.of(FaultHealing) if h.fault in (e.rests_on or ())]
-    if why := next(_contradictions(rows, answers, within_s, heals_s), None):
-        return failed(e.kind, claim, why)
-    if why := _unjudged(e, plan, answers, rows, history):
-        return unknown(e.kind, claim, why)
-    return passed(e.kind, claim, *(agreed(row, answers) for row in rows))
+        """Waits until the app serves and answers ready, or has had the time of a start for it."""
+        history, startup_s = run.history, run.app(self.app).deadlines.startup_s
+        begun, ended = spawned(history, self.app, self.boot), exited(history, self.app, self.boot)
+        if begun is None or ended is not None:
+            return None if ended else f"boot {self.boot} of {self.app}"
+        since_s = max(begun.at_s, last_healed_s(history) or 0.0)
+        within_s = self.within_s or 0.0
+        if now_s > since_s + startup_s + within_s + LATE_S:
+            return None
+        rows, answers = rows_of(self, history, now_s), answers_of(self, history, now_s)
+        if rows and rows[-1].served and rows[-1].last_s >= since_s:
+            longest_s = within_s + run.plan.sampling.prober_cadence_s * (MIN_IN_A_ROW + 1)
+            if ready_since(rows[-1], answers) or rows[-1].last_s - rows[-1].shown_s > longest_s:
+                return None
+        return f"{self.app} to serve again, and to answer ready"
 
 
 def _contradictions(
     rows: list[Row], answers: list[Answer], within_s: float, heals_s: list[float]
 ) -> Iterator[Reason]:
-    """What readiness answered although a row of writes had lasted longer than the bound."""
+    """Each row of writes that readiness contradicted after the bound had passed.
+
+    A row is a series of writes that were all served, or all refused.
+    """
     for row in rows:
-        until_s = _ahead_s(row, heals_s)
+        until_s = _row_ends_s(row, heals_s)
         late = [a for a in during(row, answers, within_s) if a.over_s <= until_s]
         wrong = [a for a in late if a.ready is not row.served and a.code is not None]
         if len(wrong) >= MIN_IN_A_ROW:
             yield contradicted(row, wrong)
 
 
-def _ahead_s(row: Row, heals_s: list[float]) -> float:
-    """From when readiness may agree with the next row: a little before it, after the heal."""
+def _row_ends_s(row: Row, heals_s: list[float]) -> float:
+    """Until when readiness must agree with this row: before its last write it may change already,
+    though not before the heal.
+    """
     if row.served:
         return row.last_s
     healed_s = [h_s for h_s in heals_s if row.shown_s < h_s <= row.last_s]
@@ -132,8 +148,8 @@ def _ahead_s(row: Row, heals_s: list[float]) -> float:
 def _unjudged(
     e: ReadyWhenServing, plan: Plan, answers: list[Answer], rows: list[Row], history: History
 ) -> Reason | None:
-    """Why nobody can tell that readiness was true all the time; None where one can."""
-    ended, end = exited(history, e.app, e.boot), run_ended(history)
+    """Why the history does not show whether readiness was always right; None if it does."""
+    ended = exited(history, e.app, e.boot)
     if len(answers) < MIN_IN_A_ROW:
         return FEW_ANSWERS(path="readiness", count=len(answers), required=MIN_IN_A_ROW)
     if not rows:
@@ -146,39 +162,18 @@ def _unjudged(
     if refused and not any(not_ready_during(row, answers) for row in refused):
         return never_not_ready(max(refused, key=lambda row: row.lasted_s))
     at_last = ready_since if rows[-1].served else not_ready_during
-    if not at_last(rows[-1], answers):
-        return NOT_AGREED_AT_END(served=rows[-1].served)
-    return None if end is not None and end.settled else CUT_SHORT()
+    return None if at_last(rows[-1], answers) else NOT_AGREED_AT_END(served=rows[-1].served)
 
 
 def _pause(
     e: ReadyWhenServing, plan: Plan, answers: list[Answer], rows: list[Row], history: History
 ) -> Span | None:
-    """A time between the first answer and the last write in which readiness was not asked."""
+    """A time between the first answer and the last write in which readiness was not asked; None
+    if there was none.
+    """
     first = history.first(FirstAnswer, lambda a: (a.app, a.boot) == (e.app, e.boot))
     begun_s = [first.at_s] if first and first.at_s < answers[0].at_s else []
     asked = [Span(start_s=a.at_s, end_s=a.over_s) for a in answers]
     asked += [Span(start_s=s, end_s=s) for s in (*begun_s, rows[-1].last_s)]
     longest_s = silence_s(plan.sampling) + 3 * plan.sampling.prober_cadence_s
     return gap(sorted(asked, key=lambda span: span.start_s), longest_s)
-
-
-def readiness_under_way(
-    e: ReadyWhenServing, plan: Plan, history: History, now_s: float, startup_s: float
-) -> str | None:
-    """Wait until it serves, answers ready, and both are observed; or has had the time of a start
-    for it.
-    """
-    begun, ended = spawned(history, e.app, e.boot), exited(history, e.app, e.boot)
-    if begun is None or ended is not None:
-        return None if ended else f"boot {e.boot} of {e.app}"
-    since_s = max(begun.at_s, last_healed_s(history) or 0.0)
-    within_s = e.within_s or 0.0
-    if now_s > since_s + startup_s + within_s + LATE_S:
-        return None
-    rows, answers = rows_of(e, history, now_s), answers_of(e, history, now_s)
-    if rows and rows[-1].served and rows[-1].last_s >= since_s:
-        longest_s = within_s + plan.sampling.prober_cadence_s * (MIN_IN_A_ROW + 1)
-        if ready_since(rows[-1], answers) or rows[-1].last_s - rows[-1].shown_s > longest_s:
-            return None
-    return f"{e.app} to serve again, and to say that it is ready"

@@ -1,4 +1,4 @@
-"""Latency after a recovery, held against the same run's own baseline. Pure."""
+"""`regains_latency`: after the recovery writes are as fast as before the fault. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from chaoslab.evidence.timeline import (
     exited,
     healthy_since,
     last_healed_s,
-    run_ended,
     samples,
 )
 from chaoslab.evidence.traffic import first_fault_s, load_writes, over_s, well_s
@@ -26,22 +25,21 @@ from chaoslab.expectations.base import Expectation, Run
 from chaoslab.history.events import Write
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
-from chaoslab.model.plan import Plan
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 from chaoslab.reason import Code
 
-LEAST_S = 0.02  # slower by less than this is the machine's own noise, whatever the ratio
-CHANCE = 0.01  # the one-sided p below which a difference is not taken for chance
+LEAST_S = 0.02  # a smaller difference of the medians is noise of the machine, whatever the ratio
+CHANCE = 0.01  # a one-sided p below this means that the difference is not by chance
 
 NO_FAULT = Code(
     "latency.no_fault",
     "the plan has no fault to recover from",
-    "Without a fault there is no time before it and none after its recovery.",
+    "Without a fault there is no time before it and no recovery from it to compare.",
 )
 NOT_RECOVERED = Code(
     "latency.not_recovered",
     "health was not observed to stay healthy after the last heal",
-    "The time after the recovery, which is compared with the time before the fault, never began.",
+    "There is no time after the recovery to compare with the time before the fault.",
 )
 FEW = Code(
     "latency.few_writes",
@@ -63,19 +61,22 @@ AFTER = Code(
 SLOWER = Code(
     "latency.slower",
     "the median write is {times:.1f} times as slow as before the fault (p = {p:.1g})",
-    "Writes take longer than before by more than the ratio, than noise, and than chance explains.",
+    "Writes take longer than before: by more than the ratio allows, and by more than noise or "
+    "chance explain.",
 )
 HEALTH_SLOWER = Code(
     "latency.health_slower",
-    "health itself is {times:.1f} times as slow: this may be the machine",
-    "The answers of health became slower as well, which explains as much of the difference.",
+    "health is {times:.1f} times as slow as before the fault: the machine may be the cause",
+    "The answers of health became slower too, enough to explain why the writes did.",
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegainsLatency(Expectation):
-    """After its recovery the app's writes are as fast as before the fault: their distribution is
-    compared with the baseline of the same run. `ratio` is how much slower the median may be.
+    """After its recovery the app acknowledges writes about as fast as before the first fault.
+
+    The median may be at most `ratio` times as long as in the same run before the fault. At least
+    `at_least` acknowledged writes are required before the fault, and as many after the recovery.
     """
 
     ratio: float = 3.0
@@ -100,70 +101,77 @@ class RegainsLatency(Expectation):
         return self.at_least / needs.slowest_rate(self.app, place.plan)
 
     def judged(self, run: Run) -> Verdict:
-        return regains_latency(self, run.plan, run.history)
+        """A FAIL needs all three: the ratio of the medians is above `ratio`, they differ by more
+        than 0.02 s, and a one-sided Mann-Whitney test gives p below 0.01.
+
+        Health is the control. If its answers became slower too, enough to explain the difference,
+        the machine may be the cause, and the verdict is UNKNOWN.
+        """
+        history = run.history
+        slowly = f"at most {self.ratio:g} times as slowly as before the fault"
+        claim = f"after its recovery {self.app} acknowledges writes {slowly}"
+        if not run.plan.faults:
+            return unknown(self.kind, claim, NO_FAULT())
+        if _recovered_s(self, history) is None:
+            return unknown(self.kind, claim, NOT_RECOVERED())
+        before = [w.took_s for w in _writes_before(self, history)]
+        after = [w.took_s for w in _writes_after(self, history)]
+        if min(len(before), len(after)) < self.at_least:
+            few = FEW(before=len(before), after=len(after), at_least=self.at_least)
+            return unknown(self.kind, claim, few)
+        if run.was_cut_short:
+            return unknown(self.kind, claim, CUT_SHORT())
+        both = (BEFORE(**_times(before)), AFTER(**_times(after)))
+        slower_s, p = median(after) - median(before), chance_of(before, after)
+        if median(after) <= self.ratio * median(before) or slower_s <= LEAST_S or p >= CHANCE:
+            return passed(self.kind, claim, *both)
+        slower = SLOWER(times=median(after) / median(before), p=p)
+        by_health = _slower_by_health(self, history)
+        if median(after) <= self.ratio * by_health * median(before):
+            return unknown(self.kind, claim, slower, HEALTH_SLOWER(times=by_health), *both)
+        return failed(self.kind, claim, slower, *both)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        return _under_way(self, run, now_s)
+        """Waits for enough writes after the recovery, if there were enough before the fault."""
+        plan, history, recovery_s = run.plan, run.history, run.app(self.app).deadlines.recovery_s
+        healed_s, since_s = last_healed_s(history), _recovered_s(self, history)
+        if exited(history, self.app, self.boot) is not None:
+            return None
+        if healed_s is None or len(_writes_before(self, history)) < self.at_least:
+            return None
+        if since_s is None:
+            late = now_s > healed_s + recovery_s + LOOKED_S
+            return None if late else f"the recovery of {self.app}"
+        after, pause_s = _writes_after(self, history), dry_s(self.app, plan)
+        return more_of(after, self.at_least, [since_s], now_s, pause_s)
 
 
-def regains_latency(e: RegainsLatency, plan: Plan, history: History) -> Verdict:
-    """After the recovery acknowledged writes take as long as before the first fault.
-
-    Slower means all three: the medians' ratio beyond the bound, more than 0.02 s between them, and
-    a one-sided Mann-Whitney test that leaves less than 1 % to chance. Health is the control: where
-    its answers have become slower as well, as much as that is needed for it, nobody can tell the
-    app from a machine that others have begun to use.
-    """
-    claim = f"after its recovery {e.app} acknowledges writes at most {e.ratio:g} times as slowly"
-    if not plan.faults:
-        return unknown(e.kind, claim, NO_FAULT())
-    if recovered_s(e, history) is None:
-        return unknown(e.kind, claim, NOT_RECOVERED())
-    before = [w.took_s for w in baseline(e, history)]
-    after = [w.took_s for w in candidate(e, history)]
-    if min(len(before), len(after)) < e.at_least:
-        few = FEW(before=len(before), after=len(after), at_least=e.at_least)
-        return unknown(e.kind, claim, few)
-    ended = run_ended(history)
-    if ended is None or not ended.settled:
-        return unknown(e.kind, claim, CUT_SHORT())
-    both = (BEFORE(**_times(before)), AFTER(**_times(after)))
-    slower_s, p = median(after) - median(before), chance_of(before, after)
-    if median(after) <= e.ratio * median(before) or slower_s <= LEAST_S or p >= CHANCE:
-        return passed(e.kind, claim, *both)
-    slower = SLOWER(times=median(after) / median(before), p=p)
-    by_health = _slower_by_health(e, history)
-    if median(after) <= e.ratio * by_health * median(before):
-        return unknown(e.kind, claim, slower, HEALTH_SLOWER(times=by_health), *both)
-    return failed(e.kind, claim, slower, *both)
-
-
-def recovered_s(e: RegainsLatency, history: History) -> float | None:
-    """From when health was healthy for good after the last heal; None where it never was."""
+def _recovered_s(e: RegainsLatency, history: History) -> float | None:
+    """Since when health was healthy without a break after the last heal; None if it was not."""
     healed_s = last_healed_s(history)
     since = None if healed_s is None else healthy_since(history, e.app, e.boot, healed_s)
     return answered_s(since) if since else None
 
 
-def baseline(e: RegainsLatency, history: History) -> list[Write]:
-    """The acknowledged writes that were sent since it was well and over before any fault."""
+def _writes_before(e: RegainsLatency, history: History) -> list[Write]:
+    """The acknowledged writes from when the app was healthy to the first fault."""
     since_s, until_s = well_s(history, e.app, e.boot), first_fault_s(history)
     mine = load_writes(history, e.app, e.boot) if since_s is not None else []
     ok = (w for w in mine if w.outcome == "ok" and w.at_s >= (since_s or 0.0))
     return [w for w in ok if over_s(w) < until_s]
 
 
-def candidate(e: RegainsLatency, history: History) -> list[Write]:
+def _writes_after(e: RegainsLatency, history: History) -> list[Write]:
     """The acknowledged writes that were sent after the recovery."""
-    since_s = recovered_s(e, history)
+    since_s = _recovered_s(e, history)
     mine = load_writes(history, e.app, e.boot) if since_s is not None else []
     return [w for w in mine if w.outcome == "ok" and w.at_s >= (since_s or 0.0)]
 
 
 def _slower_by_health(e: RegainsLatency, history: History) -> float:
-    """How many times as slow health's answers are after the recovery; 1 where they are not."""
+    """How many times as slow as before the fault health answers after the recovery; at least 1."""
     since_s, until_s = well_s(history, e.app, e.boot), first_fault_s(history)
-    again_s = recovered_s(e, history)
+    again_s = _recovered_s(e, history)
     if since_s is None or again_s is None:
         return 1.0
     seen = samples(history, e.app, e.boot)
@@ -173,10 +181,10 @@ def _slower_by_health(e: RegainsLatency, history: History) -> float:
 
 
 def chance_of(before: Sequence[float], after: Sequence[float]) -> float:
-    """The one-sided p of `after` being larger than `before` by chance alone.
+    """The one-sided p of the Mann-Whitney test: that `after` is larger than `before` by chance.
 
-    Mann and Whitney's U by its normal approximation, with the corrections for ties and for
-    continuity; meant for eight or more of each.
+    It uses the normal approximation of U, corrected for ties and for continuity. It is meant for
+    eight or more values on each side.
     """
     n, m = len(before), len(after)
     ordered = sorted([*before, *after])
@@ -190,23 +198,10 @@ def chance_of(before: Sequence[float], after: Sequence[float]) -> float:
     ties = sum(count**3 - count for count in counts.values()) / (total * (total - 1))
     spread = math.sqrt(n * m / 12 * (total + 1 - ties))
     if spread == 0:
-        return 1.0  # all are alike
+        return 1.0  # all values are equal
     return 1.0 - NormalDist().cdf((u - n * m / 2 - 0.5) / spread)
 
 
 def _times(took_s: Sequence[float]) -> dict[str, float]:
     p95_s = quantiles(took_s, n=20, method="inclusive")[-1] if len(took_s) > 1 else took_s[0]
     return {"median_s": median(took_s), "p95_s": p95_s, "count": len(took_s)}
-
-
-def _under_way(e: RegainsLatency, run: Run, now_s: float) -> str | None:
-    """Wait for enough writes after the recovery, where there were enough before the fault."""
-    plan, history, recovery_s = run.plan, run.history, run.app(e.app).deadlines.recovery_s
-    healed_s, since_s = last_healed_s(history), recovered_s(e, history)
-    if exited(history, e.app, e.boot) is not None:
-        return None
-    if healed_s is None or len(baseline(e, history)) < e.at_least:
-        return None
-    if since_s is None:
-        return f"the recovery of {e.app}" if now_s <= healed_s + recovery_s + LOOKED_S else None
-    return more_of(candidate(e, history), e.at_least, [since_s], now_s, dry_s(e.app, plan))

@@ -1,4 +1,4 @@
-"""The kinds of expectation, by their names: the table of this package, and what is installed."""
+"""The kinds of expectation by their names: those of chaoslab, and those of installed extensions."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from chaoslab.extensions import EXPECTATIONS, a_kind, extended
 
 @cache
 def expectations() -> Mapping[str, type[Expectation]]:
-    """Every kind, by the name that stands in plans, verdicts and the gate's `p1`.
+    """Every kind by its name, as plans, verdicts and the gate's `p1` use it.
 
-    Raises SpecError where an installed extension cannot be used.
+    Raises SpecError if an installed extension cannot be used.
     """
     own = {name_of(kind): kind for kind in KINDS}
     return extended(EXPECTATIONS, own, a_kind(Expectation))  # type: ignore[type-abstract]
 
 
 def name_of(kind: type[Expectation]) -> str:
-    """The one name of a kind: that of its module and its verdict."""
+    """The name of a kind, which is also the name of its module and of its verdict."""
     return next(str(each.default) for each in fields(kind) if each.name == "kind")

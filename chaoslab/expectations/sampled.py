@@ -1,4 +1,4 @@
-"""The samples of a probe of one's own are ok. Pure."""
+"""`sampled`: the samples of a probe of the scenario are ok. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.reasons import CUT_SHORT
-from chaoslab.evidence.timeline import last_healed_s, run_ended
+from chaoslab.evidence.timeline import last_healed_s
 from chaoslab.expectations import needs
 from chaoslab.expectations.base import Expectation, Run
 from chaoslab.history.events import FaultHealed, OwnSample, Spawned
@@ -19,19 +19,19 @@ from chaoslab.model.steps import Probe
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 from chaoslab.reason import Code, Reason
 
-GIVEN_UP_S = 2.0  # beyond the time that the samples need
-ROUNDED = 1e-9  # shares are not exact
+GIVEN_UP_S = 2.0  # how long the run waits beyond the time that the samples need
+ROUNDED = 1e-9  # tolerance for the rounding of shares
 
 OK = Code(
     "sampled.ok",
     "{ok} of {samples} samples of '{probe}' were ok, from {first_s:.3f} to {last_s:.3f} s",
-    "The samples of a probe of the scenario's own, and how many of them were ok.",
+    "How many samples of a probe of the scenario were ok.",
 )
 NOT_OK = Code(
     "sampled.not_ok",
     "{bad} of {samples} samples of '{probe}' were not ok; the first was sent at {first_s:.3f} s: "
     "{got}",
-    "More samples of a probe of the scenario's own were not ok than the expectation allows.",
+    "More samples of a probe of the scenario were not ok than the expectation allows.",
 )
 TOO_FEW = Code(
     "sampled.too_few",
@@ -47,11 +47,10 @@ NOT_HEALED = Code(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampled(Expectation):
-    """At least `share` (0 to 1) of the samples of the plan's probe `probe` are ok.
+    """At least the fraction `share` (0 to 1) of the samples of the plan's probe `probe` is ok.
 
-    They count from the first that is ok on, so that an app has time to start. With `within_s` only
-    those count that were sent so many seconds after the last heal, or later: the probe is ok again
-    within that time. It takes at least `samples` of them to judge.
+    Samples count from the first one that is ok, so that the app has time to start. With `within_s`
+    they count from `within_s` after the last heal. At least `samples` of them are required.
     """
 
     probe: str
@@ -78,36 +77,37 @@ class Sampled(Expectation):
         return (self.within_s or 0.0) + _takes_s(self, place.plan.probes)
 
     def judged(self, run: Run) -> Verdict:
-        return sampled(self, run.plan, run.history)
+        history = run.history
+        claim = _claim(self)
+        since_s = _since_s(self, run.plan, history)
+        if since_s is None:
+            return unknown(self.kind, claim, NOT_HEALED(probe=self.probe))
+        taken = _taken(self, history, since_s)
+        if len(taken) < self.samples:
+            few = TOO_FEW(probe=self.probe, samples=len(taken), wanted=self.samples)
+            return unknown(self.kind, claim, few)
+        bad = [sample for sample in taken if not sample.ok]
+        if run.was_cut_short and (self.share < 1 or not bad):  # later samples may change the share
+            return unknown(self.kind, claim, CUT_SHORT())
+        if len(taken) - len(bad) < self.share * len(taken) - ROUNDED:
+            return failed(self.kind, claim, _not_ok(self, taken, bad))
+        why = OK(
+            probe=self.probe,
+            ok=len(taken) - len(bad),
+            samples=len(taken),
+            first_s=taken[0].at_s,
+            last_s=taken[-1].at_s,
+        )
+        return passed(self.kind, claim, why)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        return _under_way(self, run, now_s)
-
-
-def sampled(e: Sampled, plan: Plan, history: History) -> Verdict:
-    """Enough of the samples that count are ok."""
-    claim = _claim(e)
-    since_s = _since_s(e, plan, history)
-    if since_s is None:
-        return unknown(e.kind, claim, NOT_HEALED(probe=e.probe))
-    taken = _taken(e, history, since_s)
-    if len(taken) < e.samples:
-        return unknown(e.kind, claim, TOO_FEW(probe=e.probe, samples=len(taken), wanted=e.samples))
-    bad = [sample for sample in taken if not sample.ok]
-    end = run_ended(history)
-    cut_short = end is None or not end.settled
-    if cut_short and (e.share < 1 or not bad):  # what is missing may turn the share
-        return unknown(e.kind, claim, CUT_SHORT())
-    if len(taken) - len(bad) < e.share * len(taken) - ROUNDED:
-        return failed(e.kind, claim, _not_ok(e, taken, bad))
-    why = OK(
-        probe=e.probe,
-        ok=len(taken) - len(bad),
-        samples=len(taken),
-        first_s=taken[0].at_s,
-        last_s=taken[-1].at_s,
-    )
-    return passed(e.kind, claim, why)
+        since_s = _since_s(self, run.plan, run.history)
+        if since_s is None or len(_taken(self, run.history, since_s)) >= self.samples:
+            return None
+        first = run.history.first(Spawned)
+        begun_s = max(since_s, first.at_s if first else 0.0)
+        late = now_s > begun_s + _takes_s(self, run.plan.probes)
+        return None if late else f"samples of '{self.probe}'"
 
 
 def _claim(e: Sampled) -> str:
@@ -118,7 +118,7 @@ def _claim(e: Sampled) -> str:
 
 
 def _since_s(e: Sampled, plan: Plan, history: History) -> float | None:
-    """From when on samples count; None where that is not known."""
+    """From when samples count; None if that is not known because a fault was not healed."""
     if e.within_s is None:
         first = history.first(OwnSample, lambda s: s.probe == e.probe and s.ok)
         return first.at_s if first else 0.0
@@ -142,16 +142,6 @@ def _not_ok(e: Sampled, taken: list[OwnSample], bad: list[OwnSample]) -> Reason:
 
 
 def _takes_s(e: Sampled, probes: tuple[Probe, ...]) -> float:
-    """How long so many samples may take."""
+    """The most seconds that the required samples may take."""
     each_s = next((p.every_s + p.timeout_s for p in probes if p.name == e.probe), 0.0)
     return e.samples * each_s + GIVEN_UP_S
-
-
-def _under_way(e: Sampled, run: Run, now_s: float) -> str | None:
-    since_s = _since_s(e, run.plan, run.history)
-    if since_s is None or len(_taken(e, run.history, since_s)) >= e.samples:
-        return None
-    first = run.history.first(Spawned)
-    begun_s = max(since_s, first.at_s if first else 0.0)
-    late = now_s > begun_s + _takes_s(e, run.plan.probes)
-    return None if late else f"samples of '{e.probe}'"

@@ -1,4 +1,4 @@
-"""Once ready and away from faults, every write is acknowledged in time. Pure."""
+"""`serves`: once ready, and with no fault near, the app acknowledges every write in time. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal
 from chaoslab.errors import Problem
 from chaoslab.evidence.reasons import CUT_SHORT
 from chaoslab.evidence.served import Served, fresh, half, is_enough, loads_over, served
-from chaoslab.evidence.timeline import exited, run_ended
+from chaoslab.evidence.timeline import exited
 from chaoslab.evidence.traffic import (
     IN_A_ROW,
     NEVER_READY,
@@ -27,7 +27,6 @@ from chaoslab.history.events import Write
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
 from chaoslab.model.plan import Plan
-from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 from chaoslab.reason import Code, Reason
 
@@ -37,24 +36,24 @@ NOT_ACKNOWLEDGED = Code(
         f"{data['count']} of {data['writes']} writes were not acknowledged after the app answered "
         f"ready, with no fault near; the first at {data['at_s']:.3f} s: {response_text(data)}"
     ),
-    "Writes failed that were sent after the app was ready, and away from every fault.",
+    "Writes failed although the app was ready and no fault was near.",
     data=("count", "writes", "at_s", "status_code", "answer", "error"),
 )
 LATE_IN_A_ROW = Code(
     "serve.late_in_a_row",
     "{count} writes, one after another, were acknowledged only after {took_s:.3f} s; the first at "
     "{at_s:.3f} s",
-    "So many writes, each sent after the one before was over, were all acknowledged late.",
+    "Several writes in a row, each sent after the one before was answered, came late.",
 )
 FEW = Code(
     "serve.few",
     "only {count} writes were acknowledged after the app answered ready, with no fault near, "
     "expected at least {at_least}",
-    "Fewer writes were acknowledged away from faults than the claim asks for.",
+    "Fewer writes were acknowledged with no fault near than the claim asks for.",
 )
 NOT_HEALED = Code(
     "serve.fault_not_healed",
-    "a fault was not healed while the app ran: nothing shows how it serves afterwards",
+    "a fault was not healed while the app ran, so nothing shows how the app serves afterwards",
     "There is no time after the faults in which the app could be observed.",
 )
 
@@ -73,13 +72,15 @@ LOAD_OVER = Code(
 )
 FEW_AFTER = Code(
     "serve.few_after_faults",
-    "only {count} writes came after that, expected {after_heal}",
+    "only {count} writes were sent after the last heal and the time to recover, expected "
+    "{after_heal}",
     "Fewer writes were sent after the last heal and the time to recover than are asked for.",
 )
 FEW_FRESH = Code(
     "serve.few_fresh",
-    "only {count} of them came on fresh connections, expected {at_least}",
-    "Writes on kept connections may all reach one worker that has recovered.",
+    "only {count} writes after the last heal were sent on fresh connections, expected {at_least}",
+    "Too few writes were sent on fresh connections. Writes on kept connections may all reach one "
+    "worker that has recovered.",
 )
 
 
@@ -92,18 +93,19 @@ def _all_text(data: Mapping[str, Any]) -> str:
 ALL_ACKNOWLEDGED = Code(
     "serve.all_acknowledged",
     _all_text,
-    "Every write that counts was acknowledged; `late`: how many of them after the limit.",
+    "Every write that counts was acknowledged. `late`: how many of them after `within_s`.",
     data=("count", "late", "slowest_s"),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serves(Expectation):
-    """Once the app has said that it is ready, and while no fault is near, every write is
-    acknowledged within `within_s`, and at least `at_least` are.
+    """Once the app has answered ready, and while no fault is near, every write of the load is
+    acknowledged within `within_s`. At least `at_least` writes are required.
 
-    In a plan with faults at least `after_heal` writes must come after the last heal and the app's
-    `recovery_s`, half of them on connections of their own; so every fault needs a `stop`.
+    A fault is near from its request until `recovery_s` of the app after its heal. In a plan with
+    faults at least `after_heal` writes must be sent after the last one, half of them on new
+    connections; so every fault needs a `stop`.
     """
 
     within_s: float = 1.0
@@ -124,53 +126,68 @@ class Serves(Expectation):
 
     def longest_s(self, place: Place) -> float:
         rate = needs.slowest_rate(self.app, place.plan)
-        after_s = (
-            place.topology.apps[self.app].deadlines.recovery_s + self.after_heal / rate
-            if place.plan.faults
-            else 0.0
-        )
-        return self.within_s + self.at_least / rate + after_s
+        longest_s = self.within_s + self.at_least / rate
+        if not place.plan.faults:
+            return longest_s
+        recovery_s = place.topology.apps[self.app].deadlines.recovery_s
+        return longest_s + recovery_s + self.after_heal / rate
 
     def judged(self, run: Run) -> Verdict:
-        return serves(self, run.app(self.app), run.plan, run.history)
+        """One or two late acknowledgements do not fail it. Three in a row do: each was sent after
+        the answer to the one before, and none between them was in time.
+        """
+        history, recovery_s = run.history, run.app(self.app).deadlines.recovery_s
+        claim = (
+            f"{self.app}, once ready and with no fault near, acknowledges every write within "
+            f"{self.within_s} s (at least {self.at_least})"
+        )
+        found = served(self, history, recovery_s)
+        if found is None:
+            return unknown(self.kind, claim, NEVER_READY())
+        if found.calm_s is not None:
+            claim += f", {self.after_heal} of them after the last heal and {recovery_s} s"
+        counts = tuple(found.counts())
+        if wrong := _wrong(self, found.writes):
+            return failed(self.kind, claim, wrong, *counts)
+        ok = len(found.writes)
+        if ok < self.at_least:
+            return unknown(self.kind, claim, FEW(count=ok, at_least=self.at_least), *counts)
+        if run.was_cut_short:
+            return unknown(self.kind, claim, CUT_SHORT(), *counts)
+        if missing := _too_few_after(self, found, run.plan, history):
+            return unknown(self.kind, claim, missing, *counts)
+        return passed(self.kind, claim, _all_acknowledged(self, found.writes), *counts)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        return _under_way(self, run, now_s)
-
-
-def serves(e: Serves, app: App, plan: Plan, history: History) -> Verdict:
-    """Every write since the app said ready, away from faults, is acknowledged; in time as a rule.
-
-    Where faults came, `after_heal` of them must have been sent after the last heal and the app's
-    time to recover: what was served before a fault says nothing of the time after it.
-    One late acknowledgement is a hiccup; three, each sent after the one before was over and none
-    in time between them, are not.
-    """
-    claim = (
-        f"{e.app}, once ready and with no fault near, acknowledges every write within "
-        f"{e.within_s} s (at least {e.at_least})"
-    )
-    found = served(e, history, app.deadlines.recovery_s)
-    if found is None:
-        return unknown(e.kind, claim, NEVER_READY())
-    if found.calm_s is not None:
-        claim += f", {e.after_heal} of them after the last heal and {app.deadlines.recovery_s} s"
-    counts = tuple(found.counts())
-    if wrong := _wrong(e, found.writes):
-        return failed(e.kind, claim, wrong, *counts)
-    ok = len(found.writes)
-    if ok < e.at_least:
-        return unknown(e.kind, claim, FEW(count=ok, at_least=e.at_least), *counts)
-    ended = run_ended(history)
-    if ended is None or not ended.settled:
-        return unknown(e.kind, claim, CUT_SHORT(), *counts)
-    if missing := _too_few_after(e, found, plan, history):
-        return unknown(e.kind, claim, missing, *counts)
-    return passed(e.kind, claim, _all_acknowledged(e, found.writes), *counts)
+        """Waits for `at_least` acknowledged writes that count, and for `after_heal` writes after
+        the last heal, whether they are acknowledged or not.
+        """
+        plan, history, limits = run.plan, run.history, run.app(self.app).deadlines
+        if exited(history, self.app, self.boot) is not None:
+            return None
+        startup_s, recovery_s = limits.startup_s, limits.recovery_s
+        found = served(self, history, recovery_s)
+        counted = found.writes if found else ()
+        ok = [w for w in counted if w.outcome == "ok"]
+        ends_s = (span.end_s for span in near_faults(history, recovery_s))
+        begins_s = [*loads_begin_s(self.app, plan, history), *(s for s in ends_s if s < math.inf)]
+        if not ok:
+            begins_s.append(started_by_s(self.app, history, startup_s))
+        pause_s = dry_s(self.app, plan)
+        if what := more_of(ok, self.at_least, begins_s, now_s, pause_s):
+            return what
+        if found is None or found.calm_s is None or found.calm_s == math.inf:
+            return None
+        after = found.after
+        if is_enough(after, self.after_heal) or loads_over(self, plan, history, found.calm_s):
+            return None
+        newest_s = max([*map(over_s, after), *begins_s, found.calm_s])
+        left = f"writes after the last heal ({len(after)} of {self.after_heal})"
+        return left if now_s <= newest_s + pause_s else None
 
 
 def _wrong(e: Serves, counted: Sequence[Write]) -> Reason | None:
-    """What contradicts the claim; None where nothing does."""
+    """The writes that contradict the claim; None if there are none."""
     if bad := [w for w in counted if w.outcome != "ok"]:
         first = bad[0]
         return NOT_ACKNOWLEDGED(
@@ -183,7 +200,7 @@ def _wrong(e: Serves, counted: Sequence[Write]) -> Reason | None:
 
 
 def _too_few_after(e: Serves, found: Served, plan: Plan, history: History) -> Reason | None:
-    """Why the time after the faults cannot be judged; None where it can, or there was no fault."""
+    """Why the time after the faults cannot be judged; None if it can, or if there was no fault."""
     if found.calm_s is None:
         return None
     if found.calm_s == math.inf:
@@ -204,7 +221,7 @@ def _all_acknowledged(e: Serves, ok: Sequence[Write]) -> Reason:
 
 
 def _late_in_a_row(ok: Sequence[Write], within_s: float) -> list[Write]:
-    """The first few that were late one after another; empty where there are none."""
+    """The first three writes that were late in a row; empty if there are none."""
     row: list[Write] = []
     for write in ok:
         if write.took_s <= within_s:
@@ -214,31 +231,3 @@ def _late_in_a_row(ok: Sequence[Write], within_s: float) -> list[Write]:
         if len(row) == IN_A_ROW:
             return row
     return []
-
-
-def _under_way(e: Serves, run: Run, now_s: float) -> str | None:
-    """Wait for the writes that count: those away from faults, of an app that said ready; and for
-    those after the last heal, whatever comes of them, so that the reasons can count them.
-    """
-    plan, history, limits = run.plan, run.history, run.app(e.app).deadlines
-    if exited(history, e.app, e.boot) is not None:
-        return None
-    startup_s, recovery_s = limits.startup_s, limits.recovery_s
-    found = served(e, history, recovery_s)
-    counted = found.writes if found else ()
-    ok = [w for w in counted if w.outcome == "ok"]
-    ends_s = (span.end_s for span in near_faults(history, recovery_s))
-    begins_s = [*loads_begin_s(e.app, plan, history), *(s for s in ends_s if s < math.inf)]
-    if not ok:
-        begins_s.append(started_by_s(e.app, history, startup_s))
-    pause_s = dry_s(e.app, plan)
-    if what := more_of(ok, e.at_least, begins_s, now_s, pause_s):
-        return what
-    if found is None or found.calm_s is None or found.calm_s == math.inf:
-        return None
-    after = found.after
-    if is_enough(after, e.after_heal) or loads_over(e, plan, history, found.calm_s):
-        return None
-    newest_s = max([*map(over_s, after), *begins_s, found.calm_s])
-    left = f"writes after the last heal ({len(after)} of {e.after_heal})"
-    return left if now_s <= newest_s + pause_s else None

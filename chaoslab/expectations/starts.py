@@ -1,12 +1,11 @@
-"""Start-up completes in time, every phase done, in the state that is asked for. Pure."""
+"""`starts`: start-up completes in time and in the expected state. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
-from chaoslab.errors import Problem
 from chaoslab.evidence.given import Given, completed, settling_start
 from chaoslab.evidence.phases import phases_missed, published
 from chaoslab.evidence.reasons import CUT_SHORT, MISSED, NEVER_SPAWNED, NOT_ASKED
@@ -23,7 +22,6 @@ from chaoslab.evidence.timeline import (
     answered_s,
     between_looks,
     exited,
-    run_ended,
     samples,
     spawned,
     unheard,
@@ -34,7 +32,6 @@ from chaoslab.evidence.unfinished_start import (
     last_bad_answer,
     log_lines,
 )
-from chaoslab.expectations import needs
 from chaoslab.expectations.base import Expectation, Run
 from chaoslab.history.events import (
     Bound,
@@ -45,10 +42,9 @@ from chaoslab.history.events import (
     StartupComplete,
 )
 from chaoslab.history.journal import History
-from chaoslab.model.expectation import Place, Seen
-from chaoslab.model.health import HealthContract, HealthState
+from chaoslab.model.expectation import Seen
+from chaoslab.model.health import HealthState
 from chaoslab.model.load import Sampling
-from chaoslab.model.plan import Plan
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 from chaoslab.reason import Code, Reason
@@ -72,13 +68,13 @@ def _other_mode(data: Data) -> str:
 COMPLETE = Code(
     "start.complete",
     _complete,
-    "The first answer of health that showed the start-up to be complete, and its state.",
+    "The first answer of health that showed a completed start-up, and its state.",
     data=("after_s", "state", "attached"),
 )
 GONE = Code(
     "start.exited_after_complete",
     "exited with {exit_code} after {after_s:.3f} s, although start-up was complete",
-    "The process ended by itself within the time for its start, after health had answered as up.",
+    "The process exited by itself within the time for its start, after start-up was complete.",
 )
 OTHER_MODE = Code(
     "start.other_mode",
@@ -96,8 +92,7 @@ OTHER_STATE = Code(
     data=("state", "expected"),
 )
 
-_USUAL = Sampling()
-SERVING_S = 0.5  # how long after its end a start-up is given to be seen ready, or degraded
+SERVING_S = 0.5  # how long after start-up the run waits to observe the app ready, or degraded
 
 
 StartMode = Literal["normal", "degraded"]
@@ -105,11 +100,11 @@ StartMode = Literal["normal", "degraded"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Starts(Expectation):
-    """Start-up completes within `within_s` of the spawn, every phase completed or degraded.
+    """Start-up completes within `within_s` of the spawn, with every phase completed or degraded.
 
-    `mode` is what health must say then: `normal` healthy, `degraded` degraded, None either. A start
-    that is to be `normal` may say degraded first, and has all of `within_s` to become healthy.
-    `startup_mode`, where given, is what the app must publish.
+    `mode` is the state that health must have then: healthy for `normal`, degraded for `degraded`,
+    either for None. With `normal`, health may be degraded first and has all of `within_s` to become
+    healthy. `startup_mode`, if given, is the mode that the app must publish.
     """
 
     mode: StartMode | None = None
@@ -119,20 +114,16 @@ class Starts(Expectation):
     kind: Literal["starts"] = "starts"
 
     of_start: ClassVar[bool] = True
-
-    def problems(self, place: Place) -> Iterator[Problem]:
-        yield from needs.bounds(place, self)
-
-    def resolved(self, app: App) -> Self:
-        within_s = app.deadlines.startup_s if self.within_s is None else self.within_s
-        return replace(self, app=app.name, within_s=within_s)
+    app_defaults: ClassVar[Mapping[str, Callable[[App], float]]] = {
+        "within_s": lambda app: app.deadlines.startup_s
+    }
 
     @property
     def start_mode(self) -> str:
         return self.mode or "any"
 
     def awaits(self, seen: Seen) -> bool:
-        """Complete, and in the state to which it may settle, up to its bound."""
+        """Whether a completed start-up in the expected state is still due."""
         settles = self.mode == "normal" and seen.state is not HealthState.HEALTHY
         starting = seen.complete_s is None or settles
         return starting and seen.now_s < seen.spawned_s + (self.within_s or 0.0)
@@ -152,48 +143,56 @@ class Starts(Expectation):
         return replace(self, within_s=(self.within_s or 0.0) + more_s)
 
     def judged(self, run: Run) -> Verdict:
-        return starts(self, run.app(self.app).health, run.history, run.plan.sampling)
+        """If health is degraded first and healthy is expected, the bound is for healthy."""
+        history = run.history
+        begun = spawned(history, self.app, self.boot)
+        claim = _claim(self, begun)
+        if begun is None:
+            return unknown(self.kind, claim, NEVER_SPAWNED(app=self.app, boot=self.boot))
+        complete = completed(self.app, self.boot, history)
+        ended = exited(history, self.app, self.boot)
+        if complete is None:
+            return _never_complete(self, claim, history, begun, ended)
+        if ended and not ended.asked and ended.at_s < complete.at_s:
+            return failed(self.kind, claim, *how_it_ended(self, history, begun, ended))
+        because = _seen_so_far(self, history, begun, complete)
+        wrong = [
+            *_wrong_mode(self, history),
+            *phases_missed(self, run.app(self.app).health, history),
+            *_gone_at_once(self, begun, ended),
+        ]
+        if not wrong and (early := _too_early(self, run.plan.sampling, history, begun, complete)):
+            return unknown(self.kind, claim, early, *because)
+        late = _late(self, history, begun, complete)
+        if late and not wrong and (unseen := _unseen(self, history, begun, complete)):
+            return unknown(self.kind, claim, unseen, *because)
+        wrong += late
+        wrong += _other_state(self, history, begun, complete)
+        if wrong:
+            return failed(self.kind, claim, *because, *wrong, *log_lines(ended))
+        if _exit_would_count(self, run, begun):
+            return unknown(self.kind, claim, CUT_SHORT(), *because)
+        return passed(self.kind, claim, *because)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        return _under_way(self, run.plan, run.history, now_s)
-
-
-def starts(
-    e: Starts, contract: HealthContract, history: History, sampling: Sampling = _USUAL
-) -> Verdict:
-    """Start-up completes within its deadline, health serves, no phase is left behind.
-
-    Where health said degraded first and healthy is asked for, the deadline holds for healthy.
-    """
-    begun = spawned(history, e.app, e.boot)
-    claim = _claim(e, begun)
-    if begun is None:
-        return unknown(e.kind, claim, NEVER_SPAWNED(app=e.app, boot=e.boot))
-    complete, ended = completed(e.app, e.boot, history), exited(history, e.app, e.boot)
-    if complete is None:
-        course = how_it_ended(e, history, begun, ended)
-        early = not_reached(e, history, begun, ended) or _not_asked(e, history, begun, ended)
-        return unknown(e.kind, claim, early, *course) if early else failed(e.kind, claim, *course)
-    if ended and not ended.asked and ended.at_s < complete.at_s:
-        return failed(e.kind, claim, *how_it_ended(e, history, begun, ended))
-    because = _seen_so_far(e, history, begun, complete)
-    wrong = [
-        *_wrong_mode(e, history),
-        *phases_missed(e, contract, history),
-        *_gone_at_once(e, begun, ended),
-    ]
-    if not wrong and (early := _too_early(e, sampling, history, begun, complete)):
-        return unknown(e.kind, claim, early, *because)
-    late = _late(e, history, begun, complete)
-    if late and not wrong and (unseen := _unseen(e, history, begun, complete)):
-        return unknown(e.kind, claim, unseen, *because)
-    wrong += late
-    wrong += _other_state(e, history, begun, complete)
-    if wrong:
-        return failed(e.kind, claim, *because, *wrong, *log_lines(ended))
-    if _may_yet_die(e, history, begun):
-        return unknown(e.kind, claim, CUT_SHORT(), *because)
-    return passed(e.kind, claim, *because)
+        """Waits for the start, or until its time is up, and then for what shows the app's state."""
+        history = run.history
+        begun, ended = spawned(history, self.app, self.boot), exited(history, self.app, self.boot)
+        if begun is None:
+            return f"boot {self.boot} of {self.app}"
+        if ended:
+            return None
+        complete = completed(self.app, self.boot, history)
+        if complete and not may_settle(self, complete):
+            served = now_s > complete.at_s + SERVING_S or _serves(self, history, complete.state)
+            return None if served else f"{self.app} to be ready, or degraded"
+        if complete and (came := came_s(self, complete, history)) is not None:
+            served = now_s > came + SERVING_S or _serves(self, history, HealthState.HEALTHY)
+            return None if served else f"{self.app} to be ready"
+        given = Span(start_s=begun.at_s, end_s=begun.at_s + (self.within_s or 0.0))
+        if is_past(now_s, given, self, run.plan, history):
+            return None
+        return f"{self.app} to be healthy" if complete else f"the start-up of {self.app}"
 
 
 def _claim(e: Starts, begun: Spawned | None) -> str:
@@ -203,10 +202,19 @@ def _claim(e: Starts, begun: Spawned | None) -> str:
     return f"boot {e.boot} of {e.app} starts{mode} within {e.within_s} s"
 
 
+def _never_complete(
+    e: Starts, claim: str, history: History, begun: Spawned, ended: Exited | None
+) -> Verdict:
+    """The verdict for a start-up that was not complete: a failure if it was watched long enough."""
+    course = how_it_ended(e, history, begun, ended)
+    early = not_reached(e, history, begun, ended) or _not_asked(e, history, begun, ended)
+    return unknown(e.kind, claim, early, *course) if early else failed(e.kind, claim, *course)
+
+
 def _seen_so_far(
     e: Starts, history: History, begun: Spawned, complete: StartupComplete
 ) -> list[Reason]:
-    """The first good answer, and what health answered after it."""
+    """The first answer that showed a completed start-up, and what health answered after it."""
     first = COMPLETE(
         after_s=complete.at_s - begun.at_s, state=complete.state.value, attached=begun.standing
     )
@@ -217,7 +225,7 @@ def _seen_so_far(
 def _too_early(
     e: Starts, sampling: Sampling, history: History, begun: Spawned, complete: StartupComplete
 ) -> Reason | None:
-    """Why nobody knows whether a start that is not yet as asked would have become so."""
+    """Why the expected state may still have come in time; None if it came, or came too late."""
     if came_s(e, complete, history) is not None or not may_settle(e, complete):
         return None
     if early := not_reached(e, history, begun, exited(history, e.app, e.boot)):
@@ -228,8 +236,8 @@ def _too_early(
 
 
 def _not_asked(e: Starts, history: History, begun: Spawned, ended: Exited | None) -> Reason | None:
-    """Why nobody knows whether a start-up that was not seen complete was complete in time: the app
-    listened, and was not asked up to its bound.
+    """Why a start-up may have been complete in time although that was not observed: the app
+    listened, and the lab did not ask health up to the bound. None if it did.
     """
     if ended is not None and not ended.asked:
         return None
@@ -241,22 +249,20 @@ def _not_asked(e: Starts, history: History, begun: Spawned, ended: Exited | None
 
 
 def _gone_at_once(e: Starts, begun: Spawned, ended: Exited | None) -> list[Reason]:
-    """Complete, and dead by itself before the time for the start was up: that is no start."""
+    """An exit of the process by itself within the time for the start."""
     if ended is None or ended.asked or ended.at_s > begun.at_s + (e.within_s or 0.0):
         return []
     return [GONE(exit_code=ended.exit_code, after_s=ended.at_s - begun.at_s)]
 
 
-def _may_yet_die(e: Starts, history: History, begun: Spawned) -> bool:
-    """Whether the run was broken off while an end of the process would still have counted."""
-    end = run_ended(history)
-    if end is not None and end.settled:
-        return False
-    return watched_until_s(history, e.app, e.boot) < begun.at_s + (e.within_s or 0.0)
+def _exit_would_count(e: Starts, run: Run, begun: Spawned) -> bool:
+    """Whether the run was cut short while an exit of the process would still have failed it."""
+    until_s = watched_until_s(run.history, e.app, e.boot)
+    return run.was_cut_short and until_s < begun.at_s + (e.within_s or 0.0)
 
 
 def _late(e: Starts, history: History, begun: Spawned, complete: StartupComplete) -> list[Reason]:
-    """By how much the start missed its bound."""
+    """By how much the start missed its bound, if it did."""
     came = came_s(e, complete, history)
     took_s = (complete.at_s if came is None else came) - begun.at_s
     if e.within_s is None or took_s <= e.within_s:
@@ -267,8 +273,8 @@ def _late(e: Starts, history: History, begun: Spawned, complete: StartupComplete
 def _unseen(
     e: Starts, history: History, begun: Spawned, complete: StartupComplete
 ) -> Reason | None:
-    """Why nobody knows whether a start that was seen late came in time: the bound passed between
-    two questions.
+    """Why a start that was observed late may have come in time: the bound passed between two
+    questions of the lab. None if it did not.
     """
     came = came_s(e, complete, history)
     came = complete.at_s if came is None else came
@@ -280,7 +286,7 @@ def _unseen(
 
 
 def _wrong_mode(e: Starts, history: History) -> list[Reason]:
-    """Another start-up mode than the one that was asked for."""
+    """The start-up mode that the app published, if it is not the expected one."""
     snapshot = published(e, history)
     mode = snapshot.mode if snapshot else None
     if e.startup_mode is None or mode == e.startup_mode:
@@ -291,7 +297,7 @@ def _wrong_mode(e: Starts, history: History) -> list[Reason]:
 def _other_state(
     e: Starts, history: History, begun: Spawned, complete: StartupComplete
 ) -> list[Reason]:
-    """Another state in all its time than the one that was asked for, and what health said last."""
+    """The state at the end of start-up, if the expected one never came in time."""
     came = came_s(e, complete, history)
     in_time = came is not None and came <= begun.at_s + (e.within_s or 0.0)
     if in_time or complete.state in wanted(e):
@@ -302,27 +308,8 @@ def _other_state(
 
 
 def _serves(e: Starts, history: History, state: HealthState) -> bool:
+    """Whether the app was observed ready, or its last answer of health had another `state`."""
     if state is HealthState.HEALTHY:
         return history.first(Ready, lambda r: (r.app, r.boot) == (e.app, e.boot)) is not None
     sample = history.last(HealthSample, lambda s: (s.app, s.boot) == (e.app, e.boot))
     return sample is not None and sample.state is state
-
-
-def _under_way(e: Starts, plan: Plan, history: History, now_s: float) -> str | None:
-    """Wait for the start, or until its time is up, and then for the answers that show its state."""
-    begun, ended = spawned(history, e.app, e.boot), exited(history, e.app, e.boot)
-    if begun is None:
-        return f"boot {e.boot} of {e.app}"
-    if ended:
-        return None
-    complete = completed(e.app, e.boot, history)
-    if complete and not may_settle(e, complete):
-        served = now_s > complete.at_s + SERVING_S or _serves(e, history, complete.state)
-        return None if served else f"{e.app} to be ready, or degraded"
-    if complete and (came := came_s(e, complete, history)) is not None:
-        served = now_s > came + SERVING_S or _serves(e, history, HealthState.HEALTHY)
-        return None if served else f"{e.app} to be ready"
-    given = Span(start_s=begun.at_s, end_s=begun.at_s + (e.within_s or 0.0))
-    if is_past(now_s, given, e, plan, history):
-        return None
-    return f"{e.app} to be healthy" if complete else f"the start-up of {e.app}"

@@ -1,4 +1,4 @@
-"""Slow is not dead: health answers 2xx from the end of start-up on. Pure."""
+"""`stays_available`: health answers 2xx from the end of start-up on. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from chaoslab.errors import Problem
 from chaoslab.evidence.given import Given, completed, settling_start
 from chaoslab.evidence.reasons import (
     CUT_SHORT,
@@ -39,14 +38,11 @@ from chaoslab.evidence.timeline import (
     unheard,
     watched_until_s,
 )
-from chaoslab.expectations import needs
 from chaoslab.expectations.base import Expectation, Run
 from chaoslab.history.events import HealthSample
 from chaoslab.history.journal import History
-from chaoslab.model.expectation import Place, Seen
+from chaoslab.model.expectation import Seen
 from chaoslab.model.health import HealthState
-from chaoslab.model.load import Sampling
-from chaoslab.model.plan import Plan
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 from chaoslab.reason import Code, Reason
@@ -54,36 +50,34 @@ from chaoslab.reason import Code, Reason
 STEADY = Code(
     "health.steady",
     "{count} answers, all {state}",
-    "Every answer of health since the end of start-up was as the claim asks.",
+    "Every answer of health since the end of start-up was as the claim expects.",
 )
 SETTLED = Code(
     "health.settled",
     "degraded at {degraded_s:.3f} s, healthy from {healthy_s:.3f} s on",
     "Health was degraded before its first healthy answer, within the time for the start-up.",
 )
-MIN_SAMPLES = 3  # fewer answers than this do not show that it stays so
+MIN_SAMPLES = 3  # fewer answers do not show that the app stays available
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaysAvailable(Expectation):
-    """From the end of start-up to the run's end health never answers anything but 2xx, and the
-    state stays healthy if `healthy` is set: slow is not dead. The app may say degraded before its
-    first healthy answer, within its deadline for the start-up.
+    """From the end of start-up to the run's end every answer of health is 2xx, and healthy if
+    `healthy` is set.
+
+    Before its first healthy answer the app may be degraded, within its deadline for the start-up.
     """
 
     healthy: bool = True
     boot: int = 1
     kind: Literal["stays_available"] = "stays_available"
 
-    def problems(self, place: Place) -> Iterator[Problem]:
-        yield from needs.bounds(place, self)
-
     def awaits(self, seen: Seen) -> bool:
-        """Healthy, to which it may settle: the lab adds the app's own deadline for a start."""
+        """Whether the first healthy answer is still due."""
         return self.healthy and seen.starting and seen.state is not HealthState.HEALTHY
 
     def given(self, run: Run) -> Iterator[Given]:
-        # how a start-up ended decides what health says afterwards, and whether it was one
+        # a slow machine may be why the start-up did not complete, or ended degraded
         complete = completed(self.app, self.boot, run.history)
         if self.healthy or complete is None:
             limits = run.app(self.app).deadlines
@@ -97,47 +91,59 @@ class StaysAvailable(Expectation):
             )
 
     def judged(self, run: Run) -> Verdict:
-        return stays_available(self, run.app(self.app), run.plan.sampling, run.history)
+        app, history = run.app(self.app), run.history
+        what = "healthy" if self.healthy else "available"
+        claim = f"{self.app} stays {what} from the end of start-up on"
+        complete, ended = completed(self.app, self.boot, history), run_ended(history)
+        if gone := exited_by(ended.at_s if ended else 0.0, self, history):
+            return failed(self.kind, claim, process_exit(gone))
+        if complete is None:
+            return _never_started(self, claim, app, history)
+        seen = [s for s in samples(history, self.app, self.boot) if s.at_s >= complete.at_s]
+        good = {HealthState.HEALTHY} if self.healthy else SERVING
+        first = settled_from(self, complete, seen, app.deadlines.startup_s, history)
+        early = before_settling(seen, first) if first else []
+        if bad := next((s for s in seen if s.state not in good and s not in early), None):
+            settling = first is None and bad.state in SERVING and has_to_settle(self, complete)
+            if settling and (early_end := _may_settle(self, app, seen, history)):
+                return unknown(self.kind, claim, early_end, health_answer(bad))
+            return failed(self.kind, claim, health_answer(bad))
+        if len(seen) < MIN_SAMPLES:
+            return unknown(self.kind, claim, FEW_ANSWERS(count=len(seen), required=MIN_SAMPLES))
+        if pause := gap(map(asking, seen), silence_s(run.plan.sampling)):
+            return unknown(self.kind, claim, NOT_ASKED(start_s=pause.start_s, end_s=pause.end_s))
+        if run.was_cut_short:
+            return unknown(self.kind, claim, CUT_SHORT())
+        steady = STEADY(count=len(seen) - len(early), state=what)
+        if not (first and early):
+            return passed(self.kind, claim, steady)
+        settled = SETTLED(degraded_s=early[0].at_s, healthy_s=answered_s(first))
+        return passed(self.kind, claim, steady, settled)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        startup_s = run.app(self.app).deadlines.startup_s
-        return _under_way(self, run.plan, run.history, now_s, startup_s)
-
-
-def stays_available(e: StaysAvailable, app: App, sampling: Sampling, history: History) -> Verdict:
-    """From the end of start-up on, health answers 2xx, and healthy where that is asked."""
-    what = "healthy" if e.healthy else "available"
-    claim = f"{e.app} stays {what} from the end of start-up on"
-    complete, ended = completed(e.app, e.boot, history), run_ended(history)
-    if gone := exited_by(ended.at_s if ended else 0.0, e, history):
-        return failed(e.kind, claim, process_exit(gone))
-    if complete is None:
-        return _never_started(e, claim, app, history)
-    seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= complete.at_s]
-    good = {HealthState.HEALTHY} if e.healthy else SERVING
-    first = settled_from(e, complete, seen, app.deadlines.startup_s, history)
-    early = before_settling(seen, first) if first else []
-    if bad := next((s for s in seen if s.state not in good and s not in early), None):
-        settling = first is None and bad.state in SERVING and has_to_settle(e, complete)
-        if settling and (early_end := _may_settle(e, app, seen, history)):
-            return unknown(e.kind, claim, early_end, health_answer(bad))
-        return failed(e.kind, claim, health_answer(bad))
-    if len(seen) < MIN_SAMPLES:
-        return unknown(e.kind, claim, FEW_ANSWERS(count=len(seen), required=MIN_SAMPLES))
-    if pause := gap(map(asking, seen), silence_s(sampling)):
-        return unknown(e.kind, claim, NOT_ASKED(start_s=pause.start_s, end_s=pause.end_s))
-    if ended is None or not ended.settled:
-        return unknown(e.kind, claim, CUT_SHORT())
-    settled = [_settled(early, first)] if first and early else []
-    steady = STEADY(count=len(seen) - len(early), state=what)
-    return passed(e.kind, claim, steady, *settled)
+        """Waits for the start-up, or until its time is up, and then for enough answers."""
+        plan, history, startup_s = run.plan, run.history, run.app(self.app).deadlines.startup_s
+        begun, ended = spawned(history, self.app, self.boot), exited(history, self.app, self.boot)
+        if begun is None or ended is not None:
+            return None if ended else f"boot {self.boot} of {self.app}"
+        given = Span(start_s=begun.at_s, end_s=begun.at_s + startup_s)
+        complete = completed(self.app, self.boot, history)
+        if complete is None:
+            late = is_past(now_s, given, self, plan, history)
+            return None if late else f"the start-up of {self.app}"
+        seen = [s for s in samples(history, self.app, self.boot) if s.at_s >= complete.at_s]
+        if has_to_settle(self, complete) and not is_past(now_s, given, self, plan, history):
+            if (first := settled_from(self, complete, seen, startup_s, history)) is None:
+                return f"{self.app} to be healthy"
+            seen = [s for s in seen if s.at_s >= first.at_s]
+        return None if len(seen) >= MIN_SAMPLES else f"{MIN_SAMPLES} health answers of {self.app}"
 
 
 def _may_settle(
     e: StaysAvailable, app: App, seen: list[HealthSample], history: History
 ) -> Reason | None:
-    """Why an app that was not healthy yet may have become so in the time that it may take to start;
-    None where it had that time and was asked to its end.
+    """Why an app that was not healthy may still have become so within its time for the start; None
+    if it had that time and was asked up to its end.
     """
     begun = spawned(history, e.app, e.boot)
     due_s = begun.at_s + app.deadlines.startup_s if begun else 0.0
@@ -153,13 +159,8 @@ def _may_settle(
     return between_looks(before, healthy, due_s)
 
 
-def _settled(early: list[HealthSample], first: HealthSample) -> Reason:
-    """What it answered before its first healthy answer, which ended its start-up."""
-    return SETTLED(degraded_s=early[0].at_s, healthy_s=answered_s(first))
-
-
 def _never_started(e: StaysAvailable, claim: str, app: App, history: History) -> Verdict:
-    """A run that ended inside the time that the app may take to start says nothing of it."""
+    """The verdict for an app whose start-up was not complete: a failure if it had all its time."""
     begun = spawned(history, e.app, e.boot)
     if begun is None:
         return unknown(e.kind, claim, NEVER_SPAWNED(app=e.app, boot=e.boot))
@@ -170,23 +171,3 @@ def _never_started(e: StaysAvailable, claim: str, app: App, history: History) ->
         return unknown(e.kind, claim, early)
     until_s = watched_until_s(history, e.app, e.boot)
     return failed(e.kind, claim, NEVER_COMPLETE(until_s=until_s))
-
-
-def _under_way(
-    e: StaysAvailable, plan: Plan, history: History, now_s: float, startup_s: float
-) -> str | None:
-    """Wait for start-up, or until its time is up, and then for the fewest answers that count."""
-    begun, ended = spawned(history, e.app, e.boot), exited(history, e.app, e.boot)
-    if begun is None or ended is not None:
-        return None if ended else f"boot {e.boot} of {e.app}"
-    given = Span(start_s=begun.at_s, end_s=begun.at_s + startup_s)
-    complete = completed(e.app, e.boot, history)
-    if complete is None:
-        late = is_past(now_s, given, e, plan, history)
-        return None if late else f"the start-up of {e.app}"
-    seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= complete.at_s]
-    if has_to_settle(e, complete) and not is_past(now_s, given, e, plan, history):
-        if (first := settled_from(e, complete, seen, startup_s, history)) is None:
-            return f"{e.app} to be healthy"
-        seen = [s for s in seen if s.at_s >= first.at_s]
-    return None if len(seen) >= MIN_SAMPLES else f"{MIN_SAMPLES} health answers of {e.app}"

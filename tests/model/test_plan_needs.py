@@ -67,7 +67,7 @@ def test_a_path_that_the_app_does_not_declare_cannot_be_asked(
 ) -> None:
     """The fix names the table that it belongs in."""
     said = problems(plan(asked), replace(WEB, health=HealthContract()))
-    assert f"expect[0]: '{asked.kind}' asks at the {path} of 'web', which declares none" in said
+    assert f"expect[0]: '{asked.kind}' needs the {path} of 'web', which declares none" in said
     assert f"add {path} to [apps.web.health]" in said
 
 
@@ -90,7 +90,7 @@ def test_answers_in_time_takes_an_app_without_readiness() -> None:
 def test_a_claim_about_users_needs_users(asked: Expectation) -> None:
     """No load, or one of another app: nobody would write."""
     said = problems(plan(asked, load=()))
-    assert f"'{asked.kind}' is judged by users' writes, and the plan has no load of web" in said
+    assert f"'{asked.kind}' is judged by the load's writes, and the plan has no load of web" in said
     assert "load=[Load(start=when.healthy())]" in said
 
 
@@ -110,7 +110,7 @@ def test_a_claim_about_a_fault_needs_one(asked: Expectation) -> None:
     ids=str,
 )
 def test_what_is_measured_after_the_heal_needs_one(asked: Expectation) -> None:
-    """A fault that is kept to the end leaves no time after it."""
+    """After a fault without a stop there is no time to judge."""
     lasting = replace(SEVERED, stop=None)
     said = problems(plan(asked, faults=(lasting,)))
     assert f"'{asked.kind}' needs every fault healed" in said

@@ -13,6 +13,7 @@ from typing import Any
 from chaoslab.expectations import (
     Expectation,
 )
+from chaoslab.expectations.base import Run
 from chaoslab.history.events import (
     AnyEvent,
     Bound,
@@ -23,6 +24,8 @@ from chaoslab.history.events import (
     WriteOutcome,
 )
 from chaoslab.history.journal import History
+from chaoslab.model.plan import Plan
+from chaoslab.model.topology import Topology
 from chaoslab.model.verdict import Verdict
 from chaoslab.verdicts.judge import judge
 
@@ -50,12 +53,23 @@ from .events import (
     writes,
     written_s,
 )
-from .plans import BOTH, OUTAGE, PG, REDIS, TOPOLOGY, plan_of
+from .plans import BOTH, OUTAGE, PG, REDIS, SAMPLING, TOPOLOGY, plan_of
 
 
 def judged(events: Iterable[AnyEvent], *expect: Expectation, **plan: Any) -> list[Verdict]:
     """What the judge says of these events, one verdict for each expectation."""
     return list(judge(TOPOLOGY, plan_of(*expect, **plan), history_of(events)))
+
+
+def run_of(
+    events: Iterable[AnyEvent], plan: Plan | None = None, topology: Topology = TOPOLOGY
+) -> Run:
+    """What a claim alone is judged by; without a plan, one without faults."""
+    return Run(
+        topology=topology,
+        plan=plan or Plan(sampling=SAMPLING),
+        history=history_of(events),
+    )
 
 
 def outcomes(verdicts: Iterable[Verdict]) -> list[str]:

@@ -100,3 +100,8 @@ def plan_of(
         max_lag_s=max_lag_s,
     )
     return resolve(plan, TOPOLOGY)
+
+
+def with_app(other: App) -> Topology:
+    """The topology with this app in place of the one with the same name."""
+    return replace(TOPOLOGY, apps={**TOPOLOGY.apps, other.name: other})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from chaoslab.expectations import Recovers
-from chaoslab.expectations.recovers import recovers
 from chaoslab.history.events import (
     AnyEvent,
     HealthSample,
@@ -14,13 +13,12 @@ from .events import (
     between,
     without,
 )
-from .histories import good, history_of
-from .plans import SAMPLING
+from .histories import good, run_of
 
 
 def recovered(events: list[AnyEvent], *, proved: bool = True, boot: int = 1) -> Verdict:
     e = Recovers(app="backend", within_s=2.0, stable_s=0.4, proved=proved, boot=boot)
-    return recovers(e, SAMPLING, history_of(events))
+    return e.judged(run_of(events))
 
 
 def why(verdict: Verdict) -> str:

@@ -124,18 +124,18 @@ def test_latency_is_not_waited_for_in_vain() -> None:
 def test_connections_are_looked_at_for_a_while_after_the_recovery() -> None:
     """Healthy from 5.01; calm 0.3 s later, then watched for half a second and a quarter."""
     run, e = stopped_under_load(), ReleasesConnections()
-    assert waits(run, 6.0, e, DOWN) == "the connections of backend to be given back"
+    assert waits(run, 6.0, e, DOWN) == "backend to close connections"
     assert waits(run, 6.1, e, DOWN) is None
 
 
 def test_a_herd_is_waited_for_until_all_have_come_back() -> None:
     """One second after health was good, or three after the heal."""
     run, e = stopped_under_load(), BacksOff()
-    assert waits(run, 6.2, e, DOWN) == "a herd of backend"
+    assert waits(run, 6.2, e, DOWN) == "connects of backend after the heal"
     assert waits(run, 6.3, e, DOWN) is None
     ill = [x for x in run if x.kind != "health_sample" or x.at_s < 5.0]
     ill += samples(5.0, 9.0, DEGRADED, "postgres")
-    assert waits(ill, 7.8, e, DOWN) == "a herd of backend"
+    assert waits(ill, 7.8, e, DOWN) == "connects of backend after the heal"
     assert waits(ill, 7.9, e, DOWN) is None
 
 

@@ -7,8 +7,6 @@ from dataclasses import replace
 import pytest
 
 from chaoslab.expectations import FailsFast, Starts
-from chaoslab.expectations.fails_fast import fails_fast
-from chaoslab.expectations.starts import starts
 from chaoslab.history.events import (
     AnyEvent,
     Bound,
@@ -35,8 +33,8 @@ from .events import (
     spawned,
     without,
 )
-from .histories import good, history_of
-from .plans import TOPOLOGY
+from .histories import good, run_of
+from .plans import TOPOLOGY, app, with_app
 from .reading import codes, data
 
 SAID = ("INFO profile lab: postgres at 127.0.0.1:5432", "retrying", "ERROR postgres unreachable")
@@ -49,12 +47,13 @@ def started(
     events: list[AnyEvent], contract: HealthContract = CONTRACT, **changed: object
 ) -> Verdict:
     expected = {"app": "backend", "within_s": 3.0, "mode": "degraded"} | changed
-    return starts(Starts(**expected), contract, history_of(events))  # type: ignore[arg-type]
+    topology = with_app(replace(app("backend"), health=contract))
+    return Starts(**expected).judged(run_of(events, topology=topology))  # type: ignore[arg-type]
 
 
 def failed_fast(events: list[AnyEvent], naming: tuple[str, ...] = ("postgres",)) -> Verdict:
     e = FailsFast(naming=naming, app="backend", within_s=3.0)
-    return fails_fast(e, history_of(events))
+    return e.judged(run_of(events))
 
 
 def why(verdict: Verdict) -> str:
@@ -336,7 +335,7 @@ def test_a_start_is_good_only_where_its_end_would_have_been_seen() -> None:
 def test_the_cause_must_stand_in_the_last_words(cause: tuple[str, ...], outcome: str) -> None:
     """One of the words, in any case; what was expected and the last line are told."""
     e = FailsFast(naming=("postgres",), cause=cause, app="backend", within_s=3.0)
-    verdict = fails_fast(e, history_of(dead()))
+    verdict = e.judged(run_of(dead()))
     assert verdict.outcome == outcome
     assert "log: ERROR postgres unreachable" in why(verdict)
     if outcome == "FAIL":

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from chaoslab import Stopped
 from chaoslab.expectations import ReleasesConnections
-from chaoslab.expectations.releases_connections import releases_connections
 from chaoslab.history.events import (
     AnyEvent,
     Exited,
@@ -20,7 +19,7 @@ from chaoslab.model.topology import Limits
 from chaoslab.model.verdict import Verdict
 
 from .events import DEGRADED, counted, ended, of, samples, spawned, without
-from .histories import good, history_of, stopped_under_load
+from .histories import good, run_of, stopped_under_load
 from .plans import TOPOLOGY, plan_of
 
 
@@ -32,7 +31,7 @@ def released(events: list[AnyEvent], *, spare: int = 2, **pools: int) -> Verdict
         name: replace(app, limits=Limits(pool={"postgres": pools[name]} if name in pools else {}))
         for name, app in TOPOLOGY.apps.items()
     }
-    return releases_connections(e, replace(TOPOLOGY, apps=declared), plan, history_of(events))
+    return e.judged(run_of(events, plan, replace(TOPOLOGY, apps=declared)))
 
 
 def why(verdict: Verdict) -> str:
@@ -136,7 +135,7 @@ def test_an_app_that_started_under_the_fault_has_no_baseline() -> None:
     """What it made while nothing worked may be the leak itself."""
     e = ReleasesConnections(app="backend", spare=2)
     events = [*good(), counted(0.1, 0), counted(3.5, 2)]
-    verdict = releases_connections(e, TOPOLOGY, plan_of(), history_of(events))
+    verdict = e.judged(run_of(events, plan_of()))
     assert (verdict.outcome, "no baseline" in why(verdict)) == ("UNKNOWN", True)
 
 
@@ -197,5 +196,4 @@ def test_a_plan_without_faults_is_unknown() -> None:
     """There is no before and after."""
     e = ReleasesConnections(app="backend", spare=2)
     plan = replace(plan_of(), faults=())
-    history = history_of(stopped_under_load())
-    assert releases_connections(e, TOPOLOGY, plan, history).outcome == "UNKNOWN"
+    assert e.judged(run_of(stopped_under_load(), plan)).outcome == "UNKNOWN"

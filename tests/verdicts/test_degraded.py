@@ -7,11 +7,10 @@ from dataclasses import replace
 import pytest
 
 from chaoslab.expectations import Degrades, StaysAvailable
-from chaoslab.expectations.degrades import degrades
-from chaoslab.expectations.stays_available import stays_available
 from chaoslab.history.events import AnyEvent, FaultInForce, HealthSample, StartupComplete
 from chaoslab.model.health import HealthState
 from chaoslab.model.load import Sampling
+from chaoslab.model.plan import Plan
 from chaoslab.model.verdict import Verdict
 
 from .events import (
@@ -29,8 +28,8 @@ from .events import (
     samples,
     without,
 )
-from .histories import good, healthy_run, history_of
-from .plans import BOTH, OUTAGE, SAMPLING, app
+from .histories import good, healthy_run, run_of
+from .plans import BOTH, OUTAGE, SAMPLING
 from .reading import codes, data
 
 
@@ -38,7 +37,7 @@ def degraded(
     events: list[AnyEvent], naming: tuple[str, ...] = BOTH, sampling: Sampling | None = None
 ) -> Verdict:
     e = Degrades(naming=naming, app="backend", within_s=1.0, fault=OUTAGE)
-    return degrades(e, app("backend"), sampling or SAMPLING, history_of(events))
+    return e.judged(run_of(events, Plan(sampling=sampling or SAMPLING)))
 
 
 def why(verdict: Verdict) -> str:
@@ -289,7 +288,7 @@ def test_a_run_that_ends_before_the_heal_is_unknown() -> None:
 
 def available(events: list[AnyEvent], *, healthy: bool = True) -> Verdict:
     e = StaysAvailable(app="backend", healthy=healthy)
-    return stays_available(e, app("backend"), SAMPLING, history_of(events))
+    return e.judged(run_of(events))
 
 
 def steady() -> list[AnyEvent]:

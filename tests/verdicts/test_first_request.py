@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from chaoslab.expectations import FirstRequestServed
-from chaoslab.expectations.first_request_served import first_request_served
 from chaoslab.history.events import (
     AnyEvent,
     FaultHealed,
@@ -28,7 +27,7 @@ from .events import (
     without,
     write,
 )
-from .histories import healthy_run, history_of
+from .histories import healthy_run, run_of
 from .reading import codes, data
 from .recovering import why
 
@@ -44,7 +43,7 @@ def quiet(*events: AnyEvent) -> list[AnyEvent]:
 
 def first(events: list[AnyEvent]) -> Verdict:
     e = FirstRequestServed(fault="out", app="backend", within_s=1.0)
-    return first_request_served(e, history_of(events))
+    return e.judged(run_of(events))
 
 
 def test_a_first_request_that_is_served_passes() -> None:

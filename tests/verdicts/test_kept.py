@@ -7,14 +7,13 @@ from dataclasses import replace
 import pytest
 
 from chaoslab.expectations import KeepsAcknowledged
-from chaoslab.expectations.keeps_acknowledged import keeps_acknowledged
 from chaoslab.history.events import AnyEvent, AppStarved
 from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict
 
 from .events import back, write
-from .histories import history_of
-from .plans import TOPOLOGY
+from .histories import run_of
+from .plans import TOPOLOGY, with_app
 
 APP = TOPOLOGY.apps["backend"]
 
@@ -27,7 +26,7 @@ def declaring(**contract: object) -> App:
 
 def kept(*events: AnyEvent, at_least: int = 1, app: App = APP) -> Verdict:
     e = KeepsAcknowledged(app="backend", at_least=at_least)
-    return keeps_acknowledged(e, app, history_of(events))
+    return e.judged(run_of(events, topology=with_app(app)))
 
 
 def why(verdict: Verdict) -> str:
@@ -148,7 +147,7 @@ def test_a_202_that_is_not_there_at_once_asks_for_a_declared_time() -> None:
     """The answer itself says that the row comes later."""
     verdict = kept(write(1.0, "a", code=202), back(1.4, missing=("a",)))
     assert verdict.outcome == "FAIL"
-    assert "1 of them were answered 202: declare kept_within_s" in why(verdict)
+    assert "1 of them were answered 202; fix: declare kept_within_s" in why(verdict)
     app = declaring(kept_within_s=0.3)
     verdict = kept(write(1.0, "a", code=202), back(1.4, missing=("a",)), app=app)
     assert (verdict.outcome, "declare" in why(verdict)) == ("FAIL", False)

@@ -9,18 +9,18 @@ import pytest
 
 from chaoslab import Stopped
 from chaoslab.expectations import RegainsLatency
-from chaoslab.expectations.regains_latency import chance_of, regains_latency
+from chaoslab.expectations.regains_latency import chance_of
 from chaoslab.history.events import AnyEvent, HealthSample, Ready, RunEnded, Write
 from chaoslab.model.verdict import Verdict
 
 from .events import DEGRADED, ended, of, sample, without, writes
-from .histories import history_of, stopped_under_load
+from .histories import run_of, stopped_under_load
 from .plans import plan_of
 
 
 def regained(events: list[AnyEvent], *, at_least: int = 20) -> Verdict:
     e = RegainsLatency(app="backend", at_least=at_least)
-    return regains_latency(e, plan_of(faults=(Stopped(target="postgres"),)), history_of(events))
+    return e.judged(run_of(events, plan_of(faults=(Stopped(target="postgres"),))))
 
 
 def why(verdict: Verdict) -> str:
@@ -72,7 +72,7 @@ def test_a_machine_that_became_slower_for_all_is_not_the_apps_doing() -> None:
         ]
 
     verdict = regained(health_taking(4.0))
-    assert (verdict.outcome, "health itself is 4.0 times as slow" in why(verdict)) == (
+    assert (verdict.outcome, "health is 4.0 times as slow" in why(verdict)) == (
         "UNKNOWN",
         True,
     )
@@ -134,7 +134,7 @@ def test_a_plan_without_faults_has_nothing_to_recover_from() -> None:
     """There is no before and after."""
     e = RegainsLatency(app="backend")
     plan = replace(plan_of(), faults=())
-    assert regains_latency(e, plan, history_of(stopped_under_load())).outcome == "UNKNOWN"
+    assert e.judged(run_of(stopped_under_load(), plan)).outcome == "UNKNOWN"
 
 
 def test_chance_agrees_with_a_count_of_all_orders() -> None:

@@ -9,8 +9,6 @@ import pytest
 
 from chaoslab.evidence.probes import watch_under_way
 from chaoslab.expectations import AnswersInTime, StaysLive
-from chaoslab.expectations.answers_in_time import answers_in_time
-from chaoslab.expectations.stays_live import stays_live
 from chaoslab.history.events import (
     AnyEvent,
     Bound,
@@ -34,20 +32,20 @@ from .events import (
     samples,
     without,
 )
-from .histories import healthy_run, history_of
-from .plans import SAMPLING, app, plan_of
+from .histories import healthy_run, history_of, run_of
+from .plans import app, plan_of, with_app
 from .reading import codes, data
 
 
 def live(events: Iterable[AnyEvent]) -> Verdict:
     e = StaysLive(app="backend")
-    return stays_live(e, app("backend"), SAMPLING, history_of(events))
+    return e.judged(run_of(events))
 
 
 def in_time(events: Iterable[AnyEvent], contract: HealthContract | None = None) -> Verdict:
     backend = app("backend")
     backend = replace(backend, health=contract or backend.health)
-    return answers_in_time(AnswersInTime(app="backend"), backend, SAMPLING, history_of(events))
+    return AnswersInTime(app="backend").judged(run_of(events, topology=with_app(backend)))
 
 
 def why(verdict: Verdict) -> str:

@@ -8,7 +8,6 @@ import pytest
 
 from chaoslab import Restarted, Severed
 from chaoslab.expectations import Recovers
-from chaoslab.expectations.recovers import recovers, recovery_under_way
 from chaoslab.history.events import (
     AnyEvent,
     Exited,
@@ -19,7 +18,6 @@ from chaoslab.history.events import (
     Write,
 )
 from chaoslab.model.faults import Declared
-from chaoslab.model.load import Sampling
 from chaoslab.model.plan import Plan, resolve
 from chaoslab.model.verdict import Verdict
 
@@ -38,14 +36,14 @@ from .events import (
     write,
     written_s,
 )
-from .histories import good, healthy_run, history_of, judged
+from .histories import good, healthy_run, judged, run_of
 from .plans import BOTH, OUTAGE, PG, REDIS, TOPOLOGY, plan_of
 from .reading import codes, data
 
 
 def recovered(events: list[AnyEvent], *faults: Declared, **changed: object) -> Verdict:
     expected = {"app": "backend", "within_s": 2.0, "stable_s": 0.4, "proved": True} | changed
-    return recovers(Recovers(**expected), Sampling(), history_of(events), faults)  # type: ignore[arg-type]
+    return Recovers(**expected).judged(run_of(events, Plan(faults=faults)))  # type: ignore[arg-type]
 
 
 def why(verdict: Verdict) -> str:
@@ -153,7 +151,7 @@ def waits(events: list[AnyEvent], at_s: float, **changed: object) -> str | None:
     expected = {"app": "backend", "within_s": 2.0, "stable_s": 3.0, "proved": True} | changed
     known = [e for e in events if written_s(e) <= at_s and not isinstance(e, Exited | RunEnded)]
     e = Recovers(**expected)  # type: ignore[arg-type]
-    return recovery_under_way(e, plan_of(e), history_of(known), at_s)
+    return e.waits_for(run_of(known, plan_of(e)), at_s)
 
 
 def test_the_run_waits_for_the_whole_of_the_stable_time() -> None:

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from chaoslab.expectations import ReadyWhenServing
-from chaoslab.expectations.ready_when_serving import readiness_under_way, ready_when_serving
 from chaoslab.history.events import AnyEvent, FirstAnswer, ProberSample, StartupComplete, Write
 from chaoslab.model.load import Sampling
 from chaoslab.model.plan import Plan
@@ -32,7 +31,7 @@ from .events import (
     writes,
     written_s,
 )
-from .histories import history_of
+from .histories import run_of
 from .plans import OUTAGE, plan_of
 from .reading import codes, data
 
@@ -40,7 +39,7 @@ E = ReadyWhenServing(app="backend", within_s=0.5)
 
 
 def judged(events: Iterable[AnyEvent], plan: Plan | None = None) -> Verdict:
-    return ready_when_serving(E, plan or plan_of(E), history_of(events))
+    return E.judged(run_of(events, plan or plan_of(E)))
 
 
 def why(verdict: Verdict) -> str:
@@ -136,7 +135,7 @@ def test_it_may_run_ahead_of_nothing_while_the_fault_still_holds() -> None:
             else e
             for e in [*late, *fault(OUTAGE, 2.9, 2.95, 5.71, 5.8)]
         ]
-        return ready_when_serving(rests, plan_of(E), history_of(words)).outcome
+        return rests.judged(run_of(words, plan_of(E))).outcome
 
     assert said(5.65) == "PASS"
     assert said(5.35) == "FAIL"
@@ -255,10 +254,10 @@ def test_the_run_waits_until_it_serves_and_says_so() -> None:
         known = [
             e for e in events if written_s(e) <= now_s and e.kind not in ("exited", "run_ended")
         ]
-        return readiness_under_way(E, plan_of(E), history_of(known), now_s, 3.0)
+        return E.waits_for(run_of(known, plan_of(E)), now_s)
 
     assert waits(run(), 0.1) == "boot 1 of backend"
-    assert waits(run(), 5.8) == "backend to serve again, and to say that it is ready"
+    assert waits(run(), 5.8) == "backend to serve again, and to answer ready"
     assert waits(run(), 6.2) is not None
     assert waits(run(), 6.5) is None
     never = saying(503, 3.0, 9.0)

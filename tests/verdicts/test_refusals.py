@@ -8,13 +8,12 @@ import pytest
 
 from chaoslab import Stopped
 from chaoslab.expectations import KeepsAcknowledged, RefusesHonestly
-from chaoslab.expectations.refuses_honestly import refuses_honestly
 from chaoslab.history.events import AnyEvent, HealthTurned, Write
 from chaoslab.model.verdict import Verdict
 from chaoslab.verdicts.settled import unsettled
 
 from .events import HEALTHY, back, ended, fault, without, write, writes, written_s
-from .histories import healthy_run, history_of, judged, stopped_under_load
+from .histories import healthy_run, history_of, judged, run_of, stopped_under_load
 from .plans import LOAD, TOPOLOGY, plan_of
 
 DOWN = Stopped(target="postgres")
@@ -23,7 +22,7 @@ DOWN = Stopped(target="postgres")
 def refused(*events: AnyEvent, at_least: int = 1, end: bool = True) -> Verdict:
     e = RefusesHonestly(app="backend", at_least=at_least)
     last = (ended(9.0),) if end else ()
-    return refuses_honestly(e, history_of([*events, *last]))
+    return e.judged(run_of([*events, *last]))
 
 
 def polite(at_s: float, op: str) -> Write:

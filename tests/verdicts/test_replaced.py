@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chaoslab.expectations import Degrades, Recovers, StaysAvailable
-from chaoslab.expectations.degrades import degrades
-from chaoslab.expectations.recovers import recovers, recovery_under_way
-from chaoslab.expectations.stays_available import stays_available
 from chaoslab.history.events import (
     AnyEvent,
     Exited,
@@ -18,7 +15,7 @@ from chaoslab.history.events import (
     RunEnded,
     Write,
 )
-from chaoslab.model.load import Sampling
+from chaoslab.model.plan import Plan
 from chaoslab.model.verdict import Verdict
 
 from .events import (
@@ -36,8 +33,8 @@ from .events import (
     without,
     write,
 )
-from .histories import good, healthy_run, history_of
-from .plans import BOTH, OUTAGE, app, plan_of
+from .histories import good, healthy_run, run_of
+from .plans import BOTH, OUTAGE, plan_of
 from .reading import codes, data
 
 
@@ -62,7 +59,7 @@ def outage_until(healing_s: float) -> list[AnyEvent]:
 
 def degraded(events: list[AnyEvent]) -> Verdict:
     e = Degrades(naming=BOTH, app="backend", within_s=1.0, fault=OUTAGE)
-    return degrades(e, app("backend"), Sampling(), history_of(events))
+    return e.judged(run_of(events, Plan()))
 
 
 def heal(at_s: float) -> list[AnyEvent]:
@@ -113,7 +110,7 @@ def test_availability_of_a_replaced_boot_ends_with_it() -> None:
     """The silence after it is the next boot's."""
     e = StaysAvailable(app="backend")
     events = replaced_at(3.0, healthy_run(3.0))
-    assert stays_available(e, app("backend"), Sampling(), history_of(events)).outcome == "PASS"
+    assert e.judged(run_of(events, Plan())).outcome == "PASS"
 
 
 SECOND = "second"
@@ -130,7 +127,7 @@ def twice(replaced_s: float, *, healed_s: float = 8.0) -> list[AnyEvent]:
 
 def recovered(events: list[AnyEvent], boot: int = 1) -> Verdict:
     e = Recovers(app="backend", within_s=1.0, stable_s=0.4, proved=True, boot=boot)
-    return recovers(e, Sampling(), history_of(events))
+    return e.judged(run_of(events, Plan()))
 
 
 def test_a_replaced_boot_recovers_from_the_last_heal_of_its_own_time() -> None:
@@ -170,17 +167,17 @@ def test_nothing_more_is_waited_for_once_a_boot_was_replaced() -> None:
     """Its recovery can be judged as well as it ever will."""
     e = Recovers(app="backend", within_s=1.0, stable_s=0.4, proved=True)
     plan = plan_of(replace(e, boot=1))
-    history = history_of([x for x in twice(6.0) if x.at_s <= 6.2])
-    assert recovery_under_way(e, plan, history, 6.2) is None
+    events = [x for x in twice(6.0) if x.at_s <= 6.2]
+    assert e.waits_for(run_of(events, plan), 6.2) is None
 
 
 def test_a_second_boot_spawned_after_the_last_heal_is_not_waited_for() -> None:
     """Without a heal in its time it never will have one."""
     e = Recovers(app="backend", within_s=1.0, stable_s=0.4, proved=True, boot=2)
     events = [*replaced_at(5.0, good()), complete(5.5, HEALTHY, boot=2)]
-    known = history_of([x for x in events if x.at_s < 6.0])
-    assert recovery_under_way(e, plan_of(e), known, 6.0) is None
-    verdict = recovers(e, Sampling(), known)
+    known = [x for x in events if x.at_s < 6.0]
+    assert e.waits_for(run_of(known, plan_of(e)), 6.0) is None
+    verdict = e.judged(run_of(known, Plan()))
     assert (verdict.outcome, codes(verdict)) == ("UNKNOWN", ["recovery.no_heal"])
 
 
@@ -196,7 +193,7 @@ def test_a_write_is_not_missed_once_the_next_fault_has_begun() -> None:
     events = without(twice(6.0), of(Write, ReadBack))
     events += [write(3.5, "no", "failed", purpose="proof", code=503)]
     e = Recovers(app="backend", within_s=2.0, stable_s=0.4, proved=True)
-    verdict = recovers(e, Sampling(), history_of(events))
+    verdict = e.judged(run_of(events, Plan()))
     assert verdict.outcome == "UNKNOWN"
     assert data(verdict, "bound.not_reached") == {"until_s": 4.5, "bound_s": 5.02}
 

@@ -7,12 +7,11 @@ from dataclasses import replace
 import pytest
 
 from chaoslab.expectations import NoRestarts
-from chaoslab.expectations.no_restarts import no_restarts, restarts_under_way
 from chaoslab.history.events import AnyEvent
 from chaoslab.model.verdict import Verdict
 
 from .events import HEALTHY, complete, ended, exited, spawned, without
-from .histories import healthy_run, history_of
+from .histories import healthy_run, run_of
 from .plans import plan_of
 from .reading import codes
 
@@ -20,7 +19,7 @@ SAID = ("INFO starting", "ERROR phase 'database' failed")
 
 
 def restarted(events: list[AnyEvent], at_most: int = 0) -> Verdict:
-    return no_restarts(NoRestarts(app="backend", at_most=at_most), history_of(events))
+    return NoRestarts(app="backend", at_most=at_most).judged(run_of(events))
 
 
 def why(verdict: Verdict) -> str:
@@ -88,12 +87,12 @@ def test_the_run_waits_until_the_restarts_are_used_up() -> None:
 
     def waits(events: list[AnyEvent], now_s: float) -> str | None:
         known = without(events, lambda x: x.kind == "run_ended" or x.at_s > now_s)
-        return restarts_under_way(e, plan, history_of(known), now_s, 3.0)
+        return e.waits_for(run_of(known, plan), now_s)
 
     assert waits([], 0.1) == "boot 1 of backend"
     assert waits(loop(4), 1.0) == "the start-up of boot 1 of backend"
-    assert waits(loop(4), 1.3) == "backend to be started anew"
-    assert waits(loop(4), 3.3) == "backend to be started anew"
+    assert waits(loop(4), 1.3) == "backend to be restarted"
+    assert waits(loop(4), 3.3) == "backend to be restarted"
     assert waits(loop(4), 4.3) is None
     up = [*loop(1)[:-1], spawned(1.3, 2), complete(2.0, HEALTHY, boot=2)]
     assert waits(up, 1.9) == "the start-up of boot 2 of backend"

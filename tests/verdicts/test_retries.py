@@ -9,7 +9,6 @@ import pytest
 
 from chaoslab import Severed, Stopped
 from chaoslab.expectations import BacksOff
-from chaoslab.expectations.backs_off import backs_off
 from chaoslab.history.events import (
     AnyEvent,
     Exited,
@@ -25,8 +24,8 @@ from chaoslab.model.faults import Declared
 from chaoslab.model.verdict import Verdict
 
 from .events import canary, connection, ended, exited, of, probed, sockets, spawned, without
-from .histories import STOPPED, history_of, judged, outcomes, stopped_under_load
-from .plans import PG, REDIS, TOPOLOGY, plan_of
+from .histories import STOPPED, judged, outcomes, run_of, stopped_under_load
+from .plans import PG, REDIS, plan_of
 
 DOWN = Stopped(target="postgres")
 
@@ -36,7 +35,7 @@ def bounded(
 ) -> Verdict:
     label = (fault.label,)
     e = BacksOff(app="backend", connects_per_s=rate, herd=herd, rests_on=label)
-    return backs_off(e, TOPOLOGY, plan_of(faults=(fault,)), history_of(events))
+    return e.judged(run_of(events, plan_of(faults=(fault,))))
 
 
 def why(verdict: Verdict) -> str:
@@ -173,7 +172,10 @@ def test_questions_that_hang_may_each_cause_a_connect_when_the_path_is_back() ->
     herd = [*stopped_under_load(), *tried(every(0.01, 5.1, 5.4))]
     assert bounded(herd).outcome == "FAIL"
     verdict = bounded([*herd, *questions(0.05, 3.4, 4.9, 2.0)])
-    assert (verdict.outcome, "they show no storm" in why(verdict)) == ("UNKNOWN", True)
+    assert (verdict.outcome, "do not show too many connects" in why(verdict)) == (
+        "UNKNOWN",
+        True,
+    )
 
 
 def test_connects_in_syn_sent_are_held_to_the_labs_questions_too() -> None:
@@ -316,8 +318,8 @@ def test_a_storm_on_one_link_fails_whatever_is_unknown_of_the_other() -> None:
 def test_only_faults_that_it_rests_on_are_judged() -> None:
     """None of them is none to judge."""
     e = BacksOff(app="backend", connects_per_s=1.0, herd=1, rests_on=())
-    history = history_of(stopped_under_load())
-    assert backs_off(e, TOPOLOGY, plan_of(faults=(DOWN,)), history).outcome == "UNKNOWN"
+    run = run_of(stopped_under_load(), plan_of(faults=(DOWN,)))
+    assert e.judged(run).outcome == "UNKNOWN"
 
 
 def test_the_judge_takes_the_limits_from_the_app() -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from chaoslab import Stopped
 from chaoslab.expectations import Serves
-from chaoslab.expectations.serves import serves
 from chaoslab.history.events import (
     AnyEvent,
     FaultHealed,
@@ -22,13 +21,13 @@ from chaoslab.model.verdict import Verdict
 from chaoslab.model.when import AtMoment
 
 from .events import ended, exited, of, ready, without, write, writes
-from .histories import healthy_run, history_of, judged, served_again, stopped_under_load
-from .plans import LOAD, TOPOLOGY, plan_of
+from .histories import healthy_run, judged, run_of, served_again, stopped_under_load
+from .plans import LOAD, plan_of
 
 
 def served(events: list[AnyEvent], *, at_least: int = 10) -> Verdict:
     e = Serves(app="backend", at_least=at_least)
-    return serves(e, TOPOLOGY.apps["backend"], plan_of(e, faults=()), history_of(events))
+    return e.judged(run_of(events, plan_of(e, faults=())))
 
 
 def why(verdict: Verdict) -> str:
@@ -132,7 +131,10 @@ def test_what_was_served_before_a_fault_says_nothing_of_the_time_after_it() -> N
     """31 writes of a good run count; 5 of them came once the app had had its time to recover."""
     verdict = served(stopped_under_load())
     assert verdict.outcome == "UNKNOWN"
-    assert "only 5 writes came after that, expected 50" in why(verdict)
+    assert (
+        "only 5 writes were sent after the last heal and the time to recover, expected 50"
+        in why(verdict)
+    )
 
 
 def test_every_second_write_refused_for_ever_fails_with_the_counts() -> None:
@@ -157,7 +159,9 @@ def test_half_of_the_writes_after_a_heal_must_come_on_fresh_connections() -> Non
     kept = [replace(e, fresh=False) if isinstance(e, Write) else e for e in run]
     verdict = served(kept)
     assert verdict.outcome == "UNKNOWN"
-    assert "only 0 of them came on fresh connections, expected 25" in why(verdict)
+    assert "only 0 writes after the last heal were sent on fresh connections, expected 25" in why(
+        verdict
+    )
     taken = iter(range(1000))
     mixed = [
         replace(e, fresh=next(taken) % 2 == 0) if isinstance(e, Write) and e.at_s > 6.6 else e
@@ -172,7 +176,7 @@ def test_a_load_that_stops_before_the_heal_is_named() -> None:
     e = Serves(app="backend")
     load = replace(LOAD, stop=AtMoment(moment="acknowledged", nth=10))
     plan = plan_of(e, faults=(), load=(load,))
-    verdict = serves(plan.expect[0], TOPOLOGY.apps["backend"], plan, history_of(run))  # type: ignore[arg-type]
+    verdict = replace(e, rests_on=()).judged(run_of(run, plan))
     assert verdict.outcome == "UNKNOWN"
     assert "no load ran after the last heal" in why(verdict)
     assert "load[0] stopped at 1.550 s" in why(verdict)
@@ -209,8 +213,7 @@ def test_a_run_that_was_cut_short_does_not_pass() -> None:
 def test_another_boots_writes_are_not_this_ones() -> None:
     """The second boot was never ready."""
     e = Serves(app="backend", boot=2, at_least=1)
-    app, plan = TOPOLOGY.apps["backend"], plan_of(e, faults=())
-    verdict = serves(e, app, plan, history_of(steady()))
+    verdict = e.judged(run_of(steady(), plan_of(e, faults=())))
     assert verdict.outcome == "UNKNOWN"
 
 

@@ -7,8 +7,6 @@ from dataclasses import replace
 import pytest
 
 from chaoslab.expectations import Starts, StaysAvailable
-from chaoslab.expectations.starts import starts
-from chaoslab.expectations.stays_available import stays_available
 from chaoslab.history.events import AnyEvent, Bound, HealthSample
 from chaoslab.model.verdict import Verdict
 from chaoslab.verdicts.settled import unsettled
@@ -28,8 +26,8 @@ from .events import (
     without,
     written_s,
 )
-from .histories import history_of
-from .plans import BOTH, SAMPLING, TOPOLOGY, app, plan_of
+from .histories import history_of, run_of
+from .plans import BOTH, TOPOLOGY, plan_of
 from .reading import data
 
 CONTRACT = TOPOLOGY.apps["backend"].health
@@ -55,12 +53,12 @@ def first_degraded(until_s: float = 4.0) -> list[AnyEvent]:
 
 def started(events: list[AnyEvent], **changed: object) -> Verdict:
     expected = {"app": "backend", "within_s": 3.0, "mode": "normal"} | changed
-    return starts(Starts(**expected), CONTRACT, history_of(events), SAMPLING)  # type: ignore[arg-type]
+    return Starts(**expected).judged(run_of(events))  # type: ignore[arg-type]
 
 
 def available(events: list[AnyEvent], *, healthy: bool = True) -> Verdict:
     e = StaysAvailable(app="backend", healthy=healthy)
-    return stays_available(e, app("backend"), SAMPLING, history_of(events))
+    return e.judged(run_of(events))
 
 
 def why(verdict: Verdict) -> str:
