@@ -10,8 +10,9 @@ none above 0.22; the app itself waited for less than 0.36 of any."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from chaoslab.evidence.claim import OfApp
 from chaoslab.evidence.given import Given
@@ -23,23 +24,43 @@ from chaoslab.model.topology import App
 from chaoslab.model.verdict import Outcome, Verdict
 from chaoslab.reason import Code, Reason
 
+Data = Mapping[str, Any]
+
+
+def _lost(data: Data) -> str:
+    """Who lost how much time: the app, or the lab where none is named."""
+    who = "the lab itself was late" if data["app"] is None else f"{data['app']} waited for a core"
+    return f"{who} for {data['lost_s']:.3f} s"
+
+
 OWN_LIMIT = Code(
     "machine.own_limit",
-    "{who} for {lost_s:.3f} s from {since_s:.3f} s on, and ended itself after {took_s:.3f} s: "
-    "without that it may have kept a limit of its own (gives_up_s)",
+    lambda data: (
+        f"{_lost(data)} from {data['since_s']:.3f} s on, and ended itself after "
+        f"{data['took_s']:.3f} s: without that it may have kept a limit of its own (gives_up_s)"
+    ),
     "The app ended by a limit of its own, which it may have missed because it waited for a core.",
+    data=("app", "lost_s", "since_s", "took_s"),
 )
 LIMIT = Code(
     "machine.limit",
-    "{who} for {lost_s:.3f} s of the {took_s:.3f} s that it took: without that it may have kept "
-    "the limit of {limit_s:g} s",
-    "A limit was missed by no more than the app waited for a core, or the lab was late.",
+    lambda data: (
+        f"{_lost(data)} of the {data['took_s']:.3f} s that it took: without that it may have kept "
+        f"the limit of {data['limit_s']:g} s"
+    ),
+    "The app missed a limit by no more time than it waited for a core. `app` is null where the lab"
+    " itself was late.",
+    data=("app", "lost_s", "took_s", "limit_s"),
 )
 STRETCH = Code(
     "machine.starved",
-    "{who} for {lost_s:.3f} s between {start_s:.3f} and {end_s:.3f} s: slowness of the app cannot "
-    "be distinguished from this machine's",
-    "Most of a stretch of time was lost to waits for a core, or to the lab's own lag.",
+    lambda data: (
+        f"{_lost(data)} between {data['start_s']:.3f} and {data['end_s']:.3f} s: slowness of the "
+        "app cannot be distinguished from this machine's"
+    ),
+    "Most of that time was lost: the app waited for a core, or, where `app` is null, the lab itself"
+    " was late.",
+    data=("app", "lost_s", "start_s", "end_s"),
 )
 TOO_MUCH = 0.5  # of the time
 ROUNDED_S = 1e-6  # sums of seconds are not exact
@@ -98,8 +119,8 @@ def _explained(
         if kept:
             took_s, long_s = done_s - span.start_s, span.end_s - span.start_s
             if given.own:
-                return OWN_LIMIT(who=who, lost_s=lost_s, since_s=since_s, took_s=took_s)
-            return LIMIT(who=who, lost_s=lost_s, took_s=took_s, limit_s=long_s)
+                return OWN_LIMIT(app=who or None, lost_s=lost_s, since_s=since_s, took_s=took_s)
+            return LIMIT(app=who or None, lost_s=lost_s, took_s=took_s, limit_s=long_s)
     return None
 
 
@@ -156,5 +177,5 @@ def too_much(
             if taken_s - lost_in(replace(span, end_s=done_s), each) > long_s:
                 continue
         if lost_s > TOO_MUCH * long_s:
-            return STRETCH(who=who, lost_s=lost_s, start_s=span.start_s, end_s=span.end_s)
+            return STRETCH(app=who or None, lost_s=lost_s, start_s=span.start_s, end_s=span.end_s)
     return None

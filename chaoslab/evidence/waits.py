@@ -1,4 +1,4 @@
-"""How long an app waited for a core, and how late the lab was, as far as measured. Pure."""
+"""How long an app waited for a CPU core, and how late the lab was, as far as measured. Pure."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from chaoslab.evidence.timeline import Span
 from chaoslab.history.events import AppStarved, LabLag
 from chaoslab.history.journal import History
 
-Loss = tuple[Span, float]  # a time that was looked at, and the seconds that were lost in it
+Loss = tuple[Span, float]  # a measured time, and how many of its seconds were lost
 
 
 def waited_s(history: History, app: str, boot: int, since_s: float, until_s: float) -> float:
-    """For how long that boot waited for a core in that time, as far as it was measured."""
+    """How many seconds that boot waited for a core in that time, as far as measured."""
     (_, waits), _ = losses_of(app, boot, history)
     return lost_in(Span(start_s=since_s, end_s=until_s), waits)
 
 
 def losses_of(app: str, boot: int | None, history: History) -> Iterator[tuple[str, list[Loss]]]:
-    """Who lost time: the app, when it was looked at, and the lab, just before it woke."""
+    """The time that was lost: by the app, under its name, and by the lab, under no name."""
     yield (
-        f"{app} waited for a core",
+        app,
         [
             (Span(start_s=look.at_s - look.over_s, end_s=look.at_s), look.waited_s)
             for look in history.of(AppStarved)
@@ -28,7 +28,7 @@ def losses_of(app: str, boot: int | None, history: History) -> Iterator[tuple[st
         ],
     )
     yield (
-        "the lab itself was late",
+        "",
         [
             (Span(start_s=lag.at_s - lag.late_s, end_s=lag.at_s), lag.late_s)
             for lag in history.of(LabLag)
@@ -37,7 +37,7 @@ def losses_of(app: str, boot: int | None, history: History) -> Iterator[tuple[st
 
 
 def lost_in(span: Span, each: Iterable[Loss]) -> float:
-    """The seconds lost in `span`, each loss spread evenly over the time in which it was."""
+    """How many seconds were lost in `span`. Each loss counts as spread evenly over its own time."""
     lost_s = 0.0
     for at, seconds in each:
         shared_s = min(span.end_s, at.end_s) - max(span.start_s, at.start_s)

@@ -1,8 +1,9 @@
-"""Whether a moment that has not come may still come. Pure."""
+"""Why a moment that has not occurred can no longer occur. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from chaoslab.history.events import (
     AnyEvent,
@@ -18,9 +19,41 @@ from chaoslab.history.events import (
 from chaoslab.history.moments import count, find, is_one
 from chaoslab.model.plan import Plan
 from chaoslab.model.when import AtMoment
+from chaoslab.reason import Code, Reason
 
 _ONCE_A_BOOT = frozenset(
     {"spawned", "bound", "first_answer", "startup_complete", "ready", "exited"}
+)
+
+
+def _no_process(data: Mapping[str, Any]) -> str:
+    apps = " and ".join(data["apps"]) or "any app"
+    return f"{apps} has no process, and the plan starts no more"
+
+
+def _faults_over(data: Mapping[str, Any]) -> str:
+    missed = (f"{fault}: {why}" for fault, why in zip(data["missed"], data["whys"], strict=True))
+    kept = (f"{fault} stays in force to the end of the run" for fault in data["kept"])
+    return "; ".join((*missed, *kept))
+
+
+NO_PROCESS = Code(
+    "trigger.no_process",
+    _no_process,
+    "The trigger waits for an app, but no process of it runs and none will be started.",
+    data=("apps",),
+)
+TOO_FEW_BOOTS = Code(
+    "trigger.too_few_boots",
+    "it occurs at most once per boot, so at most {most} times in this run",
+    "The trigger waits for more occurrences than the boots of the run allow.",
+)
+FAULTS_OVER = Code(
+    "trigger.faults_over",
+    _faults_over,
+    "The trigger waits for a fault that was missed (`missed`, with what was recorded of it in"
+    " `whys`), or for the heal of one that stays in force to the end of the run (`kept`).",
+    data=("missed", "whys", "kept"),
 )
 
 
@@ -29,26 +62,24 @@ def why_impossible(
     plan: Plan,
     events: Sequence[AnyEvent],
     without: frozenset[int] = frozenset(),
-) -> str:
-    """Why it can come no more; empty where it may, or where nobody can tell.
+) -> Reason | None:
+    """Why the moment can no longer occur. None where it may, or where this is not known.
 
-    `without` are boots, by their number from 0, that wait for it themselves: they cannot bring it.
+    `without` are the boots of the plan, by number from 0, that start only at this moment: they
+    cannot cause it.
     """
     if moment.moment in ("in_force", "healed"):
         return _fault_cannot(moment, plan, events)
     names = [moment.of] if moment.of else list(dict.fromkeys(b.app for b in plan.boots))
     boots = sum(_boots_to_come(name, moment, plan, events, without) for name in names)
-    living = [spawn for name in names if (spawn := _living(name, events))]
-    if not living and not boots:
-        who = " and ".join(names) or "any app"
-        return f"{who} has no process, and no boot is due"
+    running = [spawn for name in names if (spawn := _running(name, events))]
+    if not running and not boots:
+        return NO_PROCESS(apps=names)
     if moment.moment not in _ONCE_A_BOOT:
-        return ""
-    have = count(moment, events)
-    may = sum(not any(_is_of(e, spawn, moment) for e in events) for spawn in living)
-    if have + may + boots >= moment.nth:
-        return ""
-    return f"it occurs at most once a boot, at most {have + may + boots} times in this run"
+        return None
+    may = sum(not any(_is_of(e, spawn, moment) for e in events) for spawn in running)
+    most = count(moment, events) + may + boots
+    return None if most >= moment.nth else TOO_FEW_BOOTS(most=most)
 
 
 def _is_of(event: AnyEvent, spawn: Spawned, moment: AtMoment) -> bool:
@@ -56,7 +87,7 @@ def _is_of(event: AnyEvent, spawn: Spawned, moment: AtMoment) -> bool:
     return who == (spawn.app, spawn.boot) and is_one(moment, event)
 
 
-def _living(app: str, events: Sequence[AnyEvent]) -> Spawned | None:
+def _running(app: str, events: Sequence[AnyEvent]) -> Spawned | None:
     """The app's newest boot, unless its process has ended."""
     spawns = [e for e in events if isinstance(e, Spawned) and e.app == app]
     if not spawns:
@@ -68,7 +99,7 @@ def _living(app: str, events: Sequence[AnyEvent]) -> Spawned | None:
 def _boots_to_come(
     app: str, moment: AtMoment, plan: Plan, events: Sequence[AnyEvent], without: frozenset[int]
 ) -> int:
-    """Boots of the plan that are due or may yet be, and restarts by a supervisor."""
+    """How many boots of an app the plan may still start, restarts by a supervisor included."""
     spawns = [e for e in events if isinstance(e, Spawned) and e.app == app]
     mine = [(n, boot.at) for n, boot in enumerate(plan.boots) if boot.app == app]
     due = sum(at is None or find(at, events) is not None for _, at in mine)
@@ -81,36 +112,43 @@ def _boots_to_come(
         for n, at in mine
     )
     to_come = max(0, due - sum(not spawn.restart for spawn in spawns)) + later
-    if moment.moment == "spawned":  # by the plan, as the moment is meant
+    if moment.moment == "spawned":  # this moment does not count restarts
         return to_come
     restarts = sum(boot.restarts for boot in plan.boots if boot.app == app)
     return to_come + restarts - sum(spawn.restart for spawn in spawns)
 
 
 def missed_boots(app: str, plan: Plan, events: Sequence[AnyEvent]) -> Iterator[int]:
-    """The numbers, from 0, of the plan's boots of an app whose trigger did not come."""
+    """The numbers, from 0, of the plan's boots of an app whose trigger did not occur."""
     places = {e.place for e in events if isinstance(e, TriggerMissed)}
     for number, boot in enumerate(plan.boots):
         if boot.app == app and f"boots[{number}].at" in places:
             yield number
 
 
-def _fault_cannot(moment: AtMoment, plan: Plan, events: Sequence[AnyEvent]) -> str:
+def _fault_cannot(moment: AtMoment, plan: Plan, events: Sequence[AnyEvent]) -> Reason | None:
     labels = [moment.of] if moment.of else [fault.label for fault in plan.faults]
-    whys = [_one_fault_cannot(moment, label, plan, events) for label in labels]
-    return "; ".join(whys) if all(whys) else ""
+    kept = [label for label in labels if moment.moment == "healed" and _is_kept(label, plan)]
+    missed = [label for label in labels if label not in kept]
+    whys = [_why_missed(moment, label, events) for label in missed]
+    return FAULTS_OVER(missed=missed, whys=whys, kept=kept) if labels and all(whys) else None
 
 
-def _one_fault_cannot(moment: AtMoment, label: str, plan: Plan, events: Sequence[AnyEvent]) -> str:
-    mine = [e for e in events if getattr(e, "fault", None) == label]
-    missed = [e.why for e in mine if isinstance(e, FaultMissed)]
-    if moment.moment == "in_force":
-        over = any(isinstance(e, FaultInForce | FaultHealed) for e in mine)
-        return f"{label}: {missed[-1]}" if missed and not over else ""
+def _is_kept(label: str, plan: Plan) -> bool:
+    """Whether the plan heals the fault only when the run ends."""
     fault = plan.fault(label)
-    if fault is not None and fault.stop is None:
-        return f"{label} stays in force to the end of the run"
-    asked = any(isinstance(e, FaultRequested) for e in mine)
+    return fault is not None and fault.stop is None
+
+
+def _why_missed(moment: AtMoment, label: str, events: Sequence[AnyEvent]) -> str:
+    """What was recorded of a fault that can no longer be in force, or be healed; empty where it may
+    be.
+    """
+    mine = [e for e in events if getattr(e, "fault", None) == label]
+    why = next((e.why for e in reversed(mine) if isinstance(e, FaultMissed)), "")
+    if moment.moment == "in_force":
+        return "" if any(isinstance(e, FaultInForce | FaultHealed) for e in mine) else why
+    requested = any(isinstance(e, FaultRequested) for e in mine)
     healing = any(isinstance(e, FaultHealing) for e in mine)
     healed = any(isinstance(e, FaultHealed) for e in mine)
-    return f"{label}: {missed[-1]}" if missed and not healed and (healing or not asked) else ""
+    return why if not healed and (healing or not requested) else ""

@@ -89,8 +89,10 @@ def is_one(moment: AtMoment, event: AnyEvent) -> bool:
     return _IS[moment.moment](event) and _is_meant(moment, event)
 
 
-def in_words(moment: AtMoment) -> str:
-    """The moment as a sentence names it."""
+def in_words(moment: AtMoment | str) -> str:
+    """The moment as a sentence names it. A text is returned as it is."""
+    if isinstance(moment, str):
+        return moment
     naming = f" {', '.join(moment.naming) or 'nothing'}" if moment.moment == "lost" else ""
     number = f", number {moment.nth}" if moment.nth > 1 else ""
     of = f", of {moment.of}" if moment.of else ""

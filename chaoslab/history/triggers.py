@@ -1,4 +1,4 @@
-"""Triggers of a plan on their way: waited for, and given up as soon as they can come no more."""
+"""Waiting for the triggers of a plan, until they occur or can no longer occur."""
 
 from __future__ import annotations
 
@@ -15,19 +15,30 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.impossible import why_impossible
 from chaoslab.history.journal import History, Journal
-from chaoslab.history.moments import find, in_words
+from chaoslab.history.moments import find
 from chaoslab.model.plan import Plan
 from chaoslab.model.when import AtMoment
+from chaoslab.reason import Code, Reason
 
 _DECISIVE = Spawned | Exited | FaultHealed | FaultMissed | TriggerMissed
-TOO_EARLY = "the run ended first"
+
+NOT_IN_TIME = Code(
+    "trigger.not_in_time",
+    "it did not occur within {within_s:g} s",
+    "The trigger did not occur in the time that the plan waits for it.",
+)
+RUN_ENDED = Code(
+    "trigger.run_ended",
+    "the run ended first",
+    "The run ended before the trigger occurred.",
+)
 
 
 class Awaited:
-    """One moment that the plan waits for; `why` says, once it is given up, why it did not come.
+    """One moment that the plan waits for. `why` is the reason once the moment did not occur.
 
-    `since_s`: when the fault began that it is to end; see `moments.find`. `of_boot`: the number,
-    from 0, of the plan's boot that begins with it.
+    `since_s` is when the fault began that the moment ends; see `moments.find`. `of_boot` is the
+    number, from 0, of the plan's boot that starts at the moment.
     """
 
     def __init__(
@@ -43,15 +54,15 @@ class Awaited:
         self._moment, self._plan, self._journal = moment, plan, journal
         self._since_s, self._within_s, self._read = since_s, moment.within_s, 0
         self._without = frozenset[int]() if of_boot is None else frozenset({of_boot})
-        self.why = ""
+        self.why: Reason | None = None
 
     async def came(self) -> bool:
-        """Wait for the moment and the seconds after it; False where it did not come in its time,
-        or can come no more.
+        """Wait for the moment and the seconds after it. False as soon as it can no longer occur, or
+        where it did not occur in its time.
         """
         event = await self._journal.wait_for(self._look, self._within_s)
         if event is None:
-            self.why = f"it did not occur within {self._within_s:g} s"
+            self.why = NOT_IN_TIME(within_s=self._within_s)
         if event is None or self.why:
             return False
         left_s = event.at_s + self._moment.after_s - self._journal.now()
@@ -71,25 +82,25 @@ class Awaited:
 async def trigger_came(
     place: str, moment: AtMoment, plan: Plan, journal: Journal, of_boot: int | None = None
 ) -> bool:
-    """Wait for the moment of a boot, a load or a step; that it does not come is written down."""
+    """Wait for the moment of a boot, a load or a step. Record that it did not occur."""
     awaited = Awaited(moment, plan, journal, of_boot=of_boot)
     if await awaited.came():
         return True
+    assert awaited.why is not None
     note_missed(place, moment, awaited.why, journal)
     return False
 
 
-def note_missed(place: str, moment: AtMoment, why: str, journal: Journal) -> None:
-    """Write down, once, that what stands at this place of the plan waited in vain."""
+def note_missed(place: str, moment: AtMoment, why: Reason, journal: Journal) -> None:
+    """Record, once, that the moment at this place of the plan did not occur."""
     if journal.history.first(TriggerMissed, lambda missed: missed.place == place) is None:
-        event = TriggerMissed(at_s=journal.now(), place=place, moment=in_words(moment), why=why)
-        journal.append(event)
+        journal.append(TriggerMissed(at_s=journal.now(), place=place, moment=moment, why=why))
 
 
 def never_came(plan: Plan, history: History) -> Iterator[tuple[str, AtMoment]]:
-    """The triggers of boots, loads, steps and the quiet time that have not come, by their place.
+    """The triggers of boots, loads, steps and the quiet time that did not occur, by their place.
 
-    Those of faults are written down by who runs the faults.
+    `injection/schedule` records those of faults.
     """
     sampling = plan.sampling
     places = {f"boots[{i}].at": boot.at for i, boot in enumerate(plan.boots)}

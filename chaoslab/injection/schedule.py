@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from chaoslab.errors import ChaoslabError, FaultUnsupported
 from chaoslab.history.events import FaultInForce, FaultMissed
 from chaoslab.history.moments import find, in_words
-from chaoslab.history.triggers import TOO_EARLY, Awaited, note_missed
+from chaoslab.history.triggers import RUN_ENDED, Awaited, note_missed
 from chaoslab.injection.base import Injection
 from chaoslab.injection.ground import Ground
 from chaoslab.injection.in_force import injected, requested, uninterrupted
@@ -72,7 +72,7 @@ class Nemesis:
         awaited = Awaited(start, self._plan, self._ground.journal)
         if await self._before_the_end(awaited.came()):
             return True
-        self._missed(fault, f"its start ({in_words(start)}): {awaited.why or TOO_EARLY}")
+        self._missed(fault, f"its start ({in_words(start)}): {awaited.why or RUN_ENDED()}")
         return False
 
     async def _fired(self, fault: TriggeredInjection, armed: asyncio.Future[None]) -> bool:
@@ -106,7 +106,7 @@ class Nemesis:
         words = in_words(declared.stop)
         if self._ground.disables(declared) and not self._over.is_set():
             return f"the fault is disabled: no need to wait for its stop ({words})"
-        why = awaited.why or TOO_EARLY
+        why = awaited.why or RUN_ENDED()
         if find(declared.stop, journal.history.events, since_s) is None:
             note_missed(f"faults[{self._number(declared)}].stop", declared.stop, why, journal)
         return f"its stop ({words}): {why}"

@@ -9,7 +9,7 @@ from typing import Protocol
 from chaoslab.errors import ChaoslabError, InjectionFailed, RuntimeUnavailable, ServiceFailed
 from chaoslab.history.events import RunEnded
 from chaoslab.history.run_folder import RunFolder
-from chaoslab.history.triggers import TOO_EARLY, never_came, note_missed
+from chaoslab.history.triggers import RUN_ENDED, never_came, note_missed
 from chaoslab.injection.connect_counter import require_connect_counter
 from chaoslab.injection.ground import Ground
 from chaoslab.injection.records import record_connections, record_packets
@@ -96,7 +96,7 @@ class _Run:
             if lost := await self._boots.end():
                 why, settled = f"an app could not be stopped: {lost}", False
             for place, moment in never_came(self._plan, self._journal.history):
-                note_missed(place, moment, TOO_EARLY, self._journal)
+                note_missed(place, moment, RUN_ENDED(), self._journal)
             self._journal.append(RunEnded(at_s=self._journal.now(), settled=settled, why=why))
         if lost:
             raise lost

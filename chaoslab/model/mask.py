@@ -38,7 +38,9 @@ _NAMES = frozenset(
     ("app", "boot", "end", "fault", "kind", "link", "links", "op", "probe", "service")
 ) | {"step", "stream", "target", "type"}
 # Words that the lab and its parts write themselves.
-_OWN = ("chaoslab", "postgresql", "redis", "toxiproxy", "docker", "compose", "localhost", "python")
+_OWN = ("chaoslab", "toxiproxy", "docker", "compose", "localhost", "python")
+# The scheme of a URL is no secret, even where a password is the same word, as `postgres` is.
+_NOT_IN_A_SCHEME = r"(?![a-z]{0,12}(?:\+[a-z0-9]{1,12})?://)"
 # In a text that may be anything: no quotation mark, and no @, ends up in the password. It begins
 # where a run of its characters does, or a long run is read from every place in it.
 _SHOWN_URL = re.compile(r"(?P<head>(?<![\w+.-])[\w+.-]+://[^\s/?#:@]*:)[^\s/?#@\"'<>]+(?P<tail>@)")
@@ -78,9 +80,9 @@ class Mask:
                     self._forms |= dict.fromkeys(_forms(piece))
         if len(self._forms) > before:
             longest_first = sorted(self._forms, key=len, reverse=True)
-            self._text = re.compile("|".join(map(re.escape, longest_first)))
-            encoded = (form.encode("utf-8", "surrogatepass") for form in longest_first)
-            self._data = re.compile(b"|".join(map(re.escape, encoded)))
+            pattern = f"(?:{'|'.join(map(re.escape, longest_first))}){_NOT_IN_A_SCHEME}"
+            self._text = re.compile(pattern)
+            self._data = re.compile(pattern.encode("utf-8", "surrogatepass"))
 
     def learn_boot(self, command: Sequence[str], env: Mapping[str, str]) -> None:
         """Hide what is secret of one boot, every placeholder filled."""

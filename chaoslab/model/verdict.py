@@ -1,17 +1,13 @@
-"""What a history means: three-valued truth, merged by the worst."""
+"""Verdicts: PASS, UNKNOWN or FAIL, each with its reasons. Several merge to the worst."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any
 
-from pydantic import BeforeValidator
-
+from chaoslab.model.saved_reason import SavedReason
 from chaoslab.reason import Reason
-
-UNCODED = "text"  # the code of reasons that were saved before they had one
 
 
 class Outcome(StrEnum):
@@ -28,26 +24,20 @@ class Outcome(StrEnum):
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:
-    """The worst of all; UNKNOWN where there is none, because nothing judged is nothing proved."""
+    """The worst of all. UNKNOWN where there is none: then nothing was judged."""
     return max(outcomes, key=lambda outcome: outcome.rank, default=Outcome.UNKNOWN)
-
-
-def _from_text(value: object) -> Any:
-    """Verdicts that were saved before reasons had codes have bare texts."""
-    return Reason(code=UNCODED, text=value) if isinstance(value, str) else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """One claim, judged. `because` cites what it rests on, times in seconds since the lab's start.
-
-    `rests_on` names the faults that had to be shown to have met the app.
+    """The result of one claim. `because` holds its reasons, with times in seconds since the lab's
+    start. `rests_on` names the faults that must be observed to affect the app.
     """
 
     name: str
     outcome: Outcome
     claim: str
-    because: tuple[Annotated[Reason, BeforeValidator(_from_text)], ...]
+    because: tuple[SavedReason, ...]
     rests_on: tuple[str, ...] = ()
 
     @property
@@ -57,15 +47,15 @@ class Verdict:
 
 
 def passed(name: str, claim: str, *because: Reason) -> Verdict:
-    """A claim that the history bears out."""
+    """The verdict PASS: the history shows that the claim held."""
     return Verdict(name=name, outcome=Outcome.PASS, claim=claim, because=because)
 
 
 def failed(name: str, claim: str, *because: Reason) -> Verdict:
-    """A claim that the history contradicts."""
+    """The verdict FAIL: the history shows that the claim did not hold."""
     return Verdict(name=name, outcome=Outcome.FAIL, claim=claim, because=because)
 
 
 def unknown(name: str, claim: str, *because: Reason) -> Verdict:
-    """A claim that the history can neither bear out nor contradict."""
+    """The verdict UNKNOWN: the history cannot decide the claim."""
     return Verdict(name=name, outcome=Outcome.UNKNOWN, claim=claim, because=because)

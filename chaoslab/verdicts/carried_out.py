@@ -1,30 +1,54 @@
-"""A plan that was not carried out: what a trigger that never came leaves of a verdict. Pure."""
+"""Verdicts of a run in which the plan was not carried out in full. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from typing import Any, get_args
 
 from chaoslab.history.events import StepDone, TriggerMissed
+from chaoslab.history.impossible import FAULTS_OVER, NO_PROCESS, TOO_FEW_BOOTS
 from chaoslab.history.journal import History
+from chaoslab.history.moments import in_words
+from chaoslab.history.triggers import NOT_IN_TIME, RUN_ENDED
 from chaoslab.model.plan import Plan
 from chaoslab.model.verdict import Outcome, Verdict
+from chaoslab.model.when import AtMoment, Moment
 from chaoslab.reason import Code, Reason
 
+_CAUSES = {
+    code.name: code for code in (NOT_IN_TIME, RUN_ENDED, NO_PROCESS, TOO_FEW_BOOTS, FAULTS_OVER)
+}
+
+
+def _not_carried_out(data: Mapping[str, Any]) -> str:
+    moment = data["moment"]
+    if moment in get_args(Moment):
+        moment = AtMoment(**{name: data[name] for name in _MOMENT})
+    code = _CAUSES.get(data["cause"])
+    why = code(**{name: data[name] for name in code.data_names}) if code else data["why"]
+    return f"the plan was not carried out: {data['place']} waited for {in_words(moment)}: {why}"
+
+
+_MOMENT = ("moment", "of", "naming", "nth", "after_s")
+_OF_CAUSE = dict.fromkeys(name for code in _CAUSES.values() for name in code.data_names)
 NOT_CARRIED_OUT = Code(
     "plan.not_carried_out",
-    "the plan was not carried out: {place} waited for {moment}: {why}",
-    "A fault's stop, a boot, a load or the quiet time waited for a moment that did not come.",
+    _not_carried_out,
+    "A trigger of the plan (`place`) did not occur: a fault's stop, a boot, a load, a step or the"
+    " quiet time. `cause` is a code `trigger.*`, and its own data stand beside these. In runs of"
+    " older versions `moment` is a text, and `cause` is `text`, with the words in `why`.",
+    data=("place", *_MOMENT, "cause", *_OF_CAUSE, "why"),
 )
 STEP_FAILED = Code(
     "plan.step_failed",
     "the plan was not carried out: its step '{step}' failed: {error}",
-    "A step of the scenario's own raised, or did not end in its time.",
+    "A step of the scenario raised an error, or did not end in its time.",
 )
 STEP_NOT_DONE = Code(
     "plan.step_not_done",
     "the plan was not carried out: its step '{step}' was not over when the run ended",
-    "The run ended while a step of the scenario's own was under way.",
+    "The run ended before a step of the scenario was done.",
 )
 PASSES_OTHERWISE = Code(
     "plan.otherwise_pass",
@@ -34,18 +58,17 @@ PASSES_OTHERWISE = Code(
 
 
 def is_not_carried_out(verdict: Verdict) -> bool:
-    """Whether a trigger that never came is all that makes it UNKNOWN."""
+    """Whether it is UNKNOWN only because the plan was not carried out."""
     first = verdict.because[0].code if verdict.because else ""
     codes = (NOT_CARRIED_OUT.name, STEP_FAILED.name, STEP_NOT_DONE.name)
     return verdict.outcome is Outcome.UNKNOWN and first in codes
 
 
 def weighed_by_triggers(verdict: Verdict, plan: Plan, history: History) -> Verdict:
-    """A PASS is UNKNOWN where a fault's stop, a boot, a load, a step or the quiet time waited in
-    vain, or a step failed: the run was another than the one that the plan asks for.
+    """The verdict with every trigger that did not occur and every step that failed.
 
-    A failure stands: the app did what it did, and a fault that was healed for want of its stop was
-    healed all the same. Each verdict names what did not come.
+    A PASS becomes UNKNOWN: the run was not the one that the plan describes. A FAIL stays FAIL: what
+    the app did is observed, and a fault whose stop did not occur was healed all the same.
     """
     missed = (*_triggers_missed(history), *_steps_failed(plan, history))
     if not missed:
@@ -58,7 +81,17 @@ def weighed_by_triggers(verdict: Verdict, plan: Plan, history: History) -> Verdi
 
 def _triggers_missed(history: History) -> Iterator[Reason]:
     for each in history.of(TriggerMissed):
-        yield NOT_CARRIED_OUT(place=each.place, moment=each.moment, why=each.why)
+        yield NOT_CARRIED_OUT(place=each.place, **_moment_data(each.moment), **_cause(each.why))
+
+
+def _moment_data(moment: AtMoment | str) -> dict[str, Any]:
+    data = {"of": "", "naming": (), "nth": 1, "after_s": 0.0, "moment": moment}
+    return data if isinstance(moment, str) else {name: asdict(moment)[name] for name in _MOMENT}
+
+
+def _cause(why: Reason) -> dict[str, Any]:
+    """The code of the cause, with its data; the words of a run that has no codes."""
+    return {"cause": why.code, **(why.data if why.code in _CAUSES else {"why": why.text})}
 
 
 def _steps_failed(plan: Plan, history: History) -> Iterator[Reason]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from chaoslab.corpus.cites import Cite
 from chaoslab.corpus.records import Defect
 from chaoslab.evidence.reasons import EXITED, LOG_LINE
-from chaoslab.model.verdict import UNCODED, Outcome, Verdict
+from chaoslab.model.saved_reason import UNCODED
+from chaoslab.model.verdict import Outcome, Verdict
 from chaoslab.reason import Reason
 
 RECORD = """\

@@ -45,7 +45,9 @@ from chaoslab.history.events import (
     TriggerMissed,
     Write,
 )
+from chaoslab.history.triggers import NOT_IN_TIME
 from chaoslab.model.health import HealthState
+from chaoslab.model.when import AtMoment
 
 EVENTS: tuple[AnyEvent, ...] = (
     LabUp(at_s=0.1, took_s=0.1, versions={"postgres": "16"}, links={"b.postgres": "127.0.0.1:1"}),
@@ -145,7 +147,10 @@ EVENTS: tuple[AnyEvent, ...] = (
     ProberSample(at_s=2.3, app="b", boot=1, path="live", took_s=0.01, status_code=200),
     ProberSample(at_s=2.3, app="b", boot=1, path="ready", took_s=0.5, error="TimeoutError"),
     TriggerMissed(
-        at_s=9.1, place="boots[1].at", moment="an exit", why="it did not occur within 9 s"
+        at_s=9.1,
+        place="boots[1].at",
+        moment=AtMoment(moment="exited", of="b", within_s=9.0),
+        why=NOT_IN_TIME(within_s=9.0),
     ),
     QuestionsAsked(at_s=2.4, app="b", boot=1, asked={"/health": 9, "/live": 2}, most_under_way=2),
     ServerConnections(at_s=2.3, service="postgres", count=3),

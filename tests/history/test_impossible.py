@@ -17,7 +17,7 @@ from chaoslab.history.events import (
     StartupComplete,
     TriggerMissed,
 )
-from chaoslab.history.impossible import why_impossible
+from chaoslab.history.impossible import NO_PROCESS, why_impossible
 from chaoslab.history.moments import in_words
 from chaoslab.model.health import HealthState
 from chaoslab.model.plan import Boot, Plan
@@ -43,7 +43,9 @@ FAULTS = Plan(
         Severed(target="a.b", name="y", start=in_force("x")),
     ),
 )
-NO_SECOND = TriggerMissed(at_s=3.0, place="boots[1].at", moment="an exit", why="")
+NO_SECOND = TriggerMissed(
+    at_s=3.0, place="boots[1].at", moment=exited(), why=NO_PROCESS(apps=("app",))
+)
 OF_ANSWERS = [degraded(), lost("postgres"), acknowledged(3), started(), AtMoment(moment="ready")]
 
 

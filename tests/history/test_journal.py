@@ -11,7 +11,15 @@ import pytest
 
 from chaoslab.clock import now_s
 from chaoslab.errors import SpecError
-from chaoslab.history.events import AnyEvent, Bound, Exited, FaultHealed, FaultInForce, LabLag
+from chaoslab.history.events import (
+    AnyEvent,
+    Bound,
+    Exited,
+    FaultHealed,
+    FaultInForce,
+    LabLag,
+    TriggerMissed,
+)
 from chaoslab.history.journal import History, Journal, read_history
 from chaoslab.model.when import AtMoment
 
@@ -38,6 +46,15 @@ def test_there_is_one_of_every_kind_here() -> None:
 def test_every_event_reads_back_as_it_was_written(event: AnyEvent, tmp_path: Path) -> None:
     """Types, nested tuples, enums and absent members included."""
     assert read_history(written(tmp_path, event)).events == (event,)
+
+
+def test_a_trigger_that_an_older_version_missed_has_texts(tmp_path: Path) -> None:
+    """Its moment and its cause; runs of today have data."""
+    path = tmp_path / "history.jsonl"
+    old = {"at_s": 9.1, "kind": "trigger_missed", "place": "boots[1].at", "moment": "an exit"}
+    path.write_text(json.dumps(old | {"why": "the run ended first"}) + "\n", encoding="utf-8")
+    (event,) = read_history(path).of(TriggerMissed)
+    assert (event.moment, str(event.why)) == ("an exit", "the run ended first")
 
 
 def test_what_is_kept_has_the_times_of_the_file(tmp_path: Path) -> None:

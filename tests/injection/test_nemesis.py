@@ -145,7 +145,7 @@ async def test_a_stop_that_never_comes_heals_all_the_same_and_says_so(ground: Gr
     assert healing is not None
     assert healing.why == "its stop (a change to degraded): it did not occur within 0.1 s"
     (missed,) = ground.journal.history.of(TriggerMissed)
-    assert (missed.place, missed.moment) == ("faults[0].stop", "a change to degraded")
+    assert (missed.place, missed.moment) == ("faults[0].stop", spec.stop)
 
 
 async def test_a_stop_that_can_come_no_more_heals_at_once(ground: Ground) -> None:
@@ -161,7 +161,7 @@ async def test_a_stop_that_can_come_no_more_heals_at_once(ground: Ground) -> Non
         )
         await until_written(ground, FaultHealed)
     (missed,) = ground.journal.history.of(TriggerMissed)
-    assert missed.why == "app has no process, and no boot is due"
+    assert (missed.why.code, missed.why.data["apps"]) == ("trigger.no_process", ("app",))
 
 
 async def test_a_stop_that_came_before_the_end_is_not_missed(ground: Ground) -> None:

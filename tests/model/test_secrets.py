@@ -166,6 +166,16 @@ def test_a_secret_that_is_a_name_of_the_lab_hides_no_names() -> None:
     assert begins_alike.text("lost web.postgres") == "lost web.postgres"
 
 
+@pytest.mark.parametrize("scheme", ["postgresql", "amqp", "mysql+asyncmy", "rediss"])
+def test_the_scheme_of_a_url_is_no_secret(scheme: str) -> None:
+    """A password that is a part of it is hidden everywhere else."""
+    mask = Mask([scheme[:4]])
+    for url in (f"{scheme}://host/x", f"to {scheme}://u:***@host"):
+        assert mask.text(url) == url
+        assert mask.data(url.encode()) == url.encode()
+    assert mask.text(f"{scheme[:4]} {scheme[:4]}1://x") == "*** ***1://x"
+
+
 def test_what_only_the_lab_writes_is_left_as_it_is() -> None:
     """How a connection ended is evidence, whatever the password is."""
     event = LinkConnection(

@@ -8,10 +8,13 @@ import pytest
 
 from chaoslab.expectations import KeepsAcknowledged, Starts
 from chaoslab.history.events import AnyEvent, TriggerMissed
-from chaoslab.history.triggers import never_came
+from chaoslab.history.impossible import FAULTS_OVER, NO_PROCESS, TOO_FEW_BOOTS
+from chaoslab.history.triggers import NOT_IN_TIME, RUN_ENDED, never_came
+from chaoslab.model import when
 from chaoslab.model.load import Load
 from chaoslab.model.plan import Boot, Plan
 from chaoslab.model.when import AtMoment
+from chaoslab.reason import Reason
 from chaoslab.verdicts.settled import unsettled
 from chaoslab.verdicts.still_open import still_open
 
@@ -24,7 +27,7 @@ PLACES = ("faults[0].stop", "boots[1].at", "load[0].start", "load[0].stop", "sam
 
 
 def missed(place: str) -> TriggerMissed:
-    return TriggerMissed(at_s=4.0, place=place, moment="an exit", why="it did not occur within 9 s")
+    return TriggerMissed(at_s=4.0, place=place, moment=when.exited(), why=NOT_IN_TIME(within_s=9.0))
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -35,6 +38,34 @@ def test_no_verdict_of_a_plan_that_was_not_carried_out_passes(place: str) -> Non
     assert outcomes(verdicts) == ["UNKNOWN"] * 3
     said = f"the plan was not carried out: {place} waited for an exit: it did not occur within 9 s"
     assert {verdict.texts[0] for verdict in verdicts} == {said}
+
+
+def test_what_did_not_come_is_data() -> None:
+    """The moment and the cause by their codes, with their values."""
+    data = judged([*good(), missed("boots[1].at")])[0].because[0].data
+    assert (data["place"], data["moment"], data["nth"]) == ("boots[1].at", "exited", 1)
+    assert (data["cause"], data["within_s"]) == ("trigger.not_in_time", 9.0)
+
+
+@pytest.mark.parametrize("moment", [when.exited(), "an exit"])
+@pytest.mark.parametrize(
+    ("why", "words"),
+    [
+        (Reason(code="text", text="words of an older run"), "words of an older run"),
+        (RUN_ENDED(), "the run ended first"),
+        (NO_PROCESS(apps=()), "any app has no process, and the plan starts no more"),
+        (TOO_FEW_BOOTS(most=1), "it occurs at most once per boot, so at most 1 times in this run"),
+        (
+            FAULTS_OVER(missed=("x",), whys=("not seen",), kept=("y",)),
+            "x: not seen; y stays in force to the end of the run",
+        ),
+    ],
+)
+def test_each_cause_has_its_words(moment: AtMoment | str, why: Reason, words: str) -> None:
+    """In a run of today, and in one whose moments and causes were saved as texts."""
+    event = replace(missed("boots[1].at"), moment=moment, why=why)
+    text = judged([*good(), event])[0].texts[0]
+    assert text == f"the plan was not carried out: boots[1].at waited for an exit: {words}"
 
 
 def test_a_failure_stays_one_and_names_what_did_not_come_last() -> None:

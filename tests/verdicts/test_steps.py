@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chaoslab.history.events import AnyEvent, RunEnded, StepDone, TriggerMissed
+from chaoslab.history.triggers import RUN_ENDED
 from chaoslab.model.plan import Plan
 from chaoslab.model.steps import Step
 from chaoslab.model.verdict import Verdict
@@ -49,7 +50,7 @@ def test_a_step_that_was_not_over_makes_every_pass_unknown() -> None:
 
 def test_a_step_whose_moment_did_not_come_is_named_by_the_trigger() -> None:
     """Once, and not as a step that was not over as well."""
-    missed = TriggerMissed(at_s=6.0, place="steps[flush].at", moment="health", why="9 s passed")
+    missed = TriggerMissed(at_s=6.0, place="steps[flush].at", moment=NEVER, why=RUN_ENDED())
     for verdict in verdicts(missed):
         codes = [reason.code for reason in verdict.because]
         assert verdict.outcome == "UNKNOWN"
@@ -67,5 +68,5 @@ def test_a_run_waits_for_a_step_that_is_due_though_no_app_is_left() -> None:
 def test_a_run_waits_for_no_step_that_is_missed() -> None:
     """It was given up, and that is written down."""
     events = without(good(), of(RunEnded))
-    missed = TriggerMissed(at_s=6.0, place="steps[flush].at", moment="health", why="9 s passed")
+    missed = TriggerMissed(at_s=6.0, place="steps[flush].at", moment=NEVER, why=RUN_ENDED())
     assert unsettled(plan(NEVER), history_of([*events, missed]), 60.0, TOPOLOGY) is None

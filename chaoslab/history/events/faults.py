@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chaoslab.history.events.base import Event, FaultEvent
+from chaoslab.model.saved_reason import SavedReason
 from chaoslab.model.sighting import Outcome
+from chaoslab.model.when import AtMoment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +60,12 @@ class TriggerMissed(Event):
     without it.
 
     `place` is the trigger's place in the plan, as in `faults[0].stop` or `boots[1].at`. `moment` is
-    what the lab waited for, in words.
+    what the lab waited for. It is a text in runs that older versions saved.
     """
 
     place: str
-    moment: str
-    why: str
+    moment: AtMoment | str
+    why: SavedReason
     kind: Literal["trigger_missed"] = "trigger_missed"
 
 

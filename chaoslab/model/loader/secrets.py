@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from pydantic import Field
 
@@ -29,12 +29,14 @@ def secrets(shape: SecretsShape) -> Secrets:
     return Secrets(variables=tuple(shape.variables), values=tuple(shape.values))
 
 
-def mask_of_document(table: Mapping[str, object]) -> Mask:
-    """What hides the secrets of a document of which nothing is known to be right."""
+def mask_of_document(table: Mapping[str, object], kinds: Iterable[str]) -> Mask:
+    """The mask of a file that may have any mistake. It does not hide the names of these kinds of
+    service.
+    """
     own = table.get("secrets")
     listed = _texts(own.get("variables")) if isinstance(own, dict) else []
     values = _texts(own.get("values")) if isinstance(own, dict) else []
-    return Mask([*values, *_found(table, listed)], listed=listed)
+    return Mask([*values, *_found(table, listed)], listed=listed, words=kinds)
 
 
 def _found(value: object, listed: Collection[str], name: str = "") -> Iterator[str]:

@@ -90,7 +90,7 @@ def read_topology(path: Path, *, kinds: Kinds) -> Topology:
         prefix, table = _TABLE, _shared_table(document, file)
     old = outdated(table, file)
     table = with_new_names(table, renamed(table))
-    mask = mask_of_document(table)
+    mask = mask_of_document(table, kinds)
     found = [*Names(table, prefix, file, kinds).problems()]
     try:
         shape = TopologyShape.model_validate(table)
