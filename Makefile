@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # The tests mostly wait for servers and clocks: five keep two cores busy for most of the time.
 WORKERS ?= 5
+# The checks start some thousand interpreters: each would compile the package again.
+unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 # Names of the images that docker/airgapped/images.sh has built, unless the environment has others.

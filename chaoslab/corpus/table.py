@@ -14,7 +14,7 @@ from rich.text import Text
 from chaoslab.corpus.ledger import GOOD, Entry
 from chaoslab.corpus.records import Defect
 from chaoslab.printable import one_line
-from chaoslab.report.stats import wilson
+from chaoslab.report.wilson import wilson
 
 _STYLES = {"refused": "green", "missed": "red", "unclear": "yellow", "passed": "green"}
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chaoslab.gate.result import RoundResult, ScenarioOutcome
-from chaoslab.report.stats import wilson
+from chaoslab.report.wilson import wilson
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import TypeAlias
 
 import numpy as np
@@ -147,22 +146,3 @@ def _resampled_medians(values: Values, seed: int, name: str) -> Values:
     rng = np.random.default_rng(generator(seed, "bootstrap", name).getrandbits(64))
     picks = rng.integers(0, values.size, size=(RESAMPLES, values.size))
     return np.median(values[picks], axis=1)
-
-
-def wilson(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The interval of a rate of which `k` of `n` were seen, 0 to 1; 0 to 1 where nothing was.
-
-    Honest at the ends too: 20 of 20 is 0.84 to 1. Raises ValueError unless 0 <= k <= n.
-    Source: E. B. Wilson, JASA 22 (1927), 209-212.
-    """
-    if not 0 <= k <= n:
-        raise ValueError(f"{k} of {n}")
-    if n == 0:
-        return 0.0, 1.0
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    rate, spread = k / n, z * z / n
-    middle = (rate + spread / 2) / (1 + spread)
-    half = (z / (1 + spread)) * (rate * (1 - rate) / n + spread / (4 * n)) ** 0.5
-    low = 0.0 if k == 0 else middle - half
-    high = 1.0 if k == n else middle + half
-    return low, high

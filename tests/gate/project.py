@@ -35,28 +35,29 @@ CONFTEST = '''
 """Scenarios whose runs are written down at once."""
 from pathlib import Path
 import pytest
-from chaoslab.history.journal import Journal
-from chaoslab.history.run_folder import RunFolder, RunInfo
-from chaoslab.report.runs import save_verdicts
-from chaoslab.model.loader import load_topology
-from chaoslab import services
-from chaoslab.model.plan import Boot, Plan
-from chaoslab.reason import Reason
-from chaoslab.model.verdict import Outcome, Verdict
-
-INFO = RunInfo(scenario="x", seed=1, runtime="local", proxy="embedded", started_at="",
-               chaoslab="0", python="3", machine="here")
 
 
 @pytest.fixture
 def saw(request):
     """`saw(starts="FAIL", recovers="PASS")`: a run with those verdicts, and the events given."""
     def write(*events, expect=(), **verdicts):
+        # imported only here: most of a gate's pytests only collect
+        from chaoslab import services
+        from chaoslab.history.journal import Journal
+        from chaoslab.history.run_folder import RunFolder, RunInfo
+        from chaoslab.model.loader import load_topology
+        from chaoslab.model.plan import Boot, Plan
+        from chaoslab.model.verdict import Outcome, Verdict
+        from chaoslab.reason import Reason
+        from chaoslab.report.runs import save_verdicts
+
+        info = RunInfo(scenario="x", seed=1, runtime="local", proxy="embedded", started_at="",
+                       chaoslab="0", python="3", machine="here")
         place = Path(request.config.getoption("--chaos-results")) / "run" / request.node.name
         folder = RunFolder(place)
         file = Path(request.config.getoption("--chaos-topology"))
         topology = load_topology(file, kinds=services.kinds())
-        folder.save_before(topology, Plan(name="x", boots=(Boot(),), expect=tuple(expect)), INFO)
+        folder.save_before(topology, Plan(name="x", boots=(Boot(),), expect=tuple(expect)), info)
         journal = Journal(folder.history_path)
         for event in events:
             journal.append(event)

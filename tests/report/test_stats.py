@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chaoslab.report.stats import compared, delta, paired_deltas, spread, wilson
+from chaoslab.report.stats import compared, delta, paired_deltas, spread
+from chaoslab.report.wilson import wilson
 
 
 def test_a_spread_of_many_has_a_true_p95() -> None:
