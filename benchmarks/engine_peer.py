@@ -48,7 +48,7 @@ ROLES = {"sink": sink, "sender": sender}
 
 def main() -> None:
     """Be the sender or the sink."""
-    # `_measure` is not used: it imports numpy, and this process starts in each measurement.
+    # Without `_measure`, which imports numpy: this process only needs sockets.
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("role", choices=ROLES)
     ROLES[parser.parse_args().role]()

@@ -8,7 +8,6 @@ from itertools import islice
 import pytest
 
 from chaoslab.reference.backend.backoff import Backoff
-from chaoslab.reference.backend.parts import startup_backoff
 from chaoslab.reference.backend.profiles import PROFILES
 
 
@@ -31,7 +30,7 @@ def test_jitter_lengthens_by_at_most_half_and_never_shortens() -> None:
 def test_all_hanging_tries_with_the_longest_delays_fit_the_connect_limit(profile: str) -> None:
     """And use most of it: the time-out per try is no shorter than it must be."""
     limits = PROFILES[profile]
-    backoff = startup_backoff(limits)
+    backoff = Backoff.startup(limits)
     attempt_s = backoff.attempt_limit(limits.connect_s, limits.retry_tries)
     gaps = [max(attempt_s, delay) for delay in backoff.longest(limits.retry_tries)]
     total_s = sum(gaps) + attempt_s

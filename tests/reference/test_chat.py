@@ -66,7 +66,7 @@ async def test_a_bridge_that_loses_events_cannot_prove_delivery() -> None:
             return 1
 
     with pytest.raises(RuntimeError, match="no event delivered within"):
-        await Bridge(Deaf()).prove_delivery(0.05)
+        await Bridge(Deaf()).check_delivery(0.05)
 
 
 @needs_websockets

@@ -15,7 +15,10 @@ EXIT_SETTINGS = 2
 
 
 def main(*, reader: Reader = read, **build: Unpack[Build]) -> int:
-    """Read the environment, then serve; returns the exit status. `build` differs from the good."""
+    """Read the environment and serve; returns the exit status.
+
+    `build` has the parts that a defective build replaces.
+    """
     try:
         settings = from_environment(reader)
     except SettingsError as error:
@@ -23,8 +26,8 @@ def main(*, reader: Reader = read, **build: Unpack[Build]) -> int:
         for problem in error.problems:
             print(f"  {problem}", file=sys.stderr)
         return EXIT_SETTINGS
-    # Imported only now: a mistake in the environment is told at once. Nothing that an import
-    # makes is garbage, so looking for some meanwhile only costs time.
+    # Imported here, so that a mistake in the environment is reported at once. Imports make no
+    # garbage, so collections meanwhile would only take time.
     gc.disable()
     from chaoslab.reference.backend import server  # noqa: PLC0415
 

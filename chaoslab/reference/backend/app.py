@@ -1,4 +1,4 @@
-"""The application: routes around one backend, whose start-up runs beside the server."""
+"""The ASGI application: the routes of one backend. Start-up runs while the server answers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OnFailed = Callable[[StartupFailed], None]
 
 
 def ignore_failure(_failure: StartupFailed) -> None:
-    """For servers that stay up after a failed start and let `/health` tell."""
+    """Do nothing: the server stays up after a failed start, and `/health` reports it."""
 
 
 def build_app(
@@ -41,8 +41,8 @@ def build_app(
 ) -> FastAPI:
     """The ASGI application. Its lifespan begins start-up and does not wait for it.
 
-    `app.state.backend` is the running backend. `on_failed` is called once, in the event loop,
-    after a failed start has been told in `/health` for the linger limit.
+    `app.state.backend` is the running backend. If start-up fails, `/health` reports it for the
+    time `linger_s`; then `on_failed` is called once, in the event loop.
     """
     record = StartupRecord([phase.name for phase in PHASES])
     backend = Backend(settings, parts=parts or Parts(), record=record)
@@ -113,14 +113,14 @@ class CountRequests:
         self._app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on and count its answer; other traffic passes uncounted."""
+        """Pass the request on and count its answer. WebSocket traffic is not counted."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
 
         async def counting(message: Message) -> None:
             if message["type"] == "http.response.start":
-                # The template, not the path: an id in a label would make a series per thread.
+                # The template of the path, because each id would make a new time series.
                 route = getattr(scope.get("route"), "path", "unknown")
                 self._metrics.requests.labels(scope["method"], route, message["status"]).inc()
             await send(message)

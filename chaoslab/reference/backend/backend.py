@@ -1,4 +1,4 @@
-"""The backend's parts, put together phase by phase; what a phase did not make is None."""
+"""The backend's parts. Each start-up phase makes some of them; until then they are None."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ T = TypeVar("T")
 
 
 class NotStarted(Exception):
-    """Something is needed that start-up has not made (yet); names it."""
+    """A part is needed that start-up has not made yet; the text names it."""
 
 
 def need(part: T | None, name: str) -> T:
-    """The part, once start-up has made it. Raises NotStarted."""
+    """The part. Raises NotStarted if start-up has not made it yet."""
     if part is None:
-        raise NotStarted(f"{name} is not there: its start-up phase has not run")
+        raise NotStarted(f"{name} does not exist yet: its start-up phase has not run")
     return part
 
 
 class Backend:
-    """One running backend. Phases fill it; requests and health read it."""
+    """One running backend. Phases set its parts; requests and health checks read them."""
 
     def __init__(self, settings: Settings, *, parts: Parts, record: StartupRecord) -> None:
         self.settings, self.parts, self.record = settings, parts, record
@@ -54,7 +54,7 @@ class Backend:
         self._statuses: list[Status] = []
 
     def watch(self, dependency: Dependency, *, every_s: float, backoff: Backoff) -> None:
-        """Check it from now on, and reconnect it whenever it is lost."""
+        """Check a dependency from now on, and reconnect it whenever it is lost."""
         monitor = self.parts.monitor(dependency, every_s=every_s, backoff=backoff)
         name = dependency.status.name
         for other in self._statuses:
@@ -65,17 +65,17 @@ class Backend:
 
     @property
     def watched(self) -> frozenset[str]:
-        """The dependencies whose watcher is alive."""
+        """The names of the dependencies that are being watched."""
         return frozenset(name for name, task in self._watchers.items() if not task.done())
 
-    def cut(self) -> None:
-        """Requests that still wait for the database are told now that it will not answer them."""
+    def abort(self) -> None:
+        """Answer requests that wait for the database now with an error."""
         self.accepting, self.stopping = False, True
         if self.database is not None:
-            self.database.cut()
+            self.database.abort()
 
     async def stop(self) -> None:
-        """Let go of everything at once, whether the dependencies answer or not."""
+        """Stop all work and close all connections, whether the dependencies answer or not."""
         self.accepting, self.stopping = False, True
         for task in self._watchers.values():
             task.cancel()

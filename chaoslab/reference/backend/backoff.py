@@ -1,19 +1,20 @@
-"""Exponential back-off with jitter, and the time-out that lets all tries fit into a limit."""
+"""Exponential back-off with jitter, and the time-out with which all tries fit into a limit."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from chaoslab.reference.backend.profiles import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """Delays `base_s * factor**n`, capped, then lengthened by up to `jitter` of themselves.
+    """Delays `base_s * factor**n`, at most `cap_s`, then longer by up to `jitter` times themselves.
 
-    The jitter lies on top of the cap, so that clients which have all reached the cap still spread.
-    A delay is meant from the *start* of one try to the start of the next: time that a try spent
-    hanging has already spared the server.
+    The jitter is added after the cap, so that clients which have all reached the cap do not retry
+    at the same time. A delay is counted from the *start* of one try to the start of the next.
     """
 
     base_s: float
@@ -21,8 +22,27 @@ class Backoff:
     factor: float = 2.0
     jitter: float = 0.5
 
+    @classmethod
+    def startup(cls, limits: Limits) -> Backoff:
+        """The back-off between tries while starting, and later of Postgres' reconnection."""
+        return cls(
+            base_s=limits.retry_base_s,
+            cap_s=limits.retry_cap_s,
+            factor=limits.retry_factor,
+            jitter=limits.retry_jitter,
+        )
+
+    @classmethod
+    def redis(cls, limits: Limits) -> Backoff:
+        """The back-off of Redis' reconnection."""
+        return replace(
+            cls.startup(limits),
+            base_s=limits.redis_backoff_base_s,
+            cap_s=limits.redis_backoff_cap_s,
+        )
+
     def delays(self, rng: random.Random | None = None) -> Iterator[float]:
-        """The delays in seconds, without end."""
+        """The delays in seconds, endlessly."""
         draw = rng or random.Random()
         plain = self.base_s
         while True:
@@ -30,14 +50,14 @@ class Backoff:
             plain = min(plain * self.factor, self.cap_s)
 
     def longest(self, tries: int) -> list[float]:
-        """The longest delays that may lie between `tries` tries, in seconds."""
+        """The longest possible delays between `tries` tries, in seconds."""
         plain = (min(self.base_s * self.factor**n, self.cap_s) for n in range(tries - 1))
         return [delay * (1.0 + self.jitter) for delay in plain]
 
     def attempt_limit(self, limit_s: float, tries: int) -> float:
-        """The longest time-out per try, in seconds, with which `tries` hanging tries fit `limit_s`.
+        """The longest time-out of a try, in s, with which `tries` hanging tries fit `limit_s`.
 
-        Where the back-offs alone fill the limit, an equal share of it.
+        If the delays alone fill the limit, it is an equal share of the limit.
         """
         gaps = self.longest(tries)
         low, high = limit_s / (tries * 4), limit_s

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Literal, Self
+
+from chaoslab.reference.backend.profiles import Limits
 
 State = Literal["closed", "open", "half_open"]
 
 
 class BreakerOpen(Exception):
-    """The call was refused without being tried; `retry_after_s` says when to come again."""
+    """The call was refused without a try; it may be tried again after `retry_after_s`."""
 
     def __init__(self, retry_after_s: float) -> None:
         self.retry_after_s = retry_after_s
@@ -19,11 +21,11 @@ class BreakerOpen(Exception):
 
 
 class CircuitBreaker:
-    """Closed, open after `failures` in a row, half-open after `open_s`, closed by `successes`.
+    """Opens after `failures` in a row; half-open after `open_s`; closes after `successes`.
 
-    Half-open lets `successes` calls through at a time. A slot that ends without a verdict (the
-    caller went away, or made a mistake of its own) is given back. One failure in half-open opens
-    it again. Not thread-safe: it belongs to one event loop.
+    While half-open, `successes` calls may run at a time. A call that neither succeeds nor fails (it
+    was cancelled, or the caller made a mistake) frees its slot. One failure in half-open opens it
+    again. Not thread-safe: it belongs to one event loop.
     """
 
     def __init__(
@@ -40,27 +42,36 @@ class CircuitBreaker:
         self._successes = 0
         self._probes = 0
         self._opened_at: float | None = None
-        self._epoch = 0  # a verdict of a call that began before the last change says nothing now
+        self._epoch = 0  # the result of a call that began before the last change does not count
+
+    @classmethod
+    def from_limits(cls, limits: Limits) -> Self:
+        """The database breaker with the profile's limits."""
+        return cls(
+            failures=limits.breaker_failures,
+            open_s=limits.breaker_open_s,
+            successes=limits.breaker_successes,
+        )
 
     @property
     def state(self) -> State:
-        """What a call would meet now."""
+        """The state now."""
         if self._opened_at is None:
             return "closed"
         return "open" if self.retry_after_s > 0 else "half_open"
 
     @property
     def retry_after_s(self) -> float:
-        """Seconds until a call is let through again; 0 when it is not open."""
+        """Seconds until the breaker is half-open; 0 if it is not open."""
         if self._opened_at is None:
             return 0.0
         return max(0.0, self._opened_at + self._open_s - self._clock())
 
     @contextmanager
     def slot(self, *counts: type[BaseException]) -> Iterator[None]:
-        """Run one call. A clean end is a success, one of `counts` a failure, all else no verdict.
+        """Run one call. Without an exception it is a success, with one of `counts` a failure.
 
-        Raises BreakerOpen when the call may not be tried.
+        Any other exception counts as neither. Raises BreakerOpen if the call may not be tried.
         """
         probing = self._enter()
         epoch = self._epoch
@@ -78,7 +89,7 @@ class CircuitBreaker:
                 self._probes -= 1
 
     def _enter(self) -> bool:
-        """Whether this call is a half-open probe; raises BreakerOpen when it may not be tried."""
+        """Whether this call is a half-open probe. Raises BreakerOpen if it may not be tried."""
         if self._opened_at is None:
             return False
         if self.retry_after_s > 0:
@@ -89,7 +100,7 @@ class CircuitBreaker:
         return True
 
     def failure(self) -> None:
-        """Count one failure; opens when there were enough in a row, or at once from half-open."""
+        """Count one failure; enough of them in a row, or one in half-open, open the breaker."""
         if self._opened_at is not None and self.retry_after_s > 0:
             return
         self._failures += 1
@@ -97,7 +108,7 @@ class CircuitBreaker:
             self._move(self._clock())
 
     def success(self) -> None:
-        """Count one success; while open or half-open, enough of them close it."""
+        """Count one success; while open or half-open, enough of them close the breaker."""
         self._failures = 0
         if self._opened_at is not None:
             self._successes += 1
@@ -105,7 +116,7 @@ class CircuitBreaker:
                 self._move(None)
 
     def close(self) -> None:
-        """Close it now: the path was proved good by other means than a request."""
+        """Close it now: a reconnection has shown that the path works."""
         self._failures = 0
         if self._opened_at is not None:
             self._move(None)

@@ -1,11 +1,11 @@
-"""Redis as the backend uses it: a cache that may be away at any time without a request noticing."""
+"""The backend's cache in Redis. If Redis is unreachable, requests work without it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -17,16 +17,16 @@ from chaoslab.reference.backend.metrics import Metrics
 from chaoslab.reference.backend.settings import Settings
 
 FAILED = (RedisError, OSError, TimeoutError)
-STRIKES = 2  # one slow ping is a hiccup
+FAILED_PINGS = 2  # in a row; one slow ping does not mean that Redis is down
 
 
 ClientFactory = Callable[[str], Redis]
 
 
 def new_client(url: str) -> Redis:
-    """A client that replaces one stale pooled connection by itself, and else lets errors through.
+    """A client that replaces one stale pooled connection itself, and raises all other errors.
 
-    The plain protocol and no library name: fewer round trips before the first answer.
+    It uses protocol 2 and sends no library name: fewer round trips before the first answer.
     """
     return Redis.from_url(
         url, retry=Retry(NoBackoff(), 1), protocol=2, driver_info=None, max_connections=16
@@ -34,7 +34,7 @@ def new_client(url: str) -> Redis:
 
 
 class Cache:
-    """Bytes by key, each operation within the request limit; a failure reads as a miss."""
+    """Bytes by key. Each operation ends within the request limit; a failed read is a miss."""
 
     name = "redis"
 
@@ -52,7 +52,7 @@ class Cache:
         self.status = Status(self.name, metrics)
 
     async def connect(self, timeout_s: float | None = None) -> None:
-        """Reach Redis anew; raises DependencyUnavailable, and the status is down by then."""
+        """Connect to Redis. Raises DependencyUnavailable, after the status was set to down."""
         limit_s = timeout_s or self._limits.redis_connect_ping_s
         client = self._client_factory(self._settings.redis_url)
         try:
@@ -72,72 +72,68 @@ class Cache:
         self.status.is_up()
 
     async def check(self) -> None:
-        """Ping; after two failures in a row it is down. Never raises."""
+        """Ping; after two failures in a row the status is down. Never raises."""
         if self._client is None:
             return
-        for strike in range(1, STRIKES + 1):
+        for number in range(1, FAILED_PINGS + 1):
             try:
                 await _within(self._limits.redis_check_s, self._client)
             except FAILED as error:
-                if strike == STRIKES:
+                if number == FAILED_PINGS:
                     self.status.is_down(_cause(error, self._limits.redis_check_s))
             else:
                 return
 
     async def get(self, key: str) -> bytes | None:
-        """The cached bytes, or None where there are none or Redis did not answer in time."""
-        if (client := self._ready()) is None:
-            self._count("get", "skipped")
-            return None
-        try:
-            async with asyncio.timeout(self._limits.redis_request_ping_s):
+        """The cached bytes; None if there are none or Redis did not answer in time."""
+        found: bytes | str | None = None
+        async with self._operation("get") as client:
+            if client is not None:
                 found = await client.get(key)
-        except FAILED as error:
-            self._failed("get", error)
-            return None
-        self._count("get", "miss" if found is None else "hit")
+                self._count("get", "miss" if found is None else "hit")
         return found.encode() if isinstance(found, str) else found
 
     async def set(self, key: str, value: bytes) -> None:
-        """Keep the bytes for the cache's life time; a failure is of no consequence."""
-        if (client := self._ready()) is None:
-            return self._count("set", "skipped")
-        try:
-            async with asyncio.timeout(self._limits.redis_request_ping_s):
+        """Store the bytes for the time `cache_ttl_s`. A failure has no effect."""
+        async with self._operation("set") as client:
+            if client is not None:
                 await client.set(key, value, px=max(1, round(self._limits.cache_ttl_s * 1000)))
-        except FAILED as error:
-            return self._failed("set", error)
-        return self._count("set", "done")
+                self._count("set", "done")
 
     async def delete(self, key: str) -> None:
-        """Forget the key; where that fails, readers must be able to tell a stale entry."""
-        if (client := self._ready()) is None:
-            return self._count("delete", "skipped")
+        """Remove the key. If that fails, the stale entry stays, and readers must recognise it."""
+        async with self._operation("delete") as client:
+            if client is not None:
+                await client.delete(key)
+                self._count("delete", "done")
+
+    @contextlib.asynccontextmanager
+    async def _operation(self, name: str) -> AsyncIterator[Redis | None]:
+        """The client for one operation within the request limit; None while Redis is down.
+
+        A failure is counted, and wakes the monitor, which checks at once.
+        """
+        if self._client is None or not self.status.up:
+            self._count(name, "skipped")
+            yield None
+            return
         try:
             async with asyncio.timeout(self._limits.redis_request_ping_s):
-                await client.delete(key)
+                yield self._client
         except FAILED as error:
-            return self._failed("delete", error)
-        return self._count("delete", "done")
-
-    def _ready(self) -> Redis | None:
-        return self._client if self.status.up else None
+            self._count(name, "failed")
+            self._log.debug("%s: %s", name, reason(error))
+            self.status.changed.set()
 
     def _count(self, operation: str, outcome: str) -> None:
         self._metrics.cache.labels(operation, outcome).inc()
 
-    def _failed(self, operation: str, error: BaseException) -> None:
-        """One failure is no verdict: the monitor is woken and looks at once."""
-        self._count(operation, "failed")
-        self._log.debug("%s: %s", operation, reason(error))
-        self.status.changed.set()
-
     def unavailable(self, cause: str) -> DependencyUnavailable:
-        """The error that names Redis, its address and the cause."""
+        """The error with the name, the address and the cause."""
         return DependencyUnavailable(self.name, self._settings.redis_address, cause)
 
     async def _drop(self, client: Redis) -> None:
-        # Closing waits for bytes that a silent path never takes.
+        # On a silent path closing waits until its bytes are sent.
         with contextlib.suppress(*FAILED):
             async with asyncio.timeout(min(0.1, self._limits.redis_connect_ping_s)):
                 await client.aclose()

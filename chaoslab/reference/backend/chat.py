@@ -1,4 +1,4 @@
-"""Agent runs and the delivery of their events: five, in order, to the user who asked alone."""
+"""Agent runs, and the delivery of their five events, in order, to the user who started the run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Tool = Callable[[str], Awaitable[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One step of one run."""
+    """One event of an agent run."""
 
     type: str
     run_id: str
@@ -26,9 +26,9 @@ class Event:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Connection:
-    """One listener of one user: a bounded queue that a socket empties.
+    """One listener of a user: a bounded queue, from which a WebSocket sends.
 
-    `overflowed` is set when the listener could not keep up; it gets no further events then.
+    `overflowed` is set if the listener was too slow; then it gets no more events.
     """
 
     user: str
@@ -37,7 +37,7 @@ class Connection:
 
 
 class ConnectionManager:
-    """Who listens, by user. Counts what was really handed over."""
+    """The listeners of each user. Counts events put into queues, and overflowed listeners."""
 
     def __init__(self) -> None:
         self._connections: dict[str, set[Connection]] = {}
@@ -46,7 +46,7 @@ class ConnectionManager:
 
     @contextlib.contextmanager
     def connected(self, user: str) -> Iterator[Connection]:
-        """A listener for that user, for as long as the block runs."""
+        """A listener for this user while the block runs."""
         connection = Connection(user=user)
         self._connections.setdefault(user, set()).add(connection)
         try:
@@ -55,9 +55,9 @@ class ConnectionManager:
             self._forget(connection)
 
     def send(self, event: Event) -> int:
-        """Hand the event to each of its user's listeners; returns to how many.
+        """Put the event into the queue of each of its user's listeners; returns their number.
 
-        Never waits: a listener that is a thousand events behind is let go, not waited for.
+        Never waits: a listener whose queue is full is removed.
         """
         reached = 0
         for connection in list(self._connections.get(event.user, ())):
@@ -80,24 +80,24 @@ class ConnectionManager:
 
     @property
     def users(self) -> dict[str, int]:
-        """Listeners per user."""
+        """The number of listeners of each user."""
         return {user: len(listeners) for user, listeners in self._connections.items()}
 
 
 class Bridge:
-    """Owns delivery between the agents and whoever listens."""
+    """Delivers events from the agents to the listeners."""
 
     def __init__(self, manager: ConnectionManager) -> None:
         self.manager = manager
 
     async def emit(self, event: Event) -> int:
-        """Deliver one event; returns to how many listeners."""
+        """Deliver one event; returns the number of listeners that got it."""
         return self.manager.send(event)
 
-    async def prove_delivery(self, timeout_s: float) -> None:
-        """Send one event through the whole path to a listener of our own.
+    async def check_delivery(self, timeout_s: float) -> None:
+        """Deliver one event to a listener of our own.
 
-        Raises RuntimeError when it does not come out as it went in.
+        Raises RuntimeError if it does not arrive unchanged within the time-out.
         """
         probe = Event(type="delivery_probe", run_id=str(uuid4()), user=f"probe-{uuid4()}")
         with self.manager.connected(probe.user) as listener:
@@ -112,13 +112,13 @@ class Bridge:
 
 
 class Model:
-    """What an agent thinks with. This one plans by rule: it takes the tool the prompt names."""
+    """The model of an agent. This one follows a rule: it uses the tool that the prompt names."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     async def plan(self, prompt: str, tools: Mapping[str, Tool]) -> str:
-        """The name of the tool to use: the first one named in the prompt, else the first of all."""
+        """The name of the tool to use: the first one in the prompt, else the first of all tools."""
         words = prompt.lower().split()
         return next((name for name in tools if name in words), next(iter(tools)))
 
@@ -127,33 +127,33 @@ class ModelFactory:
     """Makes one isolated model per user."""
 
     def for_user(self, user: str) -> Model:
-        """A model that shares nothing with another user's."""
+        """A model that shares no data with other users' models."""
         return Model(f"rule-based/{user}")
 
 
 class Supervisor:
-    """Runs agents: one engine per run, its events only to its own user."""
+    """Runs agents. The events of a run are only delivered to its user."""
 
     def __init__(self, models: ModelFactory, tools: Mapping[str, Tool]) -> None:
         self._models, self._tools = models, tools
 
     async def run(self, bridge: Bridge, user: str, prompt: str) -> AsyncIterator[Event]:
-        """One run; yields each event after it was delivered. The last one carries the result."""
+        """Run an agent; yields each event after its delivery. The last one has the result."""
         run_id = str(uuid4())
         model = self._models.for_user(user)
 
-        async def tell(kind: str, detail: str = "") -> Event:
+        async def emit(kind: str, detail: str = "") -> Event:
             event = Event(type=kind, run_id=run_id, user=user, detail=detail)
             await bridge.emit(event)
             return event
 
-        yield await tell("agent_started")
-        yield await tell("agent_thinking", model.name)
+        yield await emit("agent_started")
+        yield await emit("agent_thinking", model.name)
         tool = await model.plan(prompt, self._tools)
-        yield await tell("tool_executing", tool)
+        yield await emit("tool_executing", tool)
         result = await self._tools[tool](prompt)
-        yield await tell("tool_completed", result)
-        yield await tell("agent_completed", result)
+        yield await emit("tool_completed", result)
+        yield await emit("agent_completed", result)
 
 
 async def count_words(prompt: str) -> str:

@@ -1,8 +1,8 @@
-"""Postgres connections on which nothing can wait for ever.
+"""Postgres connections on which every exchange has a time-out.
 
-libpq waits without end on a silent path, and psycopg answers a cancelled query by asking the
-server, over that same path, to stop it. Here every exchange has a limit, and a connection whose
-exchange was given up is closed on the spot: it is in the middle of an answer and of no use.
+On a silent path libpq waits without end. If a query is cancelled, psycopg asks the server over the
+same path to stop it. Here every exchange has a limit. After a time-out or a cancellation the
+connection is closed at once, because it is in the middle of an answer.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from psycopg.abc import PQGen
 RV = TypeVar("RV")
 Row = tuple[Any, ...]
 
-# Without these libpq may ask a Kerberos library first, and the kernel waits minutes on unsent data.
+# Without "gssencmode" libpq may ask a Kerberos library first.
 CONNECT_DEFAULTS = {"gssencmode": "disable", "application_name": "chaoslab-reference-backend"}
 
 
 class BoundedConnection(psycopg.AsyncConnection[Row]):
-    """An autocommit connection whose every exchange ends within `io_limit_s`.
+    """An autocommit connection on which every exchange ends within `io_limit_s`.
 
-    Raises psycopg.OperationalError when the limit passes; the connection is closed by then.
+    At the limit the connection is closed, and psycopg.OperationalError is raised.
     """
 
     io_limit_s: float = 30.0
@@ -40,31 +40,32 @@ class BoundedConnection(psycopg.AsyncConnection[Row]):
         *,
         connect_limit_s: float,
         io_limit_s: float,
-        fleet: weakref.WeakSet[BoundedConnection] | None = None,
+        connections: weakref.WeakSet[BoundedConnection] | None = None,
         **kwargs: Any,
     ) -> BoundedConnection:
-        """Connect within `connect_limit_s`; `fleet` remembers the connection, to close it by force.
+        """Connect within `connect_limit_s`, and add the connection to `connections`.
 
-        Raises psycopg.OperationalError, also when the limit passes.
+        Raises psycopg.OperationalError, also at the limit.
         """
+        # With tcp_user_timeout the kernel does not wait for minutes to send data.
         defaults = {**CONNECT_DEFAULTS, "tcp_user_timeout": max(1, round(io_limit_s * 1000))}
         conn = None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(connect_limit_s):
                 conn = await super().connect(conninfo, autocommit=True, **{**defaults, **kwargs})
         if conn is None:
-            # Raised out here, so that no error keeps the time-out's frames, and with them the
-            # attempt's socket: it would stay in SYN_SENT until the garbage collector came by.
+            # Raised here and not in the block above: the exception would keep the block's frames
+            # and its socket, which would stay in SYN_SENT until the next garbage collection.
             raise psycopg.OperationalError(
                 f"no answer within {connect_limit_s:.2g} s while connecting"
             )
         conn.io_limit_s = io_limit_s
-        if fleet is not None:
-            fleet.add(conn)
+        if connections is not None:
+            connections.add(conn)
         return conn
 
-    def cut(self) -> None:
-        """End whatever waits on this connection, now: it reads the end of the stream."""
+    def abort(self) -> None:
+        """End the exchange that waits on this connection now: it reads the end of the stream."""
         if not self.closed:
             with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self.fileno())) as sock:
                 sock.shutdown(socket.SHUT_RDWR)
@@ -75,7 +76,7 @@ class BoundedConnection(psycopg.AsyncConnection[Row]):
         interval: float = 0.1,
         timeout: float | None = None,  # noqa: ASYNC109 - psycopg's own signature
     ) -> RV:
-        """Run one exchange with the server under the connection's limit."""
+        """Run one exchange with the server, within the connection's limit."""
         limit_s = self.io_limit_s if timeout is None else min(timeout, self.io_limit_s)
         try:
             async with asyncio.timeout(limit_s):

@@ -1,4 +1,4 @@
-"""Postgres as the backend uses it: one pool per spell of a good path, behind a circuit breaker."""
+"""The backend's access to Postgres: a pool, behind a circuit breaker, replaced after each loss."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ T = TypeVar("T")
 Pool = AsyncConnectionPool[BoundedConnection]
 PoolFactory = Callable[..., Pool]
 Work = Callable[[BoundedConnection], Awaitable[T]]
-# What psycopg raises when a connection, and not the statement, is at fault.
+# psycopg's exceptions for a lost connection, as opposed to a wrong statement.
 LOST = (psycopg.OperationalError, psycopg.InterfaceError, PoolClosed)
 
 
 class Store(Protocol):
-    """Where statements are done."""
+    """Something that can run statements."""
 
     async def run(self, work: Work[T]) -> T:
-        """Do `work`, which must be idempotent, on a connection and return what it returns."""
+        """Run `work` on a connection and return its result. `work` must be idempotent."""
 
 
 class Database:
-    """Statements on pooled connections, with reconnection.
+    """Runs statements on pooled connections, and reconnects.
 
-    When a connection turns out dead, its whole pool is dropped: the others went over the same
-    path. A fresh connection then decides whether Postgres is away or only the old ones were.
+    If one connection is dead, its pool is dropped, because the others use the same path. A new
+    connection then shows whether Postgres is unreachable or only the old connections were dead.
     """
 
     name = "postgres"
@@ -57,7 +57,7 @@ class Database:
         self._breaker, self._metrics, self._schema = breaker, metrics, schema
         self._pool_factory = pool_factory
         self._pool: Pool | None = None
-        self._fleet: weakref.WeakSet[BoundedConnection] = weakref.WeakSet()
+        self._connections: weakref.WeakSet[BoundedConnection] = weakref.WeakSet()
         self._connecting: asyncio.Task[None] | None = None
         self._retired: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -66,21 +66,15 @@ class Database:
 
     @property
     def attempt_s(self) -> float:
-        """The time-out of one connect attempt: all tries and back-offs fit the connect limit."""
+        """The time-out of one try to connect: all tries and their delays fit the connect limit."""
         limits = self._limits
-        backoff = Backoff(
-            base_s=limits.retry_base_s,
-            cap_s=limits.retry_cap_s,
-            factor=limits.retry_factor,
-            jitter=limits.retry_jitter,
-        )
-        return backoff.attempt_limit(limits.connect_s, limits.retry_tries)
+        return Backoff.startup(limits).attempt_limit(limits.connect_s, limits.retry_tries)
 
     async def run(self, work: Work[T]) -> T:
-        """Do `work` on a connection and return what it returns; within the pool wait limit.
+        """Run `work` on a connection within the pool wait limit, and return its result.
 
-        `work` must be idempotent: where its connection was lost it is done once more on a fresh
-        one. Raises DependencyUnavailable: at once while the breaker is open.
+        `work` must be idempotent: if its connection is lost, it is run once more on a new one.
+        Raises DependencyUnavailable; while the breaker is open, at once.
         """
         try:
             with self._breaker.slot(DependencyUnavailable):
@@ -95,12 +89,12 @@ class Database:
         limit_s = self._limits.pool_wait_s
         try:
             async with asyncio.timeout(limit_s):
-                return await self._with_second_chance(work)
+                return await self._with_one_retry(work)
         except (TimeoutError, PoolTimeout):
-            self.status.changed.set()  # the monitor looks at once whether it is away or just slow
+            self.status.changed.set()  # the monitor checks at once if it is unreachable or slow
             raise self.unavailable(f"no answer within {limit_s:.2g} s") from None
 
-    async def _with_second_chance(self, work: Work[T]) -> T:
+    async def _with_one_retry(self, work: Work[T]) -> T:
         if self._pool is None:
             await self.connect()
         pool = self._pool
@@ -110,9 +104,9 @@ class Database:
             raise
         except LOST as error:
             await self._renew(pool, error)
-            return await self._last_chance(work)
+            return await self._retry(work)
 
-    async def _last_chance(self, work: Work[T]) -> T:
+    async def _retry(self, work: Work[T]) -> T:
         try:
             return await self._on(self._pool, work)
         except PoolTimeout:
@@ -127,9 +121,9 @@ class Database:
             return await work(conn)
 
     async def check(self) -> None:
-        """Look whether Postgres still answers, within the health limit; never raises."""
+        """Check whether Postgres answers within the health limit, and set the status."""
         pool = self._pool
-        # Nothing but a fresh connection tells a lost path from old connections gone bad, or busy.
+        # If the pool does not answer, only a new connection shows whether the path is lost.
         try:
             await self._on(pool, _ping, self._limits.health_s)
         except PoolTimeout:
@@ -139,7 +133,7 @@ class Database:
                 await self._renew(pool, error)
 
     async def _probe(self) -> None:
-        """All connections are busy: see whether another can be had, and leave the pool alone."""
+        """Check by one more connection while all connections of the pool are busy."""
         try:
             conn = await self._dial(self.attempt_s)
         except (psycopg.Error, OSError) as error:
@@ -153,19 +147,19 @@ class Database:
         self.status.is_down(cause)
 
     async def _renew(self, pool: Pool | None, error: BaseException) -> None:
-        """Replace `pool`, found bad by `error`; raises DependencyUnavailable when that fails."""
+        """Replace `pool`, which failed with `error`. Raises DependencyUnavailable."""
         if self._pool is not pool:
             if self._pool is None:
                 await self.connect()
-            return  # somebody else has replaced it already
+            return  # another caller has already replaced it
         self._log.info("dropping the pool: %s", reason(error))
         self._retire()
         await self.connect()
 
     async def connect(self, timeout_s: float | None = None) -> None:
-        """Reach Postgres, bring its schema up to date and open a new pool; all callers share a try.
+        """Connect, create missing tables and open a new pool. All callers share one try.
 
-        Raises DependencyUnavailable; the status is down by then.
+        Raises DependencyUnavailable, after the status was set to down.
         """
         if self._connecting is None or self._connecting.done():
             self._connecting = asyncio.create_task(self._connect(timeout_s or self.attempt_s))
@@ -188,7 +182,7 @@ class Database:
         try:
             if self._closed:
                 raise psycopg.OperationalError("the backend is stopping")
-            # Two steps with a limit each; a hung path is noticed in the first.
+            # Two steps, each with a limit; a path that hangs is detected in the first.
             conn = await self._dial(timeout_s)
             try:
                 async with asyncio.timeout(self._limits.tables_s):
@@ -213,18 +207,18 @@ class Database:
             self._settings.database_url,
             connect_limit_s=timeout_s,
             io_limit_s=self._limits.tables_s,
-            fleet=self._fleet,
+            connections=self._connections,
         )
 
     async def _open_pool(self) -> Pool:
-        """A pool with at least one live connection: a lazy one would be no proof of anything."""
+        """A pool that has at least one live connection, which shows that Postgres is reachable."""
         pool = self._new_pool()
         await pool.open()
         try:
             async with pool.connection(self._limits.health_s):
                 return pool
         except BaseException:
-            self._close_beside(pool)
+            self._close_in_task(pool)
             raise
 
     def _new_pool(self) -> Pool:
@@ -232,7 +226,7 @@ class Database:
         kwargs: dict[str, Any] = {
             "connect_limit_s": max(self.attempt_s, limits.health_s),
             "io_limit_s": limits.health_s,
-            "fleet": self._fleet,
+            "connections": self._connections,
         }
         return self._pool_factory(
             self._settings.database_url,
@@ -241,42 +235,42 @@ class Database:
             min_size=limits.pool_min,
             max_size=limits.pool_max,
             timeout=limits.pool_wait_s,
-            # The pool's own retries have delays of seconds that no limit reaches: it has none,
-            # and the monitor, whose back-off is a setting, reconnects.
+            # No retries by the pool, because their delays cannot be set. The monitor reconnects.
             reconnect_timeout=0.0,
             reconnect_failed=lambda _pool: self.status.changed.set(),
             open=False,
         )
 
     def _retire(self) -> None:
-        """Take the pool out of use and close it beside; busy connections close when given back."""
+        """Stop using the pool and close it in a task; busy connections close when returned."""
         pool, self._pool = self._pool, None
         if pool is not None:
-            self._close_beside(pool)
+            self._close_in_task(pool)
 
-    def _close_beside(self, pool: Pool) -> None:
+    def _close_in_task(self, pool: Pool) -> None:
         task = asyncio.create_task(pool.close(timeout=0))
         self._retired.add(task)
         task.add_done_callback(self._retired.discard)
 
     def unavailable(self, cause: str, retry_after_s: float | None = None) -> DependencyUnavailable:
+        """The error with the name, the address and the cause."""
         wait_s = self._breaker.retry_after_s if retry_after_s is None else retry_after_s
         return DependencyUnavailable(
             self.name, self._settings.database_address, cause, retry_after_s=wait_s
         )
 
-    def cut(self) -> None:
-        """Whoever waits for Postgres gets DependencyUnavailable now; nothing is tried any more."""
+    def abort(self) -> None:
+        """End all work now with DependencyUnavailable, and do not reconnect any more."""
         self._closed = True
         if self._connecting is not None:
             self._connecting.cancel()
         self._retire()
-        for conn in list(self._fleet):
-            conn.cut()
+        for conn in list(self._connections):
+            conn.abort()
 
     async def close(self) -> None:
-        """Stop at once: every connection is cut, whether Postgres answers or not."""
-        self.cut()
+        """Stop at once, whether Postgres answers or not."""
+        self.abort()
         if self._retired:
             await asyncio.wait(self._retired, timeout=0.1)
 

@@ -1,4 +1,4 @@
-"""What the outside dependencies have in common: a status that others read, and an error."""
+"""The shape of a dependency (Postgres, Redis), its status, and its error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chaoslab.reference.backend.metrics import Metrics
 
 
 class DependencyUnavailable(Exception):
-    """A dependency cannot be used now. `str()` names it, its address and the cause."""
+    """A dependency cannot be used now. The text has its name, its address and the cause."""
 
     def __init__(
         self, dependency: str, address: str, cause: str, *, retry_after_s: float = 1.0
@@ -22,46 +22,46 @@ class DependencyUnavailable(Exception):
 
 
 class Dependency(Protocol):
-    """What start-up and monitor need of a dependency."""
+    """What start-up and the monitor use of a dependency."""
 
     status: Status
 
     async def connect(self, timeout_s: float | None = None) -> None:
-        """Reach it anew within the time-out; raises DependencyUnavailable."""
+        """Connect within the time-out. Raises DependencyUnavailable."""
 
     def unavailable(self, cause: str) -> DependencyUnavailable:
-        """The error that names it, its address and the cause."""
+        """The error with the name, the address and the cause."""
 
     async def check(self) -> None:
-        """Look whether it still answers, and set the status accordingly; never raises."""
+        """Check whether it answers, and set the status. Never raises."""
 
 
 class Status:
-    """Up or down with the last error, kept for health answers, metrics and waiters."""
+    """Whether a dependency is up, and its last error; read by health answers and metrics."""
 
     def __init__(self, name: str, metrics: Metrics) -> None:
         self.name = name
         self.up = False
         self.error: str | None = "not connected yet"
         self.changed = asyncio.Event()  # wakes the monitor
-        self.peers: list[Status] = []  # what is reached over the same network
+        self.peers: list[Status] = []  # dependencies in the same network
         self._metrics = metrics
         self._log = logging.getLogger(f"backend.{name}")
         metrics.dependency_up.labels(name).set(0)
 
     def is_up(self) -> None:
-        """It was reached; wakes the monitor where this is news."""
+        """Set the status to up; wake the monitor if it was down."""
         if not self.up:
             self._log.info("%s is up", self.name)
             self.up, self.error = True, None
             self._metrics.dependency_up.labels(self.name).set(1)
             self.changed.set()
-            # The path that brought this one back is likely theirs too: they look now.
+            # The same path probably works for the peers too: their monitors check now.
             for peer in self.peers:
                 peer.changed.set()
 
     def is_down(self, error: str) -> None:
-        """It was lost; wakes the monitor where this is news. The newest error is kept."""
+        """Set the status to down with this error; wake the monitor if it was up."""
         self.error = error
         if self.up:
             self._log.warning("%s is down: %s", self.name, error)
@@ -75,9 +75,9 @@ class Status:
 
 
 def reason(error: BaseException) -> str:
-    """One line that says why: the error's first line, or its type where it says nothing.
+    """The first line of the error's text, or its type if it has no text.
 
-    libpq repeats the address before the cause; callers name it themselves.
+    libpq puts the address before the cause; it is removed, since callers add it themselves.
     """
     lines = str(error).strip().splitlines()
     return lines[0].rsplit(" failed: ", 1)[-1] if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""The health answers, from what the watchers know: no answer ever waits for a dependency."""
+"""The health answers, from the statuses of the dependencies: no answer waits for a dependency."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Answer:
     body: dict[str, object]
 
 
-# A check may be a coroutine: one that has to ask somebody first.
+# A check may be a coroutine: some defective builds ask a dependency first.
 HealthCheck = Callable[[Backend], Answer | Awaitable[Answer]]
 
 
 def dependencies(backend: Backend) -> dict[str, dict[str, str | None]]:
-    """`{"postgres": {"status", "error"}, "redis": …}`; what was never reached is down."""
+    """`{"postgres": {"status", "error"}, "redis": …}`; down if it was never connected."""
     database, cache = backend.database, backend.cache
     return {
         "postgres": database.status.as_json() if database else dict(NOT_CONNECTED),
@@ -33,7 +33,7 @@ def dependencies(backend: Backend) -> dict[str, dict[str, str | None]]:
 
 
 def overall(backend: Backend) -> Answer:
-    """`/health`: 200 healthy or degraded once started; 503 starting or unhealthy before."""
+    """`/health`: 503 starting or unhealthy before start-up is complete, then 200."""
     record = backend.record
     found = dependencies(backend)
     body: dict[str, object] = {
@@ -62,7 +62,7 @@ def overall(backend: Backend) -> Answer:
 
 
 def bypass(backend: Backend) -> dict[str, object]:
-    """Whether the emergency bypass may act, and for what it did in this start."""
+    """Whether the emergency bypass is allowed, and which dependencies it bypassed."""
     bypassed = backend.record.bypassed
     return {
         "allowed": backend.settings.emergency_allow_no_database,
@@ -73,12 +73,12 @@ def bypass(backend: Backend) -> dict[str, object]:
 
 
 def live(backend: Backend) -> Answer:  # noqa: ARG001 - the same shape as the other checks
-    """`/health/live`: the process lives and its event loop turns."""
+    """`/health/live`: 200 while the process lives and its event loop runs."""
     return Answer(status=200, body={"status": "alive"})
 
 
 def ready(backend: Backend) -> Answer:
-    """`/health/ready`: 200 when requests can be served, which takes Postgres but not Redis."""
+    """`/health/ready`: 200 if requests can be served. Postgres is required, Redis is not."""
     if not backend.record.complete or not backend.accepting:
         return _not_ready("start-up is not complete")
     if backend.database is None or not backend.database.status.up:
@@ -97,7 +97,7 @@ def _not_ready(why: str, dependency: str | None = None) -> Answer:
 
 
 def startup(backend: Backend) -> Answer:
-    """`/health/startup`: the books of the start-up; always 200."""
+    """`/health/startup`: the record of the start-up; always 200."""
     record = backend.record
     found = dependencies(backend)
     body: dict[str, object] = {
@@ -122,7 +122,7 @@ def startup(backend: Backend) -> Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthChecks:
-    """The four answers; replaceable, one by one."""
+    """The four health checks; a defective build replaces one of them."""
 
     overall: HealthCheck = overall
     live: HealthCheck = live

@@ -1,4 +1,4 @@
-"""Signatures on what leaves the process and comes back: the cache is shared, and not trusted."""
+"""Signatures for cached data, because the cache is shared and not trusted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import secrets
 
 
 class KeyManager:
-    """Signs bytes with the service's key; without one, with a key of this process alone."""
+    """Signs bytes with the service's key; without one, with a random key of this process."""
 
     SIZE = hashlib.sha256().digest_size
 
@@ -16,11 +16,11 @@ class KeyManager:
         self._key = secret.encode() or secrets.token_bytes(self.SIZE)
 
     def seal(self, payload: bytes) -> bytes:
-        """The payload behind its signature."""
+        """The signature, followed by the payload."""
         return self._sign(payload) + payload
 
     def unseal(self, sealed: bytes) -> bytes | None:
-        """The payload, or None where the signature is not ours."""
+        """The payload; None if the signature is wrong."""
         signature, payload = sealed[: self.SIZE], sealed[self.SIZE :]
         return payload if hmac.compare_digest(signature, self._sign(payload)) else None
 

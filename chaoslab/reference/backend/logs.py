@@ -1,4 +1,4 @@
-"""Plain log lines on stderr: one line each, with time, level and the phase of start-up."""
+"""Log lines on stderr: one line for each record, with time, level and the phase of start-up."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class _Lines(logging.Formatter):
 
 
 def set_up(level: str, phase: Callable[[], str]) -> None:
-    """Send every log line to stderr; `phase` tells where start-up stands when a line is written."""
+    """Send every log line to stderr; `phase` returns the current phase of start-up."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines(phase))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # Ours say the same with the address and the limit; these repeat it for every connection.
+    # Our own lines say the same, with address and limit; these loggers repeat it per connection.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     logging.getLogger("psycopg").setLevel(logging.ERROR)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""The counters and gauges behind /metrics, in a registry of their own per backend."""
+"""The counters and gauges of /metrics. Each backend has its own registry."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ BREAKER_STATES = {"closed": 0, "half_open": 1, "open": 2}
 
 
 class Metrics:
-    """Everything the backend counts. One object per backend, so that builds never share counts."""
+    """All counters and gauges of one backend."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()

@@ -1,4 +1,4 @@
-"""The tables: how they come to be, and whether what is there is what the code expects."""
+"""Creates missing tables, and checks that the tables are those that the code expects."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import psycopg
 
 from chaoslab.reference.backend.connections import BoundedConnection
 
-# Any number will do as long as every instance uses the same.
+# Any number, but the same for every instance.
 MIGRATION_LOCK = 7_203_915
 
 REQUIRED: dict[str, frozenset[str]] = {
     "threads": frozenset({"id", "title", "created_at"}),
     "messages": frozenset({"id", "thread_id", "content", "created_at"}),
 }
-# Filled by another system where there is one; the backend works without.
+# Another system may fill it; the backend works without it.
 OPTIONAL = frozenset({"thread_summaries"})
 
 STEPS = (
@@ -40,19 +40,19 @@ COLUMNS = """SELECT table_name, column_name FROM information_schema.columns
 
 
 class SchemaInvalid(psycopg.OperationalError):
-    """The tables are not what the code expects; says which and how. The database is of no use."""
+    """The tables are not those that the code expects; the text says which and why."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Schema:
-    """The tables the backend needs. Applied whenever Postgres is reached, first or again."""
+    """The tables that the backend needs. They are checked after every connect to Postgres."""
 
     steps: Sequence[str] = STEPS
     required: dict[str, frozenset[str]] = field(default_factory=lambda: dict(REQUIRED))
     optional: frozenset[str] = OPTIONAL
 
     async def prepare(self, conn: BoundedConnection) -> None:
-        """Create what is missing, where there are steps, then validate. Raises SchemaInvalid."""
+        """Create missing tables if there are steps, then check all. Raises SchemaInvalid."""
         found = await self._columns(conn)
         if self.steps and not self.required.keys() <= found.keys():
             await self._migrate(conn)
@@ -67,8 +67,8 @@ class Schema:
         return found
 
     async def _migrate(self, conn: BoundedConnection) -> None:
-        # Two instances that start together would both create; the second waits and finds it. All
-        # in one message, which Postgres runs as one transaction: a slow path is crossed once.
+        # With the lock, a second instance that starts meanwhile waits, then finds the tables.
+        # All steps are one message, so there is one transaction and one round trip.
         lock = f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"
         await conn.execute(";\n".join([lock, *self.steps]).encode())
         logging.getLogger("backend.migrations").info("created the missing tables")

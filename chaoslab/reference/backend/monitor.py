@@ -1,4 +1,4 @@
-"""Watching a dependency: checks while it is up, reconnection with back-off while it is not."""
+"""Watches a dependency: checks it while it is up, reconnects with back-off while it is down."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Monitor:
         self._log = logging.getLogger("backend.monitor")
 
     async def run(self) -> None:
-        """Check or reconnect, for ever. A check that raises is a finding, not the monitor's end."""
+        """Check or reconnect, endlessly. If a check raises, the dependency counts as down."""
         status = self.dependency.status
         delays: Iterator[float] | None = None
         while True:
@@ -31,14 +31,14 @@ class Monitor:
                 delays = None
                 await self._pause(began + self._every_s)
                 if status.up:
-                    await self._look()
+                    await self._check()
             else:
                 delays = delays or self._backoff.delays()
                 await self._pause(began + next(delays))
                 if not status.up:
                     await self._reconnect()
 
-    async def _look(self) -> None:
+    async def _check(self) -> None:
         try:
             await self.dependency.check()
         except Exception as error:
@@ -54,7 +54,7 @@ class Monitor:
             self.dependency.status.is_down(f"reconnecting broke: {error!r}")
 
     async def _pause(self, until: float) -> None:
-        """Wait until then, or until the status changes or somebody asks to look at once."""
+        """Wait until that time, or until the status changes or a check is requested."""
         changed = self.dependency.status.changed
         changed.clear()
         with contextlib.suppress(TimeoutError):
@@ -71,10 +71,10 @@ async def connect_with_retries(
     tries: int,
     backoff: Backoff,
 ) -> None:
-    """Reach a dependency within `limit_s`, in up to `tries` tries of `attempt_s` each.
+    """Connect to a dependency within `limit_s`, in up to `tries` tries of `attempt_s` each.
 
-    The last try gets all the time that is left. Work that drags on once it is reached is given
-    up after `abandon_s` in all. Raises the last try's DependencyUnavailable.
+    The last try gets all the remaining time. If the dependency is reached but its preparation takes
+    longer than `abandon_s` in all, it is abandoned. Raises DependencyUnavailable.
     """
     causes: list[str] = []
     try:
@@ -114,7 +114,7 @@ async def _try_again(
             log.warning("try %d of %d: %s", number, len(delays), error)
             causes.append(error.cause)
             pause_s = max(0.0, began + delay - time.monotonic())
-            # A try that is cut short would hide the cause behind its own time-out.
+            # A much shorter try would end with a time-out, which would hide the cause.
             if last or time.monotonic() + pause_s > deadline - attempt_s / 4:
                 raise
         await asyncio.sleep(pause_s)

@@ -1,4 +1,4 @@
-"""The replaceable parts that the phases build with, handed in: a build can differ in one."""
+"""The replaceable parts of the backend. A defective build replaces one of them."""
 
 from __future__ import annotations
 
@@ -18,40 +18,11 @@ from chaoslab.reference.backend.profiles import Limits
 from chaoslab.reference.backend.threads import ThreadService
 
 
-def standard_breaker(limits: Limits) -> CircuitBreaker:
-    """The database breaker with the profile's limits."""
-    return CircuitBreaker(
-        failures=limits.breaker_failures,
-        open_s=limits.breaker_open_s,
-        successes=limits.breaker_successes,
-    )
-
-
-def startup_backoff(limits: Limits) -> Backoff:
-    """The back-off of the tries while starting, and of Postgres' reconnection after it."""
-    return Backoff(
-        base_s=limits.retry_base_s,
-        cap_s=limits.retry_cap_s,
-        factor=limits.retry_factor,
-        jitter=limits.retry_jitter,
-    )
-
-
-def redis_backoff(limits: Limits) -> Backoff:
-    """The back-off of Redis' reconnection."""
-    return Backoff(
-        base_s=limits.redis_backoff_base_s,
-        cap_s=limits.redis_backoff_cap_s,
-        factor=limits.retry_factor,
-        jitter=limits.retry_jitter,
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the phases build with; the defaults are the good build."""
+    """The classes and functions that the phases use; the defaults are the good build."""
 
-    breaker: Callable[[Limits], CircuitBreaker] = standard_breaker
+    breaker: Callable[[Limits], CircuitBreaker] = CircuitBreaker.from_limits
     database: Callable[..., Database] = Database
     pool: PoolFactory = AsyncConnectionPool
     cache: Callable[..., Cache] = Cache
@@ -59,5 +30,5 @@ class Parts:
     monitor: Callable[..., Monitor] = Monitor
     threads: Callable[[Database, Cache, KeyManager], ThreadService] = ThreadService
     connections: Callable[[], ConnectionManager] = ConnectionManager
-    postgres_backoff: Callable[[Limits], Backoff] = startup_backoff
-    redis_backoff: Callable[[Limits], Backoff] = redis_backoff
+    postgres_backoff: Callable[[Limits], Backoff] = Backoff.startup
+    redis_backoff: Callable[[Limits], Backoff] = Backoff.redis

@@ -1,19 +1,19 @@
-"""The limits, with the values that the incident's system used, as named profiles.
+"""The limits of the backend in named profiles, with the values of the incident's system.
 
-Source: the incident's papers (the start-up, retry, breaker and Redis limits); where they give no
-figure, the field says what it was chosen by.
+Source: the incident's papers (start-up, retry, breaker and Redis limits). For other values, a
+comment says how they were chosen.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 
-# The one factor between the profile `staging` and the profile `lab`: every duration of `lab`
-# is staging's divided by it, so that an outage of minutes is played in seconds.
+# Every duration of the profile `lab` is that of `staging` divided by this factor, so that an outage
+# of minutes takes seconds.
 LAB_FACTOR = 40.0
-# What that factor cannot shrink is added to `lab`'s start-up: on a shared machine a process waits
-# tenths of a second for a core, and of staging's 10 s for the phases after CACHE 0.25 s were left.
-# Half of it is kept for those phases; the other half is for waits before them.
+# Additional time for the start-up in `lab`, because a process on a shared machine waits tenths of a
+# second for a core, whatever the factor: of staging's 10 s for the phases after CACHE only 0.25 s
+# would remain. Half of it is for those phases, half for the phases before them.
 LAB_ROOM_S = 1.5
 
 
@@ -22,7 +22,7 @@ class Limits:
     """Every limit of the backend. Fields that end in `_s` are seconds; the others are counts."""
 
     # Start-up.
-    init_s: float  # the whole sequence
+    init_s: float  # all phases
     tables_s: float  # create and check the tables, once connected
     connect_s: float  # all tries to reach Postgres, with their back-offs
     pool_wait_s: float  # how long one request may wait for its database work
@@ -30,7 +30,7 @@ class Limits:
     redis_connect_s: float  # all tries to reach Redis; small, so that init_s holds both
     reserve_s: float  # what DATABASE leaves to the phases after CACHE
     startup_stuck_s: float = 300.0  # start-up that lasts longer is unhealthy
-    linger_s: float = 10.0  # a failed start tells its reason this long; a balancer's interval
+    linger_s: float = 10.0  # /health reports a failed start for this time; a balancer's interval
     # Retries while starting.
     retry_tries: int = 5
     retry_base_s: float = 2.0
@@ -41,7 +41,7 @@ class Limits:
     breaker_failures: int = 3
     breaker_open_s: float = 60.0
     breaker_successes: int = 1
-    # Watching. A Postgres check every balancer's interval; Redis as the incident had it.
+    # Checks. Postgres once in a balancer's interval; Redis as in the incident's system.
     postgres_check_every_s: float = 10.0
     redis_check_every_s: float = 30.0
     redis_check_s: float = 10.0  # one background ping; two in a row must fail
@@ -55,17 +55,17 @@ class Limits:
     cache_ttl_s: float = 60.0
 
     def scaled(self, factor: float) -> Limits:
-        """The same limits with every duration divided by `factor`; counts and ratios stay."""
+        """The same limits with every duration divided by `factor`; counts are unchanged."""
         durations = {f.name: getattr(self, f.name) / factor for f in fields(self) if is_time(f)}
         return replace(self, **durations)
 
     def with_room(self, room_s: float) -> Limits:
-        """The same limits with that much more time for the whole start-up; no try takes longer."""
+        """The same limits with `room_s` more for the start-up; the limit of a try is unchanged."""
         return replace(self, init_s=self.init_s + room_s, reserve_s=self.reserve_s + room_s / 2)
 
 
 def is_time(field: object) -> bool:
-    """Whether a field of `Limits` is a duration in seconds, told by its name."""
+    """Whether a field of `Limits` is a duration in seconds, by its name."""
     return str(getattr(field, "name", "")).endswith("_s")
 
 
@@ -87,7 +87,7 @@ PRODUCTION = Limits(
     redis_connect_s=10.0,
     reserve_s=10.0,
 )
-# Five tries with the cloud's back-offs do not fit into 15 s; three do.
+# Five tries with these back-offs do not fit into 15 s; three do.
 TEST = Limits(
     init_s=20.0,
     tables_s=10.0,

@@ -1,4 +1,4 @@
-"""The books of a start-up: which phase ran, for how long, and how it ended."""
+"""The record of a start-up: which phases ran, for how long, and how each ended."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Mode = Literal["normal", "emergency_degraded"]
 
 
 class StartupRecord:
-    """What start-up publishes. A phase ends exactly once: completed, completed degraded, or failed.
+    """The progress of start-up. A phase ends exactly once: completed, completed degraded or failed.
 
-    A bypassed phase counts as completed (and stands in `degraded` too), never as failed:
-    start-up is complete when every phase has completed.
+    A bypassed phase counts as completed (and is also in `degraded`), never as failed. Start-up is
+    complete when every phase has completed.
     """
 
     def __init__(self, phases: Sequence[str]) -> None:
@@ -33,12 +33,12 @@ class StartupRecord:
 
     @property
     def in_progress(self) -> bool:
-        """Neither complete nor failed."""
+        """Whether start-up is neither complete nor failed."""
         return not self.complete and self.error is None
 
     @property
     def mode(self) -> Mode:
-        """How it started; stays so until the next start, also when the dependency has returned."""
+        """How it started; it does not change later, even if the dependency is up again."""
         return "emergency_degraded" if self.bypassed else "normal"
 
     @property
@@ -47,28 +47,28 @@ class StartupRecord:
         return time.monotonic() - self._began
 
     def begin(self, phase: str) -> None:
-        """The phase starts now."""
+        """Record that the phase starts now."""
         self.phase, self._phase_began = phase, time.monotonic()
 
     def end(self, phase: str) -> None:
-        """The phase did its work."""
+        """Record that the phase has completed."""
         self._time(phase)
         self.completed.append(phase)
 
     def bypass(self, phase: str, dependency: str) -> None:
-        """The phase ended without its dependency, and the bypass lets start-up go on."""
+        """Record that the phase has completed degraded, without its dependency."""
         self.end(phase)
         self.degraded.append(phase)
         self.bypassed.add(dependency)
 
     def fail(self, phase: str, error: str, dependency: str | None = None) -> None:
-        """The phase failed, and start-up with it."""
+        """Record that the phase failed, and so the start-up."""
         self._time(phase)
         self.failed.append(phase)
         self.error, self.failed_dependency = error, dependency
 
     def finish(self) -> None:
-        """All phases are done. Raises ValueError naming those that are not."""
+        """Record that start-up is complete. Raises ValueError if phases did not complete."""
         missing = [phase for phase in self.phases if phase not in self.completed]
         if missing:
             raise ValueError(f"start-up is not complete: {', '.join(missing)} did not complete")

@@ -1,4 +1,4 @@
-"""The requests of users: threads, messages and agent runs."""
+"""The routes for users: threads, messages and agent runs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from chaoslab.reference.backend.threads import Message, Thread, ThreadService, U
 
 
 class NewThread(BaseModel):
-    """`id` makes the request repeatable: the same id is kept once."""
+    """A new thread. With `id` the request may be repeated: the thread is stored once."""
 
     title: Annotated[str, Field(min_length=1, max_length=500)]
     id: UUID | None = None
 
 
 class NewMessage(BaseModel):
-    """`id` makes the request repeatable: the same id is kept once."""
+    """A new message. With `id` the request may be repeated: the message is stored once."""
 
     content: Annotated[str, Field(min_length=1, max_length=100_000)]
     id: UUID | None = None
@@ -40,7 +40,7 @@ class NewRun(BaseModel):
 
 
 def router(backend: Backend) -> APIRouter:
-    """The users' routes, bound to one backend."""
+    """The users' routes of one backend."""
     routes = APIRouter()
 
     @routes.post("/threads", status_code=201, response_model=None)
@@ -98,7 +98,7 @@ def _threads(backend: Backend) -> ThreadService:
 
 
 def handle_errors(app: FastAPI) -> None:
-    """Answers for what a request can meet: 503 with Retry-After, or 404."""
+    """Add the error answers: 503 with Retry-After, or 404."""
 
     @app.exception_handler(DependencyUnavailable)
     async def unavailable(_request: Request, error: Exception) -> JSONResponse:
@@ -122,7 +122,7 @@ def handle_errors(app: FastAPI) -> None:
 
 
 def _try_later(body: Mapping[str, str | None], after_s: float) -> JSONResponse:
-    # The header knows whole seconds only, and 0 would invite a storm.
+    # The header only has whole seconds, and 0 would make all clients retry at once.
     return JSONResponse(
         body, status_code=503, headers={"Retry-After": str(max(1, math.ceil(after_s)))}
     )

@@ -1,4 +1,4 @@
-"""The circuit breakers by name, so that services, health and metrics speak of the same ones."""
+"""The circuit breakers by name, shared by services, health checks and metrics."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from chaoslab.reference.backend.metrics import BREAKER_STATES, Metrics
 
 
 class Resilience:
-    """A registry of circuit breakers; each one's state is a gauge in /metrics."""
+    """A registry of circuit breakers; the state of each is a gauge in /metrics."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._breakers: dict[str, CircuitBreaker] = {}
         self._metrics = metrics
 
     def register(self, name: str, breaker: CircuitBreaker) -> None:
-        """Add a breaker. Raises ValueError for a name that is taken."""
+        """Add a breaker. Raises ValueError if the name is taken."""
         if name in self._breakers:
             raise ValueError(f"breaker {name!r} is registered already")
         self._breakers[name] = breaker
@@ -22,5 +22,5 @@ class Resilience:
         gauge.set_function(lambda: BREAKER_STATES[breaker.state])
 
     def breaker(self, name: str) -> CircuitBreaker:
-        """The breaker of that name. Raises KeyError."""
+        """The breaker with this name. Raises KeyError."""
         return self._breakers[name]

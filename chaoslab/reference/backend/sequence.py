@@ -1,4 +1,4 @@
-"""The start-up sequence: phases in strict order, each timed and booked once, within a limit."""
+"""The start-up sequence: runs the phases in order, records each once, within a time limit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chaoslab.reference.backend.dependency import DependencyUnavailable, reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
-    """One step of start-up. `bypassable` names the dependency that it may be missing."""
+    """One step of start-up. `bypassable` is the dependency that the bypass may do without."""
 
     name: str
     run: Callable[[Backend], Awaitable[None]]
@@ -21,38 +21,39 @@ class Phase:
 
 
 class StartupFailed(Exception):
-    """Start-up ended without success; the text names the phase, the dependency and the cause."""
+    """Start-up failed; the text names the phase, the dependency and the cause."""
 
 
 StartUp = Callable[[Backend, Sequence[Phase]], Awaitable[None]]
-Missing = Callable[[Backend, Phase, DependencyUnavailable], None]
+OnUnavailable = Callable[[Backend, Phase, DependencyUnavailable], None]
 
 
 def bypass_or_fail(backend: Backend, phase: Phase, error: DependencyUnavailable) -> None:
-    """Book a phase that ended without its dependency: completed degraded where the bypass allows
-    that, failed otherwise. Raises StartupFailed.
+    """Record a phase whose dependency is unavailable: completed degraded if the bypass allows it.
+
+    Otherwise it is recorded as failed, and StartupFailed is raised.
     """
     record = backend.record
     if phase.bypassable != error.dependency or not bypass_allowed(backend):
         record.fail(phase.name, str(error), error.dependency)
         raise startup_failed(backend, phase.name) from error
     record.bypass(phase.name, error.dependency)
-    tell_bypass(backend, phase, error)
+    report_bypass(backend, phase, error)
 
 
 async def start_up(
-    backend: Backend, phases: Sequence[Phase], *, missing: Missing = bypass_or_fail
+    backend: Backend, phases: Sequence[Phase], *, on_unavailable: OnUnavailable = bypass_or_fail
 ) -> None:
-    """Run the phases; `missing` decides on one whose dependency is away.
+    """Run the phases; `on_unavailable` decides about a phase whose dependency is unavailable.
 
-    Raises StartupFailed; the record says the same.
+    Raises StartupFailed, after the failure was recorded.
     """
     record, limit_s = backend.record, backend.settings.limits.init_s
     log = logging.getLogger("backend.startup")
     try:
         async with asyncio.timeout(limit_s):
             for phase in phases:
-                await _run(backend, phase, missing)
+                await _run(backend, phase, on_unavailable)
             record.finish()
     except TimeoutError:
         name = record.phase or "unknown"
@@ -64,14 +65,14 @@ async def start_up(
     log.info("start-up complete after %.3f s, mode %s", record.lasted_s, record.mode)
 
 
-async def _run(backend: Backend, phase: Phase, missing: Missing) -> None:
-    """One phase: completed, completed degraded by the bypass, or failed; never two of these."""
+async def _run(backend: Backend, phase: Phase, on_unavailable: OnUnavailable) -> None:
+    """Run one phase, and record it as completed, completed degraded, or failed."""
     record = backend.record
     record.begin(phase.name)
     try:
         await phase.run(backend)
     except DependencyUnavailable as error:
-        missing(backend, phase, error)
+        on_unavailable(backend, phase, error)
     except Exception as error:
         record.fail(phase.name, reason(error))
         raise startup_failed(backend, phase.name) from error
@@ -81,12 +82,12 @@ async def _run(backend: Backend, phase: Phase, missing: Missing) -> None:
 
 
 def bypass_allowed(backend: Backend) -> bool:
-    """Whether the emergency bypass may act."""
+    """Whether the emergency bypass is allowed."""
     return backend.settings.emergency_allow_no_database
 
 
-def tell_bypass(backend: Backend, phase: Phase, error: DependencyUnavailable) -> None:
-    """Whoever uses the bypass shall see it: in a metric and in the log."""
+def report_bypass(backend: Backend, phase: Phase, error: DependencyUnavailable) -> None:
+    """Report the use of the bypass in a metric and in the log."""
     backend.metrics.bypass_activated.labels(error.dependency).inc()
     logging.getLogger("backend.startup").warning(
         "EMERGENCY BYPASS: phase %s goes on without %s (%s)",
@@ -97,5 +98,5 @@ def tell_bypass(backend: Backend, phase: Phase, error: DependencyUnavailable) ->
 
 
 def startup_failed(backend: Backend, phase: str) -> StartupFailed:
-    """The end of a start-up in that phase, by the record's error."""
+    """The error for a start-up that failed in this phase, with the record's error text."""
     return StartupFailed(f"start-up failed in phase {phase}: {backend.record.error}")

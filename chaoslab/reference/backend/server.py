@@ -1,4 +1,4 @@
-"""The process: one bound port, one event loop, and the exit status."""
+"""The backend's process: it binds the port, serves, and returns the exit status."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from chaoslab.reference.backend.settings import Settings
 
 EXIT_PORT_TAKEN = 1
 EXIT_STARTUP_FAILED = 3
-GRACE_S = 0.3  # for requests that are being answered when we are told to stop
+GRACE_S = 0.3  # time to finish running requests after a signal to stop
 
 
 class Build(TypedDict, total=False):
-    """What another build hands in, as `build_app` takes it."""
+    """What a defective build replaces; the arguments of `build_app`."""
 
     phases: Sequence[Phase]
     parts: Parts
@@ -34,7 +34,7 @@ class Build(TypedDict, total=False):
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server; told to stop, it ends with status 0 instead of by the signal."""
+    """uvicorn's server, but after a signal to stop it exits with status 0."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -53,16 +53,17 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop listening, let requests end within the grace, then tell the others 503."""
-        cut = asyncio.get_running_loop().call_later(GRACE_S, self.config.app.state.backend.cut)  # type: ignore[union-attr]
+        """Stop listening, let requests end within the grace time, then answer the others 503."""
+        backend = self.config.app.state.backend  # type: ignore[union-attr]
+        aborting = asyncio.get_running_loop().call_later(GRACE_S, backend.abort)
         try:
             await super().shutdown(sockets)
         finally:
-            cut.cancel()
+            aborting.cancel()
 
 
 def listen(settings: Settings) -> socket.socket | None:
-    """The bound port; None, with the reason in the log, where it cannot be had."""
+    """Bind the port. Returns None, with the reason in the log, if it cannot be bound."""
     logs.set_up(settings.log_level, lambda: "boot")
     try:
         return socket.create_server((settings.host, settings.port), backlog=2048)
@@ -74,9 +75,9 @@ def listen(settings: Settings) -> socket.socket | None:
 
 
 def serve(sock: socket.socket, settings: Settings, **build: Unpack[Build]) -> int:
-    """Serve on a bound port until told to stop; returns the exit status.
+    """Serve on a bound port until a signal or a failed start-up; returns the exit status.
 
-    The last log line says why it failed.
+    After a failure the last log line has the reason.
     """
     failures: list[StartupFailed] = []
 
@@ -105,6 +106,6 @@ def serve(sock: socket.socket, settings: Settings, **build: Unpack[Build]) -> in
 
 
 def run(settings: Settings, **build: Unpack[Build]) -> int:
-    """Take the port and serve until told to stop; returns the exit status."""
+    """Bind the port and serve; returns the exit status."""
     sock = listen(settings)
     return EXIT_PORT_TAKEN if sock is None else serve(sock, settings, **build)

@@ -1,4 +1,4 @@
-"""The only module that reads the environment; everything else is handed a `Settings`."""
+"""Reads the environment into a `Settings` object. No other module reads the environment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the backend is told by its environment, checked and typed."""
+    """The settings of the backend, checked and typed."""
 
     host: str
     port: int
@@ -36,17 +36,17 @@ class Settings:
 
     @property
     def database_address(self) -> str:
-        """`host:port` of Postgres, for messages; never the credentials."""
+        """`host:port` of Postgres for messages, without credentials."""
         return address(self.database_url, 5432)
 
     @property
     def redis_address(self) -> str:
-        """`host:port` of Redis, for messages; never the credentials."""
+        """`host:port` of Redis for messages, without credentials."""
         return address(self.redis_url, 6379)
 
 
 class SettingsError(Exception):
-    """The environment cannot be used; `problems` holds every mistake, one line each."""
+    """The environment has mistakes; `problems` has one line for each."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
@@ -60,7 +60,7 @@ def address(url: str, default_port: int) -> str:
 
 
 def read(env: Mapping[str, str]) -> Settings:
-    """Settings from `env`. Raises SettingsError with every mistake found, not just the first."""
+    """Settings from `env`. Raises SettingsError with all mistakes."""
     reader = _Reader(env)
     profile = reader.get("PROFILE", "production", _profile)
     limits = reader.limits(PROFILES.get(profile, PROFILES["production"]))
@@ -86,22 +86,22 @@ Reader = Callable[[Mapping[str, str]], Settings]
 
 def from_environment(reader: Reader = read) -> Settings:
     """Settings from this process's environment. Raises SettingsError with all mistakes."""
-    return reader(os.environ)  # noqa: TID251 - the one place that may read the environment
+    return reader(os.environ)  # noqa: TID251 - the only place that may read the environment
 
 
 class _Reader:
-    """Reads variables one by one and remembers what is wrong with them."""
+    """Reads variables one by one, and collects the mistakes in `problems`."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
         self.problems: list[str] = []
 
     def get(self, name: str, default: str | None, parse: Callable[[str], T]) -> T:
-        """The parsed variable; a mistake is remembered and the default stands in for it."""
+        """The parsed variable; after a mistake, which is collected, the default."""
         raw = self._env.get(name, default)
         try:
             if raw is None:
-                raise ValueError("not set; the backend cannot work without it")
+                raise ValueError("not set, but required")
             return parse(raw)
         except ValueError as error:
             shown = "" if raw is None or "_URL" in name else f"={raw!r}"
@@ -109,7 +109,7 @@ class _Reader:
             return parse(default) if default is not None else parse(_STAND_IN[name])
 
     def limits(self, base: Limits) -> Limits:
-        """The profile's limits with the `LIMIT_*` variables laid over them."""
+        """The profile's limits, some of them replaced by the variables `LIMIT_*`."""
         known = {LIMIT_PREFIX + f.name.upper(): f.name for f in fields(Limits)}
         changes: dict[str, float] = {}
         for name in sorted(n for n in self._env if n.startswith(LIMIT_PREFIX)):
@@ -190,7 +190,7 @@ def _count(raw: str) -> int:
 
 
 def _url(*schemes: str) -> Callable[[str], str]:
-    """A parser for URLs of these schemes; its messages never show the URL, which holds secrets."""
+    """A parser for URLs with these schemes. Its messages never show the URL, which has secrets."""
 
     def parse(raw: str) -> str:
         parts: SplitResult = urlsplit(raw)

@@ -1,6 +1,6 @@
-"""Events over WebSocket: `/ws?user=…` gets what the agent runs of that user emit, in order.
+"""Events over WebSocket: `/ws?user=…` receives the events of this user's agent runs, in order.
 
-It takes a WebSocket library that uvicorn knows (`websockets`); without one uvicorn answers 404.
+uvicorn needs a WebSocket library (`websockets`); without one it answers 404.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ TRY_AGAIN_LATER = 1013
 
 
 def router(backend: Backend) -> APIRouter:
-    """The socket and its statistics, bound to one backend."""
+    """The WebSocket route of one backend, and its statistics."""
     routes = APIRouter()
 
     @routes.websocket("/ws")
     async def listen(socket: WebSocket, user: str = "") -> None:
         bridge = backend.bridge
         if not backend.accepting or bridge is None:
-            # Refused before it is accepted: a client that was let in may rely on being served.
+            # Refused before the handshake: a client that was accepted may expect events.
             body = {"error": "not started", "dependency": None}
             await socket.send_denial_response(JSONResponse(body, status_code=503))
             return
@@ -53,9 +53,9 @@ def router(backend: Backend) -> APIRouter:
 
 
 async def _serve(socket: WebSocket, connection: Connection) -> None:
-    """Send what comes for the connection until the client leaves or cannot keep up."""
+    """Send the connection's events until the client disconnects or is too slow."""
     sending = asyncio.create_task(_send(socket, connection))
-    leaving = asyncio.create_task(_until_gone(socket))
+    leaving = asyncio.create_task(_until_disconnected(socket))
     overflowing = asyncio.create_task(connection.overflowed.wait())
     tasks = {sending, leaving, overflowing}
     try:
@@ -74,8 +74,8 @@ async def _send(socket: WebSocket, connection: Connection) -> None:
         await socket.send_json(asdict(await connection.queue.get()))
 
 
-async def _until_gone(socket: WebSocket) -> None:
-    """Reads, and ignores, what the client says; ends when it leaves."""
+async def _until_disconnected(socket: WebSocket) -> None:
+    """Read and ignore the client's messages until it disconnects."""
     with contextlib.suppress(WebSocketDisconnect):
         while True:
             await socket.receive_text()

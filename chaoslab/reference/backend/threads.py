@@ -1,4 +1,4 @@
-"""Threads and their messages: kept in Postgres, lists of messages cached in Redis."""
+"""Threads and their messages, stored in Postgres; lists of messages are cached in Redis."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REMEMBERED_MESSAGES = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thread:
-    """A conversation. `created_at` is ISO 8601 with zone."""
+    """A conversation. `created_at` is ISO 8601 with a time zone."""
 
     id: str
     title: str
@@ -29,7 +29,7 @@ class Thread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message of a thread. `created_at` is ISO 8601 with zone."""
+    """One message of a thread. `created_at` is ISO 8601 with a time zone."""
 
     id: str
     thread_id: str
@@ -38,24 +38,24 @@ class Message:
 
 
 class UnknownThread(Exception):
-    """There is no thread of that id."""
+    """There is no thread with this id."""
 
 
 class ThreadService:
-    """Reads and writes threads. Every write is committed in Postgres before it returns.
+    """Reads and writes threads. Every write is committed in Postgres before the method returns.
 
-    Every statement may be done twice without harm (ids are keys, conflicts do nothing), which is
-    what lets the database repeat one whose connection was lost.
+    Every statement is idempotent (ids are keys, conflicts are ignored), so that it can be repeated
+    if its connection was lost.
     """
 
     def __init__(self, database: Store, cache: Cache, keys: KeyManager) -> None:
         self._database, self._cache, self._keys = database, cache, keys
-        # A delete that Redis never saw, or an old write that reached it late, leaves a stale list.
-        # Messages are only ever added, so a list without one that we acknowledged is stale.
+        # If a delete does not reach Redis, or an old write reaches it late, a cached list is stale.
+        # Messages are never removed, so a list without one that we acknowledged is stale.
         self._acknowledged: OrderedDict[UUID, deque[str]] = OrderedDict()
 
     async def create_thread(self, thread_id: UUID, title: str) -> None:
-        """Keep a thread. Raises DependencyUnavailable."""
+        """Store a thread. Raises DependencyUnavailable."""
 
         async def work(conn: BoundedConnection) -> None:
             await conn.execute(
@@ -66,7 +66,7 @@ class ThreadService:
         await self._database.run(work)
 
     async def thread(self, thread_id: UUID) -> Thread:
-        """The thread of that id. Raises UnknownThread, DependencyUnavailable."""
+        """The thread with this id. Raises UnknownThread, DependencyUnavailable."""
 
         async def work(conn: BoundedConnection) -> Thread | None:
             rows = await conn.execute(
@@ -82,7 +82,7 @@ class ThreadService:
         return found
 
     async def add_message(self, thread_id: UUID, message_id: UUID, content: str) -> None:
-        """Keep a message. Raises UnknownThread, DependencyUnavailable."""
+        """Store a message. Raises UnknownThread, DependencyUnavailable."""
 
         async def work(conn: BoundedConnection) -> None:
             await conn.execute(
@@ -101,7 +101,7 @@ class ThreadService:
     async def messages(self, thread_id: UUID) -> list[Message]:
         """The thread's messages, oldest first. Raises UnknownThread, DependencyUnavailable."""
         if (
-            cached := self._believed(thread_id, await self._cache.get(_key(thread_id)))
+            cached := self._valid_cached(thread_id, await self._cache.get(_key(thread_id)))
         ) is not None:
             return cached
         found = await self._stored(thread_id)
@@ -135,8 +135,8 @@ class ThreadService:
             raise UnknownThread(str(thread_id))
         return messages
 
-    def _believed(self, thread_id: UUID, sealed: bytes | None) -> list[Message] | None:
-        """The cached list where it is ours and holds what we acknowledged, else None."""
+    def _valid_cached(self, thread_id: UUID, sealed: bytes | None) -> list[Message] | None:
+        """The cached list; None if its signature is wrong or acknowledged messages are missing."""
         payload = None if sealed is None else self._keys.unseal(sealed)
         if payload is None:
             return None

@@ -1,11 +1,11 @@
 # /// defect
 # number = 27
 # name = "acked-write-lost"
-# title = "Writes accepted into memory while degraded vanish"
+# title = "Writes accepted into memory while degraded are lost"
 # mechanism = """\
-#   A thread that cannot be stored is put on a list in memory and acknowledged; the list is never \
-#   written."""
-# symptom = "Users are told 201 throughout the outage, and what they wrote in it is gone."
+#   If a thread cannot be stored, it is put on a list in memory and acknowledged with 201. The \
+#   list is never written to Postgres."""
+# symptom = "During the outage every write is answered 201, and after it those writes are gone."
 # source = "the incident's papers, defect 27"
 # scenarios = ["vpc_outage::severed_under_requests"]
 # passes = []
@@ -14,9 +14,9 @@
 # verdict = "keeps_acknowledged"
 # cites = [{ code = "write.lost" }]
 # ///
-"""A degraded mode in which nothing fails, least of all a write.
+"""A degraded mode in which no write fails.
 
-The list was to be written once the database is back. That part was left for later.
+The list should be written when the database is up again; that part is missing.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from chaoslab.reference.backend.keys import KeyManager
 from chaoslab.reference.backend.parts import Parts
 from chaoslab.reference.backend.threads import ThreadService
 
-KEPT = 10_000  # threads; a list without end would be the next outage
+KEPT = 10_000  # threads, so that memory is bounded
 
 
 class QueueingThreads(ThreadService):
@@ -45,7 +45,7 @@ class QueueingThreads(ThreadService):
         self._queued: deque[tuple[UUID, str]] = deque(maxlen=KEPT)
 
     async def create_thread(self, thread_id: UUID, title: str) -> None:
-        """Keep a thread: in Postgres, or for later."""
+        """Store a thread in Postgres; if Postgres is down, put it on the list."""
         try:
             await super().create_thread(thread_id, title)
         except DependencyUnavailable as error:

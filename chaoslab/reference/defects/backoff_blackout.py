@@ -1,13 +1,11 @@
 # /// defect
 # number = 22
 # name = "backoff-blackout"
-# title = "After some failures it does not try for minutes"
+# title = "After several failures no reconnection is tried for minutes"
 # mechanism = """\
-#   Seven failures in a row, those of the start-up among them, put the next try off by ten times \
-#   the breaker's open time."""
-# symptom = """\
-#   A short outage is survived; after a long one recovery is minutes late, with nothing wrong any \
-#   more."""
+#   After seven failures in a row, those of the start-up included, the next try is delayed by \
+#   ten times the breaker's open time."""
+# symptom = "After a short outage it recovers; after a long one it recovers minutes late."
 # source = "the incident's papers, defect 22"
 # scenarios = ["vpc_outage::severed_for_longer_than_the_startup_limit"]
 # passes = ["running::the_connector_fails[refused]"]
@@ -19,10 +17,10 @@
 #   { code = "health.names_lost", data = { lost = ["postgres"] } },
 # ]
 # ///
-"""A database that is left in peace once it has failed often enough.
+"""A database that is not contacted for a long time after several failures.
 
-The rest was meant for a server that is overloaded. A path that is broken gets it too, and when it
-is fixed nobody looks.
+The pause is meant for an overloaded server. It also applies when the path was broken, so a path
+that works again is not tried.
 """
 
 from __future__ import annotations
@@ -36,17 +34,17 @@ from chaoslab.reference.backend.dependency import DependencyUnavailable
 from chaoslab.reference.backend.parts import Parts
 
 FAILURES = 7
-BREAKER_TIMES = 10  # with a breaker that is open for a minute, ten minutes
+BREAKER_TIMES = 10  # ten minutes, if the breaker's open time is one minute
 
 
 class RestingDatabase(Database):
-    """Counts failed tries, and after enough of them tries no more for a long while."""
+    """Counts failed tries; after `FAILURES` of them in a row it does not try for a long time."""
 
     _failures = 0
     _rests_until = 0.0
 
     async def connect(self, timeout_s: float | None = None) -> None:
-        """Reach Postgres anew, unless it rests. Raises DependencyUnavailable."""
+        """Connect, unless the pause is not over. Raises DependencyUnavailable."""
         left_s = self._rests_until - time.monotonic()
         if left_s > 0:
             raise self.unavailable(f"failed {FAILURES} times, next try in {left_s:.1f} s", left_s)

@@ -1,11 +1,11 @@
 # /// defect
 # number = 13
 # name = "binds-before-viable"
-# title = "The port opens, then the process dies"
+# title = "The port opens, then the process exits"
 # mechanism = """\
-#   The port is taken first, so that the platform's probe of it passes; the migrations run \
-#   before anything is served, and without the database they end the process."""
-# symptom = "Traffic is routed to an instance that never answers and then is gone."
+#   The port is bound first, so that the platform's check of the port passes. The migrations \
+#   run before the server answers, and without the database they end the process."""
+# symptom = "Traffic is routed to an instance that never answers and then exits."
 # source = "the incident's papers, defect 13"
 # scenarios = [
 #   "vpc_outage::severed_before_start[dropped]",
@@ -18,7 +18,7 @@
 #   { code = "start.exited", data = { exit_code = 1, listened = true, answered = false } },
 # ]
 # ///
-"""An open port is all that the platform asks for, so that comes first."""
+"""Binds the port before it knows that it can start, because the platform only checks the port."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ import sys
 import psycopg
 
 from chaoslab.reference.backend import server
+from chaoslab.reference.backend.backoff import Backoff
 from chaoslab.reference.backend.connections import BoundedConnection
 from chaoslab.reference.backend.migrations import Schema
-from chaoslab.reference.backend.parts import startup_backoff
 from chaoslab.reference.backend.settings import Settings, from_environment
 
 
 def run(settings: Settings) -> int:
-    """Take the port, bring the tables up to date, and only then serve."""
+    """Bind the port, create the tables, then serve."""
     if (sock := server.listen(settings)) is None:
         return server.EXIT_PORT_TAKEN
     asyncio.run(migrate(settings))
@@ -43,9 +43,9 @@ def run(settings: Settings) -> int:
 
 
 async def migrate(settings: Settings) -> None:
-    """Create the tables; gives up after as many tries as a start may take."""
+    """Create the tables, with as many tries as a start-up has. Raises psycopg.OperationalError."""
     limits = settings.limits
-    backoff = startup_backoff(limits)
+    backoff = Backoff.startup(limits)
     attempt_s = backoff.attempt_limit(limits.connect_s, limits.retry_tries)
     for number, delay_s in enumerate(backoff.delays(), 1):
         try:

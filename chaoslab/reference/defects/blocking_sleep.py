@@ -3,9 +3,9 @@
 # name = "blocking-sleep"
 # title = "A synchronous connect and sleep in the event loop"
 # mechanism = """\
-#   A reconnection looks first whether anybody is there, with the synchronous driver and \
+#   A reconnection first checks with the synchronous driver whether Postgres answers, with \
 #   `time.sleep` between two tries, in the thread of the event loop."""
-# symptom = "While the database hangs, nothing answers: not health, not liveness, no request."
+# symptom = "While the database hangs, nothing answers: no health check and no request."
 # source = "the incident's papers, defect 10"
 # scenarios = ["vpc_outage::severed_with_idle_pooled_connections"]
 # also = ["degrades", "answers_in_time", "recovers"]
@@ -13,7 +13,7 @@
 # verdict = "stays_live"
 # cites = [{ code = "prober.not_2xx", data = { path = "liveness" } }]
 # ///
-"""One helper of the migration script, called from the event loop."""
+"""A helper function of the migration script, called from the event loop."""
 
 from __future__ import annotations
 
@@ -24,26 +24,27 @@ from itertools import islice
 import psycopg
 
 from chaoslab.reference.backend.__main__ import main
+from chaoslab.reference.backend.backoff import Backoff
 from chaoslab.reference.backend.database import Database
-from chaoslab.reference.backend.parts import Parts, startup_backoff
+from chaoslab.reference.backend.parts import Parts
 
-LOOKS = 2
-LOOK_S = 2  # the least that libpq knows
+TRIES = 2
+CONNECT_S = 2  # libpq's shortest connect time-out
 
 
 class PatientDatabase(Database):
-    """Does not bother the pool before it knows that Postgres is there."""
+    """Makes a new pool only after a synchronous connect has succeeded."""
 
     async def connect(self, timeout_s: float | None = None) -> None:
-        """Start-up says how long it may take; a reconnection has time to look first."""
+        """Connect; a reconnection (without `timeout_s`) first waits until Postgres answers."""
         if timeout_s is None:
             self._wait_until_there()
         await super().connect(timeout_s)
 
     def _wait_until_there(self) -> None:
-        for delay_s in islice(startup_backoff(self._limits).delays(), LOOKS):
+        for delay_s in islice(Backoff.startup(self._limits).delays(), TRIES):
             try:
-                psycopg.connect(self._settings.database_url, connect_timeout=LOOK_S).close()
+                psycopg.connect(self._settings.database_url, connect_timeout=CONNECT_S).close()
             except psycopg.OperationalError:
                 time.sleep(delay_s)
             else:

@@ -3,10 +3,12 @@
 # name = "breaker-outlasts-retries"
 # title = "The breaker opens before the retries end"
 # mechanism = """\
-#   The tries of the start go through the circuit breaker like requests, so each failure is \
-#   counted by the call and by the connection; it opens after two of five tries and outlasts the \
-#   others."""
-# symptom = "Start-up ends with `circuit breaker open`; what the connections met is lost."
+#   The tries of the start-up go through the circuit breaker, as requests do, so each failure \
+#   is counted twice: by the call and by the connection. The breaker opens after two of five \
+#   tries, and stays open during the others."""
+# symptom = """\
+#   Start-up ends with `circuit breaker open`; the cause of the failed connections is not \
+#   reported."""
 # source = "the incident's papers, defect 8"
 # scenarios = ["vpc_outage::without_the_bypass[dropped]"]
 # also = []
@@ -17,7 +19,7 @@
 #   { code = "app.log_line", data = { log_line = "circuit breaker open" } },
 # ]
 # ///
-"""The circuit breaker guards the very tries that should find out whether the path is good."""
+"""The circuit breaker also refuses the tries that should find out whether Postgres is reachable."""
 
 from __future__ import annotations
 
@@ -31,10 +33,10 @@ from chaoslab.reference.backend.parts import Parts
 
 
 class GuardedDatabase(Database):
-    """Every way to Postgres leads through the breaker, the first one too."""
+    """Every connect goes through the breaker, those of the start-up too."""
 
     async def connect(self, timeout_s: float | None = None) -> None:
-        """Connect unless the breaker is open; raises DependencyUnavailable."""
+        """Connect, unless the breaker is open. Raises DependencyUnavailable."""
         try:
             with self._breaker.slot(DependencyUnavailable):
                 await super().connect(timeout_s)

@@ -1,11 +1,11 @@
 # /// defect
 # number = 25
 # name = "connection-leak"
-# title = "Each failed attempt leaves a client behind on the server"
+# title = "Each abandoned connect leaves a connection on the server"
 # mechanism = """\
-#   A connect that takes too long is given up by whoever waits for it and goes on by itself; the \
-#   connection that it ends with is nobody's, and nobody closes it."""
-# symptom = "With each slow spell the server counts more clients, until it takes no more."
+#   If a connect takes too long, its caller stops waiting, but the connect goes on. The \
+#   connection that it then gets is used by nobody and never closed."""
+# symptom = "After each slow period the server has more clients, until it accepts no more."
 # source = "the incident's papers, defect 25"
 # scenarios = ["retries::slow_answers_leak_nothing"]
 # passes = []
@@ -14,9 +14,10 @@
 # verdict = "releases_connections"
 # cites = [{ code = "connections.counted", data = { service = "postgres" } }]
 # ///
-"""A time-out that ends the waiting and not the work.
+"""A time-out that ends the waiting but not the connect.
 
-The attempts are kept, since a task that nobody holds may vanish. So are their connections.
+The tasks are kept, because asyncio may drop a task without references. So their connections stay
+open.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from chaoslab.reference.backend.parts import Parts
 
 
 class AttemptingDatabase(Database):
-    """Connects in tasks of their own, so that a cancelled caller does not tear a handshake."""
+    """Connects in separate tasks, so that a cancelled caller does not interrupt a handshake."""
 
     _attempts: tuple[asyncio.Task[BoundedConnection], ...] = ()
 

@@ -1,11 +1,11 @@
 # /// defect
 # number = 18
 # name = "crashed-check-dropped"
-# title = "A check that raises is left out, and the rest is healthy"
+# title = "A health check that raises is left out, and the rest is healthy"
 # mechanism = """\
-#   The checks are gathered with their exceptions, and only what is no exception goes into the \
-#   answer."""
-# symptom = "A lost dependency vanishes from health, which says healthy for those that are left."
+#   The checks are gathered with their exceptions, and only results that are not exceptions \
+#   are put into the answer."""
+# symptom = "A lost dependency is missing from health, and health says healthy for the others."
 # source = "the incident's papers, defect 18"
 # scenarios = ["running::one_link_fails[postgres]"]
 # passes = []
@@ -14,10 +14,10 @@
 # verdict = "degrades"
 # cites = [{ code = "health.no_longer_named", data = { names = ["postgres"] } }]
 # ///
-"""Health from checks that run side by side, of which those that fail are forgotten.
+"""Health from checks that run concurrently, without those that fail.
 
-One broken check should not take the others' answers with it. So it is filtered out, and the state
-is made of what remains.
+A broken check should not break the answers of the others. So it is filtered out, and the state is
+made of the rest.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from chaoslab.reference.backend.health import Answer, HealthChecks
 
 
 async def check(dependency: Database | Cache | None) -> dict[str, str | None]:
-    """The state of one dependency. Raises DependencyUnavailable where it is not up."""
+    """The state of one dependency. Raises DependencyUnavailable if it is down."""
     if dependency is None:
         return dict(health.NOT_CONNECTED)
     if not dependency.status.up:
@@ -43,7 +43,7 @@ async def check(dependency: Database | Cache | None) -> dict[str, str | None]:
 
 
 async def overall(backend: Backend) -> Answer:
-    """`/health`: 200 healthy when every check says so, else degraded."""
+    """`/health`: 200 healthy if every check that did not raise says up, else degraded."""
     found = health.overall(backend)
     if found.status != 200:
         return found

@@ -3,8 +3,9 @@
 # name = "degraded-overwritten"
 # title = "A merge overwrites degraded with healthy"
 # mechanism = """\
-#   The service's own fields are laid over the result of the checks, and `status` is one of them."""
-# symptom = "Health says healthy and, in the same answer, that its dependencies are down."
+#   The fields of the service are merged over the result of the checks, and `status` is one of \
+#   them."""
+# symptom = "Health says healthy, and in the same answer that its dependencies are down."
 # source = "the incident's papers, defect 15"
 # scenarios = ["vpc_outage::severed_with_idle_pooled_connections"]
 # passes = []
@@ -16,9 +17,9 @@
 #   { code = "health.contradicted" },
 # ]
 # ///
-"""A health body made of two halves, of which the second wins where both have a word.
+"""A health body made of two parts; the second part overwrites fields of the first.
 
-The checks say `degraded`; the half about the process, merged last, says `healthy`.
+The checks say `degraded`; the part about the process, merged last, says `healthy`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from chaoslab.reference.backend.health import Answer, HealthChecks
 
 
 def process(backend: Backend) -> dict[str, object]:
-    """What the process knows of itself."""
+    """The part of the answer about the process."""
     return {
         "status": "healthy" if backend.record.complete else "starting",
         "version": VERSION,
@@ -41,7 +42,7 @@ def process(backend: Backend) -> dict[str, object]:
 
 
 def overall(backend: Backend) -> Answer:
-    """`/health`: what the checks found, together with what the process knows of itself."""
+    """`/health`: the result of the checks, merged with the part about the process."""
     found = health.overall(backend)
     return Answer(status=found.status, body={**found.body, **process(backend)})
 

@@ -3,9 +3,9 @@
 # name = "early-return"
 # title = "The bypass leaves the sequence before the later phases"
 # mechanism = """\
-#   Where the bypass acts, the sequence returns: the phases after it never run, and nobody \
-#   finishes the books."""
-# symptom = "The port answers 503 starting for ever; every request is refused."
+#   When the bypass acts, the sequence returns: the phases after it never run, and start-up is \
+#   never recorded as complete."""
+# symptom = "The port answers 503 starting forever, and every request is refused."
 # source = "the incident's papers, defect 1"
 # scenarios = [
 #   "vpc_outage::severed_before_start[dropped]",
@@ -21,7 +21,7 @@
 #   { code = "app.log_line", data = { log_line = "EMERGENCY BYPASS: phase database" } },
 # ]
 # ///
-"""The bypass leaves the start-up by the door of the phase in which it acts."""
+"""The bypass returns from the start-up sequence in the phase in which it acts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from chaoslab.reference.backend.sequence import Phase, bypass_or_fail, startup_f
 
 
 async def start_up(backend: Backend, phases: Sequence[Phase]) -> None:
-    """Run the phases; with the bypass there is nothing to connect to, so it goes online."""
+    """Run the phases; if the bypass acts, return."""
     record = backend.record
     for phase in phases:
         record.begin(phase.name)

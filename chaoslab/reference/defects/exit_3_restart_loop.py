@@ -3,9 +3,9 @@
 # name = "exit-3-restart-loop"
 # title = "Every start exits with 3, and the supervisor starts it again"
 # mechanism = """\
-#   The switch of the emergency bypass is compared with `1`, and deployments set it to `true`: \
-#   no start can do without the database."""
-# symptom = "An endless row of starts that each end with exit status 3."
+#   The setting of the emergency bypass is compared with `1`, but deployments set it to \
+#   `true`: no start can do without the database."""
+# symptom = "An endless series of starts, each with exit status 3."
 # source = "the incident's papers, defect 9"
 # scenarios = ["vpc_outage::supervised_start"]
 # also = ["starts", "degrades", "recovers"]
@@ -20,7 +20,7 @@
 # code = "app.log_line"
 # data = { log_line = "start-up failed in phase database: postgres unreachable" }
 # ///
-"""The bypass is switched on in the deployment and off in the process."""
+"""The bypass is allowed in the deployment, but the process does not recognise the value."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from chaoslab.reference.backend.settings import Settings, read
 
 
 def settings(env: Mapping[str, str]) -> Settings:
-    """What the environment says, with the emergency switch as it was written down."""
+    """The settings of the environment; only the value `1` allows the bypass."""
     allowed = env.get("EMERGENCY_ALLOW_NO_DATABASE") == "1"
     return replace(read(env), emergency_allow_no_database=allowed)
 

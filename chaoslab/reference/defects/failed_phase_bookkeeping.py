@@ -1,10 +1,10 @@
 # /// defect
 # number = 2
 # name = "failed-phase-bookkeeping"
-# title = "The bypass runs after the phase was booked as failed"
+# title = "The bypass runs after the phase was recorded as failed"
 # mechanism = """\
-#   A phase without its dependency is booked as failed before the bypass is looked at; \
-#   completion demands that every phase completed."""
+#   A phase without its dependency is recorded as failed before the bypass is checked. Start- \
+#   up is complete only if every phase has completed."""
 # symptom = "All phases run, then start-up ends with missing phases and exit status 3."
 # source = "the incident's papers, defect 2"
 # scenarios = [
@@ -23,7 +23,7 @@
 # code = "app.log_line"
 # data = { log_line = "start-up is not complete: database, cache did not complete" }
 # ///
-"""What the bypass lets through has been written down as failed already."""
+"""A phase that the bypass lets pass was already recorded as failed."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ from chaoslab.reference.backend.dependency import DependencyUnavailable
 from chaoslab.reference.backend.sequence import (
     Phase,
     bypass_allowed,
+    report_bypass,
     start_up,
     startup_failed,
-    tell_bypass,
 )
 
 
-def missing(backend: Backend, phase: Phase, error: DependencyUnavailable) -> None:
-    """Book the failure, then see whether it may be gone on without."""
+def on_unavailable(backend: Backend, phase: Phase, error: DependencyUnavailable) -> None:
+    """Record the failure, then check whether the bypass is allowed."""
     record = backend.record
     record.fail(phase.name, str(error), error.dependency)
     if phase.bypassable != error.dependency or not bypass_allowed(backend):
         raise startup_failed(backend, phase.name) from error
     record.bypassed.add(error.dependency)
-    tell_bypass(backend, phase, error)
+    report_bypass(backend, phase, error)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sequence=functools.partial(start_up, missing=missing)))
+    sys.exit(main(sequence=functools.partial(start_up, on_unavailable=on_unavailable)))

@@ -1,12 +1,14 @@
 # /// defect
 # number = 6
 # name = "fast-failure-swallowed-slow-failure-fatal"
-# title = "Refused is a warning, hung is fatal"
+# title = "A refused connection is a warning, a hung one is fatal"
 # mechanism = """\
-#   DATABASE looks once before its tries, with a time-out around the look. What a refusal raises \
-#   is caught and logged; the TimeoutError of a hang is not, and the bypass does not know it."""
+#   DATABASE makes one connect with a time-out before its tries. The exception of a refused \
+#   connect is caught and logged. The TimeoutError of a hang is not, and the bypass does not \
+#   handle it."""
 # symptom = """\
-#   With the port refused it starts degraded; with the path silent it ends with exit status 3."""
+#   If the port is refused, it starts degraded; if the path is silent, it ends with exit \
+#   status 3."""
 # source = "the incident's papers, defect 6"
 # scenarios = [
 #   "vpc_outage::severed_before_start[dropped]",
@@ -25,7 +27,7 @@
 # code = "app.log_line"
 # data = { log_line = "start-up failed in phase database: TimeoutError" }
 # ///
-"""A hang ends in another exception than a refusal, and the bypass knows only the one."""
+"""A hang raises another exception than a refusal, and only one of them is handled."""
 
 from __future__ import annotations
 
@@ -43,7 +45,7 @@ from chaoslab.reference.backend.phases import database, phases_with
 
 
 async def run(backend: Backend) -> None:
-    """Say early in the log whether Postgres is there; the tries come after."""
+    """Log early whether Postgres answers, then run the phase with its tries."""
     url, limits = backend.settings.database_url, backend.settings.limits
     try:
         async with asyncio.timeout(limits.health_s):

@@ -1,13 +1,13 @@
 # /// defect
 # number = 21
 # name = "half-open-wedge"
-# title = "Cancelled probes use up the half-open slots for ever"
+# title = "Cancelled probes use up the half-open slots forever"
 # mechanism = """\
-#   A half-open slot is given back when its call succeeds or fails. The request's time-out lies \
-#   around the slot, so a call that hangs is cancelled and does neither."""
+#   A half-open slot is freed when its call succeeds or fails. The request's time-out is \
+#   outside of the slot, so a call that hangs is cancelled: it neither succeeds nor fails."""
 # symptom = """\
-#   After an outage in which requests hung, health is healthy and every request is refused until \
-#   a restart."""
+#   After an outage in which requests hung, health is healthy and every request is refused \
+#   until a restart."""
 # source = "the incident's papers, defect 21"
 # scenarios = ["vpc_outage::requests_hang_for_long"]
 # passes = ["vpc_outage::severed_with_idle_pooled_connections"]
@@ -18,10 +18,10 @@
 #   { code = "proof.none_acknowledged", data = { answer = "circuit breaker open" } },
 # ]
 # ///
-"""A breaker that counts its probes out and, where one is cancelled, never in again.
+"""A breaker that never frees the slot of a cancelled probe.
 
-While Postgres is away a request waits for the next pool, within a time-out around everything. What
-it cancels in half-open was the one probe, and no second one is ever let through.
+While Postgres is unreachable, a request waits for the next pool within an outer time-out. If the
+time-out cancels the one half-open probe, no second one is ever allowed.
 """
 
 from __future__ import annotations
@@ -36,20 +36,19 @@ from chaoslab.reference.backend.__main__ import main
 from chaoslab.reference.backend.breaker import BreakerOpen, CircuitBreaker
 from chaoslab.reference.backend.database import Database, Work
 from chaoslab.reference.backend.parts import Parts
-from chaoslab.reference.backend.profiles import Limits
 
 T = TypeVar("T")
-LOOK_S = 0.01
+POLL_S = 0.01
 
 
 class CountingBreaker(CircuitBreaker):
-    """Lets `successes` probes through at a time while half-open; they alone decide there."""
+    """While half-open, allows `successes` probes at a time; only they open or close it then."""
 
     _trials = 0
 
     @contextmanager
     def slot(self, *counts: type[BaseException]) -> Iterator[None]:
-        """Run one call; a clean end is a success, one of `counts` a failure."""
+        """Run one call. Without an exception it is a success, with one of `counts` a failure."""
         trial = self._enter()
         try:
             yield
@@ -70,19 +69,19 @@ class CountingBreaker(CircuitBreaker):
         return True
 
     def failure(self) -> None:
-        """A failure outside of a call: it opens what is closed."""
+        """Count a failure outside of a call; it opens a closed breaker."""
         if self.state == "closed":
             super().failure()
 
     def close(self) -> None:
-        """A reconnect outside of a call: the next probe will tell."""
+        """A reconnection does not close it; the next probe decides."""
 
 
 class PatientDatabase(Database):
-    """Requests wait for the pool that the monitor brings back, up to a balancer's interval."""
+    """Requests wait until the monitor has made a new pool, up to a balancer's interval."""
 
     async def run(self, work: Work[T]) -> T:
-        """As ever, within the limit."""
+        """As `Database.run`, within an additional limit."""
         limit_s = self._limits.postgres_check_every_s
         try:
             async with asyncio.timeout(limit_s):
@@ -90,20 +89,12 @@ class PatientDatabase(Database):
         except TimeoutError:
             raise self.unavailable(f"no answer within {limit_s:.2g} s") from None
 
-    async def _with_second_chance(self, work: Work[T]) -> T:
+    async def _with_one_retry(self, work: Work[T]) -> T:
         while self._pool is None:  # noqa: ASYNC110 - a pool is no event
-            await asyncio.sleep(LOOK_S)
-        return await super()._with_second_chance(work)
-
-
-def breaker(limits: Limits) -> CircuitBreaker:
-    """The database breaker with the profile's limits."""
-    return CountingBreaker(
-        failures=limits.breaker_failures,
-        open_s=limits.breaker_open_s,
-        successes=limits.breaker_successes,
-    )
+            await asyncio.sleep(POLL_S)
+        return await super()._with_one_retry(work)
 
 
 if __name__ == "__main__":
-    sys.exit(main(parts=Parts(breaker=breaker, database=PatientDatabase)))
+    parts = Parts(breaker=CountingBreaker.from_limits, database=PatientDatabase)
+    sys.exit(main(parts=parts))

@@ -1,10 +1,10 @@
 # /// defect
 # number = 14
 # name = "health-blind"
-# title = "Health is a constant 200 healthy"
+# title = "Health is always 200 healthy"
 # mechanism = """\
-#   Once start-up is complete, /health answers for the process alone and looks at no dependency."""
-# symptom = "Everything is green while no request can be served; nobody is called."
+#   After start-up, /health only reports that the process runs, and checks no dependency."""
+# symptom = "Every check passes while no request can be served, so nobody is alerted."
 # source = "the incident's papers, defect 14"
 # scenarios = ["vpc_outage::severed_with_idle_pooled_connections"]
 # passes = []
@@ -13,9 +13,9 @@
 # verdict = "degrades"
 # cites = [{ code = "health.blind" }]
 # ///
-"""Health that answers for the process, and not for what the process lives on.
+"""Health that only reports the process, not its dependencies.
 
-The check was written for the balancer, which asks whether the instance answers. It does.
+The check was written for the load balancer, which only asks whether the instance answers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from chaoslab.reference.backend.health import Answer, HealthChecks
 
 
 def overall(backend: Backend) -> Answer:
-    """`/health`: 503 until start-up is complete, then 200: the process serves."""
+    """`/health`: 503 until start-up is complete, then always 200."""
     if not backend.record.complete:
         return Answer(status=503, body={"status": "starting", "version": VERSION})
     return Answer(status=200, body={"status": "healthy", "version": VERSION})

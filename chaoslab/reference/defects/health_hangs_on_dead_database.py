@@ -1,13 +1,11 @@
 # /// defect
 # number = 16
 # name = "health-hangs-on-dead-database"
-# title = "The health check has no time-out of its own"
+# title = "The health check has no time-out"
 # mechanism = """\
-#   Each answer of /health waits for a row from Postgres, on one connection, for as long as that \
-#   takes."""
+#   Each answer of /health waits for a row from Postgres, on one connection, without a limit."""
 # symptom = """\
-#   While the path is silent health does not answer at all, and the platform takes the instance \
-#   out."""
+#   While the path is silent, health does not answer, and the platform removes the instance."""
 # source = "the incident's papers, defect 16"
 # scenarios = ["vpc_outage::severed_with_idle_pooled_connections"]
 # passes = []
@@ -19,10 +17,10 @@
 #   { code = "prober.others_answered", data = { paths = ["liveness"] } },
 # ]
 # ///
-"""Health that asks the database itself, and waits for what it says.
+"""Health that queries the database and waits for the answer.
 
-A database that refuses is told at once. One that says nothing is waited for: neither the connect
-nor the query has a limit, and the next answer queues behind this one for the connection.
+If the database refuses, health answers at once. If it is silent, health waits: neither the
+connect nor the query has a limit, and the next health request waits for the same connection.
 """
 
 from __future__ import annotations
@@ -41,14 +39,14 @@ from chaoslab.reference.backend.health import Answer, HealthChecks
 
 
 class AskingHealth:
-    """Health by a query on a connection that is kept for the purpose."""
+    """Health by a query on its own connection, which stays open."""
 
     def __init__(self) -> None:
         self._conn: psycopg.AsyncConnection[Any] | None = None
         self._turn = asyncio.Lock()
 
     async def overall(self, backend: Backend) -> Answer:
-        """`/health`: as ever, but Postgres is up if it answers now."""
+        """`/health`: as in the good build, but Postgres is up if it answers a query now."""
         found = health.overall(backend)
         if found.status != 200:
             return found

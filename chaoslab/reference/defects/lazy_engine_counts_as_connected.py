@@ -1,11 +1,11 @@
 # /// defect
 # number = 5
 # name = "lazy-engine-counts-as-connected"
-# title = "Building a lazy pool is taken for being connected"
+# title = "A lazy pool is taken for a connection"
 # mechanism = """\
-#   The DATABASE phase opens a pool that connects in the background, and the existence of the \
-#   pool is what counts as up, at start as in the checks."""
-# symptom = "Start-up and health say healthy with the database dead; every request fails."
+#   The DATABASE phase opens a pool that connects in the background. Postgres counts as up if \
+#   the pool exists, at start-up and in the checks."""
+# symptom = "Start-up and health say healthy while the database is down, and every request fails."
 # source = "the incident's papers, defect 5"
 # scenarios = ["vpc_outage::only_one_link_is_severed[postgres]"]
 # also = ["degrades", "recovers"]
@@ -15,7 +15,7 @@
 #   { code = "start.other_state", data = { state = "healthy", expected = ["degraded"] } },
 # ]
 # ///
-"""An engine that exists is taken for a database that answers."""
+"""A pool that exists is taken for a database that answers."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from chaoslab.reference.backend.parts import Parts
 
 
 class LazyDatabase(Database):
-    """Connected as soon as it has a pool, which dials when it likes."""
+    """Counts as connected as soon as it has a pool, which connects in the background."""
 
     _prepared = False
 
     async def connect(self, timeout_s: float | None = None) -> None:  # noqa: ARG002 - takes none
-        """Build the pool; its first request will open the connections."""
+        """Make the pool; it connects in the background."""
         if self._pool is None:
             self._pool = self._new_pool()
             await self._pool.open()
@@ -43,14 +43,14 @@ class LazyDatabase(Database):
         await self._prepare()
 
     async def check(self) -> None:
-        """There is an engine, or there is none."""
+        """Make a pool if there is none; do not check its connections."""
         if self._pool is None:
             await self.connect()
         elif not self._prepared:
             await self._prepare()
 
     async def _prepare(self) -> None:
-        """The tables, as soon as there is a connection; they are likely there already."""
+        """Prepare the tables if there is a connection; errors are ignored."""
         with contextlib.suppress(psycopg.Error):
             await self._on(self._pool, self._schema.prepare, self._limits.health_s)
             self._prepared = True

@@ -3,9 +3,9 @@
 # name = "no-reconnect"
 # title = "Degraded until restarted"
 # mechanism = """\
-#   Connections are made by start-up alone; the watch looks at what is up and leaves alone what \
-#   is down."""
-# symptom = "The path is repaired, and the service stays degraded until somebody restarts it."
+#   Only start-up connects. The monitor checks dependencies that are up, and does nothing \
+#   about those that are down."""
+# symptom = "The path works again, but the service stays degraded until somebody restarts it."
 # source = "the incident's papers, defect 24"
 # scenarios = [
 #   "vpc_outage::severed_before_start[dropped]",
@@ -20,9 +20,9 @@
 #   { code = "health.names_lost", data = { lost = ["postgres", "redis"] } },
 # ]
 # ///
-"""A watch that reports and does not fix.
+"""A monitor that reports and does not reconnect.
 
-To connect was the start-up's work before there was a bypass, and after it nobody's.
+Before there was a bypass, start-up made all connections. After a bypass nothing makes them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from chaoslab.reference.backend.parts import Parts
 
 
 class Watch(Monitor):
-    """Checks a dependency while it is up; one that is down is start-up's to connect."""
+    """Checks a dependency while it is up; does nothing while it is down."""
 
     async def _reconnect(self) -> None:
         status = self.dependency.status

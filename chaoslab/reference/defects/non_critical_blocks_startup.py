@@ -1,11 +1,11 @@
 # /// defect
 # number = 11
 # name = "non-critical-blocks-startup"
-# title = "A missing optional table stops the start"
+# title = "A missing optional table stops the start-up"
 # mechanism = """\
-#   SERVICES reads a table that another system fills, and that the backend works well without; \
-#   where it is absent, the error ends the start."""
-# symptom = "The start ends with exit status 3 although everything that requests need is there."
+#   SERVICES reads a table that another system fills and that the backend does not need. If \
+#   the table is absent, the error ends the start-up."""
+# symptom = "The start-up ends with exit status 3, although everything that requests need exists."
 # source = "the incident's papers, defect 11"
 # scenarios = ["steady::starts_and_serves"]
 # also = ["serves", "stays_available", "stays_live", "answers_in_time"]
@@ -17,7 +17,7 @@
 #   { code = "app.log_line", data = { log_line = "thread_summaries" } },
 # ]
 # ///
-"""What is nice to have is read on the way that everything must take."""
+"""Start-up fails if an optional table cannot be read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from chaoslab.reference.backend.phases import phases_with, services
 
 
 async def run(backend: Backend) -> None:
-    """Build the services, and see that the summaries can be read."""
+    """Make the services, and check that the summaries can be read."""
     await services.run(backend)
     await need(backend.database, "the database").run(_summaries)
 

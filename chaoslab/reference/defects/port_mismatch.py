@@ -1,11 +1,11 @@
 # /// defect
 # number = 12
 # name = "port-mismatch"
-# title = "Listens beside the port that is routed to it"
+# title = "Listens on another port than the declared one"
 # mechanism = """\
-#   The declared port is kept for an administration server that was dropped long ago; the \
-#   application takes the next one."""
-# symptom = "The process lives, its log is clean, and nothing that is routed to it arrives."
+#   The declared port is reserved for an administration server, which was removed long ago. \
+#   The application listens on the next port."""
+# symptom = "The process runs, its log has no error, and no request reaches it."
 # source = "the incident's papers, defect 12"
 # scenarios = ["steady::starts_and_serves"]
 # also = ["serves", "stays_available", "stays_live", "answers_in_time"]
@@ -13,7 +13,7 @@
 # verdict = "starts"
 # cites = [{ code = "start.other_port" }]
 # ///
-"""A healthy application on a port that nobody asks."""
+"""An application that works, but listens on a port to which nothing is routed."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from chaoslab.reference.backend.settings import Settings, read
 
 
 def settings(env: Mapping[str, str]) -> Settings:
-    """What the environment says; PORT is the administration's, ours is the next one."""
-    told = read(env)
-    ports = (port for port in count(told.port + 1) if _is_free(told.host, port))
-    return replace(told, port=next(ports))
+    """The settings of the environment, with the next free port after PORT."""
+    declared = read(env)
+    ports = (port for port in count(declared.port + 1) if _is_free(declared.host, port))
+    return replace(declared, port=next(ports))
 
 
 def _is_free(host: str, port: int) -> bool:

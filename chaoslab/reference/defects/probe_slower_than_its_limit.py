@@ -1,13 +1,13 @@
 # /// defect
 # number = 17
 # name = "probe-slower-than-its-limit"
-# title = "Readiness checks its dependencies one after the other and outlasts its prober"
+# title = "Readiness checks one dependency after the other, longer than its prober waits"
 # mechanism = """\
 #   Each of two checks has a time-out just below the prober's, and the second begins when the \
 #   first has ended."""
 # symptom = """\
-#   With one dependency away readiness is in time; with both it never is, and what it says is \
-#   never heard."""
+#   With one dependency down, readiness answers in time; with both down it never does, so the \
+#   prober gets no answer."""
 # source = "the incident's papers, defect 17"
 # scenarios = ["vpc_outage::severed_with_idle_pooled_connections"]
 # passes = ["running::one_link_fails[redis]"]
@@ -19,9 +19,10 @@
 #   { code = "prober.others_answered", data = { paths = ["health"] } },
 # ]
 # ///
-"""Readiness whose parts keep to the prober's limit, and whose sum does not.
+"""Readiness whose checks each stay below the prober's limit, but not their sum.
 
-Each check was given four fifths of what the prober waits. It was tried with one dependency away.
+Each check may take four fifths of the time that the prober waits. It was tested with one
+dependency down.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ CHECK_S = 0.4  # the prober gives up after 0.5 s
 
 
 async def postgres_answers(backend: Backend) -> bool:
-    """Whether a connection can be had."""
+    """Whether a new connection to Postgres succeeds."""
     url = backend.settings.database_url
     try:
         conn = await BoundedConnection.connect(url, connect_limit_s=CHECK_S, io_limit_s=CHECK_S)
@@ -53,7 +54,7 @@ async def postgres_answers(backend: Backend) -> bool:
 
 
 async def redis_answers(backend: Backend) -> bool:
-    """Whether a ping is answered."""
+    """Whether Redis answers a ping."""
     client = backend.parts.redis_client(backend.settings.redis_url)
     try:
         async with asyncio.timeout(CHECK_S):
@@ -66,7 +67,7 @@ async def redis_answers(backend: Backend) -> bool:
 
 
 async def ready(backend: Backend) -> Answer:
-    """`/health/ready`: 200 when requests can be served, seen by looking, not from memory."""
+    """`/health/ready`: 200 if requests can be served; the dependencies are asked each time."""
     if not backend.record.complete or not backend.accepting:
         return health.ready(backend)
     postgres = await postgres_answers(backend)

@@ -1,12 +1,13 @@
 # /// defect
 # number = 3
 # name = "raise-after-bypass"
-# title = "The bypass falls through to an unconditional raise"
+# title = "After the bypass an unconditional raise follows"
 # mechanism = """\
-#   The branch of the bypass books and logs it, but does not end there: the lines below book the \
-#   failure and raise."""
+#   The branch of the bypass records and logs it but does not return: the lines below record \
+#   the failure and raise."""
 # symptom = """\
-#   The log says that the bypass acts; start-up stops in the same phase with exit status 3."""
+#   The log says that the bypass acts, but start-up stops in the same phase with exit status \
+#   3."""
 # source = "the incident's papers, defect 3"
 # scenarios = [
 #   "vpc_outage::severed_before_start[dropped]",
@@ -28,7 +29,7 @@
 # code = "app.log_line"
 # data = { log_line = "start-up failed in phase database: postgres unreachable" }
 # ///
-"""The bypass is announced, and the failure is raised all the same."""
+"""The bypass is reported, and the failure is raised nevertheless."""
 
 from __future__ import annotations
 
@@ -41,21 +42,21 @@ from chaoslab.reference.backend.dependency import DependencyUnavailable
 from chaoslab.reference.backend.sequence import (
     Phase,
     bypass_allowed,
+    report_bypass,
     start_up,
     startup_failed,
-    tell_bypass,
 )
 
 
-def missing(backend: Backend, phase: Phase, error: DependencyUnavailable) -> None:
-    """Book the bypass where it is allowed; the failure is for everybody else."""
+def on_unavailable(backend: Backend, phase: Phase, error: DependencyUnavailable) -> None:
+    """Record the bypass if it is allowed, then record the failure and raise."""
     record = backend.record
     if phase.bypassable == error.dependency and bypass_allowed(backend):
         record.bypass(phase.name, error.dependency)
-        tell_bypass(backend, phase, error)
+        report_bypass(backend, phase, error)
     record.fail(phase.name, str(error), error.dependency)
     raise startup_failed(backend, phase.name) from error
 
 
 if __name__ == "__main__":
-    sys.exit(main(sequence=functools.partial(start_up, missing=missing)))
+    sys.exit(main(sequence=functools.partial(start_up, on_unavailable=on_unavailable)))

@@ -2,7 +2,7 @@
 # number = 19
 # name = "ready-equals-live"
 # title = "Readiness says ready while nothing can be served"
-# mechanism = "Once start-up is complete readiness is answered by the check of liveness."
+# mechanism = "After start-up, readiness is answered by the check of liveness."
 # symptom = "The balancer keeps sending users to an instance that answers each of them 503."
 # source = "the incident's papers, defect 19"
 # scenarios = ["vpc_outage::severed_under_requests"]
@@ -14,9 +14,9 @@
 #   { code = "readiness.contradicted", data = { ready = true, status_code = 503 } },
 # ]
 # ///
-"""An instance that has started and lives takes traffic, whatever became of its database.
+"""An instance that has started and lives is ready, even if its database is down.
 
-Start-up was thought to be the only time in which a dependency can be missing.
+The code assumes that a dependency can only be missing during start-up.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from chaoslab.reference.backend.health import Answer, HealthChecks
 
 
 def ready(backend: Backend) -> Answer:
-    """`/health/ready`: 503 until start-up is complete, then as liveness."""
+    """`/health/ready`: 503 until start-up is complete, then the answer of liveness."""
     return health.live(backend) if backend.accepting else health.ready(backend)
 
 

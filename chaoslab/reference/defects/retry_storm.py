@@ -1,13 +1,13 @@
 # /// defect
 # number = 26
 # name = "retry-storm"
-# title = "No back-off and no jitter: a storm of connects, and a herd when the path returns"
+# title = "No back-off and no jitter: a storm of connects, during the outage and after it"
 # mechanism = """\
-#   Ten reconnection tasks try side by side, each anew after the same short pause, and each that \
-#   gets through opens a pool."""
+#   Ten reconnection tasks run in parallel. Each tries again after the same short pause, and \
+#   each that succeeds opens a pool."""
 # symptom = """\
 #   A database that is down gets hundreds of connects a second, and dozens at once when it is \
-#   back."""
+#   up again."""
 # source = "the incident's papers, defect 26"
 # scenarios = ["retries::stopped_database_is_not_stormed"]
 # passes = []
@@ -19,9 +19,9 @@
 #   { code = "retry.pauses", data = { grow = false } },
 # ]
 # ///
-"""Reconnection in parallel, as soon as possible, by everybody.
+"""Reconnection by ten tasks in parallel, with a short constant pause.
 
-The sooner one of ten gets through the better, and a pause that grows would only lose time.
+The idea was to reconnect as early as possible.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ TASKS = 10
 
 
 class OwnTryDatabase(Database):
-    """Every caller makes a try of its own: nobody waits for another's."""
+    """Every caller makes its own try; callers do not share one."""
 
     async def connect(self, timeout_s: float | None = None) -> None:
-        """Reach Postgres and open a new pool. Raises DependencyUnavailable."""
+        """Connect to Postgres and open a new pool. Raises DependencyUnavailable."""
         await self._connect(timeout_s or self.attempt_s)
 
 
 class EagerMonitor(Monitor):
-    """Reconnects with several tasks at a time."""
+    """Reconnects with several tasks at the same time."""
 
     async def _reconnect(self) -> None:
         reconnect = super()._reconnect

@@ -1,12 +1,12 @@
 # /// defect
 # number = 23
 # name = "stale-pool"
-# title = "Dead pooled connections are handed out after the fault clears"
+# title = "Dead pooled connections are used after the fault has healed"
 # mechanism = """\
-#   The pool outlives the outage: the watch looks on connections of its own, nothing checks a \
-#   pooled one, and a request that gets a dead one is not tried again."""
+#   The pool is kept during the outage. The monitor checks with connections of its own, no \
+#   pooled connection is checked, and a request that gets a dead one is not tried again."""
 # symptom = """\
-#   Health is healthy, and the first users after the repair get errors, one for each dead \
+#   Health is healthy, but the first requests after the heal fail, one for each dead \
 #   connection."""
 # source = "the incident's papers, defect 23"
 # scenarios = [
@@ -21,9 +21,9 @@
 #   { code = "write.first", data = { status_code = 503, answer = "dependency unavailable" } },
 # ]
 # ///
-"""One pool for the life of the process, trusted to fix itself.
+"""One pool for the lifetime of the process.
 
-It does fix itself: each dead connection is replaced once a request has fallen over it.
+A dead connection is replaced only after a request has failed on it.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ T = TypeVar("T")
 
 
 class OnePoolDatabase(Database):
-    """Keeps its first pool; whether Postgres is there is asked beside it."""
+    """Keeps its first pool; checks Postgres with a connection outside of the pool."""
 
     async def check(self) -> None:
-        """Look whether Postgres takes a connection; no pooled one is kept busy for that."""
+        """Check whether a new connection succeeds; no pooled one is used."""
         await self._probe()
 
-    async def _with_second_chance(self, work: Work[T]) -> T:
+    async def _with_one_retry(self, work: Work[T]) -> T:
         if self._pool is None:
             await self.connect()
-        return await self._last_chance(work)
+        return await self._retry(work)
 
     async def _open_pool(self) -> Pool:
         return self._pool or await super()._open_pool()

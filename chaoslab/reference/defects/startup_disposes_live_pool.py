@@ -3,11 +3,11 @@
 # name = "startup-disposes-live-pool"
 # title = "The start-up check closes the pool that requests use"
 # mechanism = """\
-#   The last check of the start borrows the process's one pool with `async with`, whose end \
-#   closes it; requests go on asking that pool for connections."""
+#   The last check of the start-up uses the process's only pool with `async with`, which \
+#   closes it at the end. Requests then ask the closed pool for connections."""
 # symptom = """\
-#   Health is healthy by the watch's own connections, and every request that needs the database \
-#   fails."""
+#   Health is healthy, because the monitor uses its own connections, but every request that \
+#   needs the database fails."""
 # source = "the incident's papers, defect 7"
 # scenarios = ["steady::starts_and_serves"]
 # also = []
@@ -18,7 +18,7 @@
 # code = "serve.not_acknowledged"
 # data = { status_code = 500, answer = "Internal Server Error" }
 # ///
-"""One pool for the process, and a start-up check that cleans up after itself."""
+"""One pool for the process, and a start-up check that closes it."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ T = TypeVar("T")
 
 
 class SharedPool:
-    """The pool of this process, for whoever needs a connection."""
+    """The only pool of this process."""
 
     def __init__(self) -> None:
         self._pool: Pool | None = None
 
     def made(self, *args: Any, **kwargs: Any) -> Pool:
-        """A new pool; the first one is the one that is shared."""
+        """Make a pool; the first one is shared."""
         pool: Pool = AsyncConnectionPool(*args, **kwargs)
         self._pool = self._pool or pool
         return pool
 
     async def run(self, work: Work[T]) -> T:
-        """Do `work` on a connection."""
+        """Run `work` on a connection of the shared pool."""
         async with need(self._pool, "the pool").connection() as conn:
             return await work(conn)
 
     async def validate(self, backend: Backend) -> None:
-        """The tables must be readable before requests are let in."""
+        """Check that the tables can be read, then run the phase."""
         if self._pool is not None:
             async with self._pool as pool, pool.connection() as conn:
                 await conn.execute("SELECT id FROM threads LIMIT 1")

@@ -1,13 +1,13 @@
 # /// defect
 # number = 4
 # name = "validator-veto"
-# title = "A later validation still demands the database"
+# title = "A later validation still requires the database"
 # mechanism = """\
-#   The comprehensive validation in FINALIZE asks for a connected database, whatever the \
-#   DATABASE phase was allowed to miss."""
+#   The validation in FINALIZE requires a connected database, although the bypass allowed the \
+#   DATABASE phase to do without."""
 # symptom = """\
-#   Start-up goes on without the database, comes as far as its last phase, and ends there with \
-#   exit status 3."""
+#   Start-up goes on without the database up to its last phase, and ends there with exit \
+#   status 3."""
 # source = "the incident's papers, defect 4"
 # scenarios = [
 #   "vpc_outage::severed_before_start[dropped]",
@@ -25,7 +25,7 @@
 # code = "app.log_line"
 # data = { log_line = "failed in phase finalize: comprehensive validation: the database" }
 # ///
-"""FINALIZE validates what the bypass has just done without."""
+"""FINALIZE requires what the bypass has done without."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from chaoslab.reference.backend.phases import finalize, phases_with
 
 
 async def run(backend: Backend) -> None:
-    """Everything that requests need must be there before they are let in."""
+    """Check that everything that requests need exists, then run the phase."""
     problems = [
         f"{name} is not usable"
         for name, usable in {

@@ -1,4 +1,4 @@
-"""The seven phases, in their order. Each makes what later requests cannot do without."""
+"""The seven phases of start-up, in order."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ PHASES = (
 
 
 def phases_with(name: str, run: Callable[[Backend], Awaitable[None]]) -> tuple[Phase, ...]:
-    """The phases, one of them done in another way."""
+    """The phases, with `run` in place of the one with this name."""
     return tuple(replace(phase, run=run) if phase.name == name else phase for phase in PHASES)

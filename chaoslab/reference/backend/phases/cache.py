@@ -1,4 +1,4 @@
-"""CACHE: reach Redis, and keep watch over it."""
+"""CACHE: connect to Redis, and watch it from then on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from chaoslab.reference.backend.monitor import connect_with_retries
 
 
 async def run(backend: Backend) -> None:
-    """Raises DependencyUnavailable when Redis is not to be had; it is watched in either case."""
+    """Connect within the limit. Raises DependencyUnavailable; Redis is watched in either case."""
     limits, parts = backend.settings.limits, backend.parts
     backend.cache = cache = parts.cache(
         backend.settings, metrics=backend.metrics, client_factory=parts.redis_client

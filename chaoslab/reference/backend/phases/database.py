@@ -1,4 +1,4 @@
-"""DATABASE: reach Postgres, create and check the tables, open the pool, and keep watch over it."""
+"""DATABASE: connect to Postgres, prepare its tables, open the pool, and watch it from then on."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from chaoslab.reference.backend.monitor import connect_with_retries
 
 
 async def run(backend: Backend) -> None:
-    """Raises DependencyUnavailable when Postgres is not to be had within the connect limit.
+    """Connect within the limit. Raises DependencyUnavailable.
 
-    It is watched from here on in either case: after a bypass the watch brings it back.
+    Postgres is watched in either case: after a bypass, its monitor reconnects.
     """
     limits, parts = backend.settings.limits, backend.parts
     backend.database = database = parts.database(
@@ -20,7 +20,7 @@ async def run(backend: Backend) -> None:
         pool_factory=parts.pool,
     )
     backoff = parts.postgres_backoff(limits)
-    # What the later phases need is not spent here, however the tables drag.
+    # The time that later phases need is left for them, even if the tables take long.
     left_s = limits.init_s - backend.record.lasted_s - limits.redis_connect_s - limits.reserve_s
     try:
         await connect_with_retries(

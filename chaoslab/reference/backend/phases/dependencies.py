@@ -9,7 +9,7 @@ from chaoslab.reference.backend.resilience import Resilience
 
 
 async def run(backend: Backend) -> None:
-    """Make what the services are built on and that needs no network."""
+    """Make the parts that need no network."""
     backend.keys = KeyManager(backend.settings.secret_key)
     backend.models = ModelFactory()
     backend.resilience = Resilience(backend.metrics)

@@ -1,4 +1,4 @@
-"""FINALIZE: is everything there and watched? Only then are requests let in."""
+"""FINALIZE: check that all parts exist and are watched, then accept requests."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from chaoslab.reference.backend.chat import EVENTS
 
 
 async def run(backend: Backend) -> None:
-    """Validate the parts and the critical path (chat), then open the gate.
+    """Check the parts and the critical path (chat), then accept requests.
 
-    A dependency that an earlier phase was allowed to miss is not demanded again here.
+    A dependency that an earlier phase bypassed is not required here.
     """
     need(backend.threads, "the thread service")
     for name in ("postgres", "redis"):
         if name not in backend.watched:
-            raise RuntimeError(f"{name} is not watched: it would never come back")
+            raise RuntimeError(f"{name} is not watched, so it would never be reconnected")
     await _validate_chat(backend)
     backend.accepting = True
 

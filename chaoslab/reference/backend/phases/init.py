@@ -1,4 +1,4 @@
-"""INIT: logging, a last look at the environment, and which tables are needed."""
+"""INIT: logging, a warning about the environment, and the tables that are needed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chaoslab.reference.backend.migrations import Schema
 
 
 async def run(backend: Backend) -> None:
-    """Set up logging and load the migrations; without them nobody knows the tables."""
+    """Set up logging, log the settings, and define the tables."""
     settings = backend.settings
     logs.set_up(settings.log_level, lambda: backend.record.phase or "running")
     log = logging.getLogger("backend.startup")
@@ -22,6 +22,6 @@ async def run(backend: Backend) -> None:
         "allowed" if settings.emergency_allow_no_database else "not allowed",
     )
     if settings.profile == "production" and not settings.secret_key:
-        log.warning("SECRET_KEY is not set: instances will not believe each other's cache entries")
-    # They are applied whenever Postgres is reached: now, or later after a degraded start.
+        log.warning("SECRET_KEY is not set: each instance ignores the cache entries of others")
+    # The tables are created when Postgres is connected: in a later phase or after a degraded start.
     backend.schema = Schema() if settings.run_migrations else Schema(steps=())

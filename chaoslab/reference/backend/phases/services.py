@@ -1,4 +1,4 @@
-"""SERVICES: what requests talk to."""
+"""SERVICES: the objects that requests use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from chaoslab.reference.backend.chat import TOOLS, Supervisor
 
 
 async def run(backend: Backend) -> None:
-    """Build the thread service and the agents' supervisor; both work while a database is away."""
+    """Make the thread service and the agents' supervisor; neither needs a connection now."""
     backend.threads = backend.parts.threads(
         need(backend.database, "the database"),
         need(backend.cache, "the cache"),

@@ -1,4 +1,4 @@
-"""WEBSOCKET: the way of an event to its user, and proof that it can be gone."""
+"""WEBSOCKET: the delivery of events to users, and a test of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from chaoslab.reference.backend.chat import Bridge
 
 
 async def run(backend: Backend) -> None:
-    """Build manager and bridge and deliver one event to ourselves through them."""
+    """Make manager and bridge, and deliver one event through them."""
     bridge = Bridge(backend.parts.connections())
-    await bridge.prove_delivery(backend.settings.limits.reserve_s / 2)
+    await bridge.check_delivery(backend.settings.limits.reserve_s / 2)
     backend.bridge = bridge
