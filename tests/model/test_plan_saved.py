@@ -1,19 +1,22 @@
-"""Plans on disk: whatever is saved is read back as it was."""
+"""Plans on disk: any plan is read back as it was saved, but for its callables."""
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from chaoslab import (
-    Restarted,
-)
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rigs.examples import examples
+
+from chaoslab import Restarted
 from chaoslab.expectations import KINDS
 from chaoslab.faults import KINDS as FAULTS
 from chaoslab.history.saved_plan import plan_json, read_plan
-from chaoslab.model.faults import Declared
 from chaoslab.model.plan import Boot, Plan, resolve
 from chaoslab.registry import kinds
 
+from .drawn import instances, plans
 from .plans import EVERY_EXPECTATION, EVERY_FAULT, SUPERVISED, TOPOLOGY, as_data, whole
 
 
@@ -24,22 +27,26 @@ def test_these_are_all_faults_and_expectations() -> None:
     assert asked == set(KINDS)
 
 
-def test_a_plan_with_everything_reads_back_as_it_was_saved() -> None:
-    """Every fault, trigger and expectation through JSON, each as its own type."""
+def test_a_resolved_plan_with_everything_reads_back_as_it_was_saved() -> None:
+    """Every fault, trigger and expectation, with its bounds written out."""
     lasting = tuple(f for f in EVERY_FAULT if f.stop or isinstance(f, Restarted))
     supervised = Plan(boots=(Boot(restarts=2),), faults=lasting, expect=(SUPERVISED,))
-    again = resolve(supervised, TOPOLOGY)
-    assert read_plan(plan_json(again), kinds()) == again
-    plan = resolve(whole(), TOPOLOGY)
-    read = read_plan(plan_json(plan), kinds())
-    assert read == as_data(plan)
-    assert [type(f) for f in read.faults] == [type(f) for f in plan.faults]
-    assert [type(e) for e in read.expect] == [type(e) for e in plan.expect]
-    assert [type(f.start) for f in read.faults] == [type(f.start) for f in plan.faults]
+    for plan in (resolve(supervised, TOPOLOGY), resolve(whole(), TOPOLOGY)):
+        assert read_plan(plan_json(plan), kinds()) == as_data(plan)
 
 
-@pytest.mark.parametrize("fault", EVERY_FAULT, ids=lambda f: f.label)
-def test_every_fault_reads_back_alone(fault: Declared) -> None:
-    """A fault's kind stands in it, so that no two can be confused."""
-    plan = Plan(faults=(fault,))
+@examples(60)
+@given(plans())
+def test_any_plan_reads_back_as_it_was_saved(plan: Plan) -> None:
+    """Plans are equal only where each of their parts is of the same type."""
+    assert read_plan(plan_json(plan), kinds()) == as_data(plan)
+
+
+@pytest.mark.parametrize("kind", [*FAULTS, *KINDS])
+@examples(4)
+@given(st.data())
+def test_each_kind_reads_back_alone(kind: type[Any], data: st.DataObject) -> None:
+    """Its kind stands in it, so that no two can be confused."""
+    part = data.draw(instances(kind))
+    plan = Plan(faults=(part,)) if kind in FAULTS else Plan(expect=(part,))
     assert read_plan(plan_json(plan), kinds()) == plan
