@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rigs.examples import examples
 
 from chaoslab.report.stats import compared, delta, paired_deltas, spread
 from chaoslab.report.wilson import wilson
@@ -125,3 +128,69 @@ def test_more_hits_than_tries_are_no_rate() -> None:
     """Nothing is guessed of a count that cannot be."""
     with pytest.raises(ValueError, match="3 of 2"):
         wilson(3, 2)
+
+
+@st.composite
+def counts(draw: st.DrawFn, most: int = 5000) -> tuple[int, int]:
+    """So many hits of so many tries."""
+    n = draw(st.integers(1, most))
+    return draw(st.integers(0, n)), n
+
+
+@examples(100)
+@given(counts(), st.floats(0.5, 0.999))
+def test_an_interval_holds_its_rate_and_grows_with_it(
+    count: tuple[int, int], confidence: float
+) -> None:
+    """It lies in 0 to 1, one more hit moves neither end down, and misses mirror hits."""
+    k, n = count
+    low, high = wilson(k, n, confidence)
+    assert 0.0 <= low <= k / n <= high <= 1.0
+    assert low < high
+    if k < n:
+        more = wilson(k + 1, n, confidence)
+        assert more[0] >= low
+        assert more[1] >= high
+    assert wilson(n - k, n, confidence) == pytest.approx((1 - high, 1 - low), abs=1e-9)
+
+
+@examples(100)
+@given(counts(), st.floats(0.5, 0.99), st.integers(2, 20))
+def test_more_tries_narrow_an_interval_and_more_confidence_widens_it(
+    count: tuple[int, int], confidence: float, times: int
+) -> None:
+    """At the same rate."""
+    k, n = count
+    low, high = wilson(k, n, confidence)
+    more = wilson(times * k, times * n, confidence)
+    assert low <= more[0] <= more[1] <= high
+    surer = wilson(k, n, confidence + 0.005)
+    assert surer[0] <= low <= high <= surer[1]
+
+
+SECONDS = st.lists(st.floats(0.0, 1e6), min_size=1, max_size=40)
+
+
+@examples(60)
+@given(SECONDS)
+def test_a_spread_lies_within_its_values(values: list[float]) -> None:
+    """Median and p95 between the least and the largest, in this order."""
+    found = spread(np.array(values))
+    assert found.n == len(values)
+    assert found.p50_s is not None
+    assert found.p95_s is not None
+    assert min(values) <= found.p50_s <= found.p95_s <= max(values)
+
+
+@examples(40)
+@given(SECONDS, SECONDS)
+def test_a_difference_and_its_interval_lie_within_what_was_measured(
+    before: list[float], after: list[float]
+) -> None:
+    """Between the least and the largest difference of two values."""
+    found = delta(np.array(before), np.array(after))
+    assert found is not None
+    least, most = min(after) - max(before), max(after) - min(before)
+    assert least <= found.delta_s <= most
+    if found.low_s is not None and found.high_s is not None:
+        assert least <= found.low_s <= found.high_s <= most
