@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
-import pytest
+from hypothesis import Phase, example, given, settings
+from hypothesis import strategies as st
+from rigs.examples import examples
 
-from .rig import Engine, Proxy, read_exactly, upstream
+from .rig import Engine, Proxy, read_exactly, read_to_end, upstream
 
 CHUNKS = 65_535
 CHUNK = struct.Struct("!I")
@@ -26,79 +30,102 @@ PASSING: list[tuple[str, dict[str, int]]] = [
 ]
 
 
-def churn(proxy: Proxy, stop: threading.Event, seed: int) -> list[str]:
-    """Add, change and remove toxics on both streams at random until told to stop."""
-    dice = random.Random(seed)
-    standing: list[str] = []
-    done: list[str] = []
-    while not stop.is_set():
-        if standing and dice.random() < 0.5:
-            name = standing.pop(dice.randrange(len(standing)))
-            if dice.random() < 0.3:
-                proxy.change(name, toxicity=dice.choice([0.0, 1.0]))
-            proxy.remove(name)
-            done.append(f"-{name}")
-        else:
-            type_, attributes = dice.choice(PASSING)
-            stream = dice.choice(["upstream", "downstream"])
-            name = f"{type_}{len(done)}"
-            proxy.toxic(type_, stream, name=name, **attributes)
-            standing.append(name)
-            done.append(f"+{name}")
-        if dice.random() < 0.2:
-            hold = dice.choice(["hold", "keep"])
-            proxy.connect(dice.choice(["dropped", "accept"]), hold)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A toxic comes (`add`: its type and attributes) or goes, or the connect mode changes."""
+
+    add: tuple[str, dict[str, int]] | None = None
+    stream: str = "downstream"
+    toxicity: float | None = None  # that a toxic gets before it goes
+    mode: str = ""
+    established: str = "keep"
+
+
+STREAMS = ("upstream", "downstream")
+CHANGES = st.one_of(
+    st.builds(Change, add=st.sampled_from(PASSING), stream=st.sampled_from(STREAMS)),
+    st.builds(Change, toxicity=st.sampled_from([None, 0.0, 1.0])),
+    st.builds(
+        Change,
+        mode=st.sampled_from(["dropped", "accept"]),
+        established=st.sampled_from(["hold", "keep"]),
+    ),
+)
+ALL_CHANGES = [
+    *(Change(add=each, stream=stream) for each in PASSING for stream in STREAMS),
+    Change(mode="dropped", established="hold"),
+    *(Change(toxicity=toxicity) for toxicity in (None, 0.0, 1.0) for _ in range(4)),
+]
+
+
+def churn(proxy: Proxy, changes: list[Change]) -> None:
+    """Make these changes, and then undo what is left of them."""
+    present: list[str] = []
+    for count, change in enumerate(changes):
+        if change.mode:
+            proxy.connect(change.mode, change.established)
+        elif change.add is not None:
+            kind, attributes = change.add
+            present.append(proxy.toxic(kind, change.stream, name=f"{kind}{count}", **attributes))
+        elif present:
+            if change.toxicity is not None:
+                proxy.change(present[0], toxicity=change.toxicity)
+            proxy.remove(present.pop(0))
     proxy.connect("accept")
-    for name in standing:
+    for name in present:
         proxy.remove(name)
-    return done
 
 
-def numbered() -> Iterator[bytes]:
-    """All chunks, each with its number."""
-    return (CHUNK.pack(number) for number in range(CHUNKS))
+NUMBERED = b"".join(CHUNK.pack(number) for number in range(CHUNKS))
 
 
-def send_numbered(sock: socket.socket) -> None:
-    """Send them one by one, and then the end."""
-    for chunk in numbered():
-        sock.sendall(chunk)
+def send_numbered(sock: socket.socket, sizes: list[int], last: threading.Event) -> int:
+    """Send all numbers, in chunks of these sizes, round by round until `last` is set.
+
+    Returns how many rounds that were.
+    """
+    each, rounds = itertools.cycle(sizes), 0
+    while not (rounds and last.is_set()):
+        sent, rounds = 0, rounds + 1
+        while sent < len(NUMBERED):
+            size = next(each)
+            sock.sendall(NUMBERED[sent : sent + size])
+            sent += size
     sock.shutdown(socket.SHUT_WR)
+    return rounds
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_65535_numbered_chunks_each_way_survive_toxics_that_come_and_go(
-    engine: Engine, seed: int
+SIZES = st.lists(st.integers(CHUNK.size, 3000), min_size=1, max_size=8)
+
+
+@settings(examples(4), phases=[Phase.explicit, Phase.reuse, Phase.generate])  # too slow to shrink
+@given(st.lists(CHANGES, min_size=12, max_size=60), SIZES, SIZES)
+@example(ALL_CHANGES * 3, [CHUNK.size], [CHUNK.size])
+def test_65535_numbers_each_way_survive_toxics_that_come_and_go(
+    engine: Engine, changes: list[Change], up: list[int], down: list[int]
 ) -> None:
-    """Both directions arrive whole and in order, while faults change a hundred times."""
-    arrived: dict[str, bytes] = {}
+    """Both directions arrive complete and in order, in whatever chunks they were sent."""
+    last = threading.Event()
+    with ThreadPoolExecutor() as threads:
+        served: Future[tuple[bytes, int]] = Future()
 
-    def serve(sock: socket.socket) -> None:
-        sender = threading.Thread(target=send_numbered, args=(sock,))
-        sender.start()
-        arrived["upstream"] = read_exactly(sock, CHUNKS * CHUNK.size + 1)
-        sender.join()
+        def serve(sock: socket.socket) -> None:
+            sender = threads.submit(send_numbered, sock, down, last)
+            served.set_result((read_to_end(sock), sender.result()))
 
-    with upstream(serve) as address:
-        proxy = engine.proxy(address)
-        stop = threading.Event()
-        done: list[str] = []
-        churner = threading.Thread(target=lambda: done.extend(churn(proxy, stop, seed)))
-        with proxy.dial(timeout_s=60) as client:
-            churner.start()
-            sender = threading.Thread(target=send_numbered, args=(client,))
-            sender.start()
-            reader_stop = threading.Timer(3.0, stop.set)
-            reader_stop.start()
-            arrived["downstream"] = read_exactly(client, CHUNKS * CHUNK.size + 1)
-            sender.join()
-            stop.set()
-            reader_stop.cancel()
-            churner.join()
-    expected = b"".join(numbered())
-    assert arrived["downstream"] == expected
-    assert arrived["upstream"] == expected
-    assert len(done) > 20, "the faults hardly changed, so this showed nothing"
+        with upstream(serve) as address:
+            proxy = engine.proxy(address)
+            with proxy.dial(timeout_s=60) as client:
+                sender = threads.submit(send_numbered, client, up, last)
+                reader = threads.submit(read_to_end, client)
+                try:
+                    churn(proxy, changes)
+                finally:
+                    last.set()
+                arrived_down, rounds_up = reader.result(), sender.result()
+            arrived_up, rounds_down = served.result(timeout=60)
+    assert arrived_down == NUMBERED * rounds_down
+    assert arrived_up == NUMBERED * rounds_up
 
 
 def test_bulk_survives_the_change_between_splice_and_toxics(engine: Engine) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import random
 from dataclasses import dataclass, field
 
 import pytest
@@ -94,41 +92,6 @@ class Bench:
 
 
 # --- the contract of every toxic ---
-
-
-@pytest.mark.parametrize("settings", EVERY, ids=repr)
-def test_what_leaves_is_a_prefix_of_what_came(settings: Settings) -> None:
-    """No toxic alters or reorders: whatever leaves it is the beginning of what entered."""
-    bench = Bench(settings)
-    sent = random.Random(3).randbytes(300)
-    try:
-        for start in range(0, len(sent), 30):
-            bench.send(sent[start : start + 30])
-            bench.run(bench.now_s + 0.01)
-        bench.send(b"", End.EOF)
-        bench.run(START_S + 5)
-    except ResetRequested:
-        assert isinstance(settings, ResetPeer)
-    assert sent.startswith(bench.bytes_out)
-    assert len(bench.ends) <= 1
-
-
-@pytest.mark.parametrize("settings", EVERY, ids=repr)
-def test_removed_in_mid_flight_a_toxic_delivers_all_or_ends_the_connection(
-    settings: Settings,
-) -> None:
-    """Never some bytes and then going on."""
-    bench = Bench(settings)
-    sent = random.Random(4).randbytes(120)
-    try:
-        for start in range(0, len(sent), 40):
-            bench.send(sent[start : start + 40])
-            bench.run(bench.now_s + 0.005)
-        bench.stage.leave(bench.now_s, bench.emit)
-    except ResetRequested:
-        return
-    assert bench.bytes_out == sent or End.CUT in bench.ends
-    assert bench.stage.held == 0
 
 
 @pytest.mark.parametrize("settings", EVERY, ids=repr)
@@ -289,22 +252,6 @@ def test_the_timers_of_timeout_and_reset_peer_are_not_re_armed() -> None:
         drive()
     assert resetting.now_s == pytest.approx(START_S + 0.08, abs=1e-9)
     assert resetting.out == []
-
-
-@pytest.mark.parametrize(("average", "variation"), [(10, 0), (10, 4), (1, 0), (3, 3), (64, 1000)])
-def test_slices_are_small_apart_and_add_up(average: int, variation: int) -> None:
-    """No slice is larger than average + variation; delays of 500 µs lie between them."""
-    bench = Bench(Slicer(average_size=average, size_variation=variation, delay=500))
-    sent = random.Random(1).randbytes(500)
-    bench.send(sent)
-    bench.run(START_S + 10)
-    assert bench.bytes_out == sent
-    sizes = [len(chunk.data) for _, chunk in bench.out]
-    assert min(sizes) >= 1
-    assert max(sizes) <= average + variation
-    times = [at for at, _ in bench.out]
-    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
-    assert all(gap == pytest.approx(0.0005, abs=1e-9) for gap in gaps)
 
 
 def test_an_average_of_nothing_slices_nothing() -> None:
