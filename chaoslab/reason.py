@@ -57,12 +57,21 @@ class Code:
     def __call__(self, **given: Scalar | Sequence[Scalar]) -> Reason:
         """The reason with this data; a sequence is kept as a tuple."""
         data = {name: _value(value) for name, value in given.items()}
-        text = (
-            _Text().vformat(self.template, (), data)
-            if isinstance(self.template, str)
-            else self.template(data)
-        )
-        return Reason(code=self.name, text=text, data=data)
+        return Reason(code=self.name, text=self._text(data), data=data)
+
+    def because_of(self, cause: Reason, **given: Scalar | Sequence[Scalar]) -> Reason:
+        """The reason with its cause, whose text the text shows as `{cause}`.
+
+        In the data `cause` is the code of the cause, beside the data of the cause.
+        """
+        data = {**cause.data, **{name: _value(value) for name, value in given.items()}}
+        text = self._text({**data, "cause": cause.text})
+        return Reason(code=self.name, text=text, data={**data, "cause": cause.code})
+
+    def _text(self, data: Mapping[str, Value]) -> str:
+        if isinstance(self.template, str):
+            return _Text().vformat(self.template, (), data)
+        return self.template(data)
 
 
 def _value(given: Scalar | Sequence[Scalar]) -> Value:

@@ -35,9 +35,9 @@ NO_HEAL = Code(
 )
 FAULT_MISSED = Code(
     "recovery.fault_missed",
-    "{fault}: {why}",
+    "{fault}: {cause}",
     "A fault of the plan could not be put in force or healed, so it is not known what there was to"
-    " recover from.",
+    " recover from. `cause` is the code of the reason, beside its data; `text` in older runs.",
 )
 FAULT_IN_FORCE = Code(
     "recovery.fault_in_force",
@@ -152,7 +152,7 @@ def _lasted_s(watched: list[HealthSample]) -> float:
 def fault_missed(history: History) -> Reason | None:
     """A fault that could not be put in force, or not be healed; None without."""
     missed = history.first(FaultMissed)
-    return FAULT_MISSED(fault=missed.fault, why=missed.why) if missed else None
+    return FAULT_MISSED.because_of(missed.why, fault=missed.fault) if missed else None
 
 
 def fault_in_force(history: History, span: Span) -> Reason | None:

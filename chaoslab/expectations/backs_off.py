@@ -37,6 +37,7 @@ from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place, Watch
 from chaoslab.model.faults import Declared
 from chaoslab.model.topology import App, Link
+from chaoslab.model.values import wrong
 from chaoslab.model.verdict import Outcome, Verdict, failed, passed, unknown
 from chaoslab.reason import Code, Reason
 
@@ -127,7 +128,7 @@ class BacksOff(Expectation):
         yield from needs.bounds(place, self)
         yield from needs.a_fault(place, self)
         if self.connects_per_s is not None and not self.connects_per_s > 0:
-            yield needs.wrong(place, "connects_per_s", self.connects_per_s, "more than 0")
+            yield wrong(place.where, "connects_per_s", self.connects_per_s, "more than 0")
         yield from needs.least(place, 1, herd=self.herd)
 
     def judged(self, run: Run) -> Verdict:

@@ -139,8 +139,7 @@ class Degrades(Expectation):
         yield from needs.names(place, self.naming)
         yield from needs.a_fault(place, self)
         mine = [f for f in place.plan.faults if f.label == self.fault or not self.fault][:1]
-        what = "the heal of its fault"
-        yield from needs.healed(place, self, mine, what)
+        yield from needs.healed(place, self, mine)
 
     @property
     def named_faults(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from chaoslab.expectations import needs
 from chaoslab.expectations.base import Expectation, Run
 from chaoslab.model.expectation import Place, Seen
 from chaoslab.model.topology import App
+from chaoslab.model.values import wrong
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 from chaoslab.reason import Code, Reason
 
@@ -76,7 +77,7 @@ class FailsFast(Expectation):
         yield from needs.names(place, self.naming)
         if isinstance(self.cause, str):
             fix = f"write ({self.cause!r},)"
-            yield needs.wrong(place, "cause", self.cause, "a tuple of words", fix)
+            yield wrong(place.where, "cause", self.cause, "a tuple of words", fix)
 
     @property
     def expects_end(self) -> bool:

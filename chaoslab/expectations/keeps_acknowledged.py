@@ -22,6 +22,7 @@ from chaoslab.expectations.base import Expectation, Run
 from chaoslab.history.events import ReadBack, Write
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
+from chaoslab.model.values import above
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 from chaoslab.reason import Code, Reason
 
@@ -130,7 +131,7 @@ class KeepsAcknowledged(Expectation):
 
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from needs.bounds(place, self)
-        yield from needs.above(place, 0, at_least=self.at_least)
+        yield from above(place.where, 0, at_least=self.at_least)
 
     @property
     def keeps_writes(self) -> bool:

@@ -22,6 +22,7 @@ from chaoslab.history.events import (
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
 from chaoslab.model.topology import App
+from chaoslab.model.values import wrong
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 from chaoslab.reason import Code, Reason
 
@@ -144,4 +145,4 @@ def _allowed(place: Place, e: NoRestarts) -> Iterator[Problem]:
     if not 0 <= e.at_most < allowed:
         expected = f"0 or more, and less than the restarts that the plan's boot allows ({allowed})"
         fix = "give the plan boots=[Boot(restarts=...)], with more than are accepted"
-        yield needs.wrong(place, "at_most", e.at_most, expected, fix)
+        yield wrong(place.where, "at_most", e.at_most, expected, fix)

@@ -51,6 +51,7 @@ from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place, ProofWanted, Seen
 from chaoslab.model.health import HealthState
 from chaoslab.model.topology import App
+from chaoslab.model.values import above
 from chaoslab.model.verdict import Outcome, Verdict, failed, passed, unknown
 
 LATE_S = 0.5  # waited past the bound, so that a recovery that is a little late has its figures
@@ -82,7 +83,7 @@ class Recovers(Expectation):
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from needs.bounds(place, self)
         if self.stable_s is not None:
-            yield from needs.above(place, 0, stable_s=self.stable_s)
+            yield from above(place.where, 0, stable_s=self.stable_s)
         yield from needs.a_fault(place, self)
         yield from needs.healed(place, self, place.plan.faults)
 

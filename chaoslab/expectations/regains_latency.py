@@ -25,6 +25,7 @@ from chaoslab.expectations.base import Expectation, Run
 from chaoslab.history.events import Write
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
+from chaoslab.model.values import wrong
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 from chaoslab.reason import Code
 
@@ -91,7 +92,7 @@ class RegainsLatency(Expectation):
         yield from needs.healed(place, self, place.plan.faults)
         yield from needs.least(place, 1, at_least=self.at_least)
         if not self.ratio > 0:
-            yield needs.wrong(place, "ratio", self.ratio, "more than 0")
+            yield wrong(place.where, "ratio", self.ratio, "more than 0")
 
     @property
     def needs_writes(self) -> bool:

@@ -16,6 +16,7 @@ from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place
 from chaoslab.model.plan import Plan
 from chaoslab.model.steps import Probe
+from chaoslab.model.values import above, wrong
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 from chaoslab.reason import Code, Reason
 
@@ -64,12 +65,12 @@ class Sampled(Expectation):
         if self.probe not in names:
             fix = "" if names else "give it probes=[Probe(name=...)]"
             expected = "one of: " + ", ".join(names) if names else "a probe in the plan"
-            yield needs.wrong(place, "probe", self.probe, expected, fix)
+            yield wrong(place.where, "probe", self.probe, expected, fix)
         if not 0 < self.share <= 1:
-            yield needs.wrong(place, "share", self.share, "more than 0, up to 1")
+            yield wrong(place.where, "share", self.share, "more than 0, up to 1")
         yield from needs.least(place, 1, samples=self.samples)
         if self.within_s is not None:
-            yield from needs.above(place, 0, within_s=self.within_s)
+            yield from above(place.where, 0, within_s=self.within_s)
             yield from needs.a_fault(place, self)
             yield from needs.healed(place, self, place.plan.faults)
 

@@ -20,7 +20,7 @@ from chaoslab.reason import Code, Reason
 
 MutationKind = Literal["inert", "bypassed", "inert-to-app"]
 
-NOT_OBSERVED = Code(
+NO_CONNECTION_AFFECTED = Code(
     "fault.no_connection_affected",
     "no connection of the app was observed to be affected by it",
     "The fault was in force, and no record shows that it affected the app.",
@@ -61,7 +61,7 @@ class Fault(Declared, ABC):
 
     def not_observed(self, *, packets_counted: bool) -> Reason:
         """Why no effect on the app was observed. `packets_counted`: the kernel counted packets."""
-        return NOT_OBSERVED()
+        return NO_CONNECTION_AFFECTED()
 
     @abstractmethod
     def chaos_mesh(self, peer: Peer) -> NetworkRule | Unsupported:

@@ -25,11 +25,6 @@ NOT_INSTALLED = Code(
     "the kind '{kind}' is not installed here; fix: install the extension that provides it",
     "The run has a fault of an extension. Only that extension can read the fault's evidence.",
 )
-MISSED = Code(
-    "fault.missed",
-    "{why}",
-    "The fault could not be put in force, was not observed in force, or could not be healed.",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +67,7 @@ def evidence_of(
     if not isinstance(fault, Fault):
         return Evidence(fault=label, per_link={}, missing=NOT_INSTALLED(kind=fault.kind))
     if missed := history.first(FaultMissed, lambda m: m.fault == label):
-        return Evidence(fault=label, per_link={}, missing=MISSED(why=missed.why))
+        return Evidence(fault=label, per_link={}, missing=missed.why)
     if span is None:
         return Evidence(fault=label, per_link={}, missing=NOT_IN_FORCE(fault=label))
     links = [link for link in topology.links_of(fault.target) if app in ("", link.app)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import get_args
 
-from chaoslab.errors import Problem, SpecError, did_you_mean
+from chaoslab.errors import UNKNOWN_NAME, ErrorCode, Problem, SpecError, did_you_mean
 from chaoslab.faults.base import Fault, MutationKind
 from chaoslab.model.actions import Action, AddToxic, ConnectPhase
 from chaoslab.model.faults import Declared
@@ -18,6 +18,20 @@ from chaoslab.model.topology import Topology
 
 MUTATIONS: tuple[MutationKind, ...] = get_args(MutationKind)
 CANARY_SUFFIX = ".canary"
+
+NO_FAULT = ErrorCode(
+    "mutation.no_fault", "no fault in '{text}'", "The mutation does not name the fault to disable."
+)
+NOT_IN_PLAN = ErrorCode(
+    "mutation.not_in_plan",
+    "the plan {plan} has no fault '{fault}'",
+    "The fault to disable is not in the plan of this run.",
+)
+UNSUPPORTED = ErrorCode(
+    "mutation.unsupported",
+    "a fault of kind '{kind}' cannot be disabled by '{mutation}'",
+    "The kind of the fault does not support this way to disable it.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +78,11 @@ def read_mutation(text: str) -> Mutation:
     for known in MUTATIONS:
         if kind == known and fault:
             return Mutation(kind=known, fault=fault)
-    wrong = f"unknown mutation '{kind}'" if colon and fault else f"no fault in '{text}'"
+    unknown = UNKNOWN_NAME(kind="mutation", name=kind)
+    reason = unknown if colon and fault else NO_FAULT(text=text)
     expected = "MUTATION:FAULT, where MUTATION is one of: " + ", ".join(MUTATIONS)
     fix = did_you_mean(kind, MUTATIONS)
-    raise SpecError([Problem(where="--chaos-disable", what=wrong, expected=expected, fix=fix)])
+    raise SpecError(Problem(where="--chaos-disable", reason=reason, expected=expected, fix=fix))
 
 
 def mutations_of(fault: Declared) -> tuple[MutationKind, ...]:
@@ -85,15 +100,15 @@ def aimed(mutation: Mutation, plan: Plan, topology: Topology) -> Mutation:
         labels = [each.label for each in plan.faults]
         problem = Problem(
             where=where,
-            what=f"the plan {plan.name} has no fault '{mutation.fault}'",
+            reason=NOT_IN_PLAN(plan=plan.name, fault=mutation.fault),
             expected="one of: " + ", ".join(labels) if labels else "",
             fix=did_you_mean(mutation.fault, labels),
         )
-        raise SpecError([problem])
+        raise SpecError(problem)
     if mutation.kind not in (known := mutations_of(fault)):
-        what = f"a fault of kind '{fault.kind}' cannot be disabled by '{mutation.kind}'"
+        reason = UNSUPPORTED(kind=fault.kind, mutation=mutation.kind)
         fix = " or ".join(f"{kind}:{fault.label}" for kind in known)
-        raise SpecError([Problem(where=where, what=what, fix=fix and f"use {fix}")])
+        raise SpecError(Problem(where=where, reason=reason, fix=fix and f"use {fix}"))
     return replace(mutation, links=tuple(link.name for link in topology.links_of(fault.target)))
 
 

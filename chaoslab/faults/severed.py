@@ -9,7 +9,7 @@ from typing import Literal, assert_never, get_args
 from chaoslab.errors import Problem
 from chaoslab.evidence import observations, sockets
 from chaoslab.evidence.links import LinkView
-from chaoslab.faults.base import NOT_OBSERVED, LinkFault
+from chaoslab.faults.base import NO_CONNECTION_AFFECTED, LinkFault
 from chaoslab.faults.cluster import USE_TOXIPROXY, NetworkRule, Peer, Unsupported
 from chaoslab.faults.toxics import BOTH, SILENCES, silence
 from chaoslab.model.actions import Action, Capability, ConnectPhase, Disable
@@ -106,7 +106,7 @@ class Severed(LinkFault):
     def not_observed(self, *, packets_counted: bool) -> Reason:
         if self.mode == "refused" and not packets_counted:
             return REFUSALS_NOT_COUNTED()
-        return NOT_OBSERVED()
+        return NO_CONNECTION_AFFECTED()
 
     def chaos_mesh(self, peer: Peer) -> NetworkRule | Unsupported:
         match self.mode:

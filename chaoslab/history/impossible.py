@@ -145,7 +145,7 @@ def _why_missed(moment: AtMoment, label: str, events: Sequence[AnyEvent]) -> str
     be.
     """
     mine = [e for e in events if getattr(e, "fault", None) == label]
-    why = next((e.why for e in reversed(mine) if isinstance(e, FaultMissed)), "")
+    why = next((str(e.why) for e in reversed(mine) if isinstance(e, FaultMissed)), "")
     if moment.moment == "in_force":
         return "" if any(isinstance(e, FaultInForce | FaultHealed) for e in mine) else why
     requested = any(isinstance(e, FaultRequested) for e in mine)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from chaoslab.errors import ErrorCode, InjectionFailed, Problem
 from chaoslab.faults.mutation import Mutation
 from chaoslab.history.events import CanaryProbe
 from chaoslab.history.journal import Journal
@@ -15,6 +16,12 @@ from chaoslab.model.topology import Link, Topology
 from chaoslab.proxies.base import ProxyControl
 from chaoslab.runtimes.base import RunningService, Runtime
 from chaoslab.services import question_of
+
+NOT_IN_FORCE = ErrorCode(
+    "injection.not_in_force",
+    "{fault} is not in force on {place}: a canary observed '{outcome}' after {took_s:.3f} s",
+    "What a canary observed after the injection is not what the fault causes.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,14 +76,16 @@ class Ground:
         return sighting
 
 
-def without_question(sighting: Sighting, service: str) -> str:
-    """The fix for a service without a question, where a canary cannot observe silence or delay.
-
-    Empty for the other services.
-    """
-    if sighting.outcome != "accepted":
-        return ""
-    return (
-        f"; the service '{service}' declares no question, so a canary cannot observe silence or"
-        f" delay; fix: add question and answer to [services.{service}]"
-    )
+def not_in_force(
+    fault: Declared, place: str, sighting: Sighting, service: str, expected: str = ""
+) -> InjectionFailed:
+    """The error where a canary at `place`, a link or a service, did not observe the fault."""
+    observed = {"outcome": sighting.outcome, "took_s": sighting.took_s}
+    fix = ""
+    if sighting.outcome == "accepted":
+        fix = (
+            f"add question and answer to [services.{service}]: without a question a canary cannot"
+            " observe silence or delay"
+        )
+    reason = NOT_IN_FORCE(fault=fault.label, place=place, **observed)
+    return InjectionFailed(Problem(reason=reason, expected=expected, fix=fix))

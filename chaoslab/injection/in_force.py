@@ -12,12 +12,12 @@ from chaoslab.history.events import (
     FaultHealed,
     FaultHealing,
     FaultInForce,
-    FaultMissed,
     FaultRequested,
     ProbeCrashed,
 )
 from chaoslab.injection.base import Injection
 from chaoslab.injection.ground import Ground
+from chaoslab.injection.missed import NOT_HEALED, reason_of, record_missed
 from chaoslab.injection.records import record_links, record_metered, record_packets
 
 HEAL_WITHIN_S = 10.0
@@ -69,7 +69,7 @@ async def _confirm(fault: Injection, ground: Ground, *, since_s: float) -> None:
         for link in fault.links:
             await record_packets(link.name, label, ground)
     except ChaoslabError as error:
-        journal.append(FaultMissed(at_s=journal.now(), fault=label, why=str(error)))
+        record_missed(label, reason_of(error), journal)
     else:
         journal.append(FaultInForce(at_s=journal.now(), fault=label, since_s=since_s, seen=seen))
 
@@ -82,8 +82,7 @@ async def _heal(fault: Injection, ground: Ground, why: str) -> None:
             journal.append(FaultHealing(at_s=journal.now(), fault=label, why=why))
             await fault.end()
     except (ChaoslabError, TimeoutError) as error:
-        why = f"could not be healed: {error or 'no answer in time'}"
-        journal.append(FaultMissed(at_s=journal.now(), fault=label, why=why))
+        record_missed(label, NOT_HEALED(cause=str(error) or "no answer in time"), journal)
     else:
         journal.append(FaultHealed(at_s=journal.now(), fault=label))
 

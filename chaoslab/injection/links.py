@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import asyncio
 
-from chaoslab.errors import InjectionFailed
+from chaoslab.errors import ErrorCode, InjectionFailed, Problem
 from chaoslab.faults.base import LinkFault, Turns
-from chaoslab.injection.ground import Ground, without_question
+from chaoslab.injection.ground import Ground, not_in_force
 from chaoslab.model.actions import Action, ConnectPhase, Disable
 from chaoslab.model.topology import Link
 from chaoslab.seeds import generator
+
+CONNECTS_IN_USE = ErrorCode(
+    "injection.connects_in_use",
+    "{fault}: the fault {other} still acts on connects at {proxy}",
+    "Two faults would act on the connects of one link at the same time.",
+)
+STOPPED_ALTERNATING = ErrorCode(
+    "injection.stopped_alternating",
+    "{fault} stopped alternating: {cause}",
+    "A flapping fault could not be applied or undone again.",
+)
 
 
 class LinkInjection:
@@ -75,10 +86,9 @@ class LinkInjection:
         proxies = [action.proxy for action in self.actions if _is_of_connects(action)]
         for proxy in proxies:
             if held.get(proxy, label) != label:
-                raise InjectionFailed(
-                    f"{label}: the fault {held[proxy]} still acts on connects at {proxy}, where "
-                    "only one fault can at a time; fix: start one after the other has ended"
-                )
+                reason = CONNECTS_IN_USE(fault=label, other=held[proxy], proxy=proxy)
+                fix = "start one after the other has ended: only one can act on connects at a time"
+                raise InjectionFailed(Problem(reason=reason, fix=fix))
         held.update(dict.fromkeys(proxies, label))
 
     async def _look(self, link: Link) -> str:
@@ -87,11 +97,7 @@ class LinkInjection:
             return f"{link.name}: read back; no canary can be sent"
         shown = self.declared.shows(sighting)
         if shown is False:
-            raise InjectionFailed(
-                f"{self.declared.label} is not in force on {link.name}: "
-                f"a canary observed '{sighting.outcome}' after {sighting.took_s:.3f} s"
-                f"{without_question(sighting, link.service)}"
-            )
+            raise not_in_force(self.declared, link.name, sighting, link.service)
         return f"{link.name}: " + (f"canary {sighting.outcome}" if shown else "read back")
 
     async def _alternate(self, turns: Turns) -> None:
@@ -107,7 +113,8 @@ class LinkInjection:
         self.turning.cancel()
         await asyncio.wait([self.turning])
         if not self.turning.cancelled() and (error := self.turning.exception()):
-            raise InjectionFailed(f"{self.declared.label} stopped alternating: {error}")
+            reason = STOPPED_ALTERNATING(fault=self.declared.label, cause=str(error))
+            raise InjectionFailed(Problem(reason=reason))
 
     async def _wait(self, seconds: float, spread: float) -> None:
         await asyncio.sleep(seconds * self._random.uniform(1 - spread, 1 + spread))

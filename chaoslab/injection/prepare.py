@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaoslab.errors import FaultUnsupported
+from chaoslab.errors import ErrorCode, FaultUnsupported, Problem
 from chaoslab.faults.base import LinkFault, ServiceFault
 from chaoslab.injection.base import Injection
 from chaoslab.injection.ground import Ground
@@ -11,6 +11,12 @@ from chaoslab.injection.services import ServiceInjection
 from chaoslab.injection.triggered import TriggeredInjection
 from chaoslab.model.faults import Declared
 from chaoslab.model.when import AtConnection
+
+UNKNOWN_KIND = ErrorCode(
+    "injection.unknown_kind",
+    "{fault}: the lab cannot inject a fault of kind '{kind}'",
+    "The fault acts neither on links nor on a service, as every installed kind does.",
+)
 
 
 def prepare(declared: Declared, ground: Ground) -> Injection:
@@ -21,9 +27,8 @@ def prepare(declared: Declared, ground: Ground) -> Injection:
     if isinstance(declared, ServiceFault):
         return ServiceInjection(declared, ground)
     if not isinstance(declared, LinkFault):
-        raise FaultUnsupported(
-            f"{declared.label}: the lab cannot inject a fault of kind '{declared.kind}'"
-        )
+        reason = UNKNOWN_KIND(fault=declared.label, kind=declared.kind)
+        raise FaultUnsupported(Problem(reason=reason, fix="install the extension that provides it"))
     if isinstance(declared.start, AtConnection):
         return TriggeredInjection(declared, declared.start, ground)
     return LinkInjection(declared, ground)

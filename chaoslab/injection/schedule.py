@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 
 from chaoslab.errors import ChaoslabError, FaultUnsupported
-from chaoslab.history.events import FaultInForce, FaultMissed
+from chaoslab.history.events import FaultInForce
 from chaoslab.history.moments import find, in_words
 from chaoslab.history.triggers import RUN_ENDED, Awaited, note_missed
 from chaoslab.injection.base import Injection
 from chaoslab.injection.ground import Ground
 from chaoslab.injection.in_force import injected, requested, uninterrupted
+from chaoslab.injection.missed import NO_CONNECTION, reason_of, record_missed
 from chaoslab.injection.prepare import prepare
 from chaoslab.injection.triggered import TriggeredInjection
 from chaoslab.model.faults import Declared
 from chaoslab.model.plan import Plan
 from chaoslab.model.when import AtMoment, BeforeSpawn
+from chaoslab.reason import Reason
 
 
 class Nemesis:
@@ -53,11 +56,11 @@ class Nemesis:
                     ending.why = await self._until(fault.declared)
         except FaultUnsupported as error:
             if armed.done():
-                self._missed(fault, str(error))
+                self._missed(fault, reason_of(error))
             else:
                 armed.set_exception(error)
         except ChaoslabError as error:
-            self._missed(fault, str(error))
+            self._missed(fault, reason_of(error))
         finally:
             _done(armed)
 
@@ -72,7 +75,8 @@ class Nemesis:
         awaited = Awaited(start, self._plan, self._ground.journal)
         if await self._before_the_end(awaited.came()):
             return True
-        self._missed(fault, f"its start ({in_words(start)}): {awaited.why or RUN_ENDED()}")
+        why = awaited.why or RUN_ENDED()
+        self._missed(fault, replace(why, text=f"its start ({in_words(start)}): {why}"))
         return False
 
     async def _fired(self, fault: TriggeredInjection, armed: asyncio.Future[None]) -> bool:
@@ -84,9 +88,9 @@ class Nemesis:
             _done(armed)
             fired = await self._before_the_end(fault.fired(), fault.declared)
             if not fired:
-                self._missed(fault, "the connection that starts the fault did not come")
+                self._missed(fault, NO_CONNECTION())
         except ChaoslabError as error:
-            self._missed(fault, str(error))  # recorded before the end, which may fail too
+            self._missed(fault, reason_of(error))  # recorded before the end, which may fail too
         finally:
             if not fired:
                 await uninterrupted(fault.end())
@@ -148,9 +152,8 @@ class Nemesis:
             )
             await self._ground.journal.moment(up)
 
-    def _missed(self, fault: Injection, why: str) -> None:
-        journal = self._ground.journal
-        journal.append(FaultMissed(at_s=journal.now(), fault=fault.declared.label, why=why))
+    def _missed(self, fault: Injection, why: Reason) -> None:
+        record_missed(fault.declared.label, why, self._ground.journal)
 
 
 def _done(armed: asyncio.Future[None]) -> None:

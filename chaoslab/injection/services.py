@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import assert_never
 
-from chaoslab.errors import InjectionFailed
 from chaoslab.faults.base import ServiceFault
-from chaoslab.injection.ground import Ground, without_question
+from chaoslab.injection.ground import Ground, not_in_force
 from chaoslab.injection.inert import InertService
 from chaoslab.model.actions import ServiceAct
 from chaoslab.runtimes.base import RunningService
@@ -35,10 +34,7 @@ class ServiceInjection:
         fault = self.declared
         sighting = await self._service.ask(within_s=fault.canary_waits_s)
         if not fault.shows(sighting):
-            raise InjectionFailed(
-                f"{fault.label} is not in force: a canary observed '{sighting.outcome}', "
-                f"expected '{fault.canary}'{without_question(sighting, fault.target)}"
-            )
+            raise not_in_force(fault, fault.target, sighting, fault.target, f"'{fault.canary}'")
         return f"{fault.target}: canary {sighting.outcome}"
 
     async def end(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from chaoslab.errors import InjectionFailed
+from chaoslab.errors import ErrorCode, InjectionFailed, Problem
 from chaoslab.faults.base import LinkFault
 from chaoslab.injection.ground import Ground
 from chaoslab.injection.links import LinkInjection
@@ -12,6 +12,17 @@ from chaoslab.model.actions import path_safe
 from chaoslab.model.when import AtConnection
 
 TRIGGER_POLL_S = 0.02
+
+NOT_STARTED = ErrorCode(
+    "injection.not_started",
+    "{fault}: the engine has not started the fault",
+    "The proxy engine no longer reports that it started an armed fault.",
+)
+ENGINE_FAILED = ErrorCode(
+    "injection.engine_failed",
+    "{fault}: the engine could not start the fault: {cause}",
+    "The proxy engine reported an error when it started an armed fault.",
+)
 
 
 class TriggeredInjection(LinkInjection):
@@ -39,7 +50,7 @@ class TriggeredInjection(LinkInjection):
         """Return when the engine started the fault."""
         fired_s = await self._fired_s()
         if fired_s is None:
-            raise InjectionFailed(f"{self.declared.label}: the engine has not started the fault")
+            raise InjectionFailed(Problem(reason=NOT_STARTED(fault=self.declared.label)))
         self.hold_connects()
         return fired_s - self.ground.journal.origin_s
 
@@ -50,7 +61,6 @@ class TriggeredInjection(LinkInjection):
     async def _fired_s(self) -> float | None:
         state = await self.ground.control.trigger(self._name, self._start.link)
         if state.error:
-            raise InjectionFailed(
-                f"{self.declared.label}: the engine could not start the fault: {state.error}"
-            )
+            reason = ENGINE_FAILED(fault=self.declared.label, cause=state.error)
+            raise InjectionFailed(Problem(reason=reason))
         return state.fired_s

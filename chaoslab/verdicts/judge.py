@@ -8,6 +8,7 @@ from typing import Any
 
 from chaoslab.evidence.starvation import starved
 from chaoslab.expectations.base import Expectation, Run, with_startup
+from chaoslab.faults.base import NO_CONNECTION_AFFECTED
 from chaoslab.faults.evidence import NOT_IN_PLAN, Evidence, evidence_of
 from chaoslab.history.events import LeftRunning
 from chaoslab.history.journal import History
@@ -27,8 +28,9 @@ NOT_INSTALLED = Code(
 )
 NOT_OBSERVED = Code(
     "fault.not_observed",
-    "{fault} was not observed to affect the app: {why}",
-    "A fault that the verdict rests on was not observed to affect the app.",
+    "{fault} was not observed to affect the app: {cause}",
+    "A fault that the verdict rests on was not observed to affect the app. `cause` is the code of"
+    " the reason, `fault.*` or an error's, beside its data; `text` in older runs.",
 )
 ALONE = Code(
     "verdict.app_alone",
@@ -163,4 +165,5 @@ def _lines(evidence: Evidence) -> list[Reason]:
 
 
 def _gap(evidence: Evidence) -> Reason:
-    return NOT_OBSERVED(fault=evidence.fault, why=str(evidence.missing or "no evidence"))
+    cause = evidence.missing or NO_CONNECTION_AFFECTED()
+    return NOT_OBSERVED.because_of(cause, fault=evidence.fault)

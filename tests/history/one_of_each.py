@@ -48,6 +48,7 @@ from chaoslab.history.events import (
 from chaoslab.history.triggers import NOT_IN_TIME
 from chaoslab.model.health import HealthState
 from chaoslab.model.when import AtMoment
+from chaoslab.reason import Reason
 
 EVENTS: tuple[AnyEvent, ...] = (
     LabUp(at_s=0.1, took_s=0.1, versions={"postgres": "16"}, links={"b.postgres": "127.0.0.1:1"}),
@@ -91,7 +92,7 @@ EVENTS: tuple[AnyEvent, ...] = (
     FaultInForce(at_s=1.3, fault="f", since_s=1.25, seen="canary refused"),
     FaultHealing(at_s=1.4, fault="f", why="its time is over"),
     FaultHealed(at_s=1.5, fault="f"),
-    FaultMissed(at_s=1.6, fault="g", why="never came"),
+    FaultMissed(at_s=1.6, fault="g", why=Reason(code="x.never_came", text="never came")),
     CanaryProbe(at_s=1.7, link="b.postgres", outcome="silent", took_s=0.1, client_port=5),
     CanaryProbe(at_s=1.8, link="b.postgres", outcome="refused", took_s=0.0, client_port=None),
     AppSockets(at_s=1.9, app="b", boot=1, link="b.postgres", syn_sent=(1, 2), established=()),

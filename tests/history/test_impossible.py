@@ -32,6 +32,7 @@ from chaoslab.model.when import (
     spawned,
     started,
 )
+from chaoslab.reason import Reason
 
 ONE = Plan(boots=(Boot(app="app"),))
 TWO = Plan(boots=(Boot(app="app"), Boot(app="app", at=exited())))
@@ -122,7 +123,7 @@ def test_another_app_that_lives_is_no_hope_for_one_that_has_ended() -> None:
 
 def test_a_fault_that_was_missed_is_never_in_force() -> None:
     """Nor healed, if it was never asked for."""
-    never = FaultMissed(at_s=1.0, fault="x", why="its start: too late")
+    never = FaultMissed(at_s=1.0, fault="x", why=Reason(code="text", text="its start: too late"))
     assert not gone(in_force("x"), FAULTS)
     assert gone(in_force("x"), FAULTS, never)
     assert gone(healed("x"), FAULTS, never)
@@ -133,10 +134,10 @@ def test_a_fault_that_was_not_seen_is_healed_all_the_same() -> None:
     """Until its heal fails, it may come."""
     unseen = (
         FaultRequested(at_s=1.0, fault="x", links=()),
-        FaultMissed(at_s=1.1, fault="x", why="no canary saw it"),
+        FaultMissed(at_s=1.1, fault="x", why=Reason(code="text", text="no canary saw it")),
     )
     healing = FaultHealing(at_s=2.0, fault="x", why="")
-    failed = FaultMissed(at_s=2.1, fault="x", why="could not be healed")
+    failed = FaultMissed(at_s=2.1, fault="x", why=Reason(code="text", text="could not be healed"))
     assert not gone(healed("x"), FAULTS, *unseen)
     assert gone(healed("x"), FAULTS, *unseen, healing, failed)
     seen = (FaultInForce(at_s=1.1, fault="x", since_s=1.0, seen=""), healing)

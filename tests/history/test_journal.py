@@ -17,11 +17,13 @@ from chaoslab.history.events import (
     Exited,
     FaultHealed,
     FaultInForce,
+    FaultMissed,
     LabLag,
     TriggerMissed,
 )
 from chaoslab.history.journal import History, Journal, read_history
 from chaoslab.model.when import AtMoment
+from chaoslab.reason import Reason
 
 from .one_of_each import EVENTS
 
@@ -55,6 +57,15 @@ def test_a_trigger_that_an_older_version_missed_has_texts(tmp_path: Path) -> Non
     path.write_text(json.dumps(old | {"why": "the run ended first"}) + "\n", encoding="utf-8")
     (event,) = read_history(path).of(TriggerMissed)
     assert (event.moment, str(event.why)) == ("an exit", "the run ended first")
+
+
+def test_a_fault_missed_in_an_older_run_is_read_with_its_words(tmp_path: Path) -> None:
+    """Before reasons had codes, why it was missed was a text."""
+    path = tmp_path / "history.jsonl"
+    old = {"at_s": 1.6, "kind": "fault_missed", "fault": "out", "why": "no canary saw it"}
+    path.write_text(json.dumps(old) + "\n", encoding="utf-8")
+    (event,) = read_history(path).of(FaultMissed)
+    assert event.why == Reason(code="text", text="no canary saw it")
 
 
 def test_what_is_kept_has_the_times_of_the_file(tmp_path: Path) -> None:

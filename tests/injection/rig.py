@@ -130,7 +130,7 @@ class Written:
         """Why it was missed; fails where it was not."""
         missed = self.history.first(FaultMissed, lambda e: e.fault == self.fault)
         assert missed is not None, self.kinds
-        return missed.why
+        return str(missed.why)
 
     def assert_whole(self) -> None:
         """Asked for, seen in force, healing, healed: in this order, each once, times rising."""

@@ -113,7 +113,7 @@ def test_what_is_measured_after_the_heal_needs_one(asked: Expectation) -> None:
     """After a fault without a stop there is no time to judge."""
     lasting = replace(SEVERED, stop=None)
     said = problems(plan(asked, faults=(lasting,)))
-    assert f"'{asked.kind}' needs every fault healed" in said
+    assert f"'{asked.kind}' needs the heal of " in said
     assert resolve(plan(expect.BacksOff(), faults=(lasting,)), topology())
 
 

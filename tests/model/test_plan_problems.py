@@ -184,15 +184,14 @@ WRONG: dict[str, tuple[Change, str]] = {
     ),
     "a degradation by what never ends": (
         with_(faults=(Severed(target="vpc"),), expect=(expect.Degrades(naming=("redis",)),)),
-        "expect[0]: 'degrades' needs the heal of its fault, and severed:vpc"
-        " has no stop\n  give it a stop=",
+        "expect[0]: 'degrades' needs the heal of severed:vpc, which has no stop\n  give it a stop=",
     ),
     "a degradation by the second, which never ends": (
         with_(
             faults=(SEVERED, Severed(target="vpc", name="two")),
             expect=(expect.Degrades(naming=("redis",), fault="two"),),
         ),
-        "and two has no stop",
+        "needs the heal of two, which has no stop",
     ),
     "no time": (expecting(expect.Starts(within_s=0.0)), "within_s is 0.0"),
     "nothing named": (expecting(expect.Degrades(naming=())), "naming is ()"),
@@ -205,7 +204,7 @@ WRONG: dict[str, tuple[Change, str]] = {
     "no writes to keep": (expecting(expect.KeepsAcknowledged(at_least=0)), "at_least is 0"),
     "a recovery from what never ends": (
         with_(faults=(Severed(target="vpc"),), expect=(expect.Recovers(),)),
-        "severed:vpc has no stop\n  give it a stop=",
+        "needs the heal of severed:vpc, which has no stop\n  give it a stop=",
     ),
     "a degradation without a fault": (
         with_(faults=(), expect=(expect.Degrades(naming=("redis",)),)),

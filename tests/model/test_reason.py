@@ -37,3 +37,11 @@ def test_a_code_names_its_data() -> None:
     assert EXITED.data_names == ("exit_code", "after_s")
     assert Code("x", "{a}, {b:.3f}, {a}", "", data=("c",)).data_names == ("a", "b", "c")
     assert Code("x", lambda data: str(data["a"]), "", data=("a",)).data_names == ("a",)
+
+
+def test_a_reason_has_the_code_and_the_data_of_its_cause() -> None:
+    """The text has the cause's words; programs read its code, and its data beside their own."""
+    cause = EXITED(exit_code=3, after_s=0.5)
+    reason = Code("x", "{app} is gone: {cause}", "").because_of(cause, app="web")
+    assert reason.text == f"web is gone: {cause.text}"
+    assert reason.data == {"app": "web", "cause": cause.code, **cause.data}

@@ -25,7 +25,7 @@ from chaoslab.gate.text import shown
 from chaoslab.history.events import FaultMissed, LabUp
 from chaoslab.model.gate import GateStage
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
-from chaoslab.reason import Code
+from chaoslab.reason import Code, Reason
 from chaoslab.report.progress import line as progress_line
 from chaoslab.report.verdicts_text import explained, judged
 
@@ -94,7 +94,7 @@ def test_failure_texts_and_analyze_are_harmless() -> None:
 def test_progress_lines_are_harmless() -> None:
     """One event is one line, whatever a server or an app put into it."""
     for event in (
-        FaultMissed(at_s=1.0, fault="f", why=EVIL),
+        FaultMissed(at_s=1.0, fault="f", why=Reason(code="text", text=EVIL)),
         LabUp(at_s=1.0, took_s=1.0, versions={"postgres": EVIL}, links={}, notes=(EVIL,)),
     ):
         text = progress_line(event)

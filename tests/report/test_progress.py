@@ -16,6 +16,7 @@ from chaoslab.history.events import (
     Spawned,
 )
 from chaoslab.model.health import HealthState
+from chaoslab.reason import Reason
 from chaoslab.report.progress import line
 
 
@@ -32,7 +33,7 @@ def test_each_turn_of_a_run_is_one_line_with_its_time() -> None:
 def test_a_fault_is_told_from_its_sighting_to_its_heal_and_a_missed_one_loudly() -> None:
     """A fault that never came must catch the eye."""
     seen = FaultInForce(at_s=1.0, fault="cut", since_s=0.9, seen="shop.redis: canary refused")
-    missed = FaultMissed(at_s=1.0, fault="cut", why="no such connection")
+    missed = FaultMissed(at_s=1.0, fault="cut", why=Reason(code="text", text="no such connection"))
     assert line(seen) == "    1.000 s  in force: cut (shop.redis: canary refused)"
     assert line(FaultHealed(at_s=2.0, fault="cut")) == "    2.000 s  healed: cut"
     assert line(missed) == "    1.000 s  MISSED: cut: no such connection"

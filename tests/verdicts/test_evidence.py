@@ -24,6 +24,7 @@ from chaoslab.history.events import (
     FaultMissed,
 )
 from chaoslab.model.faults import Declared
+from chaoslab.reason import Reason
 
 from .events import fault, met, sockets, without
 from .faulted import DROPPED, REFUSED, SILENT, absent, engine, evidence, heard, observed, on
@@ -151,7 +152,9 @@ def test_flapping_without_records_shows_where_every_connection_ends_at_once() ->
 def test_a_fault_that_was_missed_met_nobody(spec: Severed) -> None:
     """Never in force, or in force and not to be healed: whatever the sockets say."""
     events = [sockets(1.8, PG, syn_sent=(5002,)), sockets(1.9, PG)]
-    missed = FaultMissed(at_s=2.51, fault="out", why="could not be healed")
+    missed = FaultMissed(
+        at_s=2.51, fault="out", why=Reason(code="text", text="could not be healed")
+    )
     found = evidence(spec, *events, missed)
     assert (found.observed, str(found.missing)) == (False, "could not be healed")
     history = history_of([*healthy_run(), *events])

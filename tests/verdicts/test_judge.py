@@ -52,6 +52,13 @@ def test_a_fault_that_did_not_bite_makes_every_verdict_unknown() -> None:
     assert all("the app alone would be judged PASS" in v.texts[1] for v in verdicts)
 
 
+def test_the_reason_names_the_fault_and_the_code_of_what_is_missing() -> None:
+    """In data that programs read; nothing of it is a sentence."""
+    first = judged(outage())[0].because[0]
+    assert first.code == "fault.not_observed"
+    assert first.data == {"fault": OUTAGE, "cause": "fault.no_connection_affected"}
+
+
 def test_a_failure_under_a_fault_that_did_not_bite_is_unknown_as_well() -> None:
     """It fails for another reason than the one under test."""
     verdicts = judged(without(outage(), of(HealthSample)))

@@ -9,6 +9,7 @@ import pytest
 
 from chaoslab.history.events import AppSockets, LinkConnection, LinkDrops
 from chaoslab.model.verdict import Verdict
+from chaoslab.reason import Reason
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.vocabulary import known_codes
 
@@ -25,11 +26,17 @@ EVERY = 9  # a part of a run differs little from the next one
 def strange(verdict: Verdict) -> list[str]:
     """Each reason that has no code of the vocabulary, or data that its code does not name."""
     codes = known_codes()
+
+    def named(reason: Reason) -> set[str]:
+        """The data that its code names, and those of the code that is its cause."""
+        cause = codes.get(str(reason.data.get("cause")))
+        of_cause = {*cause.data_names} if cause else set()
+        return {*codes[reason.code].data_names} | of_cause | OF_FAULT
+
     return [
         f"{reason.code} with {', '.join(reason.data)}: {reason.text}"
         for reason in verdict.because
-        if reason.code not in codes
-        or not {*reason.data} <= {*codes[reason.code].data_names} | OF_FAULT
+        if reason.code not in codes or not {*reason.data} <= named(reason)
     ]
 
 

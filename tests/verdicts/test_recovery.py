@@ -15,6 +15,7 @@ from chaoslab.history.events import (
     Write,
 )
 from chaoslab.model.health import HealthState
+from chaoslab.reason import Reason
 
 from .events import (
     DEGRADED,
@@ -188,7 +189,7 @@ def test_a_pause_in_the_asking_is_not_stable() -> None:
 def test_without_a_heal_or_with_a_fault_that_stayed_it_is_unknown() -> None:
     """There is nothing to recover from."""
     assert recovered(without(good(), of(FaultHealed))).outcome == "UNKNOWN"
-    stuck = FaultMissed(at_s=3.1, fault=OUTAGE, why="could not be healed")
+    stuck = FaultMissed(at_s=3.1, fault=OUTAGE, why=Reason(code="text", text="could not be healed"))
     assert recovered([*good(), stuck]).outcome == "UNKNOWN"
 
 

@@ -13,6 +13,7 @@ from chaoslab.expectations import (
     StaysAvailable,
 )
 from chaoslab.history.events import AnyEvent, FaultMissed
+from chaoslab.reason import Reason
 from chaoslab.verdicts.judge import judge
 from chaoslab.verdicts.settled import unsettled
 from chaoslab.verdicts.still_open import still_open
@@ -27,7 +28,7 @@ FIRST, SECOND = Severed(name="first", target="vpc"), Severed(name="second", targ
 
 def missed(fault: str = OUTAGE) -> FaultMissed:
     """The fault was never seen in force."""
-    return FaultMissed(at_s=0.2, fault=fault, why="a canary was answered")
+    return FaultMissed(at_s=0.2, fault=fault, why=Reason(code="text", text="a canary was answered"))
 
 
 def waits(events: list[AnyEvent], at_s: float, *expect: Expectation) -> str | None:

@@ -50,7 +50,7 @@ class FaultHealed(FaultEvent):
 class FaultMissed(FaultEvent):
     """The fault was not injected, was not observed in force, or could not be healed."""
 
-    why: str
+    why: SavedReason
     kind: Literal["fault_missed"] = "fault_missed"
 
 
