@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from chaoslab.errors import Problem, ResultsUnwritable
+from chaoslab.errors import UNWRITABLE, Problem, ResultsUnwritable
 
 _FOLDER, _FILE = 0o700, 0o600
 _ROOM_BYTES = 64 * 1024
@@ -83,9 +83,9 @@ def unwritable(path: Path, error: OSError) -> ResultsUnwritable:
     return _not_written(path, error.strerror or str(error))
 
 
-def _not_written(path: Path, why: str) -> ResultsUnwritable:
+def _not_written(path: Path, cause: str) -> ResultsUnwritable:
     fix = "free some space, or choose another folder (--chaos-results for pytest, else --results)"
-    return ResultsUnwritable([Problem(where=str(path), what=f"cannot be written: {why}", fix=fix)])
+    return ResultsUnwritable([Problem(reason=UNWRITABLE(cause=cause), where=str(path), fix=fix)])
 
 
 def _opened(folder: Path) -> int:

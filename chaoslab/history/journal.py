@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from chaoslab.clock import now_s
-from chaoslab.errors import Problem, SpecError
+from chaoslab.errors import UNREADABLE, ErrorCode, Problem, SpecError
 from chaoslab.history.events import AnyEvent, Event
 from chaoslab.history.files import open_file, unwritable
 from chaoslab.history.moments import find
@@ -22,6 +22,12 @@ from chaoslab.model.mask import Mask
 from chaoslab.model.when import AtMoment
 
 E = TypeVar("E", bound=Event)
+NO_HISTORY = ErrorCode(
+    "run.no_history", "file not found", "The folder of a run has no history.jsonl."
+)
+NOT_AN_EVENT = ErrorCode(
+    "run.not_an_event", "line {line} is not an event: {cause}", "A line of a history is damaged."
+)
 _EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 
 
@@ -178,13 +184,13 @@ def read_history(path: Path) -> History:
     """
     if not path.is_file():
         raise SpecError(
-            [Problem(where=str(path), what="file not found", fix="give the folder of a run")]
+            [Problem(reason=NO_HISTORY(), where=str(path), fix="give the folder of a run")]
         )
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        what = f"cannot be read: {error.strerror}"
-        raise SpecError([Problem(where=str(path), what=what)]) from None
+        reason = UNREADABLE(cause=error.strerror)
+        raise SpecError([Problem(reason=reason, where=str(path))]) from None
     lines = text.removesuffix("\n").split("\n") if text else []
     events: list[AnyEvent] = []
     for number, line in enumerate(lines, start=1):
@@ -193,6 +199,6 @@ def read_history(path: Path) -> History:
         except ValidationError as error:
             if number == len(lines):
                 break
-            what = f"line {number} is not an event: {error.errors()[0]['msg']}"
-            raise SpecError([Problem(where=str(path), what=what)]) from None
+            reason = NOT_AN_EVENT(line=number, cause=error.errors()[0]["msg"])
+            raise SpecError([Problem(reason=reason, where=str(path))]) from None
     return History(tuple(events))

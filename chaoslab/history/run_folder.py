@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter
 
-from chaoslab.errors import Problem, SpecError
+from chaoslab.errors import UNREADABLE, ErrorCode, Problem, SpecError
 from chaoslab.history.checksums import Checksums
 from chaoslab.history.files import make_folder, write_file
 from chaoslab.history.journal import History, read_history
@@ -21,6 +21,12 @@ from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Topology
 
 T = TypeVar("T")
+NOT_OURS = ErrorCode(
+    "run.not_readable",
+    "not written by this chaoslab: {cause}",
+    "A file of the run has other content than this version of chaoslab writes.",
+)
+NO_RUN = ErrorCode("run.not_found", "contains no run", "The folder has no saved run.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,11 +108,11 @@ class RunFolder:
             return parse(path.read_bytes())
         except OSError as error:
             raise SpecError(
-                [Problem(where=str(path), what=error.strerror or "unreadable")]
+                [Problem(reason=UNREADABLE(cause=error.strerror or str(error)), where=str(path))]
             ) from None
         except ValueError as error:
-            what = f"not written by this chaoslab: {first_problem(error)}"
-            raise SpecError([Problem(where=str(path), what=what)]) from None
+            reason = NOT_OURS(cause=first_problem(error))
+            raise SpecError([Problem(reason=reason, where=str(path))]) from None
 
 
 def scenario_folders(run: Path) -> Iterator[RunFolder]:
@@ -120,5 +126,5 @@ def scenario_folders(run: Path) -> Iterator[RunFolder]:
     folders = sorted(path.parent for path in run.glob("*/plan.json"))
     if not folders:
         fix = "give a folder inside results/"
-        raise SpecError([Problem(where=str(run), what="contains no run", fix=fix)])
+        raise SpecError([Problem(reason=NO_RUN(), where=str(run), fix=fix)])
     yield from map(RunFolder, folders)

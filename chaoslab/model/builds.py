@@ -1,4 +1,4 @@
-"""Other builds of a topology's apps, as command lines give them: `APP=COMMAND`."""
+"""Other commands for a topology's apps, from options of a command line: `APP=COMMAND`."""
 
 from __future__ import annotations
 
@@ -6,29 +6,41 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from chaoslab.errors import Problem, SpecError, did_you_mean
+from chaoslab.errors import UNKNOWN_NAME, ErrorCode, Problem, SpecError, did_you_mean
 from chaoslab.model.mask import Mask
 from chaoslab.model.placeholders import known_to_app, placeholder_problems
 from chaoslab.model.topology import App, Topology
 
+APP_TWICE = ErrorCode(
+    "command.app_twice", "app '{app}' is given twice", "Two options name a command for one app."
+)
+NOT_READABLE = ErrorCode(
+    "command.not_readable", "cannot read {text}", "The text is not APP=COMMAND."
+)
+NOT_SPLIT = ErrorCode(
+    "command.not_split",
+    "cannot be split into words: {cause}",
+    "A shell could not split the command into words either.",
+)
+EMPTY = ErrorCode("command.empty", "no command", "No command is given for the app.")
 _WANTED = "APP=COMMAND, as in backend='{python} -m my.backend'"
 
 
 def with_commands(
     topology: Topology, texts: Sequence[str], *, option: str = "--chaos-command"
 ) -> Topology:
-    """The topology with each `APP=COMMAND` in place of that app's own command.
+    """The topology in which each `APP=COMMAND` replaces that app's own command.
 
-    COMMAND is split as a shell would and may hold the app's placeholders. Raises SpecError with
-    every unknown app, app named twice, command that is empty, or placeholder nobody knows.
+    COMMAND is split as by a shell and may have the app's placeholders. Raises SpecError with every
+    unknown app, app that is given twice, empty command and unknown placeholder.
     """
     problems: list[Problem] = []
     commands: dict[str, tuple[str, ...]] = {}
     for text in texts:
         app, command, found = _parsed(text, topology, option)
         if app in commands:
-            what = f"app '{app}' is given twice"
-            found = [*found, Problem(where=option, what=what, expected="one command for each app")]
+            expected = "one command for each app"
+            found.append(Problem(reason=APP_TWICE(app=app), where=option, expected=expected))
         commands[app] = command
         problems += found
     if problems:
@@ -37,7 +49,7 @@ def with_commands(
 
 
 def shown(texts: Sequence[str]) -> tuple[str, ...]:
-    """Each `APP=COMMAND` without the secrets in it, to be printed or saved."""
+    """Each `APP=COMMAND` with its secrets masked, to be printed or saved."""
     return tuple(_shown(text) for text in texts)
 
 
@@ -72,22 +84,23 @@ def _apps(topology: Topology, commands: Mapping[str, tuple[str, ...]]) -> dict[s
 def _parsed(
     text: str, topology: Topology, option: str
 ) -> tuple[str, tuple[str, ...], list[Problem]]:
-    """The app, its command, and what is wrong with them."""
+    """The app, its command, and the problems with them."""
     app, equals, line = text.partition("=")
     where = f"{option} {app}" if app else option
     if not equals or not app:
-        return app, (), [Problem(where=option, what=f"cannot read {text!r}", expected=_WANTED)]
+        reason = NOT_READABLE(text=repr(text))
+        return app, (), [Problem(reason=reason, where=option, expected=_WANTED)]
     if app not in topology.apps:
         known = "one of: " + ", ".join(topology.apps)
-        what, fix = f"unknown app '{app}'", did_you_mean(app, topology.apps)
-        return app, (), [Problem(where=option, what=what, expected=known, fix=fix)]
+        reason, fix = UNKNOWN_NAME(kind="app", name=app), did_you_mean(app, topology.apps)
+        return app, (), [Problem(reason=reason, where=option, expected=known, fix=fix)]
     try:
         command = tuple(shlex.split(line))
     except ValueError as error:
-        what = f"cannot be split into words: {error}"
-        return app, (), [Problem(where=where, what=what, fix="close the quotation")]
+        reason = NOT_SPLIT(cause=str(error))
+        return app, (), [Problem(reason=reason, where=where, fix="close the quotation")]
     if not command:
-        return app, (), [Problem(where=where, what="no command", expected=_WANTED)]
+        return app, (), [Problem(reason=EMPTY(), where=where, expected=_WANTED)]
     known_names = known_to_app(topology.apps[app].links)
     return (
         app,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
-from chaoslab.errors import Problem
+from chaoslab.errors import UNKNOWN_NAME, Problem
 from chaoslab.model.when import AtMoment, Trigger, before_spawn
 
 
@@ -67,5 +67,5 @@ class UnknownFault(Declared):
     values: Mapping[str, object] = field(default_factory=dict)
 
     def problems(self, where: str) -> Iterator[Problem]:
-        what = f"unknown kind of fault '{self.kind}'"
-        yield Problem(where=where, what=what, fix="install the extension that adds this kind")
+        reason = UNKNOWN_NAME(kind="kind of fault", name=self.kind)
+        yield Problem(reason=reason, where=where, fix="install the extension that adds this kind")

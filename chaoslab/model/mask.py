@@ -35,7 +35,7 @@ _PLAIN = frozenset(
 )
 # What these hold is the lab's own, never an app's.
 _NAMES = frozenset(
-    ("app", "boot", "end", "fault", "kind", "link", "links", "op", "probe", "service")
+    ("app", "boot", "code", "end", "fault", "kind", "link", "links", "op", "probe", "service")
 ) | {"step", "stream", "target", "type"}
 # Words that the lab and its parts write themselves.
 _OWN = ("chaoslab", "toxiproxy", "docker", "compose", "localhost", "python")

@@ -1,15 +1,20 @@
-"""Placeholders such as `{postgres.url}` in commands, environments and bodies: checked, filled."""
+"""Placeholders such as `{postgres.url}` in commands, environments and bodies."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-from chaoslab.errors import Problem, SpecError, did_you_mean
+from chaoslab.errors import UNKNOWN_NAME, ErrorCode, Problem, SpecError, did_you_mean
 
 LINK_FIELDS = ("url", "host", "port")
 _TOKEN = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}]*)\}|[{}]")
 _ESCAPES = {"{{": "{", "}}": "}"}
+UNMATCHED_BRACE = ErrorCode(
+    "placeholder.unmatched_brace",
+    "'{brace}' at character {character} has no matching brace",
+    "A text has a single brace that belongs to no placeholder.",
+)
 _DOUBLE_IT = "write '{{' or '}}' for a literal brace"
 
 
@@ -26,8 +31,8 @@ def known_to_app(links: Iterable[str]) -> list[str]:
 def fill(text: str, values: Mapping[str, str]) -> str:
     """`text` with every `{name}` replaced by `values[name]`, and `{{`, `}}` by single braces.
 
-    A value is put in as it is: braces in it are not looked at again. Raises SpecError with every
-    unknown name and every brace without its partner.
+    Braces in a value stay as they are. Raises SpecError with every unknown name and every brace
+    that has no matching brace.
     """
     problems = tuple(placeholder_problems(repr(text), text, values))
     if problems:
@@ -36,27 +41,27 @@ def fill(text: str, values: Mapping[str, str]) -> str:
 
 
 def placeholder_problems(where: str, text: str, known: Collection[str]) -> Iterator[Problem]:
-    """What is wrong with the placeholders of `text`, given the names that may be used in it."""
+    """The problems with the placeholders of `text`. `known` are the names that it may use."""
     for token in _TOKEN.finditer(text):
         name = token["name"]
         if name is not None and name not in known:
             yield Problem(
+                reason=UNKNOWN_NAME(kind="placeholder", name=f"{{{name}}}"),
                 where=where,
-                what=f"unknown placeholder '{{{name}}}'",
                 expected="one of: " + ", ".join(f"{{{each}}}" for each in known),
                 fix=did_you_mean(name, known) or _DOUBLE_IT,
             )
         elif name is None and token[0] not in _ESCAPES:
             yield Problem(
+                reason=UNMATCHED_BRACE(brace=token[0], character=token.start() + 1),
                 where=where,
-                what=f"'{token[0]}' at character {token.start() + 1} has no matching brace",
                 expected="placeholders such as '{port}'",
                 fix=_DOUBLE_IT,
             )
 
 
 def names_in(text: str) -> tuple[str, ...]:
-    """The placeholder names of `text` in their order, escapes left out."""
+    """The names of the placeholders in `text`, in order."""
     return tuple(token["name"] for token in _TOKEN.finditer(text) if token["name"] is not None)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from chaoslab.errors import Problem, SpecError, did_you_mean
+from chaoslab.errors import UNKNOWN_NAME, Problem, SpecError, did_you_mean
 from chaoslab.model.expectation import Expected
 from chaoslab.model.faults import Declared
 from chaoslab.model.limits import longest_s
@@ -16,6 +16,7 @@ from chaoslab.model.load import Load, Sampling
 from chaoslab.model.plan_values import value_problems
 from chaoslab.model.steps import Probe, Step
 from chaoslab.model.topology import App, Deadlines, Topology
+from chaoslab.model.values import names_taken, no_writes
 from chaoslab.model.when import AtConnection, AtMoment, patient
 
 
@@ -134,11 +135,7 @@ def _problems(plan: Plan, topology: Topology, where: str) -> Iterator[Problem]:
     labels = [fault.label for fault in plan.faults]
     for i, fault in enumerate(plan.faults):
         yield from _fault_problems(f"{where}: faults[{i}]", fault, topology)
-        if labels.index(fault.label) != i:
-            what = f"the name '{fault.label}' is used by faults[{labels.index(fault.label)}]"
-            yield Problem(
-                where=f"{where}: faults[{i}]", what=what, fix="give one of them another name="
-            )
+    yield from names_taken(where, "faults", labels)
     apps = [("boots", boot.app) for boot in plan.boots]
     apps += [("load", load.app) for load in plan.load] + [("expect", e.app) for e in plan.expect]
     apps += [("probes", probe.http.app) for probe in plan.probes if probe.http]
@@ -149,8 +146,7 @@ def _problems(plan: Plan, topology: Topology, where: str) -> Iterator[Problem]:
             yield from _unknown(f"{where}: expect[{i}]", "fault", name, labels)
         judged = topology.apps.get(e.app or next(iter(topology.apps)))
         if e.needs_writes and judged is not None and judged.writes is None:
-            what = f"'{e.kind}' requires a write, but the app declares no writes"
-            yield Problem(where=f"{where}: expect[{i}]", what=what, fix="add [apps.<app>.writes]")
+            yield no_writes(f"{where}: expect[{i}]", e.kind, judged.name)
 
 
 def _fault_problems(where: str, fault: Declared, topology: Topology) -> Iterator[Problem]:
@@ -164,12 +160,12 @@ def _fault_problems(where: str, fault: Declared, topology: Topology) -> Iterator
 
 
 def _unknown(
-    where: str, what: str, name: str, known: Mapping[str, object] | list[str] | tuple[str, ...]
+    where: str, kind: str, name: str, known: Mapping[str, object] | list[str] | tuple[str, ...]
 ) -> Iterator[Problem]:
     if name and name not in known:
         yield Problem(
+            reason=UNKNOWN_NAME(kind=kind, name=name),
             where=where,
-            what=f"unknown {what} '{name}'",
             expected="one of: " + ", ".join(known),
             fix=did_you_mean(name, known),
         )

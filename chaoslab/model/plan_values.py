@@ -1,4 +1,4 @@
-"""What is wrong with a plan's values, as far as no name of the topology tells. Pure."""
+"""Problems with the values of a plan, other than unknown names. Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from math import inf
 from typing import TYPE_CHECKING, get_args
 
-from chaoslab.errors import Problem
+from chaoslab.errors import ErrorCode, Problem
 from chaoslab.model.expectation import Place
 from chaoslab.model.faults import Declared
 from chaoslab.model.placeholders import known_to_app, placeholder_problems
 from chaoslab.model.steps import probe_problems, step_problems
-from chaoslab.model.values import above, one_of, wrong
+from chaoslab.model.values import above, names_taken, no_writes, one_of, wrong
 from chaoslab.model.when import AtConnection, AtMoment, Moment
 
 if TYPE_CHECKING:
@@ -19,14 +19,24 @@ if TYPE_CHECKING:
     from chaoslab.model.topology import Topology
 
 MOST_RESTARTS = 10
-# Only toxics that lie ready in the engine can meet the very connection that sets them off.
+TWO_SUPERVISORS = ErrorCode(
+    "plan.two_supervisors",
+    "'{app}' is restarted both by a supervisor and by the plan",
+    "An app has restarts= and more than one boot.",
+)
+NOT_AT_A_CONNECTION = ErrorCode(
+    "plan.not_at_a_connection",
+    "a {kind} fault cannot start at a connection",
+    "Only faults that the proxy engine injects by itself can affect the connection that triggers"
+    " them.",
+)
 START_AT_A_MOMENT = (
     "start it at a moment, for example when.started(), or use Severed, Slow, ... instead"
 )
 
 
 def value_problems(plan: Plan, topology: Topology, where: str) -> Iterator[Problem]:
-    """Every value of the plan that cannot be carried out or judged as it is written."""
+    """Every value of the plan that makes it impossible to run or to judge."""
     for i, fault in enumerate(plan.faults):
         yield from _fault(f"{where}: faults[{i}]", fault)
     for place, moment in _moments(plan):
@@ -37,8 +47,7 @@ def value_problems(plan: Plan, topology: Topology, where: str) -> Iterator[Probl
         place = f"{where}: load[{i}]"
         app = topology.apps.get(load.app or next(iter(topology.apps)))
         if app is not None and app.writes is None:
-            fix = "add [apps.<app>.writes]"
-            yield Problem(where=place, what=f"'{app.name}' declares no writes", fix=fix)
+            yield no_writes(place, "load", app.name)
         yield from above(place, 0, rate_per_s=load.rate_per_s, timeout_s=load.timeout_s)
     sampling = plan.sampling
     yield from above(
@@ -51,7 +60,9 @@ def value_problems(plan: Plan, topology: Topology, where: str) -> Iterator[Probl
     )
     yield from above(where, 0, max_lag_s=plan.max_lag_s)
     yield from step_problems(where, plan.steps)
+    yield from names_taken(where, "steps", [step.label for step in plan.steps])
     yield from probe_problems(where, plan.probes)
+    yield from names_taken(where, "probes", [probe.name for probe in plan.probes])
     for i, boot in enumerate(plan.boots):
         yield from _env(f"{where}: boots[{i}].env", boot, topology)
         yield from _restarts(f"{where}: boots[{i}]", boot, plan, topology)
@@ -70,25 +81,24 @@ def _env(where: str, boot: Boot, topology: Topology) -> Iterator[Problem]:
 
 
 def _restarts(where: str, boot: Boot, plan: Plan, topology: Topology) -> Iterator[Problem]:
-    """A supervisor and a plan that both start an app would take each other's boots for theirs."""
+    """Either a supervisor or the plan may start an app again, but not both."""
     if not boot.restarts:
         return
     if not 0 <= boot.restarts <= MOST_RESTARTS:
         yield wrong(where, "restarts", boot.restarts, f"0 to {MOST_RESTARTS}")
     only = next(iter(topology.apps))
     if sum((b.app or only) == (boot.app or only) for b in plan.boots) > 1:
-        what = f"'{boot.app or only}' is restarted both by a supervisor and by the plan"
-        yield Problem(
-            where=where, what=what, fix="remove restarts=, or the other boots of this app"
-        )
+        reason = TWO_SUPERVISORS(app=boot.app or only)
+        fix = "remove restarts=, or the other boots of this app"
+        yield Problem(reason=reason, where=where, fix=fix)
 
 
 def _fault(where: str, fault: Declared) -> Iterator[Problem]:
     if isinstance(fault.start, AtConnection):
         yield from above(f"{where}.start", 0, n=fault.start.n)
         if not fault.starts_at_connection:
-            what = f"a {fault.kind} fault cannot start at a connection"
-            yield Problem(where=f"{where}.start", what=what, fix=START_AT_A_MOMENT)
+            reason = NOT_AT_A_CONNECTION(kind=fault.kind)
+            yield Problem(reason=reason, where=f"{where}.start", fix=START_AT_A_MOMENT)
     yield from fault.problems(where)
 
 

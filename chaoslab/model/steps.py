@@ -10,13 +10,27 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
-from chaoslab.errors import Problem
+from chaoslab.errors import ErrorCode, Problem
 from chaoslab.model.source import source_of
 from chaoslab.model.topology import Deadlines
 from chaoslab.model.values import above, wrong
 from chaoslab.model.when import AtMoment, patient
 
 ONE_OF_BOTH = "one of http= and call="
+NO_NAME = ErrorCode("plan.probe_without_name", "has no name", "A probe of a plan has no name.")
+NO_QUESTION = ErrorCode(
+    "plan.probe_without_question", "asks nothing", "A probe has neither http= nor call=."
+)
+TWO_QUESTIONS = ErrorCode(
+    "plan.probe_with_two_questions",
+    "has both http= and call=",
+    "A probe has a request and a callable.",
+)
+TWO_TARGETS = ErrorCode(
+    "plan.request_with_two_targets",
+    "has both app= and url=",
+    "A request of a probe names an app and a URL.",
+)
 
 
 class Scene(Protocol):
@@ -113,37 +127,33 @@ class Probe:
 
 
 def step_problems(where: str, steps: Sequence[Step]) -> Iterator[Problem]:
-    """Steps that cannot be carried out, and names that are taken."""
-    names = [step.label for step in steps]
+    """Steps that cannot be carried out."""
     for i, step in enumerate(steps):
         place = f"{where}: steps[{i}]"
         if not callable(step.do):
             yield wrong(place, "do", step.do, "a function or a coroutine function")
         yield from above(place, 0, timeout_s=step.timeout_s)
-        yield from _taken(place, names, i, "steps")
 
 
 def probe_problems(where: str, probes: Sequence[Probe]) -> Iterator[Problem]:
-    """Probes that cannot be asked, and names that are taken."""
-    names = [probe.name for probe in probes]
+    """Probes that cannot be carried out."""
     for i, probe in enumerate(probes):
         place = f"{where}: probes[{i}]"
         if not probe.name:
-            yield Problem(where=place, what="has no name", fix="give it name=")
+            yield Problem(reason=NO_NAME(), where=place, fix="give it name=")
         if (probe.http is None) == (probe.call is None):
-            both = "has both http= and call=" if probe.http else "asks nothing"
-            yield Problem(where=place, what=both, expected=ONE_OF_BOTH)
+            reason = TWO_QUESTIONS() if probe.http else NO_QUESTION()
+            yield Problem(reason=reason, where=place, expected=ONE_OF_BOTH)
         if probe.call is not None and not callable(probe.call):
             yield wrong(place, "call", probe.call, "a function or a coroutine function")
         if probe.http is not None:
             yield from _http(f"{place}.http", probe.http)
         yield from above(place, 0, every_s=probe.every_s, timeout_s=probe.timeout_s)
-        yield from _taken(place, names, i, "probes")
 
 
 def _http(where: str, http: HttpQuestion) -> Iterator[Problem]:
     if http.app and http.url:
-        yield Problem(where=where, what="has both app= and url=", expected="one of them")
+        yield Problem(reason=TWO_TARGETS(), where=where, expected="one of them")
     if not http.path.startswith("/"):
         yield wrong(where, "path", http.path, "a path that begins with '/'")
     if http.url and not _is_base(http.url):
@@ -155,12 +165,6 @@ def _is_base(url: str) -> bool:
     host, colon, port = url.removeprefix("http://").rpartition(":")
     plain = bool(host) and not set(host) & set("/?#@ ")
     return url.startswith("http://") and bool(colon) and plain and port.isdecimal()
-
-
-def _taken(where: str, names: list[str], i: int, kind: str) -> Iterator[Problem]:
-    if names[i] and (first := names.index(names[i])) != i:
-        what = f"the name '{names[i]}' is taken by {kind}[{first}]"
-        yield Problem(where=where, what=what, fix="give one of them a name=")
 
 
 def _source(call: Callable[..., object] | None) -> str:

@@ -1,10 +1,24 @@
-"""Problems of single values, as plans and their parts report them. Pure."""
+"""Problems with single values of a plan. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from chaoslab.errors import Problem, did_you_mean
+from chaoslab.errors import ErrorCode, Problem, did_you_mean
+
+BAD_VALUE = ErrorCode(
+    "plan.bad_value", "{name} is {value}", "A value of a plan cannot be used as it is written."
+)
+NAME_TAKEN = ErrorCode(
+    "plan.name_taken",
+    "the name '{name}' is used by {kind}[{index}]",
+    "Two faults, steps or probes of a plan have the same name.",
+)
+NO_WRITES = ErrorCode(
+    "plan.no_writes",
+    "'{needed_by}' requires a write, but the app '{app}' declares no writes",
+    "A load or an expectation needs writes, and the app has no write contract.",
+)
 
 
 def above(where: str, bound: float, **values: float) -> Iterator[Problem]:
@@ -22,5 +36,22 @@ def one_of(where: str, name: str, value: str, known: tuple[str, ...]) -> Iterato
 
 
 def wrong(where: str, name: str, value: object, expected: str, fix: str = "") -> Problem:
-    """The problem of one value: what it is, what was expected, and the fix."""
-    return Problem(where=where, what=f"{name} is {value!r}", expected=expected, fix=fix)
+    """The problem with one value: its name, what it is, what was expected, and the fix."""
+    reason = BAD_VALUE(name=name, value=repr(value))
+    return Problem(reason=reason, where=where, expected=expected, fix=fix)
+
+
+def names_taken(where: str, kind: str, names: Sequence[str]) -> Iterator[Problem]:
+    """A problem for each name of a list of the plan that an earlier entry has. Empty is no name."""
+    for i, name in enumerate(names):
+        if name and (first := names.index(name)) != i:
+            reason = NAME_TAKEN(name=name, kind=kind, index=first)
+            yield Problem(
+                reason=reason, where=f"{where}: {kind}[{i}]", fix="give one of them another name="
+            )
+
+
+def no_writes(where: str, needed_by: str, app: str) -> Problem:
+    """That a part of the plan needs writes of an app that declares none."""
+    reason = NO_WRITES(needed_by=needed_by, app=app)
+    return Problem(reason=reason, where=where, fix=f"add [apps.{app}.writes]")

@@ -1,8 +1,8 @@
-"""Judges a saved run again: only its folder is read."""
+"""Judges a saved run again. It reads only the files of the run."""
 
 from __future__ import annotations
 
-from chaoslab.errors import Problem, SpecError
+from chaoslab.errors import ErrorCode, Problem, SpecError
 from chaoslab.history.checksums import changed_files
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.model.plan import written_out
@@ -11,8 +11,12 @@ from chaoslab.registry import kinds
 from chaoslab.verdicts.doubts import doubted, doubts_of
 from chaoslab.verdicts.judge import judge
 
-# What files that do not belong together lead to: a name that the other file lacks, a value of a
-# kind that nobody wrote. Each file by itself was read before.
+DO_NOT_FIT = ErrorCode(
+    "run.files_do_not_fit",
+    "cannot be judged: topology.json, plan.json and history.jsonl do not fit each other ({cause})",
+    "Each file of the run can be read, but they are not of the same run.",
+)
+# The errors that files of different runs cause: an unknown name, or a value of another type.
 _DO_NOT_FIT = (
     SpecError,
     ArithmeticError,
@@ -26,7 +30,7 @@ _DO_NOT_FIT = (
 
 
 def judged_again(folder: RunFolder) -> tuple[Verdict, ...]:
-    """The verdicts of a saved run; all UNKNOWN where a file is not as the lab wrote it.
+    """The verdicts of a saved run. All are UNKNOWN where a file was changed after the run.
 
     Raises SpecError where a file is missing or damaged, or where the files do not fit each other.
     """
@@ -38,9 +42,8 @@ def judged_again(folder: RunFolder) -> tuple[Verdict, ...]:
         raise SpecError(
             [
                 Problem(
+                    reason=DO_NOT_FIT(cause=f"{type(error).__name__}: {_first_line(error)}"),
                     where=str(folder.path),
-                    what="cannot be judged: topology.json, plan.json and history.jsonl do not fit "
-                    f"each other ({type(error).__name__}: {_first_line(error)})",
                     expected="the files of one run, as chaoslab wrote them",
                 )
             ]

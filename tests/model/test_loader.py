@@ -270,8 +270,8 @@ def test_a_file_that_may_not_be_read_is_said_so(folder: Path) -> None:
         (b"[apps.a]\n[apps.a]\n", "chaoslab.toml:2:8: not valid TOML: Cannot declare"),
         (b'name = "a"\n\nname = "b"\n', "chaoslab.toml:3:11: not valid TOML: Cannot overwrite"),
         (b"name = 'a", "chaoslab.toml:1: not valid TOML: "),
-        (b'# ok\nname = "caf\xe9"\n', "chaoslab.toml:2: not UTF-8: byte 0xe9"),
-        (b"x = " + b"[" * 20_000, "chaoslab.toml: not readable as TOML: nested too deeply"),
+        (b'# ok\nname = "caf\xe9"\n', "chaoslab.toml:2: not UTF-8\n  got the byte 0xe9"),
+        (b"x = " + b"[" * 20_000, "chaoslab.toml: not valid TOML: nested too deeply"),
         (b"x = " + b"9" * 5_000, "chaoslab.toml: not valid TOML: Exceeds the limit"),
     ],
 )

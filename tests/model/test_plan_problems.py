@@ -148,7 +148,7 @@ WRONG: dict[str, tuple[Change, str]] = {
     "no requests": (with_(load=(Load(start=STOP, rate_per_s=0.0),)), "rate_per_s is 0.0"),
     "a load on an app that writes nothing": (
         with_(load=(Load(start=STOP, app="auth"),)),
-        "load[0]: 'auth' declares no writes",
+        "load[0]: 'load' requires a write, but the app 'auth' declares no writes",
     ),
     "no limit": (with_(limit_s=0.0), "limit_s is 0.0"),
     "a limit in the past": (with_(limit_s=-1.0), "limit_s is -1.0"),

@@ -68,7 +68,7 @@ def test_a_request_goes_to_the_only_app() -> None:
     [
         (Plan(steps=(Step(at=AT),)), "steps[0]: do is None"),
         (Plan(steps=(Step(at=AT, do=len, timeout_s=0),)), "timeout_s is 0"),
-        (Plan(steps=(Step(at=AT, do=len), Step(at=AT, do=len))), "'len' is taken by steps[0]"),
+        (Plan(steps=(Step(at=AT, do=len), Step(at=AT, do=len))), "'len' is used by steps[0]"),
         (Plan(steps=(Step(at=when.healed("no"), do=len),)), "steps[0].at: fault is 'no'"),
         (Plan(probes=(Probe(name="", call=len),)), "probes[0]: has no name"),
         (Plan(probes=(Probe(name="a"),)), "probes[0]: asks nothing"),

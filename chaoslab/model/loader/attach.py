@@ -1,59 +1,69 @@
-"""What `[attach]` names must stand in the same file; two links never share a proxy."""
+"""`[attach]`: the names and addresses that must fit the rest of the file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from chaoslab.errors import ErrorCode
 from chaoslab.model.loader.kinds import Kinds
+from chaoslab.model.loader.mistakes import Mistake, Table, table_of, unknown
 from chaoslab.model.loader.rules import is_service_url
 
-Table = Mapping[str, object]
 Known = Mapping[str, object]
-# Place below `attach`, what is wrong, what was expected. Where a name is unknown: of what kind it
-# is, and at the end the name and all that it may have been.
-AttachProblem = tuple[tuple[str, ...], str, str, tuple[str, Known] | None]
+
+PROXY_TAKEN = ErrorCode(
+    "topology.proxy_taken",
+    "proxy '{proxy}' already carries link '{link}'",
+    "Two links of [attach] name the same proxy.",
+)
+URL_OF_OTHER_KIND = ErrorCode(
+    "topology.url_of_other_kind",
+    "'{service}' is a {kind}, but this is the URL of another kind",
+    "The scheme of the URL is not one of the service's kind.",
+)
 
 
-def attach_problems(
+def attach_mistakes(
     attach: Table, *, apps: Known, links: Known, services: Mapping[str, Table], kinds: Kinds
-) -> Iterator[AttachProblem]:
-    """Every name that the file does not have, and every proxy or URL that does not fit."""
-    for section, what, known in (
+) -> Iterator[Mistake]:
+    """Every name that the file does not declare, every proxy that two links share, and every URL
+    of another kind of service.
+    """
+    for section, kind, known in (
         ("apps", "app", apps),
         ("links", "link", links),
         ("services", "service", services),
     ):
-        for name in _table(attach.get(section)):
+        for name in table_of(attach.get(section)):
             if name not in known:
-                yield (section, name), what, "", (name, known)
-    yield from _shared_proxies(_table(attach.get("links")))
-    yield from _foreign_urls(_table(attach.get("services")), services, kinds)
+                yield unknown(("attach", section, name), kind, name, known)
+    yield from _shared_proxies(table_of(attach.get("links")))
+    yield from _urls_of_other_kinds(table_of(attach.get("services")), services, kinds)
 
 
-def _shared_proxies(links: Table) -> Iterator[AttachProblem]:
+def _shared_proxies(links: Table) -> Iterator[Mistake]:
     taken: dict[str, str] = {}
     for link, table in links.items():
-        proxy = _table(table).get("proxy")
-        if not isinstance(proxy, str):
-            continue
-        other = taken.setdefault(proxy, link)
-        if other != link:
-            what = f"proxy '{proxy}' already carries link '{other}'"
-            yield ("links", link, "proxy"), what, "one proxy for each link", None
+        proxy = table_of(table).get("proxy")
+        if isinstance(proxy, str) and (other := taken.setdefault(proxy, link)) != link:
+            yield Mistake(
+                place=("attach", "links", link, "proxy"),
+                reason=PROXY_TAKEN(proxy=proxy, link=other),
+                expected="one proxy for each link",
+            )
 
 
-def _foreign_urls(
+def _urls_of_other_kinds(
     urls: Table, services: Mapping[str, Table], kinds: Kinds
-) -> Iterator[AttachProblem]:
+) -> Iterator[Mistake]:
     for name, table in urls.items():
-        url, kind = _table(table).get("url"), services.get(name, {}).get("kind")
+        url, kind = table_of(table).get("url"), services.get(name, {}).get("kind")
         schemes = kinds[kind].schemes if isinstance(kind, str) and kind in kinds else ()
         if not isinstance(url, str) or not schemes or not is_service_url(url):
             continue
         if url.partition("://")[0] not in schemes:
-            what = f"'{name}' is a {kind}, but this is the URL of another kind"
-            yield ("services", name, "url"), what, f"{schemes[0]}://…", None
-
-
-def _table(value: object) -> Table:
-    return value if isinstance(value, dict) else {}
+            yield Mistake(
+                place=("attach", "services", name, "url"),
+                reason=URL_OF_OTHER_KIND(service=name, kind=str(kind)),
+                expected=f"{schemes[0]}://…",
+            )

@@ -1,4 +1,4 @@
-"""`[deployment]`: its shapes, what its names must fit, and the plain data that it becomes."""
+"""`[deployment]`: its shapes, the rules between its parts, and the plain data that it becomes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,38 @@ from typing import Annotated
 from pydantic import Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
+from chaoslab.errors import ErrorCode
 from chaoslab.model.deployment import ON, Bypass, Deployment, Figure, Pool, Window
 from chaoslab.model.deployment_path import is_deployment_path, is_figure
 from chaoslab.model.loader.base import NonEmpty, Shape, VariableName, rule
+from chaoslab.model.loader.mistakes import (
+    Mistake,
+    Table,
+    named_twice,
+    table_of,
+    tables_of,
+    texts_of,
+)
 
-# Place below `deployment`, what is wrong, what was expected, the fix.
-DeploymentProblem = tuple[tuple[str | int, ...], str, str, str]
+NO_RULE = ErrorCode(
+    "deployment.no_rule",
+    "has no rule: nothing to check",
+    "The table [deployment] names a file, and no rule that the file must keep.",
+)
+NO_ENV = ErrorCode(
+    "deployment.no_env",
+    "the place of the variable '{variable}' is not declared",
+    "A rule names a variable, and the file does not say where the variables are.",
+)
+ONE_PORT = ErrorCode("deployment.one_port", "got one port", "One port cannot be compared.")
+UNKNOWN_LINK = ErrorCode(
+    "deployment.unknown_link", "no app has a link '{link}'", "A path names a link that is unknown."
+)
+LINK_TWICE = ErrorCode(
+    "deployment.link_twice",
+    "link '{link}' already has a variable (by '{first}')",
+    "Two paths name a variable for the same link.",
+)
 
 A_PATH = "a path into the deployment file, for example spec.ports[name=http].port"
 A_FIGURE = f"a number of 0 or more, {A_PATH}, or $NAME for a variable's value"
@@ -101,29 +127,36 @@ DEPLOYMENT_SHAPES: dict[tuple[str, ...], type[Shape]] = {
     ("deployment", "window"): WindowShape,
     ("deployment", "pool"): PoolShape,
 }
+_HERE = ("deployment",)
 RULES = ("required", "bypass", "window", "pool", "ports", "paths")
 
 
-def deployment_problems(document: Mapping[str, object]) -> Iterator[DeploymentProblem]:
-    """What does not fit together in the raw table; wrong types are the shape's to report."""
-    table = document.get("deployment")
-    if not isinstance(table, dict):
+def deployment_mistakes(document: Table) -> Iterator[Mistake]:
+    """What does not fit together in the raw table. The shapes report wrong types."""
+    if not isinstance(document.get("deployment"), dict):
         return
+    table = table_of(document["deployment"])
     if not any(table.get(each) for each in RULES):
-        yield (), "has no rule: nothing to check", f"one of: {', '.join(RULES)}", ""
+        rules = f"one of: {', '.join(RULES)}"
+        yield Mistake(place=_HERE, reason=NO_RULE(), expected=rules)
     if "env" not in table:
-        for place, name in _variables(table):
-            what = f"the place of the variable '{name}' is not declared"
-            yield place, what, "", "add env, the path of the app's variables, to [deployment]"
+        fix = "add env, the path of the app's variables, to [deployment]"
+        for rule_name, variable in _variables(table):
+            yield Mistake(place=(*_HERE, rule_name), reason=NO_ENV(variable=variable), fix=fix)
     ports = table.get("ports")
     if isinstance(ports, list) and len(ports) == 1:
-        yield ("ports",), "got one port", "two or more ports to compare", ""
-    yield from _named_twice(table.get("required"))
-    yield from _unknown_links(table.get("paths"), document)
+        expected = "two or more ports to compare"
+        yield Mistake(place=(*_HERE, "ports"), reason=ONE_PORT(), expected=expected)
+    seen: set[str] = set()
+    for index, name in texts_of(table.get("required")):
+        if name in seen:
+            yield named_twice((*_HERE, "required", index), name, "variable")
+        seen.add(name)
+    yield from _links(table_of(table.get("paths")), document)
 
 
 def deployment(shape: DeploymentShape, folder: Path, links: Mapping[str, object]) -> Deployment:
-    """The plain data; the file is seen from `folder`, and whether it is there is not looked at."""
+    """The plain data. The file is relative to `folder`; whether it exists is not checked."""
     return Deployment(
         file=os.path.abspath(folder / shape.file),
         root=shape.root or "",
@@ -151,8 +184,8 @@ def _bypass(shape: BypassShape) -> Bypass:
     )
 
 
-def _variables(table: Mapping[str, object]) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Every variable that a rule speaks of, with the rule's place."""
+def _variables(table: Table) -> Iterator[tuple[str, str]]:
+    """Each rule that names variables, with the first of them."""
     for key, given in table.items():
         names: list[object] = []
         if key == "required" and isinstance(given, list):
@@ -165,7 +198,7 @@ def _variables(table: Mapping[str, object]) -> Iterator[tuple[tuple[str | int, .
             names = [*[text[1:] for text in _texts(given) if text.startswith("$")][:1]]
         for name in names:
             if isinstance(name, str):
-                yield (key,), name
+                yield key, name
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -176,29 +209,21 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(each)
 
 
-def _named_twice(required: object) -> Iterator[DeploymentProblem]:
-    seen: set[str] = set()
-    for index, name in enumerate(required if isinstance(required, list) else []):
-        if isinstance(name, str):
-            if name in seen:
-                yield ("required", index), f"'{name}' is named twice", "each variable once", ""
-            seen.add(name)
-
-
-def _unknown_links(paths: object, document: Mapping[str, object]) -> Iterator[DeploymentProblem]:
-    apps = document.get("apps")
-    links: dict[str, None] = {}
-    for app, table in apps.items() if isinstance(apps, dict) else ():
-        services = table.get("links") if isinstance(table, dict) else None
-        for service in services if isinstance(services, list) else ():
-            links |= {f"{app}.{service}": None} if isinstance(service, str) else {}
-    known = {**dict.fromkeys(link.rpartition(".")[2] for link in links), **links}
+def _links(paths: Table, document: Table) -> Iterator[Mistake]:
+    links = [
+        f"{app}.{service}"
+        for app, table in tables_of(document.get("apps")).items()
+        for _, service in texts_of(table.get("links"))
+    ]
+    known = dict.fromkeys([*(link.rpartition(".")[2] for link in links), *links])
     taken: dict[str, str] = {}
-    for text in paths if isinstance(paths, dict) else ():
+    for text in paths:
+        place = (*_HERE, "paths", text)
         if text not in known:
-            yield ("paths", text), f"no app has a link '{text}'", f"one of: {', '.join(known)}", ""
+            expected = f"one of: {', '.join(known)}"
+            yield Mistake(place=place, reason=UNKNOWN_LINK(link=text), expected=expected)
         for link in (each for each in links if each == text or each.rpartition(".")[2] == text):
             if link in taken:
-                what = f"link '{link}' already has a variable (by '{taken[link]}')"
-                yield ("paths", text), what, "one variable for each link", ""
+                reason = LINK_TWICE(link=link, first=taken[link])
+                yield Mistake(place=place, reason=reason, expected="one variable for each link")
             taken[link] = text

@@ -1,13 +1,14 @@
-"""`[gate]`: its shapes, what its parts must fit, and the plain data that it becomes."""
+"""`[gate]`: its shapes, the rules between its parts, and the plain data that it becomes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, TypeGuard
 
 from pydantic import Field
 
+from chaoslab.errors import ErrorCode
 from chaoslab.model.gate import (
     AbortRule,
     Gate,
@@ -17,18 +18,54 @@ from chaoslab.model.gate import (
     SlowRule,
 )
 from chaoslab.model.loader.base import NonEmpty, NoNul, Seconds, Shape, rule
+from chaoslab.model.loader.mistakes import Mistake, Place, Table, named_twice, table_of, texts_of
 from chaoslab.model.marker import marker_names
 
-Table = Mapping[str, object]
-# Place below `gate`, what is wrong, what was expected, the fix.
-GateProblem = tuple[tuple[str | int, ...], str, str, str]
-
-PREFLIGHT = "preflight"  # the stage that comes before all others
+PREFLIGHT = "preflight"  # the stage before all others
 _A_NAME = re.compile(r"[^\W_][\w .-]{0,59}")
 _SECONDS = "a number of seconds above 0"
 _RULES = "a list of rules, each one of: unreachable, p1, slow"
 
 StageName = Annotated[str, rule(lambda text: bool(_A_NAME.fullmatch(text)))]
+
+NAME_RESERVED = ErrorCode(
+    "gate.name_reserved",
+    "'{name}' is reserved for the stage before all others",
+    "A stage has the name of the preflight.",
+)
+NAME_TAKEN = ErrorCode(
+    "gate.name_taken",
+    "two stages have the name '{name}' (the other is stages[{other}])",
+    "Two stages have the same name.",
+)
+MARKER_UNREADABLE = ErrorCode(
+    "gate.marker_unreadable", "cannot be read: {cause}", "The text is no marker expression."
+)
+RULE_FOR_ALL = ErrorCode(
+    "gate.rule_for_all",
+    "'{rule}' is already in gate.abort_on, for every stage",
+    "A stage repeats a rule of the whole gate.",
+)
+DEADLINE_TOO_LONG = ErrorCode(
+    "gate.deadline_too_long",
+    "{deadline_s:g} s is longer than the gate's {gate_s:g} s",
+    "The deadline of a stage is longer than that of the whole gate.",
+)
+SLOW_NOT_DECLARED = ErrorCode(
+    "gate.slow_not_declared",
+    "the rule 'slow' is used, but its bounds are not declared",
+    "A stage has the rule `slow`, and the file has no [gate.slow].",
+)
+SLOW_NOT_USED = ErrorCode(
+    "gate.slow_not_used",
+    "no stage has the rule 'slow' in its abort_on",
+    "The file has [gate.slow], and no stage has the rule.",
+)
+NO_P1 = ErrorCode(
+    "gate.no_p1",
+    "the rule 'p1' is used, but gate.p1 lists no verdict",
+    "A stage has the rule `p1`, and `p1` is empty.",
+)
 
 
 class StageShape(Shape):
@@ -80,7 +117,7 @@ GATE_SHAPES: dict[tuple[str, ...], type[Shape]] = {
 
 
 def gate(shape: GateShape) -> Gate:
-    """The plain data; a rule of the whole gate is one of each stage."""
+    """The plain data. Each stage also has the rules of the whole gate."""
     return Gate(
         stages=tuple(
             GateStage(
@@ -103,92 +140,100 @@ def gate(shape: GateShape) -> Gate:
     )
 
 
-def gate_problems(document: Table) -> Iterator[GateProblem]:
-    """What does not fit together in the raw table; wrong types are the shape's to report."""
-    table = document.get("gate")
-    if not isinstance(table, dict):
+def gate_mistakes(document: Table) -> Iterator[Mistake]:
+    """What does not fit together in the raw table. The shapes report wrong types."""
+    if not isinstance(document.get("gate"), dict):
         return
+    table = table_of(document["gate"])
     stages = [*_stages(table.get("stages"))]
-    for_all = [*_texts(table.get("abort_on"))]
-    yield from _twice(("abort_on",), for_all, "rule")
+    for_all = texts_of(table.get("abort_on"))
+    yield from _twice(("gate", "abort_on"), for_all, "rule")
     taken: dict[str, int] = {}
     for index, stage in stages:
-        yield from _name(index, stage.get("name"), taken)
-        yield from _marker(index, stage.get("marker"))
-        yield from _rules(index, stage, {rule for _, rule in for_all})
-        yield from _deadline(index, stage.get("deadline_s"), table.get("deadline_s", 3600.0))
-    yield from _verdicts(table.get("p1"))
-    used = {rule for _, stage in stages for _, rule in _texts(stage.get("abort_on"))}
-    yield from _slow(table, used | {rule for _, rule in for_all})
+        here = ("gate", "stages", index)
+        yield from _name(here, index, stage.get("name"), taken)
+        yield from _marker(here, stage.get("marker"))
+        yield from _rules(here, stage, {rule for _, rule in for_all})
+        yield from _deadline(here, stage.get("deadline_s"), table.get("deadline_s", 3600.0))
+    yield from _twice(("gate", "p1"), texts_of(table.get("p1")), "verdict")
+    used = {rule for _, stage in stages for _, rule in texts_of(stage.get("abort_on"))}
+    yield from _slow_and_p1(table, used | {rule for _, rule in for_all})
 
 
-def _name(index: int, name: object, taken: dict[str, int]) -> Iterator[GateProblem]:
+def _name(here: Place, index: int, name: object, taken: dict[str, int]) -> Iterator[Mistake]:
     if not isinstance(name, str):
         return
-    place = ("stages", index, "name")
+    place = (*here, "name")
     key = " ".join(name.lower().split())
     if key == PREFLIGHT:
-        what = f"'{name}' is reserved for the stage before all others"
-        yield place, what, "another name", ""
-    if taken.setdefault(key, index) != index:
-        what = f"two stages have the name '{name}' (the other is stages[{taken[key]}])"
-        yield place, what, "a different name for each stage", ""
+        yield Mistake(place=place, reason=NAME_RESERVED(name=name), expected="another name")
+    if (other := taken.setdefault(key, index)) != index:
+        yield Mistake(
+            place=place,
+            reason=NAME_TAKEN(name=name, other=other),
+            expected="a different name for each stage",
+        )
 
 
-def _marker(index: int, marker: object) -> Iterator[GateProblem]:
+def _marker(here: Place, marker: object) -> Iterator[Mistake]:
     if not isinstance(marker, str) or not marker.strip():
         return
     try:
         marker_names(marker)
     except ValueError as error:
-        wanted = "markers joined by and, or, not and parentheses"
-        yield ("stages", index, "marker"), f"cannot be read: {error}", wanted, ""
+        yield Mistake(
+            place=(*here, "marker"),
+            reason=MARKER_UNREADABLE(cause=str(error)),
+            expected="markers joined by and, or, not and parentheses",
+        )
 
 
-def _rules(index: int, stage: Table, for_all: set[str]) -> Iterator[GateProblem]:
-    place = ("stages", index, "abort_on")
-    mine = [*_texts(stage.get("abort_on"))]
+def _rules(here: Place, stage: Table, for_all: set[str]) -> Iterator[Mistake]:
+    place, mine = (*here, "abort_on"), texts_of(stage.get("abort_on"))
     yield from _twice(place, mine, "rule")
     for number, name in mine:
         if name in for_all:
-            what = f"'{name}' is already in gate.abort_on, for every stage"
-            yield (*place, number), what, "each rule once", "remove it here"
+            yield Mistake(
+                place=(*place, number),
+                reason=RULE_FOR_ALL(rule=name),
+                expected="each rule once",
+                fix="remove it here",
+            )
 
 
-def _deadline(index: int, own: object, whole: object) -> Iterator[GateProblem]:
-    if _number(own) and _number(whole) and own > whole:  # type: ignore[operator]
-        what = f"{own:g} s is longer than the gate's {whole:g} s"
-        yield ("stages", index, "deadline_s"), what, "no more than gate.deadline_s", ""
+def _deadline(here: Place, own: object, whole: object) -> Iterator[Mistake]:
+    if _is_number(own) and _is_number(whole) and own > whole:
+        yield Mistake(
+            place=(*here, "deadline_s"),
+            reason=DEADLINE_TOO_LONG(deadline_s=own, gate_s=whole),
+            expected="no more than gate.deadline_s",
+        )
 
 
-def _verdicts(p1: object) -> Iterator[GateProblem]:
-    names = [*_texts(p1)]
-    yield from _twice(("p1",), names, "verdict")
-
-
-def _slow(table: Table, used: set[str]) -> Iterator[GateProblem]:
+def _slow_and_p1(table: Table, used: set[str]) -> Iterator[Mistake]:
     if "slow" in used and "slow" not in table:
-        what = "the rule 'slow' is used, but its bounds are not declared"
-        yield (), what, "a table [gate.slow] with responses_s and for_s", ""
+        yield Mistake(
+            place=("gate",),
+            reason=SLOW_NOT_DECLARED(),
+            expected="a table [gate.slow] with responses_s and for_s",
+        )
     if "slow" in table and "slow" not in used:
-        yield (
-            ("slow",),
-            "no stage has the rule 'slow' in its abort_on",
-            "one stage with 'slow' in abort_on",
-            "",
+        yield Mistake(
+            place=("gate", "slow"),
+            reason=SLOW_NOT_USED(),
+            expected="one stage with 'slow' in abort_on",
         )
     if "p1" in used and table.get("p1") == []:
-        what = "the rule 'p1' is used, but gate.p1 lists no verdict"
-        yield ("p1",), what, "at least one name of a verdict", ""
+        yield Mistake(
+            place=("gate", "p1"), reason=NO_P1(), expected="at least one name of a verdict"
+        )
 
 
-def _twice(
-    place: tuple[str | int, ...], names: list[tuple[int, str]], what: str
-) -> Iterator[GateProblem]:
+def _twice(place: Place, names: list[tuple[int, str]], kind: str) -> Iterator[Mistake]:
     seen: set[str] = set()
     for index, name in names:
         if name in seen:
-            yield (*place, index), f"'{name}' is named twice", f"each {what} once", ""
+            yield named_twice((*place, index), name, kind)
         seen.add(name)
 
 
@@ -198,11 +243,5 @@ def _stages(value: object) -> Iterator[tuple[int, Table]]:
             yield index, stage
 
 
-def _texts(value: object) -> Iterator[tuple[int, str]]:
-    for index, text in enumerate(value if isinstance(value, list) else []):
-        if isinstance(text, str):
-            yield index, text
-
-
-def _number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,47 +1,50 @@
-"""Writes the present names and the version into a topology file; comments and layout stay."""
+"""Writes the present names and the version into a topology file. Comments and layout stay."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
 import tomlkit
 
-from chaoslab.errors import Problem, SpecError
+from chaoslab.errors import NOT_UTF8, ErrorCode, Problem, SpecError
+from chaoslab.model.loader.document import parsed, read_bytes, table_place
 from chaoslab.model.loader.renamed import VERSION, renamed, with_new_names, write_names
-from chaoslab.model.loader.topology import table_place
 
 _MARK = "\ufeff"  # a byte order mark, as some editors write it
 BY_HAND = "write it by hand: docs/topology.md has every key"
+NOTHING = ErrorCode(
+    "topology.nothing_to_migrate", "has no topology", "The file to migrate has no topology."
+)
+NOT_REWRITTEN = ErrorCode(
+    "topology.not_rewritten",
+    "cannot be rewritten",
+    "Writing the new names into the file would change something else in it.",
+)
 
 
 def read_text(path: Path) -> str:
-    """The file as it is, line ends included. Raises SpecError."""
+    """The text of the file, line ends included. Raises SpecError."""
     try:
-        return path.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise SpecError(
-            [Problem(where=str(path), what=f"cannot be read: {error.strerror}")]
-        ) from None
+        return read_bytes(path).decode("utf-8")
     except UnicodeDecodeError:
         raise SpecError(
-            [Problem(where=str(path), what="not UTF-8", fix="save it as UTF-8")]
+            [Problem(reason=NOT_UTF8(), where=str(path), fix="save the file as UTF-8")]
         ) from None
 
 
 def migrated(path: Path, text: str) -> str:
-    """The text of the file with the present names; the same text where nothing is old.
+    """The text of the file with the present names. It is the same text where nothing is old.
 
-    Raises SpecError where it is no topology, or cannot be rewritten without changing it otherwise.
+    Raises SpecError where it is no topology, or where rewriting would change anything else.
     """
     text, mark = text.removeprefix(_MARK), _MARK if text.startswith(_MARK) else ""
-    before = _read(path, text)
+    before = parsed(text.encode(), str(path))
     place = table_place(path)
     old = _at(before, place)
     if not isinstance(old, dict):
-        raise SpecError([Problem(where=str(path), what="has no topology")])
+        raise SpecError([Problem(reason=NOTHING(), where=str(path))])
     changes = renamed(old)
     if not changes and "version" in old:
         return mark + text
@@ -52,16 +55,9 @@ def migrated(path: Path, text: str) -> str:
         table["version"] = VERSION
     after = tomlkit.dumps(document)
     wanted = {"version": VERSION, **with_new_names(old, changes)}
-    if _read(path, after) != _with(before, place, wanted):
-        raise SpecError([Problem(where=str(path), what="cannot be rewritten", fix=BY_HAND)])
+    if parsed(after.encode(), str(path)) != _with(before, place, wanted):
+        raise SpecError([Problem(reason=NOT_REWRITTEN(), where=str(path), fix=BY_HAND)])
     return mark + after
-
-
-def _read(path: Path, text: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError([Problem(where=str(path), what=f"not valid TOML: {error}")]) from None
 
 
 def _at(document: MutableMapping[str, Any], place: tuple[str, ...]) -> Any:
@@ -72,7 +68,7 @@ def _at(document: MutableMapping[str, Any], place: tuple[str, ...]) -> Any:
 
 
 def _with(document: Mapping[str, Any], place: tuple[str, ...], table: object) -> object:
-    """The document with another table at the place."""
+    """The document with this table at the place."""
     if not place:
         return table
     first, *rest = place

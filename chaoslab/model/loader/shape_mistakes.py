@@ -1,8 +1,7 @@
-"""Problems with their place in the file: written as people write it, kept in the file's order."""
+"""Mistakes in the shape of a topology file: missing and unknown keys, and wrong values."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time
@@ -11,16 +10,26 @@ from typing import Any, get_args, get_origin
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from chaoslab.errors import Problem, did_you_mean
+from chaoslab.errors import ErrorCode, did_you_mean
 from chaoslab.model.loader.base import Shape
+from chaoslab.model.loader.mistakes import Mistake, Place, Table
 from chaoslab.model.loader.shape import SHAPES
 from chaoslab.model.mask import MASKED, Mask
 
-Place = tuple[str | int, ...]
-Found = tuple[Place, Problem]
 Shapes = Mapping[tuple[str, ...], type[Shape]]
 
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+MISSING_KEY = ErrorCode(
+    "topology.missing_key", "missing key '{key}'", "A table lacks a key that is required."
+)
+UNKNOWN_KEY = ErrorCode(
+    "topology.unknown_key", "unknown key '{key}'", "A table has a key that chaoslab does not know."
+)
+BAD_VALUE = ErrorCode(
+    "topology.bad_value", "got {value} ({type})", "A value, or its type, is not allowed."
+)
+KEYS_CONFLICT = ErrorCode(
+    "topology.keys_conflict", "{what}", "Keys of a table do not fit together."
+)
 _TYPE_WORDS: Mapping[type, str] = {
     bool: "a boolean",
     str: "a string",
@@ -42,95 +51,81 @@ _WANTED = {
 }
 
 
-def written(place: Place) -> str:
-    """A place as in `connectors.vpc.links[1]`; a key that TOML would quote is quoted."""
-    text = ""
-    for part in place:
-        if isinstance(part, int):
-            text += f"[{part}]"
-            continue
-        key = part if _BARE_KEY.fullmatch(part) else json.dumps(part, ensure_ascii=False)
-        text += f".{key}" if text else key
-    return text
-
-
-def in_file_order(found: Sequence[Found], document: Mapping[str, object]) -> Iterator[Problem]:
-    """The problems by the order in which their places stand in the document."""
+def in_file_order(found: Sequence[Mistake], table: Table) -> Iterator[Mistake]:
+    """The mistakes in the order of their places in the topology's table."""
     ranks: dict[int, dict[object, int]] = {}
-    for _, problem in sorted(found, key=lambda each: _position(each[0], document, ranks)):
-        yield problem
+
+    def position(each: Mistake) -> tuple[int, ...]:
+        key = (each.missing_key,) if each.missing_key else ()
+        return _position((*each.place, *key), table, ranks)
+
+    yield from sorted(found, key=position)
 
 
-def shape_problems(
+def shape_mistakes(
     error: ValidationError,
-    prefix: Place,
-    file: str,
     mask: Mask,
     *,
     below: tuple[str, ...] = (),
     shape: type[Shape] | None = None,
-) -> Iterator[Found]:
-    """Each finding of pydantic as a problem in the house's words; `mask` hides what is secret
-    before it is shortened. `shape` is that of the table at `below`, where it depends on the file.
+) -> Iterator[Mistake]:
+    """Each finding of pydantic in our own words.
+
+    `mask` hides secrets before a value is cut. `shape` is the shape of the table at `below`, where
+    it depends on the file.
     """
     own = {below: shape} if shape is not None else {}
     for detail in error.errors(include_url=False):
-        loc = (*below, *(part for part in detail["loc"] if part != "[key]"))
-        place = (*prefix, *loc)
+        place = (*below, *(part for part in detail["loc"] if part != "[key]"))
         if detail["type"] == "missing":
-            yield place, _missing(place, loc, file, own)
+            yield Mistake(
+                place=place[:-1],
+                reason=MISSING_KEY(key=str(place[-1])),
+                missing_key=str(place[-1]),
+                expected=_description(place, own),
+            )
         elif detail["type"] == "together":
-            yield place, Problem(where=at(file, place), **detail["ctx"])
+            given = detail["ctx"]
+            yield Mistake(
+                place=place,
+                reason=KEYS_CONFLICT(what=given["what"]),
+                expected=given["expected"],
+                fix=given["fix"],
+            )
         elif detail["type"] == "extra_forbidden":
-            yield place, _unknown_key(place, loc, file, own)
+            yield _unknown_key(place, own)
         else:
-            yield place, _bad_value(place, loc, detail, file, mask=mask, own=own)
+            yield _bad_value(place, detail, mask=mask, own=own)
 
 
-def at(file: str, place: Place) -> str:
-    """Where a problem is, as in `chaoslab.toml: apps.backend`."""
-    return f"{file}: {written(place)}" if place else file
-
-
-def _missing(place: Place, loc: Place, file: str, own: Shapes) -> Problem:
-    key = str(place[-1])
-    return Problem(
-        where=at(file, place[:-1]),
-        what=f"missing key '{key}'",
-        expected=_description(loc, own),
-    )
-
-
-def _unknown_key(place: Place, loc: Place, file: str, own: Shapes) -> Problem:
-    shape = _shape_at(loc[:-1], own)
+def _unknown_key(place: Place, own: Shapes) -> Mistake:
+    shape, key = _shape_at(place[:-1], own), str(place[-1])
     known = tuple(shape.model_fields) if shape else ()
-    return Problem(
-        where=at(file, place),
-        what=f"unknown key '{place[-1]}'",
+    return Mistake(
+        place=place,
+        reason=UNKNOWN_KEY(key=key),
         expected="one of: " + ", ".join(known),
-        fix=did_you_mean(str(place[-1]), known),
+        fix=did_you_mean(key, known),
     )
 
 
-def _bad_value(
-    place: Place, loc: Place, detail: ErrorDetails, file: str, *, mask: Mask, own: Shapes
-) -> Problem:
+def _bad_value(place: Place, detail: ErrorDetails, *, mask: Mask, own: Shapes) -> Mistake:
     kind, got = detail["type"], detail["input"]
     words = str(detail.get("ctx", {}).get("expected", ""))
     choices = tuple(re.findall(r"'([^']*)'", words)) if kind == "literal_error" else ()
-    expected = "one of: " + ", ".join(choices) if choices else _description(loc, own)
+    expected = "one of: " + ", ".join(choices) if choices else _description(place, own)
     if kind in ("rule", "greater_than_equal") and not expected:
-        expected = _description(loc[:-1], own)  # an entry of a list or table keeps its key's rule
-    secret = len(loc) > 1 and loc[-2] in ("env", "args") and mask.knows_name(str(loc[-1]))
+        expected = _description(place[:-1], own)  # an entry of a list or table keeps its key's rule
+    secret = len(place) > 1 and place[-2] in ("env", "args") and mask.knows_name(str(place[-1]))
     shown = MASKED if secret else _shown(mask.text(got) if isinstance(got, str) else got)
     fix = did_you_mean(got, choices) if isinstance(got, str) else ""
     if "[key]" in detail["loc"]:
         expected = "a non-empty name without '='"
     elif _WANTED.get(kind) == "a string" and isinstance(got, bool | int | float):
         fix = f'put it in quotes: "{shown}"'
-    return Problem(
-        where=at(file, place),
-        what=f"got {shown} ({_type_word(got)})",
+    return Mistake(
+        place=place,
+        reason=BAD_VALUE(value=shown, type=_type_word(got)),
         expected=expected or _WANTED.get(kind, detail["msg"]),
         fix=fix,
     )
@@ -163,7 +158,7 @@ def _shape_at(loc: Place, own: Shapes) -> type[Shape] | None:
 
 
 def _within(shape: type[Shape], rest: Place) -> type[Shape] | None:
-    """The shape of a table below one of that shape; the names in a table of tables are skipped."""
+    """The shape of a table inside one of that shape. The names in a table of tables are skipped."""
     while rest:
         field = shape.model_fields.get(str(rest[0]))
         kind = field.annotation if field is not None else None
@@ -179,19 +174,17 @@ def _is_shape(kind: Any) -> bool:
 
 
 def _description(loc: Place, own: Shapes) -> str:
-    """What a field wants: its own description; a whole table's where it stands for one."""
+    """What is expected at a place: the description of the field, or `a table`."""
     shape = _shape_at(loc[:-1], own)
     if shape is not None and str(loc[-1]) in shape.model_fields:
         return shape.model_fields[str(loc[-1])].description or ""
     return "a table" if _shape_at(loc, own) else ""
 
 
-def _position(
-    place: Place, document: Mapping[str, object], ranks: dict[int, dict[object, int]]
-) -> tuple[int, ...]:
-    """Where a place stands; `ranks` keeps each table's order, so that many mistakes stay quick."""
+def _position(place: Place, table: Table, ranks: dict[int, dict[object, int]]) -> tuple[int, ...]:
+    """Where a place is in the table. `ranks` caches the order of each table's keys."""
     position: list[int] = []
-    here: object = document
+    here: object = table
     for part in place:
         if isinstance(here, dict):
             if id(here) not in ranks:

@@ -1,0 +1,176 @@
+"""Names within one app's table: links, placeholders, phases, words, the write contract, pools."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from chaoslab.errors import ErrorCode
+from chaoslab.model.loader.declared import Declared
+from chaoslab.model.loader.mistakes import (
+    NO_LINK,
+    Mistake,
+    Place,
+    Table,
+    named_twice,
+    table_of,
+    texts_of,
+    unknown,
+)
+from chaoslab.model.placeholders import LINK_FIELDS, known_to_app, names_in, placeholder_problems
+
+NOT_LINKED = ErrorCode(
+    "topology.placeholder_not_linked",
+    "placeholder '{placeholder}' needs a link to '{service}'",
+    "An app uses a placeholder of a service that it has no link to.",
+)
+NO_STARTUP_PATH = ErrorCode(
+    "topology.no_startup_path",
+    "no path publishes phases",
+    "The health contract has phases, and no path from which they are read.",
+)
+SAME_WORD = ErrorCode(
+    "topology.same_word",
+    "'{word}' is the same word as '{first}'",
+    "The words of health have the same word twice. They are case-insensitive.",
+)
+NO_ID = ErrorCode(
+    "topology.no_id", "has no {{id}}", "Neither the path nor the body of a write has the row's id."
+)
+KEEPS_NO_ROWS = ErrorCode(
+    "topology.keeps_no_rows",
+    "'{service}' is a {kind}",
+    "The write contract names a service in which no rows can be looked up.",
+)
+
+
+def app_mistakes(app: str, known: Declared) -> Iterator[Mistake]:
+    """Every name in `[apps.<app>]` that does not fit the others."""
+    table = known.apps[app]
+    health = table_of(table.get("health"))
+    yield from _links(app, known)
+    yield from _placeholders(app, known)
+    yield from _phases(app, health)
+    yield from _words(app, table_of(health.get("words")))
+    yield from _writes(app, known)
+    for name in table_of(table_of(table.get("limits")).get("pool")):
+        yield from _linked(("apps", app, "limits", "pool", name), app, name, known)
+
+
+def _links(app: str, known: Declared) -> Iterator[Mistake]:
+    seen: set[str] = set()
+    for index, service in texts_of(known.apps[app].get("links")):
+        place = ("apps", app, "links", index)
+        if service not in known.services:
+            yield unknown(place, "service", service, known.services)
+        elif service in seen:
+            yield named_twice(place, service, "service")
+        seen.add(service)
+
+
+def _placeholders(app: str, known: Declared) -> Iterator[Mistake]:
+    table, links = known.apps[app], known.linked(app)
+    # A misspelt link is reported as such, and not once more for each of its placeholders.
+    linked = links if all(link in known.services for link in links) else [*known.services]
+    usable = known_to_app(linked)
+    texts: list[tuple[Place, str]] = [
+        (("command", index), text) for index, text in texts_of(table.get("command"))
+    ]
+    env = table_of(table.get("env")).items()
+    texts += [(("env", key), text) for key, text in env if isinstance(text, str)]
+    for rest, text in texts:
+        place: Place = ("apps", app, *rest)
+        unlinked = {name for name in names_in(text) if _needs_link(name, usable, known)}
+        for name in sorted(unlinked):
+            service = name.partition(".")[0]
+            yield Mistake(
+                place=place,
+                reason=NOT_LINKED(placeholder=f"{{{name}}}", service=service),
+                fix=f"add '{service}' to apps.{app}.links",
+            )
+        yield from _unfilled(place, text, [*usable, *unlinked])
+
+
+def _needs_link(name: str, usable: list[str], known: Declared) -> bool:
+    service, _, field = name.partition(".")
+    return name not in usable and service in known.services and field in LINK_FIELDS
+
+
+def _unfilled(place: Place, text: object, usable: Collection[str]) -> Iterator[Mistake]:
+    """The placeholders of a text that nothing fills."""
+    for each in placeholder_problems("", text, usable) if isinstance(text, str) else ():
+        yield Mistake(place=place, reason=each.reason, expected=each.expected, fix=each.fix)
+
+
+def _phases(app: str, health: Table) -> Iterator[Mistake]:
+    here: Place = ("apps", app, "health", "phases")
+    phases = texts_of(health.get("phases"))
+    if phases and "startup_path" not in health:
+        yield Mistake(
+            place=here,
+            reason=NO_STARTUP_PATH(),
+            expected="a startup_path, from which the phases are read",
+            fix=f"add startup_path to apps.{app}.health",
+        )
+    seen: set[str] = set()
+    for index, phase in phases:
+        if phase in seen:
+            yield named_twice((*here, index), phase, "phase")
+        seen.add(phase)
+
+
+def _words(app: str, words: Table) -> Iterator[Mistake]:
+    seen: dict[str, str] = {}
+    for word in words:
+        first = seen.setdefault(word.lower(), word)
+        if first != word:
+            yield Mistake(
+                place=("apps", app, "health", "words", word),
+                reason=SAME_WORD(word=word, first=first),
+                expected="each word once: words are case-insensitive",
+            )
+
+
+def _writes(app: str, known: Declared) -> Iterator[Mistake]:
+    writes = table_of(known.apps[app].get("writes"))
+    here: Place = ("apps", app, "writes")
+    service = writes.get("service")
+    if isinstance(service, str):
+        yield from _written_service((*here, "service"), app, service, known)
+    body = table_of(writes.get("create_body"))
+    fields = {key: text for key, text in body.items() if isinstance(text, str)}
+    path = writes.get("create_path")
+    yield from _unfilled((*here, "create_path"), path, ["id"])
+    for key, text in fields.items():
+        yield from _unfilled((*here, "create_body", key), text, ["id"])
+    if fields and not any(_has_id(text) for text in (path, *fields.values())):
+        expected = "the placeholder {id}, the row's own UUID"
+        yield Mistake(place=(*here, "create_body"), reason=NO_ID(), expected=expected)
+
+
+def _written_service(place: Place, app: str, name: str, known: Declared) -> Iterator[Mistake]:
+    kind = known.kind_of(name) if name in known.services else None
+    if kind is not None and not kind.keeps_rows:
+        able = " or ".join(each.name for each in known.kinds.values() if each.keeps_rows)
+        yield Mistake(
+            place=place,
+            reason=KEEPS_NO_ROWS(service=name, kind=kind.name),
+            expected=f"a {able}, from which the row is read back",
+        )
+    else:
+        yield from _linked(place, app, name, known)
+
+
+def _linked(place: Place, app: str, service: str, known: Declared) -> Iterator[Mistake]:
+    """That the service is unknown, or that the app has no link to it."""
+    if service not in known.services:
+        yield unknown(place, "service", service, known.services)
+    elif service not in known.linked(app):
+        yield Mistake(
+            place=place,
+            reason=NO_LINK(app=app, service=service),
+            fix=f"add '{service}' to apps.{app}.links",
+        )
+
+
+def _has_id(text: object) -> bool:
+    return isinstance(text, str) and "id" in names_in(text)

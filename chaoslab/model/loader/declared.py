@@ -1,0 +1,42 @@
+"""What a topology's table declares, by name, whatever mistakes it has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chaoslab.model.loader.kinds import Kinds, KnownKind
+from chaoslab.model.loader.mistakes import Table, tables_of, texts_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """The raw tables by name. `links` are the names `app.service` whose service is declared."""
+
+    services: Mapping[str, Table]
+    apps: Mapping[str, Table]
+    connectors: Mapping[str, Table]
+    links: Mapping[str, None]
+    kinds: Kinds
+
+    def linked(self, app: str) -> list[str]:
+        """The services that an app's links name, declared or not."""
+        return [service for _, service in texts_of(self.apps[app].get("links"))]
+
+    def kind_of(self, service: str) -> KnownKind | None:
+        """The kind of a declared service; None where it has none that is known."""
+        kind = self.services[service].get("kind")
+        return self.kinds.get(kind) if isinstance(kind, str) else None
+
+
+def declared(document: Table, kinds: Kinds) -> Declared:
+    """What the topology's table declares."""
+    services, apps = tables_of(document.get("services")), tables_of(document.get("apps"))
+    links = {
+        f"{app}.{service}": None
+        for app, table in apps.items()
+        for _, service in texts_of(table.get("links"))
+        if service in services
+    }
+    connectors = tables_of(document.get("connectors"))
+    return Declared(services=services, apps=apps, connectors=connectors, links=links, kinds=kinds)
