@@ -6,7 +6,7 @@ import pytest
 
 from .api import Api
 from .arms import EMBEDDED, TOXIPROXY
-from .test_differential import ADDRESS, WHY_UNREADABLE
+from .compared import ADDRESS, WHY_UNREADABLE
 
 BROKEN = [
     "", "  ", "x", "}", ":", "tru", "trux", "nul", '"', '"x', "{", '{"a"', '{"a":', '{"a":1',

@@ -1,136 +1,144 @@
-"""Random sequences of API calls sent to both servers, answer by answer the same.
-
-Free ports are chosen by each server, so listen addresses are not compared (test_proxies_api does).
-"""
+"""Sessions of API calls sent to both servers, answer by answer the same."""
 
 from __future__ import annotations
 
 import json
-import random
-import re
+from functools import partial
 
 import pytest
-
-from chaoslab.seeds import generator
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    rule,
+    run_state_machine_as_test,
+)
+from rigs.examples import examples
 
 from .api import Api
-from .arms import EMBEDDED, TOXIPROXY
+from .compared import NAMES, START, Call, Compared
 
-# Seeds of former disagreements: "" as a listen address beside a proxy that has none (1774, 2390),
-# a body that ends behind a decimal point (1802).
-FOUND = (1774, 1802, 2390)
-SEEDS = (*range(16), *FOUND)
-UNSTARTABLE = ("nonsense", "127.0.0.1:99999")
 CALLS = 40
-NAMES = ("a", "b", "c d")
-TOXIC_NAMES = ("latency_downstream", "t", "x y", "noop_upstream", "")
+TOXIC_NAMES = ("latency_downstream", "t", "x y", "noop_upstream")
 # slicer is left out: with size 0 it kills the real server at its first chunk.
 TYPES = ("latency", "bandwidth", "slow_close", "timeout", "reset_peer", "limit_data", "noop")
 ATTRIBUTES = ("latency", "jitter", "rate", "delay", "timeout", "bytes", "Bytes", "bogus")
-TAKEN = "bind: address already in use"
-ADDRESS = re.compile(r"(127\.0\.0\.1|\[::\]):(?!0\b|1\b)\d+")
-# Why a body cannot be read is told in each server's own words.
-WHY_UNREADABLE = re.compile(r'(bad request body: )(?:\\.|[^"\\])*')
-
-Call = tuple[str, str, str | None]
-PAIR = [{"name": name, "upstream": "x", "listen": "127.0.0.1:0"} for name in NAMES[:2]]
-RESET: Call = ("POST", "/reset", None)
-START: Call = ("POST", "/populate", json.dumps(PAIR))
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_both_servers_give_the_same_answers(both: dict[str, Api], seed: int) -> None:
-    """Forty calls from nothing: statuses and bodies are alike after every one."""
-    draw = generator(seed, "differential")
-    done: list[Call] = []
-    for n in range(CALLS):
-        call = _call(draw) if n else START
-        if call == RESET and _unstartable(both[EMBEDDED]):
-            continue
-        done.append(call)
-        answers = {name: _told(api, call) for name, api in both.items()}
-        if any(TAKEN in text for *_, text in answers.values()):
-            return  # the kernel gave a disabled proxy's port to someone else: nobody's difference
-        assert answers[EMBEDDED] == answers[TOXIPROXY], _replay(done)
+def bodies(**fields: list[object]) -> st.SearchStrategy[dict[str, object]]:
+    """Objects that have some of these fields, each with one of its values."""
+    optional = {name: st.sampled_from(values) for name, values in fields.items()}
+    return st.fixed_dictionaries({}, optional=optional)
 
 
-def _unstartable(api: Api) -> bool:
-    """Whether a reset would fail half-way: which half, Toxiproxy leaves to the order of a map."""
-    proxies = api.get("/proxies").fields.values()
-    return any(isinstance(one, dict) and one["listen"] in UNSTARTABLE for one in proxies)
+@st.composite
+def texts(draw: st.DrawFn, body: st.SearchStrategy[object]) -> str:
+    """A body as JSON; one in thirty is cut short."""
+    text = json.dumps(draw(body))
+    return text[: draw(st.integers(0, len(text) - 1))] if draw(st.integers(1, 30)) == 30 else text
 
 
-def _told(api: Api, call: Call) -> tuple[int, str, str, str]:
-    """Status with its words, media type and body, without the addresses that each one chose."""
-    method, path, body = call
-    answer = api.request(method, path, raw=body)
-    text = json.dumps(answer.body, sort_keys=True) if answer.body is not None else answer.text
-    text = WHY_UNREADABLE.sub(r"\1<why>", ADDRESS.sub("<address>", text).strip())
-    return answer.status, answer.reason, answer.content_type, text
+PROXY = bodies(
+    name=[*NAMES, "", 5, None],
+    upstream=["127.0.0.1:1", "x", "", None, 7],
+    listen=["127.0.0.1:0", "127.0.0.1:0", "nonsense", "", "127.0.0.1:99999"],
+    enabled=[True, True, False, None, "yes"],
+)
+# One wrong attribute at most: of two, Toxiproxy keeps what it read before the wrong one.
+RIGHT = st.dictionaries(st.sampled_from(ATTRIBUTES), st.sampled_from([0, 5, -3, 250]), max_size=1)
+WRONG = st.dictionaries(
+    st.sampled_from(ATTRIBUTES[:6]), st.sampled_from(["x", 1.5, 2.0, True, [], {}]), max_size=1
+)
+TOXIC = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.sampled_from([*TYPES, "nope", None, 5]),
+        "name": st.sampled_from([*TOXIC_NAMES, "", None, 5]),
+        "stream": st.sampled_from(["upstream", "downstream", "UPSTREAM", "sideways", "", None]),
+        "toxicity": st.sampled_from([1, 0.5, 0, 0.1, 3, -1, None, "x"]),
+        "attributes": RIGHT | RIGHT | WRONG | st.sampled_from([None, 5]),
+    },
+)
+AT_PROXY = st.sampled_from([f"/proxies/{name}" for name in NAMES])
+AT_TOXIC = st.builds("{}/toxics/{}".format, AT_PROXY, st.sampled_from(TOXIC_NAMES))
+UPDATE = st.sampled_from(["POST", "PATCH"])
 
 
-def _call(draw: random.Random) -> Call:
-    name = draw.choice(NAMES)
-    toxic = draw.choice([one for one in TOXIC_NAMES if one])
-    base = f"/proxies/{name}"
-    kind = draw.choices(
-        ["create", "populate", "reset", "list", "proxy", "change", "remove", "add", "toxics",
-         "toxic", "alter", "heal"],
-        [6, 2, 1, 3, 2, 5, 1, 10, 3, 2, 6, 2],
-    )[0]  # fmt: skip
-    calls: dict[str, Call] = {
-        "create": ("POST", "/proxies", _proxy(draw)),
-        "populate": ("POST", "/populate", f"[{_proxy(draw)},{_proxy(draw)}]"),
-        "reset": RESET,
-        "list": ("GET", "/proxies", None),
-        "proxy": ("GET", base, None),
-        "change": (draw.choice(["POST", "PATCH"]), base, _proxy(draw)),
-        "remove": ("DELETE", base, None),
-        "add": ("POST", f"{base}/toxics", _toxic(draw)),
-        "toxics": ("GET", f"{base}/toxics", None),
-        "toxic": ("GET", f"{base}/toxics/{toxic}", None),
-        "alter": (draw.choice(["POST", "PATCH"]), f"{base}/toxics/{toxic}", _toxic(draw)),
-        "heal": ("DELETE", f"{base}/toxics/{toxic}", None),
-    }
-    return calls[kind]
+class Session(RuleBasedStateMachine):
+    """Whoever calls the API, and how: each rule is a kind of call."""
+
+    def __init__(self, apis: dict[str, Api]) -> None:
+        super().__init__()
+        self.both = Compared(apis)
+
+    @initialize()
+    def start(self) -> None:
+        self.both.call(*START)
+
+    @rule(body=texts(PROXY))
+    def create(self, body: str) -> None:
+        self.both.call("POST", "/proxies", body)
+
+    @rule(one=texts(PROXY), other=texts(PROXY))
+    def populate(self, one: str, other: str) -> None:
+        self.both.call("POST", "/populate", f"[{one},{other}]")
+
+    @rule()
+    def reset(self) -> None:
+        if self.both.startable:
+            self.both.call("POST", "/reset")
+
+    @rule(path=st.just("/proxies") | AT_PROXY | AT_PROXY.map("{}/toxics".format) | AT_TOXIC)
+    def read(self, path: str) -> None:
+        self.both.call("GET", path)
+
+    @rule(method=UPDATE, path=AT_PROXY, body=texts(PROXY))
+    def change(self, method: str, path: str, body: str) -> None:
+        self.both.call(method, path, body)
+
+    @rule(path=AT_PROXY, body=texts(TOXIC))
+    def add_toxic(self, path: str, body: str) -> None:
+        self.both.call("POST", f"{path}/toxics", body)
+
+    @rule(method=UPDATE, path=AT_TOXIC, body=texts(TOXIC))
+    def change_toxic(self, method: str, path: str, body: str) -> None:
+        self.both.call(method, path, body)
+
+    @rule(path=AT_PROXY | AT_TOXIC | AT_TOXIC)
+    def remove(self, path: str) -> None:
+        self.both.call("DELETE", path)
 
 
-def _some(draw: random.Random, **fields: list[object]) -> dict[str, object]:
-    """A body with each field present three times out of four."""
-    return {key: draw.choice(values) for key, values in fields.items() if draw.random() < 0.75}
-
-
-def _proxy(draw: random.Random) -> str:
-    body = _some(
-        draw,
-        name=[*NAMES, *NAMES, "", 5, None],
-        upstream=["127.0.0.1:1", "127.0.0.1:1", "x", "", None, 7],
-        listen=["127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "nonsense", "", "127.0.0.1:99999"],
-        enabled=[True, True, False, None, "yes"],
+def test_both_servers_give_the_same_answers(both: dict[str, Api]) -> None:
+    """Forty calls from the same start: statuses and bodies are alike after every one."""
+    run_state_machine_as_test(
+        partial(Session, both), settings=settings(examples(25), stateful_step_count=CALLS)
     )
-    return _spoiled(draw, body)
 
 
-def _toxic(draw: random.Random) -> str:
-    # One wrong attribute at most: of two, Toxiproxy keeps what it read before the wrong one.
-    attributes = {draw.choice(ATTRIBUTES): draw.choice([0, 5, -3, 250])}
-    wrong = {draw.choice(ATTRIBUTES[:6]): draw.choice(["x", 1.5, 2.0, True, [], {}])}
-    body = _some(
-        draw,
-        type=[*TYPES, "nope", None, 5],
-        name=[*TOXIC_NAMES, None, 5],
-        stream=["upstream", "downstream", "UPSTREAM", "sideways", "", None],
-        toxicity=[1, 0.5, 0, 0.1, 3, -1, None, "x"],
-        attributes=[attributes, attributes, attributes, {}, None, wrong, 5],
-    )
-    return _spoiled(draw, body)
+FOUND: dict[str, list[Call]] = {
+    "an empty listen address beside a proxy that has none": [
+        ("PATCH", "/proxies/b", '{"upstream": "x", "listen": "", "enabled": false}'),
+        ("POST", "/populate", '[{"name": "a", "upstream": "x"},{"name": "b", "upstream": "x"}]'),
+        ("GET", "/proxies", None),
+    ],
+    "a proxy without a listen address that then gets an empty one": [
+        ("POST", "/populate", '[{"name": "a", "upstream": "x"}]'),
+        ("POST", "/proxies", '{"name": "c d", "upstream": "127.0.0.1:1", "listen": ""}'),
+        ("POST", "/reset", None),
+        ("PATCH", "/proxies/a", '{"listen": "", "enabled": true}'),
+        ("GET", "/proxies", None),
+    ],
+    "a body that ends behind a decimal point": [
+        ("POST", "/proxies/b/toxics", '{"type": "latency", "stream": "", "toxicity": 0.'),
+    ],
+}
 
 
-def _spoiled(draw: random.Random, body: dict[str, object]) -> str:
-    """The body as JSON; one in thirty is cut short."""
-    text = json.dumps(body)
-    return text[: draw.randrange(len(text))] if draw.random() < 1 / 30 else text
-
-
-def _replay(done: list[Call]) -> str:
-    return "after:\n" + "\n".join(f"  {method} {path} {body}" for method, path, body in done)
+@pytest.mark.parametrize("calls", FOUND.values(), ids=FOUND)
+def test_what_once_differed_is_the_same(both: dict[str, Api], calls: list[Call]) -> None:
+    """Calls at which the two servers disagreed before."""
+    compared = Compared(both)
+    for call in (START, *calls):
+        compared.call(*call)

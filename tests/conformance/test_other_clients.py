@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from .arms import EMBEDDED, TOXIPROXY, Arm, running, toxiproxy_binary
+from .compared import WHY_UNREADABLE
 from .conftest import NO_TOXIPROXY
 from .echo import Echo
-from .test_differential import WHY_UNREADABLE
 from .toolchains import go_client, java_client, javascript_client
 
 WITHIN_S = 60
