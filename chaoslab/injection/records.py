@@ -73,7 +73,7 @@ async def record_connections(link: str, fault: str, ground: Ground) -> None:
                 held_downstream=c.held_downstream,
                 met=tuple(
                     Met(name=m.name, type=m.type, stream=m.stream, bytes=m.bytes, goodbye=m.goodbye)
-                    for m in c.met
+                    for m in c.effects
                 ),
                 end=c.end,
                 asked_s=since_start(c.asked_s),

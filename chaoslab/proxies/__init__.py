@@ -1,1 +1,1 @@
-"""Who sits on a link: one control path for the embedded engine and a real Toxiproxy."""
+"""The proxies on the links: one control for the embedded engine and for a real Toxiproxy."""

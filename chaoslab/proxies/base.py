@@ -1,4 +1,4 @@
-"""Who sits on a link: what every proxy can be asked to do, and what it can tell."""
+"""What every proxy server can do, and what it reports."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ ProxyKind = Literal["embedded", "toxiproxy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToxicMet:
-    """What one toxic (or `connect:<mode>`) did to one connection; of its bytes `goodbye` were
-    nothing but the client's last message.
+class ToxicEffect:
+    """What one toxic (or `connect:<mode>`) did to one connection.
+
+    `bytes` are those that it affected. `goodbye` of them were the client's last message, which
+    only says that the client ends the connection.
     """
 
     name: str
@@ -26,11 +28,11 @@ class ToxicMet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionRecord:
-    """One client connection as the proxy saw it; times on the machine's monotonic clock.
+    """One client connection as the proxy saw it. Times are on the machine's monotonic clock.
 
-    `asked_s` is when the client last sent anything but a goodbye, `answered_s` when the server last
-    sent anything, `dismissed_s` when the server sent that it ends the connection; `ending` is which
-    side ended first, at `ending_s`.
+    `asked_s`: when the client last sent anything but a goodbye. `answered_s`: when the server last
+    sent anything. `dismissed_s`: when the server sent that it ends the connection. `ending` is the
+    side that ended first, at `ending_s`.
     """
 
     id: int
@@ -42,7 +44,7 @@ class ConnectionRecord:
     bytes_downstream: int
     held_upstream: int
     held_downstream: int
-    met: tuple[ToxicMet, ...]
+    effects: tuple[ToxicEffect, ...]
     end: str | None
     asked_s: float | None = None
     answered_s: float | None = None
@@ -53,7 +55,7 @@ class ConnectionRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerState:
-    """Whether an armed trigger has fired (monotonic seconds), and what went wrong if it did."""
+    """When an armed trigger fired (monotonic seconds, None: not yet), and its error, if any."""
 
     fired_s: float | None
     error: str | None
@@ -62,64 +64,66 @@ class TriggerState:
 class ProxyControl(Protocol):
     """Controls one proxy server. Every call is bounded in time and read back from the server.
 
-    A call raises InjectionFailed where the server did not do, or does not show, what was asked, and
-    FaultUnsupported where it cannot do it at all.
+    A call raises InjectionFailed where the server did not do, or does not show, what was asked. It
+    raises FaultUnsupported where the server cannot do it.
     """
 
     @property
     def name(self) -> str:
-        """`embedded` or `toxiproxy`; stands in every report."""
+        """`embedded` or `toxiproxy`; every report has it."""
 
     @property
     def version(self) -> str:
-        """What the server says of itself."""
+        """The server's version, as it reports it."""
 
     @property
     def capabilities(self) -> frozenset[Capability]:
         """What it can do beyond Toxiproxy's own API."""
 
     def check(self, action: Action) -> None:
-        """Raise FaultUnsupported, with the reason, where `action` is beyond this server."""
+        """Raise FaultUnsupported, with the reason, where this server cannot do `action`."""
 
     def check_triggers(self) -> None:
-        """Raise FaultUnsupported where this server cannot act at a connection by itself."""
+        """Raise FaultUnsupported where this server has no triggers."""
 
     async def close(self) -> None:
-        """Let go of the server; nothing is undone by it."""
+        """Close the connection to the server; undoes nothing."""
 
     async def create(self, proxy: str, upstream: str) -> int:
         """Create a proxy to `upstream` (host:port) on a free port; returns the port."""
 
     async def delete(self, proxy: str) -> None:
-        """Take a proxy away with all that is in force on it; one that is not there is no error."""
+        """Delete a proxy with all that is in force on it. A missing proxy is no error."""
 
     async def apply(self, action: Action) -> None:
-        """Do it, and read it back."""
+        """Put an action in force, and read it back."""
 
     async def undo(self, action: Action) -> None:
-        """Take it back, and see that it is gone. Undoing what was never done is no error."""
+        """Undo an action, and check that it is gone. One that is not in force is no error."""
 
     async def arm(self, trigger: str, proxy: str, n: int, actions: tuple[Action, ...]) -> None:
         """Have the server apply `actions` when `proxy` accepts its n-th connection from now."""
 
     async def trigger(self, trigger: str, proxy: str) -> TriggerState:
-        """How an armed trigger stands."""
+        """The state of an armed trigger."""
 
     async def disarm(self, trigger: str, proxy: str) -> None:
-        """Take a trigger away; what it has applied stays."""
+        """Delete a trigger; what it has applied stays in force."""
 
     async def syn_drops(self, proxy: str) -> int | None:
-        """SYNs that the kernel has dropped at the proxy's socket since its connects are dropped,
-        the lab's own canaries included; None where that is not known.
+        """SYNs that the kernel has dropped at the proxy's socket while its connects are dropped.
+
+        The lab's own canaries are included. None where that is not known.
         """
 
     async def packets(self, proxy: str) -> Counters | None:
-        """What the kernel has counted at the proxy's port so far; None where nothing counts."""
+        """The kernel's counters at the proxy's port; None where no packet rules count there."""
 
     async def ended_bytes(self, proxy: str) -> int | None:
-        """Bytes that came, both ways, on the proxy's connections that have ended so far; None where
-        that is not known, or where canaries of the lab's own are among them.
+        """Bytes received, in both directions, on the proxy's connections that have ended.
+
+        None where that is not known, or where the lab's own canaries are among them.
         """
 
     async def connections(self, proxy: str) -> tuple[ConnectionRecord, ...]:
-        """The proxy's connections so far, live ones included; empty where it cannot tell."""
+        """The proxy's connections so far, open ones included; empty where it keeps no record."""

@@ -1,4 +1,4 @@
-"""The embedded engine's control: Toxiproxy's API plus what the engine can do beyond it."""
+"""Controls the embedded engine: Toxiproxy's API, and the engine's own API beyond it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,29 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from chaoslab.errors import FaultUnsupported, InjectionFailed
+from chaoslab.errors import ErrorCode, FaultUnsupported, InjectionFailed, Problem
 from chaoslab.model.actions import Action, AddToxic, Capability, ConnectPhase
-from chaoslab.proxies.base import ConnectionRecord, ToxicMet, TriggerState
-from chaoslab.proxies.toxiproxy import ToxiproxyControl
+from chaoslab.proxies.base import ConnectionRecord, ToxicEffect, TriggerState
+from chaoslab.proxies.toxiproxy import REFUSED, ToxiproxyControl
 
+NO_TRIGGER = ErrorCode(
+    "proxy.no_trigger",
+    "no trigger {trigger} on {proxy}",
+    "The engine does not have the trigger that was armed, or reports an error of it.",
+)
+CONNECTS_DIFFER = ErrorCode(
+    "proxy.connects_differ",
+    "proxy {proxy}: its connects are not in the requested state",
+    "The engine did not change how a proxy treats connects, or does not show it.",
+)
+NO_SYN_DROP = ErrorCode(
+    "proxy.no_syn_drop", "cannot drop connects here: {cause}", "The platform cannot drop SYNs."
+)
+NO_DISABLE_BY_TRIGGER = ErrorCode(
+    "proxy.no_disable_by_trigger",
+    "a trigger cannot disable a proxy",
+    "An action that a trigger of the engine cannot carry out.",
+)
 _CAPABILITIES: dict[str, Capability] = {
     "connect.refused": "connect",
     "connect.dropped": "connect.dropped",
@@ -22,9 +40,9 @@ _CAPABILITIES: dict[str, Capability] = {
 
 
 def command(seed: int, last_messages: str) -> tuple[str, ...]:
-    """The command line of an engine on a free port that lives as long as its stdin.
+    """The command line of an engine on a free port; the engine ends when its stdin ends.
 
-    Its proxies are at ::1 too: an app that turns there meets what it would meet at 127.0.0.1.
+    Its proxies listen on ::1 too, so that an app that connects there does not avoid a fault.
     """
     where = ("--host", "127.0.0.1", "--port", "0", "--both-loopbacks")
     how = ("--seed", str(seed), "--last-messages", last_messages, "--until-eof")
@@ -32,7 +50,7 @@ def command(seed: int, last_messages: str) -> tuple[str, ...]:
 
 
 class EmbeddedControl(ToxiproxyControl):
-    """Drives `chaoslab.engine`; the Toxiproxy half goes through the same client as a real one."""
+    """Controls `chaoslab.engine`. For Toxiproxy's API it uses the client of a real Toxiproxy."""
 
     name = "embedded"
 
@@ -57,14 +75,14 @@ class EmbeddedControl(ToxiproxyControl):
         path = f"/chaoslab/proxies/{quote(proxy)}/triggers"
         await self._call(lambda: self._send("post", path, body))
         if (await self.trigger(trigger, proxy)).error:
-            raise InjectionFailed(f"trigger {trigger} on {proxy} cannot be read back")
+            raise InjectionFailed(Problem(reason=NO_TRIGGER(trigger=trigger, proxy=proxy)))
 
     async def trigger(self, trigger: str, proxy: str) -> TriggerState:
         rows = await self._call(lambda: self._get(f"/chaoslab/proxies/{quote(proxy)}/triggers"))
         for row in rows:
             if row["name"] == trigger:
                 return TriggerState(fired_s=row["fired_s"], error=row["error"])
-        raise InjectionFailed(f"the engine has no trigger {trigger} on {proxy}")
+        raise InjectionFailed(Problem(reason=NO_TRIGGER(trigger=trigger, proxy=proxy)))
 
     async def disarm(self, trigger: str, proxy: str) -> None:
         path = f"/chaoslab/proxies/{quote(proxy)}/triggers/{quote(trigger)}"
@@ -83,10 +101,10 @@ class EmbeddedControl(ToxiproxyControl):
         drops = isinstance(action, ConnectPhase) and action.mode == "dropped"
         if drops and "connect.dropped" not in self.capabilities:
             why = self._unsupported.get("connect.dropped", "this platform cannot drop SYNs")
-            raise FaultUnsupported(f"cannot drop connects here: {why}")
+            raise FaultUnsupported(Problem(reason=NO_SYN_DROP(cause=why)))
 
     def check_triggers(self) -> None:
-        """The engine has triggers."""
+        """Nothing to refuse: the engine has triggers."""
 
     async def _apply_connect(self, action: ConnectPhase) -> None:
         await self._call(lambda: self._set_connect(action))
@@ -102,7 +120,8 @@ class EmbeddedControl(ToxiproxyControl):
         shown = (connect["mode"], connect["established"])
         asked = (action.mode, action.established)
         if shown != asked:
-            raise InjectionFailed(f"proxy {action.proxy}: expected connects {asked}, got {shown}")
+            reason = CONNECTS_DIFFER(proxy=action.proxy)
+            raise InjectionFailed(Problem(reason=reason, expected=str(asked), got=str(shown)))
 
     def _add_toxic(self, action: AddToxic) -> None:
         self._announce(action)
@@ -110,10 +129,10 @@ class EmbeddedControl(ToxiproxyControl):
 
     def _remove_toxic(self, action: AddToxic) -> None:
         super()._remove_toxic(action)
-        self._announce(action, over=True)  # the next toxic of that name may be a real one
+        self._announce(action, over=True)  # the next toxic with that name may have an effect
 
     def _announce(self, action: AddToxic, *, over: bool = False) -> None:
-        """Tell the engine, by a way of its own, that a toxic of that name is only to be shown."""
+        """For a disabled fault: have the engine show a toxic of that name, without effect."""
         if action.inert:
             names = self._inert.setdefault(action.proxy, set())
             (names.discard if over else names.add)(action.name)
@@ -130,8 +149,8 @@ class EmbeddedControl(ToxiproxyControl):
 def _checked(response: Any) -> Any:
     if response.status_code >= 400:
         asked = f"{response.request.method} {response.request.path_url}"
-        answer = f"{response.status_code} {response.text.strip()[:200]}"
-        raise InjectionFailed(f"{asked}: the engine answered {answer}")
+        answer = f"{asked}: {response.status_code} {response.text.strip()[:200]}"
+        raise InjectionFailed(Problem(reason=REFUSED(server="the engine", answer=answer)))
     return response
 
 
@@ -148,7 +167,7 @@ def _as_json(action: Action) -> dict[str, object]:
             return {"proxy": action.proxy, "toxic": toxic}
         case ConnectPhase():
             return {"proxy": action.proxy, "connect": _connect_json(action)}
-    raise FaultUnsupported("a trigger cannot disable a proxy; use a connect phase")
+    raise FaultUnsupported(Problem(reason=NO_DISABLE_BY_TRIGGER(), fix="use a connect phase"))
 
 
 def _connect_json(action: ConnectPhase) -> dict[str, object]:
@@ -167,13 +186,13 @@ def _record(row: dict[str, Any]) -> ConnectionRecord:
         bytes_downstream=row["bytes_downstream"],
         held_upstream=row["held_upstream"],
         held_downstream=row["held_downstream"],
-        met=tuple(
-            ToxicMet(
+        effects=tuple(
+            ToxicEffect(
                 name=m["name"],
                 type=m["type"],
                 stream=m["stream"],
                 bytes=m["bytes"],
-                goodbye=m.get("goodbye", 0),  # an engine that stood before the lab may be older
+                goodbye=m.get("goodbye", 0),  # an external engine may be older
             )
             for m in row["met"]
         ),

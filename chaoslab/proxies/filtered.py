@@ -1,8 +1,7 @@
-"""A real Toxiproxy with packet rules in its network namespace: connects can be dropped too.
+"""A real Toxiproxy with packet rules in its network namespace, which can drop connects.
 
-Toxiproxy itself cannot show a severed path, since it accepts before it dials. A DROP rule at a
-proxy's port can, and more faithfully than any userspace proxy: nothing is acknowledged any more,
-so keepalives and TCP_USER_TIMEOUT act as they would in the outage.
+Toxiproxy alone cannot sever a path, since it accepts before it dials. A DROP rule at a proxy's port
+can. No packet is acknowledged then, so keepalives and TCP_USER_TIMEOUT act as in a real outage.
 """
 
 from __future__ import annotations
@@ -11,9 +10,16 @@ from contextlib import suppress
 from typing import Protocol
 
 from chaoslab.agent.iptables_rules import Counters
-from chaoslab.errors import FaultUnsupported, InjectionFailed
+from chaoslab.errors import ErrorCode, FaultUnsupported, InjectionFailed, Problem
 from chaoslab.model.actions import Action, Capability, ConnectPhase
-from chaoslab.proxies.toxiproxy import ToxiproxyControl
+from chaoslab.proxies.toxiproxy import NO_PROXY, ToxiproxyControl
+
+ONLY_DROPS = ErrorCode(
+    "proxy.only_drops",
+    "{server} with packet rules can drop everything, not {mode} connects and {established} what is"
+    " established",
+    "Packet rules drop all packets of a proxy; they can do nothing else to its connections.",
+)
 
 
 class PacketFilter(Protocol):
@@ -26,17 +32,17 @@ class PacketFilter(Protocol):
         """Drop everything at the port, in both directions."""
 
     async def let_pass(self, port: int) -> None:
-        """Let it pass again."""
+        """Stop dropping at the port."""
 
     async def counters(self, port: int) -> Counters:
-        """What was counted at the port, the lab's own canaries left out."""
+        """The counters at the port, without the lab's own canaries."""
 
     async def unguard(self, port: int) -> None:
         """Remove the port's rules."""
 
 
 class FilteredToxiproxyControl(ToxiproxyControl):
-    """Toxiproxy's own toxics, and `dropped` by packet rules."""
+    """Controls a Toxiproxy; `dropped` connects are made by packet rules."""
 
     capabilities: frozenset[Capability] = frozenset({"connect.dropped", "packets"})
 
@@ -65,8 +71,8 @@ class FilteredToxiproxyControl(ToxiproxyControl):
             await self._packets.unguard(port)
 
     async def close(self) -> None:
-        """As ever; but of a server that has died, with all its proxies, there is nothing to take
-        away, and what became of the run is told by the run.
+        """Delete the lab's proxies. If the server has ended, they are gone: that is no error here,
+        since another part of the lab reports it.
         """
         try:
             await super().close()
@@ -82,10 +88,10 @@ class FilteredToxiproxyControl(ToxiproxyControl):
     def check(self, action: Action) -> None:
         if isinstance(action, ConnectPhase):
             if (action.mode, action.established) != ("dropped", "hold"):
-                raise FaultUnsupported(
-                    f"{self.name} with packet rules can drop everything, "
-                    f"not {action.mode} connects and {action.established} what is established"
+                reason = ONLY_DROPS(
+                    server=self.name, mode=action.mode, established=action.established
                 )
+                raise FaultUnsupported(Problem(reason=reason))
         else:
             super().check(action)
 
@@ -100,5 +106,5 @@ class FilteredToxiproxyControl(ToxiproxyControl):
 
     def _port_of(self, proxy: str) -> int:
         if proxy not in self._ports:
-            raise InjectionFailed(f"{self.name}: no proxy {proxy} was made here")
+            raise InjectionFailed(Problem(reason=NO_PROXY(server=self.name, proxy=proxy)))
         return self._ports[proxy]

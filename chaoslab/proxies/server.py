@@ -1,4 +1,4 @@
-"""Starts the proxy server of a lab: the embedded engine, or a real Toxiproxy found on PATH."""
+"""Starts the proxy server of a local lab: the embedded engine, or a Toxiproxy on PATH."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from chaoslab.errors import RuntimeUnavailable
+from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
 from chaoslab.proxies import embedded
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.embedded import EmbeddedControl
@@ -15,10 +15,13 @@ from chaoslab.proxies.toxiproxy import ToxiproxyControl
 
 READY_WITHIN_S = 10.0
 TOXIPROXY_PROGRAM = "toxiproxy-server"
+NOT_ON_PATH = ErrorCode(
+    "program.not_on_path", "{program} is not on PATH", "A program that the lab needs is missing."
+)
 
 
 class SpawnedServer(Protocol):
-    """What is needed of a server's process: its lines on stdout."""
+    """A server's process, by its lines on stdout."""
 
     async def readline(self, within_s: float) -> str: ...
 
@@ -33,8 +36,8 @@ async def start(
 ) -> ToxiproxyControl:
     """Start a server as a process of its own and wait until its API answers.
 
-    `last_messages` are what the embedded engine has to know of the services' protocols.
-    Raises RuntimeUnavailable where there is no `toxiproxy-server` on PATH.
+    `last_messages` has the messages by which clients and servers of each protocol say goodbye,
+    for the embedded engine. Raises RuntimeUnavailable where `toxiproxy-server` is not on PATH.
     """
     if kind == "toxiproxy":
         return await _start_toxiproxy(spawn, free_port)
@@ -47,13 +50,12 @@ async def start(
 
 
 def toxiproxy_program() -> str:
-    """The path of a real Toxiproxy's server. Raises RuntimeUnavailable where PATH has none."""
+    """The path of Toxiproxy's server. Raises RuntimeUnavailable where PATH has none."""
     program = shutil.which(TOXIPROXY_PROGRAM)
     if program is None:
-        raise RuntimeUnavailable(
-            f"proxy toxiproxy: {TOXIPROXY_PROGRAM} is not on PATH\n"
-            "  install Toxiproxy 2.x, or remove --chaos-proxy to use the embedded engine"
-        )
+        reason = NOT_ON_PATH(program=TOXIPROXY_PROGRAM)
+        fix = "install Toxiproxy 2.x, or remove --chaos-proxy to use the embedded engine"
+        raise RuntimeUnavailable(Problem(where="proxy toxiproxy", reason=reason, fix=fix))
     return program
 
 

@@ -1,9 +1,8 @@
-"""The control path: the unmodified toxiproxy-python client, made strict, bounded and read back.
+"""Controls a Toxiproxy by the toxiproxy-python client, with time-outs and strict checks.
 
-What the client lacks (0.1.1, read in its source): it waits for ever on a silent server, it takes a
-500 on `add_toxic` for success, so that the fault is silently never injected, and its server address
-is a class attribute. Here every request has a time-out, every status of 400 and above raises, and
-nothing counts as injected that cannot be read back.
+The client (0.1.1, by its source) has no time-outs, takes a 500 of `add_toxic` for success, and has
+one server address per process. Here every request has a time-out, every status of 400 and above
+raises, and a fault counts as injected only when the server shows it.
 """
 
 from __future__ import annotations
@@ -22,25 +21,85 @@ from toxiproxy.server import Toxiproxy
 
 from chaoslab.agent.iptables_rules import Counters
 from chaoslab.clock import now_s
-from chaoslab.errors import FaultUnsupported, InjectionFailed
+from chaoslab.errors import ErrorCode, FaultUnsupported, InjectionFailed, Problem
 from chaoslab.model.actions import Action, AddToxic, Capability, ConnectPhase, Disable
 from chaoslab.proxies.base import ConnectionRecord, TriggerState
 
+NO_ANSWER = ErrorCode(
+    "proxy.no_answer", "{server}: {cause}", "The proxy server gave no answer to a request."
+)
+REFUSED = ErrorCode(
+    "proxy.refused", "{server} refused: {answer}", "The proxy server answered with an error."
+)
+NOT_ITS_API = ErrorCode(
+    "proxy.not_its_api",
+    "{server} sent an answer that is not Toxiproxy's: {cause}",
+    "Another server than a Toxiproxy answers at the address of the proxy server.",
+)
+NO_PROXY = ErrorCode(
+    "proxy.missing", "{server} has no proxy {proxy}", "The proxy server has lost a proxy."
+)
+PROXY_EXISTS = ErrorCode(
+    "proxy.exists",
+    "a proxy {proxy} already exists at {url}: a parallel lab's, or one left by a killed lab; it is"
+    " unchanged",
+    "The proxy server already has a proxy with the name that the lab needs.",
+)
+PROXY_REMAINS = ErrorCode(
+    "proxy.remains",
+    "proxy {proxy} is still there after it was deleted",
+    "The proxy server did not delete a proxy.",
+)
+PROXY_DIFFERS = ErrorCode(
+    "proxy.differs",
+    "proxy {proxy} is not in the requested state",
+    "The proxy server did not enable or disable a proxy.",
+)
+TOXIC_DIFFERS = ErrorCode(
+    "toxic.differs",
+    "toxic {toxic} on {proxy} cannot be read back: not injected",
+    "The proxy server does not show the toxic that was added.",
+)
+TOXIC_REMAINS = ErrorCode(
+    "toxic.remains",
+    "toxic {toxic} on {proxy} is still there",
+    "The proxy server did not remove a toxic.",
+)
+NO_SILENCE = ErrorCode(
+    "proxy.no_silence",
+    "{server} has no toxic that holds bytes (silence)",
+    "The proxy cannot hold bytes without ending the connection.",
+)
+NO_CONNECT_MODES = ErrorCode(
+    "proxy.no_connect_modes",
+    "{server} has no connect modes: no {mode} connects",
+    "The proxy cannot refuse or drop connects.",
+)
+NO_INERT = ErrorCode(
+    "proxy.no_inert",
+    "{server} cannot disable a toxic",
+    "The proxy cannot take part in a self-test.",
+)
+NO_TRIGGERS = ErrorCode(
+    "proxy.no_triggers",
+    "{server} cannot act at a link's connection by itself",
+    "The proxy cannot put a fault in force at a link's n-th connection.",
+)
 T = TypeVar("T")
 REQUEST_TIMEOUT_S = 3.0
-# Added to when a connection ends: what it has received in each direction.
+# Toxiproxy adds to it when a connection ends: the bytes received in each direction.
 _RECEIVED = re.compile(r"^toxiproxy_proxy_received_bytes_total\{([^}]*)\} (\S+)$", re.MULTILINE)
-# The client's address is one per process, so one caller at a time; and in the order of asking, so
-# that a heal is never overtaken by an injection that was given up while it waited for its turn.
+# The client has one address per process, so only one call at a time may run. One thread keeps the
+# order of calls, so that an injection that was given up while it waited never runs after its heal.
 _client_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="toxiproxy-client")
 
 
 class StrictHttp:
-    """Stands in for the client's `requests` module: a session, time-outs, and strict statuses."""
+    """Replaces the client's `requests` module: one session, time-outs, and strict statuses."""
 
     def __init__(self) -> None:
         self._session = requests.Session()
-        self._session.trust_env = False  # a proxy of the environment must not carry control traffic
+        self._session.trust_env = False  # control traffic must not use a proxy of the environment
 
     def get(self, url: str, **kwargs: Any) -> requests.Response:
         return self._send("GET", url, **kwargs)
@@ -60,14 +119,14 @@ class StrictHttp:
     def _send(self, method: str, url: str, **kwargs: Any) -> requests.Response:
         response = self._session.request(method, url, timeout=REQUEST_TIMEOUT_S, **kwargs)
         if response.status_code >= 400 and response.status_code not in (400, 404, 409):
-            # the client raises for these three itself and overlooks all others
-            answer = f"{response.status_code} {response.text.strip()[:200]}"
-            raise InjectionFailed(f"{method} {url}: the proxy server answered {answer}")
+            # the client raises for these three, and for no others
+            answer = f"{method} {url}: {response.status_code} {response.text.strip()[:200]}"
+            raise InjectionFailed(Problem(reason=REFUSED(server="the proxy server", answer=answer)))
         return response
 
 
 class ToxiproxyControl:
-    """Drives any server that speaks Toxiproxy's API, as a real Toxiproxy 2.x does."""
+    """Controls any server with Toxiproxy's API, such as Toxiproxy 2.x."""
 
     name = "toxiproxy"
     capabilities: frozenset[Capability] = frozenset()
@@ -86,6 +145,10 @@ class ToxiproxyControl:
     def base_url(self) -> str:
         return f"http://{self.host}:{self.port}"
 
+    @property
+    def _at(self) -> str:
+        return f"the proxy server at {self.base_url}"
+
     async def connect(self, within_s: float) -> None:
         """Wait until the server answers. Raises InjectionFailed after `within_s` seconds."""
         deadline_s = now_s() + within_s
@@ -99,7 +162,7 @@ class ToxiproxyControl:
                 await asyncio.sleep(0.01)
 
     async def close(self) -> None:
-        """Take away the proxies that were made here, where the server lives on, and let go."""
+        """Close the session; on a shared server, delete the proxies that were made here."""
         try:
             for proxy in tuple(self._made) if self._prefix else ():
                 await self.delete(proxy)
@@ -119,14 +182,15 @@ class ToxiproxyControl:
 
     def check(self, action: Action) -> None:
         if isinstance(action, AddToxic) and action.type == "silence":
-            raise FaultUnsupported(f"{self.name} has no toxic that holds bytes (silence)")
+            raise FaultUnsupported(Problem(reason=NO_SILENCE(server=self.name)))
         if isinstance(action, ConnectPhase):
-            raise FaultUnsupported(f"{self.name} has no connect phase: no {action.mode} connects")
+            reason = NO_CONNECT_MODES(server=self.name, mode=action.mode)
+            raise FaultUnsupported(Problem(reason=reason))
         if isinstance(action, AddToxic) and action.inert:
-            raise FaultUnsupported(f"{self.name} cannot disable a toxic")
+            raise FaultUnsupported(Problem(reason=NO_INERT(server=self.name)))
 
     def check_triggers(self) -> None:
-        raise FaultUnsupported(f"{self.name} cannot act at a link's connection by itself")
+        raise FaultUnsupported(Problem(reason=NO_TRIGGERS(server=self.name)))
 
     async def apply(self, action: Action) -> None:
         self.check(action)
@@ -152,7 +216,8 @@ class ToxiproxyControl:
         self.check_triggers()
 
     async def trigger(self, trigger: str, proxy: str) -> TriggerState:
-        raise FaultUnsupported(f"{self.name} has no trigger {trigger} on {proxy}")
+        del trigger, proxy
+        raise FaultUnsupported(Problem(reason=NO_TRIGGERS(server=self.name)))
 
     async def disarm(self, trigger: str, proxy: str) -> None:
         del trigger, proxy
@@ -166,13 +231,14 @@ class ToxiproxyControl:
         return None
 
     async def ended_bytes(self, proxy: str) -> int | None:
-        del proxy  # the lab's own canaries come this way
+        del proxy  # the lab's own canaries are among them
         return None
 
     async def metered_bytes(self, proxy: str) -> int:
-        """What has come, both ways, by the server's metrics, canaries included; 0 without them.
+        """Bytes received in both directions, by the server's metrics, canaries included.
 
-        Toxiproxy counts a connection when it ends, and only with `-proxy-metrics`.
+        0 without metrics. Toxiproxy counts a connection when it ends, and only with
+        `-proxy-metrics`.
         """
         return await self._call(lambda: self._metered(self._named(proxy)))
 
@@ -194,12 +260,10 @@ class ToxiproxyControl:
         try:
             return self._server.create(upstream=upstream, name=name, listen=listen)
         except ProxyExists:
-            raise InjectionFailed(
-                f"a proxy {name} already exists at {self.base_url}: "
-                "a parallel lab's, or one left by a killed lab; it is unchanged\n"
-                f"  stop that lab, or remove the proxy: `curl -X DELETE "
-                f"{self.base_url}/proxies/{name}`"
-            ) from None
+            reason = PROXY_EXISTS(proxy=name, url=self.base_url)
+            delete = f"`curl -X DELETE {self.base_url}/proxies/{name}`"
+            fix = f"stop that lab, or remove the proxy: {delete}"
+            raise InjectionFailed(Problem(reason=reason, fix=fix)) from None
 
     def _add_toxic(self, action: AddToxic) -> None:
         proxy = self._proxy(action.proxy)
@@ -217,8 +281,11 @@ class ToxiproxyControl:
             found.attributes.get(key) != value for key, value in action.attributes.items()
         ):
             raise InjectionFailed(
-                f"toxic {action.name} on {action.proxy} cannot be read back: not injected\n"
-                f"  expected {asked} {dict(action.attributes)}, got {found and vars(found)}"
+                Problem(
+                    reason=TOXIC_DIFFERS(toxic=action.name, proxy=action.proxy),
+                    expected=f"{asked} {dict(action.attributes)}",
+                    got=str(found and vars(found)),
+                )
             )
 
     def _remove_toxic(self, action: AddToxic) -> None:
@@ -227,14 +294,16 @@ class ToxiproxyControl:
             return
         proxy.destroy_toxic(action.name)
         if proxy.get_toxic(action.name) is not None:
-            raise InjectionFailed(f"toxic {action.name} on {action.proxy} is still there")
+            reason = TOXIC_REMAINS(toxic=action.name, proxy=action.proxy)
+            raise InjectionFailed(Problem(reason=reason))
 
     def _enable(self, name: str, *, enabled: bool) -> None:
         proxy = self._proxy(name)
         proxy.enable() if enabled else proxy.disable()
         shown = self._proxy(name).enabled
         if shown is not enabled:
-            raise InjectionFailed(f"proxy {name}: expected enabled={enabled}, got {shown}")
+            reason, got = PROXY_DIFFERS(proxy=name), f"enabled={shown}"
+            raise InjectionFailed(Problem(reason=reason, expected=f"enabled={enabled}", got=got))
 
     def _metered(self, name: str) -> int:
         text = self._http.get(f"{self.base_url}/metrics").text
@@ -244,23 +313,24 @@ class ToxiproxyControl:
         )  # fmt: skip
 
     def _named(self, proxy: str) -> str:
-        """Its name on the server, which other labs may share."""
+        """The proxy's name on the server, which other labs may share."""
         return self._prefix + proxy
 
     def _delete(self, name: str) -> None:
         if (proxy := self._server.get_proxy(name)) is not None:
             proxy.destroy()
             if self._server.get_proxy(name) is not None:
-                raise InjectionFailed(f"proxy {name} is still there after it was deleted")
+                raise InjectionFailed(Problem(reason=PROXY_REMAINS(proxy=name)))
 
     def _proxy(self, name: str) -> Any:
         proxy = self._server.get_proxy(self._named(name))
         if proxy is None:
-            raise InjectionFailed(f"the proxy server has no proxy {self._named(name)}")
+            reason = NO_PROXY(server=self._at, proxy=self._named(name))
+            raise InjectionFailed(Problem(reason=reason))
         return proxy
 
     async def _call(self, work: Callable[[], T]) -> T:
-        """Run blocking client code in its thread; every failure comes out as InjectionFailed."""
+        """Run blocking client code in the client's thread. Raises InjectionFailed if it fails."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(_client_thread, self._guarded, work)
 
@@ -269,21 +339,19 @@ class ToxiproxyControl:
             with self._addressed():
                 return work()
         except (NotFound, ProxyExists, InvalidToxic) as error:
-            raise InjectionFailed(
-                f"the proxy server at {self.base_url} refused: {error}"
-            ) from error
+            reason = REFUSED(server=self._at, answer=str(error))
+            raise InjectionFailed(Problem(reason=reason)) from error
         except (requests.RequestException, ValueError) as error:
-            raise InjectionFailed(f"the proxy server at {self.base_url}: {error}") from error
+            reason = NO_ANSWER(server=self._at, cause=str(error))
+            raise InjectionFailed(Problem(reason=reason)) from error
         except (LookupError, TypeError, AttributeError) as error:
-            raise InjectionFailed(
-                f"the proxy server at {self.base_url} sent an answer that is not Toxiproxy's: "
-                f"{type(error).__name__}: {error}"
-            ) from error
+            reason = NOT_ITS_API(server=self._at, cause=f"{type(error).__name__}: {error}")
+            raise InjectionFailed(Problem(reason=reason)) from error
 
     @contextmanager
     def _addressed(self) -> Iterator[None]:
         consumer = toxiproxy.api.APIConsumer
-        before = consumer.host, consumer.port  # a user's own calls in this process go there
+        before = consumer.host, consumer.port  # for a user's own calls in this process
         toxiproxy.api.requests = self._http
         consumer.host, consumer.port = self.host, self.port
         try:

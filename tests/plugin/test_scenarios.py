@@ -144,7 +144,7 @@ def test_what_a_real_toxiproxy_cannot_make_is_skipped_with_its_reason(tmp_path: 
     code, said = project.pytest("-rs", "--chaos-proxy=toxiproxy")
     assert code == 0, said
     assert "1 skipped" in said
-    assert "fault not supported here: toxiproxy has no connect phase: no dropped connects" in said
+    assert "fault not supported here: toxiproxy has no connect modes: no dropped connects" in said
     assert [path for run in project.runs for path in run.glob("*/history.jsonl")] == []
 
 

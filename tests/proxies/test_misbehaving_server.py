@@ -101,7 +101,9 @@ async def test_an_enabled_flag_that_did_not_flip_is_an_error(
 ) -> None:
     """The client flips its own flag whatever the server did; the server's counts."""
     broken.answers["GET", "/proxies"] = (200, {"db": PROXY | {"enabled": verb == "apply"}})
-    with pytest.raises(InjectionFailed, match=rf"db: expected enabled={verb != 'apply'}, got"):
+    with pytest.raises(
+        InjectionFailed, match=rf"proxy db is not .*\n  expected enabled={verb != 'apply'}, got"
+    ):
         await getattr(of_broken, verb)(Disable(proxy="db"))
 
 
