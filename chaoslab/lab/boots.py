@@ -18,6 +18,7 @@ from chaoslab.probes.past_proxy import PastProxyProbe
 from chaoslab.probes.questions import Questions
 from chaoslab.probes.watch import Watch
 from chaoslab.probes.workload import Writer
+from chaoslab.runtimes.base import AppStart
 
 
 class Boots:
@@ -73,16 +74,18 @@ class Boots:
             await before.end()
         app, runtime = self._ground.topology.apps[boot.app], self._ground.runtime
         port = await runtime.app_port(app)
-        attached = runtime.standing is not None
+        attached = runtime.external is not None
         command, env = ((), {}) if attached else self._command_and_env(app, boot, port)
         journal.mask.learn_boot(command, env)
         running = await runtime.spawn_app(
-            app=app,
-            command=command,
-            env=env,
-            port=port,
-            log=self._folder.log_path(f"app-{app.name}"),
-            mask=journal.mask,
+            AppStart(
+                app=app,
+                command=command,
+                env=env,
+                port=port,
+                log=self._folder.log_path(f"app-{app.name}"),
+                mask=journal.mask,
+            )
         )
         self._counts[app.name] += 1
         number = self._counts[app.name]

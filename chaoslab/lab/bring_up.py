@@ -68,7 +68,7 @@ async def brought_up(
         versions |= {f"proxy {control.name}": control.version}
         links = {name: str(address) for name, address in addresses.items()}
         now_s = journal.now()
-        notes = runtime.standing.notes if runtime.standing else ()
+        notes = runtime.external.notes if runtime.external else ()
         up = LabUp(at_s=now_s, took_s=now_s, versions=versions, links=links, notes=notes)
         up = replace(up, disabled=str(disabled or ""), past_proxy=runtime.past_proxy)
         journal.append(up)

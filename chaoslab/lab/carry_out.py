@@ -68,8 +68,8 @@ async def _carried_out(
 ) -> tuple[Verdict, ...]:
     disabled = aimed(setting.disabled, plan, topology) if setting.disabled else None
     async with setting.open_runtime() as runtime:
-        if runtime.standing is not None:
-            runtime.standing.check(plan)
+        if runtime.external is not None:
+            runtime.external.check(plan)
         info = RunInfo(
             scenario=plan.name,
             seed=setting.seed,

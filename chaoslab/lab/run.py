@@ -109,7 +109,7 @@ class _Run:
         """
         probes: dict[str, _ServerProbe] = {}
         joined = self._ground.joined
-        if (attached := self._ground.runtime.standing) is not None:
+        if (attached := self._ground.runtime.external) is not None:
             for link in joined:
                 await record_connections(link.name, "", self._ground)
                 probe = SessionProbe(link, attached, self._journal)

@@ -1,1 +1,1 @@
-"""This machine: its environment, processes, ports, sockets and folders; every runtime uses it."""
+"""This machine: its environment, processes, ports, sockets and folders, for every runtime."""

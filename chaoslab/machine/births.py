@@ -1,4 +1,4 @@
-"""From which boot of an app a process came, whatever it has left behind: by its birthmark."""
+"""From which boot of an app a process comes: each boot has a birthmark, which is inherited."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ _POLL_S = 0.01
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftProcess:
-    """A process of an app that was alive after the app's own had ended; `ended` by the lab, or
-    alive still.
+    """A process of an app that was alive after the app's own process had ended.
+
+    `ended`: the lab has ended it; else it is still alive.
     """
 
     pid: int
@@ -29,22 +30,22 @@ class LeftProcess:
 
 
 def give(family: Iterable[int], birthmark: int) -> None:
-    """Give processes a birthmark, which all that they start from now on inherit.
+    """Give processes a birthmark; every process that they start from now on inherits it.
 
-    Where the platform has no such limit, or forbids it, they stay without: what leaves its parent,
-    its session and its environment behind is then not found.
+    Where the platform has no such limit, or forbids it, they get none. A process that leaves its
+    parent, its session and its environment is then not found.
     """
     _limit(family, birthmark)
 
 
 def take(pid: int) -> None:
-    """Let a process of the lab's own have none, where the lab itself was started by an app."""
+    """Remove the birthmark of a process of the lab; it has one where an app started the lab."""
     _limit((pid,), -1)
 
 
 def _limit(family: Iterable[int], soft: int) -> None:
     with contextlib.suppress(ImportError, AttributeError):
-        import resource  # noqa: PLC0415  (there is none on every platform)
+        import resource  # noqa: PLC0415  (not on every platform)
 
         for pid in family:
             with contextlib.suppress(OSError, ValueError):
@@ -53,17 +54,17 @@ def _limit(family: Iterable[int], soft: int) -> None:
 
 
 def of_boot(session: int, birthmark: int, family: Iterable[int] = ()) -> dict[int, Process]:
-    """The live processes of one boot: in its session, with its birthmark, or known before.
+    """The live processes of one boot: in its session, with its birthmark, or in `family`.
 
-    The boot's own process has ended: who leads a session of its number is another, which was given
-    the number anew, and with it are all who are in that session.
+    The boot's own process has ended. So a process that has the session's number now is another one
+    with a reused number, and the processes of that session are not the boot's.
     """
     known, machine = set(family), reaper.everything()
-    is_taken = session in machine
+    is_reused = session in machine
     return {
         pid: process
         for pid, process in machine.items()
-        if (process.session == session and not is_taken)
+        if (process.session == session and not is_reused)
         or pid in known
         or (birthmark and reaper.birthmark(pid) == birthmark)
     }
@@ -72,16 +73,16 @@ def of_boot(session: int, birthmark: int, family: Iterable[int] = ()) -> dict[in
 async def end_rest(
     session: int, birthmark: int, family: Iterable[int] = ()
 ) -> tuple[LeftProcess, ...]:
-    """End by SIGKILL what is alive of a boot whose process has ended; returns what that was.
+    """Kill the processes that a boot left after its own process ended; returns them.
 
-    Those that end by themselves within 0.2 s are not counted among it.
+    Processes that end by themselves within 0.2 s are left out.
     """
     left = await _after(ENDING_S, of_boot(session, birthmark, family))
     if not left:
         return ()
     names = {pid: name_of(pid) for pid in left}
     alive, end_s = left, now_s() + _KILLED_WITHIN_S
-    while alive and now_s() < end_s:  # again: one may have forked meanwhile
+    while alive and now_s() < end_s:  # repeat: one may have forked meanwhile
         for pid in alive:
             reaper.send(pid, signal.SIGKILL)
         await _after(_KILLED_WITHIN_S / 2, alive)
@@ -92,7 +93,7 @@ async def end_rest(
 
 
 async def _after(limit_s: float, processes: dict[int, Process]) -> dict[int, Process]:
-    """Those that are still alive, by number and birth, after at most that time."""
+    """Wait until they have ended, at most `limit_s`; returns those that are still alive."""
     end_s = now_s() + limit_s
     while processes and now_s() < end_s:
         await asyncio.sleep(_POLL_S)
@@ -110,7 +111,7 @@ def _alive(processes: dict[int, Process]) -> dict[int, Process]:
 
 
 def name_of(pid: int) -> str:
-    """What the kernel calls a process, printable; empty for one that is gone."""
+    """The kernel's name of a process, printable; empty if the process is gone."""
     with contextlib.suppress(OSError), open(f"/proc/{pid}/comm", "rb") as file:
         name = file.read().decode(errors="replace").rstrip("\n")
         return "".join(letter if letter.isprintable() else "?" for letter in name)

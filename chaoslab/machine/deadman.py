@@ -2,16 +2,17 @@
 
 Run as `python -I -S deadman.py CLEANER OWNER_PID WORD…`, with pipes as stdin and stdout. It waits
 until the owner writes the line `end`, closes the pipe or dies, whichever is first. Other lines are
-passed on to the cleaner. Then it removes everything and answers one line: `gone`, or `left` and
-what is left. If the owner died, or something is left, it looks again.
+passed on to the cleaner. Then it removes everything and answers with one line: `gone`, or `left`
+and what is left. If the owner died, or something is left, it looks again.
 
-CLEANER is the path of a module that knows what to remove (`reaper.py`, `sweeper.py`):
+CLEANER is the path of a module that knows what to remove (`reaper.py`, `sweeper.py`). It has:
 
-    MORE_LOOKS_S                             the pauses before it looks again
-    take_away(words, lines, *, again) -> str what is left and why, or the empty string
+    MORE_LOOKS_S                            the pauses before it looks again, in seconds
+    clean_up(words, lines, *, again) -> str what is left and why, or the empty string
 
-Neither this nor a cleaner imports anything of chaoslab. So the process runs within milliseconds,
-and needs nothing that may be gone by then. What was written to the pipe before is not lost.
+Neither this nor a cleaner imports anything of chaoslab. So the process starts within milliseconds
+and does not depend on files that may be gone later. Lines that are in the pipe when the owner dies
+are still read.
 """
 
 from __future__ import annotations
@@ -34,14 +35,14 @@ class Owner:
         self._pid = pid
         self._pending = b""
         self.lines: list[str] = []
-        self.said_end = False
+        self.ended = False
         os.set_blocking(0, False)
 
     def wait(self) -> None:
-        """Return once it wrote `end`, closed the pipe or died."""
+        """Wait until it writes `end`, closes the pipe or dies."""
         watched = select.poll()
         watched.register(0, select.POLLIN | select.POLLHUP)
-        # A child that it forked may hold the pipe open for ever; hence the pidfd as well.
+        # A child that it forked may keep the pipe open, so its pidfd is watched too.
         with contextlib.suppress(AttributeError, OSError):
             watched.register(os.pidfd_open(self._pid), select.POLLIN)
         while self._read() and os.getppid() == self._pid:
@@ -54,19 +55,19 @@ class Owner:
             os.write(1, line.encode(errors="replace") + b"\n")
 
     def _read(self) -> bool:
-        """Take what the pipe has; whether to go on waiting."""
+        """Read what is in the pipe. Returns whether to wait for more."""
         try:
             while chunk := os.read(0, 65536):
                 *lines, self._pending = (self._pending + chunk).split(b"\n")
-                self.said_end = self.said_end or b"end" in lines
+                self.ended = self.ended or b"end" in lines
                 self.lines += [line.decode() for line in lines if line != b"end"]
         except BlockingIOError:
-            return not self.said_end
+            return not self.ended
         return False
 
 
 def main() -> int:
-    """Wait for the owner's end, then remove everything; exit status 0 if nothing is left."""
+    """Wait until the owner ends, then remove everything; exit status 0 if nothing is left."""
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
     path, pid, *words = sys.argv[1:]
@@ -75,11 +76,11 @@ def main() -> int:
     cleaner = importlib.import_module(name.removesuffix(".py"))
     owner = Owner(int(pid))
     owner.wait()
-    left = cleaner.take_away(words, owner.lines, again=False)
+    left = cleaner.clean_up(words, owner.lines, again=False)
     owner.answer(f"left {left}" if left else "gone")
-    for pause_s in () if owner.said_end and not left else cleaner.MORE_LOOKS_S:
+    for pause_s in () if owner.ended and not left else cleaner.MORE_LOOKS_S:
         time.sleep(pause_s)
-        left = cleaner.take_away(words, owner.lines, again=True)
+        left = cleaner.clean_up(words, owner.lines, again=True)
     return 1 if left else 0
 
 

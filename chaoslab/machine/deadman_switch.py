@@ -1,4 +1,4 @@
-"""The owner's end of the dead-man's switch (`deadman.py`)."""
+"""Starts and controls the process of a dead-man's switch (`deadman.py`)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from chaoslab.clock import now_s
-from chaoslab.errors import RuntimeUnavailable
+from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
 from chaoslab.machine import births, deadman
 from chaoslab.machine.environment import without_marks
 from chaoslab.machine.trouble import Trouble, trouble_of
 
-# Those that still try after their owner gave up; without a reference Python would warn of them.
+SWITCH_ENDED = ErrorCode(
+    "switch.ended",
+    "{name} ended with exit status {exit_code}; a killed test would leave {leaves} behind",
+    "The process that removes a dead lab's parts has ended before the lab.",
+)
+# Switches that still try after `finish` gave up. Python warns of one without a reference.
 _LINGERING: list[subprocess.Popen[bytes]] = []
 
 
@@ -30,15 +35,15 @@ class Cleaner(Protocol):
     def MORE_LOOKS_S(self) -> tuple[float, ...]:
         """The pauses before the process looks again."""
 
-    def take_away(self, words: Sequence[str], lines: Sequence[str], *, again: bool) -> str:
-        """Remove everything; what is left and why, or the empty string."""
+    def clean_up(self, words: Sequence[str], lines: Sequence[str], *, again: bool) -> str:
+        """Remove everything; returns what is left and why, or the empty string."""
 
 
 class DeadMansSwitch:
     """Removes everything that `cleaner` finds: on `finish`, or by itself when this process dies.
 
-    `words` tell the cleaner what to remove. `name` and `leaves` are for the error when the
-    switch's own process is gone: what it is, and what a killed test would leave behind.
+    `words` say what the cleaner has to remove. `name` and `leaves` are words of the error that is
+    raised when the switch's own process has ended.
     """
 
     def __init__(self, cleaner: Cleaner, *words: str, name: str, leaves: str) -> None:
@@ -53,12 +58,12 @@ class DeadMansSwitch:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=without_marks(),  # or it would be a part of a lab around this one
+            env=without_marks(),  # or a lab around this one would end it as its part
             cwd="/",
             bufsize=0,
             start_new_session=True,
         )
-        births.take(self._process.pid)  # for the same reason it has no birthmark
+        births.take(self._process.pid)  # for the same reason
 
     @property
     def pid(self) -> int:
@@ -66,27 +71,26 @@ class DeadMansSwitch:
         return self._process.pid
 
     def check(self) -> None:
-        """Raise RuntimeUnavailable if the switch's process is gone: nothing would be removed."""
+        """Raise RuntimeUnavailable if the switch's process has ended: nothing would be removed."""
         if (code := self._process.poll()) is not None:
-            raise RuntimeUnavailable(
-                f"{self._name} ended with exit status {code}; a killed test would leave "
-                f"{self._leaves} behind\n  expected it to run: {' '.join(self._program)}"
-            )
+            reason = SWITCH_ENDED(name=self._name, exit_code=code, leaves=self._leaves)
+            expected = f"it to run until the lab ends: {' '.join(self._program)}"
+            raise RuntimeUnavailable(Problem(reason=reason, expected=expected))
 
     def trouble(self) -> Trouble | None:
         """What is wrong with the switch's process."""
         return trouble_of(self._process, (self.pid,), tuple)
 
     def tell(self, line: str) -> None:
-        """Pass a line to the cleaner. If the switch is gone, `finish` notices it."""
+        """Pass a line to the cleaner. `finish` notices a switch that has ended."""
         self._lines.append(line)
         self._write(f"{line}\n")
 
     def finish(self, limit_s: float) -> bool:
-        """Remove everything now; True once nothing is left. Blocks, at most `limit_s` seconds.
+        """Remove everything now; returns whether nothing is left. Blocks at most `limit_s` seconds.
 
-        If False, `why_left` has what is left and why, and the switch still tries by itself. If the
-        switch was killed, its work is done here. Safe to repeat.
+        If something is left, `why_left` says what and why, and the switch goes on trying. If the
+        switch was killed, this process does its work. Safe to repeat.
         """
         if self._finished:
             return not self.why_left
@@ -102,14 +106,17 @@ class DeadMansSwitch:
             return False
         self._process.wait()
         if answer != "gone":
-            self.why_left = self._cleaner.take_away(self._words, self._lines, again=False)
+            self.why_left = self._cleaner.clean_up(self._words, self._lines, again=False)
         return not self.why_left
 
     def take_over(self) -> bool:
-        """End the switch's process and do its work here; True once nothing is left. Blocks."""
+        """Kill the switch's process and do its work in this one; returns whether nothing is left.
+
+        Blocks.
+        """
         self._process.kill()
         self._process.wait()
-        self.why_left = self._cleaner.take_away(self._words, self._lines, again=True)
+        self.why_left = self._cleaner.clean_up(self._words, self._lines, again=True)
         return not self.why_left
 
     def _write(self, text: str) -> None:
@@ -118,7 +125,7 @@ class DeadMansSwitch:
             self._process.stdin.write(text.encode())
 
     def _answer(self, limit_s: float) -> str | None:
-        """Its first line; empty if it ended without one, None if none comes in time."""
+        """Its first line; empty if it ended without one, None if no line comes in time."""
         assert self._process.stdout is not None
         end_s, line = now_s() + limit_s, b""
         with self._process.stdout as pipe:

@@ -1,4 +1,4 @@
-"""Where something listens."""
+"""The address of a listener."""
 
 from __future__ import annotations
 

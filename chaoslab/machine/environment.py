@@ -1,10 +1,10 @@
-"""The machine's environment: the one place of the lab that reads it."""
+"""The machine's environment variables; no other module reads them."""
 
 from __future__ import annotations
 
 import os
 
-# Every process of a lab has a variable that begins so: its mark.
+# Every process of a lab has a variable with this prefix in its environment: the lab's mark.
 MARK_PREFIX = "CHAOSLAB_LAB_"
 
 
@@ -14,7 +14,7 @@ def environment() -> dict[str, str]:
 
 
 def without_marks() -> dict[str, str]:
-    """The environment without marks, for a process that must outlive a lab around this one."""
+    """The environment without marks, for a process that no lab around this one may end."""
     return {
         name: value for name, value in environment().items() if not name.startswith(MARK_PREFIX)
     }

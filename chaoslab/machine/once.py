@@ -1,7 +1,7 @@
-"""What is made once per machine, by whoever comes first.
+"""Files and folders that are made once per machine, by the first process that needs them.
 
-Made beside its place under a lock and then renamed into it, so that whoever finds it finds it
-complete, and a run that was killed half-way leaves nothing that counts.
+They are made beside their final path, under a lock, and then renamed. So what exists is complete,
+also after a run that was killed.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from pathlib import Path
 
 
 def once(place: Path, make: Callable[[Path], None]) -> None:
-    """Have `place` made by whoever comes first; `make` is given the path to make it at."""
+    """Make `place` unless it exists. `make` gets the path at which to make it."""
     if place.exists():
         return
     part = place.with_name(place.name + ".part")
     with _locked(place.with_name(place.name + ".lock")):
         if place.exists():
             return
-        # Whoever left a part behind held the lock, and died with it.
+        # A process that held the lock and died may have left a part.
         shutil.rmtree(part, ignore_errors=True)
         part.unlink(missing_ok=True)
         make(part)

@@ -1,4 +1,4 @@
-"""As whom servers run, and where a lab keeps its files."""
+"""The user that servers run as, and the folders of a lab."""
 
 from __future__ import annotations
 
@@ -8,22 +8,27 @@ import stat
 import tempfile
 from pathlib import Path
 
-from chaoslab.errors import RuntimeUnavailable
+from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
 from chaoslab.machine.environment import environment
 from chaoslab.machine.process import Identity
 
+CACHE_UNUSABLE = ErrorCode(
+    "cache.unusable",
+    "cannot use the folder {folder}: {cause}",
+    "The folder of files that are made once per machine cannot be made, written or trusted.",
+)
 NOBODY = 65_534
 _ROOM_BYTES = 256 * 1024 * 1024
 _MEMORY = Path("/dev/shm")
 
 
 def server_identity() -> Identity:
-    """Who runs PostgreSQL: it refuses root, so root hands it to nobody (65534)."""
+    """The user that servers run as: nobody (65534) for root, since PostgreSQL refuses root."""
     return Identity(uid=NOBODY, gid=NOBODY) if os.geteuid() == 0 else Identity()
 
 
 def reachable(path: Path, identity: Identity) -> bool:
-    """Whether that user can enter every folder above `path`, and read and run what lies there."""
+    """Whether that user can enter every folder above `path`, and read and execute `path`."""
     if not identity.drops:
         return os.access(path, os.R_OK | os.X_OK)
     try:
@@ -45,10 +50,10 @@ def _allowed(path: Path, identity: Identity, wanted: int) -> bool:
 
 
 def cache_folder(identity: Identity) -> Path:
-    """The folder for what is made once per machine; made if it is not there.
+    """The folder of files that are made once per machine; made where it is missing.
 
-    `CHAOSLAB_CACHE_DIR`, else `~/.cache/chaoslab`, else one below /var/tmp if the home is out of
-    the servers' reach or cannot be written. Raises RuntimeUnavailable if it cannot be used.
+    `CHAOSLAB_CACHE_DIR`, else `~/.cache/chaoslab`, else a folder below /var/tmp where servers
+    cannot read the home or it is not writable. Raises RuntimeUnavailable if it cannot be used.
     """
     env = environment()
     if named := env.get("CHAOSLAB_CACHE_DIR"):
@@ -57,34 +62,35 @@ def cache_folder(identity: Identity) -> Path:
     if home.is_absolute() and os.access(home, os.W_OK | os.X_OK) and reachable(home, identity):
         return _made(home / ".cache" / "chaoslab", "the cache")
     shared = _made(Path("/var/tmp", f"chaoslab-{os.geteuid()}"), "the cache")
-    # Programs are run out of it, so it must not be a trap that somebody else laid.
+    # Programs in it are executed, so it must not be another user's.
     if shared.is_symlink() or shared.stat().st_uid != os.geteuid():
-        raise RuntimeUnavailable(
-            f"the cache: {shared} is not a folder of user {os.geteuid()}\n"
-            "  remove it, or set CHAOSLAB_CACHE_DIR to a folder of your own"
-        )
+        reason = CACHE_UNUSABLE(folder=str(shared), cause=f"not of user {os.geteuid()}")
+        fix = "remove it, or set CHAOSLAB_CACHE_DIR to a folder of your own"
+        raise RuntimeUnavailable(Problem(where="the cache", reason=reason, fix=fix))
     return shared
 
 
 def _made(folder: Path, name: str) -> Path:
-    fix = "set CHAOSLAB_CACHE_DIR to a writable folder"
+    cause = ""
     try:
         if not folder.is_dir():
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o755)
     except OSError as error:
-        raise RuntimeUnavailable(
-            f"{name}: cannot make {folder}: {error.strerror}\n  {fix}"
-        ) from None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise RuntimeUnavailable(f"{name}: {folder} is not writable\n  {fix}")
+        cause = f"cannot make it: {error.strerror}"
+    if not cause and not os.access(folder, os.W_OK | os.X_OK):
+        cause = "it is not writable"
+    if cause:
+        reason = CACHE_UNUSABLE(folder=str(folder), cause=cause)
+        fix = "set CHAOSLAB_CACHE_DIR to a writable folder"
+        raise RuntimeUnavailable(Problem(where=name, reason=reason, fix=fix))
     return folder
 
 
 def lab_folder(lab_id: str) -> Path:
-    """Where a lab's data goes: in memory if there is room for it, else the temporary folder.
+    """The path of a lab's folder: in memory if there is room, else in the temporary folder.
 
-    The folder is not made here, so that the watchdog can know of it first.
+    The folder is not made here, so that the watchdog knows it before it exists.
     """
     try:
         roomy = shutil.disk_usage(_MEMORY).free >= _ROOM_BYTES and os.access(_MEMORY, os.W_OK)
@@ -94,7 +100,7 @@ def lab_folder(lab_id: str) -> Path:
 
 
 def make_home(folder: Path, identity: Identity) -> None:
-    """A new folder that only the server's user may enter."""
+    """Make a folder that only the server's user may enter."""
     folder.mkdir(mode=0o700)
     if identity.uid is not None and identity.gid is not None:
         os.chown(folder, identity.uid, identity.gid)

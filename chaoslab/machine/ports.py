@@ -1,9 +1,9 @@
-"""Free ports on loopback that are handed out once, whoever asks.
+"""Free ports on loopback; all labs of a machine share them, and no port is given out twice.
 
-A port that is picked and only later bound can be lost to anybody in between. Two things make that
-unlikely: ports come from below the kernel's ephemeral range, so no outgoing connection and no
-`bind(0)` of any program takes one; and each is claimed by an abstract Unix socket named after it,
-which exists once per network namespace, exactly as the port does, and goes when its owner dies.
+Another program may bind a port between our choice and the server's start. Two things make that
+unlikely. Ports are below the kernel's ephemeral range, so no outgoing connection and no `bind(0)`
+takes one. And a lab claims each port by an abstract Unix socket with the port in its name: such a
+name exists once per network namespace, as the port does, and is freed when its owner dies.
 """
 
 from __future__ import annotations
@@ -13,10 +13,20 @@ import os
 import socket
 from pathlib import Path
 
-from chaoslab.errors import RuntimeUnavailable
+from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable, ServiceFailed
 from chaoslab.seeds import fresh_seed, generator
 
 HOST = "127.0.0.1"
+NO_FREE_PORT = ErrorCode(
+    "port.none_free",
+    "no free port on {host} between {lowest} and {highest}",
+    "Every port that the lab may give out is in use.",
+)
+PORT_TAKEN = ErrorCode(
+    "port.taken",
+    "port {port} of {host} is used by {holder}",
+    "Another process listens on a port that the lab needs.",
+)
 _LOWEST, _HIGHEST = 10_240, 32_767
 _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
@@ -46,6 +56,10 @@ def is_free(port: int) -> bool:
     return True
 
 
+class PortTaken(ServiceFailed):
+    """Another process uses a port that the lab needs; another port may be free."""
+
+
 class Ports:
     """The ports of one lab; `close` gives all of them back."""
 
@@ -54,9 +68,9 @@ class Ports:
         self._random = generator(fresh_seed(), "ports", os.getpid())
 
     def take(self) -> int:
-        """A port that nobody listens on and no other lab of this machine was given.
+        """A port on which nobody listens and that no other lab of this machine has.
 
-        Raises RuntimeUnavailable if there is none left.
+        Raises RuntimeUnavailable if there is none.
         """
         ports = port_range()
         first = self._random.randrange(len(ports))
@@ -66,13 +80,12 @@ class Ports:
                 if is_free(port):
                     return port
                 self.give_back(port)
-        raise RuntimeUnavailable(
-            f"no free port on {HOST} between {ports.start} and {ports.stop - 1}\n"
-            "  stop some of the processes that listen there (see `ss -ltn`)"
-        )
+        reason = NO_FREE_PORT(host=HOST, lowest=ports.start, highest=ports.stop - 1)
+        fix = "stop some of the processes that listen there (see `ss -ltn`)"
+        raise RuntimeUnavailable(Problem(reason=reason, fix=fix))
 
     def give_back(self, port: int) -> None:
-        """Let others have the port again."""
+        """Release the claim on a port."""
         claim = self._claims.pop(port, None)
         if claim is not None:
             claim.close()
@@ -83,7 +96,7 @@ class Ports:
             self.give_back(port)
 
     def claim(self, port: int) -> bool:
-        """Whether nobody else had claimed that port; it is then ours until it is given back."""
+        """Claim a port until it is given back; returns False if another lab has claimed it."""
         claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             claim.bind(f"\0chaoslab-port-{port}")
@@ -91,7 +104,7 @@ class Ports:
             claim.close()
             if error.errno == errno.EADDRINUSE:
                 return False
-            # No abstract names on this platform: the ports are then checked, but not claimed.
+            # The platform has no abstract names: ports are checked, but not claimed.
             self._claims[port] = None
             return True
         self._claims[port] = claim

@@ -1,4 +1,4 @@
-"""Processes of a lab: how one is spawned, waited for, and its log read."""
+"""Processes of a lab: spawn them, wait for them, end them, read their logs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaoslab.errors import ServiceFailed
+from chaoslab.errors import ErrorCode, Problem, ServiceFailed
 
+NOT_EXECUTED = ErrorCode(
+    "program.not_executed",
+    "cannot execute {program!r}{as_user}: {cause}",
+    "A program could not be started.",
+)
 _TAIL_BYTES = 65_536
 _POLL_S = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """The user that a process runs as; without `uid` it is the user of the lab itself."""
+    """The user that a process runs as; without `uid`, the user of the lab."""
 
     uid: int | None = None
     gid: int | None = None
@@ -40,10 +45,10 @@ def spawn(
     piped: bool = False,
     output: int | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a process in a session of its own, both streams appended to `log`.
+    """Start a process in a session of its own, with stdout and stderr appended to `log`.
 
     With `piped`, stdin and stdout are pipes and only stderr goes to `log`; else stdin is empty.
-    With `output`, both streams go to that descriptor, and the process is given no file at all.
+    With `output`, both streams go to that descriptor, and the process has no file of the lab.
     Raises ServiceFailed if the program cannot be executed.
     """
     drop = identity if identity is not None and identity.drops else None
@@ -71,11 +76,11 @@ def spawn(
 
 
 def private(path: str, flags: int) -> int:
-    """A descriptor of a log for its owner alone, never through a symbolic link."""
+    """Open a log that only its owner can read. No symbolic link is followed."""
     return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
-def _not_executed(command: Sequence[str], drop: Identity | None, error: Exception) -> str:
+def _not_executed(command: Sequence[str], drop: Identity | None, error: Exception) -> Problem:
     user = f" as user {drop.uid}" if drop else ""
     if isinstance(error, FileNotFoundError):
         fix = "program not found: check the name, or give its full path"
@@ -83,11 +88,12 @@ def _not_executed(command: Sequence[str], drop: Identity | None, error: Exceptio
         fix = "no permission to execute it: check its mode and the folders above it"
     else:
         fix = "check the command"
-    return f"cannot execute {command[0]!r}{user}: {error}\n  {fix}"
+    reason = NOT_EXECUTED(program=command[0], as_user=user, cause=str(error))
+    return Problem(reason=reason, fix=fix)
 
 
 async def wait_for_end(process: subprocess.Popen[bytes]) -> int:
-    """Wait until a child ends, without a thread; returns its exit code."""
+    """Wait until a child process ends; returns its exit code. Needs no thread."""
     if (code := process.poll()) is not None:
         return code
     try:
@@ -108,7 +114,7 @@ async def wait_for_end(process: subprocess.Popen[bytes]) -> int:
 
 
 async def run_to_end(process: subprocess.Popen[bytes]) -> int:
-    """Wait for the end of a child that is of no use to anybody else: cancelled, it is killed."""
+    """Wait until a child process ends. If the caller is cancelled, the child is killed."""
     try:
         return await wait_for_end(process)
     except BaseException:
@@ -127,8 +133,8 @@ async def end_within(process: subprocess.Popen[bytes], limit_s: float) -> bool:
 
 
 def kill_family(process: subprocess.Popen[bytes], family: Sequence[int]) -> None:
-    """SIGKILL the child's group, and the processes that were its descendants a moment ago."""
-    # An unreaped child keeps its number, and a group keeps it while it has a member.
+    """SIGKILL the child's process group and its descendants, `family[1:]`."""
+    # An unreaped child keeps its number; a group keeps its number while it has a member.
     for pid in family[1:]:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
@@ -137,7 +143,7 @@ def kill_family(process: subprocess.Popen[bytes], family: Sequence[int]) -> None
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether a signal has stopped the process (SIGSTOP, or a debugger), as the kernel shows it."""
+    """Whether a signal (SIGSTOP) or a debugger has stopped the process."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return file.read().rpartition(b")")[2].split()[0] in (b"T", b"t")
@@ -146,7 +152,7 @@ def is_stopped(pid: int) -> bool:
 
 
 def tail(log: Path, lines: int = 15, *, start: int = 0) -> tuple[str, ...]:
-    """The last lines of a log from byte `start` on; empty if none. Reads at most 64 KiB."""
+    """The last lines of a log after byte `start`; empty if none. Reads at most 64 KiB."""
     try:
         with open(log, "rb") as file:
             file.seek(max(start, os.fstat(file.fileno()).st_size - _TAIL_BYTES))

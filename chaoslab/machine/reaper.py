@@ -1,13 +1,16 @@
-"""What a lab runs as processes, and how it is removed: every process, and the lab's folder.
+"""Finds and ends all processes of a lab, and deletes its folder.
 
 The dead-man's switch of a lab (`deadman.py`) runs it in a process of its own, so it imports nothing
 of chaoslab.
 
-A process belongs to the lab if it carries the mark in its environment, works in the lab's folder
-(PostgreSQL overwrites the environment that the kernel shows), sits in a session that the owner
-registered, has a birthmark of the lab's apps, or descends from one that does. The first holds from
-the moment of its birth, so there is no gap between spawning and registering. A daemon that left
-its session, its parents and its environment behind has the birthmark still.
+A process belongs to the lab if one of these holds:
+
+- It has the lab's mark in its environment. This holds from its start, before it is registered.
+- It works in the lab's folder. PostgreSQL overwrites the environment that the kernel shows.
+- It is in a session that the owner registered.
+- It has a birthmark of the lab's apps. A daemon keeps it after it has left its session, its
+  parents and its environment.
+- It descends from a process for which one of these holds.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from collections.abc import Sequence
 
 GRACE_S = 0.6
 LIMIT_S = 4.0
-# The owner may have died between fork and exec; that child has the mark only from then on.
+# The owner may have died between fork and exec; its child has the mark only after exec.
 MORE_LOOKS_S = (0.3,)
 _POLL_S = 0.003
 _IPC_RMID = 0
@@ -41,7 +44,7 @@ class Process:
 
 
 def look(pid: int) -> Process | None:
-    """The process of that number, or None if it is gone or a zombie."""
+    """The process with that number, or None if it is gone or a zombie."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
@@ -59,10 +62,10 @@ def everything() -> dict[int, Process]:
 
 
 def birthmarks(mark: str) -> range:
-    """The birthmarks of a lab's apps, one for each spawn; none for a mark that is no lab's.
+    """The birthmarks of a lab's apps, one for each spawn; empty if `mark` is not a lab's mark.
 
-    A birthmark is the soft limit RLIMIT_RTTIME: it is inherited through fork and exec, and an
-    empty environment, a session of its own and a dead parent do not change it.
+    A birthmark is a value of the soft limit RLIMIT_RTTIME. Children inherit it through fork and
+    exec; a new session, an empty environment and a dead parent do not change it.
     """
     try:
         first = _BIRTHMARK + int(mark.partition("=")[0].rpartition("_")[2], 16) * _SPAWNS
@@ -72,7 +75,7 @@ def birthmarks(mark: str) -> range:
 
 
 def birthmark(pid: int) -> int:
-    """The birthmark of a process; 0 if it has none, is gone, or is not shown."""
+    """The birthmark of a process; 0 if it has none, is gone, or cannot be read."""
     try:
         with open(f"/proc/{pid}/limits", "rb") as file:
             word = file.read().partition(_LIMIT)[2].split(None, 1)[0]
@@ -82,7 +85,7 @@ def birthmark(pid: int) -> int:
 
 
 def _carries(pid: int, mark: bytes, folder: str) -> bool:
-    # A process of someone else's cannot be read; it cannot be ours either.
+    # A process that cannot be read belongs to another user, so it is not the lab's.
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             if mark and mark in file.read().split(b"\0"):
@@ -97,9 +100,9 @@ def _carries(pid: int, mark: bytes, folder: str) -> bool:
 
 
 def members(mark: str, folder: str, sessions: dict[int, int]) -> dict[int, Process]:
-    """The lab's live processes; `sessions` maps a leader's pid to when it was born.
+    """The lab's live processes; `sessions` maps a leader's pid to its start in clock ticks.
 
-    An empty `mark` matches nothing, so that a service can be looked up by its folder alone.
+    An empty `mark` matches nothing, so that a service can be found by its folder alone.
     """
     machine = everything()
     births = birthmarks(mark)
@@ -132,7 +135,7 @@ def send(pid: int, number: int) -> None:
 
 def _postmasters(folder: str) -> dict[int, int]:
     # pid -> id of the System V segment that only an orderly end removes (postmaster.pid, line 7).
-    # The folder is a lab's (`<service>/data` within) or a service's own.
+    # The folder is a lab's, with `<service>/data` inside, or a service's.
     found = {}
     home = glob.escape(folder)
     for path in glob.glob(f"{home}/*/data/postmaster.pid") + glob.glob(
@@ -145,7 +148,7 @@ def _postmasters(folder: str) -> dict[int, int]:
 
 
 def _remove_segments(segments: dict[int, int]) -> None:
-    # Without this every killed PostgreSQL would leave 56 bytes and one of the machine's 4096 slots.
+    # A killed PostgreSQL leaves a segment, and the machine has only 4096 of them.
     if segments:
         import ctypes  # noqa: PLC0415  (5 ms that an orderly end does not need)
 
@@ -155,8 +158,10 @@ def _remove_segments(segments: dict[int, int]) -> None:
 
 
 def end_processes(mark: str, folder: str, sessions: dict[int, int]) -> bool:
-    """End the lab's processes: PostgreSQL by SIGQUIT, which clears up after itself, and the rest,
-    or what is left of it after `GRACE_S`, by SIGKILL. True once none is left.
+    """End the lab's processes; returns whether none is left.
+
+    PostgreSQL gets SIGQUIT, so that it frees its shared memory, the others SIGKILL. After `GRACE_S`
+    seconds all that are left get SIGKILL.
     """
     start = time.monotonic()
     while ours := members(mark, folder, sessions):
@@ -187,9 +192,12 @@ def wait_for(ours: dict[int, Process], limit_s: float) -> None:
 
 
 def clean(mark: str, folder: str, sessions: dict[int, int]) -> bool:
-    """End the lab's processes and delete its folder; True if nothing is left. Safe to repeat."""
+    """End the lab's processes and delete its folder; returns whether nothing is left.
+
+    Safe to repeat.
+    """
     gone = end_processes(mark, folder, sessions)
-    # A process that still wrote while we deleted leaves a folder that is not empty: once more.
+    # A process may write into the folder while it is deleted, so try again.
     for _ in range(3):
         shutil.rmtree(folder, ignore_errors=True)
         if not os.path.lexists(folder):
@@ -197,8 +205,8 @@ def clean(mark: str, folder: str, sessions: dict[int, int]) -> bool:
     return False
 
 
-def take_away(words: Sequence[str], lines: Sequence[str], *, again: bool) -> str:
-    """For `deadman.py`: `words` are mark and folder, each line a session's leader and its birth."""
+def clean_up(words: Sequence[str], lines: Sequence[str], *, again: bool) -> str:
+    """For `deadman.py`: `words` are mark and folder, each line a session's leader and its start."""
     del again
     mark, folder = words
     sessions = {int(leader): int(born) for leader, born in map(str.split, lines)}

@@ -1,4 +1,4 @@
-"""The TCP sockets of a process tree as the kernel shows them; read often, so it stays cheap."""
+"""The TCP sockets of a process tree as the kernel shows them. Read often, so it must be fast."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from chaoslab.agent.tcp_table import EVERY, Row, tcp_table
-from chaoslab.errors import RuntimeUnavailable
+from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
+from chaoslab.machine.ports import HOST, PORT_TAKEN
 
-# States of a socket that has a peer: a connection under way, up, or half closed.
+SOCKETS_HIDDEN = ErrorCode(
+    "sockets.unreadable",
+    "cannot list TCP sockets: {cause}",
+    "The platform does not show the sockets of this machine or of a process.",
+)
+# States of a socket that has a peer: a connection that opens, is open, or is half closed.
 CONNECTED = frozenset({"SYN_SENT", "ESTABLISHED", "FIN_WAIT1", "FIN_WAIT2", "CLOSE_WAIT"})
 _IPV6_SIZE = 16
 _MAPPED = bytes(10) + b"\xff\xff"
@@ -20,10 +26,10 @@ _MAPPED = bytes(10) + b"\xff\xff"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppSocket:
-    """A TCP socket of the app, as the kernel shows it: state as in `SYN_SENT`, `ESTABLISHED`,
-    `LISTEN`; for a listener the remote port is 0.
+    """A TCP socket of the app as the kernel shows it; `state` is `SYN_SENT`, `ESTABLISHED`, ….
 
-    `remote_host` and `pid` (the process that holds it) are empty and 0 where they are not known.
+    The remote port of a listener is 0. `pid` is the process that holds it. Where they are not
+    known, `remote_host` is empty and `pid` 0.
     """
 
     state: str
@@ -34,7 +40,7 @@ class AppSocket:
 
 
 def tree(pid: int) -> tuple[int, ...]:
-    """The process and all of its descendants, itself first; one that is gone has none."""
+    """The process and all of its descendants, itself first."""
     found = [pid]
     for parent in found:
         found.extend(_children(parent))
@@ -52,14 +58,12 @@ def _children(pid: int) -> Iterator[int]:
 
 
 def sockets_of(pid: int) -> tuple[AppSocket, ...]:
-    """Every TCP socket, of IPv4 and IPv6, that the process or a descendant holds open now.
+    """Every TCP socket (IPv4, IPv6) that the process or a descendant holds open now.
 
     Raises RuntimeUnavailable where the platform does not show them.
     """
     if not os.path.isdir("/proc/self/fd"):
-        raise RuntimeUnavailable(
-            "cannot list a process's sockets: /proc/self/fd is missing\n  run the lab on Linux"
-        )
+        raise _hidden("/proc/self/fd is missing", fix="run the lab on Linux")
     held = {inode: member for member in tree(pid) for inode in socket_inodes(member)}
     if not held:
         return ()
@@ -76,7 +80,7 @@ def sockets_of(pid: int) -> tuple[AppSocket, ...]:
 
 
 def host_of(address: bytes) -> str:
-    """An address as people write it; one of IPv4 that is mapped into IPv6 as what it is."""
+    """An address as text; an IPv4 address that is mapped into IPv6 as IPv4."""
     if len(address) == _IPV6_SIZE and address.startswith(_MAPPED):
         address = address[len(_MAPPED) :]
     return str(ip_address(address))
@@ -86,14 +90,12 @@ def _table(wanted: Container[int] = EVERY) -> tuple[Row, ...]:
     try:
         return tcp_table(wanted)
     except OSError as error:
-        raise RuntimeUnavailable(
-            f"cannot list this machine's TCP sockets: {error}\n"
-            "  allow /proc/net/tcp or netlink's sock_diag in this container or sandbox"
-        ) from None
+        fix = "allow /proc/net/tcp or netlink's sock_diag in this container or sandbox"
+        raise _hidden(str(error), fix=fix) from None
 
 
 def socket_inodes(pid: int) -> Iterator[int]:
-    """The sockets that a process holds, by their inodes; none of one that may not be looked at."""
+    """The inodes of the sockets that a process holds; none if it may not be read."""
     folder = f"/proc/{pid}/fd"
     with _of_others():
         for name in os.listdir(folder):
@@ -105,23 +107,25 @@ def socket_inodes(pid: int) -> Iterator[int]:
 
 @contextlib.contextmanager
 def _of_others() -> Iterator[None]:
-    """Passes over what is gone or hidden; raises where this process has no descriptors left, which
-    would look like an app without sockets.
+    """Ignore what is gone or hidden.
+
+    Raises RuntimeUnavailable where this process has no descriptors or memory left: else the app
+    would seem to have no sockets.
     """
     try:
         yield
     except OSError as error:
         if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
-            raise RuntimeUnavailable(f"the lab cannot read sockets: {error.strerror}") from None
+            raise _hidden(f"the lab has no resources left: {error.strerror}") from None
 
 
 def listens(pid: int, port: int) -> bool:
-    """Whether the process tree itself listens on that port (and not somebody else)."""
+    """Whether a process of that tree listens on the port."""
     return any(s.state == "LISTEN" and s.local_port == port for s in sockets_of(pid))
 
 
 def holder_of(port: int) -> str:
-    """Who listens on that port, for a message: `pid 123 (redis-server)`, or `another process`."""
+    """The process that listens on a port, for people: `pid 123 (redis)` or `another process`."""
     inodes = {row.inode for row in _table() if row.state == "LISTEN" and row.local_port == port}
     for name in os.listdir("/proc"):
         if name.isdigit() and not inodes.isdisjoint(socket_inodes(int(name))):
@@ -130,9 +134,11 @@ def holder_of(port: int) -> str:
     return "another process"
 
 
-def taken(who: str, port: int) -> str:
-    """What is said when `who` needs that port and somebody listens there."""
-    return (
-        f"{who}: port {port} of 127.0.0.1 is used by {holder_of(port)}\n"
-        "  stop that process, or choose another port"
-    )
+def port_taken(who: str, port: int) -> Problem:
+    """The problem where `who` needs a port of loopback on which another process listens."""
+    reason = PORT_TAKEN(port=port, host=HOST, holder=holder_of(port))
+    return Problem(where=who, reason=reason, fix="stop that process, or choose another port")
+
+
+def _hidden(cause: str, *, fix: str = "") -> RuntimeUnavailable:
+    return RuntimeUnavailable(Problem(reason=SOCKETS_HIDDEN(cause=cause), fix=fix))

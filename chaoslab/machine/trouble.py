@@ -1,4 +1,4 @@
-"""What is wrong with a part of the lab, and with a process that should run."""
+"""What is wrong with a part of the lab, or with a process that should run."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import signal
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from chaoslab.errors import ChaoslabError
 from chaoslab.machine.process import is_stopped
 
+E = TypeVar("E", bound=ChaoslabError)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """What is wrong with a part, where no act of the lab's own explains it.
+    """What is wrong with a part, where the lab itself is not the cause.
 
-    `ended`: it will not come back by itself, and nothing can be judged from now on. `error` is what
-    the run ends with then, where that is known better than that the part ended.
+    `ended`: the part does not come back, and the run must end. `error` is the error that ends the
+    run, where one is known.
     """
 
     what: str
@@ -38,8 +41,24 @@ def ended_by(code: int) -> str:
 def trouble_of(
     process: subprocess.Popen[bytes], family: Sequence[int], log: Callable[[], tuple[str, ...]]
 ) -> Trouble | None:
-    """What is wrong with a process that should run; `family` is it and its descendants."""
+    """What is wrong with a process that should run; `family` is it and its descendants.
+
+    Returns None if nothing is wrong.
+    """
     if (code := process.poll()) is not None:
         return Trouble(what=f"it ended by {ended_by(code)}", ended=True, log=log())
     stopped = [pid for pid in family if is_stopped(pid)]
     return Trouble(what="a signal has stopped it (SIGSTOP)") if stopped else None
+
+
+def last_lines(log: Sequence[str]) -> tuple[str, ...]:
+    """The last lines of a log for `Problem.lines`; `(nothing)` where it is empty."""
+    return tuple(log) or ("(nothing)",)
+
+
+def placed(error: E, where: str) -> E:
+    """The same error with `where` before the place of each problem."""
+    return type(error)(
+        replace(each, where=f"{where}: {each.where}" if each.where else where)
+        for each in error.problems
+    )

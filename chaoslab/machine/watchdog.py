@@ -16,8 +16,8 @@ class Watchdog:
     """Ends all processes of one lab and deletes its folder: on `finish`, or by itself when this
     process dies.
 
-    `mark` is the variable that every process of the lab has in its environment; `folder` need not
-    exist yet.
+    `mark` is the variable, as in `NAME=1`, that every process of the lab has in its environment.
+    `folder` need not exist yet.
     """
 
     def __init__(self, *, mark: str, folder: Path) -> None:
@@ -31,9 +31,9 @@ class Watchdog:
         return self._switch.pid
 
     def watch_session(self, leader: int) -> None:
-        """Cover every process of that session, even one that hides the mark.
+        """End every process of that session too, also one without the mark.
 
-        Raises RuntimeUnavailable if the watchdog itself is gone: nothing would be covered.
+        Raises RuntimeUnavailable if the watchdog itself has ended.
         """
         self._switch.check()
         process = reaper.look(leader)
@@ -42,12 +42,12 @@ class Watchdog:
         self._switch.tell(f"{leader} {process.born}")
 
     def trouble(self) -> Trouble | None:
-        """What is wrong with its process: without it a killed test leaves processes behind."""
+        """What is wrong with the watchdog's own process; None if nothing is."""
         return self._switch.trouble()
 
     async def finish(self) -> bool:
-        """End the lab's processes and delete its folder; True if nothing is left."""
+        """End the lab's processes and delete its folder; returns whether nothing is left."""
         if await asyncio.to_thread(self._switch.finish, _FINISH_S):
             return True
-        # It is frozen, or was not quick enough.
+        # The watchdog is stopped by a signal, or too slow.
         return await asyncio.to_thread(self._switch.take_over)

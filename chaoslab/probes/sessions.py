@@ -7,7 +7,7 @@ import asyncio
 from chaoslab.history.events import LinkSessions
 from chaoslab.history.journal import Journal
 from chaoslab.model.topology import Link
-from chaoslab.runtimes.base import Standing
+from chaoslab.runtimes.base import ExternalSystem
 from chaoslab.services.base import ServerView
 
 LOOK_EVERY_S = 0.1
@@ -19,14 +19,14 @@ class SessionProbe:
     If the server cannot be asked, nothing is recorded.
     """
 
-    def __init__(self, link: Link, standing: Standing, journal: Journal) -> None:
-        self._link, self._standing, self._journal = link, standing, journal
+    def __init__(self, link: Link, external: ExternalSystem, journal: Journal) -> None:
+        self._link, self._external, self._journal = link, external, journal
         self._view: ServerView | None = None
         self._last: tuple[int, ...] | None = None
 
     async def begin(self) -> None:
         """Record the first sessions. Call it before any fault: the question uses the proxy."""
-        self._view = await self._standing.sessions(self._link)
+        self._view = await self._external.sessions(self._link)
         await self._look()
 
     async def run(self) -> None:

@@ -1,4 +1,4 @@
-"""An app's log: masked, capped, and written by the lab, so that the app never has the file."""
+"""An app's log: the lab writes it, masks secrets in it, and limits its size."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from chaoslab.errors import ResultsUnwritable
 from chaoslab.history.files import open_file, write_all
 from chaoslab.model.mask import Mask
 
-# Of each boot the first and the last part are kept: how it began, and how it ended.
+# The first and the last part of each boot's output are kept.
 HEAD_BYTES = TAIL_BYTES = 1024 * 1024
 LINE_BYTES = 64 * 1024  # a longer line is written in parts
-OVERLAP_BYTES = 4096  # so much of a long line waits, since a secret may go on beyond it
+OVERLAP_BYTES = 4096  # held back of a long line, since a secret may continue after it
 _SHOWN_BYTES = 64 * 1024
 LEFT_OUT = "[chaoslab left out {} bytes here]"
 
 
 class AppLog:
-    """Takes the output of one boot as it comes and appends it to the log's file.
+    """Appends the output of one boot to the log's file. Thread-safe.
 
-    What is masked is masked line by line, so that no secret is missed where the output comes in
-    pieces. The file holds at most the first and twice the last part, and at the end the first and
-    the last. Where it cannot be written, its last lines are still known. For threads.
+    Secrets are masked line by line, so that none is missed where the output comes in pieces. While
+    the boot runs, the file has at most `HEAD_BYTES` and twice `TAIL_BYTES`; at the end, the first
+    `HEAD_BYTES` and the last `TAIL_BYTES`. Where the file cannot be written, `tail` still works.
     """
 
     def __init__(self, path: Path, mask: Mask) -> None:
@@ -39,33 +39,33 @@ class AppLog:
             self._file, self._start, self._end = -1, 0, 0
 
     def write(self, data: bytes) -> None:
-        """More of its output."""
+        """Append output."""
         with self._lock:
             self.taken += len(data)
             lines = self._pending + data
             end = lines.rfind(b"\n") + 1
-            whole, self._pending = self._mask.data(lines[:end]), lines[end:]
+            masked, self._pending = self._mask.data(lines[:end]), lines[end:]
             if len(self._pending) > LINE_BYTES:
                 long = self._mask.data(self._pending)
-                whole += long[:-OVERLAP_BYTES]
+                masked += long[:-OVERLAP_BYTES]
                 self._pending = long[-OVERLAP_BYTES:]
-            self._keep(whole)
+            self._keep(masked)
 
     def tail(self, lines: int = 15) -> tuple[str, ...]:
-        """The last lines so far, one that is under way included; of at most 64 KiB."""
+        """The last lines so far, at most 64 KiB; an unfinished line is included."""
         with self._lock:
             shown = bytes(self._recent[-_SHOWN_BYTES:]) + self._mask.data(self._pending)
         text = self._mask.text(shown.decode(errors="replace"))
         return tuple(text.splitlines()[-lines:]) if lines > 0 else ()
 
     def close(self) -> None:
-        """Write what is left and close the file; safe to repeat. The last lines are still known."""
+        """Write what is left and close the file; safe to repeat. `tail` still works."""
         with self._lock:
             rest, self._pending = self._mask.data(self._pending), b""
             self._keep(rest)
             if self._written > HEAD_BYTES + TAIL_BYTES:
                 self._shorten()
-            self._give_up()
+            self._close_file()
 
     def _keep(self, data: bytes) -> None:
         self._recent += data
@@ -75,8 +75,8 @@ class AppLog:
             return
         try:
             write_all(self._file, data)
-        except OSError:  # the disk is full: the history says so, and what is here is kept
-            self._give_up()
+        except OSError:  # the disk is full; the history records that
+            self._close_file()
             return
         self._written += len(data)
         self._end += len(data)
@@ -84,11 +84,11 @@ class AppLog:
             self._shorten()
 
     def _shorten(self) -> None:
-        """Leave the first part and the last in the file, and between them say what is missing."""
+        """Keep the first and the last part in the file, with a note of what is left out between."""
         if self._file < 0:
             return
-        if os.fstat(self._file).st_size != self._end:  # a later boot's part follows by now
-            self._give_up()
+        if os.fstat(self._file).st_size != self._end:  # a later boot has appended to the file
+            self._close_file()
             return
         kept = bytes(self._recent[-TAIL_BYTES:])
         self._left_out += self._written - HEAD_BYTES - len(kept)
@@ -97,11 +97,11 @@ class AppLog:
             os.ftruncate(self._file, self._start + HEAD_BYTES)
             write_all(self._file, note + kept)
         except OSError:
-            self._give_up()
+            self._close_file()
         self._written = HEAD_BYTES + len(kept)
         self._end = self._start + HEAD_BYTES + len(note) + len(kept)
 
-    def _give_up(self) -> None:
+    def _close_file(self) -> None:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1

@@ -1,15 +1,14 @@
-"""Where a topology runs: the contract that every runtime keeps, and the lab's environment.
+"""The contract that every runtime keeps.
 
-Everything here is asynchronous, bounded in time, and safe to call twice. A runtime owns every
-process, container, port and folder that it makes and takes all of it away on exit, after the
-death of the test process too (a dead-man's switch, not an exit handler).
+Every call is bounded in time and may be repeated. A runtime removes every process, container, port
+and folder that it made: when it exits, and by a dead-man's switch when the test process dies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -30,8 +29,8 @@ from chaoslab.services.base import ServerView
 class ServerClient:
     """A connection to a server that neither the lab nor its proxy server opened.
 
-    `pid` holds it, 0 where the machine does not show that; `boot_pid` is the main process of the
-    app's boot that this process came from, 0 where it came from none.
+    `pid` is the process that holds it, 0 where the machine does not show it. `boot_pid` is the main
+    process of the app's boot that started it, 0 where none did.
     """
 
     server: Endpoint
@@ -41,120 +40,142 @@ class ServerClient:
     boot_pid: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppStart:
+    """What a boot of an app is started with.
+
+    `command` and `env` are final: they have no placeholders. The app should listen on `port`. The
+    log gets the app's output without what `mask` hides, cut as in `app_log`.
+    """
+
+    app: App
+    command: tuple[str, ...]
+    env: Mapping[str, str]
+    port: int
+    log: Path
+    mask: Mask = field(default_factory=Mask)
+
+
 class RunningService(Protocol):
-    """A real server that runs. Its address stays the same across stop, kill and restart."""
+    """A real server that runs. Its address does not change when it is stopped and started."""
 
     @property
     def service(self) -> Service:
-        """What the topology says of it."""
+        """Its declaration in the topology."""
 
     @property
     def endpoint(self) -> Endpoint:
-        """Its own address as the lab reaches it, past every proxy."""
+        """The server's own address, past every proxy, for the lab."""
 
     @property
     def upstream(self) -> Endpoint:
-        """Its own address as the proxy server reaches it."""
+        """The server's own address for the proxy server."""
 
     @property
     def version(self) -> str:
-        """Server and version for people, as in `PostgreSQL 16.14 (wheel)` or `Valkey 8.1.8`."""
+        """Product and version for people, as in `PostgreSQL 16.14 (wheel)` or `Valkey 8.1.8`."""
 
     def url(self, endpoint: Endpoint) -> str:
-        """The connection URL of this service as seen through `endpoint` (a proxy's address)."""
+        """The connection URL of this service through `endpoint`, such as a proxy's address."""
 
     async def ask(self, *, within_s: float) -> Sighting:
-        """What a client of its own meets there: one small exchange, bounded by `within_s`."""
+        """One small exchange of the lab with the server, past every proxy; at most `within_s`."""
 
     async def stop(self) -> None:
         """Orderly shutdown; returns when the port is closed."""
 
     async def kill(self) -> None:
-        """SIGKILL, as a crash would be; returns when the port is closed."""
+        """SIGKILL, as in a crash; returns when the port is closed."""
 
     async def start(self) -> None:
-        """Start again on the same port with the same data; returns when it answers its protocol."""
+        """Start on the same port with the same data; returns when it answers its protocol."""
 
     async def pause(self) -> None:
-        """Freeze it (SIGSTOP): connections stay open and silent."""
+        """Freeze its processes (SIGSTOP): connections stay open and get no answer."""
 
     async def resume(self) -> None:
         """Undo `pause`."""
 
 
 class RunningApp(Protocol):
-    """One boot of an app: a process that was spawned, and its log."""
+    """One boot of an app: its process and its log."""
 
     @property
     def pid(self) -> int: ...
 
     @property
     def spawned_s(self) -> float:
-        """When its process began, on the machine's monotonic clock."""
+        """When its process started, on the machine's monotonic clock."""
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where the lab reaches it."""
+        """The app's address for the lab."""
 
     @property
     def listens_on(self) -> int:
-        """The port that it was told to listen on, as its own kernel shows it."""
+        """The port on which it should listen, as the kernel of its network namespace shows it."""
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; negative is the signal that ended it."""
+        """None while it runs; a negative number is the signal that ended it."""
 
     async def exited(self) -> int:
-        """Wait for its end; returns the exit code. Its last log lines may still be on their way."""
+        """Wait until the process ends; returns the exit code. Last log lines may come later."""
 
     async def wait(self) -> int:
-        """Wait for its end and its log's; returns the exit code."""
+        """Wait until the process and its log have ended; returns the exit code."""
 
     def sockets(self) -> tuple[AppSocket, ...]:
-        """The TCP sockets of the process (and its children) right now, from the kernel.
+        """The TCP sockets that the process and its children hold now, from the kernel.
 
         Raises RuntimeUnavailable where the platform does not show them.
         """
 
     def log_tail(self, lines: int = 15) -> tuple[str, ...]:
-        """Its last log lines (stdout and stderr together)."""
+        """The last lines of its log, stdout and stderr together."""
 
     async def terminate(self, grace_s: float = 2.0) -> int:
         """SIGTERM, then SIGKILL after `grace_s`; returns the exit code.
 
-        What the app leaves running is ended as well.
+        Processes that the app leaves running are ended too.
         """
 
     @property
     def left_running(self) -> tuple[LeftProcess, ...]:
-        """What `terminate` found alive after the app's own process had ended by itself or of
-        SIGTERM; after SIGKILL only what escaped its process tree and its session. Empty before.
+        """Processes that `terminate` found alive after the app's own process had ended.
+
+        After SIGKILL, only those outside its process tree and its session. Empty before
+        `terminate`.
         """
 
 
 class Lookout(Protocol):
-    """Looks for connections that reach a server past the proxy, whoever holds them."""
+    """Finds connections to servers that do not go through the proxy, of any process."""
 
     def look(self, servers: Iterable[Endpoint]) -> tuple[ServerClient, ...]:
-        """Those that stand now and were not told of before. Raises OSError where nothing shows."""
+        """The open connections that were not returned before.
+
+        Raises OSError where the machine does not show them.
+        """
 
     def name_of(self, pid: int) -> str:
-        """What the machine calls that process; empty where it is gone or not shown."""
+        """The name of that process; empty where it is gone or not shown."""
 
 
-class Standing(Protocol):
-    """A system that stood before the lab came and goes on after it: watched, never stopped."""
+class ExternalSystem(Protocol):
+    """A system that ran before the lab and goes on after it. The lab never stops it."""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What people should know of the state in which it was found."""
+        """Notes for people on the state in which the lab found it."""
 
     def check(self, plan: Plan) -> None:
-        """Raise FaultUnsupported, with every reason, where a resolved plan needs more than that."""
+        """Raise FaultUnsupported, with every reason, where the plan needs to start or stop it."""
 
     async def sessions(self, link: Link) -> ServerView | None:
-        """The link's sessions as its server shows them; None where it cannot be asked, or where
-        something nearer to the app is seen.
+        """The link's sessions as its server shows them.
+
+        None where the server cannot be asked, or where the proxy's own records are better evidence.
         """
 
 
@@ -163,36 +184,36 @@ class Runtime(Protocol):
 
     @property
     def name(self) -> str:
-        """`local`, `docker`, …; stands in every report."""
+        """Its name in the table of runtimes; every report has it."""
 
     @property
-    def standing(self) -> Standing | None:
-        """What stands already, where this runtime starts nothing; None for the others."""
+    def external(self) -> ExternalSystem | None:
+        """The system under test where this runtime starts nothing; None for the others."""
 
     @property
     def python(self) -> str:
-        """The interpreter for an app's command, as it is called where apps run."""
+        """The Python interpreter for an app's command, where apps run."""
 
     @property
     def app_host(self) -> str:
-        """The address that an app is told to listen on."""
+        """The address on which an app should listen."""
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """What this runtime runs for the lab by now; nothing of what stood before."""
+        """The parts that this runtime runs for the lab now; external parts are left out."""
 
     @property
     def past_proxy(self) -> PastProxy:
-        """What becomes of an app's connection to a server's own address, past the proxy."""
+        """Whether an app's connection past the proxy is prevented, detected or not observed."""
 
     @property
     def lookout(self) -> Lookout | None:
-        """Looks for such connections where they are `detected`; None elsewhere."""
+        """Finds such connections where they are `detected`; None elsewhere."""
 
     async def start_service(self, service: Service) -> RunningService:
         """Start a service and wait until it answers its protocol.
 
-        Raises RuntimeUnavailable (no binary, no image; says how to get one) or ServiceFailed.
+        Raises RuntimeUnavailable (no program or image; with the fix) or ServiceFailed.
         """
 
     async def start_proxy(self, kind: ProxyKind, *, seed: int, log: Path) -> ProxyControl:
@@ -202,51 +223,41 @@ class Runtime(Protocol):
         """
 
     def proxied(self, port: int) -> Endpoint:
-        """How an app reaches that port of the proxy server."""
+        """The address of that port of the proxy server, for an app."""
 
     async def ask(
         self, app: App, address: Endpoint, service: Service, *, within_s: float
     ) -> Sighting | None:
-        """What a client of `service` meets at `address` from where `app` stands; a canary.
+        """Send a canary: one exchange with `service` at `address`, from the network of `app`.
 
-        None where the lab cannot stand there.
+        None where the lab cannot connect from there.
         """
 
     async def app_port(self, app: App) -> int:
-        """The port that the next boot of `app` is told to listen on."""
+        """The port on which the next boot of `app` should listen."""
 
-    async def spawn_app(
-        self,
-        *,
-        app: App,
-        command: tuple[str, ...],
-        env: Mapping[str, str],
-        port: int,
-        log: Path,
-        mask: Mask | None = None,
-    ) -> RunningApp:
-        """Spawn a process under test; returns at once, without waiting for anything it does.
+    async def spawn_app(self, start: AppStart) -> RunningApp:
+        """Spawn a boot of an app; returns at once.
 
-        `command` and `env` are final (no placeholders). Output of both streams is appended to
-        `log` by the lab, as far as `app_log` keeps it and without what `mask` hides; the app gets
-        neither the file nor its path. Raises ServiceFailed if the program cannot be executed.
+        The lab appends the output of both streams to the log; the app has neither the file nor its
+        path. Raises ServiceFailed if the program cannot be executed.
         """
 
 
 class RuntimeSession(Protocol):
-    """What many labs share, such as containers that are started once: lent to one at a time."""
+    """What the labs of one pytest session share, such as containers. One lab uses it at a time."""
 
     def check(self) -> None:
-        """Look, without starting anything, whether labs can be had here.
+        """Check, without starting anything, whether a lab can run here.
 
-        Raises RuntimeUnavailable, with the fix, where they cannot.
+        Raises RuntimeUnavailable, with the fix, where none can.
         """
 
     def lab(self) -> AbstractAsyncContextManager[Runtime]:
         """A runtime for one lab. Raises RuntimeUnavailable or ServiceFailed, with the fix."""
 
     def close(self) -> None:
-        """Take away all that the session made; safe to repeat. Blocks.
+        """Remove all that the session made; safe to repeat. Blocks.
 
         Raises ServiceFailed where something is left.
         """

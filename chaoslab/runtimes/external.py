@@ -1,4 +1,4 @@
-"""A service that stands already: looked at where its address is known, and never touched."""
+"""A service that the lab did not start: it can be asked, and is never changed."""
 
 from __future__ import annotations
 
@@ -6,17 +6,33 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from chaoslab.agent import canary
-from chaoslab.errors import FaultUnsupported, RuntimeUnavailable
+from chaoslab.errors import ErrorCode, FaultUnsupported, Problem, RuntimeUnavailable
 from chaoslab.machine.endpoint import Endpoint
+from chaoslab.machine.trouble import placed
 from chaoslab.model.sighting import REACHED, Sighting
 from chaoslab.model.topology import Service
 from chaoslab.services import kind_of, question_of
 
+NO_ADDRESS = ErrorCode(
+    "external.no_address",
+    "{service} has no address without a proxy",
+    "The topology does not declare where an external service is, past every proxy.",
+)
+NO_ANSWER = ErrorCode(
+    "external.no_answer",
+    "no answer at {address} ({outcome})",
+    "An external service does not answer at the address that the topology declares.",
+)
+NOT_CONTROLLED = ErrorCode(
+    "external.not_controlled",
+    "{service} is external: the lab does not control it",
+    "A fault would have to stop or freeze a service that the lab did not start.",
+)
 _ANSWERS_WITHIN_S = 5.0
-_STANDS = "external"
+_UNKNOWN_VERSION = "external"
 
 
-class StandingService:
+class ExternalService:
     """Implements `RunningService`; `address` is its URL past every proxy, or empty."""
 
     def __init__(self, service: Service, address: str, version: str) -> None:
@@ -28,25 +44,23 @@ class StandingService:
         return self._service
 
     @property
-    def is_known(self) -> bool:
-        """Whether the topology says where it is, past every proxy."""
+    def has_address(self) -> bool:
+        """Whether the topology declares its address past every proxy."""
         return bool(self._address)
 
     @property
     def endpoint(self) -> Endpoint:
-        """Raises RuntimeUnavailable where the topology does not give it."""
+        """Raises RuntimeUnavailable where the topology does not declare it."""
         if not self._address:
             name = self._service.name
-            raise RuntimeUnavailable(
-                f"{name} has no address without a proxy\n  add [attach.services.{name}]"
-            )
+            fix = f"add [attach.services.{name}]"
+            raise RuntimeUnavailable(Problem(reason=NO_ADDRESS(service=name), fix=fix))
         parts = urlsplit(self._address)
-        port = parts.port or self._kind.port
-        return Endpoint(host=parts.hostname or "", port=port)
+        return Endpoint(host=parts.hostname or "", port=parts.port or self._kind.port)
 
     @property
     def upstream(self) -> Endpoint:
-        """Its proxy has one already, and the lab need not know it."""
+        """Not used: its proxy exists already and has the address."""
         return Endpoint(host=self._service.name, port=0)
 
     @property
@@ -54,17 +68,15 @@ class StandingService:
         return self._version
 
     def url(self, endpoint: Endpoint) -> str:
-        """The topology's URL with that address; sessions by it bear the lab's name."""
+        """The topology's URL through `endpoint`; its sessions have the lab's name."""
         parts = urlsplit(self._address)
         host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
         user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
         return self._kind.signed(parts._replace(netloc=f"{user}{host}:{endpoint.port}").geturl())
 
     async def ask(self, *, within_s: float) -> Sighting:
-        there = self.endpoint
-        return await canary.ask(
-            there.host, there.port, question_of(self._service), within_s=within_s
-        )
+        at, question = self.endpoint, question_of(self._service)
+        return await canary.ask(at.host, at.port, question, within_s=within_s)
 
     async def stop(self) -> None:
         self._refuse()
@@ -82,26 +94,27 @@ class StandingService:
         self._refuse()
 
     def _refuse(self) -> NoReturn:
-        raise FaultUnsupported(f"{self._service.name} is external: the lab does not control it")
+        raise FaultUnsupported(Problem(reason=NOT_CONTROLLED(service=self._service.name)))
 
 
-async def standing(service: Service, address: str, *, named_by: str) -> StandingService:
-    """The service as it stands, tried where its address is given; `named_by` is the key with it.
+async def external_service(service: Service, address: str, *, named_by: str) -> ExternalService:
+    """A service that runs already, asked once where `address` is given.
 
-    Raises RuntimeUnavailable where nobody answers there.
+    `named_by` is the key of the topology that declares the address. Raises RuntimeUnavailable where
+    the service does not answer there.
     """
     if not address:
-        return StandingService(service, "", _STANDS)
-    view = StandingService(service, address, "")
-    sighting = await view.ask(within_s=_ANSWERS_WITHIN_S)
+        return ExternalService(service, "", _UNKNOWN_VERSION)
+    running = ExternalService(service, address, "")
+    sighting = await running.ask(within_s=_ANSWERS_WITHIN_S)
     if sighting.outcome not in REACHED:
-        raise RuntimeUnavailable(
-            f"{named_by}: no answer at {view.endpoint} "
-            f"({sighting.outcome})\n  correct the url, forward the port, or remove the table"
-        )
-    about = kind_of(service.kind).about
-    try:
-        version = f"{await about(view.url(view.endpoint))}, external" if about else _STANDS
-    except RuntimeUnavailable as error:
-        raise RuntimeUnavailable(f"{named_by}: {error}") from error
-    return StandingService(service, address, version)
+        reason = NO_ANSWER(address=str(running.endpoint), outcome=sighting.outcome)
+        fix = "correct the url, forward the port, or remove the table"
+        raise RuntimeUnavailable(Problem(where=named_by, reason=reason, fix=fix))
+    about, version = kind_of(service.kind).about, _UNKNOWN_VERSION
+    if about:
+        try:
+            version = f"{await about(running.url(running.endpoint))}, external"
+        except RuntimeUnavailable as error:
+            raise placed(error, named_by) from error
+    return ExternalService(service, address, version)

@@ -1,49 +1,55 @@
-"""The parts that a runtime itself runs, servers, proxy and helpers: are they well?"""
+"""The parts that a runtime runs for the lab: servers, proxy and helpers; and their trouble."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from chaoslab.machine.trouble import Trouble
+from chaoslab.errors import ErrorCode, Problem
+from chaoslab.machine.trouble import Trouble, last_lines
 
+PART_ENDED = ErrorCode(
+    "part.ended",
+    "{what}",
+    "A part of the lab ended during the run. No fault of the plan caused it.",
+)
 API_BOUND_S = 0.75  # a proxy's API answers within milliseconds, on a busy machine within tenths
 _CONFIRM_S = 0.05
 
 
 class Part(Protocol):
-    """One part of a lab, looked at every `look_every_s` seconds."""
+    """One part of a lab, which is checked every `look_every_s` seconds."""
 
     @property
     def name(self) -> str:
-        """Who it is, for people: `postgres`, `the proxy engine`."""
+        """Its name for people: `postgres`, `the proxy engine`."""
 
     @property
     def look_every_s(self) -> float: ...
 
     async def trouble(self) -> Trouble | None:
-        """What is wrong with it now; None where nothing is, or where the lab did it itself."""
+        """What is wrong with it now; None if nothing is, or if the lab itself is the cause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
-    """A part that a function looks at."""
+class CheckedPart:
+    """A part that a function checks."""
 
     name: str
     look_every_s: float
-    look: Callable[[], Trouble | None]
+    check: Callable[[], Trouble | None]
 
     async def trouble(self) -> Trouble | None:
-        return self.look()
+        return self.check()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiPart:
-    """A proxy server by its API: it is asked for its version, one question at a time.
+    """A proxy server, checked by a request for its version.
 
-    `tells_end` is False where something else sees its end, and by what it ended.
+    `tells_end` is False where another part reports the server's end, with its cause.
     """
 
     name: str
@@ -53,7 +59,7 @@ class ApiPart:
     look_every_s: float = 0.25
 
     async def trouble(self) -> Trouble | None:
-        """Silence for `API_BOUND_S`; or an end, once a second question is refused as well."""
+        """No answer within `API_BOUND_S`; or an end, once a second request is refused too."""
         if (first := await self._asked()) is None or not first.ended:
             return first
         if not self.tells_end:
@@ -84,11 +90,12 @@ class ApiPart:
 _REFUSES = "it ended: its API refuses connections"
 
 
-def ended_text(name: str, trouble: Trouble, log: Sequence[str] = ()) -> str:
-    """What people read where a part ended in mid-run."""
-    lines = "\n".join(f"  | {line}" for line in (log or trouble.log)) or "  | (nothing)"
-    return (
-        f"{name}: {trouble.what}\n"
-        f"  no fault of the plan caused this; expected it to run until the lab ends; its last log "
-        f"lines:\n{lines}"
+def ended(name: str, trouble: Trouble) -> Problem:
+    """The problem where a part ended during the run."""
+    return Problem(
+        where=name,
+        reason=PART_ENDED(what=trouble.what),
+        expected="it to run until the lab ends",
+        fix="no fault of the plan caused this: see its last log lines",
+        lines=last_lines(trouble.log),
     )

@@ -29,6 +29,7 @@ from chaoslab.probes.base import Watched
 from chaoslab.probes.boot import BootProbe, watch_exit
 from chaoslab.probes.health import HealthProbe
 from chaoslab.probes.watch import Watch
+from chaoslab.runtimes.base import AppStart
 from chaoslab.runtimes.local import LocalRuntime
 
 from .rig import PATIENCE_S, Here, Reply, server, until, watching
@@ -77,11 +78,13 @@ async def booting(
     async with LocalRuntime() as runtime:
         port = await runtime.free_port()
         running = await runtime.spawn_app(
-            app=App(name="app", command=()),
-            command=(sys.executable, "-c", code, str(port), *map(str, words)),
-            env={},
-            port=port,
-            log=folder / "app.log",
+            AppStart(
+                app=App(name="app", command=()),
+                command=(sys.executable, "-c", code, str(port), *map(str, words)),
+                env={},
+                port=port,
+                log=folder / "app.log",
+            )
         )
         async with watching(folder, running, health) as watched:
             watch = Watch(watched, PLAN, {}, None)

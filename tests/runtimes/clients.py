@@ -9,7 +9,7 @@ import psycopg
 import redis.asyncio as redis
 
 from chaoslab.clock import now_s
-from chaoslab.runtimes.base import RunningApp, RunningService, Runtime
+from chaoslab.runtimes.base import AppStart, RunningApp, RunningService, Runtime
 
 from .stacks import APP
 
@@ -68,11 +68,13 @@ async def run_python(
 ) -> RunningApp:
     """An app that is one Python program, on the port that its runtime has for it."""
     return await runtime.spawn_app(
-        app=APP,
-        command=(runtime.python, "-u", "-c", code),
-        env=env or {},
-        port=port or await runtime.app_port(APP),
-        log=log,
+        AppStart(
+            app=APP,
+            command=(runtime.python, "-u", "-c", code),
+            env=env or {},
+            port=port or await runtime.app_port(APP),
+            log=log,
+        )
     )
 
 

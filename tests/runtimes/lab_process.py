@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from chaoslab.model.topology import App, Service
+from chaoslab.runtimes.base import AppStart
 from chaoslab.runtimes.local import LocalRuntime
 
 # An app that does what it can to get away: a child in a session of its own and without the
@@ -40,10 +41,10 @@ async def main(folder: Path, kinds: list[str]) -> None:
             command=(sys.executable, "-c", FAMILY), env={}, log=folder / "helper.log"
         )
         family = [int(pid) for pid in (await helper.readline(20.0)).split()]
-        app = await runtime.spawn_app(
+        app = await runtime.spawn_app(AppStart(
             app=App(name="app", command=()), command=(sys.executable, "-c", FAMILY), env={}, port=0,
             log=folder / "app.log",
-        )  # fmt: skip
+        ))  # fmt: skip
         while not app.log_tail():  # noqa: ASYNC110  (another process writes it)
             await asyncio.sleep(0.01)
         family += [int(pid) for pid in app.log_tail()[-1].split()]

@@ -16,6 +16,7 @@ from chaoslab.injection.ground import Ground
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.topology import App, Connector, Container, Service, Topology
 from chaoslab.proxies.base import ProxyKind
+from chaoslab.runtimes.base import AppStart
 from chaoslab.runtimes.containers.app import ContainerApp
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
 
@@ -49,11 +50,13 @@ SMALL = Topology(
 async def boot(runtime: ContainerRuntime, code: str, log: Path, *words: str) -> ContainerApp:
     """A boot of the app that is one Python program; `words` are its arguments."""
     return await runtime.spawn_app(
-        app=APP,
-        command=("python3", "-u", "-c", code, *words),
-        env={},
-        port=await runtime.app_port(APP),
-        log=log,
+        AppStart(
+            app=APP,
+            command=("python3", "-u", "-c", code, *words),
+            env={},
+            port=await runtime.app_port(APP),
+            log=log,
+        )
     )
 
 

@@ -17,7 +17,7 @@ from chaoslab.clock import now_s
 from chaoslab.errors import ServiceFailed
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.topology import Service
-from chaoslab.runtimes.base import RunningService, Runtime
+from chaoslab.runtimes.base import AppStart, RunningService, Runtime
 from chaoslab.runtimes.containers.app import ContainerApp
 from chaoslab.runtimes.local import LocalRuntime
 
@@ -191,11 +191,13 @@ async def test_a_program_that_is_not_there_is_said_clearly(
     said = r"^app: (.|\n)*cannot (be )?execute(.|\n)*/no/such/program(.|\n)*check"
     with pytest.raises(ServiceFailed, match=said):
         await runtime.spawn_app(
-            app=APP,
-            command=("/no/such/program",),
-            env={},
-            port=await runtime.app_port(APP),
-            log=tmp_path / "log",
+            AppStart(
+                app=APP,
+                command=("/no/such/program",),
+                env={},
+                port=await runtime.app_port(APP),
+                log=tmp_path / "log",
+            )
         )
 
 

@@ -127,7 +127,7 @@ async def test_a_daemon_of_a_lab_that_died_with_its_switch_is_cleaned_away(tmp_p
     daemon, folder = await asyncio.to_thread(_killed_lab, tmp_path / "log", with_switch=True)
     assert reaper.look(daemon) is not None
     (left,) = (each for each in leftovers.find().leftovers if folder in each.what)
-    assert left.take_away() == ""
+    assert left.remove() == ""
     await gone([daemon])
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from chaoslab.model.mask import Mask
 from chaoslab.model.topology import App
+from chaoslab.runtimes.base import AppStart
 from chaoslab.runtimes.local import LocalRuntime
 
 from .clients import run_python, until_said
@@ -53,7 +54,7 @@ async def ran(
     async with LocalRuntime() as runtime:
         app = App(name="a", command=command)
         running = await runtime.spawn_app(
-            app=app, command=command, env={}, port=0, log=log, mask=mask
+            AppStart(app=app, command=command, env={}, port=0, log=log, mask=mask or Mask())
         )
         exit_code, lines = await running.wait(), running.log_tail()
         await running.terminate()

@@ -1,6 +1,7 @@
-"""A proxy server that is not the lab's own: how its proxies stand, and how the lab's traces go.
+"""The API of an external proxy server: reads its proxies, and heals faults of attached labs.
 
-Blocking, bounded, and without the lab around it: what a dead lab left is taken back by it too.
+Every call blocks and is bounded in time. It needs no running lab, so that it can heal the faults of
+a dead one.
 """
 
 from __future__ import annotations
@@ -12,17 +13,22 @@ from urllib.parse import quote
 
 import httpx
 
-from chaoslab.errors import RuntimeUnavailable
+from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
 from chaoslab.machine.endpoint import Endpoint
 
-MARK = "chaoslab."  # every toxic of an attached lab is called so: others can tell it from theirs
+API_FAILED = ErrorCode(
+    "attach.api_failed",
+    "{cause}",
+    "The external proxy server gave no usable answer, or did not heal a fault.",
+)
+MARK = "chaoslab."  # the prefix of all toxics and triggers of attached labs
 _TIMEOUT_S = 3.0
 _ANYWHERE = ("", "0.0.0.0", "::", "[::]", "localhost", "127.0.0.1", "::1", "[::1]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
-    """One thing that a lab has put in force on a proxy; `name` is a toxic's or a trigger's."""
+class InForce:
+    """One thing that a lab has put in force on a proxy; `name` is that of a toxic or a trigger."""
 
     proxy: str
     kind: Literal["toxic", "disabled", "connect", "trigger"]
@@ -35,26 +41,26 @@ class Trace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyState:
-    """A proxy as the server shows it."""
+    """The state of a proxy, as the server shows it."""
 
     listen: str
     enabled: bool
     toxics: tuple[str, ...]
 
     def reached_by(self, api_host: str) -> Endpoint:
-        """Where its listener is for whoever reaches the API at `api_host`.
+        """The address of its listener for a client that reaches the API at `api_host`.
 
-        A listener on any address, or on a loopback of its own, is sought beside the API: a port
-        that is forwarded keeps its number.
+        For a listener on loopback or on any address, that is its port on `api_host`: a forwarded
+        port must keep its number.
         """
         host, _, port = self.listen.rpartition(":")
         return Endpoint(host=api_host if host in _ANYWHERE else host, port=int(port))
 
 
 class ProxyApi:
-    """The HTTP API of a Toxiproxy, or of an engine; a context manager.
+    """The HTTP API of a Toxiproxy or of chaoslab's engine; a context manager.
 
-    Every call raises RuntimeUnavailable where the server does not answer as one.
+    Every call raises RuntimeUnavailable if the server does not answer as such a server.
     """
 
     def __init__(self, address: str) -> None:
@@ -73,8 +79,8 @@ class ProxyApi:
         self._http.close()
 
     def is_engine(self) -> bool:
-        """Whether it is chaoslab's own engine."""
-        return self._ask("GET", "/chaoslab", fine=(404,)).status_code == 200
+        """Whether it is chaoslab's engine."""
+        return self._ask("GET", "/chaoslab", allowed=(404,)).status_code == 200
 
     def proxies(self) -> dict[str, ProxyState]:
         """Every proxy of the server."""
@@ -91,26 +97,26 @@ class ProxyApi:
         except (AttributeError, LookupError, TypeError) as error:
             raise self._unavailable(f"cannot read its proxies ({error!r})") from error
 
-    def take_back(self, trace: Trace) -> None:
-        """Undo it, and see that it is gone. What is not there any more is no error."""
-        proxy = quote(trace.proxy, safe="")
-        match trace.kind:
+    def heal(self, fault: InForce) -> None:
+        """Undo it, and check that it is gone. If it is gone already, that is no error."""
+        proxy = quote(fault.proxy, safe="")
+        match fault.kind:
             case "toxic":
-                name = quote(trace.name, safe="")
-                self._ask("DELETE", f"/proxies/{proxy}/toxics/{name}", fine=(404,))
+                name = quote(fault.name, safe="")
+                self._ask("DELETE", f"/proxies/{proxy}/toxics/{name}", allowed=(404,))
             case "disabled":
-                self._ask("POST", f"/proxies/{proxy}", fine=(404,), body={"enabled": True})
+                self._ask("POST", f"/proxies/{proxy}", allowed=(404,), body={"enabled": True})
             case "connect":
-                whole = {"mode": "accept", "established": "keep"}
-                self._ask("PUT", f"/chaoslab/proxies/{proxy}/connect", fine=(404,), body=whole)
+                usual = {"mode": "accept", "established": "keep"}
+                self._ask("PUT", f"/chaoslab/proxies/{proxy}/connect", allowed=(404,), body=usual)
             case "trigger":
-                name = quote(trace.name, safe="")
-                self._ask("DELETE", f"/chaoslab/proxies/{proxy}/triggers/{name}", fine=(404,))
-        if (state := self.proxies().get(trace.proxy)) is not None:
-            if trace.kind == "toxic" and trace.name in state.toxics:
-                raise self._unavailable(f"{trace} still exists")
-            if trace.kind == "disabled" and not state.enabled:
-                raise self._unavailable(f"{trace} still exists")
+                name = quote(fault.name, safe="")
+                self._ask("DELETE", f"/chaoslab/proxies/{proxy}/triggers/{name}", allowed=(404,))
+        if (state := self.proxies().get(fault.proxy)) is not None:
+            if fault.kind == "toxic" and fault.name in state.toxics:
+                raise self._unavailable(f"{fault} still exists")
+            if fault.kind == "disabled" and not state.enabled:
+                raise self._unavailable(f"{fault} still exists")
 
     def _json(self, path: str) -> Any:
         try:
@@ -119,19 +125,23 @@ class ProxyApi:
             raise self._unavailable("its answer is not JSON") from error
 
     def _ask(
-        self, method: str, path: str, *, fine: tuple[int, ...] = (), body: object = None
+        self, method: str, path: str, *, allowed: tuple[int, ...] = (), body: object = None
     ) -> httpx.Response:
         try:
             response = self._http.request(method, path, json=body)
         except httpx.HTTPError as error:
             raise self._unavailable(str(error) or type(error).__name__) from error
-        if response.status_code >= 400 and response.status_code not in fine:
-            said = f"{method} {path} answered {response.status_code} {response.text.strip()[:200]}"
-            raise self._unavailable(said)
+        if response.status_code >= 400 and response.status_code not in allowed:
+            answer = f"{response.status_code} {response.text.strip()[:200]}"
+            raise self._unavailable(f"{method} {path} answered {answer}")
         return response
 
     def _unavailable(self, why: str) -> RuntimeUnavailable:
         return RuntimeUnavailable(
-            f"Toxiproxy at {self._address}: {why}\n"
-            "  expected Toxiproxy's API there: start it, forward its port, or correct [attach]"
+            Problem(
+                where=f"Toxiproxy at {self._address}",
+                reason=API_FAILED(cause=why),
+                expected="Toxiproxy's API there",
+                fix="start it, forward its port, or correct [attach]",
+            )
         )

@@ -1,17 +1,23 @@
-"""An app that stands already: it is asked for its health, and for nothing else."""
+"""An app that the lab did not start. The lab only sends it requests."""
 
 from __future__ import annotations
 
 import asyncio
 
 from chaoslab.clock import now_s
-from chaoslab.errors import RuntimeUnavailable
+from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.sockets import AppSocket
 
+NO_SOCKETS = ErrorCode(
+    "attach.no_sockets",
+    "cannot list the sockets of an app that the lab did not start",
+    "In attach mode the lab does not read an app's sockets.",
+)
 
-class StandingApp:
-    """Implements `RunningApp` for an app that the lab has not started and does not stop."""
+
+class ExternalApp:
+    """Implements `RunningApp` for an app that the lab neither starts nor stops."""
 
     pid = 0
     exit_code = None
@@ -23,37 +29,37 @@ class StandingApp:
 
     @property
     def spawned_s(self) -> float:
-        """When the lab began to watch it."""
+        """When the lab started to watch it."""
         return self._since_s
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where the topology says that it answers."""
+        """The address that the topology declares."""
         return self._endpoint
 
     @property
     def listens_on(self) -> int:
-        """The port at which it is asked; its own kernel may know it by another."""
+        """The port of `endpoint`; on the app's own machine it may be another one."""
         return self._endpoint.port
 
     async def exited(self) -> int:
-        """Its end cannot be seen from here: waits until it is cancelled."""
+        """Wait until cancelled: the lab cannot observe the end of this app."""
         return int(await asyncio.get_running_loop().create_future())
 
     async def wait(self) -> int:
-        """The same."""
+        """Wait until cancelled, as `exited`."""
         return await self.exited()
 
     def sockets(self) -> tuple[AppSocket, ...]:
-        """Its kernel is not asked. Raises RuntimeUnavailable."""
-        raise RuntimeUnavailable("cannot list the sockets of an app that the lab did not start")
+        """Raises RuntimeUnavailable, always."""
+        raise RuntimeUnavailable(Problem(reason=NO_SOCKETS()))
 
     def log_tail(self, lines: int = 15) -> tuple[str, ...]:
-        """Its log is where whoever runs it keeps it."""
+        """Empty: the lab does not have its log."""
         del lines
         return ()
 
     async def terminate(self, grace_s: float = 2.0) -> int:
-        """It goes on."""
+        """Do nothing: the app goes on."""
         del grace_s
         return 0

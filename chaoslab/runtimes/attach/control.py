@@ -1,4 +1,4 @@
-"""The proxies that the topology names, and no others: used as they stand, left as they were."""
+"""Controls the proxies that [attach.links] names, and no others; none is created or deleted."""
 
 from __future__ import annotations
 
@@ -7,21 +7,27 @@ from dataclasses import replace
 
 from chaoslab.agent.iptables_rules import Counters
 from chaoslab.clock import now_s
-from chaoslab.errors import FaultUnsupported
+from chaoslab.errors import ErrorCode, FaultUnsupported, Problem
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.actions import Action, AddToxic, Capability, ConnectPhase, Disable
 from chaoslab.proxies.base import ConnectionRecord, TriggerState
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
-from chaoslab.runtimes.attach.api import MARK, Trace
+from chaoslab.runtimes.attach.api import MARK, InForce
 from chaoslab.runtimes.attach.lease import Lease
+
+NOT_DECLARED = ErrorCode(
+    "attach.link_not_declared",
+    "[attach.links] declares no proxy for {link}",
+    "A fault is on a link whose proxy the lab may not change.",
+)
 
 
 class AttachedControl:
-    """Implements `ProxyControl` on proxies that stand; links are known here by their own names.
+    """Implements `ProxyControl` on external proxies. Callers name a proxy by its link.
 
-    `proxies` maps a link to its proxy, `reached` to where the lab finds it; `out_of_sight` are the
-    links that no canary of the lab's can take, as the runtime finds out. What is put in force is
-    written into the lease before, and struck off once it is gone.
+    `proxies` maps a link to its proxy, `reached` to the proxy's address for the lab.
+    `without_canary` are the links whose proxies the lab cannot reach with a canary; the runtime
+    adds to it. A fault is noted in the lease before it is put in force, and removed after its heal.
     """
 
     def __init__(
@@ -31,11 +37,11 @@ class AttachedControl:
         *,
         proxies: Mapping[str, str],
         reached: Mapping[str, Endpoint],
-        out_of_sight: Collection[str] = (),
+        without_canary: Collection[str] = (),
     ) -> None:
         self._server, self._lease = server, lease
         self._proxies, self._reached = proxies, reached
-        self._out_of_sight = out_of_sight
+        self._without_canary = without_canary
         self._unmatched = {*proxies}
         self._since_s = now_s()
 
@@ -53,7 +59,7 @@ class AttachedControl:
 
     def check(self, action: Action) -> None:
         if action.proxy not in self._proxies:
-            raise FaultUnsupported(f"[attach.links] declares no proxy for {action.proxy}")
+            raise FaultUnsupported(Problem(reason=NOT_DECLARED(link=action.proxy)))
         self._server.check(self._there(action))
 
     def check_triggers(self) -> None:
@@ -63,30 +69,30 @@ class AttachedControl:
         await self._server.close()
 
     async def create(self, proxy: str, upstream: str) -> int:
-        """Nothing is made: the port of the proxy that carries the link, or 0 where none does."""
+        """Creates nothing: returns the port of the link's proxy, 0 if none is declared."""
         del upstream
         return self._reached[proxy].port if proxy in self._proxies else 0
 
     async def delete(self, proxy: str) -> None:
-        """What the lab did not make it does not take away."""
+        """Deletes nothing: the lab did not create the proxy."""
         del proxy
 
     async def apply(self, action: Action) -> None:
         self.check(action)
         there = self._there(action)
-        self._lease.note(_trace(there))
+        self._lease.note(_in_force(there))
         await self._server.apply(there)
 
     async def undo(self, action: Action) -> None:
         there = self._there(action)
         await self._server.undo(there)
-        self._lease.strike(_trace(there))
+        self._lease.remove(_in_force(there))
 
     async def arm(self, trigger: str, proxy: str, n: int, actions: tuple[Action, ...]) -> None:
         there = tuple(map(self._there, actions))
-        armed = Trace(proxy=self._proxies[proxy], kind="trigger", name=MARK + trigger)
-        # Taken back in reverse: first the trigger, or it could fire between the others and its end.
-        self._lease.note(*map(_trace, there), armed)
+        armed = InForce(proxy=self._proxies[proxy], kind="trigger", name=MARK + trigger)
+        # The trigger is last here, so that it is healed first: else it could fire during the heal.
+        self._lease.note(*map(_in_force, there), armed)
         await self._server.arm(MARK + trigger, self._proxies[proxy], n, there)
 
     async def trigger(self, trigger: str, proxy: str) -> TriggerState:
@@ -94,7 +100,7 @@ class AttachedControl:
 
     async def disarm(self, trigger: str, proxy: str) -> None:
         await self._server.disarm(MARK + trigger, self._proxies[proxy])
-        self._lease.strike(Trace(proxy=self._proxies[proxy], kind="trigger", name=MARK + trigger))
+        self._lease.remove(InForce(proxy=self._proxies[proxy], kind="trigger", name=MARK + trigger))
 
     async def syn_drops(self, proxy: str) -> int | None:
         return None if proxy in self._unmatched else await self._server.syn_drops(self._at(proxy))
@@ -103,17 +109,18 @@ class AttachedControl:
         return None if proxy in self._unmatched else await self._server.packets(self._at(proxy))
 
     async def ended_bytes(self, proxy: str) -> int | None:
-        """By Toxiproxy's own metrics, where no canary of the lab's can be among them.
+        """By Toxiproxy's metrics, on links without canaries; else None.
 
-        Our engine counts what passes at once, so there it says nothing of an end.
+        None for chaoslab's engine: it counts bytes at once, not at a connection's end.
         """
-        if proxy not in self._out_of_sight or "connections" in self.capabilities:
+        if proxy not in self._without_canary or "connections" in self.capabilities:
             return None
         return await self._server.metered_bytes(self._at(proxy))
 
     async def connections(self, proxy: str) -> tuple[ConnectionRecord, ...]:
-        """Only where the lab has found its own canary among them: elsewhere one of the canaries
-        might be taken for a connection of the app. What was over before this lab came is left out.
+        """The connections of a matched link (see `match`) since the lab attached; else empty.
+
+        On another link, a canary could seem to be a connection of the app.
         """
         if proxy in self._unmatched:
             return ()
@@ -121,23 +128,23 @@ class AttachedControl:
         return tuple(r for r in records if r.closed_s is None or r.closed_s >= self._since_s)
 
     def carries(self, address: Endpoint) -> str | None:
-        """The link whose proxy is reached there."""
+        """The link whose proxy has that address; None if none has."""
         return next((link for link, there in self._reached.items() if there == address), None)
 
     def refuses_connects(self, link: str) -> bool:
-        """Whether this lab has its proxy's listener closed, or its connects changed."""
+        """Whether this lab has disabled the link's proxy or changed its connects."""
         kinds = ("disabled", "connect")
         return any(t.proxy == self._at(link) and t.kind in kinds for t in self._lease.in_force)
 
     def is_matched(self, link: str) -> bool:
-        """Whether the server's records of connections are told apart from the lab's own."""
+        """Whether the lab's canaries can be found in the server's records of connections."""
         return link not in self._unmatched
 
     async def match(self, link: str, client_port: int | None, asked_s: float) -> None:
-        """Find a canary of the lab's own, sent at `asked_s`, among the link's connections.
+        """Look for a canary that was sent at `asked_s` in the server's records of the link.
 
-        Where its port or the server's clock is another than here (a forwarded port, a server on
-        another machine), its records say nothing about this lab's time and are not used.
+        It is not found if a forwarded port changes its client port, or if the server is on another
+        machine, with another clock. The server's records are then not used.
         """
         for record in await self._server.connections(self._at(link)):
             near = abs(record.opened_s - asked_s) < 1.0
@@ -148,16 +155,16 @@ class AttachedControl:
         return self._proxies[link]
 
     def _there(self, action: Action) -> Action:
-        """The action with the proxy's own name, and a toxic's name by which others know it."""
+        """The action with the proxy's name on the server; toxics get the prefix of the lab."""
         action = replace(action, proxy=self._at(action.proxy))
         return replace(action, name=MARK + action.name) if isinstance(action, AddToxic) else action
 
 
-def _trace(action: Action) -> Trace:
+def _in_force(action: Action) -> InForce:
     match action:
         case AddToxic():
-            return Trace(proxy=action.proxy, kind="toxic", name=action.name)
+            return InForce(proxy=action.proxy, kind="toxic", name=action.name)
         case Disable():
-            return Trace(proxy=action.proxy, kind="disabled")
+            return InForce(proxy=action.proxy, kind="disabled")
         case ConnectPhase():
-            return Trace(proxy=action.proxy, kind="connect")
+            return InForce(proxy=action.proxy, kind="connect")

@@ -5,38 +5,51 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
-from chaoslab.errors import RuntimeUnavailable
+from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
 from chaoslab.model.topology import Attach, Topology
 from chaoslab.runtimes.attach.api import MARK, ProxyState
+
+NO_ATTACH = ErrorCode(
+    "attach.not_declared", "{topology} has no [attach]", "Attach mode needs [attach]."
+)
+NO_PROXY = ErrorCode(
+    "attach.no_proxy", "it does not exist", "The external server lacks a declared proxy."
+)
+DISABLED = ErrorCode("attach.proxy_disabled", "it is disabled", "A declared proxy is disabled.")
+UNKNOWN_LAB = ErrorCode(
+    "attach.unknown_lab",
+    "it has {toxics}, left by a lab that is unknown here",
+    "A declared proxy has a fault of a lab of another machine or user.",
+)
 
 
 def declared(topology: Topology) -> Attach:
     """The topology's [attach]. Raises RuntimeUnavailable where it has none."""
     if topology.attach is None:
-        raise RuntimeUnavailable(
-            f"{topology.source or topology.name} has no [attach]\n"
-            "  add [attach] with the addresses of Toxiproxy and the apps (docs/topology.md)"
-        )
+        reason = NO_ATTACH(topology=topology.source or topology.name)
+        fix = "add [attach] with the addresses of Toxiproxy and the apps (docs/topology.md)"
+        raise RuntimeUnavailable(Problem(reason=reason, fix=fix))
     return topology.attach
 
 
-def absent(attach: Attach, there: Mapping[str, ProxyState]) -> Iterator[str]:
+def absent(attach: Attach, there: Mapping[str, ProxyState]) -> Iterator[Problem]:
     """A problem for each declared proxy that the server does not have."""
     for link, proxy in attach.links.items():
         if proxy not in there:
-            has = ", ".join(there) or "none"
-            yield f"{_where(link, proxy)} does not exist\n  expected one of: {has}"
+            expected = f"one of: {', '.join(there) or 'none'}"
+            yield Problem(where=_where(link, proxy), reason=NO_PROXY(), expected=expected)
 
 
-def unfit(attach: Attach, there: Mapping[str, ProxyState]) -> Iterator[str]:
+def unfit(attach: Attach, there: Mapping[str, ProxyState]) -> Iterator[Problem]:
     """A problem for each proxy that is disabled, or has a fault of an unknown lab."""
     for link, proxy in attach.links.items():
         state = there.get(proxy)
         if state is not None and not state.enabled:
-            yield f"{_where(link, proxy)} is disabled\n  enable it: a run requires a working path"
+            fix = "enable it: a run requires a working path"
+            yield Problem(where=_where(link, proxy), reason=DISABLED(), fix=fix)
         elif state and (marked := [toxic for toxic in state.toxics if toxic.startswith(MARK)]):
-            what, fix = ", ".join(marked), "wait until it ends, or remove them if it no longer runs"
-            yield f"{_where(link, proxy)} has {what}, left by a lab that is unknown here\n  {fix}"
+            fix = "wait until it ends, or remove them if it no longer runs"
+            yield Problem(where=_where(link, proxy), reason=UNKNOWN_LAB(toxics=marked), fix=fix)
 
 
 def _where(link: str, proxy: str) -> str:

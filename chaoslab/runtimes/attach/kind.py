@@ -31,7 +31,7 @@ class AttachSession:
         with ProxyApi(attach.toxiproxy) as api:
             there = api.proxies()
         if problems := [*absent(attach, there)]:
-            raise RuntimeUnavailable("\n".join(problems))
+            raise RuntimeUnavailable(problems)
 
     def lab(self) -> AbstractAsyncContextManager[Runtime]:
         """Attach for one lab. Raises RuntimeUnavailable where the topology has no [attach]."""

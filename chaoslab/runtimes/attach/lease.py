@@ -1,8 +1,8 @@
-"""Which lab is attached to a proxy server, and what it has in force there: kept on disk.
+"""Which lab is attached to a proxy server, and what it has in force there; kept in a file.
 
-A fault on somebody else's proxy outlives the lab that dies. So before anything is put in force it
-is written down; whoever comes next (a run, `chaoslab clean`) finds it, says it, and takes it back.
-That a lab lives is shown by its lock, which the kernel drops at its death.
+A fault on an external proxy stays in force when the lab dies. So the lab writes it down before it
+puts it in force; the next run, or `chaoslab clean`, reports and heals it. A running lab has a lock
+on the file, which the kernel releases when the lab dies.
 """
 
 from __future__ import annotations
@@ -20,20 +20,31 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter, ValidationError
 
 from chaoslab.clock import wall_time
-from chaoslab.errors import RuntimeUnavailable
+from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
 from chaoslab.machine.environment import environment
-from chaoslab.runtimes.attach.api import Trace
+from chaoslab.runtimes.attach.api import InForce
+
+NO_FOLDER = ErrorCode(
+    "lease.no_folder",
+    "cannot record injected faults, so none is injected: {cause}",
+    "The folder in which attached labs note their faults cannot be written.",
+)
+UNREADABLE = ErrorCode(
+    "lease.unreadable",
+    "{file} lists faults left in force by a lab, but cannot be read: {cause}",
+    "A dead lab may have left faults in force, and its file is damaged.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseRecord:
-    """What stands in the file: who is attached, and what it has in force."""
+    """The content of the file: the attached lab, and what it has in force."""
 
     api: str
     pid: int
     host: str
     since: str
-    in_force: tuple[Trace, ...] = ()
+    in_force: tuple[InForce, ...] = ()
 
     def __str__(self) -> str:
         return f"the lab of process {self.pid} on {self.host}, attached since {self.since}"
@@ -43,14 +54,17 @@ _RECORD = TypeAdapter(LeaseRecord)
 
 
 class Held(Exception):
-    """Another lab lives and holds the lease; `record` says which, where it has said so."""
+    """Another running lab holds the lease; `record` describes it, if it has written one."""
 
     def __init__(self, record: LeaseRecord | None) -> None:
         self.record = record
 
 
 class Lease:
-    """The right to inject through one API, from this machine. `left` is what was found in force."""
+    """The right of one lab on this machine to inject by one API.
+
+    `left` is what a dead lab had in force.
+    """
 
     def __init__(self, path: Path, lock: int, left: LeaseRecord | None) -> None:
         self._path, self._lock, self.left = path, lock, left
@@ -58,15 +72,13 @@ class Lease:
 
     @classmethod
     def take(cls, path: Path) -> Lease:
-        """Lock it. Raises Held where a living lab has it, RuntimeUnavailable without a folder."""
+        """Lock it. Raises Held if a running lab has it, RuntimeUnavailable without a folder."""
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise RuntimeUnavailable(
-                f"cannot record injected faults, so none is injected: {error}\n"
-                "  set XDG_STATE_HOME to a writable folder"
-            ) from error
+            reason, fix = NO_FOLDER(cause=str(error)), "set XDG_STATE_HOME to a writable folder"
+            raise RuntimeUnavailable(Problem(reason=reason, fix=fix)) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -79,34 +91,34 @@ class Lease:
             raise
 
     @property
-    def in_force(self) -> tuple[Trace, ...]:
+    def in_force(self) -> tuple[InForce, ...]:
         """What this lab has in force."""
         return self._record.in_force if self._record else ()
 
     def begin(self, api: str) -> None:
-        """Nothing is in force any more, and this process is the one to ask."""
+        """Write a new record: this process is attached, and nothing is in force."""
         since = wall_time().isoformat(timespec="seconds")
         self._write(LeaseRecord(api=api, pid=os.getpid(), host=platform.node(), since=since))
 
-    def note(self, *traces: Trace) -> None:
-        """Write down what is about to be put in force; on disk when this returns."""
+    def note(self, *faults: InForce) -> None:
+        """Write down what will be put in force; it is on disk when this returns."""
         assert self._record is not None
-        new = tuple(trace for trace in traces if trace not in self._record.in_force)
+        new = tuple(fault for fault in faults if fault not in self._record.in_force)
         self._write(replace(self._record, in_force=(*self._record.in_force, *new)))
 
-    def strike(self, *traces: Trace) -> None:
-        """What was taken back."""
+    def remove(self, *faults: InForce) -> None:
+        """Remove healed faults from the record."""
         assert self._record is not None
-        left = tuple(trace for trace in self._record.in_force if trace not in traces)
+        left = tuple(fault for fault in self._record.in_force if fault not in faults)
         self._write(replace(self._record, in_force=left))
 
     def end(self) -> None:
-        """Nothing is left: the file goes, and the lock with it."""
+        """Delete the record and unlock; for a lab that has nothing in force."""
         self._path.unlink(missing_ok=True)
-        self.let_go()
+        self.release()
 
-    def let_go(self) -> None:
-        """Unlock; what is written down stays, for whoever comes next."""
+    def release(self) -> None:
+        """Unlock; the record stays for the next run."""
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -122,14 +134,14 @@ class Lease:
 
 
 def lease_path(api: str) -> Path:
-    """Where the lease on the API of that address lies."""
+    """The file of the lease on the API at that address."""
     parts = urlsplit(api)
     name = re.sub(r"[^\w.-]", "_", f"{parts.hostname}_{parts.port}")
     return _folder() / f"{name}.json"
 
 
 def lease_paths() -> Iterator[Path]:
-    """Every lease that this user has on this machine, of living labs and dead ones."""
+    """The files of all leases of this user on this machine, of running and dead labs."""
     with suppress(OSError):
         yield from sorted(_folder().glob("*.json"))
 
@@ -146,7 +158,6 @@ def _read(path: Path) -> LeaseRecord | None:
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:
-        raise RuntimeUnavailable(
-            f"{path} lists faults left in force by a lab, but cannot be read: {error}\n"
-            "  check the proxies' toxics by hand, then remove the file"
-        ) from error
+        reason = UNREADABLE(file=str(path), cause=str(error))
+        fix = "check the proxies' toxics by hand, then remove the file"
+        raise RuntimeUnavailable(Problem(reason=reason, fix=fix)) from error

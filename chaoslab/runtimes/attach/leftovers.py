@@ -1,4 +1,4 @@
-"""What dead labs have left in force on proxies that are not theirs."""
+"""Faults that dead labs left in force on external proxies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chaoslab.runtimes.leftovers import Found, Leftover
 
 
 def find() -> Found:
-    """Every lease whose lab is gone; those of living labs are noted. Asks no server."""
+    """The lease of every dead lab; those of running labs are noted. Sends no request."""
     found = Found()
     for path in lease_paths():
         try:
@@ -23,22 +23,22 @@ def find() -> Found:
         except RuntimeUnavailable as error:
             found.notes.append(str(error))
             continue
-        lease.let_go()
+        lease.release()
         if lease.left is not None:
             found.leftovers.append(_leftover(path, lease.left))
     return found
 
 
-def taken_back(record: LeaseRecord) -> None:
-    """Take back, newest first, what a lab has written down as in force, and see that it is gone.
+def heal(record: LeaseRecord) -> None:
+    """Heal what a lab has in force by its record, newest first, and check that it is gone.
 
-    Raises RuntimeUnavailable where the proxy server does not answer.
+    Raises RuntimeUnavailable if the proxy server does not answer.
     """
     if not record.in_force:
         return
     with ProxyApi(record.api) as api:
-        for trace in reversed(record.in_force):
-            api.take_back(trace)
+        for fault in reversed(record.in_force):
+            api.heal(fault)
 
 
 def _leftover(path: Path, record: LeaseRecord) -> Leftover:
@@ -50,16 +50,16 @@ def _leftover(path: Path, record: LeaseRecord) -> Leftover:
 
 
 def _remove(path: Path) -> str:
-    """Looked at once more under the lock: a run may have come before."""
+    """Read the lease again under the lock, since a run may have taken it, and heal."""
     try:
         lease = Lease.take(path)
     except Held as held:
         return f"now used by {held.record or 'another lab'}"
     try:
         if lease.left is not None:
-            taken_back(lease.left)
+            heal(lease.left)
     except BaseException:
-        lease.let_go()
+        lease.release()
         raise
     lease.end()
     return ""

@@ -1,22 +1,27 @@
-"""What a plan asks that cannot be done to a system that stands already, and must go on. Pure."""
+"""What a plan needs that attach mode cannot do to an external system. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chaoslab.errors import FaultUnsupported
+from chaoslab.errors import ErrorCode, FaultUnsupported, Problem
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Attach, Topology
 from chaoslab.model.when import AtMoment, BeforeSpawn
 
-_UNSEEN = ("bound", "exited")
+NOT_POSSIBLE = ErrorCode(
+    "attach.not_possible",
+    "attach mode does not start or stop anything: {needs}",
+    "A plan needs something that attach mode cannot do.",
+)
+_NOT_OBSERVABLE = ("bound", "exited")
 
 
 def refuse(plan: Plan, topology: Topology, attach: Attach) -> None:
-    """Raise FaultUnsupported, with every reason, where a resolved plan cannot be carried out."""
+    """Raise FaultUnsupported, with every reason, if attach mode cannot carry out the plan."""
     reasons = tuple(dict.fromkeys(_reasons(plan, topology, attach)))
     if reasons:
-        raise FaultUnsupported("attach mode does not start or stop anything: " + "; ".join(reasons))
+        raise FaultUnsupported(Problem(reason=NOT_POSSIBLE(needs="; ".join(reasons))))
 
 
 def _reasons(plan: Plan, topology: Topology, attach: Attach) -> Iterator[str]:
@@ -30,7 +35,7 @@ def _reasons(plan: Plan, topology: Topology, attach: Attach) -> Iterator[str]:
             if link.name not in attach.links:
                 yield f'{fault.label}: no [attach.links."{link.name}"]: the lab may change no proxy'
     for moment in _moments(plan):
-        if moment.moment in _UNSEEN:
+        if moment.moment in _NOT_OBSERVABLE:
             yield f"the moment '{moment.moment}' is not observable in attach mode"
     yield from _writes(plan, topology, attach)
 
@@ -47,7 +52,7 @@ def _boots(plan: Plan, attach: Attach) -> Iterator[str]:
 
 
 def _start_up(plan: Plan) -> Iterator[str]:
-    """It is long past; what remains of `Starts` is that the app is up when the lab comes."""
+    """The app has started before the lab; `Starts` can only claim that it is up."""
     modes = {e.start_mode for e in plan.expect} - {None}
     if "end" in modes:
         yield "the plan expects the end of a start-up, but the app has already started"
@@ -71,7 +76,7 @@ def _moments(plan: Plan) -> Iterator[AtMoment]:
 
 
 def _writes(plan: Plan, topology: Topology, attach: Attach) -> Iterator[str]:
-    """A write that cannot be looked up proves nothing, and would be left behind for nothing."""
+    """Writes that the lab cannot read back, since the server's address is not declared."""
     writing = {load.app for load in plan.load}
     writing |= {e.app for e in plan.expect if e.proof or e.keeps_writes}
     for name in sorted(writing):

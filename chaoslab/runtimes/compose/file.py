@@ -1,8 +1,8 @@
-"""A Compose file as Compose itself understands it, and the copy of it that a lab starts.
+"""A Compose file as Compose renders it, and the copy of it that a lab starts.
 
-The copy is the stack without what would tie it to one place on the machine: names of containers,
-networks and volumes are Compose's own for the lab's project, and only what the lab talks to is
-published, on ports of its own. Everything in it carries the session's labels.
+Several copies can run on one machine: Compose names the containers, networks and volumes of each
+copy, and only the ports that the lab needs are published, on free ports. Everything in a copy has
+the session's labels.
 """
 
 from __future__ import annotations
@@ -14,41 +14,57 @@ from typing import Any
 
 import yaml
 
-from chaoslab.errors import Problem, RuntimeUnavailable, SpecError, did_you_mean
+from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable, SpecError, did_you_mean
 from chaoslab.model.topology import Topology
 from chaoslab.runtimes.compose.tool import Compose
 from chaoslab.runtimes.containers.engine import HOST
 from chaoslab.runtimes.containers.stack import PROXY_NAME
 
 FILE = "docker-compose.chaos.yml"
+NO_FILE = ErrorCode("compose.no_file", "{file} not found", "The Compose file does not exist.")
+NOT_A_MAPPING = ErrorCode(
+    "compose.not_a_mapping",
+    "{compose} renders it as {type}",
+    "What Compose prints for the file is not a Compose file.",
+)
+NO_SERVICE = ErrorCode(
+    "compose.no_service",
+    "no service '{name}', which is {what}",
+    "The Compose file lacks a part of the topology.",
+)
+NO_IMAGE = ErrorCode(
+    "compose.no_image",
+    "it has no image",
+    "An app of the topology has no image in the Compose file.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComposeFile:
-    """One file, rendered: every variable filled, every path absolute."""
+    """A rendered Compose file: variables are filled in, paths are absolute."""
 
     path: Path
     _rendered: Mapping[str, Any]
 
     def image(self, service: str) -> str:
-        """The image that the file names for a service; empty where it names none."""
+        """The image of a service in the file; empty if it has none."""
         return str(self._services[service].get("image") or "")
 
     def is_built(self, service: str) -> bool:
-        """Whether the file says how the service's image is built."""
+        """Whether the file has `build` for the service."""
         return bool(self._services[service].get("build"))
 
     def networks(self, service: str) -> frozenset[str]:
-        """The file's names of the networks that a service is on."""
+        """The names in the file of the networks that a service is on."""
         return frozenset(self._services[service].get("networks") or ())
 
     def check(self, topology: Topology) -> None:
-        """Raise SpecError, with every problem, where it lacks a part of the topology."""
+        """Raise SpecError, with every problem, if it lacks a part of the topology."""
         known = sorted(self._services)
         problems = [
             Problem(
                 where=str(self.path),
-                what=f"no service '{name}', which is {what}",
+                reason=NO_SERVICE(name=name, what=what),
                 expected=f"one of the services in the file: {', '.join(known) or '(none)'}",
                 fix=did_you_mean(name, known) or f"name {what} '{name}' there",
             )
@@ -58,7 +74,7 @@ class ComposeFile:
         problems += [
             Problem(
                 where=f"{self.path}: services.{app}",
-                what="it has no image",
+                reason=NO_IMAGE(),
                 expected="an image, so that the lab can start the app from it",
                 fix="add `image:` beside `build:`",
             )
@@ -73,25 +89,26 @@ class ComposeFile:
     ) -> str:
         """The text of the lab's copy.
 
-        `ports` are, by service, those to publish on loopback (inside to outside); `labels` those
-        of each service, network and volume by its name in the file.
+        `ports` has, by service, the ports to publish on loopback: the port inside, to the one
+        outside. `labels` has the labels of each service, network and volume, by its name in the
+        file.
         """
-        whole = {key: value for key, value in self._rendered.items() if key != "name"}
-        whole["services"] = {
+        copy = {key: value for key, value in self._rendered.items() if key != "name"}
+        copy["services"] = {
             name: {
-                **{key: value for key, value in said.items() if key != "container_name"},
-                "labels": _labels(said.get("labels")) | dict(labels[name]),
+                **{key: value for key, value in declared.items() if key != "container_name"},
+                "labels": _labels(declared.get("labels")) | dict(labels[name]),
                 "ports": [f"{HOST}:{out}:{into}" for into, out in ports.get(name, {}).items()],
             }
-            for name, said in self._services.items()
+            for name, declared in self._services.items()
         }
         for kind in ("networks", "volumes"):
-            if kind in whole:
-                whole[kind] = {
-                    name: _own(said or {}, labels.get(name, {}))
-                    for name, said in (whole[kind] or {}).items()
+            if kind in copy:
+                copy[kind] = {
+                    name: _own(declared or {}, labels.get(name, {}))
+                    for name, declared in (copy[kind] or {}).items()
                 }
-        return yaml.safe_dump(whole, sort_keys=False)
+        return yaml.safe_dump(copy, sort_keys=False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -106,26 +123,24 @@ class ComposeFile:
 
 
 def beside(topology: Topology) -> Path:
-    """The Compose file of a topology, which lies beside it. Raises RuntimeUnavailable if none."""
+    """The Compose file beside the topology file. Raises RuntimeUnavailable if there is none."""
     path = Path(topology.source or "chaoslab.toml").absolute().with_name(FILE)
     if not path.is_file():
-        raise RuntimeUnavailable(
-            f"{path} not found\n  --chaos-runtime=compose runs the stack of the {FILE} beside "
-            "the topology file; write one, or run the same scenarios without: "
-            "--chaos-runtime=docker"
+        fix = (
+            f"--chaos-runtime=compose runs the stack of the {FILE} beside the topology file; "
+            "write one, or run the same scenarios without: --chaos-runtime=docker"
         )
+        raise RuntimeUnavailable(Problem(reason=NO_FILE(file=str(path)), fix=fix))
     return path
 
 
 def read(compose: Compose, path: Path) -> ComposeFile:
-    """The file as Compose renders it.
-
-    Raises ServiceFailed with Compose's own words for a file that it refuses.
-    """
-    text = compose.said("-f", str(path), "config", folder=path.parent)
+    """Have Compose render a file. Raises ServiceFailed, with its message, if it refuses."""
+    text = compose.output_of("-f", str(path), "config", folder=path.parent)
     rendered = yaml.safe_load(text)
     if not isinstance(rendered, dict):
-        raise RuntimeUnavailable(f"{path}: {compose} renders it as {type(rendered).__name__}")
+        reason = NOT_A_MAPPING(compose=str(compose), type=type(rendered).__name__)
+        raise RuntimeUnavailable(Problem(where=str(path), reason=reason))
     return ComposeFile(path=path, _rendered=rendered)
 
 
@@ -136,16 +151,16 @@ def _needed(topology: Topology) -> dict[str, str]:
     return parts | dict.fromkeys(topology.apps, "an app of the topology")
 
 
-def _labels(said: object) -> dict[str, str]:
-    if isinstance(said, Mapping):
-        return {str(key): str(value) for key, value in said.items()}
-    pairs = [str(each).partition("=") for each in said] if isinstance(said, list) else []
+def _labels(declared: object) -> dict[str, str]:
+    if isinstance(declared, Mapping):
+        return {str(key): str(value) for key, value in declared.items()}
+    pairs = [str(each).partition("=") for each in declared] if isinstance(declared, list) else []
     return {key: value for key, _, value in pairs}
 
 
-def _own(said: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
-    """A network or a volume of the lab's own; one that is external stays what it is."""
-    if said.get("external"):
-        return dict(said)
-    kept = {key: value for key, value in said.items() if key != "name"}
-    return kept | {"labels": _labels(said.get("labels")) | dict(labels)}
+def _own(declared: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
+    """A network or volume for the copy, without its name; an external one is unchanged."""
+    if declared.get("external"):
+        return dict(declared)
+    kept = {key: value for key, value in declared.items() if key != "name"}
+    return kept | {"labels": _labels(declared.get("labels")) | dict(labels)}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from chaoslab.errors import RuntimeUnavailable
 from chaoslab.model.topology import Topology
-from chaoslab.runtimes.compose.tool import found
+from chaoslab.runtimes.compose.tool import installed
 from chaoslab.runtimes.containers.needs import engine_lacks
 from chaoslab.runtimes.doctor.machine import Lack, Look, Machine, Part, lacking
 
@@ -32,8 +32,7 @@ def lacks(machine: Machine) -> Iterator[Lack]:
 
 def _compose() -> Part:
     try:
-        compose = found(limit_s=_LIMIT_S)
+        compose = installed(limit_s=_LIMIT_S)
     except RuntimeUnavailable as error:
-        problem = str(error).partition("\n")[0]
-        return Part(name="Compose", problem=problem, fix=_FIX)
+        return Part(name="Compose", problem=error.problems[0].what, fix=_FIX)
     return Part(name="Compose", found=f"`{' '.join(compose.command)}` {compose.version}")

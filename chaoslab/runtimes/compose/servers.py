@@ -1,7 +1,7 @@
-"""The servers of a Compose stack: they keep the settings and credentials of the file.
+"""The servers of a Compose stack, which keep the settings and credentials of the file.
 
-A volume of the file may be external, or a folder of the user's. So a lab has a place of its own in
-each server, and removes nothing else.
+A volume of the file may be external, or a folder of the user. So a lab uses a database of its own
+in each server, and removes nothing else.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from chaoslab.services.base import ContainerServer, ability
 
 
 def stack_server(service: Service, env: Mapping[str, str]) -> ContainerServer:
-    """A service's server, by what its container is told by the environment.
+    """A service's server, by its container's environment variables.
 
-    Raises RuntimeUnavailable where that kind cannot be used in a stack.
+    Raises RuntimeUnavailable if that kind cannot be used in a stack.
     """
     kind = kind_of(service.kind)
     fix = "run it in the lab's own containers: --chaos-runtime=docker"

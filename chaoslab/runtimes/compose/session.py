@@ -1,17 +1,17 @@
-"""A session of labs on a stack of docker-compose.chaos.yml that the session starts for itself.
+"""A session of labs on a copy of the stack of docker-compose.chaos.yml.
 
-The stack is a copy under a name and on ports of its own, and is taken down with its volumes. So it
-runs beside a stack of the same file that a user has started, and every worker of pytest-xdist has
-one. A stack that runs already is not used: `--chaos-runtime=attach` does that.
+The copy has its own name and ports, and is removed with its volumes. So it can run beside a stack
+of the same file, and every worker of pytest-xdist has its own copy. A stack that runs already is
+not used: `--chaos-runtime=attach` does that.
 """
 
 from __future__ import annotations
 
-from chaoslab.errors import Problem, SpecError
+from chaoslab.errors import ErrorCode, Problem, SpecError
 from chaoslab.history.events import PastProxy
 from chaoslab.runtimes.compose.file import ComposeFile, beside, read
 from chaoslab.runtimes.compose.stack import ComposeStack
-from chaoslab.runtimes.compose.tool import Compose, found
+from chaoslab.runtimes.compose.tool import Compose, installed
 from chaoslab.runtimes.compose.up import Start
 from chaoslab.runtimes.containers import images
 from chaoslab.runtimes.containers.address import engine_address
@@ -20,22 +20,30 @@ from chaoslab.runtimes.containers.session import DockerSession
 from chaoslab.runtimes.containers.stack import Stack
 from chaoslab.runtimes.containers.switch import Switch
 
+HAS_TOXIPROXY = ErrorCode(
+    "compose.has_toxiproxy",
+    "a Compose stack has its own Toxiproxy, and the lab uses it",
+    "The embedded proxy cannot be used on a Compose stack.",
+)
+
 
 class ComposeSession(DockerSession):
-    """Labs of one topology on a Compose stack; `close` leaves nothing of them behind."""
+    """Labs of one topology on a copy of a Compose stack; `close` removes everything."""
 
     name = "compose"
-    past_proxy: PastProxy = "not observed"  # the file's networks are the user's
+    past_proxy: PastProxy = "not observed"  # the file may have any networks
 
     def check(self) -> None:
-        """Whether an engine and a Compose answer, and the file has all of the topology.
+        """Check that an engine and Compose answer, and that the file has all of the topology.
 
-        Raises SpecError for a file or an option that does not fit, RuntimeUnavailable otherwise.
+        Raises SpecError for a wrong file or option, RuntimeUnavailable otherwise.
         """
         if self._proxy == "embedded":
-            what = "a Compose stack has its own Toxiproxy, and the lab uses it"
-            fix = "remove the option, or use --chaos-runtime=docker"
-            raise SpecError([Problem(where="--chaos-proxy=embedded", what=what, fix=fix)])
+            where, fix = (
+                "--chaos-proxy=embedded",
+                "remove the option, or use --chaos-runtime=docker",
+            )
+            raise SpecError(Problem(where=where, reason=HAS_TOXIPROXY(), fix=fix))
         super().check()
         self._read()
 
@@ -56,7 +64,7 @@ class ComposeSession(DockerSession):
         path = beside(self._topology)
         uses = images.uses(images.chosen(self._topology))
         env = {images.variable(use): image for use, image in uses.items()}
-        compose = found({**env, "DOCKER_HOST": engine_address().url})
+        compose = installed({**env, "DOCKER_HOST": engine_address().url})
         file = read(compose, path)
         file.check(self._topology)
         return compose, file

@@ -1,7 +1,7 @@
-"""A stack that Compose started, as labs use it: its services, its Toxiproxy, and pods of the lab.
+"""A stack that Compose started: its services, its Toxiproxy, and pods of the lab.
 
-The scenario's app runs from the image of the file's app service, in a pod on the network that this
-service shares with Toxiproxy only. The file's own app is not started.
+The app runs from the image of the file's service of its name, in a pod on the network that this
+service shares only with Toxiproxy. Compose does not start the app.
 """
 
 from __future__ import annotations
@@ -13,23 +13,43 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from chaoslab.clock import now_s
-from chaoslab.errors import RuntimeUnavailable, ServiceFailed
+from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable, ServiceFailed
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.ports import Ports
+from chaoslab.machine.trouble import last_lines
 from chaoslab.model.topology import App, Images, Service, Topology
 from chaoslab.runtimes.compose.file import ComposeFile
 from chaoslab.runtimes.compose.servers import stack_server
 from chaoslab.runtimes.containers import images
-from chaoslab.runtimes.containers.agents import Agent
-from chaoslab.runtimes.containers.app import Pod
-from chaoslab.runtimes.containers.engine import HOST, Engine, Run
-from chaoslab.runtimes.containers.problems import exited, told
-from chaoslab.runtimes.containers.service import STOP_GRACE_S, Box
-from chaoslab.runtimes.containers.stack import API_PORT, APP_PORT, PROXY_NAME, Gateway, at_once
+from chaoslab.runtimes.containers.engine import HOST, Engine, Run, last_log_lines
+from chaoslab.runtimes.containers.parts import state_of
+from chaoslab.runtimes.containers.problems import engine_errors
+from chaoslab.runtimes.containers.service import STOP_GRACE_S, ServerContainer
+from chaoslab.runtimes.containers.stack import API_PORT, PROXY_NAME, Gateway, Stack, at_once
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
+NO_SHARED_NETWORK = ErrorCode(
+    "compose.no_shared_network",
+    "'{service}' and '{proxy}' share no network",
+    "Toxiproxy cannot reach a service of the Compose file.",
+)
+NO_FRONT_NETWORK = ErrorCode(
+    "compose.no_front_network",
+    "'{app}' and '{proxy}' share no network of their own",
+    "In the Compose file an app could reach the services past Toxiproxy.",
+)
+NOT_PUBLISHED = ErrorCode(
+    "compose.not_published",
+    "port {port} is on no fixed port of {host} (it is published {where})",
+    "The lab cannot reach a service of the Compose stack at a port that stays the same.",
+)
+NOT_HEALTHY = ErrorCode(
+    "compose.not_healthy",
+    "it is {status}; its health check says: {answer}",
+    "A container of the Compose stack did not become healthy.",
+)
 LABEL = "com.docker.compose"
 HEALTHY_WITHIN_S = 120.0
 _LOOK_EVERY_S = 0.1
@@ -37,13 +57,15 @@ _LOG_LINES = 12
 _LOOPBACKS = ("", "0.0.0.0", "::", HOST)
 
 
-class Place:
-    """Stands in for a server that is down: the engine takes a stopped container's name and address
-    out of its network, where a host whose server is down would still be found, and refuse.
-    Toxiproxy dials one connection of a proxy after the other, and its API waits for that: a name
-    that is asked of some distant name server would hold up everything.
+class StandIn:
+    """A container that takes over the names of a server while the server is down.
 
-    `home` is where it waits meanwhile.
+    The engine removes the name and the address of a stopped container from its network. On a real
+    host they would remain, and connects would be refused. And a name that is unknown may be looked
+    up at a remote name server, which blocks Toxiproxy and its API. So this container has the names
+    meanwhile, and refuses connects.
+
+    `home` is the network that it is on at other times.
     """
 
     def __init__(
@@ -52,54 +74,54 @@ class Place:
         self._engine, self._network, self._names = engine, network, list(names)
         run = Run(
             image=image, role="place", entrypoint=("sleep",), command=("infinity",),
-            network=engine.network_there(home),
+            network=engine.existing_network(home),
         )  # fmt: skip
         self._container = engine.run(run)
-        self._holds = False
+        self._has_names = False
 
-    def hold(self) -> None:
-        """Refuse under the server's names. Blocks."""
-        if not self._holds:
-            self._holds = True
+    def take_names(self) -> None:
+        """Take the server's names, and refuse connects; safe to repeat. Blocks."""
+        if not self._has_names:
+            self._has_names = True
             network = self._engine.docker.networks.get(self._network)
             network.connect(self._container, aliases=self._names)
 
-    def let_go(self) -> None:
+    def release_names(self) -> None:
         """Leave the names to the server; safe to repeat. Blocks."""
-        if self._holds:
+        if self._has_names:
             network = self._engine.docker.networks.get(self._network)
             network.disconnect(self._container, force=True)
-            self._holds = False
+            self._has_names = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ComposeBox(Box):
-    """A server's container as Compose made it, and what keeps its place while it is down.
+class ComposeServer(ServerContainer):
+    """A server's container that Compose made, and the container that has its names when it is down.
 
-    At no time nobody has the name; while two have it, clients try both.
+    Its names always exist. For a moment both have them; clients then try both.
     """
 
-    place: Place
+    stand_in: StandIn
 
     def stop(self) -> None:
-        self.place.hold()
+        self.stand_in.take_names()
         self.container.stop(timeout=STOP_GRACE_S)
 
     def kill(self) -> None:
-        self.place.hold()
+        self.stand_in.take_names()
         self.container.kill()
 
     def start(self) -> None:
         self.container.start()
-        self.place.let_go()
+        self.stand_in.release_names()
 
 
-class ComposeStack:
-    """Implements `Stack` on the containers of a Compose project, by the services' names there.
+class ComposeStack(Stack):
+    """A stack of the containers of a Compose project; waits until every health check passes.
 
-    Waits until every health check passes. Raises ServiceFailed, with the last log lines, for a
-    container that ends or does not get healthy, and RuntimeUnavailable, with the fix, for a part
-    that the lab needs and the file does not have.
+    Raises ServiceFailed, with the last log lines, for a container that ends or does not become
+    healthy. Raises RuntimeUnavailable, with the fix, if the file lacks something that the lab
+    needs.
     """
 
     def __init__(
@@ -111,21 +133,16 @@ class ComposeStack:
         containers: Mapping[str, Container],
         ports: Ports,
     ) -> None:
-        self.engine = engine
         self.containers = {name: containers[name] for name in (PROXY_NAME, *topology.services)}
-        self.images = self._its_images(topology)
-        self._file, self._ports = file, ports
-        self.agent_image = images.agent_image(engine.docker, self.images.python)
+        self._file = file
+        super().__init__(engine, self._used_images(topology), ports)
         at_once([partial(until_healthy, name, each) for name, each in self.containers.items()])
-        self.boxes: dict[str, Box] = {}
-        self.pods: dict[str, Pod] = {}
-        apps = topology.apps.values()
-        pods = [partial(self._pod, app) for app in apps]
-        boxes = [partial(self._box, service) for service in topology.services.values()]
-        at_once([partial(self._start_gateway), *boxes, *pods])
+        servers = [partial(self._add_server, service) for service in topology.services.values()]
+        pods = [partial(self._start_app, app) for app in topology.apps.values()]
+        self._start([self._start_gateway, *servers, *pods])
 
-    def _its_images(self, topology: Topology) -> Images:
-        """What the containers were really made from."""
+    def _used_images(self, topology: Topology) -> Images:
+        """The images that the containers were made from."""
         image = {name: str(each.attrs["Config"]["Image"]) for name, each in self.containers.items()}
         chosen = images.chosen(topology)
         kinds = {service.kind: image[name] for name, service in topology.services.items()}
@@ -135,22 +152,22 @@ class ComposeStack:
             python=chosen.python,
         )
 
-    def _box(self, service: Service) -> None:
+    def _add_server(self, service: Service) -> None:
         container = self.containers[service.name]
         server = stack_server(service, environment_of(container))
         shared = _networks(container) & _networks(self.containers[PROXY_NAME])
         if not shared:
-            raise RuntimeUnavailable(
-                f"{self._file.path}: '{service.name}' and '{PROXY_NAME}' share no network\n"
-                f"  expected one, on which Toxiproxy reaches the service as '{service.name}'"
-            )
+            reason = NO_SHARED_NETWORK(service=service.name, proxy=PROXY_NAME)
+            expected = f"one, on which Toxiproxy reaches the service as '{service.name}'"
+            where = str(self._file.path)
+            raise RuntimeUnavailable(Problem(where=where, reason=reason, expected=expected))
         network = min(shared)
-        said = container.attrs["NetworkSettings"]["Networks"][network]["Aliases"]
+        names = container.attrs["NetworkSettings"]["Networks"][network]["Aliases"] or ()
         home = min(_networks(self.containers[PROXY_NAME]) - self._behind, default=network)
-        self.boxes[service.name] = ComposeBox(
+        self.servers[service.name] = ComposeServer(
             name=service.name,
-            place=Place(
-                self.engine, self.agent_image, home=home, network=network, names=said or ()
+            stand_in=StandIn(
+                self.engine, self.agent_image, home=home, network=network, names=names
             ),
             server=server,
             container=container,
@@ -165,28 +182,12 @@ class ComposeStack:
             image=self.agent_image, role="gateway", joins=str(container.id), talks=True,
             capabilities=("NET_ADMIN",),
         )  # fmt: skip
-        agent = Agent(self.engine.run(run))
-        agent.wait_until_ready()
-        self.gateway = Gateway(
-            agent=agent, api=api, name=PROXY_NAME, shared=True, proxy=container
-        )  # fmt: skip
+        agent = self._agent(self.engine.run(run))
+        self.gateway = Gateway(agent=agent, api=api, proxy=container)
 
-    def _pod(self, app: App) -> None:
-        port, inside = self._ports.take(), app.port or APP_PORT
-        run = Run(
-            image=self.agent_image, role="pod", ports={inside: port}, talks=True,
-            network=self.engine.network_there(self._front(app)),
-        )  # fmt: skip
-        agent = Agent(self.engine.run(run))
-        agent.wait_until_ready()
-        agent.watch()
-        self.pods[app.name] = Pod(
-            app=app.name,
-            image=self._file.image(app.name),
-            agent=agent,
-            inside=inside,
-            published=port,
-        )
+    def _start_app(self, app: App) -> None:
+        front = self.engine.existing_network(self._front(app))
+        self._start_pod(app, self._file.image(app.name), front)
 
     @property
     def _behind(self) -> set[str]:
@@ -198,30 +199,34 @@ class ComposeStack:
         """The network that the app's service shares with Toxiproxy, and with no service."""
         wanted = self._file.networks(app.name)
         for name in sorted(_networks(self.containers[PROXY_NAME]) - self._behind):
-            with told(f"network {name}"):
+            with engine_errors(f"network {name}"):
                 labels = self.engine.docker.networks.get(name).attrs["Labels"] or {}
             if labels.get(f"{LABEL}.network") in wanted:
                 return name
         raise RuntimeUnavailable(
-            f"{self._file.path}: '{app.name}' and '{PROXY_NAME}' share no network of their own\n"
-            "  expected one on which no service is, so that the app reaches them only through "
-            "Toxiproxy: put the services on another network, and Toxiproxy on both"
+            Problem(
+                where=str(self._file.path),
+                reason=NO_FRONT_NETWORK(app=app.name, proxy=PROXY_NAME),
+                expected="one on which no service is, so that the app reaches them only through "
+                "Toxiproxy",
+                fix="put the services on another network, and Toxiproxy on both",
+            )
         )
 
 
 def environment_of(container: Container) -> dict[str, str]:
-    """What a container was told by the environment."""
+    """The environment variables of a container."""
     pairs = [str(each).partition("=") for each in container.attrs["Config"]["Env"] or ()]
     return {name: value for name, _, value in pairs}
 
 
 def published(name: str, container: Container, port: int) -> int:
-    """The port of loopback on which the engine publishes a container's port, for its whole life.
+    """The fixed port of loopback on which the engine publishes a container's port.
 
-    Raises RuntimeUnavailable, with the fix, where it publishes it elsewhere or not at all.
+    Raises RuntimeUnavailable, with the fix, if it is published elsewhere or not at all.
     """
     asked = (container.attrs["HostConfig"]["PortBindings"] or {}).get(f"{port}/tcp") or ()
-    # One that the engine picked would be another after a restart.
+    # A port that the engine chooses changes with a restart.
     fixed = {binding["HostPort"] for binding in asked}
     bindings = container.attrs["NetworkSettings"]["Ports"].get(f"{port}/tcp") or ()
     for binding in bindings:
@@ -229,33 +234,26 @@ def published(name: str, container: Container, port: int) -> int:
             return int(binding["HostPort"])
     where = ", ".join(f"{each['HostIp']}:{each['HostPort']}" for each in bindings) or "nowhere"
     raise RuntimeUnavailable(
-        f"{name} of the Compose stack: port {port} is on no fixed port of {HOST} (it is published "
-        f"{where})\n"
-        f'  the lab has to reach it: add `ports: ["{HOST}:{port}:{port}"]` to the service, and '
-        "start the stack again"
+        Problem(
+            where=f"{name} of the Compose stack",
+            reason=NOT_PUBLISHED(port=port, host=HOST, where=where),
+            fix=f'the lab has to reach it: add `ports: ["{HOST}:{port}:{port}"]` to the service, '
+            "and start the stack again",
+        )
     )
 
 
 def until_healthy(name: str, container: Container) -> None:
-    """Return once a container is healthy; one without a health check need only run. Blocks.
+    """Wait until a container is healthy, or runs if it has no health check. Blocks.
 
-    Raises ServiceFailed if it ends, turns unhealthy, or is neither within HEALTHY_WITHIN_S.
+    Raises ServiceFailed if it ends, becomes unhealthy, or is not healthy within HEALTHY_WITHIN_S.
     """
     end_s = now_s() + HEALTHY_WITHIN_S
     while True:
-        with told(f"container {name}"):
-            container.reload()
-        state = container.attrs["State"]
+        state = state_of(f"{name} of the Compose stack", container)
         health = state.get("Health", {}).get("Status", "healthy")
         if state["Running"] and not state["Paused"] and health == "healthy":
             return
-        if state["Status"] in ("exited", "dead"):
-            raise exited(
-                f"{name} of the Compose stack",
-                exit_code=state["ExitCode"],
-                log=_log(container),
-                out_of_memory=bool(state.get("OOMKilled")),
-            )
         if health == "unhealthy" or now_s() > end_s:
             raise _not_healthy(name, container, health)
         time.sleep(_LOOK_EVERY_S)
@@ -263,19 +261,17 @@ def until_healthy(name: str, container: Container) -> None:
 
 def _not_healthy(name: str, container: Container, health: str) -> ServiceFailed:
     checks = container.attrs["State"].get("Health", {}).get("Log") or [{}]
-    said = " ".join(str(checks[-1].get("Output", "")).split())[-300:]
+    answer = " ".join(str(checks[-1].get("Output", "")).split())[-300:]
     status = health if health != "healthy" else container.attrs["State"]["Status"]
-    lines = "\n".join(f"  | {line}" for line in _log(container)) or "  | (nothing)"
     return ServiceFailed(
-        f"{name} of the Compose stack is {status}; its health check says: {said or '(nothing)'}\n"
-        f"  expected healthy within {HEALTHY_WITHIN_S:g} s; its last log lines:\n{lines}"
+        Problem(
+            where=f"{name} of the Compose stack",
+            reason=NOT_HEALTHY(status=status, answer=answer or "(nothing)"),
+            expected=f"healthy within {HEALTHY_WITHIN_S:g} s",
+            fix="see its last log lines",
+            lines=last_lines(last_log_lines(container, _LOG_LINES)),
+        )
     )
-
-
-def _log(container: Container) -> Sequence[str]:
-    with told(f"container {container.name}"):
-        text: bytes = container.logs(tail=_LOG_LINES)
-    return text.decode(errors="replace").splitlines()
 
 
 def _networks(container: Container) -> set[str]:

@@ -1,4 +1,4 @@
-"""Compose itself: `docker compose` (v2) or docker-compose (1.29), whichever is here."""
+"""The Compose of this machine: `docker compose` (v2) or docker-compose (1.29)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chaoslab.errors import RuntimeUnavailable, ServiceFailed
+from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable, ServiceFailed
 from chaoslab.machine.environment import environment
+from chaoslab.machine.trouble import last_lines
 
+NOT_FOUND = ErrorCode(
+    "compose.not_found", "Compose not found (tried {tried})", "No Compose command works here."
+)
+TOO_SLOW = ErrorCode(
+    "compose.too_slow", "`{command}` did not end within {within_s:g} s", "Compose took too long."
+)
+FAILED = ErrorCode(
+    "compose.failed",
+    "`{command}` failed with exit status {exit_code}",
+    "Compose refused the file, or could not start the stack.",
+)
 COMMAND = "CHAOSLAB_COMPOSE"
 _USUAL = (("docker", "compose"), ("docker-compose",))
 VERSION_WITHIN_S = 30.0
@@ -20,9 +32,10 @@ _LAST_LINES = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compose:
-    """A Compose that answers: how it is called, and what it says its version is.
+    """A Compose: its command and its version.
 
-    Only commands and options that both versions have are used. `env` goes over the machine's.
+    The lab uses only commands and options that v2 and 1.29 both have. `env` overrides the
+    machine's environment.
     """
 
     command: tuple[str, ...]
@@ -32,25 +45,26 @@ class Compose:
     def __str__(self) -> str:
         return f"{' '.join(self.command)} {self.version}"
 
-    def said(self, *words: str, folder: Path) -> str:
-        """What it prints. Raises ServiceFailed with its last lines where it fails. Blocks."""
+    def output_of(self, *words: str, folder: Path) -> str:
+        """Run a command; returns its stdout. Raises ServiceFailed, with its last lines. Blocks."""
         done = _run((*self.command, *words), env=self.env, folder=folder, limit_s=_WORK_S)
         if done is None:
-            raise ServiceFailed(f"{self}: no end of `{words[-1]}` within {_WORK_S:g} s")
+            reason = TOO_SLOW(command=shlex.join(words), within_s=_WORK_S)
+            raise ServiceFailed(Problem(where=str(self), reason=reason))
         if done.returncode:
-            lines = done.stderr.strip().splitlines()[-_LAST_LINES:]
-            raise ServiceFailed(
-                f"{self}: `{shlex.join(words)}` failed with exit status {done.returncode}:\n"
-                + "\n".join(f"  | {line}" for line in lines or ["(nothing)"])
-            )
+            lines = last_lines(done.stderr.strip().splitlines()[-_LAST_LINES:])
+            reason = FAILED(command=shlex.join(words), exit_code=done.returncode)
+            raise ServiceFailed(Problem(where=str(self), reason=reason, lines=lines))
         return done.stdout
 
 
-def found(env: Mapping[str, str] | None = None, *, limit_s: float = VERSION_WITHIN_S) -> Compose:
-    """The Compose of this machine, v2 before 1.29; CHAOSLAB_COMPOSE names another command.
+def installed(
+    env: Mapping[str, str] | None = None, *, limit_s: float = VERSION_WITHIN_S
+) -> Compose:
+    """The Compose of this machine: the command CHAOSLAB_COMPOSE, else v2, else 1.29.
 
-    `env` is what it is run with beyond the machine's environment. Raises RuntimeUnavailable, with
-    the fix, where none answers.
+    `env` overrides the machine's environment. Raises RuntimeUnavailable, with the fix, if none
+    prints its version within `limit_s`.
     """
     named = environment().get(COMMAND, "").split()
     for command in (tuple(named),) if named else _USUAL:
@@ -63,18 +77,18 @@ def found(env: Mapping[str, str] | None = None, *, limit_s: float = VERSION_WITH
             version = done.stdout.strip() or "(no version)"
             return Compose(command=command, version=version, env=env or {})
     tried = " ".join(named) if named else "`docker compose`, `docker-compose`"
-    raise RuntimeUnavailable(
-        f"Compose not found (tried {tried})\n"
-        "  install Docker's Compose plugin (`sudo apt-get install docker-compose-plugin`, or "
+    fix = (
+        "install Docker's Compose plugin (`sudo apt-get install docker-compose-plugin`, or "
         "Debian's docker-compose), or `sh docker/airgapped/compose.sh`; "
         "or run the same scenarios without Compose: --chaos-runtime=docker"
     )
+    raise RuntimeUnavailable(Problem(reason=NOT_FOUND(tried=tried), fix=fix))
 
 
 def _run(
     words: Sequence[str], *, env: Mapping[str, str], folder: Path, limit_s: float
 ) -> subprocess.CompletedProcess[str] | None:
-    """Its end, or None where it was killed because it took too long."""
+    """Run a command to its end; returns None if it took too long and was killed."""
     process = subprocess.Popen(
         words,
         cwd=folder,
@@ -84,7 +98,7 @@ def _run(
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        # Ctrl-C is the lab's to take: what Compose is making is then taken away with the rest.
+        # Only the lab gets Ctrl-C; it then removes what Compose has made.
         start_new_session=True,
     )
     with process:

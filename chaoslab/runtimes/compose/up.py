@@ -1,4 +1,4 @@
-"""Starts a copy of a Compose file's stack that belongs to one session."""
+"""Starts a copy of a Compose file's stack for one session."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chaoslab.errors import ServiceFailed
+from chaoslab.errors import ErrorCode, Problem, ServiceFailed
 from chaoslab.machine.environment import MARK_PREFIX
 from chaoslab.machine.ports import Ports
 from chaoslab.machine.watchdog import Watchdog
@@ -23,16 +23,22 @@ from chaoslab.runtimes.compose.tool import Compose
 from chaoslab.runtimes.containers import images
 from chaoslab.runtimes.containers.engine import Engine
 from chaoslab.runtimes.containers.labels import labels_for
-from chaoslab.runtimes.containers.problems import told
+from chaoslab.runtimes.containers.problems import engine_errors
 from chaoslab.runtimes.containers.stack import API_PORT, PROXY_NAME
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
+NOT_MADE = ErrorCode(
+    "compose.no_container",
+    "`up` made no container for {services}",
+    "Compose started the stack without a container that the lab needs.",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """What a stack of the lab's own is started with."""
+    """The start of a copy of a stack."""
 
     engine: Engine
     compose: Compose
@@ -42,15 +48,14 @@ class Start:
 
     @property
     def project(self) -> str:
-        """A name that no other stack has."""
+        """The name of the copy, which no other stack has."""
         return f"chaoslab-{self.engine.session}"
 
     def up(self) -> dict[str, Container]:
-        """Start the services and Toxiproxy, each published on ports of the lab's own; the
-        containers by service. Nothing is waited for.
+        """Start the services and Toxiproxy, published on free ports; returns them by service.
 
-        The file's own app is not started: the lab runs the app itself. Raises RuntimeUnavailable
-        or ServiceFailed, with the fix.
+        Does not wait until they are healthy. The file's app is not started: the lab runs the app.
+        Raises RuntimeUnavailable or ServiceFailed, with the fix.
         """
         services = (PROXY_NAME, *self.topology.services)
         for name in services:
@@ -60,10 +65,10 @@ class Start:
             copy = folder / self.file.path.name
             copy.write_text(self._copy())
             place = ("--project-directory", str(self.file.path.parent))
-            said = ("-p", self.project, "-f", str(copy), *place)
+            words = ("-p", self.project, "-f", str(copy), *place)
             for app in self.topology.apps:
-                self._have_image(compose, said, app)
-            compose.said(*said, "up", "-d", *services, folder=self.file.path.parent)
+                self._have_image(compose, words, app)
+            compose.output_of(*words, "up", "-d", *services, folder=self.file.path.parent)
         return self._containers(services)
 
     def _copy(self) -> str:
@@ -77,17 +82,17 @@ class Start:
         labels = {name: labels_for(self.engine.session, name) for name in self.file.names}
         return self.file.copy(ports=ports, labels=labels)
 
-    def _have_image(self, compose: Compose, said: tuple[str, ...], app: str) -> None:
+    def _have_image(self, compose: Compose, words: tuple[str, ...], app: str) -> None:
         image = self.file.image(app)
         if images.is_here(self.engine.docker, image):
             return
         if self.file.is_built(app):
-            compose.said(*said, "build", "--force-rm", app, folder=self.file.path.parent)
+            compose.output_of(*words, "build", "--force-rm", app, folder=self.file.path.parent)
         else:
             images.pulled(self.engine.docker, image)
 
     def _containers(self, services: tuple[str, ...]) -> dict[str, Container]:
-        with told(f"compose project {self.project}"):
+        with engine_errors(f"compose project {self.project}"):
             found = self.engine.docker.containers.list(
                 all=True, ignore_removed=True,
                 filters={"label": f"{LABEL}.project={self.project}"},
@@ -95,17 +100,21 @@ class Start:
         made = {str(each.labels[f"{LABEL}.service"]): each for each in found}
         if missing := [name for name in services if name not in made]:
             raise ServiceFailed(
-                f"{self.compose}: `up` made no container for {', '.join(missing)}\n"
-                f"  expected one for each service; try `docker compose -f {self.file.path} up`"
+                Problem(
+                    where=str(self.compose),
+                    reason=NOT_MADE(services=missing),
+                    expected="one for each service",
+                    fix=f"try `docker compose -f {self.file.path} up`",
+                )
             )
         return made
 
 
 @contextmanager
 def _covered(compose: Compose, session: str) -> Iterator[tuple[Compose, Path]]:
-    """A Compose whose work ends when this process dies, and a folder that goes likewise.
+    """A Compose whose commands end when this process dies, and a folder that is deleted then.
 
-    What it has made by then has the session's label, and goes by the session's switch.
+    The session's switch removes what Compose has made by then, by the session's label.
     """
     folder = Path(tempfile.mkdtemp(prefix=f"chaoslab-{os.getpid()}-compose-"))
     mark = MARK_PREFIX + session.replace("-", "_")

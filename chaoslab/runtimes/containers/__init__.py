@@ -1,1 +1,1 @@
-"""The container runtime: the same topology on an engine, behind a real Toxiproxy."""
+"""The container runtime: the topology on a container engine, behind a real Toxiproxy."""

@@ -1,22 +1,27 @@
-"""Where the container engine is, as the environment says and docker-py understands it."""
+"""The address of the container engine, by the environment, as docker-py reads it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chaoslab.errors import RuntimeUnavailable
+from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
 from chaoslab.machine.environment import environment
 
+NOT_LOCAL = ErrorCode(
+    "engine.address_unsupported",
+    "the lab cannot use an engine at {url}",
+    "The engine is reached in a way that publishes no ports on this machine, such as ssh.",
+)
 DEFAULT_URL = "unix:///var/run/docker.sock"
-# What docker-py calls a socket, whichever it is.
+# docker-py's URL of every Unix socket.
 _ANY_SOCKET = "http+docker://"
 _SCHEMES = ("unix://", "tcp://", "http://", "https://")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineAddress:
-    """An engine's URL, what named it, and for TLS the folder of ca.pem, cert.pem and key.pem."""
+    """An engine's URL and where it is from; for TLS, the folder of ca.pem, cert.pem, key.pem."""
 
     url: str
     named_by: str
@@ -31,8 +36,8 @@ class EngineAddress:
 def engine_address(base_url: str = "", env: Mapping[str, str] | None = None) -> EngineAddress:
     """The engine by docker-py's `base_url`, else by DOCKER_HOST, else the usual socket.
 
-    Raises RuntimeUnavailable for one that is reached in a way that the lab does not speak: its
-    published ports would not be on this machine's loopback either.
+    Raises RuntimeUnavailable for other schemes, such as ssh: the published ports of such an engine
+    are not on this machine's loopback.
     """
     machine = environment() if env is None else env
     host = machine.get("DOCKER_HOST", "").strip()
@@ -43,8 +48,12 @@ def engine_address(base_url: str = "", env: Mapping[str, str] | None = None) -> 
     url = url.replace("http+unix://", "unix://")
     if not url.startswith(_SCHEMES):
         raise RuntimeUnavailable(
-            f"{named_by}: the lab cannot use an engine at {url}\n  expected unix:///path or "
-            "tcp://host:port; unset DOCKER_HOST to use this machine's engine"
+            Problem(
+                where=named_by,
+                reason=NOT_LOCAL(url=url),
+                expected="unix:///path or tcp://host:port",
+                fix="unset DOCKER_HOST to use this machine's engine",
+            )
         )
     if url.startswith("unix://"):
         return EngineAddress(url=url, named_by=named_by)

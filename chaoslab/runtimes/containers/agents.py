@@ -1,6 +1,6 @@
-"""The lab's end of an agent: requests go to its stdin, answers and sightings come from its stdout.
+"""An agent in a container, for the lab: requests go to its stdin, answers come from its stdout.
 
-A thread reads; so an agent serves one event loop after the other, as scenarios have them.
+A thread reads the answers, so that an agent can be used from one event loop after the other.
 """
 
 from __future__ import annotations
@@ -16,32 +16,54 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, cast
 
 from chaoslab.agent.iptables_rules import Counters
-from chaoslab.errors import ChaoslabError, InjectionFailed, RuntimeUnavailable
+from chaoslab.errors import (
+    ChaoslabError,
+    ErrorCode,
+    InjectionFailed,
+    Problem,
+    RuntimeUnavailable,
+)
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.sockets import AppSocket
-from chaoslab.machine.trouble import Trouble
+from chaoslab.machine.trouble import Trouble, last_lines
 from chaoslab.model.sighting import Outcome, Question, Sighting
+from chaoslab.runtimes.containers.engine import last_log_lines
 from chaoslab.runtimes.containers.parts import LOOK_EVERY_S, engine_gone, how_it_ended
-from chaoslab.runtimes.containers.problems import EngineGone, told
+from chaoslab.runtimes.containers.problems import EngineGone, engine_errors
 from chaoslab.runtimes.parts import API_BOUND_S
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
+AGENT_ENDED = ErrorCode("agent.ended", "{agent} has ended: {cause}", "An agent of the lab ended.")
+AGENT_SILENT = ErrorCode(
+    "agent.no_answer", "{agent} did not answer '{request}' in time", "An agent did not answer."
+)
+AGENT_NOT_READY = ErrorCode(
+    "agent.not_ready",
+    "{agent} sent nothing for {within_s:g} s",
+    "An agent started and took no request.",
+)
+AGENT_REFUSED = ErrorCode(
+    "agent.failed", "the agent could not '{request}': {cause}", "An agent could not do a request."
+)
+NO_SOCKETS = ErrorCode(
+    "agent.no_sockets", "{agent} cannot list sockets: {cause}", "An agent shows no sockets."
+)
 ANSWER_WITHIN_S = 10.0
 _FRAME = struct.Struct(">BxxxL")  # stream, length: the engine's multiplexed stream
 _STDOUT = 1
 
 
 class Agent:
-    """An agent in a container, by its attached stream; it ends when the stream does."""
+    """An agent in a container, by its attached stream. The agent ends when the stream is closed."""
 
     look_every_s = LOOK_EVERY_S
 
     def __init__(self, container: Container) -> None:
-        self._name = str(container.name)
+        self.name = f"the agent {container.name}"
         self._container = container
-        with told(f"the agent {self._name}"):
+        with engine_errors(self.name):
             options = {"stdin": 1, "stdout": 1, "stream": 1}
             self._attached = container.attach_socket(params=options)
         # docker-py wraps the socket of a Unix domain in a file that cannot write.
@@ -53,21 +75,16 @@ class Agent:
         self._gone: RuntimeUnavailable | None = None
         self._closing = False
         self._sending = threading.Lock()
-        self._reader = threading.Thread(target=self._read, name=self._name, daemon=True)
+        self._reader = threading.Thread(target=self._read, name=str(container.name), daemon=True)
         self._reader.start()
 
     @property
     def container(self) -> Container:
-        """Its own container, which owns or shares the namespace."""
+        """Its container, which owns or shares the network namespace."""
         return self._container
 
-    @property
-    def name(self) -> str:
-        """By its container."""
-        return f"the agent {self._name}"
-
     async def trouble(self) -> Trouble | None:
-        """Silence, or its end: `agent` is a `Part` of the lab."""
+        """No answer, or its end; an agent is a `Part` of the lab."""
         try:
             async with asyncio.timeout(API_BOUND_S):
                 await self.request("pulse")
@@ -82,29 +99,29 @@ class Agent:
     def wait_until_ready(self) -> None:
         """Block until it takes requests. Raises RuntimeUnavailable with its last log lines."""
         try:
-            # Its own first line may have been said before the stream was attached.
+            # It may have sent its first line before the stream was attached.
             self.ask_now("watch", on=False)
         except TimeoutError:
-            raise RuntimeUnavailable(
-                f"the agent {self._name} sent nothing for {ANSWER_WITHIN_S:g} s\n"
-                f"{self._last_words()}"
-            ) from None
+            reason = AGENT_NOT_READY(agent=self.name, within_s=ANSWER_WITHIN_S)
+            lines = last_lines(last_log_lines(self._container, 8))
+            raise RuntimeUnavailable(Problem(reason=reason, lines=lines)) from None
 
     def ask_now(self, do: str, **given: object) -> dict[str, Any]:
-        """A request from outside of any event loop; blocks for its answer."""
+        """Send a request and wait for its answer; for callers without an event loop. Blocks."""
         return _answered(do, self._send(do, given).result(ANSWER_WITHIN_S))
 
     async def request(self, do: str, **given: object) -> dict[str, Any]:
-        """Send a request and await its answer. Raises InjectionFailed where it says an error."""
+        """Send a request and await its answer. Raises InjectionFailed where the agent failed."""
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 return _answered(do, await asyncio.wrap_future(self._send(do, given)))
         except TimeoutError:
-            raise InjectionFailed(f"the agent {self._name} did not answer '{do}' in time") from None
+            reason = AGENT_SILENT(agent=self.name, request=do)
+            raise InjectionFailed(Problem(reason=reason)) from None
 
     async def canary(self, address: Endpoint, question: Question, *, within_s: float) -> Sighting:
-        """What a client meets at that address from where the agent stands."""
-        met = await self.request(
+        """One exchange with a server at that address, from the agent's network namespace."""
+        answer = await self.request(
             "ask",
             host=address.host,
             port=address.port,
@@ -113,20 +130,21 @@ class Agent:
             within_s=within_s,
         )
         return Sighting(
-            outcome=cast("Outcome", met["outcome"]),
-            took_s=met["took_s"],
-            client_port=met["client_port"],
+            outcome=cast("Outcome", answer["outcome"]),
+            took_s=answer["took_s"],
+            client_port=answer["client_port"],
         )
 
     def watch(self) -> None:
-        """Have it tell the namespace's sockets from now on, whenever they change."""
+        """Have it send the namespace's sockets from now on, whenever they change."""
         self.ask_now("watch", on=True)
 
     def sockets(self) -> tuple[AppSocket, ...]:
-        """The sockets as they were told last. Raises RuntimeUnavailable if the agent is gone."""
+        """The sockets that it sent last. Raises RuntimeUnavailable if the agent has ended."""
         if self._why_gone or self._why_blind or self._table is None:
             why = self._why_gone or self._why_blind or "watching was not requested"
-            raise RuntimeUnavailable(f"the agent {self._name} cannot list sockets: {why}")
+            reason = NO_SOCKETS(agent=self.name, cause=why)
+            raise RuntimeUnavailable(Problem(reason=reason))
         return self._table
 
     # --- packet rules: what `chaoslab.proxies.filtered.PacketFilter` asks for ---
@@ -140,20 +158,20 @@ class Agent:
         await self.request("drop", port=port)
 
     async def let_pass(self, port: int) -> None:
-        """Let it pass again."""
+        """Stop dropping at the port."""
         await self.request("pass", port=port)
 
     async def counters(self, port: int) -> Counters:
-        """What was counted at the port."""
-        told = await self.request("counters", port=port)
-        return Counters(**{name: told[name] for name in Counters.__slots__})
+        """The counters at the port."""
+        counted = await self.request("counters", port=port)
+        return Counters(**{name: counted[name] for name in Counters.__slots__})
 
     async def unguard(self, port: int) -> None:
         """Remove the port's rules."""
         await self.request("unguard", port=port)
 
     def close(self) -> None:
-        """Let go of the stream; the agent ends of that."""
+        """Close the stream; the agent then ends."""
         self._closing = True
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
@@ -166,13 +184,13 @@ class Agent:
         line = json.dumps({"id": number, "do": do, **given}).encode() + b"\n"
         with self._sending:
             if self._gone is not None:
-                raise type(self._gone)(str(self._gone))
+                raise type(self._gone)(self._gone.problems)
             self._waiting[number] = answer
             try:
                 self._socket.sendall(line)
             except OSError as error:
                 del self._waiting[number]
-                raise RuntimeUnavailable(f"the agent {self._name} has ended: {error}") from None
+                raise self._ended(str(error)) from None
         return answer
 
     def _read(self) -> None:
@@ -202,17 +220,17 @@ class Agent:
             data += chunk
         return data
 
-    def _take(self, said: dict[str, Any]) -> None:
-        if "watch_failed" in said:
-            self._why_blind = str(said["watch_failed"])
-        elif "sockets" in said:
+    def _take(self, message: dict[str, Any]) -> None:
+        if "watch_failed" in message:
+            self._why_blind = str(message["watch_failed"])
+        elif "sockets" in message:
             self._table = tuple(
                 AppSocket(state=state, local_port=local, remote_port=remote)
-                for state, local, remote in said["sockets"]
+                for state, local, remote in message["sockets"]
             )
-        elif (answer := self._waiting.pop(said.get("id", 0), None)) is not None:
+        elif (answer := self._waiting.pop(message.get("id", 0), None)) is not None:
             with contextlib.suppress(Exception):  # whoever asked has given up meanwhile
-                answer.set_result(said)
+                answer.set_result(message)
 
     def _end(self, why: str) -> None:
         why, gone = self._because(why)
@@ -224,26 +242,25 @@ class Agent:
             self._waiting.clear()
 
     def _because(self, why: str) -> tuple[str, RuntimeUnavailable]:
-        """What became of the agent, by the engine's own word where it can still be asked."""
+        """Why the agent ended, by the engine where it still answers; and the error to raise."""
         if not self._closing:
             try:
-                with told(f"the agent {self._name}"):
+                with engine_errors(self.name):
                     inspect = self._container.client.api.inspect_container
                     state = inspect(self._container.id)["State"]
                 why = why if state["Running"] else how_it_ended(state)
             except EngineGone as error:
                 return why, error
-            except ChaoslabError as error:  # somebody removed it, say
+            except ChaoslabError as error:  # such as a container that was removed
                 why = str(error).partition("\n")[0]
-        return why, RuntimeUnavailable(f"the agent {self._name} has ended: {why}")
+        return why, self._ended(why)
 
-    def _last_words(self) -> str:
-        with told(f"the agent {self._name}"):
-            lines = self._container.logs(tail=8).decode(errors="replace").splitlines()
-        return "\n".join(f"  | {line}" for line in lines) or "  | (nothing)"
+    def _ended(self, why: str) -> RuntimeUnavailable:
+        return RuntimeUnavailable(Problem(reason=AGENT_ENDED(agent=self.name, cause=why)))
 
 
-def _answered(do: str, said: dict[str, Any]) -> dict[str, Any]:
-    if "error" in said:
-        raise InjectionFailed(f"the agent could not '{do}': {said['error']}")
-    return cast("dict[str, Any]", said["ok"])
+def _answered(do: str, answer: dict[str, Any]) -> dict[str, Any]:
+    if "error" in answer:
+        reason = AGENT_REFUSED(request=do, cause=str(answer["error"]))
+        raise InjectionFailed(Problem(reason=reason))
+    return cast("dict[str, Any]", answer["ok"])

@@ -1,4 +1,4 @@
-"""One boot of an app: a container in the app's pod, which keeps its network across boots."""
+"""One boot of an app: a container in the app's pod. The pod keeps its network between boots."""
 
 from __future__ import annotations
 
@@ -18,22 +18,25 @@ from chaoslab.machine.sockets import AppSocket
 from chaoslab.runtimes.app_log import AppLog
 from chaoslab.runtimes.containers.agents import Agent
 from chaoslab.runtimes.containers.engine import HOST, in_thread
-from chaoslab.runtimes.containers.problems import told
+from chaoslab.runtimes.containers.problems import engine_errors
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
-_LOG_PAUSE_S = 2.0  # a log that does not grow for so long has ended
+_LOG_PAUSE_S = 2.0  # a log that does not grow for that long has ended
 _LOG_WITHIN_S = 20.0
 _NOT_READ = b"\n[chaoslab did not read all that was printed here]\n"
 _LAST_LINES = 1000
-_FRACTION = re.compile(r"(\.\d{6})\d+")  # nanoseconds, which Python does not read
+_FRACTION = re.compile(r"(\.\d{6})\d+")  # the engine has nanoseconds, Python microseconds
 _BY_SIGNAL = {128 + number: number for number in (*range(1, 32),)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
-    """An app's network namespace: its agent's, which every boot's container joins."""
+    """An app's network namespace. Its agent's container owns it; every boot's container joins it.
+
+    The app listens on port `inside`, which the engine publishes as `published` on loopback.
+    """
 
     app: str
     image: str
@@ -43,21 +46,21 @@ class Pod:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where the lab reaches the app."""
+        """The app's address for the lab."""
         return Endpoint(host=HOST, port=self.published)
 
 
 class ContainerApp:
-    """Implements `RunningApp`: its sockets are the pod's, its exit code and log the engine's."""
+    """Implements `RunningApp`. Sockets are read in the pod, exit code and log from the engine."""
 
-    left_running = ()  # the kernel ends a process namespace whose first process has ended
+    left_running = ()  # the kernel ends all processes of a container with its first one
 
     def __init__(self, *, pod: Pod, container: Container, log: AppLog, asked_s: float) -> None:
         self._pod, self._container, self._log = pod, container, log
         self._exited: Future[int] = Future()
         self._log_ended: Future[None] = Future()
-        self._copying, self._enough = threading.Lock(), False
-        with told(f"the app's container {container.name}"):
+        self._copying, self._copied = threading.Lock(), False
+        with engine_errors(f"the app's container {container.name}"):
             container.reload()
         state = container.attrs["State"]
         self.pid = int(state["Pid"])
@@ -68,12 +71,12 @@ class ContainerApp:
 
     @property
     def container(self) -> Container:
-        """The engine's own."""
+        """The engine's container."""
         return self._container
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where the lab reaches it: a published port, which accepts whoever listens behind it."""
+        """The published port for the lab, which accepts connects even if nothing listens."""
         return self._pod.endpoint
 
     @property
@@ -83,21 +86,21 @@ class ContainerApp:
 
     @property
     def exit_code(self) -> int | None:
-        """As the engine tells it; None while it runs, negative the signal that ended it."""
+        """By the engine; None while it runs, a negative number is the signal that ended it."""
         return self._exited.result() if self._exited.done() else None
 
     async def exited(self) -> int:
-        """Wait for its end; returns the exit code. The engine still hands out its last lines."""
+        """Wait until it ends; returns the exit code. Its last log lines may come later."""
         return await asyncio.shield(asyncio.wrap_future(self._exited))
 
     async def wait(self) -> int:
-        """Wait for its end and its log's; returns the exit code."""
+        """Wait until it and its log have ended; returns the exit code."""
         code = await self.exited()
         await asyncio.shield(asyncio.wrap_future(self._log_ended))
         return code
 
     def sockets(self) -> tuple[AppSocket, ...]:
-        """The TCP sockets of its namespace, the agent's left out; none once it has ended."""
+        """The TCP sockets of its namespace without the agent's; none once it has ended."""
         return self._pod.agent.sockets() if self.exit_code is None else ()
 
     def log_tail(self, lines: int = 15) -> tuple[str, ...]:
@@ -118,14 +121,17 @@ class ContainerApp:
     def _signal(self, number: signal.Signals) -> None:
         import docker  # noqa: PLC0415
 
-        # It may have ended by itself a moment ago.
+        # It may have ended by itself.
         name = self._container.name
-        with told(f"the app's container {name}"), contextlib.suppress(docker.errors.APIError):
+        with (
+            engine_errors(f"the app's container {name}"),
+            contextlib.suppress(docker.errors.APIError),
+        ):
             self._container.kill(signal=int(number))
 
     def _await_end(self) -> None:
         try:
-            with told(f"the app's container {self._container.name}"):
+            with engine_errors(f"the app's container {self._container.name}"):
                 code = int(self._container.wait()["StatusCode"])
         except Exception as error:
             self._exited.set_exception(error)
@@ -135,36 +141,36 @@ class ContainerApp:
         self._log_ended.set_result(None)
 
     def _until_log_ends(self) -> None:
-        """The engine hands out the last lines after the end; a crash tells its reason in them."""
+        """Wait for the last log lines, which the engine sends after the container's end."""
         due_s = now_s() + _LOG_WITHIN_S
         before, after = -1, self._log.taken
         while self._copier.is_alive() and after > before and now_s() < due_s:
             self._copier.join(min(_LOG_PAUSE_S, max(0.0, due_s - now_s())))
             before, after = after, self._log.taken
         if self._copier.is_alive():
-            self._take_the_end()
+            self._read_last_lines()
 
-    def _take_the_end(self) -> None:
-        """A flood takes longer to read than is waited for: ask the engine for its last lines."""
+    def _read_last_lines(self) -> None:
+        """Ask the engine for the last lines of a log that is too long to be copied in time."""
         with contextlib.suppress(Exception):
             last = self._container.logs(tail=_LAST_LINES)
             with self._copying:
-                self._enough = True
+                self._copied = True
                 self._log.write(_NOT_READ + last)
 
     def _copy_log(self) -> None:
         with contextlib.suppress(Exception):
             for chunk in self._container.logs(stream=True, follow=True):
                 with self._copying:
-                    if not self._enough:  # else read on to the stream's end, which lets it go
+                    if not self._copied:  # else only read on, which ends the stream
                         self._log.write(chunk)
 
 
-def _began(said: str, asked_s: float) -> float:
-    """The engine's word for when the process began, on our clock; never before it was asked for.
+def _began(started_at: str, asked_s: float) -> float:
+    """When the process started, by the engine, on the lab's clock; at the earliest `asked_s`.
 
-    Making a container takes the engine its time, which is not the app's.
+    The time that the engine takes to make a container is not part of the app's start-up.
     """
-    began = datetime.fromisoformat(_FRACTION.sub(r"\1", said.replace("Z", "+00:00")))
+    began = datetime.fromisoformat(_FRACTION.sub(r"\1", started_at.replace("Z", "+00:00")))
     ago_s = (wall_time().astimezone(UTC) - began).total_seconds()
     return min(max(asked_s, now_s() - ago_s), now_s())

@@ -1,4 +1,4 @@
-"""The engine: containers and networks of one session, made with Testcontainers, labelled as ours.
+"""The container engine, for one session: makes containers and networks with the lab's labels.
 
 Testcontainers and docker-py are imported when an engine is first needed: they cost half a second.
 """
@@ -11,9 +11,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from chaoslab.errors import RuntimeUnavailable
+from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
 from chaoslab.runtimes.containers.labels import labels_for
-from chaoslab.runtimes.containers.problems import told
+from chaoslab.runtimes.containers.problems import engine_errors
 from chaoslab.runtimes.containers.ryuk import settle_ryuk
 
 if TYPE_CHECKING:
@@ -23,30 +23,38 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 HOST = "127.0.0.1"
-# Waits for containers' ends and followed logs occupy a thread each.
+SESSION_ENDED = ErrorCode(
+    "session.ended",
+    "{what} was not created: the session has ended",
+    "A container or network was requested while the session was being removed.",
+)
+# Each wait for a container's end, and each log that is followed, needs a thread.
 _threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix="chaoslab-engine")
 
 
 async def in_thread(work: Callable[[], T]) -> T:
-    """Run a blocking call of the engine's client beside the event loop."""
+    """Run a blocking call of the engine's client in a thread."""
     return await asyncio.get_running_loop().run_in_executor(_threads, work)
 
 
-def begun(work: Callable[[], T]) -> Future[T]:
-    """Have a blocking call run in a thread of the engine's own, whoever waits for it."""
+def in_background(work: Callable[[], T]) -> Future[T]:
+    """Start a blocking call in a thread. It goes on if the caller is cancelled."""
     return _threads.submit(work)
 
 
-def in_background(work: Callable[[], None]) -> None:
-    """Have a blocking call run in a thread of the engine's own."""
-    _threads.submit(work)
+def last_log_lines(container: Container, lines: int) -> tuple[str, ...]:
+    """The last lines of a container's log. Blocks."""
+    with engine_errors(f"container {container.name}"):
+        output: bytes = container.logs(tail=lines)
+    return tuple(output.decode(errors="replace").splitlines())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What a container is started with; `ports` maps a port inside to one of 127.0.0.1.
+    """What a container is started with.
 
-    `joins` is the id of a container whose network namespace it shares.
+    `role` is a label, for people. `ports` maps a port inside to one of 127.0.0.1. `joins` is the id
+    of a container whose network namespace it shares. `talks`: its stdin stays open.
     """
 
     image: str
@@ -63,57 +71,57 @@ class Run:
 
 
 class Engine:
-    """A connection to the engine for one session; every call blocks.
+    """The engine for one session. Every call blocks.
 
     Raises RuntimeUnavailable, with the fix, where no engine answers.
     """
 
     def __init__(self, session: str) -> None:
         self.session = session
-        with told("the Docker engine"):
+        with engine_errors("the Docker engine"):
             self.docker = _connected()
         self._clients: list[docker.DockerClient] = [self.docker]
         self._over = False
 
     def end(self) -> None:
-        """Make nothing more from now on: whoever still wants something is refused."""
+        """From now on, refuse to make containers and networks."""
         self._over = True
 
     def close(self) -> None:
-        """Let go of the engine's connections; what runs there is not touched."""
+        """Close the connections to the engine; its containers go on."""
         self.end()
         for client in self._clients:
             client.close()
 
     @property
     def base_url(self) -> str:
-        """The engine's address as its client has it."""
+        """The engine's address, as its client has it."""
         return str(self.docker.api.base_url)
 
     def network(self, role: str) -> Network:
-        """An ordinary bridge; the engine isolates bridges from each other."""
+        """Make a bridge; the engine isolates bridges from each other."""
         from testcontainers.core.network import Network  # noqa: PLC0415
 
         self._check_open(f"network {role}")
         labels = labels_for(self.session, role)
-        with told(f"network {role}"):
+        with engine_errors(f"network {role}"):
             network = Network(docker_network_kw={"labels": labels})
             network.name = f"chaoslab-{self.session}-{role}"
             self._clients.append(network._docker.client)
             return network.create()
 
-    def network_there(self, name: str) -> Network:
-        """A network that somebody else made, for containers of ours to join."""
+    def existing_network(self, name: str) -> Network:
+        """A network that Compose made, for containers of the lab to join."""
         from testcontainers.core.network import Network  # noqa: PLC0415
 
-        with told(f"network {name}"):
+        with engine_errors(f"network {name}"):
             network = Network()
             network.name = name
             self._clients.append(network._docker.client)
             return network
 
     def run(self, run: Run) -> Container:
-        """Create a container and start it; nothing is waited for.
+        """Create a container and start it; does not wait until it is ready.
 
         Raises RuntimeUnavailable or ServiceFailed, with the fix.
         """
@@ -127,13 +135,13 @@ class Engine:
             "detach": not run.talks,
         }
         if run.role == "app":
-            # The lab probes it itself; the image's own check would take its share of the start.
+            # The lab probes the app; the image's own check would slow down its start.
             options["healthcheck"] = {"test": ["NONE"]}
         if run.entrypoint is not None:
             options["entrypoint"] = list(run.entrypoint)
         if run.joins is not None:
             options["network_mode"] = f"container:{run.joins}"
-        with told(f"container {run.role} ({run.image})"):
+        with engine_errors(f"container {run.role} ({run.image})"):
             container = DockerContainer(run.image).with_envs(**run.env).with_kwargs(**options)
             if run.command is not None:
                 container.with_command(list(run.command))
@@ -146,15 +154,15 @@ class Engine:
 
     def _check_open(self, what: str) -> None:
         if self._over:
-            raise RuntimeUnavailable(f"{what}: not created, the session has ended")
+            raise RuntimeUnavailable(Problem(reason=SESSION_ENDED(what=what)))
 
 
 def _connected() -> docker.DockerClient:
     from testcontainers.core.config import ConnectionMode, testcontainers_config  # noqa: PLC0415
     from testcontainers.core.docker_client import DockerClient  # noqa: PLC0415
 
-    # Everything is published on loopback. Where the lab itself runs in a container Testcontainers
-    # would look for a gateway instead, and connecting there can hang for minutes.
+    # All ports are published on loopback. In a container, Testcontainers would use the gateway's
+    # address instead, and a connect there can hang for minutes.
     testcontainers_config.tc_host_override = HOST
     testcontainers_config.connection_mode_override = ConnectionMode.docker_host
     client = DockerClient().client

@@ -1,4 +1,4 @@
-"""Why no engine answers: absent, not for this user, asleep or too slow, each with its fix."""
+"""Why no engine answers: missing, not permitted, not started or too slow; each with its fix."""
 
 from __future__ import annotations
 
@@ -8,9 +8,38 @@ import os
 import pwd
 import socket
 
+from chaoslab.errors import ErrorCode, Problem
 from chaoslab.runtimes.containers.address import EngineAddress
 
-_TELLING = (
+NOT_FOUND = ErrorCode(
+    "engine.not_found",
+    "no Docker engine: {socket} not found ({named_by})",
+    "The socket of the container engine does not exist.",
+)
+NOT_LISTENING = ErrorCode(
+    "engine.not_listening",
+    "no Docker engine listens at {at}",
+    "The container engine does not run at its address.",
+)
+NOT_PERMITTED = ErrorCode(
+    "engine.not_permitted",
+    "user {user} has no permission to use the Docker engine at {at}",
+    "The socket of the container engine may not be used by this user.",
+)
+TOO_SLOW = ErrorCode(
+    "engine.too_slow",
+    "the Docker engine at {at} does not answer in time",
+    "The container engine accepts connections or drops them, and does not answer.",
+)
+UNKNOWN_HOST = ErrorCode(
+    "engine.unknown_host", "unknown host: {at}", "The name of the engine's host is unknown."
+)
+UNREACHABLE = ErrorCode(
+    "engine.unreachable",
+    "no Docker engine at {at}: {cause}",
+    "The container engine cannot be reached, for another reason than the others.",
+)
+_OF_THE_SYSTEM = (
     PermissionError,
     FileNotFoundError,
     ConnectionRefusedError,
@@ -23,11 +52,11 @@ _LOCAL = "or run the same scenarios without Docker: --chaos-runtime=local"
 
 
 def root_of(error: BaseException) -> BaseException:
-    """The operating system's own error below the wrappings of HTTP clients, else `error`."""
+    """The operating system's error that an HTTP client has wrapped, else `error`."""
     pending, seen = [error], set()
     while pending:
         each = pending.pop(0)
-        if isinstance(each, _TELLING):
+        if isinstance(each, _OF_THE_SYSTEM):
             return each
         if id(each) in seen:
             continue
@@ -37,34 +66,29 @@ def root_of(error: BaseException) -> BaseException:
     return error
 
 
-def no_engine(address: EngineAddress, error: BaseException, *, what: str = "") -> str:
-    """The text for an engine that does not answer at `address`: what, expected, and the fix."""
-    cause = root_of(error)
-    path = address.socket_path
-    where = f"{what}: " if what else ""
-    asked = f"{address.url} ({address.named_by})"
+def no_engine(address: EngineAddress, error: BaseException, *, where: str = "") -> Problem:
+    """The problem of an engine that does not answer at `address`, with the fix."""
+    cause, path = root_of(error), address.socket_path
+    at = f"{address.url} ({address.named_by})"
     if isinstance(cause, PermissionError):
-        return (
-            f"{where}user {_user()} has no permission to use the Docker engine at {asked}\n"
-            f"  {_join(path)}"
-        )
-    if isinstance(cause, FileNotFoundError) and path:
-        return f"{where}no Docker engine: {path} not found ({address.named_by})\n  {_install()}"
-    if isinstance(cause, ConnectionRefusedError):
+        reason, fix = NOT_PERMITTED(user=_user(), at=at), _join(path)
+    elif isinstance(cause, FileNotFoundError) and path:
+        reason, fix = NOT_FOUND(socket=path, named_by=address.named_by), _install()
+    elif isinstance(cause, ConnectionRefusedError):
+        reason = NOT_LISTENING(at=at)
         fix = start_command() if path else "start it there, correct or unset DOCKER_HOST"
-        return f"{where}no Docker engine listens at {asked}\n  {fix}; {_LOCAL}"
-    if isinstance(cause, TimeoutError) or "timed out" in str(cause).lower():
-        return (
-            f"{where}the Docker engine at {asked} does not answer in time\n"
-            f"  check the address, or restart it (`systemctl restart docker`); {_LOCAL}"
-        )
-    if isinstance(cause, socket.gaierror):
-        return f"{where}unknown host: {asked}\n  correct or unset DOCKER_HOST; {_LOCAL}"
-    return f"{where}no Docker engine at {asked}: {cause}\n  correct DOCKER_HOST; {_LOCAL}"
+    elif isinstance(cause, TimeoutError) or "timed out" in str(cause).lower():
+        reason = TOO_SLOW(at=at)
+        fix = "check the address, or restart it (`systemctl restart docker`)"
+    elif isinstance(cause, socket.gaierror):
+        reason, fix = UNKNOWN_HOST(at=at), "correct or unset DOCKER_HOST"
+    else:
+        reason, fix = UNREACHABLE(at=at, cause=str(cause)), "correct DOCKER_HOST"
+    return Problem(where=where, reason=reason, fix=f"{fix}; {_LOCAL}")
 
 
 def start_command() -> str:
-    """How an engine that is installed is started here."""
+    """The command that starts an installed engine on this machine."""
     if os.path.isdir("/run/systemd/system"):
         return "start it: `sudo systemctl start docker`"
     return "start it: `sudo service docker start`, or `dockerd` in a session of its own"
@@ -73,7 +97,7 @@ def start_command() -> str:
 def _install() -> str:
     return (
         "install one (`sudo apt-get install -y docker.io`, or https://docs.docker.com/engine/) and "
-        f"{start_command()}; if it is elsewhere set DOCKER_HOST; {_LOCAL}"
+        f"{start_command()}; if it is elsewhere set DOCKER_HOST"
     )
 
 
@@ -81,10 +105,7 @@ def _join(path: str) -> str:
     group = "docker"
     with contextlib.suppress(OSError, KeyError):
         group = grp.getgrgid(os.stat(path).st_gid).gr_name
-    return (
-        f"join the group that owns it (`sudo usermod -aG {group} {_user()}`) and log in again; "
-        f"{_LOCAL}"
-    )
+    return f"join the group that owns it (`sudo usermod -aG {group} {_user()}`) and log in again"
 
 
 def _user() -> str:

@@ -1,4 +1,4 @@
-"""Images: which one stands for what, and how one that is absent is had."""
+"""Images: which image each part uses; a missing one is pulled or built."""
 
 from __future__ import annotations
 
@@ -12,24 +12,35 @@ from typing import TYPE_CHECKING
 
 from chaoslab import services
 from chaoslab.agent import build_context
-from chaoslab.errors import RuntimeUnavailable, ServiceFailed
+from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable, ServiceFailed
 from chaoslab.machine.environment import environment
 from chaoslab.model.topology import App, Images, Service, Topology
 from chaoslab.runtimes.containers.labels import ROLE
-from chaoslab.runtimes.containers.problems import told
+from chaoslab.runtimes.containers.problems import engine_errors
 
 if TYPE_CHECKING:
     import docker
 
+ELSEWHERE = ErrorCode(
+    "service.elsewhere",
+    "{address} is reached from this machine, not from containers",
+    "The topology gives a URL for a service, which containers cannot reach.",
+)
+NO_IMAGE = ErrorCode(
+    "app.no_image", "no image: a container requires one", "The topology names no image for an app."
+)
+NO_DOCKERFILE = ErrorCode(
+    "app.no_dockerfile",
+    "{dockerfile} not found in {folder}",
+    "The file that builds an app's image does not exist.",
+)
 VARIABLE = "CHAOSLAB_IMAGE_{}"
 AGENT = "chaoslab-agent"
 _one_build = threading.Lock()
 
 
 def chosen(topology: Topology) -> Images:
-    """The topology's images and those of the kinds that it names none for; each is replaced where
-    its environment variable names another.
-    """
+    """The image of each use: by its environment variable, else the topology, else the kind."""
     machine, images = environment(), topology.images
     usual = {kind.name: kind.image for kind in services.kinds().values() if kind.image}
     own = {use: images.services.get(use, image) for use, image in usual.items()}
@@ -46,25 +57,25 @@ def chosen(topology: Topology) -> Images:
 
 
 def uses(images: Images) -> dict[str, str]:
-    """Each image by what it is used for: a kind of service, `toxiproxy`, `python`."""
+    """Each image by its use: a kind of service, `toxiproxy`, `python`."""
     return {**images.services, "toxiproxy": images.toxiproxy, "python": images.python}
 
 
 def of_service(service: Service, images: Images) -> str:
-    """The image of a service: its own, else its kind's. Raises RuntimeUnavailable for one that
-    runs elsewhere already.
+    """The image of a service: its own, else its kind's.
+
+    Raises RuntimeUnavailable for a service with a URL, which runs already.
     """
     kind = services.kind_of(service.kind)
     if address := kind.elsewhere(service):
-        raise RuntimeUnavailable(
-            f"services.{service.name}: {address} is reached from this machine, not from containers"
-            "\n  declare an image or answers for it, or use --chaos-runtime=local"
-        )
+        reason, where = ELSEWHERE(address=address), f"services.{service.name}"
+        fix = "declare an image or answers for it, or use --chaos-runtime=local"
+        raise RuntimeUnavailable(Problem(where=where, reason=reason, fix=fix))
     return kind.image_of(service) or images.services.get(kind.name, "")
 
 
 def variable(use: str) -> str:
-    """The environment variable that names another image for that use."""
+    """The environment variable that names another image for a use."""
     return VARIABLE.format(use.upper().replace("-", "_"))
 
 
@@ -72,7 +83,7 @@ def is_here(engine: docker.DockerClient, image: str) -> bool:
     """Whether the engine has an image of that name."""
     import docker  # noqa: PLC0415
 
-    with told(f"image {image}"):
+    with engine_errors(f"image {image}"):
         try:
             engine.images.get(image)
         except docker.errors.ImageNotFound:
@@ -81,21 +92,21 @@ def is_here(engine: docker.DockerClient, image: str) -> bool:
 
 
 def pulled(engine: docker.DockerClient, image: str) -> str:
-    """The image, pulled where it is absent. Raises RuntimeUnavailable with the fix."""
+    """Pull an image if it is missing; returns its name. Raises RuntimeUnavailable."""
     if not is_here(engine, image):
-        with told(f"image {image}"):
+        with engine_errors(f"image {image}"):
             engine.images.pull(image)
     return image
 
 
 def agent_image(engine: docker.DockerClient, base: str) -> str:
-    """The agent's image, built where it is absent; its name changes with what is in it."""
+    """Build the agent's image if it is missing; returns its name, which has a hash of its files."""
     image = f"{AGENT}:{build_context.content_hash()}"
     with _one_build:
         if not is_here(engine, image):
             pulled(engine, base)
             archive = _tar(build_context.files())
-            with told(f"building {image} on {base}"):
+            with engine_errors(f"building {image} on {base}"):
                 engine.images.build(
                     fileobj=archive, custom_context=True, tag=image, rm=True, forcerm=True,
                     buildargs={"BASE": base}, labels={ROLE: "agent"},
@@ -104,16 +115,15 @@ def agent_image(engine: docker.DockerClient, base: str) -> str:
 
 
 def app_image(engine: docker.DockerClient, app: App, base: str) -> str:
-    """The app's image: there already, built where the topology says how, else pulled.
+    """The app's image. A missing one is built where the topology has `build`, else pulled.
 
-    Raises RuntimeUnavailable or ServiceFailed, with the fix, where it cannot be had.
+    Raises RuntimeUnavailable or ServiceFailed, with the fix.
     """
     if app.container is None:
-        raise RuntimeUnavailable(
-            f"apps.{app.name}: no image: a container requires one\n"
-            f"  expected [apps.{app.name}.container] with image,"
-            " and with build if the image is built here"
-        )
+        table = f"[apps.{app.name}.container]"
+        expected = f"{table} with image, and with build if the image is built here"
+        where = f"apps.{app.name}"
+        raise RuntimeUnavailable(Problem(where=where, reason=NO_IMAGE(), expected=expected))
     image, build = app.container.image, app.container.build
     if build is None:
         return pulled(engine, image)
@@ -122,7 +132,7 @@ def app_image(engine: docker.DockerClient, app: App, base: str) -> str:
             _check(app.name, Path(build.context), build.dockerfile)
             args: Mapping[str, str] = {"BASE": base, **build.args}
             pulled(engine, args["BASE"])
-            with told(f"building {image} for {app.name}"):
+            with engine_errors(f"building {image} for {app.name}"):
                 engine.images.build(
                     path=build.context, dockerfile=build.dockerfile, tag=image,
                     rm=True, forcerm=True,  # a step that fails leaves its container otherwise
@@ -133,10 +143,9 @@ def app_image(engine: docker.DockerClient, app: App, base: str) -> str:
 
 def _check(app: str, folder: Path, dockerfile: str) -> None:
     if not (folder / dockerfile).is_file():
-        raise ServiceFailed(
-            f"apps.{app}.container.build: {dockerfile} not found in {folder}\n"
-            "  expected a path inside the context"
-        )
+        reason = NO_DOCKERFILE(dockerfile=dockerfile, folder=str(folder))
+        where, expected = f"apps.{app}.container.build", "a path inside the context"
+        raise ServiceFailed(Problem(where=where, reason=reason, expected=expected))
 
 
 def _tar(files: Mapping[str, bytes]) -> io.BytesIO:

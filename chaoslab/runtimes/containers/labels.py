@@ -1,4 +1,4 @@
-"""Whose a container, network, volume or image is: labels that outlive the lab that set them."""
+"""Labels of containers, networks, volumes and images: they name the lab that made them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ SESSION = f"{ROLE}.session"
 PID = f"{ROLE}.pid"
 STARTED = f"{ROLE}.started"
 HOST = f"{ROLE}.host"
-# Containers that share their host's network share its name too, but count processes from 1.
+# The process namespace: a container may have its host's name, but has its own process numbers.
 PIDS = f"{ROLE}.pids"
 
 
 def labels_for(session_id: str, role: str) -> dict[str, str]:
-    """The labels of everything that this process makes in the engine; `role` is what it is for.
+    """The labels of everything that this process makes in the engine; `role` is its purpose.
 
-    The process is named by its number and by when it started, in clock ticks since boot (field 22
-    of /proc/<pid>/stat; empty where there is no /proc), since numbers are used again.
+    The process is identified by its number and its start, in clock ticks since boot (field 22 of
+    /proc/<pid>/stat; empty without /proc), since numbers are reused.
     """
     return {
         ROLE: role,
@@ -35,10 +35,10 @@ def labels_for(session_id: str, role: str) -> dict[str, str]:
 
 
 def owner_lives(labels: Mapping[str, str]) -> bool | None:
-    """Whether the lab that set these labels still runs; None if that cannot be seen from here.
+    """Whether the lab that set these labels still runs; None if that cannot be known here.
 
-    It cannot where it ran on another host or counted its processes apart from us (in a container),
-    or where a label is missing: such things are nobody's to take away.
+    It cannot be known for a lab on another host or in another process namespace (a container), or
+    where a label is missing. Such things are not removed.
     """
     if labels.get(HOST) != socket.gethostname() or labels.get(PIDS) != _pid_namespace():
         return None

@@ -13,11 +13,10 @@ from chaoslab.errors import RuntimeUnavailable
 from chaoslab.runtimes.containers import labels
 from chaoslab.runtimes.containers.address import engine_address
 from chaoslab.runtimes.containers.engine_problems import no_engine
+from chaoslab.runtimes.containers.images import AGENT
 from chaoslab.runtimes.containers.labels import owner_lives
 from chaoslab.runtimes.containers.sweeper import KINDS, Engine, EngineError, Thing
 from chaoslab.runtimes.leftovers import Found, Leftover
-
-_AGENT = "chaoslab-agent"
 
 
 class _Image(NamedTuple):
@@ -26,11 +25,11 @@ class _Image(NamedTuple):
 
 
 def find(*, images: bool = False, session: str = "") -> Found:
-    """Everything in the engine whose lab is gone; with `images` superseded images of agents too.
+    """Everything in the engine of dead labs; with `images`, superseded agent images too.
 
-    What belongs to a lab that lives, or that cannot be seen from here, is left alone and noted;
-    so is an engine that does not answer. Of the labs that cannot be seen `session` names one that
-    the user knows to be dead.
+    Things of running labs, and of labs that cannot be checked from here, are left alone and noted.
+    An engine that does not answer is noted too. `session` is a session of another host that the
+    user knows to be dead.
     """
     found = Found()
     try:
@@ -73,19 +72,19 @@ def _owner(thing: Thing, lives: bool | None) -> str:
 
 
 def _leftover(engine: Engine, thing: Thing) -> Leftover:
-    said = thing.labels
-    role = said.get(labels.ROLE, "")
+    values = thing.labels
+    role = values.get(labels.ROLE, "")
     return Leftover(
         what=f"{thing.kind} {thing.name}{f' ({role})' * bool(role)} of session "
-        f"{said.get(labels.SESSION)} (process {said.get(labels.PID)} no longer runs)",
+        f"{values.get(labels.SESSION)} (process {values.get(labels.PID)} no longer runs)",
         remove=partial(engine.remove, thing),
         turn=KINDS.index(thing.kind),
     )
 
 
 def _superseded(engine: Engine) -> list[_Image]:
-    current = f"{_AGENT}:{build_context.content_hash()}"
-    query = quote(json.dumps({"reference": [_AGENT]}))
+    current = f"{AGENT}:{build_context.content_hash()}"
+    query = quote(json.dumps({"reference": [AGENT]}))
     listed = json.loads(engine.read(f"/images/json?filters={query}"))
     there = [_Image(str(each["Id"]), tuple(each["RepoTags"] or ())) for each in listed]
     return [image for image in there if current not in image.names]
@@ -95,8 +94,8 @@ def _image_leftover(engine: Engine, image: _Image) -> Leftover:
     name = image.names[0] if image.names else image.id
 
     def remove() -> str:
-        # Without force: one that a container uses stays.
-        status, said = engine.call("DELETE", f"/images/{quote(name, safe='')}")
-        return "" if status in (200, 404) else said.decode(errors="replace").strip()
+        # Without force, so that an image that a container uses stays.
+        status, answer = engine.call("DELETE", f"/images/{quote(name, safe='')}")
+        return "" if status in (200, 404) else answer.decode(errors="replace").strip()
 
     return Leftover(what=f"image {name}, superseded", remove=remove, turn=len(KINDS))

@@ -1,4 +1,4 @@
-"""What goes wrong with an engine and its containers, told as where, what, and the fix."""
+"""Turns failures of the engine's clients into chaoslab's errors, with codes and fixes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,79 @@ from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
 from chaoslab import services
-from chaoslab.errors import ChaoslabError, RuntimeUnavailable, ServiceFailed
+from chaoslab.errors import (
+    NOT_INSTALLED,
+    ChaoslabError,
+    ErrorCode,
+    Problem,
+    RuntimeUnavailable,
+    ServiceFailed,
+)
+from chaoslab.machine.ports import PortTaken
+from chaoslab.machine.trouble import last_lines
 from chaoslab.runtimes.containers.address import engine_address
 from chaoslab.runtimes.containers.engine_problems import no_engine, root_of
 
+NOT_PULLED = ErrorCode(
+    "image.not_pulled",
+    "image {image} is not on this machine and cannot be pulled: {cause}",
+    "The engine does not have an image and got it from no registry.",
+)
+NOT_BUILT = ErrorCode("image.not_built", "{image} could not be built: {answer}", "A build failed.")
+EXITED = ErrorCode(
+    "container.exited",
+    "its container exited with status {status}",
+    "A container that should run has ended.",
+)
+FAILED_INSIDE = ErrorCode(
+    "container.command_failed",
+    "`{command}` failed with status {status} in its container",
+    "A command that the lab ran in a server's container failed.",
+)
+NO_ANSWER = ErrorCode(
+    "container.no_answer",
+    "no answer on {published}, where the engine publishes its port {inside}, within {within_s:g} s",
+    "A server in a container does not answer its protocol at its published port.",
+)
+NOT_STARTED = ErrorCode("container.not_started", "{answer}", "A container did not start.")
+ADDRESS_TAKEN = ErrorCode(
+    "container.port_taken",
+    "{address} is taken: {answer}",
+    "Another process uses a port that a container should publish.",
+)
+NAME_TAKEN = ErrorCode(
+    "container.name_taken",
+    "a {kind} named {name} already exists: it belongs to another lab, or was left by a killed lab",
+    "The engine already has a container, network or volume of that name.",
+)
+NO_ADDRESSES = ErrorCode(
+    "engine.no_addresses",
+    "the engine has no addresses left for another network: {answer}",
+    "The engine cannot make another network.",
+)
+DISK_FULL = ErrorCode(
+    "engine.disk_full", "the engine's disk is full: {answer}", "The engine has no disk space left."
+)
+NOT_EXECUTED = ErrorCode(
+    "container.not_executed",
+    "its program cannot be executed: {answer}",
+    "The engine cannot execute the program of a container.",
+)
+REMOVED = ErrorCode(
+    "container.removed",
+    "it was removed while the lab ran: {answer}",
+    "A container or a network of the lab no longer exists.",
+)
+REFUSED = ErrorCode(
+    "engine.refused", "the Docker engine refused: {answer}", "The engine refused a request."
+)
+ENGINE_GONE = ErrorCode(
+    "engine.gone",
+    "the Docker engine stopped answering during the run: {cause}",
+    "The engine answered before, and does not answer now.",
+)
 AIRGAPPED = "docker/airgapped/images.sh"
+_OF_EXTRA = ("docker", "testcontainers")
 _PULL = re.compile(
     r"pull access denied|manifest (?:for|unknown)|manifest unknown|repository .*not found|"
     r"no such image|toomanyrequests|unauthorized|registry|dial tcp: lookup|TLS handshake timeout|"
@@ -22,11 +90,37 @@ _PULL = re.compile(
 _DENIED = re.compile(r"denied|unauthorized|toomanyrequests|authentication required", re.IGNORECASE)
 _ABSENT = re.compile(r"manifest .*unknown|not found|no such image", re.IGNORECASE)
 _PORT = re.compile(r"(?:port is already allocated|address already in use)", re.IGNORECASE)
-_NOT_RUN = re.compile(r"executable file not found|exec format error|no such file or directory")
 _NAME = re.compile(
     r'(container|network|volume)\b.* name "?/?([^" ]+)"? (?:is already in use|already exists)'
 )
-_FULL = re.compile(r"address pools|non-overlapping", re.IGNORECASE)
+# Other answers of the engine: the error, its code, and the fix.
+_ANSWERS: tuple[tuple[re.Pattern[str], type[ChaoslabError], ErrorCode, str], ...] = (
+    (
+        re.compile(r"address pools|non-overlapping", re.IGNORECASE),
+        RuntimeUnavailable,
+        NO_ADDRESSES,
+        "`chaoslab clean` removes those of killed labs, `docker network prune` unused ones; "
+        "or run fewer workers",
+    ),
+    (
+        re.compile(r"no space left"),
+        RuntimeUnavailable,
+        DISK_FULL,
+        "see `docker system df`; `docker image prune` and `chaoslab clean` free space",
+    ),
+    (
+        re.compile(r"executable file not found|exec format error|no such file or directory"),
+        ServiceFailed,
+        NOT_EXECUTED,
+        "check the command, and that the image has it for this machine's architecture",
+    ),
+    (
+        re.compile(r"No such (container|network)"),
+        ServiceFailed,
+        REMOVED,
+        "it should stay until the lab ends: check for a `docker rm` or a prune",
+    ),
+)
 _USES = (*services.kinds(), "toxiproxy", "python")
 _EXITS = {
     125: "the engine could not run it",
@@ -38,197 +132,188 @@ _EXITS = {
 }
 
 
-class PortTaken(ServiceFailed):
-    """Somebody else has the port that a container was to publish; another port may do."""
-
-
 class NameTaken(ServiceFailed):
-    """A container or network of that name is there already."""
+    """The engine already has a container, network or volume of that name."""
 
 
 class EngineGone(RuntimeUnavailable):
-    """The engine answered before and does not any more."""
+    """The engine answered before, and does not answer now."""
 
 
 @contextmanager
-def told(what: str, *, image: str = "") -> Iterator[None]:
-    """Let every failure of docker-py and Testcontainers in the block come out as chaoslab's own.
+def engine_errors(where: str, *, image: str = "") -> Iterator[None]:
+    """Raise chaoslab's errors for failures of docker-py and Testcontainers in the block.
 
-    `what` is what the block makes, as in `service postgres`; `image` the image that it needs.
+    `where` is what the block makes or uses, as in `container postgres`; `image` is the image that
+    it needs. Other exceptions pass unchanged.
     """
     try:
         yield
     except ChaoslabError:
         raise
     except Exception as error:
-        problem = problem_of(what, error, image=image)
-        if problem is None:
+        known = _known(where, error, image=image)
+        if known is None:
             raise
-        raise problem from error
+        raise known from error
 
 
-def problem_of(what: str, error: BaseException, *, image: str = "") -> ChaoslabError | None:
-    """What a failure of docker-py or Testcontainers means; None for a failure of something else.
-
-    RuntimeUnavailable is what the machine lacks, ServiceFailed what a container did.
-    """
+def _known(where: str, error: BaseException, *, image: str) -> ChaoslabError | None:
+    """RuntimeUnavailable for what the machine lacks, ServiceFailed for what a container did."""
     if isinstance(error, ModuleNotFoundError):
-        return _not_installed(what, error)
+        return _not_installed(where, error)
     try:
-        import docker.errors  # noqa: PLC0415  (half a second, and here it is loaded already)
+        import docker.errors  # noqa: PLC0415  (half a second; after an error it is loaded already)
         import requests  # noqa: PLC0415
         import urllib3.exceptions  # noqa: PLC0415
         from testcontainers.core import exceptions  # noqa: PLC0415
     except ModuleNotFoundError:
         return None
     if isinstance(error, docker.errors.BuildError):
-        return not_built(what, _build_log(error.build_log), str(error.msg), image=image)
+        return _not_built(where, _build_log(error.build_log), str(error.msg), image=image)
     if isinstance(error, docker.errors.APIError):
         url = str(getattr(error.response, "url", ""))
-        return _refused(what, str(error.explanation or error), url, image=image)
+        return _refused(where, str(error.explanation or error), url, image=image)
     if isinstance(error, docker.errors.ContainerError):
-        said = (error.stderr or b"").decode(errors="replace").splitlines()
-        return exited(what, exit_code=error.exit_status, log=said)
+        output = (error.stderr or b"").decode(errors="replace").splitlines()
+        return exited(where, exit_code=error.exit_status, log=output)
     if isinstance(error, docker.errors.DockerException):
-        return RuntimeUnavailable(no_engine(engine_address(), error, what=what))
-    # A stream that breaks off comes out of the layers below the client.
+        return RuntimeUnavailable(no_engine(engine_address(), error, where=where))
+    # A stream that breaks off raises an error of the layers below the client.
     broken = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, ConnectionError)
     if isinstance(error, broken):
-        return _gone(what, error)
+        return _engine_gone(where, error)
     if isinstance(error, exceptions.ContainerStartException | exceptions.ContainerConnectException):
-        return ServiceFailed(f"{what}: {error}")
+        return ServiceFailed(Problem(where=where, reason=NOT_STARTED(answer=str(error))))
     return None
 
 
-def not_pulled(what: str, image: str, said: str) -> RuntimeUnavailable:
-    """An image that is not here and that the engine did not get either."""
-    if _ABSENT.search(said) and not _DENIED.search(said):
-        why, first = "no registry has it", "check its name and tag"
-    elif _DENIED.search(said):
-        why, first = "the registry denies access", "check its name, or `docker login`"
+def not_pulled(where: str, image: str, answer: str) -> RuntimeUnavailable:
+    """An image that is not here and that the engine could not pull."""
+    if _ABSENT.search(answer) and not _DENIED.search(answer):
+        cause, first = "no registry has it", "check its name and tag"
+    elif _DENIED.search(answer):
+        cause, first = "the registry denies access", "check its name, or `docker login`"
     else:
-        why = "no registry is reachable from here"
+        cause = "no registry is reachable from here"
         first = f"`docker pull {image}` on another machine, then `docker save` and `docker load`"
-    variable = _variable(what, image)
+    variable = _variable(where, image)
     other = f"set another image with {variable}" if variable else "set another image in [images]"
-    lacks = f"{what}: image {image} is not on this machine and cannot be pulled: {why}"
     return RuntimeUnavailable(
-        f"{lacks}\n  the engine says: {_short(said)}\n"
-        f"  {first}; or {other}; or build stand-ins without a registry: `{AIRGAPPED}`"
-    )
-
-
-def not_built(what: str, log: Sequence[str], said: str, *, image: str = "") -> ChaoslabError:
-    """A `docker build` that failed, with the last lines that it said."""
-    if _PULL.search(said) and not said.startswith("The command"):
-        base = next((line.split()[-1] for line in reversed(log) if " FROM " in line), "")
-        return not_pulled(what, base or "named by FROM", said)
-    built = f" {image}" if image else ""
-    return ServiceFailed(
-        f"{what}: image{built} could not be built: {_short(said)}\n"
-        f"  build it by hand with `docker build`; its last lines:\n{_lines(log)}"
+        Problem(
+            where=where,
+            reason=NOT_PULLED(image=image, cause=cause),
+            got=f"from the engine: {_short(answer)}",
+            fix=f"{first}; or {other}; or build stand-ins without a registry: `{AIRGAPPED}`",
+        )
     )
 
 
 def exited(
-    what: str, *, exit_code: int, log: Sequence[str], out_of_memory: bool = False
+    where: str, *, exit_code: int, log: Sequence[str], out_of_memory: bool = False
 ) -> ServiceFailed:
     """A container that ended by itself, with its last log lines."""
     means = "it was out of memory" if out_of_memory else _EXITS.get(exit_code, "")
     status = f"{exit_code} ({means})" if means else f"{exit_code}"
     return ServiceFailed(
-        f"{what}: its container exited with status {status}\n"
-        f"  expected it to keep running; its last log lines:\n{_lines(log)}"
+        Problem(
+            where=where,
+            reason=EXITED(status=status),
+            expected="it to keep running",
+            fix="see its last log lines",
+            lines=last_lines(log),
+        )
     )
 
 
 def failed_inside(
-    what: str, command: Sequence[str], *, status: int, output: Sequence[str]
+    where: str, command: Sequence[str], *, status: int, output: Sequence[str]
 ) -> ServiceFailed:
     """A command that the lab ran in a server's container, and that failed."""
     return ServiceFailed(
-        f"{what}: `{' '.join(command)}` failed with status {status} in its container\n"
-        f"  check that its image has this program; its last lines:\n{_lines(output[-12:])}"
+        Problem(
+            where=where,
+            reason=FAILED_INSIDE(command=" ".join(command), status=status),
+            fix="check that its image has this program",
+            lines=last_lines(output[-12:]),
+        )
     )
 
 
 def unanswered(
-    what: str, *, inside: int, published: str, within_s: float, log: Sequence[str]
+    where: str, *, inside: int, published: str, within_s: float, log: Sequence[str]
 ) -> ServiceFailed:
     """A server that runs and cannot be reached: it is not ready, or its port is not mapped."""
     return ServiceFailed(
-        f"{what}: no answer on {published}, where the engine publishes its port {inside}, within "
-        f"{within_s:g} s\n"
-        f"  check in its last log lines that it listens on {inside}; if so, the engine has "
-        f"not mapped the port (`docker port`, `journalctl -u docker`):\n{_lines(log)}"
+        Problem(
+            where=where,
+            reason=NO_ANSWER(published=published, inside=inside, within_s=within_s),
+            fix=f"check in its last log lines that it listens on {inside}; if so, the engine has "
+            "not mapped the port (`docker port`, `journalctl -u docker`)",
+            lines=last_lines(log),
+        )
     )
 
 
-def _refused(what: str, said: str, url: str, *, image: str) -> ChaoslabError:
-    if _PORT.search(said):
-        port = re.search(r"(\d+(?:\.\d+){3}):(\d+)", said)
-        named = f"{port[1]}:{port[2]}" if port else "its port"
-        return PortTaken(
-            f"{what}: {named} is taken: {_short(said)}\n"
-            f"  find its user with `ss -ltnp`, or remove the port to get a free one"
+def _not_built(where: str, log: Sequence[str], answer: str, *, image: str) -> ChaoslabError:
+    if _PULL.search(answer) and not answer.startswith("The command"):
+        base = next((line.split()[-1] for line in reversed(log) if " FROM " in line), "")
+        return not_pulled(where, base or "named by FROM", answer)
+    named = f"image {image}" if image else "image"
+    return ServiceFailed(
+        Problem(
+            where=where,
+            reason=NOT_BUILT(image=named, answer=_short(answer)),
+            fix="build it by hand with `docker build`; see its last lines",
+            lines=last_lines(log),
         )
-    if match := _NAME.search(said):
-        return NameTaken(
-            f"{what}: a {match[1]} named {match[2]} already exists: it belongs to "
-            "another lab, or was left by a killed lab\n"
-            "  `chaoslab clean` removes what killed labs left, and nothing of running labs"
-        )
-    pulled = _pulled(url)
-    if pulled or "no such image" in said.lower():
-        named = pulled or image or said.rpartition("image: ")[2] or "(unnamed)"
-        return not_pulled(what, named, said)
-    if _FULL.search(said):
-        return RuntimeUnavailable(
-            f"{what}: the engine has no addresses left for another network: {_short(said)}\n"
-            "  `chaoslab clean` removes those of killed labs, `docker network prune` unused ones; "
-            "or run fewer workers"
-        )
-    if "no space left" in said:
-        return RuntimeUnavailable(
-            f"{what}: the engine's disk is full: {_short(said)}\n"
-            "  see `docker system df`; `docker image prune` and `chaoslab clean` free space"
-        )
-    if _NOT_RUN.search(said):
-        return ServiceFailed(
-            f"{what}: its program cannot be executed: {_short(said)}\n"
-            "  check the command, and that the image has it for this machine's architecture"
-        )
-    if "No such container" in said or "No such network" in said:
-        return ServiceFailed(
-            f"{what}: it was removed while the lab ran: {_short(said)}\n"
-            "  expected it to stay until the lab ends; check for a `docker rm` or a prune"
-        )
-    return RuntimeUnavailable(
-        f"{what}: the Docker engine refused: {_short(said)}\n"
-        "  `chaoslab doctor` shows what is missing"
     )
 
 
-def _gone(what: str, error: BaseException) -> EngineGone:
-    cause = root_of(error)
+def _refused(where: str, answer: str, url: str, *, image: str) -> ChaoslabError:
+    pulled, short = _pulled(url), _short(answer)
+    if _PORT.search(answer):
+        port = re.search(r"(\d+(?:\.\d+){3}):(\d+)", answer)
+        address = f"{port[1]}:{port[2]}" if port else "its port"
+        reason = ADDRESS_TAKEN(address=address, answer=short)
+        fix = "find its user with `ss -ltnp`, or remove the port to get a free one"
+        return PortTaken(Problem(where=where, reason=reason, fix=fix))
+    if match := _NAME.search(answer):
+        reason = NAME_TAKEN(kind=match[1], name=match[2])
+        fix = "`chaoslab clean` removes what killed labs left, and nothing of running labs"
+        return NameTaken(Problem(where=where, reason=reason, fix=fix))
+    if pulled or "no such image" in answer.lower():
+        named = pulled or image or answer.rpartition("image: ")[2] or "(unnamed)"
+        return not_pulled(where, named, answer)
+    for pattern, error, code, fix in _ANSWERS:
+        if pattern.search(answer):
+            return error(Problem(where=where, reason=code(answer=short), fix=fix))
+    fix = "`chaoslab doctor` shows what is missing"
+    return RuntimeUnavailable(Problem(where=where, reason=REFUSED(answer=short), fix=fix))
+
+
+def _engine_gone(where: str, error: BaseException) -> EngineGone:
     return EngineGone(
-        f"{what}: the Docker engine stopped answering during the run: {_short(str(cause))}\n"
-        f"  expected it at {engine_address().url} until the lab ends; see its log "
-        "(`journalctl -u docker`), start it (`systemctl start docker`), then `chaoslab clean`"
+        Problem(
+            where=where,
+            reason=ENGINE_GONE(cause=_short(str(root_of(error)))),
+            expected=f"it at {engine_address().url} until the lab ends",
+            fix="see its log (`journalctl -u docker`), start it (`systemctl start docker`), "
+            "then `chaoslab clean`",
+        )
     )
 
 
-def _not_installed(what: str, error: ModuleNotFoundError) -> RuntimeUnavailable | None:
-    if (error.name or "").partition(".")[0] not in ("docker", "testcontainers"):
+def _not_installed(where: str, error: ModuleNotFoundError) -> RuntimeUnavailable | None:
+    package = error.name or ""
+    if package.partition(".")[0] not in _OF_EXTRA:
         return None
-    return RuntimeUnavailable(
-        f"{what}: the Python package {error.name} is not installed\n"
-        "  `pip install 'chaoslab[containers]'`"
-    )
+    reason = NOT_INSTALLED(needed_by=where, package=package)
+    return RuntimeUnavailable(Problem(reason=reason, fix="`pip install 'chaoslab[containers]'`"))
 
 
-def _variable(what: str, image: str) -> str:
-    for text in (what.lower(), image.lower()):
+def _variable(where: str, image: str) -> str:
+    for text in (where.lower(), image.lower()):
         for use in _USES:
             if use in text:
                 return f"CHAOSLAB_IMAGE_{use.upper()}"
@@ -243,14 +328,10 @@ def _pulled(url: str) -> str:
 
 
 def _build_log(log: Iterable[object]) -> tuple[str, ...]:
-    said = [str(each.get("stream", "")) for each in log if isinstance(each, dict)]
-    return tuple("".join(said).splitlines()[-15:])
+    lines = [str(each.get("stream", "")) for each in log if isinstance(each, dict)]
+    return tuple("".join(lines).splitlines()[-15:])
 
 
-def _lines(log: Sequence[str]) -> str:
-    return "\n".join(f"  | {line}" for line in log) or "  | (nothing)"
-
-
-def _short(said: str, most: int = 300) -> str:
-    text = " ".join(said.split())
+def _short(text: str, most: int = 300) -> str:
+    text = " ".join(text.split())
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,8 +1,8 @@
-"""Testcontainers' own reaper, Ryuk: used beside the lab's switch where its image is at hand.
+"""Testcontainers' reaper, Ryuk: used beside the lab's switch if its image is on the machine.
 
-The switch alone takes a session away after any death of the lab. Ryuk adds a second hand that
-lives in the engine, outside of the lab's machine; but pulling an image for it would make every
-first run slower and would fail where no registry is, so it is never pulled unless asked for.
+The lab's switch removes a session after any death of the lab. Ryuk is a second one, which runs in
+the engine. Pulling its image would slow down the first run, and fail without a registry; so it is
+pulled only if the user enables Ryuk.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from chaoslab.runtimes.containers.images import is_here
 if TYPE_CHECKING:
     import docker
 
-_ASKED = "TESTCONTAINERS_RYUK_DISABLED"
+_VARIABLE = "TESTCONTAINERS_RYUK_DISABLED"
 
 
 def settle_ryuk(engine: docker.DockerClient) -> bool:
     """Decide whether Testcontainers starts Ryuk with the first container; returns the decision.
 
-    TESTCONTAINERS_RYUK_DISABLED decides where it is set (or `ryuk.disabled` of Testcontainers' own
-    file of properties); else Ryuk is used if the engine has its image already.
+    TESTCONTAINERS_RYUK_DISABLED decides if it is set, or `ryuk.disabled` in Testcontainers'
+    properties file; else Ryuk is used if the engine has its image.
     """
     from testcontainers.core.config import testcontainers_config as config  # noqa: PLC0415
 
-    if _ASKED not in environment() and "ryuk.disabled" not in config.tc_properties:
+    if _VARIABLE not in environment() and "ryuk.disabled" not in config.tc_properties:
         config.ryuk_disabled = not is_here(engine, config.ryuk_image)
     return not config.ryuk_disabled

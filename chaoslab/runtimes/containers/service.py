@@ -1,10 +1,11 @@
-"""A real server in a container: started once per session, lent to one lab after the other."""
+"""A real server in a container: started once per session, used by one lab after the other."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from chaoslab.clock import now_s
@@ -12,9 +13,9 @@ from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import Service
 from chaoslab.runtimes.containers.agents import Agent
-from chaoslab.runtimes.containers.engine import HOST, in_thread
-from chaoslab.runtimes.containers.parts import ContainerPart
-from chaoslab.runtimes.containers.problems import exited, failed_inside, told, unanswered
+from chaoslab.runtimes.containers.engine import HOST, in_thread, last_log_lines
+from chaoslab.runtimes.containers.parts import ContainerPart, state_of
+from chaoslab.runtimes.containers.problems import engine_errors, failed_inside, unanswered
 from chaoslab.services import question_of
 from chaoslab.services.base import ContainerAccess, ContainerServer
 
@@ -29,9 +30,11 @@ _LOOK_EVERY_S = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Box:
-    """A server's container; `published` is its port on the lab's loopback, for its whole life,
-    `upstream` how the proxy server reaches it.
+class ServerContainer:
+    """A server's container.
+
+    `published` is its port on the lab's loopback, which never changes; `upstream` is its address
+    for the proxy server.
     """
 
     name: str
@@ -41,11 +44,11 @@ class Box:
     upstream: Endpoint
 
     async def until_it_answers(self) -> None:
-        """Return once it answers its protocol. Raises ServiceFailed if it exits, or never does."""
+        """Wait until it answers its protocol. Raises ServiceFailed if it ends or never does."""
         end_s, look_s = now_s() + START_LIMIT_S, now_s() + _LOOK_EVERY_S
         while not await self.server.answers(self.published):
             if now_s() > look_s:
-                await in_thread(self._check)
+                await in_thread(partial(state_of, self.name, self.container))
                 look_s = now_s() + _LOOK_EVERY_S
             if now_s() > end_s:
                 raise unanswered(
@@ -53,7 +56,7 @@ class Box:
                     inside=self.server.port,
                     published=str(Endpoint(host=HOST, port=self.published)),
                     within_s=START_LIMIT_S,
-                    log=await in_thread(self._log),
+                    log=await in_thread(partial(last_log_lines, self.container, _LOG_LINES)),
                 )
             await asyncio.sleep(_POLL_S)
 
@@ -67,7 +70,7 @@ class Box:
 
         Raises ServiceFailed, with its last lines, if it fails.
         """
-        with told(f"container {self.name}"):
+        with engine_errors(f"container {self.name}"):
             status, output = self.container.exec_run(list(command))
         text: str = output.decode(errors="replace")
         if status != 0:
@@ -83,34 +86,17 @@ class Box:
         self.container.kill()
 
     def start(self) -> None:
-        """Start it again; nothing happens where it runs. Blocks."""
+        """Start it again; nothing happens if it runs. Blocks."""
         self.container.start()
-
-    def _check(self) -> None:
-        with told(f"container {self.name}"):
-            self.container.reload()
-        state = self.container.attrs["State"]
-        if state["Status"] in ("exited", "dead"):
-            raise exited(
-                self.name,
-                exit_code=state["ExitCode"],
-                log=self._log(),
-                out_of_memory=bool(state.get("OOMKilled")),
-            )
-
-    def _log(self) -> list[str]:
-        with told(f"container {self.name}"):
-            said: bytes = self.container.logs(tail=_LOG_LINES)
-        return said.decode(errors="replace").splitlines()
 
 
 class ContainerService:
-    """Implements `RunningService` for one lab; one caller at a time, the others wait."""
+    """Implements `RunningService` for one lab. One call runs at a time; the others wait."""
 
     def __init__(
-        self, *, service: Service, box: Box, lab: str, version: str, gateway: Agent
+        self, *, service: Service, server: ServerContainer, lab: str, version: str, gateway: Agent
     ) -> None:
-        self._service, self._box, self._lab = service, box, lab
+        self._service, self._server, self._lab = service, server, lab
         self._gateway = gateway
         self._turn = asyncio.Lock()
         self._should_run = False
@@ -118,17 +104,17 @@ class ContainerService:
 
     @property
     def service(self) -> Service:
-        """What the topology says of it."""
+        """Its declaration in the topology."""
         return self._service
 
     @property
     def container(self) -> Container:
-        """The engine's own; its address may belong to another, whose network it has joined."""
-        return self._box.container
+        """The engine's container. Another container may own its network namespace."""
+        return self._server.container
 
     @property
     def part(self) -> ContainerPart:
-        """It under watch, while the lab itself neither stops, starts nor freezes it."""
+        """Its check as a part of the lab; off while the lab stops, starts or freezes it."""
         return ContainerPart(
             name=self._service.name,
             container=self.container,
@@ -137,46 +123,47 @@ class ContainerService:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Its port on loopback, published for the lab alone."""
-        return Endpoint(host=HOST, port=self._box.published)
+        """Its published port on loopback, which only the lab uses."""
+        return Endpoint(host=HOST, port=self._server.published)
 
     @property
     def upstream(self) -> Endpoint:
-        """Its name on the network that only the proxy server shares with it."""
-        return self._box.upstream
+        """Its name on the network that it shares only with the proxy server."""
+        return self._server.upstream
 
     def url(self, endpoint: Endpoint) -> str:
-        """The connection URL of this lab's database, as seen through `endpoint`."""
-        return self._box.server.url(endpoint, self._lab)
+        """The connection URL of this lab's database through `endpoint`."""
+        return self._server.server.url(endpoint, self._lab)
 
     async def ask(self, *, within_s: float) -> Sighting:
-        """Asked from where the proxy server stands: a published port would accept for a server
-        that is gone.
+        """One exchange from the proxy server's namespace.
+
+        A published port would accept a connect for a server that is down.
         """
         return await self._gateway.canary(
-            self._box.upstream, question_of(self._service), within_s=within_s
+            self._server.upstream, question_of(self._service), within_s=within_s
         )
 
     async def stop(self) -> None:
         """Orderly shutdown by the engine, with the image's own stop signal."""
         self._should_run = False
-        await self._do(self._box.stop, thawed=True)
+        await self._do(self._server.stop, thawed=True)
 
     async def kill(self) -> None:
         """SIGKILL by the engine."""
         self._should_run = False
-        await self._do(self._box.kill, thawed=True, only="running")
+        await self._do(self._server.kill, thawed=True, only="running")
 
     async def start(self) -> None:
-        """Start it again, or let it go on; the same address, the same data."""
-        await self._do(self._box.start, thawed=True)
-        await self._box.until_it_answers()
+        """Start or unfreeze it; it keeps its address and its data."""
+        await self._do(self._server.start, thawed=True)
+        await self._server.until_it_answers()
         self._should_run = True
 
     async def pause(self) -> None:
-        """Freeze all of its processes by the engine."""
+        """Freeze all of its processes, by the engine."""
         self._should_run = False
-        await self._do(self._box.container.pause, only="running")
+        await self._do(self._server.container.pause, only="running")
 
     async def resume(self) -> None:
         """Undo `pause`."""
@@ -190,8 +177,8 @@ class ContainerService:
             await in_thread(lambda: self._done(work, thawed=thawed, only=only))
 
     def _done(self, work: Callable[[], object], *, thawed: bool, only: str) -> None:
-        container = self._box.container
-        with told(f"container {self._box.name}"):
+        container = self._server.container
+        with engine_errors(f"container {self._server.name}"):
             container.reload()
             if thawed and container.status == "paused":
                 container.unpause()

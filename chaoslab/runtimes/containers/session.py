@@ -1,4 +1,4 @@
-"""A session of labs on containers: the stack is started once and lent to one lab at a time."""
+"""A session of labs in containers: its stack is started once, and labs use it one at a time."""
 
 from __future__ import annotations
 
@@ -9,17 +9,22 @@ from collections.abc import AsyncIterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 
-from chaoslab.errors import ChaoslabError, ServiceFailed
+from chaoslab.errors import ChaoslabError, ErrorCode, Problem, ServiceFailed
 from chaoslab.history.events import PastProxy
 from chaoslab.machine.ports import Ports
 from chaoslab.model.topology import Topology
 from chaoslab.proxies.base import ProxyKind
-from chaoslab.runtimes.containers.engine import Engine, begun
+from chaoslab.runtimes.containers.engine import Engine, in_background
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
 from chaoslab.runtimes.containers.stack import Stack, StartedStack
 from chaoslab.runtimes.containers.switch import Switch
 from chaoslab.seeds import fresh_seed
 
+NOT_REMOVED = ErrorCode(
+    "session.not_removed",
+    "parts of the session {session} remain: {left}",
+    "Containers, networks or volumes are left after the end of a session.",
+)
 START_ENDS_WITHIN_S = 10.0
 _LOOK_EVERY_S = 0.01
 
@@ -27,7 +32,7 @@ _LOOK_EVERY_S = 0.01
 class DockerSession:
     """Labs of one topology and one kind of proxy on a stack of containers.
 
-    `close` takes everything away; so does the session's switch if this process dies.
+    `close` removes everything; the session's switch does so if this process dies.
     """
 
     name = "docker"
@@ -46,11 +51,11 @@ class DockerSession:
 
     @property
     def id(self) -> str:
-        """What its containers, networks and volumes are labelled with."""
+        """The label of its containers, networks and volumes."""
         return self._id
 
     def check(self) -> None:
-        """Whether an engine answers."""
+        """Check that an engine answers."""
         Engine(self._id).close()
 
     @asynccontextmanager
@@ -60,11 +65,11 @@ class DockerSession:
         Raises RuntimeUnavailable or ServiceFailed, with the fix.
         """
         if self._starting is None:
-            self._starting = begun(self._start)
-        # Whoever gives up waiting leaves nothing behind that would have to be awaited.
+            self._starting = in_background(self._start)
+        # Polled, so that a caller that is cancelled leaves nothing that must be awaited.
         while not self._starting.done():  # noqa: ASYNC110  (a thread's)
             await asyncio.sleep(_LOOK_EVERY_S)
-        # One that failed fails again: each attempt would take its time and end alike.
+        # A start that failed is not repeated: it would take as long and fail again.
         self._stack = self._starting.result()
         lab = f"lab_{self._id.replace('-', '_')}_{next(self._numbers)}"
         async with ContainerRuntime(
@@ -82,20 +87,19 @@ class DockerSession:
         return StartedStack(self._engine, self._topology, self._proxy, self._ports)
 
     def _end_starting(self) -> None:
-        """Interrupted while it was started, a stack would go on growing behind the sweep."""
+        """End a stack that is still starting: it would make containers during the removal."""
         if self._engine is not None:
             self._engine.end()
         starting, self._starting, self._stack = self._starting, None, None
         if starting is not None:
             with suppress(ChaoslabError, TimeoutError):
                 stack = starting.result(START_ENDS_WITHIN_S)
-                for agent in (stack.gateway.agent, *(pod.agent for pod in stack.pods.values())):
-                    agent.close()
+                stack.close_agents()
 
     def close(self) -> None:
-        """Take every container and network of the session away; safe to repeat. Blocks.
+        """Remove every container and network of the session; safe to repeat. Blocks.
 
-        Raises ServiceFailed where something could not be taken away.
+        Raises ServiceFailed where something is left.
         """
         self._end_starting()
         if self._engine is not None:
@@ -103,7 +107,6 @@ class DockerSession:
         self._ports.close()
         switch, self._switch = self._switch, None
         if switch is not None and not switch.finish():
-            raise ServiceFailed(
-                f"parts of the session {self._id} remain: {switch.why_left}\n"
-                "  `chaoslab clean` removes them after this process has ended"
-            )
+            reason = NOT_REMOVED(session=self._id, left=switch.why_left)
+            fix = "`chaoslab clean` removes them after this process has ended"
+            raise ServiceFailed(Problem(reason=reason, fix=fix))

@@ -1,8 +1,8 @@
-"""Everything of one session that outlives a scenario: networks, services, proxy server, pods.
+"""Everything of a session that outlives a scenario: networks, services, proxy server, pods.
 
-    app's pod ── front ── gateway (proxy server) ── back ── services
+    app's pod -- front -- gateway (proxy server) -- back -- services
 
-Two ordinary bridges, which the engine keeps apart: an app reaches a service only through the proxy.
+Front and back are bridges that the engine isolates: an app reaches a service only by the proxy.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from chaoslab.machine.endpoint import Endpoint
-from chaoslab.machine.ports import Ports
+from chaoslab.machine.ports import Ports, PortTaken
 from chaoslab.model.topology import App, Images, Service, Topology
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.runtimes.containers import images
 from chaoslab.runtimes.containers.agents import Agent
 from chaoslab.runtimes.containers.app import Pod
 from chaoslab.runtimes.containers.engine import HOST, Engine, Run
-from chaoslab.runtimes.containers.problems import PortTaken, told
-from chaoslab.runtimes.containers.service import Box
+from chaoslab.runtimes.containers.problems import engine_errors
+from chaoslab.runtimes.containers.service import ServerContainer
 from chaoslab.services import kind_of
 from chaoslab.services.base import AGENT_IMAGE, ability
 
@@ -34,146 +34,65 @@ T = TypeVar("T")
 API_PORT = 8474
 PROXY_NAME = "toxiproxy"
 APP_PORT = 8080
-_TRIES = 5  # somebody may take a port between our choice and the container's start
+_TRIES = 5  # another process may take a port between our choice and the container's start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """The namespace of the proxy server: its agent, its API as the lab reaches it, and the name
-    and images under which it is started and found.
+    """The network namespace of the proxy server.
+
+    `api` is the address of the proxy's API for the lab. `proxy` is the container of the Toxiproxy
+    that all labs share; None where each lab starts an embedded engine.
     """
 
     agent: Agent
     api: Endpoint
-    name: str
-    shared: bool
     proxy: Container | None = None
 
 
-class Stack(Protocol):
-    """What runs for one session, however it was started."""
+class Stack:
+    """What runs for one session. A subclass starts it in its constructor; the switch removes it."""
 
-    @property
-    def engine(self) -> Engine: ...
+    gateway: Gateway
 
-    @property
-    def images(self) -> Images: ...
+    def __init__(self, engine: Engine, named: Images, ports: Ports) -> None:
+        self.engine, self.images, self._ports = engine, named, ports
+        self.agent_image = images.agent_image(engine.docker, named.python)
+        self.servers: dict[str, ServerContainer] = {}  # by the services' names
+        self.pods: dict[str, Pod] = {}  # by the apps' names
+        self.agents: list[Agent] = []
 
-    @property
-    def boxes(self) -> dict[str, Box]:
-        """The services' containers, by the services' names."""
+    def close_agents(self) -> None:
+        """Close the stream of every agent; the agents then end."""
+        for agent in self.agents:
+            agent.close()
 
-    @property
-    def gateway(self) -> Gateway: ...
-
-    @property
-    def pods(self) -> dict[str, Pod]:
-        """The apps' namespaces, by the apps' names."""
-
-
-class StartedStack:
-    """A stack that is started with Testcontainers. The session's switch takes it away."""
-
-    def __init__(self, engine: Engine, topology: Topology, proxy: ProxyKind, ports: Ports) -> None:
-        self.engine = engine
-        self.images = images.chosen(topology)
-        self._ports = ports
-        agent = images.agent_image(engine.docker, self.images.python)
-        front, back = at_once([partial(engine.network, "front"), partial(engine.network, "back")])
-        self.boxes: dict[str, Box] = {}
-        self.pods: dict[str, Pod] = {}
-        self._agents: list[Agent] = []
-        services, apps = topology.services.values(), topology.apps.values()
+    def _start(self, work: Sequence[Callable[[], None]]) -> None:
+        """Run the parts of the start at once. If one fails, close the agents of the others."""
         try:
-            at_once(
-                [
-                    partial(self._start_gateway, agent, proxy, front, back),
-                    *(partial(self._box, service, agent, back) for service in services),
-                    *(partial(self._pod, app, agent, front) for app in apps),
-                ]
-            )
+            at_once(work)
         except BaseException:
-            for each in self._agents:
-                each.close()
+            self.close_agents()
             raise
 
-    def _app_image(self, app: App) -> str:
-        return images.app_image(self.engine.docker, app, self.images.python)
+    def _agent(self, container: Container) -> Agent:
+        agent = Agent(container)
+        self.agents.append(agent)
+        agent.wait_until_ready()
+        return agent
 
-    def _start_gateway(
-        self, agent_image: str, proxy: ProxyKind, front: Network, back: Network
-    ) -> None:
-        run = Run(
-            image=agent_image, role="gateway", network=front, aliases=(PROXY_NAME,), talks=True,
-            capabilities=("NET_ADMIN",),
-        )  # fmt: skip
-        container, port = self._published(run, API_PORT)
-        with told("network back"):
-            back.connect(container.id)
-        agent = self._agent(container)
-        running: Container | None = None
-        if proxy == "toxiproxy":
-            running = self.engine.run(
-                Run(
-                    image=images.pulled(self.engine.docker, self.images.toxiproxy),
-                    role="toxiproxy",
-                    command=("-host=0.0.0.0",),
-                    joins=container.id,
-                )
-            )
-        api = Endpoint(host=HOST, port=port)
-        shared = proxy == "toxiproxy"
-        self.gateway = Gateway(
-            agent=agent, api=api, name=PROXY_NAME, shared=shared, proxy=running
-        )  # fmt: skip
-
-    def _box(self, service: Service, agent_image: str, back: Network) -> None:
-        """A server in a namespace that outlives it: one that is down refuses, as on a host that is
-        up, keeps its address and its name, and comes back there.
-        """
-        kind = kind_of(service.kind)
-        fix = "run it as a process (--chaos-runtime=local), or attach to one that runs"
-        server = ability(kind.container, kind, "run in the lab's own container", fix)(service)
-        image = images.of_service(service, self.images)
-        place = Run(
-            image=agent_image, role="place", entrypoint=("sleep",), command=("infinity",),
-            network=back, aliases=(service.name,),
-        )  # fmt: skip
-        standing, port = self._published(place, server.port)
-        run = Run(
-            image=agent_image if image == AGENT_IMAGE else image, role=service.kind,
-            command=server.command, env=server.env, joins=standing.id,
-        )  # fmt: skip
-        self.boxes[service.name] = Box(
-            name=service.name,
-            server=server,
-            container=self.engine.run(run),
-            published=port,
-            upstream=Endpoint(host=service.name, port=server.port),
-        )
-
-    def _pod(self, app: App, agent_image: str, front: Network) -> None:
+    def _start_pod(self, app: App, image: str, network: Network) -> None:
         inside = app.port or APP_PORT
-        run = Run(image=agent_image, role="pod", network=front, talks=True)
+        run = Run(image=self.agent_image, role="pod", network=network, talks=True)
         container, port = self._published(run, inside)
         agent = self._agent(container)
         agent.watch()
         self.pods[app.name] = Pod(
-            app=app.name,
-            image=self._app_image(app),
-            agent=agent,
-            inside=inside,
-            published=port,
+            app=app.name, image=image, agent=agent, inside=inside, published=port
         )
 
-    def _agent(self, container: Container) -> Agent:
-        agent = Agent(container)
-        self._agents.append(agent)
-        agent.wait_until_ready()
-        return agent
-
     def _published(self, run: Run, inside: int) -> tuple[Container, int]:
-        """Start it with that port published on a free one of loopback, and say which."""
+        """Start a container, with port `inside` published on a free port of loopback."""
         for tries_left in reversed(range(_TRIES)):
             port = self._ports.take()
             try:
@@ -184,7 +103,72 @@ class StartedStack:
         raise AssertionError("the last try returns or raises")
 
 
+class StartedStack(Stack):
+    """A stack that is started with Testcontainers."""
+
+    def __init__(self, engine: Engine, topology: Topology, proxy: ProxyKind, ports: Ports) -> None:
+        super().__init__(engine, images.chosen(topology), ports)
+        front, back = at_once([partial(engine.network, "front"), partial(engine.network, "back")])
+        services, apps = topology.services.values(), topology.apps.values()
+        self._start(
+            [
+                partial(self._start_gateway, proxy, front, back),
+                *(partial(self._start_server, service, back) for service in services),
+                *(partial(self._start_app, app, front) for app in apps),
+            ]
+        )
+
+    def _start_app(self, app: App, front: Network) -> None:
+        image = images.app_image(self.engine.docker, app, self.images.python)
+        self._start_pod(app, image, front)
+
+    def _start_gateway(self, proxy: ProxyKind, front: Network, back: Network) -> None:
+        run = Run(
+            image=self.agent_image, role="gateway", network=front, aliases=(PROXY_NAME,),
+            talks=True, capabilities=("NET_ADMIN",),
+        )  # fmt: skip
+        container, port = self._published(run, API_PORT)
+        with engine_errors("network back"):
+            back.connect(container.id)
+        agent = self._agent(container)
+        running: Container | None = None
+        if proxy == "toxiproxy":
+            image = images.pulled(self.engine.docker, self.images.toxiproxy)
+            command = ("-host=0.0.0.0",)
+            run = Run(image=image, role="toxiproxy", command=command, joins=container.id)
+            running = self.engine.run(run)
+        api = Endpoint(host=HOST, port=port)
+        self.gateway = Gateway(agent=agent, api=api, proxy=running)
+
+    def _start_server(self, service: Service, back: Network) -> None:
+        """Start a server in the network namespace of another container, which runs on.
+
+        So a server that is down keeps its name and address, and refuses connects, as on a host
+        that is up.
+        """
+        kind = kind_of(service.kind)
+        fix = "run it as a process (--chaos-runtime=local), or attach to one that runs"
+        server = ability(kind.container, kind, "run in the lab's own container", fix)(service)
+        image = images.of_service(service, self.images)
+        place = Run(
+            image=self.agent_image, role="place", entrypoint=("sleep",), command=("infinity",),
+            network=back, aliases=(service.name,),
+        )  # fmt: skip
+        owner, port = self._published(place, server.port)
+        run = Run(
+            image=self.agent_image if image == AGENT_IMAGE else image, role=service.kind,
+            command=server.command, env=server.env, joins=owner.id,
+        )  # fmt: skip
+        self.servers[service.name] = ServerContainer(
+            name=service.name,
+            server=server,
+            container=self.engine.run(run),
+            published=port,
+            upstream=Endpoint(host=service.name, port=server.port),
+        )
+
+
 def at_once(work: Sequence[Callable[[], T]]) -> list[T]:
-    """Run blocking calls side by side; their results in order, or the first failure."""
+    """Run blocking calls in threads at once; returns their results in order, or the first error."""
     with ThreadPoolExecutor(max_workers=len(work)) as threads:
         return [each.result() for each in [threads.submit(one) for one in work]]

@@ -1,7 +1,7 @@
-"""What a session has in a container engine, and how it is removed: all with the session's label.
+"""Removes everything in a container engine that has a session's label.
 
 The dead-man's switch of a session (`machine/deadman.py`) runs it in a process of its own. So it
-speaks the Engine's HTTP API itself and imports nothing of chaoslab.
+uses the engine's HTTP API directly and imports nothing of chaoslab.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 SESSION = "org.chaoslab.session"
 TIMEOUT_S = 20.0
-# Rounds before the owner, who waits, is told what is left (about 3 s of pauses), and after that
-# (about a minute): a restart of the engine takes seconds.
+# Rounds while the owner waits (about 3 s of pauses), and rounds after that (about a minute): a
+# restart of the engine takes seconds.
 PATIENCE = 7
 LIMIT_ROUNDS = 64
-# A request that was under way when the owner died may still make something.
+# A request of the owner that was not finished when it died may still make something.
 MORE_LOOKS_S = (0.5, 2.0)
 _LISTS = {"container": "/containers/json?all=1", "network": "/networks", "volume": "/volumes"}
 _DELETES = {
@@ -33,7 +33,7 @@ KINDS = tuple(_LISTS)
 
 
 class EngineError(Exception):
-    """The engine cannot be asked, or refuses; the text is its own."""
+    """The engine gave no answer or an error; the text has it."""
 
 
 class Thing(NamedTuple):
@@ -45,7 +45,7 @@ class Thing(NamedTuple):
     labels: dict[str, str]
 
     def __hash__(self) -> int:
-        """By what the engine knows it by: it stands in sets and as a key, which labels cannot."""
+        """By kind and id; the labels are a dict, which cannot be hashed."""
         return hash((self.kind, self.id))
 
 
@@ -63,15 +63,15 @@ class _UnixConnection(http.client.HTTPConnection):
 class Engine:
     """A container engine by its URL: `unix:///path`, `tcp://host:port` or `https://host:port`.
 
-    For TLS `certificates` is the folder of ca.pem, cert.pem and key.pem. Every call has a
-    connection of its own, so that calls may be made from several threads.
+    For TLS, `certificates` is the folder of ca.pem, cert.pem and key.pem. Every call has its own
+    connection, so several threads may call.
     """
 
     def __init__(self, url: str, *, certificates: str = "", timeout_s: float = TIMEOUT_S) -> None:
         self._url, self._certificates, self._timeout_s = url, certificates, timeout_s
 
     def call(self, method: str, path: str, body: str | None = None) -> tuple[int, bytes]:
-        """One exchange: its status and what it said. Raises EngineError without an answer."""
+        """One request; returns status and body of the answer. Raises EngineError without one."""
         connection = self._connection()
         try:
             headers = {"Content-Type": "application/json"} if body else {}
@@ -84,14 +84,14 @@ class Engine:
             connection.close()
 
     def read(self, path: str) -> bytes:
-        """What a GET answers. Raises EngineError if that is anything but 200."""
-        status, said = self.call("GET", path)
+        """The body of a GET. Raises EngineError if its status is not 200."""
+        status, body = self.call("GET", path)
         if status != 200:
-            raise EngineError(f"{self._url}{path}: {status} {said[:300].decode(errors='replace')}")
-        return said
+            raise EngineError(f"{self._url}{path}: {status} {body[:300].decode(errors='replace')}")
+        return body
 
     def things(self, kind: str, label: str) -> list[Thing]:
-        """Everything of that kind with a label (`name` or `name=value`), running or not."""
+        """Everything of that kind with a label, `name` or `name=value`; also what is stopped."""
         path = _LISTS[kind]
         query = urllib.parse.urlencode({"filters": json.dumps({"label": [label]})})
         listed = json.loads(self.read(f"{path}{'&' if '?' in path else '?'}{query}"))
@@ -102,19 +102,22 @@ class Engine:
         return [_thing(kind, each) for each in listed if isinstance(each, dict)]
 
     def remove(self, thing: Thing) -> str:
-        """Remove it with what hangs on it; why it is still there, or the empty string."""
+        """Remove it; returns why it is still there, or the empty string.
+
+        A container's anonymous volumes are removed too, and a network is disconnected first.
+        """
         path = _DELETES[thing.kind].format(urllib.parse.quote(thing.id, safe=""))
-        status, said = self.call("DELETE", path)
+        status, answer = self.call("DELETE", path)
         if status == 403 and thing.kind == "network":
             self._disconnect_all(thing.id)
-            status, said = self.call("DELETE", path)
-        # Gone, or on its way by another's hand.
-        if status < 300 or status == 404 or b"already in progress" in said:
+            status, answer = self.call("DELETE", path)
+        # Gone, or another process removes it now.
+        if status < 300 or status == 404 or b"already in progress" in answer:
             return ""
-        return f"{status} {said[:300].decode(errors='replace').strip()}"
+        return f"{status} {answer[:300].decode(errors='replace').strip()}"
 
     def _disconnect_all(self, network: str) -> None:
-        # Somebody else's container that joined, or an end that a crashed engine forgot.
+        # Containers of others may have joined; a crashed engine may list containers that are gone.
         for container in json.loads(self.read(f"/networks/{network}")).get("Containers") or {}:
             body = json.dumps({"Container": container, "Force": True})
             self.call("POST", f"/networks/{network}/disconnect", body)
@@ -126,7 +129,7 @@ class Engine:
         host, port = parts.hostname or "localhost", parts.port
         if parts.scheme != "https" and not self._certificates:
             return http.client.HTTPConnection(host, port or 2375, timeout=self._timeout_s)
-        import ssl  # noqa: PLC0415  (15 ms that few need)
+        import ssl  # noqa: PLC0415  (15 ms, and few need it)
 
         trust = ssl.create_default_context()
         if folder := self._certificates:
@@ -150,9 +153,10 @@ def _thing(kind: str, listed: dict[str, object]) -> Thing:
 
 
 def remove_all(engine: Engine, things: list[Thing]) -> dict[Thing, str]:
-    """Remove them, one kind after the other, each kind at once; why any is still there.
+    """Remove things; returns why any is still there.
 
-    A network goes only when its containers are gone, and a volume likewise.
+    Containers go first, since networks and volumes can be removed only without them. Things of one
+    kind are removed at once.
     """
     left: dict[int, str] = {}
     numbered = list(enumerate(things))
@@ -179,7 +183,7 @@ def remove_all(engine: Engine, things: list[Thing]) -> dict[Thing, str]:
 
 
 def sweep(engine: Engine, session: str) -> str:
-    """One round for a session: what is still there and why, or the empty string."""
+    """One round for a session; returns what is still there and why, or the empty string."""
     label = f"{SESSION}={session}"
     try:
         there = [thing for kind in KINDS for thing in engine.things(kind, label)]
@@ -195,7 +199,7 @@ def sweep(engine: Engine, session: str) -> str:
 
 
 def sweep_until_gone(engine: Engine, session: str, *, rounds: int = PATIENCE) -> str:
-    """Sweep until nothing is left, so many rounds; what is left and why, or the empty string."""
+    """Sweep until nothing is left, at most `rounds` times; returns as `sweep` does."""
     for number in range(rounds):
         if number:
             time.sleep(min(0.05 * 2**number, 1.0))
@@ -204,7 +208,7 @@ def sweep_until_gone(engine: Engine, session: str, *, rounds: int = PATIENCE) ->
     return left
 
 
-def take_away(words: Sequence[str], lines: Sequence[str], *, again: bool) -> str:
+def clean_up(words: Sequence[str], lines: Sequence[str], *, again: bool) -> str:
     """For `deadman.py`: `words` are the session, the engine's URL and its certificates."""
     del lines
     session, url, certificates = words

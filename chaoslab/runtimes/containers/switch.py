@@ -10,12 +10,11 @@ FINISH_S = 30.0
 
 
 class Switch(DeadMansSwitch):
-    """Removes every container, network and volume of a session: on `finish`, or by itself when
-    this process dies. After a `finish` that left something it tries for a minute by itself.
+    """Removes everything with a session's label: on `finish`, or by itself when this process dies.
 
-    A thing belongs to the session by its label (`labels.SESSION`). `base_url` is the engine's, as
-    docker-py has it; without it the environment says where the engine is.
-    Raises RuntimeUnavailable for an engine that is reached in a way that the lab does not speak.
+    If `finish` leaves something, the switch goes on trying for a minute. `base_url` is the engine's
+    address, as docker-py has it; without it the environment names the engine. Raises
+    RuntimeUnavailable for an address that the lab cannot use.
     """
 
     def __init__(self, session_id: str, base_url: str = "") -> None:

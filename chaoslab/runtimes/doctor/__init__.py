@@ -1,1 +1,1 @@
-"""`chaoslab doctor`: what this machine has, what each runtime still lacks, and what fixes it."""
+"""`chaoslab doctor`: what this machine has, what each runtime lacks, and what fixes it."""

@@ -1,4 +1,4 @@
-"""Looks at this machine. Every look is bounded, so that the whole never hangs."""
+"""Looks at this machine. Every look is bounded in time, so the doctor never hangs."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ T = TypeVar("T")
 
 
 def look(topology: Topology, said: str, *, pull: bool = False) -> Machine:
-    """All that matters to a run of this topology here; with `pull` absent images are pulled.
+    """What a run of this topology needs and what is here; with `pull`, pull missing images.
 
-    `said` names the topology for people. Takes a few seconds at most, pulling aside.
+    `said` names the topology for people. Takes a few seconds at most without `pull`.
     """
     programs = {kind.name: kind.program for kind in services.kinds().values() if kind.program}
     runtimes = {name: runtime_kind(name) for name in TABLE}
@@ -80,7 +80,7 @@ def look(topology: Topology, said: str, *, pull: bool = False) -> Machine:
 
 
 def _within(limit_s: float | None, work: Callable[[], T], otherwise: T) -> T:
-    # A thread that nothing waits for: a resolver or a stuck program has no bound of its own.
+    # In a thread that is not joined at exit: a name lookup has no time limit of its own.
     answer: list[T] = []
     thread = threading.Thread(target=lambda: answer.append(work()), daemon=True)
     thread.start()
@@ -146,7 +146,7 @@ def _memory() -> Part:
     try:
         free = shutil.disk_usage(_MEMORY).free
     except OSError:
-        return Part(name=str(_MEMORY), problem="not available: servers store their data on disk")
+        return Part(name=str(_MEMORY), problem="not available: servers keep their data on disk")
     return Part(name=str(_MEMORY), found=f"{free // 2**20} MiB free")
 
 

@@ -1,4 +1,4 @@
-"""Looks at the container engine and its images, without docker-py: that may be what is missing."""
+"""Looks at the container engine and its images, without docker-py, which may be missing."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from chaoslab.agent import build_context
-from chaoslab.errors import RuntimeUnavailable
+from chaoslab.errors import Problem, RuntimeUnavailable
 from chaoslab.machine.environment import environment
 from chaoslab.model.topology import Topology
 from chaoslab.runtimes.containers.address import EngineAddress, engine_address
-from chaoslab.runtimes.containers.engine_problems import no_engine
+from chaoslab.runtimes.containers.engine_problems import (
+    NOT_FOUND,
+    NOT_LISTENING,
+    UNREACHABLE,
+    no_engine,
+)
 from chaoslab.runtimes.containers.images import AGENT, chosen, uses
 from chaoslab.runtimes.containers.sweeper import Engine, EngineError
 from chaoslab.runtimes.doctor.machine import ImageSeen, Part
@@ -24,20 +29,20 @@ _SCRIPT = "docker/airgapped/engine.sh installs and starts Debian's engine, if pe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSeen:
-    """The engine, and the images that it has or lacks (none where it does not answer)."""
+    """The engine, and the images that it has or lacks; no images where it does not answer."""
 
     engine: Part
     images: tuple[ImageSeen, ...] = ()
 
 
 class EngineLook:
-    """One look at the engine for a topology; every exchange is bounded by `limit_s`."""
+    """A look at the engine for a topology; every request takes at most `limit_s`."""
 
     def __init__(self, topology: Topology, *, limit_s: float, pull: bool) -> None:
         self._topology, self._limit_s, self._pull = topology, limit_s, pull
 
     def silent(self) -> EngineSeen:
-        """What is said if the look itself does not come back."""
+        """The result where the look did not end in time."""
         named = environment().get("DOCKER_HOST") or "the usual socket"
         problem = f"no answer from {named}"
         return EngineSeen(engine=Part(name=NAME, problem=problem, fix="correct DOCKER_HOST"))
@@ -47,13 +52,13 @@ class EngineLook:
         try:
             address = engine_address()
         except RuntimeUnavailable as error:
-            return EngineSeen(engine=_problem(str(error)))
+            return EngineSeen(engine=_part(error.problems[0]))
         engine = Engine(address.url, certificates=address.certificates, timeout_s=self._limit_s)
         try:
             found = _described(engine, address)
             images = self._images(engine, address)
         except (EngineError, ValueError, KeyError) as error:
-            return EngineSeen(engine=_problem(no_engine(address, error)))
+            return EngineSeen(engine=_part(no_engine(address, error)))
         return EngineSeen(engine=Part(name=NAME, found=found), images=images)
 
     def _images(self, engine: Engine, address: EngineAddress) -> tuple[ImageSeen, ...]:
@@ -89,12 +94,12 @@ class EngineLook:
         return tuple(seen)
 
 
-def _problem(said: str) -> Part:
-    problem, _, fix = said.partition("\n")
-    fixes = fix.strip().split("; ")
-    if problem.startswith("no Docker engine"):
+def _part(problem: Problem) -> Part:
+    fixes = problem.fix.split("; ")
+    if problem.code in (NOT_FOUND.name, NOT_LISTENING.name, UNREACHABLE.name):
         fixes.append(_SCRIPT)
-    return Part(name=NAME, problem=problem, fix="\n".join(fixes))
+    where = f"{problem.where}: " if problem.where else ""
+    return Part(name=NAME, problem=f"{where}{problem.what}", fix="\n".join(fixes))
 
 
 def _described(engine: Engine, address: EngineAddress) -> str:
@@ -113,7 +118,7 @@ def _is_here(engine: Engine, image: str) -> bool:
 
 
 def _stand_ins(engine: Engine) -> dict[str, str]:
-    # By what they stand in for: chaoslab-airgapped/<use>:<tag>.
+    # By their use: chaoslab-airgapped/<use>:<tag>.
     query = quote(json.dumps({"reference": [f"{_STAND_INS}/*"]}))
     listed = json.loads(engine.read(f"/images/json?filters={query}"))
     tags = [tag for image in listed for tag in image.get("RepoTags") or ()]
@@ -121,13 +126,13 @@ def _stand_ins(engine: Engine) -> dict[str, str]:
 
 
 def _pulled(address: EngineAddress, image: str) -> str:
-    # Why it cannot be pulled, or the empty string.
+    # Returns why it cannot be pulled, or the empty string.
     engine = Engine(address.url, certificates=address.certificates, timeout_s=_PULL_LIMIT_S)
-    status, said = engine.call("POST", f"/images/create?fromImage={quote(image, safe='')}")
-    last = said.decode(errors="replace").strip().splitlines()[-1:]
+    status, body = engine.call("POST", f"/images/create?fromImage={quote(image, safe='')}")
+    last = body.decode(errors="replace").strip().splitlines()[-1:]
     try:
-        told = json.loads(last[0]) if last else {}
+        answer = json.loads(last[0]) if last else {}
     except ValueError:
-        told = {}
-    error = str(told.get("error") or told.get("message") or "")
+        answer = {}
+    error = str(answer.get("error") or answer.get("message") or "")
     return error or (f"status {status}" if status != 200 else "")

@@ -1,4 +1,4 @@
-"""For which topology the doctor looks."""
+"""The topology for which the doctor looks."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ _ANY = Topology(
 
 
 def subject(file: Path | None) -> tuple[Topology, str]:
-    """The topology of `file`, or of the nearest one, or one of both services and no app; and
-    words for where it is from. Raises SpecError only for a file that was named.
+    """The topology of `file`, else the nearest one, else one with PostgreSQL and Redis; with words
+    for people on where it is from.
+
+    Raises SpecError only if `file` is given.
     """
     try:
         topology = load_topology(file, kinds=services.kinds())

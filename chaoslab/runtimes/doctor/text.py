@@ -1,4 +1,4 @@
-"""A machine and what its runtimes lack, for people."""
+"""What a machine has and what each runtime lacks, as text for people."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STYLES = {"ready": "green", "unknown": "yellow", "lacking": "red"}
 
 
 def diagnosis(machine: Machine, needs: tuple[RuntimeNeeds, ...]) -> Group:
-    """What there is, then each runtime with what it lacks and the commands that fix it."""
+    """What was found, then each runtime with what it lacks and the commands that fix it."""
     return Group(_found(machine), Text(), *(line for each in needs for line in _runtime(each)))
 
 

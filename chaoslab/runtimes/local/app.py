@@ -39,7 +39,7 @@ class LocalApp:
 
     @property
     def name(self) -> str:
-        """What the topology calls it."""
+        """Its name in the topology."""
         return self._name
 
     @property
@@ -49,12 +49,12 @@ class LocalApp:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where it was told to listen."""
+        """The address on which it should listen."""
         return Endpoint(host=HOST, port=self._port)
 
     @property
     def listens_on(self) -> int:
-        """The same port: it shares the lab's loopback."""
+        """The port of `endpoint`: it shares the lab's loopback."""
         return self._port
 
     @property
@@ -67,9 +67,9 @@ class LocalApp:
         return await processes.wait_for_end(self._process)
 
     async def wait(self) -> int:
-        """Wait for its end and take what it left in its pipe; returns the exit code."""
+        """Wait for its end and read what is left in its pipe; returns the exit code."""
         code = await self.exited()
-        self._output.take_all()
+        self._output.read_rest()
         return code
 
     def sockets(self) -> tuple[AppSocket, ...]:
@@ -81,17 +81,17 @@ class LocalApp:
         return self._output.tail(lines)
 
     async def terminate(self, grace_s: float = 2.0) -> int:
-        """SIGTERM to the app, then SIGKILL to it and all it started; returns the exit code.
+        """SIGTERM to the app, then SIGKILL to it and all that it started; returns the exit code.
 
-        What outlives the app is killed too, a daemon by its birthmark. Its log is closed then:
-        the next boot's part follows in the same file.
+        Processes that outlive the app are killed too; daemons are found by their birthmark. Then
+        the log is closed; the next boot appends to the same file.
         """
         family = tree(self.pid) if self.exit_code is None else ()
         if self.exit_code is None:
             self._process.send_signal(signal.SIGCONT)
             self._process.send_signal(signal.SIGTERM)
             if not await processes.end_within(self._process, grace_s):
-                # A killed app cannot end its children: that they live says nothing of it.
+                # A killed app cannot end its children, so they are not `left_running`.
                 processes.kill_family(self._process, tree(self.pid))
         code = await processes.wait_for_end(self._process)
         self.left_running += await births.end_rest(self.pid, self.birthmark, family[1:])
@@ -100,9 +100,9 @@ class LocalApp:
 
 
 def app_environment(machine: Mapping[str, str]) -> dict[str, str]:
-    """The machine's environment as an app should meet it: unbuffered, and compiled only once."""
+    """The machine's environment for an app: Python's output unbuffered, its bytecode cached."""
     env = dict(machine, PYTHONUNBUFFERED="1")
-    # Each boot would compile every module anew, and start-up would be measured wrong.
+    # Without cached bytecode each boot would compile every module, which adds to its start-up time.
     env.pop("PYTHONDONTWRITEBYTECODE", None)
     packages = Path(sysconfig.get_path("purelib"))
     if not os.access(packages, os.W_OK) and not any(packages.glob("*/__pycache__")):

@@ -1,4 +1,4 @@
-"""A helper process of the lab, such as the proxy engine: it lives as long as its stdin is open."""
+"""A helper process of the lab, such as the proxy engine. It should end when its stdin closes."""
 
 from __future__ import annotations
 
@@ -8,19 +8,24 @@ import subprocess
 from collections import deque
 from pathlib import Path
 
-from chaoslab.errors import ServiceFailed
+from chaoslab.errors import ErrorCode, Problem, ServiceFailed
 from chaoslab.machine import process as processes
 from chaoslab.machine.sockets import tree
-from chaoslab.machine.trouble import Trouble, trouble_of
+from chaoslab.machine.trouble import Trouble, ended_by, last_lines, trouble_of
 
+HELPER_FAILED = ErrorCode(
+    "helper.failed",
+    "the helper process {what}",
+    "A process of the lab, such as its proxy engine, ended or did not answer.",
+)
 _GRACE_S = 2.0
 _KEPT_LINES = 1_000
 
 
 class _Lines(asyncio.Protocol):
-    """Takes all that a helper says as it comes, so that one that nobody reads never blocks.
+    """Reads a helper's output at once, so that the helper never blocks on a full pipe.
 
-    Everything goes to the log; the last thousand lines that were not read yet are kept.
+    All output goes to the log. The last thousand lines that `next` has not returned are kept.
     """
 
     def __init__(self, log: Path) -> None:
@@ -42,7 +47,7 @@ class _Lines(asyncio.Protocol):
         self.news.set()
 
     async def next(self) -> bytes | None:
-        """The next whole line, or None once there will be no more."""
+        """The next complete line, or None if there will be none."""
         while not self.lines:
             if self.ended:
                 return None
@@ -52,7 +57,7 @@ class _Lines(asyncio.Protocol):
 
 
 class LocalHelper:
-    """Implements `Helper`. Its stdin is held open; both of its streams stand in its log."""
+    """A helper process with its stdin held open and both output streams in its log."""
 
     def __init__(
         self,
@@ -68,7 +73,7 @@ class LocalHelper:
 
     @classmethod
     async def attach(cls, *, name: str, process: subprocess.Popen[bytes], log: Path) -> LocalHelper:
-        """Take the output of a process that was spawned with pipes."""
+        """Start to read the output of a process that was spawned with pipes."""
         assert process.stdout is not None
         transport, lines = await asyncio.get_running_loop().connect_read_pipe(
             lambda: _Lines(log), process.stdout
@@ -82,7 +87,7 @@ class LocalHelper:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; negative is the signal that ended it."""
+        """None while it runs; a negative number is the signal that ended it."""
         return self._process.poll()
 
     def trouble(self) -> Trouble | None:
@@ -96,7 +101,7 @@ class LocalHelper:
     async def readline(self, within_s: float) -> str:
         """Its next line on stdout, without the line's end.
 
-        Raises ServiceFailed with its last log lines if it ends or says nothing for `within_s`.
+        Raises ServiceFailed with its last log lines if it ends or sends nothing for `within_s`.
         """
         try:
             async with asyncio.timeout(within_s):
@@ -105,7 +110,7 @@ class LocalHelper:
             raise ServiceFailed(self._failed(f"sent nothing for {within_s:g} s")) from None
         if line is None:
             await processes.end_within(self._process, _GRACE_S)
-            raise ServiceFailed(self._failed(f"ended with exit status {self.exit_code}"))
+            raise ServiceFailed(self._failed(f"ended by {ended_by(self.exit_code or 0)}"))
         return line.decode(errors="replace").rstrip("\r")
 
     async def wait(self) -> int:
@@ -117,24 +122,24 @@ class LocalHelper:
         family = tree(self.pid) if self.exit_code is None else ()
         if self.exit_code is None:
             self._process.terminate()
-            self._let_go_of_input()
+            self._close_input()
             if not await processes.end_within(self._process, grace_s):
                 family = tree(self.pid)
         processes.kill_family(self._process, family)
         code = await processes.wait_for_end(self._process)
-        self.let_go()
+        self.close()
         return code
 
-    def let_go(self) -> None:
-        """Close both pipes; a well-behaved helper ends of that."""
-        self._let_go_of_input()
+    def close(self) -> None:
+        """Close both pipes; the helper should then end."""
+        self._close_input()
         self._transport.close()
 
-    def _let_go_of_input(self) -> None:
+    def _close_input(self) -> None:
         with contextlib.suppress(OSError):
             if self._process.stdin is not None:
                 self._process.stdin.close()
 
-    def _failed(self, what: str) -> str:
-        lines = "\n".join(f"  | {line}" for line in self.log_tail()) or "  | (nothing)"
-        return f"{self._name}: the helper process {what}; its last log lines:\n{lines}"
+    def _failed(self, what: str) -> Problem:
+        lines = last_lines(self.log_tail())
+        return Problem(where=self._name, reason=HELPER_FAILED(what=what), lines=lines)

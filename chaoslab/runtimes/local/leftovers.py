@@ -19,7 +19,7 @@ _FOLDER = re.compile(rf"chaoslab-{_LAB_ID}")
 _MARK = re.compile(rf"{MARK_PREFIX}{_LAB_ID}=1".encode())
 _PLACES = (Path("/dev/shm"), Path(tempfile.gettempdir()))
 _TICKS = os.sysconf("SC_CLK_TCK")
-# A folder's time is coarse, and the wall clock may have been set meanwhile.
+# A folder's time is coarse, and the wall clock may have been changed.
 _DOUBT_S = 60.0
 
 
@@ -32,13 +32,9 @@ class _Lab:
     def mark(self) -> str:
         return f"{MARK_PREFIX}{self.pid}_{self.seed}=1"
 
-    @property
-    def folder_name(self) -> str:
-        return f"chaoslab-{self.pid}-{self.seed}"
-
 
 def find(places: tuple[Path, ...] = _PLACES) -> Found:
-    """Every lab whose process is gone and of which a folder or a marked process is left."""
+    """Every lab whose own process has ended and that left a folder or marked processes."""
     found = Found()
     processes = _marked()
     folders = _folders(places)
@@ -69,7 +65,7 @@ def _leftover(lab: _Lab, folder: Path | None, processes: int) -> Leftover:
 
 
 def _marked() -> Counter[_Lab]:
-    # How many processes carry each lab's mark.
+    # How many processes have each lab's mark.
     labs: Counter[_Lab] = Counter()
     for pid in reaper.everything():
         with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as file:
@@ -95,7 +91,7 @@ def _is_dead(lab: _Lab, folder: Path | None) -> bool:
         return True
     if folder is None:
         return False
-    # Numbers are used again: a process that is younger than the folder did not make it.
+    # Process numbers are reused: a process that is younger than the folder did not make it.
     with contextlib.suppress(OSError, ValueError):
         return _boot_time_s() + owner.born / _TICKS > folder.stat().st_mtime + _DOUBT_S
     return False
@@ -111,7 +107,7 @@ def _boot_time_s() -> float:
 def _ours(folder: Path) -> bool:
     if os.geteuid() not in (0, folder.stat().st_uid) or folder.is_symlink():
         return False
-    # A lab in a container that shares this place counts its processes apart from us.
+    # A lab in a container may share this folder; its process numbers mean nothing here.
     here = _pid_namespace("self")
     return all(_pid_namespace(str(pid)) == here for pid in reaper.members("", str(folder), {}))
 

@@ -1,4 +1,4 @@
-"""Who is connected to the lab's servers: every connection that neither lab nor proxy opened."""
+"""Finds connections to the lab's servers that neither the lab nor its proxy opened."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from chaoslab.runtimes.base import ServerClient
 class Lookout:
     """Implements `Lookout` for servers on this machine's loopback.
 
-    The kernel's table has both ends of such a connection; looked at is the client's, since that
-    one tells who holds it, also where that is no process of an app's tree. `own` are the processes
-    of the lab: itself, its proxy server, its services. `boot_of` tells from which boot's main
-    process another came, 0 where from none.
+    The kernel's table has both ends of such a connection. The client's end is used: it shows the
+    process that holds the connection, also one outside an app's process tree. `own` returns the
+    lab's processes: itself, its proxy server, its services. `boot_of` returns the main process of
+    the boot that started a process, 0 if none did.
     """
 
     def __init__(self, own: Callable[[], Iterable[int]], boot_of: Callable[[int], int]) -> None:
@@ -27,24 +27,24 @@ class Lookout:
         self._without_holder: set[int] = set()
 
     def look(self, servers: Iterable[Endpoint]) -> tuple[ServerClient, ...]:
-        """Those connections that stand now and were not told of before.
+        """The open connections that were not returned before.
 
-        One whose holder is not shown is told of at the second look, so that one of the lab's that
-        closed meanwhile is not taken for another's. Raises OSError where nothing can be seen.
+        A connection without a known holder is returned at the second look only: it may be one of
+        the lab's that closes now. Raises OSError where the kernel's table cannot be read.
         """
         places = {(server.host, server.port) for server in servers}
         rows = {row.inode: row for row in _clients(places)}
         self._known &= rows.keys()
         if not (new := rows.keys() - self._known):
             return ()
-        # After the table: what the lab opened is held by it for longer than the two looks take.
+        # Read after the table: the lab holds its own connections longer than both reads take.
         own = {inode for pid in self._own() for inode in socket_inodes(pid)}
-        strange = new - own
-        holders = _holders(strange) if strange else {}
-        told = [inode for inode in strange if inode in holders or inode in self._without_holder]
-        self._without_holder = strange - holders.keys()
-        self._known |= (new & own) | set(told)
-        return tuple(self._client(rows[inode], holders.get(inode, 0)) for inode in sorted(told))
+        others = new - own
+        holders = _holders(others) if others else {}
+        found = [inode for inode in others if inode in holders or inode in self._without_holder]
+        self._without_holder = others - holders.keys()
+        self._known |= (new & own) | set(found)
+        return tuple(self._client(rows[inode], holders.get(inode, 0)) for inode in sorted(found))
 
     def name_of(self, pid: int) -> str:
         """Its `comm`, printable."""
@@ -72,7 +72,7 @@ def _clients(places: set[tuple[str, int]]) -> list[Row]:
 
 
 def _holders(wanted: set[int]) -> dict[int, int]:
-    """A process that holds each of these sockets, where the machine shows one."""
+    """For each of these sockets, a process that holds it, where the machine shows one."""
     found: dict[int, int] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():

@@ -1,4 +1,4 @@
-"""What a process prints, taken by a thread: it never waits for the lab's loop, nor has a file."""
+"""Reads what an app prints, in a thread, so that the app never waits for the lab's event loop."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from chaoslab.clock import now_s
 from chaoslab.runtimes.app_log import AppLog
 
 _CHUNK_BYTES = 64 * 1024
-_PIPE_BYTES = 1024 * 1024  # what an app may print while this process gets no core
-# Chunks for one look, all that the pipe holds: one that prints without end must not hold it up.
+_PIPE_BYTES = 1024 * 1024  # what an app can print while this process gets no processor
+# Chunks that one call reads, as much as the pipe holds: an app may print without end.
 _AT_ONCE = _PIPE_BYTES // _CHUNK_BYTES + 1
-_BREATH_S = 0.002
+_PAUSE_S = 0.002
 
 
 class Output:
     """The reading end of a pipe that an app writes to, and its log.
 
-    The lab holds the pipe. Dies the lab by SIGKILL, then the app's next write fails, in the moment
-    before the watchdog ends the app as well.
+    If the lab is killed, the app's next write fails; the watchdog then ends the app.
     """
 
     def __init__(self, log: AppLog) -> None:
@@ -37,21 +36,21 @@ class Output:
         self._thread = Thread(target=self._run, name="chaoslab-output", daemon=True)
 
     def begin(self) -> None:
-        """The process has the writing end: let go of it and read."""
+        """Start to read. Call it once the process has the writing end, which is closed here."""
         os.close(self.write_end)
         self._thread.start()
 
     def tail(self, lines: int = 15) -> tuple[str, ...]:
-        """The last lines of all that it has printed by now."""
-        self._take()
+        """The last lines of all output so far."""
+        self._read_available()
         return self._log.tail(lines)
 
-    def take_all(self) -> None:
-        """Take what a process that has ended left in the pipe."""
-        self._take()
+    def read_rest(self) -> None:
+        """Read what a process that has ended left in the pipe."""
+        self._read_available()
 
     def close(self) -> None:
-        """Take the rest and close; a descendant that prints later gets an error. Safe to repeat."""
+        """Read the rest and close. A descendant that prints later gets an error. Safe to repeat."""
         if not self._open:
             return
         self._open = False
@@ -60,7 +59,7 @@ class Output:
             self._thread.join()
         else:
             os.close(self.write_end)
-        self._take()
+        self._read_available()
         with self._lock:
             for each in (self._read, self._woken, self._wake):
                 os.close(each)
@@ -74,15 +73,14 @@ class Output:
         while self._open:
             poll.poll()
             begun_s = now_s()
-            if not self._take():
+            if not self._read_available():
                 return
-            # A lock is given to whoever asks first, and this thread would ask again at once: the
-            # lab's loop, which waits for the last lines, would have none of it. At most half of a
-            # core goes into reading what an app prints without end.
-            time.sleep(max(_BREATH_S, now_s() - begun_s))
+            # Without a pause this thread would take the lock again at once, and `tail` would wait.
+            # So at most half of a processor reads the output of an app that prints without end.
+            time.sleep(max(_PAUSE_S, now_s() - begun_s))
 
-    def _take(self) -> bool:
-        """Read what is there; False where nothing will come any more."""
+    def _read_available(self) -> bool:
+        """Read what is in the pipe; returns False if nothing more will come."""
         with self._lock:
             for _ in range(_AT_ONCE if self._read >= 0 else 0):
                 try:

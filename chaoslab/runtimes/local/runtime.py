@@ -15,34 +15,40 @@ from typing import Self
 
 from chaoslab.agent import canary
 from chaoslab.clock import now_s
-from chaoslab.errors import ServiceFailed
+from chaoslab.errors import ErrorCode, Problem, ServiceFailed
 from chaoslab.history.events import PastProxy
 from chaoslab.machine import births, reaper
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.environment import MARK_PREFIX, environment
 from chaoslab.machine.places import lab_folder, make_home
-from chaoslab.machine.ports import HOST, Ports, is_free
+from chaoslab.machine.ports import HOST, Ports, PortTaken, is_free
 from chaoslab.machine.process import spawn
-from chaoslab.machine.sockets import taken, tree
+from chaoslab.machine.sockets import port_taken, tree
+from chaoslab.machine.trouble import placed
 from chaoslab.machine.watchdog import Watchdog
-from chaoslab.model.mask import Mask
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import App, Service
 from chaoslab.proxies import server
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 from chaoslab.runtimes.app_log import AppLog
+from chaoslab.runtimes.base import AppStart
+from chaoslab.runtimes.external import ExternalService, external_service
 from chaoslab.runtimes.local.app import LocalApp, app_environment
 from chaoslab.runtimes.local.helper import LocalHelper
 from chaoslab.runtimes.local.lookout import Lookout
 from chaoslab.runtimes.local.output import Output
-from chaoslab.runtimes.local.service import LOOK_EVERY_S, LocalService, PortTaken
-from chaoslab.runtimes.parts import ApiPart, Looked, Part
-from chaoslab.runtimes.standing import StandingService, standing
+from chaoslab.runtimes.local.service import LOOK_EVERY_S, LocalService
+from chaoslab.runtimes.parts import ApiPart, CheckedPart, Part
 from chaoslab.seeds import fresh_seed
 from chaoslab.services import kind_of, last_messages, question_of
 from chaoslab.services.base import LocalServer, ability
 
+NOT_REMOVED = ErrorCode(
+    "lab.not_removed",
+    "parts of the lab could not be removed",
+    "Processes or files of a local lab are left after its end.",
+)
 PREPARED_WITHIN_S = 60.0
 _TRIES = 5
 _UNFIT = re.compile(r"[^\w-]")
@@ -50,14 +56,14 @@ _KEPT = ("PATH", "LD_LIBRARY_PATH")
 
 
 class LocalRuntime:
-    """Implements `Runtime` without containers; an async context manager.
+    """Implements `Runtime` with processes of this machine; an async context manager.
 
-    On exit, and when this process dies in whatever way, every process that was started here and
-    the lab's folder go away; a port that was handed out is free again.
+    On exit, and when this process dies, all of the lab's processes end and its folder is deleted;
+    its ports are free again.
     """
 
     name = "local"
-    standing = None
+    external = None
     python = sys.executable
     app_host = HOST
     past_proxy: PastProxy = "detected"
@@ -80,22 +86,22 @@ class LocalRuntime:
 
     @property
     def folder(self) -> Path:
-        """Where the lab's data lies while it runs."""
+        """The folder of the lab's data while it runs."""
         return self._folder
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """Its watchdog, the proxy server and every service."""
-        watchdog = Looked(
-            name="the lab's watchdog", look_every_s=LOOK_EVERY_S, look=self._entered().trouble
+        watchdog = CheckedPart(
+            name="the lab's watchdog", look_every_s=LOOK_EVERY_S, check=self._entered().trouble
         )
         return (watchdog, *self._parts, *self._services)
 
     async def __aenter__(self) -> Self:
-        # The watchdog knows mark and folder before there is anything to take away.
+        # The watchdog knows mark and folder before anything is made.
         self._watchdog = Watchdog(mark=f"{self._mark}=1", folder=self._folder)
         self._folder.mkdir()
-        # The servers' user passes through, whatever the umask.
+        # The servers' user must be able to enter it, whatever the umask.
         self._folder.chmod(0o711)
         return self
 
@@ -107,19 +113,19 @@ class LocalRuntime:
     ) -> None:
         await asyncio.shield(asyncio.ensure_future(self._close()))
 
-    async def start_service(self, service: Service) -> LocalService | StandingService:
+    async def start_service(self, service: Service) -> LocalService | ExternalService:
         """Start a server on a port of its own with fresh data, and wait until it answers.
 
-        One that the topology names by a URL is only looked at.
+        A service that the topology gives a URL runs already: it is only asked.
 
-        Raises RuntimeUnavailable (no program that fits, with every refusal and the fix) or
-        ServiceFailed (with its last log lines).
+        Raises RuntimeUnavailable (no usable program; with the reasons and the fix) or ServiceFailed
+        (with the server's last log lines).
         """
         if address := kind_of(service.kind).elsewhere(service):
-            return await standing(service, address, named_by=f"services.{service.name}.url")
+            return await external_service(service, address, named_by=f"services.{service.name}.url")
         watchdog = self._entered()
         server = await asyncio.to_thread(self._server, service)
-        # Numbered, since different names may look the same once they are fit for a folder.
+        # Numbered, since different names may become the same folder name.
         home = self._folder / f"{next(self._numbers)}-{_UNFIT.sub('_', service.name)}"
         make_home(home, server.identity)
         async with asyncio.timeout(PREPARED_WITHIN_S):
@@ -142,46 +148,41 @@ class LocalRuntime:
                 return running
         raise AssertionError("unreachable")
 
-    async def spawn_app(
-        self,
-        *,
-        app: App,
-        command: tuple[str, ...],
-        env: Mapping[str, str],
-        port: int,
-        log: Path,
-        mask: Mask | None = None,
-    ) -> LocalApp:
-        """Spawn a process under test; returns at once, without waiting for anything it does.
+    async def spawn_app(self, start: AppStart) -> LocalApp:
+        """Spawn a boot of an app; returns at once. Its environment is the machine's plus its own.
 
-        Its environment is the machine's plus `env`.
-        Raises ServiceFailed if it cannot be executed, or if somebody listens on `port` already,
-        who would be taken for the app. Port 0 is not looked at.
+        Raises ServiceFailed if it cannot be executed, or if another process listens on its port:
+        the answers of that process would seem to be the app's. Port 0 is not checked.
         """
+        name, port = start.app.name, start.port
         if port and not is_free(port):
-            raise ServiceFailed(taken(app.name, port))
-        output, spawned_s = Output(AppLog(log, mask or Mask())), now_s()
+            raise PortTaken(port_taken(name, port))
+        output, spawned_s = Output(AppLog(start.log, start.mask)), now_s()
         self._outputs.append(output)
         try:
-            process = self._spawn(command, env=env, log=log, output=output.write_end)
+            process = self._spawn(
+                start.command, env=start.env, log=start.log, output=output.write_end
+            )
         except ServiceFailed as error:
-            raise ServiceFailed(f"{app.name}: {error}") from None
+            raise placed(error, name) from None
         output.begin()
         birthmark = self._births[next(self._spawns)]
         births.give(tree(process.pid), birthmark)
         running = LocalApp(
-            name=app.name, process=process, port=port, output=output,
+            name=name, process=process, port=port, output=output,
             spawned_s=spawned_s, birthmark=birthmark,
         )  # fmt: skip
         self._apps.append(running)
         return running
 
     async def start_proxy(self, kind: ProxyKind, *, seed: int, log: Path) -> ToxiproxyControl:
-        """The embedded engine, or a real Toxiproxy found on PATH, as a process of its own."""
+        """Start the embedded engine, or a Toxiproxy on PATH, as a process."""
 
         async def spawn(command: tuple[str, ...]) -> LocalHelper:
             helper = await self.spawn_helper(command=command, env={}, log=log)
-            self._parts.append(Looked(name=name, look_every_s=LOOK_EVERY_S, look=helper.trouble))
+            self._parts.append(
+                CheckedPart(name=name, look_every_s=LOOK_EVERY_S, check=helper.trouble)
+            )
             return helper
 
         name = "the proxy engine" if kind == "embedded" else "the Toxiproxy server"
@@ -194,31 +195,31 @@ class LocalRuntime:
         return control
 
     def proxied(self, port: int) -> Endpoint:
-        """All share one loopback."""
+        """On loopback, which all parts share."""
         return Endpoint(host=HOST, port=port)
 
     async def ask(
         self, app: App, address: Endpoint, service: Service, *, within_s: float
     ) -> Sighting:
-        """From this process: it stands where every app stands."""
+        """From this process, which is in the same network as every app."""
         del app
         return await canary.ask(address.host, address.port, question_of(service), within_s=within_s)
 
     async def app_port(self, app: App) -> int:
-        """The app's own, or a free one."""
+        """The app's declared port, or a free one."""
         return app.port or await self.free_port()
 
     async def spawn_helper(
         self, *, command: tuple[str, ...], env: Mapping[str, str], log: Path
     ) -> LocalHelper:
-        """Spawn a process of the lab's own, its stdin held open and its stdout read.
+        """Spawn a helper process of the lab, with its stdin held open and its stdout read.
 
-        It should end when its stdin closes; if it does not, it is killed.
+        It should end when its stdin closes; else it is killed.
         """
         process = self._spawn(command, env=env, log=log, piped=True)
         try:
             helper = await LocalHelper.attach(name=Path(command[0]).name, process=process, log=log)
-        except BaseException:  # who waited was cancelled: nobody else has its pipes
+        except BaseException:  # cancelled: nothing else closes its pipes
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
                     pipe.close()
@@ -227,7 +228,7 @@ class LocalRuntime:
         return helper
 
     async def free_port(self) -> int:
-        """A loopback port that nobody listens on, handed out once on this machine."""
+        """A port of loopback on which nobody listens and that no other lab has."""
         return self._ports.take()
 
     def _own_processes(self) -> Iterator[int]:
@@ -237,7 +238,7 @@ class LocalRuntime:
             yield from tree(service.pid) if service.pid is not None else ()
 
     def _boot_of(self, pid: int) -> int:
-        """The main process of the boot that this process came from; 0 if it came from none."""
+        """The main process of the boot that started this process; 0 if none did."""
         birthmark = reaper.birthmark(pid)
         for app in self._apps:
             if birthmark == app.birthmark or pid in tree(app.pid):
@@ -262,7 +263,7 @@ class LocalRuntime:
         process = spawn(
             command, env={**machine, **env, self._mark: "1"}, log=log, piped=piped, output=output
         )
-        # First of all it is known to us, so that it is waited for whatever comes next.
+        # Noted first, so that it is waited for, whatever happens next.
         self._spawned.append(process)
         watchdog.watch_session(process.pid)
         return process
@@ -274,7 +275,7 @@ class LocalRuntime:
         return local(service, self._folder, self._server_env())
 
     def _env_of(self, service: Service, port: int) -> dict[str, str]:
-        """What a server is started with: the machine's environment where it is the user's own."""
+        """The environment of a server; a command of the topology also has the machine's."""
         variables = kind_of(service.kind).variables
         if variables is None:
             return self._server_env()
@@ -282,21 +283,19 @@ class LocalRuntime:
         return {**machine, **variables(service, port), self._mark: "1"}
 
     def _server_env(self) -> dict[str, str]:
-        # Nothing of PGPORT and its like; the user's other settings are no server's business.
+        # Without PGPORT and the like, which would change how a server starts.
         machine = environment()
         kept = {name: machine[name] for name in _KEPT if name in machine}
         return kept | {self._mark: "1", "LC_ALL": "C", "TZ": "UTC"}
 
     async def _close(self) -> None:
         for helper in self._helpers:
-            helper.let_go()
+            helper.close()
         gone = self._watchdog is None or await self._watchdog.finish()
         self._ports.close()
         if not gone:
-            raise ServiceFailed(
-                f"parts of the lab could not be removed\n  check {self._folder}, and "
-                f"processes with {self._mark} in their environment"
-            )
+            fix = f"check {self._folder}, and processes with {self._mark} in their environment"
+            raise ServiceFailed(Problem(reason=NOT_REMOVED(), fix=fix))
         for process in self._spawned:
             process.wait()
         for output in self._outputs:

@@ -10,29 +10,39 @@ from pathlib import Path
 
 from chaoslab.agent import canary
 from chaoslab.clock import now_s
-from chaoslab.errors import ServiceFailed
+from chaoslab.errors import ErrorCode, Problem, ServiceFailed
 from chaoslab.machine import reaper
 from chaoslab.machine.endpoint import Endpoint
-from chaoslab.machine.ports import HOST, is_free
+from chaoslab.machine.ports import HOST, PortTaken, is_free
 from chaoslab.machine.process import end_within, spawn, tail, wait_for_end
-from chaoslab.machine.sockets import listens, taken, tree
-from chaoslab.machine.trouble import Trouble, trouble_of
+from chaoslab.machine.sockets import listens, port_taken, tree
+from chaoslab.machine.trouble import Trouble, ended_by, last_lines, trouble_of
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import Service
+from chaoslab.reason import Reason
 from chaoslab.services import question_of
 from chaoslab.services.base import LocalServer
 
+SERVER_ENDED = ErrorCode(
+    "server.ended", "{version} ended at start by {how}", "A server ended before it answered."
+)
+SERVER_SILENT = ErrorCode(
+    "server.no_answer",
+    "{version} did not answer within {within_s:g} s",
+    "A server runs, but does not answer its protocol.",
+)
+SERVER_NOT_KILLED = ErrorCode(
+    "server.not_killed",
+    "processes {pids} did not die of SIGKILL within {within_s:g} s",
+    "Processes of a server are still alive after SIGKILL.",
+)
 START_LIMIT_S = 30.0
-LOOK_EVERY_S = 0.1  # at its processes; a stop that is shorter harms nothing
+LOOK_EVERY_S = 0.1  # a shorter stop of its processes does no harm
 _POLL_S = 0.004
 
 
-class PortTaken(ServiceFailed):
-    """Somebody else listens on the port that the service needs."""
-
-
 class LocalService:
-    """Implements `RunningService` and `Part`; one caller at a time, the others wait."""
+    """Implements `RunningService` and `Part`. One call runs at a time; the others wait."""
 
     look_every_s = LOOK_EVERY_S
 
@@ -57,17 +67,17 @@ class LocalService:
 
     @property
     def service(self) -> Service:
-        """What the topology says of it."""
+        """Its declaration in the topology."""
         return self._service
 
     @property
     def endpoint(self) -> Endpoint:
-        """Its own address on loopback; the same for its whole life."""
+        """Its own address on loopback, which never changes."""
         return Endpoint(host=HOST, port=self._port)
 
     @property
     def upstream(self) -> Endpoint:
-        """The same: the proxy server shares the lab's loopback."""
+        """Its `endpoint`: the proxy server shares the lab's loopback."""
         return self.endpoint
 
     @property
@@ -83,11 +93,11 @@ class LocalService:
 
     @property
     def log(self) -> Path:
-        """What it wrote since the lab began; goes with the lab."""
+        """The file of all its output; deleted with the lab."""
         return self._home / "server.log"
 
     def url(self, endpoint: Endpoint) -> str:
-        """The connection URL of this service as seen through `endpoint`."""
+        """The connection URL of this service through `endpoint`."""
         return self._server.url(endpoint)
 
     def log_tail(self, lines: int = 15) -> tuple[str, ...]:
@@ -100,17 +110,17 @@ class LocalService:
             await wait_for_end(self._process)
 
     async def start(self) -> None:
-        """Start on its port with the data it has; returns when it answers its protocol.
+        """Start on its port with its data; returns when it answers its protocol.
 
         Nothing happens if it runs. Raises PortTaken, or ServiceFailed with its last log lines if
-        it dies or does not answer within 30 s.
+        it ends or does not answer within 30 s.
         """
         async with self._turn:
             if self.pid is not None:
                 self._thaw()
                 return
             if not is_free(self._port):
-                raise PortTaken(taken(self._service.name, self._port))
+                raise PortTaken(port_taken(self._service.name, self._port))
             command = self._server.command(self._home, self._port)
             self._process = spawn(
                 command, env=self._env, log=self.log, identity=self._server.identity, cwd=self._cwd
@@ -121,13 +131,13 @@ class LocalService:
 
     @property
     def name(self) -> str:
-        """By the topology."""
+        """Its name in the topology."""
         return self._service.name
 
     async def trouble(self) -> Trouble | None:
         """What is wrong with its processes; None while the lab itself stops, starts or freezes it.
 
-        A child that was killed is not seen: PostgreSQL itself replaces it.
+        A killed child process is no trouble: PostgreSQL replaces it.
         """
         process = self._process
         if self._turn.locked() or not self._should_run or self._frozen or process is None:
@@ -163,7 +173,7 @@ class LocalService:
         async with self._turn:
             if self.pid is None or self._frozen:
                 return
-            # The parent first, which can then have no more children that we would not know of.
+            # The parent first, so that it starts no more children.
             self._frozen = (self.pid,)
             reaper.send(self.pid, signal.SIGSTOP)
             children = tree(self.pid)[1:]
@@ -177,7 +187,7 @@ class LocalService:
             self._thaw()
 
     def _thaw(self) -> None:
-        # While the parent is stopped or alive its children's numbers stay theirs.
+        # While the parent is alive, its children's process numbers are not reused.
         if self.pid is not None:
             for pid in reversed(self._frozen):
                 reaper.send(pid, signal.SIGCONT)
@@ -193,7 +203,7 @@ class LocalService:
             for child in family[1:]:
                 reaper.send(child, signal.SIGKILL)
             await wait_for_end(self._process)
-        # A child that was being born meanwhile works in the same folder, as all of them do.
+        # A child that started meanwhile is found by the server's folder.
         await asyncio.to_thread(self._kill_the_rest)
 
     def _kill_the_rest(self) -> None:
@@ -202,30 +212,32 @@ class LocalService:
             for pid in rest:
                 reaper.send(pid, signal.SIGKILL)
             if now_s() > end_s:
-                raise ServiceFailed(
-                    f"{self._service.name}: processes {sorted(rest)} did not die of SIGKILL within "
-                    f"{reaper.LIMIT_S:g} s"
-                )
+                reason = SERVER_NOT_KILLED(pids=sorted(rest), within_s=reaper.LIMIT_S)
+                raise ServiceFailed(Problem(where=self._service.name, reason=reason))
             reaper.wait_for(rest, reaper.GRACE_S)
 
     async def _until_it_answers(self, process: subprocess.Popen[bytes]) -> None:
         end_s = now_s() + START_LIMIT_S
         while process.poll() is None:
-            # It may be somebody else who answers, if the port was lost a moment ago.
+            # Another process may answer, if it has taken the port.
             if await self._server.answers(self._port) and listens(process.pid, self._port):
                 return
             if now_s() > end_s:
                 await self._kill()
-                raise ServiceFailed(self._failed(f"did not answer within {START_LIMIT_S:g} s"))
+                reason = SERVER_SILENT(version=self.version, within_s=START_LIMIT_S)
+                raise ServiceFailed(self._problem(reason))
             await asyncio.sleep(_POLL_S)
         await asyncio.to_thread(self._kill_the_rest)
         if not is_free(self._port):
-            raise PortTaken(taken(self._service.name, self._port))
-        raise ServiceFailed(self._failed(f"ended at start with exit status {process.returncode}"))
+            raise PortTaken(port_taken(self._service.name, self._port))
+        reason = SERVER_ENDED(version=self.version, how=ended_by(process.returncode))
+        raise ServiceFailed(self._problem(reason))
 
-    def _failed(self, what: str) -> str:
-        lines = "\n".join(f"  | {line}" for line in self.log_tail()) or "  | (nothing)"
-        return (
-            f"{self._service.name}: {self.version} {what}; its last log lines:\n{lines}\n"
-            f"  command: {' '.join(self._server.command(self._home, self._port))}"
+    def _problem(self, reason: Reason) -> Problem:
+        command = " ".join(self._server.command(self._home, self._port))
+        return Problem(
+            where=self._service.name,
+            reason=reason,
+            fix=f"see its last log lines; command: {command}",
+            lines=last_lines(self.log_tail()),
         )

@@ -22,7 +22,7 @@ from chaoslab.model.verdict import Verdict
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 from chaoslab.runtimes.attach.runtime import AttachedRuntime
-from chaoslab.runtimes.base import RunningService
+from chaoslab.runtimes.base import AppStart, RunningService
 from chaoslab.runtimes.local import LocalRuntime
 
 REFERENCE = load_topology(Path(__file__).parents[3] / "chaoslab.toml", kinds=services.kinds())
@@ -77,7 +77,7 @@ async def cluster(kind: ProxyKind, folder: Path, *, past: bool = False) -> Async
         env |= {"DATABASE_URL": told["postgres"], "REDIS_URL": told["redis"]}
         command = (sys.executable, *backend.command[1:])
         await runtime.spawn_app(
-            app=backend, command=command, env=env, port=port, log=folder / "app.log"
+            AppStart(app=backend, command=command, env=env, port=port, log=folder / "app.log")
         )
         await _healthy(port)
         attach = Attach(

@@ -130,8 +130,8 @@ async def test_the_next_run_takes_back_what_a_killed_lab_left_and_says_so(server
     """Before it looks whether the path is whole."""
     await killed(server, "silent")
     async with AttachedRuntime(server.system) as runtime:
-        assert runtime.standing is not None
-        (note,) = runtime.standing.notes
+        assert runtime.external is not None
+        (note,) = runtime.external.notes
         assert await _in_force(server) == []
     assert note.startswith("healed a fault left in force by the lab of process ")
     assert "cache: toxic chaoslab.severed:shop.redis.upstream" in note
@@ -227,8 +227,8 @@ async def test_toxics_of_others_stay_and_are_told(server: Server) -> None:
     await server.ask("POST", "/proxies/cache/toxics", toxic)
     found = await server.proxies()
     async with AttachedRuntime(server.system) as runtime:
-        assert runtime.standing is not None
-        assert runtime.standing.notes == (
+        assert runtime.external is not None
+        assert runtime.external.notes == (
             "proxy cache has toxics of others, left unchanged: theirs",
         )
         await severed(runtime, server.system, "silent")

@@ -220,7 +220,10 @@ def ends_at_once(text: str) -> str:
 @pytest.mark.parametrize(
     ("change", "reasons"),
     [
-        (unhealthy, ("redis of the Compose stack is unhealthy", "sick", "  | ", "Ready to accept")),
+        (
+            unhealthy,
+            ("redis of the Compose stack: it is unhealthy", "sick", "  | ", "Ready to accept"),
+        ),
         (ends_at_once, ("redis of the Compose stack", "exited with status 1", "  | ", "no-such")),
     ],
     ids=["unhealthy", "ends at once"],

@@ -14,6 +14,7 @@ from engine_here import engine
 
 from chaoslab.clock import now_s
 from chaoslab.errors import ServiceFailed
+from chaoslab.runtimes.base import AppStart
 from chaoslab.runtimes.containers.app import ContainerApp
 from chaoslab.runtimes.containers.engine import Engine, Run
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
@@ -130,7 +131,7 @@ async def test_a_boot_that_cannot_be_executed_leaves_the_pod_to_the_next(
     port = await lab.app_port(APP)
     with pytest.raises(ServiceFailed, match=r"app: (.|\n)*no-such-program"):
         await lab.spawn_app(
-            app=APP, command=("no-such-program",), env={}, port=port, log=tmp_path / "log"
+            AppStart(app=APP, command=("no-such-program",), env={}, port=port, log=tmp_path / "log")
         )
     app = await boot(lab, SERVES, tmp_path / "log", str(port), "x")
     await until_it_listens(app, port)

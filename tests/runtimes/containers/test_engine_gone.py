@@ -24,8 +24,8 @@ pytest.importorskip("docker", reason="needs the extra `containers`")
 LAB = """
 import docker
 from chaoslab.errors import RuntimeUnavailable
-from chaoslab.runtimes.containers.problems import EngineGone, told
-with told("the engine"):
+from chaoslab.runtimes.containers.problems import EngineGone, engine_errors
+with engine_errors("the engine"):
     client = docker.from_env()
 events = client.events(decode=True)
 print("up", flush=True)
@@ -36,7 +36,7 @@ def listen():
     print("the stream ended", flush=True)
 for work in (listen, client.containers.list):
     try:
-        with told("service db"):
+        with engine_errors("service db"):
             work()
     except EngineGone as error:
         print(str(error).partition(chr(10))[0], flush=True)

@@ -45,7 +45,7 @@ async def test_a_server_that_somebody_freezes_or_kills_is_named(
     """The lab's own stops, kills and pauses of it are none of that."""
     async with session.lab() as lab, ground_of(lab, SMALL, tmp_path) as ground:
         redis, journal = ground.services["redis"], ground.journal
-        container = lab.stack.boxes["redis"].container
+        container = lab.stack.servers["redis"].container
         probe = PartsProbe(lab.parts, journal)
         watch = asyncio.create_task(probe.run())
         for act in (redis.pause, redis.resume, redis.stop, redis.start, redis.kill, redis.start):

@@ -13,10 +13,11 @@ import pytest
 
 from chaoslab.errors import ChaoslabError, RuntimeUnavailable, ServiceFailed
 from chaoslab.machine.places import NOBODY
+from chaoslab.machine.ports import PortTaken
 from chaoslab.runtimes.containers import problems
 from chaoslab.runtimes.containers.address import engine_address
 from chaoslab.runtimes.containers.engine_problems import no_engine
-from chaoslab.runtimes.containers.problems import EngineGone, NameTaken, PortTaken, told
+from chaoslab.runtimes.containers.problems import EngineGone, NameTaken, engine_errors
 from chaoslab.runtimes.containers.sweeper import Engine, EngineError
 
 from .engine import IMAGE, Maker
@@ -34,7 +35,7 @@ def refused(status: int, said: str, url: str = "http+docker://localhost/x") -> E
 
 def come_out(error: BaseException, what: str = "service db", image: str = "") -> ChaoslabError:
     """What a block that raised `error` comes out as."""
-    with pytest.raises(ChaoslabError) as raised, told(what, image=image):
+    with pytest.raises(ChaoslabError) as raised, engine_errors(what, image=image):
         raise error
     assert raised.value.__cause__ is error
     return raised.value
@@ -44,9 +45,9 @@ def told_by_a_lab(url: str) -> str:
     """What a process that connects to that engine with docker-py says; it leaks its sockets."""
     code = (
         "import docker; from chaoslab.errors import RuntimeUnavailable\n"
-        "from chaoslab.runtimes.containers.problems import told\n"
+        "from chaoslab.runtimes.containers.problems import engine_errors\n"
         "try:\n"
-        "    with told('the engine'): docker.from_env()\n"
+        "    with engine_errors('the engine'): docker.from_env()\n"
         "except RuntimeUnavailable as error: print(error)"
     )
     env = os.environ | {"DOCKER_HOST": url}
@@ -78,7 +79,7 @@ def test_permission_denied_is_told_apart_from_absent() -> None:
     address = engine_address(env={"DOCKER_HOST": "unix:///dev/null"})
     wrapped = docker.errors.DockerException("cannot connect")
     wrapped.__cause__ = PermissionError(13, "Permission denied")
-    text = no_engine(address, wrapped)
+    text = str(no_engine(address, wrapped))
     assert "has no permission to use the Docker engine at unix:///dev/null" in text
     assert "usermod -aG root" in text
 
@@ -116,7 +117,7 @@ def _asked(path: str) -> str:
     try:
         Engine(address.url).read("/_ping")
     except EngineError as error:
-        return no_engine(address, error)
+        return str(no_engine(address, error))
     return "it answered"
 
 
@@ -189,17 +190,17 @@ def test_a_missing_package_says_how_to_install_it() -> None:
     """Only ours: another missing module is a bug and stays one."""
     text = str(come_out(ModuleNotFoundError("x", name="testcontainers.core")))
     assert "pip install 'chaoslab[containers]'" in text
-    with pytest.raises(ModuleNotFoundError), told("x"):
+    with pytest.raises(ModuleNotFoundError), engine_errors("x"):
         raise ModuleNotFoundError("x", name="another")
 
 
 def test_what_is_no_trouble_with_the_engine_passes_unchanged() -> None:
     """Our own errors keep their text, and a bug keeps its traceback."""
     ours = ServiceFailed("as it was")
-    with pytest.raises(ServiceFailed) as raised, told("x"):
+    with pytest.raises(ServiceFailed) as raised, engine_errors("x"):
         raise ours
     assert raised.value is ours
-    with pytest.raises(ZeroDivisionError), told("x"):
+    with pytest.raises(ZeroDivisionError), engine_errors("x"):
         raise ZeroDivisionError
 
 
@@ -219,21 +220,30 @@ def test_a_real_engine_is_understood(maker: Maker) -> None:
     name = f"chaoslab-{maker.session}"
     run = {"image": IMAGE, "labels": said, "network_mode": "none"}
     client.containers.create(**run, command=["true"], name=name)
-    with pytest.raises(NameTaken, match=f"a container named {name} already exists"), told("db"):
+    with (
+        pytest.raises(NameTaken, match=f"a container named {name} already exists"),
+        engine_errors("db"),
+    ):
         client.containers.create(**run, name=name)
-    with pytest.raises(ServiceFailed, match="program cannot be executed"), told("db"):
+    with pytest.raises(ServiceFailed, match="program cannot be executed"), engine_errors("db"):
         client.containers.run(**run, command=["no-such-program"], detach=True)
-    with pytest.raises(ServiceFailed, match="exited with status 3"), told("db"):
+    with pytest.raises(ServiceFailed, match="exited with status 3"), engine_errors("db"):
         client.containers.run(**run, command=["sh", "-c", "exit 3"])
-    with pytest.raises(ServiceFailed, match="it was removed while the lab ran"), told("db"):
+    with (
+        pytest.raises(ServiceFailed, match="it was removed while the lab ran"),
+        engine_errors("db"),
+    ):
         client.containers.get("nobody")
-    with pytest.raises(RuntimeUnavailable, match="image chaoslab-nobody:0 is not on"), told("db"):
+    with (
+        pytest.raises(RuntimeUnavailable, match="image chaoslab-nobody:0 is not on"),
+        engine_errors("db"),
+    ):
         client.containers.create("chaoslab-nobody:0")
     network = maker.network(said)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ports = {"80/tcp": ("127.0.0.1", port)}
-        with pytest.raises(PortTaken, match=f"127.0.0.1:{port} is taken"), told("db"):
+        with pytest.raises(PortTaken, match=f"127.0.0.1:{port} is taken"), engine_errors("db"):
             client.containers.run(
                 IMAGE, ["true"], labels=said, network=network, ports=ports, detach=True
             )
@@ -244,7 +254,7 @@ def test_a_real_build_that_fails_shows_its_last_lines(maker: Maker) -> None:
     """The command's own words, not only its status."""
     client = docker.from_env()
     recipe = f"FROM {IMAGE}\nRUN echo out of ideas && false\n".encode()
-    with pytest.raises(ServiceFailed) as raised, told("app web", image="web:1"):
+    with pytest.raises(ServiceFailed) as raised, engine_errors("app web", image="web:1"):
         client.images.build(
             fileobj=io.BytesIO(recipe), rm=True, forcerm=True, network_mode="none",
             labels=maker.labels(),

@@ -19,12 +19,11 @@ from chaoslab import Killed, Severed, services
 from chaoslab.errors import ChaoslabError, InjectionFailed, RuntimeUnavailable, ServiceFailed
 from chaoslab.injection.in_force import injected
 from chaoslab.injection.prepare import prepare
-from chaoslab.machine.ports import Ports
+from chaoslab.machine.ports import Ports, PortTaken
 from chaoslab.model.topology import Container, Topology
 from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.filtered import FilteredToxiproxyControl
 from chaoslab.runtimes.containers import labels
-from chaoslab.runtimes.containers.problems import PortTaken
 from chaoslab.runtimes.containers.runtime import ANY_ADDRESS
 from chaoslab.runtimes.containers.session import DockerSession
 from chaoslab.services.redis.container import RedisServer
