@@ -19,7 +19,7 @@ SLOW = (
     "engine/test_hostile_requests.py",
     "engine/test_process.py",
     "injection/test_catalogue.py",
-    "injection/test_own_words.py",
+    "injection/test_last_messages.py",
     "plugin",
     "preflight/test_command.py",
     "preflight/test_live.py",

@@ -1,4 +1,4 @@
-"""What each fault on a link means as actions, and what a canary's sighting shows of it. Tables."""
+"""The actions of each fault on a link, and which sightings of a canary show it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ P, OTHER = "app.redis", "app.postgres"
 
 
 def toxic(type_: str, stream: str, **attributes: int) -> tuple[str, str, str, dict[str, int]]:
-    """A toxic without its name, which says nothing of what it does."""
+    """A toxic without its name."""
     return (P, type_, stream, attributes)
 
 
@@ -37,7 +37,7 @@ REFUSE = ConnectPhase(proxy=P, mode="refused", established="reset")
 
 TABLE: list[tuple[LinkFault, frozenset[Capability], list[object]]] = [
     (Severed(target=P), ALL, [DROP]),
-    (Severed(target=P), NONE, [DROP]),  # never swapped: the proxy must refuse it
+    (Severed(target=P), NONE, [DROP]),  # the proxy must refuse it: no other fault replaces it
     (Severed(target=P, mode="refused"), ALL, [REFUSE]),
     (Severed(target=P, mode="refused"), NONE, [Disable(proxy=P)]),
     (
@@ -77,10 +77,10 @@ TABLE: list[tuple[LinkFault, frozenset[Capability], list[object]]] = [
 
 
 @pytest.mark.parametrize(("fault", "can", "expected"), TABLE)
-def test_a_fault_means_these_actions_and_no_other(
+def test_a_fault_has_exactly_these_actions(
     fault: LinkFault, can: frozenset[Capability], expected: list[object]
 ) -> None:
-    """On one link, for a proxy that can do all and for a plain Toxiproxy."""
+    """On one link, for a proxy server that supports everything, and for a plain Toxiproxy."""
     assert [plain(action) for action in fault.actions(P, can)] == expected
 
 
@@ -93,15 +93,15 @@ def test_every_link_of_the_target_gets_the_same_actions(fault: LinkFault) -> Non
 
 
 @pytest.mark.parametrize("name", ["why? #1", "50% of it", "a/b", "a:b", "é", "..", "x" * 99])
-def test_a_toxic_has_a_name_that_every_server_can_take_in_a_path(name: str) -> None:
-    """The client does not quote names, so a fault named freely could be made and never removed."""
+def test_the_name_of_a_toxic_can_be_part_of_a_path(name: str) -> None:
+    """The client does not quote names, so a toxic with another name could not be removed."""
     (action,) = Slow(name=name, target=P, latency_s=1.0).actions(P, ALL)
     assert isinstance(action, AddToxic)
     assert set(action.name) <= {*string.ascii_letters, *string.digits, "_", "-", ".", ":"}
 
 
 def test_faults_of_different_names_have_toxics_of_different_names() -> None:
-    """Two faults on one link must not take each other's toxic for their own."""
+    """Else one fault would remove the toxic of another on the same link."""
     names = ["a b", "a_b", "a/b", "a:b", "a?b", "A b", "a", "b"]
     actions = [
         action
@@ -134,15 +134,15 @@ OUTCOMES: tuple[Outcome, ...] = (
     ],
 )
 def test_only_its_own_outcome_shows_a_fault(fault: LinkFault, shown_by: Outcome) -> None:
-    """Every other sighting speaks against it."""
+    """Every other outcome shows that it is not in force."""
     assert {o: fault.shows(sighting(o)) for o in OUTCOMES} == {o: o == shown_by for o in OUTCOMES}
 
 
 @pytest.mark.parametrize(
     ("took_s", "shown"), [(0.0, False), (0.379, False), (0.401, True), (5.0, True)]
 )
-def test_slow_is_shown_by_an_answer_that_is_late_enough(took_s: float, shown: bool) -> None:
-    """Two streams of 250 ± 50 ms each: no answer can come before 400 ms."""
+def test_slow_is_shown_by_a_late_answer(took_s: float, shown: bool) -> None:
+    """Two streams of 250 ± 50 ms each: no answer can arrive before 400 ms."""
     fault = Slow(target=P, latency_s=0.25, jitter_s=0.05, streams=("upstream", "downstream"))
     assert fault.shows(sighting("answered", took_s)) is shown
     assert fault.shows(sighting("silent", took_s)) is False
@@ -159,10 +159,10 @@ def test_slow_is_shown_by_an_answer_that_is_late_enough(took_s: float, shown: bo
         (Slow(target=P, latency_s=0.2, streams=("upstream", "downstream")), 0.201, True),
     ],
 )
-def test_the_greeting_of_a_server_shows_nothing_of_the_path_to_it(
+def test_the_first_message_of_a_server_does_not_show_the_path_to_it(
     fault: LinkFault, took_s: float, shown: bool | None
 ) -> None:
-    """It passes downstream, whatever becomes of the canary's own bytes."""
+    """It passes downstream, whether or not the canary's bytes reach the server."""
     greeting = replace(sighting("answered", took_s), server_first=True)
     assert fault.shows(greeting) is shown
 
@@ -171,8 +171,10 @@ def test_the_greeting_of_a_server_shows_nothing_of_the_path_to_it(
     "fault", [Throttled(target=P, rate_kb_per_s=1), CutMidstream(target=P, after_bytes=1)]
 )
 @pytest.mark.parametrize("outcome", OUTCOMES)
-def test_a_canary_of_one_byte_cannot_tell_these(fault: LinkFault, outcome: Outcome) -> None:
-    """Then the read-back alone is claimed."""
+def test_a_canary_cannot_observe_a_limit_of_rate_or_bytes(
+    fault: LinkFault, outcome: Outcome
+) -> None:
+    """These faults are in force by read-back."""
     assert fault.shows(sighting(outcome)) is None
 
 
@@ -184,7 +186,7 @@ def test_a_canary_of_one_byte_cannot_tell_these(fault: LinkFault, outcome: Outco
     ],
 )
 def test_a_canary_waits_longer_than_the_slowest_answer(fault: Slow) -> None:
-    """Else a slow path would be taken for a silent one; and not for ever."""
+    """Else a slow path would look silent. There is an upper bound too."""
     slowest_s = len(fault.streams) * (fault.latency_s + fault.jitter_s)
     assert slowest_s < fault.canary_waits_s < 2 * slowest_s + 1.0
 
@@ -198,11 +200,11 @@ SILENCES = [
 
 
 @pytest.mark.parametrize("fault", SILENCES)
-def test_a_canary_is_brief_where_silence_is_the_answer(fault: LinkFault) -> None:
-    """All of its patience is used up, between the injection and the spawn."""
+def test_a_canary_waits_briefly_for_silence(fault: LinkFault) -> None:
+    """It always waits for all of this time, before the app is spawned."""
     assert 0.02 <= fault.canary_waits_s <= 0.2
 
 
-def test_a_canary_waits_for_a_refusal_as_long_as_a_starved_machine_needs() -> None:
-    """It comes at once, so that patience costs nothing where it is not needed."""
+def test_a_canary_waits_longer_for_a_refusal() -> None:
+    """A refusal comes at once, so a long limit costs no time, and a busy machine may need it."""
     assert 1.0 <= Severed(target=P, mode="refused").canary_waits_s <= 5.0

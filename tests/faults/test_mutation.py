@@ -1,4 +1,4 @@
-"""Which fault of a plan is disabled, and how, as the command line gives it."""
+"""The option that disables one fault of a plan, for the self-test."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ TOPOLOGY = Topology(
 
 
 @pytest.mark.parametrize("kind", MUTATIONS)
-def test_a_mutation_is_read_as_it_is_shown(kind: str) -> None:
-    """The fault's label may hold colons of its own."""
+def test_a_mutation_is_parsed_as_it_is_printed(kind: str) -> None:
+    """The fault's label may contain colons."""
     mutation = read_mutation(f"{kind}:severed:vpc")
     assert (mutation.kind, mutation.fault) == (kind, "severed:vpc")
     assert str(mutation) == f"{kind}:severed:vpc"
@@ -40,7 +40,7 @@ def test_a_mutation_is_read_as_it_is_shown(kind: str) -> None:
         ("", "no fault in ''"),
     ],
 )
-def test_a_mistaken_mutation_is_named_with_the_fix(text: str, told: str) -> None:
+def test_a_wrong_mutation_is_refused_with_the_fix(text: str, told: str) -> None:
     """Where, what, and what was expected."""
     with pytest.raises(SpecError) as error:
         read_mutation(text)
@@ -49,8 +49,8 @@ def test_a_mistaken_mutation_is_named_with_the_fix(text: str, told: str) -> None
     assert told in str(error.value)
 
 
-def test_a_fault_that_the_plan_has_not_is_no_mutation_of_it() -> None:
-    """Otherwise the run would pass, and prove nothing."""
+def test_a_fault_that_is_not_in_the_plan_cannot_be_disabled() -> None:
+    """Otherwise the run would pass although nothing was disabled."""
     plan = resolve(Plan(name="one", faults=(Severed(target="vpc"),)), TOPOLOGY)
     with pytest.raises(SpecError, match="did you mean 'severed:vpc'"):
         aimed(Mutation(kind="inert", fault="severed:vcp"), plan, TOPOLOGY)
@@ -59,8 +59,8 @@ def test_a_fault_that_the_plan_has_not_is_no_mutation_of_it() -> None:
 
 
 @pytest.mark.parametrize("fault", [Stopped, Killed, Paused, Restarted])
-def test_a_service_that_is_gone_is_gone_behind_every_path(fault: type[ServiceFault]) -> None:
-    """So its faults can only be inert."""
+def test_a_fault_of_a_service_can_only_be_inert(fault: type[ServiceFault]) -> None:
+    """It affects every path to the service, so none can bypass it."""
     down = fault(target="redis")
     assert mutations_of(down) == ("inert",)
     plan = resolve(Plan(faults=(down,)), TOPOLOGY)
@@ -68,8 +68,8 @@ def test_a_service_that_is_gone_is_gone_behind_every_path(fault: type[ServiceFau
         aimed(Mutation(kind="bypassed", fault=down.label), plan, TOPOLOGY)
 
 
-def test_a_mutation_is_aimed_at_the_links_of_its_fault() -> None:
-    """All of them, and only them, are bypassed or have a proxy for canaries."""
+def test_a_mutation_acts_on_the_links_of_its_fault() -> None:
+    """Only these links are bypassed, or have a second proxy for canaries."""
     plan = resolve(Plan(faults=(Severed(target=LINK),)), TOPOLOGY)
     bypassed = aimed(read_mutation(f"bypassed:severed:{LINK}"), plan, TOPOLOGY)
     assert bypassed.bypasses(LINK)

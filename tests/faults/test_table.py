@@ -1,4 +1,4 @@
-"""The table of faults: each kind is complete, and found by its name alone."""
+"""Each kind of fault is complete, and is found by its name."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from chaoslab.registry import kinds
 ROOT = Path(chaoslab.__file__).parents[1]
 NOT_KINDS = {"__init__", "base", "cluster", "evidence", "mutation", "registry", "toxics"}
 
-# one of each kind, with what it cannot be without
+# one of each kind, with the values that it requires
 EXAMPLES: tuple[Fault, ...] = (
     Severed(target="vpc"),
     Slow(target="vpc", latency_s=0.1),
@@ -56,13 +56,13 @@ EXAMPLES: tuple[Fault, ...] = (
 each_fault = pytest.mark.parametrize("fault", EXAMPLES, ids=lambda fault: fault.kind)
 
 
-def test_these_are_all_kinds() -> None:
-    """A kind that is added must be added to these tests."""
+def test_the_examples_have_all_kinds() -> None:
+    """A new kind must be added to these tests."""
     assert [type(fault) for fault in EXAMPLES] == list(KINDS)
 
 
-def test_each_kind_is_the_one_module_of_its_name() -> None:
-    """Found from the tree alone; nothing else is in the room but what all kinds share."""
+def test_each_kind_is_a_module_with_its_name() -> None:
+    """The other modules of the package are shared by all kinds."""
     modules = {path.stem for path in Path(faults.__file__).parent.glob("*.py")}
     assert modules - NOT_KINDS == set(table())
     assert {kind: cls.__module__ for kind, cls in table().items()} == {
@@ -71,8 +71,8 @@ def test_each_kind_is_the_one_module_of_its_name() -> None:
 
 
 @each_fault
-def test_each_kind_has_a_documentation(fault: Fault) -> None:
-    """A docstring of its own that names each of its fields, and a place in the user's docs."""
+def test_each_kind_is_documented(fault: Fault) -> None:
+    """Its docstring names each of its fields, and the README names the kind."""
     doc = type(fault).__dict__["__doc__"] or ""
     assert not doc.startswith(f"{type(fault).__name__}("), "the dataclass's own signature"
     shared = {entry.name for entry in fields(Fault)}
@@ -82,15 +82,15 @@ def test_each_kind_has_a_documentation(fault: Fault) -> None:
 
 
 @each_fault
-def test_each_kind_says_how_the_self_test_can_disable_it(fault: Fault) -> None:
-    """In one way at least, and in ways that exist."""
+def test_the_self_test_can_disable_each_kind(fault: Fault) -> None:
+    """In at least one of the known ways."""
     assert fault.mutations
     assert set(fault.mutations) <= set(get_args(MutationKind))
 
 
 @each_fault
-def test_each_kind_says_what_a_canary_observes_of_it(fault: Fault) -> None:
-    """Some sighting shows it and some other does not; or a canary can tell nothing at all."""
+def test_each_kind_declares_what_a_canary_observes(fault: Fault) -> None:
+    """Some outcomes show it and others do not; or a canary cannot observe it at all."""
     judged = {
         fault.shows(Sighting(outcome=o, took_s=9.0, client_port=1)) for o in get_args(Outcome)
     }
@@ -100,7 +100,7 @@ def test_each_kind_says_what_a_canary_observes_of_it(fault: Fault) -> None:
 
 @each_fault
 def test_each_kind_decides_whether_it_can_be_exported(fault: Fault) -> None:
-    """To pods and to hosts outside; what is unsupported has its reason and the nearest that is."""
+    """For pods and for hosts outside the cluster; an unsupported one has its reason and a fix."""
     for peer in (Peer(), Peer(hosts=("10.0.0.1",)), Peer(hosts=("10.0.0.1:5432",))):
         decision = fault.chaos_mesh(peer)
         if isinstance(decision, Unsupported):
@@ -111,7 +111,7 @@ def test_each_kind_decides_whether_it_can_be_exported(fault: Fault) -> None:
 
 
 def read(at_s: float, count: int) -> list[AnyEvent]:
-    """What a kernel and a proxy's metrics have counted on the link by then."""
+    """The counters of the kernel and of the proxy on the link."""
     counts = dict.fromkeys(
         ("syns", "syns_dropped", "packets_dropped", "bytes_up", "bytes_down", "resets"), count
     )
@@ -121,7 +121,7 @@ def read(at_s: float, count: int) -> list[AnyEvent]:
     ]
 
 
-# what apps do under faults: they open, try and lose connections, which kernel and proxy count
+# an app under a fault opens, tries and loses connections; kernel and proxy count them
 AFFECTED: tuple[AnyEvent, ...] = (
     sockets(1.4, PG, established=(5001,)),
     *read(1.45, 0),
@@ -133,7 +133,7 @@ AFFECTED: tuple[AnyEvent, ...] = (
 
 @each_fault
 def test_each_kind_has_evidence_of_its_own(fault: Fault) -> None:
-    """Reasons with codes where the app was affected; where it was not, what is missing."""
+    """Reasons with codes if the app was affected; if not, the reason that is missing."""
     out = replace(fault, name="out", target="postgres" if fault.targets_service else "vpc")
     run = [*healthy_run(), *in_force("out", 1.5, 1.52, 2.5, 2.52)]
     found = evidence_of(out, TOPOLOGY, history_of([*run, *AFFECTED]), app="backend", boot=1)
@@ -146,7 +146,7 @@ def test_each_kind_has_evidence_of_its_own(fault: Fault) -> None:
 
 @each_fault
 def test_each_kind_acts_on_links_or_on_a_service(fault: Fault) -> None:
-    """With one action at least, that the room of injection knows to carry out."""
+    """With at least one action that `chaoslab.injection` can carry out."""
     if isinstance(fault, LinkFault):
         assert fault.actions("app.redis", frozenset())
         assert not fault.targets_service
@@ -157,8 +157,8 @@ def test_each_kind_acts_on_links_or_on_a_service(fault: Fault) -> None:
 
 
 @each_fault
-def test_each_kind_can_be_written_out_and_changed_as_data(fault: Fault) -> None:
-    """Frozen, saved and read as itself; resolving it again changes nothing."""
+def test_each_kind_can_be_saved_and_read_again(fault: Fault) -> None:
+    """Equal to the original; to resolve it a second time changes nothing."""
     assert fault.resolved().resolved() == fault.resolved()
     assert replace(fault, name="other").label == "other"
     plan = Plan(faults=(fault.resolved(),))

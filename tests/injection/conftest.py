@@ -1,4 +1,4 @@
-"""A ground for faults: a real engine, a real Redis and a real Postgres, up once per session."""
+"""A real engine, a real Redis and a real Postgres for all tests of a session."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SEED = 7
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def common_ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ground]:
-    """Everything of a ground but a journal of the test's own."""
+    """The ground that all tests share; each test has its own journal."""
     folder = tmp_path_factory.mktemp("ground")
     async with LocalRuntime() as runtime:
         control, *services = await asyncio.gather(
@@ -52,5 +52,5 @@ def ground(common_ground: Ground, tmp_path: Path) -> Iterator[Ground]:
 
 @pytest.fixture
 def port(ground: Ground) -> int:
-    """Where the app's path to Redis begins."""
+    """The port of the proxy on the app's link to Redis."""
     return ground.addresses["app.redis"].port

@@ -1,4 +1,4 @@
-"""What the tests of the faults stand on: a client of their own, and readings of a history."""
+"""A client for the tests of faults, and what a history has of one fault."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ TOPOLOGY = Topology(
 
 
 class Conversation:
-    """One open connection to a Redis, by hand: what an app's pooled connection would meet."""
+    """One open connection to a Redis, as in the pool of an app."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
 
     async def meets(self, question: str = "PING", *, within_s: float = SILENT_S) -> str:
-        """Ask, and say in one word what came of it, or the answer's line."""
+        """Ask a question. Returns the line of the answer, or `silent`, `closed` or `reset`."""
         try:
             self._writer.write(f"{question}\r\n".encode())
             return await self.hears(within_s=within_s)
@@ -53,7 +53,7 @@ class Conversation:
             return "reset"
 
     async def hears(self, *, within_s: float = PATIENCE_S) -> str:
-        """The next line, or in one word what came in its place."""
+        """The next line that arrives, or `silent`, `closed` or `reset`."""
         try:
             async with asyncio.timeout(within_s):
                 line = await self._reader.readline()
@@ -64,23 +64,23 @@ class Conversation:
         return line.decode().strip() if line.endswith(b"\n") else "closed"
 
     async def size_of(self, key: str) -> int:
-        """The length of a value, all of it read."""
+        """The length of a value, after reading all of it."""
         self._writer.write(f"GET {key}\r\n".encode())
         size = int((await self._reader.readline())[1:])
         return len(await self._reader.readexactly(size + 2)) - 2
 
     def close(self) -> None:
-        """At once, whatever is under way."""
+        """Close at once, also during a question."""
         self._writer.transport.abort()
 
 
 async def dial(port: int) -> Conversation:
-    """A connection that is open."""
+    """Open a connection."""
     return Conversation(*await asyncio.open_connection("127.0.0.1", port, limit=1 << 20))
 
 
 async def new_client_meets(port: int, *, within_s: float = SILENT_S) -> str:
-    """What a client meets that connects only now."""
+    """What a new client observes: an answer, or `dropped`, `refused`, `silent`, ..."""
     try:
         async with asyncio.timeout(within_s):
             client = await dial(port)
@@ -97,12 +97,14 @@ async def new_client_meets(port: int, *, within_s: float = SILENT_S) -> str:
 
 
 def patience(expected: str) -> float:
-    """How long to wait for what is expected: silence is soon believed, all else may come late."""
+    """How long to wait for an outcome: short for silence, long for what may come late."""
     return SILENT_S if expected in ("silent", "dropped") else PATIENCE_S
 
 
 async def comes_to(port: int, expected: str) -> None:
-    """A new client meets it within the patience; a connect begun in an outage may take a retry."""
+    """Wait until a new client observes `expected`. A connect that began under the fault may need a
+    retry.
+    """
     end_s = now_s() + PATIENCE_S
     while (met := await new_client_meets(port, within_s=1.5)) != expected:
         assert now_s() < end_s, f"expected {expected}, met {met}"
@@ -111,7 +113,7 @@ async def comes_to(port: int, expected: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a history tells of one fault."""
+    """The events of one fault in a history."""
 
     history: History
     fault: str
@@ -127,13 +129,13 @@ class Written:
 
     @property
     def why_missed(self) -> str:
-        """Why it was missed; fails where it was not."""
+        """Why it was missed. Fails if it was not."""
         missed = self.history.first(FaultMissed, lambda e: e.fault == self.fault)
         assert missed is not None, self.kinds
         return str(missed.why)
 
-    def assert_whole(self) -> None:
-        """Asked for, seen in force, healing, healed: in this order, each once, times rising."""
+    def assert_complete(self) -> None:
+        """Requested, in force, healing, healed: once each, in this order, with rising times."""
         assert self.kinds == ["requested", "in_force", "healing", "healed"]
         times = [event.at_s for event in self]
         assert times == sorted(times)
@@ -144,7 +146,7 @@ class Written:
 
 @contextmanager
 def fresh_journal(ground: Ground, folder: Path) -> Iterator[Ground]:
-    """The same ground with an empty journal, and with no fault's claims."""
+    """The same ground with an empty journal, and no fault in force."""
     journal = Journal(folder / "history.jsonl")
     try:
         yield replace(ground, journal=journal, connect_held_by={})
@@ -153,8 +155,8 @@ def fresh_journal(ground: Ground, folder: Path) -> Iterator[Ground]:
 
 
 def make_canaries_patient(patch: pytest.MonkeyPatch) -> None:
-    """For faults that affect nobody: a server that stalls for longer than a canary looks for
-    silence would be taken for one of them in force.
+    """Let canaries wait longer, for faults that have no effect: a canary that does not wait would
+    take a stalled server for a fault in force.
     """
     for fault in KINDS:
         patch.setattr(fault, "canary_waits_s", PATIENCE_S)

@@ -1,4 +1,4 @@
-"""Each fault of the catalogue as a client meets it, and its heal on every way out."""
+"""What a client observes of each kind of fault, and that every fault heals however it ends."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ from .rig import (
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 LINK = "app.redis"
-LATE_S = 1.5  # so long that a machine that stalls for a second is told from a link that is slow
+LATE_S = 1.5  # longer than a busy machine may stall, so that a slow link is distinguished from it
 
-# A proxy that cannot reach its server ends the client; where the client's question has come by
-# then, the kernel makes a reset of it.
+# A proxy that cannot reach its server closes the client's connection. If the client has sent its
+# question by then, the kernel sends a reset.
 ENDED = "closed or reset"
 
-# the fault, what a new client meets, what an established connection meets
-MET: dict[str, tuple[Declared, str, str]] = {
+# the fault, what a new client observes, what an established connection observes
+OBSERVED: dict[str, tuple[Declared, str, str]] = {
     "dropped": (Severed(target=LINK), "dropped", "silent"),
     "refused": (Severed(target=LINK, mode="refused"), "refused", "reset"),
     "silent": (Severed(target=LINK, mode="silent"), "silent", "silent"),
@@ -65,12 +65,12 @@ MET: dict[str, tuple[Declared, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", MET)
-async def test_a_fault_is_met_while_it_is_in_force_and_gone_after_the_block(
+@pytest.mark.parametrize("name", OBSERVED)
+async def test_a_fault_affects_clients_while_it_is_in_force_and_not_after_it(
     ground: Ground, port: int, name: str
 ) -> None:
-    """By clients that come and by one that was there; and written down in its order."""
-    spec, new_meets, old_meets = MET[name]
+    """New clients and an established connection; the history has its events in order."""
+    spec, new_meets, old_meets = OBSERVED[name]
     old = await dial(port)
     assert await old.meets(within_s=PATIENCE_S) == "+PONG"
     async with injected(prepare(spec, ground), ground):
@@ -78,25 +78,25 @@ async def test_a_fault_is_met_while_it_is_in_force_and_gone_after_the_block(
         assert await new_client_meets(port, within_s=patience(new_meets)) in new_meets
     old.close()
     await comes_to(port, "+PONG")
-    Written(ground.journal.history, spec.label).assert_whole()
+    Written(ground.journal.history, spec.label).assert_complete()
 
 
 @pytest.mark.parametrize("name", ["dropped", "silent", "one_way", "one_way upstream", "paused"])
-async def test_what_was_held_is_delivered_at_the_heal(ground: Ground, port: int, name: str) -> None:
-    """Silence holds bytes: the answer to a question of the outage comes after it."""
+async def test_held_bytes_are_delivered_at_the_heal(ground: Ground, port: int, name: str) -> None:
+    """The answer to a question that was sent under the fault arrives after the heal."""
     old = await dial(port)
     assert await old.meets(within_s=PATIENCE_S) == "+PONG"
-    async with injected(prepare(MET[name][0], ground), ground):
+    async with injected(prepare(OBSERVED[name][0], ground), ground):
         assert await old.meets() == "silent"
     assert await old.hears() == "+PONG"
     old.close()
 
 
 @pytest.mark.parametrize(("stream", "arrives"), [("downstream", True), ("upstream", False)])
-async def test_one_way_leaves_the_other_direction_alone(
+async def test_one_way_does_not_affect_the_other_direction(
     ground: Ground, port: int, stream: str, arrives: bool
 ) -> None:
-    """A write does, or does not, reach the server while no answer comes back."""
+    """A write reaches the server if only answers are held, and does not if requests are."""
     spec = OneWay(target=LINK, stream=stream)  # type: ignore[arg-type]
     direct = await dial(ground.services["redis"].endpoint.port)
     client = await dial(port)
@@ -110,17 +110,17 @@ async def test_one_way_leaves_the_other_direction_alone(
 
 
 @pytest.mark.parametrize("streams", [("downstream",), ("upstream",), ("upstream", "downstream")])
-async def test_slow_is_as_late_as_was_asked(
+async def test_slow_delays_by_the_latency_of_each_stream(
     ground: Ground, port: int, streams: tuple[str, ...]
 ) -> None:
-    """Once per stream, and after the heal no more."""
+    """And no longer after the heal."""
     spec = Slow(target=LINK, latency_s=LATE_S, streams=streams)  # type: ignore[arg-type]
     client = await dial(port)
     async with injected(prepare(spec, ground), ground):
         begun_s = now_s()
         assert await client.meets(within_s=PATIENCE_S) == "+PONG"
         took_s = now_s() - begun_s
-    # the upper bound leaves to a machine that is shared what a delay too many would take
+    # the upper bound is one delay more, for a machine that is shared
     assert len(streams) * LATE_S <= took_s < (len(streams) + 1) * LATE_S
     begun_s = now_s()
     assert await client.meets(within_s=PATIENCE_S) == "+PONG"
@@ -128,8 +128,8 @@ async def test_slow_is_as_late_as_was_asked(
     client.close()
 
 
-async def test_throttled_passes_no_more_than_its_rate(ground: Ground, port: int) -> None:
-    """20 KB at 10 KB/s take two seconds; unthrottled, next to nothing."""
+async def test_throttled_passes_at_most_its_rate(ground: Ground, port: int) -> None:
+    """20 KB at 10 KB/s take two seconds; without the fault much less."""
     client = await dial(port)
     assert await client.meets(f"SET big {'x' * 20_000}", within_s=PATIENCE_S) == "+OK"
     spec = Throttled(target=LINK, rate_kb_per_s=10)
@@ -143,13 +143,13 @@ async def test_throttled_passes_no_more_than_its_rate(ground: Ground, port: int)
     assert await client.size_of("big") == 20_000
     assert now_s() - begun_s < 1.7
     client.close()
-    Written(ground.journal.history, spec.label).assert_whole()
+    Written(ground.journal.history, spec.label).assert_complete()
 
 
-async def test_restarted_leaves_stale_connections_and_a_service_that_answers(
+async def test_restarted_ends_connections_and_the_service_answers_again(
     ground: Ground, port: int
 ) -> None:
-    """The pool's connections are dead, a new one is served, within the fault and after it."""
+    """An established connection is closed; a new one is served, under the fault and after it."""
     spec = Restarted(target="redis")
     old = await dial(port)
     assert await old.meets(within_s=PATIENCE_S) == "+PONG"
@@ -158,14 +158,14 @@ async def test_restarted_leaves_stale_connections_and_a_service_that_answers(
         assert await old.meets(within_s=PATIENCE_S) == "closed"
     old.close()
     await comes_to(port, "+PONG")
-    Written(ground.journal.history, spec.label).assert_whole()
+    Written(ground.journal.history, spec.label).assert_complete()
 
 
 @pytest.mark.parametrize("fault", [Stopped, Killed])
 async def test_postgres_comes_back_with_what_it_had_acknowledged(
     ground: Ground, fault: type[Stopped | Killed]
 ) -> None:
-    """On the same address, after an orderly end and after a crash."""
+    """At the same address, after a normal shutdown and after a crash."""
     running = ground.services["postgres"]
     url, word = running.url(running.endpoint), fault.__name__
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as client:
@@ -181,18 +181,18 @@ async def test_postgres_comes_back_with_what_it_had_acknowledged(
         assert await found.fetchone() == (1,)
 
 
-async def test_a_connector_severs_all_of_its_links_and_no_other_path(
+async def test_a_fault_on_a_connector_severs_all_of_its_links_and_no_other_path(
     ground: Ground, port: int
 ) -> None:
-    """Both links are down, the servers' own ports are not; the blast radius is written down."""
+    """Both links are severed, and the servers' own ports are not; canaries tried both links."""
     spec = Severed(target="vpc", mode="refused")
     fault = prepare(spec, ground)
     assert [link.name for link in fault.links] == ["app.redis", "app.postgres"]
-    cut, whole = ground.addresses["app.postgres"].port, ground.services["redis"].endpoint.port
+    cut, direct = ground.addresses["app.postgres"].port, ground.services["redis"].endpoint.port
     async with injected(fault, ground):
         assert await new_client_meets(port, within_s=PATIENCE_S) == "refused"
         assert await new_client_meets(cut, within_s=PATIENCE_S) == "refused"
-        assert await new_client_meets(whole, within_s=PATIENCE_S) == "+PONG"
+        assert await new_client_meets(direct, within_s=PATIENCE_S) == "+PONG"
     canaries = ground.journal.history.of(CanaryProbe)
     assert {(c.link, c.outcome) for c in canaries} == {
         ("app.redis", "refused"),
@@ -200,8 +200,10 @@ async def test_a_connector_severs_all_of_its_links_and_no_other_path(
     }
 
 
-async def test_what_the_link_had_is_written_down_before_the_heal(ground: Ground, port: int) -> None:
-    """Evidence: the connections, what they met, and the SYNs that were dropped."""
+async def test_the_evidence_of_a_link_is_recorded_before_the_heal(
+    ground: Ground, port: int
+) -> None:
+    """The connections, the bytes that were held, and the SYNs that were dropped."""
     spec = Severed(target=LINK)
     client = await dial(port)
     assert await client.meets(within_s=PATIENCE_S) == "+PONG"
@@ -216,23 +218,25 @@ async def test_what_the_link_had_is_written_down_before_the_heal(ground: Ground,
     assert len(held) == 1
     assert held[0].at_s <= healing.at_s
     drops = history.first(LinkDrops)
-    assert drops is None or drops.syn_drops >= 2  # the canary's and ours; None: kernel tells not
+    assert (
+        drops is None or drops.syn_drops >= 2
+    )  # the canary's and ours; None: this kernel does not count
 
 
-# --- every way out heals ---
+# --- heals ---
 
 HEALS = ["dropped", "silent", "stopped", "paused"]
 
 
 @pytest.mark.parametrize("name", HEALS)
 async def test_a_fault_heals_when_its_block_fails(ground: Ground, port: int, name: str) -> None:
-    """The error goes on, the fault does not, and the history says why it ended."""
-    spec = MET[name][0]
+    """The error is raised, the fault is healed, and the history has the reason."""
+    spec = OBSERVED[name][0]
     with pytest.raises(ZeroDivisionError):
         async with injected(prepare(spec, ground), ground):
             raise ZeroDivisionError
     await comes_to(port, "+PONG")
-    Written(ground.journal.history, spec.label).assert_whole()
+    Written(ground.journal.history, spec.label).assert_complete()
     healing = ground.journal.history.first(FaultHealing)
     assert healing is not None
     assert "ZeroDivisionError" in healing.why
@@ -256,8 +260,8 @@ async def test_a_fault_heals_when_it_is_cancelled(
     name: str,
     cancel: Callable[[asyncio.Task[None]], Awaitable[None]],
 ) -> None:
-    """Once, or while it heals; the cancellation then goes on."""
-    spec = MET[name][0]
+    """Once, or again while it heals; then CancelledError is raised."""
+    spec = OBSERVED[name][0]
     inside = asyncio.Event()
 
     async def hold() -> None:
@@ -272,14 +276,14 @@ async def test_a_fault_heals_when_it_is_cancelled(
     with pytest.raises(asyncio.CancelledError):
         await task
     await comes_to(port, "+PONG")
-    Written(ground.journal.history, spec.label).assert_whole()
+    Written(ground.journal.history, spec.label).assert_complete()
 
 
 @pytest.mark.parametrize("turns", range(0, 12, 2))
-async def test_a_fault_heals_when_it_is_cancelled_while_it_begins(
+async def test_a_fault_that_is_cancelled_while_it_begins_is_healed(
     ground: Ground, port: int, turns: int
 ) -> None:
-    """At whatever point of the injection the cancellation comes."""
+    """At any point of the injection."""
     task = asyncio.create_task(_hold_all(Severed(target="vpc", mode="refused"), ground))
     for _ in range(turns):
         await asyncio.sleep(0.001)
@@ -297,20 +301,20 @@ async def _hold_all(spec: Declared, ground: Ground) -> None:
 
 
 @pytest.mark.parametrize("name", ["why? #1", "50% of it", "a/b", "d\u00e9j\u00e0 vu", ".."])
-async def test_a_fault_may_be_named_freely(ground: Ground, port: int, name: str) -> None:
-    """No character of its name keeps it from being healed."""
+async def test_a_fault_may_have_any_name(ground: Ground, port: int, name: str) -> None:
+    """It is healed, whatever characters the name has."""
     spec = Slow(name=name, target=LINK, latency_s=0.05)
     async with injected(prepare(spec, ground), ground):
         assert await new_client_meets(port, within_s=PATIENCE_S) == "+PONG"
     assert await ground.control._call(lambda: ground.control._proxy(LINK).toxics()) == {}  # type: ignore[attr-defined]
-    Written(ground.journal.history, name).assert_whole()
+    Written(ground.journal.history, name).assert_complete()
 
 
-# --- what is not in force ---
+# --- faults that are not in force ---
 
 
-class TakenAway(LinkInjection):
-    """Somebody else heals the link between the injection and the canary."""
+class HealedByOthers(LinkInjection):
+    """An injection that is undone before the canary is sent."""
 
     async def begin(self) -> float:
         began_s = await super().begin()
@@ -319,14 +323,14 @@ class TakenAway(LinkInjection):
 
 
 @pytest.mark.parametrize("name", ["dropped", "refused", "silent", "one_way", "slow"])
-async def test_a_fault_that_no_canary_sees_is_missed_and_the_block_runs(
+async def test_a_fault_that_no_canary_observes_is_recorded_as_missed(
     ground: Ground, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Never a silent pass: the history says what the canary met instead."""
-    # A server that stalls for longer than a canary waits is silent as well.
+    """The block runs, and the history has what the canary observed instead."""
+    # A stalled server would look like a silent link to a canary that does not wait longer.
     make_canaries_patient(monkeypatch)
-    spec = MET[name][0]
-    async with injected(TakenAway(spec, ground), ground):  # type: ignore[arg-type]
+    spec = OBSERVED[name][0]
+    async with injected(HealedByOthers(spec, ground), ground):  # type: ignore[arg-type]
         ran = True
     written = Written(ground.journal.history, spec.label)
     assert ran
@@ -335,8 +339,8 @@ async def test_a_fault_that_no_canary_sees_is_missed_and_the_block_runs(
     assert LINK in written.why_missed
 
 
-async def test_an_injection_that_fails_raises_and_leaves_nothing(ground: Ground, port: int) -> None:
-    """Half of it was done: that half is taken back."""
+async def test_an_injection_that_fails_halfway_is_undone(ground: Ground, port: int) -> None:
+    """The error is raised, and the first action is undone."""
     fault = prepare(Severed(target=LINK, mode="refused"), ground)
     assert isinstance(fault, LinkInjection)
     nowhere = replace(fault.actions[0], proxy="nowhere")
@@ -350,8 +354,8 @@ async def test_an_injection_that_fails_raises_and_leaves_nothing(ground: Ground,
 # --- flapping ---
 
 
-async def test_flapping_comes_and_goes_until_its_end(ground: Ground, port: int) -> None:
-    """Both states are met in turn, several times, and the link is whole afterwards."""
+async def test_flapping_alternates_until_its_end(ground: Ground, port: int) -> None:
+    """A client observes both states several times, and the link works afterwards."""
     spec = Flapping(target=LINK, period_s=0.2)
     met = []
     async with injected(prepare(spec, ground), ground):
@@ -362,18 +366,18 @@ async def test_flapping_comes_and_goes_until_its_end(ground: Ground, port: int) 
                 met.append(now)
             await asyncio.sleep(0.01)
     states = [state for state in met if state in ("refused", "+PONG")]
-    # two dozen periods fit into the patience; three are enough to be no accident
+    # two dozen periods fit into the time; three are not by chance
     assert states.count("refused") >= 3
     assert states.count("+PONG") >= 3
     assert set(met) <= {"refused", "+PONG", "reset"}
     await comes_to(port, "+PONG")
-    Written(ground.journal.history, spec.label).assert_whole()
+    Written(ground.journal.history, spec.label).assert_complete()
 
 
-async def test_flapping_that_fails_on_the_way_is_healed_all_the_same(
+async def test_flapping_that_fails_while_severed_is_healed(
     ground: Ground, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It failed with the path severed: the failure is written down, and the path is back."""
+    """The failure is recorded, and the path works again."""
     fault = prepare(Flapping(target=LINK, period_s=0.05), ground)
     assert isinstance(fault, LinkInjection)
     apply = ground.control.apply

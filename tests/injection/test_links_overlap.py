@@ -1,4 +1,4 @@
-"""Two faults that want the connect phase of one proxy at a time."""
+"""Two faults that act on the connects of one link at the same time."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 LINK = "app.redis"
 
 
-async def test_a_second_fault_is_refused_and_the_first_holds_on(ground: Ground, port: int) -> None:
-    """The heal of one would end both, while the other is still said to be in force."""
+async def test_a_second_fault_is_refused_and_the_first_stays_in_force(
+    ground: Ground, port: int
+) -> None:
+    """The heal of one would end both, and the history would say that the other is in force."""
     first = prepare(Severed(name="first", target=LINK), ground)
     second = prepare(Severed(name="second", target=LINK, mode="refused"), ground)
     async with injected(first, ground):
@@ -31,10 +33,10 @@ async def test_a_second_fault_is_refused_and_the_first_holds_on(ground: Ground, 
         assert await new_client_meets(port, within_s=PATIENCE_S) == "refused"
 
 
-async def test_the_heal_of_a_toxic_gives_up_no_claim_on_the_connects(
+async def test_the_heal_of_a_toxic_does_not_allow_a_second_fault_on_connects(
     ground: Ground, port: int
 ) -> None:
-    """A slow link may heal while it is severed; a second fault is refused all the same."""
+    """A slow fault heals while the link is severed, and a second fault is still refused."""
     first = prepare(Severed(name="first", target=LINK, mode="refused"), ground)
     second = prepare(Severed(name="second", target=LINK, mode="refused"), ground)
     async with injected(first, ground):

@@ -1,4 +1,4 @@
-"""A disabled fault: accepted and shown by who should make it, and met by no client."""
+"""A disabled fault: proxy or service report it as in force, and it affects no client."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from chaoslab.proxies.embedded import EmbeddedControl
 from .rig import PATIENCE_S, TOPOLOGY, Written, dial, make_canaries_patient, new_client_meets
 
 LINK = "app.redis"
-CANNOT_BE_SEEN = ("throttled", "cut_midstream", "restarted")  # a canary meets the same without them
+NO_CANARY = ("throttled", "cut_midstream", "restarted")  # a canary cannot observe these
 
 NETWORK: dict[str, Declared] = {
     "dropped": Severed(target=LINK),
@@ -55,13 +55,13 @@ SERVICE: dict[str, Declared] = {
     "paused": Paused(target="redis"),
     "restarted": Restarted(target="redis"),
 }
-SERVED_S = PATIENCE_S  # nobody is slowed down; only a starved machine takes longer
+SERVED_S = PATIENCE_S  # no client is delayed; this is for a busy machine
 
 
 @pytest.fixture
 def patient_canaries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For faults that nobody meets: a server that stalls for longer than a canary looks for silence
-    would be taken for one of them in force.
+    """Let canaries wait longer: a canary that does not wait would take a stalled server for a
+    fault in force.
     """
     make_canaries_patient(monkeypatch)
 
@@ -74,22 +74,22 @@ def disabled(ground: Ground, spec: Declared, kind: MutationKind) -> Ground:
 
 
 def connections(history: History) -> list[LinkConnection]:
-    """Those of this test; the engine remembers the tests before it too."""
+    """Those of this test; the engine also has those of earlier tests."""
     return [c for c in history.of(LinkConnection) if c.opened_s > 0]
 
 
 async def assert_served(port: int) -> None:
-    """A client that comes now gets its answer."""
+    """A new client gets its answer."""
     assert await new_client_meets(port, within_s=SERVED_S) == "+PONG"
 
 
 @pytest.mark.usefixtures("patient_canaries")
 @pytest.mark.parametrize("name", [*NETWORK, *SERVICE])
 @pytest.mark.asyncio(loop_scope="session")
-async def test_an_inert_fault_is_accepted_and_met_by_nobody(
+async def test_an_inert_fault_is_accepted_and_affects_no_client(
     ground: Ground, port: int, name: str
 ) -> None:
-    """Clients that were there and clients that come are served; a canary sees that nothing is."""
+    """Established and new connections are served, and a canary observes no fault."""
     spec = (NETWORK | SERVICE)[name]
     mutated = disabled(ground, spec, "inert")
     old = await dial(port)
@@ -100,8 +100,8 @@ async def test_an_inert_fault_is_accepted_and_met_by_nobody(
     assert await old.meets(within_s=SERVED_S) == "+PONG"
     old.close()
     written, history = Written(mutated.journal.history, spec.label), mutated.journal.history
-    if name in CANNOT_BE_SEEN:
-        written.assert_whole()
+    if name in NO_CANARY:
+        written.assert_complete()
     else:
         assert written.kinds == ["requested", "missed", "healing", "healed"]
         assert "answered" in written.why_missed
@@ -112,10 +112,10 @@ async def test_an_inert_fault_is_accepted_and_met_by_nobody(
 
 @pytest.mark.parametrize("name", ["dropped", "silent", "slow"])
 @pytest.mark.asyncio(loop_scope="session")
-async def test_while_an_inert_fault_is_in_force_the_api_shows_it(
+async def test_the_api_shows_an_inert_fault_as_in_force(
     ground: Ground, port: int, name: str
 ) -> None:
-    """What reads it back is none the wiser: only the engine's own page tells."""
+    """A read-back does not reveal it; only the engine's own API does."""
     spec = NETWORK[name]
     mutated = disabled(ground, spec, "inert")
     control = ground.control
@@ -133,10 +133,10 @@ async def test_while_an_inert_fault_is_in_force_the_api_shows_it(
 @pytest.mark.usefixtures("patient_canaries")
 @pytest.mark.parametrize("mode", ["dropped", "silent"])
 @pytest.mark.asyncio(loop_scope="session")
-async def test_an_inert_trigger_fires_for_the_app_and_spares_it(
+async def test_an_inert_trigger_fires_and_does_not_affect_the_app(
     ground: Ground, port: int, mode: str
 ) -> None:
-    """The engine says when it fired, and the connection that fired it is served."""
+    """The engine reports when it fired, and the connection that fired it is served."""
     spec = Severed(target="vpc", mode=mode, start=connection(LINK))  # type: ignore[arg-type]
     mutated = disabled(ground, spec, "inert")
     fault = prepare(spec, mutated)
@@ -151,10 +151,10 @@ async def test_an_inert_trigger_fires_for_the_app_and_spares_it(
 
 @pytest.mark.parametrize("name", ["dropped", "refused", "silent", "slow"])
 @pytest.mark.asyncio(loop_scope="session")
-async def test_inert_to_the_app_only_the_canary_meets_the_fault(
+async def test_a_fault_that_is_inert_to_the_app_affects_only_canaries(
     ground: Ground, port: int, name: str
 ) -> None:
-    """It is seen in force, and no connection of the app's proxy is in its log as bitten."""
+    """It is observed in force, and no connection of the app was affected."""
     spec = NETWORK[name]
     mutated = disabled(ground, spec, "inert-to-app")
     assert mutated.disabled is not None
@@ -172,7 +172,7 @@ async def test_inert_to_the_app_only_the_canary_meets_the_fault(
     old.close()
     await ground.control.delete(twin)
     history = mutated.journal.history
-    Written(history, spec.label).assert_whole()
+    Written(history, spec.label).assert_complete()
     assert not any(c.met or c.end == "reset_by_fault" for c in connections(history))
     assert not list(history.of(LinkDrops))
     ports = {c.client_port for c in connections(history)}
@@ -183,7 +183,7 @@ async def test_inert_to_the_app_only_the_canary_meets_the_fault(
 async def test_only_the_fault_that_is_named_is_disabled(
     ground: Ground, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another one on the same link, of the same kind and the same actions, is met."""
+    """Another fault on the same link, of the same kind and with the same actions, has effect."""
     first, second = Severed(name="first", target=LINK), Severed(name="second", target=LINK)
     mutated = disabled(ground, first, "inert")
     with monkeypatch.context() as patient:
@@ -193,4 +193,4 @@ async def test_only_the_fault_that_is_named_is_disabled(
     async with injected(prepare(second, mutated), mutated):
         assert await new_client_meets(port) == "dropped"
     assert Written(mutated.journal.history, "first").why_missed
-    Written(mutated.journal.history, "second").assert_whole()
+    Written(mutated.journal.history, "second").assert_complete()

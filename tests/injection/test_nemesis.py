@@ -1,4 +1,4 @@
-"""The nemesis: each fault at its own time, none left behind, each miss with its reason."""
+"""The nemesis injects each fault at its trigger, heals all, and records why one was missed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ REFUSED = Severed(target=LINK, mode="refused")
 
 @asynccontextmanager
 async def running(ground: Ground, *faults: Declared) -> AsyncIterator[asyncio.Event]:
-    """A nemesis at work from `armed()` on; at the end of the block the run is over."""
+    """A running nemesis whose faults are armed. At the end of the block the run is over."""
     over = asyncio.Event()
     nemesis = Nemesis(resolve(Plan(faults=faults), ground.topology), ground, over)
     task = asyncio.create_task(nemesis.run())
@@ -59,14 +59,14 @@ async def running(ground: Ground, *faults: Declared) -> AsyncIterator[asyncio.Ev
 
 
 def write_spawn(ground: Ground) -> float:
-    """The app is spawned, as far as the history says."""
+    """Record that the app was spawned."""
     at_s = ground.journal.now()
     ground.journal.append(Spawned(at_s=at_s, app="app", boot=1, pid=1, port=1, argv=(), env={}))
     return at_s
 
 
 async def until_written(ground: Ground, kind: type, count: int = 1) -> None:
-    """Until the history has so many of a kind."""
+    """Wait until the history has `count` events of a kind."""
     found = await ground.journal.wait_for(
         lambda events: events[-1] if sum(isinstance(e, kind) for e in events) >= count else None,
         PATIENCE_S,
@@ -74,22 +74,20 @@ async def until_written(ground: Ground, kind: type, count: int = 1) -> None:
     assert found is not None, [event.kind for event in ground.journal.history.events]
 
 
-async def test_a_fault_before_the_spawn_is_seen_in_force_once_armed(
-    ground: Ground, port: int
-) -> None:
-    """And holds until the run is over, where it has no stop."""
+async def test_a_fault_before_the_spawn_is_in_force_once_armed(ground: Ground, port: int) -> None:
+    """Without a stop it stays in force until the run is over."""
     async with running(ground, REFUSED):
         assert ground.journal.history.first(FaultInForce) is not None
         assert await new_client_meets(port, within_s=PATIENCE_S) == "refused"
     assert await new_client_meets(port, within_s=PATIENCE_S) == "+PONG"
-    Written(ground.journal.history, REFUSED.label).assert_whole()
+    Written(ground.journal.history, REFUSED.label).assert_complete()
     healing = ground.journal.history.first(FaultHealing)
     assert healing is not None
     assert healing.why == "the run is over"
 
 
 async def test_a_fault_starts_and_stops_at_its_moments(ground: Ground, port: int) -> None:
-    """Not before the moment's own seconds have passed, and soon after."""
+    """Not before the seconds after the moment have passed, and soon after that."""
     spec = replace(REFUSED, start=spawned(0.1), stop=in_force(REFUSED.label, 0.2))
     async with running(ground, spec):
         assert await new_client_meets(port, within_s=PATIENCE_S) == "+PONG"
@@ -104,7 +102,7 @@ async def test_a_fault_starts_and_stops_at_its_moments(ground: Ground, port: int
 
 
 async def missed(ground: Ground) -> None:
-    """Wait until a fault is written down as missed."""
+    """Wait until a fault is recorded as missed."""
 
     def found(events: Sequence[AnyEvent]) -> AnyEvent | None:
         return next((event for event in events if isinstance(event, FaultMissed)), None)
@@ -112,8 +110,8 @@ async def missed(ground: Ground) -> None:
     assert await ground.journal.wait_for(found, PATIENCE_S) is not None
 
 
-async def test_a_moment_that_never_comes_leaves_the_fault_out(ground: Ground, port: int) -> None:
-    """Written down as missed, with the moment that it waited for."""
+async def test_a_fault_whose_start_does_not_occur_is_missed(ground: Ground, port: int) -> None:
+    """The history has the moment that it waited for."""
     spec = replace(REFUSED, start=replace(started(), within_s=0.1))
     async with running(ground, spec):
         await missed(ground)
@@ -125,8 +123,8 @@ async def test_a_moment_that_never_comes_leaves_the_fault_out(ground: Ground, po
         )
 
 
-async def test_a_run_that_is_over_before_a_fault_starts_leaves_it_out(ground: Ground) -> None:
-    """The reason is the run's end, not the moment's limit, which was not used up."""
+async def test_a_fault_that_had_not_started_at_the_runs_end_is_missed(ground: Ground) -> None:
+    """The reason is the run's end, not the time limit of the moment."""
     spec = replace(REFUSED, start=started())
     async with running(ground, spec):
         pass
@@ -135,12 +133,12 @@ async def test_a_run_that_is_over_before_a_fault_starts_leaves_it_out(ground: Gr
     assert written.why_missed == "its start (a completed start-up): the run ended first"
 
 
-async def test_a_stop_that_never_comes_heals_all_the_same_and_says_so(ground: Ground) -> None:
-    """A reader of the history must not take it for the moment having come."""
+async def test_a_fault_whose_stop_does_not_occur_is_healed_and_recorded(ground: Ground) -> None:
+    """The history says that the moment did not occur."""
     spec = replace(REFUSED, stop=AtMoment(moment="degraded", within_s=0.1))
     async with running(ground, spec):
         await until_written(ground, FaultHealing)
-    Written(ground.journal.history, spec.label).assert_whole()
+    Written(ground.journal.history, spec.label).assert_complete()
     healing = ground.journal.history.first(FaultHealing)
     assert healing is not None
     assert healing.why == "its stop (a change to degraded): it did not occur within 0.1 s"
@@ -148,10 +146,8 @@ async def test_a_stop_that_never_comes_heals_all_the_same_and_says_so(ground: Gr
     assert (missed.place, missed.moment) == ("faults[0].stop", spec.stop)
 
 
-async def test_a_stop_that_can_come_no_more_heals_at_once(ground: Ground) -> None:
-    """The only process has ended, and nobody starts it anew: the time for its start-up is not
-    waited out.
-    """
+async def test_a_fault_whose_stop_can_no_longer_occur_is_healed_at_once(ground: Ground) -> None:
+    """The only process has exited and is not restarted, so no start-up can complete."""
     spec = replace(REFUSED, stop=replace(started(), within_s=60.0))
     async with running(ground, spec):
         await until_written(ground, FaultInForce)
@@ -164,8 +160,8 @@ async def test_a_stop_that_can_come_no_more_heals_at_once(ground: Ground) -> Non
     assert (missed.why.code, missed.why.data["apps"]) == ("trigger.no_process", ("app",))
 
 
-async def test_a_stop_that_came_before_the_end_is_not_missed(ground: Ground) -> None:
-    """The run is over while its seconds pass: the moment itself was there."""
+async def test_a_stop_that_occurred_before_the_runs_end_is_not_missed(ground: Ground) -> None:
+    """The run ends while the seconds after the moment pass; the moment itself occurred."""
     spec = replace(REFUSED, stop=replace(spawned(60.0), within_s=60.0))
     async with running(ground, spec):
         await until_written(ground, FaultInForce)
@@ -175,7 +171,7 @@ async def test_a_stop_that_came_before_the_end_is_not_missed(ground: Ground) -> 
 
 
 async def test_a_fault_that_waits_for_a_missed_one_is_missed_at_once(ground: Ground) -> None:
-    """A chain of faults ends with its first, and not after the patience of each."""
+    """The second fault does not wait for its own time limit."""
     first = replace(REFUSED, name="first", start=replace(started(), within_s=0.1))
     then = replace(REFUSED, name="then", start=replace(in_force("first"), within_s=60.0))
     async with running(ground, first, then):
@@ -184,22 +180,22 @@ async def test_a_fault_that_waits_for_a_missed_one_is_missed_at_once(ground: Gro
 
 
 async def test_the_faults_of_a_plan_do_not_wait_for_each_other(ground: Ground, port: int) -> None:
-    """One is healed at its own moment while the other goes on."""
+    """One is healed at its own moment while the other stays in force."""
     first = OneWay(name="first", target="app.postgres", stop=in_force("first"))
     async with running(ground, first, REFUSED):
         await until_written(ground, FaultHealing)
         assert await new_client_meets(port, within_s=PATIENCE_S) == "refused"
     for label in ("first", REFUSED.label):
-        Written(ground.journal.history, label).assert_whole()
+        Written(ground.journal.history, label).assert_complete()
 
 
 # --- at a connection ---
 
 
-async def test_the_nth_connection_meets_the_fault_and_the_ones_before_do_not(
+async def test_a_fault_starts_at_the_nth_connection_and_not_before(
     ground: Ground, port: int
 ) -> None:
-    """Counted by the engine; in force since the very moment of that connection."""
+    """The engine counts, and the fault is in force from the moment of that connection."""
     spec = Severed(target="vpc", mode="silent", start=connection(LINK, 2))
     async with running(ground, spec):
         first = await dial(port)
@@ -214,7 +210,7 @@ async def test_the_nth_connection_meets_the_fault_and_the_ones_before_do_not(
     first.close()
     second.close()
     written = Written(ground.journal.history, spec.label)
-    written.assert_whole()
+    written.assert_complete()
     requested, seen, *_ = written
     assert isinstance(requested, FaultRequested)
     assert isinstance(seen, FaultInForce)
@@ -222,8 +218,10 @@ async def test_the_nth_connection_meets_the_fault_and_the_ones_before_do_not(
     assert requested.at_s <= dialled_s <= seen.since_s
 
 
-async def test_a_trigger_that_was_not_reached_is_taken_away(ground: Ground, port: int) -> None:
-    """A connection after the run meets nothing."""
+async def test_a_trigger_whose_connection_did_not_come_is_removed(
+    ground: Ground, port: int
+) -> None:
+    """A connection after the run starts no fault."""
     spec = replace(REFUSED, start=connection(LINK, 2))
     async with running(ground, spec):
         assert await new_client_meets(port, within_s=PATIENCE_S) == "+PONG"
@@ -234,10 +232,10 @@ async def test_a_trigger_that_was_not_reached_is_taken_away(ground: Ground, port
     assert "the connection that starts the fault did not come" in written.why_missed
 
 
-async def test_a_trigger_is_taken_away_when_the_nemesis_is_cancelled(
+async def test_a_trigger_is_removed_when_the_nemesis_is_cancelled(
     ground: Ground, port: int
 ) -> None:
-    """Armed, not fired, and nobody is there any more to heal it."""
+    """It was armed and had not started."""
     spec = replace(REFUSED, start=connection(LINK, 2))
     nemesis = Nemesis(Plan(faults=(spec,)), ground, asyncio.Event())
     task = asyncio.create_task(nemesis.run())
@@ -249,10 +247,8 @@ async def test_a_trigger_is_taken_away_when_the_nemesis_is_cancelled(
         assert await new_client_meets(port, within_s=PATIENCE_S) == "+PONG"
 
 
-async def test_a_trigger_that_did_half_of_its_work_is_healed_and_missed(
-    ground: Ground, port: int
-) -> None:
-    """The proxy of its second link has gone by the time that it fires."""
+async def test_a_trigger_that_fails_halfway_is_healed_and_missed(ground: Ground, port: int) -> None:
+    """The proxy of its second link is gone when the engine starts the fault."""
     upstream = str(ground.services["postgres"].endpoint)
     control = ground.control
     assert isinstance(control, ToxiproxyControl)
@@ -266,7 +262,7 @@ async def test_a_trigger_that_did_half_of_its_work_is_healed_and_missed(
                 "could not start the fault"
                 in Written(ground.journal.history, spec.label).why_missed
             )
-            await comes_to(port, "+PONG")  # it is written down before it is healed
+            await comes_to(port, "+PONG")  # it is recorded before it is healed
     finally:
         with suppress(InjectionFailed):
             await control._call(lambda: control._proxy("app.postgres").destroy())
@@ -274,7 +270,7 @@ async def test_a_trigger_that_did_half_of_its_work_is_healed_and_missed(
         ground.addresses["app.postgres"] = ground.runtime.proxied(port)  # type: ignore[index]
 
 
-# --- what cannot be ---
+# --- faults that cannot be injected ---
 
 
 @pytest.mark.parametrize(
@@ -288,18 +284,18 @@ async def test_a_trigger_that_did_half_of_its_work_is_healed_and_missed(
     ],
     ids=["before spawn", "at a moment", "flapping", "refused at connection", "slow at connection"],
 )
-async def test_what_a_plain_toxiproxy_cannot_make_is_said_before_anything_happens(
+async def test_a_fault_that_toxiproxy_does_not_support_is_refused_before_the_run(
     ground: Ground, spec: Declared
 ) -> None:
-    """Whenever the fault would start: raised while the nemesis is made, nothing written."""
+    """Whatever its trigger is. Nothing is recorded."""
     plain = replace(ground, control=ToxiproxyControl("127.0.0.1", 9))
     with pytest.raises(FaultUnsupported):
         Nemesis(Plan(faults=(REFUSED, spec)), plain, asyncio.Event())
     assert ground.journal.history.events == ()
 
 
-async def test_a_proxy_that_is_gone_is_a_fault_missed_not_a_lab_that_hangs(ground: Ground) -> None:
-    """Nothing was injected: the history says so, and the run goes on."""
+async def test_a_fault_is_missed_if_the_proxy_server_is_gone(ground: Ground) -> None:
+    """The run continues, and the history has the address that did not answer."""
     gone = replace(ground, control=await _dead_control(ground))
     async with running(gone, REFUSED):
         pass
@@ -309,10 +305,10 @@ async def test_a_proxy_that_is_gone_is_a_fault_missed_not_a_lab_that_hangs(groun
     assert "127.0.0.1:9" in written.why_missed
 
 
-async def test_a_service_is_healed_even_where_the_proxy_cannot_be_read(
+async def test_a_service_is_healed_even_if_the_proxy_server_cannot_be_read(
     ground: Ground, port: int
 ) -> None:
-    """What the link had is evidence; reading it must not stand before the heal."""
+    """Evidence that cannot be read does not prevent the heal."""
     gone = replace(ground, control=await _dead_control(ground))
     spec = Paused(target="redis")
     with suppress(InjectionFailed):
@@ -323,14 +319,16 @@ async def test_a_service_is_healed_even_where_the_proxy_cannot_be_read(
 
 
 async def _dead_control(ground: Ground) -> EmbeddedControl:
-    """A control whose engine was there once, and is no more."""
+    """A control whose engine is gone."""
     control = EmbeddedControl("127.0.0.1", 9)
     control.capabilities = ground.control.capabilities
     return control
 
 
-async def test_a_moment_of_the_past_starts_a_fault_at_once(ground: Ground, port: int) -> None:
-    """Triggers speak of the history, not of what comes after they were asked."""
+async def test_a_moment_that_has_occurred_already_starts_a_fault_at_once(
+    ground: Ground, port: int
+) -> None:
+    """A trigger looks at the whole history."""
     at_s = ground.journal.now()
     ground.journal.append(StartupComplete(at_s=at_s, app="app", boot=1, state=HealthState.HEALTHY))
     async with running(ground, replace(REFUSED, start=started())):

@@ -1,4 +1,4 @@
-"""What the kernel counts at a fault's links: read when it is seen in force, and before its heal."""
+"""The kernel's counters of a fault's links are read once it is in force, and before its heal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CUT = Severed(target="vpc", mode="refused")
 
 
 class Counting:
-    """A real control beside which a kernel counts; from its `fails_at`-th reading on it is gone."""
+    """A real control with packet counters, which fail from the `fails_at`-th reading on."""
 
     def __init__(self, control: ProxyControl, fails_at: int = 99) -> None:
         self._control, self._fails_at = control, fails_at
@@ -33,7 +33,7 @@ class Counting:
         return getattr(self._control, name)
 
     async def packets(self, proxy: str) -> Counters:
-        """More at each reading, and other figures for each link."""
+        """Higher at each reading, and different for each link."""
         self.read.append(proxy)
         if len(self.read) >= self._fails_at:
             raise InjectionFailed("the agent is gone")
@@ -44,22 +44,24 @@ class Counting:
 
 
 def counted_by(ground: Ground, fails_at: int = 99) -> Ground:
-    """The same ground with a kernel that counts."""
+    """The same ground with packet counters."""
     control = Counting(ground.control, fails_at)
     return replace(ground, control=control)  # type: ignore[arg-type]
 
 
-async def test_each_link_is_read_in_force_and_once_more_before_the_heal(ground: Ground) -> None:
-    """Every figure is written down, under its link and the fault."""
+async def test_each_link_is_read_once_in_force_and_once_before_the_heal(ground: Ground) -> None:
+    """The history has every counter, with the link and the fault."""
     counting = counted_by(ground)
     async with injected(prepare(CUT, counting), counting):
         pass
     kinds = [event.kind for event in ground.journal.history.events]
     assert kinds.count("link_packets") == 4
     first = kinds.index("link_packets")
-    assert first < kinds.index("fault_in_force"), "a fault counts only once it can be shown"
+    assert first < kinds.index("fault_in_force"), (
+        "the first reading must come before the fault counts as in force"
+    )
     last = len(kinds) - 1 - kinds[::-1].index("link_packets")
-    assert last < kinds.index("fault_healing"), "the heal itself would be counted"
+    assert last < kinds.index("fault_healing"), "the counters would include the heal itself"
     read = list(ground.journal.history.of(LinkPackets))
     assert [event.link for event in read] == [link.name for link in prepare(CUT, ground).links] * 2
     assert [event.syns for event in read] == [1, 2, 3, 4]
@@ -68,18 +70,18 @@ async def test_each_link_is_read_in_force_and_once_more_before_the_heal(ground: 
     assert (one.bytes_up, one.bytes_down, one.resets) == (3, 4, len(one.link))
 
 
-async def test_where_nothing_counts_nothing_is_written(ground: Ground) -> None:
+async def test_without_counters_nothing_is_recorded(ground: Ground) -> None:
     """The embedded engine has its own records."""
     async with injected(prepare(CUT, ground), ground):
         pass
     assert not list(ground.journal.history.of(LinkPackets))
-    Written(ground.journal.history, CUT.label).assert_whole()
+    Written(ground.journal.history, CUT.label).assert_complete()
 
 
 async def test_a_fault_whose_counters_cannot_be_read_is_missed_and_healed(
     ground: Ground, port: int
 ) -> None:
-    """Later readings would have nothing to be compared with."""
+    """Later readings could not be compared with the first."""
     counting = counted_by(ground, fails_at=1)
     async with injected(prepare(CUT, counting), counting):
         pass
@@ -89,14 +91,14 @@ async def test_a_fault_whose_counters_cannot_be_read_is_missed_and_healed(
     assert await new_client_meets(port, within_s=PATIENCE_S) == "+PONG"
 
 
-async def test_counters_that_are_lost_before_the_heal_do_not_stand_in_its_way(
+async def test_counters_that_fail_before_the_heal_do_not_prevent_it(
     ground: Ground, port: int
 ) -> None:
-    """Written down as a probe that crashed, so that the verdict is UNKNOWN."""
+    """They are recorded as a crashed probe, so the verdict is UNKNOWN."""
     counting = counted_by(ground, fails_at=3)
     async with injected(prepare(CUT, counting), counting):
         pass
-    Written(ground.journal.history, CUT.label).assert_whole()
+    Written(ground.journal.history, CUT.label).assert_complete()
     crashed = ground.journal.history.first(ProbeCrashed)
     assert crashed is not None
     assert "the agent is gone" in crashed.error

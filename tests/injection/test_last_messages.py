@@ -1,4 +1,4 @@
-"""What a real Postgres and its client say at the end of a connection, as the engine notes it."""
+"""The last messages of a Postgres connection, as the engine records them."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def port_of(client: psycopg.AsyncConnection[tuple[object, ...]]) -> int:
     return port
 
 
-async def test_a_postgres_that_goes_away_says_so_to_the_idle_and_to_the_busy(
+async def test_a_postgres_that_stops_announces_it_on_idle_and_busy_connections(
     ground: Ground,
 ) -> None:
-    """One waits for an answer, one is idle; one that was closed before is told nothing."""
+    """A connection that was closed before gets no such message."""
     idle, busy, over = [await connect(ground) for _ in range(3)]
     ports = [port_of(client) for client in (idle, busy, over)]
     await over.close()
@@ -63,10 +63,10 @@ async def test_a_postgres_that_goes_away_says_so_to_the_idle_and_to_the_busy(
 
 
 async def until(seen: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for what must come true."""
+    """Wait until `seen` is true."""
     end_s = now_s() + PATIENCE_S
     while not await seen():
-        assert now_s() < end_s, "it never came true"
+        assert now_s() < end_s, "it did not become true"
         await asyncio.sleep(0.01)
 
 
@@ -81,10 +81,10 @@ async def has_ended(ground: Ground, port: int) -> bool:
     return any(c.client_port == port and c.ending for c in await ground.control.connections(LINK))
 
 
-async def test_a_postgres_client_that_closes_under_a_silence_has_only_said_goodbye(
+async def test_a_postgres_client_that_only_closes_under_silence_is_no_evidence(
     ground: Ground,
 ) -> None:
-    """Its last message is held; it is counted apart, and shows no use of the link."""
+    """Its last message is held and counted separately, and does not show that it used the link."""
     idle = await connect(ground)
     port = port_of(idle)
     spec = Severed(target=LINK, mode="silent")
