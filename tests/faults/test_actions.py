@@ -171,9 +171,7 @@ def test_the_first_message_of_a_server_does_not_show_the_path_to_it(
     "fault", [Throttled(target=P, rate_kb_per_s=1), CutMidstream(target=P, after_bytes=1)]
 )
 @pytest.mark.parametrize("outcome", OUTCOMES)
-def test_a_canary_cannot_observe_a_limit_of_rate_or_bytes(
-    fault: LinkFault, outcome: Outcome
-) -> None:
+def test_a_canary_cannot_observe_a_limited_path(fault: LinkFault, outcome: Outcome) -> None:
     """These faults are in force by read-back."""
     assert fault.shows(sighting(outcome)) is None
 

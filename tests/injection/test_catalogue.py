@@ -200,9 +200,7 @@ async def test_a_fault_on_a_connector_severs_all_of_its_links_and_no_other_path(
     }
 
 
-async def test_the_evidence_of_a_link_is_recorded_before_the_heal(
-    ground: Ground, port: int
-) -> None:
+async def test_the_evidence_is_recorded_before_the_heal(ground: Ground, port: int) -> None:
     """The connections, the bytes that were held, and the SYNs that were dropped."""
     spec = Severed(target=LINK)
     client = await dial(port)
@@ -218,9 +216,7 @@ async def test_the_evidence_of_a_link_is_recorded_before_the_heal(
     assert len(held) == 1
     assert held[0].at_s <= healing.at_s
     drops = history.first(LinkDrops)
-    assert (
-        drops is None or drops.syn_drops >= 2
-    )  # the canary's and ours; None: this kernel does not count
+    assert drops is None or drops.syn_drops >= 2  # None: this kernel does not count
 
 
 # --- heals ---

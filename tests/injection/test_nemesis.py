@@ -218,9 +218,7 @@ async def test_a_fault_starts_at_the_nth_connection_and_not_before(
     assert requested.at_s <= dialled_s <= seen.since_s
 
 
-async def test_a_trigger_whose_connection_did_not_come_is_removed(
-    ground: Ground, port: int
-) -> None:
+async def test_a_trigger_that_did_not_fire_is_removed(ground: Ground, port: int) -> None:
     """A connection after the run starts no fault."""
     spec = replace(REFUSED, start=connection(LINK, 2))
     async with running(ground, spec):
@@ -325,9 +323,7 @@ async def _dead_control(ground: Ground) -> EmbeddedControl:
     return control
 
 
-async def test_a_moment_that_has_occurred_already_starts_a_fault_at_once(
-    ground: Ground, port: int
-) -> None:
+async def test_a_moment_of_the_past_starts_a_fault_at_once(ground: Ground, port: int) -> None:
     """A trigger looks at the whole history."""
     at_s = ground.journal.now()
     ground.journal.append(StartupComplete(at_s=at_s, app="app", boot=1, state=HealthState.HEALTHY))

@@ -57,9 +57,7 @@ async def test_each_link_is_read_once_in_force_and_once_before_the_heal(ground: 
     kinds = [event.kind for event in ground.journal.history.events]
     assert kinds.count("link_packets") == 4
     first = kinds.index("link_packets")
-    assert first < kinds.index("fault_in_force"), (
-        "the first reading must come before the fault counts as in force"
-    )
+    assert first < kinds.index("fault_in_force"), "read before it counts as in force"
     last = len(kinds) - 1 - kinds[::-1].index("link_packets")
     assert last < kinds.index("fault_healing"), "the counters would include the heal itself"
     read = list(ground.journal.history.of(LinkPackets))
