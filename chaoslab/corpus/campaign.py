@@ -1,4 +1,4 @@
-"""Trials of many builds, a few at a time, until each has been tried often enough."""
+"""Runs the trials of many builds, a few in parallel, until each build has enough of them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from chaoslab.corpus.ledger import GOOD, Entry, Ledger
 from chaoslab.corpus.records import Defect
 from chaoslab.corpus.trial import Trial, tried
 from chaoslab.errors import ServiceFailed
-from chaoslab.gate.background import Background
+from chaoslab.gate.new_folder import new_folder
+from chaoslab.gate.pytest_job import PytestJob
 from chaoslab.gate.result import ScenarioResult
-from chaoslab.history.files import make_folder
 from chaoslab.model.verdict import Outcome
 
 Tell = Callable[[Entry], None]
@@ -24,10 +24,10 @@ Tell = Callable[[Entry], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
-    """What is tried, where its scenarios are, and how much at a time.
+    """The builds to test, their scenarios, and how many trials run in parallel.
 
-    `markers` choose the scenarios of the good build: the stages of the gate. `scenarios` is their
-    folder as seen from the topology's.
+    `markers` select the scenarios of the good build: the stages of the gate. `scenarios` is their
+    folder, relative to the topology's.
     """
 
     topology: Path
@@ -40,10 +40,10 @@ class Campaign:
     workers: int = 2
 
     async def run(self, ledger: Ledger, repeat: int, tell: Tell) -> None:
-        """Try each build until the ledger holds `repeat` trials of it; each is written at its end.
+        """Run trials until the ledger has `repeat` of each build. Each is saved when it ends.
 
-        Cancelled, it leaves out what is under way. Raises ServiceFailed where pytest could not run
-        the scenarios: a trial that did not take place is none.
+        If it is cancelled, the running trials are not saved. Raises ServiceFailed if pytest could
+        not run the scenarios.
         """
         slots = asyncio.Semaphore(self.workers)
         failure: ServiceFailed | None = None
@@ -57,7 +57,7 @@ class Campaign:
             raise failure
 
     def _due(self, ledger: Ledger, repeat: int) -> Iterator[Defect | None]:
-        """Round by round, the longest first, so that the last ones are short; None is the good."""
+        """The missing trials, round by round, the longest first; None is the good build."""
         have = Counter(entry.build for entry in ledger.entries())
         for number in range(repeat):
             if self.good and have[GOOD] <= number:
@@ -68,21 +68,23 @@ class Campaign:
     async def _one(
         self, defect: Defect | None, slots: asyncio.Semaphore, ledger: Ledger, tell: Tell
     ) -> None:
-        entry = await (
-            self._good(slots, ledger) if defect is None else self._bad(defect, slots, ledger)
-        )
+        if defect is None:
+            entry = await self._good(slots, ledger)
+        else:
+            entry = await self._bad(defect, slots, ledger)
         ledger.append(entry)
         tell(entry)
 
     async def _bad(self, defect: Defect, slots: asyncio.Semaphore, ledger: Ledger) -> Entry:
         async with slots:
-            folder = self._fresh(defect.name)
+            folder = new_folder(self.folder / defect.name)
             ids = tuple(nodeid_of(scenario, self.scenarios) for scenario in defect.runs)
             build = (f"{self.app}={defect.command}",)
             done = await run(self._job(("-m", "", *ids), folder, build))
         trial = tried(defect, {name: r.verdicts for name, r in done.results.items()})
         if done.troubles:
-            trial = Trial(outcome="unclear", why=tuple(_told(done)))
+            why = (f"{name}: the lab failed: {trouble}" for name, trouble in done.troubles.items())
+            trial = Trial(outcome="unclear", why=tuple(why))
         failed = {
             verdict.name: None
             for scenario, result in done.results.items()
@@ -101,8 +103,8 @@ class Campaign:
         )
 
     async def _good(self, slots: asyncio.Semaphore, ledger: Ledger) -> Entry:
-        """The whole gate's scenarios, stage beside stage; its seconds are theirs, without waits."""
-        folder = self._fresh(GOOD)
+        """Run the stages of the gate in parallel. `seconds` is the sum of theirs, without waits."""
+        folder = new_folder(self.folder / GOOD)
 
         async def stage(number: int, marker: str) -> Done:
             async with slots:
@@ -126,21 +128,14 @@ class Campaign:
 
     def _job(
         self, arguments: tuple[str, ...], folder: Path, commands: tuple[str, ...] = ()
-    ) -> Background:
-        return Background(
+    ) -> PytestJob:
+        return PytestJob(
             topology=self.topology, folder=folder, arguments=arguments, commands=commands
         )
 
-    def _fresh(self, name: str) -> Path:
-        number = 1
-        while (path := self.folder / f"{name}-{number}").exists():
-            number += 1
-        make_folder(path)
-        return path
-
 
 def _first(errors: ExceptionGroup[ServiceFailed]) -> ServiceFailed:
-    """The first of several failures, however deep the groups lie in each other."""
+    """The first failure in a group, which may contain groups."""
     error: Exception = errors
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
@@ -148,12 +143,8 @@ def _first(errors: ExceptionGroup[ServiceFailed]) -> ServiceFailed:
     return error
 
 
-def _told(done: Done) -> Iterator[str]:
-    return (f"{scenario}: the lab failed: {why}" for scenario, why in done.troubles.items())
-
-
 def _complaints(results: Iterable[ScenarioResult]) -> Iterator[str]:
-    """Each scenario that did not pass: its verdicts with their first reason, or why it has none."""
+    """A line for each verdict other than PASS, or for a failed scenario without verdicts."""
     for result in results:
         bad = [v for v in result.verdicts if v.outcome is not Outcome.PASS]
         for verdict in bad:

@@ -1,7 +1,7 @@
-"""What a refusal must cite: codes of reasons, and the data that tell this defect from others. Pure.
+"""Which reasons the verdict on a defective build must have: their codes, and part of their data.
 
-Wording is never compared, so that a text may be improved at any time. Strings in data are those of
-the app: its answers, its log lines, the names in its topology.
+The text of a reason is never compared, so it may change at any time. Strings in data come from the
+app: its answers, its log lines, the names in its topology. Pure.
 """
 
 from __future__ import annotations
@@ -9,16 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from chaoslab.errors import Problem, did_you_mean
+from chaoslab.errors import UNKNOWN_NAME, ErrorCode, Problem, did_you_mean
 from chaoslab.reason import Code, Reason, Value
+
+NO_SUCH_DATA = ErrorCode(
+    "defect.no_such_data",
+    "reasons with the code '{code}' have no '{name}'",
+    "The record of a defect cites data that the reason does not have.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cite:
-    """A code that one of a verdict's reasons must have, with the data that it must hold.
+    """A code that a reason of the verdict must have, and values that its data must match.
 
-    A number or a truth value is equal to the reason's, a string is a part of it, and each item of a
-    list is so of one of the reason's items.
+    A number or boolean must be equal. A string must be part of the reason's string. Each item of a
+    list must match an item of the reason's list.
     """
 
     code: str
@@ -30,7 +36,7 @@ class Cite:
 
 
 def is_cited(cite: Cite, because: Iterable[Reason]) -> bool:
-    """Whether one reason has the code and all of the data."""
+    """Whether one reason has the code and matches all of the data."""
     return any(
         reason.code == cite.code
         and all(_agrees(value, reason.data.get(name)) for name, value in cite.data.items())
@@ -39,12 +45,12 @@ def is_cited(cite: Cite, because: Iterable[Reason]) -> bool:
 
 
 def mistakes_in(cite: Cite, codes: Mapping[str, Code], where: str) -> Iterator[Problem]:
-    """A code that no reason can have, or data that it does not have."""
+    """An unknown code, or data that reasons with this code do not have."""
     code = codes.get(cite.code)
     if code is None:
         yield Problem(
+            reason=UNKNOWN_NAME(kind="code", name=cite.code),
             where=where,
-            what=f"no reason has the code '{cite.code}'",
             expected="a code of docs/reasons.md",
             fix=did_you_mean(cite.code, list(codes)),
         )
@@ -52,8 +58,8 @@ def mistakes_in(cite: Cite, codes: Mapping[str, Code], where: str) -> Iterator[P
     for name in cite.data:
         if name not in code.data_names:
             yield Problem(
+                reason=NO_SUCH_DATA(code=cite.code, name=name),
                 where=where,
-                what=f"reasons with the code '{cite.code}' have no '{name}'",
                 expected=", ".join(code.data_names) or "no data",
                 fix=did_you_mean(name, list(code.data_names)),
             )

@@ -1,4 +1,4 @@
-"""Scenarios of one build, run as a pytest process of its own."""
+"""Runs scenarios of one build in a pytest process."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 
 from chaoslab.clock import now_s
 from chaoslab.errors import ServiceFailed
-from chaoslab.gate.background import Background, running
 from chaoslab.gate.judged import judged
 from chaoslab.gate.process import ReportFile
+from chaoslab.gate.pytest_job import PytestJob, running
 from chaoslab.gate.records import Finished
 from chaoslab.gate.result import ScenarioResult
 
-LONGEST_S = 900.0  # no scenario of a corpus holds its fault for longer than seconds
-RAN = (0, 1)  # pytest's exit status where tests were run, whatever they came to
+LONGEST_S = 900.0  # far more than the scenarios of one build need
+RAN = (0, 1)  # pytest's exit codes if tests were run: all passed, some failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """What a job came to: each scenario's result by its name, and how long all took.
+    """The result of each scenario by its name, and the time of all.
 
-    `troubles` are the lab's own: scenarios in which it gave up, and why.
+    `troubles` has the scenarios in which the lab itself failed, and why.
     """
 
     results: Mapping[str, ScenarioResult]
@@ -30,19 +30,17 @@ class Done:
     seconds: float
 
 
-async def run(job: Background) -> Done:
-    """Run a job to its end. Cancelled, it interrupts pytest and waits until all is taken down.
+async def run(job: PytestJob) -> Done:
+    """Run a job. If it is cancelled, pytest is interrupted, and its clean-up is waited for.
 
-    Raises ServiceFailed, with the last lines of pytest's output, where it could not run the tests.
+    Raises ServiceFailed with the last lines of pytest's output if it could not run the tests.
     """
     begun_s = now_s()
     async with running(job) as process, asyncio.timeout(LONGEST_S):
         code = await process.wait()
     if code not in RAN:
-        raise ServiceFailed(
-            f"pytest ended with exit code {code} in {job.folder}:\n  {job.last_words}"
-        )
-    ended = [each for each in ReportFile(job.report).news() if isinstance(each, Finished)]
+        raise ServiceFailed(job.failure(code))
+    ended = [each for each in ReportFile(job.report).new_records() if isinstance(each, Finished)]
     return Done(
         results={each.scenario: judged(each).result for each in ended},
         troubles={e.scenario: f"{e.trouble}: {e.reason.strip()}" for e in ended if e.trouble},
@@ -51,6 +49,6 @@ async def run(job: Background) -> Done:
 
 
 def nodeid_of(scenario: str, folder: str) -> str:
-    """`steady::starts` is `scenarios/test_steady.py::test_starts` where `folder` is `scenarios`."""
+    """The node id of a scenario: `steady::starts` is `scenarios/test_steady.py::test_starts`."""
     module, _, inside = scenario.partition("::")
     return f"{folder}/test_{module}.py::test_{inside}"

@@ -1,4 +1,4 @@
-"""Trials add up over time: one JSON line each, kept for the state of the code that they tried."""
+"""The saved trials: a file with one JSON object a line. Each names the code that it tested."""
 
 from __future__ import annotations
 
@@ -12,18 +12,23 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from chaoslab.errors import Problem, SpecError
+from chaoslab.errors import ErrorCode, Problem, SpecError
 from chaoslab.history.files import make_folder, open_file
 
 GOOD = "good"  # the name of the build without a defect
+NO_TRIAL = ErrorCode(
+    "ledger.not_a_trial",
+    "not a trial of this version of chaoslab",
+    "A line of the corpus's ledger cannot be read.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One trial of one build; `outcomes` counts the good build's scenarios by their verdict.
+    """One trial of one build. `outcomes` counts the scenarios of the good build by outcome.
 
-    `state` names the code that was tried: lab, scenarios, topology and reference. `seconds` are
-    those of its pytest processes.
+    `state` is the version of the tested code: chaoslab, scenarios and topology. `seconds` is the
+    time of its pytest processes.
     """
 
     build: str
@@ -41,30 +46,30 @@ _ENTRY: TypeAdapter[Entry] = TypeAdapter(Entry)
 
 
 class Ledger:
-    """The entries of one folder of results, appended to and never rewritten."""
+    """The file of entries in one folder of results. Entries are only appended."""
 
     def __init__(self, folder: Path, state: str) -> None:
         self._path = folder / "ledger.jsonl"
         self.state = state
 
     def entries(self) -> tuple[Entry, ...]:
-        """Those of this state of the code. A last line that was cut off is left out.
+        """The entries of this version of the code. An incomplete last line is left out.
 
-        Raises SpecError where another line is none.
+        Raises SpecError if another line is not an entry.
         """
         return tuple(entry for entry in self._all() if entry.state == self.state)
 
     def others(self) -> int:
-        """How many entries there are of other states of the code."""
+        """The number of entries of other versions of the code."""
         return sum(entry.state != self.state for entry in self._all())
 
     def append(self, entry: Entry) -> None:
-        """Write one trial down."""
+        """Save one trial."""
         with suppress(FileExistsError):
             make_folder(self._path.parent)
-        whole = not self._path.exists() or self._path.read_bytes()[-1:] in (b"", b"\n")
+        complete = not self._path.exists() or self._path.read_bytes()[-1:] in (b"", b"\n")
         with os.fdopen(open_file(self._path, append=True), "a", encoding="utf-8") as file:
-            file.write(("" if whole else "\n") + json.dumps(asdict(entry)) + "\n")
+            file.write(("" if complete else "\n") + json.dumps(asdict(entry)) + "\n")
 
     def _all(self) -> Iterator[Entry]:
         if not self._path.exists():
@@ -75,13 +80,12 @@ class Ledger:
                 if line:
                     yield _ENTRY.validate_json(line)
             except ValidationError:
-                if line.endswith("}"):  # cut off by a kill it would end elsewhere
-                    what = f"line {number} is not a trial written by this version of chaoslab"
-                    fix = "move or delete the file to start again"
-                    raise SpecError([Problem(where=str(self._path), what=what, fix=fix)]) from None
+                if line.endswith("}"):  # else it is an incomplete line, cut off when killed
+                    where, fix = f"{self._path}:{number}", "move or delete the file to start again"
+                    raise SpecError(Problem(reason=NO_TRIAL(), where=where, fix=fix)) from None
 
 
 def state_of(files: Iterable[Path]) -> str:
-    """A short name for the content of these files, whatever their order and their folders."""
+    """A short hash of the contents of these files. Their names and order do not matter."""
     each = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
     return hashlib.sha256("".join(each).encode()).hexdigest()[:12]

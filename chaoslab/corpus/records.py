@@ -1,6 +1,6 @@
-"""What is known of a defective build, read from its file as data; the file is never imported.
+"""Reads the record of a defective build from its file, which is not imported.
 
-A record is TOML in a comment block, as PEP 723 writes metadata into scripts: it begins with a line
+A record is TOML in a comment block, like the metadata of scripts in PEP 723: it begins with a line
 `# /// defect` and ends with `# ///`, and each line between begins with `#`. The primary
 verdict must cite codes of docs/reasons.md with some of their data, as `corpus.cites` compares them:
 
@@ -11,28 +11,59 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chaoslab.corpus.cites import Cite, mistakes_in
-from chaoslab.errors import Problem, SpecError
+from chaoslab.errors import NOT_VALID, UNREADABLE, ErrorCode, Problem, SpecError
 from chaoslab.verdicts.vocabulary import known_codes
 
 _BLOCK = re.compile(r"^# /// defect\n(?P<lines>(?:#(?: .*)?\n)+?)# ///$", re.MULTILINE)
 _SCENARIO = r"^[\w]+::[\w]+(\[.+\])?$"
 _PACKAGE = "chaoslab.reference.defects"
 
+NO_DEFECT = ErrorCode("defect.none", "contains no defect", "The folder has no file with a record.")
+RECORDS = ErrorCode(
+    "defect.records", "has {count} records", "The file of a defect must have exactly one record."
+)
+WRONG_VALUE = ErrorCode(
+    "defect.wrong_value", "{cause}", "A key of the record is unknown, missing, or of a wrong type."
+)
+OTHER_FILE = ErrorCode(
+    "defect.other_file",
+    "the record of '{name}' is in a file of another name",
+    "The file must be named like the defect.",
+)
+NO_SCENARIO = ErrorCode(
+    "defect.not_a_scenario", "'{name}' is not the name of a scenario", "A name has a wrong form."
+)
+REFUSED_AND_PASSED = ErrorCode(
+    "defect.refused_and_passed",
+    "{scenarios} cannot both refuse the build and pass",
+    "A scenario is in `scenarios` and in `passes`.",
+)
+PRIMARY_IN_ALSO = ErrorCode(
+    "defect.primary_in_also",
+    "its primary verdict '{name}' is also listed in `also`",
+    "The primary verdict must FAIL, so it needs no permission in `also`.",
+)
+DUPLICATE = ErrorCode(
+    "defect.duplicate",
+    "two defects have the {key} {value}: {names}",
+    "A name and a number belong to one defect.",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defect:
-    """One defective build, and how it must be refused.
+    """One defective build, and how the gate must refuse it.
 
-    In each of `scenarios` the verdict `primary` must be FAIL and cite all of `cites`; other
-    verdicts may be anything but PASS only where `also` names them. `passes` are scenarios that the
-    build must survive all the same: its defect is this one and no other. `command` starts it.
+    In each of `scenarios` the verdict `primary` must be FAIL and have the reasons `cites`. Other
+    verdicts may be UNKNOWN or FAIL only if `also` names them. In each of `passes` every verdict
+    must be PASS, which shows that the build has no other defect. `command` starts the build.
     """
 
     number: int
@@ -50,7 +81,7 @@ class Defect:
 
     @property
     def runs(self) -> tuple[str, ...]:
-        """Every scenario that a trial of it takes."""
+        """Every scenario of a trial."""
         return (*self.scenarios, *self.passes)
 
 
@@ -96,9 +127,9 @@ def shipped() -> Path:
 
 
 def read_defects(folder: Path) -> tuple[Defect, ...]:
-    """Every defect of a folder, by its number. Files whose names begin with `_` are none.
+    """Every defect of a folder, in the order of their numbers. Files named `_*.py` are left out.
 
-    Raises SpecError with everything that is wrong with any of them.
+    Raises SpecError with every mistake in any of the records.
     """
     problems: list[Problem] = []
     defects: list[Defect] = []
@@ -111,9 +142,8 @@ def read_defects(folder: Path) -> tuple[Defect, ...]:
             problems += error.problems
     problems += _twice(defects)
     if not defects and not problems:
-        problems.append(
-            Problem(where=str(folder), what="contains no defect", expected="*.py files")
-        )
+        problem = Problem(reason=NO_DEFECT(), where=str(folder), expected="*.py files")
+        problems.append(problem)
     if problems:
         raise SpecError(problems)
     return tuple(sorted(defects, key=lambda defect: defect.number))
@@ -145,18 +175,17 @@ def _record(path: Path) -> _Record:
     try:
         found = _BLOCK.findall(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise SpecError([Problem(where=where, what=f"cannot be read: {error}")]) from None
+        raise SpecError(Problem(reason=UNREADABLE(cause=str(error)), where=where)) from None
     if len(found) != 1:
-        what = f"has {len(found)} records" if found else "has no record"
         fix = "write one block of comments from '# /// defect' to '# ///'"
-        raise SpecError([Problem(where=where, what=what, expected="one", fix=fix)])
+        reason = RECORDS(count=len(found))
+        raise SpecError(Problem(reason=reason, where=where, expected="one", fix=fix))
     text = "".join(line[2:] or "\n" for line in found[0].splitlines(keepends=True))
     try:
         return _Record.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise SpecError(
-            [Problem(where=where, what=f"its record is not valid TOML: {error}")]
-        ) from None
+        reason = NOT_VALID(format="TOML", cause=str(error))
+        raise SpecError(Problem(reason=reason, where=f"{where}: record")) from None
     except ValidationError as error:
         raise SpecError(_shape_problems(error, where)) from None
 
@@ -164,30 +193,26 @@ def _record(path: Path) -> _Record:
 def _shape_problems(error: ValidationError, where: str) -> Iterator[Problem]:
     for each in error.errors():
         place = ".".join(map(str, each["loc"]))
-        yield Problem(where=f"{where}: record: {place}", what=each["msg"].lower())
+        reason = WRONG_VALUE(cause=each["msg"].lower())
+        yield Problem(reason=reason, where=f"{where}: record: {place}")
 
 
 def _wrong(record: _Record, path: Path) -> Iterator[Problem]:
     where = f"{path}: record"
     expected = record.name.replace("-", "_")
     if path.stem != expected:
-        fix = f"rename the file to {expected}.py"
-        yield Problem(where=where, what=f"the record of '{record.name}' is in {path.name}", fix=fix)
+        reason, fix = OTHER_FILE(name=record.name), f"rename the file to {expected}.py"
+        yield Problem(reason=reason, where=where, got=path.name, fix=fix)
     for scenario in (*record.scenarios, *record.passes):
         if not re.fullmatch(_SCENARIO, scenario):
-            what = f"'{scenario}' is not the name of a scenario"
             form = "module::test[param], without test_"
-            yield Problem(where=where, what=what, expected=form)
+            yield Problem(reason=NO_SCENARIO(name=scenario), where=where, expected=form)
     if both := sorted({*record.scenarios} & {*record.passes}):
-        what = f"{', '.join(both)} cannot both refuse the build and pass"
-        yield Problem(where=where, what=what, fix="remove it from one of the two")
+        fix = "remove it from one of the two"
+        yield Problem(reason=REFUSED_AND_PASSED(scenarios=both), where=where, fix=fix)
     if record.primary.verdict in record.also:
-        what = f"its primary verdict '{record.primary.verdict}' is also listed in `also`"
-        yield Problem(
-            where=where,
-            what=what,
-            fix="list in `also` only verdicts that follow from the primary one",
-        )
+        fix = "list in `also` only verdicts that follow from the primary one"
+        yield Problem(reason=PRIMARY_IN_ALSO(name=record.primary.verdict), where=where, fix=fix)
     codes = known_codes()
     for each in record.primary.cites:
         yield from mistakes_in(each.cite, codes, f"{where}: primary.cites")
@@ -195,10 +220,11 @@ def _wrong(record: _Record, path: Path) -> Iterator[Problem]:
 
 def _twice(defects: list[Defect]) -> Iterator[Problem]:
     for key in ("name", "number"):
-        seen: Mapping[object, Defect] = {}
+        seen: dict[object, Defect] = {}
         for defect in defects:
             value = getattr(defect, key)
             if value in seen:
-                what = f"two defects have the {key} {value}: {seen[value].name} and {defect.name}"
-                yield Problem(where="records", what=what, fix=f"give one of them another {key}")
-            seen = {**seen, value: defect}
+                names = (seen[value].name, defect.name)
+                reason = DUPLICATE(key=key, value=value, names=names)
+                yield Problem(reason=reason, where="records", fix=f"give one of them another {key}")
+            seen[value] = defect

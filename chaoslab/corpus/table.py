@@ -1,16 +1,16 @@
-"""The corpus for people: what there is, and how often each build was refused for its own reason."""
+"""The corpus as text: the list of defects, and how often each build was refused."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from chaoslab.console import plain_table
 from chaoslab.corpus.ledger import GOOD, Entry
 from chaoslab.corpus.records import Defect
 from chaoslab.printable import one_line
@@ -21,7 +21,7 @@ _STYLES = {"refused": "green", "missed": "red", "unclear": "yellow", "passed": "
 
 def listed(defects: Sequence[Defect]) -> Table:
     """Every defect with its mechanism, and the verdict that must refuse it."""
-    table = _table("Builds with known defects")
+    table = plain_table("Builds with known defects", dense=True)
     for name in ("no.", "defect", "description", "refused by", "in"):
         table.add_column(name, overflow="fold")
     for defect in defects:
@@ -36,7 +36,7 @@ def listed(defects: Sequence[Defect]) -> Table:
 
 
 def _grouped(scenarios: Sequence[str]) -> Iterator[str]:
-    """Each test once, with all of its parameters."""
+    """Each test once, with all of its parameters in brackets."""
     tests: dict[str, list[str]] = {}
     for scenario in scenarios:
         test, _, parameter = scenario.partition("[")
@@ -46,7 +46,7 @@ def _grouped(scenarios: Sequence[str]) -> Iterator[str]:
 
 
 def line(entry: Entry) -> Text:
-    """One trial that has just ended, in one line, and below it what was missed."""
+    """One trial that has ended, in one line, and below it what was missed."""
     what = entry.outcome
     if entry.outcomes:
         what += " (" + ", ".join(f"{count} {name}" for name, count in entry.outcomes) + ")"
@@ -59,10 +59,10 @@ def line(entry: Entry) -> Text:
 
 
 def results(defects: Sequence[Defect], entries: Sequence[Entry]) -> Group:
-    """A row a defect: by which verdict, after how long, how often out of how many, with a 95 %
-    interval; then the good build's false alarms, and its UNKNOWNs apart.
+    """A row for each defect: the verdict, the time, and how often it was refused, with a 95 %
+    interval. Below it the false alarms and UNKNOWN outcomes of the good build.
     """
-    table = _table("Builds refused for the expected reason")
+    table = plain_table("Builds refused for the expected reason", dense=True)
     for name in (
         "no.",
         "defect",
@@ -76,7 +76,7 @@ def results(defects: Sequence[Defect], entries: Sequence[Entry]) -> Group:
     for defect in defects:
         table.add_row(*_row(defect, [e for e in entries if e.build == defect.name]))
     good = [entry for entry in entries if entry.build == GOOD]
-    return Group(table, *(Text(told) for told in _good(good)))
+    return Group(table, *(Text(line) for line in _good(good)))
 
 
 def _row(defect: Defect, entries: Sequence[Entry]) -> Iterator[str]:
@@ -113,9 +113,3 @@ def _interval(k: int, n: int) -> str:
         return "-"
     low, high = wilson(k, n)
     return f"{100 * low:.1f} to {100 * high:.1f} %"
-
-
-def _table(title: str) -> Table:
-    return Table(
-        title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
-    )

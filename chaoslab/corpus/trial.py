@@ -1,4 +1,4 @@
-"""Whether a build with a known defect was refused, for its own reason. Pure."""
+"""Judges a trial: was the build with a known defect refused for the reason of its defect? Pure."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ Judged = Mapping[str, Sequence[Verdict]]  # the verdicts of each scenario that w
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One time that a build went through its scenarios.
+    """The result of running a defective build through its scenarios once.
 
-    `refused`: for its own reason, everywhere; `missed`: not so, and `why` says where; `unclear`: a
-    verdict that had to be FAIL is UNKNOWN, so the lab itself could not tell. A verdict that is
-    UNKNOWN only because a trigger never came is no other reason: what the defect keeps from
-    happening, the plan may wait for.
+    `refused`: every scenario had the expected verdicts. `missed`: one had not; `why` says which.
+    `unclear`: a verdict that must be FAIL is UNKNOWN. Another verdict may be UNKNOWN because a
+    trigger never came: a plan may wait for something that the defect prevents.
     """
 
     outcome: Literal["refused", "missed", "unclear"]
@@ -29,13 +28,13 @@ class Trial:
 
 
 def tried(defect: Defect, judged: Judged) -> Trial:
-    """What a trial of the defect comes to, by the verdicts of its scenarios."""
+    """Judge a trial of the defect by the verdicts of its scenarios."""
     missed = [why for scenario in defect.scenarios for why in _misses(defect, scenario, judged)]
     for scenario in defect.passes:
         bad = [v for v in judged.get(scenario, ()) if v.outcome is not Outcome.PASS]
         if not judged.get(scenario):
             missed.append(f"{scenario}: no verdict")
-        missed += [f"{scenario}: must pass, but {_said(verdict)}" for verdict in bad]
+        missed += [f"{scenario}: must pass, but {_text(verdict)}" for verdict in bad]
     if not missed:
         return Trial(outcome="refused")
     unclear = all(_is_unclear(defect, scenario, judged) for scenario in defect.runs)
@@ -49,23 +48,23 @@ def _misses(defect: Defect, scenario: str, judged: Judged) -> list[str]:
         names = ", ".join(v.name for v in verdicts) or "nothing"
         return [f"{scenario}: no verdict '{defect.primary}', only {names}"]
     if primary.outcome is not Outcome.FAIL:
-        return [f"{scenario}: {_said(primary)}"]
+        return [f"{scenario}: {_text(primary)}"]
     missed = [
         f"{scenario}: '{primary.name}' does not cite {cite}"
         for cite in defect.cites
         if not is_cited(cite, primary.because)
     ]
     listed = {defect.primary, *defect.also}
-    strange = (
+    unexpected = (
         v
         for v in verdicts
         if v.outcome is not Outcome.PASS and v.name not in listed and not is_not_carried_out(v)
     )
-    return missed + [f"{scenario}: unexpected: {_said(verdict)}" for verdict in strange]
+    return missed + [f"{scenario}: unexpected: {_text(verdict)}" for verdict in unexpected]
 
 
 def _is_unclear(defect: Defect, scenario: str, judged: Judged) -> bool:
-    """Whether nothing but an UNKNOWN stands between this scenario and what it must be."""
+    """Whether this scenario has all expected verdicts, apart from UNKNOWN ones."""
     verdicts = judged.get(scenario, ())
     if not verdicts:
         return False
@@ -77,10 +76,10 @@ def _is_unclear(defect: Defect, scenario: str, judged: Judged) -> bool:
         v.outcome is Outcome.UNKNOWN or all(is_cited(c, v.because) for c in defect.cites)
         for v in mine
     )
-    strange = any(v.outcome is Outcome.FAIL for v in others)
-    return bool(mine) and cited and not strange and mine[0].outcome is not Outcome.PASS
+    unexpected = any(v.outcome is Outcome.FAIL for v in others)
+    return bool(mine) and cited and not unexpected and mine[0].outcome is not Outcome.PASS
 
 
-def _said(verdict: Verdict) -> str:
+def _text(verdict: Verdict) -> str:
     why = verdict.because[0].text if verdict.because else verdict.claim
     return f"'{verdict.name}' is {verdict.outcome.value} ({why})"

@@ -1,1 +1,1 @@
-"""The staged gate: scenarios in order, thresholds, rules that stop it, one decision."""
+"""The gate: it runs scenarios in stages and decides whether a build may be released."""

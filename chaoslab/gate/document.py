@@ -1,4 +1,4 @@
-"""`verdict.json`: a gate's result for machines. docs/verdict.schema.json is its schema."""
+"""Writes `verdict.json`, the result of a gate for programs: docs/verdict.schema.json."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+from chaoslab.errors import Problem
 from chaoslab.gate.rates import rates
 from chaoslab.gate.result import GateResult, RoundResult, ScenarioResult, StageResult
 from chaoslab.history.files import write_file
 
-SCHEMA_VERSION = 2  # 2: a reason of a verdict is a code, data and a text
+SCHEMA_VERSION = 2  # 2: a reason of a verdict and a problem of the lab have code, data and text
 Json = Mapping[str, object]
 
 
 def document(result: GateResult) -> Json:
-    """The whole result as plain values; run folders are told from the gate's own folder."""
+    """The result as plain values. Run folders are relative to the gate's own folder."""
     return {
         "version": SCHEMA_VERSION,
         "decision": result.decision.value,
@@ -88,12 +89,26 @@ def _scenario(result: ScenarioResult, home: Path) -> Json:
         "attempts": list(result.attempts),
         "seconds": round(result.seconds, 3),
         "reasons": list(result.reasons),
+        "problems": [_problem(problem) for problem in result.problems],
         "verdicts": [asdict(verdict) for verdict in result.verdicts],
-        "folders": [shown(folder, home) for folder in result.folders],
+        "folders": [_relative(folder, home) for folder in result.folders],
     }
 
 
-def shown(folder: str, home: Path) -> str:
-    """A run's folder as seen from the gate's, where it lies below."""
+def _problem(problem: Problem) -> Json:
+    return {
+        "code": problem.code,
+        "text": problem.what,
+        "data": dict(problem.data),
+        "where": problem.where,
+        "expected": problem.expected,
+        "got": problem.got,
+        "fix": problem.fix,
+        "lines": list(problem.lines),
+    }
+
+
+def _relative(folder: str, home: Path) -> str:
+    """A run's folder relative to the gate's, if it is below it."""
     path = Path(folder)
     return str(path.relative_to(home)) if path.is_relative_to(home) else folder

@@ -1,4 +1,4 @@
-"""From a test that ended to a scenario's outcome: its verdicts first, then what pytest says."""
+"""Decides a scenario's outcome by its saved verdicts and the outcome of its test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from chaoslab.errors import SpecError
 from chaoslab.gate.records import Finished
 from chaoslab.gate.result import ScenarioOutcome, ScenarioResult
-from chaoslab.gate.rules import RunSeen
+from chaoslab.gate.rules import SavedRun
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.model.verdict import Outcome, Verdict, worst
 from chaoslab.registry import kinds
@@ -21,17 +21,17 @@ _LONGEST_REASON = 40  # lines
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A scenario's outcome, and its runs for whoever looks at their histories."""
+    """The result of a scenario, and its runs for the rules that read histories."""
 
     result: ScenarioResult
-    runs: tuple[RunSeen, ...]
+    runs: tuple[SavedRun, ...]
 
 
 def judged(finished: Finished) -> Judged:
-    """What a finished test came to, by the verdicts that its runs saved.
+    """The result of a finished test, by the verdicts that its runs saved.
 
-    A test passes only if a run was judged and every verdict is PASS. It FAILs by a FAIL verdict,
-    or where its own code failed after verdicts that all passed. Everything else is UNKNOWN.
+    PASS: the test passed, at least one run was judged, and every verdict is PASS. FAIL: a verdict
+    is FAIL, or the test's own code failed although every verdict is PASS. Else UNKNOWN.
     """
     folders = [RunFolder(Path(folder)) for folder in finished.folders]
     found = [*_verdicts(folders)]
@@ -44,11 +44,12 @@ def judged(finished: Finished) -> Judged:
             outcome=outcome,
             seconds=finished.seconds,
             reasons=() if outcome == "PASS" else (*_reasons(finished, verdicts, doubt),),
+            problems=finished.problems,
             verdicts=verdicts,
             folders=finished.folders,
             attempts=(outcome,),
         ),
-        runs=tuple(_seen(folders)),
+        runs=tuple(_runs(folders)),
     )
 
 
@@ -63,7 +64,7 @@ def _verdicts(folders: list[RunFolder]) -> Iterator[tuple[Verdict, ...]]:
 def _outcome(
     finished: Finished, found: list[tuple[Verdict, ...]], verdicts: tuple[Verdict, ...]
 ) -> tuple[ScenarioOutcome, str]:
-    """The outcome, and for an UNKNOWN that no verdict explains its reason."""
+    """The outcome, and the reason of an UNKNOWN that no verdict explains."""
     if verdicts and worst(verdict.outcome for verdict in verdicts) is Outcome.FAIL:
         return "FAIL", ""
     if finished.outcome == "skipped":
@@ -93,15 +94,15 @@ def _reasons(finished: Finished, verdicts: tuple[Verdict, ...], doubt: str) -> I
         yield f"{verdict.outcome.value} {verdict.name}: {verdict.claim}"
         yield from (f"  {reason}" for reason in verdict.because if reason not in shared)
     if not judged:
-        # half a surrogate pair, which a test's text may hold, is nothing that can be printed
+        # half of a surrogate pair, which a test's text may hold, cannot be printed
         text = finished.reason.encode("utf-8", "replace").decode("utf-8")
         yield from text.strip().splitlines()[-_LONGEST_REASON:]
 
 
-def _seen(folders: list[RunFolder]) -> Iterator[RunSeen]:
+def _runs(folders: list[RunFolder]) -> Iterator[SavedRun]:
     for folder in folders:
         try:
             topology, plan, history = folder.topology(), folder.plan(kinds()), folder.history()
         except SpecError:
-            continue  # nothing that a rule could rest on
-        yield RunSeen(topology=topology, plan=plan, history=history)
+            continue  # no rule can be checked without them
+        yield SavedRun(topology=topology, plan=plan, history=history)

@@ -1,4 +1,4 @@
-"""`junit.xml`: one suite a stage, one test case a scenario, as CI systems show them."""
+"""Writes `junit.xml` for CI systems: one suite for each stage, one test case for each scenario."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from chaoslab.gate.result import (
 )
 from chaoslab.history.files import write_file
 from chaoslab.printable import one_line
-from chaoslab.report.properties import properties_of
+from chaoslab.report.properties import codes_of, properties_of
 
-# What XML 1.0 cannot hold at all, beside what is escaped anyway.
+# The characters that XML 1.0 does not allow, not even escaped.
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ERRORS: tuple[ScenarioOutcome, ...] = ("UNKNOWN", "FLAKY", "not run")
 
@@ -51,7 +51,7 @@ def _suite(stage: StageResult, prefix: str) -> xml.Element:
     )
     for each in stage.scenarios:
         suite.append(_case(each, prefix + stage.stage.name))
-    if stopped:  # a stage that was stopped is no stage whose scenarios merely passed so far
+    if stopped:  # so that a stage that was stopped early does not look as if it had passed
         case = xml.SubElement(suite, "testcase", name="the stage", classname=suite.get("name", ""))
         xml.SubElement(case, "error", type=stage.decision.value, message=_text(stopped))
     return suite
@@ -64,18 +64,18 @@ def _case(result: ScenarioResult, stage: str) -> xml.Element:
         classname=_text(stage),
         time=f"{result.seconds:.3f}",
     )
-    if result.verdicts:
+    if found := (*properties_of(result.verdicts), *codes_of(result.problems)):
         properties = xml.SubElement(case, "properties")
-        for name, value in properties_of(result.verdicts):
+        for name, value in found:
             xml.SubElement(properties, "property", name=_text(name), value=_text(value))
     if result.outcome == "PASS":
         return case
     tag = {"FAIL": "failure", "skipped": "skipped"}.get(result.outcome, "error")
-    told = xml.SubElement(case, tag, message=_text(result.reasons[0] if result.reasons else ""))
+    element = xml.SubElement(case, tag, message=_text(result.reasons[0] if result.reasons else ""))
     if tag != "skipped":
-        told.set("type", result.outcome)
+        element.set("type", result.outcome)
     lines = (*result.reasons, *(f"run: {each}" for each in result.folders))
-    told.text = "\n".join(map(_text, lines))
+    element.text = "\n".join(map(_text, lines))
     return case
 
 
@@ -92,13 +92,13 @@ def _preflight(result: GateResult) -> xml.Element:
     )
     for finding in findings:
         case = xml.SubElement(suite, "testcase", name=_text(finding.rule), classname="preflight")
-        told = xml.SubElement(case, "failure", type="FAIL", message=_text(finding.what))
-        told.text = "\n".join(map(_text, str(finding).split("\n")))
+        element = xml.SubElement(case, "failure", type="FAIL", message=_text(finding.what))
+        element.text = "\n".join(map(_text, str(finding).split("\n")))
     for check in checks:
         xml.SubElement(suite, "testcase", name=_text(check.rule), classname="preflight")
     return suite
 
 
 def _text(text: str) -> str:
-    """On one line, and nothing in it that XML cannot hold or that steers whatever shows it."""
+    """The text on one line, with control characters escaped and no character that XML forbids."""
     return _NO_XML.sub("�", one_line(text))

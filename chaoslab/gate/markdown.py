@@ -1,4 +1,4 @@
-"""`summary.md`: the gate on one page, for a release's notes or a CI job's own summary."""
+"""Writes `summary.md`: the result of a gate on one page, as for the summary of a CI job."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from chaoslab.gate.result import Decision, GateResult, RoundResult, ScenarioResu
 from chaoslab.history.files import write_file
 from chaoslab.printable import one_line
 
-_MARKS = re.compile(r"[\\`*\[\]|]")  # with which Markdown begins more than emphasis in a word
+_MARKS = re.compile(r"[\\`*\[\]|]")  # characters with a meaning in Markdown, even inside a word
 _MOST_LINES = 30  # of one scenario's reasons; verdict.json has them all
 
 
 def save_summary(result: GateResult, *, appended_to: str = "") -> Path:
-    """Write `summary.md` into the gate's folder, and append it to that file where one is named."""
+    """Write `summary.md` into the gate's folder; append it to the file `appended_to`, if any."""
     text = "\n".join(summary(result)) + "\n"
     path = Path(result.folder) / "summary.md"
     write_file(path, text.encode("utf-8", "replace"))
@@ -32,7 +32,7 @@ def summary(result: GateResult) -> Iterator[str]:
     decision = result.decision
     yield f"## Gate: {decision.value} (exit {decision.exit_code})"
     yield ""
-    yield f"{_code(result.topology)} on {result.runtime.told} ({result.runtime.why})"
+    yield f"{_code(result.topology)} on {result.runtime.text} ({result.runtime.why})"
     yield f"in {result.seconds:.0f} s, begun {result.started_at}."
     for command in result.commands:
         yield f"Another build: {_code(command)}."
@@ -47,11 +47,8 @@ def summary(result: GateResult) -> Iterator[str]:
         yield from _stages(each)
     if result.repeat > 1:
         yield from _rates(result)
-    for each in result.rounds:
-        for stage in each.stages:
-            for scenario in stage.scenarios:
-                if scenario.outcome not in ("PASS", "not run"):
-                    yield from _scenario(scenario)
+    for scenario in result.to_explain:
+        yield from _scenario(scenario)
 
 
 def _preflight(result: GateResult) -> Iterator[str]:
@@ -91,10 +88,9 @@ def _rates(result: GateResult) -> Iterator[str]:
     yield "| scenario | passed | failed | UNKNOWN | skipped | pass rate (95 % interval) |"
     yield "|---|---:|---:|---:|---:|---|"
     for rate in rates(result.rounds):
-        shown = "-" if rate.rate is None else f"{rate.rate:.3f} ({rate.low:.3f} to {rate.high:.3f})"
         yield (
             f"| {_plain(rate.scenario)} | {rate.passed} | {rate.failed} | {rate.unknown} "
-            f"| {rate.skipped} | {shown} |"
+            f"| {rate.skipped} | {rate.interval} |"
         )
 
 
@@ -102,7 +98,7 @@ def _scenario(result: ScenarioResult) -> Iterator[str]:
     yield ""
     yield f"<details><summary>{result.outcome}: {_html(result.scenario)}</summary>"
     yield ""
-    # an indented block: whatever an app wrote into its log stays text
+    # an indented block, in which the log of an app stays plain text
     for reason in result.reasons[:_MOST_LINES]:
         yield f"    {one_line(reason)}"
     if (more := len(result.reasons) - _MOST_LINES) > 0:
@@ -112,7 +108,7 @@ def _scenario(result: ScenarioResult) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """On one line, and nothing of it taken for a table's bar, a tag, a link or an image."""
+    """The text on one line, with the characters of tables, tags, links and images escaped."""
     return _MARKS.sub(r"\\\g<0>", _html(" ".join(text.split())))
 
 
@@ -121,5 +117,5 @@ def _html(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """Between backticks, which it cannot end."""
+    """The text as Markdown code; its own backticks are replaced."""
     return "`" + one_line(text).replace("`", "'") + "`"

@@ -1,4 +1,4 @@
-"""One pytest as a process of its own: its output shown live, its report followed, and its end."""
+"""Runs a pytest process: shows its output, follows its report, and stops it if necessary."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter
 
 from chaoslab.clock import now_s
+from chaoslab.errors import ErrorCode
 from chaoslab.gate.records import Finished, Selected, Uncollected
 from chaoslab.gate.result import Abort
 
@@ -25,14 +26,20 @@ _RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator
 _POLL_S = 0.2
 _WORKERS_WITHIN_S = 15.0
 _PR_SET_PDEATHSIG = 1
-# Ctrl-C lets a scenario heal its faults and take its servers down; what does not follow it is told
-# more plainly. After a SIGKILL the labs' own dead-man's switches take everything away.
-_INSISTENCE = ((signal.SIGINT, 30.0), (signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
+# After SIGINT a scenario heals its faults and stops its servers. If the process does not end in
+# time, the next signal follows; after SIGKILL the dead-man's switch removes everything.
+_SIGNALS = ((signal.SIGINT, 30.0), (signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
+
+PYTEST_FAILED = ErrorCode(
+    "gate.pytest_failed",
+    "pytest ended with exit code {exit_code}",
+    "Pytest could not run the tests; its last lines say why.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A pytest that is to be run: its words, where, and the file in which it reports."""
+    """A pytest process to run: command, working directory, environment, and its report file."""
 
     command: tuple[str, ...]
     cwd: Path
@@ -42,8 +49,8 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How a pytest ended: its exit code (negative is the signal that killed it), and why it was
-    stopped, if it was.
+    """How a pytest process ended: its exit code (negative for the signal that killed it), and why
+    the gate stopped it, if it did.
     """
 
     code: int
@@ -51,32 +58,32 @@ class Ended:
 
 
 class ReportFile:
-    """Reads a report as it grows: each whole line once."""
+    """Reads a report file while pytest writes it; each complete line once."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._read = path, 0
 
-    def news(self) -> Iterator[Record]:
-        """The records that were not read yet; a line that is not whole is left for later."""
+    def new_records(self) -> Iterator[Record]:
+        """The records since the last call. An incomplete last line is left for the next call."""
         if not self._path.exists():
             return
         with self._path.open("rb") as file:
             file.seek(self._read)
             data = file.read()
-        whole = data[: data.rfind(b"\n") + 1]
-        self._read += len(whole)
-        for line in whole.splitlines():
+        complete = data[: data.rfind(b"\n") + 1]
+        self._read += len(complete)
+        for line in complete.splitlines():
             yield _RECORD.validate_json(line)
 
 
 def run_pytest(
-    call: Call, heard: Callable[[Record], Abort | None], *, within_s: float, limit: str
+    call: Call, on_record: Callable[[Record], Abort | None], *, within_s: float, limit: str
 ) -> Ended:
-    """Run it to its end and hand each record on; stop it where `heard` says so, or after
-    `within_s` seconds, which `limit` names.
+    """Run pytest and pass each record to `on_record`. Stop it if that returns an Abort, or after
+    `within_s` seconds; `limit` names this limit in the text.
 
-    It has a session of its own, so that Ctrl-C reaches it only through this process; nothing of it
-    is left when this returns or raises.
+    The process has its own session, so Ctrl-C does not reach it directly. When this function ends,
+    also with an exception, the process group has ended.
     """
     call.report.unlink(missing_ok=True)
     report = ReportFile(call.report)
@@ -87,12 +94,12 @@ def run_pytest(
         env=dict(call.env),
         stdin=subprocess.DEVNULL,
         start_new_session=True,
-        preexec_fn=_interrupted_with_us(),  # noqa: PLW1509  (this process has one thread)
+        preexec_fn=_interrupt_at_our_death(),  # noqa: PLW1509  (this process has one thread)
     )
     stopped: Abort | None = None
     try:
         while stopped is None and _runs(process):
-            stopped = _heard(report, heard)
+            stopped = _read(report, on_record)
             if stopped is None and now_s() > due_s:
                 stopped = Abort(
                     cause="deadline", why=f"{limit}: not finished after {within_s:.0f} s"
@@ -100,15 +107,14 @@ def run_pytest(
     finally:
         if process.returncode is None:
             _stop(process)
-        # what the last moments brought, also where nobody waits for it any more
-        late = _heard(report, heard)
+        late = _read(report, on_record)  # the records of its last moments
     return Ended(code=process.returncode, stopped=stopped or late)
 
 
-def _interrupted_with_us() -> Callable[[], None] | None:
-    """For the child: Ctrl-C when this process dies, so that a killed gate leaves nothing running.
+def _interrupt_at_our_death() -> Callable[[], None] | None:
+    """A function for the child: the kernel sends it SIGINT when this process dies.
 
-    None where the kernel has no such thing.
+    So a killed gate leaves nothing running. None on kernels other than Linux.
     """
     if sys.platform != "linux":
         return None
@@ -116,7 +122,7 @@ def _interrupted_with_us() -> Callable[[], None] | None:
 
     def ask() -> None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
-        if os.getppid() != owner:  # it died before it could be asked for
+        if os.getppid() != owner:  # this process died before the call
             os._exit(1)
 
     return ask
@@ -128,37 +134,37 @@ def _runs(process: subprocess.Popen[bytes]) -> bool:
     return process.returncode is None
 
 
-def _heard(report: ReportFile, heard: Callable[[Record], Abort | None]) -> Abort | None:
-    stops = [heard(record) for record in report.news()]
+def _read(report: ReportFile, on_record: Callable[[Record], Abort | None]) -> Abort | None:
+    stops = [on_record(record) for record in report.new_records()]
     return next((each for each in stops if each is not None), None)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End its whole group, ever more plainly; a second Ctrl-C of the user's hurries it."""
-    for number, patience_s in _INSISTENCE:
-        _tell(process.pid, number)
+    """Stop the process group. A second Ctrl-C of the user sends the next signal at once."""
+    for number, patience_s in _SIGNALS:
+        _signal(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
             process.wait(patience_s)
         if process.returncode is not None:
             break
-    # Workers of xdist outlive their leader while they heal what they broke.
+    # Workers of xdist may end later than their controller, while they heal their faults.
     due_s = now_s() + _WORKERS_WITHIN_S
-    while _tell(process.pid, 0) and now_s() < due_s:
+    while _signal(process.pid, 0) and now_s() < due_s:
         with contextlib.suppress(KeyboardInterrupt):
             time.sleep(_POLL_S)
-    _tell(process.pid, signal.SIGKILL)
+    _signal(process.pid, signal.SIGKILL)
 
 
-def _tell(group: int, number: int) -> bool:
-    """Signal a group; whether there still is one (0 only asks)."""
+def _signal(group: int, number: int) -> bool:
+    """Send a signal to a process group; 0 sends none. Returns whether the group exists."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
         return True
     return False
 
 
-def quiet(call: Call, *, within_s: float) -> tuple[int, str]:
-    """Run it to its end without showing it; returns its exit code and all that it printed."""
+def run_quietly(call: Call, *, within_s: float) -> tuple[int, str]:
+    """Run pytest without showing its output. Returns its exit code and its output."""
     process = subprocess.Popen(
         call.command,
         cwd=call.cwd,
@@ -171,11 +177,11 @@ def quiet(call: Call, *, within_s: float) -> tuple[int, str]:
         start_new_session=True,
     )
     try:
-        said, _ = process.communicate(timeout=within_s)
+        output, _ = process.communicate(timeout=within_s)
     except subprocess.TimeoutExpired:
         return 1, f"pytest did not end within {within_s:.0f} s"
     finally:
         if process.poll() is None:
-            _tell(process.pid, signal.SIGKILL)
+            _signal(process.pid, signal.SIGKILL)
             process.communicate()
-    return process.returncode, said
+    return process.returncode, output

@@ -1,4 +1,4 @@
-"""How often each scenario passed over the rounds of a gate: flakiness, measured. Pure."""
+"""How often each scenario passed in the rounds of a gate: a measure of flakiness. Pure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from chaoslab.report.wilson import wilson
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """One scenario over all rounds, by its first try in each. `rate` is the share of passes among
-    those that passed or failed, with its 95 % interval; None where there are none of them.
+    """One scenario over all rounds, by its first attempt in each.
+
+    `rate` is the share of passes among the attempts that passed or failed; `low` and `high` are
+    its 95 % interval. All three are None if no attempt passed or failed.
     """
 
     scenario: str
@@ -25,6 +27,13 @@ class Rate:
     rate: float | None
     low: float | None
     high: float | None
+
+    @property
+    def interval(self) -> str:
+        """The rate with its interval as text; `-` if there is none."""
+        if self.rate is None:
+            return "-"
+        return f"{self.rate:.3f} ({self.low:.3f} to {self.high:.3f})"
 
 
 def rates(rounds: Sequence[RoundResult]) -> tuple[Rate, ...]:

@@ -1,6 +1,6 @@
-"""What a pytest session reports of its scenarios, one record a line: `--chaos-report FILE`.
+"""The records that a pytest session writes to `--chaos-report FILE`, one JSON object a line.
 
-Only the standard library is imported: the plugin loads this file in every session.
+The plugin imports this file in every pytest session, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from chaoslab.errors import Problem
+
 TestOutcome = Literal["passed", "failed", "skipped", "error"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selected:
-    """The tests that the session is about to run, by node id, which is a path below `root`.
+    """The tests that the session will run, by node id; its path is relative to `root`.
 
-    Where they are only collected, `markers` has those of each test, `known` are all that are
-    registered, and `deselected` are tests that something has left out.
+    With --collect-only it also has the `markers` of each test, the `known` markers that are
+    registered, and the tests that were `deselected`.
     """
 
     nodeids: tuple[str, ...]
@@ -30,12 +32,12 @@ class Selected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """One test that ended. `error` is a failure outside the test itself, or a worker's death.
+    """One test that ended. `error` is a failure outside the test itself, or of a worker process.
 
-    `folders` are the run folders of its plans, in order, and `folder` is the last of them, with
-    which a test that was refused ended; None where nothing was run. `reason` is pytest's own text
-    of the failure or the skip. `trouble` names the error, as in `ServiceFailed`, with which the lab
-    itself gave up. A module that is skipped as a whole is reported as one skipped test.
+    `folders` are the run folders of its plans in order, and `folder` is the last one; None if
+    nothing ran. `reason` is pytest's text of the failure or skip. `trouble` is the type of the
+    lab's own error, as in `ServiceFailed`, and `problems` are its problems. A module that is
+    skipped as a whole is one skipped test.
     """
 
     nodeid: str
@@ -46,12 +48,13 @@ class Finished:
     folders: tuple[str, ...]
     reason: str
     trouble: str = ""
+    problems: tuple[Problem, ...] = ()
     kind: Literal["finished"] = "finished"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uncollected:
-    """A file, or a part of one, that could not be collected."""
+    """A file, or a part of a file, that pytest could not collect."""
 
     nodeid: str
     reason: str

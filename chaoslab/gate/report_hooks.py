@@ -1,4 +1,4 @@
-"""Writes `--chaos-report FILE` while pytest runs; under xdist the controller does, for all."""
+"""Writes `--chaos-report FILE` while pytest runs. Under xdist only the controller writes it."""
 
 from __future__ import annotations
 
@@ -6,35 +6,44 @@ import json
 import os
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chaoslab.errors import ChaoslabError, Problem
 from chaoslab.gate.records import Finished, Selected, TestOutcome, Uncollected, scenario_of
+from chaoslab.reason import Reason
 
 if TYPE_CHECKING:
     from typing import TextIO
 
-# The user properties in which a test tells the folder of a run, and an error of the lab's own.
+# The user properties of a test: the folder of a run, the type of the lab's error, its problems as
+# JSON.
 RUN_PROPERTY = "chaos_run"
 TROUBLE_PROPERTY = "chaos_trouble"
+PROBLEMS_PROPERTY = "chaos_problems"
 _REASON_CHARACTERS = 6_000
-_CRASHED = "???"  # what xdist puts for the phase in which a worker died
+_CRASHED = "???"  # xdist's name for the phase in which a worker died
+
+
+def problems_property(error: ChaoslabError) -> tuple[str, str]:
+    """The problems of an error as a user property, which `ReportWriter` reads."""
+    return PROBLEMS_PROPERTY, json.dumps([asdict(problem) for problem in error.problems])
 
 
 def _private(path: str, flags: int) -> int:
-    """A descriptor of a file for its owner alone."""
+    """Open a file that only its owner may read."""
     return os.open(path, flags, 0o600)
 
 
 class ReportWriter:
-    """Hooks of one session; every record is on disk before the next test begins."""
+    """The hooks of one session. Each record is on disk before the next test begins."""
 
     def __init__(self, path: Path, root: Path) -> None:
-        """Open the file anew. Raises OSError where it cannot be written."""
+        """Open and empty the file. Raises OSError if it cannot be written."""
         self._root = str(root)
         self._file: TextIO = open(path, "w", encoding="utf-8", opener=_private)  # noqa: SIM115
         self._phases: defaultdict[str, list[pytest.TestReport]] = defaultdict(list)
@@ -54,7 +63,7 @@ class ReportWriter:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.nodeid in self._uncollected:
-            return  # each worker of xdist tells it
+            return  # every worker of xdist reports it
         if report.failed or report.skipped:
             self._uncollected.add(report.nodeid)
         if report.failed:
@@ -73,7 +82,7 @@ class ReportWriter:
         self._file.close()
 
     def _select(self, nodeids: Sequence[str], session: pytest.Session | None = None) -> None:
-        # each worker of xdist collects the same, and xdist's controller nothing
+        # under xdist each worker collects the same tests, and the controller collects none
         if nodeids and self._selected is None:
             self._selected = tuple(nodeids)
             only = session is not None and session.config.option.collectonly
@@ -88,10 +97,8 @@ class ReportWriter:
 
 
 def _markers(session: pytest.Session) -> dict[str, Any]:
-    """Each test's markers, and all that are registered (a line for each: name, maybe arguments,
-    meaning).
-    """
-    lines = session.config.getini("markers")
+    """The markers of each test, and the names of all registered markers."""
+    lines = session.config.getini("markers")  # each as `name: meaning` or `name(arguments): …`
     return {
         "markers": {
             item.nodeid: tuple(dict.fromkeys(mark.name for mark in item.iter_markers()))
@@ -104,7 +111,7 @@ def _markers(session: pytest.Session) -> dict[str, Any]:
 def _finished(
     nodeid: str, phases: Sequence[pytest.TestReport] | Sequence[pytest.CollectReport]
 ) -> Finished:
-    folders = _told(phases, RUN_PROPERTY)
+    folders = _values(phases, RUN_PROPERTY)
     return Finished(
         nodeid=nodeid,
         scenario=scenario_of(nodeid),
@@ -113,14 +120,20 @@ def _finished(
         folder=folders[-1] if folders else None,
         folders=folders,
         reason=_reason(phases),
-        trouble=next(iter(_told(phases, TROUBLE_PROPERTY)), ""),
+        trouble=next(iter(_values(phases, TROUBLE_PROPERTY)), ""),
+        problems=tuple(_problems(_values(phases, PROBLEMS_PROPERTY))),
     )
 
 
-def _told(phases: Sequence[Any], wanted: str) -> tuple[str, ...]:
-    """The user properties of one name; each phase repeats those of the phases before."""
-    told = [pair for phase in phases for pair in getattr(phase, "user_properties", ())]
-    return tuple(dict.fromkeys(str(value) for name, value in told if name == wanted))
+def _problems(texts: Iterable[str]) -> Iterator[Problem]:
+    for each in (each for text in texts for each in json.loads(text)):
+        yield Problem(**(each | {"reason": Reason(**each["reason"])}))
+
+
+def _values(phases: Sequence[Any], wanted: str) -> tuple[str, ...]:
+    """The values of a user property, each once: a phase repeats those of the phases before."""
+    pairs = [pair for phase in phases for pair in getattr(phase, "user_properties", ())]
+    return tuple(dict.fromkeys(str(value) for name, value in pairs if name == wanted))
 
 
 def _outcome(phases: Sequence[pytest.TestReport] | Sequence[pytest.CollectReport]) -> TestOutcome:
@@ -131,13 +144,13 @@ def _outcome(phases: Sequence[pytest.TestReport] | Sequence[pytest.CollectReport
 
 
 def _reason(phases: Sequence[Any]) -> str:
-    """The text of the first phase that did not pass; of a long one the end, where the cause is."""
+    """The text of the first phase that did not pass. A long text is cut at its start."""
     for phase in phases:
         if phase.failed:
             return str(phase.longreprtext)[-_REASON_CHARACTERS:]
         if phase.skipped:
             if expected := getattr(phase, "wasxfail", ""):
                 return f"expected to fail: {expected}"
-            told = phase.longrepr[-1] if isinstance(phase.longrepr, tuple) else phase.longrepr
-            return str(told).removeprefix("Skipped: ")[-_REASON_CHARACTERS:]
+            text = phase.longrepr[-1] if isinstance(phase.longrepr, tuple) else phase.longrepr
+            return str(text).removeprefix("Skipped: ")[-_REASON_CHARACTERS:]
     return ""

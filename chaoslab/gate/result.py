@@ -1,27 +1,28 @@
-"""What a gate came to: scenarios, stages, rounds, and the decision drawn from them. Pure."""
+"""The result of a gate: scenarios, stages, rounds, and the decision that follows. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from chaoslab.errors import Problem
 from chaoslab.model.gate import AbortRule, GateStage
 from chaoslab.model.verdict import Verdict
 from chaoslab.preflight.finding import Inspected
 from chaoslab.proxies.base import ProxyKind
 
-# `FLAKY` passed only when it was tried again; `skipped` is a fault that could not be made here;
-# `not run` was selected and then not reached.
+# `FLAKY`: passed only in a retry. `skipped`: a fault is not supported here. `not run`: selected,
+# but the stage ended before it.
 ScenarioOutcome = Literal["PASS", "FLAKY", "UNKNOWN", "FAIL", "skipped", "not run"]
 OUTCOMES: tuple[ScenarioOutcome, ...] = ("PASS", "FLAKY", "UNKNOWN", "FAIL", "skipped", "not run")
-_ALMOST = 1e-9  # shares are floats
+_ROUNDING = 1e-9  # of a share, which is a float
 
 
 class Decision(StrEnum):
-    """What a stage, a round or the whole gate came to."""
+    """The decision of a stage, of a round or of the whole gate."""
 
     PASSED = "passed"
     INCONCLUSIVE = "inconclusive"
@@ -38,15 +39,20 @@ class Decision(StrEnum):
 _PRECEDENCE = (*Decision,)
 
 
-def gravest(decisions: Iterable[Decision]) -> Decision:
-    """The one that goes before the others: usage, aborted, refused, inconclusive, passed."""
+def worst_decision(decisions: Iterable[Decision]) -> Decision:
+    """The first that applies of: usage, aborted, refused, inconclusive, passed.
+
+    Inconclusive if there is none.
+    """
     return max(decisions, key=_PRECEDENCE.index, default=Decision.INCONCLUSIVE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioResult:
-    """One scenario of a stage. `attempts` are the outcomes of its tries in order; `reasons` say
-    why it did not pass; `folders` are those of its last try.
+    """One scenario of a stage.
+
+    `attempts` are the outcomes of all attempts in order. `reasons` say why it did not pass, as text
+    lines; `problems` are the lab's own, with codes. `folders` are those of the last attempt.
     """
 
     scenario: str
@@ -54,6 +60,7 @@ class ScenarioResult:
     outcome: ScenarioOutcome
     seconds: float = 0.0
     reasons: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     folders: tuple[str, ...] = ()
     attempts: tuple[ScenarioOutcome, ...] = ()
@@ -61,7 +68,7 @@ class ScenarioResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abort:
-    """Why a stage was stopped: a rule of `abort_on`, its deadline, a signal, pytest's own death."""
+    """Why a stage was stopped: a rule of `abort_on`, a deadline, a signal, or the end of pytest."""
 
     cause: AbortRule | Literal["deadline", "interrupted", "pytest"]
     why: str
@@ -69,8 +76,8 @@ class Abort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageResult:
-    """A stage that was run, or begun. `mistake` is the user's; `doubt` is why a stage whose
-    scenarios all passed is not believed.
+    """A stage that was begun. `mistake` is a mistake of the user; `doubt` says why the stage is
+    inconclusive although all its scenarios passed.
     """
 
     stage: GateStage
@@ -83,24 +90,24 @@ class StageResult:
 
     @property
     def counts(self) -> Mapping[ScenarioOutcome, int]:
-        """How many scenarios came to what; every outcome has its number."""
+        """The number of scenarios with each outcome."""
         found = Counter(each.outcome for each in self.scenarios)
         return {outcome: found[outcome] for outcome in OUTCOMES}
 
     @property
     def pass_rate(self) -> float:
-        """The share of all selected scenarios that passed, 0 to 1; 0 where there is none."""
+        """The share of all selected scenarios that passed, 0 to 1; 0 if none was selected."""
         return self.counts["PASS"] / len(self.scenarios) if self.scenarios else 0.0
 
     @property
     def decision(self) -> Decision:
-        """Refused only by failures: what is undecided does not pass, but shows nothing bad."""
+        """Only failures refuse a build. Undecided scenarios make the stage inconclusive."""
         if self.mistake:
             return Decision.USAGE
         if self.abort is not None:
             return Decision.ABORTED
         total, failed = len(self.scenarios), self.counts["FAIL"]
-        if total - failed < self.stage.pass_rate * total - _ALMOST:
+        if total - failed < self.stage.pass_rate * total - _ROUNDING:
             return Decision.REFUSED
         if self.undecided or self.doubt or not total:
             return Decision.INCONCLUSIVE
@@ -113,7 +120,7 @@ class StageResult:
 
     @property
     def why(self) -> str:
-        """The decision in a sentence; empty where the stage passed."""
+        """The reason of the decision; empty if the stage passed."""
         match self.decision:
             case Decision.USAGE:
                 return self.mistake
@@ -124,12 +131,13 @@ class StageResult:
                 rates = f"pass rate {self.pass_rate:.3g}, required {self.stage.pass_rate:.3g}"
                 return f"{self.counts['FAIL']} of {len(self.scenarios)} scenarios failed: {rates}"
             case Decision.INCONCLUSIVE:
-                return self.doubt or f"{self.undecided} of {len(self.scenarios)} {self._told()}"
+                return self.doubt or self._undecided_text()
         return ""
 
-    def _told(self) -> str:
+    def _undecided_text(self) -> str:
         shown = [f"{n} {name}" for name, n in self.counts.items() if n and name not in _DECIDED]
-        return f"scenarios are undecided ({', '.join(shown)})"
+        total = len(self.scenarios)
+        return f"{self.undecided} of {total} scenarios are undecided ({', '.join(shown)})"
 
 
 _DECIDED = ("PASS", "FAIL")
@@ -141,22 +149,22 @@ PROXIES: Mapping[ProxyKind, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundResult:
-    """The stages once through; those after an abort are absent, by name in `not_reached`."""
+    """One round of the stages. `not_reached` names the stages after one that was aborted."""
 
     stages: tuple[StageResult, ...]
     not_reached: tuple[str, ...] = ()
 
     @property
     def decision(self) -> Decision:
-        """The gravest of its stages."""
-        return gravest(stage.decision for stage in self.stages)
+        """The worst decision of its stages."""
+        return worst_decision(stage.decision for stage in self.stages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RuntimeTaken:
-    """Where the gate ran: what was asked for, what was taken, and why where that was a choice.
+class ChosenRuntime:
+    """The runtime of a gate: as it was asked for, which one was taken, and why.
 
-    `proxy` is what sat on the links.
+    `proxy` is the proxy on the links.
     """
 
     asked: str
@@ -165,18 +173,18 @@ class RuntimeTaken:
     proxy: ProxyKind
 
     @property
-    def told(self) -> str:
-        """Runtime and proxy in a few words, for a line of text."""
+    def text(self) -> str:
+        """The runtime and the proxy in a few words."""
         return f"{self.taken}, {PROXIES[self.proxy]} on the links"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateResult:
-    """A whole gate. `stopped` says why not all rounds were run."""
+    """The result of a gate. `stopped` says why not all rounds were run."""
 
     topology: str
     source: str
-    runtime: RuntimeTaken
+    runtime: ChosenRuntime
     commands: tuple[str, ...]
     workers: int
     retries: int
@@ -190,22 +198,28 @@ class GateResult:
 
     @property
     def decision(self) -> Decision:
-        """The gravest of preflight and rounds; aborted where a round was not reached."""
+        """The worst decision of preflight and rounds; aborted if a round was not reached."""
         found = [each.decision for each in self.rounds]
         if self.preflight is not None:
             found.append(Decision.REFUSED if self.preflight.findings else Decision.PASSED)
         if self.stopped:
             found.append(Decision.ABORTED)
-        return gravest(found)
+        return worst_decision(found)
 
     @property
     def why(self) -> tuple[str, ...]:
-        """What the decision rests on, a sentence each; empty where the gate passed."""
-        told = [self.stopped] if self.stopped else []
+        """The reasons of the decision; empty if the gate passed."""
+        reasons = [self.stopped] if self.stopped else []
         if self.preflight is not None and self.preflight.findings:
             count = len(self.preflight.findings)
-            told.append(f"preflight: {count} finding{'s' if count > 1 else ''}")
+            reasons.append(f"preflight: {count} finding{'s' if count > 1 else ''}")
         for number, each in enumerate(self.rounds, start=1):
             where = f"round {number}, " if self.repeat > 1 else ""
-            told += [f"{where}{s.stage.name}: {s.why}" for s in each.stages if s.why]
-        return tuple(told)
+            reasons += [f"{where}{s.stage.name}: {s.why}" for s in each.stages if s.why]
+        return tuple(reasons)
+
+    @property
+    def to_explain(self) -> Iterator[ScenarioResult]:
+        """The scenarios that ran and did not pass."""
+        for stage in (stage for each in self.rounds for stage in each.stages):
+            yield from (s for s in stage.scenarios if s.outcome not in ("PASS", "not run"))

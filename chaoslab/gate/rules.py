@@ -1,4 +1,4 @@
-"""The rules that stop a gate at once, each looked for in a scenario that has ended. Pure."""
+"""The rules that abort a gate. They are checked after each scenario. Pure."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from chaoslab.model.verdict import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunSeen:
-    """One run of a scenario, as its folder keeps it."""
+class SavedRun:
+    """One run of a scenario, read from its folder."""
 
     topology: Topology
     plan: Plan
@@ -38,11 +38,11 @@ class RunSeen:
 
 
 def broken_rule(
-    stage: GateStage, gate: Gate, scenario: ScenarioResult, runs: Sequence[RunSeen]
+    stage: GateStage, gate: Gate, scenario: ScenarioResult, runs: Sequence[SavedRun]
 ) -> Abort | None:
-    """The first of the stage's rules that holds for this scenario; None where none does.
+    """The first rule of the stage that this scenario breaks, or None.
 
-    An UNKNOWN scenario shows nothing bad and breaks no rule.
+    An UNKNOWN scenario breaks no rule.
     """
     for rule in stage.abort_on:
         match rule:
@@ -74,8 +74,8 @@ def _p1(names: Sequence[str], scenario: ScenarioResult) -> str:
     return ""
 
 
-def _unreachable(run: RunSeen) -> str:
-    """An app of which nothing ever answered, on any path, although its start-up's time was up."""
+def _unreachable(run: SavedRun) -> str:
+    """The text for an app that answered on no path within its start-up deadline; else empty."""
     meant_to_end = {e.app for e in run.plan.expect if e.expects_end}
     spawned = {event.app: event for event in reversed([*run.history.of(Spawned)])}
     for app, first in spawned.items():
@@ -105,7 +105,7 @@ def _answered(history: History, app: str) -> bool:
 
 
 def _was_asked(history: History, app: str, due_s: float) -> bool:
-    """Whether somebody looked: its port was never seen listening, or a request met silence."""
+    """Whether the lab observed the silence: the app did not listen, or a request got no answer."""
     if history.first(Bound, lambda bound: bound.app == app) is None:
         return True
     return any(
@@ -115,7 +115,7 @@ def _was_asked(history: History, app: str, due_s: float) -> bool:
     )
 
 
-def _slow(rule: SlowRule, scenario: ScenarioResult, runs: Sequence[RunSeen]) -> str:
+def _slow(rule: SlowRule, scenario: ScenarioResult, runs: Sequence[SavedRun]) -> str:
     if scenario.outcome in ("UNKNOWN", "skipped", "not run"):
         return ""
     return _first(
@@ -127,28 +127,30 @@ def _slow(rule: SlowRule, scenario: ScenarioResult, runs: Sequence[RunSeen]) -> 
 
 
 def _slow_spans(rule: SlowRule, history: History) -> Iterator[tuple[str, float, float]]:
-    """App, begin and end of each unbroken row of the load's writes that were answered too late."""
+    """App, begin and end of each time in which every write of the load was answered too late."""
     writes = sorted(history.of(Write), key=lambda write: write.at_s)
     for app in dict.fromkeys(write.app for write in writes):
-        row: list[Write] = []
+        slow: list[Write] = []
         for write in (each for each in writes if each.app == app and each.purpose == "load"):
             if write.took_s > rule.responses_s:
-                row.append(write)
+                slow.append(write)
                 continue
-            yield from _span(app, row, write.at_s)
-            row = []
-        yield from _span(app, row, math.inf)
+            yield from _span(app, slow, write.at_s)
+            slow = []
+        yield from _span(app, slow, math.inf)
 
 
-def _span(app: str, row: Sequence[Write], quick_s: float) -> Iterator[tuple[str, float, float]]:
-    """The row's time, until its last answer or the sending of the next that came in time."""
-    if row:
-        last_s = max(write.at_s + write.took_s for write in row)
-        yield app, row[0].at_s, min(last_s, quick_s)
+def _span(app: str, slow: Sequence[Write], quick_s: float) -> Iterator[tuple[str, float, float]]:
+    """The time of successive slow writes: until their last answer, or until `quick_s`, when the
+    next write was sent that was answered in time.
+    """
+    if slow:
+        last_s = max(write.at_s + write.took_s for write in slow)
+        yield app, slow[0].at_s, min(last_s, quick_s)
 
 
 def _starved(history: History, app: str, from_s: float, to_s: float) -> bool:
-    """Whether the machine kept the app waiting in that time: then its answers are not its own."""
+    """Whether the app waited for a processor core in that time. Its delay is then not its own."""
     return any(
         each.app == app and from_s <= each.at_s and each.at_s - each.over_s <= to_s
         for each in history.of(AppStarved)

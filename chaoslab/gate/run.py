@@ -1,4 +1,4 @@
-"""Runs a gate: the preflight, the stages in their order, as many rounds as were asked for."""
+"""Runs a gate: the preflight, then the stages in order, for the requested number of rounds."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from pathlib import Path
 from types import FrameType
 
 from chaoslab.clock import now_s, wall_time
-from chaoslab.errors import Problem, SpecError, did_you_mean
+from chaoslab.errors import UNKNOWN_NAME, ErrorCode, Problem, SpecError, did_you_mean
 from chaoslab.expectations.registry import expectations
-from chaoslab.gate.calls import Calls
-from chaoslab.gate.prepare import Told, selected
+from chaoslab.gate.new_folder import new_folder
+from chaoslab.gate.prepare import Selection, selected
+from chaoslab.gate.pytest_calls import PytestCalls
 from chaoslab.gate.result import GateResult, RoundResult, StageResult
 from chaoslab.gate.stage import StageRun
-from chaoslab.history.files import check_room, make_folder
+from chaoslab.history.files import check_room
 from chaoslab.model import builds
 from chaoslab.model.gate import Gate, GateStage
 from chaoslab.model.topology import Topology
@@ -24,27 +25,29 @@ from chaoslab.preflight.check import check_deployment
 
 Say = Callable[[str], None]
 
+NO_GATE = ErrorCode("gate.not_declared", "has no gate", "The topology has no table [gate].")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a gate is asked to do: `stages` by name (all if none), `repeat` rounds."""
+    """A request to the gate: the `stages` by name (all if empty), and `repeat` rounds."""
 
-    calls: Calls
+    calls: PytestCalls
     results: Path
     stages: tuple[str, ...] = ()
     repeat: int = 1
 
 
 def gate_of(topology: Topology) -> Gate:
-    """The topology's gate. Raises SpecError where it has none, or names unknown verdicts."""
+    """The topology's gate. Raises SpecError if there is none, or it names unknown verdicts."""
     if topology.gate is None:
         fix = "write a [gate] with at least one [[gate.stages]] (docs/gate.md)"
-        raise SpecError([Problem(where=topology.source, what="has no gate", fix=fix)])
+        raise SpecError(Problem(reason=NO_GATE(), where=topology.source, fix=fix))
     known = expectations()
     wrong = [
         Problem(
+            reason=UNKNOWN_NAME(kind="verdict", name=name),
             where=f"{topology.source}: gate.p1[{index}]",
-            what=f"unknown verdict '{name}'",
             expected="one of: " + ", ".join(known),
             fix=did_you_mean(name, known),
         )
@@ -57,15 +60,15 @@ def gate_of(topology: Topology) -> Gate:
 
 
 def chosen(gate: Gate, names: Sequence[str]) -> tuple[GateStage, ...]:
-    """The stages of those names, in the gate's order; all if none is named.
+    """The stages with these names, in the gate's order; all if no name is given.
 
-    Raises SpecError with every name that no stage has.
+    Raises SpecError with every unknown name.
     """
     known = [stage.name for stage in gate.stages]
     wrong = [
         Problem(
-            where=f"--stage {name}",
-            what="unknown stage",
+            reason=UNKNOWN_NAME(kind="stage", name=name),
+            where="--stage",
             expected="one of: " + ", ".join(known),
             fix=did_you_mean(name, known),
         )
@@ -78,10 +81,10 @@ def chosen(gate: Gate, names: Sequence[str]) -> tuple[GateStage, ...]:
 
 
 def run_gate(asked: Asked, say: Say) -> GateResult:
-    """Run it and say what it does. What a user got wrong raises SpecError before anything runs.
+    """Run a gate; `say` gets a line for each step. Raises SpecError before anything runs.
 
-    Ctrl-C and SIGTERM end it with what it has, and nothing of it goes on then; before the first
-    stage they raise KeyboardInterrupt.
+    After Ctrl-C or SIGTERM everything is stopped, and the result has what was done so far. Before
+    the first stage they raise KeyboardInterrupt.
     """
     with _signals():
         begun_s, started_at = now_s(), wall_time()
@@ -91,9 +94,10 @@ def run_gate(asked: Asked, say: Say) -> GateResult:
         refused = inspected is not None and bool(inspected.findings)
         if inspected is not None:
             say(f"preflight of {inspected.file}: {'refused' if refused else 'passed'}")
-        told = {} if refused else selected(calls, stages)
-        folder = _fresh(asked.results.resolve() / f"gate-{started_at:%Y%m%d-%H%M%S}")
-        rounds, stopped = ((), "") if refused else _rounds(asked, stages, told, folder, say)
+        selection = {} if refused else selected(calls, stages)
+        folder = new_folder(asked.results.resolve() / f"gate-{started_at:%Y%m%d-%H%M%S}")
+        check_room(folder)
+        rounds, stopped = ((), "") if refused else _rounds(asked, stages, selection, folder, say)
     return GateResult(
         topology=calls.topology.name,
         source=calls.topology.source,
@@ -112,9 +116,9 @@ def run_gate(asked: Asked, say: Say) -> GateResult:
 
 
 def _rounds(
-    asked: Asked, stages: Sequence[GateStage], told: Told, folder: Path, say: Say
+    asked: Asked, stages: Sequence[GateStage], selection: Selection, folder: Path, say: Say
 ) -> tuple[tuple[RoundResult, ...], str]:
-    """The rounds that were run, and why not all were; empty where they were."""
+    """Run the rounds. Returns them and why not all were run (empty if all were)."""
     rounds: list[RoundResult] = []
     stopped = ""
     for number in range(1, asked.repeat + 1):
@@ -123,7 +127,7 @@ def _rounds(
         try:
             if asked.repeat > 1:
                 say(f"round {number} of {asked.repeat}")
-            _run_stages(asked.calls, stages, told, place, say, done=done)
+            _run_stages(asked.calls, stages, selection, place, say, done=done)
         except KeyboardInterrupt:  # between two stages
             stopped = "interrupted"
         if any(each.abort and each.abort.cause == "interrupted" for each in done):
@@ -137,18 +141,18 @@ def _rounds(
 
 
 def _run_stages(
-    calls: Calls,
+    calls: PytestCalls,
     stages: Sequence[GateStage],
-    told: Told,
+    selection: Selection,
     folder: Path,
     say: Say,
     *,
     done: list[StageResult],
 ) -> None:
-    """Run one after the other into `done`, until one is aborted or cannot be run."""
+    """Run the stages in order and add each result to `done`, until one is aborted or cannot run."""
     due_s = now_s() + calls.gate.deadline_s
     for number, stage in enumerate(stages, start=1):
-        expected = told[stage.name]
+        expected = selection[stage.name]
         say(
             f"stage {number} of {len(stages)}: {stage.name} (-m '{stage.marker}'), "
             f"{len(expected)} scenarios, pass rate {stage.pass_rate:g}"
@@ -168,25 +172,11 @@ def _slug(name: str) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in name.lower()).strip("-")
 
 
-def _fresh(wanted: Path) -> Path:
-    """A folder that no other gate has; two may begin in one second. Raises ResultsUnwritable."""
-    number = 1
-    while True:
-        path = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
-        try:
-            make_folder(path)
-        except FileExistsError:
-            number += 1
-        else:
-            check_room(path)
-            return path
-
-
 @contextlib.contextmanager
 def _signals() -> Iterator[None]:
-    """SIGTERM ends the gate as Ctrl-C does, and Ctrl-C does so in the background of a shell too.
+    """Handle SIGTERM like Ctrl-C. Handle SIGINT too, which a shell may ignore for a background job.
 
-    A handler is not inherited by what is started, an ignored signal is: pytest could not be
+    Child processes inherit an ignored signal but no handler, so without this pytest could not be
     interrupted.
     """
 

@@ -1,6 +1,6 @@
-"""The gate tries itself: every fault of every scenario is disabled in turn, and none is believed.
+"""The self-test of the gate: which faults to disable in which scenarios, and how to judge the runs.
 
-Pure: what is to be tried, and what a try came to. `self_test_run` does it.
+Each fault is disabled in turn, and each such run must end UNKNOWN. Pure; `self_test_run` runs it.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Topology
 from chaoslab.model.verdict import Outcome, Verdict, worst
 
-# Scenarios of one pytest process: fewer share its start, more wait for the slowest of them.
+# Scenarios of one pytest process. With fewer, its start costs more time for each scenario; with
+# more, the other workers wait longer for the last process.
 BATCH = 4
-# The longest first, so that no worker is left with one at the end: without its fault a run that
-# still sees it in force waits for what never comes.
+# The longest runs first, so that the workers end at about the same time. The longest are those in
+# which the lab still observes the fault in force: they wait for an effect that does not come.
 _ORDER: tuple[MutationKind, ...] = ("bypassed", "inert-to-app", "inert")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One scenario with one fault to be disabled in one way; `nodeid` is as pytest takes it."""
+    """One scenario with one fault disabled in one way. `nodeid` is pytest's."""
 
     nodeid: str
     scenario: str
@@ -35,15 +36,15 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Scenarios that one pytest process runs with the same mutation."""
+    """Trials with the same mutation, which one pytest process runs."""
 
     mutation: Mutation
     trials: tuple[Trial, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
-    """What a mutated run has left."""
+class TrialRun:
+    """The saved run of a trial."""
 
     verdicts: tuple[Verdict, ...]
     topology: Topology
@@ -52,14 +53,15 @@ class Ran:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
-    """What a trial came to. `outcome` is the worst verdict, or None where nothing was judged;
-    `holds` says whether the lab saw through the mutation, and `reason` why it did, or did not.
+class TrialResult:
+    """The result of a trial. `outcome` is the worst verdict, or None if nothing was judged.
+
+    `passed` says whether the lab detected the disabled fault, and `reason` why.
     """
 
     trial: Trial
     outcome: Outcome | None
-    holds: bool
+    passed: bool
     reason: str
     seconds: float
 
@@ -67,7 +69,10 @@ class Tried:
 def trials(
     plans: Mapping[str, tuple[str, Plan]], kinds: tuple[MutationKind, ...] = MUTATIONS
 ) -> Iterator[Trial]:
-    """Each fault of each plan (by node id, with the scenario's name) in each way that applies."""
+    """One trial for each fault of each plan and each kind of mutation that applies to it.
+
+    `plans` has the scenario's name and plan by node id.
+    """
     for nodeid, (scenario, plan) in plans.items():
         for fault in plan.faults:
             for kind in mutations_of(fault):
@@ -77,7 +82,7 @@ def trials(
 
 
 def batches(of: Iterable[Trial], size: int = BATCH) -> list[Batch]:
-    """The trials of one mutation together, a few at a time, in the order to run them in."""
+    """Group the trials by mutation, at most `size` in a batch, in the order to run them."""
     alike: defaultdict[Mutation, list[Trial]] = defaultdict(list)
     for trial in of:
         alike[trial.mutation].append(trial)
@@ -89,28 +94,28 @@ def batches(of: Iterable[Trial], size: int = BATCH) -> list[Batch]:
     return sorted(made, key=lambda b: (_ORDER.index(b.mutation.kind), -len(b.trials)))
 
 
-def judged(trial: Trial, ran: Ran, seconds: float) -> Tried:
-    """Whether the lab saw through it: UNKNOWN, and for want of the very fault that was disabled.
+def judged(trial: Trial, run: TrialRun, seconds: float) -> TrialResult:
+    """Judge a trial. It passed if the run is UNKNOWN and has no evidence of the disabled fault.
 
-    A run that is UNKNOWN for another reason, such as a starved machine, must lack the evidence all
-    the same: on another day that reason is gone.
+    The evidence must be missing also if the run is UNKNOWN for another reason, such as a slow
+    machine: in another run that reason may be absent.
     """
-    outcome, label = worst(v.outcome for v in ran.verdicts), trial.mutation.fault
-    fault = ran.plan.fault(label)
+    outcome, label = worst(v.outcome for v in run.verdicts), trial.mutation.fault
+    fault = run.plan.fault(label)
     assert fault is not None, f"{trial.scenario} ran without {label}"
-    evidence = evidence_of(fault, ran.topology, ran.history)
+    evidence = evidence_of(fault, run.topology, run.history)
     if outcome is not Outcome.UNKNOWN:
-        wrong = next((v for v in ran.verdicts if v.outcome is outcome), None)
+        wrong = next((v for v in run.verdicts if v.outcome is outcome), None)
         reason = f"{wrong.name} is {outcome.value}: {_first(wrong)}" if wrong else "no verdict"
     elif evidence.observed:
         link, lines = next((link, lines) for link, lines in evidence.per_link.items() if lines)
         reason = f"accepted as observed on {link}: {lines[0]}"
     else:
         reason = str(evidence.missing)
-    return Tried(
+    return TrialResult(
         trial=trial,
         outcome=outcome,
-        holds=outcome is Outcome.UNKNOWN and not evidence.observed,
+        passed=outcome is Outcome.UNKNOWN and not evidence.observed,
         reason=reason,
         seconds=seconds,
     )

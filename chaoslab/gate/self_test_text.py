@@ -1,61 +1,55 @@
-"""The self-test for people: a line for each trial as it ends, and a table of them all."""
+"""The text of the self-test: a line for each trial as it ends, and a table of all."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
-from chaoslab.gate.self_test import Tried
+from chaoslab.console import plain_table
+from chaoslab.gate.self_test import TrialResult
 from chaoslab.printable import one_line
 
 
-def line(tried: Tried, number: int, total: int) -> Text:
+def line(result: TrialResult, number: int, total: int) -> Text:
     """One trial that has ended."""
-    trial = one_line(f"{tried.trial.scenario} {tried.trial.mutation}")
+    trial = one_line(f"{result.trial.scenario} {result.trial.mutation}")
     text = Text(f"[{number}/{total}] {trial}: ")
-    text.append(_outcome(tried), style="green" if tried.holds else "red")
-    text.append(f" after {tried.seconds:.1f} s")
-    if not tried.holds:
-        text.append(f"\n    {one_line(tried.reason)}")
+    text.append(_outcome(result), style="green" if result.passed else "red")
+    text.append(f" after {result.seconds:.1f} s")
+    if not result.passed:
+        text.append(f"\n    {one_line(result.reason)}")
     return text
 
 
-def table(tried: Sequence[Tried], faultless: Sequence[str], seconds: float) -> Group:
-    """Every trial, those that fooled the lab last; then what there was nothing to disable in."""
-    made = Table(
-        title="Self-test: each fault disabled in turn; each run must end UNKNOWN",
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )
+def table(results: Sequence[TrialResult], without_faults: Sequence[str], seconds: float) -> Group:
+    """Every trial, with the undetected ones last; then the scenarios without a fault."""
+    title = "Self-test: each fault disabled in turn; each run must end UNKNOWN"
+    made = plain_table(title, dense=True)
     for name in ("scenario", "fault", "mutation", "outcome", "reason"):
         made.add_column(name, overflow="fold")
     order = {"bypassed": 1, "inert-to-app": 2}
     for each in sorted(
-        tried,
+        results,
         key=lambda t: (
-            not t.holds,
+            not t.passed,
             t.trial.scenario,
             t.trial.mutation.fault,
             order.get(t.trial.mutation.kind, 0),
         ),
     ):
-        mutation, style = each.trial.mutation, "green" if each.holds else "red"
+        mutation, style = each.trial.mutation, "green" if each.passed else "red"
         outcome = Text(_outcome(each), style=style)
         scenario, reason = escape(one_line(each.trial.scenario)), escape(one_line(each.reason))
         made.add_row(scenario, escape(mutation.fault), mutation.kind, outcome, reason)
-    held = sum(each.holds for each in tried)
-    notes = [f"{held} of {len(tried)} disabled faults detected, in {seconds:.0f} s."]
-    if faultless:
-        notes.append(f"Scenarios without a fault: {', '.join(faultless)}.")
+    detected = sum(each.passed for each in results)
+    notes = [f"{detected} of {len(results)} disabled faults detected, in {seconds:.0f} s."]
+    if without_faults:
+        notes.append(f"Scenarios without a fault: {', '.join(without_faults)}.")
     return Group(made, *(Text(note) for note in notes))
 
 
-def _outcome(tried: Tried) -> str:
-    return tried.outcome.value if tried.outcome else "not run"
+def _outcome(result: TrialResult) -> str:
+    return result.outcome.value if result.outcome else "not run"

@@ -1,4 +1,4 @@
-"""Runs one stage: its pytest, the rules as each scenario ends, and the tries after the first."""
+"""Runs one stage: its pytest process, the abort rules after each scenario, and the retries."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from chaoslab.clock import now_s
-from chaoslab.gate.calls import CACHE, Calls
 from chaoslab.gate.judged import judged
 from chaoslab.gate.process import Call, Ended, Record, run_pytest
+from chaoslab.gate.pytest_calls import CACHE, PytestCalls
 from chaoslab.gate.records import Finished, Selected, Uncollected, scenario_of
 from chaoslab.gate.result import Abort, ScenarioResult, StageResult
 from chaoslab.gate.rules import broken_rule
@@ -27,10 +27,10 @@ _CODES = {
 
 
 class StageRun:
-    """One stage while it runs: what was selected, and what ended with which outcome."""
+    """One stage while it runs: the selected scenarios, and the results so far."""
 
     def __init__(
-        self, calls: Calls, stage: GateStage, folder: Path, expected: Sequence[str]
+        self, calls: PytestCalls, stage: GateStage, folder: Path, expected: Sequence[str]
     ) -> None:
         self._calls, self._stage, self._folder = calls, stage, folder
         self._selected = dict.fromkeys(expected)
@@ -40,9 +40,9 @@ class StageRun:
         self._begun_s = now_s()
 
     def run(self, gate_due_s: float) -> StageResult:
-        """Run it to its end, or until a rule, a deadline or a signal stops it.
+        """Run the stage until its end, or until a rule, a deadline or a signal stops it.
 
-        Ctrl-C and SIGTERM (as KeyboardInterrupt) end it with what it has.
+        After a KeyboardInterrupt (Ctrl-C or SIGTERM) it returns the results so far.
         """
         make_folder(self._folder)
         due_s = min(gate_due_s, self._begun_s + self._stage.deadline_s)
@@ -52,7 +52,7 @@ class StageRun:
             ended = self._pytest(self._calls.stage(self._stage.marker, self._folder), due_s)
             abort, code = ended.stopped, ended.code
             if abort is None and code in _TESTS_RAN:
-                abort = self._try_again(due_s)
+                abort = self._retry(due_s)
         except KeyboardInterrupt:
             abort = Abort(cause="interrupted", why="the gate was interrupted")
         finally:
@@ -62,9 +62,10 @@ class StageRun:
     def _pytest(self, call: Call, due_s: float) -> Ended:
         stage_ends = due_s == self._begun_s + self._stage.deadline_s
         limit = "the stage's deadline" if stage_ends else "the gate's deadline"
-        return run_pytest(call, self._heard, within_s=max(0.0, due_s - now_s()), limit=limit)
+        within_s = max(0.0, due_s - now_s())
+        return run_pytest(call, self._on_record, within_s=within_s, limit=limit)
 
-    def _heard(self, record: Record) -> Abort | None:
+    def _on_record(self, record: Record) -> Abort | None:
         match record:
             case Selected():
                 self._root = Path(record.root)
@@ -73,29 +74,29 @@ class StageRun:
                 self._uncollected.append(record.nodeid)
             case Finished():
                 found = judged(record)
-                self._keep(found.result)
+                self._add(found.result)
                 gate = self._calls.gate
                 return broken_rule(self._stage, gate, found.result, found.runs)
         return None
 
-    def _keep(self, result: ScenarioResult) -> None:
-        """Book an outcome; a PASS after another outcome is no plain one."""
+    def _add(self, result: ScenarioResult) -> None:
+        """Store a result. A PASS after another outcome becomes FLAKY."""
         before = self._ended.get(result.nodeid)
         if before is not None:
             attempts = (*before.attempts, *result.attempts)
             if result.outcome == "PASS":
-                told = f"passed at attempt {len(attempts)}, after: {', '.join(before.attempts)}"
-                result = replace(result, outcome="FLAKY", reasons=(told, *before.reasons))
+                note = f"passed at attempt {len(attempts)}, after: {', '.join(before.attempts)}"
+                result = replace(result, outcome="FLAKY", reasons=(note, *before.reasons))
             result = replace(result, attempts=attempts, seconds=before.seconds + result.seconds)
         self._ended[result.nodeid] = result
 
-    def _try_again(self, due_s: float) -> Abort | None:
+    def _retry(self, due_s: float) -> Abort | None:
         for attempt in range(2, self._calls.gate.retries + 2):
             bad = [r.nodeid for r in self._ended.values() if r.outcome in ("FAIL", "UNKNOWN")]
             if not bad:
                 return None
             tests = [f"{self._root / nodeid}" for nodeid in bad]
-            ended = self._pytest(self._calls.again(tests, self._folder, attempt), due_s)
+            ended = self._pytest(self._calls.retry(tests, self._folder, attempt), due_s)
             if ended.stopped is not None:
                 return ended.stopped
         return None
@@ -125,7 +126,7 @@ class StageRun:
         )
 
     def _scenarios(self, why_not: str) -> tuple[ScenarioResult, ...]:
-        """Every selected scenario, and what else ended, as a module that was skipped."""
+        """Every selected scenario, and every other test that ended, such as a skipped module."""
         wanted = dict.fromkeys((*self._selected, *self._ended))
         return tuple(
             self._ended.get(nodeid)

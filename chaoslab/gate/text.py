@@ -1,14 +1,14 @@
-"""A gate's result for people: the table of stages, what did not pass and why, the decision."""
+"""The result of a gate as text: the table of stages, what did not pass and why, the decision."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from chaoslab.console import plain_table
 from chaoslab.gate.rates import rates
 from chaoslab.gate.result import Decision, GateResult, RoundResult, ScenarioResult, StageResult
 from chaoslab.printable import each_line, one_line
@@ -36,8 +36,8 @@ _MEANINGS = {
 _FEW_LINES = 8  # of one scenario's reasons; verdict.json has them all
 
 
-def shown(result: GateResult) -> Group:
-    """Everything that is printed at a gate's end."""
+def gate_text(result: GateResult) -> Group:
+    """Everything that a gate prints at its end."""
     return Group(*_parts(result))
 
 
@@ -48,11 +48,8 @@ def _parts(result: GateResult) -> Iterator[RenderableType]:
         yield _table(each, f"round {number}" if result.repeat > 1 else "")
     if result.repeat > 1:
         yield _rates(result)
-    for each in result.rounds:
-        for stage in each.stages:
-            for scenario in stage.scenarios:
-                if scenario.outcome not in ("PASS", "not run"):
-                    yield from _scenario(scenario)
+    for scenario in result.to_explain:
+        yield from _scenario(scenario)
     yield Text()
     for why in result.why:
         yield Text(one_line(why))
@@ -75,11 +72,19 @@ def _preflight(result: GateResult) -> Iterator[Text]:
 
 
 def _table(each: RoundResult, title: str) -> Table:
-    table = Table(
-        title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1)
-    )
+    table = plain_table(title)
     table.add_column("stage", overflow="fold")
-    for name in ("must", "passed", "PASS", "FLAKY", "UNKNOWN", "FAIL", "skipped", "not run", "s"):
+    for name in (
+        "required",
+        "passed",
+        "PASS",
+        "FLAKY",
+        "UNKNOWN",
+        "FAIL",
+        "skipped",
+        "not run",
+        "s",
+    ):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("decision", no_wrap=True)
     for stage in each.stages:
@@ -102,19 +107,13 @@ def _cells(stage: StageResult) -> Iterator[Text | str]:
 
 
 def _rates(result: GateResult) -> Table:
-    table = Table(
-        title="Each scenario over all rounds, first attempts only", title_justify="left",
-        box=SIMPLE_HEAD, pad_edge=False,
-    )  # fmt: skip
+    table = plain_table("Each scenario over all rounds, first attempts only")
     table.add_column("scenario", overflow="fold")
     for name in ("passed", "failed", "UNKNOWN", "skipped", "pass rate (95 % interval)"):
         table.add_column(name, justify="right", no_wrap=True)
     for rate in rates(result.rounds):
-        interval = "-"
-        if rate.rate is not None:
-            interval = f"{rate.rate:.3f} ({rate.low:.3f} to {rate.high:.3f})"
         counts = (rate.passed, rate.failed, rate.unknown, rate.skipped)
-        table.add_row(Text(one_line(rate.scenario)), *map(str, counts), interval)
+        table.add_row(Text(one_line(rate.scenario)), *map(str, counts), rate.interval)
     return table
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from chaoslab.clock import wall_time
-from chaoslab.errors import ResultsUnwritable
+from chaoslab.errors import ChaoslabError, ResultsUnwritable
 from chaoslab.faults.mutation import Mutation, aimed
 from chaoslab.history.checksums import Checksums, changed_files, save_checksums
 from chaoslab.history.events import AnyEvent
@@ -118,6 +118,8 @@ def _masked(mask: Mask) -> Iterator[None]:
         yield
     except Exception as error:
         error.args = tuple(mask.text(e) if isinstance(e, str) else e for e in error.args)
+        if isinstance(error, ChaoslabError):
+            error.problems = mask.of(error.problems)
         raise
 
 

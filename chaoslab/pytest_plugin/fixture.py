@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from chaoslab.errors import ChaoslabError, FaultUnsupported, ResultsUnwritable, SpecError
-from chaoslab.gate.report_hooks import RUN_PROPERTY, TROUBLE_PROPERTY
+from chaoslab.gate.report_hooks import RUN_PROPERTY, TROUBLE_PROPERTY, problems_property
 from chaoslab.printable import each_line
 from chaoslab.pytest_plugin.awaiting import BEGUN, CALLED, own_task
 from chaoslab.pytest_plugin.run import RUN, Run
@@ -130,6 +130,7 @@ class Chaos:
                 verdicts, refusal = await carry_out(self.topology, plan, setting, folder), None
         except ChaoslabError as error:
             verdicts, refusal = (), error
+            self._request.node.user_properties.append(problems_property(error))
         if isinstance(refusal, FaultUnsupported | SpecError) and not isinstance(
             refusal, ResultsUnwritable
         ):

@@ -1,15 +1,16 @@
-"""Verdicts as the properties of a test: what CI systems keep beside its result. Pure."""
+"""Verdicts and problems as the properties of a test in JUnit XML, with their codes. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from chaoslab.errors import Problem
 from chaoslab.model.verdict import Verdict
 
 
 def properties_of(verdicts: Iterable[Verdict]) -> list[tuple[str, str]]:
-    """For each verdict `verdict.NAME` with its outcome, and `verdict.NAME.codes` with the codes of
-    its reasons, each once and in their order.
+    """For each verdict: `verdict.NAME` with its outcome, and `verdict.NAME.codes` with the codes
+    of its reasons, each once, in order.
     """
     found = []
     for verdict in verdicts:
@@ -17,3 +18,9 @@ def properties_of(verdicts: Iterable[Verdict]) -> list[tuple[str, str]]:
         found.append((f"verdict.{verdict.name}", verdict.outcome.value))
         found.append((f"verdict.{verdict.name}.codes", ", ".join(codes)))
     return found
+
+
+def codes_of(problems: Iterable[Problem]) -> list[tuple[str, str]]:
+    """`error.codes` with the codes of the problems, each once, in order; nothing for no problem."""
+    codes = dict.fromkeys(problem.code for problem in problems)
+    return [("error.codes", ", ".join(codes))] if codes else []

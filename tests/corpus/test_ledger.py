@@ -45,7 +45,9 @@ def test_a_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
 def test_a_line_that_is_no_trial_is_said(tmp_path: Path) -> None:
     """Which file, which line, and the fix."""
     (tmp_path / "ledger.jsonl").write_text('{"build": "x"}\n', encoding="utf-8")
-    with pytest.raises(SpecError, match=r"line 1 is not a trial(.|\n)*move or delete the file"):
+    with pytest.raises(
+        SpecError, match=r"ledger.jsonl:1: not a trial(.|\n)*move or delete the file"
+    ):
         Ledger(tmp_path, "now").entries()
 
 

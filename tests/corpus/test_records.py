@@ -26,8 +26,8 @@ def test_a_defects_file_is_never_imported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("# /// defect", "# /// other", "has no record"),
-        ("number = 1", "number = one", "its record is not valid TOML"),
+        ("# /// defect", "# /// other", "has 0 records"),
+        ("number = 1", "number = one", "record: not valid TOML"),
         ("number = 1", "number = 0", "greater than or equal to 1"),
         ("# symptom", "# sympton", "record: symptom: field required"),
         ("early-return", "late-return", "rename the file to late_return.py"),
@@ -35,7 +35,7 @@ def test_a_defects_file_is_never_imported(tmp_path: Path) -> None:
         ("steady::starts", "vpc_outage::severed[dropped]", "cannot both refuse the build and pass"),
         ('also = ["degrades"]', 'also = ["starts"]', "its primary verdict 'starts'"),
         ("cites = [\n#   { code", "cites = []\n# other = [\n#   { code", "primary.cites"),
-        ("app.exited", "app.exitted", "no reason has the code 'app.exitted'"),
+        ("app.exited", "app.exitted", "unknown code 'app.exitted'"),
         ("{ exit_code = 3 }", "{ code = 3 }", "the code 'app.exited' have no 'code'"),
     ],
 )
@@ -58,7 +58,7 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(SpecError) as error:
         read_defects(tmp_path)
     assert len(error.value.problems) == 2
-    assert "two defects have the number 1: again and early-return" in str(error.value)
+    assert "two defects have the number 1: again, early-return" in str(error.value)
 
 
 def test_a_folder_without_defects_is_a_mistake(tmp_path: Path) -> None:

@@ -15,14 +15,14 @@ from chaoslab.gate.markdown import summary
 from chaoslab.gate.rates import rates
 from chaoslab.gate.result import (
     Abort,
+    ChosenRuntime,
     Decision,
     GateResult,
     RoundResult,
-    RuntimeTaken,
     ScenarioOutcome,
     ScenarioResult,
     StageResult,
-    gravest,
+    worst_decision,
 )
 from chaoslab.model.gate import GateStage
 from chaoslab.model.verdict import failed, passed
@@ -52,7 +52,7 @@ def gate(
     return GateResult(
         topology="tiny",
         source="chaoslab.toml",
-        runtime=RuntimeTaken(asked="auto", taken="local", why="no engine", proxy="embedded"),
+        runtime=ChosenRuntime(asked="auto", taken="local", why="no engine", proxy="embedded"),
         commands=(),
         workers=1,
         retries=0,
@@ -109,8 +109,8 @@ def test_the_order_of_decisions_is_the_one_that_was_asked_for() -> None:
     assert [each.exit_code for each in order] == [2, 4, 1, 3, 0]
     for here in range(len(order)):
         for some in itertools.permutations(order[here:]):
-            assert gravest(some) is order[here]
-    assert gravest([]) is Decision.INCONCLUSIVE
+            assert worst_decision(some) is order[here]
+    assert worst_decision([]) is Decision.INCONCLUSIVE
 
 
 def test_a_finding_of_the_preflight_refuses(tmp_path: Path) -> None:

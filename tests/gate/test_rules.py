@@ -12,7 +12,7 @@ from verdicts.plans import TOPOLOGY, plan_of
 
 from chaoslab.expectations import Expectation, FailsFast, Starts
 from chaoslab.gate.result import Abort, ScenarioOutcome, ScenarioResult
-from chaoslab.gate.rules import RunSeen, broken_rule
+from chaoslab.gate.rules import SavedRun, broken_rule
 from chaoslab.history.events import AnyEvent, AppStarved, Bound, FirstAnswer, RunEnded
 from chaoslab.model.gate import AbortRule, Gate, GateStage, SlowRule
 from chaoslab.model.verdict import Outcome, Verdict
@@ -44,7 +44,7 @@ def found(
 ) -> Abort | None:
     stage = GateStage(name="s", marker="m", pass_rate=1.0, abort_on=(rule,))
     plan = plan_of(*(expect or (Starts(mode="normal"),)), faults=())
-    run = RunSeen(topology=TOPOLOGY, plan=plan, history=history_of(events))
+    run = SavedRun(topology=TOPOLOGY, plan=plan, history=history_of(events))
     return broken_rule(stage, GATE, result, (run,))
 
 

@@ -13,7 +13,7 @@ from chaoslab import Killed, Severed, Slow
 from chaoslab.cli import main
 from chaoslab.expectations import Recovers, Starts
 from chaoslab.faults.mutation import Mutation
-from chaoslab.gate.self_test import Ran, Trial, batches, judged, trials
+from chaoslab.gate.self_test import Trial, TrialRun, batches, judged, trials
 from chaoslab.history.events import AnyEvent, LabLag
 from chaoslab.model.plan import Plan
 from chaoslab.model.verdict import Outcome
@@ -22,10 +22,10 @@ from chaoslab.verdicts.judge import judge
 TRIAL = Trial(nodeid="n", scenario="s", mutation=Mutation(kind="inert", fault=OUTAGE))
 
 
-def ran(events: list[AnyEvent], plan: Plan) -> Ran:
+def ran(events: list[AnyEvent], plan: Plan) -> TrialRun:
     """A run with these events, as the judge judges it."""
     history = history_of(events)
-    return Ran(
+    return TrialRun(
         verdicts=judge(TOPOLOGY, plan, history), topology=TOPOLOGY, plan=plan, history=history
     )
 
@@ -60,21 +60,21 @@ def test_a_batch_has_one_mutation_and_no_trial_is_lost() -> None:
 def test_unknown_for_want_of_the_fault_is_seen_through() -> None:
     """The good run without anything that shows that the outage met it."""
     tried = judged(TRIAL, ran(outage(), plan_of()), 1.0)
-    assert (tried.outcome, tried.holds) == (Outcome.UNKNOWN, True)
+    assert (tried.outcome, tried.passed) == (Outcome.UNKNOWN, True)
     assert tried.reason == "no connection of the app was observed to be affected by it"
 
 
 def test_a_pass_and_a_fail_are_both_a_hole() -> None:
     """Whether the fault is believed, or nothing rests on it."""
     believed = judged(TRIAL, ran(good(), plan_of()), 1.0)
-    assert (believed.outcome, believed.holds) == (Outcome.PASS, False)
+    assert (believed.outcome, believed.passed) == (Outcome.PASS, False)
     assert believed.reason.startswith("starts is PASS:")
     loose = plan_of(Starts(mode="degraded", rests_on=()), Recovers(rests_on=()))
     tried = judged(TRIAL, ran(outage(), loose), 1.0)
-    assert (tried.outcome, tried.holds) == (Outcome.PASS, False)
+    assert (tried.outcome, tried.passed) == (Outcome.PASS, False)
     wrong = plan_of(Starts(mode="normal", rests_on=()))
     refused = judged(TRIAL, ran(outage(), wrong), 1.0)
-    assert (refused.outcome, refused.holds) == (Outcome.FAIL, False)
+    assert (refused.outcome, refused.passed) == (Outcome.FAIL, False)
     assert refused.reason.startswith("starts is FAIL:")
 
 
@@ -82,10 +82,10 @@ def test_unknown_for_another_reason_holds_only_without_evidence() -> None:
     """A lab that lagged says UNKNOWN of everything: on a better day it would say PASS."""
     lag = LabLag(at_s=1.0, late_s=3.0)
     lagged = judged(TRIAL, ran([*good(), lag], plan_of()), 1.0)
-    assert (lagged.outcome, lagged.holds) == (Outcome.UNKNOWN, False)
+    assert (lagged.outcome, lagged.passed) == (Outcome.UNKNOWN, False)
     assert lagged.reason.startswith("accepted as observed on backend.")
     unmet = judged(TRIAL, ran([*outage(), lag], plan_of()), 1.0)
-    assert unmet.holds
+    assert unmet.passed
 
 
 def test_one_of_two_faults_is_told_from_the_other() -> None:
@@ -93,21 +93,21 @@ def test_one_of_two_faults_is_told_from_the_other() -> None:
     second = Severed(name="second", target="vpc")
     plan = plan_of(faults=(SEVERED, second))
     other = replace(TRIAL, mutation=Mutation(kind="inert", fault="second"))
-    assert judged(other, ran(good(), plan), 1.0).holds
-    assert not judged(TRIAL, ran(good(), plan), 1.0).holds
+    assert judged(other, ran(good(), plan), 1.0).passed
+    assert not judged(TRIAL, ran(good(), plan), 1.0).passed
 
 
 def test_nothing_judged_is_no_proof() -> None:
     """A plan that expects nothing is UNKNOWN, and its fault may have been met."""
     empty = replace(plan_of(), expect=())
-    assert not judged(TRIAL, ran(good(), empty), 1.0).holds
+    assert not judged(TRIAL, ran(good(), empty), 1.0).passed
 
 
 @pytest.mark.parametrize("cut", range(0, 60, 3))
 def test_a_run_that_was_cut_short_is_never_a_hole(cut: int) -> None:
     """However much of it there is."""
     events = list(history_of(outage()).events)[:cut]
-    assert judged(TRIAL, ran(events, plan_of()), 1.0).holds
+    assert judged(TRIAL, ran(events, plan_of()), 1.0).passed
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_run_that_was_cut_short_is_never_a_hole(cut: int) -> None:
     [
         (["--repeat", "2"], "remove --repeat"),
         (["--runtime", "docker"], "needs the embedded engine"),
-        (["--stage", "no such"], "unknown stage"),
+        (["--stage", "no such"], "unknown stage 'no such'"),
     ],
 )
 def test_what_cannot_be_tried_is_a_usage_error(words: list[str], told: str) -> None:

@@ -17,11 +17,11 @@ from chaoslab.errors import Problem, SpecError, did_you_mean
 from chaoslab.faults.mutation import Mutation
 from chaoslab.gate.junit import save_junit
 from chaoslab.gate.markdown import summary
-from chaoslab.gate.result import GateResult, RoundResult, RuntimeTaken, ScenarioResult, StageResult
-from chaoslab.gate.self_test import Trial, Tried
+from chaoslab.gate.result import ChosenRuntime, GateResult, RoundResult, ScenarioResult, StageResult
+from chaoslab.gate.self_test import Trial, TrialResult
 from chaoslab.gate.self_test_text import line as trial_line
 from chaoslab.gate.self_test_text import table as trial_table
-from chaoslab.gate.text import shown
+from chaoslab.gate.text import gate_text
 from chaoslab.history.events import FaultMissed, LabUp
 from chaoslab.model.gate import GateStage
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
@@ -73,7 +73,7 @@ def result(folder: Path) -> GateResult:
     return GateResult(
         topology="tiny",
         source="chaoslab.toml",
-        runtime=RuntimeTaken(asked="auto", taken="local", why="no engine", proxy="embedded"),
+        runtime=ChosenRuntime(asked="auto", taken="local", why="no engine", proxy="embedded"),
         commands=(f"run {EVIL}",),
         workers=1,
         retries=0,
@@ -106,7 +106,7 @@ def test_progress_lines_are_harmless() -> None:
 def test_the_gates_page_is_harmless(tmp_path: Path) -> None:
     """The text at its end, the summary of a CI's job, and the JUnit file."""
     made = result(tmp_path)
-    assert_harmless(printed(shown(made)))
+    assert_harmless(printed(gate_text(made)))
     page = "\n".join(summary(made))
     assert_harmless(page)
     lines = page.splitlines()
@@ -128,7 +128,7 @@ def test_trials_of_the_corpus_and_the_self_test_are_harmless() -> None:
     entry = Entry(build="b", state="s", at="", outcome="missed", seconds=1.0, why=(EVIL,))
     assert_harmless(printed(corpus_line(entry)))
     trial = Trial(nodeid="n", scenario="s", mutation=Mutation(kind="inert", fault="f"))
-    tried = Tried(trial=trial, outcome=None, holds=False, reason=EVIL, seconds=1.0)
+    tried = TrialResult(trial=trial, outcome=None, passed=False, reason=EVIL, seconds=1.0)
     assert_harmless(printed(trial_line(tried, 1, 1)))
     assert_harmless(printed(trial_table([tried], [], 1.0)), spelt=False)
 

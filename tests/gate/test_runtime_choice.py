@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from chaoslab.errors import RuntimeUnavailable, SpecError
-from chaoslab.gate import choice
-from chaoslab.gate.calls import CACHE, Calls
-from chaoslab.gate.choice import check_workers, runtime_taken
-from chaoslab.gate.result import RuntimeTaken
-from chaoslab.gate.run import _fresh
+from chaoslab.gate import runtime_choice
+from chaoslab.gate.new_folder import new_folder
+from chaoslab.gate.pytest_calls import CACHE, PytestCalls
+from chaoslab.gate.result import ChosenRuntime
+from chaoslab.gate.runtime_choice import check_workers, choose_runtime
 from chaoslab.model.gate import Gate, GateProxy, GateRuntime
 from chaoslab.model.topology import Topology
 from chaoslab.runtimes.doctor.needs import Lack, RuntimeNeeds
@@ -23,12 +23,12 @@ NO_IMAGE = Lack(what="image x is not here", fixes=("docker pull x",), surely=Fal
 
 def machine(monkeypatch: pytest.MonkeyPatch, *lacks: Lack) -> None:
     """A machine on which docker lacks that."""
-    monkeypatch.setattr(choice, "look", lambda *_: None)
+    monkeypatch.setattr(runtime_choice, "look", lambda *_: None)
     needs = (
         RuntimeNeeds(runtime="local", lacks=()),
         RuntimeNeeds(runtime="docker", lacks=lacks),
     )
-    monkeypatch.setattr(choice, "needs_of", lambda _: needs)
+    monkeypatch.setattr(runtime_choice, "needs_of", lambda _: needs)
 
 
 def test_auto_takes_docker_where_the_doctor_calls_it_ready(
@@ -36,26 +36,27 @@ def test_auto_takes_docker_where_the_doctor_calls_it_ready(
 ) -> None:
     """And local everywhere else, with what docker lacks."""
     machine(monkeypatch)
-    assert runtime_taken("auto", "auto", TOPOLOGY).taken == "docker"
+    assert choose_runtime("auto", "auto", TOPOLOGY).taken == "docker"
     for lack in (NO_ENGINE, NO_IMAGE):
         machine(monkeypatch, lack)
-        taken = runtime_taken("auto", "auto", TOPOLOGY)
+        taken = choose_runtime("auto", "auto", TOPOLOGY)
         assert (taken.taken, taken.why) == ("local", f"docker is not ready here: {lack.what}")
 
 
 def test_docker_by_name_is_never_swapped_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it surely lacks is said with the fix; an image may still be pulled."""
     machine(monkeypatch, NO_IMAGE)
-    assert runtime_taken("docker", "auto", TOPOLOGY).taken == "docker"
+    assert choose_runtime("docker", "auto", TOPOLOGY).taken == "docker"
     machine(monkeypatch, NO_ENGINE)
-    with pytest.raises(RuntimeUnavailable, match="no docker runtime: no Docker engine answers"):
-        runtime_taken("docker", "auto", TOPOLOGY)
+    with pytest.raises(RuntimeUnavailable, match="not ready: no Docker engine answers") as found:
+        choose_runtime("docker", "auto", TOPOLOGY)
+    assert [problem.code for problem in found.value.problems] == ["runtime.not_ready"]
 
 
 def test_local_by_name_looks_at_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A look costs seconds."""
-    monkeypatch.setattr(choice, "look", None)
-    assert runtime_taken("local", "auto", TOPOLOGY).taken == "local"
+    monkeypatch.setattr(runtime_choice, "look", None)
+    assert choose_runtime("local", "auto", TOPOLOGY).taken == "local"
 
 
 def test_the_proxy_is_the_runtimes_usual_one_unless_named(
@@ -63,15 +64,15 @@ def test_the_proxy_is_the_runtimes_usual_one_unless_named(
 ) -> None:
     """On docker a gate can so be decided that a real Toxiproxy would leave undecided."""
     machine(monkeypatch)
-    monkeypatch.setattr(choice, "toxiproxy_program", lambda: "/bin/toxiproxy-server")
+    monkeypatch.setattr(runtime_choice, "toxiproxy_program", lambda: "/bin/toxiproxy-server")
     asked: list[tuple[GateRuntime, GateProxy]] = [
         ("docker", "auto"),
         ("docker", "embedded"),
         ("local", "auto"),
         ("local", "toxiproxy"),
     ]
-    told = [runtime_taken(runtime, proxy, TOPOLOGY).told for runtime, proxy in asked]
-    assert told == [
+    texts = [choose_runtime(runtime, proxy, TOPOLOGY).text for runtime, proxy in asked]
+    assert texts == [
         "docker, a real Toxiproxy on the links",
         "docker, the embedded engine on the links",
         "local, the embedded engine on the links",
@@ -85,25 +86,25 @@ def test_a_toxiproxy_that_is_not_there_is_told_before_anything_runs(
     """Only where it must come from PATH; in containers it is an image."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(RuntimeUnavailable, match="toxiproxy-server is not on PATH"):
-        runtime_taken("local", "toxiproxy", TOPOLOGY)
+        choose_runtime("local", "toxiproxy", TOPOLOGY)
     machine(monkeypatch)
-    assert runtime_taken("docker", "toxiproxy", TOPOLOGY).proxy == "toxiproxy"
+    assert choose_runtime("docker", "toxiproxy", TOPOLOGY).proxy == "toxiproxy"
 
 
-def calls(workers: int) -> Calls:
-    taken = RuntimeTaken(asked="auto", taken="local", why="", proxy="toxiproxy")
+def calls(workers: int) -> PytestCalls:
+    taken = ChosenRuntime(asked="auto", taken="local", why="", proxy="toxiproxy")
     gate = Gate(stages=(), workers=workers)
-    return Calls(topology=TOPOLOGY, gate=gate, runtime=taken, commands=("app=x y",))
+    return PytestCalls(topology=TOPOLOGY, gate=gate, runtime=taken, commands=("app=x y",))
 
 
 def test_without_xdist_one_worker_is_fine_and_two_are_said_to_need_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It stands only in the development extras."""
-    monkeypatch.setattr(choice.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(runtime_choice.importlib.util, "find_spec", lambda _: None)
     check_workers(1)
     assert "-n" not in calls(1).stage("m", Path("/f")).command
-    with pytest.raises(RuntimeUnavailable, match="2 workers need pytest-xdist"):
+    with pytest.raises(RuntimeUnavailable, match="needs pytest-xdist, which is not installed"):
         check_workers(2)
 
 
@@ -129,4 +130,4 @@ def test_a_stages_command_line_is_its_own(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_gate_whose_folder_cannot_be_made_says_so_before_anything_runs() -> None:
     """The user's mistake, with its fix: exit 2."""
     with pytest.raises(SpecError, match=r"/dev/null/gate-1: cannot be written: Not a directory"):
-        _fresh(Path("/dev/null/gate-1"))
+        new_folder(Path("/dev/null/gate-1"))
