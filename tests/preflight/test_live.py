@@ -204,7 +204,7 @@ async def test_a_postgres_that_falls_silent_later_is_told_within_the_limit(tmp_p
     """At the log-in, or at the query: psycopg's own way out would ask the silent server to stop."""
     ready = b"R\0\0\0\x08\0\0\0\0" + b"Z\0\0\0\x05I"
     for answers, step in (((b"N",), "log in"), ((b"N", ready), "query")):
-        async with answering(*answers, passed=True) as port:
+        async with answering(*answers, holds=True) as port:
             begun_s = now_s()
             url = f"postgresql://u:p@127.0.0.1:{port}/d"
             walk = await postgres_walk(tmp_path, url, SILENT_WITHIN_S)
