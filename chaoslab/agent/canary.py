@@ -9,9 +9,14 @@ import socket
 
 from chaoslab.agent.canary_ports import CanaryPorts
 from chaoslab.clock import now_s
-from chaoslab.errors import InjectionFailed
+from chaoslab.errors import ErrorCode, InjectionFailed, Problem
 from chaoslab.model.sighting import Outcome, Question, Sighting
 
+NOT_SENT = ErrorCode(
+    "canary.not_sent",
+    "a canary could not be sent to {address}: {cause}",
+    "The lab itself could not connect, for example without free file descriptors.",
+)
 # Used if no answer is expected. A proxy that cannot reach the server closes sooner than this.
 _STAYS_OPEN_S = 0.1
 
@@ -38,7 +43,8 @@ async def ask(
     except ConnectionError:
         return seen("reset")
     except OSError as error:
-        raise InjectionFailed(f"a canary could not be sent to {host}:{port}: {error}") from error
+        reason = NOT_SENT(address=f"{host}:{port}", cause=str(error))
+        raise InjectionFailed(Problem(reason=reason)) from error
     if sock is None:
         return seen("connect_timeout")
     outcome: Outcome = "silent"

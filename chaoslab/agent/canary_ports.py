@@ -8,7 +8,13 @@ import struct
 from collections import deque
 
 from chaoslab.clock import now_s
-from chaoslab.errors import InjectionFailed
+from chaoslab.errors import ErrorCode, InjectionFailed, Problem
+
+NO_PORT = ErrorCode(
+    "canary.no_port",
+    "no port from {first} to {last} is free for a canary: {cause}",
+    "An agent needs local ports below 1024 for its canaries, and could bind none.",
+)
 
 # Below every range of ephemeral ports, so that a connection of the app is never taken for a canary,
 # and without common service ports. A port in use is skipped.
@@ -52,10 +58,9 @@ class CanaryPorts:
             self._ports.append(port)
             self.inodes.add(os.fstat(sock.fileno()).st_ino)
             return
-        raise InjectionFailed(
-            f"no port from {min(self._ports)} to {max(self._ports)} is free for a canary: {error}\n"
-            "  run the agent as root in its container, or give it NET_BIND_SERVICE"
-        )
+        reason = NO_PORT(first=min(self._ports), last=max(self._ports), cause=str(error))
+        fix = "run the agent as root in its container, or give it NET_BIND_SERVICE"
+        raise InjectionFailed(Problem(reason=reason, fix=fix))
 
     def release(self, sock: socket.socket, *, rest: bool = False) -> None:
         """Close the socket. With `rest`, its port is used last for the next 20 s."""

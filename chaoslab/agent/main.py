@@ -19,9 +19,14 @@ from chaoslab.agent.protocol import BadRequest, Json, Request
 from chaoslab.agent.socket_watch import watch
 from chaoslab.agent.stdio import Stdout, lines_in
 from chaoslab.clock import now_s
-from chaoslab.errors import ChaoslabError, InjectionFailed
+from chaoslab.errors import ChaoslabError, ErrorCode, InjectionFailed, Problem
 from chaoslab.model.sighting import Question
 
+NO_ADDRESS = ErrorCode(
+    "agent.no_address",
+    "the name '{host}' has no address in the network of the app: {cause}",
+    "A name could not be resolved to an IPv4 address in the app's network namespace.",
+)
 _EVERY_S = 0.02
 
 
@@ -137,10 +142,9 @@ async def _resolved(host: str) -> str:
                 host, None, family=socket.AF_INET, type=socket.SOCK_STREAM
             )
         except OSError as error:
-            raise InjectionFailed(
-                f"the name {host!r} has no address in the network of the app: {error.strerror}\n"
-                "  is its container up, and on the app's network?"
-            ) from None
+            reason = NO_ADDRESS(host=host, cause=str(error.strerror))
+            fix = "start its container, and connect it to the app's network"
+            raise InjectionFailed(Problem(reason=reason, fix=fix)) from None
         return str(found[0][4][0])
     return host
 

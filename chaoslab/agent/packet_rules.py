@@ -7,7 +7,24 @@ import shutil
 
 from chaoslab.agent import iptables_rules
 from chaoslab.agent.iptables_rules import Counters
-from chaoslab.errors import InjectionFailed
+from chaoslab.errors import ErrorCode, InjectionFailed, Problem
+
+NOT_GUARDED = ErrorCode(
+    "packets.not_guarded",
+    "port {port} is not guarded: no rule counts there",
+    "Packets were not counted at the port, because its rules are missing.",
+)
+NO_TOOL = ErrorCode(
+    "packets.no_tool",
+    "no packet rule can be made: iptables is not in this image",
+    "The agent's image has no iptables.",
+)
+NOT_ALLOWED = ErrorCode(
+    "packets.not_allowed",
+    "no packet rule can be made in this network namespace: {causes}",
+    "Every iptables of the agent's image failed, for example without a capability.",
+)
+TOOL_FAILED = ErrorCode("packets.tool_failed", "{program}: {cause}", "A call of iptables failed.")
 
 # `iptables` of an image is the legacy or the nft variant, and the kernel may support only one of
 # them: each is tried. The plain name comes first, because people use it to look at the rules.
@@ -45,7 +62,7 @@ class PacketRules:
         async with self._lock:
             counted = iptables_rules.counters(await self._saved(), port)
         if counted is None:
-            raise InjectionFailed(f"port {port} is not guarded: no rule counts there")
+            raise InjectionFailed(Problem(reason=NOT_GUARDED(port=port)))
         return counted
 
     async def unguard(self, port: int) -> None:
@@ -89,15 +106,10 @@ class PacketRules:
 
 def _no_rules(problems: list[str]) -> InjectionFailed:
     if not problems:
-        return InjectionFailed(
-            "no packet rule can be made: iptables is not in this image\n"
-            "  build the agent's image from a base with apt-get or apk, or with iptables in it"
-        )
-    return InjectionFailed(
-        "no packet rule can be made in this network namespace\n  "
-        + "\n  ".join(problems)
-        + "\n  start the agent's container as root with the capability NET_ADMIN"
-    )
+        fix = "build the agent's image from a base with apt-get or apk, or with iptables in it"
+        return InjectionFailed(Problem(reason=NO_TOOL(), fix=fix))
+    fix = "start the agent's container as root with the capability NET_ADMIN"
+    return InjectionFailed(Problem(reason=NOT_ALLOWED(causes=problems), fix=fix))
 
 
 def _found(program: str) -> str | None:
@@ -115,6 +127,7 @@ async def _run(program: str, *arguments: str, given: str = "") -> str:
     )
     out, err = await process.communicate(given.encode())
     if process.returncode:
-        why = err.decode(errors="replace").strip() or f"exit code {process.returncode}"
-        raise InjectionFailed(f"{program}: {why}")
+        lines = err.decode(errors="replace").strip().splitlines()
+        cause = "; ".join(lines) or f"exit code {process.returncode}"
+        raise InjectionFailed(Problem(reason=TOOL_FAILED(program=program, cause=cause)))
     return out.decode()

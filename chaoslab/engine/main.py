@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TextIO
 
 from chaoslab import seeds
-from chaoslab.engine import last_messages
+from chaoslab.engine import last_messages, wire
 from chaoslab.engine.address import join_host_port
 from chaoslab.engine.chaoslab_api import ChaoslabApi
 from chaoslab.engine.connection_log import ConnectionLog
@@ -65,14 +65,16 @@ def serve(options: Options, out: TextIO = sys.stdout) -> int:
     Prints `{"listening": "HOST:PORT", "pid": n}` to `out` as soon as the API answers.
     """
     if not sys.platform.startswith("linux"):
-        print(f"chaoslab.engine: needs Linux (epoll, splice); got {sys.platform}", file=sys.stderr)
-        return 1
+        from chaoslab.engine import start_errors
+
+        return start_errors.report(start_errors.NOT_LINUX(platform=sys.platform))
     try:
         if options.last_messages is not None:
             last_messages.configure(options.last_messages)
     except ValueError as error:
-        print(f"chaoslab.engine: --last-messages: {error}", file=sys.stderr)
-        return 1
+        from chaoslab.engine import start_errors
+
+        return start_errors.report(start_errors.BAD_LAST_MESSAGES(cause=str(error)))
     _raise_descriptor_limit()
     _reduce_timer_slack()
     # Connections are freed by reference counts; a full garbage collection would only add pauses.
@@ -127,12 +129,14 @@ async def _listen(options: Options, app: Router) -> asyncio.Server | None:
     try:
         return await asyncio.start_server(serve_client, options.host, options.port)
     except OSError as error:
+        from chaoslab.engine import start_errors
+
         number = error.errno or 0
-        why = os.strerror(number) if number > 0 else str(error)
-        print(
-            f"chaoslab.engine: cannot listen on {options.host}:{options.port}: {why}\n"
-            "  expected a free port; choose another with --port (0 takes a free one)",
-            file=sys.stderr,
+        cause = os.strerror(number) if number > 0 else str(error)
+        start_errors.report(
+            start_errors.CANNOT_LISTEN(address=f"{options.host}:{options.port}", cause=cause),
+            expected="a free port",
+            fix="choose another with --port (0 takes a free one)",
         )
         return None
 
@@ -140,20 +144,20 @@ async def _listen(options: Options, app: Router) -> asyncio.Server | None:
 async def _serve_client(
     app: Router, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    from chaoslab.engine.http_server import serve_connection  # noqa: PLC0415  see _HTTP_SERVER
+    from chaoslab.engine.http_server import serve_connection  # see _HTTP_SERVER
 
     await serve_connection(app, reader, writer)
 
 
 async def _populate(api: ToxiproxyApi, path: str) -> bool:
-    from chaoslab.engine import wire  # noqa: PLC0415  only needed with a config
-
     try:
         with open(path, "rb") as file:  # noqa: ASYNC230  no request is served yet
             body = file.read()
         await api.populate_all(wire.decode(body), [])
     except (OSError, ValueError, wire.ApiError) as error:  # a NUL in the path is a ValueError
-        print(f"chaoslab.engine: --config {path}: {error}", file=sys.stderr)
+        from chaoslab.engine import start_errors
+
+        start_errors.report(start_errors.BAD_CONFIG(file=path, cause=str(error)))
         return False
     return True
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Network, NetmaskValueError
 
-from chaoslab.errors import Problem, SpecError, did_you_mean
+from chaoslab.errors import UNKNOWN_NAME, ErrorCode, Problem, SpecError, did_you_mean
 from chaoslab.export.network_chaos import Destination, Outside, Pods
 from chaoslab.model.topology import Topology
 
@@ -18,6 +18,34 @@ _LABEL_KEY = re.compile(rf"([a-z0-9]([-a-z0-9.]{{0,251}}[a-z0-9])?/)?{_LABEL_NAM
 _LABEL_VALUE = re.compile(_LABEL_NAME)
 _DNS_NAME = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+)
+
+NOT_A_NAMESPACE = ErrorCode(
+    "export.not_a_namespace",
+    "'{name}' is not a namespace",
+    "The name is not valid for a namespace of Kubernetes.",
+)
+TWO_PLACES = ErrorCode(
+    "export.two_places",
+    "'{name}' is declared both inside and outside the cluster",
+    "A service has both an option `--service` and an option `--external`.",
+)
+NO_NAME = ErrorCode(
+    "export.no_name", "not of the form NAME=...", "An option does not name an app or a service."
+)
+GIVEN_TWICE = ErrorCode(
+    "export.given_twice", "'{name}' is given twice", "Two options have the same name."
+)
+NOT_A_LABEL = ErrorCode(
+    "export.not_a_label", "'{label}' is not a label", "The text is not a label of Kubernetes."
+)
+TWO_VALUES = ErrorCode(
+    "export.two_values", "two values for the label '{key}'", "A label is given two values."
+)
+NOT_A_HOST = ErrorCode(
+    "export.not_a_host",
+    "'{host}' is not a target that Chaos Mesh can cut off (IPv6 is unsupported)",
+    "The text is not a host that Chaos Mesh supports as an external target.",
 )
 
 LABELS = "NAME=KEY=VALUE[,KEY=VALUE]..., as in backend=app=backend"
@@ -55,9 +83,8 @@ def cluster(options: Options, topology: Topology) -> Cluster:
     elsewhere = _read("--namespace-of", options.namespaces, known, problems)
     for where, name in [("--namespace", options.namespace), *_flat("--namespace-of", elsewhere)]:
         if not _NAMESPACE.fullmatch(name):
-            problems.append(
-                _wrong(where, f"'{name}' is not a namespace", "a DNS label, as in shop")
-            )
+            reason = NOT_A_NAMESPACE(name=name)
+            problems.append(Problem(reason=reason, where=where, expected="a DNS label, as in shop"))
 
     def pods(
         option: str, texts: Sequence[str], names: Iterable[str]
@@ -72,8 +99,8 @@ def cluster(options: Options, topology: Topology) -> Cluster:
         name: _hosts(f"--external {name}", text, problems) for name, text in external.items()
     }
     for name in services.keys() & outside.keys():
-        what = f"'{name}' is declared both inside and outside the cluster"
-        problems.append(_wrong(f"--external {name}", what, "--service or --external, not both"))
+        where, expected = f"--external {name}", "--service or --external, not both"
+        problems.append(Problem(reason=TWO_PLACES(name=name), where=where, expected=expected))
     if problems:
         raise SpecError(problems)
 
@@ -98,14 +125,14 @@ def _read(
         name, equals, rest = text.partition("=")
         where = f"{option} {text}"
         if not equals or not rest:
-            problems.append(_wrong(where, "not of the form NAME=...", _FORMS[option]))
+            problems.append(Problem(reason=NO_NAME(), where=where, expected=_FORMS[option]))
         elif name not in known:
-            what, expected = f"unknown name '{name}'", "one of: " + ", ".join(known)
-            problems.append(
-                Problem(where=where, what=what, expected=expected, fix=did_you_mean(name, known))
-            )
+            reason, expected = UNKNOWN_NAME(kind="name", name=name), "one of: " + ", ".join(known)
+            fix = did_you_mean(name, known)
+            problems.append(Problem(reason=reason, where=where, expected=expected, fix=fix))
         elif name in found:
-            problems.append(_wrong(where, f"'{name}' is given twice", "one entry for each name"))
+            reason, expected = GIVEN_TWICE(name=name), "one entry for each name"
+            problems.append(Problem(reason=reason, where=where, expected=expected))
         else:
             found[name] = rest
     return found
@@ -116,9 +143,10 @@ def _labels(where: str, text: str, problems: list[Problem]) -> dict[str, str]:
     for entry in text.split(","):
         key, equals, value = entry.partition("=")
         if not (equals and _LABEL_KEY.fullmatch(key) and _LABEL_VALUE.fullmatch(value)):
-            problems.append(_wrong(where, f"'{entry}' is not a label", LABELS))
+            reason = NOT_A_LABEL(label=entry)
+            problems.append(Problem(reason=reason, where=where, expected=LABELS))
         elif labels.setdefault(key, value) != value:
-            problems.append(_wrong(where, f"two values for the label '{key}'", "one"))
+            problems.append(Problem(reason=TWO_VALUES(key=key), where=where, expected="one"))
     return labels
 
 
@@ -128,9 +156,11 @@ def _hosts(where: str, text: str, problems: list[Problem]) -> tuple[str, ...]:
         name, colon, port = host.partition(":")
         right_port = not colon or (port.isdecimal() and 0 < int(port) < 65536)
         if not (right_port and (_is_network(name) or _is_name(name))):
-            expected = "an IPv4 address, a network as in 10.20.0.0/16, or a DNS name"
-            what = f"'{host}' is not a target that Chaos Mesh can cut off (IPv6 is unsupported)"
-            problems.append(_wrong(where, what, f"{expected}, with or without :PORT"))
+            expected = (
+                "an IPv4 address, a network as in 10.20.0.0/16, or a DNS name,"
+                " with or without :PORT"
+            )
+            problems.append(Problem(reason=NOT_A_HOST(host=host), where=where, expected=expected))
     return hosts
 
 
@@ -150,10 +180,6 @@ def _is_name(text: str) -> bool:
 def _flat(option: str, entries: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name, value in entries.items():
         yield f"{option} {name}", value
-
-
-def _wrong(where: str, what: str, expected: str) -> Problem:
-    return Problem(where=where, what=what, expected=expected)
 
 
 _FORMS = {

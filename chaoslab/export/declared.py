@@ -5,10 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 
-from chaoslab.errors import Problem, SpecError
+from chaoslab.errors import ErrorCode, Problem, SpecError
 from chaoslab.export.yaml_text import settings as names_of
 from chaoslab.faults.base import Fault
 from chaoslab.faults.registry import faults
+
+NOT_A_SETTING = ErrorCode(
+    "export.not_a_setting",
+    "'{fault}' does not have this setting",
+    "An option sets a field that the fault does not have.",
+)
+SETTING_MISSING = ErrorCode(
+    "export.setting_missing", "{option} is not given", "A field without a default is not set."
+)
+ONE_STREAM = ErrorCode(
+    "export.one_stream",
+    "'{fault}' has one stream, not {count}",
+    "Several streams are given for a fault that has one.",
+)
 
 
 def kinds() -> Mapping[str, type[Fault]]:
@@ -29,15 +43,15 @@ def declared(kind: str, target: str, settings: Mapping[str, object]) -> Fault:
         given |= _one_stream(kind, given.pop("streams"))
     problems = [
         Problem(
+            reason=NOT_A_SETTING(fault=kind),
             where=option_of(name),
-            what=f"'{kind}' does not have this setting",
             expected="one of: " + ", ".join(map(option_of, wanted)) if wanted else "no settings",
         )
         for name in given
         if name not in wanted
     ]
     problems += [
-        Problem(where=kind, what=f"{option_of(name)} is not given", fix="it has no default")
+        Problem(reason=SETTING_MISSING(option=option_of(name)), where=kind, fix="it has no default")
         for name in _required(fault)
         if name not in given
     ]
@@ -55,8 +69,8 @@ def option_of(name: str) -> str:
 def _one_stream(kind: str, streams: object) -> dict[str, object]:
     assert isinstance(streams, tuple)
     if len(streams) > 1:
-        what = f"'{kind}' has one stream, not {len(streams)}"
-        raise SpecError([Problem(where="--stream", what=what, expected="upstream or downstream")])
+        reason = ONE_STREAM(fault=kind, count=len(streams))
+        raise SpecError(Problem(reason=reason, where="--stream", expected="upstream or downstream"))
     return {"stream": streams[0]}
 
 

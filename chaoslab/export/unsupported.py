@@ -5,12 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from math import inf
 
-from chaoslab.errors import Problem
+from chaoslab.errors import ErrorCode, Problem
 from chaoslab.export.cluster import Cluster
 from chaoslab.export.network_chaos import Destination, Outside
 from chaoslab.faults.base import Fault
 from chaoslab.faults.cluster import Peer, Unsupported
 from chaoslab.model.topology import Link
+
+UNSUPPORTED = ErrorCode(
+    "export.unsupported", "{cause}", "NetworkChaos of Chaos Mesh does not support the fault."
+)
+NO_DURATION = ErrorCode(
+    "export.no_duration", "no duration is given", "The fault would never heal by itself."
+)
+BAD_DURATION = ErrorCode(
+    "export.bad_duration", "{duration_s:g} is not a duration", "The duration must be positive."
+)
+SCHEDULE_WITH_END = ErrorCode(
+    "export.schedule_with_end",
+    "a Schedule does not end by itself",
+    "A duration is given for a fault that is exported as a Schedule, which has none.",
+)
+NO_LABELS = ErrorCode(
+    "export.no_labels",
+    "no labels are given for the pods of '{app}'",
+    "The pods of an app that the fault affects are unknown.",
+)
+NO_PLACE = ErrorCode(
+    "export.no_place",
+    "the place of '{service}' is not given",
+    "It is unknown whether a service is inside the cluster, and where.",
+)
 
 
 def refused(
@@ -32,21 +57,20 @@ def peer_of(destination: Destination) -> Peer:
 def _unsupported(where: str, fault: Fault, peer: Peer) -> Iterator[Problem]:
     decision = fault.chaos_mesh(peer)
     if isinstance(decision, Unsupported):
-        yield Problem(where=where, what=decision.what, fix=decision.fix)
+        yield Problem(reason=UNSUPPORTED(cause=decision.what), where=where, fix=decision.fix)
 
 
 def _length(fault: Fault, duration_s: float | None) -> Iterator[Problem]:
     if fault.turns is not None:
         if duration_s is not None:
-            what = "a Schedule does not end by itself"
             fix = "remove the option, and delete the Schedule to end the fault"
-            yield Problem(where="--duration-s", what=what, fix=fix)
+            yield Problem(reason=SCHEDULE_WITH_END(), where="--duration-s", fix=fix)
     elif duration_s is None:
         fix = "add --duration-s, so that the fault heals by itself"
-        yield Problem(where=fault.label, what="no duration is given", fix=fix)
+        yield Problem(reason=NO_DURATION(), where=fault.label, fix=fix)
     elif not 0 < duration_s < inf:
-        expected = "a number of seconds above 0"
-        yield Problem(where="--duration-s", what=f"{duration_s:g}", expected=expected)
+        reason, expected = BAD_DURATION(duration_s=duration_s), "a number of seconds above 0"
+        yield Problem(reason=reason, where="--duration-s", expected=expected)
 
 
 def _on_link(fault: Fault, link: Link, where: Cluster) -> Iterator[Problem]:
@@ -54,14 +78,12 @@ def _on_link(fault: Fault, link: Link, where: Cluster) -> Iterator[Problem]:
     destination = where.services.get(link.service)
     if link.app not in where.apps:
         fix = f"add --app {link.app}=KEY=VALUE, the labels of its pods"
-        yield Problem(
-            where=place, what=f"no labels are given for the pods of '{link.app}'", fix=fix
-        )
+        yield Problem(reason=NO_LABELS(app=link.app), where=place, fix=fix)
     if destination is None:
         fix = (
             f"add --service {link.service}=KEY=VALUE for pods, or --external"
             f" {link.service}=HOST if it is outside the cluster"
         )
-        yield Problem(where=place, what=f"the place of '{link.service}' is not given", fix=fix)
+        yield Problem(reason=NO_PLACE(service=link.service), where=place, fix=fix)
     if isinstance(destination, Outside):
         yield from _unsupported(place, fault, peer_of(destination))
