@@ -16,7 +16,7 @@ from chaoslab.history.events import (
     ProbeCrashed,
 )
 from chaoslab.injection.base import Injection
-from chaoslab.injection.ground import Ground
+from chaoslab.injection.context import Context
 from chaoslab.injection.missed import NOT_HEALED, reason_of, record_missed
 from chaoslab.injection.records import record_links, record_metered, record_packets
 
@@ -32,7 +32,7 @@ class Ending:
 
 @asynccontextmanager
 async def injected(
-    fault: Injection, ground: Ground, *, armed: bool = False
+    fault: Injection, context: Context, *, armed: bool = False
 ) -> AsyncIterator[Ending]:
     """Keep a fault in force for the time of the block. Heals it on exit, failure and cancellation.
 
@@ -41,44 +41,44 @@ async def injected(
     still runs; the verdicts are UNKNOWN then.
     """
     if not armed:
-        requested(fault, ground)
+        requested(fault, context)
     ending = Ending()
-    await _record_before(fault, ground)
+    await _record_before(fault, context)
     try:
-        await _confirm(fault, ground, since_s=await fault.begin())
+        await _confirm(fault, context, since_s=await fault.begin())
         yield ending
     except BaseException as error:
         ending.why = f"the run was interrupted ({type(error).__name__})"
         raise
     finally:
-        await uninterrupted(_heal(fault, ground, ending.why))
+        await uninterrupted(_heal(fault, context, ending.why))
 
 
-def requested(fault: Injection, ground: Ground, *, armed: bool = False) -> None:
+def requested(fault: Injection, context: Context, *, armed: bool = False) -> None:
     """Record that a fault is requested, or armed."""
-    journal, links = ground.journal, tuple(link.name for link in fault.links)
+    journal, links = context.journal, tuple(link.name for link in fault.links)
     journal.append(
         FaultRequested(at_s=journal.now(), fault=fault.declared.label, links=links, armed=armed)
     )
 
 
-async def _confirm(fault: Injection, ground: Ground, *, since_s: float) -> None:
-    journal, label = ground.journal, fault.declared.label
+async def _confirm(fault: Injection, context: Context, *, since_s: float) -> None:
+    journal, label = context.journal, fault.declared.label
     try:
         seen = await fault.seen()
         for link in fault.links:
-            await record_packets(link.name, label, ground)
+            await record_packets(link.name, label, context)
     except ChaoslabError as error:
         record_missed(label, reason_of(error), journal)
     else:
         journal.append(FaultInForce(at_s=journal.now(), fault=label, since_s=since_s, seen=seen))
 
 
-async def _heal(fault: Injection, ground: Ground, why: str) -> None:
-    journal, label = ground.journal, fault.declared.label
+async def _heal(fault: Injection, context: Context, why: str) -> None:
+    journal, label = context.journal, fault.declared.label
     try:
         async with asyncio.timeout(HEAL_WITHIN_S):
-            await _record_evidence(fault, ground)
+            await _record_evidence(fault, context)
             journal.append(FaultHealing(at_s=journal.now(), fault=label, why=why))
             await fault.end()
     except (ChaoslabError, TimeoutError) as error:
@@ -87,21 +87,21 @@ async def _heal(fault: Injection, ground: Ground, why: str) -> None:
         journal.append(FaultHealed(at_s=journal.now(), fault=label))
 
 
-async def _record_before(fault: Injection, ground: Ground) -> None:
+async def _record_before(fault: Injection, context: Context) -> None:
     """Record the proxy's metrics from before the fault; later ones are compared with them."""
     with suppress(ChaoslabError):
-        await record_metered(fault, ground)
+        await record_metered(fault, context)
 
 
-async def _record_evidence(fault: Injection, ground: Ground) -> None:
+async def _record_evidence(fault: Injection, context: Context) -> None:
     """Record the evidence just before the heal. That it cannot be read is recorded too, and does
     not delay the heal.
     """
     try:
-        await record_links(fault, ground)
+        await record_links(fault, context)
     except ChaoslabError as error:
-        at_s, probe = ground.journal.now(), f"links of {fault.declared.label}"
-        ground.journal.append(ProbeCrashed(at_s=at_s, probe=probe, error=str(error)))
+        at_s, probe = context.journal.now(), f"links of {fault.declared.label}"
+        context.journal.append(ProbeCrashed(at_s=at_s, probe=probe, error=str(error)))
 
 
 async def uninterrupted(healing: Coroutine[object, object, None]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 from chaoslab.errors import ErrorCode, InjectionFailed, Problem
 from chaoslab.faults.base import LinkFault, Turns
-from chaoslab.injection.ground import Ground, not_in_force
+from chaoslab.injection.context import Context, not_in_force
 from chaoslab.model.actions import Action, ConnectPhase, Disable
 from chaoslab.model.topology import Link
 from chaoslab.seeds import generator
@@ -30,21 +30,21 @@ class LinkInjection:
     on. The lengths of the phases come from the run's seed.
     """
 
-    def __init__(self, fault: LinkFault, ground: Ground) -> None:
+    def __init__(self, fault: LinkFault, context: Context) -> None:
         self.declared: LinkFault = fault
-        self.links = ground.topology.links_of(fault.target)
-        self.ground = ground
-        can = ground.control.capabilities
+        self.links = context.topology.links_of(fault.target)
+        self.context = context
+        can = context.control.capabilities
         actions = tuple(a for link in self.links for a in fault.actions(link.name, can))
-        self.actions = ground.disabled.acted(fault, actions) if ground.disabled else actions
+        self.actions = context.disabled.acted(fault, actions) if context.disabled else actions
         for action in self.actions:
-            ground.control.check(action)
-        self._random = generator(ground.seed, fault.kind, fault.label)
+            context.control.check(action)
+        self._random = generator(context.seed, fault.kind, fault.label)
         self.turning: asyncio.Task[None] | None = None
 
     async def begin(self) -> float:
         await self.apply()
-        return self.ground.journal.now()
+        return self.context.journal.now()
 
     async def seen(self) -> str:
         seen = "; ".join(await asyncio.gather(*(self._look(link) for link in self.links)))
@@ -63,18 +63,18 @@ class LinkInjection:
     async def apply(self) -> None:
         """Apply every action, on all links at once. Raises if one of them fails."""
         self.hold_connects()
-        await asyncio.gather(*(self.ground.control.apply(action) for action in self.actions))
+        await asyncio.gather(*(self.context.control.apply(action) for action in self.actions))
 
     async def undo(self) -> None:
         """Undo every action on all links at once. A connect phase that another fault uses stays."""
         await asyncio.gather(*(self._undo(action) for action in self.actions))
 
     async def _undo(self, action: Action) -> None:
-        label, held = self.declared.label, self.ground.connect_held_by
+        label, held = self.declared.label, self.context.connect_held_by
         if not _is_of_connects(action):
-            await self.ground.control.undo(action)
+            await self.context.control.undo(action)
         elif held.get(action.proxy, label) == label:  # a trigger that failed did not claim it
-            await self.ground.control.undo(action)
+            await self.context.control.undo(action)
             held.pop(action.proxy, None)
 
     def hold_connects(self) -> None:
@@ -82,7 +82,7 @@ class LinkInjection:
 
         Raises InjectionFailed if another fault uses one: the heal of either would end both.
         """
-        label, held = self.declared.label, self.ground.connect_held_by
+        label, held = self.declared.label, self.context.connect_held_by
         proxies = [action.proxy for action in self.actions if _is_of_connects(action)]
         for proxy in proxies:
             if held.get(proxy, label) != label:
@@ -92,7 +92,7 @@ class LinkInjection:
         held.update(dict.fromkeys(proxies, label))
 
     async def _look(self, link: Link) -> str:
-        sighting = await self.ground.canary(link, within_s=self.declared.canary_waits_s)
+        sighting = await self.context.canary(link, within_s=self.declared.canary_waits_s)
         if sighting is None:
             return f"{link.name}: read back; no canary can be sent"
         shown = self.declared.shows(sighting)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chaoslab.errors import ErrorCode, FaultUnsupported, Problem
 from chaoslab.faults.base import LinkFault, ServiceFault
 from chaoslab.injection.base import Injection
-from chaoslab.injection.ground import Ground
+from chaoslab.injection.context import Context
 from chaoslab.injection.links import LinkInjection
 from chaoslab.injection.services import ServiceInjection
 from chaoslab.injection.triggered import TriggeredInjection
@@ -19,16 +19,16 @@ UNKNOWN_KIND = ErrorCode(
 )
 
 
-def prepare(declared: Declared, ground: Ground) -> Injection:
+def prepare(declared: Declared, context: Context) -> Injection:
     """What injects a fault of the plan. It does nothing before it is begun or armed.
 
     Raises FaultUnsupported if the proxies cannot do what the fault needs.
     """
     if isinstance(declared, ServiceFault):
-        return ServiceInjection(declared, ground)
+        return ServiceInjection(declared, context)
     if not isinstance(declared, LinkFault):
         reason = UNKNOWN_KIND(fault=declared.label, kind=declared.kind)
         raise FaultUnsupported(Problem(reason=reason, fix="install the extension that provides it"))
     if isinstance(declared.start, AtConnection):
-        return TriggeredInjection(declared, declared.start, ground)
-    return LinkInjection(declared, ground)
+        return TriggeredInjection(declared, declared.start, context)
+    return LinkInjection(declared, context)

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from chaoslab.history.events import LinkConnection, LinkDrops, LinkMetered, LinkPackets, Met
 from chaoslab.injection.base import Injection
-from chaoslab.injection.ground import Ground
+from chaoslab.injection.context import Context
 
 
-async def record_links(fault: Injection, ground: Ground) -> None:
+async def record_links(fault: Injection, context: Context) -> None:
     """Record what the proxy and the kernel counted at each link of the fault."""
-    journal, label = ground.journal, fault.declared.label
-    await record_metered(fault, ground)
+    journal, label = context.journal, fault.declared.label
+    await record_metered(fault, context)
     for link in fault.links:
-        await record_packets(link.name, label, ground)
-        if drops := await ground.control.syn_drops(link.name):
+        await record_packets(link.name, label, context)
+        if drops := await context.control.syn_drops(link.name):
             at_s = journal.now()
             journal.append(LinkDrops(at_s=at_s, link=link.name, fault=label, syn_drops=drops))
-        await record_connections(link.name, label, ground)
+        await record_connections(link.name, label, context)
 
 
-async def record_packets(link: str, fault: str, ground: Ground) -> None:
+async def record_packets(link: str, fault: str, context: Context) -> None:
     """Record what the kernel has counted at a link so far, if it counts there.
 
     `fault` is the fault's label, empty at the run's end.
     """
-    journal = ground.journal
-    if (counted := await ground.control.packets(link)) is not None:
+    journal = context.journal
+    if (counted := await context.control.packets(link)) is not None:
         journal.append(
             LinkPackets(
                 at_s=journal.now(),
@@ -41,23 +41,23 @@ async def record_packets(link: str, fault: str, ground: Ground) -> None:
         )
 
 
-async def record_metered(fault: Injection, ground: Ground) -> None:
+async def record_metered(fault: Injection, context: Context) -> None:
     """Record the proxy's own metrics of each link of the fault, if they contain no canary."""
-    journal, label = ground.journal, fault.declared.label
+    journal, label = context.journal, fault.declared.label
     for link in fault.links:
-        if (ended := await ground.control.ended_bytes(link.name)) is not None:
+        if (ended := await context.control.ended_bytes(link.name)) is not None:
             at_s = journal.now()
             journal.append(LinkMetered(at_s=at_s, link=link.name, fault=label, ended_bytes=ended))
 
 
-async def record_connections(link: str, fault: str, ground: Ground) -> None:
+async def record_connections(link: str, fault: str, context: Context) -> None:
     """Record the connections that a link has had. `fault` is empty at the run's end."""
-    journal, origin_s = ground.journal, ground.journal.origin_s
+    journal, origin_s = context.journal, context.journal.origin_s
 
     def since_start(at_s: float | None) -> float | None:
         return None if at_s is None else at_s - origin_s
 
-    for c in await ground.control.connections(link):
+    for c in await context.control.connections(link):
         journal.append(
             LinkConnection(
                 at_s=journal.now(),

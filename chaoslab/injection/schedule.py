@@ -11,7 +11,7 @@ from chaoslab.history.events import FaultInForce
 from chaoslab.history.moments import find, in_words
 from chaoslab.history.triggers import RUN_ENDED, Awaited, note_missed
 from chaoslab.injection.base import Injection
-from chaoslab.injection.ground import Ground
+from chaoslab.injection.context import Context
 from chaoslab.injection.in_force import injected, requested, uninterrupted
 from chaoslab.injection.missed import NO_CONNECTION, reason_of, record_missed
 from chaoslab.injection.prepare import prepare
@@ -30,10 +30,10 @@ class Nemesis:
     cannot inject one of them.
     """
 
-    def __init__(self, plan: Plan, ground: Ground, over: asyncio.Event) -> None:
-        self._plan, self._ground = plan, ground
+    def __init__(self, plan: Plan, context: Context, over: asyncio.Event) -> None:
+        self._plan, self._context = plan, context
         self._over = over
-        self._faults = tuple(prepare(declared, ground) for declared in plan.faults)
+        self._faults = tuple(prepare(declared, context) for declared in plan.faults)
         loop = asyncio.get_running_loop()
         self._armed: list[asyncio.Future[None]] = [loop.create_future() for _ in self._faults]
 
@@ -51,7 +51,7 @@ class Nemesis:
         try:
             if await self._begun(fault, armed):
                 was_armed = isinstance(fault, TriggeredInjection)
-                async with injected(fault, self._ground, armed=was_armed) as ending:
+                async with injected(fault, self._context, armed=was_armed) as ending:
                     _done(armed)
                     ending.why = await self._until(fault.declared)
         except FaultUnsupported as error:
@@ -72,7 +72,7 @@ class Nemesis:
             return await self._fired(fault, armed)
         _done(armed)
         assert isinstance(start, AtMoment)
-        awaited = Awaited(start, self._plan, self._ground.journal)
+        awaited = Awaited(start, self._plan, self._context.journal)
         if await self._before_the_end(awaited.came()):
             return True
         why = awaited.why or RUN_ENDED()
@@ -84,7 +84,7 @@ class Nemesis:
         fired = False
         try:
             await fault.arm()
-            requested(fault, self._ground, armed=True)
+            requested(fault, self._context, armed=True)
             _done(armed)
             fired = await self._before_the_end(fault.fired(), fault.declared)
             if not fired:
@@ -101,14 +101,14 @@ class Nemesis:
         if declared.stop is None:
             await self._over.wait()
             return "the run is over"
-        journal = self._ground.journal
+        journal = self._context.journal
         began = journal.history.last(FaultInForce, lambda e: e.fault == declared.label)
         since_s = began.since_s if began else None
         awaited = Awaited(declared.stop, self._plan, journal, since_s=since_s)
         if await self._before_the_end(awaited.came(), declared):
             return "its time is over"
         words = in_words(declared.stop)
-        if self._ground.disables(declared) and not self._over.is_set():
+        if self._context.disables(declared) and not self._over.is_set():
             return f"the fault is disabled: no need to wait for its stop ({words})"
         why = awaited.why or RUN_ENDED()
         if find(declared.stop, journal.history.events, since_s) is None:
@@ -129,7 +129,7 @@ class Nemesis:
         task = asyncio.create_task(work)
         over = asyncio.create_task(self._over.wait())
         ends: set[asyncio.Task[bool] | asyncio.Task[None]] = {over}
-        if of is not None and self._ground.disables(of):
+        if of is not None and self._context.disables(of):
             ends.add(asyncio.create_task(self._affected_by_now(of)))
         try:
             await asyncio.wait({task, *ends}, return_when=asyncio.FIRST_COMPLETED)
@@ -140,8 +140,8 @@ class Nemesis:
 
     async def _affected_by_now(self, fault: Declared) -> None:
         """Wait until every app of the fault's links has had its time to start, and to degrade."""
-        apps = self._ground.topology.apps
-        for name in {link.app for link in self._ground.topology.links_of(fault.target)}:
+        apps = self._context.topology.apps
+        for name in {link.app for link in self._context.topology.links_of(fault.target)}:
             promised = apps[name].deadlines
             await asyncio.sleep(promised.degraded_s)
             up = AtMoment(
@@ -150,10 +150,10 @@ class Nemesis:
                 after_s=promised.degraded_s,
                 within_s=promised.startup_s,
             )
-            await self._ground.journal.moment(up)
+            await self._context.journal.moment(up)
 
     def _missed(self, fault: Injection, why: Reason) -> None:
-        record_missed(fault.declared.label, why, self._ground.journal)
+        record_missed(fault.declared.label, why, self._context.journal)
 
 
 def _done(armed: asyncio.Future[None]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from chaoslab.faults.base import ServiceFault
-from chaoslab.injection.ground import Ground, not_in_force
+from chaoslab.injection.context import Context, not_in_force
 from chaoslab.injection.inert import InertService
 from chaoslab.model.actions import ServiceAct
 from chaoslab.runtimes.base import RunningService
@@ -15,20 +15,20 @@ from chaoslab.runtimes.base import RunningService
 class ServiceInjection:
     """Carries out the acts of a fault on its service, and at its end the acts that heal it."""
 
-    def __init__(self, fault: ServiceFault, ground: Ground) -> None:
+    def __init__(self, fault: ServiceFault, context: Context) -> None:
         self.declared: ServiceFault = fault
-        self.links = ground.topology.links_of(fault.target)
-        self._ground = ground
-        self._service: RunningService = ground.services[fault.target]
-        if ground.disables(fault):
+        self.links = context.topology.links_of(fault.target)
+        self._context = context
+        self._service: RunningService = context.services[fault.target]
+        if context.disables(fault):
             self._service = InertService(self._service)
         self._begun = False
 
     async def begin(self) -> float:
-        before_s = self._ground.journal.now()
+        before_s = self._context.journal.now()
         self._begun = True
         await self._act(self.declared.begins)
-        return before_s if self.declared.in_force_from == "before" else self._ground.journal.now()
+        return before_s if self.declared.in_force_from == "before" else self._context.journal.now()
 
     async def seen(self) -> str:
         fault = self.declared

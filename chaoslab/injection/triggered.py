@@ -6,7 +6,7 @@ import asyncio
 
 from chaoslab.errors import ErrorCode, InjectionFailed, Problem
 from chaoslab.faults.base import LinkFault
-from chaoslab.injection.ground import Ground
+from chaoslab.injection.context import Context
 from chaoslab.injection.links import LinkInjection
 from chaoslab.model.actions import path_safe
 from chaoslab.model.when import AtConnection
@@ -28,15 +28,15 @@ ENGINE_FAILED = ErrorCode(
 class TriggeredInjection(LinkInjection):
     """A fault that the proxy engine itself starts at the n-th connection of a link."""
 
-    def __init__(self, fault: LinkFault, start: AtConnection, ground: Ground) -> None:
-        super().__init__(fault, ground)
-        ground.control.check_triggers()
+    def __init__(self, fault: LinkFault, start: AtConnection, context: Context) -> None:
+        super().__init__(fault, context)
+        context.control.check_triggers()
         self._start = start
         self._name = path_safe(fault.label)
 
     async def arm(self) -> None:
         """Give the actions to the engine, which applies them at the connection by itself."""
-        control, start = self.ground.control, self._start
+        control, start = self.context.control, self._start
         await control.arm(self._name, start.link, start.n, self.actions)
 
     async def fired(self) -> bool:
@@ -52,14 +52,14 @@ class TriggeredInjection(LinkInjection):
         if fired_s is None:
             raise InjectionFailed(Problem(reason=NOT_STARTED(fault=self.declared.label)))
         self.hold_connects()
-        return fired_s - self.ground.journal.origin_s
+        return fired_s - self.context.journal.origin_s
 
     async def end(self) -> None:
-        await self.ground.control.disarm(self._name, self._start.link)
+        await self.context.control.disarm(self._name, self._start.link)
         await self.undo()
 
     async def _fired_s(self) -> float | None:
-        state = await self.ground.control.trigger(self._name, self._start.link)
+        state = await self.context.control.trigger(self._name, self._start.link)
         if state.error:
             reason = ENGINE_FAILED(fault=self.declared.label, cause=state.error)
             raise InjectionFailed(Problem(reason=reason))

@@ -8,7 +8,7 @@ from collections import Counter
 from chaoslab.history.events import Spawned
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.history.triggers import trigger_came
-from chaoslab.injection.ground import Ground
+from chaoslab.injection.context import Context
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.placeholders import fill
 from chaoslab.model.plan import Boot, Plan
@@ -24,19 +24,19 @@ from chaoslab.runtimes.base import AppStart
 class Boots:
     """The boots of one run. `watches` has the newest boot of each app, by the app's name."""
 
-    def __init__(self, plan: Plan, ground: Ground, folder: RunFolder) -> None:
+    def __init__(self, plan: Plan, context: Context, folder: RunFolder) -> None:
         self.watches: dict[str, Watch] = {}
-        self._plan, self._ground, self._folder = plan, ground, folder
-        lookout = ground.runtime.lookout
-        servers = {link: ground.services[link.service].endpoint for link in ground.joined}
-        self.past = PastProxyProbe(servers, lookout, ground.journal) if lookout else None
+        self._plan, self._context, self._folder = plan, context, folder
+        lookout = context.runtime.lookout
+        servers = {link: context.services[link.service].endpoint for link in context.joined}
+        self.past = PastProxyProbe(servers, lookout, context.journal) if lookout else None
         self._counts: Counter[str] = Counter()
 
     async def run(self, number: int, over: asyncio.Event) -> None:
         """Spawn an app at its trigger. Spawn it again each time it exits by itself, up to
         `restarts` times.
         """
-        plan, journal, place = self._plan, self._ground.journal, f"boots[{number}].at"
+        plan, journal, place = self._plan, self._context.journal, f"boots[{number}].at"
         boot = plan.boots[number]
         if boot.at is not None and not await trigger_came(
             place, boot.at, plan, journal, of_boot=number
@@ -69,10 +69,10 @@ class Boots:
 
     async def _spawned(self, boot: Boot, *, restart: bool = False) -> Watch:
         """Spawn and watch a boot; it replaces the app's boot before."""
-        journal = self._ground.journal
+        journal = self._context.journal
         if (before := self.watches.get(boot.app)) is not None:
             await before.end()
-        app, runtime = self._ground.topology.apps[boot.app], self._ground.runtime
+        app, runtime = self._context.topology.apps[boot.app], self._context.runtime
         port = await runtime.app_port(app)
         attached = runtime.external is not None
         command, env = ((), {}) if attached else self._command_and_env(app, boot, port)
@@ -110,8 +110,8 @@ class Boots:
             attached=attached,
             questions=Questions(app.health.period_s or 0.0),
         )
-        writer = Writer(watched, self._ground.seed) if app.writes is not None else None
-        ports = {link.name: self._ground.addresses[link.name].port for link in self._links(app)}
+        writer = Writer(watched, self._context.seed) if app.writes is not None else None
+        ports = {link.name: self._context.addresses[link.name].port for link in self._links(app)}
         self.watches[app.name] = watch = Watch(watched, self._plan, ports, writer, self.past)
         return watch
 
@@ -124,21 +124,21 @@ class Boots:
         return tuple(fill(word, values) for word in app.command), env
 
     def _placeholders(self, app: App, port: int) -> dict[str, str]:
-        runtime = self._ground.runtime
+        runtime = self._context.runtime
         values = {"port": str(port), "host": runtime.app_host, "python": runtime.python}
         for link in self._links(app):
             address = self._address_for_app(link)
-            values[f"{link.service}.url"] = self._ground.services[link.service].url(address)
+            values[f"{link.service}.url"] = self._context.services[link.service].url(address)
             values[f"{link.service}.host"] = address.host
             values[f"{link.service}.port"] = str(address.port)
         return values
 
     def _address_for_app(self, link: Link) -> Endpoint:
         """The address of the link's proxy; that of the service if a self-test bypasses the link."""
-        disabled = self._ground.disabled
+        disabled = self._context.disabled
         if disabled is not None and disabled.bypasses(link.name):
-            return self._ground.services[link.service].endpoint
-        return self._ground.addresses[link.name]
+            return self._context.services[link.service].endpoint
+        return self._context.addresses[link.name]
 
     def _links(self, app: App) -> list[Link]:
-        return [link for link in self._ground.joined if link.app == app.name]
+        return [link for link in self._context.joined if link.app == app.name]

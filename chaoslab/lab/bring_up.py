@@ -12,7 +12,7 @@ from chaoslab.faults.mutation import Mutation
 from chaoslab.history.events import LabUp
 from chaoslab.history.journal import Journal
 from chaoslab.history.run_folder import RunFolder
-from chaoslab.injection.ground import Ground
+from chaoslab.injection.context import Context
 from chaoslab.model.mask import Mask
 from chaoslab.model.secrets import secrets_within
 from chaoslab.model.sighting import REACHED
@@ -33,7 +33,7 @@ async def brought_up(
     folder: RunFolder,
     disabled: Mutation | None = None,
     mask: Mask | None = None,
-) -> AsyncIterator[Ground]:
+) -> AsyncIterator[Context]:
     """Start the services, the proxy server and the links of a topology; stop them at the end.
 
     `disabled` is the fault that a self-test disables in the coming run. `mask` hides secrets; the
@@ -52,7 +52,7 @@ async def brought_up(
         joined = {link: port for link, port in zip(topology.links, ports, strict=True) if port}
         addresses = {link.name: runtime.proxied(port) for link, port in joined.items()}
         twins = await _canary_proxies(control, joined, services, disabled)
-        ground = Ground(
+        context = Context(
             topology=topology,
             runtime=runtime,
             control=control,
@@ -63,7 +63,7 @@ async def brought_up(
             canary_addresses={name: runtime.proxied(port) for name, port in twins.items()},
             disabled=disabled,
         )
-        await asyncio.gather(*(check_steady(ground, link) for link in joined))
+        await asyncio.gather(*(check_steady(context, link) for link in joined))
         versions = {name: running.version for name, running in services.items()}
         versions |= {f"proxy {control.name}": control.version}
         links = {name: str(address) for name, address in addresses.items()}
@@ -72,12 +72,12 @@ async def brought_up(
         up = LabUp(at_s=now_s, took_s=now_s, versions=versions, links=links, notes=notes)
         up = replace(up, disabled=str(disabled or ""), past_proxy=runtime.past_proxy)
         journal.append(up)
-        yield ground
+        yield context
 
 
-async def check_steady(ground: Ground, link: Link) -> None:
+async def check_steady(context: Context, link: Link) -> None:
     """Raise ServiceFailed if a link does not answer a canary while no fault is in force."""
-    sighting = await ground.canary(link, within_s=STEADY_WITHIN_S)
+    sighting = await context.canary(link, within_s=STEADY_WITHIN_S)
     if sighting is not None and sighting.outcome not in REACHED:
         raise ServiceFailed(
             f"link {link.name}: no answer through its proxy while no fault is in force "

@@ -91,10 +91,10 @@ async def _carried_out(
             disabled=disabled,
             mask=mask,
         )
-        async with up as ground:
-            _listen(ground.journal, setting.listeners)
-            await run_plan(plan, ground, folder)
-            return _judged(topology, plan, ground.journal, folder, sums)
+        async with up as context:
+            _listen(context.journal, setting.listeners)
+            await run_plan(plan, context, folder)
+            return _judged(topology, plan, context.journal, folder, sums)
 
 
 def _judged(

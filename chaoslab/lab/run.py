@@ -11,7 +11,7 @@ from chaoslab.history.events import RunEnded
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.history.triggers import RUN_ENDED, never_came, note_missed
 from chaoslab.injection.connect_counter import require_connect_counter
-from chaoslab.injection.ground import Ground
+from chaoslab.injection.context import Context
 from chaoslab.injection.records import record_connections, record_packets
 from chaoslab.injection.schedule import Nemesis
 from chaoslab.lab.abilities import counted_links
@@ -36,31 +36,31 @@ CAUSE_WITHIN_S = 1.0  # enough for two checks of a container and of the engine
 CANCEL_AGAIN_S = 1.0  # a cancelled task ends sooner, unless the cancellation was lost
 
 
-async def run_plan(plan: Plan, ground: Ground, folder: RunFolder) -> None:
+async def run_plan(plan: Plan, context: Context, folder: RunFolder) -> None:
     """Run a resolved plan until every expectation can be judged, or its limit has passed.
 
     At the end, also after an error, every fault is healed, every app is stopped, and the history
     has RunEnded. Raises FaultUnsupported before an app is spawned if a fault, or a count that an
     expectation needs, is not supported here.
     """
-    require_connect_counter(plan, ground.control)
-    await _Run(plan, ground, Boots(plan, ground, folder)).run()
+    require_connect_counter(plan, context.control)
+    await _Run(plan, context, Boots(plan, context, folder)).run()
 
 
 class _Run:
     """One run of a plan."""
 
-    def __init__(self, plan: Plan, ground: Ground, boots: Boots) -> None:
-        self._plan, self._ground, self._boots = plan, ground, boots
-        self._journal = ground.journal
+    def __init__(self, plan: Plan, context: Context, boots: Boots) -> None:
+        self._plan, self._context, self._boots = plan, context, boots
+        self._journal = context.journal
         self._over = asyncio.Event()
-        self._scenario_code = ScenarioCode(plan, ground.topology, boots, ground.journal)
-        self._parts = PartsProbe(ground.runtime.parts, self._journal)
+        self._scenario_code = ScenarioCode(plan, context.topology, boots, context.journal)
+        self._parts = PartsProbe(context.runtime.parts, self._journal)
 
     async def run(self) -> None:
         """Run the plan and stop everything at the end."""
         why, settled = "interrupted", False
-        nemesis = Nemesis(self._plan, self._ground, self._over)
+        nemesis = Nemesis(self._plan, self._context, self._over)
         background = await self._watch_servers()
         lag = guarded("lag", watch_lag(self._journal), self._journal)
         background.append(asyncio.create_task(lag))
@@ -108,15 +108,15 @@ class _Run:
         are compared with them.
         """
         probes: dict[str, _ServerProbe] = {}
-        joined = self._ground.joined
-        if (attached := self._ground.runtime.external) is not None:
+        joined = self._context.joined
+        if (attached := self._context.runtime.external) is not None:
             for link in joined:
-                await record_connections(link.name, "", self._ground)
+                await record_connections(link.name, "", self._context)
                 probe = SessionProbe(link, attached, self._journal)
                 probes[f"sessions of {link.name}"] = probe
-        counted = {link.name for link in counted_links(self._plan, self._ground.topology)}
+        counted = {link.name for link in counted_links(self._plan, self._context.topology)}
         for name in sorted({link.service for link in joined if link.name in counted}):
-            server = self._ground.services[name]
+            server = self._context.services[name]
             probes[f"clients of {name}"] = ConnectionsProbe(server, self._journal)
         begun = (guarded(name, probe.begin(), self._journal) for name, probe in probes.items())
         await asyncio.gather(*begun)
@@ -159,7 +159,7 @@ class _Run:
 
     def _waits_for(self) -> str | None:
         now_s, history = self._journal.now(), self._journal.history
-        return unsettled(self._open_plan(), history, now_s, self._ground.topology)
+        return unsettled(self._open_plan(), history, now_s, self._context.topology)
 
     async def _waits_for_once_answered(self) -> str | None:
         """What the run still waits for when no request is open.
@@ -174,15 +174,15 @@ class _Run:
 
     def _open_plan(self) -> Plan:
         """The part of the plan to wait for. A self-test does not wait for hopeless expectations."""
-        if self._ground.disabled is None:
+        if self._context.disabled is None:
             return self._plan
         return still_open(self._plan, self._journal.history)
 
     async def _prove(self, e: Expected, wanted: ProofWanted) -> None:
         """Prove the recovery by a write. If that fails, the verdict says what is missing."""
-        app = self._ground.topology.apps[e.app]
+        app = self._context.topology.apps[e.app]
         assert app.writes is not None
-        service = self._ground.services[app.writes.service]
+        service = self._context.services[app.writes.service]
 
         def writer(name: str) -> Writer | None:
             watch = self._boots.watches.get(name)
@@ -200,17 +200,17 @@ class _Run:
         If a link does not answer although every fault is healed, the lab or a server has failed:
         the verdicts become UNKNOWN.
         """
-        for link in self._ground.joined:
+        for link in self._context.joined:
             await guarded(f"link {link.name}", self._check_link(link), self._journal)
-        for app in self._ground.topology.apps.values():
+        for app in self._context.topology.apps.values():
             if app.writes is not None:
-                service = self._ground.services[app.writes.service]
+                service = self._context.services[app.writes.service]
                 await look_up_writes(app, service, self._journal)
 
     async def _check_link(self, link: Link) -> None:
-        await record_packets(link.name, "", self._ground)
-        await record_connections(link.name, "", self._ground)
-        await check_steady(self._ground, link)
+        await record_packets(link.name, "", self._context)
+        await record_connections(link.name, "", self._context)
+        await check_steady(self._context, link)
 
 
 async def _cause_of(error: ChaoslabError, parts: asyncio.Task[None]) -> ChaoslabError:

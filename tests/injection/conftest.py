@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from chaoslab.history.journal import Journal
-from chaoslab.injection.ground import Ground
+from chaoslab.injection.context import Context
 from chaoslab.runtimes.local import LocalRuntime
 
 from .rig import TOPOLOGY, fresh_journal
@@ -19,9 +19,9 @@ SEED = 7
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def common_ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ground]:
-    """The ground that all tests share; each test has its own journal."""
-    folder = tmp_path_factory.mktemp("ground")
+async def common_context(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Context]:
+    """The context that all tests share; each test has its own journal."""
+    folder = tmp_path_factory.mktemp("context")
     async with LocalRuntime() as runtime:
         control, *services = await asyncio.gather(
             runtime.start_proxy("embedded", seed=SEED, log=folder / "proxy.log"),
@@ -35,7 +35,7 @@ async def common_ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
             for link in TOPOLOGY.links
         }
         journal = Journal(folder / "history.jsonl")
-        yield Ground(
+        yield Context(
             topology=TOPOLOGY, runtime=runtime, control=control, services=running,
             addresses=addresses, journal=journal, seed=SEED,
         )  # fmt: skip
@@ -44,13 +44,13 @@ async def common_ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
 
 
 @pytest.fixture
-def ground(common_ground: Ground, tmp_path: Path) -> Iterator[Ground]:
-    """The ground with an empty journal."""
-    with fresh_journal(common_ground, tmp_path) as fresh:
+def context(common_context: Context, tmp_path: Path) -> Iterator[Context]:
+    """The context with an empty journal."""
+    with fresh_journal(common_context, tmp_path) as fresh:
         yield fresh
 
 
 @pytest.fixture
-def port(ground: Ground) -> int:
+def port(context: Context) -> int:
     """The port of the proxy on the app's link to Redis."""
-    return ground.addresses["app.redis"].port
+    return context.addresses["app.redis"].port

@@ -21,7 +21,7 @@ from chaoslab.history.events import (
     FaultRequested,
 )
 from chaoslab.history.journal import History, Journal
-from chaoslab.injection.ground import Ground
+from chaoslab.injection.context import Context
 from chaoslab.model.topology import App, Connector, Service, Topology
 
 PATIENCE_S = 5.0
@@ -145,11 +145,11 @@ class Written:
 
 
 @contextmanager
-def fresh_journal(ground: Ground, folder: Path) -> Iterator[Ground]:
-    """The same ground with an empty journal, and no fault in force."""
+def fresh_journal(context: Context, folder: Path) -> Iterator[Context]:
+    """The same context with an empty journal, and no fault in force."""
     journal = Journal(folder / "history.jsonl")
     try:
-        yield replace(ground, journal=journal, connect_held_by={})
+        yield replace(context, journal=journal, connect_held_by={})
     finally:
         journal.close()
 

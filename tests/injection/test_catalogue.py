@@ -24,7 +24,7 @@ from chaoslab import (
 from chaoslab.clock import now_s
 from chaoslab.errors import InjectionFailed
 from chaoslab.history.events import CanaryProbe, FaultHealing, LinkConnection, LinkDrops
-from chaoslab.injection.ground import Ground
+from chaoslab.injection.context import Context
 from chaoslab.injection.in_force import injected
 from chaoslab.injection.links import LinkInjection
 from chaoslab.injection.prepare import prepare
@@ -67,26 +67,26 @@ OBSERVED: dict[str, tuple[Declared, str, str]] = {
 
 @pytest.mark.parametrize("name", OBSERVED)
 async def test_a_fault_affects_clients_while_it_is_in_force_and_not_after_it(
-    ground: Ground, port: int, name: str
+    context: Context, port: int, name: str
 ) -> None:
     """New clients and an established connection; the history has its events in order."""
     spec, new_meets, old_meets = OBSERVED[name]
     old = await dial(port)
     assert await old.meets(within_s=PATIENCE_S) == "+PONG"
-    async with injected(prepare(spec, ground), ground):
+    async with injected(prepare(spec, context), context):
         assert await old.meets(within_s=patience(old_meets)) in old_meets
         assert await new_client_meets(port, within_s=patience(new_meets)) in new_meets
     old.close()
     await comes_to(port, "+PONG")
-    Written(ground.journal.history, spec.label).assert_complete()
+    Written(context.journal.history, spec.label).assert_complete()
 
 
 @pytest.mark.parametrize("name", ["dropped", "silent", "one_way", "one_way upstream", "paused"])
-async def test_held_bytes_are_delivered_at_the_heal(ground: Ground, port: int, name: str) -> None:
+async def test_held_bytes_are_delivered_at_the_heal(context: Context, port: int, name: str) -> None:
     """The answer to a question that was sent under the fault arrives after the heal."""
     old = await dial(port)
     assert await old.meets(within_s=PATIENCE_S) == "+PONG"
-    async with injected(prepare(OBSERVED[name][0], ground), ground):
+    async with injected(prepare(OBSERVED[name][0], context), context):
         assert await old.meets() == "silent"
     assert await old.hears() == "+PONG"
     old.close()
@@ -94,13 +94,13 @@ async def test_held_bytes_are_delivered_at_the_heal(ground: Ground, port: int, n
 
 @pytest.mark.parametrize(("stream", "arrives"), [("downstream", True), ("upstream", False)])
 async def test_one_way_does_not_affect_the_other_direction(
-    ground: Ground, port: int, stream: str, arrives: bool
+    context: Context, port: int, stream: str, arrives: bool
 ) -> None:
     """A write reaches the server if only answers are held, and does not if requests are."""
     spec = OneWay(target=LINK, stream=stream)  # type: ignore[arg-type]
-    direct = await dial(ground.services["redis"].endpoint.port)
+    direct = await dial(context.services["redis"].endpoint.port)
     client = await dial(port)
-    async with injected(prepare(spec, ground), ground):
+    async with injected(prepare(spec, context), context):
         assert await client.meets(f"SET {stream} x") == "silent"
         assert await direct.meets(f"EXISTS {stream}", within_s=PATIENCE_S) == f":{int(arrives)}"
     assert await client.hears() == "+OK"
@@ -111,12 +111,12 @@ async def test_one_way_does_not_affect_the_other_direction(
 
 @pytest.mark.parametrize("streams", [("downstream",), ("upstream",), ("upstream", "downstream")])
 async def test_slow_delays_by_the_latency_of_each_stream(
-    ground: Ground, port: int, streams: tuple[str, ...]
+    context: Context, port: int, streams: tuple[str, ...]
 ) -> None:
     """And no longer after the heal."""
     spec = Slow(target=LINK, latency_s=LATE_S, streams=streams)  # type: ignore[arg-type]
     client = await dial(port)
-    async with injected(prepare(spec, ground), ground):
+    async with injected(prepare(spec, context), context):
         begun_s = now_s()
         assert await client.meets(within_s=PATIENCE_S) == "+PONG"
         took_s = now_s() - begun_s
@@ -128,12 +128,12 @@ async def test_slow_delays_by_the_latency_of_each_stream(
     client.close()
 
 
-async def test_throttled_passes_at_most_its_rate(ground: Ground, port: int) -> None:
+async def test_throttled_passes_at_most_its_rate(context: Context, port: int) -> None:
     """20 KB at 10 KB/s take two seconds; without the fault much less."""
     client = await dial(port)
     assert await client.meets(f"SET big {'x' * 20_000}", within_s=PATIENCE_S) == "+OK"
     spec = Throttled(target=LINK, rate_kb_per_s=10)
-    async with injected(prepare(spec, ground), ground):
+    async with injected(prepare(spec, context), context):
         begun_s = now_s()
         assert await client.size_of("big") == 20_000
         took_s = now_s() - begun_s
@@ -143,35 +143,35 @@ async def test_throttled_passes_at_most_its_rate(ground: Ground, port: int) -> N
     assert await client.size_of("big") == 20_000
     assert now_s() - begun_s < 1.7
     client.close()
-    Written(ground.journal.history, spec.label).assert_complete()
+    Written(context.journal.history, spec.label).assert_complete()
 
 
 async def test_restarted_ends_connections_and_the_service_answers_again(
-    ground: Ground, port: int
+    context: Context, port: int
 ) -> None:
     """An established connection is closed; a new one is served, under the fault and after it."""
     spec = Restarted(target="redis")
     old = await dial(port)
     assert await old.meets(within_s=PATIENCE_S) == "+PONG"
-    async with injected(prepare(spec, ground), ground):
+    async with injected(prepare(spec, context), context):
         assert await new_client_meets(port, within_s=PATIENCE_S) == "+PONG"
         assert await old.meets(within_s=PATIENCE_S) == "closed"
     old.close()
     await comes_to(port, "+PONG")
-    Written(ground.journal.history, spec.label).assert_complete()
+    Written(context.journal.history, spec.label).assert_complete()
 
 
 @pytest.mark.parametrize("fault", [Stopped, Killed])
 async def test_postgres_comes_back_with_what_it_had_acknowledged(
-    ground: Ground, fault: type[Stopped | Killed]
+    context: Context, fault: type[Stopped | Killed]
 ) -> None:
     """At the same address, after a normal shutdown and after a crash."""
-    running = ground.services["postgres"]
+    running = context.services["postgres"]
     url, word = running.url(running.endpoint), fault.__name__
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as client:
         await client.execute("CREATE TABLE IF NOT EXISTS words (word text)")
         await client.execute("INSERT INTO words VALUES (%s)", (word,))
-        async with injected(prepare(fault(target="postgres"), ground), ground):
+        async with injected(prepare(fault(target="postgres"), context), context):
             with pytest.raises(psycopg.OperationalError):
                 await client.execute("SELECT 1")
             with pytest.raises(psycopg.OperationalError):
@@ -182,34 +182,34 @@ async def test_postgres_comes_back_with_what_it_had_acknowledged(
 
 
 async def test_a_fault_on_a_connector_severs_all_of_its_links_and_no_other_path(
-    ground: Ground, port: int
+    context: Context, port: int
 ) -> None:
     """Both links are severed, and the servers' own ports are not; canaries tried both links."""
     spec = Severed(target="vpc", mode="refused")
-    fault = prepare(spec, ground)
+    fault = prepare(spec, context)
     assert [link.name for link in fault.links] == ["app.redis", "app.postgres"]
-    cut, direct = ground.addresses["app.postgres"].port, ground.services["redis"].endpoint.port
-    async with injected(fault, ground):
+    cut, direct = context.addresses["app.postgres"].port, context.services["redis"].endpoint.port
+    async with injected(fault, context):
         assert await new_client_meets(port, within_s=PATIENCE_S) == "refused"
         assert await new_client_meets(cut, within_s=PATIENCE_S) == "refused"
         assert await new_client_meets(direct, within_s=PATIENCE_S) == "+PONG"
-    canaries = ground.journal.history.of(CanaryProbe)
+    canaries = context.journal.history.of(CanaryProbe)
     assert {(c.link, c.outcome) for c in canaries} == {
         ("app.redis", "refused"),
         ("app.postgres", "refused"),
     }
 
 
-async def test_the_evidence_is_recorded_before_the_heal(ground: Ground, port: int) -> None:
+async def test_the_evidence_is_recorded_before_the_heal(context: Context, port: int) -> None:
     """The connections, the bytes that were held, and the SYNs that were dropped."""
     spec = Severed(target=LINK)
     client = await dial(port)
     assert await client.meets(within_s=PATIENCE_S) == "+PONG"
-    async with injected(prepare(spec, ground), ground):
+    async with injected(prepare(spec, context), context):
         await client.meets()
         assert await new_client_meets(port) == "dropped"
     client.close()
-    history = ground.journal.history
+    history = context.journal.history
     healing = history.first(FaultHealing)
     assert healing is not None
     held = [c for c in history.of(LinkConnection) if c.held_upstream == len("PING\r\n")]
@@ -225,15 +225,15 @@ HEALS = ["dropped", "silent", "stopped", "paused"]
 
 
 @pytest.mark.parametrize("name", HEALS)
-async def test_a_fault_heals_when_its_block_fails(ground: Ground, port: int, name: str) -> None:
+async def test_a_fault_heals_when_its_block_fails(context: Context, port: int, name: str) -> None:
     """The error is raised, the fault is healed, and the history has the reason."""
     spec = OBSERVED[name][0]
     with pytest.raises(ZeroDivisionError):
-        async with injected(prepare(spec, ground), ground):
+        async with injected(prepare(spec, context), context):
             raise ZeroDivisionError
     await comes_to(port, "+PONG")
-    Written(ground.journal.history, spec.label).assert_complete()
-    healing = ground.journal.history.first(FaultHealing)
+    Written(context.journal.history, spec.label).assert_complete()
+    healing = context.journal.history.first(FaultHealing)
     assert healing is not None
     assert "ZeroDivisionError" in healing.why
 
@@ -251,7 +251,7 @@ async def cancel_again_and_again(task: asyncio.Task[None]) -> None:
 @pytest.mark.parametrize("cancel", [cancel_once, cancel_again_and_again])
 @pytest.mark.parametrize("name", HEALS)
 async def test_a_fault_heals_when_it_is_cancelled(
-    ground: Ground,
+    context: Context,
     port: int,
     name: str,
     cancel: Callable[[asyncio.Task[None]], Awaitable[None]],
@@ -261,7 +261,7 @@ async def test_a_fault_heals_when_it_is_cancelled(
     inside = asyncio.Event()
 
     async def hold() -> None:
-        async with injected(prepare(spec, ground), ground):
+        async with injected(prepare(spec, context), context):
             inside.set()
             await asyncio.Event().wait()
 
@@ -272,38 +272,38 @@ async def test_a_fault_heals_when_it_is_cancelled(
     with pytest.raises(asyncio.CancelledError):
         await task
     await comes_to(port, "+PONG")
-    Written(ground.journal.history, spec.label).assert_complete()
+    Written(context.journal.history, spec.label).assert_complete()
 
 
 @pytest.mark.parametrize("turns", range(0, 12, 2))
 async def test_a_fault_that_is_cancelled_while_it_begins_is_healed(
-    ground: Ground, port: int, turns: int
+    context: Context, port: int, turns: int
 ) -> None:
     """At any point of the injection."""
-    task = asyncio.create_task(_hold_all(Severed(target="vpc", mode="refused"), ground))
+    task = asyncio.create_task(_hold_all(Severed(target="vpc", mode="refused"), context))
     for _ in range(turns):
         await asyncio.sleep(0.001)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     await comes_to(port, "+PONG")
-    other = ground.addresses["app.postgres"].port
+    other = context.addresses["app.postgres"].port
     assert await new_client_meets(other, within_s=PATIENCE_S) != "refused"
 
 
-async def _hold_all(spec: Declared, ground: Ground) -> None:
-    async with injected(prepare(spec, ground), ground):
+async def _hold_all(spec: Declared, context: Context) -> None:
+    async with injected(prepare(spec, context), context):
         await asyncio.Event().wait()
 
 
 @pytest.mark.parametrize("name", ["why? #1", "50% of it", "a/b", "d\u00e9j\u00e0 vu", ".."])
-async def test_a_fault_may_have_any_name(ground: Ground, port: int, name: str) -> None:
+async def test_a_fault_may_have_any_name(context: Context, port: int, name: str) -> None:
     """It is healed, whatever characters the name has."""
     spec = Slow(name=name, target=LINK, latency_s=0.05)
-    async with injected(prepare(spec, ground), ground):
+    async with injected(prepare(spec, context), context):
         assert await new_client_meets(port, within_s=PATIENCE_S) == "+PONG"
-    assert await ground.control._call(lambda: ground.control._proxy(LINK).toxics()) == {}  # type: ignore[attr-defined]
-    Written(ground.journal.history, name).assert_complete()
+    assert await context.control._call(lambda: context.control._proxy(LINK).toxics()) == {}  # type: ignore[attr-defined]
+    Written(context.journal.history, name).assert_complete()
 
 
 # --- faults that are not in force ---
@@ -320,29 +320,29 @@ class HealedByOthers(LinkInjection):
 
 @pytest.mark.parametrize("name", ["dropped", "refused", "silent", "one_way", "slow"])
 async def test_a_fault_that_no_canary_observes_is_recorded_as_missed(
-    ground: Ground, name: str, monkeypatch: pytest.MonkeyPatch
+    context: Context, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The block runs, and the history has what the canary observed instead."""
     # A stalled server would look like a silent link to a canary that does not wait longer.
     make_canaries_patient(monkeypatch)
     spec = OBSERVED[name][0]
-    async with injected(HealedByOthers(spec, ground), ground):  # type: ignore[arg-type]
+    async with injected(HealedByOthers(spec, context), context):  # type: ignore[arg-type]
         ran = True
-    written = Written(ground.journal.history, spec.label)
+    written = Written(context.journal.history, spec.label)
     assert ran
     assert written.kinds == ["requested", "missed", "healing", "healed"]
     assert "a canary observed 'answered'" in written.why_missed
     assert LINK in written.why_missed
 
 
-async def test_an_injection_that_fails_halfway_is_undone(ground: Ground, port: int) -> None:
+async def test_an_injection_that_fails_halfway_is_undone(context: Context, port: int) -> None:
     """The error is raised, and the first action is undone."""
-    fault = prepare(Severed(target=LINK, mode="refused"), ground)
+    fault = prepare(Severed(target=LINK, mode="refused"), context)
     assert isinstance(fault, LinkInjection)
     nowhere = replace(fault.actions[0], proxy="nowhere")
     fault.actions = (*fault.actions, nowhere)
     with pytest.raises(InjectionFailed, match="nowhere"):
-        async with injected(fault, ground):
+        async with injected(fault, context):
             pytest.fail("the block must not run")
     assert await new_client_meets(port, within_s=PATIENCE_S) == "+PONG"
 
@@ -350,11 +350,11 @@ async def test_an_injection_that_fails_halfway_is_undone(ground: Ground, port: i
 # --- flapping ---
 
 
-async def test_flapping_alternates_until_its_end(ground: Ground, port: int) -> None:
+async def test_flapping_alternates_until_its_end(context: Context, port: int) -> None:
     """A client observes both states several times, and the link works afterwards."""
     spec = Flapping(target=LINK, period_s=0.2)
     met = []
-    async with injected(prepare(spec, ground), ground):
+    async with injected(prepare(spec, context), context):
         end_s = now_s() + PATIENCE_S
         while now_s() < end_s and len(met) < 7:
             now = await new_client_meets(port, within_s=PATIENCE_S)
@@ -367,27 +367,28 @@ async def test_flapping_alternates_until_its_end(ground: Ground, port: int) -> N
     assert states.count("+PONG") >= 3
     assert set(met) <= {"refused", "+PONG", "reset"}
     await comes_to(port, "+PONG")
-    Written(ground.journal.history, spec.label).assert_complete()
+    Written(context.journal.history, spec.label).assert_complete()
 
 
 async def test_flapping_that_fails_while_severed_is_healed(
-    ground: Ground, port: int, monkeypatch: pytest.MonkeyPatch
+    context: Context, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The failure is recorded, and the path works again."""
-    fault = prepare(Flapping(target=LINK, period_s=0.05), ground)
+    fault = prepare(Flapping(target=LINK, period_s=0.05), context)
     assert isinstance(fault, LinkInjection)
-    apply = ground.control.apply
+    apply = context.control.apply
 
     async def severs_and_fails(action: Action) -> None:
         await apply(action)
         raise InjectionFailed("no answer")
 
     with monkeypatch.context() as patched:
-        async with injected(fault, ground):
+        async with injected(fault, context):
             patched.setattr(
-                type(ground.control), "apply", lambda _, action: severs_and_fails(action)
+                type(context.control), "apply", lambda _, action: severs_and_fails(action)
             )
             assert fault.turning is not None
             await asyncio.wait([fault.turning], timeout=PATIENCE_S)
     await comes_to(port, "+PONG")
-    assert "stopped alternating" in Written(ground.journal.history, fault.declared.label).why_missed
+    written = Written(context.journal.history, fault.declared.label)
+    assert "stopped alternating" in written.why_missed

@@ -15,7 +15,7 @@ from chaoslab.clock import now_s
 from chaoslab.evidence.observations import ENDED_BY_SERVICE
 from chaoslab.faults.evidence import evidence_of
 from chaoslab.history.events import LinkConnection
-from chaoslab.injection.ground import Ground
+from chaoslab.injection.context import Context
 from chaoslab.injection.in_force import injected
 from chaoslab.injection.prepare import prepare
 
@@ -26,9 +26,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 LINK = "app.postgres"
 
 
-async def connect(ground: Ground) -> psycopg.AsyncConnection[tuple[object, ...]]:
+async def connect(context: Context) -> psycopg.AsyncConnection[tuple[object, ...]]:
     """A connection through the link's proxy."""
-    url = ground.services["postgres"].url(ground.addresses[LINK])
+    url = context.services["postgres"].url(context.addresses[LINK])
     return await psycopg.AsyncConnection.connect(url, autocommit=True)
 
 
@@ -41,24 +41,24 @@ def port_of(client: psycopg.AsyncConnection[tuple[object, ...]]) -> int:
 
 
 async def test_a_postgres_that_stops_announces_it_on_idle_and_busy_connections(
-    ground: Ground,
+    context: Context,
 ) -> None:
     """A connection that was closed before gets no such message."""
-    idle, busy, over = [await connect(ground) for _ in range(3)]
+    idle, busy, over = [await connect(context) for _ in range(3)]
     ports = [port_of(client) for client in (idle, busy, over)]
     await over.close()
     query = asyncio.create_task(busy.execute("SELECT pg_sleep(60)"))
     await until(lambda: is_asleep(idle))
     spec = Restarted(target="postgres")
-    async with injected(prepare(spec, ground), ground):
+    async with injected(prepare(spec, context), context):
         with suppress(psycopg.OperationalError):
             await query
     for client in (idle, busy):
         await client.close()
-    told = {c.client_port: c for c in ground.journal.history.of(LinkConnection) if c.fault}
+    told = {c.client_port: c for c in context.journal.history.of(LinkConnection) if c.fault}
     assert [told[port].dismissed_s is not None for port in ports] == [True, True, False]
     assert told[ports[2]].ending == "client_closed"
-    (lines,) = evidence_of(spec, TOPOLOGY, ground.journal.history).per_link.values()
+    (lines,) = evidence_of(spec, TOPOLOGY, context.journal.history).per_link.values()
     assert lines == (ENDED_BY_SERVICE(connections=2),)
 
 
@@ -76,24 +76,24 @@ async def is_asleep(client: psycopg.AsyncConnection[tuple[object, ...]]) -> bool
     return await row.fetchone() == (1,)
 
 
-async def has_ended(ground: Ground, port: int) -> bool:
+async def has_ended(context: Context, port: int) -> bool:
     """Whether the engine has noticed that this client closed."""
-    return any(c.client_port == port and c.ending for c in await ground.control.connections(LINK))
+    return any(c.client_port == port and c.ending for c in await context.control.connections(LINK))
 
 
 async def test_a_postgres_client_that_only_closes_under_silence_is_no_evidence(
-    ground: Ground,
+    context: Context,
 ) -> None:
     """Its last message is held and counted separately, and does not show that it used the link."""
-    idle = await connect(ground)
+    idle = await connect(context)
     port = port_of(idle)
     spec = Severed(target=LINK, mode="silent")
-    async with injected(prepare(spec, ground), ground):
+    async with injected(prepare(spec, context), context):
         await idle.close()
-        await until(lambda: has_ended(ground, port))
+        await until(lambda: has_ended(context, port))
     (told,) = (
-        c for c in ground.journal.history.of(LinkConnection) if c.fault and c.client_port == port
+        c for c in context.journal.history.of(LinkConnection) if c.fault and c.client_port == port
     )
     assert [(m.bytes, m.goodbye) for m in told.met if m.stream == "upstream"] == [(5, 5)]
     assert told.ending == "client_closed"
-    assert not evidence_of(spec, TOPOLOGY, ground.journal.history).observed
+    assert not evidence_of(spec, TOPOLOGY, context.journal.history).observed

@@ -6,7 +6,7 @@ import pytest
 
 from chaoslab import Severed, Slow
 from chaoslab.errors import InjectionFailed
-from chaoslab.injection.ground import Ground
+from chaoslab.injection.context import Context
 from chaoslab.injection.in_force import injected
 from chaoslab.injection.prepare import prepare
 
@@ -18,31 +18,31 @@ LINK = "app.redis"
 
 
 async def test_a_second_fault_is_refused_and_the_first_stays_in_force(
-    ground: Ground, port: int
+    context: Context, port: int
 ) -> None:
     """The heal of one would end both, and the history would say that the other is in force."""
-    first = prepare(Severed(name="first", target=LINK), ground)
-    second = prepare(Severed(name="second", target=LINK, mode="refused"), ground)
-    async with injected(first, ground):
+    first = prepare(Severed(name="first", target=LINK), context)
+    second = prepare(Severed(name="second", target=LINK, mode="refused"), context)
+    async with injected(first, context):
         with pytest.raises(InjectionFailed, match=r"first still acts on connects at app\.redis"):
-            async with injected(second, ground):
+            async with injected(second, context):
                 pass
         assert await new_client_meets(port) == "dropped"
     await comes_to(port, "+PONG")
-    async with injected(second, ground):
+    async with injected(second, context):
         assert await new_client_meets(port, within_s=PATIENCE_S) == "refused"
 
 
 async def test_the_heal_of_a_toxic_does_not_allow_a_second_fault_on_connects(
-    ground: Ground, port: int
+    context: Context, port: int
 ) -> None:
     """A slow fault heals while the link is severed, and a second fault is still refused."""
-    first = prepare(Severed(name="first", target=LINK, mode="refused"), ground)
-    second = prepare(Severed(name="second", target=LINK, mode="refused"), ground)
-    async with injected(first, ground):
-        async with injected(prepare(Slow(target=LINK, latency_s=0.01), ground), ground):
+    first = prepare(Severed(name="first", target=LINK, mode="refused"), context)
+    second = prepare(Severed(name="second", target=LINK, mode="refused"), context)
+    async with injected(first, context):
+        async with injected(prepare(Slow(target=LINK, latency_s=0.01), context), context):
             pass
         with pytest.raises(InjectionFailed, match="first still acts on connects"):
-            async with injected(second, ground):
+            async with injected(second, context):
                 pass
         assert await new_client_meets(port, within_s=PATIENCE_S) == "refused"

@@ -25,7 +25,7 @@ from chaoslab.faults.mutation import (
 )
 from chaoslab.history.events import CanaryProbe, LinkConnection, LinkDrops
 from chaoslab.history.journal import History
-from chaoslab.injection.ground import Ground
+from chaoslab.injection.context import Context
 from chaoslab.injection.in_force import injected
 from chaoslab.injection.prepare import prepare
 from chaoslab.injection.triggered import TriggeredInjection
@@ -66,11 +66,11 @@ def patient_canaries(monkeypatch: pytest.MonkeyPatch) -> None:
     make_canaries_patient(monkeypatch)
 
 
-def disabled(ground: Ground, spec: Declared, kind: MutationKind) -> Ground:
-    """The ground of a lab that disables this fault."""
+def disabled(context: Context, spec: Declared, kind: MutationKind) -> Context:
+    """The context of a lab that disables this fault."""
     plan = resolve(Plan(faults=(spec,)), TOPOLOGY)
     mutation = aimed(Mutation(kind=kind, fault=spec.label), plan, TOPOLOGY)
-    return replace(ground, disabled=mutation)
+    return replace(context, disabled=mutation)
 
 
 def connections(history: History) -> list[LinkConnection]:
@@ -87,11 +87,11 @@ async def assert_served(port: int) -> None:
 @pytest.mark.parametrize("name", [*NETWORK, *SERVICE])
 @pytest.mark.asyncio(loop_scope="session")
 async def test_an_inert_fault_is_accepted_and_affects_no_client(
-    ground: Ground, port: int, name: str
+    context: Context, port: int, name: str
 ) -> None:
     """Established and new connections are served, and a canary observes no fault."""
     spec = (NETWORK | SERVICE)[name]
-    mutated = disabled(ground, spec, "inert")
+    mutated = disabled(context, spec, "inert")
     old = await dial(port)
     assert await old.meets(within_s=PATIENCE_S) == "+PONG"
     async with injected(prepare(spec, mutated), mutated):
@@ -113,12 +113,12 @@ async def test_an_inert_fault_is_accepted_and_affects_no_client(
 @pytest.mark.parametrize("name", ["dropped", "silent", "slow"])
 @pytest.mark.asyncio(loop_scope="session")
 async def test_the_api_shows_an_inert_fault_as_in_force(
-    ground: Ground, port: int, name: str
+    context: Context, port: int, name: str
 ) -> None:
     """A read-back does not reveal it; only the engine's own API does."""
     spec = NETWORK[name]
-    mutated = disabled(ground, spec, "inert")
-    control = ground.control
+    mutated = disabled(context, spec, "inert")
+    control = context.control
     assert isinstance(control, EmbeddedControl)
     async with injected(prepare(spec, mutated), mutated):
         proxy = await control._call(lambda: control._get(f"/proxies/{LINK}"))
@@ -134,11 +134,11 @@ async def test_the_api_shows_an_inert_fault_as_in_force(
 @pytest.mark.parametrize("mode", ["dropped", "silent"])
 @pytest.mark.asyncio(loop_scope="session")
 async def test_an_inert_trigger_fires_and_does_not_affect_the_app(
-    ground: Ground, port: int, mode: str
+    context: Context, port: int, mode: str
 ) -> None:
     """The engine reports when it fired, and the connection that fired it is served."""
     spec = Severed(target="vpc", mode=mode, start=connection(LINK))  # type: ignore[arg-type]
-    mutated = disabled(ground, spec, "inert")
+    mutated = disabled(context, spec, "inert")
     fault = prepare(spec, mutated)
     assert isinstance(fault, TriggeredInjection)
     await fault.arm()
@@ -152,16 +152,16 @@ async def test_an_inert_trigger_fires_and_does_not_affect_the_app(
 @pytest.mark.parametrize("name", ["dropped", "refused", "silent", "slow"])
 @pytest.mark.asyncio(loop_scope="session")
 async def test_a_fault_that_is_inert_to_the_app_affects_only_canaries(
-    ground: Ground, port: int, name: str
+    context: Context, port: int, name: str
 ) -> None:
     """It is observed in force, and no connection of the app was affected."""
     spec = NETWORK[name]
-    mutated = disabled(ground, spec, "inert-to-app")
+    mutated = disabled(context, spec, "inert-to-app")
     assert mutated.disabled is not None
     twin = mutated.disabled.twin_of(LINK)
     assert twin is not None
-    upstream = str(ground.services["redis"].upstream)
-    canaries = ground.runtime.proxied(await ground.control.create(twin, upstream))
+    upstream = str(context.services["redis"].upstream)
+    canaries = context.runtime.proxied(await context.control.create(twin, upstream))
     mutated = replace(mutated, canary_addresses={LINK: canaries})
     old = await dial(port)
     assert await old.meets(within_s=PATIENCE_S) == "+PONG"
@@ -170,7 +170,7 @@ async def test_a_fault_that_is_inert_to_the_app_affects_only_canaries(
         await assert_served(port)
         assert await new_client_meets(canaries.port) != "+PONG"
     old.close()
-    await ground.control.delete(twin)
+    await context.control.delete(twin)
     history = mutated.journal.history
     Written(history, spec.label).assert_complete()
     assert not any(c.met or c.end == "reset_by_fault" for c in connections(history))
@@ -181,11 +181,11 @@ async def test_a_fault_that_is_inert_to_the_app_affects_only_canaries(
 
 @pytest.mark.asyncio(loop_scope="session")
 async def test_only_the_fault_that_is_named_is_disabled(
-    ground: Ground, port: int, monkeypatch: pytest.MonkeyPatch
+    context: Context, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another fault on the same link, of the same kind and with the same actions, has effect."""
     first, second = Severed(name="first", target=LINK), Severed(name="second", target=LINK)
-    mutated = disabled(ground, first, "inert")
+    mutated = disabled(context, first, "inert")
     with monkeypatch.context() as patient:
         make_canaries_patient(patient)
         async with injected(prepare(first, mutated), mutated):

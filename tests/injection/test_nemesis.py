@@ -23,7 +23,7 @@ from chaoslab.history.events import (
     StartupComplete,
     TriggerMissed,
 )
-from chaoslab.injection.ground import Ground
+from chaoslab.injection.context import Context
 from chaoslab.injection.in_force import injected
 from chaoslab.injection.prepare import prepare
 from chaoslab.injection.schedule import Nemesis
@@ -43,10 +43,10 @@ REFUSED = Severed(target=LINK, mode="refused")
 
 
 @asynccontextmanager
-async def running(ground: Ground, *faults: Declared) -> AsyncIterator[asyncio.Event]:
+async def running(context: Context, *faults: Declared) -> AsyncIterator[asyncio.Event]:
     """A running nemesis whose faults are armed. At the end of the block the run is over."""
     over = asyncio.Event()
-    nemesis = Nemesis(resolve(Plan(faults=faults), ground.topology), ground, over)
+    nemesis = Nemesis(resolve(Plan(faults=faults), context.topology), context, over)
     task = asyncio.create_task(nemesis.run())
     try:
         async with asyncio.timeout(PATIENCE_S):
@@ -58,42 +58,42 @@ async def running(ground: Ground, *faults: Declared) -> AsyncIterator[asyncio.Ev
             await task
 
 
-def write_spawn(ground: Ground) -> float:
+def write_spawn(context: Context) -> float:
     """Record that the app was spawned."""
-    at_s = ground.journal.now()
-    ground.journal.append(Spawned(at_s=at_s, app="app", boot=1, pid=1, port=1, argv=(), env={}))
+    at_s = context.journal.now()
+    context.journal.append(Spawned(at_s=at_s, app="app", boot=1, pid=1, port=1, argv=(), env={}))
     return at_s
 
 
-async def until_written(ground: Ground, kind: type, count: int = 1) -> None:
+async def until_written(context: Context, kind: type, count: int = 1) -> None:
     """Wait until the history has `count` events of a kind."""
-    found = await ground.journal.wait_for(
+    found = await context.journal.wait_for(
         lambda events: events[-1] if sum(isinstance(e, kind) for e in events) >= count else None,
         PATIENCE_S,
     )
-    assert found is not None, [event.kind for event in ground.journal.history.events]
+    assert found is not None, [event.kind for event in context.journal.history.events]
 
 
-async def test_a_fault_before_the_spawn_is_in_force_once_armed(ground: Ground, port: int) -> None:
+async def test_a_fault_before_the_spawn_is_in_force_once_armed(context: Context, port: int) -> None:
     """Without a stop it stays in force until the run is over."""
-    async with running(ground, REFUSED):
-        assert ground.journal.history.first(FaultInForce) is not None
+    async with running(context, REFUSED):
+        assert context.journal.history.first(FaultInForce) is not None
         assert await new_client_meets(port, within_s=PATIENCE_S) == "refused"
     assert await new_client_meets(port, within_s=PATIENCE_S) == "+PONG"
-    Written(ground.journal.history, REFUSED.label).assert_complete()
-    healing = ground.journal.history.first(FaultHealing)
+    Written(context.journal.history, REFUSED.label).assert_complete()
+    healing = context.journal.history.first(FaultHealing)
     assert healing is not None
     assert healing.why == "the run is over"
 
 
-async def test_a_fault_starts_and_stops_at_its_moments(ground: Ground, port: int) -> None:
+async def test_a_fault_starts_and_stops_at_its_moments(context: Context, port: int) -> None:
     """Not before the seconds after the moment have passed, and soon after that."""
     spec = replace(REFUSED, start=spawned(0.1), stop=in_force(REFUSED.label, 0.2))
-    async with running(ground, spec):
+    async with running(context, spec):
         assert await new_client_meets(port, within_s=PATIENCE_S) == "+PONG"
-        spawned_s = write_spawn(ground)
-        await until_written(ground, FaultHealing)
-    requested, seen, healing, _ = Written(ground.journal.history, spec.label)
+        spawned_s = write_spawn(context)
+        await until_written(context, FaultHealing)
+    requested, seen, healing, _ = Written(context.journal.history, spec.label)
     # three seconds each for a machine that is shared
     assert spawned_s + 0.1 <= requested.at_s < spawned_s + 3.1
     assert seen.at_s + 0.2 <= healing.at_s < seen.at_s + 3.2
@@ -101,115 +101,115 @@ async def test_a_fault_starts_and_stops_at_its_moments(ground: Ground, port: int
     assert healing.why == "its time is over"
 
 
-async def missed(ground: Ground) -> None:
+async def missed(context: Context) -> None:
     """Wait until a fault is recorded as missed."""
 
     def found(events: Sequence[AnyEvent]) -> AnyEvent | None:
         return next((event for event in events if isinstance(event, FaultMissed)), None)
 
-    assert await ground.journal.wait_for(found, PATIENCE_S) is not None
+    assert await context.journal.wait_for(found, PATIENCE_S) is not None
 
 
-async def test_a_fault_whose_start_does_not_occur_is_missed(ground: Ground, port: int) -> None:
+async def test_a_fault_whose_start_does_not_occur_is_missed(context: Context, port: int) -> None:
     """The history has the moment that it waited for."""
     spec = replace(REFUSED, start=replace(started(), within_s=0.1))
-    async with running(ground, spec):
-        await missed(ground)
+    async with running(context, spec):
+        await missed(context)
         assert await new_client_meets(port, within_s=PATIENCE_S) == "+PONG"
-        written = Written(ground.journal.history, spec.label)
+        written = Written(context.journal.history, spec.label)
         assert written.kinds == ["missed"]
         assert (
             written.why_missed == "its start (a completed start-up): it did not occur within 0.1 s"
         )
 
 
-async def test_a_fault_that_had_not_started_at_the_runs_end_is_missed(ground: Ground) -> None:
+async def test_a_fault_that_had_not_started_at_the_runs_end_is_missed(context: Context) -> None:
     """The reason is the run's end, not the time limit of the moment."""
     spec = replace(REFUSED, start=started())
-    async with running(ground, spec):
+    async with running(context, spec):
         pass
-    written = Written(ground.journal.history, spec.label)
+    written = Written(context.journal.history, spec.label)
     assert written.kinds == ["missed"]
     assert written.why_missed == "its start (a completed start-up): the run ended first"
 
 
-async def test_a_fault_whose_stop_does_not_occur_is_healed_and_recorded(ground: Ground) -> None:
+async def test_a_fault_whose_stop_does_not_occur_is_healed_and_recorded(context: Context) -> None:
     """The history says that the moment did not occur."""
     spec = replace(REFUSED, stop=AtMoment(moment="degraded", within_s=0.1))
-    async with running(ground, spec):
-        await until_written(ground, FaultHealing)
-    Written(ground.journal.history, spec.label).assert_complete()
-    healing = ground.journal.history.first(FaultHealing)
+    async with running(context, spec):
+        await until_written(context, FaultHealing)
+    Written(context.journal.history, spec.label).assert_complete()
+    healing = context.journal.history.first(FaultHealing)
     assert healing is not None
     assert healing.why == "its stop (a change to degraded): it did not occur within 0.1 s"
-    (missed,) = ground.journal.history.of(TriggerMissed)
+    (missed,) = context.journal.history.of(TriggerMissed)
     assert (missed.place, missed.moment) == ("faults[0].stop", spec.stop)
 
 
-async def test_a_fault_whose_stop_can_no_longer_occur_is_healed_at_once(ground: Ground) -> None:
+async def test_a_fault_whose_stop_can_no_longer_occur_is_healed_at_once(context: Context) -> None:
     """The only process has exited and is not restarted, so no start-up can complete."""
     spec = replace(REFUSED, stop=replace(started(), within_s=60.0))
-    async with running(ground, spec):
-        await until_written(ground, FaultInForce)
-        write_spawn(ground)
-        ground.journal.append(
+    async with running(context, spec):
+        await until_written(context, FaultInForce)
+        write_spawn(context)
+        context.journal.append(
             Exited(at_s=0.0, app="app", boot=1, exit_code=1, asked=False, log_tail=())
         )
-        await until_written(ground, FaultHealed)
-    (missed,) = ground.journal.history.of(TriggerMissed)
+        await until_written(context, FaultHealed)
+    (missed,) = context.journal.history.of(TriggerMissed)
     assert (missed.why.code, missed.why.data["apps"]) == ("trigger.no_process", ("app",))
 
 
-async def test_a_stop_that_occurred_before_the_runs_end_is_not_missed(ground: Ground) -> None:
+async def test_a_stop_that_occurred_before_the_runs_end_is_not_missed(context: Context) -> None:
     """The run ends while the seconds after the moment pass; the moment itself occurred."""
     spec = replace(REFUSED, stop=replace(spawned(60.0), within_s=60.0))
-    async with running(ground, spec):
-        await until_written(ground, FaultInForce)
-        write_spawn(ground)
-    assert ground.journal.history.first(TriggerMissed) is None
-    assert ground.journal.history.first(FaultHealed) is not None
+    async with running(context, spec):
+        await until_written(context, FaultInForce)
+        write_spawn(context)
+    assert context.journal.history.first(TriggerMissed) is None
+    assert context.journal.history.first(FaultHealed) is not None
 
 
-async def test_a_fault_that_waits_for_a_missed_one_is_missed_at_once(ground: Ground) -> None:
+async def test_a_fault_that_waits_for_a_missed_one_is_missed_at_once(context: Context) -> None:
     """The second fault does not wait for its own time limit."""
     first = replace(REFUSED, name="first", start=replace(started(), within_s=0.1))
     then = replace(REFUSED, name="then", start=replace(in_force("first"), within_s=60.0))
-    async with running(ground, first, then):
-        await until_written(ground, FaultMissed, 2)
-    assert "first: its start" in Written(ground.journal.history, "then").why_missed
+    async with running(context, first, then):
+        await until_written(context, FaultMissed, 2)
+    assert "first: its start" in Written(context.journal.history, "then").why_missed
 
 
-async def test_the_faults_of_a_plan_do_not_wait_for_each_other(ground: Ground, port: int) -> None:
+async def test_the_faults_of_a_plan_do_not_wait_for_each_other(context: Context, port: int) -> None:
     """One is healed at its own moment while the other stays in force."""
     first = OneWay(name="first", target="app.postgres", stop=in_force("first"))
-    async with running(ground, first, REFUSED):
-        await until_written(ground, FaultHealing)
+    async with running(context, first, REFUSED):
+        await until_written(context, FaultHealing)
         assert await new_client_meets(port, within_s=PATIENCE_S) == "refused"
     for label in ("first", REFUSED.label):
-        Written(ground.journal.history, label).assert_complete()
+        Written(context.journal.history, label).assert_complete()
 
 
 # --- at a connection ---
 
 
 async def test_a_fault_starts_at_the_nth_connection_and_not_before(
-    ground: Ground, port: int
+    context: Context, port: int
 ) -> None:
     """The engine counts, and the fault is in force from the moment of that connection."""
     spec = Severed(target="vpc", mode="silent", start=connection(LINK, 2))
-    async with running(ground, spec):
+    async with running(context, spec):
         first = await dial(port)
         assert await first.meets(within_s=PATIENCE_S) == "+PONG"
-        dialled_s = ground.journal.now()
+        dialled_s = context.journal.now()
         second = await dial(port)
         assert await second.meets() == "silent"
         assert await first.meets() == "silent"
-        await until_written(ground, FaultInForce)
-        assert await new_client_meets(ground.addresses["app.postgres"].port) == "silent"
+        await until_written(context, FaultInForce)
+        assert await new_client_meets(context.addresses["app.postgres"].port) == "silent"
     assert await second.hears() == "+PONG"
     first.close()
     second.close()
-    written = Written(ground.journal.history, spec.label)
+    written = Written(context.journal.history, spec.label)
     written.assert_complete()
     requested, seen, *_ = written
     assert isinstance(requested, FaultRequested)
@@ -218,24 +218,24 @@ async def test_a_fault_starts_at_the_nth_connection_and_not_before(
     assert requested.at_s <= dialled_s <= seen.since_s
 
 
-async def test_a_trigger_that_did_not_fire_is_removed(ground: Ground, port: int) -> None:
+async def test_a_trigger_that_did_not_fire_is_removed(context: Context, port: int) -> None:
     """A connection after the run starts no fault."""
     spec = replace(REFUSED, start=connection(LINK, 2))
-    async with running(ground, spec):
+    async with running(context, spec):
         assert await new_client_meets(port, within_s=PATIENCE_S) == "+PONG"
     for _ in range(3):
         assert await new_client_meets(port, within_s=PATIENCE_S) == "+PONG"
-    written = Written(ground.journal.history, spec.label)
+    written = Written(context.journal.history, spec.label)
     assert written.kinds == ["requested", "missed"]
     assert "the connection that starts the fault did not come" in written.why_missed
 
 
 async def test_a_trigger_is_removed_when_the_nemesis_is_cancelled(
-    ground: Ground, port: int
+    context: Context, port: int
 ) -> None:
     """It was armed and had not started."""
     spec = replace(REFUSED, start=connection(LINK, 2))
-    nemesis = Nemesis(Plan(faults=(spec,)), ground, asyncio.Event())
+    nemesis = Nemesis(Plan(faults=(spec,)), context, asyncio.Event())
     task = asyncio.create_task(nemesis.run())
     await nemesis.armed()
     task.cancel()
@@ -245,27 +245,27 @@ async def test_a_trigger_is_removed_when_the_nemesis_is_cancelled(
         assert await new_client_meets(port, within_s=PATIENCE_S) == "+PONG"
 
 
-async def test_a_trigger_that_fails_halfway_is_healed_and_missed(ground: Ground, port: int) -> None:
+async def test_a_trigger_that_fails_halfway_is_healed(context: Context, port: int) -> None:
     """The proxy of its second link is gone when the engine starts the fault."""
-    upstream = str(ground.services["postgres"].endpoint)
-    control = ground.control
+    upstream = str(context.services["postgres"].endpoint)
+    control = context.control
     assert isinstance(control, ToxiproxyControl)
     spec = Severed(target="vpc", mode="refused", start=connection(LINK))
     try:
-        async with running(ground, spec):
+        async with running(context, spec):
             await control._call(lambda: control._proxy("app.postgres").destroy())
             assert await new_client_meets(port, within_s=PATIENCE_S) == "reset"
-            await missed(ground)
+            await missed(context)
             assert (
                 "could not start the fault"
-                in Written(ground.journal.history, spec.label).why_missed
+                in Written(context.journal.history, spec.label).why_missed
             )
             await comes_to(port, "+PONG")  # it is recorded before it is healed
     finally:
         with suppress(InjectionFailed):
             await control._call(lambda: control._proxy("app.postgres").destroy())
         port = await control.create("app.postgres", upstream)
-        ground.addresses["app.postgres"] = ground.runtime.proxied(port)  # type: ignore[index]
+        context.addresses["app.postgres"] = context.runtime.proxied(port)  # type: ignore[index]
 
 
 # --- faults that cannot be injected ---
@@ -283,50 +283,50 @@ async def test_a_trigger_that_fails_halfway_is_healed_and_missed(ground: Ground,
     ids=["before spawn", "at a moment", "flapping", "refused at connection", "slow at connection"],
 )
 async def test_a_fault_that_toxiproxy_does_not_support_is_refused_before_the_run(
-    ground: Ground, spec: Declared
+    context: Context, spec: Declared
 ) -> None:
     """Whatever its trigger is. Nothing is recorded."""
-    plain = replace(ground, control=ToxiproxyControl("127.0.0.1", 9))
+    plain = replace(context, control=ToxiproxyControl("127.0.0.1", 9))
     with pytest.raises(FaultUnsupported):
         Nemesis(Plan(faults=(REFUSED, spec)), plain, asyncio.Event())
-    assert ground.journal.history.events == ()
+    assert context.journal.history.events == ()
 
 
-async def test_a_fault_is_missed_if_the_proxy_server_is_gone(ground: Ground) -> None:
+async def test_a_fault_is_missed_if_the_proxy_server_is_gone(context: Context) -> None:
     """The run continues, and the history has the address that did not answer."""
-    gone = replace(ground, control=await _dead_control(ground))
+    gone = replace(context, control=await _dead_control(context))
     async with running(gone, REFUSED):
         pass
-    written = Written(ground.journal.history, REFUSED.label)
+    written = Written(context.journal.history, REFUSED.label)
     assert written.kinds[0] == "requested"
     assert "in_force" not in written.kinds
     assert "127.0.0.1:9" in written.why_missed
 
 
 async def test_a_service_is_healed_even_if_the_proxy_server_cannot_be_read(
-    ground: Ground, port: int
+    context: Context, port: int
 ) -> None:
     """Evidence that cannot be read does not prevent the heal."""
-    gone = replace(ground, control=await _dead_control(ground))
+    gone = replace(context, control=await _dead_control(context))
     spec = Paused(target="redis")
     with suppress(InjectionFailed):
         async with injected(prepare(spec, gone), gone):
             assert await new_client_meets(port) == "silent"
     await comes_to(port, "+PONG")
-    assert Written(ground.journal.history, spec.label).kinds[-1] == "healed"
+    assert Written(context.journal.history, spec.label).kinds[-1] == "healed"
 
 
-async def _dead_control(ground: Ground) -> EmbeddedControl:
+async def _dead_control(context: Context) -> EmbeddedControl:
     """A control whose engine is gone."""
     control = EmbeddedControl("127.0.0.1", 9)
-    control.capabilities = ground.control.capabilities
+    control.capabilities = context.control.capabilities
     return control
 
 
-async def test_a_moment_of_the_past_starts_a_fault_at_once(ground: Ground, port: int) -> None:
+async def test_a_moment_of_the_past_starts_a_fault_at_once(context: Context, port: int) -> None:
     """A trigger looks at the whole history."""
-    at_s = ground.journal.now()
-    ground.journal.append(StartupComplete(at_s=at_s, app="app", boot=1, state=HealthState.HEALTHY))
-    async with running(ground, replace(REFUSED, start=started())):
-        await until_written(ground, FaultInForce)
+    at_s = context.journal.now()
+    context.journal.append(StartupComplete(at_s=at_s, app="app", boot=1, state=HealthState.HEALTHY))
+    async with running(context, replace(REFUSED, start=started())):
+        await until_written(context, FaultInForce)
         assert await new_client_meets(port, within_s=PATIENCE_S) == "refused"

@@ -10,7 +10,7 @@ from chaoslab import Severed
 from chaoslab.agent.iptables_rules import Counters
 from chaoslab.errors import InjectionFailed
 from chaoslab.history.events import LinkPackets, ProbeCrashed
-from chaoslab.injection.ground import Ground
+from chaoslab.injection.context import Context
 from chaoslab.injection.in_force import injected
 from chaoslab.injection.prepare import prepare
 from chaoslab.proxies.base import ProxyControl
@@ -43,61 +43,61 @@ class Counting:
         )  # fmt: skip
 
 
-def counted_by(ground: Ground, fails_at: int = 99) -> Ground:
-    """The same ground with packet counters."""
-    control = Counting(ground.control, fails_at)
-    return replace(ground, control=control)  # type: ignore[arg-type]
+def counted_by(context: Context, fails_at: int = 99) -> Context:
+    """The same context with packet counters."""
+    control = Counting(context.control, fails_at)
+    return replace(context, control=control)  # type: ignore[arg-type]
 
 
-async def test_each_link_is_read_once_in_force_and_once_before_the_heal(ground: Ground) -> None:
+async def test_each_link_is_read_once_in_force_and_once_before_the_heal(context: Context) -> None:
     """The history has every counter, with the link and the fault."""
-    counting = counted_by(ground)
+    counting = counted_by(context)
     async with injected(prepare(CUT, counting), counting):
         pass
-    kinds = [event.kind for event in ground.journal.history.events]
+    kinds = [event.kind for event in context.journal.history.events]
     assert kinds.count("link_packets") == 4
     first = kinds.index("link_packets")
     assert first < kinds.index("fault_in_force"), "read before it counts as in force"
     last = len(kinds) - 1 - kinds[::-1].index("link_packets")
     assert last < kinds.index("fault_healing"), "the counters would include the heal itself"
-    read = list(ground.journal.history.of(LinkPackets))
-    assert [event.link for event in read] == [link.name for link in prepare(CUT, ground).links] * 2
+    read = list(context.journal.history.of(LinkPackets))
+    assert [event.link for event in read] == [link.name for link in prepare(CUT, context).links] * 2
     assert [event.syns for event in read] == [1, 2, 3, 4]
     one = read[0]
     assert (one.fault, one.syns_dropped, one.packets_dropped) == (CUT.label, 1, 2)
     assert (one.bytes_up, one.bytes_down, one.resets) == (3, 4, len(one.link))
 
 
-async def test_without_counters_nothing_is_recorded(ground: Ground) -> None:
+async def test_without_counters_nothing_is_recorded(context: Context) -> None:
     """The embedded engine has its own records."""
-    async with injected(prepare(CUT, ground), ground):
+    async with injected(prepare(CUT, context), context):
         pass
-    assert not list(ground.journal.history.of(LinkPackets))
-    Written(ground.journal.history, CUT.label).assert_complete()
+    assert not list(context.journal.history.of(LinkPackets))
+    Written(context.journal.history, CUT.label).assert_complete()
 
 
 async def test_a_fault_whose_counters_cannot_be_read_is_missed_and_healed(
-    ground: Ground, port: int
+    context: Context, port: int
 ) -> None:
     """Later readings could not be compared with the first."""
-    counting = counted_by(ground, fails_at=1)
+    counting = counted_by(context, fails_at=1)
     async with injected(prepare(CUT, counting), counting):
         pass
-    written = Written(ground.journal.history, CUT.label)
+    written = Written(context.journal.history, CUT.label)
     assert written.why_missed == "the agent is gone"
     assert "healed" in written.kinds
     assert await new_client_meets(port, within_s=PATIENCE_S) == "+PONG"
 
 
 async def test_counters_that_fail_before_the_heal_do_not_prevent_it(
-    ground: Ground, port: int
+    context: Context, port: int
 ) -> None:
     """They are recorded as a crashed probe, so the verdict is UNKNOWN."""
-    counting = counted_by(ground, fails_at=3)
+    counting = counted_by(context, fails_at=3)
     async with injected(prepare(CUT, counting), counting):
         pass
-    Written(ground.journal.history, CUT.label).assert_complete()
-    crashed = ground.journal.history.first(ProbeCrashed)
+    Written(context.journal.history, CUT.label).assert_complete()
+    crashed = context.journal.history.first(ProbeCrashed)
     assert crashed is not None
     assert "the agent is gone" in crashed.error
     assert await new_client_meets(port, within_s=PATIENCE_S) == "+PONG"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from engine_here import needs_engine
 
-from chaoslab.injection.ground import Ground
+from chaoslab.injection.context import Context
 from chaoslab.model.topology import Service
 from chaoslab.runtimes.base import Runtime
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
@@ -55,7 +55,7 @@ async def lab(docker_session: DockerSession) -> AsyncIterator[ContainerRuntime]:
 
 
 @pytest.fixture
-async def ground(lab: ContainerRuntime, tmp_path: Path) -> AsyncIterator[Ground]:
+async def context(lab: ContainerRuntime, tmp_path: Path) -> AsyncIterator[Context]:
     """What faults stand on, in containers: services, the proxies of their links, a journal."""
     async with ground_of(lab, TOPOLOGY, tmp_path) as made:
         yield made

@@ -12,7 +12,7 @@ from engine_here import engine, images
 
 from chaoslab.clock import now_s
 from chaoslab.history.journal import Journal
-from chaoslab.injection.ground import Ground
+from chaoslab.injection.context import Context
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.model.topology import App, Connector, Container, Service, Topology
 from chaoslab.proxies.base import ProxyKind
@@ -79,7 +79,7 @@ async def until_line(app: ContainerApp, start: str, within_s: float = 20.0) -> s
 @asynccontextmanager
 async def ground_of(
     lab: ContainerRuntime, topology: Topology, folder: Path, proxy: ProxyKind = "toxiproxy"
-) -> AsyncIterator[Ground]:
+) -> AsyncIterator[Context]:
     """Services, proxy and links of a topology in that lab, as `chaoslab.lab.bring_up` does it."""
     control, *services = await asyncio.gather(
         lab.start_proxy(proxy, seed=7, log=folder / "proxy.log"),
@@ -92,7 +92,7 @@ async def ground_of(
     }
     journal = Journal(folder / "history.jsonl")
     try:
-        yield Ground(
+        yield Context(
             topology=topology, runtime=lab, control=control, services=running, addresses=addresses,
             journal=journal, seed=7,
         )  # fmt: skip

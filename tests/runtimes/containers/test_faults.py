@@ -25,7 +25,7 @@ from chaoslab.clock import now_s
 from chaoslab.errors import FaultUnsupported
 from chaoslab.faults.evidence import evidence_of
 from chaoslab.history.events import FaultInForce, FaultMissed, LinkPackets, Spawned
-from chaoslab.injection.ground import Ground
+from chaoslab.injection.context import Context
 from chaoslab.injection.in_force import injected
 from chaoslab.injection.prepare import prepare
 from chaoslab.model.faults import Declared
@@ -59,10 +59,10 @@ MET: dict[str, tuple[Declared, tuple[str, ...], tuple[str, ...]]] = {
 
 @asynccontextmanager
 async def client(
-    ground: Ground, lab: ContainerRuntime, folder: Path
+    context: Context, lab: ContainerRuntime, folder: Path
 ) -> AsyncIterator[ContainerApp]:
     """A client in the pod, whose sockets are written down as an app's are."""
-    link, journal = ground.addresses[LINK], ground.journal
+    link, journal = context.addresses[LINK], context.journal
     running = await boot(lab, CLIENT, folder / "app.log", link.host, str(link.port))
     journal.append(
         Spawned(
@@ -98,33 +98,33 @@ async def meets(app: ContainerApp, who: str, expected: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("name", MET)
 async def test_a_fault_is_met_in_the_pod_and_is_gone_after_it(
-    ground: Ground, lab: ContainerRuntime, tmp_path: Path, name: str
+    context: Context, lab: ContainerRuntime, tmp_path: Path, name: str
 ) -> None:
     """Seen by a canary, met by a client that stood and by one that came, healed, and shown."""
     spec, new_meets, old_meets = MET[name]
-    upstream = ground.services["redis"].upstream
-    async with client(ground, lab, tmp_path) as app:
-        async with injected(prepare(spec, ground), ground):
+    upstream = context.services["redis"].upstream
+    async with client(context, lab, tmp_path) as app:
+        async with injected(prepare(spec, context), context):
             await meets(app, "old", old_meets)
             await meets(app, "new", new_meets)
             # Sockets are looked at each 0.025 s; what stands at the end of the fault is evidence.
             await asyncio.sleep(0.2)
         await meets(app, "new", ("+PONG",))
-        history = ground.journal.history
+        history = context.journal.history
         assert history.first(FaultMissed) is None, history.first(FaultMissed)
         assert history.first(FaultInForce) is not None
         shown = evidence_of(spec, TOPOLOGY, history, app="app", boot=1)
         assert shown.observed_on("redis"), (shown, app.log_tail(50))
-        assert ground.services["redis"].upstream == upstream
+        assert context.services["redis"].upstream == upstream
 
 
 @pytest.mark.parametrize("name", ["dropped", "paused"])
 async def test_what_was_held_is_delivered_at_the_heal(
-    ground: Ground, lab: ContainerRuntime, tmp_path: Path, name: str
+    context: Context, lab: ContainerRuntime, tmp_path: Path, name: str
 ) -> None:
     """The connection that stood before the outage stands after it."""
-    async with client(ground, lab, tmp_path) as app:
-        async with injected(prepare(MET[name][0], ground), ground):
+    async with client(context, lab, tmp_path) as app:
+        async with injected(prepare(MET[name][0], context), context):
             await meets(app, "old", ("silent",))
         await meets(app, "old", ("+PONG",))
 
@@ -148,13 +148,13 @@ while True:
 
 
 async def test_a_real_drop_lets_tcp_user_timeout_act(
-    ground: Ground, lab: ContainerRuntime, tmp_path: Path
+    context: Context, lab: ContainerRuntime, tmp_path: Path
 ) -> None:
     """Nothing is acknowledged any more, so the kernel gives the connection up as in an outage."""
-    link = ground.addresses[LINK]
+    link = context.addresses[LINK]
     app = await boot(lab, USER_TIMEOUT, tmp_path / "log", link.host, str(link.port))
     await until_line(app, "open")
-    async with injected(prepare(Severed(target=LINK), ground), ground):
+    async with injected(prepare(Severed(target=LINK), context), context):
         line = await until_line(app, "gave up")
     _, _, kind, number, took_s = line.split()
     assert (kind, number) == ("TimeoutError", "110")
@@ -162,31 +162,31 @@ async def test_a_real_drop_lets_tcp_user_timeout_act(
     assert 0.9 < float(took_s) < 8.0
 
 
-async def test_a_drop_on_one_link_leaves_the_other_alone(ground: Ground) -> None:
+async def test_a_drop_on_one_link_leaves_the_other_alone(context: Context) -> None:
     """Rules are per port; a connector's links fail together only when they are all named."""
     links = {link.name: link for link in TOPOLOGY.links}
-    async with injected(prepare(Severed(target=LINK), ground), ground):
-        cut = await ground.canary(links[LINK], within_s=0.3)
-        whole = await ground.canary(links["app.postgres"], within_s=2.0)
+    async with injected(prepare(Severed(target=LINK), context), context):
+        cut = await context.canary(links[LINK], within_s=0.3)
+        whole = await context.canary(links["app.postgres"], within_s=2.0)
     assert cut is not None
     assert whole is not None
     assert (cut.outcome, whole.outcome) == ("connect_timeout", "answered")
 
 
-async def test_canaries_are_not_counted_as_the_apps(ground: Ground) -> None:
+async def test_canaries_are_not_counted_as_the_apps(context: Context) -> None:
     """A fault that only the lab's own canaries met has not met the app."""
     spec = Severed(target=LINK)
-    async with injected(prepare(spec, ground), ground):
+    async with injected(prepare(spec, context), context):
         for _ in range(3):
-            await ground.canary(TOPOLOGY.links[0], within_s=0.2)
-    read = list(ground.journal.history.of(LinkPackets))
+            await context.canary(TOPOLOGY.links[0], within_s=0.2)
+    read = list(context.journal.history.of(LinkPackets))
     assert len(read) == 2
     assert read[1].syns_dropped == read[0].syns_dropped == 0
-    assert not evidence_of(spec, TOPOLOGY, ground.journal.history).observed
+    assert not evidence_of(spec, TOPOLOGY, context.journal.history).observed
 
 
-async def test_a_trigger_inside_the_proxy_is_refused_with_its_reason(ground: Ground) -> None:
+async def test_a_trigger_inside_the_proxy_is_refused_with_its_reason(context: Context) -> None:
     """A real Toxiproxy cannot act at a connection by itself: skipped, not run otherwise."""
     spec = Severed(target=LINK, start=AtConnection(link=LINK, n=1))
     with pytest.raises(FaultUnsupported, match="cannot act at a link's connection"):
-        prepare(spec, ground)
+        prepare(spec, context)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine_here import engine
 
-from chaoslab.injection.ground import Ground
+from chaoslab.injection.context import Context
 from chaoslab.runtimes.containers.runtime import ContainerRuntime
 from chaoslab.runtimes.containers.service import ContainerService
 from runtimes.stacks import boot, says
@@ -40,13 +40,13 @@ def place_of(service: ContainerService) -> str:
 
 
 async def test_a_service_is_reached_through_the_proxy_and_in_no_other_way(
-    ground: Ground, lab: ContainerRuntime, tmp_path: Path
+    context: Context, lab: ContainerRuntime, tmp_path: Path
 ) -> None:
     """Not by its address, its name, a bridge's gateway, nor the port published for the lab."""
     tries: list[tuple[str, str, int]] = []
     pod = networks_of(str(lab.stack.pods["app"].agent.container.id))
     for name, inside in (("redis", 6379), ("postgres", 5432)):
-        service = ground.services[name]
+        service = context.services[name]
         assert isinstance(service, ContainerService)
         published = service.endpoint.port
         back = networks_of(place_of(service))
@@ -64,7 +64,7 @@ async def test_a_service_is_reached_through_the_proxy_and_in_no_other_way(
             (f"{name} beside the proxy", "toxiproxy", inside),
         ]
         assert set(back) != set(pod), "app and service share a network"
-    link = ground.addresses["app.redis"]
+    link = context.addresses["app.redis"]
     tries.append(("redis through the proxy", link.host, link.port))
     app = await boot(lab, TRIES, tmp_path / "log", json.dumps(tries))
     met = dict(line.split(": ", 1) for line in await says(app, 60.0))
@@ -75,10 +75,10 @@ async def test_a_service_is_reached_through_the_proxy_and_in_no_other_way(
 
 
 async def test_whatever_is_published_is_published_on_loopback_alone(
-    ground: Ground, lab: ContainerRuntime
+    context: Context, lab: ContainerRuntime
 ) -> None:
     """Nobody else's machine can reach a server without a password."""
-    services = [each for each in ground.services.values() if isinstance(each, ContainerService)]
+    services = [each for each in context.services.values() if isinstance(each, ContainerService)]
     owners = [place_of(each) for each in services]
     owners += [
         str(lab.stack.pods["app"].agent.container.id),

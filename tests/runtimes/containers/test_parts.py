@@ -43,8 +43,8 @@ async def test_a_server_that_somebody_freezes_or_kills_is_named(
     session: DockerSession, tmp_path: Path
 ) -> None:
     """The lab's own stops, kills and pauses of it are none of that."""
-    async with session.lab() as lab, ground_of(lab, SMALL, tmp_path) as ground:
-        redis, journal = ground.services["redis"], ground.journal
+    async with session.lab() as lab, ground_of(lab, SMALL, tmp_path) as context:
+        redis, journal = context.services["redis"], context.journal
         container = lab.stack.servers["redis"].container
         probe = PartsProbe(lab.parts, journal)
         watch = asyncio.create_task(probe.run())
@@ -70,13 +70,13 @@ async def test_a_proxy_server_that_somebody_stops_is_named(
     session: DockerSession, tmp_path: Path, act: str
 ) -> None:
     """Killed it ends the run; frozen it does not answer either."""
-    async with session.lab() as lab, ground_of(lab, SMALL, tmp_path) as ground:
+    async with session.lab() as lab, ground_of(lab, SMALL, tmp_path) as context:
         container = lab.stack.gateway.proxy
         assert container is not None
-        probe = PartsProbe(lab.parts, ground.journal)
+        probe = PartsProbe(lab.parts, context.journal)
         watch = asyncio.create_task(probe.run())
         await asyncio.sleep(0.5)
-        assert not list(ground.journal.history.of(LabTrouble))
+        assert not list(context.journal.history.of(LabTrouble))
         if act == "kill":
             await in_thread(container.kill)
             await asyncio.wait_for(watch, PATIENCE_S)
@@ -84,7 +84,7 @@ async def test_a_proxy_server_that_somebody_stops_is_named(
         else:
             await in_thread(container.pause)
             for what in ("froze", "gave no answer"):
-                seen = await troubled(ground.journal, lambda e, what=what: what in e.what)  # type: ignore[misc]
+                seen = await troubled(context.journal, lambda e, what=what: what in e.what)  # type: ignore[misc]
                 assert seen.part == "the Toxiproxy server"
             await in_thread(container.unpause)
             watch.cancel()
@@ -95,15 +95,15 @@ async def test_an_agent_that_is_silent_or_gone_is_named(tmp_path: Path) -> None:
     needs_engine()
     session = DockerSession(SMALL, "toxiproxy")
     try:
-        async with session.lab() as lab, ground_of(lab, SMALL, tmp_path) as ground:
+        async with session.lab() as lab, ground_of(lab, SMALL, tmp_path) as context:
             agent = lab.stack.pods["app"].agent
-            probe = PartsProbe(lab.parts, ground.journal)
+            probe = PartsProbe(lab.parts, context.journal)
             watch = asyncio.create_task(probe.run())
             await in_thread(agent.container.pause)
-            silent = await troubled(ground.journal, lambda e: "no answer" in e.what)
+            silent = await troubled(context.journal, lambda e: "no answer" in e.what)
             assert silent.part == agent.name
             await in_thread(agent.container.unpause)
-            await troubled(ground.journal, lambda e: e.lasted_s is not None)
+            await troubled(context.journal, lambda e: e.lasted_s is not None)
             await in_thread(agent.container.kill)
             await asyncio.wait_for(watch, PATIENCE_S)
             assert str(probe.failure).startswith(f"{agent.name}: it ended by SIGKILL\n")

@@ -81,22 +81,22 @@ async def test_labs_of_the_embedded_engine_follow_each_other_with_a_fresh_engine
     for number in range(3):
         folder = tmp_path / str(number)
         folder.mkdir()
-        async with session.lab() as lab, ground_of(lab, SMALL, folder, "embedded") as ground:
+        async with session.lab() as lab, ground_of(lab, SMALL, folder, "embedded") as context:
             (link,) = SMALL.links
-            met = await ground.canary(link, within_s=2.0)
+            met = await context.canary(link, within_s=2.0)
             assert met is not None
             assert met.outcome == "answered"
             # This lab's only connection: one of an engine before would stand here too.
-            assert len(await ground.control.connections(link.name)) == 1
-            assert "triggers" in ground.control.capabilities
+            assert len(await context.control.connections(link.name)) == 1
+            assert "triggers" in context.control.capabilities
 
 
 async def test_labs_leave_nothing_to_the_next(opened: Opened, tmp_path: Path) -> None:
     """Its apps are ended, its proxies gone from the shared Toxiproxy, its data emptied."""
     session = opened()
-    async with session.lab() as lab, ground_of(lab, SMALL, tmp_path) as ground:
+    async with session.lab() as lab, ground_of(lab, SMALL, tmp_path) as context:
         await boot(lab, "import time; print('up'); time.sleep(60)", tmp_path / "log")
-        control = ground.control
+        control = context.control
         assert isinstance(control, FilteredToxiproxyControl)
     async with session.lab() as lab:
         second = await lab.start_proxy("toxiproxy", seed=1, log=tmp_path / "log")
@@ -205,8 +205,8 @@ async def test_a_proxy_name_that_a_parallel_worker_has_is_said(
     opened: Opened, tmp_path: Path
 ) -> None:
     """Names carry the lab's own; should one be taken all the same, nothing of it is touched."""
-    async with opened().lab() as lab, ground_of(lab, SMALL, tmp_path) as ground:
-        theirs = ground.control
+    async with opened().lab() as lab, ground_of(lab, SMALL, tmp_path) as context:
+        theirs = context.control
         assert isinstance(theirs, FilteredToxiproxyControl)
         gateway = lab.stack.gateway
         mine = FilteredToxiproxyControl(
@@ -218,7 +218,7 @@ async def test_a_proxy_name_that_a_parallel_worker_has_is_said(
             await mine.create("app.redis", "redis:6379")
         await mine.close()
         assert "already exists" in str(refusal.value)
-        met = await ground.canary(SMALL.links[0], within_s=2.0)
+        met = await context.canary(SMALL.links[0], within_s=2.0)
         assert met is not None
         assert met.outcome == "answered"
 

@@ -25,7 +25,7 @@ NOT_IN_FORCE = ErrorCode(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
+class Context:
     """What faults act on: the proxies of the links, the services, and the journal of the run.
 
     `addresses` has the address at which an app reaches each link. `canary_addresses` has the
