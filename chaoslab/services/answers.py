@@ -1,4 +1,4 @@
-"""Asking a server on loopback whether it is ready, in a few bytes of its own protocol; bounded."""
+"""Ask a server on loopback whether it is ready, in a few bytes of its own protocol, within 2 s."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from collections.abc import Awaitable, Callable
 
 from chaoslab.machine.ports import HOST
 
-_LIMIT_S = 2.0
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+_LIMIT_S = 2.0
 
 
 async def ready(port: int, talk: Callable[[Streams], Awaitable[bool]]) -> bool:
-    """Whether `talk` finds what it expects at that port; a refusal is False, never an error."""
+    """Whether `talk` returns True on a connection to that port.
+
+    False, never an error, where the port refuses, or answers late or something else.
+    """
     writer: asyncio.StreamWriter | None = None
     try:
         async with asyncio.timeout(_LIMIT_S):

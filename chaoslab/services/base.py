@@ -1,19 +1,19 @@
-"""The shape of a kind of server: all that the lab must know of it, and what it may lack.
+"""The shape of a kind of server: what the lab must know of it, and which abilities it may lack.
 
-A kind is one module (or one folder) of this package, and one line of the table in `__init__`. What
-a kind leaves out (None) is an ability that it lacks: whoever needs it asks with `ability`, which
-says so by name. Drivers are imported by the functions that talk, so that the table costs nothing.
+A kind is one module (or one folder) of this package, and one line of the table in `__init__`. An
+ability that is None is one that the kind lacks: `ability` raises an error that names it.
 """
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from chaoslab.errors import ChaoslabError, RuntimeUnavailable
+from chaoslab.errors import ChaoslabError, ErrorCode, Problem, RuntimeUnavailable
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.process import Identity
 from chaoslab.model.loader.base import Shape
@@ -22,39 +22,71 @@ from chaoslab.model.topology import Service, WriteContract
 from chaoslab.services.path import NoTarget, Target, Walker
 from chaoslab.services.programs import Program
 
-OWN_NAME = "chaoslab-lab"  # the lab's own sessions say so, and are left out of all evidence
+OWN_NAME = "chaoslab-lab"  # the name of the lab's own sessions, which are left out of all evidence
 AGENT_IMAGE = "(the lab's agent)"  # in place of an image: the one that the lab builds
 Stop = tuple[tuple[signal.Signals, float], ...]
 T = TypeVar("T")
 
+LACKS_ABILITY = ErrorCode(
+    "service.lacks_ability",
+    "a service of kind '{kind}' cannot {ability}",
+    "The lab does not support this for services of that kind.",
+)
+SERVER_ERROR = ErrorCode(
+    "service.server_error",
+    "{cause}",
+    "A server answered the lab's own session with an error, or did not answer.",
+)
+NO_LOG_IN = ErrorCode(
+    "service.no_log_in",
+    "{cause}",
+    "The lab cannot log in to a service that runs already.",
+)
+
 
 class TalkFailed(ChaoslabError):
-    """A server could not be asked, or did not answer: the driver's own words."""
+    """The lab's own session at a server failed: the server did not answer, or with an error."""
+
+
+@contextmanager
+def talking(*errors: type[Exception]) -> Iterator[None]:
+    """Raise TalkFailed for the `errors` of a driver, and for those of the network."""
+    expected: tuple[type[Exception], ...] = (*errors, OSError, TimeoutError)
+    try:
+        yield
+    except expected as error:
+        cause = f"{type(error).__name__}: {cause_of(error)}"
+        raise TalkFailed(Problem(reason=SERVER_ERROR(cause=cause))) from error
+
+
+def cause_of(error: BaseException) -> str:
+    """The text of an error, on one line."""
+    return " ".join(str(error).split())
 
 
 class LocalServer(Protocol):
-    """A server as processes of this machine, of one version."""
+    """A server of one version, as processes of this machine."""
 
     @property
     def version(self) -> str:
-        """Product, version and origin, for people."""
+        """Product, version, and where its program was found, for people."""
 
     @property
     def identity(self) -> Identity:
-        """Who runs it."""
+        """The user who runs it."""
 
     @property
     def stop_by(self) -> Stop:
-        """The signals of an orderly end, and how many seconds each gets."""
+        """The signals of an orderly stop, in their order, each with the seconds to wait for it."""
 
     async def prepare(self, home: Path, env: Mapping[str, str]) -> None:
-        """Lay its data in the new folder `home`."""
+        """Create its data in the new folder `home`. Raises ServiceFailed."""
 
     def command(self, home: Path, port: int) -> tuple[str, ...]:
-        """How it is started on that data and port."""
+        """The command that starts it on that data, at that port of 127.0.0.1."""
 
     async def answers(self, port: int) -> bool:
-        """Whether it answers its own protocol; a refusal is False, never an error."""
+        """Whether it answers its own protocol at that port of 127.0.0.1; never an error."""
 
     def url(self, endpoint: Endpoint) -> str:
         """Its connection URL through that address."""
@@ -107,48 +139,46 @@ class ContainerServer(Protocol):
 
 
 class ClientCount(Protocol):
-    """A session that counts a server's clients; closed at its end."""
+    """A session of the lab that counts a server's clients."""
 
     async def count(self) -> int:
-        """The clients that are connected now, those with the lab's name left out.
+        """The number of connected clients, without the lab's own sessions.
 
-        Raises TalkFailed; the session is of no use then.
+        Raises TalkFailed; the session cannot be used again then.
         """
 
     def hang_up(self) -> None:
-        """End the connection, so that a question under way has its end as well."""
+        """End the connection; a running `count` then raises TalkFailed."""
 
     async def close(self) -> None:
-        """Let go of the server; while no question is under way."""
+        """Close the session; not while `count` is running."""
 
 
 class Rows(Protocol):
-    """A session that looks rows up past every proxy; closed at its end."""
+    """A session of the lab, past every proxy, that looks rows up."""
 
     async def found(self, contract: WriteContract, ops: Sequence[str]) -> Mapping[str, int]:
-        """How often each of the ids is there; no other column is read. Raises TalkFailed."""
+        """How many rows have each of these ids; an absent id has none. Raises TalkFailed."""
 
     async def close(self) -> None: ...
 
 
 class ServerView(Protocol):
-    """What a server shows of the sessions that come through one proxy; closed at its end."""
+    """The sessions at a server that come through one proxy, as the server lists them."""
 
     async def sessions(self) -> tuple[int, ...]:
-        """The server's own numbers of those that there are now, the lab's own left out.
-
-        Raises TalkFailed.
-        """
+        """The server's numbers of these sessions, without the lab's own. Raises TalkFailed."""
 
     async def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathDialogue:
-    """How `chaoslab preflight --live` walks a declared path to such a server.
+    """How `chaoslab preflight --live` checks a declared path to a server of the kind.
 
-    `targets(link, url, source, secret)` are the hosts that a URL names, where `secret` gives the
-    value of another variable. `walk` goes from the connect to an answered query.
+    `targets(link, url, source, secret)` gives the hosts that a URL names; `secret` returns the
+    value of another variable. It raises ValueError for a URL of another kind. `walk` goes from an
+    open connection to an answered query.
     """
 
     targets: Callable[[str, str, str, Callable[[str], str]], Iterator[Target | NoTarget]]
@@ -159,22 +189,25 @@ class PathDialogue:
 class Kind:
     """One kind of server.
 
-    `port` is its usual one, `schemes` those of its URLs. `question` is what a canary asks of a
-    service of this kind. `keys` are the kind's own in `[services.<name>]`, `image` what it runs
-    from in a container. `goodbyes` are the last messages of its clients, `dismissals` the bytes in
-    a server's message by which it ends a connection.
+    `port` is its usual port, `schemes` are those of its URLs. `question` is what a canary asks a
+    service of this kind. `keys` are the keys that only this kind has in `[services.<name>]`.
+    `image` is its usual image. `goodbyes` are the last messages of its clients; `dismissals` are
+    bytes in a message by which a server ends a connection.
 
-    `variables` are those of a command that the topology declares, given its port: it has the
-    machine's environment too, and the working directory of the test run. Other programs get little
-    of the environment, and a folder of their own. `elsewhere` is the URL of a service that runs
-    already, which the lab neither starts nor stops; empty for the others. `image_of` is the image
-    that a service names itself, or `AGENT_IMAGE`; empty where the kind's own is meant.
+    `variables` gives, for a port, the environment variables of a command that the topology
+    declares. Such a command also gets the machine's environment, and runs in the working directory
+    of the test run; other programs get a small environment and a folder of their own. `elsewhere`
+    is the URL of a service that runs already, which the lab does not start or stop; empty for other
+    services. `image_of` is the image that a service names itself, or `AGENT_IMAGE`; empty where
+    the kind's image is used.
 
-    Abilities, each absent (None) where the kind lacks it: `program` and `local` (as processes);
-    `container`; `stack` (in a Compose stack, by its container's environment: a lab has a place of
-    its own in it, takes nothing of what is there, and leaves nothing); `about` (log in; product and
-    version); `count_clients`; `rows`; `view` (by its own URL and the one through the proxy);
-    `dialogue`.
+    The abilities, each None where the kind lacks it: `program` and `local` run it as processes;
+    `container` runs it in a container of the lab's own. `stack` uses it in a Compose stack, given
+    its container's environment variables: a lab has a place of its own in it, does not read or
+    change what was there, and leaves nothing. `about` logs in and returns product and version.
+    `count_clients` and `rows` open sessions at a URL. `view` opens one, given the server's URL and
+    the URL through a proxy; it returns None where the server does not show what is needed.
+    `dialogue` checks a declared path.
     """
 
     name: str
@@ -201,12 +234,13 @@ class Kind:
 
     @property
     def keeps_rows(self) -> bool:
-        """Whether what an app wrote there can be looked up."""
+        """Whether the lab can look up what an app wrote."""
         return self.rows is not None
 
 
 def ability(found: T | None, kind: Kind, what: str, fix: str) -> T:
     """The ability of a kind. Raises RuntimeUnavailable where the kind lacks it."""
     if found is None:
-        raise RuntimeUnavailable(f"a service of kind '{kind.name}' cannot {what}\n  {fix}")
+        reason = LACKS_ABILITY(kind=kind.name, ability=what)
+        raise RuntimeUnavailable(Problem(reason=reason, fix=fix))
     return found

@@ -1,15 +1,18 @@
-"""A path to a server, walked from here step by step: where it leads, and where it ended."""
+"""A path to a server, checked from here step by step: where it leads, and how it ended."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from chaoslab.clock import now_s
+from chaoslab.services.answers import Streams
 
 Step = Literal["address", "name", "connect", "answer", "log in", "query"]
 STEPS: tuple[Step, ...] = ("name", "connect", "answer", "log in", "query")
@@ -35,7 +38,7 @@ Outcome = Literal[
 
 
 class Ended(Exception):
-    """A path ended before its query was answered."""
+    """A path ended before its query was answered; `words` are the server's, or the cause."""
 
     def __init__(self, outcome: Outcome, words: str = "") -> None:
         super().__init__(outcome)
@@ -44,7 +47,7 @@ class Ended(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """One address of a name, as the socket module has it."""
+    """One address of a name, in the form of the socket module."""
 
     family: int
     at: tuple[str, int]
@@ -55,7 +58,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One host to try for a link. `params` are what else the URL tells the driver."""
+    """One host to try for a link. `params` are the parameters of the URL's query."""
 
     link: str
     kind: str
@@ -71,7 +74,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoTarget:
-    """A link whose address cannot be had, and why; `declared` is false where no rule names it."""
+    """A link without a usable address, and why; `declared` is false where no rule names it."""
 
     link: str
     source: str
@@ -80,7 +83,7 @@ class NoTarget:
 
 
 class Trip:
-    """Which step a path is at, and how long each has taken so far."""
+    """The current step of a path, and the seconds that each step has taken so far."""
 
     def __init__(self, within_s: float) -> None:
         self.within_s = within_s
@@ -89,7 +92,7 @@ class Trip:
 
     @asynccontextmanager
     async def step(self, name: Step, *, bounded: bool = True) -> AsyncIterator[None]:
-        """Time a step; raises Ended where it outlasts the limit (unless it bounds itself)."""
+        """Time a step; raises Ended if it exceeds the limit, unless it is not `bounded` here."""
         self.at, begun_s = name, now_s()
         try:
             async with asyncio.timeout(self.within_s if bounded else None):
@@ -100,5 +103,45 @@ class Trip:
             self.took_s[name] = now_s() - begun_s
 
 
-# From a connection that was made to an answered query. Raises Ended.
+def target_of(
+    link: str, url: str, source: str, *, kind: str, ports: Mapping[str, int]
+) -> Target:  # fmt: skip
+    """The host of a URL whose scheme is one of `ports`, which gives the usual port of each.
+
+    Raises ValueError for another URL, or one without a host.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ports or not parts.hostname:
+        raise ValueError(f"not a URL of kind '{kind}'")
+    return Target(
+        link=link,
+        kind=kind,
+        source=source,
+        host=parts.hostname,
+        port=parts.port or ports[parts.scheme],
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        database=unquote(parts.path.removeprefix("/")),
+        params={key: given[-1] for key, given in parse_qs(parts.query).items()},
+    )
+
+
+async def opened(sock: socket.socket, host: str, tls: ssl.SSLContext | None) -> Streams:
+    """Streams on a connected socket; with TLS where it is given. Raises Ended if TLS fails."""
+    if tls is None:
+        return await asyncio.open_connection(sock=sock)
+    try:
+        return await asyncio.open_connection(sock=sock, ssl=tls, server_hostname=host)
+    except ssl.SSLError as error:
+        reason = getattr(error, "verify_message", "") or error.reason or str(error)
+        raise Ended("TLS asked", f"the URL asks for TLS: {reason}") from None
+
+
+def not_the_protocol(head: bytes) -> Ended:
+    """The end of a path where the first bytes of an answer are not those of the protocol."""
+    shown = " ".join(f"0x{byte:02x}" for byte in head)
+    return Ended("other protocol", f"its answer begins with the bytes {shown}")
+
+
+# From an open connection to an answered query. Raises Ended.
 Walker = Callable[[Trip, Target, socket.socket, Address], Awaitable[None]]

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Images that stand in for Postgres, Redis, MariaDB, Toxiproxy and Python where no container registry
-# can be reached: built from Debian's packages and from Toxiproxy's own source. An image whose sources have
-# not changed is kept, so that the second run takes no time. Writes images.env with their names.
+# Images that stand in for Postgres, Redis, MariaDB, RabbitMQ, Toxiproxy and Python where no container
+# registry can be reached: built from Debian's packages and from Toxiproxy's own source. An image whose
+# sources have not changed is kept, so that the second run takes no time. Writes images.env with their names.
 set -eu
 HERE=$(CDPATH='' cd -- "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
@@ -13,6 +13,7 @@ BASE=$REPOSITORY/base:$SUITE
 POSTGRES=$REPOSITORY/postgres:15-$SUITE
 REDIS=$REPOSITORY/redis:7.0-$SUITE
 MYSQL=$REPOSITORY/mariadb:10.11-$SUITE
+RABBITMQ=$REPOSITORY/rabbitmq:3.10-$SUITE
 TOXIPROXY=$REPOSITORY/toxiproxy:$TOXIPROXY_VERSION
 PYTHON=$REPOSITORY/python:3.11-$SUITE
 
@@ -27,6 +28,7 @@ main() {
     stand_in "$POSTGRES" postgres --build-arg "BASE=$BASE"
     stand_in "$REDIS" redis --build-arg "BASE=$BASE"
     stand_in "$MYSQL" mariadb --build-arg "BASE=$BASE"
+    stand_in "$RABBITMQ" rabbitmq --build-arg "BASE=$BASE"
     stand_in "$PYTHON" python --build-arg "BASE=$BASE"
     stand_in "$TOXIPROXY" toxiproxy
     env_file >"$SCRATCH/images.env"
@@ -38,6 +40,7 @@ env_file() {
     echo "export CHAOSLAB_IMAGE_POSTGRES=$POSTGRES"
     echo "export CHAOSLAB_IMAGE_REDIS=$REDIS"
     echo "export CHAOSLAB_IMAGE_MYSQL=$MYSQL"
+    echo "export CHAOSLAB_IMAGE_RABBITMQ=$RABBITMQ"
     echo "export CHAOSLAB_IMAGE_TOXIPROXY=$TOXIPROXY"
     echo "export CHAOSLAB_IMAGE_PYTHON=$PYTHON"
 }

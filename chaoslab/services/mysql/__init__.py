@@ -1,72 +1,30 @@
-"""MySQL and MariaDB. The driver is imported where a lab first talks to a server."""
+"""MySQL and MariaDB."""
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chaoslab.model.sighting import Question
 from chaoslab.model.topology import Service
-from chaoslab.services.base import (
-    ClientCount,
-    ContainerServer,
-    Kind,
-    LocalServer,
-    PathDialogue,
-    Rows,
-)
+from chaoslab.services.base import Kind, LocalServer, PathDialogue
+from chaoslab.services.later import later
 from chaoslab.services.mysql.local import PROGRAM, mysql_server
 from chaoslab.services.mysql.protocol import LOG_IN, QUIT, SHUTDOWN
-from chaoslab.services.path import Address, Target, Trip
+
+if TYPE_CHECKING:
+    from chaoslab.services.mysql import container, path, sessions
+else:
+    container, path, sessions = later(__name__, "container", "path", "sessions")
 
 
 def _local(service: Service, scratch: Path, env: Mapping[str, str]) -> LocalServer:
-    # Later it would be too late: a lab that cannot count or look up makes its verdicts UNKNOWN.
+    # Raises now where the driver is missing: later it would make every verdict UNKNOWN.
     from chaoslab.services.mysql import driver  # noqa: F401
 
     del service
     return mysql_server(scratch=scratch, env=env)
-
-
-def _container(service: Service) -> ContainerServer:
-    from chaoslab.services.mysql.container import MysqlServer
-
-    del service
-    return MysqlServer()
-
-
-async def _about(url: str) -> str:
-    from chaoslab.services.mysql.sessions import about
-
-    return await about(url)
-
-
-async def _count_clients(url: str) -> ClientCount:
-    from chaoslab.services.mysql.sessions import MysqlCount
-
-    return await MysqlCount.open(url)
-
-
-async def _rows(url: str) -> Rows:
-    from chaoslab.services.mysql.sessions import MysqlRows
-
-    return await MysqlRows.open(url)
-
-
-def _targets(
-    link: str, url: str, source: str, secret: Callable[[str], str]
-) -> Iterator[Target]:  # fmt: skip
-    from chaoslab.services.mysql.path import targets
-
-    return targets(link, url, source, secret)
-
-
-async def _walk(trip: Trip, target: Target, sock: socket.socket, address: Address) -> None:
-    from chaoslab.services.mysql.path import walk
-
-    del address
-    await walk(trip, target, sock)
 
 
 MYSQL = Kind(
@@ -79,9 +37,10 @@ MYSQL = Kind(
     dismissals=(SHUTDOWN,),
     program=PROGRAM,
     local=_local,
-    container=_container,
-    about=_about,
-    count_clients=_count_clients,
-    rows=_rows,
-    dialogue=PathDialogue(targets=_targets, walk=_walk),
+    container=container.own_server,
+    stack=container.stack_server,
+    about=sessions.about,
+    count_clients=sessions.MysqlCount.open,
+    rows=sessions.MysqlRows.open,
+    dialogue=PathDialogue(targets=path.targets, walk=path.walk),
 )

@@ -1,88 +1,134 @@
-"""MariaDB or MySQL in a container of the lab's own, as both official images start it."""
+"""MariaDB or MySQL in a container, as both official images start it: the lab's own, or one of a
+Compose stack. Each lab has a database of its own in it.
+
+Sources: the references of both images, for the variables MARIADB_* and MYSQL_*.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from urllib.parse import quote
 
-from chaoslab.errors import ServiceFailed
+from chaoslab.errors import Problem, ServiceFailed
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.ports import HOST
+from chaoslab.model.topology import Service
 from chaoslab.services.answers import ready
-from chaoslab.services.base import ContainerAccess
+from chaoslab.services.base import SERVER_ERROR, ContainerAccess, cause_of
 from chaoslab.services.mysql.driver import pymysql
 from chaoslab.services.mysql.protocol import log_in_answered
 from chaoslab.services.mysql.sessions import PORT, product
 
 _WITHIN_S = 5.0
-_USER = "chaoslab"
-# In both products; a name that one of them lacks would stop it.
-_OPTIONS = (
+_SESSIONS = "SELECT id FROM information_schema.processlist WHERE db = %s"
+_NO_SUCH_GRANT = 1141
+# Root has no password: the lab's own server is reachable from loopback and from the proxy only.
+_OWN_ENV = {
+    "MYSQL_ALLOW_EMPTY_PASSWORD": "1",
+    "MYSQL_USER": "chaoslab",
+    "MYSQL_PASSWORD": "chaoslab",
+}
+# In both products; an option that one of them does not know would stop it.
+_OWN_OPTIONS = (
     "--skip-name-resolve",
     "--max-connections=100",
     "--innodb-flush-log-at-trx-commit=2",
 )
-_SESSIONS = "SELECT id FROM information_schema.processlist WHERE db = %s"
+
+
+def own_server(service: Service) -> MysqlServer:
+    """A server in a container of the lab's own."""
+    del service
+    return MysqlServer(env=_OWN_ENV, command=_OWN_OPTIONS)
+
+
+def stack_server(service: Service, env: Mapping[str, str]) -> MysqlServer:
+    """A server of a Compose stack, by its container's variables."""
+    del service
+    return MysqlServer(env=env)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MysqlServer:
-    """Each lab has a database of its own in it."""
+    """A server with the accounts that its container's variables name.
 
+    Root creates the labs' databases. Apps log in as the other user; as root where there is none.
+    """
+
+    env: Mapping[str, str]
+    command: tuple[str, ...] | None = None
     port: int = PORT
-    command: tuple[str, ...] = _OPTIONS
-    # Without a password: it is reachable from loopback and from the proxy only.
-    env: Mapping[str, str] = field(default_factory=lambda: {"MYSQL_ALLOW_EMPTY_PASSWORD": "1"})
 
     async def answers(self, port: int) -> bool:
-        """Greeted, and a log-in answered."""
+        """Whether it greets, and answers a log-in."""
         return await ready(port, log_in_answered)
 
     def prepare(self, access: ContainerAccess) -> str:
-        """Make the user that every lab's apps log in as."""
-        with _admin(access.port) as cursor:
-            cursor.execute(f"CREATE USER {_USER}@'%' IDENTIFIED BY '{_USER}'")
+        """Check that root can log in, and read product and version."""
+        with self._as_root(access) as cursor:
             cursor.execute("SELECT VERSION()")
             return product(str(cursor.fetchall()[0][0]))
 
     def fresh(self, access: ContainerAccess, lab: str) -> None:
-        """A new database; one of that name is dropped."""
+        """Create the lab's database; one of the same name is dropped first."""
         self.clear(access, lab)
-        with _admin(access.port) as cursor:
+        with self._as_root(access) as cursor:
             cursor.execute(f"CREATE DATABASE `{lab}`")
-            cursor.execute(f"GRANT ALL ON `{lab}`.* TO {_USER}@'%'")
+            if user := self._variable("USER"):
+                cursor.execute(f"GRANT ALL ON `{lab}`.* TO %s@'%%'", [user])
 
     def clear(self, access: ContainerAccess, lab: str) -> None:
-        """Drop the lab's database; a session that holds one of its tables is ended first."""
-        with _admin(access.port) as cursor:
+        """Drop the lab's database, and the rights in it. Sessions that use it are ended first."""
+        with self._as_root(access) as cursor:
             cursor.execute(_SESSIONS, [lab])
             for (session,) in cursor.fetchall():
                 try:
                     cursor.execute("KILL %s", [session])
                 except pymysql.OperationalError:
-                    continue  # it left meanwhile
+                    continue  # it ended meanwhile
             cursor.execute(f"DROP DATABASE IF EXISTS `{lab}`")
+            if user := self._variable("USER"):
+                try:
+                    cursor.execute(f"REVOKE ALL ON `{lab}`.* FROM %s@'%%'", [user])
+                except pymysql.OperationalError as error:
+                    if error.args[0] != _NO_SUCH_GRANT:
+                        raise
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
-        """As the user `chaoslab`, who has all rights in the database and none elsewhere."""
-        return f"mysql://{_USER}:{_USER}@{endpoint}/{lab}"
+        """As the user that apps have, in the lab's database."""
+        user, password = self._variable("USER"), self._variable("PASSWORD")
+        if not user:
+            user, password = "root", self._variable("ROOT_PASSWORD")
+        secret = f":{quote(password, safe='')}" if password else ""
+        return f"mysql://{quote(user, safe='')}{secret}@{endpoint}/{lab}"
 
+    def _variable(self, name: str) -> str:
+        """A variable under the name of either image; empty where it is not set."""
+        return self.env.get(f"MARIADB_{name}") or self.env.get(f"MYSQL_{name}", "")
 
-@contextmanager
-def _admin(port: int) -> Iterator[pymysql.cursors.Cursor]:
-    """Raises ServiceFailed where it does not answer, or breaks off."""
-    try:
-        connection = pymysql.connect(
-            host=HOST,
-            port=port,
-            user="root",
-            autocommit=True,
-            connect_timeout=_WITHIN_S,
-            read_timeout=_WITHIN_S,
-            write_timeout=_WITHIN_S,
-        )
-        with connection, connection.cursor() as cursor:
-            yield cursor
-    except pymysql.Error as error:
-        raise ServiceFailed(f"mysql at {HOST}:{port}: {error}") from error
+    @contextmanager
+    def _as_root(self, access: ContainerAccess) -> Iterator[pymysql.cursors.Cursor]:
+        """Raises ServiceFailed where it does not answer, or answers with an error."""
+        try:
+            connection = pymysql.connect(
+                host=HOST,
+                port=access.port,
+                user="root",
+                password=self._variable("ROOT_PASSWORD"),
+                autocommit=True,
+                connect_timeout=_WITHIN_S,
+                read_timeout=_WITHIN_S,
+                write_timeout=_WITHIN_S,
+            )
+            with connection, connection.cursor() as cursor:
+                yield cursor
+        except pymysql.Error as error:
+            problem = Problem(
+                reason=SERVER_ERROR(cause=cause_of(error)),
+                where=f"mysql at {HOST}:{access.port}",
+                expected="that root can log in from every host, by the password in its "
+                "container's MARIADB_ROOT_PASSWORD or MYSQL_ROOT_PASSWORD, and create databases",
+            )
+            raise ServiceFailed(problem) from error

@@ -1,15 +1,14 @@
-"""PyMySQL, or a clear word about its absence: it is an optional dependency."""
+"""PyMySQL, an optional dependency: raises RuntimeUnavailable where it is missing."""
 
 from __future__ import annotations
 
-from chaoslab.errors import RuntimeUnavailable
+from chaoslab.errors import NOT_INSTALLED, Problem, RuntimeUnavailable
 
 try:
     import pymysql
 except ModuleNotFoundError:
-    raise RuntimeUnavailable(
-        "a service of kind 'mysql' needs the driver PyMySQL, which is not installed\n"
-        "  pip install 'chaoslab[mysql]'"
-    ) from None
+    missing = NOT_INSTALLED(needed_by="a service of kind 'mysql'", package="PyMySQL")
+    fix = "pip install 'chaoslab[mysql]'"
+    raise RuntimeUnavailable(Problem(reason=missing, fix=fix)) from None
 
 __all__ = ["pymysql"]

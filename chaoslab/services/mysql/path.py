@@ -6,23 +6,34 @@ Source: MySQL's "Connection Phase" (HandshakeV10, ERR_Packet) and its list of er
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from chaoslab.services.mysql.driver import pymysql
 from chaoslab.services.mysql.sessions import PORT
-from chaoslab.services.path import Ended, Outcome, Target, Trip
+from chaoslab.services.path import (
+    Address,
+    Ended,
+    Outcome,
+    Target,
+    Trip,
+    not_the_protocol,
+    target_of,
+)
 
 _PROTOCOL_10, _ERROR = 10, 255
+_PORTS = {"mysql": PORT, "mariadb": PORT}
+_DRIVER = re.compile(r"(?<=\w)\+\w+(?=://)")
 _BY_CODE: Mapping[int, Outcome] = {
     1040: "full",  # too many connections
     1203: "full",  # of this user
     1044: "wrong credentials",  # for this database
     1045: "wrong credentials",
-    1698: "wrong credentials",  # as another plug-in has it
+    1698: "wrong credentials",  # by another plug-in
     1049: "missing database",
     1053: "not ready",  # shutdown in progress
     3159: "TLS asked",  # require_secure_transport
@@ -32,27 +43,19 @@ _BY_CODE: Mapping[int, Outcome] = {
 def targets(
     link: str, url: str, source: str, secret: Callable[[str], str]
 ) -> Iterator[Target]:  # fmt: skip
-    """The host of a MySQL URL. Raises ValueError where it is none."""
-    parts = urlsplit(url)
-    if parts.scheme.partition("+")[0] not in ("mysql", "mariadb") or not parts.hostname:
-        raise ValueError("not a MySQL URL")
-    query = {key: given[-1] for key, given in parse_qs(parts.query).items()}
-    yield Target(
-        link=link,
-        kind="mysql",
-        source=source,
-        host=parts.hostname,
-        port=parts.port or PORT,
-        user=unquote(parts.username or ""),
-        password=unquote(parts.password or "") or secret("MYSQL_PWD"),
-        database=unquote(parts.path.strip("/")),
-        tls="ssl_ca" in query,
-        params=query,
+    """The host of a MySQL URL, which may name a driver (`mysql+pymysql://`). Raises ValueError."""
+    read = target_of(link, _DRIVER.sub("", url), source, kind="mysql", ports=_PORTS)
+    yield replace(
+        read,
+        password=read.password or secret("MYSQL_PWD"),
+        database=read.database.strip("/"),
+        tls="ssl_ca" in read.params,
     )
 
 
-async def walk(trip: Trip, target: Target, sock: socket.socket) -> None:
+async def walk(trip: Trip, target: Target, sock: socket.socket, address: Address) -> None:
     """From the greeting to an answered query. Raises Ended."""
+    del address
     try:
         async with trip.step("answer"):
             await _greeted(sock)
@@ -63,7 +66,7 @@ async def walk(trip: Trip, target: Target, sock: socket.socket) -> None:
             password=target.password,
             database=target.database or None,
             ssl=tls,
-            # The thread has its end, whatever becomes of its caller.
+            # Limits of its own: the thread ends also where its caller was cancelled.
             read_timeout=trip.within_s,
             write_timeout=trip.within_s,
             defer_connect=True,
@@ -81,20 +84,19 @@ async def walk(trip: Trip, target: Target, sock: socket.socket) -> None:
 
 
 async def _greeted(sock: socket.socket) -> None:
-    """Return once a greeting waits to be read, or a refusal in its place."""
-    loop, came = asyncio.get_running_loop(), asyncio.Event()
+    """Return once there is a greeting to read, or an error in its place. Raises Ended."""
+    loop, readable = asyncio.get_running_loop(), asyncio.Event()
     sock.setblocking(False)
-    loop.add_reader(sock, came.set)
+    loop.add_reader(sock, readable.set)
     try:
-        await came.wait()
+        await readable.wait()
     finally:
         loop.remove_reader(sock)
     head = sock.recv(5, socket.MSG_PEEK)
     if not head:
         raise Ended("closed")
     if len(head) < 5 or head[3] != 0 or head[4] not in (_PROTOCOL_10, _ERROR):
-        told = " ".join(f"0x{byte:02x}" for byte in head)
-        raise Ended("other protocol", f"its answer is the bytes {told}")
+        raise not_the_protocol(head)
 
 
 def _select_one(connection: pymysql.Connection[Any]) -> None:
@@ -111,6 +113,6 @@ def _ended(error: pymysql.Error) -> Ended:
         return Ended("TLS asked", f"the URL asks for TLS: {original}")
     if isinstance(original, TimeoutError):
         return Ended("silent")
-    if code in (2006, 2013):  # the driver's: the server is gone, or went during the question
+    if code in (2006, 2013):  # of the driver: the connection was closed, before or during a query
         return Ended("closed", str(words))
     return Ended(_BY_CODE.get(int(code), "failed"), f"{code}: {words}")

@@ -1,7 +1,8 @@
-"""Sessions of the lab's own at MySQL or MariaDB, past every proxy: its clients, and their rows.
+"""Sessions of the lab's own at MySQL or MariaDB, past every proxy: they count clients and look
+rows up.
 
-They have no default database, and so are not among the clients that are counted. PyMySQL blocks:
-it runs in a thread, on a socket of ours, which ends a question when it is shut down.
+They have no default database, so they are not counted as clients. PyMySQL blocks: it runs in a
+thread, on a socket of the lab's own; shutting that socket down ends a running query.
 
 Sources: MariaDB, "Information Schema PROCESSLIST Table"; PyMySQL's reference.
 """
@@ -11,31 +12,36 @@ from __future__ import annotations
 import asyncio
 import socket
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from chaoslab.errors import RuntimeUnavailable
+from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
 from chaoslab.model.topology import WriteContract
-from chaoslab.services.base import OWN_NAME, TalkFailed
+from chaoslab.services.base import NO_LOG_IN, OWN_NAME, TalkFailed, cause_of, talking
 from chaoslab.services.mysql.driver import pymysql
 
 PORT = 3306
 _WITHIN_S = 5.0
 T = TypeVar("T")
 Row = tuple[Any, ...]
-# A server may be shared: this database's only. Without the privilege PROCESS a user is shown the
-# sessions of that user alone.
+# Only the sessions of this database, since a server may be shared. A user without the privilege
+# PROCESS sees only the sessions of that user.
 _COUNT = "SELECT COUNT(*) FROM information_schema.processlist WHERE db = %s"
 _COLUMN = """
 SELECT data_type, character_maximum_length FROM information_schema.columns
 WHERE table_schema = %s AND table_name = %s AND column_name = %s
 """
+NO_COLUMN = ErrorCode(
+    "service.no_column",
+    "no column {column} in table {table}",
+    "The table or the column of `[apps.<name>.writes]` is not in the database.",
+)
 
 
 class Session:
-    """One connection without a default database; each statement is committed."""
+    """One connection without a default database; each statement is committed at once."""
 
     def __init__(self, connection: pymysql.Connection[Any], sock: socket.socket, url: str) -> None:
         self._connection, self._sock = connection, sock
@@ -54,47 +60,47 @@ class Session:
             autocommit=True,
             defer_connect=True,
         )
-        with _talking():
+        with talking(pymysql.Error):
             sock = await asyncio.to_thread(socket.create_connection, there, _WITHIN_S)
         session = cls(connection, sock, url)
         await session._in_time(lambda: connection.connect(sock))
         return session
 
     async def ask(self, query: str, *values: object) -> list[Row]:
-        """All rows of the answer, however long it takes. Raises TalkFailed."""
+        """All rows of the answer; waits without a limit. Raises TalkFailed."""
         return await self._run(lambda: _rows(self._connection, query, values))
 
     async def ask_in_time(self, query: str, *values: object) -> list[Row]:
-        """All rows of the answer. Raises TalkFailed, also where none comes within 5 s."""
+        """All rows of the answer. Raises TalkFailed, also where there is none within 5 s."""
         return await self._in_time(lambda: _rows(self._connection, query, values))
 
     async def _in_time(self, work: Callable[[], T]) -> T:
-        with _talking():
+        with talking(pymysql.Error):
             async with asyncio.timeout(_WITHIN_S):
                 return await self._run(work)
 
     async def _run(self, work: Callable[[], T]) -> T:
-        """In a thread, which ends with this call also where it is cancelled."""
+        """In a thread. A cancelled call ends the connection, and so the thread."""
         try:
-            with _talking():
+            with talking(pymysql.Error):
                 return await asyncio.to_thread(work)
         except asyncio.CancelledError:
             self.hang_up()
             raise
 
     def hang_up(self) -> None:
-        """End the connection, so that a question under way has its end as well."""
+        """End the connection; a running query fails then."""
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
 
     async def close(self) -> None:
-        """Say goodbye, where the connection still stands."""
+        """Close the connection, in the order of the protocol where it is still open."""
         with suppress(pymysql.Error, OSError):
             self._connection.close()
 
 
 class MysqlCount:
-    """Implements `ClientCount` by the process list."""
+    """Implements `ClientCount` with the process list."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -127,8 +133,9 @@ class MysqlRows:
         place = (self._session.database, contract.table, contract.id_column)
         column = await self._session.ask_in_time(_COLUMN, *place)
         if not column:
-            raise TalkFailed(f"no column {contract.id_column} in table {contract.table}")
-        # Sixteen bytes are how a UUID is kept where there is no type of that name.
+            missing = NO_COLUMN(table=contract.table, column=contract.id_column)
+            raise TalkFailed(Problem(reason=missing))
+        # Without a type for UUIDs, apps store the sixteen bytes of one.
         in_bytes = tuple(column[0]) == ("binary", 16)
         known = {uuid.UUID(op).bytes if in_bytes else op: op for op in ops}
         database, table, name = map(_quoted, place)
@@ -138,7 +145,7 @@ class MysqlRows:
 
 
 async def about(url: str) -> str:
-    """Log in, as every look for a write will have to. Raises RuntimeUnavailable."""
+    """Log in, and return product and version. Raises RuntimeUnavailable."""
     try:
         session = await Session.open(url)
         try:
@@ -146,7 +153,10 @@ async def about(url: str) -> str:
         finally:
             await session.close()
     except TalkFailed as error:
-        raise RuntimeUnavailable(f"{error}\n  put user and password into the URL") from error
+        fix = "put user and password into the URL"
+        raise RuntimeUnavailable(
+            Problem(reason=NO_LOG_IN(cause=cause_of(error)), fix=fix)
+        ) from error
 
 
 def product(version: str) -> str:
@@ -163,12 +173,3 @@ def _rows(connection: pymysql.Connection[Any], query: str, values: Sequence[obje
 
 def _quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
-
-
-@contextmanager
-def _talking() -> Iterator[None]:
-    """Raises TalkFailed for what the driver and the network raise."""
-    try:
-        yield
-    except (pymysql.Error, OSError, TimeoutError) as error:
-        raise TalkFailed(f"{type(error).__name__}: {error}") from error

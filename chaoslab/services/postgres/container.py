@@ -1,4 +1,4 @@
-"""PostgreSQL in containers: of the lab's own, and in a Compose stack that others may use too."""
+"""PostgreSQL in containers: the lab's own, and in a Compose stack that others may use too."""
 
 from __future__ import annotations
 
@@ -11,23 +11,36 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from chaoslab.errors import ServiceFailed
+from chaoslab.errors import Problem, ServiceFailed
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.ports import HOST
-from chaoslab.services.base import ContainerAccess
+from chaoslab.model.topology import Service
+from chaoslab.services.base import SERVER_ERROR, ContainerAccess, cause_of
 from chaoslab.services.postgres import local
 
 PORT = 5432
 ROLE = "chaoslab"
 _TALK_S = 5.0
 _ANSWER_S = 2.0
-# Only a crash of the machine could lose data by it, never one of the server; starts are faster.
+# Only a crash of the machine loses data with these, never a crash of the server; starts are faster.
 _OPTIONS = {
     "fsync": "off",
     "full_page_writes": "off",
     "max_connections": "100",
 }
 _Connection = psycopg.Connection[tuple[object, ...]]
+
+
+def own_server(service: Service) -> PostgresServer:
+    """A server in a container of the lab's own."""
+    del service
+    return PostgresServer()
+
+
+def stack_server(service: Service, env: Mapping[str, str]) -> StackPostgres:
+    """A server of a Compose stack, by its container's variables."""
+    del service
+    return StackPostgres(env)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +52,7 @@ class PostgresServer:
         "postgres",
         *(word for name, value in _OPTIONS.items() for word in ("-c", f"{name}={value}")),
     )
-    # Trust: it is reachable from loopback and from the proxy only, and hashing takes its time.
+    # Trust: it is reachable from loopback and from the proxy only, and hashing a password is slow.
     env: Mapping[str, str] = field(
         default_factory=lambda: {
             "POSTGRES_USER": "postgres",
@@ -49,17 +62,17 @@ class PostgresServer:
     )
 
     async def answers(self, port: int) -> bool:
-        """A session accepted and `SELECT 1` answered."""
+        """Whether it accepts a session and answers `SELECT 1`."""
         return await local.answers(port)
 
     def prepare(self, access: ContainerAccess) -> str:
-        """Make the role that owns every lab's database."""
+        """Create the role that owns the database of each lab; read the version."""
         with _admin(access.port) as connection:
             connection.execute(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{ROLE}'")
             return _version(connection)
 
     def fresh(self, access: ContainerAccess, lab: str) -> None:
-        """A new database; one of that name is dropped."""
+        """Create the lab's database; one of the same name is dropped first."""
         with _admin(access.port) as connection:
             _drop(connection, lab)
             make = sql.SQL("CREATE DATABASE {} OWNER {}")
@@ -76,7 +89,7 @@ class PostgresServer:
 
 
 class StackPostgres:
-    """PostgreSQL with the credentials that its container has (POSTGRES_USER, POSTGRES_PASSWORD).
+    """PostgreSQL with the credentials of its container (POSTGRES_USER, POSTGRES_PASSWORD).
 
     Each lab has a database of its own, which that user owns.
     """
@@ -92,7 +105,7 @@ class StackPostgres:
         self._home = quote(env.get("POSTGRES_DB") or user, safe="")
 
     async def answers(self, port: int) -> bool:
-        """A session accepted; refused credentials are an answer too, and `prepare` raises then."""
+        """Whether it accepts a session, or refuses the credentials: then `prepare` raises."""
         url = self.url(Endpoint(host=HOST, port=port), self._home)
         try:
             async with asyncio.timeout(_ANSWER_S):
@@ -105,12 +118,12 @@ class StackPostgres:
         return True
 
     def prepare(self, access: ContainerAccess) -> str:
-        """Read its version."""
+        """Log in, and read the version."""
         with self._admin(access.port) as connection:
             return _version(connection)
 
     def fresh(self, access: ContainerAccess, lab: str) -> None:
-        """A new database; one of that name is dropped."""
+        """Create the lab's database; one of the same name is dropped first."""
         with self._admin(access.port) as connection:
             _drop(connection, lab)
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(lab)))
@@ -129,22 +142,27 @@ class StackPostgres:
         try:
             return psycopg.connect(url, autocommit=True, connect_timeout=int(_TALK_S))
         except psycopg.OperationalError as error:
-            raise ServiceFailed(
-                f"postgres of the Compose stack at {HOST}:{port}: {str(error).strip()}\n"
-                "  expected the user of its container's POSTGRES_USER and POSTGRES_PASSWORD to be "
-                "able to log in and to create databases"
-            ) from error
+            problem = Problem(
+                reason=SERVER_ERROR(cause=cause_of(error)),
+                where=f"postgres of the Compose stack at {HOST}:{port}",
+                expected="that the user of its container's POSTGRES_USER and POSTGRES_PASSWORD can "
+                "log in and create databases",
+            )
+            raise ServiceFailed(problem) from error
 
 
 @contextmanager
 def _admin(port: int) -> Iterator[_Connection]:
-    """Raises ServiceFailed where it does not answer, or breaks off."""
+    """Raises ServiceFailed where it does not answer, or answers with an error."""
     url = f"postgresql://postgres@{HOST}:{port}/postgres?sslmode=disable"
     try:
         with psycopg.connect(url, autocommit=True, connect_timeout=int(_TALK_S)) as connection:
             yield connection
     except psycopg.OperationalError as error:
-        raise ServiceFailed(f"postgres at {HOST}:{port}: {error}") from error
+        problem = Problem(
+            reason=SERVER_ERROR(cause=cause_of(error)), where=f"postgres at {HOST}:{port}"
+        )
+        raise ServiceFailed(problem) from error
 
 
 def _version(connection: _Connection) -> str:

@@ -1,7 +1,7 @@
 """A path to Postgres after its connect: a first byte, a log-in, and `SELECT 1`.
 
-Sources: PostgreSQL's "Frontend/Backend Protocol" (SSLRequest) and its list of SQLSTATEs. A log-in
-that fails has no SQLSTATE in libpq; then the server's words tell, and are shown where they do not.
+libpq gives no SQLSTATE for a log-in that fails; then the server's words decide.
+Sources: PostgreSQL's "Frontend/Backend Protocol" (SSLRequest) and its list of SQLSTATEs.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import asyncio
 import math
 import re
 import socket
-import struct
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
@@ -19,10 +18,18 @@ from psycopg import waiting
 from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from chaoslab.services.path import Address, Ended, NoTarget, Outcome, Target, Trip
+from chaoslab.services.path import (
+    Address,
+    Ended,
+    NoTarget,
+    Outcome,
+    Target,
+    Trip,
+    not_the_protocol,
+)
+from chaoslab.services.postgres.protocol import SSL_REQUEST
 
 T = TypeVar("T")
-_SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 _DRIVER = re.compile(r"^(postgres(?:ql)?)\+\w+://")
 _PORT = 5432
 _MUST_HAVE_TLS = ("require", "verify-ca", "verify-full")
@@ -33,7 +40,7 @@ _BY_STATE: Mapping[str, Outcome] = {
     "53300": "full",
     "57P03": "not ready",
 }
-# In this order: the first that fits counts.
+# In this order: the first match counts.
 _BY_WORDS: tuple[tuple[str, Outcome], ...] = (
     ("password authentication failed", "wrong credentials"),
     ("no password supplied", "wrong credentials"),
@@ -51,7 +58,7 @@ _BY_WORDS: tuple[tuple[str, Outcome], ...] = (
 
 
 class _Connection(psycopg.AsyncConnection[tuple[object, ...]]):
-    """One that is closed when a wait is given up: psycopg would ask the silent server to stop."""
+    """Closed when a wait is cancelled: psycopg would send a cancel request to the silent server."""
 
     async def wait(
         self,
@@ -70,9 +77,9 @@ class _Connection(psycopg.AsyncConnection[tuple[object, ...]]):
 def targets(
     link: str, url: str, source: str, secret: Callable[[str], str]
 ) -> Iterator[Target | NoTarget]:
-    """Every host that libpq would try. Raises ValueError where it is no URL that libpq reads."""
+    """Every host that libpq would try. Raises ValueError for a URL that libpq cannot read."""
     try:
-        # A driver's name, as SQLAlchemy's URLs have it, is nothing to libpq.
+        # libpq does not know the driver's name that a URL of SQLAlchemy may have.
         read = conninfo_to_dict(_DRIVER.sub(r"\1://", url))
     except psycopg.Error as error:
         raise ValueError("libpq cannot read it") from error
@@ -116,10 +123,10 @@ async def walk(trip: Trip, target: Target, sock: socket.socket, address: Address
 
 
 async def _first_byte(sock: socket.socket) -> bytes:
-    """The server's answer to the shortest question that it takes from anybody."""
+    """The server's answer to SSLRequest, which needs no log-in. Raises Ended."""
     loop = asyncio.get_running_loop()
     try:
-        await loop.sock_sendall(sock, _SSL_REQUEST)
+        await loop.sock_sendall(sock, SSL_REQUEST)
         byte = await loop.sock_recv(sock, 1)
     except ConnectionError as error:
         raise Ended("closed", error.strerror or "reset") from None
@@ -128,7 +135,7 @@ async def _first_byte(sock: socket.socket) -> bytes:
     if not byte:
         raise Ended("closed")
     if byte not in (b"S", b"N", b"E"):
-        raise Ended("other protocol", f"its answer is the byte 0x{byte[0]:02x}")
+        raise not_the_protocol(byte)
     return byte
 
 
@@ -140,7 +147,7 @@ async def _logged_in(
         **target.params,
         "hostaddr": str(address),
         "port": str(target.port),
-        # Ours is the tighter limit; libpq's only ends what would outlive it.
+        # A little more than the limit of the step: it ends only what the step did not.
         "connect_timeout": str(max(2, math.ceil(within_s) + 1)),
         "application_name": "chaoslab-preflight",
     }
@@ -156,10 +163,10 @@ def _ended(error: psycopg.Error, has_tls: bool) -> Ended:
 
 
 def classified(words: str, sqlstate: str | None, *, has_tls: bool) -> Outcome:
-    """What a failed log-in or query was, by the SQLSTATE if there is one, else by the words."""
+    """How a log-in or a query failed, by the SQLSTATE if there is one, else by the words."""
     text = words.lower()
     if "no pg_hba.conf entry" in text or "pg_hba.conf rejects" in text:
-        # Such a line refuses plain text, this user, or this address: TLS only where it was not on.
+        # Such a line may refuse the missing TLS, this user, or this address.
         plain = "no encryption" in text or "ssl off" in text
         return "TLS asked" if plain and has_tls else "wrong credentials"
     if sqlstate is not None and sqlstate in _BY_STATE:

@@ -1,4 +1,5 @@
-"""Sessions of the lab's own at PostgreSQL, past every proxy: clients, rows, who comes by a proxy.
+"""Sessions of the lab's own at PostgreSQL, past every proxy: they count clients, look rows up, and
+list the sessions that come through a proxy.
 
 Source: PostgreSQL, "The Cumulative Statistics System" (pg_stat_activity).
 """
@@ -8,20 +9,19 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 import psycopg
 from psycopg import sql
 
-from chaoslab.errors import RuntimeUnavailable
+from chaoslab.errors import Problem, RuntimeUnavailable
 from chaoslab.model.topology import WriteContract
-from chaoslab.services.base import OWN_NAME, TalkFailed
+from chaoslab.services.base import NO_LOG_IN, OWN_NAME, cause_of, talking
 
 _LOG_IN_S = 5.0
 _VIEW_S = 3.0
-# A server may be shared: this database's only. What another role's session is, an ordinary role is
-# not shown, but that it is there it is. A canary never logs in, and so has no database.
+# Only the sessions of this database, since a server may be shared. An ordinary role sees that a
+# session of another role is there, but not more. A canary never logs in, so it has no database.
 _COUNT = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name <> %s
@@ -32,18 +32,9 @@ SELECT pid FROM pg_stat_activity
 WHERE client_addr = %s::inet AND datname = current_database() AND pid <> pg_backend_pid()
   AND backend_type = 'client backend' AND application_name <> %s
 """
-# Types whose values are compared as they are, so that an index on the column serves the look-up.
-# Of any other type each row's id is turned into text.
+# Types whose values are compared as they are, so that an index on the column can be used. For any
+# other type, the id of each row is converted to text.
 _AS_THEY_ARE = frozenset({"uuid", "text", "varchar"})
-
-
-@contextmanager
-def _talking() -> Iterator[None]:
-    """Raises TalkFailed for what the driver and the network raise."""
-    try:
-        yield
-    except (psycopg.Error, OSError, TimeoutError) as error:
-        raise TalkFailed(f"{type(error).__name__}: {error}") from error
 
 
 async def _logged_in(url: str) -> psycopg.AsyncConnection:
@@ -51,19 +42,20 @@ async def _logged_in(url: str) -> psycopg.AsyncConnection:
 
 
 async def about(url: str) -> str:
-    """Log in, as every look for a write will have to. Raises RuntimeUnavailable."""
+    """Log in, and return product and version. Raises RuntimeUnavailable."""
     try:
         connection = await psycopg.AsyncConnection.connect(url, connect_timeout=int(_LOG_IN_S))
     except psycopg.Error as error:
+        fix = "set the password in PGPASSWORD or in ~/.pgpass"
         raise RuntimeUnavailable(
-            f"{error}\n  set the password in PGPASSWORD or in ~/.pgpass"
+            Problem(reason=NO_LOG_IN(cause=cause_of(error)), fix=fix)
         ) from error
     async with connection:
         return f"PostgreSQL {connection.info.server_version // 10_000}"
 
 
 class PostgresCount:
-    """Implements `ClientCount` by `pg_stat_activity`."""
+    """Implements `ClientCount` with `pg_stat_activity`."""
 
     def __init__(self, connection: psycopg.AsyncConnection) -> None:
         self._connection = connection
@@ -71,18 +63,21 @@ class PostgresCount:
     @classmethod
     async def open(cls, url: str) -> PostgresCount:
         """Raises TalkFailed."""
-        with _talking():
+        with talking(psycopg.Error):
             return cls(await _logged_in(url))
 
     async def count(self) -> int:
-        with _talking():
+        with talking(psycopg.Error):
             row = await (await self._connection.execute(_COUNT, [OWN_NAME])).fetchone()
         assert row is not None, "an aggregate has one row"
         return int(row[0])
 
     def hang_up(self) -> None:
-        # A query that is cancelled would be taken back first: seconds, where the server is frozen.
-        with _talking(), socket.socket(fileno=os.dup(self._connection.fileno())) as same:
+        # psycopg would first ask the server to cancel the query: seconds, if the server is paused.
+        with (
+            talking(psycopg.Error),
+            socket.socket(fileno=os.dup(self._connection.fileno())) as same,
+        ):
             same.shutdown(socket.SHUT_RDWR)
 
     async def close(self) -> None:
@@ -98,12 +93,12 @@ class PostgresRows:
     @classmethod
     async def open(cls, url: str) -> PostgresRows:
         """Raises TalkFailed."""
-        with _talking():
+        with talking(psycopg.Error):
             async with asyncio.timeout(_LOG_IN_S):
                 return cls(await _logged_in(url))
 
     async def found(self, contract: WriteContract, ops: Sequence[str]) -> Mapping[str, int]:
-        with _talking():
+        with talking(psycopg.Error):
             async with asyncio.timeout(_LOG_IN_S):
                 return await self._found(contract, ops)
 
@@ -127,15 +122,18 @@ class PostgresRows:
 
 
 class PostgresView:
-    """By `pg_stat_activity`, which shows a role its own sessions, and a monitor everybody's."""
+    """Implements `ServerView` with `pg_stat_activity`.
+
+    An ordinary role sees its own sessions, a member of `pg_monitor` all of them.
+    """
 
     def __init__(self, connection: psycopg.AsyncConnection, origin: str) -> None:
         self._connection, self._origin = connection, origin
 
     @classmethod
     async def open(cls, url: str, proxied: str) -> PostgresView | None:
-        """None where the server does not show from where a session comes. Raises TalkFailed."""
-        with _talking():
+        """None where the server does not show the address of a session. Raises TalkFailed."""
+        with talking(psycopg.Error):
             async with await _in_time(proxied) as through:
                 row = await (await through.execute("SELECT host(inet_client_addr())")).fetchone()
             if row is None or row[0] is None:
@@ -143,7 +141,7 @@ class PostgresView:
             return cls(await _in_time(url), str(row[0]))
 
     async def sessions(self) -> tuple[int, ...]:
-        with _talking():
+        with talking(psycopg.Error):
             async with asyncio.timeout(_VIEW_S):
                 rows = await self._connection.execute(_BY_ADDRESS, [self._origin, OWN_NAME])
                 return tuple(sorted(int(row[0]) for row in await rows.fetchall()))

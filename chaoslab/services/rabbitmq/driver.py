@@ -1,15 +1,14 @@
-"""pamqp, or a clear word about its absence: it is an optional dependency."""
+"""pamqp, an optional dependency: raises RuntimeUnavailable where it is missing."""
 
 from __future__ import annotations
 
-from chaoslab.errors import RuntimeUnavailable
+from chaoslab.errors import NOT_INSTALLED, Problem, RuntimeUnavailable
 
 try:
     from pamqp import base, commands, common, exceptions, frame
 except ModuleNotFoundError:
-    raise RuntimeUnavailable(
-        "to log in to a service of kind 'rabbitmq' needs pamqp, which is not installed\n"
-        "  pip install 'chaoslab[rabbitmq]'"
-    ) from None
+    missing = NOT_INSTALLED(needed_by="a log-in to a service of kind 'rabbitmq'", package="pamqp")
+    fix = "pip install 'chaoslab[rabbitmq]'"
+    raise RuntimeUnavailable(Problem(reason=missing, fix=fix)) from None
 
 __all__ = ["base", "commands", "common", "exceptions", "frame"]

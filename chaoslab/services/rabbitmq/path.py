@@ -1,6 +1,7 @@
 """A path to RabbitMQ after its connect: Connection.Start, a log-in, and the virtual host.
 
-The frames are pamqp's; what is silent, closed, or another protocol, no driver distinguishes.
+Only the frames are pamqp's: drivers do not distinguish a silent server, a closed connection and
+another protocol.
 Sources: the AMQP 0-9-1 specification (class connection); RabbitMQ's "URI Specification".
 """
 
@@ -10,14 +11,23 @@ import asyncio
 import socket
 import ssl
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TypeVar
-from urllib.parse import parse_qs, unquote, urlsplit
 
-from chaoslab.errors import RuntimeUnavailable
+from chaoslab.errors import Problem, RuntimeUnavailable
 from chaoslab.services.answers import Streams
-from chaoslab.services.base import OWN_NAME
-from chaoslab.services.path import Ended, Outcome, Target, Trip
+from chaoslab.services.base import NO_LOG_IN, OWN_NAME
+from chaoslab.services.path import (
+    Address,
+    Ended,
+    Outcome,
+    Target,
+    Trip,
+    not_the_protocol,
+    opened,
+    target_of,
+)
 from chaoslab.services.rabbitmq.driver import base, commands, common, exceptions, frame
 from chaoslab.services.rabbitmq.protocol import HEADER
 
@@ -30,31 +40,28 @@ _BY_CODE: dict[int, Outcome] = {_REFUSED: "wrong credentials", _FORCED: "not rea
 F = TypeVar("F", bound=base.Frame)
 
 
-def targets(link: str, url: str, source: str) -> Iterator[Target]:
-    """The host of an AMQP URL. Raises ValueError where it is none."""
-    parts = urlsplit(url)
-    if parts.scheme not in _PORTS or not parts.hostname:
-        raise ValueError("not an AMQP URL")
-    yield Target(
-        link=link,
-        kind="rabbitmq",
-        source=source,
-        host=parts.hostname,
-        port=parts.port or _PORTS[parts.scheme],
-        user=unquote(parts.username or "guest"),
-        password=unquote(parts.password or "guest"),
-        database=unquote(parts.path.removeprefix("/")) or "/",
-        tls=parts.scheme == "amqps",
-        params={key: given[-1] for key, given in parse_qs(parts.query).items()},
+def targets(
+    link: str, url: str, source: str, secret: Callable[[str], str]
+) -> Iterator[Target]:  # fmt: skip
+    """The host of an AMQP URL. Raises ValueError for another URL."""
+    del secret
+    read = target_of(link, url, source, kind="rabbitmq", ports=_PORTS)
+    yield replace(
+        read,
+        user=read.user or "guest",
+        password=read.password or "guest",
+        database=read.database or "/",
+        tls=url.lower().startswith("amqps:"),
     )
 
 
-async def walk(trip: Trip, target: Target, sock: socket.socket) -> None:
+async def walk(trip: Trip, target: Target, sock: socket.socket, address: Address) -> None:
     """From Connection.Start to an opened virtual host. Raises Ended."""
+    del address
     writer: asyncio.StreamWriter | None = None
     try:
         async with trip.step("answer"):
-            reader, writer = await _opened(sock, target)
+            reader, writer = await opened(sock, target.host, _tls(target))
             await _started((reader, writer))
         async with trip.step("log in"):
             await _logged_in((reader, writer), target.user, target.password)
@@ -69,8 +76,8 @@ async def walk(trip: Trip, target: Target, sock: socket.socket) -> None:
 
 
 async def about(url: str) -> str:
-    """Log in, and tell product and version. Raises RuntimeUnavailable."""
-    (target,) = targets("", url, "")
+    """Log in, and return product and version. Raises RuntimeUnavailable."""
+    (target,) = targets("", url, "", lambda _: "")
     try:
         async with asyncio.timeout(_WITHIN_S):
             streams = await asyncio.open_connection(target.host, target.port, ssl=_tls(target))
@@ -82,23 +89,12 @@ async def about(url: str) -> str:
                 streams[1].close()
     except (OSError, TimeoutError, asyncio.IncompleteReadError, Ended) as error:
         words = error.words or error.outcome if isinstance(error, Ended) else str(error)
-        raise RuntimeUnavailable(
-            f"rabbitmq: {words or type(error).__name__}\n  put user and password into the URL"
-        ) from error
+        reason = NO_LOG_IN(cause=words or type(error).__name__)
+        fix = "put user and password into the URL"
+        raise RuntimeUnavailable(Problem(reason=reason, where="rabbitmq", fix=fix)) from error
     properties = start.server_properties or {}
     product, version = (str(properties.get(key) or "?") for key in ("product", "version"))
     return f"{product} {version}"
-
-
-async def _opened(sock: socket.socket, target: Target) -> Streams:
-    if not target.tls:
-        return await asyncio.open_connection(sock=sock)
-    try:
-        host = target.host
-        return await asyncio.open_connection(sock=sock, ssl=_tls(target), server_hostname=host)
-    except ssl.SSLError as error:
-        reason = getattr(error, "verify_message", "") or error.reason or str(error)
-        raise Ended("TLS asked", f"the URL asks for TLS: {reason}") from None
 
 
 def _tls(target: Target) -> ssl.SSLContext | None:
@@ -116,7 +112,7 @@ async def _started(streams: Streams) -> commands.Connection.Start:
 
 
 async def _logged_in(streams: Streams, user: str, password: str) -> None:
-    # A user that is refused is told so only if the client says that it understands.
+    # Without this capability the server closes the connection instead of answering a wrong user.
     understood: common.FieldTable = {"authentication_failure_close": True}
     properties: common.FieldTable = {"product": OWN_NAME, "capabilities": understood}
     response = f"\0{user}\0{password}"
@@ -137,22 +133,21 @@ def _send(streams: Streams, method: base.Frame) -> None:
 
 
 async def _answer(streams: Streams, expected: type[F]) -> F:
-    """The server's next method. Raises Ended where it is another one."""
+    """The server's next method. Raises Ended where it is not the expected one."""
     reader, _ = streams
     head = await reader.readexactly(_HEAD.size)
     kind, _channel, size = _HEAD.unpack(head)
     if kind != _METHOD or size > _LONGEST:
-        told = " ".join(f"0x{byte:02x}" for byte in head)
-        raise Ended("other protocol", f"its answer is the bytes {told}")
+        raise not_the_protocol(head)
     try:
-        got = frame.unmarshal(head + await reader.readexactly(size + 1))[2]
+        method = frame.unmarshal(head + await reader.readexactly(size + 1))[2]
     except (exceptions.PAMQPException, ValueError, struct.error) as error:
         raise Ended("other protocol", str(error)) from None
-    if isinstance(got, expected):
-        return got
-    if not isinstance(got, commands.Connection.Close):
-        raise Ended("other protocol", f"expected {expected.__name__}, got {type(got).__name__}")
-    code, words = got.reply_code or 0, got.reply_text
+    if isinstance(method, expected):
+        return method
+    if not isinstance(method, commands.Connection.Close):
+        raise Ended("other protocol", f"expected {expected.__name__}, got {type(method).__name__}")
+    code, words = method.reply_code or 0, method.reply_text
     missing = code == _NOT_ALLOWED and "not found" in words
     outcome: Outcome = "missing database" if missing else _BY_CODE.get(code, "failed")
     if code == _NOT_ALLOWED and "refused" in words:

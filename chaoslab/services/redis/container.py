@@ -1,4 +1,4 @@
-"""Redis in containers: of the lab's own, and in a Compose stack that others may use too."""
+"""Redis in containers: the lab's own, and in a Compose stack that others may use too."""
 
 from __future__ import annotations
 
@@ -10,21 +10,44 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from chaoslab.errors import ServiceFailed
+from chaoslab.errors import ErrorCode, Problem, ServiceFailed
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.ports import HOST
-from chaoslab.services.base import ContainerAccess
+from chaoslab.model.topology import Service
+from chaoslab.services.base import SERVER_ERROR, ContainerAccess, cause_of
 from chaoslab.services.redis import local
 
 PORT = 6379
 _TALK_S = 5.0
-# From the far end: an app's own are the first ones.
+# From the last one: apps use the first ones.
 _DATABASES = range(15, 0, -1)
+DATABASE_NOT_EMPTY = ErrorCode(
+    "service.database_not_empty",
+    "database {number}, which was empty and which the lab uses, contains keys of another client",
+    "Another client writes into the Redis database that the lab has chosen.",
+)
+NO_EMPTY_DATABASE = ErrorCode(
+    "service.no_empty_database",
+    "every database from {first} to {last} contains keys",
+    "The lab needs an empty numbered database of Redis, and there is none.",
+)
+
+
+def own_server(service: Service) -> RedisServer:
+    """A server in a container of the lab's own."""
+    del service
+    return RedisServer()
+
+
+def stack_server(service: Service, env: Mapping[str, str]) -> StackRedis:
+    """A server of a Compose stack."""
+    del service, env
+    return StackRedis()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisServer:
-    """Redis with an append-only file, so that a restart finds the same data; emptied per lab."""
+    """Redis with an append-only file, so that its data outlive a kill; each lab finds it empty."""
 
     port: int = PORT
     command: tuple[str, ...] = (
@@ -34,33 +57,33 @@ class RedisServer:
     env: Mapping[str, str] = field(default_factory=dict)
 
     async def answers(self, port: int) -> bool:
-        """PING answered by PONG."""
+        """Whether it answers PING with PONG."""
         return await local.answers(port)
 
     def prepare(self, access: ContainerAccess) -> str:
-        """Read which product it is."""
-        with _talk(access.port) as talk:
-            return _product(talk)
+        """Read product and version."""
+        with _session(access.port) as session:
+            return _product(session)
 
     def fresh(self, access: ContainerAccess, lab: str) -> None:
-        """Empty it."""
+        """Delete all keys."""
         del lab
-        with _talk(access.port) as talk:
-            talk.flushall()
+        with _session(access.port) as session:
+            session.flushall()
 
     def clear(self, access: ContainerAccess, lab: str) -> None:
-        """The next lab empties it."""
+        """Does nothing: `fresh` of the next lab deletes the keys."""
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
-        """Its first database."""
+        """Database 0."""
         del lab
         return f"redis://{endpoint}/0"
 
 
 class StackRedis:
-    """Redis of which a lab uses one numbered database that was empty; the others are not touched.
+    """Redis of which a lab uses one numbered database that was empty, and changes no other.
 
-    What Redis has once for all of its databases (channels, settings) is shared.
+    What Redis has only once for all of its databases (channels, settings) is shared.
     """
 
     port = PORT
@@ -71,32 +94,34 @@ class StackRedis:
         self.number = 0
 
     async def answers(self, port: int) -> bool:
-        """PING answered by PONG."""
+        """Whether it answers PING with PONG."""
         return await local.answers(port)
 
     def prepare(self, access: ContainerAccess) -> str:
-        """Read which product it is."""
-        with _talk(access.port, stack=True) as talk:
-            return _product(talk)
+        """Read product and version."""
+        with _session(access.port, stack=True) as session:
+            return _product(session)
 
     def fresh(self, access: ContainerAccess, lab: str) -> None:
-        """Choose a database, once; see that it is empty, before each lab."""
+        """Choose a database for the first lab; check for each later lab that it is empty."""
         del lab
         if not self.number:
             self._choose(access.port)
         elif not _is_empty(access.port, self.number):
             raise ServiceFailed(
-                f"{_where(access.port, stack=True)}: database {self.number}, which was "
-                "empty and which the lab uses, contains keys of another client\n"
-                "  expected no other client while the lab runs; no key was removed"
+                Problem(
+                    reason=DATABASE_NOT_EMPTY(number=self.number),
+                    where=_where(access.port, stack=True),
+                    expected="no other client while the lab runs; no key was removed",
+                )
             )
 
     def clear(self, access: ContainerAccess, lab: str) -> None:
-        """Empty the lab's database."""
+        """Delete all keys of the lab's database."""
         del lab
         if self.number:
-            with _talk(access.port, self.number, stack=True) as talk:
-                talk.flushdb()
+            with _session(access.port, self.number, stack=True) as session:
+                session.flushdb()
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
         """The lab's numbered database."""
@@ -104,47 +129,52 @@ class StackRedis:
         return f"redis://{endpoint}/{self.number}"
 
     def _choose(self, port: int) -> None:
-        """Settle on an empty database. Raises ServiceFailed where there is none."""
-        with _talk(port, stack=True) as talk:
-            talk.ping()
+        """Choose an empty database. Raises ServiceFailed where there is none."""
+        with _session(port, stack=True) as session:
+            session.ping()
         self.number = next((n for n in _DATABASES if _is_empty(port, n)), 0)
         if not self.number:
             raise ServiceFailed(
-                f"{_where(port, stack=True)}: every database from "
-                f"{min(_DATABASES)} to {max(_DATABASES)} holds keys\n  the lab needs an empty one "
-                "and deletes no keys of others; `redis-cli -n 15 FLUSHDB` empties one that you "
-                "do not need"
+                Problem(
+                    reason=NO_EMPTY_DATABASE(first=min(_DATABASES), last=max(_DATABASES)),
+                    where=_where(port, stack=True),
+                    expected="an empty one: the lab deletes no keys of others",
+                    fix="`redis-cli -n 15 FLUSHDB` empties one that you do not need",
+                )
             )
 
 
 def _is_empty(port: int, number: int) -> bool:
     try:
-        with _talk(port, number, stack=True) as talk:
-            return talk.dbsize() == 0
+        with _session(port, number, stack=True) as session:
+            return session.dbsize() == 0
     except ServiceFailed:  # it may have fewer databases
         return False
 
 
-def _product(talk: redis.Redis) -> str:
-    about = talk.info("server")
+def _product(session: redis.Redis) -> str:
+    about = session.info("server")
     if "valkey_version" in about:
         return f"Valkey {about['valkey_version']}"
     return f"Redis {about.get('redis_version', '?')}"
 
 
 @contextmanager
-def _talk(port: int, number: int = 0, *, stack: bool = False) -> Iterator[redis.Redis]:
-    """Raises ServiceFailed where the server answers an error, or not at all."""
-    talk = redis.Redis(
+def _session(port: int, number: int = 0, *, stack: bool = False) -> Iterator[redis.Redis]:
+    """Raises ServiceFailed where the server answers with an error, or does not answer."""
+    session = redis.Redis(
         host=HOST, port=port, db=number, socket_timeout=_TALK_S, socket_connect_timeout=_TALK_S,
         protocol=2, decode_responses=True, retry=Retry(NoBackoff(), 0),
     )  # fmt: skip
     try:
-        yield talk
+        yield session
     except redis.RedisError as error:
-        raise ServiceFailed(f"{_where(port, stack=stack)}: {error}") from error
+        problem = Problem(
+            reason=SERVER_ERROR(cause=cause_of(error)), where=_where(port, stack=stack)
+        )
+        raise ServiceFailed(problem) from error
     finally:
-        talk.close()
+        session.close()
 
 
 def _where(port: int, *, stack: bool) -> str:

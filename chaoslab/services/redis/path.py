@@ -1,6 +1,6 @@
 """A path to Redis after its connect: a first line, AUTH, and PING in the URL's database.
 
-We speak it ourselves: what is silent, closed, or another protocol, no driver distinguishes.
+Without a driver: none distinguishes a silent server, a closed connection and another protocol.
 Source: Redis' RESP specification and the error words of its server (NOAUTH, WRONGPASS, LOADING).
 """
 
@@ -11,12 +11,20 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from urllib.parse import parse_qs, unquote, urlsplit
+from dataclasses import replace
 
-from chaoslab.services.path import Ended, Outcome, Target, Trip
+from chaoslab.services.answers import Streams
+from chaoslab.services.path import (
+    Address,
+    Ended,
+    Outcome,
+    Target,
+    Trip,
+    not_the_protocol,
+    opened,
+    target_of,
+)
 
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-_PORT = 6379
 _TLS_ALERT = b"\x15\x03"
 _BY_WORDS: tuple[tuple[str, Outcome], ...] = (
     ("NOAUTH", "wrong credentials"),
@@ -36,33 +44,25 @@ _BY_WORDS: tuple[tuple[str, Outcome], ...] = (
 def targets(
     link: str, url: str, source: str, secret: Callable[[str], str]
 ) -> Iterator[Target]:  # fmt: skip
-    """The host of a Redis URL. Raises ValueError where it is none."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
-        raise ValueError("not a Redis URL")
-    query = {key: given[-1] for key, given in parse_qs(parts.query).items()}
-    yield Target(
-        link=link,
-        kind="redis",
-        source=source,
-        host=parts.hostname,
-        port=parts.port or _PORT,
-        user=unquote(parts.username or query.get("username", "")),
-        password=unquote(parts.password or "")
-        or query.get("password", "")
-        or secret("REDISCLI_AUTH"),
-        database=parts.path.strip("/") or query.get("db", ""),
-        tls=parts.scheme == "rediss",
-        params=query,
+    """The host of a Redis URL. Raises ValueError for another URL."""
+    read = target_of(link, url, source, kind="redis", ports={"redis": 6379, "rediss": 6379})
+    query = read.params
+    yield replace(
+        read,
+        user=read.user or query.get("username", ""),
+        password=read.password or query.get("password", "") or secret("REDISCLI_AUTH"),
+        database=read.database.strip("/") or query.get("db", ""),
+        tls=url.lower().startswith("rediss:"),
     )
 
 
-async def walk(trip: Trip, target: Target, sock: socket.socket) -> None:
+async def walk(trip: Trip, target: Target, sock: socket.socket, address: Address) -> None:
     """From the first line to an answered PING. Raises Ended."""
+    del address
     writer: asyncio.StreamWriter | None = None
     try:
         async with trip.step("answer"):
-            reader, writer = await _opened(sock, target)
+            reader, writer = await opened(sock, target.host, _tls(target))
             first = await _asked((reader, writer), "PING")
         async with trip.step("log in"):
             await _logged_in((reader, writer), target, first)
@@ -78,44 +78,39 @@ async def walk(trip: Trip, target: Target, sock: socket.socket) -> None:
         sock.close()
 
 
-async def _opened(sock: socket.socket, target: Target) -> Streams:
+def _tls(target: Target) -> ssl.SSLContext | None:
     if not target.tls:
-        return await asyncio.open_connection(sock=sock)
+        return None
     context = ssl.create_default_context(cafile=target.params.get("ssl_ca_certs"))
     if target.params.get("ssl_cert_reqs") == "none":
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    try:
-        return await asyncio.open_connection(sock=sock, ssl=context, server_hostname=target.host)
-    except ssl.SSLError as error:
-        reason = getattr(error, "verify_message", "") or error.reason or str(error)
-        raise Ended("TLS asked", f"the URL asks for TLS: {reason}") from None
+    return context
 
 
 async def _asked(streams: Streams, *words: str) -> str:
-    """The first line of the answer, without its end; an error begins with '-'."""
+    """The first line of the answer, without its line end; an error begins with '-'."""
     reader, writer = streams
     raw = [word.encode() for word in words]
     parts = b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in raw)
     writer.write(b"*%d\r\n" % len(raw) + parts)
     line = await _line(reader)
     if not line.startswith((b"+", b"-")):
-        told = " ".join(f"0x{byte:02x}" for byte in line[:4])
-        raise Ended("other protocol", f"its answer is the bytes {told}")
+        raise not_the_protocol(line[:4])
     return line[:200].decode("utf-8", "replace").rstrip("\r\n")
 
 
 async def _line(reader: asyncio.StreamReader) -> bytes:
-    """A line, or as much as came of it; the bytes of a TLS alert are no line."""
-    got = await reader.readexactly(1)
-    if got == _TLS_ALERT[:1]:
+    """One line; one byte where it cannot be the first byte of a line. Raises Ended for TLS."""
+    first = await reader.readexactly(1)
+    if first == _TLS_ALERT[:1]:
         with suppress(asyncio.IncompleteReadError):
-            got += await reader.readexactly(1)
-        if got == _TLS_ALERT:
+            first += await reader.readexactly(1)
+        if first == _TLS_ALERT:
             raise Ended("TLS asked", "its answer is TLS, but the URL is redis://, not rediss://")
-    if got not in (b"+", b"-"):
-        return got
+    if first not in (b"+", b"-"):
+        return first
     try:
-        return got + await reader.readuntil(b"\r\n")
+        return first + await reader.readuntil(b"\r\n")
     except asyncio.LimitOverrunError:
         raise Ended("other protocol", "its line has no end") from None
 
@@ -130,6 +125,6 @@ async def _logged_in(streams: Streams, target: Target, first: str) -> None:
 
 def _good(line: str) -> None:
     if line.startswith("-"):
-        told = line[1:]
-        known = [outcome for part, outcome in _BY_WORDS if part in told]
-        raise Ended(known[0] if known else "failed", told)
+        words = line[1:]
+        known = [outcome for part, outcome in _BY_WORDS if part in words]
+        raise Ended(known[0] if known else "failed", words)

@@ -1,4 +1,4 @@
-"""Sessions of the lab's own at Redis or Valkey, past every proxy: who is connected.
+"""Sessions of the lab's own at Redis or Valkey, past every proxy: they count and list clients.
 
 Sources: Redis' CLIENT LIST, CLIENT INFO, CLIENT SETNAME.
 """
@@ -6,8 +6,7 @@ Sources: Redis' CLIENT LIST, CLIENT INFO, CLIENT SETNAME.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -17,24 +16,17 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from chaoslab.machine.environment import environment
-from chaoslab.services.base import OWN_NAME, TalkFailed
+from chaoslab.services.base import OWN_NAME, talking
 
 _WITHIN_S = 3.0
+# ValueError and KeyError: an answer in another format than CLIENT LIST has.
+_FAILURES = (redis.RedisError, ValueError, KeyError)
 _REPLICATION = frozenset("SM")  # flags of CLIENT LIST: a replica, a primary
 _Client = Mapping[str, Any]
 
 
-@contextmanager
-def _talking() -> Iterator[None]:
-    """Raises TalkFailed for what the driver and the network raise."""
-    try:
-        yield
-    except (redis.RedisError, OSError, TimeoutError, ValueError, KeyError) as error:
-        raise TalkFailed(f"{type(error).__name__}: {error}") from error
-
-
 async def _logged_in(url: str) -> Redis:
-    """A client with one connection, by the lab's name; no database is selected."""
+    """A client with one connection under the lab's name; it selects no database."""
     parts = urlsplit(url)
     password = unquote(parts.password or "") or environment().get("REDISCLI_AUTH") or None
     client = Redis.from_url(
@@ -50,7 +42,7 @@ async def _logged_in(url: str) -> Redis:
 
 
 class RedisCount:
-    """Implements `ClientCount` by CLIENT LIST."""
+    """Implements `ClientCount` with CLIENT LIST."""
 
     def __init__(self, client: Redis) -> None:
         self._client = client
@@ -59,11 +51,11 @@ class RedisCount:
     @classmethod
     async def open(cls, url: str) -> RedisCount:
         """Raises TalkFailed."""
-        with _talking():
+        with talking(*_FAILURES):
             return cls(await _logged_in(url))
 
     async def count(self) -> int:
-        with _talking():
+        with talking(*_FAILURES):
             self._asking = asyncio.ensure_future(self._client.client_list())
             clients: Sequence[_Client] = await self._asking
             return sum(
@@ -80,7 +72,7 @@ class RedisCount:
 
 
 class RedisView:
-    """By `CLIENT LIST`; where it may not be asked, there is no view."""
+    """Implements `ServerView` with CLIENT LIST; TalkFailed where the server refuses it."""
 
     def __init__(self, client: Redis, origin: str) -> None:
         self._client, self._origin = client, origin
@@ -88,13 +80,13 @@ class RedisView:
     @classmethod
     async def open(cls, url: str, proxied: str) -> RedisView:
         """Raises TalkFailed."""
-        with _talking():
+        with talking(*_FAILURES):
             async with await _logged_in(proxied) as through:
                 me: _Client = await through.client_info()
             return cls(await _logged_in(url), _host(me))
 
     async def sessions(self) -> tuple[int, ...]:
-        with _talking():
+        with talking(*_FAILURES):
             clients: Sequence[_Client] = await self._client.client_list(_type="normal")
             return tuple(
                 sorted(

@@ -1,60 +1,161 @@
-"""MySQL's kind in a container: the same that every kind keeps, in as few tests as will show it."""
+"""Kinds of services besides Postgres and Redis in containers, all in one session."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 
+import httpx
 import pytest
-from engine_here import engine, needs_engine, stand_ins
-from services.here import MYSQL, keep, words
+from engine_here import engine, images, needs_engine, stand_ins
+from services.here import MYSQL, RABBITMQ, keep, words
 
 from chaoslab import services
 from chaoslab.machine.environment import environment
+from chaoslab.model.topology import Service
+from chaoslab.runtimes.compose.stack import environment_of
+from chaoslab.runtimes.containers.images import of_service, variable
+from chaoslab.runtimes.containers.service import ContainerService
 from chaoslab.runtimes.containers.session import DockerSession
 from chaoslab.runtimes.containers.sweeper import EngineError
+from chaoslab.services import kind_of
 from runtimes.stacks import TOPOLOGY
 
-VARIABLE = "CHAOSLAB_IMAGE_MYSQL"
+NAMED = {**stand_ins(), **environment()}
+IMAGES = replace(
+    images(),
+    services={
+        **images().services,
+        **{k: NAMED.get(variable(k)) or services.TABLE[k].image for k in ("mysql", "rabbitmq")},
+    },
+)
+TCP = Service(
+    name="cache",
+    kind="tcp",
+    settings={
+        "image": IMAGES.services["redis"], "port": 6379, "question": "PING\r\n", "answer": "+PONG",
+    },
+)  # fmt: skip
+HTTP = Service(
+    name="files",
+    kind="http",
+    settings={
+        "image": IMAGES.python, "port": 8000,
+        "image_command": ["python", "-m", "http.server", "8000"],
+    },
+)  # fmt: skip
+ANSWERS = Service(
+    name="payment",
+    kind="http",
+    settings={"answers": {"/charge": {"status": 201, "body": "charged"}}},
+)
+EVERY = (MYSQL, RABBITMQ, TCP, HTTP, ANSWERS)
 
 
-@pytest.fixture
-def session() -> Iterator[DockerSession]:
-    """A stack whose services may be of kind mysql."""
-    needs_engine()
-    image = {**stand_ins(), **environment()}.get(VARIABLE) or services.TABLE["mysql"].image
+def is_here(image: str) -> bool:
+    """Whether the engine has the image; the answers' own is built by the lab."""
     try:
         engine().read(f"/images/{image}/json")
     except EngineError:
+        return False
+    return True
+
+
+def needs_image(service: Service) -> None:
+    """Skip, with the reason, where the image of a service is not here."""
+    image = of_service(service, IMAGES)
+    if service != ANSWERS and not is_here(image):
         pytest.skip(
             f"needs the image {image} (`docker pull {image}`, or docker/airgapped/images.sh)"
         )
-    named = replace(TOPOLOGY.images, services={**TOPOLOGY.images.services, "mysql": image})
-    topology = replace(TOPOLOGY, services={"mysql": MYSQL}, apps={}, connectors={}, images=named)
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[DockerSession]:
+    """One stack of every service whose image is here."""
+    needs_engine()
+    used = {e.name: e for e in EVERY if e == ANSWERS or is_here(of_service(e, IMAGES))}
+    topology = replace(TOPOLOGY, services=used, apps={}, connectors={}, images=IMAGES)
     made = DockerSession(topology, "toxiproxy")
     yield made
     made.close()
+
+
+async def seen(server: ContainerService) -> str:
+    """What a canary observes."""
+    return (await server.ask(within_s=1.0)).outcome
 
 
 async def test_a_lab_has_a_database_of_its_own_that_outlives_the_servers_death(
     session: DockerSession,
 ) -> None:
     """What was acknowledged is there after a kill; the next lab begins with nothing."""
+    needs_image(MYSQL)
     async with session.lab() as lab:
         server = await lab.start_service(MYSQL)
         url = server.url(server.endpoint)
-        assert server.version.startswith(("MariaDB ", "MySQL "))
         await keep("mysql", url, "kept")
         await server.kill()
-        assert (await server.ask(within_s=2.0)).outcome == "refused"
+        assert await seen(server) == "refused"
         await server.start()
         assert await words("mysql", url) == {"kept"}
         await server.pause()
-        assert (await server.ask(within_s=0.5)).outcome == "silent"
+        assert await seen(server) == "silent"
         await server.resume()
-        assert (await server.ask(within_s=2.0)).outcome == "answered"
+        assert await seen(server) == "answered"
     async with session.lab() as lab:
         server = await lab.start_service(MYSQL)
         url = server.url(server.endpoint)
         await keep("mysql", url, "new")
         assert await words("mysql", url) == {"new"}
+
+
+@pytest.mark.parametrize("service", [MYSQL, RABBITMQ], ids=lambda each: each.name)
+async def test_each_lab_has_a_place_of_its_own_also_by_the_variables_of_a_stacks_container(
+    session: DockerSession, service: Service
+) -> None:
+    """It begins empty, and is gone after the lab; the place of another is not changed."""
+    needs_image(service)
+    stack = kind_of(service.kind).stack
+    assert stack is not None
+    async with session.lab() as lab:
+        running = await lab.start_service(service)
+        box = lab.stack.boxes[service.name]
+        server = stack(service, environment_of(box.container))
+        product = await asyncio.to_thread(server.prepare, box.access)
+        assert product.startswith(("MariaDB ", "MySQL ", "RabbitMQ "))
+        assert running.version.startswith(product)
+        await asyncio.to_thread(server.fresh, box.access, "one_lab")
+        own, other = server.url(running.endpoint, "one_lab"), running.url(running.endpoint)
+        await keep(service.kind, other, "theirs")
+        await keep(service.kind, own, "ours")
+        assert await words(service.kind, own) == {"ours"}
+        await asyncio.to_thread(server.clear, box.access, "one_lab")
+        with pytest.raises(Exception, match="one_lab"):
+            await words(service.kind, own)
+        assert await words(service.kind, other) == {"theirs"}
+
+
+@pytest.mark.parametrize("service", [TCP, HTTP, ANSWERS], ids=lambda each: each.name)
+async def test_a_declared_server_is_killed_started_and_frozen(
+    session: DockerSession, service: Service
+) -> None:
+    """At one port all the while; a canary observes each state."""
+    needs_image(service)
+    async with session.lab() as lab:
+        server = await lab.start_service(service)
+        url = server.url(server.endpoint)
+        assert url == f"{service.kind}://{server.endpoint}"
+        assert await seen(server) == "answered"
+        if service == ANSWERS:
+            async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+                charged = await client.post("/charge")
+                assert (charged.status_code, charged.text) == (201, "charged")
+        await server.kill()
+        assert await seen(server) == "refused"
+        await server.start()
+        await server.pause()
+        assert await seen(server) == "silent"
+        await server.resume()
+        assert await seen(server) == "answered"

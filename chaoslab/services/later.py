@@ -1,0 +1,32 @@
+"""Functions of modules that are imported at the first call.
+
+A driver takes up to half a second to import, and some are optional. So the table of kinds imports
+none: a driver is needed only where the lab talks to a server.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import reduce
+from typing import Any
+
+
+class Later:
+    """A module, or a name in it. Its names are of this class too; a call imports the module."""
+
+    def __init__(self, module: str, *names: str) -> None:
+        self._module, self._names = module, names
+
+    def __getattr__(self, name: str) -> Later:
+        if name.startswith("_"):  # for tools that inspect every object
+            raise AttributeError(name)
+        return Later(self._module, *self._names, name)
+
+    def __call__(self, *given: object, **named: object) -> Any:
+        found = reduce(getattr, self._names, importlib.import_module(self._module))
+        return found(*given, **named)  # type: ignore[operator]
+
+
+def later(package: str, *names: str) -> tuple[Later, ...]:
+    """The modules of those names in a package."""
+    return tuple(Later(f"{package}.{name}") for name in names)

@@ -1,0 +1,78 @@
+"""RabbitMQ in a container, as its official image starts it.
+
+A virtual host can only be created by the server's own command, or by its management plug-in, which
+makes each start slower. So the lab runs `rabbitmqctl` in the container.
+
+Sources: RabbitMQ, "rabbitmqctl(8)"; its official image, for the variables RABBITMQ_DEFAULT_*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from chaoslab.machine.endpoint import Endpoint
+from chaoslab.model.topology import Service
+from chaoslab.services.answers import ready
+from chaoslab.services.base import ContainerAccess
+from chaoslab.services.rabbitmq.protocol import started
+
+PORT = 5672
+_USER, _PASSWORD = "RABBITMQ_DEFAULT_USER", "RABBITMQ_DEFAULT_PASS"
+_EVERYTHING = (".*", ".*", ".*")  # configure, write, read
+_OWN_ENV = {_USER: "chaoslab", _PASSWORD: "chaoslab"}
+# By a shell in the container, so that the password is on no command line of this machine.
+_LOG_IN = f'rabbitmqctl authenticate_user "${{{_USER}:-guest}}" "${{{_PASSWORD}:-guest}}"'
+
+
+def own_server(service: Service) -> RabbitServer:
+    """A server in a container of the lab's own."""
+    del service
+    return RabbitServer(env=_OWN_ENV)
+
+
+def stack_server(service: Service, env: Mapping[str, str]) -> RabbitServer:
+    """A server of a Compose stack, by its container's variables."""
+    del service
+    return RabbitServer(env=env)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RabbitServer:
+    """RabbitMQ with the user that its container's variables name; guest where they name none.
+
+    Each lab has a virtual host of its own, in which that user has all rights.
+    """
+
+    env: Mapping[str, str]
+    command: tuple[str, ...] | None = None
+    port: int = PORT
+
+    async def answers(self, port: int) -> bool:
+        """Whether it answers the protocol header with Connection.Start."""
+        return await ready(port, started)
+
+    def prepare(self, access: ContainerAccess) -> str:
+        """Check the user and the password, and read the version."""
+        access.run(("sh", "-c", _LOG_IN))
+        return f"RabbitMQ {access.run(('rabbitmqctl', '-q', 'version')).strip()}"
+
+    def fresh(self, access: ContainerAccess, lab: str) -> None:
+        """Create the lab's virtual host."""
+        access.run(("rabbitmqctl", "add_vhost", lab))
+        access.run(("rabbitmqctl", "set_permissions", "-p", lab, self._user, *_EVERYTHING))
+
+    def clear(self, access: ContainerAccess, lab: str) -> None:
+        """Delete the lab's virtual host; the server closes its connections."""
+        access.run(("rabbitmqctl", "delete_vhost", lab))
+
+    def url(self, endpoint: Endpoint, lab: str) -> str:
+        """As that user, in the lab's virtual host."""
+        password = self.env.get(_PASSWORD) or "guest"
+        who = f"{quote(self._user, safe='')}:{quote(password, safe='')}"
+        return f"amqp://{who}@{endpoint}/{lab}"
+
+    @property
+    def _user(self) -> str:
+        return self.env.get(_USER) or "guest"
