@@ -23,7 +23,7 @@ class Injection(Protocol):
     async def begin(self) -> float:
         """Apply the fault. Returns the journal time from which it counts as in force."""
 
-    async def seen(self) -> str:
+    async def check(self) -> str:
         """Check that the fault is in force, and return what shows it, in a few words.
 
         Raises InjectionFailed if nothing shows it.

@@ -65,7 +65,7 @@ def requested(fault: Injection, context: Context, *, armed: bool = False) -> Non
 async def _confirm(fault: Injection, context: Context, *, since_s: float) -> None:
     journal, label = context.journal, fault.declared.label
     try:
-        seen = await fault.seen()
+        seen = await fault.check()
         for link in fault.links:
             await record_packets(link.name, label, context)
     except ChaoslabError as error:

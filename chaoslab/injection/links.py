@@ -46,8 +46,8 @@ class LinkInjection:
         await self.apply()
         return self.context.journal.now()
 
-    async def seen(self) -> str:
-        seen = "; ".join(await asyncio.gather(*(self._look(link) for link in self.links)))
+    async def check(self) -> str:
+        seen = "; ".join(await asyncio.gather(*(self._check(link) for link in self.links)))
         if (turns := self.declared.turns) is None:
             return seen
         name = f"turns of {self.declared.label}"
@@ -91,7 +91,7 @@ class LinkInjection:
                 raise InjectionFailed(Problem(reason=reason, fix=fix))
         held.update(dict.fromkeys(proxies, label))
 
-    async def _look(self, link: Link) -> str:
+    async def _check(self, link: Link) -> str:
         sighting = await self.context.canary(link, within_s=self.declared.canary_waits_s)
         if sighting is None:
             return f"{link.name}: read back; no canary can be sent"

@@ -30,7 +30,7 @@ class ServiceInjection:
         await self._act(self.declared.begins)
         return before_s if self.declared.in_force_from == "before" else self._context.journal.now()
 
-    async def seen(self) -> str:
+    async def check(self) -> str:
         fault = self.declared
         sighting = await self._service.ask(within_s=fault.canary_waits_s)
         if not fault.shows(sighting):
