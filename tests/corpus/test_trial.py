@@ -73,7 +73,9 @@ def test_an_unknown_that_is_not_on_its_list_is_unclear() -> None:
 
 def test_an_unknown_for_want_of_a_trigger_is_a_consequence_where_the_defect_is_refused() -> None:
     """The app never said degraded, and the fault's stop waited for that."""
-    why = NOT_CARRIED_OUT(place="faults[0].stop", moment="degraded", why="it never came")
+    why = NOT_CARRIED_OUT(
+        place="faults[0].stop", moment="a change to degraded", cause="text", why="it never came"
+    )
     late = verdict("recovers", "UNKNOWN", why)
     assert outcome((*REFUSED[:2], late)) == ("refused", "")
     assert outcome((verdict("starts", "UNKNOWN", why), *REFUSED[1:]))[0] == "unclear"

@@ -176,5 +176,5 @@ def test_the_gate_understands_the_old_name_of_its_runtime(tmp_path: Path) -> Non
     """On the command line likewise, with one line."""
     path = written(tmp_path, NEW)
     done = CliRunner().invoke(main, ["gate", str(path), "--runtime", "embedded", "--stage", "no"])
-    assert "--runtime embedded is --runtime local now" in done.output
+    assert "use --runtime local; --runtime embedded is its old name" in done.output
     assert "Invalid value for '--runtime'" not in done.output
