@@ -42,13 +42,13 @@ def spawn(
     log: Path,
     identity: Identity | None = None,
     cwd: Path | None = None,
-    piped: bool = False,
+    stdin_open: bool = False,
     output: int | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own, with stdout and stderr appended to `log`.
 
-    With `piped`, stdin and stdout are pipes and only stderr goes to `log`; else stdin is empty.
-    With `output`, both streams go to that descriptor, and the process has no file of the lab.
+    With `stdin_open`, stdin is a pipe; else it is empty. With `output`, stdout and stderr go to
+    that descriptor, and the process has no file of the lab.
     Raises ServiceFailed if the program cannot be executed.
     """
     drop = identity if identity is not None and identity.drops else None
@@ -60,8 +60,8 @@ def spawn(
         try:
             return subprocess.Popen(
                 list(command),
-                stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
-                stdout=subprocess.PIPE if piped else sink,
+                stdin=subprocess.PIPE if stdin_open else subprocess.DEVNULL,
+                stdout=sink,
                 stderr=sink,
                 env=dict(env),
                 cwd=cwd,

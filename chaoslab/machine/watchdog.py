@@ -7,13 +7,12 @@ from pathlib import Path
 
 from chaoslab.machine import reaper
 from chaoslab.machine.deadman_switch import DeadMansSwitch
-from chaoslab.machine.trouble import Trouble
 
 _FINISH_S = reaper.LIMIT_S + 1.0
 
 
-class Watchdog:
-    """Ends all processes of one lab and deletes its folder: on `finish`, or by itself when this
+class Watchdog(DeadMansSwitch):
+    """Ends all processes of one lab and deletes its folder: on `end_lab`, or by itself when this
     process dies.
 
     `mark` is the variable, as in `NAME=1`, that every process of the lab has in its environment.
@@ -21,33 +20,22 @@ class Watchdog:
     """
 
     def __init__(self, *, mark: str, folder: Path) -> None:
-        self._switch = DeadMansSwitch(
-            reaper, mark, str(folder), name="the lab's watchdog", leaves="processes"
-        )
-
-    @property
-    def pid(self) -> int:
-        """The watchdog's own process."""
-        return self._switch.pid
+        words = (mark, str(folder))
+        super().__init__(reaper, *words, name="the lab's watchdog", leaves="processes")
 
     def watch_session(self, leader: int) -> None:
         """End every process of that session too, also one without the mark.
 
         Raises RuntimeUnavailable if the watchdog itself has ended.
         """
-        self._switch.check()
+        self.check()
         process = reaper.look(leader)
-        if process is None or process.session != leader:
-            return
-        self._switch.tell(f"{leader} {process.born}")
+        if process is not None and process.session == leader:
+            self.tell(f"{leader} {process.born}")
 
-    def trouble(self) -> Trouble | None:
-        """What is wrong with the watchdog's own process; None if nothing is."""
-        return self._switch.trouble()
-
-    async def finish(self) -> bool:
+    async def end_lab(self) -> bool:
         """End the lab's processes and delete its folder; returns whether nothing is left."""
-        if await asyncio.to_thread(self._switch.finish, _FINISH_S):
+        if await asyncio.to_thread(self.finish, _FINISH_S):
             return True
         # The watchdog is stopped by a signal, or too slow.
-        return await asyncio.to_thread(self._switch.take_over)
+        return await asyncio.to_thread(self.take_over)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -39,12 +40,12 @@ _CAPABILITIES: dict[str, Capability] = {
 }
 
 
-def command(seed: int, last_messages: str) -> tuple[str, ...]:
-    """The command line of an engine on a free port; the engine ends when its stdin ends.
+def command(port: int, *, seed: int, last_messages: str) -> tuple[str, ...]:
+    """The command line of an engine with its API on `port`; the engine ends when its stdin ends.
 
     Its proxies listen on ::1 too, so that an app that connects there does not avoid a fault.
     """
-    where = ("--host", "127.0.0.1", "--port", "0", "--both-loopbacks")
+    where = ("--host", "127.0.0.1", "--port", str(port), "--both-loopbacks")
     how = ("--seed", str(seed), "--last-messages", last_messages, "--until-eof")
     return (sys.executable, "-m", "chaoslab.engine", *where, *how)
 
@@ -60,8 +61,8 @@ class EmbeddedControl(ToxiproxyControl):
         super().__init__(host, port, listen_host=listen_host, prefix=prefix)
         self._inert: dict[str, set[str]] = {}
 
-    async def connect(self, within_s: float) -> None:
-        await super().connect(within_s)
+    async def connect(self, within_s: float, *, check: Callable[[], None] = lambda: None) -> None:
+        await super().connect(within_s, check=check)
         about = await self._call(lambda: self._get("/chaoslab"))
         self.capabilities = frozenset(
             ours for theirs, ours in _CAPABILITIES.items() if theirs in about["capabilities"]

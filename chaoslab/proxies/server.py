@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Protocol
 
 from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
@@ -13,6 +12,7 @@ from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.toxiproxy import ToxiproxyControl
 
+HOST = "127.0.0.1"
 READY_WITHIN_S = 10.0
 TOXIPROXY_PROGRAM = "toxiproxy-server"
 NOT_ON_PATH = ErrorCode(
@@ -21,31 +21,34 @@ NOT_ON_PATH = ErrorCode(
 
 
 class SpawnedServer(Protocol):
-    """A server's process, by its lines on stdout."""
+    """A server's process."""
 
-    async def readline(self, within_s: float) -> str: ...
+    def check(self) -> None:
+        """Raise ServiceFailed, with its last log lines, if it has ended."""
 
 
 async def start(
     kind: ProxyKind,
     *,
+    port: int,
     seed: int,
-    spawn: Callable[[tuple[str, ...]], Awaitable[SpawnedServer]],
-    free_port: Callable[[], Awaitable[int]],
     last_messages: str,
+    spawn: Callable[[tuple[str, ...]], SpawnedServer],
 ) -> ToxiproxyControl:
-    """Start a server as a process of its own and wait until its API answers.
+    """Start a server with its API on `port` of loopback, and wait until the API answers.
 
     `last_messages` has the messages by which clients and servers of each protocol say goodbye,
-    for the embedded engine. Raises RuntimeUnavailable where `toxiproxy-server` is not on PATH.
+    for the embedded engine. Raises RuntimeUnavailable where `toxiproxy-server` is not on PATH, and
+    ServiceFailed where the server ends at once.
     """
-    if kind == "toxiproxy":
-        return await _start_toxiproxy(spawn, free_port)
-    server = await spawn(embedded.command(seed, last_messages))
-    ready = json.loads(await server.readline(READY_WITHIN_S))
-    host, _, port = str(ready["listening"]).rpartition(":")
-    control = EmbeddedControl(host, int(port))
-    await control.connect(READY_WITHIN_S)
+    if kind == "embedded":
+        command = embedded.command(port, seed=seed, last_messages=last_messages)
+        control: ToxiproxyControl = EmbeddedControl(HOST, port)
+    else:
+        command = (toxiproxy_program(), "-host", HOST, "-port", str(port))
+        control = ToxiproxyControl(HOST, port)
+    server = spawn(command)
+    await control.connect(READY_WITHIN_S, check=server.check)
     return control
 
 
@@ -57,15 +60,3 @@ def toxiproxy_program() -> str:
         fix = "install Toxiproxy 2.x, or remove --chaos-proxy to use the embedded engine"
         raise RuntimeUnavailable(Problem(where="proxy toxiproxy", reason=reason, fix=fix))
     return program
-
-
-async def _start_toxiproxy(
-    spawn: Callable[[tuple[str, ...]], Awaitable[SpawnedServer]],
-    free_port: Callable[[], Awaitable[int]],
-) -> ToxiproxyControl:
-    program = toxiproxy_program()
-    port = await free_port()
-    await spawn((program, "-host", "127.0.0.1", "-port", str(port)))
-    control = ToxiproxyControl("127.0.0.1", port)
-    await control.connect(READY_WITHIN_S)
-    return control

@@ -149,14 +149,18 @@ class ToxiproxyControl:
     def _at(self) -> str:
         return f"the proxy server at {self.base_url}"
 
-    async def connect(self, within_s: float) -> None:
-        """Wait until the server answers. Raises InjectionFailed after `within_s` seconds."""
+    async def connect(self, within_s: float, *, check: Callable[[], None] = lambda: None) -> None:
+        """Wait until the server answers. Raises InjectionFailed after `within_s` seconds.
+
+        `check` raises an error if the server can no longer answer.
+        """
         deadline_s = now_s() + within_s
         while True:
             try:
                 self.version = await self._call(self._read_version)
                 return
             except InjectionFailed:
+                check()
                 if now_s() > deadline_s:
                     raise
                 await asyncio.sleep(0.01)

@@ -40,7 +40,7 @@ def echoed(host: str, proxy: Proxy) -> bytes:
 
 def test_a_lab_starts_its_engine_with_both() -> None:
     """Apps are given 127.0.0.1, and some insist on `localhost`."""
-    assert "--both-loopbacks" in command(1, "{}")
+    assert "--both-loopbacks" in command(8474, seed=1, last_messages="{}")
 
 
 def test_a_proxy_serves_on_both_and_shows_the_address_it_was_given(proxy: Proxy) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from chaoslab.errors import RuntimeUnavailable
+from chaoslab.clock import now_s
+from chaoslab.errors import RuntimeUnavailable, ServiceFailed
 from chaoslab.proxies import server
 from chaoslab.proxies.embedded import EmbeddedControl
 from chaoslab.proxies.server import ProxyKind
@@ -17,12 +19,11 @@ from .conftest import NO_TOXIPROXY, toxiproxy_binary
 
 
 async def start(kind: ProxyKind, runtime: LocalRuntime, log: Path) -> server.ToxiproxyControl:
-    async def spawn(command: tuple[str, ...]) -> server.SpawnedServer:
-        return await runtime.spawn_helper(command=command, env={}, log=log)
+    def spawn(command: tuple[str, ...]) -> server.SpawnedServer:
+        return runtime.spawn_helper("the proxy server", command, log=log)
 
-    return await server.start(
-        kind, seed=7, spawn=spawn, free_port=runtime.free_port, last_messages=last_messages()
-    )
+    port = await runtime.free_port()
+    return await server.start(kind, port=port, seed=7, last_messages=last_messages(), spawn=spawn)
 
 
 async def test_the_embedded_engine_gets_the_seed_of_the_run(tmp_path: Path) -> None:
@@ -54,3 +55,17 @@ async def test_without_a_toxiproxy_the_user_is_told_what_to_do(
     async with LocalRuntime() as runtime:
         with pytest.raises(RuntimeUnavailable, match=r"is not on PATH\n.*embedded"):
             await start("toxiproxy", runtime, tmp_path / "log")
+
+
+async def test_a_server_that_ends_at_start_is_reported_at_once(tmp_path: Path) -> None:
+    """With its last lines, and not after the time-out of its API."""
+    async with LocalRuntime() as runtime:
+
+        def spawn(_: tuple[str, ...]) -> server.SpawnedServer:
+            command = (sys.executable, "-c", "raise SystemExit('no such option')")
+            return runtime.spawn_helper("the proxy server", command, log=tmp_path / "log")
+
+        port, begun_s = await runtime.free_port(), now_s()
+        with pytest.raises(ServiceFailed, match=r"exit status 1\n  \| no such option"):
+            await server.start("embedded", port=port, seed=7, last_messages="{}", spawn=spawn)
+        assert now_s() - begun_s < server.READY_WITHIN_S

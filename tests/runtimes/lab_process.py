@@ -37,12 +37,13 @@ async def main(folder: Path, kinds: list[str]) -> None:
         services = await asyncio.gather(
             *(runtime.start_service(Service(name=kind, kind=kind)) for kind in kinds)
         )
-        helper = await runtime.spawn_helper(
-            command=(sys.executable, "-c", FAMILY), env={}, log=folder / "helper.log"
-        )
-        family = [int(pid) for pid in (await helper.readline(20.0)).split()]
+        command = (sys.executable, "-c", FAMILY)
+        helper = runtime.spawn_helper("helper", command, log=folder / "helper.log")
+        while not helper.log_tail():  # noqa: ASYNC110  (another process writes it)
+            await asyncio.sleep(0.01)
+        family = [int(pid) for pid in helper.log_tail()[-1].split()]
         app = await runtime.spawn_app(AppStart(
-            app=App(name="app", command=()), command=(sys.executable, "-c", FAMILY), env={}, port=0,
+            app=App(name="app", command=()), command=command, env={}, port=0,
             log=folder / "app.log",
         ))  # fmt: skip
         while not app.log_tail():  # noqa: ASYNC110  (another process writes it)

@@ -123,4 +123,4 @@ def _covered(compose: Compose, session: str) -> Iterator[tuple[Compose, Path]]:
     try:
         yield replace(compose, env=env), folder
     finally:
-        asyncio.run(watchdog.finish())
+        asyncio.run(watchdog.end_lab())

@@ -178,16 +178,17 @@ class LocalRuntime:
     async def start_proxy(self, kind: ProxyKind, *, seed: int, log: Path) -> ToxiproxyControl:
         """Start the embedded engine, or a Toxiproxy on PATH, as a process."""
 
-        async def spawn(command: tuple[str, ...]) -> LocalHelper:
-            helper = await self.spawn_helper(command=command, env={}, log=log)
+        name = "the proxy engine" if kind == "embedded" else "the Toxiproxy server"
+
+        def spawn(command: tuple[str, ...]) -> LocalHelper:
+            helper = self.spawn_helper(name, command, log=log)
             self._parts.append(
                 CheckedPart(name=name, look_every_s=LOOK_EVERY_S, check=helper.trouble)
             )
             return helper
 
-        name = "the proxy engine" if kind == "embedded" else "the Toxiproxy server"
         control = await server.start(
-            kind, seed=seed, spawn=spawn, free_port=self.free_port, last_messages=last_messages()
+            kind, port=self._ports.take(), seed=seed, last_messages=last_messages(), spawn=spawn
         )
         self._parts.append(
             ApiPart(name=name, host=control.host, port=control.port, tells_end=False)
@@ -209,21 +210,13 @@ class LocalRuntime:
         """The app's declared port, or a free one."""
         return app.port or await self.free_port()
 
-    async def spawn_helper(
-        self, *, command: tuple[str, ...], env: Mapping[str, str], log: Path
-    ) -> LocalHelper:
-        """Spawn a helper process of the lab, with its stdin held open and its stdout read.
+    def spawn_helper(self, name: str, command: tuple[str, ...], *, log: Path) -> LocalHelper:
+        """Spawn a helper process of the lab with its stdin held open.
 
         It should end when its stdin closes; else it is killed.
         """
-        process = self._spawn(command, env=env, log=log, piped=True)
-        try:
-            helper = await LocalHelper.attach(name=Path(command[0]).name, process=process, log=log)
-        except BaseException:  # cancelled: nothing else closes its pipes
-            for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
-                    pipe.close()
-            raise
+        process = self._spawn(command, env={}, log=log, stdin_open=True)
+        helper = LocalHelper(name=name, process=process, log=log)
         self._helpers.append(helper)
         return helper
 
@@ -255,13 +248,17 @@ class LocalRuntime:
         *,
         env: Mapping[str, str],
         log: Path,
-        piped: bool = False,
+        stdin_open: bool = False,
         output: int | None = None,
     ) -> subprocess.Popen[bytes]:
         watchdog = self._entered()
         machine = app_environment(environment())
         process = spawn(
-            command, env={**machine, **env, self._mark: "1"}, log=log, piped=piped, output=output
+            command,
+            env={**machine, **env, self._mark: "1"},
+            log=log,
+            stdin_open=stdin_open,
+            output=output,
         )
         # Noted first, so that it is waited for, whatever happens next.
         self._spawned.append(process)
@@ -291,7 +288,7 @@ class LocalRuntime:
     async def _close(self) -> None:
         for helper in self._helpers:
             helper.close()
-        gone = self._watchdog is None or await self._watchdog.finish()
+        gone = self._watchdog is None or await self._watchdog.end_lab()
         self._ports.close()
         if not gone:
             fix = f"check {self._folder}, and processes with {self._mark} in their environment"

@@ -27,7 +27,7 @@ from chaoslab.model.loader import load_topology
 from chaoslab.model.topology import Topology
 from chaoslab.runtimes.compose.file import FILE
 from chaoslab.runtimes.compose.session import ComposeSession
-from chaoslab.runtimes.compose.tool import Compose, found
+from chaoslab.runtimes.compose.tool import Compose, installed
 from chaoslab.runtimes.containers import labels
 from chaoslab.runtimes.containers.sweeper import KINDS, Thing
 
@@ -43,7 +43,7 @@ def compose_or_skip(command: str = "") -> Compose:
         if command:
             patch.setenv("CHAOSLAB_COMPOSE", command)
         try:
-            return found()
+            return installed()
         except RuntimeUnavailable as error:
             pytest.skip(f"needs {command or 'a Compose'}: {str(error).splitlines()[0]}")
 
