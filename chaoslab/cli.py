@@ -229,8 +229,8 @@ def doctor(ctx: click.Context, file: Path | None, runtime: str, pull: bool) -> N
     from chaoslab.runtimes.doctor.subject import subject
     from chaoslab.runtimes.doctor.text import diagnosis
 
-    topology, said = subject(file)
-    machine = look(topology, said, pull=pull)
+    topology, named = subject(file)
+    machine = look(topology, named, pull=pull)
     needs = needs_of(machine)
     _console().print(diagnosis(machine, needs), soft_wrap=True)
     if any(each.runtime == runtime and each.readiness != "ready" for each in needs):

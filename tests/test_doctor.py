@@ -1,4 +1,4 @@
-"""The doctor says what a machine has, what each runtime lacks, and the command that fixes it."""
+"""The doctor shows what a machine has, what each runtime lacks, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ BARE = replace(
     ),
     images=(
         replace(POSTGRES, state="absent", stand_in="chaoslab-airgapped/postgres:15-bookworm"),
-        replace(TOXIPROXY, state="refused", said="no such host"),
+        replace(TOXIPROXY, state="refused", answer="no such host"),
         replace(PYTHON, state="absent"),
         AGENT,
     ),
@@ -99,7 +99,7 @@ def of(machine: Machine, runtime: str) -> RuntimeNeeds:
 
 
 @pytest.mark.parametrize(("name", "machine"), [("whole", WHOLE), ("bare", BARE)])
-def test_a_machine_is_told_as_in_the_golden_file(name: str, machine: Machine) -> None:
+def test_a_machine_is_printed_as_in_the_golden_file(name: str, machine: Machine) -> None:
     """tests/golden/doctor_*.txt, without colours where no terminal is."""
     console = Console(width=140, file=open(os.devnull, "w"), record=True)  # noqa: SIM115
     with console.file:
@@ -116,18 +116,18 @@ def test_a_machine_that_has_all_lacks_nothing() -> None:
     )
 
 
-def test_an_absent_image_leaves_it_open_and_a_refused_one_does_not() -> None:
+def test_an_absent_image_is_unknown_and_a_refused_one_is_lacking() -> None:
     """It may be pulled at first use; `--pull` tries, and then it is known."""
     absent = replace(WHOLE, images=(replace(POSTGRES, state="absent"),))
     assert of(absent, "docker").readiness == "unknown"
     assert of(absent, "docker").lacks[0].fixes[0] == "docker pull postgres:16-alpine"
-    refused = replace(WHOLE, images=(replace(POSTGRES, state="refused", said="no such host"),))
+    refused = replace(WHOLE, images=(replace(POSTGRES, state="refused", answer="no such host"),))
     assert of(refused, "docker").readiness == "lacking"
     assert "CHAOSLAB_IMAGE_POSTGRES" in of(refused, "docker").lacks[0].fixes[0]
     assert of(refused, "local").readiness == "ready"
 
 
-def test_the_base_is_asked_for_only_where_something_is_built_on_it() -> None:
+def test_the_base_image_is_needed_only_if_something_is_built_on_it() -> None:
     """With agent and app built, Python's own image is of no use."""
     unbuilt = replace(PYTHON, state="absent")
     built = replace(AGENT, state="here")
@@ -139,15 +139,15 @@ def test_the_base_is_asked_for_only_where_something_is_built_on_it() -> None:
     assert lack.fixes[0] == "docker pull alpine:3"
 
 
-def test_a_stand_in_that_is_here_is_named_in_the_mend() -> None:
-    """Who built the air-gapped images and forgot the environment is told so."""
+def test_a_stand_in_that_is_here_is_named_in_the_fix() -> None:
+    """For a user who built the air-gapped images and did not set the environment."""
     absent = replace(POSTGRES, state="absent", stand_in="chaoslab-airgapped/postgres:15")
     (lack,) = of(replace(WHOLE, images=(absent,)), "docker").lacks
     assert ". docker/airgapped/images.env" in lack.fixes[-1]
     assert "chaoslab-airgapped/postgres:15" in lack.fixes[-1]
 
 
-def test_a_server_that_the_topology_does_not_have_is_not_missed() -> None:
+def test_a_server_that_the_topology_does_not_use_is_not_needed() -> None:
     """A machine without PostgreSQL is ready for an app that only uses Redis."""
     assert of(replace(BARE, services=("redis",)), "local").readiness == "ready"
     assert of(BARE, "local").readiness == "lacking"
@@ -173,8 +173,8 @@ def test_without_a_topology_the_usual_services_are_taken(
         subject(tmp_path / "absent.toml")
 
 
-def test_a_standing_system_is_asked_where_the_topology_says() -> None:
-    """One that answers is found by its answer; one that does not is said with its address."""
+def test_an_external_system_is_asked_at_its_declared_addresses() -> None:
+    """One that answers is shown by its answer; one that does not is shown with its address."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         silent = f"http://127.0.0.1:{taken.getsockname()[1]}"
     links = {"backend.postgres": "db", "backend.redis": "cache"}
@@ -204,7 +204,7 @@ def doctor(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_this_machine_is_looked_at_and_nothing_hangs() -> None:
-    """Whatever it has: every part has a line, the exit code agrees with what is said."""
+    """Whatever it has: every part has a line, and the exit code agrees with the text."""
     start_s = now_s()
     done = doctor("--runtime", "local")
     # Every look is bounded by 3 to 12 s, and they run at once.

@@ -1,4 +1,4 @@
-"""Controls of real servers, and an upstream that says which server it is."""
+"""Controls of real servers, and an upstream that names itself."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ async def port(filtered: FilteredToxiproxyControl, echo_server: Address) -> int:
     return await filtered.create("db", f"127.0.0.1:{echo_server[1]}")
 
 
-async def test_a_proxy_is_counted_from_its_making_until_it_is_taken_away(
+async def test_a_proxy_is_counted_from_its_creation_until_it_is_deleted(
     filtered: FilteredToxiproxyControl, rules: Rules, port: int
 ) -> None:
     """So that what a boot sends before any fault is known too."""
@@ -76,7 +76,7 @@ async def test_a_proxy_is_counted_from_its_making_until_it_is_taken_away(
     assert len(rules.asked) == 2
 
 
-async def test_closing_takes_its_own_proxies_and_rules_away_and_nobody_elses(
+async def test_closing_deletes_its_own_proxies_and_rules_and_no_others(
     embedded_arm: Arm, filtered: FilteredToxiproxyControl, rules: Rules, port: int
 ) -> None:
     """Names carry the lab's own prefix, on a server that others share."""
@@ -141,7 +141,7 @@ async def test_the_counters_are_the_ports_own(
 async def test_a_proxy_that_was_not_made_here_has_no_counters(
     filtered: FilteredToxiproxyControl,
 ) -> None:
-    """A mistake of the lab's own, said by name."""
+    """A mistake of the lab itself, with the proxy's name."""
     with pytest.raises(InjectionFailed, match="has no proxy nobody"):
         await filtered.packets("nobody")
 
@@ -155,7 +155,7 @@ async def test_closing_after_the_server_died_is_no_error(rules: Rules) -> None:
     await control.close()
 
 
-async def test_closing_says_what_a_living_server_did_not_take_away(
+async def test_closing_reports_what_a_running_server_did_not_delete(
     broken: Misbehaving, rules: Rules
 ) -> None:
     """Something would be left behind."""

@@ -88,7 +88,7 @@ async def test_a_toxic_that_cannot_be_read_back_was_not_injected(
 async def test_a_toxic_that_stays_is_not_healed(
     broken: Misbehaving, of_broken: ToxiproxyControl
 ) -> None:
-    """The server says 204 and keeps it."""
+    """The server answers 204 and keeps it."""
     broken.answers[READ] = (200, [SHOWN])
     broken.answers["DELETE", "/proxies/db/toxics/late"] = (204, "")
     with pytest.raises(InjectionFailed, match=r"late on db is still there"):
@@ -146,7 +146,7 @@ async def test_a_silent_server_is_given_up_in_time(
 
 
 async def test_a_server_that_never_answers_is_not_connected_to(broken: Misbehaving) -> None:
-    """connect() tries until its time is over and says why it gave up."""
+    """connect() tries until its time is over, and its error has the last cause."""
     broken.answers["GET", "/version"] = (500, "starting")
     control = ToxiproxyControl("127.0.0.1", broken.port)
     begun_s = now_s()
@@ -157,7 +157,7 @@ async def test_a_server_that_never_answers_is_not_connected_to(broken: Misbehavi
     assert len(broken.requests) > 2
 
 
-async def test_an_engine_that_says_nothing_of_itself_is_no_engine(broken: Misbehaving) -> None:
+async def test_a_server_without_the_engines_api_is_no_engine(broken: Misbehaving) -> None:
     """A Toxiproxy in the embedded engine's place is found out at once."""
     broken.answers["GET", "/chaoslab"] = (404, "404 page not found")
     control = EmbeddedControl("127.0.0.1", broken.port)

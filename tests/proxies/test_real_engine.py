@@ -15,7 +15,7 @@ from chaoslab.proxies.embedded import EmbeddedControl
 from .clients import BEYOND, PATIENCE_S, Client, exchange, fresh_proxy
 
 
-async def test_an_engine_on_a_platform_without_drops_says_why(embedded: EmbeddedControl) -> None:
+async def test_an_engine_on_a_platform_without_drops_reports_why(embedded: EmbeddedControl) -> None:
     """The engine's own reason reaches the user."""
     embedded.capabilities -= {"connect.dropped"}
     embedded._unsupported = {"connect.dropped": "this is no Linux"}
@@ -45,7 +45,7 @@ async def test_dropped_holds_what_is_established_and_counts_the_syns(
 async def test_refused_resets_what_is_established(
     embedded: EmbeddedControl, engine_port: int
 ) -> None:
-    """An idle pooled connection meets it too, and the log says that the fault ended it."""
+    """It affects an idle pooled connection too, and the log has that the fault ended it."""
     reader, writer = await Client(engine_port).open()
     await embedded.apply(BEYOND["refused"][0])
     with pytest.raises(ConnectionResetError):
@@ -104,7 +104,7 @@ async def test_a_disarmed_trigger_never_fires(embedded: EmbeddedControl, engine_
         await embedded.trigger("t", "db")
 
 
-async def test_a_trigger_that_could_not_act_says_so(
+async def test_a_trigger_that_could_not_act_has_an_error(
     embedded: EmbeddedControl, engine_port: int, echo_server: Address
 ) -> None:
     """The proxy of its second action is gone by the time that it fires."""
@@ -124,7 +124,7 @@ async def test_a_trigger_cannot_disable_a_proxy(embedded: EmbeddedControl) -> No
         await embedded.arm("t", "db", 1, (Disable(proxy="db"),))
 
 
-async def test_the_metrics_tell_what_came_through_one_proxy(embedded: EmbeddedControl) -> None:
+async def test_the_metrics_count_the_bytes_of_one_proxy(embedded: EmbeddedControl) -> None:
     """Both directions, of this proxy alone."""
     with upstream(echo) as there:
         ports = {

@@ -18,7 +18,7 @@ from .clients import BEYOND, EVERYWHERE, LATE_S, PATIENCE_S, Client, patience, t
 
 
 @pytest.mark.parametrize("name", EVERYWHERE)
-async def test_an_action_is_met_and_after_its_undo_no_more(
+async def test_an_action_affects_clients_until_it_is_undone(
     control: ToxiproxyControl, port: int, name: str
 ) -> None:
     """Apply, see, undo, see; on both servers alike."""
@@ -32,7 +32,7 @@ async def test_an_action_is_met_and_after_its_undo_no_more(
 
 
 @pytest.mark.parametrize("name", BEYOND)
-async def test_what_only_the_engine_can_is_met_and_after_its_undo_no_more(
+async def test_what_only_the_engine_can_do_affects_clients_until_it_is_undone(
     embedded: EmbeddedControl, engine_port: int, name: str
 ) -> None:
     """Connect phases, and silence that holds what it got."""
@@ -69,7 +69,7 @@ async def test_a_latency_toxic_delays_by_what_was_asked(
 
 
 @pytest.mark.parametrize("name", ["silence", "refused", "dropped"])
-async def test_a_real_toxiproxy_says_before_the_run_what_it_cannot_make(
+async def test_a_real_toxiproxy_refuses_before_the_run_what_it_cannot_do(
     toxiproxy: ToxiproxyControl, name: str
 ) -> None:
     """Never swapped for another fault: check() and apply() both refuse."""
@@ -107,8 +107,8 @@ async def test_toxics_named_by_the_lab_can_be_removed(
     assert await control._call(lambda: control._proxy("db").toxics()) == {}
 
 
-async def test_each_server_says_what_it_is(control: ToxiproxyControl) -> None:
-    """Name and version stand in every report."""
+async def test_each_server_reports_its_name_and_version(control: ToxiproxyControl) -> None:
+    """Every report has name and version."""
     assert control.name in ("embedded", "toxiproxy")
     assert control.version
     assert not control.version.startswith("b'")
@@ -131,7 +131,7 @@ async def test_an_action_on_an_unknown_proxy_names_it(control: ToxiproxyControl)
 
 
 async def test_a_bad_attribute_is_refused_by_both(control: ToxiproxyControl, port: int) -> None:
-    """The server's own words are kept."""
+    """The server's answer is quoted."""
     with pytest.raises(InjectionFailed, match=r"refused: .*invalid toxic type"):
         await control.apply(AddToxic(proxy="db", name="x", type="nonsense", stream="upstream"))
     assert await Client(port).meets(within_s=PATIENCE_S) == "answered"
@@ -165,7 +165,7 @@ async def test_two_controls_in_one_process_keep_to_their_own_servers(
 async def test_a_request_to_the_lab_itself_ignores_the_proxies_of_the_environment(
     embedded_arm: Arm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Control traffic stays on loopback whatever HTTP_PROXY says."""
+    """Control traffic stays on loopback whatever HTTP_PROXY is."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "")
     control = EmbeddedControl(embedded_arm.host, embedded_arm.port)

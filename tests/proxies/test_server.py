@@ -36,8 +36,8 @@ async def test_the_embedded_engine_gets_the_seed_of_the_run(tmp_path: Path) -> N
         await control.close()
 
 
-async def test_a_real_toxiproxy_is_taken_from_the_path(tmp_path: Path) -> None:
-    """Whatever stands on PATH under that name, and no other."""
+async def test_a_real_toxiproxy_is_found_on_the_path(tmp_path: Path) -> None:
+    """The program of that name on PATH, and no other."""
     if toxiproxy_binary() is None:
         pytest.skip(NO_TOXIPROXY)
     async with LocalRuntime() as runtime:
@@ -47,10 +47,10 @@ async def test_a_real_toxiproxy_is_taken_from_the_path(tmp_path: Path) -> None:
         await control.close()
 
 
-async def test_without_a_toxiproxy_the_user_is_told_what_to_do(
+async def test_a_missing_toxiproxy_is_reported_with_the_fix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The option, the program that is missing, and the way out."""
+    """The option, the missing program, and the fix."""
     monkeypatch.setenv("PATH", str(tmp_path))
     async with LocalRuntime() as runtime:
         with pytest.raises(RuntimeUnavailable, match=r"is not on PATH\n.*embedded"):

@@ -79,7 +79,7 @@ async def run_python(
 
 
 async def is_down(running: RunningService) -> bool:
-    """Whether whoever connects to it now is refused."""
+    """Whether a new connection to it is refused."""
     return (await running.ask(within_s=2.0)).outcome == "refused"
 
 

@@ -56,7 +56,7 @@ async def lab(docker_session: DockerSession) -> AsyncIterator[ContainerRuntime]:
 
 @pytest.fixture
 async def context(lab: ContainerRuntime, tmp_path: Path) -> AsyncIterator[Context]:
-    """What faults stand on, in containers: services, the proxies of their links, a journal."""
+    """What faults need, in containers: services, the proxies of their links, a journal."""
     async with ground_of(lab, TOPOLOGY, tmp_path) as made:
         yield made
 

@@ -1,4 +1,4 @@
-"""A test process to be killed: brings a lab up, says what it made, and waits.
+"""A test process to be killed: brings a lab up, prints what it made, and waits.
 
 Run as `python lab_process.py FOLDER [KINDS]`; imports nothing but chaoslab, so that any user and
 any Python can run it.

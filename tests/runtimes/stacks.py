@@ -1,4 +1,4 @@
-"""The topology of the tests that run in containers, and clients that stand where an app does."""
+"""The topology of the tests that run in containers, and clients in an app's network."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def boot(runtime: ContainerRuntime, code: str, log: Path, *words: str) -> 
 
 
 async def says(app: ContainerApp, within_s: float = 20.0) -> tuple[str, ...]:
-    """All that a boot said, once it has ended by itself with exit code 0."""
+    """All output of a boot, once it has ended with exit code 0."""
     assert await asyncio.wait_for(app.wait(), within_s) == 0, app.log_tail()
     return app.log_tail(100)
 

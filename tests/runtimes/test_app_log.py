@@ -50,7 +50,7 @@ def test_a_line_without_end_is_written_in_parts_and_masked(tmp_path: Path) -> No
 
 @pytest.mark.usefixtures("small")
 def test_the_first_and_the_last_part_are_kept(tmp_path: Path) -> None:
-    """Between them stands how much is missing; the file never grows far beyond that."""
+    """Between them a note says how much is missing; the file never grows much larger."""
     log = AppLog(tmp_path / "log", Mask())
     lines = [b"line %06d of the output\n" % number for number in range(2000)]
     largest = 0
@@ -82,7 +82,7 @@ def test_a_later_boot_has_its_own_part_of_the_same_file(tmp_path: Path) -> None:
 
 
 def test_a_log_is_for_its_owner_alone_and_never_behind_a_link(tmp_path: Path) -> None:
-    """Where somebody has put a link in its place, the last lines are still known."""
+    """If a symbolic link is in its place, the last lines are still known."""
     AppLog(tmp_path / "log", Mask()).close()
     assert stat.S_IMODE((tmp_path / "log").stat().st_mode) == 0o600
     target = tmp_path / "target"

@@ -1,4 +1,4 @@
-"""Which server runs, and what is said when none does."""
+"""Which server program is used, and the error when there is none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .conftest import POSTGRES, REDIS
 
 
 def program(folder: Path, name: str, says: str) -> Path:
-    """A program that says its version and does no more."""
+    """A program that prints its version and does no more."""
     path = folder / name
     path.write_text(f"#!/bin/sh\necho '{says}'\n")
     path.chmod(0o755)
@@ -68,7 +68,7 @@ async def test_every_redis_of_this_machine_can_be_the_one(
             assert await client.words() == {"word"}
 
 
-def test_versions_are_read_as_each_server_says_them(tmp_path: Path) -> None:
+def test_versions_are_read_as_each_server_prints_them(tmp_path: Path) -> None:
     """Debian's suffixes and Valkey's own name."""
     program(tmp_path, "initdb", "")
     for name, says, expected in (
@@ -119,7 +119,7 @@ def test_a_file_that_cannot_be_run_is_refused_with_its_reason(tmp_path: Path) ->
 def test_a_server_named_by_environment_is_never_swapped_for_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A mistake there is said, though others would fit."""
+    """A mistake there is reported, though other programs would do."""
     monkeypatch.setenv("CHAOSLAB_POSTGRES_BIN", str(tmp_path / "pg"))
     monkeypatch.setenv("CHAOSLAB_REDIS_SERVER", str(program(tmp_path, "r", "Redis server v=4.0.0")))
     with pytest.raises(RuntimeUnavailable) as refused:
@@ -132,7 +132,7 @@ def test_a_server_named_by_environment_is_never_swapped_for_another(
         redis.PROGRAM.find()
 
 
-def test_without_any_server_every_refusal_and_the_mend_are_said(
+def test_without_any_server_every_reason_and_the_fix_are_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One look at the message tells what was tried and what to do."""

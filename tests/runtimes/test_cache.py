@@ -73,7 +73,7 @@ def test_parallel_workers_make_one_template_between_them(tmp_path: Path) -> None
 
 
 def test_a_run_that_is_killed_while_it_makes_the_template_does_no_harm(tmp_path: Path) -> None:
-    """The next one makes it, and waits for nobody's lock."""
+    """The next one makes it, and waits for no lock."""
     killed = one_lab(tmp_path, HALF_A_LAB + ONE_LAB)
     with killed:
         assert killed.stdout is not None
@@ -113,7 +113,7 @@ def open_folder() -> Iterator[Path]:
     shutil.rmtree(made)
 
 
-async def test_a_broken_installation_is_said_with_what_initdb_said(
+async def test_a_broken_installation_is_reported_with_initdbs_output(
     open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not a time-out later on."""

@@ -119,7 +119,7 @@ async def test_a_paused_service_keeps_its_connections_silent_until_it_is_resumed
 
 
 @EACH
-async def test_every_verb_may_be_said_twice(runtime: Runtime, service: Service) -> None:
+async def test_every_action_may_be_repeated(runtime: Runtime, service: Service) -> None:
     """A fault that heals twice does no harm."""
     running = await runtime.start_service(service)
     for verb in ("start", "pause", "resume", "stop", "resume", "pause", "kill"):
@@ -184,9 +184,7 @@ async def test_an_app_gets_its_environment_and_its_log(runtime: Runtime, tmp_pat
     assert tuple(lines) == app.log_tail()
 
 
-async def test_a_program_that_is_not_there_is_said_clearly(
-    runtime: Runtime, tmp_path: Path
-) -> None:
+async def test_a_missing_program_is_reported_clearly(runtime: Runtime, tmp_path: Path) -> None:
     """The app and the program are named, and what to do."""
     said = r"^app: (.|\n)*cannot (be )?execute(.|\n)*/no/such/program(.|\n)*check"
     with pytest.raises(ServiceFailed, match=said):
@@ -203,7 +201,7 @@ async def test_a_program_that_is_not_there_is_said_clearly(
 
 @LOCAL
 async def test_an_app_whose_port_is_taken_is_not_spawned(runtime: Runtime, tmp_path: Path) -> None:
-    """Else the answers of whoever listens there would be taken for the app's."""
+    """Else the answers of the other process would seem to be the app's."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(ServiceFailed, match=f"app: port {port} of 127.0.0.1 is used by pid"):
@@ -221,7 +219,7 @@ async def test_the_log_tail_is_bounded(runtime: Runtime, tmp_path: Path) -> None
 
 
 async def test_a_signal_shows_as_a_negative_exit_code(runtime: Runtime, tmp_path: Path) -> None:
-    """An app that was killed from outside is told apart from one that exited."""
+    """An app that was killed from outside is distinguished from one that exited."""
     app = await run_python(runtime, "import time; time.sleep(60)", tmp_path / "log")
     assert app.exit_code is None
     if isinstance(app, ContainerApp):
@@ -299,7 +297,7 @@ async def test_an_app_that_ignores_sigterm_is_killed_with_all_its_family(
 async def test_a_well_behaved_app_ends_by_sigterm_with_its_own_code(
     runtime: Runtime, tmp_path: Path
 ) -> None:
-    """terminate() may be said twice and returns the same code."""
+    """terminate() may be called twice and returns the same code."""
     code = (
         "import signal, sys, time\n"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
@@ -314,7 +312,7 @@ async def test_a_well_behaved_app_ends_by_sigterm_with_its_own_code(
 
 @LOCAL
 async def test_ports_are_free_and_handed_out_once(runtime: LocalRuntime) -> None:
-    """Forty askers at once get forty ports that nobody listens on."""
+    """Forty requests at once get forty ports without a listener."""
     ports = await asyncio.gather(*(runtime.free_port() for _ in range(40)))
     assert len(set(ports)) == 40
     for port in ports:

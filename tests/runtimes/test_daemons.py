@@ -152,7 +152,7 @@ def _switch_of(lab: int, folder: str) -> int:
     return next(pid for pid, words in commands if folder.encode() in words)
 
 
-def test_a_birthmark_is_inherited_and_can_be_taken() -> None:
+def test_a_birthmark_is_inherited_and_can_be_removed() -> None:
     """By every process that is started from then on; a lab within a lab has its own."""
     marks = reaper.birthmarks("CHAOSLAB_LAB_12_0000abcd=1")
     sleeps = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]

@@ -49,7 +49,7 @@ async def test_a_helper_lives_while_its_input_is_open(
 async def test_a_helper_that_dies_is_reported_with_its_last_lines(
     runtime: LocalRuntime, tmp_path: Path
 ) -> None:
-    """Not as a time-out of whoever waits for its answer."""
+    """Not as a time-out of the caller that waits for its answer."""
     command = (sys.executable, "-c", DIES)
     helper = runtime.spawn_helper("helper", command, log=tmp_path / "log")
     await until(lambda: helper.trouble() is not None)

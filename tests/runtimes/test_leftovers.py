@@ -35,7 +35,7 @@ SOURCES = Path(chaoslab.__file__).parent.parent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lab:
-    """A lab in a process of its own, and what it said that it made."""
+    """A lab in a process of its own, and what it printed that it made."""
 
     process: subprocess.Popen[str]
     pids: list[int]
@@ -144,8 +144,8 @@ async def test_nothing_outlives_a_killed_process_group(identity: Identity, folde
     await nothing_left(lab)
 
 
-async def test_ctrl_c_takes_everything_away_before_the_process_ends(folder: Path) -> None:
-    """An interrupt is an ordinary way out: all is gone when the process is."""
+async def test_ctrl_c_removes_everything_before_the_process_ends(folder: Path) -> None:
+    """After an interrupt all is gone when the process is."""
     lab = bring_up(folder, Identity(), "postgres", "redis")
     with lab.process:
         lab.process.send_signal(signal.SIGINT)
@@ -196,7 +196,7 @@ def _watchdog_of(folder: Path) -> int:
 
 
 async def test_a_lab_without_its_watchdog_starts_nothing(tmp_path: Path) -> None:
-    """Rather a clear error than processes that nobody would take away."""
+    """A clear error is better than processes that nothing would remove."""
     async with LocalRuntime() as runtime:
         watchdog = _watchdog_of(runtime.folder)
         os.kill(watchdog, signal.SIGKILL)

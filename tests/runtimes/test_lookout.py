@@ -1,4 +1,4 @@
-"""Connections to the lab's servers that neither lab nor proxy opened, whoever holds them."""
+"""Connections to the lab's servers that neither lab nor proxy opened, of any process."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def lookout(*own: int, boot_of: int = 0) -> Lookout:
 
 @pytest.mark.parametrize("code", [CONNECT, IN_A_CHILD], ids=["itself", "in a child"])
 @pytest.mark.parametrize("host", ["127.0.0.1", "::ffff:127.0.0.1", "0.0.0.0"])
-def test_a_connection_of_another_process_is_told_with_its_holder(host: str, code: str) -> None:
+def test_a_connection_of_another_process_is_returned_with_its_holder(host: str, code: str) -> None:
     """By IPv4, by IPv4 that is mapped into IPv6, and by the address that means this machine."""
     with server() as there, connected(code, host, there.port) as (process, port):
         (found,) = lookout(boot_of=77).look([there])
@@ -70,8 +70,8 @@ def test_a_connection_of_another_process_is_told_with_its_holder(host: str, code
         assert (found.pid == process.pid) is (code is CONNECT)
 
 
-def test_a_connection_is_told_once_for_as_long_as_it_stands() -> None:
-    """And one that comes later is told when it comes."""
+def test_an_open_connection_is_returned_once() -> None:
+    """And one that is opened later is returned then."""
     with server() as there, connected(CONNECT, there.host, there.port) as (_, port):
         looks = lookout()
         assert [c.local_port for c in looks.look([there])] == [port]
@@ -80,7 +80,7 @@ def test_a_connection_is_told_once_for_as_long_as_it_stands() -> None:
             assert [c.local_port for c in looks.look([there])] == [later]
 
 
-def test_what_lab_and_proxy_server_hold_is_not_told() -> None:
+def test_connections_of_lab_and_proxy_server_are_left_out() -> None:
     """Each look for a write, each canary and each proxied connection would be an alarm."""
     with (
         server() as there,
@@ -90,7 +90,7 @@ def test_what_lab_and_proxy_server_hold_is_not_told() -> None:
         assert lookout(proxy.pid).look([there]) == ()
 
 
-def test_a_connection_to_anything_else_is_nobodys_business() -> None:
+def test_connections_to_other_servers_are_left_out() -> None:
     """The same port of another address is another server."""
     with server() as there, server() as other:
         elsewhere = Endpoint(host="127.0.0.2", port=there.port)
@@ -102,7 +102,7 @@ def test_a_connection_to_anything_else_is_nobodys_business() -> None:
             assert lookout().look([there]) == ()
 
 
-def test_a_holder_that_is_not_shown_is_told_at_the_second_look(
+def test_a_connection_without_known_holder_is_returned_at_the_second_look(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """At the first it may be one of the lab's own that was closed a moment ago."""

@@ -62,7 +62,7 @@ async def ran(
 
 
 async def test_an_app_has_neither_a_file_of_the_run_nor_its_path(tmp_path: Path) -> None:
-    """Its descriptors are the null device and one pipe; nothing in its environment says more."""
+    """Its descriptors are the null device and one pipe; its environment does not name the file."""
     _, _, log = await ran(tmp_path, LOOKS)
     links = dict(line.split(" ", 1) for line in log.splitlines() if line[0].isdigit())
     assert links["0"] == "/dev/null"
@@ -71,7 +71,7 @@ async def test_an_app_has_neither_a_file_of_the_run_nor_its_path(tmp_path: Path)
     assert str(tmp_path / "run") not in log
 
 
-async def test_an_app_that_prints_without_end_is_neither_held_up_nor_kept_whole(
+async def test_an_app_that_prints_without_end_is_not_blocked_and_its_log_is_cut(
     tmp_path: Path,
 ) -> None:
     """The first MiB and the last are there; its very last line is known at its end."""
@@ -107,7 +107,7 @@ async def test_each_boot_gives_back_what_its_output_took(tmp_path: Path) -> None
     assert log.read_text() == "hello\n" * 3
 
 
-async def test_a_flood_of_lines_keeps_the_labs_loop_from_nothing(tmp_path: Path) -> None:
+async def test_a_flood_of_lines_does_not_block_the_labs_loop(tmp_path: Path) -> None:
     """Whoever wants the last lines meanwhile has them, and the thread leaves half of a core."""
     async with LocalRuntime() as runtime:
         app = await run_python(runtime, FLOODS_FOR_EVER, tmp_path / "log")

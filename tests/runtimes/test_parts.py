@@ -1,4 +1,4 @@
-"""A part of the lab that is well, silent or gone, by its API; and ends in words."""
+"""A part of the lab that answers, is silent or has ended, by its API; and ends in words."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def test_an_api_that_answers_is_well() -> None:
 
 
 async def test_an_api_that_is_silent_has_trouble_and_has_not_ended() -> None:
-    """As one that stands still: the kernel accepts for it."""
+    """As one that is frozen: the kernel accepts for it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         trouble = await part(listener.getsockname()[1]).trouble()
     assert trouble is not None
@@ -46,7 +46,7 @@ async def test_an_api_that_is_gone_has_ended(tells_end: bool) -> None:
     assert (trouble is not None and trouble.ended) is tells_end
 
 
-def test_an_exit_code_is_told_in_words() -> None:
+def test_an_exit_code_is_shown_in_words() -> None:
     """A signal by its name, where it has one."""
     assert [ended_by(code) for code in (0, 3, -9, -15, -64, -99)] == [
         "exit status 0", "exit status 3", "SIGKILL", "SIGTERM", "SIGRTMAX", "signal 99",

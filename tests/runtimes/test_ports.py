@@ -1,4 +1,4 @@
-"""Ports: free, handed out once on the whole machine, and out of the kernel's own way."""
+"""Ports: free, given out once on a machine, and outside the kernel's ephemeral range."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_parallel_workers_never_get_the_same_port() -> None:
 
 
 def test_the_claims_of_a_killed_worker_are_free_at_once() -> None:
-    """A claim is held by the process, not by a file that somebody would have to remove."""
+    """The process holds a claim; there is no file that must be removed."""
     command = [sys.executable, "-c", WORKER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
         assert worker.stdout is not None
@@ -88,7 +88,7 @@ def test_a_port_with_a_listener_is_not_free() -> None:
         assert is_free(port)
 
 
-async def test_a_service_whose_port_was_taken_says_by_whom() -> None:
+async def test_a_service_whose_port_was_taken_names_the_process() -> None:
     """Stopped by a fault, it must come back on its port; the message names who sits there."""
     async with LocalRuntime() as runtime:
         running = await runtime.start_service(REDIS)
@@ -106,7 +106,7 @@ async def test_a_service_whose_port_was_taken_says_by_whom() -> None:
 async def test_a_new_service_takes_another_port_when_its_own_was_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Somebody may bind the port between picking and binding; nobody need notice."""
+    """Another process may bind the port first; the lab then takes another one."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         lost = server.getsockname()[1]
         take = Ports.take

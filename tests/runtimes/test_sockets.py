@@ -45,7 +45,7 @@ def test_without_netlink_proc_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         assert port in {s.local_port for s in sockets_of(os.getpid()) if s.state == "LISTEN"}
 
 
-def test_where_the_kernel_shows_nothing_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_that_shows_no_sockets_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """Never an empty answer that would look like an app without sockets."""
 
     def refuse(_: object) -> None:
@@ -76,7 +76,7 @@ def test_the_holder_of_a_port_is_named() -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", pytest.param("::ffff:127.0.0.1", marks=IPV6)])
-def test_a_sockets_peer_is_told_and_who_holds_it(host: str) -> None:
+def test_a_sockets_peer_and_holder_are_shown(host: str) -> None:
     """An address of IPv4 that is mapped into IPv6 as the one that it is; a listener has none."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(family) as client:

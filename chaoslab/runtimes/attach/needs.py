@@ -39,7 +39,7 @@ def _asked(name: str, url: str, path: str) -> Part:
     fix = "start it, or correct its address in [attach]"
     try:
         below = urlsplit(url).path.rstrip("/")
-        status, said = Engine(url, timeout_s=_LIMIT_S).call("GET", below + path)
+        status, body = Engine(url, timeout_s=_LIMIT_S).call("GET", below + path)
     except (EngineError, ValueError) as error:
         return Part(name=name, problem=str(error), fix=fix)
     if path != "/version":
@@ -47,4 +47,4 @@ def _asked(name: str, url: str, path: str) -> Part:
     if status != 200:
         problem = f"{path} answers {status}: not a Toxiproxy"
         return Part(name=name, problem=problem, fix=fix)
-    return Part(name=name, found=f"{url} answers {said[:60].decode(errors='replace').strip()}")
+    return Part(name=name, found=f"{url} answers {body[:60].decode(errors='replace').strip()}")

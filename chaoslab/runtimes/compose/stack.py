@@ -47,7 +47,7 @@ NOT_PUBLISHED = ErrorCode(
 )
 NOT_HEALTHY = ErrorCode(
     "compose.not_healthy",
-    "it is {status}; its health check says: {answer}",
+    "it is {status}; the output of its health check: {answer}",
     "A container of the Compose stack did not become healthy.",
 )
 LABEL = "com.docker.compose"

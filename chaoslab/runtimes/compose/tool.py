@@ -16,11 +16,11 @@ NOT_FOUND = ErrorCode(
     "compose.not_found", "Compose not found (tried {tried})", "No Compose command works here."
 )
 TOO_SLOW = ErrorCode(
-    "compose.too_slow", "`{command}` did not end within {within_s:g} s", "Compose took too long."
+    "compose.too_slow", "'{command}' did not end within {within_s:g} s", "Compose took too long."
 )
 FAILED = ErrorCode(
     "compose.failed",
-    "`{command}` failed with exit status {exit_code}",
+    "'{command}' failed with exit status {exit_code}",
     "Compose refused the file, or could not start the stack.",
 )
 COMMAND = "CHAOSLAB_COMPOSE"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 NOT_MADE = ErrorCode(
     "compose.no_container",
-    "`up` made no container for {services}",
+    "'up' made no container for {services}",
     "Compose started the stack without a container that the lab needs.",
 )
 

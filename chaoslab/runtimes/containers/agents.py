@@ -229,7 +229,7 @@ class Agent:
                 for state, local, remote in message["sockets"]
             )
         elif (answer := self._waiting.pop(message.get("id", 0), None)) is not None:
-            with contextlib.suppress(Exception):  # whoever asked has given up meanwhile
+            with contextlib.suppress(Exception):  # the caller was cancelled
                 answer.set_result(message)
 
     def _end(self, why: str) -> None:
@@ -237,7 +237,7 @@ class Agent:
         with self._sending:
             self._why_gone, self._gone = why, gone
             for answer in self._waiting.values():
-                with contextlib.suppress(Exception):  # whoever asked has given up meanwhile
+                with contextlib.suppress(Exception):  # the caller was cancelled
                     answer.set_exception(gone)
             self._waiting.clear()
 

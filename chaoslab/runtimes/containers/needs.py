@@ -31,7 +31,7 @@ def engine_lacks(machine: Machine) -> Iterator[Lack]:
     refused = [image for image in wanted if image.state == "refused"]
     for image in refused:
         yield Lack(
-            what=f"{_named(image)} is not on this machine and cannot be pulled: {image.said}",
+            what=f"{_named(image)} is not on this machine and cannot be pulled: {image.answer}",
             fixes=_fixes([image], [f"set {variable(image.use)}=... to another image"]),
         )
     if absent := [image for image in wanted if image.state == "absent"]:
@@ -44,7 +44,7 @@ def engine_lacks(machine: Machine) -> Iterator[Lack]:
 
 
 def _wanted(images: tuple[ImageSeen, ...]) -> Iterator[ImageSeen]:
-    # Those that the engine lacks and that are not built by the lab on one that it has.
+    # The images that the engine lacks, without those that the lab builds on a base that is here.
     here = {image.name for image in images if image.state == "here"}
     named = {image.name for image in images if not image.base}
     bases = {image.base for image in images if image.base and image.state != "here"}

@@ -81,7 +81,7 @@ class ContainerPart:
             inspected = self.container.client.api.inspect_container(self.container.id)
             state: dict[str, Any] = inspected["State"]
         if state["Paused"]:
-            return Trouble(what="somebody froze its container (docker pause)")
+            return Trouble(what="its container was frozen from outside the lab (docker pause)")
         if not state["Running"]:
             return Trouble(
                 what=how_it_ended(state), ended=True, log=last_log_lines(self.container, _LOG_LINES)

@@ -34,7 +34,7 @@ EXITED = ErrorCode(
 )
 FAILED_INSIDE = ErrorCode(
     "container.command_failed",
-    "`{command}` failed with status {status} in its container",
+    "the command '{command}' failed with status {status} in its container",
     "A command that the lab ran in a server's container failed.",
 )
 NO_ANSWER = ErrorCode(

@@ -34,10 +34,10 @@ _MEMORY = Path("/dev/shm")
 T = TypeVar("T")
 
 
-def look(topology: Topology, said: str, *, pull: bool = False) -> Machine:
+def look(topology: Topology, named: str, *, pull: bool = False) -> Machine:
     """What a run of this topology needs and what is here; with `pull`, pull missing images.
 
-    `said` names the topology for people. Takes a few seconds at most without `pull`.
+    `named` says for people where the topology is from. Takes a few seconds at most without `pull`.
     """
     programs = {kind.name: kind.program for kind in services.kinds().values() if kind.program}
     runtimes = {name: runtime_kind(name) for name in TABLE}
@@ -56,7 +56,7 @@ def look(topology: Topology, said: str, *, pull: bool = False) -> Machine:
         system=f"{platform.system()} {platform.release()} ({platform.machine()}), "
         f"{os.cpu_count()} processors",
         python=f"{platform.python_version()} ({sys.executable})",
-        topology=said,
+        topology=named,
         services=tuple(kind.name for kind in used),
         servers={kind: parts["", kind] for kind in programs},
         toxiproxy=_toxiproxy(),

@@ -70,12 +70,12 @@ class EngineLook:
             if use in named.services and use not in kinds:
                 continue
             here = _is_here(engine, name)
-            said = "" if here or not self._pull else _pulled(address, name)
-            here = here or (self._pull and not said)
+            answer = "" if here or not self._pull else _pulled(address, name)
+            here = here or (self._pull and not answer)
             seen.append(
                 ImageSeen(
-                    use=use, name=name, said=said,
-                    state="here" if here else "refused" if said else "absent",
+                    use=use, name=name, answer=answer,
+                    state="here" if here else "refused" if answer else "absent",
                     stand_in="" if here else stand_ins.get(use, ""),
                 )
             )  # fmt: skip

@@ -50,7 +50,7 @@ def lacking(*parts: Part) -> Iterator[Lack]:
 class ImageSeen:
     """An image that a container runtime uses: its use, its name, and whether the engine has it.
 
-    The state `refused`: a pull was tried and failed, `said` is the answer. `base` is the image that
+    The state `refused`: a pull was tried and failed, with `answer`. `base` is the image that
     it is built on, empty for one that is only pulled. `stand_in` is an image of the air-gapped set
     that is here and can be named instead.
     """
@@ -58,7 +58,7 @@ class ImageSeen:
     use: str
     name: str
     state: ImageState
-    said: str = ""
+    answer: str = ""
     base: str = ""
     stand_in: str = ""
 

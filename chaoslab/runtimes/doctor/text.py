@@ -52,7 +52,7 @@ def _part(part: Part) -> Text:
 def _image(image: ImageSeen) -> Text:
     if image.state == "here":
         return Text(f"{image.name}: here")
-    how = f"cannot be pulled: {image.said}" if image.said else "pulled at first use"
+    how = f"cannot be pulled: {image.answer}" if image.answer else "pulled at first use"
     if image.base:
         how = f"built at first use, on {image.base}"
     return Text(f"{image.name}: not here, {how}", style="yellow")

@@ -1,4 +1,4 @@
-"""A small staging cluster that stands by itself: real servers, a proxy server, a real app."""
+"""A small staging cluster that the lab did not start: real servers, a proxy server, a real app."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STARTED_WITHIN_S = 30.0  # an interpreter that starts on a machine that others u
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """What stands, and where."""
+    """What runs, and where."""
 
     control: ToxiproxyControl
     services: Mapping[str, RunningService]
@@ -61,7 +61,7 @@ class Cluster:
 
 @asynccontextmanager
 async def cluster(kind: ProxyKind, folder: Path, *, past: bool = False) -> AsyncIterator[Cluster]:
-    """The reference system, started by somebody else. `past` connects the app past the proxies."""
+    """The reference system as an external one. `past` connects the app past the proxies."""
     async with LocalRuntime() as runtime:
         control = await runtime.start_proxy(kind, seed=1, log=folder / "proxy.log")
         assert isinstance(control, ToxiproxyControl)

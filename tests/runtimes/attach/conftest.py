@@ -36,6 +36,6 @@ def kind(request: pytest.FixtureRequest) -> ProxyKind:
 async def standing(
     kind: ProxyKind, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Cluster]:
-    """The whole system, its app behind the proxies."""
+    """The complete system, with its app behind the proxies."""
     async with cluster(kind, tmp_path_factory.mktemp("cluster")) as up:
         yield up

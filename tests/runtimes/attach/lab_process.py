@@ -1,4 +1,4 @@
-"""A lab to be killed: attaches, puts a fault in force, says so, and waits.
+"""A lab to be killed: attaches, puts a fault in force, prints a line, and waits.
 
 Run as `python lab_process.py API PROXY MODE`; imports nothing but chaoslab.
 """

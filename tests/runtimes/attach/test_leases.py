@@ -1,4 +1,4 @@
-"""What is in force on somebody else's proxy is known and taken back, whatever becomes of a lab."""
+"""What is in force on an external proxy is recorded and healed, whatever happens to the lab."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ async def killed(server: Server, mode: SeveredMode) -> None:
 
 
 @pytest.mark.parametrize("mode", ["refused", "silent"])
-async def test_what_a_killed_lab_left_is_told_and_taken_back(
+async def test_what_a_killed_lab_left_is_reported_and_healed(
     server: Server, mode: SeveredMode
 ) -> None:
     """By `chaoslab clean`, which finds it without asking any server."""
@@ -126,8 +126,8 @@ async def test_what_a_killed_lab_left_is_told_and_taken_back(
     assert find().leftovers == []
 
 
-async def test_the_next_run_takes_back_what_a_killed_lab_left_and_says_so(server: Server) -> None:
-    """Before it looks whether the path is whole."""
+async def test_the_next_run_heals_what_a_killed_lab_left_and_notes_it(server: Server) -> None:
+    """Before it checks whether the path works."""
     await killed(server, "silent")
     async with AttachedRuntime(server.system) as runtime:
         assert runtime.external is not None
@@ -151,7 +151,7 @@ async def test_a_living_labs_faults_are_left_alone(server: Server) -> None:
     assert [why for _, why in removed(find().leftovers)] == [""]
 
 
-async def test_whatever_is_still_in_force_at_the_end_is_taken_back(server: Server) -> None:
+async def test_whatever_is_still_in_force_at_the_end_is_healed(server: Server) -> None:
     """A lab that is interrupted may not have come to heal its faults."""
     whole = await server.proxies()
     with pytest.raises(KeyboardInterrupt):
@@ -160,7 +160,7 @@ async def test_whatever_is_still_in_force_at_the_end_is_taken_back(server: Serve
     assert find().leftovers == []
 
 
-async def test_what_cannot_be_taken_back_is_told_and_stays_written_down(
+async def test_what_cannot_be_healed_is_reported_and_stays_recorded(
     server: Server, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server may be out of reach at that moment; the next one to come tries again."""
@@ -198,8 +198,8 @@ async def test_a_proxy_that_is_gone_has_nothing_in_force(server: Server) -> None
     assert [why for _, why in removed(find().leftovers)] == [""]
 
 
-async def test_a_run_begins_on_whole_paths_only(server: Server) -> None:
-    """A proxy that is absent, disabled, or under an unknown lab's toxic: all told at once."""
+async def test_a_run_begins_only_on_working_paths(server: Server) -> None:
+    """A proxy that is missing, disabled, or has an unknown lab's toxic: all reported at once."""
     attach = server.system.attach
     assert attach is not None
     links = {"shop.redis": "cache", "shop.other": "othr"}
@@ -221,7 +221,7 @@ async def test_a_run_begins_on_whole_paths_only(server: Server) -> None:
     assert find().leftovers == []
 
 
-async def test_toxics_of_others_stay_and_are_told(server: Server) -> None:
+async def test_toxics_of_others_stay_and_are_noted(server: Server) -> None:
     """Somebody slows this path on purpose: that is their business."""
     toxic = {"name": "theirs", "type": "latency", "attributes": {"latency": 1}}
     await server.ask("POST", "/proxies/cache/toxics", toxic)
@@ -235,7 +235,7 @@ async def test_toxics_of_others_stay_and_are_told(server: Server) -> None:
     assert await server.proxies() == found
 
 
-async def test_nobody_there_is_said_with_the_mend(server: Server) -> None:
+async def test_a_missing_server_is_reported_with_the_fix(server: Server) -> None:
     """At the check before a session as at the run itself."""
     gone = topology("http://127.0.0.1:9", "cache")
     with pytest.raises(RuntimeUnavailable, match="expected Toxiproxy's API there"):
@@ -253,7 +253,7 @@ async def test_nobody_there_is_said_with_the_mend(server: Server) -> None:
 async def test_nothing_is_injected_that_cannot_be_written_down(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file where the folder should be stands for a home that cannot be written to."""
+    """A file in place of the folder, as with a home that cannot be written."""
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     with pytest.raises(RuntimeUnavailable, match="set XDG_STATE_HOME"):

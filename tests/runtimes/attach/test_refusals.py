@@ -1,4 +1,4 @@
-"""What cannot be done to a system that stands already is refused with every reason, and first."""
+"""What cannot be done to an external system is refused before the run, with every reason."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_fault_under_a_running_app_is_carried_out() -> None:
     ],
 )
 def test_what_needs_a_boot_or_a_service_is_refused(plan: dict[str, Any], said: str) -> None:
-    """Each with its own reason, so that a skipped scenario says why."""
+    """Each with its own reason, so that a skipped scenario shows why."""
     assert said in reasons(**plan)
 
 
@@ -80,7 +80,7 @@ def test_a_fault_before_the_look_without_a_start_up_is_carried_out() -> None:
 
 
 def test_a_write_that_could_not_be_looked_up_is_not_written() -> None:
-    """It would prove nothing, and stay in somebody's database."""
+    """It would prove nothing, and stay in the user's database."""
     blind = replace(ATTACH, services={})
     wanted = "no [attach.services.postgres]"
     assert wanted in reasons(blind, faults=(RUNNING,), expect=(expect.Recovers(),))
@@ -88,7 +88,7 @@ def test_a_write_that_could_not_be_looked_up_is_not_written() -> None:
     assert not reasons(blind, faults=(RUNNING,), expect=(expect.Recovers(proved=False),))
 
 
-def test_an_app_without_an_address_is_told_with_all_other_reasons() -> None:
+def test_an_app_without_an_address_is_reported_with_all_other_reasons() -> None:
     """Every reason at once."""
     nobody = replace(ATTACH, apps={"other": "http://127.0.0.1:1"}, links={"backend.redis": "c"})
     said = reasons(nobody, faults=(RUNNING, Killed(target="redis")))

@@ -1,4 +1,4 @@
-"""Runs on a system that stands already: judged like any other, and left as it was found."""
+"""Runs on an external system: judged like any other, and nothing is left in force."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ BOTH = ("postgres", "redis")
 
 
 def outage(mode: SeveredMode) -> Plan:
-    """The connector dies under a running app, until it has said so for a while."""
+    """The connector is severed under a running app, until the app has reported it for a while."""
     fault = Severed(
         target="vpc", mode=mode, start=when.healthy(0.3), stop=when.lost(*BOTH, after_s=0.5)
     )
@@ -45,7 +45,7 @@ def outage(mode: SeveredMode) -> Plan:
 
 
 @pytest.mark.parametrize("mode", ["refused", "silent"])
-async def test_an_outage_of_a_standing_system_is_met_told_and_survived(
+async def test_an_outage_of_an_external_system_is_observed_and_survived(
     standing: Cluster, mode: SeveredMode, tmp_path: Path
 ) -> None:
     """Evidence from the engine's records, or from the sessions at the servers themselves."""
@@ -92,7 +92,7 @@ async def test_two_runs_with_one_seed_write_rows_of_their_own(
     assert not ops[0] & ops[1]
 
 
-async def test_slow_twice_on_one_pool_is_told_apart_or_unknown(
+async def test_two_slow_faults_on_one_pool_are_distinguished_or_unknown(
     standing: Cluster, tmp_path: Path
 ) -> None:
     """The engine tells what each run's own toxic delayed; nothing at a server tells it."""
@@ -139,7 +139,7 @@ async def test_only_the_proxies_that_are_named_are_touched(
     assert [verdict.outcome.value for verdict in verdicts] == ["PASS", "PASS"], verdicts
 
 
-async def test_a_proxy_out_of_the_labs_sight_is_read_back_and_said_so(
+async def test_a_fault_on_a_proxy_without_canary_is_read_back_and_noted(
     standing: Cluster, tmp_path: Path
 ) -> None:
     """The API alone is forwarded: no canary can be sent, and nothing of the app's is shown."""
@@ -160,7 +160,7 @@ async def test_a_proxy_out_of_the_labs_sight_is_read_back_and_said_so(
 async def test_behind_forwarded_ports_the_servers_own_view_is_the_evidence(
     standing: Cluster, tmp_path: Path
 ) -> None:
-    """No record of an engine is the lab's canary there, and a forwarder accepts whoever asks."""
+    """No record of the engine matches the lab's canary; a forwarded port accepts every connect."""
     listens = [str(proxy["listen"]) for proxy in (await standing.proxies()).values()]
     async with AsyncExitStack() as stack:
         for listen in listens:
@@ -181,7 +181,7 @@ async def test_behind_forwarded_ports_the_servers_own_view_is_the_evidence(
     assert history.first(LinkSessions) is not None
 
 
-async def test_a_fault_that_holds_when_the_lab_begins_to_watch_is_met_too(
+async def test_a_fault_in_force_before_the_first_probe_is_observed_too(
     standing: Cluster, tmp_path: Path
 ) -> None:
     """The servers are looked at before it: afterwards nothing goes through the proxy."""

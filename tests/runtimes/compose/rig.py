@@ -178,7 +178,7 @@ def things_of_pid(pid: int) -> list[Thing]:
 
 
 def start_python(code: str, *words: str, env: Mapping[str, str]) -> subprocess.Popen[str]:
-    """A lab in a process of its own, which says a line on stdout when it got somewhere."""
+    """A lab in a process of its own, which prints a line at each step."""
     paths = os.pathsep.join([str(TOP), str(TOP / "tests")])
     return subprocess.Popen(
         [sys.executable, "-c", code, *words],

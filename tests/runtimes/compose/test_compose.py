@@ -108,7 +108,7 @@ async def broken_link(runtime: ContainerRuntime, topology: Topology) -> str:
 
 
 @pytest.mark.parametrize("command", ["docker compose", "docker-compose"])
-async def test_a_copy_of_the_stack_is_started_and_taken_down(tmp_path: Path, command: str) -> None:
+async def test_a_copy_of_the_stack_is_started_and_removed(tmp_path: Path, command: str) -> None:
     """Under a name and on ports of its own; whatever it is made of has the session's label."""
     with project(tmp_path, command) as made:
         session = made.session()
@@ -228,10 +228,10 @@ def ends_at_once(text: str) -> str:
     ],
     ids=["unhealthy", "ends at once"],
 )
-def test_a_service_that_does_not_get_healthy_is_told_with_its_log(
+def test_a_service_that_does_not_become_healthy_is_reported_with_its_log(
     tmp_path: Path, change: Callable[[str], str], reasons: tuple[str, ...]
 ) -> None:
-    """What its health check says, its last log lines, and nothing is left."""
+    """The output of its health check, its last log lines, and nothing is left."""
     with project(tmp_path, change=change) as made:
         session = made.session()
         with closed(session), pytest.raises(ServiceFailed) as failed:
@@ -240,7 +240,7 @@ def test_a_service_that_does_not_get_healthy_is_told_with_its_log(
         assert made.things() == []
 
 
-def test_a_machine_without_compose_is_told_how_to_get_one(
+def test_a_missing_compose_is_reported_with_how_to_get_one(
     users: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before the first scenario, with the other way to run them."""
@@ -253,7 +253,7 @@ def test_a_machine_without_compose_is_told_how_to_get_one(
     assert "--chaos-runtime=docker" in str(lacking.value)
 
 
-def test_a_topology_without_a_compose_file_is_told_where_one_is_expected(tmp_path: Path) -> None:
+def test_a_missing_compose_file_is_reported_with_its_expected_place(tmp_path: Path) -> None:
     """Beside the topology file, by its one name."""
     source = tmp_path / "chaoslab.toml"
     session = ComposeSession(
@@ -314,7 +314,7 @@ def test_the_copy_that_is_started_shares_nothing_with_the_users_own_stack() -> N
     assert copy["volumes"]["data"] == {"labels": {"ours": "data"}}
 
 
-def test_all_that_a_file_lacks_is_told_at_once() -> None:
+def test_all_that_a_file_lacks_is_reported_at_once() -> None:
     """Every missing service, and the app's missing image."""
     file = ComposeFile(path=Path("/shop") / FILE, _rendered=yaml.safe_load(RENDERED))
     topology = load_topology(TOP / "chaoslab.toml", kinds=services.kinds())

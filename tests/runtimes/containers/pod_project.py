@@ -52,7 +52,7 @@ def start(given: Project, *words: str, **env: str) -> subprocess.Popen[str]:
 
 
 def run(given: Project, *words: str, **env: str) -> tuple[int, str]:
-    """Its pytest's exit code and all that it said."""
+    """Its pytest's exit code and all of its output."""
     with start(given, *words, **env) as process:
         try:
             said, _ = process.communicate(timeout=PATIENCE_S)
@@ -109,7 +109,7 @@ class MidScenario:
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def ended(self) -> str:
-        """What it said until its end."""
+        """Its output until its end."""
         return self.process.communicate(timeout=PATIENCE_S)[0]
 
 

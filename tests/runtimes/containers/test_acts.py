@@ -34,8 +34,8 @@ async def test_an_act_of_the_lab_within_one_look_is_no_trouble(state: dict[str, 
     assert await part(state, RUNS).trouble() is None
 
 
-async def test_what_somebody_else_did_is_there_at_the_next_look_too() -> None:
-    """It is told with what the container said last."""
+async def test_a_change_from_outside_is_still_reported_at_the_next_check() -> None:
+    """It is reported with the last lines of the container."""
     trouble = await part(ENDED).trouble()
     assert trouble is not None
     assert (trouble.what, trouble.ended) == ("it ended by SIGKILL", True)

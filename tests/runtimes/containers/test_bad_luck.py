@@ -1,4 +1,4 @@
-"""Bad luck in mid-run: clear words, the history kept, never a PASS, and nothing left behind."""
+"""Failures during a run: a clear message, the history kept, never a PASS, and nothing left."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def nothing_is_left_of(pid: int) -> None:
     until(lambda: not made_by(pid), GONE_WITHIN_S, f"still there: {made_by(pid)}")
 
 
-def test_without_an_engine_nothing_is_run_and_the_mend_is_said(tmp_path: Path) -> None:
+def test_without_an_engine_nothing_runs_and_the_fix_is_printed(tmp_path: Path) -> None:
     """A usage error before the first scenario, not a failure of each."""
     code, said = run(project(tmp_path, GOOD), DOCKER_HOST="unix:///no/such/docker.sock")
     assert code == pytest.ExitCode.USAGE_ERROR, said
@@ -64,7 +64,7 @@ def test_without_an_engine_nothing_is_run_and_the_mend_is_said(tmp_path: Path) -
 
 
 def test_an_app_whose_container_exits_at_once_is_judged_by_its_exit(tmp_path: Path) -> None:
-    """Data, not an error of the lab: its code and its last words stand in the verdict."""
+    """Data, not an error of the lab: the verdict has its exit code and its last lines."""
     given = project(tmp_path, EXITS, kind="exits")
     code, said = run(given)
     assert code == pytest.ExitCode.TESTS_FAILED, said
@@ -75,7 +75,7 @@ def test_an_app_whose_container_exits_at_once_is_judged_by_its_exit(tmp_path: Pa
     assert any(run_folder.glob("*/history.jsonl"))
 
 
-def test_ctrl_c_in_mid_scenario_heals_and_takes_everything_away(tmp_path: Path) -> None:
+def test_ctrl_c_during_a_scenario_heals_and_removes_everything(tmp_path: Path) -> None:
     """pytest's exit 2; the history has the heal, the app's exit and its own end."""
     with mid_scenario(tmp_path) as running:
         pid = running.process.pid
@@ -112,7 +112,7 @@ DIED = {
 
 
 @pytest.mark.parametrize("role", list(DIED))
-def test_a_part_of_the_lab_that_dies_in_mid_scenario_is_never_a_pass(
+def test_a_part_of_the_lab_that_dies_during_a_scenario_is_never_a_pass(
     tmp_path: Path, role: str
 ) -> None:
     """A failure of the lab that names it, whatever the app did; the rest is removed as ever."""
@@ -140,7 +140,7 @@ def forward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forward]:
         yield made
 
 
-def test_an_engine_that_stops_in_mid_scenario_is_said_and_swept_when_it_is_back(
+def test_an_engine_that_stops_during_a_scenario_is_reported_and_cleaned_later(
     tmp_path: Path, forward: Forward
 ) -> None:
     """No traceback, the history kept; the switch goes on trying, so nothing stays behind."""

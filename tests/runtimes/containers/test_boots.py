@@ -1,4 +1,4 @@
-"""Boots in containers are seen as they are, behind a published port that accepts for nobody."""
+"""Boots in containers are observed, though a published port accepts without a listener."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def listens(app: ContainerApp) -> set[int]:
 
 
 async def until_it_listens(app: ContainerApp, port: int) -> None:
-    """Sockets are told on change, each 0.02 s; the limit is a busy machine's."""
+    """Sockets are sent on change, each 0.02 s; the limit is for a busy machine."""
     async with asyncio.timeout(5.0):
         while port not in listens(app):  # noqa: ASYNC110  (another process tells it)
             await asyncio.sleep(0.01)
@@ -73,7 +73,7 @@ async def test_an_app_that_never_listens_is_not_bound_though_its_port_accepts(
 async def test_an_app_that_listens_elsewhere_is_seen_there(
     lab: ContainerRuntime, tmp_path: Path
 ) -> None:
-    """A wrong port is not the port that it was told."""
+    """It listens on another port than it should."""
     app = await boot(lab, SERVES, tmp_path / "log", "8099", "x")
     await until_it_listens(app, 8099)
     assert app.listens_on not in listens(app)
@@ -113,7 +113,7 @@ async def test_a_boot_after_a_boot_has_the_same_address_and_its_own_sockets(
 async def test_an_app_that_ends_at_once_is_seen_with_its_code_and_its_words(
     lab: ContainerRuntime, tmp_path: Path, code: str, expected: int
 ) -> None:
-    """The engine tells the code, negative for a signal; what was said before the end is kept.
+    """The exit code is the engine's, negative for a signal; output before the end is kept.
 
     It carries stdout and stderr separately: which of the two comes first is not told.
     """
@@ -137,7 +137,7 @@ async def test_a_boot_that_cannot_be_executed_leaves_the_pod_to_the_next(
     await until_it_listens(app, port)
 
 
-async def test_who_gives_up_a_spawn_leaves_no_app_behind(
+async def test_a_cancelled_spawn_leaves_no_app_behind(
     lab: ContainerRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A container that was under way is ended with its lab, so that the next finds the port."""

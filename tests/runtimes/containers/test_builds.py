@@ -26,7 +26,7 @@ def engine_that_has_only(image: str, builds: list[dict[str, Any]]) -> Any:
 
 
 def test_a_build_that_fails_leaves_no_stopped_container(tmp_path: Path) -> None:
-    """The classic builder removes a step's container where the step succeeds, unless told more."""
+    """By default, the classic builder removes the container of a step only if the step succeeds."""
     (tmp_path / "Dockerfile").write_text(f"FROM {BASE}\n")
     built = Container(image="web:1", build=Build(context=str(tmp_path)))
     builds: list[dict[str, Any]] = []

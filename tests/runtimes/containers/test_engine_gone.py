@@ -1,4 +1,4 @@
-"""An engine that stops in mid-run: said as such, in bounded time, and cleaned once it is back."""
+"""An engine that stops during a run: reported in bounded time, and cleaned when it is back."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def relay(maker: Maker, tmp_path: Path) -> Iterator[Relay]:
     relay.stop()
 
 
-def test_a_lab_is_told_that_its_engine_stopped(maker: Maker, relay: Relay) -> None:
+def test_a_lab_reports_that_its_engine_stopped(maker: Maker, relay: Relay) -> None:
     """A stream that is under way breaks off, and the next call fails.
 
     The engine reports everybody's containers, so that events of other labs come first.
@@ -126,7 +126,7 @@ def test_a_lab_is_told_that_its_engine_stopped(maker: Maker, relay: Relay) -> No
 def test_the_switch_waits_for_an_engine_that_comes_back(
     maker: Maker, relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`finish` says in seconds that it could not; the switch goes on by itself and can."""
+    """`finish` fails within seconds; the switch goes on and succeeds."""
     monkeypatch.setenv("DOCKER_HOST", relay.url)
     switch = Switch(maker.session)
     maker.container(maker.labels())

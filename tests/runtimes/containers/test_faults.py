@@ -82,12 +82,12 @@ async def client(
 
 
 def said(app: ContainerApp) -> dict[str, str]:
-    """What old and new connections met last."""
+    """The last outcome of old and of new connections."""
     return dict(line.split(" ", 1) for line in app.log_tail(200))
 
 
 async def meets(app: ContainerApp, who: str, expected: tuple[str, ...]) -> None:
-    """Return once that is met. The limit leaves the kernel a third SYN, 7 s after the first."""
+    """Return once that is the outcome. The limit allows a third SYN, 7 s after the first."""
     end_s = now_s() + 15.0
     while said(app).get(who) not in expected:
         if now_s() > end_s:
@@ -97,10 +97,10 @@ async def meets(app: ContainerApp, who: str, expected: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("name", MET)
-async def test_a_fault_is_met_in_the_pod_and_is_gone_after_it(
+async def test_a_fault_affects_the_pod_and_is_gone_after_its_heal(
     context: Context, lab: ContainerRuntime, tmp_path: Path, name: str
 ) -> None:
-    """Seen by a canary, met by a client that stood and by one that came, healed, and shown."""
+    """Observed by a canary, by an open connection and by a new one; healed; and in the evidence."""
     spec, new_meets, old_meets = MET[name]
     upstream = context.services["redis"].upstream
     async with client(context, lab, tmp_path) as app:
@@ -122,7 +122,7 @@ async def test_a_fault_is_met_in_the_pod_and_is_gone_after_it(
 async def test_what_was_held_is_delivered_at_the_heal(
     context: Context, lab: ContainerRuntime, tmp_path: Path, name: str
 ) -> None:
-    """The connection that stood before the outage stands after it."""
+    """A connection that was open before the outage is open after it."""
     async with client(context, lab, tmp_path) as app:
         async with injected(prepare(MET[name][0], context), context):
             await meets(app, "old", ("silent",))
@@ -174,7 +174,7 @@ async def test_a_drop_on_one_link_leaves_the_other_alone(context: Context) -> No
 
 
 async def test_canaries_are_not_counted_as_the_apps(context: Context) -> None:
-    """A fault that only the lab's own canaries met has not met the app."""
+    """A fault that affected only the lab's canaries is not observed to affect the app."""
     spec = Severed(target=LINK)
     async with injected(prepare(spec, context), context):
         for _ in range(3):

@@ -53,7 +53,7 @@ def test_a_lab_on_another_host_or_in_another_container_is_neither(said: dict[str
 
 
 @pytest.mark.parametrize("pid", ["", "0", "-1", "one", "\uff11"])
-def test_labels_that_make_no_sense_are_nobodys(pid: str) -> None:
+def test_labels_that_make_no_sense_name_no_owner(pid: str) -> None:
     """Neither alive nor dead: such a thing is left alone."""
     assert owner_lives(labels_for("s", "app") | {labels.PID: pid}) is None
     assert owner_lives({}) is None

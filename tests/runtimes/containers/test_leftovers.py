@@ -44,7 +44,7 @@ def clean(mine: str, *arguments: str) -> list[str]:
 
 
 def test_a_dead_labs_things_go_and_a_living_labs_stay(maker: Maker) -> None:
-    """Container, network and volume, each said; the living session is this test's process."""
+    """Container, network and volume are each listed; the running session is this test's process."""
     dead = Maker(engine=maker.engine, session=f"{maker.session}-dead")
     gone = dead.labels("postgres") | DEAD
     dead.container(gone, network=dead.network(gone))
@@ -64,7 +64,7 @@ def test_a_dead_labs_things_go_and_a_living_labs_stay(maker: Maker) -> None:
 
 
 @pytest.mark.parametrize("elsewhere", [{labels.HOST: "elsewhere"}, {labels.PID: ""}])
-def test_what_cannot_be_told_dead_is_left_alone_and_said(
+def test_what_may_belong_to_a_running_lab_is_left_alone_and_noted(
     maker: Maker, elsewhere: dict[str, str]
 ) -> None:
     """A lab of another host on the same engine, or labels without a number."""
@@ -198,7 +198,7 @@ def test_a_link_in_the_place_of_a_folder_is_not_followed(tmp_path: Path) -> None
     assert any("left alone" in note for note in found.notes)
 
 
-def test_what_could_not_be_removed_is_said_and_exits_with_1(
+def test_what_could_not_be_removed_is_reported_and_exits_with_1(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With the reason."""
@@ -210,7 +210,7 @@ def test_what_could_not_be_removed_is_said_and_exits_with_1(
 
 
 def test_one_that_fails_does_not_keep_the_others() -> None:
-    """Each is tried, in turns, and each reason is told."""
+    """Each is tried, in order, and each reason is returned."""
     done: list[str] = []
 
     def fail() -> str:

@@ -1,4 +1,4 @@
-"""A lab's own containers under watch: what somebody else does to them is seen, and by what."""
+"""Checks of a lab's containers: what is done to them from outside is observed and named."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def troubled(journal: Journal, is_it: Callable[[LabTrouble], bool]) -> Lab
     return found
 
 
-async def test_a_server_that_somebody_freezes_or_kills_is_named(
+async def test_a_server_that_is_frozen_or_killed_from_outside_is_named(
     session: DockerSession, tmp_path: Path
 ) -> None:
     """The lab's own stops, kills and pauses of it are none of that."""
@@ -56,7 +56,10 @@ async def test_a_server_that_somebody_freezes_or_kills_is_named(
         await troubled(journal, lambda e: e.part == "redis" and "froze" in e.what)
         await in_thread(container.unpause)
         over = await troubled(journal, lambda e: e.lasted_s is not None)
-        assert (over.part, over.what) == ("redis", "somebody froze its container (docker pause)")
+        assert (over.part, over.what) == (
+            "redis",
+            "its container was frozen from outside the lab (docker pause)",
+        )
         begun_s = now_s()
         await in_thread(container.kill)
         await asyncio.wait_for(watch, PATIENCE_S)
@@ -66,7 +69,7 @@ async def test_a_server_that_somebody_freezes_or_kills_is_named(
 
 
 @pytest.mark.parametrize("act", ["pause", "kill"])
-async def test_a_proxy_server_that_somebody_stops_is_named(
+async def test_a_proxy_server_that_is_stopped_from_outside_is_named(
     session: DockerSession, tmp_path: Path, act: str
 ) -> None:
     """Killed it ends the run; frozen it does not answer either."""
@@ -91,7 +94,7 @@ async def test_a_proxy_server_that_somebody_stops_is_named(
 
 
 async def test_an_agent_that_is_silent_or_gone_is_named(tmp_path: Path) -> None:
-    """Without it nobody sees the app's sockets: its silence would be taken for the app's."""
+    """Without it the app's sockets are not observed, and the app would seem to have none."""
     needs_engine()
     session = DockerSession(SMALL, "toxiproxy")
     try:

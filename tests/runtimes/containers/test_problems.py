@@ -42,7 +42,7 @@ def come_out(error: BaseException, what: str = "service db", image: str = "") ->
 
 
 def told_by_a_lab(url: str) -> str:
-    """What a process that connects to that engine with docker-py says; it leaks its sockets."""
+    """The output of a process that connects to that engine with docker-py, which leaks sockets."""
     code = (
         "import docker; from chaoslab.errors import RuntimeUnavailable\n"
         "from chaoslab.runtimes.containers.problems import engine_errors\n"
@@ -56,7 +56,7 @@ def told_by_a_lab(url: str) -> str:
     ).stdout
 
 
-def test_no_engine_at_all_is_told_with_how_to_get_one(tmp_path: Path) -> None:
+def test_a_missing_engine_is_reported_with_how_to_get_one(tmp_path: Path) -> None:
     """docker-py finds no socket: install, start, or go without."""
     text = told_by_a_lab(f"unix://{tmp_path}/absent.sock")
     assert text.startswith(f"the engine: no Docker engine: {tmp_path}/absent.sock not found")
@@ -65,8 +65,8 @@ def test_no_engine_at_all_is_told_with_how_to_get_one(tmp_path: Path) -> None:
     assert "--chaos-runtime=local" in text
 
 
-def test_an_engine_that_sleeps_is_to_be_started(tmp_path: Path) -> None:
-    """The socket is there and nobody listens behind it."""
+def test_an_engine_that_does_not_run_is_to_be_started(tmp_path: Path) -> None:
+    """The socket exists and nothing listens on it."""
     with socket.socket(socket.AF_UNIX) as sock:
         sock.bind(str(tmp_path / "e.sock"))
     text = told_by_a_lab(f"unix://{tmp_path}/e.sock")
@@ -74,7 +74,7 @@ def test_an_engine_that_sleeps_is_to_be_started(tmp_path: Path) -> None:
     assert "start it: " in text
 
 
-def test_permission_denied_is_told_apart_from_absent() -> None:
+def test_a_denied_permission_has_another_fix_than_a_missing_engine() -> None:
     """The fix is another one: to join the group that owns the socket."""
     address = engine_address(env={"DOCKER_HOST": "unix:///dev/null"})
     wrapped = docker.errors.DockerException("cannot connect")
@@ -85,7 +85,7 @@ def test_permission_denied_is_told_apart_from_absent() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
-def test_a_user_who_may_not_use_the_socket_is_told_so() -> None:
+def test_a_user_without_permission_for_the_socket_is_named() -> None:
     """The kernel's own refusal, through http.client and back."""
     path = f"/tmp/chaoslab-test-{os.getpid()}.sock"
     with socket.socket(socket.AF_UNIX) as sock:
@@ -121,7 +121,7 @@ def _asked(path: str) -> str:
     return "it answered"
 
 
-def test_an_engine_that_stops_in_mid_run_is_another_text() -> None:
+def test_an_engine_that_stops_during_a_run_has_a_text_of_its_own() -> None:
     """A call, or a stream of it, that breaks off; `clean` is for later."""
     broken = requests.exceptions.ConnectionError("aborted")
     broken.__cause__ = ConnectionResetError(104, "Connection reset by peer")
@@ -153,10 +153,10 @@ def test_an_engine_that_stops_in_mid_run_is_another_text() -> None:
         ("manifest for postgres:99 not found: manifest unknown", "no registry has it", "tag"),
     ],
 )
-def test_an_image_that_cannot_be_pulled_names_the_image_and_every_way_out(
+def test_an_image_that_cannot_be_pulled_is_reported_with_every_fix(
     said: str, why: str, fix: str
 ) -> None:
-    """Unreachable, refused and unknown are told apart; the variable and the script stand in all."""
+    """Unreachable, refused and unknown differ; all texts name the variable and the script."""
     url = "http+docker://localhost/v1.41/images/create?tag=99&fromImage=postgres"
     text = str(come_out(refused(500, said, url)))
     assert text.startswith("service db: image postgres:99 is not on this machine and cannot be")
@@ -173,7 +173,7 @@ def test_the_variable_is_known_by_what_the_image_is_for() -> None:
     assert "[images]" in str(problems.not_pulled("app web", "web:1", "no such host"))
 
 
-def test_a_full_engine_says_what_makes_room() -> None:
+def test_a_full_engine_is_reported_with_what_frees_space() -> None:
     """Neither disk nor addresses are the scenario's fault."""
     subnets = "could not find an available, non-overlapping IPv4 address pool"
     assert "docker network prune" in str(come_out(refused(500, subnets)))
@@ -181,7 +181,7 @@ def test_a_full_engine_says_what_makes_room() -> None:
 
 
 def test_any_other_refusal_is_quoted() -> None:
-    """In the engine's own words, on one line."""
+    """The engine's answer, on one line."""
     text = str(come_out(refused(500, "quite\n   new")))
     assert text.startswith("service db: the Docker engine refused: quite new\n")
 
@@ -194,7 +194,7 @@ def test_a_missing_package_says_how_to_install_it() -> None:
         raise ModuleNotFoundError("x", name="another")
 
 
-def test_what_is_no_trouble_with_the_engine_passes_unchanged() -> None:
+def test_errors_of_other_origin_pass_unchanged() -> None:
     """Our own errors keep their text, and a bug keeps its traceback."""
     ours = ServiceFailed("as it was")
     with pytest.raises(ServiceFailed) as raised, engine_errors("x"):
@@ -251,7 +251,7 @@ def test_a_real_engine_is_understood(maker: Maker) -> None:
 
 
 def test_a_real_build_that_fails_shows_its_last_lines(maker: Maker) -> None:
-    """The command's own words, not only its status."""
+    """The command's output, not only its status."""
     client = docker.from_env()
     recipe = f"FROM {IMAGE}\nRUN echo out of ideas && false\n".encode()
     with pytest.raises(ServiceFailed) as raised, engine_errors("app web", image="web:1"):

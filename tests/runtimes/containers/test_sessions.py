@@ -1,4 +1,4 @@
-"""What labs share; and a stack that cannot be had: said with the fix, and nothing left."""
+"""What labs share; and a stack that cannot start: reported with the fix, and nothing is left."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ async def test_labs_leave_nothing_to_the_next(opened: Opened, tmp_path: Path) ->
         await second.close()
 
 
-async def test_a_port_that_somebody_takes_before_the_start_is_replaced(
+async def test_a_port_that_is_taken_before_the_start_is_replaced(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Chosen by the lab, it is only the lab's own guess: another is taken."""
@@ -129,7 +129,7 @@ async def test_a_port_that_somebody_takes_before_the_start_is_replaced(
     assert given == [taken] * 3
 
 
-async def test_a_port_that_stays_taken_is_said_after_some_tries(
+async def test_a_port_that_stays_taken_is_reported_after_some_tries(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message names the port and how to see who has it."""
@@ -142,7 +142,7 @@ async def test_a_port_that_stays_taken_is_said_after_some_tries(
     assert "ss -ltnp" in str(failure)
 
 
-async def test_an_image_that_cannot_be_pulled_is_said_with_the_mend(opened: Opened) -> None:
+async def test_an_image_that_cannot_be_pulled_is_reported_with_the_fix(opened: Opened) -> None:
     """Image, reason, the variable that names another; and the next lab fails at once."""
     session = opened(with_images(redis="127.0.0.1:1/nobody/redis:7"))
     failure = await fails(session)
@@ -157,7 +157,7 @@ async def test_an_image_that_cannot_be_pulled_is_said_with_the_mend(opened: Open
     assert min(took_s) < 0.5, "it was tried again"  # a stall hits one of three
 
 
-async def test_an_apps_image_that_cannot_be_had_is_said_with_the_mend(opened: Opened) -> None:
+async def test_a_missing_image_of_an_app_is_reported_with_the_fix(opened: Opened) -> None:
     """Neither there nor built nor pulled; the app is named."""
     container = Container(image="127.0.0.1:1/nobody/app:1")
     app = replace(SMALL.apps["app"], container=container)
@@ -167,7 +167,7 @@ async def test_an_apps_image_that_cannot_be_had_is_said_with_the_mend(opened: Op
     assert "cannot be pulled" in str(failure)
 
 
-async def test_a_service_whose_container_exits_at_once_is_said_with_its_last_words(
+async def test_a_service_whose_container_exits_is_reported_with_its_last_lines(
     opened: Opened,
 ) -> None:
     """A wrong image under the right name: here Postgres', whose entrypoint finds no Redis."""
@@ -178,10 +178,10 @@ async def test_a_service_whose_container_exits_at_once_is_said_with_its_last_wor
     assert "|" in str(failure), "its log is missing"
 
 
-async def test_a_service_whose_port_is_not_mapped_is_said_with_both_ports(
+async def test_a_service_whose_port_is_not_mapped_is_reported_with_both_ports(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The engine maps ports late, or never: here to where nobody listens."""
+    """An engine may map a port late or never: here it maps one without a listener."""
     monkeypatch.setattr("chaoslab.runtimes.containers.service.START_LIMIT_S", 1.0)
     elsewhere = replace(services.TABLE["redis"], container=lambda _: RedisServer(port=6380))
     table = {**services.kinds(), "redis": elsewhere}
@@ -193,7 +193,7 @@ async def test_a_service_whose_port_is_not_mapped_is_said_with_both_ports(
     assert "|" in str(failure), "its log is missing"
 
 
-async def test_a_service_whose_program_is_not_in_the_image_is_said(opened: Opened) -> None:
+async def test_a_service_whose_program_is_not_in_the_image_is_reported(opened: Opened) -> None:
     """A wrong image again: here Python's, which has no redis-server."""
     failure = await fails(opened(with_images(redis=SMALL.images.python)))
     assert isinstance(failure, ServiceFailed)
@@ -201,7 +201,7 @@ async def test_a_service_whose_program_is_not_in_the_image_is_said(opened: Opene
     assert "check the command" in str(failure)
 
 
-async def test_a_proxy_name_that_a_parallel_worker_has_is_said(
+async def test_a_proxy_name_that_a_parallel_worker_has_is_reported(
     opened: Opened, tmp_path: Path
 ) -> None:
     """Names carry the lab's own; should one be taken all the same, nothing of it is touched."""
@@ -242,7 +242,7 @@ async def test_a_session_that_is_closed_while_it_starts_leaves_nothing(opened: O
 
 
 async def test_two_sessions_side_by_side_share_nothing(opened: Opened, tmp_path: Path) -> None:
-    """As two workers have them: a fault in one is not met in the other."""
+    """As in two workers: a fault in one does not affect the other."""
     first, second = tmp_path / "1", tmp_path / "2"
     first.mkdir()
     second.mkdir()

@@ -40,7 +40,7 @@ def wait_until_empty(maker: Maker) -> None:
         assert now_s() < end_s, there
 
 
-def test_finish_takes_everything_of_the_session_away_and_nothing_else(maker: Maker) -> None:
+def test_finish_removes_everything_of_the_session_and_nothing_else(maker: Maker) -> None:
     """Five containers, one of them paused, on a network, with anonymous volumes and a named one."""
     switch = Switch(maker.session)
     said = maker.labels()
@@ -74,8 +74,8 @@ def _anonymous_volumes(maker: Maker, containers: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_the_death_of_the_lab_takes_everything_away(maker: Maker, number: signal.Signals) -> None:
-    """Whatever signal ended it, to its whole group as Ctrl-C does: the switch is not in it."""
+def test_everything_is_removed_when_the_lab_dies(maker: Maker, number: signal.Signals) -> None:
+    """Any signal, also to its whole process group as by Ctrl-C: the switch is not in the group."""
     with subprocess.Popen(
         [sys.executable, "-c", OWNER, maker.session],
         stdin=subprocess.PIPE,
@@ -113,7 +113,7 @@ def test_a_child_that_holds_the_pipe_does_not_keep_the_switch_from_acting(maker:
 
 
 def test_what_the_engine_was_still_making_when_the_lab_died_goes_too(maker: Maker) -> None:
-    """A request that was under way may be answered to nobody; the switch looks again."""
+    """A request that the dead lab had sent may still make something; the switch looks again."""
     with subprocess.Popen(
         [sys.executable, "-c", OWNER, maker.session],
         stdin=subprocess.PIPE,
@@ -142,7 +142,7 @@ def test_a_killed_switch_is_noticed_and_its_work_done_by_the_lab(maker: Maker) -
     assert maker.things() == []
 
 
-def test_somebody_elses_container_on_the_network_does_not_keep_it(maker: Maker) -> None:
+def test_a_network_is_removed_with_a_container_of_others_on_it(maker: Maker) -> None:
     """It loses the network, and stays."""
     network = maker.network(maker.labels())
     other = Maker(engine=maker.engine, session=f"{maker.session}-other")
@@ -157,7 +157,7 @@ def test_somebody_elses_container_on_the_network_does_not_keep_it(maker: Maker) 
 
 @contextmanager
 def answering(status: int, body: bytes) -> Iterator[str]:
-    """An engine that says the same to everything; its URL."""
+    """An engine that gives every request the same answer; its URL."""
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
@@ -176,7 +176,7 @@ def answering(status: int, body: bytes) -> Iterator[str]:
             thread.join()
 
 
-def test_an_engine_that_is_gone_is_said_in_bounded_time(
+def test_an_engine_that_is_gone_is_reported_in_bounded_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Several tries, then the reason; the switch goes on by itself until its own bound."""
@@ -192,7 +192,7 @@ def test_an_engine_that_is_gone_is_said_in_bounded_time(
 
 
 def test_an_engine_that_refuses_is_quoted() -> None:
-    """Its own words stand in what is left."""
+    """The reason has its answer."""
     with answering(500, b'{"message": "out of order"}') as url:
         left = sweeper.sweep_until_gone(sweeper.Engine(url), "nobody", rounds=1)
     assert "500" in left
@@ -201,7 +201,7 @@ def test_an_engine_that_refuses_is_quoted() -> None:
 
 @pytest.mark.parametrize("body", [b"not json", b"1", b'{"a": 1}'])
 def test_an_engine_that_is_none_is_no_reason_to_crash(body: bytes) -> None:
-    """Something else listens on the port: said, not thrown."""
+    """Another program listens on the port: reported, not raised."""
     with answering(200, body) as url:
         assert sweeper.sweep_until_gone(sweeper.Engine(url), "nobody", rounds=1)
 
@@ -219,7 +219,7 @@ def test_the_engine_is_found_as_docker_py_finds_it() -> None:
     assert engine_address("https://10.0.0.1:2376", env=secured).url == "https://10.0.0.1:2376"
 
 
-def test_an_engine_behind_ssh_is_refused_with_the_mend() -> None:
+def test_an_engine_behind_ssh_is_refused_with_the_fix() -> None:
     """Its published ports would not be on this machine's loopback either."""
     with pytest.raises(
         RuntimeUnavailable, match=r"DOCKER_HOST=ssh://there(.|\n)*unset DOCKER_HOST"
