@@ -41,7 +41,7 @@ test: $(READY)
 	@sh scripts/every_part.sh "$(MAKE)" $(PARTS)
 
 check: $(READY) lint types imports
-	$(BIN)/pytest tests -q -n 4 -m "not slow"
+	$(BIN)/pytest tests -q -n 3 --dist worksteal -m "not slow"
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -56,8 +56,10 @@ imports: $(READY)
 # What starts whole stacks of containers needs the cores for itself.
 STACKS := tests/runtimes/containers tests/runtimes/compose tests/docker
 
+# Each worker gets a block of files, so that few build a fixture of a module twice; who is done first
+# takes from the others.
 unit: $(READY)
-	$(BIN)/pytest tests -q -n $(WORKERS) $(STACKS:%=--ignore=%)
+	$(BIN)/pytest tests -q -n $(WORKERS) --dist worksteal $(STACKS:%=--ignore=%)
 
 stacks: $(READY)
 	$(BIN)/pytest $(STACKS) -q -n 2

@@ -9,18 +9,25 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-# Whole processes are booted, killed and timed here: minutes together, seconds without them.
+# Whole processes are booted, killed and timed here: minutes together, seconds without them. What
+# begins with one of these is left out.
 SLOW = (
     "agent/test_packet_rules.py",
     "agent/test_process.py",
     "cases",
     "conformance",
     "corpus/test_campaign.py",
+    "engine/test_connect_modes.py",
     "engine/test_hostile_requests.py",
     "engine/test_process.py",
+    "extension",
+    "gate/test_gate",
+    "gate/test_real.py",
+    "gate/test_self_test_runs.py",
     "injection/test_catalogue.py",
     "injection/test_last_messages.py",
     "plugin",
+    "preflight/test_anything.py",
     "preflight/test_command.py",
     "preflight/test_live.py",
     "probes/test_hostile_answers.py",
@@ -33,11 +40,14 @@ SLOW = (
     "runtimes/compose",
     "runtimes/containers",
     "runtimes/test_cache.py",
+    "runtimes/test_contract.py",
     "runtimes/test_daemons.py",
     "runtimes/test_leftovers.py",
+    "runtimes/test_output.py",
     "services/test_other_servers.py",
     "model/test_loader_anything.py",
     "test_analyze_damaged.py",
+    "test_dependencies.py",
     "test_doctor.py",
     "test_lab.py",
     "test_lab_disk.py",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,8 +46,25 @@ def judged(case: str, results: Path, *words: str, **env: str) -> Judged:
     What the run writes goes to `results`, and nothing into the case. Raises AssertionError, with
     all that pytest printed, where not exactly one scenario ran to its verdicts.
     """
+    done = _ran(case, results, words, env, within_s=WITHIN_S)
+    (run,) = _runs(done, results, expected=1).values()
+    return run
+
+
+def judged_each(case: str, results: Path, count: int) -> Mapping[str, Judged]:
+    """Run all scenarios of a case in one pytest, by the names of their folders.
+
+    Raises AssertionError where not `count` of them ran to their verdicts.
+    """
+    done = _ran(case, results, (), {}, within_s=count * WITHIN_S)
+    return _runs(done, results, expected=count)
+
+
+def _ran(
+    case: str, results: Path, words: Sequence[str], env: Mapping[str, str], *, within_s: float
+) -> subprocess.CompletedProcess[str]:
     options = ["-p", "no:cacheprovider", "--chaos-progress=off", f"--chaos-results={results}"]
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-m", "pytest", *options, *words],
         cwd=CASES / case,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **env},
@@ -55,10 +72,22 @@ def judged(case: str, results: Path, *words: str, **env: str) -> Judged:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=WITHIN_S,
+        timeout=within_s,
     )
-    runs = list(results.glob("*/*/verdicts.json"))
-    assert len(runs) == 1, done.stdout
-    folder = RunFolder(runs[0].parent)
-    verdicts = {verdict.name: verdict for verdict in saved_verdicts(folder) or ()}
-    return Judged(exit_code=done.returncode, text=done.stdout, verdicts=verdicts, run=folder.path)
+
+
+def _runs(
+    done: subprocess.CompletedProcess[str], results: Path, *, expected: int
+) -> dict[str, Judged]:
+    """The runs below `results`, by the names of their folders."""
+    runs = [RunFolder(path.parent) for path in results.glob("*/*/verdicts.json")]
+    assert len(runs) == expected, done.stdout
+    return {
+        folder.path.name: Judged(
+            exit_code=done.returncode,
+            text=done.stdout,
+            verdicts={verdict.name: verdict for verdict in saved_verdicts(folder) or ()},
+            run=folder.path,
+        )
+        for folder in runs
+    }

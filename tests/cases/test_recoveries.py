@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from chaoslab.model.verdict import Outcome
 
-from .rig import judged
+from .rig import Judged, judged, judged_each
 
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(scope="module")
+def plain_ok(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Judged]:
+    """Both scenarios of the case `plain_ok`, run in one pytest."""
+    return judged_each("plain_ok", tmp_path_factory.mktemp("plain_ok"), 2)
+
+
 @pytest.mark.parametrize("scenario", ["restarted", "refused"])
 def test_a_service_that_always_says_ok_is_not_shown_to_recover(
-    scenario: str, tmp_path: Path
+    scenario: str, plain_ok: Mapping[str, Judged]
 ) -> None:
     """It never connected again; its health told nothing of it, and nobody asked for more."""
-    run = judged("plain_ok", tmp_path, "-k", scenario)
+    run = plain_ok[f"recovery-gone_and_back_{scenario}"]
     verdict = run.verdicts["recovers"]
     assert verdict.outcome is Outcome.UNKNOWN, run.text
     assert "health was not observed to change under" in run.because("recovers")

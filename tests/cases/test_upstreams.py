@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 
 import pytest
 
 from chaoslab.model.verdict import Outcome
 
-from .rig import judged
+from .rig import Judged, judged_each
 
 pytestmark = pytest.mark.slow
 JUDGED = (
@@ -17,15 +17,28 @@ JUDGED = (
 )
 
 
+SILENT = "ledger_silent"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Judged]:
+    """Every scenario of the case, run in one pytest; by the names of their faults."""
+    names = (*JUDGED, SILENT)
+    runs = judged_each("upstreams", tmp_path_factory.mktemp("upstreams"), len(names))
+    return {name: runs[f"upstreams-lost_and_found_again_{name}"] for name in names}
+
+
 @pytest.mark.parametrize("name", JUDGED)
-def test_the_loss_of_an_upstream_is_judged_to_the_end(name: str, tmp_path: Path) -> None:
+def test_the_loss_of_an_upstream_is_judged_to_the_end(
+    name: str, runs: Mapping[str, Judged]
+) -> None:
     """Every fault is put in force, observed to affect the app, and healed."""
-    run = judged("upstreams", tmp_path, "-k", name)
-    assert run.outcome is Outcome.PASS, run.text
+    assert runs[name].outcome is Outcome.PASS, runs[name].text
 
 
-def test_silence_that_nothing_can_show_is_unknown_and_says_what_to_declare(tmp_path: Path) -> None:
+def test_silence_that_nothing_can_show_is_unknown_and_says_what_to_declare(
+    runs: Mapping[str, Judged],
+) -> None:
     """A server without a declared answer looks the same in silence."""
-    run = judged("upstreams", tmp_path, "-k", "ledger_silent")
-    assert run.outcome is Outcome.UNKNOWN
-    assert "add question and answer to [services.ledger]" in run.text
+    assert runs[SILENT].outcome is Outcome.UNKNOWN
+    assert "add question and answer to [services.ledger]" in runs[SILENT].text

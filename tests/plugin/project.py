@@ -26,7 +26,7 @@ HEAD = """
 import pytest
 from chaoslab import Boot, Severed, expect, when
 """
-WITHIN_S = 60.0
+WITHIN_S = 180.0  # for several scenarios, on a busy machine
 
 
 def topology() -> str:

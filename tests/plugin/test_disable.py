@@ -3,38 +3,48 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
 from .project import GOOD, Project
 
+Disabled: TypeAlias = tuple[str, Project, str]  # the mutation, the project, what pytest printed
 FAULT = "severed:good.redis"
 KINDS = ["inert", "bypassed", "inert-to-app"]
+MODES = ["dropped", "refused", "silent"]
 
 
-def saved(project: Project, name: str) -> Any:
-    """A file of the only scenario of the only run."""
+def saved(project: Project, name: str, scenario: str = "good") -> Any:
+    """A file of one scenario of the only run."""
     (run,) = project.runs
-    (path,) = run.glob(f"*/{name}")
-    return json.loads(path.read_text())
+    return json.loads((run / f"tiny-{scenario}" / name).read_text())
 
 
-@pytest.mark.parametrize("mode", ["dropped", "refused", "silent"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.fixture(scope="module", params=KINDS)
+def disabled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Disabled:
+    """One pytest with a scenario for each mode, its fault disabled in one way."""
+    scenarios = (GOOD.replace("MODE", mode).replace("good(", f"{mode}(") for mode in MODES)
+    project = Project(tmp_path_factory.mktemp(request.param), "".join(scenarios))
+    mutation = f"{request.param}:{FAULT}"
+    code, said = project.pytest("-q", f"--chaos-disable={mutation}")
+    assert code == 1, said
+    return mutation, project, said
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_a_run_without_its_fault_is_unknown_and_says_what_was_done(
-    tmp_path: Path, kind: str, mode: str
+    disabled: Disabled, mode: str
 ) -> None:
     """In run.json, in the history, and in the reasons of every verdict."""
-    project = Project(tmp_path, GOOD.replace("MODE", mode))
-    code, said = project.pytest("-q", f"--chaos-disable={kind}:{FAULT}")
-    assert code == 1, said
-    assert "UNKNOWN" in said
-    assert saved(project, "run.json")["disabled"] == f"{kind}:{FAULT}"
-    verdicts = saved(project, "verdicts.json")
+    mutation, project, said = disabled
+    assert re.search(rf"FAILED \S+::test_{mode} - Failed: UNKNOWN", said), said
+    assert saved(project, "run.json", mode)["disabled"] == mutation
+    verdicts = saved(project, "verdicts.json", mode)
     assert [v["outcome"] for v in verdicts] == ["UNKNOWN", "UNKNOWN"]
-    told = ("lab.fault_disabled", {"mutation": f"{kind}:{FAULT}"})
+    told = ("lab.fault_disabled", {"mutation": mutation})
     assert all(told in [(r["code"], r["data"]) for r in v["because"]] for v in verdicts)
     # a starved machine is told first, so the evidence is looked for in all the reasons
     assert not any(" observed on " in why["text"] for v in verdicts for why in v["because"])
