@@ -1,4 +1,4 @@
-"""Real servers behind the real engine, for the canary's own tests; a wire for the agent's."""
+"""Fixtures of the agent's tests: real servers behind the engine, and two network namespaces."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .rig import Wire, wired
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def proxied(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, int]]:
-    """The port of each kind's server, behind a proxy."""
+    """The port of a proxy in front of each kind of server."""
     log = tmp_path_factory.mktemp("proxied") / "proxy.log"
     kinds = ("redis", "postgres")
     async with LocalRuntime() as runtime:
@@ -37,6 +37,6 @@ async def proxied(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dic
 
 @pytest.fixture
 def wire() -> Iterator[Wire]:
-    """A wire of the test's own."""
+    """A new wire."""
     with wired() as laid:
         yield laid

@@ -1,4 +1,4 @@
-"""What the agent's tests stand on: a wire between two namespaces, and agents at its ends."""
+"""Helpers of the agent's tests: a wire between two namespaces, and agents at its ends."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ needs_namespaces = pytest.mark.skipif(
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """Two namespaces, `app` and `proxy`, that see each other at APP and PROXY; pids hold them."""
+    """Two namespaces, `app` and `proxy`, connected at APP and PROXY; two processes hold them."""
 
     app: int
     proxy: int
@@ -53,7 +53,7 @@ def enter(pid: int) -> list[str]:
 
 @contextmanager
 def wired() -> Iterator[Wire]:
-    """Lay a wire. Both ends go away with this process, however it ends: the holders read a pipe."""
+    """Make a wire. When this process ends, its two holders read the end of a pipe and end too."""
     with _namespace() as app, _namespace() as proxy:
         mine, theirs = f"cla{app}", f"clb{app}"
         _do(app, "ip", "link", "add", mine, "type", "veth", "peer", "name", theirs)
@@ -80,7 +80,7 @@ def _namespace() -> Iterator[int]:
 
 @contextmanager
 def inside(pid: int) -> Iterator[None]:
-    """This thread stands in that namespace; a socket stays where it was made."""
+    """Put this thread into the namespace; a socket stays in the namespace where it was made."""
     libc = ctypes.CDLL(None, use_errno=True)
     home, there = (os.open(f"/proc/{who}/ns/net", os.O_RDONLY) for who in ("thread-self", pid))
     try:
@@ -93,7 +93,7 @@ def inside(pid: int) -> Iterator[None]:
 
 
 def listener(wire: Wire, host: str = PROXY) -> socket.socket:
-    """A socket that listens where the proxy stands."""
+    """A socket that listens in the proxy's namespace."""
     with inside(wire.proxy):
         return socket.create_server((host, 0))
 
@@ -104,7 +104,7 @@ def port_of(sock: socket.socket) -> int:
 
 
 async def dial(wire: Wire, port: int, *, within_s: float = PATIENCE_S) -> socket.socket:
-    """A connection of the app's, that does not block. Raises TimeoutError."""
+    """A non-blocking connection of the app. Raises TimeoutError."""
     with inside(wire.app):
         sock = socket.socket()
     sock.setblocking(False)
@@ -119,7 +119,7 @@ async def dial(wire: Wire, port: int, *, within_s: float = PATIENCE_S) -> socket
 
 @asynccontextmanager
 async def pongs(wire: Wire) -> AsyncIterator[int]:
-    """A server where the proxy stands that answers each line with a line; its port."""
+    """A server in the proxy's namespace that answers each line with a line; returns its port."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -135,7 +135,7 @@ async def pongs(wire: Wire) -> AsyncIterator[int]:
 
 
 class AgentProcess:
-    """The other end of an agent: asks, and keeps what it says unasked."""
+    """An agent process: sends requests, and collects the messages that are not answers."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
@@ -145,13 +145,13 @@ class AgentProcess:
         self._reading = asyncio.create_task(self._read())
 
     async def do(self, verb: str, **given: object) -> Any:
-        """What it answers; fails where that is an error."""
+        """The answer to a request; fails if it is an error."""
         answer = await self.answer_to({"do": verb, **given})
         assert "ok" in answer, answer
         return answer["ok"]
 
     async def answer_to(self, request: dict[str, object]) -> Any:
-        """Its answer, whatever it is."""
+        """The answer to a request, also if it is an error."""
         self._asked += 1
         self._answers[self._asked] = asyncio.get_running_loop().create_future()
         self.write(json.dumps({"id": self._asked, **request}).encode())
@@ -159,24 +159,24 @@ class AgentProcess:
             return await self._answers[self._asked]
 
     def write(self, line: bytes) -> None:
-        """A line as it stands."""
+        """Write a line unchanged."""
         assert self.process.stdin is not None
         self.process.stdin.write(line + b"\n")
 
     async def hears(self) -> Any:
-        """The next thing that it says unasked."""
+        """The next message that is not an answer."""
         async with asyncio.timeout(PATIENCE_S):
             return await self.told.get()
 
     async def sockets_come_to(self, *expected: tuple[str, int, int]) -> float:
-        """Wait until it has told of exactly these; when it saw them."""
+        """Wait until it has sent exactly these sockets; returns the time at which it saw them."""
         while True:
             told = await self.hears()
             if sorted(map(tuple, told["sockets"])) == sorted(expected):
                 return float(told["at_s"])
 
     async def ends(self) -> int:
-        """Its exit code, after its stdin has ended."""
+        """Its exit code, after its stdin was closed."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         async with asyncio.timeout(PATIENCE_S):
@@ -197,13 +197,13 @@ class AgentProcess:
 
 
 def agent_in(*prefix: str) -> AbstractAsyncContextManager[AgentProcess]:
-    """An agent of this checkout that has said that it listens."""
+    """An agent of this checkout, after its message that it is ready."""
     return agent_by(*prefix, sys.executable, "-m", "chaoslab.agent")
 
 
 @asynccontextmanager
 async def agent_by(*command: str) -> AsyncIterator[AgentProcess]:
-    """The agent that a command starts, once it has said that it listens."""
+    """The agent that a command starts, after its message that it is ready."""
     process = await asyncio.create_subprocess_exec(
         *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )

@@ -1,4 +1,4 @@
-"""What the agent's image is built from is enough, and nothing more than that."""
+"""The build context of the agent's image has all files that the image needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chaoslab.agent import build_context
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
-    """The context's files in a folder, as an image gets them."""
+    """The context's files in a folder, as they are in the image."""
     for name, content in build_context.files().items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(content)
@@ -21,7 +21,7 @@ def copied(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A Python that sees the standard library and that folder only (-I would hide the folder)."""
+    """A Python that has only the standard library and this folder (-I would hide the folder)."""
     code = f"import sys; sys.path.insert(0, {str(folder)!r}); {arguments[0]}"
     return subprocess.run(
         [sys.executable, "-I", "-S", "-c", code, *arguments[1:]],
@@ -31,7 +31,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("program", ["chaoslab.agent", "chaoslab.engine"])
 def test_both_programs_start_from_the_context_alone(copied: Path, program: str) -> None:
-    """With nothing installed beside the standard library; the agent ends for want of a stdin."""
+    """With the standard library only; the agent ends because it has no stdin."""
     start = f"import runpy; runpy.run_module({program!r}, run_name='__main__', alter_sys=True)"
     arguments = ["--port=0", "--until-eof"] if program.endswith("engine") else []
     done = run(copied, start, *arguments)
@@ -40,7 +40,7 @@ def test_both_programs_start_from_the_context_alone(copied: Path, program: str) 
 
 
 def test_every_module_of_the_context_can_be_imported_from_it(copied: Path) -> None:
-    """Also those that a start does not need."""
+    """Also those that are not imported at the start."""
     names = [
         name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         for name in build_context.files()
@@ -51,16 +51,16 @@ def test_every_module_of_the_context_can_be_imported_from_it(copied: Path) -> No
     assert done.returncode == 0, done.stderr
 
 
-def test_an_image_tells_the_hash_of_what_it_was_built_from(copied: Path) -> None:
-    """The copy names itself as the original does, so a stale image shows."""
+def test_an_image_reports_the_hash_of_its_build_context(copied: Path) -> None:
+    """The copy reports the same hash as the original, so an outdated image is detected."""
     ask = "from chaoslab.agent.build_context import content_hash; print(content_hash())"
     assert run(copied, ask).stdout.strip() == build_context.content_hash()
     (copied / "chaoslab/agent/iptables_rules.py").write_bytes(b"# another one\n")
     assert run(copied, ask).stdout.strip() != build_context.content_hash()
 
 
-def test_the_dockerfile_stands_at_the_contexts_root() -> None:
-    """Where a build looks for it."""
+def test_the_dockerfile_is_at_the_root_of_the_context() -> None:
+    """A build looks for it there."""
     files = build_context.files()
     assert files["Dockerfile"] == files["chaoslab/agent/Dockerfile"]
     assert b"ARG BASE=" in files["Dockerfile"]

@@ -1,4 +1,4 @@
-"""The lab's canary: what a client meets on a port, and nothing that was not met."""
+"""The lab's canary reports what a client observes at a port, and never its own trouble."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ WITHIN_S = 0.2
 
 
 def question_to(kind: str) -> Question:
-    """What a canary asks of a server of that kind."""
+    """The canary's question to a server of this kind."""
     return question_of(Service(name=kind, kind=kind))
 
 
 @contextmanager
 def listener(backlog: int = 8) -> Iterator[socket.socket]:
-    """A socket that listens; the kernel accepts, nobody reads."""
+    """A socket that listens; the kernel accepts, but no program reads."""
     with socket.socket() as made:
         made.bind(("127.0.0.1", 0))
         made.listen(backlog)
@@ -46,7 +46,7 @@ def port_of(sock: socket.socket) -> int:
 
 @pytest.mark.parametrize("kind", ["redis", "postgres"])
 async def test_a_real_server_answers_through_its_proxy(proxied: dict[str, int], kind: str) -> None:
-    """Without credentials, and the port of the canary is told so that it is no evidence."""
+    """Without credentials. The canary's port is reported, so that it is not taken for evidence."""
     sighting = await ask("127.0.0.1", proxied[kind], question_to(kind), within_s=5.0)
     assert sighting.outcome == "answered"
     assert 0.0 < sighting.took_s < 5.0
@@ -54,15 +54,15 @@ async def test_a_real_server_answers_through_its_proxy(proxied: dict[str, int], 
 
 
 async def test_a_closed_port_refuses() -> None:
-    """And there is no port of the canary's own to leave out."""
+    """No port of a canary is reported."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         sighting = await ask("127.0.0.1", port_of(bound), question_to("redis"), within_s=WITHIN_S)
     assert (sighting.outcome, sighting.client_port) == ("refused", None)
 
 
-async def test_a_full_queue_is_a_connect_that_times_out() -> None:
-    """As behind a severed path; bounded by what was asked."""
+async def test_a_full_accept_queue_is_a_connect_time_out() -> None:
+    """As behind a severed path; within the given bound."""
     with listener(0) as full, socket.create_connection(full.getsockname()):
         sighting = await ask("127.0.0.1", port_of(full), question_to("redis"), within_s=WITHIN_S)
     assert sighting.outcome == "connect_timeout"
@@ -70,8 +70,8 @@ async def test_a_full_queue_is_a_connect_that_times_out() -> None:
 
 
 @pytest.mark.parametrize(("listens", "outcome"), [(True, "silent"), (False, "refused")])
-async def test_a_lab_that_is_late_sees_no_outage_in_that(listens: bool, outcome: str) -> None:
-    """Its loop stands still for longer than the canary's patience; the kernel did not."""
+async def test_a_late_event_loop_is_not_taken_for_an_outage(listens: bool, outcome: str) -> None:
+    """The loop is blocked for longer than the time-out, but the kernel connects meanwhile."""
     with listener() as mute:
         if not listens:
             mute.close()
@@ -88,8 +88,8 @@ async def test_a_lab_that_is_late_sees_no_outage_in_that(listens: bool, outcome:
         assert (await asked).outcome == outcome
 
 
-async def test_an_answer_that_waits_in_the_kernel_is_one() -> None:
-    """The loop stands still while it comes; even the one byte that Postgres says is not lost."""
+async def test_an_answer_that_waits_in_the_kernel_counts() -> None:
+    """The loop is blocked while it arrives; even the one byte of Postgres is read."""
     loop, standing = asyncio.get_running_loop(), threading.Event()
     within_s = 2.0  # long enough for the server to be asked first, on a machine that stalls
 
@@ -113,7 +113,7 @@ async def test_an_answer_that_waits_in_the_kernel_is_one() -> None:
     assert sighting.outcome == "answered"
 
 
-async def test_a_server_that_says_nothing_is_silent() -> None:
+async def test_a_server_that_sends_nothing_is_silent() -> None:
     """Connected, and no byte within the bound."""
     with listener() as mute:
         sighting = await ask("127.0.0.1", port_of(mute), question_to("redis"), within_s=WITHIN_S)
@@ -122,8 +122,8 @@ async def test_a_server_that_says_nothing_is_silent() -> None:
 
 
 @pytest.mark.parametrize(("linger", "outcome"), [(False, "closed"), (True, "reset")])
-async def test_an_end_in_place_of_an_answer_is_told_by_its_kind(linger: bool, outcome: str) -> None:
-    """FIN after the question, and RST."""
+async def test_a_close_and_a_reset_are_different_outcomes(linger: bool, outcome: str) -> None:
+    """A FIN after the question, and an RST."""
 
     async def end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(64)
@@ -141,7 +141,7 @@ async def test_an_end_in_place_of_an_answer_is_told_by_its_kind(linger: bool, ou
 
 @contextmanager
 def no_descriptors_left() -> Iterator[None]:
-    """Every descriptor that this process may have is in use."""
+    """All file descriptors that this process may have are in use."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
     taken: list[int] = []
@@ -156,8 +156,8 @@ def no_descriptors_left() -> Iterator[None]:
             os.close(descriptor)
 
 
-async def test_a_lab_without_descriptors_sees_no_refusal() -> None:
-    """Its own trouble must not pass for a fault in force."""
+async def test_missing_descriptors_are_not_taken_for_a_refusal() -> None:
+    """The lab's own trouble must not be taken for a fault in force."""
     with (
         listener() as mute,
         no_descriptors_left(),

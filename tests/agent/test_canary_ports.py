@@ -1,4 +1,4 @@
-"""The ports of canaries: in turn, never in the way, and free again at once."""
+"""The ports of canaries: in rotation, without conflicts, and free again at once."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from .test_canary import listener, port_of, question_to
 
 
 def three_in_a_row() -> int:
-    """The first of three ports that nobody else is given while this process lives.
+    """The first of three consecutive free ports, which stay free while this process lives.
 
-    As canaries have them in a container, but such as a test may bind that is not root.
+    As canaries have them in a container, but ports that a test may bind without root.
+
     """
     while True:
         first = _HELD.take()
@@ -38,7 +39,7 @@ LAST = FIRST + 2
 
 @pytest.fixture
 def ports() -> CanaryPorts:
-    """Three of them."""
+    """Three canary ports."""
     return CanaryPorts(FIRST, LAST)
 
 
@@ -50,7 +51,7 @@ def bound(ports: CanaryPorts) -> socket.socket:
 
 
 def test_ports_are_taken_in_turn(ports: CanaryPorts) -> None:
-    """Each once before any is taken again."""
+    """Each is used once before one is used again."""
     taken = []
     for _ in range(6):
         sock = bound(ports)
@@ -59,16 +60,16 @@ def test_ports_are_taken_in_turn(ports: CanaryPorts) -> None:
     assert taken == [FIRST, FIRST + 1, LAST] * 2
 
 
-def test_a_port_that_somebody_listens_on_is_stepped_over(ports: CanaryPorts) -> None:
-    """An app may serve on one of them."""
+def test_a_port_in_use_is_skipped(ports: CanaryPorts) -> None:
+    """An app may listen on one of them."""
     with socket.create_server(("127.0.0.1", FIRST)):
         sock = bound(ports)
         assert port_of(sock) == FIRST + 1
         ports.release(sock)
 
 
-def test_a_port_that_may_be_half_open_elsewhere_comes_last(ports: CanaryPorts) -> None:
-    """Its end may never have arrived at the other side."""
+def test_a_port_that_may_be_half_open_comes_last(ports: CanaryPorts) -> None:
+    """The end of its connection may not have reached the server."""
     sock = bound(ports)
     ports.release(sock, rest=True)
     taken = []
@@ -79,8 +80,8 @@ def test_a_port_that_may_be_half_open_elsewhere_comes_last(ports: CanaryPorts) -
     assert taken == [FIRST + 1, LAST, FIRST + 1, LAST]
 
 
-def test_when_no_port_is_free_it_is_said(ports: CanaryPorts) -> None:
-    """With the reason and the fix; it must not pass for an outage."""
+def test_without_a_free_port_there_is_an_error(ports: CanaryPorts) -> None:
+    """With the cause and the fix; it is not taken for an outage."""
     taken = [socket.create_server(("127.0.0.1", port)) for port in range(FIRST, LAST + 1)]
     try:
         with socket.socket() as sock, pytest.raises(InjectionFailed, match="NET_BIND_SERVICE"):
@@ -91,9 +92,10 @@ def test_when_no_port_is_free_it_is_said(ports: CanaryPorts) -> None:
 
 
 async def test_many_more_canaries_than_ports_reach_one_address(ports: CanaryPorts) -> None:
-    """None waits for an earlier one's TIME_WAIT, and the port that it came from is told.
+    """None waits for TIME_WAIT of an earlier one, and the port is reported.
 
-    Asked as Postgres is: its one byte is read, so that a plain close would be an orderly one.
+    The canary asks as Postgres' does: its one byte is read, so a plain close would send a FIN.
+
     """
 
     async def refuse_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -114,8 +116,8 @@ async def test_many_more_canaries_than_ports_reach_one_address(ports: CanaryPort
     assert not ports.inodes
 
 
-async def test_canaries_at_one_time_come_from_ports_of_their_own(ports: CanaryPorts) -> None:
-    """Each is known as the agent's own while it is open, and no longer."""
+async def test_concurrent_canaries_have_different_ports(ports: CanaryPorts) -> None:
+    """Each is known as a canary while it is open, and not after that."""
     with listener() as mute:
         asking = [
             asyncio.create_task(
@@ -135,10 +137,8 @@ async def test_canaries_at_one_time_come_from_ports_of_their_own(ports: CanaryPo
 
 
 @pytest.mark.parametrize("outcome", ["refused", "connect_timeout"])
-async def test_a_canary_that_was_never_connected_leaves_nothing(
-    ports: CanaryPorts, outcome: str
-) -> None:
-    """No open socket and no inode that is held for its own."""
+async def test_a_canary_that_never_connected_is_removed(ports: CanaryPorts, outcome: str) -> None:
+    """No open socket and no inode is left."""
     before = len(os.listdir("/proc/self/fd"))
     with listener(0) as full, socket.create_connection(full.getsockname()):
         port = port_of(full)

@@ -1,4 +1,4 @@
-"""The agent's image on a real engine: built from the context, in namespaces of containers."""
+"""The agent's image on a real Docker engine, built from the context, in containers' namespaces."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ socketserver.ThreadingTCPServer(("0.0.0.0", {PORT}), Pong).serve_forever()
 
 
 def docker(*arguments: str, given: bytes = b"") -> str:
-    """What the command says; fails where it does."""
+    """The output of a docker command; fails if the command fails."""
     done = subprocess.run(
         ["docker", *arguments], input=given, capture_output=True, timeout=300.0, check=False
     )
@@ -58,7 +58,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(_why_not()), reason=_why
 
 @pytest.fixture(scope="module")
 def image() -> Iterator[str]:
-    """An image of the tests' own, built from the context alone."""
+    """An image of these tests, built from the context only."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for name, content in files().items():
@@ -73,7 +73,7 @@ def image() -> Iterator[str]:
 
 @pytest.fixture
 def network() -> Iterator[str]:
-    """One with names, as only those that a user makes have."""
+    """A user-defined network, since only those resolve names."""
     docker("network", "create", NAME)
     yield NAME
     docker("network", "rm", NAME)
@@ -81,7 +81,7 @@ def network() -> Iterator[str]:
 
 @contextmanager
 def server(image: str, network: str) -> Iterator[str]:
-    """A container that answers on PORT; its name."""
+    """A container that answers on PORT; returns its name."""
     name = f"{NAME}-server"
     entry = ("--entrypoint", "python3", image, "-c", SERVER)
     docker("run", "-d", "--rm", "--name", name, "--network", network, *entry)
@@ -100,7 +100,7 @@ async def agent(image: str, network: str, *options: str) -> AsyncIterator[AgentP
 
 
 async def answered(eyes: AgentProcess, host: str) -> None:
-    """Wait until the server has come up."""
+    """Wait until the server answers."""
     end_s = now_s() + PATIENCE_S
     while (met := await asked(eyes, host)) != "answered":
         assert now_s() < end_s, f"expected an answer, met {met}"
@@ -108,15 +108,15 @@ async def answered(eyes: AgentProcess, host: str) -> None:
 
 
 async def asked(eyes: AgentProcess, host: str) -> str:
-    """What a canary meets that is sent to that name."""
+    """What a canary to this name observes."""
     told = await eyes.do(
         "ask", host=host, port=PORT, asked="50494e470d0a", answered=True, within_s=0.3
     )
     return str(told["outcome"])
 
 
-async def test_the_image_is_what_the_context_says(image: str) -> None:
-    """It names itself by the same hash, finds its tool, and ends as process 1 with its stdin."""
+async def test_the_image_is_built_from_the_context(image: str) -> None:
+    """It reports the same hash, finds iptables, and ends as process 1 when its stdin ends."""
     async with agent(image, "bridge", "--cap-add", "NET_ADMIN") as made:
         about = await made.do("about")
         assert about["hash"] == content_hash()
@@ -124,8 +124,8 @@ async def test_the_image_is_what_the_context_says(image: str) -> None:
         assert await made.ends() == 0
 
 
-async def test_without_the_capability_it_says_what_to_give(image: str) -> None:
-    """In the tool's own words, and in ours."""
+async def test_without_the_capability_the_error_names_it(image: str) -> None:
+    """With the output of iptables and our fix."""
     async with agent(image, "bridge") as made:
         about = await made.do("about")
     assert about["rules"] is None
@@ -133,7 +133,7 @@ async def test_without_the_capability_it_says_what_to_give(image: str) -> None:
 
 
 async def test_a_path_between_containers_is_severed_and_healed(image: str, network: str) -> None:
-    """Hands join the server's namespace; eyes stand where an app would, and find it by name."""
+    """One agent is in the server's namespace; another, like an app, finds the server by name."""
     with server(image, network) as name:
         async with (
             agent(image, network) as eyes,
@@ -148,21 +148,21 @@ async def test_a_path_between_containers_is_severed_and_healed(image: str, netwo
             await answered(eyes, name)
 
 
-async def test_the_engines_resolver_is_no_socket_of_the_apps(image: str, network: str) -> None:
-    """It listens in every namespace of a network with names, and is nobody's news."""
+async def test_the_resolver_of_docker_is_not_reported(image: str, network: str) -> None:
+    """It listens in every namespace of a network with names."""
     async with agent(image, network) as eyes:
         await eyes.do("watch", on=True)
         assert (await eyes.hears())["sockets"] == []
 
 
 async def test_the_proxy_engine_runs_from_the_same_image(image: str) -> None:
-    """So that it can stand in where Toxiproxy cannot do what a fault promises."""
+    """It replaces Toxiproxy for faults that Toxiproxy cannot inject."""
     told = docker("run", "--rm", "--entrypoint", "python3", image, "-m", "chaoslab.engine", "-h")
     assert "Toxiproxy" in told
 
 
-async def test_the_agent_goes_when_its_lab_is_killed(image: str) -> None:
-    """SIGKILL leaves nobody to stop it; the engine closes its stdin, and that is enough."""
+async def test_the_agent_ends_when_its_lab_is_killed(image: str) -> None:
+    """After SIGKILL nobody stops it; Docker closes its stdin, which is enough."""
     name = f"{NAME}-orphan"
     command = ("docker", "run", "-i", "--rm", "--name", name, image)
     async with agent_by(*command) as made:

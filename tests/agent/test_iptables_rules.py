@@ -1,4 +1,4 @@
-"""The text of packet rules, and what their counters are read as."""
+"""The texts of packet rules, and how their counters are read."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ COMMIT
 
 
 def test_every_counter_is_read_from_its_own_rule() -> None:
-    """No two are the same number in this text."""
+    """All numbers in this text are different."""
     assert iptables_rules.counters(SAVED, 7001) == Counters(
         syns=3, syns_dropped=2, packets_dropped=4, bytes_up=333, bytes_down=444, resets=1
     )
 
 
 def test_a_port_without_rules_has_no_counters() -> None:
-    """None, and not zeros: nobody has counted. A port is not another one that it begins."""
+    """None and not zeros. A port is not another one that begins with the same digits."""
     assert iptables_rules.counters(SAVED, 7002) is None
     assert iptables_rules.counters(SAVED, 700) is None
 
@@ -54,8 +54,8 @@ def test_the_rules_that_are_read_are_those_that_are_written() -> None:
 
 
 @pytest.mark.parametrize("dropping", [True, False])
-def test_a_switch_touches_no_rule_that_counts_what_is_compared(dropping: bool) -> None:
-    """Differences of counters are taken across drops and heals."""
+def test_a_switch_changes_no_counting_rule(dropping: bool) -> None:
+    """Differences of counters are computed across drops and heals."""
     text = iptables_rules.switched(7001, dropping=dropping)
     for chain in ("IN", "OUT", "DROP"):
         assert f"-F CHAOSLAB-7001-{chain}\n" not in text
@@ -76,7 +76,7 @@ def test_every_change_is_one_transaction() -> None:
 
 
 def test_names_of_chains_fit_the_kernel() -> None:
-    """It takes 28 characters."""
+    """It allows 28 characters."""
     chains = {
         line.split()[0][1:] for line in iptables_rules.installed(65535).splitlines() if ":C" in line
     }

@@ -1,4 +1,4 @@
-"""Packet rules on a real wire: a path that is severed for the app's kernel, too."""
+"""Packet rules on a real wire: the path is severed for the app's kernel too."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SILENT_S = 0.3
 
 @asynccontextmanager
 async def three(wire: Wire) -> AsyncIterator[tuple[int, AgentProcess, AgentProcess]]:
-    """A server's port, an agent where the app stands, and one where the proxy does."""
+    """The port of a server, an agent in the app's namespace, and one in the proxy's."""
     async with (
         pongs(wire) as port,
         agent_in(*enter(wire.app)) as app,
@@ -50,15 +50,15 @@ async def three(wire: Wire) -> AsyncIterator[tuple[int, AgentProcess, AgentProce
 
 
 async def asked(app: AgentProcess, port: int, within_s: float = 2.0) -> str:
-    """What a canary meets that is sent from where the app stands."""
+    """What a canary from the app's namespace observes."""
     told = await app.do(
         "ask", host=PROXY, port=port, asked="50494e470d0a", answered=True, within_s=within_s
     )
     return str(told["outcome"])
 
 
-async def test_a_dropped_port_hangs_every_connect_and_passes_again(wire: Wire) -> None:
-    """For the app and for the canary alike, with no answer and no refusal."""
+async def test_a_dropped_port_makes_connects_wait_until_it_passes_again(wire: Wire) -> None:
+    """For the app and for the canary: no answer and no refusal."""
     async with three(wire) as (port, app, hands):
         await hands.do("guard", port=port)
         assert await asked(app, port) == "answered"
@@ -70,8 +70,8 @@ async def test_a_dropped_port_hangs_every_connect_and_passes_again(wire: Wire) -
         assert await asked(app, port) == "answered"
 
 
-async def test_counters_are_the_apps_alone_and_outlive_every_change(wire: Wire) -> None:
-    """Canaries, passed or dropped, count nowhere; what the app did is told as it was."""
+async def test_counters_count_only_the_app_and_stay_after_changes(wire: Wire) -> None:
+    """Canaries, passed or dropped, are not counted."""
     async with three(wire) as (port, app, hands):
         await hands.do("guard", port=port)
         assert await asked(app, port) == "answered"
@@ -98,7 +98,7 @@ async def test_counters_are_the_apps_alone_and_outlive_every_change(wire: Wire) 
 
 
 async def test_a_refusal_counts_as_a_reset_from_the_port(wire: Wire) -> None:
-    """Nobody listens: each attempt is a SYN and a RST."""
+    """Without a listener, each connect is a SYN and an RST."""
     async with pongs(wire) as port:
         pass
     async with agent_in(*enter(wire.proxy)) as hands:
@@ -113,7 +113,7 @@ async def test_a_refusal_counts_as_a_reset_from_the_port(wire: Wire) -> None:
 async def test_the_limits_of_the_apps_own_kernel_act_behind_a_drop(
     wire: Wire, record_property: Callable[[str, object], None]
 ) -> None:
-    """What no proxy in userspace can show: its kernel would acknowledge both."""
+    """A proxy in user space cannot do this: its kernel acknowledges data and keepalives."""
     loop = asyncio.get_running_loop()
     async with pongs(wire) as port, agent_in(*enter(wire.proxy)) as hands:
         busy, idle = await dial(wire, port), await dial(wire, port)
@@ -147,7 +147,7 @@ async def test_the_limits_of_the_apps_own_kernel_act_behind_a_drop(
 
 @pytest.mark.parametrize("speaker", ["app", "proxy"])
 async def test_an_open_connection_is_silent_in_each_direction(wire: Wire, speaker: str) -> None:
-    """Whoever speaks is not heard until the heal, and then with what was said meanwhile."""
+    """Bytes sent meanwhile arrive after the heal."""
     loop = asyncio.get_running_loop()
     with listener(wire) as server:
         server.setblocking(False)
@@ -172,7 +172,7 @@ async def test_an_open_connection_is_silent_in_each_direction(wire: Wire, speake
 
 
 async def test_a_connection_that_was_held_loses_no_byte_in_either_direction(wire: Wire) -> None:
-    """Drops come and go under a stream of numbered words; each arrives once and in order."""
+    """While numbered words are sent, drops begin and end; each word arrives once and in order."""
     loop = asyncio.get_running_loop()
     severed = asyncio.Event()
     words = b"".join(number.to_bytes(4, "big") for number in range(1 << 16))
@@ -214,8 +214,8 @@ async def test_a_connection_that_was_held_loses_no_byte_in_either_direction(wire
     assert told["packets_dropped"] > 0
 
 
-async def test_an_agent_takes_over_what_another_one_left(wire: Wire) -> None:
-    """The rules outlive their agent; the counters go on, and the port can be healed."""
+async def test_a_new_agent_takes_over_the_rules_of_another(wire: Wire) -> None:
+    """The rules stay, the counters go on, and the port can be healed."""
     async with pongs(wire) as port:
         async with agent_in(*enter(wire.proxy)) as first:
             await first.do("drop", port=port)
@@ -231,8 +231,8 @@ async def test_an_agent_takes_over_what_another_one_left(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("tool", ["iptables-legacy", "iptables-nft"])
-async def test_either_engine_of_the_kernel_serves(wire: Wire, tool: str) -> None:
-    """Guarded twice, dropped, read, and nothing is left of it at the end."""
+async def test_both_variants_of_iptables_work(wire: Wire, tool: str) -> None:
+    """Guarded twice, dropped, read; at the end no rule is left."""
     if not shutil.which(tool):
         pytest.skip(f"no {tool} on this machine")
     with inside(wire.proxy):
@@ -250,14 +250,14 @@ async def test_either_engine_of_the_kernel_serves(wire: Wire, tool: str) -> None
         assert "CHAOSLAB" not in await rules._saved()
 
 
-async def test_where_there_is_no_tool_the_mend_is_told(wire: Wire) -> None:
+async def test_without_iptables_the_error_has_the_fix(wire: Wire) -> None:
     """An image without iptables."""
     with pytest.raises(InjectionFailed, match=r"not in this image\n.*with iptables in it"):
         await PacketRules(("no-such-iptables",)).about()
 
 
-async def test_without_the_capability_the_mend_is_told(wire: Wire) -> None:
-    """Every tool's own words, and what to give the container."""
+async def test_without_the_capability_the_error_has_the_fix(wire: Wire) -> None:
+    """With the output of each tool, and the capability to add."""
     setpriv = shutil.which("setpriv")
     if not setpriv:
         pytest.skip("no setpriv to drop a capability with")

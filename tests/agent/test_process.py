@@ -1,4 +1,4 @@
-"""The agent as a process: it answers whatever it is asked, and ends when nobody asks any more."""
+"""The agent as a process: it answers every request, and ends when its stdin ends."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from .rig import (
 ASKED = '"asked":"50494e470d0a","answered":true'
 
 
-async def test_it_says_what_it_is() -> None:
-    """By the hash of what its image would be built from."""
+async def test_it_reports_its_hash_and_versions() -> None:
+    """The hash is that of its build context."""
     async with agent_in() as agent:
         about = await agent.do("about")
     assert about["hash"] == content_hash()
@@ -55,8 +55,10 @@ async def test_it_says_what_it_is() -> None:
         (b'{"id": "d", "x": "%s"}' % (b"x" * (1 << 21)), None, "expected a line of JSON"),
     ],
 )
-async def test_a_request_that_is_none_is_answered(line: bytes, whose: object, error: str) -> None:
-    """And the next one too."""
+async def test_a_wrong_request_is_answered_with_an_error(
+    line: bytes, whose: object, error: str
+) -> None:
+    """And the next request is answered too."""
     async with agent_in() as agent:
         agent.write(line)
         said = await agent.hears()
@@ -66,7 +68,7 @@ async def test_a_request_that_is_none_is_answered(line: bytes, whose: object, er
 
 
 async def test_a_name_without_an_address_is_no_outage() -> None:
-    """It is an error with its fix, and not an outcome."""
+    """It is an error with its fix, not an outcome of the canary."""
     async with agent_in() as agent:
         answer = await agent.answer_to(
             {
@@ -83,7 +85,7 @@ async def test_a_name_without_an_address_is_no_outage() -> None:
 
 @needs_namespaces
 async def test_requests_do_not_wait_for_each_other(wire: Wire) -> None:
-    """A canary's patience holds up nobody."""
+    """A canary that waits does not delay other requests."""
     async with agent_in(*enter(wire.app)) as agent:
         with listener(wire) as mute:
             slow = asyncio.create_task(
@@ -106,8 +108,8 @@ async def test_requests_do_not_wait_for_each_other(wire: Wire) -> None:
 
 @needs_namespaces
 @pytest.mark.parametrize("how", ["eof", "SIGTERM", "SIGINT"])
-async def test_it_ends_with_zero_even_while_it_is_asked(wire: Wire, how: str) -> None:
-    """A switch of the dead: the lab's end closes the pipe, however it came."""
+async def test_it_ends_with_zero_even_during_a_request(wire: Wire, how: str) -> None:
+    """When the lab ends in any way, the pipe is closed."""
     async with agent_in(*enter(wire.app)) as agent:
         with listener(wire) as mute:
             request = f'{{"do":"ask","host":"{PROXY}","port":{port_of(mute)},{ASKED}'
@@ -121,8 +123,8 @@ async def test_it_ends_with_zero_even_while_it_is_asked(wire: Wire, how: str) ->
                     assert await agent.process.wait() == 0
 
 
-def test_it_ends_when_its_answers_can_go_nowhere() -> None:
-    """The reader is gone though stdin is still held open, by a fork of the lab, say."""
+def test_it_ends_when_its_stdout_is_closed() -> None:
+    """Even if its stdin is still open, for example in a fork of the lab."""
     read, write = os.pipe()
     command = [sys.executable, "-m", "chaoslab.agent"]
     with subprocess.Popen(command, stdin=read, stdout=subprocess.PIPE) as process:
@@ -135,7 +137,7 @@ def test_it_ends_when_its_answers_can_go_nowhere() -> None:
 
 
 def test_without_a_stdin_it_ends_at_once() -> None:
-    """Nobody could ever tell it to."""
+    """Nothing could end it later."""
     command = [sys.executable, "-m", "chaoslab.agent"]
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE_S, check=False
@@ -144,8 +146,8 @@ def test_without_a_stdin_it_ends_at_once() -> None:
 
 
 @needs_namespaces
-async def test_the_apps_sockets_are_told_as_they_change(wire: Wire) -> None:
-    """At once, after each change, and never the agent's own or the engine's resolver."""
+async def test_the_apps_sockets_are_sent_when_they_change(wire: Wire) -> None:
+    """At once, after each change; never the agent's own or those of Docker's resolver."""
     async with agent_in(*enter(wire.app)) as agent:
         with listener(wire) as server:
             port = port_of(server)
@@ -177,8 +179,8 @@ async def test_the_apps_sockets_are_told_as_they_change(wire: Wire) -> None:
 
 
 @needs_namespaces
-async def test_a_watch_that_is_asked_for_again_begins_anew(wire: Wire) -> None:
-    """It says at once what there is, changed or not; one watch is on, not two."""
+async def test_a_second_watch_replaces_the_first(wire: Wire) -> None:
+    """It sends the present sockets at once; there is one watch, not two."""
     async with agent_in(*enter(wire.app)) as agent:
         for _ in range(3):
             await agent.do("watch", on=True)

@@ -1,4 +1,4 @@
-"""Requests are read strictly: what is wrong with one is said, and whose it is."""
+"""Requests are read strictly; an error has the reason and the id of the request."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from chaoslab.agent.protocol import BadRequest
     ],
 )
 def test_a_line_that_is_no_request_is_refused(line: bytes, whose: object, why: str) -> None:
-    """With the id wherever there is one, so that the asker learns of it."""
+    """With its id if it has one."""
     with pytest.raises(BadRequest, match=why) as refused:
         protocol.read(line)
     assert refused.value.id == whose
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "true", '"80"', "1.5", "null"])
-def test_a_port_is_a_number_that_can_be_one(port: str) -> None:
-    """The field, what was expected and what came are named."""
+def test_a_port_is_a_number_from_1_to_65535(port: str) -> None:
+    """The error has the field, what was expected and what was received."""
     request = protocol.read(b'{"id": 1, "do": "drop", "port": %s}' % port.encode())
     with pytest.raises(BadRequest, match="drop: port: expected a port, 1 to 65535; got"):
         request.port()
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "true", '"1"', "NaN", "Infinity"])
-def test_seconds_are_more_than_none(seconds: str) -> None:
-    """Nor for ever, nor what is no number."""
+def test_seconds_are_a_positive_finite_number(seconds: str) -> None:
+    """Other values are refused."""
     request = protocol.read(b'{"id": 1, "do": "ask", "within_s": %s}' % seconds.encode())
     with pytest.raises(BadRequest, match="ask: within_s: expected a number of seconds"):
         request.seconds("within_s")
 
 
-def test_what_is_missing_is_told_as_nothing() -> None:
-    """Unless there is a default."""
+def test_a_missing_field_is_shown_as_nothing() -> None:
+    """Unless it has a default."""
     request = protocol.read(b'{"id": 1, "do": "ask"}')
     assert request.seconds("every_s", 0.02) == 0.02
     with pytest.raises(BadRequest, match="ask: on: expected true or false; got nothing"):
@@ -51,6 +51,6 @@ def test_what_is_missing_is_told_as_nothing() -> None:
         request.text("host")
 
 
-def test_a_line_is_one_line() -> None:
-    """Whatever stands in its text."""
+def test_a_message_is_one_line() -> None:
+    """Whatever its text contains."""
     assert protocol.line({"id": 1, "error": "what\nmend"}) == b'{"id":1,"error":"what\\nmend"}\n'

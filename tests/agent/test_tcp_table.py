@@ -1,4 +1,4 @@
-"""The addresses of a socket, by both of the kernel's ways."""
+"""The addresses of a socket, read by netlink and from /proc."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from chaoslab.agent import tcp_table
         ),
     ],
 )
-def test_netlink_and_proc_tell_the_same_local_address(host: str) -> None:
-    """In the order of the network, 4 bytes or 16; and by each of netlink's two requests."""
+def test_netlink_and_proc_agree_on_the_local_address(host: str) -> None:
+    """In network order, 4 or 16 bytes; with each of netlink's two requests."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, 0), family=family) as server:
         inode = os.fstat(server.fileno()).st_ino
@@ -35,8 +35,8 @@ def test_netlink_and_proc_tell_the_same_local_address(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::ffff:127.0.0.1"])
-def test_netlink_and_proc_tell_the_same_of_a_connections_peer(host: str) -> None:
-    """Its address and port; and only a peer that is wanted is told."""
+def test_netlink_and_proc_agree_on_the_remote_address(host: str) -> None:
+    """Its address and port; other remote ports are left out."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(family) as client:
         port = server.getsockname()[1]

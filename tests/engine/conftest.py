@@ -1,4 +1,4 @@
-"""One engine for all of these tests, and an upstream that echoes."""
+"""Fixtures of the engine's tests: one engine for all of them, and an upstream that echoes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def engine() -> Iterator[Engine]:
 
 @pytest.fixture
 def echo_server() -> Iterator[Address]:
-    """An upstream that sends back what it gets."""
+    """An upstream that sends back what it receives."""
     with upstream(echo) as address:
         yield address
 

@@ -1,4 +1,4 @@
-"""What the engine's tests stand on: an engine as a process, upstreams as threads, plain sockets."""
+"""Helpers of the engine's tests: an engine as a process, upstreams as threads, plain sockets."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Engine:
         self._made = 0
 
     def call(self, method: str, path: str, body: Any = None, expect: int = 200) -> Any:
-        """One request, its status checked; returns the decoded body, None for none."""
+        """Send one request, check its status, return the decoded body (None for an empty one)."""
         answer = self.http.request(method, path, json=body)
         assert answer.status_code == expect, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
     def proxy(self, upstream: Address, **more: Any) -> Proxy:
-        """A new proxy in front of `upstream`, named after a counter."""
+        """Make a proxy in front of `upstream`; its name has a counter."""
         self._made += 1
         body = {
             "name": f"p{self._made}",
@@ -57,7 +57,7 @@ class Proxy:
         self.address = address
 
     def toxic(self, type_: str, stream: str = "downstream", **attributes: Any) -> str:
-        """Add a toxic; `name` and `toxicity` may stand among the attributes."""
+        """Add a toxic; `name` and `toxicity` may be among the attributes."""
         body: dict[str, Any] = {"type": type_, "stream": stream}
         body |= {key: attributes.pop(key) for key in ("name", "toxicity") if key in attributes}
         shown = self.engine.call(
@@ -74,12 +74,12 @@ class Proxy:
         self.engine.call("DELETE", f"/proxies/{self.name}/toxics/{toxic}", expect=204)
 
     def connect(self, mode: str, established: str | None = None) -> dict[str, Any]:
-        """Set the connect mode; returns what the engine read back."""
+        """Set the connect mode; returns the mode that the engine shows."""
         body = {"mode": mode} | ({"established": established} if established else {})
         return dict(self.engine.call("PUT", f"/chaoslab/proxies/{self.name}/connect", body))
 
     def show(self) -> dict[str, Any]:
-        """The proxy with its connect mode."""
+        """The proxy as `/chaoslab` shows it, with its connect mode."""
         return dict(self.engine.call("GET", f"/chaoslab/proxies/{self.name}"))
 
     def log(self) -> list[dict[str, Any]]:
@@ -101,9 +101,10 @@ class Proxy:
 
 @contextlib.contextmanager
 def running_engine(*options: str, descriptors: int | None = None) -> Iterator[Engine]:
-    """An engine on a free port, that ends with the block and with this process.
+    """An engine on a free port, which ends with the block or with this process.
 
-    `descriptors` is how many open files it may have at most.
+    `descriptors` is the most open files that it may have.
+
     """
     command = [sys.executable, "-m", "chaoslab.engine", "--host", "127.0.0.1", "--port", "0"]
     if descriptors is not None:
@@ -129,7 +130,7 @@ def running_engine(*options: str, descriptors: int | None = None) -> Iterator[En
 
 @contextlib.contextmanager
 def upstream(serve: Callable[[socket.socket], None]) -> Iterator[Address]:
-    """A server that runs `serve` for each connection in a thread of its own."""
+    """A server that runs `serve` in a new thread for each connection."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     served: list[socket.socket] = []
 
@@ -158,7 +159,7 @@ def upstream(serve: Callable[[socket.socket], None]) -> Iterator[Address]:
 
 
 def echo(sock: socket.socket) -> None:
-    """Send back what comes, until the end."""
+    """Send back all bytes until the end."""
     while data := sock.recv(65536):
         sock.sendall(data)
 
@@ -180,7 +181,7 @@ def read_to_end(sock: socket.socket) -> bytes:
 
 
 def silent_for(sock: socket.socket, seconds: float) -> bool:
-    """Whether nothing arrives for so long: no byte, no end, no error."""
+    """Whether nothing arrives for this time: no byte, no end, no error."""
     before = sock.gettimeout()
     sock.settimeout(seconds)
     try:
@@ -193,7 +194,7 @@ def silent_for(sock: socket.socket, seconds: float) -> bool:
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for a condition that must come true."""
+    """Wait until the condition is true; fail the test at the limit."""
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, f"never happened: {what}"
@@ -205,7 +206,7 @@ SYN_RETRIES_S = (1.0, 3.0, 7.0, 15.0)
 
 
 def syns_within(seconds: float) -> int:
-    """How many SYNs a connect() sends at most in the first so many seconds of its being dropped."""
+    """The most SYNs that one connect() sends in the first `within_s` seconds while dropped."""
     return 1 + sum(retry_s <= seconds for retry_s in SYN_RETRIES_S)
 
 

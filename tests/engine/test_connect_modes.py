@@ -1,4 +1,4 @@
-"""Connect modes: what connect() meets, what becomes of those connected, and the heal."""
+"""Connect modes: their effect on connect(), on established connections, and their heal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .rig import (
 
 
 def begin_connect(address: Address) -> socket.socket:
-    """A connect() that is under way."""
+    """A non-blocking connect() that has begun."""
     sock = socket.socket()
     sock.setblocking(False)
     assert sock.connect_ex(address) in (0, errno.EINPROGRESS)
@@ -31,14 +31,14 @@ def begin_connect(address: Address) -> socket.socket:
 
 
 def outcome(sock: socket.socket, wait_s: float) -> int | None:
-    """How the connect() ended: 0, an errno, or None if it is still waiting."""
+    """The result of the connect(): 0, an errno, or None while it is waiting."""
     if not select.select([], [sock], [], wait_s)[1]:
         return None
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
 def has_ipv6() -> bool:
-    """Whether ::1 can be bound."""
+    """Whether ::1 can be bound on this machine."""
     try:
         with socket.create_server(("::1", 0), family=socket.AF_INET6):
             return True
@@ -46,8 +46,8 @@ def has_ipv6() -> bool:
         return False
 
 
-def test_dropped_makes_connect_hang_and_the_heal_lets_it_through(proxy: Proxy) -> None:
-    """A connect() begun during the outage completes on its SYN retry and is served."""
+def test_dropped_makes_connect_wait_and_after_the_heal_it_succeeds(proxy: Proxy) -> None:
+    """A connect() that began during the outage succeeds at its SYN retry and is served."""
     shown = proxy.connect("dropped")
     assert shown["connect"]["mode"] == "dropped"
     assert shown["connect"]["established"] == "hold"
@@ -78,7 +78,7 @@ def test_dropped_syns_are_counted_and_our_own_filler_is_not(proxy: Proxy) -> Non
 
 
 def test_each_outage_counts_its_own_drops(proxy: Proxy) -> None:
-    """What was dropped in the outage before is not evidence for this one."""
+    """Drops of an earlier outage are not evidence for this one."""
     proxy.connect("dropped")
     with begin_connect(proxy.address):
         until(lambda: proxy.show()["connect"]["syn_drops"] >= 1, "a SYN dropped")
@@ -87,7 +87,7 @@ def test_each_outage_counts_its_own_drops(proxy: Proxy) -> None:
 
 
 def test_bytes_that_wait_for_a_slow_reader_are_held_too(engine: Engine) -> None:
-    """The cut also stops what had passed all toxics and only waits for room in the socket."""
+    """Bytes that have passed all toxics and wait for room in the socket are held as well."""
 
     def serve(sock: socket.socket) -> None:
         sock.sendall(bytes(24 << 20))
@@ -125,8 +125,8 @@ def test_established_connections_are_silent_and_lose_nothing(proxy: Proxy) -> No
         assert read_exactly(client, 5) == b"held"
 
 
-def test_keep_leaves_established_connections_alone(proxy: Proxy) -> None:
-    """With `established: keep` only new connects are hit."""
+def test_keep_does_not_affect_established_connections(proxy: Proxy) -> None:
+    """With `established: keep` only new connects are affected."""
     with proxy.dial() as client:
         client.sendall(b"a")
         assert read_exactly(client, 1) == b"a"
@@ -151,8 +151,8 @@ def test_reset_sends_an_rst_to_idle_connections(proxy: Proxy, mode: str) -> None
     assert {m["name"] for m in record["met"]} == {f"connect:{mode}"}
 
 
-def test_refused_is_refused_at_once_and_the_port_stays_ours(proxy: Proxy) -> None:
-    """ECONNREFUSED without delay, while nobody else can bind the port, SO_REUSEADDR or not."""
+def test_refused_answers_at_once_and_no_other_process_can_bind_the_port(proxy: Proxy) -> None:
+    """ECONNREFUSED without delay; binding fails with SO_REUSEADDR and without."""
     proxy.connect("refused")
     took_s = []
     for _ in range(3):
@@ -173,8 +173,8 @@ def test_refused_is_refused_at_once_and_the_port_stays_ours(proxy: Proxy) -> Non
         assert read_exactly(client, 4) == b"back"
 
 
-def test_the_port_stays_ours_through_every_change_of_mode(proxy: Proxy) -> None:
-    """With a connection held across them, all changes work, and the port is never free."""
+def test_the_port_is_never_free_while_the_mode_changes(proxy: Proxy) -> None:
+    """All changes work while a connection is held, and no other process can bind the port."""
     with proxy.dial() as held:
         held.sendall(b"x")
         assert read_exactly(held, 1) == b"x"
@@ -191,8 +191,8 @@ def test_the_port_stays_ours_through_every_change_of_mode(proxy: Proxy) -> None:
         assert read_exactly(held, 1) == b"y"
 
 
-def test_changing_between_modes_never_lets_held_bytes_slip(proxy: Proxy) -> None:
-    """dropped/hold to refused/hold is still a hold."""
+def test_held_bytes_stay_held_while_the_mode_changes(proxy: Proxy) -> None:
+    """From dropped/hold to refused/hold, the bytes are still held."""
     with proxy.dial() as client:
         client.sendall(b"1")
         assert read_exactly(client, 1) == b"1"
@@ -206,10 +206,10 @@ def test_changing_between_modes_never_lets_held_bytes_slip(proxy: Proxy) -> None
         assert read_exactly(client, 1) == b"2"
 
 
-def test_clients_caught_in_the_backlog_count_as_established(
+def test_clients_in_the_accept_queue_count_as_established(
     engine: Engine, echo_server: Address
 ) -> None:
-    """Whoever's connect() succeeded before the cut is logged, held, and served at the heal."""
+    """If connect() succeeded before the cut, the client is logged, held, and served at the heal."""
     proxy = engine.proxy(echo_server)
     # Many connects at once, and the cut in their midst: some are accepted, some still waiting.
     clients = [begin_connect(proxy.address) for _ in range(200)]
@@ -231,7 +231,7 @@ def test_clients_caught_in_the_backlog_count_as_established(
 def test_every_kind_of_listen_address_can_drop_refuse_and_heal(
     engine: Engine, echo_server: Address, listen: str
 ) -> None:
-    """All interfaces, IPv4 alone, IPv6 alone, a name: the filler finds its way into each."""
+    """All interfaces, IPv4 only, IPv6 only, and a name: the filler reaches each of them."""
     if "::" in listen and not has_ipv6():
         pytest.skip("this machine has no IPv6")
     proxy = engine.proxy(echo_server, listen=listen)
@@ -254,10 +254,10 @@ def test_every_kind_of_listen_address_can_drop_refuse_and_heal(
         assert proxy.log()[0]["client"].startswith(("127.0.0.1:", "[::1]:"))
 
 
-def test_clients_that_storm_the_port_while_it_switches_are_all_served_in_the_end(
+def test_clients_that_connect_while_the_mode_changes_are_all_served_in_the_end(
     proxy: Proxy,
 ) -> None:
-    """Whoever got through, whenever that was, gets an answer after the last heal; none is lost."""
+    """Every client that connected gets an answer after the last heal; none is lost."""
     clients: list[socket.socket] = []
     for number in range(60):
         clients += [begin_connect(proxy.address) for _ in range(5)]
@@ -276,7 +276,7 @@ def test_clients_that_storm_the_port_while_it_switches_are_all_served_in_the_end
 
 
 def test_reset_heals_a_connect_mode(engine: Engine, echo_server: Address) -> None:
-    """POST /reset accepts again, and forgets triggers that have not fired."""
+    """POST /reset accepts clients again and disarms triggers that have not fired."""
     with_faults = engine.proxy(echo_server)
     with_faults.toxic("latency", latency=1)
     with_faults.connect("refused")
@@ -293,10 +293,10 @@ def test_reset_heals_a_connect_mode(engine: Engine, echo_server: Address) -> Non
         assert read_exactly(client, 2) == b"ok"
 
 
-def test_a_proxy_that_cannot_start_does_not_keep_the_others_from_their_reset(
+def test_one_proxy_that_cannot_start_does_not_stop_the_reset_of_the_others(
     engine: Engine, echo_server: Address
 ) -> None:
-    """The answer is 500, and the faults elsewhere are healed all the same."""
+    """The answer is 500, and the faults of the other proxies are healed."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         stuck = engine.proxy(echo_server, listen=f"127.0.0.1:{port}", enabled=False)
@@ -311,7 +311,7 @@ def test_a_proxy_that_cannot_start_does_not_keep_the_others_from_their_reset(
 def test_a_mode_set_while_disabled_is_in_force_from_the_start(
     engine: Engine, echo_server: Address
 ) -> None:
-    """A proxy armed before it is enabled drops its very first SYN."""
+    """A proxy that gets its mode before it is enabled drops its very first SYN."""
     proxy = engine.proxy(echo_server)
     path = f"/proxies/{proxy.name}"
     engine.call("PATCH", path, {"enabled": False})
@@ -336,7 +336,7 @@ def test_a_mode_set_while_disabled_is_in_force_from_the_start(
 def test_a_wrong_connect_mode_is_refused_with_what_was_expected(
     proxy: Proxy, body: dict[str, object], says: str
 ) -> None:
-    """400, the text names the choices, and nothing changes."""
+    """400 with the list of choices, and the mode does not change."""
     path = f"/chaoslab/proxies/{proxy.name}/connect"
     error = proxy.engine.call("PUT", path, body, expect=400)
     assert says in error["error"]

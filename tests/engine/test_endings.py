@@ -1,4 +1,4 @@
-"""How connections end: in order, half, by reset, by a fault; and what the log says of it."""
+"""How connections end: by FIN, half-close, reset or fault; and what the log says about it."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def reset(sock: socket.socket) -> None:
 
 
 def end_of(proxy: Proxy) -> str | None:
-    """How the proxy's only connection ended."""
+    """The `end` of the proxy's only connection."""
     (record,) = proxy.log()
     return record["end"]
 
 
 def test_the_end_of_one_direction_does_not_cut_the_other(engine: Engine) -> None:
-    """A client that half-closes still gets a long answer that is sent only afterwards."""
+    """A client that half-closes still gets a long answer, which is sent only after that."""
     answer = bytes(range(256)) * 4096
 
     def serve(sock: socket.socket) -> None:
@@ -47,7 +47,7 @@ def test_the_end_of_one_direction_does_not_cut_the_other(engine: Engine) -> None
 
 
 def test_a_reset_by_the_server_reaches_the_client_as_a_reset(engine: Engine) -> None:
-    """An RST is not turned into an orderly end."""
+    """An RST does not arrive as a FIN."""
     with upstream(lambda sock: reset(sock) if sock.recv(1) else None) as address:
         proxy = engine.proxy(address)
         with proxy.dial() as client:
@@ -58,7 +58,7 @@ def test_a_reset_by_the_server_reaches_the_client_as_a_reset(engine: Engine) -> 
 
 
 def test_a_reset_by_the_client_reaches_the_server_as_a_reset(engine: Engine) -> None:
-    """The same the other way."""
+    """The same in the other direction."""
     seen: queue.Queue[str] = queue.Queue()
 
     def serve(sock: socket.socket) -> None:
@@ -77,8 +77,8 @@ def test_a_reset_by_the_client_reaches_the_server_as_a_reset(engine: Engine) -> 
         assert end_of(proxy) == "client_reset"
 
 
-def test_a_cut_path_carries_no_end_until_it_heals(engine: Engine) -> None:
-    """While severed, neither FIN nor RST passes; after the heal the server sees the end."""
+def test_a_cut_path_passes_no_end_until_it_heals(engine: Engine) -> None:
+    """While severed, neither FIN nor RST passes; after the heal the server gets the end."""
     ended = threading.Event()
 
     def serve(sock: socket.socket) -> None:
@@ -99,7 +99,7 @@ def test_a_cut_path_carries_no_end_until_it_heals(engine: Engine) -> None:
 
 
 def test_a_refused_upstream_closes_the_client(engine: Engine) -> None:
-    """As Toxiproxy: the client is accepted, then closed; the log says why."""
+    """As in Toxiproxy, the client is accepted, then closed. The log has the reason."""
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         proxy = engine.proxy(nobody.getsockname())
@@ -111,15 +111,15 @@ def test_a_refused_upstream_closes_the_client(engine: Engine) -> None:
 
 
 def test_an_upstream_that_cannot_be_resolved_closes_the_client(engine: Engine) -> None:
-    """A wrong address is not a refusal, and is told apart."""
+    """The log has another reason than for a refusal."""
     proxy = engine.proxy(("not an address", 1))
     with proxy.dial() as client:
         assert read_to_end(client) == b""
     assert end_of(proxy) == "upstream_unreachable"
 
 
-def test_disabling_closes_connections_and_gives_the_port_back(proxy: Proxy) -> None:
-    """`enabled: false` ends what is open and refuses what comes."""
+def test_disabling_closes_connections_and_frees_the_port(proxy: Proxy) -> None:
+    """`enabled: false` ends open connections and refuses new ones."""
     with proxy.dial() as client:
         client.sendall(b"x")
         assert read_exactly(client, 1) == b"x"
@@ -133,7 +133,7 @@ def test_disabling_closes_connections_and_gives_the_port_back(proxy: Proxy) -> N
 
 @pytest.mark.parametrize("stream", ["upstream", "downstream"])
 def test_reset_peer_resets_an_idle_pooled_connection(proxy: Proxy, stream: str) -> None:
-    """Added to a live, silent connection, it is a true RST within its time-out, not earlier."""
+    """Added to an idle connection, it sends an RST after its time-out, not earlier."""
     with proxy.dial() as client:
         client.sendall(b"x")
         assert read_exactly(client, 1) == b"x"
@@ -147,8 +147,8 @@ def test_reset_peer_resets_an_idle_pooled_connection(proxy: Proxy, stream: str) 
     assert [m["type"] for m in record["met"]] == ["reset_peer"]
 
 
-def test_reset_peer_removed_in_time_delivers_what_it_kept(proxy: Proxy) -> None:
-    """Bytes kept back for a reset that never came are not lost."""
+def test_reset_peer_removed_before_its_time_delivers_the_held_bytes(proxy: Proxy) -> None:
+    """Bytes that were held for a reset that did not happen are not lost."""
     with proxy.dial() as client:
         name = proxy.toxic("reset_peer", "upstream", timeout=60_000)
         client.sendall(b"kept")
@@ -157,8 +157,8 @@ def test_reset_peer_removed_in_time_delivers_what_it_kept(proxy: Proxy) -> None:
         assert read_exactly(client, 4) == b"kept"
 
 
-def test_timeout_is_not_re_armed_by_traffic(proxy: Proxy) -> None:
-    """A client that keeps sending is closed when the time is up all the same."""
+def test_traffic_does_not_restart_a_timeout(proxy: Proxy) -> None:
+    """A client that keeps sending is closed at the time-out nevertheless."""
     with proxy.dial() as client:
         client.sendall(b"x")
         assert read_exactly(client, 1) == b"x"
@@ -173,7 +173,7 @@ def test_timeout_is_not_re_armed_by_traffic(proxy: Proxy) -> None:
     assert end_of(proxy) == "closed_by_fault"
 
 
-def test_timeout_removed_closes_because_bytes_are_gone(proxy: Proxy) -> None:
+def test_a_removed_timeout_closes_the_connection(proxy: Proxy) -> None:
     """A stream that lost bytes never goes on."""
     with proxy.dial() as client:
         name = proxy.toxic("timeout", "upstream", timeout=0)
@@ -188,7 +188,7 @@ def test_timeout_removed_closes_because_bytes_are_gone(proxy: Proxy) -> None:
 
 @pytest.mark.parametrize("limit", [1, 1000, 100_000])
 def test_limit_data_delivers_its_last_byte_and_then_closes(engine: Engine, limit: int) -> None:
-    """Exactly the limit arrives, and an orderly end."""
+    """Exactly the limit arrives, then a FIN."""
 
     def serve(sock: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -203,8 +203,8 @@ def test_limit_data_delivers_its_last_byte_and_then_closes(engine: Engine, limit
         assert end_of(proxy) == "closed_by_fault"
 
 
-def test_silence_that_resets_at_its_heal_never_goes_on(proxy: Proxy) -> None:
-    """`at_heal: reset` ends the connections that stood under it with an RST."""
+def test_silence_with_reset_ends_its_connections_at_the_heal(proxy: Proxy) -> None:
+    """`at_heal: reset` sends an RST to the connections to which the toxic applied."""
     with proxy.dial() as client:
         client.sendall(b"x")
         assert read_exactly(client, 1) == b"x"
@@ -217,7 +217,7 @@ def test_silence_that_resets_at_its_heal_never_goes_on(proxy: Proxy) -> None:
 
 
 def test_slow_close_delays_the_end_and_only_the_end(proxy: Proxy) -> None:
-    """Bytes come at once, the end after the delay."""
+    """Bytes arrive at once, the end after the delay."""
     name = proxy.toxic("slow_close", delay=60_000)
     with proxy.dial() as client:
         client.sendall(b"now")
@@ -229,10 +229,10 @@ def test_slow_close_delays_the_end_and_only_the_end(proxy: Proxy) -> None:
         assert 0.299 <= time.monotonic() - begun < 2.5  # the upper bound is for a busy machine
 
 
-def test_a_client_that_vanishes_under_silence_is_noticed_at_the_heal(
+def test_a_client_that_resets_under_silence_is_detected_at_the_heal(
     engine: Engine, echo_server: Address
 ) -> None:
-    """Its RST is held like everything else, and then ends the connection."""
+    """Its RST is held like all bytes, and then ends the connection."""
     proxy = engine.proxy(echo_server)
     client = proxy.dial()
     client.sendall(b"x")

@@ -1,4 +1,4 @@
-"""Whoever speaks to the API, and whatever they say: bounded, answered, and never anybody's end."""
+"""Wrong and hostile requests to the API: each is answered within bounds, and the engine goes on."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ HEAD = b"POST /proxies HTTP/1.1\r\nHost: localhost\r\n"
 
 @pytest.fixture
 def own() -> Iterator[Engine]:
-    """An engine of this test's own."""
+    """An engine of this test only."""
     with running_engine("--seed", "7") as running:
         yield running
 
 
 def spoken(engine: Engine, *pieces: bytes) -> bytes:
-    """Everything that comes back for raw bytes, until the engine ends the connection."""
+    """All bytes that come back for raw bytes, until the engine ends the connection."""
     host, _, port = engine.url.removeprefix("http://").rpartition(":")
     with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as sock:
         with contextlib.suppress(OSError):  # it may refuse before all is sent
@@ -51,7 +51,7 @@ def spoken(engine: Engine, *pieces: bytes) -> bytes:
 
 
 def peak_bytes(engine: Engine) -> int:
-    """The most memory that the engine has had."""
+    """The most memory that the engine has used."""
     status = Path(f"/proc/{engine.process.pid}/status").read_text()
     found = re.search(r"VmHWM:\s+(\d+) kB", status)
     assert found is not None
@@ -59,7 +59,7 @@ def peak_bytes(engine: Engine) -> int:
 
 
 def status_of(engine: Engine, **proxy: object) -> int:
-    """What the creation of a proxy is answered with."""
+    """The status of a request that creates a proxy."""
     body = {"name": "a", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1", **proxy}
     status = engine.http.post("/proxies", json=body).status_code
     engine.http.delete("/proxies/a")
@@ -69,8 +69,8 @@ def status_of(engine: Engine, **proxy: object) -> int:
 # --- bodies ---
 
 
-def test_a_body_over_the_bound_is_refused_unread(own: Engine) -> None:
-    """By its promised length, and by its chunks; the client gets to see the refusal."""
+def test_a_body_above_the_limit_is_refused_without_reading_it(own: Engine) -> None:
+    """By its Content-Length and by its chunks; the client can read the answer."""
     before = peak_bytes(own)
     promised = spoken(own, HEAD + b"Content-Length: 16777216\r\n\r\n", b" " * 16 * MIB)
     assert promised.startswith(b"HTTP/1.1 413 ")
@@ -83,8 +83,8 @@ def test_a_body_over_the_bound_is_refused_unread(own: Engine) -> None:
     assert status_of(own) == 201
 
 
-def test_half_sent_bodies_take_little(own: Engine) -> None:
-    """Forty of them took 686 MB."""
+def test_incomplete_bodies_take_little_memory(own: Engine) -> None:
+    """Without a limit, forty of them took 686 MB."""
     before = peak_bytes(own)
     host, _, port = own.url.removeprefix("http://").rpartition(":")
     with contextlib.ExitStack() as stack:
@@ -98,7 +98,7 @@ def test_half_sent_bodies_take_little(own: Engine) -> None:
 
 
 def test_traffic_goes_on_while_a_large_body_is_read(own: Engine) -> None:
-    """A megabyte of numbers takes a second to read; 16 MB of them stopped every proxy."""
+    """A megabyte of numbers takes a second to read; traffic must not wait for it."""
     body = b"[" + b"1.5," * (MIB // 4 - 2) + b"x]"
     with upstream(echo) as address, own.proxy(address).dial() as client:
         host, _, port = own.url.removeprefix("http://").rpartition(":")
@@ -131,8 +131,8 @@ def test_traffic_goes_on_while_a_large_body_is_read(own: Engine) -> None:
     ],
     ids=range(7),
 )
-def test_an_odd_body_is_400_in_words(engine: Engine, body: str, why: str) -> None:
-    """Whatever it is made of; the next request is served."""
+def test_an_unusual_body_is_400_with_a_text(engine: Engine, body: str, why: str) -> None:
+    """For any content; the next request is served."""
     answer = engine.http.post("/populate" if body.startswith("[{") else "/proxies", content=body)
     assert (answer.status_code, why in answer.text) == (400, True), answer.text
     assert engine.http.get("/version").status_code == 200
@@ -143,7 +143,7 @@ def test_an_odd_body_is_400_in_words(engine: Engine, body: str, why: str) -> Non
 
 @asynccontextmanager
 async def served(app: App) -> AsyncIterator[int]:
-    """The protocol around an app of the test's own."""
+    """The HTTP server around an app of this test."""
     serve = functools.partial(http_server.serve_connection, app)
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         yield server.sockets[0].getsockname()[1]
@@ -154,10 +154,10 @@ async def fine(_request: Request) -> Answer:
 
 
 @pytest.mark.parametrize("piece", [b"", b"G", b"GET / HTTP/1.1\r\nHost: x\r\n", HEAD])
-async def test_a_request_that_never_ends_is_given_up(
+async def test_a_request_that_never_ends_is_abandoned(
     monkeypatch: pytest.MonkeyPatch, piece: bytes
 ) -> None:
-    """From its first byte on; a client that has not begun may wait."""
+    """The time counts from its first byte; a client that has not begun may wait."""
     monkeypatch.setattr(http_server, "_READ_WITHIN_S", 0.2)
     async with served(fine) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -176,7 +176,7 @@ async def test_a_request_that_never_ends_is_given_up(
 async def test_a_bug_is_a_500_and_the_connection_goes_on(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """One request must not be the end of the server, nor leave its client waiting."""
+    """A bug in one request does not end the server, and its client gets an answer."""
 
     async def buggy(request: Request, _names: dict[str, str]) -> Answer:
         if request.query:
@@ -218,8 +218,8 @@ IMPOSSIBLE = [
 
 
 @pytest.mark.parametrize("address", IMPOSSIBLE, ids=lambda text: repr(text)[:20])
-def test_an_address_that_can_never_be_is_400(engine: Engine, address: str) -> None:
-    """As listen and as upstream; at creation, in a list, and at a change; disabled or not."""
+def test_an_impossible_address_is_400(engine: Engine, address: str) -> None:
+    """As listen and as upstream; at creation, in a list and at a change; disabled or not."""
     assert status_of(engine, listen=address) == 400
     assert status_of(engine, upstream=address) == 400
     assert status_of(engine, listen=address, enabled=False) == 400
@@ -240,7 +240,7 @@ def test_an_address_that_can_never_be_is_400(engine: Engine, address: str) -> No
 def test_a_client_whose_upstream_cannot_be_dialled_is_closed(
     engine: Engine, upstream_: str
 ) -> None:
-    """Such an upstream is accepted, as Toxiproxy does; nobody is left waiting behind it."""
+    """Such an upstream is accepted, as in Toxiproxy; its clients do not wait."""
     body = {"name": "a", "listen": "127.0.0.1:0", "upstream": upstream_}
     listen = engine.call("POST", "/proxies", body, expect=201)["listen"]
     host, _, port = listen.rpartition(":")
@@ -252,8 +252,8 @@ def test_a_client_whose_upstream_cannot_be_dialled_is_closed(
 
 
 @pytest.mark.parametrize("since", ["²", "9" * 5000, "-1", "x"])
-def test_a_number_of_the_log_that_is_none_is_400(engine: Engine, since: str) -> None:
-    """Digits of other scripts and thousands of them are no connection's number."""
+def test_a_wrong_connection_id_is_400(engine: Engine, since: str) -> None:
+    """Digits of other scripts and very long numbers are not ids."""
     answer = engine.http.get("/chaoslab/connections", params={"since": since})
     assert (answer.status_code, len(answer.text) < 300) == (400, True)
 
@@ -262,7 +262,7 @@ def test_a_number_of_the_log_that_is_none_is_400(engine: Engine, since: str) -> 
 
 
 def asked(engine: Engine, **headers: str) -> int:
-    """The status for GET /version with these headers."""
+    """The status of GET /version with these headers."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return engine.http.get("/version", headers=named).status_code
 
@@ -271,7 +271,7 @@ def asked(engine: Engine, **headers: str) -> int:
     "host", ["localhost", "LOCALHOST:8474", "127.0.0.1", "127.9.9.9:1", "[::1]:8474", "x.localhost"]
 )
 def test_a_loopback_name_is_served(engine: Engine, host: str) -> None:
-    """Whatever its port: it may be mapped."""
+    """With any port, because the port may be mapped."""
     assert asked(engine, Host=host) == 200
     assert asked(engine, Origin=f"http://{host}") == 200
 
@@ -281,7 +281,7 @@ def test_a_loopback_name_is_served(engine: Engine, host: str) -> None:
              "127.0.0.1.evil.example", "x@evil.example", "toxiproxy:8474"],
 )  # fmt: skip
 def test_any_other_name_is_refused(engine: Engine, host: str) -> None:
-    """A page whose name was pointed at loopback cannot read or change anything."""
+    """A web page with a name that resolves to loopback can neither read nor change anything."""
     assert asked(engine, Host=host) == 403
     assert asked(engine, Origin=f"https://{host}") == 403
     body = {"name": "evil", "listen": "127.0.0.1:0", "upstream": "x"}
@@ -301,17 +301,17 @@ def test_any_other_name_is_refused(engine: Engine, host: str) -> None:
     ids=str,
 )
 def test_a_browser_is_refused_in_any_case(engine: Engine, headers: dict[str, str]) -> None:
-    """By the marks that each sets, however it names the host."""
+    """By the headers that only browsers send, whatever its Host is."""
     assert asked(engine, **headers) == 403
 
 
 def test_a_fetch_outside_of_a_browser_is_served(engine: Engine) -> None:
-    """Node's sends one of the marks."""
+    """Node's fetch sends one of those headers."""
     assert asked(engine, User_Agent="node", Sec_Fetch_Mode="cors") == 200
 
 
 def test_more_names_are_allowed_by_option() -> None:
-    """As a service's name on a network of containers."""
+    """For example the name of a service on a network of containers."""
     with running_engine("--allow-host", "toxiproxy", "--allow-host=Lab.Example") as engine:
         assert asked(engine, Host="toxiproxy:8474") == 200
         assert asked(engine, Host="lab.example") == 200
@@ -322,7 +322,7 @@ def test_more_names_are_allowed_by_option() -> None:
 
 
 def test_the_address_that_was_connected_to_is_served() -> None:
-    """An engine that listens everywhere is known by each of its addresses."""
+    """An engine that listens on all interfaces can be reached by each of its addresses."""
     host_check = HostCheck("0.0.0.0")
 
     def refused(host: str, reached: str) -> bool:
@@ -346,8 +346,8 @@ def test_the_address_that_was_connected_to_is_served() -> None:
     ("host", "warns"),
     [("127.0.0.1", False), ("localhost", False), ("::1", False), ("0.0.0.0", True), ("", True)],
 )
-def test_an_api_that_others_can_reach_warns(host: str, warns: bool) -> None:
-    """On stderr, once it listens; stdout has the one line."""
+def test_an_api_that_other_machines_can_reach_prints_a_warning(host: str, warns: bool) -> None:
+    """On stderr, when it listens; stdout has only the one line."""
     assert is_loopback(host) != warns
     if host == "::1" and not socket.has_ipv6:
         pytest.skip("no IPv6 here")
@@ -368,7 +368,7 @@ def test_an_api_that_others_can_reach_warns(host: str, warns: bool) -> None:
 
 
 def test_each_answer_of_a_route_has_an_id(engine: Engine) -> None:
-    """Twenty characters, no two alike, in order; as Toxiproxy, not where no route was found."""
+    """Twenty characters, unique, in order; as in Toxiproxy, not for an unknown path."""
     paths = ["/version", "/proxies", "/proxies/nope", "/chaoslab"]
     ids = [engine.http.get(path).headers["X-Toxiproxy-Request-Id"] for path in paths]
     assert all(re.fullmatch("[0-9a-v]{20}", each) for each in ids)
@@ -377,10 +377,10 @@ def test_each_answer_of_a_route_has_an_id(engine: Engine) -> None:
     assert "X-Toxiproxy-Request-Id" not in engine.http.put("/version").headers
 
 
-def test_an_unreachable_proxy_keeps_nothing_from_the_others(
+def test_after_all_wrong_requests_a_proxy_still_forwards(
     engine: Engine, echo_server: Address
 ) -> None:
-    """After all of that, a proxy still forwards."""
+    """The engine of all tests above still works."""
     proxy: Proxy = engine.proxy(echo_server)
     with proxy.dial() as client:
         client.sendall(b"x")

@@ -1,4 +1,4 @@
-"""Inert faults: every answer of the API shows them, and the traffic passes untouched."""
+"""Inert faults: the API shows them as set, and they do not affect the traffic."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ TOXICS: dict[str, dict[str, int | str]] = {
 
 
 def inert(proxy: Proxy, *toxics: str) -> dict[str, Any]:
-    """Have toxics of these names do nothing; returns what the engine shows of the proxy."""
+    """Make toxics of these names inert; returns the proxy as the engine shows it."""
     path = f"/chaoslab/proxies/{proxy.name}/inert"
     return dict(proxy.engine.call("PUT", path, {"toxics": list(toxics)}))
 
 
 def inert_connect(proxy: Proxy, mode: str) -> dict[str, Any]:
-    """Set a connect mode that is only shown; returns what the engine shows of the proxy."""
+    """Set an inert connect mode; returns the proxy as the engine shows it."""
     path = f"/chaoslab/proxies/{proxy.name}/connect"
     return dict(proxy.engine.call("PUT", path, {"mode": mode, "inert": True}))
 
 
 def assert_passes(proxy: Proxy) -> None:
-    """A new client's question is answered, and its end is."""
+    """A new client gets its answer, and its end is passed on."""
     with proxy.dial() as client:
         client.sendall(b"0123456789")
         assert read_exactly(client, 10) == b"0123456789"
@@ -41,8 +41,8 @@ def assert_passes(proxy: Proxy) -> None:
         assert client.recv(1) == b""
 
 
-def test_nothing_is_inert_unless_it_is_asked_for(proxy: Proxy) -> None:
-    """A new proxy does what it shows, and says so."""
+def test_nothing_is_inert_by_default(proxy: Proxy) -> None:
+    """A new proxy shows that nothing is inert."""
     assert proxy.show()["inert"] == {"connect": False, "toxics": []}
     proxy.toxic("silence", name="real")
     with proxy.dial() as client:
@@ -52,8 +52,10 @@ def test_nothing_is_inert_unless_it_is_asked_for(proxy: Proxy) -> None:
 
 @pytest.mark.parametrize("stream", ["upstream", "downstream"])
 @pytest.mark.parametrize("type_", TOXICS)
-def test_an_inert_toxic_is_shown_and_met_by_nobody(proxy: Proxy, type_: str, stream: str) -> None:
-    """On an open connection, on a new one, and in the log of what met them."""
+def test_an_inert_toxic_is_shown_and_applies_to_no_connection(
+    proxy: Proxy, type_: str, stream: str
+) -> None:
+    """On an open connection, on a new one, and in the log."""
     inert(proxy, "shown")
     with proxy.dial() as pooled:
         pooled.sendall(b"a")
@@ -71,8 +73,8 @@ def test_an_inert_toxic_is_shown_and_met_by_nobody(proxy: Proxy, type_: str, str
 
 
 @pytest.mark.parametrize("mode", ["refused", "dropped"])
-def test_an_inert_connect_mode_is_shown_and_met_by_nobody(proxy: Proxy, mode: str) -> None:
-    """Clients connect, and established connections carry on, while the API says otherwise."""
+def test_an_inert_connect_mode_is_shown_and_has_no_effect(proxy: Proxy, mode: str) -> None:
+    """Clients connect and established connections go on, while the API shows the mode."""
     with proxy.dial() as pooled:
         pooled.sendall(b"a")
         assert read_exactly(pooled, 1) == b"a"
@@ -91,8 +93,8 @@ def test_an_inert_connect_mode_is_shown_and_met_by_nobody(proxy: Proxy, mode: st
     assert not proxy.connect("accept")["inert"]["connect"]
 
 
-def test_an_inert_mode_after_a_real_one_lets_everything_pass(proxy: Proxy) -> None:
-    """What was really held goes on, for what is in force now does nothing."""
+def test_an_inert_mode_after_a_real_one_delivers_the_held_bytes(proxy: Proxy) -> None:
+    """The new mode has no effect, so the bytes held by the old one are delivered."""
     with proxy.dial() as client:
         proxy.connect("dropped")
         client.sendall(b"held")
@@ -102,8 +104,8 @@ def test_an_inert_mode_after_a_real_one_lets_everything_pass(proxy: Proxy) -> No
     assert_passes(proxy)
 
 
-def test_an_inert_mode_outlives_a_restart_of_the_proxy(proxy: Proxy) -> None:
-    """Disabled and enabled again, the port is open though the proxy shows that it refuses."""
+def test_an_inert_mode_stays_after_a_restart_of_the_proxy(proxy: Proxy) -> None:
+    """Disabled and enabled again, the port accepts, though the proxy shows `refused`."""
     inert_connect(proxy, "refused")
     for enabled in (False, True):
         proxy.engine.call("POST", f"/proxies/{proxy.name}", {"enabled": enabled})
@@ -111,8 +113,8 @@ def test_an_inert_mode_outlives_a_restart_of_the_proxy(proxy: Proxy) -> None:
     assert_passes(proxy)
 
 
-def test_an_inert_trigger_fires_and_nothing_happens(proxy: Proxy) -> None:
-    """It tells when, and no error; its actions are shown as done."""
+def test_an_inert_trigger_fires_without_effect(proxy: Proxy) -> None:
+    """It shows when it fired, and no error."""
     inert(proxy, "armed")
     proxy.arm(
         1,
@@ -128,7 +130,7 @@ def test_an_inert_trigger_fires_and_nothing_happens(proxy: Proxy) -> None:
 
 
 def test_the_other_toxics_of_the_proxy_still_act(proxy: Proxy) -> None:
-    """Only the names that were told are inert."""
+    """Only the named toxics are inert."""
     inert(proxy, "shown")
     proxy.toxic("timeout", name="shown", timeout=1)
     proxy.toxic("silence", name="real")
@@ -139,8 +141,8 @@ def test_the_other_toxics_of_the_proxy_still_act(proxy: Proxy) -> None:
         assert read_exactly(client, 1) == b"x"
 
 
-def test_told_to_act_again_a_toxic_does_so_at_once(proxy: Proxy) -> None:
-    """The list of names replaces the one before."""
+def test_a_toxic_acts_again_when_it_is_not_inert_any_more(proxy: Proxy) -> None:
+    """The new list of names replaces the old one."""
     inert(proxy, "shown")
     proxy.toxic("silence", name="shown")
     with proxy.dial() as client:
@@ -152,7 +154,7 @@ def test_told_to_act_again_a_toxic_does_so_at_once(proxy: Proxy) -> None:
 
 
 def test_a_reset_leaves_nothing_inert(proxy: Proxy) -> None:
-    """After `POST /reset` a toxic of that name acts."""
+    """After `POST /reset` a toxic with the same name acts."""
     inert(proxy, "shown")
     inert_connect(proxy, "refused")
     proxy.engine.call("POST", "/reset", expect=204)
@@ -165,7 +167,7 @@ def test_a_reset_leaves_nothing_inert(proxy: Proxy) -> None:
 
 @pytest.mark.parametrize("body", [{}, {"toxics": "all"}, {"toxics": [1]}, []])
 def test_a_wrong_list_is_refused(proxy: Proxy, body: object) -> None:
-    """And what was inert before still is, and nothing else."""
+    """The old list stays in force."""
     inert(proxy, "shown")
     proxy.engine.call("PUT", f"/chaoslab/proxies/{proxy.name}/inert", body, expect=400)
     proxy.engine.call(

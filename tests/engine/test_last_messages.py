@@ -1,4 +1,4 @@
-"""The last message of a side: told from use, byte for byte, and noted beside who ended first."""
+"""The last message of a client or server: recognised byte for byte, and logged."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ QUIT = b"*1\r\n$4\r\nQUIT\r\n"
 
 
 def fatal(code: str, kind: bytes = b"E", severity: str = "FATAL") -> bytes:
-    """A message of Postgres as its protocol has it: fields by letters, each ended by a zero."""
+    """An error message of Postgres' protocol: fields with letters, each ended by a zero byte."""
     fields = f"S{severity}\0V{severity}\0C{code}\0Mso it is\0Fpostgres.c\0\0".encode()
     return kind + (len(fields) + 4).to_bytes(4) + fields
 
 
 @pytest.mark.parametrize("data", [TERMINATE, QUIT, b"*1\r\n$4\r\nquit\r\n", b"quit\r\n"])
-def test_the_last_message_of_a_client_is_known(data: bytes) -> None:
-    """Postgres' and Redis' own, in a view of a buffer as well."""
+def test_the_last_message_of_a_client_is_recognised(data: bytes) -> None:
+    """Those of Postgres and Redis, also in a memoryview."""
     assert is_goodbye(data)
     assert is_goodbye(memoryview(data))
 
@@ -41,14 +41,14 @@ def test_the_last_message_of_a_client_is_known(data: bytes) -> None:
         b"Q\x00\x00\x00\x0dSELECT 1\x00" + TERMINATE,
     ],
 )
-def test_whatever_asks_for_something_is_no_last_message(data: bytes) -> None:
-    """Of the same length, with a question before it, or only a part of one."""
+def test_other_messages_are_no_goodbye(data: bytes) -> None:
+    """Of the same length, with a question before it, or only a part of it."""
     assert not is_goodbye(data)
 
 
 @pytest.mark.parametrize("code", ["57P01", "57P02", "57P03"])
-def test_a_server_that_ends_its_connections_says_so_by_its_code(code: str) -> None:
-    """As an error or a notice, alone or behind answers that had not been sent before it."""
+def test_a_dismissal_is_recognised_by_its_code(code: str) -> None:
+    """As an error or a notice, alone or after other answers."""
     assert is_dismissal(fatal(code))
     assert is_dismissal(memoryview(fatal(code, b"N", "WARNING")))
     assert is_dismissal(b"1\x00\x00\x00\x04" * 1000 + fatal(code))
@@ -63,15 +63,15 @@ def test_a_server_that_ends_its_connections_says_so_by_its_code(code: str) -> No
         b"\x01\x00\x00\x00\x00\x00\x0b\x00\x0a\x002\x01\x40\x00\x00\x00\x00\x00\xce",
     ],
 )
-def test_other_kinds_have_words_of_their_own(data: bytes) -> None:
+def test_other_services_have_their_own_dismissals(data: bytes) -> None:
     """MySQL's ER_SERVER_SHUTDOWN, RabbitMQ's connection-forced."""
     assert is_dismissal(data)
     assert is_goodbye(b"\x01\x00\x00\x00\x01")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"goodbyes": ["xx"], "dismissals": []}'])
-def test_what_cannot_be_learnt_is_refused(text: str) -> None:
-    """And changes nothing."""
+def test_a_wrong_configuration_is_refused(text: str) -> None:
+    """And the messages do not change."""
     with pytest.raises(ValueError, match=r"(?i)expect|hexadecimal"):
         configure(text)
     assert is_goodbye(TERMINATE)
@@ -80,13 +80,13 @@ def test_what_cannot_be_learnt_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"E", fatal("57014", severity="ERROR"), fatal("28P01"), b"-ERR\r\n", b"+OK\r\n"]
 )
-def test_other_errors_do_not_end_the_service(data: bytes) -> None:
-    """A cancelled statement, a wrong password, Redis."""
+def test_other_errors_are_no_dismissal(data: bytes) -> None:
+    """A cancelled statement, a wrong password, an error of Redis."""
     assert not is_dismissal(data)
 
 
-def test_a_held_goodbye_is_counted_apart(engine: Engine, proxy: Proxy) -> None:
-    """A question and then the goodbye, each in its own read; the sum holds both."""
+def test_a_held_goodbye_is_counted_separately(engine: Engine, proxy: Proxy) -> None:
+    """A question, then a goodbye in its own read; `bytes` includes both."""
     proxy.toxic("silence", "upstream", name="s")
     with proxy.dial() as client:
         until(lambda: proxy.log()[0]["upstream_connected_s"] is not None, "it is joined")
@@ -100,8 +100,10 @@ def test_a_held_goodbye_is_counted_apart(engine: Engine, proxy: Proxy) -> None:
     assert (record["end"], record["asked_s"]) == (None, asked_s)
 
 
-def test_a_server_that_ends_on_a_goodbye_was_asked_to(engine: Engine) -> None:
-    """Redis answers QUIT and closes first; a server that closes by itself is named."""
+def test_a_server_that_closes_after_a_goodbye_counts_as_closed_by_the_client(
+    engine: Engine,
+) -> None:
+    """Redis answers QUIT and closes first; without a goodbye the server is named."""
 
     def serve(sock: socket.socket) -> None:
         if sock.recv(100) == QUIT:
@@ -117,8 +119,8 @@ def test_a_server_that_ends_on_a_goodbye_was_asked_to(engine: Engine) -> None:
             assert proxy.log()[0]["ending"] == ending
 
 
-def test_what_a_server_sends_to_a_client_that_has_left_dismisses_nobody(engine: Engine) -> None:
-    """A Postgres that stops says so on connections that their clients have just closed, too."""
+def test_a_dismissal_after_the_clients_end_does_not_count(engine: Engine) -> None:
+    """A Postgres that stops also sends it on connections that their clients have just closed."""
 
     def serve(sock: socket.socket) -> None:
         assert read_to_end(sock) == TERMINATE
@@ -134,8 +136,8 @@ def test_what_a_server_sends_to_a_client_that_has_left_dismisses_nobody(engine: 
     assert record["bytes_downstream"] or record["held_downstream"] or record["answered_s"]
 
 
-def test_a_client_that_ends_first_on_the_servers_word_leaves_that_word(engine: Engine) -> None:
-    """The server has said that it ends the connection, and holds it; the client closes."""
+def test_a_dismissal_before_the_clients_end_counts(engine: Engine) -> None:
+    """The server announces the end but keeps the connection open; then the client closes."""
 
     def serve(sock: socket.socket) -> None:
         sock.recv(1)

@@ -1,4 +1,4 @@
-"""What the kernel is made to do, and asked, about a listening socket."""
+"""The kernel's state of a listening socket, as the engine sets and reads it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from .rig import syns_within
 
 @pytest.fixture
 def bound() -> Iterator[socket.socket]:
-    """A bound socket that does not listen yet."""
+    """A bound socket that does not listen."""
     with bind("127.0.0.1", 0) as sock:
         yield sock
 
 
 def begin(address: Address) -> socket.socket:
-    """A connect() under way."""
+    """A non-blocking connect() that has begun."""
     sock = socket.socket()
     sock.setblocking(False)
     sock.connect_ex(address)
@@ -37,17 +37,17 @@ def begin(address: Address) -> socket.socket:
 
 
 def is_up(sock: socket.socket) -> bool:
-    """Whether its connect() succeeds within a moment."""
+    """Whether the connect() succeeds within a short time."""
     return bool(select.select([], [sock], [], 0.1)[1]) and socket_diag.established(sock)
 
 
-def test_this_platform_can_drop_or_says_why() -> None:
+def test_this_platform_can_drop_syns() -> None:
     """On the Linux that these tests need, it can."""
     assert why_dropped_is_unsupported() is None
 
 
 def test_one_filler_fills_the_queue_exactly(bound: socket.socket) -> None:
-    """One connection waits, the next is dropped, and the drop is counted once."""
+    """One connection waits, the next SYN is dropped, and the drop is counted once."""
     fillers: dict[Address, socket.socket] = {}
     clients: list[tuple[socket.socket, Address]] = []
     fill_accept_queue(bound, fillers, clients)
@@ -68,7 +68,7 @@ def test_one_filler_fills_the_queue_exactly(bound: socket.socket) -> None:
 def test_real_clients_in_the_queue_are_taken_out_before_it_is_filled(
     bound: socket.socket,
 ) -> None:
-    """They are handed over with their addresses, and are no fillers."""
+    """They are returned with their addresses, and are not taken for fillers."""
     bound.listen(8)
     waiting = [begin(bound.getsockname()) for _ in range(5)]
     assert all(map(is_up, waiting))
@@ -82,5 +82,5 @@ def test_real_clients_in_the_queue_are_taken_out_before_it_is_filled(
 
 
 def test_a_socket_that_does_not_listen_has_no_count(bound: socket.socket) -> None:
-    """A question the kernel cannot answer gives None, not an error."""
+    """If the kernel cannot answer, the result is None, not an error."""
     assert socket_diag.syn_drops(bound) is None

@@ -1,4 +1,4 @@
-"""A proxy of both loopbacks: whoever turns to ::1 meets what he would meet at 127.0.0.1."""
+"""A proxy at both loopbacks: a client at ::1 gets the same as at 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def echoed(host: str, proxy: Proxy) -> bytes:
 
 
 def test_a_lab_starts_its_engine_with_both() -> None:
-    """Apps are given 127.0.0.1, and some insist on `localhost`."""
+    """Apps get the address 127.0.0.1, and some use `localhost`."""
     assert "--both-loopbacks" in command(8474, seed=1, last_messages="{}")
 
 
 def test_a_proxy_serves_on_both_and_shows_the_address_it_was_given(proxy: Proxy) -> None:
-    """Both clients are in the records, each by its own address."""
+    """Both clients are in the log, each with its own address."""
     assert [echoed(host, proxy) for host in HOSTS] == [b"hello"] * 2
     assert proxy.address[0] == "127.0.0.1"
     answer = proxy.engine.call("GET", f"/chaoslab/connections?proxy={proxy.name}")
@@ -53,8 +53,8 @@ def test_a_proxy_serves_on_both_and_shows_the_address_it_was_given(proxy: Proxy)
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_a_refusal_and_its_heal_are_met_on_both(proxy: Proxy, host: str) -> None:
-    """No way around a fault by the other family."""
+def test_a_refusal_and_its_heal_apply_to_both(proxy: Proxy, host: str) -> None:
+    """A client cannot avoid the fault by the other address family."""
     proxy.connect("refused")
     with pytest.raises(ConnectionRefusedError):
         echoed(host, proxy)
@@ -64,7 +64,7 @@ def test_a_refusal_and_its_heal_are_met_on_both(proxy: Proxy, host: str) -> None
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_connects_are_dropped_on_both_and_counted(proxy: Proxy, host: str) -> None:
-    """By the one count that the proxy shows."""
+    """The proxy shows the sum."""
     proxy.connect("dropped")
     assert proxy.show()["connect"]["syn_drops"] == 0
     begun = time.monotonic()
@@ -76,10 +76,10 @@ def test_connects_are_dropped_on_both_and_counted(proxy: Proxy, host: str) -> No
     assert echoed(host, proxy) == b"hello"
 
 
-def test_where_the_port_is_taken_at_the_other_address_one_is_enough(
+def test_without_the_port_at_the_second_address_the_first_is_enough(
     both: Engine, echo_server: Address
 ) -> None:
-    """A stranger's listener is left alone."""
+    """The other program's listener is not affected."""
     with closing(socket.create_server(("::1", 0), family=socket.AF_INET6)) as stranger:
         port = stranger.getsockname()[1]
         proxy = both.proxy(echo_server, listen=f"127.0.0.1:{port}")
@@ -87,10 +87,10 @@ def test_where_the_port_is_taken_at_the_other_address_one_is_enough(
         both.call("DELETE", f"/proxies/{proxy.name}", expect=204)
 
 
-def test_the_port_is_free_on_both_when_the_proxy_is_gone(
+def test_the_port_is_free_on_both_after_the_proxy_is_deleted(
     both: Engine, echo_server: Address
 ) -> None:
-    """Deleted is deleted."""
+    """Both sockets are closed."""
     proxy = both.proxy(echo_server)
     both.call("DELETE", f"/proxies/{proxy.name}", expect=204)
     for host in HOSTS:
@@ -98,10 +98,10 @@ def test_the_port_is_free_on_both_when_the_proxy_is_gone(
             echoed(host, proxy)
 
 
-def test_without_the_option_a_proxy_is_where_toxiproxy_would_be(
+def test_without_the_option_a_proxy_only_has_its_own_address(
     engine: Engine, echo_server: Address
 ) -> None:
-    """At the address that was asked for, and nowhere else."""
+    """As with Toxiproxy."""
     proxy = engine.proxy(echo_server)
     assert echoed("127.0.0.1", proxy) == b"hello"
     with pytest.raises(ConnectionRefusedError):

@@ -1,4 +1,4 @@
-"""No byte is lost, altered or reordered, whatever comes and goes while data is in flight."""
+"""No byte is lost, altered or reordered while toxics are added, changed and removed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PASSING: list[tuple[str, dict[str, int]]] = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A toxic comes (`add`: its type and attributes) or goes, or the connect mode changes."""
+    """A toxic is added (`add`: type and attributes) or removed, or the connect mode is set."""
 
     add: tuple[str, dict[str, int]] | None = None
     stream: str = "downstream"
@@ -59,7 +59,7 @@ ALL_CHANGES = [
 
 
 def churn(proxy: Proxy, changes: list[Change]) -> None:
-    """Make these changes, and then undo what is left of them."""
+    """Add, change and remove toxics on both streams at random, until stopped."""
     present: list[str] = []
     for count, change in enumerate(changes):
         if change.mode:
@@ -80,10 +80,7 @@ NUMBERED = b"".join(CHUNK.pack(number) for number in range(CHUNKS))
 
 
 def send_numbered(sock: socket.socket, sizes: list[int], last: threading.Event) -> int:
-    """Send all numbers, in chunks of these sizes, round by round until `last` is set.
-
-    Returns how many rounds that were.
-    """
+    """Send the chunks one by one, then the end."""
     each, rounds = itertools.cycle(sizes), 0
     while not (rounds and last.is_set()):
         sent, rounds = 0, rounds + 1
@@ -101,10 +98,10 @@ SIZES = st.lists(st.integers(CHUNK.size, 3000), min_size=1, max_size=8)
 @settings(examples(4), phases=[Phase.explicit, Phase.reuse, Phase.generate])  # too slow to shrink
 @given(st.lists(CHANGES, min_size=12, max_size=60), SIZES, SIZES)
 @example(ALL_CHANGES * 3, [CHUNK.size], [CHUNK.size])
-def test_65535_numbers_each_way_survive_toxics_that_come_and_go(
+def test_65535_numbers_arrive_in_both_directions_while_toxics_change(
     engine: Engine, changes: list[Change], up: list[int], down: list[int]
 ) -> None:
-    """Both directions arrive complete and in order, in whatever chunks they were sent."""
+    """All arrive in order, in whatever chunks they were sent."""
     last = threading.Event()
     with ThreadPoolExecutor() as threads:
         served: Future[tuple[bytes, int]] = Future()
@@ -128,8 +125,8 @@ def test_65535_numbers_each_way_survive_toxics_that_come_and_go(
     assert arrived_up == NUMBERED * rounds_up
 
 
-def test_bulk_survives_the_change_between_splice_and_toxics(engine: Engine) -> None:
-    """96 MB in flight keep their hash while the stream goes to and fro between its two ways."""
+def test_bulk_data_is_intact_after_changes_between_splice_and_toxics(engine: Engine) -> None:
+    """96 MB keep their hash while the stream changes between splice and toxics."""
     block = random.Random(5).randbytes(1 << 20)
     blocks = 96
 
@@ -160,8 +157,8 @@ def test_bulk_survives_the_change_between_splice_and_toxics(engine: Engine) -> N
     assert digest.digest() == hashlib.sha256(block * blocks).digest()
 
 
-def test_a_slow_reader_gets_everything_and_holds_the_sender_back(engine: Engine) -> None:
-    """Without toxics nothing piles up in the engine: what waits is bounded by the pipe."""
+def test_a_slow_reader_gets_all_bytes_and_slows_the_sender(engine: Engine) -> None:
+    """Without toxics, the bytes that wait in the engine are limited by the pipe."""
     total = 32 << 20
     sent = threading.Event()
 

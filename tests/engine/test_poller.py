@@ -1,4 +1,4 @@
-"""The selector under the engine's loop: exact timers, direct sockets, and no bug that spreads."""
+"""The selector of the engine's loop: exact timers, direct data sockets, contained bugs."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from chaoslab.engine.poller import READ, Loop, Poller
 
 @pytest.fixture
 def bugs() -> list[BaseException]:
-    """What handlers raised."""
+    """The exceptions that handlers raised."""
     return []
 
 
 @pytest.fixture
 def poller(bugs: list[BaseException]) -> Iterator[Poller]:
-    """A poller of the test's own."""
+    """A new poller."""
     made = Poller(bugs.append)
     yield made
     made.close()
@@ -29,7 +29,7 @@ def poller(bugs: list[BaseException]) -> Iterator[Poller]:
 
 @pytest.fixture
 def pairs() -> Iterator[list[tuple[socket.socket, socket.socket]]]:
-    """Two connected pairs, each with a byte waiting."""
+    """Two connected pairs of sockets, each with one byte to read."""
     made = [socket.socketpair() for _ in range(2)]
     for _, far in made:
         far.send(b"x")
@@ -40,14 +40,16 @@ def pairs() -> Iterator[list[tuple[socket.socket, socket.socket]]]:
 
 
 def prompt(seconds: list[float]) -> float:
-    """What the quickest quarter needed at most: a busy machine makes many wakes late, none early,
-    and a selector that is late by itself is so each time.
+    """The longest time of the quickest quarter.
+
+    On a busy machine many wakes are late and none is early; a selector that rounds is always late.
+
     """
     return sorted(seconds)[len(seconds) // 4]
 
 
-def test_a_timer_below_a_millisecond_is_not_rounded_up_to_one(poller: Poller) -> None:
-    """300 µs take about 300 µs; asyncio's own selector would make each a whole millisecond."""
+def test_a_timer_below_a_millisecond_is_not_rounded_up(poller: Poller) -> None:
+    """300 µs take about 300 µs; asyncio's own selector would take a whole millisecond."""
     took = []
     for _ in range(200):
         rung: list[float] = []
@@ -61,7 +63,7 @@ def test_a_timer_below_a_millisecond_is_not_rounded_up_to_one(poller: Poller) ->
 
 
 def test_a_timer_behind_a_long_wait_is_exact_as_well(poller: Poller) -> None:
-    """The coarse wait that begins it ends early enough: 10 ms are not 11."""
+    """The coarse wait before it ends early enough: 10 ms do not become 11 ms."""
     late: list[float] = []
 
     def ring(due_s: float) -> None:
@@ -79,7 +81,7 @@ def test_a_timer_behind_a_long_wait_is_exact_as_well(poller: Poller) -> None:
 
 @pytest.fixture
 def flood(poller: Poller) -> Iterator[list[int]]:
-    """A data socket that is always readable; the list grows with every time it was served."""
+    """A data socket that is always readable; the list has one entry for each time it was served."""
     near, far = socket.socketpair()
     far.send(b"x")
     served: list[int] = []
@@ -90,8 +92,8 @@ def flood(poller: Poller) -> Iterator[list[int]]:
     far.close()
 
 
-def test_a_flood_of_data_does_not_keep_asyncio_waiting(poller: Poller, flood: list[int]) -> None:
-    """Its descriptors, its timers and its calls are all seen to while data never pauses."""
+def test_much_data_does_not_delay_asyncio(poller: Poller, flood: list[int]) -> None:
+    """Its descriptors, timers and calls are all served while data never pauses."""
 
     async def work() -> tuple[list[float], list[float]]:
         loop = asyncio.get_running_loop()
@@ -120,8 +122,8 @@ def test_a_flood_of_data_does_not_keep_asyncio_waiting(poller: Poller, flood: li
     assert prompt(slept_s) < 0.012
 
 
-def test_a_flood_of_data_does_not_make_a_data_timer_late(poller: Poller, flood: list[int]) -> None:
-    """The delay of one connection does not depend on what another one carries."""
+def test_much_data_does_not_delay_a_data_timer(poller: Poller, flood: list[int]) -> None:
+    """The delay of one connection does not depend on the data of another."""
     late = []
     for _ in range(50):
         due_s = now_s() + 0.003
@@ -138,7 +140,7 @@ def test_a_flood_of_data_does_not_make_a_data_timer_late(poller: Poller, flood: 
 def test_a_call_given_to_asyncio_by_a_handler_is_made_at_once(
     poller: Poller, pairs: list[tuple[socket.socket, socket.socket]]
 ) -> None:
-    """`select` comes back for it although asyncio asked for a long wait."""
+    """`select` returns for it, although asyncio asked for a long wait."""
     near = pairs[0][0]
 
     async def wait_for_the_handler() -> tuple[str, float]:
@@ -162,7 +164,7 @@ def test_a_call_given_to_asyncio_by_a_handler_is_made_at_once(
 def test_a_descriptor_forgotten_in_the_same_batch_is_not_served(
     poller: Poller, pairs: list[tuple[socket.socket, socket.socket]]
 ) -> None:
-    """A handler that ends another connection must not see that one served afterwards."""
+    """If a handler ends another connection, that one is not served afterwards."""
     served: list[int] = []
     fds = [near.fileno() for near, _ in pairs]
 
@@ -181,7 +183,7 @@ def test_a_handler_that_raises_is_reported_and_the_others_are_served(
     bugs: list[BaseException],
     pairs: list[tuple[socket.socket, socket.socket]],
 ) -> None:
-    """One connection's bug is not everybody's outage."""
+    """A bug in one connection does not affect the others."""
     served: list[bytes] = []
 
     def broken(_: int) -> None:

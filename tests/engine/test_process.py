@@ -1,4 +1,4 @@
-"""The engine as a process: when it is ready, how it ends, what its seed fixes."""
+"""The engine as a process: when it is ready, how it ends, and what its seed determines."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from .rig import PATIENCE_S, Address, Engine, read_exactly, running_engine, unti
 COMMAND = [sys.executable, "-m", "chaoslab.engine", "--host", "127.0.0.1"]
 
 
-def test_one_line_of_json_says_that_it_listens_and_where() -> None:
-    """The line is complete JSON with address and pid, and the API answers from then on."""
+def test_one_line_of_json_has_the_address() -> None:
+    """The line is complete JSON with address and pid; from then on the API answers."""
     with running_engine() as engine:
         about = httpx.get(f"{engine.url}/chaoslab", trust_env=False).json()
         assert about["pid"] == engine.process.pid
@@ -60,8 +60,8 @@ def test_a_signal_ends_it_cleanly(signum: signal.Signals) -> None:
     assert (process.returncode, errors) == (0, "")
 
 
-def test_it_dies_with_whoever_holds_its_stdin(echo_server: Address) -> None:
-    """With --until-eof the end of stdin ends it, and its clients with it."""
+def test_it_ends_when_its_stdin_ends(echo_server: Address) -> None:
+    """With --until-eof; its connections end too."""
     with running_engine() as engine:
         client = engine.proxy(echo_server).dial()
         client.sendall(b"x")
@@ -73,8 +73,8 @@ def test_it_dies_with_whoever_holds_its_stdin(echo_server: Address) -> None:
         assert engine.process.wait(PATIENCE_S) == 0
 
 
-def test_a_taken_port_is_said_and_not_a_traceback() -> None:
-    """Exit status 1; the text names the address and the fix."""
+def test_a_taken_port_is_an_error_with_its_fix() -> None:
+    """Exit status 1 without a traceback; the text has the address and the fix."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = subprocess.run(
@@ -91,7 +91,7 @@ def test_a_taken_port_is_said_and_not_a_traceback() -> None:
 
 
 def test_a_command_line_of_toxiproxys_server_works() -> None:
-    """Flags with one dash, values after `=`, and metrics asked for."""
+    """Flags with one dash, values after `=`, and metrics."""
     command = [sys.executable, "-m", "chaoslab.engine", "-host=127.0.0.1", "-port", "0"]
     with subprocess.Popen(
         [*command, "-seed=3", "-proxy-metrics", "-runtime-metrics"],
@@ -105,7 +105,7 @@ def test_a_command_line_of_toxiproxys_server_works() -> None:
 
 
 def test_a_config_file_populates_before_the_line_is_printed(tmp_path: Path) -> None:
-    """Proxies with toxics are there from the first request on."""
+    """Proxies with toxics exist from the first request on."""
     config = tmp_path / "proxies.json"
     entry = {"name": "db", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1"}
     config.write_text(json.dumps([{**entry, "toxics": [{"type": "latency"}]}]))
@@ -114,8 +114,8 @@ def test_a_config_file_populates_before_the_line_is_printed(tmp_path: Path) -> N
         assert [toxic["name"] for toxic in shown["toxics"]] == ["latency_downstream"]
 
 
-def test_a_wrong_config_file_is_said_and_not_a_traceback(tmp_path: Path) -> None:
-    """Exit status 1, and the file is named."""
+def test_a_wrong_config_file_is_an_error_with_its_name(tmp_path: Path) -> None:
+    """Exit status 1 without a traceback."""
     config = tmp_path / "proxies.json"
     config.write_text('[{"name": "db"}]')
     done = subprocess.run(
@@ -129,8 +129,8 @@ def test_a_wrong_config_file_is_said_and_not_a_traceback(tmp_path: Path) -> None
     assert f"--config {config}: missing required field: upstream at proxy 1" in done.stderr
 
 
-def met_by(engine: Engine, address: Address, toxicity: float, connections: int) -> list[bool]:
-    """Which of so many connections meet a toxic, one after the other."""
+def affected_by(engine: Engine, address: Address, toxicity: float, connections: int) -> list[bool]:
+    """Which of `count` connections, one after the other, a toxic applies to."""
     proxy = engine.proxy(address)
     proxy.toxic("noop", "upstream", name="n", toxicity=toxicity)
     for _ in range(connections):
@@ -141,12 +141,12 @@ def met_by(engine: Engine, address: Address, toxicity: float, connections: int) 
     return [bool(record["met"]) for record in proxy.log()]
 
 
-def test_the_same_seed_rolls_the_same_toxicity(echo_server: Address) -> None:
-    """Two engines with one seed hit the same connections, another seed hits others."""
+def test_the_same_seed_draws_the_same_toxicity(echo_server: Address) -> None:
+    """Two engines with one seed affect the same connections, another seed affects others."""
 
     def rolls(seed: str) -> list[bool]:
         with running_engine("--seed", seed) as engine:
-            return met_by(engine, echo_server, 0.5, 40)
+            return affected_by(engine, echo_server, 0.5, 40)
 
     first = rolls("11")
     assert rolls("11") == first
@@ -159,12 +159,14 @@ def test_the_same_seed_rolls_the_same_toxicity(echo_server: Address) -> None:
 def test_toxicity_0_never_acts_and_1_always(
     engine: Engine, echo_server: Address, toxicity: float, expected: bool
 ) -> None:
-    """At both ends there is no chance in it."""
-    assert met_by(engine, echo_server, toxicity, 10) == [expected] * 10
+    """Both are exact."""
+    assert affected_by(engine, echo_server, toxicity, 10) == [expected] * 10
 
 
-def test_a_neighbours_change_rolls_nothing_anew(engine: Engine, echo_server: Address) -> None:
-    """Connections that a toxic passed over are passed over for good, whatever else changes."""
+def test_a_change_of_another_toxic_does_not_draw_again(
+    engine: Engine, echo_server: Address
+) -> None:
+    """A connection to which a toxic did not apply stays so when another toxic changes."""
     proxy = engine.proxy(echo_server)
     proxy.toxic("noop", "upstream", name="half", toxicity=0.5)
     clients = [proxy.dial() for _ in range(20)]
@@ -188,10 +190,10 @@ def test_a_neighbours_change_rolls_nothing_anew(engine: Engine, echo_server: Add
         client.close()
 
 
-def test_toxics_given_at_creation_meet_the_very_first_connection(
+def test_toxics_given_at_creation_apply_to_the_very_first_connection(
     engine: Engine, echo_server: Address
 ) -> None:
-    """They are in place before the port opens."""
+    """They are in force before the port opens."""
     toxics: list[dict[str, Any]] = [{"type": "latency", "attributes": {"latency": 120}}]
     proxy = engine.proxy(echo_server, toxics=toxics)
     with proxy.dial() as client:
@@ -202,7 +204,7 @@ def test_toxics_given_at_creation_meet_the_very_first_connection(
 
 
 def test_two_thousand_connections_at_once_are_all_served(engine: Engine) -> None:
-    """Each gets its own answer; afterwards nothing is left open."""
+    """Each gets its own answer; afterwards none is open."""
     count = 2000
 
     def serve(sock: socket.socket) -> None:
@@ -223,13 +225,13 @@ def test_two_thousand_connections_at_once_are_all_served(engine: Engine) -> None
 
 
 def cpu_s(pid: int) -> float:
-    """Processor time that a process has used."""
+    """Processor seconds that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def test_out_of_descriptors_it_neither_dies_nor_spins(echo_server: Address) -> None:
-    """Clients beyond its means wait or are closed; once there is room it serves again."""
+def test_without_descriptors_it_goes_on_and_does_not_spin(echo_server: Address) -> None:
+    """Clients wait or are closed; when there are descriptors again, it serves again."""
     with running_engine(descriptors=48) as engine:
         proxy = engine.proxy(echo_server)
         crowd = [proxy.dial() for _ in range(60)]
@@ -249,8 +251,8 @@ def test_out_of_descriptors_it_neither_dies_nor_spins(echo_server: Address) -> N
         until(served, "it serves again")
 
 
-async def test_where_drops_cannot_be_had_it_says_so_and_changes_nothing() -> None:
-    """501 with the reason, the capability is absent, and the mode stays what it was."""
+async def test_unsupported_drops_are_refused_with_the_reason() -> None:
+    """501, the capability is absent, and the mode does not change."""
     poller = Poller(print)
     engine = EngineParts(
         loop=asyncio.get_running_loop(),
@@ -273,8 +275,8 @@ async def test_where_drops_cannot_be_had_it_says_so_and_changes_nothing() -> Non
     poller.close()
 
 
-def test_the_log_is_live_and_ids_narrow_it(engine: Engine, echo_server: Address) -> None:
-    """Bytes are counted while the connection is open; `since` leaves out what was seen."""
+def test_the_log_is_live_and_since_filters_it(engine: Engine, echo_server: Address) -> None:
+    """Bytes are counted while the connection is open; `since` leaves out older ids."""
     proxy = engine.proxy(echo_server)
     with proxy.dial() as first:
         first.sendall(b"12345")
@@ -296,7 +298,7 @@ def test_the_log_is_live_and_ids_narrow_it(engine: Engine, echo_server: Address)
 def test_metrics_count_bytes_of_connections_that_are_still_open(
     engine: Engine, echo_server: Address
 ) -> None:
-    """Toxiproxy's counters, with its labels, but live."""
+    """With the names and labels of Toxiproxy's counters."""
     proxy = engine.proxy(echo_server)
     with proxy.dial() as client:
         client.sendall(b"12345")

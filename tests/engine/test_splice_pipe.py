@@ -1,4 +1,4 @@
-"""The pipe between two sockets, and what happens where it cannot be had."""
+"""The pipe between two sockets, and kernels without `splice`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chaoslab.engine.splice_pipe import SplicePipe
 
 @pytest.fixture
 def ends() -> Iterator[tuple[socket.socket, socket.socket, socket.socket, socket.socket]]:
-    """Sender, source, sink, receiver: what is sent at one end is to come out at the other."""
+    """Sender, source, sink, receiver: bytes from the sender arrive at the receiver."""
     sender, source = socket.socketpair()
     sink, receiver = socket.socketpair()
     for sock in (source, sink, receiver):
@@ -25,22 +25,22 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket, socket.socket, socket
 
 
 def started() -> SplicePipe:
-    """A pipe that was earned."""
+    """A pipe, started after enough full reads."""
     made = SplicePipe.start(splice_pipe.FULL_READS)
     assert made is not None
     return made
 
 
-def test_a_pipe_is_had_only_after_enough_full_reads() -> None:
-    """One large message is not yet bulk."""
+def test_a_pipe_starts_only_after_enough_full_reads() -> None:
+    """One large message is not bulk data."""
     assert SplicePipe.start(splice_pipe.FULL_READS - 1) is None
     started().stop()
 
 
-def test_bytes_go_through_and_the_rest_comes_back(
+def test_bytes_pass_and_the_rest_is_returned(
     ends: tuple[socket.socket, socket.socket, socket.socket, socket.socket],
 ) -> None:
-    """What the sink took and what was still in the pipe make up what was sent."""
+    """The bytes of the sink and the returned ones are all that were sent."""
     sender, source, sink, receiver = ends
     pipe = started()
     sender.sendall(b"first")
@@ -53,10 +53,10 @@ def test_bytes_go_through_and_the_rest_comes_back(
     assert again.stop() == b"", "a used pipe was given back with bytes in it"
 
 
-def test_small_reads_in_a_row_end_bulk(
+def test_small_reads_in_a_row_end_splicing(
     ends: tuple[socket.socket, socket.socket, socket.socket, socket.socket],
 ) -> None:
-    """Then the buffer is quicker again, and the pipe free for others."""
+    """Then the buffer is faster, and the pipe is free for other streams."""
     sender, source, sink, receiver = ends
     pipe = started()
     for count in range(splice_pipe.SMALL_READS):
@@ -69,10 +69,10 @@ def test_small_reads_in_a_row_end_bulk(
     pipe.stop()
 
 
-def test_the_end_of_the_source_is_told_from_nothing_there(
+def test_the_end_of_the_source_is_not_taken_for_no_data(
     ends: tuple[socket.socket, socket.socket, socket.socket, socket.socket],
 ) -> None:
-    """0 at the end, BlockingIOError before."""
+    """0 at the end, BlockingIOError before it."""
     sender, source, _, _ = ends
     pipe = started()
     with pytest.raises(BlockingIOError):
@@ -85,7 +85,7 @@ def test_the_end_of_the_source_is_told_from_nothing_there(
 def test_a_kernel_that_cannot_splice_sockets_is_not_asked_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A refusal is no reset of the connection; a real error is."""
+    """Its error does not reset the connection; other errors do."""
     monkeypatch.setattr(SplicePipe, "_works", True)
     assert not SplicePipe.unsupported_by_kernel(ConnectionResetError(errno.ECONNRESET, "reset"))
     started().stop()

@@ -1,4 +1,4 @@
-"""The data path's timers: in order, cancelled in time, and no memory of what was cancelled."""
+"""The timers of the data path: in order, cancellable, with bounded memory."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from chaoslab.engine.timers import Timers
 
 @pytest.fixture
 def bugs() -> list[BaseException]:
-    """What calls raised."""
+    """The exceptions that calls raised."""
     return []
 
 
 @pytest.fixture
 def timers(bugs: list[BaseException]) -> Timers:
-    """No timer yet; time is what the test says."""
+    """Timers without an entry; the test sets the time."""
     return Timers(bugs.append)
 
 
-def test_calls_come_by_due_time_and_those_of_one_time_in_the_order_they_were_set(
+def test_calls_are_made_by_due_time_and_equal_times_in_order(
     timers: Timers,
 ) -> None:
-    """Nothing comes early, and nothing twice."""
+    """No call is early, and none is made twice."""
     called: list[str] = []
     for due_s, name in ((3.0, "c"), (1.0, "a"), (2.0, "b1"), (2.0, "b2")):
         timers.at(due_s, lambda name=name: called.append(name))
@@ -40,8 +40,8 @@ def test_calls_come_by_due_time_and_those_of_one_time_in_the_order_they_were_set
     assert timers.next_s == math.inf
 
 
-def test_a_timer_cancelled_by_one_that_is_due_with_it_does_not_fire(timers: Timers) -> None:
-    """A connection that ends stops its own wake-up, even one of the same moment."""
+def test_a_timer_cancelled_by_another_due_timer_does_not_fire(timers: Timers) -> None:
+    """A connection that ends cancels its own timer, even at the same moment."""
     called: list[str] = []
     first = timers.at(1.0, lambda: None)
     second = timers.at(1.0, lambda: called.append("second"))
@@ -52,10 +52,10 @@ def test_a_timer_cancelled_by_one_that_is_due_with_it_does_not_fire(timers: Time
     assert len(timers) == 0
 
 
-def test_a_call_that_raises_is_reported_and_the_others_come(
+def test_a_call_that_raises_is_reported_and_the_others_are_made(
     timers: Timers, bugs: list[BaseException]
 ) -> None:
-    """One connection's bug is not everybody's outage."""
+    """A bug in one connection does not affect the others."""
     called: list[str] = []
 
     def broken() -> None:
@@ -68,8 +68,8 @@ def test_a_call_that_raises_is_reported_and_the_others_come(
     assert [str(bug) for bug in bugs] == ["bug"]
 
 
-def test_cancelled_timers_of_the_far_future_do_not_pile_up(timers: Timers) -> None:
-    """A thousand short connections under a `timeout` of an hour leave nearly nothing behind."""
+def test_cancelled_timers_do_not_accumulate(timers: Timers) -> None:
+    """A thousand short connections with a `timeout` of an hour leave few entries."""
     called: list[int] = []
     kept = timers.at(7200.0, lambda: called.append(0))
     for _ in range(1000):
@@ -80,10 +80,10 @@ def test_cancelled_timers_of_the_far_future_do_not_pile_up(timers: Timers) -> No
     assert kept.call is None
 
 
-def test_moving_a_timer_keeps_one_that_is_early_enough_and_replaces_a_late_one(
+def test_a_rescheduled_timer_is_kept_if_early_enough_and_else_replaced(
     timers: Timers,
 ) -> None:
-    """There is one call for a stream, at the latest when it is wanted."""
+    """There is one call for a stream, at the required time at the latest."""
     called: list[str] = []
     first = timers.reschedule(None, 2.0, lambda: called.append("first"))
     assert timers.reschedule(first, 3.0, lambda: called.append("later")) is first

@@ -1,4 +1,4 @@
-"""Toxics on a virtual clock: one contract for all of them, then each one's own promise."""
+"""Toxics with a virtual clock: one contract for all of them, then the behaviour of each."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ EVERY: list[Settings] = [
 
 @dataclass
 class Bench:
-    """One stage on a clock of its own; `out` is what left it, and when."""
+    """One stage with its own clock; `out` has what left it, and when."""
 
     settings: Settings
     now_s: float = START_S
@@ -71,7 +71,7 @@ class Bench:
         self.stage.pump(self.now_s, self.emit)
 
     def run(self, until_s: float) -> None:
-        """Let time pass, waking the stage exactly when it asks for it."""
+        """Let time pass; pump the stage exactly when it asks for it."""
         for _ in range(10_000):
             self.stage.pump(self.now_s, self.emit)
             wake_s = self.stage.wake_s
@@ -95,8 +95,8 @@ class Bench:
 
 
 @pytest.mark.parametrize("settings", EVERY, ids=repr)
-def test_what_a_stage_says_it_holds_is_what_it_holds(settings: Settings) -> None:
-    """`held` and the queue agree at every step, and the cost bounds tiny chunks too."""
+def test_held_and_cost_of_a_stage_agree_with_its_queue(settings: Settings) -> None:
+    """At every step; the cost also limits tiny chunks."""
     bench = Bench(settings)
     for _ in range(20):
         try:
@@ -110,7 +110,7 @@ def test_what_a_stage_says_it_holds_is_what_it_holds(settings: Settings) -> None
 
 
 def test_the_table_names_every_toxic_once() -> None:
-    """Each type has its settings, all with defaults, and a verb."""
+    """Each type has settings with defaults, and `decide`."""
     assert len(set(TOXICS.values())) == len(TOXICS) == 9
     for settings in TOXICS.values():
         assert settings().at_removal in (PASS, CLOSE)
@@ -120,7 +120,7 @@ def test_the_table_names_every_toxic_once() -> None:
 
 
 def test_latency_is_exact_and_counts_from_arrival() -> None:
-    """A chunk leaves 100 ms after it arrived, on the dot, and counts as arrived then."""
+    """A chunk leaves exactly 100 ms after its arrival; that is its arrival at the next toxic."""
     bench = Bench(Latency(latency=100))
     bench.send(b"a")
     bench.run(START_S + 1)
@@ -130,7 +130,7 @@ def test_latency_is_exact_and_counts_from_arrival() -> None:
 
 
 def test_a_queued_chunk_is_not_delayed_twice() -> None:
-    """Two chunks that arrive together leave together, not one after the other's delay."""
+    """Two chunks that arrive together leave together."""
     bench = Bench(Latency(latency=100))
     bench.send(b"a")
     bench.send(b"b")
@@ -139,7 +139,7 @@ def test_a_queued_chunk_is_not_delayed_twice() -> None:
 
 
 def test_jitter_is_uniform_keeps_the_order_and_stays_in_its_bounds() -> None:
-    """Delays of lone chunks fill latency ± jitter evenly."""
+    """The delays of single chunks are evenly spread over latency ± jitter."""
     delays = []
     bench = Bench(Latency(latency=100, jitter=40))
     for number in range(2000):
@@ -157,7 +157,7 @@ def test_jitter_is_uniform_keeps_the_order_and_stays_in_its_bounds() -> None:
 
 
 def test_jitter_never_reorders() -> None:
-    """A chunk whose own delay is shorter waits for the one before it."""
+    """A chunk with a shorter delay waits for the one before it."""
     bench = Bench(Latency(latency=50, jitter=50))
     for number in range(200):
         bench.send(bytes([number]))
@@ -166,8 +166,8 @@ def test_jitter_never_reorders() -> None:
     assert bench.bytes_out == bytes(range(200))
 
 
-def test_a_changed_latency_holds_for_the_waiting_chunk() -> None:
-    """Shortened while a chunk waits, it leaves by the new setting, from its own arrival."""
+def test_a_changed_latency_applies_to_the_waiting_chunk() -> None:
+    """If it is shortened, the chunk gets the new delay, counted from its own arrival."""
     bench = Bench(Latency(latency=10_000))
     bench.send(b"a")
     bench.run(START_S + 0.2)
@@ -199,8 +199,8 @@ def test_bandwidth_carries_its_rate_exactly(rate: int) -> None:
     assert max(len(chunk.data) for _, chunk in bench.out) <= rate * 100
 
 
-def test_an_idle_line_saves_nothing_up() -> None:
-    """After a pause the line is as slow as ever."""
+def test_an_idle_line_is_not_faster_afterwards() -> None:
+    """After a pause the rate is the same."""
     bench = Bench(Bandwidth(rate=1))
     bench.run(START_S + 60)
     bench.send(bytes(1000))
@@ -208,8 +208,8 @@ def test_an_idle_line_saves_nothing_up() -> None:
     assert bench.out[-1][0] == pytest.approx(START_S + 61, abs=1e-6)
 
 
-def test_a_line_that_carried_nothing_does_not_flood_when_it_is_widened() -> None:
-    """Rate 0 holds; raised to 1 KB/s after 5 s, the kilobyte that waited takes its second."""
+def test_a_raised_rate_does_not_pass_held_bytes_at_once() -> None:
+    """Rate 0 holds; raised to 1 KB/s after 5 s, the held kilobyte takes one second."""
     bench = Bench(Bandwidth(rate=0))
     bench.send(bytes(1000))
     bench.run(START_S + 5)
@@ -223,8 +223,8 @@ def test_a_line_that_carried_nothing_does_not_flood_when_it_is_widened() -> None
 # --- the others ---
 
 
-def test_slow_close_lets_bytes_by_and_makes_the_end_wait() -> None:
-    """The end leaves 40 ms after it came."""
+def test_slow_close_delays_only_the_end() -> None:
+    """The end leaves 40 ms after its arrival."""
     bench = Bench(SlowClose(delay=40))
     bench.send(b"abc")
     bench.send(b"", End.EOF)
@@ -232,8 +232,8 @@ def test_slow_close_lets_bytes_by_and_makes_the_end_wait() -> None:
     assert [at for at, _ in bench.out] == pytest.approx([START_S, START_S + 0.04], abs=1e-9)
 
 
-def test_the_timers_of_timeout_and_reset_peer_are_not_re_armed() -> None:
-    """Traffic every 10 ms changes nothing: 80 ms after the meeting it is over."""
+def test_traffic_does_not_restart_timeout_and_reset_peer() -> None:
+    """With traffic every 10 ms, the connection ends 80 ms after the toxic first applied."""
     closing = Bench(Timeout(timeout=80))
     for _ in range(20):
         closing.send(b"x")
@@ -254,8 +254,8 @@ def test_the_timers_of_timeout_and_reset_peer_are_not_re_armed() -> None:
     assert resetting.out == []
 
 
-def test_an_average_of_nothing_slices_nothing() -> None:
-    """Toxiproxy's default settings would recurse for ever; here they pass the chunk whole."""
+def test_an_average_of_zero_slices_nothing() -> None:
+    """Toxiproxy's default settings would recurse without end; here the chunk passes unchanged."""
     bench = Bench(Slicer())
     bench.send(b"whole")
     assert [chunk.data for _, chunk in bench.out] == [b"whole"]
@@ -263,7 +263,7 @@ def test_an_average_of_nothing_slices_nothing() -> None:
 
 @pytest.mark.parametrize("limit", [1, 10, 25])
 def test_limit_data_passes_its_limit_and_ends(limit: int) -> None:
-    """Exactly `bytes` bytes, then the end, at once."""
+    """Exactly `bytes` bytes, then at once the end."""
     bench = Bench(LimitData(bytes=limit))
     for _ in range(6):
         bench.send(b"0123456789")
@@ -271,8 +271,8 @@ def test_limit_data_passes_its_limit_and_ends(limit: int) -> None:
     assert bench.ends == [End.CUT]
 
 
-def test_limit_data_of_nothing_ends_with_the_first_byte() -> None:
-    """An idle connection is left alone until then."""
+def test_limit_data_of_zero_ends_at_the_first_byte() -> None:
+    """An idle connection is not affected."""
     bench = Bench(LimitData(bytes=0))
     bench.run(START_S + 1)
     assert bench.out == []
@@ -283,8 +283,8 @@ def test_limit_data_of_nothing_ends_with_the_first_byte() -> None:
 # --- what the log says ---
 
 
-def test_a_passing_toxic_is_met_only_by_bytes_that_passed() -> None:
-    """Latency is not met by an idle connection, nor by a byte that still waits."""
+def test_a_toxic_for_passing_bytes_applies_when_bytes_have_passed() -> None:
+    """Latency does not apply to an idle connection, nor to a byte that still waits."""
     bench = Bench(Latency(latency=100))
     bench.send(b"abcd")
     assert bench.met == []
@@ -292,8 +292,8 @@ def test_a_passing_toxic_is_met_only_by_bytes_that_passed() -> None:
     assert [met.bytes for met in bench.met] == [4]
 
 
-def test_a_standing_toxic_is_met_by_standing_under_it() -> None:
-    """Silence is met with 0 bytes at first, and counts what it holds."""
+def test_a_toxic_for_idle_connections_applies_at_once() -> None:
+    """Silence applies with 0 bytes first, then counts the bytes that it holds."""
     bench = Bench(Silence())
     assert [met.bytes for met in bench.met] == [0]
     bench.send(b"abcd")

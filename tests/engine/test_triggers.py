@@ -1,4 +1,4 @@
-"""Triggers: faults that the engine fires itself, at the very connection they are meant for."""
+"""Triggers: faults that the engine injects itself, at the n-th connection."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def triggers(proxy: Proxy) -> list[dict[str, object]]:
     return list(proxy.engine.call("GET", f"/chaoslab/proxies/{proxy.name}/triggers"))
 
 
-def test_the_first_connection_meets_the_fault_that_it_fires(proxy: Proxy) -> None:
-    """Not one byte of it gets through, though its connect() succeeded."""
+def test_the_fault_applies_to_the_connection_that_fires_it(proxy: Proxy) -> None:
+    """Its connect() succeeds, but none of its bytes passes."""
     proxy.arm(1, {"proxy": proxy.name, "connect": {"mode": "dropped"}})
     assert triggers(proxy)[0]["fired_s"] is None
     with proxy.dial() as client:
@@ -29,7 +29,7 @@ def test_the_first_connection_meets_the_fault_that_it_fires(proxy: Proxy) -> Non
 
 
 def test_the_count_starts_when_the_trigger_is_armed(proxy: Proxy) -> None:
-    """The second connection from then on fires it, the first one is left alone."""
+    """The second connection from then on fires it; the first one is not affected."""
     with proxy.dial() as before:
         before.sendall(b"a")
         assert read_exactly(before, 1) == b"a"
@@ -43,7 +43,7 @@ def test_the_count_starts_when_the_trigger_is_armed(proxy: Proxy) -> None:
 
 
 def test_a_refusing_trigger_resets_the_connection_that_fires_it(proxy: Proxy) -> None:
-    """With refused/reset this very connection is reset before it reaches the upstream."""
+    """With refused/reset this connection is reset before the upstream is reached."""
     proxy.arm(1, {"proxy": proxy.name, "connect": {"mode": "refused"}})
 
     def dial_and_read() -> None:
@@ -57,10 +57,8 @@ def test_a_refusing_trigger_resets_the_connection_that_fires_it(proxy: Proxy) ->
     assert (record["end"], record["upstream_connected_s"]) == ("reset_by_fault", None)
 
 
-def test_a_connector_severs_all_its_links_from_one_trigger(
-    engine: Engine, echo_server: Address
-) -> None:
-    """Actions may name other proxies; they are hit too."""
+def test_one_trigger_can_sever_several_proxies(engine: Engine, echo_server: Address) -> None:
+    """Actions may name other proxies."""
     one, other = engine.proxy(echo_server), engine.proxy(echo_server)
     with other.dial() as pooled:
         pooled.sendall(b"a")
@@ -74,8 +72,8 @@ def test_a_connector_severs_all_its_links_from_one_trigger(
             assert read_exactly(pooled, 1) == b"b"
 
 
-def test_an_action_that_fails_is_told_and_the_others_are_done(proxy: Proxy) -> None:
-    """A name taken meanwhile is an error of the trigger, not of the connection."""
+def test_an_action_that_fails_is_reported_and_the_others_are_run(proxy: Proxy) -> None:
+    """A name that was taken meanwhile is an error of the trigger, not of the connection."""
     toxic = {"type": "latency", "name": "same", "attributes": {"latency": 1}}
     proxy.arm(
         1,
@@ -91,7 +89,7 @@ def test_an_action_that_fails_is_told_and_the_others_are_done(proxy: Proxy) -> N
 
 
 def test_a_disarmed_trigger_does_not_fire(proxy: Proxy) -> None:
-    """DELETE takes it away; a second DELETE is 404."""
+    """DELETE removes it; a second DELETE is 404."""
     proxy.arm(1, {"proxy": proxy.name, "connect": {"mode": "refused"}})
     path = f"/chaoslab/proxies/{proxy.name}/triggers/t"
     proxy.engine.call("DELETE", path, expect=204)
@@ -115,7 +113,7 @@ def test_a_disarmed_trigger_does_not_fire(proxy: Proxy) -> None:
 def test_a_wrong_trigger_is_refused_when_it_is_armed(
     proxy: Proxy, change: dict[str, object], status: int
 ) -> None:
-    """What could never work is said at once, not when it fires."""
+    """The error is reported at once, not when it fires."""
     action = {"proxy": "{self}", "connect": {"mode": "refused"}}
     body = {"name": "t", "at_connection": 1, "actions": [action], **change}
     for entry in body["actions"]:  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""JSON bodies: what is read, what is refused with which text, and how answers are written."""
+"""JSON bodies: what is accepted, what is refused with which text, and how answers are written."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from chaoslab.engine.wire import ApiError
         (b"[" * 20_000, "nested too deeply"),
     ],
 )
-def test_what_is_not_json_is_refused_with_its_place(body: bytes, says: str) -> None:
-    """400, and the text has the reason and the character at which reading stopped."""
+def test_a_body_that_is_not_json_is_refused_with_the_position(body: bytes, says: str) -> None:
+    """400, with the reason and the character at which reading stopped."""
     with pytest.raises(ApiError, match=f"bad request body: {says}") as caught:
         wire.decode(body)
     assert caught.value.status == 400
 
 
 def test_only_the_first_value_of_a_body_counts() -> None:
-    """Toxiproxy's decoder does not look further."""
+    """As in Toxiproxy, the rest is ignored."""
     assert wire.decode(b' {"a":1} trailing') == {"a": 1}
 
 
@@ -61,7 +61,7 @@ def test_only_the_first_value_of_a_body_counts() -> None:
     ],
 )
 def test_a_wrong_type_is_refused_with_its_field(toxic: dict[str, wire.Json], says: str) -> None:
-    """400, and the text has the field, what was expected, and what came."""
+    """400, with the field, what was expected, and what was received."""
     with pytest.raises(ApiError) as caught:
         read_toxic(toxic)
     assert caught.value.text == f"bad request body: {says}"
@@ -75,8 +75,8 @@ def test_an_attribute_that_is_no_int64_is_refused_by_its_value(number: str) -> N
         read_toxic(wire.decode(body.encode()))
 
 
-def test_members_are_found_whatever_their_case_and_null_is_absent() -> None:
-    """As Go matches names."""
+def test_names_are_case_insensitive_and_null_is_absent() -> None:
+    """As in Go."""
     toxic = read_toxic(
         {"TYPE": "latency", "Stream": "Upstream", "name": None, "Attributes": {"LATENCY": 3}}
     )
@@ -88,7 +88,7 @@ def test_members_are_found_whatever_their_case_and_null_is_absent() -> None:
     ("given", "shown"), [(1, "1"), (0.1, "0.1"), (0.25, "0.25"), (0.123456789, "0.12345679")]
 )
 def test_toxicity_is_shown_as_the_float32_that_go_keeps(given: float, shown: str) -> None:
-    """Neither 0.10000000149 nor 1.0."""
+    """0.1 instead of 0.10000000149, and 1 instead of 1.0."""
     toxic = read_toxic({"type": "noop", "toxicity": given})
     assert wire.encode(toxic.as_json()["toxicity"]) == shown
 
@@ -103,5 +103,5 @@ def test_text_is_escaped_as_go_escapes_it() -> None:
     [(1.0, "1"), (0.00001, "0.00001"), (1e-6, "0.000001"), (1e-7, "1e-7"), (1e21, "1e+21")],
 )
 def test_toxicities_are_written_as_go_writes_them(given: float, written: str) -> None:
-    """Exponents only below a millionth and from 1e21 on."""
+    """With an exponent only below a millionth and from 1e21 on."""
     assert wire.encode({"toxicity": wire.number(given)}) == f'{{"toxicity":{written}}}'

@@ -1,4 +1,4 @@
-"""The command as a user runs it, on the reference system's topology."""
+"""Runs `chaoslab export` as a user does, on the reference system's topology."""
 
 from __future__ import annotations
 

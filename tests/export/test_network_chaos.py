@@ -1,4 +1,4 @@
-"""An object that Chaos Mesh would refuse, or take and not carry out, cannot be written down."""
+"""An object that Chaos Mesh would refuse or ignore cannot be made."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ SCHEDULE = {"schedule", "historyLimit", "concurrencyPolicy", "type", "networkCha
 
 
 @pytest.mark.parametrize("arguments", EXPORTABLE, ids=case_id)
-def test_every_exported_object_keeps_what_chaos_mesh_asks_for(arguments: tuple[str, ...]) -> None:
-    """Names of fields, values of enums, and what webhook and daemon ask for beyond the schema."""
+def test_every_exported_object_follows_the_rules_of_chaos_mesh(arguments: tuple[str, ...]) -> None:
+    """Names of fields, values of enums, and the rules of webhook and daemon."""
     for document in exported(*arguments):
         assert document["apiVersion"] == "chaos-mesh.org/v1alpha1"
         assert re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,55}[a-z0-9])?", document["metadata"]["name"])
@@ -100,7 +100,7 @@ def _tables(entries: dict[str, Any], place: str = "") -> Iterator[tuple[str, dic
     ],
 )
 def test_durations_are_whole_numbers_that_sort_above_zero(seconds: float, text: str) -> None:
-    """ "0.5s" would be taken and not carried out: the daemon compares it to "0ms" as a text."""
+    """ "0.5s" would be accepted but ignored: the daemon compares it with "0ms" as text."""
     assert duration(seconds) == text
     assert text > "0ms"
 
@@ -117,7 +117,7 @@ def test_durations_are_whole_numbers_that_sort_above_zero(seconds: float, text: 
     ],
 )
 def test_an_object_that_would_not_work_cannot_be_made(wrong: dict[str, Any]) -> None:
-    """Outside targets are shaped on the way out only, and their ports match on the way out only."""
+    """Outside targets are shaped only on the way out, and their ports match only on the way out."""
     right: dict[str, Any] = {
         "name": "cut",
         "source": APP,
@@ -131,7 +131,7 @@ def test_an_object_that_would_not_work_cannot_be_made(wrong: dict[str, Any]) -> 
 
 
 def test_a_selector_without_labels_cannot_be_made() -> None:
-    """It would mean every pod of the namespace."""
+    """It would select every pod of the namespace."""
     with pytest.raises(AssertionError):
         Pods(namespace="shop", labels={})
     with pytest.raises(AssertionError):
@@ -146,7 +146,7 @@ def test_a_bucket_outside_of_the_schemas_range_cannot_be_made() -> None:
 
 
 def test_a_schedule_whose_cuts_overlap_cannot_be_made() -> None:
-    """Severed for a whole period is no flapping."""
+    """A fault that lasts a whole period would not be flapping."""
     chaos = NetworkChaos(name="cut", source=APP, destination=HOST, direction="both", duration_s=10)
     Schedule(chaos=chaos, period_s=11)
     with pytest.raises(AssertionError):

@@ -1,9 +1,10 @@
-"""Every object that is exported is valid by the definitions that Chaos Mesh publishes.
+"""Every exported object is valid by the definitions that Chaos Mesh publishes.
 
-Those are not ours to ship. A folder that has them is named by CHAOSLAB_CHAOS_MESH_CRDS: from a
-cluster, `kubectl get crd networkchaos.chaos-mesh.org schedules.chaos-mesh.org -o yaml`, saved as
-one file; or chaos-mesh/chaos-mesh's own `config/crd/bases`. Without it these tests are skipped,
-and `test_network_chaos.py` holds the exported objects to the same rules by hand.
+We do not ship them. CHAOSLAB_CHAOS_MESH_CRDS names a folder that has them: from a cluster, the
+output of `kubectl get crd networkchaos.chaos-mesh.org schedules.chaos-mesh.org -o yaml` in one
+file; or `config/crd/bases` of chaos-mesh/chaos-mesh. Without it these tests are skipped;
+`test_network_chaos.py` checks the same rules without the definitions.
+
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.skipif(
 def test_every_exported_object_is_valid_by_the_published_definition(
     arguments: tuple[str, ...],
 ) -> None:
-    """Strictly: what the definition does not name is an error, as `kubectl --validate` has it."""
+    """Strictly: an unknown field is an error, as with `kubectl --validate`."""
     for document in exported(*arguments):
         assert [*_errors(document)] == []
 
@@ -46,8 +47,8 @@ def test_every_exported_object_is_valid_by_the_published_definition(
         (("delay",), {"latencies": "1s"}),
     ],
 )
-def test_the_definition_notices_a_mistake(place: tuple[str, ...], value: object) -> None:
-    """A check that passes whatever it is given would be none."""
+def test_the_definition_detects_a_mistake(place: tuple[str, ...], value: object) -> None:
+    """So the test above can fail."""
     (document,) = exported("severed", "postgres", *A_MINUTE, *PODS)
     entries = document["spec"]
     for key in place[:-1]:
@@ -65,7 +66,7 @@ def _errors(document: dict[str, Any]) -> Iterator[str]:
 
 @cache
 def _schema(kind: str, api_version: str) -> dict[str, Any]:
-    """The schema of that kind and version, closed to unknown members."""
+    """The schema of this kind and version, without unknown fields."""
     for crd in _definitions():
         for version in crd["spec"]["versions"]:
             if crd["spec"]["names"]["kind"] == kind:

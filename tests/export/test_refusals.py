@@ -1,4 +1,4 @@
-"""What a cluster cannot be given is refused with the reason and the fix: exit 2, no YAML."""
+"""What cannot be exported is refused with the reason and the fix: exit 2, no YAML."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ BEYOND = [
 
 
 @pytest.mark.parametrize(("fault", "said"), BEYOND)
-def test_what_network_chaos_cannot_do_is_refused_with_the_nearest_thing(
+def test_an_unsupported_fault_is_refused_with_the_nearest_supported_one(
     fault: tuple[str, ...], said: str
 ) -> None:
-    """Never swapped for another fault without a word."""
+    """It is never replaced by another fault."""
     _refused(export(*fault, *A_MINUTE, *PODS), said, "PodChaos" if "service" in said else "")
 
 
@@ -87,7 +87,7 @@ def test_what_network_chaos_cannot_do_is_refused_with_the_nearest_thing(
         ),
     ],
 )
-def test_the_users_mistakes_are_named_with_their_mend(
+def test_the_users_mistakes_are_reported_with_their_fix(
     arguments: tuple[str, ...], said: str, fix: str
 ) -> None:
     """What is missing, misspelt or impossible, and what to write instead."""
@@ -114,13 +114,15 @@ def test_the_users_mistakes_are_named_with_their_mend(
         (("--namespace-of", "x=data"), "unknown name 'x'"),
     ],
 )
-def test_where_things_are_is_read_strictly(options: tuple[str, ...], said: str) -> None:
-    """A misread selector is another blast radius."""
+def test_the_places_of_apps_and_services_are_read_strictly(
+    options: tuple[str, ...], said: str
+) -> None:
+    """A wrong selector would be another blast radius."""
     _refused(export("severed", "vpc", *A_MINUTE, *options), said, "")
 
 
-def test_every_mistake_is_said_at_once() -> None:
-    """Nobody should fix one to find the next."""
+def test_all_mistakes_are_reported_at_once() -> None:
+    """The user need not fix one to find the next."""
     result = export("severed", "vpc", *A_MINUTE, "--app", "x=a=b", "--external", "postgres=:1")
     _refused(result, "unknown name 'x'", "':1' is not a target")
 

@@ -1,4 +1,4 @@
-"""What the tests of the reference backend stand on: real servers, cuttable paths, the process."""
+"""Fixtures of the reference backend's tests: real servers, paths that can be cut, the process."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def redis_server() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def postgres(postgres_server: PostgresServer) -> Iterator[PostgresServer]:
-    """Postgres, running and without tables; whatever the test did to it is fixed after."""
+    """Postgres, running and without tables; after the test it runs again."""
     postgres_server.query("DROP TABLE IF EXISTS messages, threads")
     yield postgres_server
     postgres_server.fix()
@@ -47,21 +47,21 @@ def postgres(postgres_server: PostgresServer) -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def redis(redis_server: RedisServer) -> Iterator[RedisServer]:
-    """Redis, running; whatever the test did to it is fixed after."""
+    """Redis, running; after the test it runs again."""
     yield redis_server
     redis_server.fix()
 
 
 @pytest.fixture
 def postgres_path(postgres: PostgresServer) -> Iterator[Relay]:
-    """The way to Postgres, to be cut and healed."""
+    """The path to Postgres, which can be cut and healed."""
     with Relay(postgres.port) as relay:
         yield relay
 
 
 @pytest.fixture
 def redis_path(redis: RedisServer) -> Iterator[Relay]:
-    """The way to Redis, to be cut and healed."""
+    """The path to Redis, which can be cut and healed."""
     with Relay(redis.port) as relay:
         yield relay
 
@@ -75,7 +75,7 @@ SLOW_TO_FAIL = {"LIMIT_CONNECT_S": "20", "LIMIT_INIT_S": "30"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A healthy backend behind two paths; a test that takes it leaves it healthy."""
+    """A healthy backend behind two paths; a test must leave it healthy."""
 
     backend: BackendProcess
     postgres: PostgresServer
@@ -89,7 +89,7 @@ def shared_running(
     redis_server: RedisServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Running]:
-    """One process for all tests that only cut and heal: a boot costs most of a second."""
+    """One process for all tests that only cut and heal, because a boot takes most of a second."""
     with Relay(postgres_server.port) as postgres_path, Relay(redis_server.port) as redis_path:
         environment = {
             "PROFILE": "lab",
@@ -109,7 +109,7 @@ def shared_running(
 
 @pytest.fixture
 def running(shared_running: Running) -> Iterator[Running]:
-    """The shared process, healthy before the test and with whole paths after it."""
+    """The shared process, healthy before the test; afterwards its paths are healed."""
     shared_running.backend.wait_for("healthy", 10)
     yield shared_running
     shared_running.postgres_path.heal()
@@ -120,8 +120,10 @@ def running(shared_running: Running) -> Iterator[Running]:
 def boot(
     postgres: PostgresServer, postgres_path: Relay, redis_path: Relay, tmp_path: Path
 ) -> Iterator[Callable[..., BackendProcess]]:
-    """Starts the real process, or another build of it, in profile `lab` behind both paths; keywords
-    are its environment.
+    """Starts the real process, or a defective build, in profile `lab` behind both paths.
+
+    The keyword arguments are its environment.
+
     """
     started: list[BackendProcess] = []
 

@@ -1,4 +1,4 @@
-"""The backend as its users have it: a process, a port, a log, an exit status."""
+"""The backend as a process: a port, a log, an exit status."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GOOD = "chaoslab.reference.backend"
 
 
 class BackendProcess:
-    """One run of the backend, or of another build of it: `python -m MODULE`."""
+    """One run of the backend, or of a defective build: `python -m MODULE`."""
 
     def __init__(self, environment: dict[str, str], log: Path, *, module: str = GOOD) -> None:
         self.port = int(environment.setdefault("PORT", str(free_port())))
@@ -42,11 +42,11 @@ class BackendProcess:
             )
 
     def get(self, path: str, timeout_s: float = 5.0) -> httpx.Response:
-        """One GET on a connection of its own."""
+        """One GET on a new connection."""
         return self._client.get(path, timeout=timeout_s)
 
     def post(self, path: str, body: Json, timeout_s: float = 5.0) -> httpx.Response:
-        """One POST on a connection of its own."""
+        """One POST on a new connection."""
         return self._client.post(path, json=body, timeout=timeout_s)
 
     def status(self) -> str:
@@ -57,7 +57,7 @@ class BackendProcess:
             return "unreachable"
 
     def wait_for(self, status: str, limit_s: float) -> Json:
-        """The body of /health once it has that status."""
+        """The body of /health when it has this status."""
         deadline = time.monotonic() + limit_s
         while self.status() != status:
             if time.monotonic() > deadline or self.process.poll() is not None:
@@ -72,18 +72,18 @@ class BackendProcess:
 
     @property
     def log(self) -> str:
-        """Everything it wrote to stderr."""
+        """All that it wrote to stderr."""
         return self._log.read_text()
 
     def stop(self) -> float:
-        """Ask it to end and return how many seconds that took."""
+        """Send SIGTERM; returns the seconds until it ended."""
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(10)
         return time.monotonic() - began
 
     def kill(self) -> None:
-        """End it, whatever state it is in."""
+        """Kill it."""
         self._client.close()
         if self.process.poll() is None:
             self.process.kill()

@@ -1,4 +1,4 @@
-"""A path to a server that can be cut and healed; it runs in a thread of its own."""
+"""A path to a server that can be cut and healed; it runs in its own thread."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ Mode = Literal["whole", "refused", "silent"]
 class Relay:
     """Forwards one loopback port to another.
 
-    `refused`: nothing listens and what was open is reset. `silent`: connects succeed, and every
-    byte is held until the path is whole again. `opened` counts connections since the last `cut`.
+    `refused`: nothing listens, and open connections are reset. `silent`: connects succeed, and
+    all bytes are held until the heal. `opened` counts connections since the last `cut`.
+
     """
 
     def __init__(self, target: int) -> None:
@@ -43,12 +44,12 @@ class Relay:
         self._loop.close()
 
     def cut(self, mode: Mode) -> None:
-        """Put the path into a mode; in force when this returns."""
+        """Set the mode of the path; in force when this returns."""
         self.opened = 0
         self._do(self._cut(mode))
 
     def heal(self) -> None:
-        """Whole again; what was held is delivered."""
+        """Heal the path; held bytes are delivered."""
         self._do(self._heal())
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:

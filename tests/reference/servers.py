@@ -1,4 +1,4 @@
-"""A real Postgres and a real Redis on ports of their own, and where to find the binaries."""
+"""A real Postgres and a real Redis on free ports, and where to find their programs."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _PORTS = Ports()
 
 
 def free_port() -> int:
-    """A port that nobody listens on, and that no outgoing connection of anybody's can take."""
+    """A port on which nothing listens and which no outgoing connection gets."""
     return _PORTS.take()
 
 
 def wait_until(condition: Callable[[], T], limit_s: float, what: str) -> T:
-    """The first truthy value of `condition`, asked every 10 ms; fails the test after the limit."""
+    """The first truthy value of `condition`, called every 10 ms; fails the test at the limit."""
     deadline = time.monotonic() + limit_s
     while not (value := condition()):
         if time.monotonic() > deadline:
@@ -43,7 +43,7 @@ def wait_until(condition: Callable[[], T], limit_s: float, what: str) -> T:
 
 
 class PostgresServer:
-    """A Postgres of our own on one port; stopped, paused and started again at will."""
+    """A Postgres on one port, which can be stopped, paused and started again."""
 
     def __init__(self, binaries: Path, folder: Path) -> None:
         self.port = free_port()
@@ -84,7 +84,7 @@ class PostgresServer:
         return False
 
     def fix(self) -> None:
-        """Running again, whatever a test did to it."""
+        """Run again, whatever a test did."""
         if self._process is None:
             self.start()
 
@@ -96,7 +96,7 @@ class PostgresServer:
             self._process = None
 
     def connections(self) -> int:
-        """How many clients the server knows, the one that asks not counted."""
+        """The number of clients that the server has, without the one that asks."""
         rows = self.query(
             "SELECT count(*) FROM pg_stat_activity"
             " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
@@ -110,7 +110,7 @@ class PostgresServer:
 
 
 class RedisServer:
-    """A Redis of our own on one port; stopped, paused and started again at will."""
+    """A Redis on one port, which can be stopped, paused and started again."""
 
     def __init__(self, binary: Path) -> None:
         self.port = free_port()
@@ -135,7 +135,7 @@ class RedisServer:
         return False
 
     def fix(self) -> None:
-        """Running again, whatever a test did to it."""
+        """Run again, whatever a test did."""
         if self.process is None:
             self.start()
 

@@ -1,4 +1,4 @@
-"""Back-off delays, and the time-out that lets all tries fit."""
+"""Back-off delays, and the time-out with which all tries fit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_delays_double_up_to_the_cap_and_stay_there() -> None:
 
 
 def test_jitter_lengthens_by_at_most_half_and_never_shortens() -> None:
-    """At the cap too: clients that all reached it still spread."""
+    """At the cap too, so that clients do not retry at the same time."""
     backoff = Backoff(base_s=2, cap_s=30, jitter=0.5)
     rng = random.Random(7)
     at_cap = [list(islice(backoff.delays(rng), 6))[-1] for _ in range(200)]
@@ -28,7 +28,7 @@ def test_jitter_lengthens_by_at_most_half_and_never_shortens() -> None:
 
 @pytest.mark.parametrize("profile", sorted(PROFILES))
 def test_all_hanging_tries_with_the_longest_delays_fit_the_connect_limit(profile: str) -> None:
-    """And use most of it: the time-out per try is no shorter than it must be."""
+    """And they use most of it: the time-out of a try is not too short."""
     limits = PROFILES[profile]
     backoff = Backoff.startup(limits)
     attempt_s = backoff.attempt_limit(limits.connect_s, limits.retry_tries)
@@ -37,6 +37,6 @@ def test_all_hanging_tries_with_the_longest_delays_fit_the_connect_limit(profile
     assert 0.95 * limits.connect_s <= total_s <= limits.connect_s * 1.0001
 
 
-def test_where_the_delays_alone_fill_the_limit_each_try_gets_an_equal_share() -> None:
-    """A small limit laid over a profile's back-off still gives a usable time-out."""
+def test_if_the_delays_alone_fill_the_limit_each_try_gets_an_equal_share() -> None:
+    """A short limit with a profile's back-off still gives a usable time-out."""
     assert Backoff(base_s=10, cap_s=30).attempt_limit(5, 5) == pytest.approx(1.0)

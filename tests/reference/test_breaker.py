@@ -1,4 +1,4 @@
-"""The circuit breaker, on a clock of the test's own."""
+"""The circuit breaker, with a virtual clock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chaoslab.reference.backend.breaker import BreakerOpen, CircuitBreaker
 
 
 class Clock:
-    """Time that stands still until it is moved."""
+    """Time that only passes when the test changes it."""
 
     def __init__(self) -> None:
         self.now_s = 100.0
@@ -20,7 +20,7 @@ class Clock:
 
 
 class Lost(Exception):
-    """The failure that counts."""
+    """The exception that counts as a failure."""
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def fail(breaker: CircuitBreaker) -> None:
 
 
 def test_it_opens_after_three_failures_in_a_row_and_not_after_two(breaker: CircuitBreaker) -> None:
-    """A success in between starts the count anew."""
+    """A success in between restarts the count."""
     fail(breaker)
     fail(breaker)
     with breaker.slot(Lost):
@@ -51,10 +51,10 @@ def test_it_opens_after_three_failures_in_a_row_and_not_after_two(breaker: Circu
     assert breaker.state == "open"
 
 
-def test_while_open_it_refuses_without_trying_and_says_when_to_come_again(
+def test_while_open_it_refuses_without_a_try_and_says_when_to_retry(
     breaker: CircuitBreaker, clock: Clock
 ) -> None:
-    """The block under the slot never runs."""
+    """The code of the call does not run."""
     for _ in range(3):
         fail(breaker)
     clock.now_s += 20
@@ -63,10 +63,10 @@ def test_while_open_it_refuses_without_trying_and_says_when_to_come_again(
     assert refused.value.retry_after_s == pytest.approx(40)
 
 
-def test_half_open_lets_one_through_and_its_success_closes(
+def test_half_open_allows_one_call_and_its_success_closes(
     breaker: CircuitBreaker, clock: Clock
 ) -> None:
-    """A second call beside the probe is refused; after the success all pass."""
+    """A second call during the probe is refused; after the success all calls pass."""
     for _ in range(3):
         fail(breaker)
     clock.now_s += 60
@@ -81,7 +81,7 @@ def test_half_open_lets_one_through_and_its_success_closes(
 def test_a_failed_probe_opens_it_again_for_the_whole_time(
     breaker: CircuitBreaker, clock: Clock
 ) -> None:
-    """And the probe after that may close it: it never sticks."""
+    """The probe after that may close it."""
     for _ in range(3):
         fail(breaker)
     clock.now_s += 60
@@ -96,7 +96,7 @@ def test_a_failed_probe_opens_it_again_for_the_whole_time(
 def test_after_it_closed_one_failure_does_not_open_it(
     breaker: CircuitBreaker, clock: Clock
 ) -> None:
-    """Recovery wipes the slate."""
+    """Earlier failures do not count any more."""
     for _ in range(3):
         fail(breaker)
     clock.now_s += 60
@@ -106,8 +106,8 @@ def test_after_it_closed_one_failure_does_not_open_it(
     assert breaker.state == "closed"
 
 
-async def test_cancelled_probes_give_their_slot_back(breaker: CircuitBreaker, clock: Clock) -> None:
-    """Ten callers that go away in mid-probe do not wedge it."""
+async def test_cancelled_probes_free_their_slot(breaker: CircuitBreaker, clock: Clock) -> None:
+    """After ten cancelled callers another probe is allowed."""
     for _ in range(3):
         fail(breaker)
     clock.now_s += 60
@@ -126,8 +126,8 @@ async def test_cancelled_probes_give_their_slot_back(breaker: CircuitBreaker, cl
     assert breaker.state == "closed"
 
 
-def test_an_error_that_is_not_the_dependencys_is_no_verdict(breaker: CircuitBreaker) -> None:
-    """A thread that does not exist says nothing about the database."""
+def test_another_error_is_neither_success_nor_failure(breaker: CircuitBreaker) -> None:
+    """For example a thread that does not exist."""
     for _ in range(5):
         with pytest.raises(KeyError), breaker.slot(Lost):
             raise KeyError
@@ -137,7 +137,7 @@ def test_an_error_that_is_not_the_dependencys_is_no_verdict(breaker: CircuitBrea
 def test_a_late_failure_from_before_the_recovery_does_not_count(
     breaker: CircuitBreaker, clock: Clock
 ) -> None:
-    """A call that began on the old path says nothing of the one that is good again."""
+    """The call began before the breaker changed."""
     late = breaker.slot(Lost)
     late.__enter__()
     for _ in range(3):
@@ -149,8 +149,8 @@ def test_a_late_failure_from_before_the_recovery_does_not_count(
     assert breaker.state == "closed"
 
 
-def test_proof_from_elsewhere_closes_it_at_once(breaker: CircuitBreaker) -> None:
-    """The monitor's fresh connection counts without waiting for half-open."""
+def test_a_reconnection_closes_it_at_once(breaker: CircuitBreaker) -> None:
+    """The monitor's new connection counts without half-open."""
     for _ in range(3):
         fail(breaker)
     breaker.close()
@@ -158,7 +158,7 @@ def test_proof_from_elsewhere_closes_it_at_once(breaker: CircuitBreaker) -> None
 
 
 def test_with_several_needed_successes_one_does_not_close_it(clock: Clock) -> None:
-    """As many probes at a time as successes are needed."""
+    """As many probes at a time as successes are required."""
     breaker = CircuitBreaker(failures=1, open_s=60.0, successes=2, clock=clock)
     fail(breaker)
     clock.now_s += 60

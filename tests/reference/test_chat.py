@@ -1,4 +1,4 @@
-"""Delivery of an agent run's events: in order, to the user who asked and to nobody else."""
+"""Delivery of an agent run's events: in order, only to the user who started the run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ needs_websockets = pytest.mark.skipif(
 
 
 async def test_a_run_delivers_the_five_events_in_order_to_its_own_user_only() -> None:
-    """Two users listen, one asks."""
+    """Two users listen, one starts a run."""
     manager = ConnectionManager()
     supervisor = Supervisor(ModelFactory(), TOOLS)
     with manager.connected("ann") as ann, manager.connected("bob") as bob:
@@ -44,7 +44,7 @@ async def test_a_run_delivers_the_five_events_in_order_to_its_own_user_only() ->
     assert (manager.delivered, manager.users) == (5, {})
 
 
-async def test_a_listener_that_cannot_keep_up_is_let_go_and_holds_nobody_up() -> None:
+async def test_a_listener_that_is_too_slow_is_removed_and_delays_nobody() -> None:
     """The other listener of the same user gets every event."""
     manager = ConnectionManager()
     event = Event(type="agent_started", run_id="r", user="ann")
@@ -58,8 +58,8 @@ async def test_a_listener_that_cannot_keep_up_is_let_go_and_holds_nobody_up() ->
     assert manager.overflowed == 1
 
 
-async def test_a_bridge_that_loses_events_cannot_prove_delivery() -> None:
-    """The proof is a delivery, not the existence of parts."""
+async def test_a_bridge_that_loses_events_fails_its_check() -> None:
+    """An event is really delivered."""
 
     class Deaf(ConnectionManager):
         def send(self, event: Event) -> int:
@@ -70,7 +70,7 @@ async def test_a_bridge_that_loses_events_cannot_prove_delivery() -> None:
 
 
 @needs_websockets
-def test_over_a_real_socket_the_events_arrive_while_both_databases_are_away(
+def test_over_a_real_websocket_the_events_arrive_while_both_databases_are_down(
     boot: Callable[..., BackendProcess], postgres_path: Relay, redis_path: Relay
 ) -> None:
     """Chat does not need a database; `agent_completed` arrives in degraded mode too."""
@@ -95,7 +95,7 @@ def test_over_a_real_socket_the_events_arrive_while_both_databases_are_away(
 def test_a_socket_is_refused_before_start_up_is_complete(
     boot: Callable[..., BackendProcess], postgres_path: Relay
 ) -> None:
-    """503 instead of an acceptance that is taken back."""
+    """503 before the handshake."""
     from websockets.exceptions import InvalidStatus  # noqa: PLC0415 - not everywhere
     from websockets.sync.client import connect  # noqa: PLC0415 - not everywhere
 
@@ -110,8 +110,8 @@ def test_a_socket_is_refused_before_start_up_is_complete(
     assert refused.value.response.status_code == 503
 
 
-def test_stats_count_what_was_delivered(running: Running) -> None:
-    """Nobody listens, so a run delivers nothing more."""
+def test_stats_count_delivered_events(running: Running) -> None:
+    """Without a listener a run delivers nothing more."""
     before = running.backend.get("/ws/isolated/stats").json()
     assert running.backend.post("/runs", {"user": "x", "prompt": "count"}).status_code == 201
     assert running.backend.get("/ws/isolated/stats").json() == before

@@ -1,4 +1,4 @@
-"""Connections on which nothing can wait for ever, and that leave nothing behind."""
+"""Connections on which every wait has a limit, and which leave no socket."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SYN_SENT = "02"
 
 
 @pytest.fixture
-def deaf_port() -> Iterator[int]:
+def full_port() -> Iterator[int]:
     """A port whose accept queue is full, so that the kernel drops every further SYN."""
     with socket.socket() as listener, socket.socket() as filler:
         listener.bind(("127.0.0.1", 0))
@@ -26,14 +26,14 @@ def deaf_port() -> Iterator[int]:
 
 
 def waiting_connects(port: int) -> int:
-    """Sockets of this machine in SYN_SENT towards the port."""
+    """The sockets of this machine in SYN_SENT to this port."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(row[3] == SYN_SENT and row[2].endswith(f":{port:04X}") for row in rows)
 
 
-async def test_an_attempt_that_was_given_up_leaves_no_socket_waiting(deaf_port: int) -> None:
-    """Kept errors must not keep sockets: each try would add one until the garbage collector ran."""
-    url = f"postgresql://a:b@127.0.0.1:{deaf_port}/c?sslmode=disable"
+async def test_an_abandoned_connect_leaves_no_socket(full_port: int) -> None:
+    """A stored exception must not keep its socket until the next garbage collection."""
+    url = f"postgresql://a:b@127.0.0.1:{full_port}/c?sslmode=disable"
     errors: list[psycopg.OperationalError] = []
     gc.disable()
     try:
@@ -41,6 +41,6 @@ async def test_an_attempt_that_was_given_up_leaves_no_socket_waiting(deaf_port: 
             with pytest.raises(psycopg.OperationalError, match="no answer within") as caught:
                 await BoundedConnection.connect(url, connect_limit_s=0.1, io_limit_s=1.0)
             errors.append(caught.value)
-        assert waiting_connects(deaf_port) <= 1  # the last try's, in the frames of its own raise
+        assert waiting_connects(full_port) <= 1  # the last try's, in the frames of its own raise
     finally:
         gc.enable()

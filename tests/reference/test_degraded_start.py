@@ -1,4 +1,4 @@
-"""The real process, started while its dependencies are away, and brought back."""
+"""The real process, started while its dependencies are down, then healed."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ def test_it_starts_degraded_with_both_paths_cut_and_becomes_healthy_when_they_he
     assert backend.process.poll() is None
 
 
-def test_without_the_bypass_a_dead_database_ends_it_with_3_and_a_line_that_says_why(
+def test_without_the_bypass_a_dead_database_ends_it_with_3_and_the_reason(
     boot: Boot, postgres_path: Relay
 ) -> None:
-    """Within the init limit, /health tells the reason before the end, the last log line after."""
+    """Within the init limit; /health has the reason before the end, the last log line after it."""
     postgres_path.cut("refused")
     backend = boot(LIMIT_LINGER_S="3")  # the profile's quarter of a second is easily missed
     body = backend.wait_for("unhealthy", 10)
@@ -77,7 +77,7 @@ def test_without_the_bypass_a_dead_database_ends_it_with_3_and_a_line_that_says_
 def test_a_hung_database_does_not_stop_health_from_answering(
     boot: Boot, postgres_path: Relay
 ) -> None:
-    """The port is served while DATABASE waits: 503 starting, at once."""
+    """While DATABASE waits, the answer is 503 starting, at once."""
     postgres_path.cut("silent")
     backend = boot(LIMIT_CONNECT_S="8", LIMIT_INIT_S="12")
     body = backend.wait_for("starting", 10)
@@ -91,8 +91,8 @@ def test_a_hung_database_does_not_stop_health_from_answering(
     assert "no answer within" in backend.log.strip().splitlines()[-1]
 
 
-def test_redis_alone_away_leaves_it_ready_and_degraded(boot: Boot, redis_path: Relay) -> None:
-    """Requests need Postgres only; the answer names Redis."""
+def test_without_redis_it_is_ready_and_degraded(boot: Boot, redis_path: Relay) -> None:
+    """Requests only need Postgres; the answer names Redis."""
     redis_path.cut("refused")
     backend = boot(**BYPASS)
     body = backend.wait_for("degraded", 10)
@@ -105,10 +105,10 @@ def test_redis_alone_away_leaves_it_ready_and_degraded(boot: Boot, redis_path: R
     assert backend.get(f"/threads/{thread}/messages").json() == []
 
 
-def test_a_path_that_heals_in_mid_start_gives_a_normal_start(
+def test_a_path_that_heals_during_the_start_gives_a_normal_start(
     boot: Boot, postgres_path: Relay
 ) -> None:
-    """The tries within the connect limit are worth something."""
+    """A later try within the connect limit succeeds."""
     postgres_path.cut("silent")
     backend = boot(**BYPASS, **SLOW_TO_FAIL)
     backend.wait_for("starting", 10)

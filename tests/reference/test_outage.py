@@ -1,4 +1,4 @@
-"""Outages that want a process of their own: servers restarted, limits changed, a stop in one."""
+"""Outages that need their own process: restarted servers, other limits, a stop during one."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ Boot = Callable[..., BackendProcess]
 def test_a_users_request_as_first_traffic_after_a_restart_of_postgres_succeeds(
     boot: Boot, postgres: PostgresServer
 ) -> None:
-    """Pooled connections that died with the old server are never handed out.
+    """Pooled connections that the old server closed are never used.
 
-    The watch is slowed to a minute, so that nothing but the request can find the pool stale.
+    The monitor checks once a minute, so only the request can find the dead pool.
+
     """
     backend = boot(LIMIT_POSTGRES_CHECK_EVERY_S="60", **PATIENT)
     backend.wait_for("healthy", 10)
@@ -37,10 +38,10 @@ def test_a_users_request_as_first_traffic_after_a_restart_of_postgres_succeeds(
     assert backend.status() == "healthy"
 
 
-def test_a_request_that_meets_a_dead_path_marks_it_at_once_and_the_breaker_spares_the_next(
+def test_a_request_on_a_dead_path_sets_the_status_and_the_breaker_opens(
     boot: Boot, postgres_path: Relay
 ) -> None:
-    """503 naming Postgres; after three failures refused without a try; healed, all is well."""
+    """503 naming Postgres; after three failures refused without a try; after the heal served."""
     # The breaker stays open longer than a machine stalls between the failure and the next request.
     backend = boot(
         LIMIT_POSTGRES_CHECK_EVERY_S="60", LIMIT_RETRY_BASE_S="60", LIMIT_BREAKER_OPEN_S="4"
@@ -69,7 +70,7 @@ def test_a_request_that_meets_a_dead_path_marks_it_at_once_and_the_breaker_spare
 
 
 def test_a_slow_database_is_not_a_lost_one(boot: Boot, postgres_path: Relay) -> None:
-    """250 ms per answer, the incident's 5 s at these limits: starts, serves, stays healthy."""
+    """250 ms for each answer, the incident's 5 s at these limits: starts, serves, stays healthy."""
     postgres_path.delay_s = 0.25
     # All of the profile's limits doubled, so that a machine that stalls passes for slow as well.
     names = ("init", "tables", "connect", "pool_wait", "health", "redis_connect", "reserve")
@@ -87,7 +88,7 @@ def test_a_slow_database_is_not_a_lost_one(boot: Boot, postgres_path: Relay) -> 
 def test_it_stops_quickly_while_a_request_hangs_on_a_silent_database(
     boot: Boot, postgres_path: Relay, redis_path: Relay
 ) -> None:
-    """SIGTERM ends it with 0 in well under its pool wait limit."""
+    """SIGTERM ends it with 0, much sooner than its pool wait limit."""
     backend = boot(LIMIT_HEALTH_S="30", LIMIT_POOL_WAIT_S="30")
     backend.wait_for("healthy", 10)
     postgres_path.cut("silent")
@@ -104,10 +105,10 @@ def test_it_stops_quickly_while_a_request_hangs_on_a_silent_database(
     assert "Traceback" not in backend.log
 
 
-def test_both_servers_restarted_at_once_are_found_again(
+def test_it_reconnects_after_both_servers_were_restarted(
     boot: Boot, postgres: PostgresServer, redis: RedisServer
 ) -> None:
-    """Healthy with a write and a cached read after both came back on their ports."""
+    """Healthy, with a write and a cached read."""
     backend = boot(**PATIENT)
     backend.wait_for("healthy", 10)
     postgres.stop()
@@ -126,7 +127,7 @@ def _ignore(call: Callable[[], object]) -> None:
 
 
 def test_it_stops_quickly_while_start_up_hangs(boot: Boot, postgres_path: Relay) -> None:
-    """SIGTERM in the DATABASE phase ends it with 0, not with a failed start."""
+    """SIGTERM during the DATABASE phase ends it with 0, not as a failed start."""
     postgres_path.cut("silent")
     backend = boot(**SLOW_TO_FAIL)
     backend.wait_for("starting", 10)
@@ -135,7 +136,7 @@ def test_it_stops_quickly_while_start_up_hangs(boot: Boot, postgres_path: Relay)
     assert "Traceback" not in backend.log
 
 
-def test_a_port_that_is_taken_is_told_in_one_line(boot: Boot) -> None:
+def test_a_taken_port_is_reported_in_one_line(boot: Boot) -> None:
     """Exit 1, with the address."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Each phase makes something that a later request cannot do without."""
+"""Each phase makes a part that a later request needs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def settings(postgres: PostgresServer, redis: RedisServer) -> Settings:
 
 @pytest.fixture(autouse=True)
 def _keep_logging() -> Iterator[None]:
-    """INIT sets up logging for a process; here it is pytest's."""
+    """INIT sets up logging for a process; here pytest's logging stays."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -41,7 +41,7 @@ def _keep_logging() -> Iterator[None]:
 
 @contextlib.asynccontextmanager
 async def client_without(settings: Settings, phase: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the application whose start-up leaves that phase out, once start-up has ended."""
+    """A client of the application without this phase, after start-up has ended."""
     app = build_app(settings, phases=[p for p in PHASES if p.name != phase])
     async with app.router.lifespan_context(app):
         async with asyncio.timeout(15):
@@ -53,7 +53,7 @@ async def client_without(settings: Settings, phase: str) -> AsyncIterator[httpx.
 
 
 async def serves(client: httpx.AsyncClient) -> bool:
-    """Whether a user gets through all that the backend offers."""
+    """Whether all that the backend offers works for a user."""
     created = await client.post("/threads", json={"title": "x"})
     if created.status_code != 201:
         return False
@@ -82,7 +82,7 @@ async def test_without_this_phase_a_request_fails_and_health_says_so(
         assert (await client.get("/health/ready")).status_code == 503
 
 
-async def test_a_repeated_request_with_the_same_id_is_kept_once(
+async def test_a_repeated_request_with_the_same_id_is_stored_once(
     settings: Settings, postgres: PostgresServer
 ) -> None:
     """The id of the body is the primary key."""
@@ -98,10 +98,10 @@ async def test_a_repeated_request_with_the_same_id_is_kept_once(
     assert postgres.query("SELECT content FROM messages WHERE id = %s", key) == [("once",)]
 
 
-async def test_a_cache_entry_that_is_not_ours_is_not_believed(
+async def test_a_cache_entry_with_a_wrong_signature_is_ignored(
     settings: Settings, redis: RedisServer
 ) -> None:
-    """Somebody else's bytes under our key read as a miss."""
+    """Other bytes under our key are a miss."""
     async with client_without(settings, "none") as client:
         thread = (await client.post("/threads", json={"title": "x"})).json()["id"]
         with Redis(port=redis.port) as other:
@@ -116,10 +116,10 @@ async def test_a_cache_entry_that_is_not_ours_is_not_believed(
         assert 'cache_operations_total{operation="set",outcome="done"} 1.0' in metrics
 
 
-async def test_a_missing_column_is_a_named_failure_and_a_missing_optional_table_is_none(
+async def test_a_missing_column_is_a_failure_and_a_missing_optional_table_is_not(
     settings: Settings, postgres: PostgresServer
 ) -> None:
-    """The schema is looked at, not assumed."""
+    """The failure names the column."""
     postgres.query("CREATE TABLE threads (id uuid PRIMARY KEY, title text)")
     postgres.query("CREATE TABLE messages (id uuid, thread_id uuid, content text, created_at date)")
     async with client_without(settings, "none") as client:
@@ -128,10 +128,10 @@ async def test_a_missing_column_is_a_named_failure_and_a_missing_optional_table_
         assert "threads lacks created_at" in body["error"]
 
 
-async def test_half_open_callers_that_go_away_do_not_wedge_the_database(
+async def test_cancelled_requests_free_breaker_slots_and_connections(
     postgres: PostgresServer, redis: RedisServer
 ) -> None:
-    """Requests cancelled in mid-flight on a silent path give back breaker slots and connections."""
+    """On a silent path, then healed."""
     with Relay(postgres.port) as path:
         environment = {"PROFILE": "lab", "REDIS_URL": redis.url}
         settings = read(environment | {"DATABASE_URL": postgres.url_at(path.port)})
@@ -147,8 +147,8 @@ async def test_half_open_callers_that_go_away_do_not_wedge_the_database(
                     await asyncio.sleep(0.05)
 
 
-async def test_a_build_may_differ_in_one_part_and_is_seen_through(settings: Settings) -> None:
-    """The seams carry: a sequence that ends early, a breaker of its own."""
+async def test_a_build_can_replace_one_part(settings: Settings) -> None:
+    """A sequence that ends early, and another breaker."""
 
     async def early_return(backend: Backend, phases: Sequence[Phase]) -> None:
         await start_up(backend, phases[:3])

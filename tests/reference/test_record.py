@@ -1,4 +1,4 @@
-"""The books of a start-up, the sequence that keeps them, and the health answers made of them."""
+"""The record of a start-up, the sequence that writes it, and the health answers made from it."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ async def test_without_the_bypass_the_phase_is_failed_and_named_with_its_cause()
 
 
 async def test_the_bypass_is_for_the_phases_own_dependency_only() -> None:
-    """A phase that must not miss Postgres fails, bypass or not."""
+    """A phase fails if another dependency is unavailable, even with the bypass."""
     backend = backend_of(["services"], EMERGENCY_ALLOW_NO_DATABASE="1")
     with pytest.raises(StartupFailed):
         await start_up(backend, [Phase(name="services", run=finds_no_database)])
 
 
 async def test_the_init_limit_bounds_the_whole_sequence_and_names_the_phase() -> None:
-    """What two phases took is taken from the third, which alone would not reach the limit."""
+    """The time of two phases reduces that of the third, which alone would not reach the limit."""
     backend = backend_of(["a", "b", "c"], LIMIT_INIT_S="3", LIMIT_RESERVE_S="0.1",
                          LIMIT_REDIS_CONNECT_S="0.1")  # fmt: skip
 
@@ -93,14 +93,14 @@ async def test_the_init_limit_bounds_the_whole_sequence_and_names_the_phase() ->
 
 
 async def test_a_sequence_that_leaves_a_phase_out_is_not_complete() -> None:
-    """Start-up says which one is missing."""
+    """The error names the missing phase."""
     backend = backend_of(["first", "last"])
     with pytest.raises(StartupFailed, match="last did not complete"):
         await start_up(backend, SEQUENCE[:1])
 
 
-async def test_a_phase_that_crashes_fails_start_up_with_its_words() -> None:
-    """Not swallowed, not a traceback."""
+async def test_a_phase_that_crashes_fails_start_up_with_its_error_text() -> None:
+    """Neither ignored nor a traceback."""
     backend = backend_of(["a"], EMERGENCY_ALLOW_NO_DATABASE="1")
 
     async def crashes(_backend: Backend) -> None:

@@ -1,4 +1,4 @@
-"""A running process when its paths are cut and healed again; no restart in between."""
+"""A running process while its paths are cut and healed, without a restart."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .servers import wait_until
 
 
 @pytest.mark.parametrize("mode", ["refused", "silent"])
-def test_a_cut_under_idle_connections_is_noticed_and_healed_without_a_restart(
+def test_a_cut_path_with_idle_connections_is_detected_and_healed(
     running: Running, mode: Mode
 ) -> None:
-    """Degraded within the watch's limits, naming Postgres only; healthy again, same process."""
+    """Degraded within the monitor's limits, naming Postgres only; then healthy, same process."""
     running.postgres_path.cut(mode)
     # A check every 0.25 s, 2.5 s for its answer, 0.32 s for a fresh connection; the rest is slack.
     body = running.backend.wait_for("degraded", 10)
@@ -29,10 +29,10 @@ def test_a_cut_under_idle_connections_is_noticed_and_healed_without_a_restart(
 
 
 @pytest.mark.parametrize("mode", ["refused", "silent"])
-def test_redis_lost_while_running_is_noticed_while_requests_are_served(
+def test_a_loss_of_redis_is_detected_while_requests_are_served(
     running: Running, mode: Mode
 ) -> None:
-    """A message posted and read during the outage and after it is never stale."""
+    """A message written and read during the outage and after it is never stale."""
     backend = running.backend
     thread = backend.post("/threads", {"title": "x"}).json()["id"]
     messages = f"/threads/{thread}/messages"
@@ -49,7 +49,7 @@ def test_redis_lost_while_running_is_noticed_while_requests_are_served(
 
 
 def test_nothing_acknowledged_is_lost_across_an_outage_under_load(running: Running) -> None:
-    """Every id answered with 201 stands in Postgres; the outage is met by a 503."""
+    """Every id answered with 201 is in Postgres; during the outage some writes are answered 503."""
     backend = running.backend
     thread = backend.post("/threads", {"title": "x"}).json()["id"]
     acknowledged: list[str] = []
@@ -71,7 +71,7 @@ def test_nothing_acknowledged_is_lost_across_an_outage_under_load(running: Runni
 
 
 def test_an_outage_leaves_no_connection_and_no_descriptor_behind(running: Running) -> None:
-    """Back-off bounds the attempts; Postgres and the kernel know no more of us than before."""
+    """Postgres and the kernel have no more connections of the backend than before."""
 
     def pool_is_full() -> bool:
         # Its smallest size, and one that it grew by for a caller that came while it was filling.

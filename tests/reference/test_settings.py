@@ -1,4 +1,4 @@
-"""The environment: typed, with all its mistakes at once."""
+"""The settings: typed, with all mistakes of the environment at once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_incidents_limits_are_the_profiles() -> None:
 
 
 def test_lab_is_staging_with_every_duration_divided_by_the_one_factor() -> None:
-    """Counts and ratios are untouched; the start-up as a whole has room for waits besides."""
+    """Counts and ratios are unchanged; the start-up has some more time for waits."""
     room_s = {"init_s": LAB_ROOM_S, "reserve_s": LAB_ROOM_S / 2}
     for field in fields(PROFILES["lab"]):
         lab, staging = (getattr(PROFILES[name], field.name) for name in ("lab", "staging"))
@@ -35,7 +35,7 @@ def test_lab_is_staging_with_every_duration_divided_by_the_one_factor() -> None:
 
 
 def test_a_start_in_the_lab_may_wait_a_second_for_a_core_after_every_try_has_timed_out() -> None:
-    """Postgres and Redis may hang to their limits, after a wait, and before one."""
+    """Postgres and Redis may take their limits, with waits before them and between."""
     lab = PROFILES["lab"]
     hangs_s = lab.connect_s + lab.redis_connect_s
     assert lab.init_s - hangs_s >= 1.5
@@ -44,7 +44,7 @@ def test_a_start_in_the_lab_may_wait_a_second_for_a_core_after_every_try_has_tim
 
 
 def test_every_limit_has_a_variable_of_its_own() -> None:
-    """Overrides are taken as they stand, also in the scaled profile."""
+    """The values are used unchanged, also in the scaled profile."""
     given = {f"LIMIT_{field.name.upper()}": "7" for field in fields(PROFILES["lab"])}
     given |= {"LIMIT_INIT_S": "100"}
     limits = read(GOOD | given | {"PROFILE": "lab"}).limits
@@ -53,7 +53,7 @@ def test_every_limit_has_a_variable_of_its_own() -> None:
 
 
 def test_defaults_are_those_of_production_on_the_loopback() -> None:
-    """The bypass is off until somebody asks for it."""
+    """The bypass is not allowed by default."""
     settings = read(GOOD)
     assert (settings.host, settings.port, settings.profile) == ("127.0.0.1", 8080, "production")
     assert settings.emergency_allow_no_database is False
@@ -63,11 +63,11 @@ def test_defaults_are_those_of_production_on_the_loopback() -> None:
     ("raw", "meant"), [("true", True), ("1", True), ("TRUE", True), ("0", False)]
 )
 def test_the_bypass_is_a_flag(raw: str, meant: bool) -> None:
-    """As the incident's staging spelt it, and in other cases."""
+    """Spelt as in the incident's staging, and case-insensitive."""
     assert read(GOOD | {"EMERGENCY_ALLOW_NO_DATABASE": raw}).emergency_allow_no_database is meant
 
 
-def test_all_mistakes_are_told_at_once_each_with_its_variable() -> None:
+def test_all_mistakes_are_reported_at_once_with_their_variables() -> None:
     """No secret of a URL is shown."""
     with pytest.raises(SettingsError) as caught:
         read(
@@ -91,7 +91,7 @@ def test_all_mistakes_are_told_at_once_each_with_its_variable() -> None:
 
 
 def test_addresses_for_messages_hold_no_credentials() -> None:
-    """Host and port, the port's default where the URL has none."""
+    """Host and port; the default port if the URL has none."""
     settings = read(GOOD)
     assert (settings.database_address, settings.redis_address) == ("db:6543", "cache:6379")
 

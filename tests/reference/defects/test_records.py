@@ -1,4 +1,4 @@
-"""The records of the start-up defects name what there is: scenarios, verdicts, files."""
+"""The records of the start-up defects only name scenarios and verdicts that exist."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def scenarios() -> set[str]:
 def test_a_record_names_scenarios_and_verdicts_that_exist(
     defects: dict[int, Defect], number: int
 ) -> None:
-    """A name that nobody knows would count a defect as missed for ever."""
+    """With an unknown name a defect would always count as missed."""
     defect = defects[number]
     assert {run.split("[")[0] for run in defect.runs} <= scenarios()
     assert {defect.primary, *defect.also} <= set(expectations())
 
 
 @pytest.mark.parametrize("number", range(1, 14))
-def test_a_record_cites_no_figure_of_the_clock(defects: dict[int, Defect], number: int) -> None:
-    """What differs from run to run cannot be asked for."""
+def test_a_record_cites_no_time(defects: dict[int, Defect], number: int) -> None:
+    """Times differ from run to run."""
     assert not [cite for cite in defects[number].cites if re.search(r"\d\.\d", str(cite))]
