@@ -16,7 +16,7 @@ ifndef CHAOSLAB_IMAGE_POSTGRES
 -include docker/airgapped/images.env
 endif
 
-.PHONY: help demo test check lint types imports toxiproxy unit stacks gate corpus real-toxiproxy docker docker-gate compose format clean
+.PHONY: help demo test check quick beforehand lint types imports toxiproxy unit stacks gate corpus real-toxiproxy docker docker-gate compose format clean
 
 help:
 	@echo "make demo    sever the VPC connector of a real backend and watch it boot, degrade, recover"
@@ -35,13 +35,22 @@ demo: $(READY)
 	$(BIN)/pytest scenarios/ -m vpc_outage
 
 # Every part runs, also when one before it failed; the end lists what failed.
-PARTS := lint types imports toxiproxy unit stacks gate corpus real-toxiproxy docker docker-gate compose
+PARTS := beforehand unit stacks gate corpus real-toxiproxy docker docker-gate compose
 
 test: $(READY)
 	@sh scripts/every_part.sh "$(MAKE)" $(PARTS)
 
-check: $(READY) lint types imports
+# What needs neither servers nor clocks runs side by side.
+BESIDE := $(MAKE) --no-print-directory --keep-going --jobs=4
+
+check: $(READY)
+	@$(BESIDE) lint types imports quick
+
+quick: $(READY)
 	$(BIN)/pytest tests -q -n 3 --dist worksteal -m "not slow"
+
+beforehand: $(READY)
+	@$(BESIDE) lint types imports toxiproxy
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -1,6 +1,6 @@
 #!/bin/sh
 # every_part.sh MAKE PART...: runs every part of the checks, also after one has failed, and lists at
-# the end which parts failed and which of their tests. Ends with 1 if any part failed.
+# the end which parts failed, and which of their tests and targets. Ends with 1 if any part failed.
 set -u
 MAKE=$1
 shift
@@ -12,7 +12,7 @@ for part in "$@"; do
     { "$MAKE" --no-print-directory "$part"; echo $? >"$work/status"; } 2>&1 | tee "$work/log"
     if [ "$(cat "$work/status")" -ne 0 ]; then
         failed="$failed $part"
-        { echo "$part failed:"; grep -E '^(FAILED|ERROR) ' "$work/log" | sed 's/^/  /'; } >>"$work/failed"
+        { echo "$part failed:"; grep -E '^(FAILED|ERROR) |^make.* \*\*\* \[' "$work/log" | sed 's/^/  /'; } >>"$work/failed"
     fi
 done
 if [ -n "$failed" ]; then
