@@ -1,6 +1,6 @@
-"""How an app answered a prober: in time, too late, or on no path at all. Pure.
+"""Reasons for how an app answered a prober: in time, too late, or on no path. Pure.
 
-Each reading gives a reason with the figures of what was observed. `probes` says what a miss is.
+`probes` defines what a miss is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from chaoslab.model.load import Sampling
 from chaoslab.reason import Code, Reason
 
 Data = Mapping[str, Any]
-TURN_S = 0.1  # an answer that was on its way when a pause began says nothing of the pause
+TURN_S = 0.1  # an answer that comes so soon after a pause began was given before the pause
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -53,13 +53,13 @@ def _one(status_code: int | None, took_s: float, error: str | None, limit_s: flo
 NOT_2XX = Code(
     "prober.not_2xx",
     lambda data: f"{data['path']} gave no 2xx within {data['limit_s']} s {_in_a_row(data)}",
-    "So many questions in a row on one path had another answer, a late one or none.",
+    "Several requests in a row on one path had no 2xx answer in time.",
     data=("path", "from_s", "limit_s", "status_codes", "took_s", "errors"),
 )
 NO_ANSWER = Code(
     "prober.no_answer",
     lambda data: f"{data['path']} gave no answer within {data['limit_s']} s {_in_a_row(data)}",
-    "So many questions in a row on one path had no answer in time, whatever it would have been.",
+    "Several requests in a row on one path had no answer in time.",
     data=("path", "from_s", "limit_s", "status_codes", "took_s", "errors"),
 )
 
@@ -72,7 +72,7 @@ def _others(data: Data) -> str:
 OTHERS_ANSWERED = Code(
     "prober.others_answered",
     _others,
-    "While one path did not answer well, others answered in time: the process was not blocked.",
+    "While requests on one path failed, other paths answered in time: the process was not blocked.",
     data=("paths", "answers"),
 )
 
@@ -85,7 +85,7 @@ def _silent(data: Data) -> str:
 NONE_ANSWERED = Code(
     "prober.none_answered",
     lambda data: f"{_silent(data)}, as when its event loop or all its workers are blocked",
-    "Every path that the app declares was asked, and none was answered for that time.",
+    "The lab asked every path that the app declares, and none was answered in that time.",
     data=("paths", "from_s", "until_s"),
 )
 
@@ -98,25 +98,25 @@ def _some_silent(data: Data) -> str:
 ASKED_NOT_ANSWERED = Code(
     "prober.asked_not_answered",
     _some_silent,
-    "No path that was asked was answered for that time, but not every path was asked.",
+    "None of the paths that the lab asked was answered in that time, but it did not ask all paths.",
     data=("paths", "from_s", "until_s", "not_asked"),
 )
 NEVER_ANSWERED = Code(
     "prober.never_answered",
     lambda data: f"no answer was observed on {_listed(data['paths'])}",
-    "The app was asked, and no answer was observed.",
+    "The lab sent requests, and observed no answer.",
     data=("paths",),
 )
 NEVER_ASKED = Code("prober.never_asked", "it was not asked", "The lab asked the app nothing.")
 FEW_ANSWERS = Code(
     "prober.few_answers",
     "{path} was asked {count} times; {required} are required",
-    "Too few questions to show that the app went on to answer.",
+    "Too few requests to show that the app continued to answer.",
 )
 NOT_ASKED = Code(
     "prober.not_asked",
-    "nobody asked {path} from {start_s:.3f} to {end_s:.3f} s",
-    "A path was not asked for so long that nobody knows how it would have answered.",
+    "{path} was not asked from {start_s:.3f} to {end_s:.3f} s",
+    "The lab sent no request to a path for so long that its state then is not known.",
 )
 
 
@@ -131,13 +131,13 @@ def _answered(data: Data) -> str:
 ANSWERED = Code(
     "prober.answered",
     _answered,
-    "How often one path was asked, and how well the app answered.",
+    "How often one path was asked, how slow the slowest answer was, and how many were missed.",
     data=("path", "count", "from_s", "until_s", "slowest_s", "missed"),
 )
 
 
 def no_answer_yet(seen: Watched, path: str, contract: HealthContract) -> Reason | None:
-    """Listening, and no answer for longer than a prober waits; None where not so."""
+    """That the app listened, and gave no answer for longer than a prober waits. Else None."""
     first_s = seen.until_s if seen.answered_s is None else min(seen.answered_s, seen.until_s)
     if seen.listened_s is None:
         return None
@@ -156,7 +156,7 @@ def _paths(probes: Iterable[Probe]) -> list[str]:
 
 
 def row_of(misses: list[Probe], code: Code, limit_s: float) -> Reason:
-    """The misses of one path in a row: `NOT_2XX` or `NO_ANSWER`."""
+    """Misses in a row on one path. `code` is `NOT_2XX` or `NO_ANSWER`."""
     return code(
         path=misses[0].path,
         from_s=misses[0].at_s,
@@ -168,7 +168,7 @@ def row_of(misses: list[Probe], code: Code, limit_s: float) -> Reason:
 
 
 def meanwhile(misses: list[Probe], seen: Watched, contract: HealthContract) -> Reason | None:
-    """What the other paths did at the time of these misses; None where that is not known."""
+    """How the other paths answered during these misses. None where that is not known."""
     span = Span(start_s=misses[0].at_s + TURN_S, end_s=misses[-1].over_s)
     others = [p for p in seen.after if p.path != misses[0].path]
     answers_s = sorted(p.answer_s for p in seen.after if p.answer_s is not None)
@@ -187,7 +187,7 @@ def meanwhile(misses: list[Probe], seen: Watched, contract: HealthContract) -> R
 
 
 def _declared(contract: HealthContract) -> set[str]:
-    """The paths that the app has for probers: what is blocked answers on none of them."""
+    """The paths that the app declares for probers. A blocked app answers on none of them."""
     paths = {"liveness": contract.live_path, "readiness": contract.ready_path}
     return {"health", *(name for name, path in paths.items() if path is not None)}
 
@@ -195,7 +195,7 @@ def _declared(contract: HealthContract) -> set[str]:
 def unwatched(
     e: OfBoot, seen: Watched, cadence_s: dict[str, float], history: History
 ) -> Reason | None:
-    """Why nobody can tell that it answered all the time; None where one can."""
+    """Why it is not known whether the app answered all the time. None where it is known."""
     ended, end = exited(history, e.app, e.boot), run_ended(history)
     if seen.answered_s is None:
         return NEVER_ANSWERED(paths=_paths(seen.before)) if seen.before else NEVER_ASKED()
@@ -214,7 +214,7 @@ def unwatched(
 
 
 def all_of(probes: list[Probe], missed: Iterable[Probe]) -> Reason:
-    """All questions on one path, with how many of them were missed."""
+    """All requests on one path, with how many of them were missed."""
     return ANSWERED(
         path=probes[0].path,
         count=len(probes),

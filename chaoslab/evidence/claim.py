@@ -1,4 +1,4 @@
-"""What a reading of a history has to know of the claim that it is made for."""
+"""What functions of evidence need to know about a claim."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class OfBoot(OfApp, Protocol):
 
 
 class Bounded(OfBoot, Protocol):
-    """A claim that has to come true within `within_s` seconds."""
+    """A claim with a bound: it must come true within `within_s` seconds."""
 
     @property
     def within_s(self) -> float | None: ...

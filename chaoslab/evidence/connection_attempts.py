@@ -1,7 +1,7 @@
-"""How often an app tried a link while a fault held it, and how many came at once after. Pure.
+"""How often an app tried to connect on a link during a fault, and at once after it. Pure.
 
-The tries are the proxy's records where each connect reaches it, else the kernel's count of SYNs,
-else the app's own sockets, which show the least that there were.
+The tries are counted by the proxy's records where each connect reaches the proxy, else by the
+kernel's count of SYNs, else by the app's own sockets, which show only a lower bound.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from chaoslab.reason import Code, Reason
 
 HERD_WINDOW_S = 0.5
 FEW = 6  # fewer tries than this show neither back-off nor jitter
-RARER = 0.7  # of the tries of the first half at most come in the second where pauses grow
-ALIKE = 0.02  # pauses that differ by less than this fraction were not drawn by chance
+RARER = 0.7  # pauses grow where the second half has at most this share of the first half's tries
+ALIKE = 0.02  # pauses that differ by less than this fraction have no jitter
 
 Source = Literal["proxy", "kernel", "sockets", "sockets_and_drops"]
 SOURCES: Mapping[Source, str] = {
@@ -34,7 +34,7 @@ SOURCES: Mapping[Source, str] = {
 
 
 def _count(data: Mapping[str, Any]) -> str:
-    """The number of connects, as exactly as it is known."""
+    """The number of connects, or the range in which it is."""
     least, most = data["least"], data["most"]
     if most is None:
         return f"at least {least}"
@@ -56,8 +56,8 @@ def _rate_text(data: Mapping[str, Any]) -> str:
 RATE = Code(
     "retry.rate",
     _rate_text,
-    "How often the app tried a link while a fault held it: at least `least`, at most `most` times "
-    "(null: nobody can say), counted by `source`.",
+    "How often the app tried to connect on a link during a fault: at least `least`, at most `most` "
+    "times (null: not known), counted by `source`.",
     data=("link", "least", "most", "lasted_s", "worst_second", "allowed_per_s", "source"),
 )
 PAUSES = Code(
@@ -66,20 +66,21 @@ PAUSES = Code(
         f"the pauses between tries {'grow' if data['grow'] else 'do not grow'}: {data['early']} "
         f"tries in the first half of that time, {data['late']} in the second"
     ),
-    "Whether the tries became rarer. It is reported, and not judged.",
+    "Whether the tries became rarer. This is reported and not judged.",
     data=("grow", "early", "late"),
 )
 NO_JITTER = Code(
     "retry.no_jitter",
     "no jitter: the last {count} pauses are alike within 2 %",
-    "The pauses between tries were not drawn by chance. It is reported, and not judged.",
+    "The pauses between tries were not random. This is reported and not judged.",
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tries:
-    """How often the app tried a link while a fault held: `least` for certain, `most` at the most
-    (None: nobody can say); `times_s` where each is known; `until_s` is when was looked last.
+    """How often the app tried to connect: at least `least`, at most `most` times (None: not known).
+
+    `times_s` are the times of the tries that are known; `until_s` is when they were last read.
     """
 
     least: int
@@ -90,7 +91,7 @@ class Tries:
 
 
 def rate_of(tries: Tries, link: Link, lasted_s: float, allowed_per_s: float) -> Reason:
-    """The count as a reason, with what is allowed."""
+    """The count as a reason, with the rate that is allowed."""
     return RATE(
         link=link.name,
         least=tries.least,
@@ -103,7 +104,7 @@ def rate_of(tries: Tries, link: Link, lasted_s: float, allowed_per_s: float) -> 
 
 
 def tries_of(fault: Declared, link: Link, during: Span, history: History, boot: int) -> Tries:
-    """The most exact count of the tries in that time under a fault that the history has."""
+    """The most exact count of tries in that time that the history has."""
     in_connect = fault.acts_on_connects
     if not in_connect and engine_tells(history, link.name, fault.label):
         mine = app_connections(history, link.name, fault.label)
@@ -111,10 +112,12 @@ def tries_of(fault: Declared, link: Link, during: Span, history: History, boot: 
         return Tries(least=len(times_s), most=len(times_s), source="proxy", times_s=times_s)
     least = len(_seen_trying(link, during, history, boot))
     held = fault_span(history, fault.label)
-    if held is None or not lived_alone(history, link.app, held):  # the kernel counts every boot's
+    if held is None or not lived_alone(history, link.app, held):  # the kernel counts all boots
         return Tries(least=least, most=None, source="sockets")
     if (counted := packets_counted(link, fault, history)) is not None:
-        if counted.syns_dropped:  # a SYN that got no answer is sent again: fewer connects
+        if (
+            counted.syns_dropped
+        ):  # the kernel sends an unanswered SYN again: there are fewer connects
             return Tries(least=least, most=max(least, counted.syns), source="kernel")
         return Tries(least=counted.syns, most=counted.syns, source="kernel")
     if (dropped := _dropped(fault, link, during, history)) is not None:
@@ -130,9 +133,7 @@ def _dropped(fault: Declared, link: Link, during: Span, history: History) -> int
 
 
 def _seen_trying(link: Link, during: Span, history: History, boot: int) -> dict[int, float]:
-    """The local ports from which the app was seen to connect, or connected anew, in that time, and
-    when each was seen first.
-    """
+    """The local ports of connects that were first observed in that time, each with when."""
     mine = [s for s in history.of(AppSockets) if (s.link, s.boot) == (link.name, boot)]
     before = [s for s in mine if s.at_s < during.start_s]
     known = {*before[-1].established, *before[-1].syn_sent} if before else set()
@@ -144,9 +145,9 @@ def _seen_trying(link: Link, during: Span, history: History, boot: int) -> dict[
 
 
 def manner(tries: Tries, during: Span) -> Iterator[Reason]:
-    """Whether the tries become rarer, and differ in their pauses: reported, not judged.
+    """Whether the tries become rarer, and whether their pauses differ. Reported and not judged.
 
-    Halves of the time are compared, so that several who try side by side are seen through.
+    The two halves of the time are compared, because several workers may try at the same time.
     """
     if len(tries.times_s) < FEW:
         return
@@ -160,9 +161,9 @@ def manner(tries: Tries, during: Span) -> Iterator[Reason]:
 
 
 def connects_after(fault: Declared, link: Link, after: Span, history: History, boot: int) -> Tries:
-    """How many connects there were in the fullest half second after a heal; `until_s` is the last
-    look. Where a kernel counts and no proxy records times, all that came since the heal are the
-    most.
+    """How many connects there were in the half second after a heal that has most of them.
+
+    `until_s` is the last read. Where only the kernel counts, `most` is all connects since the heal.
     """
     if engine_tells(history, link.name, ""):
         mine = app_connections(history, link.name, "")

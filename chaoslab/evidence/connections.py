@@ -1,7 +1,7 @@
-"""What the engine's record of one connection shows of a fault. Pure.
+"""What the proxy engine's record of one connection shows about a fault. Pure.
 
-A pool that closes its idle connections sends a last message on each. That is no use of the link: it
-shows neither that the app asked for anything nor that the service ended anything.
+A pool that closes its idle connections sends a last message on each of them. Such a message is no
+request, and it does not show that the service ended the connection.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from dataclasses import replace
 from chaoslab.evidence.timeline import Span
 from chaoslab.history.events import LinkConnection, Met
 
-# The last message of a Postgres client is 5 bytes, and so are the shortest of its others, which ask
-# for nothing by themselves. By its size alone it is told only in runs whose engine did not record
-# it; Redis' QUIT (14 bytes) cannot be, since a PING is as long.
+# The last message of a Postgres client has 5 bytes. Its other messages of 5 bytes are no requests
+# by themselves. The size is used only for runs whose engine did not record last messages. It does
+# not work for Redis: QUIT has 14 bytes, as PING has.
 GOODBYE_BYTES = 5
-SHORT_S = 1.0  # a connection that lived for less was opened for one use; a pool keeps its own
+SHORT_S = 1.0  # a connection that lasted less was opened for one use; a pool keeps its own longer
 
 
 def effects_since(
     begun_s: float, connection: LinkConnection, records: Sequence[LinkConnection]
 ) -> LinkConnection:
-    """The connection with only the effects on it since then: earlier ones are another fault's."""
+    """The connection with only the effects since `begun_s`. Earlier ones are of another fault."""
     earlier = [r.met for r in records if r.connection == connection.connection and r.at_s < begun_s]
     return replace(connection, met=connection.met[max(map(len, earlier), default=0) :])
 
 
 def bytes_held(c: LinkConnection, types: Collection[str], gone: Collection[int]) -> int:
-    """The bytes that such a toxic held or passed, but for the app's last message.
+    """How many bytes toxics of these types held or passed, without the app's last message.
 
-    `gone` are the local ports of connections that the app's own sockets show to have ended.
+    `gone` are the local ports of the connections that have ended by the app's own sockets.
     """
     met = [m for m in c.met if m.type in types]
     up, down = _of(met, "upstream"), _of(met, "downstream")
@@ -48,9 +48,9 @@ def closed_by_app(c: LinkConnection) -> bool:
 
 
 def ended_by_service(c: LinkConnection, during: Span) -> bool:
-    """Whether the service ended it in that time: its side ended first, or it sent that it does.
+    """Whether the service ended it in that time: its side ended first, or it announced the end.
 
-    An app that acts on such a message at once may end first.
+    After the announcement the app's side may end first.
     """
     by_it = {"upstream_closed", "upstream_reset"}
     if c.dismissed_s is not None and during.holds(c.dismissed_s):
@@ -61,14 +61,14 @@ def ended_by_service(c: LinkConnection, during: Span) -> bool:
 
 
 def asked_in_vain(c: LinkConnection, during: Span) -> bool:
-    """Whether the app asked on it in that time and had got no answer when it was read."""
-    if c.asked_s is None:  # a run whose engine did not record it
+    """Whether the app sent something in that time, and had no answer when the record was read."""
+    if c.asked_s is None:  # the engine of that run did not record it
         return c.opened_s >= during.start_s and c.bytes_upstream > 0 and not c.bytes_downstream
     return during.holds(c.asked_s) and (c.answered_s is None or c.answered_s < c.asked_s)
 
 
 def over_before(c: LinkConnection, at_s: float) -> bool:
-    """Whether the app opened it for one use and had closed it by then."""
+    """Whether the app opened it for one use, and had closed it by then."""
     return (
         closed_by_app(c)
         and c.closed_s is not None

@@ -1,4 +1,4 @@
-"""What kernels and proxies have counted at a link during one fault, canaries left out. Pure."""
+"""What kernels and proxies counted at a link during one fault, without canaries. Pure."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from chaoslab.history.journal import History
 from chaoslab.model.faults import Declared
 from chaoslab.model.topology import Link
 
-# When Linux sends a SYN again (tcp_syn_retries): a canary that waits longer is counted again. Taken
-# early, so that a canary's SYN is never counted as the app's.
+# When Linux sends a SYN again (tcp_syn_retries), in seconds after the first: the kernel counts each
+# SYN of a waiting canary. These times are a little too early, so that no SYN of a canary is counted
+# as one of the app.
 SYN_RETRIES_S = (0.9, 2.9, 6.9)
 
 
 def syns_dropped(link: Link, fault: Declared, span: Span, history: History) -> int:
-    """SYNs that the kernel dropped at the link's socket, less those of canaries at the time."""
+    """How many SYNs the kernel dropped at the link's socket, without those of canaries."""
     drops = (d for d in history.of(LinkDrops) if (d.link, d.fault) == (link.name, fault.label))
     canaries = sum(
         1 + sum(c.took_s >= retry_s for retry_s in SYN_RETRIES_S)
@@ -27,8 +28,8 @@ def syns_dropped(link: Link, fault: Declared, span: Span, history: History) -> i
 
 
 def packets_counted(link: Link, fault: Declared, history: History) -> LinkPackets | None:
-    """What was counted at the link between the fault seen in force and the last look before its
-    heal; None where nothing counted, or only once.
+    """What the kernel counted at the link from when the fault was observed in force until just
+    before its heal. None where the counters were not read twice.
     """
     label = fault.label
     read = [p for p in history.of(LinkPackets) if (p.link, p.fault) == (link.name, label)]
@@ -47,8 +48,8 @@ def packets_counted(link: Link, fault: Declared, history: History) -> LinkPacket
 
 
 def bytes_metered(link: Link, fault: Declared, history: History) -> int:
-    """Bytes of the connections that ended between the last look before the fault and the last one
-    before its heal, by the proxy's own metrics; 0 where they were not read twice.
+    """How many bytes the connections carried that ended during the fault, by the proxy's own
+    metrics. 0 where the metrics were not read twice.
     """
     label = fault.label
     read = [m for m in history.of(LinkMetered) if (m.link, m.fault) == (link.name, label)]

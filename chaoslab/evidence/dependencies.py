@@ -1,4 +1,4 @@
-"""What the answers of health name as lost, and how they hide a loss. Pure."""
+"""Which dependencies the answers of health name as lost, and how they hide a loss. Pure."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ def _unknown_words(data: Data) -> str:
 NAMED = Code(
     "health.named",
     _named,
-    "The dependencies that an answer of health named as lost, and those that were lost.",
+    "The dependencies that an answer of health named as lost, and those that it should have named.",
     data=("names", "expected", "at_s"),
 )
 UNKNOWN_WORDS = Code(
     "health.unknown_words",
     _unknown_words,
-    "Health has words for a dependency that the contract does not know.",
+    "Health uses words for a dependency that are not in the health contract.",
     data=("words", "app"),
 )
 CONTRADICTED = Code(
     "health.contradicted",
     "health answered healthy while it named {names} as lost",
-    "Health contradicted itself: a dependency was lost, and the app healthy.",
+    "Health contradicted itself: it named a dependency as lost, and the app as healthy.",
 )
 NO_LONGER_NAMED = Code(
     "health.no_longer_named",
     "health no longer mentions {names}",
-    "Answers from before mention the dependency, as lost or not; the last one does not.",
+    "Earlier answers mention the dependency, as lost or not. The last one does not.",
 )
 BLIND = Code(
     "health.blind",
@@ -62,7 +62,7 @@ def lost(sample: HealthSample, expected: Collection[str], contract: HealthContra
 
 
 def unknown_words(held: list[HealthSample], app: str, contract: HealthContract) -> Reason | None:
-    """Words for a dependency that nobody can read; None where all are known."""
+    """The words for dependencies that are not in the contract. None where all are known."""
     words = {w for s in held for w in s.dependencies.values() if w.lower() not in contract.words}
     return UNKNOWN_WORDS(words=sorted(words), app=app) if words else None
 
@@ -73,9 +73,10 @@ def hidden(
     asked: list[HealthSample],
     contract: HealthContract,
 ) -> Iterator[Reason]:
-    """How health hid what it was to name: it contradicted itself, dropped it, or saw nothing.
+    """How health hid the dependencies that it should name: it named them but answered healthy, it
+    stopped mentioning them, or it always answered healthy.
 
-    `seen` are the answers under the fault, `asked` all of the boot.
+    `seen` are the answers while the fault was in force, `asked` all answers of the boot.
     """
     naming = set(expected)
     healthy = (s for s in seen if s.state is HealthState.HEALTHY)

@@ -1,4 +1,4 @@
-"""What an app was given time for, and when it was done with it. Pure."""
+"""The times that an app has for something, and when it was done. Pure."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from chaoslab.history.journal import History
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """A time within which something was to be done, and when it was, or was given up.
+    """The time that an app has for something. `done_s` is when it was done, or was given up.
 
-    `own`: not a bound of the plan but the app's own limit, by which it may have ended itself; its
-    clock may run only from `since_s` on, so that waits before it do not explain that it was missed.
+    `own`: the bound is not of the plan. It is the app's own limit, at which it ends itself. The
+    app may count that limit only from `since_s` on, so waits before `since_s` do not excuse it.
     """
 
     span: Span
@@ -29,15 +29,15 @@ class Given:
 def start_of(
     app: str, boot: int, within_s: float | None, gives_up_s: float | None, history: History
 ) -> Iterator[Given]:
-    """The bound of a start; and, of one that the app itself ended, the app's own limit."""
+    """The bound of a start. Where the app ended itself before, its own limit as well."""
     if (lived := life(history, app, boot)) is None:
         return
     complete, ended = completed(app, boot, history), exited(history, app, boot)
     span = Span(start_s=lived.start_s, end_s=lived.start_s + (within_s or 0.0))
     yield Given(span=span, done_s=complete.at_s if complete else lived.end_s)
     if gives_up_s is not None and complete is None and ended is not None and not ended.asked:
-        # A limit of its own that begins when it listens is later by what it waited before. What an
-        # app does that ends itself for another reason is over sooner than that.
+        # The app may count its own limit from when it listens: the limit is then later by the time
+        # that it waited for a core before. An app that ends for another reason ends sooner.
         bound = history.first(Bound, lambda b: (b.app, b.boot) == (app, boot))
         since_s = bound.at_s if bound else lived.start_s
         before_s = waited_s(history, app, boot, lived.start_s, since_s)
@@ -54,7 +54,7 @@ def settling_start(
     *,
     settles: bool,
 ) -> Iterator[Given]:
-    """The same for a start that may settle to healthy: it was done when it had, or never."""
+    """The same for a start that may turn from degraded to healthy: healthy is when it is done."""
     for given in start_of(app, boot, within_s, gives_up_s, history):
         complete = completed(app, boot, history)
         if given.own or complete is None or not settles:
@@ -66,5 +66,5 @@ def settling_start(
 
 
 def completed(app: str, boot: int, history: History) -> StartupComplete | None:
-    """The end of a boot's start-up; None where it was not seen."""
+    """The end of a boot's start-up. None where it was not observed."""
     return history.first(StartupComplete, lambda c: (c.app, c.boot) == (app, boot))

@@ -1,4 +1,4 @@
-"""What was observed after a heal that can explain a late recovery. Pure."""
+"""Observations after a heal that can explain a late recovery. Pure."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from chaoslab.model.health import HealthState
 from chaoslab.reason import Code, Reason
 
 Data = Mapping[str, Any]
-LONG_S = 2.0  # no connect for longer than this is what should be printed first
+LONG_S = 2.0  # a longer pause without a connect is reported as `link.not_connected`
 
 DID_NOT_LAST = Code(
     "recovery.did_not_last",
     "it was healthy {after_s:.3f} s after the heal, and {state} again {held_s:.3f} s later",
-    "Health was healthy after the heal, and then was not.",
+    "Health was healthy after the heal, and later not.",
 )
 STILL_NAMED = Code(
     "health.names_lost",
     "it still names {lost} as lost",
-    "The services that health named as lost, as it last named them.",
+    "The services that the last answer of health names as lost.",
 )
 
 
@@ -47,7 +47,7 @@ def _connected(data: Data) -> str:
 
 
 def _tried(data: Data) -> str:
-    """Looks at the sockets see no connect that ends between two of them: no more is claimed."""
+    """`tried` only where the proxy records each connect: reads of the sockets miss short ones."""
     return "tried" if data["recorded"] else "observed"
 
 
@@ -59,24 +59,25 @@ _LINK = ("link", "connections", "waited_s", "older", "recorded")
 NOT_CONNECTED = Code(
     "link.not_connected",
     _not_connected,
-    "The app did not connect on a link for long after the heal: by a proxy's records (`recorded`),"
-    " or by looks at the app's sockets, which miss what ends between two of them.",
+    "The app did not connect on a link for a long time after the heal: by a proxy's records"
+    " (`recorded`), or by reads of the app's sockets, which miss a connection between two reads.",
     data=_LINK,
 )
 CONNECTED = Code(
     "link.connected",
     _connected,
-    "How often, and how soon after the heal, the app connected on a link; by a proxy's"
-    " records (`recorded`), or by looks at the app's sockets.",
+    "How often, and how soon after the heal, the app connected on a link: by a proxy's records"
+    " (`recorded`), or by reads of the app's sockets.",
     data=_LINK,
 )
 
 
 def late_recovery(e: Bounded, history: History, healed_s: float) -> Iterator[Reason]:
-    """Whether it was healthy for a moment, what it still calls lost, and when it tried its links.
+    """Whether the app was healthy for a moment, what health still names as lost, and when the app
+    connected on its links. This is reported and not judged.
 
-    Nothing of it is judged. Where no proxy keeps records of a link, the app's own sockets are read,
-    which do not show a connect that ends at once.
+    Where no proxy records the connections of a link, the app's own sockets are used. They do not
+    show a connection that ends at once.
     """
     yield from _lost_again(e, history, healed_s)
     named = history.last(LossNamed, lambda n: (n.app, n.boot) == (e.app, e.boot))
@@ -102,14 +103,14 @@ def late_recovery(e: Bounded, history: History, healed_s: float) -> Iterator[Rea
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
-    """When connections were opened since the heal began, and how many older ones were left."""
+    """When connections were opened since the heal began, and how many older ones stayed open."""
 
     opened_s: list[float]
     older: int
 
 
 def _lost_again(e: Bounded, history: History, healed_s: float) -> Iterator[Reason]:
-    """The first time that it was healthy and then was not."""
+    """That it was healthy after the heal, and then not."""
     seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= healed_s]
     good = next((s for s in seen if s.state is HealthState.HEALTHY), None)
     if good is None:

@@ -1,7 +1,7 @@
-"""One link during one fault: what the kernel, the proxy and the server recorded of the app. Pure.
+"""One link during one fault: what kernel, proxy and server recorded about the app. Pure.
 
-The lab's canaries are left out everywhere, by their local ports; the engine's fillers never show in
-what is read here. `observations` says what these records show.
+Canaries are left out everywhere, by their local ports. `observations` and `sockets` say what these
+records show.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from chaoslab.history.journal import History
 from chaoslab.model.faults import Declared
 from chaoslab.model.topology import Link
 
-SOCKETS_LATE_S = 0.1  # sockets are looked at every 0.025 s; a busy lab looks later
-LISTENED_S = 0.1  # an app that listened for less than this can hardly have tried its link
+SOCKETS_LATE_S = 0.1  # sockets are read every 0.025 s; a busy lab reads them later
+LISTENED_S = 0.1  # an app that listened for less may not have used its link yet
 
 
 class LinkView:
     """The records of one link that concern one fault, and one boot of the app (0 is any).
 
-    `lived` is the boot's life, `span` the time in force within it, `begun_s` when the fault was
-    asked for, `healed_s` when it was gone.
+    `lived` is the life of the boot, `span` the part of it in which the fault was in force.
+    `begun_s` is when the fault was requested, `healed_s` when it was healed.
     """
 
     def __init__(
@@ -52,17 +52,17 @@ class LinkView:
         healed = history.first(FaultHealed, lambda h: h.fault == fault.label)
         self.healed_s = healed.at_s if healed else end_s(history)
 
-    # --- the app's own sockets, as the kernel shows them ---
+    # --- the app's own sockets, as the kernel lists them ---
 
     @cached_property
     def sockets(self) -> list[AppSockets]:
-        """All looks at the app's sockets on this link."""
+        """All reads of the app's sockets on this link."""
         of_link = (e for e in self._history.of(AppSockets) if e.link == self._link.name)
         return [e for e in of_link if self._boot in (0, e.boot)]
 
     @cached_property
     def looks(self) -> list[AppSockets]:
-        """The looks at the app's sockets while the fault was in force."""
+        """The reads of the app's sockets while the fault was in force."""
         return [e for e in self.sockets if self.span.holds(e.at_s)]
 
     @cached_property
@@ -82,13 +82,13 @@ class LinkView:
         return gone
 
     def ports_established_at(self, at_s: float) -> set[int]:
-        """The local ports of the app's connections at the last look by then."""
+        """The local ports of the app's connections at the last read by then."""
         before = [e for e in self.sockets if e.at_s <= at_s]
         return set(before[-1].established) if before else set()
 
     @property
     def app_listened(self) -> bool:
-        """Whether the app listened for long enough to have tried its link in that time."""
+        """Whether the app listened for long enough in that time to have used its link."""
         until_s, app, boot = self._in_force.end_s - LISTENED_S, self._link.app, self._boot
         return any(
             b.app == app and boot in (0, b.boot) and b.at_s <= until_s
@@ -108,17 +108,17 @@ class LinkView:
 
     @property
     def has_records(self) -> bool:
-        """Whether the proxy records connections; the lab's canaries are always among them."""
+        """Whether the proxy records connections. Canaries are always among its records."""
         return any(c.fault == self._fault.label for c in self._records)
 
     @property
     def records_have_answers(self) -> bool:
-        """Whether the records have who sent when: the lab's canaries are answered."""
+        """Whether the records say when each side sent. Canaries are always answered."""
         return any(c.answered_s is not None for c in self._records)
 
     @cached_property
     def connections(self) -> list[LinkConnection]:
-        """The app's connections that existed in this time, each with the effects of this fault."""
+        """The app's connections during the fault, each with only the effects of this fault."""
         return [
             effects_since(self.begun_s, c, self._records)
             for c in self._records
@@ -131,8 +131,8 @@ class LinkView:
 
     @property
     def ports_ended_before(self) -> set[int]:
-        """The local ports of connections that ended before the fault was asked for: a look at the
-        sockets may be older than the end of what it shows.
+        """The local ports of connections that ended before the fault was requested. The last read
+        of the sockets may still show them.
         """
         return {
             c.client_port
@@ -144,8 +144,8 @@ class LinkView:
     def connected_later(self) -> bool:
         """Whether the app opened a connection after the fault, by the records of the run's end.
 
-        A connection for each request comes and goes between two looks at the sockets; and one may
-        be opened before the lab has read the heal back.
+        A short connection may not be in any read of the sockets. The first one may be opened before
+        the lab has confirmed the heal.
         """
         return any(
             c.opened_s > self._in_force.end_s and self.lived.holds(c.opened_s)
@@ -153,7 +153,7 @@ class LinkView:
             if not c.fault and c.client_port not in self._canary_ports
         )
 
-    # --- what kernels and proxies count, where one boot alone lived in that time ---
+    # --- what kernels and proxies count, where only one boot lived in that time ---
 
     @cached_property
     def _lived_alone(self) -> bool:
@@ -162,28 +162,28 @@ class LinkView:
 
     @cached_property
     def syns_dropped(self) -> int:
-        """SYNs of the app that the kernel dropped at the proxy's socket; 0 where not known."""
+        """How many SYNs of the app the kernel dropped at the proxy's socket. 0 where not known."""
         if not self._lived_alone:
             return 0
         return syns_dropped(self._link, self._fault, self._in_force, self._history)
 
     @cached_property
     def packets(self) -> LinkPackets | None:
-        """What the kernel counted at the link's port; None where not known."""
+        """What the kernel counted at the link's port. None where not known."""
         if not self._lived_alone:
             return None
         return packets_counted(self._link, self._fault, self._history)
 
     @cached_property
     def ended_bytes(self) -> int:
-        """Bytes of connections that ended, by the proxy's metrics; 0 where not known."""
+        """How many bytes ended connections carried, by the proxy's metrics. 0 where not known."""
         if not self._lived_alone:
             return 0
         return bytes_metered(self._link, self._fault, self._history)
 
-    # --- what the server itself shows ---
+    # --- what the server itself lists ---
 
     @cached_property
     def sessions(self) -> list[LinkSessions]:
-        """All looks at the server's sessions that came through this link's proxy."""
+        """All reads of the server's sessions that came through this link's proxy."""
         return [e for e in self._history.of(LinkSessions) if e.link == self._link.name]

@@ -1,7 +1,7 @@
-"""What the records of a link show of a fault: each observation is a function of a `LinkView`. Pure.
+"""Observations that a fault affected an app: each is a function of a `LinkView`. Pure.
 
-Each yields a reason for what was observed, and nothing where it was not. The faults choose those
-that show them; docs/verdicts.md says what each kind of evidence can and cannot show.
+Each yields a reason for what was observed, and nothing where nothing was. Every kind of fault
+chooses its observations. docs/verdicts.md says what each can and cannot show.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ Observed = Iterator[Reason]
 
 CONNECTS_WAITING = Code(
     "fault.connects_waiting",
-    "{connects} connects of the app stood in SYN_SENT",
-    "The app's own sockets were seen waiting for the answer to a connect.",
+    "{connects} connects of the app waited in SYN_SENT",
+    "Sockets of the app waited for the answer to a connect.",
 )
 SYNS_DROPPED = Code(
     "fault.syns_dropped",
     "{syns} SYNs of the app dropped at the link's socket",
-    "The kernel counted SYNs that it dropped at the proxy's socket, canaries left out.",
+    "The kernel counted SYNs that it dropped at the proxy's socket, without those of canaries.",
 )
 SYNS_DROPPED_BY_RULE = Code(
     "fault.syns_dropped_by_rule",
@@ -39,7 +39,7 @@ SYNS_DROPPED_BY_RULE = Code(
 PACKETS_DROPPED = Code(
     "fault.packets_dropped",
     "{packets} packets of open connections dropped",
-    "The packet rule counted other packets that it dropped, and no connection was closed then.",
+    "The packet rule counted dropped packets of open connections. The app closed none then.",
 )
 CONNECTS_REFUSED = Code(
     "fault.connects_refused",
@@ -48,13 +48,13 @@ CONNECTS_REFUSED = Code(
 )
 CONNECTS_WHILE_DOWN = Code(
     "fault.connects_while_down",
-    "{syns} connects of the app while nobody was behind the link",
+    "{syns} connects of the app while no server was behind the link",
     "The kernel counted SYNs of the app at the link while the service was down.",
 )
 
 
 def connects_waiting(link: LinkView) -> Observed:
-    """Connects in SYN_SENT, and SYNs that the kernel dropped at the proxy's socket."""
+    """Connects that wait in SYN_SENT, and SYNs that the kernel dropped at the proxy's socket."""
     if ports := {p for e in link.looks for p in e.syn_sent}:
         yield CONNECTS_WAITING(connects=len(ports))
     if link.syns_dropped > 0:
@@ -62,22 +62,22 @@ def connects_waiting(link: LinkView) -> Observed:
 
 
 def packets_dropped(link: LinkView) -> Observed:
-    """The rule's own counters, in the proxy's network namespace; canaries never count there."""
+    """By the rule's own counters in the proxy's network namespace. They never count canaries."""
     if link.packets and link.packets.syns_dropped:
         yield SYNS_DROPPED_BY_RULE(syns=link.packets.syns_dropped)
-    # a pool that closes what is idle sends packets too, again and again
+    # a pool that closes idle connections sends packets as well, several times
     if link.packets and link.packets.packets_dropped and not link.ports_gone:
         yield PACKETS_DROPPED(packets=link.packets.packets_dropped)
 
 
 def connects_refused(link: LinkView) -> Observed:
-    """Each SYN was answered by a reset: the port was closed, or its connection had ended."""
+    """Each SYN got a reset: the port was closed, or the connection had ended."""
     if link.packets and (connects := min(link.packets.syns, link.packets.resets)):
         yield CONNECTS_REFUSED(connects=connects)
 
 
 def connects_while_down(link: LinkView) -> Observed:
-    """SYNs that the kernel counted while nobody was behind the link."""
+    """SYNs that the kernel counted while no server was behind the link."""
     if link.packets and link.packets.syns:
         yield CONNECTS_WHILE_DOWN(syns=link.packets.syns)
 
@@ -87,7 +87,7 @@ def connects_while_down(link: LinkView) -> Observed:
 BYTES_HELD = Code(
     "fault.bytes_held",
     "{bytes} bytes held on {connections} connections of the app",
-    "The proxy recorded bytes that it did not pass on, on connections of the app.",
+    "The proxy recorded bytes on connections of the app that it did not pass on.",
 )
 CONNECTIONS_RESET = Code(
     "fault.connections_reset",
@@ -101,23 +101,23 @@ ENDED_BY_SERVICE = Code(
 )
 FOUND_NOBODY = Code(
     "fault.found_nobody",
-    "{connects} connects of the app found nobody behind the link",
+    "{connects} connects of the app found no server behind the link",
     "The proxy accepted connects of the app and could not reach the service for them.",
 )
 NO_ANSWER = Code(
     "fault.no_answer",
-    "{connections} connections of the app asked and got no answer",
-    "The proxy recorded requests of the app that had no answer when the connection was read.",
+    "the app sent requests on {connections} connections and got no answer",
+    "The proxy recorded requests of the app that had no answer when the record was read.",
 )
 METERED = Code(
     "fault.metered",
     "connections through the proxy ended, {bytes} bytes by its metrics",
-    "The proxy's own metrics counted connections that ended during the fault.",
+    "The proxy's own metrics counted bytes of connections that ended during the fault.",
 )
 
 
 def bytes_affected(link: LinkView, *types: str, code: Code = BYTES_HELD) -> Observed:
-    """The bytes that toxics of these types held, delayed or limited, as `code` says."""
+    """The bytes on which toxics of these types acted. `code` says how."""
     counts = [bytes_held(connection, types, link.ports_gone) for connection in link.connections]
     affected = [count for count in counts if count]
     if affected:
@@ -125,32 +125,32 @@ def bytes_affected(link: LinkView, *types: str, code: Code = BYTES_HELD) -> Obse
 
 
 def connections_ended(link: LinkView, *ends: str, code: Code = CONNECTIONS_RESET) -> Observed:
-    """The connections whose recorded end is one of these, and is the fault's own doing."""
+    """The connections whose recorded end is one of `ends`: the fault itself ended them."""
     if count := sum(c.end in ends and c.closed_s is not None for c in link.connections):
         yield code(connections=count)
 
 
 def connections_ended_by_service(link: LinkView) -> Observed:
-    """By the proxy's records, between the asking and the heal."""
+    """By the proxy's records, from the request of the fault to its heal."""
     during = Span(start_s=link.begun_s, end_s=link.healed_s)
     if count := sum(ended_by_service(c, during) for c in link.connections):
         yield ENDED_BY_SERVICE(connections=count)
 
 
 def connects_found_nobody(link: LinkView) -> Observed:
-    """The proxy accepted, dialled the service, and was refused or found no way to it."""
+    """The proxy accepted connects, and could not reach the service for them."""
     ends = ("upstream_refused", "upstream_unreachable")
     if count := sum(c.end in ends for c in link.connections):
         yield FOUND_NOBODY(connects=count)
 
 
 def requests_unanswered(link: LinkView) -> Observed:
-    """The app asked while the fault was in force, and had no answer when that was read."""
+    """The app sent requests while the fault was in force, and had no answer when that was read."""
     if count := sum(asked_in_vain(c, link.span) for c in link.connections):
         yield NO_ANSWER(connections=count)
 
 
 def connections_metered(link: LinkView) -> Observed:
-    """By the proxy's own metrics, where no canary can be among the connections."""
+    """By the proxy's own metrics, which have no canaries."""
     if link.ended_bytes > 0:
         yield METERED(bytes=link.ended_bytes)

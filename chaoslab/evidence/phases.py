@@ -1,4 +1,4 @@
-"""What an app publishes of its start-up: the phases that it finished, failed or dropped. Pure."""
+"""The phases of a start-up that an app publishes: completed, failed or missing. Pure."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ PHASES_DONE = Code(
 PHASES_FAILED = Code(
     "start.phases_failed",
     _phases_failed,
-    "The app published phases as failed, or its start-up without naming one.",
+    "The app published phases as failed, or, without phases, its whole start-up.",
     data=("phases",),
 )
 NO_PHASES = Code(
     "start.no_phases",
     "the app published no phases",
-    "The health contract has phases, and the app published nothing of its start-up.",
+    "The health contract has phases, and the app published nothing about its start-up.",
 )
 PHASES_MISSING = Code(
     "start.phases_missing",
     "phases neither completed nor degraded: {phases}",
-    "Phases of the contract, or that the app timed, are in none of its lists of finished phases.",
+    "Phases of the contract, or phases with a time, are in no list of finished phases.",
 )
 
 
 def published(e: OfBoot, history: History) -> StartupSnapshot | None:
-    """What the app published last of this start-up."""
+    """The last that the app published about this start-up."""
     return history.last(StartupSnapshot, lambda s: (s.app, s.boot) == (e.app, e.boot))
 
 
 def phases_so_far(e: OfBoot, history: History) -> list[Reason]:
-    """How far the app says that its start-up came."""
+    """How far the start-up came, by what the app published."""
     snapshot = published(e, history)
     if snapshot is None:
         return []
@@ -55,9 +55,9 @@ def phases_so_far(e: OfBoot, history: History) -> list[Reason]:
 
 
 def phases_missed(e: OfBoot, contract: HealthContract, history: History) -> list[Reason]:
-    """Phases that failed, that were timed and left behind, or that the contract asks for in vain.
+    """Phases that failed, and phases of the contract or with a time that were not finished.
 
-    An app that drops a phase does not mention it any more: only the contract can tell.
+    An app may stop mentioning a phase. Then only the contract shows that it is missing.
     """
     snapshot = published(e, history)
     if snapshot is None:
@@ -69,6 +69,6 @@ def phases_missed(e: OfBoot, contract: HealthContract, history: History) -> list
 
 
 def _failed_in(snapshot: StartupSnapshot) -> list[Reason]:
-    """What the app published as failed."""
+    """The phases that the app published as failed."""
     failed = snapshot.failed or snapshot.failed_phases
     return [PHASES_FAILED(phases=snapshot.failed_phases)] if failed else []

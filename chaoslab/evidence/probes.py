@@ -1,8 +1,8 @@
-"""A platform's prober: liveness answered well, health and readiness answered in time. Pure.
+"""An app's answers as a platform's prober counts them: hits and misses, by path. Pure.
 
-A prober asks one question after the other and acts after so many misses in a row. So does the lab,
-and in runs saved earlier its questions overlap: so that one pause is not counted many times, a miss
-counts only when it was sent after the one before was over."""
+A prober sends one request after the other, and acts after several misses in a row. The lab sends
+its requests in the same way. In runs of older versions they overlap: so a miss counts only where it
+was sent after the miss before was over. One pause of the app is then counted once."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from chaoslab.model.health import HealthContract
 from chaoslab.model.load import Sampling
 from chaoslab.model.plan import Plan
 
-MIN_SAMPLES = 3  # fewer answers than this do not show that it stays so
-GRACE_S = 0.1  # after a bound has passed, so that the sample that shows it is in the history
-LATE_S = 0.02  # how much too early a sample may follow the one before: the lab's own unevenness
-EXIT_SEEN_S = 0.5  # what an app did not answer just before its end was noted is its end's doing
+MIN_SAMPLES = 3  # fewer answers do not show that the state lasts
+GRACE_S = 0.1  # after a bound, until the sample that shows it is in the history
+LATE_S = 0.02  # how much too early a sample may follow the one before: the lab is not exact
+EXIT_SEEN_S = 0.5  # a miss so shortly before a recorded exit is caused by the exit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """One request as a prober sees it, which waits no longer than its limit: over at `over_s`,
-    though the lab waited for `took_s`, until `ended_s`.
+    """One request as a prober counts it. A prober waits no longer than its limit, until `over_s`.
+    The lab itself waited `took_s` seconds, until `ended_s`.
 
-    `heard` is any answer within the limit, `good` one of 2xx; `answer_s` is when any came, if late.
+    `heard`: an answer came within the limit. `good`: it was 2xx. `answer_s` is when the answer
+    came, in time or late; None without one.
     """
 
     path: str
@@ -51,7 +52,11 @@ class Probe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """Every probe of one boot by path, from its first answer on, as far as a miss is its own."""
+    """The probes of one boot, without misses that the end of the boot caused.
+
+    `before` were over by the first answer at `answered_s`, `after` were sent later. `listened_s` is
+    when the app listened, `until_s` until when its misses count.
+    """
 
     listened_s: float | None
     answered_s: float | None
@@ -60,15 +65,15 @@ class Watched:
     after: tuple[Probe, ...]
 
     def of(self, path: str) -> list[Probe]:
-        """The probes of one path since the first answer."""
+        """The probes of one path after the first answer."""
         return [p for p in self.after if p.path == path]
 
 
 def watched(app: str, boot: int, contract: HealthContract, history: History) -> Watched:
-    """What was asked of one boot, and the misses that are its own: not those of its end."""
+    """The probes of one boot, without misses that the end of the boot caused."""
     begun, ended = spawned(history, app, boot), exited(history, app, boot)
     until_s = end_s(history)
-    if run_ended(history) is None:  # what is still under way may have been a good answer
+    if run_ended(history) is None:  # a request that was still open may have had a good answer
         until_s -= contract.prober_timeout_s
     if ended is not None:
         until_s = min(until_s, ended.at_s - (0.0 if ended.asked else EXIT_SEEN_S))
@@ -115,9 +120,9 @@ def _probe(path: str, sample: HealthSample | ProberSample, limit_s: float) -> Pr
 
 
 def in_a_row(missed: Iterable[Probe], probes: Iterable[Probe], failures: int) -> list[Probe]:
-    """The first `failures` misses of a prober that asks one after the other; empty without.
+    """The first `failures` misses in a row, one sent after the other. Empty where there are fewer.
 
-    No probe sent between two of them was any better.
+    Every probe that was sent between two of them is a miss as well.
     """
     bad, row = set(map(id, missed)), list[Probe]()
     for probe in probes:
@@ -139,7 +144,7 @@ def watch_under_way(
     *,
     startup_s: float,
 ) -> str | None:
-    """Wait for a few answers after the first, or until start-up's time is up without one."""
+    """What the run waits for: a few answers after the first, or the end of the start-up's time."""
     begun, ended = spawned(history, e.app, e.boot), exited(history, e.app, e.boot)
     if begun is None or ended is not None:
         return None if ended else f"boot {e.boot} of {e.app}"
@@ -155,7 +160,7 @@ def watch_under_way(
 
 
 def _few(path: str, first: FirstAnswer, plan: Plan, history: History, now_s: float) -> bool:
-    """Whether a path that somebody asks has not yet had the fewest answers that count."""
+    """Whether a path that the lab asks has had fewer answers than are required."""
     who, health = (first.app, first.boot), path == "health"
     mine: list[HealthSample | ProberSample] = [
         s for s in history.of(HealthSample) if health and (s.app, s.boot) == who

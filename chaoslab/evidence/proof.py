@@ -1,9 +1,8 @@
-"""What proves a recovery: a write that was served after the heal, or health that changed. Pure.
+"""Proof of a recovery: a write after the heal, or health that changed. Pure.
 
-An app that answers OK whatever happens would pass for recovered where nothing else is asked of it.
-So each fault needs a way back that was observed: a write that the app acknowledged, and that was
-found in the service to which the fault had cut the path; or health that was not healthy when the
-heal began, and is again.
+An app that always answers OK is not shown to have recovered. So a recovery from each fault must be
+observed: the app acknowledged a write that the lab found in the service to which the fault had cut
+the path; or health was not healthy when the heal began, and is healthy again.
 """
 
 from __future__ import annotations
@@ -45,12 +44,12 @@ Data = Mapping[str, Any]
 NONE_SENT = Code(
     "write.none_sent",
     "no write was sent after the heal",
-    "Neither the lab nor a load sent a write that could prove the recovery.",
+    "Neither the lab nor a load sent a write after the heal.",
 )
 NONE_ACKNOWLEDGED = Code(
     "proof.none_acknowledged",
     lambda data: f"no write was acknowledged ({response_text(data)})",
-    "Writes were sent after the heal, and none was acknowledged; the data is the last one's.",
+    "Writes were sent after the heal, and none was acknowledged. The data are of the last one.",
     data=("tries", "status_code", "answer", "error"),
 )
 LATE = Code(
@@ -68,38 +67,38 @@ def _tries_before(data: Data) -> str:
 TRIES_BEFORE = Code(
     "proof.tries_before",
     _tries_before,
-    "Writes before the first acknowledged one; the status, answer and error are the last one's.",
+    "Writes before the first acknowledged one. Status, answer and error are of the last of them.",
     data=("tries", "status_code", "answer", "error"),
 )
 TOOK_LONG = Code(
     "proof.took_long",
     "it was sent {after_s:.3f} s after the heal and took {took_s:.3f} s",
-    "The first write after the heal was acknowledged, and took until after the bound.",
+    "The first write after the heal was acknowledged, but only after the bound.",
 )
 NONE_AT_BOUND = Code(
     "proof.none_at_bound",
     "no write was under way at the bound, {bound_s:.3f} s; "
     "the one that was acknowledged was sent {after_s:.3f} s after the heal",
-    "The bound passed between two writes, so nobody knows whether one in time would have been"
-    " acknowledged.",
+    "The bound passed between two writes, so it is not known whether the app would have"
+    " acknowledged one in time.",
 )
 NOT_LOOKED_UP = Code(
     "proof.not_looked_up",
     "write {op} was not looked up in the database after it was acknowledged",
-    "The lab did not look for the write at the server itself, or only before its answer.",
+    "The lab did not look for the write in the database after the app acknowledged it.",
 )
 LOST = Code(
     "proof.lost",
     "write {op} was acknowledged and is not in the database",
-    "The last look for an acknowledged write did not find it at the server itself.",
+    "The lab looked for an acknowledged write in the database, and did not find it.",
 )
 FOUND = Code(
     "proof.found",
     "write {op} was acknowledged and found in {service} itself",
-    "An acknowledged write was found at the server itself, past every proxy.",
+    "The lab found an acknowledged write in the database, past every proxy.",
 )
 
-# --- the way back from a fault ---
+# --- the path that a fault had cut ---
 
 
 def _services(data: Data) -> str:
@@ -110,31 +109,31 @@ WAY_NOT_OBSERVED = Code(
     "recovery.way_back_not_observed",
     lambda data: (
         f"health was not observed to change under {data['fault']}, "
-        f"and no write proved the way back to {_services(data)}"
+        f"and no write proved that the app reaches {_services(data)} again"
     ),
-    "Neither a write found in one of these services nor health shows that the app uses the path"
-    " again that the fault had cut.",
+    "Neither a write in one of these services nor health shows that the app uses the path again"
+    " that the fault had cut.",
     data=("fault", "services"),
 )
 DECLARE_WRITES = Code(
     "recovery.declare_writes",
     "declare [apps.{app}.writes] for that service, or let health name it",
-    "What the topology or the app needs, so that the way back can be observed.",
+    "What the topology or the app needs, so that this can be observed.",
 )
 BY_HEALTH = Code(
     "recovery.by_health",
     lambda data: (
         f"by its health alone after {data['fault']}: health was {data['state']} at "
-        f"{data['at_s']:.3f} s, no write proved the way back to {_services(data)}"
+        f"{data['at_s']:.3f} s, no write proved that the app reaches {_services(data)} again"
     ),
-    "That the app uses the path again is shown by health alone, which was not healthy before.",
+    "Only health shows that the app uses the path again: it was not healthy under the fault.",
     data=("fault", "services", "state", "at_s"),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What the write shows; `service` is where it was found, empty where it was not."""
+    """What a write shows. `service` is where the lab found it; empty where it did not."""
 
     outcome: Outcome
     because: tuple[Reason, ...]
@@ -142,7 +141,8 @@ class Proof:
 
 
 def by_write(e: Bounded, history: History, span: Span) -> Proof:
-    """A write acknowledged by this very process within the bound of the heal, looked up after it.
+    """Whether this boot acknowledged a write of the lab within the bound after the heal, and the
+    lab found it.
 
     The lab begins to write once health is healthy, and tries again until a write is acknowledged.
     """
@@ -163,7 +163,7 @@ def by_write(e: Bounded, history: History, span: Span) -> Proof:
 
 
 def by_load(e: Bounded, history: History, span: Span) -> Proof:
-    """A write of the plan's own load that was served in time; without one, nothing is claimed."""
+    """Whether a write of the plan's load was served in time. UNKNOWN without a reason where not."""
     due_s = span.start_s + (e.within_s or 0.0)
     served = [w for w in _writes(e, history, span, "load") if w.outcome == "ok"]
     found = (_found(w, history) for w in served if over_s(w) <= due_s)
@@ -171,7 +171,7 @@ def by_load(e: Bounded, history: History, span: Span) -> Proof:
 
 
 def _writes(e: Bounded, history: History, span: Span, purpose: str) -> list[Write]:
-    """Those to this boot that were sent and over between the heal and the next fault."""
+    """The writes to this boot that were sent and over between the heal and the next fault."""
     lived = life(history, e.app, e.boot)
     until_s = min(span.end_s, lived.end_s) if lived else -math.inf
     mine = (w for w in history.of(Write) if (w.app, w.purpose) == (e.app, purpose))
@@ -181,8 +181,8 @@ def _writes(e: Bounded, history: History, span: Span, purpose: str) -> list[Writ
 
 
 def _late(proof: Write, tries: list[Write], due_s: float, span: Span) -> Proof:
-    """Too late, where a write that the app did not acknowledge was under way at the bound, or sent
-    after it; else nobody wrote at the bound.
+    """Too late, where a write that the app did not acknowledge was open at the bound, or was sent
+    after it. Else no write shows what the app would have done at the bound.
     """
     after_s, sent_s = over_s(proof) - span.start_s, proof.at_s - span.start_s
     before = [w for w in tries if w.at_s < proof.at_s]
@@ -213,8 +213,8 @@ def _unknown(*because: Reason) -> Proof:
 def way_shown(
     e: Bounded, history: History, span: Span, faults: Sequence[Declared], service: str
 ) -> Proof:
-    """Whether each fault that was healed in this boot's time is shown to be got over: by a write
-    found in `service`, where the fault was on the path to it, or by health.
+    """Whether the app is shown to use each path again that a fault had cut in this boot's time: by
+    a write found in `service`, where the fault had cut the path to it, or by health.
     """
     at_once = {f.label for f in faults if f.path_returns_before_heal}
     by_health, unproved = [], []
@@ -234,7 +234,7 @@ def way_shown(
 
 
 def _healed(e: Bounded, history: History, span: Span) -> dict[str, set[str]]:
-    """The services to which each fault cut the app's path, of those healed while this boot ran."""
+    """For each fault that was healed while this boot ran: the services to which it cut the path."""
     lived = life(history, e.app, e.boot)
     begun_s = lived.start_s if lived else math.inf
     cut = _cut(e, history)
@@ -243,7 +243,7 @@ def _healed(e: Bounded, history: History, span: Span) -> dict[str, set[str]]:
 
 
 def _cut(e: Bounded, history: History) -> dict[str, set[str]]:
-    """The services to which each fault cuts the app's path."""
+    """For each fault: the services to which it cuts the app's path."""
     cut: dict[str, set[str]] = {}
     for asked in history.of(FaultRequested):
         links = (link.partition(".") for link in asked.links)
@@ -255,11 +255,12 @@ def _cut(e: Bounded, history: History) -> dict[str, set[str]]:
 def _turned(
     e: Bounded, history: History, fault: str, services: set[str], *, at_once: bool
 ) -> HealthSample | None:
-    """An answer other than healthy that is the fault's doing: health was not back to healthy before
-    the heal. Only `at_once`, where the path itself was back before it, any answer since counts.
+    """An answer other than healthy that the fault caused. None without one.
 
-    What an app that never answered before did not answer says nothing of the fault; nor does an
-    answer in the time of another fault that cut another path, unless it names one of `services`.
+    Health must not be healthy again before the heal. With `at_once` the path itself returned before
+    the heal, and any answer since the fault began counts. Requests that got no answer do not count
+    before the app has ever answered. Answers during another fault that cuts another path do not
+    count, unless they name one of `services`.
     """
     begun = faults_begun_s(history)
     healing = history.first(FaultHealing, lambda h: h.fault == fault)
@@ -291,8 +292,8 @@ def _turned(
 
 
 def _others(e: Bounded, history: History, fault: str, services: set[str]) -> list[Span]:
-    """The times in which other faults cut the app's path to other services, and health had not yet
-    been healthy since.
+    """The times in which other faults cut the app's path to other services, each until health is
+    healthy again.
     """
     begun, cut = faults_begun_s(history), _cut(e, history)
     healed_s = {h.fault: h.at_s for h in history.of(FaultHealed)}
@@ -308,6 +309,6 @@ def _others(e: Bounded, history: History, fault: str, services: set[str]) -> lis
 
 
 def _names(sample: HealthSample, services: set[str], well: HealthSample) -> bool:
-    """Whether it has another word for one of these services than a healthy answer has."""
+    """Whether it has another word for one of these services than the healthy answer has."""
     known = {name: sample.dependencies[name] for name in services & set(sample.dependencies)}
     return any(word != well.dependencies.get(name) for name, word in known.items())

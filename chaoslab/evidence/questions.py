@@ -1,4 +1,4 @@
-"""The lab's own questions to an app: each may make it try a link that is away. Pure."""
+"""The lab's own requests to an app. Each may cause a connect on a link that a fault cut. Pure."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from chaoslab.reason import Code, Reason
 
 def _counted(data: Mapping[str, Any]) -> str:
     most = data["most_under_way"]
-    questions = "question of the lab was" if most == 1 else "questions of the lab were"
+    questions = "request of the lab was" if most == 1 else "requests of the lab were"
     each = zip(data["paths"], data["counts"], strict=True)
     asked = ", ".join(f"{path} {count} times" for path, count in each)
-    return f"at most {most} {questions} under way at once, one on each path: {asked}"
+    return f"at most {most} {questions} open at the same time, one on each path: {asked}"
 
 
 ASKED = Code(
     "lab.questions",
     _counted,
-    "How often the lab asked the app on each path, and how many of its questions overlapped.",
+    "How many requests the lab sent on each path, and how many were open at the same time.",
     data=("most_under_way", "paths", "counts"),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Questions:
-    """When health, liveness and readiness were asked, and when each was over, both in order."""
+    """When the lab's requests to one boot were sent, and when each was over, both in order."""
 
     sent_s: tuple[float, ...]
     over_s: tuple[float, ...]
 
     def under_way(self, during: Span) -> int:
-        """How many were sent in that time, or not yet over when it began."""
+        """How many were sent in that time, or still open when it began."""
         return bisect_right(self.sent_s, during.end_s) - bisect_left(self.over_s, during.start_s)
 
     def fewer_than_in(self, times_s: list[float], window_s: float, allowed: int) -> int:
-        """The most of these times, in order, within one window that are more than is allowed and
-        more than the questions under way in it; 0 where no window has so many.
+        """The largest number of `times_s` (in order) within one window, where it is more than
+        `allowed` and more than the requests that were open in that window; 0 where none is.
         """
         most, start = 0, 0
         for end, at_s in enumerate(times_s):
@@ -56,7 +56,7 @@ class Questions:
 
 
 def questions(history: History, app: str, boot: int) -> Questions:
-    """All that the lab asked of one boot. The users' requests are the plan's and not among them."""
+    """The lab's requests to one boot. The writes of the plan's loads are not among them."""
     asked: list[HealthSample | ProberSample] = [*history.of(HealthSample)]
     asked += history.of(ProberSample)
     mine = [s for s in asked if (s.app, s.boot) == (app, boot)]
@@ -67,7 +67,7 @@ def questions(history: History, app: str, boot: int) -> Questions:
 
 
 def own_questions(e: OfBoot, history: History) -> list[Reason]:
-    """How many questions of the lab the app had at once, where the run recorded that."""
+    """How many requests of the lab were open at the same time, where the run recorded that."""
     counts = history.last(QuestionsAsked, lambda q: (q.app, q.boot) == (e.app, e.boot))
     if counts is None:
         return []

@@ -1,8 +1,8 @@
-"""What readiness answered, and what users got from their writes at the same time. Pure.
+"""The answers of readiness, compared with what users got from their writes. Pure.
 
-What users get is known from their writes alone; what lies between two of them is not judged. Every
-comparison leaves out what was under way: an answer of readiness counts against a row of writes only
-when it was asked for after the row had shown itself, and given before the row's last was sent.
+Only writes show what users get, so the time between two rows of writes is not judged. An answer of
+readiness is compared with a row of writes only where it was requested after the row had shown
+itself, and given before the last write of the row was sent.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from chaoslab.model.plan import Plan
 from chaoslab.reason import Code, Reason, Scalar
 
 Data = Mapping[str, Any]
-MIN_IN_A_ROW = 3  # fewer writes, or fewer answers of readiness, show no state
-NOTICED_S = 2.0  # what the lab takes at most to see a start-up complete: two answers of 1 s
-LATE_S = 0.5  # by how much the lab may be late to record what was over
+MIN_IN_A_ROW = 3  # fewer writes or answers in a row do not show a state
+NOTICED_S = 2.0  # the longest that the lab takes to observe a complete start-up: two answers
+LATE_S = 0.5  # how late the lab may record an answer
 
 
 def _early(data: Data) -> str:
@@ -43,19 +43,19 @@ def _early(data: Data) -> str:
 EARLY = Code(
     "readiness.early",
     _early,
-    "Readiness answered 2xx before start-up was complete; `health_...` is an answer of health that"
-    " was asked for later and still denied it.",
+    "Readiness answered 2xx before start-up was complete. `health_...` is a later answer of health"
+    " that was neither healthy nor degraded.",
     data=("early_s", "ready_s", "ready_status", "health_s", "health_status", "health_word"),
 )
 
 
 def _fate(data: Data) -> str:
-    """What became of a row's writes, with what came of one that was not served."""
+    """Whether the writes of a row were served, and the answer to one that was not."""
     return "served" if data["served"] else f"{_unserved(data)} ({response_text(data)})"
 
 
 def _unserved(data: Data) -> str:
-    """A write that hangs is not refused: nobody answered no."""
+    """`refused` only where there was an answer: a write without one is not refused."""
     if data["unanswered"] == data["writes"]:
         return "without an answer"
     return "refused or without an answer" if data["unanswered"] else "refused"
@@ -72,7 +72,7 @@ def _contradicted(data: Data) -> str:
 CONTRADICTED = Code(
     "readiness.contradicted",
     _contradicted,
-    "Readiness still contradicted what users got when the time for it to change was over.",
+    "After the time that it has to change, readiness still contradicted what users got.",
     data=(
         "ready",
         "count",
@@ -117,7 +117,7 @@ NEVER_NOT_READY = Code(
         f"writes were {_unserved(data)} for {data['lasted_s']:.3f} s, "
         "and readiness was not observed to answer not ready"
     ),
-    "Users were not served, too shortly or with too few answers of readiness to judge it.",
+    "Users were not served, but too shortly, or with too few answers of readiness, to judge it.",
     data=("lasted_s", "served", "writes", "unanswered", "status_code", "answer", "error"),
 )
 NOT_AGREED_AT_END = Code(
@@ -130,9 +130,9 @@ NOT_AGREED_AT_END = Code(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """Users' writes in a row, by the time they were sent, that were all served or all not.
+    """Users' writes in a row, in the order in which they were sent, all served or all not served.
 
-    It has shown itself by `shown_s`; the last of it was sent at `last_s`.
+    `shown_s` is when the row first showed what users get. `last_s` is when its last write was sent.
     """
 
     served: bool
@@ -147,11 +147,11 @@ class Row:
 
     @property
     def lasted_s(self) -> float:
-        """From the first of its writes to the end of the last: never below zero."""
+        """Seconds from when its first write was sent until its last one was over."""
         return over_s(self.writes[-1]) - self.writes[0].at_s
 
     def data(self) -> dict[str, Scalar]:
-        """What became of its writes, with what came of one that was not served."""
+        """How its writes ended, with the answer to one that was not served."""
         one = max(self.writes, key=lambda w: (bool(w.said), bool(w.error)))  # the first of those
         counts = {"writes": len(self.writes), "unanswered": self.unanswered}
         return {"served": self.served, **counts, **response(one)}
@@ -159,7 +159,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One answer of readiness, asked for at `at_s`, there at `over_s`; `code` is None without."""
+    """One request to readiness, from `at_s` to `over_s`. `code` is the status, None without one."""
 
     at_s: float
     over_s: float
@@ -167,12 +167,12 @@ class Answer:
 
     @property
     def ready(self) -> bool:
-        """2xx."""
+        """Whether the status is 2xx."""
         return self.code is not None and 200 <= self.code < 300
 
 
 def known_until_s(plan: Plan, history: History) -> float:
-    """Until when nothing that was sent is still under way, and missing in a history cut short."""
+    """Until when the history is complete: requests sent later may lack their end in a cut run."""
     if run_ended(history) is not None:
         return end_s(history)
     slowest_s = max((load.timeout_s for load in plan.load), default=plan.sampling.timeout_s)
@@ -180,7 +180,7 @@ def known_until_s(plan: Plan, history: History) -> float:
 
 
 def answers_of(e: OfBoot, history: History, known_s: float) -> list[Answer]:
-    """In the order in which they were asked for."""
+    """The requests to readiness of one boot, in order."""
     ended = exited(history, e.app, e.boot)
     gone_s = ended.at_s if ended else math.inf
     mine = (
@@ -208,34 +208,34 @@ def rows_of(e: OfBoot, history: History, known_s: float) -> list[Row]:
     rows, before_s = [], 0.0
     for served, group in groups:
         overs_s = [over_s(w) for w in group]
-        shown_s = max(before_s, min(overs_s))  # what was sent before may be served, or fail, later
+        shown_s = max(before_s, min(overs_s))  # writes that were sent before may end later
         rows.append(Row(served=served, writes=group, shown_s=shown_s, last_s=group[-1].at_s))
         before_s = max(before_s, *overs_s) if served else before_s
     return [row for row in rows if len(row.writes) >= MIN_IN_A_ROW]
 
 
 def during(row: Row, answers: list[Answer], within_s: float = 0.0) -> list[Answer]:
-    """The answers that can only be about this row, from `within_s` after it showed."""
+    """The answers that are about this row alone, from `within_s` after `shown_s` on."""
     return [a for a in answers if a.at_s >= row.shown_s + within_s and a.over_s <= row.last_s]
 
 
 def not_ready_during(row: Row, answers: list[Answer]) -> bool:
-    """Whether readiness answered not ready during this row: no answer shows neither."""
+    """Whether readiness answered not ready during this row. Only answers count."""
     given = [a for a in during(row, answers) if a.code is not None]
     return sum(not a.ready for a in given) >= MIN_IN_A_ROW
 
 
 def ready_since(row: Row, answers: list[Answer]) -> bool:
-    """Whether the newest answers of readiness, asked for since this row showed, are all ready.
+    """Whether the newest answers of readiness since `shown_s` are all ready.
 
-    How long they took is judged by `AnswersInTime`.
+    `AnswersInTime` judges how long they took.
     """
     newest = [a for a in answers if a.at_s >= row.shown_s and a.code is not None][-MIN_IN_A_ROW:]
     return len(newest) == MIN_IN_A_ROW and all(a.ready for a in newest)
 
 
 def early(e: OfBoot, answers: list[Answer], plan: Plan, history: History) -> Reason | None:
-    """Ready, although health, asked after that, still denied that start-up was complete."""
+    """That readiness answered 2xx before start-up was complete. None where it is not shown."""
     complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (e.app, e.boot))
     ready = [a for a in answers if a.ready and (complete is None or a.over_s < complete.at_s)]
     if not ready:
@@ -243,7 +243,7 @@ def early(e: OfBoot, answers: list[Answer], plan: Plan, history: History) -> Rea
     first = ready[0]
     before_s = complete.at_s if complete else end_s(history)
     early_s = complete.at_s - first.over_s if complete else None
-    # an app that is to be asked seldom makes the time long in which the lab sees it
+    # an app that may be asked only rarely: the lab observes its complete start-up later
     if early_s is not None and early_s > NOTICED_S + plan.sampling.fast_s:
         return _early_by(first, early_s, None)
     denied = next((s for s in _denials(e, history, before_s) if s.at_s >= first.over_s), None)
@@ -269,7 +269,7 @@ def _denials(e: OfBoot, history: History, before_s: float) -> Iterator[HealthSam
 
 
 def contradicted(row: Row, wrong: list[Answer]) -> Reason:
-    """Answers of readiness that contradict what users got in this row."""
+    """That answers of readiness contradict what users got in this row."""
     return CONTRADICTED(
         ready=wrong[0].ready,
         count=len(wrong),
@@ -280,7 +280,7 @@ def contradicted(row: Row, wrong: list[Answer]) -> Reason:
 
 
 def never_not_ready(row: Row) -> Reason:
-    """Users were not served in this row, and readiness did not show it."""
+    """That users were not served in this row, and readiness did not answer not ready."""
     return NEVER_NOT_READY(lasted_s=row.lasted_s, **row.data())
 
 

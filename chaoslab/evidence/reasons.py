@@ -1,6 +1,6 @@
-"""Observations that several claims cite, each by one code. Pure.
+"""The codes of observations that several claims cite. Pure.
 
-What only one claim cites has its code in that claim's module.
+A code that only one claim cites is in that claim's module.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ CUT_SHORT = Code(
 NOT_REACHED = Code(
     "bound.not_reached",
     "the app was watched until {until_s:.3f} s, and the bound was at {bound_s:.3f} s",
-    "The run, or the boot, ended before the bound: what was missing might have come in time.",
+    "The run, or the boot, ended before the bound. What is missing might still have come in time.",
 )
 MISSED = Code(
     "bound.missed",
     "{late_s:.3f} s too late",
-    "What was claimed came, but after its bound.",
+    "What the claim expects was observed, but after its bound.",
     data=("within_s",),
 )
 
@@ -67,14 +67,14 @@ REPLACED = Code(
 NEVER_COMPLETE = Code(
     "start.never_complete",
     "start-up was not complete, watched until {until_s:.3f} s",
-    "No answer of health showed the start-up to be complete, although its time was up.",
+    "No answer of health showed a complete start-up in the time that the app has for it.",
 )
 
 # --- health ---
 
 
 def _answered(data: Data) -> str:
-    """The words of an unreadable answer; else its word, and the state that it means."""
+    """What was wrong with an unreadable answer; else its word, and the state that it means."""
     if data["error"]:
         return f"{data['error']}, asked at {data['at_s']:.3f} s"
     word = data["word"] or ""
@@ -107,16 +107,14 @@ FEW_ANSWERS = Code(
 )
 NOT_ASKED = Code(
     "health.not_asked",
-    "nobody asked health from {start_s:.3f} to {end_s:.3f} s",
-    "Health was not asked for so long that nobody knows what it would have answered.",
+    "health was not asked from {start_s:.3f} to {end_s:.3f} s",
+    "The lab did not ask health for so long that its state then is not known.",
 )
 
 
 def _not_asked_until_bound(data: Data) -> str:
     last_s = data["last_s"]
-    asked = (
-        "health was not asked" if last_s is None else f"nobody asked health after {last_s:.3f} s"
-    )
+    asked = "health was not asked" + ("" if last_s is None else f" after {last_s:.3f} s")
     return f"{asked}, and the bound was at {data['bound_s']:.3f} s"
 
 
@@ -124,7 +122,7 @@ def _not_asked_at_bound(data: Data) -> str:
     last_s = data["last_s"]
     since = "before" if last_s is None else f"from {last_s:.3f} to"
     return (
-        f"nobody asked health {since} {data['asked_s']:.3f} s, "
+        f"health was not asked {since} {data['asked_s']:.3f} s, "
         f"and the bound was at {data['bound_s']:.3f} s"
     )
 
@@ -132,13 +130,13 @@ def _not_asked_at_bound(data: Data) -> str:
 NOT_ASKED_UNTIL_BOUND = Code(
     "health.not_asked_until_bound",
     _not_asked_until_bound,
-    "The last question to health was over too long before the bound.",
+    "The last request to health was over too long before the bound.",
     data=("last_s", "bound_s"),
 )
 NOT_ASKED_AT_BOUND = Code(
     "health.not_asked_at_bound",
     _not_asked_at_bound,
-    "The bound passed between two questions to health, so nobody knows which side of it counts.",
+    "The bound was between two requests to health, so it is not known whether it was kept.",
     data=("last_s", "asked_s", "bound_s"),
 )
 
@@ -157,7 +155,7 @@ NOT_HEALED = Code(
 
 
 def health_answer(sample: HealthSample) -> Reason:
-    """What one request to health came to."""
+    """The result of one request to health."""
     if sample.status_code is not None:
         return ANSWERED(
             at_s=sample.at_s,
@@ -172,10 +170,10 @@ def health_answer(sample: HealthSample) -> Reason:
 
 
 def last_log_line(ended: Exited) -> Reason:
-    """The last thing that the app wrote, if anything."""
+    """The last line of the app's log, or that it is empty."""
     return LOG_LINE(log_line=ended.log_tail[-1]) if ended.log_tail else NO_LOG()
 
 
 def process_exit(ended: Exited) -> Reason:
-    """The end of the process, in seconds since the lab's start."""
+    """That the process ended, in seconds since the lab's start."""
     return EXITED(boot=ended.boot, exit_code=ended.exit_code, at_s=ended.at_s)

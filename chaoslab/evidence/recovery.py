@@ -1,6 +1,6 @@
-"""What health and the process show after the last heal in a boot's time. Pure.
+"""What health and the process show after the last heal in a boot's life. Pure.
 
-`proof` has what the writes show, `late_recovery` what can explain a late recovery.
+`proof` has what writes show, `late_recovery` what can explain a late recovery.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from chaoslab.history.journal import History
 from chaoslab.model.load import Sampling
 from chaoslab.reason import Code, Reason
 
-MIN_SAMPLES = 3  # fewer healthy answers than this do not show that it stays so
+MIN_SAMPLES = 3  # fewer healthy answers do not show that the app stays healthy
 
 NO_HEAL = Code(
     "recovery.no_heal",
     "no fault was healed while the app ran",
-    "There was nothing to recover from in the life of this boot.",
+    "In the life of this boot no fault was healed, so there is no recovery to judge.",
 )
 FAULT_MISSED = Code(
     "recovery.fault_missed",
     "{fault}: {cause}",
-    "A fault of the plan could not be put in force or healed, so it is not known what there was to"
-    " recover from. `cause` is the code of the reason, beside its data; `text` in older runs.",
+    "A fault of the plan was not in force or was not healed, so it is not known from what the app"
+    " had to recover. `cause` is the code of the reason, beside its data; `text` in older runs.",
 )
 FAULT_IN_FORCE = Code(
     "recovery.fault_in_force",
     "{fault} was still in force when the last fault was healed, at {healed_s:.3f} s",
-    "A fault outlasted the heal from which the recovery counts.",
+    "A fault was still in force at the heal from which the recovery is counted.",
 )
 
 
@@ -69,8 +69,8 @@ def _healthy(data: Mapping[str, Any]) -> str:
 HEALTHY = Code(
     "recovery.healthy",
     _healthy,
-    "The first answer of health since which every one was healthy; `pid` where the lab started the"
-    " app.",
+    "The answer of health from which on every answer was healthy. `pid` is null where the lab did"
+    " not start the app.",
     data=("after_s", "healed_s", "pid"),
 )
 
@@ -90,42 +90,43 @@ NOT_HEALTHY = Code(
 STAYED_HEALTHY = Code(
     "recovery.stayed_healthy",
     "watched for {watched_s:.3f} s from then on: {answers} answers, all healthy",
-    "How long, and how often, health was asked from the first healthy answer on.",
+    "How long and how often health was observed from the first healthy answer on.",
 )
 WATCHED_SHORTLY = Code(
     "recovery.watched_shortly",
     "watched healthy for only {watched_s:.3f} s, {answers} answers; "
     "{required_s:g} s and {required} answers are required",
-    "Health was healthy to the end, but not observed for as long as it must stay so.",
+    "Health was healthy to the end, but was not observed for as long as is required.",
 )
 
 
 def after_heal(e: OfBoot, history: History, span: Span) -> list[HealthSample]:
-    """What health was asked after the heal, and answered before the next fault."""
+    """The requests to health that were sent after the heal and over before the next fault."""
     asked = samples(history, e.app, e.boot)
     return [s for s in asked if s.at_s >= span.start_s and answered_s(s) <= span.end_s]
 
 
 def healthy(e: OfBoot, history: History, span: Span, since: HealthSample) -> Reason:
-    """When it was healthy again, and in which process."""
+    """When the app was healthy again, and in which process."""
     begun = spawned(history, e.app, e.boot)
     pid = begun.pid if begun and not begun.standing else None
     return HEALTHY(after_s=answered_s(since) - span.start_s, healed_s=span.start_s, pid=pid)
 
 
 def not_healthy(span: Span, last: HealthSample | None) -> Reason:
-    """What health answered last, where it never was healthy to stay so."""
+    """That the app did not become healthy to the end, with the last answer of health."""
     return NOT_HEALTHY(healed_s=span.start_s, last_state=last.state.value if last else None)
 
 
 def stayed_healthy(watched: list[HealthSample]) -> Reason:
-    """For how long it was healthy, by these answers."""
+    """For how long the app was healthy, by these answers."""
     return STAYED_HEALTHY(watched_s=_lasted_s(watched), answers=len(watched))
 
 
 def watched_shortly(watched: list[HealthSample], stable_s: float) -> Reason | None:
-    """That these healthy answers are fewer, or span less time, than is required; None where they
-    do not. The run waits for as much.
+    """That there are fewer healthy answers than are required, or over a shorter time. Else None.
+
+    The run waits until there are enough.
     """
     watched_s = _lasted_s(watched)
     if watched_s >= stable_s and len(watched) >= MIN_SAMPLES:
@@ -136,7 +137,7 @@ def watched_shortly(watched: list[HealthSample], stable_s: float) -> Reason | No
 
 
 def not_stable(watched: list[HealthSample], stable_s: float, sampling: Sampling) -> Reason | None:
-    """Why these healthy answers do not show that it stayed so; None where they do."""
+    """Why these answers do not show that the app stayed healthy. None where they do."""
     if short := watched_shortly(watched, stable_s):
         return short
     pause = gap(map(asking, watched), silence_s(sampling))
@@ -150,13 +151,13 @@ def _lasted_s(watched: list[HealthSample]) -> float:
 
 
 def fault_missed(history: History) -> Reason | None:
-    """A fault that could not be put in force, or not be healed; None without."""
+    """That a fault was not in force, or could not be healed. None where all were."""
     missed = history.first(FaultMissed)
     return FAULT_MISSED.because_of(missed.why, fault=missed.fault) if missed else None
 
 
 def fault_in_force(history: History, span: Span) -> Reason | None:
-    """A fault that had begun before this heal and was not healed by then; None without."""
+    """That a fault had begun before this heal and was not healed by then. Else None."""
     healed = {h.fault for h in history.of(FaultHealed) if h.at_s <= span.start_s}
     for fault, at_s in faults_begun_s(history).items():
         if at_s <= span.start_s and fault not in healed:
@@ -165,11 +166,11 @@ def fault_in_force(history: History, span: Span) -> Reason | None:
 
 
 def exit_after_heal(pid: int, ended: Exited, span: Span) -> tuple[Reason, Reason]:
-    """The end of the process by itself, and how long after the heal it was."""
+    """That the process ended by itself, and how long after the heal."""
     return process_exit(ended), EXITED(pid=pid, after_s=ended.at_s - span.start_s)
 
 
 def replaced_by_plan(e: OfBoot, history: History) -> Iterator[Reason]:
-    """That the plan replaced this boot, which is why no more of it was observed."""
+    """That the plan replaced this boot, so that it was not observed any longer."""
     if ended := replaced(history, e.app, e.boot):
         yield REPLACED(boot=e.boot, at_s=ended.at_s)

@@ -1,4 +1,4 @@
-"""Which writes the claim to serve is about, and how many came before the faults and after. Pure."""
+"""The writes that show whether an app served its users, before, between and after faults. Pure."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def _counts_text(data: Mapping[str, Any]) -> str:
 BEFORE = Code(
     "serve.before_faults",
     lambda data: f"before the first fault: {_counts_text(data)}",
-    "What came of the writes before the first fault.",
+    "The results of the writes before the first fault.",
     data=("acknowledged", "fresh", "refused", "no_answer"),
 )
 BETWEEN = Code(
     "serve.between_faults",
     lambda data: f"between faults: {_counts_text(data)}",
-    "What came of the writes after the first fault and before the last heal, away from both.",
+    "The results of the writes between faults, in the times in which none was in force.",
     data=("acknowledged", "fresh", "refused", "no_answer"),
 )
 AFTER = Code(
@@ -43,17 +43,17 @@ AFTER = Code(
         f"from {data['since_s']:.3f} s on (the last heal and the time to recover): "
         f"{_counts_text(data)}"
     ),
-    "What came of the writes after the last heal and the app's time to recover.",
+    "The results of the writes after the last heal and the app's time to recover.",
     data=("since_s", "acknowledged", "fresh", "refused", "no_answer"),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """The writes that count: sent once the app was ready, away from every fault.
+    """The writes that count: sent once the app was ready, and not during or shortly after a fault.
 
-    `calm_s` is when the last fault was healed and the app had its time to recover: infinite where
-    a fault was not healed, None where no fault came in the life of this boot.
+    `calm_s` is when the last fault was healed and the app had its time to recover. It is infinite
+    where a fault was not healed, and None where no fault was requested in the life of this boot.
     """
 
     writes: Sequence[Write]
@@ -62,11 +62,11 @@ class Served:
 
     @property
     def after(self) -> list[Write]:
-        """Those sent after the last heal and the time to recover."""
+        """The writes that were sent after the last heal and the time to recover."""
         return [] if self.calm_s is None else [w for w in self.writes if w.at_s > self.calm_s]
 
     def counts(self) -> Iterator[Reason]:
-        """What came of the writes before, between and after the faults; nothing without faults."""
+        """The results before, between and after the faults. Nothing where there was no fault."""
         if self.calm_s is None:
             return
         before = [w for w in self.writes if w.at_s < self.first_fault_s]
@@ -79,7 +79,7 @@ class Served:
 
 
 def served(e: OfBoot, history: History, recovery_s: float) -> Served | None:
-    """The writes that the claim is about; None while the app has not been ready."""
+    """The writes that count. None while the app has not been ready."""
     since_s = ready_s(history, e.app, e.boot)
     if since_s is None:
         return None
@@ -96,22 +96,22 @@ def served(e: OfBoot, history: History, recovery_s: float) -> Served | None:
 
 
 def is_enough(after: Sequence[Write], after_heal: int) -> bool:
-    """Whether so many were sent, half of them at least on connections of their own."""
+    """Whether at least `after_heal` writes were sent, half of them on new connections."""
     return len(after) >= after_heal and fresh(after) >= half(after_heal)
 
 
 def fresh(writes: Iterable[Write]) -> int:
-    """How many were sent on a connection that was opened for them."""
+    """How many were sent on a new connection."""
     return sum(w.fresh for w in writes)
 
 
 def half(after_heal: int) -> int:
-    """How many of them must come on connections of their own: those reach every worker."""
+    """How many of them must use a new connection: new connections reach every worker."""
     return (after_heal + 1) // 2
 
 
 def loads_over(e: OfBoot, plan: Plan, history: History, calm_s: float) -> dict[str, float]:
-    """The loads of the app that had stopped by then, and when; empty where one ran on."""
+    """The app's loads, each with when it stopped. Empty where one was not stopped by `calm_s`."""
     over: dict[str, float] = {}
     for i, load in enumerate(plan.load):
         if load.app != e.app:
@@ -124,7 +124,7 @@ def loads_over(e: OfBoot, plan: Plan, history: History, calm_s: float) -> dict[s
 
 
 def _faults_of(e: OfBoot, history: History) -> list[str]:
-    """The faults that were asked for before the end of this boot."""
+    """The faults that were requested before the end of this boot."""
     lived = life(history, e.app, e.boot)
     asked = (f for f in history.of(FaultRequested) if lived and f.at_s <= lived.end_s)
     return list(dict.fromkeys(f.fault for f in asked))

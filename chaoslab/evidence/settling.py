@@ -1,8 +1,8 @@
-"""The state that a start-up comes to: its first answer may not be its last. Pure.
+"""The state that a start-up reaches: the first answer of health may not be the last. Pure.
 
-An app may say degraded until its first look at what it depends on is over. That promises nothing:
-a start that is to be healthy has its whole deadline to become so. The reverse is not allowed: who
-reads healthy sends users, and an app that says so first and degraded later has misled them."""
+An app may answer degraded until it has checked its dependencies for the first time. So a start that
+must be healthy has its whole deadline to become healthy. The reverse is not allowed: an app that
+answers healthy gets users, so it must not answer degraded afterwards."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from chaoslab.reason import Code, Reason
 
 
 class Start(Bounded, Protocol):
-    """A claim about the state that a start comes to."""
+    """A claim about the state that a start reaches."""
 
     @property
     def mode(self) -> str | None: ...
 
 
 class Availability(OfBoot, Protocol):
-    """A claim about the state in which an app stays."""
+    """A claim about the state that an app keeps."""
 
     @property
     def healthy(self) -> bool: ...
@@ -50,25 +50,25 @@ def _states(data: Mapping[str, Any]) -> str:
 STATES = Code(
     "start.states",
     _states,
-    "The states that health answered in turn from its first good answer on.",
+    "The states that health answered, one after the other, from its first good answer on.",
     data=("states", "after_s"),
 )
 _STATE = {"normal": HealthState.HEALTHY, "degraded": HealthState.DEGRADED}
 
 
 def wanted(e: Start) -> frozenset[HealthState]:
-    """What health may say of a start that is as `e` asks."""
+    """The states of health that satisfy the claim."""
     return frozenset({_STATE[e.mode]}) if e.mode else SERVING
 
 
 def may_settle(e: Start, complete: StartupComplete) -> bool:
-    """Whether the first good answer may still be followed by the one that `e` asks for."""
+    """Whether the state at the first good answer may still turn into the one that `e` claims."""
     return e.mode == "normal" and complete.state is HealthState.DEGRADED
 
 
 def came_s(e: Start, complete: StartupComplete, history: History) -> float | None:
-    """When the start was as `e` asks: at its first good answer, or at a later one that it may
-    settle to; None where it was not.
+    """When the start was as `e` claims: at its first good answer, or at a later one. None where it
+    was not.
     """
     if complete.state in wanted(e):
         return complete.at_s
@@ -80,7 +80,7 @@ def came_s(e: Start, complete: StartupComplete, history: History) -> float | Non
 def healthy_from_s(
     app: str, boot: int, complete: StartupComplete, history: History
 ) -> float | None:
-    """When the first healthy answer since the start-up's first good one came; None without."""
+    """When the first healthy answer after the start-up's first good one came. None without."""
     healthy = (s for s in samples(history, app, boot) if s.state is HealthState.HEALTHY)
     return min((s for s in map(answered_s, healthy) if s > complete.at_s), default=None)
 
@@ -88,8 +88,8 @@ def healthy_from_s(
 def on_the_way(
     e: Start, begun: Spawned, complete: StartupComplete, history: History
 ) -> Reason | None:
-    """What health answered from its first good answer on, turn by turn, in seconds after the spawn;
-    None where it was one answer all the time, up to the start's deadline or to what was wanted.
+    """The states of health from the first good answer on, in seconds after the spawn. None where
+    the state did not change before the start's deadline, or before the claimed state.
     """
     until_s = came_s(e, complete, history)
     due_s = begun.at_s + (e.within_s or 0.0)
@@ -113,7 +113,7 @@ def on_the_way(
 def unasked(
     e: Start, begun: Spawned, complete: StartupComplete, sampling: Sampling, history: History
 ) -> Span | None:
-    """A time, before the deadline of a start that did not settle, in which nobody asked health."""
+    """A pause in the requests to health, before the deadline of a start that stayed degraded."""
     due_s = begun.at_s + (e.within_s or 0.0)
     ends = (Span(start_s=complete.at_s, end_s=complete.at_s), Span(start_s=due_s, end_s=due_s))
     asked = (s for s in samples(history, e.app, e.boot) if complete.at_s < s.at_s < due_s)
@@ -121,7 +121,7 @@ def unasked(
 
 
 def has_to_settle(e: Availability, complete: StartupComplete) -> bool:
-    """Whether its first good answer may still be followed by the healthy one that `e` asks for."""
+    """Whether the app may still turn from degraded to healthy, as `e` claims."""
     return e.healthy and complete.state is HealthState.DEGRADED
 
 
@@ -132,8 +132,8 @@ def settled_from(
     startup_s: float,
     history: History,
 ) -> HealthSample | None:
-    """The first healthy answer of an app that was only degraded before it, within the time that it
-    may take to start; None where it need not settle, or without such an answer.
+    """The first healthy answer of an app that was degraded before it, within its time to start.
+    None where the app was not degraded at first, or without such an answer.
     """
     begun = spawned(history, e.app, e.boot)
     if not has_to_settle(e, complete) or begun is None:
@@ -144,5 +144,5 @@ def settled_from(
 
 
 def before_settling(seen: list[HealthSample], first: HealthSample) -> list[HealthSample]:
-    """The degraded answers that were asked for before the first healthy one had arrived."""
+    """The degraded answers whose requests were sent before the first healthy answer came."""
     return [s for s in seen if s.state is HealthState.DEGRADED and s.at_s < answered_s(first)]

@@ -1,6 +1,7 @@
-"""What the app's own sockets, and the server's sessions, show of a fault. Pure.
+"""Observations from the app's own sockets and the server's sessions. Pure.
 
-They are looked at now and then: weaker than a proxy's records, and read where those are missing.
+The lab reads them at intervals. They show less than a proxy's records, and are used where there are
+no records.
 """
 
 from __future__ import annotations
@@ -15,52 +16,52 @@ from chaoslab.reason import Code
 ALL_ENDED = Code(
     "fault.all_connections_ended",
     "{connections} established connections of the app ended",
-    "Every connection that the app had before the fault was gone at the last look.",
+    "Every connection that the app had before the fault was gone at the last read.",
 )
 NONE_WHILE_IN_FORCE = Code(
     "fault.no_connection_while_in_force",
-    "no connection of the app was seen while it was in force, and then a new one",
-    "An app that listens had no connection on the link during the fault, and opened one after it.",
+    "no connection of the app was observed while it was in force, and a new one after it",
+    "The app listened, had no connection on the link during the fault, and opened one after it.",
 )
 SOME_ENDED = Code(
     "fault.connections_ended",
     "{connections} connections of the app ended",
-    "Connections of the app were gone at a later look, and the proxy keeps no records.",
+    "Connections of the app were gone at a later read, and the proxy keeps no records.",
 )
 ALL_LOST_AT_ONCE = Code(
     "fault.all_connections_lost_at_once",
     "every connection of the app ended at once, {times} times",
-    "At one look the app had connections, at the next look none of them and no other.",
+    "At one read the app had connections, and at the next read none.",
 )
 OPENED_WHILE_IN_FORCE = Code(
     "fault.opened_while_in_force",
     "{connections} connections of the app opened while it was in force",
-    "The app opened connections into the fault.",
+    "The app opened connections during the fault.",
 )
 GIVEN_UP = Code(
     "fault.given_up",
-    "{connections} connections of the app given up while it was in force",
+    "{connections} connections of the app ended while it was in force",
     "Connections of the app ended during the fault.",
 )
 OPENED_WHILE_DOWN = Code(
     "fault.opened_while_down",
-    "{connections} connections of the app opened while nobody was behind the link",
-    "A proxy that accepts before it dials shows a connect as a short connection.",
+    "{connections} connections of the app opened while no server was behind the link",
+    "A proxy that accepts before it connects to the server shows a connect as a short connection.",
 )
 OPENED_THROUGH = Code(
     "fault.opened_through",
     "{connections} connections of the app opened through it",
-    "A connection opened during the fault carried its own first exchange through it.",
+    "The app opened connections during the fault: each sends at least its first bytes through it.",
 )
 SESSIONS_ENDED = Code(
     "fault.sessions_ended",
     "{ended} of {sessions} sessions through the proxy ended at the server",
-    "Of the server's sessions that existed when the fault was asked for, some ended during it.",
+    "Some of the server's sessions that existed when the fault was requested ended during it.",
 )
 
 
 def all_connections_ended(link: LinkView) -> Observed:
-    """All connections of the app ended; or it had none during the fault, and came back on one."""
+    """All connections of the app ended; or it had none during the fault, and one after it."""
     before = link.ports_established_at(link.begun_s)
     if not before:
         yield from _none_while_in_force(link, set())
@@ -72,10 +73,11 @@ def all_connections_ended(link: LinkView) -> Observed:
 
 
 def no_connection_by_records(link: LinkView) -> Observed:
-    """By the engine's records no connection existed under a refusal, and the app came back.
+    """By the engine's records the app had no connection while connects were refused, and opened one
+    after it.
 
-    One that existed would have been reset. One that the app opened for a single use, and closed
-    between the asking and the first moment in force, could not be.
+    The fault would have reset an open connection. A connection for one use that the app closed
+    before the fault was in force does not count.
     """
     over = {c.client_port for c in link.connections if over_before(c, link.span.start_s)}
     had = link.ports_established_at(link.begun_s) - link.ports_ended_before
@@ -91,20 +93,20 @@ def _none_while_in_force(link: LinkView, over: set[int]) -> Observed:
 
 
 def some_connections_ended(link: LinkView) -> Observed:
-    """Where the proxy keeps no records."""
+    """Only where the proxy keeps no records."""
     if not link.has_records and (gone := link.ports_gone):
         yield SOME_ENDED(connections=len(gone))
 
 
 def all_lost_at_once(link: LinkView) -> Observed:
-    """Within the flapping the app had connections, and at the next look not one of them."""
+    """The app had connections at one read during the fault, and none at the next."""
     lost = sum(bool(a.established) and not b.established for a, b in pairwise(link.looks))
     if lost and not link.has_records:
         yield ALL_LOST_AT_ONCE(times=lost)
 
 
 def opened_or_given_up(link: LinkView) -> Observed:
-    """An open connection may be idle; one opened into a silence, or given up, was not."""
+    """Connections that were opened or ended during the fault. An open one may be idle."""
     if opened := link.ports_opened:
         yield OPENED_WHILE_IN_FORCE(connections=len(opened))
     if gone := link.ports_gone:
@@ -112,7 +114,9 @@ def opened_or_given_up(link: LinkView) -> Observed:
 
 
 def opened_while_down(link: LinkView) -> Observed:
-    """A look just after the fault may be older than it, and shows nothing."""
+    """Connections that were opened while the server was down. A read just after the fault began may
+    show the time before it, and is left out.
+    """
     late = [e for e in link.looks if e.at_s > link.span.start_s + SOCKETS_LATE_S]
     tried = {p for e in late for p in e.established}
     earlier = [e for e in link.sockets if e not in late and e.at_s <= link.span.end_s]
@@ -121,13 +125,13 @@ def opened_while_down(link: LinkView) -> Observed:
 
 
 def opened_through(link: LinkView) -> Observed:
-    """Where the proxy keeps no records."""
+    """Only where the proxy keeps no records."""
     if not link.has_records and (opened := link.ports_opened):
         yield OPENED_THROUGH(connections=len(opened))
 
 
 def sessions_ended(link: LinkView, *, all_of_them: bool = False) -> Observed:
-    """Of the sessions that the server had when it was asked for; later ones may be canaries."""
+    """Sessions that the server had when the fault was requested. Later ones may be canaries."""
     before = [set(e.sessions) for e in link.sessions if e.at_s <= link.begun_s]
     had = before[-1] if before else set()
     looks = [e for e in link.sessions if link.begun_s < e.at_s <= link.span.end_s]

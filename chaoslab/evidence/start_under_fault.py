@@ -1,4 +1,4 @@
-"""How far a start-up came while a fault was in force. Pure."""
+"""How far a start-up got while a fault was in force. Pure."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def _not_complete(data: Mapping[str, Any]) -> str:
 NOT_COMPLETE = Code(
     "start.not_complete_under_fault",
     _not_complete,
-    "Start-up was not complete while the fault was in force: whether the app listened by then, its "
-    "last answer of health, and how long after the fault (or the boot) ended it was up.",
+    "Start-up was not complete while the fault was in force. `listened` and `status_code` are the "
+    "app's state by then; `up_after_s` is how long after the fault (or the boot) ended it was up.",
     data=("fault", "listened", "status_code", "word", "up_after_s"),
 )
 
 
 def not_complete(e: OfBoot, fault: str, until_s: float, history: History) -> Reason:
-    """What was observed up to `until_s` of a start-up that was not complete then."""
+    """What was observed until `until_s` about a start-up that was not complete by then."""
     bound = history.first(Bound, lambda b: (b.app, b.boot) == (e.app, e.boot))
     begun = spawned(history, e.app, e.boot)
     running = begun is not None and begun.standing

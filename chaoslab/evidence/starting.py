@@ -1,4 +1,4 @@
-"""How long a start is waited for, and whether it was watched for as long as it was given. Pure."""
+"""Whether a start was watched until its bound, and how long a run waits for it. Pure."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from chaoslab.history.journal import History
 from chaoslab.model.plan import Plan
 from chaoslab.reason import Reason
 
-LAST_WORDS = 5  # lines of the log in which the cause must be named: a banner names everything
-GRACE_S = 0.1  # after a bound has passed, so that the sample that shows it is in the history
+LAST_WORDS = 5  # last lines of the log that must name the cause; earlier lines name everything
+GRACE_S = 0.1  # after a bound, until the sample that shows it is in the history
 
 
 def not_reached(
     e: Bounded, history: History, begun: Spawned, ended: Exited | None
 ) -> Reason | None:
-    """Where the run, or the lab's own stop of the app, left the bound unreached."""
+    """That the run ended, or the lab stopped the app, before the bound. Else None."""
     if e.within_s is None or (ended and not ended.asked):
         return None
     return watched_to(e, history, begun.at_s + e.within_s)
 
 
 def watched_to(e: OfBoot, history: History, bound_s: float) -> Reason | None:
-    """Why the bound was not reached while that boot was watched; None where it was."""
+    """That the boot was not watched until the bound. None where it was."""
     until_s = watched_until_s(history, e.app, e.boot)
     return NOT_REACHED(until_s=until_s, bound_s=bound_s) if until_s < bound_s else None
 
@@ -33,10 +33,10 @@ def watched_to(e: OfBoot, history: History, bound_s: float) -> Reason | None:
 def is_past(
     now_s: float, given: Span, e: OfBoot, plan: Plan, history: History, *, heard: bool = False
 ) -> bool:
-    """Whether the app has had that time, its waits for a core apart (at most as long again), and
-    has answered since, where somebody still asks. `heard`: no answer is needed for it.
+    """Whether the app has had that time, and has answered since its end.
 
-    One that comes late is then told from one that never comes.
+    Its waits for a core come on top, at most as long again. An answer is not required with `heard`,
+    or where the lab no longer asks. So a late state is distinguished from one that never comes.
     """
     long_s = given.end_s - given.start_s
     lost_s = min(long_s, waited_s(history, e.app, e.boot, given.start_s, now_s))

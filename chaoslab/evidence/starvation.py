@@ -1,12 +1,12 @@
-"""Whether the machine was too slow for an app's slowness to be told from it. Pure.
+"""Whether a failure may be caused by a slow machine, and not by the app. Pure.
 
-Slowness alone is excused: a deadline that was missed by no more than the app waited for a core; one
-that was missed while it waited, or the lab was late, for most of the time given, and what follows
-from such a start; and answers that came late, or not at all, in such a stretch.
-The bound is measured on 2 cores, with the good build beside up to eight busy processes. A start
-that missed its deadline had waited for a core for at least 0.58 of it. After the first answer a
-run whose prober gave up had a stretch with the lab late for at least 0.72 of it, most that passed
-none above 0.22; the app itself waited for less than 0.36 of any."""
+Only slowness is excused: a deadline that was missed by no more than the app waited for a core; a
+deadline in whose time the app waited, or the lab was late, for most of it, and what follows from
+such a start; and answers that were late or missing in such a time.
+TOO_MUCH was measured on 2 cores, with the good build beside up to eight busy processes. A start
+that missed its deadline had waited for a core for at least 0.58 of the time. A run in which a
+prober gave up after the first answer had 1.5 s in which the lab was late for at least 0.72; most
+runs that passed had none above 0.22. The app itself waited for less than 0.36 of any such time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Data = Mapping[str, Any]
 
 
 def _lost(data: Data) -> str:
-    """Who lost how much time: the app, or the lab where none is named."""
+    """Who lost how much time: the app, or the lab where `app` is None."""
     who = "the lab itself was late" if data["app"] is None else f"{data['app']} waited for a core"
     return f"{who} for {data['lost_s']:.3f} s"
 
@@ -62,9 +62,9 @@ STRETCH = Code(
     " was late.",
     data=("app", "lost_s", "start_s", "end_s"),
 )
-TOO_MUCH = 0.5  # of the time
+TOO_MUCH = 0.5  # this share of a time
 ROUNDED_S = 1e-6  # sums of seconds are not exact
-STRETCH_S = 1.5  # three answers at a prober's limit of half a second
+STRETCH_S = 1.5  # as long as three answers at a prober's limit of half a second
 
 
 def starved(
@@ -76,10 +76,10 @@ def starved(
     judged: Callable[[History], Verdict],
     given_more: Callable[[float], Verdict],
 ) -> Reason | None:
-    """Why a failure of `e` may be the machine's; None where it is not.
+    """Why the machine may have caused the failure of `e`. None where it did not.
 
-    `given` are the times within which it wants something done, `judged` is what it would be judged
-    by another history, `given_more` with so many seconds more for what had to be done in time.
+    `given` are the times that `e` gives the app. `judged` judges `e` by another history,
+    `given_more` with more seconds for what must be done in time.
     """
     losses = list(losses_of(e.app, getattr(e, "boot", None), history))
     for each in given:
@@ -93,7 +93,7 @@ def lacked(
     losses: list[tuple[str, list[Loss]]],
     given_more: Callable[[float], Verdict] | None = None,
 ) -> Reason | None:
-    """Why the app may have lacked time of what it was given; None where it had it."""
+    """Why the app may not have had the time that it was given. None where it had."""
     if not given.own and (why := too_much(given.span, losses, given.done_s)):
         return why
     return _explained(given, losses[:1], given_more)  # a late lab takes no time from the app
@@ -104,8 +104,8 @@ def _explained(
     losses: list[tuple[str, list[Loss]]],
     given_more: Callable[[float], Verdict] | None,
 ) -> Reason | None:
-    """Why a limit that was missed would have been kept without the waits; None where it would
-    not, or was not missed, or where with so much more time it would have failed all the same.
+    """Why a missed limit would have been kept without the waits for a core. None where it would
+    not, where no limit was missed, or where the claim also fails with that much more time.
     """
     span, done_s = given.span, given.done_s
     if done_s is None or done_s <= span.end_s:
@@ -128,7 +128,7 @@ def _excused(
     app: App, history: History, losses: list[tuple[str, list[Loss]]],
     judged: Callable[[History], Verdict],
 ) -> Reason | None:  # fmt: skip
-    """The first starved stretch, where nothing fails but by what was late in such a stretch."""
+    """The first starved time, where without the late answers in such times nothing fails."""
     stretches = list(_stretches(losses))
     if not stretches:
         return None
@@ -143,10 +143,10 @@ def _excused(
 
 
 def _is_late(event: AnyEvent, app: App, limit_s: float, stretches: Iterable[Span]) -> bool:
-    """Whether it took long in a starved stretch; what came in time is the app's own doing."""
+    """Whether it is an answer that was late in a starved time."""
     if not isinstance(event, HealthSample | ProberSample | Write | OwnSample):
         return False
-    if event.app not in (app.name, ""):  # a scenario's own callable may ask any app
+    if event.app not in (app.name, ""):  # the callable of a scenario's probe may ask any app
         return False
     if event.took_s < limit_s:
         return False
@@ -155,7 +155,7 @@ def _is_late(event: AnyEvent, app: App, limit_s: float, stretches: Iterable[Span
 
 
 def _stretches(losses: list[tuple[str, list[Loss]]]) -> Iterator[tuple[Span, Reason]]:
-    """Every stretch in which too much was lost, and why."""
+    """Every time of STRETCH_S in which too much was lost, and why."""
     for who, each in losses:
         for at, _ in each:
             stretch = Span(start_s=at.start_s, end_s=at.start_s + STRETCH_S)
@@ -166,8 +166,8 @@ def _stretches(losses: list[tuple[str, list[Loss]]]) -> Iterator[tuple[Span, Rea
 def too_much(
     span: Span, losses: Iterable[tuple[str, list[Loss]]], done_s: float | None = None
 ) -> Reason | None:
-    """Why too much of the time was lost; None where it was not, or where there was enough besides
-    until `done_s`.
+    """Why too much of the time was lost. None where it was not, or where the app still had as long
+    as the whole time, without the loss, by `done_s`.
     """
     long_s = span.end_s - span.start_s
     for who, each in losses:

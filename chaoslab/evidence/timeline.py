@@ -1,4 +1,4 @@
-"""Readings of a history that several verdicts share. Pure."""
+"""Times and spans of a history that several claims need. Pure."""
 
 from __future__ import annotations
 
@@ -24,42 +24,42 @@ from chaoslab.model.health import HealthState
 from chaoslab.model.load import Sampling
 from chaoslab.reason import Reason
 
-HEARD_S = 0.5  # before a bound: the lab's own lag at which no verdict is trusted any more
-SERVING = frozenset({HealthState.HEALTHY, HealthState.DEGRADED})  # what health may say when up
+HEARD_S = 0.5  # an answer this shortly before a bound counts as one at the bound
+SERVING = frozenset({HealthState.HEALTHY, HealthState.DEGRADED})  # the states of an app that is up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """A time of the history, in seconds since the lab's start; `end_s` is its end at the latest."""
+    """A time from `start_s` to `end_s`, in seconds since the lab's start."""
 
     start_s: float
     end_s: float
 
     def holds(self, at_s: float) -> bool:
-        """Whether a moment lies in it."""
+        """Whether this moment is in it."""
         return self.start_s <= at_s <= self.end_s
 
 
 def end_s(history: History) -> float:
-    """The last moment that the history tells of."""
+    """When the history ends: at the run's end, else at its last event."""
     ended = run_ended(history)
     return ended.at_s if ended else max((e.at_s for e in history.events), default=0.0)
 
 
 def run_ended(history: History) -> RunEnded | None:
-    """The run's last event; None where it was killed."""
+    """The event of the run's end. None where the run was killed."""
     return history.last(RunEnded)
 
 
 def asked_s(history: History, fault: str) -> float:
-    """When the fault was asked for or, armed in the engine, fired: nothing before is its doing."""
+    """When the fault was requested or, where the engine was armed with it, began."""
     times = [e.since_s for e in history.of(FaultInForce) if e.fault == fault]
     times += [e.at_s for e in history.of(FaultRequested) if e.fault == fault and not e.armed]
     return min(times, default=0.0)
 
 
 def fault_span(history: History, fault: str) -> Span | None:
-    """From when the fault was in force to when its healing began; None if it never was seen."""
+    """From when the fault was in force until its heal began. None where it was not observed."""
     began = history.first(FaultInForce, lambda e: e.fault == fault)
     if began is None:
         return None
@@ -68,27 +68,27 @@ def fault_span(history: History, fault: str) -> Span | None:
 
 
 def last_healed_s(history: History) -> float | None:
-    """When the last fault was gone; None where none has healed."""
+    """When the last fault was healed. None where none was."""
     healed = history.last(FaultHealed)
     return healed.at_s if healed else None
 
 
 def started_by(history: History, app: str, boot: int) -> float | None:
-    """By when start-up was complete: the boot probe's word, or an earlier good answer of health."""
+    """When start-up was complete: by its event, or by an earlier good answer of health."""
     complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (app, boot))
     times = [answered_s(s) for s in samples(history, app, boot) if s.state in SERVING]
     return min([*times, complete.at_s] if complete else times, default=None)
 
 
 def answered_s(sample: HealthSample) -> float:
-    """When the sample was over; what it says may have become true only then."""
+    """When the answer came: the state may have begun only then."""
     return sample.at_s + sample.took_s
 
 
 def samples(history: History, app: str, boot: int) -> list[HealthSample]:
     """The health samples of one boot in the order in which they were sent.
 
-    A sample that was under way when the lab stopped the app, and so got no answer, is left out.
+    A request without an answer that was open when the lab stopped the app is left out.
     """
     mine = [s for s in history.of(HealthSample) if s.app == app and s.boot == boot]
     ended = exited(history, app, boot)
@@ -99,10 +99,8 @@ def samples(history: History, app: str, boot: int) -> list[HealthSample]:
 
 
 def recovery_span(history: History, app: str, boot: int) -> Span | None:
-    """From the last heal while this boot was left to run to the next fault, or without end; None
-    where no fault was healed in its time.
-
-    An app that ended by itself has its recovery to answer for all the same.
+    """From the last heal in this boot's life to the next fault, or without end. None where no fault
+    was healed in its life. An app that ended by itself must have recovered all the same.
     """
     begun, ended = spawned(history, app, boot), exited(history, app, boot)
     if begun is None:
@@ -117,7 +115,7 @@ def recovery_span(history: History, app: str, boot: int) -> Span | None:
 
 
 def faults_begun_s(history: History) -> dict[str, float]:
-    """When each fault that began was asked for or, armed in the engine, fired."""
+    """When each fault began: as `asked_s`, for all faults that began."""
     asked = {e.fault for e in history.of(FaultRequested) if not e.armed}
     fired = {e.fault for e in history.of(FaultInForce)}
     return {fault: asked_s(history, fault) for fault in sorted(asked | fired)}
@@ -126,8 +124,8 @@ def faults_begun_s(history: History) -> dict[str, float]:
 def healthy_since(
     history: History, app: str, boot: int, after_s: float, until_s: float = math.inf
 ) -> HealthSample | None:
-    """The sample since which every one sent after `after_s`, and over by `until_s`, has been
-    healthy; None if none is.
+    """The sample from which on every sample is healthy, of those that were sent from `after_s` on
+    and over by `until_s`. None where the last of them is not healthy.
     """
     since = None
     for sample in samples(history, app, boot):
@@ -141,22 +139,22 @@ def healthy_since(
 
 
 def silence_s(sampling: Sampling) -> float:
-    """How long health may go unasked before nobody can say that it was watched.
+    """The longest pause between requests to health for which the app still counts as watched.
 
-    Half a second is the lab's own lag at which no verdict is trusted any more.
+    It allows for a lab that is half a second late; with a longer lag no verdict is trusted.
     """
     return 0.5 + 3 * sampling.cadence_s
 
 
 def asking(sample: HealthSample) -> Span:
-    """The time in which a question was under way: the app was watched for all of it."""
+    """The time in which a request was open: the app was watched during all of it."""
     return Span(start_s=sample.at_s, end_s=answered_s(sample))
 
 
 def gap(asked: Iterable[Span], longest_s: float) -> Span | None:
-    """The first pause of more than `longest_s` in which no question was under way; None without.
+    """The first pause of more than `longest_s` in which no request was open. None without one.
 
-    `asked` is in the order in which they were sent.
+    `asked` are the times of the requests, in the order in which they were sent.
     """
     over_s = math.inf
     for question in asked:
@@ -167,10 +165,10 @@ def gap(asked: Iterable[Span], longest_s: float) -> Span | None:
 
 
 def between_looks(before: HealthSample | None, first: HealthSample, due_s: float) -> Reason | None:
-    """Why nobody can tell whether what `first` says came in time; None where one can.
+    """Why it is not known whether the state that `first` shows began in time. Else None.
 
-    `before` is the last answer that said otherwise. A question that was under way at the bound is
-    known to have got no such answer by then.
+    `before` is the last answer with another state. If its request was open at the bound, the new
+    state had not begun by then.
     """
     if first.at_s <= due_s or (before is not None and answered_s(before) >= due_s):
         return None
@@ -179,8 +177,8 @@ def between_looks(before: HealthSample | None, first: HealthSample, due_s: float
 
 
 def unheard(asked: Iterable[HealthSample], due_s: float) -> Reason | None:
-    """Why nobody can tell whether what was missing came in time: the last of these answers was over
-    too long before the bound; None where it was not. The run goes on until one is not.
+    """That the last of these answers came too long before the bound to know whether the missing
+    state began in time. Else None. The run waits until then.
     """
     last_s = max(map(answered_s, asked), default=None)
     if last_s is not None and last_s >= due_s - HEARD_S:
@@ -189,7 +187,7 @@ def unheard(asked: Iterable[HealthSample], due_s: float) -> Reason | None:
 
 
 def still_asked(seen: Sequence[HealthSample], sampling: Sampling, now_s: float) -> bool:
-    """Whether a further answer may still come: somebody asked lately."""
+    """Whether a further answer may still come: the last request was sent recently."""
     return bool(seen) and now_s - answered_s(seen[-1]) <= silence_s(sampling) + sampling.timeout_s
 
 
@@ -199,28 +197,28 @@ def spawned(history: History, app: str, boot: int) -> Spawned | None:
 
 
 def exited(history: History, app: str, boot: int) -> Exited | None:
-    """The end of one boot's process."""
+    """The end of one boot's process. None while it runs."""
     return history.first(Exited, lambda e: e.app == app and e.boot == boot)
 
 
 def exited_by(at_s: float, e: OfBoot, history: History) -> Exited | None:
-    """The end of the process where it ended by itself by that moment; None where it did not."""
+    """The end of the process, where it ended by itself by that moment. Else None."""
     ended = exited(history, e.app, e.boot)
     early = ended is not None and not ended.asked and ended.at_s <= at_s
     return ended if early else None
 
 
 def replaced(history: History, app: str, boot: int) -> Exited | None:
-    """The end of a boot in whose place the plan started the app anew; None where it did not."""
+    """The end of a boot that the plan replaced with a later one. Else None."""
     ended = exited(history, app, boot)
     later = history.first(Spawned, lambda s: s.app == app and s.boot > boot)
     return ended if ended and ended.asked and later else None
 
 
 def life(history: History, app: str, boot: int) -> Span | None:
-    """From the spawn of one boot to its exit, or to the history's end; None if it never was.
+    """From the spawn of one boot to its exit, or to the history's end. None where it never started.
 
-    An app that stood already lived for ever before: so did its connections.
+    For an app that ran before the lab, the life has no beginning.
     """
     begun, ended = spawned(history, app, boot), exited(history, app, boot)
     if begun is None:
@@ -230,12 +228,12 @@ def life(history: History, app: str, boot: int) -> Span | None:
 
 
 def lived_alone(history: History, app: str, span: Span) -> bool:
-    """Whether only one boot of the app lived in that time: what the kernel counted then is its."""
+    """Whether only one boot of the app lived in that time, so that all counts are of that boot."""
     lives = [life(history, s.app, s.boot) for s in history.of(Spawned) if s.app == app]
     return sum(x.start_s <= span.end_s and x.end_s >= span.start_s for x in lives if x) == 1
 
 
 def watched_until_s(history: History, app: str, boot: int) -> float:
-    """Until when the app was left to itself: the history's end, or the lab's own stop of it."""
+    """Until when the app was watched: the history's end, or when the lab stopped the app."""
     ended = exited(history, app, boot)
     return min(end_s(history), ended.at_s) if ended and ended.asked else end_s(history)

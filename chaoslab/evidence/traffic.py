@@ -1,4 +1,4 @@
-"""Readings of users' writes and of a link's connections that several verdicts share. Pure."""
+"""Users' writes and the connections of a link, as several claims need them. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from chaoslab.history.journal import History
 from chaoslab.model.health import HealthState
 from chaoslab.reason import Code, Scalar
 
-IN_A_ROW = 3  # one slow answer, and its neighbours on the way with it, is a hiccup of the machine
+IN_A_ROW = 3  # fewer slow answers in a row may be a short pause of the machine
 
 NEVER_READY = Code(
     "app.never_ready",
@@ -30,14 +30,14 @@ NEVER_READY = Code(
 
 
 def over_s(write: Write) -> float:
-    """When the write was over: answered, or given up."""
+    """When the write was over: answered, or without an answer in its time."""
     return write.at_s + write.took_s
 
 
 def load_writes(history: History, app: str, boot: int) -> list[Write]:
     """The load's writes to one boot in the order in which they were sent.
 
-    One that was under way when the lab stopped the app is left out: its fate is the lab's doing.
+    A write that was open when the lab stopped the app is left out.
     """
     lived, ended = life(history, app, boot), exited(history, app, boot)
     if lived is None:
@@ -50,15 +50,15 @@ def load_writes(history: History, app: str, boot: int) -> list[Write]:
 
 
 def ready_s(history: History, app: str, boot: int) -> float | None:
-    """When the app first said that it is ready; None if it never did."""
+    """When readiness first answered 2xx. None where it never did."""
     ready = history.first(Ready, lambda r: (r.app, r.boot) == (app, boot))
     return ready.at_s if ready else None
 
 
 def well_s(history: History, app: str, boot: int) -> float | None:
-    """From when the app was first seen well: ready, or called healthy; None if it never was.
+    """When the app was first observed ready or healthy. None where it never was.
 
-    The lab asks for readiness last, and users may be served before.
+    The lab asks readiness last, and users may be served before.
     """
     well = HealthState.HEALTHY
     times = [answered_s(s) for s in samples(history, app, boot) if s.state is well]
@@ -67,13 +67,13 @@ def well_s(history: History, app: str, boot: int) -> float | None:
 
 
 def first_fault_s(history: History) -> float:
-    """When the first fault was asked for, or fired; infinite where none was."""
+    """When the first fault was requested or began. Infinite where none was."""
     labels = {e.fault for e in history.of(FaultRequested)}
     return min((asked_s(history, label) for label in labels), default=math.inf)
 
 
 def near_faults(history: History, after_s: float) -> list[Span]:
-    """The times in which a fault may be met, or for `after_s` after its heal what is left of it."""
+    """The times in which a fault may affect the app: each lasts until `after_s` after its heal."""
     healed_s = {h.fault: h.at_s for h in history.of(FaultHealed)}
     return [
         Span(start_s=asked_s(history, label), end_s=healed_s.get(label, math.inf) + after_s)
@@ -82,14 +82,14 @@ def near_faults(history: History, after_s: float) -> list[Span]:
 
 
 def is_near(write: Write, near: Iterable[Span]) -> bool:
-    """Whether a write was sent in one of these times, or under way in it."""
+    """Whether a write was open in one of these times."""
     return any(w.start_s <= over_s(write) and write.at_s <= w.end_s for w in near)
 
 
 def one_after_another(writes: Iterable[Write]) -> list[Write]:
-    """Those writes of a row that a client who waits for each answer would have sent.
+    """The writes that a client would have sent that waits for each answer before the next write.
 
-    A hiccup of a moment meets every write that is on its way then; here it counts once.
+    A short pause of the app delays every open write. Among these writes it counts once.
     """
     row: list[Write] = []
     for write in writes:
@@ -99,19 +99,19 @@ def one_after_another(writes: Iterable[Write]) -> list[Write]:
 
 
 def no_answer(write: Write) -> bool:
-    """Whether no answer came, so that nobody knows whether it is kept."""
+    """Whether no answer came, so that it is not known whether the write is in the database."""
     return write.outcome == "indeterminate" and write.status_code is None
 
 
 def response(write: Write) -> dict[str, Scalar]:
-    """The data of a reason that quotes what came of a write: its status, the beginning of the
-    app's own answer where it was no acknowledgement, the client's error where there was no answer.
+    """The result of a write as data of a reason: the status, the beginning of an answer that is no
+    acknowledgement, and the client's error where there was no answer.
     """
     return {"status_code": write.status_code, "answer": write.said, "error": write.error}
 
 
 def response_text(data: Mapping[str, Any]) -> str:
-    """The same for people, out of a reason's data."""
+    """The result of a write as text, made from the data of a reason."""
     if data["status_code"] is None:
         return data["error"] or "no answer"
     return (
@@ -120,13 +120,13 @@ def response_text(data: Mapping[str, Any]) -> str:
 
 
 def got(write: Write) -> str:
-    """What came of a write, in the app's own words where it had any."""
+    """The result of a write as text."""
     return response_text(response(write))
 
 
 def app_connections(history: History, link: str, fault: str) -> list[LinkConnection]:
     """The app's connections on a link as the engine recorded them for `fault` (empty: at the run's
-    end), in the order in which they were opened; the lab's canaries are left out by their ports.
+    end), in the order in which they were opened. Canaries are left out, by their ports.
     """
     canaries = {c.client_port for c in history.of(CanaryProbe) if c.link == link}
     recorded = (c for c in history.of(LinkConnection) if (c.link, c.fault) == (link, fault))
@@ -135,12 +135,12 @@ def app_connections(history: History, link: str, fault: str) -> list[LinkConnect
 
 
 def engine_tells(history: History, link: str, fault: str) -> bool:
-    """Whether the engine told of a link's connections then; the lab's canaries are always there."""
+    """Whether the engine recorded the link's connections then. Canaries are always among them."""
     return history.first(LinkConnection, lambda c: (c.link, c.fault) == (link, fault)) is not None
 
 
 def most_within(times_s: list[float], window_s: float) -> int:
-    """The most of these times, in order, that lie within any window of that length."""
+    """The largest number of these times, in order, that are within one window of that length."""
     most, start = 0, 0
     for end, at_s in enumerate(times_s):
         while at_s - times_s[start] > window_s:
@@ -150,5 +150,5 @@ def most_within(times_s: list[float], window_s: float) -> int:
 
 
 def pauses(times_s: list[float]) -> list[float]:
-    """The seconds between each and the next."""
+    """The seconds from each time to the next."""
     return [b_s - a_s for a_s, b_s in pairwise(times_s)]

@@ -1,4 +1,4 @@
-"""What was observed from outside of a start-up that did not complete, or ended at once. Pure."""
+"""Observations of a start-up that did not complete. Pure."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _answering(data: Data) -> str:
 EXITED = Code(
     "start.exited",
     _exited,
-    "The process ended by itself, having listened or not, and answered or not; seconds count from "
+    "The process ended by itself; whether it had listened and answered before. Seconds count from "
     "its start.",
     data=(
         "exit_code",
@@ -67,23 +67,23 @@ EXITED = Code(
 OTHER_PORT = Code(
     "start.other_port",
     "listens on port {other_ports}, never on port {port}, the port that is routed to it",
-    "The app's processes were observed to listen, but not where the app's traffic goes.",
+    "The app's processes listened, but not on the port to which its traffic goes.",
 )
 NEVER_LISTENED = Code(
     "start.never_listened",
     "alive, but never listened on port {port}",
-    "The process lived, and nothing was observed to listen on its port.",
+    "The process ran, and nothing was observed to listen on its port.",
 )
 NO_ANSWER = Code(
     "start.no_answer",
     _no_answer,
-    "The port was open, or the app was running when the lab attached, and health had no answer.",
+    "The app listened, or ran before the lab attached to it, and health never answered.",
     data=("port", "listened_after_s"),
 )
 ANSWERING = Code(
     "start.answering",
     _answering,
-    "Health answered, and never as an app whose start-up is complete.",
+    "Health answered, but no answer showed a complete start-up.",
     data=("port", "listened_after_s", "first_status_code"),
 )
 RESTARTED = Code(
@@ -96,7 +96,7 @@ RESTARTED = Code(
 def how_it_ended(
     e: OfBoot, history: History, begun: Spawned, ended: Exited | None
 ) -> tuple[Reason, ...]:
-    """What was seen from outside, how far it says that it came, and the last lines of the log."""
+    """What was observed from outside, the phases that the app published, and its last log lines."""
     gone = ended if ended is not None and not ended.asked else None
     seen = exited_early(e, history, begun, gone) if gone else _lived(e, history, begun)
     restarts = sum(spawn.restart and spawn.app == e.app for spawn in history.of(Spawned))
@@ -106,7 +106,7 @@ def how_it_ended(
 
 
 def exited_early(e: OfBoot, history: History, begun: Spawned, ended: Exited) -> list[Reason]:
-    """Whether the process had listened, and answered, before it ended; else on which other port."""
+    """Whether the process had listened and answered before it ended, or on which other port."""
     listened_s, status = _listened_after_s(e, history, begun), _first_status(e, history)
     reason = EXITED(
         exit_code=ended.exit_code,
@@ -128,12 +128,12 @@ def last_bad_answer(e: OfBoot, history: History) -> list[Reason]:
 
 
 def log_lines(ended: Exited | None) -> list[Reason]:
-    """The last lines of the log, in which the cause must be named."""
+    """The last lines of the log, which must name the cause."""
     return [LOG_LINE(log_line=line) for line in ended.log_tail[-LAST_WORDS:]] if ended else []
 
 
 def _lived(e: OfBoot, history: History, begun: Spawned) -> list[Reason]:
-    """Whether it listened on its port, on another one or on none, and whether it answered."""
+    """Whether the running process listened on its port, on another or on none, and answered."""
     listened_s, status = _listened_after_s(e, history, begun), _first_status(e, history)
     if listened_s is None and not begun.standing:
         return _elsewhere(e, history, begun) or [NEVER_LISTENED(port=begun.port)]
@@ -153,7 +153,7 @@ def _first_status(e: OfBoot, history: History) -> int | None:
 
 
 def _elsewhere(e: OfBoot, history: History, begun: Spawned) -> list[Reason]:
-    """Which other ports it was seen listening on; none where on none."""
+    """The other ports on which it listened. Empty where there are none."""
     looks = (x for x in history.of(Listening) if (x.app, x.boot) == (e.app, e.boot))
     ports = sorted({port for look in looks for port in look.ports} - {begun.port})
     return [OTHER_PORT(other_ports=ports, port=begun.port)] if ports else []

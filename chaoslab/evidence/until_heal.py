@@ -11,16 +11,16 @@ from chaoslab.history.journal import History
 from chaoslab.model.load import Sampling
 from chaoslab.reason import Code, Reason
 
-UNANSWERED_S = 0.5  # who lets a question wait for longer at the heal is not heard of any more
+UNANSWERED_S = 0.5  # a request that waits for longer at the heal shows no state at the heal
 CUT_SHORT = Code(
     "run.cut_short_before_heal",
     "the run was cut short before the heal of {fault}",
-    "The run ended before the fault had its time, and the claim lasts until its heal.",
+    "The run ended before the heal of the fault, and the claim lasts until that heal.",
 )
 SILENT = Code(
     "health.silent_before_heal",
     "no answer of health was observed in the last {silent_s:.3f} s of {fault}",
-    "Nobody asked health at the end of the fault, or the app let a question wait.",
+    "At the end of the fault the lab did not ask health, or the app left a request open.",
 )
 
 
@@ -38,9 +38,9 @@ def silent_before_heal(
     asked: list[HealthSample],
     sampling: Sampling,
 ) -> Reason | None:
-    """How long nothing was heard before the heal, where that is too long; None where it is not.
+    """That no answer came for too long before the heal. Else None.
 
-    Either nobody asked, or the app let a question wait.
+    Either the lab sent no request, or the app left one open.
     """
     silent_s = watch.end_s - max((answered_s(s) for s in seen), default=watch.start_s)
     open_s = (s.at_s for s in asked if s.at_s < watch.end_s < answered_s(s))
@@ -51,8 +51,8 @@ def silent_before_heal(
 
 
 def replaced_s(e: OfBoot, history: History) -> float | None:
-    """When the plan replaced this boot: its questions end first, and then the app may take its time
-    to end. None where it did not.
+    """When the plan replaced this boot: when the lab stopped asking it, or when it ended. None
+    where the plan did not replace it.
     """
     if (stopped := replaced(history, e.app, e.boot)) is None:
         return None
@@ -61,8 +61,9 @@ def replaced_s(e: OfBoot, history: History) -> float | None:
 
 
 def seen_to_its_end(e: UnderFault, span: Span, history: History) -> bool:
-    """To the heal, or to the end of a boot that the plan replaced before it. A run that is broken
-    off heals its faults as well, but before their time.
+    """Whether the boot was watched until the heal, or until the plan replaced it before.
+
+    A run that is cut short heals its faults as well, but too early.
     """
     stopped_s = replaced_s(e, history)
     if stopped_s is not None and stopped_s <= span.end_s:

@@ -1,4 +1,4 @@
-"""How many writes of a load there are, and what a run still waits for of them. Pure."""
+"""The writes of a load: how many there are, and for how many a run still waits. Pure."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from chaoslab.history.moments import find
 from chaoslab.model.plan import Plan
 from chaoslab.reason import Code
 
-WRITES_DRY_S = 2.0  # without an acknowledged write for so long, no more are waited for
-LOOKED_S = 0.25  # after a bound has passed, so that the look that shows it is in the history
+WRITES_DRY_S = 2.0  # after so long without an acknowledged write, the run waits for no more
+LOOKED_S = 0.25  # after a bound, until the read of the database that shows it is in the history
 
 FEW_ACKNOWLEDGED = Code(
     "write.few_acknowledged",
     "only {count} writes were acknowledged, expected at least {at_least}",
-    "Fewer writes were acknowledged than the claim asks for.",
+    "Fewer writes were acknowledged than the claim requires.",
 )
 
 
 def dry_s(app: str, plan: Plan) -> float:
-    """How long nothing may come before no more is waited for: twice the pause of a slow load."""
+    """How long the run waits for the next acknowledged write: twice the pause of a load or more."""
     return max([WRITES_DRY_S, *(2 / load.rate_per_s for load in plan.load if load.app == app)])
 
 
@@ -40,7 +40,7 @@ def more_of(
     now_s: float,
     dry_s: float,
 ) -> str | None:
-    """How many acknowledged writes are missing; None once there are enough, or no more come."""
+    """How many acknowledged writes are missing. None once there are enough, or no more come."""
     newest_s = max([*map(over_s, ok), *begins_s], default=0.0)
     if len(ok) >= at_least or now_s > newest_s + dry_s:
         return None
@@ -48,7 +48,7 @@ def more_of(
 
 
 def loads_begin_s(app: str, plan: Plan, history: History) -> Iterator[float]:
-    """When each load of the app began, or will have given up: its patience counts from a spawn."""
+    """When each load of the app began, or when the time of its trigger ends."""
     begun = history.last(Spawned, lambda s: s.app == app)
     missed = {each.place for each in history.of(TriggerMissed)}
     for number, load in enumerate(plan.load):
@@ -61,7 +61,7 @@ def loads_begin_s(app: str, plan: Plan, history: History) -> Iterator[float]:
 
 
 def started_by_s(app: str, history: History, startup_s: float) -> float:
-    """When the app's newest start-up was complete, or its time is up."""
+    """When the app's newest start-up was complete, or when its time ends."""
     begun = history.last(Spawned, lambda s: s.app == app)
     if begun is None or exited(history, app, begun.boot) is not None:
         return 0.0
@@ -70,7 +70,7 @@ def started_by_s(app: str, history: History, startup_s: float) -> float:
 
 
 def looked_up(write: Write, history: History) -> ReadBack | None:
-    """The last look for its app's writes after it was acknowledged; an earlier one says nothing."""
+    """The last read of the database for this write that began after it was over. Else None."""
     return history.last(
         ReadBack,
         lambda b: (

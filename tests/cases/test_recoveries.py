@@ -29,7 +29,7 @@ def test_a_service_that_always_says_ok_is_not_shown_to_recover(
     verdict = run.verdicts["recovers"]
     assert verdict.outcome is Outcome.UNKNOWN, run.text
     assert "health was not observed to change under" in run.because("recovers")
-    assert "no write proved the way back to postgres" in run.because("recovers")
+    assert "no write proved that the app reaches postgres again" in run.because("recovers")
 
 
 def test_a_service_that_ends_two_seconds_after_its_recovery_fails(tmp_path: Path) -> None:

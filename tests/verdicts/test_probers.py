@@ -255,7 +255,7 @@ def test_what_nobody_asked_is_unknown() -> None:
     """Not one sample, a pause, an end before the rest, or a run that was interrupted."""
     assert live(asked("ready")).outcome == "UNKNOWN"
     assert in_time(asked("live")).outcome == "UNKNOWN"
-    assert "nobody asked liveness from" in why(live(missing("live", 2.0, 3.5)))
+    assert "liveness was not asked from" in why(live(missing("live", 2.0, 3.5)))
     assert live(missing("live", 2.0, 3.5)).outcome == "UNKNOWN"
     assert live(missing("live", 4.0, 9.0)).outcome == "UNKNOWN"
     cut = [*without(steady(), lambda e: e.kind == "run_ended"), ended(5.2, settled=False)]

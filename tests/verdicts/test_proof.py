@@ -192,7 +192,7 @@ def test_health_that_never_turned_proves_nothing() -> None:
     way = data(verdict, "recovery.way_back_not_observed")
     assert way == {"fault": OUTAGE, "services": ("postgres", "redis")}
     assert codes(verdict)[:2] == ["recovery.way_back_not_observed", "recovery.declare_writes"]
-    assert "no write proved the way back to postgres and redis" in why(verdict)
+    assert "no write proved that the app reaches postgres and redis again" in why(verdict)
 
 
 def test_a_write_proves_what_health_does_not_tell() -> None:
@@ -232,7 +232,7 @@ def test_a_pass_by_health_alone_says_so() -> None:
     verdict = recovered(turned, proved=False)
     assert verdict.outcome == "PASS"
     alone = f"by its health alone after {OUTAGE}: health was degraded at 3.950 s"
-    assert f"{alone}, no write proved the way back to postgres and redis" in why(verdict)
+    assert f"{alone}, no write proved that the app reaches postgres and redis again" in why(verdict)
 
 
 def test_health_that_turned_back_before_the_heal_tells_nothing_of_it() -> None:
@@ -317,7 +317,7 @@ def overlapping(*named: str, alone_s: float = 3.0) -> list[AnyEvent]:
 
 
 def test_what_health_says_under_two_faults_is_not_both_of_theirs() -> None:
-    """It names Postgres alone: of the way back to Redis nothing was seen."""
+    """It names Postgres alone: nothing shows that the app reaches Redis again."""
     verdict = recovered(overlapping("postgres"))
     assert verdict.outcome == "UNKNOWN"
     assert data(verdict, "recovery.way_back_not_observed")["services"] == ("redis",)

@@ -227,7 +227,7 @@ def test_what_nobody_asked_or_wrote_is_unknown() -> None:
     assert judged(without(run(), of(Write))).outcome == "UNKNOWN"
     pause = without(run(), lambda e: isinstance(e, ProberSample) and 4.0 < e.at_s < 5.5)
     assert data(judged(pause), "prober.not_asked")["path"] == "readiness"
-    assert "nobody asked readiness from" in why(judged(pause))
+    assert "readiness was not asked from" in why(judged(pause))
     gone = [*without(run(), lambda e: e.kind == "exited"), exited(7.9, code=1, asked=False)]
     assert judged(gone).outcome == "UNKNOWN"
     cut = [*without(run(), lambda e: e.kind == "run_ended"), ended(8.2, settled=False)]

@@ -198,7 +198,7 @@ def test_a_bound_that_passed_between_two_questions_is_not_called_late() -> None:
     rare = [sample(3.7, DEGRADED, "redis"), *samples(5.2, 6.0, HEALTHY)]
     verdict = recovered(asked(*rare, end_s=6.1))
     assert verdict.outcome == "UNKNOWN"
-    between = "nobody asked health from 3.710 to 5.200 s, and the bound was at 5.020 s"
+    between = "health was not asked from 3.710 to 5.200 s, and the bound was at 5.020 s"
     assert between in why(verdict)
 
 

@@ -39,12 +39,12 @@ def test_no_answer_in_time_and_no_connection_are_two_codes() -> None:
 def test_a_bound_at_which_nobody_asked_is_told_with_the_last_question() -> None:
     """Or without one."""
     until = NOT_ASKED_UNTIL_BOUND(last_s=0.61, bound_s=3.4)
-    assert until.text == "nobody asked health after 0.610 s, and the bound was at 3.400 s"
+    assert until.text == "health was not asked after 0.610 s, and the bound was at 3.400 s"
     never = NOT_ASKED_UNTIL_BOUND(last_s=None, bound_s=3.4)
     assert never.text == "health was not asked, and the bound was at 3.400 s"
     between = NOT_ASKED_AT_BOUND(last_s=2.5, asked_s=3.4, bound_s=3.0)
     assert between.text == (
-        "nobody asked health from 2.500 to 3.400 s, and the bound was at 3.000 s"
+        "health was not asked from 2.500 to 3.400 s, and the bound was at 3.000 s"
     )
     first = NOT_ASKED_AT_BOUND(last_s=None, asked_s=3.4, bound_s=3.0)
-    assert first.text == "nobody asked health before 3.400 s, and the bound was at 3.000 s"
+    assert first.text == "health was not asked before 3.400 s, and the bound was at 3.000 s"
