@@ -1,4 +1,4 @@
-"""What can be done to a link or a service, as data: a fault asks for it, others carry it out."""
+"""Actions on links and services, as data. A fault lists them; `injection` carries them out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PATH_SAFE = frozenset(ascii_letters + digits + "_.:")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddToxic:
-    """Put one toxic on one stream of a proxy; an `inert` one is shown there and does nothing."""
+    """Add one toxic to one stream of a proxy. The proxy lists an `inert` one, but without effect."""
 
     proxy: str
     name: str
@@ -38,9 +38,9 @@ class Disable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectPhase:
-    """Change what a connecting client meets, and what becomes of the established connections.
+    """Change how the proxy answers connects, and what it does with open connections.
 
-    An `inert` change is shown by the proxy, and nobody meets it.
+    The proxy lists an `inert` change, but it has no effect.
     """
 
     proxy: str
@@ -53,9 +53,10 @@ Action = AddToxic | Disable | ConnectPhase
 
 
 def path_safe(label: str) -> str:
-    """A name for toxics and triggers out of a fault's label, different for different labels.
+    """A name for toxics and triggers, made from a fault's label. Different labels give different
+    names.
 
-    The client puts names into paths without quoting them: a toxic with a `?` in its name could be
-    added and never be removed.
+    The client does not quote names in the path of a URL: a toxic with a `?` in its name could be
+    added, but not removed.
     """
     return "".join(c if c in _PATH_SAFE else f"-{ord(c):x}-" for c in label)

@@ -1,4 +1,4 @@
-"""What the deployment file must say: where things lie in it, and the rules that they must keep."""
+"""The rules for a deployment file, and where its values are in that file."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ OFF = ("", "false", "0", "no", "off")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bypass:
-    """The variable that lets the app start without its dependencies, and where it may be on.
-
-    Any profile that is not in `allowed_in` counts as production, and so does an absent one.
+    """The variable that lets the app start without its dependencies, and the profiles that may set
+    it. Every profile that is not in `allowed_in` counts as production. So does a missing one.
     """
 
     variable: str
@@ -27,10 +26,11 @@ class Bypass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """How long the platform's prober lets a start-up take, in seconds, and what the app needs.
+    """The time in seconds that the platform's prober gives a start-up, and the time that the app
+    needs (`startup_s`).
 
-    A prober looks first after `initial_delay_s`, then each `period_s`; it gives up at the
-    `failures`-th look, `initial_delay_s + period_s * (failures - 1)` after the start.
+    A prober sends its first request after `initial_delay_s`, and then one each `period_s`. It gives
+    up at request number `failures`: `initial_delay_s + period_s * (failures - 1)` after the start.
     """
 
     initial_delay_s: Figure
@@ -41,7 +41,9 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Connections of one instance and instances at most (each a sum), against what is allowed."""
+    """The connections of one instance and the largest number of instances (each is a sum), and the
+    `limit` of the server, of which `reserved` are not available.
+    """
 
     size: tuple[Figure, ...]
     instances: tuple[Figure, ...]
@@ -51,11 +53,11 @@ class Pool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """The deployment file (an absolute path) and its rules; a rule that is absent is not checked.
+    """The deployment file (an absolute path) and its rules. A rule that is absent is not checked.
 
-    `root` stands before every path that does not choose a document itself; `env` is where the
-    app's variables lie; `ports` must all be equal; `paths` maps a link `app.service` to the
-    variable that holds the service's URL.
+    `root` is put before every path that does not choose a document itself. `env` is the path of the
+    app's variables. All `ports` must be equal. `paths` maps a link `app.service` to the variable
+    that holds the service's URL.
     """
 
     file: str

@@ -1,7 +1,7 @@
 """Paths into a deployment file, as in `spec.containers[name=backend].ports[0].containerPort`.
 
-Tiny on purpose: a path must find exactly one place, and say on which line it did not. JSONPath
-libraries answer with sets of values, without lines and without the step that found nothing.
+A path must find exactly one place, and an error must name the line and the step that found nothing.
+JSONPath libraries return sets of values, without lines and without that step.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Step = Key | Index | Where
 
 
 def parsed(path: str) -> tuple[Step, ...]:
-    """The steps of a path. Raises ValueError, saying what is wrong at which character."""
+    """The steps of a path. Raises ValueError with the problem and its character."""
     steps: list[Step] = []
     at = 0
     while at < len(path):
@@ -63,12 +63,12 @@ def parsed(path: str) -> tuple[Step, ...]:
 
 
 def written(step: Step) -> str:
-    """A step as a path has it."""
+    """A step as it is written in a path."""
     if isinstance(step, Index):
         return f"[{step.number}]"
     if isinstance(step, Where):
-        told = (f"{'.'.join(keys)}={value}" for keys, value in step.conditions)
-        return f"[{', '.join(told)}]"
+        conditions = (f"{'.'.join(keys)}={value}" for keys, value in step.conditions)
+        return f"[{', '.join(conditions)}]"
     return step.name if re.fullmatch(_BARE, step.name) else f'"{step.name}"'
 
 
@@ -81,7 +81,7 @@ def is_deployment_path(text: str) -> bool:
 
 
 def is_figure(text: str) -> bool:
-    """A path, or `$NAME` for the value of a variable."""
+    """Whether it is a path, or `$NAME` for the value of a variable."""
     if text.startswith("$"):
         return re.fullmatch(r"\$\w+", text) is not None
     return is_deployment_path(text)

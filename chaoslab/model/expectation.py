@@ -1,6 +1,6 @@
-"""What every expectation of a plan has, as far as the plan itself is concerned. Pure data.
+"""What a plan needs to know about its expectations. Plain data.
 
-The kinds stand in `chaoslab.expectations`, one module each; a plan holds any of them.
+`chaoslab.expectations` has the kinds, one module each.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from chaoslab.model.plan import Plan
     from chaoslab.model.topology import App, Topology
 
-# What the lab has to watch for an expectation, beyond health, sockets and the load's writes.
+# What the lab must watch for an expectation, besides health, sockets and the load's writes.
 Watch = Literal["liveness", "readiness", "server_clients", "connects"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofWanted:
-    """A write of the lab's own after the last heal, once health is healthy for `stable_s`."""
+    """A write that the lab sends after the last heal, once health is healthy for `stable_s`
+    seconds. The app must acknowledge it within `within_s` seconds.
+    """
 
     within_s: float
     stable_s: float
@@ -30,9 +32,9 @@ class ProofWanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What has been seen so far of the boot of an app: times in seconds since the lab's start,
-    infinitely long ago where something has not come. `starting`: the time that the app promises for
-    a start is not over. `in_force_s` has the faults in force, and since when.
+    """What was observed so far of one boot. Times are in seconds since the lab's start, and minus
+    infinity for what was not observed. `starting`: the app's time to start is not over.
+    `in_force_s` maps each fault in force to when it began.
     """
 
     now_s: float
@@ -47,7 +49,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where an expectation stands: `where` names it in messages, as in `plan x: expect[0]`."""
+    """The plan and topology of an expectation. `where` names it, as in `plan x: expect[0]`."""
 
     where: str
     plan: Plan
@@ -58,8 +60,8 @@ class Place:
 class Expected:
     """One claim about one app.
 
-    `rests_on` names the faults that must be observed to affect the app for the verdict to mean
-    anything; None means every fault of the plan. `app` may be left out where there is only one.
+    `rests_on` names the faults that must be observed to affect the app, or the verdict is UNKNOWN.
+    None means every fault of the plan. `app` may be left out where there is only one.
     """
 
     rests_on: tuple[str, ...] | None = None
@@ -68,74 +70,74 @@ class Expected:
 
     @property
     def of_boot(self) -> int:
-        """The boot that it is about, from 1; 0 for any."""
+        """The number of the boot that it is about, from 1. 0 means any boot."""
         return int(getattr(self, "boot", 0))
 
     @property
     def named_faults(self) -> tuple[str, ...]:
-        """The faults that it names itself, whatever `rests_on` says."""
+        """The faults that it names in other fields than `rests_on`."""
         return ()
 
     @property
     def watches(self) -> frozenset[Watch]:
-        """What the lab has to watch for it."""
+        """What the lab must watch for it."""
         return frozenset()
 
     @property
     def proof(self) -> ProofWanted | None:
-        """The proof that the lab has to bring for it; None for none."""
+        """The write that the lab must send for it. None where it needs none."""
         return None
 
     @property
     def keeps_writes(self) -> bool:
-        """Whether each write of the load is looked up for it."""
+        """Whether the lab must look up each write of the load in the database."""
         return False
 
     @property
     def expects_end(self) -> bool:
-        """Whether the app is meant to end by itself."""
+        """Whether it expects that the app ends by itself."""
         return False
 
     @property
     def start_mode(self) -> str | None:
-        """The state that it wants of a start, `any` for either; None: it is about no start."""
+        """The state that it expects of a start, or `any`. None where it is not about a start."""
         return None
 
     @property
     def needs_writes(self) -> bool:
-        """Whether it is judged by writes, so that the app must declare how it writes."""
+        """Whether it is judged by writes, so that the app needs a write contract."""
         return False
 
     def faults_rested_on(self) -> frozenset[str]:
-        """The labels of the faults that it rests on once resolved, those it names included."""
+        """The labels of all faults that it rests on, those that it names included."""
         return frozenset({*(self.rests_on or ()), *filter(None, self.named_faults)})
 
     def problems(self, place: Place) -> Iterator[Problem]:
-        """Every value that cannot be judged as it is written, and what it lacks in this plan."""
+        """Every value that cannot be judged, and everything that it needs and the plan lacks."""
         del place
         yield from ()
 
     def with_faults(self, labels: tuple[str, ...]) -> Self:
-        """The same resting on all faults of the plan, by their labels, where it names none."""
+        """The same expectation. It rests on these faults where its `rests_on` is None."""
         return self if self.rests_on is not None else replace(self, rests_on=labels)
 
     def resolved(self, app: App) -> Self:
-        """The same with each bound that was left out, from the app's deadlines or limits."""
+        """The same expectation. Bounds that are None come from the app's deadlines and limits."""
         return replace(self, app=app.name)
 
     def awaits(self, seen: Seen) -> bool:
-        """Whether an answer of health is awaited for it now, so that the app is asked often."""
+        """Whether it waits for an answer of health now, so that the lab asks the app more often."""
         del seen
         return False
 
     def longest_s(self, place: Place) -> float:
-        """The most seconds that a run may have to wait for it alone."""
+        """The longest time in seconds that a run may wait for it."""
         del place
         return getattr(self, "within_s", None) or 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownExpectation(Expected):
-    """One of a saved plan whose kind no installed package has: its verdict is UNKNOWN."""
+    """An expectation of a saved plan whose kind is not installed. Its verdict is UNKNOWN."""
 
     values: Mapping[str, object] = field(default_factory=dict)

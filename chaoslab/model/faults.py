@@ -1,6 +1,6 @@
-"""What a plan needs to know of every fault that it declares. Plain data.
+"""What a plan needs to know about its faults. Plain data.
 
-`chaoslab.faults` holds the faults themselves, one module each.
+`chaoslab.faults` has the kinds, one module each.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class Declared:
     stop: AtMoment | None = None
     kind: str = ""
 
-    # the target is a service, not a path to one
+    # the target is a service, not a link
     targets_service: ClassVar[bool] = False
-    # a proxy engine can put it in force by itself, for the very connection that triggers it
+    # the proxy engine can inject it by itself, so that it affects the connection that triggers it
     starts_at_connection: ClassVar[bool] = False
-    # the path works at times before the heal, as under flapping
+    # the link works at times before the heal, as under flapping
     path_returns_before_heal: ClassVar[bool] = False
 
     @property
@@ -45,11 +45,11 @@ class Declared:
 
     @property
     def drops_every_connect(self) -> bool:
-        """Whether each SYN of its whole time is dropped, so that a count of drops counts them."""
+        """Whether it drops every SYN while in force, so that dropped SYNs count all connects."""
         return False
 
     def problems(self, where: str) -> Iterator[Problem]:
-        """What is wrong with its own values, as far as no name of the topology is needed."""
+        """The problems with its own values, for which no name of the topology is needed."""
         yield from ()
 
     def resolved(self) -> Self:
@@ -59,9 +59,9 @@ class Declared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownFault(Declared):
-    """A fault of a saved plan whose kind is not installed here; `values` are its own fields.
+    """A fault of a saved plan whose kind is not installed here. `values` are its own fields.
 
-    A run that has it can be read. Nothing can be observed of the fault, and no new run can have it.
+    A run that has it can be read, but nothing is observed of the fault. No new run can have it.
     """
 
     values: Mapping[str, object] = field(default_factory=dict)

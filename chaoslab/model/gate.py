@@ -1,4 +1,4 @@
-"""The staged gate: which scenarios run in which order, how many must pass, and what stops it."""
+"""The stages of a gate: which scenarios run, how many must pass, and what stops the gate."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ AbortRule = Literal["unreachable", "p1", "slow"]
 class GateStage:
     """The scenarios that `marker` selects, as `pytest -m` reads it.
 
-    `pass_rate` is the share of them, 0 to 1, that must PASS; `abort_on` are the rules that stop the
-    whole gate as soon as one of them holds for a scenario that ended.
+    `pass_rate` is the share of them, from 0 to 1, that must PASS. `abort_on` are the rules that
+    stop the whole gate as soon as one of them applies to a finished scenario.
     """
 
     name: str
@@ -29,16 +29,16 @@ class GateStage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlowRule:
-    """The rule `slow`: every answer to the load's writes took longer than `responses_s`, all
-    through `for_s` seconds.
+    """The rule `slow`: for `for_s` seconds every answer to the load's writes took longer than
+    `responses_s`.
     """
 
     responses_s: float
     for_s: float
 
 
-def _of_before(runtime: object) -> Any:
-    """Topologies in runs of before call it as the proxy is called."""
+def _present_name(runtime: object) -> Any:
+    """The runtime by its present name. Older runs have the name of the proxy."""
     return "local" if runtime == "embedded" else runtime
 
 
@@ -46,15 +46,15 @@ def _of_before(runtime: object) -> Any:
 class Gate:
     """The stages in their order, and how they are run.
 
-    `runtime`: `auto` is docker where the machine is ready for it, else local. `proxy`: `auto`
-    is a real Toxiproxy on docker, and the lab's own engine on local. `workers`: how
-    many scenarios run at a time; `retries`: how often one that did not pass is run again, which
-    never makes it a plain pass; `p1`: the verdicts of the highest severity; `scenarios`: the
-    folder of the scenarios, as seen from the topology's.
+    `runtime`: `auto` is docker where the machine is ready for it, else local. `proxy`: `auto` is a
+    real Toxiproxy on docker, and the lab's own engine on local. `workers` is how many scenarios run
+    at the same time. `retries` is how often a scenario that did not pass is run again; it then
+    counts as flaky, not as passed. `p1` are the verdicts of the highest severity. `scenarios` is
+    the folder of the scenarios, relative to the topology's folder.
     """
 
     stages: tuple[GateStage, ...]
-    runtime: Annotated[GateRuntime, BeforeValidator(_of_before)] = "auto"
+    runtime: Annotated[GateRuntime, BeforeValidator(_present_name)] = "auto"
     proxy: GateProxy = "auto"
     scenarios: str = "scenarios"
     workers: int = 1

@@ -1,4 +1,4 @@
-"""The health contract of an app: where it answers, and how its words map to four states."""
+"""The health contract of an app: its paths, and how the words of its answers map to states."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 
 class HealthState(StrEnum):
-    """What a health answer says, normalised; `UNREACHABLE` is the absence of an answer."""
+    """The state that an answer of health means. `UNREACHABLE` means that there was no answer."""
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"
@@ -17,8 +17,8 @@ class HealthState(StrEnum):
     UNREACHABLE = "unreachable"
 
 
-# Words of the common conventions: IETF health+json, ASP.NET Core, Spring Boot, MicroProfile,
-# Consul, and the incident's own; JSON's true and false as words.
+# Words of IETF health+json, ASP.NET Core, Spring Boot, MicroProfile, Consul and the reference
+# backend; JSON's true and false as words.
 DEFAULT_WORDS: Mapping[str, HealthState] = MappingProxyType(
     {
         **dict.fromkeys(("healthy", "pass", "up", "ok", "passing", "true"), HealthState.HEALTHY),
@@ -36,17 +36,16 @@ IETF_WORDS = ("pass", "warn")  # may come with 2xx or 3xx (draft-inadarei-api-he
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthContract:
-    """Paths that the app serves and the field names that its answers use.
+    """The paths that the app serves, and the names of the fields in its answers.
 
-    `status_field` and `dependencies_field` name members of the health body; a dependency's
-    member is a word, or an object with a `status_field` of its own. `startup_path` may be
-    absent (an app without phases); then start-up counts as complete at the first answer of `path`
-    that says healthy or degraded. `ready_path` may be absent; then a complete start-up is ready.
-    `prober_timeout_s` is how long the platform's prober waits for one answer of any of the paths,
-    and `prober_failures` after how many misses in a row it takes the app out (or restarts it).
-    `period_s` is the least time between two questions of the lab on one path, for an app that bears
-    no more; None leaves it to the plan's sampling.
-    `phases` are those that a complete start-up must publish there; empty: any that it publishes.
+    `status_field` and `dependencies_field` are members of the health body. A dependency's member is
+    a word, or an object that has a `status_field`. Without a `startup_path` (an app without phases)
+    start-up is complete at the first healthy or degraded answer of `path`. Without a `ready_path`
+    the app is ready when start-up is complete. `prober_timeout_s` is how long the platform's prober
+    waits for an answer on any path. `prober_failures` is the number of misses in a row after which
+    it removes or restarts the app. `period_s` is the shortest time between two requests of the lab
+    on one path; None leaves it to the plan's sampling. `phases` are those that a complete start-up
+    must publish; empty means any that the app publishes.
     """
 
     path: str = "/health"
@@ -62,7 +61,7 @@ class HealthContract:
     words: Mapping[str, HealthState] = field(default_factory=lambda: dict(DEFAULT_WORDS))
 
     def lost(self, dependencies: Mapping[str, str]) -> tuple[str, ...]:
-        """The dependencies that an answer calls anything but healthy, in alphabetical order."""
+        """The dependencies whose word does not mean healthy, in alphabetical order."""
         return tuple(
             sorted(
                 name
@@ -72,10 +71,10 @@ class HealthContract:
         )
 
     def state_of(self, status_code: int, word: str | None) -> HealthState:
-        """The state that an answer claims: 503 and its like are unhealthy whatever the body says.
+        """The state that an answer means. Status codes such as 503 mean unhealthy with any body.
 
-        Consul's 429 is its warning; IETF health+json's pass and warn may come with a 3xx. An answer
-        whose word is unknown is unhealthy: what cannot be read must not count as healthy.
+        429 is a warning of Consul. `pass` and `warn` of IETF health+json may come with a 3xx. An
+        unknown word means unhealthy, because an unreadable answer must not count as healthy.
         """
         if status_code == 429:
             return HealthState.DEGRADED

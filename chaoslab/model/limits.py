@@ -1,4 +1,4 @@
-"""How long a run may take at most: long enough for an app that keeps its promises to the last."""
+"""The longest time that a run may take: enough for an app that uses up all of its deadlines."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ if TYPE_CHECKING:
     from chaoslab.model.topology import Topology
 
 LEAST_S = 30.0
-ANSWERS = 4  # for which an expectation may wait of an app that is not to be asked often
-TURN_S = 10.0  # what a fault may take to begin and to heal: a service is stopped and started anew
+ANSWERS = 4  # an expectation may wait for so many answers of an app that is asked rarely
+TURN_S = 10.0  # the time to inject and heal a fault: a service may be stopped and restarted
 
 
 def longest_s(plan: Plan, topology: Topology) -> float:
-    """Seconds, at least 30, that no run of this resolved plan needs to exceed.
+    """The limit of a run of this resolved plan, in seconds, at least 30.
 
-    The sum of all that it may wait for, as if each waited for the one before: a limit that is too
-    long costs only a run that hangs, one that is too short makes a sound app UNKNOWN.
+    It is the sum of all times that the plan may wait, as if they came one after the other. A limit
+    that is too long costs time only where a run hangs. A limit that is too short makes verdicts
+    UNKNOWN.
     """
     waits_s = (*_moments(plan), *_boots(plan, topology), *_expectations(plan, topology))
     steps_s = sum(step.timeout_s for step in plan.steps)

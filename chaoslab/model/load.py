@@ -1,4 +1,4 @@
-"""The traffic that a plan sends through an app while faults come and go. Plain data."""
+"""The traffic that a plan sends to an app during a run. Plain data."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from chaoslab.model.when import AtMoment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """Writes through the app's write contract at `rate_per_s` (open loop), from `start` to `stop`.
+    """Writes by the app's write contract, `rate_per_s` per second, from `start` to `stop`.
 
-    `stop=None` goes on until the run ends. Each request has a time-out of its own.
+    `stop=None` continues until the run ends. A write is sent at its time, even where earlier ones
+    have no answer yet (open loop). Each waits `timeout_s` seconds for its answer.
     """
 
     start: AtMoment
@@ -24,17 +25,17 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How health is watched: one question each `cadence_s`, its answer bounded by `timeout_s`.
+    """How the lab asks health: one request each `cadence_s` seconds, which waits `timeout_s`
+    seconds for its answer.
 
-    Never two at once on a path: a question that is due waits until the one before is over. Each
-    `fast_s` (or `cadence_s`, where that is less) while something is awaited of the boot:
-    its start-up; what health says of a fault, or of its heal; a trigger of the plan; each within
-    its bound, and for 1 s after health has turned. An app's own `health.period_s` is the least.
+    On one path never more than one request is open. The lab sends one each `fast_s` (or `cadence_s`
+    where that is less) while the plan waits for the start-up, for health to show a fault or its
+    heal, or for a trigger, and for 1 s after the state of health changed. An app's own
+    `health.period_s` is the shortest time between two.
 
-    From `quiet_from` to `quiet_until` no sample is sent, so that the first traffic after a heal
-    can be a user's (health traffic would wake stale pools). Liveness and readiness are asked each
-    `prober_cadence_s`, and as fast as health while something is awaited, where an expectation is
-    about them.
+    From `quiet_from` to `quiet_until` the lab sends no request, so that the first traffic after a
+    heal can be a user's: requests for health would renew stale connections in pools. Liveness and
+    readiness are asked each `prober_cadence_s`, where an expectation is about them.
     """
 
     cadence_s: float = 0.25
@@ -45,7 +46,7 @@ class Sampling:
     quiet_until: AtMoment | None = None
 
     def of(self, app: App) -> Sampling:
-        """The same for an app that is not to be asked more often than each `health.period_s`."""
+        """The same for this app, which is not asked more often than each `health.period_s`."""
         period_s = app.health.period_s or 0.0
         return replace(
             self,

@@ -9,18 +9,18 @@ _DEEPEST = 50
 
 
 def marker_names(expression: str) -> tuple[str, ...]:
-    """The markers that an expression names, each once, in their order.
+    """The markers that an expression names, each once, in order.
 
-    Takes what pytest takes of Python's identifiers: `and`, `or`, `not`, parentheses, and keyword
-    arguments with plain values (`device(serial=1)`). Raises ValueError with what is wrong.
+    An expression has what pytest allows: identifiers, `and`, `or`, `not`, parentheses, and keyword
+    arguments with plain values (`device(serial=1)`). Raises ValueError with the problem.
     """
     return tuple(dict.fromkeys(_names(_tree(expression), 0)))
 
 
 def may_select(expression: str, markers: Collection[str]) -> bool:
-    """Whether it selects a test that has these markers; their arguments are not looked at.
+    """Whether the expression selects a test with these markers. Arguments of markers are ignored.
 
-    Raises ValueError with what is wrong with the expression.
+    Raises ValueError with the problem.
     """
     marker_names(expression)
     return _holds(_tree(expression), markers)

@@ -1,4 +1,4 @@
-"""Hides secrets in everything that is written down or printed: one mask for one run."""
+"""Masks secrets in everything that is saved or printed. Each run has one mask."""
 
 from __future__ import annotations
 
@@ -26,35 +26,35 @@ from chaoslab.model.topology import Secrets
 
 T = TypeVar("T")
 MASKED = "***"
-# In a free text a shorter value would hide more than the secret: three letters are everywhere.
+# In a text a shorter value would match other words as well.
 SHORTEST, SHORTEST_NUMBER = 4, 6
-_EDGE = 8  # so much of a secret, where a text was cut within it, is hidden too
+_EDGE = 8  # characters of a secret at the end of a cut text that are masked as well
 _ENV, _COMMAND, _PATHS = {"env", "args"}, {"command", "argv"}, {"create_path", "services"}
 _PLAIN = frozenset(
     ("true", "false", "none", "null", "enabled", "disabled", "default", "info", "debug", "test")
 )
-# What these hold is the lab's own, never an app's.
+# The values of these fields come from the lab, never from an app.
 _NAMES = frozenset(
     ("app", "boot", "code", "end", "fault", "kind", "link", "links", "op", "probe", "service")
 ) | {"step", "stream", "target", "type"}
-# Words that the lab and its parts write themselves.
+# Words that the lab itself writes.
 _OWN = ("chaoslab", "toxiproxy", "docker", "compose", "localhost", "python")
 # The scheme of a URL is no secret, even where a password is the same word, as `postgres` is.
 _NOT_IN_A_SCHEME = r"(?![a-z]{0,12}(?:\+[a-z0-9]{1,12})?://)"
-# In a text that may be anything: no quotation mark, and no @, ends up in the password. It begins
-# where a run of its characters does, or a long run is read from every place in it.
+# The password of a URL in any text: without quotation marks and @. The lookbehind keeps it fast: a
+# long run of letters would else be searched from each of its letters.
 _SHOWN_URL = re.compile(r"(?P<head>(?<![\w+.-])[\w+.-]+://[^\s/?#:@]*:)[^\s/?#@\"'<>]+(?P<tail>@)")
 
 _known_fields: dict[type, tuple[str, ...]] = {}
 
 
 class Mask:
-    """Knows the secrets of a run and puts `***` in their place.
+    """Replaces the secrets of a run by `***`.
 
-    At a place that is secret by its name (a variable, an option, a URL's password) the value is
-    always hidden. In any other text it is hidden from 4 characters on (6 where all are digits),
-    unless it is part of a name of the topology or the plan, or a word such as `true`: hiding those
-    would hide what the run says. Each form in which a value is usually escaped is hidden as well.
+    At a place whose name is secret (a variable, an option, the password of a URL) the value is
+    always masked. In other texts it is masked from 4 characters on (6 where all are digits). It is
+    not masked where it is part of a name of the topology or the plan, or a word such as `true`:
+    then reports could not be read. The usual escaped forms of a value are masked as well.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Mask:
         self.learn(secrets)
 
     def learn(self, secrets: Iterable[str]) -> None:
-        """Hide these from now on too, as far as they can be hidden in a free text."""
+        """Mask these secrets as well from now on."""
         before = len(self._forms)
         for secret in secrets:
             for piece in {secret, *(line.strip() for line in secret.splitlines())}:
@@ -85,7 +85,7 @@ class Mask:
             self._data = re.compile(pattern.encode("utf-8", "surrogatepass"))
 
     def learn_boot(self, command: Sequence[str], env: Mapping[str, str]) -> None:
-        """Hide what is secret of one boot, every placeholder filled."""
+        """Mask the secrets of one boot as well, with its placeholders filled."""
         self.learn(secrets_of_command(command, self._listed))
         self.learn(secrets_of_env(env, self._listed))
 
@@ -94,13 +94,13 @@ class Mask:
         return looks_secret(name, self._listed)
 
     def text(self, text: str) -> str:
-        """A text without its secrets."""
+        """The text with its secrets masked."""
         if self._text is not None:
             text = self._cut(self._text.sub(MASKED, text))
         return _SHOWN_URL.sub(rf"\g<head>{MASKED}\g<tail>", text) if "://" in text else text
 
     def data(self, data: bytes) -> bytes:
-        """Output of a process without its secrets, in whatever encoding the rest of it is."""
+        """The output of a process with its secrets masked. It may have any encoding."""
         if self._data is not None:
             data = self._data.sub(MASKED.encode(), data)
         if b"://" not in data:
@@ -110,13 +110,13 @@ class Mask:
         return text.encode("utf-8", "surrogateescape")
 
     def command(self, words: Sequence[str]) -> tuple[str, ...]:
-        """A command without its secrets."""
+        """The command with its secrets masked."""
         return tuple(self._command(words))
 
     def of(self, value: T) -> T:
-        """A value like this one without its secrets: an event, a topology, a plan, a verdict.
+        """The value with its secrets masked: an event, a topology, a plan or a verdict.
 
-        What can only be one of the lab's own words is left as it is.
+        Fields that hold only words of the lab stay as they are.
         """
         return cast("T", self._of(value))
 
@@ -170,7 +170,7 @@ class Mask:
                 yield self._place(word)
 
     def _place(self, text: str) -> str:
-        """A text in which the place alone says what is secret, however short it is."""
+        """The text masked, and in it every value whose name is secret, however short it is."""
 
         def named(match: re.Match[str]) -> str:
             return match["head"] + MASKED if looks_secret(match["name"], self._listed) else match[0]
@@ -186,7 +186,7 @@ class Mask:
         return text.lower() not in _PLAIN and text.lower() not in self._words
 
     def _cut(self, text: str) -> str:
-        """Hide what is left of a secret at the ends of a text that was cut within it."""
+        """Mask the part of a secret at the start or end of a text that was cut inside it."""
         for form in self._forms if len(text) >= _EDGE else ():
             if len(form) > _EDGE:
                 at = text.rfind(form[:_EDGE])
@@ -199,7 +199,7 @@ class Mask:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """A value as it is, and as it usually stands in JSON, Python, URLs and XML."""
+    """A value as it is, and as JSON, Python, URLs and XML escape it."""
     escaped = json.dumps(secret)[1:-1]
     yield from (secret, escaped, json.dumps(secret, ensure_ascii=False)[1:-1])
     yield from (json.dumps(escaped)[1:-1], repr(secret)[1:-1], html.escape(secret))

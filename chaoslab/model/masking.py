@@ -1,4 +1,4 @@
-"""The mask of a topology and a plan: which values are secret, and which words never are."""
+"""The mask for a topology and a plan: the values that are secret, and the words that are not."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from chaoslab.model.topology import App, Topology
 def mask_of(
     topology: Topology, plan: Plan | None = None, machine: Mapping[str, str] | None = None
 ) -> Mask:
-    """What hides the secrets of that topology, of the plan's boots, and of the machine's
-    environment, which an app as a process inherits.
+    """The mask for the secrets of the topology, of the plan's boots, and of the machine's
+    environment, which an app's process inherits.
     """
     listed = topology.secrets.variables
     secrets = [*topology.secrets.values, *secrets_of_env(machine or {}, listed)]
@@ -46,7 +46,7 @@ def _of_app(app: App, listed: tuple[str, ...]) -> Iterator[str]:
 
 
 def _of_settings(value: object, listed: tuple[str, ...], name: str = "") -> Iterator[str]:
-    """The secrets in a service's own keys, which only its kind understands."""
+    """The secrets in the keys of a service's kind, by the names of the keys."""
     if isinstance(value, str):
         yield from secrets_of_env({name: value}, listed)
     elif isinstance(value, Mapping):
@@ -61,7 +61,7 @@ def _of_settings(value: object, listed: tuple[str, ...], name: str = "") -> Iter
 
 
 def _words(topology: Topology) -> Iterator[str]:
-    """The names by which plan, history and verdicts find each other."""
+    """The names that plan, history and verdicts have in common."""
     yield topology.name
     yield from (*topology.services, *topology.apps, *topology.connectors)
     yield from (service.kind for service in topology.services.values())

@@ -1,6 +1,6 @@
-"""The plan of a scenario: which faults, on what, when; and what is expected within which bounds.
+"""The plan of a scenario: its faults with targets and triggers, and its expectations with bounds.
 
-Plain data, saved before the run, so that a verdict needs nothing but (topology, plan, history).
+The plan is plain data and is saved before the run. A verdict needs only topology, plan and history.
 """
 
 from __future__ import annotations
@@ -22,11 +22,10 @@ from chaoslab.model.when import AtConnection, AtMoment, patient
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boot:
-    """One start of an app. `at=None` is at once; a later boot of the same app replaces the one
-    before it (SIGTERM, then spawned anew). `env` is laid over the topology's.
+    """One start of an app. `at=None` means at once. A later boot of the same app replaces the one
+    before it (SIGTERM, then a new process). `env` overrides variables of the topology.
 
-    `restarts` is how often a supervisor, as platforms have one, starts it anew when it ends by
-    itself, at once each time.
+    `restarts` is how often a supervisor starts the app again, at once, when it ends by itself.
     """
 
     app: str = ""
@@ -37,11 +36,11 @@ class Boot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything that a run does and is held to.
+    """Everything that a run does, and what it is judged by.
 
-    `limit_s` ends it whatever happens; None is written out, when the plan is resolved, as the sum
-    of all that the plan may wait for. If the lab itself once ran more than `max_lag_s` seconds
-    late, its times say nothing of the app, and what rests on them is UNKNOWN.
+    After `limit_s` seconds the run ends in any case. None becomes, when the plan is resolved, the
+    sum of all times that the plan may wait. If the lab itself is once more than `max_lag_s` seconds
+    late, its times are unreliable, and every verdict that needs them is UNKNOWN.
     """
 
     name: str = ""
@@ -63,7 +62,7 @@ class Plan:
 def resolve(plan: Plan, topology: Topology) -> Plan:
     """The plan with every name and bound written out, ready to be saved and judged.
 
-    Raises SpecError with every unknown name and every impossible value at once.
+    Raises SpecError with every unknown name and every value that is not allowed.
     """
     where = f"plan {plan.name or '(unnamed)'}"
     problems = [*_problems(plan, topology, where), *value_problems(plan, topology, where)]
@@ -73,7 +72,7 @@ def resolve(plan: Plan, topology: Topology) -> Plan:
 
 
 def written_out(plan: Plan, topology: Topology) -> Plan:
-    """The same for a plan that ran: what may not be asked for today may have been allowed then.
+    """The same for a saved plan. Its values are not checked: an older version allowed them.
 
     Raises SpecError with every unknown name.
     """

@@ -1,4 +1,4 @@
-"""What is secret: values by their variables' names, passwords in URLs, options of commands."""
+"""Which texts are secret: by names of variables and options, and the passwords of URLs."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from urllib.parse import unquote
 
-# A name is taken apart at underscores, dashes and changes of case: MONKEY is no KEY.
+# A name is split at underscores, dashes and changes of case: MONKEY does not contain KEY.
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _WHOLE = frozenset(("KEY", "KEYS", "AUTH", "AUTHORIZATION", "DSN", "JWT", "BEARER", "SALT"))
-_LAST = frozenset(("PASS", "PWD"))  # a rate of passes is none
+_LAST = frozenset(("PASS", "PWD"))  # PASS_RATE is no secret
 _ENDS = (
     *("PASSWORD", "PASSWORDS", "PASSWD", "PASSPHRASE", "SECRET", "SECRETS", "TOKEN", "TOKENS"),
     *("CREDENTIAL", "CREDENTIALS", "CREDS", "APIKEY", "APIKEYS", "ACCESSKEY", "SECRETKEY"),
     *("PRIVATEKEY", "AUTHKEY"),
 )
 _NEVER = frozenset(("PWD", "OLDPWD"))  # the shell's working directories
-# To the last @ before the path: a password may have an @ that nobody encoded.
-# Each begins where a run of its characters does, or a long run is read from every place in it.
+# The password extends to the last @ before the path: it may have an @ that is not encoded.
+# The lookbehinds keep these fast: a long run of letters would be searched from each letter.
 URL = re.compile(r"(?P<head>(?<![\w+.-])[\w+.-]+://[^\s/?#:@]*:)(?P<value>[^\s/?#]+)(?P<tail>@)")
 PAIR = re.compile(
     r"""(?P<head>(?<![\w.-])(?:(?![A-Za-z_])[\w.-])*(?P<name>[A-Za-z_][\w.-]*)\s?=\s?["']?)"""
@@ -34,7 +34,7 @@ _OPTION = re.compile(r"--?(?P<name>[A-Za-z][\w.-]*)")
 def looks_secret(name: str, listed: Collection[str] = ()) -> bool:
     """Whether the value of a variable or an option of that name is secret.
 
-    `listed` are names that are secret whatever they look like.
+    `listed` are further names that are secret.
     """
     if name in listed:
         return True
@@ -48,7 +48,7 @@ def looks_secret(name: str, listed: Collection[str] = ()) -> bool:
 
 
 def secrets_of_env(env: Mapping[str, str], listed: Collection[str] = ()) -> Iterator[str]:
-    """The secrets in an environment: whole values by their names, and parts of the others."""
+    """The secrets in an environment: values with a secret name, and parts of other values."""
     for name, value in env.items():
         if looks_secret(name, listed):
             yield value
@@ -73,8 +73,8 @@ def secrets_of_command(words: Sequence[str], listed: Collection[str] = ()) -> It
 
 
 def secrets_within(text: str, listed: Collection[str] = ()) -> Iterator[str]:
-    """The passwords of the URLs in a text, and the values of `name=value` whose names look secret;
-    each as it is written and as it is meant.
+    """The passwords of the URLs in a text, and the values of `name=value` with a secret name; each
+    as it is written, and decoded.
     """
     found = [match["value"] for match in URL.finditer(text)]
     found += [m["value"] for m in PAIR.finditer(text) if looks_secret(m["name"], listed)]

@@ -1,4 +1,4 @@
-"""What a canary asks at the end of a path, and what it observed there. Plain data."""
+"""What a canary sends through a link, and what it observes. Plain data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 Outcome = Literal["answered", "refused", "connect_timeout", "silent", "closed", "reset", "accepted"]
 
 
-# What a canary observes where nothing is wrong.
+# What a canary observes on a link without a fault.
 REACHED: tuple[Outcome, ...] = ("answered", "accepted")
 
 

@@ -1,4 +1,4 @@
-"""The source text of a callable, as a plan keeps it."""
+"""The source text of a callable, as a plan saves it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_CHARACTERS = 4000
 
 
 def source_of(call: Callable[..., object]) -> str:
-    """The text that defines it, cut; its name where there is no text, as of a built-in."""
+    """The source of the callable, cut to 4000 characters. Its name where it has no source."""
     try:
         text = textwrap.dedent(inspect.getsource(call))
     except (OSError, TypeError):

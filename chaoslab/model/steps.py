@@ -1,7 +1,7 @@
-"""Steps and probes of a scenario's own: what it does, and what it asks, while faults come and go.
+"""Steps and probes of the scenario's own: what it does and what it samples during a run.
 
 Each has a name, its times, and the source text of its callable. A saved plan has the text and not
-the callable: whoever judges the run later calls nothing again.
+the callable. Judging a saved run calls nothing again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TWO_TARGETS = ErrorCode(
 
 
 class Scene(Protocol):
-    """What a step or a probe may ask about the run: a callable with a parameter gets it."""
+    """What a step or a probe can know about the run. A callable with one parameter gets it."""
 
     def url(self, app: str = "") -> str:
         """The base URL of an app's newest boot, as in `http://127.0.0.1:8000`. The app may be left
@@ -47,11 +47,10 @@ class Scene(Protocol):
 class Step:
     """Something that the scenario does itself, once, at a moment of the run.
 
-    `do` is a function or a coroutine function; it takes nothing, or one `Scene`. A function runs in
-    a thread of its own. `name` is the function's where it is left out. A step that takes longer
-    than `timeout_s` seconds has failed. A step that fails, or whose moment did not come, makes
-    every PASS of the run UNKNOWN: the run was another than the plan asks for. `source` is filled
-    in.
+    `do` is a function or a coroutine function with no parameter, or with one, a `Scene`. A function
+    runs in its own thread. `name` defaults to the function's name. A step that takes longer than
+    `timeout_s` seconds has failed. Where a step fails, or its moment does not occur, every PASS of
+    the run becomes UNKNOWN. The lab fills in `source`.
     """
 
     at: AtMoment
@@ -62,31 +61,31 @@ class Step:
 
     @property
     def label(self) -> str:
-        """Its name in events and reasons."""
+        """The step's name in events and reasons."""
         return self.name or str(getattr(self.do, "__name__", "step"))
 
     @property
     def place(self) -> str:
-        """Where its moment stands in the plan, as messages name it."""
+        """The place of its moment in the plan, as in `steps[flush].at`."""
         return f"steps[{self.label}].at"
 
     def resolved(self, deadlines: Deadlines) -> Self:
-        """The same with its name, its source text and how long its moment is waited for."""
+        """The same step with its name, its source text and the time to wait for its moment."""
         at = patient(self.at, deadlines)
         return replace(self, name=self.label, at=at, source=self.source or _source(self.do))
 
     def saved(self) -> Self:
-        """The same as data: without the callable."""
+        """The same without the callable."""
         return replace(self, do=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpQuestion:
-    """One HTTP request, on a connection of its own each time.
+    """One HTTP request. Each is sent on a new connection.
 
     It is sent to `app` (which may be left out where there is only one), or to `url`, as in
-    `http://127.0.0.1:9000`. An answer is ok where its status is one of `status`, or any 2xx where
-    that is empty. `body` is sent as JSON text.
+    `http://127.0.0.1:9000`. An answer is ok if its status is in `status`, or, where that is empty,
+    if it is 2xx. `body` is sent as JSON text.
     """
 
     path: str
@@ -99,12 +98,12 @@ class HttpQuestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """A question of the scenario's own, asked each `every_s` seconds, one at a time, all the run.
+    """A sample that the scenario takes itself each `every_s` seconds during the run.
 
-    `http` is a request. `call` is a function or a coroutine function that takes nothing, or one
-    `Scene`: it is not ok where it raises or returns False, and what it returns is kept. Each has
-    `timeout_s` seconds. Nothing is asked in the quiet time of `Sampling`, and no app before it was
-    spawned. `source` is filled in.
+    `http` is a request. `call` is a function or a coroutine function with no parameter, or with
+    one, a `Scene`. It is not ok where it raises or returns False; what it returns is recorded. One
+    sample is taken at a time. Each has `timeout_s` seconds. There are none in the quiet time of
+    `Sampling`, and no request to an app before its spawn. The lab fills in `source`.
     """
 
     name: str
@@ -115,14 +114,14 @@ class Probe:
     source: str = ""
 
     def resolved(self, only: str) -> Self:
-        """The same with the app of its request, and the source text of its callable."""
+        """The same probe with the app of its request and the source text of its callable."""
         http = self.http
         if http is not None and not http.url:
             http = replace(http, app=http.app or only)
         return replace(self, http=http, source=self.source or _source(self.call))
 
     def saved(self) -> Self:
-        """The same as data: without the callable."""
+        """The same without the callable."""
         return replace(self, call=None)
 
 

@@ -1,4 +1,4 @@
-"""What is under test: services, apps, the links between them, and what fails together."""
+"""What is under test: services, apps, the links between them, and connectors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Delivery = Literal["exactly_once", "at_least_once"]
 class Service:
     """A real server that apps depend on. `kind` names one of `chaoslab.services.kinds()`.
 
-    `settings` are the kind's own keys, as the file has them; the kind reads them by its `keys`.
+    `settings` are the keys of that kind, as the file has them. The kind reads them.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """One app's path to one service; every connection on it passes a proxy of its own."""
+    """One app's path to one service. Each link has its own proxy."""
 
     app: str
     service: str
@@ -40,11 +40,11 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadlines:
-    """Bounds in seconds that the app promises; verdicts hold it to them.
+    """Bounds in seconds that the app must keep. Verdicts judge it by them.
 
-    `stable_s` is for how long it is watched after a recovery, and has to stay healthy.
-    `gives_up_s` is no promise: the earliest time after its spawn at which a limit of the app's own
-    ends a start-up that takes too long. None: it has no such limit, or none that is known.
+    `stable_s` is how long the app must stay healthy after a recovery. `gives_up_s` is no bound: it
+    is the earliest time after the spawn at which the app itself ends a start-up that takes too
+    long. None: it has no such limit, or the limit is not known.
     """
 
     startup_s: float = 30.0
@@ -57,12 +57,13 @@ class Deadlines:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How an app may treat its servers; verdicts hold it to them.
+    """How many connections an app may open. Verdicts judge it by these limits.
 
-    `connects_per_s`: tries on one link while it cannot be reached. `herd`: connects on one link in
-    any half second after it is back. `spare_connections`: how many more than its baseline it may
-    hold on one server after a recovery. `pool`: the most connections that all its processes may
-    hold on a server, by service; it takes the place of a baseline that is less.
+    `connects_per_s`: tries per second on one link while a fault cuts it. `herd`: connects on one
+    link in any half second after the heal. `spare_connections`: how many more connections than
+    before the fault it may hold on one server after a recovery. `pool`: by service, the largest
+    number of connections that all processes of the app may hold; it replaces a smaller number that
+    was observed before the fault.
     """
 
     connects_per_s: float = 20.0
@@ -73,11 +74,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteContract:
-    """How a probe writes one row through the app and where it lies in the database.
+    """How the lab writes one row through the app, and where the row is in the database.
 
-    `create_path` takes the body `create_body`, in which `{id}` is replaced by a fresh UUID, and
-    answers 2xx once the row is kept, or will be `kept_within_s` later. `table` and `id_column` say
-    where it is read back directly from `service`. `delivery` says how often the row may be there.
+    The lab posts `create_body` to `create_path`, with `{id}` replaced by a new UUID. The app must
+    answer 2xx only once the row is in the database, or will be within `kept_within_s` seconds. The
+    lab looks for it directly in `service`, in the column `id_column` of `table`. `delivery` says
+    whether the row may be there more than once.
     """
 
     service: str
@@ -91,10 +93,10 @@ class WriteContract:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """How an app's image is built when the engine has none of its name.
+    """How an app's image is built where the container engine has no image of that name.
 
-    `context` is an absolute path; `dockerfile` and `args` are as for `docker build`. The build
-    argument `BASE` is filled with the image `python` of `Images` unless `args` has one.
+    `context` is an absolute path. `dockerfile` and `args` are as for `docker build`. The build
+    argument `BASE` is the image `python` of `Images`, unless `args` has one.
     """
 
     context: str
@@ -104,7 +106,7 @@ class Build:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """What an app is in a container: its image, and how that is built where it is absent."""
+    """The image of an app, and how it is built where it is missing."""
 
     image: str
     build: Build | None = None
@@ -112,9 +114,9 @@ class Container:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Images:
-    """The images of services, proxy and lab; `python` is the base of what the lab builds.
+    """The images of services, proxy and lab. `python` is the base of images that the lab builds.
 
-    `services` has, by kind, those that take the place of the kind's own.
+    `services` maps a kind to the image that replaces the kind's own.
     """
 
     services: Mapping[str, str] = field(default_factory=dict)
@@ -124,11 +126,11 @@ class Images:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attach:
-    """Where everything already stands, for runs that start nothing.
+    """The addresses of parts that already run, for the attach runtime, which starts nothing.
 
-    `toxiproxy` is the API's address (http://host:port); `apps` maps an app to its address, `links`
-    a link `app.service` to the name of the proxy that carries it, and `services` a service to a
-    connection URL past the proxies, for reading back what was written.
+    `toxiproxy` is the address of its API (http://host:port). `apps` maps an app to its address,
+    `links` a link `app.service` to the name of its proxy, and `services` a service to a connection
+    URL past the proxies, for looking up what was written.
     """
 
     toxiproxy: str
@@ -139,9 +141,9 @@ class Attach:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """A process under test. Placeholders in `command` and `env` are filled when it is spawned:
-    `{port}`, `{host}` (where it listens), `{python}`, and `{<service>.url}`, `.host`, `.port` of
-    each of its links, proxied.
+    """A process under test. The lab fills placeholders in `command` and `env` at the spawn:
+    `{port}` and `{host}` (where the app listens), `{python}`, and `{<service>.url}`, `.host` and
+    `.port` of each link, which are those of its proxy.
     """
 
     name: str
@@ -166,7 +168,7 @@ class Connector:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
-    """What is masked beyond what looks secret: the values of these variables, and these values."""
+    """Further secrets to mask: the values of these variables, and these values."""
 
     variables: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
@@ -197,13 +199,13 @@ class Topology:
         )
 
     def links_of(self, target: str) -> tuple[Link, ...]:
-        """The links that a fault's target names: a connector, a link `app.service`, or a service
-        (then every app's link to it). Empty when nothing has that name.
+        """The links that a fault's target names. A target is a connector, a link `app.service`, or
+        a service, which means every link to it. Empty where nothing has that name.
         """
         wanted = self.connectors[target].links if target in self.connectors else (target,)
         return tuple(link for link in self.links if link.name in wanted or link.service in wanted)
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """Every name that a fault on the network may have as its target."""
+        """Every name that may be the target of a fault on links."""
         return (*self.connectors, *(link.name for link in self.links), *self.services)

@@ -22,14 +22,14 @@ NO_WRITES = ErrorCode(
 
 
 def above(where: str, bound: float, **values: float) -> Iterator[Problem]:
-    """A problem for each value that is not more than `bound`."""
+    """A problem for each of the named values that is not above `bound`."""
     for name, value in values.items():
         if not value > bound:
             yield wrong(where, name, value, f"more than {bound}")
 
 
 def one_of(where: str, name: str, value: str, known: tuple[str, ...]) -> Iterator[Problem]:
-    """A problem where the value is not one of those that are known."""
+    """A problem where the value is not one of `known`."""
     if value not in known:
         expected = "one of: " + ", ".join(known)
         yield wrong(where, name, value, expected, did_you_mean(value, known))

@@ -1,8 +1,8 @@
-"""Triggers: the moments at which a plan's faults, boots and load begin and end. Plain data.
+"""Triggers: the moments at which the faults, boots and loads of a plan begin and end. Plain data.
 
-Each moment of a history has its trigger. `after_s` is how many seconds after the moment, `nth`
-which of its kind, `app` whose (any, where it is left out), and `within_s` how many seconds to wait
-for it (None: by the app's own deadlines).
+Each moment of a history has a trigger. `after_s` is a number of seconds after the moment. `nth`
+is which occurrence, from 1. `app` names an app; empty means any. `within_s` is how many seconds to
+wait for the moment; None means by the app's deadlines.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ Moment = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeforeSpawn:
-    """Before the first app is spawned, and confirmed in force by then."""
+    """Before the first app is spawned. The fault is confirmed in force before the spawn."""
 
     kind: Literal["before_spawn"] = "before_spawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AtConnection:
-    """When `link` accepts its n-th connection, seen and acted on inside the proxy engine: that very
-    connection meets the fault. Counted since the app was spawned.
+    """When `link` accepts its n-th connection since the app was spawned. The proxy engine itself
+    injects the fault, so that it affects this connection.
     """
 
     link: str
@@ -45,13 +45,14 @@ class AtConnection:
 class AtMoment:
     """`after_s` seconds after a moment of the history, the `nth` of its kind.
 
-    `of` is the fault's name for `in_force` and `healed`, else the app's name; empty means any.
-    `naming` are the dependencies that health must name for `lost`, in alphabetical order.
-    As the stop of a fault it is no turn of health that was taken back before the fault began.
-    Where the moment has not come within `within_s` seconds of waiting, or can come no more, a fault
-    that should start stays out, a fault that should stop is healed all the same, and a boot or a
-    load does not begin; each is recorded, and docs/verdicts.md says what it makes of the verdicts.
-    None is filled in from the app's deadlines when the plan is resolved.
+    `of` is the fault's name for `in_force` and `healed`, else the app's name. Empty means any.
+    `naming` are the dependencies that health must name for `lost`, in alphabetical order. As the
+    stop of a fault, a change of health does not count that ended before the fault began.
+
+    Where the moment does not occur within `within_s` seconds, or can no longer occur, a fault with
+    this start is not injected, a fault with this stop is healed, and a boot or a load does not
+    begin. It is recorded, and docs/verdicts.md says how it changes the verdicts. `within_s=None`
+    is filled in from the app's deadlines when the plan is resolved.
     """
 
     moment: Moment
@@ -64,7 +65,7 @@ class AtMoment:
 
 
 def patient(moment: AtMoment, deadlines: Deadlines) -> AtMoment:
-    """The moment with its bound written out, from what the app promises of itself."""
+    """The moment with `within_s` written out, from the app's deadlines."""
     if moment.within_s is not None:
         return moment
     match moment.moment:
@@ -84,12 +85,12 @@ before_spawn = BeforeSpawn()
 
 
 def connection(link: str, n: int = 1) -> AtConnection:
-    """At the link's n-th connection, in the engine, not by polling."""
+    """At the link's n-th connection. The proxy engine itself injects the fault, without polling."""
     return AtConnection(link=link, n=n)
 
 
 def _knows_hold_s(trigger: Callable[P, AtMoment]) -> Callable[P, AtMoment]:
-    """The same trigger, which for one release understands `hold_s`, the old name of `after_s`."""
+    """The same trigger. For one release it also takes `hold_s`, the old name of `after_s`."""
 
     @wraps(trigger)
     def understood(*args: P.args, **given: P.kwargs) -> AtMoment:
@@ -105,14 +106,14 @@ def _knows_hold_s(trigger: Callable[P, AtMoment]) -> Callable[P, AtMoment]:
 def spawned(
     after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
 ) -> AtMoment:
-    """`after_s` seconds after the app was spawned for the nth time, restarts left out."""
+    """`after_s` seconds after the app was spawned for the nth time. Restarts are not counted."""
     return AtMoment(moment="spawned", of=app, nth=nth, after_s=after_s, within_s=within_s)
 
 
 def bound(
     after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
 ) -> AtMoment:
-    """`after_s` seconds after the app's port was first seen listening (of its nth boot)."""
+    """`after_s` seconds after the app's port was first observed listening (of its nth boot)."""
     return AtMoment(moment="bound", of=app, nth=nth, after_s=after_s, within_s=within_s)
 
 
@@ -127,7 +128,7 @@ def first_answer(
 def started(
     after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
 ) -> AtMoment:
-    """`after_s` seconds after the app said that its start-up is complete (of its nth boot)."""
+    """`after_s` seconds after the app's start-up was complete (of its nth boot)."""
     return AtMoment(moment="startup_complete", of=app, nth=nth, after_s=after_s, within_s=within_s)
 
 
@@ -142,7 +143,7 @@ def ready(
 def degraded(
     after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
 ) -> AtMoment:
-    """`after_s` seconds after health turned degraded for the nth time."""
+    """`after_s` seconds after health changed to degraded for the nth time."""
     return AtMoment(moment="degraded", of=app, nth=nth, after_s=after_s, within_s=within_s)
 
 
@@ -150,7 +151,7 @@ def degraded(
 def healthy(
     after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
 ) -> AtMoment:
-    """`after_s` seconds after health turned healthy for the nth time."""
+    """`after_s` seconds after health changed to healthy for the nth time."""
     return AtMoment(moment="healthy", of=app, nth=nth, after_s=after_s, within_s=within_s)
 
 
@@ -162,7 +163,7 @@ def lost(
     app: str = "",
     within_s: float | None = None,
 ) -> AtMoment:
-    """`after_s` seconds after health named exactly these dependencies as lost, the nth time."""
+    """`after_s` seconds after health named exactly these dependencies as lost, for the nth time."""
     return AtMoment(
         moment="lost",
         of=app,
@@ -189,7 +190,7 @@ def acknowledged(
 
 @_knows_hold_s
 def in_force(fault: str, after_s: float = 0.0, *, within_s: float | None = None) -> AtMoment:
-    """`after_s` seconds after the lab's canary saw `fault` in force."""
+    """`after_s` seconds after a canary observed `fault` in force."""
     return AtMoment(moment="in_force", of=fault, after_s=after_s, within_s=within_s)
 
 
