@@ -1,7 +1,7 @@
-"""Checksums of a run's files: a write by anybody else is found out, though not prevented.
+"""Checksums of a run's files, by which a later change of a file is detected.
 
-They stand in `checksums.sha256`, which `sha256sum -c` reads as well. A run that was killed has
-none, and then nothing can be said.
+They are in `checksums.sha256`, which `sha256sum -c` reads as well. A run that was killed has no
+checksums, and its files cannot be checked.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _NAME = "checksums.sha256"
 
 
 def save_checksums(folder: Path, sums: Checksums) -> None:
-    """Write down what the lab wrote into each file. Raises ResultsUnwritable."""
+    """Save the checksums of the run's files. Raises ResultsUnwritable."""
     write_file(folder / _NAME, "".join(f"{s}  {name}\n" for name, s in sums.items()).encode())
 
 
 def changed_files(folder: Path) -> tuple[str, ...]:
-    """The files of a run that are not as the lab wrote them; none where nothing was recorded."""
+    """The files of a run that differ from their checksums. Empty where the run has no checksums."""
     try:
         lines = (folder / _NAME).read_bytes().decode(errors="replace").splitlines()
     except FileNotFoundError:

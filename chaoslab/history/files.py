@@ -1,4 +1,4 @@
-"""How a run's files are written: for their owner alone, and never through a symbolic link."""
+"""Writes the files of a run: readable only by their owner, and never through a symbolic link."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ _ROOM_BYTES = 64 * 1024
 
 
 def make_folder(path: Path) -> None:
-    """A new folder for its owner alone, and those above it that are missing.
+    """Make a folder that only its owner can read, and the missing folders above it.
 
-    Raises FileExistsError where there is something of that name, ResultsUnwritable where it cannot
-    be made.
+    Raises FileExistsError where the name exists, and ResultsUnwritable where it cannot be made.
     """
     try:
         for missing in reversed([each for each in path.parents if not each.exists()]):
@@ -31,10 +30,10 @@ def make_folder(path: Path) -> None:
 
 
 def open_file(path: Path, *, append: bool = False) -> int:
-    """A descriptor for writing a file, made where it is missing; it is emptied unless `append`.
+    """A descriptor for writing a file. A missing file is made; without `append` it is emptied.
 
-    Raises ResultsUnwritable where it cannot be opened, or where it, or a folder on the way to it,
-    is a symbolic link.
+    Raises ResultsUnwritable where it cannot be opened, or where the file or a folder above it is a
+    symbolic link.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     flags |= os.O_APPEND if append else os.O_TRUNC
@@ -49,7 +48,7 @@ def open_file(path: Path, *, append: bool = False) -> int:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a file in place of the one that is there. Raises ResultsUnwritable, as `open_file`."""
+    """Write a file, and replace an existing one. Raises ResultsUnwritable, as `open_file` does."""
     file = open_file(path)
     try:
         write_all(file, data)
@@ -60,14 +59,14 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def write_all(file: int, data: bytes) -> None:
-    """All of the data, however many writes that takes. Raises OSError."""
+    """Write all of the data, in as many writes as needed. Raises OSError."""
     left = memoryview(data)
     while left:
         left = left[os.write(file, left) :]
 
 
 def check_room(folder: Path) -> None:
-    """Make the folder and write something into it. Raises ResultsUnwritable where that fails."""
+    """Check that files can be written into the folder, which is made. Raises ResultsUnwritable."""
     with suppress(FileExistsError):
         make_folder(folder)
     trial = folder / f".room-{os.getpid()}"
@@ -79,7 +78,7 @@ def check_room(folder: Path) -> None:
 
 
 def unwritable(path: Path, error: OSError) -> ResultsUnwritable:
-    """The error of a file that cannot be written, with its fix."""
+    """The error for a file that cannot be written, with its fix."""
     return _not_written(path, error.strerror or str(error))
 
 
@@ -89,7 +88,7 @@ def _not_written(path: Path, cause: str) -> ResultsUnwritable:
 
 
 def _opened(folder: Path) -> int:
-    """A descriptor of a folder, opened part by part so that no symbolic link is followed."""
+    """A descriptor of a folder. It is opened part by part, so that no symbolic link is followed."""
     flags = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
     here = os.open("/", flags)
     for part in folder.parts[1:]:

@@ -1,4 +1,4 @@
-"""The append-only journal: events in memory for the run, one JSON line each on disk at once."""
+"""The journal of a run: it only grows. Each event is in memory, and at once a JSON line on disk."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What happened, in the order in which it was written."""
+    """The events of a run, in the order in which they were recorded."""
 
     events: tuple[AnyEvent, ...]
 
@@ -55,11 +55,11 @@ class History:
 
 
 class Journal:
-    """Writes events down as they happen and wakes whoever waits for one.
+    """Records events, and wakes the tasks that wait for one.
 
-    Each line is on its way to the disk at once, so that a run that is killed keeps its history.
-    Secrets are masked before anybody sees an event. Where the file cannot be written any more,
-    `trouble` says why, and nothing further is written.
+    Each line is written to disk at once, so that a killed run keeps its history. Secrets are masked
+    before an event is recorded or passed on. Where the file cannot be written any more, `trouble`
+    is the error, and the journal writes no more.
     """
 
     def __init__(self, path: Path, mask: Mask | None = None) -> None:
@@ -79,27 +79,27 @@ class Journal:
 
     @property
     def history(self) -> History:
-        """Everything that happened so far."""
+        """All events so far."""
         return History(tuple(self._events))
 
     def events_from(self, number: int) -> list[AnyEvent]:
-        """The events from that number on, counted from 0: for whoever reads on."""
+        """The events from number `number` on, counted from 0."""
         return self._events[number:]
 
     @property
     def kept(self) -> History:
-        """What the file holds of it: all, unless there was trouble. Times are as in the file, so
-        that a verdict of today and one of the saved run have the same data.
+        """The events that are in the file: all, unless there was trouble. Numbers are rounded as in
+        the file, so that verdicts of the run and of the saved run have the same data.
         """
         return History(tuple(replace(e, **_floats(e)) for e in self._events[: self._kept]))
 
     @property
     def checksum(self) -> str:
-        """SHA-256 of all that was written into the file."""
+        """The SHA-256 of the file's content."""
         return self._sum.hexdigest()
 
     def append(self, event: AnyEvent) -> None:
-        """Write one event down and wake the waiters."""
+        """Record one event and wake the tasks that wait."""
         event = self.mask.of(event)
         self._events.append(event)
         if not self.trouble:
@@ -114,9 +114,9 @@ class Journal:
     async def wait_for(
         self, found: Callable[[list[AnyEvent]], AnyEvent | None], within_s: float
     ) -> AnyEvent | None:
-        """The event that `found` picks from those written so far, as soon as it picks one.
+        """The event that `found` returns, as soon as it returns one. None after `within_s` seconds.
 
-        None after `within_s` seconds without one. `found` is called after each append.
+        `found` gets all events so far, and is called after each new one.
         """
         deadline_s = now_s() + within_s
         while True:
@@ -133,9 +133,9 @@ class Journal:
                 self._wakers.discard(waker)
 
     async def moment(self, moment: AtMoment, since_s: float | None = None) -> AnyEvent | None:
-        """Wait for a moment and the seconds after it; None where it did not come in time.
+        """Wait for a moment and its `after_s`. None where it did not occur in time.
 
-        `since_s`: when the fault began that it is to end; see `moments.find`.
+        `since_s` is when the fault began that the moment ends; see `moments.find`.
         """
         assert moment.within_s is not None, "the plan was not resolved"
         event = await self.wait_for(lambda events: find(moment, events, since_s), moment.within_s)
@@ -144,7 +144,7 @@ class Journal:
         return event
 
     def close(self) -> None:
-        """Close the file; the events stay readable. Safe to repeat."""
+        """Close the file. The events stay readable. May be called again."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
@@ -163,24 +163,24 @@ class Journal:
 
 
 def _floats(event: AnyEvent) -> dict[str, Any]:
-    """The numbers of an event that the file has to six decimals."""
+    """The numbers of an event, rounded to six decimals as in the file."""
     values = ((each.name, getattr(event, each.name)) for each in fields(event))
     return {name: round(value, 6) for name, value in values if isinstance(value, float)}
 
 
 def _as_line(event: AnyEvent) -> str:
-    """When and what first, then the rest; seconds to the microsecond, for people's eyes."""
+    """The line of an event: time and kind first, seconds with six decimals."""
     values = asdict(event) | _floats(event)
     ordered = {"at_s": values["at_s"], "kind": values["kind"]} | values
     text = json.dumps(ordered, separators=(",", ":"), ensure_ascii=False)
-    # half a surrogate pair, which an app's JSON may hold, is no text that could be read back
+    # an app's JSON may have half a surrogate pair, which UTF-8 cannot encode
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def read_history(path: Path) -> History:
-    """The history in a file. A last line that was cut off by a kill is left out.
+    """The history in a file. An incomplete last line, as of a killed run, is left out.
 
-    Raises SpecError where the file is missing or a line before the last is not an event.
+    Raises SpecError where the file is missing, or where a line before the last is no event.
     """
     if not path.is_file():
         raise SpecError(

@@ -1,4 +1,4 @@
-"""Moments of a history: the event that a plan's trigger speaks of. Pure."""
+"""Which event of a history is the moment of a trigger. Pure."""
 
 from __future__ import annotations
 
@@ -63,29 +63,29 @@ _WORDS: dict[Moment, str] = {
 def find(
     moment: AtMoment, events: Sequence[AnyEvent], since_s: float | None = None
 ) -> AnyEvent | None:
-    """The nth event that is the moment, or None while it has not come.
+    """The nth event that is the moment. None where it has not occurred.
 
-    `since_s` is when the fault began that the moment is to end. What health said before that and
-    had taken back by then is not meant: an app that says degraded until its first look is over has
-    turned degraded before any fault. The next such turn is the moment then.
+    `since_s` is when the fault began that the moment ends. A change of health does not count that
+    ended before: an app may be degraded until it has checked its dependencies for the first time.
+    Then the next such change is the moment.
     """
     number = 0
     for at, event in enumerate(events):
         if is_one(moment, event):
             number += 1
-            over = since_s is not None and _taken_back(event, events, at + 1, since_s)
+            over = since_s is not None and _changed_again(event, events, at + 1, since_s)
             if number >= moment.nth and not over:
                 return event
     return None
 
 
 def count(moment: AtMoment, events: Sequence[AnyEvent]) -> int:
-    """How many of its kind have come."""
+    """How many events are of the moment's kind."""
     return sum(is_one(moment, event) for event in events)
 
 
 def is_one(moment: AtMoment, event: AnyEvent) -> bool:
-    """Whether an event is of the moment's kind, whichever its number."""
+    """Whether an event is of the moment's kind. `nth` is ignored."""
     return _IS[moment.moment](event) and _is_meant(moment, event)
 
 
@@ -100,10 +100,8 @@ def in_words(moment: AtMoment | str) -> str:
     return f"{_WORDS[moment.moment]}{naming}{number}{of}{after}"
 
 
-def _taken_back(event: AnyEvent, events: Sequence[AnyEvent], then: int, by_s: float) -> bool:
-    """Whether health of that app said something else before `by_s`, once it had said this; what
-    came later begins at number `then`.
-    """
+def _changed_again(event: AnyEvent, events: Sequence[AnyEvent], then: int, by_s: float) -> bool:
+    """Whether the app's health changed again before `by_s`, in the events from number `then` on."""
     if not isinstance(event, HealthTurned | LossNamed):
         return False
     turns = (e for e in events[then:] if isinstance(e, type(event)) and e.at_s < by_s)

@@ -1,4 +1,6 @@
-"""A run's folder: topology and plan before it, the history during, the verdicts after."""
+"""The folder of a run: topology and plan are saved before it, the history during it, and the
+verdicts after it.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ NO_RUN = ErrorCode("run.not_found", "contains no run", "The folder has no saved 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunInfo:
-    """What stands beside a history: which scenario, with which seed, where, and when."""
+    """Facts about a run: the scenario, its seed, where and when it ran, and with which versions."""
 
     scenario: str
     seed: int
@@ -41,22 +43,22 @@ class RunInfo:
     chaoslab: str
     python: str
     machine: str
-    disabled: str = ""  # the fault that was disabled, and how; such a run proves nothing
+    disabled: str = ""  # the fault that was disabled, and how; its verdicts do not count
 
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """`results/<run>/<scenario>/`: every file of one scenario's run, by its meaning."""
+    """The files of one scenario's run, in `results/<run>/<scenario>/`."""
 
     path: Path
 
     def save_before(self, topology: Topology, plan: Plan, info: RunInfo) -> Checksums:
-        """Write down what is about to be run, secrets masked. Raises ResultsUnwritable."""
+        """Save topology, plan and facts, with secrets masked. Raises ResultsUnwritable."""
         sums = self.save_plan(topology, plan)
         return {**sums, "run.json": self._save("run.json", RunInfo, info)}
 
     def save_plan(self, topology: Topology, plan: Plan) -> Checksums:
-        """Write down what could be run, and where, secrets masked. Raises ResultsUnwritable."""
+        """Save topology and plan, with secrets masked. Raises ResultsUnwritable."""
         with suppress(FileExistsError):
             make_folder(self.path)
         mask = mask_of(topology, plan)
@@ -74,14 +76,14 @@ class RunFolder:
         return self.path / "verdicts.json"
 
     def log_path(self, name: str) -> Path:
-        """Where a process of the run writes what it prints."""
+        """The log file of a process of the run."""
         return self.path / f"{name}.log"
 
     def topology(self) -> Topology:
         return self._load("topology.json", Topology)
 
     def plan(self, kinds: Kinds) -> Plan:
-        """The plan, its parts read as the `kinds` that are installed here."""
+        """The plan, read with the kinds that are installed here."""
         return self._read("plan.json", lambda text: read_plan(text, kinds))
 
     def info(self) -> RunInfo:
@@ -94,7 +96,7 @@ class RunFolder:
         return self._write(name, TypeAdapter(kind).dump_json(value, indent=2))
 
     def _write(self, name: str, text: bytes) -> str:
-        """The checksum of what was written."""
+        """Write the text and return its checksum."""
         data = text + b"\n"
         write_file(self.path / name, data)
         return sha256(data).hexdigest()
@@ -116,7 +118,7 @@ class RunFolder:
 
 
 def scenario_folders(run: Path) -> Iterator[RunFolder]:
-    """The scenarios of a run (`run` may be one scenario's own folder), in the order of their names.
+    """The folders of a run's scenarios, by name. `run` may be the folder of one scenario.
 
     Raises SpecError where there is no run.
     """

@@ -1,4 +1,4 @@
-"""A plan as a file: written with all its fields, and read with the kinds that are installed."""
+"""A plan as a file: written with all fields, and read with the kinds that are installed."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ MOST_SHOWN = 100  # characters of a part that cannot be read
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kinds:
-    """The classes of what a saved plan may hold, by their kinds."""
+    """The classes of faults and expectations, by their kinds."""
 
     faults: Mapping[str, type[Declared]]
     expectations: Mapping[str, type[Expected]]
 
 
 def plan_json(plan: Plan) -> bytes:
-    """The plan with all fields of each of its parts, whatever its kind. Callables are left out."""
+    """The plan as JSON, with all fields of each part. Callables are left out."""
     steps = tuple(step.saved() for step in plan.steps)
     probes = tuple(probe.saved() for probe in plan.probes)
     return to_json(replace(plan, steps=steps, probes=probes), indent=2, inf_nan_mode="null")
 
 
 def read_plan(text: bytes, kinds: Kinds) -> Plan:
-    """The plan of such a text. A kind that is not in `kinds` becomes an `UnknownFault` or an
+    """The plan in such a text. A part whose kind is not in `kinds` becomes an `UnknownFault` or an
     `UnknownExpectation`.
 
-    Raises ValueError (of which pydantic's ValidationError is one) where it is no plan.
+    Raises ValueError, or pydantic's ValidationError, where the text is no plan.
     """
     data = from_json(text)
     faults, expected = _listed(data, "faults"), _listed(data, "expect")
@@ -51,7 +51,7 @@ def read_plan(text: bytes, kinds: Kinds) -> Plan:
 
 
 def _listed(data: object, name: str) -> list[object]:
-    """The parts of a plan that have kinds, taken out of it."""
+    """The parts of that name, removed from the data of the plan."""
     parts = data.pop(name, []) if isinstance(data, dict) else []
     if not isinstance(parts, list):
         raise ValueError(f"its {name} is not a list")
@@ -66,10 +66,10 @@ def _read(data: object, known: Mapping[str, type[T]], common: type[T], unknown: 
         return TypeAdapter(known[kind]).validate_python(data)
     shared = {each.name for each in fields(common)}  # type: ignore[arg-type]
     values = {name: value for name, value in data.items() if name not in shared}
-    told = {name: value for name, value in data.items() if name in shared}
-    return TypeAdapter(unknown).validate_python({**told, "values": values})
+    common_values = {name: value for name, value in data.items() if name in shared}
+    return TypeAdapter(unknown).validate_python({**common_values, "values": values})
 
 
 def first_problem(error: ValueError) -> str:
-    """What is wrong with a text that could not be read, in one line."""
+    """The first problem of a text that could not be read, in one line."""
     return error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)

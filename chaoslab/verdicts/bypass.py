@@ -1,4 +1,4 @@
-"""Traffic past the proxy: a fault of a link cannot act on it, so no PASS can rest on that. Pure."""
+"""Connections past a link's proxy, which no fault can affect: they make a PASS UNKNOWN. Pure."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from chaoslab.model.topology import Topology
 from chaoslab.model.verdict import Outcome, Verdict
 from chaoslab.reason import Code, Reason
 
-SHOWN = 3  # connections named on each link; of the others the count
+SHOWN = 3  # connections listed for each link; the others are counted
 UNTOUCHED = Code(
     "path.fault_cannot_act",
-    "no fault can act on such a connection (all else would be judged PASS)",
-    "The verdict is UNKNOWN because the app did not keep to the path that the lab controls.",
+    "no fault can affect such a connection (without it the verdict would be PASS)",
+    "The verdict is UNKNOWN because the app connected past the proxy that the lab controls.",
 )
 NOT_OBSERVED = Code(
     "path.not_observed",
     "traffic past the proxy is not observed on this runtime",
-    "The lab cannot see connections that do not pass its proxy there.",
+    "On that runtime the lab cannot observe connections that do not pass its proxy.",
 )
 MORE = Code(
     "path.more_bypassed",
@@ -54,12 +54,11 @@ MEANS = {"app sockets": "its own sockets", "server connections": "the server's c
 def weighed_by_path(
     verdict: Verdict, e: Expected, topology: Topology, plan: Plan, history: History
 ) -> Verdict:
-    """The verdict with every connection past the proxy of a link that it is about.
+    """The verdict with every connection of its app past the proxy of a link.
 
-    A verdict is about the links of its app that its faults cover: those that it rests on, the one
-    that it names included, or all of the plan where it rests on none. With such a connection a PASS
-    is UNKNOWN; a failure stays one. Where nobody could see such a
-    connection, a line says so.
+    A PASS becomes UNKNOWN where the link is one of the verdict's. These are the app's links that
+    its faults affect: the faults that it rests on, or all of the plan where it rests on none. A
+    FAIL stays FAIL. Where the lab cannot observe such connections, a reason says so.
     """
     links, boot = _links(e, topology, plan), e.of_boot
     seen = [

@@ -1,4 +1,4 @@
-"""What a run's record itself puts in doubt: it was written by somebody else, or not to its end."""
+"""Doubts about the files of a run: they were changed, or not written to their end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chaoslab.reason import Code, Reason
 HISTORY_IN_PART = Code(
     "lab.history_in_part",
     "the history was kept only in part: {why}",
-    "The history could not be written to its end, as on a full disk.",
+    "The history could not be written to its end, for example because the disk was full.",
 )
 CHECKSUMS_UNSAVED = Code(
     "lab.checksums_not_saved", "{why}", "The checksums of the run could not be saved."
@@ -29,7 +29,7 @@ CHANGED = Code(
 
 
 def doubted(verdicts: tuple[Verdict, ...], doubts: Sequence[Reason]) -> tuple[Verdict, ...]:
-    """Every verdict UNKNOWN, with the doubts first; the same verdicts where there is none."""
+    """Every verdict as UNKNOWN, with the doubts first. Unchanged where there is no doubt."""
     if not doubts:
         return verdicts
     return tuple(
@@ -39,7 +39,7 @@ def doubted(verdicts: tuple[Verdict, ...], doubts: Sequence[Reason]) -> tuple[Ve
 
 
 def doubts_of(changed: Sequence[str]) -> tuple[Reason, ...]:
-    """The doubt about files that are not as the lab wrote them."""
+    """The doubt about files that differ from their checksums."""
     if not changed:
         return ()
     return (CHANGED(files=changed),)

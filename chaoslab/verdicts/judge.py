@@ -1,4 +1,4 @@
-"""From topology, plan and history to verdicts. Nothing else is read; nothing runs."""
+"""Judges a run: verdicts from topology, plan and history, and from nothing else. Pure."""
 
 from __future__ import annotations
 
@@ -47,26 +47,26 @@ def _left(data: Mapping[str, Any]) -> str:
 LEFT_RUNNING = Code(
     "app.left_running",
     _left,
-    "A process of the app was alive after the app's own had ended.",
+    "A process that the app had started was alive after the app's own process had ended.",
     data=("pid", "process", "boot", "ended"),
 )
 
 
 def judge(topology: Topology, plan: Plan, history: History) -> tuple[Verdict, ...]:
-    """One verdict for each expectation of the plan, each weighed against its evidence.
+    """One verdict for each expectation of the plan, weighed against its evidence.
 
-    A verdict is UNKNOWN, whatever the app did, where a fault that it rests on was not observed to
-    affect the app, a probe crashed, the lab itself lagged, a part of it failed, or the history has
-    no end. So is a failure that a starved machine may have made, and a PASS where the app went past
-    the proxy of a link that it is about, or where a trigger of the plan never came. One by count
-    does not rest on time.
+    A verdict is UNKNOWN where a fault that it rests on was not observed to affect the app, where a
+    probe crashed, the lab itself was late, a part of it failed, or the history has no end. A FAIL
+    becomes UNKNOWN where a slow machine may have caused it. A PASS becomes UNKNOWN where the app
+    connected past the proxy of one of its links, or where a trigger of the plan did not occur. A
+    FAIL by a count does not depend on time, so a late lab does not change it.
     """
     run = Run(topology=topology, plan=plan, history=history)
     return tuple(_verdict(e, run) for e in plan.expect)
 
 
 def outcome_of(verdicts: tuple[Verdict, ...]) -> Outcome:
-    """The worst of a run's verdicts; UNKNOWN where a plan expected nothing."""
+    """The worst of a run's verdicts. UNKNOWN where the plan has no expectation."""
     return worst(verdict.outcome for verdict in verdicts)
 
 
@@ -82,13 +82,13 @@ def _verdict(e: Expected, run: Run) -> Verdict:
     weighed = _weighed(e, alone, _evidence_for(e, run), unsound(history) or slow, topology)
     weighed = weighed_by_path(weighed, e, topology, plan, history)
     weighed = weighed_by_triggers(weighed, plan, history)
-    told = (*_left_running(e, history), *disabled(history))
-    return replace(weighed, because=(*weighed.because, *told))
+    notes = (*_left_running(e, history), *disabled(history))
+    return replace(weighed, because=(*weighed.because, *notes))
 
 
 def _excuse(e: Expectation, run: Run) -> Reason | None:
-    """Why a failure may be the machine's; None where it is not, or where time does not matter:
-    what an app acknowledged it must keep, and what it answers is its own, however slow it is.
+    """Why a slow machine may have caused a failure. None where it did not, or where the claim does
+    not depend on time.
     """
     if not e.excusable:
         return None
@@ -114,7 +114,7 @@ def _weighed(
     unsound: Reason | None,
     topology: Topology,
 ) -> Verdict:
-    """The verdict with its evidence; UNKNOWN where a fault that it rests on was not observed."""
+    """The verdict with its evidence. UNKNOWN where a fault that it rests on was not observed."""
     app = topology.apps[e.app]
     lines = tuple(line for each in evidence for line in _lines(each))
     rests_on = tuple(each.fault for each in evidence)
@@ -129,8 +129,8 @@ def _weighed(
 
 
 def _evidence_for(e: Expectation, run: Run) -> list[Evidence]:
-    """What shows each fault that `e` rests on to have affected the app, in the boot that `e` is
-    about. The fault that an expectation names is one of them, whatever `rests_on` says.
+    """The evidence that each fault that `e` rests on affected the app, in the boot that `e` is
+    about. Faults that other fields of `e` name are among them.
     """
     found = []
     for name in dict.fromkeys((*(e.rests_on or ()), *e.named_faults)):
@@ -143,7 +143,7 @@ def _evidence_for(e: Expectation, run: Run) -> list[Evidence]:
 
 
 def _left_running(e: Expectation, history: History) -> tuple[Reason, ...]:
-    """Processes that outlived their app: every verdict names them, and none is changed by them."""
+    """Processes that outlived their app. Every verdict of the app lists them; they change none."""
     return tuple(
         LEFT_RUNNING(pid=left.pid, process=left.process, boot=left.boot, ended=left.ended)
         for left in history.of(LeftRunning)
@@ -152,7 +152,7 @@ def _left_running(e: Expectation, history: History) -> tuple[Reason, ...]:
 
 
 def _lines(evidence: Evidence) -> list[Reason]:
-    """Each observation of the fault, with the fault and the link."""
+    """Each observation of the fault, as a reason with the fault and the link."""
     return [
         Reason(
             code=line.code,

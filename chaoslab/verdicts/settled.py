@@ -1,4 +1,4 @@
-"""Whether a history so far is long enough for each expectation to be judged. Pure."""
+"""Whether the history so far is long enough to judge every expectation. Pure."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from chaoslab.history.moments import find
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Topology
 
-GRACE_S = 0.1  # after a bound has passed, so that the sample that shows it is in the history
+GRACE_S = 0.1  # after a bound, until the sample that shows it is in the history
 
 
 def unsettled(plan: Plan, history: History, now_s: float, topology: Topology) -> str | None:
-    """What the run still waits for, in a few words; None when every expectation can be judged.
+    """What the run still waits for, in a few words. None when every expectation can be judged.
 
-    What has no bound in the plan is bounded by the app's own deadlines, in the topology.
+    Where the plan has no bound, the app's deadlines in the topology are the bound.
     """
     if (step := next(_steps_due(plan, history), None)) is not None:
         return f"the step {step}"
-    if _nobody_is_left(plan, history):
+    if _no_process_is_left(plan, history):
         return None
     return next(_waiting(plan, history, now_s, topology), None)
 
 
-def _nobody_is_left(plan: Plan, history: History) -> bool:
-    """Whether every boot of the plan has been, or is missed, its process has ended by itself, and
-    no supervisor will start it anew.
+def _no_process_is_left(plan: Plan, history: History) -> bool:
+    """Whether no process runs and none will be started: every boot of the plan was started or
+    missed, all have ended, and no supervisor will restart one.
     """
     boots = list(history.of(Spawned))
     ended = {(x.app, x.boot) for x in history.of(Exited)}
@@ -47,18 +47,18 @@ def _nobody_is_left(plan: Plan, history: History) -> bool:
 
 
 def _planned(boots: list[Spawned]) -> int:
-    """How many of them the plan has started, and not a supervisor."""
+    """How many of them the plan started. Restarts by a supervisor do not count."""
     return sum(not boot.restart for boot in boots)
 
 
 def _missed(plan: Plan, history: History) -> set[int]:
-    """The numbers of the plan's boots, from 0, whose trigger did not come."""
+    """The numbers of the plan's boots, from 0, whose trigger did not occur."""
     apps = dict.fromkeys(boot.app for boot in plan.boots)
     return {n for app in apps for n in missed_boots(app, plan, history.events)}
 
 
 def _will_not_boot(e: Expectation, plan: Plan, history: History) -> bool:
-    """Whether it is about a boot that was not spawned, and is not to come."""
+    """Whether it is about a boot that was not spawned and will not be."""
     boots = sum(boot.app == e.app for boot in plan.boots)
     to_come = boots - len(set(missed_boots(e.app, plan, history.events)))
     number = getattr(e, "boot", 1)
@@ -66,9 +66,9 @@ def _will_not_boot(e: Expectation, plan: Plan, history: History) -> bool:
 
 
 def _loads_to_begin(plan: Plan, history: History, now_s: float) -> Iterator[int]:
-    """Loads of apps that live, whose start may still come: the plan is carried out before its end.
+    """The numbers of loads of running apps whose start may still occur. The run waits for them.
 
-    What is missed is written down; and so are the writes of a load that has begun.
+    A load leaves the list when it is recorded as missed, or when it has begun.
     """
     places = {missed.place for missed in history.of(TriggerMissed)}
     for number, load in enumerate(plan.load):
@@ -76,14 +76,14 @@ def _loads_to_begin(plan: Plan, history: History, now_s: float) -> Iterator[int]
         if begun is None or exited(history, load.app, begun.boot) is not None:
             continue
         came, start = find(load.start, history.events), load.start
-        latest_s = begun.at_s + (start.within_s or 0.0) + GRACE_S  # then it is written down
+        latest_s = begun.at_s + (start.within_s or 0.0) + GRACE_S  # recorded as missed by then
         due_s = latest_s if came is None else came.at_s + start.after_s
         if now_s < due_s and f"load[{number}].start" not in places:
             yield number
 
 
 def _steps_due(plan: Plan, history: History) -> Iterator[str]:
-    """Steps whose moment has come, and which are not done."""
+    """Steps whose moment has occurred and that are not done."""
     done = {event.step for event in history.of(StepDone)}
     places = {missed.place for missed in history.of(TriggerMissed)}
     for step in plan.steps:
@@ -93,7 +93,7 @@ def _steps_due(plan: Plan, history: History) -> Iterator[str]:
 
 
 def _steps_to_come(plan: Plan, history: History) -> Iterator[str]:
-    """Steps whose moment has not come, and may still come."""
+    """Steps whose moment has not occurred, but may still occur."""
     places = {missed.place for missed in history.of(TriggerMissed)}
     for step in plan.steps:
         if find(step.at, history.events) is None and step.place not in places:
@@ -101,7 +101,7 @@ def _steps_to_come(plan: Plan, history: History) -> Iterator[str]:
 
 
 def _restarts(plan: Plan, history: History) -> str | None:
-    """The app that has ended by itself and is about to be started anew."""
+    """An app that ended by itself and that a supervisor will restart. None without one."""
     for boot in plan.boots:
         begun = [s for s in history.of(Spawned) if s.app == boot.app]
         if begun and len(begun) <= boot.restarts:

@@ -1,4 +1,4 @@
-"""Whether a run can be trusted at all: its probes, the lab's own parts, its clock. Pure."""
+"""Whether the lab itself worked during a run: its probes, its parts and its clock. Pure."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from chaoslab.reason import Code, Reason
 FAULT_DISABLED = Code(
     "lab.fault_disabled",
     "a fault was disabled in this run: {mutation}",
-    "The run is one of the gate's self-test. It proves nothing about the app.",
+    "The run belongs to the gate's self-test. It shows nothing about the app.",
 )
 PROBE_CRASHED = Code(
     "lab.probe_crashed",
     "the probe '{probe}' crashed: {error}",
-    "A probe of the lab raised an error, so that what it watches is not known.",
+    "A probe of the lab raised an error, so what it should have observed is not known.",
 )
 CUT_SHORT = Code(
     "lab.history_cut_short",
@@ -27,7 +27,7 @@ CUT_SHORT = Code(
 LATE = Code(
     "lab.late",
     "the lab itself woke {late_s:.3f} s late: this machine is too slow to judge",
-    "The lab's own loop lagged by more than the limit, so times are not to be trusted.",
+    "The lab's own loop was late by more than the limit, so its times are unreliable.",
 )
 
 
@@ -41,19 +41,19 @@ def _trouble(data: Mapping[str, Any]) -> str:
 TROUBLE = Code(
     "lab.trouble",
     _trouble,
-    "A part of the lab itself (engine, server, helper, requests) failed outside of every fault.",
+    "A part of the lab itself (engine, server, helper, requests) failed, and no fault caused it.",
     data=("part", "what", "at_s", "lasted_s"),
 )
 
 
 def disabled(history: History) -> tuple[Reason, ...]:
-    """That a fault was disabled in this run, which every verdict says; it changes none of them."""
+    """That a fault was disabled in this run. Every verdict has this reason; it changes none."""
     up = history.first(LabUp, lambda e: bool(e.disabled))
     return (FAULT_DISABLED(mutation=up.disabled),) if up else ()
 
 
 def unsound(history: History) -> Reason | None:
-    """Why no verdict of this history can be trusted; None where there is no reason."""
+    """Why no verdict of this history can be trusted. None where all can."""
     if crashed := history.first(ProbeCrashed):
         return PROBE_CRASHED(probe=crashed.probe, error=crashed.error)
     if trouble := history.first(LabTrouble):
@@ -62,13 +62,13 @@ def unsound(history: History) -> Reason | None:
 
 
 def late(history: History, max_lag_s: float) -> Reason | None:
-    """Why nothing that rests on time can be judged; None where the lab was in time itself."""
+    """Why nothing that depends on time can be judged. None where the lab was in time."""
     lag_s = max((lag.late_s for lag in history.of(LabLag)), default=0.0)
     return LATE(late_s=lag_s) if lag_s > max_lag_s else None
 
 
 def _troubled(first: LabTrouble, history: History) -> Reason:
-    """The first trouble of the lab, with its length where a later event has it."""
+    """The first failure of a part of the lab, with its duration where a later event has it."""
     same = [e for e in history.of(LabTrouble) if (e.part, e.what) == (first.part, first.what)]
     lasted_s = max((e.lasted_s for e in same if e.lasted_s is not None), default=None)
     return TROUBLE(part=first.part, what=first.what, at_s=first.at_s, lasted_s=lasted_s)

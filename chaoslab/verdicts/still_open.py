@@ -1,7 +1,7 @@
-"""What is left to wait for once a fault was missed. Pure.
+"""What a run still waits for after a fault was missed. Pure.
 
-An expectation that rests on a fault that was never seen in force, or not healed, is UNKNOWN from
-there on, whatever comes. A run whose fault was disabled on purpose need not go on for it.
+An expectation that rests on a fault that was not in force, or not healed, will be UNKNOWN in any
+case. A run whose fault was disabled on purpose does not wait for it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from chaoslab.model.plan import Plan
 
 
 def still_open(plan: Plan, history: History) -> Plan:
-    """The resolved plan less what a missed fault has made UNKNOWN for good; for `unsettled` only.
+    """The resolved plan without what a missed fault has made UNKNOWN. Used only for `unsettled`.
 
-    Start-ups of boots that have been spawned are still waited for: what the app did without the
-    fault belongs into the history. Boots that have not been are not.
+    The run still waits for start-ups of boots that were spawned, so that the history shows what the
+    app did without the fault. It does not wait for further boots.
     """
     missed = {e.fault for e in history.of(FaultMissed)}
     if not missed:

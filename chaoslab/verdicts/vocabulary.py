@@ -1,4 +1,4 @@
-"""Every code that a verdict's reason can have: what docs/reasons.md lists and a corpus may cite."""
+"""All codes that the reasons of verdicts can have, as docs/reasons.md lists them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ ROOMS = (evidence, expectations, faults, history, verdicts)  # the packages that
 
 
 def codes() -> tuple[Code, ...]:
-    """The codes of chaoslab itself, by their names. Each is declared as a constant of a module."""
+    """The codes of chaoslab itself, sorted by name. Each is a constant of a module."""
     return _sorted(module for room in ROOMS for module in _modules(room))
 
 
 def known_codes() -> Mapping[str, Code]:
-    """The codes by their names, with those of the modules of installed kinds."""
+    """All codes by name, with those in modules of installed extensions."""
     installed = (*kinds().faults.values(), *kinds().expectations.values())
     others = [importlib.import_module(kind.__module__) for kind in installed]
     own = (module for room in ROOMS for module in _modules(room))
@@ -35,7 +35,7 @@ def _modules(room: ModuleType) -> Iterator[ModuleType]:
 
 
 def _sorted(modules: Iterable[ModuleType]) -> tuple[Code, ...]:
-    """Each code once, also where a module imports it from another."""
+    """The codes of these modules, each once, sorted by name."""
     found = {
         id(value): value
         for module in modules

@@ -303,7 +303,7 @@ def test_how_many_questions_the_lab_had_under_way_is_reported_with_the_verdict(m
         at_s=5.15, app="backend", boot=1, asked={"/live": 41, "/health": 80}, most_under_way=most
     )
     bad = missing("live", 2.0, 2.3, *probed("live", 2.0, 2.3, 503))
-    counted = f"at most {most} question{'s' if most > 1 else ''} of the lab "
+    counted = f"at most {most} request{'s' if most > 1 else ''} of the lab "
     for verdict in (live([*steady(), own]), live([*bad, own]), in_time([*steady(), own])):
         assert counted in why(verdict)
         assert "/health 80 times, /live 41 times" in why(verdict)
