@@ -1,4 +1,4 @@
-"""What every shape of the file is made of: the strict table, and texts that keep a rule."""
+"""The base of all shapes of a topology file: a strict table, and texts with a rule."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chaoslab.model.loader.rules import is_path, is_variable
 
 
 def rule(holds: Callable[[str], bool]) -> AfterValidator:
-    """A text must keep a rule; what was expected stands in the field's description."""
+    """A validator of a text. The field's description says what is expected."""
 
     def check(text: str) -> str:
         if not holds(text):
@@ -23,9 +23,9 @@ def rule(holds: Callable[[str], bool]) -> AfterValidator:
 
 
 def together(what: str, expected: str, fix: str) -> PydanticCustomError:
-    """Keys of a table that each are right, and do not fit together; raised by a validator."""
-    said = {"what": what, "expected": expected, "fix": fix}
-    return PydanticCustomError("together", "{what}", said)
+    """The error of keys that are valid alone but do not fit together. A validator raises it."""
+    context = {"what": what, "expected": expected, "fix": fix}
+    return PydanticCustomError("together", "{what}", context)
 
 
 HttpPath = Annotated[str, rule(is_path)]
@@ -36,9 +36,9 @@ Seconds = Annotated[float, Field(gt=0)]
 
 
 class Shape(BaseModel):
-    """A table of the file: nothing is converted, and no key is passed over in silence.
+    """A table of the file. Values are not converted, and unknown keys are errors.
 
-    Each field's description is what an error gives as expected.
+    An error gives the description of the field as what is expected.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)

@@ -1,7 +1,7 @@
 """The tables whose keys depend on the kinds of service: `[services.<name>]` and `[images]`.
 
-The kinds are given by the caller, since each stands in a module of `chaoslab.services` (or in
-another distribution), and this room is below them.
+The caller passes the kinds: they are in `chaoslab.services` or in other distributions, and this
+package must not import them.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Table = Mapping[str, object]
 
 
 class KnownKind(Protocol):
-    """What the file's reader must know of a kind of service."""
+    """What reading a topology needs to know about a kind of service."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def schemes(self) -> tuple[str, ...]:
-        """Those of its URLs; the usual one first."""
+        """The schemes of its URLs, the usual one first."""
 
     @property
     def keys(self) -> type[Shape]:
@@ -37,11 +37,11 @@ class KnownKind(Protocol):
 
     @property
     def image(self) -> str:
-        """What it runs from in a container; empty where `[images]` has no key for it."""
+        """Its image in a container. Empty where `[images]` has no key for the kind."""
 
     @property
     def keeps_rows(self) -> bool:
-        """Whether what an app wrote there can be looked up."""
+        """Whether the lab can look up what an app wrote there."""
 
 
 Kinds = Mapping[str, KnownKind]
@@ -55,20 +55,20 @@ class ImagesShape(Shape):
 
 
 class _AnyKeys(Shape):
-    """Of an unknown kind no key can be called wrong."""
+    """The table of an unknown kind: any key is allowed."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 def service_shape(kinds: Kinds, kind: object = None) -> type[Shape]:
-    """`[services.<name>]` of that kind; of none that is known only `kind` itself is looked at."""
+    """The shape of `[services.<name>]` of that kind. For an unknown kind only `kind` is checked."""
     keys = kinds[kind].keys if isinstance(kind, str) and kind in kinds else _AnyKeys
     field: Any = (Literal[tuple(kinds)], Field(description="one of: " + ", ".join(kinds)))
     return create_model("ServiceShape", __base__=keys, kind=field)
 
 
 def images_shape(kinds: Kinds) -> type[Shape]:
-    """`[images]`, with a key for each kind that runs from an image."""
+    """The shape of `[images]`, with a key for each kind that has an image."""
     fields: dict[str, Any] = {
         kind.name: (ImageName, Field(default=kind.image, description=PINNED))
         for kind in kinds.values()
@@ -80,7 +80,7 @@ def images_shape(kinds: Kinds) -> type[Shape]:
 def kind_errors(
     document: Table, kinds: Kinds
 ) -> Iterator[tuple[Pattern, type[Shape], ValidationError]]:
-    """Where such a table has another shape than it should: its place, the shape, what is wrong."""
+    """The tables that do not have the shape of their kind: place, shape and errors."""
     shapes: list[tuple[Pattern, type[Shape], object]] = [
         (("services", name), service_shape(kinds, table.get("kind")), table)
         for name, table in _tables(document.get("services")).items()
@@ -95,7 +95,7 @@ def kind_errors(
 
 
 def services(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Service]:
-    """The services of tables without a mistake; the kind's own keys as the file has them."""
+    """The services of valid tables. The keys of a kind stay as in the file."""
     return {
         name: Service(
             name=name,
@@ -107,7 +107,7 @@ def services(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Service]:
 
 
 def images(table: Mapping[str, Any]) -> Images:
-    """The images of a table without a mistake."""
+    """The images of a valid table."""
     own = {key: value for key, value in table.items() if key in ImagesShape.model_fields}
     return Images(services={key: table[key] for key in table if key not in own}, **own)
 

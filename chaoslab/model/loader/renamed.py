@@ -1,6 +1,6 @@
-"""What topology files of before call otherwise: understood for one release, with a warning.
+"""Names that older topology files use. They are understood for one release, with a warning.
 
-A file has the version of its names. `chaoslab migrate` writes the present ones into it.
+`version` in a file is the version of its names. `chaoslab migrate` writes the present names.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Place = tuple[str | int, ...]
 Table = Mapping[str, object]
 
 VERSION = 1
-# Verdicts bear the name of their expectation since version 1.
+# Since version 1 a verdict has the name of its expectation.
 VERDICTS = {
     "boot": "starts",
     "fails fast": "fails_fast",
@@ -33,7 +33,7 @@ VERDICTS = {
     "latency": "regains_latency",
 }
 RUNTIMES = {"embedded": "local"}  # of the gate; `embedded` is a proxy
-# Values that have new names, by the place of their key; `*` is any name, or any entry of a list.
+# Renamed values, by the place of their key. `*` is any key of a table, or any entry of a list.
 VALUES: Mapping[tuple[str, ...], Mapping[str, str]] = {
     ("gate", "runtime"): RUNTIMES,
     ("gate", "p1", "*"): VERDICTS,
@@ -42,7 +42,7 @@ VALUES: Mapping[tuple[str, ...], Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renamed:
-    """A value of a file that has another name now."""
+    """A value of a file that was renamed."""
 
     place: Place
     old: str
@@ -54,7 +54,7 @@ class Renamed:
 
 
 def renamed(table: Table) -> tuple[Renamed, ...]:
-    """Every value of a topology's table that has another name now."""
+    """Every value of a topology's table that was renamed."""
     return tuple(
         Renamed(place=place, old=value, new=names[value])
         for pattern, names in VALUES.items()
@@ -64,7 +64,7 @@ def renamed(table: Table) -> tuple[Renamed, ...]:
 
 
 def with_new_names(table: Table, changes: tuple[Renamed, ...]) -> Table:
-    """A copy with the new names; the table itself where there is nothing to change."""
+    """A copy of the table with the new names. The table itself where nothing was renamed."""
     if not changes:
         return table
     copy = deepcopy(dict(table))
@@ -82,14 +82,13 @@ def write_names(table: MutableMapping[str, Any], changes: tuple[Renamed, ...]) -
 
 
 def outdated(table: Table, file: str) -> str:
-    """What is old in a topology's table, and what writes it anew; empty where nothing is."""
-    told = ["it has no version"] if "version" not in table else []
-    told += map(str, renamed(table))
-    if not told:
+    """The warning about old names in a topology's table, with the fix. Empty without any."""
+    found = ["it has no version"] if "version" not in table else []
+    found += map(str, renamed(table))
+    if not found:
         return ""
-    return (
-        f"{file} is written for an older chaoslab: {'; '.join(told)}; run `chaoslab migrate {file}`"
-    )
+    old = "; ".join(found)
+    return f"{file} is written for an older chaoslab: {old}; run `chaoslab migrate {file}`"
 
 
 def _values(

@@ -1,4 +1,4 @@
-"""Rules that a text of the file must keep: each says yes or no, the field says what it wanted."""
+"""Rules for texts of a topology file. The description of a field says what is expected."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _IMAGE = re.compile(
 
 
 def is_path(text: str) -> bool:
-    """The path of a URL."""
+    """Whether it is the path of a URL."""
     return text.startswith("/") and not any(letter.isspace() for letter in text)
 
 
 def is_variable(text: str) -> bool:
-    """The name of an environment variable, or of a build's argument."""
+    """Whether it can be the name of an environment variable or of a build's argument."""
     return bool(text) and "=" not in text and "\0" not in text
 
 
 def is_pinned(text: str) -> bool:
-    """An image by a tag that stays what it is, or by a digest, which no tag can change."""
+    """Whether it names an image by a fixed tag (not `latest`) or by a digest."""
     reference = _IMAGE.fullmatch(text)
     if reference is None:
         return False
@@ -34,18 +34,18 @@ def is_pinned(text: str) -> bool:
 
 
 def is_http_address(text: str) -> bool:
-    """`http://host:port` and nothing else: a path or a password would be lost on the way."""
+    """Whether it is `http://host:port`, without path, user and password, which would be ignored."""
     try:
         parts = urlsplit(text)
         named = bool(parts.hostname and parts.port)
-    except ValueError:  # a port that is none, a bracket without its partner
+    except ValueError:  # an invalid port, an unmatched bracket
         return False
     plain = parts.path in ("", "/") and "?" not in text and "#" not in text and "@" not in text
     return parts.scheme == "http" and named and plain and _is_one_word(text)
 
 
 def is_service_url(text: str) -> bool:
-    """A connection URL of a service, with its host; the port may be the usual one."""
+    """Whether it is a connection URL of a service with a host. The port may be left out."""
     try:
         parts = urlsplit(text)
         named = bool(parts.hostname) and parts.port != 0
@@ -55,7 +55,7 @@ def is_service_url(text: str) -> bool:
 
 
 def is_http_url(text: str) -> bool:
-    """`http://host:port` with a path or without; the lab would not see the end of TLS."""
+    """Whether it is `http://host:port` with or without a path. TLS is not supported here."""
     try:
         parts = urlsplit(text)
         named = bool(parts.hostname) and parts.port != 0
@@ -66,14 +66,14 @@ def is_http_url(text: str) -> bool:
 
 
 def is_inside(text: str) -> bool:
-    """A path below the folder that it is taken from."""
+    """Whether it is a relative path that stays inside its folder."""
     path = PurePosixPath(text)
     relative = not path.is_absolute() and ".." not in path.parts
     return bool(text.strip()) and "\0" not in text and relative
 
 
 def is_proxy_name(text: str) -> bool:
-    """A name that stands in a path of Toxiproxy's API as it is."""
+    """Whether the name needs no quoting in a path of Toxiproxy's API."""
     return bool(text) and _is_one_word(text) and not any(letter in "/?#%" for letter in text)
 
 

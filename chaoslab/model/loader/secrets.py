@@ -1,4 +1,4 @@
-"""`[secrets]` in the file; and the mask of a file with mistakes, which quote what they found."""
+"""`[secrets]` of a topology file, and the mask for errors that quote values of the file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class SecretsShape(Shape):
 
 
 def secrets(shape: SecretsShape) -> Secrets:
-    """What the table says."""
+    """The plain data of the table."""
     return Secrets(variables=tuple(shape.variables), values=tuple(shape.values))
 
 
@@ -51,7 +51,7 @@ def _found(value: object, listed: Collection[str], name: str = "") -> Iterator[s
         text = str(value)
         if looks_secret(name, listed):
             yield text
-            yield from names_in(text)  # what of it would be quoted as an unknown placeholder
+            yield from names_in(text)  # an error would quote these as unknown placeholders
         yield from secrets_within(text, listed)
 
 

@@ -1,4 +1,4 @@
-"""The file's shape: which keys there are, of which type. Pydantic lives in the shapes alone."""
+"""The shapes of a topology file: its keys and their types. Only shapes use pydantic."""
 
 from __future__ import annotations
 
@@ -208,8 +208,8 @@ class TopologyShape(Shape):
     secrets: SecretsShape = Field(default_factory=SecretsShape, description="a table")
 
 
-# Which table stands where in the file; `*` is a name that the user chose. `kinds` has those whose
-# keys depend on the kinds of service.
+# The shape of each table, by its place in the file. `*` is a name that the user chose. `kinds` has
+# the tables whose keys depend on the kinds of service.
 SHAPES: dict[tuple[str, ...], type[Shape]] = {
     (): TopologyShape,
     ("apps", "*"): AppShape,
