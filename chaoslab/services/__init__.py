@@ -1,4 +1,4 @@
-"""WHICH servers apps depend on: one module a kind, and the one table of them."""
+"""WHICH servers apps depend on: one module for each kind, and the table of kinds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from functools import cache
 
-from chaoslab.errors import Problem, SpecError, did_you_mean
+from chaoslab.errors import UNKNOWN_NAME, Problem, SpecError, did_you_mean
 from chaoslab.extensions import SERVICES, extended
 from chaoslab.model.sighting import Question
 from chaoslab.model.topology import Service
@@ -25,7 +25,7 @@ TABLE: Mapping[str, Kind] = {
 
 @cache
 def kinds() -> Mapping[str, Kind]:
-    """Every kind that is known here: the table, and what is installed.
+    """All kinds by their names: those of the table, and those of installed extensions.
 
     Raises SpecError where an installed extension cannot be used.
     """
@@ -41,17 +41,21 @@ def _a_kind(name: str, thing: object) -> Kind:
 
 
 def kind_of(name: str) -> Kind:
-    """The kind of that name. Raises SpecError, with the known ones, where there is none."""
+    """The kind of that name. Raises SpecError, with the known names, where there is none."""
     if name not in (known := kinds()):
-        what, names = f"unknown kind of service '{name}'", ", ".join(known)
-        fix = did_you_mean(name, known)
-        problem = Problem(where="services", what=what, expected=f"one of: {names}", fix=fix)
-        raise SpecError([problem])
+        raise SpecError(
+            Problem(
+                reason=UNKNOWN_NAME(kind="kind of service", name=name),
+                where="services",
+                expected=f"one of: {', '.join(known)}",
+                fix=did_you_mean(name, known),
+            )
+        )
     return known[name]
 
 
 def last_messages() -> str:
-    """What the engine needs to know of every kind, as its `--last-messages`."""
+    """The last messages of every kind's clients and servers, for the engine's `--last-messages`."""
     known = kinds().values()
     goodbyes = sorted(each.hex() for kind in known for each in kind.goodbyes)
     dismissals = [each.hex() for kind in known for each in kind.dismissals]
@@ -59,5 +63,5 @@ def last_messages() -> str:
 
 
 def question_of(service: Service) -> Question:
-    """What a canary asks of that service."""
+    """What a canary asks that service."""
     return kind_of(service.kind).question(service)

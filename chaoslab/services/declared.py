@@ -1,7 +1,8 @@
-"""A server that the topology declares itself: by a command, or by an image and its port.
+"""A server that the topology declares itself, by a command, or by an image and its port: what the
+kinds `tcp` and `http` share.
 
-What the kinds `tcp` and `http` share. The lab keeps nothing of its data from one scenario to the
-next as a process; in a container it keeps its state until the session's end.
+As a process such a server starts again for each scenario. In a container it keeps its state until
+the session ends.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from chaoslab.errors import RuntimeUnavailable
+from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.ports import HOST
 from chaoslab.machine.process import Identity
@@ -27,11 +28,21 @@ from chaoslab.services.base import ContainerAccess, Stop
 
 Answers = Callable[[int], Awaitable[bool]]
 _KNOWN = ("port", "host", "python")
+NO_COMMAND = ErrorCode(
+    "service.no_command",
+    "it has no command, which a process needs",
+    "A service of kind `tcp` or `http` declares no command, and the runtime starts processes.",
+)
+NO_IMAGE = ErrorCode(
+    "service.no_image",
+    "it has no image, which a container needs",
+    "A service of kind `tcp` or `http` declares no image, and the runtime starts containers.",
+)
 COMMAND = "a list of strings, the program and its arguments, with {port} for its port"
 
 
 class DeclaredKeys(Shape):
-    """How a server is started that the lab knows nothing of."""
+    """How a declared server is started."""
 
     command: Annotated[list[NoNul], Field(min_length=1)] | None = Field(
         default=None, description=COMMAND
@@ -57,14 +68,14 @@ class DeclaredKeys(Shape):
             for problem in placeholder_problems("", text, _KNOWN):
                 raise together(problem.what, problem.expected, problem.fix)
         if self.command and not any("port" in names_in(text) for text in texts):
-            what = "nothing of the command says at which port it has to listen"
-            raise together(what, "{port} in command or env", "write {port} where the port belongs")
+            what = "the command does not get its port"
+            raise together(what, "{port} in command or env", "write {port} in place of the port")
         return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandServer:
-    """A server by a command, as a process."""
+    """A server as a process, by its command."""
 
     words: Sequence[str]
     scheme: str
@@ -74,25 +85,25 @@ class CommandServer:
     stop_by: Stop = ((signal.SIGTERM, 5.0),)
 
     async def prepare(self, home: Path, env: Mapping[str, str]) -> None:
-        """It makes what it needs itself."""
+        """Does nothing: the server creates its files itself."""
 
     def command(self, home: Path, port: int) -> tuple[str, ...]:
-        """Every placeholder filled."""
+        """The command, with its placeholders filled."""
         del home
         return tuple(fill(word, _values(port)) for word in self.words)
 
     async def answers(self, port: int) -> bool:
-        """As its kind asks."""
+        """Whether it answers the question of its kind."""
         return await self.ready(port)
 
     def url(self, endpoint: Endpoint) -> str:
-        """No credentials, no path."""
+        """Without credentials or a path."""
         return f"{self.scheme}://{endpoint}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageServer:
-    """A server by an image. It has no place of a lab's own: its state lasts for the session."""
+    """A server in a container, by its image. All labs of a session share its state."""
 
     port: int
     command: tuple[str, ...] | None
@@ -102,22 +113,22 @@ class ImageServer:
     product: str
 
     async def answers(self, port: int) -> bool:
-        """As its kind asks."""
+        """Whether it answers the question of its kind."""
         return await self.ready(port)
 
     def prepare(self, access: ContainerAccess) -> str:
-        """What it is called; nothing is known of its version."""
+        """Its product; its version is not known."""
         del access
         return self.product
 
     def fresh(self, access: ContainerAccess, lab: str) -> None:
-        """Nothing is known of its state."""
+        """Does nothing: the lab does not know its state."""
 
     def clear(self, access: ContainerAccess, lab: str) -> None:
-        """Nothing is known of its state."""
+        """Does nothing: the lab does not know its state."""
 
     def url(self, endpoint: Endpoint, lab: str) -> str:
-        """No credentials, no path."""
+        """Without credentials or a path."""
         del lab
         return f"{self.scheme}://{endpoint}"
 
@@ -127,9 +138,9 @@ def command_server(
 ) -> CommandServer:
     """Raises RuntimeUnavailable where the service has no command."""
     if keys.command is None:
+        fix = f"add command to [services.{service.name}], or use --chaos-runtime=docker"
         raise RuntimeUnavailable(
-            f"services.{service.name}: it has no command, which a process needs\n"
-            f"  add command to [services.{service.name}], or use --chaos-runtime=docker"
+            Problem(reason=NO_COMMAND(), where=f"services.{service.name}", fix=fix)
         )
     name = Path(fill(keys.command[0], _values(0))).name
     return CommandServer(
@@ -142,9 +153,9 @@ def image_server(
 ) -> ImageServer:
     """Raises RuntimeUnavailable where the service has no image."""
     if keys.image is None or keys.port is None:
+        fix = f"add image and port to [services.{service.name}], or use --chaos-runtime=local"
         raise RuntimeUnavailable(
-            f"services.{service.name}: it has no image, which a container needs\n"
-            f"  add image and port to [services.{service.name}], or use --chaos-runtime=local"
+            Problem(reason=NO_IMAGE(), where=f"services.{service.name}", fix=fix)
         )
     return ImageServer(
         port=keys.port,
@@ -157,7 +168,7 @@ def image_server(
 
 
 def environment_of(keys: DeclaredKeys, port: int) -> dict[str, str]:
-    """Its variables, every placeholder filled."""
+    """The declared variables, with their placeholders filled."""
     return {name: fill(text, _values(port)) for name, text in keys.env.items()}
 
 

@@ -1,8 +1,8 @@
 """An upstream HTTP service: by a command, an image, a URL, or answers that the topology declares.
 
-It is ready when `ready_path` is answered with a status below 500; a canary asks the same. A small
-server of the lab's own (`chaoslab.agent.responder`) gives the answers that are declared, to every
-method; a path without one is answered by 404.
+It is ready when it answers `ready_path` with a status below 500; a canary asks the same. Declared
+answers are given by a small server of the lab (`chaoslab.agent.responder`), to every method; it
+answers any other path with 404.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from chaoslab.services.declared import (
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-4]\d\d)[ \r\n]")
 _RESPONDER = "the lab's own responder"
 _RESPONDER_PORT = 8080
-_SLOWEST_READY_S = 0.05  # a canary that waits for 0.1 s would call a slower answer silence
+_SLOWEST_READY_S = 0.05  # some canaries wait 0.1 s, and take a later answer for silence
 HttpUrl = Annotated[str, rule(is_http_url)]
 
 
@@ -65,12 +65,12 @@ class HttpKeys(DeclaredKeys):
     def _can_be_started(self) -> Self:
         started = self.command is not None or self.image is not None
         if [started, self.url is not None, bool(self.answers)].count(True) != 1:
-            what = "more than one of them" if started or self.url else "no way to have it"
+            what = "more than one of them" if started or self.url else "nothing to start or reach"
             raise together(what, "one of: command or image (or both), url, answers", "")
         ready_by = self.answers.get(self.ready_path)
         if ready_by and (ready_by.status >= 500 or ready_by.delay_s > _SLOWEST_READY_S):
-            what = f"ready_path {self.ready_path} is answered late, or by an error"
-            fix = "name a path in ready_path that is answered at once, with a status below 500"
+            what = f"ready_path {self.ready_path} is answered late, or with an error"
+            fix = "set ready_path to a path that is answered at once, with a status below 500"
             raise together(what, f"a status below 500, within {_SLOWEST_READY_S:g} s", fix)
         return self
 
@@ -97,8 +97,8 @@ def _ready(service: Service) -> Answers:
     return lambda port: ready(port, talk)
 
 
-def _responds(keys: HttpKeys) -> str:
-    """The declared answers, as the responder reads them."""
+def _answers_text(keys: HttpKeys) -> str:
+    """The declared answers, in the format of the responder."""
     return json.dumps({path: answer.model_dump() for path, answer in keys.answers.items()})
 
 
@@ -108,7 +108,9 @@ def _local(service: Service, scratch: Path, env: Mapping[str, str]) -> LocalServ
     if not keys.answers:
         return command_server(service, keys, scheme="http", ready=_ready(service))
     words = (sys.executable, "-m", "chaoslab.agent", "respond", "127.0.0.1", "{port}")
-    answers = _responds(keys).replace("{", "{{").replace("}", "}}")  # no placeholders
+    answers = (
+        _answers_text(keys).replace("{", "{{").replace("}", "}}")
+    )  # they contain no placeholders
     return CommandServer(
         words=(*words, answers), scheme="http", ready=_ready(service), version=_RESPONDER
     )
@@ -120,17 +122,12 @@ def _container(service: Service) -> ContainerServer:
         return image_server(service, keys, scheme="http", ready=_ready(service))
     return ImageServer(
         port=_RESPONDER_PORT,
-        command=("respond", "0.0.0.0", str(_RESPONDER_PORT), _responds(keys)),
+        command=("respond", "0.0.0.0", str(_RESPONDER_PORT), _answers_text(keys)),
         env={},
         scheme="http",
         ready=_ready(service),
         product=_RESPONDER,
     )
-
-
-def _stack(service: Service, env: Mapping[str, str]) -> ContainerServer:
-    del env
-    return image_server(service, _keys(service), scheme="http", ready=_ready(service))
 
 
 def _image_of(service: Service) -> str:
@@ -149,5 +146,7 @@ HTTP = Kind(
     container=_container,
     image_of=_image_of,
     elsewhere=lambda service: _keys(service).url or "",
-    stack=_stack,
+    stack=lambda service, _: image_server(
+        service, _keys(service), scheme="http", ready=_ready(service)
+    ),
 )

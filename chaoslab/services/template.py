@@ -1,30 +1,50 @@
 """A template of a server's data: made once per machine, and unpacked for each lab.
 
-One tar file is unpacked in half the time that a thousand files are copied.
+To unpack one tar file takes half the time of copying a thousand files.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from chaoslab.errors import ServiceFailed
+from chaoslab.errors import ErrorCode, Problem, ServiceFailed
 from chaoslab.machine.once import fingerprint, once
-from chaoslab.machine.places import make_home
+from chaoslab.machine.places import cache_folder, make_home
 from chaoslab.machine.process import Identity, run_to_end, spawn, tail
+from chaoslab.services.base import Stop
+from chaoslab.services.programs import ServerBinary
 
 _COMMAND_S = 120.0
+_LINES = 12
+
+COMMAND_NOT_RUN = ErrorCode(
+    "service.command_not_run",
+    "cannot run {command}: {cause}",
+    "A command that creates a server's data could not be started, or took too long.",
+)
+COMMAND_FAILED = ErrorCode(
+    "service.command_failed",
+    "`{command}` failed with exit status {exit_status}",
+    "A command that creates a server's data failed.",
+)
+NOT_UNPACKED = ErrorCode(
+    "service.template_not_unpacked",
+    "cannot unpack the template {template}",
+    "The template of a server's data cannot be unpacked.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
-    """Where and as whom a server's own commands lay its first data, in the folder `data` of `home`.
+    """Where a server's own commands create its first data, and the user who runs them.
 
-    `named_by` is the environment variable that names another program.
+    `named_by` is the environment variable with which another program can be chosen.
     """
 
     kind: str
@@ -39,9 +59,9 @@ class Workshop:
         return self.home / "data"
 
     def run(self, command: Sequence[str], feed: str = "") -> None:
-        """Run a command to its end, with `feed` as its input.
+        """Run a command to its end, with `feed` as its standard input.
 
-        Raises ServiceFailed with the command's last words if it fails.
+        Raises ServiceFailed, with the last lines of its output, if it fails.
         """
         who = self.identity
         try:
@@ -51,29 +71,33 @@ class Workshop:
                 user=who.uid, group=who.gid, extra_groups=() if who.drops else None,
             )  # fmt: skip
         except (OSError, subprocess.SubprocessError) as error:
-            raise ServiceFailed(f"{self.kind}: cannot run {command[0]}: {error}") from None
+            reason = COMMAND_NOT_RUN(command=command[0], cause=str(error))
+            raise ServiceFailed(Problem(reason=reason, where=self.kind)) from None
         if done.returncode != 0 or "FATAL" in done.stderr or "ERROR" in done.stderr:
-            output = (done.stdout + done.stderr).splitlines()
-            words = "\n".join(f"  {line}" for line in output[-12:])
+            short = " ".join(command[:2])
             raise ServiceFailed(
-                f"{self.kind}: {' '.join(command[:2])} failed with exit status {done.returncode}; "
-                f"output:\n{words}\n  if this installation is broken, choose another with "
-                f"{self.named_by}"
+                Problem(
+                    reason=COMMAND_FAILED(command=short, exit_status=done.returncode),
+                    where=self.kind,
+                    fix=f"if this installation is broken, choose another with {self.named_by}",
+                    lines=tuple((done.stdout + done.stderr).splitlines()[-_LINES:]),
+                )
             )
 
 
 def template(
-    name: str, program: Path, make: Callable[[Workshop], None], *, depends_on: Sequence[str],
-    workshop: Workshop, cache: Path,
+    binary: ServerBinary, make: Callable[[Workshop], None], *, depends_on: Sequence[str],
+    workshop: Workshop,
 ) -> Path:  # fmt: skip
-    """A tar file of the data that `make` lays, by whoever comes first on this machine.
+    """A tar file of the data that `make` creates, made by the first lab on this machine.
 
-    It is made anew where the program, its user or one of `depends_on` differs. Blocks then. The
-    workshop's home is made, and removed. Raises ServiceFailed.
+    It is made again if the program, its user or one of `depends_on` changes; this blocks. The
+    workshop's home is created, and removed. Raises ServiceFailed.
     """
     identity, home = workshop.identity, workshop.home
     user = os.geteuid() if identity.uid is None else identity.uid
-    place = cache / f"{name}-{fingerprint(program, *depends_on, str(user))}.tar"
+    version = fingerprint(binary.path, *depends_on, str(user))
+    place = cache_folder(identity) / f"{workshop.kind}-data-{binary.number}-{version}.tar"
 
     def pack(part: Path) -> None:
         make_home(home, identity)
@@ -86,13 +110,30 @@ def template(
     return place
 
 
-async def unpacked(kind: str, template: Path, home: Path, env: Mapping[str, str]) -> None:
-    """Unpack a template into `home`; modes and, for root, owners come along."""
-    log = home / "unpack.log"
-    command = ("tar", "-xpf", str(template), "-C", str(home))
-    if await run_to_end(spawn(command, env=env, log=log)) != 0:
-        words = "\n".join(f"  {line}" for line in tail(log))
-        raise ServiceFailed(
-            f"{kind}: cannot unpack the template {template}:\n{words}\n"
-            "  if the disk has free space, remove that file; the lab creates it again"
-        )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopiedServer:
+    """What servers share that run as processes on a copy of a template."""
+
+    binary: ServerBinary
+    template: Path
+    identity: Identity
+    stop_by: Stop = ((signal.SIGTERM, 10.0),)
+
+    @property
+    def version(self) -> str:
+        """As in `MariaDB 10.11.6 (system)`."""
+        return self.binary.version
+
+    async def prepare(self, home: Path, env: Mapping[str, str]) -> None:
+        """Unpack the template into `home`; modes and, for root, owners are kept."""
+        log = home / "unpack.log"
+        command = ("tar", "-xpf", str(self.template), "-C", str(home))
+        if await run_to_end(spawn(command, env=env, log=log)) != 0:
+            raise ServiceFailed(
+                Problem(
+                    reason=NOT_UNPACKED(template=str(self.template)),
+                    where=self.binary.product,
+                    fix="if the disk has free space, remove that file; the lab creates it again",
+                    lines=tuple(tail(log)),
+                )
+            )

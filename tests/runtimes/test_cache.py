@@ -69,7 +69,7 @@ def test_parallel_workers_make_one_template_between_them(tmp_path: Path) -> None
     workers = [one_lab(tmp_path) for _ in range(3)]
     assert [worker.communicate(timeout=120)[0] for worker in workers] == [b"up\n"] * 3
     assert len(templates(tmp_path)) == 1
-    assert templates(tmp_path)[0].startswith(f"pgdata-{PROGRAM.find().number}-")
+    assert templates(tmp_path)[0].startswith(f"postgres-data-{PROGRAM.find().number}-")
 
 
 def test_a_run_that_is_killed_while_it_makes_the_template_does_no_harm(tmp_path: Path) -> None:
@@ -126,7 +126,9 @@ async def test_a_broken_installation_is_reported_with_initdbs_output(
     monkeypatch.setenv("CHAOSLAB_POSTGRES_BIN", str(open_folder))
     monkeypatch.setenv("CHAOSLAB_CACHE_DIR", str(open_folder / "cache"))
     async with LocalRuntime() as runtime:
-        with pytest.raises(ServiceFailed, match=r"initdb(.|\n)*could not find share(.|\n)*another"):
+        with pytest.raises(
+            ServiceFailed, match=r"initdb(.|\n)*choose another(.|\n)*could not find share"
+        ):
             await runtime.start_service(POSTGRES)
 
 

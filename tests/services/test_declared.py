@@ -48,14 +48,14 @@ def told(folder: Path, lines: str) -> list[str]:
         ('kind = "tpc"', "services.one.kind: got 'tpc' (a string)\n  expected one of: postgres,"),
         ('kind = "tcp"', "services.one: neither a command nor an image\n  expected command, or"),
         ('kind = "tcp"\nimage = "nats:2.10"', "services.one: an image without its port\n"),
-        ('kind = "tcp"\ncommand = ["nats"]', "services.one: nothing of the command says at which"),
+        ('kind = "tcp"\ncommand = ["nats"]', "services.one: the command does not get its port"),
         ('kind = "tcp"\ncommand = ["{prot}"]', "services.one: unknown placeholder '{prot}'"),
         (
             'kind = "tcp"\ncommand = ["a", "{port}"]\nquestion = "PING"',
             "services.one: a question without an answer",
         ),
         ('kind = "postgres"\nport = 5432', "services.one.port: unknown key 'port'"),
-        ('kind = "http"', "services.one: no way to have it\n  expected one of: command"),
+        ('kind = "http"', "services.one: nothing to start or reach\n  expected one of: command"),
         (
             'kind = "http"\nurl = "http://a:1"\nanswers."/x".status = 200',
             "services.one: more than one of them",

@@ -7,29 +7,25 @@ Sources: the reference of both products for `mariadbd` and `mysqld`, `mariadb-in
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from chaoslab.errors import RuntimeUnavailable
+from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.environment import environment
-from chaoslab.machine.places import cache_folder, server_identity
-from chaoslab.machine.process import Identity
+from chaoslab.machine.places import server_identity
 from chaoslab.services.answers import ready
-from chaoslab.services.base import Stop
 from chaoslab.services.mysql.protocol import log_in_answered
 from chaoslab.services.programs import Candidate, Program, ServerBinary, named, on_path
-from chaoslab.services.template import Workshop, template, unpacked
+from chaoslab.services.template import CopiedServer, Workshop, template
 
 _NAMED_BY = "CHAOSLAB_MYSQLD"
-# A crash of the server loses nothing that was committed, and a power cut is not ours to survive.
-# In both products; a name that one of them lacks would stop it.
+# A crash of the server loses nothing that was committed; only a power cut could.
+# In both products; an option that one of them does not know would stop it.
 _OPTIONS = (
     "--no-defaults",
     "--bind-address=127.0.0.1",
-    "--socket=server.sock",  # as seen from its data, so that no path is too long for a socket
+    "--socket=server.sock",  # relative to its data: a long path would not fit into a socket's name
     "--pid-file=server.pid",
     "--skip-name-resolve",
     "--max-connections=100",
@@ -40,7 +36,7 @@ _OPTIONS = (
     "--performance-schema=OFF",
     "--skip-log-bin",
 )
-# Of `mariadb-install-db`: a small log, since each lab copies it.
+# For `mariadb-install-db`; a small log, since each lab copies it.
 _FIRST_OPTIONS = (
     "--no-defaults",
     "--auth-root-authentication-method=normal",
@@ -55,6 +51,11 @@ CREATE DATABASE chaoslab CHARACTER SET utf8mb4;
 CREATE USER chaoslab@'%' IDENTIFIED BY 'chaoslab';
 GRANT ALL ON chaoslab.* TO chaoslab@'%';
 """
+NO_INSTALLER = ErrorCode(
+    "service.no_installer",
+    "no {name} for {program}",
+    "The program that creates an empty data folder of MariaDB is not in its installation.",
+)
 
 
 def _candidates() -> tuple[Candidate, ...]:
@@ -72,39 +73,29 @@ PROGRAM = Program(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MysqlServer:
+class MysqlServer(CopiedServer):
     """MariaDB or MySQL on a copy of the machine's template."""
 
-    binary: ServerBinary
-    template: Path
-    identity: Identity
-    stop_by: Stop = ((signal.SIGTERM, 10.0),)
-
-    @property
-    def version(self) -> str:
-        """As in `MariaDB 10.11.6 (system)`."""
-        return self.binary.version
-
-    async def prepare(self, home: Path, env: Mapping[str, str]) -> None:
-        """Unpack the template; modes and, for root, owners come along."""
-        await unpacked("mysql", self.template, home, env)
+    __slots__ = ()
 
     def command(self, home: Path, port: int) -> tuple[str, ...]:
-        """All options, since no file of the machine's is read."""
+        """With every option: no configuration file of the machine is read."""
         return (*_options(self.binary, home / "data"), f"--tmpdir={home}", f"--port={port}")
 
     async def answers(self, port: int) -> bool:
-        """Greeted, and a log-in answered."""
+        """Whether it greets, and answers a log-in."""
         return await ready(port, log_in_answered)
 
     def url(self, endpoint: Endpoint) -> str:
-        """As the user `chaoslab`, who has all rights in the database and none elsewhere."""
+        """As the user `chaoslab`, who has all rights in the database `chaoslab` only."""
         return f"mysql://chaoslab:chaoslab@{endpoint}/chaoslab"
 
 
 def mysql_server(*, scratch: Path, env: Mapping[str, str]) -> MysqlServer:
-    """A server ready to be copied and started; blocks while the template is first made."""
+    """The server of this machine; the first call creates its template, and blocks.
+
+    Raises RuntimeUnavailable or ServiceFailed.
+    """
     binary, identity = PROGRAM.find(), server_identity()
     workshop = Workshop(
         kind="mysql",
@@ -114,18 +105,16 @@ def mysql_server(*, scratch: Path, env: Mapping[str, str]) -> MysqlServer:
         home=scratch / "mysql-template",
     )
     made = template(
-        f"mysql-{binary.number}",
-        binary.path,
+        binary,
         lambda workshop: _make_data(binary, workshop),
         depends_on=(_ACCOUNT, *_FIRST_OPTIONS),
         workshop=workshop,
-        cache=cache_folder(identity),
     )
     return MysqlServer(binary=binary, template=made, identity=identity)
 
 
 def _make_data(binary: ServerBinary, workshop: Workshop) -> None:
-    """An empty data folder with the lab's account."""
+    """Create an empty data folder with the database and the user `chaoslab`."""
     account = workshop.home / "account.sql"
     account.write_text(_ACCOUNT)
     account.chmod(0o644)
@@ -143,12 +132,15 @@ def _options(binary: ServerBinary, data: Path) -> tuple[str, ...]:
 
 
 def _installer(program: Path) -> Path:
-    """`mariadb-install-db` of the same installation."""
+    """`mariadb-install-db` of the same installation. Raises RuntimeUnavailable."""
     name, root = "mariadb-install-db", program.parent.parent
     for folder in (program.parent, root / "bin", root / "scripts"):
         if os.access(folder / name, os.X_OK):
             return folder / name
     raise RuntimeUnavailable(
-        f"no {name} beside {program}, in {root}/bin or in {root}/scripts: it creates an empty "
-        f"data folder\n  install the whole MariaDB server, or set {_NAMED_BY} to another mariadbd"
+        Problem(
+            reason=NO_INSTALLER(name=name, program=str(program)),
+            expected=f"it in the same folder, in {root}/bin or in {root}/scripts",
+            fix=f"install the complete MariaDB server, or set {_NAMED_BY} to another mariadbd",
+        )
     )

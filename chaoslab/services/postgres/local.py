@@ -1,4 +1,4 @@
-"""PostgreSQL as processes of this machine: its program, and a server on a copy of the template."""
+"""PostgreSQL as processes of this machine: its program, and how it is started."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import re
 import signal
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.environment import environment
 from chaoslab.machine.places import cache_folder, server_identity
-from chaoslab.machine.process import Identity
 from chaoslab.services.answers import Streams, ready
 from chaoslab.services.base import Stop
 from chaoslab.services.postgres import template
+from chaoslab.services.postgres.protocol import TERMINATE
 from chaoslab.services.programs import Candidate, Program, in_wheels, named, on_path
-from chaoslab.services.template import unpacked
+from chaoslab.services.template import CopiedServer
 
 _SYSTEM_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin")
 _WHEELS = (
@@ -58,46 +58,37 @@ PROGRAM = Program(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PostgresServer:
+class PostgresServer(CopiedServer):
     """PostgreSQL on a copy of the machine's template."""
 
-    version: str
-    program: Path
-    template: Path
-    identity: Identity
-    # Fast, since the smart stop waits for clients; then the immediate one.
+    # First the fast stop, since the smart one waits for clients; then the immediate one.
     stop_by: Stop = ((signal.SIGINT, 10.0), (signal.SIGQUIT, 3.0))
 
-    async def prepare(self, home: Path, env: Mapping[str, str]) -> None:
-        """Unpack the template; modes and, for root, owners come along."""
-        await unpacked("postgres", self.template, home, env)
-
     def command(self, home: Path, port: int) -> tuple[str, ...]:
-        """Only what differs per lab; all else stands in the template's postgresql.conf."""
+        """With the options of this lab; all others are in the template's postgresql.conf."""
         listen = ("-h", "127.0.0.1", "-p", str(port), "-k", "")
-        return (str(self.program), "-D", str(home / "data"), *listen)
+        return (str(self.binary.path), "-D", str(home / "data"), *listen)
 
     async def answers(self, port: int) -> bool:
-        """A start-up packet accepted and `SELECT 1` answered."""
+        """Whether it accepts a session and answers `SELECT 1`."""
         return await answers(port)
 
     def url(self, endpoint: Endpoint) -> str:
         """As the role `chaoslab`, which owns the database and is no superuser."""
-        # The servers have no TLS, and asking for it costs every connect a round trip.
+        # The server has no TLS; to ask for it would cost each connect a round trip.
         return f"postgresql://chaoslab:chaoslab@{endpoint}/chaoslab?sslmode=disable"
 
 
 def postgres_server(*, scratch: Path, env: Mapping[str, str]) -> PostgresServer:
-    """PostgreSQL ready to be copied and started; blocks while the template is first made."""
-    binary, identity = PROGRAM.find(), server_identity()
-    cache = cache_folder(identity)
-    program = template.within_reach(binary, identity, cache)
-    folder = template.template(
-        program, binary.number, identity, cache=cache, scratch=scratch, env=env
-    )
-    return PostgresServer(
-        version=binary.version, program=program, template=folder, identity=identity
-    )
+    """The server of this machine; the first call creates its template, and blocks.
+
+    Raises RuntimeUnavailable or ServiceFailed.
+    """
+    found, identity = PROGRAM.find(), server_identity()
+    program = template.within_reach(found, identity, cache_folder(identity))
+    binary = replace(found, path=program)
+    made = template.template(binary, identity, scratch=scratch, env=env)
+    return PostgresServer(binary=binary, template=made, identity=identity)
 
 
 async def answers(port: int) -> bool:
@@ -114,7 +105,7 @@ async def _select_one(streams: Streams) -> bool:
     query = b"SELECT 1\0"
     writer.write(b"Q" + struct.pack("!i", len(query) + 4) + query)
     answered = await _until_ready((reader, writer))
-    writer.write(b"X" + struct.pack("!i", 4))
+    writer.write(TERMINATE)
     return answered
 
 

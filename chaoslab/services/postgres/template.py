@@ -1,4 +1,4 @@
-"""The template of PostgreSQL's data, and a program within reach of the user who runs it."""
+"""The template of PostgreSQL's data, and a program that the server's user can run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from chaoslab.errors import RuntimeUnavailable
+from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
 from chaoslab.machine.once import fingerprint, once
 from chaoslab.machine.places import reachable
 from chaoslab.machine.process import Identity
@@ -15,8 +15,8 @@ from chaoslab.services.programs import ServerBinary
 from chaoslab.services.template import Workshop
 from chaoslab.services.template import template as made_once
 
-# Tuned for a quick start. Durability against a power cut is given up, which no client can see;
-# everything that a client meets when the server stops, dies or fills up is as it always is.
+# For a quick start. Only durability against a power cut is given up: a client observes the same as
+# always when the server stops, is killed, or has no connections left.
 SETTINGS = """
 unix_socket_directories = ''
 max_connections = 100
@@ -35,25 +35,34 @@ timezone = 'UTC'
 log_line_prefix = '%m [%p] '
 """
 _ROLE = "CREATE ROLE chaoslab LOGIN PASSWORD 'chaoslab';\n"
-# Copied as files, the new database leaves no trail in the write-ahead log that each lab would copy.
+# As a copy of files, the new database is not in the write-ahead log, which each lab copies.
 _DATABASE = "CREATE DATABASE chaoslab OWNER chaoslab STRATEGY file_copy;\n"
 _DATABASE_BEFORE_15 = "CREATE DATABASE chaoslab OWNER chaoslab;\n"
+OUT_OF_REACH = ErrorCode(
+    "service.program_out_of_reach",
+    "user {user}, which runs it for root, cannot reach {program} or a copy of it in {cache}",
+    "Root runs the server as another user, who may not enter the folder of its program.",
+)
 
 
 def within_reach(binary: ServerBinary, identity: Identity, cache: Path) -> Path:
-    """The path of `postgres` as that user can run it: its own, or a copy in the cache.
+    """The path of a `postgres` that this user can run: the installed one, or a copy in the cache.
 
-    Raises RuntimeUnavailable if the cache is out of that user's reach as well.
+    Raises RuntimeUnavailable if this user cannot reach the cache either.
     """
     if reachable(binary.path, identity) and reachable(binary.path.parent, identity):
         return binary.path
     if not reachable(cache, identity) or binary.path.parent.name != "bin":
-        # Elsewhere than in a `bin` it could not be told what belongs to it.
+        # Outside a folder `bin`, nothing tells which files belong to the installation.
         raise RuntimeUnavailable(
-            f"postgres: user {identity.uid}, which runs it for root, cannot reach {binary.path} "
-            f"or a copy of its installation in {cache}\n"
-            "  set CHAOSLAB_CACHE_DIR to a folder that every user may enter (mode 0755, as all "
-            "folders above it), or make the folders above the program accessible"
+            Problem(
+                reason=OUT_OF_REACH(
+                    user=str(identity.uid), program=str(binary.path), cache=str(cache)
+                ),
+                where="postgres",
+                fix="set CHAOSLAB_CACHE_DIR to a folder that every user may enter (mode 0755, as "
+                "all folders above it), or make the folders above the program accessible",
+            )
         )
     install = binary.path.parent.parent
     place = cache / f"postgres-{binary.number}-{fingerprint(binary.path)}"
@@ -62,29 +71,26 @@ def within_reach(binary: ServerBinary, identity: Identity, cache: Path) -> Path:
 
 
 def template(
-    postgres: Path, number: str, identity: Identity, *, cache: Path, scratch: Path,
-    env: Mapping[str, str],
-) -> Path:  # fmt: skip
+    binary: ServerBinary, identity: Identity, *, scratch: Path, env: Mapping[str, str]
+) -> Path:
     """The template of a new cluster with role and database `chaoslab`. Blocks on the first use.
 
-    `scratch` is a folder of the lab's where initdb may work. Raises ServiceFailed.
+    `scratch` is a folder of the lab in which initdb may work. Raises ServiceFailed.
     """
-    major = int(number.partition(".")[0])
+    major = int(binary.number.partition(".")[0])
     feed = _ROLE + (_DATABASE if major >= 15 else _DATABASE_BEFORE_15)
     workshop = Workshop(
         kind="postgres",
         named_by="CHAOSLAB_POSTGRES_BIN",
         identity=identity,
         env=env,
-        home=scratch / "initdb",
+        home=scratch / "postgres-template",
     )
     return made_once(
-        f"pgdata-{number}",
-        postgres,
-        lambda workshop: _make_cluster(postgres, workshop, feed),
+        binary,
+        lambda workshop: _make_cluster(binary.path, workshop, feed),
         depends_on=(SETTINGS, feed),
         workshop=workshop,
-        cache=cache,
     )
 
 
@@ -92,7 +98,7 @@ def _copy_install(install: Path, part: Path) -> None:
     package = install.parent
     for name in ("bin", "lib", "lib64", "share"):
         _copy_tree(install / name, part / package.name / install.name / name)
-    # Wheels may keep their libraries beside the package, and find them from there.
+    # Some wheels keep their libraries in a folder beside the package.
     _copy_tree(package.with_name(f"{package.name}.libs"), part / f"{package.name}.libs")
     _open_to_all(part)
 
@@ -104,7 +110,7 @@ def _copy_tree(source: Path, goal: Path) -> None:
 
 
 def _open_to_all(part: Path) -> None:
-    # The umask of the run must not shut the server's user out.
+    # With the umask of the run, the server's user might not be able to read them.
     for folder, _, files in os.walk(part):
         os.chmod(folder, 0o755)
         for path in (Path(folder, name) for name in files):
@@ -115,7 +121,7 @@ def _open_to_all(part: Path) -> None:
 def _make_cluster(postgres: Path, workshop: Workshop, feed: str) -> None:
     data = str(workshop.data)
     arguments = ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
-    # One-megabyte segments of the write-ahead log, since each lab copies a few of them.
+    # Small segments of the write-ahead log (1 MB), since each lab copies a few of them.
     arguments += ["--no-sync", "--wal-segsize=1"]
     workshop.run([str(postgres.with_name("initdb")), *arguments])
     with open(workshop.data / "postgresql.conf", "a") as file:

@@ -6,24 +6,20 @@ Sources: RabbitMQ, "Configuration" (environment variables, advanced.config); Erl
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from chaoslab.machine.endpoint import Endpoint
 from chaoslab.machine.environment import environment
-from chaoslab.machine.places import cache_folder, make_home, server_identity
+from chaoslab.machine.places import make_home, server_identity
 from chaoslab.machine.ports import Ports
-from chaoslab.machine.process import Identity
 from chaoslab.services.answers import ready
-from chaoslab.services.base import Stop
-from chaoslab.services.programs import Candidate, Program, ServerBinary, named, on_path
+from chaoslab.services.programs import Candidate, Program, named, on_path
 from chaoslab.services.rabbitmq.protocol import started
-from chaoslab.services.template import Workshop, template, unpacked
+from chaoslab.services.template import CopiedServer, Workshop, template
 
 _NAMED_BY = "CHAOSLAB_RABBITMQ_SERVER"
-# What Debian puts on PATH changes to a user and a folder of the system's: the script behind it.
+# The script itself: the one that Debian has on PATH changes to a user and a folder of the system.
 _SYSTEM_PROGRAMS = ("/usr/lib/rabbitmq/lib/*/sbin/rabbitmq-server",)
 _CONFIG_NAME = "advanced.config"
 _CONFIG = """\
@@ -35,9 +31,9 @@ _CONFIG = """\
 """
 # The same in every lab, since a node's name is part of its data.
 _NODE = "rabbit@localhost"
-# Nodes find each other by epmd, a daemon that outlives whoever started it. A node that is told the
-# port of its distribution needs none. It takes the number of its clients' port, on an address of
-# loopback of which labs use nothing.
+# Nodes find each other by epmd, a daemon that would outlive the lab. A node with a given port for
+# its distribution needs none. That port has the number of the clients' port, on an address of
+# loopback that labs do not use.
 _WITHOUT_EPMD = (
     "-noinput -sname {node} -start_epmd false -erl_epmd_port {port} "
     "-kernel inet_dist_use_interface {{127,0,0,2}}"
@@ -57,10 +53,10 @@ def _of_the_system() -> Iterator[Candidate]:
 
 
 def _version_text(program: Path) -> str:
-    """By the folder of its own code, since any option would start the server."""
+    """Read from the name of its code's folder: a call with any option would start the server."""
     for code in program.resolve().parent.parent.glob("plugins/rabbit-*"):
         return f"RabbitMQ {code.name.removeprefix('rabbit-')}"
-    return "no folder plugins/rabbit-VERSION beside its own"
+    return "no folder plugins/rabbit-VERSION beside its own folder"
 
 
 PROGRAM = Program(
@@ -73,39 +69,29 @@ PROGRAM = Program(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RabbitServer:
+class RabbitServer(CopiedServer):
     """RabbitMQ without plug-ins, on a copy of the machine's template."""
 
-    binary: ServerBinary
-    template: Path
-    identity: Identity
-    stop_by: Stop = ((signal.SIGTERM, 10.0),)
-
-    @property
-    def version(self) -> str:
-        """As in `RabbitMQ 3.10.8 (system)`."""
-        return self.binary.version
-
-    async def prepare(self, home: Path, env: Mapping[str, str]) -> None:
-        """Unpack the template; modes and, for root, owners come along."""
-        await unpacked("rabbitmq", self.template, home, env)
+    __slots__ = ()
 
     def command(self, home: Path, port: int) -> tuple[str, ...]:
-        """All settings by the environment; no file of the machine's is read."""
+        """With every setting in the environment: no configuration file of the machine is read."""
         return _command(self.binary.path, home, port)
 
     async def answers(self, port: int) -> bool:
-        """The protocol header answered by Connection.Start."""
+        """Whether it answers the protocol header with Connection.Start."""
         return await ready(port, started)
 
     def url(self, endpoint: Endpoint) -> str:
-        """As the user `chaoslab`, in a virtual host of that name."""
+        """As the user `chaoslab`, in the virtual host `chaoslab`."""
         return f"amqp://chaoslab:chaoslab@{endpoint}/chaoslab"
 
 
 def rabbit_server(*, scratch: Path, env: Mapping[str, str]) -> RabbitServer:
-    """A server ready to be copied and started; blocks while the template is first made."""
+    """The server of this machine; the first call creates its template, and blocks.
+
+    Raises RuntimeUnavailable or ServiceFailed.
+    """
     binary, identity = PROGRAM.find(), server_identity()
     workshop = Workshop(
         kind="rabbitmq",
@@ -115,18 +101,16 @@ def rabbit_server(*, scratch: Path, env: Mapping[str, str]) -> RabbitServer:
         home=scratch / "rabbitmq-template",
     )
     made = template(
-        f"rabbitmq-{binary.number}",
-        binary.path,
+        binary,
         lambda workshop: _make_data(binary.path, workshop),
         depends_on=(_CONFIG, _NODE),
         workshop=workshop,
-        cache=cache_folder(identity),
     )
     return RabbitServer(binary=binary, template=made, identity=identity)
 
 
 def _make_data(program: Path, workshop: Workshop) -> None:
-    """Start once, which makes user, virtual host and tables, and end when that is done."""
+    """Start the server once; it creates user, virtual host and tables, and then stops."""
     home, identity = workshop.home, workshop.identity
     make_home(workshop.data, identity)
     config = workshop.data / _CONFIG_NAME

@@ -44,7 +44,7 @@ PROGRAM = Program(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisServer:
-    """Redis or Valkey, keeping an append-only file so that a restart finds the same data."""
+    """Redis or Valkey with an append-only file, so that a restart finds the same data."""
 
     version: str
     program: Path
@@ -52,10 +52,10 @@ class RedisServer:
     stop_by: Stop = ((signal.SIGTERM, 5.0),)
 
     async def prepare(self, home: Path, env: Mapping[str, str]) -> None:
-        """It makes what it needs itself."""
+        """Does nothing: the server creates its files itself."""
 
     def command(self, home: Path, port: int) -> tuple[str, ...]:
-        """Written through before each answer, and never forked for a rewrite."""
+        """Each write is in the file before its answer; the file is never rewritten by a fork."""
         options = {
             "port": str(port), "bind": "127.0.0.1", "dir": str(home), "save": "",
             "appendonly": "yes", "appendfsync": "no", "auto-aof-rewrite-percentage": "0",
@@ -64,22 +64,22 @@ class RedisServer:
         return (str(self.program), *words)
 
     async def answers(self, port: int) -> bool:
-        """PING answered by PONG."""
+        """Whether it answers PING with PONG."""
         return await answers(port)
 
     def url(self, endpoint: Endpoint) -> str:
-        """Its first database."""
+        """Database 0."""
         return f"redis://{endpoint}/0"
 
 
 def redis_server() -> RedisServer:
-    """The one that runs here. Raises RuntimeUnavailable."""
+    """The server of this machine. Raises RuntimeUnavailable."""
     binary = PROGRAM.find()
     return RedisServer(version=binary.version, program=binary.path)
 
 
 async def answers(port: int) -> bool:
-    """Whether Redis answers PING with PONG there."""
+    """Whether a server at that port of 127.0.0.1 answers PING with PONG."""
     return await ready(port, _ping)
 
 

@@ -1,0 +1,61 @@
+"""A plan that needs what a kind of service cannot do is refused before anything starts."""
+
+from __future__ import annotations
+
+import pytest
+
+from chaoslab import Severed
+from chaoslab import expectations as expect
+from chaoslab.errors import SpecError
+from chaoslab.lab.abilities import check_abilities, counted_links
+from chaoslab.model import when
+from chaoslab.model.plan import Boot, Plan, resolve
+from chaoslab.model.topology import App, Service, Topology
+
+# The server of one kind shows its clients, that of the other does not.
+TOPOLOGY = Topology(
+    name="shop",
+    services={
+        "db": Service(name="db", kind="postgres"),
+        "queue": Service(name="queue", kind="rabbitmq"),
+    },
+    apps={
+        "web": App(name="web", command=("web",), links=("db", "queue")),
+        "worker": App(name="worker", command=("worker",), links=("queue",)),
+    },
+    connectors={},
+)
+FAULT = Severed(target="web.db", stop=when.started(app="web", after_s=1.0))
+
+
+def plan_of(*claims: expect.Expectation) -> Plan:
+    """A resolved plan with these expectations."""
+    boots = (Boot(app="web"), Boot(app="worker"))
+    return resolve(Plan(name="counts", boots=boots, faults=(FAULT,), expect=claims), TOPOLOGY)
+
+
+def test_clients_are_counted_on_every_link_of_the_app_unless_services_are_named() -> None:
+    """Not on the links of another app, and by no other expectation."""
+    every = plan_of(expect.ReleasesConnections(app="web"), expect.Recovers(app="web"))
+    named = plan_of(expect.ReleasesConnections(app="web", services=("db",)))
+    assert [link.name for link in counted_links(every, TOPOLOGY)] == ["web.db", "web.queue"]
+    assert [link.name for link in counted_links(named, TOPOLOGY)] == ["web.db"]
+    assert [*counted_links(plan_of(expect.Recovers(app="web")), TOPOLOGY)] == []
+
+
+def test_a_plan_that_counts_clients_where_the_server_shows_none_is_refused() -> None:
+    """With the service, its kind, and the kinds that can be counted."""
+    with pytest.raises(SpecError) as refused:
+        check_abilities(plan_of(expect.ReleasesConnections(app="web")), TOPOLOGY)
+    (problem,) = refused.value.problems
+    assert problem.where == "counts: expect"
+    assert "'queue' is a rabbitmq" in problem.what
+    assert "'db'" not in problem.what
+    assert "postgres, redis, mysql" in problem.expected
+    assert "ReleasesConnections" in problem.fix
+
+
+def test_a_plan_that_names_only_services_that_show_their_clients_is_accepted() -> None:
+    """Nothing is raised."""
+    check_abilities(plan_of(expect.ReleasesConnections(app="web", services=("db",))), TOPOLOGY)
+    check_abilities(plan_of(expect.Starts(app="worker")), TOPOLOGY)
