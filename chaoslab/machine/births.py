@@ -29,7 +29,7 @@ class LeftProcess:
     ended: bool = True
 
 
-def give(family: Iterable[int], birthmark: int) -> None:
+def set_birthmark(family: Iterable[int], birthmark: int) -> None:
     """Give processes a birthmark; every process that they start from now on inherits it.
 
     Where the platform has no such limit, or forbids it, they get none. A process that leaves its
@@ -38,7 +38,7 @@ def give(family: Iterable[int], birthmark: int) -> None:
     _limit(family, birthmark)
 
 
-def take(pid: int) -> None:
+def remove_birthmark(pid: int) -> None:
     """Remove the birthmark of a process of the lab; it has one where an app started the lab."""
     _limit((pid,), -1)
 
@@ -59,7 +59,7 @@ def of_boot(session: int, birthmark: int, family: Iterable[int] = ()) -> dict[in
     The boot's own process has ended. So a process that has the session's number now is another one
     with a reused number, and the processes of that session are not the boot's.
     """
-    known, machine = set(family), reaper.everything()
+    known, machine = set(family), reaper.all_processes()
     is_reused = session in machine
     return {
         pid: process

@@ -63,7 +63,7 @@ class DeadMansSwitch:
             bufsize=0,
             start_new_session=True,
         )
-        births.take(self._process.pid)  # for the same reason
+        births.remove_birthmark(self._process.pid)  # for the same reason
 
     @property
     def pid(self) -> int:
@@ -81,7 +81,7 @@ class DeadMansSwitch:
         """What is wrong with the switch's process."""
         return trouble_of(self._process, (self.pid,), tuple)
 
-    def tell(self, line: str) -> None:
+    def send_line(self, line: str) -> None:
         """Pass a line to the cleaner. `finish` notices a switch that has ended."""
         self._lines.append(line)
         self._write(f"{line}\n")

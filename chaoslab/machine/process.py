@@ -53,7 +53,7 @@ def spawn(
     """
     drop = identity if identity is not None and identity.drops else None
     with (
-        open(log, "ab", opener=private)
+        open(log, "ab", opener=open_private)
         if output is None
         else contextlib.nullcontext(output) as sink
     ):
@@ -75,7 +75,7 @@ def spawn(
             raise ServiceFailed(_not_executed(command, drop, error)) from None
 
 
-def private(path: str, flags: int) -> int:
+def open_private(path: str, flags: int) -> int:
     """Open a log that only its owner can read. No symbolic link is followed."""
     return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 

@@ -55,7 +55,7 @@ def look(pid: int) -> Process | None:
     return Process(pid, int(fields[1]), int(fields[3]), int(fields[19]))
 
 
-def everything() -> dict[int, Process]:
+def all_processes() -> dict[int, Process]:
     """Every live process of the machine, by its number."""
     found = (look(int(name)) for name in os.listdir("/proc") if name.isdigit())
     return {process.pid: process for process in found if process is not None}
@@ -104,7 +104,7 @@ def members(mark: str, folder: str, sessions: dict[int, int]) -> dict[int, Proce
 
     An empty `mark` matches nothing, so that a service can be found by its folder alone.
     """
-    machine = everything()
+    machine = all_processes()
     births = birthmarks(mark)
     ours: dict[int, Process] = {}
     for pid, process in machine.items():

@@ -97,16 +97,16 @@ def _table(wanted: Container[int] = EVERY) -> tuple[Row, ...]:
 def socket_inodes(pid: int) -> Iterator[int]:
     """The inodes of the sockets that a process holds; none if it may not be read."""
     folder = f"/proc/{pid}/fd"
-    with _of_others():
+    with _ignoring_hidden():
         for name in os.listdir(folder):
-            with _of_others():
+            with _ignoring_hidden():
                 target = os.readlink(f"{folder}/{name}")
                 if target.startswith("socket:["):
                     yield int(target[8:-1])
 
 
 @contextlib.contextmanager
-def _of_others() -> Iterator[None]:
+def _ignoring_hidden() -> Iterator[None]:
     """Ignore what is gone or hidden.
 
     Raises RuntimeUnavailable where this process has no descriptors or memory left: else the app

@@ -56,7 +56,7 @@ def last_lines(log: Sequence[str]) -> tuple[str, ...]:
     return tuple(log) or ("(nothing)",)
 
 
-def placed(error: E, where: str) -> E:
+def with_place(error: E, where: str) -> E:
     """The same error with `where` before the place of each problem."""
     return type(error)(
         replace(each, where=f"{where}: {each.where}" if each.where else where)

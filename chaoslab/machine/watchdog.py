@@ -31,7 +31,7 @@ class Watchdog(DeadMansSwitch):
         self.check()
         process = reaper.look(leader)
         if process is not None and process.session == leader:
-            self.tell(f"{leader} {process.born}")
+            self.send_line(f"{leader} {process.born}")
 
     async def end_lab(self) -> bool:
         """End the lab's processes and delete its folder; returns whether nothing is left."""

@@ -9,7 +9,7 @@ from chaoslab.errors import ChaoslabError, ServiceFailed
 from chaoslab.history.events import LabTrouble
 from chaoslab.history.journal import Journal
 from chaoslab.machine.trouble import Trouble
-from chaoslab.runtimes.parts import Part, ended
+from chaoslab.runtimes.parts import Part, ended_problem
 
 
 class PartsProbe:
@@ -64,7 +64,7 @@ class PartsProbe:
 
     def _ended(self, part: Part, trouble: Trouble) -> None:
         self._note(part, self._journal.now(), trouble.what)
-        self.failure = trouble.error or ServiceFailed(ended(part.name, trouble))
+        self.failure = trouble.error or ServiceFailed(ended_problem(part.name, trouble))
 
     def _note(
         self, part: Part, at_s: float, what: str, lasted_s: float | None = None

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from chaoslab.agent import canary
 from chaoslab.errors import ErrorCode, FaultUnsupported, Problem, RuntimeUnavailable
 from chaoslab.machine.endpoint import Endpoint
-from chaoslab.machine.trouble import placed
+from chaoslab.machine.trouble import with_place
 from chaoslab.model.sighting import REACHED, Sighting
 from chaoslab.model.topology import Service
 from chaoslab.services import kind_of, question_of
@@ -116,5 +116,5 @@ async def external_service(service: Service, address: str, *, named_by: str) -> 
         try:
             version = f"{await about(running.url(running.endpoint))}, external"
         except RuntimeUnavailable as error:
-            raise placed(error, named_by) from error
+            raise with_place(error, named_by) from error
     return ExternalService(service, address, version)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What to look for beyond what dead labs of this machine left.
+    """What `chaoslab clean` looks for, besides the leftovers of dead labs on this machine.
 
     `images`: superseded images too. `session` is a session of another host that the user knows to
     be dead.

@@ -90,7 +90,7 @@ class ApiPart:
 _REFUSES = "it ended: its API refuses connections"
 
 
-def ended(name: str, trouble: Trouble) -> Problem:
+def ended_problem(name: str, trouble: Trouble) -> Problem:
     """The problem where a part ended during the run."""
     return Problem(
         where=name,

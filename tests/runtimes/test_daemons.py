@@ -147,7 +147,7 @@ def _killed_lab(log: Path, *, with_switch: bool = False) -> tuple[int, str]:
 
 
 def _switch_of(lab: int, folder: str) -> int:
-    children = (p.pid for p in reaper.everything().values() if p.parent == lab)
+    children = (p.pid for p in reaper.all_processes().values() if p.parent == lab)
     commands = ((pid, Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")) for pid in children)
     return next(pid for pid, words in commands if folder.encode() in words)
 

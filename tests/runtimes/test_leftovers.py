@@ -187,7 +187,7 @@ async def test_a_lab_whose_watchdog_was_killed_still_cleans_up() -> None:
 
 
 def _watchdog_of(folder: Path) -> int:
-    for process in reaper.everything().values():
+    for process in reaper.all_processes().values():
         if process.parent == os.getpid():
             command = Path(f"/proc/{process.pid}/cmdline").read_bytes()
             if str(folder).encode() in command.split(b"\0"):

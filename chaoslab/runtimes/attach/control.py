@@ -109,9 +109,9 @@ class AttachedControl:
         return None if proxy in self._unmatched else await self._server.packets(self._at(proxy))
 
     async def ended_bytes(self, proxy: str) -> int | None:
-        """By Toxiproxy's metrics, on links without canaries; else None.
+        """The bytes of ended connections, from Toxiproxy's metrics; None on a link with canaries.
 
-        None for chaoslab's engine: it counts bytes at once, not at a connection's end.
+        None for chaoslab's engine too: it counts bytes at once, not at a connection's end.
         """
         if proxy not in self._without_canary or "connections" in self.capabilities:
             return None

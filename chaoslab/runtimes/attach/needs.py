@@ -31,7 +31,7 @@ def looks(topology: Topology) -> Mapping[str, Look]:
 
 
 def lacks(machine: Machine) -> Iterator[Lack]:
-    """What does not answer."""
+    """A lack for each address that does not answer."""
     yield from lacking(*machine.of_runtimes["attach"])
 
 

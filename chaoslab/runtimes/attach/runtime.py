@@ -125,7 +125,7 @@ class AttachedRuntime:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """None: nothing was started."""
+        """Empty: this runtime starts no parts."""
         return ()
 
     async def start_service(self, service: Service) -> ExternalService:
@@ -163,7 +163,7 @@ class AttachedRuntime:
     async def ask(
         self, app: App, address: Endpoint, service: Service, *, within_s: float
     ) -> Sighting | None:
-        """One exchange from this machine.
+        """Send a canary from this machine.
 
         None if the proxy's listener cannot be reached from here: the first canary of a link shows
         that, when nothing is in force. None too if the answer may come from a forwarded port.

@@ -86,7 +86,7 @@ class ContainerApp:
 
     @property
     def exit_code(self) -> int | None:
-        """By the engine; None while it runs, a negative number is the signal that ended it."""
+        """The engine's exit code; None while it runs, a negative number is a signal."""
         return self._exited.result() if self._exited.done() else None
 
     async def exited(self) -> int:

@@ -20,7 +20,7 @@ from chaoslab.errors import (
 )
 from chaoslab.history.events import PastProxy
 from chaoslab.machine.endpoint import Endpoint
-from chaoslab.machine.trouble import placed
+from chaoslab.machine.trouble import with_place
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import App, Service
 from chaoslab.proxies.base import ProxyKind
@@ -164,13 +164,13 @@ class ContainerRuntime:
         )
 
     def proxied(self, port: int) -> Endpoint:
-        """On the apps' network, by the proxy server's name."""
+        """The address of that port on the apps' network, by the proxy server's name."""
         return Endpoint(host=PROXY_NAME, port=port)
 
     async def ask(
         self, app: App, address: Endpoint, service: Service, *, within_s: float
     ) -> Sighting:
-        """From the app's network namespace."""
+        """Send a canary from the app's network namespace."""
         return await self._stack.pods[app.name].agent.canary(
             address, question_of(service), within_s=within_s
         )
@@ -199,7 +199,7 @@ class ContainerRuntime:
         try:
             container = self._stack.engine.run(run)
         except ServiceFailed as error:
-            raise placed(error, pod.app) from error
+            raise with_place(error, pod.app) from error
         return ContainerApp(pod=pod, container=container, log=log, asked_s=asked_s)
 
     async def _close(self) -> None:

@@ -78,11 +78,11 @@ class ServerContainer:
         return text
 
     def stop(self) -> None:
-        """Orderly shutdown by the engine, with the image's own stop signal. Blocks."""
+        """Have the engine shut it down, with the image's stop signal. Blocks."""
         self.container.stop(timeout=STOP_GRACE_S)
 
     def kill(self) -> None:
-        """SIGKILL by the engine. Blocks."""
+        """Have the engine send SIGKILL. Blocks."""
         self.container.kill()
 
     def start(self) -> None:
@@ -114,7 +114,7 @@ class ContainerService:
 
     @property
     def part(self) -> ContainerPart:
-        """Its check as a part of the lab; off while the lab stops, starts or freezes it."""
+        """The check of this server as a part of the lab; off while the lab stops or freezes it."""
         return ContainerPart(
             name=self._service.name,
             container=self.container,
@@ -123,12 +123,12 @@ class ContainerService:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Its published port on loopback, which only the lab uses."""
+        """The server's published port on loopback, which only the lab uses."""
         return Endpoint(host=HOST, port=self._server.published)
 
     @property
     def upstream(self) -> Endpoint:
-        """Its name on the network that it shares only with the proxy server."""
+        """The server's name on the network that it shares only with the proxy server."""
         return self._server.upstream
 
     def url(self, endpoint: Endpoint) -> str:
@@ -136,7 +136,7 @@ class ContainerService:
         return self._server.server.url(endpoint, self._lab)
 
     async def ask(self, *, within_s: float) -> Sighting:
-        """One exchange from the proxy server's namespace.
+        """Send a canary from the proxy server's namespace.
 
         A published port would accept a connect for a server that is down.
         """
@@ -145,12 +145,12 @@ class ContainerService:
         )
 
     async def stop(self) -> None:
-        """Orderly shutdown by the engine, with the image's own stop signal."""
+        """Have the engine shut it down, with the image's stop signal."""
         self._should_run = False
         await self._do(self._server.stop, thawed=True)
 
     async def kill(self) -> None:
-        """SIGKILL by the engine."""
+        """Have the engine send SIGKILL."""
         self._should_run = False
         await self._do(self._server.kill, thawed=True, only="running")
 
@@ -161,7 +161,7 @@ class ContainerService:
         self._should_run = True
 
     async def pause(self) -> None:
-        """Freeze all of its processes, by the engine."""
+        """Have the engine freeze all of its processes."""
         self._should_run = False
         await self._do(self._server.container.pause, only="running")
 

@@ -45,7 +45,7 @@ class Thing(NamedTuple):
     labels: dict[str, str]
 
     def __hash__(self) -> int:
-        """By kind and id; the labels are a dict, which cannot be hashed."""
+        """A hash of kind and id, since the labels are a dict and cannot be hashed."""
         return hash((self.kind, self.id))
 
 

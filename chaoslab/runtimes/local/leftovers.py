@@ -67,7 +67,7 @@ def _leftover(lab: _Lab, folder: Path | None, processes: int) -> Leftover:
 def _marked() -> Counter[_Lab]:
     # How many processes have each lab's mark.
     labs: Counter[_Lab] = Counter()
-    for pid in reaper.everything():
+    for pid in reaper.all_processes():
         with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as file:
             for entry in file.read().split(b"\0"):
                 if match := _MARK.fullmatch(entry):

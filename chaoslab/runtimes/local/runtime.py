@@ -24,7 +24,7 @@ from chaoslab.machine.places import lab_folder, make_home
 from chaoslab.machine.ports import HOST, Ports, PortTaken, is_free
 from chaoslab.machine.process import spawn
 from chaoslab.machine.sockets import port_taken, tree
-from chaoslab.machine.trouble import placed
+from chaoslab.machine.trouble import with_place
 from chaoslab.machine.watchdog import Watchdog
 from chaoslab.model.sighting import Sighting
 from chaoslab.model.topology import App, Service
@@ -164,10 +164,10 @@ class LocalRuntime:
                 start.command, env=start.env, log=start.log, output=output.write_end
             )
         except ServiceFailed as error:
-            raise placed(error, name) from None
+            raise with_place(error, name) from None
         output.begin()
         birthmark = self._births[next(self._spawns)]
-        births.give(tree(process.pid), birthmark)
+        births.set_birthmark(tree(process.pid), birthmark)
         running = LocalApp(
             name=name, process=process, port=port, output=output,
             spawned_s=spawned_s, birthmark=birthmark,
@@ -196,13 +196,13 @@ class LocalRuntime:
         return control
 
     def proxied(self, port: int) -> Endpoint:
-        """On loopback, which all parts share."""
+        """The address of that port on loopback, which all parts share."""
         return Endpoint(host=HOST, port=port)
 
     async def ask(
         self, app: App, address: Endpoint, service: Service, *, within_s: float
     ) -> Sighting:
-        """From this process, which is in the same network as every app."""
+        """Send a canary from this process, which is in the same network as every app."""
         del app
         return await canary.ask(address.host, address.port, question_of(service), within_s=within_s)
 
