@@ -10,10 +10,10 @@ from chaoslab.errors import NOT_INSTALLED, ErrorCode, Problem, RuntimeUnavailabl
 from chaoslab.gate.result import ChosenRuntime
 from chaoslab.model.gate import GateProxy, GateRuntime
 from chaoslab.model.topology import Topology
-from chaoslab.proxies.base import ProxyKind
 from chaoslab.proxies.server import toxiproxy_program
 from chaoslab.runtimes.doctor.look import look
 from chaoslab.runtimes.doctor.needs import needs_of
+from chaoslab.runtimes.table import TABLE
 
 NOT_READY = ErrorCode(
     "runtime.not_ready",
@@ -29,7 +29,7 @@ def choose_runtime(asked: GateRuntime, asked_proxy: GateProxy, topology: Topolog
     RuntimeUnavailable if a runtime or proxy that was requested by name lacks something.
     """
     taken, why = _runtime(asked, topology)
-    usual: ProxyKind = "embedded" if taken == "local" else "toxiproxy"
+    usual = TABLE[taken].usual_proxy
     proxy = usual if asked_proxy == "auto" else asked_proxy
     if (taken, proxy) == ("local", "toxiproxy"):
         toxiproxy_program()
