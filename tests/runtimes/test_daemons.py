@@ -13,7 +13,7 @@ import pytest
 
 import chaoslab
 from chaoslab.machine import reaper
-from chaoslab.machine.births import give, of_boot, take
+from chaoslab.machine.births import of_boot, remove_birthmark, set_birthmark
 from chaoslab.runtimes.base import RunningApp
 from chaoslab.runtimes.local import LocalRuntime, leftovers
 
@@ -159,9 +159,9 @@ def test_a_birthmark_is_inherited_and_can_be_removed() -> None:
     with subprocess.Popen(sleeps) as process:
         try:
             assert reaper.birthmark(process.pid) == 0
-            give([process.pid], marks[3])
+            set_birthmark([process.pid], marks[3])
             assert reaper.birthmark(process.pid) == marks[3]
-            take(process.pid)
+            remove_birthmark(process.pid)
             assert reaper.birthmark(process.pid) == 0
         finally:
             process.kill()

@@ -23,7 +23,10 @@ def part(*states: dict[str, Any]) -> ContainerPart:
 
     api = SimpleNamespace(inspect_container=inspect)
     container = SimpleNamespace(
-        id="none", client=SimpleNamespace(api=api), logs=lambda tail: b"a last line\n"
+        id="none",
+        name="postgres",
+        client=SimpleNamespace(api=api),
+        logs=lambda tail: b"a last line\n",
     )
     return ContainerPart(name="postgres", container=cast("Any", container))
 
