@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from chaoslab.evidence.answering import (
     NO_ANSWER,
@@ -34,9 +34,7 @@ class AnswersInTime(Expectation):
     boot: int = 1
     kind: Literal["answers_in_time"] = "answers_in_time"
 
-    @property
-    def watches(self) -> frozenset[Watch]:
-        return frozenset({"readiness"})
+    watches: ClassVar[frozenset[Watch]] = frozenset({"readiness"})
 
     def judged(self, run: Run) -> Verdict:
         sampling, history = run.plan.sampling, run.history

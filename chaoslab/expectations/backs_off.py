@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -31,12 +31,12 @@ from chaoslab.evidence.timeline import (
 from chaoslab.evidence.traffic import most_within
 from chaoslab.evidence.writing import LOOKED_S
 from chaoslab.expectations import needs
-from chaoslab.expectations.base import Expectation, Run
+from chaoslab.expectations.base import AppDefaults, Expectation, Run
 from chaoslab.history.events import FaultHealed, FaultHealing
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place, Watch
 from chaoslab.model.faults import Declared
-from chaoslab.model.topology import App, Link
+from chaoslab.model.topology import Link
 from chaoslab.model.values import wrong
 from chaoslab.model.verdict import Outcome, Verdict, failed, passed, unknown
 from chaoslab.reason import Code, Reason
@@ -115,14 +115,11 @@ class BacksOff(Expectation):
     kind: Literal["backs_off"] = "backs_off"
 
     counted: ClassVar[bool] = True
-    app_defaults: ClassVar[Mapping[str, Callable[[App], float]]] = {
+    watches: ClassVar[frozenset[Watch]] = frozenset({"connects"})
+    app_defaults: ClassVar[AppDefaults] = {
         "connects_per_s": lambda app: app.limits.connects_per_s,
         "herd": lambda app: app.limits.herd,
     }
-
-    @property
-    def watches(self) -> frozenset[Watch]:
-        return frozenset({"connects"})
 
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from needs.bounds(place, self)

@@ -23,6 +23,8 @@ from chaoslab.model.topology import App, Topology
 from chaoslab.model.verdict import Verdict
 from chaoslab.reason import Reason
 
+AppDefaults = Mapping[str, Callable[[App], Any]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -59,7 +61,7 @@ class Expectation(Expected):
     # True: the run waits for the start-up even if the fault was not put in force.
     of_start: ClassVar[bool] = False
     # Fields that may be None in a scenario, with the app's own value for each.
-    app_defaults: ClassVar[Mapping[str, Callable[[App], Any]]] = {}
+    app_defaults: ClassVar[AppDefaults] = {}
 
     def problems(self, place: Place) -> Iterator[Problem]:
         """Each value that is wrong in this plan; by default only bounds and boots are checked."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
@@ -37,7 +37,7 @@ from chaoslab.evidence.until_heal import (
     silent_before_heal,
 )
 from chaoslab.expectations import needs
-from chaoslab.expectations.base import Expectation, Run
+from chaoslab.expectations.base import AppDefaults, Expectation, Run
 from chaoslab.faults.evidence import Evidence
 from chaoslab.history.events import (
     HealthSample,
@@ -134,6 +134,8 @@ class Degrades(Expectation):
     boot: int = 1
     kind: Literal["degrades"] = "degrades"
 
+    app_defaults: ClassVar[AppDefaults] = {"within_s": lambda app: app.deadlines.degraded_s}
+
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from needs.bounds(place, self)
         yield from needs.names(place, self.naming)
@@ -144,10 +146,6 @@ class Degrades(Expectation):
     @property
     def named_faults(self) -> tuple[str, ...]:
         return (self.fault,)
-
-    app_defaults: ClassVar[Mapping[str, Callable[[App], float]]] = {
-        "within_s": lambda app: app.deadlines.degraded_s
-    }
 
     def with_faults(self, labels: tuple[str, ...]) -> Self:
         rests_on = labels if self.rests_on is None else self.rests_on

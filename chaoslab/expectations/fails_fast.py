@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
@@ -13,9 +13,8 @@ from chaoslab.evidence.starting import LAST_WORDS, is_past, not_reached
 from chaoslab.evidence.timeline import Span, exited, spawned, started_by, watched_until_s
 from chaoslab.evidence.unfinished_start import exited_early
 from chaoslab.expectations import needs
-from chaoslab.expectations.base import Expectation, Run
+from chaoslab.expectations.base import AppDefaults, Expectation, Run
 from chaoslab.model.expectation import Place, Seen
-from chaoslab.model.topology import App
 from chaoslab.model.values import wrong
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 from chaoslab.reason import Code, Reason
@@ -68,9 +67,8 @@ class FailsFast(Expectation):
     kind: Literal["fails_fast"] = "fails_fast"
 
     of_start: ClassVar[bool] = True
-    app_defaults: ClassVar[Mapping[str, Callable[[App], float]]] = {
-        "within_s": lambda app: app.deadlines.fail_fast_s
-    }
+    expects_end: ClassVar[bool] = True
+    app_defaults: ClassVar[AppDefaults] = {"within_s": lambda app: app.deadlines.fail_fast_s}
 
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from needs.bounds(place, self)
@@ -78,10 +76,6 @@ class FailsFast(Expectation):
         if isinstance(self.cause, str):
             fix = f"write ({self.cause!r},)"
             yield wrong(place.where, "cause", self.cause, "a tuple of words", fix)
-
-    @property
-    def expects_end(self) -> bool:
-        return True
 
     @property
     def start_mode(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from chaoslab.evidence.given import Given
 from chaoslab.evidence.proof import NONE_SENT
@@ -65,13 +65,11 @@ class FirstRequestServed(Expectation):
     within_s: float = 2.0
     kind: Literal["first_request_served"] = "first_request_served"
 
+    judged_by_writes: ClassVar[bool] = True
+
     @property
     def named_faults(self) -> tuple[str, ...]:
         return (self.fault,)
-
-    @property
-    def needs_writes(self) -> bool:
-        return True
 
     def given(self, run: Run) -> Iterator[Given]:
         if (healed_s := last_healed_s(run.history)) is not None:

@@ -128,18 +128,11 @@ class KeepsAcknowledged(Expectation):
 
     counted: ClassVar[bool] = True
     excusable: ClassVar[bool] = False
+    keeps_writes: ClassVar[bool] = True
 
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from needs.bounds(place, self)
         yield from above(place.where, 0, at_least=self.at_least)
-
-    @property
-    def keeps_writes(self) -> bool:
-        return True
-
-    @property
-    def needs_writes(self) -> bool:
-        return True
 
     def longest_s(self, place: Place) -> float:
         return self.at_least / needs.slowest_rate(self.app, place.plan)

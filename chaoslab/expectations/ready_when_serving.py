@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -37,12 +37,11 @@ from chaoslab.evidence.timeline import (
     spawned,
 )
 from chaoslab.expectations import needs
-from chaoslab.expectations.base import Expectation, Run
+from chaoslab.expectations.base import AppDefaults, Expectation, Run
 from chaoslab.history.events import FaultHealing, FirstAnswer
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place, Watch
 from chaoslab.model.plan import Plan
-from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 from chaoslab.reason import Reason
 
@@ -61,22 +60,14 @@ class ReadyWhenServing(Expectation):
     boot: int = 1
     kind: Literal["ready_when_serving"] = "ready_when_serving"
 
-    app_defaults: ClassVar[Mapping[str, Callable[[App], float]]] = {
-        "within_s": lambda app: app.deadlines.degraded_s
-    }
-
-    @property
-    def watches(self) -> frozenset[Watch]:
-        return frozenset({"readiness"})
+    watches: ClassVar[frozenset[Watch]] = frozenset({"readiness"})
+    judged_by_writes: ClassVar[bool] = True
+    app_defaults: ClassVar[AppDefaults] = {"within_s": lambda app: app.deadlines.degraded_s}
 
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from needs.bounds(place, self)
         yield from needs.a_path(place, self, "ready_path")
         yield from needs.a_load(place, self)
-
-    @property
-    def needs_writes(self) -> bool:
-        return True
 
     def given(self, run: Run) -> Iterator[Given]:
         if (healed_s := last_healed_s(run.history)) is not None:

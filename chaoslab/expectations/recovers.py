@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
@@ -39,7 +39,7 @@ from chaoslab.evidence.timeline import (
 )
 from chaoslab.evidence.waits import waited_s
 from chaoslab.expectations import needs
-from chaoslab.expectations.base import Expectation, Run
+from chaoslab.expectations.base import AppDefaults, Expectation, Run
 from chaoslab.history.events import (
     FaultHealed,
     FaultMissed,
@@ -50,7 +50,6 @@ from chaoslab.history.events import (
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place, ProofWanted, Seen
 from chaoslab.model.health import HealthState
-from chaoslab.model.topology import App
 from chaoslab.model.values import above
 from chaoslab.model.verdict import Outcome, Verdict, failed, passed, unknown
 
@@ -74,7 +73,7 @@ class Recovers(Expectation):
     boot: int = 1
     kind: Literal["recovers"] = "recovers"
 
-    app_defaults: ClassVar[Mapping[str, Callable[[App], float | bool | None]]] = {
+    app_defaults: ClassVar[AppDefaults] = {
         "within_s": lambda app: app.deadlines.recovery_s,
         "proved": lambda app: app.writes is not None,
         "stable_s": lambda app: app.deadlines.stable_s,
@@ -97,10 +96,6 @@ class Recovers(Expectation):
         """Whether a healthy answer is still due after the heal."""
         healthy = seen.state is HealthState.HEALTHY
         return not healthy and seen.now_s < seen.healed_s + (self.within_s or 0.0)
-
-    @property
-    def needs_writes(self) -> bool:
-        return bool(self.proved)
 
     def longest_s(self, place: Place) -> float:
         del place

@@ -68,15 +68,12 @@ class RefusesHonestly(Expectation):
 
     counted: ClassVar[bool] = True
     excusable: ClassVar[bool] = False
+    judged_by_writes: ClassVar[bool] = True
 
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from needs.bounds(place, self)
         yield from needs.a_load(place, self)
         yield from needs.least(place, 0, at_least=self.at_least)
-
-    @property
-    def needs_writes(self) -> bool:
-        return True
 
     def judged(self, run: Run) -> Verdict:
         claim = (

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, median, quantiles
-from typing import Literal
+from typing import ClassVar, Literal
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.reasons import CUT_SHORT
@@ -85,6 +85,8 @@ class RegainsLatency(Expectation):
     boot: int = 1
     kind: Literal["regains_latency"] = "regains_latency"
 
+    judged_by_writes: ClassVar[bool] = True
+
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from needs.bounds(place, self)
         yield from needs.a_load(place, self)
@@ -93,10 +95,6 @@ class RegainsLatency(Expectation):
         yield from needs.least(place, 1, at_least=self.at_least)
         if not self.ratio > 0:
             yield wrong(place.where, "ratio", self.ratio, "more than 0")
-
-    @property
-    def needs_writes(self) -> bool:
-        return True
 
     def longest_s(self, place: Place) -> float:
         return self.at_least / needs.slowest_rate(self.app, place.plan)

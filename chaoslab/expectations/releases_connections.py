@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -22,11 +22,11 @@ from chaoslab.evidence.timeline import (
 from chaoslab.evidence.traffic import first_fault_s, well_s
 from chaoslab.evidence.writing import LOOKED_S
 from chaoslab.expectations import needs
-from chaoslab.expectations.base import Expectation, Run
+from chaoslab.expectations.base import AppDefaults, Expectation, Run
 from chaoslab.history.events import HealthSample, ServerConnections, Spawned
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import Place, Watch
-from chaoslab.model.topology import App, Topology
+from chaoslab.model.topology import Topology
 from chaoslab.model.verdict import Outcome, Verdict, failed, passed, unknown
 from chaoslab.reason import Code, Reason
 
@@ -95,13 +95,8 @@ class ReleasesConnections(Expectation):
     kind: Literal["releases_connections"] = "releases_connections"
 
     counted: ClassVar[bool] = True
-    app_defaults: ClassVar[Mapping[str, Callable[[App], float]]] = {
-        "spare": lambda app: app.limits.spare_connections
-    }
-
-    @property
-    def watches(self) -> frozenset[Watch]:
-        return frozenset({"server_clients"})
+    watches: ClassVar[frozenset[Watch]] = frozenset({"server_clients"})
+    app_defaults: ClassVar[AppDefaults] = {"spare": lambda app: app.limits.spare_connections}
 
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from needs.bounds(place, self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.reasons import CUT_SHORT
@@ -114,15 +114,13 @@ class Serves(Expectation):
     boot: int = 1
     kind: Literal["serves"] = "serves"
 
+    judged_by_writes: ClassVar[bool] = True
+
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from needs.bounds(place, self)
         yield from needs.a_load(place, self)
         yield from needs.healed(place, self, place.plan.faults)
         yield from needs.least(place, 1, at_least=self.at_least, after_heal=self.after_heal)
-
-    @property
-    def needs_writes(self) -> bool:
-        return True
 
     def longest_s(self, place: Place) -> float:
         rate = needs.slowest_rate(self.app, place.plan)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
@@ -32,7 +32,7 @@ from chaoslab.evidence.unfinished_start import (
     last_bad_answer,
     log_lines,
 )
-from chaoslab.expectations.base import Expectation, Run
+from chaoslab.expectations.base import AppDefaults, Expectation, Run
 from chaoslab.history.events import (
     Bound,
     Exited,
@@ -45,7 +45,6 @@ from chaoslab.history.journal import History
 from chaoslab.model.expectation import Seen
 from chaoslab.model.health import HealthState
 from chaoslab.model.load import Sampling
-from chaoslab.model.topology import App
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 from chaoslab.reason import Code, Reason
 
@@ -114,9 +113,7 @@ class Starts(Expectation):
     kind: Literal["starts"] = "starts"
 
     of_start: ClassVar[bool] = True
-    app_defaults: ClassVar[Mapping[str, Callable[[App], float]]] = {
-        "within_s": lambda app: app.deadlines.startup_s
-    }
+    app_defaults: ClassVar[AppDefaults] = {"within_s": lambda app: app.deadlines.startup_s}
 
     @property
     def start_mode(self) -> str:

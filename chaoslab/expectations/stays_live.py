@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from chaoslab.errors import Problem
 from chaoslab.evidence.answering import (
@@ -34,9 +34,7 @@ class StaysLive(Expectation):
     boot: int = 1
     kind: Literal["stays_live"] = "stays_live"
 
-    @property
-    def watches(self) -> frozenset[Watch]:
-        return frozenset({"liveness"})
+    watches: ClassVar[frozenset[Watch]] = frozenset({"liveness"})
 
     def problems(self, place: Place) -> Iterator[Problem]:
         yield from needs.bounds(place, self)

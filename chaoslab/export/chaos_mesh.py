@@ -69,8 +69,8 @@ def _exported(fault: Fault, link: Link, where: Cluster, duration_s: float | None
     source, destination = where.apps[link.app], where.services[link.service]
     rule = fault.chaos_mesh(peer_of(destination))
     assert isinstance(rule, NetworkRule), f"not refused before: {fault.kind}"
-    turns = fault.turns
-    duration_s = turns.in_force_s if turns else duration_s
+    phases = fault.phases
+    duration_s = phases.in_force_s if phases else duration_s
     assert duration_s is not None
     chaos = NetworkChaos(
         name=_name(fault.kind, link),
@@ -85,9 +85,9 @@ def _exported(fault: Fault, link: Link, where: Cluster, duration_s: float | None
         },
     )
     notes = (*rule.notes, *_on_destination(source, destination), *LIMITS_OF_PODS)
-    if turns is None:
+    if phases is None:
         return Exported(resource=chaos, notes=notes)
-    period_s = round(turns.in_force_s + turns.out_s)
+    period_s = round(phases.in_force_s + phases.out_s)
     return Exported(resource=Schedule(chaos=chaos, period_s=period_s), notes=notes)
 
 

@@ -61,7 +61,7 @@ def _unsupported(where: str, fault: Fault, peer: Peer) -> Iterator[Problem]:
 
 
 def _length(fault: Fault, duration_s: float | None) -> Iterator[Problem]:
-    if fault.turns is not None:
+    if fault.phases is not None:
         if duration_s is not None:
             fix = "remove the option, and delete the Schedule to end the fault"
             yield Problem(reason=SCHEDULE_WITH_END(), where="--duration-s", fix=fix)

@@ -28,7 +28,7 @@ NO_CONNECTION_AFFECTED = Code(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turns:
+class Phases:
     """The phases of a fault that alternates between in force and not in force until it is healed.
 
     Each phase is longer or shorter by a random factor of 1 ± `spread`, drawn from the run's seed.
@@ -68,7 +68,7 @@ class Fault(Declared, ABC):
         """The fault as a rule for Chaos Mesh on the path to `peer`, or why that is unsupported."""
 
     @property
-    def turns(self) -> Turns | None:
+    def phases(self) -> Phases | None:
         """Its phases; None for a fault that stays in force until it is healed."""
         return None
 

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from chaoslab.errors import Problem
 from chaoslab.evidence import sockets
 from chaoslab.evidence.links import LinkView
-from chaoslab.faults.base import LinkFault, Turns
+from chaoslab.faults.base import LinkFault, Phases
 from chaoslab.faults.cluster import NetworkRule, Peer, Unsupported
 from chaoslab.faults.severed import Severed, SeveredMode
 from chaoslab.model.actions import Action, Capability
@@ -53,9 +53,9 @@ class Flapping(LinkFault):
         return Severed(target=self.target, name=self.label, mode=self.mode)
 
     @property
-    def turns(self) -> Turns:
+    def phases(self) -> Phases:
         severed_s = self.period_s * self.duty
-        return Turns(in_force_s=severed_s, out_s=self.period_s - severed_s, spread=SPREAD)
+        return Phases(in_force_s=severed_s, out_s=self.period_s - severed_s, spread=SPREAD)
 
     @property
     def acts_on_connects(self) -> bool:

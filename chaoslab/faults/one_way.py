@@ -25,7 +25,10 @@ _NOTE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneWay(LinkFault):
-    """Nothing passes in the direction `stream`; the other direction works."""
+    """Nothing passes in the direction `stream`; the other direction works.
+
+    `upstream` is from the app to the service, `downstream` from the service to the app.
+    """
 
     stream: Stream = "downstream"
     kind: Literal["one_way"] = "one_way"

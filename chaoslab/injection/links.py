@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from chaoslab.errors import ErrorCode, InjectionFailed, Problem
-from chaoslab.faults.base import LinkFault, Turns
+from chaoslab.faults.base import LinkFault, Phases
 from chaoslab.injection.context import Context, not_in_force
 from chaoslab.model.actions import Action, ConnectPhase, Disable
 from chaoslab.model.topology import Link
@@ -40,7 +40,7 @@ class LinkInjection:
         for action in self.actions:
             context.control.check(action)
         self._random = generator(context.seed, fault.kind, fault.label)
-        self.turning: asyncio.Task[None] | None = None
+        self.alternating: asyncio.Task[None] | None = None
 
     async def begin(self) -> float:
         await self.apply()
@@ -48,15 +48,15 @@ class LinkInjection:
 
     async def check(self) -> str:
         seen = "; ".join(await asyncio.gather(*(self._check(link) for link in self.links)))
-        if (turns := self.declared.turns) is None:
+        if (phases := self.declared.phases) is None:
             return seen
-        name = f"turns of {self.declared.label}"
-        self.turning = asyncio.create_task(self._alternate(turns), name=name)
+        name = f"phases of {self.declared.label}"
+        self.alternating = asyncio.create_task(self._alternate(phases), name=name)
         return f"{seen} (first phase in force)"
 
     async def end(self) -> None:
         try:
-            await self._stop_turning()
+            await self._stop_alternating()
         finally:
             await self.undo()
 
@@ -100,19 +100,19 @@ class LinkInjection:
             raise not_in_force(self.declared, link.name, sighting, link.service)
         return f"{link.name}: " + (f"canary {sighting.outcome}" if shown else "read back")
 
-    async def _alternate(self, turns: Turns) -> None:
+    async def _alternate(self, phases: Phases) -> None:
         while True:
-            await self._wait(turns.in_force_s, turns.spread)
+            await self._wait(phases.in_force_s, phases.spread)
             await self.undo()
-            await self._wait(turns.out_s, turns.spread)
+            await self._wait(phases.out_s, phases.spread)
             await self.apply()
 
-    async def _stop_turning(self) -> None:
-        if self.turning is None:
+    async def _stop_alternating(self) -> None:
+        if self.alternating is None:
             return
-        self.turning.cancel()
-        await asyncio.wait([self.turning])
-        if not self.turning.cancelled() and (error := self.turning.exception()):
+        self.alternating.cancel()
+        await asyncio.wait([self.alternating])
+        if not self.alternating.cancelled() and (error := self.alternating.exception()):
             reason = STOPPED_ALTERNATING(fault=self.declared.label, cause=str(error))
             raise InjectionFailed(Problem(reason=reason))
 

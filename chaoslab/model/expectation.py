@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from chaoslab.errors import Problem
 from chaoslab.model.health import HealthState
@@ -68,6 +68,15 @@ class Expected:
     app: str = ""
     kind: str = ""
 
+    # what the lab must watch for it
+    watches: ClassVar[frozenset[Watch]] = frozenset()
+    # whether the lab must look up each write of the load in the database
+    keeps_writes: ClassVar[bool] = False
+    # whether it expects that the app ends by itself
+    expects_end: ClassVar[bool] = False
+    # whether it is judged by the writes of the load
+    judged_by_writes: ClassVar[bool] = False
+
     @property
     def of_boot(self) -> int:
         """The number of the boot that it is about, from 1. 0 means any boot."""
@@ -79,24 +88,9 @@ class Expected:
         return ()
 
     @property
-    def watches(self) -> frozenset[Watch]:
-        """What the lab must watch for it."""
-        return frozenset()
-
-    @property
     def proof(self) -> ProofWanted | None:
         """The write that the lab must send for it. None where it needs none."""
         return None
-
-    @property
-    def keeps_writes(self) -> bool:
-        """Whether the lab must look up each write of the load in the database."""
-        return False
-
-    @property
-    def expects_end(self) -> bool:
-        """Whether it expects that the app ends by itself."""
-        return False
 
     @property
     def start_mode(self) -> str | None:
@@ -106,7 +100,7 @@ class Expected:
     @property
     def needs_writes(self) -> bool:
         """Whether it is judged by writes, so that the app needs a write contract."""
-        return False
+        return self.judged_by_writes or self.keeps_writes or self.proof is not None
 
     def faults_rested_on(self) -> frozenset[str]:
         """The labels of all faults that it rests on, those that it names included."""

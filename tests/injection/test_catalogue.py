@@ -275,13 +275,13 @@ async def test_a_fault_heals_when_it_is_cancelled(
     Written(context.journal.history, spec.label).assert_complete()
 
 
-@pytest.mark.parametrize("turns", range(0, 12, 2))
+@pytest.mark.parametrize("steps", range(0, 12, 2))
 async def test_a_fault_that_is_cancelled_while_it_begins_is_healed(
-    context: Context, port: int, turns: int
+    context: Context, port: int, steps: int
 ) -> None:
     """At any point of the injection."""
     task = asyncio.create_task(_hold_all(Severed(target="vpc", mode="refused"), context))
-    for _ in range(turns):
+    for _ in range(steps):
         await asyncio.sleep(0.001)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -387,8 +387,8 @@ async def test_flapping_that_fails_while_severed_is_healed(
             patched.setattr(
                 type(context.control), "apply", lambda _, action: severs_and_fails(action)
             )
-            assert fault.turning is not None
-            await asyncio.wait([fault.turning], timeout=PATIENCE_S)
+            assert fault.alternating is not None
+            await asyncio.wait([fault.alternating], timeout=PATIENCE_S)
     await comes_to(port, "+PONG")
     written = Written(context.journal.history, fault.declared.label)
     assert "stopped alternating" in written.why_missed

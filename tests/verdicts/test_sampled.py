@@ -92,7 +92,7 @@ def test_a_run_waits_until_there_are_enough_samples_and_no_longer_than_they_may_
         (Sampled(probe="play"), "probe is 'play'"),
         (Sampled(probe="pay", share=0.0), "share is 0.0"),
         (Sampled(probe="pay", samples=0), "samples is 0"),
-        (Sampled(probe="pay", within_s=1.0), "needs every fault healed"),
+        (Sampled(probe="pay", within_s=1.0), "needs the heal of"),
     ],
 )
 def test_what_cannot_be_judged_is_refused_before_the_run(e: Sampled, wanted: str) -> None:
