@@ -1,14 +1,14 @@
-"""chaoslab: does the service start, degrade and recover when its network path is severed?
+"""chaoslab tests whether a service starts, degrades and recovers when its network path is cut.
 
-A scenario declares faults and what is expected of the app, as data:
+A scenario declares faults and expectations about the app as data:
 
     await chaos.run(
         Severed(target="vpc", stop=when.degraded(after_s=0.6)),
         expect=[expect.Starts(mode="degraded"), expect.Recovers()],
     )
 
-What most scenarios need is here. `chaoslab.plan` has the other parts of a plan, `chaoslab.results`
-what a run came to.
+The names that most scenarios need are here. `chaoslab.plan` has the other parts of a plan, and
+`chaoslab.results` the result of a run.
 """
 
 import importlib
@@ -53,13 +53,15 @@ __all__ = [
 ]
 
 _HOMES = {"Boot": "model.plan", "Chaos": "pytest_plugin", "Load": "model.load"}
-_MOVED = {"Sampling": ("chaoslab.plan", "Sampling")}  # understood for one release
+_MOVED = {"Sampling": ("chaoslab.plan", "Sampling")}  # the old place works for one release
 _MODULES = {"expect": "chaoslab.expectations", "when": "chaoslab.model.when"}
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name when it is first used (PEP 562): the proxy engine and the reference
-    backend are processes of this package too, boot often, and need none of them.
+    """Import a public name when it is first used (PEP 562).
+
+    The proxy engine and the reference backend are processes of this package too. They start often
+    and need none of these names.
     """
     if name in _MOVED:
         home, known = _MOVED[name]

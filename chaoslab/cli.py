@@ -1,4 +1,4 @@
-"""The `chaoslab` command: translation only. Each command imports what it needs when it runs."""
+"""The `chaoslab` command. Each subcommand imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -18,37 +18,33 @@ from chaoslab.preflight.command import preflight
 from chaoslab.printable import each_line, one_line
 from chaoslab.runtimes.table import DEFAULT, TABLE
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
 _A_PATH = click.Path(path_type=Path)
 _RESULTS = click.option(
     "--results",
     type=_A_PATH,
     default=Path("results"),
     show_default=True,
-    help="The folder that runs are saved below.",
+    help="The folder with the saved runs.",
 )
 
 
 class _Group(click.Group):
-    """Turns chaoslab's own errors into their text: exit 2 for the user's mistake, 1 otherwise."""
+    """Prints an error of chaoslab and its codes. Exits with 2 for a mistake of the user, else 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             with _warnings_as_lines():
                 return super().invoke(ctx)
-        except SpecError as error:
-            click.echo(each_line(str(error)), err=True)
-            ctx.exit(2)
         except ChaoslabError as error:
             click.echo(each_line(str(error)), err=True)
-            ctx.exit(1)
+            if codes := dict.fromkeys(problem.code for problem in error.problems):
+                click.echo(f"codes: {', '.join(codes)}", err=True)
+            ctx.exit(2 if isinstance(error, SpecError) else 1)
 
 
 @contextmanager
 def _warnings_as_lines() -> Iterator[None]:
-    """Each warning of chaoslab's own as one line, and not as a place in its source."""
+    """Print each warning of chaoslab as one line, without a line of its source."""
     with warnings.catch_warnings():
         shown = warnings.showwarning
 
@@ -65,7 +61,10 @@ def _warnings_as_lines() -> Iterator[None]:
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="chaoslab")
 def main() -> None:
-    """Does the service start, degrade and recover when its network path is severed?"""
+    """Test whether a service starts, degrades and recovers when its network path is cut.
+
+    Scenarios are pytest tests: run them with pytest. These commands do the rest.
+    """
 
 
 @main.command()
@@ -73,17 +72,19 @@ def main() -> None:
 def check(file: Path | None) -> None:
     """Validate a topology FILE and print it.
 
-    The default FILE is the nearest chaoslab.toml, or pyproject.toml with [tool.chaoslab].
+    The default FILE is the nearest chaoslab.toml, or pyproject.toml with [tool.chaoslab], in this
+    folder or one above it.
     """
     from chaoslab import services
+    from chaoslab.console import wide_console
     from chaoslab.gate.run import gate_of
     from chaoslab.model.loader import load_topology
-    from chaoslab.report.topology_text import understood
+    from chaoslab.report.topology_text import topology_tree
 
     topology = load_topology(file, kinds=services.kinds())
     if topology.gate is not None:
         gate_of(topology)
-    _console().print(understood(topology), soft_wrap=True)
+    wide_console().print(topology_tree(topology), soft_wrap=True)
 
 
 @main.command()
@@ -98,22 +99,24 @@ def check(file: Path | None) -> None:
     help="The port of the API; 0 chooses a free one.",
 )
 @click.option(
-    "--seed", type=int, help="Seed of jitter, toxicity and slices: the same seed repeats them."
+    "--seed",
+    type=int,
+    help="The seed of all random choices: jitter, toxicity, slices. The same seed repeats them.",
 )
 @click.option("--config", help="A JSON file of proxies to create, as for POST /populate.")
 @click.option(
     "--allow-host",
     "allow_hosts",
     multiple=True,
-    help="Accept this Host name too; may be repeated. *: accept any.",
+    help="Also accept requests with this Host name; may be repeated. `*` accepts any.",
 )
 @click.pass_context
 def proxy(ctx: click.Context, /, **given: Any) -> None:
-    """Serve Toxiproxy's HTTP API with the embedded engine, until Ctrl-C or SIGTERM.
+    """Run the embedded proxy and serve Toxiproxy's HTTP API, until Ctrl-C or SIGTERM.
 
     Prints one line of JSON when it listens. Exits with 0 after Ctrl-C or SIGTERM, with 1 after an
-    error. The Host of a request must be a loopback address, --host or an --allow-host. Requests of
-    browsers are refused.
+    error. The Host name of a request must be a loopback address, --host or an --allow-host.
+    Requests from web browsers are refused.
     """
     from chaoslab.engine.main import Options, serve
     from chaoslab.services import last_messages
@@ -125,18 +128,19 @@ def proxy(ctx: click.Context, /, **given: Any) -> None:
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
 @_RESULTS
 def report(runs: tuple[str, ...], results: Path) -> None:
-    """Print the start-up latencies of a RUN and compare further runs with it.
+    """Print the start-up times of a RUN, and compare further runs with the first one.
 
-    A RUN is a folder, or its name below results/. The default is the newest run. The rows are saved
-    as boots.csv in the folder of each run.
+    A RUN is a folder, or the name of a folder in results/. The default is the newest run. The rows
+    are also saved as boots.csv in the folder of each run.
     """
+    from chaoslab.console import wide_console
     from chaoslab.report.frames import boots_frame, save_boots
     from chaoslab.report.runs import chosen_runs
     from chaoslab.report.text import latencies
 
     chosen = chosen_runs(runs, results)
     boots = boots_frame(chosen)
-    console = _console()
+    console = wide_console()
     console.print(latencies(boots))
     for path in save_boots(boots, chosen):
         console.print(f"saved {path}", markup=False, highlight=False)
@@ -144,13 +148,13 @@ def report(runs: tuple[str, ...], results: Path) -> None:
 
 @main.command()
 @click.argument("file", type=_A_PATH, required=False)
-@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if something is old.")
-@click.option("--diff", is_flag=True, help="Write nothing; print what would change.")
+@click.option("--check", is_flag=True, help="Change no file; exit with 1 if it needs a change.")
+@click.option("--diff", is_flag=True, help="Change no file; print the changes.")
 @click.pass_context
 def migrate(ctx: click.Context, file: Path | None, check: bool, diff: bool) -> None:
-    """Rewrite a topology FILE with the present names and version.
+    """Update a topology FILE to the current names and version.
 
-    Comments and layout stay. The default FILE is the nearest topology.
+    Comments and layout are kept. The default FILE is the nearest topology.
     """
     from difflib import unified_diff
 
@@ -180,18 +184,19 @@ def migrate(ctx: click.Context, file: Path | None, check: bool, diff: bool) -> N
 @_RESULTS
 @click.pass_context
 def analyze(ctx: click.Context, run: str, results: Path) -> None:
-    """Judge a saved RUN again. Nothing is started.
+    """Judge a saved RUN again, by its files. Nothing is started.
 
-    RUN is a folder, its name below results/, or the folder of one scenario in it. The new verdicts
-    replace the old ones. Exits with 1 unless every verdict is PASS.
+    RUN is a folder, the name of a folder in results/, or the folder of one scenario in a run. The
+    new verdicts replace the old ones. Exits with 1 unless every verdict is PASS.
     """
+    from chaoslab.console import wide_console
     from chaoslab.history.run_folder import scenario_folders
     from chaoslab.model.verdict import Outcome, worst
     from chaoslab.report.runs import chosen_runs, save_verdicts
     from chaoslab.report.verdicts_text import judged
     from chaoslab.verdicts.saved_run import judged_again
 
-    console = _console()
+    console = wide_console()
     outcomes = []
     for folder in scenario_folders(*(each.resolve() for each in chosen_runs((run,), results))):
         verdicts = judged_again(folder)
@@ -215,15 +220,16 @@ main.add_command(preflight)
     type=click.Choice(list(TABLE)),
     default=DEFAULT,
     show_default=True,
-    help="Exit with 1 unless this runtime is ready.",
+    help="The runtime that must be ready; else exit with 1.",
 )
 @click.option("--pull", is_flag=True, help="Pull missing images.")
 @click.pass_context
 def doctor(ctx: click.Context, file: Path | None, runtime: str, pull: bool) -> None:
-    """Show what each runtime needs on this machine, what is missing, and the fix.
+    """Show what each runtime needs on this machine, what is missing, and how to fix it.
 
     The default FILE is the nearest topology, if there is one.
     """
+    from chaoslab.console import wide_console
     from chaoslab.runtimes.doctor.look import look
     from chaoslab.runtimes.doctor.needs import needs_of
     from chaoslab.runtimes.doctor.subject import subject
@@ -232,7 +238,7 @@ def doctor(ctx: click.Context, file: Path | None, runtime: str, pull: bool) -> N
     topology, named = subject(file)
     machine = look(topology, named, pull=pull)
     needs = needs_of(machine)
-    _console().print(diagnosis(machine, needs), soft_wrap=True)
+    wide_console().print(diagnosis(machine, needs), soft_wrap=True)
     if any(each.runtime == runtime and each.readiness != "ready" for each in needs):
         ctx.exit(1)
 
@@ -241,11 +247,14 @@ def doctor(ctx: click.Context, file: Path | None, runtime: str, pull: bool) -> N
 @click.option("--dry-run", is_flag=True, help="Print what would be removed. Remove nothing.")
 @click.option("--images", is_flag=True, help="Also remove old images of chaoslab's agent.")
 @click.option(
-    "--session", default="", help="Also remove this session of another host. It must be dead."
+    "--session",
+    default="",
+    metavar="ID",
+    help="Also remove the session ID of another host. It must have ended.",
 )
 @click.pass_context
 def clean(ctx: click.Context, dry_run: bool, images: bool, session: str) -> None:
-    """Remove what dead labs left behind: containers, networks, volumes, processes, folders, faults.
+    """Remove what killed labs left: containers, networks, volumes, processes, folders, faults.
 
     Labs that still run are not touched. Exits with 1 if something could not be removed.
     """
@@ -267,14 +276,6 @@ def clean(ctx: click.Context, dry_run: bool, images: bool, session: str) -> None
         failed = failed or bool(why)
     if failed:
         ctx.exit(1)
-
-
-def _console() -> Console:
-    """A console that is wide enough for the tables where no terminal says how wide it is."""
-    from rich.console import Console
-
-    console = Console()
-    return console if console.is_terminal else Console(width=140)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The one source of time. Everything inside the lab is monotonic float seconds."""
+"""The only source of time. Inside the lab, times are seconds on the monotonic clock, as floats."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ def now_s() -> float:
 
 
 def wall_time() -> datetime:
-    """The wall clock in UTC, for names and reports only; never for measuring."""
+    """The date and time in UTC, for names and reports only. Do not measure with it."""
     return datetime.now(UTC)

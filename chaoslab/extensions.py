@@ -1,9 +1,9 @@
-"""What other distributions add, by entry points: the one place where they are looked up.
+"""Finds the extensions of other distributions by their entry points.
 
-A room has an explicit table of its own kinds, and asks here for the table with what is installed
-beside it. The name of an entry point is the name of the kind. Nothing registers itself when it is
-imported, and what no run asks for is not imported. Entry points are enough: kinds are classes and
-tables, not hooks that call each other in an order, which is what pluggy is for.
+Each registry has an explicit table of its own kinds, and `extended` merges the installed ones into
+it. The name of an entry point is the name of the kind. An import registers nothing, and an
+extension is imported only when its registry is read. pluggy is not needed: a kind is a class or a
+value, not a chain of hooks.
 """
 
 from __future__ import annotations
@@ -13,23 +13,28 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeVar
 
-from chaoslab.errors import Problem, SpecError
+from chaoslab.errors import ErrorCode, Problem, SpecError
 
 FAULTS = "chaoslab.faults"
 EXPECTATIONS = "chaoslab.expectations"
 SERVICES = "chaoslab.services"
 COLUMNS = "chaoslab.columns"
 
+UNUSABLE = ErrorCode(
+    "extension.unusable", "{cause}", "An installed extension cannot be imported, or is no kind."
+)
+
 T = TypeVar("T")
-# Returns the thing as it is asked for; raises ValueError with what was expected instead.
+# Returns the loaded object with its type. Raises ValueError with what is wrong and, on a second
+# line, what was expected.
 Check = Callable[[str, object], T]
 
 
 def extended(group: str, own: Mapping[str, T], check: Check[T]) -> Mapping[str, T]:
-    """`own` with everything that is installed in `group`, in the order of the names.
+    """`own` merged with the installed extensions of `group`, in the order of their names.
 
-    Raises SpecError with each extension that cannot be used: it names a kind that is there already,
-    cannot be imported, or is not what the group holds.
+    Raises SpecError with each extension that cannot be used: its name is taken, it cannot be
+    imported, or it is not of the type that the group requires.
     """
     found: dict[str, T] = {}
     problems: list[Problem] = []
@@ -38,17 +43,15 @@ def extended(group: str, own: Mapping[str, T], check: Check[T]) -> Mapping[str, 
             found[point.name] = _loaded(point, own, found, check)
         except ValueError as error:
             what, _, expected = str(error).partition("\n")
-            problems.append(Problem(where=_place(point), what=what, expected=expected, fix=_FIX))
+            reason, fix = UNUSABLE(cause=what), "fix the distribution, or uninstall it"
+            problems.append(Problem(reason=reason, where=_place(point), expected=expected, fix=fix))
     if problems:
         raise SpecError(problems)
     return {**own, **found}
 
 
-_FIX = "fix the distribution, or uninstall it"
-
-
 def distributions(group: str) -> Mapping[str, str]:
-    """Which distribution each installed kind of a group comes from, with its version."""
+    """The distribution of each installed kind of a group, with its version."""
     return {point.name: _distribution(point) for point in _installed(group)}
 
 
@@ -63,25 +66,25 @@ def _loaded(point: EntryPoint, own: Mapping[str, T], found: Mapping[str, T], che
     if point.name in found:
         raise ValueError(f"another distribution has '{point.name}' too\na name of its own")
     try:
-        thing = point.load()
+        loaded = point.load()
     except Exception as error:  # an extension may fail in any way
         raise ValueError(
             f"cannot be imported: {type(error).__name__}: {error}".replace("\n", " ")
         ) from error
-    return check(point.name, thing)
+    return check(point.name, loaded)
 
 
 def a_kind(base: type[T]) -> Check[type[T]]:
-    """Checks for classes of `base` that bear the name of their entry point as their `kind`."""
+    """A check for subclasses of `base` whose `kind` is the name of their entry point."""
 
-    def check(name: str, thing: object) -> type[T]:
-        if not (isinstance(thing, type) and issubclass(thing, base)):
-            raise ValueError(f"is {_shown(thing)}\na class derived from {_full_name(base)}")
-        if (kind := getattr(thing, "__dataclass_fields__", {}).get("kind")) is None:
-            raise ValueError(f"is {_shown(thing)}\na frozen dataclass")
+    def check(name: str, loaded: object) -> type[T]:
+        if not (isinstance(loaded, type) and issubclass(loaded, base)):
+            raise ValueError(f"is {_shown(loaded)}\na class derived from {_full_name(base)}")
+        if (kind := getattr(loaded, "__dataclass_fields__", {}).get("kind")) is None:
+            raise ValueError(f"is {_shown(loaded)}\na frozen dataclass")
         if kind.default != name:
             raise ValueError(f"its kind is '{kind.default}'\n'{name}', the name of its entry point")
-        return thing
+        return loaded
 
     return check
 
@@ -98,12 +101,12 @@ def _full_name(of: type[object]) -> str:
     return f"{of.__module__}.{of.__qualname__}"
 
 
-def _shown(thing: object) -> str:
-    return _full_name(thing) if isinstance(thing, type) else f"a {type(thing).__name__}"
+def _shown(loaded: object) -> str:
+    return _full_name(loaded) if isinstance(loaded, type) else f"a {type(loaded).__name__}"
 
 
 def listed() -> Iterator[tuple[str, str, str]]:
-    """Every installed extension: the group, the name, and the distribution that it comes from."""
+    """Every installed extension: its group, its name, and its distribution."""
     for group in (FAULTS, EXPECTATIONS, SERVICES, COLUMNS):
         for name, distribution in distributions(group).items():
             yield group, name, distribution

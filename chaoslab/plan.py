@@ -1,4 +1,4 @@
-"""The parts of a plan, for those who write scenarios; the most used are in `chaoslab` itself."""
+"""The parts of a plan, for scenarios. The most used ones are in `chaoslab` itself too."""
 
 from chaoslab.model.load import Load, Sampling
 from chaoslab.model.plan import Boot, Plan

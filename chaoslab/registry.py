@@ -1,4 +1,4 @@
-"""All kinds that a plan may hold: the tables of this package, merged with what is installed."""
+"""All kinds of faults and expectations: chaoslab's own and the installed ones."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from chaoslab.history.saved_plan import Kinds
 
 
 def kinds() -> Kinds:
-    """What saved plans are read with."""
+    """The kinds for reading saved plans."""
     return Kinds(faults=faults(), expectations=expectations())

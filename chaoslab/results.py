@@ -1,4 +1,4 @@
-"""What a run came to, for those who write scenarios: verdicts, history, frames."""
+"""The result of a run, for scenarios: verdicts, history, data frames."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chaoslab.errors import Problem, SpecError
+from chaoslab.errors import ErrorCode, Problem, SpecError
 from chaoslab.history import events
 from chaoslab.history.journal import History
 from chaoslab.history.run_folder import RunFolder
@@ -35,16 +35,21 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, kw_only=True)  # without slots, so that a file is read once
+NO_VERDICTS = ErrorCode(
+    "run.no_verdicts", "has no saved verdicts", "The run was not judged, or not to its end."
+)
+
+
+@dataclass(frozen=True, kw_only=True)  # without slots: cached_property needs a __dict__
 class Result:
-    """One run of a plan. What was saved in `folder` is read when it is asked for."""
+    """The result of one run of a plan. The files in `folder` are read when they are needed."""
 
     folder: Path
     verdicts: tuple[Verdict, ...]
 
     @property
     def outcome(self) -> Outcome:
-        """The worst of the verdicts; UNKNOWN where there is none."""
+        """The worst of the verdicts; UNKNOWN if there is none."""
         return worst(verdict.outcome for verdict in self.verdicts)
 
     @property
@@ -53,7 +58,7 @@ class Result:
         return self.outcome is Outcome.PASS
 
     def verdict(self, name: str) -> Verdict:
-        """The first verdict of that name, as in `recovers`. Raises LookupError for none."""
+        """The first verdict with that name, such as `recovers`. Raises LookupError."""
         names = [verdict.name for verdict in self.verdicts]
         if name not in names:
             raise LookupError(f"no verdict '{name}'; this run has: {', '.join(names)}")
@@ -61,22 +66,22 @@ class Result:
 
     @property
     def explanation(self) -> str:
-        """Outcome, claims and reasons as text, a line each."""
+        """The outcome, the claims and the reasons, as lines of text."""
         return "\n".join(explained(self.verdicts))
 
     @cached_property
     def history(self) -> History:
-        """All events, as they were saved. `chaoslab.results.events` has their types."""
+        """All saved events. `chaoslab.results.events` has their types."""
         return RunFolder(self.folder).history()
 
     @cached_property
     def plan(self) -> Plan:
-        """The plan with every bound written out, as it was saved."""
+        """The saved plan, with every bound written out."""
         return RunFolder(self.folder).plan(kinds())
 
     @cached_property
     def topology(self) -> Topology:
-        """The topology, as it was saved."""
+        """The saved topology."""
         return RunFolder(self.folder).topology()
 
     def boots(self) -> pd.DataFrame:
@@ -86,20 +91,19 @@ class Result:
         return boots_frame([self.folder])
 
     def frame(self, kind: type[events.Event]) -> pd.DataFrame:
-        """One row per event of one type, a column per field, as in `frame(events.HealthSample)`."""
+        """One row per event of one type and one column per field, such as
+        `frame(events.HealthSample)`.
+        """
         from chaoslab.report.frames import events_frame
 
         return events_frame(self.history, kind)
 
 
 def read_result(folder: Path | str) -> Result:
-    """The result of a saved run: the folder of one scenario, with the verdicts that it saved.
-
-    Raises SpecError where it has none.
-    """
+    """The saved result of one scenario, by its folder. Raises SpecError if it has no verdicts."""
     path = Path(folder)
     verdicts = saved_verdicts(RunFolder(path))
     if verdicts is None:
         fix = f"judge it with `chaoslab analyze {path}`"
-        raise SpecError([Problem(where=str(path), what="has no saved verdicts", fix=fix)])
+        raise SpecError(Problem(reason=NO_VERDICTS(), where=str(path), fix=fix))
     return Result(folder=path, verdicts=verdicts)

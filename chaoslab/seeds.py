@@ -1,4 +1,4 @@
-"""The one source of randomness: a generator per (seed, names…), the same on every machine."""
+"""The only source of randomness: one generator for each seed and path of names."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import secrets
 
 
 def generator(seed: int, *names: str | int) -> random.Random:
-    """A generator of its own for one (seed, proxy, toxic, connection) or any other path of names.
+    """A generator for a seed and a path of names, such as proxy, toxic and connection.
 
-    The stream depends on nothing else, so adding a toxic never shifts another toxic's draws.
+    Its numbers depend only on these and are the same on every machine. So a new toxic does not
+    change the numbers of another one.
     """
     path = "\x1f".join([str(seed), *map(str, names)])
     return random.Random(hashlib.blake2b(path.encode(), digest_size=16).digest())
 
 
 def fresh_seed() -> int:
-    """A new seed of 32 bits for a run that was given none; it is printed so it can be repeated."""
+    """A new seed of 32 bits, for a run without a given one. The run prints it for a repetition."""
     return secrets.randbits(32)

@@ -118,6 +118,7 @@ def test_check_says_all_that_is_wrong_and_exits_with_2(
         "  expected one of: postgres; did you mean 'postgres'?\n"
         "chaoslab.toml: connectors.vpc.foo: unknown key 'foo'\n"
         "  expected one of: links\n"
+        "codes: name.unknown, topology.unknown_key\n"
     )
 
 
@@ -127,8 +128,8 @@ def test_check_says_all_that_is_wrong_and_exits_with_2(
         (("check",), "no chaoslab.toml and no [tool.chaoslab] here"),
         (("check", "absent.toml"), "absent.toml: no such file"),
         (("report",), "results: contains no run"),
-        (("report", "nothing"), "nothing: no such run"),
-        (("analyze", "nothing"), "nothing: no such run"),
+        (("report", "nothing"), "unknown run 'nothing'"),
+        (("analyze", "nothing"), "unknown run 'nothing'"),
         (("analyze",), "Missing argument 'RUN'"),
         (("proxy", "--port", "70000"), "70000 is not in the range"),
         (("chekc",), "No such command 'chekc'"),

@@ -1,8 +1,8 @@
-"""The pytest plugin: the `chaos` fixture and the options. Translation only.
+"""The pytest plugin: the `chaos` fixture, the options and the hooks.
 
-Nothing heavy is imported before a test asks for `chaos`: pytest loads this in every session of
-every project that has chaoslab installed. Pytest finds the hooks and the fixture by their names
-in this module.
+Pytest loads it in every session of every project that has chaoslab installed, so nothing heavy is
+imported before a test uses `chaos`. Pytest finds the hooks and the fixture by their names in this
+module.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Every xdist worker writes into the same run, with the same seed."""
+    """Give every xdist worker the same run folder and the same seed."""
     run = node.config.stash[RUN]
     node.workerinput.update(
         chaos_seed=run.seed, chaos_folder=str(run.folder), chaos_controller=os.getpid()
@@ -62,9 +62,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Take the shared containers away; what is left of them fails the session."""
+    """Remove the shared containers. If some cannot be removed, the session fails."""
     run = session.config.stash[RUN]
-    with suppress(OSError):  # where nothing was run
+    with suppress(OSError):  # it is empty if nothing ran
         run.folder.rmdir()
     try:
         run.close()

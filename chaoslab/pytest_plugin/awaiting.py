@@ -1,4 +1,4 @@
-"""Fails a test that called `chaos.run(…)` and did not await it to its end."""
+"""Fails a test that called `chaos.run(…)` but did not await it until its end."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from chaoslab.results import Result
 
 
-# Of a test: what its calls of chaos.run(…) returned, and the tasks that carry them out.
+# Of each test: the coroutines that its calls of chaos.run(…) returned, and the tasks that run them
 CALLED: pytest.StashKey[list[Coroutine[Any, Any, Result]]] = pytest.StashKey()
 BEGUN: pytest.StashKey[list[Task[Any]]] = pytest.StashKey()
-_UNASKED = "_log_traceback"  # of a task: it has failed, and nobody has read its exception
+_UNREAD = "_log_traceback"  # an attribute of a task: it failed, and its exception was not read
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Fail a test that did not await its `chaos.run(…)`: it has tried nothing."""
+    """Fail a test that did not await its `chaos.run(…)`: its result is not known."""
     try:
         result = yield
     except BaseException:
@@ -37,8 +37,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 
 def _not_awaited(item: pytest.Item) -> str:
-    """What the test did not await to its end; empty where there is nothing. Nothing that was never
-    begun is left for Python to warn of.
+    """What the test did not await; empty if there is nothing.
+
+    A coroutine that was never started is closed here, so that Python prints no warning about it.
     """
     states = []
     for called in item.stash.get(CALLED, []):
@@ -50,14 +51,14 @@ def _not_awaited(item: pytest.Item) -> str:
     if any(state != inspect.CORO_CLOSED for state in states):
         return "the test ended before chaos.run(…) did: write `await chaos.run(…)`"
     for task in item.stash.get(BEGUN, []):
-        if task.done() and getattr(task, _UNASKED, False):
+        if task.done() and getattr(task, _UNREAD, False):
             why = f"chaos.run(…) ended, but the test did not await it: {task.exception()}"
             return each_line(why)
     return ""
 
 
 def own_task() -> Task[Any]:
-    """The task that this is part of; fails the test where there is no asyncio."""
+    """The current task. Fails the test if no asyncio event loop is running."""
     import asyncio
 
     with suppress(RuntimeError):

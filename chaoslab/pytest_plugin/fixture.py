@@ -1,4 +1,4 @@
-"""The `chaos` fixture: carries a scenario's plan out and turns its end into the test's."""
+"""The `chaos` fixture: it runs the plan of a scenario and passes, fails or skips the test."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Chaos:
-    """Runs one scenario: faults and expectations on the topology, from nothing to verdicts."""
+    """Runs scenarios on the topology. The fixture `chaos` gives one to each test."""
 
     def __init__(self, run: Run, request: pytest.FixtureRequest) -> None:
         self._run = run
@@ -51,15 +50,14 @@ class Chaos:
         limit_s: float | None = None,
         check: bool = True,
     ) -> Coroutine[Any, Any, Result]:
-        """Carry the plan out and hold it to what it expects, once it is awaited.
+        """Run a plan and judge it. Await the call: a test that does not await it fails.
 
-        Fails the test on FAIL and on UNKNOWN, each with its reasons; skips it, with the reason,
-        where the proxy or the platform cannot make one of the faults. Returns the result. Needs
-        asyncio's loop. A test that does not await it to its end fails.
+        It needs a running asyncio loop and returns the Result. A verdict FAIL or UNKNOWN fails the
+        test, with the reasons. The test is skipped if the proxy or the platform does not support
+        one of the faults. An error of the lab fails the test.
 
-        With `check=False` no verdict fails the test: its own code decides by the result. The gate
-        reads the saved verdicts all the same, so that a FAIL there stays a FAIL. What could not
-        run skips or fails the test as ever.
+        With `check=False` no verdict fails the test; its own code decides by the result. The gate
+        still reads the saved verdicts, so a FAIL stays a FAIL there.
         """
         called = self._run_plan(
             faults,
@@ -89,6 +87,7 @@ class Chaos:
         check: bool,
     ) -> Result:
         self._request.node.stash.setdefault(BEGUN, []).append(own_task())
+        from chaoslab.gate.new_folder import new_folder
         from chaoslab.history.run_folder import RunFolder
         from chaoslab.lab.carry_out import Setting, carry_out
         from chaoslab.model.load import Sampling
@@ -99,7 +98,8 @@ class Chaos:
         from chaoslab.verdicts.doubts import VERDICTS_UNSAVED, doubted
 
         assert self.topology is not None
-        folder = RunFolder(_fresh_folder(self._run.folder / _scenario_name(self._request.node)))
+        # a test may run two plans, and two files may have the same name
+        folder = RunFolder(new_folder(self._run.folder / _scenario_name(self._request.node)))
         plan = Plan(
             name=folder.path.name,
             boots=tuple(boots) if boots is not None else (Boot(),),
@@ -183,7 +183,7 @@ def chaos(request: pytest.FixtureRequest) -> Chaos:
 
 
 def _discard(folder: Path) -> None:
-    """Nothing was run, so nothing is kept: not even the run's folder, if it is the first."""
+    """Remove the folder of a scenario that did not run; the run's folder too, if it is empty."""
     shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):
         folder.parent.rmdir()
@@ -194,18 +194,6 @@ def _scenario_name(node: pytest.Item) -> str:
     module = file.rpartition("/")[2].removesuffix(".py").removeprefix("test_")
     plain = f"{module}-{inside.replace('::', '-').removeprefix('test_')}"
     return re.sub(r"[^\w.-]+", "_", plain).strip("_")
-
-
-def _fresh_folder(wanted: Path) -> Path:
-    """A folder that no other run has: a test may run two plans, two files may have one name."""
-    from chaoslab.history.files import make_folder
-
-    for number in count(1):
-        path = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
-        with suppress(FileExistsError):
-            make_folder(path)
-            return path
-    raise AssertionError
 
 
 def _explained(result: Result) -> str:

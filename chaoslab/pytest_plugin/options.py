@@ -1,4 +1,4 @@
-"""The plugin's options. Loaded by every pytest session, so it imports nothing heavy."""
+"""The options of the plugin. Every pytest session loads this, so it imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from chaoslab.runtimes.table import DEFAULT, TABLE
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """All options of the plugin, in a group of their own."""
+    """Add the options of the plugin, in the group `chaoslab`."""
     group = parser.getgroup("chaoslab", "fault injection")
     group.addoption(
         "--chaos-proxy",
         choices=("embedded", "toxiproxy"),
-        help="the proxy on the links: the embedded engine (usual for local), or a real Toxiproxy "
-        "(usual for the others; for local a toxiproxy-server on PATH)",
+        help="the proxy on the links: the embedded engine (default for local), or a real Toxiproxy "
+        "(default for the others; local needs toxiproxy-server on PATH)",
     )
     group.addoption(
         "--chaos-runtime",
@@ -23,37 +23,43 @@ def add_options(parser: pytest.Parser) -> None:
         help="where it runs; what the lab starts: "
         + ", ".join(f"{entry.name} ({entry.starts})" for entry in TABLE.values()),
     )
-    group.addoption("--chaos-seed", type=int, help="repeat a run's random choices by its seed")
-    group.addoption("--chaos-results", metavar="DIR", help="where runs are saved (results/)")
-    group.addoption("--chaos-topology", metavar="FILE", help="the topology (chaoslab.toml)")
+    group.addoption("--chaos-seed", type=int, help="the seed of a run to repeat its random choices")
+    group.addoption("--chaos-results", metavar="DIR", help="save runs in this folder (results/)")
+    group.addoption(
+        "--chaos-topology",
+        metavar="FILE",
+        help="the topology file (default: the nearest chaoslab.toml, or pyproject.toml with "
+        "[tool.chaoslab])",
+    )
     group.addoption(
         "--chaos-command",
         metavar="APP=COMMAND",
         action="append",
         default=[],
-        help="another build of an app, in place of the topology's command; may be repeated",
+        help="test another build of an app: its command replaces the topology's; may be repeated",
     )
     group.addoption(
         "--chaos-report",
         metavar="FILE",
-        help="write one line of JSON for each test that ends, as it ends",
+        help="write a JSON object to FILE for each test when it ends, one a line",
     )
     group.addoption(
         "--chaos-disable",
         metavar="MUTATION:FAULT",
-        help="a self-test: disable that fault in the data plane (inert, bypassed, inert-to-app); "
-        "a run without it must end UNKNOWN",
+        help="self-test: disable this fault while the lab believes that it is in force (MUTATION: "
+        "inert, bypassed or inert-to-app); the run must end UNKNOWN",
     )
     group.addoption(
         "--chaos-max-lag-s",
         metavar="SECONDS",
         type=float,
-        help="maximum delay of the lab itself to judge times (0.5); saved with each plan",
+        help="if the lab itself is delayed by more than this, verdicts about times are UNKNOWN "
+        "(0.5); saved with each plan",
     )
     group.addoption(
         "--chaos-plan-only",
         action="store_true",
-        help="save each scenario's first plan and skip the scenario",
+        help="save the first plan of each scenario and do not run it",
     )
     group.addoption(
         "--chaos-progress",

@@ -1,4 +1,4 @@
-"""What one pytest session shares: the run's folder, seed, topology and runtime."""
+"""The run of one pytest session: its folder, seed, topology and runtime."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RUN = pytest.StashKey["Run"]()
 
 
 class Run:
-    """One pytest session's run: its folder below the results, its seed, its topology."""
+    """The run of one pytest session."""
 
     def __init__(self, config: pytest.Config) -> None:
         shared = getattr(config, "workerinput", {})  # under xdist the controller has decided both
@@ -48,7 +48,7 @@ class Run:
 
     @contextmanager
     def lab_under_way(self) -> Iterator[None]:
-        """From now on, and in a worker of xdist, this process ends with its controller."""
+        """Count a running lab. From the first one on, an xdist worker ends with its controller."""
         self._watch_controller()
         self._labs += 1
         try:
@@ -58,7 +58,7 @@ class Run:
 
     def _watch_controller(self) -> None:
         controller, self._controller = self._controller, None
-        if controller is None or controller != os.getppid():  # none, watched, or elsewhere
+        if controller is None or controller != os.getppid():  # no worker, or watched already
             return
         from chaoslab.lab.controller import ControllerWatch
 
@@ -66,13 +66,13 @@ class Run:
         ControllerWatch(controller, holds_a_lab=self._holds_a_lab, may_kill=may_kill)
 
     def _holds_a_lab(self) -> bool:
-        """Whether something of a lab would outlive the controller."""
+        """Whether a lab runs in this process, or containers of a session are shared."""
         shares = TABLE[self.runtime].shares_parts and self._session is not None
         return self._labs > 0 or shares
 
     @property
     def interrupts(self) -> Interrupts:
-        """What Ctrl-C does while a scenario runs, and from then on."""
+        """The handler of Ctrl-C during scenarios."""
         from chaoslab.lab.interrupts import Interrupts
 
         if self._interrupts is None:
@@ -80,7 +80,7 @@ class Run:
         return self._interrupts
 
     def _mutation(self, text: str | None) -> Mutation | None:
-        """The fault to disable; only where the lab's own engine carries the traffic."""
+        """The fault to disable. Raises UsageError unless the embedded engine runs with local."""
         if text is None:
             return None
         from chaoslab.faults.mutation import read_mutation
@@ -96,7 +96,7 @@ class Run:
             raise pytest.UsageError(str(error)) from None
 
     def load_topology(self, config: pytest.Config) -> None:
-        """Read the topology once, before any scenario runs; a mistake in it is a usage error."""
+        """Read the topology once, before any scenario. A mistake in it is a UsageError."""
         from chaoslab import services
         from chaoslab.history.files import check_room
         from chaoslab.model.builds import with_commands
@@ -111,11 +111,12 @@ class Run:
                 self.session().check()
                 if not config.option.collectonly:
                     check_room(self.folder)
-        except (SpecError, RuntimeUnavailable, OldTopology) as error:  # the last by a filter
+        # OldTopology is a warning; a filter of the project may turn it into an error
+        except (SpecError, RuntimeUnavailable, OldTopology) as error:
             raise pytest.UsageError(str(error)) from None
 
     def session(self) -> RuntimeSession:
-        """What the scenarios of this process share; nothing is started before the first of them."""
+        """The parts that the scenarios of this process share. The first scenario starts them."""
         from chaoslab.runtimes.kind import runtime_kind
 
         if self._session is None:
@@ -125,11 +126,11 @@ class Run:
         return self._session
 
     def end_interrupts(self) -> None:
-        """The report is out: Ctrl-C is Python's own again."""
+        """Give Ctrl-C back to Python, after the report is printed."""
         if self._interrupts is not None:
             self._interrupts.restore()
 
     def close(self) -> None:
-        """Take away what the scenarios shared. Raises ServiceFailed where something is left."""
+        """Remove the shared parts. Raises ServiceFailed if something is left."""
         if self._session is not None:
             self._session.close()

@@ -1,4 +1,4 @@
-"""What the plugin prints: progress lines, the table at the end, where the run was saved."""
+"""The output of the plugin: progress lines, the table at the end, and where the run is saved."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chaoslab.pytest_plugin.run import RUN
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """The table of start-up latencies, and where the run was saved."""
+    """Print the table of start-up times, the seed, and where the run is saved."""
     run = config.stash[RUN]
     if hasattr(config, "workerinput") or not any(run.folder.glob("*/history.jsonl")):
         return
@@ -23,13 +23,13 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     try:
         for text in summary(run.folder):
             terminalreporter.write_line(one_line(text))
-    except ChaoslabError as error:  # a history that cannot be read must not hide the outcome
+    except ChaoslabError as error:  # a damaged history must not hide the outcome of the tests
         terminalreporter.write_line(each_line(f"no table: {error}"), red=True)
     terminalreporter.write_line(f"seed {run.seed}; saved in {shown(run.folder)}")
 
 
 def shows_progress(config: pytest.Config) -> bool:
-    """Whether progress lines are printed: as the option says, by default not with -q or xdist."""
+    """Whether to print progress lines: by the option; by default not with -q or under xdist."""
     wanted = config.getoption("--chaos-progress")
     if wanted == "auto":
         return config.get_verbosity() >= 0 and not hasattr(config, "workerinput")
@@ -37,7 +37,7 @@ def shows_progress(config: pytest.Config) -> bool:
 
 
 def tell(config: pytest.Config, text: str) -> None:
-    """Print a line at once, past pytest's capture."""
+    """Print a line at once, also while pytest captures the output."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     capture = config.pluginmanager.get_plugin("capturemanager")
     if reporter is not None and capture is not None:
@@ -47,6 +47,6 @@ def tell(config: pytest.Config, text: str) -> None:
 
 
 def shown(path: Path) -> str:
-    """A path as it is printed: relative to the working directory where it is below."""
+    """A path for printing: relative if it is below the working directory."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -1,1 +1,1 @@
-"""The history and its verdicts, for people."""
+"""Reports: frames, statistics, tables and progress lines, made from histories and verdicts."""

@@ -1,5 +1,6 @@
-"""docs/api.md: every public name, from its docstring. `python -m chaoslab.report.api_page` prints
-it; a test compares the page with what this prints.
+"""Makes docs/api.md, the page of public names, from their docstrings.
+
+`python -m chaoslab.report.api_page` prints it. A test checks that the page is up to date.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from chaoslab.model.steps import HttpQuestion, Probe, Step
 HEAD = """\
 # The public names
 
-What a scenario is written with. A name that ends in `_s` is in seconds, one in `_per_s` is for each
-second, one in `_bytes` in bytes. Where a default is `None`, the text says what is taken instead.
+The names that scenarios use. `_s` at the end of a name means seconds, `_per_s` per second, and
+`_bytes` bytes. If a default is `None`, the text says which value is used.
 
 This page is made by `python -m chaoslab.report.api_page`.
 """
@@ -71,7 +72,7 @@ def _entry(each: object, prefix: str) -> Iterator[str]:
 
 
 def _fields(kind: type) -> Iterator[tuple[str, str, str]]:
-    """Its own fields first, then those that all of its kind have."""
+    """The fields of the class itself first, then the inherited ones."""
     for each in sorted(fields(kind), key=lambda f: f.name not in kind.__annotations__):
         if each.name not in HIDDEN:
             yield each.name, str(each.type), _default(each)
@@ -91,7 +92,7 @@ def _parameters(call: Callable[..., object]) -> Iterator[tuple[str, str, str]]:
 
 
 def _shown(default: object) -> str:
-    """As it is written in a scenario: a trigger by its function."""
+    """A default as a scenario writes it; a trigger by its function."""
     if isinstance(default, when.BeforeSpawn):
         return "`when.before_spawn`"
     if isinstance(default, when.AtMoment):

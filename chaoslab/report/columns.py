@@ -1,4 +1,4 @@
-"""Columns of the report that other distributions add: one figure for each boot."""
+"""Columns that other distributions add to the report: one number for each boot."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ OWN = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One figure of each boot: `name` in boots.csv and frames, `heading` in the table.
+    """One number for each boot: `name` in boots.csv and frames, `heading` in the table.
 
-    `of(history, app, boot)` gives it, None where the run does not show it; it reads nothing else.
-    The table has the median over the boots of a scenario, with `decimals`.
+    `of(history, app, boot)` computes it from the history alone; None if the history does not show
+    it. The table has the median over the boots of a scenario, with `decimals`.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Column:
 def columns() -> Mapping[str, Column]:
     """The installed columns, by their names.
 
-    Raises SpecError where an installed extension cannot be used.
+    Raises SpecError if an installed extension cannot be used.
     """
     return extended(COLUMNS, {}, _a_column)
 

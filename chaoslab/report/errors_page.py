@@ -1,5 +1,6 @@
-"""docs/errors.md: every code of the lab's own errors. `python -m chaoslab.report.errors_page`
-prints it; a test compares the page with what this prints.
+"""Makes docs/errors.md, the page of all error codes.
+
+`python -m chaoslab.report.errors_page` prints it. A test checks that the page is up to date.
 """
 
 from __future__ import annotations
@@ -13,12 +14,19 @@ from chaoslab.errors import ErrorCode
 from chaoslab.report.reasons_page import page
 
 HEAD = """\
-# Errors: the codes of what stops the lab
+# Errors and their codes
 
-An error of chaoslab is a list of problems. Each has a code, data, a text made from both, and where
-they help: its place (`where`), what was `expected`, what it `got`, the `fix`, and the last `lines`
-of a log. Programs read codes and data: `error.problems` in Python, `problems` in the gate's
-`verdict.json`. Codes and names of data are stable; a text may be improved at any time.
+An error of chaoslab is a list of problems. Each problem has a code, data, and a text made from
+both. Most also have the place (`where`), what was `expected`, what it `got`, the `fix`, or the last
+`lines` of a log. Codes and names of data are stable; a text may change at any time.
+
+Programs read the codes in:
+
+- `error.problems` in Python;
+- `problems` of a scenario in the gate's `verdict.json`;
+- the property `error.codes` of a test case in the gate's `junit.xml`;
+- the property `chaos_problems` (JSON) in the file that pytest's own `--junitxml` writes;
+- the last line of a failed command: `codes: file.unreadable`.
 
 A mistake of the user ends a command with exit code 2, every other error with 1.
 
@@ -27,7 +35,10 @@ This page is made by `python -m chaoslab.report.errors_page`.
 
 
 def error_codes() -> tuple[ErrorCode, ...]:
-    """The codes of chaoslab itself, by their names; imports every module, so the extras as well."""
+    """The codes of chaoslab, in the order of their names.
+
+    It imports every module, so the optional packages must be installed.
+    """
     found = {
         id(value): value
         for module in _modules()

@@ -1,4 +1,4 @@
-"""Boots as a table: one row per boot of an app, in seconds since it was spawned."""
+"""Data frames of runs: one row per boot of an app, or one row per event."""
 
 from __future__ import annotations
 
@@ -43,17 +43,16 @@ _KINDS = (
 
 
 def boots_frame(runs: Iterable[Path]) -> pd.DataFrame:
-    """One row per boot of every app in every scenario of these runs (folders below results/).
+    """One row per boot of every app in every scenario of these runs (folders inside results/).
 
     Columns, in this order: scenario (str), seed (int64), runtime, proxy (str); bind_s,
-    first_answer_s, startup_complete_s, ready_or_degraded_s (float64, seconds since the spawn),
-    recovered_s (float64, seconds from the heal to the first sample of the healthy that lasted);
-    phase_<name>_s for each phase that any app published (float64, seconds it took); each installed
-    column (float64, see `columns`); verdict (str,
-    the scenario's: `PASS`, `UNKNOWN` or `FAIL`, empty where none was saved); app (str), boot
-    (int64, an app's boots from 1), exit_code (Int64, <NA> where the lab ended it or it ran on),
-    run (str).
-    What did not happen is NaN, never 0. Raises SpecError where a run cannot be read.
+    first_answer_s, startup_complete_s, ready_or_degraded_s (float64, seconds since the spawn);
+    recovered_s (float64, seconds from the heal to the first healthy sample of the lasting
+    recovery); phase_<name>_s for each phase that an app published (float64, its duration in
+    seconds); each installed column (float64, see `columns`); verdict (str, of the scenario: `PASS`,
+    `UNKNOWN` or `FAIL`, empty if none was saved); app (str), boot (int64, from 1), exit_code
+    (Int64, <NA> if the app did not exit by itself), run (str).
+    What did not happen is NaN, never 0. Raises SpecError if a run cannot be read.
     """
     rows: list[Row] = []
     runs = tuple(runs)
@@ -66,10 +65,10 @@ def boots_frame(runs: Iterable[Path]) -> pd.DataFrame:
 
 
 def save_boots(boots: pd.DataFrame, runs: Iterable[Path]) -> Iterator[Path]:
-    """Write each run's rows of `boots_frame(runs)` to its boots.csv; gives the files' paths.
+    """Write each run's rows of `boots_frame(runs)` to its boots.csv, and give the paths.
 
-    Seconds have six decimals and an absent value is an empty cell. Raises SpecError where a
-    folder cannot be written to.
+    Seconds have six decimals, and a missing value is an empty cell. Raises SpecError if a folder
+    cannot be written to.
     """
     runs = tuple(runs)
     for run, label in zip(runs, labels(runs), strict=True):
@@ -80,15 +79,15 @@ def save_boots(boots: pd.DataFrame, runs: Iterable[Path]) -> Iterator[Path]:
 
 
 def events_frame(history: History, kind: type[Event]) -> pd.DataFrame:
-    """One row per event of one type, in order, and one column per field of it."""
+    """One row per event of one type, in order, and one column per field."""
     columns = [each.name for each in fields(kind)]
     return pd.DataFrame([asdict(event) for event in history.of(kind)], columns=columns)
 
 
 def boot_rows(topology: Topology, info: RunInfo, history: History) -> Iterator[Row]:
-    """The boots of one scenario's run, in their order; what did not happen is left out.
+    """The boots of one run, in order. A time that was not reached is left out of its row.
 
-    An app that stood already was not booted.
+    An attached app has no boot.
     """
     for spawned in history.of(Spawned):
         if spawned.standing:
@@ -102,15 +101,15 @@ def boot_rows(topology: Topology, info: RunInfo, history: History) -> Iterator[R
             "proxy": info.proxy,
             **boot.times(topology.apps[spawned.app].health.ready_path is not None),
             **boot.phases(),
-            **_added(spawned, history),
+            **_installed(spawned, history),
             "app": spawned.app,
             "boot": spawned.boot,
             **({} if exited is None else {"exit_code": exited.exit_code}),
         }
 
 
-def _added(spawned: Spawned, history: History) -> dict[str, float]:
-    """The figures of installed columns; absent ones left out."""
+def _installed(spawned: Spawned, history: History) -> dict[str, float]:
+    """The numbers of the installed columns; those that are None are left out."""
     figures = {
         name: column.of(history, spawned.app, spawned.boot) for name, column in columns().items()
     }
@@ -133,7 +132,7 @@ class _Boot:
         return next((event for event in self.of(kind) if where(event)), None)
 
     def times(self, has_ready_path: bool) -> dict[str, float]:
-        """Seconds since the spawn, and `recovered_s` since the heal; absent ones left out."""
+        """Seconds since the spawn, and `recovered_s` since the heal; missing ones are left out."""
         serving = {HealthState.DEGRADED} if has_ready_path else _SERVING
         ready = (self.first(Ready), self.first(HealthTurned, lambda e: e.state in serving))
         since_spawn: dict[str, Event | None] = {
@@ -151,28 +150,30 @@ class _Boot:
         return times if recovered_s is None else times | {"recovered_s": recovered_s}
 
     def phases(self) -> dict[str, float]:
-        """What each phase took, by the app's own last word."""
+        """The duration of each phase, as the app published last."""
         snapshots = tuple(self.of(StartupSnapshot))
         timings = snapshots[-1].phase_timings_s if snapshots else {}
         return {f"phase_{name}_s": took_s for name, took_s in timings.items()}
 
     def _recovered_s(self) -> float | None:
-        """From the last heal before the healthy that lasted to that; None where it did not last,
-        or where health was never lost. The end of the process itself is not held against it.
+        """Seconds from the last heal to the lasting recovery.
+
+        None if health did not stay healthy, or was never lost. Unreachable samples at the end are
+        ignored: the app was stopped.
         """
-        seen = samples(self._history, self._spawned.app, self._spawned.boot)
-        while seen and seen[-1].state is HealthState.UNREACHABLE:
-            seen.pop()
-        lost = [at for at, sample in enumerate(seen) if sample.state is not HealthState.HEALTHY]
-        if not lost or lost[-1] == len(seen) - 1:
+        health = samples(self._history, self._spawned.app, self._spawned.boot)
+        while health and health[-1].state is HealthState.UNREACHABLE:
+            health.pop()
+        lost = [at for at, sample in enumerate(health) if sample.state is not HealthState.HEALTHY]
+        if not lost or lost[-1] == len(health) - 1:
             return None
-        back_s = seen[lost[-1] + 1].at_s
+        recovered_s = health[lost[-1] + 1].at_s
         heals = [
             heal.at_s
             for heal in self._history.of(FaultHealed)
-            if self._spawned.at_s <= heal.at_s <= back_s
+            if self._spawned.at_s <= heal.at_s <= recovered_s
         ]
-        return back_s - heals[-1] if heals else None
+        return recovered_s - heals[-1] if heals else None
 
 
 _SERVING = {HealthState.DEGRADED, HealthState.HEALTHY}

@@ -1,4 +1,4 @@
-"""One line for each event worth watching while a scenario runs."""
+"""The progress lines of a scenario: one line for each important event."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from chaoslab.printable import one_line
 
 
 def line(event: AnyEvent) -> str | None:
-    """The event in a few words with its time, or None where it is not worth a line."""
-    words = _wrong_way(event) or _of_the_scenario(event) or _words(event)
+    """The event in a few words with its time. None for an event that is not printed."""
+    words = _of_paths_and_processes(event) or _of_the_scenario(event) or _words(event)
     return None if words is None else f"  {event.at_s:7.3f} s  {one_line(words)}"
 
 
@@ -41,7 +41,7 @@ def _words(event: AnyEvent) -> str | None:
         case FaultMissed():
             return f"MISSED: {event.fault}: {event.why}"
         case Spawned():
-            return _begun(event)
+            return _spawned(event)
         case Bound():
             return f"{event.app} listens"
         case FirstAnswer():
@@ -67,7 +67,7 @@ def _past_proxy(up: LabUp) -> tuple[str, ...]:
     return (f"traffic past the proxy: {how[up.past_proxy]}",) if up.past_proxy in how else ()
 
 
-def _wrong_way(event: AnyEvent) -> str | None:
+def _of_paths_and_processes(event: AnyEvent) -> str | None:
     match event:
         case PathBypassed():
             who = f"pid {event.pid or 'unknown'} '{event.process}'"
@@ -83,7 +83,7 @@ def _of_the_scenario(event: AnyEvent) -> str | None:
     return f"step {event.step}: " + ("done" if event.ok else f"FAILED: {event.error}")
 
 
-def _begun(event: Spawned) -> str:
+def _spawned(event: Spawned) -> str:
     if event.standing:
         return f"attached: {event.app}, port {event.port}"
     return f"spawned: {event.app}, boot {event.boot}, pid {event.pid}"

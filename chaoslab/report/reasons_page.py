@@ -1,5 +1,6 @@
-"""docs/reasons.md: every code that a reason can have. `python -m chaoslab.report.reasons_page`
-prints it; a test compares the page with what this prints.
+"""Makes docs/reasons.md, the page of all codes of reasons.
+
+`python -m chaoslab.report.reasons_page` prints it. A test checks that the page is up to date.
 """
 
 from __future__ import annotations
@@ -12,19 +13,19 @@ from chaoslab.reason import Code
 from chaoslab.verdicts.vocabulary import codes
 
 HEAD = """\
-# Reasons: the codes of what was observed
+# Reasons and their codes
 
-A verdict's reason has a code, data and a text made from both. Programs read codes and data, people
-read texts: the codes and the names of the data are stable, and a text may be improved at any time.
+A reason of a verdict has a code, data, and a text made from both. Programs read codes and data.
+Codes and names of data are stable; a text may change at any time.
 
-They are in `verdicts.json` of a run, in `verdict.json` and `junit.xml` of the gate, and in the
-properties that pytest's own `--junitxml` writes. The records of a corpus cite them.
+Reasons are in `verdicts.json` of a run, in `verdict.json` and `junit.xml` of the gate, and in the
+properties that pytest's own `--junitxml` writes. The records of a corpus cite their codes.
 
 - Times are seconds since the lab's start (`at_s`, `until_s`), or lengths (`took_s`, `lasted_s`).
-- `null` means: not known, or none.
+- `null` means unknown, or none.
 - A reason that is the evidence of a fault also has `fault` and `link`.
-- The code `text` is that of runs that were saved before reasons had codes.
-- A package that extends chaoslab has codes of its own.
+- Runs that were saved before reasons had codes have the code `text`.
+- A package that extends chaoslab has its own codes.
 
 This page is made by `python -m chaoslab.report.reasons_page`.
 """
@@ -32,7 +33,7 @@ VARIES = "(depends on its data)"
 
 
 def page(known: Sequence[Code], head: str = HEAD) -> str:
-    """The page, one section for each subject: the part of the code before its dot."""
+    """The page, with one section for each subject of the codes."""
     parts = [head]
     for subject, group in groupby(known, key=subject_of):
         parts.append("\n".join(_section(subject, group)))
@@ -40,7 +41,7 @@ def page(known: Sequence[Code], head: str = HEAD) -> str:
 
 
 def subject_of(code: Code) -> str:
-    """`start` of `start.exited`."""
+    """The part of a code before its dot: `start` for `start.exited`."""
     return code.name.partition(".")[0]
 
 
@@ -56,7 +57,7 @@ def _section(subject: str, group: Iterator[Code]) -> Iterator[str]:
 
 
 def _text(code: Code) -> str:
-    """The template with the names of its data, without their formats."""
+    """The template of the text, without the formats of its data."""
     if not isinstance(code.template, str):
         return VARIES
     parts = Formatter().parse(code.template)

@@ -1,4 +1,4 @@
-"""Where runs lie: the newest one, a run by its name, and what to call each in a report."""
+"""Finds saved runs, names them for a report, and reads and writes their verdicts."""
 
 from __future__ import annotations
 
@@ -7,19 +7,32 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from chaoslab.errors import Problem, SpecError, did_you_mean
+from chaoslab.errors import (
+    UNKNOWN_NAME,
+    UNREADABLE,
+    ErrorCode,
+    Problem,
+    SpecError,
+    did_you_mean,
+)
 from chaoslab.history.files import write_file
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.model.verdict import Verdict, worst
 
 RESULTS = Path("results")
+NO_RUN = ErrorCode("run.none", "contains no run", "The folder has no saved run.")
+OTHER_VERSION = ErrorCode(
+    "run.other_version",
+    "not written by this version of chaoslab: {cause}",
+    "The saved verdicts have another form.",
+)
 _VERDICTS: TypeAdapter[tuple[Verdict, ...]] = TypeAdapter(tuple[Verdict, ...])
 
 
 def chosen_runs(names: Sequence[str], results: Path = RESULTS) -> tuple[Path, ...]:
-    """The folders of the named runs, each a path or a name below `results`; the newest if none.
+    """The folders of the runs, each named by a path or a name in `results`; else the newest run.
 
-    Raises SpecError with every name that is no run.
+    Raises SpecError with every name that is not a run.
     """
     if not names:
         return (newest_run(results),)
@@ -31,16 +44,16 @@ def chosen_runs(names: Sequence[str], results: Path = RESULTS) -> tuple[Path, ..
 
 
 def newest_run(results: Path = RESULTS) -> Path:
-    """The run whose latest scenario was begun last. Raises SpecError if there is none."""
+    """The run with the latest begin of a scenario. Raises SpecError if there is none."""
     runs = list(_runs(results))
     if not runs:
-        what, fix = "contains no run", "run a scenario first, for example `pytest scenarios/`"
-        raise SpecError([Problem(where=str(results), what=what, fix=fix)])
+        fix = "run a scenario first, for example `pytest scenarios/`"
+        raise SpecError(Problem(reason=NO_RUN(), where=str(results), fix=fix))
     return max(runs, key=_begun_s)
 
 
 def labels(runs: Sequence[Path]) -> tuple[str, ...]:
-    """What to call each run: its folder's name, or its whole path where two share a name."""
+    """A label for each run: the name of its folder, or its path if two have the same name."""
     names = [run.resolve().name for run in runs]
     return tuple(
         name if names.count(name) == 1 else str(run) for name, run in zip(names, runs, strict=True)
@@ -51,7 +64,7 @@ def _runs(results: Path) -> Iterator[Path]:
     yield from {plan.parent.parent: None for plan in results.glob("*/*/plan.json")}
 
 
-# A plan is written once, before its scenario; a folder's own time changes with every report.
+# The time of a plan's file, which is written once. The time of a folder changes with every report.
 def _begun_s(run: Path) -> float:
     return max(plan.stat().st_mtime for plan in run.glob("*/plan.json"))
 
@@ -66,40 +79,39 @@ def _folder(name: str, results: Path) -> Path | None:
 def _no_run(name: str, results: Path) -> Problem:
     known = [run.name for run in sorted(_runs(results), key=_begun_s, reverse=True)]
     return Problem(
-        where=name,
-        what="contains no run" if Path(name).is_dir() else "no such run",
+        reason=NO_RUN() if Path(name).is_dir() else UNKNOWN_NAME(kind="run", name=name),
+        where=name if Path(name).is_dir() else "",
         expected="one of: " + ", ".join(known[:5]) if known else f"a folder inside {results}",
         fix=did_you_mean(name, known),
     )
 
 
 def saved_verdict(folder: RunFolder) -> str:
-    """The worst of a scenario's saved verdicts, or the empty string where none was saved.
+    """The worst of a scenario's saved verdicts; empty if none was saved.
 
-    Raises SpecError where the file is not one of chaoslab's.
+    Raises SpecError if the file was not written by chaoslab.
     """
     saved = saved_verdicts(folder)
     return "" if saved is None else worst(verdict.outcome for verdict in saved).value
 
 
 def saved_verdicts(folder: RunFolder) -> tuple[Verdict, ...] | None:
-    """A scenario's verdicts as they were saved; None where none was.
+    """A scenario's saved verdicts; None if none was saved.
 
-    Raises SpecError where the file is not one of chaoslab's.
+    Raises SpecError if the file was not written by chaoslab.
     """
     try:
         return _VERDICTS.validate_json(folder.verdicts_path.read_bytes())
     except FileNotFoundError:
         return None
     except OSError as error:
-        what = f"cannot be read: {error.strerror}"
-        raise SpecError([Problem(where=str(folder.verdicts_path), what=what)]) from None
+        reason, fix = UNREADABLE(cause=error.strerror), ""
     except ValidationError as error:
-        what = f"not written by this chaoslab: {error.errors()[0]['msg']}"
+        reason = OTHER_VERSION(cause=error.errors()[0]["msg"])
         fix = f"judge it again with `chaoslab analyze {folder.path}`"
-        raise SpecError([Problem(where=str(folder.verdicts_path), what=what, fix=fix)]) from None
+    raise SpecError(Problem(reason=reason, where=str(folder.verdicts_path), fix=fix))
 
 
 def save_verdicts(folder: RunFolder, verdicts: tuple[Verdict, ...]) -> None:
-    """Write a scenario's verdicts down in place of those that it had. Raises ResultsUnwritable."""
+    """Save a scenario's verdicts and replace the old ones. Raises ResultsUnwritable."""
     write_file(folder.verdicts_path, _VERDICTS.dump_json(verdicts, indent=2) + b"\n")

@@ -1,4 +1,4 @@
-"""Start-up latencies in figures: medians, p95, and the difference to a baseline with its doubt."""
+"""Statistics of start-up times: medians, p95, and differences with their interval."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from chaoslab.seeds import generator
 
 Values: TypeAlias = npt.NDArray[np.float64]
 
-# Below 20 values the 95th percentile is no more than a guess between the two largest.
+# With fewer values the 95th percentile lies between the two largest and means little.
 ENOUGH_FOR_P95 = 20
-# A resampled median of fewer values than this takes too few different values to be an interval.
+# With fewer values the resampled medians have too few different values for an interval.
 ENOUGH_FOR_INTERVAL = 5
 RESAMPLES = 2_000
 _KIND = ["scenario", "app", "boot"]
@@ -24,9 +24,9 @@ _KIND = ["scenario", "app", "boot"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """A sample of seconds in figures; `p50_s` and `p95_s` are None where there are no values.
+    """Statistics of `n` values in seconds. `p50_s` and `p95_s` are None for no value.
 
-    `p95_s` is the largest value, and `p95_is_max` true, below 20 values.
+    With fewer than 20 values `p95_is_max` is true and `p95_s` is the largest value.
     """
 
     n: int
@@ -37,8 +37,9 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delta:
-    """Median minus the baseline's median, seconds; the 95 % interval is None where a side has
-    fewer than five values.
+    """The median minus the baseline's median, in seconds, with a 95 % interval.
+
+    `low_s` and `high_s` are None if one side has fewer than five values.
     """
 
     delta_s: float
@@ -47,7 +48,7 @@ class Delta:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the whole interval lies on one side of zero."""
+        """Whether the interval excludes zero."""
         if self.low_s is None or self.high_s is None:
             return False
         return self.low_s > 0 or self.high_s < 0
@@ -55,8 +56,9 @@ class Delta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """The boots of one kind (scenario, app, count of the boot) in one run, and how they differ
-    from the first run's; `delta` is None in that run itself and where it has no such boots.
+    """The boots of one kind (scenario, app, number of the boot) in one run.
+
+    `delta` compares them with the first run; None for that run itself, or if it has no such boots.
     """
 
     scenario: str
@@ -70,7 +72,7 @@ class Comparison:
 
 
 def spread(values: Values) -> Spread:
-    """Count, median and p95 of the values that are not NaN (linear between order statistics)."""
+    """Count, median and p95 of the values that are not NaN, with linear interpolation."""
     known = values[~np.isnan(values)]
     few = known.size < ENOUGH_FOR_P95
     if not known.size:
@@ -82,7 +84,7 @@ def spread(values: Values) -> Spread:
 def delta(baseline: Values, candidate: Values, *, seed: int = 0) -> Delta | None:
     """Median of `candidate` minus that of `baseline`, with a percentile bootstrap interval (95 %).
 
-    NaN are left out; None where a side has no values. The same seed gives the same interval.
+    NaN is left out. None if one side has no value. The same seed gives the same interval.
     Source: B. Efron, R. Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
     """
     before, after = baseline[~np.isnan(baseline)], candidate[~np.isnan(candidate)]
@@ -99,10 +101,10 @@ def delta(baseline: Values, candidate: Values, *, seed: int = 0) -> Delta | None
 def compared(
     boots: pd.DataFrame, times: tuple[str, ...], by: str = "startup_complete_s"
 ) -> Iterator[Comparison]:
-    """Each kind of boot in each run, in the frame's order, kind by kind.
+    """One Comparison for each kind of boot in each run, in the order of the frame.
 
-    `boots` is a frame of `boots_frame`; `times` are the columns to sum up; `by` is the column
-    whose medians are compared to those of the frame's first run.
+    `boots` is a frame of `boots_frame`, `times` are the columns for `spreads`, and `by` is the
+    column whose medians are compared with those of the frame's first run.
     """
     first_run = boots["run"].iloc[0] if len(boots) else ""
     for (scenario, app, boot), rows in boots.groupby(_KIND, sort=False):
@@ -121,10 +123,10 @@ def compared(
 
 
 def paired_deltas(boots: pd.DataFrame, by: str = "startup_complete_s") -> Mapping[str, Delta]:
-    """Per later run the median difference to the first run over the kinds of boot that both have.
+    """For each later run: the median difference to the first run over the kinds of boot in both.
 
-    One difference per kind (median minus median), so that a run with one boot of each scenario
-    can still be compared; the interval comes from resampling the kinds. Empty for one run.
+    Each kind gives one difference (median minus median), so runs with one boot of each scenario can
+    be compared. The interval comes from resampling the kinds. Empty for a single run.
     """
     medians = boots.groupby([*_KIND, "run"], sort=False)[by].median().unstack("run")
     runs = list(dict.fromkeys(boots["run"]))

@@ -1,4 +1,4 @@
-"""What a finished run prints of itself: the latencies per scenario, saved beside it."""
+"""The table of start-up times that a pytest session prints at its end."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from rich.console import Console
 from chaoslab.report.frames import boots_frame, save_boots
 from chaoslab.report.text import latencies
 
-WIDTH = 128  # wide enough for the longest of the reference's scenarios on one line
+WIDTH = 128  # columns; enough for the longest scenario name of the reference on one line
 
 
 def summary(run: Path) -> Iterator[str]:
-    """The lines of a run's table; writes its boots.csv."""
+    """The lines of a run's table. Also writes its boots.csv."""
     boots = boots_frame([run])
     if boots.empty:
         yield "no app was spawned"

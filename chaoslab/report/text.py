@@ -1,15 +1,15 @@
-"""The tables that people read: start-up latencies per scenario, and how runs differ."""
+"""The table of start-up times per scenario, and how runs differ."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 import pandas as pd
-from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from chaoslab.console import plain_table
 from chaoslab.report.columns import TIMES, columns
 from chaoslab.report.stats import (
     ENOUGH_FOR_INTERVAL,
@@ -27,10 +27,10 @@ _NONE = "-"
 
 
 def latencies(boots: pd.DataFrame) -> Group:
-    """Start-up latencies per scenario (and run): counts, p50, p95 and the delta to the first run.
+    """Start-up times per scenario and run: counts, p50, p95 and the difference to the first run.
 
-    `boots` is a frame of `boots_frame`. Below the table stands what its figures cannot carry:
-    few values, start-ups that never completed, and the comparison over all scenarios.
+    `boots` is a frame of `boots_frame`. Notes below the table say where there are few values or
+    incomplete start-ups, and compare the runs over all scenarios.
     """
     rows = tuple(compared(boots, (*TIMES, *columns())))
     runs = tuple(dict.fromkeys(row.run for row in rows))
@@ -46,13 +46,7 @@ def latencies(boots: pd.DataFrame) -> Group:
 
 
 def _empty_table(several: bool) -> Table:
-    table = Table(
-        title="Start-up latency per scenario: medians, in seconds",
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )
+    table = plain_table("Start-up latency per scenario: medians, in seconds", dense=True)
     table.add_column("scenario", overflow="fold")
     if several:
         table.add_column("run", overflow="fold")
@@ -117,10 +111,11 @@ def _notes(rows: Sequence[Comparison], boots: pd.DataFrame) -> Iterator[str]:
     if few:
         yield f"Below {ENOUGH_FOR_P95} boots there is no p95: the table shows the maximum."
     for run, delta in paired_deltas(boots).items():
-        yield f"{run} minus the first run, over all scenarios: {_delta(delta)} s; {_told(delta)}."
+        difference = f"{_delta(delta)} s; {_significance(delta)}"
+        yield f"{run} minus the first run, over all scenarios: {difference}."
 
 
-def _told(delta: Delta) -> str:
+def _significance(delta: Delta) -> str:
     if delta.low_s is None:
         return "too few common scenarios to decide"
     return "significant difference" if delta.is_clear else "no significant difference"

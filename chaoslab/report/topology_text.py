@@ -1,4 +1,4 @@
-"""What a topology file was understood to say, for people."""
+"""A topology as a tree of text, as `chaoslab check` prints it."""
 
 from __future__ import annotations
 
@@ -30,10 +30,8 @@ from chaoslab.printable import one_line
 from chaoslab.services import kind_of
 
 
-def understood(topology: Topology) -> Tree:
-    """The whole topology as a tree: services, apps with links and bounds, connectors, the gate;
-    secrets masked.
-    """
+def topology_tree(topology: Topology) -> Tree:
+    """The topology as a tree, with its secrets masked."""
     topology = mask_of(topology).of(topology)
     tree = Tree(_text(f"{topology.name}  ({topology.source})", style="bold"))
     services = tree.add("services")
@@ -52,14 +50,14 @@ def understood(topology: Topology) -> Tree:
     if topology.images != Images() or any(app.container for app in topology.apps.values()):
         tree.add("images").add(_pairs(_images(topology)))
     if topology.attach is not None:
-        tree.add("attach").add(_pairs(_standing(topology.attach)))
+        tree.add("attach").add(_pairs(_attach(topology.attach)))
     if topology.secrets != Secrets():
         tree.add("secrets").add(_pairs(_secrets(topology.secrets)))
     if topology.gate is not None:
         _add_gate(tree.add("gate"), topology.gate)
     if topology.deployment is not None:
-        told = _deployment(topology.deployment, Path(topology.source).parent)
-        tree.add("deployment").add(_pairs(told))
+        pairs = _deployment(topology.deployment, Path(topology.source).parent)
+        tree.add("deployment").add(_pairs(pairs))
     if extensions := sorted(listed()):
         branch = tree.add("extensions")
         for group, name, distribution in extensions:
@@ -83,10 +81,11 @@ def _add_app(branch: Tree, app: App, folder: Path) -> None:
         branch.add("writes: none declared; no scenario can verify a recovery with a write")
     else:
         writes = app.writes
-        told = f"POST {writes.create_path} stores a row in {writes.service}: {writes.table}"
-        often = writes.delivery.replace("_", " ")
+        row = f"{writes.service}: {writes.table}.{writes.id_column}"
+        delivery = writes.delivery.replace("_", " ")
         late = f", within {writes.kept_within_s:g} s of the answer" if writes.kept_within_s else ""
-        branch.add(_text(f"writes: {told}.{writes.id_column}, {often}{late}"))
+        text = f"POST {writes.create_path} stores a row in {row}, {delivery}{late}"
+        branch.add(_text(f"writes: {text}"))
 
 
 def _figures(table: Deadlines | Limits) -> dict[str, str]:
@@ -105,17 +104,17 @@ def _add_gate(branch: Tree, gate: Gate) -> None:
     branch.add(_text(f"deadline_s: {gate.deadline_s:g}, retries: {gate.retries}"))
     branch.add(_text(f"p1: {', '.join(gate.p1)}"))
     if slow := gate.slow:
-        told = f"every answer to a write takes over {slow.responses_s:g} s, for {slow.for_s:g} s"
-        branch.add(_text(f"slow: {told}"))
+        text = f"every answer to a write takes over {slow.responses_s:g} s, for {slow.for_s:g} s"
+        branch.add(_text(f"slow: {text}"))
     stages = branch.add("stages")
     for number, stage in enumerate(gate.stages, start=1):
         stages.add(_text(f"{number}. {_stage(stage)}"))
 
 
 def _stage(stage: GateStage) -> str:
-    told = f"{stage.name}: -m '{stage.marker}', {stage.pass_rate:.0%} must pass"
+    text = f"{stage.name}: -m '{stage.marker}', {stage.pass_rate:.0%} must pass"
     rules = f", aborted by {', '.join(stage.abort_on)}" if stage.abort_on else ""
-    return f"{told} in {stage.deadline_s:g} s{rules}"
+    return f"{text} in {stage.deadline_s:g} s{rules}"
 
 
 def _deployment(deployment: Deployment, folder: Path) -> dict[str, str]:
@@ -139,13 +138,13 @@ def _container(container: Container, folder: Path) -> str:
     build = container.build
     if build is None:
         return container.image
-    told = f"{container.image}, built from {os.path.relpath(build.context, folder)}"
+    context = os.path.relpath(build.context, folder)
     args = "".join(f", {name}={value}" for name, value in build.args.items())
-    return f"{told} by {build.dockerfile}{args}"
+    return f"{container.image}, built from {context} by {build.dockerfile}{args}"
 
 
 def _setting(value: object) -> str:
-    """A key of a kind's own: a command as it is typed, a table by its entries."""
+    """The value of a service's setting: a list as words, a table as its entries."""
     if isinstance(value, list | tuple):
         return " ".join(map(str, value))
     if isinstance(value, Mapping):
@@ -154,7 +153,7 @@ def _setting(value: object) -> str:
 
 
 def _images(topology: Topology) -> dict[str, str]:
-    """Those that the file names, and the kinds' own."""
+    """The images of the topology, else the default ones of the kinds in use."""
     named, kinds = topology.images, dict.fromkeys(s.kind for s in topology.services.values())
     own = {kind: kind_of(kind).image for kind in kinds}
     return {
@@ -164,7 +163,7 @@ def _images(topology: Topology) -> dict[str, str]:
     }
 
 
-def _standing(attach: Attach) -> dict[str, str]:
+def _attach(attach: Attach) -> dict[str, str]:
     links = {link: f"proxy {proxy}" for link, proxy in attach.links.items()}
     return {"toxiproxy": attach.toxiproxy, **attach.apps, **links, **attach.services}
 
@@ -201,7 +200,7 @@ def _health(app: App) -> dict[str, str]:
 
 
 def _text(text: str, style: str = "") -> Text:
-    """What a file says, as it may be shown."""
+    """Text from a file, escaped for a terminal."""
     return Text(one_line(text), style=style)
 
 

@@ -1,4 +1,4 @@
-"""Verdicts for people: the outcome, the claim, and what it rests on."""
+"""Verdicts as text: the outcome, the claim, and its reasons."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STYLES = {"PASS": "green", "UNKNOWN": "yellow", "FAIL": "bold red"}
 
 
 def judged(scenario: str, verdicts: Sequence[Verdict]) -> Tree:
-    """A scenario's verdicts under their merged outcome, each with what it was judged by."""
+    """A scenario's outcome, and below it each verdict with its reasons."""
     outcome = worst(verdict.outcome for verdict in verdicts).value
     tree = Tree(_line(outcome, scenario))
     for verdict in verdicts:
@@ -29,8 +29,9 @@ def judged(scenario: str, verdicts: Sequence[Verdict]) -> Tree:
 
 
 def explained(verdicts: Sequence[Verdict]) -> list[str]:
-    """Why a test failed, line by line; the first has the outcome and its first reason, because a
-    test runner's summary shows no more.
+    """Why a test failed, as lines.
+
+    The first line has the outcome and one reason: a test runner's summary shows only this line.
     """
     outcome = worst(verdict.outcome for verdict in verdicts)
     first = next((verdict for verdict in verdicts if verdict.outcome is outcome), None)
@@ -50,8 +51,9 @@ SHARED = "all of them:"
 
 
 def shared_reasons(verdicts: Sequence[Verdict]) -> tuple[Reason, ...]:
-    """The reasons that each verdict other than PASS has, so that they are printed once; none where
-    there is only one such verdict.
+    """The reasons that all verdicts other than PASS have in common, so that they are printed once.
+
+    None if there is only one such verdict.
     """
     open_ = [verdict for verdict in verdicts if verdict.outcome is not Outcome.PASS]
     if len(open_) < SEVERAL:
@@ -60,5 +62,5 @@ def shared_reasons(verdicts: Sequence[Verdict]) -> tuple[Reason, ...]:
     return tuple(reason for reason in first.because if all(reason in v.because for v in others))
 
 
-def _line(outcome: str, told: str) -> Text:
-    return Text.assemble((f"{outcome:<8}", STYLES[outcome]), one_line(told))
+def _line(outcome: str, text: str) -> Text:
+    return Text.assemble((f"{outcome:<8}", STYLES[outcome]), one_line(text))

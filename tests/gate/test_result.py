@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as xml
 
 import pytest
 
+from chaoslab.errors import UNREADABLE, Problem
 from chaoslab.gate.document import document
 from chaoslab.gate.junit import save_junit
 from chaoslab.gate.markdown import summary
@@ -161,6 +163,33 @@ def test_verdicts_are_properties_in_junit(tmp_path: Path) -> None:
         ("verdict.serves.codes", ""),
     ]
     assert good == bad[2:]
+
+
+def test_the_labs_own_problems_are_in_verdict_json_and_junit(tmp_path: Path) -> None:
+    """Programs read their codes, also where no verdict was reached."""
+    reason = UNREADABLE(cause="No such file")
+    problem = Problem(reason=reason, where="deploy.yaml", fix="add it", lines=("last line",))
+    stopped = replace(scenario("UNKNOWN", "bad"), problems=(problem, problem))
+    stages = replace(stage(1.0), scenarios=(stopped, scenario("PASS", "good")))
+    result = gate(tmp_path, RoundResult(stages=(stages,)))
+    bad, good = xml.parse(save_junit(result)).getroot().iter("testcase")
+    assert [(each.get("name"), each.get("value")) for each in bad.iter("property")] == [
+        ("error.codes", "file.unreadable")
+    ]
+    assert [*good.iter("property")] == []
+    saved = json.loads(json.dumps(document(result)))
+    scenarios = saved["rounds"][0]["stages"][0]["scenarios"]
+    assert [len(each["problems"]) for each in scenarios] == [2, 0]
+    assert scenarios[0]["problems"][0] == {
+        "code": "file.unreadable",
+        "text": "cannot be read: No such file",
+        "data": {"cause": "No such file"},
+        "where": "deploy.yaml",
+        "expected": "",
+        "got": "",
+        "fix": "add it",
+        "lines": ["last line"],
+    }
 
 
 def test_an_aborted_stage_is_an_error_in_junit(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from chaoslab.model.health import DEFAULT_WORDS, HealthState
 from chaoslab.model.loader import load_topology
 from chaoslab.report.frames import boots_frame
 from chaoslab.report.text import latencies
-from chaoslab.report.topology_text import understood
+from chaoslab.report.topology_text import topology_tree
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -85,7 +85,9 @@ def test_a_narrow_terminal_folds_names_and_keeps_the_figures(make_run: MakeRun) 
 
 def test_check_shows_all_that_it_understood() -> None:
     """Names, links, placeholders, paths, bounds with their units, the write, the connector."""
-    text = printed(understood(load_topology(REPOSITORY / "chaoslab.toml", kinds=services.kinds())))
+    text = printed(
+        topology_tree(load_topology(REPOSITORY / "chaoslab.toml", kinds=services.kinds()))
+    )
     for part in (
         "postgres: postgres, used by backend",
         "command: {python} -m chaoslab.reference.backend",
@@ -113,7 +115,7 @@ def test_check_shows_words_only_where_the_file_adds_some(tmp_path: Path, own: bo
     words = '[apps.a.health.words]\nlimping = "degraded"\npass = "healthy"\n' if own else ""
     path = tmp_path / "chaoslab.toml"
     path.write_text(f'version = 1\n[apps.a]\ncommand = ["x"]\n{words}', encoding="utf-8")
-    text = printed(understood(load_topology(path, kinds=services.kinds())))
+    text = printed(topology_tree(load_topology(path, kinds=services.kinds())))
     assert ("limping = degraded" in text) is own
     assert "pass = healthy" not in text
     assert DEFAULT_WORDS["pass"] is HealthState.HEALTHY
@@ -129,7 +131,7 @@ def test_check_says_which_rules_of_a_deployment_file_nobody_asked_for(tmp_path: 
         '[deployment]\nfile = "../a.yaml"\nrequired = ["HOST"]\nenv = "e"\n',
         encoding="utf-8",
     )
-    words = " ".join(printed(understood(load_topology(path, kinds=services.kinds()))).split())
+    words = " ".join(printed(topology_tree(load_topology(path, kinds=services.kinds()))).split())
     assert "file ../a.yaml" in words
     assert "checked required" in words
     assert "not checked bypass, window, pool, ports" in words
@@ -159,7 +161,7 @@ def test_check_shows_where_everything_stands_without_passwords(tmp_path: Path) -
         """,
         encoding="utf-8",
     )
-    text = printed(understood(load_topology(path, kinds=services.kinds())))
+    text = printed(topology_tree(load_topology(path, kinds=services.kinds())))
     for part in (
         "http://127.0.0.1:8474",
         "http://staging:8080",

@@ -39,10 +39,11 @@ def test_every_name_that_is_no_run_is_said_at_once(make_run: MakeRun, tmp_path: 
     with pytest.raises(SpecError) as caught:
         chosen_runs(("2026-11-21T01", str(tmp_path)), tmp_path / "results")
     first, second = caught.value.problems
-    assert first.what == "no such run"
+    assert first.what == "unknown run '2026-11-21T01'"
     assert first.expected == "one of: 2026-11-21T10"
     assert first.fix == "did you mean '2026-11-21T10'?"
     assert second.what == "contains no run"
+    assert [first.code, second.code] == ["name.unknown", "run.none"]
 
 
 def test_no_run_at_all_says_how_to_get_one(tmp_path: Path) -> None:
