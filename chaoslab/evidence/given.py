@@ -38,7 +38,7 @@ def start_of(
     if gives_up_s is not None and complete is None and ended is not None and not ended.asked:
         # The app may count its own limit from when it listens: the limit is then later by the time
         # that it waited for a core before. An app that ends for another reason ends sooner.
-        bound = history.first(Bound, lambda b: (b.app, b.boot) == (app, boot))
+        bound = history.first_of_boot(Bound, app, boot)
         since_s = bound.at_s if bound else lived.start_s
         before_s = waited_s(history, app, boot, lived.start_s, since_s)
         own = replace(span, end_s=lived.start_s + before_s + gives_up_s)
@@ -67,4 +67,4 @@ def settling_start(
 
 def completed(app: str, boot: int, history: History) -> StartupComplete | None:
     """The end of a boot's start-up. None where it was not observed."""
-    return history.first(StartupComplete, lambda c: (c.app, c.boot) == (app, boot))
+    return history.first_of_boot(StartupComplete, app, boot)

@@ -80,7 +80,7 @@ def late_recovery(e: Bounded, history: History, healed_s: float) -> Iterator[Rea
     show a connection that ends at once.
     """
     yield from _lost_again(e, history, healed_s)
-    named = history.last(LossNamed, lambda n: (n.app, n.boot) == (e.app, e.boot))
+    named = history.last_of_boot(LossNamed, e.app, e.boot)
     if named is not None and named.lost:
         yield STILL_NAMED(lost=named.lost)
     healing = history.last(FaultHealing)

@@ -43,7 +43,7 @@ PHASES_MISSING = Code(
 
 def published(e: OfBoot, history: History) -> StartupSnapshot | None:
     """The last that the app published about this start-up."""
-    return history.last(StartupSnapshot, lambda s: (s.app, s.boot) == (e.app, e.boot))
+    return history.last_of_boot(StartupSnapshot, e.app, e.boot)
 
 
 def phases_so_far(e: OfBoot, history: History) -> list[Reason]:

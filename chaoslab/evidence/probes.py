@@ -77,11 +77,11 @@ def watched(app: str, boot: int, contract: HealthContract, history: History) -> 
         until_s -= contract.prober_timeout_s
     if ended is not None:
         until_s = min(until_s, ended.at_s - (0.0 if ended.asked else EXIT_SEEN_S))
-    bound = history.first(Bound, lambda b: (b.app, b.boot) == (app, boot))
+    bound = history.first_of_boot(Bound, app, boot)
     listened_s = bound.at_s if bound else (begun.at_s if begun and begun.standing else None)
     probes = sorted(_probes(app, boot, contract, history), key=lambda p: p.at_s)
     answers_s = [p.answer_s for p in probes if p.answer_s is not None]
-    first = history.first(FirstAnswer, lambda a: (a.app, a.boot) == (app, boot))
+    first = history.first_of_boot(FirstAnswer, app, boot)
     answered_s = min([*answers_s, first.at_s] if first else answers_s, default=None)
     own = [p for p in probes if p.heard or p.over_s < until_s]
     turn_s = until_s if answered_s is None else answered_s
@@ -95,13 +95,11 @@ def watched(app: str, boot: int, contract: HealthContract, history: History) -> 
 
 
 def _probes(app: str, boot: int, contract: HealthContract, history: History) -> Iterable[Probe]:
-    for s in history.of(HealthSample):
-        if (s.app, s.boot) == (app, boot):
-            yield _probe("health", s, contract.prober_timeout_s)
-    for p in history.of(ProberSample):
-        if (p.app, p.boot) == (app, boot):
-            path = "liveness" if p.path == "live" else "readiness"
-            yield _probe(path, p, contract.prober_timeout_s)
+    for s in history.of_boot(HealthSample, app, boot):
+        yield _probe("health", s, contract.prober_timeout_s)
+    for p in history.of_boot(ProberSample, app, boot):
+        path = "liveness" if p.path == "live" else "readiness"
+        yield _probe(path, p, contract.prober_timeout_s)
 
 
 def _probe(path: str, sample: HealthSample | ProberSample, limit_s: float) -> Probe:
@@ -148,7 +146,7 @@ def watch_under_way(
     begun, ended = spawned(history, e.app, e.boot), exited(history, e.app, e.boot)
     if begun is None or ended is not None:
         return None if ended else f"boot {e.boot} of {e.app}"
-    first = history.first(FirstAnswer, lambda a: (a.app, a.boot) == (e.app, e.boot))
+    first = history.first_of_boot(FirstAnswer, e.app, e.boot)
     if first is None:
         late = now_s > begun.at_s + startup_s + GRACE_S
         return None if late else f"the first answer of {e.app}"
@@ -161,11 +159,10 @@ def watch_under_way(
 
 def _few(path: str, first: FirstAnswer, plan: Plan, history: History, now_s: float) -> bool:
     """Whether a path that the lab asks has had fewer answers than are required."""
-    who, health = (first.app, first.boot), path == "health"
-    mine: list[HealthSample | ProberSample] = [
-        s for s in history.of(HealthSample) if health and (s.app, s.boot) == who
-    ]
-    mine += [s for s in history.of(ProberSample) if (s.app, s.boot, s.path) == (*who, path)]
+    health, who = path == "health", (first.app, first.boot)
+    mine: list[HealthSample | ProberSample] = []
+    mine += history.of_boot(HealthSample, *who) if health else ()
+    mine += (s for s in history.of_boot(ProberSample, *who) if s.path == path)
     if not mine or sum(s.at_s >= first.at_s for s in mine) >= MIN_SAMPLES:
         return False
     sampling = plan.sampling

@@ -57,9 +57,8 @@ class Questions:
 
 def questions(history: History, app: str, boot: int) -> Questions:
     """The lab's requests to one boot. The writes of the plan's loads are not among them."""
-    asked: list[HealthSample | ProberSample] = [*history.of(HealthSample)]
-    asked += history.of(ProberSample)
-    mine = [s for s in asked if (s.app, s.boot) == (app, boot)]
+    mine: list[HealthSample | ProberSample] = [*history.of_boot(HealthSample, app, boot)]
+    mine += history.of_boot(ProberSample, app, boot)
     return Questions(
         sent_s=tuple(sorted(s.at_s for s in mine)),
         over_s=tuple(sorted(s.at_s + s.took_s for s in mine)),
@@ -68,7 +67,7 @@ def questions(history: History, app: str, boot: int) -> Questions:
 
 def own_questions(e: OfBoot, history: History) -> list[Reason]:
     """How many requests of the lab were open at the same time, where the run recorded that."""
-    counts = history.last(QuestionsAsked, lambda q: (q.app, q.boot) == (e.app, e.boot))
+    counts = history.last_of_boot(QuestionsAsked, e.app, e.boot)
     if counts is None:
         return []
     paths = sorted(counts.asked)

@@ -49,6 +49,10 @@ EARLY = Code(
 )
 
 
+# the data of a row of writes, in each reason about it
+_ROW = ("served", "writes", "unanswered", "status_code", "answer", "error")
+
+
 def _fate(data: Data) -> str:
     """Whether the writes of a row were served, and the answer to one that was not."""
     return "served" if data["served"] else f"{_unserved(data)} ({response_text(data)})"
@@ -73,18 +77,7 @@ CONTRADICTED = Code(
     "readiness.contradicted",
     _contradicted,
     "After the time that it has to change, readiness still contradicted what users got.",
-    data=(
-        "ready",
-        "count",
-        "from_s",
-        "until_s",
-        "served",
-        "writes",
-        "unanswered",
-        "status_code",
-        "answer",
-        "error",
-    ),
+    data=("ready", "count", "from_s", "until_s", *_ROW),
 )
 AGREED = Code(
     "readiness.agreed",
@@ -93,18 +86,7 @@ AGREED = Code(
         f"{_fate(data)}: readiness answered ready {data['ready']} of {data['count']} times"
     ),
     "What readiness answered during a row of writes.",
-    data=(
-        "ready",
-        "count",
-        "from_s",
-        "until_s",
-        "served",
-        "writes",
-        "unanswered",
-        "status_code",
-        "answer",
-        "error",
-    ),
+    data=("ready", "count", "from_s", "until_s", *_ROW),
 )
 NO_WRITES_IN_A_ROW = Code(
     "readiness.no_writes_in_a_row",
@@ -118,7 +100,7 @@ NEVER_NOT_READY = Code(
         "and readiness was not observed to answer not ready"
     ),
     "Users were not served, but too shortly, or with too few answers of readiness, to judge it.",
-    data=("lasted_s", "served", "writes", "unanswered", "status_code", "answer", "error"),
+    data=("lasted_s", *_ROW),
 )
 NOT_AGREED_AT_END = Code(
     "readiness.not_agreed_at_end",
@@ -185,8 +167,8 @@ def answers_of(e: OfBoot, history: History, known_s: float) -> list[Answer]:
     gone_s = ended.at_s if ended else math.inf
     mine = (
         Answer(at_s=p.at_s, over_s=p.at_s + p.took_s, code=p.status_code)
-        for p in history.of(ProberSample)
-        if (p.app, p.boot, p.path) == (e.app, e.boot, "ready") and p.at_s <= known_s
+        for p in history.of_boot(ProberSample, e.app, e.boot)
+        if p.path == "ready" and p.at_s <= known_s
     )
     return sorted((a for a in mine if a.over_s <= gone_s or a.code), key=lambda a: a.at_s)
 
@@ -236,7 +218,7 @@ def ready_since(row: Row, answers: list[Answer]) -> bool:
 
 def early(e: OfBoot, answers: list[Answer], plan: Plan, history: History) -> Reason | None:
     """That readiness answered 2xx before start-up was complete. None where it is not shown."""
-    complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (e.app, e.boot))
+    complete = history.first_of_boot(StartupComplete, e.app, e.boot)
     ready = [a for a in answers if a.ready and (complete is None or a.over_s < complete.at_s)]
     if not ready:
         return None
@@ -262,9 +244,8 @@ def _early_by(first: Answer, early_s: float | None, denied: HealthSample | None)
 
 
 def _denials(e: OfBoot, history: History, before_s: float) -> Iterator[HealthSample]:
-    for s in history.of(HealthSample):
-        mine = (s.app, s.boot) == (e.app, e.boot) and s.status_code is not None
-        if mine and s.state not in SERVING and s.at_s < before_s:
+    for s in history.of_boot(HealthSample, e.app, e.boot):
+        if s.status_code is not None and s.state not in SERVING and s.at_s < before_s:
             yield s
 
 

@@ -37,7 +37,7 @@ NOT_COMPLETE = Code(
 
 def not_complete(e: OfBoot, fault: str, until_s: float, history: History) -> Reason:
     """What was observed until `until_s` about a start-up that was not complete by then."""
-    bound = history.first(Bound, lambda b: (b.app, b.boot) == (e.app, e.boot))
+    bound = history.first_of_boot(Bound, e.app, e.boot)
     begun = spawned(history, e.app, e.boot)
     running = begun is not None and begun.standing
     heard = [

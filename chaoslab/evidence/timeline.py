@@ -75,7 +75,7 @@ def last_healed_s(history: History) -> float | None:
 
 def started_by(history: History, app: str, boot: int) -> float | None:
     """When start-up was complete: by its event, or by an earlier good answer of health."""
-    complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (app, boot))
+    complete = history.first_of_boot(StartupComplete, app, boot)
     times = [answered_s(s) for s in samples(history, app, boot) if s.state in SERVING]
     return min([*times, complete.at_s] if complete else times, default=None)
 
@@ -90,7 +90,7 @@ def samples(history: History, app: str, boot: int) -> list[HealthSample]:
 
     A request without an answer that was open when the lab stopped the app is left out.
     """
-    mine = [s for s in history.of(HealthSample) if s.app == app and s.boot == boot]
+    mine = [*history.of_boot(HealthSample, app, boot)]
     ended = exited(history, app, boot)
     if ended is not None and ended.asked:
         gone = HealthState.UNREACHABLE
@@ -193,12 +193,12 @@ def still_asked(seen: Sequence[HealthSample], sampling: Sampling, now_s: float) 
 
 def spawned(history: History, app: str, boot: int) -> Spawned | None:
     """The spawn of one boot."""
-    return history.first(Spawned, lambda e: e.app == app and e.boot == boot)
+    return history.first_of_boot(Spawned, app, boot)
 
 
 def exited(history: History, app: str, boot: int) -> Exited | None:
     """The end of one boot's process. None while it runs."""
-    return history.first(Exited, lambda e: e.app == app and e.boot == boot)
+    return history.first_of_boot(Exited, app, boot)
 
 
 def exited_by(at_s: float, e: OfBoot, history: History) -> Exited | None:

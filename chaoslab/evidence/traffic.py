@@ -51,7 +51,7 @@ def load_writes(history: History, app: str, boot: int) -> list[Write]:
 
 def ready_s(history: History, app: str, boot: int) -> float | None:
     """When readiness first answered 2xx. None where it never did."""
-    ready = history.first(Ready, lambda r: (r.app, r.boot) == (app, boot))
+    ready = history.first_of_boot(Ready, app, boot)
     return ready.at_s if ready else None
 
 

@@ -143,17 +143,17 @@ def _lived(e: OfBoot, history: History, begun: Spawned) -> list[Reason]:
 
 
 def _listened_after_s(e: OfBoot, history: History, begun: Spawned) -> float | None:
-    bound = history.first(Bound, lambda b: (b.app, b.boot) == (e.app, e.boot))
+    bound = history.first_of_boot(Bound, e.app, e.boot)
     return bound.at_s - begun.at_s if bound else None
 
 
 def _first_status(e: OfBoot, history: History) -> int | None:
-    answer = history.first(FirstAnswer, lambda a: (a.app, a.boot) == (e.app, e.boot))
+    answer = history.first_of_boot(FirstAnswer, e.app, e.boot)
     return answer.status_code if answer else None
 
 
 def _elsewhere(e: OfBoot, history: History, begun: Spawned) -> list[Reason]:
     """The other ports on which it listened. Empty where there are none."""
-    looks = (x for x in history.of(Listening) if (x.app, x.boot) == (e.app, e.boot))
-    ports = sorted({port for look in looks for port in look.ports} - {begun.port})
+    reads = history.of_boot(Listening, e.app, e.boot)
+    ports = sorted({port for read in reads for port in read.ports} - {begun.port})
     return [OTHER_PORT(other_ports=ports, port=begun.port)] if ports else []

@@ -56,7 +56,7 @@ def replaced_s(e: OfBoot, history: History) -> float | None:
     """
     if (stopped := replaced(history, e.app, e.boot)) is None:
         return None
-    asked = history.last(QuestionsAsked, lambda q: (q.app, q.boot) == (e.app, e.boot))
+    asked = history.last_of_boot(QuestionsAsked, e.app, e.boot)
     return min(stopped.at_s, asked.at_s) if asked else stopped.at_s
 
 

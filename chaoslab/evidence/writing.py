@@ -65,7 +65,7 @@ def started_by_s(app: str, history: History, startup_s: float) -> float:
     begun = history.last(Spawned, lambda s: s.app == app)
     if begun is None or exited(history, app, begun.boot) is not None:
         return 0.0
-    complete = history.first(StartupComplete, lambda c: (c.app, c.boot) == (app, begun.boot))
+    complete = history.first_of_boot(StartupComplete, app, begun.boot)
     return complete.at_s if complete else begun.at_s + startup_s
 
 

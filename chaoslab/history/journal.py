@@ -15,13 +15,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from chaoslab.clock import now_s
 from chaoslab.errors import UNREADABLE, ErrorCode, Problem, SpecError
-from chaoslab.history.events import AnyEvent, Event
+from chaoslab.history.events import AnyEvent, BootEvent, Event
 from chaoslab.history.files import open_file, unwritable
 from chaoslab.history.moments import find
 from chaoslab.model.mask import Mask
 from chaoslab.model.when import AtMoment
 
 E = TypeVar("E", bound=Event)
+B = TypeVar("B", bound=BootEvent)
 NO_HISTORY = ErrorCode(
     "run.no_history", "file not found", "The folder of a run has no history.jsonl."
 )
@@ -52,6 +53,18 @@ class History:
             if where(event):
                 found = event
         return found
+
+    def of_boot(self, kind: type[B], app: str, boot: int) -> Iterator[B]:
+        """The events of one type of one boot of an app, in order."""
+        return (e for e in self.of(kind) if (e.app, e.boot) == (app, boot))
+
+    def first_of_boot(self, kind: type[B], app: str, boot: int) -> B | None:
+        """The first event of one type of that boot."""
+        return next(self.of_boot(kind, app, boot), None)
+
+    def last_of_boot(self, kind: type[B], app: str, boot: int) -> B | None:
+        """The last event of one type of that boot."""
+        return next(iter(reversed([*self.of_boot(kind, app, boot)])), None)
 
 
 class Journal:
