@@ -10,11 +10,11 @@ from chaoslab.history.events import (
     ReadBack,
     Spawned,
     StartupComplete,
-    TriggerMissed,
     Write,
 )
 from chaoslab.history.journal import History
 from chaoslab.history.moments import find
+from chaoslab.history.triggers import missed_places
 from chaoslab.model.plan import Plan
 from chaoslab.reason import Code
 
@@ -50,7 +50,7 @@ def more_of(
 def loads_begin_s(app: str, plan: Plan, history: History) -> Iterator[float]:
     """When each load of the app began, or when the time of its trigger ends."""
     begun = history.last(Spawned, lambda s: s.app == app)
-    missed = {each.place for each in history.of(TriggerMissed)}
+    missed = missed_places(history)
     for number, load in enumerate(plan.load):
         if load.app != app or f"load[{number}].start" in missed:
             continue

@@ -97,6 +97,11 @@ def note_missed(place: str, moment: AtMoment, why: Reason, journal: Journal) -> 
         journal.append(TriggerMissed(at_s=journal.now(), place=place, moment=moment, why=why))
 
 
+def missed_places(history: History) -> set[str]:
+    """The places of all triggers that were recorded as missed."""
+    return {missed.place for missed in history.of(TriggerMissed)}
+
+
 def never_came(plan: Plan, history: History) -> Iterator[tuple[str, AtMoment]]:
     """The triggers of boots, loads, steps and the quiet time that did not occur, by their place.
 

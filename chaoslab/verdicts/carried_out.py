@@ -10,7 +10,7 @@ from chaoslab.history.events import StepDone, TriggerMissed
 from chaoslab.history.impossible import FAULTS_OVER, NO_PROCESS, TOO_FEW_BOOTS
 from chaoslab.history.journal import History
 from chaoslab.history.moments import in_words
-from chaoslab.history.triggers import NOT_IN_TIME, RUN_ENDED
+from chaoslab.history.triggers import NOT_IN_TIME, RUN_ENDED, missed_places
 from chaoslab.model.plan import Plan
 from chaoslab.model.verdict import Outcome, Verdict
 from chaoslab.model.when import AtMoment, Moment
@@ -96,7 +96,7 @@ def _cause(why: Reason) -> dict[str, Any]:
 
 def _steps_failed(plan: Plan, history: History) -> Iterator[Reason]:
     done = {each.step: each for each in history.of(StepDone)}
-    missed = {each.place for each in history.of(TriggerMissed)}
+    missed = missed_places(history)
     for step in plan.steps:
         if (event := done.get(step.name)) is not None:
             if not event.ok:

@@ -15,7 +15,7 @@ from chaoslab.history.journal import History
 from chaoslab.model.expectation import Expected
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Topology
-from chaoslab.model.verdict import Outcome, Verdict, unknown, worst
+from chaoslab.model.verdict import Outcome, Verdict, unknown
 from chaoslab.reason import Code, Reason
 from chaoslab.verdicts.bypass import weighed_by_path
 from chaoslab.verdicts.carried_out import weighed_by_triggers
@@ -63,11 +63,6 @@ def judge(topology: Topology, plan: Plan, history: History) -> tuple[Verdict, ..
     """
     run = Run(topology=topology, plan=plan, history=history)
     return tuple(_verdict(e, run) for e in plan.expect)
-
-
-def outcome_of(verdicts: tuple[Verdict, ...]) -> Outcome:
-    """The worst of a run's verdicts. UNKNOWN where the plan has no expectation."""
-    return worst(verdict.outcome for verdict in verdicts)
 
 
 def _verdict(e: Expected, run: Run) -> Verdict:

@@ -12,11 +12,11 @@ from chaoslab.history.events import (
     FaultMissed,
     Spawned,
     StepDone,
-    TriggerMissed,
 )
 from chaoslab.history.impossible import missed_boots
 from chaoslab.history.journal import History
 from chaoslab.history.moments import find
+from chaoslab.history.triggers import missed_places
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Topology
 
@@ -70,7 +70,7 @@ def _loads_to_begin(plan: Plan, history: History, now_s: float) -> Iterator[int]
 
     A load leaves the list when it is recorded as missed, or when it has begun.
     """
-    places = {missed.place for missed in history.of(TriggerMissed)}
+    places = missed_places(history)
     for number, load in enumerate(plan.load):
         begun = history.last(Spawned, lambda s, app=load.app: s.app == app)  # type: ignore[misc]
         if begun is None or exited(history, load.app, begun.boot) is not None:
@@ -85,7 +85,7 @@ def _loads_to_begin(plan: Plan, history: History, now_s: float) -> Iterator[int]
 def _steps_due(plan: Plan, history: History) -> Iterator[str]:
     """Steps whose moment has occurred and that are not done."""
     done = {event.step for event in history.of(StepDone)}
-    places = {missed.place for missed in history.of(TriggerMissed)}
+    places = missed_places(history)
     for step in plan.steps:
         over = step.name in done or step.place in places
         if not over and find(step.at, history.events) is not None:
@@ -94,7 +94,7 @@ def _steps_due(plan: Plan, history: History) -> Iterator[str]:
 
 def _steps_to_come(plan: Plan, history: History) -> Iterator[str]:
     """Steps whose moment has not occurred, but may still occur."""
-    places = {missed.place for missed in history.of(TriggerMissed)}
+    places = missed_places(history)
     for step in plan.steps:
         if find(step.at, history.events) is None and step.place not in places:
             yield step.name

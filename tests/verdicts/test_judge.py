@@ -29,8 +29,8 @@ from chaoslab.history.events import (
 )
 from chaoslab.history.journal import History
 from chaoslab.model.expectation import UnknownExpectation
-from chaoslab.model.verdict import Outcome, passed, unknown, worst
-from chaoslab.verdicts.judge import judge, outcome_of
+from chaoslab.model.verdict import Outcome, worst
+from chaoslab.verdicts.judge import judge
 
 from .events import back, ended, of, sockets, spawned, without, write
 from .histories import good, history_of, judged, outage, outcomes
@@ -230,8 +230,7 @@ def test_the_worst_of_all_counts_and_nothing_judged_is_unknown() -> None:
     """PASS < UNKNOWN < FAIL."""
     assert worst([Outcome.PASS, Outcome.FAIL, Outcome.UNKNOWN]) is Outcome.FAIL
     assert worst([Outcome.PASS, Outcome.UNKNOWN]) is Outcome.UNKNOWN
-    assert outcome_of((passed("a", "b"), unknown("a", "b"))) is Outcome.UNKNOWN
-    assert outcome_of(()) is Outcome.UNKNOWN
+    assert worst(()) is Outcome.UNKNOWN
     assert SEVERED.label == OUTAGE
 
 
