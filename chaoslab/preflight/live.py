@@ -14,7 +14,7 @@ from chaoslab.preflight.finding import without_secrets
 from chaoslab.preflight.outcome import CheckedPath
 from chaoslab.preflight.target import Values, targets
 from chaoslab.services import kind_of
-from chaoslab.services.path import Ended, NoTarget, Outcome, Target, Trip
+from chaoslab.services.path import Ended, NoTarget, Outcome, PathProgress, Target
 
 WITHIN_S = 5.0
 
@@ -57,10 +57,10 @@ async def _checked(target: Target | NoTarget, within_s: float, resolver: Resolve
             took_s={},
             words=target.why,
         )
-    trip = Trip(within_s)
+    progress = PathProgress(within_s)
     outcome: Outcome = "answered"
     try:
-        words = await _steps(trip, target, resolver)
+        words = await _steps(progress, target, resolver)
     except Ended as end:
         outcome, words = end.outcome, end.words
     shown = f"[{target.host}]" if ":" in target.host else target.host
@@ -69,23 +69,23 @@ async def _checked(target: Target | NoTarget, within_s: float, resolver: Resolve
         address=f"{shown}:{target.port}",
         source=target.source,
         outcome=outcome,
-        step=trip.at,
-        took_s=trip.took_s,
+        step=progress.at,
+        took_s=progress.took_s,
         words=_without_passwords(words, target),
     )
 
 
-async def _steps(trip: Trip, target: Target, resolver: Resolver) -> str:
+async def _steps(progress: PathProgress, target: Target, resolver: Resolver) -> str:
     """Take every step in turn. Returns a note on other addresses. Raises Ended."""
-    async with trip.step("name"):
+    async with progress.step("name"):
         found = await resolver(target.host, target.port)
     # `connect_any` has its own time limit, after which it asks the kernel for the state.
-    async with trip.step("connect", bounded=False):
-        sock, address, note = await connect_any(found, trip.within_s)
+    async with progress.step("connect", bounded=False):
+        sock, address, note = await connect_any(found, progress.within_s)
     try:
         dialogue = kind_of(target.kind).dialogue
         assert dialogue is not None, "a kind without a dialogue has no Target"
-        await dialogue.walk(trip, target, sock, address)
+        await dialogue.walk(progress, target, sock, address)
     finally:
         sock.close()
     return note

@@ -72,7 +72,9 @@ class ExternalService:
         parts = urlsplit(self._address)
         host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
         user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
-        return self._kind.signed(parts._replace(netloc=f"{user}{host}:{endpoint.port}").geturl())
+        return self._kind.with_own_name(
+            parts._replace(netloc=f"{user}{host}:{endpoint.port}").geturl()
+        )
 
     async def ask(self, *, within_s: float) -> Sighting:
         at, question = self.endpoint, question_of(self._service)

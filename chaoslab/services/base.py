@@ -199,7 +199,7 @@ class Kind:
     of the test run; other programs get a small environment and a folder of their own. `elsewhere`
     is the URL of a service that runs already, which the lab does not start or stop; empty for other
     services. `image_of` is the image that a service names itself, or `AGENT_IMAGE`; empty where
-    the kind's image is used.
+    the kind's image is used. `with_own_name` adds the name of the lab's own sessions to a URL.
 
     The abilities, each None where the kind lacks it: `program` and `local` run it as processes;
     `container` runs it in a container of the lab's own. `stack` uses it in a Compose stack, given
@@ -225,7 +225,7 @@ class Kind:
     container: Callable[[Service], ContainerServer] | None = None
     image_of: Callable[[Service], str] = lambda _: ""
     stack: Callable[[Service, Mapping[str, str]], ContainerServer] | None = None
-    signed: Callable[[str], str] = str
+    with_own_name: Callable[[str], str] = str
     about: Callable[[str], Awaitable[str]] | None = None
     count_clients: Callable[[str], Awaitable[ClientCount]] | None = None
     rows: Callable[[str], Awaitable[Rows]] | None = None

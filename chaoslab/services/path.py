@@ -82,7 +82,7 @@ class NoTarget:
     declared: bool = True
 
 
-class Trip:
+class PathProgress:
     """The current step of a path, and the seconds that each step has taken so far."""
 
     def __init__(self, within_s: float) -> None:
@@ -144,4 +144,4 @@ def not_the_protocol(head: bytes) -> Ended:
 
 
 # From an open connection to an answered query. Raises Ended.
-Walker = Callable[[Trip, Target, socket.socket, Address], Awaitable[None]]
+Walker = Callable[[PathProgress, Target, socket.socket, Address], Awaitable[None]]

@@ -41,7 +41,7 @@ NOT_UNPACKED = ErrorCode(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Workshop:
+class TemplateBuild:
     """Where a server's own commands create its first data, and the user who runs them.
 
     `named_by` is the environment variable with which another program can be chosen.
@@ -86,23 +86,24 @@ class Workshop:
 
 
 def template(
-    binary: ServerBinary, make: Callable[[Workshop], None], *, depends_on: Sequence[str],
-    workshop: Workshop,
+    binary: ServerBinary, make: Callable[[TemplateBuild], None], *, kind: str, named_by: str,
+    depends_on: Sequence[str], identity: Identity, scratch: Path, env: Mapping[str, str],
 ) -> Path:  # fmt: skip
     """A tar file of the data that `make` creates, made by the first lab on this machine.
 
-    It is made again if the program, its user or one of `depends_on` changes; this blocks. The
-    workshop's home is created, and removed. Raises ServiceFailed.
+    It is made again if the program, its user or one of `depends_on` changes; this blocks. `scratch`
+    is a folder of the lab in which it is made. Raises ServiceFailed.
     """
-    identity, home = workshop.identity, workshop.home
+    home = scratch / f"{kind}-template"
+    build = TemplateBuild(kind=kind, named_by=named_by, identity=identity, env=env, home=home)
     user = os.geteuid() if identity.uid is None else identity.uid
     version = fingerprint(binary.path, *depends_on, str(user))
-    place = cache_folder(identity) / f"{workshop.kind}-data-{binary.number}-{version}.tar"
+    place = cache_folder(identity) / f"{kind}-data-{binary.number}-{version}.tar"
 
     def pack(part: Path) -> None:
         make_home(home, identity)
-        make(workshop)
-        packer = replace(workshop, identity=Identity())
+        make(build)
+        packer = replace(build, identity=Identity())
         packer.run(["tar", "-cf", str(part), "-C", str(home), "data"])
         shutil.rmtree(home, ignore_errors=True)
 

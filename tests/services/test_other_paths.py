@@ -15,7 +15,7 @@ from chaoslab.preflight.connect import Address
 from chaoslab.services import kind_of
 from chaoslab.services.answers import ready
 from chaoslab.services.mysql.protocol import LOG_IN, SHUTDOWN, log_in_answered
-from chaoslab.services.path import Ended, Target, Trip
+from chaoslab.services.path import Ended, PathProgress, Target
 from chaoslab.services.rabbitmq.protocol import DISMISSALS, GOODBYES, started
 
 GREETING = b"\x08\x00\x00\x00\x0a11.4.2\x00"
@@ -58,7 +58,9 @@ async def end_of(kind: str, answer: bytes) -> str:
         (found,) = dialogue.targets("a.b", f"{scheme}://u:p@{at[0]}:{port}/d", "URL", lambda _: "")
         assert isinstance(found, Target)
         with socket.create_connection(at) as sock, pytest.raises(Ended) as ended:
-            await dialogue.walk(Trip(2.0), found, sock, Address(family=socket.AF_INET, at=at))
+            await dialogue.walk(
+                PathProgress(2.0), found, sock, Address(family=socket.AF_INET, at=at)
+            )
         return ended.value.outcome
 
 

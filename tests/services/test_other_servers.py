@@ -20,7 +20,7 @@ from chaoslab.runtimes.base import RunningService
 from chaoslab.runtimes.local import LocalRuntime
 from chaoslab.services import kind_of
 from chaoslab.services.base import TalkFailed
-from chaoslab.services.path import Ended, Target, Trip
+from chaoslab.services.path import Ended, PathProgress, Target
 
 from .here import MYSQL, RABBITMQ, keep, mysql, needs_program, words
 
@@ -56,7 +56,9 @@ async def walked(target: Target) -> str:
     at = (target.host, target.port)
     with socket.create_connection(at) as sock:
         try:
-            await dialogue.walk(Trip(5.0), target, sock, Address(family=socket.AF_INET, at=at))
+            await dialogue.walk(
+                PathProgress(5.0), target, sock, Address(family=socket.AF_INET, at=at)
+            )
         except Ended as end:
             return end.outcome
     return "answered"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from chaoslab.errors import ErrorCode, Problem, RuntimeUnavailable
@@ -17,7 +18,7 @@ from chaoslab.machine.places import server_identity
 from chaoslab.services.answers import ready
 from chaoslab.services.mysql.protocol import log_in_answered
 from chaoslab.services.programs import Candidate, Program, ServerBinary, named, on_path
-from chaoslab.services.template import CopiedServer, Workshop, template
+from chaoslab.services.template import CopiedServer, TemplateBuild, template
 
 _NAMED_BY = "CHAOSLAB_MYSQLD"
 # A crash of the server loses nothing that was committed; only a power cut could.
@@ -97,33 +98,24 @@ def mysql_server(*, scratch: Path, env: Mapping[str, str]) -> MysqlServer:
     Raises RuntimeUnavailable or ServiceFailed.
     """
     binary, identity = PROGRAM.find(), server_identity()
-    workshop = Workshop(
-        kind="mysql",
-        named_by=_NAMED_BY,
-        identity=identity,
-        env=env,
-        home=scratch / "mysql-template",
-    )
     made = template(
-        binary,
-        lambda workshop: _make_data(binary, workshop),
-        depends_on=(_ACCOUNT, *_FIRST_OPTIONS),
-        workshop=workshop,
-    )
+        binary, partial(_make_data, binary), kind="mysql", named_by=_NAMED_BY,
+        depends_on=(_ACCOUNT, *_FIRST_OPTIONS), identity=identity, scratch=scratch, env=env,
+    )  # fmt: skip
     return MysqlServer(binary=binary, template=made, identity=identity)
 
 
-def _make_data(binary: ServerBinary, workshop: Workshop) -> None:
+def _make_data(binary: ServerBinary, build: TemplateBuild) -> None:
     """Create an empty data folder with the database and the user `chaoslab`."""
-    account = workshop.home / "account.sql"
+    account = build.home / "account.sql"
     account.write_text(_ACCOUNT)
     account.chmod(0o644)
     if binary.product == "MySQL":
-        options = _options(binary, workshop.data)
-        workshop.run((*options, "--initialize-insecure", f"--init-file={account}"))
+        options = _options(binary, build.data)
+        build.run((*options, "--initialize-insecure", f"--init-file={account}"))
     else:
-        made = (f"--datadir={workshop.data}", f"--extra-file={account}")
-        workshop.run((str(_installer(binary.path)), *_FIRST_OPTIONS, *made))
+        made = (f"--datadir={build.data}", f"--extra-file={account}")
+        build.run((str(_installer(binary.path)), *_FIRST_OPTIONS, *made))
 
 
 def _options(binary: ServerBinary, data: Path) -> tuple[str, ...]:

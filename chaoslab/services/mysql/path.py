@@ -19,8 +19,8 @@ from chaoslab.services.path import (
     Address,
     Ended,
     Outcome,
+    PathProgress,
     Target,
-    Trip,
     not_the_protocol,
     target_of,
 )
@@ -53,11 +53,13 @@ def targets(
     )
 
 
-async def walk(trip: Trip, target: Target, sock: socket.socket, address: Address) -> None:
+async def walk(
+    progress: PathProgress, target: Target, sock: socket.socket, address: Address
+) -> None:
     """From the greeting to an answered query. Raises Ended."""
     del address
     try:
-        async with trip.step("answer"):
+        async with progress.step("answer"):
             await _greeted(sock)
         tls = ssl.create_default_context(cafile=target.params["ssl_ca"]) if target.tls else None
         connection = pymysql.connect(
@@ -67,13 +69,13 @@ async def walk(trip: Trip, target: Target, sock: socket.socket, address: Address
             database=target.database or None,
             ssl=tls,
             # Limits of its own: the thread ends also where its caller was cancelled.
-            read_timeout=trip.within_s,
-            write_timeout=trip.within_s,
+            read_timeout=progress.within_s,
+            write_timeout=progress.within_s,
             defer_connect=True,
         )
-        async with trip.step("log in"):
+        async with progress.step("log in"):
             await asyncio.to_thread(connection.connect, sock)
-        async with trip.step("query"):
+        async with progress.step("query"):
             await asyncio.to_thread(_select_one, connection)
     except pymysql.Error as error:
         raise _ended(error) from None

@@ -17,7 +17,7 @@ else:
     container, path, sessions = later(__name__, "container", "path", "sessions")
 
 
-def _signed(url: str) -> str:
+def _with_own_name(url: str) -> str:
     """The URL with the lab's `application_name`, unless it has one of its own."""
     query = urlsplit(url).query
     if "application_name" not in parse_qs(query):
@@ -37,7 +37,7 @@ POSTGRES = Kind(
     local=lambda _, scratch, env: postgres_server(scratch=scratch, env=env),
     container=container.own_server,
     stack=container.stack_server,
-    signed=_signed,
+    with_own_name=_with_own_name,
     about=sessions.about,
     count_clients=sessions.PostgresCount.open,
     rows=sessions.PostgresRows.open,

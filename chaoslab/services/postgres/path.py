@@ -23,8 +23,8 @@ from chaoslab.services.path import (
     Ended,
     NoTarget,
     Outcome,
+    PathProgress,
     Target,
-    Trip,
     not_the_protocol,
 )
 from chaoslab.services.postgres.protocol import SSL_REQUEST
@@ -104,17 +104,19 @@ def targets(
         )
 
 
-async def walk(trip: Trip, target: Target, sock: socket.socket, address: Address) -> None:
+async def walk(
+    progress: PathProgress, target: Target, sock: socket.socket, address: Address
+) -> None:
     """From the first byte to an answered query. Raises Ended."""
-    async with trip.step("answer"):
+    async with progress.step("answer"):
         has_tls = await _first_byte(sock) == b"S"
     mode = target.params.get("sslmode", "prefer")
     if mode in _MUST_HAVE_TLS and not has_tls:
         raise Ended("TLS asked", f"the URL has sslmode={mode}, but the server has no TLS")
-    async with trip.step("log in"):
-        conn = await _logged_in(target, address, trip.within_s, has_tls)
+    async with progress.step("log in"):
+        conn = await _logged_in(target, address, progress.within_s, has_tls)
     try:
-        async with trip.step("query"):
+        async with progress.step("query"):
             await conn.execute("SELECT 1")
     except psycopg.Error as error:
         raise _ended(error, has_tls) from None

@@ -12,7 +12,7 @@ from chaoslab.machine.once import fingerprint, once
 from chaoslab.machine.places import reachable
 from chaoslab.machine.process import Identity
 from chaoslab.services.programs import ServerBinary
-from chaoslab.services.template import Workshop
+from chaoslab.services.template import TemplateBuild
 from chaoslab.services.template import template as made_once
 
 # For a quick start. Only durability against a power cut is given up: a client observes the same as
@@ -79,18 +79,15 @@ def template(
     """
     major = int(binary.number.partition(".")[0])
     feed = _ROLE + (_DATABASE if major >= 15 else _DATABASE_BEFORE_15)
-    workshop = Workshop(
-        kind="postgres",
-        named_by="CHAOSLAB_POSTGRES_BIN",
-        identity=identity,
-        env=env,
-        home=scratch / "postgres-template",
-    )
     return made_once(
         binary,
-        lambda workshop: _make_cluster(binary.path, workshop, feed),
+        lambda build: _make_cluster(binary.path, build, feed),
+        kind="postgres",
+        named_by="CHAOSLAB_POSTGRES_BIN",
         depends_on=(SETTINGS, feed),
-        workshop=workshop,
+        identity=identity,
+        scratch=scratch,
+        env=env,
     )
 
 
@@ -118,12 +115,12 @@ def _open_to_all(part: Path) -> None:
                 path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
 
 
-def _make_cluster(postgres: Path, workshop: Workshop, feed: str) -> None:
-    data = str(workshop.data)
+def _make_cluster(postgres: Path, build: TemplateBuild, feed: str) -> None:
+    data = str(build.data)
     arguments = ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
     # Small segments of the write-ahead log (1 MB), since each lab copies a few of them.
     arguments += ["--no-sync", "--wal-segsize=1"]
-    workshop.run([str(postgres.with_name("initdb")), *arguments])
-    with open(workshop.data / "postgresql.conf", "a") as file:
+    build.run([str(postgres.with_name("initdb")), *arguments])
+    with open(build.data / "postgresql.conf", "a") as file:
         file.write(SETTINGS)
-    workshop.run([str(postgres), "--single", "-D", data, "postgres"], feed)
+    build.run([str(postgres), "--single", "-D", data, "postgres"], feed)

@@ -7,6 +7,7 @@ Sources: RabbitMQ, "Configuration" (environment variables, advanced.config); Erl
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from chaoslab.machine.endpoint import Endpoint
@@ -16,7 +17,7 @@ from chaoslab.machine.ports import Ports
 from chaoslab.services.answers import ready
 from chaoslab.services.programs import Candidate, Program, named, on_path
 from chaoslab.services.rabbitmq.protocol import started
-from chaoslab.services.template import CopiedServer, Workshop, template
+from chaoslab.services.template import CopiedServer, TemplateBuild, template
 
 _NAMED_BY = "CHAOSLAB_RABBITMQ_SERVER"
 # The script itself: the one that Debian has on PATH changes to a user and a folder of the system.
@@ -93,32 +94,23 @@ def rabbit_server(*, scratch: Path, env: Mapping[str, str]) -> RabbitServer:
     Raises RuntimeUnavailable or ServiceFailed.
     """
     binary, identity = PROGRAM.find(), server_identity()
-    workshop = Workshop(
-        kind="rabbitmq",
-        named_by=_NAMED_BY,
-        identity=identity,
-        env=env,
-        home=scratch / "rabbitmq-template",
-    )
     made = template(
-        binary,
-        lambda workshop: _make_data(binary.path, workshop),
-        depends_on=(_CONFIG, _NODE),
-        workshop=workshop,
-    )
+        binary, partial(_make_data, binary.path), kind="rabbitmq", named_by=_NAMED_BY,
+        depends_on=(_CONFIG, _NODE), identity=identity, scratch=scratch, env=env,
+    )  # fmt: skip
     return RabbitServer(binary=binary, template=made, identity=identity)
 
 
-def _make_data(program: Path, workshop: Workshop) -> None:
+def _make_data(program: Path, build: TemplateBuild) -> None:
     """Start the server once; it creates user, virtual host and tables, and then stops."""
-    home, identity = workshop.home, workshop.identity
-    make_home(workshop.data, identity)
-    config = workshop.data / _CONFIG_NAME
+    home, identity = build.home, build.identity
+    make_home(build.data, identity)
+    config = build.data / _CONFIG_NAME
     config.write_text(_CONFIG)
     config.chmod(0o644)
     ports = Ports()
     try:
-        workshop.run(_command(program, home, ports.take(), "-eval init:stop()."))
+        build.run(_command(program, home, ports.take(), "-eval init:stop()."))
     finally:
         ports.close()
 

@@ -22,8 +22,8 @@ from chaoslab.services.path import (
     Address,
     Ended,
     Outcome,
+    PathProgress,
     Target,
-    Trip,
     not_the_protocol,
     opened,
     target_of,
@@ -55,17 +55,19 @@ def targets(
     )
 
 
-async def walk(trip: Trip, target: Target, sock: socket.socket, address: Address) -> None:
+async def walk(
+    progress: PathProgress, target: Target, sock: socket.socket, address: Address
+) -> None:
     """From Connection.Start to an opened virtual host. Raises Ended."""
     del address
     writer: asyncio.StreamWriter | None = None
     try:
-        async with trip.step("answer"):
+        async with progress.step("answer"):
             reader, writer = await opened(sock, target.host, _tls(target))
             await _started((reader, writer))
-        async with trip.step("log in"):
+        async with progress.step("log in"):
             await _logged_in((reader, writer), target.user, target.password)
-        async with trip.step("query"):
+        async with progress.step("query"):
             await _entered((reader, writer), target.database)
     except (ConnectionError, asyncio.IncompleteReadError) as error:
         raise Ended("closed", getattr(error, "strerror", "") or "") from None

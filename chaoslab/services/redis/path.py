@@ -18,8 +18,8 @@ from chaoslab.services.path import (
     Address,
     Ended,
     Outcome,
+    PathProgress,
     Target,
-    Trip,
     not_the_protocol,
     opened,
     target_of,
@@ -56,17 +56,19 @@ def targets(
     )
 
 
-async def walk(trip: Trip, target: Target, sock: socket.socket, address: Address) -> None:
+async def walk(
+    progress: PathProgress, target: Target, sock: socket.socket, address: Address
+) -> None:
     """From the first line to an answered PING. Raises Ended."""
     del address
     writer: asyncio.StreamWriter | None = None
     try:
-        async with trip.step("answer"):
+        async with progress.step("answer"):
             reader, writer = await opened(sock, target.host, _tls(target))
             first = await _asked((reader, writer), "PING")
-        async with trip.step("log in"):
+        async with progress.step("log in"):
             await _logged_in((reader, writer), target, first)
-        async with trip.step("query"):
+        async with progress.step("query"):
             if target.database not in ("", "0"):
                 _good(await _asked((reader, writer), "SELECT", target.database))
             _good(await _asked((reader, writer), "PING"))
