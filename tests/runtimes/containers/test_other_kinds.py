@@ -121,17 +121,17 @@ async def test_each_lab_has_a_place_of_its_own_also_by_the_variables_of_a_stacks
     assert stack is not None
     async with session.lab() as lab:
         running = await lab.start_service(service)
-        box = lab.stack.boxes[service.name]
-        server = stack(service, environment_of(box.container))
-        product = await asyncio.to_thread(server.prepare, box.access)
+        reached = lab.stack.servers[service.name]
+        server = stack(service, environment_of(reached.container))
+        product = await asyncio.to_thread(server.prepare, reached.access)
         assert product.startswith(("MariaDB ", "MySQL ", "RabbitMQ "))
         assert running.version.startswith(product)
-        await asyncio.to_thread(server.fresh, box.access, "one_lab")
+        await asyncio.to_thread(server.fresh, reached.access, "one_lab")
         own, other = server.url(running.endpoint, "one_lab"), running.url(running.endpoint)
         await keep(service.kind, other, "theirs")
         await keep(service.kind, own, "ours")
         assert await words(service.kind, own) == {"ours"}
-        await asyncio.to_thread(server.clear, box.access, "one_lab")
+        await asyncio.to_thread(server.clear, reached.access, "one_lab")
         with pytest.raises(Exception, match="one_lab"):
             await words(service.kind, own)
         assert await words(service.kind, other) == {"theirs"}
