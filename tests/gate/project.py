@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree as xml
 
-WITHIN_S = 90.0
+WITHIN_S = 300.0  # for eight pytests, on a busy machine
 TOPOLOGY = """
 version = 1
 name = "tiny"

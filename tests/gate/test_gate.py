@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,33 +63,51 @@ def test_a_failure_within_the_rate_does_not_refuse(tmp_path: Path) -> None:
     assert Project(tmp_path, PASSES + FAILS, gate).gate()[0] == 0
 
 
-@pytest.mark.parametrize(
-    ("scenario", "outcome", "reason"),
-    [
-        ("def test_it(saw): saw(starts='UNKNOWN')", "UNKNOWN", "UNKNOWN starts: starts holds"),
-        (
-            "def test_it(): pytest.skip('fault not supported here: no SYN drops')",
-            "skipped",
-            "fault not supported here",
-        ),
-        ("def test_it(): pass", "UNKNOWN", "no scenario ran"),
-        ("def test_it(): assert False", "UNKNOWN", "the test failed before a scenario ran"),
-        ("def test_it(no_such_fixture): pass", "UNKNOWN", "the test failed outside its scenario"),
-        ("def test_it(request):\n    request.node.user_properties += [('chaos_run', '/none')]",
-         "UNKNOWN", "a run has no saved verdicts"),
-        ("def test_it(request):\n    request.node.user_properties += [('chaos_run', '/none'),\n"
-         "        ('chaos_trouble', 'ServiceFailed')]\n    pytest.fail('postgres died')",
-         "UNKNOWN", "the lab failed: ServiceFailed"),
-    ],
+UNDECIDED = (
+    ("(saw): saw(starts='UNKNOWN')", "UNKNOWN", "UNKNOWN starts: starts holds"),
+    (
+        "(): pytest.skip('fault not supported here: no SYN drops')",
+        "skipped",
+        "fault not supported here",
+    ),
+    ("(): pass", "UNKNOWN", "no scenario ran"),
+    ("(): assert False", "UNKNOWN", "the test failed before a scenario ran"),
+    ("(no_such_fixture): pass", "UNKNOWN", "the test failed outside its scenario"),
+    ("(request):\n    request.node.user_properties += [('chaos_run', '/none')]",
+     "UNKNOWN", "a run has no saved verdicts"),
+    ("(request):\n    request.node.user_properties += [('chaos_run', '/none'),\n"
+     "        ('chaos_trouble', 'ServiceFailed')]\n    pytest.fail('postgres died')",
+     "UNKNOWN", "the lab failed: ServiceFailed"),
 )  # fmt: skip
-def test_what_is_undecided_is_inconclusive_even_where_the_rate_is_met(
-    tmp_path: Path, scenario: str, outcome: str, reason: str
-) -> None:
-    """Exit 3: neither a pass nor a refusal, and the reason is told."""
-    project = Project(tmp_path, PASSES + f"@pytest.mark.one\n{scenario}\n", stage("s", "one", 0.5))
+
+
+@pytest.fixture(scope="module")
+def undecided(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The verdict of a gate with a stage for each of them, whose rate the other scenario meets."""
+    folder = tmp_path_factory.mktemp("undecided")
+    tests, stages = "", ""
+    for number, (scenario, _, _) in enumerate(UNDECIDED):
+        mark = f"@pytest.mark.m{number}\n"
+        tests += f"{mark}def test_it_{number}{scenario}\n"
+        tests += f"{mark}def test_passes_{number}(saw): saw(starts='PASS')\n"
+        stages += stage(f"s{number}", f"m{number}", 0.5)
+    project = Project(folder, tests, stages)
+    markers = "".join(f"    m{number}: of stage {number}\n" for number in range(len(UNDECIDED)))
+    with (folder / "pytest.ini").open("a") as ini:
+        ini.write(markers)
     code, said = project.gate()
     assert code == 3, said
-    found = scenarios(checked(project))["tiny::it"]
+    return checked(project)
+
+
+@pytest.mark.parametrize("number", range(len(UNDECIDED)))
+def test_what_is_undecided_is_inconclusive_even_where_the_rate_is_met(
+    undecided: dict[str, Any], number: int
+) -> None:
+    """Neither a pass nor a refusal, and the reason is told; the gate exits with 3."""
+    _, outcome, reason = UNDECIDED[number]
+    assert undecided["rounds"][0]["stages"][number]["decision"] == "inconclusive"
+    found = scenarios(undecided, at=number)[f"tiny::it_{number}"]
     assert found["outcome"] == outcome
     assert any(reason in each for each in found["reasons"]), found
 
