@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from chaoslab.evidence.counters import packets_counted, syns_dropped
 from chaoslab.evidence.timeline import Span, fault_span, lived_alone
-from chaoslab.evidence.traffic import app_connections, engine_tells, most_within, pauses
+from chaoslab.evidence.traffic import app_connections, engine_recorded, most_within, pauses
 from chaoslab.history.events import AppSockets, LinkConnection, LinkPackets
 from chaoslab.history.journal import History
 from chaoslab.model.faults import Declared
@@ -106,7 +106,7 @@ def rate_of(tries: Tries, link: Link, lasted_s: float, allowed_per_s: float) -> 
 def tries_of(fault: Declared, link: Link, during: Span, history: History, boot: int) -> Tries:
     """The most exact count of tries in that time that the history has."""
     in_connect = fault.acts_on_connects
-    if not in_connect and engine_tells(history, link.name, fault.label):
+    if not in_connect and engine_recorded(history, link.name, fault.label):
         mine = app_connections(history, link.name, fault.label)
         times_s = tuple(c.opened_s for c in mine if during.holds(c.opened_s))
         return Tries(least=len(times_s), most=len(times_s), source="proxy", times_s=times_s)
@@ -144,7 +144,7 @@ def _seen_trying(link: Link, during: Span, history: History, boot: int) -> dict[
     return seen
 
 
-def manner(tries: Tries, during: Span) -> Iterator[Reason]:
+def retry_pattern(tries: Tries, during: Span) -> Iterator[Reason]:
     """Whether the tries become rarer, and whether their pauses differ. Reported and not judged.
 
     The two halves of the time are compared, because several workers may try at the same time.
@@ -165,7 +165,7 @@ def connects_after(fault: Declared, link: Link, after: Span, history: History, b
 
     `until_s` is the last read. Where only the kernel counts, `most` is all connects since the heal.
     """
-    if engine_tells(history, link.name, ""):
+    if engine_recorded(history, link.name, ""):
         mine = app_connections(history, link.name, "")
         times_s = [c.opened_s for c in mine if after.holds(c.opened_s)]
         count = most_within(times_s, HERD_WINDOW_S)

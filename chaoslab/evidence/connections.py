@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from chaoslab.evidence.timeline import Span
-from chaoslab.history.events import LinkConnection, Met
+from chaoslab.history.events import Effect, LinkConnection
 
 # The last message of a Postgres client has 5 bytes. Its other messages of 5 bytes are no requests
 # by themselves. The size is used only for runs whose engine did not record last messages. It does
@@ -23,8 +23,10 @@ def effects_since(
     begun_s: float, connection: LinkConnection, records: Sequence[LinkConnection]
 ) -> LinkConnection:
     """The connection with only the effects since `begun_s`. Earlier ones are of another fault."""
-    earlier = [r.met for r in records if r.connection == connection.connection and r.at_s < begun_s]
-    return replace(connection, met=connection.met[max(map(len, earlier), default=0) :])
+    earlier = [
+        r.effects for r in records if r.connection == connection.connection and r.at_s < begun_s
+    ]
+    return replace(connection, effects=connection.effects[max(map(len, earlier), default=0) :])
 
 
 def bytes_held(c: LinkConnection, types: Collection[str], gone: Collection[int]) -> int:
@@ -32,14 +34,14 @@ def bytes_held(c: LinkConnection, types: Collection[str], gone: Collection[int])
 
     `gone` are the local ports of the connections that have ended by the app's own sockets.
     """
-    met = [m for m in c.met if m.type in types]
-    up, down = _of(met, "upstream"), _of(met, "downstream")
+    effects = [each for each in c.effects if each.type in types]
+    up, down = _of(effects, "upstream"), _of(effects, "downstream")
     closed = closed_by_app(c) or c.client_port in gone
     return 0 if closed and not down and up <= GOODBYE_BYTES else up + down
 
 
-def _of(met: Sequence[Met], stream: str) -> int:
-    return sum(m.bytes - m.goodbye for m in met if m.stream == stream)
+def _of(effects: Sequence[Effect], stream: str) -> int:
+    return sum(each.bytes - each.goodbye for each in effects if each.stream == stream)
 
 
 def closed_by_app(c: LinkConnection) -> bool:

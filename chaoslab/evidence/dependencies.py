@@ -67,7 +67,7 @@ def unknown_words(held: list[HealthSample], app: str, contract: HealthContract) 
     return UNKNOWN_WORDS(words=sorted(words), app=app) if words else None
 
 
-def hidden(
+def hidden_losses(
     expected: Collection[str],
     seen: list[HealthSample],
     asked: list[HealthSample],

@@ -8,7 +8,7 @@ from typing import Any
 
 from chaoslab.evidence.claim import Bounded
 from chaoslab.evidence.timeline import answered_s, samples, watched_until_s
-from chaoslab.evidence.traffic import app_connections, engine_tells
+from chaoslab.evidence.traffic import app_connections, engine_recorded
 from chaoslab.history.events import AppSockets, FaultHealing, LinkConnection, LossNamed
 from chaoslab.history.journal import History
 from chaoslab.model.health import HealthState
@@ -87,7 +87,7 @@ def late_recovery(e: Bounded, history: History, healed_s: float) -> Iterator[Rea
     begun_s = min(healing.at_s, healed_s) if healing else healed_s
     links = {s.link for s in history.of(AppSockets)} | {c.link for c in history.of(LinkConnection)}
     for link in sorted(link for link in links if link.partition(".")[0] == e.app):
-        recorded = engine_tells(history, link, "")
+        recorded = engine_recorded(history, link, "")
         seen = (_by_records if recorded else _by_sockets)(e, link, history, begun_s)
         until_s = min(seen.opened_s, default=watched_until_s(history, e.app, e.boot))
         waited_s = max(0.0, until_s - healed_s)

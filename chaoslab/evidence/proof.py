@@ -210,7 +210,7 @@ def _unknown(*because: Reason) -> Proof:
     return Proof(outcome=Outcome.UNKNOWN, because=because)
 
 
-def way_shown(
+def recovery_shown(
     e: Bounded, history: History, span: Span, faults: Sequence[Declared], service: str
 ) -> Proof:
     """Whether the app is shown to use each path again that a fault had cut in this boot's time: by

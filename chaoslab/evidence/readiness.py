@@ -134,7 +134,7 @@ class Row:
 
     def data(self) -> dict[str, Scalar]:
         """How its writes ended, with the answer to one that was not served."""
-        one = max(self.writes, key=lambda w: (bool(w.said), bool(w.error)))  # the first of those
+        one = max(self.writes, key=lambda w: (bool(w.answer), bool(w.error)))  # the first of those
         counts = {"writes": len(self.writes), "unanswered": self.unanswered}
         return {"served": self.served, **counts, **response(one)}
 

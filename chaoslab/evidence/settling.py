@@ -85,7 +85,7 @@ def healthy_from_s(
     return min((s for s in map(answered_s, healthy) if s > complete.at_s), default=None)
 
 
-def on_the_way(
+def states_in_turn(
     e: Start, begun: Spawned, complete: StartupComplete, history: History
 ) -> Reason | None:
     """The states of health from the first good answer on, in seconds after the spawn. None where
@@ -110,7 +110,7 @@ def on_the_way(
     )
 
 
-def unasked(
+def pause_before_deadline(
     e: Start, begun: Spawned, complete: StartupComplete, sampling: Sampling, history: History
 ) -> Span | None:
     """A pause in the requests to health, before the deadline of a start that stayed degraded."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaoslab.evidence.claim import Bounded, OfBoot
 from chaoslab.evidence.reasons import NOT_REACHED
-from chaoslab.evidence.timeline import Span, samples, still_asked, unheard, watched_until_s
+from chaoslab.evidence.timeline import Span, not_asked_until, samples, still_asked, watched_until_s
 from chaoslab.evidence.waits import waited_s
 from chaoslab.history.events import Exited, Spawned
 from chaoslab.history.journal import History
@@ -43,5 +43,5 @@ def is_past(
     if now_s <= given.end_s + lost_s + GRACE_S:
         return False
     seen = samples(history, e.app, e.boot)
-    heard = heard or not unheard(seen, given.end_s)
+    heard = heard or not not_asked_until(seen, given.end_s)
     return heard or not still_asked(seen, plan.sampling, now_s)

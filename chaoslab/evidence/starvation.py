@@ -83,18 +83,18 @@ def starved(
     """
     losses = list(losses_of(e.app, getattr(e, "boot", None), history))
     for each in given:
-        if why := lacked(each, losses, given_more):
+        if why := lacked_time(each, losses, given_more):
             return why
     return _excused(app, history, losses, judged)
 
 
-def lacked(
+def lacked_time(
     given: Given,
     losses: list[tuple[str, list[Loss]]],
     given_more: Callable[[float], Verdict] | None = None,
 ) -> Reason | None:
     """Why the app may not have had the time that it was given. None where it had."""
-    if not given.own and (why := too_much(given.span, losses, given.done_s)):
+    if not given.own and (why := too_much_lost(given.span, losses, given.done_s)):
         return why
     return _explained(given, losses[:1], given_more)  # a late lab takes no time from the app
 
@@ -159,11 +159,11 @@ def _stretches(losses: list[tuple[str, list[Loss]]]) -> Iterator[tuple[Span, Rea
     for who, each in losses:
         for at, _ in each:
             stretch = Span(start_s=at.start_s, end_s=at.start_s + STRETCH_S)
-            if why := too_much(stretch, [(who, each)]):
+            if why := too_much_lost(stretch, [(who, each)]):
                 yield stretch, why
 
 
-def too_much(
+def too_much_lost(
     span: Span, losses: Iterable[tuple[str, list[Loss]]], done_s: float | None = None
 ) -> Reason | None:
     """Why too much of the time was lost. None where it was not, or where the app still had as long

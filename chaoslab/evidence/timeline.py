@@ -164,7 +164,7 @@ def gap(asked: Iterable[Span], longest_s: float) -> Span | None:
     return None
 
 
-def between_looks(before: HealthSample | None, first: HealthSample, due_s: float) -> Reason | None:
+def not_asked_at(before: HealthSample | None, first: HealthSample, due_s: float) -> Reason | None:
     """Why it is not known whether the state that `first` shows began in time. Else None.
 
     `before` is the last answer with another state. If its request was open at the bound, the new
@@ -176,7 +176,7 @@ def between_looks(before: HealthSample | None, first: HealthSample, due_s: float
     return NOT_ASKED_AT_BOUND(last_s=last_s, asked_s=first.at_s, bound_s=due_s)
 
 
-def unheard(asked: Iterable[HealthSample], due_s: float) -> Reason | None:
+def not_asked_until(asked: Iterable[HealthSample], due_s: float) -> Reason | None:
     """That the last of these answers came too long before the bound to know whether the missing
     state began in time. Else None. The run waits until then.
     """

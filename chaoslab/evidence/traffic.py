@@ -107,7 +107,7 @@ def response(write: Write) -> dict[str, Scalar]:
     """The result of a write as data of a reason: the status, the beginning of an answer that is no
     acknowledgement, and the client's error where there was no answer.
     """
-    return {"status_code": write.status_code, "answer": write.said, "error": write.error}
+    return {"status_code": write.status_code, "answer": write.answer, "error": write.error}
 
 
 def response_text(data: Mapping[str, Any]) -> str:
@@ -117,11 +117,6 @@ def response_text(data: Mapping[str, Any]) -> str:
     return (
         f"{data['status_code']}: {data['answer']}" if data["answer"] else str(data["status_code"])
     )
-
-
-def got(write: Write) -> str:
-    """The result of a write as text."""
-    return response_text(response(write))
 
 
 def app_connections(history: History, link: str, fault: str) -> list[LinkConnection]:
@@ -134,7 +129,7 @@ def app_connections(history: History, link: str, fault: str) -> list[LinkConnect
     return sorted(mine.values(), key=lambda c: c.opened_s)
 
 
-def engine_tells(history: History, link: str, fault: str) -> bool:
+def engine_recorded(history: History, link: str, fault: str) -> bool:
     """Whether the engine recorded the link's connections then. Canaries are always among them."""
     return history.first(LinkConnection, lambda c: (c.link, c.fault) == (link, fault)) is not None
 

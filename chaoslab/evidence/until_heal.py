@@ -60,7 +60,7 @@ def replaced_s(e: OfBoot, history: History) -> float | None:
     return min(stopped.at_s, asked.at_s) if asked else stopped.at_s
 
 
-def seen_to_its_end(e: UnderFault, span: Span, history: History) -> bool:
+def watched_until_heal(e: UnderFault, span: Span, history: History) -> bool:
     """Whether the boot was watched until the heal, or until the plan replaced it before.
 
     A run that is cut short heals its faults as well, but too early.

@@ -13,8 +13,8 @@ from chaoslab.evidence.connection_attempts import (
     SOURCES,
     Tries,
     connects_after,
-    manner,
     rate_of,
+    retry_pattern,
     tries_of,
 )
 from chaoslab.evidence.questions import questions
@@ -206,14 +206,14 @@ def _judged(e: BacksOff, tries: Tries, link: Link, held: Span, history: History)
     asked = questions(history, e.app, e.boot)
     in_a_second = asked.fewer_than_in(list(tries.times_s), 1.0, math.floor(allowed))
     if in_a_second or (rate > allowed and tries.least > asked.under_way(held)):
-        return _Found(outcome=Outcome.FAIL, because=(seen, *manner(tries, held)))
+        return _Found(outcome=Outcome.FAIL, because=(seen, *retry_pattern(tries, held)))
     if max(rate, worst) > allowed:
         return _unknown(seen, AS_MANY_AS_ASKED(count=asked.under_way(held)))
     if tries.most is None:
         return _unknown(seen, NOT_COUNTED(link=link.name))
     if tries.most / lasted_s > allowed:
         return _unknown(seen)
-    return _Found(outcome=Outcome.PASS, because=(seen, *manner(tries, held)))
+    return _Found(outcome=Outcome.PASS, because=(seen, *retry_pattern(tries, held)))
 
 
 def _herd_over_s(e: BacksOff, history: History, healed_s: float) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
 from chaoslab.errors import Problem
-from chaoslab.evidence.dependencies import hidden, lost, unknown_words
+from chaoslab.evidence.dependencies import hidden_losses, lost, unknown_words
 from chaoslab.evidence.given import Given, start_of
 from chaoslab.evidence.reasons import (
     FEW_ANSWERS,
@@ -21,20 +21,20 @@ from chaoslab.evidence.timeline import (
     Span,
     answered_s,
     asked_s,
-    between_looks,
     exited_by,
     fault_span,
+    not_asked_at,
+    not_asked_until,
     replaced,
     samples,
     spawned,
     started_by,
-    unheard,
 )
 from chaoslab.evidence.until_heal import (
     CUT_SHORT,
     replaced_s,
-    seen_to_its_end,
     silent_before_heal,
+    watched_until_heal,
 )
 from chaoslab.expectations import needs
 from chaoslab.expectations.base import AppDefaults, Expectation, Run
@@ -211,12 +211,12 @@ class Degrades(Expectation):
             return failed(self.kind, claim, health_answer(broken))
         verdict = _degraded_in_time(self, claim, watch, seen, app.health)
         if verdict.outcome is Outcome.FAIL:
-            how = hidden(self.naming, seen, asked, app.health)
+            how = hidden_losses(self.naming, seen, asked, app.health)
             return replace(verdict, because=(*verdict.because, *how))
         if verdict.outcome is Outcome.PASS:
             if silent := silent_before_heal(self, watch, seen, asked, run.plan.sampling):
                 return unknown(self.kind, claim, silent, *verdict.because)
-            if not seen_to_its_end(self, span, history):
+            if not watched_until_heal(self, span, history):
                 return unknown(self.kind, claim, CUT_SHORT(fault=self.fault), *verdict.because)
         if stopped_s is None or stopped_s > span.end_s:
             return verdict
@@ -262,7 +262,7 @@ def _degraded_in_time(
     if e.within_s is not None and after_s > e.within_s:
         late = DEGRADED_LATE(after_s=after_s, within_s=e.within_s)
         before = next((s for s in reversed(seen) if s.at_s < first.at_s), None)
-        if unseen := between_looks(before, first, watch.start_s + e.within_s):
+        if unseen := not_asked_at(before, first, watch.start_s + e.within_s):
             return unknown(e.kind, claim, late, unseen, health_answer(first))
         return failed(e.kind, claim, late, health_answer(first))
     held = [first, *(s for s in seen if s.at_s >= answered_s(first))]
@@ -279,7 +279,7 @@ def _too_early(e: Degrades, seen: list[HealthSample], watch: Span) -> Reason | N
     if watch.end_s < due_s:
         held_s = watch.end_s - watch.start_s
         return TOO_SHORT(fault=e.fault, held_s=held_s, within_s=within_s)
-    return unheard(seen, due_s) if seen else NO_QUESTION(fault=e.fault)
+    return not_asked_until(seen, due_s) if seen else NO_QUESTION(fault=e.fault)
 
 
 def _named(
@@ -305,7 +305,7 @@ def _named(
     if e.within_s is not None and after_s > e.within_s:
         late = NAMED_LATE(after_s=after_s, within_s=e.within_s)
         before = next((s for s in reversed(held) if s.at_s < named.at_s), None)
-        if unseen := between_looks(before, named, watch.start_s + e.within_s):
+        if unseen := not_asked_at(before, named, watch.start_s + e.within_s):
             return unknown(e.kind, claim, because, late, unseen)
         return failed(e.kind, claim, because, late)
     later = [named, *(s for s in held if s.at_s >= answered_s(named))]

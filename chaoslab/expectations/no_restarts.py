@@ -9,7 +9,7 @@ from typing import Any, Literal
 from chaoslab.errors import Problem
 from chaoslab.evidence.given import start_of
 from chaoslab.evidence.reasons import CUT_SHORT, NEVER_SPAWNED, last_log_line
-from chaoslab.evidence.starvation import lacked, too_much
+from chaoslab.evidence.starvation import lacked_time, too_much_lost
 from chaoslab.evidence.timeline import started_by
 from chaoslab.evidence.waits import losses_of
 from chaoslab.expectations import needs
@@ -131,9 +131,9 @@ def _excuse_of_boot(name: str, boot: int, app: App, history: History) -> Reason 
     limits = app.deadlines
     given = start_of(name, boot, limits.startup_s, limits.gives_up_s, history)
     if started_by(history, name, boot) is not None:  # a limit for the start is not the cause then
-        reasons = (too_much(g.span, losses, g.done_s) for g in given if not g.own)
+        reasons = (too_much_lost(g.span, losses, g.done_s) for g in given if not g.own)
     else:
-        reasons = (lacked(each, losses) for each in given)
+        reasons = (lacked_time(each, losses) for each in given)
     return next(filter(None, reasons), None)
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, Self
 from chaoslab.errors import Problem
 from chaoslab.evidence.given import Given
 from chaoslab.evidence.late_recovery import late_recovery
-from chaoslab.evidence.proof import by_load, by_write, way_shown
+from chaoslab.evidence.proof import by_load, by_write, recovery_shown
 from chaoslab.evidence.reasons import MISSED, NOT_REACHED
 from chaoslab.evidence.recovery import (
     NO_HEAL,
@@ -27,14 +27,14 @@ from chaoslab.evidence.recovery import (
 from chaoslab.evidence.timeline import (
     Span,
     answered_s,
-    between_looks,
     exited,
     healthy_since,
+    not_asked_at,
+    not_asked_until,
     recovery_span,
     samples,
     spawned,
     still_asked,
-    unheard,
     watched_until_s,
 )
 from chaoslab.evidence.waits import waited_s
@@ -148,7 +148,7 @@ class Recovers(Expectation):
         mine = [s for s in samples(history, self.app, self.boot) if answered_s(s) <= span.end_s]
         if (since is None or answered_s(since) > due_s) and now_s > due_s + late_s:
             # an app that is asked seldom may have no answer since the bound yet
-            asked = bool(unheard(mine, due_s)) and still_asked(mine, plan.sampling, now_s)
+            asked = bool(not_asked_until(mine, due_s)) and still_asked(mine, plan.sampling, now_s)
             return f"the recovery of {self.app}" if asked else None
         seen = [s for s in mine if since and s.at_s >= since.at_s]
         stable = bool(seen) and not watched_shortly(seen, stable_s)  # the verdict's own condition
@@ -174,7 +174,7 @@ def _once_healthy(e: Recovers, claim: str, run: Run, *, span: Span, since: Healt
     asked, due_s = after_heal(e, history, span), span.start_s + (e.within_s or 0.0)
     if e.within_s is not None and answered_s(since) - span.start_s > e.within_s:
         before = next((s for s in reversed(asked) if s.at_s < since.at_s), None)
-        if unseen := between_looks(before, since, due_s):
+        if unseen := not_asked_at(before, since, due_s):
             return unknown(e.kind, claim, *because, unseen)
         late = MISSED(late_s=answered_s(since) - due_s)
         return failed(e.kind, claim, *because, late, *late_recovery(e, history, span.start_s))
@@ -186,7 +186,7 @@ def _once_healthy(e: Recovers, claim: str, run: Run, *, span: Span, since: Healt
     if e.proved and proof.outcome is not Outcome.PASS:
         judged = failed if proof.outcome is Outcome.FAIL else unknown
         return judged(e.kind, claim, *because, *proof.because)
-    shown = way_shown(e, history, span, run.plan.faults, proof.service)
+    shown = recovery_shown(e, history, span, run.plan.faults, proof.service)
     because += proof.because
     if shown.outcome is not Outcome.PASS:
         return unknown(e.kind, claim, *shown.because, *because)
@@ -202,7 +202,7 @@ def _never_healthy(e: Recovers, claim: str, history: History, span: Span) -> Ver
     if until_s - span.start_s < (e.within_s or 0.0):
         short = NOT_REACHED(until_s=until_s, bound_s=due_s)
         return unknown(e.kind, claim, why, short, *replaced_by_plan(e, history))
-    if early := unheard([last] if last else [], due_s):
+    if early := not_asked_until([last] if last else [], due_s):
         return unknown(e.kind, claim, why, early)
     return failed(e.kind, claim, why, *late_recovery(e, history, span.start_s))
 

@@ -12,19 +12,19 @@ from chaoslab.evidence.reasons import CUT_SHORT, MISSED, NEVER_SPAWNED, NOT_ASKE
 from chaoslab.evidence.settling import (
     came_s,
     may_settle,
-    on_the_way,
-    unasked,
+    pause_before_deadline,
+    states_in_turn,
     wanted,
 )
 from chaoslab.evidence.starting import is_past, not_reached
 from chaoslab.evidence.timeline import (
     Span,
     answered_s,
-    between_looks,
     exited,
+    not_asked_at,
+    not_asked_until,
     samples,
     spawned,
-    unheard,
     watched_until_s,
 )
 from chaoslab.evidence.unfinished_start import (
@@ -215,7 +215,7 @@ def _seen_so_far(
     first = COMPLETE(
         after_s=complete.at_s - begun.at_s, state=complete.state.value, attached=begun.standing
     )
-    turns = on_the_way(e, begun, complete, history)
+    turns = states_in_turn(e, begun, complete, history)
     return [first, turns] if turns else [first]
 
 
@@ -227,9 +227,9 @@ def _too_early(
         return None
     if early := not_reached(e, history, begun, exited(history, e.app, e.boot)):
         return early
-    if pause := unasked(e, begun, complete, sampling, history):
+    if pause := pause_before_deadline(e, begun, complete, sampling, history):
         return NOT_ASKED(start_s=pause.start_s, end_s=pause.end_s)
-    return unheard(samples(history, e.app, e.boot), begun.at_s + (e.within_s or 0.0))
+    return not_asked_until(samples(history, e.app, e.boot), begun.at_s + (e.within_s or 0.0))
 
 
 def _not_asked(e: Starts, history: History, begun: Spawned, ended: Exited | None) -> Reason | None:
@@ -242,7 +242,7 @@ def _not_asked(e: Starts, history: History, begun: Spawned, ended: Exited | None
     asked = samples(history, e.app, e.boot)
     if not asked or (bound is None and not begun.standing):
         return None
-    return unheard(asked, begun.at_s + (e.within_s or 0.0))
+    return not_asked_until(asked, begun.at_s + (e.within_s or 0.0))
 
 
 def _gone_at_once(e: Starts, begun: Spawned, ended: Exited | None) -> list[Reason]:
@@ -279,7 +279,7 @@ def _unseen(
     if not asked:
         return None
     before = asked[-2] if len(asked) > 1 else None
-    return between_looks(before, asked[-1], begun.at_s + (e.within_s or 0.0))
+    return not_asked_at(before, asked[-1], begun.at_s + (e.within_s or 0.0))
 
 
 def _wrong_mode(e: Starts, history: History) -> list[Reason]:

@@ -27,15 +27,15 @@ from chaoslab.evidence.timeline import (
     Span,
     answered_s,
     asking,
-    between_looks,
     exited,
     exited_by,
     gap,
+    not_asked_at,
+    not_asked_until,
     run_ended,
     samples,
     silence_s,
     spawned,
-    unheard,
     watched_until_s,
 )
 from chaoslab.expectations.base import Expectation, Run
@@ -151,12 +151,12 @@ def _may_settle(
         return early
     healthy = next((s for s in seen if s.state is HealthState.HEALTHY), None)
     if healthy is None:
-        return unheard(seen, due_s)
+        return not_asked_until(seen, due_s)
     later = (s for s in seen if s.at_s >= answered_s(healthy))
     if any(s.state is not HealthState.HEALTHY for s in later):
         return None
     before = next((s for s in reversed(seen) if s.at_s < healthy.at_s), None)
-    return between_looks(before, healthy, due_s)
+    return not_asked_at(before, healthy, due_s)
 
 
 def _never_started(e: StaysAvailable, claim: str, app: App, history: History) -> Verdict:
@@ -167,7 +167,7 @@ def _never_started(e: StaysAvailable, claim: str, app: App, history: History) ->
     due_s = begun.at_s + app.deadlines.startup_s
     if short := watched_to(e, history, due_s):
         return unknown(e.kind, claim, short)
-    if (asked := samples(history, e.app, e.boot)) and (early := unheard(asked, due_s)):
+    if (asked := samples(history, e.app, e.boot)) and (early := not_asked_until(asked, due_s)):
         return unknown(e.kind, claim, early)
     until_s = watched_until_s(history, e.app, e.boot)
     return failed(e.kind, claim, NEVER_COMPLETE(until_s=until_s))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaoslab.history.events import LinkConnection, LinkDrops, LinkMetered, LinkPackets, Met
+from chaoslab.history.events import Effect, LinkConnection, LinkDrops, LinkMetered, LinkPackets
 from chaoslab.injection.base import Injection
 from chaoslab.injection.context import Context
 
@@ -71,8 +71,10 @@ async def record_connections(link: str, fault: str, context: Context) -> None:
                 bytes_downstream=c.bytes_downstream,
                 held_upstream=c.held_upstream,
                 held_downstream=c.held_downstream,
-                met=tuple(
-                    Met(name=m.name, type=m.type, stream=m.stream, bytes=m.bytes, goodbye=m.goodbye)
+                effects=tuple(
+                    Effect(
+                        name=m.name, type=m.type, stream=m.stream, bytes=m.bytes, goodbye=m.goodbye
+                    )
                     for m in c.effects
                 ),
                 end=c.end,

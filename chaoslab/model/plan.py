@@ -17,7 +17,7 @@ from chaoslab.model.plan_values import value_problems
 from chaoslab.model.steps import Probe, Step
 from chaoslab.model.topology import App, Deadlines, Topology
 from chaoslab.model.values import names_taken, no_writes
-from chaoslab.model.when import AtConnection, AtMoment, patient
+from chaoslab.model.when import AtConnection, AtMoment, bounded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ def written_out(plan: Plan, topology: Topology) -> Plan:
     slowest = _slowest(topology.apps.values())
 
     def at(moment: AtMoment | None) -> AtMoment | None:
-        return moment and patient(moment, slowest)
+        return moment and bounded(moment, slowest)
 
     resolved = replace(
         plan,
@@ -91,7 +91,7 @@ def written_out(plan: Plan, topology: Topology) -> Plan:
         faults=tuple(_named(fault, slowest) for fault in plan.faults),
         load=tuple(
             replace(
-                each, app=each.app or only, start=patient(each.start, slowest), stop=at(each.stop)
+                each, app=each.app or only, start=bounded(each.start, slowest), stop=at(each.stop)
             )
             for each in plan.load
         ),
@@ -115,8 +115,8 @@ def _named(fault: Declared, deadlines: Deadlines) -> Declared:
     fault = fault.resolved()
     start, stop = fault.start, fault.stop
     if isinstance(start, AtMoment):
-        start = patient(start, deadlines)
-    return replace(fault, name=fault.label, start=start, stop=stop and patient(stop, deadlines))
+        start = bounded(start, deadlines)
+    return replace(fault, name=fault.label, start=start, stop=stop and bounded(stop, deadlines))
 
 
 def _slowest(apps: Iterable[App]) -> Deadlines:

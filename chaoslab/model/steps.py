@@ -14,7 +14,7 @@ from chaoslab.errors import ErrorCode, Problem
 from chaoslab.model.source import source_of
 from chaoslab.model.topology import Deadlines
 from chaoslab.model.values import above, wrong
-from chaoslab.model.when import AtMoment, patient
+from chaoslab.model.when import AtMoment, bounded
 
 ONE_OF_BOTH = "one of http= and call="
 NO_NAME = ErrorCode("plan.probe_without_name", "has no name", "A probe of a plan has no name.")
@@ -71,7 +71,7 @@ class Step:
 
     def resolved(self, deadlines: Deadlines) -> Self:
         """The same step with its name, its source text and the time to wait for its moment."""
-        at = patient(self.at, deadlines)
+        at = bounded(self.at, deadlines)
         return replace(self, name=self.label, at=at, source=self.source or _source(self.do))
 
     def saved(self) -> Self:

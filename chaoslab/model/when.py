@@ -64,7 +64,7 @@ class AtMoment:
     kind: Literal["at_moment"] = "at_moment"
 
 
-def patient(moment: AtMoment, deadlines: Deadlines) -> AtMoment:
+def bounded(moment: AtMoment, deadlines: Deadlines) -> AtMoment:
     """The moment with `within_s` written out, from the app's deadlines."""
     if moment.within_s is not None:
         return moment

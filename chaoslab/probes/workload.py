@@ -73,7 +73,7 @@ class Writer:
             status_code=code,
             retry_after=retry_after,
             error=None if error is None else why_no_answer(error),
-            said=answer,
+            answer=answer,
             purpose=purpose,
             fresh=connection is None,
         )

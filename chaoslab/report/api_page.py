@@ -25,7 +25,7 @@ The names that scenarios use. `_s` at the end of a name means seconds, `_per_s` 
 This page is made by `python -m chaoslab.report.api_page`.
 """
 HIDDEN = ("kind", "source")  # filled in by chaoslab
-UNDOCUMENTED = ("patient",)
+UNDOCUMENTED = ("bounded",)
 SECTIONS: Mapping[str, tuple[str, tuple[object, ...]]] = {
     "Faults": ("from chaoslab import Severed, ...", tuple(FAULTS)),
     "Triggers": (

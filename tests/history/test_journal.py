@@ -20,6 +20,7 @@ from chaoslab.history.events import (
     FaultMissed,
     LabLag,
     TriggerMissed,
+    Write,
 )
 from chaoslab.history.journal import History, Journal, read_history
 from chaoslab.model.when import AtMoment
@@ -66,6 +67,15 @@ def test_a_fault_missed_in_an_older_run_is_read_with_its_words(tmp_path: Path) -
     path.write_text(json.dumps(old) + "\n", encoding="utf-8")
     (event,) = read_history(path).of(FaultMissed)
     assert event.why == Reason(code="text", text="no canary saw it")
+
+
+def test_fields_that_were_renamed_are_read_by_their_old_names(tmp_path: Path) -> None:
+    """`said` is `answer` now. The recorded runs in tests/golden have `met`, which is `effects`."""
+    path = tmp_path / "history.jsonl"
+    old = {"at_s": 1.0, "kind": "write", "app": "b", "op": "id", "outcome": "failed"}
+    path.write_text(json.dumps(old | {"took_s": 0.1, "said": "no"}) + "\n", encoding="utf-8")
+    (event,) = read_history(path).of(Write)
+    assert event.answer == "no"
 
 
 def test_what_is_kept_has_the_times_of_the_file(tmp_path: Path) -> None:

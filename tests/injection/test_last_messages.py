@@ -94,6 +94,6 @@ async def test_a_postgres_client_that_only_closes_under_silence_is_no_evidence(
     (told,) = (
         c for c in context.journal.history.of(LinkConnection) if c.fault and c.client_port == port
     )
-    assert [(m.bytes, m.goodbye) for m in told.met if m.stream == "upstream"] == [(5, 5)]
+    assert [(m.bytes, m.goodbye) for m in told.effects if m.stream == "upstream"] == [(5, 5)]
     assert told.ending == "client_closed"
     assert not evidence_of(spec, TOPOLOGY, context.journal.history).observed

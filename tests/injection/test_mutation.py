@@ -105,7 +105,7 @@ async def test_an_inert_fault_is_accepted_and_affects_no_client(
     else:
         assert written.kinds == ["requested", "missed", "healing", "healed"]
         assert "answered" in written.why_missed
-    assert not any(c.met for c in connections(history))
+    assert not any(c.effects for c in connections(history))
     assert not list(history.of(LinkDrops))
     await assert_served(port)
 
@@ -173,7 +173,7 @@ async def test_a_fault_that_is_inert_to_the_app_affects_only_canaries(
     await context.control.delete(twin)
     history = mutated.journal.history
     Written(history, spec.label).assert_complete()
-    assert not any(c.met or c.end == "reset_by_fault" for c in connections(history))
+    assert not any(c.effects or c.end == "reset_by_fault" for c in connections(history))
     assert not list(history.of(LinkDrops))
     ports = {c.client_port for c in connections(history)}
     assert ports.isdisjoint(c.client_port for c in history.of(CanaryProbe))

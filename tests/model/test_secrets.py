@@ -15,7 +15,7 @@ import pytest
 from chaoslab import services
 from chaoslab.clock import now_s
 from chaoslab.errors import SpecError
-from chaoslab.history.events import Exited, HealthSample, LinkConnection, Met, Spawned
+from chaoslab.history.events import Effect, Exited, HealthSample, LinkConnection, Spawned
 from chaoslab.model.health import HealthState
 from chaoslab.model.loader import read_topology
 from chaoslab.model.mask import Mask
@@ -181,7 +181,8 @@ def test_what_only_the_lab_writes_is_left_as_it_is() -> None:
     event = LinkConnection(
         at_s=1.0, link="web.postgres", fault="cut", connection=1, client_port=1, opened_s=0.0,
         closed_s=1.0, bytes_upstream=0, bytes_downstream=0, held_upstream=0, held_downstream=0,
-        met=(Met(name="cut", type="timeout", stream="upstream", bytes=1),), end="client_closed",
+        effects=(Effect(name="cut", type="timeout", stream="upstream", bytes=1),),
+        end="client_closed",
     )  # fmt: skip
     mask = mask_of(topology(API_KEY="client_closed", TOKEN="timeout", SECRET="upstream"))
     assert mask.of(event) == event

@@ -24,7 +24,7 @@ def makers() -> dict[str, Make]:
         if inspect.isfunction(each)
         and not name.startswith("_")
         and each.__module__ == when.__name__
-        and name not in ("connection", "patient")
+        and name not in ("connection", "bounded")
     }
 
 

@@ -305,7 +305,7 @@ async def test_no_hostile_answer_crashes_any_probe(tmp_path: Path, reply: Reply)
                 asyncio.create_task(guarded(name, probe, journal)) for name, probe in probes.items()
             ]
             write = await Writer(watched, 1).write(timeout_s=PATIENCE_S)
-            assert len(write.said or "") <= 200
+            assert len(write.answer or "") <= 200
             async with asyncio.timeout(PATIENCE_S):
                 await journal.wait_for(
                     lambda events: (

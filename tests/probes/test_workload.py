@@ -103,9 +103,9 @@ async def test_what_an_answer_that_is_no_acknowledgement_says_is_kept(
     tmp_path: Path, reply: Reply | None, said: str | None
 ) -> None:
     """Its beginning, on one line, and readable in the file again."""
-    assert (await written(tmp_path, reply)).said == said
+    assert (await written(tmp_path, reply)).answer == said
     (read,) = read_history(tmp_path / "history.jsonl").of(Write)
-    assert read.said == said
+    assert read.answer == said
 
 
 async def test_each_write_has_an_id_of_its_own_and_the_same_by_the_same_seed(

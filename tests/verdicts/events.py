@@ -10,6 +10,7 @@ from chaoslab.history.events import (
     AnyEvent,
     AppSockets,
     CanaryProbe,
+    Effect,
     Exited,
     FaultHealed,
     FaultHealing,
@@ -17,7 +18,6 @@ from chaoslab.history.events import (
     FaultRequested,
     HealthSample,
     LinkConnection,
-    Met,
     OwnSample,
     ProberSample,
     ReadBack,
@@ -170,7 +170,7 @@ def connection(
     closed_s: float | None = None,
     up: int = 0,
     down: int = 0,
-    met: tuple[Met, ...] = (),
+    met: tuple[Effect, ...] = (),
     end: str | None = None,
     **heard: Any,
 ) -> LinkConnection:
@@ -187,14 +187,14 @@ def connection(
         bytes_downstream=down,
         held_upstream=0,
         held_downstream=0,
-        met=met,
+        effects=met,
         end=end,
         **heard,
     )
 
 
-def met(name: str, kind: str, count: int, *, stream: str = "upstream", goodbye: int = 0) -> Met:
-    return Met(name=name, type=kind, stream=stream, bytes=count, goodbye=goodbye)
+def met(name: str, kind: str, count: int, *, stream: str = "upstream", goodbye: int = 0) -> Effect:
+    return Effect(name=name, type=kind, stream=stream, bytes=count, goodbye=goodbye)
 
 
 def spawned(at_s: float, boot: int = 1, app: str = "backend") -> Spawned:

@@ -82,7 +82,7 @@ def test_health_traffic_before_the_request_makes_it_unknown(traffic: HealthSampl
 def test_a_request_that_is_not_served_is_quoted() -> None:
     """In the app's own words."""
     said = "server closed the connection unexpectedly"
-    refused = replace(write(3.5, "a", "indeterminate", code=500), said=said)
+    refused = replace(write(3.5, "a", "indeterminate", code=500), answer=said)
     assert f"500: {said}" in why(first(quiet(refused)))
 
 

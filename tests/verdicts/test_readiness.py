@@ -49,7 +49,7 @@ def why(verdict: Verdict) -> str:
 def refused(start_s: float, end_s: float) -> list[AnyEvent]:
     said = '{"error":"dependency unavailable"}'
     gone = writes(start_s, end_s, "failed", code=503)
-    return [replace(w, said=said) for w in gone]
+    return [replace(w, answer=said) for w in gone]
 
 
 def run(*words: AnyEvent) -> list[AnyEvent]:

@@ -102,6 +102,6 @@ def test_healthy_for_a_moment_only_is_reported() -> None:
 def test_a_proof_that_is_refused_is_quoted() -> None:
     """In the app's own words."""
     said = '{"detail": "circuit breaker open, next try in 0.9 s"}'
-    proof = replace(write(3.42, "w", "failed", purpose="proof", code=503), said=said)
+    proof = replace(write(3.42, "w", "failed", purpose="proof", code=503), answer=said)
     verdict = recovered([*without(good(), of(Write, ReadBack)), proof])
     assert f"no write was acknowledged (503: {said})" in why(verdict)

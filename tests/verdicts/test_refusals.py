@@ -50,7 +50,7 @@ def test_a_503_without_retry_after_fails() -> None:
 @pytest.mark.parametrize("code", [500, 502, 504])
 def test_an_error_of_the_servers_that_is_no_503_fails_in_its_own_words(code: int) -> None:
     """Retry-After does not make it right; a 4xx is the writer's own doing."""
-    said = replace(write(1.1, "b", "indeterminate", code=code, retry_after=True), said="oops")
+    said = replace(write(1.1, "b", "indeterminate", code=code, retry_after=True), answer="oops")
     verdict = refused(polite(1.0, "a"), said)
     assert (verdict.outcome, verdict.texts[1]) == (
         "FAIL",

@@ -52,7 +52,7 @@ def test_every_write_served_passes() -> None:
 def test_a_refused_write_on_a_good_day_fails_in_the_apps_own_words() -> None:
     """One of 36 is enough, and what it was told stands in the reasons."""
     said = 'pool is closed: {"detail": "the pool has been closed"}'
-    verdict = served(steady(replace(write(2.0, "x", "indeterminate", code=500), said=said)))
+    verdict = served(steady(replace(write(2.0, "x", "indeterminate", code=500), answer=said)))
     assert verdict.outcome == "FAIL"
     assert "1 of 36 writes were not acknowledged" in why(verdict)
     assert f"the first at 2.000 s: 500: {said}" in why(verdict)

@@ -48,12 +48,12 @@ from chaoslab.history.events.lab import (
 )
 from chaoslab.history.events.links import (
     AppSockets,
+    Effect,
     LinkConnection,
     LinkDrops,
     LinkMetered,
     LinkPackets,
     LinkSessions,
-    Met,
     PathBypassed,
     ServerConnections,
 )
@@ -118,6 +118,7 @@ __all__ = [
     "BootEvent",
     "Bound",
     "CanaryProbe",
+    "Effect",
     "Event",
     "Exited",
     "FaultEvent",
@@ -141,7 +142,6 @@ __all__ = [
     "LinkSessions",
     "Listening",
     "LossNamed",
-    "Met",
     "OwnSample",
     "PastProxy",
     "PathBypassed",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field
 
 from chaoslab.history.events.base import BootEvent, Event, LinkReading
 
@@ -41,7 +43,7 @@ class PathBypassed(BootEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Met:
+class Effect:
     """How one toxic or connect mode affected one connection.
 
     `bytes` is how many bytes it acted on. `goodbye` of these are only the client's last message.
@@ -72,7 +74,7 @@ class LinkConnection(LinkReading):
     bytes_downstream: int
     held_upstream: int
     held_downstream: int
-    met: tuple[Met, ...]
+    effects: Annotated[tuple[Effect, ...], Field(validation_alias=AliasChoices("effects", "met"))]
     end: str | None
     asked_s: float | None = None
     answered_s: float | None = None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field
 
 from chaoslab.history.events.base import Event
 
@@ -17,7 +19,7 @@ class Write(Event):
     """One write through the app, sent at `at_s`.
 
     `outcome`: `ok` is an acknowledgement, `failed` is any other answer, `indeterminate` is no
-    answer: the write may or may not be in the database. `said` is the beginning of the body of an
+    answer: the write may or may not be in the database. `answer` is the beginning of the body of an
     answer that is no acknowledgement. `fresh`: it was sent on a new connection, not on one that was
     kept alive.
     """
@@ -29,7 +31,7 @@ class Write(Event):
     status_code: int | None = None
     retry_after: bool = False
     error: str | None = None
-    said: str | None = None
+    answer: Annotated[str | None, Field(validation_alias=AliasChoices("answer", "said"))] = None
     purpose: WritePurpose = "load"
     fresh: bool = True
     kind: Literal["write"] = "write"
