@@ -1,4 +1,4 @@
-"""Redis goes away while Postgres lives: every request is still served, and health says degraded."""
+"""Redis fails and Postgres does not: every request is still served, and health is degraded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HOLD_S = 0.6
 
 
 async def test_stopped_before_start(chaos: Chaos) -> None:
-    """The cache is not there when the app starts: degraded, not dead."""
+    """The cache is down when the app starts: the app is degraded and does not exit."""
     await chaos.run(
         Stopped(target="redis", stop=when.degraded(HOLD_S)),
         expect=[
@@ -25,7 +25,7 @@ async def test_stopped_before_start(chaos: Chaos) -> None:
 
 @pytest.mark.parametrize("fault", [Killed, Paused], ids=["killed", "paused"])
 async def test_gone_under_requests(chaos: Chaos, fault: type[Killed | Paused]) -> None:
-    """The cache crashes, or freezes, under load: writes go on being kept."""
+    """The cache crashes or freezes under load: acknowledged writes are stored."""
     await chaos.run(
         fault(target="redis", start=when.acknowledged(5), stop=when.degraded(HOLD_S)),
         load=[Load(start=when.healthy(), rate_per_s=10)],

@@ -1,4 +1,4 @@
-"""A dependency goes and comes back on the same address: pooled connections to it are stale."""
+"""A dependency stops and starts on the same address: the pooled connections to it are stale."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HOLD_S = 0.6
 
 @pytest.mark.parametrize("service", ["postgres", "redis"])
 async def test_stopped_and_started_again(chaos: Chaos, service: str) -> None:
-    """An orderly shutdown and, a while later, a start: named while away, used when back."""
+    """A service is shut down and started later: health names it meanwhile, and the app recovers."""
     await chaos.run(
         Stopped(target=service, start=when.healthy(0.3), stop=when.degraded(HOLD_S)),
         expect=[
@@ -27,7 +27,7 @@ async def test_stopped_and_started_again(chaos: Chaos, service: str) -> None:
 
 @pytest.mark.parametrize("fault", [Killed, Paused], ids=["killed", "paused"])
 async def test_postgres_gone_under_requests(chaos: Chaos, fault: type[Killed | Paused]) -> None:
-    """The database crashes, or freezes, under load: nothing that was acknowledged is lost."""
+    """The database crashes or freezes under load: no acknowledged write is lost."""
     await chaos.run(
         fault(target="postgres", start=when.acknowledged(5), stop=when.degraded(HOLD_S)),
         load=[Load(start=when.healthy(), rate_per_s=20)],
@@ -42,7 +42,7 @@ async def test_postgres_gone_under_requests(chaos: Chaos, fault: type[Killed | P
 
 
 async def test_restarted_postgres_leaves_a_stale_pool(chaos: Chaos) -> None:
-    """Postgres was restarted between two requests: the next one must not get a dead connection."""
+    """Postgres restarts between two requests: the next request must not use a dead connection."""
     await chaos.run(
         Restarted(name="restart", target="postgres", start=when.healthy(0.3)),
         load=[Load(start=when.healed("restart", 1.5), rate_per_s=5)],

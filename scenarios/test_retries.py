@@ -1,6 +1,6 @@
-"""How the app treats a database that is away, or slow: with patience, and without leaving litter.
+"""While the database is down or slow, the app retries with pauses and leaves no connection open.
 
-Both are counted outside of the app: its tries by the proxy, its connections by the server itself.
+Both are observed outside the app: the proxy counts its attempts, the server its connections.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SLOW_S = 1.5  # longer than the app waits for a connect, or for an answer
 
 
 async def test_stopped_database_is_not_stormed(chaos: Chaos) -> None:
-    """Postgres is down under requests: a few tries with pauses between, and no herd afterwards."""
+    """Postgres is down under requests: few attempts with pauses, and no burst after the heal."""
     await chaos.run(
         Stopped(
             target="postgres",
@@ -36,7 +36,7 @@ async def test_stopped_database_is_not_stormed(chaos: Chaos) -> None:
 
 
 async def test_slow_answers_leak_nothing(chaos: Chaos) -> None:
-    """Each try is given up while the server still works on it: nobody is left behind on it."""
+    """Each attempt times out while the server still works on it: no connection is left open."""
     await chaos.run(
         Slow(
             target="backend.postgres",

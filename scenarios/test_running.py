@@ -1,4 +1,4 @@
-"""The path fails under an app that runs: also what can be tried on a system that stands already."""
+"""The path fails while the app runs. These scenarios can also run in attach mode."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BOTH = ("postgres", "redis")
 
 @pytest.mark.parametrize("mode", ["refused", "silent"])
 async def test_the_connector_fails(chaos: Chaos, mode: Literal["refused", "silent"]) -> None:
-    """Both dependencies go at once: the app says so, and is healthy once they are back."""
+    """Both dependencies fail together: the app reports it, and is healthy after the heal."""
     await chaos.run(
         Severed(
             target="vpc", mode=mode, start=when.healthy(0.3), stop=when.lost(*BOTH, after_s=HOLD_S)
@@ -31,7 +31,7 @@ async def test_the_connector_fails(chaos: Chaos, mode: Literal["refused", "silen
 
 @pytest.mark.parametrize("service", BOTH)
 async def test_one_link_fails(chaos: Chaos, service: str) -> None:
-    """Health names the one that is gone, and only that one."""
+    """Health names the unreachable dependency and no other."""
     await chaos.run(
         Severed(
             target=f"backend.{service}",
@@ -48,8 +48,8 @@ async def test_one_link_fails(chaos: Chaos, service: str) -> None:
 
 
 async def test_the_connector_fails_under_writes(chaos: Chaos) -> None:
-    """Connections are reset under requests: nothing that was acknowledged is lost, and once the app
-    has had its time to recover every write is served again.
+    """Connections are reset under requests: no acknowledged write is lost, and after the recovery
+    time every write is served again.
     """
     await chaos.run(
         Severed(

@@ -1,6 +1,6 @@
-"""Postgres answers late, or in a trickle. Slow is not dead: only beyond its limits may it count so.
+"""Postgres answers slowly. Below the app's limits that must not count as a lost database.
 
-The incident saw responses of 1 s, of 5 to 10 s, and beyond 15 s; the profile `lab` divides by 40.
+In the incident responses took 1 s, 5 to 10 s, and over 15 s; the profile `lab` divides by 40.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ HOLD_S = 1.5  # two rounds of the app's own checks
 
 @pytest.mark.parametrize("response_s", [1, 5])
 async def test_slow_responses_are_survived(chaos: Chaos, response_s: int) -> None:
-    """Late answers within the limits: the app starts as usual and stays healthy."""
+    """Answers are late but within the limits: the app starts as usual and stays healthy."""
     await chaos.run(
         Slow(
             target="backend.postgres",
@@ -34,7 +34,7 @@ async def test_slow_responses_are_survived(chaos: Chaos, response_s: int) -> Non
 
 
 async def test_responses_beyond_fifteen_seconds_are_told(chaos: Chaos) -> None:
-    """Answers that take longer than the app waits: degraded, said so, and recovered."""
+    """Answers take longer than the app waits: it reports degraded and recovers."""
     await chaos.run(
         Slow(target="backend.postgres", latency_s=20 / LAB_FACTOR, stop=when.degraded(HOLD_S)),
         expect=[
@@ -46,7 +46,7 @@ async def test_responses_beyond_fifteen_seconds_are_told(chaos: Chaos) -> None:
 
 
 async def test_slow_only_upstream(chaos: Chaos) -> None:
-    """Only what the app sends is late; the answers come at once."""
+    """Only the data that the app sends is delayed; the answers are not."""
     await chaos.run(
         Slow(
             target="backend.postgres",
@@ -59,7 +59,7 @@ async def test_slow_only_upstream(chaos: Chaos) -> None:
 
 
 async def test_a_trickle(chaos: Chaos) -> None:
-    """Answers come in at a few kilobytes a second."""
+    """Answers arrive at a few kilobytes a second."""
     await chaos.run(
         Throttled(target="backend.postgres", rate_kb_per_s=8, stop=when.started(HOLD_S)),
         expect=[expect.Starts(mode="normal"), expect.StaysAvailable(), expect.Recovers()],

@@ -1,4 +1,4 @@
-"""A good day: nothing is severed. What does not hold here needs no outage to be refused."""
+"""No fault is injected. A build that fails here is refused without any outage."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.steady
 
 
 async def test_starts_and_serves(chaos: Chaos) -> None:
-    """It starts whole, on the port that is routed to it, and every request is served."""
+    """It starts normally, on the port that is routed to it, and every request is served."""
     await chaos.run(
         load=[Load(start=when.healthy(0.1), rate_per_s=20)],
         expect=[

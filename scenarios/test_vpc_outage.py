@@ -1,7 +1,7 @@
 """The VPC connector, the one network path to Postgres and Redis, stops carrying traffic.
 
-Each scenario is data: which fault, from when to when, and what the app must do about it. Bounds
-that are not given come from the app's deadlines in chaoslab.toml.
+Each scenario is data: the fault, when it starts and stops, and what the app must do. Bounds that
+are not given come from the app's deadlines in chaoslab.toml.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ pytestmark = pytest.mark.vpc_outage
 
 Mode = Literal["dropped", "refused", "silent"]
 
-HOLD_S = 0.5  # how long a fault holds once the app has said so: ten health samples
+HOLD_S = 0.5  # how long a fault stays in force after the app reports it: ten health samples
 PROBES_S = 1.75  # longer than three answers at the prober's limit of 0.5 s
-REFUSALS_S = 2.5  # long enough for writes to be refused, and readiness to be asked, many times
-THREE_STARTS_S = 20.0  # how long a build that ends itself gets to do so three times
-STARTUP_LIMIT_S = 95 / 40 + 1.5  # the incident's start-up limit in the profile `lab`, with its room
-BREAKER_OPEN_S = 60 / 40  # how long its database breaker stays open, likewise
-WATCHED_S = 3.0  # the 2 s for which a recovery is watched, and what the heal itself takes
+REFUSALS_S = 2.5  # long enough for many refused writes and many requests for readiness
+THREE_STARTS_S = 20.0  # long enough for a build that exits to do so three times
+STARTUP_LIMIT_S = 95 / 40 + 1.5  # the incident's start-up limit in the profile `lab`, and a margin
+BREAKER_OPEN_S = 60 / 40  # how long the app's database breaker stays open in that profile
+WATCHED_S = 3.0  # the 2 s for which a recovery is watched, and the time of the heal itself
 BOTH = ("postgres", "redis")
 NO_BYPASS = {"EMERGENCY_ALLOW_NO_DATABASE": "false"}
 
 
 @pytest.mark.parametrize("mode", ["dropped", "refused", "silent"])
 async def test_severed_before_start(chaos: Chaos, mode: Mode) -> None:
-    """The connector is dead before the app is spawned: it starts degraded and heals by itself."""
+    """The connector fails before the app is spawned: the app starts degraded and recovers."""
     await chaos.run(
         Severed(target="vpc", mode=mode, stop=when.degraded(HOLD_S)),
         expect=[
@@ -44,7 +44,7 @@ async def test_severed_before_start(chaos: Chaos, mode: Mode) -> None:
 
 
 async def test_supervised_start(chaos: Chaos) -> None:
-    """A platform starts what ends by itself anew: there is nothing for it to do."""
+    """The platform would restart an app that exits; this app must not exit."""
     await chaos.run(
         Severed(target="vpc", stop=when.degraded(HOLD_S, within_s=THREE_STARTS_S)),
         boots=[Boot(restarts=2)],
@@ -58,7 +58,7 @@ async def test_supervised_start(chaos: Chaos) -> None:
 
 
 async def test_severed_during_the_database_phase(chaos: Chaos) -> None:
-    """The very connection by which the DATABASE phase begins meets the outage."""
+    """The connector fails at the first connection of the DATABASE phase."""
     await chaos.run(
         Severed(
             target="vpc", start=when.connection("backend.postgres"), stop=when.degraded(HOLD_S)
@@ -72,7 +72,7 @@ async def test_severed_during_the_database_phase(chaos: Chaos) -> None:
 
 
 async def test_severed_during_the_cache_phase(chaos: Chaos) -> None:
-    """Postgres is connected; the connector dies under the CACHE phase's first connection."""
+    """Postgres is connected; the connector fails at the first connection of the CACHE phase."""
     await chaos.run(
         Severed(
             target="vpc",
@@ -88,7 +88,7 @@ async def test_severed_during_the_cache_phase(chaos: Chaos) -> None:
 
 
 async def test_severed_with_idle_pooled_connections(chaos: Chaos) -> None:
-    """No user is there to notice; the app must find out by itself that its pool is dead."""
+    """No user sends a request; the app must detect by itself that its pool is dead."""
     await chaos.run(
         Severed(target="vpc", start=when.healthy(0.3), stop=when.lost(*BOTH, after_s=PROBES_S)),
         expect=[
@@ -102,7 +102,7 @@ async def test_severed_with_idle_pooled_connections(chaos: Chaos) -> None:
 
 
 async def test_severed_under_requests(chaos: Chaos) -> None:
-    """Users write while the path goes: what was acknowledged is kept, the rest told to retry."""
+    """Users write during the outage: acknowledged writes are stored, the others get 503."""
     await chaos.run(
         Severed(
             target="vpc", start=when.acknowledged(25), stop=when.lost(*BOTH, after_s=REFUSALS_S)
@@ -121,7 +121,7 @@ async def test_severed_under_requests(chaos: Chaos) -> None:
 
 
 async def test_requests_hang_for_long(chaos: Chaos) -> None:
-    """The path is silent for longer than the breaker stays open, so its probes hang as well."""
+    """The path is silent for longer than the breaker stays open, so its probes hang too."""
     await chaos.run(
         Severed(
             target="vpc",
@@ -141,7 +141,7 @@ async def test_requests_hang_for_long(chaos: Chaos) -> None:
 
 
 async def test_first_traffic_after_the_heal_is_a_users(chaos: Chaos) -> None:
-    """Nobody asks for health between the heal and a user's request, which must be served."""
+    """A user's request is the first one after the heal, before any health request."""
     await chaos.run(
         Severed(
             name="outage",
@@ -164,7 +164,7 @@ async def test_first_traffic_after_the_heal_is_a_users(chaos: Chaos) -> None:
 
 @pytest.mark.parametrize("service", ["postgres", "redis"])
 async def test_only_one_link_is_severed(chaos: Chaos, service: str) -> None:
-    """One of the two dependencies is out of reach: it alone is named."""
+    """One of the two dependencies is unreachable: health names only this one."""
     await chaos.run(
         Severed(target=f"backend.{service}", stop=when.degraded(HOLD_S)),
         expect=[
@@ -176,7 +176,7 @@ async def test_only_one_link_is_severed(chaos: Chaos, service: str) -> None:
 
 
 async def test_flapping_while_starting(chaos: Chaos) -> None:
-    """The connector comes and goes during start-up: it completes, and settles healthy."""
+    """The connector fails and recovers repeatedly during the start-up, which still completes."""
     await chaos.run(
         Flapping(target="vpc", period_s=0.5, mode="refused", stop=when.started(0.5)),
         expect=[expect.Starts(), expect.Recovers()],
@@ -184,7 +184,7 @@ async def test_flapping_while_starting(chaos: Chaos) -> None:
 
 
 async def test_severed_for_longer_than_the_startup_limit(chaos: Chaos) -> None:
-    """The outage outlasts every limit of the start-up: still degraded, and still honest."""
+    """The outage is longer than every limit of the start-up: the app still reports degraded."""
     await chaos.run(
         Severed(target="vpc", stop=when.degraded(1.1 * STARTUP_LIMIT_S)),
         expect=[
@@ -197,9 +197,9 @@ async def test_severed_for_longer_than_the_startup_limit(chaos: Chaos) -> None:
 
 @pytest.mark.parametrize("mode", ["dropped", "silent"])
 async def test_without_the_bypass(chaos: Chaos, mode: Mode) -> None:
-    """Nobody allowed a start without the database: a quick, clear end that says what is wrong.
+    """A start without the database is not allowed: the app exits soon and names the cause.
 
-    Not for `refused`: an app that is gone for good leaves no trace of a connect that was refused.
+    Without the mode `refused`: after the app has exited, a refused connect cannot be observed.
     """
     await chaos.run(
         Severed(target="vpc", mode=mode, stop=when.exited()),
@@ -211,7 +211,7 @@ async def test_without_the_bypass(chaos: Chaos, mode: Mode) -> None:
 
 
 async def test_healed_in_the_middle_of_the_start(chaos: Chaos) -> None:
-    """The path returns while the app still tries: it starts as if nothing had been."""
+    """The path is healed while the app still tries to connect: the start-up is normal."""
     await chaos.run(
         Severed(target="vpc", stop=when.bound(0.5)),
         expect=[
@@ -222,7 +222,7 @@ async def test_healed_in_the_middle_of_the_start(chaos: Chaos) -> None:
 
 
 async def test_severed_twice(chaos: Chaos) -> None:
-    """A second outage after the first recovery is met and survived like the first."""
+    """After the recovery from a first outage the app degrades and recovers a second time."""
     await chaos.run(
         Severed(
             name="first",
@@ -246,7 +246,7 @@ async def test_severed_twice(chaos: Chaos) -> None:
 
 
 async def test_repaired_and_restarted_without_the_bypass(chaos: Chaos) -> None:
-    """The incident's last criterion: repaired, bypass off, restarted, `startup_mode` normal."""
+    """After the repair the app is restarted without the bypass: `startup_mode` is normal."""
     await chaos.run(
         Severed(target="vpc", stop=when.degraded(HOLD_S)),
         boots=[Boot(), Boot(at=when.healthy(WATCHED_S), env=NO_BYPASS)],

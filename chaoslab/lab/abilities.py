@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chaoslab.errors import Problem, SpecError
+from chaoslab.errors import ErrorCode, Problem, SpecError
 from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Link, Topology
 from chaoslab.services import kind_of, kinds
+
+
+NOT_COUNTABLE = ErrorCode(
+    "plan.clients_not_countable",
+    "the clients of {services} cannot be counted",
+    "An expectation needs the number of clients, which this kind of service does not show.",
+)
 
 
 def counted_links(plan: Plan, topology: Topology) -> Iterator[Link]:
@@ -32,10 +39,12 @@ def check_abilities(plan: Plan, topology: Topology) -> None:
     if unable:
         able = ", ".join(kind.name for kind in kinds().values() if kind.count_clients is not None)
         which = ", ".join(f"'{name}' is a {topology.services[name].kind}" for name in unable)
-        problem = Problem(
-            where=f"{plan.name}: expect",
-            what=f"the clients of this service cannot be counted: {which}",
-            expected=f"services of one of these kinds: {able}",
-            fix="name such services in services=(...) of ReleasesConnections, or remove it",
+        raise SpecError(
+            Problem(
+                reason=NOT_COUNTABLE(services=unable),
+                where=f"{plan.name}: expect",
+                expected=f"services of one of these kinds: {able}",
+                got=which,
+                fix="name such services in services=(...) of ReleasesConnections, or remove it",
+            )
         )
-        raise SpecError([problem])

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
-from chaoslab.errors import ChaoslabError, ServiceFailed
+from chaoslab.errors import ChaoslabError, ErrorCode, Problem, ServiceFailed
 from chaoslab.faults.mutation import Mutation
 from chaoslab.history.events import LabUp
 from chaoslab.history.journal import Journal
@@ -21,6 +21,12 @@ from chaoslab.proxies.base import ProxyControl, ProxyKind
 from chaoslab.runtimes.base import RunningService, Runtime
 
 STEADY_WITHIN_S = 2.0
+LINK_SILENT = ErrorCode(
+    "link.no_answer",
+    "no answer through its proxy while no fault is in force",
+    "A canary got no answer of the service, before the app was spawned or after every heal.",
+    data=("outcome",),
+)
 
 
 @asynccontextmanager
@@ -80,8 +86,12 @@ async def check_steady(context: Context, link: Link) -> None:
     sighting = await context.canary(link, within_s=STEADY_WITHIN_S)
     if sighting is not None and sighting.outcome not in REACHED:
         raise ServiceFailed(
-            f"link {link.name}: no answer through its proxy while no fault is in force "
-            f"(a canary observed '{sighting.outcome}'); expected {link.service} to answer"
+            Problem(
+                reason=LINK_SILENT(outcome=sighting.outcome),
+                where=f"link {link.name}",
+                expected=f"an answer of {link.service} through the proxy",
+                got=f"a canary observed '{sighting.outcome}'",
+            )
         )
 
 

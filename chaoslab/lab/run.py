@@ -173,7 +173,7 @@ class _Run:
         return waits_for
 
     def _open_plan(self) -> Plan:
-        """The part of the plan to wait for. A self-test does not wait for hopeless expectations."""
+        """The plan; in a self-test without the expectations that can no longer be met."""
         if self._context.disabled is None:
             return self._plan
         return still_open(self._plan, self._journal.history)

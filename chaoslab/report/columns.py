@@ -36,15 +36,15 @@ def columns() -> Mapping[str, Column]:
     return extended(COLUMNS, {}, _a_column)
 
 
-def _a_column(name: str, thing: object) -> Column:
-    if not isinstance(thing, Column):
+def _a_column(name: str, loaded: object) -> Column:
+    if not isinstance(loaded, Column):
         raise ValueError(
-            f"is a {type(thing).__name__}\nan instance of chaoslab.report.columns.Column"
+            f"is a {type(loaded).__name__}\nan instance of chaoslab.report.columns.Column"
         )
-    if thing.name != name:
-        raise ValueError(f"its name is '{thing.name}'\n'{name}', the name of its entry point")
+    if loaded.name != name:
+        raise ValueError(f"its name is '{loaded.name}'\n'{name}', the name of its entry point")
     if name in OWN or name.startswith("phase_") or not name.isidentifier():
         raise ValueError(
             f"'{name}' is not a valid column name\nan identifier that no other column uses"
         )
-    return thing
+    return loaded
