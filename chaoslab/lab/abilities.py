@@ -9,7 +9,6 @@ from chaoslab.model.plan import Plan
 from chaoslab.model.topology import Link, Topology
 from chaoslab.services import kind_of, kinds
 
-
 NOT_COUNTABLE = ErrorCode(
     "plan.clients_not_countable",
     "the clients of {services} cannot be counted",
