@@ -8,7 +8,7 @@ value, not a chain of hooks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeVar
@@ -74,7 +74,16 @@ def _loaded(point: EntryPoint, own: Mapping[str, T], found: Mapping[str, T], che
     return check(point.name, loaded)
 
 
-def a_kind(base: type[T]) -> Check[type[T]]:
+def kind_classes(group: str, base: type[T], own: Iterable[type[T]]) -> Mapping[str, type[T]]:
+    """The classes of `own` by the names of their kinds, and those that are installed in `group`.
+
+    Raises SpecError like `extended`.
+    """
+    named = {str(getattr(each, "__dataclass_fields__", {})["kind"].default): each for each in own}
+    return extended(group, named, _class_of(base))
+
+
+def _class_of(base: type[T]) -> Check[type[T]]:
     """A check for subclasses of `base` whose `kind` is the name of their entry point."""
 
     def check(name: str, loaded: object) -> type[T]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from functools import cache
 
-from chaoslab.extensions import FAULTS, a_kind, extended
+from chaoslab.extensions import FAULTS, kind_classes
 from chaoslab.faults import KINDS
 from chaoslab.faults.base import Fault
 
@@ -17,10 +16,4 @@ def faults() -> Mapping[str, type[Fault]]:
 
     Raises SpecError if an installed extension cannot be used.
     """
-    own = {name_of(kind): kind for kind in KINDS}
-    return extended(FAULTS, own, a_kind(Fault))  # type: ignore[type-abstract]
-
-
-def name_of(kind: type[Fault]) -> str:
-    """The name of a kind, which is also the name of its module."""
-    return next(str(each.default) for each in fields(kind) if each.name == "kind")
+    return kind_classes(FAULTS, Fault, KINDS)  # type: ignore[type-abstract]
