@@ -41,6 +41,12 @@ ASKED_BEFORE = Code(
     "The answer to a question of the lab came after the heal. The app may have replaced its stale "
     "connections for that question, and not for the first write.",
 )
+PROBE_BEFORE = Code(
+    "lab.probe_before_write",
+    "the scenario's probe '{probe}' asked at {at_s:.3f} s, before the first write after the heal",
+    "A probe of the scenario asked the app first. The app may have replaced its stale connections "
+    "for that question, and not for the first write.",
+)
 WRITE_BEFORE = Code(
     "lab.write_at_heal",
     "a write sent at {at_s:.3f} s was still under way at the heal",
@@ -127,7 +133,7 @@ def _lab_traffic(
     for own in history.of(OwnSample):  # a callable may ask any app
         asks = own.app in (e.app, "") and own.at_s < until_s
         if asks and own.at_s + own.took_s >= healed_s:
-            return ASKED_BEFORE(path=f"with the probe '{own.probe}'", at_s=own.at_s)
+            return PROBE_BEFORE(probe=own.probe, at_s=own.at_s)
     ready = history.last(Ready, lambda r: r.app == e.app)
     if ready is None or ready.at_s >= healed_s:
         return READINESS_ASKED()

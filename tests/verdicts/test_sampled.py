@@ -119,4 +119,4 @@ def test_a_probe_that_asked_before_the_first_write_leaves_no_first_write() -> No
     (asked,) = judged([*events, *own(4.8, 4.9)], e, faults=(down,))
     assert served.outcome == "PASS"
     assert asked.outcome == "UNKNOWN"
-    assert "lab.asked_before_write" in codes(asked)
+    assert "lab.probe_before_write" in codes(asked)

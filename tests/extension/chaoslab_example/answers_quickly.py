@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from chaoslab.errors import Problem
 from chaoslab.evidence.timeline import samples
-from chaoslab.expectations import needs
 from chaoslab.expectations.base import Expectation, Run
-from chaoslab.model.expectation import Place
 from chaoslab.model.verdict import Verdict, failed, passed, unknown
 from chaoslab.reason import Code
 
@@ -30,9 +26,6 @@ class AnswersQuickly(Expectation):
     within_s: float = 1.0
     boot: int = 1
     kind: Literal["answers_quickly"] = "answers_quickly"
-
-    def problems(self, place: Place) -> Iterator[Problem]:
-        yield from needs.bounds(place, self)
 
     def judged(self, run: Run) -> Verdict:
         claim = f"every answer of {self.app}'s health comes within {self.within_s} s"
