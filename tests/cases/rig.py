@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from rigs.projects import WITHIN_S, Project
 
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.model.verdict import Outcome, Verdict, worst
 from chaoslab.report.runs import saved_verdicts
 
 CASES = Path(__file__).parent
-WITHIN_S = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +44,7 @@ def judged(case: str, results: Path, *words: str, **env: str) -> Judged:
     What the run writes goes to `results`, and nothing into the case. Raises AssertionError, with
     all that pytest printed, where not exactly one scenario ran to its verdicts.
     """
-    done = _ran(case, results, words, env, within_s=WITHIN_S)
-    (run,) = _runs(done, results, expected=1).values()
+    (run,) = _ran(case, results, words, env, scenarios=1).values()
     return run
 
 
@@ -56,36 +53,22 @@ def judged_each(case: str, results: Path, count: int) -> Mapping[str, Judged]:
 
     Raises AssertionError where not `count` of them ran to their verdicts.
     """
-    done = _ran(case, results, (), {}, within_s=count * WITHIN_S)
-    return _runs(done, results, expected=count)
+    return _ran(case, results, (), {}, scenarios=count)
 
 
 def _ran(
-    case: str, results: Path, words: Sequence[str], env: Mapping[str, str], *, within_s: float
-) -> subprocess.CompletedProcess[str]:
-    options = ["-p", "no:cacheprovider", "--chaos-progress=off", f"--chaos-results={results}"]
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", *options, *words],
-        cwd=CASES / case,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **env},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=within_s,
-    )
-
-
-def _runs(
-    done: subprocess.CompletedProcess[str], results: Path, *, expected: int
+    case: str, results: Path, words: Sequence[str], env: Mapping[str, str], *, scenarios: int
 ) -> dict[str, Judged]:
-    """The runs below `results`, by the names of their folders."""
+    options = ["-p", "no:cacheprovider", "--chaos-progress=off", f"--chaos-results={results}"]
+    variables = {"PYTHONDONTWRITEBYTECODE": "1", **env}
+    within_s = scenarios * WITHIN_S
+    code, printed = Project(CASES / case).pytest(*options, *words, within_s=within_s, **variables)
     runs = [RunFolder(path.parent) for path in results.glob("*/*/verdicts.json")]
-    assert len(runs) == expected, done.stdout
+    assert len(runs) == scenarios, printed
     return {
         folder.path.name: Judged(
-            exit_code=done.returncode,
-            text=done.stdout,
+            exit_code=code,
+            text=printed,
             verdicts={verdict.name: verdict for verdict in saved_verdicts(folder) or ()},
             run=folder.path,
         )

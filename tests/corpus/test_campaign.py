@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from rigs.projects import CHAOSLAB, Project
 
 from chaoslab.cli import main
 from chaoslab.corpus.campaign import Campaign
@@ -193,8 +192,7 @@ def test_ctrl_c_says_how_to_go_on(home: Path) -> None:
     begun = home / "begun"
     slow = f"    open({str(begun)!r}, 'w')\n    time.sleep(60)\n"
     path.write_text(SCENARIOS.replace('    run("severed")', slow), encoding="utf-8")
-    command = [sys.executable, "-m", "chaoslab.cli", *arguments(home, "early-return")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = Project(home).start(CHAOSLAB, *arguments(home, "early-return"))
     deadline_s = time.monotonic() + 60
     while not begun.exists() and time.monotonic() < deadline_s:
         time.sleep(0.05)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rigs.projects import CHAOSLAB, Project
 
 HERE = Path(__file__).parent
 WITHIN_S = 120.0
@@ -40,20 +40,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(project: Path, extension: Path | None, *words: str) -> subprocess.CompletedProcess[str]:
+def run(project: Path, extension: Path | None, *words: str) -> tuple[int, str]:
     """A command in the user's folder, with the extension or without it."""
-    paths = [str(extension)] if extension else []
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(
-        [sys.executable, "-m", *words],
-        cwd=project,
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=WITHIN_S,
-    )
+    paths = str(extension) if extension else ""
+    return Project(project).run(*words, PYTHONPATH=paths, PYTHONDONTWRITEBYTECODE="1")
+
+
+def analyzed(project: Path, extension: Path | None, folder: Path) -> tuple[int, str]:
+    """`chaoslab analyze` of a saved run."""
+    return run(project, extension, CHAOSLAB, "analyze", str(folder))
 
 
 @pytest.fixture(scope="session")
@@ -61,22 +56,22 @@ def ran(project: Path, extension: Path) -> tuple[str, Path]:
     """What pytest printed of both scenarios, and the run's folder."""
     results = project / "results"
     options = ["-p", "no:cacheprovider", "-o", "asyncio_mode=auto", "--chaos-progress=off"]
-    done = run(project, extension, "pytest", "-q", *options, f"--chaos-results={results}")
-    assert done.returncode == 0, done.stdout
+    code, printed = run(project, extension, "pytest", "-q", *options, f"--chaos-results={results}")
+    assert code == 0, printed
     (folder,) = results.iterdir()
-    return done.stdout, folder
+    return printed, folder
 
 
 def test_check_knows_the_service_and_where_it_comes_from(project: Path, extension: Path) -> None:
     """And without the extension it says which kinds there are."""
-    done = run(project, extension, "chaoslab.cli", "check")
-    assert done.returncode == 0, done.stdout
-    assert "memcached" in done.stdout
-    assert "chaoslab-example 1.0" in done.stdout
-    without = run(project, None, "chaoslab.cli", "check")
-    assert without.returncode == 2
-    assert "expected one of: postgres, redis" in without.stdout
-    assert "Traceback" not in without.stdout
+    code, printed = run(project, extension, CHAOSLAB, "check")
+    assert code == 0, printed
+    assert "memcached" in printed
+    assert "chaoslab-example 1.0" in printed
+    without_code, without = run(project, None, CHAOSLAB, "check")
+    assert without_code == 2
+    assert "expected one of: postgres, redis" in without
+    assert "Traceback" not in without
 
 
 def test_a_run_judges_and_reports_what_the_extension_adds(ran: tuple[str, Path]) -> None:
@@ -98,9 +93,9 @@ def test_a_saved_run_is_judged_the_same_again(
 ) -> None:
     """With the extension installed."""
     _, folder = ran
-    done = run(project, extension, "chaoslab.cli", "analyze", str(folder / "extended-congested"))
-    assert done.returncode == 0, done.stdout
-    assert "answers_quickly" in done.stdout
+    code, printed = analyzed(project, extension, folder / "extended-congested")
+    assert code == 0, printed
+    assert "answers_quickly" in printed
 
 
 def test_without_the_extension_a_saved_run_is_unknown_by_its_name(
@@ -108,9 +103,9 @@ def test_without_the_extension_a_saved_run_is_unknown_by_its_name(
 ) -> None:
     """Both the fault and the expectation are named, and nothing is a traceback."""
     _, folder = ran
-    done = run(project, None, "chaoslab.cli", "analyze", str(folder / "extended-congested"))
-    assert done.returncode != 0
-    assert "no installed package judges 'answers_quickly'" in done.stdout
-    assert "Traceback" not in done.stdout
-    severed = run(project, None, "chaoslab.cli", "analyze", str(folder / "extended-severed"))
-    assert severed.returncode == 0, severed.stdout
+    code, printed = analyzed(project, None, folder / "extended-congested")
+    assert code != 0
+    assert "no installed package judges 'answers_quickly'" in printed
+    assert "Traceback" not in printed
+    severed_code, severed = analyzed(project, None, folder / "extended-severed")
+    assert severed_code == 0, severed

@@ -7,13 +7,12 @@ as it reads a real run's; that it runs real ones too is `test_real.py`'s to show
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree as xml
 
-WITHIN_S = 300.0  # for eight pytests, on a busy machine
+from rigs import projects
+
 TOPOLOGY = """
 version = 1
 name = "tiny"
@@ -81,46 +80,16 @@ def stage(name: str, marker: str, rate: float = 1.0, more: str = "") -> str:
     return f'[[gate.stages]]\nname = "{name}"\nmarker = "{marker}"\npass_rate = {rate}\n{more}\n'
 
 
-class Project:
-    """A folder with a topology and scenarios."""
+class Gated(projects.Project):
+    """A folder with a topology that has a gate, and scenarios."""
 
-    def __init__(
-        self,
-        folder: Path,
-        scenarios: str,
-        gate: str,
-        *,
-        head: str = '[gate]\nruntime = "local"\n',
-    ) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, files: Mapping[str, str], scenarios: str) -> None:
+        super().__init__(folder, {**files, "scenarios/test_tiny.py": scenarios})
         self.place = folder / "scenarios"
-        self.place.mkdir()
-        (folder / "chaoslab.toml").write_text(TOPOLOGY + head + gate)
-        (folder / "pytest.ini").write_text(INI)
-        (self.place / "conftest.py").write_text(CONFTEST)
-        (self.place / "test_tiny.py").write_text(HEAD + scenarios)
-
-    def start(self, *words: str, **env: str) -> subprocess.Popen[str]:
-        """A gate of its own in that folder."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "chaoslab.cli", "gate", *words],
-            cwd=self.folder,
-            env={**os.environ, **env},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
 
     def gate(self, *words: str, **env: str) -> tuple[int, str]:
         """Its exit code and all that was printed."""
-        with self.start(*words, **env) as process:
-            try:
-                said, _ = process.communicate(timeout=WITHIN_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise
-        assert "Traceback (most recent call last)" not in said, said
-        return process.returncode, said
+        return self.chaoslab("gate", *words, **env)
 
     @property
     def results(self) -> Path:
@@ -136,3 +105,13 @@ class Project:
     def junit(self) -> xml.Element:
         """What the gate wrote for CI systems."""
         return xml.parse(self.results / "junit.xml").getroot()
+
+
+class Project(Gated):
+    """One whose scenarios write down their runs."""
+
+    def __init__(
+        self, folder: Path, scenarios: str, gate: str, *, head: str = '[gate]\nruntime = "local"\n'
+    ) -> None:
+        files = {"chaoslab.toml": TOPOLOGY + head + gate, "pytest.ini": INI}
+        super().__init__(folder, {**files, "scenarios/conftest.py": CONFTEST}, HEAD + scenarios)

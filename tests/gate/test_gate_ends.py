@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from rigs.projects import CHAOSLAB
 
 from .checked import PASSES, PATIENCE_S, checked, scenarios
 from .project import Project, stage
@@ -52,7 +53,7 @@ def test_an_interrupted_gate_reports_what_it_has_and_leaves_nothing(
         "    try:\n        time.sleep(60)\n    finally:\n        Path('healed').touch()\n"
     )
     project = Project(tmp_path, PASSES + hangs, stage("first", "one") + stage("second", "two"))
-    with project.start(*words) as process:
+    with project.start(CHAOSLAB, "gate", *words) as process:
         begun(project)
         family = psutil.Process(process.pid).children(recursive=True)
         assert family
@@ -74,7 +75,7 @@ def test_a_gate_that_is_killed_leaves_nothing_running(tmp_path: Path) -> None:
         "    try:\n        time.sleep(60)\n    finally:\n        Path('healed').touch()\n"
     )
     project = Project(tmp_path, hangs, stage("first", "one"))
-    with project.start() as process:
+    with project.start(CHAOSLAB, "gate") as process:
         begun(project)
         family = psutil.Process(process.pid).children(recursive=True)
         process.kill()

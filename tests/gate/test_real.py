@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from plugin.project import GOOD, HEAD, INI, topology
 
 from .checked import checked, scenarios
+from .project import Gated
 
 pytestmark = pytest.mark.slow
 
-WITHIN_S = 180.0
 GATE = """
 [gate]
 runtime = "local"
@@ -35,36 +30,15 @@ async def test_good(chaos):
 """
 
 
-class RealProject:
+def real_project(folder: Path, rule: str, scenario: str) -> Gated:
     """A stranger's project with one scenario, and a gate over it."""
-
-    def __init__(self, folder: Path, rule: str, scenario: str) -> None:
-        self.folder = folder
-        (folder / "scenarios").mkdir()
-        (folder / "scenarios" / "test_tiny.py").write_text(HEAD + scenario)
-        (folder / "pytest.ini").write_text(INI)
-        (folder / "chaoslab.toml").write_text(topology() + GATE.replace("RULE", rule))
-
-    def gate(self, *words: str) -> tuple[int, str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "chaoslab.cli", "gate", *words],
-            cwd=self.folder, env=dict(os.environ), capture_output=True, text=True,
-            timeout=WITHIN_S, check=False,
-        )  # fmt: skip
-        return done.returncode, done.stdout + done.stderr
-
-    @property
-    def results(self) -> Path:
-        (folder,) = (self.folder / "results").glob("gate-*")
-        return folder
-
-    def verdict(self) -> Any:
-        return json.loads((self.results / "verdict.json").read_text())
+    text = topology() + GATE.replace("RULE", rule)
+    return Gated(folder, {"pytest.ini": INI, "chaoslab.toml": text}, HEAD + scenario)
 
 
 def test_a_good_build_passes_and_its_history_is_kept(tmp_path: Path) -> None:
     """A real Redis, a severed link, a degraded start, a recovery."""
-    project = RealProject(tmp_path, "p1", GOOD.replace("MODE", "dropped"))
+    project = real_project(tmp_path, "p1", GOOD.replace("MODE", "dropped"))
     code, said = project.gate()
     assert code == 0, said
     assert "in force: severed:good.redis" in said  # what happens is told while it does
@@ -85,7 +59,7 @@ def test_another_build_that_does_not_start_aborts_the_gate(
     tmp_path: Path, rule: str, words: str
 ) -> None:
     """By the verdict of its real run, and by the history of it."""
-    project = RealProject(tmp_path, rule, STEADY)
+    project = real_project(tmp_path, rule, STEADY)
     command = "good={python} -c 'raise SystemExit(5)' {port} {redis.port}"
     code, said = project.gate("--command", command)
     assert code == 4, said

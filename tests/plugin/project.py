@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
+
+from rigs import projects
 
 APPS = ("good", "exits", "deaf", "silent", "html", "healthless")
 APP = Path(__file__).with_name("tiny_app.py")
@@ -26,7 +25,6 @@ HEAD = """
 import pytest
 from chaoslab import Boot, Severed, expect, when
 """
-WITHIN_S = 180.0  # for several scenarios, on a busy machine
 
 
 def topology() -> str:
@@ -47,41 +45,12 @@ def topology() -> str:
     return "".join(parts)
 
 
-class Project:
+class Project(projects.Project):
     """A folder with a topology, scenarios and a pytest.ini."""
 
     def __init__(self, folder: Path, scenarios: str, topology_text: str | None = None) -> None:
-        self.folder = folder
-        (folder / "pytest.ini").write_text(INI)
-        (folder / "chaoslab.toml").write_text(topology_text or topology())
-        (folder / "test_tiny.py").write_text(HEAD + scenarios)
-
-    def start(self, *words: str, **env: str) -> subprocess.Popen[str]:
-        """A pytest of its own in that folder."""
-        command = [sys.executable, "-m", "pytest", *words]
-        return subprocess.Popen(
-            command,
-            cwd=self.folder,
-            env={**os.environ, **env},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def pytest(self, *words: str, **env: str) -> tuple[int, str]:
-        """Its exit code and all that it printed."""
-        with self.start(*words, **env) as process:
-            try:
-                said, _ = process.communicate(timeout=WITHIN_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise
-        return process.returncode, said
-
-    @property
-    def runs(self) -> list[Path]:
-        """The folders of its runs."""
-        return sorted((self.folder / "results").glob("*"))
+        files = {"chaoslab.toml": topology_text or topology(), "test_tiny.py": HEAD + scenarios}
+        super().__init__(folder, {"pytest.ini": INI, **files})
 
 
 GOOD = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import tempfile
@@ -13,6 +12,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from rigs import mid_scenario as mid_scenarios
+from rigs.mid_scenario import killed_at_the_end, until
 
 from .project import LONG, Project
 
@@ -20,37 +21,12 @@ LIMIT_S = 5.0  # what the project promises after a SIGKILL
 PATIENCE_S = 20.0
 
 
-def until(condition: Callable[[], bool], limit_s: float, what: str) -> None:
-    """Return once it holds; fail after the limit."""
-    end_s = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end_s, f"not within {limit_s} s: {what}"
-        time.sleep(0.02)
-
-
-class MidScenario:
-    """A pytest in the middle of a scenario: the fault in force, the app degraded."""
+class MidScenario(mid_scenarios.MidScenario):
+    """The same, with the processes and the folders that it has made."""
 
     def __init__(self, project: Project, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        self.project = project
-        until(self.is_degraded, PATIENCE_S, "a degraded app")
+        super().__init__(project, process, within_s=PATIENCE_S)
         self.family = psutil.Process(process.pid).children(recursive=True)
-
-    def is_degraded(self) -> bool:
-        return {"fault_in_force", "health_turned"} <= {event["kind"] for event in self.history()}
-
-    def history(self) -> list[dict[str, object]]:
-        lines = [
-            line
-            for path in self.project.folder.glob("results/*/*/history.jsonl")
-            for line in path.read_text().splitlines(keepends=True)
-        ]
-        return [json.loads(line) for line in lines if line.endswith("\n")]
-
-    def kinds(self) -> list[object]:
-        """The kinds of its events so far, in order."""
-        return [event["kind"] for event in self.history()]
 
     def folders(self, pid: int | None = None) -> list[Path]:
         """What the lab of that process has of its own outside the results."""
@@ -70,12 +46,8 @@ class MidScenario:
 @contextmanager
 def mid_scenario(folder: Path) -> Iterator[MidScenario]:
     project = Project(folder, LONG)
-    process = project.start("-q", "--chaos-progress=on")
-    try:
+    with killed_at_the_end(project.start("pytest", "-q", "--chaos-progress=on")) as process:
         yield MidScenario(project, process)
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def interrupt_at_once(running: MidScenario) -> None:
@@ -168,8 +140,7 @@ def test_a_worker_whose_controller_is_gone_ends_its_lab_within_a_second(tmp_path
     (3.2 s was measured there). It was 9 s.
     """
     project = Project(tmp_path, LONG)
-    process = project.start("-q", "-n", "1")
-    try:
+    with killed_at_the_end(project.start("pytest", "-q", "-n", "1")) as process:
         running = MidScenario(project, process)
         workers = [p.pid for p in running.family if p.ppid() == process.pid]
         folders = [f for pid in workers for f in running.folders(pid)]
@@ -180,6 +151,3 @@ def test_a_worker_whose_controller_is_gone_ends_its_lab_within_a_second(tmp_path
         until(lambda: not running.alive(), PATIENCE_S, "no process of it left")
         until(lambda: not any(f.exists() for f in folders), PATIENCE_S, "the lab's folder gone")
         assert time.monotonic() - killed_s < 5.0
-    finally:
-        process.kill()
-        process.communicate()

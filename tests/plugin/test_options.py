@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rigs import projects
 
 from .project import GOOD, Project
 
@@ -102,15 +103,12 @@ def test_a_marker_that_nobody_registered_is_still_refused(tmp_path: Path) -> Non
 
 def test_the_shipped_scenarios_are_collected_strictly_and_enough_of_them() -> None:
     """At least fourteen of the incident's own, each with one of the registered markers."""
-    command = [sys.executable, "-m", "pytest", "scenarios", "--collect-only", "-q"]
-    strict = ["--strict-markers", "-p", "no:cacheprovider"]
+    words = ["scenarios", "--collect-only", "-q", "--strict-markers", "-p", "no:cacheprovider"]
     counts = []
-    for words in ([], ["-m", "vpc_outage"]):
-        done = subprocess.run(
-            [*command, *strict, *words], cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        counts.append(sum("::" in line for line in done.stdout.splitlines()))
+    for chosen in ([], ["-m", "vpc_outage"]):
+        code, printed = projects.Project(ROOT).pytest(*words, *chosen)
+        assert code == 0, printed
+        counts.append(sum("::" in line for line in printed.splitlines()))
     assert counts[1] >= 14
     assert counts[0] > counts[1]
 

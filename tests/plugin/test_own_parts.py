@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 from .project import Project
@@ -61,13 +59,6 @@ def test_steps_and_probes_are_carried_out_and_never_again(tmp_path: Path) -> Non
     assert "its step 'breaks' failed: ValueError: no such cache" in said
     (tmp_path / "called").unlink()
     (folder,) = project.runs[0].glob("*own")
-    again = subprocess.run(
-        [sys.executable, "-m", "chaoslab.cli", "analyze", str(folder)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert again.returncode == 0, again.stdout + again.stderr
+    code, judged = project.chaoslab("analyze", str(folder))
+    assert code == 0, judged
     assert not (tmp_path / "called").exists()

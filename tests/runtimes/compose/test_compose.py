@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +10,7 @@ from types import SimpleNamespace
 import psycopg
 import pytest
 import yaml
+from rigs import projects as scratch
 
 from chaoslab import services
 from chaoslab.clock import now_s
@@ -137,15 +136,12 @@ def test_scenarios_pass_beside_a_stack_that_runs_and_leave_it_as_it_was(
 ) -> None:
     """On a copy of its own; the user's stack is not touched."""
     before = users.seen()
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "pytest", *THREE, "-q", "-p", "no:cacheprovider",
-            "--chaos-runtime=compose", f"--chaos-topology={users.folder / 'chaoslab.toml'}",
-            f"--chaos-results={tmp_path}",
-        ],
-        cwd=TOP, capture_output=True, text=True, check=False, timeout=300,
+    _, printed = scratch.Project(TOP).pytest(
+        *THREE, "-q", "-p", "no:cacheprovider",
+        "--chaos-runtime=compose", f"--chaos-topology={users.folder / 'chaoslab.toml'}",
+        f"--chaos-results={tmp_path}",
     )  # fmt: skip
-    assert "3 passed" in done.stdout, done.stdout + done.stderr
+    assert "3 passed" in printed, printed
     assert users.seen() == before
 
 

@@ -6,13 +6,14 @@ import base64
 import json
 import os
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from engine_here import engine, images, things_of
 from plugin.project import APP, LONG, Project
+from rigs import mid_scenario as mid_scenarios
+from rigs.mid_scenario import killed_at_the_end
 
 from chaoslab.runtimes.containers import labels
 from chaoslab.runtimes.containers.images import uses
@@ -48,16 +49,13 @@ def start(given: Project, *words: str, **env: str) -> subprocess.Popen[str]:
     # docker-py 7 does not close a socket that finds no engine; that is not what is tried here.
     words = ("-W", "ignore:unclosed:ResourceWarning", *words)
     plain = {name: "" for name in os.environ if name.startswith("CHAOSLAB_IMAGE_")}
-    return given.start("-q", "--chaos-runtime=docker", *words, **plain, **env)
+    return given.start("pytest", "-q", "--chaos-runtime=docker", *words, **plain, **env)
 
 
 def run(given: Project, *words: str, **env: str) -> tuple[int, str]:
     """Its pytest's exit code and all of its output."""
-    with start(given, *words, **env) as process:
-        try:
-            said, _ = process.communicate(timeout=PATIENCE_S)
-        finally:
-            process.kill()
+    with killed_at_the_end(start(given, *words, **env)) as process:
+        said, _ = process.communicate(timeout=PATIENCE_S)
     return process.returncode, said
 
 
@@ -81,32 +79,8 @@ def kill(container: str) -> None:
     assert status == 204, said
 
 
-def until(condition: Callable[[], object], limit_s: float, what: str) -> None:
-    """Return once it holds; fail after the limit."""
-    end_s = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end_s, f"not within {limit_s} s: {what}"
-        time.sleep(0.05)
-
-
-class MidScenario:
+class MidScenario(mid_scenarios.MidScenario):
     """A pytest with a fault in force and its app degraded, all in containers."""
-
-    def __init__(self, given: Project, process: subprocess.Popen[str]) -> None:
-        self.project, self.process = given, process
-        until(self._is_degraded, PATIENCE_S, "a degraded app")
-
-    def _is_degraded(self) -> bool:
-        assert self.process.poll() is None, self.process.communicate()[0]
-        return {"fault_in_force", "health_turned"} <= {event["kind"] for event in self.history()}
-
-    def history(self) -> list[dict[str, object]]:
-        lines = [
-            line
-            for path in self.project.folder.glob("results/*/*/history.jsonl")
-            for line in path.read_text().splitlines(keepends=True)
-        ]
-        return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def ended(self) -> str:
         """Its output until its end."""
@@ -117,9 +91,5 @@ class MidScenario:
 def mid_scenario(folder: Path, scenarios: str = LONG, **env: str) -> Iterator[MidScenario]:
     """A pytest in mid-scenario, which does not outlive the block."""
     given = project(folder, scenarios)
-    process = start(given, **env)
-    try:
-        yield MidScenario(given, process)
-    finally:
-        process.kill()
-        process.communicate()
+    with killed_at_the_end(start(given, **env)) as process:
+        yield MidScenario(given, process, within_s=PATIENCE_S)
