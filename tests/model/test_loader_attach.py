@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from rigs.problems import Expected, place_of, wrong
 
 from chaoslab import services
 from chaoslab.model.loader import read_topology
 
-from .topologies import BASE, said
+from .topologies import BASE, bad, problems_of
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +35,8 @@ proxy = "pg"
 [attach.services.postgres]
 url = "postgresql://app@db:5432/app"
 """
-PINNED = "expected a string, name:tag with a fixed tag (never latest), or name@sha256:digest"
-ADDRESS = "expected a string, http://host:port without user, password or path"
+PINNED = "a string, name:tag with a fixed tag (never latest), or name@sha256:digest"
+ADDRESS = "a string, http://host:port without user, password or path"
 
 
 @pytest.mark.parametrize("image", ["shop", "shop:latest", "reg:5000/shop", "Shop:1", "shop:", ""])
@@ -45,8 +46,8 @@ def test_an_image_that_may_be_another_tomorrow_is_refused(
 ) -> None:
     """No tag and `latest` name whatever was pushed last; a registry's port is no tag."""
     table, _, key = place.rpartition(".")
-    (only,) = said(tmp_path, BASE + f'[{table}]\n{key} = "{image}"')
-    assert only == f"{place}: got {image!r} (a string)\n  {PINNED}"
+    (only,) = problems_of(tmp_path, BASE + f'[{table}]\n{key} = "{image}"')
+    bad(place, repr(image), "a string", PINNED).check(only)
 
 
 @pytest.mark.parametrize(
@@ -61,107 +62,186 @@ def test_a_fixed_tag_or_a_digest_is_taken(tmp_path: Path, image: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "problem"),
+    ("old", "new", "expected"),
     [
-        ('image = "shop:1.4.2"', "", "missing key 'image'\n  " + PINNED),
-        ('context = "."', "", "missing key 'context'"),
-        ('context = "."', 'context = ""', "context: got '' (a string)"),
-        ('"docker/Dockerfile"', '"../Dockerfile"', "expected a string, a path inside the context"),
+        (
+            'image = "shop:1.4.2"',
+            "",
+            wrong("apps.backend.container", "topology.missing_key", PINNED, key="image"),
+        ),
+        (
+            'context = "."',
+            "",
+            wrong(
+                "apps.backend.container.build",
+                "topology.missing_key",
+                "a string, a folder, relative to this file",
+                key="context",
+            ),
+        ),
+        (
+            'context = "."',
+            'context = ""',
+            bad(
+                "apps.backend.container.build.context",
+                "''",
+                "a string",
+                "a string, a folder, relative to this file",
+            ),
+        ),
+        (
+            '"docker/Dockerfile"',
+            '"../Dockerfile"',
+            bad(
+                "apps.backend.container.build.dockerfile",
+                "'../Dockerfile'",
+                "a string",
+                "a string, a path inside the context",
+            ),
+        ),
         (
             '"docker/Dockerfile"',
             '"/etc/Dockerfile"',
-            "expected a string, a path inside the context",
+            bad(
+                "apps.backend.container.build.dockerfile",
+                "'/etc/Dockerfile'",
+                "a string",
+                "a string, a path inside the context",
+            ),
         ),
-        ('"docker/Dockerfile"', '"D"\nargs = { A = 1 }', 'put it in quotes: "1"'),
-        ("context =", "contxt =", "unknown key 'contxt'"),
+        (
+            '"docker/Dockerfile"',
+            '"D"\nargs = { A = 1 }',
+            bad("apps.backend.container.build.args.A", "1", "a whole number", '"1"'),
+        ),
+        (
+            "context =",
+            "contxt =",
+            wrong(
+                "apps.backend.container.build.contxt",
+                "topology.unknown_key",
+                "did you mean 'context'?",
+                key="contxt",
+            ),
+        ),
     ],
 )
 def test_a_container_that_cannot_be_is_refused(
-    tmp_path: Path, old: str, new: str, problem: str
+    tmp_path: Path, old: str, new: str, expected: Expected
 ) -> None:
     """By its shape; whether context and Dockerfile exist is for who builds to say."""
-    problems = said(tmp_path, BASE + CONTAINER.replace(old, new))
-    assert all(each.startswith("apps.backend.container") for each in problems)
-    assert any(problem in each for each in problems)
+    first, *others = problems_of(tmp_path, BASE + CONTAINER.replace(old, new))
+    expected.check(first)
+    assert all(place_of(each).startswith("apps.backend.container") for each in others)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "problem"),
+    ("old", "new", "expected"),
     [
         (
             "attach.apps.backend",
             "attach.apps.bakend",
-            "attach.apps.bakend: unknown app 'bakend'\n"
-            "  expected one of: backend; did you mean 'backend'?",
+            wrong(
+                "attach.apps.bakend",
+                "name.unknown",
+                "did you mean 'backend'?",
+                kind="app",
+                name="bakend",
+            ),
         ),
         (
             "backend.postgres",
             "backend.redis",
-            "attach.links.\"backend.redis\": unknown link 'backend.redis'\n"
-            "  expected one of: backend.postgres; did you mean 'backend.postgres'?",
+            wrong(
+                'attach.links."backend.redis"',
+                "name.unknown",
+                "did you mean 'backend.postgres'?",
+                kind="link",
+                name="backend.redis",
+            ),
         ),
         (
             "services.postgres",
             "services.postgress",
-            "attach.services.postgress: unknown service 'postgress'\n"
-            "  expected one of: postgres, redis; did you mean 'postgres'?",
+            wrong(
+                "attach.services.postgress",
+                "name.unknown",
+                "did you mean 'postgres'?",
+                kind="service",
+                name="postgress",
+            ),
         ),
         (
             "services.postgres",
             "services.redis",
-            "attach.services.redis.url: 'redis' is a redis, but this is the URL of another kind\n"
-            "  expected redis://…",
+            wrong(
+                "attach.services.redis.url",
+                "topology.url_of_other_kind",
+                "redis://…",
+                service="redis",
+                kind="redis",
+            ),
         ),
         (
             "postgresql://app@db:5432/app",
             "mysql://db",
-            "attach.services.postgres.url: 'postgres' is a postgres, "
-            "but this is the URL of another kind\n  expected postgresql://…",
+            wrong(
+                "attach.services.postgres.url",
+                "topology.url_of_other_kind",
+                "postgresql://…",
+                service="postgres",
+                kind="postgres",
+            ),
         ),
         (
             "http://127.0.0.1:8474",
             "https://127.0.0.1:8474",
-            f"attach.toxiproxy: got 'https://127.0.0.1:8474' (a string)\n  {ADDRESS}",
+            bad("attach.toxiproxy", "'https://127.0.0.1:8474'", "a string", ADDRESS),
         ),
         (
             "http://staging:8080/",
             "http://staging",
-            f"attach.apps.backend.url: got 'http://staging' (a string)\n  {ADDRESS}",
+            bad("attach.apps.backend.url", "'http://staging'", "a string", ADDRESS),
         ),
         (
             "http://staging:8080/",
             "http://me:secret@staging:8080",
-            f"attach.apps.backend.url: got 'http://me:***@staging:8080' (a string)\n  {ADDRESS}",
+            bad("attach.apps.backend.url", "'http://me:***@staging:8080'", "a string", ADDRESS),
         ),
         (
             "http://staging:8080/",
             "http://staging:80a",
-            f"attach.apps.backend.url: got 'http://staging:80a' (a string)\n  {ADDRESS}",
+            bad("attach.apps.backend.url", "'http://staging:80a'", "a string", ADDRESS),
         ),
         (
             'proxy = "pg"',
             'proxy = "a/b"',
-            "attach.links.\"backend.postgres\".proxy: got 'a/b' (a string)\n"
-            "  expected a string, the proxy's name in Toxiproxy, "
-            "without spaces and '/', '?', '#', '%'",
+            bad(
+                'attach.links."backend.postgres".proxy',
+                "'a/b'",
+                "a string",
+                "without spaces and '/', '?', '#', '%'",
+            ),
         ),
     ],
 )
-def test_what_cannot_be_attached_to_is_said(
-    tmp_path: Path, old: str, new: str, problem: str
+def test_what_cannot_be_attached_to_is_a_problem(
+    tmp_path: Path, old: str, new: str, expected: Expected
 ) -> None:
     """Names of the same file, plain addresses, URLs of the service's own kind."""
-    assert said(tmp_path, BASE + ATTACH.replace(old, new)) == [problem]
+    (problem,) = problems_of(tmp_path, BASE + ATTACH.replace(old, new))
+    expected.check(problem)
 
 
 def test_two_links_may_not_name_one_proxy(tmp_path: Path) -> None:
     """A fault on one of them would be a fault on both."""
     text = BASE.replace('["postgres"]', '["postgres", "redis"]') + ATTACH
-    (only,) = said(tmp_path, text + '[attach.links."backend.redis"]\nproxy = "pg"\n')
-    assert only == (
-        "attach.links.\"backend.redis\".proxy: proxy 'pg' already carries link 'backend.postgres'\n"
-        "  expected one proxy for each link"
+    (only,) = problems_of(tmp_path, text + '[attach.links."backend.redis"]\nproxy = "pg"\n')
+    assert (place_of(only), only.code) == (
+        'attach.links."backend.redis".proxy',
+        "topology.proxy_taken",
     )
+    assert only.data == {"proxy": "pg", "link": "backend.postgres"}
 
 
 def test_all_mistakes_of_an_attachment_come_at_once(tmp_path: Path) -> None:
@@ -169,12 +249,13 @@ def test_all_mistakes_of_an_attachment_come_at_once(tmp_path: Path) -> None:
     text = (
         '[attach]\ntoxiproxi = "x"\n[attach.links."b.redis"]\n[attach.services.postgres]\nurl = 3'
     )
-    problems = said(tmp_path, BASE + text)
-    assert [problem.partition("\n")[0] for problem in problems] == [
-        "attach.toxiproxi: unknown key 'toxiproxi'",
-        "attach.links.\"b.redis\": unknown link 'b.redis'",
-        "attach.links.\"b.redis\": missing key 'proxy'",
-        "attach.services.postgres.url: got 3 (a whole number)",
-        "attach: missing key 'toxiproxy'",
-        "attach: missing key 'apps'",
+    expected = [
+        wrong("attach.toxiproxi", "topology.unknown_key", key="toxiproxi"),
+        wrong('attach.links."b.redis"', "name.unknown", kind="link", name="b.redis"),
+        wrong('attach.links."b.redis"', "topology.missing_key", key="proxy"),
+        bad("attach.services.postgres.url", "3", "a whole number"),
+        wrong("attach", "topology.missing_key", key="toxiproxy"),
+        wrong("attach", "topology.missing_key", key="apps"),
     ]
+    for one, problem in zip(expected, problems_of(tmp_path, BASE + text), strict=True):
+        one.check(problem)

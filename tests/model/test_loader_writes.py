@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from rigs.problems import Expected, wrong
 
 from chaoslab import services
 from chaoslab.model.loader import read_topology
 
-from .topologies import BASE, said
+from .topologies import BASE, bad, problems_of
 
 
 @pytest.fixture(autouse=True)
@@ -27,33 +28,114 @@ table = "threads"
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "problem"),
+    ("old", "new", "expected"),
     [
-        ('service = "postgres"', 'service = "redis"', "'redis' is a redis"),
-        ('service = "postgres"', 'service = "pg"', "unknown service 'pg'"),
-        ('"/threads"', '"/threads/{di}{id}"', "unknown placeholder '{di}'"),
+        (
+            'service = "postgres"',
+            'service = "redis"',
+            wrong(
+                "apps.backend.writes.service",
+                "topology.keeps_no_rows",
+                service="redis",
+                kind="redis",
+            ),
+        ),
+        (
+            'service = "postgres"',
+            'service = "pg"',
+            wrong(
+                "apps.backend.writes.service",
+                "name.unknown",
+                "postgres, redis",
+                kind="service",
+                name="pg",
+            ),
+        ),
+        (
+            '"/threads"',
+            '"/threads/{di}{id}"',
+            wrong(
+                "apps.backend.writes.create_path", "name.unknown", kind="placeholder", name="{di}"
+            ),
+        ),
         (
             'table = "threads"',
             'table = "threads"\nread_path = "/t/{id}"',
-            "unknown key 'read_path'",
+            wrong(
+                "apps.backend.writes.read_path",
+                "topology.unknown_key",
+                "did you mean 'create_path'?",
+                key="read_path",
+            ),
         ),
-        ('{ id = "{id}" }', '{ title = "x" }', "has no {id}"),
-        ('{ id = "{id}" }', '{ id = "{id}", t = "{t}" }', "create_body.t: unknown placeholder"),
-        ('"/threads"', '"/threads/{key}"', "create_path: unknown placeholder '{key}'"),
-        ('{ id = "{id}" }', '{ id = "{id}", n = 3 }', "got 3 (a whole number)"),
-        ('table = "threads"', 'table = ""', "got '' (a string)"),
-        ('table = "threads"', "", "missing key 'table'"),
-        ('table = "threads"', 'table = "t"\ndelivery = "once"', "exactly_once, at_least_once"),
-        ('table = "threads"', 'table = "t"\nkept_within_s = -1', "got -1"),
+        (
+            '{ id = "{id}" }',
+            '{ title = "x" }',
+            wrong(
+                "apps.backend.writes.create_body",
+                "topology.no_id",
+                "the placeholder {id}, the row's own UUID",
+            ),
+        ),
+        (
+            '{ id = "{id}" }',
+            '{ id = "{id}", t = "{t}" }',
+            wrong(
+                "apps.backend.writes.create_body.t", "name.unknown", kind="placeholder", name="{t}"
+            ),
+        ),
+        (
+            '"/threads"',
+            '"/threads/{key}"',
+            wrong(
+                "apps.backend.writes.create_path", "name.unknown", kind="placeholder", name="{key}"
+            ),
+        ),
+        (
+            '{ id = "{id}" }',
+            '{ id = "{id}", n = 3 }',
+            bad("apps.backend.writes.create_body.n", "3", "a whole number", '"3"'),
+        ),
+        (
+            'table = "threads"',
+            'table = ""',
+            bad("apps.backend.writes.table", "''", "a string", "a string, the table of the row"),
+        ),
+        (
+            'table = "threads"',
+            "",
+            wrong(
+                "apps.backend.writes",
+                "topology.missing_key",
+                "a string, the table of the row",
+                key="table",
+            ),
+        ),
+        (
+            'table = "threads"',
+            'table = "t"\ndelivery = "once"',
+            bad(
+                "apps.backend.writes.delivery", "'once'", "a string", "exactly_once, at_least_once"
+            ),
+        ),
+        (
+            'table = "threads"',
+            'table = "t"\nkept_within_s = -1',
+            bad(
+                "apps.backend.writes.kept_within_s",
+                "-1",
+                "a whole number",
+                "a number of seconds, 0 or more",
+            ),
+        ),
     ],
 )
 def test_a_write_that_could_never_be_found_again_is_refused(
-    tmp_path: Path, old: str, new: str, problem: str
+    tmp_path: Path, old: str, new: str, expected: Expected
 ) -> None:
     """The write contract must name a linked Postgres, carry the id, and say where the row lies."""
-    (only,) = said(tmp_path, BASE + WRITES.replace(old, new))
-    assert only.startswith("apps.backend.writes")
-    assert problem in only
+    (problem,) = problems_of(tmp_path, BASE + WRITES.replace(old, new))
+    expected.check(problem)
 
 
 def test_the_id_may_stand_in_the_path_that_creates(tmp_path: Path) -> None:
@@ -82,41 +164,40 @@ def test_a_write_may_come_late_and_more_than_once_where_that_is_declared(tmp_pat
 
 def test_a_write_needs_the_apps_own_link_to_the_database(tmp_path: Path) -> None:
     """A row can only land where the app can reach."""
-    (only,) = said(tmp_path, BASE.replace('links = ["postgres"]', "") + WRITES)
-    assert only == (
-        "apps.backend.writes.service: app 'backend' has no link to 'postgres'\n"
-        "  add 'postgres' to apps.backend.links"
-    )
+    (problem,) = problems_of(tmp_path, BASE.replace('links = ["postgres"]', "") + WRITES)
+    place, hint = "apps.backend.writes.service", "add 'postgres' to apps.backend.links"
+    wrong(place, "topology.no_link", hint, app="backend", service="postgres").check(problem)
 
 
 @pytest.mark.parametrize(
-    ("health", "problem"),
+    ("health", "expected"),
     [
         (
             'phases = ["init"]',
-            "apps.backend.health.phases: no path publishes phases\n"
-            "  expected a startup_path, from which the phases are read; "
-            "add startup_path to apps.backend.health",
+            wrong("apps.backend.health.phases", "topology.no_startup_path", "startup_path"),
         ),
         (
             'startup_path = "/s"\nphases = ["init", "cache", "init"]',
-            "apps.backend.health.phases[2]: 'init' is named twice\n  expected each phase once",
+            wrong(
+                "apps.backend.health.phases[2]",
+                "topology.named_twice",
+                "each phase once",
+                name="init",
+            ),
         ),
         (
             'startup_path = "/s"\nphases = [""]',
-            "apps.backend.health.phases[0]: got '' (a string)\n"
-            "  expected a list of strings, the phases of every start-up",
+            bad("apps.backend.health.phases[0]", "''", "a string"),
         ),
         (
             'startup_path = "/s"\nphases = "init"',
-            "apps.backend.health.phases: got 'init' (a string)\n"
-            "  expected a list of strings, the phases of every start-up",
+            bad("apps.backend.health.phases", "'init'", "a string"),
         ),
     ],
 )
 def test_phases_are_named_once_and_read_from_somewhere(
-    tmp_path: Path, health: str, problem: str
+    tmp_path: Path, health: str, expected: Expected
 ) -> None:
     """A phase that nothing could ever publish would fail every start."""
-    (only,) = said(tmp_path, BASE + f"[apps.backend.health]\n{health}\n")
-    assert only == problem
+    (problem,) = problems_of(tmp_path, BASE + f"[apps.backend.health]\n{health}\n")
+    expected.check(problem)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from rigs.problems import Expected, wrong
 
 from chaoslab import services
-from chaoslab.errors import SpecError
+from chaoslab.errors import Problem, SpecError
 from chaoslab.model.loader import read_topology
 
 BASE = """
@@ -22,9 +23,15 @@ links = ["postgres"]
 """
 
 
-def said(folder: Path, text: str) -> list[str]:
+def problems_of(folder: Path, text: str) -> tuple[Problem, ...]:
+    """The problems of a topology file with that text."""
     path = folder / "chaoslab.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(SpecError) as caught:
         read_topology(path, kinds=services.kinds())
-    return [str(problem).removeprefix("chaoslab.toml: ") for problem in caught.value.problems]
+    return caught.value.problems
+
+
+def bad(place: str, value: str, type_: str, hint: str = "") -> Expected:
+    """A value of another type, or one that is not allowed there."""
+    return wrong(place, "topology.bad_value", hint, value=value, type=type_)
