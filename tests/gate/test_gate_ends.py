@@ -34,9 +34,12 @@ def test_a_pytest_that_stops_by_itself_is_no_pass(tmp_path: Path) -> None:
     assert scenarios(checked(project))["tiny::zz"]["outcome"] == "not run"
 
 
+BEGINS_WITHIN_S = 120.0  # a gate starts slowly where other work runs beside it
+
+
 def begun(project: Project, path: str = "begun") -> None:
     """Wait until a scenario says that it runs."""
-    end_s = time.monotonic() + PATIENCE_S
+    end_s = time.monotonic() + BEGINS_WITHIN_S
     while not (project.folder / path).exists():
         assert time.monotonic() < end_s, "no scenario began"
         time.sleep(0.05)
