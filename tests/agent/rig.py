@@ -141,7 +141,7 @@ class AgentProcess:
         self.process = process
         self._asked = 0
         self._answers: dict[object, asyncio.Future[Any]] = {}
-        self.told: asyncio.Queue[Any] = asyncio.Queue()
+        self.messages: asyncio.Queue[Any] = asyncio.Queue()
         self._reading = asyncio.create_task(self._read())
 
     async def do(self, verb: str, **given: object) -> Any:
@@ -163,17 +163,17 @@ class AgentProcess:
         assert self.process.stdin is not None
         self.process.stdin.write(line + b"\n")
 
-    async def hears(self) -> Any:
+    async def next_message(self) -> Any:
         """The next message that is not an answer."""
         async with asyncio.timeout(PATIENCE_S):
-            return await self.told.get()
+            return await self.messages.get()
 
-    async def sockets_come_to(self, *expected: tuple[str, int, int]) -> float:
+    async def wait_for_sockets(self, *expected: tuple[str, int, int]) -> float:
         """Wait until it has sent exactly these sockets; returns the time at which it saw them."""
         while True:
-            told = await self.hears()
-            if sorted(map(tuple, told["sockets"])) == sorted(expected):
-                return float(told["at_s"])
+            message = await self.next_message()
+            if sorted(map(tuple, message["sockets"])) == sorted(expected):
+                return float(message["at_s"])
 
     async def ends(self) -> int:
         """Its exit code, after its stdin was closed."""
@@ -182,18 +182,18 @@ class AgentProcess:
         async with asyncio.timeout(PATIENCE_S):
             return await self.process.wait()
 
-    async def heard_all(self) -> None:
+    async def stdout_ended(self) -> None:
         """Wait until its stdout has ended."""
         await self._reading
 
     async def _read(self) -> None:
         assert self.process.stdout is not None
         async for line in self.process.stdout:
-            said = json.loads(line)
-            if said.get("id") in self._answers:
-                self._answers[said["id"]].set_result(said)
+            message = json.loads(line)
+            if message.get("id") in self._answers:
+                self._answers[message["id"]].set_result(message)
             else:
-                self.told.put_nowait(said)
+                self.messages.put_nowait(message)
 
 
 def agent_in(*prefix: str) -> AbstractAsyncContextManager[AgentProcess]:
@@ -209,11 +209,11 @@ async def agent_by(*command: str) -> AsyncIterator[AgentProcess]:
     )
     agent = AgentProcess(process)
     try:
-        ready = await agent.hears()
+        ready = await agent.next_message()
         assert ready["ready"] is True
         assert abs(ready["at_s"] - now_s()) < PATIENCE_S
         yield agent
     finally:
         if process.returncode is None:
             await agent.ends()
-        await agent.heard_all()
+        await agent.stdout_ended()

@@ -66,7 +66,7 @@ async def test_a_full_accept_queue_is_a_connect_time_out() -> None:
     with listener(0) as full, socket.create_connection(full.getsockname()):
         sighting = await ask("127.0.0.1", port_of(full), question_to("redis"), within_s=WITHIN_S)
     assert sighting.outcome == "connect_timeout"
-    assert WITHIN_S <= sighting.took_s < WITHIN_S + 3.0  # the rest is a busy machine's
+    assert WITHIN_S <= sighting.took_s < WITHIN_S + 3.0  # 3 s for a busy machine
 
 
 @pytest.mark.parametrize(("listens", "outcome"), [(True, "silent"), (False, "refused")])
@@ -91,7 +91,7 @@ async def test_a_late_event_loop_is_not_taken_for_an_outage(listens: bool, outco
 async def test_an_answer_that_waits_in_the_kernel_counts() -> None:
     """The loop is blocked while it arrives; even the one byte of Postgres is read."""
     loop, standing = asyncio.get_running_loop(), threading.Event()
-    within_s = 2.0  # long enough for the server to be asked first, on a machine that stalls
+    within_s = 2.0  # long enough to send the question first on a machine that stalls
 
     def stand_still() -> None:
         standing.set()
@@ -118,7 +118,7 @@ async def test_a_server_that_sends_nothing_is_silent() -> None:
     with listener() as mute:
         sighting = await ask("127.0.0.1", port_of(mute), question_to("redis"), within_s=WITHIN_S)
     assert sighting.outcome == "silent"
-    assert WITHIN_S <= sighting.took_s < 2 * WITHIN_S + 3.0  # the rest is a busy machine's
+    assert WITHIN_S <= sighting.took_s < 2 * WITHIN_S + 3.0  # 3 s for a busy machine
 
 
 @pytest.mark.parametrize(("linger", "outcome"), [(False, "closed"), (True, "reset")])

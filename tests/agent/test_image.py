@@ -102,17 +102,17 @@ async def agent(image: str, network: str, *options: str) -> AsyncIterator[AgentP
 async def answered(eyes: AgentProcess, host: str) -> None:
     """Wait until the server answers."""
     end_s = now_s() + PATIENCE_S
-    while (met := await asked(eyes, host)) != "answered":
-        assert now_s() < end_s, f"expected an answer, met {met}"
+    while (outcome := await asked(eyes, host)) != "answered":
+        assert now_s() < end_s, f"expected an answer, got {outcome}"
         await asyncio.sleep(0.02)
 
 
 async def asked(eyes: AgentProcess, host: str) -> str:
     """What a canary to this name observes."""
-    told = await eyes.do(
+    answer = await eyes.do(
         "ask", host=host, port=PORT, asked="50494e470d0a", answered=True, within_s=0.3
     )
-    return str(told["outcome"])
+    return str(answer["outcome"])
 
 
 async def test_the_image_is_built_from_the_context(image: str) -> None:
@@ -152,13 +152,13 @@ async def test_the_resolver_of_docker_is_not_reported(image: str, network: str) 
     """It listens in every namespace of a network with names."""
     async with agent(image, network) as eyes:
         await eyes.do("watch", on=True)
-        assert (await eyes.hears())["sockets"] == []
+        assert (await eyes.next_message())["sockets"] == []
 
 
 async def test_the_proxy_engine_runs_from_the_same_image(image: str) -> None:
     """It replaces Toxiproxy for faults that Toxiproxy cannot inject."""
-    told = docker("run", "--rm", "--entrypoint", "python3", image, "-m", "chaoslab.engine", "-h")
-    assert "Toxiproxy" in told
+    output = docker("run", "--rm", "--entrypoint", "python3", image, "-m", "chaoslab.engine", "-h")
+    assert "Toxiproxy" in output
 
 
 async def test_the_agent_ends_when_its_lab_is_killed(image: str) -> None:

@@ -51,10 +51,10 @@ async def three(wire: Wire) -> AsyncIterator[tuple[int, AgentProcess, AgentProce
 
 async def asked(app: AgentProcess, port: int, within_s: float = 2.0) -> str:
     """What a canary from the app's namespace observes."""
-    told = await app.do(
+    answer = await app.do(
         "ask", host=PROXY, port=port, asked="50494e470d0a", answered=True, within_s=within_s
     )
-    return str(told["outcome"])
+    return str(answer["outcome"])
 
 
 async def test_a_dropped_port_makes_connects_wait_until_it_passes_again(wire: Wire) -> None:
@@ -84,7 +84,7 @@ async def test_counters_count_only_the_app_and_stay_after_changes(wire: Wire) ->
         begun_s = now_s()
         with pytest.raises(TimeoutError):
             await dial(wire, port, within_s=SILENT_S)
-        most = syns_within(now_s() - begun_s)  # one, as long as no retry was due
+        most = syns_within(now_s() - begun_s)  # one, if no retry was due
         dropped = await hands.do("counters", port=port)
         assert 1 <= (syns := dropped["syns"]) <= most
         assert dropped["syns_dropped"] == syns
@@ -106,8 +106,8 @@ async def test_a_refusal_counts_as_a_reset_from_the_port(wire: Wire) -> None:
         for _ in range(3):
             with pytest.raises(ConnectionRefusedError):
                 await dial(wire, port)
-        told = await hands.do("counters", port=port)
-        assert (told["syns"], told["resets"], told["syns_dropped"]) == (3, 3, 0)
+        answer = await hands.do("counters", port=port)
+        assert (answer["syns"], answer["resets"], answer["syns_dropped"]) == (3, 3, 0)
 
 
 async def test_the_limits_of_the_apps_own_kernel_act_behind_a_drop(
@@ -135,14 +135,14 @@ async def test_the_limits_of_the_apps_own_kernel_act_behind_a_drop(
                 return None, now_s() - begun_s
 
             ends = await asyncio.gather(ended(busy), ended(idle))
-            told = await hands.do("counters", port=port)
+            answer = await hands.do("counters", port=port)
     for limit, (_, took_s) in zip(("user_timeout_s", "keepalive_s"), ends, strict=True):
         record_property(limit, round(took_s, 2))
     assert [number for number, _ in ends] == [errno.ETIMEDOUT, errno.ETIMEDOUT]
-    # Never before the limit; after it as the kernel's own timers come round, which double.
+    # Never before the limit; after it at the next of the kernel's retries, whose pauses double.
     assert 1.4 < ends[0][1] < 8.0
     assert 1.4 < ends[1][1] < 8.0
-    assert told["packets_dropped"] > 2
+    assert answer["packets_dropped"] > 2
 
 
 @pytest.mark.parametrize("speaker", ["app", "proxy"])
@@ -208,10 +208,10 @@ async def test_a_connection_that_was_held_loses_no_byte_in_either_direction(wire
                 *_, up, down = await asyncio.gather(
                     sever(), send(client), send(served), read(served), read(client)
                 )
-            told = await hands.do("counters", port=port)
+            answer = await hands.do("counters", port=port)
     assert up == words
     assert down == words
-    assert told["packets_dropped"] > 0
+    assert answer["packets_dropped"] > 0
 
 
 async def test_a_new_agent_takes_over_the_rules_of_another(wire: Wire) -> None:
@@ -222,7 +222,7 @@ async def test_a_new_agent_takes_over_the_rules_of_another(wire: Wire) -> None:
             begun_s = now_s()
             with pytest.raises(TimeoutError):
                 await dial(wire, port, within_s=SILENT_S)
-            most = syns_within(now_s() - begun_s)  # one, as long as no retry was due
+            most = syns_within(now_s() - begun_s)  # one, if no retry was due
         async with agent_in(*enter(wire.proxy)) as second:
             await second.do("guard", port=port)
             assert 1 <= (await second.do("counters", port=port))["syns_dropped"] <= most

@@ -61,9 +61,9 @@ async def test_a_wrong_request_is_answered_with_an_error(
     """And the next request is answered too."""
     async with agent_in() as agent:
         agent.write(line)
-        said = await agent.hears()
-        assert said["id"] == whose
-        assert error in said["error"]
+        message = await agent.next_message()
+        assert message["id"] == whose
+        assert error in message["error"]
         assert await agent.do("watch", on=False) == {}
 
 
@@ -101,9 +101,9 @@ async def test_requests_do_not_wait_for_each_other(wire: Wire) -> None:
             await asyncio.sleep(0)
             assert await agent.do("watch", on=False) == {}
             assert not slow.done()
-            told = await slow
-    assert told["outcome"] == "silent"
-    assert 3.0 <= told["took_s"] < 3.0 + PATIENCE_S
+            answer = await slow
+    assert answer["outcome"] == "silent"
+    assert 3.0 <= answer["took_s"] < 3.0 + PATIENCE_S
 
 
 @needs_namespaces
@@ -152,17 +152,17 @@ async def test_the_apps_sockets_are_sent_when_they_change(wire: Wire) -> None:
         with listener(wire) as server:
             port = port_of(server)
             await agent.do("watch", on=True, every_s=0.005)
-            await agent.sockets_come_to()
+            await agent.wait_for_sockets()
             with inside(wire.app):
                 app, resolver = (socket.create_server((at, 0)) for at in (APP, "127.0.0.11"))
             with app, resolver:
                 mine = port_of(app)
-                await agent.sockets_come_to(("LISTEN", mine, 0))
+                await agent.wait_for_sockets(("LISTEN", mine, 0))
                 with await dial(wire, port) as client:
-                    await agent.sockets_come_to(
+                    await agent.wait_for_sockets(
                         ("LISTEN", mine, 0), ("ESTABLISHED", port_of(client), port)
                     )
-                    told = await agent.do(
+                    answer = await agent.do(
                         "ask",
                         host=PROXY,
                         port=port,
@@ -170,12 +170,12 @@ async def test_the_apps_sockets_are_sent_when_they_change(wire: Wire) -> None:
                         answered=True,
                         within_s=0.2,
                     )
-                    assert told["outcome"] == "silent"
-                    assert 601 <= told["client_port"] <= 999
-                    assert agent.told.empty()
-            await agent.sockets_come_to()
+                    assert answer["outcome"] == "silent"
+                    assert 601 <= answer["client_port"] <= 999
+                    assert agent.messages.empty()
+            await agent.wait_for_sockets()
             await agent.do("watch", on=False)
-        assert agent.told.empty()
+        assert agent.messages.empty()
 
 
 @needs_namespaces
@@ -184,6 +184,6 @@ async def test_a_second_watch_replaces_the_first(wire: Wire) -> None:
     async with agent_in(*enter(wire.app)) as agent:
         for _ in range(3):
             await agent.do("watch", on=True)
-            assert (await agent.hears())["sockets"] == []
+            assert (await agent.next_message())["sockets"] == []
         await agent.do("watch", on=False)
-        assert agent.told.empty()
+        assert agent.messages.empty()

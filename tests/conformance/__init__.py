@@ -1,1 +1,1 @@
-"""One body of tests for two servers: the embedded engine and a real Toxiproxy."""
+"""The same tests for two servers: the embedded engine and a real Toxiproxy."""

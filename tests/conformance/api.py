@@ -1,4 +1,4 @@
-"""The HTTP API as any client sees it: plain requests, answers as values."""
+"""The HTTP API as any client uses it: plain requests, answers as values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROXY_KEYS = {"name", "listen", "upstream", "enabled", "toxics"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One HTTP answer: status, its words, parsed body (None where it isn't JSON), text, headers."""
+    """One HTTP answer: status, reason phrase, parsed body (None if not JSON), text, headers."""
 
     status: int
     reason: str
@@ -30,7 +30,7 @@ class Answer:
 
     @property
     def error(self) -> str:
-        """The message of an error whose body repeats the status, as every error's does."""
+        """The text of an error; its body must also have the status."""
         assert self.fields["status"] == self.status
         message = self.fields["error"]
         assert isinstance(message, str)
@@ -38,7 +38,7 @@ class Answer:
 
 
 class Api:
-    """Requests against one arm. Bodies go out as JSON, or as they are with `raw`."""
+    """Requests to one server. A body is sent as JSON, or unchanged with `raw`."""
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
@@ -52,7 +52,7 @@ class Api:
         raw: str | None = None,
         agent: str = "conformance",
     ) -> Answer:
-        """Send one request; `raw` wins over `body`, and neither means an empty body."""
+        """Send one request; `raw` is used before `body`; without both the body is empty."""
         content = raw if raw is not None else None if body is None else jsonlib.dumps(body)
         headers = {"User-Agent": agent, "Content-Type": "application/json"}
         got = self._client.request(method, path, content=content, headers=headers)
@@ -70,23 +70,23 @@ class Api:
         )
 
     def get(self, path: str) -> Answer:
-        """GET."""
+        """Send a GET."""
         return self.request("GET", path)
 
     def post(self, path: str, body: object = None, *, raw: str | None = None) -> Answer:
-        """POST."""
+        """Send a POST."""
         return self.request("POST", path, body, raw=raw)
 
     def patch(self, path: str, body: object = None, *, raw: str | None = None) -> Answer:
-        """PATCH."""
+        """Send a PATCH."""
         return self.request("PATCH", path, body, raw=raw)
 
     def delete(self, path: str) -> Answer:
-        """DELETE."""
+        """Send a DELETE."""
         return self.request("DELETE", path)
 
     def toxic(self, proxy: str, kind: str, stream: str = "downstream", /, **attributes: int) -> str:
-        """Add a toxic of full toxicity, which must succeed; gives its path."""
+        """Add a toxic with toxicity 1, which must succeed; returns its path."""
         body = {"type": kind, "stream": stream, "attributes": attributes}
         answer = self.post(f"/proxies/{proxy}/toxics", body)
         assert answer.status == 200, answer.text
@@ -94,7 +94,7 @@ class Api:
 
 
 def without_extras(proxy: Json) -> dict[str, Json]:
-    """A proxy's documented fields, without what a server adds of its own (Toxiproxy: "Logger")."""
+    """The documented fields of a proxy, without those that only one server has ("Logger")."""
     assert isinstance(proxy, dict)
     assert proxy.keys() >= PROXY_KEYS, proxy
     return {key: proxy[key] for key in sorted(PROXY_KEYS)}

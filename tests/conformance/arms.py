@@ -1,4 +1,4 @@
-"""The two servers under one body of tests, each a process that dies with the test process."""
+"""The two servers under test, each a process that ends with the test process."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ READY_WITHIN_S = 10.0
 _PORTS = Ports()
 atexit.register(_PORTS.close)
 
-# A shell holds the server: it starts it, tells its pid, and ends it once our pipe is closed,
-# which the kernel does for us even when the test process is killed.
+# A shell starts the server, prints its pid, and ends it when our pipe is closed,
+# which the kernel does if the test process is killed.
 _DEADMAN = '"$0" "$@" >&2 & echo $!; read -r _; kill $!; wait $!'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """A running server: which of the two it is, where its API listens, and where its log goes."""
+    """A running server: its kind, the address of its API, and its log file."""
 
     name: str
     host: str
@@ -59,7 +59,7 @@ def toxiproxy_binary() -> str | None:
 
 @contextlib.contextmanager
 def running(name: str, log: Path) -> Iterator[Arm]:
-    """Start one arm, end it on exit. Raises RuntimeError with its log if not ready in time."""
+    """Start a server, and end it on exit. Raises RuntimeError with its log if it is not ready."""
     start = _embedded if name == EMBEDDED else _toxiproxy
     with log.open("wb") as sink, start(log, sink.fileno()) as arm:
         yield arm
@@ -90,7 +90,7 @@ def _toxiproxy(log: Path, sink: int) -> Iterator[Arm]:
 
 @contextlib.contextmanager
 def _held(command: list[str], log: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that ends when its standard input is closed; killed if it does not."""
+    """A process that ends when its standard input is closed, and else is killed."""
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log) as process:
         try:

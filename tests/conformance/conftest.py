@@ -1,4 +1,4 @@
-"""Fixtures of the conformance suite: the arm under test, its API, and a proxied path."""
+"""Fixtures of the conformance tests: the server under test, its API, and a proxied path."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NO_TOXIPROXY = (
 
 @pytest.fixture(scope="session", params=ARMS)
 def arm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arm]:
-    """One running server per session: the embedded engine, then a real Toxiproxy."""
+    """A running server, once per session: the embedded engine, then a real Toxiproxy."""
     if request.param == TOXIPROXY and toxiproxy_binary() is None:
         pytest.skip(NO_TOXIPROXY)
     with running(request.param, tmp_path_factory.mktemp("arm") / f"{request.param}.log") as started:
@@ -30,14 +30,14 @@ def arm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session")
 def http(arm: Arm) -> Iterator[httpx.Client]:
-    """A client on the arm's API whose requests are bounded in time."""
+    """A client of the server's API, with a time-out for each request."""
     with httpx.Client(base_url=arm.url, timeout=5.0, trust_env=False) as client:
         yield client
 
 
 @pytest.fixture
 def api(http: httpx.Client) -> Iterator[Api]:
-    """The arm's API, empty of proxies before and after each test."""
+    """The server's API, without proxies before and after each test."""
     api = Api(http)
     yield api
     for name in api.get("/proxies").fields:
@@ -46,14 +46,14 @@ def api(http: httpx.Client) -> Iterator[Api]:
 
 @pytest.fixture
 def service() -> Iterator[Service]:
-    """An upstream of the test's own."""
+    """A new upstream."""
     with Service() as started:
         yield started
 
 
 @pytest.fixture
 def listen(api: Api, service: Service) -> str:
-    """Where the proxy `db` in front of the service listens."""
+    """The address of the proxy `db` in front of the service."""
     body = {"name": "db", "listen": "127.0.0.1:0", "upstream": service.address}
     answer = api.post("/proxies", body)
     assert answer.status == 201, answer.text
@@ -62,19 +62,19 @@ def listen(api: Api, service: Service) -> str:
 
 @pytest.fixture
 def open_pair(service: Service, listen: str) -> Callable[[], Pair]:
-    """Opens one more connection through the proxy `db`, both ends at hand."""
+    """Opens one more connection through the proxy `db`, with both its ends."""
     return lambda: service.pair(listen)
 
 
 @pytest.fixture
 def pair(open_pair: Callable[[], Pair]) -> Pair:
-    """One connection through the proxy `db`, open before any toxic of the test."""
+    """One connection through the proxy `db`, opened before the test adds a toxic."""
     return open_pair()
 
 
 @pytest.fixture(scope="session")
 def both_arms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Arm]]:
-    """Both servers at once, beside those of `arm`, for tests that compare them step by step."""
+    """Both servers at the same time, for tests that compare them step by step."""
     if toxiproxy_binary() is None:
         pytest.skip(NO_TOXIPROXY)
     logs = tmp_path_factory.mktemp("both")
@@ -84,7 +84,7 @@ def both_arms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ar
 
 @pytest.fixture(scope="session")
 def both_apis(both_arms: dict[str, Arm]) -> Iterator[dict[str, Api]]:
-    """The APIs of both servers, as the last test left them."""
+    """The APIs of both servers, with the proxies of the last test."""
     with contextlib.ExitStack() as stack:
         yield {
             name: Api(
@@ -96,7 +96,7 @@ def both_apis(both_arms: dict[str, Arm]) -> Iterator[dict[str, Api]]:
 
 @pytest.fixture
 def both(both_apis: dict[str, Api]) -> dict[str, Api]:
-    """The APIs of both servers, empty of proxies."""
+    """The APIs of both servers, without proxies."""
     for api in both_apis.values():
         for name in api.get("/proxies").fields:
             assert api.delete(f"/proxies/{quote(name)}").status == 204

@@ -1,4 +1,4 @@
-"""An upstream that gives every byte back, for programs that drive both ends of a path at once."""
+"""An upstream that sends every byte back, for programs that use both ends of a path."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import TracebackType
 
 
 class Echo:
-    """Accepts and echoes until the block is left; each connection ends when its client ends it."""
+    """Accepts and echoes until the block ends; a connection ends when its client ends it."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -23,7 +23,7 @@ class Echo:
         return f"127.0.0.1:{self._listener.getsockname()[1]}"
 
     def _accept(self) -> None:
-        # accept() is woken by the shutdown of its socket, on Linux with an error
+        # on Linux, shutdown() of the socket ends accept() with an error
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()

@@ -1,4 +1,4 @@
-"""Bodies at the edge of JSON and of the fields' types: both servers answer alike."""
+"""Unusual JSON bodies and values: both servers give the same answer."""
 
 from __future__ import annotations
 
@@ -37,26 +37,26 @@ ATTRIBUTES = [
 ]  # fmt: skip
 
 
-def told(api: Api, path: str, raw: str) -> tuple[int, str, str, str, str]:
-    """All of an answer but the port that was chosen, and why a body cannot be read."""
+def comparable(api: Api, path: str, raw: str) -> tuple[int, str, str, str, str]:
+    """An answer without the port that the server chose, and without the reason of a body error."""
     answer = api.post(path, raw=raw)
     text = WHY_UNREADABLE.sub(r"\1<why>", ADDRESS.sub("<address>", answer.text))
     return answer.status, answer.reason, answer.content_type, answer.no_sniff, text
 
 
 @pytest.mark.parametrize("path", ["/proxies", "/populate", "/proxies/a", "/proxies/a/toxics"])
-def test_what_cannot_be_read_is_refused_alike(both: dict[str, Api], path: str) -> None:
-    """Status, media type and shape are the same; only the reason has words of its own."""
+def test_a_wrong_body_is_refused_with_the_same_status(both: dict[str, Api], path: str) -> None:
+    """Media type and shape are the same too; only the text of the reason differs."""
     for api in both.values():
         api.post("/proxies", {"name": "a", "upstream": "x", "listen": "127.0.0.1:0"})
     for raw in BROKEN:
-        said = {name: told(api, path, raw) for name, api in both.items()}
-        assert said[EMBEDDED] == said[TOXIPROXY], raw[:80]
-        assert said[EMBEDDED][0] in (400, 200, 201)
+        answers = {name: comparable(api, path, raw) for name, api in both.items()}
+        assert answers[EMBEDDED] == answers[TOXIPROXY], raw[:80]
+        assert answers[EMBEDDED][0] in (400, 200, 201)
 
 
-def test_unusual_strings_and_numbers_are_kept_alike(both: dict[str, Api]) -> None:
-    """Also in the listing of all proxies, which one odd name must not spoil."""
+def test_unusual_strings_and_numbers_are_kept_unchanged(both: dict[str, Api]) -> None:
+    """Also in the list of all proxies."""
     for proxy in PROXIES:
         answers = [api.post("/proxies", proxy | {"listen": "127.0.0.1:0"}) for api in both.values()]
         texts = [ADDRESS.sub("<address>", answer.text) for answer in answers]
@@ -67,8 +67,8 @@ def test_unusual_strings_and_numbers_are_kept_alike(both: dict[str, Api]) -> Non
     assert len(both[EMBEDDED].get("/proxies").fields) == len(PROXIES)
 
 
-def test_toxicities_and_attributes_are_read_and_written_alike(both: dict[str, Api]) -> None:
-    """As float32 and int64: what fits is written as Go writes it, what does not is refused."""
+def test_toxicities_and_attributes_are_read_and_written_as_go_does(both: dict[str, Api]) -> None:
+    """As float32 and int64; a number that does not fit is refused."""
     for api in both.values():
         api.post("/proxies", {"name": "a", "upstream": "x", "listen": "127.0.0.1:0"})
     bodies = [f'{{"type":"latency","name":"{n}","toxicity":{toxicity}}}'
@@ -76,7 +76,7 @@ def test_toxicities_and_attributes_are_read_and_written_alike(both: dict[str, Ap
     bodies += [f'{{"type":"latency","name":"x{n}","attributes":{attributes}}}'
                for n, attributes in enumerate(ATTRIBUTES)]  # fmt: skip
     for body in bodies:
-        said = {name: told(api, "/proxies/a/toxics", body) for name, api in both.items()}
-        assert said[EMBEDDED] == said[TOXIPROXY], body
+        answers = {name: comparable(api, "/proxies/a/toxics", body) for name, api in both.items()}
+        assert answers[EMBEDDED] == answers[TOXIPROXY], body
     kept = [api.get("/proxies/a/toxics").text for api in both.values()]
     assert kept[0] == kept[1]

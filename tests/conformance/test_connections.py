@@ -1,4 +1,4 @@
-"""What a connection through the proxy sees when no toxic acts: bytes, ends, and cuts."""
+"""Connections through a proxy without toxics: bytes, ends and cuts."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def test_bytes_arrive_unaltered(pair: Pair, stream: str) -> None:
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-def test_a_large_transfer_arrives_whole(pair: Pair, stream: str) -> None:
-    """16 MiB, more than every buffer on the way, then EOF."""
+def test_a_large_transfer_arrives_completely(pair: Pair, stream: str) -> None:
+    """16 MiB, more than all buffers on the path, then EOF."""
     sender, receiver = pair.toward(stream)
     data = generator(1, "transfer", stream).randbytes(1 << 24)
 
@@ -45,7 +45,7 @@ def test_a_large_transfer_arrives_whole(pair: Pair, stream: str) -> None:
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_a_close_reaches_the_other_end_after_the_bytes(pair: Pair, stream: str) -> None:
-    """What was sent before a close is delivered, then EOF."""
+    """Bytes sent before a close are delivered, then EOF."""
     sender, receiver = pair.toward(stream)
     sender.send(b"last words")
     sender.close()
@@ -55,7 +55,7 @@ def test_a_close_reaches_the_other_end_after_the_bytes(pair: Pair, stream: str) 
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_a_reset_ends_the_other_end(pair: Pair, stream: str) -> None:
-    """An RST from one end ends the other (as EOF or as RST), while a read waits for it."""
+    """An RST from one end ends a read at the other, as EOF or as RST."""
     sender, receiver = pair.toward(stream)
     sender.send(b"x")
     assert receiver.read_exactly(1).data == b"x"
@@ -64,7 +64,7 @@ def test_a_reset_ends_the_other_end(pair: Pair, stream: str) -> None:
 
 
 def test_both_directions_work_at_once(pair: Pair) -> None:
-    """A ping-pong of a hundred rounds loses nothing."""
+    """A hundred rounds in both directions lose nothing."""
     for n in range(100):
         ping, pong = b"ping%d" % n, b"pong%d" % n
         pair.client.send(ping)
@@ -74,7 +74,7 @@ def test_both_directions_work_at_once(pair: Pair) -> None:
 
 
 def test_connections_do_not_mix(open_pair: OpenPair) -> None:
-    """Twenty connections at once, each with its own bytes."""
+    """Twenty connections at the same time, each with its own bytes."""
     pairs = [open_pair() for _ in range(20)]
     for n, pair in enumerate(pairs):
         pair.client.send(b"%02d" % n)
@@ -86,7 +86,7 @@ def test_connections_do_not_mix(open_pair: OpenPair) -> None:
 
 @pytest.mark.parametrize("cut", ["disable", "delete", "upstream", "listen"])
 def test_a_cut_ends_both_ends(api: Api, pair: Pair, cut: str) -> None:
-    """Disabling, deleting, or moving a proxy ends its live connections while a read waits."""
+    """Disabling, deleting or moving a proxy ends its open connections, during a read."""
     pair.client.send(b"x")
     assert pair.upstream.read_exactly(1).data == b"x"
     if cut == "delete":
@@ -100,8 +100,10 @@ def test_a_cut_ends_both_ends(api: Api, pair: Pair, cut: str) -> None:
         assert (seen.data, seen.end in {EOF, RESET}) == (b"", True)
 
 
-def test_a_change_to_the_same_keeps_connections(api: Api, service: Service, pair: Pair) -> None:
-    """Naming what already holds is no change."""
+def test_an_update_without_a_change_keeps_connections(
+    api: Api, service: Service, pair: Pair
+) -> None:
+    """The body has the values that are already set."""
     listen = api.get("/proxies/db").fields["listen"]
     body = {"enabled": True, "listen": listen, "upstream": service.address}
     assert api.post("/proxies/db", body).status == 200
@@ -110,7 +112,7 @@ def test_a_change_to_the_same_keeps_connections(api: Api, service: Service, pair
 
 
 def test_a_new_upstream_gets_the_next_connection(api: Api, listen: str, pair: Pair) -> None:
-    """The proxy keeps its port and dials elsewhere."""
+    """The proxy keeps its port and connects to the new upstream."""
     with Service() as other:
         assert api.patch("/proxies/db", {"upstream": other.address}).status == 200
         fresh = other.pair(listen)
@@ -119,7 +121,7 @@ def test_a_new_upstream_gets_the_next_connection(api: Api, listen: str, pair: Pa
 
 
 def test_a_proxy_enabled_again_serves_again(api: Api, open_pair: OpenPair) -> None:
-    """Five times off and on."""
+    """Disabled and enabled five times."""
     for _ in range(5):
         api.post("/proxies/db", {"enabled": False})
         api.post("/proxies/db", {"enabled": True})

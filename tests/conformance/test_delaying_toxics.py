@@ -1,8 +1,9 @@
 """latency, bandwidth, slicer: when bytes arrive, in both directions.
 
-Lower bounds are what was asked for, less a millisecond for the clocks; upper bounds leave a second
-and a half to a machine that stalls. Where a defect would take less than that, a toxic of a minute
-stands in the way instead: what must pass it at once comes within a read's patience, or never.
+A lower bound is the set delay minus a millisecond for the clocks; an upper bound has 1.5 s more,
+for a machine that stalls. If a defect would take less than that, the test has a toxic of one
+minute instead: bytes that pass at once arrive within the time-out of a read, or the test fails.
+
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ OpenPair = Callable[[], Pair]
 
 
 def arrives_after(sender: End, receiver: End, data: bytes = b"x") -> float:
-    """Seconds from sending to the last byte's arrival; every byte must arrive."""
+    """Seconds from sending to the arrival of the last byte; every byte must arrive."""
     start_s = now_s()
     sender.send(data)
     assert receiver.read_exactly(len(data)).data == data
     return now_s() - start_s
 
 
-def asked(delay_s: float, seen_s: float) -> bool:
-    """Whether a delay is what was asked for, within the bounds of this module."""
+def within_bounds(delay_s: float, seen_s: float) -> bool:
+    """Whether a delay is the set one, within the bounds of this module."""
     return delay_s - EARLY_S <= seen_s <= delay_s + LATE_S
 
 
@@ -40,31 +41,31 @@ def asked(delay_s: float, seen_s: float) -> bool:
 def test_latency_delays_its_own_stream_only(
     api: Api, open_pair: OpenPair, stream: str, live: bool
 ) -> None:
-    """Whether added before the connection or onto it."""
+    """Added before the connection or to an open one."""
     pair = open_pair() if live else None
     path = api.toxic("db", "latency", stream, latency=120)
     pair = pair or open_pair()
     sender, receiver = pair.toward(stream)
-    assert asked(0.12, arrives_after(sender, receiver))
+    assert within_bounds(0.12, arrives_after(sender, receiver))
     assert api.patch(path, {"attributes": {"latency": 60_000}}).status == 200
-    assert asked(0.0, arrives_after(receiver, sender))
+    assert within_bounds(0.0, arrives_after(receiver, sender))
 
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_queued_chunks_are_not_delayed_twice(api: Api, pair: Pair, stream: str) -> None:
-    """Ten chunks sent at once behind 400 ms arrive after 400 ms, not after four seconds."""
+    """Ten chunks sent at once through 400 ms arrive after 400 ms, not after four seconds."""
     api.toxic("db", "latency", stream, latency=400)
     sender, receiver = pair.toward(stream)
     start_s = now_s()
     for _ in range(10):
         sender.send(b"x")
     assert receiver.read_exactly(10).data == b"x" * 10
-    assert asked(0.4, now_s() - start_s)
+    assert within_bounds(0.4, now_s() - start_s)
 
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_jitter_spreads_delays_within_its_range(api: Api, pair: Pair, stream: str) -> None:
-    """100 ± 60 ms: never before 40 ms, and not all alike."""
+    """100 ± 60 ms: never before 40 ms, and not all the same."""
     sender, receiver = pair.toward(stream)
     api.toxic("db", "latency", stream, latency=100, jitter=60)
     seen = [arrives_after(sender, receiver) for _ in range(6)]
@@ -74,7 +75,7 @@ def test_jitter_spreads_delays_within_its_range(api: Api, pair: Pair, stream: st
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_latency_delays_a_close_behind_its_bytes(api: Api, pair: Pair, stream: str) -> None:
-    """Bytes sent before a close still come, late, and then EOF."""
+    """Bytes sent before a close arrive late, then EOF."""
     sender, receiver = pair.toward(stream)
     api.toxic("db", "latency", stream, latency=100)
     start_s = now_s()
@@ -82,102 +83,104 @@ def test_latency_delays_a_close_behind_its_bytes(api: Api, pair: Pair, stream: s
     sender.close()
     seen = receiver.read_end()
     assert (seen.data, seen.end) == (b"last", EOF)
-    assert asked(0.1, now_s() - start_s)
+    assert within_bounds(0.1, now_s() - start_s)
 
 
 @pytest.mark.parametrize("stream", STREAMS)
 @pytest.mark.parametrize("change", ["remove", "reset"])
-def test_bytes_held_by_latency_come_when_it_goes(
+def test_bytes_held_by_latency_arrive_when_it_is_removed(
     api: Api, pair: Pair, change: str, stream: str
 ) -> None:
-    """Nobody waits a minute for a toxic that is no longer there, and nothing is lost."""
+    """At once and completely, although the latency was a minute."""
     sender, receiver = pair.toward(stream)
     path = api.toxic("db", "latency", stream, latency=60_000)
     sender.send(b"held")
     assert receiver.read(0.1).end == SILENT
     assert (api.delete(path) if change == "remove" else api.post("/reset")).status == 204
     assert receiver.read_exactly(4).data == b"held"
-    assert asked(0.0, arrives_after(sender, receiver))
+    assert within_bounds(0.0, arrives_after(sender, receiver))
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-def test_a_changed_latency_acts_on_live_connections(api: Api, pair: Pair, stream: str) -> None:
+def test_a_changed_latency_applies_to_open_connections(api: Api, pair: Pair, stream: str) -> None:
     """From the next byte on."""
     sender, receiver = pair.toward(stream)
     path = api.toxic("db", "latency", stream, latency=0)
-    assert asked(0.0, arrives_after(sender, receiver))
+    assert within_bounds(0.0, arrives_after(sender, receiver))
     assert api.patch(path, {"attributes": {"latency": 150}}).status == 200
-    assert asked(0.15, arrives_after(sender, receiver))
+    assert within_bounds(0.15, arrives_after(sender, receiver))
 
 
 @pytest.mark.parametrize("stream", STREAMS)
 @pytest.mark.parametrize("attributes", [{"latency": -100}, {"jitter": -100}, {}])
-def test_no_latency_is_none(api: Api, pair: Pair, attributes: dict[str, int], stream: str) -> None:
-    """Negative numbers and zeros delay nothing."""
+def test_a_latency_of_zero_or_less_does_not_delay(
+    api: Api, pair: Pair, attributes: dict[str, int], stream: str
+) -> None:
+    """Also with a jitter of zero or less."""
     sender, receiver = pair.toward(stream)
     api.toxic("db", "latency", stream, **attributes)
-    assert asked(0.0, arrives_after(sender, receiver))
+    assert within_bounds(0.0, arrives_after(sender, receiver))
 
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_toxics_of_one_stream_add_up(api: Api, pair: Pair, stream: str) -> None:
-    """Two latencies in a row delay by their sum; a noop between them by nothing."""
+    """Two latencies delay by their sum; a noop between them adds nothing."""
     sender, receiver = pair.toward(stream)
     for name in ("one", "two"):
         body = {"type": "latency", "stream": stream, "name": name, "attributes": {"latency": 70}}
         assert api.post("/proxies/db/toxics", body).status == 200
         if name == "one":
             api.toxic("db", "noop", stream)
-    assert asked(0.14, arrives_after(sender, receiver))
+    assert within_bounds(0.14, arrives_after(sender, receiver))
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-def test_toxicity_zero_spares_every_connection(api: Api, open_pair: OpenPair, stream: str) -> None:
-    """Of a toxic with toxicity 0 nothing is felt."""
+def test_toxicity_zero_affects_no_connection(api: Api, open_pair: OpenPair, stream: str) -> None:
+    """A toxic with toxicity 0 has no effect."""
     body = {"type": "latency", "stream": stream, "toxicity": 0, "attributes": {"latency": 60_000}}
     assert api.post("/proxies/db/toxics", body).status == 200
     for _ in range(5):
         sender, receiver = open_pair().toward(stream)
-        assert asked(0.0, arrives_after(sender, receiver))
+        assert within_bounds(0.0, arrives_after(sender, receiver))
 
 
 def test_toxicity_is_a_share_of_connections(api: Api, open_pair: OpenPair) -> None:
-    """At 0.5 some of sixty connections are hit and some are spared (all alike: 1 in 10^17)."""
+    """At 0.5 some of sixty connections are affected and some are not (all the same: 1 in 10^17)."""
     body = {"type": "timeout", "toxicity": 0.5, "attributes": {"timeout": 1}}
     assert api.post("/proxies/db/toxics", body).status == 200
     pairs = [open_pair() for _ in range(60)]
     for pair in pairs:
-        with contextlib.suppress(OSError):  # one that was hit is perhaps over already
+        with contextlib.suppress(OSError):  # an affected one may already have ended
             pair.upstream.send(b"x")
-    # A byte comes through the spared ones only, the others end: each tells in its own time.
+    # Only unaffected connections pass the byte; the others end.
     assert 8 <= sum(not pair.client.read().data for pair in pairs) <= 52
 
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_bandwidth_passes_its_rate(api: Api, pair: Pair, stream: str) -> None:
-    """30,000 bytes at 100 KB/s take 0.3 s; the other direction is free."""
+    """30,000 bytes at 100 KB/s take 0.3 s; the other direction is not limited."""
     path = api.toxic("db", "bandwidth", stream, rate=100)
     sender, receiver = pair.toward(stream)
     assert 0.25 <= arrives_after(sender, receiver, b"q" * 30_000) <= 0.3 + LATE_S
     assert api.patch(path, {"attributes": {"rate": 1}}).status == 200
-    assert asked(0.0, arrives_after(receiver, sender, b"q" * 30_000))
+    assert within_bounds(0.0, arrives_after(receiver, sender, b"q" * 30_000))
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-def test_bandwidth_lets_bytes_trickle(api: Api, pair: Pair, stream: str) -> None:
-    """A slow line shows progress: part of the bytes come well before the end."""
+def test_bandwidth_passes_bytes_bit_by_bit(api: Api, pair: Pair, stream: str) -> None:
+    """Some of the bytes arrive well before the last one."""
     sender, receiver = pair.toward(stream)
     path = api.toxic("db", "bandwidth", stream, rate=20)
     sender.send(b"q" * 80_000)
     early = receiver.read_exactly(5_000).data
-    # A quarter of a second's worth; all of it takes four, of which three are left to a stall.
+    # The bytes of 0.25 s; all bytes take 4 s, so 3 s are left for a stall.
     assert 5_000 <= len(early) <= 65_000
     assert api.delete(path).status == 204
     assert len(early + receiver.read_exactly(80_000 - len(early)).data) == 80_000
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-def test_a_rate_of_zero_holds_bytes_until_it_goes(api: Api, pair: Pair, stream: str) -> None:
+def test_a_rate_of_zero_holds_bytes_until_it_is_removed(api: Api, pair: Pair, stream: str) -> None:
     """Nothing passes, nothing is lost."""
     sender, receiver = pair.toward(stream)
     path = api.toxic("db", "bandwidth", stream, rate=0)
@@ -188,8 +191,10 @@ def test_a_rate_of_zero_holds_bytes_until_it_goes(api: Api, pair: Pair, stream: 
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-def test_bytes_held_by_bandwidth_come_when_it_goes(api: Api, pair: Pair, stream: str) -> None:
-    """60,000 bytes at 1 KB/s would take a minute; once the toxic is gone they come at once."""
+def test_bytes_held_by_bandwidth_arrive_when_it_is_removed(
+    api: Api, pair: Pair, stream: str
+) -> None:
+    """60,000 bytes at 1 KB/s would take a minute; after the removal they arrive at once."""
     sender, receiver = pair.toward(stream)
     path = api.toxic("db", "bandwidth", stream, rate=1)
     sender.send(b"q" * 60_000)
@@ -200,7 +205,7 @@ def test_bytes_held_by_bandwidth_come_when_it_goes(api: Api, pair: Pair, stream:
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-def test_slicer_cuts_and_spaces(api: Api, pair: Pair, stream: str) -> None:
+def test_slicer_cuts_chunks_and_spaces_them(api: Api, pair: Pair, stream: str) -> None:
     """100 bytes in slices of 10 ± 3, 20 ms apart (the delay is in microseconds)."""
     path = api.toxic("db", "slicer", stream, average_size=10, size_variation=3, delay=20_000)
     sender, receiver = pair.toward(stream)
@@ -209,7 +214,7 @@ def test_slicer_cuts_and_spaces(api: Api, pair: Pair, stream: str) -> None:
     sender.send(data)
     assert receiver.read_exactly(100).data == data
     assert 0.1 <= now_s() - start_s <= 0.6 + LATE_S  # 7 to 14 slices, 20 ms and more apart
-    # Far enough apart to see one alone, or two where the first was read late.
+    # With these pauses a read gets one slice, or two if the first was read late.
     assert api.patch(path, {"attributes": {"delay": 2_000_000}}).status == 200
     sender.send(data)
     first = receiver.read()
@@ -220,16 +225,16 @@ def test_slicer_cuts_and_spaces(api: Api, pair: Pair, stream: str) -> None:
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_slicer_without_delay_only_cuts(api: Api, pair: Pair, stream: str) -> None:
-    """All bytes in order, without waiting."""
+    """All bytes arrive in order, without a delay."""
     sender, receiver = pair.toward(stream)
     api.toxic("db", "slicer", stream, average_size=64, size_variation=32)
     data = bytes(range(256)) * 16
-    assert asked(0.0, arrives_after(sender, receiver, data))
+    assert within_bounds(0.0, arrives_after(sender, receiver, data))
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-def test_noop_does_nothing(api: Api, pair: Pair, stream: str) -> None:
+def test_noop_has_no_effect(api: Api, pair: Pair, stream: str) -> None:
     """Bytes pass as without it."""
     sender, receiver = pair.toward(stream)
     api.toxic("db", "noop", stream)
-    assert asked(0.0, arrives_after(sender, receiver))
+    assert within_bounds(0.0, arrives_after(sender, receiver))

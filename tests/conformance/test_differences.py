@@ -1,7 +1,8 @@
-"""Where the engine differs from Toxiproxy on purpose: both sides of each line of docs/compat.md.
+"""The deliberate differences of docs/compat.md, each tested on both servers.
 
-A test that fails for the `toxiproxy` arm says that Toxiproxy has changed: then see whether the
+If a test fails for the server `toxiproxy`, Toxiproxy has changed: then decide whether the
 difference is still wanted.
+
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from .test_metrics import counters
 from .wire import EOF, PATIENCE_S, RESET, SILENT, End, Pair, Service, connect
 
 OpenPair = Callable[[], Pair]
-LATENCY_MS = 1500  # far over what a byte that is spared may need on a machine that stalls
+LATENCY_MS = 1500  # much longer than an unaffected byte takes on a machine that stalls
 PROXY = {"name": "a", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1"}
 
 
 def test_reset_peer_resets_idle_connections(arm: Arm, api: Api, open_pair: OpenPair) -> None:
-    """Engine: idle pooled connections get their RST. Toxiproxy: only when data arrives."""
+    """Engine: an idle pooled connection gets an RST. Toxiproxy: only when data arrives."""
     api.toxic("db", "reset_peer", timeout=50)
     pair = open_pair()
     within_s = PATIENCE_S if arm.is_embedded else 0.3
@@ -36,21 +37,23 @@ def test_reset_peer_resets_idle_connections(arm: Arm, api: Api, open_pair: OpenP
     assert ends == ({RESET} if arm.is_embedded else {SILENT})
 
 
-def test_reset_peer_resets_live_connections(arm: Arm, api: Api, pair: Pair) -> None:
-    """Engine: a true RST on a connection older than the toxic. Toxiproxy: an EOF."""
+def test_reset_peer_resets_connections_that_were_open_before(
+    arm: Arm, api: Api, pair: Pair
+) -> None:
+    """Engine: an RST. Toxiproxy: an EOF."""
     api.toxic("db", "reset_peer")
     if not arm.is_embedded:
         pair.upstream.send(b"x")
     assert pair.client.read().end == (RESET if arm.is_embedded else EOF)
 
 
-def test_timeout_is_not_rearmed_by_chunks(arm: Arm, api: Api, pair: Pair) -> None:
-    """Engine: 1.5 s are 1.5 s. Toxiproxy: traffic every 50 ms keeps the connection for ever."""
-    # So long because traffic that stalls for as long as this ends the connection there, too.
+def test_chunks_do_not_restart_a_timeout(arm: Arm, api: Api, pair: Pair) -> None:
+    """Engine: 1.5 s are 1.5 s. Toxiproxy: with traffic every 50 ms the connection stays open."""
+    # Long, because in Toxiproxy a stall of this length would end the connection too.
     start_s, ended_s = now_s(), None
     api.toxic("db", "timeout", timeout=1500)
     while ended_s is None and now_s() - start_s < 3.5:
-        with contextlib.suppress(OSError):  # it is over: the client's end tells
+        with contextlib.suppress(OSError):  # it has ended, which the client's end shows
             pair.upstream.send(b"x")
         if pair.client.read(0.05).end == EOF:
             ended_s = now_s() - start_s
@@ -62,7 +65,7 @@ def test_timeout_is_not_rearmed_by_chunks(arm: Arm, api: Api, pair: Pair) -> Non
 
 
 def test_a_half_closed_connection_goes_on(arm: Arm, pair: Pair) -> None:
-    """Engine: the other direction still works, as on a wire. Toxiproxy: it ends both."""
+    """Engine: the other direction still works, as without a proxy. Toxiproxy: it ends both."""
     pair.client.half_close()
     assert pair.upstream.read().end == EOF
     if arm.is_embedded:
@@ -73,20 +76,20 @@ def test_a_half_closed_connection_goes_on(arm: Arm, pair: Pair) -> None:
 
 
 def test_a_reset_is_passed_on_as_a_reset(arm: Arm, pair: Pair) -> None:
-    """Engine: RST stays RST. Toxiproxy: the other end sees an orderly EOF."""
+    """Engine: an RST arrives as an RST. Toxiproxy: as an EOF."""
     pair.client.send(b"x")
     assert pair.upstream.read_exactly(1).data == b"x"
     pair.client.reset()
     assert pair.upstream.read().end == (RESET if arm.is_embedded else EOF)
 
 
-def test_toxicity_is_rolled_once_per_connection(arm: Arm, api: Api, open_pair: OpenPair) -> None:
-    """Engine: who is hit stays so when a neighbour changes. Toxiproxy rolls anew."""
+def test_toxicity_is_drawn_once_per_connection(arm: Arm, api: Api, open_pair: OpenPair) -> None:
+    """Engine: a change of another toxic does not draw again. Toxiproxy draws again."""
     body = {"type": "latency", "toxicity": 0.5, "attributes": {"latency": LATENCY_MS}}
     assert api.post("/proxies/db/toxics", body).status == 200
     pairs = [open_pair() for _ in range(40)]
     before = _slow(pairs)
-    api.toxic("db", "noop")  # behind the latency, and none of its business
+    api.toxic("db", "noop")  # another toxic, behind the latency
     after = _slow(pairs)
     if arm.is_embedded:
         assert (before == after, any(before), all(before)) == (True, True, False)
@@ -96,7 +99,7 @@ def test_toxicity_is_rolled_once_per_connection(arm: Arm, api: Api, open_pair: O
 
 
 def _slow(pairs: list[Pair]) -> list[bool]:
-    """Which connections a byte needs the whole latency on: that of a free one comes before."""
+    """Which connections a byte needs the whole latency on; on the others it arrives before."""
     came_s: dict[End, float] = {}
     start_s = now_s()
     for pair in pairs:
@@ -114,7 +117,7 @@ def _slow(pairs: list[Pair]) -> list[bool]:
 
 
 def test_a_refused_change_changes_nothing(arm: Arm, api: Api) -> None:
-    """Engine: all or nothing. Toxiproxy keeps the good attributes of a body that it refused."""
+    """Engine: all or nothing. Toxiproxy keeps the valid attributes of a refused body."""
     api.post("/proxies", PROXY)
     path = api.toxic("a", "latency", latency=5)
     assert api.patch(path, raw='{"attributes":{"latency":9,"jitter":"x"}}').status == 400
@@ -123,7 +126,7 @@ def test_a_refused_change_changes_nothing(arm: Arm, api: Api) -> None:
 
 
 def test_toxics_can_come_with_the_proxy(arm: Arm, api: Api) -> None:
-    """Engine: `toxics` in a new proxy's body are made. Toxiproxy leaves them out in silence."""
+    """Engine: `toxics` in the body of a new proxy are added. Toxiproxy ignores them."""
     toxic = {"type": "latency", "attributes": {"latency": 5}}
     made = {"name": "latency_downstream", "type": "latency", "stream": "downstream",
             "toxicity": 1, "attributes": {"latency": 5, "jitter": 0}}  # fmt: skip
@@ -133,8 +136,8 @@ def test_toxics_can_come_with_the_proxy(arm: Arm, api: Api) -> None:
     assert api.get("/proxies/b").fields["toxics"] == expected
 
 
-def test_silence_is_the_engines_own(arm: Arm, api: Api, pair: Pair) -> None:
-    """Engine: silence holds bytes and delivers them at the heal. Toxiproxy: no such type."""
+def test_only_the_engine_has_silence(arm: Arm, api: Api, pair: Pair) -> None:
+    """Engine: it holds bytes and delivers them at the heal. Toxiproxy: an unknown type."""
     answer = api.post("/proxies/db/toxics", {"type": "silence"})
     if not arm.is_embedded:
         assert (answer.status, answer.error) == (400, "invalid toxic type")
@@ -146,17 +149,17 @@ def test_silence_is_the_engines_own(arm: Arm, api: Api, pair: Pair) -> None:
 
 
 def test_the_engine_names_itself(arm: Arm, api: Api) -> None:
-    """Engine: GET /chaoslab. Toxiproxy: 404, so that a client can tell them apart."""
+    """Engine: GET /chaoslab. Toxiproxy: 404, so a client can distinguish them."""
     answer = api.get("/chaoslab")
     assert answer.status == (200 if arm.is_embedded else 404)
     if arm.is_embedded:
         assert answer.fields["engine"] == "chaoslab"
 
 
-def test_bytes_are_counted_while_a_connection_lives(arm: Arm, api: Api, pair: Pair) -> None:
-    """Engine: /metrics counts at once. Toxiproxy counts when the connection ends."""
+def test_bytes_are_counted_while_a_connection_is_open(arm: Arm, api: Api, pair: Pair) -> None:
+    """Engine: /metrics is live. Toxiproxy counts when the connection ends."""
     sent = ("received", "db", "upstream")
-    before = counters(api).get(sent, 0)  # Toxiproxy's counters outlive a proxy of the same name
+    before = counters(api).get(sent, 0)  # Toxiproxy keeps those of an earlier proxy
     pair.client.send(b"7 bytes")
     assert pair.upstream.read_exactly(7).data == b"7 bytes"
     counted = {key: value for key, value in counters(api).items() if key == sent}
@@ -165,7 +168,7 @@ def test_bytes_are_counted_while_a_connection_lives(arm: Arm, api: Api, pair: Pa
 
 @pytest.fixture(params=ARMS)
 def own_arm(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Arm]:
-    """A server of the test's own, for what the others' would not survive."""
+    """A server of this test only, because the test may crash it."""
     if request.param == TOXIPROXY and toxiproxy_binary() is None:
         pytest.skip(NO_TOXIPROXY)
     with running(request.param, tmp_path / "log") as started:
@@ -180,7 +183,7 @@ def own_api(own_arm: Arm) -> Iterator[Api]:
 
 
 def test_a_name_with_a_slash_can_be_reached(own_arm: Arm, own_api: Api) -> None:
-    """Engine: %2F in a path is part of a name. Toxiproxy makes such a proxy and never finds it."""
+    """Engine: %2F in a path is a part of a name. Toxiproxy does not find such a proxy."""
     assert own_api.post("/proxies", {**PROXY, "name": "a/b"}).status == 201
     if own_arm.is_embedded:
         assert own_api.get("/proxies/a%2Fb").fields["name"] == "a/b"
@@ -189,8 +192,8 @@ def test_a_name_with_a_slash_can_be_reached(own_arm: Arm, own_api: Api) -> None:
     assert list(own_api.get("/proxies").fields) == ([] if own_arm.is_embedded else ["a/b"])
 
 
-def test_a_slicer_of_size_zero_harms_nobody(arm: Arm, api: Api, pair: Pair) -> None:
-    """Engine: it passes bytes. Toxiproxy 2.12: the whole server dies at the first chunk."""
+def test_a_slicer_of_size_zero_passes_bytes(arm: Arm, api: Api, pair: Pair) -> None:
+    """Engine: it slices nothing. Toxiproxy 2.12: the whole server crashes at the first chunk."""
     api.toxic("db", "slicer")
     if not arm.is_embedded:
         pytest.skip("kills the real server after a gigabyte of stack: seen once, by hand")
@@ -199,7 +202,7 @@ def test_a_slicer_of_size_zero_harms_nobody(arm: Arm, api: Api, pair: Pair) -> N
 
 
 def test_toxicity_zero_never_acts(arm: Arm, api: Api, pair: Pair) -> None:
-    """Engine: not met is not met. Toxiproxy: a removed `timeout` closes what it had passed over."""
+    """Engine: no effect. Toxiproxy: a removed `timeout` closes connections all the same."""
     toxic = {"type": "timeout", "toxicity": 0}
     assert api.post("/proxies/db/toxics", toxic).status == 200
     pair.upstream.send(b"x")
@@ -209,8 +212,8 @@ def test_toxicity_zero_never_acts(arm: Arm, api: Api, pair: Pair) -> None:
     assert pair.client.read(within_s).end == (SILENT if arm.is_embedded else EOF)
 
 
-def test_a_reset_called_off_loses_nothing(own_arm: Arm, own_api: Api) -> None:
-    """Engine: bytes kept back for a reset go on without it. Toxiproxy's API hangs (issue 558)."""
+def test_a_removed_reset_peer_loses_nothing(own_arm: Arm, own_api: Api) -> None:
+    """Engine: the held bytes are delivered. Toxiproxy's API hangs (issue 558)."""
     with Service() as service:
         body = {"name": "db", "listen": "127.0.0.1:0", "upstream": service.address}
         listen = str(own_api.post("/proxies", body).fields["listen"])
@@ -229,37 +232,37 @@ def test_a_reset_called_off_loses_nothing(own_arm: Arm, own_api: Api) -> None:
 
 
 def test_a_changed_latency_counts_from_arrival(arm: Arm, api: Api, pair: Pair) -> None:
-    """Engine: a waiting chunk gets the new latency. Toxiproxy lets it go at once."""
+    """Engine: a waiting chunk gets the new latency. Toxiproxy delivers it at once."""
     path = api.toxic("db", "latency", latency=60_000)
     start_s = now_s()
     pair.upstream.send(b"x")
     assert pair.client.read(1.5).end == SILENT
     assert api.patch(path, {"attributes": {"latency": 3000}}).status == 200
     assert pair.client.read_exactly(1).data == b"x"
-    # Counted from the change it would come after 4.5 s. The gaps of 1.4 s are for a stall.
+    # Counted from the change it would take 4.5 s. The margins of 1.4 s are for a stall.
     least_s, most_s = (2.999, 4.4) if arm.is_embedded else (1.499, 2.9)
     assert least_s <= now_s() - start_s <= most_s
 
 
 def test_bandwidth_and_latency_add_up(arm: Arm, api: Api, pair: Pair) -> None:
-    """Engine: 1.5 s of bandwidth and 1.5 s of latency are 3. Toxiproxy overlaps them."""
+    """Engine: 1.5 s of bandwidth and 1.5 s of latency take 3 s. In Toxiproxy they overlap."""
     api.toxic("db", "bandwidth", rate=10)
     api.toxic("db", "latency", latency=1500)
     start_s = now_s()
     pair.upstream.send(b"q" * 15_000)
     assert len(pair.client.read_exactly(15_000).data) == 15_000
-    # A second and more above what it should be is for a stall.
+    # The upper bound has more than one second for a stall.
     least_s, most_s = (2.8, 4.5) if arm.is_embedded else (1.4, 2.7)
     assert least_s <= now_s() - start_s <= most_s
 
 
 def test_two_slashes_are_another_path(arm: Arm, api: Api) -> None:
-    """Engine: 404. Toxiproxy redirects to the path without the second one."""
+    """Engine: 404. Toxiproxy redirects to the path with one slash."""
     assert api.get("/proxies//toxics").status == (404 if arm.is_embedded else 301)
 
 
 def test_a_reset_that_fails_has_reset_the_rest(arm: Arm, api: Api) -> None:
-    """Engine: all but the one that cannot start. Toxiproxy stops there, in no certain order."""
+    """Engine: all but the proxy that cannot start. Toxiproxy stops there, in no fixed order."""
     api.post("/proxies", {**PROXY, "name": "bad", "listen": "nonsense", "enabled": False})
     for name in ("a", "z"):
         api.post("/proxies", {**PROXY, "name": name})
@@ -270,8 +273,8 @@ def test_a_reset_that_fails_has_reset_the_rest(arm: Arm, api: Api) -> None:
 
 
 @pytest.mark.parametrize("path", ["/./version", "/proxies/../version", "/%76ersion"])
-def test_a_path_is_taken_as_it_is_written(arm: Arm, api: Api, path: str) -> None:
-    """Engine: 404. Toxiproxy decodes the fixed words of a path and redirects around its dots."""
+def test_only_names_in_a_path_are_decoded(arm: Arm, api: Api, path: str) -> None:
+    """Engine: 404. Toxiproxy decodes the fixed parts of a path and redirects around dots."""
     end = connect(f"{arm.host}:{arm.port}")
     end.send(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     status = int(end.read().data.split()[1])
@@ -280,7 +283,7 @@ def test_a_path_is_taken_as_it_is_written(arm: Arm, api: Api, path: str) -> None
 
 
 def test_a_body_nested_a_thousand_deep_is_refused(arm: Arm, api: Api) -> None:
-    """Engine: 400, like anything that it cannot read. Toxiproxy reads up to ten thousand."""
+    """Engine: 400. Toxiproxy reads up to ten thousand levels."""
     deep = '{"name":"a","upstream":"x","unknown":' + "[" * 5000 + "]" * 5000 + "}"
     answer = api.post("/proxies", raw=deep)
     assert answer.status == (400 if arm.is_embedded else 201)
@@ -288,36 +291,36 @@ def test_a_body_nested_a_thousand_deep_is_refused(arm: Arm, api: Api) -> None:
         assert answer.error == "bad request body: nested too deeply"
 
 
-def test_a_member_given_twice_counts_as_the_last_one_says(arm: Arm, api: Api) -> None:
-    """Engine: as in any JSON reader. Toxiproxy merges the two objects."""
+def test_of_a_field_given_twice_the_last_one_counts(arm: Arm, api: Api) -> None:
+    """Engine: as in most JSON readers. Toxiproxy merges the two objects."""
     api.post("/proxies", PROXY)
     raw = '{"type":"latency","attributes":{"latency":1},"attributes":{"jitter":2}}'
     attributes = api.post("/proxies/a/toxics", raw=raw).fields["attributes"]
     assert attributes == {"latency": 0 if arm.is_embedded else 1, "jitter": 2}
 
 
-def test_a_logger_in_a_body_is_passed_over(arm: Arm, api: Api) -> None:
-    """Engine: whatever it is. Toxiproxy refuses one that is no object."""
+def test_a_logger_in_a_body_is_ignored(arm: Arm, api: Api) -> None:
+    """Engine: whatever it is. Toxiproxy refuses one that is not an object."""
     assert api.post("/proxies", {**PROXY, "Logger": 5}).status == (201 if arm.is_embedded else 400)
 
 
 @pytest.mark.parametrize("header", ["Host", "Origin"])
-def test_a_strangers_name_is_refused(arm: Arm, http: httpx.Client, header: str) -> None:
-    """Engine: 403 for a page of another origin. Toxiproxy looks at the User-Agent alone."""
+def test_another_origin_is_refused(arm: Arm, http: httpx.Client, header: str) -> None:
+    """Engine: 403 for the page of another origin. Toxiproxy only checks the User-Agent."""
     name = "evil.example" if header == "Host" else "http://evil.example"
     status = http.get("/version", headers={header: name}).status_code
     assert status == (403 if arm.is_embedded else 200)
 
 
 def test_a_fetch_of_a_page_is_refused(arm: Arm, http: httpx.Client) -> None:
-    """Engine: by the headers that every browser sets. Toxiproxy: by `Mozilla/` alone."""
+    """Engine: by headers that only browsers set. Toxiproxy: only by `Mozilla/`."""
     status = http.get("/version", headers={"Sec-Fetch-Site": "cross-site"}).status_code
     assert status == (403 if arm.is_embedded else 200)
 
 
 @pytest.mark.parametrize("address", ["a..b:0", "x\0:1", "127.0.0.1:\u00b2", "a" * 64 + ":1"])
-def test_an_address_that_can_never_be_is_known_at_once(arm: Arm, api: Api, address: str) -> None:
-    """Engine: 400. Toxiproxy: 500 where it is to listen; an upstream it accepts."""
+def test_an_impossible_address_is_refused_at_once(arm: Arm, api: Api, address: str) -> None:
+    """Engine: 400. Toxiproxy: 500 as a listen address; accepted as an upstream."""
     listening = api.post("/proxies", {**PROXY, "listen": address})
     upstream = api.post("/proxies", {**PROXY, "upstream": address})
     expected = (400, 400) if arm.is_embedded else (500, 201)
@@ -325,6 +328,6 @@ def test_an_address_that_can_never_be_is_known_at_once(arm: Arm, api: Api, addre
 
 
 def test_a_body_over_a_megabyte_is_refused(arm: Arm, api: Api) -> None:
-    """Engine: 413, unread. Toxiproxy reads it whole."""
+    """Engine: 413, without reading it. Toxiproxy reads it all."""
     raw = '{"name":"a","upstream":"x","listen":"127.0.0.1:0"}' + " " * (1 << 20)
     assert api.post("/proxies", raw=raw).status == (413 if arm.is_embedded else 201)

@@ -1,4 +1,8 @@
-"""Sessions of API calls sent to both servers, answer by answer the same."""
+"""Random sequences of API calls to both servers; each answer must be the same.
+
+Each server chooses its free ports, so listen addresses are not compared (test_proxies_api does).
+
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ from .compared import NAMES, START, Call, Compared
 
 CALLS = 40
 TOXIC_NAMES = ("latency_downstream", "t", "x y", "noop_upstream")
-# slicer is left out: with size 0 it kills the real server at its first chunk.
+# Without slicer: with size 0 it crashes the real server at the first chunk.
 TYPES = ("latency", "bandwidth", "slow_close", "timeout", "reset_peer", "limit_data", "noop")
 ATTRIBUTES = ("latency", "jitter", "rate", "delay", "timeout", "bytes", "Bytes", "bogus")
 
@@ -45,7 +49,7 @@ PROXY = bodies(
     listen=["127.0.0.1:0", "127.0.0.1:0", "nonsense", "", "127.0.0.1:99999"],
     enabled=[True, True, False, None, "yes"],
 )
-# One wrong attribute at most: of two, Toxiproxy keeps what it read before the wrong one.
+# At most one attribute: Toxiproxy keeps those that it read before a wrong one.
 RIGHT = st.dictionaries(st.sampled_from(ATTRIBUTES), st.sampled_from([0, 5, -3, 250]), max_size=1)
 WRONG = st.dictionaries(
     st.sampled_from(ATTRIBUTES[:6]), st.sampled_from(["x", 1.5, 2.0, True, [], {}]), max_size=1

@@ -12,12 +12,12 @@ from .api import Api
 from .wire import EOF, RESET, SILENT, Pair
 
 STREAMS = ("upstream", "downstream")
-EARLY_S, LATE_S = 0.001, 1.5  # clocks; a machine that stalls for a second
+EARLY_S, LATE_S = 0.001, 1.5  # for the clocks; for a machine that stalls
 OpenPair = Callable[[], Pair]
 
 
-def asked(delay_s: float, seen_s: float) -> bool:
-    """Whether a delay is what was asked for, within the bounds of this module."""
+def within_bounds(delay_s: float, seen_s: float) -> bool:
+    """Whether a delay is the set one, within the bounds of this module."""
     return delay_s - EARLY_S <= seen_s <= delay_s + LATE_S
 
 
@@ -26,19 +26,19 @@ def asked(delay_s: float, seen_s: float) -> bool:
 def test_timeout_ends_an_idle_connection(
     api: Api, open_pair: OpenPair, stream: str, live: bool
 ) -> None:
-    """Both ends see EOF once the time is over, counted from the later of toxic and connection."""
+    """Both ends get EOF when the time is over, counted from the later of toxic and connection."""
     pair = open_pair() if live else None
     start_s = now_s()
     api.toxic("db", "timeout", stream, timeout=150)
     pair = pair or open_pair()
     ends = (pair.client.read(), pair.upstream.read())
     assert [seen.end for seen in ends] == [EOF, EOF]
-    assert asked(0.15, now_s() - start_s)
+    assert within_bounds(0.15, now_s() - start_s)
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-def test_timeout_lets_nothing_through(api: Api, pair: Pair, stream: str) -> None:
-    """Bytes of its stream do not arrive before the end; those of the other stream do."""
+def test_timeout_passes_no_byte(api: Api, pair: Pair, stream: str) -> None:
+    """Bytes of its stream never arrive; those of the other stream do."""
     path = api.toxic("db", "timeout", stream, timeout=60_000)
     sender, receiver = pair.toward(stream)
     sender.send(b"never")
@@ -51,7 +51,7 @@ def test_timeout_lets_nothing_through(api: Api, pair: Pair, stream: str) -> None
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_timeout_zero_never_ends_by_itself(api: Api, pair: Pair, stream: str) -> None:
-    """It is silent for as long as it is there."""
+    """No byte passes until it is removed."""
     api.toxic("db", "timeout", stream)
     sender, receiver = pair.toward(stream)
     sender.send(b"never")
@@ -61,10 +61,10 @@ def test_timeout_zero_never_ends_by_itself(api: Api, pair: Pair, stream: str) ->
 
 @pytest.mark.parametrize("stream", STREAMS)
 @pytest.mark.parametrize("change", ["remove", "reset"])
-def test_a_timeout_that_goes_ends_its_connections(
+def test_a_removed_timeout_ends_its_connections(
     api: Api, pair: Pair, change: str, stream: str
 ) -> None:
-    """A stream that lost bytes must not go on: both ends see EOF when the toxic is removed."""
+    """A stream that lost bytes must not go on: both ends get EOF."""
     sender, receiver = pair.toward(stream)
     path = api.toxic("db", "timeout", stream)
     sender.send(b"lost")
@@ -74,20 +74,20 @@ def test_a_timeout_that_goes_ends_its_connections(
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-def test_a_timeout_can_be_set_on_a_live_connection(api: Api, pair: Pair, stream: str) -> None:
+def test_a_timeout_can_be_changed_on_an_open_connection(api: Api, pair: Pair, stream: str) -> None:
     """From never to 100 ms, while it is in force."""
     _, receiver = pair.toward(stream)
-    # Toxiproxy counts from the change, the engine from when the toxic met the connection.
+    # Toxiproxy counts from the change, the engine from when the toxic first applied.
     start_s = now_s()
     path = api.toxic("db", "timeout", stream)
     assert api.patch(path, {"attributes": {"timeout": 100}}).status == 200
     assert receiver.read().end == EOF
-    assert asked(0.1, now_s() - start_s)
+    assert within_bounds(0.1, now_s() - start_s)
 
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_reset_peer_resets_both_ends(api: Api, open_pair: OpenPair, stream: str) -> None:
-    """RST, not EOF, once bytes of a new connection's stream have come and the time is over."""
+    """With an RST, when bytes of a new connection's stream have arrived and the time is over."""
     # Long enough for the byte to be sent before the time is over, however late.
     api.toxic("db", "reset_peer", stream, timeout=1500)
     # The time may count from the connection's opening, a moment before the byte was sent.
@@ -97,12 +97,12 @@ def test_reset_peer_resets_both_ends(api: Api, open_pair: OpenPair, stream: str)
     sender.send(b"x")
     ends = (pair.client.read_end(), pair.upstream.read_end())
     assert [(seen.data, seen.end) for seen in ends] == [(b"", RESET), (b"", RESET)]
-    assert asked(1.5, now_s() - start_s)
+    assert within_bounds(1.5, now_s() - start_s)
 
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_slow_close_delays_the_end_only(api: Api, open_pair: OpenPair, stream: str) -> None:
-    """Bytes pass at once; the EOF of its stream comes late."""
+    """Bytes pass at once; the EOF of its stream arrives late."""
     sender, receiver = open_pair().toward(stream)
     path = api.toxic("db", "slow_close", stream, delay=60_000)
     sender.send(b"bye")
@@ -116,19 +116,19 @@ def test_slow_close_delays_the_end_only(api: Api, open_pair: OpenPair, stream: s
     sender.close()
     seen = receiver.read_end()
     assert (seen.data, seen.end) == (b"bye", EOF)
-    assert asked(0.15, now_s() - start_s)
+    assert within_bounds(0.15, now_s() - start_s)
 
 
-def test_slow_close_leaves_the_other_stream_alone(api: Api, pair: Pair) -> None:
-    """A downstream slow_close does not delay what the client's close does to the upstream."""
+def test_slow_close_does_not_affect_the_other_stream(api: Api, pair: Pair) -> None:
+    """A downstream slow_close does not delay a close by the client."""
     api.toxic("db", "slow_close", "downstream", delay=60_000)
     pair.client.close()
     assert pair.upstream.read().end == EOF
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-def test_a_slow_close_that_goes_closes_now(api: Api, pair: Pair, stream: str) -> None:
-    """A close that is being delayed is let through at once."""
+def test_a_removed_slow_close_closes_at_once(api: Api, pair: Pair, stream: str) -> None:
+    """A delayed close is passed on at once."""
     sender, receiver = pair.toward(stream)
     path = api.toxic("db", "slow_close", stream, delay=60_000)
     sender.close()
@@ -139,18 +139,18 @@ def test_a_slow_close_that_goes_closes_now(api: Api, pair: Pair, stream: str) ->
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_limit_data_passes_exactly_its_bytes(api: Api, pair: Pair, stream: str) -> None:
-    """Ten of thirteen bytes, then both ends see EOF."""
+    """Ten of thirteen bytes, then both ends get EOF."""
     api.toxic("db", "limit_data", stream, bytes=10)
     sender, receiver = pair.toward(stream)
     sender.send(b"0123456789abc")
     seen = receiver.read_end()
     assert (seen.data, seen.end) == (b"0123456789", EOF)
-    assert sender.read_end().end in {EOF, RESET}  # RST where the rest was still unread
+    assert sender.read_end().end in {EOF, RESET}  # RST if the rest was not read
 
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_limit_data_counts_over_chunks(api: Api, pair: Pair, stream: str) -> None:
-    """Five and five are ten; it ends with the tenth, not with the eleventh."""
+    """Five and five are ten; the connection ends with the tenth byte, not with the eleventh."""
     sender, receiver = pair.toward(stream)
     api.toxic("db", "limit_data", stream, bytes=10)
     for part in (b"01234", b"56789"):
@@ -160,8 +160,8 @@ def test_limit_data_counts_over_chunks(api: Api, pair: Pair, stream: str) -> Non
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-def test_a_changed_limit_counts_on(api: Api, pair: Pair, stream: str) -> None:
-    """What passed before the change counts."""
+def test_a_changed_limit_continues_the_count(api: Api, pair: Pair, stream: str) -> None:
+    """Bytes that passed before the change count."""
     sender, receiver = pair.toward(stream)
     path = api.toxic("db", "limit_data", stream, bytes=100)
     sender.send(b"0" * 13)
@@ -174,7 +174,7 @@ def test_a_changed_limit_counts_on(api: Api, pair: Pair, stream: str) -> None:
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_each_connection_has_its_own_limit(api: Api, open_pair: OpenPair, stream: str) -> None:
-    """A connection that used up its bytes takes none from the next."""
+    """The bytes of one connection do not count for the next."""
     api.toxic("db", "limit_data", stream, bytes=3)
     for pair in (open_pair(), open_pair()):
         sender, receiver = pair.toward(stream)
@@ -184,7 +184,7 @@ def test_each_connection_has_its_own_limit(api: Api, open_pair: OpenPair, stream
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_a_limit_of_zero_ends_at_the_first_byte(api: Api, pair: Pair, stream: str) -> None:
-    """An idle connection stays; its first byte ends it."""
+    """An idle connection stays open."""
     sender, receiver = pair.toward(stream)
     api.toxic("db", "limit_data", stream, bytes=0)
     assert receiver.read(0.1).end == SILENT

@@ -1,4 +1,4 @@
-"""Paths, methods and refusals of the HTTP API, apart from what it manages."""
+"""Paths, methods and errors of the HTTP API, without its proxies and toxics."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ def test_the_version_is_an_object_with_one_string(api: Api) -> None:
 
 @pytest.mark.parametrize(("method", "path"), WRONG)
 def test_a_method_a_path_does_not_have_is_405(api: Api, method: str, path: str) -> None:
-    """A known path with a method it lacks is 405, whether or not the proxy exists."""
+    """Whether or not the proxy exists."""
     assert api.request(method, path).status == 405
 
 
 @pytest.mark.parametrize("path", ["/", "/nope", "/proxies/", "/proxies/a/", "/proxies/a/toxics/"])
 def test_an_unknown_path_is_404(api: Api, path: str) -> None:
-    """Paths are exact: a trailing slash is another path, and not found."""
+    """Paths are exact: one with a trailing slash is another path."""
     assert api.get(path).status == 404
 
 
 @pytest.mark.parametrize("path", ["/version", "/proxies", "/proxies/a"])
 def test_a_browser_is_refused(api: Api, path: str) -> None:
-    """A User-Agent beginning with Mozilla/ gets 403, so that no web page can drive the proxy."""
+    """A User-Agent that begins with Mozilla/ gets 403: no web page may control the proxy."""
     answer = api.request("GET", path, agent="Mozilla/5.0 (X11; Linux)")
     assert (answer.status, answer.text.strip()) == (403, "User agent not allowed")
 
 
 def test_a_browser_changes_nothing(api: Api) -> None:
-    """The refusal comes before the body is acted on."""
+    """It is refused before its body is used."""
     body = '{"name":"a","upstream":"x","listen":"127.0.0.1:0"}'
     assert api.request("POST", "/proxies", raw=body, agent="Mozilla/5.0").status == 403
     assert api.get("/proxies").fields == {}
@@ -64,8 +64,8 @@ def test_any_other_agent_is_served(api: Api, agent: str) -> None:
     assert api.request("GET", "/version", agent=agent).status == 200
 
 
-def test_json_is_announced_as_json(api: Api) -> None:
-    """Bodies that clients parse carry a JSON media type."""
+def test_json_has_a_json_media_type(api: Api) -> None:
+    """Clients need it to parse the body."""
     body = {"name": "a", "upstream": "x", "listen": "127.0.0.1:0"}
     answers = [api.post("/proxies", body), api.get("/proxies"), api.get("/proxies/a")]
     answers += [api.post("/proxies/a/toxics", {"type": "noop"}), api.get("/proxies/a/toxics")]
@@ -74,7 +74,7 @@ def test_json_is_announced_as_json(api: Api) -> None:
 
 
 def test_a_deletion_has_no_body(api: Api) -> None:
-    """DELETE and /reset answer 204 with nothing."""
+    """DELETE and /reset answer 204 without a body."""
     api.post("/proxies", {"name": "a", "upstream": "x", "listen": "127.0.0.1:0"})
     api.post("/proxies/a/toxics", {"type": "noop"})
     answers = [api.delete("/proxies/a/toxics/noop_downstream"), api.post("/reset")]
@@ -83,7 +83,7 @@ def test_a_deletion_has_no_body(api: Api) -> None:
 
 
 def test_many_requests_share_one_connection(arm: Arm, api: Api) -> None:
-    """Keep-alive works: a hundred requests on one client succeed."""
+    """With keep-alive, a hundred requests on one connection succeed."""
     assert {api.get("/version").status for _ in range(100)} == {200}
 
 
@@ -93,16 +93,16 @@ def test_many_requests_share_one_connection(arm: Arm, api: Api) -> None:
      ("POST", "/proxies", 400, "Bad Request"), ("PUT", "/proxies", 405, "Method Not Allowed"),
      ("POST", "/reset", 204, "No Content")],
 )  # fmt: skip
-def test_a_status_comes_with_its_words(
+def test_a_status_has_its_reason_phrase(
     api: Api, method: str, path: str, status: int, reason: str
 ) -> None:
-    """Clients show them: toxiproxy-java's errors, curl -i, Ruby's Net::HTTP."""
+    """Some clients show it: toxiproxy-java's errors, curl -i, Ruby's Net::HTTP."""
     answer = api.request(method, path)
     assert (answer.status, answer.reason) == (status, reason)
 
 
-def test_an_answer_of_a_route_has_an_id_of_its_own(http: httpx.Client) -> None:
-    """`X-Toxiproxy-Request-Id`: 20 characters of base32hex; not where there is no such route."""
+def test_an_answer_of_a_route_has_its_own_id(http: httpx.Client) -> None:
+    """`X-Toxiproxy-Request-Id`: 20 characters of base32hex; an unknown path has none."""
     for path in ("/version", "/proxies", "/proxies/nope"):
         one, other = (http.get(path).headers["X-Toxiproxy-Request-Id"] for _ in range(2))
         assert re.fullmatch("[0-9a-v]{20}", one)
@@ -116,7 +116,7 @@ def test_an_answer_of_a_route_has_an_id_of_its_own(http: httpx.Client) -> None:
 
 
 def spoken(arm: Arm, *requests: bytes, answers: int = 1) -> list[bytes]:
-    """The status lines of what comes back for raw bytes: so many, and what comes soon after."""
+    """The status lines of so many answers to raw bytes, and of those that arrive soon after."""
     end = connect(f"{arm.host}:{arm.port}")
     for request in requests:
         end.send(request)
@@ -128,8 +128,8 @@ def spoken(arm: Arm, *requests: bytes, answers: int = 1) -> list[bytes]:
     return re.findall(rb"HTTP/1\.1 \d+ [^\r]*", seen)
 
 
-def test_a_body_may_come_in_chunks(arm: Arm, api: Api) -> None:
-    """As clients send it that do not know its length before."""
+def test_a_body_may_be_chunked(arm: Arm, api: Api) -> None:
+    """Clients send it so if they do not know its length."""
     head = b"POST /proxies HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
     body = b'{"name":"a","upstream":"x","listen":"127.0.0.1:0"}'
     chunks = [b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:7], body[7:])]
@@ -137,8 +137,8 @@ def test_a_body_may_come_in_chunks(arm: Arm, api: Api) -> None:
     assert list(api.get("/proxies").fields) == ["a"]
 
 
-def test_a_client_may_ask_before_it_sends(arm: Arm) -> None:
-    """`Expect: 100-continue`, as curl and Java's client do for larger bodies."""
+def test_a_client_may_expect_100_continue(arm: Arm) -> None:
+    """As curl and Java's client do for larger bodies."""
     head = b"POST /proxies HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
     end = connect(f"{arm.host}:{arm.port}")
     end.send(head + b"Content-Length: 2\r\n\r\n")
@@ -156,7 +156,7 @@ def test_a_client_may_ask_before_it_sends(arm: Arm) -> None:
     ids=["pipelined", "absolute", "bare newlines"],
 )  # fmt: skip
 def test_every_form_of_a_request_is_read(arm: Arm, request_: bytes) -> None:
-    """Two requests at once, the form that is sent to forward proxies, and lines without CR."""
+    """Two requests at once, the form for forward proxies, and lines without CR."""
     assert spoken(arm, request_, answers=2) == [b"HTTP/1.1 200 OK"] * 2
 
 
@@ -166,8 +166,10 @@ def test_every_form_of_a_request_is_read(arm: Arm, request_: bytes) -> None:
      b"POST /reset HTTP/1.1\r\nHost: localhost\r\nContent-Length: abc\r\n\r\n",
      b"GET /version HTTP/1.1\r\nHost: localhost\r\nBad Header\r\n\r\n"],
 )  # fmt: skip
-def test_what_is_no_request_is_refused_and_the_connection_closed(arm: Arm, request_: bytes) -> None:
-    """In plain words, without an echo of what was sent."""
+def test_a_malformed_request_is_refused_and_the_connection_closed(
+    arm: Arm, request_: bytes
+) -> None:
+    """The answer is plain text and does not repeat the request."""
     end = connect(f"{arm.host}:{arm.port}")
     end.send(request_)
     seen = end.read_end()

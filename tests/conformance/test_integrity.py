@@ -1,4 +1,4 @@
-"""No byte lost, altered or reordered while toxics come and go."""
+"""No byte is lost, altered or reordered while toxics change."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KINDS = {
 
 @pytest.mark.parametrize("stream", ["upstream", "downstream"])
 def test_numbered_chunks_all_arrive_in_order(api: Api, pair: Pair, stream: str) -> None:
-    """65,535 numbered chunks, while delaying toxics are added, changed and removed under them."""
+    """65,535 numbered chunks, while delaying toxics are added, changed and removed."""
     sender, receiver = pair.toward(stream)
     expected = b"".join(struct.pack(">I", n) for n in range(CHUNKS))
     # One part may go for every change, and one after the last: however fast the proxy is, all

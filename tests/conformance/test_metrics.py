@@ -1,4 +1,4 @@
-"""/metrics: Toxiproxy's two counters, in Prometheus text, by proxy and direction."""
+"""/metrics: Toxiproxy's two counters, in Prometheus' text format, by proxy and direction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
 def counters(api: Api) -> dict[tuple[str, str, str], float]:
-    """(counter, proxy, direction) to bytes."""
+    """The counters: bytes by (counter, proxy, direction)."""
     found = {}
     for which, labels, value in LINE.findall(api.get("/metrics").text):
         named = dict(LABEL.findall(labels))
@@ -32,7 +32,7 @@ def test_metrics_are_prometheus_text(api: Api, pair: Pair) -> None:
 
 
 def test_bytes_are_counted_by_direction(api: Api, service: Service) -> None:
-    """Seven up and three down, received and sent, once the connection is over."""
+    """Seven up and three down, received and sent, after the connection has ended."""
     body = {"name": "counted", "listen": "127.0.0.1:0", "upstream": service.address}
     pair = service.pair(str(api.post("/proxies", body).fields["listen"]))
     pair.client.send(b"7 bytes")

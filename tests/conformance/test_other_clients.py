@@ -1,4 +1,4 @@
-"""Unmodified clients in other languages, one script on both servers: line by line the same."""
+"""Unmodified clients in other languages: one script must give the same lines on both servers."""
 
 from __future__ import annotations
 
@@ -23,18 +23,15 @@ PORT = re.compile(r"\b(127\.0\.0\.1|\[::\]):(?!0\b|1\b)\d+")
 
 @pytest.fixture
 def fresh_arms(tmp_path: Path) -> Iterator[dict[str, Arm]]:
-    """Both servers, with no proxy yet."""
+    """Both servers, without proxies."""
     if toxiproxy_binary() is None:
         pytest.skip(NO_TOXIPROXY)
     with running(EMBEDDED, tmp_path / "engine") as one, running(TOXIPROXY, tmp_path / "tp") as two:
         yield {EMBEDDED: one, TOXIPROXY: two}
 
 
-def told(command: list[str], arm: Arm, *arguments: str) -> list[str]:
-    """What a client's program printed about one arm, without the ports chosen there.
-
-    Why a body cannot be read is left out: each server has words of its own.
-    """
+def comparable(command: list[str], arm: Arm, *arguments: str) -> list[str]:
+    """The output of a client's program, without chosen ports and the reasons of body errors."""
     done = subprocess.run(
         [*command, *arguments], capture_output=True, text=True, timeout=WITHIN_S, check=False,
         env=os.environ | {"TOXIPROXY_URL": arm.url},
@@ -44,8 +41,8 @@ def told(command: list[str], arm: Arm, *arguments: str) -> list[str]:
     return [WHY_UNREADABLE.sub(r"\1<why>", text) for text in texts]
 
 
-def spoken(step: str, lines: list[str]) -> list[str]:
-    """What the lines say of a step."""
+def said_of(step: str, lines: list[str]) -> list[str]:
+    """The lines about a step."""
     return [line.partition("\t")[2] for line in lines if line.startswith(f"{step}\t")]
 
 
@@ -54,20 +51,20 @@ def spoken(step: str, lines: list[str]) -> list[str]:
 def test_a_client_in_another_language_finds_no_difference(
     client: Callable[[], list[str]], fresh_arms: dict[str, Arm]
 ) -> None:
-    """Every verb of the client, every toxic, its mistakes, and bytes through the proxy."""
+    """Every method of the client, every toxic, its errors, and bytes through the proxy."""
     command = client()
     with Echo() as echo:
-        said = {name: told(command, arm, arm.url, echo.address)
+        outputs = {name: comparable(command, arm, arm.url, echo.address)
                 for name, arm in fresh_arms.items()}  # fmt: skip
-    assert said[EMBEDDED] == said[TOXIPROXY]
-    lines = said[EMBEDDED]
+    assert outputs[EMBEDDED] == outputs[TOXIPROXY]
+    lines = outputs[EMBEDDED]
     assert (lines[-1], len(lines) > 80) == ("exit code 0", True), lines[-5:]
     # The script itself must have reached the server: bytes that came back, and a refusal.
-    assert spoken("free", lines)[0].startswith("40000 bytes back")
-    assert "error" in spoken("create again", lines)[0]
+    assert said_of("free", lines)[0].startswith("40000 bytes back")
+    assert "error" in said_of("create again", lines)[0]
     for kept in ("enabled", "healed"):
         assert all(
-            "error" not in line and not line.startswith("0 ") for line in spoken(kept, lines)
+            "error" not in line and not line.startswith("0 ") for line in said_of(kept, lines)
         )
 
 
@@ -127,9 +124,9 @@ def test_the_command_line_client_finds_no_difference(fresh_arms: dict[str, Arm])
         pytest.skip("no toxiproxy-cli on PATH nor beside toxiproxy-server")
     seen: dict[str, list[str]] = {}
     for command in COMMANDS:
-        said = {name: told([cli], arm, *command) for name, arm in fresh_arms.items()}
-        assert said[EMBEDDED] == said[TOXIPROXY], command
-        seen[" ".join(command)] = said[EMBEDDED]
+        outputs = {name: comparable([cli], arm, *command) for name, arm in fresh_arms.items()}
+        assert outputs[EMBEDDED] == outputs[TOXIPROXY], command
+        seen[" ".join(command)] = outputs[EMBEDDED]
     assert seen["list"] == ["exit code 0"]  # the last one: nothing is left
     assert seen["delete db"][-1] == "exit code 1"  # the second one
     assert len(seen["inspect db"]) == 17 + 1  # all toxics but the one removed, and the exit code

@@ -1,4 +1,4 @@
-"""POST /populate and POST /reset: many proxies at once, and everything back to health."""
+"""POST /populate and POST /reset: many proxies at once, and the heal of all of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ P2 = {"name": "p2", "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1", "enabled
 
 
 def test_a_list_makes_proxies_in_order(api: Api) -> None:
-    """201 with {"proxies": […]}, as their own paths read."""
+    """201 with {"proxies": […]}, each as its own path shows it."""
     answer = api.post("/populate", [P1, P2])
     proxies = answer.fields["proxies"]
     assert isinstance(proxies, list)
@@ -23,15 +23,15 @@ def test_a_list_makes_proxies_in_order(api: Api) -> None:
     assert proxies == [api.get("/proxies/p1").body, api.get("/proxies/p2").body]
 
 
-def test_an_empty_list_is_created_and_keeps_the_rest(api: Api) -> None:
-    """201, and proxies that the list doesn't name stay."""
+def test_an_empty_list_changes_nothing(api: Api) -> None:
+    """201; proxies that are not in the list stay."""
     api.post("/proxies", P1)
     assert api.post("/populate", []).status == 201
     assert list(api.get("/proxies").fields) == ["p1"]
 
 
 def test_the_same_proxy_again_is_kept_with_its_toxics(api: Api) -> None:
-    """Same listen and upstream: toxics and port stay."""
+    """With the same listen and upstream, its toxics and its port stay."""
     before = api.post("/proxies", P1).fields
     api.toxic("p1", "latency", latency=1)
     again = {"name": "p1", "listen": before["listen"], "upstream": P1["upstream"]}
@@ -44,7 +44,7 @@ def test_the_same_proxy_again_is_kept_with_its_toxics(api: Api) -> None:
 def test_the_same_proxy_again_keeps_its_connections(
     api: Api, service: Service, listen: str, pair: Pair
 ) -> None:
-    """A live connection outlives an identical populate."""
+    """An open connection stays open."""
     body = [{"name": "db", "listen": listen, "upstream": service.address}]
     assert api.post("/populate", body).status == 201
     pair.client.send(b"still here")
@@ -52,7 +52,7 @@ def test_the_same_proxy_again_keeps_its_connections(
 
 
 def test_a_changed_proxy_is_replaced(api: Api) -> None:
-    """Another upstream or listen: a new proxy without toxics, the old port refuses."""
+    """With another upstream or listen: a new proxy without toxics, and the old port refuses."""
     old = str(api.post("/proxies", P1).fields["listen"])
     api.toxic("p1", "latency", latency=1)
     port = f"127.0.0.1:{lasting_port()}"
@@ -65,7 +65,7 @@ def test_a_changed_proxy_is_replaced(api: Api) -> None:
 
 @pytest.mark.parametrize("raw", ["", "{}", '"x"', "[5]", '[{"name":1}]'])
 def test_a_body_that_is_no_list_of_proxies_is_400(api: Api, raw: str) -> None:
-    """The error carries `proxies` too, null."""
+    """The error also has `proxies`, null."""
     answer = api.post("/populate", raw=raw)
     assert answer.status == 400
     assert answer.error.startswith("bad request body: ")
@@ -77,14 +77,14 @@ def test_a_body_that_is_no_list_of_proxies_is_400(api: Api, raw: str) -> None:
     [({"upstream": "x"}, "missing required field: name at proxy 2"),
      ({"name": "p3"}, "missing required field: upstream at proxy 2")],
 )  # fmt: skip
-def test_one_bad_proxy_makes_none(api: Api, bad: object, error: str) -> None:
-    """Fields are checked for all, counted from 1, before any proxy is made."""
+def test_with_one_wrong_proxy_none_is_made(api: Api, bad: object, error: str) -> None:
+    """All are checked before one is made; the error counts them from 1."""
     answer = api.post("/populate", [P1, bad])
     assert (answer.status, answer.error, answer.fields["proxies"]) == (400, error, None)
     assert api.get("/proxies").fields == {}
 
 
-def test_a_listen_error_stops_there_and_says_what_was_made(api: Api) -> None:
+def test_a_listen_error_stops_there_and_lists_what_was_made(api: Api) -> None:
     """500 with the proxies made before it; those after it are not made."""
     answer = api.post("/populate", [P1, {**P2, "listen": "nonsense", "enabled": True},
                                     {**P1, "name": "p3"}])  # fmt: skip
@@ -97,7 +97,7 @@ def test_a_listen_error_stops_there_and_says_what_was_made(api: Api) -> None:
 
 
 def test_reset_enables_all_and_removes_all_toxics(api: Api) -> None:
-    """204; disabled proxies listen again, those made disabled too; the body is ignored."""
+    """204; also proxies that were created disabled listen; the body is ignored."""
     api.post("/populate", [P1, P2])
     api.toxic("p1", "latency", latency=1)
     api.toxic("p1", "latency", "upstream", latency=1)
@@ -110,7 +110,7 @@ def test_reset_enables_all_and_removes_all_toxics(api: Api) -> None:
 
 
 def test_reset_keeps_connections(api: Api, pair: Pair) -> None:
-    """Healing a slow path does not cut it."""
+    """Open connections are not cut."""
     api.toxic("db", "latency", latency=60_000)
     assert api.post("/reset").status == 204
     pair.upstream.send(b"alive")

@@ -1,4 +1,4 @@
-"""The unmodified toxiproxy-python client, all of its verbs, against both servers."""
+"""The unmodified toxiproxy-python client, with all its methods, on both servers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .wire import EOF, RESET, Service, connect
 
 @pytest.fixture
 def client(arm: Arm, api: Api) -> Iterator[Toxiproxy]:
-    """The client, pointed at the arm; its address is a class attribute, so it's put back."""
+    """The client, connected to the server; its address is a class attribute, so it is reset."""
     before = (APIConsumer.host, APIConsumer.port)
     toxiproxy = Toxiproxy()
     toxiproxy.update_api_consumer(arm.host, arm.port)
@@ -32,7 +32,7 @@ def test_it_runs_and_has_a_version(client: Toxiproxy) -> None:
     assert b"version" in client.version()
 
 
-def test_a_proxy_lives_and_dies(client: Toxiproxy, service: Service) -> None:
+def test_a_proxy_is_created_and_destroyed(client: Toxiproxy, service: Service) -> None:
     """create, proxies, get_proxy, destroy."""
     proxy = client.create(upstream=service.address, name="db", listen="127.0.0.1:0")
     assert (proxy.name, proxy.enabled, proxy.upstream) == ("db", True, service.address)
@@ -46,7 +46,7 @@ def test_a_proxy_lives_and_dies(client: Toxiproxy, service: Service) -> None:
 
 
 def test_a_taken_name_raises(client: Toxiproxy) -> None:
-    """ProxyExists, from the client's own look and from the server's 409."""
+    """ProxyExists, by the client's own check and for the server's 409."""
     client.create(upstream="x", name="db")
     with pytest.raises(ProxyExists):
         client.create(upstream="x", name="db")
@@ -55,7 +55,7 @@ def test_a_taken_name_raises(client: Toxiproxy) -> None:
 
 
 def test_populate_makes_what_is_missing_and_replaces_what_differs(client: Toxiproxy) -> None:
-    """It lists only what it made."""
+    """It only returns the proxies that it made."""
     one = {"name": "one", "upstream": "127.0.0.1:1", "listen": "127.0.0.1:0"}
     two = {**one, "name": "two"}
     made = client.populate([one, two])
@@ -66,7 +66,7 @@ def test_populate_makes_what_is_missing_and_replaces_what_differs(client: Toxipr
     assert client.get_proxy("two").upstream == "127.0.0.1:2"
 
 
-def test_a_toxic_acts_and_goes(client: Toxiproxy, service: Service) -> None:
+def test_a_toxic_acts_and_is_removed(client: Toxiproxy, service: Service) -> None:
     """add_toxic, toxics, get_toxic, destroy_toxic."""
     proxy = client.create(upstream=service.address, name="db", listen="127.0.0.1:0")
     proxy.add_toxic(type="latency", attributes={"latency": 100, "jitter": 0})
@@ -83,7 +83,7 @@ def test_a_toxic_acts_and_goes(client: Toxiproxy, service: Service) -> None:
 
 
 def test_a_toxic_takes_a_name_a_stream_and_a_toxicity(client: Toxiproxy) -> None:
-    """All that the client can say reads back."""
+    """All arguments of the client are shown again."""
     proxy = client.create(upstream="x", name="db")
     proxy.add_toxic(type="timeout", name="cut", stream="upstream", toxicity=0.5,
                     attributes={"timeout": 7})  # fmt: skip
@@ -106,7 +106,7 @@ def test_mistakes_raise(client: Toxiproxy) -> None:
         proxy.toxics()
 
 
-def test_down_cuts_and_comes_back(client: Toxiproxy, service: Service) -> None:
+def test_down_disables_and_enables_again(client: Toxiproxy, service: Service) -> None:
     """disable, enable and the context manager around them."""
     proxy = client.create(upstream=service.address, name="db", listen="127.0.0.1:0")
     pair = service.pair(proxy.listen)
@@ -122,7 +122,7 @@ def test_down_cuts_and_comes_back(client: Toxiproxy, service: Service) -> None:
 
 
 def test_reset_heals_everything(client: Toxiproxy) -> None:
-    """Toxics gone, disabled proxies enabled."""
+    """Toxics are removed, disabled proxies enabled."""
     proxy = client.create(upstream="x", name="db", enabled=False)
     proxy.add_toxic(type="latency")
     assert client.reset() is True

@@ -1,4 +1,4 @@
-"""Toxics over HTTP: their fields, defaults, order and every refusal."""
+"""Toxics over HTTP: their fields, defaults, order and every error."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _proxy(api: Api) -> None:
 @pytest.mark.parametrize("stream", STREAMS)
 @pytest.mark.parametrize("kind", DEFAULTS)
 def test_every_type_has_every_attribute_and_a_name(api: Api, kind: str, stream: str) -> None:
-    """All attributes are answered, 0 where not given; the name is <type>_<stream>."""
+    """All attributes are shown, 0 by default; the name is <type>_<stream>."""
     answer = api.post(TOXICS, {"type": kind, "stream": stream})
     name = f"{kind}_{stream}"
     assert answer.status == 200
@@ -42,7 +42,7 @@ def test_every_type_has_every_attribute_and_a_name(api: Api, kind: str, stream: 
 
 @pytest.mark.parametrize("kind", [kind for kind, attributes in DEFAULTS.items() if attributes])
 def test_attributes_are_kept_as_given(api: Api, kind: str) -> None:
-    """Each attribute reads back; a name, a toxicity and a stream as given; others are ignored."""
+    """Attributes, name, toxicity and stream are shown again; other fields are ignored."""
     attributes = {key: 11 * (n + 1) for n, key in enumerate(DEFAULTS[kind])}
     body = {"type": kind, "name": "n", "stream": "upstream", "toxicity": 0.25}
     answer = api.post(TOXICS, {**body, "attributes": {**attributes, "bogus": 1}})
@@ -57,8 +57,8 @@ def test_the_stream_defaults_to_downstream(api: Api) -> None:
     assert answer.fields["name"] == "timeout_downstream"
 
 
-def test_a_stream_is_read_in_any_case(api: Api) -> None:
-    """`UPSTREAM` is upstream; it is echoed as written."""
+def test_a_stream_is_case_insensitive(api: Api) -> None:
+    """`UPSTREAM` is upstream; it is shown as written."""
     answer = api.post(TOXICS, {"type": "noop", "stream": "UPSTREAM", "name": "n"})
     assert (answer.status, answer.fields["stream"]) == (200, "UPSTREAM")
 
@@ -67,7 +67,7 @@ def test_a_stream_is_read_in_any_case(api: Api) -> None:
     ("given", "kept"), [(0, 0), (0.1, 0.1), (1, 1), (5, 5), (-5, -5), (None, 1)]
 )
 def test_any_number_is_a_toxicity(api: Api, given: float | None, kept: float) -> None:
-    """It is a share from 0 to 1, but other numbers are not refused; null is the default, 1."""
+    """Numbers outside of 0 to 1 are not refused; null means the default, 1."""
     answer = api.post(TOXICS, {"type": "noop", "toxicity": given})
     assert (answer.status, answer.fields["toxicity"]) == (200, kept)
 
@@ -79,15 +79,15 @@ def test_any_integer_is_an_attribute(api: Api, value: int) -> None:
     assert (answer.status, answer.fields["attributes"]) == (200, {"latency": value, "jitter": 0})
 
 
-def test_attribute_names_are_read_in_any_case(api: Api) -> None:
-    """As Go's decoder reads them; null leaves the default."""
+def test_attribute_names_are_case_insensitive(api: Api) -> None:
+    """As in Go's decoder; null means the default."""
     answer = api.post(TOXICS, {"type": "latency", "attributes": {"LATENCY": 3, "jitter": None}})
     assert answer.fields["attributes"] == {"latency": 3, "jitter": 0}
 
 
 @pytest.mark.parametrize("kind", ["nope", "", None, "Latency"])
 def test_an_unknown_type_is_400(api: Api, kind: str | None) -> None:
-    """Types are exact; none at all is unknown as well."""
+    """Types are exact; an absent one is unknown too."""
     answer = api.post(TOXICS, {"type": kind})
     assert (answer.status, answer.error) == (400, "invalid toxic type")
 
@@ -95,7 +95,7 @@ def test_an_unknown_type_is_400(api: Api, kind: str | None) -> None:
 @pytest.mark.parametrize("stream", ["sideways", "", "up"])
 @pytest.mark.parametrize("kind", ["latency", "nope"])
 def test_an_unknown_stream_is_400(api: Api, kind: str, stream: str) -> None:
-    """It is looked at before the type."""
+    """It is checked before the type."""
     answer = api.post(TOXICS, {"type": kind, "stream": stream})
     assert (answer.status, answer.error) == (400, BAD_STREAM)
 
@@ -110,7 +110,7 @@ def test_an_unknown_stream_is_400(api: Api, kind: str, stream: str) -> None:
      '{"type":"latency","attributes":{"latency":1000000000000000000000000}}'],
 )  # fmt: skip
 def test_a_body_that_is_no_toxic_is_400(api: Api, raw: str) -> None:
-    """Attributes are whole numbers of 64 bits; nothing is added."""
+    """Attributes are whole numbers of 64 bits; no toxic is added."""
     answer = api.post(TOXICS, raw=raw)
     assert answer.status == 400
     assert answer.error.startswith("bad request body: ")
@@ -118,7 +118,7 @@ def test_a_body_that_is_no_toxic_is_400(api: Api, raw: str) -> None:
 
 
 def test_a_taken_name_is_409_in_either_stream(api: Api) -> None:
-    """Names are unique per proxy, not per stream."""
+    """Names are unique for a proxy, not for a stream."""
     api.toxic("a", "latency", latency=5)
     for body in ({"type": "latency"}, {"type": "noop", "name": "latency_downstream",
                                        "stream": "upstream"}):  # fmt: skip
@@ -128,7 +128,7 @@ def test_a_taken_name_is_409_in_either_stream(api: Api) -> None:
 
 
 def test_toxics_are_listed_upstream_first_then_by_age(api: Api) -> None:
-    """The same list stands in the proxy's own body."""
+    """The proxy's own body has the same list."""
     for kind, stream in (("noop", "downstream"), ("timeout", "upstream"), ("latency", "upstream")):
         api.toxic("a", kind, stream)
     listed = api.get(TOXICS)
@@ -141,7 +141,7 @@ def test_toxics_are_listed_upstream_first_then_by_age(api: Api) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 def test_a_change_merges_attributes(api: Api, method: str) -> None:
-    """Only attributes and toxicity change; name, type and stream in the body are ignored."""
+    """Only attributes and toxicity change; name, type and stream of the body are ignored."""
     path = api.toxic("a", "latency", latency=5)
     body = {"attributes": {"jitter": 7}, "toxicity": 0.5, "name": "z", "type": "noop",
             "stream": "upstream"}  # fmt: skip
@@ -155,8 +155,8 @@ def test_a_change_merges_attributes(api: Api, method: str) -> None:
 
 
 @pytest.mark.parametrize("body", [{}, {"toxicity": None}, {"attributes": None}])
-def test_a_change_of_nothing_changes_nothing(api: Api, body: object) -> None:
-    """Null is absent."""
+def test_an_update_without_fields_changes_nothing(api: Api, body: object) -> None:
+    """Null means absent."""
     path = api.toxic("a", "latency", latency=5)
     before = api.get(path).body
     answer = api.patch(path, body)
@@ -168,7 +168,7 @@ def test_a_change_of_nothing_changes_nothing(api: Api, body: object) -> None:
     "raw", ["", "{", "[]", '{"toxicity":"x"}', '{"attributes":{"latency":"x"},"toxicity":0.5}']
 )
 def test_a_bad_change_is_400_and_changes_nothing(api: Api, method: str, raw: str) -> None:
-    """The toxic reads back as before, its toxicity too."""
+    """The toxic is shown as before, also its toxicity."""
     path = api.toxic("a", "latency", latency=5)
     before = api.get(path).body
     answer = api.request(method, path, raw=raw)
@@ -179,7 +179,7 @@ def test_a_bad_change_is_400_and_changes_nothing(api: Api, method: str, raw: str
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
 def test_an_unknown_toxic_is_404(api: Api, method: str) -> None:
-    """And an unknown proxy is named before it."""
+    """An unknown proxy is reported before it."""
     answer = api.request(method, f"{TOXICS}/nope", {})
     assert (answer.status, answer.error) == (404, "toxic not found")
     answer = api.request(method, "/proxies/zz/toxics/nope", {})
@@ -188,7 +188,7 @@ def test_an_unknown_toxic_is_404(api: Api, method: str) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_toxics_of_an_unknown_proxy_are_404(api: Api, method: str) -> None:
-    """Reading and adding alike."""
+    """To read and to add."""
     answer = api.request(method, "/proxies/zz/toxics", {"type": "noop"})
     assert (answer.status, answer.error) == (404, "proxy not found")
 
@@ -202,8 +202,8 @@ def test_a_deleted_toxic_is_gone_and_its_name_free(api: Api) -> None:
     assert api.toxic("a", "timeout") == path
 
 
-def test_a_name_may_hold_a_space(api: Api) -> None:
-    """Names are quoted in paths."""
+def test_a_name_may_have_a_space(api: Api) -> None:
+    """In a path it is percent-encoded."""
     api.post(TOXICS, {"type": "noop", "name": "my toxic"})
     assert api.get(f"{TOXICS}/my%20toxic").fields["name"] == "my toxic"
     assert api.delete(f"{TOXICS}/my%20toxic").status == 204

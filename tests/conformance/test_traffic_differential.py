@@ -1,9 +1,10 @@
 """Random sequences of API calls and traffic on both servers: the same answers, bytes and ends.
 
-What docs/compat.md says is different on purpose is kept out of the sequences: one direction closed
-alone, `timeout` under traffic (it is re-armed there), `reset_peer`, shares of connections, a limit
-lowered below what has passed, and the settings that hang or kill a real Toxiproxy. An RST and an
-orderly end count alike. Every act is made when the one before has played out.
+The sequences leave out the deliberate differences of docs/compat.md: one direction closed alone,
+`timeout` under traffic, `reset_peer`, a toxicity between 0 and 1, a limit lowered below the bytes
+that have passed, and the settings that hang or crash a real Toxiproxy. An RST and a FIN count as
+equal. Each step begins when the one before has had its whole effect.
+
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from .wire import Service
 
 ACTS = 24
 AT_MOST_OPEN = 4
-APART_S = 1.5  # how much later the last byte of an act may come on one of them, if it stalls
+APART_S = 1.5  # how much later the last byte may arrive on one server, if it stalls
 SETTLED_WITHIN_S = 6.0
 SIZES = (1, 10, 100, 1000, 5000, 20_000)
 SETTINGS: dict[str, dict[str, tuple[int, ...]]] = {
@@ -36,7 +37,7 @@ SETTINGS: dict[str, dict[str, tuple[int, ...]]] = {
     "bandwidth": {"rate": (200, 500, 5000)},
     "slow_close": {"delay": (0, 30, 80)},
     "timeout": {"timeout": (0, 0, 30)},
-    # Few slices: each one's wake-up costs Toxiproxy a millisecond or two on a busy machine.
+    # Few slices: each takes Toxiproxy a millisecond or two on a busy machine.
     "slicer": {"average_size": (500, 2000), "size_variation": (0, 50), "delay": (0, 50)},
     "limit_data": {"bytes": (0, 5, 150, 3000, 12_000)},
     "noop": {},
@@ -46,15 +47,15 @@ MAY_SPARE = ("latency", "bandwidth", "slow_close", "slicer", "noop")
 
 @dataclass(slots=True, kw_only=True)
 class Story:
-    """What was done so far, which decides what can be done next, and how long it may take."""
+    """The steps so far, which decide what is possible next and how long it may take."""
 
     draw: random.Random
     enabled: bool = True
     toxics: dict[str, dict[str, object]] = field(default_factory=dict)
-    told: list[str] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)
 
     def quiet_s(self) -> float:
-        """Longer than any toxic in force may hold anything back."""
+        """Longer than any toxic in force may hold bytes."""
         held_ms = 60
         for toxic in self.toxics.values():
             attributes = toxic["attributes"]
@@ -68,7 +69,7 @@ class Story:
 
 @contextlib.contextmanager
 def both_worlds(both: dict[str, Api]) -> Iterator[list[World]]:
-    """The proxy on the engine, and the same on a real Toxiproxy; removed at the end."""
+    """The proxy on the engine and the same proxy on a real Toxiproxy; removed at the end."""
     with contextlib.ExitStack() as stack:
         worlds = []
         for api in both.values():
@@ -83,21 +84,21 @@ def both_worlds(both: dict[str, Api]) -> Iterator[list[World]]:
 @settings(examples(6), phases=[Phase.reuse, Phase.generate])  # too slow to shrink
 @given(draw=st.randoms(use_true_random=False))
 def test_both_servers_pass_the_same_bytes(both_apis: dict[str, Api], draw: random.Random) -> None:
-    """Two dozen acts: after each, both ends of every connection have seen the same."""
+    """Two dozen steps; after each, both ends of every connection have received the same."""
     with both_worlds(both_apis) as worlds:
         story = Story(draw=draw)
         for _ in range(ACTS):
             act(story, worlds)
             same = settle(worlds, story.quiet_s(), SETTLED_WITHIN_S)
-            assert same, "\n".join([*story.told, differences(worlds)])
+            assert same, "\n".join([*story.steps, differences(worlds)])
             for one, other in zip(*(world.late_s() for world in worlds), strict=True):
                 for end in ENDS:
                     apart_s = abs(one[end] - other[end])
-                    assert apart_s <= APART_S, "\n".join([*story.told, f"{end}: {one} {other}"])
+                    assert apart_s <= APART_S, "\n".join([*story.steps, f"{end}: {one} {other}"])
 
 
 def act(story: Story, worlds: list[World]) -> None:
-    """One thing that is possible now, done on both."""
+    """One step that is possible now, done on both."""
     draw = story.draw
     live = [number for number, ends in enumerate(worlds[0].ends)
             if not any(one.over for one in ends.values())]  # fmt: skip
@@ -114,11 +115,11 @@ def act(story: Story, worlds: list[World]) -> None:
     kind = draw.choice([kind for kind, share in can.items() for _ in range(share)])
     if kind in ("send", "close"):
         number, end = draw.choice(live), _end(story)
-        # The bytes are not drawn one by one: only how many there are is of interest.
-        data = generator(len(story.told), "data").randbytes(draw.choice(SIZES))
+        # Only the number of bytes is drawn, not each byte.
+        data = generator(len(story.steps), "data").randbytes(draw.choice(SIZES))
         how = draw.choice(("close", "reset"))
-        told = f"{end} {number} sends {len(data)}" if kind == "send" else f"{end} {number} {how}s"
-        story.told.append(told)
+        step = f"{end} {number} sends {len(data)}" if kind == "send" else f"{end} {number} {how}s"
+        story.steps.append(step)
         for world in worlds:
             world.acted_s = now_s()
             if kind == "send":
@@ -126,7 +127,7 @@ def act(story: Story, worlds: list[World]) -> None:
             else:
                 _leave(world, number, end, how)
     elif kind == "open":
-        story.told.append("open")
+        story.steps.append("open")
         for world in worlds:
             world.acted_s = now_s()
             world.open()
@@ -135,7 +136,7 @@ def act(story: Story, worlds: list[World]) -> None:
 
 
 def _end(story: Story) -> str:
-    """An end to act on: mostly the one whose bytes meet a toxic."""
+    """An end for the next step: mostly one whose bytes go through a toxic."""
     streams = [str(toxic["stream"]) for toxic in story.toxics.values()]
     if streams and story.draw.random() < 0.7:
         return "client" if story.draw.choice(streams) == "upstream" else "upstream"
@@ -149,14 +150,14 @@ def _leave(world: World, number: int, end: str, how: str) -> None:
 
 
 def call(story: Story, worlds: list[World], method: str, path: str, body: object) -> None:
-    """One API call on both, answered alike."""
-    story.told.append(f"{method} {path} {json.dumps(body)}")
+    """One API call to both; the answers must be equal."""
+    story.steps.append(f"{method} {path} {json.dumps(body)}")
     answers = []
     for world in worlds:
         answer = world.api.request(method, path, body)
         world.acted_s = now_s()
         answers.append((answer.status, ADDRESS.sub("<address>", answer.text)))
-    assert answers[0] == answers[1], "\n".join(story.told)
+    assert answers[0] == answers[1], "\n".join(story.steps)
 
 
 def _call(story: Story, kind: str) -> tuple[str, str, object]:
@@ -197,7 +198,7 @@ def _attributes(draw: random.Random, kind: str) -> dict[str, int]:
 
 
 def differences(worlds: list[World]) -> str:
-    """What the ends saw where it is not the same: the engine first, then Toxiproxy."""
+    """What the ends received differently: the engine first, then Toxiproxy."""
     lines = []
     for number, (one, other) in enumerate(zip(*(world.seen() for world in worlds), strict=True)):
         for end in ENDS:

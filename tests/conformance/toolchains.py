@@ -1,7 +1,8 @@
-"""Clients in other languages: fetched and built once, into a cache outside the checkout.
+"""Clients in other languages, built once into a cache outside of the checkout.
 
-A missing toolchain or an index that can't be reached is a reason to skip; a source of ours that
-does not build is a failure.
+Without a toolchain or a package index the tests are skipped. If our own source does not build,
+they fail.
+
 """
 
 from __future__ import annotations
@@ -102,15 +103,15 @@ def _tool(name: str, elsewhere: str | None = None) -> str:
 
 
 def _demand_version(command: list[str], before: str, least: int) -> None:
-    said = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
-    if int(said.removeprefix(before).split(".")[0]) < least:
-        pytest.skip(f"{command[0]} is too old: wants {least}, says {said.strip()}")
+    output = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+    if int(output.removeprefix(before).split(".")[0]) < least:
+        pytest.skip(f"{command[0]} is too old: required {least}, found {output.strip()}")
 
 
 def _run(
     command: list[str], folder: Path, env: dict[str, str] | None, within_s: int
 ) -> tuple[bool, str]:
-    """Whether it succeeded, and all that it said."""
+    """Whether it succeeded, and all its output."""
     try:
         done = subprocess.run(
             command, cwd=folder, env=os.environ | (env or {}), timeout=within_s, text=True,
@@ -123,14 +124,14 @@ def _run(
 
 def _fetch(command: list[str], folder: Path, env: dict[str, str] | None = None) -> None:
     """Run what needs an index; skip the test if it fails."""
-    good, said = _run(command, folder, env, FETCH_WITHIN_S)
+    good, output = _run(command, folder, env, FETCH_WITHIN_S)
     if not good:
-        lines = said.strip().splitlines() or ["no word"]
+        lines = output.strip().splitlines() or ["no word"]
         why = next((line for line in lines if "error" in line.lower()), lines[-1])
         pytest.skip(f"{Path(command[0]).name} cannot fetch the client: {why[:200]}")
 
 
 def _build(command: list[str], folder: Path, env: dict[str, str] | None = None) -> None:
     """Run what needs nothing but our sources; fail the test if it fails."""
-    good, said = _run(command, folder, env, BUILD_WITHIN_S)
-    assert good, f"{' '.join(command)}:\n{said}"
+    good, output = _run(command, folder, env, BUILD_WITHIN_S)
+    assert good, f"{' '.join(command)}:\n{output}"

@@ -1,4 +1,4 @@
-"""One server with a proxy, and what both ends of its connections have seen so far."""
+"""One server with a proxy, and all that both ends of its connections have received."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENDS = ("client", "upstream")
 
 @dataclass(slots=True, kw_only=True)
 class Received:
-    """What one end of a connection got: bytes, when the last of them came, whether it ended."""
+    """What one end of a connection received: bytes, the time of the last one, whether it ended."""
 
     end: End
     data: bytearray = field(default_factory=bytearray)
@@ -26,7 +26,7 @@ class Received:
     over: bool = False
 
     def look(self) -> None:
-        """Take what is there. An end that is over is closed at once."""
+        """Read what has arrived. An end that has ended is closed at once."""
         seen = self.end.read(0.0001)
         self.data += seen.data
         if seen.end in ("eof", "reset"):
@@ -35,7 +35,7 @@ class Received:
             self.last_s = now_s()
 
     def close(self) -> None:
-        """Close it from this side; nothing is read any more."""
+        """Close this end; nothing is read any more."""
         self.over = True
         self.end.close()
 
@@ -53,34 +53,34 @@ class World:
         assert api.post("/proxies", body).status == 201
 
     def open(self) -> None:
-        """One more connection."""
+        """Open one more connection."""
         pair: Pair = self._service.pair(self._listen)
         self.ends.append(
             {"client": Received(end=pair.client), "upstream": Received(end=pair.upstream)}
         )
 
     def send(self, number: int, end: str, data: bytes) -> None:
-        """Send from an end; one that the proxy has just ended may refuse."""
+        """Send from an end; it fails if the proxy has just ended the connection."""
         with contextlib.suppress(OSError):
             self.ends[number][end].end.send(data)
 
     def seen(self) -> list[dict[str, tuple[bytes, bool]]]:
-        """Bytes and over or not, by connection and end."""
+        """The bytes and whether it has ended, by connection and end."""
         return [{name: (bytes(one.data), one.over) for name, one in ends.items()}
                 for ends in self.ends]  # fmt: skip
 
     def late_s(self) -> list[dict[str, float]]:
-        """How long after the last act each end's last byte came; 0 for those without new ones."""
+        """For each end, how long after the last step its last byte arrived; 0 if there was none."""
         return [{name: max(one.last_s - self.acted_s, 0.0) for name, one in ends.items()}
                 for ends in self.ends]  # fmt: skip
 
     def watched(self) -> Iterable[Received]:
-        """The ends that can still see something."""
+        """The ends that can still receive something."""
         return [one for ends in self.ends for one in ends.values() if not one.over]
 
 
 def settle(worlds: Iterable[World], quiet_s: float, within_s: float) -> bool:
-    """Read until the worlds have been alike and silent for `quiet_s`; False if never in time."""
+    """Read until both worlds are equal and silent for `quiet_s`; False if that takes too long."""
     worlds = list(worlds)
     deadline_s = now_s() + within_s
     silent_s = now_s()
@@ -91,7 +91,7 @@ def settle(worlds: Iterable[World], quiet_s: float, within_s: float) -> bool:
         for sock in ready:
             watched[sock].look()
             silent_s = now_s()
-        # By when the look began: what came while this process stalled after it was not seen.
+        # Counted from the begin of the read: bytes that arrived later were not read.
         if not ready and begun_s - silent_s >= quiet_s:
             first, *others = (world.seen() for world in worlds)
             if all(first == other for other in others):

@@ -1,4 +1,4 @@
-"""Both ends of a proxied path in one process, and what a read on either end can tell."""
+"""Both ends of a proxied path in one process, with the result of each read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SILENT = "silent"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What one read gave: bytes, or how it ended instead (`eof`, `reset`, `silent`), and when."""
+    """The result of one read: bytes, or how it ended (`eof`, `reset`, `silent`), and when."""
 
     data: bytes
     end: str | None
@@ -25,19 +25,19 @@ class Seen:
 
 
 class End:
-    """One end of a connection: a blocking socket whose every read is bounded and timed."""
+    """One end of a connection: a blocking socket; every read has a time-out and is timed."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, data: bytes) -> None:
-        """Send all of it."""
+        """Send all bytes."""
         self.sock.settimeout(PATIENCE_S)
         self.sock.sendall(data)
 
     def read(self, within_s: float = PATIENCE_S) -> Seen:
-        """One read: whatever comes first within the time."""
+        """One read: the first result within the time-out."""
         self.sock.settimeout(within_s)
         start_s = now_s()
         data, end = b"", None
@@ -51,7 +51,7 @@ class End:
         return Seen(data=data, end=end, after_s=now_s() - start_s)
 
     def read_exactly(self, size: int, within_s: float = PATIENCE_S) -> Seen:
-        """`size` bytes, or fewer with the reason why they did not come; after_s is the last's."""
+        """`size` bytes, or fewer with the reason; after_s is that of the last byte."""
         got = bytearray()
         start_s = now_s()
         end = None
@@ -66,20 +66,20 @@ class End:
         return Seen(data=bytes(got), end=end, after_s=now_s() - start_s)
 
     def read_end(self, within_s: float = PATIENCE_S) -> Seen:
-        """Everything up to the end of the connection, and how it ended."""
+        """All bytes until the end of the connection, and how it ended."""
         return self.read_exactly(1 << 40, within_s)
 
     def half_close(self) -> None:
-        """FIN, still reading."""
+        """Send a FIN, and go on reading."""
         self.sock.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
-        """RST at once."""
+        """Send an RST at once."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
 
     def close(self) -> None:
-        """FIN (or nothing if already closed)."""
+        """Send a FIN; nothing if it is already closed."""
         self.sock.close()
 
 
@@ -91,7 +91,7 @@ class Pair:
         self.upstream = upstream
 
     def toward(self, stream: str) -> tuple[End, End]:
-        """(sender, receiver) of a stream: `upstream` flows from the client to the upstream."""
+        """(sender, receiver) of a stream: `upstream` is from the client to the upstream."""
         ends = (self.client, self.upstream)
         return ends if stream == "upstream" else (ends[1], ends[0])
 
@@ -102,7 +102,7 @@ class Pair:
 
 
 class Service:
-    """An upstream that accepts when told to; closes all that it opened on exit."""
+    """An upstream that accepts on request; on exit it closes all its connections."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
@@ -137,6 +137,6 @@ class Service:
 
 
 def connect(listen: str, within_s: float = PATIENCE_S) -> End:
-    """A client's connection to `host:port`; raises OSError as connect() does."""
+    """A client's connection to `host:port`. Raises OSError as connect() does."""
     host, _, port = listen.rpartition(":")
     return End(socket.create_connection((host, int(port)), within_s))

@@ -58,7 +58,7 @@ def test_dropped_makes_connect_wait_and_after_the_heal_it_succeeds(proxy: Proxy)
         healed_s = time.monotonic() - begun
         assert outcome(waiting, 10.0) == 0
         due_s = next(retry_s for retry_s in SYN_RETRIES_S if retry_s > healed_s)
-        assert time.monotonic() - begun < due_s + 1.5  # for a stall; the retry after is 2 s later
+        assert time.monotonic() - begun < due_s + 1.5  # for a stall; the next retry is 2 s later
         waiting.setblocking(True)
         waiting.sendall(b"after")
         assert read_exactly(waiting, 5) == b"after"
@@ -71,7 +71,7 @@ def test_dropped_syns_are_counted_and_our_own_filler_is_not(proxy: Proxy) -> Non
     with begin_connect(proxy.address), begin_connect(proxy.address):
         until(lambda: proxy.show()["connect"]["syn_drops"] >= 2, "two SYNs dropped")
         drops = proxy.show()["connect"]["syn_drops"]
-        # Two, as long as no retry was due.
+        # Two, if no retry was due.
         assert 2 <= drops <= 2 * syns_within(time.monotonic() - begun)
     assert proxy.connect("accept")["connect"]["syn_drops"] is None
     assert proxy.show()["connections_opened"] == 0, "the filler was taken for a client"
@@ -98,7 +98,7 @@ def test_bytes_that_wait_for_a_slow_reader_are_held_too(engine: Engine) -> None:
             until(lambda: proxy.log()[0]["held_downstream"] > 0, "the reader is behind")
             proxy.connect("dropped")
             delivered = proxy.log()[0]["bytes_downstream"]
-            # What the kernel had already can still be read; the engine adds nothing to it.
+            # Bytes that the kernel already had can be read; the engine sends no more.
             assert len(read_exactly(client, delivered)) == delivered
             assert silent_for(client, 0.2)
             assert proxy.log()[0]["bytes_downstream"] == delivered
@@ -160,7 +160,7 @@ def test_refused_answers_at_once_and_no_other_process_can_bind_the_port(proxy: P
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(proxy.address, timeout=5)
         took_s.append(time.monotonic() - begun)
-    assert min(took_s) < 0.5  # a SYN that is dropped first costs each of them a second
+    assert min(took_s) < 0.5  # a dropped SYN would take each of them one second
     for options in ([], [socket.SO_REUSEADDR], [socket.SO_REUSEADDR, socket.SO_REUSEPORT]):
         with socket.socket() as thief:
             for option in options:
@@ -211,7 +211,7 @@ def test_clients_in_the_accept_queue_count_as_established(
 ) -> None:
     """If connect() succeeded before the cut, the client is logged, held, and served at the heal."""
     proxy = engine.proxy(echo_server)
-    # Many connects at once, and the cut in their midst: some are accepted, some still waiting.
+    # Many connects at once, cut meanwhile: some are accepted, some still wait.
     clients = [begin_connect(proxy.address) for _ in range(200)]
     shown = proxy.connect("dropped")
     assert shown["connections_opened"] == 200
@@ -242,7 +242,7 @@ def test_every_kind_of_listen_address_can_drop_refuse_and_heal(
     begun = time.monotonic()
     with pytest.raises(TimeoutError):
         proxy.dial(timeout_s=0.2)
-    most = syns_within(time.monotonic() - begun)  # one, as long as no retry was due
+    most = syns_within(time.monotonic() - begun)  # one, if no retry was due
     assert 1 <= proxy.show()["connect"]["syn_drops"] <= most
     proxy.connect("refused")
     with pytest.raises(ConnectionRefusedError):
@@ -320,7 +320,7 @@ def test_a_mode_set_while_disabled_is_in_force_from_the_start(
     begun = time.monotonic()
     with begin_connect(proxy.address) as waiting:
         assert outcome(waiting, 0.2) is None
-    most = syns_within(time.monotonic() - begun)  # one, as long as no retry was due
+    most = syns_within(time.monotonic() - begun)  # one, if no retry was due
     assert 1 <= proxy.show()["connect"]["syn_drops"] <= most
 
 

@@ -169,7 +169,7 @@ def test_traffic_does_not_restart_a_timeout(proxy: Proxy) -> None:
                 client.sendall(b"again")
                 if not silent_for(client, 0.02):
                     break
-        assert 0.299 <= time.monotonic() - begun < 3.5  # re-armed it would have gone on for 5 s
+        assert 0.299 <= time.monotonic() - begun < 3.5  # restarted by traffic, it would take 5 s
     assert end_of(proxy) == "closed_by_fault"
 
 

@@ -40,7 +40,7 @@ def spoken(engine: Engine, *pieces: bytes) -> bytes:
     """All bytes that come back for raw bytes, until the engine ends the connection."""
     host, _, port = engine.url.removeprefix("http://").rpartition(":")
     with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as sock:
-        with contextlib.suppress(OSError):  # it may refuse before all is sent
+        with contextlib.suppress(OSError):  # it may refuse before all bytes are sent
             for piece in pieces:
                 sock.sendall(piece)
         got = b""
@@ -114,7 +114,7 @@ def test_traffic_goes_on_while_a_large_body_is_read(own: Engine) -> None:
                     answered = sock.recv(4096).startswith(b"HTTP/1.1 400 ")
             took_s = time.monotonic() - begun_s
     assert answered
-    # one trip each 5 ms at best, since the two share one lock; a machine's stalls make it fewer
+    # at most one round trip in 5 ms, since both threads share one lock; fewer if the machine stalls
     assert trips >= max(2, 20 * took_s)
 
 
@@ -138,7 +138,7 @@ def test_an_unusual_body_is_400_with_a_text(engine: Engine, body: str, why: str)
     assert engine.http.get("/version").status_code == 200
 
 
-# --- slow ones, and bugs ---
+# --- slow requests, and bugs ---
 
 
 @asynccontextmanager
@@ -258,7 +258,7 @@ def test_a_wrong_connection_id_is_400(engine: Engine, since: str) -> None:
     assert (answer.status_code, len(answer.text) < 300) == (400, True)
 
 
-# --- who asks ---
+# --- hosts and browsers ---
 
 
 def asked(engine: Engine, **headers: str) -> int:

@@ -11,7 +11,7 @@ from chaoslab.services import last_messages
 
 from .rig import Engine, Proxy, read_exactly, read_to_end, until, upstream
 
-configure(last_messages())  # as whoever starts an engine has it learn them
+configure(last_messages())  # as a lab configures its engine
 TERMINATE = b"X\x00\x00\x00\x04"
 QUIT = b"*1\r\n$4\r\nQUIT\r\n"
 

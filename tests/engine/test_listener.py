@@ -59,7 +59,7 @@ def test_one_filler_fills_the_queue_exactly(bound: socket.socket) -> None:
         assert not is_up(client)
         drops = socket_diag.syn_drops(bound)
         assert drops is not None
-        # Once, as long as no retry was due.
+        # Once, if no retry was due.
         assert 1 <= drops - before <= syns_within(time.monotonic() - begun)
     assert accept_all(bound, fillers) == []
     assert (fillers, socket_diag.accept_queue(bound)) == ({}, 0)

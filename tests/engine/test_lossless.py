@@ -19,7 +19,7 @@ from .rig import Engine, Proxy, read_exactly, read_to_end, upstream
 
 CHUNKS = 65_535
 CHUNK = struct.Struct("!I")
-# Toxics that let everything pass in the end, mild enough that the whole run stays short.
+# Toxics that pass all bytes in the end, with short delays so that the test is short.
 PASSING: list[tuple[str, dict[str, int]]] = [
     ("latency", {"latency": 3, "jitter": 2}),
     ("slicer", {"average_size": 700, "size_variation": 300, "delay": 0}),
@@ -36,7 +36,7 @@ class Change:
 
     add: tuple[str, dict[str, int]] | None = None
     stream: str = "downstream"
-    toxicity: float | None = None  # that a toxic gets before it goes
+    toxicity: float | None = None  # set before the toxic is removed
     mode: str = ""
     established: str = "keep"
 

@@ -85,7 +85,7 @@ def flood(poller: Poller) -> Iterator[list[int]]:
     near, far = socket.socketpair()
     far.send(b"x")
     served: list[int] = []
-    poller.watch(near.fileno(), READ, served.append)  # it leaves the byte where it is
+    poller.watch(near.fileno(), READ, served.append)  # the byte is not read
     yield served
     poller.forget(near.fileno())
     near.close()
@@ -116,7 +116,7 @@ def test_much_data_does_not_delay_asyncio(poller: Poller, flood: list[int]) -> N
     with asyncio.Runner(loop_factory=lambda: Loop(poller)) as runner:
         answered_s, slept_s = runner.run(work())
     assert len(flood) > 50
-    # Starved they would never come; some ms are a busy machine's.
+    # Without service they would never be called; some ms are for a busy machine.
     assert prompt(answered_s) < 0.01
     assert min(slept_s) >= 0.002
     assert prompt(slept_s) < 0.012
@@ -156,9 +156,9 @@ def test_a_call_given_to_asyncio_by_a_handler_is_made_at_once(
         return await asyncio.wait_for(done, 30.0), now_s() - begun
 
     with asyncio.Runner(loop_factory=lambda: Loop(poller)) as runner:
-        said, took_s = runner.run(wait_for_the_handler())
-    assert said == "called"
-    assert 0.001 <= took_s < 10.0  # a stall's; who did not come back would have waited for 30 s
+        result, took_s = runner.run(wait_for_the_handler())
+    assert result == "called"
+    assert 0.001 <= took_s < 10.0  # for a stall; without the call it would be 30 s
 
 
 def test_a_descriptor_forgotten_in_the_same_batch_is_not_served(

@@ -151,7 +151,7 @@ def test_the_same_seed_draws_the_same_toxicity(echo_server: Address) -> None:
     first = rolls("11")
     assert rolls("11") == first
     assert rolls("12") != first
-    # 40 fair rolls: fewer than 7 or more than 33 would happen once in 200,000 seeds.
+    # 40 fair draws: fewer than 7 or more than 33 happen once in 200,000 seeds.
     assert 7 <= sum(first) <= 33
 
 

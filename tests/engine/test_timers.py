@@ -48,7 +48,7 @@ def test_a_timer_cancelled_by_another_due_timer_does_not_fire(timers: Timers) ->
     first.call = second.cancel
     timers.run(1.0)
     assert called == []
-    second.cancel()  # once more does no harm
+    second.cancel()  # a second call has no effect
     assert len(timers) == 0
 
 

@@ -48,7 +48,7 @@ class Bench:
     settings: Settings
     now_s: float = START_S
     out: list[tuple[float, Chunk]] = field(default_factory=list)
-    met: list[AppliedFault] = field(default_factory=list)
+    applied: list[AppliedFault] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         toxic = Toxic(
@@ -60,7 +60,7 @@ class Bench:
             settings=self.settings,
         )
         context = ToxicContext(START_S, lambda: seeds.generator(1, "toxic"))
-        self.stage = Stage(toxic, Direction.DOWNSTREAM, context, self.met.append)
+        self.stage = Stage(toxic, Direction.DOWNSTREAM, context, self.applied.append)
 
     def emit(self, chunk: Chunk) -> None:
         self.out.append((self.now_s, chunk))
@@ -287,14 +287,14 @@ def test_a_toxic_for_passing_bytes_applies_when_bytes_have_passed() -> None:
     """Latency does not apply to an idle connection, nor to a byte that still waits."""
     bench = Bench(Latency(latency=100))
     bench.send(b"abcd")
-    assert bench.met == []
+    assert bench.applied == []
     bench.run(START_S + 1)
-    assert [met.bytes for met in bench.met] == [4]
+    assert [each.bytes for each in bench.applied] == [4]
 
 
 def test_a_toxic_for_idle_connections_applies_at_once() -> None:
     """Silence applies with 0 bytes first, then counts the bytes that it holds."""
     bench = Bench(Silence())
-    assert [met.bytes for met in bench.met] == [0]
+    assert [each.bytes for each in bench.applied] == [0]
     bench.send(b"abcd")
-    assert [met.bytes for met in bench.met] == [4]
+    assert [each.bytes for each in bench.applied] == [4]

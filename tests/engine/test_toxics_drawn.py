@@ -1,4 +1,4 @@
-"""Toxics on a virtual clock: no byte is altered, whatever the chunks and their pauses."""
+"""Toxics with a virtual clock: no byte is altered, for any chunks and pauses."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ PASSING: st.SearchStrategy[Settings] = st.one_of(
 
 
 def send(bench: Bench, sent: Sent) -> bytes:
-    """Send it all; returns the bytes."""
+    """Send all chunks; returns their bytes."""
     for chunk, pause_s in sent:
         bench.send(chunk)
         bench.run(bench.now_s + pause_s)
@@ -53,8 +53,8 @@ def send(bench: Bench, sent: Sent) -> bytes:
 @pytest.mark.parametrize("settings", EVERY, ids=repr)
 @examples(25)
 @given(SENT)
-def test_what_leaves_is_a_prefix_of_what_came(settings: Settings, sent: Sent) -> None:
-    """No toxic alters or reorders: what leaves it is the beginning of what entered."""
+def test_the_output_is_a_prefix_of_the_input(settings: Settings, sent: Sent) -> None:
+    """No toxic alters or reorders bytes."""
     bench = Bench(settings)
     data = b"".join(chunk for chunk, _ in sent)
     try:
@@ -64,7 +64,7 @@ def test_what_leaves_is_a_prefix_of_what_came(settings: Settings, sent: Sent) ->
     except ResetRequested:
         assert isinstance(settings, ResetPeer)
     assert data.startswith(bench.bytes_out)
-    # A `timeout` passes on that this stream is over, and ends the connection later.
+    # A `timeout` passes the end mark of this stream, and ends the connection later.
     assert bench.ends in ([], [End.EOF], [End.CUT], [End.EOF, End.CUT])
     after = itertools.dropwhile(lambda chunk: chunk.end is None, (chunk for _, chunk in bench.out))
     assert not any(chunk.data for chunk in after)
@@ -73,10 +73,10 @@ def test_what_leaves_is_a_prefix_of_what_came(settings: Settings, sent: Sent) ->
 @pytest.mark.parametrize("settings", EVERY, ids=repr)
 @examples(25)
 @given(SENT)
-def test_removed_in_mid_flight_a_toxic_delivers_all_or_ends_the_connection(
+def test_a_removed_toxic_delivers_all_bytes_or_ends_the_connection(
     settings: Settings, sent: Sent
 ) -> None:
-    """Never some bytes and then going on."""
+    """It never delivers a part and lets the stream go on."""
     bench = Bench(settings)
     try:
         data = send(bench, sent)
@@ -89,10 +89,8 @@ def test_removed_in_mid_flight_a_toxic_delivers_all_or_ends_the_connection(
 
 @examples(100)
 @given(st.lists(PASSING, min_size=1, max_size=4), SENT)
-def test_every_byte_passes_a_row_of_passing_toxics_and_then_the_end(
-    row: list[Settings], sent: Sent
-) -> None:
-    """In order, whatever each of them makes of the chunks."""
+def test_all_bytes_and_then_the_end_pass_several_toxics(row: list[Settings], sent: Sent) -> None:
+    """In order, however each toxic cuts the chunks."""
     given = [*sent, (b"", 0.0)]
     for settings in row:
         bench = Bench(settings)
@@ -116,8 +114,8 @@ def test_every_byte_passes_a_row_of_passing_toxics_and_then_the_end(
 @example(slicer(1, 0, 500), bytes(500))
 @example(slicer(3, 3, 500), bytes(500))
 @example(slicer(64, 1000, 500), bytes(500))
-def test_slices_are_small_apart_and_add_up(settings: Slicer, sent: bytes) -> None:
-    """No slice is larger than average + variation; the delay lies between any two."""
+def test_slices_are_small_and_spaced_and_complete(settings: Slicer, sent: bytes) -> None:
+    """No slice is larger than average + variation, and there is a delay between any two."""
     bench = Bench(settings)
     bench.send(sent)
     bench.run(START_S + LONG_S)

@@ -50,7 +50,7 @@ def test_a_refusing_trigger_resets_the_connection_that_fires_it(proxy: Proxy) ->
         with proxy.dial() as client:
             client.recv(1)
 
-    # On a busy machine the reset may be there before connect() has returned.
+    # On a busy machine the reset may arrive before connect() returns.
     with pytest.raises(ConnectionResetError):
         dial_and_read()
     (record,) = proxy.log()

@@ -17,7 +17,7 @@ OUTSIDE = (*APP, "--external", "postgres=db.example.com", "--external", "redis=1
 PORTS = (*APP, "--external", "postgres=10.20.0.5:5432", "--external", "redis=10.20.0.6:6379")
 A_MINUTE = ("--duration-s", "60")
 
-# Every fault that can be exported, on every kind of destination that it can be exported to.
+# Every fault that can be exported, with every kind of destination that it supports.
 EXPORTABLE: tuple[tuple[str, ...], ...] = (
     ("severed", "vpc", *A_MINUTE, *PODS),
     ("severed", "vpc", *A_MINUTE, *OUTSIDE),

@@ -24,7 +24,7 @@ APP = Pods(namespace="shop", labels={"app": "backend"})
 HOST = Outside(hosts=("10.0.0.1",))
 PORT = Outside(hosts=("10.0.0.1:5432",))
 
-# What the object may have, by hand from the published schema: the guard where that is not at hand.
+# The fields of the object, copied from the published schema, for machines without that schema.
 SELECTOR = {"namespaces", "labelSelectors"}
 ALLOWED: dict[str, set[str]] = {
     "": {"apiVersion", "kind", "metadata", "spec"},

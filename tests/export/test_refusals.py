@@ -18,16 +18,18 @@ BEYOND = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "said"), BEYOND)
+@pytest.mark.parametrize(("fault", "expected"), BEYOND)
 def test_an_unsupported_fault_is_refused_with_the_nearest_supported_one(
-    fault: tuple[str, ...], said: str
+    fault: tuple[str, ...], expected: str
 ) -> None:
     """It is never replaced by another fault."""
-    _refused(export(*fault, *A_MINUTE, *PODS), said, "PodChaos" if "service" in said else "")
+    _refused(
+        export(*fault, *A_MINUTE, *PODS), expected, "PodChaos" if "service" in expected else ""
+    )
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said", "fix"),
+    ("arguments", "expected", "fix"),
     [
         (("severed", "vpc", *PODS), "no duration is given", "add --duration-s"),
         (("severed", "vpc", "--duration-s", "0", *PODS), "--duration-s: 0", "above 0"),
@@ -88,14 +90,14 @@ def test_an_unsupported_fault_is_refused_with_the_nearest_supported_one(
     ],
 )
 def test_the_users_mistakes_are_reported_with_their_fix(
-    arguments: tuple[str, ...], said: str, fix: str
+    arguments: tuple[str, ...], expected: str, fix: str
 ) -> None:
     """What is missing, misspelt or impossible, and what to write instead."""
-    _refused(export(*arguments), said, fix)
+    _refused(export(*arguments), expected, fix)
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "expected"),
     [
         (("--app", "backend"), "not of the form NAME=..."),
         (("--app", "backedn=app=x"), "did you mean 'backend'?"),
@@ -115,10 +117,10 @@ def test_the_users_mistakes_are_reported_with_their_fix(
     ],
 )
 def test_the_places_of_apps_and_services_are_read_strictly(
-    options: tuple[str, ...], said: str
+    options: tuple[str, ...], expected: str
 ) -> None:
     """A wrong selector would be another blast radius."""
-    _refused(export("severed", "vpc", *A_MINUTE, *options), said, "")
+    _refused(export("severed", "vpc", *A_MINUTE, *options), expected, "")
 
 
 def test_all_mistakes_are_reported_at_once() -> None:
@@ -127,9 +129,9 @@ def test_all_mistakes_are_reported_at_once() -> None:
     _refused(result, "unknown name 'x'", "':1' is not a target")
 
 
-def _refused(result: Result, said: str, fix: str) -> None:
+def _refused(result: Result, expected: str, fix: str) -> None:
     assert result.exit_code == 2, result.output
-    assert said in result.stderr
+    assert expected in result.stderr
     assert fix in result.stderr
     assert "Traceback" not in result.stderr
     assert result.stdout == ""

@@ -69,7 +69,7 @@ def redis_path(redis: RedisServer) -> Iterator[Relay]:
 # How long a server may be silent before the backend takes it for lost, where no test is about that:
 # longer than a machine stalls.
 PATIENT = {"LIMIT_HEALTH_S": "2.5", "LIMIT_POOL_WAIT_S": "5"}
-# A start that still waits for its database when a test looks at it, however late that is.
+# A start that waits for its database long enough to be observed on a slow machine.
 SLOW_TO_FAIL = {"LIMIT_CONNECT_S": "20", "LIMIT_INIT_S": "30"}
 
 

@@ -16,7 +16,7 @@ import pytest
 from .servers import free_port
 
 Json = dict[str, Any]
-# Nothing else of the tester's environment may reach the backend's settings.
+# No other variable of the test's environment is passed to the backend.
 PASSED_ON = ("PATH", "PYTHONPATH")
 # Making a TLS context for every request would cost more than the requests.
 ONE_SHOT = httpx.Limits(max_keepalive_connections=0)

@@ -35,12 +35,12 @@ async def test_a_run_delivers_the_five_events_in_order_to_its_own_user_only() ->
     supervisor = Supervisor(ModelFactory(), TOOLS)
     with manager.connected("ann") as ann, manager.connected("bob") as bob:
         run = supervisor.run(Bridge(manager), "ann", "count these three words")
-        told = [event async for event in run]
-        heard = [ann.queue.get_nowait() for _ in EVENTS]
+        emitted = [event async for event in run]
+        received = [ann.queue.get_nowait() for _ in EVENTS]
         assert bob.queue.empty()
-    assert [event.type for event in heard] == list(EVENTS)
-    assert heard == told
-    assert heard[-1].detail == "4"
+    assert [event.type for event in received] == list(EVENTS)
+    assert received == emitted
+    assert received[-1].detail == "4"
     assert (manager.delivered, manager.users) == (5, {})
 
 
@@ -83,12 +83,12 @@ def test_over_a_real_websocket_the_events_arrive_while_both_databases_are_down(
     address = f"ws://127.0.0.1:{backend.port}/ws?user="
     with connect(address + "ann") as ann, connect(address + "bob") as bob:
         run = backend.post("/runs", {"user": "ann", "prompt": "count"}).json()
-        heard = [json.loads(ann.recv(5)) for _ in EVENTS]
+        received = [json.loads(ann.recv(5)) for _ in EVENTS]
         with pytest.raises(TimeoutError):
             bob.recv(0.2)
         assert backend.get("/ws/isolated/stats").json()["connections"] == 2
-    assert [event["type"] for event in heard] == list(EVENTS)
-    assert {event["run_id"] for event in heard} == {run["run_id"]}
+    assert [event["type"] for event in received] == list(EVENTS)
+    assert {event["run_id"] for event in received} == {run["run_id"]}
 
 
 @needs_websockets

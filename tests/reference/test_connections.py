@@ -41,6 +41,6 @@ async def test_an_abandoned_connect_leaves_no_socket(full_port: int) -> None:
             with pytest.raises(psycopg.OperationalError, match="no answer within") as caught:
                 await BoundedConnection.connect(url, connect_limit_s=0.1, io_limit_s=1.0)
             errors.append(caught.value)
-        assert waiting_connects(full_port) <= 1  # the last try's, in the frames of its own raise
+        assert waiting_connects(full_port) <= 1  # of the last try: its exception has it
     finally:
         gc.enable()

@@ -64,7 +64,7 @@ def test_without_the_bypass_a_dead_database_ends_it_with_3_and_the_reason(
 ) -> None:
     """Within the init limit; /health has the reason before the end, the last log line after it."""
     postgres_path.cut("refused")
-    backend = boot(LIMIT_LINGER_S="3")  # the profile's quarter of a second is easily missed
+    backend = boot(LIMIT_LINGER_S="3")  # the profile's 0.25 s are too short to observe
     body = backend.wait_for("unhealthy", 10)
     assert body["dependency"] == "postgres"
     assert backend.wait_exit(15) == 3
@@ -82,7 +82,7 @@ def test_a_hung_database_does_not_stop_health_from_answering(
     backend = boot(LIMIT_CONNECT_S="8", LIMIT_INIT_S="12")
     body = backend.wait_for("starting", 10)
     assert body["phase"] == "database"
-    answer = backend.get("/health", timeout_s=2.5)  # far less than the database is waited for
+    answer = backend.get("/health", timeout_s=2.5)  # much less than the wait for the database
     assert answer.status_code == 503
     assert backend.get("/health/live").json() == {"status": "alive"}
     assert backend.get("/health/ready").status_code == 503

@@ -52,7 +52,7 @@ def test_a_request_on_a_dead_path_sets_the_status_and_the_breaker_opens(
     assert answer.status_code == 503
     assert answer.json()["dependency"] == "postgres"
     # No answer within the health limit, none for a fresh connection: within the pool wait of 1.5 s.
-    assert answer.elapsed.total_seconds() < 4  # the rest is a busy machine's
+    assert answer.elapsed.total_seconds() < 4  # the rest is for a busy machine
     assert backend.status() == "degraded"
     for _ in range(3):
         backend.post("/threads", {"title": "x"})
@@ -61,10 +61,10 @@ def test_a_request_on_a_dead_path_sets_the_status_and_the_breaker_opens(
         refused = backend.post("/threads", {"title": "x"})
         assert "circuit breaker open" in refused.json()["detail"]
         began.append(time.monotonic())
-    # The quickest of three, for a machine that stalls: each of them would wait for a try.
+    # The fastest of three, for a machine that stalls; without the breaker each would wait.
     assert min(after - before for before, after in pairwise(began)) < 0.3
     postgres_path.heal()
-    # Half-open after 4 s: a request is the probe that brings it back.
+    # Half-open after 4 s: a request is the probe that closes the breaker.
     wait_until(lambda: backend.post("/threads", {"title": "x"}).is_success, 15, "a write succeeds")
     assert backend.status() == "healthy"
 
@@ -72,7 +72,7 @@ def test_a_request_on_a_dead_path_sets_the_status_and_the_breaker_opens(
 def test_a_slow_database_is_not_a_lost_one(boot: Boot, postgres_path: Relay) -> None:
     """250 ms for each answer, the incident's 5 s at these limits: starts, serves, stays healthy."""
     postgres_path.delay_s = 0.25
-    # All of the profile's limits doubled, so that a machine that stalls passes for slow as well.
+    # All limits of the profile doubled, so that a stall counts as slow, not as lost.
     names = ("init", "tables", "connect", "pool_wait", "health", "redis_connect", "reserve")
     limits = {name: getattr(PROFILES["lab"], f"{name}_s") for name in names}
     backend = boot(**{f"LIMIT_{name.upper()}_S": str(2 * limits[name]) for name in names})

@@ -88,7 +88,7 @@ async def test_the_init_limit_bounds_the_whole_sequence_and_names_the_phase() ->
     with pytest.raises(StartupFailed, match=r"phase c: .*limit of 3 s"):
         await start_up(backend, phases)
     assert backend.record.completed == ["a", "b"]
-    # Were the limit each phase's own, it would have lasted 4.5 s; the gaps are for a stall.
+    # With a limit for each phase it would take 4.5 s; the margins are for a stall.
     assert 2.99 <= backend.record.lasted_s < 4.4
 
 

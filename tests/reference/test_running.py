@@ -74,7 +74,7 @@ def test_an_outage_leaves_no_connection_and_no_descriptor_behind(running: Runnin
     """Postgres and the kernel have no more connections of the backend than before."""
 
     def pool_is_full() -> bool:
-        # Its smallest size, and one that it grew by for a caller that came while it was filling.
+        # Its smallest size, and one more for a request that arrived while it was filling.
         return 2 <= running.postgres.connections() <= 3
 
     descriptors = f"/proc/{running.backend.process.pid}/fd"
@@ -85,7 +85,7 @@ def test_an_outage_leaves_no_connection_and_no_descriptor_behind(running: Runnin
     running.backend.wait_for("degraded", 10)
     time.sleep(1.0)  # the subject: attempts made during a second of outage
     opened = running.postgres_path.opened
-    # By how long it really was, for a machine that stalls; a storm makes sixty in a second.
+    # Scaled by the real time, for a machine that stalls; a storm makes sixty in a second.
     assert 1 <= opened <= 12 * (time.monotonic() - began)
     running.postgres_path.heal()
     running.backend.wait_for("healthy", 10)

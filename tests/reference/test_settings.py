@@ -16,13 +16,13 @@ GOOD = {"DATABASE_URL": "postgresql://app:secret@db:6543/x", "REDIS_URL": "redis
 
 def test_the_incidents_limits_are_the_profiles() -> None:
     """Init, tables, connect, pool wait and health, in seconds."""
-    told = {
+    found = {
         name: (p.init_s, p.tables_s, p.connect_s, p.pool_wait_s, p.health_s)
         for name, p in PROFILES.items()
     }
-    assert told["staging"] == (95, 35, 75, 60, 30)
-    assert told["production"] == (90, 45, 60, 70, 30)
-    assert told["test"] == (20, 10, 15, 20, 5)
+    assert found["staging"] == (95, 35, 75, 60, 30)
+    assert found["production"] == (90, 45, 60, 70, 30)
+    assert found["test"] == (20, 10, 15, 20, 5)
 
 
 def test_lab_is_staging_with_every_duration_divided_by_the_one_factor() -> None:

@@ -13,6 +13,7 @@ from chaoslab.reference.backend.dependency import Dependency, Status
 from chaoslab.reference.backend.keys import KeyManager
 from chaoslab.reference.backend.metrics import Metrics
 from chaoslab.reference.backend.migrations import Schema
+from chaoslab.reference.backend.monitor import connect_with_retries
 from chaoslab.reference.backend.parts import Parts
 from chaoslab.reference.backend.record import StartupRecord
 from chaoslab.reference.backend.resilience import Resilience
@@ -53,7 +54,36 @@ class Backend:
         self._watchers: dict[str, asyncio.Task[None]] = {}
         self._statuses: list[Status] = []
 
-    def watch(self, dependency: Dependency, *, every_s: float, backoff: Backoff) -> None:
+    async def connect(
+        self,
+        dependency: Dependency,
+        *,
+        limit_s: float,
+        reserve_s: float,
+        attempt_s: float,
+        check_every_s: float,
+        backoff: Backoff,
+    ) -> None:
+        """Connect within `limit_s`, and leave `reserve_s` of the start-up to the later phases.
+
+        Raises DependencyUnavailable. The dependency is watched in either case: after a bypass, its
+        monitor reconnects.
+        """
+        limits = self.settings.limits
+        left_s = limits.init_s - self.record.lasted_s - reserve_s
+        try:
+            await connect_with_retries(
+                dependency,
+                limit_s=min(limit_s, left_s),
+                abandon_s=left_s,
+                attempt_s=attempt_s,
+                tries=limits.retry_tries,
+                backoff=backoff,
+            )
+        finally:
+            self._watch(dependency, every_s=check_every_s, backoff=backoff)
+
+    def _watch(self, dependency: Dependency, *, every_s: float, backoff: Backoff) -> None:
         """Check a dependency from now on, and reconnect it whenever it is lost."""
         monitor = self.parts.monitor(dependency, every_s=every_s, backoff=backoff)
         name = dependency.status.name

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from chaoslab.reference.backend.backend import Backend, need
-from chaoslab.reference.backend.monitor import connect_with_retries
 
 
 async def run(backend: Backend) -> None:
-    """Connect within the limit. Raises DependencyUnavailable.
-
-    Postgres is watched in either case: after a bypass, its monitor reconnects.
-    """
+    """Connect within the limit. Raises DependencyUnavailable."""
     limits, parts = backend.settings.limits, backend.parts
     backend.database = database = parts.database(
         backend.settings,
@@ -19,17 +15,11 @@ async def run(backend: Backend) -> None:
         schema=need(backend.schema, "the schema"),
         pool_factory=parts.pool,
     )
-    backoff = parts.postgres_backoff(limits)
-    # The time that later phases need is left for them, even if the tables take long.
-    left_s = limits.init_s - backend.record.lasted_s - limits.redis_connect_s - limits.reserve_s
-    try:
-        await connect_with_retries(
-            database,
-            limit_s=min(limits.connect_s, left_s),
-            abandon_s=left_s,
-            attempt_s=database.attempt_s,
-            tries=limits.retry_tries,
-            backoff=backoff,
-        )
-    finally:
-        backend.watch(database, every_s=limits.postgres_check_every_s, backoff=backoff)
+    await backend.connect(
+        database,
+        limit_s=limits.connect_s,
+        reserve_s=limits.redis_connect_s + limits.reserve_s,
+        attempt_s=database.attempt_s,
+        check_every_s=limits.postgres_check_every_s,
+        backoff=parts.postgres_backoff(limits),
+    )
