@@ -12,7 +12,6 @@ from chaoslab.reason import Code, Reason, Value
 _MOST_SHOWN = 50  # problems; who has more sees the rest when these are gone
 _PLACE_CHARACTERS, _WHAT_CHARACTERS = 300, 500
 _LONGEST_WORD = 100  # that is compared with known ones: nobody misspells a longer one
-_UNNAMED = Reason(code="text", text="")
 
 
 class ErrorCode(Code):
@@ -52,18 +51,12 @@ class Problem:
     log or of a program's output. Programs read `code` and `data`, which are stable.
     """
 
-    reason: Reason = _UNNAMED
+    reason: Reason
     where: str = ""
-    what: str = ""
     expected: str = ""
     got: str = ""
     fix: str = ""
     lines: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.reason is _UNNAMED:
-            object.__setattr__(self, "reason", Reason(code="text", text=self.what))
-        object.__setattr__(self, "what", self.reason.text)
 
     @property
     def code(self) -> str:
@@ -74,6 +67,11 @@ class Problem:
     def data(self) -> Mapping[str, Value]:
         """The values that the text was made from."""
         return self.reason.data
+
+    @property
+    def what(self) -> str:
+        """What is wrong, in one line."""
+        return self.reason.text
 
     def __str__(self) -> str:
         place = f"{one_line(self.where, _PLACE_CHARACTERS)}: " if self.where else ""
@@ -91,11 +89,7 @@ class ChaoslabError(Exception):
     `problems` has at least one; the exception's text is theirs, meant for people.
     """
 
-    def __init__(self, problems: Problem | Iterable[Problem] | str) -> None:
-        if isinstance(problems, str):
-            self.problems: tuple[Problem, ...] = ()
-            super().__init__(problems)
-            return
+    def __init__(self, problems: Problem | Iterable[Problem]) -> None:
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
         shown = [str(problem) for problem in self.problems[:_MOST_SHOWN]]
         if (more := len(self.problems) - len(shown)) > 0:
@@ -105,7 +99,7 @@ class ChaoslabError(Exception):
     @property
     def code(self) -> str:
         """The code of the first problem."""
-        return self.problems[0].code if self.problems else ""
+        return self.problems[0].code
 
 
 class SpecError(ChaoslabError):

@@ -16,32 +16,35 @@ from chaoslab.errors import (
     SpecError,
     did_you_mean,
 )
+from chaoslab.reason import Reason
 
 IT_ENDED = "it ended\n  | FATAL:\\x1b[0m\n  | bye"
+WRONG = Reason(code="test.wrong", text="is wrong")
+ENDED = Reason(code="test.ended", text="it ended")
 FULL = ErrorCode("disk.full", "{folder} has {free_bytes} bytes", "No room.")
 
 
 @pytest.mark.parametrize(
     ("problem", "text"),
     [
-        (Problem(where="a.toml: x", what="is wrong"), "a.toml: x: is wrong"),
+        (Problem(where="a.toml: x", reason=WRONG), "a.toml: x: is wrong"),
         (
-            Problem(where="a.toml: x", what="is wrong", expected="one of: b, c"),
+            Problem(where="a.toml: x", reason=WRONG, expected="one of: b, c"),
             "a.toml: x: is wrong\n  expected one of: b, c",
         ),
         (
-            Problem(where="a.toml: x", what="is wrong", fix="did you mean 'b'?"),
+            Problem(where="a.toml: x", reason=WRONG, fix="did you mean 'b'?"),
             "a.toml: x: is wrong\n  did you mean 'b'?",
         ),
         (
-            Problem(where="x", what="is wrong", expected="b", fix="add it"),
+            Problem(where="x", reason=WRONG, expected="b", fix="add it"),
             "x: is wrong\n  expected b; add it",
         ),
         (
-            Problem(where="x", what="is wrong", expected="b", got="'c'", fix="add it"),
+            Problem(where="x", reason=WRONG, expected="b", got="'c'", fix="add it"),
             "x: is wrong\n  expected b, got 'c'; add it",
         ),
-        (Problem(what="it ended", lines=("FATAL:\x1b[0m", "bye")), IT_ENDED),
+        (Problem(reason=ENDED, lines=("FATAL:\x1b[0m", "bye")), IT_ENDED),
     ],
 )
 def test_a_problem_has_place_and_text_and_then_the_fix(problem: Problem, text: str) -> None:
@@ -51,7 +54,7 @@ def test_a_problem_has_place_and_text_and_then_the_fix(problem: Problem, text: s
 
 def test_a_spec_error_holds_every_problem_in_its_order() -> None:
     """One run of the loader is enough to fix a file."""
-    problems = [Problem(where=f"line {n}", what="is wrong") for n in (3, 1, 2)]
+    problems = [Problem(where=f"line {n}", reason=WRONG) for n in (3, 1, 2)]
     error = SpecError(iter(problems))
     assert error.problems == tuple(problems)
     assert str(error).splitlines() == [str(problem) for problem in problems]

@@ -121,8 +121,6 @@ async def _start(
 def _merged(errors: ExceptionGroup[ChaoslabError]) -> ChaoslabError:
     """One error with the type of the first and the problems of all."""
     each = [error for error in errors.exceptions if isinstance(error, ChaoslabError)]
-    if not all(error.problems for error in each):
-        return type(each[0])("\n".join(map(str, each)))
     return type(each[0])(problem for error in each for problem in error.problems)
 
 

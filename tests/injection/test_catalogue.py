@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import psycopg
 import pytest
+from rigs.problems import problem
 
 from chaoslab import (
     CutMidstream,
@@ -380,7 +381,7 @@ async def test_flapping_that_fails_while_severed_is_healed(
 
     async def severs_and_fails(action: Action) -> None:
         await apply(action)
-        raise InjectionFailed("no answer")
+        raise InjectionFailed(problem("no answer"))
 
     with monkeypatch.context() as patched:
         async with injected(fault, context):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from rigs.problems import problem
 
 from chaoslab import Severed
 from chaoslab.agent.iptables_rules import Counters
@@ -36,7 +37,7 @@ class Counting:
         """Higher at each reading, and different for each link."""
         self.read.append(proxy)
         if len(self.read) >= self._fails_at:
-            raise InjectionFailed("the agent is gone")
+            raise InjectionFailed(problem("the agent is gone"))
         return Counters(
             syns=len(self.read), syns_dropped=1, packets_dropped=2, bytes_up=3, bytes_down=4,
             resets=len(proxy),

@@ -147,8 +147,9 @@ def test_the_first_line_of_a_failure_has_the_first_reason() -> None:
 def test_a_mistake_of_megabytes_is_not_echoed() -> None:
     """A place, a value and what was expected are cut each; of many problems the first are told."""
     big = "A" * 5_000_000
-    assert len(str(Problem(where=big, what=big, expected=big, fix=big))) < 3000
-    many = SpecError([Problem(where=f"w{n}", what=big) for n in range(10_000)])
+    reason = Reason(code="test.wrong", text=big)
+    assert len(str(Problem(where=big, reason=reason, expected=big, fix=big))) < 3000
+    many = SpecError([Problem(where=f"w{n}", reason=reason) for n in range(10_000)])
     assert len(str(many)) < 30_000
     assert str(many).endswith("… and 9950 more problems")
     assert len(many.problems) == 10_000

@@ -1,4 +1,4 @@
-"""Expected problems as data: place, code and data, and a part of what helps the user."""
+"""Problems as data: what a test expects (place, code, data, a part of the hint), and made ones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chaoslab.errors import Problem
-from chaoslab.reason import Value
+from chaoslab.reason import Reason, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +34,8 @@ def place_of(problem: Problem) -> str:
 def wrong(place: str, code: str, /, hint: str = "", **data: Value) -> Expected:
     """A problem with that code, as `wrong("apps.backend.port", "topology.port_taken", port=1)`."""
     return Expected(place, code, data, hint)
+
+
+def problem(text: str) -> Problem:
+    """A problem with that text and a code that no module of chaoslab has."""
+    return Problem(reason=Reason(code="test.wrong", text=text))

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from rigs.problems import problem
 
 from chaoslab import Severed
 from chaoslab.errors import RuntimeUnavailable, ServiceFailed
@@ -164,7 +165,7 @@ async def test_what_cannot_be_healed_is_reported_and_stays_recorded(
     server: Server, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server may be out of reach at that moment; the next one to come tries again."""
-    monkeypatch.setattr("chaoslab.runtimes.attach.runtime.taken_back", _unreachable)
+    monkeypatch.setattr("chaoslab.runtimes.attach.runtime.heal", _unreachable)
     with pytest.raises(ServiceFailed, match=r"still in force: cache: .*\n(.*\n)*.*tries again"):
         await _left_severed(server)
     monkeypatch.undo()
@@ -185,7 +186,7 @@ async def _left_severed(server: Server) -> None:
 
 
 def _unreachable(_: object) -> None:
-    raise RuntimeUnavailable("nobody answers")
+    raise RuntimeUnavailable(problem("nobody answers"))
 
 
 async def test_a_proxy_that_is_gone_has_nothing_in_force(server: Server) -> None:
@@ -208,8 +209,8 @@ async def test_a_run_begins_only_on_working_paths(server: Server) -> None:
     with pytest.raises(RuntimeUnavailable) as refused:
         async with AttachedRuntime(system):
             pass
-    assert "'cache' is disabled" in str(refused.value)
-    assert "'othr' does not exist\n  expected one of: cache, other" in str(refused.value)
+    assert "'cache': it is disabled" in str(refused.value)
+    assert "'othr': it does not exist\n  expected one of: cache, other" in str(refused.value)
     await server.ask("POST", "/proxies/cache", {"enabled": True})
     toxic = {"name": "chaoslab.x", "type": "latency", "attributes": {"latency": 1}}
     await server.ask("POST", "/proxies/cache/toxics", toxic)

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rigs.problems import problem
 
 from chaoslab.errors import ChaoslabError, RuntimeUnavailable, ServiceFailed
 from chaoslab.machine.places import NOBODY
@@ -196,7 +197,7 @@ def test_a_missing_package_says_how_to_install_it() -> None:
 
 def test_errors_of_other_origin_pass_unchanged() -> None:
     """Our own errors keep their text, and a bug keeps its traceback."""
-    ours = ServiceFailed("as it was")
+    ours = ServiceFailed(problem("as it was"))
     with pytest.raises(ServiceFailed) as raised, engine_errors("x"):
         raise ours
     assert raised.value is ours
