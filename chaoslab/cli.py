@@ -134,15 +134,15 @@ def report(runs: tuple[str, ...], results: Path) -> None:
     are also saved as boots.csv in the folder of each run.
     """
     from chaoslab.console import wide_console
-    from chaoslab.report.frames import boots_frame, save_boots
+    from chaoslab.report.boots import boots, save_boots
     from chaoslab.report.runs import chosen_runs
     from chaoslab.report.text import latencies
 
     chosen = chosen_runs(runs, results)
-    boots = boots_frame(chosen)
+    rows = boots(chosen)
     console = wide_console()
-    console.print(latencies(boots))
-    for path in save_boots(boots, chosen):
+    console.print(latencies(rows))
+    for path in save_boots(rows, chosen):
         console.print(f"saved {path}", markup=False, highlight=False)
 
 

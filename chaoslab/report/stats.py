@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from math import isnan, nan
+from statistics import median
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
-
+from chaoslab.report.boots import Row
 from chaoslab.seeds import generator
 
-Values: TypeAlias = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 # With fewer values the 95th percentile lies between the two largest and means little.
 ENOUGH_FOR_P95 = 20
@@ -71,80 +72,111 @@ class Comparison:
     delta: Delta | None
 
 
-def spread(values: Values) -> Spread:
+def spread(values: Iterable[float]) -> Spread:
     """Count, median and p95 of the values that are not NaN, with linear interpolation."""
-    known = values[~np.isnan(values)]
-    few = known.size < ENOUGH_FOR_P95
-    if not known.size:
+    known = _known(values)
+    few = len(known) < ENOUGH_FOR_P95
+    if not known:
         return Spread(n=0, p50_s=None, p95_s=None, p95_is_max=few)
-    p95_s = known.max() if few else np.quantile(known, 0.95)
-    return Spread(n=known.size, p50_s=float(np.median(known)), p95_s=float(p95_s), p95_is_max=few)
+    p95_s = known[-1] if few else _quantile(known, 0.95)
+    return Spread(n=len(known), p50_s=float(median(known)), p95_s=float(p95_s), p95_is_max=few)
 
 
-def delta(baseline: Values, candidate: Values, *, seed: int = 0) -> Delta | None:
+def delta(baseline: Iterable[float], candidate: Iterable[float], *, seed: int = 0) -> Delta | None:
     """Median of `candidate` minus that of `baseline`, with a percentile bootstrap interval (95 %).
 
     NaN is left out. None if one side has no value. The same seed gives the same interval.
     Source: B. Efron, R. Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
     """
-    before, after = baseline[~np.isnan(baseline)], candidate[~np.isnan(candidate)]
-    if not before.size or not after.size:
+    before, after = _known(baseline), _known(candidate)
+    if not before or not after:
         return None
-    delta_s = float(np.median(after) - np.median(before))
-    if min(before.size, after.size) < ENOUGH_FOR_INTERVAL:
+    delta_s = float(median(after) - median(before))
+    if min(len(before), len(after)) < ENOUGH_FOR_INTERVAL:
         return Delta(delta_s=delta_s, low_s=None, high_s=None)
+    import numpy as np
+
     draws = _resampled_medians(after, seed, "after") - _resampled_medians(before, seed, "before")
     low_s, high_s = np.quantile(draws, (0.025, 0.975))
     return Delta(delta_s=delta_s, low_s=float(low_s), high_s=float(high_s))
 
 
 def compared(
-    boots: pd.DataFrame, times: tuple[str, ...], by: str = "startup_complete_s"
+    boots: Sequence[Row], times: tuple[str, ...], by: str = "startup_complete_s"
 ) -> Iterator[Comparison]:
-    """One Comparison for each kind of boot in each run, in the order of the frame.
+    """One Comparison for each kind of boot in each run, in the order of the rows.
 
-    `boots` is a frame of `boots_frame`, `times` are the columns for `spreads`, and `by` is the
-    column whose medians are compared with those of the frame's first run.
+    `boots` are rows of `chaoslab.report.boots`, `times` are the names for `spreads`, and `by` is
+    the name of the times whose medians are compared with those of the first run.
     """
-    first_run = boots["run"].iloc[0] if len(boots) else ""
-    for (scenario, app, boot), rows in boots.groupby(_KIND, sort=False):
-        baseline: Values = _values(rows[rows["run"] == first_run], by)
-        for run, group in rows.groupby("run", sort=False):
+    first_run = boots[0]["run"] if boots else ""
+    for (scenario, app, boot), rows in _grouped(boots, _KIND):
+        baseline = _values((row for row in rows if row["run"] == first_run), by)
+        for (run,), group in _grouped(rows, ("run",)):
             yield Comparison(
-                scenario=str(scenario),
-                app=str(app),
-                boot=int(str(boot)),
-                run=str(run),
+                scenario=scenario,
+                app=app,
+                boot=boot,
+                run=run,
                 boots=len(group),
-                verdict=str(group["verdict"].iloc[0]),
+                verdict=str(group[0]["verdict"]),
                 spreads={name: spread(_values(group, name)) for name in times},
                 delta=None if run == first_run else delta(baseline, _values(group, by)),
             )
 
 
-def paired_deltas(boots: pd.DataFrame, by: str = "startup_complete_s") -> Mapping[str, Delta]:
+def paired_deltas(boots: Sequence[Row], by: str = "startup_complete_s") -> Mapping[str, Delta]:
     """For each later run: the median difference to the first run over the kinds of boot in both.
 
     Each kind gives one difference (median minus median), so runs with one boot of each scenario can
     be compared. The interval comes from resampling the kinds. Empty for a single run.
     """
-    medians = boots.groupby([*_KIND, "run"], sort=False)[by].median().unstack("run")
-    runs = list(dict.fromkeys(boots["run"]))
+    medians = {
+        run: {kind: spread(_values(group, by)).p50_s for kind, group in _grouped(rows, _KIND)}
+        for (run,), rows in _grouped(boots, ("run",))
+    }
+    first, *later = medians or [""]
     found: dict[str, Delta] = {}
-    for run in runs[1:]:
-        differences = (medians[run] - medians[runs[0]]).to_numpy(dtype=np.float64)
-        known = differences[~np.isnan(differences)]
-        difference = delta(np.zeros(known.size), known)
+    for run in later:
+        differences = [
+            value - before
+            for kind, value in medians[run].items()
+            if value is not None and (before := medians[first].get(kind)) is not None
+        ]
+        difference = delta([0.0] * len(differences), differences)
         if difference is not None:
             found[run] = difference
     return found
 
 
-def _values(rows: pd.DataFrame, column: str) -> Values:
-    return rows[column].to_numpy(dtype=np.float64)
+def _known(values: Iterable[float]) -> list[float]:
+    return sorted(value for value in values if not isnan(value))
 
 
-def _resampled_medians(values: Values, seed: int, name: str) -> Values:
+def _quantile(values: Sequence[float], share: float) -> float:
+    """The quantile of sorted values, between order statistics by linear interpolation."""
+    place = share * (len(values) - 1)
+    low = values[int(place)]
+    high = values[min(int(place) + 1, len(values) - 1)]
+    return min(low + (high - low) * (place % 1), high)
+
+
+def _values(rows: Iterable[Row], name: str) -> list[float]:
+    return [float(row.get(name, nan)) for row in rows]
+
+
+def _grouped(rows: Iterable[Row], by: Sequence[str]) -> Iterator[tuple[tuple[Any, ...], list[Row]]]:
+    """The rows with the same values, group by group, each in the order of its first row."""
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[name] for name in by), []).append(row)
+    yield from groups.items()
+
+
+def _resampled_medians(values: Sequence[float], seed: int, name: str) -> npt.NDArray[np.float64]:
+    import numpy as np
+
     rng = np.random.default_rng(generator(seed, "bootstrap", name).getrandbits(64))
-    picks = rng.integers(0, values.size, size=(RESAMPLES, values.size))
-    return np.median(values[picks], axis=1)
+    picks = rng.integers(0, len(values), size=(RESAMPLES, len(values)))
+    medians: npt.NDArray[np.float64] = np.median(np.array(values)[picks], axis=1)
+    return medians

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from chaoslab.report.frames import boots_frame, save_boots
+from chaoslab.report.boots import boots, save_boots
 from chaoslab.report.text import latencies
 
 WIDTH = 128  # columns; enough for the longest scenario name of the reference on one line
@@ -16,11 +16,11 @@ WIDTH = 128  # columns; enough for the longest scenario name of the reference on
 
 def summary(run: Path) -> Iterator[str]:
     """The lines of a run's table. Also writes its boots.csv."""
-    boots = boots_frame([run])
-    if boots.empty:
+    rows = boots([run])
+    if not rows:
         yield "no app was spawned"
         return
     sink = io.StringIO()
-    Console(file=sink, width=WIDTH).print(latencies(boots))
+    Console(file=sink, width=WIDTH).print(latencies(rows))
     yield from sink.getvalue().splitlines()
-    list(save_boots(boots, [run]))
+    list(save_boots(rows, [run]))

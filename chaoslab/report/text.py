@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import pandas as pd
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from chaoslab.console import plain_table
+from chaoslab.report.boots import Row
 from chaoslab.report.columns import TIMES, columns
 from chaoslab.report.stats import (
     ENOUGH_FOR_INTERVAL,
@@ -26,11 +26,11 @@ _BY = "startup_complete_s"
 _NONE = "-"
 
 
-def latencies(boots: pd.DataFrame) -> Group:
+def latencies(boots: Sequence[Row]) -> Group:
     """Start-up times per scenario and run: counts, p50, p95 and the difference to the first run.
 
-    `boots` is a frame of `boots_frame`. Notes below the table say where there are few values or
-    incomplete start-ups, and compare the runs over all scenarios.
+    `boots` are rows of `chaoslab.report.boots.boots`. Notes below the table say where there are few
+    values or incomplete start-ups, and compare the runs over all scenarios.
     """
     rows = tuple(compared(boots, (*TIMES, *columns())))
     runs = tuple(dict.fromkeys(row.run for row in rows))
@@ -100,7 +100,7 @@ def _delta(delta: Delta | None) -> str:
     return f"{delta.delta_s:+.3f} ({delta.low_s:+.3f} to {delta.high_s:+.3f})"
 
 
-def _notes(rows: Sequence[Comparison], boots: pd.DataFrame) -> Iterator[str]:
+def _notes(rows: Sequence[Comparison], boots: Sequence[Row]) -> Iterator[str]:
     unfinished = sum(row.boots - row.spreads[_BY].n for row in rows)
     if unfinished:
         yield (

@@ -22,7 +22,8 @@ from chaoslab.history.events import AnyEvent
 from chaoslab.history.run_folder import RunFolder
 from chaoslab.model.health import HealthContract, HealthState
 from chaoslab.model.topology import App, Topology
-from chaoslab.report.frames import boots_frame, save_boots
+from chaoslab.report.boots import boots, save_boots
+from chaoslab.report.frames import boots_frame
 
 
 def test_a_boot_is_measured_from_its_spawn(make_run: MakeRun) -> None:
@@ -166,7 +167,7 @@ def test_boots_are_saved_beside_their_run_and_read_the_same_again(make_run: Make
     """Each run's boots.csv holds its own rows only."""
     runs = [make_run("one"), make_run("two", [spawned(0.0)])]
     frame = boots_frame(runs)
-    paths = list(save_boots(frame, runs))
+    paths = list(save_boots(boots(runs), runs))
     assert paths == [run / "boots.csv" for run in runs]
     read = pd.read_csv(paths[0])
     assert list(read.columns) == list(frame.columns)

@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 from chaoslab import services
 from chaoslab.model.health import DEFAULT_WORDS, HealthState
 from chaoslab.model.loader import load_topology
-from chaoslab.report.frames import boots_frame
+from chaoslab.report.boots import boots
 from chaoslab.report.text import latencies
 from chaoslab.report.topology_text import topology_tree
 
@@ -27,7 +27,7 @@ def printed(renderable: RenderableType, width: int = 120) -> str:
 
 def test_one_run_is_shown_by_its_medians(make_run: MakeRun) -> None:
     """The table of a single run has no delta and says that one boot carries no p95."""
-    text = printed(latencies(boots_frame([make_run("one")])))
+    text = printed(latencies(boots([make_run("one")])))
     (row,) = [line for line in text.splitlines() if "severed_before_start" in line]
     assert row.split() == [
         *("severed_before_start", "1", "0.250", "0.500", "1.500", "-", "1.500", "0.750", "-"),
@@ -42,7 +42,7 @@ def test_several_runs_are_compared_to_the_first(make_run: MakeRun) -> None:
         make_run("one", scenario=f"s{index}")
         make_run("two", degraded_then_recovered(1.75 + index / 100), scenario=f"s{index}")
     runs = [make_run("one", scenario="s0"), make_run("two", [spawned(0.0)], scenario="extra")]
-    text = printed(latencies(boots_frame(runs)))
+    text = printed(latencies(boots(runs)))
     assert "delta of complete" in text
     assert "+0.250 (n<5)" in text
     assert "two minus the first run, over all scenarios: +0.275 (+0.2" in text
@@ -51,15 +51,13 @@ def test_several_runs_are_compared_to_the_first(make_run: MakeRun) -> None:
 
 def test_few_scenarios_in_common_are_not_judged(make_run: MakeRun) -> None:
     """One scenario in each run cannot show that runs are alike, nor that they differ."""
-    text = printed(latencies(boots_frame([make_run("one"), make_run("two")])))
+    text = printed(latencies(boots([make_run("one"), make_run("two")])))
     assert "+0.000 (n<5) s; too few common scenarios to decide." in text
 
 
 def test_start_ups_that_never_completed_are_counted_and_said(make_run: MakeRun) -> None:
     """A median of survivors must not pass for the median of all."""
-    text = printed(
-        latencies(boots_frame([make_run("one", [spawned(0.0), exited(1, 3, asked=False)])]))
-    )
+    text = printed(latencies(boots([make_run("one", [spawned(0.0), exited(1, 3, asked=False)])])))
     assert "0 of 1" in text
     assert "1 of 1 boots did not complete their start-up" in text
 
@@ -67,18 +65,18 @@ def test_start_ups_that_never_completed_are_counted_and_said(make_run: MakeRun) 
 def test_a_second_boot_has_a_row_of_its_own(make_run: MakeRun) -> None:
     """A restart after the repair is another kind of boot than the one under the fault."""
     events = [*degraded_then_recovered(), exited(6.0, 0, asked=True), spawned(7.0, boot=2)]
-    text = printed(latencies(boots_frame([make_run("one", events)])))
+    text = printed(latencies(boots([make_run("one", events)])))
     assert "severed_before_start, boot 2" in text
 
 
 def test_the_table_of_nothing_is_still_a_table(make_run: MakeRun) -> None:
     """No boots at all: no crash and no figures."""
-    assert "Start-up latency" in printed(latencies(boots_frame([make_run("one", [])])))
+    assert "Start-up latency" in printed(latencies(boots([make_run("one", [])])))
 
 
 def test_a_narrow_terminal_folds_names_and_keeps_the_figures(make_run: MakeRun) -> None:
     """80 columns are enough for every figure."""
-    text = printed(latencies(boots_frame([make_run("one")])), width=80)
+    text = printed(latencies(boots([make_run("one")])), width=80)
     assert all(figure in text for figure in ("0.250", "0.500", "1.500", "0.750"))
     assert max(map(len, text.splitlines())) <= 80
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rigs.examples import examples
 
+from chaoslab.report.boots import Row
 from chaoslab.report.stats import compared, delta, paired_deltas, spread
 from chaoslab.report.wilson import wilson
 
@@ -77,21 +77,20 @@ def test_nothing_on_one_side_is_no_difference() -> None:
     assert delta(np.array([np.nan]), np.array([1.0])) is None
 
 
-def frame(**runs: dict[str, list[float]]) -> pd.DataFrame:
-    """A frame of boots: run -> scenario -> its start-up seconds."""
-    rows = [
-        (scenario, "backend", 1, value, "PASS", run)
+def rows(**runs: dict[str, list[float]]) -> list[Row]:
+    """Rows of boots: run -> scenario -> its start-up seconds."""
+    names = ("scenario", "app", "boot", "startup_complete_s", "verdict", "run")
+    return [
+        dict(zip(names, (scenario, "backend", 1, value, "PASS", run), strict=True))
         for run, scenarios in runs.items()
         for scenario, values in scenarios.items()
         for value in values
     ]
-    names = ["scenario", "app", "boot", "startup_complete_s", "verdict", "run"]
-    return pd.DataFrame(rows, columns=names)
 
 
 def test_each_run_is_compared_to_the_first_of_them() -> None:
     """Not to the one before it; the first itself has no difference."""
-    boots = frame(one={"a": [1.0]}, two={"a": [1.5]}, three={"a": [1.75], "b": [9.0]})
+    boots = rows(one={"a": [1.0]}, two={"a": [1.5]}, three={"a": [1.75], "b": [9.0]})
     found = {(each.run, each.scenario): each for each in compared(boots, ("startup_complete_s",))}
     assert found["one", "a"].delta is None
     deltas = [found[run, "a"].delta for run in ("two", "three")]
@@ -103,7 +102,7 @@ def test_each_run_is_compared_to_the_first_of_them() -> None:
 def test_runs_with_one_boot_each_are_compared_over_their_scenarios() -> None:
     """Ten scenarios that are all 0.2 s slower are clear, though none is on its own."""
     scenarios = {f"s{i}": float(i) for i in range(10)}
-    boots = frame(
+    boots = rows(
         one={name: [value] for name, value in scenarios.items()},
         two={name: [value + 0.2 + i / 100] for i, (name, value) in enumerate(scenarios.items())},
         three={"other": [1.0]},
@@ -112,7 +111,7 @@ def test_runs_with_one_boot_each_are_compared_over_their_scenarios() -> None:
     assert list(found) == ["two"]
     assert found["two"].delta_s == pytest.approx(0.245)
     assert found["two"].is_clear
-    assert paired_deltas(frame(one={"a": [1.0]})) == {}
+    assert paired_deltas(rows(one={"a": [1.0]})) == {}
 
 
 @pytest.mark.parametrize(

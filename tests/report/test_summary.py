@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 from chaoslab.history.run_folder import RunFolder, RunInfo
@@ -22,3 +24,16 @@ def test_a_run_without_a_boot_has_no_table(tmp_path: Path) -> None:
     folder.history_path.touch()
     assert list(summary(tmp_path)) == ["no app was spawned"]
     assert not (tmp_path / "boots.csv").exists()
+
+
+def test_the_table_of_a_run_needs_no_pandas() -> None:
+    """Every session with a scenario prints it, and pandas costs half a second of a core."""
+    code = (
+        "import sys, chaoslab.report.summary\n"
+        "heavy = {'pandas', 'numpy'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert done.returncode == 0, done.stderr
