@@ -13,12 +13,16 @@ NO_ATTACH = ErrorCode(
     "attach.not_declared", "{topology} has no [attach]", "Attach mode needs [attach]."
 )
 NO_PROXY = ErrorCode(
-    "attach.no_proxy", "it does not exist", "The external server lacks a declared proxy."
+    "attach.no_proxy",
+    "proxy '{proxy}' does not exist",
+    "The external server lacks a declared proxy.",
 )
-DISABLED = ErrorCode("attach.proxy_disabled", "it is disabled", "A declared proxy is disabled.")
+DISABLED = ErrorCode(
+    "attach.proxy_disabled", "proxy '{proxy}' is disabled", "A declared proxy is disabled."
+)
 UNKNOWN_LAB = ErrorCode(
     "attach.unknown_lab",
-    "it has {toxics}, left by a lab that is unknown here",
+    "proxy '{proxy}' has {toxics}, left by a lab that is unknown here",
     "A declared proxy has a fault of a lab of another machine or user.",
 )
 
@@ -37,7 +41,7 @@ def absent(attach: Attach, there: Mapping[str, ProxyState]) -> Iterator[Problem]
     for link, proxy in attach.links.items():
         if proxy not in there:
             expected = f"one of: {', '.join(there) or 'none'}"
-            yield Problem(where=_where(link, proxy), reason=NO_PROXY(), expected=expected)
+            yield Problem(where=_where(link), reason=NO_PROXY(proxy=proxy), expected=expected)
 
 
 def unfit(attach: Attach, there: Mapping[str, ProxyState]) -> Iterator[Problem]:
@@ -46,14 +50,15 @@ def unfit(attach: Attach, there: Mapping[str, ProxyState]) -> Iterator[Problem]:
         state = there.get(proxy)
         if state is not None and not state.enabled:
             fix = "enable it: a run requires a working path"
-            yield Problem(where=_where(link, proxy), reason=DISABLED(), fix=fix)
+            yield Problem(where=_where(link), reason=DISABLED(proxy=proxy), fix=fix)
         elif state and (marked := [toxic for toxic in state.toxics if toxic.startswith(MARK)]):
             fix = "wait until it ends, or remove them if it no longer runs"
-            yield Problem(where=_where(link, proxy), reason=UNKNOWN_LAB(toxics=marked), fix=fix)
+            reason = UNKNOWN_LAB(proxy=proxy, toxics=marked)
+            yield Problem(where=_where(link), reason=reason, fix=fix)
 
 
-def _where(link: str, proxy: str) -> str:
-    return f"[attach.links.\"{link}\"]: proxy '{proxy}'"
+def _where(link: str) -> str:
+    return f'[attach.links."{link}"]'
 
 
 def host_and_port(url: str) -> tuple[str, int]:
