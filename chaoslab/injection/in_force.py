@@ -81,8 +81,10 @@ async def _heal(fault: Injection, context: Context, why: str) -> None:
             await _record_evidence(fault, context)
             journal.append(FaultHealing(at_s=journal.now(), fault=label, why=why))
             await fault.end()
-    except (ChaoslabError, TimeoutError) as error:
-        record_missed(label, NOT_HEALED(cause=str(error) or "no answer in time"), journal)
+    except ChaoslabError as error:
+        record_missed(label, NOT_HEALED(cause=reason_of(error).text), journal)
+    except TimeoutError:
+        record_missed(label, NOT_HEALED(cause="no answer in time"), journal)
     else:
         journal.append(FaultHealed(at_s=journal.now(), fault=label))
 
