@@ -1,4 +1,4 @@
-"""A damaged run: analyze and report exit with a sentence, whatever stands in its files."""
+"""A damaged run: analyze and report exit with a message, never with a traceback."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
 
 
 def test_proxy_serves_toxiproxys_api_until_it_is_told_to_end() -> None:
-    """One line says where it listens; SIGTERM ends it with 0."""
+    """It prints one line with its address, and exits with 0 after SIGTERM."""
     command = [sys.executable, "-m", "chaoslab.cli", "proxy", "--port", "0", "--seed", "7"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -230,7 +230,7 @@ def test_analyze_passes_only_what_the_history_bears_out(saved_run: Path) -> None
 
 
 def test_check_tells_how_seldom_an_app_is_to_be_asked(tmp_path: Path) -> None:
-    """Only where its topology says so."""
+    """Only if its topology declares them."""
     path = tmp_path / "chaoslab.toml"
     text = 'version = 1\n[apps.app]\ncommand = ["true"]\n[apps.app.health]\nperiod_s = 2.5\n'
     path.write_text(text, encoding="utf-8")

@@ -97,7 +97,7 @@ def test_every_error_that_a_user_meets_can_be_caught_as_one(kind: type[Exception
 
 
 def test_there_is_no_error_that_this_file_forgot() -> None:
-    """A new one must be told to whoever translates them."""
+    """The CLI, the plugin and the gate must handle each new one."""
     found = {
         name
         for name, value in vars(errors).items()

@@ -1,4 +1,4 @@
-"""docs/kubernetes: the manifests fit each other, the lab's topology, and what the page says."""
+"""docs/kubernetes: the manifests agree with each other, with the topology, and with the page."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def test_every_address_that_the_lab_uses_is_forwarded_on_the_page() -> None:
 
 
 def test_the_pages_commands_and_tables_are_those_of_the_lab() -> None:
-    """The export is run as it stands; `[attach]` is what the example's topology has."""
+    """The command of the page is run; its `[attach]` is that of the example's topology."""
     text = PAGE.read_text(encoding="utf-8")
     (command,) = re.findall(r"^chaoslab (export (?:.*\\\n)*.*) > severed.yaml$", text, re.M)
     words = shlex.split(command.replace("\\\n", " "))

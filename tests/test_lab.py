@@ -62,7 +62,7 @@ async def test_a_run_that_reaches_its_limit_is_healed_stopped_and_unknown(tmp_pa
 
 
 async def test_an_app_that_cannot_be_spawned_leaves_no_fault_in_force(tmp_path: Path) -> None:
-    """The user's mistake is said, the fault is healed, and the history has its end."""
+    """The mistake is reported, the fault is healed, and the history has its end."""
     folder = RunFolder(tmp_path)
     plan = Plan(name="missing", faults=(CUT,), expect=(expect.Starts(),))
     with pytest.raises(ServiceFailed, match="program not found"):
@@ -72,7 +72,7 @@ async def test_an_app_that_cannot_be_spawned_leaves_no_fault_in_force(tmp_path: 
 
 
 async def test_a_second_boot_takes_the_place_of_the_first(tmp_path: Path) -> None:
-    """Stopped by the lab, then spawned anew with its own environment."""
+    """The lab stops the app, then spawns it again with another environment."""
     folder = RunFolder(tmp_path)
     boots = (Boot(), Boot(at=when.spawned(0.2), env={"SECOND": "yes"}))
     plan = Plan(name="twice", boots=boots, expect=(expect.Starts(boot=2),), limit_s=4.0)

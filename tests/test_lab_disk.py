@@ -1,4 +1,4 @@
-"""A run whose disk fills, or whose files somebody else writes to: UNKNOWN, with what was kept."""
+"""A run with a full disk, or with files that another program changes: UNKNOWN, with the reason."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def test_nothing_is_wrong_where_nobody_interferes(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("unlimited")
 async def test_a_disk_that_fills_ends_the_run_as_unknown(tmp_path: Path) -> None:
-    """The run ends at once, says why, and keeps what it had written; analyze says the same."""
+    """The run ends at once with the cause, and keeps its files; analyze gives the same verdicts."""
     folder = RunFolder(tmp_path / "run")
     seen: list[AnyEvent] = []
 

@@ -1,4 +1,4 @@
-"""A whole run of an app that hides its work in a daemon, and the daemon's way past the proxy."""
+"""A run of an app whose daemon does the work and connects to the server without the proxy."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def test_the_tours_commands_work_as_written(tmp_path: Path) -> None:
 
 
 def test_the_tours_broken_app_is_refused(tmp_path: Path) -> None:
-    """Without its `except` the app stops answering, and the scenario says so."""
+    """Without its `except` the app stops answering, and the scenario fails."""
     *_, last = tour(tmp_path)
     app = tmp_path / "app.py"
     app.write_text(app.read_text().replace("redis.RedisError", "ZeroDivisionError"))

@@ -172,7 +172,7 @@ def test_the_command_prints_a_table_and_says_that_all_were_refused(home: Path) -
 
 
 def test_a_build_that_is_let_through_is_missed(home: Path) -> None:
-    """Exit 1, and what its verdict said."""
+    """Exit 1, with the reason of its verdict."""
     written(home / "defects", text=RECORD.replace("exit_code = 3", "exit_code = 4"))
     result = CliRunner().invoke(main, arguments(home, "early-return"))
     assert result.exit_code == 1

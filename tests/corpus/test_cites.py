@@ -1,4 +1,4 @@
-"""A reason is cited by its code and its data, whatever its text says."""
+"""A reason is cited by its code and its data, never by its text."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_reason_with_other_data_is_not_cited(data: dict[str, Value]) -> None:
 
 
 def test_a_reason_with_another_code_is_not_cited() -> None:
-    """Whatever it says: the text is the same."""
+    """The text is not compared."""
     assert not cited("start.silent")
 
 

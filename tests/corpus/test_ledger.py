@@ -24,7 +24,7 @@ def test_trials_add_up_over_sessions(tmp_path: Path) -> None:
 
 
 def test_trials_of_other_code_are_kept_and_not_counted(tmp_path: Path) -> None:
-    """A change of the code begins anew."""
+    """After a change of the code, earlier trials do not count."""
     Ledger(tmp_path, "before").append(replace(ENTRY, state="before"))
     ledger = Ledger(tmp_path, "now")
     ledger.append(ENTRY)

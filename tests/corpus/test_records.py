@@ -1,4 +1,4 @@
-"""Records are read as data; what is wrong with them is said in words, all at once."""
+"""Records are read as data, and all their mistakes are reported at once."""
 
 from __future__ import annotations
 

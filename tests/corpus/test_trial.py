@@ -72,7 +72,7 @@ def test_an_unknown_that_is_not_on_its_list_is_unclear() -> None:
 
 
 def test_an_unknown_for_want_of_a_trigger_is_a_consequence_where_the_defect_is_refused() -> None:
-    """The app never said degraded, and the fault's stop waited for that."""
+    """The app never answered degraded, and the stop of the fault waited for that."""
     why = NOT_CARRIED_OUT(
         place="faults[0].stop", moment="a change to degraded", cause="text", why="it never came"
     )

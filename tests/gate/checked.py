@@ -23,7 +23,7 @@ class HasVerdict(Protocol):
 
 
 def checked(project: HasVerdict) -> dict[str, Any]:
-    """The verdict, once it is what the schema says."""
+    """The verdict file, checked against the schema."""
     verdict = project.verdict()
     jsonschema.validate(verdict, SCHEMA, format_checker=jsonschema.FormatChecker())
     return verdict

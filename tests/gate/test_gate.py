@@ -38,7 +38,7 @@ def test_a_gate_whose_stages_pass_exits_with_0(tmp_path: Path) -> None:
 
 
 def test_too_few_passes_refuse_and_the_later_stages_still_run(tmp_path: Path) -> None:
-    """Exit 1, with the failed verdict's own reasons wherever the result is told."""
+    """Exit 1, with the reasons of the failed verdict in every report."""
     project = Project(tmp_path, FAILS + PASSES, stage("first", "two", 0.9) + stage("second", "one"))
     code, said = project.gate()
     assert code == 1, said
@@ -58,7 +58,7 @@ def test_too_few_passes_refuse_and_the_later_stages_still_run(tmp_path: Path) ->
 
 
 def test_a_failure_within_the_rate_does_not_refuse(tmp_path: Path) -> None:
-    """The rate is the share of all that were selected; it is met exactly."""
+    """The rate is the share of all selected scenarios; here it is reached exactly."""
     gate = stage("all", "one or two", 0.5)
     assert Project(tmp_path, PASSES + FAILS, gate).gate()[0] == 0
 
@@ -83,7 +83,7 @@ UNDECIDED = (
 
 @pytest.fixture(scope="module")
 def undecided(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The verdict of a gate with a stage for each of them, whose rate the other scenario meets."""
+    """The verdict of a gate with one stage for each; the other scenario reaches the pass rate."""
     folder = tmp_path_factory.mktemp("undecided")
     tests, stages = "", ""
     for number, (scenario, _, _) in enumerate(UNDECIDED):
@@ -104,7 +104,7 @@ def undecided(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_what_is_undecided_is_inconclusive_even_where_the_rate_is_met(
     undecided: dict[str, Any], number: int
 ) -> None:
-    """Neither a pass nor a refusal, and the reason is told; the gate exits with 3."""
+    """Neither a pass nor a refusal; the gate exits with 3 and gives the reason."""
     _, outcome, reason = UNDECIDED[number]
     assert undecided["rounds"][0]["stages"][number]["decision"] == "inconclusive"
     found = scenarios(undecided, at=number)[f"tiny::it_{number}"]

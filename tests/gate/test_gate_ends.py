@@ -38,7 +38,7 @@ BEGINS_WITHIN_S = 120.0  # a gate starts slowly where other work runs beside it
 
 
 def begun(project: Project, path: str = "begun") -> None:
-    """Wait until a scenario says that it runs."""
+    """Wait until a scenario reports that it runs."""
     end_s = time.monotonic() + BEGINS_WITHIN_S
     while not (project.folder / path).exists():
         assert time.monotonic() < end_s, "no scenario began"

@@ -211,7 +211,7 @@ def test_rates_count_the_first_try_of_each_round() -> None:
 
 
 def test_a_gate_that_lost_rounds_is_aborted(tmp_path: Path) -> None:
-    """What it has is told; it is no pass of what was asked for."""
+    """The finished rounds are reported, but the gate did not pass."""
     whole = gate(tmp_path, RoundResult(stages=(stage(1.0, "PASS"),)), repeat=3)
     assert whole.decision is Decision.PASSED
     cut = replace(whole, stopped="interrupted in round 2 of 3")

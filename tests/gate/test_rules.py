@@ -149,5 +149,5 @@ def test_answers_that_are_not_slow_throughout_are_not_slow(events: list[AnyEvent
 
 
 def test_a_scenario_that_is_unknown_is_not_slow() -> None:
-    """The lab could not tell; it tells nothing here either."""
+    """An UNKNOWN scenario breaks no rule."""
     assert found("slow", scenario("UNKNOWN", verdict(Outcome.UNKNOWN)), [*SLOW, ENDED]) is None

@@ -1,4 +1,4 @@
-"""Which runtime a gate takes, and that it always says why."""
+"""Which runtime a gate chooses, and why."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_auto_takes_docker_where_the_doctor_calls_it_ready(
 
 
 def test_docker_by_name_is_never_swapped_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it surely lacks is said with the fix; an image may still be pulled."""
+    """A missing engine is an error with its fix; a missing image may still be pulled."""
     machine(monkeypatch, NO_IMAGE)
     assert choose_runtime("docker", "auto", TOPOLOGY).taken == "docker"
     machine(monkeypatch, NO_ENGINE)
@@ -100,7 +100,7 @@ def calls(workers: int) -> PytestCalls:
 def test_without_xdist_one_worker_is_fine_and_two_are_said_to_need_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It stands only in the development extras."""
+    """It is only in the development extras."""
     monkeypatch.setattr(runtime_choice.importlib.util, "find_spec", lambda _: None)
     check_workers(1)
     assert "-n" not in calls(1).stage("m", Path("/f")).command
@@ -109,7 +109,7 @@ def test_without_xdist_one_worker_is_fine_and_two_are_said_to_need_it(
 
 
 def test_a_stages_command_line_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the environment's options; the build, the runtime and the folder are told."""
+    """It ignores the environment's options and passes the build, the runtime and the folder."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "-k some")
     call = calls(2).stage("one or two", Path("/f"))
     words = call.command

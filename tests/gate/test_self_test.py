@@ -58,7 +58,7 @@ def test_a_batch_has_one_mutation_and_no_trial_is_lost() -> None:
 
 
 def test_unknown_for_want_of_the_fault_is_seen_through() -> None:
-    """The good run without anything that shows that the outage met it."""
+    """The good run without any evidence that the outage affected the app."""
     tried = judged(TRIAL, ran(outage(), plan_of()), 1.0)
     assert (tried.outcome, tried.passed) == (Outcome.UNKNOWN, True)
     assert tried.reason == "no connection of the app was observed to be affected by it"
@@ -79,7 +79,7 @@ def test_a_pass_and_a_fail_are_both_a_hole() -> None:
 
 
 def test_unknown_for_another_reason_holds_only_without_evidence() -> None:
-    """A lab that lagged says UNKNOWN of everything: on a better day it would say PASS."""
+    """A delayed lab makes everything UNKNOWN; without the delay this run would be PASS."""
     lag = LabLag(at_s=1.0, late_s=3.0)
     lagged = judged(TRIAL, ran([*good(), lag], plan_of()), 1.0)
     assert (lagged.outcome, lagged.passed) == (Outcome.UNKNOWN, False)
@@ -89,7 +89,7 @@ def test_unknown_for_another_reason_holds_only_without_evidence() -> None:
 
 
 def test_one_of_two_faults_is_told_from_the_other() -> None:
-    """The one that was left alone may well have met the app."""
+    """The other fault, which was not disabled, may have affected the app."""
     second = Severed(name="second", target="vpc")
     plan = plan_of(faults=(SEVERED, second))
     other = replace(TRIAL, mutation=Mutation(kind="inert", fault="second"))
@@ -98,7 +98,7 @@ def test_one_of_two_faults_is_told_from_the_other() -> None:
 
 
 def test_nothing_judged_is_no_proof() -> None:
-    """A plan that expects nothing is UNKNOWN, and its fault may have been met."""
+    """A plan without expectations is UNKNOWN, and its fault may be observed."""
     empty = replace(plan_of(), expect=())
     assert not judged(TRIAL, ran(good(), empty), 1.0).passed
 

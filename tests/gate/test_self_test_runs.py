@@ -64,7 +64,7 @@ def of(folder: Path, marker: str, *kinds: MutationKind) -> SelfTest:
 
 
 async def tried(test: SelfTest) -> tuple[Results, list[str]]:
-    """What came of it, and the lines that were told meanwhile."""
+    """The results, and the progress lines."""
     lines: list[str] = []
 
     def tell(one: TrialResult, number: int, total: int) -> None:
@@ -74,7 +74,7 @@ async def tried(test: SelfTest) -> tuple[Results, list[str]]:
 
 
 async def test_a_sound_scenario_is_seen_through_in_every_way(tmp_path: Path) -> None:
-    """Three ways to disable its fault, three UNKNOWNs, each told as it ends."""
+    """Three ways to disable its fault give three UNKNOWNs, each reported when it ends."""
     Project(tmp_path, SOUND + FAULTLESS)
     results, lines = await tried(of(tmp_path, ALL))
     assert {t.trial.mutation.kind for t in results.results} == {"inert", "bypassed", "inert-to-app"}

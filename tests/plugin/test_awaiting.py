@@ -1,4 +1,4 @@
-"""A scenario that was not awaited ran nothing: it fails, and says what to write."""
+"""A scenario that was not awaited did not run: the test fails, with the fix."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_no_loop(chaos):
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What one pytest says of all of them."""
+    """The output of one pytest for all of them."""
     project = Project(tmp_path_factory.mktemp("awaiting"), SCENARIOS)
     code, said = project.pytest("-rA", "--chaos-progress=off")
     assert code == 1
@@ -45,7 +45,7 @@ def test_a_run_that_was_not_awaited_fails_by_name(said: str, test: str) -> None:
 
 
 def test_a_failure_of_the_tests_own_comes_first(said: str) -> None:
-    """What was not awaited then is not told, and not warned of."""
+    """Then there is no second failure and no warning about the coroutine."""
     assert "FAILED test_tiny.py::test_other_failure - ValueError: the test's own" in said
 
 

@@ -1,4 +1,4 @@
-"""What the plugin says and reads before anything runs, and what it costs everybody else."""
+"""The options of the plugin, its checks before a run, and its cost in other projects."""
 
 from __future__ import annotations
 

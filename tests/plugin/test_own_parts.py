@@ -1,4 +1,4 @@
-"""Steps and probes of the scenario's own, in a whole run; judged again, nothing is called."""
+"""Steps and custom probes in a real run. `analyze` judges it again without calling them."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def test_another_build_that_cannot_be_meant_is_a_usage_error(
 
 
 def test_another_build_runs_in_place_of_the_topologys(tmp_path: Path) -> None:
-    """Its command stands in the run's own topology, and its folder in the report."""
+    """Its command is in the saved topology of the run, and its folder in the report."""
     project = Project(tmp_path, GOOD.replace("MODE", "dropped"))
     command = "good={python} -c 'raise SystemExit(5)' {port}"
     code, said = project.pytest(f"--chaos-command={command}", "--chaos-report=report.jsonl")

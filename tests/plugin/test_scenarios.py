@@ -17,7 +17,7 @@ NO_TRACEBACK = ("Traceback", "During handling of the above exception")
 
 @pytest.fixture(scope="module")
 def bad(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What one pytest says of all the bad apps."""
+    """The output of one pytest for all the bad apps."""
     code, said = Project(tmp_path_factory.mktemp("bad"), BAD).pytest(
         "--chaos-progress=off", COLUMNS="200"
     )
@@ -26,7 +26,7 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def section(said: str, app: str) -> str:
-    """What was said of one app."""
+    """The part of the output about one app."""
     found = re.search(rf"_+ test_starts\[{app}\] _+\n(.*?)\n(_{{9,}}|={{9,}})", said, re.DOTALL)
     assert found, said
     return found.group(1)
@@ -137,7 +137,7 @@ def test_two_workers_write_one_run_with_one_seed(tmp_path: Path) -> None:
 
 
 def test_what_a_real_toxiproxy_cannot_make_is_skipped_with_its_reason(tmp_path: Path) -> None:
-    """And never swapped for another fault: nothing was run, nothing is kept."""
+    """It is not replaced by another fault: nothing ran, and no folder is left."""
     if shutil.which("toxiproxy-server") is None:
         pytest.skip("no toxiproxy-server on PATH")
     project = Project(tmp_path, GOOD.replace("MODE", "dropped"))

@@ -48,7 +48,7 @@ def ruled(deployment: Deployment) -> Topology:
 
 
 def line_of(path: Path, text: str) -> int:
-    """The line on which a text stands; it must stand there once."""
+    """The line of a text, which must occur exactly once."""
     (line,) = [
         number
         for number, each in enumerate(path.read_text("utf-8").splitlines(), 1)

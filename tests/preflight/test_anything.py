@@ -1,4 +1,4 @@
-"""Whatever stands in a deployment file, the answer is findings, a pass, or the user's mistake."""
+"""For any deployment file the result is findings, a pass, or a SpecError."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is no deployment file is said with its line; what would explode is refused before."""
+"""A file that cannot be read is reported with its line; too many aliases are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each way in which a path can end is told apart from the others, within its limit."""
+"""Each way in which a path can fail has its own outcome, within the time limit."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def redis_walk(folder: Path, url: str, within_s: float = ANSWERED_WITHIN_S
 async def test_refused_dropped_and_silent_are_told_apart(
     tmp_path: Path, kind: str, refusing_port: int, severed_port: int, silent_port: int
 ) -> None:
-    """The step at which each ended and its time are told, and no limit is outlasted."""
+    """The result has the last step and its time, and no step takes longer than its limit."""
     ends = {}
     for port in (refusing_port, severed_port, silent_port):
         at = f"127.0.0.1:{port}"
@@ -268,7 +268,7 @@ async def test_a_real_postgres_tells_what_is_wrong(
 async def test_a_password_comes_from_the_environment_by_name(
     tmp_path: Path, postgres: PostgresServer, redis: RedisServer
 ) -> None:
-    """The reference has PGPASSWORD in a secret, which this machine may be told."""
+    """The reference has PGPASSWORD in a secret; the environment may have its value."""
     database = f"postgresql+psycopg://guarded@127.0.0.1:{postgres.port}/postgres"
     found = await walks(
         tmp_path,
@@ -318,7 +318,7 @@ NO_ENTRY = 'no pg_hba.conf entry for host "10.0.0.1", user "u", database "d"'
 def test_a_failed_log_in_is_told_by_state_or_words(
     words: str, sqlstate: str | None, has_tls: bool, outcome: Outcome
 ) -> None:
-    """What neither tells stays `failed`, with the server's words beside it."""
+    """An error without a known code stays `failed`, with the server's text."""
     assert classified(words, sqlstate, has_tls=has_tls) == outcome
 
 

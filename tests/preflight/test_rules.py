@@ -1,4 +1,4 @@
-"""Each rule: the reference keeps it, a copy with the mistake does not, and nothing else is said."""
+"""Each rule: the reference passes, and a copy with one mistake has exactly that finding."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def only(told: Inspected, rule: str) -> str:
 
 
 def test_the_reference_deployment_keeps_every_rule() -> None:
-    """Each rule says the figures that it rests on; none is passed over."""
+    """Each rule gives the figures that show it; none is left out."""
     told = check_deployment(TOPOLOGY)
     assert told.findings == ()
     said = {check.rule: check.text for check in told.checks}
@@ -69,13 +69,13 @@ def test_a_required_variable_that_is_not_there_or_holds_nothing_is_found(
 
 
 def test_a_misspelt_variable_is_guessed(tmp_path: Path) -> None:
-    """The fix names what stands there instead."""
+    """The fix names the similar variable that was found."""
     text = only(inspected(tmp_path, ("- name: SECRET_KEY", "- name: SECRET_KEYS")), "required")
     assert "did you mean 'SECRET_KEYS'?" in text
 
 
 def test_a_url_with_an_unfilled_password_is_found_and_not_shown(tmp_path: Path) -> None:
-    """What is shown is the placeholder, and never what stands around it."""
+    """The message shows the placeholder, and never the text around it."""
     url = f"postgresql://{SECRET}:${{DB_PASSWORD}}@db/x"
     told = inspected(tmp_path, value("DATABASE_URL", URL, url))
     assert [finding.rule for finding in told.findings] == ["required", "paths"]
@@ -242,7 +242,7 @@ def test_a_path_that_does_not_choose_a_document_is_refused(tmp_path: Path) -> No
 
 
 def test_a_topology_without_rules_has_nothing_to_check() -> None:
-    """That is said, and is no pass."""
+    """That is a finding and not a pass."""
     with pytest.raises(SpecError, match=r"has no \[deployment\]"):
         check_deployment(replace(TOPOLOGY, deployment=None))
 

@@ -126,7 +126,7 @@ async def test_each_stage_is_seen_when_it_comes(tmp_path: Path) -> None:
 
 
 async def test_what_the_start_up_publishes_is_kept(tmp_path: Path) -> None:
-    """Phases, timings in seconds and the mode, as they stood when it was complete."""
+    """Phases, timings in seconds and the mode, as published when it was complete."""
     async with booting(tmp_path, APP, 0, 0, 0) as (watched, _):
         await until(watched.journal, lambda e: isinstance(e, Ready))
     snapshot = watched.journal.history.first(StartupSnapshot)
@@ -137,7 +137,7 @@ async def test_what_the_start_up_publishes_is_kept(tmp_path: Path) -> None:
 
 
 async def test_how_far_an_endless_start_up_came_is_kept(tmp_path: Path) -> None:
-    """Nobody saw it complete; which phases were done stands in the history when the watch ends."""
+    """It never completes. At the end the completed phases are recorded in the history."""
     async with booting(tmp_path, APP, 0, 600, 600) as (watched, _):
         await until(watched.journal, lambda e: isinstance(e, FirstAnswer))
     history = watched.journal.history
@@ -157,7 +157,7 @@ async def test_an_app_without_phases_is_complete_at_its_first_200(tmp_path: Path
 
 
 async def test_an_app_that_never_listens_is_alive_and_has_no_stage(tmp_path: Path) -> None:
-    """Not the same as one that exited, nor as one that listens and says nothing."""
+    """It differs from an app that exited, and from one that listens and does not answer."""
     async with booting(tmp_path, NEVER_LISTENS) as (watched, _):
         async with asyncio.timeout(PATIENCE_S):
             while not watched.running.log_tail():  # noqa: ASYNC110 - another process writes it
@@ -178,7 +178,7 @@ async def test_an_app_that_never_listens_is_alive_and_has_no_stage(tmp_path: Pat
 
 
 async def test_an_app_that_listens_and_says_nothing_is_bound_and_no_more(tmp_path: Path) -> None:
-    """Its port is open, which is all that can be said for it."""
+    """Its port is open, and nothing else is known."""
     async with booting(tmp_path, SILENT) as (watched, _):
         bound_s = (await until(watched.journal, lambda e: isinstance(e, Bound))).at_s
         await until(watched.journal, lambda e: isinstance(e, HealthSample) and e.at_s > bound_s)
@@ -308,7 +308,7 @@ async def answering(folder: Path, last: type, *replies: Reply) -> History:
 async def test_a_start_up_is_not_complete_while_health_is_not_good(
     tmp_path: Path, reply: Reply
 ) -> None:
-    """What the body says counts, not the 200 alone; the good answer after it completes it."""
+    """A 200 with a bad body is not enough; the good answer after it completes the start-up."""
     history = await answering(tmp_path, FirstAnswer, reply)
     assert history.first(FirstAnswer) is not None
     assert history.first(StartupComplete) is None
@@ -336,7 +336,7 @@ async def test_a_warning_completes_a_start_up_whatever_its_status_code(
 async def test_an_answer_that_drips_does_not_hold_the_probe_up(
     tmp_path: Path, slow_path: str
 ) -> None:
-    """A byte now and then keeps any time-out between bytes from passing; the whole is bounded."""
+    """Single bytes reset a time-out between bytes; the limit is on the complete answer."""
 
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         path = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1].decode()

@@ -1,4 +1,4 @@
-"""Connections that are used again: which are kept, and which are given up before they are."""
+"""Keep-alive connections: which are used again, and which are closed instead."""
 
 from __future__ import annotations
 

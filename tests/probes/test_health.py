@@ -129,7 +129,7 @@ async def test_html_is_named_by_its_content_type(tmp_path: Path) -> None:
 async def test_a_plain_text_answer_is_quoted_and_is_no_error(
     tmp_path: Path, status: int, body: str, word: str
 ) -> None:
-    """As ASP.NET Core answers by default: the word is the whole body, cut."""
+    """As ASP.NET Core answers by default: the body is the word, cut."""
     answer = await asked(tmp_path, (0, said(status, body, "text/plain; charset=utf-8")))
     assert (answer.state, answer.status_code) == (UNHEALTHY, status)
     assert (answer.word, answer.error) == (word, None)
@@ -239,7 +239,7 @@ async def test_a_question_is_not_asked_before_the_one_before_is_over(tmp_path: P
 
 
 async def test_a_slow_machine_sends_no_burst_to_catch_up(tmp_path: Path) -> None:
-    """A loop that stood still for a while leaves a gap, not twenty samples at once."""
+    """After a delay of the event loop there is a gap, and not twenty samples at once."""
 
     async def answer(method: str, path: str, body: bytes) -> Reply:
         return 200, {"status": "healthy"}
@@ -323,7 +323,7 @@ async def test_the_probe_ends_with_the_sample_that_is_under_way(tmp_path: Path) 
 
 @pytest.mark.parametrize("word", ["\ud800", "\x00", "ümläut", "a\nb"])
 async def test_whatever_word_an_app_has_its_history_can_be_read(tmp_path: Path, word: str) -> None:
-    """What the app under test says must not cost the record of the run."""
+    """No answer of the app may damage the history of the run."""
     samples = await sampled(
         tmp_path,
         (200, {"status": word, "dependencies": {word: word}}),

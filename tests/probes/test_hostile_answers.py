@@ -145,7 +145,7 @@ async def test_what_is_no_http_within_bounds_is_no_answer(
 
 
 async def test_a_body_that_drips_is_given_up_at_the_time_out(tmp_path: Path) -> None:
-    """Each byte is in time, the whole is not."""
+    """Each byte is in time, but the complete answer is not."""
     never = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

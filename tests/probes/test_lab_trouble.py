@@ -1,4 +1,4 @@
-"""A lab that cannot open a connection says so, and counts nothing of it against the app."""
+"""If the lab cannot open a connection, it records that and does not count it against the app."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an app listens, whatever it was told: every port, written down on each change."""
+"""On which ports an app listens: every port is recorded at each change."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def changed(watched: Watched, count: int) -> None:
 
 
 async def test_every_port_that_an_app_listens_on_is_written_down(tmp_path: Path) -> None:
-    """Another one than it was told, then both, then the declared one alone."""
+    """First another port than the declared one, then both, then the declared one alone."""
     code = f"folder = {str(tmp_path)!r}\n{ELSEWHERE}"
     with closing(Ports()) as free:
         other = free.take()

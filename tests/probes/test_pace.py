@@ -46,7 +46,7 @@ OUT = Severed(target="app.postgres", name="out", start=spawned(10.0), stop=spawn
 
 
 class _ByHand(Journal):
-    """A journal whose time stands until it is set."""
+    """A journal whose time changes only when the test sets it."""
 
     now_s = 0.0
 
@@ -137,7 +137,7 @@ def test_what_health_says_of_a_fault_is_awaited_to_the_bound(run_of: Begin) -> N
 
 
 def test_the_names_that_an_expectation_asks_for_are_awaited_too(run_of: Begin) -> None:
-    """Degraded in general is not yet what `Degrades` asks for; an own bound of 6 s is kept."""
+    """Degraded without the names that `Degrades` expects is not enough; its 6 s are used."""
     run = run_of(Degrades(naming=("postgres",), within_s=6.0))
     assert run.awaits(15.0, *complete(1.0), requested(10.0), turned(10.5, DEGRADED))
     assert run.awaits(15.3, named(15.2, "postgres"))

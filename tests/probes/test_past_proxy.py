@@ -53,7 +53,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 def test_a_socket_of_the_app_to_the_server_itself_is_written_once(journal: Journal) -> None:
-    """While it stands; the same port is another connection once it was gone."""
+    """While it is open. Once it was closed, the same port is a new connection."""
     probes = probe(journal)
     for sockets in ([to("127.0.0.1", 5432)], [to("127.0.0.1", 5432)], [], [to("127.0.0.1", 5432)]):
         probes.note_sockets("shop", 1, sockets)

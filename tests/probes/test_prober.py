@@ -97,7 +97,7 @@ async def test_a_silent_path_is_given_up_at_the_probers_limit_and_then_asked_aga
 
 
 async def test_a_path_that_is_not_there_any_more_is_no_answer(tmp_path: Path) -> None:
-    """The app has ended: its port refuses, and the prober says so."""
+    """The app has exited: its port refuses, and the prober records it."""
     async with server(lambda *_: _never()) as port:
         pass
     over = asyncio.Event()
@@ -169,7 +169,7 @@ async def test_a_boot_that_never_binds_ends_with_its_watch(tmp_path: Path) -> No
 def test_only_what_an_expectation_is_about_is_asked(
     expected: Expectation, paths: tuple[str, ...]
 ) -> None:
-    """Traffic of the lab's own is kept to what a verdict needs."""
+    """The lab sends no more requests than a verdict needs."""
     assert probed(Plan(expect=(expected,)), APP) == paths
 
 

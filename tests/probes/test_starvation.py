@@ -1,4 +1,4 @@
-"""What the kernel says of an app that waits for a core."""
+"""The kernel's figures of an app that waits for a processor core."""
 
 from __future__ import annotations
 

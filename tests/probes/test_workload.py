@@ -1,4 +1,4 @@
-"""Writes through the app: what is known of each, at which rate, and what the database says."""
+"""Writes through the app: the outcome of each, their rate, and the look-up in the database."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def written(folder: Path, reply: Reply | None) -> Write:
 async def test_an_outcome_claims_no_more_than_the_answer_says(
     tmp_path: Path, reply: Reply | None, outcome: str
 ) -> None:
-    """Only a 2xx in full is kept for sure, only a clear refusal is not; the rest may be either."""
+    """A complete 2xx is stored, a clear refusal is not; after any other end it may be stored."""
     write = await written(tmp_path, reply)
     assert write.outcome == outcome
     assert (write.error is None) == (write.status_code is not None)
@@ -203,7 +203,7 @@ async def served(folder: Path, *, keeps: bool) -> tuple[list[Write], int]:
 
 
 async def test_a_load_takes_a_fresh_and_a_kept_connection_in_turn(tmp_path: Path) -> None:
-    """Behind one port a kept one stays with its worker; the event tells which it was."""
+    """A keep-alive connection stays with its worker; the event says whether it was a new one."""
     writes, opened = await served(tmp_path, keeps=True)
     fresh = sum(write.fresh for write in writes)
     assert {write.outcome for write in writes} == {"ok"}
@@ -212,7 +212,7 @@ async def test_a_load_takes_a_fresh_and_a_kept_connection_in_turn(tmp_path: Path
 
 
 async def test_where_a_server_keeps_no_connection_every_write_is_fresh(tmp_path: Path) -> None:
-    """The event tells what was done, and not what was wanted."""
+    """The event records what was done, not what was requested."""
     writes, opened = await served(tmp_path, keeps=False)
     assert all(write.fresh for write in writes)
     assert opened == len(writes) + 1

@@ -1,4 +1,4 @@
-"""docs/errors.md is what the code says, and no code has two meanings."""
+"""docs/errors.md has every error code, and no code has two meanings."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def test_what_did_not_happen_is_absent_and_not_zero(make_run: MakeRun) -> None:
 
 
 def test_an_app_that_the_lab_stopped_has_no_exit_code_of_its_own(make_run: MakeRun) -> None:
-    """An exit that was asked for says nothing of the app."""
+    """An exit that the lab requested is no fact about the app."""
     events = [*degraded_then_recovered(), exited(6.0, -15, asked=True)]
     (row,) = boots_frame([make_run("one", events)]).to_dict("records")
     assert pd.isna(row["exit_code"])
@@ -153,7 +153,7 @@ def test_recovery_counts_from_the_heal_to_the_health_that_lasted(
 
 
 def test_without_a_readiness_path_healthy_counts_as_ready(make_run: MakeRun) -> None:
-    """An app that tells nothing of readiness is ready when it first says healthy."""
+    """An app without a ready path is ready at its first healthy answer."""
     bare = App(name="backend", command=("app",), health=HealthContract())
     topology = Topology(name="bare", services={}, apps={"backend": bare})
     events: list[AnyEvent] = [spawned(1.0), turned(1.75, HealthState.HEALTHY)]
@@ -195,7 +195,7 @@ def test_a_history_cut_off_by_a_kill_still_counts(make_run: MakeRun) -> None:
 
 
 def test_a_folder_without_a_run_is_the_users_mistake(tmp_path: Path) -> None:
-    """It is said as such."""
+    """The error names the folder and the cause."""
     with pytest.raises(SpecError, match="contains no run"):
         boots_frame([tmp_path])
 

@@ -1,4 +1,4 @@
-"""What an app says never steers a terminal or a CI, starts no line, and is not echoed for ever."""
+"""Text from an app is printed on one line, cut, without control characters or CI commands."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def assert_harmless(text: str, *, spelt: bool = True) -> None:
 
 
 def result(folder: Path) -> GateResult:
-    """A gate in which an app has said it everywhere."""
+    """A gate with hostile text in every place that an app can fill."""
     bad = ScenarioResult(
         scenario=f"s {EVIL}", nodeid="n", outcome="FAIL", reasons=(f"FAIL x: {EVIL}", f"  {EVIL}")
     )
@@ -145,7 +145,7 @@ def test_the_first_line_of_a_failure_has_the_first_reason() -> None:
 
 
 def test_a_mistake_of_megabytes_is_not_echoed() -> None:
-    """A place, a value and what was expected are cut each; of many problems the first are told."""
+    """The place, the value and the expected text are cut, and only the first problems are shown."""
     big = "A" * 5_000_000
     reason = Reason(code="test.wrong", text=big)
     assert len(str(Problem(where=big, reason=reason, expected=big, fix=big))) < 3000

@@ -1,4 +1,4 @@
-"""docs/reasons.md is what the code says."""
+"""docs/reasons.md has every code of a reason."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_the_page_has_every_code_as_it_is_now() -> None:
 
 
 def test_a_code_is_a_row_of_its_subject() -> None:
-    """Its name, meaning, text without formats, and data; a text that varies says so."""
+    """Its name, meaning, text without formats, and data; a text made by a function is marked."""
     known = (
         Code("app.exited", "ended with {exit_code} | {after_s:.3f} s", "It ended.", data=("boot",)),
         Code("app.left", lambda data: str(data["pid"]), "It was left.", data=("pid",)),

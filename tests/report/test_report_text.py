@@ -1,4 +1,4 @@
-"""The tables for people: every figure with its count, and what it cannot carry said below."""
+"""The tables: every figure with its count, and notes below for few values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def printed(renderable: RenderableType, width: int = 120) -> str:
 
 
 def test_one_run_is_shown_by_its_medians(make_run: MakeRun) -> None:
-    """The table of a single run has no delta and says that one boot carries no p95."""
+    """The table of a single run has no difference, and a note that one boot has no p95."""
     text = printed(latencies(boots([make_run("one")])))
     (row,) = [line for line in text.splitlines() if "severed_before_start" in line]
     assert row.split() == [

@@ -39,7 +39,7 @@ def test_the_outcome_is_the_worst_of_the_verdicts(result: Result) -> None:
 
 
 def test_a_verdict_is_found_by_its_name(result: Result) -> None:
-    """A wrong name is told with those that are there."""
+    """The error for a wrong name lists the verdicts that exist."""
     assert result.verdict("recovers") == VERDICTS[1]
     with pytest.raises(LookupError, match="this run has: starts, recovers"):
         result.verdict("recovery")

@@ -1,4 +1,4 @@
-"""A run is found by path, by name, or as the newest; whatever is none is said with the fix."""
+"""A run is found by path, by name, or as the newest one; other names are errors with a fix."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_the_newest_run_is_the_one_begun_last(make_run: MakeRun, tmp_path: Path)
 
 
 def test_runs_are_named_by_path_or_by_name(make_run: MakeRun, tmp_path: Path) -> None:
-    """The order is kept, because the first is what the others are compared to."""
+    """The order is kept, because the others are compared with the first one."""
     first, second = make_run("a"), make_run("b")
     assert chosen_runs(("b", str(first)), tmp_path / "results") == (second, first)
 

@@ -33,7 +33,7 @@ def test_a_spread_of_nothing_has_no_figures() -> None:
 
 
 def test_a_clear_shift_is_told_with_an_interval_around_it() -> None:
-    """0.5 s more is found, and the interval is neither a point nor the whole range."""
+    """A difference of 0.5 s is found, with an interval that is neither a point nor all values."""
     rng = np.random.default_rng(1)
     before, after = rng.normal(2.0, 0.1, 40), rng.normal(2.5, 0.1, 40)
     found = delta(before, after)

@@ -11,7 +11,7 @@ SLOW = Code("x.slow", "it was slow", "It was slow.")()
 
 
 def test_a_cause_of_every_verdict_is_printed_once() -> None:
-    """What only one of them has stands below it."""
+    """A reason that only one of them has is printed below it."""
     lines = explained(
         [
             unknown("starts", "it starts", LATE, SLOW),
