@@ -126,7 +126,7 @@ def test_files_of_two_runs_do_not_fit_each_other(saved: Path) -> None:
     assert "do not fit each other" in said
 
 
-def test_a_history_with_an_event_that_nobody_wrote_is_named_with_its_line(saved: Path) -> None:
+def test_an_invalid_event_is_named_with_its_line(saved: Path) -> None:
     """The last line alone may be cut off: that is a run which was killed."""
     path = saved / "history.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)

@@ -46,7 +46,7 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
         assert f"  {command} " in done.stdout
 
 
-def test_proxy_serves_toxiproxys_api_until_it_is_told_to_end() -> None:
+def test_proxy_serves_toxiproxys_api_until_sigterm() -> None:
     """It prints one line with its address, and exits with 0 after SIGTERM."""
     command = [sys.executable, "-m", "chaoslab.cli", "proxy", "--port", "0", "--seed", "7"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -61,7 +61,7 @@ def test_proxy_serves_toxiproxys_api_until_it_is_told_to_end() -> None:
         assert process.wait(timeout=10) == 0
 
 
-def test_a_taken_port_is_said_by_its_name() -> None:
+def test_a_taken_port_is_named() -> None:
     """Another server on the port is no reason for a traceback."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -99,7 +99,7 @@ def test_check_shows_a_declared_pool(tmp_path: Path) -> None:
     assert line.split()[-3:] == ["pool", "postgres", "8"]
 
 
-def test_check_says_all_that_is_wrong_and_exits_with_2(
+def test_check_reports_all_mistakes_and_exits_with_2(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Problems go to stderr, in the file's order, without a traceback."""
@@ -180,7 +180,7 @@ def test_report_takes_the_newest_run_and_saves_its_rows(saved_run: Path) -> None
     assert header.startswith("scenario,seed,runtime,proxy,bind_s,first_answer_s,")
 
 
-def test_a_damaged_run_is_said_and_not_thrown(saved_run: Path) -> None:
+def test_a_damaged_run_is_an_error_without_a_traceback(saved_run: Path) -> None:
     """A plan that chaoslab did not write, and a history with a broken line in the middle."""
     (saved_run / "severed" / "run.json").write_text("{}", encoding="utf-8")
     result = run("report")
@@ -229,7 +229,7 @@ def test_analyze_passes_only_what_the_history_bears_out(saved_run: Path) -> None
         assert outcome in run("report").output
 
 
-def test_check_tells_how_seldom_an_app_is_to_be_asked(tmp_path: Path) -> None:
+def test_check_prints_the_period_of_health_requests(tmp_path: Path) -> None:
     """Only if its topology declares them."""
     path = tmp_path / "chaoslab.toml"
     text = 'version = 1\n[apps.app]\ncommand = ["true"]\n[apps.app.health]\nperiod_s = 2.5\n'

@@ -60,7 +60,7 @@ def test_without_extensions_the_table_is_the_packages_own(installed: list[EntryP
     assert list(table().values()) == list(KINDS)
 
 
-def test_an_installed_kind_stands_behind_those_of_the_package(installed: list[EntryPoint]) -> None:
+def test_installed_kinds_come_after_those_of_the_package(installed: list[EntryPoint]) -> None:
     """By the name of its entry point."""
     installed.append(point("delayed", "Delayed"))
     assert list(table().values()) == [*KINDS, Delayed]

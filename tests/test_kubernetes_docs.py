@@ -75,7 +75,7 @@ def topology() -> Any:
     return load_topology(FOLDER / "chaoslab.toml", kinds=services.kinds())
 
 
-def test_every_file_is_applied_or_said_to_be_an_alternative() -> None:
+def test_every_file_is_applied_or_named_as_an_alternative() -> None:
     """A manifest that nobody applies rots."""
     files = {path.name for path in FOLDER.glob("*.yaml")} - {"kustomization.yaml"}
     assert files == {*KUSTOMIZATION["resources"], INSTEAD}
@@ -248,7 +248,7 @@ def test_the_password_that_the_lab_reads_back_with_is_the_databases_own() -> Non
     )
 
 
-def test_the_databases_let_in_toxiproxy_and_nobody_else() -> None:
+def test_the_databases_admit_only_toxiproxy() -> None:
     """And the app may go to Toxiproxy and to names only: each way by a policy of its own."""
     policies = of_kind("NetworkPolicy").values()
     let_in = {_selected(p["spec"]): p["spec"] for p in policies if "ingress" in p["spec"]}

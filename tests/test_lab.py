@@ -99,7 +99,7 @@ SECOND_TIME_LUCKY = (
 )
 
 
-async def test_a_supervisor_starts_an_app_anew_as_often_as_it_may(tmp_path: Path) -> None:
+async def test_a_supervisor_restarts_an_app_up_to_its_limit(tmp_path: Path) -> None:
     """At once each time, as boots of their own that are not the plan's; then nobody is left."""
     folder = RunFolder(tmp_path)
     waited_for = replace(CUT, stop=when.degraded())  # never comes, and would hold the run open
@@ -141,7 +141,7 @@ async def test_what_can_come_no_more_ends_the_run_and_is_named(tmp_path: Path) -
     assert ended.at_s < 15.0
 
 
-async def test_a_boot_that_stays_up_is_started_anew_no_more(tmp_path: Path) -> None:
+async def test_a_boot_that_stays_up_is_not_restarted(tmp_path: Path) -> None:
     """The lab's own stop at the end is no end by itself."""
     folder = RunFolder(tmp_path)
     boots = (Boot(restarts=5, env={"SEEN": str(tmp_path / "seen")}),)
@@ -168,7 +168,7 @@ async def test_each_server_of_an_app_is_counted_where_an_expectation_is_about_it
     assert first.at_s < spawned.at_s
 
 
-async def test_a_proxy_that_is_not_there_is_said_with_the_mend(
+async def test_a_missing_proxy_is_reported_with_the_fix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One clear error, whatever else was being started at the time."""

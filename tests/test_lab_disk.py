@@ -52,7 +52,7 @@ def unlimited() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-async def test_nothing_is_wrong_where_nobody_interferes(tmp_path: Path) -> None:
+async def test_an_undisturbed_run_has_no_doubt(tmp_path: Path) -> None:
     """The same run passes, and passes again when it is analysed."""
     folder = RunFolder(tmp_path / "run")
     (verdict,) = await judged(folder, lambda _: None)

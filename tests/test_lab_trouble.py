@@ -147,7 +147,7 @@ async def test_whoever_needs_a_part_that_has_ended_is_not_its_cause(tmp_path: Pa
 
 
 @pytest.mark.parametrize("part", ["engine", "redis"])
-async def test_a_part_that_stood_still_makes_the_verdict_unknown(tmp_path: Path, part: str) -> None:
+async def test_a_part_that_hangs_makes_the_verdict_unknown(tmp_path: Path, part: str) -> None:
     """Stopped for 1.5 s while nothing of the plan was in force."""
     stop_and_go = (signal.SIGSTOP, signal.SIGCONT)
     struck, folder = Struck(part=part, signals=stop_and_go, for_s=1.5), RunFolder(tmp_path)
@@ -159,7 +159,7 @@ async def test_a_part_that_stood_still_makes_the_verdict_unknown(tmp_path: Path,
 
 
 @pytest.mark.parametrize("make", [Paused, Stopped, Killed, Restarted])
-async def test_what_the_plan_does_to_a_server_is_no_trouble(
+async def test_a_fault_of_the_plan_on_a_server_is_not_trouble(
     tmp_path: Path, make: Callable[..., Declared]
 ) -> None:
     """The lab knows its own acts, and looks on once they are over."""

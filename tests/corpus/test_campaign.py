@@ -128,7 +128,7 @@ async def test_a_trials_seconds_are_without_its_wait_for_a_worker(home: Path) ->
     assert 0 < together_s <= time.monotonic() - begun_s
 
 
-async def test_what_pytest_cannot_run_is_no_trial(home: Path) -> None:
+async def test_a_build_that_pytest_cannot_run_gives_no_trial(home: Path) -> None:
     """A scenario that is not there, or a broken file, must not look like a build let through."""
     ledger = Ledger(home, "now")
     wrong = replace(DEFECT, scenarios=("vpc_outage::no_such[x]",))
@@ -163,7 +163,7 @@ def arguments(home: Path, *more: str) -> list[str]:
     return ["corpus", "run", *folders, f"--defects={home / 'defects'}", *more]
 
 
-def test_the_command_prints_a_table_and_says_that_all_were_refused(home: Path) -> None:
+def test_the_command_prints_a_table_and_exits_with_0_if_all_are_refused(home: Path) -> None:
     """Exit 0, a row for the defect, and the good build's false alarms."""
     result = CliRunner().invoke(main, arguments(home))
     assert result.exit_code == 0, result.output
@@ -186,7 +186,7 @@ def test_an_unknown_build_is_the_users_mistake(home: Path) -> None:
     assert "did you mean 'early-return'?" in result.output
 
 
-def test_ctrl_c_says_how_to_go_on(home: Path) -> None:
+def test_ctrl_c_prints_how_to_continue(home: Path) -> None:
     """Exit 4, and the table of what was tried so far."""
     path = home / "scenarios" / "test_vpc_outage.py"
     begun = home / "begun"

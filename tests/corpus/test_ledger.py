@@ -23,7 +23,7 @@ def test_trials_add_up_over_sessions(tmp_path: Path) -> None:
     assert Ledger(tmp_path, "now").entries() == (ENTRY, replace(ENTRY, outcome="not passed"))
 
 
-def test_trials_of_other_code_are_kept_and_not_counted(tmp_path: Path) -> None:
+def test_trials_of_other_code_are_saved_but_not_counted(tmp_path: Path) -> None:
     """After a change of the code, earlier trials do not count."""
     Ledger(tmp_path, "before").append(replace(ENTRY, state="before"))
     ledger = Ledger(tmp_path, "now")
@@ -42,7 +42,7 @@ def test_a_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
     assert ledger.entries() == (ENTRY, ENTRY)
 
 
-def test_a_line_that_is_no_trial_is_said(tmp_path: Path) -> None:
+def test_a_line_that_is_not_a_trial_is_an_error(tmp_path: Path) -> None:
     """Which file, which line, and the fix."""
     (tmp_path / "ledger.jsonl").write_text('{"build": "x"}\n', encoding="utf-8")
     with pytest.raises(

@@ -11,7 +11,7 @@ from chaoslab.errors import SpecError
 from corpus.defects import DEFECT, RECORD, written
 
 
-def test_a_record_says_how_its_build_must_be_refused(tmp_path: Path) -> None:
+def test_a_record_declares_how_its_build_must_be_refused(tmp_path: Path) -> None:
     """Every field of the block is read; the command follows from the file's name."""
     written(tmp_path)
     assert read_defects(tmp_path) == (DEFECT,)
@@ -39,7 +39,9 @@ def test_a_defects_file_is_never_imported(tmp_path: Path) -> None:
         ("{ exit_code = 3 }", "{ code = 3 }", "the code 'app.exited' have no 'code'"),
     ],
 )
-def test_what_is_wrong_with_a_record_is_said(tmp_path: Path, old: str, new: str, said: str) -> None:
+def test_each_mistake_in_a_record_is_reported(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
     """Where, what and the fix, without a traceback."""
     assert old in RECORD
     written(tmp_path, text=RECORD.replace(old, new))
@@ -49,7 +51,7 @@ def test_what_is_wrong_with_a_record_is_said(tmp_path: Path, old: str, new: str,
     assert "early_return.py" in str(error.value)
 
 
-def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     """Two files with mistakes and two of one number: three problems."""
     written(tmp_path)
     written(tmp_path, "again", RECORD.replace("early-return", "again"))

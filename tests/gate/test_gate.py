@@ -101,7 +101,7 @@ def undecided(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("number", range(len(UNDECIDED)))
-def test_what_is_undecided_is_inconclusive_even_where_the_rate_is_met(
+def test_undecided_scenarios_are_inconclusive_also_at_the_pass_rate(
     undecided: dict[str, Any], number: int
 ) -> None:
     """Neither a pass nor a refusal; the gate exits with 3 and gives the reason."""
@@ -130,7 +130,7 @@ def test_a_test_that_fails_after_good_verdicts_fails(tmp_path: Path) -> None:
     )
 
 
-def test_a_test_that_hides_a_bad_verdict_is_seen_through(tmp_path: Path) -> None:
+def test_a_passing_test_cannot_hide_a_bad_verdict(tmp_path: Path) -> None:
     """The verdicts decide, whatever the test makes of them."""
     sly = (
         "@pytest.mark.one\ndef test_it(saw):\n"

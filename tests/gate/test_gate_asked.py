@@ -63,7 +63,7 @@ def test_a_mistake_on_the_command_line_is_a_usage_error(
     assert problem in said
 
 
-def test_a_topology_without_a_gate_says_so(tmp_path: Path) -> None:
+def test_a_topology_without_a_gate_is_a_mistake(tmp_path: Path) -> None:
     """Exit 2."""
     code, said = Project(tmp_path, PASSES, "", head="").gate()
     assert code == 2, said
@@ -90,9 +90,7 @@ def test_a_projects_own_options_leave_nothing_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("where", ["pytest.ini", "conftest.py"])
-def test_what_a_project_deselects_for_good_is_told_before_anything_runs(
-    tmp_path: Path, where: str
-) -> None:
+def test_deselected_scenarios_are_reported_before_anything_runs(tmp_path: Path, where: str) -> None:
     """The stage would pass without it, and nobody who reads the gate's file could see that."""
     project = Project(tmp_path, FAILS + PASSES, stage("s", "one or two"))
     if where == "pytest.ini":

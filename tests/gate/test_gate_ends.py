@@ -26,7 +26,7 @@ def test_a_pytest_that_dies_is_an_abort(tmp_path: Path) -> None:
     assert scenarios(checked(project))["tiny::zz"]["outcome"] == "not run"
 
 
-def test_a_pytest_that_stops_by_itself_is_no_pass(tmp_path: Path) -> None:
+def test_an_early_end_of_pytest_is_not_a_pass(tmp_path: Path) -> None:
     """`pytest.exit` ends a session with an exit code of the test's choice, 0 too."""
     stops = "@pytest.mark.one\ndef test_zz(): pytest.exit('enough', returncode=0)\n"
     project = Project(tmp_path, PASSES + stops, stage("s", "one", 0.5))

@@ -27,7 +27,7 @@ def test_a_finding_of_the_preflight_refuses_before_anything_boots(tmp_path: Path
     assert project.junit().find("testsuite/testcase/failure") is not None
 
 
-def test_a_preflight_that_holds_is_told_and_the_stages_run(tmp_path: Path) -> None:
+def test_after_a_passed_preflight_the_stages_run(tmp_path: Path) -> None:
     """It is the first stage."""
     project = Project(tmp_path, PASSES, stage("s", "one") + DEPLOYED)
     (tmp_path / "deploy.yaml").write_text("listens: 8080\nrouted: 8080\n")

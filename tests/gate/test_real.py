@@ -36,7 +36,7 @@ def real_project(folder: Path, rule: str, scenario: str) -> Gated:
     return Gated(folder, {"pytest.ini": INI, "chaoslab.toml": text}, HEAD + scenario)
 
 
-def test_a_good_build_passes_and_its_history_is_kept(tmp_path: Path) -> None:
+def test_a_good_build_passes_and_its_history_is_saved(tmp_path: Path) -> None:
     """A real Redis, a severed link, a degraded start, a recovery."""
     project = real_project(tmp_path, "p1", GOOD.replace("MODE", "dropped"))
     code, said = project.gate()

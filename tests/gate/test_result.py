@@ -94,7 +94,7 @@ def test_a_stage_is_decided_by_its_failures_first(
     assert stage(rate, *outcomes).decision.value == decision
 
 
-def test_an_aborted_stage_is_aborted_whatever_passed() -> None:
+def test_an_aborted_stage_is_aborted_also_if_all_passed() -> None:
     """And one that the user got wrong is a usage error before that."""
     assert stage(1.0, "PASS", abort=True).decision is Decision.ABORTED
 

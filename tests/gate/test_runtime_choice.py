@@ -80,7 +80,7 @@ def test_the_proxy_is_the_runtimes_usual_one_unless_named(
     ]
 
 
-def test_a_toxiproxy_that_is_not_there_is_told_before_anything_runs(
+def test_a_missing_toxiproxy_is_reported_before_anything_runs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Only where it must come from PATH; in containers it is an image."""
@@ -97,7 +97,7 @@ def calls(workers: int) -> PytestCalls:
     return PytestCalls(topology=TOPOLOGY, gate=gate, runtime=taken, commands=("app=x y",))
 
 
-def test_without_xdist_one_worker_is_fine_and_two_are_said_to_need_it(
+def test_without_xdist_one_worker_works_and_two_are_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is only in the development extras."""
@@ -127,7 +127,7 @@ def test_a_stages_command_line_is_its_own(monkeypatch: pytest.MonkeyPatch) -> No
     assert call.cwd == Path("/somewhere")
 
 
-def test_a_gate_whose_folder_cannot_be_made_says_so_before_anything_runs() -> None:
+def test_a_folder_that_cannot_be_made_is_an_error() -> None:
     """The user's mistake, with its fix: exit 2."""
     with pytest.raises(SpecError, match=r"/dev/null/gate-1: cannot be written: Not a directory"):
         new_folder(Path("/dev/null/gate-1"))

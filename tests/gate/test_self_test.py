@@ -57,7 +57,7 @@ def test_a_batch_has_one_mutation_and_no_trial_is_lost() -> None:
     assert kinds == sorted(kinds, key=["bypassed", "inert-to-app", "inert"].index)
 
 
-def test_unknown_for_want_of_the_fault_is_seen_through() -> None:
+def test_unknown_without_evidence_of_the_fault_passes() -> None:
     """The good run without any evidence that the outage affected the app."""
     tried = judged(TRIAL, ran(outage(), plan_of()), 1.0)
     assert (tried.outcome, tried.passed) == (Outcome.UNKNOWN, True)
@@ -88,7 +88,7 @@ def test_unknown_for_another_reason_holds_only_without_evidence() -> None:
     assert unmet.passed
 
 
-def test_one_of_two_faults_is_told_from_the_other() -> None:
+def test_each_of_two_faults_has_its_own_trial() -> None:
     """The other fault, which was not disabled, may have affected the app."""
     second = Severed(name="second", target="vpc")
     plan = plan_of(faults=(SEVERED, second))
@@ -97,7 +97,7 @@ def test_one_of_two_faults_is_told_from_the_other() -> None:
     assert not judged(TRIAL, ran(good(), plan), 1.0).passed
 
 
-def test_nothing_judged_is_no_proof() -> None:
+def test_a_trial_without_verdicts_does_not_pass() -> None:
     """A plan without expectations is UNKNOWN, and its fault may be observed."""
     empty = replace(plan_of(), expect=())
     assert not judged(TRIAL, ran(good(), empty), 1.0).passed

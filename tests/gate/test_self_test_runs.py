@@ -73,7 +73,7 @@ async def tried(test: SelfTest) -> tuple[Results, list[str]]:
     return await run(test, tell), lines
 
 
-async def test_a_sound_scenario_is_seen_through_in_every_way(tmp_path: Path) -> None:
+async def test_every_disabled_fault_of_a_good_scenario_is_detected(tmp_path: Path) -> None:
     """Three ways to disable its fault give three UNKNOWNs, each reported when it ends."""
     Project(tmp_path, SOUND + FAULTLESS)
     results, lines = await tried(of(tmp_path, ALL))
@@ -115,14 +115,14 @@ async def test_a_marker_that_selects_nothing_is_a_mistake(tmp_path: Path) -> Non
         await planned(of(tmp_path, "slow_database"))
 
 
-async def test_a_plan_that_is_wrong_is_told_with_its_mistake(tmp_path: Path) -> None:
+async def test_a_wrong_plan_is_reported_with_its_mistake(tmp_path: Path) -> None:
     """As the scenario itself would tell it."""
     Project(tmp_path, SOUND.replace("good.redis", "good.rediss"))
     with pytest.raises(SpecError, match=r"cannot be planned(.|\n)*did you mean 'good\.redis'"):
         await planned(of(tmp_path, "vpc_outage"))
 
 
-async def test_a_file_that_cannot_be_collected_is_told(tmp_path: Path) -> None:
+async def test_a_file_that_cannot_be_collected_is_reported(tmp_path: Path) -> None:
     """And not passed over, with the scenarios in it."""
     Project(tmp_path, SOUND)
     (tmp_path / "test_broken.py").write_text("import nowhere\n")
@@ -130,7 +130,7 @@ async def test_a_file_that_cannot_be_collected_is_told(tmp_path: Path) -> None:
         await planned(of(tmp_path, "vpc_outage"))
 
 
-async def test_a_scenario_of_the_reference_is_seen_through_in_every_way(tmp_path: Path) -> None:
+async def test_every_disabled_fault_of_a_reference_scenario_is_detected(tmp_path: Path) -> None:
     """Real servers, and an app with a pool: none of its connections is taken for bitten."""
     test = SelfTest(
         scenarios=ROOT / "scenarios/test_running.py::test_one_link_fails[redis]",

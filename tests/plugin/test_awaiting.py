@@ -49,7 +49,7 @@ def test_a_failure_of_the_tests_own_comes_first(said: str) -> None:
     assert "FAILED test_tiny.py::test_other_failure - ValueError: the test's own" in said
 
 
-def test_without_asyncio_one_line_says_what_is_supported(said: str) -> None:
+def test_without_asyncio_one_line_names_what_is_supported(said: str) -> None:
     """As under trio, which has no such loop."""
     assert "PASSED test_tiny.py::test_no_loop" in said
 
@@ -94,7 +94,7 @@ async def test_left_behind(chaos):
     assert "ResourceWarning" not in told
 
 
-def test_a_failure_that_nobody_awaited_fails_the_test(tmp_path: Path) -> None:
+def test_a_failure_in_an_unawaited_task_fails_the_test(tmp_path: Path) -> None:
     """The task that has it is over before the test is; one that was awaited, in whatever way, is
     the test's own business.
     """

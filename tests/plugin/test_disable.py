@@ -35,7 +35,7 @@ def disabled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_run_without_its_fault_is_unknown_and_says_what_was_done(
+def test_a_run_with_a_disabled_fault_is_unknown_with_the_cause(
     disabled: Disabled, mode: str
 ) -> None:
     """In run.json, in the history, and in the reasons of every verdict."""
@@ -50,7 +50,7 @@ def test_a_run_without_its_fault_is_unknown_and_says_what_was_done(
     assert not any(" observed on " in why["text"] for v in verdicts for why in v["because"])
 
 
-def test_an_ordinary_run_is_not_said_to_be_anything_else(tmp_path: Path) -> None:
+def test_an_ordinary_run_has_no_disabled_fault(tmp_path: Path) -> None:
     """Nothing is disabled by accident."""
     project = Project(tmp_path, GOOD.replace("MODE", "refused"))
     code, said = project.pytest("-q")

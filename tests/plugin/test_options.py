@@ -42,7 +42,7 @@ def test_a_session_without_scenarios_needs_no_topology_and_leaves_nothing(tmp_pa
     assert project.runs == []
 
 
-def test_a_typo_in_the_topology_is_a_usage_error_with_its_mend(tmp_path: Path) -> None:
+def test_a_typo_in_the_topology_is_a_usage_error_with_its_fix(tmp_path: Path) -> None:
     """Exit 4, what is wrong, what was meant; no traceback."""
     wrong = '[services.redis]\nkind = "redis"\n[apps.good]\ncommand = ["x"]\nlinks = ["rediss"]\n'
     code, said = Project(tmp_path, GOOD, topology_text=wrong).pytest("-q")
@@ -93,7 +93,7 @@ def test_the_lag_limit_is_saved_with_the_plan(tmp_path: Path) -> None:
     assert json.loads(plan.read_text())["max_lag_s"] == 0.125
 
 
-def test_a_marker_that_nobody_registered_is_still_refused(tmp_path: Path) -> None:
+def test_an_unregistered_marker_is_still_refused(tmp_path: Path) -> None:
     """The plugin does not loosen what a project asked for."""
     scenario = "@pytest.mark.vpc_outrage\ndef test_it(): pass\n"
     code, said = Project(tmp_path, scenario).pytest("-q")

@@ -148,7 +148,7 @@ def test_what_a_real_toxiproxy_cannot_make_is_skipped_with_its_reason(tmp_path: 
     assert [path for run in project.runs for path in run.glob("*/history.jsonl")] == []
 
 
-def test_without_a_toxiproxy_on_the_path_the_run_fails_and_says_what_to_do(tmp_path: Path) -> None:
+def test_without_a_toxiproxy_on_the_path_the_run_fails_with_the_fix(tmp_path: Path) -> None:
     """A gate that asked for it must not pass without it."""
     project = Project(tmp_path, GOOD.replace("MODE", "refused"))
     code, said = project.pytest("-q", "--chaos-proxy=toxiproxy", PATH=str(tmp_path))

@@ -25,7 +25,7 @@ def preflight(folder: Path, *arguments: str, edits: tuple[Edit, ...] = ()) -> Re
     return CliRunner().invoke(main, ["preflight", TOPOLOGY, "--deployment", str(path), *arguments])
 
 
-def test_the_reference_passes_and_says_what_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_reference_passes_and_prints_its_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every rule with its figures; exit 0."""
     monkeypatch.chdir(REPOSITORY)
     done = CliRunner().invoke(main, ["preflight"])
@@ -36,7 +36,7 @@ def test_the_reference_passes_and_says_what_was_looked_at(monkeypatch: pytest.Mo
     assert done.output.splitlines()[-1] == "deploy/staging.yaml: all checks passed"
 
 
-def test_a_broken_rule_exits_with_1_and_names_line_and_mend(tmp_path: Path) -> None:
+def test_a_broken_rule_exits_with_1_and_names_line_and_fix(tmp_path: Path) -> None:
     """`file:line: rule: what`, then what was expected, what was got, and the fix."""
     edits = (
         value("PROFILE", "staging", "production"),
@@ -76,7 +76,7 @@ def test_a_topology_without_a_deployment_exits_with_2(tmp_path: Path) -> None:
     assert "has no [deployment]: nothing to check" in done.output
 
 
-def test_the_incidents_severed_connector_is_told_before_the_deployment(
+def test_the_incidents_cut_connector_is_found_before_the_deployment(
     tmp_path: Path, severed_port: int
 ) -> None:
     """The rules all hold, the file is right, and packets vanish: said within seconds.
@@ -173,9 +173,7 @@ def test_an_env_file_that_cannot_be_used_exits_with_2(
         ),
     ],
 )
-def test_a_url_that_leads_nowhere_is_said_and_never_passed(
-    tmp_path: Path, edits: tuple[Edit, ...], said: str
-) -> None:
+def test_an_unusable_url_never_passes(tmp_path: Path, edits: tuple[Edit, ...], said: str) -> None:
     """What cannot be tried did not pass; the URL itself is not shown."""
     done = preflight(tmp_path, "--live", "--within-s", "0.2", edits=edits)
     assert done.exit_code == 1
@@ -183,7 +181,7 @@ def test_a_url_that_leads_nowhere_is_said_and_never_passed(
     assert "hunter2" not in done.output
 
 
-def test_a_link_without_a_path_is_said_and_never_passed(tmp_path: Path) -> None:
+def test_a_link_without_a_path_never_passes(tmp_path: Path) -> None:
     """A topology that forgets a link would call a severed one good."""
     text = Path(TOPOLOGY).read_text("utf-8").replace('redis = "REDIS_URL"\n', "")
     assert text != Path(TOPOLOGY).read_text("utf-8")

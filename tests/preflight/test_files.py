@@ -60,7 +60,7 @@ def test_anchors_that_explode_are_refused_before_they_do(tmp_path: Path) -> None
         "a: &a\n  <<: *a\n",
     ],
 )
-def test_an_alias_of_what_it_stands_in_is_refused(tmp_path: Path, text: str) -> None:
+def test_an_alias_of_its_own_parent_is_refused(tmp_path: Path, text: str) -> None:
     """It would have no end."""
     assert "a node that contains it" in refused(tmp_path, text)
 
@@ -104,7 +104,7 @@ def test_merged_keys_are_found_and_own_ones_go_before(tmp_path: Path) -> None:
         (b"a" * (MOST_BYTES + 1), "larger than 1,000,000 bytes"),
     ],
 )
-def test_what_is_no_deployment_file_is_said_with_its_line(
+def test_an_invalid_deployment_file_is_refused_with_its_line(
     tmp_path: Path, data: str | bytes, said: str
 ) -> None:
     """Each in one clear message, which never quotes a line: it may hold a secret."""
@@ -113,7 +113,7 @@ def test_what_is_no_deployment_file_is_said_with_its_line(
     assert "hunter2" not in text
 
 
-def test_a_file_that_is_not_there_is_said_so(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     """With what to fix."""
     with pytest.raises(SpecError, match=r"no such file\n  expected a deployment file"):
         read_document(tmp_path / "absent.yaml")
@@ -121,7 +121,7 @@ def test_a_file_that_is_not_there_is_said_so(tmp_path: Path) -> None:
         read_document(tmp_path)
 
 
-def test_windows_line_ends_and_a_byte_order_mark_are_no_mistake(tmp_path: Path) -> None:
+def test_windows_line_ends_and_a_byte_order_mark_are_accepted(tmp_path: Path) -> None:
     """Some editors write them; the lines stay right."""
     document = read(tmp_path, "\ufeffa: 1\r\nb: 2\r\n")
     assert at(document, "b") == ("2", 2)
@@ -180,6 +180,6 @@ def test_toml_has_lines_too(tmp_path: Path) -> None:
         ("a = " + "[" * 20_000, "nested too deeply"),
     ],
 )
-def test_what_is_no_toml_is_said_with_its_line(tmp_path: Path, text: str, said: str) -> None:
+def test_invalid_toml_is_refused_with_its_line(tmp_path: Path, text: str, said: str) -> None:
     """As for YAML."""
     assert said in refused(tmp_path, text, "app.toml")

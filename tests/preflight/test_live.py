@@ -69,7 +69,7 @@ async def redis_walk(folder: Path, url: str, within_s: float = ANSWERED_WITHIN_S
 
 
 @pytest.mark.parametrize("kind", ["postgres", "redis"])
-async def test_refused_dropped_and_silent_are_told_apart(
+async def test_refused_dropped_and_silent_are_distinguished(
     tmp_path: Path, kind: str, refusing_port: int, severed_port: int, silent_port: int
 ) -> None:
     """The result has the last step and its time, and no step takes longer than its limit."""
@@ -110,7 +110,7 @@ async def test_all_paths_are_walked_at_once(
     assert now_s() - begun_s < 6.0  # one after the other they would take as long
 
 
-async def test_an_unknown_name_is_told_from_a_resolver_that_gives_no_answer(
+async def test_an_unknown_name_differs_from_no_answer_of_the_resolver(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first is a mistake in the file, the second one of the network."""
@@ -135,7 +135,7 @@ async def test_a_name_that_can_be_none_is_unknown(tmp_path: Path) -> None:
     assert (await redis_walk(tmp_path, f"redis://{'x' * 100}.invalid/0")).outcome == "unknown name"
 
 
-def test_a_resolver_that_hangs_holds_nobody_up(
+def test_a_hanging_resolver_delays_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its thread is left behind: neither the walk nor the end of the program waits for it."""
@@ -182,7 +182,7 @@ async def test_one_dead_address_of_several_is_noted_and_not_fatal(
         ((b"N", error_response("57P03", "the database system is shutting down")), *STOPPING),
     ],
 )  # fmt: skip
-async def test_what_a_postgres_port_answers_is_told(
+async def test_the_answers_of_a_postgres_port_are_classified(
     tmp_path: Path, answers: tuple[bytes, ...], outcome: Outcome, step: str
 ) -> None:
     """A web server, a proxy without its server, a full or a starting Postgres; else its words."""
@@ -191,7 +191,7 @@ async def test_what_a_postgres_port_answers_is_told(
     assert (walk.outcome, walk.step) == (outcome, step)
 
 
-async def test_a_url_that_asks_for_tls_of_a_server_without_is_told(tmp_path: Path) -> None:
+async def test_tls_in_the_url_without_tls_at_the_server_is_found(tmp_path: Path) -> None:
     """No log-in is tried: the password would never be asked for."""
     async with answering(b"N") as port:
         url = f"postgresql://u:p@127.0.0.1:{port}/d?sslmode=require"
@@ -200,7 +200,7 @@ async def test_a_url_that_asks_for_tls_of_a_server_without_is_told(tmp_path: Pat
     assert walk.words == "the URL has sslmode=require, but the server has no TLS"
 
 
-async def test_a_postgres_that_falls_silent_later_is_told_within_the_limit(tmp_path: Path) -> None:
+async def test_a_postgres_that_becomes_silent_is_found_within_the_limit(tmp_path: Path) -> None:
     """At the log-in, or at the query: psycopg's own way out would ask the silent server to stop."""
     ready = b"R\0\0\0\x08\0\0\0\0" + b"Z\0\0\0\x05I"
     for answers, step in (((b"N",), "log in"), ((b"N", ready), "query")):
@@ -226,7 +226,7 @@ async def test_a_postgres_that_falls_silent_later_is_told_within_the_limit(tmp_p
         ((b"-ERR something new\r\n",), "failed", "log in"),
     ],
 )
-async def test_what_a_redis_port_answers_is_told(
+async def test_the_answers_of_a_redis_port_are_classified(
     tmp_path: Path, answers: tuple[bytes, ...], outcome: Outcome, step: str
 ) -> None:
     """TLS, a web server, hanging up, loading, protected, full."""
@@ -235,7 +235,7 @@ async def test_what_a_redis_port_answers_is_told(
     assert (walk.outcome, walk.step) == (outcome, step)
 
 
-async def test_rediss_to_a_server_without_tls_is_told(tmp_path: Path) -> None:
+async def test_rediss_to_a_server_without_tls_is_found(tmp_path: Path) -> None:
     """The server's answer is no TLS."""
     async with answering(b"-ERR unknown command\r\n") as port:
         walk = await redis_walk(tmp_path, f"rediss://127.0.0.1:{port}/0")
@@ -255,7 +255,7 @@ async def test_rediss_to_a_server_without_tls_is_told(tmp_path: Path) -> None:
         ("app", "/postgres?sslmode=require", "TLS asked", "answer"),
     ],
 )
-async def test_a_real_postgres_tells_what_is_wrong(
+async def test_the_errors_of_a_real_postgres_are_classified(
     tmp_path: Path, postgres: PostgresServer, *, user: str, given: str, outcome: str, step: str
 ) -> None:
     """Password, user, database and TLS; and a good one is answered."""
@@ -289,7 +289,7 @@ async def test_a_password_comes_from_the_environment_by_name(
         (f":{PASSWORD}@", "99", "missing database", "query"),
     ],
 )
-async def test_a_real_redis_tells_what_is_wrong(
+async def test_the_errors_of_a_real_redis_are_classified(
     tmp_path: Path, redis: RedisServer, *, user: str, database: str, outcome: str, step: str
 ) -> None:
     """Password and database; and a good one is answered."""
@@ -315,14 +315,14 @@ NO_ENTRY = 'no pg_hba.conf entry for host "10.0.0.1", user "u", database "d"'
         ("quite another thing", None, False, "failed"),
     ],
 )
-def test_a_failed_log_in_is_told_by_state_or_words(
+def test_a_failed_log_in_is_classified_by_state_or_text(
     words: str, sqlstate: str | None, has_tls: bool, outcome: Outcome
 ) -> None:
     """An error without a known code stays `failed`, with the server's text."""
     assert classified(words, sqlstate, has_tls=has_tls) == outcome
 
 
-def test_every_end_says_what_it_means_and_how_it_is_mended() -> None:
+def test_every_outcome_has_a_meaning_and_a_fix() -> None:
     """A word alone helps nobody at night."""
     assert all(means for means, _ in MEANING.values())
     assert [end for end, (_, fix) in MEANING.items() if not fix] == ["answered"]

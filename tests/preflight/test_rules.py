@@ -95,7 +95,7 @@ def test_the_bypass_is_never_on_in_production(tmp_path: Path, profile: str) -> N
     assert told.findings[0].where.endswith(f"staging.yaml:{line}")
 
 
-def test_a_profile_that_is_not_said_counts_as_production(tmp_path: Path) -> None:
+def test_a_missing_profile_counts_as_production(tmp_path: Path) -> None:
     """The app's own default is production."""
     edit = ("            - name: PROFILE\n              value: staging\n", "")
     told = inspected(tmp_path, edit)
@@ -121,7 +121,7 @@ def test_a_bypass_that_is_off_may_be_anywhere(tmp_path: Path, word: str) -> None
         ('"${BYPASS:-false}"', "gets its value from elsewhere"),
     ],
 )
-def test_a_bypass_that_cannot_be_seen_is_a_finding(tmp_path: Path, word: str, said: str) -> None:
+def test_a_bypass_with_an_unknown_value_is_a_finding(tmp_path: Path, word: str, said: str) -> None:
     """What cannot be read must not pass for off."""
     edit = value("EMERGENCY_ALLOW_NO_DATABASE", '"true"', word)
     assert said in only(inspected(tmp_path, edit), "bypass")
@@ -198,7 +198,7 @@ def test_a_port_other_than_the_routed_one_is_found(tmp_path: Path, edit: Edit, l
     assert str(line_of(tmp_path / "staging.yaml", line)) in where
 
 
-def test_a_port_by_name_is_no_number(tmp_path: Path) -> None:
+def test_a_named_port_is_not_a_number(tmp_path: Path) -> None:
     """A name is looked up by the platform; the rule wants the number that it means."""
     text = only(inspected(tmp_path, ("targetPort: 8080", "targetPort: http")), "ports")
     assert "is not a readable number" in text

@@ -60,7 +60,7 @@ def test_a_variable_is_set_blank_or_elsewhere_in_every_shape(tmp_path: Path, tex
         ("...", "..."),
     ],
 )
-def test_what_has_still_to_be_filled_in_is_seen(text: str, found: str) -> None:
+def test_placeholders_are_found(text: str, found: str) -> None:
     """As templates and people write it."""
     assert placeholder_in(text) == found
 
@@ -68,7 +68,7 @@ def test_what_has_still_to_be_filled_in_is_seen(text: str, found: str) -> None:
 @pytest.mark.parametrize(
     "text", ["x", "pa$$word", "pa$word", "${X:-d}", "a<b", "$(PORT)", "{x}", "exchange me", "100%"]
 )
-def test_what_is_meant_as_it_stands_is_no_placeholder(text: str) -> None:
+def test_ordinary_values_are_not_placeholders(text: str) -> None:
     """A false alarm would teach people to look away."""
     assert placeholder_in(text) == ""
 

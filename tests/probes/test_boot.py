@@ -101,7 +101,7 @@ def stages(history: History) -> list[str]:
     return [event.kind for event in history.events if isinstance(event, kinds)]
 
 
-async def test_each_stage_is_seen_when_it_comes(tmp_path: Path) -> None:
+async def test_each_stage_is_recorded_when_it_is_reached(tmp_path: Path) -> None:
     """Spawned, bound, answering 503, complete, ready: each later than the one before."""
     async with booting(tmp_path, APP, 0.2, 2.2, 4.2) as (watched, _):
         await until(watched.journal, lambda e: isinstance(e, Ready))
@@ -125,7 +125,7 @@ async def test_each_stage_is_seen_when_it_comes(tmp_path: Path) -> None:
     assert complete.state is HealthState.HEALTHY
 
 
-async def test_what_the_start_up_publishes_is_kept(tmp_path: Path) -> None:
+async def test_the_published_start_up_is_recorded(tmp_path: Path) -> None:
     """Phases, timings in seconds and the mode, as published when it was complete."""
     async with booting(tmp_path, APP, 0, 0, 0) as (watched, _):
         await until(watched.journal, lambda e: isinstance(e, Ready))
@@ -136,7 +136,7 @@ async def test_what_the_start_up_publishes_is_kept(tmp_path: Path) -> None:
     assert snapshot.phase_timings_s == {"init": 0.25}
 
 
-async def test_how_far_an_endless_start_up_came_is_kept(tmp_path: Path) -> None:
+async def test_the_phases_of_an_endless_start_up_are_recorded(tmp_path: Path) -> None:
     """It never completes. At the end the completed phases are recorded in the history."""
     async with booting(tmp_path, APP, 0, 600, 600) as (watched, _):
         await until(watched.journal, lambda e: isinstance(e, FirstAnswer))
@@ -177,7 +177,7 @@ async def test_an_app_that_never_listens_is_alive_and_has_no_stage(tmp_path: Pat
     assert exited.log_tail == ("thinking",)
 
 
-async def test_an_app_that_listens_and_says_nothing_is_bound_and_no_more(tmp_path: Path) -> None:
+async def test_an_app_that_listens_without_an_answer_is_only_bound(tmp_path: Path) -> None:
     """Its port is open, and nothing else is known."""
     async with booting(tmp_path, SILENT) as (watched, _):
         bound_s = (await until(watched.journal, lambda e: isinstance(e, Bound))).at_s
@@ -188,7 +188,7 @@ async def test_an_app_that_listens_and_says_nothing_is_bound_and_no_more(tmp_pat
 
 
 @pytest.mark.parametrize(("code", "status", "said"), [(EXITS, 1, 2), (BADLY, -11, 0)])
-async def test_an_app_that_exits_is_told_with_its_status_and_last_words(
+async def test_an_exit_is_recorded_with_its_code_and_last_log_lines(
     tmp_path: Path, code: str, status: int, said: int
 ) -> None:
     """At once, and not as something that the lab asked for."""
@@ -203,7 +203,7 @@ async def test_an_app_that_exits_is_told_with_its_status_and_last_words(
 # --- what an app may publish ---
 
 
-async def test_an_end_is_told_for_when_it_was_however_long_its_log_takes(tmp_path: Path) -> None:
+async def test_an_exit_has_its_own_time_also_with_a_slow_log(tmp_path: Path) -> None:
     """Stopped by the lab while its last lines are read: it had ended by itself before."""
 
     async def answer(method: str, path: str, body: bytes) -> Reply:
@@ -264,7 +264,7 @@ async def published(folder: Path, startup: Reply | None, last: type) -> History:
         {"startup_complete": True, "startup_phase_timings": {"a": float("nan"), "b": -1.0}},
     ],
 )
-async def test_odd_members_of_a_start_up_are_kept_as_text_or_left_out(
+async def test_odd_members_of_a_start_up_become_text_or_are_left_out(
     tmp_path: Path, body: dict[str, object]
 ) -> None:
     """The probe goes on, and the history can be read."""
@@ -281,7 +281,7 @@ async def test_odd_members_of_a_start_up_are_kept_as_text_or_left_out(
 @pytest.mark.parametrize(
     "startup", [None, (404, {"detail": "Not Found"}), (200, "<html>"), (200, []), (200, "[" * 9**5)]
 )
-async def test_a_start_up_path_that_says_nothing_is_never_complete(
+async def test_a_start_up_path_without_an_answer_is_never_complete(
     tmp_path: Path, startup: Reply | None
 ) -> None:
     """An app that promises phases and publishes none has not shown that it started."""
@@ -323,7 +323,7 @@ async def test_a_start_up_is_not_complete_while_health_is_not_good(
 @pytest.mark.parametrize(
     "reply", [(429, {"status": "warning"}), (302, {"status": "warn"}), (200, {"status": "warn"})]
 )
-async def test_a_warning_completes_a_start_up_whatever_its_status_code(
+async def test_a_warning_completes_a_start_up_with_any_status_code(
     tmp_path: Path, reply: Reply
 ) -> None:
     """Consul's 429 and the 3xx of IETF health+json are degraded, and so is the start."""

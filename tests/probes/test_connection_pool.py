@@ -90,7 +90,7 @@ UNASKED = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: clo
 
 
 @pytest.mark.parametrize("how", ["says that it gives it up", "closes", "resets"])
-async def test_what_a_server_does_to_an_idle_connection_is_no_answer(how: str) -> None:
+async def test_input_on_an_idle_connection_makes_it_unusable(how: str) -> None:
     """Neither its word for an idle client, nor its end, is what came of the next request: not even
     where the lab's loop has not looked since.
     """

@@ -63,7 +63,7 @@ async def test_a_request_is_ok_by_its_status_and_keeps_the_beginning_of_its_answ
     assert len(str(paid.value)) <= 200
 
 
-async def test_a_request_without_an_answer_is_not_ok_and_says_why(tmp_path: Path) -> None:
+async def test_a_request_without_an_answer_is_not_ok_and_has_a_cause(tmp_path: Path) -> None:
     """Silence ends with the time-out, a closed port at once."""
 
     async def silent(*_: object) -> None:
@@ -93,7 +93,7 @@ async def test_an_app_is_not_asked_before_it_was_spawned(tmp_path: Path) -> None
     assert journal.history.events == ()
 
 
-async def test_what_a_callable_returns_is_kept_and_false_is_not_ok(tmp_path: Path) -> None:
+async def test_a_returned_value_is_recorded_and_false_is_not_ok(tmp_path: Path) -> None:
     """Numbers stay numbers, so that an expectation can judge by them."""
     answers = iter([7, 0.5, None, True, False, "text", [1, 2]])
     samples = await sampled(tmp_path, Probe(name="q", every_s=0.01, call=lambda: next(answers)), 7)
@@ -139,7 +139,7 @@ async def test_what_takes_too_long_fails_and_is_left_behind() -> None:
         release.set()
 
 
-async def test_a_timeout_of_its_own_is_told_as_what_it_is() -> None:
+async def test_a_timeout_inside_a_callable_is_recorded_as_its_error() -> None:
     """It is not the lab's limit that passed."""
 
     def gives_up() -> None:
@@ -150,6 +150,6 @@ async def test_a_timeout_of_its_own_is_told_as_what_it_is() -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**400])
-def test_what_no_json_holds_is_kept_as_text(value: float) -> None:
+def test_a_value_that_json_cannot_hold_is_recorded_as_text(value: float) -> None:
     """A history must be readable everywhere."""
     assert isinstance(recordable(value), str)

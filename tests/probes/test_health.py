@@ -98,7 +98,7 @@ async def test_a_health_answer_is_read_by_status_and_word(
         ("[" * 100_000, "JSON of more than 64 levels"),
     ],
 )
-async def test_a_body_that_is_no_object_is_an_error_that_says_what_was_expected(
+async def test_a_body_without_an_object_is_an_error_with_the_expected_type(
     tmp_path: Path, body: str, got: str
 ) -> None:
     """A web server's own page must not count as healthy."""
@@ -169,7 +169,7 @@ async def test_dependencies_are_words_or_objects(
     assert answer.state is DEGRADED
 
 
-async def test_the_contract_says_which_members_to_read(tmp_path: Path) -> None:
+async def test_the_contract_names_the_members_to_read(tmp_path: Path) -> None:
     """Spring Boot calls them components."""
     contract = HealthContract(status_field="state", dependencies_field="components")
     body: dict[str, object] = {"state": "UP", "components": {"db": {"state": "DOWN"}}}
@@ -353,7 +353,7 @@ async def _divide() -> None:
     _ = 1 / 0
 
 
-async def test_a_cancelled_probe_is_no_crash(tmp_path: Path) -> None:
+async def test_a_cancelled_probe_is_not_a_crash(tmp_path: Path) -> None:
     """The lab's own end is not the probe's fault."""
     async with watching(tmp_path, Here(1)) as watched:
         task = asyncio.create_task(guarded("x", asyncio.sleep(60), watched.journal))

@@ -132,7 +132,7 @@ async def test_a_body_without_end_is_read_no_further_than_its_bound(
         "a chunk too long", "a length of 5000 digits", "no digit", "TLS",
     ],
 )  # fmt: skip
-async def test_what_is_no_http_within_bounds_is_no_answer(
+async def test_a_malformed_or_too_large_answer_is_no_answer(
     tmp_path: Path, head: bytes, piece: bytes
 ) -> None:
     """The reading ends by itself, and what is written down of it is short."""
@@ -177,9 +177,7 @@ def bomb(times: int) -> bytes:
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "gzip, gzip, gzip", "deflate", "br", "x-\x1b[2j"])
-async def test_a_content_encoding_that_nobody_asked_for_is_not_read(
-    tmp_path: Path, encoding: str
-) -> None:
+async def test_a_body_with_a_content_encoding_is_not_read(tmp_path: Path, encoding: str) -> None:
     """Five kilobytes of gzip in gzip took the lab to 6 GB."""
     packed = said(200, bomb(encoding.count("gzip") or 1), content_encoding=encoding)
     answer = await asked(tmp_path, (0, packed))
@@ -242,7 +240,7 @@ async def test_an_odd_body_is_unhealthy_and_no_crash(
 
 
 @pytest.mark.parametrize("charset", ["idna", "rot13", "utf-7", "hex", "no-such-charset", "utf-16"])
-async def test_a_good_answer_is_read_as_utf_8_whatever_charset_it_claims(
+async def test_a_good_answer_is_read_as_utf_8_with_any_charset(
     tmp_path: Path, charset: str
 ) -> None:
     """JSON has no other; a charset named by an app must not choose the lab's decoder."""
@@ -264,7 +262,7 @@ async def test_of_a_crowd_of_dependencies_a_bounded_part_is_recorded(
     assert all(len(text) <= 200 for pair in answer.dependencies.items() for text in pair)
 
 
-async def test_names_that_are_no_texts_name_nothing(tmp_path: Path) -> None:
+async def test_names_that_are_not_texts_are_left_out(tmp_path: Path) -> None:
     """A list cannot be a key; it ended the probe."""
     odd: list[object] = [{"name": ["x"], "status": "up"}, {"name": {}, "status": "up"}, {}]
     body: dict[str, object] = {"status": "degraded", "dependencies": odd}

@@ -63,7 +63,7 @@ async def well(method: str, path: str, body: bytes) -> Reply | None:
 
 
 @pytest.mark.parametrize("which", ["health", "prober"])
-async def test_a_sample_that_the_lab_could_not_send_is_no_sample(
+async def test_a_request_that_the_lab_could_not_send_gives_no_sample(
     tmp_path: Path, which: str
 ) -> None:
     """It goes on afterwards; the trouble is written down by name, and only once."""
@@ -91,7 +91,7 @@ async def test_a_sample_that_the_lab_could_not_send_is_no_sample(
     assert trouble.what == "a connection could not be opened: Too many open files (EMFILE)"
 
 
-async def test_a_write_that_the_lab_could_not_send_is_no_write(tmp_path: Path) -> None:
+async def test_a_write_that_the_lab_could_not_send_is_not_recorded(tmp_path: Path) -> None:
     """It is neither lost nor refused by the app."""
     async with server(well) as port, watching(tmp_path, Here(port)) as watched:
         writer = Writer(watched, 7)

@@ -125,7 +125,7 @@ def test_a_start_up_that_is_to_be_healthy_is_awaited_until_it_is(run_of: Begin) 
     assert not run_of(Starts(mode="degraded")).awaits(2.5, *complete(0.5, DEGRADED))
 
 
-def test_what_health_says_of_a_fault_is_awaited_to_the_bound(run_of: Begin) -> None:
+def test_degraded_is_awaited_until_its_bound(run_of: Begin) -> None:
     """2 s from the fault on; degraded after one of them ends it, and a second that it stays so."""
     blind = run_of()
     assert not blind.awaits(9.9, *complete(1.0))
@@ -174,7 +174,7 @@ def test_a_trigger_is_awaited_while_the_plan_waits_for_it(run_of: Begin) -> None
     assert not run.awaits(16.1, turned(15.0, DEGRADED), named(15.0, "postgres"))
 
 
-def test_what_another_boot_says_is_not_awaited_of_this_one(run_of: Begin) -> None:
+def test_answers_of_another_boot_do_not_count(run_of: Begin) -> None:
     """Its turn gives no second."""
     run = run_of()
     assert not run.awaits(8.5, *complete(1.0), turned(8.4, UNHEALTHY, boot=2))

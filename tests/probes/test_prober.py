@@ -96,7 +96,7 @@ async def test_a_silent_path_is_given_up_at_the_probers_limit_and_then_asked_aga
     assert len(of(watched, "ready")) > len(samples), "the other path does not wait for it"
 
 
-async def test_a_path_that_is_not_there_any_more_is_no_answer(tmp_path: Path) -> None:
+async def test_a_refused_path_is_recorded_as_no_answer(tmp_path: Path) -> None:
     """The app has exited: its port refuses, and the prober records it."""
     async with server(lambda *_: _never()) as port:
         pass
@@ -133,7 +133,7 @@ async def test_nothing_is_asked_in_the_quiet_time(tmp_path: Path) -> None:
         assert_quiet(sorted(s.at_s for s in of(watched, path)), bound_s + 0.3, bound_s + 0.9)
 
 
-async def test_an_app_that_stood_already_is_asked_at_once(tmp_path: Path) -> None:
+async def test_an_attached_app_is_sampled_at_once(tmp_path: Path) -> None:
     """Its bind is long past, and nobody writes it down."""
 
     async def answer(method: str, path: str, body: bytes) -> Reply:

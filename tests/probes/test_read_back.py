@@ -64,7 +64,7 @@ async def test_the_database_itself_is_asked_what_it_keeps(
 
 @pytest.mark.parametrize("kind", ["uuid", "text", "varchar(40)", "char(36)"])
 @pytest.mark.asyncio(loop_scope="module")
-async def test_each_id_is_counted_whatever_its_type(
+async def test_ids_of_every_type_are_counted(
     tmp_path: Path, postgres: RunningService, kind: str
 ) -> None:
     """Twice is twice; rows of others are not looked at."""
@@ -101,7 +101,7 @@ async def test_an_index_on_the_id_serves_the_look_up(
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_write_that_is_kept_later_is_looked_up_until_it_is_there(
+async def test_a_write_that_is_stored_later_is_looked_up_until_found(
     tmp_path: Path, postgres: RunningService
 ) -> None:
     """Its time counts from its answer; the look that found it is the one that is written down."""
@@ -138,7 +138,7 @@ async def test_a_write_that_never_comes_is_missing_once_its_time_is_up(
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_without_a_table_nothing_is_there_of_what_nobody_acknowledged(
+async def test_without_a_table_unacknowledged_writes_are_missing(
     tmp_path: Path, postgres: RunningService
 ) -> None:
     """An app that never reached its database has no table; one that acknowledged must have it."""

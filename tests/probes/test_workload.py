@@ -55,7 +55,7 @@ async def written(folder: Path, reply: Reply | None) -> Write:
     ],
     ids=str,
 )
-async def test_an_outcome_claims_no_more_than_the_answer_says(
+async def test_an_outcome_claims_no_more_than_the_answer_shows(
     tmp_path: Path, reply: Reply | None, outcome: str
 ) -> None:
     """A complete 2xx is stored, a clear refusal is not; after any other end it may be stored."""
@@ -99,7 +99,7 @@ async def test_a_promise_to_come_back_is_noted(tmp_path: Path) -> None:
     ],
     ids=["kept", "refused", "several lines", "empty", "long", "odd", "silent"],
 )
-async def test_what_an_answer_that_is_no_acknowledgement_says_is_kept(
+async def test_the_text_of_a_refusal_is_recorded(
     tmp_path: Path, reply: Reply | None, said: str | None
 ) -> None:
     """Its beginning, on one line, and readable in the file again."""
@@ -154,9 +154,7 @@ AT_ONCE = replace(acknowledged(1), within_s=PATIENCE_S)
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.4])
-async def test_a_load_keeps_its_rate_whatever_the_answers_take(
-    tmp_path: Path, delay_s: float
-) -> None:
+async def test_a_load_keeps_its_rate_with_slow_answers(tmp_path: Path, delay_s: float) -> None:
     """Open loop: users do not wait for each other."""
     load = Load(start=AT_ONCE, rate_per_s=20)
     writes = await loaded(tmp_path, load, 3 * PATIENCE_S, delay_s, count=20)
@@ -202,7 +200,7 @@ async def served(folder: Path, *, keeps: bool) -> tuple[list[Write], int]:
         return [w for w in journal.history.of(Write) if w != first], opened
 
 
-async def test_a_load_takes_a_fresh_and_a_kept_connection_in_turn(tmp_path: Path) -> None:
+async def test_a_load_alternates_between_new_and_idle_connections(tmp_path: Path) -> None:
     """A keep-alive connection stays with its worker; the event says whether it was a new one."""
     writes, opened = await served(tmp_path, keeps=True)
     fresh = sum(write.fresh for write in writes)

@@ -175,7 +175,7 @@ def test_boots_are_saved_beside_their_run_and_read_the_same_again(make_run: Make
     assert pd.read_csv(paths[1])["startup_complete_s"].isna().tolist() == [True]
 
 
-def test_runs_of_the_same_name_are_told_apart(make_run: MakeRun, tmp_path: Path) -> None:
+def test_runs_of_the_same_name_have_different_labels(make_run: MakeRun, tmp_path: Path) -> None:
     """Two results folders may hold a run of one name."""
     run = make_run("one")
     other = tmp_path / "elsewhere" / "one"

@@ -166,9 +166,7 @@ def test_a_mistake_of_megabytes_is_not_echoed() -> None:
     ],
     ids=["a name", "a command", "an unknown key", "a wrong value"],
 )
-def test_check_shows_what_a_file_says_and_obeys_nothing(
-    tmp_path: Path, change: tuple[str, str]
-) -> None:
+def test_check_escapes_the_text_of_a_file(tmp_path: Path, change: tuple[str, str]) -> None:
     """Whether the topology is good or has a mistake."""
     text = (Path(__file__).parents[2] / "chaoslab.toml").read_text()
     assert change[0] in text

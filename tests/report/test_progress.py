@@ -30,7 +30,7 @@ def test_each_turn_of_a_run_is_one_line_with_its_time() -> None:
     assert line(degraded) == "    2.500 s  shop health: degraded"
 
 
-def test_a_fault_is_told_from_its_sighting_to_its_heal_and_a_missed_one_loudly() -> None:
+def test_a_fault_is_printed_in_force_healed_and_missed() -> None:
     """A fault that never came must catch the eye."""
     seen = FaultInForce(at_s=1.0, fault="cut", since_s=0.9, seen="shop.redis: canary refused")
     missed = FaultMissed(at_s=1.0, fault="cut", why=Reason(code="text", text="no such connection"))
@@ -39,7 +39,7 @@ def test_a_fault_is_told_from_its_sighting_to_its_heal_and_a_missed_one_loudly()
     assert line(missed) == "    1.000 s  MISSED: cut: no such connection"
 
 
-def test_an_exit_that_nobody_asked_for_is_loud() -> None:
+def test_an_unrequested_exit_is_printed_in_capitals() -> None:
     """The lab's own stop is no news; a crash is."""
     crash = Exited(at_s=1.0, app="shop", boot=1, exit_code=3, asked=False, log_tail=())
     stop = Exited(at_s=1.0, app="shop", boot=1, exit_code=0, asked=True, log_tail=())
@@ -47,7 +47,7 @@ def test_an_exit_that_nobody_asked_for_is_loud() -> None:
     assert line(stop) == "    1.000 s  shop stopped, code 0"
 
 
-def test_what_becomes_of_traffic_past_the_proxy_is_told_where_it_is_not_looked_for() -> None:
+def test_unobserved_traffic_past_the_proxy_is_mentioned() -> None:
     """When the lab is up; and each connection and each process that is found."""
     ups = [
         line(LabUp(at_s=0.25, took_s=0.25, versions={"redis": "7"}, links={}, past_proxy=how))
@@ -75,7 +75,7 @@ def test_what_becomes_of_traffic_past_the_proxy_is_told_where_it_is_not_looked_f
     assert line(left) == "    1.000 s  LEFT RUNNING by shop: pid 77 'cron'"
 
 
-def test_samples_and_the_like_are_no_line() -> None:
+def test_samples_give_no_line() -> None:
     """Twenty a second would drown the rest."""
     sample = HealthSample(at_s=1.0, app="a", boot=1, took_s=0.1, state=HealthState.HEALTHY)
     assert line(sample) is None

@@ -55,7 +55,7 @@ def test_few_scenarios_in_common_are_not_judged(make_run: MakeRun) -> None:
     assert "+0.000 (n<5) s; too few common scenarios to decide." in text
 
 
-def test_start_ups_that_never_completed_are_counted_and_said(make_run: MakeRun) -> None:
+def test_incomplete_start_ups_are_counted_in_a_note(make_run: MakeRun) -> None:
     """A median of survivors must not pass for the median of all."""
     text = printed(latencies(boots([make_run("one", [spawned(0.0), exited(1, 3, asked=False)])])))
     assert "0 of 1" in text
@@ -121,7 +121,7 @@ def test_check_shows_words_only_where_the_file_adds_some(tmp_path: Path, own: bo
     assert "writes: none declared" in text
 
 
-def test_check_says_which_rules_of_a_deployment_file_nobody_asked_for(tmp_path: Path) -> None:
+def test_check_lists_the_rules_that_are_not_checked(tmp_path: Path) -> None:
     """What is not checked must not look as if it had been; and no gate is shown where none is."""
     path = tmp_path / "chaoslab.toml"
     path.write_text(
@@ -137,7 +137,7 @@ def test_check_says_which_rules_of_a_deployment_file_nobody_asked_for(tmp_path: 
     assert "gate" not in words
 
 
-def test_check_shows_where_everything_stands_without_passwords(tmp_path: Path) -> None:
+def test_check_shows_the_parts_of_attach_without_passwords(tmp_path: Path) -> None:
     """What is shown lands in logs that more people read than the file."""
     path = tmp_path / "chaoslab.toml"
     path.write_text(

@@ -33,7 +33,9 @@ def test_one_scenario_of_a_run_may_be_named(make_run: MakeRun, tmp_path: Path) -
     assert chosen_runs((str(scenario),), tmp_path / "results") == (scenario,)
 
 
-def test_every_name_that_is_no_run_is_said_at_once(make_run: MakeRun, tmp_path: Path) -> None:
+def test_all_names_that_are_not_runs_are_reported_at_once(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
     """With the runs that there are, and the one that was probably meant."""
     make_run("2026-11-21T10")
     with pytest.raises(SpecError) as caught:
@@ -46,7 +48,7 @@ def test_every_name_that_is_no_run_is_said_at_once(make_run: MakeRun, tmp_path: 
     assert [first.code, second.code] == ["name.unknown", "run.none"]
 
 
-def test_no_run_at_all_says_how_to_get_one(tmp_path: Path) -> None:
+def test_without_any_run_the_error_has_the_fix(tmp_path: Path) -> None:
     """Before the first run there is nothing to report."""
     with pytest.raises(SpecError, match="run a scenario first"):
         newest_run(tmp_path / "results")

@@ -20,7 +20,7 @@ def test_a_spread_of_many_has_a_true_p95() -> None:
     assert found.p95_s == pytest.approx(95.05)
 
 
-def test_a_spread_of_few_gives_its_largest_and_says_so() -> None:
+def test_few_values_give_their_maximum_instead_of_p95() -> None:
     """Nineteen values carry no p95."""
     found = spread(np.arange(19.0))
     assert (found.p50_s, found.p95_s, found.p95_is_max) == (9.0, 18.0, True)
@@ -32,7 +32,7 @@ def test_a_spread_of_nothing_has_no_figures() -> None:
     assert (found.n, found.p50_s, found.p95_s) == (0, None, None)
 
 
-def test_a_clear_shift_is_told_with_an_interval_around_it() -> None:
+def test_a_clear_difference_has_an_interval_around_it() -> None:
     """A difference of 0.5 s is found, with an interval that is neither a point nor all values."""
     rng = np.random.default_rng(1)
     before, after = rng.normal(2.0, 0.1, 40), rng.normal(2.5, 0.1, 40)
@@ -72,7 +72,7 @@ def test_few_values_get_a_difference_but_no_interval(n: int, interval: bool) -> 
         assert not found.is_clear
 
 
-def test_nothing_on_one_side_is_no_difference() -> None:
+def test_without_values_on_one_side_there_is_no_difference() -> None:
     """A run whose boots never completed cannot be compared."""
     assert delta(np.array([np.nan]), np.array([1.0])) is None
 
@@ -123,7 +123,7 @@ def test_a_rate_carries_the_doubt_of_its_count(k: int, n: int, low: float, high:
     assert wilson(k, n) == pytest.approx((low, high), abs=5e-4)
 
 
-def test_more_hits_than_tries_are_no_rate() -> None:
+def test_more_hits_than_tries_are_an_error() -> None:
     """Nothing is guessed of a count that cannot be."""
     with pytest.raises(ValueError, match="3 of 2"):
         wilson(3, 2)
