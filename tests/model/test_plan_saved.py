@@ -35,7 +35,7 @@ def test_a_resolved_plan_with_everything_reads_back_as_it_was_saved() -> None:
         assert read_plan(plan_json(plan), kinds()) == as_data(plan)
 
 
-@examples(60)
+@examples(40)
 @given(plans())
 def test_any_plan_reads_back_as_it_was_saved(plan: Plan) -> None:
     """Plans are equal only where each of their parts is of the same type."""
@@ -43,7 +43,7 @@ def test_any_plan_reads_back_as_it_was_saved(plan: Plan) -> None:
 
 
 @pytest.mark.parametrize("kind", [*FAULTS, *KINDS])
-@examples(4)
+@examples(2)
 @given(st.data())
 def test_each_kind_reads_back_alone(kind: type[Any], data: st.DataObject) -> None:
     """Its kind stands in it, so that no two can be confused."""
