@@ -1,4 +1,4 @@
-"""One event of every kind, with every optional member set in one and left out in another."""
+"""One event of every kind: with every optional field in one, and without in another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of a run: for their owner alone, never through a link, and errors that have their fix."""
+"""Files of a run: only their owner can read them, no link is followed, errors have a fix."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def mode(path: Path) -> int:
 
 @contextmanager
 def files_of_at_most(count: int) -> Iterator[None]:
-    """As on a disk that is full: no file of this process grows beyond that many bytes."""
+    """Limit the size of every file of this process, as a full disk does."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (count, before[1]))
     try:
@@ -37,7 +37,7 @@ def bound(at_s: float) -> Bound:
 
 
 def test_folders_and_files_are_for_their_owner_alone(tmp_path: Path) -> None:
-    """Those above the folder as well, where they are new; what was there is not touched."""
+    """New folders above as well. Existing folders keep their permissions."""
     before = mode(tmp_path)
     make_folder(tmp_path / "results" / "run" / "scenario")
     write_file(tmp_path / "results" / "run" / "scenario" / "plan.json", b"{}")
@@ -50,7 +50,7 @@ def test_folders_and_files_are_for_their_owner_alone(tmp_path: Path) -> None:
 
 
 def test_no_link_is_followed_wherever_it_stands(tmp_path: Path) -> None:
-    """The file, its folder, or one above it was replaced by a link while a run was under way."""
+    """The file, its folder or a folder above was replaced by a link during a run."""
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "scenario").mkdir(parents=True)
     run = tmp_path / "run"
@@ -68,7 +68,7 @@ def test_no_link_is_followed_wherever_it_stands(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", ["/proc/chaoslab", "/dev/null/results", "file/below"])
 def test_a_folder_that_cannot_be_made_is_named_with_the_fix(tmp_path: Path, place: str) -> None:
-    """One error, as for every other mistake of the user's."""
+    """The error is a SpecError, as for every other mistake of the user."""
     (tmp_path / "file").touch()
     with pytest.raises(SpecError) as caught:
         check_room(tmp_path / place)
@@ -77,7 +77,7 @@ def test_a_folder_that_cannot_be_made_is_named_with_the_fix(tmp_path: Path, plac
 
 
 def test_a_full_disk_is_found_before_anything_runs(tmp_path: Path) -> None:
-    """Something is written, not only looked at; it is taken away again."""
+    """The check writes a file, and removes it."""
     check_room(tmp_path / "results")
     with files_of_at_most(100), pytest.raises(ResultsUnwritable, match="cannot be written"):
         check_room(tmp_path / "results")
@@ -85,7 +85,7 @@ def test_a_full_disk_is_found_before_anything_runs(tmp_path: Path) -> None:
 
 
 def test_a_journal_on_a_full_disk_keeps_what_it_wrote(tmp_path: Path) -> None:
-    """It says why, writes nothing further even if there is room again, and its waiters go on."""
+    """It reports the error and writes no more, even if there is space again. Tasks still wake."""
     path = tmp_path / "history.jsonl"
     journal = Journal(path)
     journal.append(bound(1.0))
@@ -101,7 +101,7 @@ def test_a_journal_on_a_full_disk_keeps_what_it_wrote(tmp_path: Path) -> None:
 
 
 def test_a_write_by_somebody_else_is_found_by_the_checksum(tmp_path: Path) -> None:
-    """Changed, longer, or gone; where nothing was recorded nothing is said."""
+    """The file was changed, made longer or removed. A run without checksums is not checked."""
     path = tmp_path / "history.jsonl"
     journal = Journal(path)
     journal.append(bound(1.0))

@@ -1,4 +1,4 @@
-"""What may still come of a moment: nothing of a process that has ended and has no successor."""
+"""When a moment can no longer occur, and when it may."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def gone(moment: AtMoment, plan: Plan, *events: AnyEvent) -> bool:
 
 @pytest.mark.parametrize("moment", OF_ANSWERS, ids=lambda m: m.moment)
 def test_what_an_app_does_may_come_while_a_process_lives_or_is_to_come(moment: AtMoment) -> None:
-    """Before the spawn, in its life, between two boots, and before its supervisor's restart."""
+    """Before the spawn, while it runs, between two boots, and before a restart by a supervisor."""
     assert not gone(moment, ONE)
     assert not gone(moment, ONE, spawn())
     assert gone(moment, ONE, spawn(), exit_of())
@@ -79,14 +79,14 @@ def test_what_an_app_does_may_come_while_a_process_lives_or_is_to_come(moment: A
 
 @pytest.mark.parametrize("moment", OF_ANSWERS, ids=lambda m: m.moment)
 def test_a_boot_that_is_missed_is_not_to_come(moment: AtMoment) -> None:
-    """Its own trigger did not come: the second end of an app that ends once."""
+    """The trigger of the boot did not occur, so the app does not exit a second time."""
     plan = Plan(boots=(Boot(app="app"), Boot(app="app", at=healed("x"))))
     assert not gone(moment, plan, spawn(), exit_of())
     assert gone(moment, plan, spawn(), exit_of(), NO_SECOND)
 
 
 def test_a_boot_that_waits_for_what_only_it_could_bring_is_not_to_come() -> None:
-    """Two boots that wait for each other likewise; one that waits for an end that came is due."""
+    """So do two boots that wait for each other. A boot whose trigger occurred is still to come."""
     itself = Plan(boots=(Boot(app="app"), Boot(app="app", at=started())))
     assert gone(started(), itself, spawn(), exit_of())
     assert not gone(started(), itself, spawn())
@@ -96,7 +96,7 @@ def test_a_boot_that_waits_for_what_only_it_could_bring_is_not_to_come() -> None
 
 
 def test_a_boot_starts_up_once() -> None:
-    """The second start-up of an app with one boot never comes, however long it lives."""
+    """An app with one boot never completes a second start-up."""
     second = started(nth=2)
     assert gone(second, ONE, spawn(), complete())
     assert gone(second, ONE, spawn()), "there is one boot in all"
@@ -107,14 +107,14 @@ def test_a_boot_starts_up_once() -> None:
 
 
 def test_the_end_of_a_process_that_lives_may_come() -> None:
-    """Its second end may not, where nobody starts it anew."""
+    """A second exit may not, where nothing starts the app again."""
     assert not gone(exited(), ONE, spawn(), complete())
     assert gone(exited(nth=2), ONE, spawn(), exit_of())
     assert not gone(exited(nth=2), SUPERVISED, spawn(), exit_of())
 
 
-def test_another_app_that_lives_is_no_hope_for_one_that_has_ended() -> None:
-    """Unless the moment is of any app."""
+def test_another_running_app_does_not_count_for_an_app_that_has_ended() -> None:
+    """A running app counts only where the moment is of any app."""
     both = Plan(boots=(Boot(app="app"), Boot(app="other")))
     events = (spawn(), exit_of())
     assert gone(AtMoment(moment="degraded", of="app"), both, *events)
@@ -122,7 +122,7 @@ def test_another_app_that_lives_is_no_hope_for_one_that_has_ended() -> None:
 
 
 def test_a_fault_that_was_missed_is_never_in_force() -> None:
-    """Nor healed, if it was never asked for."""
+    """It is never healed either, where it was not requested."""
     never = FaultMissed(at_s=1.0, fault="x", why=Reason(code="text", text="its start: too late"))
     assert not gone(in_force("x"), FAULTS)
     assert gone(in_force("x"), FAULTS, never)
@@ -131,7 +131,7 @@ def test_a_fault_that_was_missed_is_never_in_force() -> None:
 
 
 def test_a_fault_that_was_not_seen_is_healed_all_the_same() -> None:
-    """Until its heal fails, it may come."""
+    """Its heal may occur until the heal fails."""
     unseen = (
         FaultRequested(at_s=1.0, fault="x", links=()),
         FaultMissed(at_s=1.1, fault="x", why=Reason(code="text", text="no canary saw it")),
@@ -145,7 +145,7 @@ def test_a_fault_that_was_not_seen_is_healed_all_the_same() -> None:
 
 
 def test_the_heal_of_a_fault_that_is_kept_to_the_end_never_comes() -> None:
-    """It has no stop; that of any fault may still be the other's."""
+    """It has no stop. The heal of any fault may still occur, by another fault."""
     assert gone(healed("y"), FAULTS)
     assert not gone(AtMoment(moment="healed"), FAULTS)
 
@@ -161,5 +161,5 @@ def test_the_heal_of_a_fault_that_is_kept_to_the_end_never_comes() -> None:
     ],
 )
 def test_a_moment_has_words(moment: AtMoment, words: str) -> None:
-    """By which a reader of a verdict knows it from the plan."""
+    """With these words a reader finds the moment in the plan."""
     assert in_words(moment) == words

@@ -1,4 +1,4 @@
-"""The journal: on disk at once, whole lines only, and nobody waits longer than needed."""
+"""The journal: events are on disk at once, as whole lines, and waiting tasks wake at once."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ def written(path: Path, *events: AnyEvent) -> Path:
 
 
 def test_there_is_one_of_every_kind_here() -> None:
-    """An event that is added must be added to these tests."""
+    """A new kind of event must be added to these tests."""
     union = get_args(get_args(AnyEvent)[0])
     assert {type(event) for event in EVENTS} == set(union)
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=IDS)
 def test_every_event_reads_back_as_it_was_written(event: AnyEvent, tmp_path: Path) -> None:
-    """Types, nested tuples, enums and absent members included."""
+    """Types, nested tuples, enums and absent fields are the same."""
     assert read_history(written(tmp_path, event)).events == (event,)
 
 
 def test_a_trigger_that_an_older_version_missed_has_texts(tmp_path: Path) -> None:
-    """Its moment and its cause; runs of today have data."""
+    """Its moment and its cause are texts. New runs have data."""
     path = tmp_path / "history.jsonl"
     old = {"at_s": 9.1, "kind": "trigger_missed", "place": "boots[1].at", "moment": "an exit"}
     path.write_text(json.dumps(old | {"why": "the run ended first"}) + "\n", encoding="utf-8")
@@ -61,7 +61,7 @@ def test_a_trigger_that_an_older_version_missed_has_texts(tmp_path: Path) -> Non
 
 
 def test_a_fault_missed_in_an_older_run_is_read_with_its_words(tmp_path: Path) -> None:
-    """Before reasons had codes, why it was missed was a text."""
+    """In older runs the cause was a text without a code."""
     path = tmp_path / "history.jsonl"
     old = {"at_s": 1.6, "kind": "fault_missed", "fault": "out", "why": "no canary saw it"}
     path.write_text(json.dumps(old) + "\n", encoding="utf-8")
@@ -79,7 +79,7 @@ def test_fields_that_were_renamed_are_read_by_their_old_names(tmp_path: Path) ->
 
 
 def test_what_is_kept_has_the_times_of_the_file(tmp_path: Path) -> None:
-    """A verdict that has a time in its data is the same, judged now or from the saved run."""
+    """Verdicts of the run and of the saved run then have the same data."""
     journal = Journal(tmp_path / "h")
     journal.append(Bound(at_s=0.123456789, app="app", boot=1))
     journal.close()
@@ -92,7 +92,7 @@ def test_what_is_kept_has_the_times_of_the_file(tmp_path: Path) -> None:
 def test_every_event_is_one_line_that_says_when_and_what_first(
     event: AnyEvent, tmp_path: Path
 ) -> None:
-    """For people who read the file."""
+    """Time and kind come first, for people who read the file."""
     lines = written(tmp_path, event).read_text().split("\n")
     assert len(lines) == 2
     assert lines[1] == ""
@@ -110,7 +110,7 @@ def test_each_line_is_on_disk_as_soon_as_it_is_written(tmp_path: Path) -> None:
 
 
 def test_a_last_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
-    """At every byte of it."""
+    """The line is cut at each of its bytes."""
     path = written(tmp_path, EVENTS[0], EVENTS[2])
     whole = path.read_bytes()
     first = whole.index(b"\n") + 1
@@ -121,8 +121,8 @@ def test_a_last_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
     assert read_history(path).events == (EVENTS[0], EVENTS[2])
 
 
-def test_a_line_before_the_last_that_is_no_event_is_told_with_its_number(tmp_path: Path) -> None:
-    """Somebody edited it; nothing is guessed."""
+def test_a_line_before_the_last_that_is_no_event_is_reported_by_number(tmp_path: Path) -> None:
+    """The file was edited. The error names the line."""
     path = written(tmp_path, EVENTS[0], EVENTS[1], EVENTS[2])
     lines = path.read_text().splitlines()
     for bad in ("", "{}", '{"kind":"no such event","at_s":1}', lines[1][:-4]):
@@ -132,18 +132,18 @@ def test_a_line_before_the_last_that_is_no_event_is_told_with_its_number(tmp_pat
 
 
 def test_a_missing_history_is_the_users_mistake(tmp_path: Path) -> None:
-    """With the fix, and without a traceback."""
+    """The error has the fix, and no traceback is shown."""
     with pytest.raises(SpecError, match="file not found\n  give the folder of a run"):
         read_history(tmp_path / "none")
 
 
 def test_an_empty_history_has_no_events(tmp_path: Path) -> None:
-    """Killed before its first event."""
+    """The run was killed before its first event."""
     assert read_history(written(tmp_path)).events == ()
 
 
 def test_text_that_is_no_text_is_written_all_the_same(tmp_path: Path) -> None:
-    """A log line of broken bytes must not cost the run its history."""
+    """A log line with invalid characters does not stop the journal."""
     words = ("a\nb", "\x00\x1b[31m", "\u2028", "\udc80 lone", '"quoted"')
     event = Exited(at_s=1.0, app="b", boot=1, exit_code=3, asked=False, log_tail=words)
     (read,) = read_history(written(tmp_path, event, EVENTS[0])).events[:1]
@@ -154,7 +154,7 @@ def test_text_that_is_no_text_is_written_all_the_same(tmp_path: Path) -> None:
 
 
 def test_of_first_and_last_find_events_by_type_and_test() -> None:
-    """In the order of writing."""
+    """Events are in the order in which they were recorded."""
     history = History(tuple(LabLag(at_s=float(i), late_s=i / 10) for i in range(5)))
     assert [lag.at_s for lag in history.of(LabLag)] == [0, 1, 2, 3, 4]
     first = history.first(LabLag, lambda lag: lag.late_s > 0.1)
@@ -169,7 +169,7 @@ def lag(at_s: float) -> LabLag:
 
 
 async def test_a_waiter_wakes_at_the_very_event(tmp_path: Path) -> None:
-    """In the next turn of the loop: no poll stands in between."""
+    """It wakes in the next turn of the event loop, without polling."""
     journal = Journal(tmp_path / "h")
     waiting = asyncio.create_task(journal.wait_for(lambda e: e[1] if len(e) > 1 else None, 30.0))
     await asyncio.sleep(0)
@@ -186,7 +186,7 @@ async def test_a_waiter_wakes_at_the_very_event(tmp_path: Path) -> None:
 
 
 async def test_what_was_written_before_is_found_at_once(tmp_path: Path) -> None:
-    """Also with no time to wait."""
+    """An earlier event is found also with no time to wait."""
     journal = Journal(tmp_path / "h")
     journal.append(lag(1.0))
     assert await journal.wait_for(lambda events: events[0] if events else None, 0.0) == lag(1.0)
@@ -194,7 +194,7 @@ async def test_what_was_written_before_is_found_at_once(tmp_path: Path) -> None:
 
 
 async def test_a_waiter_gives_up_when_its_time_is_over(tmp_path: Path) -> None:
-    """0.05 s are waited and, on a busy machine, surely not 5."""
+    """It waits 0.05 s, and also on a busy machine less than 5 s."""
     journal = Journal(tmp_path / "h")
     begun_s = now_s()
     assert await journal.wait_for(lambda _: None, 0.05) is None
@@ -203,7 +203,7 @@ async def test_a_waiter_gives_up_when_its_time_is_over(tmp_path: Path) -> None:
 
 
 async def test_many_waiters_wake_at_one_event(tmp_path: Path) -> None:
-    """And one that was cancelled meanwhile hinders none of them."""
+    """A cancelled task does not hinder the others."""
     journal = Journal(tmp_path / "h")
 
     def any_(events: list[AnyEvent]) -> AnyEvent | None:
@@ -222,7 +222,7 @@ async def test_many_waiters_wake_at_one_event(tmp_path: Path) -> None:
 
 
 async def test_a_moment_is_waited_for_with_its_time_after(tmp_path: Path) -> None:
-    """0.1 s after the event, counted from when it happened and not from when it was seen."""
+    """0.1 s are counted from the event, not from when it was observed."""
     journal = Journal(tmp_path / "h")
     happened_s = journal.now()
     journal.append(FaultHealed(at_s=happened_s, fault="f"))
@@ -233,7 +233,7 @@ async def test_a_moment_is_waited_for_with_its_time_after(tmp_path: Path) -> Non
 
 
 async def test_a_moment_that_does_not_come_is_none(tmp_path: Path) -> None:
-    """Another fault's is not it."""
+    """The event of another fault is not the moment."""
     journal = Journal(tmp_path / "h")
     journal.append(FaultInForce(at_s=0.0, fault="other", since_s=0.0, seen=""))
     assert await journal.moment(AtMoment(moment="in_force", of="f", within_s=0.01)) is None
@@ -241,7 +241,7 @@ async def test_a_moment_that_does_not_come_is_none(tmp_path: Path) -> None:
 
 
 def test_listeners_hear_every_event_after_it_is_on_disk(tmp_path: Path) -> None:
-    """In order."""
+    """They are called in order."""
     journal = Journal(tmp_path / "h")
     heard: list[tuple[AnyEvent, int]] = []
     journal.listeners.append(

@@ -1,4 +1,4 @@
-"""Which event a trigger speaks of."""
+"""Which event is the moment of a trigger."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TURNS: list[AnyEvent] = [
 
 @pytest.mark.parametrize("moment", get_args(Moment))
 def test_every_moment_is_an_event_of_the_history(moment: Moment) -> None:
-    """And is found where it stands."""
+    """It is found among all events, and not in an empty history."""
     more = [*EVENTS, *TURNS, LossNamed(at_s=9.0, app="b", boot=1, lost=())]
     found = find(AtMoment(moment=moment), more)
     assert found is not None
@@ -46,7 +46,7 @@ def test_every_moment_is_an_event_of_the_history(moment: Moment) -> None:
 
 
 def test_the_nth_is_counted_among_its_kind_and_subject() -> None:
-    """The second time that `b` turned degraded, whatever `auth` did."""
+    """The second change of `b` to degraded is found, whatever `auth` did."""
     assert find(when.degraded(), TURNS) == TURNS[0]
     assert find(when.degraded(nth=2), TURNS) == TURNS[2]
     assert find(AtMoment(moment="degraded", of="b", nth=2), TURNS) == TURNS[3]
@@ -54,14 +54,14 @@ def test_the_nth_is_counted_among_its_kind_and_subject() -> None:
 
 
 def test_a_fault_is_meant_by_its_name() -> None:
-    """Another fault's heal is not it."""
+    """The heal of another fault is not the moment."""
     events: list[AnyEvent] = [FaultHealed(at_s=1.0, fault="a"), FaultHealed(at_s=2.0, fault="b")]
     assert find(when.healed("b"), events) == events[1]
     assert find(when.healed("c"), events) is None
 
 
 def test_lost_names_exactly_what_is_lost() -> None:
-    """In any order of naming; more or fewer are another moment."""
+    """The order of names does not matter. More or fewer names are another moment."""
     events: list[AnyEvent] = [
         LossNamed(at_s=1.0, app="b", boot=1, lost=("postgres",)),
         LossNamed(at_s=2.0, app="b", boot=1, lost=("postgres", "redis")),
@@ -73,7 +73,7 @@ def test_lost_names_exactly_what_is_lost() -> None:
 
 
 def test_only_acknowledged_writes_of_the_load_count() -> None:
-    """Neither failures nor the lab's own proof."""
+    """Failed writes and the lab's own write do not count."""
     events: list[AnyEvent] = [
         Write(at_s=1.0, app="b", op="1", outcome="failed", took_s=0.0),
         Write(at_s=2.0, app="b", op="2", outcome="ok", took_s=0.0, purpose="proof"),
@@ -87,7 +87,7 @@ def test_only_acknowledged_writes_of_the_load_count() -> None:
 
 
 def test_started_is_the_nth_boots_end_of_start_up() -> None:
-    """For a second boot."""
+    """`nth=2` is the complete start-up of the second boot."""
     events: list[AnyEvent] = [
         StartupComplete(at_s=float(n), app="b", boot=n, state=HealthState.HEALTHY) for n in (1, 2)
     ]
@@ -95,23 +95,23 @@ def test_started_is_the_nth_boots_end_of_start_up() -> None:
 
 
 def test_a_supervisors_start_is_no_start_of_the_plan() -> None:
-    """A trigger that counts spawns counts those that the plan makes."""
+    """A trigger on spawns counts only boots that the plan starts."""
     first = Spawned(at_s=1.0, app="b", boot=1, pid=1, port=1, argv=(), env={})
     again = replace(first, at_s=2.0, boot=2, restart=True)
     assert find(when.spawned(), [again, first]) is first
     assert find(AtMoment(moment="spawned", nth=2), [first, again]) is None
 
 
-def test_a_turn_that_was_taken_back_before_the_fault_does_not_end_it() -> None:
-    """`b` was degraded from 1.0 to 2.0, and a fault that began at 3.5 ends by what comes next."""
+def test_a_change_of_health_that_ended_before_the_fault_does_not_end_it() -> None:
+    """`b` was degraded from 1.0 to 2.0. The next change ends a fault that began at 3.5."""
     assert find(when.degraded(), TURNS, since_s=1.5) == TURNS[0]
     assert find(AtMoment(moment="degraded", of="b"), TURNS, since_s=3.5) == TURNS[3]
     assert find(AtMoment(moment="degraded", of="b"), TURNS[:3], since_s=3.5) is None
     assert find(when.healthy(), TURNS, since_s=2.5) == TURNS[1]
 
 
-def test_a_loss_that_was_taken_back_before_the_fault_does_not_end_it() -> None:
-    """Named and not named any more; one that is still named does."""
+def test_a_loss_that_ended_before_the_fault_does_not_end_it() -> None:
+    """A dependency was named as lost, then no longer. One that is still named ends the fault."""
     events: list[AnyEvent] = [
         LossNamed(at_s=at_s, app="b", boot=1, lost=lost)
         for at_s, lost in ((1.0, ("redis",)), (2.0, ()), (4.0, ("redis",)))
@@ -121,11 +121,11 @@ def test_a_loss_that_was_taken_back_before_the_fault_does_not_end_it() -> None:
     assert find(when.lost("redis"), events[:2], since_s=3.0) is None
 
 
-def test_what_can_not_be_taken_back_needs_no_look_at_what_came_later() -> None:
-    """The whole history is read with each event of a run: once, and not once for each write."""
+def test_only_changes_of_health_search_later_events() -> None:
+    """Each event of a run searches the history. Writes must not search it once more each."""
 
     class Events(list[AnyEvent]):
-        """Refuses to be copied."""
+        """A list that must not be copied."""
 
         def __getitem__(self, at: object) -> Any:
             assert not isinstance(at, slice), "copied"

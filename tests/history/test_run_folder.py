@@ -1,4 +1,4 @@
-"""A run's folder: what was about to be run is written before, and reads back the same."""
+"""The folder of a run: topology and plan are saved before it, and read back the same."""
 
 from __future__ import annotations
 
@@ -67,13 +67,13 @@ def saved(path: Path) -> RunFolder:
 
 
 def test_topology_plan_and_info_read_back_as_they_were(tmp_path: Path) -> None:
-    """In a folder that did not exist."""
+    """The folder is made."""
     folder = saved(tmp_path / "results" / "run")
     assert (folder.topology(), folder.plan(kinds()), folder.info()) == (TOPOLOGY, PLAN, INFO)
 
 
 def test_the_history_is_read_from_where_the_journal_wrote_it(tmp_path: Path) -> None:
-    """Also while the run still goes on."""
+    """It can be read while the run continues."""
     folder = saved(tmp_path)
     journal = Journal(folder.history_path)
     journal.append(EVENTS[0])
@@ -88,7 +88,7 @@ def test_the_history_is_read_from_where_the_journal_wrote_it(tmp_path: Path) -> 
 def test_a_file_that_is_missing_or_foreign_is_named(
     name: str, content: str | None, tmp_path: Path
 ) -> None:
-    """As the user's mistake, never a traceback."""
+    """The error is a SpecError with the name of the file, and no traceback."""
     folder = saved(tmp_path)
     (tmp_path / name).unlink()
     if content is not None:
@@ -103,29 +103,29 @@ def test_a_file_that_is_missing_or_foreign_is_named(
 
 
 def test_a_run_holds_its_scenarios_in_the_order_of_their_names(tmp_path: Path) -> None:
-    """And one scenario's own folder is a run of one."""
+    """The folder of one scenario is a run with one scenario."""
     for name in ("b", "a", "c"):
         saved(tmp_path / name)
     assert [folder.path.name for folder in scenario_folders(tmp_path)] == ["a", "b", "c"]
     assert [folder.path.name for folder in scenario_folders(tmp_path / "b")] == ["b"]
 
 
-def test_a_folder_without_a_run_is_told(tmp_path: Path) -> None:
-    """Empty, or not there at all."""
+def test_a_folder_without_a_run_is_an_error(tmp_path: Path) -> None:
+    """The folder is empty, or does not exist."""
     for path in (tmp_path, tmp_path / "none"):
         with pytest.raises(SpecError, match="contains no run"):
             list(scenario_folders(path))
 
 
 def test_a_plan_saved_twice_is_the_last_one(tmp_path: Path) -> None:
-    """A folder is used anew."""
+    """Saving into the same folder replaces the plan."""
     folder = saved(tmp_path)
     folder.save_before(TOPOLOGY, replace(PLAN, limit_s=5.0), INFO)
     assert folder.plan(kinds()).limit_s == 5.0
 
 
 def test_an_expectation_that_nobody_here_judges_is_kept_with_its_values(tmp_path: Path) -> None:
-    """By its name; analysing the run says UNKNOWN of it, and not that the file is damaged."""
+    """Judging the run then gives UNKNOWN with its name. The file is not called damaged."""
     folder = saved(tmp_path)
     plan = json.loads((tmp_path / "plan.json").read_text())
     plan["expect"] = [{"kind": "warms_cache", "app": "app", "rests_on": [], "hit_rate": 0.9}]

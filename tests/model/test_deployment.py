@@ -1,4 +1,4 @@
-"""`[deployment]`: paths into the file, what the loader makes of the table, every mistake said."""
+"""`[deployment]`: paths into the file, the data that the loader makes, and every mistake."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def where(**values: str) -> Where:
     ],
 )
 def test_a_path_is_keys_indexes_and_conditions(path: str, steps: list[Step]) -> None:
-    """Keys with dots in quotes, items of lists by number or by what they have."""
+    """Keys with dots are quoted. Items of lists are found by number or by their values."""
     assert [*parsed(path)] == steps
 
 
@@ -78,8 +78,8 @@ def test_a_path_is_keys_indexes_and_conditions(path: str, steps: list[Step]) -> 
         ("a\nb", "no key"),
     ],
 )
-def test_what_is_no_path_is_said_with_its_character(path: str, said: str) -> None:
-    """The loader refuses it before any file is read."""
+def test_an_invalid_path_is_reported_with_its_character(path: str, said: str) -> None:
+    """The loader refuses the path before any file is read."""
     if not said:  # a value may hold spaces and '=': it is a text of the user's file
         assert parsed(path)
         return
@@ -88,7 +88,7 @@ def test_what_is_no_path_is_said_with_its_character(path: str, said: str) -> Non
 
 
 def test_steps_are_written_as_a_path_has_them() -> None:
-    """Messages show where a path stopped."""
+    """Messages show at which step a path failed."""
     assert [written(step) for step in parsed('a."b.c"[0][n.m=x]')] == [
         "a",
         '"b.c"',
@@ -102,7 +102,7 @@ def test_steps_are_written_as_a_path_has_them() -> None:
     [("$PORT", True), ("$A_1", True), ("a.b", True), ("$", False), ("$a.b", False), ("8 0", False)],
 )
 def test_a_figure_is_a_path_or_a_variable(text: str, holds: bool) -> None:
-    """`$NAME` is short for the variable's value."""
+    """`$NAME` means the value of a variable."""
     assert is_figure(text) is holds
 
 
@@ -146,7 +146,7 @@ postgres = "DATABASE_URL"
 
 
 def test_the_whole_table_becomes_plain_data(tmp_path: Path) -> None:
-    """The file is seen from the topology's folder; a service's name means every link to it."""
+    """The file is relative to the topology. The name of a service means every link to it."""
     folder = tmp_path / "inner"
     folder.mkdir()
     topology = loaded(folder, WHOLE)
@@ -228,6 +228,6 @@ def test_the_whole_table_becomes_plain_data(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_mistake_is_said_with_its_place(tmp_path: Path, text: str, said: str) -> None:
-    """In the words and the order of all other mistakes."""
+def test_a_mistake_is_reported_with_its_place(tmp_path: Path, text: str, said: str) -> None:
+    """Problems have the same form and order as all others."""
     assert any(each.startswith(said) for each in mistakes(tmp_path, text)), mistakes(tmp_path, text)

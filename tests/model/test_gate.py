@@ -1,4 +1,4 @@
-"""`[gate]`: what it becomes, and every mistake in it at once, each with its place and fix."""
+"""`[gate]`: the data that the loader makes, and every mistake, each with its place and fix."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def said(folder: Path, text: str) -> list[str]:
 
 
 def test_without_the_table_there_is_no_gate(tmp_path: Path) -> None:
-    """A topology needs none."""
+    """A topology needs no gate."""
     assert loaded(tmp_path, "") is None
 
 
@@ -44,7 +44,7 @@ def test_what_is_left_out_has_its_default(tmp_path: Path) -> None:
 
 
 def test_every_key_arrives(tmp_path: Path) -> None:
-    """A rule of the whole gate stands in front of each stage's own."""
+    """Each stage has the rules of the whole gate before its own."""
     text = (
         '[gate]\nruntime = "docker"\nscenarios = "chaos"\nworkers = 3\ndeadline_s = 600\n'
         'retries = 1\np1 = ["starts"]\nabort_on = ["p1"]\n'
@@ -115,7 +115,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
         ("gate = 7", "gate: got 7 (a whole number)\n  expected a table"),
     ],
 )  # fmt: skip
-def test_a_mistake_has_its_place_and_its_mend(tmp_path: Path, text: str, problem: str) -> None:
+def test_a_mistake_has_its_place_and_its_fix(tmp_path: Path, text: str, problem: str) -> None:
     """As in every other table of the file."""
     text = text if text.startswith("[") else text + "\n"
     path = tmp_path / "chaoslab.toml"
@@ -126,8 +126,8 @@ def test_a_mistake_has_its_place_and_its_mend(tmp_path: Path, text: str, problem
     assert any(each.startswith(problem) for each in told), told
 
 
-def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
-    """One reading is enough to fix the file."""
+def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
+    """The loader reports all mistakes of the file together."""
     wrong = STAGE.replace("0.9", "7") + 'abort_on = ["p2"]\n'
     told = said(tmp_path, wrong + wrong.replace('"steady"', '"("'))
     places = [each.partition(":")[0] for each in told]
@@ -142,7 +142,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
 
 
 def test_the_markers_of_an_expression_are_found() -> None:
-    """Each once, in their order."""
+    """Each once, in order."""
     assert marker_names("a and (not b or a) and c(x=1)") == ("a", "b", "c")
 
 
@@ -157,7 +157,7 @@ def test_the_markers_of_an_expression_are_found() -> None:
     ],
 )
 def test_an_expression_selects_by_the_markers_of_a_test(expression: str, selects: bool) -> None:
-    """As pytest would, arguments aside."""
+    """As pytest does, without arguments of markers."""
     assert may_select(expression, ["a", "b"]) is selects
 
 
@@ -165,7 +165,7 @@ def test_an_expression_selects_by_the_markers_of_a_test(expression: str, selects
     "expression", ["a b", "a ==", "not", "1", "a.b", "f(1)", "(" * 3000, "not " * 3000 + "a", "a\0"]
 )
 def test_what_is_no_expression_is_refused(expression: str) -> None:
-    """Also where it is nested so deeply that a parser would fall over."""
+    """Deep nesting does not crash the parser."""
     with pytest.raises(ValueError, match=r"."):
         marker_names(expression)
 
@@ -179,7 +179,7 @@ def test_a_verdicts_name_of_before_is_understood(tmp_path: Path) -> None:
 
 
 def test_the_shipped_gate_has_the_incidents_stages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With their rates, those of the six that have scenarios by now."""
+    """The gate in chaoslab.toml has these stages with their pass rates."""
     monkeypatch.chdir(ROOT)
     gate = read_topology(ROOT / "chaoslab.toml", kinds=services.kinds()).gate
     assert gate is not None
@@ -194,7 +194,7 @@ def test_the_shipped_gate_has_the_incidents_stages(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_pages_own_example_is_a_gate(tmp_path: Path) -> None:
-    """Whoever copies it gets no mistakes."""
+    """The example in docs/gate.md loads without mistakes."""
     page = (ROOT / "docs" / "gate.md").read_text()
     gate = loaded(tmp_path, page.partition("```toml\n")[2].partition("```")[0])
     assert gate is not None

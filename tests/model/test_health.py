@@ -1,4 +1,4 @@
-"""Health answers of the common conventions, read as one of four states."""
+"""Answers of health in common conventions, each read as one of four states."""
 
 from __future__ import annotations
 
@@ -42,31 +42,31 @@ def test_the_common_conventions_are_read(
     word: str,
     state: HealthState,
 ) -> None:
-    """With the words that every contract knows."""
+    """Every contract knows these words."""
     assert HealthContract().state_of(code, word) is state
 
 
 @pytest.mark.parametrize("code", [400, 404, 500, 502, 503, 504])
 @pytest.mark.parametrize("word", ["healthy", "degraded", None])
 def test_an_error_status_is_unhealthy_whatever_the_body_says(code: int, word: str | None) -> None:
-    """A balancer acts on the status."""
+    """A load balancer acts on the status code."""
     assert HealthContract().state_of(code, word) is UNHEALTHY
 
 
 @pytest.mark.parametrize("word", ["", "banana", "degraded!", None])
 def test_what_cannot_be_read_is_not_healthy(word: str | None) -> None:
-    """An unknown word, or none where one is expected."""
+    """The word is unknown, or missing where one is expected."""
     assert HealthContract().state_of(200, word) is UNHEALTHY
 
 
 @pytest.mark.parametrize("word", ["healthy", "UP", "ok", "degraded"])
 def test_a_redirect_is_no_answer_but_in_the_ietfs_own_words(word: str) -> None:
-    """A login page in front of it says 302 as well."""
+    """A login page answers 302 as well."""
     assert HealthContract().state_of(302, word) is UNHEALTHY
 
 
 def test_a_contract_without_a_word_goes_by_the_status_alone() -> None:
-    """200 is healthy; a redirect is no answer."""
+    """200 is healthy. A redirect is not."""
     contract = HealthContract(status_field="")
     assert contract.state_of(200, None) is HEALTHY
     assert contract.state_of(204, None) is HEALTHY
@@ -75,7 +75,7 @@ def test_a_contract_without_a_word_goes_by_the_status_alone() -> None:
 
 
 def test_a_contract_may_explain_words_of_its_own() -> None:
-    """Spring Boot's custom states come with 200."""
+    """Custom states of Spring Boot come with 200."""
     contract = HealthContract(words={"limping": DEGRADED, "up": HEALTHY})
     assert contract.state_of(200, "LIMPING") is DEGRADED
     assert contract.state_of(200, "degraded") is UNHEALTHY

@@ -1,4 +1,4 @@
-"""The loader gives the whole topology, or every mistake at once with its place and its fix."""
+"""The loader returns the topology, or every mistake with its place and its fix."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def written(folder: Path, text: str, name: str = "chaoslab.toml") -> Path:
 
 
 def mistakes(path: Path | None) -> list[str]:
-    """Each problem's text; the loader must raise SpecError and nothing else."""
+    """The text of each problem. The loader must raise SpecError and nothing else."""
     with pytest.raises(SpecError) as caught:
         load_topology(path, kinds=services.kinds())
     return [str(problem) for problem in caught.value.problems]
@@ -51,7 +51,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_reference_topology_is_read_in_full() -> None:
-    """chaoslab.toml at the repository's top is what the scenarios run on."""
+    """The scenarios run on chaoslab.toml of the repository."""
     topology = load_topology(REPOSITORY / "chaoslab.toml", kinds=services.kinds())
     backend = topology.apps["backend"]
     assert topology.name == "reference"
@@ -78,7 +78,7 @@ def test_the_reference_topology_is_read_in_full() -> None:
 
 
 def test_the_reference_deadlines_hold_the_incidents_limits_divided_by_forty() -> None:
-    """Each bound leaves room for the scaled limit, and not for a second start on top of it."""
+    """Each bound is longer than the scaled limit, and too short for a second start."""
     deadlines = (
         load_topology(REPOSITORY / "chaoslab.toml", kinds=services.kinds())
         .apps["backend"]
@@ -91,7 +91,7 @@ def test_the_reference_deadlines_hold_the_incidents_limits_divided_by_forty() ->
 
 
 def test_what_is_left_out_gets_the_documented_defaults(folder: Path) -> None:
-    """A minimal file suffices; health, deadlines and port have defaults."""
+    """A minimal file is enough."""
     topology = load_topology(written(folder, MINIMAL), kinds=services.kinds())
     backend = topology.apps["backend"]
     assert topology.name == folder.name
@@ -103,7 +103,7 @@ def test_what_is_left_out_gets_the_documented_defaults(folder: Path) -> None:
 
 
 def test_a_pool_is_declared_for_each_server(folder: Path) -> None:
-    """Nothing is declared by default."""
+    """Without a declaration there is none."""
     declared = load_topology(
         written(folder, MINIMAL + "[apps.backend.limits.pool]\npostgres = 8"),
         kinds=services.kinds(),
@@ -116,7 +116,7 @@ def test_a_pool_is_declared_for_each_server(folder: Path) -> None:
 
 
 def test_an_integer_of_seconds_is_a_number_like_any_other(folder: Path) -> None:
-    """`startup_s = 5` is 5.0: TOML tells whole numbers apart, people do not."""
+    """`startup_s = 5` is 5.0."""
     text = MINIMAL + "[apps.backend.deadlines]\nstartup_s = 5\n"
     assert (
         load_topology(written(folder, text), kinds=services.kinds())
@@ -146,7 +146,7 @@ url = "redis://127.0.0.1:6379/1"
 
 
 def test_what_runs_in_containers_and_what_stands_already_are_read(folder: Path) -> None:
-    """A context is seen from the file, whatever the working directory; nothing is looked for."""
+    """A build context is relative to the file. Whether it exists is not checked."""
     (folder / "inner").mkdir()
     topology = load_topology(written(folder / "inner", MINIMAL + CONTAINED), kinds=services.kinds())
     container = topology.apps["backend"].container
@@ -164,7 +164,7 @@ def test_what_runs_in_containers_and_what_stands_already_are_read(folder: Path) 
 
 
 def test_a_connectors_service_means_every_apps_link_to_it(folder: Path) -> None:
-    """`postgres` stands for all links to it, `worker.redis` for one, each as `app.service`."""
+    """`postgres` means all links to it, `worker.redis` means one link."""
     text = (
         MINIMAL
         + '[apps.worker]\ncommand = ["worker"]\nlinks = ["postgres", "redis"]\n'
@@ -179,7 +179,7 @@ def test_a_connectors_service_means_every_apps_link_to_it(folder: Path) -> None:
 
 
 def test_words_of_the_file_are_laid_over_the_known_ones(folder: Path) -> None:
-    """The words table extends the defaults, whatever its upper and lower case."""
+    """The table of words extends the defaults. Words are case-insensitive."""
     text = MINIMAL + '[apps.backend.health.words]\nLimping = "degraded"\nWarn = "healthy"\n'
     health = load_topology(written(folder, text), kinds=services.kinds()).apps["backend"].health
     assert health.state_of(200, "LIMPING") is HealthState.DEGRADED
@@ -188,7 +188,7 @@ def test_words_of_the_file_are_laid_over_the_known_ones(folder: Path) -> None:
 
 
 def test_the_nearest_file_upwards_is_taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From a sub-folder the file of the nearest folder above counts, as with other tools."""
+    """In a sub-folder, the file of the nearest folder above is used."""
     written(folder, MINIMAL + "port = 7001\n")
     inner = folder / "a" / "b"
     inner.mkdir(parents=True)
@@ -199,7 +199,7 @@ def test_the_nearest_file_upwards_is_taken(folder: Path, monkeypatch: pytest.Mon
 
 
 def test_pyprojects_table_is_read_and_its_places_say_so(folder: Path) -> None:
-    """[tool.chaoslab] is the same document, one step lower."""
+    """[tool.chaoslab] is the same document, and places begin with tool.chaoslab."""
     shared = "[tool.chaoslab]" + MINIMAL.replace("[services", "[tool.chaoslab.services").replace(
         "[apps", "[tool.chaoslab.apps"
     )
@@ -213,7 +213,7 @@ def test_pyprojects_table_is_read_and_its_places_say_so(folder: Path) -> None:
 
 
 def test_a_pyproject_without_the_table_is_passed_by(folder: Path) -> None:
-    """The search goes on above a pyproject.toml that has nothing to do with chaoslab."""
+    """The search continues above a pyproject.toml without [tool.chaoslab]."""
     own = written(folder, MINIMAL)
     (folder / "inner").mkdir()
     written(folder / "inner", "[tool.other]\n", "pyproject.toml")
@@ -221,7 +221,7 @@ def test_a_pyproject_without_the_table_is_passed_by(folder: Path) -> None:
 
 
 def test_both_files_beside_each_other_are_refused(folder: Path) -> None:
-    """Which of the two was meant cannot be known; naming one of them is enough."""
+    """It is not known which one is meant. Naming one of them is the fix."""
     path = written(folder, MINIMAL)
     written(folder, "[tool.chaoslab]\nname = 'other'\n", "pyproject.toml")
     (only,) = mistakes(None)
@@ -232,14 +232,14 @@ def test_both_files_beside_each_other_are_refused(folder: Path) -> None:
 
 
 def test_a_broken_pyproject_does_not_hide_a_good_topology(folder: Path) -> None:
-    """Another tool's file is that tool's concern."""
+    """A broken file of another tool does not matter."""
     path = written(folder, MINIMAL)
     written(folder, "[tool.chaoslab\n", "pyproject.toml")
     assert load_topology(kinds=services.kinds()).source == str(path)
 
 
-def test_nothing_to_read_is_said_with_what_to_write(folder: Path) -> None:
-    """No file upwards, a folder without one, a missing file, a pyproject without the table."""
+def test_a_missing_topology_is_reported_with_the_fix(folder: Path) -> None:
+    """No file in or above the folder, a missing file, a pyproject.toml without the table."""
     (folder / "empty").mkdir()
     written(folder, "[tool.other]\n", "pyproject.toml")
     for path, said in (
@@ -253,8 +253,8 @@ def test_nothing_to_read_is_said_with_what_to_write(folder: Path) -> None:
         assert "write a chaoslab.toml" in only
 
 
-def test_a_file_that_may_not_be_read_is_said_so(folder: Path) -> None:
-    """Root may read everything, so a name that is too long stands in for it there."""
+def test_a_file_that_cannot_be_read_is_reported(folder: Path) -> None:
+    """Root may read every file, so the test uses a name that is too long."""
     path = written(folder, MINIMAL)
     path.chmod(0)
     if os.access(path, os.R_OK):
@@ -275,8 +275,8 @@ def test_a_file_that_may_not_be_read_is_said_so(folder: Path) -> None:
         (b"x = " + b"9" * 5_000, "chaoslab.toml: not valid TOML: Exceeds the limit"),
     ],
 )
-def test_what_is_no_toml_is_said_with_line_and_column(folder: Path, data: bytes, said: str) -> None:
-    """Syntax, encoding and absurd sizes each give one clear message."""
+def test_invalid_toml_is_reported_with_its_line(folder: Path, data: bytes, said: str) -> None:
+    """Syntax, encoding and deep nesting each give one clear message."""
     (folder / "chaoslab.toml").write_bytes(data)
     (only,) = mistakes(None)
     assert only.startswith(said)
@@ -289,7 +289,7 @@ def test_a_byte_order_mark_is_no_mistake(folder: Path) -> None:
 
 
 def test_an_empty_file_asks_for_an_app(folder: Path) -> None:
-    """Nothing at all is a mistake too."""
+    """An empty file is a mistake."""
     written(folder, "")
     assert mistakes(None) == [
         "chaoslab.toml: missing key 'apps'\n"
@@ -298,7 +298,7 @@ def test_an_empty_file_asks_for_an_app(folder: Path) -> None:
 
 
 def test_a_working_directory_that_is_gone_is_no_crash(folder: Path) -> None:
-    """Another terminal may have removed it."""
+    """Another process removed it."""
     inner = folder / "gone"
     inner.mkdir()
     os.chdir(inner)
@@ -308,7 +308,7 @@ def test_a_working_directory_that_is_gone_is_no_crash(folder: Path) -> None:
 
 
 def test_a_topology_survives_being_saved_and_read_again(folder: Path) -> None:
-    """A run's folder keeps the topology as JSON; a verdict must judge by the same one."""
+    """A run saves its topology as JSON, and verdicts need the same topology."""
     topology = load_topology(REPOSITORY / "chaoslab.toml", kinds=services.kinds())
     everything = load_topology(written(folder, MINIMAL + CONTAINED), kinds=services.kinds())
     adapter = TypeAdapter(Topology)
@@ -317,7 +317,7 @@ def test_a_topology_survives_being_saved_and_read_again(folder: Path) -> None:
 
 
 def test_a_topology_that_was_saved_before_there_were_containers_is_still_read() -> None:
-    """Old runs are judged anew: what they do not say has its default."""
+    """A field that an older run does not have gets its default."""
     saved = [*(REPOSITORY / "tests" / "golden" / "runs").glob("*/topology.json")]
     assert saved
     for path in saved:
@@ -327,7 +327,7 @@ def test_a_topology_that_was_saved_before_there_were_containers_is_still_read() 
 
 
 def test_how_seldom_an_app_is_to_be_asked_slows_every_cadence_of_it(folder: Path) -> None:
-    """2 s instead of 0.25 s, and instead of 0.05 s; without it the plan's own cadences stand."""
+    """2 s replace 0.25 s and 0.05 s. Without it the cadences of the plan stay."""
     app = load_topology(
         written(folder, f"{MINIMAL}[apps.backend.health]\nperiod_s = 2\n"), kinds=services.kinds()
     ).apps["backend"]
@@ -343,6 +343,6 @@ def test_how_seldom_an_app_is_to_be_asked_slows_every_cadence_of_it(folder: Path
 
 @pytest.mark.parametrize("period", ["0", "-1", '"often"'])
 def test_a_period_that_is_none_is_a_mistake(folder: Path, period: str) -> None:
-    """Where, what was expected, and what it was."""
+    """The problem has the place, the expected value and the actual value."""
     path = written(folder, f"{MINIMAL}[apps.backend.health]\nperiod_s = {period}\n")
     assert any("period_s" in line and "above 0" in line for line in mistakes(path))

@@ -44,7 +44,7 @@ ADDRESS = "a string, http://host:port without user, password or path"
 def test_an_image_that_may_be_another_tomorrow_is_refused(
     tmp_path: Path, image: str, place: str
 ) -> None:
-    """No tag and `latest` name whatever was pushed last; a registry's port is no tag."""
+    """No tag and `latest` name whatever was pushed last. The port of a registry is no tag."""
     table, _, key = place.rpartition(".")
     (only,) = problems_of(tmp_path, BASE + f'[{table}]\n{key} = "{image}"')
     bad(place, repr(image), "a string", PINNED).check(only)
@@ -129,7 +129,7 @@ def test_a_fixed_tag_or_a_digest_is_taken(tmp_path: Path, image: str) -> None:
 def test_a_container_that_cannot_be_is_refused(
     tmp_path: Path, old: str, new: str, expected: Expected
 ) -> None:
-    """By its shape; whether context and Dockerfile exist is for who builds to say."""
+    """Whether context and Dockerfile exist is checked when the image is built."""
     first, *others = problems_of(tmp_path, BASE + CONTAINER.replace(old, new))
     expected.check(first)
     assert all(place_of(each).startswith("apps.backend.container") for each in others)
@@ -234,7 +234,7 @@ def test_what_cannot_be_attached_to_is_a_problem(
 
 
 def test_two_links_may_not_name_one_proxy(tmp_path: Path) -> None:
-    """A fault on one of them would be a fault on both."""
+    """A fault on one link would affect both."""
     text = BASE.replace('["postgres"]', '["postgres", "redis"]') + ATTACH
     (only,) = problems_of(tmp_path, text + '[attach.links."backend.redis"]\nproxy = "pg"\n')
     assert (place_of(only), only.code) == (
@@ -245,7 +245,7 @@ def test_two_links_may_not_name_one_proxy(tmp_path: Path) -> None:
 
 
 def test_all_mistakes_of_an_attachment_come_at_once(tmp_path: Path) -> None:
-    """With its parts missing and misspelt."""
+    """Keys are missing and misspelt."""
     text = (
         '[attach]\ntoxiproxi = "x"\n[attach.links."b.redis"]\n[attach.services.postgres]\nurl = 3'
     )

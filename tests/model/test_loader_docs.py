@@ -1,4 +1,4 @@
-"""docs/topology.md tells every key with the default that the loader has."""
+"""docs/topology.md has every key with the default that the loader uses."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FIELDS = [(place, name) for place, shape in SHAPES.items() for name in shape.mod
 
 
 def section(place: tuple[str, ...]) -> str:
-    """The page's part that describes one table of the file."""
+    """The part of the page that describes one table of the file."""
     title = ".".join("<name>" if part == "*" else part for part in place)
     if place == ("gate", "stages", "*"):  # a list of tables, whose place is a number
         title = "[gate.stages]"
@@ -45,7 +45,7 @@ def section(place: tuple[str, ...]) -> str:
 
 @pytest.mark.parametrize(("place", "name"), FIELDS)
 def test_every_key_stands_in_its_table_with_its_default(place: tuple[str, ...], name: str) -> None:
-    """A key that is new, gone or changed must be told."""
+    """A key that is new, removed or changed must be changed on the page."""
     (row,) = re.findall(rf"^\| `{name}` \|.*$", section(place), re.MULTILINE)
     field = SHAPES[place].model_fields[name]
     default = field.default
@@ -56,8 +56,8 @@ def test_every_key_stands_in_its_table_with_its_default(place: tuple[str, ...], 
         assert "| required |" in row
 
 
-def test_the_page_tells_no_key_that_there_is_not() -> None:
-    """What the loader would refuse is not promised."""
+def test_the_page_has_no_unknown_key() -> None:
+    """The page has no key that the loader refuses."""
     told = {
         (place, name)
         for place in SHAPES
@@ -66,15 +66,15 @@ def test_the_page_tells_no_key_that_there_is_not() -> None:
     assert told == set(FIELDS)
 
 
-def test_every_known_word_is_told() -> None:
-    """The table of words is the code's own."""
+def test_the_page_has_every_known_word() -> None:
+    """The page has the same words as the code."""
     for word, state in DEFAULT_WORDS.items():
         (row,) = re.findall(rf"^\| {state.value} \| .*$", PAGE, re.MULTILINE)
         assert word in re.split(r"[,|]\s*", row.replace(" |", ","))
 
 
 def test_the_pages_own_example_is_a_topology(tmp_path: Path) -> None:
-    """Whoever copies it, alone or with the parts that stand further down, gets no mistakes."""
+    """The example loads without mistakes, alone or with the later parts."""
     first, *parts = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     path = tmp_path / "chaoslab.toml"
     for text in (first, "\n".join((first, *parts))):
@@ -86,21 +86,21 @@ def test_the_pages_own_example_is_a_topology(tmp_path: Path) -> None:
 
 
 def test_every_image_has_its_variable_beside_it() -> None:
-    """The environment goes before the file, so whoever sets one must find its name."""
+    """The environment overrides the file, so the page must name the variable."""
     for name in SHAPES["images",].model_fields:
         (row,) = re.findall(rf"^\| `{name}` \|.*$", section(("images",)), re.MULTILINE)
         assert f"`CHAOSLAB_IMAGE_{name.upper()}`" in row
 
 
-def test_what_an_absent_path_means_is_told_as_the_probes_do_it() -> None:
-    """A degraded start is ready all the same, and every path is asked by some probe."""
+def test_the_page_describes_an_absent_path_as_the_probes_treat_it() -> None:
+    """A degraded start is ready as well, and a probe asks every path."""
     health = section(("apps", "*", "health"))
     rows = dict(re.findall(r"^\| `(\w+_path)` \| path \| absent \| (.*) \|$", health, re.MULTILINE))
-    assert rows["ready_path"].endswith("ready as soon as start-up is complete, degraded or not")
-    assert rows["startup_path"].endswith("answer of `path` that says healthy or degraded")
+    assert rows["ready_path"].endswith("when its start-up is complete, also if it is degraded")
+    assert rows["startup_path"].endswith("at the first healthy or degraded answer of `path`")
     probes = Path(chaoslab.probes.__file__).parent
     asked = {
         key for key in rows if any(key in file.read_text("utf-8") for file in probes.glob("*.py"))
     }
     assert asked == set(rows)
-    assert "needs it" in rows["live_path"]
+    assert "requires it" in rows["live_path"]

@@ -288,7 +288,7 @@ def test_a_problem_reads_as_place_mistake_expected_and_fix(tmp_path: Path) -> No
 
 
 def test_all_mistakes_come_at_once_and_in_the_files_order(tmp_path: Path) -> None:
-    """A wrong type does not hide a misspelt name further down, nor the other way round."""
+    """A wrong type does not hide a misspelt name, and a misspelt name no wrong type."""
     problems = problems_of(
         tmp_path,
         """
@@ -323,7 +323,7 @@ version = 16
 
 
 def test_a_misspelt_link_is_not_blamed_again_for_its_placeholders(tmp_path: Path) -> None:
-    """One slip, one problem."""
+    """One mistake is one problem."""
     text = BASE.replace('["postgres"]', '["postgers"]')
     (only,) = problems_of(tmp_path, text + '[apps.backend.env]\nURL = "{postgres.url}"\n')
     wrong("apps.backend.links[0]", "name.unknown", kind="service", name="postgers").check(only)

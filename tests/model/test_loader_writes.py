@@ -1,4 +1,4 @@
-"""Mistakes in `writes` and `phases`: what could never be found again is refused."""
+"""Mistakes in `writes` and `phases`."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ table = "threads"
 def test_a_write_that_could_never_be_found_again_is_refused(
     tmp_path: Path, old: str, new: str, expected: Expected
 ) -> None:
-    """The write contract must name a linked Postgres, carry the id, and say where the row lies."""
+    """The contract must name a linked database, the id, and where the row is."""
     (problem,) = problems_of(tmp_path, BASE + WRITES.replace(old, new))
     expected.check(problem)
 
@@ -149,7 +149,7 @@ def test_the_id_may_stand_in_the_path_that_creates(tmp_path: Path) -> None:
 
 
 def test_a_write_may_come_late_and_more_than_once_where_that_is_declared(tmp_path: Path) -> None:
-    """At once and exactly once unless it is."""
+    """Without a declaration it must be there at once and exactly once."""
     path = tmp_path / "chaoslab.toml"
     path.write_text(BASE + WRITES, encoding="utf-8")
     usual = read_topology(path, kinds=services.kinds()).apps["backend"].writes
@@ -163,7 +163,7 @@ def test_a_write_may_come_late_and_more_than_once_where_that_is_declared(tmp_pat
 
 
 def test_a_write_needs_the_apps_own_link_to_the_database(tmp_path: Path) -> None:
-    """A row can only land where the app can reach."""
+    """The app can only write to a service that it has a link to."""
     (problem,) = problems_of(tmp_path, BASE.replace('links = ["postgres"]', "") + WRITES)
     place, hint = "apps.backend.writes.service", "add 'postgres' to apps.backend.links"
     wrong(place, "topology.no_link", hint, app="backend", service="postgres").check(problem)
@@ -198,6 +198,6 @@ def test_a_write_needs_the_apps_own_link_to_the_database(tmp_path: Path) -> None
 def test_phases_are_named_once_and_read_from_somewhere(
     tmp_path: Path, health: str, expected: Expected
 ) -> None:
-    """A phase that nothing could ever publish would fail every start."""
+    """Without a path that publishes phases every start would fail."""
     (problem,) = problems_of(tmp_path, BASE + f"[apps.backend.health]\n{health}\n")
     expected.check(problem)

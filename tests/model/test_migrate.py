@@ -1,4 +1,4 @@
-"""A topology of before: understood with one warning, and written anew by `chaoslab migrate`."""
+"""An older topology: it loads with one warning, and `chaoslab migrate` rewrites it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def written(folder: Path, text: str, name: str = "chaoslab.toml") -> Path:
 
 
 def loaded(path: Path) -> tuple[Topology, list[str]]:
-    """The topology, and what the loader warned of."""
+    """The topology, and the warnings of the loader."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         topology = load_topology(path, kinds=services.kinds())
@@ -62,7 +62,7 @@ def run(*words: str) -> Result:
 
 
 def test_a_file_of_before_is_understood_with_one_warning(tmp_path: Path) -> None:
-    """It names each place, what is old and the new name, and the command that writes it."""
+    """It names each place with the old and the new name, and the command that rewrites the file."""
     topology, (warning,) = loaded(written(tmp_path, OLD))
     assert topology.gate is not None
     assert topology.gate.runtime == "local"
@@ -77,7 +77,7 @@ def test_a_file_of_before_is_understood_with_one_warning(tmp_path: Path) -> None
 
 
 def test_it_migrates_to_one_that_loads_without_a_warning(tmp_path: Path) -> None:
-    """To the same topology; comments and layout stay."""
+    """The topology, the comments and the layout stay the same."""
     path = written(tmp_path, OLD)
     before, _ = loaded(path)
     done = run(str(path))
@@ -87,7 +87,7 @@ def test_it_migrates_to_one_that_loads_without_a_warning(tmp_path: Path) -> None
 
 
 def test_a_file_with_nothing_to_change_is_not_touched(tmp_path: Path) -> None:
-    """Not even its time: so a second migration changes nothing."""
+    """Its modification time stays, so a second migration changes nothing."""
     path = written(tmp_path, NEW)
     stood = path.stat().st_mtime_ns
     done = run(str(path))
@@ -99,7 +99,7 @@ def test_a_file_with_nothing_to_change_is_not_touched(tmp_path: Path) -> None:
 def test_check_exits_with_1_where_something_is_old_and_writes_nothing(
     tmp_path: Path, text: str, code: int
 ) -> None:
-    """For a CI."""
+    """For use in CI."""
     path = written(tmp_path, text)
     assert run(str(path), "--check").exit_code == code
     assert path.read_text() == text
@@ -119,7 +119,7 @@ def test_diff_prints_what_would_change_and_writes_nothing(tmp_path: Path) -> Non
     "header", ["[tool.chaoslab]\nname = 'x'\n\n", "", "[tool.other]\nversion = 9\n\n"]
 )
 def test_a_pyproject_keeps_everything_beside_its_table(tmp_path: Path, header: str) -> None:
-    """Whether the table has a header of its own or only tables below it."""
+    """Whether the table has its own header or only tables below it."""
     text = f"""[project]
 name = "shop"
 version = "3"
@@ -140,12 +140,12 @@ command = ["a"]  # one word
 
 
 def test_a_byte_order_mark_stays(tmp_path: Path) -> None:
-    """As some editors leave it; it is no mistake in any other command."""
+    """Some editors write one, and no command refuses it."""
     assert migrated(tmp_path / "chaoslab.toml", "\ufeff" + OLD) == "\ufeff" + NEW
 
 
 def test_what_is_no_topology_is_refused_and_left_alone(tmp_path: Path) -> None:
-    """With its place."""
+    """The problem has its place, and the file is unchanged."""
     path = written(tmp_path, "name = \n")
     done = run(str(path))
     assert done.exit_code == 2
@@ -155,7 +155,7 @@ def test_what_is_no_topology_is_refused_and_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_version_of_a_later_chaoslab_is_refused(tmp_path: Path) -> None:
-    """Its names are not known here."""
+    """The names of a later version are unknown here."""
     with pytest.raises(SpecError, match="version"):
         load_topology(
             written(tmp_path, NEW.replace("version = 1", "version = 2")), kinds=services.kinds()
@@ -164,7 +164,7 @@ def test_a_version_of_a_later_chaoslab_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("always::chaoslab.errors.OldTopology")
 def test_a_command_prints_the_warning_as_one_line(tmp_path: Path) -> None:
-    """And not a place in chaoslab's source."""
+    """Without the place in the source of chaoslab."""
     done = CliRunner().invoke(main, ["check", str(written(tmp_path, OLD))])
     (line,) = [line for line in done.output.splitlines() if "older chaoslab" in line]
     assert line.startswith("warning: ")
@@ -173,7 +173,7 @@ def test_a_command_prints_the_warning_as_one_line(tmp_path: Path) -> None:
 
 
 def test_the_gate_understands_the_old_name_of_its_runtime(tmp_path: Path) -> None:
-    """On the command line likewise, with one line."""
+    """On the command line as well, with one line of warning."""
     path = written(tmp_path, NEW)
     done = CliRunner().invoke(main, ["gate", str(path), "--runtime", "embedded", "--stage", "no"])
     assert "use --runtime local; --runtime embedded is its old name" in done.output

@@ -1,4 +1,4 @@
-"""Placeholders are filled once, escapes are kept, and every unknown name is said."""
+"""Placeholders are filled once, escapes become braces, and every unknown name is a problem."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ VALUES = {"port": "7000", "postgres.url": "postgresql://u@127.0.0.1:5/db", "odd"
     ],
 )
 def test_every_placeholder_is_replaced_exactly_once(text: str, filled: str) -> None:
-    """Doubled braces become single ones, and braces inside a value are left alone."""
+    """Double braces become single ones. Braces inside a value stay."""
     assert fill(text, VALUES) == filled
 
 
-def test_filling_with_an_unknown_name_says_all_of_them() -> None:
-    """Nothing is filled by halves."""
+def test_filling_reports_every_unknown_name() -> None:
+    """Then no placeholder is filled."""
     with pytest.raises(SpecError) as caught:
         fill("{prot} {} }", VALUES)
     assert [problem.what for problem in caught.value.problems] == [
@@ -40,5 +40,5 @@ def test_filling_with_an_unknown_name_says_all_of_them() -> None:
 
 
 def test_names_are_listed_without_the_escapes() -> None:
-    """An escaped brace opens no placeholder."""
+    """A double brace begins no placeholder."""
     assert names_in("{a}{{b}}{c.d}") == ("a", "c.d")

@@ -20,13 +20,13 @@ from .plans import SEVERED, STOP, TOPOLOGY, whole
 
 
 def test_a_resolved_plan_resolves_to_itself() -> None:
-    """Nothing is filled in twice."""
+    """Resolving again changes nothing."""
     plan = resolve(whole(), TOPOLOGY)
     assert resolve(plan, TOPOLOGY) == plan
 
 
 def test_bounds_come_from_the_apps_own_deadlines() -> None:
-    """Each expectation from the deadline that it is about; a bound that was given stays."""
+    """Each expectation gets its bound from the matching deadline. A given bound stays."""
     asked = (
         expect.Starts(),
         expect.Starts(app="auth"),
@@ -42,8 +42,8 @@ def test_bounds_come_from_the_apps_own_deadlines() -> None:
     assert [e.app for e in plan.expect] == ["backend", "auth", *["backend"] * 4]
 
 
-def test_an_expectation_rests_on_every_fault_unless_told() -> None:
-    """By their labels; an empty tuple is told, too."""
+def test_an_expectation_rests_on_every_fault_by_default() -> None:
+    """By the labels of the faults. An empty tuple stays empty."""
     asked = (expect.Starts(), expect.Starts(rests_on=()), expect.Starts(rests_on=("two",)))
     two = Severed(name="two", target="redis", stop=STOP)
     plan = resolve(Plan(faults=(SEVERED, two), expect=asked), TOPOLOGY)
@@ -51,7 +51,7 @@ def test_an_expectation_rests_on_every_fault_unless_told() -> None:
 
 
 def test_a_fault_gets_its_label_for_a_name_and_a_restart_its_end() -> None:
-    """A restart is over as soon as the service is seen up again."""
+    """A restart ends as soon as the service is observed up again."""
     plan = resolve(Plan(faults=(SEVERED, Restarted(target="redis"))), TOPOLOGY)
     assert [fault.name for fault in plan.faults] == ["severed:vpc", "restarted:redis"]
     stop = plan.faults[1].stop
@@ -61,7 +61,7 @@ def test_a_fault_gets_its_label_for_a_name_and_a_restart_its_end() -> None:
 
 @pytest.mark.parametrize("moment", get_args(Moment))
 def test_every_moment_gets_a_bound(moment: Moment) -> None:
-    """Finite, and no shorter than what the slowest app may take for its start-up."""
+    """It is finite, and not shorter than the slowest app's start-up may take."""
     stop = AtMoment(moment=moment)
     (fault,) = resolve(Plan(faults=(Severed(target="vpc", stop=stop),)), TOPOLOGY).faults
     assert fault.stop is not None
@@ -81,7 +81,7 @@ def test_the_limit_is_a_generous_sum_of_what_the_plan_waits_for() -> None:
 
 
 def test_the_limit_grows_with_every_wait_and_is_never_short() -> None:
-    """A quick plan has 30 s; a boot, a load, its writes and a quiet each add their own time."""
+    """A short plan has 30 s. A boot, a load, its writes and a quiet time each add their time."""
 
     def limit_s(**more: Any) -> float:
         found = resolve(Plan(**{"expect": (expect.Starts(),), **more}), TOPOLOGY).limit_s
@@ -102,7 +102,7 @@ def test_the_limit_grows_with_every_wait_and_is_never_short() -> None:
 
 
 def test_a_limit_that_was_given_stays() -> None:
-    """Also below what the plan may wait for."""
+    """Also where it is less than what the plan may wait."""
     assert resolve(Plan(expect=(expect.Starts(),), limit_s=1.0), TOPOLOGY).limit_s == 1.0
 
 
@@ -120,7 +120,7 @@ def test_a_bound_that_was_given_to_a_moment_stays() -> None:
 
 
 def test_an_app_without_writes_may_recover_by_its_health() -> None:
-    """Unless the plan asks for the proof."""
+    """Unless the plan requires a write as proof."""
     plan = Plan(boots=(Boot(app="auth"),), faults=(SEVERED,), expect=(expect.Recovers(app="auth"),))
     (e,) = resolve(plan, TOPOLOGY).expect
     assert isinstance(e, expect.Recovers)
@@ -128,7 +128,7 @@ def test_an_app_without_writes_may_recover_by_its_health() -> None:
 
 
 def test_a_target_names_a_connectors_links_one_link_or_a_service_s() -> None:
-    """And nothing where nothing has that name."""
+    """An unknown name gives no links."""
     named = {
         target: [link.name for link in TOPOLOGY.links_of(target)]
         for target in ("vpc", "backend.redis", "postgres", "redis", "nobody", "")

@@ -1,4 +1,4 @@
-"""What an expectation needs of the app and the plan: told before anything runs, with the fix."""
+"""What an expectation needs from the app and the plan. It is checked before the run."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def problems(plan: Plan, web: App = WEB) -> str:
 
 
 def test_a_plan_that_has_it_all_is_taken() -> None:
-    """Every path declared, users and a fault that heals."""
+    """It declares every path, has users and a fault that heals."""
     assert len(resolve(plan(*EVERYTHING), topology()).expect) == len(EVERYTHING)
 
 
@@ -65,14 +65,14 @@ def test_a_plan_that_has_it_all_is_taken() -> None:
 def test_a_path_that_the_app_does_not_declare_cannot_be_asked(
     asked: Expectation, path: str
 ) -> None:
-    """The fix names the table that it belongs in."""
+    """The fix names the table for the path."""
     said = problems(plan(asked), replace(WEB, health=HealthContract()))
     assert f"expect[0]: '{asked.kind}' needs the {path} of 'web', which declares none" in said
     assert f"add {path} to [apps.web.health]" in said
 
 
 def test_answers_in_time_takes_an_app_without_readiness() -> None:
-    """Its health alone is held to the prober's limit then."""
+    """Then only health must keep the prober's limit."""
     bare = replace(WEB, health=HealthContract())
     assert resolve(plan(expect.AnswersInTime()), topology(bare))
 
@@ -88,7 +88,7 @@ def test_answers_in_time_takes_an_app_without_readiness() -> None:
     ids=str,
 )
 def test_a_claim_about_users_needs_users(asked: Expectation) -> None:
-    """No load, or one of another app: nobody would write."""
+    """There is no load, or only one of another app, so nothing writes."""
     said = problems(plan(asked, load=()))
     assert f"'{asked.kind}' is judged by the load's writes, and the plan has no load of web" in said
     assert "load=[Load(start=when.healthy())]" in said
@@ -100,7 +100,7 @@ def test_a_claim_about_users_needs_users(asked: Expectation) -> None:
     ids=str,
 )
 def test_a_claim_about_a_fault_needs_one(asked: Expectation) -> None:
-    """Without it nothing was held back, lost or regained."""
+    """Without a fault there is nothing to judge."""
     assert f"'{asked.kind}' needs a fault" in problems(plan(asked, faults=()))
 
 
@@ -110,7 +110,7 @@ def test_a_claim_about_a_fault_needs_one(asked: Expectation) -> None:
     ids=str,
 )
 def test_what_is_measured_after_the_heal_needs_one(asked: Expectation) -> None:
-    """After a fault without a stop there is no time to judge."""
+    """A fault without a stop leaves no time after it."""
     lasting = replace(SEVERED, stop=None)
     said = problems(plan(asked, faults=(lasting,)))
     assert f"'{asked.kind}' needs the heal of " in said
@@ -135,12 +135,12 @@ def test_what_is_measured_after_the_heal_needs_one(asked: Expectation) -> None:
     ],
     ids=str,
 )
-def test_a_bound_that_cannot_be_meant_is_told(asked: Expectation, told: str) -> None:
-    """Before anything runs."""
+def test_a_bound_that_makes_no_sense_is_refused(asked: Expectation, told: str) -> None:
+    """It is refused before the run."""
     assert told in problems(plan(asked))
 
 
 def test_a_prober_must_have_a_cadence() -> None:
-    """Zero would ask without a pause."""
+    """A cadence of zero would send requests without a pause."""
     said = problems(plan(sampling=Sampling(prober_cadence_s=0.0)))
     assert "sampling: prober_cadence_s is 0.0" in said

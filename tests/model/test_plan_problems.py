@@ -1,4 +1,4 @@
-"""Every mistake of a plan at once, each with its place; and what is no mistake."""
+"""Every mistake of a plan together, each with its place; and plans without a mistake."""
 
 from __future__ import annotations
 
@@ -320,7 +320,7 @@ def test_a_value_that_is_not_possible_is_a_problem(change: Change, expected: Exp
 
 
 def test_what_can_be_carried_out_is_not_refused() -> None:
-    """Placeholders of the app's own links, doubled braces; a lasting fault beside the judged."""
+    """Placeholders of linked services, double braces, and a fault without a stop."""
     env = {"A": "{port} {python} {redis.url}{postgres.port}", "B": "{{nope}}"}
     lasting = Severed(target="redis", name="two")
     plan = Plan(

@@ -1,4 +1,4 @@
-"""Plans on disk: any plan is read back as it was saved, but for its callables."""
+"""Saved plans: any plan is read back as it was saved, without its callables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .plans import EVERY_EXPECTATION, EVERY_FAULT, SUPERVISED, TOPOLOGY, as_data
 
 
 def test_these_are_all_faults_and_expectations() -> None:
-    """A kind that is added must be added to these tests."""
+    """A new kind must be added to these tests."""
     assert {type(fault) for fault in EVERY_FAULT} == set(FAULTS)
     asked = {type(e) for e in (*EVERY_EXPECTATION, SUPERVISED)}
     assert asked == set(KINDS)
@@ -46,7 +46,7 @@ def test_any_plan_reads_back_as_it_was_saved(plan: Plan) -> None:
 @examples(2)
 @given(st.data())
 def test_each_kind_reads_back_alone(kind: type[Any], data: st.DataObject) -> None:
-    """Its kind stands in it, so that no two can be confused."""
+    """The saved part names its kind, so no two kinds can be confused."""
     part = data.draw(instances(kind))
     plan = Plan(faults=(part,)) if kind in FAULTS else Plan(expect=(part,))
     assert read_plan(plan_json(plan), kinds()) == plan

@@ -19,7 +19,7 @@ def test_a_code_makes_a_reason_with_its_data_and_its_text() -> None:
 
 
 def test_a_sequence_is_joined_by_commas() -> None:
-    """Names and numbers alike."""
+    """Names as well as numbers."""
     assert (
         Code("x", "lost: {names}", "")(names=("postgres", "redis")).text == "lost: postgres, redis"
     )
@@ -27,13 +27,13 @@ def test_a_sequence_is_joined_by_commas() -> None:
 
 
 def test_a_code_without_its_data_is_a_bug() -> None:
-    """A template never prints a hole."""
+    """A text never has an unfilled field."""
     with pytest.raises(KeyError):
         EXITED(exit_code=3)
 
 
 def test_a_code_names_its_data() -> None:
-    """Those of its template, in order and once each, then those that it declares."""
+    """First those of its template, in order and once each, then those that it declares."""
     assert EXITED.data_names == ("exit_code", "after_s")
     assert Code("x", "{a}, {b:.3f}, {a}", "", data=("c",)).data_names == ("a", "b", "c")
     assert Code("x", lambda data: str(data["a"]), "", data=("a",)).data_names == ("a",)

@@ -1,4 +1,4 @@
-"""What counts as secret, and that a mask hides it in each form, and nothing else."""
+"""Which texts are secret. A mask hides them in each form, and nothing else."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_name_that_only_looks_like_it_is_not(name: str) -> None:
 
 
 def test_a_listed_name_is_secret_whatever_it_looks_like() -> None:
-    """`[secrets] variables`."""
+    """By `[secrets] variables`."""
     assert looks_secret("SEED", ("SEED",))
 
 
@@ -79,7 +79,7 @@ def test_a_listed_name_is_secret_whatever_it_looks_like() -> None:
     ],
 )
 def test_a_commands_secrets_are_found(words: tuple[str, ...], secret: str) -> None:
-    """As options, as assignments, in URLs, and in the text of a shell; hidden where they are."""
+    """In options, assignments, URLs and the text of a shell. Each is masked there."""
     assert secret in set(secrets_of_command(words))
     app = replace(topology().apps["web"], command=words)
     shown = mask_of(replace(topology(), apps={"web": app})).of(app)
@@ -88,7 +88,7 @@ def test_a_commands_secrets_are_found(words: tuple[str, ...], secret: str) -> No
 
 
 def test_a_urls_password_is_found_as_it_is_written_and_as_it_is_meant() -> None:
-    """A driver logs the decoded one."""
+    """A driver logs the decoded password."""
     url = f"postgresql://u:{quote(AWKWARD, safe='')}@db:5432/x"
     assert AWKWARD in set(secrets_within(url))
     assert set(secrets_within("redis://:hunter22@r/0 http://h:80/a?api_key=abcd12")) == {
@@ -99,7 +99,7 @@ def test_a_urls_password_is_found_as_it_is_written_and_as_it_is_meant() -> None:
 
 @pytest.mark.parametrize("secret", [AWKWARD, "plain-secret-value", "été1", "a%2Fb c"])
 def test_every_usual_form_of_a_secret_is_hidden(secret: str) -> None:
-    """In a JSON log line, a repr, a URL, a form, XML: whatever a process prints it as."""
+    """In a JSON log line, a repr, a URL, a form and XML."""
     mask = mask_of(topology(API_KEY=secret))
     for form in (
         secret,
@@ -124,7 +124,7 @@ def test_every_usual_form_of_a_secret_is_hidden(secret: str) -> None:
 
 
 def test_each_line_of_a_key_is_hidden_by_itself() -> None:
-    """A log splits it into lines."""
+    """A log may split a key into lines."""
     key = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0\nAQEFAASCBKcwggSj\n-----END KEY-----\n"
     mask = mask_of(topology(TLS_PRIVATE_KEY=key))
     assert mask.text("it is MIIEvQIBADANBgkqhkiG9w0") == "it is ***"
@@ -132,7 +132,7 @@ def test_each_line_of_a_key_is_hidden_by_itself() -> None:
 
 @pytest.mark.parametrize("cut", [8, 9, 15])
 def test_what_is_left_of_a_secret_at_a_cut_is_hidden(cut: int) -> None:
-    """A body is kept only in its beginning, a log only in its end."""
+    """The lab keeps the beginning of a body and the end of a log."""
     secret = "0123456789abcdef"
     mask = mask_of(topology(API_KEY=secret))
     assert mask.text("say " + secret[:cut]) == "say ***"
@@ -140,7 +140,7 @@ def test_what_is_left_of_a_secret_at_a_cut_is_hidden(cut: int) -> None:
 
 
 def test_a_short_secret_is_hidden_at_its_place_and_left_in_free_text() -> None:
-    """From 4 characters on (6 digits) it is hidden everywhere: `ab` would hide every table."""
+    """From 4 characters on (6 digits) it is masked everywhere. `ab` would match every "table"."""
     whole = topology(API_KEY="ab", PORT_TOKEN="8080", URL="redis://:xy@r/0")
     mask = mask_of(whole)
     assert mask.of(whole).apps["web"].env == {
@@ -153,7 +153,7 @@ def test_a_short_secret_is_hidden_at_its_place_and_left_in_free_text() -> None:
 
 
 def test_a_secret_that_is_a_name_of_the_lab_hides_no_names() -> None:
-    """The password `postgres` is hidden in its URL; the service of that name keeps its name."""
+    """The password `postgres` is masked in its URL. The service of that name keeps its name."""
     whole = topology(POSTGRES_PASSWORD="postgres", URL="postgresql://u:postgres@db/x")
     mask = mask_of(whole)
     assert mask.of(whole).apps["web"].env == {
@@ -168,7 +168,7 @@ def test_a_secret_that_is_a_name_of_the_lab_hides_no_names() -> None:
 
 @pytest.mark.parametrize("scheme", ["postgresql", "amqp", "mysql+asyncmy", "rediss"])
 def test_the_scheme_of_a_url_is_no_secret(scheme: str) -> None:
-    """A password that is a part of it is hidden everywhere else."""
+    """A password that is a part of the scheme is masked everywhere else."""
     mask = Mask([scheme[:4]])
     for url in (f"{scheme}://host/x", f"to {scheme}://u:***@host"):
         assert mask.text(url) == url
@@ -177,7 +177,7 @@ def test_the_scheme_of_a_url_is_no_secret(scheme: str) -> None:
 
 
 def test_what_only_the_lab_writes_is_left_as_it_is() -> None:
-    """How a connection ended is evidence, whatever the password is."""
+    """How a connection ended stays readable, whatever the password is."""
     event = LinkConnection(
         at_s=1.0, link="web.postgres", fault="cut", connection=1, client_port=1, opened_s=0.0,
         closed_s=1.0, bytes_upstream=0, bytes_downstream=0, held_upstream=0, held_downstream=0,
@@ -189,7 +189,7 @@ def test_what_only_the_lab_writes_is_left_as_it_is() -> None:
 
 
 def test_an_event_keeps_what_verdicts_read() -> None:
-    """States, kinds and names stay; free text and environment are masked."""
+    """States, kinds and names stay. Texts and environment are masked."""
     whole = topology(API_KEY="healthy", OTHER_KEY="exited", TOKEN="s3cret-value")
     mask = mask_of(whole)
     sample = HealthSample(
@@ -213,7 +213,7 @@ def test_an_event_keeps_what_verdicts_read() -> None:
 
 
 def test_boots_attach_machine_and_list_are_sources_too() -> None:
-    """A plan's own environment, URLs past the proxies, what an app inherits, and what is listed."""
+    """The plan's environment, URLs of attach, the inherited environment, and listed values."""
     attach = Attach(
         toxiproxy="http://h:1",
         apps={},
@@ -244,7 +244,7 @@ def test_a_text_without_secrets_is_the_same() -> None:
 
 
 def test_a_mistake_in_the_file_does_not_show_its_secrets(tmp_path: Path) -> None:
-    """Not where a value has the wrong type, nor where it is quoted, cut or searched for braces."""
+    """Neither for a wrong type, nor in a quoted or cut value, nor in a placeholder."""
     path = tmp_path / "chaoslab.toml"
     path.write_text(
         '[services.postgres]\nkind = "hunter22"\n'
@@ -262,7 +262,7 @@ def test_a_mistake_in_the_file_does_not_show_its_secrets(tmp_path: Path) -> None
 
 
 def test_the_file_lists_secrets(tmp_path: Path) -> None:
-    """`[secrets]` has names of variables, and values."""
+    """`[secrets]` lists names of variables, and values."""
     path = tmp_path / "chaoslab.toml"
     path.write_text(
         'version = 1\n[apps.web]\ncommand = ["a"]\n'
@@ -278,7 +278,7 @@ def test_the_file_lists_secrets(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("run", ["A" * 300_000, "-" * 300_000, "a.b-" * 75_000, "é" * 300_000])
 def test_a_long_word_is_looked_through_once(run: str) -> None:
-    """A word of 50,000 letters took a minute: it was read anew from each of them."""
+    """A word of 50,000 letters must not take a minute."""
     begun_s = now_s()
     assert list(secrets_within(f"{run} --db-password=hunter2 9http://u:pw@h épassword=x")) == [
         "pw",
@@ -292,7 +292,7 @@ def test_a_long_word_is_looked_through_once(run: str) -> None:
     "run", ["ab" * 32_000, "a-" * 32_000, "x://" * 16_000], ids=["hex", "-", "://"]
 )
 def test_a_long_line_of_a_log_is_looked_through_once(run: str) -> None:
-    """An app may print a block of hexadecimal digits beside a URL: the lab must not stand still."""
+    """A block of hexadecimal digits beside a URL must not stop the lab."""
     mask, started_s = Mask(), now_s()
     assert mask.data(f"{run} redis://:hunter22@h/0\n".encode()).endswith(b"redis://:***@h/0\n")
     mask.text(f"{run} redis://:hunter22@h/0\n")

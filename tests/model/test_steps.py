@@ -1,4 +1,4 @@
-"""Steps and probes of a scenario's own, as data: names, sources, problems."""
+"""Steps and probes of a scenario's own, as data: names, sources and problems."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def resolved(*, steps: Sequence[Step] = (), probes: Sequence[Probe] = ()) -> Pla
 
 
 def test_a_step_has_the_name_of_its_function_and_its_source_text() -> None:
-    """And how long its moment is waited for, from the app's deadlines."""
+    """The time to wait for its moment comes from the app's deadlines."""
     (step,) = resolved(steps=[Step(at=AT, do=flush_cache)]).steps
     assert step.name == "flush_cache"
     assert step.source.startswith("def flush_cache() -> str:")
@@ -41,12 +41,12 @@ def test_a_step_has_the_name_of_its_function_and_its_source_text() -> None:
 
 
 def test_a_built_in_has_its_name_for_a_text() -> None:
-    """Nobody can read its source."""
+    """It has no source text."""
     assert resolved(probes=[Probe(name="n", call=len)]).probes[0].source == "len"
 
 
 def test_a_saved_plan_has_the_text_and_not_the_callable() -> None:
-    """It stays data, with secrets masked as anywhere else."""
+    """Secrets in the text are masked."""
     plan = resolved(steps=[Step(at=AT, do=flush_cache)])
     saved = plan_json(mask_of(TOPOLOGY, plan).of(plan)).decode()
     assert "def flush_cache" in saved
@@ -55,7 +55,7 @@ def test_a_saved_plan_has_the_text_and_not_the_callable() -> None:
 
 
 def test_a_request_goes_to_the_only_app() -> None:
-    """Unless a URL is named."""
+    """Unless it names a URL."""
     asks = HttpQuestion(path="/pay")
     other = HttpQuestion(path="/pay", url="http://127.0.0.1:9000")
     plan = resolved(probes=[Probe(name="a", http=asks), Probe(name="b", http=other)])
@@ -89,14 +89,14 @@ def test_a_request_goes_to_the_only_app() -> None:
     ],
 )
 def test_what_cannot_be_carried_out_is_refused_before_the_run(plan: Plan, wanted: str) -> None:
-    """By its place in the plan."""
+    """The problem names the place in the plan."""
     with pytest.raises(SpecError) as raised:
         resolve(plan, TOPOLOGY)
     assert wanted in str(raised.value)
 
 
 def test_problems_are_found_together() -> None:
-    """One mistake hides no other."""
+    """One mistake does not hide another."""
     with pytest.raises(SpecError) as raised:
         resolve(Plan(steps=(Step(at=AT),), probes=(Probe(name="a"),)), TOPOLOGY)
     assert len(raised.value.problems) == 2

@@ -1,4 +1,4 @@
-"""Triggers: each moment of the history has its own, and all of them take the same words."""
+"""Triggers: each moment of a history has one, and all have the same parameters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OF_FAULTS = ("in_force", "healed")
 
 
 def makers() -> dict[str, Make]:
-    """Every public function of `when` that makes the trigger of a moment."""
+    """Every public function of `when` that makes a trigger of a moment."""
     return {
         name: cast("Make", each)
         for name, each in vars(when).items()
@@ -33,27 +33,27 @@ def made(name: str, **given: object) -> AtMoment:
 
 
 def test_every_moment_of_the_history_has_its_trigger() -> None:
-    """A moment that nobody can name would be of no use to a plan."""
+    """A plan could not use a moment without a trigger."""
     assert sorted(made(name).moment for name in makers()) == sorted(get_args(Moment))
 
 
 @pytest.mark.parametrize("name", sorted(makers()))
 def test_every_trigger_takes_the_seconds_after_it_and_how_long_it_is_waited_for(name: str) -> None:
-    """One word each, whatever the moment."""
+    """The parameters have the same names for every moment."""
     moment = made(name, after_s=0.5, within_s=9.0)
     assert (moment.after_s, moment.within_s) == (0.5, 9.0)
 
 
 @pytest.mark.parametrize("name", sorted(set(makers()) - set(OF_FAULTS)))
 def test_every_trigger_about_an_app_takes_the_app(name: str) -> None:
-    """A plan of two apps must be able to say whose moment it means."""
+    """A plan with two apps must be able to name one."""
     assert made(name, app="web").of == "web"
     assert made(name).of == ""
 
 
 @pytest.mark.parametrize("name", ["started", "degraded", "healthy", "lost", "in_force"])
 def test_hold_s_is_understood_for_one_release_with_a_warning(name: str) -> None:
-    """Scenarios of before run on, and are told the new word."""
+    """Older scenarios still run, and the warning has the new name."""
     with pytest.warns(DeprecationWarning, match=rf"when\.{name}\(hold_s=.*write after_s="):
         moment = made(name, hold_s=0.7)
     assert moment == made(name, after_s=0.7)

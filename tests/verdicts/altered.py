@@ -1,4 +1,4 @@
-"""Runs by hand that differ from the good ones in one way each."""
+"""Histories that differ from the good runs in one way each."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from .plans import PG
 
 
 def probes(code: int | None = 200, took_s: float = 0.01) -> list[AnyEvent]:
-    """A healthy run to 5.0 that is asked on every path; its words differ from 2.0 to 4.0."""
+    """A healthy run until 5.0. Every path is asked, with other answers from 2.0 to 4.0."""
     return [
         FirstAnswer(at_s=0.9, app="backend", boot=1, status_code=503),
         *healthy_run(5.0),
@@ -47,7 +47,7 @@ def probes(code: int | None = 200, took_s: float = 0.01) -> list[AnyEvent]:
 
 
 def serving(*, lies: bool = False, hides: bool = False) -> list[AnyEvent]:
-    """Writes are refused from 2.4 to 5.0, while readiness says no, or lies; slow answers too."""
+    """Writes are refused from 2.4 to 5.0, and readiness answers not ready or wrongly ready."""
     down, up = (200 if lies else 503), (503 if hides else 200)
     words = [
         *probed("ready", 0.9, 2.5),
@@ -68,7 +68,7 @@ def restarts() -> list[AnyEvent]:
 
 
 def settling(after_s: float) -> list[AnyEvent]:
-    """A healthy run to 4.5 but for its first answers, which say degraded for so long."""
+    """A healthy run until 4.5 whose first answers are degraded."""
     first = replace(sample(1.0, DEGRADED), took_s=0.0)
     events = without(healthy_run(4.5), of(StartupComplete))
     turned = [

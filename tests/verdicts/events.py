@@ -1,4 +1,4 @@
-"""Events by hand: one each, or a row of the same kind."""
+"""Functions that make single events, or rows of events of one kind."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ TIMED = HealthSample | ProberSample | Write | OwnSample
 
 
 def written_s(event: AnyEvent) -> float:
-    """When an event is written: what takes time stands in the history when it is over."""
+    """When an event is recorded: at the end of what it describes."""
     took_s = event.took_s if isinstance(event, TIMED) else 0.0
     return event.at_s + took_s
 
@@ -57,7 +57,7 @@ def sample(
     boot: int = 1,
     words: dict[str, str] | None = None,
 ) -> HealthSample:
-    """A health sample that names `lost` as down and the rest of both as up."""
+    """A health sample that names the services in `lost` as down and the other ones as up."""
     return HealthSample(
         at_s=at_s,
         app="backend",
@@ -174,7 +174,7 @@ def connection(
     end: str | None = None,
     **heard: Any,
 ) -> LinkConnection:
-    """One connection as the engine told it at `read_s` for `fault`."""
+    """One connection as the engine recorded it, read at `read_s` for `fault`."""
     return LinkConnection(
         at_s=read_s,
         link=link,
@@ -231,7 +231,7 @@ def complete(at_s: float, state: HealthState, boot: int = 1) -> StartupComplete:
 def own(
     start_s: float, end_s: float, *, ok: bool = True, probe: str = "pay", error: str | None = None
 ) -> list[AnyEvent]:
-    """Samples of a probe of the scenario's own, each 0.1 s."""
+    """Samples of a scenario's own probe, one each 0.1 s."""
     count = round((end_s - start_s) / 0.1)
     return [
         OwnSample(at_s=start_s + 0.1 * n, probe=probe, took_s=0.01, ok=ok, error=error)
@@ -248,7 +248,7 @@ def probed(
     took_s: float = 0.01,
     boot: int = 1,
 ) -> list[ProberSample]:
-    """Questions every 0.1 s from `start_s`, the last sent before `end_s`; no code: no answer."""
+    """Requests every 0.1 s from `start_s`, the last before `end_s`. Without a code: no answer."""
     return [
         ProberSample(
             at_s=round(start_s + 0.1 * i, 3),
@@ -270,7 +270,7 @@ def ready(at_s: float) -> Ready:
 def fault(
     label: str, requested_s: float, since_s: float, healing_s: float | None, healed_s: float | None
 ) -> list[AnyEvent]:
-    """A fault's own events; without `healing_s` it is never taken away."""
+    """The events of one fault. Without `healing_s` it is never healed."""
     events: list[AnyEvent] = [
         FaultRequested(at_s=requested_s, fault=label, links=(PG, REDIS)),
         FaultInForce(at_s=since_s + 0.11, fault=label, since_s=since_s, seen="canary"),
@@ -288,7 +288,7 @@ def ended(at_s: float, *, settled: bool = True) -> RunEnded:
 
 
 def without(events: Iterable[AnyEvent], unwanted: Callable[[AnyEvent], bool]) -> list[AnyEvent]:
-    """The events but for the unwanted."""
+    """The events without those for which `unwanted` is true."""
     return [event for event in events if not unwanted(event)]
 
 

@@ -1,4 +1,4 @@
-"""A healthy run with one fault in the middle, and whether the fault was observed."""
+"""A healthy run with one fault, and whether the fault was observed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def observed(spec: Declared, *events: AnyEvent, boot: int = 1) -> bool:
 
 
 def engine(*told: AnyEvent) -> list[AnyEvent]:
-    """What an engine tells that keeps records: the lab's own canary stands in them too."""
+    """The records of an engine. One canary of the lab is among them."""
     steady = canary(0.2, PG, "answered", port=4001, took_s=0.01)
     records = [connection(PG, 4001, fault="out", read_s=2.49, number=9, opened_s=0.19)]
     return [steady, *records, *told]
@@ -42,7 +42,7 @@ def on(port: int = 5001, **kind: object) -> AnyEvent:
 
 
 def absent(bound: bool = True, came_s: float | None = 2.7) -> list[AnyEvent]:
-    """An app that had no connection before, nor while it held."""
+    """An app without a connection before and during the fault."""
     events = without(healthy_run(), lambda e: e.kind == "app_sockets")
     events = events if bound else without(events, lambda e: e.kind == "bound")
     events += fault("out", 1.5, 1.52, 2.5, 2.52)
@@ -50,7 +50,7 @@ def absent(bound: bool = True, came_s: float | None = 2.7) -> list[AnyEvent]:
 
 
 def heard(**told: object) -> list[AnyEvent]:
-    """What an engine tells that recorded who sent when, of the canary and of one connection."""
+    """Records that say when each side sent: of a canary and of one connection."""
     steady = canary(0.2, PG, "answered", port=4001, took_s=0.01)
     own = connection(
         PG, 4001, fault="out", read_s=2.49, number=9, opened_s=0.19, asked_s=0.2, answered_s=0.2

@@ -57,14 +57,14 @@ from .plans import BOTH, OUTAGE, PG, REDIS, SAMPLING, TOPOLOGY, plan_of
 
 
 def judged(events: Iterable[AnyEvent], *expect: Expectation, **plan: Any) -> list[Verdict]:
-    """What the judge says of these events, one verdict for each expectation."""
+    """The verdicts of these events, one for each expectation."""
     return list(judge(TOPOLOGY, plan_of(*expect, **plan), history_of(events)))
 
 
 def run_of(
     events: Iterable[AnyEvent], plan: Plan | None = None, topology: Topology = TOPOLOGY
 ) -> Run:
-    """What a claim alone is judged by; without a plan, one without faults."""
+    """The run as one claim sees it. Without a plan, one without faults."""
     return Run(
         topology=topology,
         plan=plan or Plan(sampling=SAMPLING),
@@ -73,17 +73,17 @@ def run_of(
 
 
 def outcomes(verdicts: Iterable[Verdict]) -> list[str]:
-    """The outcomes alone."""
+    """The outcomes of verdicts."""
     return [verdict.outcome.value for verdict in verdicts]
 
 
 def history_of(events: Iterable[AnyEvent]) -> History:
-    """Events in the order in which the lab would have written them."""
+    """A history of events, in the order in which the lab records them."""
     return History(tuple(sorted(events, key=written_s)))
 
 
 def outage() -> list[AnyEvent]:
-    """The good run without any evidence that the outage met the app."""
+    """The good run without any evidence that the outage affected the app."""
     return [
         LabUp(at_s=0.1, took_s=0.1, versions={}, links={}),
         *fault(OUTAGE, 0.2, 0.21, 3.0, 3.02),
@@ -107,8 +107,8 @@ def outage() -> list[AnyEvent]:
     ]
 
 
-def bites() -> list[AnyEvent]:
-    """What shows that the dropped outage met the app on both links."""
+def outage_evidence() -> list[AnyEvent]:
+    """The evidence that the dropped connects affected the app on both links."""
     return [
         sockets(1.0, PG, syn_sent=(5001,)),
         sockets(1.5, REDIS, syn_sent=(6001,)),
@@ -120,8 +120,8 @@ def bites() -> list[AnyEvent]:
 
 
 def good() -> list[AnyEvent]:
-    """The good run, evidence included."""
-    return [*outage(), *bites()]
+    """The good run with its evidence."""
+    return [*outage(), *outage_evidence()]
 
 
 def healthy_run(until_s: float = 3.0) -> list[AnyEvent]:
@@ -142,8 +142,8 @@ STOPPED = "stopped:postgres"
 
 
 def stopped_under_load() -> list[AnyEvent]:
-    """A good run under 20 writes a second: Postgres is stopped from 2.45 to 4.6, health is degraded
-    from 2.6 to 5.0, and the app tries the link five times with growing pauses meanwhile.
+    """A good run with 20 writes a second. Postgres is stopped from 2.45 to 4.6, and health is
+    degraded from 2.6 to 5.0. The app tries the link five times with growing pauses.
     """
     tries = [(5, 2.5), (6, 2.6), (7, 2.85), (8, 3.3), (9, 4.1)]
     tried = [
@@ -180,8 +180,8 @@ def stopped_under_load() -> list[AnyEvent]:
 def served_again(
     until_s: float = 9.4, outcome: WriteOutcome = "ok", code: int = 201
 ) -> list[AnyEvent]:
-    """The same run under load until `until_s`: 2 s after the heal, from 6.6 on, every write counts
-    again, of which each second is of that outcome.
+    """The same run with load until `until_s`. From 6.6 on, 2 s after the heal, every write counts
+    again; every second one has this outcome.
     """
     more = writes(6.9, until_s)
     more[1::2] = [replace(w, outcome=outcome, status_code=code) for w in more[1::2]]

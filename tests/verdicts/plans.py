@@ -33,8 +33,8 @@ _never = AtMoment(moment="exited", nth=99)  # hand-built events, not triggers, h
 
 
 def app(name: str) -> App:
-    """An app with two dependencies: starts in 3 s, degrades in 1 s, recovers in 2 s. Its prober
-    waits 0.5 s for an answer, and acts after three misses.
+    """An app with two dependencies. It starts in 3 s, degrades in 1 s and recovers in 2 s. Its
+    prober waits 0.5 s and acts after three misses.
     """
     return App(
         name=name,
@@ -79,9 +79,8 @@ def plan_of(
     load: tuple[Load, ...] = (),
     max_lag_s: float = 0.5,
 ) -> Plan:
-    """A resolved plan; without expectations, the three that every outage has.
-
-    It has users where an expectation is about them, and a supervisor likewise.
+    """A resolved plan. Without expectations it has three for an outage. It has a load and a
+    supervisor where an expectation needs them.
     """
     usual = (Starts(mode="degraded"), Degrades(naming=BOTH), Recovers())
     stopped = tuple(f if f.stop else replace(f, stop=_never) for f in faults)
@@ -103,5 +102,5 @@ def plan_of(
 
 
 def with_app(other: App) -> Topology:
-    """The topology with this app in place of the one with the same name."""
+    """The topology with this app instead of the one with the same name."""
     return replace(TOPOLOGY, apps={**TOPOLOGY.apps, other.name: other})

@@ -1,4 +1,4 @@
-"""What a verdict's reasons are, for tests: by their codes and their data, whatever the wording."""
+"""The reasons of a verdict for tests: codes and data, not texts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def codes(verdict: Verdict) -> list[str]:
 
 
 def data(verdict: Verdict, code: str) -> Mapping[str, Any]:
-    """The data of the first reason with this code, figures in ms precision; fails without one."""
+    """The data of the first reason with this code, rounded to milliseconds. Fails without one."""
     found = next((reason for reason in verdict.because if reason.code == code), None)
     assert found is not None, f"no {code} among {codes(verdict)}"
     return {

@@ -1,4 +1,4 @@
-"""Signs of a slow machine: an app that waits for a core, and a lab that wakes late."""
+"""Events of a slow machine: an app that waits for a core, and a lab that wakes late."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .histories import good
 
 
 def waits(start_s: float, end_s: float, fraction: float, app: str = "backend") -> list[AnyEvent]:
-    """Looks at an app each half second, each of which shows it waiting for that fraction."""
+    """Events of an app that waits for a core for this fraction of each half second."""
     count = round((end_s - start_s) / 0.5)
     return [
         AppStarved(
@@ -42,13 +42,13 @@ def waits(start_s: float, end_s: float, fraction: float, app: str = "backend") -
 
 
 def lags(start_s: float, end_s: float, late_s: float, every_s: float = 0.125) -> list[AnyEvent]:
-    """A lab whose loop wakes so late again and again, never by half a second."""
+    """A lab whose loop is late again and again, each time by less than half a second."""
     count = round((end_s - start_s) / every_s)
     return [LabLag(at_s=start_s + every_s * (n + 1), late_s=late_s) for n in range(count)]
 
 
 def wrong(e: Expectation) -> list[AnyEvent]:
-    """The good run, bent so that exactly this expectation fails."""
+    """The good run, changed so that exactly this expectation fails."""
     match e:
         case Starts():
             return [*without(good(), of(type(complete(0.0, DEGRADED)))), complete(3.9, DEGRADED)]

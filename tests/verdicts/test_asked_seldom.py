@@ -54,7 +54,7 @@ def alone(events: list[AnyEvent], e: Expectation) -> Verdict:
 
 
 def started(*answers: AnyEvent) -> list[AnyEvent]:
-    """A boot at 0.4 that listens at 0.5 and has to be up at 3.4; stopped at 6.0."""
+    """A boot at 0.4 that listens at 0.5, must be up at 3.4, and is stopped at 6.0."""
     bound = Bound(at_s=0.5, app="backend", boot=1)
     return [spawned(0.4), bound, *answers, exited(6.0), ended(6.1)]
 
@@ -73,7 +73,7 @@ STARTS: dict[str, tuple[Expectation, list[AnyEvent], AnyEvent]] = {
 def test_a_start_that_nobody_asked_about_up_to_its_bound_is_unknown(
     e: Expectation, events: list[AnyEvent], later: AnyEvent
 ) -> None:
-    """Not up at 0.6, due at 3.4, and asked again at 5.6 or never."""
+    """Not up at 0.6 and due at 3.4. The next request is at 5.6, or there is none."""
     verdict = alone(events, e)
     assert verdict.outcome == "UNKNOWN"
     assert data(verdict, UNTIL_BOUND) == {"last_s": 0.61, "bound_s": 3.4}
@@ -84,7 +84,7 @@ def test_a_start_that_nobody_asked_about_up_to_its_bound_is_unknown(
 def test_the_run_waits_for_the_next_answer_of_a_start(
     e: Expectation, events: list[AnyEvent], later: AnyEvent
 ) -> None:
-    """As long as somebody asks: at 3.6 the next question is 2 s away."""
+    """At 3.6 the next request is 2 s away. The run waits for it."""
     plan = replace(plan_of(e), faults=())
     known = without(events, of(Exited, RunEnded))
     assert unsettled(plan, history_of(known), 3.6, RARE) is not None
@@ -99,7 +99,7 @@ def outage(until_s: float, *answers: AnyEvent) -> list[AnyEvent]:
 
 
 def test_a_recovery_that_nobody_asked_about_up_to_its_bound_is_unknown() -> None:
-    """Degraded 0.1 s after the heal at 3.02, due at 5.02, and stopped before it is asked again."""
+    """Degraded 0.1 s after the heal at 3.02, due at 5.02, and stopped before the next request."""
     e, events = Recovers(proved=False), outage(3.0, sample(3.1, DEGRADED, *BOTH))
     verdict = alone(events, e)
     assert verdict.outcome == "UNKNOWN"
@@ -112,7 +112,9 @@ def test_a_recovery_that_nobody_asked_about_up_to_its_bound_is_unknown() -> None
 
 
 def test_a_degradation_that_nobody_asked_about_up_to_its_bound_is_unknown() -> None:
-    """Healthy 0.2 s after the fault, due within a second, and asked again at 4.0 or never."""
+    """Healthy 0.2 s after the fault and due within 1 s. The next request is at 4.0, or there is
+    none.
+    """
     e, first = Degrades(naming=BOTH), sample(2.1, HEALTHY)
     verdict = alone(outage(5.0, first), e)
     assert verdict.outcome == "UNKNOWN"
@@ -121,7 +123,7 @@ def test_a_degradation_that_nobody_asked_about_up_to_its_bound_is_unknown() -> N
 
 
 def test_names_that_nobody_asked_for_at_the_bound_are_not_called_late() -> None:
-    """One of two at 2.1, both from 7.1 on, and due at 2.91: nobody asked in between."""
+    """One of two names at 2.1, both from 7.1 on, and due at 2.91, with no request between."""
     both = [sample(s, DEGRADED, *BOTH) for s in (7.1, 9.1, 12.1)]
     first, e = sample(2.1, DEGRADED, "postgres"), Degrades(naming=BOTH)
     verdict = alone(outage(13.0, first, *both), e)
@@ -135,14 +137,14 @@ def test_names_that_nobody_asked_for_at_the_bound_are_not_called_late() -> None:
 def test_a_fault_that_was_over_before_the_bound_does_not_show_a_name_to_be_missing(
     until_s: float, outcome: str
 ) -> None:
-    """One of two named, 0.5 s of the second that it has for both, or all of it."""
+    """One of two names after 0.5 s of the second that it has for both, or after all of it."""
     times = [1.95 + 0.1 * n for n in range(round((until_s - 1.95) / 0.1))]
     named = [sample(s, DEGRADED, "postgres") for s in times]
     assert alone(outage(until_s, *named), Degrades(naming=BOTH)).outcome == outcome
 
 
 def test_a_start_that_settled_between_two_questions_is_unknown() -> None:
-    """Degraded at 0.7, healthy at 5.7, due at 3.4. Degraded once more at 3.5 or 5.95, it failed."""
+    """Degraded at 0.7, healthy at 5.7, due at 3.4. A later degraded answer makes it fail."""
     answers = [sample(0.7, DEGRADED), *(sample(s, HEALTHY) for s in (5.7, 5.8, 5.9))]
     events = started(complete(0.55, DEGRADED), *answers)
     verdict = alone(events, StaysAvailable())

@@ -1,4 +1,4 @@
-"""Verdicts on a system that stood already: what is claimed of it, and by which evidence."""
+"""Verdicts on a system that ran before the lab: what is claimed, and by which evidence."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def sessions(at_s: float, link: str, *numbers: int) -> LinkSessions:
 
 
 def run(*evidence: AnyEvent) -> list[AnyEvent]:
-    """Up when the lab comes at 0.3, cut off from 1.0 to 2.0, degraded meanwhile, healthy after."""
+    """The app is up at 0.3, cut off and degraded from 1.0 to 2.0, and healthy after that."""
     return [
         standing(),
         FirstAnswer(at_s=0.31, app="backend", boot=1, status_code=200),
@@ -60,7 +60,7 @@ def run(*evidence: AnyEvent) -> list[AnyEvent]:
 
 
 def gone() -> list[AnyEvent]:
-    """Three sessions at Postgres and one at Redis, ended by the fault, and new ones after it."""
+    """Three sessions at Postgres and one at Redis, which the fault ends, and new ones after it."""
     return [
         sessions(0.4, PG, 11, 12, 13),
         sessions(0.4, REDIS, 4),
@@ -77,7 +77,7 @@ def told(events: Iterable[AnyEvent], what: Declared = CUT) -> list[Verdict]:
 
 
 def test_sessions_that_end_at_the_servers_show_the_fault() -> None:
-    """Nothing else can be seen of an app on another machine, and it is enough."""
+    """For an app on another machine this is the only evidence, and it is enough."""
     verdicts = told(run(*gone()))
     assert outcomes(verdicts) == ["PASS"] * 3, verdicts
     shown = (
@@ -87,7 +87,7 @@ def test_sessions_that_end_at_the_servers_show_the_fault() -> None:
 
 
 def test_a_start_up_that_nobody_saw_is_not_claimed() -> None:
-    """Only that the app is up when the lab comes; and a restart by others would not be seen."""
+    """The claim is only that the app is up. A restart by others would not be observed."""
     starts, _, recovers = told(run(*gone()))
     assert starts.claim == "backend, which was running already, is up normal when the lab attaches"
     assert starts.because[0].code == "start.complete"
@@ -97,12 +97,12 @@ def test_a_start_up_that_nobody_saw_is_not_claimed() -> None:
 
 
 def test_without_any_evidence_nothing_is_known() -> None:
-    """However well the app did: it may never have used the proxy."""
+    """The app may never have used the proxy."""
     assert outcomes(told(run())) == ["UNKNOWN"] * 3
 
 
 def test_sessions_that_live_on_show_nothing() -> None:
-    """They come from the proxy's address, and past the proxy."""
+    """Open sessions from the proxy's address are no evidence of a fault."""
     stay = [sessions(0.4, PG, 11, 12), sessions(0.4, REDIS, 4)]
     assert outcomes(told(run(*stay))) == ["UNKNOWN"] * 3
 
@@ -121,8 +121,8 @@ def test_sessions_that_live_on_show_nothing() -> None:
 def test_one_session_of_three_that_ends_is_enough_only_where_each_has_its_own_time(
     what: Declared, outcome: str
 ) -> None:
-    """A closed proxy ends all at once; into a silence each ends when its own patience does. That a
-    slowed one ended shows nothing.
+    """A closed proxy ends all sessions at once. In a silence each ends by its own time-out. Under a
+    slow link an ended session shows nothing.
     """
     one = [
         sessions(0.4, PG, 11, 12, 13),
@@ -134,7 +134,7 @@ def test_one_session_of_three_that_ends_is_enough_only_where_each_has_its_own_ti
 
 
 def test_sessions_that_came_and_went_under_the_fault_show_nothing() -> None:
-    """They may be the lab's own canaries."""
+    """They may be canaries of the lab."""
     brief = [
         *(sessions(0.4, link) for link in (PG, REDIS)),
         *(sessions(1.2, link, 9) for link in (PG, REDIS)),
@@ -145,13 +145,13 @@ def test_sessions_that_came_and_went_under_the_fault_show_nothing() -> None:
 
 
 def test_a_history_that_is_cut_short_before_the_next_look_shows_nothing() -> None:
-    """The sessions stood, and nobody looked again."""
+    """The sessions were open at the only read."""
     short = [event for event in run(*gone()) if event.at_s <= 1.09]
     assert outcomes(told(short)) == ["UNKNOWN"] * 3
 
 
 def test_a_link_without_evidence_of_its_own_leaves_its_name_unproved() -> None:
-    """Postgres met the fault; that Redis is named as lost may be a guess."""
+    """Only the link to Postgres has evidence, so naming Redis as lost may be a guess."""
     half = [event for event in gone() if isinstance(event, LinkSessions) and event.link == PG]
     starts, degrades, recovers = told(run(*half))
     assert outcomes([starts, degrades, recovers]) == ["PASS", "UNKNOWN", "PASS"]
@@ -159,7 +159,7 @@ def test_a_link_without_evidence_of_its_own_leaves_its_name_unproved() -> None:
 
 
 def test_connections_from_before_the_lab_came_are_the_apps() -> None:
-    """Its pool is days old; an engine's records tell of it all the same."""
+    """The app's pool is older than the run. The engine's records show it."""
     records = [
         LinkConnection(
             at_s=1.9, link=link, fault="cut", connection=1, client_port=5, opened_s=-4000.0,
@@ -171,8 +171,8 @@ def test_connections_from_before_the_lab_came_are_the_apps() -> None:
     assert outcomes(told(run(*records))) == ["PASS"] * 3
 
 
-def test_an_app_that_is_down_when_the_lab_comes_is_told_so() -> None:
-    """Asked at its address, it never answered."""
+def test_an_app_that_is_down_when_the_lab_attaches_is_reported() -> None:
+    """Its address never answered."""
     events: list[AnyEvent] = [
         standing(),
         *samples(0.3, 4.0, UNREACHABLE),

@@ -1,4 +1,4 @@
-"""What a run waits for of users and servers: enough to judge by, and an end of the patience."""
+"""What a run waits for from users and servers, and when it stops waiting."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def waits(
     end: bool = False,
     load: Load = LOAD,
 ) -> str | None:
-    """What the run waits for at that time, knowing what was written by then."""
+    """What the run waits for at `now_s`, with the events recorded by then."""
     last = () if end else ("exited", "run_ended")
     turned = HealthTurned(at_s=1.0, app="backend", boot=1, state=HEALTHY)
     known = [x for x in (turned, *events) if written_s(x) <= at_s and x.kind not in last]
@@ -42,7 +42,7 @@ def waits(
 
 
 def test_serving_is_settled_with_the_writes_that_count() -> None:
-    """Ten away from faults; a run with a fault waits for its heal all the same."""
+    """Ten writes away from faults are enough. A run with a fault also waits for its heal."""
     steady = [*healthy_run(4.0), *writes(1.1, 3.0)]
     assert waits(steady, 1.3, Serves()) == "6 more acknowledged writes"
     assert waits(steady, 1.7, Serves()) is None
@@ -50,16 +50,18 @@ def test_serving_is_settled_with_the_writes_that_count() -> None:
 
 
 def test_serving_is_not_waited_for_without_end() -> None:
-    """All refused, or none because it never said ready: two seconds after the load began."""
+    """All writes are refused, or readiness never answers 2xx: the run waits 2 s after the load
+    began.
+    """
     refused = [*healthy_run(6.0), *writes(1.1, 6.0, "indeterminate", code=500)]
     assert waits(refused, 2.0, Serves()) == "10 more acknowledged writes"
     assert waits(refused, 6.0, Serves()) is None
-    mute = [e for e in healthy_run(9.0) if not isinstance(e, Ready)]
-    assert waits([*mute, *writes(1.1, 9.0)], 9.0, Serves()) is None
+    unanswered = [e for e in healthy_run(9.0) if not isinstance(e, Ready)]
+    assert waits([*unanswered, *writes(1.1, 9.0)], 9.0, Serves()) is None
 
 
 def test_serving_waits_for_the_writes_after_a_fault_where_few_came_before() -> None:
-    """Only those that are sent two seconds after the heal at 4.6 count."""
+    """Only writes from 2 s after the heal at 4.6 on count."""
     late = [e for e in stopped_under_load() if not isinstance(e, Write) or e.at_s > 2.2]
     late += [*writes(6.9, 9.0)]
     assert waits(late, 6.7, Serves(at_least=20), DOWN) == "16 more acknowledged writes"
@@ -69,7 +71,7 @@ def test_serving_waits_for_the_writes_after_a_fault_where_few_came_before() -> N
 
 
 def test_serving_waits_for_writes_after_the_last_heal_whatever_comes_of_them() -> None:
-    """What was acknowledged before the fault is enough of nothing; the refused are counted too."""
+    """Writes before the fault do not count. Refused writes after the heal do."""
     run = served_again(9.4, "failed", 503)
     assert waits(run, 6.5, Serves(), DOWN) == "writes after the last heal (0 of 50)"
     assert waits(run, 9.0, Serves(), DOWN) == "writes after the last heal (47 of 50)"
@@ -77,14 +79,16 @@ def test_serving_waits_for_writes_after_the_last_heal_whatever_comes_of_them() -
 
 
 def test_serving_waits_for_fresh_connections() -> None:
-    """Fifty writes on kept ones reach one worker, perhaps; none came for two seconds: over."""
+    """Fifty writes on kept connections may reach only one worker. After 2 s without a new one it
+    ends.
+    """
     run = [replace(e, fresh=False) if isinstance(e, Write) else e for e in served_again()]
     assert waits(run, 9.38, Serves(), DOWN) == "writes after the last heal (55 of 50)"
     assert waits(run, 11.5, Serves(), DOWN) is None
 
 
 def test_serving_does_not_wait_for_a_load_that_has_stopped() -> None:
-    """Nobody will write after the heal at 4.6."""
+    """No write will be sent after the heal at 4.6."""
     gone = [e for e in served_again() if not isinstance(e, Write) or e.at_s < 2.0]
     stop = AtMoment(moment="acknowledged", nth=10)
     load = replace(LOAD, stop=stop)
@@ -93,7 +97,7 @@ def test_serving_does_not_wait_for_a_load_that_has_stopped() -> None:
 
 
 def test_a_slow_load_is_waited_for_twice_as_long_as_it_pauses() -> None:
-    """One write in four seconds is not dry after two."""
+    """With one write in four seconds the run waits longer than 2 s."""
     run = [*healthy_run(9.0), *writes(1.1, 1.15)]
     load = replace(LOAD, rate_per_s=0.25)
     assert waits(run, 9.0, Serves(), load=load) == "9 more acknowledged writes"
@@ -109,7 +113,7 @@ def test_latency_is_settled_with_enough_writes_after_the_recovery() -> None:
 
 
 def test_latency_is_not_waited_for_in_vain() -> None:
-    """No baseline, no recovery within its bound of 2 s, or no more writes for 2 s."""
+    """There is no baseline, no recovery within 2 s, or no write for 2 s."""
     run, e = stopped_under_load(), RegainsLatency()
     assert waits([x for x in run if x.at_s > 2.5 or x.kind != "write"], 4.9, e, DOWN) is None
     ill = [x for x in run if x.kind != "health_sample" or x.at_s < 5.0]
@@ -122,14 +126,14 @@ def test_latency_is_not_waited_for_in_vain() -> None:
 
 
 def test_connections_are_looked_at_for_a_while_after_the_recovery() -> None:
-    """Healthy from 5.01; calm 0.3 s later, then watched for half a second and a quarter."""
+    """Healthy from 5.01. The count is taken 0.3 s later, for three quarters of a second."""
     run, e = stopped_under_load(), ReleasesConnections()
     assert waits(run, 6.0, e, DOWN) == "backend to close connections"
     assert waits(run, 6.1, e, DOWN) is None
 
 
 def test_a_herd_is_waited_for_until_all_have_come_back() -> None:
-    """One second after health was good, or three after the heal."""
+    """One second after health was good, or three seconds after the heal."""
     run, e = stopped_under_load(), BacksOff()
     assert waits(run, 6.2, e, DOWN) == "connects of backend after the heal"
     assert waits(run, 6.3, e, DOWN) is None
@@ -140,7 +144,7 @@ def test_a_herd_is_waited_for_until_all_have_come_back() -> None:
 
 
 def test_nothing_is_waited_for_from_an_app_that_ended_by_itself() -> None:
-    """Whatever it still owed."""
+    """Whatever is still missing."""
     crashed = [*stopped_under_load(), exited(4.7, code=1, asked=False)]
     for e in (Serves(at_least=99), RegainsLatency(), ReleasesConnections(), BacksOff()):
         assert waits(crashed, 4.8, e, DOWN, end=True) is None

@@ -68,7 +68,7 @@ def test_a_start_in_time_in_the_mode_expected_passes() -> None:
 
 
 def test_a_start_that_was_never_tried_is_unknown() -> None:
-    """No spawn of that boot: nothing can be said of it."""
+    """The boot was not spawned."""
     assert started(good(), boot=2).outcome == "UNKNOWN"
 
 
@@ -92,7 +92,7 @@ def test_the_bound_counts_from_the_spawn(within_s: float, outcome: str) -> None:
 def test_a_start_in_another_mode_fails(
     changed: dict[str, object], code: str, cited: dict[str, object]
 ) -> None:
-    """What health or the app says of the mode is not what was expected."""
+    """Health, or the app itself, reports another mode than expected."""
     verdict = started(good(), **changed)
     assert (verdict.outcome, data(verdict, code)) == ("FAIL", cited)
 
@@ -108,7 +108,7 @@ def test_a_start_in_another_mode_fails(
 def test_a_start_with_a_phase_left_behind_fails(
     published: dict[str, object], code: str, phases: tuple[str, ...]
 ) -> None:
-    """Complete, says the app, and its own phases say otherwise."""
+    """The app reports a complete start-up, but not all of its phases."""
     events = [*without(good(), of(StartupSnapshot)), snapshot(2.0, **published)]
     verdict = started(events)
     assert (verdict.outcome, data(verdict, code)) == ("FAIL", {"phases": phases})
@@ -116,7 +116,7 @@ def test_a_start_with_a_phase_left_behind_fails(
 
 @pytest.mark.parametrize("state", [UNHEALTHY, UNREACHABLE])
 def test_a_start_that_ends_unhealthy_fails_in_whatever_mode(state: HealthState) -> None:
-    """A 200 that says 'down' is no start; without a mode, healthy and degraded are both one."""
+    """A 200 with the word `down` is no start. Without a mode, healthy and degraded both count."""
     bare = without(good(), of(StartupComplete))
     verdict = started([*bare, complete(2.0, state)], mode=None)
     assert verdict.outcome == "FAIL"
@@ -127,7 +127,7 @@ def test_a_start_that_ends_unhealthy_fails_in_whatever_mode(state: HealthState) 
 
 
 def test_a_start_that_was_never_healthy_says_what_health_said() -> None:
-    """What stood in the body, or that there was no readable one."""
+    """The reason has the word of the body, or that the body was not readable."""
     never = without(good(), lambda e: isinstance(e, StartupComplete) or e.at_s > 2.0)
     down = [*never, replace(sample(3.5, UNHEALTHY), status_code=200, word="down"), ended(4.3)]
     page = [*never, replace(sample(3.5, UNHEALTHY), error="answered with text/html"), ended(4.3)]
@@ -138,7 +138,7 @@ def test_a_start_that_was_never_healthy_says_what_health_said() -> None:
 
 
 def test_a_phase_that_the_contract_asks_for_must_have_been() -> None:
-    """A phase that the app dropped is in none of its lists: its absence is the failure."""
+    """A phase that is in none of the app's lists is missing, and the start fails."""
     asks = replace(CONTRACT, phases=("init", "database", "cache", "finalize"))
     assert started(good(), asks).outcome == "PASS"
     short = [
@@ -150,18 +150,18 @@ def test_a_phase_that_the_contract_asks_for_must_have_been() -> None:
     assert verdict.outcome == "FAIL"
     missing = data(verdict, "start.phases_missing")
     assert missing == {"phases": ("finalize",)}  # two are published as degraded
-    mute = started(without(good(), of(StartupSnapshot)), asks)
-    assert (mute.outcome, "start.no_phases" in codes(mute)) == ("FAIL", True)
+    unanswered = started(without(good(), of(StartupSnapshot)), asks)
+    assert (unanswered.outcome, "start.no_phases" in codes(unanswered)) == ("FAIL", True)
 
 
-def test_exited_mute_and_listening_without_end_are_three_failures() -> None:
-    """A start that never completes says which of the three it was."""
+def test_exited_silent_and_listening_without_end_are_three_failures() -> None:
+    """The reason says whether the process exited, never listened, or listened without an answer."""
     never = without(good(), of(StartupComplete, StartupSnapshot))
     alive = [*without(never, lambda e: e.kind == "exited"), ended(4.3)]
-    mute = without(alive, of(Bound, FirstAnswer))
+    unanswered = without(alive, of(Bound, FirstAnswer))
     gone = [*never, exited(1.0, code=3, asked=False, log=SAID)]
     gone = without(gone, lambda e: e.kind == "exited" and e.at_s > 2.0)
-    verdicts = [started(events) for events in (alive, mute, gone)]
+    verdicts = [started(events) for events in (alive, unanswered, gone)]
     assert [v.outcome for v in verdicts] == ["FAIL"] * 3
     assert codes(verdicts[0])[0] == "start.answering"
     assert data(verdicts[1], "start.never_listened") == {"port": 8000}
@@ -171,7 +171,7 @@ def test_exited_mute_and_listening_without_end_are_three_failures() -> None:
 
 
 def test_a_start_cut_short_before_its_bound_is_unknown() -> None:
-    """A run that ended 1.6 s into a start-up of at most 3 s cannot call it late."""
+    """The run ended after 1.6 s of the 3 s that the start may take."""
     cut = [spawned(0.4), *samples(0.45, 2.0, UNHEALTHY), exited(2.0), ended(2.0, settled=False)]
     assert started(cut).outcome == "UNKNOWN"
     late = [spawned(0.4), *samples(0.45, 3.5, UNHEALTHY), exited(3.5), ended(3.5, settled=False)]
@@ -179,7 +179,7 @@ def test_a_start_cut_short_before_its_bound_is_unknown() -> None:
 
 
 def test_a_process_that_ended_by_itself_before_it_was_complete_fails() -> None:
-    """A second process on the same port does not make the first one's start good."""
+    """A second process on the same port does not make the first start good."""
     events = [*good(), exited(1.5, code=1, asked=False)]
     assert started(without(events, lambda e: e.kind == "exited" and e.asked)).outcome == "FAIL"
 
@@ -213,36 +213,45 @@ def test_the_name_is_found_in_any_case() -> None:
         (dead(log=()), "do not name postgres"),
         (dead(log=(SAID[0], *("Traceback",) * 5)), "do not name postgres"),
     ],
-    ids=["late", "another code", "killed", "another cause", "mute", "named by the banner alone"],
+    ids=[
+        "late",
+        "another code",
+        "killed",
+        "another cause",
+        "unanswered",
+        "named by the banner alone",
+    ],
 )
-def test_an_end_that_is_late_wrong_or_mute_fails(events: list[AnyEvent], reason: str) -> None:
-    """In time, with the code, naming the cause in its last words: each is needed."""
+def test_an_end_that_is_late_wrong_or_without_a_cause_fails(
+    events: list[AnyEvent], reason: str
+) -> None:
+    """It must be in time, with the right exit code, and with the cause in the last log lines."""
     verdict = failed_fast(events)
     assert (verdict.outcome, reason in why(verdict)) == ("FAIL", True)
 
 
 def test_a_process_that_lives_on_fails() -> None:
-    """The lab had to stop it, after the bound."""
+    """The lab had to stop it after the bound."""
     events = [spawned(0.4), *samples(0.45, 3.6, UNHEALTHY), exited(3.6), ended(3.7)]
     assert failed_fast(events).outcome == "FAIL"
 
 
 def test_a_process_that_was_stopped_before_the_bound_is_unknown() -> None:
-    """It might have ended by itself in the time that was left."""
+    """It might have ended by itself in the remaining time."""
     events = [spawned(0.4), *samples(0.45, 1.0, UNHEALTHY), exited(1.0), ended(1.1, settled=False)]
     assert failed_fast(events).outcome == "UNKNOWN"
 
 
 @pytest.mark.parametrize("state", [HEALTHY, DEGRADED])
 def test_an_app_that_said_it_was_up_before_it_ended_fails(state: object) -> None:
-    """A false ready is not a fast failure."""
+    """It answered ready, so it did not fail fast."""
     said = sample(1.0, state)  # type: ignore[arg-type]
     assert failed_fast([*dead(), said]).outcome == "FAIL"
     assert failed_fast([*dead(), complete(1.0, HEALTHY)]).outcome == "FAIL"
 
 
 def never_up(*instead: AnyEvent, until_s: float = 4.3) -> list[AnyEvent]:
-    """A boot at 0.4 that never completes, with these events, watched to its bound and beyond."""
+    """A boot at 0.4 that never completes, with these events, watched until after its bound."""
     return [spawned(0.4), *instead, ended(until_s)]
 
 
@@ -251,22 +260,22 @@ ANSWERED = FirstAnswer(at_s=0.95, app="backend", boot=1, status_code=503)
 DIED = exited(1.6, code=1, asked=False, log=SAID)
 
 
-def test_a_process_that_dies_behind_an_open_port_is_told_from_one_that_had_answered() -> None:
-    """The port was routed to it: whether traffic met a mute process or a 503 is the difference."""
-    mute = started(never_up(BOUND, DIED))
+def test_a_process_that_never_answered_differs_from_one_that_had_answered() -> None:
+    """The reasons distinguish a process that never answered from one that answered 503."""
+    unanswered = started(never_up(BOUND, DIED))
     told = started(never_up(BOUND, ANSWERED, *samples(0.95, 1.6, UNHEALTHY), DIED))
     bare = started(never_up(DIED))
-    assert [v.outcome for v in (mute, told, bare)] == ["FAIL"] * 3
+    assert [v.outcome for v in (unanswered, told, bare)] == ["FAIL"] * 3
     died = {"exit_code": 1, "after_s": 1.2, "port": 8000}
     open_port = died | {"listened": True, "listened_after_s": 0.5}
     silent = open_port | {"answered": False, "first_status_code": None}
-    assert data(mute, "start.exited") == silent
+    assert data(unanswered, "start.exited") == silent
     answered = open_port | {"answered": True, "first_status_code": 503}
     assert data(told, "start.exited") == answered
     assert data(told, "health.answered")["status_code"] == 503
     closed = {"listened": False, "listened_after_s": None}
     assert data(bare, "start.exited") == silent | closed
-    assert mute.texts[0] == (
+    assert unanswered.texts[0] == (
         "listened on port 8000 after 0.500 s, never answered, exited with 1 after 1.200 s"
     )
     assert "answered 503 first, exited with 1 after 1.200 s" in why(told)
@@ -274,7 +283,7 @@ def test_a_process_that_dies_behind_an_open_port_is_told_from_one_that_had_answe
 
 
 def test_another_port_than_the_one_that_is_routed_is_named() -> None:
-    """Alive or dead: it listened, where nobody asks."""
+    """The process listened on a port to which no traffic goes, whether it still runs or not."""
     elsewhere = Listening(at_s=0.9, app="backend", boot=1, ports=(8001,))
     told = {"other_ports": (8001,), "port": 8000}
     for events in (never_up(elsewhere), never_up(elsewhere, DIED)):
@@ -285,7 +294,7 @@ def test_another_port_than_the_one_that_is_routed_is_named() -> None:
 
 
 def test_a_start_that_hangs_or_dies_says_how_far_it_came() -> None:
-    """Phases done, phases reported as failed, and what health answered last."""
+    """The reasons have completed phases, failed phases, and the last answer of health."""
     far = snapshot(
         1.5,
         complete=False,
@@ -304,14 +313,14 @@ def test_a_start_that_hangs_or_dies_says_how_far_it_came() -> None:
 
 
 def test_a_start_that_a_supervisor_repeats_says_so() -> None:
-    """The first boot is judged; that it was followed by two others is told."""
+    """The first boot is judged. The reasons say that two others followed."""
     again = [replace(spawned(at_s, boot), restart=True) for boot, at_s in ((2, 1.7), (3, 3.0))]
     verdict = started(never_up(BOUND, DIED, *again))
     assert (verdict.outcome, data(verdict, "start.restarted")) == ("FAIL", {"count": 2})
 
 
 def test_a_start_that_dies_right_after_it_was_complete_is_none() -> None:
-    """Within the time for the start it fails; later other verdicts tell of it."""
+    """It fails where it ends within the time for the start."""
     events = without(good(), lambda e: e.kind == "exited")
     verdict = started([*events, exited(2.9, code=1, asked=False, log=SAID)])
     assert verdict.outcome == "FAIL"
@@ -321,7 +330,9 @@ def test_a_start_that_dies_right_after_it_was_complete_is_none() -> None:
 
 
 def test_a_start_is_good_only_where_its_end_would_have_been_seen() -> None:
-    """An interrupted run may have missed it; one that was settled, or watched so long, has not."""
+    """An interrupted run may have missed an exit. A settled run, or one watched to the bound, has
+    not.
+    """
     events = without(good(), lambda e: e.kind in ("exited", "run_ended") or e.at_s > 2.5)
     assert started([*events, ended(2.6)]).outcome == "PASS"
     assert started([*events, ended(2.6, settled=False)]).outcome == "UNKNOWN"
@@ -333,7 +344,7 @@ def test_a_start_is_good_only_where_its_end_would_have_been_seen() -> None:
     [(("UNREACHABLE",), "PASS"), (("refused", "unreachable"), "PASS"), (("refused",), "FAIL")],
 )
 def test_the_cause_must_stand_in_the_last_words(cause: tuple[str, ...], outcome: str) -> None:
-    """One of the words, in any case; what was expected and the last line are told."""
+    """One of the names must be in the last log lines. The reasons quote what was expected."""
     e = FailsFast(naming=("postgres",), cause=cause, app="backend", within_s=3.0)
     verdict = e.judged(run_of(dead()))
     assert verdict.outcome == outcome
@@ -343,7 +354,7 @@ def test_the_cause_must_stand_in_the_last_words(cause: tuple[str, ...], outcome:
 
 
 def test_a_start_whose_bound_passed_between_two_questions_is_unknown() -> None:
-    """An app that may be asked only each 2 s: starting at 1.0 s, healthy at 3.0 s, bound 2.0 s."""
+    """The app is asked each 2 s: starting at 1.0 s, healthy at 3.0 s, with the bound at 2.0 s."""
     seldom = [sample(1.0, UNHEALTHY), sample(3.0, HEALTHY)]
     run = [
         spawned(0.4),

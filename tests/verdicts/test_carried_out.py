@@ -1,4 +1,4 @@
-"""A trigger that never came: UNKNOWN with the moment named, and no longer waited for."""
+"""A trigger that did not occur: verdicts are UNKNOWN with its moment, and the run stops waiting."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_load_that_is_to_begin_is_waited_for_until_it_does_or_is_missed() -> N
     assert waits(still_open(plan, history_of(up)), 9.0, *up) == "load 1 to begin"
 
 
-def test_what_never_came_is_told_by_its_place_at_the_end() -> None:
+def test_what_did_not_occur_is_listed_by_its_place_at_the_end() -> None:
     """A boot, a load and the quiet time; those that came are left out."""
     came = AtMoment(moment="spawned", within_s=1.0)
     plan = replace(

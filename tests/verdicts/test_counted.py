@@ -1,4 +1,4 @@
-"""Counts of kernels and proxies as evidence: differences of two readings, of this boot alone."""
+"""Counters of kernels and proxies as evidence: the difference of two reads, for one boot."""
 
 from __future__ import annotations
 
@@ -41,23 +41,23 @@ def metered(at_s: float, ended_bytes: int, link: str = PG, fault: str = "out") -
     ids=["SYNs", "packets", "flapping", "refused", "killed"],
 )
 def test_what_was_counted_under_the_fault_shows_it(spec: Declared, counted: dict[str, int]) -> None:
-    """Twice read, and more the second time."""
+    """The counter was read twice, and was higher the second time."""
     assert observed(spec, packets(1.52), packets(2.49, **counted))
 
 
 def test_only_the_difference_counts() -> None:
-    """What was counted before the fault was in force met something else."""
+    """What was counted before the fault does not count."""
     counted = {"syns": 5, "syns_dropped": 5, "packets_dropped": 7}
     assert not observed(DROPPED, packets(1.52, **counted), packets(2.49, **counted))
 
 
 def test_one_reading_shows_nothing() -> None:
-    """A history cut short, or an agent that was gone at the heal."""
+    """The history was cut short, or the agent was gone at the heal."""
     assert not observed(DROPPED, packets(2.49, syns=5, syns_dropped=5))
 
 
 def test_of_another_link_or_fault_it_shows_nothing() -> None:
-    """Redis's drops are not Postgres's, and another fault's are not this one's."""
+    """Counters of another link or another fault do not count."""
     redis = (packets(1.52, REDIS), packets(2.49, REDIS, syns_dropped=4))
     assert not evidence(DROPPED, *redis).observed_on("postgres")
     assert evidence(DROPPED, *redis).observed_on("redis")
@@ -65,19 +65,19 @@ def test_of_another_link_or_fault_it_shows_nothing() -> None:
 
 
 def test_connects_that_were_answered_are_not_refused() -> None:
-    """A SYN without a reset was let in; a reset without a SYN ended something older."""
+    """A SYN without a reset was accepted. A reset without a SYN ended an older connection."""
     assert not observed(REFUSED, packets(1.52), packets(2.49, syns=3))
     assert not observed(REFUSED, packets(1.52), packets(2.49, resets=3))
 
 
 def test_a_restart_is_over_before_anybody_can_try() -> None:
-    """Connects after it find a server that lives."""
+    """Connects after it reach a running server."""
     restarted = Restarted(name="out", target="postgres")
     assert not observed(restarted, packets(1.52), packets(2.49, syns=3))
 
 
 def test_of_two_boots_that_lived_under_it_the_count_is_nobodys() -> None:
-    """The kernel counts at the port, not per process."""
+    """The kernel counts by port, not by process."""
     read = (packets(1.52), packets(2.49, syns=2, syns_dropped=2))
     assert not observed(DROPPED, spawned(2.0, boot=2), *read, boot=2)
 
@@ -95,6 +95,6 @@ def test_connections_that_ended_under_it_show_it_by_the_proxys_metrics(spec: Dec
 
 
 def test_metrics_show_nothing_of_a_slow_path() -> None:
-    """A connection that ended may have been fast: it tells nothing of the toxic."""
+    """An ended connection may have been fast."""
     slow = Slow(name="out", target="vpc", latency_s=0.1)
     assert not observed(slow, metered(1.5, 512), metered(2.49, 700))

@@ -1,7 +1,7 @@
-"""Histories that end anywhere: no verdict fails on a part of a good run, or passes part of a bad.
+"""Histories that end anywhere: no part of a good run fails, and no part of a bad run passes.
 
-A run is *killed* after any event: what was under way is missing, and there is no end. Or it is
-*interrupted* at any time: what was under way comes to its own end, and the history says so.
+A run is *killed* after an event: open requests are missing, and there is no end. Or it is
+*interrupted* at a time: open requests end, and the history says that the run was interrupted.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Cuts = Callable[[list[AnyEvent]], Iterator[list[AnyEvent]]]
 
 
 def killed(events: list[AnyEvent]) -> Iterator[list[AnyEvent]]:
-    """The history as it stood after each event, without an end."""
+    """The history after each event, without an end."""
     ordered = list(history_of(events).events)
     for count in range(len(ordered)):
         if count == 0 or not isinstance(ordered[count - 1], RunEnded):
@@ -44,7 +44,7 @@ def killed(events: list[AnyEvent]) -> Iterator[list[AnyEvent]]:
 
 
 def interrupted(events: list[AnyEvent]) -> Iterator[list[AnyEvent]]:
-    """The history of a run that was broken off at each event's time."""
+    """The history of a run that was interrupted at the time of each event."""
     whole = without(
         events, lambda e: isinstance(e, RunEnded) or (isinstance(e, Exited) and e.asked)
     )
@@ -58,7 +58,7 @@ def interrupted(events: list[AnyEvent]) -> Iterator[list[AnyEvent]]:
 
 
 def healed_at(at_s: float, events: list[AnyEvent]) -> Iterator[AnyEvent]:
-    """The lab takes its faults away however the run ends."""
+    """The lab heals its faults however the run ends."""
     healing = {e.fault for e in events if isinstance(e, FaultHealing)}
     for fault in {e.fault for e in events if isinstance(e, FaultInForce)} - healing:
         yield FaultHealing(at_s=at_s, fault=fault, why="the run ended")
@@ -66,14 +66,14 @@ def healed_at(at_s: float, events: list[AnyEvent]) -> Iterator[AnyEvent]:
 
 
 def test_every_expectation_has_its_runs() -> None:
-    """One that is added is added here."""
+    """A new expectation must be added here."""
     kinds = {type(case.expect) for case in CASES.values()}
     assert kinds == set(KINDS)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_the_whole_runs_are_what_they_are_taken_for(case: Case) -> None:
-    """One passes, the others do not."""
+    """The first passes, the others do not."""
     assert case.outcome(case.keeps) is Outcome.PASS
     for run in case.breaks:
         assert case.outcome(run) is not Outcome.PASS
@@ -82,7 +82,7 @@ def test_the_whole_runs_are_what_they_are_taken_for(case: Case) -> None:
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 @pytest.mark.parametrize("how", [killed, interrupted], ids=["killed", "interrupted"])
 def test_no_part_of_a_good_run_fails(case: Case, how: Cuts) -> None:
-    """Whatever is missing of it is not the app's fault."""
+    """A missing part of the history is no fault of the app."""
     for part in how(case.keeps):
         at_s = max((e.at_s for e in part), default=0.0)
         assert case.outcome(part) is not Outcome.FAIL, f"cut at {at_s:.3f} s"
@@ -91,7 +91,7 @@ def test_no_part_of_a_good_run_fails(case: Case, how: Cuts) -> None:
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 @pytest.mark.parametrize("how", [killed, interrupted], ids=["killed", "interrupted"])
 def test_no_part_of_a_bad_run_passes(case: Case, how: Cuts) -> None:
-    """What would have refused it may come yet."""
+    """What makes the run fail may come after the part."""
     for number, run in enumerate(case.breaks):
         for part in how(run):
             at_s = max((e.at_s for e in part), default=0.0)

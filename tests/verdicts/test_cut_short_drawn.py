@@ -25,7 +25,7 @@ TIMES_S = st.integers(0, 160).map(lambda n: n / 20)
 
 
 def dropped(start_s: float, end_s: float) -> Change:
-    """No question was asked in that time."""
+    """No request was sent in that time."""
     return lambda events: [
         e for e in events if not (isinstance(e, ASKED) and start_s <= e.at_s < end_s)
     ]
@@ -39,7 +39,7 @@ def thinned(each: int) -> Change:
 
 
 def altered(kind: type, start_s: float, end_s: float, **values: object) -> Change:
-    """The answers of that time had other values."""
+    """The answers in that time had other values."""
     return lambda events: [
         replace(e, **values) if isinstance(e, kind) and start_s <= e.at_s < end_s else e
         for e in events

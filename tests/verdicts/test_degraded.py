@@ -1,4 +1,4 @@
-"""Honest degradation: in time, with the right names, to the end of the fault."""
+"""Degradation: in time, with the right names, until the end of the fault."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def why(verdict: Verdict) -> str:
 
 
 def held(*instead: HealthSample, start_s: float = 2.0, end_s: float = 3.4) -> list[AnyEvent]:
-    """The good run with other samples in this part of it."""
+    """The good run with other samples in this part."""
     return [*without(good(), between(start_s, end_s)), *instead]
 
 
@@ -88,7 +88,7 @@ def test_a_name_that_comes_too_late_fails() -> None:
 
 
 def test_a_name_that_is_dropped_on_the_way_fails() -> None:
-    """Right at first and right at the end, and in between not."""
+    """The names are right at first and at the end, but not between."""
     events = held(
         *samples(2.0, 2.4, DEGRADED, *BOTH),
         *samples(2.4, 2.5, DEGRADED, "redis"),
@@ -100,7 +100,7 @@ def test_a_name_that_is_dropped_on_the_way_fails() -> None:
 
 
 def test_a_word_that_the_contract_does_not_know_is_unknown() -> None:
-    """`banana` names nothing as lost, and nothing as whole."""
+    """`banana` means neither lost nor healthy."""
     words = {"postgres": "banana", "redis": "down"}
     events = held(*(replace(s, dependencies=words) for s in samples(2.0, 3.4, DEGRADED)))
     verdict = degraded(events)
@@ -115,7 +115,7 @@ def test_one_other_answer_while_the_fault_holds_fails(state: HealthState) -> Non
 
 
 def test_an_answer_asked_for_before_the_app_turned_is_no_flip() -> None:
-    """Sent at 2.01 and answered late with the old state, it contradicts nothing."""
+    """The request was sent at 2.01 and answered late with the old state."""
     events = [*good(), sample(2.001, HEALTHY, took_s=0.3)]
     assert degraded(events).outcome == "PASS"
 
@@ -128,7 +128,7 @@ def test_one_slow_degraded_answer_is_no_failure() -> None:
 def test_a_sample_that_says_starting_while_the_first_good_answer_is_under_way_is_no_failure() -> (
     None
 ):
-    """Start-up is over when health has said so, not when the question was sent."""
+    """Start-up ends when the first good answer comes, not when its request is sent."""
     events = without(good(), of(StartupComplete))
     events = [
         *without(events, between(1.9, 2.3)),
@@ -146,14 +146,14 @@ def test_a_sample_in_flight_at_the_heal_is_not_counted() -> None:
 
 
 def test_an_app_that_stops_answering_before_the_heal_does_not_pass() -> None:
-    """Its unanswered samples are still in flight at the heal; nothing was heard for 0.7 s."""
+    """Its requests are still open at the heal, and no answer came for 0.7 s."""
     hung = [replace(s, took_s=1.0) for s in samples(2.3, 3.0, UNREACHABLE)]
     verdict = degraded([*held(start_s=2.3, end_s=3.0), *hung])
     assert (verdict.outcome, codes(verdict)[0]) == ("UNKNOWN", "health.silent_before_heal")
 
 
 def test_a_slow_cadence_has_longer_pauses_by_its_nature() -> None:
-    """A sample every 0.3 s leaves 0.2 s to the heal, and that is no silence."""
+    """With a sample each 0.3 s a pause of 0.2 s before the heal is normal."""
     few = [sample(at_s, DEGRADED, *BOTH) for at_s in (2.0, 2.2, 2.4)]
     assert degraded(held(*few)).outcome == "PASS"
     assert degraded(held(*few[:2], sample(2.2, DEGRADED, *BOTH))).outcome != "PASS"
@@ -163,7 +163,7 @@ def test_a_slow_cadence_has_longer_pauses_by_its_nature() -> None:
 
 
 def test_health_that_never_turns_fails_and_one_without_the_time_to_turn_is_unknown() -> None:
-    """1 s is the bound: with 1 s of the fault left it is a failure, with half of it nothing."""
+    """The bound is 1 s. With 1 s of fault left it fails, with half a second it is UNKNOWN."""
     blind = samples(2.0, 3.4, HEALTHY)
     assert degraded(held(*blind)).outcome == "FAIL"
     late = [replace(e, at_s=2.5) if isinstance(e, StartupComplete) else e for e in held(*blind)]
@@ -183,13 +183,13 @@ def test_degraded_after_the_bound_fails() -> None:
 
 
 def test_too_few_answers_are_unknown() -> None:
-    """Two answers do not show that it stays so."""
+    """Two answers do not show that the state lasts."""
     two = [sample(2.7, DEGRADED, *BOTH), sample(2.9, DEGRADED, *BOTH)]
     assert degraded(held(*two)).outcome == "UNKNOWN"
 
 
 def test_a_fault_during_which_nobody_asked_is_unknown() -> None:
-    """A quiet time over the whole fault shows nothing, however long it held."""
+    """No request was sent during the whole fault."""
     silent = without(held(), between(2.0, 9.0))
     assert degraded([*silent, *samples(3.4, 4.1, HEALTHY)]).outcome == "UNKNOWN"
 
@@ -206,7 +206,7 @@ def test_a_process_that_ends_under_the_fault_fails() -> None:
 
 
 def test_a_start_that_outlasts_the_fault_fails_only_if_its_own_time_was_up() -> None:
-    """The app may take 3 s; a fault that ends 2.6 s after the spawn cannot hold that against it."""
+    """The app may take 3 s to start. A fault that ends after 2.6 s leaves no time to degrade."""
     slow = without(good(), of(StartupComplete))
     slow = [
         *without(slow, between(2.0, 3.4)),
@@ -224,7 +224,7 @@ def test_a_start_that_outlasts_the_fault_fails_only_if_its_own_time_was_up() -> 
 
 
 def hidden(*instead: HealthSample) -> Verdict:
-    """Why a run fails whose health says this instead of degraded, having named both before."""
+    """The reasons of a run in which health answers this instead of degraded."""
     known = samples(1.5, 2.0, UNHEALTHY)
     verdict = degraded([*held(*instead), *known])
     assert verdict.outcome == "FAIL"
@@ -234,26 +234,26 @@ def hidden(*instead: HealthSample) -> Verdict:
 BLIND = "health.blind"
 
 
-def test_health_that_sees_nothing_is_told_as_blind() -> None:
-    """Whether it names its dependencies as up, or never any."""
+def test_health_that_names_no_loss_is_reported_as_blind() -> None:
+    """It names its dependencies as up, or names none."""
     assert BLIND in codes(hidden(*samples(2.0, 3.4, HEALTHY)))
     constant = [replace(s, dependencies={}) for s in samples(2.0, 3.4, HEALTHY)]
-    mute = [
+    unanswered = [
         replace(e, dependencies={}) if isinstance(e, HealthSample) else e for e in held(*constant)
     ]
-    verdict = degraded(mute)
+    verdict = degraded(unanswered)
     assert (verdict.outcome, BLIND in codes(verdict)) == ("FAIL", True)
 
 
-def test_health_that_contradicts_itself_is_told_with_the_names() -> None:
-    """The parts are lost, and the whole is called healthy."""
+def test_health_that_contradicts_itself_is_reported_with_the_names() -> None:
+    """It names dependencies as lost, and the app as healthy."""
     told = hidden(*samples(2.0, 3.4, HEALTHY, *BOTH))
     assert data(told, "health.contradicted") == {"names": BOTH}
     assert BLIND not in codes(told)
 
 
-def test_a_check_that_is_dropped_is_told_from_one_that_is_blind() -> None:
-    """It was mentioned before the fault, and is not any more."""
+def test_a_check_that_is_dropped_differs_from_one_that_is_blind() -> None:
+    """Answers before the fault mention the dependency, later answers do not."""
     rest = {"redis": "up"}
     told = hidden(*(replace(s, dependencies=rest) for s in samples(2.0, 3.4, HEALTHY)))
     assert data(told, "health.no_longer_named") == {"names": ("postgres",)}
@@ -264,15 +264,15 @@ def test_a_check_that_is_dropped_is_told_from_one_that_is_blind() -> None:
     assert data(told, "health.no_longer_named") == {"names": ("postgres",)}
 
 
-def test_health_that_flips_back_is_told_as_that() -> None:
-    """Degraded first, and then healthy with the fault still in force."""
+def test_health_that_turns_back_is_reported() -> None:
+    """Degraded first, then healthy while the fault is in force."""
     told = hidden(*samples(2.0, 2.5, DEGRADED, *BOTH), *samples(2.5, 3.4, HEALTHY))
     assert codes(told)[0] == "health.not_degraded_throughout"
     assert BLIND not in codes(told)
 
 
-def test_health_that_hangs_is_told_with_how_long_it_was_waited_for() -> None:
-    """No answer in time is not the same as a wrong one, nor as a refused connection."""
+def test_health_that_hangs_is_reported_with_how_long_the_lab_waited() -> None:
+    """No answer in time differs from a wrong answer and from a refused connection."""
     told = hidden(sample(2.0, UNREACHABLE, took_s=0.8))
     assert told.texts[0] == "health gave no answer within 0.8 s, asked at 2.000 s"
     refused = hidden(replace(sample(2.0, UNREACHABLE), error="ConnectError: refused"))
@@ -310,25 +310,25 @@ def test_an_app_that_answers_healthy_throughout_stays_available() -> None:
     ],
 )
 def test_slow_is_not_dead(state: HealthState, healthy: bool, outcome: str) -> None:
-    """One other answer is enough, unless degraded was allowed."""
+    """One answer other than healthy fails, unless degraded is allowed."""
     assert available([*steady(), sample(2.02, state)], healthy=healthy).outcome == outcome
 
 
 def test_an_app_that_dies_after_its_last_good_answer_was_not_available() -> None:
-    """No sample was taken after its end, and still it is gone."""
+    """There is no sample after its exit, and it fails all the same."""
     events = [*healthy_run(), exited(3.05, code=1, asked=False), ended(3.1)]
     assert available(events).outcome == "FAIL"
 
 
 def test_samples_under_way_when_the_lab_stopped_the_app_are_no_failure() -> None:
-    """They had no answer because the lab took the app away."""
+    """They had no answer because the lab stopped the app."""
     late = [sample(3.02, UNREACHABLE, took_s=0.2), sample(3.15, UNREACHABLE)]
     assert available([*steady(), *late]).outcome == "PASS"
     assert available([*steady(), sample(3.02, UNREACHABLE, took_s=0.05)]).outcome == "FAIL"
 
 
 def test_what_nobody_watched_is_unknown() -> None:
-    """A second without a question, too few questions, or a run that was interrupted."""
+    """A pause of a second, too few requests, or an interrupted run."""
     assert available(without(steady(), between(1.5, 2.5))).outcome == "UNKNOWN"
     assert available(without(steady(), between(1.1, 9.0))).outcome == "UNKNOWN"
     cut = [*without(steady(), lambda e: e.kind == "run_ended"), ended(3.2, settled=False)]
@@ -337,7 +337,7 @@ def test_what_nobody_watched_is_unknown() -> None:
 
 
 def test_an_app_that_never_started_was_not_available() -> None:
-    """Nothing to stay; but within the 3 s that it may take, nobody can say so."""
+    """Within the 3 s that it may take to start it is UNKNOWN."""
     never = without(steady(), lambda e: isinstance(e, StartupComplete) or e.at_s > 3.0)
     assert available([*never, ended(3.5)]).outcome == "FAIL"
     assert available([*never, ended(3.3)]).outcome == "UNKNOWN"
@@ -346,7 +346,7 @@ def test_an_app_that_never_started_was_not_available() -> None:
 
 
 def test_a_bound_that_passed_between_two_questions_is_not_called_late() -> None:
-    """Healthy at 2.5, degraded at 3.4 where 3.0 was due: nobody asked in between."""
+    """Healthy at 2.5, degraded at 3.4 and due at 3.0, with no request between."""
     long = [
         *without(good(), lambda e: getattr(e, "fault", "") == OUTAGE),
         *fault(OUTAGE, 0.2, 0.21, 4.0, 4.02),
@@ -364,7 +364,7 @@ def test_a_bound_that_passed_between_two_questions_is_not_called_late() -> None:
 def test_a_question_that_is_under_way_at_the_heal_may_not_have_waited_for_long(
     waited_s: float, outcome: str
 ) -> None:
-    """The only one: the next is not asked before it is over."""
+    """It is the only open request: the next one is sent after it is over."""
     open_s = 3.0 - waited_s
     hung = sample(open_s, UNREACHABLE, took_s=1.0)
     verdict = degraded(held(*samples(2.0, open_s, DEGRADED, *BOTH), hung))

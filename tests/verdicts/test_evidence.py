@@ -1,4 +1,4 @@
-"""Whether a fault was observed at the app: on this link, in this fault's time."""
+"""Whether a fault was observed to affect the app: on this link, while it was in force."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ from .plans import PG, TOPOLOGY
         (Flapping(name="out", target=PG, period_s=0.2, mode="silent"), "silence"),
     ],
 )
-def test_bytes_that_the_toxic_bit_show_it_and_other_toxics_do_not(
+def test_bytes_that_the_toxic_affected_show_it_and_other_toxics_do_not(
     spec: Declared, kind: str
 ) -> None:
-    """By the toxic's type, with at least one byte."""
+    """A toxic of the right type acted on at least one byte."""
     assert observed(spec, *engine(on(met=(met("t", kind, 3),))))
     assert not observed(spec, *engine(on(met=(met("t", kind, 0),))))
     assert not observed(spec, *engine(on(met=(met("t", "slicer", 3),))))
@@ -61,8 +61,8 @@ def test_bytes_that_the_toxic_bit_show_it_and_other_toxics_do_not(
         Paused(name="out", target="postgres"),
     ],
 )
-def test_an_idle_connection_that_stays_open_has_met_nothing(spec: Declared) -> None:
-    """One that is opened into the silence, or given up in it, has."""
+def test_an_idle_connection_that_stays_open_shows_nothing(spec: Declared) -> None:
+    """A connection that is opened or ended during the silence is evidence."""
     assert not observed(spec)
     assert observed(spec, sockets(1.8, PG, established=(5001, 5002)))
     assert observed(spec, sockets(1.8, PG))
@@ -70,7 +70,7 @@ def test_an_idle_connection_that_stays_open_has_met_nothing(spec: Declared) -> N
 
 
 def test_a_question_to_a_paused_service_without_an_answer_shows_it() -> None:
-    """Asked while it was frozen."""
+    """The request was sent while the service was paused."""
     paused = Paused(name="out", target="postgres")
     assert observed(paused, *engine(on(opened_s=1.8, up=14)))
     assert not observed(paused, *engine(on(opened_s=1.8, up=14, down=7)))
@@ -87,7 +87,7 @@ def test_a_question_to_a_paused_service_without_an_answer_shows_it() -> None:
 def test_without_records_only_a_connection_opened_under_it_shows_a_slow_path(
     spec: Declared,
 ) -> None:
-    """With records the engine's word is asked for, and nothing less."""
+    """With records only the engine's record counts."""
     opened = sockets(1.8, PG, established=(5001, 5002))
     assert not observed(spec)
     assert observed(spec, opened)
@@ -95,7 +95,7 @@ def test_without_records_only_a_connection_opened_under_it_shows_a_slow_path(
 
 
 def test_a_cut_shows_in_the_end_of_a_connection() -> None:
-    """By the engine's word; without records by the app's own sockets."""
+    """By the engine's record. Without records, by the app's own sockets."""
     cut = CutMidstream(name="out", target=PG, after_bytes=10)
     assert observed(cut, *engine(on(closed_s=2.0, end="closed_by_fault")))
     assert not observed(cut, *engine(on(closed_s=2.0, end="client_closed"), sockets(2.0, PG)))
@@ -107,7 +107,7 @@ def test_a_cut_shows_in_the_end_of_a_connection() -> None:
 def test_a_service_that_goes_away_shows_at_the_link(
     kind: type[Stopped | Killed | Restarted],
 ) -> None:
-    """Nobody behind the link, connections ended by the service, or all the app's sockets gone."""
+    """No server behind the link, connections ended by the service, or all sockets gone."""
     spec = kind(name="out", target="postgres")
     assert not observed(spec)
     assert observed(spec, *engine(on(opened_s=1.8, closed_s=1.8, end="upstream_refused")))
@@ -120,7 +120,7 @@ def test_a_service_that_goes_away_shows_at_the_link(
 def test_a_short_connection_to_a_stopped_service_shows_it_without_records(
     kind: type[Stopped | Killed],
 ) -> None:
-    """A proxy that accepts before it dials: a look may fall on the moment before it closes."""
+    """A proxy accepts before it connects: a read of the sockets may show the short connection."""
     spec = kind(name="out", target="postgres")
     booted = without(absent(came_s=2.6), lambda e: e.kind == "bound")
     tried = [sockets(1.9, PG, established=(5002,)), sockets(1.93, PG)]
@@ -132,14 +132,14 @@ def test_a_short_connection_to_a_stopped_service_shows_it_without_records(
 
 
 def test_a_service_whose_end_is_seen_a_little_late_is_still_seen() -> None:
-    """A restart is over at once; sockets are looked at each 0.025 s, on a busy machine later."""
+    """Sockets are read each 0.025 s, later on a busy machine."""
     restarted = Restarted(name="out", target="postgres")
     assert observed(restarted, sockets(2.58, PG))
     assert not observed(restarted, sockets(2.8, PG))
 
 
 def test_flapping_without_records_shows_where_every_connection_ends_at_once() -> None:
-    """Come and gone within the flapping."""
+    """Connections begin and end during the flapping."""
     flapping = Flapping(name="out", target=PG, period_s=0.2)
     none = without(absent(came_s=None), lambda e: e.kind == "bound")
     came_and_went = [sockets(1.7, PG, established=(1, 2)), sockets(1.9, PG)]
@@ -149,8 +149,8 @@ def test_flapping_without_records_shows_where_every_connection_ends_at_once() ->
 
 
 @pytest.mark.parametrize("spec", [REFUSED, DROPPED, SILENT])
-def test_a_fault_that_was_missed_met_nobody(spec: Severed) -> None:
-    """Never in force, or in force and not to be healed: whatever the sockets say."""
+def test_a_fault_that_was_missed_affected_nothing(spec: Severed) -> None:
+    """It was never in force, or could not be healed. Sockets do not matter then."""
     events = [sockets(1.8, PG, syn_sent=(5002,)), sockets(1.9, PG)]
     missed = FaultMissed(
         at_s=2.51, fault="out", why=Reason(code="text", text="could not be healed")
@@ -162,7 +162,7 @@ def test_a_fault_that_was_missed_met_nobody(spec: Severed) -> None:
 
 
 def test_without_a_canarys_sight_nothing_is_evidence() -> None:
-    """In force means seen."""
+    """Only a fault that a canary observed is in force."""
     events = [*healthy_run(), *fault("out", 1.5, 1.52, 2.5, 2.52), sockets(1.8, PG, syn_sent=(1,))]
     unseen = without(events, lambda e: isinstance(e, FaultInForce))
     assert evidence_of(DROPPED, TOPOLOGY, history_of(events)).observed

@@ -1,4 +1,4 @@
-"""Dropped connects: only a connect of the app itself, on this link, in this fault's time."""
+"""Dropped connects: only a connect of the app itself, on this link, during this fault."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .plans import PG, REDIS
 
 
 def test_a_connect_of_the_app_in_syn_sent_shows_dropped_syns() -> None:
-    """While it held, on its link, by this app."""
+    """During the fault, on its link, by this app."""
     assert observed(DROPPED, sockets(1.8, PG, syn_sent=(5002,)))
     assert evidence(DROPPED, sockets(1.8, PG, syn_sent=(5002,))).observed_on("postgres")
     assert not evidence(DROPPED, sockets(1.8, PG, syn_sent=(5002,))).observed_on("redis")
@@ -24,19 +24,19 @@ def test_a_connect_of_the_app_in_syn_sent_shows_dropped_syns() -> None:
 
 @pytest.mark.parametrize("at_s", [1.4, 2.6])
 def test_a_connect_before_or_after_the_fault_shows_nothing(at_s: float) -> None:
-    """Another fault's time, or none's."""
+    """It belongs to another fault, or to none."""
     assert not observed(DROPPED, sockets(at_s, PG, syn_sent=(5002,)))
 
 
 def test_another_apps_connect_or_another_links_shows_nothing() -> None:
-    """The connector is shared; the app under judgement never tried its own links."""
+    """The connector is shared. The judged app did not try its own links."""
     assert not observed(DROPPED, sockets(1.8, "auth.postgres", syn_sent=(5002,)))
     only = replace(DROPPED, target=REDIS)
     assert not observed(only, sockets(1.8, PG, syn_sent=(5002,)))
 
 
 def test_another_boots_connect_shows_nothing_of_this_one() -> None:
-    """The first boot met it; the second was spawned when it was over."""
+    """The fault affected the first boot. The second was spawned after it."""
     events = [sockets(1.8, PG, syn_sent=(5002,)), spawned(2.6, boot=2)]
     assert observed(DROPPED, *events)
     assert not observed(DROPPED, *events, boot=2)
@@ -44,7 +44,7 @@ def test_another_boots_connect_shows_nothing_of_this_one() -> None:
 
 
 def test_the_boot_before_may_still_be_seen_when_this_one_lives() -> None:
-    """Its last socket is looked at a little late; it is not this boot's."""
+    """The last socket of the boot before is read a little late."""
     late = [spawned(2.0, boot=2), sockets(2.05, PG, syn_sent=(5002,), boot=1)]
     assert not observed(DROPPED, *late, boot=2)
     assert observed(DROPPED, *late, sockets(2.2, PG, syn_sent=(5003,), boot=2), boot=2)
@@ -69,23 +69,23 @@ def test_a_canary_that_waits_is_counted_with_its_retries() -> None:
 
 
 def test_another_faults_canaries_are_not_taken_off() -> None:
-    """The count starts anew with each fault; so do the canaries."""
+    """The counter starts again with each fault, and so does the number of canaries."""
     assert observed(DROPPED, canary(0.3, PG), canary(1.65, PG), drops(2))
 
 
-def test_drops_of_two_boots_cannot_be_told_apart() -> None:
-    """Both lived while it held: the kernel's one count is neither's."""
+def test_drops_of_two_boots_cannot_be_distinguished() -> None:
+    """Both ran during the fault, and the kernel has one count."""
     assert not observed(DROPPED, drops(5), spawned(2.0, boot=2), boot=2)
 
 
 def test_bytes_held_back_on_a_connection_show_it_too() -> None:
-    """An established connection went silent with bytes inside."""
+    """Bytes were held on an open connection."""
     assert observed(DROPPED, *engine(on(met=(met("connect:dropped", "dropped", 5),))))
     assert not observed(DROPPED, *engine(on(met=(met("connect:dropped", "dropped", 0),))))
 
 
 def test_bytes_of_a_canary_show_nothing() -> None:
-    """Its local port is known."""
+    """A canary is known by its local port."""
     held = (met("s", "silence", 8),)
     asked = canary(1.6, PG, "silent", port=4002)
     assert not observed(SILENT, *engine(asked, on(4002, met=held, opened_s=1.55)))
@@ -93,7 +93,7 @@ def test_bytes_of_a_canary_show_nothing() -> None:
 
 
 def test_bytes_that_an_earlier_fault_held_show_nothing_of_this_one() -> None:
-    """A connection's record keeps every fault that it met; the earlier read tells which were."""
+    """A record has the effects of all faults. The earlier read shows which are old."""
     old = met("connect:dropped", "dropped", 5)
     before = connection(PG, 5001, fault="earlier", read_s=1.2, met=(old,))
     assert not observed(DROPPED, *engine(before, on(met=(old,))))
@@ -101,7 +101,7 @@ def test_bytes_that_an_earlier_fault_held_show_nothing_of_this_one() -> None:
 
 
 def test_a_connection_that_was_over_before_the_fault_shows_nothing() -> None:
-    """Nor does one that was opened after it."""
+    """One that was opened after it shows nothing either."""
     held = (met("connect:dropped", "dropped", 5),)
     assert not observed(DROPPED, *engine(on(met=held, closed_s=1.3, end="client_closed")))
     assert not observed(DROPPED, *engine(on(met=held, opened_s=2.51)))

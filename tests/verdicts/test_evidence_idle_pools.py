@@ -1,4 +1,4 @@
-"""The last message of a connection: a pool that closes what is idle has not used the link."""
+"""The last message of a connection: a pool that closes idle connections has not used the link."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .plans import PG
     ],
 )
 def test_a_pool_that_closes_what_is_idle_has_not_used_the_link(spec: Declared, kind: str) -> None:
-    """Its last messages are held, on however many connections; one real byte more counts."""
+    """Only last messages were held, on any number of connections. One other byte is evidence."""
     last = met("t", kind, 5, goodbye=5)
     more = met("t", kind, 19, goodbye=5)
     assert not observed(spec, *engine(on(met=(last,)), on(5002, number=2, met=(last,))))
@@ -40,14 +40,14 @@ def test_a_pool_that_closes_what_is_idle_has_not_used_the_link(spec: Declared, k
 
 
 def test_a_longer_fault_makes_no_evidence_of_an_idle_pool() -> None:
-    """Held for 1 s nobody closed anything; held for longer the pool did. Both show no use."""
+    """In a longer fault the pool closes its connections. That is no use of the link."""
     last = (met("t", "silence", 5, goodbye=5),)
     for told in ([on()], [on(met=last, ending="client_closed", ending_s=2.2), sockets(2.2, PG)]):
         assert not observed(SILENT, *engine(*told))
 
 
 def test_in_a_run_that_recorded_no_last_message_its_size_tells() -> None:
-    """5 bytes on a connection that the app closed; a PING of 14 bytes is a question."""
+    """5 bytes on a closed connection are a last message. A PING of 14 bytes is a request."""
     for size, expected in ((5, False), (6, True), (14, True)):
         held = (met("t", "silence", size),)
         closed = on(met=held, end="client_closed", closed_s=2.0)
@@ -66,13 +66,13 @@ def packets(dropped: int) -> list[AnyEvent]:
 
 
 def test_dropped_packets_of_connections_that_the_app_closed_show_no_use() -> None:
-    """They may be its last messages, sent again and again; with none closed they are questions."""
+    """They may be repeated last messages. Without a closed connection they are requests."""
     assert observed(DROPPED, *packets(4))
     assert not observed(DROPPED, *packets(4), sockets(2.0, PG))
 
 
 def test_a_pool_that_closes_what_is_idle_has_not_asked_a_paused_service() -> None:
-    """A question on an older connection is one; what the app closed without a word is none."""
+    """A request on an older connection counts. A closed connection without a request does not."""
     paused = Paused(name="out", target="postgres")
     assert not observed(paused, *heard(ending="client_closed", ending_s=1.9), sockets(1.9, PG))
     assert observed(paused, *heard(asked_s=1.9))
@@ -80,10 +80,10 @@ def test_a_pool_that_closes_what_is_idle_has_not_asked_a_paused_service() -> Non
 
 
 @pytest.mark.parametrize("kind", [Stopped, Killed, Restarted])
-def test_an_app_that_ends_first_on_the_services_own_word_met_its_end(
+def test_an_app_that_closes_first_after_the_service_announced_the_end_is_evidence(
     kind: type[Stopped | Killed | Restarted],
 ) -> None:
-    """The service sent that it ends the connection; the record says that the app closed it."""
+    """The service announced the end, and the app closed first."""
     spec = kind(name="out", target="postgres")
     ended_first = {"end": "client_closed", "closed_s": 1.53, "ending": "client_closed"}
     assert observed(spec, *heard(**ended_first, ending_s=1.53, dismissed_s=1.529))
@@ -94,7 +94,7 @@ def test_an_app_that_ends_first_on_the_services_own_word_met_its_end(
 
 
 def test_a_connection_that_the_service_ended_and_the_app_still_holds_shows_it() -> None:
-    """A pool reads nothing from what is idle: its own side stays open."""
+    """A pool does not read idle connections, so its side stays open."""
     stopped = Stopped(name="out", target="postgres")
     assert observed(stopped, *heard(ending="upstream_closed", ending_s=1.51))
     assert not observed(stopped, *heard(ending="upstream_closed", ending_s=1.4))

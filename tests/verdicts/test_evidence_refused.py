@@ -1,4 +1,4 @@
-"""Refused connects: a reset connection, or an app that came back, shows them."""
+"""Refused connects: evidence is a reset connection, or an app that connects again."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from .plans import PG, TOPOLOGY
 
 
 def test_a_connection_that_the_fault_reset_shows_it() -> None:
-    """It ended between the asking and the heal."""
+    """It ended between the request of the fault and its heal."""
     assert observed(REFUSED, *engine(on(closed_s=1.51, end="reset_by_fault")))
     assert not observed(REFUSED, *engine(on(closed_s=1.3, end="reset_by_fault")))
     assert not observed(REFUSED, *engine(on(closed_s=2.0, end="client_closed")))
 
 
 def test_an_armed_fault_has_done_nothing_before_it_fired() -> None:
-    """It was asked for at 0.5 and fired at 1.52: what ended between was ended by another."""
+    """Requested at 0.5 and begun at 1.52: connections that ended between do not count."""
     armed = FaultRequested(at_s=0.5, fault="out", links=(PG,), armed=True)
     asked = [e for e in fault("out", 1.5, 1.52, 2.5, 2.52) if e.kind != "fault_requested"]
     for closed_s, expected in ((1.3, False), (1.53, True)):
@@ -38,22 +38,22 @@ def test_an_armed_fault_has_done_nothing_before_it_fired() -> None:
 
 
 def test_all_connections_ended_shows_it_and_some_of_them_do_not() -> None:
-    """A pool that closes one connection of two was not cut off."""
+    """A pool may close one of two connections by itself."""
     two = sockets(1.2, PG, established=(5001, 5003))
     assert observed(REFUSED, two, sockets(1.6, PG))
     assert not observed(REFUSED, two, sockets(1.6, PG, established=(5001,)))
 
 
 def test_a_pool_that_the_app_itself_closed_shows_nothing() -> None:
-    """Each of its connections ended, and the engine, which would have reset them, did not."""
+    """The engine did not reset the connections, so the app closed them."""
     gone: list[AnyEvent] = [sockets(1.2, PG, established=(5001,)), sockets(1.6, PG)]
     closed = on(closed_s=1.55, end="client_closed")
     assert not observed(REFUSED, *gone, *engine(closed))
     assert observed(REFUSED, *gone, *engine(on(closed_s=1.55, end="reset_by_fault")))
 
 
-def test_a_connection_that_lives_through_the_fault_shows_that_it_did_not_bite() -> None:
-    """Nothing changed on the link."""
+def test_a_connection_that_outlasts_the_fault_shows_that_it_had_no_effect() -> None:
+    """The connection stayed open during the fault."""
     assert not observed(REFUSED)
 
 
@@ -61,24 +61,24 @@ def refused_absent(events: list[AnyEvent]) -> bool:
     return evidence_of(REFUSED, TOPOLOGY, history_of(events), app="backend", boot=1).observed
 
 
-def test_an_app_that_listened_without_a_connection_and_came_back_met_the_refusal() -> None:
-    """The most that can be said of connects that are refused at once."""
+def test_an_app_that_listened_without_a_connection_and_came_back_shows_the_refusal() -> None:
+    """Refused connects leave no other trace."""
     assert refused_absent(absent())
 
 
 def test_an_app_that_did_not_yet_listen_may_never_have_tried() -> None:
-    """Healed before the app was on its feet, and connected for the first time afterwards."""
+    """The fault was healed before the app listened."""
     assert not refused_absent(absent(bound=False))
 
 
 def test_an_app_that_never_came_back_is_not_shown_to_have_tried() -> None:
-    """It may not use the link at all."""
+    """The app may not use the link at all."""
     assert not refused_absent(absent(came_s=None))
     assert not refused_absent([*absent(), sockets(2.0, PG, established=(5008,))])
 
 
 def test_an_app_without_a_pool_came_back_when_the_engine_saw_it_after_the_heal() -> None:
-    """A connection for each request lies between two looks at the sockets; the engine saw it."""
+    """Short connections fall between two reads of the sockets. The engine recorded one."""
     after = connection(PG, 7, fault="", opened_s=2.6, closed_s=2.61)
     assert refused_absent([*absent(came_s=None), after])
     assert not refused_absent([*absent(came_s=None), canary(2.6, PG, "answered", port=7), after])
@@ -86,27 +86,27 @@ def test_an_app_without_a_pool_came_back_when_the_engine_saw_it_after_the_heal()
     assert not refused_absent([*absent(came_s=None), before])
 
 
-def test_an_app_that_came_back_before_the_heal_was_read_back_met_the_refusal() -> None:
-    """The path is free from 2.5 on, a little before the lab knows that; here it knows at 2.6."""
+def test_an_app_that_came_back_before_the_heal_was_confirmed_shows_the_refusal() -> None:
+    """The path is free from 2.5 on, and the lab confirms it at 2.6."""
     late = [replace(e, at_s=2.6) if isinstance(e, FaultHealed) else e for e in absent(came_s=None)]
     at_once = connection(PG, 7, fault="", opened_s=2.55, closed_s=None)
     assert refused_absent([*late, sockets(2.57, PG, established=(7,)), at_once])
 
 
 def use(closed_s: float, **changed: object) -> AnyEvent:
-    """A connection that the app opened for one use at 1.48, beside no other."""
+    """A connection for one use, opened at 1.48, and no other."""
     return on(7001, **{"opened_s": 1.48, "closed_s": closed_s, "end": "client_closed", **changed})
 
 
 def refused_under_use(*told: AnyEvent, stood: bool = True) -> bool:
-    """An app that connects for each use: one connection stood when the fault was asked for."""
+    """An app that connects for each use, with one open connection at the request of the fault."""
     looks = [sockets(1.49, PG, established=(7001,)), sockets(1.515, PG)] if stood else []
     after = connection(PG, 7009, fault="", opened_s=2.6, closed_s=2.61)
     return refused_absent([*absent(came_s=None), *looks, *engine(*told), after])
 
 
 def test_a_connection_for_one_use_that_ends_before_the_refusal_is_in_force_hides_nothing() -> None:
-    """Asked for at 1.5, closed by the app at 1.514, in force at 1.52."""
+    """Requested at 1.5, closed by the app at 1.514, in force at 1.52."""
     assert refused_under_use(use(1.514))
     assert refused_under_use(use(1.495)), "the last look at the sockets was older than its end"
 
@@ -122,12 +122,12 @@ def test_a_connection_for_one_use_that_ends_before_the_refusal_is_in_force_hides
     ids=["lived into it", "not for one use", "ended by the service", "opened under it"],
 )
 def test_a_connection_that_was_not_reset_shows_a_refusal_that_was_none(told: AnyEvent) -> None:
-    """Under a real refusal none lives on, and none is opened; a pool may close one at any time."""
+    """Under a refusal no connection stays open, and none is opened."""
     assert not refused_under_use(use(1.514), told)
 
 
 def test_a_refusal_that_nobody_could_count_names_the_runtime_that_counts() -> None:
-    """Beside the app's process; in containers there is nothing to add."""
+    """With the app as a process the reason names containers. In containers it does not."""
     here = evidence(REFUSED)
     assert "--chaos-runtime=docker" in str(here.missing)
     counts = dict.fromkeys(("syns_dropped", "packets_dropped", "bytes_up", "bytes_down"), 0)

@@ -1,4 +1,4 @@
-"""The first request after the heal: served in time, and no traffic of the lab before it."""
+"""The first request after the heal: served in time, with no request of the lab before it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from .recovering import why
 
 
 def quiet(*events: AnyEvent) -> list[AnyEvent]:
-    """A run in which nobody asks for health from 2.0, a second before the heal at 3.02."""
+    """A run in which the lab does not ask health from 2.0 on; the heal is at 3.02."""
     return [
         *without(healthy_run(), between(2.0, 9.0)),
         FaultHealed(at_s=3.02, fault="out"),
@@ -47,7 +47,7 @@ def first(events: list[AnyEvent]) -> Verdict:
 
 
 def test_a_first_request_that_is_served_passes() -> None:
-    """0.5 s after the heal, 201 in 0.02 s, and nobody was there before."""
+    """0.5 s after the heal, answered 201 in 0.02 s, with no request before it."""
     assert first(quiet(write(3.5, "a"), sample(3.6, HEALTHY))).outcome == "PASS"
 
 
@@ -61,7 +61,7 @@ def test_a_first_request_that_is_served_passes() -> None:
     ids=["refused", "no answer", "too slow"],
 )
 def test_a_first_request_that_is_not_served_in_time_fails(request_: Write) -> None:
-    """The second one's success does not help."""
+    """A second request that succeeds does not help."""
     assert first(quiet(request_, write(3.6, "b"))).outcome == "FAIL"
 
 
@@ -71,7 +71,7 @@ def test_a_first_request_that_is_not_served_in_time_fails(request_: Write) -> No
     ids=["after the heal", "in flight at the heal", "without an answer"],
 )
 def test_health_traffic_before_the_request_makes_it_unknown(traffic: HealthSample) -> None:
-    """It may have woken the stale pool in the user's place."""
+    """It may have renewed stale connections of the pool."""
     verdict = first(quiet(traffic, write(3.5, "a")))
     assert (verdict.outcome, codes(verdict)[0]) == ("UNKNOWN", "lab.asked_before_write")
     assert data(verdict, "lab.asked_before_write") == {"path": "health", "at_s": traffic.at_s}
@@ -80,14 +80,14 @@ def test_health_traffic_before_the_request_makes_it_unknown(traffic: HealthSampl
 
 
 def test_a_request_that_is_not_served_is_quoted() -> None:
-    """In the app's own words."""
+    """The reason has the app's own answer."""
     said = "server closed the connection unexpectedly"
     refused = replace(write(3.5, "a", "indeterminate", code=500), answer=said)
     assert f"500: {said}" in why(first(quiet(refused)))
 
 
 def test_a_prober_of_the_labs_before_the_request_makes_it_unknown() -> None:
-    """Readiness may ask the database, and so wake the pool."""
+    """Readiness may ask the database, and so renew connections of the pool."""
     asked = ProberSample(
         at_s=3.2, app="backend", boot=1, path="ready", took_s=0.01, status_code=200
     )
@@ -97,7 +97,7 @@ def test_a_prober_of_the_labs_before_the_request_makes_it_unknown() -> None:
 
 
 def test_a_write_under_way_at_the_heal_makes_it_unknown() -> None:
-    """Sent before the heal and over after it, it woke the pool as a sample would have."""
+    """Sent before the heal and over after it, it may have renewed connections."""
     early = write(2.8, "b", took_s=0.3)
     verdict = first(quiet(early, write(3.5, "a")))
     assert (verdict.outcome, codes(verdict)[0]) == ("UNKNOWN", "lab.write_at_heal")
@@ -106,7 +106,7 @@ def test_a_write_under_way_at_the_heal_makes_it_unknown() -> None:
 
 
 def test_a_lab_that_still_asks_for_readiness_makes_it_unknown() -> None:
-    """The boot probe asks until the app is ready; so it asked after the heal."""
+    """The boot probe asks until the app is ready, also after the heal."""
     events = without(quiet(write(3.5, "a")), of(Ready))
     verdict = first(events)
     assert (verdict.outcome, codes(verdict)[0]) == ("UNKNOWN", "lab.readiness_asked_at_heal")

@@ -1,4 +1,4 @@
-"""Recorded runs, judged again: the same verdicts, and none without what they rest on."""
+"""Recorded runs, judged again: the same verdicts, and UNKNOWN without their evidence."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def judged(name: str, *without_kinds: type) -> tuple[Verdict, ...]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recorded_run_still_passes(name: str) -> None:
-    """Each of them was green when it was recorded, on real servers."""
+    """Each run passed when it was recorded, on real servers."""
     assert set(outcomes(judged(name))) == {"PASS"}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recorded_run_without_its_evidence_is_unknown(name: str) -> None:
-    """The app did the same; nothing shows that it met the fault."""
+    """Nothing then shows that the fault affected the app."""
     told = judged(name, AppSockets, LinkConnection, LinkDrops)
     assert set(outcomes(told)) == {"UNKNOWN"}
 
@@ -61,7 +61,7 @@ def test_a_recorded_run_was_ended_no_earlier_than_everything_could_be_judged(nam
 
 
 def test_the_second_of_two_outages_is_shown_by_its_own_evidence() -> None:
-    """Without what was seen during the second, the first's records do not stand in for it."""
+    """Evidence of the first outage does not count for the second."""
     folder = RunFolder(RUNS / "severed_twice")
     history = folder.history()
     (second_s,) = (
@@ -83,12 +83,12 @@ def test_the_second_of_two_outages_is_shown_by_its_own_evidence() -> None:
 
 
 def _old(event: LinkConnection | LinkDrops) -> bool:
-    """Whether a record was there in the first outage already, and over before the second."""
+    """Whether a record is of the first outage and was over before the second."""
     return isinstance(event, LinkConnection) and event.closed_s is not None
 
 
 def test_writes_that_were_never_looked_up_make_kept_unknown() -> None:
-    """Without the last look nobody knows."""
+    """The lab did not read the database at the end."""
     verdicts = {v.name: v for v in judged("severed_under_requests", ReadBack)}
     assert verdicts["keeps_acknowledged"].outcome == "UNKNOWN"
     assert verdicts["recovers"].outcome == "UNKNOWN"

@@ -1,4 +1,6 @@
-"""Weighing: what the app did counts only where the fault bit, the lab was sound, the run whole."""
+"""Weighing verdicts: the fault must affect the app, the lab must work, the history must be
+complete.
+"""
 
 from __future__ import annotations
 
@@ -38,29 +40,29 @@ from .plans import BOTH, OUTAGE, PG, REDIS, SEVERED, TOPOLOGY, plan_of
 
 
 def test_the_good_run_passes_and_says_what_it_rests_on() -> None:
-    """Start, degradation and recovery, with the evidence in each verdict's reasons."""
+    """Start, degradation and recovery pass, with the evidence among the reasons."""
     verdicts = judged(good())
     assert outcomes(verdicts) == ["PASS"] * 3
     assert all(v.rests_on == (OUTAGE,) for v in verdicts)
     assert all(any(f"observed on {PG}" in line for line in v.texts) for v in verdicts)
 
 
-def test_a_fault_that_did_not_bite_makes_every_verdict_unknown() -> None:
-    """The same app, the same answers, and nothing that shows that it met the outage."""
+def test_a_fault_without_effect_makes_every_verdict_unknown() -> None:
+    """The answers are the same, but nothing shows that the outage affected the app."""
     verdicts = judged(outage())
     assert outcomes(verdicts) == ["UNKNOWN"] * 3
     assert all("the app alone would be judged PASS" in v.texts[1] for v in verdicts)
 
 
 def test_the_reason_names_the_fault_and_the_code_of_what_is_missing() -> None:
-    """In data that programs read; nothing of it is a sentence."""
+    """As data for programs, without sentences."""
     first = judged(outage())[0].because[0]
     assert first.code == "fault.not_observed"
     assert first.data == {"fault": OUTAGE, "cause": "fault.no_connection_affected"}
 
 
-def test_a_failure_under_a_fault_that_did_not_bite_is_unknown_as_well() -> None:
-    """It fails for another reason than the one under test."""
+def test_a_failure_under_a_fault_without_effect_is_unknown_as_well() -> None:
+    """It may fail for another reason than the fault."""
     verdicts = judged(without(outage(), of(HealthSample)))
     assert {v.outcome for v in verdicts} == {Outcome.UNKNOWN}
 
@@ -75,13 +77,13 @@ def test_a_failure_under_a_fault_that_did_not_bite_is_unknown_as_well() -> None:
     ids=["a crashed probe", "a lagging lab", "a part of the lab that failed"],
 )
 def test_an_unsound_lab_makes_every_verdict_unknown(unsound: AnyEvent) -> None:
-    """What it did not see may have been anything."""
+    """What the lab did not observe is not known."""
     assert outcomes(judged([*good(), unsound])) == ["UNKNOWN"] * 3
 
 
 def test_trouble_of_the_lab_makes_a_failure_by_count_unknown_too() -> None:
-    """Unlike a late loop, a server or proxy that fails can lose a write and cause connects. The
-    text says which part, from when, and for how long at most.
+    """A failed server or proxy can lose a write or cause connects; a late loop cannot. The text has
+    the part, the time and the longest duration.
     """
     what = "it is stopped by a signal"
     begun = LabTrouble(at_s=2.2, part="the proxy engine", what=what)
@@ -96,7 +98,7 @@ def test_trouble_of_the_lab_makes_a_failure_by_count_unknown_too() -> None:
 
 
 def test_a_lab_that_is_late_excuses_no_lost_write() -> None:
-    """It can lose no write and make no connect: what fails by count fails all the same."""
+    """A late lab can lose no write and cause no connect."""
     lost = [*good(), write(2.9, "a"), back(5.9, missing=("a",)), LabLag(at_s=2.2, late_s=0.51)]
     kept, started = judged(lost, KeepsAcknowledged(), Starts(mode="normal"))
     assert outcomes([kept, started]) == ["FAIL", "UNKNOWN"]
@@ -110,20 +112,20 @@ def test_a_small_lag_is_tolerated() -> None:
 
 
 def test_the_lag_that_is_tolerated_belongs_to_the_plan() -> None:
-    """A run that allowed more is judged by that, today and when it is analysed."""
+    """A saved run is judged by the limit of its own plan."""
     events = [*good(), LabLag(at_s=2.2, late_s=0.9)]
     assert outcomes(judged(events)) == ["UNKNOWN"] * 3
     assert outcomes(judged(events, max_lag_s=1.0)) == ["PASS"] * 3
 
 
 def test_evidence_on_one_link_is_none_for_a_dependency_on_the_other() -> None:
-    """Redis is named as lost and nothing shows that the app met the outage there."""
+    """Redis is named as lost, but the fault was not observed on its link."""
     only_pg = [e for e in good() if not (isinstance(e, AppSockets) and e.link == REDIS)]
     assert outcomes(judged(only_pg)) == ["PASS", "UNKNOWN", "PASS"]
 
 
 def test_names_of_health_s_own_need_evidence_on_every_link() -> None:
-    """`database` is no service of the topology, so which link it means is not known."""
+    """`database` is no service of the topology, so its link is not known."""
     words = {"database": "down", "cache": "down"}
     said = [replace(e, dependencies=words) if isinstance(e, HealthSample) else e for e in good()]
     degrades = Degrades(naming=("database", "cache"))
@@ -132,8 +134,8 @@ def test_names_of_health_s_own_need_evidence_on_every_link() -> None:
     assert outcomes(judged(only_pg, degrades)) == ["UNKNOWN"]
 
 
-def test_another_apps_meeting_is_no_evidence_for_this_one() -> None:
-    """The connector is shared; the other app's connects were dropped, and not this one's."""
+def test_an_effect_on_another_app_is_no_evidence_for_this_one() -> None:
+    """Only connects of the other app were dropped."""
     others = [
         sockets(1.0, "auth.postgres", syn_sent=(1,)),
         sockets(1.0, "auth.redis", syn_sent=(2,)),
@@ -141,8 +143,8 @@ def test_another_apps_meeting_is_no_evidence_for_this_one() -> None:
     assert outcomes(judged([*outage(), *others])) == ["UNKNOWN"] * 3
 
 
-def test_another_boots_meeting_is_no_evidence_for_this_one() -> None:
-    """The second boot came when the outage was over."""
+def test_an_effect_on_another_boot_is_no_evidence_for_this_one() -> None:
+    """The second boot was spawned after the outage."""
     events = [*good(), spawned(3.9, boot=2)]
     starts = Starts(boot=2, rests_on=(OUTAGE,))
     (verdict,) = judged(events, starts)
@@ -151,13 +153,13 @@ def test_another_boots_meeting_is_no_evidence_for_this_one() -> None:
 
 
 def test_a_degradation_always_rests_on_its_own_fault() -> None:
-    """Whatever else the user left out."""
+    """Also where `rests_on` does not list it."""
     (verdict,) = judged(outage(), Degrades(naming=BOTH, rests_on=()))
     assert (verdict.outcome, verdict.rests_on) == ("UNKNOWN", (OUTAGE,))
 
 
 def test_a_verdict_that_rests_on_nothing_needs_no_evidence() -> None:
-    """A normal start after the repair."""
+    """For example a normal start after the repair."""
     assert outcomes(judged(outage(), Starts(mode="degraded", rests_on=()))) == ["PASS"]
 
 
@@ -180,13 +182,13 @@ def prefixes() -> list[list[AnyEvent]]:
 
 
 def test_a_history_cut_short_anywhere_never_passes_and_never_raises() -> None:
-    """A run that was killed has no end; every expectation stays unknown."""
+    """A killed run has no end, so every verdict is UNKNOWN."""
     for events in prefixes():
         assert "PASS" not in outcomes(judged(events, *EVERY)), f"after {len(events)} events"
 
 
 def test_a_run_that_was_interrupted_passes_only_what_was_seen_to_the_end() -> None:
-    """Interrupted after each event: a verdict passes only from the event on that completes it."""
+    """A verdict passes only from the event on that completes it."""
     passes_from: dict[str, float] = {}
     for events in prefixes():
         at_s = max((e.at_s for e in events), default=0.0)
@@ -207,7 +209,7 @@ def test_leaving_any_one_event_out_never_raises() -> None:
 
 
 def test_the_order_of_writing_does_not_matter_for_samples() -> None:
-    """Overlapping samples arrive in any order; the verdicts are the same."""
+    """Overlapping samples may be recorded in any order."""
     events = list(history_of(good()).events)
     turned = History((*without(events, of(HealthSample)), *filter(of(HealthSample), events)))
     plan = plan_of()
@@ -215,14 +217,14 @@ def test_the_order_of_writing_does_not_matter_for_samples() -> None:
 
 
 def test_a_fault_that_the_plan_does_not_have_is_unknown() -> None:
-    """A plan that was edited by hand is no reason for a traceback."""
+    """The plan was edited by hand. There is no traceback."""
     plan = plan_of(Starts(rests_on=(OUTAGE,)))
     (verdict,) = judge(TOPOLOGY, replace(plan, faults=()), history_of(good()))
     assert verdict.outcome == "UNKNOWN"
 
 
 def test_a_fault_never_seen_in_force_makes_every_verdict_unknown() -> None:
-    """Evidence without a canary's sight is none."""
+    """No canary observed it in force."""
     assert set(outcomes(judged(without(good(), of(FaultInForce))))) == {"UNKNOWN"}
 
 
@@ -235,7 +237,7 @@ def test_the_worst_of_all_counts_and_nothing_judged_is_unknown() -> None:
 
 
 def test_an_expectation_of_an_extension_that_is_not_installed_is_unknown() -> None:
-    """By its name; the others are judged."""
+    """The reason has its name. The others are judged."""
     strange = UnknownExpectation(kind="warms_cache", app="backend", rests_on=())
     plan = replace(plan_of(Starts(mode="degraded")), expect=())
     plan = replace(plan, expect=(strange,))

@@ -1,4 +1,4 @@
-"""Kept writes: what proves a loss, or a row that is there twice, and what only looks like it."""
+"""Acknowledged writes: what shows a loss or a duplicate row, and what does not."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def why(verdict: Verdict) -> str:
 
 
 def twice(at_s: float, *found: str, often: int = 2) -> AnyEvent:
-    """A look that found each of these ids so often."""
+    """A read of the database that found each of these ids so often."""
     return replace(back(at_s, *found), repeated=dict.fromkeys(found, often))
 
 
 def test_acknowledged_and_found_is_kept() -> None:
-    """Writes without an answer may be kept or not."""
+    """Writes without an answer may be in the database or not."""
     verdict = kept(
         write(1.0, "a"),
         write(1.1, "b", "indeterminate", code=None),
@@ -51,7 +51,7 @@ def test_acknowledged_and_found_is_kept() -> None:
 
 
 def test_acknowledged_and_lost_fails() -> None:
-    """Also where an earlier look had still found it; the loss is the first reason."""
+    """Also where an earlier read had found it. The loss is the first reason."""
     verdict = kept(write(1.0, "a"), back(4.0, missing=("a",)))
     lost = verdict.because[0]
     assert (verdict.outcome, lost.code, lost.data["writes"]) == ("FAIL", "write.lost", ("a",))
@@ -61,38 +61,38 @@ def test_acknowledged_and_lost_fails() -> None:
 
 @pytest.mark.parametrize("code", [500, 502, 503, 504, 422])
 def test_a_wrong_error_response_is_no_loss(code: int) -> None:
-    """That is judged by itself, and is no reason to call a write lost."""
+    """Another expectation judges it."""
     rude = write(1.1, "b", "failed", code=code)
     assert kept(write(1.0, "a"), rude, back(4.0, "a", missing=("b",))).outcome == "PASS"
 
 
 def test_a_look_before_the_write_or_for_others_says_nothing() -> None:
-    """UNKNOWN until somebody has looked for it after it was acknowledged."""
+    """UNKNOWN until the lab has read the database after the acknowledgement."""
     assert kept(write(1.0, "a"), back(0.9, "a")).outcome == "UNKNOWN"
     assert kept(write(1.0, "a"), back(0.9, missing=("a",))).outcome == "UNKNOWN"
     assert kept(write(1.0, "a"), back(4.0, "b")).outcome == "UNKNOWN"
 
 
 def test_a_look_into_another_apps_tables_says_nothing() -> None:
-    """Two apps that write to databases of their own do not lose each other's writes."""
+    """Each app has its own database."""
     other = back(4.1, missing=("a",), app="auth")
     assert kept(write(1.0, "a"), back(4.0, "a"), other).outcome == "PASS"
     assert kept(write(1.0, "a"), back(4.1, "a", app="auth")).outcome == "UNKNOWN"
 
 
 def test_a_later_look_for_others_does_not_hide_a_loss() -> None:
-    """The last look that was for this write decides."""
+    """The last read that looked for this write decides."""
     assert kept(write(1.0, "a"), back(3.0, missing=("a",)), back(4.0, "b")).outcome == "FAIL"
 
 
 def test_writes_without_an_answer_are_counted() -> None:
-    """They prove nothing against the app, and whoever reads the verdict should know."""
+    """They change no outcome, but the reader should know their number."""
     verdict = kept(write(1.0, "a"), write(1.1, "b", "indeterminate", code=None), back(4.0, "a"))
     assert (verdict.outcome, "(1 without an answer)" in why(verdict)) == ("PASS", True)
 
 
 def test_fewer_acknowledged_than_asked_for_is_unknown() -> None:
-    """One write proves little where two were asked for; another app's, or the proof, is none."""
+    """Two are required. Writes of another app and the lab's own write do not count."""
     others = [write(1.1, "x", app="auth"), write(1.2, "y", purpose="proof")]
     assert kept(write(1.0, "a"), *others, back(4.0, "a"), at_least=2).outcome == "UNKNOWN"
     assert kept(back(4.0)).outcome == "UNKNOWN"
@@ -111,14 +111,14 @@ def test_fewer_acknowledged_than_asked_for_is_unknown() -> None:
 def test_a_row_that_is_there_twice_fails_whatever_came_of_the_write(
     other: AnyEvent, end: str
 ) -> None:
-    """The lab sent each id once; exactly once is what is expected of a row."""
+    """The lab sent each id once, and the row must be there exactly once."""
     verdict = kept(write(1.0, "a"), other, back(4.0, "a"), twice(4.0, "b", often=3))
     assert verdict.outcome == "FAIL"
     assert f"1 writes are there more than once: b 3 times ({end})" in why(verdict)
 
 
 def test_a_row_may_be_there_twice_where_at_least_once_is_declared() -> None:
-    """A loss is one all the same."""
+    """A loss still fails."""
     app = declaring(delivery="at_least_once")
     verdict = kept(write(1.0, "a"), twice(4.0, "a"), app=app)
     assert (verdict.outcome, "twice" in verdict.claim + why(verdict)) == ("PASS", False)
@@ -126,14 +126,14 @@ def test_a_row_may_be_there_twice_where_at_least_once_is_declared() -> None:
 
 
 def test_a_row_that_another_app_kept_twice_is_not_this_ones() -> None:
-    """Each app has writes of its own."""
+    """Each app has its own writes."""
     theirs = replace(back(4.0, "x", app="auth"), repeated={"x": 2})
     verdict = kept(write(1.0, "a"), write(1.0, "x", app="auth"), back(4.0, "a"), theirs)
     assert verdict.outcome == "PASS"
 
 
 def test_a_late_row_is_lost_only_once_its_declared_time_is_up() -> None:
-    """Answered at 1.02; a look at 1.4 that does not find it says nothing, one that does does."""
+    """Answered at 1.02. A read at 1.4 that does not find the row decides nothing yet."""
     app = declaring(kept_within_s=0.5)
     early, late = back(1.4, missing=("a",)), back(1.6, missing=("a",))
     verdict = kept(write(1.0, "a"), early, app=app)
@@ -154,7 +154,7 @@ def test_a_202_that_is_not_there_at_once_asks_for_a_declared_time() -> None:
 
 
 def test_a_run_that_was_saved_before_rows_were_counted_claims_nothing_of_them() -> None:
-    """Found is found; how often was not looked at."""
+    """The run shows that the row was found, but not how often."""
     verdict = kept(write(1.0, "a"), replace(back(4.0, "a"), repeated=None))
     assert verdict.outcome == "PASS"
     assert "twice" not in verdict.claim + why(verdict)

@@ -1,4 +1,4 @@
-"""Liveness and the prober's limit: one miss is none, three in a row are, silence is neither."""
+"""Liveness and the prober's limit: three misses in a row fail, fewer do not."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def missing(path: str, start_s: float, end_s: float, *instead: AnyEvent) -> list
 
 
 def deaf(start_s: float, end_s: float) -> list[AnyEvent]:
-    """A process that answers nothing on any path between these times, and then all at once."""
+    """A process that answers on no path between these times, and then answers everything."""
 
     def late(e: AnyEvent) -> AnyEvent:
         if not isinstance(e, HealthSample | ProberSample) or not start_s <= e.at_s < end_s:
@@ -127,13 +127,13 @@ def test_misses_with_a_good_answer_between_are_not_in_a_row() -> None:
     ("paused_s", "outcome"), [(0.6, "PASS"), (1.0, "PASS"), (1.4, "PASS"), (1.8, "FAIL")]
 )
 def test_one_pause_of_the_machine_is_not_counted_many_times(paused_s: float, outcome: str) -> None:
-    """Samples overlap: a pause shorter than three waits of 0.5 s is three misses of nobody's."""
+    """Overlapping samples in one short pause are not three misses in a row."""
     events = deaf(2.0, 2.0 + paused_s)
     assert [live(events).outcome, in_time(events).outcome] == [outcome, outcome]
 
 
 def test_a_blocked_event_loop_is_distinguished_from_a_wrong_liveness() -> None:
-    """Nothing at all was answered while the process lived."""
+    """No path answered while the process ran."""
     for verdict in (live(deaf(2.0, 4.0)), in_time(deaf(2.0, 4.0))):
         paths = "health, liveness and readiness gave no answer from 1.960 to 4.010 s"
         blocked = "and the process lived, as when its event loop or all its workers are blocked"
@@ -143,7 +143,7 @@ def test_a_blocked_event_loop_is_distinguished_from_a_wrong_liveness() -> None:
 
 @pytest.mark.parametrize("unasked", ["live", "ready"])
 def test_a_path_that_was_not_asked_is_not_claimed_to_be_silent(unasked: str) -> None:
-    """It might have answered at once: a declared path is named, and nothing is called blocked."""
+    """A declared path that was not asked is listed, and the app is not called blocked."""
     events = without(deaf(2.0, 4.0), lambda e: isinstance(e, ProberSample) and e.path == unasked)
     verdict = in_time(events) if unasked == "live" else live(events)
     asked, other = {
@@ -165,7 +165,7 @@ def test_a_path_that_the_app_does_not_declare_need_not_be_asked() -> None:
 
 
 def test_liveness_that_hangs_alone_is_no_blocked_loop() -> None:
-    """Health went on answering beside it."""
+    """Health answered at the same time."""
     verdict = live(missing("live", 2.0, 4.0, *probed("live", 2.0, 4.0, None, took_s=0.5)))
     assert verdict.outcome == "FAIL"
     assert "prober.none_answered" not in codes(verdict)
@@ -181,28 +181,28 @@ def test_a_good_answer_that_comes_too_late_is_a_miss() -> None:
 
 
 def test_a_port_that_listens_and_answers_nothing_fails() -> None:
-    """From its bind at 0.8 on, longer than three waits; shorter is only a start."""
+    """From 0.8 on, for longer than three time-outs. A shorter time is part of the start."""
     kept = ("spawned", "bound", "exited", "run_ended")
-    mute = without(steady(), lambda e: e.kind not in kept)
+    unanswered = without(steady(), lambda e: e.kind not in kept)
     health = [replace(s, took_s=0.5) for s in samples(0.85, 5.0, UNREACHABLE)]
-    unheard = [*mute, *health, *probed("live", 0.9, 5.0, None, took_s=0.5)]
+    unheard = [*unanswered, *health, *probed("live", 0.9, 5.0, None, took_s=0.5)]
     for verdict in (live(unheard), in_time(unheard)):
         assert verdict.outcome == "FAIL"
         asked = "did not answer health and liveness until"
         assert f"listened from 0.800 s and {asked}" in why(verdict)
-    for verdict in (live(mute), in_time(mute)):
+    for verdict in (live(unanswered), in_time(unanswered)):
         assert (verdict.outcome, why(verdict)) == ("UNKNOWN", "it was not asked")
     assert live(without(unheard, of(Bound))).outcome == "UNKNOWN"
 
 
 def test_what_comes_before_the_first_answer_is_no_miss() -> None:
-    """A start that answers after 1.2 s of listening is judged from there on."""
+    """The app is judged from its first answer on."""
     early = probed("live", 0.4, 0.85, None, took_s=0.01)
     assert live([*steady(), *early]).outcome == "PASS"
 
 
 def test_misses_after_the_process_ended_are_its_ends() -> None:
-    """Another verdict tells of the end; that it was live until then is not enough to pass."""
+    """Another expectation judges the exit, but this one does not pass."""
     gone = [
         *without(steady(), lambda e: e.kind == "exited"),
         exited(4.0, code=1, asked=False),
@@ -214,7 +214,7 @@ def test_misses_after_the_process_ended_are_its_ends() -> None:
 
 
 def test_samples_under_way_when_the_lab_stopped_the_app_are_no_misses() -> None:
-    """Sent in the last moment, and unanswered because the lab took the app away."""
+    """They had no answer because the lab stopped the app."""
     late = [
         replace(probed("live", at_s, at_s + 0.1, None)[0], took_s=5.12 - at_s)
         for at_s in (4.8, 4.9, 5.0, 5.05)
@@ -224,7 +224,7 @@ def test_samples_under_way_when_the_lab_stopped_the_app_are_no_misses() -> None:
 
 @pytest.mark.parametrize("path", ["health", "ready"])
 def test_each_path_is_held_to_the_limit_alone(path: str) -> None:
-    """Health that hangs is not reported as readiness that does, nor the other way round."""
+    """Slow health is not reported as slow readiness, and slow readiness not as slow health."""
     if path == "health":
         hung = [sample(s.at_s, UNREACHABLE, took_s=1.0) for s in samples(2.0, 4.0, HEALTHY)]
         events = [*without(steady(), between(2.0, 4.0)), *hung]
@@ -240,7 +240,7 @@ def test_each_path_is_held_to_the_limit_alone(path: str) -> None:
 
 
 def test_an_answer_that_says_no_is_an_answer() -> None:
-    """503 in time is all that the prober's limit asks for; a health of 0.4 s is in time, too."""
+    """A 503 in time keeps the prober's limit."""
     assert in_time(missing("ready", 2.0, 4.0, *probed("ready", 2.0, 4.0, 503))).outcome == "PASS"
     slow = [replace(s, took_s=0.4) for s in samples(2.0, 4.0, HEALTHY)]
     assert in_time([*without(steady(), between(2.0, 4.0)), *slow]).outcome == "PASS"
@@ -252,7 +252,7 @@ def test_an_app_without_readiness_is_held_to_its_health_alone() -> None:
 
 
 def test_what_nobody_asked_is_unknown() -> None:
-    """Not one sample, a pause, an end before the rest, or a run that was interrupted."""
+    """No sample, a pause, an early end, or an interrupted run."""
     assert live(asked("ready")).outcome == "UNKNOWN"
     assert in_time(asked("live")).outcome == "UNKNOWN"
     assert "liveness was not asked from" in why(live(missing("live", 2.0, 3.5)))
@@ -264,7 +264,7 @@ def test_what_nobody_asked_is_unknown() -> None:
 
 
 def test_another_boot_answers_for_itself() -> None:
-    """Misses of the second boot are none of the first's."""
+    """Misses of the second boot do not count for the first."""
     second = [*probed("live", 2.0, 4.0, 503, boot=2)]
     assert live([*steady(), *second]).outcome == "PASS"
 
@@ -281,15 +281,15 @@ def test_the_run_waits_for_a_few_answers_after_the_first() -> None:
     assert waits(steady(), 0.8) == "the first answer of backend"
     assert waits(steady(), 2.2) == "the prober's answers of backend"
     assert waits(steady(), 2.4) is None
-    mute = without(steady(), of(FirstAnswer))
-    assert waits(mute, 3.4) == "the first answer of backend"
-    assert waits(mute, 3.6) is None
+    unanswered = without(steady(), of(FirstAnswer))
+    assert waits(unanswered, 3.4) == "the first answer of backend"
+    assert waits(unanswered, 3.6) is None
     gone = history_of([*steady(), exited(1.0, code=1, asked=False)])
     assert watch_under_way(e, ("live",), plan_of(e), gone, 1.1, startup_s=3.0) is None
 
 
 def test_a_patient_prober_whose_question_is_not_answered_leaves_no_pause() -> None:
-    """It waits for 2 s, and the next question waits for it: one miss, and nobody was idle."""
+    """It waits 2 s, and the next request waits for it. This is one miss and no pause."""
     patient = replace(app("backend").health, prober_timeout_s=2.0)
     hung = ProberSample(at_s=2.0, app="backend", boot=1, path="ready", took_s=2.0, error="Timeout")
     verdict = in_time(missing("ready", 2.0, 4.0, hung), patient)
@@ -298,7 +298,7 @@ def test_a_patient_prober_whose_question_is_not_answered_leaves_no_pause() -> No
 
 @pytest.mark.parametrize("most", [1, 3])
 def test_how_many_questions_the_lab_had_under_way_is_reported_with_the_verdict(most: int) -> None:
-    """Whether it fails or not: a service with few workers is judged by what it had to answer."""
+    """In a PASS and in a FAIL, because a service may have few workers."""
     own = QuestionsAsked(
         at_s=5.15, app="backend", boot=1, asked={"/live": 41, "/health": 80}, most_under_way=most
     )

@@ -1,4 +1,4 @@
-"""What proves a recovery: a served write in time, health that had turned, and for how long."""
+"""Proof of a recovery: a served write in time, or health that had changed."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_the_proof_must_be_acknowledged_within_the_bound_of_the_heal(
 
 
 def test_a_late_proof_says_what_became_of_the_tries_before_it() -> None:
-    """Health was green 1.6 s before the bound, and 36 writes were refused."""
+    """Health was good 1.6 s before the bound, and 36 writes were refused."""
     verdict = recovered(served_at(*refused(3.42, 7.0), write(7.0, "ok", purpose="proof")))
     assert verdict.outcome == "FAIL"
     assert "acknowledged only 4.000 s after the heal, 2.000 s too late" in why(verdict)
@@ -118,7 +118,7 @@ def test_a_write_under_way_at_the_bound_shows_that_it_was_late() -> None:
 
 
 def test_the_verdict_says_for_how_long_it_watched() -> None:
-    """The claim what was asked for, the reasons what was seen."""
+    """The claim has what is required, the reasons have what was observed."""
     verdict = recovered(good())
     assert "and stays healthy for 0.4 s" in verdict.claim
     assert "watched for 0.650 s from then on: 14 answers, all healthy" in why(verdict)

@@ -53,9 +53,9 @@ def refused(start_s: float, end_s: float) -> list[AnyEvent]:
 
 
 def run(*words: AnyEvent) -> list[AnyEvent]:
-    """An app that is up from 1.0; its writes are refused from 3.0 to 6.0 and then served again.
+    """An app that is up from 1.0. Its writes are refused from 3.0 to 6.0 and then served again.
 
-    Without other words its readiness says no until 1.05, and from 3.2 to 6.1.
+    Its readiness answers not ready until 1.05 and from 3.2 to 6.1, unless `words` has other events.
     """
     usual = [
         *probed("ready", 0.8, 1.05, 503),

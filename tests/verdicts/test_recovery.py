@@ -194,7 +194,7 @@ def test_without_a_heal_or_with_a_fault_that_stayed_it_is_unknown() -> None:
 
 
 def test_a_bound_that_passed_between_two_questions_is_not_called_late() -> None:
-    """Health is asked each 1.5 s at the most: it was well at 5.2, and perhaps at 5.02 already."""
+    """Healthy at 2.5, degraded at 3.4 and due at 3.0, with no request between."""
     rare = [sample(3.7, DEGRADED, "redis"), *samples(5.2, 6.0, HEALTHY)]
     verdict = recovered(asked(*rare, end_s=6.1))
     assert verdict.outcome == "UNKNOWN"

@@ -31,8 +31,8 @@ def polite(at_s: float, op: str) -> Write:
 
 def test_a_503_with_retry_after_passes() -> None:
     """What was acknowledged, and what got no answer, is no error response."""
-    mute = write(1.2, "c", "indeterminate", code=None)
-    verdict = refused(write(1.0, "a"), polite(1.1, "b"), mute)
+    unanswered = write(1.2, "c", "indeterminate", code=None)
+    verdict = refused(write(1.0, "a"), polite(1.1, "b"), unanswered)
     assert verdict.outcome == "PASS"
     assert "1 writes were answered 503 with Retry-After" in verdict.texts[0]
 

@@ -117,7 +117,7 @@ SECOND = "second"
 
 
 def twice(replaced_s: float, *, healed_s: float = 8.0) -> list[AnyEvent]:
-    """The good run, and from 4.5 on a second fault, under which the first boot is replaced."""
+    """A read of the database that found each of these ids so often."""
     events = without(good(), of(Exited, RunEnded))
     events += [*samples(4.1, 4.6, HEALTHY), *samples(4.6, replaced_s, DEGRADED, *BOTH)]
     again = fault(SECOND, 4.5, 4.51, healed_s, healed_s + 0.02)

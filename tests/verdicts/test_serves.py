@@ -60,8 +60,10 @@ def test_a_refused_write_on_a_good_day_fails_in_the_apps_own_words() -> None:
 
 def test_a_write_without_an_answer_fails() -> None:
     """Its error is quoted in the place of a status."""
-    mute = replace(write(2.0, "x", "indeterminate", code=None, took_s=0.5), error="ReadTimeout")
-    verdict = served(steady(mute))
+    unanswered = replace(
+        write(2.0, "x", "indeterminate", code=None, took_s=0.5), error="ReadTimeout"
+    )
+    verdict = served(steady(unanswered))
     assert (verdict.outcome, "ReadTimeout" in why(verdict)) == ("FAIL", True)
 
 
@@ -148,8 +150,8 @@ def test_every_second_write_refused_for_ever_fails_with_the_counts() -> None:
 
 def test_a_write_without_an_answer_is_not_counted_as_refused() -> None:
     """What the reasons count, they call by its name."""
-    mute = replace(write(8.01, "mute", "indeterminate", code=None), error="ReadTimeout")
-    verdict = served([*served_again(), mute])
+    unanswered = replace(write(8.01, "unanswered", "indeterminate", code=None), error="ReadTimeout")
+    verdict = served([*served_again(), unanswered])
     assert (verdict.outcome, "0 refused, 1 without an answer" in why(verdict)) == ("FAIL", True)
 
 

@@ -1,4 +1,4 @@
-"""When a run may end: as soon as everything can be judged, and no sooner."""
+"""When a run may end: as soon as everything can be judged, and not before."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def healed(at_s: float) -> list[AnyEvent]:
 def waits(
     events: list[AnyEvent], at_s: float, *expect: Expectation, load: tuple[Load, ...] = ()
 ) -> str | None:
-    """What the run waits for at that time, knowing what was written by then."""
+    """What the run waits for at `now_s`, with the events recorded by then."""
     known = [e for e in events if written_s(e) <= at_s and e.kind not in ("exited", "run_ended")]
     plan = replace(plan_of(*expect), load=load)
     return unsettled(plan, history_of(known), at_s, TOPOLOGY)
@@ -96,7 +96,7 @@ def test_another_apps_proof_settles_nothing() -> None:
 
 
 def test_nothing_is_waited_for_for_ever() -> None:
-    """A recovery that never comes is given up once its bound has passed."""
+    """The run stops waiting for a recovery once its bound has passed."""
     sick = [*without(good(), of(Write, ReadBack)), *samples(3.4, 6.0, UNHEALTHY)]
     assert waits(sick, 5.3) == "the recovery of backend"
     assert waits(sick, 5.6) is None

@@ -1,4 +1,4 @@
-"""A run that says that all can be judged, and a verdict that has seen too little: never both."""
+"""A settled run always has enough observations for its verdicts."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def settled_at(
 def test_a_settled_run_has_seen_enough(
     e: Expectation, events: list[AnyEvent], each_s: float, took_s: float
 ) -> None:
-    """However often it is asked, and however long the answers take."""
+    """With any cadence of requests, and any duration of answers."""
     sampling = Sampling(cadence_s=each_s, prober_cadence_s=max(each_s, 0.1))
     run = thinned(events, each_s, took_s)
     ends = list(settled_at(e, run, sampling))

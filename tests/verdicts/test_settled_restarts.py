@@ -1,4 +1,4 @@
-"""A run whose app has ended goes on while a supervisor is about to start it anew."""
+"""A run continues while a supervisor is about to restart an app."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def waits(events: Iterable[AnyEvent], at_s: float) -> str | None:
 
 
 def test_an_end_with_restarts_left_is_waited_out() -> None:
-    """Between the end and the next start nobody runs, and the run is not over."""
+    """No process runs until the restart, and the run continues."""
     ended = [spawned(0.4), gone(0.8, 1)]
     assert waits(ended, 0.9) == "the restart of backend"
     twice = [*ended, again(0.9, 2), gone(1.2, 2)]

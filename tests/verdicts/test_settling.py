@@ -1,4 +1,4 @@
-"""The first answer of a start-up is not its last: what it may settle to, until when, and how."""
+"""A start may answer degraded first and healthy later, until its deadline."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def settles(*answers: HealthSample, until_s: float = 4.0) -> list[AnyEvent]:
 
 
 def first_degraded(until_s: float = 4.0) -> list[AnyEvent]:
-    """Degraded for its first 0.3 s, then healthy for good."""
+    """Degraded for its first 0.3 s, then healthy to the end."""
     early, later = samples(1.0, 1.3, DEGRADED, *BOTH), samples(1.3, until_s, HEALTHY)
     return settles(*early, *later, until_s=until_s)
 
@@ -180,7 +180,7 @@ def test_the_run_waits_until_it_is_healthy_for_a_while() -> None:
     assert waits(never, 3.6, e) is None
 
 
-def test_a_start_without_a_sample_between_is_told_by_its_first_and_last_answer() -> None:
+def test_a_start_without_a_sample_between_has_its_first_and_last_answer() -> None:
     """The boot probe saw degraded; health's own samples saw healthy alone."""
     verdict = started(without(first_degraded(), between(1.0, 1.3)))
     assert rounded(verdict) == {"states": ("degraded", "healthy"), "after_s": (0.6, 0.91)}

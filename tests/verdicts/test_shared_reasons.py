@@ -36,7 +36,7 @@ def test_no_answer_in_time_and_no_connection_are_two_codes() -> None:
     assert (refused.code, refused.data["error"]) == ("health.unreachable", "ConnectError: refused")
 
 
-def test_a_bound_at_which_nobody_asked_is_told_with_the_last_question() -> None:
+def test_a_bound_without_a_request_is_reported_with_the_last_request() -> None:
     """Or without one."""
     until = NOT_ASKED_UNTIL_BOUND(last_s=0.61, bound_s=3.4)
     assert until.text == "health was not asked after 0.610 s, and the bound was at 3.400 s"

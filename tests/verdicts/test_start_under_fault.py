@@ -1,4 +1,4 @@
-"""How far a start-up came under a fault: whether it listened, what it answered, when it was up."""
+"""How far a start-up got under a fault: whether it listened, answered, and when it was up."""
 
 from __future__ import annotations
 

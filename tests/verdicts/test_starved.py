@@ -1,4 +1,4 @@
-"""A failure that a starved machine may have caused is unknown; another stays."""
+"""A failure that a slow machine may have caused is UNKNOWN. Another failure is FAIL."""
 
 from __future__ import annotations
 
@@ -83,14 +83,14 @@ def test_a_degradation_is_given_its_time_from_the_start_ups_end_on() -> None:
 MUTE = [sample(2.4 + 0.5 * n, UNREACHABLE, took_s=1.0) for n in range(3)]
 
 
-def mute() -> list[AnyEvent]:
-    """The good run, but health was given up three times between 2.4 and 4.4."""
+def unanswered() -> list[AnyEvent]:
+    """The good run, but health gave no answer three times between 2.4 and 4.4."""
     return [*without(good(), between(2.4, 3.9)), *MUTE]
 
 
 def test_silences_fail_on_a_machine_that_had_the_time() -> None:
-    """What follows rests on it."""
-    assert outcomes(judged(mute(), AVAILABLE)) == ["FAIL"]
+    """The next tests need this."""
+    assert outcomes(judged(unanswered(), AVAILABLE)) == ["FAIL"]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_silences_fail_on_a_machine_that_had_the_time() -> None:
 )
 def test_what_came_late_in_a_starved_stretch_is_unknown(slow: list[AnyEvent]) -> None:
     """An answer may have been late for want of a core, the app's or the lab's."""
-    (verdict,) = judged([*mute(), *slow], AVAILABLE)
+    (verdict,) = judged([*unanswered(), *slow], AVAILABLE)
     assert verdict.outcome == "UNKNOWN"
     assert "cannot be distinguished from this machine's" in verdict.texts[0]
 
@@ -117,7 +117,7 @@ def test_what_came_late_in_a_starved_stretch_is_unknown(slow: list[AnyEvent]) ->
 )
 def test_a_smaller_an_earlier_or_anothers_wait_excuses_nothing(slow: list[AnyEvent]) -> None:
     """A false UNKNOWN would let a defect through."""
-    assert outcomes(judged([*mute(), *slow], AVAILABLE)) == ["FAIL"]
+    assert outcomes(judged([*unanswered(), *slow], AVAILABLE)) == ["FAIL"]
 
 
 def test_an_answer_that_came_in_time_is_the_apps_own_however_starved_it_was() -> None:
@@ -129,7 +129,7 @@ def test_an_answer_that_came_in_time_is_the_apps_own_however_starved_it_was() ->
 
 def test_one_silence_in_a_sound_stretch_is_enough() -> None:
     """The other ones are excused, and it is not."""
-    early = [*mute(), sample(2.15, UNREACHABLE, took_s=1.0)]
+    early = [*unanswered(), sample(2.15, UNREACHABLE, took_s=1.0)]
     slow = waits(3.2, 4.7, 0.9)
     assert outcomes(judged([*early, *slow], AVAILABLE)) == ["FAIL"]
 

@@ -1,4 +1,4 @@
-"""A start that is late on a slow machine: excused by as much as the app waited for a core."""
+"""A late start on a slow machine is excused by as much as the app waited for a core."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from .starving import AVAILABLE, HEALTHY_ONLY, START_UP, lags, waits, wrong
 
 @pytest.mark.parametrize("e", [*START_UP, Degrades(naming=BOTH)], ids=lambda e: e.kind)
 def test_it_fails_on_a_machine_that_had_the_time(e: Expectation) -> None:
-    """What follows rests on it."""
+    """The next tests need this."""
     assert outcomes(judged(wrong(e), e)) == ["FAIL"]
 
 

@@ -49,7 +49,7 @@ def test_a_step_that_was_not_over_makes_every_pass_unknown() -> None:
 
 
 def test_a_step_whose_moment_did_not_come_is_named_by_the_trigger() -> None:
-    """Once, and not as a step that was not over as well."""
+    """It is listed once, and not also as a step that was not done."""
     missed = TriggerMissed(at_s=6.0, place="steps[flush].at", moment=NEVER, why=RUN_ENDED())
     for verdict in verdicts(missed):
         codes = [reason.code for reason in verdict.because]
@@ -66,7 +66,7 @@ def test_a_run_waits_for_a_step_that_is_due_though_no_app_is_left() -> None:
 
 
 def test_a_run_waits_for_no_step_that_is_missed() -> None:
-    """It was given up, and that is written down."""
+    """The step is recorded as missed."""
     events = without(good(), of(RunEnded))
     missed = TriggerMissed(at_s=6.0, place="steps[flush].at", moment=NEVER, why=RUN_ENDED())
     assert unsettled(plan(NEVER), history_of([*events, missed]), 60.0, TOPOLOGY) is None

@@ -1,4 +1,4 @@
-"""What a run still waits for once a fault was missed: nothing that is UNKNOWN already."""
+"""What a run still waits for after a fault was missed: only what is not yet UNKNOWN."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def missed(fault: str = OUTAGE) -> FaultMissed:
 
 
 def waits(events: list[AnyEvent], at_s: float, *expect: Expectation) -> str | None:
-    """What a mutated run waits for."""
+    """What a run with a disabled fault waits for."""
     plan, history = plan_of(*expect), history_of(events)
     return unsettled(still_open(plan, history), history, at_s, TOPOLOGY)
 
