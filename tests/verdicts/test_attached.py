@@ -164,7 +164,7 @@ def test_connections_from_before_the_lab_came_are_the_apps() -> None:
         LinkConnection(
             at_s=1.9, link=link, fault="cut", connection=1, client_port=5, opened_s=-4000.0,
             closed_s=1.01, bytes_upstream=9, bytes_downstream=9, held_upstream=0,
-            held_downstream=0, met=(), end="reset_by_fault",
+            held_downstream=0, effects=(), end="reset_by_fault",
         )
         for link in (PG, REDIS)
     ]  # fmt: skip
