@@ -1,7 +1,7 @@
 #!/bin/sh
-# Sees to it that there is a Compose: where neither `docker compose` nor docker-compose answers, the
-# v2 plugin is built by Go into Docker's own folder of plugins, or Debian's docker-compose installed.
-# Ends with 0 and one line, or with 3 and one line that says why there is none.
+# Provides Compose: if neither `docker compose` nor docker-compose answers, it builds the v2 plugin with Go
+# into Docker's folder of plugins, or installs Debian's docker-compose. Exits with 0 and one line, or with 3
+# and one line with the reason.
 set -eu
 HERE=$(CDPATH='' cd -- "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
@@ -30,7 +30,7 @@ answered() {
 
 build() {
     mkdir -p "$PLUGINS"
-    # Built beside its place: a build that is cut short leaves no half plugin.
+    # Built in another folder and moved when it is complete.
     folder=$(mktemp -d "$PLUGINS/.build.XXXXXX")
     trap 'rm -rf "$folder"' EXIT
     trap 'exit 130' INT

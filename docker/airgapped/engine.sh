@@ -1,8 +1,8 @@
 #!/bin/sh
-# Sees to it that a Docker engine answers: installs Debian's where there is none (root and apt), and
-# starts it where nothing else does. Ends with 0 and one line, or with 3 and one line that says why
-# there is none. An engine started here stays until it is stopped: kill $(cat /var/run/docker.pid).
-# CHAOSLAB_DOCKERD_OPTIONS: further options for dockerd, such as --storage-driver=vfs.
+# Provides a Docker engine: installs Debian's if none is installed (needs root and apt), and starts it if
+# it does not run. Exits with 0 and one line, or with 3 and one line with the reason. An engine that this
+# script started runs until it is stopped: kill $(cat /var/run/docker.pid).
+# CHAOSLAB_DOCKERD_OPTIONS: more options for dockerd, such as --storage-driver=vfs.
 set -eu
 HERE=$(CDPATH='' cd -- "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
@@ -37,7 +37,7 @@ no_engine() {
     exit 3
 }
 
-starting() { # somebody else has started the usual one just now: then it only takes waiting
+starting() { # whether another process has just started the default engine
     [ -z "${DOCKER_HOST:-}" ] && have pidof && pidof dockerd >/dev/null
 }
 
@@ -48,7 +48,7 @@ start() {
         return
     fi
     as_root true 2>/dev/null || no_engine "it is installed but not running, and starting it takes root"
-    # In a session of its own: an interrupt of the terminal must not reach it.
+    # In a session of its own, so that Ctrl-C in the terminal does not stop it.
     # shellcheck disable=SC2086  # several options in one variable
     as_root setsid dockerd -H "$HOST" ${CHAOSLAB_DOCKERD_OPTIONS:-} >"$LOG" 2>&1 </dev/null &
     DOCKERD=$!

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Images that stand in for Postgres, Redis, MariaDB, RabbitMQ, Toxiproxy and Python where no container
-# registry can be reached: built from Debian's packages and from Toxiproxy's own source. An image whose
-# sources have not changed is kept, so that the second run takes no time. Writes images.env with their names.
+# Builds stand-ins for the images of Postgres, Redis, MariaDB, RabbitMQ, Toxiproxy and Python, for machines
+# that reach no container registry: from Debian's packages and Toxiproxy's own source. An image is built
+# again only if its sources have changed. Writes the names of the images to images.env.
 set -eu
 HERE=$(CDPATH='' cd -- "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
@@ -33,7 +33,7 @@ main() {
     stand_in "$TOXIPROXY" toxiproxy
     env_file >"$SCRATCH/images.env"
     mv "$SCRATCH/images.env" "$HERE/images.env"
-    echo "images.sh: the images are there; use them with: . $HERE/images.env"
+    echo "images.sh: the images are ready; use them with: . $HERE/images.env"
 }
 
 env_file() {
@@ -45,8 +45,8 @@ env_file() {
     echo "export CHAOSLAB_IMAGE_PYTHON=$PYTHON"
 }
 
-# CHAOSLAB_DEBIAN_MIRROR: another mirror than mmdebstrap's own. What the options leave out (manuals,
-# translations, apt's caches) would be half of every image.
+# CHAOSLAB_DEBIAN_MIRROR replaces mmdebstrap's default mirror. The options leave out manuals,
+# translations and apt's caches, which would be half of every image.
 base() {
     source=$(sha256sum <"$HERE/images.sh" | cut -c1-16)
     if is_there "$BASE" "$source"; then return; fi
@@ -61,7 +61,7 @@ base() {
         --aptopt='Dir::Cache::pkgcache ""' \
         --aptopt='Dir::Cache::srcpkgcache ""' \
         "$SUITE" "$SCRATCH/base.tar" ${CHAOSLAB_DEBIAN_MIRROR:+"$CHAOSLAB_DEBIAN_MIRROR"} ||
-        fail "Debian's packages could not be had" \
+        fail "Debian's packages could not be downloaded" \
             "set CHAOSLAB_DEBIAN_MIRROR to a mirror that this machine reaches"
     docker import --change 'LABEL org.chaoslab=airgapped' \
         --change "LABEL org.chaoslab.source=$source" "$SCRATCH/base.tar" "$BASE" >/dev/null
@@ -84,14 +84,14 @@ stand_in() { # stand_in IMAGE FOLDER [BUILD OPTIONS]
     echo "images.sh: $image built"
 }
 
-is_there() { # is_there IMAGE SOURCE: true, and said, where it was built from just these sources
+is_there() { # is_there IMAGE SOURCE: whether it was built from these sources; prints its name then
     label='{{index .Config.Labels "org.chaoslab.source"}}'
     [ "$(docker image inspect -f "$label" "$1" 2>/dev/null)" = "$2" ] || return 1
-    echo "images.sh: $1 is there"
+    echo "images.sh: $1 is up to date"
 }
 
-toxiproxy_binaries() { # static ones, since the image holds nothing else
-    have go || fail "no Go, which builds Toxiproxy from its source" "install Go 1.22 or newer"
+toxiproxy_binaries() { # static ones, since the image contains nothing else
+    have go || fail "Go is not installed; it builds Toxiproxy from source" "install Go 1.22 or newer"
     module=github.com/Shopify/toxiproxy/v2
     for command in server cli; do
         CGO_ENABLED=0 GOBIN=$1 go install -trimpath \

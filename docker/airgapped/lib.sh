@@ -1,6 +1,6 @@
-# Read by the scripts beside it: how they fail, and how they get root.
+# Functions for the scripts in this folder: failing with a fix, and getting root.
 
-fail() { # fail WHAT MEND [STATUS]
+fail() { # fail WHAT FIX [STATUS]
     printf '%s: %s\n  fix: %s\n' "$(basename "$0")" "$1" "$2" >&2
     exit "${3:-1}"
 }
@@ -9,15 +9,15 @@ have() {
     command -v "$1" >/dev/null 2>&1
 }
 
-as_root() { # the command itself where we are root, else through a sudo that asks for nothing
+as_root() { # runs a command as root: directly, or with a sudo that needs no password
     if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
-can_install() { # true where packages can be installed: root (or sudo) and apt
+can_install() { # whether packages can be installed: root (or sudo) and apt
     have apt-get && { [ "$(id -u)" -eq 0 ] || { have sudo && sudo -n true 2>/dev/null; }; }
 }
 
-install_packages() { # what apt says is shown only if it fails
+install_packages() { # prints the output of apt only if it fails
     log=$(mktemp)
     if as_root env DEBIAN_FRONTEND=noninteractive sh -c \
         'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"' - "$@" \
@@ -31,7 +31,7 @@ install_packages() { # what apt says is shown only if it fails
     return 1
 }
 
-engine_answers() { # a hung engine answers as little as none
+engine_answers() { # within 10 s, since an engine may hang
     have docker && timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1
 }
 

@@ -1,7 +1,6 @@
 #!/bin/sh
-# Fetches the wheels of the reference backend's image on the host, where pip reaches its index as
-# configured, into docker/reference/wheels: a build can then do without an index. They are for the
-# Python of $CHAOSLAB_IMAGE_PYTHON, which is asked for its version.
+# Downloads the wheels of the reference backend's image into docker/reference/wheels, with the host's pip, so
+# that the build needs no index. They are for the Python version of the image $CHAOSLAB_IMAGE_PYTHON.
 set -eu
 HERE=$(CDPATH='' cd -- "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
@@ -24,12 +23,12 @@ version=${found% *} machine=${found#* }
 
 stamp="$version $machine $(cat "$0" "$REFERENCE/requirements.txt" | sha256sum | cut -c1-16)"
 if [ "$(cat "$REFERENCE/wheels/.stamp" 2>/dev/null)" = "$stamp" ]; then
-    echo "wheels.sh: the wheels for Python $version are there"
+    echo "wheels.sh: the wheels for Python $version are up to date"
     exit 0
 fi
 rm -f "$REFERENCE/wheels"/*.whl "$REFERENCE/wheels/.stamp"
-# pip reads a requirement's conditions for the Python that runs it, not for --python-version; redis
-# wants async-timeout below 3.11.3, which Debian's Python is.
+# pip evaluates the conditions of a requirement for its own Python, not for --python-version: redis
+# requires async-timeout on Python before 3.11.3, such as Debian's.
 "$host_python" -m pip download --quiet --disable-pip-version-check --only-binary=:all: \
     --python-version "$version" --implementation cp \
     --platform "manylinux2014_$machine" --platform "manylinux_2_17_$machine" \

@@ -1,4 +1,4 @@
-"""Real servers of a kind, where this machine has them, and clients that keep words in them."""
+"""Real servers of this machine, and clients that write words to them and read them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RABBITMQ = Service(name="queue", kind="rabbitmq")
 
 
 def needs_program(service: Service) -> None:
-    """Skip, with the reason and the fix, where the kind's program is not there."""
+    """Skip, with the reason and the fix, where the kind's program is not installed."""
     program = kind_of(service.kind).program
     assert program is not None
     try:
@@ -30,7 +30,7 @@ def needs_program(service: Service) -> None:
 
 
 def mysql(url: str) -> pymysql.Connection:
-    """A client as an app has it."""
+    """A connection as an app has one."""
     parts = urlsplit(url)
     return pymysql.connect(
         host=parts.hostname,
@@ -83,10 +83,10 @@ _WORDS: dict[str, Callable[[str], set[str]]] = {
 
 
 async def keep(kind: str, url: str, word: str) -> None:
-    """Have a server acknowledge a word."""
+    """Write a word; return when the server has acknowledged it."""
     await asyncio.to_thread(_KEEP[kind], url, word)
 
 
 async def words(kind: str, url: str) -> set[str]:
-    """The words that a server has."""
+    """The words that were written to a server."""
     return await asyncio.to_thread(_WORDS[kind], url)

@@ -1,4 +1,4 @@
-"""Servers that the topology declares itself: what the loader accepts, and how each is started."""
+"""Servers that the topology declares itself: which declarations are valid, how each is started."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 CHARGE = {"/charge": {"status": 201, "body": "{}", "content_type": "text/plain", "delay_s": 0.0}}
 
 
-def told(folder: Path, lines: str) -> list[str]:
-    """What is wrong with a topology that has this service."""
+def problems_of(folder: Path, lines: str) -> list[str]:
+    """The problems of a topology with this service."""
     path = folder / "chaoslab.toml"
     path.write_text(
         f'version = 1\n[services.one]\n{lines}\n[apps.web]\ncommand = ["a"]\nlinks = ["one"]\n'
@@ -69,9 +69,11 @@ def told(folder: Path, lines: str) -> list[str]:
         ),
     ],
 )
-def test_what_is_wrong_is_said_at_its_place(tmp_path: Path, lines: str, problem: str) -> None:
-    """With what was expected, and the fix where there is one."""
-    (found,) = told(tmp_path, lines)
+def test_a_wrong_declaration_is_reported_with_its_place(
+    tmp_path: Path, lines: str, problem: str
+) -> None:
+    """With what was expected, and the fix if there is one."""
+    (found,) = problems_of(tmp_path, lines)
     assert found.startswith(problem)
 
 
@@ -85,19 +87,19 @@ def test_what_is_wrong_is_said_at_its_place(tmp_path: Path, lines: str, problem:
         'kind = "http"\nimage = "minio/minio:1"\nport = 9000\nimage_command = ["server"]',
     ],
 )
-def test_what_is_right_is_read(tmp_path: Path, lines: str) -> None:
-    """Each way to have one."""
-    assert told(tmp_path, lines) == []
+def test_each_valid_declaration_is_accepted(tmp_path: Path, lines: str) -> None:
+    """Each way to start or reach a service."""
+    assert problems_of(tmp_path, lines) == []
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
-    """No kind is taken for another."""
+    """Never another kind in its place."""
     with pytest.raises(SpecError, match=r"unknown kind of service 'posgres'(.|\n)*postgres, redis"):
         kind_of("posgres")
 
 
 def test_a_canary_asks_what_is_declared() -> None:
-    """A banner counts as an answer; without any there is nothing to wait for."""
+    """A banner counts as an answer. Without an answer the canary only connects."""
     command = ["a", "{port}"]
     silent = Service(name="one", kind="tcp", settings={"command": command})
     banner = Service(name="one", kind="tcp", settings={"command": command, "answer": "INFO"})
@@ -110,8 +112,8 @@ def test_a_canary_asks_what_is_declared() -> None:
 
 
 @pytest.mark.parametrize("answer", ["", "PONG"])
-async def test_a_command_is_started_stopped_frozen_and_killed(tmp_path: Path, answer: str) -> None:
-    """At one port all the while; a canary observes each state, silence only by an answer."""
+async def test_a_command_is_started_stopped_paused_and_killed(tmp_path: Path, answer: str) -> None:
+    """Always at the same port. A canary observes each state; silence only with an answer."""
     server = tmp_path / "server.py"
     server.write_text(SERVER)
     settings: dict[str, object] = {"command": ["{python}", str(server), "{port}"]}
@@ -138,7 +140,7 @@ async def test_a_command_is_started_stopped_frozen_and_killed(tmp_path: Path, an
 
 
 async def test_declared_answers_are_given_to_every_method() -> None:
-    """Another path is 404; the query is ignored."""
+    """Another path gets 404; the query is ignored."""
     service = Service(name="pay", kind="http", settings={"answers": CHARGE})
     async with LocalRuntime() as runtime:
         running = await runtime.start_service(service)
@@ -153,8 +155,8 @@ async def test_declared_answers_are_given_to_every_method() -> None:
             assert (head.status_code, head.content) == (201, b"")
 
 
-async def test_a_service_that_runs_elsewhere_is_only_looked_at() -> None:
-    """Its path is kept in the URL that an app gets; where nobody answers, that is said."""
+async def test_a_service_that_runs_already_is_not_started_or_stopped() -> None:
+    """The app's URL has its path. An address without an answer is an error."""
     service = Service(name="pay", kind="http", settings={"answers": CHARGE})
     async with LocalRuntime() as runtime:
         own = await runtime.start_service(service)
@@ -182,8 +184,8 @@ async def test_without_a_command_no_process_is_started(
             await runtime.start_service(Service(name="one", kind=kind, settings=settings))
 
 
-def test_what_the_responder_reads_is_what_was_declared() -> None:
-    """In a container too, and no brace of a body is taken for a placeholder."""
+def test_the_responder_gets_the_answers_as_declared() -> None:
+    """In a container too; a brace in a body is not a placeholder."""
     container = kind_of("http").container
     assert container is not None
     command = container(Service(name="pay", kind="http", settings={"answers": CHARGE})).command

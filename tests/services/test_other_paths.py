@@ -1,4 +1,4 @@
-"""MySQL's and RabbitMQ's paths where what answers is not what was expected; no server is needed."""
+"""Paths to MySQL and RabbitMQ with unexpected answers; no real server is needed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def refusal(code: int, words: str) -> bytes:
 
 @asynccontextmanager
 async def answering(answer: bytes) -> AsyncIterator[int]:
-    """A port whose server says this and leaves."""
+    """A port whose server sends this answer and closes the connection."""
 
     left = asyncio.Event()
 
@@ -49,7 +49,7 @@ async def answering(answer: bytes) -> AsyncIterator[int]:
 
 
 async def end_of(kind: str, answer: bytes) -> str:
-    """How a path to a server that answers so ends."""
+    """The outcome of a path to a server with this answer."""
     dialogue = kind_of(kind).dialogue
     assert dialogue is not None
     async with answering(answer) as port:
@@ -77,14 +77,16 @@ async def end_of(kind: str, answer: bytes) -> str:
         ("rabbitmq", b"AMQP\x00\x01\x00\x00", "other protocol"),
     ],
 )
-async def test_a_path_ends_by_what_answered(kind: str, answer: bytes, outcome: str) -> None:
-    """Each is fixed elsewhere: by the network, the URL, or the server's own limits."""
+async def test_the_outcome_of_a_path_depends_on_the_answer(
+    kind: str, answer: bytes, outcome: str
+) -> None:
+    """Each outcome has another fix: in the network, the URL, or the server's limits."""
     assert await end_of(kind, answer) == outcome
 
 
 @pytest.mark.parametrize("kind", ["mysql", "rabbitmq"])
 def test_a_url_of_another_kind_is_refused(kind: str) -> None:
-    """The declared variable holds something else."""
+    """The declared variable has a URL of another kind."""
     dialogue = kind_of(kind).dialogue
     assert dialogue is not None
     with pytest.raises(ValueError, match="URL"):
@@ -92,7 +94,7 @@ def test_a_url_of_another_kind_is_refused(kind: str) -> None:
 
 
 def test_an_amqp_url_without_a_path_names_the_default_virtual_host() -> None:
-    """And one with an escaped slash names it too."""
+    """A URL with an escaped slash names it too."""
     dialogue = kind_of("rabbitmq").dialogue
     assert dialogue is not None
     for url in ("amqp://queue", "amqp://queue/%2F"):
@@ -104,20 +106,20 @@ def test_an_amqp_url_without_a_path_names_the_default_virtual_host() -> None:
 @pytest.mark.parametrize(
     ("answer", "is_ready"),
     [
-        (GREETING + b"\x03\x00\x00\x02\xff\x15\x04", True),  # access denied, as it should be
+        (GREETING + b"\x03\x00\x00\x02\xff\x15\x04", True),  # access denied, as expected
         (GREETING + b"\x03\x00\x00\x02\xff\x1d\x04", False),  # it shuts down
         (GREETING, False),
         (refusal(1040, "Too many connections"), False),
     ],
 )
 async def test_mysql_is_ready_once_it_answers_a_log_in(answer: bytes, is_ready: bool) -> None:
-    """A greeting alone may come from a server that is on its way down."""
+    """A greeting alone may come from a server that shuts down."""
     async with answering(answer) as port:
         assert await ready(port, log_in_answered) is is_ready
 
 
 async def test_rabbitmq_is_ready_once_it_starts_a_connection() -> None:
-    """Not where it closes at once, or answers in a protocol of its own."""
+    """Not if it closes the connection, or answers in another way."""
     start = struct.pack("!BHIHH", 1, 0, 4, 10, 10) + b"\xce"
     for answer, is_ready in ((start, True), (b"", False), (b"AMQP\x00\x00\x09\x01....", False)):
         async with answering(answer) as port:
@@ -125,14 +127,14 @@ async def test_rabbitmq_is_ready_once_it_starts_a_connection() -> None:
 
 
 def test_a_canarys_log_in_is_one_packet_after_the_greeting() -> None:
-    """Its length and its number are those that a server expects."""
+    """With the length and the number that a server expects."""
     assert int.from_bytes(LOG_IN[:3], "little") == len(LOG_IN) - 4
     assert LOG_IN[3] == 1
     assert b"chaoslab-lab\x00" in LOG_IN
 
 
 def test_last_messages_are_those_of_the_protocol() -> None:
-    """COM_QUIT; Connection.Close with 200, and its answer; the servers' own with their codes."""
+    """COM_QUIT; Connection.Close with 200 and its answer; the messages of servers by their codes."""
     assert services.kinds()["mysql"].goodbyes == {b"\x01\x00\x00\x00\x01"}
     pika = (
         b"\x01\x00\x00\x00\x00\x00\x1a\x00\x0a\x002\x00\xc8\x0fNormal shutdown\x00\x00\x00\x00\xce"

@@ -1,4 +1,4 @@
-"""Which MariaDB, MySQL or RabbitMQ is run, and what is said where there is none."""
+"""Which program of MariaDB, MySQL or RabbitMQ runs, and the error where there is none."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chaoslab.services.rabbitmq import local as rabbitmq
 
 
 def program(path: Path, says: str = "") -> Path:
-    """A program that says its version."""
+    """A program that prints its version."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\necho '{says}'\n")
     path.chmod(0o755)
@@ -34,19 +34,21 @@ def program(path: Path, says: str = "") -> Path:
         ),
     ],
 )
-def test_both_products_are_known_by_their_words(
+def test_both_products_are_recognised_by_their_version_texts(
     name: str, says: str, version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The one that is named is taken."""
+    """The program that the variable names is used."""
     monkeypatch.setenv("CHAOSLAB_MYSQLD", str(program(tmp_path / name, says)))
     found = mysql.PROGRAM.find()
     assert found.version.startswith(version)
     assert found.version.endswith("(CHAOSLAB_MYSQLD)")
 
 
-def test_rabbitmq_is_known_by_its_own_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not asked: with any option it would start."""
-    path = program(tmp_path / "sbin" / "rabbitmq-server", "started, alas")
+def test_rabbitmq_is_recognised_by_the_folder_of_its_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program is not called: with any option it would start the server."""
+    path = program(tmp_path / "sbin" / "rabbitmq-server", "started by mistake")
     monkeypatch.setenv("CHAOSLAB_RABBITMQ_SERVER", str(path))
     with pytest.raises(RuntimeUnavailable, match="plugins/rabbit-VERSION"):
         rabbitmq.PROGRAM.find()
@@ -64,7 +66,7 @@ def test_rabbitmq_is_known_by_its_own_code(tmp_path: Path, monkeypatch: pytest.M
 def test_an_absent_program_is_named_with_its_fix(
     module: object, variable: str, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What, where it was looked for, and how it is had."""
+    """What is missing, where the lab looked, and how to install it."""
     monkeypatch.setenv(variable, "/nowhere/it")
     with pytest.raises(RuntimeUnavailable) as error:
         module.PROGRAM.find()
@@ -72,19 +74,19 @@ def test_an_absent_program_is_named_with_its_fix(
         assert part in str(error.value)
 
 
-def test_mysql_alone_is_told_to_leave_its_second_protocol(tmp_path: Path) -> None:
-    """That has a port of its own, which two labs would both want. MariaDB does not know it."""
+def test_only_mysql_gets_the_option_that_disables_its_second_protocol(tmp_path: Path) -> None:
+    """Its port would be the same in two labs. MariaDB does not know the option."""
     for product, wanted in (("MySQL", True), ("MariaDB", False)):
         binary = ServerBinary(path=tmp_path, product=product, number="9.0", origin="test")
         server = mysql.MysqlServer(binary=binary, template=tmp_path, identity=Identity())
         command = server.command(tmp_path, 4711)
         assert ("--mysqlx=OFF" in command) is wanted
-        assert command[1] == "--no-defaults"  # it is only heeded there
+        assert command[1] == "--no-defaults"  # it has an effect only in this place
         assert "--port=4711" in command
 
 
-def test_rabbitmq_is_told_to_use_nothing_of_the_machines(tmp_path: Path) -> None:
-    """Not its configuration, its node's name, its home, nor its epmd."""
+def test_rabbitmq_uses_no_settings_of_the_machine(tmp_path: Path) -> None:
+    """Its configuration, node name, home and epmd are not used."""
     binary = ServerBinary(path=tmp_path, product="RabbitMQ", number="3.10", origin="test")
     server = rabbitmq.RabbitServer(binary=binary, template=tmp_path, identity=Identity())
     command = server.command(tmp_path, 4711)

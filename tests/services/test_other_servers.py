@@ -1,4 +1,4 @@
-"""MariaDB or MySQL, and RabbitMQ: real servers of this machine, held to what every kind keeps."""
+"""Real servers of this machine, MariaDB or MySQL and RabbitMQ: what every kind must do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from chaoslab.services.path import Ended, PathProgress, Target
 
 from .here import MYSQL, RABBITMQ, keep, mysql, needs_program, words
 
-# One server for the tests of a kind: RabbitMQ needs seconds of computing to start.
+# One server for all tests of a kind: a start of RabbitMQ takes seconds of processor time.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ONLY_MYSQL = pytest.mark.parametrize("server", [MYSQL], indirect=True, ids=["mysql"])
 
@@ -41,7 +41,7 @@ async def server(request: pytest.FixtureRequest) -> AsyncIterator[RunningService
 
 
 def target(server: RunningService) -> Target:
-    """Where its URL leads, as a deployment's variable would say it."""
+    """The target of its URL, as from a variable of a deployment."""
     dialogue = kind_of(server.service.kind).dialogue
     assert dialogue is not None
     (found,) = dialogue.targets("app.it", server.url(server.endpoint), "URL", lambda _: "")
@@ -50,7 +50,7 @@ def target(server: RunningService) -> Target:
 
 
 async def walked(target: Target) -> str:
-    """How the path ends, from a connection on."""
+    """The outcome of the path, from an open connection on."""
     dialogue = kind_of(target.kind).dialogue
     assert dialogue is not None
     at = (target.host, target.port)
@@ -64,8 +64,8 @@ async def walked(target: Target) -> str:
     return "answered"
 
 
-async def test_it_is_as_it_says(server: RunningService) -> None:
-    """Product and number by its program, and by a session of it, agree."""
+async def test_the_version_of_the_program_is_that_of_the_server(server: RunningService) -> None:
+    """Both have the same product and number."""
     about = kind_of(server.service.kind).about
     assert about is not None
     asked = await about(server.url(server.endpoint))
@@ -73,25 +73,25 @@ async def test_it_is_as_it_says(server: RunningService) -> None:
     assert server.version.startswith(asked)
 
 
-async def test_each_end_of_a_path_has_its_name(server: RunningService) -> None:
-    """A log-in, a wrong password, and a database or virtual host that is not there."""
+async def test_each_outcome_of_a_path_has_its_name(server: RunningService) -> None:
+    """A log-in, a wrong password, and a database or virtual host that does not exist."""
     there = target(server)
     assert await walked(there) == "answered"
     assert await walked(replace(there, password="wrong")) == "wrong credentials"
     missing = await walked(replace(there, database="elsewhere"))
-    # MySQL tells a user without rights on a database no more than that.
+    # MySQL gives this answer to a user without rights on the database, whether or not it exists.
     assert missing == {"mysql": "wrong credentials", "rabbitmq": "missing database"}[there.kind]
 
 
-async def test_a_paused_server_is_silent_and_comes_back(server: RunningService) -> None:
-    """The kernel accepts for it; nothing answers."""
+async def test_a_paused_server_is_silent_until_it_is_resumed(server: RunningService) -> None:
+    """The kernel still accepts connections for it."""
     await server.pause()
     assert (await server.ask(within_s=0.3)).outcome == "silent"
     await server.resume()
     assert (await server.ask(within_s=2.0)).outcome == "answered"
 
 
-async def test_what_was_acknowledged_is_there_after_a_kill_and_a_stop(
+async def test_acknowledged_data_outlive_a_kill_and_a_stop(
     server: RunningService,
 ) -> None:
     """On the same port, with the same URL."""
@@ -106,7 +106,7 @@ async def test_what_was_acknowledged_is_there_after_a_kill_and_a_stop(
 
 @ONLY_MYSQL
 async def test_the_clients_of_its_database_are_counted(server: RunningService) -> None:
-    """Neither the lab's own session nor a canary is one of them."""
+    """Without the lab's own session and canaries."""
     url = server.url(server.endpoint)
     counts = kind_of("mysql").count_clients
     assert counts is not None
@@ -122,10 +122,10 @@ async def test_the_clients_of_its_database_are_counted(server: RunningService) -
 
 
 @ONLY_MYSQL
-async def test_a_question_to_a_paused_server_ends_when_it_is_given_up(
+async def test_a_query_to_a_paused_server_ends_when_the_session_hangs_up(
     server: RunningService,
 ) -> None:
-    """No thread waits for ever: the session hangs up."""
+    """No thread waits for ever."""
     counts = kind_of("mysql").count_clients
     assert counts is not None
     session = await counts(server.url(server.endpoint))
@@ -143,7 +143,7 @@ async def test_a_question_to_a_paused_server_ends_when_it_is_given_up(
 @ONLY_MYSQL
 @pytest.mark.parametrize("column", ["char(36)", "varchar(64)", "binary(16)"])
 async def test_rows_are_found_by_their_ids(server: RunningService, column: str) -> None:
-    """As text or as the sixteen bytes of a UUID; once, twice, or not at all."""
+    """As text or as the sixteen bytes of a UUID; found once, twice, or not at all."""
     url, table = server.url(server.endpoint), f"t{re.sub(r'[^a-z0-9]', '', column)}"
     once, twice, never = (str(uuid.uuid4()) for _ in range(3))
     with mysql(url) as connection, connection.cursor() as cursor:
@@ -165,8 +165,8 @@ async def test_rows_are_found_by_their_ids(server: RunningService, column: str) 
 
 
 @ONLY_MYSQL
-async def test_a_canary_is_no_connection_error(server: RunningService) -> None:
-    """After a hundred of them a server blocks the host that they come from, and so the app's."""
+async def test_a_canary_does_not_count_as_a_connection_error(server: RunningService) -> None:
+    """After a hundred of these the server blocks the host, which is also the app's."""
     url = server.url(server.endpoint)
     with mysql(url) as connection, connection.cursor() as cursor:
 
@@ -177,13 +177,13 @@ async def test_a_canary_is_no_connection_error(server: RunningService) -> None:
         before = errors()
         for _ in range(5):
             assert (await server.ask(within_s=2.0)).outcome == "answered"
-        # The server has served the canaries once it has served a client that came after them.
+        # A client that came after the canaries is served: so are the canaries.
         with mysql(url):
             assert errors() == before
 
 
 @pytest.mark.parametrize("server", [RABBITMQ], indirect=True, ids=["rabbitmq"])
-async def test_no_daemon_of_erlangs_is_started(server: RunningService) -> None:
+async def test_no_daemon_of_erlang_is_started(server: RunningService) -> None:
     """epmd would outlive the lab."""
     del server
     assert not [pid for pid in _named("epmd") if _is_below(pid, "chaoslab-")]

@@ -1,9 +1,9 @@
 #!/bin/sh
-# What the official image's variables promise: MARIADB_ROOT_PASSWORD, MARIADB_ALLOW_EMPTY_ROOT_PASSWORD,
-# MARIADB_DATABASE, MARIADB_USER and MARIADB_PASSWORD (or MYSQL_ROOT_PASSWORD and so on) fill a data
-# folder that is empty; one that is there is started as it is.
+# Supports these variables of the official image, also as MYSQL_...: MARIADB_ROOT_PASSWORD,
+# MARIADB_ALLOW_EMPTY_ROOT_PASSWORD, MARIADB_DATABASE, MARIADB_USER, MARIADB_PASSWORD. They are used
+# when the data folder is created; an existing one is not changed.
 set -eu
-# A shell that is process 1 would ignore these while the data folder is made.
+# Process 1 ignores these signals unless it handles them; creating the data takes a while.
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
@@ -41,7 +41,7 @@ make_data() {
         exit 1
     fi
     accounts >/tmp/accounts.sql
-    # A start that was cut short left no mark, and is begun anew.
+    # Without the file .made an earlier start did not finish: begin again.
     find "$DATA" -mindepth 1 -delete
     mariadb-install-db --no-defaults --datadir="$DATA" --auth-root-authentication-method=normal \
         --skip-test-db --skip-name-resolve --extra-file=/tmp/accounts.sql >/dev/null

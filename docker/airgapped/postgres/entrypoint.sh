@@ -1,9 +1,9 @@
 #!/bin/sh
-# What the official image's variables promise: POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB,
-# POSTGRES_INITDB_ARGS and POSTGRES_HOST_AUTH_METHOD make a cluster where PGDATA holds none; one
-# that is there is started as it is.
+# Supports these variables of the official image: POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB,
+# POSTGRES_INITDB_ARGS, POSTGRES_HOST_AUTH_METHOD. They are used when the cluster is created; an
+# existing one in PGDATA is not changed.
 set -eu
-# A shell that is process 1 would ignore these while the cluster is made.
+# Process 1 ignores these signals unless it handles them; creating the cluster takes a while.
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
@@ -26,8 +26,8 @@ make_cluster() {
     database=${POSTGRES_DB:-$user}
     secret=$(mktemp)
     printf '%s\n' "${POSTGRES_PASSWORD:-}" >"$secret"
-    # Made beside its place and moved when whole, PG_VERSION last: a start that was cut short
-    # (then .making is still there) is begun anew.
+    # Created in .making and moved when it is complete, PG_VERSION last. If .making still exists, an
+    # earlier start did not finish: begin again.
     [ ! -d "$PGDATA/.making" ] || find "$PGDATA" -mindepth 1 -delete
     # shellcheck disable=SC2086  # several options in one variable, as the official image reads it
     initdb -D "$PGDATA/.making" --username="$user" ${POSTGRES_PASSWORD:+--pwfile="$secret"} \

@@ -1,7 +1,7 @@
 #!/bin/sh
-# As the official image starts RabbitMQ: as its own user, with its log on the standard output. The
-# server itself reads RABBITMQ_DEFAULT_USER, RABBITMQ_DEFAULT_PASS and RABBITMQ_DEFAULT_VHOST when it
-# first makes its data.
+# Starts RabbitMQ as the official image does: as the user rabbitmq, with the log on the standard output.
+# The server itself reads RABBITMQ_DEFAULT_USER, RABBITMQ_DEFAULT_PASS and RABBITMQ_DEFAULT_VHOST when it
+# creates its data.
 set -eu
 if [ "$1" != rabbitmq-server ]; then exec "$@"; fi
 
@@ -11,5 +11,5 @@ if [ "$(id -u)" = 0 ]; then
 fi
 shift
 export HOME=/var/lib/rabbitmq RABBITMQ_LOGS=-
-# The program behind Debian's script of the same name, which writes the log into a file.
+# Not Debian's script of the same name, which writes the log to a file.
 exec /usr/lib/rabbitmq/bin/rabbitmq-server "$@"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# As the official image starts Redis: options alone are the server's, it runs as its own user, and
-# it answers other hosts without a password.
+# Starts Redis as the official image does: options alone are options of the server, it runs as the user
+# redis, and it answers other hosts without a password.
 set -eu
 case "${1:-}" in -* | *.conf) set -- redis-server "$@" ;; esac
 if [ "$1" = redis-server ]; then

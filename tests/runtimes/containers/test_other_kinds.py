@@ -54,7 +54,7 @@ EVERY = (MYSQL, RABBITMQ, TCP, HTTP, ANSWERS)
 
 
 def is_here(image: str) -> bool:
-    """Whether the engine has the image; the answers' own is built by the lab."""
+    """Whether the engine has the image."""
     try:
         engine().read(f"/images/{image}/json")
     except EngineError:
@@ -87,10 +87,10 @@ async def seen(server: ContainerService) -> str:
     return (await server.ask(within_s=1.0)).outcome
 
 
-async def test_a_lab_has_a_database_of_its_own_that_outlives_the_servers_death(
+async def test_the_database_of_a_lab_outlives_a_kill_of_its_server(
     session: DockerSession,
 ) -> None:
-    """What was acknowledged is there after a kill; the next lab begins with nothing."""
+    """Acknowledged data are there after a kill; the next lab starts with an empty database."""
     needs_image(MYSQL)
     async with session.lab() as lab:
         server = await lab.start_service(MYSQL)
@@ -112,10 +112,10 @@ async def test_a_lab_has_a_database_of_its_own_that_outlives_the_servers_death(
 
 
 @pytest.mark.parametrize("service", [MYSQL, RABBITMQ], ids=lambda each: each.name)
-async def test_each_lab_has_a_place_of_its_own_also_by_the_variables_of_a_stacks_container(
+async def test_each_lab_has_an_empty_place_of_its_own_also_in_a_stack(
     session: DockerSession, service: Service
 ) -> None:
-    """It begins empty, and is gone after the lab; the place of another is not changed."""
+    """It is removed after the lab; the place of another lab is not changed."""
     needs_image(service)
     stack = kind_of(service.kind).stack
     assert stack is not None
@@ -138,10 +138,10 @@ async def test_each_lab_has_a_place_of_its_own_also_by_the_variables_of_a_stacks
 
 
 @pytest.mark.parametrize("service", [TCP, HTTP, ANSWERS], ids=lambda each: each.name)
-async def test_a_declared_server_is_killed_started_and_frozen(
+async def test_a_declared_server_is_killed_started_and_paused(
     session: DockerSession, service: Service
 ) -> None:
-    """At one port all the while; a canary observes each state."""
+    """Always at the same port; a canary observes each state."""
     needs_image(service)
     async with session.lab() as lab:
         server = await lab.start_service(service)
