@@ -134,7 +134,7 @@ def test_a_canarys_log_in_is_one_packet_after_the_greeting() -> None:
 
 
 def test_last_messages_are_those_of_the_protocol() -> None:
-    """COM_QUIT; Connection.Close with 200 and its answer; the messages of servers by their codes."""
+    """COM_QUIT; Connection.Close with 200 and its answer; messages of servers with their codes."""
     assert services.kinds()["mysql"].goodbyes == {b"\x01\x00\x00\x00\x01"}
     pika = (
         b"\x01\x00\x00\x00\x00\x00\x1a\x00\x0a\x002\x00\xc8\x0fNormal shutdown\x00\x00\x00\x00\xce"
