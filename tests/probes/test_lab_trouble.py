@@ -125,7 +125,9 @@ def test_without_descriptors_no_app_looks_as_if_it_had_no_sockets() -> None:
     """An error, and not an empty answer, which would be evidence."""
     with (
         no_descriptor_left(),
-        pytest.raises(RuntimeUnavailable, match="lab cannot read sockets"),
+        pytest.raises(
+            RuntimeUnavailable, match="cannot list TCP sockets: the lab has no resources left"
+        ),
     ):
         sockets_of(os.getpid())
 
