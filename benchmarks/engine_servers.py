@@ -143,7 +143,7 @@ def _line(process: subprocess.Popen[bytes]) -> bytes:
         line = process.stdout.readline()
         if line:
             return line
-    raise RuntimeError(f"{process.args!r} said nothing within {READY_WITHIN_S} s")
+    raise RuntimeError(f"{process.args!r} printed nothing within {READY_WITHIN_S} s")
 
 
 def _client(url: str) -> httpx.Client:

@@ -17,7 +17,7 @@ def main() -> int:
     # Also with one dash, so that command lines of Toxiproxy's own server work.
     add = parser.add_argument
     add("-host", "--host", default="localhost", help="address of the API (localhost)")
-    add("-port", "--port", type=int, default=8474, help="port of the API; 0: a free one (8474)")
+    add("-port", "--port", type=_port, default=8474, help="port of the API; 0: a free one (8474)")
     add("-seed", "--seed", type=int, help="seed of jitter, slices and toxicity (a new one)")
     add("-config", "--config", help="JSON file with proxies to create, as POST /populate")
     add(
@@ -48,6 +48,13 @@ def main() -> int:
             last_messages=given.last_messages,
         )
     )
+
+
+def _port(text: str) -> int:
+    # asyncio would use a larger number modulo 65536
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"expected 0 to 65535, got {text}")
+    return int(text)
 
 
 sys.exit(main())

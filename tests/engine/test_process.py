@@ -90,6 +90,19 @@ def test_a_taken_port_is_an_error_with_its_fix() -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_port_out_of_range_is_refused() -> None:
+    """Without the check it would listen on another port, the number modulo 65536."""
+    done = subprocess.run(
+        [*COMMAND, "--port", "99999"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "expected 0 to 65535, got 99999" in done.stderr
+
+
 def test_a_command_line_of_toxiproxys_server_works() -> None:
     """Flags with one dash, values after `=`, and metrics."""
     command = [sys.executable, "-m", "chaoslab.engine", "-host=127.0.0.1", "-port", "0"]
