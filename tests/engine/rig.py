@@ -131,7 +131,8 @@ def running_engine(*options: str, descriptors: int | None = None) -> Iterator[En
 @contextlib.contextmanager
 def upstream(serve: Callable[[socket.socket], None]) -> Iterator[Address]:
     """A server that runs `serve` in a new thread for each connection."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+    # Room for all connections of a test: on a busy machine they wait to be accepted.
+    listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
     served: list[socket.socket] = []
 
     def run(sock: socket.socket) -> None:
