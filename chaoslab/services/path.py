@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -126,15 +126,30 @@ def target_of(
     )
 
 
-async def opened(sock: socket.socket, host: str, tls: ssl.SSLContext | None) -> Streams:
-    """Streams on a connected socket; with TLS where it is given. Raises Ended if TLS fails."""
-    if tls is None:
-        return await asyncio.open_connection(sock=sock)
+@contextmanager
+def closed_at_end(sock: socket.socket) -> Iterator[ExitStack]:
+    """Close a socket, and what `opened` made on it. Raises Ended where the server closes first."""
     try:
-        return await asyncio.open_connection(sock=sock, ssl=tls, server_hostname=host)
+        with ExitStack() as open_streams:
+            yield open_streams
+    except (ConnectionError, asyncio.IncompleteReadError) as error:
+        raise Ended("closed", getattr(error, "strerror", "") or "") from None
+    finally:
+        sock.close()
+
+
+async def opened(
+    sock: socket.socket, host: str, tls: ssl.SSLContext | None, open_streams: ExitStack
+) -> Streams:
+    """Streams on a connected socket; with TLS where it is given. Raises Ended if TLS fails."""
+    name = host if tls else None
+    try:
+        streams = await asyncio.open_connection(sock=sock, ssl=tls, server_hostname=name)
     except ssl.SSLError as error:
         reason = getattr(error, "verify_message", "") or error.reason or str(error)
         raise Ended("TLS asked", f"the URL asks for TLS: {reason}") from None
+    open_streams.callback(streams[1].transport.abort)
+    return streams
 
 
 def not_the_protocol(head: bytes) -> Ended:

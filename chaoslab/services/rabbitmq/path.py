@@ -24,6 +24,7 @@ from chaoslab.services.path import (
     Outcome,
     PathProgress,
     Target,
+    closed_at_end,
     not_the_protocol,
     opened,
     target_of,
@@ -60,21 +61,14 @@ async def walk(
 ) -> None:
     """From Connection.Start to an opened virtual host. Raises Ended."""
     del address
-    writer: asyncio.StreamWriter | None = None
-    try:
+    with closed_at_end(sock) as open_streams:
         async with progress.step("answer"):
-            reader, writer = await opened(sock, target.host, _tls(target))
-            await _started((reader, writer))
+            streams = await opened(sock, target.host, _tls(target), open_streams)
+            await _started(streams)
         async with progress.step("log in"):
-            await _logged_in((reader, writer), target.user, target.password)
+            await _logged_in(streams, target.user, target.password)
         async with progress.step("query"):
-            await _entered((reader, writer), target.database)
-    except (ConnectionError, asyncio.IncompleteReadError) as error:
-        raise Ended("closed", getattr(error, "strerror", "") or "") from None
-    finally:
-        if writer is not None:
-            writer.transport.abort()
-        sock.close()
+            await _entered(streams, target.database)
 
 
 async def about(url: str) -> str:

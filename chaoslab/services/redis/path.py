@@ -20,6 +20,7 @@ from chaoslab.services.path import (
     Outcome,
     PathProgress,
     Target,
+    closed_at_end,
     not_the_protocol,
     opened,
     target_of,
@@ -61,23 +62,16 @@ async def walk(
 ) -> None:
     """From the first line to an answered PING. Raises Ended."""
     del address
-    writer: asyncio.StreamWriter | None = None
-    try:
+    with closed_at_end(sock) as open_streams:
         async with progress.step("answer"):
-            reader, writer = await opened(sock, target.host, _tls(target))
-            first = await _asked((reader, writer), "PING")
+            streams = await opened(sock, target.host, _tls(target), open_streams)
+            first = await _asked(streams, "PING")
         async with progress.step("log in"):
-            await _logged_in((reader, writer), target, first)
+            await _logged_in(streams, target, first)
         async with progress.step("query"):
             if target.database not in ("", "0"):
-                _good(await _asked((reader, writer), "SELECT", target.database))
-            _good(await _asked((reader, writer), "PING"))
-    except (ConnectionError, asyncio.IncompleteReadError) as error:
-        raise Ended("closed", getattr(error, "strerror", "") or "") from None
-    finally:
-        if writer is not None:
-            writer.transport.abort()
-        sock.close()
+                _good(await _asked(streams, "SELECT", target.database))
+            _good(await _asked(streams, "PING"))
 
 
 def _tls(target: Target) -> ssl.SSLContext | None:
