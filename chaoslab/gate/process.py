@@ -26,6 +26,7 @@ _RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator
 _POLL_S = 0.2
 _WORKERS_WITHIN_S = 15.0
 _PR_SET_PDEATHSIG = 1
+_SUMMARY_WITHIN_S = 10.0  # after its last test pytest only prints its summary
 # After SIGINT a scenario heals its faults and stops its servers. If the process does not end in
 # time, the next signal follows; after SIGKILL the dead-man's switch removes everything.
 _SIGNALS = ((signal.SIGINT, 30.0), (signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
@@ -97,18 +98,43 @@ def run_pytest(
         preexec_fn=_interrupt_at_our_death(),  # noqa: PLW1509  (this process has one thread)
     )
     stopped: Abort | None = None
+    left = _TestsLeft(on_record)
     try:
         while stopped is None and _runs(process):
-            stopped = _read(report, on_record)
+            stopped = _read(report, left.on_record)
             if stopped is None and now_s() > due_s:
                 stopped = Abort(
                     cause="deadline", why=f"{limit}: not finished after {within_s:.0f} s"
                 )
+        if stopped is not None and left.none:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_SUMMARY_WITHIN_S)
     finally:
         if process.returncode is None:
             _stop(process)
-        late = _read(report, on_record)  # the records of its last moments
+        late = _read(report, left.on_record)  # the records of its last moments
     return Ended(code=process.returncode, stopped=stopped or late)
+
+
+class _TestsLeft:
+    """Follows the records: whether a test that was selected has not finished."""
+
+    def __init__(self, on_record: Callable[[Record], Abort | None]) -> None:
+        self._on_record = on_record
+        self._left: set[str] | None = None
+
+    def on_record(self, record: Record) -> Abort | None:
+        """Note the record, and pass it on."""
+        if isinstance(record, Selected):
+            self._left = set(record.nodeids)
+        elif isinstance(record, Finished) and self._left is not None:
+            self._left.discard(record.nodeid)
+        return self._on_record(record)
+
+    @property
+    def none(self) -> bool:
+        """Whether every selected test has finished; False before pytest has reported any."""
+        return self._left is not None and not self._left
 
 
 def _interrupt_at_our_death() -> Callable[[], None] | None:
