@@ -46,6 +46,8 @@ SLOW = (
     "runtimes/test_output.py",
     "services/test_other_servers.py",
     "model/test_loader_anything.py",
+    "verdicts/test_reasons.py",
+    "verdicts/test_settled_agrees.py",
     "test_analyze_damaged.py",
     "test_dependencies.py",
     "test_doctor.py",
