@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(config, items):
         (PASSES, stage("s", "two"), "gate.stages[0].marker: 'two' selects no scenario in"),
         (PASSES, stage("s", "one") + stage("t", "oen"), "gate.stages[1].marker: unknown marker "
          "'oen'\n  expected a marker that `pytest --markers` lists; did you mean 'one'?"),
-        ("pytest.skip('all of it', allow_module_level=True)\n", stage("s", "one"), "skipped)"),
+        ("pytest.skip('all of it', allow_module_level=True)\n", stage("s", "one"), "got skipped: "),
         (PASSES.replace("one", "onne"), stage("s", "one"), "'onne' not found in `markers`"),
     ],
     ids=["not collected", "selects nothing", "unknown marker", "all skipped", "strict markers"],
