@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import signal
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from rigs import examples
 
 HERE = Path(__file__).parent
 # Whole processes are booted, killed and timed here: minutes together, seconds without them. What
@@ -59,10 +59,7 @@ SLOW = (
 )
 _SLOW = tuple((HERE / place).as_posix() for place in SLOW)
 
-if find_spec("hypothesis"):  # without it all but the property tests can run
-    from rigs import examples
-
-    examples.register()
+examples.register()
 
 
 def pytest_configure() -> None:

@@ -49,8 +49,8 @@ def test_a_plan_that_counts_clients_where_the_server_shows_none_is_refused() -> 
         check_abilities(plan_of(expect.ReleasesConnections(app="web")), TOPOLOGY)
     (problem,) = refused.value.problems
     assert problem.where == "counts: expect"
-    assert "'queue' is a rabbitmq" in problem.what
-    assert "'db'" not in problem.what
+    assert problem.data == {"services": ("queue",)}
+    assert problem.got == "'queue' is a rabbitmq"
     assert "postgres, redis, mysql" in problem.expected
     assert "ReleasesConnections" in problem.fix
 
