@@ -6,7 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-WIDTH = 140  # columns, where the output is no terminal: enough for every table
+WIDTH = 140  # columns, if the output is no terminal: enough for every table
 
 
 def wide_console() -> Console:

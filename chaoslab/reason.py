@@ -36,8 +36,8 @@ class Reason:
 class Code:
     """A word of the vocabulary: `name` as in `start.exited`, the text's template, what it means.
 
-    The template is filled as by `str.format` from the data, where a sequence is joined by commas;
-    or it is a function of the data, where the words depend on it. `data` names the data that a
+    The template is filled from the data as by `str.format`; a sequence is joined by commas. If the
+    words depend on the data, it is a function of the data. `data` names the data that a
     template cannot show: those of a function, and those that the text leaves out.
     """
 

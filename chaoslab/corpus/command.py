@@ -141,8 +141,9 @@ def _chosen(defects: tuple[Defect, ...], names: tuple[str, ...]) -> tuple[Defect
 
 
 def _state(topology: Path, scenarios: str) -> str:
-    """The version of the tested code. It changes with chaoslab, the scenarios and the topology;
-    earlier trials then no longer count.
+    """A checksum of the files of chaoslab, the scenarios and the topology.
+
+    Trials with another checksum are kept, but not counted.
     """
     from chaoslab.corpus.ledger import state_of
 

@@ -26,7 +26,9 @@ class HostCheck:
         self._allowed = frozenset(filter(None, map(_normalized, allowed)))
 
     def refusal(self, request: Request) -> Answer | None:
-        """Answer 403 for a browser or a host that is not allowed; None if it is allowed."""
+        """The 403 answer to a browser (it sends `Sec-Fetch-*`), or if `Host` or `Origin` is not
+        allowed. None if the request is allowed.
+        """
         if any(name in request.headers for name in _BROWSER_HEADERS):
             return plain_error("browsers are not allowed", 403)
         for header in ("host", "origin"):

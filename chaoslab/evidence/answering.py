@@ -168,7 +168,7 @@ def row_of(misses: list[Probe], code: Code, limit_s: float) -> Reason:
 
 
 def meanwhile(misses: list[Probe], seen: Watched, contract: HealthContract) -> Reason | None:
-    """How the other paths answered during these misses. None where that is not known."""
+    """How the other paths answered during these misses. None if that is not known."""
     span = Span(start_s=misses[0].at_s + TURN_S, end_s=misses[-1].over_s)
     others = [p for p in seen.after if p.path != misses[0].path]
     answers_s = sorted(p.answer_s for p in seen.after if p.answer_s is not None)

@@ -1,6 +1,6 @@
 """How often an app tried to connect on a link during a fault, and at once after it. Pure.
 
-The tries are counted by the proxy's records where each connect reaches the proxy, else by the
+The tries are counted by the proxy's records if each connect reaches the proxy, else by the
 kernel's count of SYNs, else by the app's own sockets, which show only a lower bound.
 """
 
@@ -21,7 +21,7 @@ from chaoslab.reason import Code, Reason
 
 HERD_WINDOW_S = 0.5
 FEW = 6  # fewer tries than this show neither back-off nor jitter
-RARER = 0.7  # pauses grow where the second half has at most this share of the first half's tries
+RARER = 0.7  # pauses grow if the second half has at most this share of the first half's tries
 ALIKE = 0.02  # pauses that differ by less than this fraction have no jitter
 
 Source = Literal["proxy", "kernel", "sockets", "sockets_and_drops"]
@@ -163,7 +163,7 @@ def retry_pattern(tries: Tries, during: Span) -> Iterator[Reason]:
 def connects_after(fault: Declared, link: Link, after: Span, history: History, boot: int) -> Tries:
     """How many connects there were in the half second after a heal that has most of them.
 
-    `until_s` is the last read. Where only the kernel counts, `most` is all connects since the heal.
+    `until_s` is the last read. If only the kernel counts, `most` is all connects since the heal.
     """
     if engine_recorded(history, link.name, ""):
         mine = app_connections(history, link.name, "")

@@ -29,7 +29,7 @@ def syns_dropped(link: Link, fault: Declared, span: Span, history: History) -> i
 
 def packets_counted(link: Link, fault: Declared, history: History) -> LinkPackets | None:
     """What the kernel counted at the link from when the fault was observed in force until just
-    before its heal. None where the counters were not read twice.
+    before its heal. None if the counters were not read twice.
     """
     label = fault.label
     read = [p for p in history.of(LinkPackets) if (p.link, p.fault) == (link.name, label)]
@@ -49,7 +49,7 @@ def packets_counted(link: Link, fault: Declared, history: History) -> LinkPacket
 
 def bytes_metered(link: Link, fault: Declared, history: History) -> int:
     """How many bytes the connections carried that ended during the fault, by the proxy's own
-    metrics. 0 where the metrics were not read twice.
+    metrics. 0 if the metrics were not read twice.
     """
     label = fault.label
     read = [m for m in history.of(LinkMetered) if (m.link, m.fault) == (link.name, label)]

@@ -62,7 +62,7 @@ def lost(sample: HealthSample, expected: Collection[str], contract: HealthContra
 
 
 def unknown_words(held: list[HealthSample], app: str, contract: HealthContract) -> Reason | None:
-    """The words for dependencies that are not in the contract. None where all are known."""
+    """The words for dependencies that are not in the contract. None if all are known."""
     words = {w for s in held for w in s.dependencies.values() if w.lower() not in contract.words}
     return UNKNOWN_WORDS(words=sorted(words), app=app) if words else None
 

@@ -29,7 +29,7 @@ class Given:
 def start_of(
     app: str, boot: int, within_s: float | None, gives_up_s: float | None, history: History
 ) -> Iterator[Given]:
-    """The bound of a start. Where the app ended itself before, its own limit as well."""
+    """The bound of a start. If the app ended itself before, its own limit as well."""
     if (lived := life(history, app, boot)) is None:
         return
     complete, ended = completed(app, boot, history), exited(history, app, boot)
@@ -66,5 +66,5 @@ def settling_start(
 
 
 def completed(app: str, boot: int, history: History) -> StartupComplete | None:
-    """The end of a boot's start-up. None where it was not observed."""
+    """The end of a boot's start-up. None if it was not observed."""
     return history.first_of_boot(StartupComplete, app, boot)

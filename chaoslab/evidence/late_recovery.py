@@ -47,7 +47,7 @@ def _connected(data: Data) -> str:
 
 
 def _tried(data: Data) -> str:
-    """`tried` only where the proxy records each connect: reads of the sockets miss short ones."""
+    """`tried` only if the proxy records each connect: reads of the sockets miss short ones."""
     return "tried" if data["recorded"] else "observed"
 
 
@@ -76,7 +76,7 @@ def late_recovery(e: Bounded, history: History, healed_s: float) -> Iterator[Rea
     """Whether the app was healthy for a moment, what health still names as lost, and when the app
     connected on its links. This is reported and not judged.
 
-    Where no proxy records the connections of a link, the app's own sockets are used. They do not
+    If no proxy records the connections of a link, the app's own sockets are used. They do not
     show a connection that ends at once.
     """
     yield from _lost_again(e, history, healed_s)

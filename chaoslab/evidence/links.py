@@ -153,7 +153,7 @@ class LinkView:
             if not c.fault and c.client_port not in self._canary_ports
         )
 
-    # --- what kernels and proxies count, where only one boot lived in that time ---
+    # --- what kernels and proxies count, if only one boot lived in that time ---
 
     @cached_property
     def _lived_alone(self) -> bool:
@@ -162,21 +162,21 @@ class LinkView:
 
     @cached_property
     def syns_dropped(self) -> int:
-        """How many SYNs of the app the kernel dropped at the proxy's socket. 0 where not known."""
+        """How many SYNs of the app the kernel dropped at the proxy's socket. 0 if not known."""
         if not self._lived_alone:
             return 0
         return syns_dropped(self._link, self._fault, self._in_force, self._history)
 
     @cached_property
     def packets(self) -> LinkPackets | None:
-        """What the kernel counted at the link's port. None where not known."""
+        """What the kernel counted at the link's port. None if not known."""
         if not self._lived_alone:
             return None
         return packets_counted(self._link, self._fault, self._history)
 
     @cached_property
     def ended_bytes(self) -> int:
-        """How many bytes ended connections carried, by the proxy's metrics. 0 where not known."""
+        """How many bytes ended connections carried, by the proxy's metrics. 0 if not known."""
         if not self._lived_alone:
             return 0
         return bytes_metered(self._link, self._fault, self._history)

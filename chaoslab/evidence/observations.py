@@ -1,6 +1,6 @@
 """Observations that a fault affected an app: each is a function of a `LinkView`. Pure.
 
-Each yields a reason for what was observed, and nothing where nothing was. Every kind of fault
+Each yields a reason for what was observed, and nothing if nothing was. Every kind of fault
 chooses its observations. docs/verdicts.md says what each can and cannot show.
 """
 

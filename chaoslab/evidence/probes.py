@@ -1,7 +1,7 @@
 """An app's answers as a platform's prober counts them: hits and misses, by path. Pure.
 
 A prober sends one request after the other, and acts after several misses in a row. The lab sends
-its requests in the same way. In runs of older versions they overlap: so a miss counts only where it
+its requests in the same way. In runs of older versions they overlap: so a miss counts only if it
 was sent after the miss before was over. One pause of the app is then counted once."""
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _probe(path: str, sample: HealthSample | ProberSample, limit_s: float) -> Pr
 
 
 def in_a_row(missed: Iterable[Probe], probes: Iterable[Probe], failures: int) -> list[Probe]:
-    """The first `failures` misses in a row, one sent after the other. Empty where there are fewer.
+    """The first `failures` misses in a row, one sent after the other. Empty if there are fewer.
 
     Every probe that was sent between two of them is a miss as well.
     """

@@ -133,7 +133,7 @@ BY_HEALTH = Code(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What a write shows. `service` is where the lab found it; empty where it did not."""
+    """What a write shows. `service` is where the lab found it; empty if it did not."""
 
     outcome: Outcome
     because: tuple[Reason, ...]
@@ -163,7 +163,7 @@ def by_write(e: Bounded, history: History, span: Span) -> Proof:
 
 
 def by_load(e: Bounded, history: History, span: Span) -> Proof:
-    """Whether a write of the plan's load was served in time. UNKNOWN without a reason where not."""
+    """Whether a write of the plan's load was served in time. UNKNOWN without a reason if not."""
     due_s = span.start_s + (e.within_s or 0.0)
     served = [w for w in _writes(e, history, span, "load") if w.outcome == "ok"]
     found = (_found(w, history) for w in served if over_s(w) <= due_s)
@@ -181,7 +181,7 @@ def _writes(e: Bounded, history: History, span: Span, purpose: str) -> list[Writ
 
 
 def _late(proof: Write, tries: list[Write], due_s: float, span: Span) -> Proof:
-    """Too late, where a write that the app did not acknowledge was open at the bound, or was sent
+    """Too late, if a write that the app did not acknowledge was open at the bound, or was sent
     after it. Else no write shows what the app would have done at the bound.
     """
     after_s, sent_s = over_s(proof) - span.start_s, proof.at_s - span.start_s

@@ -43,7 +43,7 @@ class Questions:
 
     def fewer_than_in(self, times_s: list[float], window_s: float, allowed: int) -> int:
         """The largest number of `times_s` (in order) within one window, where it is more than
-        `allowed` and more than the requests that were open in that window; 0 where none is.
+        `allowed` and more than the requests that were open in that window; 0 if none is.
         """
         most, start = 0, 0
         for end, at_s in enumerate(times_s):
@@ -66,7 +66,7 @@ def questions(history: History, app: str, boot: int) -> Questions:
 
 
 def own_questions(e: OfBoot, history: History) -> list[Reason]:
-    """How many requests of the lab were open at the same time, where the run recorded that."""
+    """How many requests of the lab were open at the same time, if the run recorded that."""
     counts = history.last_of_boot(QuestionsAsked, e.app, e.boot)
     if counts is None:
         return []

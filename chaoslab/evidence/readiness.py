@@ -1,7 +1,7 @@
 """The answers of readiness, compared with what users got from their writes. Pure.
 
 Only writes show what users get, so the time between two rows of writes is not judged. An answer of
-readiness is compared with a row of writes only where it was requested after the row had shown
+readiness is compared with a row of writes only if it was requested after the row had shown
 itself, and given before the last write of the row was sent.
 """
 
@@ -59,7 +59,7 @@ def _fate(data: Data) -> str:
 
 
 def _unserved(data: Data) -> str:
-    """`refused` only where there was an answer: a write without one is not refused."""
+    """`refused` only if there was an answer: a write without one is not refused."""
     if data["unanswered"] == data["writes"]:
         return "without an answer"
     return "refused or without an answer" if data["unanswered"] else "refused"

@@ -137,7 +137,7 @@ def watched_shortly(watched: list[HealthSample], stable_s: float) -> Reason | No
 
 
 def not_stable(watched: list[HealthSample], stable_s: float, sampling: Sampling) -> Reason | None:
-    """Why these answers do not show that the app stayed healthy. None where they do."""
+    """Why these answers do not show that the app stayed healthy. None if they do."""
     if short := watched_shortly(watched, stable_s):
         return short
     pause = gap(map(asking, watched), silence_s(sampling))
@@ -151,7 +151,7 @@ def _lasted_s(watched: list[HealthSample]) -> float:
 
 
 def fault_missed(history: History) -> Reason | None:
-    """That a fault was not in force, or could not be healed. None where all were."""
+    """That a fault was not in force, or could not be healed. None if all were."""
     missed = history.first(FaultMissed)
     return FAULT_MISSED.because_of(missed.why, fault=missed.fault) if missed else None
 

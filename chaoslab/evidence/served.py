@@ -53,7 +53,7 @@ class Served:
     """The writes that count: sent once the app was ready, and not during or shortly after a fault.
 
     `calm_s` is when the last fault was healed and the app had its time to recover. It is infinite
-    where a fault was not healed, and None where no fault was requested in the life of this boot.
+    if a fault was not healed, and None if no fault was requested in the life of this boot.
     """
 
     writes: Sequence[Write]
@@ -66,7 +66,7 @@ class Served:
         return [] if self.calm_s is None else [w for w in self.writes if w.at_s > self.calm_s]
 
     def counts(self) -> Iterator[Reason]:
-        """The results before, between and after the faults. Nothing where there was no fault."""
+        """The results before, between and after the faults. Nothing if there was no fault."""
         if self.calm_s is None:
             return
         before = [w for w in self.writes if w.at_s < self.first_fault_s]
@@ -111,7 +111,7 @@ def half(after_heal: int) -> int:
 
 
 def loads_over(e: OfBoot, plan: Plan, history: History, calm_s: float) -> dict[str, float]:
-    """The app's loads, each with when it stopped. Empty where one was not stopped by `calm_s`."""
+    """The app's loads, each with when it stopped. Empty if one was not stopped by `calm_s`."""
     over: dict[str, float] = {}
     for i, load in enumerate(plan.load):
         if load.app != e.app:

@@ -67,7 +67,7 @@ def may_settle(e: Start, complete: StartupComplete) -> bool:
 
 
 def came_s(e: Start, complete: StartupComplete, history: History) -> float | None:
-    """When the start was as `e` claims: at its first good answer, or at a later one. None where it
+    """When the start was as `e` claims: at its first good answer, or at a later one. None if it
     was not.
     """
     if complete.state in wanted(e):
@@ -88,7 +88,7 @@ def healthy_from_s(
 def states_in_turn(
     e: Start, begun: Spawned, complete: StartupComplete, history: History
 ) -> Reason | None:
-    """The states of health from the first good answer on, in seconds after the spawn. None where
+    """The states of health from the first good answer on, in seconds after the spawn. None if
     the state did not change before the start's deadline, or before the claimed state.
     """
     until_s = came_s(e, complete, history)
@@ -133,7 +133,7 @@ def settled_from(
     history: History,
 ) -> HealthSample | None:
     """The first healthy answer of an app that was degraded before it, within its time to start.
-    None where the app was not degraded at first, or without such an answer.
+    None if the app was not degraded at first, or without such an answer.
     """
     begun = spawned(history, e.app, e.boot)
     if not has_to_settle(e, complete) or begun is None:

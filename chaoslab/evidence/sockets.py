@@ -1,6 +1,6 @@
 """Observations from the app's own sockets and the server's sessions. Pure.
 
-The lab reads them at intervals. They show less than a proxy's records, and are used where there are
+The lab reads them at intervals. They show less than a proxy's records, and are used if there are
 no records.
 """
 
@@ -26,7 +26,8 @@ NONE_WHILE_IN_FORCE = Code(
 SOME_ENDED = Code(
     "fault.connections_ended",
     "{connections} connections of the app ended",
-    "Connections of the app were gone at a later read, and the proxy keeps no records.",
+    "Connections of the app ended during the fault, as its sockets show. Used if the proxy keeps "
+    "no records of connections.",
 )
 ALL_LOST_AT_ONCE = Code(
     "fault.all_connections_lost_at_once",
@@ -93,7 +94,7 @@ def _none_while_in_force(link: LinkView, over: set[int]) -> Observed:
 
 
 def some_connections_ended(link: LinkView) -> Observed:
-    """Only where the proxy keeps no records."""
+    """Only if the proxy keeps no records."""
     if not link.has_records and (gone := link.ports_gone):
         yield SOME_ENDED(connections=len(gone))
 
@@ -125,7 +126,7 @@ def opened_while_down(link: LinkView) -> Observed:
 
 
 def opened_through(link: LinkView) -> Observed:
-    """Only where the proxy keeps no records."""
+    """Only if the proxy keeps no records."""
     if not link.has_records and (opened := link.ports_opened):
         yield OPENED_THROUGH(connections=len(opened))
 

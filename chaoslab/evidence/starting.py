@@ -25,7 +25,7 @@ def not_reached(
 
 
 def watched_to(e: OfBoot, history: History, bound_s: float) -> Reason | None:
-    """That the boot was not watched until the bound. None where it was."""
+    """That the boot was not watched until the bound. None if it was."""
     until_s = watched_until_s(history, e.app, e.boot)
     return NOT_REACHED(until_s=until_s, bound_s=bound_s) if until_s < bound_s else None
 
@@ -36,7 +36,7 @@ def is_past(
     """Whether the app has had that time, and has answered since its end.
 
     Its waits for a core come on top, at most as long again. An answer is not required with `heard`,
-    or where the lab no longer asks. So a late state is distinguished from one that never comes.
+    or if the lab no longer asks. So a late state is distinguished from one that never comes.
     """
     long_s = given.end_s - given.start_s
     lost_s = min(long_s, waited_s(history, e.app, e.boot, given.start_s, now_s))

@@ -28,7 +28,7 @@ Data = Mapping[str, Any]
 
 
 def _lost(data: Data) -> str:
-    """Who lost how much time: the app, or the lab where `app` is None."""
+    """Who lost how much time: the app, or the lab if `app` is None."""
     who = "the lab itself was late" if data["app"] is None else f"{data['app']} waited for a core"
     return f"{who} for {data['lost_s']:.3f} s"
 
@@ -76,7 +76,7 @@ def starved(
     judged: Callable[[History], Verdict],
     given_more: Callable[[float], Verdict],
 ) -> Reason | None:
-    """Why the machine may have caused the failure of `e`. None where it did not.
+    """Why the machine may have caused the failure of `e`. None if it did not.
 
     `given` are the times that `e` gives the app. `judged` judges `e` by another history,
     `given_more` with more seconds for what must be done in time.
@@ -93,7 +93,7 @@ def lacked_time(
     losses: list[tuple[str, list[Loss]]],
     given_more: Callable[[float], Verdict] | None = None,
 ) -> Reason | None:
-    """Why the app may not have had the time that it was given. None where it had."""
+    """Why the app may not have had the time that it was given. None if it had."""
     if not given.own and (why := too_much_lost(given.span, losses, given.done_s)):
         return why
     return _explained(given, losses[:1], given_more)  # a late lab takes no time from the app
@@ -104,8 +104,8 @@ def _explained(
     losses: list[tuple[str, list[Loss]]],
     given_more: Callable[[float], Verdict] | None,
 ) -> Reason | None:
-    """Why a missed limit would have been kept without the waits for a core. None where it would
-    not, where no limit was missed, or where the claim also fails with that much more time.
+    """Why a missed limit would have been kept without the waits for a core. None if it would
+    not, if no limit was missed, or if the claim also fails with that much more time.
     """
     span, done_s = given.span, given.done_s
     if done_s is None or done_s <= span.end_s:
@@ -128,7 +128,7 @@ def _excused(
     app: App, history: History, losses: list[tuple[str, list[Loss]]],
     judged: Callable[[History], Verdict],
 ) -> Reason | None:  # fmt: skip
-    """The first starved time, where without the late answers in such times nothing fails."""
+    """The first starved time, if without the late answers in such times nothing fails."""
     stretches = list(_stretches(losses))
     if not stretches:
         return None
@@ -166,7 +166,7 @@ def _stretches(losses: list[tuple[str, list[Loss]]]) -> Iterator[tuple[Span, Rea
 def too_much_lost(
     span: Span, losses: Iterable[tuple[str, list[Loss]]], done_s: float | None = None
 ) -> Reason | None:
-    """Why too much of the time was lost. None where it was not, or where the app still had as long
+    """Why too much of the time was lost. None if it was not, or if the app still had as long
     as the whole time, without the loss, by `done_s`.
     """
     long_s = span.end_s - span.start_s

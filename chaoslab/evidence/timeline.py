@@ -47,19 +47,19 @@ def end_s(history: History) -> float:
 
 
 def run_ended(history: History) -> RunEnded | None:
-    """The event of the run's end. None where the run was killed."""
+    """The event of the run's end. None if the run was killed."""
     return history.last(RunEnded)
 
 
 def asked_s(history: History, fault: str) -> float:
-    """When the fault was requested or, where the engine was armed with it, began."""
+    """When the fault was requested or, if the engine was armed with it, began."""
     times = [e.since_s for e in history.of(FaultInForce) if e.fault == fault]
     times += [e.at_s for e in history.of(FaultRequested) if e.fault == fault and not e.armed]
     return min(times, default=0.0)
 
 
 def fault_span(history: History, fault: str) -> Span | None:
-    """From when the fault was in force until its heal began. None where it was not observed."""
+    """From when the fault was in force until its heal began. None if it was not observed."""
     began = history.first(FaultInForce, lambda e: e.fault == fault)
     if began is None:
         return None
@@ -68,7 +68,7 @@ def fault_span(history: History, fault: str) -> Span | None:
 
 
 def last_healed_s(history: History) -> float | None:
-    """When the last fault was healed. None where none was."""
+    """When the last fault was healed. None if none was."""
     healed = history.last(FaultHealed)
     return healed.at_s if healed else None
 
@@ -99,7 +99,7 @@ def samples(history: History, app: str, boot: int) -> list[HealthSample]:
 
 
 def recovery_span(history: History, app: str, boot: int) -> Span | None:
-    """From the last heal in this boot's life to the next fault, or without end. None where no fault
+    """From the last heal in this boot's life to the next fault, or without end. None if no fault
     was healed in its life. An app that ended by itself must have recovered all the same.
     """
     begun, ended = spawned(history, app, boot), exited(history, app, boot)
@@ -124,8 +124,10 @@ def faults_begun_s(history: History) -> dict[str, float]:
 def healthy_since(
     history: History, app: str, boot: int, after_s: float, until_s: float = math.inf
 ) -> HealthSample | None:
-    """The sample from which on every sample is healthy, of those that were sent from `after_s` on
-    and over by `until_s`. None where the last of them is not healthy.
+    """The first sample of the healthy series at the end: it and all later samples are healthy.
+
+    Only samples that were sent from `after_s` on and answered by `until_s` count. None if there are
+    none, or if the last of them is not healthy.
     """
     since = None
     for sample in samples(history, app, boot):
@@ -202,7 +204,7 @@ def exited(history: History, app: str, boot: int) -> Exited | None:
 
 
 def exited_by(at_s: float, e: OfBoot, history: History) -> Exited | None:
-    """The end of the process, where it ended by itself by that moment. Else None."""
+    """The end of the process, if it ended by itself by that moment. Else None."""
     ended = exited(history, e.app, e.boot)
     early = ended is not None and not ended.asked and ended.at_s <= at_s
     return ended if early else None
@@ -216,7 +218,7 @@ def replaced(history: History, app: str, boot: int) -> Exited | None:
 
 
 def life(history: History, app: str, boot: int) -> Span | None:
-    """From the spawn of one boot to its exit, or to the history's end. None where it never started.
+    """From the spawn of one boot to its exit, or to the history's end. None if it never started.
 
     For an app that ran before the lab, the life has no beginning.
     """

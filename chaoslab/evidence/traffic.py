@@ -50,13 +50,13 @@ def load_writes(history: History, app: str, boot: int) -> list[Write]:
 
 
 def ready_s(history: History, app: str, boot: int) -> float | None:
-    """When readiness first answered 2xx. None where it never did."""
+    """When readiness first answered 2xx. None if it never did."""
     ready = history.first_of_boot(Ready, app, boot)
     return ready.at_s if ready else None
 
 
 def well_s(history: History, app: str, boot: int) -> float | None:
-    """When the app was first observed ready or healthy. None where it never was.
+    """When the app was first observed ready or healthy. None if it never was.
 
     The lab asks readiness last, and users may be served before.
     """
@@ -67,7 +67,7 @@ def well_s(history: History, app: str, boot: int) -> float | None:
 
 
 def first_fault_s(history: History) -> float:
-    """When the first fault was requested or began. Infinite where none was."""
+    """When the first fault was requested or began. Infinite if none was."""
     labels = {e.fault for e in history.of(FaultRequested)}
     return min((asked_s(history, label) for label in labels), default=math.inf)
 
@@ -105,7 +105,7 @@ def no_answer(write: Write) -> bool:
 
 def response(write: Write) -> dict[str, Scalar]:
     """The result of a write as data of a reason: the status, the beginning of an answer that is no
-    acknowledgement, and the client's error where there was no answer.
+    acknowledgement, and the client's error if there was no answer.
     """
     return {"status_code": write.status_code, "answer": write.answer, "error": write.error}
 

@@ -88,8 +88,8 @@ ANSWERING = Code(
 )
 RESTARTED = Code(
     "start.restarted",
-    "its supervisor restarted it {count} times",
-    "After this boot the app ended by itself and its supervisor started it again.",
+    "its supervisor restarted the app {count} times in the whole run",
+    "How often in the run the app ended by itself and the lab, its supervisor, started it again.",
 )
 
 
@@ -106,7 +106,9 @@ def how_it_ended(
 
 
 def exited_early(e: OfBoot, history: History, begun: Spawned, ended: Exited) -> list[Reason]:
-    """Whether the process had listened and answered before it ended, or on which other port."""
+    """The exit of a process that ended by itself, and whether it had listened and answered; if it
+    did not listen on its port, also the other ports on which it listened.
+    """
     listened_s, status = _listened_after_s(e, history, begun), _first_status(e, history)
     reason = EXITED(
         exit_code=ended.exit_code,
@@ -121,7 +123,7 @@ def exited_early(e: OfBoot, history: History, begun: Spawned, ended: Exited) -> 
 
 
 def last_bad_answer(e: OfBoot, history: History) -> list[Reason]:
-    """The last answer of health, where it was neither healthy nor degraded."""
+    """The last answer of health, if it was neither healthy nor degraded."""
     answers = [s for s in samples(history, e.app, e.boot) if s.status_code]
     bad = answers and answers[-1].state not in SERVING
     return [health_answer(answers[-1])] if bad else []
@@ -153,7 +155,7 @@ def _first_status(e: OfBoot, history: History) -> int | None:
 
 
 def _elsewhere(e: OfBoot, history: History, begun: Spawned) -> list[Reason]:
-    """The other ports on which it listened. Empty where there are none."""
+    """The other ports on which it listened. Empty if there are none."""
     reads = history.of_boot(Listening, e.app, e.boot)
     ports = sorted({port for read in reads for port in read.ports} - {begun.port})
     return [OTHER_PORT(other_ports=ports, port=begun.port)] if ports else []

@@ -52,7 +52,7 @@ def silent_before_heal(
 
 def replaced_s(e: OfBoot, history: History) -> float | None:
     """When the plan replaced this boot: when the lab stopped asking it, or when it ended. None
-    where the plan did not replace it.
+    if the plan did not replace it.
     """
     if (stopped := replaced(history, e.app, e.boot)) is None:
         return None

@@ -60,9 +60,10 @@ LOST = Code(
 )
 LOST_ACCEPTED = Code(
     "write.lost_accepted",
-    "{count} of them were answered {status_code}; fix: declare kept_within_s in "
-    "[apps.<app>.writes] if the app stores them later",
-    "Lost writes whose status code means that they are stored later; no time for that is declared.",
+    "{count} of the lost writes were answered {status_code} (accepted); fix: declare kept_within_s "
+    "in [apps.<app>.writes] if the app stores a write after its answer",
+    "Lost writes that were answered 202: the app may store them after its answer, but the topology "
+    "declares no kept_within_s.",
 )
 
 

@@ -40,7 +40,7 @@ NO_LINK = ErrorCode(
 
 
 def app_name(place: Place, name: str) -> str:
-    """The name of an app; the first app of the topology where a plan leaves the name out."""
+    """The name of an app; the first app of the topology if a plan leaves the name out."""
     return name or next(iter(place.topology.apps))
 
 

@@ -1,4 +1,4 @@
-"""Exported objects as YAML, with comments for the person who applies it."""
+"""Exported objects as YAML. Comments say how each differs from the fault in the lab."""
 
 from __future__ import annotations
 

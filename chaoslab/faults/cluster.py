@@ -30,7 +30,7 @@ class Peer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkRule:
     """What happens to packets of the app's pods. They are delayed by `latency_s`, limited to
-    `rate_kb_per_s`, or dropped where neither is set.
+    `rate_kb_per_s`, or dropped if neither is set.
 
     `notes` describe how the rule differs from the lab's fault.
     """

@@ -31,7 +31,7 @@ class Stopped(ServiceFault):
 def observed_down(link: LinkView) -> Iterator[Reason]:
     """Observations that the app could not reach the service.
 
-    The proxy's records show which side ended a connection, so they are used where they exist. The
+    The proxy's records show which side ended a connection, so they are used if they exist. The
     app's sockets show only that connections ended, and a pool may have closed them itself.
     """
     yield from observations.connects_found_nobody(link)

@@ -1,4 +1,7 @@
-"""Writes `--chaos-report FILE` while pytest runs. Under xdist only the controller writes it."""
+"""Writes the selected tests, and the result of each as soon as it ends, to `--chaos-report FILE`.
+
+Under xdist only the controller writes.
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ _ROOM_BYTES = 64 * 1024
 def make_folder(path: Path) -> None:
     """Make a folder that only its owner can read, and the missing folders above it.
 
-    Raises FileExistsError where the name exists, and ResultsUnwritable where it cannot be made.
+    Raises FileExistsError if the name exists, and ResultsUnwritable if it cannot be made.
     """
     try:
         for missing in reversed([each for each in path.parents if not each.exists()]):
@@ -32,7 +32,7 @@ def make_folder(path: Path) -> None:
 def open_file(path: Path, *, append: bool = False) -> int:
     """A descriptor for writing a file. A missing file is made; without `append` it is emptied.
 
-    Raises ResultsUnwritable where it cannot be opened, or where the file or a folder above it is a
+    Raises ResultsUnwritable if it cannot be opened, or if the file or a folder above it is a
     symbolic link.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW

@@ -63,7 +63,7 @@ def why_impossible(
     events: Sequence[AnyEvent],
     without: frozenset[int] = frozenset(),
 ) -> Reason | None:
-    """Why the moment can no longer occur. None where it may, or where this is not known.
+    """Why the moment can no longer occur. None if it may, or if this is not known.
 
     `without` are the boots of the plan, by number from 0, that start only at this moment: they
     cannot cause it.
@@ -141,7 +141,7 @@ def _is_kept(label: str, plan: Plan) -> bool:
 
 
 def _why_missed(moment: AtMoment, label: str, events: Sequence[AnyEvent]) -> str:
-    """What was recorded of a fault that can no longer be in force, or be healed; empty where it may
+    """What was recorded of a fault that can no longer be in force, or be healed; empty if it may
     be.
     """
     mine = [e for e in events if getattr(e, "fault", None) == label]

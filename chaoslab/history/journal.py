@@ -71,7 +71,7 @@ class Journal:
     """Records events, and wakes the tasks that wait for one.
 
     Each line is written to disk at once, so that a killed run keeps its history. Secrets are masked
-    before an event is recorded or passed on. Where the file cannot be written any more, `trouble`
+    before an event is recorded or passed on. If the file cannot be written any more, `trouble`
     is the error, and the journal writes no more.
     """
 
@@ -146,7 +146,7 @@ class Journal:
                 self._wakers.discard(waker)
 
     async def moment(self, moment: AtMoment, since_s: float | None = None) -> AnyEvent | None:
-        """Wait for a moment and its `after_s`. None where it did not occur in time.
+        """Wait for a moment and its `after_s`. None if it did not occur in time.
 
         `since_s` is when the fault began that the moment ends; see `moments.find`.
         """
@@ -193,7 +193,7 @@ def _as_line(event: AnyEvent) -> str:
 def read_history(path: Path) -> History:
     """The history in a file. An incomplete last line, as of a killed run, is left out.
 
-    Raises SpecError where the file is missing, or where a line before the last is no event.
+    Raises SpecError if the file is missing, or if a line before the last is no event.
     """
     if not path.is_file():
         raise SpecError(

@@ -63,7 +63,7 @@ _WORDS: dict[Moment, str] = {
 def find(
     moment: AtMoment, events: Sequence[AnyEvent], since_s: float | None = None
 ) -> AnyEvent | None:
-    """The nth event that is the moment. None where it has not occurred.
+    """The nth event that is the moment. None if it has not occurred.
 
     `since_s` is when the fault began that the moment ends. A change of health does not count that
     ended before: an app may be degraded until it has checked its dependencies for the first time.

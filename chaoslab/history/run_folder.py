@@ -120,7 +120,7 @@ class RunFolder:
 def scenario_folders(run: Path) -> Iterator[RunFolder]:
     """The folders of a run's scenarios, by name. `run` may be the folder of one scenario.
 
-    Raises SpecError where there is no run.
+    Raises SpecError if there is no run.
     """
     if (run / "history.jsonl").exists() or (run / "plan.json").exists():
         yield RunFolder(run)

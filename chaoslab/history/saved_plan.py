@@ -36,7 +36,7 @@ def read_plan(text: bytes, kinds: Kinds) -> Plan:
     """The plan in such a text. A part whose kind is not in `kinds` becomes an `UnknownFault` or an
     `UnknownExpectation`.
 
-    Raises ValueError, or pydantic's ValidationError, where the text is no plan.
+    Raises ValueError, or pydantic's ValidationError, if the text is no plan.
     """
     data = from_json(text)
     faults, expected = _listed(data, "faults"), _listed(data, "expect")

@@ -58,7 +58,7 @@ class Awaited:
 
     async def came(self) -> bool:
         """Wait for the moment and the seconds after it. False as soon as it can no longer occur, or
-        where it did not occur in its time.
+        if it did not occur in its time.
         """
         event = await self._journal.wait_for(self._look, self._within_s)
         if event is None:

@@ -1,4 +1,4 @@
-"""Check that the app's connect attempts can be counted where a plan needs their number."""
+"""Check that the app's connect attempts can be counted if a plan needs their number."""
 
 from __future__ import annotations
 

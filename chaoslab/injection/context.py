@@ -28,9 +28,9 @@ NOT_IN_FORCE = ErrorCode(
 class Context:
     """What faults act on: the proxies of the links, the services, and the journal of the run.
 
-    `addresses` has the address at which an app reaches each link. `canary_addresses` has the
-    addresses that canaries use instead, for the links where these differ. `connect_held_by` has
-    the fault that uses a proxy's connect phase now: only one fault can, at a time.
+    `addresses` maps a link to the address at which its app reaches it. `canary_addresses` maps a
+    link to the address of a second proxy, which canaries use in some self-tests. `connect_held_by`
+    maps a proxy to the fault that controls its new connections now; only one fault can.
     """
 
     topology: Topology
@@ -79,7 +79,7 @@ class Context:
 def not_in_force(
     fault: Declared, place: str, sighting: Sighting, service: str, expected: str = ""
 ) -> InjectionFailed:
-    """The error where a canary at `place`, a link or a service, did not observe the fault."""
+    """The error if a canary at `place`, a link or a service, did not observe the fault."""
     observed = {"outcome": sighting.outcome, "took_s": sighting.took_s}
     fix = ""
     if sighting.outcome == "accepted":

@@ -13,8 +13,8 @@ from chaoslab.seeds import generator
 
 CONNECTS_IN_USE = ErrorCode(
     "injection.connects_in_use",
-    "{fault}: the fault {other} still acts on connects at {proxy}",
-    "Two faults would act on the connects of one link at the same time.",
+    "{fault}: the fault {other} still controls new connections at {proxy}",
+    "Two faults would control the new connections of one link at the same time; only one can.",
 )
 STOPPED_ALTERNATING = ErrorCode(
     "injection.stopped_alternating",
@@ -87,7 +87,7 @@ class LinkInjection:
         for proxy in proxies:
             if held.get(proxy, label) != label:
                 reason = CONNECTS_IN_USE(fault=label, other=held[proxy], proxy=proxy)
-                fix = "start one after the other has ended: only one can act on connects at a time"
+                fix = "start one after the other has ended: only one can control new connections"
                 raise InjectionFailed(Problem(reason=reason, fix=fix))
         held.update(dict.fromkeys(proxies, label))
 

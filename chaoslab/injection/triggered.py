@@ -47,7 +47,7 @@ class TriggeredInjection(LinkInjection):
             await asyncio.sleep(TRIGGER_POLL_S)
 
     async def begin(self) -> float:
-        """Return when the engine started the fault."""
+        """The journal time at which the engine started it. Raises InjectionFailed if it has not."""
         fired_s = await self._fired_s()
         if fired_s is None:
             raise InjectionFailed(Problem(reason=NOT_STARTED(fault=self.declared.label)))

@@ -100,7 +100,10 @@ async def _carried_out(
 def _judged(
     topology: Topology, plan: Plan, journal: Journal, folder: RunFolder, sums: Checksums
 ) -> tuple[Verdict, ...]:
-    """Judge the run by its saved files, as `chaoslab analyze` will."""
+    """Judge the run by the events in its history file, so that `analyze` gives the same verdicts.
+
+    Every verdict is UNKNOWN if a file could not be saved, or was changed by somebody else.
+    """
     doubts = [HISTORY_IN_PART(why=journal.trouble)] if journal.trouble else []
     try:
         save_checksums(folder.path, {**sums, folder.history_path.name: journal.checksum})

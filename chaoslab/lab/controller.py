@@ -44,7 +44,7 @@ class ControllerWatch:
 
 
 def _until_gone(controller: int) -> None:
-    """Return when the controller has ended. Without pidfd_open it polls the parent's pid."""
+    """Wait until the controller has ended. Without pidfd_open it polls the parent's pid."""
     try:
         watched = os.pidfd_open(controller)
     except (AttributeError, OSError):

@@ -32,14 +32,14 @@ class LeftProcess:
 def set_birthmark(family: Iterable[int], birthmark: int) -> None:
     """Give processes a birthmark; every process that they start from now on inherits it.
 
-    Where the platform has no such limit, or forbids it, they get none. A process that leaves its
+    If the platform has no such limit, or forbids it, they get none. A process that leaves its
     parent, its session and its environment is then not found.
     """
     _limit(family, birthmark)
 
 
 def remove_birthmark(pid: int) -> None:
-    """Remove the birthmark of a process of the lab; it has one where an app started the lab."""
+    """Remove the birthmark of a process of the lab; it has one if an app started the lab."""
     _limit((pid,), -1)
 
 

@@ -110,7 +110,9 @@ class DeadMansSwitch:
         return not self.why_left
 
     def take_over(self) -> bool:
-        """Kill the switch's process and do its work in this one; returns whether nothing is left.
+        """Kill the switch's process, and remove everything from this process instead.
+
+        Returns True if nothing is left.
 
         Blocks.
         """

@@ -28,7 +28,7 @@ _MAPPED = bytes(10) + b"\xff\xff"
 class AppSocket:
     """A TCP socket of the app as the kernel shows it; `state` is `SYN_SENT`, `ESTABLISHED`, ….
 
-    The remote port of a listener is 0. `pid` is the process that holds it. Where they are not
+    The remote port of a listener is 0. `pid` is the process that holds it. If they are not
     known, `remote_host` is empty and `pid` 0.
     """
 
@@ -60,7 +60,7 @@ def _children(pid: int) -> Iterator[int]:
 def sockets_of(pid: int) -> tuple[AppSocket, ...]:
     """Every TCP socket (IPv4, IPv6) that the process or a descendant holds open now.
 
-    Raises RuntimeUnavailable where the platform does not show them.
+    Raises RuntimeUnavailable if the platform does not show them.
     """
     if not os.path.isdir("/proc/self/fd"):
         raise _hidden("/proc/self/fd is missing", fix="run the lab on Linux")
@@ -109,7 +109,7 @@ def socket_inodes(pid: int) -> Iterator[int]:
 def _ignoring_hidden() -> Iterator[None]:
     """Ignore what is gone or hidden.
 
-    Raises RuntimeUnavailable where this process has no descriptors or memory left: else the app
+    Raises RuntimeUnavailable if this process has no descriptors or memory left: else the app
     would seem to have no sockets.
     """
     try:
@@ -135,7 +135,7 @@ def holder_of(port: int) -> str:
 
 
 def port_taken(who: str, port: int) -> Problem:
-    """The problem where `who` needs a port of loopback on which another process listens."""
+    """The problem if `who` needs a port of loopback on which another process listens."""
     reason = PORT_TAKEN(port=port, host=HOST, holder=holder_of(port))
     return Problem(where=who, reason=reason, fix="stop that process, or choose another port")
 

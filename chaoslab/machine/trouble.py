@@ -17,10 +17,10 @@ E = TypeVar("E", bound=ChaoslabError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """What is wrong with a part, where the lab itself is not the cause.
+    """What is wrong with a part, if the lab itself is not the cause.
 
     `ended`: the part does not come back, and the run must end. `error` is the error that ends the
-    run, where one is known.
+    run, if one is known.
     """
 
     what: str

@@ -61,7 +61,7 @@ class Expected:
     """One claim about one app.
 
     `rests_on` names the faults that must be observed to affect the app, or the verdict is UNKNOWN.
-    None means every fault of the plan. `app` may be left out where there is only one.
+    None means every fault of the plan. `app` may be left out if there is only one.
     """
 
     rests_on: tuple[str, ...] | None = None
@@ -89,7 +89,7 @@ class Expected:
 
     @property
     def proof(self) -> ProofWanted | None:
-        """The write that the lab must send for it. None where it needs none."""
+        """The write that the lab must send for it. None if it needs none."""
         return None
 
     @property
@@ -112,7 +112,7 @@ class Expected:
         yield from ()
 
     def with_faults(self, labels: tuple[str, ...]) -> Self:
-        """The same expectation. It rests on these faults where its `rests_on` is None."""
+        """The same expectation. It rests on these faults if its `rests_on` is None."""
         return self if self.rests_on is not None else replace(self, rests_on=labels)
 
     def resolved(self, app: App) -> Self:

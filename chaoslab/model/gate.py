@@ -46,7 +46,7 @@ def _present_name(runtime: object) -> Any:
 class Gate:
     """The stages in their order, and how they are run.
 
-    `runtime`: `auto` is docker where the machine is ready for it, else local. `proxy`: `auto` is a
+    `runtime`: `auto` is docker if the machine is ready for it, else local. `proxy`: `auto` is a
     real Toxiproxy on docker, and the lab's own engine on local. `workers` is how many scenarios run
     at the same time. `retries` is how often a scenario that did not pass is run again; it then
     counts as flaky, not as passed. `p1` are the verdicts of the highest severity. `scenarios` is

@@ -12,7 +12,7 @@ from chaoslab.model.when import AtMoment
 class Load:
     """Writes by the app's write contract, `rate_per_s` per second, from `start` to `stop`.
 
-    `stop=None` continues until the run ends. A write is sent at its time, even where earlier ones
+    `stop=None` continues until the run ends. A write is sent at its time, even if earlier ones
     have no answer yet (open loop). Each waits `timeout_s` seconds for its answer.
     """
 
@@ -29,13 +29,13 @@ class Sampling:
     seconds for its answer.
 
     On one path never more than one request is open. The lab sends one each `fast_s` (or `cadence_s`
-    where that is less) while the plan waits for the start-up, for health to show a fault or its
+    if that is less) while the plan waits for the start-up, for health to show a fault or its
     heal, or for a trigger, and for 1 s after the state of health changed. An app's own
     `health.period_s` is the shortest time between two.
 
     From `quiet_from` to `quiet_until` the lab sends no request, so that the first traffic after a
     heal can be a user's: requests for health would renew stale connections in pools. Liveness and
-    readiness are asked each `prober_cadence_s`, where an expectation is about them.
+    readiness are asked each `prober_cadence_s`, if an expectation is about them.
     """
 
     cadence_s: float = 0.25

@@ -39,7 +39,7 @@ _NAMES = frozenset(
 ) | {"step", "stream", "target", "type"}
 # Words that the lab itself writes.
 _OWN = ("chaoslab", "toxiproxy", "docker", "compose", "localhost", "python")
-# The scheme of a URL is no secret, even where a password is the same word, as `postgres` is.
+# The scheme of a URL is no secret, even if a password is the same word, as `postgres` is.
 _NOT_IN_A_SCHEME = r"(?![a-z]{0,12}(?:\+[a-z0-9]{1,12})?://)"
 # The password of a URL in any text: without quotation marks and @. The lookbehind keeps it fast: a
 # long run of letters would else be searched from each of its letters.
@@ -52,7 +52,7 @@ class Mask:
     """Replaces the secrets of a run by `***`.
 
     At a place whose name is secret (a variable, an option, the password of a URL) the value is
-    always masked. In other texts it is masked from 4 characters on (6 where all are digits). It is
+    always masked. In other texts it is masked from 4 characters on (6 if all are digits). It is
     not masked where it is part of a name of the topology or the plan, or a word such as `true`:
     then reports could not be read. The usual escaped forms of a value are masked as well.
     """

@@ -38,7 +38,7 @@ class Scene(Protocol):
 
     def url(self, app: str = "") -> str:
         """The base URL of an app's newest boot, as in `http://127.0.0.1:8000`. The app may be left
-        out where there is only one. Raises LookupError before the app was spawned.
+        out if there is only one. Raises LookupError before the app was spawned.
         """
         ...
 
@@ -49,7 +49,7 @@ class Step:
 
     `do` is a function or a coroutine function with no parameter, or with one, a `Scene`. A function
     runs in its own thread. `name` defaults to the function's name. A step that takes longer than
-    `timeout_s` seconds has failed. Where a step fails, or its moment does not occur, every PASS of
+    `timeout_s` seconds has failed. If a step fails, or its moment does not occur, every PASS of
     the run becomes UNKNOWN. The lab fills in `source`.
     """
 
@@ -83,8 +83,8 @@ class Step:
 class HttpQuestion:
     """One HTTP request. Each is sent on a new connection.
 
-    It is sent to `app` (which may be left out where there is only one), or to `url`, as in
-    `http://127.0.0.1:9000`. An answer is ok if its status is in `status`, or, where that is empty,
+    It is sent to `app` (which may be left out if there is only one), or to `url`, as in
+    `http://127.0.0.1:9000`. An answer is ok if its status is in `status`, or, if that is empty,
     if it is 2xx. `body` is sent as JSON text.
     """
 
@@ -101,7 +101,7 @@ class Probe:
     """A sample that the scenario takes itself each `every_s` seconds during the run.
 
     `http` is a request. `call` is a function or a coroutine function with no parameter, or with
-    one, a `Scene`. It is not ok where it raises or returns False; what it returns is recorded. One
+    one, a `Scene`. It is not ok if it raises or returns False; what it returns is recorded. One
     sample is taken at a time. Each has `timeout_s` seconds. There are none in the quiet time of
     `Sampling`, and no request to an app before its spawn. The lab fills in `source`.
     """

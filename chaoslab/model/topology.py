@@ -93,7 +93,7 @@ class WriteContract:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """How an app's image is built where the container engine has no image of that name.
+    """How an app's image is built if the container engine has no image of that name.
 
     `context` is an absolute path. `dockerfile` and `args` are as for `docker build`. The build
     argument `BASE` is the image `python` of `Images`, unless `args` has one.
@@ -168,7 +168,10 @@ class Connector:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
-    """Further secrets to mask: the values of these variables, and these values."""
+    """Secrets to mask besides those that the lab finds itself.
+
+    They are the values of the environment variables in `variables`, and the texts in `values`.
+    """
 
     variables: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
@@ -200,7 +203,7 @@ class Topology:
 
     def links_of(self, target: str) -> tuple[Link, ...]:
         """The links that a fault's target names. A target is a connector, a link `app.service`, or
-        a service, which means every link to it. Empty where nothing has that name.
+        a service, which means every link to it. Empty if nothing has that name.
         """
         wanted = self.connectors[target].links if target in self.connectors else (target,)
         return tuple(link for link in self.links if link.name in wanted or link.service in wanted)

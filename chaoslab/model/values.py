@@ -29,7 +29,7 @@ def above(where: str, bound: float, **values: float) -> Iterator[Problem]:
 
 
 def one_of(where: str, name: str, value: str, known: tuple[str, ...]) -> Iterator[Problem]:
-    """A problem where the value is not one of `known`."""
+    """A problem if the value is not one of `known`."""
     if value not in known:
         expected = "one of: " + ", ".join(known)
         yield wrong(where, name, value, expected, did_you_mean(value, known))

@@ -24,7 +24,7 @@ class Outcome(StrEnum):
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:
-    """The worst of all. UNKNOWN where there is none: then nothing was judged."""
+    """The worst of all. UNKNOWN if there is none: then nothing was judged."""
     return max(outcomes, key=lambda outcome: outcome.rank, default=Outcome.UNKNOWN)
 
 

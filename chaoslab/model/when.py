@@ -49,7 +49,7 @@ class AtMoment:
     `naming` are the dependencies that health must name for `lost`, in alphabetical order. As the
     stop of a fault, a change of health does not count that ended before the fault began.
 
-    Where the moment does not occur within `within_s` seconds, or can no longer occur, a fault with
+    If the moment does not occur within `within_s` seconds, or can no longer occur, a fault with
     this start is not injected, a fault with this stop is healed, and a boot or a load does not
     begin. It is recorded, and docs/verdicts.md says how it changes the verdicts. `within_s=None`
     is filled in from the app's deadlines when the plan is resolved.

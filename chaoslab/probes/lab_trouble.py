@@ -1,6 +1,6 @@
-"""Failures of the lab itself while it asks: no file descriptor, port or memory is left.
+"""Failures of the lab itself when it sends a request: no file descriptor, port or memory is left.
 
-The app received no request then, so such a failure is never counted as its missing answer.
+The app then received no request, so this never counts as "the app did not answer".
 Source: connect(2) and socket(2).
 """
 

@@ -1,4 +1,4 @@
-"""The sessions of a link at its server. They are observed where an app's sockets cannot be read."""
+"""The sessions of a link at its server. They are observed if an app's sockets cannot be read."""
 
 from __future__ import annotations
 

@@ -64,8 +64,8 @@ class TriggerState:
 class ProxyControl(Protocol):
     """Controls one proxy server. Every call is bounded in time and read back from the server.
 
-    A call raises InjectionFailed where the server did not do, or does not show, what was asked. It
-    raises FaultUnsupported where the server cannot do it.
+    A call raises InjectionFailed if the server did not do, or does not show, what was asked. It
+    raises FaultUnsupported if the server cannot do it.
     """
 
     @property
@@ -81,10 +81,10 @@ class ProxyControl(Protocol):
         """What it can do beyond Toxiproxy's own API."""
 
     def check(self, action: Action) -> None:
-        """Raise FaultUnsupported, with the reason, where this server cannot do `action`."""
+        """Raise FaultUnsupported, with the reason, if this server cannot do `action`."""
 
     def check_triggers(self) -> None:
-        """Raise FaultUnsupported where this server has no triggers."""
+        """Raise FaultUnsupported if this server has no triggers."""
 
     async def close(self) -> None:
         """Close the connection to the server; undoes nothing."""
@@ -113,17 +113,17 @@ class ProxyControl(Protocol):
     async def syn_drops(self, proxy: str) -> int | None:
         """SYNs that the kernel has dropped at the proxy's socket while its connects are dropped.
 
-        The lab's own canaries are included. None where that is not known.
+        The lab's own canaries are included. None if that is not known.
         """
 
     async def packets(self, proxy: str) -> Counters | None:
-        """The kernel's counters at the proxy's port; None where no packet rules count there."""
+        """The kernel's counters at the proxy's port; None if no packet rules count there."""
 
     async def ended_bytes(self, proxy: str) -> int | None:
         """Bytes received, in both directions, on the proxy's connections that have ended.
 
-        None where that is not known, or where the lab's own canaries are among them.
+        None if that is not known, or if the lab's own canaries are among them.
         """
 
     async def connections(self, proxy: str) -> tuple[ConnectionRecord, ...]:
-        """The proxy's connections so far, open ones included; empty where it keeps no record."""
+        """The proxy's connections so far, open ones included; empty if it keeps no record."""

@@ -38,8 +38,8 @@ async def start(
     """Start a server with its API on `port` of loopback, and wait until the API answers.
 
     `last_messages` has the messages by which clients and servers of each protocol say goodbye,
-    for the embedded engine. Raises RuntimeUnavailable where `toxiproxy-server` is not on PATH, and
-    ServiceFailed where the server ends at once.
+    for the embedded engine. Raises RuntimeUnavailable if `toxiproxy-server` is not on PATH, and
+    ServiceFailed if the server ends at once.
     """
     if kind == "embedded":
         command = embedded.command(port, seed=seed, last_messages=last_messages)
@@ -53,7 +53,7 @@ async def start(
 
 
 def toxiproxy_program() -> str:
-    """The path of Toxiproxy's server. Raises RuntimeUnavailable where PATH has none."""
+    """The path of Toxiproxy's server. Raises RuntimeUnavailable if PATH has none."""
     program = shutil.which(TOXIPROXY_PROGRAM)
     if program is None:
         reason = NOT_ON_PATH(program=TOXIPROXY_PROGRAM)

@@ -21,9 +21,9 @@ LEFT_OUT = "[chaoslab left out {} bytes here]"
 class AppLog:
     """Appends the output of one boot to the log's file. Thread-safe.
 
-    Secrets are masked line by line, so that none is missed where the output comes in pieces. While
+    Secrets are masked line by line, so that none is missed if the output comes in pieces. While
     the boot runs, the file has at most `HEAD_BYTES` and twice `TAIL_BYTES`; at the end, the first
-    `HEAD_BYTES` and the last `TAIL_BYTES`. Where the file cannot be written, `tail` still works.
+    `HEAD_BYTES` and the last `TAIL_BYTES`. If the file cannot be written, `tail` still works.
     """
 
     def __init__(self, path: Path, mask: Mask) -> None:

@@ -29,8 +29,8 @@ from chaoslab.services.base import ServerView
 class ServerClient:
     """A connection to a server that neither the lab nor its proxy server opened.
 
-    `pid` is the process that holds it, 0 where the machine does not show it. `boot_pid` is the main
-    process of the app's boot that started it, 0 where none did.
+    `pid` is the process that holds it, 0 if the machine does not show it. `boot_pid` is the main
+    process of the app's boot that started it, 0 if none did.
     """
 
     server: Endpoint
@@ -128,7 +128,7 @@ class RunningApp(Protocol):
     def sockets(self) -> tuple[AppSocket, ...]:
         """The TCP sockets that the process and its children hold now, from the kernel.
 
-        Raises RuntimeUnavailable where the platform does not show them.
+        Raises RuntimeUnavailable if the platform does not show them.
         """
 
     def log_tail(self, lines: int = 15) -> tuple[str, ...]:
@@ -155,7 +155,7 @@ class Lookout(Protocol):
     def look(self, servers: Iterable[Endpoint]) -> tuple[ServerClient, ...]:
         """The open connections that were not returned before.
 
-        Raises OSError where the machine does not show them.
+        Raises OSError if the machine does not show them.
         """
 
     def name_of(self, pid: int) -> str:
@@ -170,12 +170,12 @@ class ExternalSystem(Protocol):
         """Notes for people on the state in which the lab found it."""
 
     def check(self, plan: Plan) -> None:
-        """Raise FaultUnsupported, with every reason, where the plan needs to start or stop it."""
+        """Raise FaultUnsupported, with every reason, if the plan needs to start or stop it."""
 
     async def sessions(self, link: Link) -> ServerView | None:
         """The link's sessions as its server shows them.
 
-        None where the server cannot be asked, or where the proxy's own records are better evidence.
+        None if the server cannot be asked, or if the proxy's own records are better evidence.
         """
 
 
@@ -188,7 +188,7 @@ class Runtime(Protocol):
 
     @property
     def external(self) -> ExternalSystem | None:
-        """The system under test where this runtime starts nothing; None for the others."""
+        """The system under test if this runtime starts nothing; None for the others."""
 
     @property
     def python(self) -> str:
@@ -208,7 +208,7 @@ class Runtime(Protocol):
 
     @property
     def lookout(self) -> Lookout | None:
-        """Finds such connections where they are `detected`; None elsewhere."""
+        """Finds such connections if they are `detected`; None elsewhere."""
 
     async def start_service(self, service: Service) -> RunningService:
         """Start a service and wait until it answers its protocol.
@@ -219,7 +219,7 @@ class Runtime(Protocol):
     async def start_proxy(self, kind: ProxyKind, *, seed: int, log: Path) -> ProxyControl:
         """Start the lab's proxy server and wait until its API answers; it ends with the lab.
 
-        Raises RuntimeUnavailable, with the fix, where there is none of that kind.
+        Raises RuntimeUnavailable, with the fix, if there is none of that kind.
         """
 
     def proxied(self, port: int) -> Endpoint:
@@ -230,7 +230,7 @@ class Runtime(Protocol):
     ) -> Sighting | None:
         """Send a canary: one exchange with `service` at `address`, from the network of `app`.
 
-        None where the lab cannot connect from there.
+        None if the lab cannot connect from there.
         """
 
     async def app_port(self, app: App) -> int:
@@ -250,7 +250,7 @@ class RuntimeSession(Protocol):
     def check(self) -> None:
         """Check, without starting anything, whether a lab can run here.
 
-        Raises RuntimeUnavailable, with the fix, where none can.
+        Raises RuntimeUnavailable, with the fix, if none can.
         """
 
     def lab(self) -> AbstractAsyncContextManager[Runtime]:
@@ -259,5 +259,5 @@ class RuntimeSession(Protocol):
     def close(self) -> None:
         """Remove all that the session made; safe to repeat. Blocks.
 
-        Raises ServiceFailed where something is left.
+        Raises ServiceFailed if something is left.
         """

@@ -50,7 +50,7 @@ class ExternalService:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Raises RuntimeUnavailable where the topology does not declare it."""
+        """Raises RuntimeUnavailable if the topology does not declare it."""
         if not self._address:
             name = self._service.name
             fix = f"add [attach.services.{name}]"
@@ -100,9 +100,9 @@ class ExternalService:
 
 
 async def external_service(service: Service, address: str, *, named_by: str) -> ExternalService:
-    """A service that runs already, asked once where `address` is given.
+    """A service that runs already. If `address` is given, it is asked once, also for its version.
 
-    `named_by` is the key of the topology that declares the address. Raises RuntimeUnavailable where
+    `named_by` is the key of the topology that declares the address. Raises RuntimeUnavailable if
     the service does not answer there.
     """
     if not address:

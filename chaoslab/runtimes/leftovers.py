@@ -1,6 +1,6 @@
 """What dead labs left on this machine, as every runtime reports it.
 
-A lab's dead-man's switch removes what the lab made. Something is left only where the switch died
+A lab's dead-man's switch removes what the lab made. Something is left only if the switch died
 too, such as after a reboot, or while the container engine was down.
 """
 

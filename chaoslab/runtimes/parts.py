@@ -49,7 +49,7 @@ class CheckedPart:
 class ApiPart:
     """A proxy server, checked by a request for its version.
 
-    `tells_end` is False where another part reports the server's end, with its cause.
+    `tells_end` is False if another part reports the server's end, with its cause.
     """
 
     name: str
@@ -91,7 +91,7 @@ _REFUSES = "it ended: its API refuses connections"
 
 
 def ended_problem(name: str, trouble: Trouble) -> Problem:
-    """The problem where a part ended during the run."""
+    """The problem if a part ended during the run."""
     return Problem(
         where=name,
         reason=PART_ENDED(what=trouble.what),

@@ -16,7 +16,7 @@ class Entry:
     """What is known of a runtime before its package is imported.
 
     `name` is its name in options and reports, `package` its folder here, `starts` what it starts,
-    for the help. `usual_proxy` is the proxy on the links where no option names one. With
+    for the help. `usual_proxy` is the proxy on the links if no option names one. With
     `shares_parts`, the labs of a pytest session share parts that run until the session ends. With
     `external_proxy`, the proxy outlives the lab, so that a lab must heal its faults before it ends.
     """

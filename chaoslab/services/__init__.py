@@ -27,7 +27,7 @@ TABLE: Mapping[str, Kind] = {
 def kinds() -> Mapping[str, Kind]:
     """All kinds by their names: those of the table, and those of installed extensions.
 
-    Raises SpecError where an installed extension cannot be used.
+    Raises SpecError if an installed extension cannot be used.
     """
     return extended(SERVICES, TABLE, _a_kind)
 
@@ -41,7 +41,7 @@ def _a_kind(name: str, thing: object) -> Kind:
 
 
 def kind_of(name: str) -> Kind:
-    """The kind of that name. Raises SpecError, with the known names, where there is none."""
+    """The kind of that name. Raises SpecError, with the known names, if there is none."""
     if name not in (known := kinds()):
         raise SpecError(
             Problem(

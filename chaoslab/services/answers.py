@@ -15,7 +15,7 @@ _LIMIT_S = 2.0
 async def ready(port: int, talk: Callable[[Streams], Awaitable[bool]]) -> bool:
     """Whether `talk` returns True on a connection to that port.
 
-    False, never an error, where the port refuses, or answers late or something else.
+    False, never an error, if the port refuses, or answers late or something else.
     """
     writer: asyncio.StreamWriter | None = None
     try:

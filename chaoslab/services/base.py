@@ -151,7 +151,7 @@ class ClientCount(Protocol):
         """End the connection; a running `count` then raises TalkFailed."""
 
     async def close(self) -> None:
-        """Close the session; not while `count` is running."""
+        """Close the session. `count` must have ended: call `hang_up`, and wait for it."""
 
 
 class Rows(Protocol):
@@ -198,15 +198,15 @@ class Kind:
     declares. Such a command also gets the machine's environment, and runs in the working directory
     of the test run; other programs get a small environment and a folder of their own. `elsewhere`
     is the URL of a service that runs already, which the lab does not start or stop; empty for other
-    services. `image_of` is the image that a service names itself, or `AGENT_IMAGE`; empty where
+    services. `image_of` is the image that a service names itself, or `AGENT_IMAGE`; empty if
     the kind's image is used. `with_own_name` adds the name of the lab's own sessions to a URL.
 
-    The abilities, each None where the kind lacks it: `program` and `local` run it as processes;
+    The abilities, each None if the kind lacks it: `program` and `local` run it as processes;
     `container` runs it in a container of the lab's own. `stack` uses it in a Compose stack, given
     its container's environment variables: a lab has a place of its own in it, does not read or
     change what was there, and leaves nothing. `about` logs in and returns product and version.
     `count_clients` and `rows` open sessions at a URL. `view` opens one, given the server's URL and
-    the URL through a proxy; it returns None where the server does not show what is needed.
+    the URL through a proxy; it returns None if the server does not show what is needed.
     `dialogue` checks a declared path.
     """
 
@@ -239,7 +239,7 @@ class Kind:
 
 
 def ability(found: T | None, kind: Kind, what: str, fix: str) -> T:
-    """The ability of a kind. Raises RuntimeUnavailable where the kind lacks it."""
+    """The ability of a kind. Raises RuntimeUnavailable if the kind lacks it."""
     if found is None:
         reason = LACKS_ABILITY(kind=kind.name, ability=what)
         raise RuntimeUnavailable(Problem(reason=reason, fix=fix))

@@ -136,7 +136,7 @@ class ImageServer:
 def command_server(
     service: Service, keys: DeclaredKeys, *, scheme: str, ready: Answers
 ) -> CommandServer:
-    """Raises RuntimeUnavailable where the service has no command."""
+    """Raises RuntimeUnavailable if the service has no command."""
     if keys.command is None:
         fix = f"add command to [services.{service.name}], or use --chaos-runtime=docker"
         raise RuntimeUnavailable(
@@ -151,7 +151,7 @@ def command_server(
 def image_server(
     service: Service, keys: DeclaredKeys, *, scheme: str, ready: Answers
 ) -> ImageServer:
-    """Raises RuntimeUnavailable where the service has no image."""
+    """Raises RuntimeUnavailable if the service has no image."""
     if keys.image is None or keys.port is None:
         fix = f"add image and port to [services.{service.name}], or use --chaos-runtime=local"
         raise RuntimeUnavailable(

@@ -1,7 +1,7 @@
 """Functions of modules that are imported at the first call.
 
 A driver takes up to half a second to import, and some are optional. So the table of kinds imports
-none: a driver is needed only where the lab talks to a server.
+none: a driver is needed only if the lab talks to a server.
 """
 
 from __future__ import annotations

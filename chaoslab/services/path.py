@@ -74,7 +74,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoTarget:
-    """A link without a usable address, and why; `declared` is false where no rule names it."""
+    """A link without a usable address, and why; `declared` is false if no rule names it."""
 
     link: str
     source: str
@@ -128,7 +128,7 @@ def target_of(
 
 @contextmanager
 def closed_at_end(sock: socket.socket) -> Iterator[ExitStack]:
-    """Close a socket, and what `opened` made on it. Raises Ended where the server closes first."""
+    """Close a socket, and what `opened` made on it. Raises Ended if the server closes first."""
     try:
         with ExitStack() as open_streams:
             yield open_streams
@@ -153,7 +153,7 @@ async def opened(
 
 
 def not_the_protocol(head: bytes) -> Ended:
-    """The end of a path where the first bytes of an answer are not those of the protocol."""
+    """The end of a path if the first bytes of an answer are not those of the protocol."""
     shown = " ".join(f"0x{byte:02x}" for byte in head)
     return Ended("other protocol", f"its answer begins with the bytes {shown}")
 

@@ -23,8 +23,8 @@ _NUMBER = r"\D*?(\d+(?:\.\d+)*)"
 _ANY = re.compile(r"\b([A-Z]\w+)" + _NUMBER)
 PROGRAM_NOT_FOUND = ErrorCode(
     "service.program_not_found",
-    "{wanted} not found",
-    "No program on this machine can run a service of that kind as a process.",
+    "no usable {wanted} found",
+    "No program on this machine can run the service: none is found, or each is too old or damaged.",
 )
 
 
@@ -56,7 +56,7 @@ class Program:
     """The program of a kind of server.
 
     `oldest` maps each product to its first supported major version. `candidates` returns the
-    places in the order of preference; only one where a variable names it. `fix` says how to get the
+    places in the order of preference; only one if a variable names it. `fix` says how to get the
     program, `package` is its package in Debian, `wheels` are those that contain it, `beside` is a
     program that must be in the same folder. `version_text` returns product and number of a program
     that does not support `--version`.

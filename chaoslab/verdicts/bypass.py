@@ -56,9 +56,9 @@ def weighed_by_path(
 ) -> Verdict:
     """The verdict with every connection of its app past the proxy of a link.
 
-    A PASS becomes UNKNOWN where the link is one of the verdict's. These are the app's links that
-    its faults affect: the faults that it rests on, or all of the plan where it rests on none. A
-    FAIL stays FAIL. Where the lab cannot observe such connections, a reason says so.
+    A PASS becomes UNKNOWN if the link is one of the verdict's. These are the app's links that
+    its faults affect: the faults that it rests on, or all of the plan if it rests on none. A
+    FAIL stays FAIL. If the lab cannot observe such connections, a reason says so.
     """
     links, boot = _links(e, topology, plan), e.of_boot
     seen = [

@@ -29,7 +29,7 @@ CHANGED = Code(
 
 
 def doubted(verdicts: tuple[Verdict, ...], doubts: Sequence[Reason]) -> tuple[Verdict, ...]:
-    """Every verdict as UNKNOWN, with the doubts first. Unchanged where there is no doubt."""
+    """Every verdict as UNKNOWN, with the doubts first. Unchanged if there is no doubt."""
     if not doubts:
         return verdicts
     return tuple(

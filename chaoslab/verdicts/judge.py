@@ -55,10 +55,10 @@ LEFT_RUNNING = Code(
 def judge(topology: Topology, plan: Plan, history: History) -> tuple[Verdict, ...]:
     """One verdict for each expectation of the plan, weighed against its evidence.
 
-    A verdict is UNKNOWN where a fault that it rests on was not observed to affect the app, where a
+    A verdict is UNKNOWN if a fault that it rests on was not observed to affect the app, if a
     probe crashed, the lab itself was late, a part of it failed, or the history has no end. A FAIL
-    becomes UNKNOWN where a slow machine may have caused it. A PASS becomes UNKNOWN where the app
-    connected past the proxy of one of its links, or where a trigger of the plan did not occur. A
+    becomes UNKNOWN if a slow machine may have caused it. A PASS becomes UNKNOWN if the app
+    connected past the proxy of one of its links, or if a trigger of the plan did not occur. A
     FAIL by a count does not depend on time, so a late lab does not change it.
     """
     run = Run(topology=topology, plan=plan, history=history)
@@ -82,7 +82,7 @@ def _verdict(e: Expected, run: Run) -> Verdict:
 
 
 def _excuse(e: Expectation, run: Run) -> Reason | None:
-    """Why a slow machine may have caused a failure. None where it did not, or where the claim does
+    """Why a slow machine may have caused a failure. None if it did not, or if the claim does
     not depend on time.
     """
     if not e.excusable:
@@ -109,7 +109,7 @@ def _weighed(
     unsound: Reason | None,
     topology: Topology,
 ) -> Verdict:
-    """The verdict with its evidence. UNKNOWN where a fault that it rests on was not observed."""
+    """The verdict with its evidence. UNKNOWN if a fault that it rests on was not observed."""
     app = topology.apps[e.app]
     lines = tuple(line for each in evidence for line in _lines(each))
     rests_on = tuple(each.fault for each in evidence)

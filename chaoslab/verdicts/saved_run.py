@@ -30,9 +30,9 @@ _DO_NOT_FIT = (
 
 
 def judged_again(folder: RunFolder) -> tuple[Verdict, ...]:
-    """The verdicts of a saved run. All are UNKNOWN where a file was changed after the run.
+    """The verdicts of a saved run. All are UNKNOWN if a file was changed after the run.
 
-    Raises SpecError where a file is missing or damaged, or where the files do not fit each other.
+    Raises SpecError if a file is missing or damaged, or if the files do not fit each other.
     """
     topology, plan, history = folder.topology(), folder.plan(kinds()), folder.history()
     try:

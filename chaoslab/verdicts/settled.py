@@ -26,7 +26,7 @@ GRACE_S = 0.1  # after a bound, until the sample that shows it is in the history
 def unsettled(plan: Plan, history: History, now_s: float, topology: Topology) -> str | None:
     """What the run still waits for, in a few words. None when every expectation can be judged.
 
-    Where the plan has no bound, the app's deadlines in the topology are the bound.
+    If the plan has no bound, the app's deadlines in the topology are the bound.
     """
     if (step := next(_steps_due(plan, history), None)) is not None:
         return f"the step {step}"

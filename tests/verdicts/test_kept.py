@@ -147,7 +147,7 @@ def test_a_202_that_is_not_there_at_once_asks_for_a_declared_time() -> None:
     """The answer itself says that the row comes later."""
     verdict = kept(write(1.0, "a", code=202), back(1.4, missing=("a",)))
     assert verdict.outcome == "FAIL"
-    assert "1 of them were answered 202; fix: declare kept_within_s" in why(verdict)
+    assert "answered 202 (accepted); fix: declare kept_within_s" in why(verdict)
     app = declaring(kept_within_s=0.3)
     verdict = kept(write(1.0, "a", code=202), back(1.4, missing=("a",)), app=app)
     assert (verdict.outcome, "declare" in why(verdict)) == ("FAIL", False)

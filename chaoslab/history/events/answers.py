@@ -67,7 +67,7 @@ class HealthTurned(BootEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossNamed(BootEvent):
     """The lost dependencies that health names differ from those of the sample before. `lost` is
-    empty where health names none.
+    empty if health names none.
     """
 
     lost: tuple[str, ...]

@@ -68,7 +68,7 @@ class StartupSnapshot(BootEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartupComplete(BootEvent):
-    """The health path first answered healthy or degraded. Where the app has a start-up path, that
+    """The health path first answered healthy or degraded. If the app has a start-up path, that
     path reports a completed start-up as well.
     """
 

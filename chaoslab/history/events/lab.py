@@ -15,7 +15,7 @@ PastProxy = Literal["detected", "prevented", "not observed"]
 class LabUp(Event):
     """Services and proxies run, and the lab tried each link. This took `took_s` seconds.
 
-    `disabled` names the fault that was disabled in this run, and how; empty where none was.
+    `disabled` names the fault that was disabled in this run, and how; empty if none was.
     `past_proxy` says how this run treats a connection that goes past a link's proxy: the lab
     detects it, the network prevents it, or the lab does not observe it. It is empty in runs that
     older versions saved.
@@ -44,7 +44,7 @@ class LabTrouble(Event):
 
     `part` names the part, such as `postgres`, `the proxy engine` or `the lab's own requests`.
     `what` is what was observed. `lasted_s` is how long the failure lasted, as far as known; None
-    where it did not end or has no duration.
+    if it did not end or has no duration.
     """
 
     part: str

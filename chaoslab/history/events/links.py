@@ -27,7 +27,7 @@ class AppSockets(BootEvent):
 class PathBypassed(BootEvent):
     """A connection to a link's server that neither the link's proxy nor the lab opened.
 
-    `boot` is 0 where the process belongs to no boot of an app, or is not known. `pid` is 0 where
+    `boot` is 0 if the process belongs to no boot of an app, or is not known. `pid` is 0 if
     the machine does not show which process holds the connection. `seen` names where the lab found
     the connection: among the sockets of the app's processes, or among all connections to the
     server, whichever process holds them. A connection is recorded once for each of the two.
@@ -133,7 +133,7 @@ class LinkSessions(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerConnections(Event):
-    """How many client connections a server itself counts, without the lab's own. None where the
+    """How many client connections a server itself counts, without the lab's own. None if the
     server did not answer. Recorded first, and then at each change.
     """
 

@@ -24,7 +24,7 @@ class Declared:
         return [service for _, service in texts_of(self.apps[app].get("links"))]
 
     def kind_of(self, service: str) -> KnownKind | None:
-        """The kind of a declared service; None where it has none that is known."""
+        """The kind of a declared service; None if it has none that is known."""
         kind = self.services[service].get("kind")
         return self.kinds.get(kind) if isinstance(kind, str) else None
 

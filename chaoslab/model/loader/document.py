@@ -46,7 +46,7 @@ def find_topology(start: Path) -> Path:
     """The nearest `chaoslab.toml`, or `pyproject.toml` with `[tool.chaoslab]`, in this folder or
     above.
 
-    Raises SpecError where there is none, or where one folder has both.
+    Raises SpecError if there is none, or if one folder has both.
     """
     for folder in (start, *start.parents):
         found = _file_in(folder)
@@ -58,7 +58,7 @@ def find_topology(start: Path) -> Path:
 def topology_file(path: Path | None) -> Path:
     """The file that is meant: `path`, the one in that folder, or, for None, the nearest one.
 
-    Raises SpecError where there is none.
+    Raises SpecError if there is none.
     """
     if path is None:
         return find_topology(_here())
@@ -76,7 +76,7 @@ def table_place(path: Path) -> tuple[str, ...]:
 
 
 def topology_table(path: Path) -> Mapping[str, object]:
-    """The topology's table of a file, not checked. Raises SpecError where it cannot be read."""
+    """The topology's table of a file, not checked. Raises SpecError if it cannot be read."""
     document = _document(path)
     return _shared_table(document, shown(path)) if path.name == SHARED_FILE else document
 
@@ -118,7 +118,7 @@ def parsed(data: bytes, file: str) -> dict[str, Any]:
     raise SpecError([problem])
 
 
-# The tests of os.path answer False where those of pathlib raise: no permission, a long name.
+# The tests of os.path answer False if those of pathlib raise: no permission, a long name.
 def _file_in(folder: Path) -> Path | None:
     own, shared = folder / OWN_FILE, folder / SHARED_FILE
     if not os.path.isfile(own):
@@ -180,7 +180,7 @@ def _no_topology(where: str, reason: Reason) -> SpecError:
 
 
 def _here() -> Path:
-    """The working directory, or `.` where it was removed: then no file is found."""
+    """The working directory, or `.` if it was removed: then no file is found."""
     try:
         return Path.cwd()
     except FileNotFoundError:

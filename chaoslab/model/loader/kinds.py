@@ -37,7 +37,7 @@ class KnownKind(Protocol):
 
     @property
     def image(self) -> str:
-        """Its image in a container. Empty where `[images]` has no key for the kind."""
+        """Its image in a container. Empty if `[images]` has no key for the kind."""
 
     @property
     def keeps_rows(self) -> bool:

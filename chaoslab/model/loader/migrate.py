@@ -35,7 +35,7 @@ def read_text(path: Path) -> str:
 
 
 def migrated(path: Path, text: str) -> str:
-    """The text of the file with the present names. It is the same text where nothing is old.
+    """The text of the file with the present names. It is the same text if nothing is old.
 
     Raises SpecError where it is no topology, or where rewriting would change anything else.
     """

@@ -64,7 +64,7 @@ def renamed(table: Table) -> tuple[Renamed, ...]:
 
 
 def with_new_names(table: Table, changes: tuple[Renamed, ...]) -> Table:
-    """A copy of the table with the new names. The table itself where nothing was renamed."""
+    """A copy of the table with the new names. The table itself if nothing was renamed."""
     if not changes:
         return table
     copy = deepcopy(dict(table))

@@ -71,7 +71,7 @@ def shape_mistakes(
 ) -> Iterator[Mistake]:
     """Each finding of pydantic in our own words.
 
-    `mask` hides secrets before a value is cut. `shape` is the shape of the table at `below`, where
+    `mask` hides secrets before a value is cut. `shape` is the shape of the table at `below`, if
     it depends on the file.
     """
     own = {below: shape} if shape is not None else {}

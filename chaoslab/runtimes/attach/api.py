@@ -41,7 +41,7 @@ class InForce:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyState:
-    """The state of a proxy, as the server shows it."""
+    """The state of one proxy, as the external proxy server reports it. `toxics` has their names."""
 
     listen: str
     enabled: bool

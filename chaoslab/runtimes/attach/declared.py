@@ -28,7 +28,7 @@ UNKNOWN_LAB = ErrorCode(
 
 
 def declared(topology: Topology) -> Attach:
-    """The topology's [attach]. Raises RuntimeUnavailable where it has none."""
+    """The topology's [attach]. Raises RuntimeUnavailable if it has none."""
     if topology.attach is None:
         reason = NO_ATTACH(topology=topology.source or topology.name)
         fix = "add [attach] with the addresses of Toxiproxy and the apps (docs/topology.md)"
@@ -62,7 +62,7 @@ def _where(link: str) -> str:
 
 
 def host_and_port(url: str) -> tuple[str, int]:
-    """The host and the port of a URL; port 80 where it names none."""
+    """The host and the port of a URL; port 80 if it names none."""
     parts = urlsplit(url)
     assert parts.hostname is not None
     return parts.hostname, parts.port or 80

@@ -34,7 +34,7 @@ class AttachSession:
             raise RuntimeUnavailable(problems)
 
     def lab(self) -> AbstractAsyncContextManager[Runtime]:
-        """Attach for one lab. Raises RuntimeUnavailable where the topology has no [attach]."""
+        """Attach for one lab. Raises RuntimeUnavailable if the topology has no [attach]."""
         return AttachedRuntime(self._topology)
 
     def close(self) -> None:

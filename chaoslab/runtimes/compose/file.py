@@ -87,11 +87,11 @@ class ComposeFile:
     def copy(
         self, *, ports: Mapping[str, Mapping[int, int]], labels: Mapping[str, Mapping[str, str]]
     ) -> str:
-        """The text of the lab's copy.
+        """The text of the Compose file that the lab runs: this one without its fixed names.
 
-        `ports` has, by service, the ports to publish on loopback: the port inside, to the one
-        outside. `labels` has the labels of each service, network and volume, by its name in the
-        file.
+        `ports` maps a service to its published ports, {port in the container: port on loopback};
+        they replace those of the file. `labels` maps the name of a service, network or volume to
+        the labels that are added.
         """
         copy = {key: value for key, value in self._rendered.items() if key != "name"}
         copy["services"] = {

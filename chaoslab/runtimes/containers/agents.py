@@ -111,7 +111,7 @@ class Agent:
         return _answered(do, self._send(do, given).result(ANSWER_WITHIN_S))
 
     async def request(self, do: str, **given: object) -> dict[str, Any]:
-        """Send a request and await its answer. Raises InjectionFailed where the agent failed."""
+        """Send a request and await its answer. Raises InjectionFailed if the agent failed."""
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 return _answered(do, await asyncio.wrap_future(self._send(do, given)))
@@ -242,7 +242,7 @@ class Agent:
             self._waiting.clear()
 
     def _because(self, why: str) -> tuple[str, RuntimeUnavailable]:
-        """Why the agent ended, by the engine where it still answers; and the error to raise."""
+        """Why the agent ended, by the engine if it still answers; and the error to raise."""
         if not self._closing:
             try:
                 with engine_errors(self.name):

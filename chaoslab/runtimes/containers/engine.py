@@ -73,7 +73,7 @@ class Run:
 class Engine:
     """The engine for one session. Every call blocks.
 
-    Raises RuntimeUnavailable, with the fix, where no engine answers.
+    Raises RuntimeUnavailable, with the fix, if no engine answers.
     """
 
     def __init__(self, session: str) -> None:

@@ -115,7 +115,7 @@ def agent_image(engine: docker.DockerClient, base: str) -> str:
 
 
 def app_image(engine: docker.DockerClient, app: App, base: str) -> str:
-    """The app's image. A missing one is built where the topology has `build`, else pulled.
+    """The app's image. A missing one is built if the topology has `build`, else pulled.
 
     Raises RuntimeUnavailable or ServiceFailed, with the fix.
     """

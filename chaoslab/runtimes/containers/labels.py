@@ -38,7 +38,7 @@ def owner_lives(labels: Mapping[str, str]) -> bool | None:
     """Whether the lab that set these labels still runs; None if that cannot be known here.
 
     It cannot be known for a lab on another host or in another process namespace (a container), or
-    where a label is missing. Such things are not removed.
+    if a label is missing. Such things are not removed.
     """
     if labels.get(HOST) != socket.gethostname() or labels.get(PIDS) != _pid_namespace():
         return None

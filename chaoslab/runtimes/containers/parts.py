@@ -63,7 +63,7 @@ class ContainerPart:
     look_every_s: float = LOOK_EVERY_S
 
     async def trouble(self) -> Trouble | None:
-        """What is wrong with it by the engine, where the lab itself is not the cause."""
+        """What is wrong with it by the engine, if the lab itself is not the cause."""
         if not self.should_run():
             return None
         try:

@@ -99,7 +99,7 @@ class DockerSession:
     def close(self) -> None:
         """Remove every container and network of the session; safe to repeat. Blocks.
 
-        Raises ServiceFailed where something is left.
+        Raises ServiceFailed if something is left.
         """
         self._end_starting()
         if self._engine is not None:

@@ -42,7 +42,7 @@ class Gateway:
     """The network namespace of the proxy server.
 
     `api` is the address of the proxy's API for the lab. `proxy` is the container of the Toxiproxy
-    that all labs share; None where each lab starts an embedded engine.
+    that all labs share; None if each lab starts an embedded engine.
     """
 
     agent: Agent

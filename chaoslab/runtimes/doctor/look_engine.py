@@ -29,7 +29,7 @@ _SCRIPT = "docker/airgapped/engine.sh installs and starts Debian's engine, if pe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSeen:
-    """The engine, and the images that it has or lacks; no images where it does not answer."""
+    """The engine, and the images that it has or lacks; no images if it does not answer."""
 
     engine: Part
     images: tuple[ImageSeen, ...] = ()
@@ -42,7 +42,7 @@ class EngineLook:
         self._topology, self._limit_s, self._pull = topology, limit_s, pull
 
     def silent(self) -> EngineSeen:
-        """The result where the look did not end in time."""
+        """The result if the look did not end in time."""
         named = environment().get("DOCKER_HOST") or "the usual socket"
         problem = f"no answer from {named}"
         return EngineSeen(engine=Part(name=NAME, problem=problem, fix="correct DOCKER_HOST"))

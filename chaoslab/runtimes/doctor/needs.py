@@ -22,7 +22,7 @@ class RuntimeNeeds:
 
     @property
     def readiness(self) -> Readiness:
-        """`lacking` where something is surely missing, `unknown` where something may be missing."""
+        """`lacking` if something is surely missing, `unknown` if something may be missing."""
         if any(lack.surely for lack in self.lacks):
             return "lacking"
         return "unknown" if self.lacks else "ready"

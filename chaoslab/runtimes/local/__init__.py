@@ -1,4 +1,4 @@
-"""Real servers as processes of this machine."""
+"""The local runtime: real servers, apps and helpers as processes of this machine."""
 
 from chaoslab.runtimes.local.runtime import LocalRuntime
 

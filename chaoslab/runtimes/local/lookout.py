@@ -30,7 +30,7 @@ class Lookout:
         """The open connections that were not returned before.
 
         A connection without a known holder is returned at the second look only: it may be one of
-        the lab's that closes now. Raises OSError where the kernel's table cannot be read.
+        the lab's that closes now. Raises OSError if the kernel's table cannot be read.
         """
         places = {(server.host, server.port) for server in servers}
         rows = {row.inode: row for row in _clients(places)}
@@ -72,7 +72,7 @@ def _clients(places: set[tuple[str, int]]) -> list[Row]:
 
 
 def _holders(wanted: set[int]) -> dict[int, int]:
-    """For each of these sockets, a process that holds it, where the machine shows one."""
+    """For each of these sockets, a process that holds it, if the machine shows one."""
     found: dict[int, int] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():

@@ -20,7 +20,7 @@ else:
 
 
 def _local(service: Service, scratch: Path, env: Mapping[str, str]) -> LocalServer:
-    # Raises now where the driver is missing: later it would make every verdict UNKNOWN.
+    # Raises now if the driver is missing: later it would make every verdict UNKNOWN.
     from chaoslab.services.mysql import driver  # noqa: F401
 
     del service

@@ -54,7 +54,7 @@ def stack_server(service: Service, env: Mapping[str, str]) -> MysqlServer:
 class MysqlServer:
     """A server with the accounts that its container's variables name.
 
-    Root creates the labs' databases. Apps log in as the other user; as root where there is none.
+    Root creates the labs' databases. Apps log in as the other user; as root if there is none.
     """
 
     env: Mapping[str, str]
@@ -110,7 +110,7 @@ class MysqlServer:
 
     @contextmanager
     def _as_root(self, access: ContainerAccess) -> Iterator[pymysql.cursors.Cursor]:
-        """Raises ServiceFailed where it does not answer, or answers with an error."""
+        """Raises ServiceFailed if it does not answer, or answers with an error."""
         try:
             connection = pymysql.connect(
                 host=HOST,

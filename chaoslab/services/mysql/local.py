@@ -80,7 +80,7 @@ class MysqlServer(CopiedServer):
     __slots__ = ()
 
     def command(self, home: Path, port: int) -> tuple[str, ...]:
-        """With every option: no configuration file of the machine is read."""
+        """The command that starts the server. It reads no configuration file of the machine."""
         return (*_options(self.binary, home / "data"), f"--tmpdir={home}", f"--port={port}")
 
     async def answers(self, port: int) -> bool:

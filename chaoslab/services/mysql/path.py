@@ -68,7 +68,7 @@ async def walk(
             password=target.password,
             database=target.database or None,
             ssl=tls,
-            # Limits of its own: the thread ends also where its caller was cancelled.
+            # Limits of its own: the thread ends also if its caller was cancelled.
             read_timeout=progress.within_s,
             write_timeout=progress.within_s,
             defer_connect=True,

@@ -71,7 +71,7 @@ class Session:
         return await self._run(lambda: _rows(self._connection, query, values))
 
     async def ask_in_time(self, query: str, *values: object) -> list[Row]:
-        """All rows of the answer. Raises TalkFailed, also where there is none within 5 s."""
+        """All rows of the answer. Raises TalkFailed, also if there is none within 5 s."""
         return await self._in_time(lambda: _rows(self._connection, query, values))
 
     async def _in_time(self, work: Callable[[], T]) -> T:

@@ -153,7 +153,7 @@ class StackPostgres:
 
 @contextmanager
 def _admin(port: int) -> Iterator[_Connection]:
-    """Raises ServiceFailed where it does not answer, or answers with an error."""
+    """Raises ServiceFailed if it does not answer, or answers with an error."""
     url = f"postgresql://postgres@{HOST}:{port}/postgres?sslmode=disable"
     try:
         with psycopg.connect(url, autocommit=True, connect_timeout=int(_TALK_S)) as connection:

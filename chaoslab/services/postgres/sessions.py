@@ -132,7 +132,7 @@ class PostgresView:
 
     @classmethod
     async def open(cls, url: str, proxied: str) -> PostgresView | None:
-        """None where the server does not show the address of a session. Raises TalkFailed."""
+        """None if the server does not show the address of a session. Raises TalkFailed."""
         with talking(psycopg.Error):
             async with await _in_time(proxied) as through:
                 row = await (await through.execute("SELECT host(inet_client_addr())")).fetchone()

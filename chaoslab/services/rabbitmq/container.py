@@ -40,7 +40,7 @@ def stack_server(service: Service, env: Mapping[str, str]) -> RabbitServer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RabbitServer:
-    """RabbitMQ with the user that its container's variables name; guest where they name none.
+    """RabbitMQ with the user that its container's variables name; guest if they name none.
 
     Each lab has a virtual host of its own, in which that user has all rights.
     """

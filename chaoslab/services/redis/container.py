@@ -129,7 +129,7 @@ class StackRedis:
         return f"redis://{endpoint}/{self.number}"
 
     def _choose(self, port: int) -> None:
-        """Choose an empty database. Raises ServiceFailed where there is none."""
+        """Choose an empty database. Raises ServiceFailed if there is none."""
         with _session(port, stack=True) as session:
             session.ping()
         self.number = next((n for n in _DATABASES if _is_empty(port, n)), 0)
@@ -161,7 +161,7 @@ def _product(session: redis.Redis) -> str:
 
 @contextmanager
 def _session(port: int, number: int = 0, *, stack: bool = False) -> Iterator[redis.Redis]:
-    """Raises ServiceFailed where the server answers with an error, or does not answer."""
+    """Raises ServiceFailed if the server answers with an error, or does not answer."""
     session = redis.Redis(
         host=HOST, port=port, db=number, socket_timeout=_TALK_S, socket_connect_timeout=_TALK_S,
         protocol=2, decode_responses=True, retry=Retry(NoBackoff(), 0),

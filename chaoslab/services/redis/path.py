@@ -96,7 +96,7 @@ async def _asked(streams: Streams, *words: str) -> str:
 
 
 async def _line(reader: asyncio.StreamReader) -> bytes:
-    """One line; one byte where it cannot be the first byte of a line. Raises Ended for TLS."""
+    """One line; one byte if it cannot be the first byte of a line. Raises Ended for TLS."""
     first = await reader.readexactly(1)
     if first == _TLS_ALERT[:1]:
         with suppress(asyncio.IncompleteReadError):

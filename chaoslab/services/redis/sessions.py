@@ -72,7 +72,7 @@ class RedisCount:
 
 
 class RedisView:
-    """Implements `ServerView` with CLIENT LIST; TalkFailed where the server refuses it."""
+    """Implements `ServerView` with CLIENT LIST; TalkFailed if the server refuses it."""
 
     def __init__(self, client: Redis, origin: str) -> None:
         self._client, self._origin = client, origin
