@@ -209,8 +209,8 @@ async def test_a_run_begins_only_on_working_paths(server: Server) -> None:
     with pytest.raises(RuntimeUnavailable) as refused:
         async with AttachedRuntime(system):
             pass
-    assert "'cache': it is disabled" in str(refused.value)
-    assert "'othr': it does not exist\n  expected one of: cache, other" in str(refused.value)
+    assert "'cache' is disabled" in str(refused.value)
+    assert "'othr' does not exist\n  expected one of: cache, other" in str(refused.value)
     await server.ask("POST", "/proxies/cache", {"enabled": True})
     toxic = {"name": "chaoslab.x", "type": "latency", "attributes": {"latency": 1}}
     await server.ask("POST", "/proxies/cache/toxics", toxic)
