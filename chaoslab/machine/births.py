@@ -1,4 +1,6 @@
-"""From which boot of an app a process comes: each boot has a birthmark, which is inherited."""
+"""Finds the processes that one boot of an app started: each boot has a birthmark, which they
+inherit.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,9 @@ _POLL_S = 0.01
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftProcess:
-    """A process of an app that was alive after the app's own process had ended.
+    """A process of an app that was still alive after the app's own process had ended.
 
-    `ended`: the lab has ended it; else it is still alive.
+    `ended` is True if the lab has then ended it, False if it is still alive.
     """
 
     pid: int
@@ -32,14 +34,14 @@ class LeftProcess:
 def set_birthmark(family: Iterable[int], birthmark: int) -> None:
     """Give processes a birthmark; every process that they start from now on inherits it.
 
-    If the platform has no such limit, or forbids it, they get none. A process that leaves its
-    parent, its session and its environment is then not found.
+    If the platform has no such limit, or forbids it, they get none. A process is then not found if
+    it leaves its parent, its session and its environment.
     """
     _limit(family, birthmark)
 
 
 def remove_birthmark(pid: int) -> None:
-    """Remove the birthmark of a process of the lab; it has one if an app started the lab."""
+    """Remove the birthmark of a process of the lab, which has one if an app started the lab."""
     _limit((pid,), -1)
 
 
@@ -56,8 +58,8 @@ def _limit(family: Iterable[int], soft: int) -> None:
 def of_boot(session: int, birthmark: int, family: Iterable[int] = ()) -> dict[int, Process]:
     """The live processes of one boot: in its session, with its birthmark, or in `family`.
 
-    The boot's own process has ended. So a process that has the session's number now is another one
-    with a reused number, and the processes of that session are not the boot's.
+    The boot's own process has ended. If a live process has the session's number, that number is
+    reused, and the processes of that session are not the boot's.
     """
     known, machine = set(family), reaper.all_processes()
     is_reused = session in machine
@@ -73,7 +75,7 @@ def of_boot(session: int, birthmark: int, family: Iterable[int] = ()) -> dict[in
 async def end_rest(
     session: int, birthmark: int, family: Iterable[int] = ()
 ) -> tuple[LeftProcess, ...]:
-    """Kill the processes that a boot left after its own process ended; returns them.
+    """Kill the processes that a boot left alive after its own process ended; returns them.
 
     Processes that end by themselves within 0.2 s are left out.
     """
@@ -93,7 +95,9 @@ async def end_rest(
 
 
 async def _after(limit_s: float, processes: dict[int, Process]) -> dict[int, Process]:
-    """Wait until they have ended, at most `limit_s`; returns those that are still alive."""
+    """Wait until the processes have ended, at most `limit_s`; returns those that are still
+    alive.
+    """
     end_s = now_s() + limit_s
     while processes and now_s() < end_s:
         await asyncio.sleep(_POLL_S)
@@ -111,7 +115,7 @@ def _alive(processes: dict[int, Process]) -> dict[int, Process]:
 
 
 def name_of(pid: int) -> str:
-    """The kernel's name of a process, printable; empty if the process is gone."""
+    """The kernel's name of a process, in printable characters; empty if the process has ended."""
     with contextlib.suppress(OSError), open(f"/proc/{pid}/comm", "rb") as file:
         name = file.read().decode(errors="replace").rstrip("\n")
         return "".join(letter if letter.isprintable() else "?" for letter in name)

@@ -1,17 +1,17 @@
-"""The dead-man's switch: a process of its own that removes what a lab made once the lab is gone.
+"""The dead-man's switch: a separate process that removes what a lab made after the lab has ended.
 
 Run as `python -I -S deadman.py CLEANER OWNER_PID WORD…`, with pipes as stdin and stdout. It waits
 until the owner writes the line `end`, closes the pipe or dies, whichever is first. Other lines are
 passed on to the cleaner. Then it removes everything and answers with one line: `gone`, or `left`
-and what is left. If the owner died, or something is left, it looks again.
+and what is left. If the owner died, or something is left, it removes again after a pause.
 
 CLEANER is the path of a module that knows what to remove (`reaper.py`, `sweeper.py`). It has:
 
-    MORE_LOOKS_S                            the pauses before it looks again, in seconds
+    MORE_LOOKS_S                            the pauses before it removes again, in seconds
     clean_up(words, lines, *, again) -> str what is left and why, or the empty string
 
 Neither this nor a cleaner imports anything of chaoslab. So the process starts within milliseconds
-and does not depend on files that may be gone later. Lines that are in the pipe when the owner dies
+and depends on no file that may be deleted later. Lines that are in the pipe when the owner dies
 are still read.
 """
 
@@ -29,7 +29,7 @@ _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE)
 
 
 class Owner:
-    """The process that started this one, at the other end of stdin and stdout."""
+    """The process that started this one and is at the other end of stdin and stdout."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -39,7 +39,7 @@ class Owner:
         os.set_blocking(0, False)
 
     def wait(self) -> None:
-        """Wait until it writes `end`, closes the pipe or dies."""
+        """Wait until the owner writes `end`, closes the pipe or dies."""
         watched = select.poll()
         watched.register(0, select.POLLIN | select.POLLHUP)
         # A child that it forked may keep the pipe open, so its pidfd is watched too.
@@ -50,12 +50,12 @@ class Owner:
         self._read()
 
     def answer(self, line: str) -> None:
-        """Write one line to an owner that may be gone."""
+        """Write one line to the owner; no error if the owner has ended."""
         with contextlib.suppress(OSError):
             os.write(1, line.encode(errors="replace") + b"\n")
 
     def _read(self) -> bool:
-        """Read what is in the pipe. Returns whether to wait for more."""
+        """Read what is in the pipe; returns whether the owner may write more."""
         try:
             while chunk := os.read(0, 65536):
                 *lines, self._pending = (self._pending + chunk).split(b"\n")
@@ -67,7 +67,9 @@ class Owner:
 
 
 def main() -> int:
-    """Wait until the owner ends, then remove everything; exit status 0 if nothing is left."""
+    """Wait until the owner ends, then remove everything. Returns exit status 0 if nothing is
+    left.
+    """
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
     path, pid, *words = sys.argv[1:]

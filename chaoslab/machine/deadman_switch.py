@@ -26,24 +26,27 @@ _LINGERING: list[subprocess.Popen[bytes]] = []
 
 
 class Cleaner(Protocol):
-    """A module that knows what to remove, and imports nothing of chaoslab."""
+    """A module that knows what a dead-man's switch removes. It imports nothing of chaoslab."""
 
     @property
     def __file__(self) -> str | None: ...
 
     @property
     def MORE_LOOKS_S(self) -> tuple[float, ...]:
-        """The pauses before the process looks again."""
+        """The pauses, in seconds, before the switch's process calls `clean_up` again."""
 
     def clean_up(self, words: Sequence[str], lines: Sequence[str], *, again: bool) -> str:
-        """Remove everything; returns what is left and why, or the empty string."""
+        """Remove everything; returns what is left and why, or the empty string.
+
+        `words` and `lines` say what to remove. `again` is True if it was called before.
+        """
 
 
 class DeadMansSwitch:
     """Removes everything that `cleaner` finds: on `finish`, or by itself when this process dies.
 
-    `words` say what the cleaner has to remove. `name` and `leaves` are words of the error that is
-    raised when the switch's own process has ended.
+    A separate process does it. `words` say what the cleaner has to remove. `name` and `leaves` are
+    words for the error that is raised if that process has ended.
     """
 
     def __init__(self, cleaner: Cleaner, *words: str, name: str, leaves: str) -> None:
@@ -67,7 +70,7 @@ class DeadMansSwitch:
 
     @property
     def pid(self) -> int:
-        """The switch's own process."""
+        """The number of the switch's own process."""
         return self._process.pid
 
     def check(self) -> None:
@@ -78,19 +81,22 @@ class DeadMansSwitch:
             raise RuntimeUnavailable(Problem(reason=reason, expected=expected))
 
     def trouble(self) -> Trouble | None:
-        """What is wrong with the switch's process."""
+        """What is wrong with the switch's process; None if nothing is."""
         return trouble_of(self._process, (self.pid,), tuple)
 
     def send_line(self, line: str) -> None:
-        """Pass a line to the cleaner. `finish` notices a switch that has ended."""
+        """Pass a line to the cleaner. It raises no error if the switch has ended; `finish`
+        handles that.
+        """
         self._lines.append(line)
         self._write(f"{line}\n")
 
     def finish(self, limit_s: float) -> bool:
-        """Remove everything now; returns whether nothing is left. Blocks at most `limit_s` seconds.
+        """Make the switch remove everything now; returns whether nothing is left.
 
-        If something is left, `why_left` says what and why, and the switch goes on trying. If the
-        switch was killed, this process does its work. Safe to repeat.
+        Waits at most `limit_s` seconds for the switch. If something is left, `why_left` says what
+        and why, and the switch keeps trying. If the switch was killed, this process does its work.
+        Safe to repeat.
         """
         if self._finished:
             return not self.why_left
@@ -110,11 +116,9 @@ class DeadMansSwitch:
         return not self.why_left
 
     def take_over(self) -> bool:
-        """Kill the switch's process, and remove everything from this process instead.
+        """Kill the switch's process, and remove everything from this process instead. Blocks.
 
         Returns True if nothing is left.
-
-        Blocks.
         """
         self._process.kill()
         self._process.wait()
@@ -127,7 +131,9 @@ class DeadMansSwitch:
             self._process.stdin.write(text.encode())
 
     def _answer(self, limit_s: float) -> str | None:
-        """Its first line; empty if it ended without one, None if no line comes in time."""
+        """The switch's answer, its first line; empty if it ended without one, None if none
+        comes in time.
+        """
         assert self._process.stdout is not None
         end_s, line = now_s() + limit_s, b""
         with self._process.stdout as pipe:

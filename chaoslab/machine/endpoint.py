@@ -1,4 +1,4 @@
-"""The address of a listener."""
+"""The address of a listener: a host and a port."""
 
 from __future__ import annotations
 

@@ -9,12 +9,16 @@ MARK_PREFIX = "CHAOSLAB_LAB_"
 
 
 def environment() -> dict[str, str]:
-    """A copy of the environment as it is now."""
+    """A copy of this process's environment variables as they are now."""
     return dict(os.environ)  # noqa: TID251
 
 
 def without_marks() -> dict[str, str]:
-    """The environment without marks, for a process that no lab around this one may end."""
+    """The environment variables without the marks of labs.
+
+    A lab ends all processes with its mark; so it is for a process that a lab around this one must
+    not end.
+    """
     return {
         name: value for name, value in environment().items() if not name.startswith(MARK_PREFIX)
     }

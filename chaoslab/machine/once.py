@@ -1,4 +1,4 @@
-"""Files and folders that are made once per machine, by the first process that needs them.
+"""Makes files and folders once per machine, by the first process that needs them.
 
 They are made beside their final path, under a lock, and then renamed. So what exists is complete,
 also after a run that was killed.
@@ -15,7 +15,10 @@ from pathlib import Path
 
 
 def once(place: Path, make: Callable[[Path], None]) -> None:
-    """Make `place` unless it exists. `make` gets the path at which to make it."""
+    """Make the file or folder `place` if it does not exist.
+
+    `make` gets a temporary path at which to make it; the result is then renamed to `place`.
+    """
     if place.exists():
         return
     part = place.with_name(place.name + ".part")
@@ -37,7 +40,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def fingerprint(program: Path, *more: str) -> str:
-    """Hexadecimal digits that change with the program's file, and with each of `more`."""
+    """Hexadecimal digits that change if the program's file changes, or one of `more`."""
     status = program.stat()
     text = "\0".join([str(program), str(status.st_size), str(status.st_mtime_ns), *more])
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()

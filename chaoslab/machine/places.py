@@ -1,4 +1,4 @@
-"""The user that servers run as, and the folders of a lab."""
+"""Chooses the user that servers run as, and the folders of a lab and of the cache."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ _MEMORY = Path("/dev/shm")
 
 
 def server_identity() -> Identity:
-    """The user that servers run as: nobody (65534) for root, since PostgreSQL refuses root."""
+    """The user that servers run as: nobody (65534) if this is root, since PostgreSQL refuses
+    root; else the same user.
+    """
     return Identity(uid=NOBODY, gid=NOBODY) if os.geteuid() == 0 else Identity()
 
 
@@ -50,10 +52,11 @@ def _allowed(path: Path, identity: Identity, wanted: int) -> bool:
 
 
 def cache_folder(identity: Identity) -> Path:
-    """The folder of files that are made once per machine; made where it is missing.
+    """The folder of files that are made once per machine; it is made if it is missing.
 
-    `CHAOSLAB_CACHE_DIR`, else `~/.cache/chaoslab`, else a folder below /var/tmp where servers
-    cannot read the home or it is not writable. Raises RuntimeUnavailable if it cannot be used.
+    It is `CHAOSLAB_CACHE_DIR`, else `~/.cache/chaoslab`, else a folder below /var/tmp if servers
+    cannot read the home or the home is not writable. Raises RuntimeUnavailable if it cannot be
+    used.
     """
     env = environment()
     if named := env.get("CHAOSLAB_CACHE_DIR"):
@@ -100,7 +103,7 @@ def lab_folder(lab_id: str) -> Path:
 
 
 def make_home(folder: Path, identity: Identity) -> None:
-    """Make a folder that only the server's user may enter."""
+    """Make a folder that only the servers' user may enter."""
     folder.mkdir(mode=0o700)
     if identity.uid is not None and identity.gid is not None:
         os.chown(folder, identity.uid, identity.gid)

@@ -1,9 +1,10 @@
-"""Free ports on loopback; all labs of a machine share them, and no port is given out twice.
+"""Finds free ports on loopback. All labs of a machine share them; no port is given to two labs.
 
-Another program may bind a port between our choice and the server's start. Two things make that
-unlikely. Ports are below the kernel's ephemeral range, so no outgoing connection and no `bind(0)`
-takes one. And a lab claims each port by an abstract Unix socket with the port in its name: such a
-name exists once per network namespace, as the port does, and is freed when its owner dies.
+Another program may bind a port between the lab's choice and the server's start. Two things make
+that unlikely. Ports are below the kernel's ephemeral range, so no outgoing connection and no
+`bind(0)` takes one. And a lab claims each port by an abstract Unix socket with the port in its
+name: such a name exists once per network namespace, as the port does, and is freed when its owner
+dies.
 """
 
 from __future__ import annotations
@@ -61,14 +62,14 @@ class PortTaken(ServiceFailed):
 
 
 class Ports:
-    """The ports of one lab; `close` gives all of them back."""
+    """The ports that one lab has claimed; `close` gives all of them back."""
 
     def __init__(self) -> None:
         self._claims: dict[int, socket.socket | None] = {}
         self._random = generator(fresh_seed(), "ports", os.getpid())
 
     def take(self) -> int:
-        """A port on which nobody listens and that no other lab of this machine has.
+        """Claim a port on which nobody listens and that no other lab here has claimed; returns it.
 
         Raises RuntimeUnavailable if there is none.
         """
@@ -85,18 +86,21 @@ class Ports:
         raise RuntimeUnavailable(Problem(reason=reason, fix=fix))
 
     def give_back(self, port: int) -> None:
-        """Release the claim on a port."""
+        """Give one port back: release the lab's claim on it."""
         claim = self._claims.pop(port, None)
         if claim is not None:
             claim.close()
 
     def close(self) -> None:
-        """Give every port back."""
+        """Give all ports of this lab back."""
         for port in tuple(self._claims):
             self.give_back(port)
 
     def claim(self, port: int) -> bool:
-        """Claim a port until it is given back; returns False if another lab has claimed it."""
+        """Claim a port until it is given back; returns False if another lab has claimed it.
+
+        On a platform without abstract socket names, returns True without a claim.
+        """
         claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             claim.bind(f"\0chaoslab-port-{port}")

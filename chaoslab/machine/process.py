@@ -24,14 +24,14 @@ _POLL_S = 0.01
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """The user that a process runs as; without `uid`, the user of the lab."""
+    """The user and group that a process runs as; without `uid`, the user of the lab."""
 
     uid: int | None = None
     gid: int | None = None
 
     @property
     def drops(self) -> bool:
-        """Whether privileges are dropped."""
+        """Whether the process runs as another user than the lab."""
         return self.uid is not None
 
 
@@ -45,11 +45,11 @@ def spawn(
     stdin_open: bool = False,
     output: int | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a process in a session of its own, with stdout and stderr appended to `log`.
+    """Start a process in its own session; returns it. Its stdout and stderr are appended to `log`.
 
     With `stdin_open`, stdin is a pipe; else it is empty. With `output`, stdout and stderr go to
-    that descriptor, and the process has no file of the lab.
-    Raises ServiceFailed if the program cannot be executed.
+    that descriptor instead, and the process has no file of the lab. Raises ServiceFailed if the
+    program cannot be executed.
     """
     drop = identity if identity is not None and identity.drops else None
     with (
@@ -76,7 +76,7 @@ def spawn(
 
 
 def open_private(path: str, flags: int) -> int:
-    """Open a log that only its owner can read. No symbolic link is followed."""
+    """Open a log that only its owner can read; returns its descriptor. Follows no symbolic link."""
     return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
@@ -114,7 +114,9 @@ async def wait_for_end(process: subprocess.Popen[bytes]) -> int:
 
 
 async def run_to_end(process: subprocess.Popen[bytes]) -> int:
-    """Wait until a child process ends. If the caller is cancelled, the child is killed."""
+    """Wait until a child process ends; returns its exit code. Kills the child if the caller is
+    cancelled.
+    """
     try:
         return await wait_for_end(process)
     except BaseException:
@@ -124,7 +126,7 @@ async def run_to_end(process: subprocess.Popen[bytes]) -> int:
 
 
 async def end_within(process: subprocess.Popen[bytes], limit_s: float) -> bool:
-    """Whether the child ended within `limit_s` seconds."""
+    """Wait until the child ends, at most `limit_s` seconds; returns whether it ended."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(limit_s):
             await wait_for_end(process)
@@ -133,7 +135,7 @@ async def end_within(process: subprocess.Popen[bytes], limit_s: float) -> bool:
 
 
 def kill_family(process: subprocess.Popen[bytes], family: Sequence[int]) -> None:
-    """SIGKILL the child's process group and its descendants, `family[1:]`."""
+    """Send SIGKILL to the child's process group and to its descendants, which are `family[1:]`."""
     # An unreaped child keeps its number; a group keeps its number while it has a member.
     for pid in family[1:]:
         with contextlib.suppress(ProcessLookupError, PermissionError):

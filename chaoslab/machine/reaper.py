@@ -35,7 +35,9 @@ _LIMIT = b"Max realtime timeout"
 
 
 class Process:
-    """One live process as `/proc` shows it; `born` is its start in clock ticks since boot."""
+    """One live process as `/proc` shows it; `born` is its start in clock ticks since the
+    machine's boot.
+    """
 
     __slots__ = ("born", "parent", "pid", "session")
 
@@ -44,7 +46,7 @@ class Process:
 
 
 def look(pid: int) -> Process | None:
-    """The process with that number, or None if it is gone or a zombie."""
+    """The process with that number; None if it has ended or is a zombie."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
@@ -56,7 +58,7 @@ def look(pid: int) -> Process | None:
 
 
 def all_processes() -> dict[int, Process]:
-    """Every live process of the machine, by its number."""
+    """Maps the number of every live process of the machine to its process."""
     found = (look(int(name)) for name in os.listdir("/proc") if name.isdigit())
     return {process.pid: process for process in found if process is not None}
 
@@ -75,7 +77,7 @@ def birthmarks(mark: str) -> range:
 
 
 def birthmark(pid: int) -> int:
-    """The birthmark of a process; 0 if it has none, is gone, or cannot be read."""
+    """The birthmark of a process; 0 if the process has none, has ended, or cannot be read."""
     try:
         with open(f"/proc/{pid}/limits", "rb") as file:
             word = file.read().partition(_LIMIT)[2].split(None, 1)[0]
@@ -100,9 +102,11 @@ def _carries(pid: int, mark: bytes, folder: str) -> bool:
 
 
 def members(mark: str, folder: str, sessions: dict[int, int]) -> dict[int, Process]:
-    """The lab's live processes; `sessions` maps a leader's pid to its start in clock ticks.
+    """The live processes of a lab, by number: with its mark, in its folder or in its sessions.
 
-    An empty `mark` matches nothing, so that a service can be found by its folder alone.
+    Their descendants are included, this process is not. `sessions` maps a session leader's number
+    to its start in clock ticks. An empty `mark` matches nothing, so that a service can be found by
+    its folder alone.
     """
     machine = all_processes()
     births = birthmarks(mark)
@@ -128,7 +132,7 @@ def members(mark: str, folder: str, sessions: dict[int, int]) -> dict[int, Proce
 
 
 def send(pid: int, number: int) -> None:
-    """Signal a process that may be gone by now."""
+    """Send a signal to a process; no error if the process has ended or belongs to another user."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)
 
@@ -158,7 +162,7 @@ def _remove_segments(segments: dict[int, int]) -> None:
 
 
 def end_processes(mark: str, folder: str, sessions: dict[int, int]) -> bool:
-    """End the lab's processes; returns whether none is left.
+    """End all processes of a lab; returns whether none is left.
 
     PostgreSQL gets SIGQUIT, so that it frees its shared memory, the others SIGKILL. After `GRACE_S`
     seconds all that are left get SIGKILL.
@@ -182,7 +186,7 @@ def end_processes(mark: str, folder: str, sessions: dict[int, int]) -> bool:
 
 
 def wait_for(ours: dict[int, Process], limit_s: float) -> None:
-    """Wait until all of them are gone, at most `limit_s` seconds."""
+    """Wait until all of the processes have ended, at most `limit_s` seconds."""
     end = time.monotonic() + limit_s
     left = set(ours)
     while left and time.monotonic() < end:
@@ -192,7 +196,7 @@ def wait_for(ours: dict[int, Process], limit_s: float) -> None:
 
 
 def clean(mark: str, folder: str, sessions: dict[int, int]) -> bool:
-    """End the lab's processes and delete its folder; returns whether nothing is left.
+    """End all processes of a lab and delete its folder; returns whether nothing is left.
 
     Safe to repeat.
     """
@@ -206,7 +210,10 @@ def clean(mark: str, folder: str, sessions: dict[int, int]) -> bool:
 
 
 def clean_up(words: Sequence[str], lines: Sequence[str], *, again: bool) -> str:
-    """For `deadman.py`: `words` are mark and folder, each line a session's leader and its start."""
+    """End a lab's processes and delete its folder; returns what is left. `deadman.py` calls it.
+
+    `words` are the lab's mark and folder; each line has a session's leader and its start.
+    """
     del again
     mark, folder = words
     sessions = {int(leader): int(born) for leader, born in map(str.split, lines)}

@@ -1,4 +1,6 @@
-"""The TCP sockets of a process tree as the kernel shows them. Read often, so it must be fast."""
+"""Lists the TCP sockets of a process tree as the kernel shows them. Called often, so it must be
+fast.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +28,10 @@ _MAPPED = bytes(10) + b"\xff\xff"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppSocket:
-    """A TCP socket of the app as the kernel shows it; `state` is `SYN_SENT`, `ESTABLISHED`, ….
+    """A TCP socket of an app as the kernel shows it; `state` is `SYN_SENT`, `ESTABLISHED`, ….
 
-    The remote port of a listener is 0. `pid` is the process that holds it. If they are not
-    known, `remote_host` is empty and `pid` 0.
+    The remote port of a listener is 0. `pid` is the process that holds the socket. If they are not
+    known, `remote_host` is empty and `pid` is 0.
     """
 
     state: str
@@ -40,7 +42,7 @@ class AppSocket:
 
 
 def tree(pid: int) -> tuple[int, ...]:
-    """The process and all of its descendants, itself first."""
+    """The numbers of a process and all of its descendants, the process itself first."""
     found = [pid]
     for parent in found:
         found.extend(_children(parent))
@@ -60,7 +62,7 @@ def _children(pid: int) -> Iterator[int]:
 def sockets_of(pid: int) -> tuple[AppSocket, ...]:
     """Every TCP socket (IPv4, IPv6) that the process or a descendant holds open now.
 
-    Raises RuntimeUnavailable if the platform does not show them.
+    Raises RuntimeUnavailable if the platform does not show the sockets.
     """
     if not os.path.isdir("/proc/self/fd"):
         raise _hidden("/proc/self/fd is missing", fix="run the lab on Linux")
@@ -80,7 +82,7 @@ def sockets_of(pid: int) -> tuple[AppSocket, ...]:
 
 
 def host_of(address: bytes) -> str:
-    """An address as text; an IPv4 address that is mapped into IPv6 as IPv4."""
+    """An IP address as text; an IPv4 address that is mapped into IPv6 is written as IPv4."""
     if len(address) == _IPV6_SIZE and address.startswith(_MAPPED):
         address = address[len(_MAPPED) :]
     return str(ip_address(address))
@@ -95,7 +97,7 @@ def _table(wanted: Container[int] = EVERY) -> tuple[Row, ...]:
 
 
 def socket_inodes(pid: int) -> Iterator[int]:
-    """The inodes of the sockets that a process holds; none if it may not be read."""
+    """The inodes of the sockets that a process holds; none if this process may not read them."""
     folder = f"/proc/{pid}/fd"
     with _ignoring_hidden():
         for name in os.listdir(folder):
@@ -107,10 +109,10 @@ def socket_inodes(pid: int) -> Iterator[int]:
 
 @contextlib.contextmanager
 def _ignoring_hidden() -> Iterator[None]:
-    """Ignore what is gone or hidden.
+    """Ignore OSErrors in the `with` block: a process has ended or cannot be read.
 
-    Raises RuntimeUnavailable if this process has no descriptors or memory left: else the app
-    would seem to have no sockets.
+    Raises RuntimeUnavailable if this process has no descriptors or memory left: else the app would
+    seem to have no sockets.
     """
     try:
         yield
@@ -120,12 +122,12 @@ def _ignoring_hidden() -> Iterator[None]:
 
 
 def listens(pid: int, port: int) -> bool:
-    """Whether a process of that tree listens on the port."""
+    """Whether process `pid` or one of its descendants listens on the port."""
     return any(s.state == "LISTEN" and s.local_port == port for s in sockets_of(pid))
 
 
 def holder_of(port: int) -> str:
-    """The process that listens on a port, for people: `pid 123 (redis)` or `another process`."""
+    """The process that listens on a port, for people: `pid 123 (redis)`, or `another process`."""
     inodes = {row.inode for row in _table() if row.state == "LISTEN" and row.local_port == port}
     for name in os.listdir("/proc"):
         if name.isdigit() and not inodes.isdisjoint(socket_inodes(int(name))):
@@ -135,7 +137,7 @@ def holder_of(port: int) -> str:
 
 
 def port_taken(who: str, port: int) -> Problem:
-    """The problem if `who` needs a port of loopback on which another process listens."""
+    """The problem to report if `who` needs a port of loopback on which another process listens."""
     reason = PORT_TAKEN(port=port, host=HOST, holder=holder_of(port))
     return Problem(where=who, reason=reason, fix="stop that process, or choose another port")
 

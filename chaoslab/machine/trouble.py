@@ -1,4 +1,4 @@
-"""What is wrong with a part of the lab, or with a process that should run."""
+"""Describes what is wrong with a part of the lab, or with a process that should run."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ E = TypeVar("E", bound=ChaoslabError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """What is wrong with a part, if the lab itself is not the cause.
+    """What is wrong with a part of the lab, if the lab itself is not the cause.
 
-    `ended`: the part does not come back, and the run must end. `error` is the error that ends the
-    run, if one is known.
+    `ended` is True if the part does not come back, and the run must end. `error` is the error that
+    ends the run, if one is known.
     """
 
     what: str
@@ -30,7 +30,7 @@ class Trouble:
 
 
 def ended_by(code: int) -> str:
-    """An exit code in words: `exit status 1`, `SIGKILL`."""
+    """An exit code in words, as in `exit status 1` or `SIGKILL` (for a negative code)."""
     if code >= 0:
         return f"exit status {code}"
     with suppress(ValueError):
@@ -41,9 +41,9 @@ def ended_by(code: int) -> str:
 def trouble_of(
     process: subprocess.Popen[bytes], family: Sequence[int], log: Callable[[], tuple[str, ...]]
 ) -> Trouble | None:
-    """What is wrong with a process that should run; `family` is it and its descendants.
+    """What is wrong with a process that should run; None if nothing is.
 
-    Returns None if nothing is wrong.
+    `family` is the process and its descendants. `log` returns its last log lines.
     """
     if (code := process.poll()) is not None:
         return Trouble(what=f"it ended by {ended_by(code)}", ended=True, log=log())
@@ -52,12 +52,12 @@ def trouble_of(
 
 
 def last_lines(log: Sequence[str]) -> tuple[str, ...]:
-    """The last lines of a log for `Problem.lines`; `(nothing)` where it is empty."""
+    """The lines of a log for `Problem.lines`; `(nothing)` if there are none."""
     return tuple(log) or ("(nothing)",)
 
 
 def with_place(error: E, where: str) -> E:
-    """The same error with `where` before the place of each problem."""
+    """A copy of the error, with `where` before the place of each of its problems."""
     return type(error)(
         replace(each, where=f"{where}: {each.where}" if each.where else where)
         for each in error.problems

@@ -12,11 +12,10 @@ _FINISH_S = reaper.LIMIT_S + 1.0
 
 
 class Watchdog(DeadMansSwitch):
-    """Ends all processes of one lab and deletes its folder: on `end_lab`, or by itself when this
-    process dies.
+    """Ends all processes of one lab and deletes its folder.
 
-    `mark` is the variable, as in `NAME=1`, that every process of the lab has in its environment.
-    `folder` need not exist yet.
+    It does so on `end_lab`, or by itself when this process dies. `mark` is the variable, as in
+    `NAME=1`, that every process of the lab has in its environment. `folder` need not exist yet.
     """
 
     def __init__(self, *, mark: str, folder: Path) -> None:
@@ -24,9 +23,10 @@ class Watchdog(DeadMansSwitch):
         super().__init__(reaper, *words, name="the lab's watchdog", leaves="processes")
 
     def watch_session(self, leader: int) -> None:
-        """End every process of that session too, also one without the mark.
+        """Let the watchdog end every process of that session too, also one without the lab's mark.
 
-        Raises RuntimeUnavailable if the watchdog itself has ended.
+        `leader` is the number of the session's first process. Raises RuntimeUnavailable if the
+        watchdog itself has ended.
         """
         self.check()
         process = reaper.look(leader)

@@ -1,1 +1,1 @@
-"""Where a topology runs."""
+"""The runtimes: each runs a topology's parts in one way, such as processes or containers."""

@@ -21,9 +21,9 @@ LEFT_OUT = "[chaoslab left out {} bytes here]"
 class AppLog:
     """Appends the output of one boot to the log's file. Thread-safe.
 
-    Secrets are masked line by line, so that none is missed if the output comes in pieces. While
-    the boot runs, the file has at most `HEAD_BYTES` and twice `TAIL_BYTES`; at the end, the first
-    `HEAD_BYTES` and the last `TAIL_BYTES`. If the file cannot be written, `tail` still works.
+    Secrets are masked line by line, so that none is missed if the output comes in pieces. While the
+    boot runs, the file keeps at most `HEAD_BYTES` and twice `TAIL_BYTES` of it; after `close`, the
+    first `HEAD_BYTES` and the last `TAIL_BYTES`. If the file cannot be written, `tail` still works.
     """
 
     def __init__(self, path: Path, mask: Mask) -> None:
@@ -39,7 +39,7 @@ class AppLog:
             self._file, self._start, self._end = -1, 0, 0
 
     def write(self, data: bytes) -> None:
-        """Append output."""
+        """Append a piece of the boot's output to the log."""
         with self._lock:
             self.taken += len(data)
             lines = self._pending + data
@@ -52,14 +52,18 @@ class AppLog:
             self._keep(masked)
 
     def tail(self, lines: int = 15) -> tuple[str, ...]:
-        """The last lines so far, at most 64 KiB; an unfinished line is included."""
+        """The last lines of the output so far, at most 64 KiB, secrets masked; an unfinished line
+        too.
+        """
         with self._lock:
             shown = bytes(self._recent[-_SHOWN_BYTES:]) + self._mask.data(self._pending)
         text = self._mask.text(shown.decode(errors="replace"))
         return tuple(text.splitlines()[-lines:]) if lines > 0 else ()
 
     def close(self) -> None:
-        """Write what is left and close the file; safe to repeat. `tail` still works."""
+        """Write the output that is still held back, and close the file. Safe to repeat. `tail`
+        still works.
+        """
         with self._lock:
             rest, self._pending = self._mask.data(self._pending), b""
             self._keep(rest)
@@ -84,7 +88,9 @@ class AppLog:
             self._shorten()
 
     def _shorten(self) -> None:
-        """Keep the first and the last part in the file, with a note of what is left out between."""
+        """Keep the first and the last part of the output in the file, with a note between them that
+        says how many bytes were left out.
+        """
         if self._file < 0:
             return
         if os.fstat(self._file).st_size != self._end:  # a later boot has appended to the file

@@ -1,4 +1,4 @@
-"""The contract that every runtime keeps.
+"""The protocols that every runtime implements.
 
 Every call is bounded in time and may be repeated. A runtime removes every process, container, port
 and folder that it made: when it exits, and by a dead-man's switch when the test process dies.
@@ -27,10 +27,10 @@ from chaoslab.services.base import ServerView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerClient:
-    """A connection to a server that neither the lab nor its proxy server opened.
+    """A connection to a service's server that neither the lab nor its proxy server opened.
 
-    `pid` is the process that holds it, 0 if the machine does not show it. `boot_pid` is the main
-    process of the app's boot that started it, 0 if none did.
+    `pid` is the process that holds the connection, 0 if the machine does not show it. `boot_pid` is
+    the main process of the app's boot that started this process, 0 if no boot did.
     """
 
     server: Endpoint
@@ -42,10 +42,11 @@ class ServerClient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppStart:
-    """What a boot of an app is started with.
+    """What the runtime needs to start one boot of an app.
 
     `command` and `env` are final: they have no placeholders. The app should listen on `port`. The
-    log gets the app's output without what `mask` hides, cut as in `app_log`.
+    app's output goes to the file `log`, limited in size as in `app_log`, with secrets masked by
+    `mask`.
     """
 
     app: App
@@ -61,40 +62,44 @@ class RunningService(Protocol):
 
     @property
     def service(self) -> Service:
-        """Its declaration in the topology."""
+        """The service's declaration in the topology."""
 
     @property
     def endpoint(self) -> Endpoint:
-        """The server's own address, past every proxy, for the lab."""
+        """The server's own address for the lab, not through a proxy."""
 
     @property
     def upstream(self) -> Endpoint:
-        """The server's own address for the proxy server."""
+        """The server's own address for the proxy server, which connects to it."""
 
     @property
     def version(self) -> str:
-        """Product and version for people, as in `PostgreSQL 16.14 (wheel)` or `Valkey 8.1.8`."""
+        """The server's product and version for people, as in `PostgreSQL 16.14 (wheel)` or `Valkey
+        8.1.8`.
+        """
 
     def url(self, endpoint: Endpoint) -> str:
         """The connection URL of this service through `endpoint`, such as a proxy's address."""
 
     async def ask(self, *, within_s: float) -> Sighting:
-        """One small exchange of the lab with the server, past every proxy; at most `within_s`."""
+        """Send a canary from the lab to the server, not through a proxy, within `within_s`."""
 
     async def stop(self) -> None:
-        """Orderly shutdown; returns when the port is closed."""
+        """Shut the server down in order; returns when its port is closed."""
 
     async def kill(self) -> None:
-        """SIGKILL, as in a crash; returns when the port is closed."""
+        """Kill the server with SIGKILL, as in a crash; returns when its port is closed."""
 
     async def start(self) -> None:
-        """Start on the same port with the same data; returns when it answers its protocol."""
+        """Start the server on the same port with the same data; returns when it answers its
+        protocol.
+        """
 
     async def pause(self) -> None:
-        """Freeze its processes (SIGSTOP): connections stay open and get no answer."""
+        """Freeze the server's processes (SIGSTOP): connections stay open and get no answer."""
 
     async def resume(self) -> None:
-        """Undo `pause`."""
+        """Undo `pause`: let the frozen server run again."""
 
 
 class RunningApp(Protocol):
@@ -105,7 +110,7 @@ class RunningApp(Protocol):
 
     @property
     def spawned_s(self) -> float:
-        """When its process started, on the machine's monotonic clock."""
+        """The time at which the app's process started, on the machine's monotonic clock."""
 
     @property
     def endpoint(self) -> Endpoint:
@@ -113,29 +118,31 @@ class RunningApp(Protocol):
 
     @property
     def listens_on(self) -> int:
-        """The port on which it should listen, as the kernel of its network namespace shows it."""
+        """The port on which the app should listen, as seen in the app's own network namespace."""
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; a negative number is the signal that ended it."""
+        """The exit code of the app's process: None while it runs, negative if a signal ended it."""
 
     async def exited(self) -> int:
-        """Wait until the process ends; returns the exit code. Last log lines may come later."""
+        """Wait until the app's process ends; returns the exit code. The last log lines may come
+        later.
+        """
 
     async def wait(self) -> int:
-        """Wait until the process and its log have ended; returns the exit code."""
+        """Wait until the app's process and its log have ended; returns the exit code."""
 
     def sockets(self) -> tuple[AppSocket, ...]:
-        """The TCP sockets that the process and its children hold now, from the kernel.
+        """The TCP sockets that the app's process and its children hold now, from the kernel.
 
         Raises RuntimeUnavailable if the platform does not show them.
         """
 
     def log_tail(self, lines: int = 15) -> tuple[str, ...]:
-        """The last lines of its log, stdout and stderr together."""
+        """The last lines of the app's log, stdout and stderr together."""
 
     async def terminate(self, grace_s: float = 2.0) -> int:
-        """SIGTERM, then SIGKILL after `grace_s`; returns the exit code.
+        """End the app: SIGTERM, then SIGKILL after `grace_s`; returns the exit code.
 
         Processes that the app leaves running are ended too.
         """
@@ -153,29 +160,33 @@ class Lookout(Protocol):
     """Finds connections to servers that do not go through the proxy, of any process."""
 
     def look(self, servers: Iterable[Endpoint]) -> tuple[ServerClient, ...]:
-        """The open connections that were not returned before.
+        """The open connections to `servers` past the proxy that no earlier call returned.
 
         Raises OSError if the machine does not show them.
         """
 
     def name_of(self, pid: int) -> str:
-        """The name of that process; empty where it is gone or not shown."""
+        """The name of that process; empty if it has ended or the machine does not show it."""
 
 
 class ExternalSystem(Protocol):
-    """A system that ran before the lab and goes on after it. The lab never stops it."""
+    """A system under test that ran before the lab and continues after the lab, which never
+    stops it.
+    """
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Notes for people on the state in which the lab found it."""
+        """Notes for people on the state in which the lab found the external system."""
 
     def check(self, plan: Plan) -> None:
-        """Raise FaultUnsupported, with every reason, if the plan needs to start or stop it."""
+        """Raise FaultUnsupported, with every reason, if the plan needs to start or stop a part of
+        it.
+        """
 
     async def sessions(self, link: Link) -> ServerView | None:
-        """The link's sessions as its server shows them.
+        """The sessions of a link, as the service's own server reports them.
 
-        None if the server cannot be asked, or if the proxy's own records are better evidence.
+        None if the server cannot be queried, or if the proxy's own records are better evidence.
         """
 
 
@@ -184,15 +195,15 @@ class Runtime(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name in the table of runtimes; every report has it."""
+        """The runtime's name in the table of runtimes; every report has it."""
 
     @property
     def external(self) -> ExternalSystem | None:
-        """The system under test if this runtime starts nothing; None for the others."""
+        """The system under test if this runtime starts nothing; None if the runtime starts it."""
 
     @property
     def python(self) -> str:
-        """The Python interpreter for an app's command, where apps run."""
+        """The Python interpreter for an app's command, in the place where apps run."""
 
     @property
     def app_host(self) -> str:
@@ -200,30 +211,36 @@ class Runtime(Protocol):
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """The parts that this runtime runs for the lab now; external parts are left out."""
+        """The parts of the lab that this runtime runs now, for checks during the run; not external
+        ones.
+        """
 
     @property
     def past_proxy(self) -> PastProxy:
-        """Whether an app's connection past the proxy is prevented, detected or not observed."""
+        """Whether a connection of the app to a server that avoids the proxy is prevented, detected
+        or not observed.
+        """
 
     @property
     def lookout(self) -> Lookout | None:
-        """Finds such connections if they are `detected`; None elsewhere."""
+        """Finds connections that avoid the proxy, if `past_proxy` is `detected`; else None."""
 
     async def start_service(self, service: Service) -> RunningService:
         """Start a service and wait until it answers its protocol.
 
-        Raises RuntimeUnavailable (no program or image; with the fix) or ServiceFailed.
+        Raises RuntimeUnavailable, with the fix, if a program or an image is missing; ServiceFailed
+        if the service fails.
         """
 
     async def start_proxy(self, kind: ProxyKind, *, seed: int, log: Path) -> ProxyControl:
         """Start the lab's proxy server and wait until its API answers; it ends with the lab.
 
-        Raises RuntimeUnavailable, with the fix, if there is none of that kind.
+        Raises RuntimeUnavailable, with the fix, if this runtime cannot start a proxy server of that
+        kind.
         """
 
     def proxied(self, port: int) -> Endpoint:
-        """The address of that port of the proxy server, for an app."""
+        """The address at which an app reaches that port of the proxy server."""
 
     async def ask(
         self, app: App, address: Endpoint, service: Service, *, within_s: float
@@ -237,15 +254,17 @@ class Runtime(Protocol):
         """The port on which the next boot of `app` should listen."""
 
     async def spawn_app(self, start: AppStart) -> RunningApp:
-        """Spawn a boot of an app; returns at once.
+        """Spawn a boot of an app; does not wait until the app is ready.
 
-        The lab appends the output of both streams to the log; the app has neither the file nor its
-        path. Raises ServiceFailed if the program cannot be executed.
+        The runtime appends stdout and stderr to the log; the app has neither the file nor its path.
+        Raises ServiceFailed if the program cannot be executed.
         """
 
 
 class RuntimeSession(Protocol):
-    """What the labs of one pytest session share, such as containers. One lab uses it at a time."""
+    """What the labs of one pytest session share, such as containers. Only one lab uses it at a
+    time.
+    """
 
     def check(self) -> None:
         """Check, without starting anything, whether a lab can run here.
@@ -254,10 +273,12 @@ class RuntimeSession(Protocol):
         """
 
     def lab(self) -> AbstractAsyncContextManager[Runtime]:
-        """A runtime for one lab. Raises RuntimeUnavailable or ServiceFailed, with the fix."""
+        """A runtime for one lab. Raises RuntimeUnavailable or ServiceFailed, with the fix, if it
+        cannot start.
+        """
 
     def close(self) -> None:
-        """Remove all that the session made; safe to repeat. Blocks.
+        """Remove everything that the session made; safe to repeat. Blocks.
 
-        Raises ServiceFailed if something is left.
+        Raises ServiceFailed if something remains.
         """

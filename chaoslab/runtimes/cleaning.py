@@ -13,10 +13,10 @@ _AT_ONCE = 8
 
 
 def find(*, images: bool = False, session: str = "") -> Found:
-    """Everything that dead labs left on this machine; never anything of a lab that runs.
+    """Everything that dead labs left on this machine, and never anything of a running lab.
 
-    With `images`, superseded images too. `session` is a session of another host that the user
-    knows to be dead.
+    With `images`, superseded images too. `session` names a session of a lab on another host that
+    the user knows to be dead.
     """
     found, search = Found(), Search(images=images, session=session)
     for name in TABLE:
@@ -27,7 +27,9 @@ def find(*, images: bool = False, session: str = "") -> Found:
 
 
 def removed(leftovers: Iterable[Leftover]) -> Iterator[tuple[Leftover, str]]:
-    """Remove them, several at once. Yields each with why it is still there, empty if it is gone."""
+    """Remove leftovers, several at once. Yields each with why it still exists, or with "" if
+    removed.
+    """
     ordered = sorted(leftovers, key=lambda leftover: leftover.turn)
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as threads:
         for turn in sorted({leftover.turn for leftover in ordered}):

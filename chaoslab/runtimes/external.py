@@ -1,4 +1,4 @@
-"""A service that the lab did not start: it can be asked, and is never changed."""
+"""A service that the lab did not start: the lab can query it, and never changes it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chaoslab.services import kind_of, question_of
 NO_ADDRESS = ErrorCode(
     "external.no_address",
     "{service} has no address without a proxy",
-    "The topology does not declare where an external service is, past every proxy.",
+    "The topology does not declare the address of an external service without its proxy.",
 )
 NO_ANSWER = ErrorCode(
     "external.no_answer",
@@ -33,7 +33,11 @@ _UNKNOWN_VERSION = "external"
 
 
 class ExternalService:
-    """Implements `RunningService`; `address` is its URL past every proxy, or empty."""
+    """Implements `RunningService` for a service that the lab did not start.
+
+    `address` is its URL without a proxy, or empty if the topology declares none. To stop, start or
+    freeze the service raises FaultUnsupported.
+    """
 
     def __init__(self, service: Service, address: str, version: str) -> None:
         self._service, self._address, self._version = service, address, version
@@ -45,12 +49,14 @@ class ExternalService:
 
     @property
     def has_address(self) -> bool:
-        """Whether the topology declares its address past every proxy."""
+        """Whether the topology declares the service's address without a proxy."""
         return bool(self._address)
 
     @property
     def endpoint(self) -> Endpoint:
-        """Raises RuntimeUnavailable if the topology does not declare it."""
+        """The service's address without a proxy. Raises RuntimeUnavailable if the topology
+        declares none.
+        """
         if not self._address:
             name = self._service.name
             fix = f"add [attach.services.{name}]"
@@ -60,7 +66,9 @@ class ExternalService:
 
     @property
     def upstream(self) -> Endpoint:
-        """Not used: its proxy exists already and has the address."""
+        """A placeholder that is not used: the service's proxy exists already and has the
+        address.
+        """
         return Endpoint(host=self._service.name, port=0)
 
     @property
@@ -68,7 +76,9 @@ class ExternalService:
         return self._version
 
     def url(self, endpoint: Endpoint) -> str:
-        """The topology's URL through `endpoint`; its sessions have the lab's name."""
+        """The service's URL with `endpoint` as its address; sessions that use it have the lab's
+        name.
+        """
         parts = urlsplit(self._address)
         host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
         user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
@@ -100,10 +110,11 @@ class ExternalService:
 
 
 async def external_service(service: Service, address: str, *, named_by: str) -> ExternalService:
-    """A service that runs already. If `address` is given, it is asked once, also for its version.
+    """A service that runs already. If `address` is given, the lab checks that it answers there.
 
-    `named_by` is the key of the topology that declares the address. Raises RuntimeUnavailable if
-    the service does not answer there.
+    The check also reads the service's version, if its kind can report it. `named_by` is the key of
+    the topology that declares the address. Raises RuntimeUnavailable if the service does not
+    answer.
     """
     if not address:
         return ExternalService(service, "", _UNKNOWN_VERSION)

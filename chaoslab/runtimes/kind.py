@@ -1,4 +1,4 @@
-"""The shape of a runtime: what its package does for the lab, `chaoslab doctor` and `clean`."""
+"""What every runtime's package provides for the lab, `chaoslab doctor` and `chaoslab clean`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from chaoslab.services.base import Kind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeKind:
-    """One runtime.
+    """One runtime: the functions that its package provides.
 
     `open_session` opens a session of labs; nothing is started before its first lab. `runs` says
-    whether it can run services of a kind. `looks` are the doctor's looks at the machine for this
-    runtime alone, by the name of what is looked at; `lacks` is what a machine lacks for it.
-    `leftovers` finds what its dead labs left on this machine.
+    whether the runtime can run services of a kind. `looks` maps a name to a check of the machine
+    that only this runtime needs; `lacks` yields what a machine lacks for it. `leftovers` finds what
+    its dead labs left on this machine.
     """
 
     open_session: Callable[[Topology, ProxyKind], RuntimeSession]
@@ -33,7 +33,7 @@ class RuntimeKind:
 
 
 def runtime_kind(name: str) -> RuntimeKind:
-    """The runtime of that name in the table. Imports its package."""
+    """The RuntimeKind of the runtime with that name in the table. Imports the runtime's package."""
     module = import_module(f"chaoslab.runtimes.{TABLE[name].package}.kind")
     kind: RuntimeKind = module.KIND
     return kind

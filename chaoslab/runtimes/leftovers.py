@@ -1,7 +1,7 @@
-"""What dead labs left on this machine, as every runtime reports it.
+"""The data types for what dead labs left on this machine; every runtime reports with them.
 
-A lab's dead-man's switch removes what the lab made. Something is left only if the switch died
-too, such as after a reboot, or while the container engine was down.
+A lab's dead-man's switch removes what the lab made. Something is left only if the switch died too,
+such as after a reboot, or while the container engine was down.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What `chaoslab clean` looks for, besides the leftovers of dead labs on this machine.
+    """What `chaoslab clean` searches for, besides the leftovers of dead labs on this machine.
 
-    `images`: superseded images too. `session` is a session of another host that the user knows to
-    be dead.
+    With `images`, superseded images too. `session` names a session of a lab on another host that
+    the user knows to be dead.
     """
 
     images: bool = False
@@ -26,8 +26,8 @@ class Search:
 class Leftover:
     """One thing that a dead lab left.
 
-    `remove` removes it; it returns why it is still there, or the empty string. Things with a lower
-    `turn` are removed first.
+    `remove` removes the thing, and returns why it still exists, or the empty string. Things with a
+    lower `turn` are removed first.
     """
 
     what: str
@@ -37,7 +37,7 @@ class Leftover:
 
 @dataclass(slots=True, kw_only=True)
 class Found:
-    """Everything that was found, and notes on what was not checked or left alone."""
+    """The leftovers that were found, and notes on what was not checked or left alone."""
 
     leftovers: list[Leftover] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The parts that a runtime runs for the lab: servers, proxy and helpers; and their trouble."""
+"""The parts of the lab that a runtime runs and the lab checks: servers, proxy and helpers."""
 
 from __future__ import annotations
 
@@ -20,22 +20,24 @@ _CONFIRM_S = 0.05
 
 
 class Part(Protocol):
-    """One part of a lab, which is checked every `look_every_s` seconds."""
+    """One part of a lab. The lab checks it every `look_every_s` seconds."""
 
     @property
     def name(self) -> str:
-        """Its name for people: `postgres`, `the proxy engine`."""
+        """The part's name for people, as in `postgres` or `the proxy engine`."""
 
     @property
     def look_every_s(self) -> float: ...
 
     async def trouble(self) -> Trouble | None:
-        """What is wrong with it now; None if nothing is, or if the lab itself is the cause."""
+        """What is wrong with the part now; None if nothing is, or if the lab itself is the
+        cause.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedPart:
-    """A part that a function checks."""
+    """A part of the lab that the function `check` checks."""
 
     name: str
     look_every_s: float
@@ -47,9 +49,10 @@ class CheckedPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiPart:
-    """A proxy server, checked by a request for its version.
+    """A proxy server as a part of the lab, checked by a request for its version.
 
-    `tells_end` is False if another part reports the server's end, with its cause.
+    With `tells_end` False, the end of the server is not reported here: another part reports it,
+    with its cause.
     """
 
     name: str
@@ -59,7 +62,10 @@ class ApiPart:
     look_every_s: float = 0.25
 
     async def trouble(self) -> Trouble | None:
-        """No answer within `API_BOUND_S`; or an end, once a second request is refused too."""
+        """The trouble if the API gives no answer within `API_BOUND_S`, or the server has ended.
+
+        None if it answers. The server counts as ended only if a second request is refused too.
+        """
         if (first := await self._asked()) is None or not first.ended:
             return first
         if not self.tells_end:
@@ -91,7 +97,7 @@ _REFUSES = "it ended: its API refuses connections"
 
 
 def ended_problem(name: str, trouble: Trouble) -> Problem:
-    """The problem if a part ended during the run."""
+    """The problem to report for a part that ended during the run, with its last log lines."""
     return Problem(
         where=name,
         reason=PART_ENDED(what=trouble.what),

@@ -1,4 +1,4 @@
-"""The one table of runtimes. Every pytest session and every `--help` reads it: it stays light.
+"""The one table of runtimes. It imports none of them: every pytest session and `--help` reads it.
 
 A new runtime is one package in this folder and one line of the table. The package has a module
 `kind` with `KIND`, which is a `chaoslab.runtimes.kind.RuntimeKind`.
@@ -15,10 +15,10 @@ from typing import Literal
 class Entry:
     """What is known of a runtime before its package is imported.
 
-    `name` is its name in options and reports, `package` its folder here, `starts` what it starts,
-    for the help. `usual_proxy` is the proxy on the links if no option names one. With
-    `shares_parts`, the labs of a pytest session share parts that run until the session ends. With
-    `external_proxy`, the proxy outlives the lab, so that a lab must heal its faults before it ends.
+    `name` is its name in options and reports, `package` its folder beside this file, `starts` says
+    for the help what it starts. `usual_proxy` is the proxy on the links if no option names one.
+    With `shares_parts`, the labs of a pytest session share parts that run until the session ends.
+    With `external_proxy`, the proxy outlives the lab, so a lab must heal its faults before it ends.
     """
 
     name: str

@@ -1,1 +1,3 @@
-"""The runtime that starts and stops nothing: it uses what runs already, and heals its faults."""
+"""The attached runtime: it uses running apps and services, starts and stops nothing, and heals the
+faults that it injected.
+"""

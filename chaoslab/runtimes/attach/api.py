@@ -1,7 +1,7 @@
 """The API of an external proxy server: reads its proxies, and heals faults of attached labs.
 
-Every call blocks and is bounded in time. It needs no running lab, so that it can heal the faults of
-a dead one.
+Every call blocks and is bounded in time. No lab must run, so the faults of a dead lab can be
+healed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,11 @@ _ANYWHERE = ("", "0.0.0.0", "::", "[::]", "localhost", "127.0.0.1", "::1", "[::1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InForce:
-    """One thing that a lab has put in force on a proxy; `name` is that of a toxic or a trigger."""
+    """One change that a lab has in force on a proxy: a toxic, a trigger, or a changed setting.
+
+    `kind` `disabled`: the proxy is disabled. `connect`: its handling of connects is changed. `name`
+    is the name of the toxic or trigger, else empty.
+    """
 
     proxy: str
     kind: Literal["toxic", "disabled", "connect", "trigger"]
@@ -48,19 +52,20 @@ class ProxyState:
     toxics: tuple[str, ...]
 
     def reached_by(self, api_host: str) -> Endpoint:
-        """The address of its listener for a client that reaches the API at `api_host`.
+        """The address of the proxy's listener for a client that reaches the API at `api_host`.
 
-        For a listener on loopback or on any address, that is its port on `api_host`: a forwarded
-        port must keep its number.
+        If the proxy listens on loopback or on any address, this is the same port on `api_host`: a
+        forwarded port must keep its number.
         """
         host, _, port = self.listen.rpartition(":")
         return Endpoint(host=api_host if host in _ANYWHERE else host, port=int(port))
 
 
 class ProxyApi:
-    """The HTTP API of a Toxiproxy or of chaoslab's engine; a context manager.
+    """A client of the HTTP API of a Toxiproxy or of chaoslab's engine; a context manager.
 
-    Every call raises RuntimeUnavailable if the server does not answer as such a server.
+    Every call raises RuntimeUnavailable if the server does not answer, or does not answer as a
+    Toxiproxy does.
     """
 
     def __init__(self, address: str) -> None:
@@ -79,11 +84,11 @@ class ProxyApi:
         self._http.close()
 
     def is_engine(self) -> bool:
-        """Whether it is chaoslab's engine."""
+        """Whether the server is chaoslab's proxy engine, and not a Toxiproxy."""
         return self._ask("GET", "/chaoslab", allowed=(404,)).status_code == 200
 
     def proxies(self) -> dict[str, ProxyState]:
-        """Every proxy of the server."""
+        """Maps the name of every proxy on the server to its state."""
         body = self._json("/proxies")
         try:
             return {
@@ -98,7 +103,10 @@ class ProxyApi:
             raise self._unavailable(f"cannot read its proxies ({error!r})") from error
 
     def heal(self, fault: InForce) -> None:
-        """Undo it, and check that it is gone. If it is gone already, that is no error."""
+        """Undo one change on the server. It is no error if the change does not exist any more.
+
+        Raises RuntimeUnavailable if a toxic still exists, or a proxy is still disabled, after that.
+        """
         proxy = quote(fault.proxy, safe="")
         match fault.kind:
             case "toxic":

@@ -29,37 +29,37 @@ class ExternalApp:
 
     @property
     def spawned_s(self) -> float:
-        """When the lab started to watch it."""
+        """The time at which the lab started to watch the app; its real start is not known."""
         return self._since_s
 
     @property
     def endpoint(self) -> Endpoint:
-        """The address that the topology declares."""
+        """The app's address, as the topology declares it."""
         return self._endpoint
 
     @property
     def listens_on(self) -> int:
-        """The port of `endpoint`; on the app's own machine it may be another one."""
+        """The port of `endpoint`. On the app's own machine the app may listen on another port."""
         return self._endpoint.port
 
     async def exited(self) -> int:
-        """Wait until cancelled: the lab cannot observe the end of this app."""
+        """Never return, only wait until cancelled: the lab cannot observe the end of this app."""
         return int(await asyncio.get_running_loop().create_future())
 
     async def wait(self) -> int:
-        """Wait until cancelled, as `exited`."""
+        """Never return, only wait until cancelled, as `exited` does."""
         return await self.exited()
 
     def sockets(self) -> tuple[AppSocket, ...]:
-        """Raises RuntimeUnavailable, always."""
+        """Always raise RuntimeUnavailable: the lab cannot list the sockets of this app."""
         raise RuntimeUnavailable(Problem(reason=NO_SOCKETS()))
 
     def log_tail(self, lines: int = 15) -> tuple[str, ...]:
-        """Empty: the lab does not have its log."""
+        """Always empty: the lab does not have the app's log."""
         del lines
         return ()
 
     async def terminate(self, grace_s: float = 2.0) -> int:
-        """Do nothing: the app goes on."""
+        """Do nothing and return 0: the app continues to run."""
         del grace_s
         return 0

@@ -1,4 +1,6 @@
-"""Controls the proxies that [attach.links] names, and no others; none is created or deleted."""
+"""Controls the external proxies that [attach.links] names, and no others. It creates and deletes no
+proxy.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +27,9 @@ NOT_DECLARED = ErrorCode(
 class AttachedControl:
     """Implements `ProxyControl` on external proxies. Callers name a proxy by its link.
 
-    `proxies` maps a link to its proxy, `reached` to the proxy's address for the lab.
-    `without_canary` are the links whose proxies the lab cannot reach with a canary; the runtime
-    adds to it. A fault is noted in the lease before it is put in force, and removed after its heal.
+    `proxies` maps a link to the name of its proxy, `reached` maps a link to the proxy's address for
+    the lab. `without_canary` has the links whose proxies the lab cannot reach with a canary; the
+    runtime adds to it. The lease records a fault before it is put in force, until it is healed.
     """
 
     def __init__(
@@ -69,12 +71,12 @@ class AttachedControl:
         await self._server.close()
 
     async def create(self, proxy: str, upstream: str) -> int:
-        """Creates nothing: returns the port of the link's proxy, 0 if none is declared."""
+        """Create nothing; return the port of the link's existing proxy, 0 if none is declared."""
         del upstream
         return self._reached[proxy].port if proxy in self._proxies else 0
 
     async def delete(self, proxy: str) -> None:
-        """Deletes nothing: the lab did not create the proxy."""
+        """Do nothing: the lab did not create the proxy, so it does not delete it."""
         del proxy
 
     async def apply(self, action: Action) -> None:
@@ -109,18 +111,20 @@ class AttachedControl:
         return None if proxy in self._unmatched else await self._server.packets(self._at(proxy))
 
     async def ended_bytes(self, proxy: str) -> int | None:
-        """The bytes of ended connections, from Toxiproxy's metrics; None on a link with canaries.
+        """The bytes of ended connections on a link without canaries, from Toxiproxy's metrics.
 
-        None for chaoslab's engine too: it counts bytes at once, not at a connection's end.
+        None on a link with canaries. None for chaoslab's engine too: it counts bytes at once, not
+        at a connection's end.
         """
         if proxy not in self._without_canary or "connections" in self.capabilities:
             return None
         return await self._server.metered_bytes(self._at(proxy))
 
     async def connections(self, proxy: str) -> tuple[ConnectionRecord, ...]:
-        """The connections of a matched link (see `match`) since the lab attached; else empty.
+        """The server's records of a link's connections that were open at or after the lab's attach.
 
-        On another link, a canary could seem to be a connection of the app.
+        Empty if the link is not matched (see `match`): a canary could then seem to be a connection
+        of the app.
         """
         if proxy in self._unmatched:
             return ()
@@ -128,7 +132,7 @@ class AttachedControl:
         return tuple(r for r in records if r.closed_s is None or r.closed_s >= self._since_s)
 
     def carries(self, address: Endpoint) -> str | None:
-        """The link whose proxy has that address; None if none has."""
+        """The link whose proxy has that address for the lab; None if no link's proxy has it."""
         return next((link for link, there in self._reached.items() if there == address), None)
 
     def refuses_connects(self, link: str) -> bool:
@@ -137,14 +141,16 @@ class AttachedControl:
         return any(t.proxy == self._at(link) and t.kind in kinds for t in self._lease.in_force)
 
     def is_matched(self, link: str) -> bool:
-        """Whether the lab's canaries can be found in the server's records of connections."""
+        """Whether one of the lab's canaries was found in the server's records of the link's
+        connections.
+        """
         return link not in self._unmatched
 
     async def match(self, link: str, client_port: int | None, asked_s: float) -> None:
-        """Look for a canary that was sent at `asked_s` in the server's records of the link.
+        """Mark a link as matched if the server's records have the canary that was sent at asked_s.
 
-        It is not found if a forwarded port changes its client port, or if the server is on another
-        machine, with another clock. The server's records are then not used.
+        The canary is not found if a forwarded port changes its client port, or if the server is on
+        another machine with another clock. The records of that link are then not used.
         """
         for record in await self._server.connections(self._at(link)):
             near = abs(record.opened_s - asked_s) < 1.0
@@ -155,7 +161,9 @@ class AttachedControl:
         return self._proxies[link]
 
     def _there(self, action: Action) -> Action:
-        """The action with the proxy's name on the server; toxics get the prefix of the lab."""
+        """The action as the server needs it: with the proxy's name there, and a toxic's name with
+        the lab's prefix.
+        """
         action = replace(action, proxy=self._at(action.proxy))
         return replace(action, name=MARK + action.name) if isinstance(action, AddToxic) else action
 

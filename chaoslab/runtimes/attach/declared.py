@@ -1,4 +1,6 @@
-"""What [attach] declares, and whether the proxy server has it in a usable state."""
+"""Reads what [attach] declares, and checks that the proxy server has each declared proxy, enabled
+and without faults of an unknown lab.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +12,24 @@ from chaoslab.model.topology import Attach, Topology
 from chaoslab.runtimes.attach.api import MARK, ProxyState
 
 NO_ATTACH = ErrorCode(
-    "attach.not_declared", "{topology} has no [attach]", "Attach mode needs [attach]."
+    "attach.not_declared",
+    "{topology} has no [attach]",
+    "The topology has no [attach] table, which attach mode needs.",
 )
 NO_PROXY = ErrorCode(
     "attach.no_proxy",
     "proxy '{proxy}' does not exist",
-    "The external server lacks a declared proxy.",
+    "The external proxy server lacks a proxy that [attach.links] names.",
 )
 DISABLED = ErrorCode(
-    "attach.proxy_disabled", "proxy '{proxy}' is disabled", "A declared proxy is disabled."
+    "attach.proxy_disabled",
+    "proxy '{proxy}' is disabled",
+    "A proxy that [attach.links] names is disabled on the external server.",
 )
 UNKNOWN_LAB = ErrorCode(
     "attach.unknown_lab",
     "proxy '{proxy}' has {toxics}, left by a lab that is unknown here",
-    "A declared proxy has a fault of a lab of another machine or user.",
+    "A proxy that [attach.links] names has a toxic of a lab that this machine does not know.",
 )
 
 
@@ -37,7 +43,9 @@ def declared(topology: Topology) -> Attach:
 
 
 def absent(attach: Attach, there: Mapping[str, ProxyState]) -> Iterator[Problem]:
-    """A problem for each declared proxy that the server does not have."""
+    """A problem for each declared proxy that does not exist on the server. `there` has those that
+    exist.
+    """
     for link, proxy in attach.links.items():
         if proxy not in there:
             expected = f"one of: {', '.join(there) or 'none'}"
@@ -45,7 +53,7 @@ def absent(attach: Attach, there: Mapping[str, ProxyState]) -> Iterator[Problem]
 
 
 def unfit(attach: Attach, there: Mapping[str, ProxyState]) -> Iterator[Problem]:
-    """A problem for each proxy that is disabled, or has a fault of an unknown lab."""
+    """A problem for each declared proxy that is disabled, or that has a toxic of an unknown lab."""
     for link, proxy in attach.links.items():
         state = there.get(proxy)
         if state is not None and not state.enabled:

@@ -1,4 +1,4 @@
-"""The attached runtime in the shape that all runtimes have."""
+"""The entry of the attached runtime in the form that every runtime has: its `RuntimeKind`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chaoslab.runtimes.kind import RuntimeKind
 
 
 class AttachSession:
-    """Implements `RuntimeSession`: labs share nothing, and the session starts nothing."""
+    """Implements `RuntimeSession` for attached labs. They share nothing, and nothing is started."""
 
     def __init__(self, topology: Topology, proxy: ProxyKind) -> None:
         del proxy
@@ -34,11 +34,13 @@ class AttachSession:
             raise RuntimeUnavailable(problems)
 
     def lab(self) -> AbstractAsyncContextManager[Runtime]:
-        """Attach for one lab. Raises RuntimeUnavailable if the topology has no [attach]."""
+        """The runtime of one lab; it attaches on entry. Raises RuntimeUnavailable without an
+        [attach].
+        """
         return AttachedRuntime(self._topology)
 
     def close(self) -> None:
-        """Nothing to remove."""
+        """Do nothing: the session made nothing that must be removed."""
 
 
 KIND = RuntimeKind(

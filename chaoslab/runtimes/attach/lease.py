@@ -1,8 +1,8 @@
-"""Which lab is attached to a proxy server, and what it has in force there; kept in a file.
+"""The lease of an attached lab on a proxy server, and what it has in force there; kept in a file.
 
-A fault on an external proxy stays in force when the lab dies. So the lab writes it down before it
-puts it in force; the next run, or `chaoslab clean`, reports and heals it. A running lab has a lock
-on the file, which the kernel releases when the lab dies.
+A fault on an external proxy stays in force when the lab dies. So the lab records each fault in the
+file before it puts the fault in force; the next run, or `chaoslab clean`, reports and heals it. A
+running lab has a lock beside the file, which the kernel releases when the lab dies.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from chaoslab.runtimes.attach.api import InForce
 NO_FOLDER = ErrorCode(
     "lease.no_folder",
     "cannot record injected faults, so none is injected: {cause}",
-    "The folder in which attached labs note their faults cannot be written.",
+    "The folder in which attached labs record their faults cannot be written.",
 )
 UNREADABLE = ErrorCode(
     "lease.unreadable",
@@ -38,7 +38,7 @@ UNREADABLE = ErrorCode(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseRecord:
-    """The content of the file: the attached lab, and what it has in force."""
+    """The content of a lease's file: the attached lab, and what it has in force on the proxies."""
 
     api: str
     pid: int
@@ -61,9 +61,9 @@ class Held(Exception):
 
 
 class Lease:
-    """The right of one lab on this machine to inject by one API.
+    """One lab's exclusive right on this machine to inject faults through the API of a proxy server.
 
-    `left` is what a dead lab had in force.
+    `left` is the record of a dead lab that was found in the file; None if there was no file.
     """
 
     def __init__(self, path: Path, lock: int, left: LeaseRecord | None) -> None:
@@ -72,7 +72,11 @@ class Lease:
 
     @classmethod
     def take(cls, path: Path) -> Lease:
-        """Lock it. Raises Held if a running lab has it, RuntimeUnavailable without a folder."""
+        """Take the lease whose file is `path`: lock it and read what a dead lab left.
+
+        Raises Held if a running lab has the lock. Raises RuntimeUnavailable if the folder cannot be
+        written or the file cannot be read.
+        """
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -92,7 +96,7 @@ class Lease:
 
     @property
     def in_force(self) -> tuple[InForce, ...]:
-        """What this lab has in force."""
+        """The changes that this lab has in force on the proxies now."""
         return self._record.in_force if self._record else ()
 
     def begin(self, api: str) -> None:
@@ -101,7 +105,7 @@ class Lease:
         self._write(LeaseRecord(api=api, pid=os.getpid(), host=platform.node(), since=since))
 
     def note(self, *faults: InForce) -> None:
-        """Write down what will be put in force; it is on disk when this returns."""
+        """Record changes that will be put in force; the record is on disk when this returns."""
         assert self._record is not None
         new = tuple(fault for fault in faults if fault not in self._record.in_force)
         self._write(replace(self._record, in_force=(*self._record.in_force, *new)))
@@ -113,12 +117,12 @@ class Lease:
         self._write(replace(self._record, in_force=left))
 
     def end(self) -> None:
-        """Delete the record and unlock; for a lab that has nothing in force."""
+        """Delete the record and release the lock. For a lab that has nothing in force."""
         self._path.unlink(missing_ok=True)
         self.release()
 
     def release(self) -> None:
-        """Unlock; the record stays for the next run."""
+        """Release the lock, and keep the record for the next run."""
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -134,14 +138,14 @@ class Lease:
 
 
 def lease_path(api: str) -> Path:
-    """The file of the lease on the API at that address."""
+    """The path of the file for the lease on the proxy server whose API has the URL `api`."""
     parts = urlsplit(api)
     name = re.sub(r"[^\w.-]", "_", f"{parts.hostname}_{parts.port}")
     return _folder() / f"{name}.json"
 
 
 def lease_paths() -> Iterator[Path]:
-    """The files of all leases of this user on this machine, of running and dead labs."""
+    """The files of all leases of this user on this machine, those of running and of dead labs."""
     with suppress(OSError):
         yield from sorted(_folder().glob("*.json"))
 

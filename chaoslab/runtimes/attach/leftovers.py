@@ -1,4 +1,4 @@
-"""Faults that dead labs left in force on external proxies."""
+"""Finds and heals faults that dead labs left in force on external proxies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chaoslab.runtimes.leftovers import Found, Leftover
 
 
 def find() -> Found:
-    """The lease of every dead lab; those of running labs are noted. Sends no request."""
+    """A leftover for the lease of every dead lab; running labs are only noted. Sends no request."""
     found = Found()
     for path in lease_paths():
         try:
@@ -30,9 +30,10 @@ def find() -> Found:
 
 
 def heal(record: LeaseRecord) -> None:
-    """Heal what a lab has in force by its record, newest first, and check that it is gone.
+    """Heal everything that a lab's record lists as in force, the newest first.
 
-    Raises RuntimeUnavailable if the proxy server does not answer.
+    Raises RuntimeUnavailable if the proxy server does not answer, or if a toxic or a disabled proxy
+    remains.
     """
     if not record.in_force:
         return
@@ -50,7 +51,10 @@ def _leftover(path: Path, record: LeaseRecord) -> Leftover:
 
 
 def _remove(path: Path) -> str:
-    """Read the lease again under the lock, since a run may have taken it, and heal."""
+    """Take the lease again, heal its faults, and delete its record; returns why not, else "".
+
+    It is read again since another run may have taken it in the meantime.
+    """
     try:
         lease = Lease.take(path)
     except Held as held:

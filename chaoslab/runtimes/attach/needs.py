@@ -19,7 +19,7 @@ _NO_ATTACH = Part(
 
 
 def looks(topology: Topology) -> Mapping[str, Look]:
-    """Each address of [attach] is asked once over HTTP."""
+    """One check for each address of [attach], by its name; the check sends one HTTP request."""
     if (attach := topology.attach) is None:
         return {_NO_ATTACH.name: lambda: _NO_ATTACH}
     addresses = {"Toxiproxy": (attach.toxiproxy, "/version")}
@@ -31,7 +31,7 @@ def looks(topology: Topology) -> Mapping[str, Look]:
 
 
 def lacks(machine: Machine) -> Iterator[Lack]:
-    """A lack for each address that does not answer."""
+    """A lack for each address of [attach] that did not answer as expected."""
     yield from lacking(*machine.of_runtimes["attach"])
 
 

@@ -1,4 +1,4 @@
-"""What a plan needs that attach mode cannot do to an external system. Pure."""
+"""Refuses plans that need something which attach mode cannot do to an external system. Pure."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def _boots(plan: Plan, attach: Attach) -> Iterator[str]:
 
 
 def _start_up(plan: Plan) -> Iterator[str]:
-    """The app has started before the lab; `Starts` can only claim that it is up."""
+    """The reasons against expectations on the start-up: the app has started before the lab, so an
+    expectation can only claim that it is up.
+    """
     modes = {e.start_mode for e in plan.expect} - {None}
     if "end" in modes:
         yield "the plan expects the end of a start-up, but the app has already started"
@@ -76,7 +78,9 @@ def _moments(plan: Plan) -> Iterator[AtMoment]:
 
 
 def _writes(plan: Plan, topology: Topology, attach: Attach) -> Iterator[str]:
-    """Writes that the lab cannot read back, since the server's address is not declared."""
+    """A reason for each app whose writes the lab cannot read back, since its service's address is
+    not declared.
+    """
     writing = {load.app for load in plan.load}
     writing |= {e.app for e in plan.expect if e.proof or e.keeps_writes}
     for name in sorted(writing):

@@ -53,10 +53,10 @@ _ACCEPTED = ("closed", "reset", "silent", "accepted")
 
 
 class AttachedRuntime:
-    """Implements `Runtime` and `ExternalSystem`; an async context manager.
+    """Implements `Runtime` and `ExternalSystem` for attach mode; an async context manager.
 
-    On entry it raises RuntimeUnavailable if a proxy is missing, another lab is attached, or a fault
-    of a dead lab cannot be healed.
+    On entry it raises RuntimeUnavailable if a declared proxy is missing or unusable, another lab is
+    attached, or a fault of a dead lab cannot be healed.
     """
 
     name = "attach"
@@ -91,22 +91,28 @@ class AttachedRuntime:
 
     @property
     def external(self) -> AttachedRuntime:
-        """Itself: the whole system is external."""
+        """This runtime itself: the whole system under test is external."""
         return self
 
     # --- ExternalSystem ---
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was found in force and healed, and toxics of others, which stay."""
+        """Notes on faults of a dead lab that were healed on entry, and on toxics of others, which
+        stay.
+        """
         return tuple(self._notes)
 
     def check(self, plan: Plan) -> None:
-        """Raises FaultUnsupported, with every reason, if the plan must start or stop something."""
+        """Raise FaultUnsupported, with every reason, if attach mode cannot carry out the plan."""
         refuse(plan, self._topology, self._attach)
 
     async def sessions(self, link: Link) -> ServerView | None:
-        """The link's sessions at its server, if the proxy has no usable records of connections."""
+        """The link's sessions, as the service's own server reports them.
+
+        None if the proxy's own records of the link are usable, if the service's or the proxy's
+        address is not known or not reached, or if the service's server cannot report them.
+        """
         assert self._control is not None
         service, there = self._services[link.service], self._reached().get(link.name)
         if there is None or link.name not in self._reachable or not service.has_address:
@@ -129,7 +135,10 @@ class AttachedRuntime:
         return ()
 
     async def start_service(self, service: Service) -> ExternalService:
-        """Start nothing; raise RuntimeUnavailable if it does not answer at a declared address."""
+        """The external service; nothing is started.
+
+        Raises RuntimeUnavailable if the topology declares its address and it does not answer there.
+        """
         address = self._attach.services.get(service.name, "")
         named_by = f"[attach.services.{service.name}]"
         running = await external_service(service, address, named_by=named_by)
@@ -137,7 +146,9 @@ class AttachedRuntime:
         return running
 
     async def start_proxy(self, kind: ProxyKind, *, seed: int, log: Path) -> AttachedControl:
-        """The external proxy server: a Toxiproxy, or chaoslab's engine."""
+        """Connect to the external proxy server, a Toxiproxy or chaoslab's engine; returns its
+        control.
+        """
         del kind, seed, log
         assert self._lease is not None, "an AttachedRuntime is used inside `async with`"
         host, port = host_and_port(self._attach.toxiproxy)
@@ -156,17 +167,18 @@ class AttachedRuntime:
         return self._control
 
     def proxied(self, port: int) -> Endpoint:
-        """The address of the proxy that listens on that port, for the lab."""
+        """The address, for the lab, of the declared proxy that listens on `port`."""
         found = (there for there in self._reached().values() if there.port == port)
         return next(found, Endpoint(host=host_and_port(self._attach.toxiproxy)[0], port=port))
 
     async def ask(
         self, app: App, address: Endpoint, service: Service, *, within_s: float
     ) -> Sighting | None:
-        """Send a canary from this machine.
+        """Send a canary from this machine to the proxy at `address`; returns what it observed.
 
-        None if the proxy's listener cannot be reached from here: the first canary of a link shows
-        that, when nothing is in force. None too if the answer may come from a forwarded port.
+        None if the proxy's listener cannot be reached from here: the link's first canary shows
+        that, before any fault is in force. None too if this lab refuses connects on the link and a
+        program that forwards the port may have accepted the canary.
         """
         del app
         assert self._control is not None
@@ -194,11 +206,11 @@ class AttachedRuntime:
         return None if forwarded and self._control.refuses_connects(link) else sighting
 
     async def app_port(self, app: App) -> int:
-        """The port of its declared address."""
+        """The port of the app's declared address."""
         return host_and_port(self._attach.apps[app.name])[1]
 
     async def spawn_app(self, start: AppStart) -> ExternalApp:
-        """Spawn nothing: the app runs already."""
+        """The app at its declared address. Nothing is spawned: the app runs already."""
         host, port = host_and_port(self._attach.apps[start.app.name])
         return ExternalApp(Endpoint(host=host, port=port))
 
@@ -249,7 +261,10 @@ class AttachedRuntime:
                 self._notes.append(f"proxy {proxy} has toxics of others, left unchanged: {others}")
 
     def _leave(self) -> None:
-        """Heal everything. What could not be healed is reported, and stays in the record."""
+        """Heal every fault of this lab and end the lease.
+
+        If a fault cannot be healed, it stays in the lease's record, and ServiceFailed is raised.
+        """
         lease = self._lease
         if lease is None:
             return

@@ -1,1 +1,1 @@
-"""The same lab on a copy of a Compose file's stack."""
+"""The Compose runtime: runs the lab on a copy of the stack that a Compose file declares."""

@@ -30,7 +30,7 @@ NOT_A_MAPPING = ErrorCode(
 NO_SERVICE = ErrorCode(
     "compose.no_service",
     "no service '{name}', which is {what}",
-    "The Compose file lacks a part of the topology.",
+    "The Compose file has no service for a part of the topology.",
 )
 NO_IMAGE = ErrorCode(
     "compose.no_image",
@@ -47,7 +47,7 @@ class ComposeFile:
     _rendered: Mapping[str, Any]
 
     def image(self, service: str) -> str:
-        """The image of a service in the file; empty if it has none."""
+        """The image that the file names for a service; empty if it names none."""
         return str(self._services[service].get("image") or "")
 
     def is_built(self, service: str) -> bool:
@@ -55,11 +55,13 @@ class ComposeFile:
         return bool(self._services[service].get("build"))
 
     def networks(self, service: str) -> frozenset[str]:
-        """The names in the file of the networks that a service is on."""
+        """The networks that a service is on, by their names in the file."""
         return frozenset(self._services[service].get("networks") or ())
 
     def check(self, topology: Topology) -> None:
-        """Raise SpecError, with every problem, if it lacks a part of the topology."""
+        """Raise SpecError, with every problem, if the file lacks a part of the topology or an app's
+        image.
+        """
         known = sorted(self._services)
         problems = [
             Problem(
@@ -87,11 +89,11 @@ class ComposeFile:
     def copy(
         self, *, ports: Mapping[str, Mapping[int, int]], labels: Mapping[str, Mapping[str, str]]
     ) -> str:
-        """The text of the Compose file that the lab runs: this one without its fixed names.
+        """The text of the Compose file that the lab runs: this file without its fixed names.
 
         `ports` maps a service to its published ports, {port in the container: port on loopback};
-        they replace those of the file. `labels` maps the name of a service, network or volume to
-        the labels that are added.
+        they replace the ports of the file. `labels` maps the name of a service, network or volume
+        to the labels that are added.
         """
         copy = {key: value for key, value in self._rendered.items() if key != "name"}
         copy["services"] = {
@@ -112,7 +114,7 @@ class ComposeFile:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every service, network and volume of the file."""
+        """The names of every service, network and volume in the file."""
         kinds = ("services", "networks", "volumes")
         return tuple(name for kind in kinds for name in self._rendered.get(kind) or {})
 
@@ -135,7 +137,11 @@ def beside(topology: Topology) -> Path:
 
 
 def read(compose: Compose, path: Path) -> ComposeFile:
-    """Have Compose render a file. Raises ServiceFailed, with its message, if it refuses."""
+    """Read a Compose file as Compose renders it.
+
+    Raises ServiceFailed, with Compose's last lines, if Compose refuses the file; RuntimeUnavailable
+    if the output is not a Compose file.
+    """
     text = compose.output_of("-f", str(path), "config", folder=path.parent)
     rendered = yaml.safe_load(text)
     if not isinstance(rendered, dict):
@@ -159,7 +165,9 @@ def _labels(declared: object) -> dict[str, str]:
 
 
 def _own(declared: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
-    """A network or volume for the copy, without its name; an external one is unchanged."""
+    """A network's or volume's entry in the copy: without its name, and with labels added. An
+    external one is unchanged.
+    """
     if declared.get("external"):
         return dict(declared)
     kept = {key: value for key, value in declared.items() if key != "name"}

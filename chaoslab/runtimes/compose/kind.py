@@ -1,6 +1,7 @@
-"""The Compose runtime in the shape that all runtimes have.
+"""The entry of the Compose runtime in the form that every runtime has: its `RuntimeKind`.
 
-What its dead labs left has the labels of containers of the lab, so `containers` finds it.
+It finds no leftovers itself: what its dead labs left has the labels of the lab's containers, so the
+container runtime finds it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What labs on a Compose stack need of a machine, and what it lacks."""
+"""What labs on a Compose stack need of a machine, and what the machine lacks for them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _FIX = (
 
 
 def looks(topology: Topology) -> Mapping[str, Look]:
-    """Compose itself."""
+    """The one check for this runtime: whether Compose is installed."""
     del topology
     return {"Compose": _compose}
 
 
 def lacks(machine: Machine) -> Iterator[Lack]:
-    """Packages, Compose, engine and images."""
+    """A lack for each missing package, for Compose, for the engine, and for missing images."""
     yield from lacking(*machine.packages, *machine.of_runtimes["compose"])
     yield from engine_lacks(machine)
 

@@ -1,7 +1,7 @@
-"""The servers of a Compose stack, which keep the settings and credentials of the file.
+"""The servers of a Compose stack, which keep the settings and credentials of the Compose file.
 
-A volume of the file may be external, or a folder of the user. So a lab uses a database of its own
-in each server, and removes nothing else.
+A volume of the file may be external, or a folder of the user. So a lab makes its own database in
+each server, and removes nothing else.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from chaoslab.services.base import ContainerServer, ability
 
 
 def stack_server(service: Service, env: Mapping[str, str]) -> ContainerServer:
-    """A service's server, by its container's environment variables.
+    """How a lab uses the server of one service in a stack; `env` are its container's variables.
 
-    Raises RuntimeUnavailable if that kind cannot be used in a stack.
+    Raises RuntimeUnavailable if that kind of service cannot be used in a stack.
     """
     kind = kind_of(service.kind)
     fix = "run it in the lab's own containers: --chaos-runtime=docker"

@@ -2,7 +2,7 @@
 
 The copy has its own name and ports, and is removed with its volumes. So it can run beside a stack
 of the same file, and every worker of pytest-xdist has its own copy. A stack that runs already is
-not used: `--chaos-runtime=attach` does that.
+not used; `--chaos-runtime=attach` uses one.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class ComposeSession(DockerSession):
     def check(self) -> None:
         """Check that an engine and Compose answer, and that the file has all of the topology.
 
-        Raises SpecError for a wrong file or option, RuntimeUnavailable otherwise.
+        Raises SpecError if the option is wrong or the file lacks a part, ServiceFailed if Compose
+        refuses the file, else RuntimeUnavailable.
         """
         if self._proxy == "embedded":
             where, fix = (

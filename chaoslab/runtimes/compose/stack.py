@@ -1,7 +1,8 @@
 """A stack that Compose started: its services, its Toxiproxy, and pods of the lab.
 
-The app runs from the image of the file's service of its name, in a pod on the network that this
-service shares only with Toxiproxy. Compose does not start the app.
+For each app, the Compose file has a service of the same name. The lab runs the app from that
+service's image, in a pod on the network that this service shares only with Toxiproxy. Compose does
+not start the app.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 NO_SHARED_NETWORK = ErrorCode(
     "compose.no_shared_network",
     "'{service}' and '{proxy}' share no network",
-    "Toxiproxy cannot reach a service of the Compose file.",
+    "In the Compose file, a service shares no network with Toxiproxy, which cannot reach it.",
 )
 NO_FRONT_NETWORK = ErrorCode(
     "compose.no_front_network",
@@ -61,9 +62,9 @@ class StandIn:
     """A container that takes over the names of a server while the server is down.
 
     The engine removes the name and the address of a stopped container from its network. On a real
-    host they would remain, and connects would be refused. And a name that is unknown may be looked
-    up at a remote name server, which blocks Toxiproxy and its API. So this container has the names
-    meanwhile, and refuses connects.
+    host they would remain, and connects would be refused. A missing name may also be looked up at a
+    remote name server, which blocks Toxiproxy and its API. So this container has the names in the
+    meantime, and refuses connects.
 
     `home` is the network that it is on at other times.
     """
@@ -87,7 +88,7 @@ class StandIn:
             network.connect(self._container, aliases=self._names)
 
     def release_names(self) -> None:
-        """Leave the names to the server; safe to repeat. Blocks."""
+        """Give the names back to the server; safe to repeat. Blocks."""
         if self._has_names:
             network = self._engine.docker.networks.get(self._network)
             network.disconnect(self._container, force=True)
@@ -96,9 +97,9 @@ class StandIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComposeServer(ServerContainer):
-    """A server's container that Compose made, and the container that has its names when it is down.
+    """A server's container that Compose made, with a stand-in that has its names while it is down.
 
-    Its names always exist. For a moment both have them; clients then try both.
+    Its names always exist. For a moment both containers have the names; clients then try both.
     """
 
     stand_in: StandIn
@@ -117,11 +118,11 @@ class ComposeServer(ServerContainer):
 
 
 class ComposeStack(Stack):
-    """A stack of the containers of a Compose project; waits until every health check passes.
+    """A stack of the containers of a Compose project.
 
-    Raises ServiceFailed, with the last log lines, for a container that ends or does not become
-    healthy. Raises RuntimeUnavailable, with the fix, if the file lacks something that the lab
-    needs.
+    Its constructor waits until every health check passes. Raises ServiceFailed, with the last log
+    lines, if a container ends or does not become healthy. Raises RuntimeUnavailable, with the fix,
+    if the file lacks something that the lab needs.
     """
 
     def __init__(
@@ -142,7 +143,7 @@ class ComposeStack(Stack):
         self._start([self._start_gateway, *servers, *pods])
 
     def _used_images(self, topology: Topology) -> Images:
-        """The images that the containers were made from."""
+        """The images from which the stack's containers were made, by use."""
         image = {name: str(each.attrs["Config"]["Image"]) for name, each in self.containers.items()}
         chosen = images.chosen(topology)
         kinds = {service.kind: image[name] for name, service in topology.services.items()}
@@ -191,12 +192,15 @@ class ComposeStack(Stack):
 
     @property
     def _behind(self) -> set[str]:
-        """The networks that services are on."""
+        """The networks on which a service is, by name."""
         services = [each for name, each in self.containers.items() if name != PROXY_NAME]
         return {name for each in services for name in _networks(each)}
 
     def _front(self, app: App) -> str:
-        """The network that the app's service shares with Toxiproxy, and with no service."""
+        """The network that the app's service shares with Toxiproxy and with no other service.
+
+        Raises RuntimeUnavailable if there is none.
+        """
         wanted = self._file.networks(app.name)
         for name in sorted(_networks(self.containers[PROXY_NAME]) - self._behind):
             with engine_errors(f"network {name}"):
@@ -215,7 +219,7 @@ class ComposeStack(Stack):
 
 
 def environment_of(container: Container) -> dict[str, str]:
-    """The environment variables of a container."""
+    """The environment variables with which a container was made: maps each name to its value."""
     pairs = [str(each).partition("=") for each in container.attrs["Config"]["Env"] or ()]
     return {name: value for name, _, value in pairs}
 

@@ -1,4 +1,4 @@
-"""The Compose of this machine: `docker compose` (v2) or docker-compose (1.29)."""
+"""Finds and runs the Compose of this machine: `docker compose` (v2) or docker-compose (1.29)."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ from chaoslab.machine.environment import environment
 from chaoslab.machine.trouble import last_lines
 
 NOT_FOUND = ErrorCode(
-    "compose.not_found", "Compose not found (tried {tried})", "No Compose command works here."
+    "compose.not_found",
+    "Compose not found (tried {tried})",
+    "No Compose command works on this machine.",
 )
 TOO_SLOW = ErrorCode(
-    "compose.too_slow", "'{command}' did not end within {within_s:g} s", "Compose took too long."
+    "compose.too_slow",
+    "'{command}' did not end within {within_s:g} s",
+    "A Compose command did not end within its limit.",
 )
 FAILED = ErrorCode(
     "compose.failed",
     "'{command}' failed with exit status {exit_code}",
-    "Compose refused the file, or could not start the stack.",
+    "A Compose command failed: it refused the file, or could not build or start the stack.",
 )
 COMMAND = "CHAOSLAB_COMPOSE"
 _USUAL = (("docker", "compose"), ("docker-compose",))
@@ -32,10 +36,10 @@ _LAST_LINES = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compose:
-    """A Compose: its command and its version.
+    """An installed Compose: its command and its version.
 
-    The lab uses only commands and options that v2 and 1.29 both have. `env` overrides the
-    machine's environment.
+    The lab uses only commands and options that v2 and 1.29 both have. `env` overrides the machine's
+    environment.
     """
 
     command: tuple[str, ...]
@@ -46,7 +50,11 @@ class Compose:
         return f"{' '.join(self.command)} {self.version}"
 
     def output_of(self, *words: str, folder: Path) -> str:
-        """Run a command; returns its stdout. Raises ServiceFailed, with its last lines. Blocks."""
+        """Run a Compose command; returns its stdout. Blocks.
+
+        Raises ServiceFailed if the command fails, with the last lines of its stderr, or takes too
+        long.
+        """
         done = _run((*self.command, *words), env=self.env, folder=folder, limit_s=_WORK_S)
         if done is None:
             reason = TOO_SLOW(command=shlex.join(words), within_s=_WORK_S)

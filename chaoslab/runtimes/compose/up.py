@@ -38,7 +38,7 @@ NOT_MADE = ErrorCode(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """The start of a copy of a stack."""
+    """Starts a copy of a Compose file's stack: call `up`."""
 
     engine: Engine
     compose: Compose
@@ -48,14 +48,15 @@ class Start:
 
     @property
     def project(self) -> str:
-        """The name of the copy, which no other stack has."""
+        """The name of the copy's Compose project, which no other stack has."""
         return f"chaoslab-{self.engine.session}"
 
     def up(self) -> dict[str, Container]:
-        """Start the services and Toxiproxy, published on free ports; returns them by service.
+        """Start the services and Toxiproxy, with their ports published on free ports of loopback.
 
-        Does not wait until they are healthy. The file's app is not started: the lab runs the app.
-        Raises RuntimeUnavailable or ServiceFailed, with the fix.
+        Returns the containers by the names of their services; does not wait until they are healthy.
+        The file's apps are not started: the lab runs them. Raises RuntimeUnavailable or
+        ServiceFailed, with the fix.
         """
         services = (PROXY_NAME, *self.topology.services)
         for name in services:
@@ -112,9 +113,9 @@ class Start:
 
 @contextmanager
 def _covered(compose: Compose, session: str) -> Iterator[tuple[Compose, Path]]:
-    """A Compose whose commands end when this process dies, and a folder that is deleted then.
+    """A Compose whose commands end if this process dies, and a folder that is then deleted.
 
-    The session's switch removes what Compose has made by then, by the session's label.
+    Containers that Compose has made by then are removed by the session's switch, by their label.
     """
     folder = Path(tempfile.mkdtemp(prefix=f"chaoslab-{os.getpid()}-compose-"))
     mark = MARK_PREFIX + session.replace("-", "_")

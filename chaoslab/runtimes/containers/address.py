@@ -1,4 +1,4 @@
-"""The address of the container engine, by the environment, as docker-py reads it."""
+"""The address of the container engine: taken from the environment, as docker-py does."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ _SCHEMES = ("unix://", "tcp://", "http://", "https://")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineAddress:
-    """An engine's URL and where it is from; for TLS, the folder of ca.pem, cert.pem, key.pem."""
+    """An engine's URL, and which setting named it.
+
+    `certificates` is the folder of ca.pem, cert.pem and key.pem for TLS, else empty.
+    """
 
     url: str
     named_by: str
@@ -29,12 +32,12 @@ class EngineAddress:
 
     @property
     def socket_path(self) -> str:
-        """The path of its socket; empty where it is reached by TCP."""
+        """The path of the engine's socket; empty if the engine is reached by TCP."""
         return self.url.removeprefix("unix://") if self.url.startswith("unix://") else ""
 
 
 def engine_address(base_url: str = "", env: Mapping[str, str] | None = None) -> EngineAddress:
-    """The engine by docker-py's `base_url`, else by DOCKER_HOST, else the usual socket.
+    """The engine's address: docker-py's `base_url`, else DOCKER_HOST, else the usual socket.
 
     Raises RuntimeUnavailable for other schemes, such as ssh: the published ports of such an engine
     are not on this machine's loopback.

@@ -1,6 +1,7 @@
-"""An agent in a container, for the lab: requests go to its stdin, answers come from its stdout.
+"""The lab's side of an agent, a small program of the lab in a container.
 
-A thread reads the answers, so that an agent can be used from one event loop after the other.
+Requests go to its stdin, answers come from its stdout. A thread reads the answers, so that one
+event loop after the other can use the agent.
 """
 
 from __future__ import annotations
@@ -35,20 +36,30 @@ from chaoslab.runtimes.parts import API_BOUND_S
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
-AGENT_ENDED = ErrorCode("agent.ended", "{agent} has ended: {cause}", "An agent of the lab ended.")
+AGENT_ENDED = ErrorCode(
+    "agent.ended",
+    "{agent} has ended: {cause}",
+    "An agent, the lab's program in a container, ended.",
+)
 AGENT_SILENT = ErrorCode(
-    "agent.no_answer", "{agent} did not answer '{request}' in time", "An agent did not answer."
+    "agent.no_answer",
+    "{agent} did not answer '{request}' in time",
+    "An agent, the lab's program in a container, did not answer in time.",
 )
 AGENT_NOT_READY = ErrorCode(
     "agent.not_ready",
     "{agent} sent nothing for {within_s:g} s",
-    "An agent started and took no request.",
+    "An agent started, but did not answer the lab's first request.",
 )
 AGENT_REFUSED = ErrorCode(
-    "agent.failed", "the agent could not '{request}': {cause}", "An agent could not do a request."
+    "agent.failed",
+    "the agent could not '{request}': {cause}",
+    "An agent, the lab's program in a container, could not carry out a request.",
 )
 NO_SOCKETS = ErrorCode(
-    "agent.no_sockets", "{agent} cannot list sockets: {cause}", "An agent shows no sockets."
+    "agent.no_sockets",
+    "{agent} cannot list sockets: {cause}",
+    "An agent, the lab's program in a container, cannot list sockets.",
 )
 ANSWER_WITHIN_S = 10.0
 _FRAME = struct.Struct(">BxxxL")  # stream, length: the engine's multiplexed stream
@@ -56,7 +67,7 @@ _STDOUT = 1
 
 
 class Agent:
-    """An agent in a container, by its attached stream. The agent ends when the stream is closed."""
+    """An agent in a container, used through its attached stream. The agent ends with the stream."""
 
     look_every_s = LOOK_EVERY_S
 
@@ -80,11 +91,13 @@ class Agent:
 
     @property
     def container(self) -> Container:
-        """Its container, which owns or shares the network namespace."""
+        """The agent's container, which owns or shares the network namespace."""
         return self._container
 
     async def trouble(self) -> Trouble | None:
-        """No answer, or its end; an agent is a `Part` of the lab."""
+        """The trouble of the agent if it does not answer or has ended, else None; it is a `Part` of
+        the lab.
+        """
         try:
             async with asyncio.timeout(API_BOUND_S):
                 await self.request("pulse")
@@ -97,7 +110,10 @@ class Agent:
         return None
 
     def wait_until_ready(self) -> None:
-        """Block until it takes requests. Raises RuntimeUnavailable with its last log lines."""
+        """Block until the agent takes requests.
+
+        Raises RuntimeUnavailable, with the agent's last log lines, if it does not answer in time.
+        """
         try:
             # It may have sent its first line before the stream was attached.
             self.ask_now("watch", on=False)
@@ -107,11 +123,19 @@ class Agent:
             raise RuntimeUnavailable(Problem(reason=reason, lines=lines)) from None
 
     def ask_now(self, do: str, **given: object) -> dict[str, Any]:
-        """Send a request and wait for its answer; for callers without an event loop. Blocks."""
+        """Send a request and wait for its answer; for callers without an event loop. Blocks.
+
+        Raises InjectionFailed if the agent could not carry it out, TimeoutError without an answer
+        in time.
+        """
         return _answered(do, self._send(do, given).result(ANSWER_WITHIN_S))
 
     async def request(self, do: str, **given: object) -> dict[str, Any]:
-        """Send a request and await its answer. Raises InjectionFailed if the agent failed."""
+        """Send a request and await its answer.
+
+        Raises InjectionFailed if the agent could not carry it out or did not answer in time,
+        RuntimeUnavailable if the agent has ended.
+        """
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 return _answered(do, await asyncio.wrap_future(self._send(do, given)))
@@ -120,7 +144,7 @@ class Agent:
             raise InjectionFailed(Problem(reason=reason)) from None
 
     async def canary(self, address: Endpoint, question: Question, *, within_s: float) -> Sighting:
-        """One exchange with a server at that address, from the agent's network namespace."""
+        """Send a canary to a server at that address, from the agent's network namespace."""
         answer = await self.request(
             "ask",
             host=address.host,
@@ -136,11 +160,15 @@ class Agent:
         )
 
     def watch(self) -> None:
-        """Have it send the namespace's sockets from now on, whenever they change."""
+        """Make the agent send the sockets of its namespace from now on, whenever they change."""
         self.ask_now("watch", on=True)
 
     def sockets(self) -> tuple[AppSocket, ...]:
-        """The sockets that it sent last. Raises RuntimeUnavailable if the agent has ended."""
+        """The sockets that the agent sent last.
+
+        Raises RuntimeUnavailable if the agent has ended, cannot list sockets, or was not requested
+        to watch.
+        """
         if self._why_gone or self._why_blind or self._table is None:
             why = self._why_gone or self._why_blind or "watching was not requested"
             reason = NO_SOCKETS(agent=self.name, cause=why)
@@ -150,28 +178,28 @@ class Agent:
     # --- packet rules: what `chaoslab.proxies.filtered.PacketFilter` asks for ---
 
     async def guard(self, port: int) -> None:
-        """Count at the port from now on."""
+        """Count packets at the port from now on."""
         await self.request("guard", port=port)
 
     async def drop(self, port: int) -> None:
-        """Drop everything at the port, in both directions."""
+        """Drop all packets at the port from now on, in both directions."""
         await self.request("drop", port=port)
 
     async def let_pass(self, port: int) -> None:
-        """Stop dropping at the port."""
+        """Stop dropping packets at the port."""
         await self.request("pass", port=port)
 
     async def counters(self, port: int) -> Counters:
-        """The counters at the port."""
+        """The counters of packets at the port, now."""
         counted = await self.request("counters", port=port)
         return Counters(**{name: counted[name] for name in Counters.__slots__})
 
     async def unguard(self, port: int) -> None:
-        """Remove the port's rules."""
+        """Remove the rules that count and drop packets at the port."""
         await self.request("unguard", port=port)
 
     def close(self) -> None:
-        """Close the stream; the agent then ends."""
+        """Close the agent's stream; the agent then ends."""
         self._closing = True
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
@@ -242,7 +270,10 @@ class Agent:
             self._waiting.clear()
 
     def _because(self, why: str) -> tuple[str, RuntimeUnavailable]:
-        """Why the agent ended, by the engine if it still answers; and the error to raise."""
+        """Why the agent ended, and the error to raise.
+
+        The reason is the engine's own, if the engine still answers, else `why`.
+        """
         if not self._closing:
             try:
                 with engine_errors(self.name):

@@ -33,9 +33,10 @@ _BY_SIGNAL = {128 + number: number for number in (*range(1, 32),)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
-    """An app's network namespace. Its agent's container owns it; every boot's container joins it.
+    """The network namespace of one app.
 
-    The app listens on port `inside`, which the engine publishes as `published` on loopback.
+    Its agent's container owns it; the container of every boot joins it. The app listens on port
+    `inside`, which the engine publishes as `published` on loopback.
     """
 
     app: str
@@ -51,7 +52,10 @@ class Pod:
 
 
 class ContainerApp:
-    """Implements `RunningApp`. Sockets are read in the pod, exit code and log from the engine."""
+    """Implements `RunningApp` for a boot in a container.
+
+    Its sockets are read in the pod, its exit code and its log come from the engine.
+    """
 
     left_running = ()  # the kernel ends all processes of a container with its first one
 
@@ -71,36 +75,42 @@ class ContainerApp:
 
     @property
     def container(self) -> Container:
-        """The engine's container."""
+        """The container of this boot."""
         return self._container
 
     @property
     def endpoint(self) -> Endpoint:
-        """The published port for the lab, which accepts connects even if nothing listens."""
+        """The app's published port on loopback. It accepts connects even if the app does not
+        listen.
+        """
         return self._pod.endpoint
 
     @property
     def listens_on(self) -> int:
-        """The port in the pod's namespace."""
+        """The port on which the app should listen in the pod's network namespace."""
         return self._pod.inside
 
     @property
     def exit_code(self) -> int | None:
-        """The engine's exit code; None while it runs, a negative number is a signal."""
+        """The exit code from the engine: None while the app runs, negative if a signal ended it."""
         return self._exited.result() if self._exited.done() else None
 
     async def exited(self) -> int:
-        """Wait until it ends; returns the exit code. Its last log lines may come later."""
+        """Wait until the container ends; returns the exit code. Its last log lines may come
+        later.
+        """
         return await asyncio.shield(asyncio.wrap_future(self._exited))
 
     async def wait(self) -> int:
-        """Wait until it and its log have ended; returns the exit code."""
+        """Wait until the container and its log have ended; returns the exit code."""
         code = await self.exited()
         await asyncio.shield(asyncio.wrap_future(self._log_ended))
         return code
 
     def sockets(self) -> tuple[AppSocket, ...]:
-        """The TCP sockets of its namespace without the agent's; none once it has ended."""
+        """The TCP sockets of the pod's namespace without the agent's own; empty after the app has
+        ended.
+        """
         return self._pod.agent.sockets() if self.exit_code is None else ()
 
     def log_tail(self, lines: int = 15) -> tuple[str, ...]:
@@ -108,7 +118,7 @@ class ContainerApp:
         return self._log.tail(lines)
 
     async def terminate(self, grace_s: float = 2.0) -> int:
-        """SIGTERM, then SIGKILL after `grace_s`; returns the exit code."""
+        """End the app: SIGTERM, then SIGKILL after `grace_s`; returns the exit code."""
         if self.exit_code is None:
             await in_thread(lambda: self._signal(signal.SIGTERM))
             with contextlib.suppress(TimeoutError):
@@ -141,7 +151,10 @@ class ContainerApp:
         self._log_ended.set_result(None)
 
     def _until_log_ends(self) -> None:
-        """Wait for the last log lines, which the engine sends after the container's end."""
+        """Wait for the last log lines, which the engine sends after the container's end.
+
+        If the log is too long to be copied in time, only its last lines are added.
+        """
         due_s = now_s() + _LOG_WITHIN_S
         before, after = -1, self._log.taken
         while self._copier.is_alive() and after > before and now_s() < due_s:
@@ -151,7 +164,7 @@ class ContainerApp:
             self._read_last_lines()
 
     def _read_last_lines(self) -> None:
-        """Ask the engine for the last lines of a log that is too long to be copied in time."""
+        """Add the last lines of a log that is too long to be copied in time, from the engine."""
         with contextlib.suppress(Exception):
             last = self._container.logs(tail=_LAST_LINES)
             with self._copying:
@@ -167,9 +180,10 @@ class ContainerApp:
 
 
 def _began(started_at: str, asked_s: float) -> float:
-    """When the process started, by the engine, on the lab's clock; at the earliest `asked_s`.
+    """The time on the lab's clock at which the app's process started, as the engine reports it.
 
-    The time that the engine takes to make a container is not part of the app's start-up.
+    It is at least `asked_s`. The time that the engine takes to make a container is not part of the
+    app's start-up.
     """
     began = datetime.fromisoformat(_FRACTION.sub(r"\1", started_at.replace("Z", "+00:00")))
     ago_s = (wall_time().astimezone(UTC) - began).total_seconds()

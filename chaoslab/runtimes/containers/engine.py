@@ -33,12 +33,14 @@ _threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix="chaoslab-engin
 
 
 async def in_thread(work: Callable[[], T]) -> T:
-    """Run a blocking call of the engine's client in a thread."""
+    """Run a blocking call of the engine's client in a thread; returns its result."""
     return await asyncio.get_running_loop().run_in_executor(_threads, work)
 
 
 def in_background(work: Callable[[], T]) -> Future[T]:
-    """Start a blocking call in a thread. It goes on if the caller is cancelled."""
+    """Start a blocking call in a thread; returns its future. It continues if the caller is
+    cancelled.
+    """
     return _threads.submit(work)
 
 
@@ -51,10 +53,11 @@ def last_log_lines(container: Container, lines: int) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What a container is started with.
+    """The settings with which a container is started.
 
-    `role` is a label, for people. `ports` maps a port inside to one of 127.0.0.1. `joins` is the id
-    of a container whose network namespace it shares. `talks`: its stdin stays open.
+    `role` is a label for people. `ports` maps a port in the container to a port of 127.0.0.1.
+    `joins` is the id of a container whose network namespace it shares. With `talks`, its stdin
+    stays open.
     """
 
     image: str
@@ -71,9 +74,9 @@ class Run:
 
 
 class Engine:
-    """The engine for one session. Every call blocks.
+    """The container engine for one session. Every call blocks.
 
-    Raises RuntimeUnavailable, with the fix, if no engine answers.
+    The constructor raises RuntimeUnavailable, with the fix, if no engine answers.
     """
 
     def __init__(self, session: str) -> None:
@@ -84,22 +87,24 @@ class Engine:
         self._over = False
 
     def end(self) -> None:
-        """From now on, refuse to make containers and networks."""
+        """Refuse from now on to make containers and networks."""
         self._over = True
 
     def close(self) -> None:
-        """Close the connections to the engine; its containers go on."""
+        """Close the connections to the engine, and make nothing more. Its containers continue to
+        run.
+        """
         self.end()
         for client in self._clients:
             client.close()
 
     @property
     def base_url(self) -> str:
-        """The engine's address, as its client has it."""
+        """The engine's address, as docker-py's client has it."""
         return str(self.docker.api.base_url)
 
     def network(self, role: str) -> Network:
-        """Make a bridge; the engine isolates bridges from each other."""
+        """Make a bridge network; the engine isolates bridges from each other."""
         from testcontainers.core.network import Network  # noqa: PLC0415
 
         self._check_open(f"network {role}")
@@ -111,7 +116,7 @@ class Engine:
             return network.create()
 
     def existing_network(self, name: str) -> Network:
-        """A network that Compose made, for containers of the lab to join."""
+        """A network that Compose made, by its name, for containers of the lab to join."""
         from testcontainers.core.network import Network  # noqa: PLC0415
 
         with engine_errors(f"network {name}"):

@@ -1,4 +1,6 @@
-"""Why no engine answers: missing, not permitted, not started or too slow; each with its fix."""
+"""Says why no container engine answers: missing, not permitted, not started or too slow; each with
+its fix.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ NOT_PERMITTED = ErrorCode(
 TOO_SLOW = ErrorCode(
     "engine.too_slow",
     "the Docker engine at {at} does not answer in time",
-    "The container engine accepts connections or drops them, and does not answer.",
+    "The container engine does not answer a connection or a request in time.",
 )
 UNKNOWN_HOST = ErrorCode(
     "engine.unknown_host", "unknown host: {at}", "The name of the engine's host is unknown."
@@ -37,7 +39,7 @@ UNKNOWN_HOST = ErrorCode(
 UNREACHABLE = ErrorCode(
     "engine.unreachable",
     "no Docker engine at {at}: {cause}",
-    "The container engine cannot be reached, for another reason than the others.",
+    "The container engine cannot be reached, for a reason without a code of its own.",
 )
 _OF_THE_SYSTEM = (
     PermissionError,
@@ -52,7 +54,9 @@ _LOCAL = "or run the same scenarios without Docker: --chaos-runtime=local"
 
 
 def root_of(error: BaseException) -> BaseException:
-    """The operating system's error that an HTTP client has wrapped, else `error`."""
+    """The operating system's error that an HTTP client has wrapped in `error`; `error` itself if
+    none.
+    """
     pending, seen = [error], set()
     while pending:
         each = pending.pop(0)
@@ -67,7 +71,7 @@ def root_of(error: BaseException) -> BaseException:
 
 
 def no_engine(address: EngineAddress, error: BaseException, *, where: str = "") -> Problem:
-    """The problem of an engine that does not answer at `address`, with the fix."""
+    """The problem to report for an engine that does not answer at `address`, with the fix."""
     cause, path = root_of(error), address.socket_path
     at = f"{address.url} ({address.named_by})"
     if isinstance(cause, PermissionError):
@@ -88,7 +92,7 @@ def no_engine(address: EngineAddress, error: BaseException, *, where: str = "") 
 
 
 def start_command() -> str:
-    """The command that starts an installed engine on this machine."""
+    """The text that tells people how to start an installed engine on this machine."""
     if os.path.isdir("/run/systemd/system"):
         return "start it: `sudo systemctl start docker`"
     return "start it: `sudo service docker start`, or `dockerd` in a session of its own"

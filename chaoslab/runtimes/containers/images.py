@@ -1,4 +1,4 @@
-"""Images: which image each part uses; a missing one is pulled or built."""
+"""Which container image each part uses. A missing image is pulled or built."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ELSEWHERE = ErrorCode(
     "service.elsewhere",
     "{address} is reached from this machine, not from containers",
-    "The topology gives a URL for a service, which containers cannot reach.",
+    "The topology gives a service a URL; the lab's containers cannot reach that address.",
 )
 NO_IMAGE = ErrorCode(
     "app.no_image", "no image: a container requires one", "The topology names no image for an app."
@@ -40,7 +40,9 @@ _one_build = threading.Lock()
 
 
 def chosen(topology: Topology) -> Images:
-    """The image of each use: by its environment variable, else the topology, else the kind."""
+    """The images that a lab uses. Each comes from its environment variable, else the topology, else
+    the default of its kind of service.
+    """
     machine, images = environment(), topology.images
     usual = {kind.name: kind.image for kind in services.kinds().values() if kind.image}
     own = {use: images.services.get(use, image) for use, image in usual.items()}
@@ -57,14 +59,14 @@ def chosen(topology: Topology) -> Images:
 
 
 def uses(images: Images) -> dict[str, str]:
-    """Each image by its use: a kind of service, `toxiproxy`, `python`."""
+    """Maps each use (a kind of service, `toxiproxy`, `python`) to its image."""
     return {**images.services, "toxiproxy": images.toxiproxy, "python": images.python}
 
 
 def of_service(service: Service, images: Images) -> str:
-    """The image of a service: its own, else its kind's.
+    """The image of a service: the one it declares, else that of its kind.
 
-    Raises RuntimeUnavailable for a service with a URL, which runs already.
+    Raises RuntimeUnavailable for a service with a URL, which runs already outside the lab.
     """
     kind = services.kind_of(service.kind)
     if address := kind.elsewhere(service):
@@ -75,7 +77,7 @@ def of_service(service: Service, images: Images) -> str:
 
 
 def variable(use: str) -> str:
-    """The environment variable that names another image for a use."""
+    """The name of the environment variable that sets another image for a use."""
     return VARIABLE.format(use.upper().replace("-", "_"))
 
 
@@ -92,7 +94,10 @@ def is_here(engine: docker.DockerClient, image: str) -> bool:
 
 
 def pulled(engine: docker.DockerClient, image: str) -> str:
-    """Pull an image if it is missing; returns its name. Raises RuntimeUnavailable."""
+    """Pull an image if the engine does not have it; returns its name.
+
+    Raises RuntimeUnavailable, with the fix, if it cannot be pulled.
+    """
     if not is_here(engine, image):
         with engine_errors(f"image {image}"):
             engine.images.pull(image)
@@ -115,7 +120,7 @@ def agent_image(engine: docker.DockerClient, base: str) -> str:
 
 
 def app_image(engine: docker.DockerClient, app: App, base: str) -> str:
-    """The app's image. A missing one is built if the topology has `build`, else pulled.
+    """The name of the app's image. A missing one is built if the topology has `build`, else pulled.
 
     Raises RuntimeUnavailable or ServiceFailed, with the fix.
     """

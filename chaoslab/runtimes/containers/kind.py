@@ -1,4 +1,4 @@
-"""The container runtime in the shape that all runtimes have."""
+"""The entry of the container runtime in the form that every runtime has: its `RuntimeKind`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Containers, networks, volumes and images that dead labs left in the engine."""
+"""Finds containers, networks, volumes and images that dead labs left in the engine."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class _Image(NamedTuple):
 
 
 def find(*, images: bool = False, session: str = "") -> Found:
-    """Everything in the engine of dead labs; with `images`, superseded agent images too.
+    """Everything in the engine of dead labs; with `images`, superseded images of the agent too.
 
-    Things of running labs, and of labs that cannot be checked from here, are left alone and noted.
-    An engine that does not answer is noted too. `session` is a session of another host that the
-    user knows to be dead.
+    Things of running labs, and of labs that cannot be checked from here, are not included but
+    noted. An engine that does not answer is noted too. `session` names a session of a lab on
+    another host that the user knows to be dead.
     """
     found = Found()
     try:

@@ -12,7 +12,9 @@ STAND_INS = "docker/airgapped/images.sh && . docker/airgapped/images.env"
 
 
 def lacks(machine: Machine) -> Iterator[Lack]:
-    """Packages, engine and images, and the image of each app."""
+    """A lack for each missing package, for the engine, for missing images, and for each app without
+    an image in the topology.
+    """
     yield from lacking(*machine.packages)
     yield from engine_lacks(machine)
     for app in machine.apps_without_image:
@@ -25,7 +27,7 @@ def lacks(machine: Machine) -> Iterator[Lack]:
 
 
 def engine_lacks(machine: Machine) -> Iterator[Lack]:
-    """The engine, and the images that it lacks; only an engine that answers shows its images."""
+    """A lack for the engine if it was not found, else for the images that it does not have."""
     yield from lacking(machine.engine)
     wanted = tuple(_wanted(machine.images))
     refused = [image for image in wanted if image.state == "refused"]

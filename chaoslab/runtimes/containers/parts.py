@@ -19,17 +19,17 @@ _LOG_LINES = 15
 
 
 def engine_gone(error: EngineGone) -> Trouble:
-    """The trouble of a container whose engine does not answer."""
+    """The trouble to report for a container whose engine stopped answering; it ends the run."""
     return Trouble(what="the Docker engine stopped answering", ended=True, error=error)
 
 
 def always() -> bool:
-    """For a container that should run until the lab ends."""
+    """True: the `should_run` of a container that should run until the lab ends."""
     return True
 
 
 def how_it_ended(state: Mapping[str, Any]) -> str:
-    """How a container ended, by the engine's `State` of it."""
+    """How a container ended, in words, from the engine's `State` of it."""
     code = int(state["ExitCode"])
     memory = ", out of memory" if state.get("OOMKilled") else ""
     return f"it ended by {ended_by(128 - code if code > 128 else code)}{memory}"
@@ -55,7 +55,10 @@ def state_of(where: str, container: Container) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerPart:
-    """Implements `Part`. `should_run` returns False while the lab has stopped or frozen it."""
+    """One of the lab's containers; implements `Part`.
+
+    `should_run` returns False while the lab itself has stopped or frozen the container.
+    """
 
     name: str
     container: Container
@@ -63,7 +66,9 @@ class ContainerPart:
     look_every_s: float = LOOK_EVERY_S
 
     async def trouble(self) -> Trouble | None:
-        """What is wrong with it by the engine, if the lab itself is not the cause."""
+        """What the engine reports as wrong with the container; None if nothing is, or if the lab
+        stopped or froze it.
+        """
         if not self.should_run():
             return None
         try:
@@ -91,7 +96,7 @@ class ContainerPart:
         return None
 
     def _is_here(self, pid: int) -> bool:
-        """Whether this machine's process of that number is the container's."""
+        """Whether the process with that number on this machine is in this container."""
         try:
             with open(f"/proc/{pid}/cgroup") as file:
                 return str(self.container.id) in file.read()

@@ -24,9 +24,13 @@ from chaoslab.runtimes.containers.engine_problems import no_engine, root_of
 NOT_PULLED = ErrorCode(
     "image.not_pulled",
     "image {image} is not on this machine and cannot be pulled: {cause}",
-    "The engine does not have an image and got it from no registry.",
+    "The engine does not have an image and could not pull it from a registry.",
 )
-NOT_BUILT = ErrorCode("image.not_built", "{image} could not be built: {answer}", "A build failed.")
+NOT_BUILT = ErrorCode(
+    "image.not_built",
+    "{image} could not be built: {answer}",
+    "The build of a container image failed.",
+)
 EXITED = ErrorCode(
     "container.exited",
     "its container exited with status {status}",
@@ -142,7 +146,7 @@ class EngineGone(RuntimeUnavailable):
 
 @contextmanager
 def engine_errors(where: str, *, image: str = "") -> Iterator[None]:
-    """Raise chaoslab's errors for failures of docker-py and Testcontainers in the block.
+    """Turn failures of docker-py and Testcontainers in the `with` block into chaoslab's errors.
 
     `where` is what the block makes or uses, as in `container postgres`; `image` is the image that
     it needs. Other exceptions pass unchanged.
@@ -159,7 +163,10 @@ def engine_errors(where: str, *, image: str = "") -> Iterator[None]:
 
 
 def _known(where: str, error: BaseException, *, image: str) -> ChaoslabError | None:
-    """RuntimeUnavailable for what the machine lacks, ServiceFailed for what a container did."""
+    """The chaoslab error for a failure of the engine's clients; None if the failure is not known.
+
+    Mostly RuntimeUnavailable if this machine lacks something, ServiceFailed if a container failed.
+    """
     if isinstance(error, ModuleNotFoundError):
         return _not_installed(where, error)
     try:
@@ -189,7 +196,7 @@ def _known(where: str, error: BaseException, *, image: str) -> ChaoslabError | N
 
 
 def not_pulled(where: str, image: str, answer: str) -> RuntimeUnavailable:
-    """An image that is not here and that the engine could not pull."""
+    """The error for an image that the engine does not have and could not pull."""
     if _ABSENT.search(answer) and not _DENIED.search(answer):
         cause, first = "no registry has it", "check its name and tag"
     elif _DENIED.search(answer):
@@ -212,7 +219,7 @@ def not_pulled(where: str, image: str, answer: str) -> RuntimeUnavailable:
 def exited(
     where: str, *, exit_code: int, log: Sequence[str], out_of_memory: bool = False
 ) -> ServiceFailed:
-    """A container that ended by itself, with its last log lines."""
+    """The error for a container that ended by itself, with its last log lines."""
     means = "it was out of memory" if out_of_memory else _EXITS.get(exit_code, "")
     status = f"{exit_code} ({means})" if means else f"{exit_code}"
     return ServiceFailed(
@@ -229,7 +236,7 @@ def exited(
 def failed_inside(
     where: str, command: Sequence[str], *, status: int, output: Sequence[str]
 ) -> ServiceFailed:
-    """A command that the lab ran in a server's container, and that failed."""
+    """The error for a command that the lab ran in a server's container and that failed."""
     return ServiceFailed(
         Problem(
             where=where,
@@ -243,7 +250,10 @@ def failed_inside(
 def unanswered(
     where: str, *, inside: int, published: str, within_s: float, log: Sequence[str]
 ) -> ServiceFailed:
-    """A server that runs and cannot be reached: it is not ready, or its port is not mapped."""
+    """The error for a server that runs but does not answer at its published port.
+
+    Either it is not ready, or the engine has not mapped the port.
+    """
     return ServiceFailed(
         Problem(
             where=where,

@@ -1,4 +1,6 @@
-"""One lab on a session's stack, with its own databases, proxies and app containers."""
+"""The container runtime: one lab on a session's stack, with its own databases, proxies and app
+containers.
+"""
 
 from __future__ import annotations
 
@@ -46,17 +48,17 @@ if TYPE_CHECKING:
 ONLY_EMBEDDED = ErrorCode(
     "session.only_embedded",
     "this session was started with the embedded proxy only",
-    "A lab wants a Toxiproxy in a session that has none.",
+    "A lab needs a Toxiproxy, but its session was started without one.",
 )
 READY_WITHIN_S = 15.0
 ANY_ADDRESS = "0.0.0.0"
 
 
 class ContainerRuntime:
-    """Implements `Runtime`; an async context manager.
+    """Implements `Runtime` for one lab in containers; an async context manager.
 
-    `lab` is the name of its databases and proxies. `versions` has the servers' versions, for all
-    labs of the session.
+    `lab` is the name of the lab's databases and proxies. `versions` maps a service to its server's
+    version, and is shared by all labs of the session.
     """
 
     external = None
@@ -85,7 +87,7 @@ class ContainerRuntime:
 
     @property
     def stack(self) -> Stack:
-        """The session's stack, which other labs use before and after."""
+        """The session's stack, which earlier and later labs use too."""
         return self._stack
 
     async def __aenter__(self) -> Self:
@@ -101,12 +103,12 @@ class ContainerRuntime:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """Services, proxy server, and all agents."""
+        """The parts of this lab: its services, the proxy server, and all agents."""
         services = (each.part for each in self._services)
         return (*services, *self._proxy_parts, *self._stack.agents)
 
     async def start_service(self, service: Service) -> ContainerService:
-        """A running service of the stack, with a new, empty database for the lab."""
+        """A running service of the stack, with a new, empty database for this lab."""
         server = self._stack.servers[service.name]
         running = ContainerService(
             service=service, server=server, lab=self._lab,
@@ -125,7 +127,11 @@ class ContainerRuntime:
         return running
 
     async def start_proxy(self, kind: ProxyKind, *, seed: int, log: Path) -> ToxiproxyControl:
-        """The stack's Toxiproxy, with proxy names of this lab; or an embedded engine of the lab."""
+        """Connect to the stack's Toxiproxy, or start an embedded engine for this lab.
+
+        Returns the control of that proxy server. On the shared Toxiproxy, this lab's proxies have
+        names with its own prefix.
+        """
         del log
         api, name = self._stack.gateway.api, "the Toxiproxy server"
         container = self._stack.gateway.proxy
@@ -164,7 +170,7 @@ class ContainerRuntime:
         )
 
     def proxied(self, port: int) -> Endpoint:
-        """The address of that port on the apps' network, by the proxy server's name."""
+        """The address of that port of the proxy server, by its host name on the apps' network."""
         return Endpoint(host=PROXY_NAME, port=port)
 
     async def ask(
@@ -176,11 +182,13 @@ class ContainerRuntime:
         )
 
     async def app_port(self, app: App) -> int:
-        """The port that the app's pod publishes."""
+        """The port on which the app should listen, which its pod publishes."""
         return self._stack.pods[app.name].inside
 
     async def spawn_app(self, start: AppStart) -> ContainerApp:
-        """Start a container of the app's image in its pod; `env` is added to the image's."""
+        """Start a container of the app's image in its pod; the boot's `env` is added to the
+        image's own.
+        """
         pod = self._stack.pods[start.app.name]
         assert start.port == pod.inside
         run = Run(
@@ -203,7 +211,7 @@ class ContainerRuntime:
         return ContainerApp(pod=pod, container=container, log=log, asked_s=asked_s)
 
     async def _close(self) -> None:
-        """End the lab's apps and proxy, and drop its databases.
+        """End the lab's apps and its own proxy engine, and remove its databases.
 
         Failures are ignored: the session's end removes everything, and the next lab that needs a
         failed part reports it.
@@ -218,7 +226,7 @@ class ContainerRuntime:
 
 
 def _end(running: ContainerApp | Container) -> None:
-    """Kill it, so that its ports are free on return; remove it in the background."""
+    """Kill a container, so that its ports are free on return; remove it in the background."""
     import docker  # noqa: PLC0415
 
     container = running.container if isinstance(running, ContainerApp) else running

@@ -1,8 +1,8 @@
-"""Testcontainers' reaper, Ryuk: used beside the lab's switch if its image is on the machine.
+"""Testcontainers' own cleaner, Ryuk: used beside the lab's switch if its image is on the machine.
 
-The lab's switch removes a session after any death of the lab. Ryuk is a second one, which runs in
-the engine. Pulling its image would slow down the first run, and fail without a registry; so it is
-pulled only if the user enables Ryuk.
+The lab's switch removes a session after any death of the lab. Ryuk is a second safeguard, which
+runs in the engine. Pulling its image would slow down the first run, and fail without a registry; so
+it is pulled only if the user enables Ryuk.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A real server in a container: started once per session, used by one lab after the other."""
+"""A real server in a container: started once per session; one lab after the other uses it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LOOK_EVERY_S = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerContainer:
-    """A server's container.
+    """The container of a service's server.
 
     `published` is its port on the lab's loopback, which never changes; `upstream` is its address
     for the proxy server.
@@ -44,7 +44,10 @@ class ServerContainer:
     upstream: Endpoint
 
     async def until_it_answers(self) -> None:
-        """Wait until it answers its protocol. Raises ServiceFailed if it ends or never does."""
+        """Wait until the server answers its protocol.
+
+        Raises ServiceFailed if its container ends, or if it does not answer within START_LIMIT_S.
+        """
         end_s, look_s = now_s() + START_LIMIT_S, now_s() + _LOOK_EVERY_S
         while not await self.server.answers(self.published):
             if now_s() > look_s:
@@ -62,13 +65,13 @@ class ServerContainer:
 
     @property
     def access(self) -> ContainerAccess:
-        """How the server is reached from this machine."""
+        """The means by which the lab reaches the server from this machine: its port, and `run`."""
         return ContainerAccess(port=self.published, run=self.run)
 
     def run(self, command: Sequence[str]) -> str:
-        """Run a command in the container; returns its output. Blocks.
+        """Run a command in the server's container; returns its output. Blocks.
 
-        Raises ServiceFailed, with its last lines, if it fails.
+        Raises ServiceFailed, with the command's last lines, if the command fails.
         """
         with engine_errors(f"container {self.name}"):
             status, output = self.container.exec_run(list(command))
@@ -78,15 +81,15 @@ class ServerContainer:
         return text
 
     def stop(self) -> None:
-        """Have the engine shut it down, with the image's stop signal. Blocks."""
+        """Stop the server's container with the stop signal of its image. Blocks."""
         self.container.stop(timeout=STOP_GRACE_S)
 
     def kill(self) -> None:
-        """Have the engine send SIGKILL. Blocks."""
+        """Kill the server's container with SIGKILL. Blocks."""
         self.container.kill()
 
     def start(self) -> None:
-        """Start it again; nothing happens if it runs. Blocks."""
+        """Start the server's container again; nothing happens if it runs. Blocks."""
         self.container.start()
 
 
@@ -104,17 +107,19 @@ class ContainerService:
 
     @property
     def service(self) -> Service:
-        """Its declaration in the topology."""
+        """The service's declaration in the topology."""
         return self._service
 
     @property
     def container(self) -> Container:
-        """The engine's container. Another container may own its network namespace."""
+        """The server's container. Another container may own its network namespace."""
         return self._server.container
 
     @property
     def part(self) -> ContainerPart:
-        """The check of this server as a part of the lab; off while the lab stops or freezes it."""
+        """This server as a part of the lab that is checked; not while the lab stops or freezes
+        it.
+        """
         return ContainerPart(
             name=self._service.name,
             container=self.container,
@@ -136,37 +141,39 @@ class ContainerService:
         return self._server.server.url(endpoint, self._lab)
 
     async def ask(self, *, within_s: float) -> Sighting:
-        """Send a canary from the proxy server's namespace.
+        """Send a canary to the server from the proxy server's network namespace.
 
-        A published port would accept a connect for a server that is down.
+        From this machine, a published port would accept a connect even if the server is down.
         """
         return await self._gateway.canary(
             self._server.upstream, question_of(self._service), within_s=within_s
         )
 
     async def stop(self) -> None:
-        """Have the engine shut it down, with the image's stop signal."""
+        """Stop the server with the stop signal of its image."""
         self._should_run = False
         await self._do(self._server.stop, thawed=True)
 
     async def kill(self) -> None:
-        """Have the engine send SIGKILL."""
+        """Kill the server with SIGKILL."""
         self._should_run = False
         await self._do(self._server.kill, thawed=True, only="running")
 
     async def start(self) -> None:
-        """Start or unfreeze it; it keeps its address and its data."""
+        """Start or unfreeze the server, and wait until it answers. It keeps its address and its
+        data.
+        """
         await self._do(self._server.start, thawed=True)
         await self._server.until_it_answers()
         self._should_run = True
 
     async def pause(self) -> None:
-        """Have the engine freeze all of its processes."""
+        """Make the engine freeze all processes of the server."""
         self._should_run = False
         await self._do(self._server.container.pause, only="running")
 
     async def resume(self) -> None:
-        """Undo `pause`."""
+        """Undo `pause`: unfreeze the server."""
         await self._do(lambda: None, thawed=True)
         self._should_run = True
 

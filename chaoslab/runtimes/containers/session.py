@@ -51,16 +51,18 @@ class DockerSession:
 
     @property
     def id(self) -> str:
-        """The label of its containers, networks and volumes."""
+        """The session's id: the label of its containers, networks and volumes."""
         return self._id
 
     def check(self) -> None:
-        """Check that an engine answers."""
+        """Check that a container engine answers. Raises RuntimeUnavailable, with the fix, if
+        none does.
+        """
         Engine(self._id).close()
 
     @asynccontextmanager
     async def lab(self) -> AsyncIterator[ContainerRuntime]:
-        """A runtime for one lab; the first one starts the stack.
+        """A runtime for one lab. The session's first lab starts the stack.
 
         Raises RuntimeUnavailable or ServiceFailed, with the fix.
         """
@@ -87,7 +89,9 @@ class DockerSession:
         return StartedStack(self._engine, self._topology, self._proxy, self._ports)
 
     def _end_starting(self) -> None:
-        """End a stack that is still starting: it would make containers during the removal."""
+        """Make the start of a stack end, if it is not complete: it would make containers during
+        the removal.
+        """
         if self._engine is not None:
             self._engine.end()
         starting, self._starting, self._stack = self._starting, None, None
@@ -97,9 +101,9 @@ class DockerSession:
                 stack.close_agents()
 
     def close(self) -> None:
-        """Remove every container and network of the session; safe to repeat. Blocks.
+        """Remove every container, network and volume of the session; safe to repeat. Blocks.
 
-        Raises ServiceFailed if something is left.
+        Raises ServiceFailed if something remains.
         """
         self._end_starting()
         if self._engine is not None:

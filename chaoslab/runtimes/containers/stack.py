@@ -1,8 +1,8 @@
-"""Everything of a session that outlives a scenario: networks, services, proxy server, pods.
+"""The stack: all parts that a session's scenarios share: networks, services, proxy, pods.
 
     app's pod -- front -- gateway (proxy server) -- back -- services
 
-Front and back are bridges that the engine isolates: an app reaches a service only by the proxy.
+Front and back are bridges that the engine isolates: an app reaches a service only via the proxy.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ class Gateway:
 
 
 class Stack:
-    """What runs for one session. A subclass starts it in its constructor; the switch removes it."""
+    """The containers and agents that run for one session.
+
+    A subclass starts them in its constructor; the session's switch removes them.
+    """
 
     gateway: Gateway
 
@@ -68,7 +71,9 @@ class Stack:
             agent.close()
 
     def _start(self, work: Sequence[Callable[[], None]]) -> None:
-        """Run the parts of the start at once. If one fails, close the agents of the others."""
+        """Run all calls of the stack's start at once. If one fails, close all agents and raise
+        its error.
+        """
         try:
             at_once(work)
         except BaseException:
@@ -92,7 +97,9 @@ class Stack:
         )
 
     def _published(self, run: Run, inside: int) -> tuple[Container, int]:
-        """Start a container, with port `inside` published on a free port of loopback."""
+        """Start a container with its port `inside` published on a free port of loopback;
+        returns both.
+        """
         for tries_left in reversed(range(_TRIES)):
             port = self._ports.take()
             try:
@@ -104,7 +111,7 @@ class Stack:
 
 
 class StartedStack(Stack):
-    """A stack that is started with Testcontainers."""
+    """A stack that the lab itself starts from the topology, with Testcontainers."""
 
     def __init__(self, engine: Engine, topology: Topology, proxy: ProxyKind, ports: Ports) -> None:
         super().__init__(engine, images.chosen(topology), ports)
@@ -141,10 +148,10 @@ class StartedStack(Stack):
         self.gateway = Gateway(agent=agent, api=api, proxy=running)
 
     def _start_server(self, service: Service, back: Network) -> None:
-        """Start a server in the network namespace of another container, which runs on.
+        """Start a server in the network namespace of a second container, which keeps running.
 
-        So a server that is down keeps its name and address, and refuses connects, as on a host
-        that is up.
+        So a server that is down keeps its name and address, and refuses connects, as on a host that
+        is up.
         """
         kind = kind_of(service.kind)
         fix = "run it as a process (--chaos-runtime=local), or attach to one that runs"

@@ -33,7 +33,9 @@ KINDS = tuple(_LISTS)
 
 
 class EngineError(Exception):
-    """The engine gave no answer or an error; the text has it."""
+    """The engine gave no answer, or an answer that is an error; the text of the exception has
+    it.
+    """
 
 
 class Thing(NamedTuple):
@@ -45,7 +47,7 @@ class Thing(NamedTuple):
     labels: dict[str, str]
 
     def __hash__(self) -> int:
-        """A hash of kind and id, since the labels are a dict and cannot be hashed."""
+        """A hash of kind and id, since the labels are a dict, which cannot be hashed."""
         return hash((self.kind, self.id))
 
 
@@ -61,17 +63,21 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class Engine:
-    """A container engine by its URL: `unix:///path`, `tcp://host:port` or `https://host:port`.
+    """A client of a container engine.
 
-    For TLS, `certificates` is the folder of ca.pem, cert.pem and key.pem. Every call has its own
-    connection, so several threads may call.
+    Its URL is `unix:///path`, `tcp://host:port` or `https://host:port`. For TLS, `certificates` is
+    the folder of ca.pem, cert.pem and key.pem. Every call has its own connection, so several
+    threads may call.
     """
 
     def __init__(self, url: str, *, certificates: str = "", timeout_s: float = TIMEOUT_S) -> None:
         self._url, self._certificates, self._timeout_s = url, certificates, timeout_s
 
     def call(self, method: str, path: str, body: str | None = None) -> tuple[int, bytes]:
-        """One request; returns status and body of the answer. Raises EngineError without one."""
+        """Send one request; returns the status and the body of the answer.
+
+        Raises EngineError if there is no answer.
+        """
         connection = self._connection()
         try:
             headers = {"Content-Type": "application/json"} if body else {}
@@ -84,14 +90,17 @@ class Engine:
             connection.close()
 
     def read(self, path: str) -> bytes:
-        """The body of a GET. Raises EngineError if its status is not 200."""
+        """The body of the answer to a GET request. Raises EngineError if its status is not 200."""
         status, body = self.call("GET", path)
         if status != 200:
             raise EngineError(f"{self._url}{path}: {status} {body[:300].decode(errors='replace')}")
         return body
 
     def things(self, kind: str, label: str) -> list[Thing]:
-        """Everything of that kind with a label, `name` or `name=value`; also what is stopped."""
+        """All things of that kind in the engine that have a label, running or stopped.
+
+        `label` is `name` or `name=value`. `kind` is one of KINDS.
+        """
         path = _LISTS[kind]
         query = urllib.parse.urlencode({"filters": json.dumps({"label": [label]})})
         listed = json.loads(self.read(f"{path}{'&' if '?' in path else '?'}{query}"))
@@ -102,9 +111,10 @@ class Engine:
         return [_thing(kind, each) for each in listed if isinstance(each, dict)]
 
     def remove(self, thing: Thing) -> str:
-        """Remove it; returns why it is still there, or the empty string.
+        """Remove a thing from the engine; returns why it still exists, or the empty string.
 
-        A container's anonymous volumes are removed too, and a network is disconnected first.
+        A container's anonymous volumes are removed too. A network is disconnected if the engine
+        refuses first.
         """
         path = _DELETES[thing.kind].format(urllib.parse.quote(thing.id, safe=""))
         status, answer = self.call("DELETE", path)
@@ -153,10 +163,10 @@ def _thing(kind: str, listed: dict[str, object]) -> Thing:
 
 
 def remove_all(engine: Engine, things: list[Thing]) -> dict[Thing, str]:
-    """Remove things; returns why any is still there.
+    """Remove things from the engine; maps each that still exists to the reason.
 
-    Containers go first, since networks and volumes can be removed only without them. Things of one
-    kind are removed at once.
+    Containers are removed first, since networks and volumes can be removed only without them.
+    Things of one kind are removed at once.
     """
     left: dict[int, str] = {}
     numbered = list(enumerate(things))
@@ -183,7 +193,9 @@ def remove_all(engine: Engine, things: list[Thing]) -> dict[Thing, str]:
 
 
 def sweep(engine: Engine, session: str) -> str:
-    """One round for a session; returns what is still there and why, or the empty string."""
+    """Try once to remove everything of a session; returns what still exists and why, or the
+    empty string.
+    """
     label = f"{SESSION}={session}"
     try:
         there = [thing for kind in KINDS for thing in engine.things(kind, label)]
@@ -199,7 +211,9 @@ def sweep(engine: Engine, session: str) -> str:
 
 
 def sweep_until_gone(engine: Engine, session: str, *, rounds: int = PATIENCE) -> str:
-    """Sweep until nothing is left, at most `rounds` times; returns as `sweep` does."""
+    """Call `sweep` until nothing is left, at most `rounds` times; returns what its last call
+    returned.
+    """
     for number in range(rounds):
         if number:
             time.sleep(min(0.05 * 2**number, 1.0))
@@ -209,7 +223,11 @@ def sweep_until_gone(engine: Engine, session: str, *, rounds: int = PATIENCE) ->
 
 
 def clean_up(words: Sequence[str], lines: Sequence[str], *, again: bool) -> str:
-    """For `deadman.py`: `words` are the session, the engine's URL and its certificates."""
+    """Remove everything of a session; returns what is left and why. `deadman.py` calls it.
+
+    `words` are the session, the engine's URL and the folder of its certificates. With `again`, it
+    tries for about a minute, else about 3 s. `lines` is not used.
+    """
     del lines
     session, url, certificates = words
     engine = Engine(url, certificates=certificates)

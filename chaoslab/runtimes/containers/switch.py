@@ -12,9 +12,9 @@ FINISH_S = 30.0
 class Switch(DeadMansSwitch):
     """Removes everything with a session's label: on `finish`, or by itself when this process dies.
 
-    If `finish` leaves something, the switch goes on trying for a minute. `base_url` is the engine's
-    address, as docker-py has it; without it the environment names the engine. Raises
-    RuntimeUnavailable for an address that the lab cannot use.
+    If `finish` leaves something, the switch keeps trying for a minute. `base_url` is the engine's
+    address from docker-py; without it the environment names the engine. Raises RuntimeUnavailable
+    for an address that the lab cannot use.
     """
 
     def __init__(self, session_id: str, base_url: str = "") -> None:
@@ -23,5 +23,5 @@ class Switch(DeadMansSwitch):
         super().__init__(sweeper, *words, name="the lab's dead-man's switch", leaves="containers")
 
     def finish(self, limit_s: float = FINISH_S) -> bool:
-        """Remove everything now, as `DeadMansSwitch.finish` does."""
+        """Remove everything of the session now; returns whether nothing is left."""
         return super().finish(limit_s)

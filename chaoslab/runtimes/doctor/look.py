@@ -1,4 +1,4 @@
-"""Looks at this machine. Every look is bounded in time, so the doctor never hangs."""
+"""Checks what this machine has. Every check is bounded in time, so that the doctor never hangs."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ T = TypeVar("T")
 
 
 def look(topology: Topology, named: str, *, pull: bool = False) -> Machine:
-    """What a run of this topology needs and what is here; with `pull`, pull missing images.
+    """Check what a run of this topology needs and what this machine has of it; returns all results.
 
-    `named` says for people where the topology is from. Takes a few seconds at most without `pull`.
+    With `pull`, missing images are pulled; else it takes a few seconds at most. `named` says for
+    people where the topology is from.
     """
     programs = {kind.name: kind.program for kind in services.kinds().values() if kind.program}
     runtimes = {name: runtime_kind(name) for name in TABLE}

@@ -1,4 +1,4 @@
-"""Looks at the container engine and its images, without docker-py, which may be missing."""
+"""Checks the container engine and its images, without docker-py, which may be missing."""
 
 from __future__ import annotations
 
@@ -29,26 +29,34 @@ _SCRIPT = "docker/airgapped/engine.sh installs and starts Debian's engine, if pe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSeen:
-    """The engine, and the images that it has or lacks; no images if it does not answer."""
+    """The result of the engine's check: the engine, and the images that it has or lacks.
+
+    There are no images if the engine does not answer.
+    """
 
     engine: Part
     images: tuple[ImageSeen, ...] = ()
 
 
 class EngineLook:
-    """A look at the engine for a topology; every request takes at most `limit_s`."""
+    """The check of the engine and images for a topology; every request takes at most `limit_s`.
+
+    With `pull`, it pulls missing images, which may take longer.
+    """
 
     def __init__(self, topology: Topology, *, limit_s: float, pull: bool) -> None:
         self._topology, self._limit_s, self._pull = topology, limit_s, pull
 
     def silent(self) -> EngineSeen:
-        """The result if the look did not end in time."""
+        """The result to use if the check did not end in time: an engine that does not answer."""
         named = environment().get("DOCKER_HOST") or "the usual socket"
         problem = f"no answer from {named}"
         return EngineSeen(engine=Part(name=NAME, problem=problem, fix="correct DOCKER_HOST"))
 
     def look(self) -> EngineSeen:
-        """The engine's version and storage, and each image."""
+        """Check the engine and each image; returns the engine's version and storage, and
+        whether it has each image.
+        """
         try:
             address = engine_address()
         except RuntimeUnavailable as error:

@@ -1,4 +1,4 @@
-"""What a machine was seen to have, and what a runtime lacks on it. Plain data."""
+"""What the doctor found on a machine, and what a runtime lacks there. Plain data."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ ImageState = Literal["here", "absent", "refused"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A program, a package or an ability of the machine.
+    """A program, a package or an ability of the machine, and whether it was found.
 
-    `found` describes it; where it is empty, `problem` says why. `fix` has the commands that get
+    `found` describes it; if it is empty, `problem` says why. `fix` has the commands that provide
     it, one a line.
     """
 
@@ -30,7 +30,8 @@ Look = Callable[[], Part]
 class Lack:
     """Something that a runtime lacks, and commands or steps that each fix it.
 
-    `surely` is False for what may be there when it is needed, such as an image that is pulled then.
+    `surely` is False for a thing that may be obtained when it is needed, such as an image that is
+    then pulled.
     """
 
     what: str
@@ -50,9 +51,9 @@ def lacking(*parts: Part) -> Iterator[Lack]:
 class ImageSeen:
     """An image that a container runtime uses: its use, its name, and whether the engine has it.
 
-    The state `refused`: a pull was tried and failed, with `answer`. `base` is the image that
+    In the state `refused`, a pull was tried and failed; `answer` says why. `base` is the image that
     it is built on, empty for one that is only pulled. `stand_in` is an image of the air-gapped set
-    that is here and can be named instead.
+    that the engine has and that can be used instead.
     """
 
     use: str
@@ -65,11 +66,11 @@ class ImageSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """Everything that was looked at.
+    """The results of all checks of the doctor on one machine.
 
-    `topology` names the topology that was read, `services` its kinds of services. `servers` has the
-    server programs by kind. `unable` has, by runtime, the kinds of this topology that it cannot
-    run; `of_runtimes` has, by runtime, the parts that only it needs.
+    `topology` names the topology that was read, `services` its kinds of services. `servers` maps a
+    kind of service to its server program. `unable` maps a runtime to the kinds of this topology
+    that it cannot run; `of_runtimes` maps a runtime to the parts that only it needs.
     """
 
     system: str

@@ -15,21 +15,23 @@ Readiness = Literal["ready", "unknown", "lacking"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeNeeds:
-    """A runtime, and all that it lacks."""
+    """A runtime, and everything that it lacks on a machine."""
 
     runtime: str
     lacks: tuple[Lack, ...]
 
     @property
     def readiness(self) -> Readiness:
-        """`lacking` if something is surely missing, `unknown` if something may be missing."""
+        """`lacking` if something is surely missing, `unknown` if something may be missing, else
+        `ready`.
+        """
         if any(lack.surely for lack in self.lacks):
             return "lacking"
         return "unknown" if self.lacks else "ready"
 
 
 def needs_of(machine: Machine) -> tuple[RuntimeNeeds, ...]:
-    """Every runtime with what it lacks on this machine."""
+    """For every runtime, what it lacks on this machine."""
     return tuple(
         RuntimeNeeds(
             runtime=name, lacks=(*_unable(machine, name), *runtime_kind(name).lacks(machine))

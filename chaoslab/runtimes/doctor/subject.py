@@ -1,4 +1,4 @@
-"""The topology for which the doctor looks."""
+"""Chooses the topology that the doctor checks the machine for."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _ANY = Topology(
 
 
 def subject(file: Path | None) -> tuple[Topology, str]:
-    """The topology of `file`, else the nearest one, else one with PostgreSQL and Redis; with words
-    for people on where it is from.
+    """The topology that the doctor uses, and words for people on where it is from.
 
-    Raises SpecError only if `file` is given.
+    It is that of `file`, else the nearest one, else one with PostgreSQL and Redis. Raises SpecError
+    only if `file` is given.
     """
     try:
         topology = load_topology(file, kinds=services.kinds())

@@ -16,7 +16,9 @@ _STYLES = {"ready": "green", "unknown": "yellow", "lacking": "red"}
 
 
 def diagnosis(machine: Machine, needs: tuple[RuntimeNeeds, ...]) -> Group:
-    """What was found, then each runtime with what it lacks and the commands that fix it."""
+    """The text of the doctor: what was found, then for each runtime what it lacks and how to
+    fix it.
+    """
     return Group(_found(machine), Text(), *(line for each in needs for line in _runtime(each)))
 
 

@@ -20,7 +20,7 @@ from chaoslab.runtimes.local.output import Output
 
 
 class LocalApp:
-    """Implements `RunningApp`."""
+    """Implements `RunningApp` for a process of this machine."""
 
     def __init__(
         self,
@@ -39,41 +39,45 @@ class LocalApp:
 
     @property
     def name(self) -> str:
-        """Its name in the topology."""
+        """The app's name in the topology."""
         return self._name
 
     @property
     def pid(self) -> int:
-        """Its main process."""
+        """The number of the app's main process."""
         return self._process.pid
 
     @property
     def endpoint(self) -> Endpoint:
-        """The address on which it should listen."""
+        """The address on loopback on which the app should listen."""
         return Endpoint(host=HOST, port=self._port)
 
     @property
     def listens_on(self) -> int:
-        """The port of `endpoint`: it shares the lab's loopback."""
+        """The port of `endpoint`: the app shares the lab's loopback."""
         return self._port
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; negative is the signal that ended it."""
+        """The exit code of the app's process: None while it runs, negative if a signal ended it."""
         return self._process.poll()
 
     async def exited(self) -> int:
-        """Wait for its end; returns the exit code."""
+        """Wait until the app's process ends; returns the exit code."""
         return await processes.wait_for_end(self._process)
 
     async def wait(self) -> int:
-        """Wait for its end and read what is left in its pipe; returns the exit code."""
+        """Wait until the app's process ends, and read the rest of its output; returns the exit
+        code.
+        """
         code = await self.exited()
         self._output.read_rest()
         return code
 
     def sockets(self) -> tuple[AppSocket, ...]:
-        """The TCP sockets of the process and its descendants, now; empty once it has ended."""
+        """The TCP sockets of the process and its descendants now; empty after the process has
+        ended.
+        """
         return sockets_of(self.pid) if self.exit_code is None else ()
 
     def log_tail(self, lines: int = 15) -> tuple[str, ...]:
@@ -81,10 +85,10 @@ class LocalApp:
         return self._output.tail(lines)
 
     async def terminate(self, grace_s: float = 2.0) -> int:
-        """SIGTERM to the app, then SIGKILL to it and all that it started; returns the exit code.
+        """End the app: SIGTERM, after `grace_s` SIGKILL for it and its descendants.
 
-        Processes that outlive the app are killed too; daemons are found by their birthmark. Then
-        the log is closed; the next boot appends to the same file.
+        Returns the exit code. Processes that outlive the app are killed too; daemons are found by
+        their birthmark. Then the log is closed; the next boot appends to the same file.
         """
         family = tree(self.pid) if self.exit_code is None else ()
         if self.exit_code is None:
@@ -100,7 +104,10 @@ class LocalApp:
 
 
 def app_environment(machine: Mapping[str, str]) -> dict[str, str]:
-    """The machine's environment for an app: Python's output unbuffered, its bytecode cached."""
+    """The environment variables of the machine, changed for an app.
+
+    Python's output is unbuffered and its bytecode is cached.
+    """
     env = dict(machine, PYTHONUNBUFFERED="1")
     # Without cached bytecode each boot would compile every module, which adds to its start-up time.
     env.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -1,4 +1,4 @@
-"""The local runtime in the shape that all runtimes have."""
+"""The entry of the local runtime in the form that every runtime has: its `RuntimeKind`."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from chaoslab.runtimes.local.runtime import LocalRuntime
 
 
 class LocalSession:
-    """Implements `RuntimeSession`: every lab starts its own processes, and nothing is shared."""
+    """Implements `RuntimeSession` for local labs: each starts its own processes, and nothing is
+    shared.
+    """
 
     def __init__(self, topology: Topology, proxy: ProxyKind) -> None:
         del topology, proxy
 
     def check(self) -> None:
-        """Nothing to check before a lab: a server says what it lacks when it is started."""
+        """Do nothing: what a server lacks is reported when a lab starts the server."""
 
     def lab(self) -> AbstractAsyncContextManager[Runtime]:
-        """A runtime of processes."""
+        """A new local runtime for one lab."""
         return LocalRuntime()
 
     def close(self) -> None:
-        """Nothing to remove: each lab removes its own processes."""
+        """Do nothing: each lab removes its own processes."""
 
 
 def _lacks(machine: Machine) -> Iterator[Lack]:

@@ -1,4 +1,4 @@
-"""Processes and folders of local labs that died together with their dead-man's switch."""
+"""Finds processes and folders of local labs that died together with their dead-man's switch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,11 @@ class _Lab:
 
 
 def find(places: tuple[Path, ...] = _PLACES) -> Found:
-    """Every lab whose own process has ended and that left a folder or marked processes."""
+    """A leftover for every lab whose own process has ended and that left a folder or processes.
+
+    The processes are found by the lab's mark in their environment. `places` are the folders that
+    are searched for the labs' folders.
+    """
     found = Found()
     processes = _marked()
     folders = _folders(places)

@@ -17,8 +17,8 @@ class Lookout:
 
     The kernel's table has both ends of such a connection. The client's end is used: it shows the
     process that holds the connection, also one outside an app's process tree. `own` returns the
-    lab's processes: itself, its proxy server, its services. `boot_of` returns the main process of
-    the boot that started a process, 0 if none did.
+    lab's processes: this process, its proxy server, its services. `boot_of` maps a process to the
+    main process of the boot that started it, to 0 if no boot did.
     """
 
     def __init__(self, own: Callable[[], Iterable[int]], boot_of: Callable[[int], int]) -> None:
@@ -27,10 +27,10 @@ class Lookout:
         self._without_holder: set[int] = set()
 
     def look(self, servers: Iterable[Endpoint]) -> tuple[ServerClient, ...]:
-        """The open connections that were not returned before.
+        """The open connections to `servers`, without the lab's own, that no earlier call returned.
 
-        A connection without a known holder is returned at the second look only: it may be one of
-        the lab's that closes now. Raises OSError if the kernel's table cannot be read.
+        A connection whose process is not known is returned by the second call only: it may be a
+        connection of the lab that is closing. Raises OSError if the kernel's table cannot be read.
         """
         places = {(server.host, server.port) for server in servers}
         rows = {row.inode: row for row in _clients(places)}
@@ -47,7 +47,9 @@ class Lookout:
         return tuple(self._client(rows[inode], holders.get(inode, 0)) for inode in sorted(found))
 
     def name_of(self, pid: int) -> str:
-        """Its `comm`, printable."""
+        """The kernel's name (`comm`) of a process, in printable characters; empty if it has
+        ended.
+        """
         return births.name_of(pid)
 
     def _client(self, row: Row, pid: int) -> ServerClient:
@@ -72,7 +74,7 @@ def _clients(places: set[tuple[str, int]]) -> list[Row]:
 
 
 def _holders(wanted: set[int]) -> dict[int, int]:
-    """For each of these sockets, a process that holds it, if the machine shows one."""
+    """Maps the inode of each wanted socket to a process that holds the socket, if one is found."""
     found: dict[int, int] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():

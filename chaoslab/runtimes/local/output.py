@@ -1,4 +1,4 @@
-"""Reads what an app prints, in a thread, so that the app never waits for the lab's event loop."""
+"""Reads an app's output in a thread, so that the app never waits for the lab's event loop."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PAUSE_S = 0.002
 
 
 class Output:
-    """The reading end of a pipe that an app writes to, and its log.
+    """The reading end of the pipe that an app writes its output to; the output goes to a log.
 
     If the lab is killed, the app's next write fails; the watchdog then ends the app.
     """
@@ -36,21 +36,26 @@ class Output:
         self._thread = Thread(target=self._run, name="chaoslab-output", daemon=True)
 
     def begin(self) -> None:
-        """Start to read. Call it once the process has the writing end, which is closed here."""
+        """Start to read the pipe. Call it after the app's process has the writing end, which is
+        closed here.
+        """
         os.close(self.write_end)
         self._thread.start()
 
     def tail(self, lines: int = 15) -> tuple[str, ...]:
-        """The last lines of all output so far."""
+        """The last lines of all output so far, also of output that is still in the pipe."""
         self._read_available()
         return self._log.tail(lines)
 
     def read_rest(self) -> None:
-        """Read what a process that has ended left in the pipe."""
+        """Read the output that an ended process left in the pipe."""
         self._read_available()
 
     def close(self) -> None:
-        """Read the rest and close. A descendant that prints later gets an error. Safe to repeat."""
+        """Read the rest of the output, and close the pipe and the log. Safe to repeat.
+
+        A descendant of the app that prints later gets an error.
+        """
         if not self._open:
             return
         self._open = False
@@ -80,7 +85,7 @@ class Output:
             time.sleep(max(_PAUSE_S, now_s() - begun_s))
 
     def _read_available(self) -> bool:
-        """Read what is in the pipe; returns False if nothing more will come."""
+        """Read what is in the pipe into the log; returns False if no more output can follow."""
         with self._lock:
             for _ in range(_AT_ONCE if self._read >= 0 else 0):
                 try:

@@ -47,7 +47,7 @@ from chaoslab.services.base import LocalServer, ability
 NOT_REMOVED = ErrorCode(
     "lab.not_removed",
     "parts of the lab could not be removed",
-    "Processes or files of a local lab are left after its end.",
+    "Processes or files of a local lab remain after its end.",
 )
 PREPARED_WITHIN_S = 60.0
 _TRIES = 5
@@ -58,7 +58,7 @@ _KEPT = ("PATH", "LD_LIBRARY_PATH")
 class LocalRuntime:
     """Implements `Runtime` with processes of this machine; an async context manager.
 
-    On exit, and when this process dies, all of the lab's processes end and its folder is deleted;
+    On exit, and when this process dies, all of the lab's processes end, its folder is deleted, and
     its ports are free again.
     """
 
@@ -86,12 +86,12 @@ class LocalRuntime:
 
     @property
     def folder(self) -> Path:
-        """The folder of the lab's data while it runs."""
+        """The folder of the lab's data. It exists only while the lab runs."""
         return self._folder
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """Its watchdog, the proxy server and every service."""
+        """The parts of this lab: its watchdog, the proxy server and every service."""
         watchdog = CheckedPart(
             name="the lab's watchdog", look_every_s=LOOK_EVERY_S, check=self._entered().trouble
         )
@@ -114,12 +114,11 @@ class LocalRuntime:
         await asyncio.shield(asyncio.ensure_future(self._close()))
 
     async def start_service(self, service: Service) -> LocalService | ExternalService:
-        """Start a server on a port of its own with fresh data, and wait until it answers.
+        """Start a server with fresh data on a free port, and wait until it answers.
 
-        A service that the topology gives a URL runs already: it is only asked.
-
-        Raises RuntimeUnavailable (no usable program; with the reasons and the fix) or ServiceFailed
-        (with the server's last log lines).
+        A service to which the topology gives a URL runs already: the lab only checks that it
+        answers. Raises RuntimeUnavailable, with the reasons and the fix, if no program is usable;
+        ServiceFailed, with the server's last log lines, if the server fails.
         """
         if address := kind_of(service.kind).elsewhere(service):
             return await external_service(service, address, named_by=f"services.{service.name}.url")
@@ -149,10 +148,11 @@ class LocalRuntime:
         raise AssertionError("unreachable")
 
     async def spawn_app(self, start: AppStart) -> LocalApp:
-        """Spawn a boot of an app; returns at once. Its environment is the machine's plus its own.
+        """Spawn a boot of an app; does not wait until the app is ready.
 
-        Raises ServiceFailed if it cannot be executed, or if another process listens on its port:
-        the answers of that process would seem to be the app's. Port 0 is not checked.
+        The app's environment is the machine's, plus the boot's `env`. Raises ServiceFailed if the
+        program cannot be executed, or if another process listens on the app's port: the answers of
+        that process would seem to be the app's. Port 0 is not checked.
         """
         name, port = start.app.name, start.port
         if port and not is_free(port):
@@ -176,7 +176,9 @@ class LocalRuntime:
         return running
 
     async def start_proxy(self, kind: ProxyKind, *, seed: int, log: Path) -> ToxiproxyControl:
-        """Start the embedded engine, or a Toxiproxy on PATH, as a process."""
+        """Start the embedded engine, or a Toxiproxy found on PATH, as a process; returns its
+        control.
+        """
 
         name = "the proxy engine" if kind == "embedded" else "the Toxiproxy server"
 
@@ -196,7 +198,7 @@ class LocalRuntime:
         return control
 
     def proxied(self, port: int) -> Endpoint:
-        """The address of that port on loopback, which all parts share."""
+        """The address of that port of the proxy server on loopback, which all parts share."""
         return Endpoint(host=HOST, port=port)
 
     async def ask(
@@ -207,13 +209,13 @@ class LocalRuntime:
         return await canary.ask(address.host, address.port, question_of(service), within_s=within_s)
 
     async def app_port(self, app: App) -> int:
-        """The app's declared port, or a free one."""
+        """The port that the topology declares for the app, or a free one."""
         return app.port or await self.free_port()
 
     def spawn_helper(self, name: str, command: tuple[str, ...], *, log: Path) -> LocalHelper:
-        """Spawn a helper process of the lab with its stdin held open.
+        """Spawn a helper process of the lab, such as its proxy server, with its stdin held open.
 
-        It should end when its stdin closes; else it is killed.
+        The helper should end when its stdin closes; else it is killed.
         """
         process = self._spawn(command, env={}, log=log, stdin_open=True)
         helper = LocalHelper(name=name, process=process, log=log)
@@ -231,7 +233,7 @@ class LocalRuntime:
             yield from tree(service.pid) if service.pid is not None else ()
 
     def _boot_of(self, pid: int) -> int:
-        """The main process of the boot that started this process; 0 if none did."""
+        """The main process of the app's boot that started process `pid`; 0 if no boot did."""
         birthmark = reaper.birthmark(pid)
         for app in self._apps:
             if birthmark == app.birthmark or pid in tree(app.pid):
@@ -272,7 +274,9 @@ class LocalRuntime:
         return local(service, self._folder, self._server_env())
 
     def _env_of(self, service: Service, port: int) -> dict[str, str]:
-        """The environment of a server; a command of the topology also has the machine's."""
+        """The environment variables of a server. A command of the topology gets the machine's
+        too.
+        """
         variables = kind_of(service.kind).variables
         if variables is None:
             return self._server_env()

