@@ -1,6 +1,6 @@
 """Reasons for how an app answered a prober: in time, too late, or on no path. Pure.
 
-`probes` defines what a miss is.
+The module `probes` defines what a miss is.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _listened(data: Data) -> str:
 NO_ANSWER_YET = Code(
     "prober.no_answer_since_listening",
     _listened,
-    "The app listened, and gave no answer for longer than a prober waits.",
+    "The app listened, and gave no answer until a prober would have given up.",
     data=("paths", "from_s", "until_s"),
 )
 
@@ -85,7 +85,8 @@ def _silent(data: Data) -> str:
 NONE_ANSWERED = Code(
     "prober.none_answered",
     lambda data: f"{_silent(data)}, as when its event loop or all its workers are blocked",
-    "The lab asked every path that the app declares, and none was answered in that time.",
+    "The lab asked every path that the app declares for probers, and from `from_s` to `until_s` "
+    "none of these paths answered.",
     data=("paths", "from_s", "until_s"),
 )
 
@@ -98,25 +99,27 @@ def _some_silent(data: Data) -> str:
 ASKED_NOT_ANSWERED = Code(
     "prober.asked_not_answered",
     _some_silent,
-    "None of the paths that the lab asked was answered in that time, but it did not ask all paths.",
+    "From `from_s` to `until_s` none of the paths that the lab asked answered, but the lab did "
+    "not ask every path that the app declares.",
     data=("paths", "from_s", "until_s", "not_asked"),
 )
 NEVER_ANSWERED = Code(
     "prober.never_answered",
     lambda data: f"no answer was observed on {_listed(data['paths'])}",
-    "The lab sent requests, and observed no answer.",
+    "The lab sent requests to the app, and observed no answer to any of them.",
     data=("paths",),
 )
-NEVER_ASKED = Code("prober.never_asked", "it was not asked", "The lab asked the app nothing.")
+NEVER_ASKED = Code("prober.never_asked", "it was not asked", "The lab sent no request to the app.")
 FEW_ANSWERS = Code(
     "prober.few_answers",
     "{path} was asked {count} times; {required} are required",
-    "Too few requests to show that the app continued to answer.",
+    "The lab sent too few requests on a path to show that the app continued to answer.",
 )
 NOT_ASKED = Code(
     "prober.not_asked",
     "{path} was not asked from {start_s:.3f} to {end_s:.3f} s",
-    "The lab sent no request to a path for so long that its state then is not known.",
+    "From `start_s` to `end_s` the lab sent no request to a path, so it is not known whether the "
+    "app would have answered.",
 )
 
 
@@ -131,13 +134,16 @@ def _answered(data: Data) -> str:
 ANSWERED = Code(
     "prober.answered",
     _answered,
-    "How often one path was asked, how slow the slowest answer was, and how many were missed.",
+    "How often the lab asked one path, how long the slowest request took (at most the prober's "
+    "limit), and how many requests were misses.",
     data=("path", "count", "from_s", "until_s", "slowest_s", "missed"),
 )
 
 
 def no_answer_yet(seen: Watched, path: str, contract: HealthContract) -> Reason | None:
-    """That the app listened, and gave no answer for longer than a prober waits. Else None."""
+    """The reason `NO_ANSWER_YET` if the app listened, and a prober of `path` would have given up
+    before the first answer. Else None.
+    """
     first_s = seen.until_s if seen.answered_s is None else min(seen.answered_s, seen.until_s)
     if seen.listened_s is None:
         return None
@@ -151,12 +157,12 @@ def no_answer_yet(seen: Watched, path: str, contract: HealthContract) -> Reason 
 
 
 def _paths(probes: Iterable[Probe]) -> list[str]:
-    """The paths that were asked, each once."""
+    """The paths that these probes asked, each once, in alphabetical order."""
     return sorted({p.path for p in probes})
 
 
 def row_of(misses: list[Probe], code: Code, limit_s: float) -> Reason:
-    """Misses in a row on one path. `code` is `NOT_2XX` or `NO_ANSWER`."""
+    """The reason that has these misses in a row on one path. `code` is `NOT_2XX` or `NO_ANSWER`."""
     return code(
         path=misses[0].path,
         from_s=misses[0].at_s,
@@ -168,7 +174,9 @@ def row_of(misses: list[Probe], code: Code, limit_s: float) -> Reason:
 
 
 def meanwhile(misses: list[Probe], seen: Watched, contract: HealthContract) -> Reason | None:
-    """How the other paths answered during these misses. None if that is not known."""
+    """The reason that says how the app's other paths answered during these misses. None if that is
+    not known.
+    """
     span = Span(start_s=misses[0].at_s + TURN_S, end_s=misses[-1].over_s)
     others = [p for p in seen.after if p.path != misses[0].path]
     answers_s = sorted(p.answer_s for p in seen.after if p.answer_s is not None)
@@ -195,7 +203,7 @@ def _declared(contract: HealthContract) -> set[str]:
 def unwatched(
     e: OfBoot, seen: Watched, cadence_s: dict[str, float], history: History
 ) -> Reason | None:
-    """Why it is not known whether the app answered all the time. None where it is known."""
+    """Why it is not known whether the app answered all the time. None if it is known."""
     ended, end = exited(history, e.app, e.boot), run_ended(history)
     if seen.answered_s is None:
         return NEVER_ANSWERED(paths=_paths(seen.before)) if seen.before else NEVER_ASKED()
@@ -214,7 +222,9 @@ def unwatched(
 
 
 def all_of(probes: list[Probe], missed: Iterable[Probe]) -> Reason:
-    """All requests on one path, with how many of them were missed."""
+    """The reason `ANSWERED`: how often one path was asked, and how many of these requests were
+    misses.
+    """
     return ANSWERED(
         path=probes[0].path,
         count=len(probes),

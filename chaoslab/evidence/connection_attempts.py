@@ -1,7 +1,7 @@
-"""How often an app tried to connect on a link during a fault, and at once after it. Pure.
+"""How often an app tried to connect on a link during a fault, and right after its heal. Pure.
 
-The tries are counted by the proxy's records if each connect reaches the proxy, else by the
-kernel's count of SYNs, else by the app's own sockets, which show only a lower bound.
+The tries are counted by the proxy's records if each connect reaches the proxy, else by the kernel's
+count of SYNs, else by the app's own sockets, which show only a lower bound.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SOURCES: Mapping[Source, str] = {
 
 
 def _count(data: Mapping[str, Any]) -> str:
-    """The number of connects, or the range in which it is."""
+    """The number of connects as text, or the range in which it is."""
     least, most = data["least"], data["most"]
     if most is None:
         return f"at least {least}"
@@ -66,13 +66,15 @@ PAUSES = Code(
         f"the pauses between tries {'grow' if data['grow'] else 'do not grow'}: {data['early']} "
         f"tries in the first half of that time, {data['late']} in the second"
     ),
-    "Whether the tries became rarer. This is reported and not judged.",
+    "Whether the app's tries to connect became rarer during the fault. This is reported and not "
+    "judged.",
     data=("grow", "early", "late"),
 )
 NO_JITTER = Code(
     "retry.no_jitter",
     "no jitter: the last {count} pauses are alike within 2 %",
-    "The pauses between tries were not random. This is reported and not judged.",
+    "The last pauses between the app's tries to connect were almost equal, not random. This is "
+    "reported and not judged.",
 )
 
 
@@ -80,7 +82,8 @@ NO_JITTER = Code(
 class Tries:
     """How often the app tried to connect: at least `least`, at most `most` times (None: not known).
 
-    `times_s` are the times of the tries that are known; `until_s` is when they were last read.
+    `times_s` are the times of the tries that are known. `until_s` is when the lab last read the
+    records from which they were counted; 0 if that is not needed.
     """
 
     least: int
@@ -91,7 +94,9 @@ class Tries:
 
 
 def rate_of(tries: Tries, link: Link, lasted_s: float, allowed_per_s: float) -> Reason:
-    """The count as a reason, with the rate that is allowed."""
+    """The reason `RATE`: the number of tries during `lasted_s` seconds, and the rate that is
+    allowed.
+    """
     return RATE(
         link=link.name,
         least=tries.least,
@@ -104,7 +109,9 @@ def rate_of(tries: Tries, link: Link, lasted_s: float, allowed_per_s: float) -> 
 
 
 def tries_of(fault: Declared, link: Link, during: Span, history: History, boot: int) -> Tries:
-    """The most exact count of tries in that time that the history has."""
+    """The tries of the app to connect on `link` in the time `during`, from the most exact count
+    that the history has.
+    """
     in_connect = fault.acts_on_connects
     if not in_connect and engine_recorded(history, link.name, fault.label):
         mine = app_connections(history, link.name, fault.label)
@@ -133,7 +140,9 @@ def _dropped(fault: Declared, link: Link, during: Span, history: History) -> int
 
 
 def _seen_trying(link: Link, during: Span, history: History, boot: int) -> dict[int, float]:
-    """The local ports of connects that were first observed in that time, each with when."""
+    """Maps the local port of each connect that was first observed in the time `during` to the time
+    of that observation.
+    """
     mine = [s for s in history.of(AppSockets) if (s.link, s.boot) == (link.name, boot)]
     before = [s for s in mine if s.at_s < during.start_s]
     known = {*before[-1].established, *before[-1].syn_sent} if before else set()
@@ -145,7 +154,8 @@ def _seen_trying(link: Link, during: Span, history: History, boot: int) -> dict[
 
 
 def retry_pattern(tries: Tries, during: Span) -> Iterator[Reason]:
-    """Whether the tries become rarer, and whether their pauses differ. Reported and not judged.
+    """Reasons that say whether the tries became rarer, and whether their pauses are alike. They are
+    reported and not judged. None are yielded if there are too few tries.
 
     The two halves of the time are compared, because several workers may try at the same time.
     """
@@ -161,9 +171,10 @@ def retry_pattern(tries: Tries, during: Span) -> Iterator[Reason]:
 
 
 def connects_after(fault: Declared, link: Link, after: Span, history: History, boot: int) -> Tries:
-    """How many connects there were in the half second after a heal that has most of them.
+    """The largest number of connects within half a second of the time `after` a heal.
 
-    `until_s` is the last read. If only the kernel counts, `most` is all connects since the heal.
+    `until_s` is when the lab last read the records. If only the kernel counts the connects, `most`
+    is the number of all connects since the heal.
     """
     if engine_recorded(history, link.name, ""):
         mine = app_connections(history, link.name, "")

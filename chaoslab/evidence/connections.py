@@ -22,7 +22,9 @@ SHORT_S = 1.0  # a connection that lasted less was opened for one use; a pool ke
 def effects_since(
     begun_s: float, connection: LinkConnection, records: Sequence[LinkConnection]
 ) -> LinkConnection:
-    """The connection with only the effects since `begun_s`. Earlier ones are of another fault."""
+    """The connection with only the effects since `begun_s`. Earlier effects are those of another
+    fault.
+    """
     earlier = [
         r.effects for r in records if r.connection == connection.connection and r.at_s < begun_s
     ]
@@ -30,9 +32,10 @@ def effects_since(
 
 
 def bytes_held(c: LinkConnection, types: Collection[str], gone: Collection[int]) -> int:
-    """How many bytes toxics of these types held or passed, without the app's last message.
+    """On how many bytes of the connection toxics of these types acted, without the app's last
+    message.
 
-    `gone` are the local ports of the connections that have ended by the app's own sockets.
+    `gone` are the local ports of the connections that, as the app's own sockets show, have ended.
     """
     effects = [each for each in c.effects if each.type in types]
     up, down = _of(effects, "upstream"), _of(effects, "downstream")
@@ -45,14 +48,15 @@ def _of(effects: Sequence[Effect], stream: str) -> int:
 
 
 def closed_by_app(c: LinkConnection) -> bool:
-    """Whether the app's side ended first."""
+    """Whether the app's side of the connection ended first."""
     return (c.ending or c.end or "").startswith("client")
 
 
 def ended_by_service(c: LinkConnection, during: Span) -> bool:
-    """Whether the service ended it in that time: its side ended first, or it announced the end.
+    """Whether the service ended the connection in the time `during`: its side ended first, or it
+    announced the end. After the announcement the app's side may end first.
 
-    After the announcement the app's side may end first.
+    Records of older runs do not say when a side ended. Then any end by the service counts.
     """
     by_it = {"upstream_closed", "upstream_reset"}
     if c.dismissed_s is not None and during.holds(c.dismissed_s):
@@ -63,14 +67,16 @@ def ended_by_service(c: LinkConnection, during: Span) -> bool:
 
 
 def asked_in_vain(c: LinkConnection, during: Span) -> bool:
-    """Whether the app sent something in that time, and had no answer when the record was read."""
+    """Whether the app sent something on the connection in the time `during`, and the service had
+    sent no answer to it when the lab read the record.
+    """
     if c.asked_s is None:  # the engine of that run did not record it
         return c.opened_s >= during.start_s and c.bytes_upstream > 0 and not c.bytes_downstream
     return during.holds(c.asked_s) and (c.answered_s is None or c.answered_s < c.asked_s)
 
 
 def over_before(c: LinkConnection, at_s: float) -> bool:
-    """Whether the app opened it for one use, and had closed it by then."""
+    """Whether the app opened the connection for one use, and had closed it by `at_s`."""
     return (
         closed_by_app(c)
         and c.closed_s is not None

@@ -17,7 +17,9 @@ SYN_RETRIES_S = (0.9, 2.9, 6.9)
 
 
 def syns_dropped(link: Link, fault: Declared, span: Span, history: History) -> int:
-    """How many SYNs the kernel dropped at the link's socket, without those of canaries."""
+    """How many SYNs the kernel dropped at the link's socket during the fault, without those of
+    canaries.
+    """
     drops = (d for d in history.of(LinkDrops) if (d.link, d.fault) == (link.name, fault.label))
     canaries = sum(
         1 + sum(c.took_s >= retry_s for retry_s in SYN_RETRIES_S)

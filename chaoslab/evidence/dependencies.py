@@ -1,4 +1,4 @@
-"""Which dependencies the answers of health name as lost, and how they hide a loss. Pure."""
+"""Which dependencies the answers of health name as lost, and how such answers hide a loss. Pure."""
 
 from __future__ import annotations
 
@@ -46,23 +46,29 @@ CONTRADICTED = Code(
 NO_LONGER_NAMED = Code(
     "health.no_longer_named",
     "health no longer mentions {names}",
-    "Earlier answers mention the dependency, as lost or not. The last one does not.",
+    "Earlier answers of health mention the dependency, as lost or not. The last answer during "
+    "the fault does not.",
 )
 BLIND = Code(
     "health.blind",
     "health answered healthy all the time and named nothing as lost",
-    "Each answer was healthy, and none named a dependency that was lost.",
+    "During the fault each answer of health was healthy, and none named a dependency that it "
+    "should name as lost.",
 )
 
 
 def lost(sample: HealthSample, expected: Collection[str], contract: HealthContract) -> Reason:
-    """What one answer named as lost."""
+    """The reason `NAMED`: the dependencies that one answer of health named as lost, and those
+    expected.
+    """
     names = contract.lost(sample.dependencies)
     return NAMED(names=names, expected=sorted(expected), at_s=sample.at_s)
 
 
 def unknown_words(held: list[HealthSample], app: str, contract: HealthContract) -> Reason | None:
-    """The words for dependencies that are not in the contract. None if all are known."""
+    """The reason with the words for dependencies that are not in the contract. None if all are
+    known.
+    """
     words = {w for s in held for w in s.dependencies.values() if w.lower() not in contract.words}
     return UNKNOWN_WORDS(words=sorted(words), app=app) if words else None
 
@@ -73,8 +79,8 @@ def hidden_losses(
     asked: list[HealthSample],
     contract: HealthContract,
 ) -> Iterator[Reason]:
-    """How health hid the dependencies that it should name: it named them but answered healthy, it
-    stopped mentioning them, or it always answered healthy.
+    """Reasons that say how health hid the dependencies that it should name: it named them but
+    answered healthy, it stopped mentioning them, or it always answered healthy.
 
     `seen` are the answers while the fault was in force, `asked` all answers of the boot.
     """

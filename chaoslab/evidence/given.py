@@ -1,4 +1,4 @@
-"""The times that an app has for something, and when it was done. Pure."""
+"""How much time an app is given for something, and when that was done. Pure."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from chaoslab.history.journal import History
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """The time that an app has for something. `done_s` is when it was done, or was given up.
+    """The time that an app is given for something. `done_s` is when that was done, or was given up.
 
-    `own`: the bound is not of the plan. It is the app's own limit, at which it ends itself. The
-    app may count that limit only from `since_s` on, so waits before `since_s` do not excuse it.
+    `own`: the bound is not one of the plan. It is the app's own limit, at which the app ends
+    itself. The app may count that limit only from `since_s` on, so waits before `since_s` do not
+    excuse it.
     """
 
     span: Span
@@ -29,7 +30,9 @@ class Given:
 def start_of(
     app: str, boot: int, within_s: float | None, gives_up_s: float | None, history: History
 ) -> Iterator[Given]:
-    """The bound of a start. If the app ended itself before, its own limit as well."""
+    """The time that a start is given: `within_s` seconds from the spawn. If the app ended itself
+    before its start-up was complete, the app's own limit `gives_up_s` follows as well.
+    """
     if (lived := life(history, app, boot)) is None:
         return
     complete, ended = completed(app, boot, history), exited(history, app, boot)
@@ -54,7 +57,9 @@ def settling_start(
     *,
     settles: bool,
 ) -> Iterator[Given]:
-    """The same for a start that may turn from degraded to healthy: healthy is when it is done."""
+    """The same times as from `start_of`. With `settles` the start may turn from degraded to
+    healthy: then it is done only when health is healthy.
+    """
     for given in start_of(app, boot, within_s, gives_up_s, history):
         complete = completed(app, boot, history)
         if given.own or complete is None or not settles:
@@ -66,5 +71,5 @@ def settling_start(
 
 
 def completed(app: str, boot: int, history: History) -> StartupComplete | None:
-    """The end of a boot's start-up. None if it was not observed."""
+    """The event that the start-up of a boot was complete. None if that was not observed."""
     return history.first_of_boot(StartupComplete, app, boot)

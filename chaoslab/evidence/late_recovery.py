@@ -20,7 +20,7 @@ LONG_S = 2.0  # a longer pause without a connect is reported as `link.not_connec
 DID_NOT_LAST = Code(
     "recovery.did_not_last",
     "it was healthy {after_s:.3f} s after the heal, and {state} again {held_s:.3f} s later",
-    "Health was healthy after the heal, and later not.",
+    "Health was healthy after the heal, and later it was not.",
 )
 STILL_NAMED = Code(
     "health.names_lost",
@@ -47,7 +47,9 @@ def _connected(data: Data) -> str:
 
 
 def _tried(data: Data) -> str:
-    """`tried` only if the proxy records each connect: reads of the sockets miss short ones."""
+    """The word `tried` if the proxy records each connect, else `observed`: reads of the sockets
+    miss short connections.
+    """
     return "tried" if data["recorded"] else "observed"
 
 
@@ -73,11 +75,12 @@ CONNECTED = Code(
 
 
 def late_recovery(e: Bounded, history: History, healed_s: float) -> Iterator[Reason]:
-    """Whether the app was healthy for a moment, what health still names as lost, and when the app
-    connected on its links. This is reported and not judged.
+    """Reasons that can explain a late recovery: that the app was healthy only for a moment, what
+    health still names as lost, and when the app connected on its links. They are reported and not
+    judged.
 
-    If no proxy records the connections of a link, the app's own sockets are used. They do not
-    show a connection that ends at once.
+    If no proxy records the connections of a link, the app's own sockets are used. They do not show
+    a connection that ends at once.
     """
     yield from _lost_again(e, history, healed_s)
     named = history.last_of_boot(LossNamed, e.app, e.boot)
@@ -110,7 +113,9 @@ class _Seen:
 
 
 def _lost_again(e: Bounded, history: History, healed_s: float) -> Iterator[Reason]:
-    """That it was healthy after the heal, and then not."""
+    """The reason that health was healthy after the heal, and later was not. Nothing if it was not
+    so.
+    """
     seen = [s for s in samples(history, e.app, e.boot) if s.at_s >= healed_s]
     good = next((s for s in seen if s.state is HealthState.HEALTHY), None)
     if good is None:

@@ -1,7 +1,7 @@
 """One link during one fault: what kernel, proxy and server recorded about the app. Pure.
 
-Canaries are left out everywhere, by their local ports. `observations` and `sockets` say what these
-records show.
+Canaries are left out everywhere, by their local ports. The modules `observations` and `sockets` say
+what these records show.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class LinkView:
     """The records of one link that concern one fault, and one boot of the app (0 is any).
 
     `lived` is the life of the boot, `span` the part of it in which the fault was in force.
-    `begun_s` is when the fault was requested, `healed_s` when it was healed.
+    `begun_s` is when the fault was requested, or when the boot began if that was later. `healed_s`
+    is when the fault was healed.
     """
 
     def __init__(
@@ -82,13 +83,15 @@ class LinkView:
         return gone
 
     def ports_established_at(self, at_s: float) -> set[int]:
-        """The local ports of the app's connections at the last read by then."""
+        """The local ports of the app's connections, as the last read of its sockets until `at_s`
+        shows them.
+        """
         before = [e for e in self.sockets if e.at_s <= at_s]
         return set(before[-1].established) if before else set()
 
     @property
     def app_listened(self) -> bool:
-        """Whether the app listened for long enough in that time to have used its link."""
+        """Whether the app began to listen early enough before the heal to have used its link."""
         until_s, app, boot = self._in_force.end_s - LISTENED_S, self._link.app, self._boot
         return any(
             b.app == app and boot in (0, b.boot) and b.at_s <= until_s
@@ -108,12 +111,16 @@ class LinkView:
 
     @property
     def has_records(self) -> bool:
-        """Whether the proxy records connections. Canaries are always among its records."""
+        """Whether the proxy recorded connections during this fault. Its records always include
+        canaries.
+        """
         return any(c.fault == self._fault.label for c in self._records)
 
     @property
     def records_have_answers(self) -> bool:
-        """Whether the records say when each side sent. Canaries are always answered."""
+        """Whether the proxy's records say when each side sent something; those of older runs do
+        not. Canaries are always answered, so records that say it have at least one answer.
+        """
         return any(c.answered_s is not None for c in self._records)
 
     @cached_property
@@ -132,7 +139,7 @@ class LinkView:
     @property
     def ports_ended_before(self) -> set[int]:
         """The local ports of connections that ended before the fault was requested. The last read
-        of the sockets may still show them.
+        of the app's sockets before the fault may still show them.
         """
         return {
             c.client_port
@@ -142,7 +149,8 @@ class LinkView:
 
     @property
     def connected_later(self) -> bool:
-        """Whether the app opened a connection after the fault, by the records of the run's end.
+        """Whether the app opened a connection after the fault, as the records of the run's end
+        show.
 
         A short connection may not be in any read of the sockets. The first one may be opened before
         the lab has confirmed the heal.
@@ -169,14 +177,16 @@ class LinkView:
 
     @cached_property
     def packets(self) -> LinkPackets | None:
-        """What the kernel counted at the link's port. None if not known."""
+        """What the kernel counted at the link's port during the fault. None if not known."""
         if not self._lived_alone:
             return None
         return packets_counted(self._link, self._fault, self._history)
 
     @cached_property
     def ended_bytes(self) -> int:
-        """How many bytes ended connections carried, by the proxy's metrics. 0 if not known."""
+        """How many bytes the connections carried that ended during the fault, by the proxy's
+        metrics. 0 if not known.
+        """
         if not self._lived_alone:
             return 0
         return bytes_metered(self._link, self._fault, self._history)
@@ -185,5 +195,7 @@ class LinkView:
 
     @cached_property
     def sessions(self) -> list[LinkSessions]:
-        """All reads of the server's sessions that came through this link's proxy."""
+        """All reads of the sessions that came through this link's proxy, as the service's server
+        lists them.
+        """
         return [e for e in self._history.of(LinkSessions) if e.link == self._link.name]

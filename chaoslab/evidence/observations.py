@@ -1,6 +1,6 @@
 """Observations that a fault affected an app: each is a function of a `LinkView`. Pure.
 
-Each yields a reason for what was observed, and nothing if nothing was. Every kind of fault
+Each function yields a reason if it observed something, and nothing if not. Every kind of fault
 chooses its observations. docs/verdicts.md says what each can and cannot show.
 """
 
@@ -24,7 +24,7 @@ Observed = Iterator[Reason]
 CONNECTS_WAITING = Code(
     "fault.connects_waiting",
     "{connects} connects of the app waited in SYN_SENT",
-    "Sockets of the app waited for the answer to a connect.",
+    "Sockets of the app waited for the answer to a connect while the fault was in force.",
 )
 SYNS_DROPPED = Code(
     "fault.syns_dropped",
@@ -39,12 +39,13 @@ SYNS_DROPPED_BY_RULE = Code(
 PACKETS_DROPPED = Code(
     "fault.packets_dropped",
     "{packets} packets of open connections dropped",
-    "The packet rule counted dropped packets of open connections. The app closed none then.",
+    "The packet rule counted dropped packets of open connections, and the app closed no "
+    "connection in that time.",
 )
 CONNECTS_REFUSED = Code(
     "fault.connects_refused",
     "{connects} connects of the app refused",
-    "The kernel counted SYNs of the app at the link, and a reset for each.",
+    "The kernel counted SYNs of the app at the link, and resets as answers to them.",
 )
 CONNECTS_WHILE_DOWN = Code(
     "fault.connects_while_down",
@@ -54,7 +55,9 @@ CONNECTS_WHILE_DOWN = Code(
 
 
 def connects_waiting(link: LinkView) -> Observed:
-    """Connects that wait in SYN_SENT, and SYNs that the kernel dropped at the proxy's socket."""
+    """Connects of the app that waited in SYN_SENT, and SYNs of the app that the kernel dropped at
+    the proxy's socket.
+    """
     if ports := {p for e in link.looks for p in e.syn_sent}:
         yield CONNECTS_WAITING(connects=len(ports))
     if link.syns_dropped > 0:
@@ -62,7 +65,9 @@ def connects_waiting(link: LinkView) -> Observed:
 
 
 def packets_dropped(link: LinkView) -> Observed:
-    """By the rule's own counters in the proxy's network namespace. They never count canaries."""
+    """SYNs, and packets of open connections, that the packet rule in the proxy's network namespace
+    dropped. The rule's own counters never count canaries.
+    """
     if link.packets and link.packets.syns_dropped:
         yield SYNS_DROPPED_BY_RULE(syns=link.packets.syns_dropped)
     # a pool that closes idle connections sends packets as well, several times
@@ -71,13 +76,15 @@ def packets_dropped(link: LinkView) -> Observed:
 
 
 def connects_refused(link: LinkView) -> Observed:
-    """Each SYN got a reset: the port was closed, or the connection had ended."""
+    """How many connects of the app were refused: the smaller number of the SYNs and the resets that
+    the kernel counted. The port was closed, or the connection had ended.
+    """
     if link.packets and (connects := min(link.packets.syns, link.packets.resets)):
         yield CONNECTS_REFUSED(connects=connects)
 
 
 def connects_while_down(link: LinkView) -> Observed:
-    """SYNs that the kernel counted while no server was behind the link."""
+    """SYNs of the app that the kernel counted while no server was behind the link."""
     if link.packets and link.packets.syns:
         yield CONNECTS_WHILE_DOWN(syns=link.packets.syns)
 
@@ -117,7 +124,9 @@ METERED = Code(
 
 
 def bytes_affected(link: LinkView, *types: str, code: Code = BYTES_HELD) -> Observed:
-    """The bytes on which toxics of these types acted. `code` says how."""
+    """On how many bytes and connections of the app toxics of these types acted. `code` is the
+    reason that says how they acted.
+    """
     counts = [bytes_held(connection, types, link.ports_gone) for connection in link.connections]
     affected = [count for count in counts if count]
     if affected:
@@ -125,32 +134,40 @@ def bytes_affected(link: LinkView, *types: str, code: Code = BYTES_HELD) -> Obse
 
 
 def connections_ended(link: LinkView, *ends: str, code: Code = CONNECTIONS_RESET) -> Observed:
-    """The connections whose recorded end is one of `ends`: the fault itself ended them."""
+    """How many connections of the app have one of `ends` as their recorded end: the fault itself
+    ended them. `code` is the reason that says so.
+    """
     if count := sum(c.end in ends and c.closed_s is not None for c in link.connections):
         yield code(connections=count)
 
 
 def connections_ended_by_service(link: LinkView) -> Observed:
-    """By the proxy's records, from the request of the fault to its heal."""
+    """How many connections of the app the service ended between the request of the fault and its
+    heal, by the proxy's records.
+    """
     during = Span(start_s=link.begun_s, end_s=link.healed_s)
     if count := sum(ended_by_service(c, during) for c in link.connections):
         yield ENDED_BY_SERVICE(connections=count)
 
 
 def connects_found_nobody(link: LinkView) -> Observed:
-    """The proxy accepted connects, and could not reach the service for them."""
+    """How many connects of the app the proxy accepted, and could not reach the service for them."""
     ends = ("upstream_refused", "upstream_unreachable")
     if count := sum(c.end in ends for c in link.connections):
         yield FOUND_NOBODY(connects=count)
 
 
 def requests_unanswered(link: LinkView) -> Observed:
-    """The app sent requests while the fault was in force, and had no answer when that was read."""
+    """On how many connections the app sent requests while the fault was in force, and had no answer
+    when the lab read the record.
+    """
     if count := sum(asked_in_vain(c, link.span) for c in link.connections):
         yield NO_ANSWER(connections=count)
 
 
 def connections_metered(link: LinkView) -> Observed:
-    """By the proxy's own metrics, which have no canaries."""
+    """How many bytes the connections carried that ended during the fault, by the proxy's own
+    metrics, which do not count canaries.
+    """
     if link.ended_bytes > 0:
         yield METERED(bytes=link.ended_bytes)

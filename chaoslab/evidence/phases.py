@@ -37,17 +37,20 @@ NO_PHASES = Code(
 PHASES_MISSING = Code(
     "start.phases_missing",
     "phases neither completed nor degraded: {phases}",
-    "Phases of the contract, or phases with a time, are in no list of finished phases.",
+    "Phases that the contract requires, or for which the app published a time, are neither in "
+    "its list of completed nor in its list of degraded phases.",
 )
 
 
 def published(e: OfBoot, history: History) -> StartupSnapshot | None:
-    """The last that the app published about this start-up."""
+    """The last snapshot of this start-up that the app published. None if there is none."""
     return history.last_of_boot(StartupSnapshot, e.app, e.boot)
 
 
 def phases_so_far(e: OfBoot, history: History) -> list[Reason]:
-    """How far the start-up came, by what the app published."""
+    """Reasons that say how far the start-up got: the phases that the app published as completed and
+    as failed. Empty if it published nothing.
+    """
     snapshot = published(e, history)
     if snapshot is None:
         return []
@@ -55,7 +58,8 @@ def phases_so_far(e: OfBoot, history: History) -> list[Reason]:
 
 
 def phases_missed(e: OfBoot, contract: HealthContract, history: History) -> list[Reason]:
-    """Phases that failed, and phases of the contract or with a time that were not finished.
+    """Reasons for phases that failed, and for phases of the contract, or phases with a time, that
+    were not finished.
 
     An app may stop mentioning a phase. Then only the contract shows that it is missing.
     """
@@ -69,6 +73,6 @@ def phases_missed(e: OfBoot, contract: HealthContract, history: History) -> list
 
 
 def _failed_in(snapshot: StartupSnapshot) -> list[Reason]:
-    """The phases that the app published as failed."""
+    """The reason with the phases that the app published as failed. Empty if none failed."""
     failed = snapshot.failed or snapshot.failed_phases
     return [PHASES_FAILED(phases=snapshot.failed_phases)] if failed else []

@@ -1,8 +1,9 @@
 """An app's answers as a platform's prober counts them: hits and misses, by path. Pure.
 
 A prober sends one request after the other, and acts after several misses in a row. The lab sends
-its requests in the same way. In runs of older versions they overlap: so a miss counts only if it
-was sent after the miss before was over. One pause of the app is then counted once."""
+its requests in the same way. In runs of older versions requests overlap. So a miss counts only if
+it was sent after the miss before was over: one pause of the app is then counted once.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +56,7 @@ class Watched:
     """The probes of one boot, without misses that the end of the boot caused.
 
     `before` were over by the first answer at `answered_s`, `after` were sent later. `listened_s` is
-    when the app listened, `until_s` until when its misses count.
+    when the app began to listen. Misses count until `until_s`.
     """
 
     listened_s: float | None
@@ -142,7 +143,9 @@ def watch_under_way(
     *,
     startup_s: float,
 ) -> str | None:
-    """What the run waits for: a few answers after the first, or the end of the start-up's time."""
+    """What the run waits for, as text: a few answers after the first, or the end of the start-up's
+    time. None if it waits for nothing more.
+    """
     begun, ended = spawned(history, e.app, e.boot), exited(history, e.app, e.boot)
     if begun is None or ended is not None:
         return None if ended else f"boot {e.boot} of {e.app}"
@@ -158,7 +161,7 @@ def watch_under_way(
 
 
 def _few(path: str, first: FirstAnswer, plan: Plan, history: History, now_s: float) -> bool:
-    """Whether a path that the lab asks has had fewer answers than are required."""
+    """Whether the lab still asks a path, and has had fewer answers on it than are required."""
     health, who = path == "health", (first.app, first.boot)
     mine: list[HealthSample | ProberSample] = []
     mine += history.of_boot(HealthSample, *who) if health else ()

@@ -44,7 +44,8 @@ Data = Mapping[str, Any]
 NONE_SENT = Code(
     "write.none_sent",
     "no write was sent after the heal",
-    "Neither the lab nor a load sent a write after the heal.",
+    "The lab sent no write of its own after the heal. For `first_request_served`, no load sent "
+    "one either.",
 )
 NONE_ACKNOWLEDGED = Code(
     "proof.none_acknowledged",
@@ -55,7 +56,7 @@ NONE_ACKNOWLEDGED = Code(
 LATE = Code(
     "proof.late",
     "the first write was acknowledged only {after_s:.3f} s after the heal, {late_s:.3f} s too late",
-    "The first write that the app acknowledged after the heal came after the bound.",
+    "The app acknowledged its first write after the heal only after the bound.",
 )
 
 
@@ -118,7 +119,8 @@ WAY_NOT_OBSERVED = Code(
 DECLARE_WRITES = Code(
     "recovery.declare_writes",
     "declare [apps.{app}.writes] for that service, or let health name it",
-    "What the topology or the app needs, so that this can be observed.",
+    "What to add, so that the lab can observe whether the app uses the path again: a write "
+    "contract in the topology, or a name in the app's health.",
 )
 BY_HEALTH = Code(
     "recovery.by_health",
@@ -133,7 +135,9 @@ BY_HEALTH = Code(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What a write shows. `service` is where the lab found it; empty if it did not."""
+    """Whether a recovery is shown, and by what. `service` is the one in which the lab found a
+    write; empty if it found none.
+    """
 
     outcome: Outcome
     because: tuple[Reason, ...]
@@ -163,7 +167,9 @@ def by_write(e: Bounded, history: History, span: Span) -> Proof:
 
 
 def by_load(e: Bounded, history: History, span: Span) -> Proof:
-    """Whether a write of the plan's load was served in time. UNKNOWN without a reason if not."""
+    """Whether this boot acknowledged a write of the plan's load within the bound after the heal,
+    and the lab found it. UNKNOWN without a reason if not.
+    """
     due_s = span.start_s + (e.within_s or 0.0)
     served = [w for w in _writes(e, history, span, "load") if w.outcome == "ok"]
     found = (_found(w, history) for w in served if over_s(w) <= due_s)
@@ -171,7 +177,9 @@ def by_load(e: Bounded, history: History, span: Span) -> Proof:
 
 
 def _writes(e: Bounded, history: History, span: Span, purpose: str) -> list[Write]:
-    """The writes to this boot that were sent and over between the heal and the next fault."""
+    """The writes of that purpose to this boot that were sent and over between the heal and the next
+    fault.
+    """
     lived = life(history, e.app, e.boot)
     until_s = min(span.end_s, lived.end_s) if lived else -math.inf
     mine = (w for w in history.of(Write) if (w.app, w.purpose) == (e.app, purpose))
@@ -181,8 +189,9 @@ def _writes(e: Bounded, history: History, span: Span, purpose: str) -> list[Writ
 
 
 def _late(proof: Write, tries: list[Write], due_s: float, span: Span) -> Proof:
-    """Too late, if a write that the app did not acknowledge was open at the bound, or was sent
-    after it. Else no write shows what the app would have done at the bound.
+    """FAIL, because the app acknowledged the write after the bound. UNKNOWN if the write was sent
+    after the bound and no earlier one was open at the bound or later: then no write shows what the
+    app would have done at the bound.
     """
     after_s, sent_s = over_s(proof) - span.start_s, proof.at_s - span.start_s
     before = [w for w in tries if w.at_s < proof.at_s]
@@ -213,8 +222,11 @@ def _unknown(*because: Reason) -> Proof:
 def recovery_shown(
     e: Bounded, history: History, span: Span, faults: Sequence[Declared], service: str
 ) -> Proof:
-    """Whether the app is shown to use each path again that a fault had cut in this boot's time: by
-    a write found in `service`, where the fault had cut the path to it, or by health.
+    """Whether the app is shown to use each path again that a fault had cut in this boot's time.
+    UNKNOWN if not.
+
+    A path is shown by a write that was found in `service`, if the fault had cut the path to
+    `service`, or by health.
     """
     at_once = {f.label for f in faults if f.path_returns_before_heal}
     by_health, unproved = [], []
@@ -234,7 +246,9 @@ def recovery_shown(
 
 
 def _healed(e: Bounded, history: History, span: Span) -> dict[str, set[str]]:
-    """For each fault that was healed while this boot ran: the services to which it cut the path."""
+    """Maps each fault that was healed while this boot ran to the services to which it had cut the
+    app's path.
+    """
     lived = life(history, e.app, e.boot)
     begun_s = lived.start_s if lived else math.inf
     cut = _cut(e, history)
@@ -243,7 +257,7 @@ def _healed(e: Bounded, history: History, span: Span) -> dict[str, set[str]]:
 
 
 def _cut(e: Bounded, history: History) -> dict[str, set[str]]:
-    """For each fault: the services to which it cuts the app's path."""
+    """Maps each fault that was requested to the services to which it cuts the app's path."""
     cut: dict[str, set[str]] = {}
     for asked in history.of(FaultRequested):
         links = (link.partition(".") for link in asked.links)
@@ -255,7 +269,8 @@ def _cut(e: Bounded, history: History) -> dict[str, set[str]]:
 def _turned(
     e: Bounded, history: History, fault: str, services: set[str], *, at_once: bool
 ) -> HealthSample | None:
-    """An answer other than healthy that the fault caused. None without one.
+    """The first answer of health that shows the fault: it is not healthy, and the fault caused it.
+    None if there is none.
 
     Health must not be healthy again before the heal. With `at_once` the path itself returned before
     the heal, and any answer since the fault began counts. Requests that got no answer do not count
@@ -309,6 +324,8 @@ def _others(e: Bounded, history: History, fault: str, services: set[str]) -> lis
 
 
 def _names(sample: HealthSample, services: set[str], well: HealthSample) -> bool:
-    """Whether it has another word for one of these services than the healthy answer has."""
+    """Whether the sample has another word for one of these services than the healthy sample `well`
+    has.
+    """
     known = {name: sample.dependencies[name] for name in services & set(sample.dependencies)}
     return any(word != well.dependencies.get(name) for name, word in known.items())

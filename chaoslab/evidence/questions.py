@@ -38,12 +38,12 @@ class Questions:
     over_s: tuple[float, ...]
 
     def under_way(self, during: Span) -> int:
-        """How many were sent in that time, or still open when it began."""
+        """How many requests were sent in the time `during`, or were still open when it began."""
         return bisect_right(self.sent_s, during.end_s) - bisect_left(self.over_s, during.start_s)
 
     def fewer_than_in(self, times_s: list[float], window_s: float, allowed: int) -> int:
-        """The largest number of `times_s` (in order) within one window, where it is more than
-        `allowed` and more than the requests that were open in that window; 0 if none is.
+        """The largest number of `times_s` (in order) within one window of `window_s` seconds, if it
+        is more than `allowed` and more than the requests that were open in that window. Else 0.
         """
         most, start = 0, 0
         for end, at_s in enumerate(times_s):
@@ -66,7 +66,9 @@ def questions(history: History, app: str, boot: int) -> Questions:
 
 
 def own_questions(e: OfBoot, history: History) -> list[Reason]:
-    """How many requests of the lab were open at the same time, if the run recorded that."""
+    """The reason that says how many requests of the lab were open at the same time. Empty if the
+    run did not record that.
+    """
     counts = history.last_of_boot(QuestionsAsked, e.app, e.boot)
     if counts is None:
         return []

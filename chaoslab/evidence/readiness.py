@@ -1,8 +1,8 @@
 """The answers of readiness, compared with what users got from their writes. Pure.
 
 Only writes show what users get, so the time between two rows of writes is not judged. An answer of
-readiness is compared with a row of writes only if it was requested after the row had shown
-itself, and given before the last write of the row was sent.
+readiness is compared with a row of writes only if it was requested after the row had first shown
+what users get, and given before the last write of the row was sent.
 """
 
 from __future__ import annotations
@@ -54,12 +54,14 @@ _ROW = ("served", "writes", "unanswered", "status_code", "answer", "error")
 
 
 def _fate(data: Data) -> str:
-    """Whether the writes of a row were served, and the answer to one that was not."""
+    """Text that says whether the writes of a row were served; if not, also how the app answered
+    one.
+    """
     return "served" if data["served"] else f"{_unserved(data)} ({response_text(data)})"
 
 
 def _unserved(data: Data) -> str:
-    """`refused` only if there was an answer: a write without one is not refused."""
+    """Text that says how the writes of a row failed: `refused` only if there was an answer."""
     if data["unanswered"] == data["writes"]:
         return "without an answer"
     return "refused or without an answer" if data["unanswered"] else "refused"
@@ -76,7 +78,7 @@ def _contradicted(data: Data) -> str:
 CONTRADICTED = Code(
     "readiness.contradicted",
     _contradicted,
-    "After the time that it has to change, readiness still contradicted what users got.",
+    "After the time that readiness has to change, its answers still contradicted what users got.",
     data=("ready", "count", "from_s", "until_s", *_ROW),
 )
 AGREED = Code(
@@ -99,7 +101,8 @@ NEVER_NOT_READY = Code(
         f"writes were {_unserved(data)} for {data['lasted_s']:.3f} s, "
         "and readiness was not observed to answer not ready"
     ),
-    "Users were not served, but too shortly, or with too few answers of readiness, to judge it.",
+    "Users were not served, but for too short a time, or with too few answers of readiness, to "
+    "judge readiness.",
     data=("lasted_s", *_ROW),
 )
 NOT_AGREED_AT_END = Code(
@@ -133,7 +136,9 @@ class Row:
         return over_s(self.writes[-1]) - self.writes[0].at_s
 
     def data(self) -> dict[str, Scalar]:
-        """How its writes ended, with the answer to one that was not served."""
+        """The data of a reason about this row: how its writes ended, and what the answer to one of
+        them was.
+        """
         one = max(self.writes, key=lambda w: (bool(w.answer), bool(w.error)))  # the first of those
         counts = {"writes": len(self.writes), "unanswered": self.unanswered}
         return {"served": self.served, **counts, **response(one)}
@@ -154,7 +159,9 @@ class Answer:
 
 
 def known_until_s(plan: Plan, history: History) -> float:
-    """Until when the history is complete: requests sent later may lack their end in a cut run."""
+    """The time until which the history is complete. If the run was cut short, the results of
+    requests that were sent later may be missing.
+    """
     if run_ended(history) is not None:
         return end_s(history)
     slowest_s = max((load.timeout_s for load in plan.load), default=plan.sampling.timeout_s)
@@ -162,7 +169,9 @@ def known_until_s(plan: Plan, history: History) -> float:
 
 
 def answers_of(e: OfBoot, history: History, known_s: float) -> list[Answer]:
-    """The requests to readiness of one boot, in order."""
+    """The requests to readiness of one boot that were sent by `known_s`, in order. A request is
+    left out if it had no answer when the process ended.
+    """
     ended = exited(history, e.app, e.boot)
     gone_s = ended.at_s if ended else math.inf
     mine = (
@@ -174,7 +183,9 @@ def answers_of(e: OfBoot, history: History, known_s: float) -> list[Answer]:
 
 
 def rows_of(e: OfBoot, history: History, known_s: float) -> list[Row]:
-    """The rows that are long enough to show what users got, in order."""
+    """The rows of the load's writes to this boot that are long enough to show what users got, in
+    order.
+    """
     lived = life(history, e.app, e.boot)
     if lived is None:
         return []
@@ -197,18 +208,23 @@ def rows_of(e: OfBoot, history: History, known_s: float) -> list[Row]:
 
 
 def during(row: Row, answers: list[Answer], within_s: float = 0.0) -> list[Answer]:
-    """The answers that are about this row alone, from `within_s` after `shown_s` on."""
+    """The answers that were requested from `within_s` seconds after the row's `shown_s` on, and
+    given before its last write was sent.
+    """
     return [a for a in answers if a.at_s >= row.shown_s + within_s and a.over_s <= row.last_s]
 
 
 def not_ready_during(row: Row, answers: list[Answer]) -> bool:
-    """Whether readiness answered not ready during this row. Only answers count."""
+    """Whether readiness answered not ready at least three times during this row. Requests without
+    an answer do not count.
+    """
     given = [a for a in during(row, answers) if a.code is not None]
     return sum(not a.ready for a in given) >= MIN_IN_A_ROW
 
 
 def ready_since(row: Row, answers: list[Answer]) -> bool:
-    """Whether the newest answers of readiness since `shown_s` are all ready.
+    """Whether the newest three answers of readiness since `shown_s` are all ready. False if there
+    are fewer.
 
     `AnswersInTime` judges how long they took.
     """
@@ -217,7 +233,9 @@ def ready_since(row: Row, answers: list[Answer]) -> bool:
 
 
 def early(e: OfBoot, answers: list[Answer], plan: Plan, history: History) -> Reason | None:
-    """That readiness answered 2xx before start-up was complete. None where it is not shown."""
+    """The reason that readiness answered 2xx before start-up was complete. None if that is not
+    shown.
+    """
     complete = history.first_of_boot(StartupComplete, e.app, e.boot)
     ready = [a for a in answers if a.ready and (complete is None or a.over_s < complete.at_s)]
     if not ready:
@@ -250,7 +268,7 @@ def _denials(e: OfBoot, history: History, before_s: float) -> Iterator[HealthSam
 
 
 def contradicted(row: Row, wrong: list[Answer]) -> Reason:
-    """That answers of readiness contradict what users got in this row."""
+    """The reason that these answers of readiness contradict what users got in this row."""
     return CONTRADICTED(
         ready=wrong[0].ready,
         count=len(wrong),
@@ -261,12 +279,12 @@ def contradicted(row: Row, wrong: list[Answer]) -> Reason:
 
 
 def never_not_ready(row: Row) -> Reason:
-    """That users were not served in this row, and readiness did not answer not ready."""
+    """The reason that users were not served in this row, and readiness did not answer not ready."""
     return NEVER_NOT_READY(lasted_s=row.lasted_s, **row.data())
 
 
 def agreed(row: Row, answers: list[Answer]) -> Reason:
-    """What readiness answered during this row."""
+    """The reason that says what readiness answered during this row."""
     given = [a for a in during(row, answers) if a.code is not None]
     return AGREED(
         from_s=row.writes[0].at_s,

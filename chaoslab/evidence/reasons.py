@@ -26,7 +26,8 @@ CUT_SHORT = Code(
 NOT_REACHED = Code(
     "bound.not_reached",
     "the app was watched until {until_s:.3f} s, and the bound was at {bound_s:.3f} s",
-    "The run, or the boot, ended before the bound. What is missing might still have come in time.",
+    "The run, or the boot, ended before the bound. What the claim expects could still have "
+    "occurred before the bound.",
 )
 MISSED = Code(
     "bound.missed",
@@ -61,7 +62,8 @@ NO_LOG = Code(
 REPLACED = Code(
     "app.replaced",
     "the plan replaced boot {boot} at {at_s:.3f} s",
-    "The plan ended that boot and started the app again; the claim is judged until then.",
+    "The plan ended that boot and started the app again. The claim is judged only by what was "
+    "observed until then.",
 )
 
 NEVER_COMPLETE = Code(
@@ -74,7 +76,9 @@ NEVER_COMPLETE = Code(
 
 
 def _answered(data: Data) -> str:
-    """What was wrong with an unreadable answer; else its word, and the state that it means."""
+    """Text about an answer of health: what was wrong if it was unreadable, else its word and the
+    state that the word means.
+    """
     if data["error"]:
         return f"{data['error']}, asked at {data['at_s']:.3f} s"
     word = data["word"] or ""
@@ -103,12 +107,12 @@ UNREACHABLE = Code(
 FEW_ANSWERS = Code(
     "health.few_answers",
     "only {count} answers of health; {required} are required",
-    "Too few answers to show that the state lasted.",
+    "There are too few answers of health to show that the state lasted.",
 )
 NOT_ASKED = Code(
     "health.not_asked",
     "health was not asked from {start_s:.3f} to {end_s:.3f} s",
-    "The lab did not ask health for so long that its state then is not known.",
+    "From `start_s` to `end_s` the lab did not ask health, so its state in that time is not known.",
 )
 
 
@@ -130,7 +134,7 @@ def _not_asked_at_bound(data: Data) -> str:
 NOT_ASKED_UNTIL_BOUND = Code(
     "health.not_asked_until_bound",
     _not_asked_until_bound,
-    "The last request to health was over too long before the bound.",
+    "The last request to health was over too long before the bound to know the state at the bound.",
     data=("last_s", "bound_s"),
 )
 NOT_ASKED_AT_BOUND = Code(
@@ -155,7 +159,7 @@ NOT_HEALED = Code(
 
 
 def health_answer(sample: HealthSample) -> Reason:
-    """The result of one request to health."""
+    """The reason for the result of one request to health: answered, silent or unreachable."""
     if sample.status_code is not None:
         return ANSWERED(
             at_s=sample.at_s,
@@ -170,10 +174,10 @@ def health_answer(sample: HealthSample) -> Reason:
 
 
 def last_log_line(ended: Exited) -> Reason:
-    """The last line of the app's log, or that it is empty."""
+    """The reason with the last line of the app's log, or the reason that the log is empty."""
     return LOG_LINE(log_line=ended.log_tail[-1]) if ended.log_tail else NO_LOG()
 
 
 def process_exit(ended: Exited) -> Reason:
-    """That the process ended, in seconds since the lab's start."""
+    """The reason that the process ended, with its exit code and the time."""
     return EXITED(boot=ended.boot, exit_code=ended.exit_code, at_s=ended.at_s)

@@ -1,6 +1,6 @@
 """What health and the process show after the last heal in a boot's life. Pure.
 
-`proof` has what writes show, `late_recovery` what can explain a late recovery.
+The module `proof` has what writes show, and `late_recovery` what can explain a late recovery.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _exited(data: Mapping[str, Any]) -> str:
 EXITED = Code(
     "recovery.exited",
     _exited,
-    "Which process ended by itself, in seconds after the heal (below 0: before it).",
+    "The process that ended by itself, and how many seconds after the heal (below 0: before it).",
     data=("pid", "after_s"),
 )
 
@@ -69,8 +69,8 @@ def _healthy(data: Mapping[str, Any]) -> str:
 HEALTHY = Code(
     "recovery.healthy",
     _healthy,
-    "The answer of health from which on every answer was healthy. `pid` is null where the lab did"
-    " not start the app.",
+    "The first answer of health from which on every answer was healthy. `pid` is null if the lab "
+    "did not start the app.",
     data=("after_s", "healed_s", "pid"),
 )
 
@@ -84,13 +84,15 @@ def _not_healthy(data: Mapping[str, Any]) -> str:
 NOT_HEALTHY = Code(
     "recovery.not_healthy",
     _not_healthy,
-    "The last answer of health after the heal, and before the next fault, was not healthy.",
+    "Health was not healthy to the end of the time between the heal and the next fault. "
+    "`last_state` is null if health was not asked in that time.",
     data=("healed_s", "last_state"),
 )
 STAYED_HEALTHY = Code(
     "recovery.stayed_healthy",
     "watched for {watched_s:.3f} s from then on: {answers} answers, all healthy",
-    "How long and how often health was observed from the first healthy answer on.",
+    "For how long, and with how many answers, health was observed from the first healthy answer "
+    "on.",
 )
 WATCHED_SHORTLY = Code(
     "recovery.watched_shortly",
@@ -107,24 +109,25 @@ def after_heal(e: OfBoot, history: History, span: Span) -> list[HealthSample]:
 
 
 def healthy(e: OfBoot, history: History, span: Span, since: HealthSample) -> Reason:
-    """When the app was healthy again, and in which process."""
+    """The reason that says when the app was healthy again, and in which process."""
     begun = spawned(history, e.app, e.boot)
     pid = begun.pid if begun and not begun.standing else None
     return HEALTHY(after_s=answered_s(since) - span.start_s, healed_s=span.start_s, pid=pid)
 
 
 def not_healthy(span: Span, last: HealthSample | None) -> Reason:
-    """That the app did not become healthy to the end, with the last answer of health."""
+    """The reason that the app did not become healthy to the end, with the last answer of health."""
     return NOT_HEALTHY(healed_s=span.start_s, last_state=last.state.value if last else None)
 
 
 def stayed_healthy(watched: list[HealthSample]) -> Reason:
-    """For how long the app was healthy, by these answers."""
+    """The reason that says for how long the app was healthy, by these answers."""
     return STAYED_HEALTHY(watched_s=_lasted_s(watched), answers=len(watched))
 
 
 def watched_shortly(watched: list[HealthSample], stable_s: float) -> Reason | None:
-    """That there are fewer healthy answers than are required, or over a shorter time. Else None.
+    """The reason that there are fewer healthy answers than are required, or over a shorter time.
+    Else None.
 
     The run waits until there are enough.
     """
@@ -151,13 +154,13 @@ def _lasted_s(watched: list[HealthSample]) -> float:
 
 
 def fault_missed(history: History) -> Reason | None:
-    """That a fault was not in force, or could not be healed. None if all were."""
+    """The reason that a fault was not in force, or could not be healed. None if all were."""
     missed = history.first(FaultMissed)
     return FAULT_MISSED.because_of(missed.why, fault=missed.fault) if missed else None
 
 
 def fault_in_force(history: History, span: Span) -> Reason | None:
-    """That a fault had begun before this heal and was not healed by then. Else None."""
+    """The reason that a fault had begun before this heal and was not healed by then. Else None."""
     healed = {h.fault for h in history.of(FaultHealed) if h.at_s <= span.start_s}
     for fault, at_s in faults_begun_s(history).items():
         if at_s <= span.start_s and fault not in healed:
@@ -166,11 +169,13 @@ def fault_in_force(history: History, span: Span) -> Reason | None:
 
 
 def exit_after_heal(pid: int, ended: Exited, span: Span) -> tuple[Reason, Reason]:
-    """That the process ended by itself, and how long after the heal."""
+    """The reasons that the process ended by itself, and how long after the heal."""
     return process_exit(ended), EXITED(pid=pid, after_s=ended.at_s - span.start_s)
 
 
 def replaced_by_plan(e: OfBoot, history: History) -> Iterator[Reason]:
-    """That the plan replaced this boot, so that it was not observed any longer."""
+    """The reason that the plan replaced this boot, so that it was not observed any longer. Nothing
+    if the plan did not replace it.
+    """
     if ended := replaced(history, e.app, e.boot):
         yield REPLACED(boot=e.boot, at_s=ended.at_s)

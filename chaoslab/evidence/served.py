@@ -79,7 +79,7 @@ class Served:
 
 
 def served(e: OfBoot, history: History, recovery_s: float) -> Served | None:
-    """The writes that count. None while the app has not been ready."""
+    """The writes that count for this boot. None if the app was never ready."""
     since_s = ready_s(history, e.app, e.boot)
     if since_s is None:
         return None
@@ -96,22 +96,28 @@ def served(e: OfBoot, history: History, recovery_s: float) -> Served | None:
 
 
 def is_enough(after: Sequence[Write], after_heal: int) -> bool:
-    """Whether at least `after_heal` writes were sent, half of them on new connections."""
+    """Whether at least `after_heal` writes were sent, and at least half of that number on new
+    connections.
+    """
     return len(after) >= after_heal and fresh(after) >= half(after_heal)
 
 
 def fresh(writes: Iterable[Write]) -> int:
-    """How many were sent on a new connection."""
+    """How many of these writes were sent on a new connection."""
     return sum(w.fresh for w in writes)
 
 
 def half(after_heal: int) -> int:
-    """How many of them must use a new connection: new connections reach every worker."""
+    """How many of `after_heal` writes must use a new connection. New connections reach every
+    worker.
+    """
     return (after_heal + 1) // 2
 
 
 def loads_over(e: OfBoot, plan: Plan, history: History, calm_s: float) -> dict[str, float]:
-    """The app's loads, each with when it stopped. Empty if one was not stopped by `calm_s`."""
+    """Maps each load of the app to when it stopped. Empty if one of them was not stopped by
+    `calm_s`.
+    """
     over: dict[str, float] = {}
     for i, load in enumerate(plan.load):
         if load.app != e.app:

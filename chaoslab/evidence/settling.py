@@ -67,8 +67,8 @@ def may_settle(e: Start, complete: StartupComplete) -> bool:
 
 
 def came_s(e: Start, complete: StartupComplete, history: History) -> float | None:
-    """When the start was as `e` claims: at its first good answer, or at a later one. None if it
-    was not.
+    """When the start reached the state that `e` claims: at its first good answer, or at a later
+    one. None if it did not.
     """
     if complete.state in wanted(e):
         return complete.at_s
@@ -80,7 +80,9 @@ def came_s(e: Start, complete: StartupComplete, history: History) -> float | Non
 def healthy_from_s(
     app: str, boot: int, complete: StartupComplete, history: History
 ) -> float | None:
-    """When the first healthy answer after the start-up's first good one came. None without."""
+    """When the first healthy answer after the start-up's first good answer was received. None if
+    there is none.
+    """
     healthy = (s for s in samples(history, app, boot) if s.state is HealthState.HEALTHY)
     return min((s for s in map(answered_s, healthy) if s > complete.at_s), default=None)
 
@@ -88,8 +90,9 @@ def healthy_from_s(
 def states_in_turn(
     e: Start, begun: Spawned, complete: StartupComplete, history: History
 ) -> Reason | None:
-    """The states of health from the first good answer on, in seconds after the spawn. None if
-    the state did not change before the start's deadline, or before the claimed state.
+    """The reason with the states of health from the first good answer on, in seconds after the
+    spawn. None if the state did not change before the start's deadline, or before the claimed
+    state.
     """
     until_s = came_s(e, complete, history)
     due_s = begun.at_s + (e.within_s or 0.0)
@@ -113,7 +116,9 @@ def states_in_turn(
 def pause_before_deadline(
     e: Start, begun: Spawned, complete: StartupComplete, sampling: Sampling, history: History
 ) -> Span | None:
-    """A pause in the requests to health, before the deadline of a start that stayed degraded."""
+    """The first pause in the requests to health that is too long, before the deadline of a start
+    that stayed degraded. None if there is none.
+    """
     due_s = begun.at_s + (e.within_s or 0.0)
     ends = (Span(start_s=complete.at_s, end_s=complete.at_s), Span(start_s=due_s, end_s=due_s))
     asked = (s for s in samples(history, e.app, e.boot) if complete.at_s < s.at_s < due_s)
@@ -121,7 +126,9 @@ def pause_before_deadline(
 
 
 def has_to_settle(e: Availability, complete: StartupComplete) -> bool:
-    """Whether the app may still turn from degraded to healthy, as `e` claims."""
+    """Whether `e` claims a healthy app whose first good answer was degraded, so that it may still
+    turn to healthy.
+    """
     return e.healthy and complete.state is HealthState.DEGRADED
 
 
@@ -132,8 +139,8 @@ def settled_from(
     startup_s: float,
     history: History,
 ) -> HealthSample | None:
-    """The first healthy answer of an app that was degraded before it, within its time to start.
-    None if the app was not degraded at first, or without such an answer.
+    """The first healthy answer of an app that was degraded before it, if it was within the app's
+    time to start. None if the app was not degraded at first, or if there is no such answer.
     """
     begun = spawned(history, e.app, e.boot)
     if not has_to_settle(e, complete) or begun is None:
@@ -144,5 +151,5 @@ def settled_from(
 
 
 def before_settling(seen: list[HealthSample], first: HealthSample) -> list[HealthSample]:
-    """The degraded answers whose requests were sent before the first healthy answer came."""
+    """The degraded answers whose requests were sent before the first healthy answer arrived."""
     return [s for s in seen if s.state is HealthState.DEGRADED and s.at_s < answered_s(first)]

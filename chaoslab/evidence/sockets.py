@@ -1,7 +1,7 @@
-"""Observations from the app's own sockets and the server's sessions. Pure.
+"""Observations from the app's own sockets and from the sessions of the service's server. Pure.
 
-The lab reads them at intervals. They show less than a proxy's records, and are used if there are
-no records.
+The lab reads both at intervals. They show less than a proxy's records, and are used if there are no
+records.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from chaoslab.reason import Code
 ALL_ENDED = Code(
     "fault.all_connections_ended",
     "{connections} established connections of the app ended",
-    "Every connection that the app had before the fault was gone at the last read.",
+    "Every connection that the app had before the fault had ended at the last read of its sockets.",
 )
 NONE_WHILE_IN_FORCE = Code(
     "fault.no_connection_while_in_force",
@@ -32,7 +32,8 @@ SOME_ENDED = Code(
 ALL_LOST_AT_ONCE = Code(
     "fault.all_connections_lost_at_once",
     "every connection of the app ended at once, {times} times",
-    "At one read the app had connections, and at the next read none.",
+    "At one read of the app's sockets during the fault it had connections, and at the next read "
+    "none.",
 )
 OPENED_WHILE_IN_FORCE = Code(
     "fault.opened_while_in_force",
@@ -47,7 +48,8 @@ GIVEN_UP = Code(
 OPENED_WHILE_DOWN = Code(
     "fault.opened_while_down",
     "{connections} connections of the app opened while no server was behind the link",
-    "A proxy that accepts before it connects to the server shows a connect as a short connection.",
+    "The app opened connections while no server was behind the link. The proxy accepts a connect "
+    "before it tries to reach the server.",
 )
 OPENED_THROUGH = Code(
     "fault.opened_through",
@@ -62,7 +64,9 @@ SESSIONS_ENDED = Code(
 
 
 def all_connections_ended(link: LinkView) -> Observed:
-    """All connections of the app ended; or it had none during the fault, and one after it."""
+    """That all connections of the app ended; or that it had none during the fault, and one after
+    it.
+    """
     before = link.ports_established_at(link.begun_s)
     if not before:
         yield from _none_while_in_force(link, set())
@@ -74,8 +78,8 @@ def all_connections_ended(link: LinkView) -> Observed:
 
 
 def no_connection_by_records(link: LinkView) -> Observed:
-    """By the engine's records the app had no connection while connects were refused, and opened one
-    after it.
+    """That, by the engine's records, the app had no connection while connects were refused, and
+    opened one after the fault.
 
     The fault would have reset an open connection. A connection for one use that the app closed
     before the fault was in force does not count.
@@ -94,20 +98,24 @@ def _none_while_in_force(link: LinkView, over: set[int]) -> Observed:
 
 
 def some_connections_ended(link: LinkView) -> Observed:
-    """Only if the proxy keeps no records."""
+    """How many connections of the app ended in the fault. Nothing if the proxy keeps records."""
     if not link.has_records and (gone := link.ports_gone):
         yield SOME_ENDED(connections=len(gone))
 
 
 def all_lost_at_once(link: LinkView) -> Observed:
-    """The app had connections at one read during the fault, and none at the next."""
+    """How often the app had connections at one read during the fault, and none at the next. Nothing
+    if the proxy keeps records.
+    """
     lost = sum(bool(a.established) and not b.established for a, b in pairwise(link.looks))
     if lost and not link.has_records:
         yield ALL_LOST_AT_ONCE(times=lost)
 
 
 def opened_or_given_up(link: LinkView) -> Observed:
-    """Connections that were opened or ended during the fault. An open one may be idle."""
+    """How many connections the app opened, and how many ended, during the fault. An open one may be
+    idle.
+    """
     if opened := link.ports_opened:
         yield OPENED_WHILE_IN_FORCE(connections=len(opened))
     if gone := link.ports_gone:
@@ -115,8 +123,8 @@ def opened_or_given_up(link: LinkView) -> Observed:
 
 
 def opened_while_down(link: LinkView) -> Observed:
-    """Connections that were opened while the server was down. A read just after the fault began may
-    show the time before it, and is left out.
+    """How many connections the app opened while the service was down. A read just after the fault
+    began may show the time before it, and is left out.
     """
     late = [e for e in link.looks if e.at_s > link.span.start_s + SOCKETS_LATE_S]
     tried = {p for e in late for p in e.established}
@@ -126,13 +134,16 @@ def opened_while_down(link: LinkView) -> Observed:
 
 
 def opened_through(link: LinkView) -> Observed:
-    """Only if the proxy keeps no records."""
+    """How many connections the app opened during the fault. Nothing if the proxy keeps records."""
     if not link.has_records and (opened := link.ports_opened):
         yield OPENED_THROUGH(connections=len(opened))
 
 
 def sessions_ended(link: LinkView, *, all_of_them: bool = False) -> Observed:
-    """Sessions that the server had when the fault was requested. Later ones may be canaries."""
+    """How many of the sessions that the service's server had when the fault was requested ended
+    during it. With `all_of_them` nothing unless all ended. Later sessions may be canaries and do
+    not count.
+    """
     before = [set(e.sessions) for e in link.sessions if e.at_s <= link.begun_s]
     had = before[-1] if before else set()
     looks = [e for e in link.sessions if link.begun_s < e.at_s <= link.span.end_s]

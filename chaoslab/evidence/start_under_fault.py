@@ -29,14 +29,17 @@ def _not_complete(data: Mapping[str, Any]) -> str:
 NOT_COMPLETE = Code(
     "start.not_complete_under_fault",
     _not_complete,
-    "Start-up was not complete while the fault was in force. `listened` and `status_code` are the "
-    "app's state by then; `up_after_s` is how long after the fault (or the boot) ended it was up.",
+    "Start-up was not complete while the fault was in force. `listened` and `status_code` show "
+    "what the app had done by the end of that time; `up_after_s` is how many seconds after it "
+    "start-up was complete (null: it never was).",
     data=("fault", "listened", "status_code", "word", "up_after_s"),
 )
 
 
 def not_complete(e: OfBoot, fault: str, until_s: float, history: History) -> Reason:
-    """What was observed until `until_s` about a start-up that was not complete by then."""
+    """The reason with what was observed until `until_s` of a start-up that was not complete by
+    then.
+    """
     bound = history.first_of_boot(Bound, e.app, e.boot)
     begun = spawned(history, e.app, e.boot)
     running = begun is not None and begun.standing

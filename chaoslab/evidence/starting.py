@@ -18,14 +18,14 @@ GRACE_S = 0.1  # after a bound, until the sample that shows it is in the history
 def not_reached(
     e: Bounded, history: History, begun: Spawned, ended: Exited | None
 ) -> Reason | None:
-    """That the run ended, or the lab stopped the app, before the bound. Else None."""
+    """The reason that the run ended, or the lab stopped the app, before the bound. Else None."""
     if e.within_s is None or (ended and not ended.asked):
         return None
     return watched_to(e, history, begun.at_s + e.within_s)
 
 
 def watched_to(e: OfBoot, history: History, bound_s: float) -> Reason | None:
-    """That the boot was not watched until the bound. None if it was."""
+    """The reason that the boot was not watched until the bound. None if it was."""
     until_s = watched_until_s(history, e.app, e.boot)
     return NOT_REACHED(until_s=until_s, bound_s=bound_s) if until_s < bound_s else None
 
@@ -33,10 +33,11 @@ def watched_to(e: OfBoot, history: History, bound_s: float) -> Reason | None:
 def is_past(
     now_s: float, given: Span, e: OfBoot, plan: Plan, history: History, *, heard: bool = False
 ) -> bool:
-    """Whether the app has had that time, and has answered since its end.
+    """Whether the time `given` is over, and the app has answered since its end.
 
-    Its waits for a core come on top, at most as long again. An answer is not required with `heard`,
-    or if the lab no longer asks. So a late state is distinguished from one that never comes.
+    The time is prolonged by the app's waits for a core, at most to twice its length. An answer is
+    not required with `heard`, or if the lab no longer asks. So a state that is late is
+    distinguished from one that never begins.
     """
     long_s = given.end_s - given.start_s
     lost_s = min(long_s, waited_s(history, e.app, e.boot, given.start_s, now_s))

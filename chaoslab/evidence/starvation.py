@@ -28,7 +28,7 @@ Data = Mapping[str, Any]
 
 
 def _lost(data: Data) -> str:
-    """Who lost how much time: the app, or the lab if `app` is None."""
+    """Text that says who lost how much time: the app, or the lab if `app` is None."""
     who = "the lab itself was late" if data["app"] is None else f"{data['app']} waited for a core"
     return f"{who} for {data['lost_s']:.3f} s"
 
@@ -48,8 +48,8 @@ LIMIT = Code(
         f"{_lost(data)} of the {data['took_s']:.3f} s that it took: without that it may have kept "
         f"the limit of {data['limit_s']:g} s"
     ),
-    "The app missed a limit by no more time than it waited for a core. `app` is null where the lab"
-    " itself was late.",
+    "The app missed a limit by no more time than it waited for a core. `app` is null if the lab "
+    "itself was late.",
     data=("app", "lost_s", "took_s", "limit_s"),
 )
 STRETCH = Code(
@@ -58,8 +58,8 @@ STRETCH = Code(
         f"{_lost(data)} between {data['start_s']:.3f} and {data['end_s']:.3f} s: slowness of the "
         "app cannot be distinguished from this machine's"
     ),
-    "Most of that time was lost: the app waited for a core, or, where `app` is null, the lab itself"
-    " was late.",
+    "Most of that time was lost: the app waited for a core, or, if `app` is null, the lab itself "
+    "was late.",
     data=("app", "lost_s", "start_s", "end_s"),
 )
 TOO_MUCH = 0.5  # this share of a time
@@ -76,7 +76,7 @@ def starved(
     judged: Callable[[History], Verdict],
     given_more: Callable[[float], Verdict],
 ) -> Reason | None:
-    """Why the machine may have caused the failure of `e`. None if it did not.
+    """Why a slow machine may have caused the failure of `e`. None if it did not.
 
     `given` are the times that `e` gives the app. `judged` judges `e` by another history,
     `given_more` with more seconds for what must be done in time.
@@ -128,7 +128,9 @@ def _excused(
     app: App, history: History, losses: list[tuple[str, list[Loss]]],
     judged: Callable[[History], Verdict],
 ) -> Reason | None:  # fmt: skip
-    """The first starved time, if without the late answers in such times nothing fails."""
+    """The reason for the first starved time, if nothing fails once the answers that were late in
+    such times are left out. Else None.
+    """
     stretches = list(_stretches(losses))
     if not stretches:
         return None
@@ -143,7 +145,7 @@ def _excused(
 
 
 def _is_late(event: AnyEvent, app: App, limit_s: float, stretches: Iterable[Span]) -> bool:
-    """Whether it is an answer that was late in a starved time."""
+    """Whether the event is an answer to this app's client that was late in a starved time."""
     if not isinstance(event, HealthSample | ProberSample | Write | OwnSample):
         return False
     if event.app not in (app.name, ""):  # the callable of a scenario's probe may ask any app
@@ -155,7 +157,7 @@ def _is_late(event: AnyEvent, app: App, limit_s: float, stretches: Iterable[Span
 
 
 def _stretches(losses: list[tuple[str, list[Loss]]]) -> Iterator[tuple[Span, Reason]]:
-    """Every time of STRETCH_S in which too much was lost, and why."""
+    """Every time of `STRETCH_S` seconds in which too much was lost, with the reason."""
     for who, each in losses:
         for at, _ in each:
             stretch = Span(start_s=at.start_s, end_s=at.start_s + STRETCH_S)

@@ -36,7 +36,7 @@ class Span:
     end_s: float
 
     def holds(self, at_s: float) -> bool:
-        """Whether this moment is in it."""
+        """Whether this moment is in the span."""
         return self.start_s <= at_s <= self.end_s
 
 
@@ -59,7 +59,9 @@ def asked_s(history: History, fault: str) -> float:
 
 
 def fault_span(history: History, fault: str) -> Span | None:
-    """From when the fault was in force until its heal began. None if it was not observed."""
+    """From when the fault was observed in force until its heal began. None if it was not
+    observed.
+    """
     began = history.first(FaultInForce, lambda e: e.fault == fault)
     if began is None:
         return None
@@ -100,7 +102,7 @@ def samples(history: History, app: str, boot: int) -> list[HealthSample]:
 
 def recovery_span(history: History, app: str, boot: int) -> Span | None:
     """From the last heal in this boot's life to the next fault, or without end. None if no fault
-    was healed in its life. An app that ended by itself must have recovered all the same.
+    was healed in its life. For an app that ended by itself, later heals count as well.
     """
     begun, ended = spawned(history, app, boot), exited(history, app, boot)
     if begun is None:
@@ -115,7 +117,7 @@ def recovery_span(history: History, app: str, boot: int) -> Span | None:
 
 
 def faults_begun_s(history: History) -> dict[str, float]:
-    """When each fault began: as `asked_s`, for all faults that began."""
+    """Maps each fault that began to when it began, as `asked_s` has it."""
     asked = {e.fault for e in history.of(FaultRequested) if not e.armed}
     fired = {e.fault for e in history.of(FaultInForce)}
     return {fault: asked_s(history, fault) for fault in sorted(asked | fired)}
@@ -179,8 +181,8 @@ def not_asked_at(before: HealthSample | None, first: HealthSample, due_s: float)
 
 
 def not_asked_until(asked: Iterable[HealthSample], due_s: float) -> Reason | None:
-    """That the last of these answers came too long before the bound to know whether the missing
-    state began in time. Else None. The run waits until then.
+    """The reason that the last of these answers was received too long before the bound to know
+    whether the missing state began in time. Else None.
     """
     last_s = max(map(answered_s, asked), default=None)
     if last_s is not None and last_s >= due_s - HEARD_S:
@@ -194,24 +196,24 @@ def still_asked(seen: Sequence[HealthSample], sampling: Sampling, now_s: float) 
 
 
 def spawned(history: History, app: str, boot: int) -> Spawned | None:
-    """The spawn of one boot."""
+    """The event that one boot was spawned. None if it was not."""
     return history.first_of_boot(Spawned, app, boot)
 
 
 def exited(history: History, app: str, boot: int) -> Exited | None:
-    """The end of one boot's process. None while it runs."""
+    """The event that one boot's process ended. None while it runs."""
     return history.first_of_boot(Exited, app, boot)
 
 
 def exited_by(at_s: float, e: OfBoot, history: History) -> Exited | None:
-    """The end of the process, if it ended by itself by that moment. Else None."""
+    """The event that the process ended, if it ended by itself by `at_s`. Else None."""
     ended = exited(history, e.app, e.boot)
     early = ended is not None and not ended.asked and ended.at_s <= at_s
     return ended if early else None
 
 
 def replaced(history: History, app: str, boot: int) -> Exited | None:
-    """The end of a boot that the plan replaced with a later one. Else None."""
+    """The event that a boot ended, if the plan replaced it with a later one. Else None."""
     ended = exited(history, app, boot)
     later = history.first(Spawned, lambda s: s.app == app and s.boot > boot)
     return ended if ended and ended.asked and later else None

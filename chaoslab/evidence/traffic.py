@@ -30,7 +30,9 @@ NEVER_READY = Code(
 
 
 def over_s(write: Write) -> float:
-    """When the write was over: answered, or without an answer in its time."""
+    """When the write was over: when it was answered, or when its client stopped waiting for an
+    answer.
+    """
     return write.at_s + write.took_s
 
 
@@ -99,7 +101,7 @@ def one_after_another(writes: Iterable[Write]) -> list[Write]:
 
 
 def no_answer(write: Write) -> bool:
-    """Whether no answer came, so that it is not known whether the write is in the database."""
+    """Whether the write got no answer, so that it is not known whether it is in the database."""
     return write.outcome == "indeterminate" and write.status_code is None
 
 
@@ -130,12 +132,16 @@ def app_connections(history: History, link: str, fault: str) -> list[LinkConnect
 
 
 def engine_recorded(history: History, link: str, fault: str) -> bool:
-    """Whether the engine recorded the link's connections then. Canaries are always among them."""
+    """Whether the engine recorded the link's connections for `fault` (empty: at the run's end).
+    Canaries are always among its records.
+    """
     return history.first(LinkConnection, lambda c: (c.link, c.fault) == (link, fault)) is not None
 
 
 def most_within(times_s: list[float], window_s: float) -> int:
-    """The largest number of these times, in order, that are within one window of that length."""
+    """The largest number of these times, in order, that are within one window of `window_s`
+    seconds.
+    """
     most, start = 0, 0
     for end, at_s in enumerate(times_s):
         while at_s - times_s[start] > window_s:

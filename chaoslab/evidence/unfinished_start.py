@@ -52,8 +52,8 @@ def _answering(data: Data) -> str:
 EXITED = Code(
     "start.exited",
     _exited,
-    "The process ended by itself; whether it had listened and answered before. Seconds count from "
-    "its start.",
+    "The process ended by itself. The data say whether it had listened and answered before. "
+    "Seconds count from its start.",
     data=(
         "exit_code",
         "after_s",
@@ -96,7 +96,9 @@ RESTARTED = Code(
 def how_it_ended(
     e: OfBoot, history: History, begun: Spawned, ended: Exited | None
 ) -> tuple[Reason, ...]:
-    """What was observed from outside, the phases that the app published, and its last log lines."""
+    """Reasons for a start-up that did not complete: what was observed from outside, the phases that
+    the app published, restarts, and its last log lines.
+    """
     gone = ended if ended is not None and not ended.asked else None
     seen = exited_early(e, history, begun, gone) if gone else _lived(e, history, begun)
     restarts = sum(spawn.restart and spawn.app == e.app for spawn in history.of(Spawned))
@@ -123,19 +125,23 @@ def exited_early(e: OfBoot, history: History, begun: Spawned, ended: Exited) -> 
 
 
 def last_bad_answer(e: OfBoot, history: History) -> list[Reason]:
-    """The last answer of health, if it was neither healthy nor degraded."""
+    """The reason for the last answer of health, if that was not healthy or degraded. Else empty."""
     answers = [s for s in samples(history, e.app, e.boot) if s.status_code]
     bad = answers and answers[-1].state not in SERVING
     return [health_answer(answers[-1])] if bad else []
 
 
 def log_lines(ended: Exited | None) -> list[Reason]:
-    """The last lines of the log, which must name the cause."""
+    """Reasons with the last lines of the log, which must name the cause. Empty if the process has
+    not ended.
+    """
     return [LOG_LINE(log_line=line) for line in ended.log_tail[-LAST_WORDS:]] if ended else []
 
 
 def _lived(e: OfBoot, history: History, begun: Spawned) -> list[Reason]:
-    """Whether the running process listened on its port, on another or on none, and answered."""
+    """Reasons that say whether the running process listened on its port, on another or on none, and
+    whether it answered.
+    """
     listened_s, status = _listened_after_s(e, history, begun), _first_status(e, history)
     if listened_s is None and not begun.standing:
         return _elsewhere(e, history, begun) or [NEVER_LISTENED(port=begun.port)]
@@ -155,7 +161,7 @@ def _first_status(e: OfBoot, history: History) -> int | None:
 
 
 def _elsewhere(e: OfBoot, history: History, begun: Spawned) -> list[Reason]:
-    """The other ports on which it listened. Empty if there are none."""
+    """The reason with the other ports on which the app listened. Empty if there are none."""
     reads = history.of_boot(Listening, e.app, e.boot)
     ports = sorted({port for read in reads for port in read.ports} - {begun.port})
     return [OTHER_PORT(other_ports=ports, port=begun.port)] if ports else []

@@ -38,7 +38,7 @@ def silent_before_heal(
     asked: list[HealthSample],
     sampling: Sampling,
 ) -> Reason | None:
-    """That no answer came for too long before the heal. Else None.
+    """The reason that no answer of health was received for too long before the heal. Else None.
 
     Either the lab sent no request, or the app left one open.
     """
@@ -51,8 +51,8 @@ def silent_before_heal(
 
 
 def replaced_s(e: OfBoot, history: History) -> float | None:
-    """When the plan replaced this boot: when the lab stopped asking it, or when it ended. None
-    if the plan did not replace it.
+    """When the plan replaced this boot: when the lab stopped asking it, or when the boot ended if
+    that was earlier. None if the plan did not replace it.
     """
     if (stopped := replaced(history, e.app, e.boot)) is None:
         return None

@@ -18,7 +18,9 @@ def waited_s(history: History, app: str, boot: int, since_s: float, until_s: flo
 
 
 def losses_of(app: str, boot: int | None, history: History) -> Iterator[tuple[str, list[Loss]]]:
-    """The time that was lost: by the app, under its name, and by the lab, under no name."""
+    """The lost times as two pairs: the app's name with its waits for a core, and an empty name with
+    the times in which the lab was late.
+    """
     yield (
         app,
         [

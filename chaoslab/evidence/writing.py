@@ -29,7 +29,9 @@ FEW_ACKNOWLEDGED = Code(
 
 
 def dry_s(app: str, plan: Plan) -> float:
-    """How long the run waits for the next acknowledged write: twice the pause of a load or more."""
+    """How long the run waits for the next acknowledged write: 2 s, or twice the pause between two
+    writes of a load if that is longer.
+    """
     return max([WRITES_DRY_S, *(2 / load.rate_per_s for load in plan.load if load.app == app)])
 
 
@@ -40,7 +42,9 @@ def more_of(
     now_s: float,
     dry_s: float,
 ) -> str | None:
-    """How many acknowledged writes are missing. None once there are enough, or no more come."""
+    """Text that says how many acknowledged writes are missing. None if there are enough, or if none
+    was acknowledged for `dry_s` seconds.
+    """
     newest_s = max([*map(over_s, ok), *begins_s], default=0.0)
     if len(ok) >= at_least or now_s > newest_s + dry_s:
         return None
@@ -48,7 +52,9 @@ def more_of(
 
 
 def loads_begin_s(app: str, plan: Plan, history: History) -> Iterator[float]:
-    """When each load of the app began, or when the time of its trigger ends."""
+    """When each load of the app began, or, if it has not begun, when the time to wait for its
+    trigger ends. Loads whose trigger was missed are left out.
+    """
     begun = history.last(Spawned, lambda s: s.app == app)
     missed = missed_places(history)
     for number, load in enumerate(plan.load):
@@ -61,7 +67,9 @@ def loads_begin_s(app: str, plan: Plan, history: History) -> Iterator[float]:
 
 
 def started_by_s(app: str, history: History, startup_s: float) -> float:
-    """When the app's newest start-up was complete, or when its time ends."""
+    """When the app's newest start-up was complete, or, if it is not, when its time ends. 0 if the
+    app does not run.
+    """
     begun = history.last(Spawned, lambda s: s.app == app)
     if begun is None or exited(history, app, begun.boot) is not None:
         return 0.0
@@ -70,7 +78,9 @@ def started_by_s(app: str, history: History, startup_s: float) -> float:
 
 
 def looked_up(write: Write, history: History) -> ReadBack | None:
-    """The last read of the database for this write that began after it was over. Else None."""
+    """The last read of the database that looked for this write and began after the write was over.
+    None without one.
+    """
     return history.last(
         ReadBack,
         lambda b: (

@@ -22,7 +22,9 @@ def save_checksums(folder: Path, sums: Checksums) -> None:
 
 
 def changed_files(folder: Path) -> tuple[str, ...]:
-    """The files of a run that differ from their checksums. Empty if the run has no checksums."""
+    """The names of a run's files that differ from their checksums. Empty if the run has no
+    checksums.
+    """
     try:
         lines = (folder / _NAME).read_bytes().decode(errors="replace").splitlines()
     except FileNotFoundError:

@@ -66,7 +66,9 @@ def write_all(file: int, data: bytes) -> None:
 
 
 def check_room(folder: Path) -> None:
-    """Check that files can be written into the folder, which is made. Raises ResultsUnwritable."""
+    """Make the folder if it is missing, and check that files can be written into it. Raises
+    ResultsUnwritable.
+    """
     with suppress(FileExistsError):
         make_folder(folder)
     trial = folder / f".room-{os.getpid()}"

@@ -99,7 +99,7 @@ def _running(app: str, events: Sequence[AnyEvent]) -> Spawned | None:
 def _boots_to_come(
     app: str, moment: AtMoment, plan: Plan, events: Sequence[AnyEvent], without: frozenset[int]
 ) -> int:
-    """How many boots of an app the plan may still start, restarts by a supervisor included."""
+    """How many boots of an app the plan may still start, with restarts by a supervisor."""
     spawns = [e for e in events if isinstance(e, Spawned) and e.app == app]
     mine = [(n, boot.at) for n, boot in enumerate(plan.boots) if boot.app == app]
     due = sum(at is None or find(at, events) is not None for _, at in mine)
@@ -141,8 +141,8 @@ def _is_kept(label: str, plan: Plan) -> bool:
 
 
 def _why_missed(moment: AtMoment, label: str, events: Sequence[AnyEvent]) -> str:
-    """What was recorded of a fault that can no longer be in force, or be healed; empty if it may
-    be.
+    """Why a fault can no longer be in force, or be healed, as it was recorded. Empty if it still
+    can.
     """
     mine = [e for e in events if getattr(e, "fault", None) == label]
     why = next((str(e.why) for e in reversed(mine) if isinstance(e, FaultMissed)), "")

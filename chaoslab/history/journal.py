@@ -1,4 +1,6 @@
-"""The journal of a run: it only grows. Each event is in memory, and at once a JSON line on disk."""
+"""The journal of a run. Events are only added. Each is in memory, and at once a JSON line
+on disk.
+"""
 
 from __future__ import annotations
 
@@ -43,11 +45,11 @@ class History:
         return (event for event in self.events if isinstance(event, kind))
 
     def first(self, kind: type[E], where: Callable[[E], bool] = lambda _: True) -> E | None:
-        """The first event of that type which satisfies `where`."""
+        """The first event of that type for which `where` is true. None without one."""
         return next((event for event in self.of(kind) if where(event)), None)
 
     def last(self, kind: type[E], where: Callable[[E], bool] = lambda _: True) -> E | None:
-        """The last event of that type which satisfies `where`."""
+        """The last event of that type for which `where` is true. None without one."""
         found = None
         for event in self.of(kind):
             if where(event):
@@ -59,11 +61,11 @@ class History:
         return (e for e in self.of(kind) if (e.app, e.boot) == (app, boot))
 
     def first_of_boot(self, kind: type[B], app: str, boot: int) -> B | None:
-        """The first event of one type of that boot."""
+        """The first event of one type of that boot. None without one."""
         return next(self.of_boot(kind, app, boot), None)
 
     def last_of_boot(self, kind: type[B], app: str, boot: int) -> B | None:
-        """The last event of one type of that boot."""
+        """The last event of one type of that boot. None without one."""
         return next(iter(reversed([*self.of_boot(kind, app, boot)])), None)
 
 
@@ -101,8 +103,9 @@ class Journal:
 
     @property
     def kept(self) -> History:
-        """The events that are in the file: all, unless there was trouble. Numbers are rounded as in
-        the file, so that verdicts of the run and of the saved run have the same data.
+        """The events that are in the file: all, unless the file could not be written any more.
+        Numbers are rounded as in the file, so that verdicts of the run and of the saved run have
+        the same data.
         """
         return History(tuple(replace(e, **_floats(e)) for e in self._events[: self._kept]))
 
@@ -146,9 +149,10 @@ class Journal:
                 self._wakers.discard(waker)
 
     async def moment(self, moment: AtMoment, since_s: float | None = None) -> AnyEvent | None:
-        """Wait for a moment and its `after_s`. None if it did not occur in time.
+        """Wait for a moment and its `after_s`, and return its event. None if it did not occur in
+        time.
 
-        `since_s` is when the fault began that the moment ends; see `moments.find`.
+        `since_s` is when the fault began whose stop the moment is; see `moments.find`.
         """
         assert moment.within_s is not None, "the plan was not resolved"
         event = await self.wait_for(lambda events: find(moment, events, since_s), moment.within_s)
@@ -176,7 +180,9 @@ class Journal:
 
 
 def _floats(event: AnyEvent) -> dict[str, Any]:
-    """The numbers of an event, rounded to six decimals as in the file."""
+    """The numbers of an event that have decimals, by field, rounded to six decimals as in
+    the file.
+    """
     values = ((each.name, getattr(event, each.name)) for each in fields(event))
     return {name: round(value, 6) for name, value in values if isinstance(value, float)}
 
@@ -191,7 +197,7 @@ def _as_line(event: AnyEvent) -> str:
 
 
 def read_history(path: Path) -> History:
-    """The history in a file. An incomplete last line, as of a killed run, is left out.
+    """The history in a file. An incomplete last line, as a killed run leaves one, is left out.
 
     Raises SpecError if the file is missing, or if a line before the last is no event.
     """

@@ -65,9 +65,9 @@ def find(
 ) -> AnyEvent | None:
     """The nth event that is the moment. None if it has not occurred.
 
-    `since_s` is when the fault began that the moment ends. A change of health does not count that
-    ended before: an app may be degraded until it has checked its dependencies for the first time.
-    Then the next such change is the moment.
+    `since_s` is when the fault began whose stop the moment is. A change of health that was over
+    before that time does not count, because an app may be degraded until it has checked its
+    dependencies for the first time. Then the next such change is the moment.
     """
     number = 0
     for at, event in enumerate(events):
@@ -90,7 +90,7 @@ def is_one(moment: AtMoment, event: AnyEvent) -> bool:
 
 
 def in_words(moment: AtMoment | str) -> str:
-    """The moment as a sentence names it. A text is returned as it is."""
+    """The moment in words, for a sentence. A text is returned as it is."""
     if isinstance(moment, str):
         return moment
     naming = f" {', '.join(moment.naming) or 'nothing'}" if moment.moment == "lost" else ""

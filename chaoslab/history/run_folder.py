@@ -53,12 +53,16 @@ class RunFolder:
     path: Path
 
     def save_before(self, topology: Topology, plan: Plan, info: RunInfo) -> Checksums:
-        """Save topology, plan and facts, with secrets masked. Raises ResultsUnwritable."""
+        """Save topology, plan and facts, with secrets masked, and return the checksums of the
+        files. Raises ResultsUnwritable.
+        """
         sums = self.save_plan(topology, plan)
         return {**sums, "run.json": self._save("run.json", RunInfo, info)}
 
     def save_plan(self, topology: Topology, plan: Plan) -> Checksums:
-        """Save topology and plan, with secrets masked. Raises ResultsUnwritable."""
+        """Save topology and plan, with secrets masked, and return the checksums of the files.
+        Raises ResultsUnwritable.
+        """
         with suppress(FileExistsError):
             make_folder(self.path)
         mask = mask_of(topology, plan)
@@ -76,14 +80,16 @@ class RunFolder:
         return self.path / "verdicts.json"
 
     def log_path(self, name: str) -> Path:
-        """The log file of a process of the run."""
+        """The path of the log file of the process `name` of the run."""
         return self.path / f"{name}.log"
 
     def topology(self) -> Topology:
         return self._load("topology.json", Topology)
 
     def plan(self, kinds: Kinds) -> Plan:
-        """The plan, read with the kinds that are installed here."""
+        """The saved plan. A fault or an expectation whose kind is not in `kinds` becomes an unknown
+        one.
+        """
         return self._read("plan.json", lambda text: read_plan(text, kinds))
 
     def info(self) -> RunInfo:

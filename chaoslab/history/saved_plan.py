@@ -1,4 +1,4 @@
-"""A plan as a file: written with all fields, and read with the kinds that are installed."""
+"""A plan as a file: it is written with all fields, and read with the kinds that are installed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_SHOWN = 100  # characters of a part that cannot be read
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kinds:
-    """The classes of faults and expectations, by their kinds."""
+    """Maps the kinds of faults and of expectations to their classes."""
 
     faults: Mapping[str, type[Declared]]
     expectations: Mapping[str, type[Expected]]
@@ -33,7 +33,7 @@ def plan_json(plan: Plan) -> bytes:
 
 
 def read_plan(text: bytes, kinds: Kinds) -> Plan:
-    """The plan in such a text. A part whose kind is not in `kinds` becomes an `UnknownFault` or an
+    """The plan in a JSON text. A part whose kind is not in `kinds` becomes an `UnknownFault` or an
     `UnknownExpectation`.
 
     Raises ValueError, or pydantic's ValidationError, if the text is no plan.
@@ -51,7 +51,7 @@ def read_plan(text: bytes, kinds: Kinds) -> Plan:
 
 
 def _listed(data: object, name: str) -> list[object]:
-    """The parts of that name, removed from the data of the plan."""
+    """The list `name` of the plan's data. It is removed from the data."""
     parts = data.pop(name, []) if isinstance(data, dict) else []
     if not isinstance(parts, list):
         raise ValueError(f"its {name} is not a list")

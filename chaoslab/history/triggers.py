@@ -1,4 +1,4 @@
-"""Waiting for the triggers of a plan, until they occur or can no longer occur."""
+"""Waits for the triggers of a plan, until they occur or can no longer occur."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ RUN_ENDED = Code(
 
 
 class Awaited:
-    """One moment that the plan waits for. `why` is the reason once the moment did not occur.
+    """One moment that the plan waits for. If the moment did not occur, `why` is the reason.
 
-    `since_s` is when the fault began that the moment ends; see `moments.find`. `of_boot` is the
+    `since_s` is when the fault began whose stop the moment is; see `moments.find`. `of_boot` is the
     number, from 0, of the plan's boot that starts at the moment.
     """
 
@@ -57,8 +57,8 @@ class Awaited:
         self.why: Reason | None = None
 
     async def came(self) -> bool:
-        """Wait for the moment and the seconds after it. False as soon as it can no longer occur, or
-        if it did not occur in its time.
+        """Wait for the moment and the seconds after it. True once they are over. False as soon as
+        it can no longer occur, or if it did not occur in its time.
         """
         event = await self._journal.wait_for(self._look, self._within_s)
         if event is None:
@@ -82,7 +82,9 @@ class Awaited:
 async def trigger_came(
     place: str, moment: AtMoment, plan: Plan, journal: Journal, of_boot: int | None = None
 ) -> bool:
-    """Wait for the moment of a boot, a load or a step. Record that it did not occur."""
+    """Wait for the moment of a boot, a load or a step, and return whether it occurred. If it did
+    not, that is recorded.
+    """
     awaited = Awaited(moment, plan, journal, of_boot=of_boot)
     if await awaited.came():
         return True
@@ -103,7 +105,8 @@ def missed_places(history: History) -> set[str]:
 
 
 def never_came(plan: Plan, history: History) -> Iterator[tuple[str, AtMoment]]:
-    """The triggers of boots, loads, steps and the quiet time that did not occur, by their place.
+    """The triggers of boots, loads, steps and the quiet time that did not occur, each with its
+    place in the plan.
 
     `injection/schedule` records those of faults.
     """

@@ -18,7 +18,9 @@ _PATH_SAFE = frozenset(ascii_letters + digits + "_.:")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddToxic:
-    """Add one toxic to a stream of a proxy. The proxy lists an `inert` one, but without effect."""
+    """Add one toxic to a stream of a proxy. The proxy lists an `inert` toxic, but it has
+    no effect.
+    """
 
     proxy: str
     name: str

@@ -1,4 +1,4 @@
-"""Other commands for a topology's apps, from options of a command line: `APP=COMMAND`."""
+"""Replaces the commands of a topology's apps by those in command-line options: `APP=COMMAND`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ APP_TWICE = ErrorCode(
     "command.app_twice", "app '{app}' is given twice", "Two options name a command for one app."
 )
 NOT_READABLE = ErrorCode(
-    "command.not_readable", "cannot read {text}", "The text is not APP=COMMAND."
+    "command.not_readable", "cannot read {text}", "The text of an option is not APP=COMMAND."
 )
 NOT_SPLIT = ErrorCode(
     "command.not_split",
     "cannot be split into words: {cause}",
-    "A shell could not split the command into words either.",
+    "The command cannot be split into words, for example because a quotation is not closed.",
 )
-EMPTY = ErrorCode("command.empty", "no command", "No command is given for the app.")
+EMPTY = ErrorCode("command.empty", "no command", "An option names an app, but gives no command.")
 _WANTED = "APP=COMMAND, as in backend='{python} -m my.backend'"
 
 
@@ -49,7 +49,7 @@ def with_commands(
 
 
 def shown(texts: Sequence[str]) -> tuple[str, ...]:
-    """Each `APP=COMMAND` with its secrets masked, to be printed or saved."""
+    """Each `APP=COMMAND` with its secrets masked, for printing or saving."""
     return tuple(_shown(text) for text in texts)
 
 
@@ -84,7 +84,7 @@ def _apps(topology: Topology, commands: Mapping[str, tuple[str, ...]]) -> dict[s
 def _parsed(
     text: str, topology: Topology, option: str
 ) -> tuple[str, tuple[str, ...], list[Problem]]:
-    """The app, its command, and the problems with them."""
+    """The app and the command in an option's text, and the problems with both."""
     app, equals, line = text.partition("=")
     where = f"{option} {app}" if app else option
     if not equals or not app:

@@ -15,7 +15,8 @@ OFF = ("", "false", "0", "no", "off")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bypass:
     """The variable that lets the app start without its dependencies, and the profiles that may set
-    it. Every profile that is not in `allowed_in` counts as production. So does a missing one.
+    it. Every profile that is not in `allowed_in` counts as production. A missing profile counts as
+    production as well.
     """
 
     variable: str
@@ -41,8 +42,9 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """The connections of one instance and the largest number of instances (each is a sum), and the
-    `limit` of the server, of which `reserved` are not available.
+    """`size` is the number of connections of one instance, and `instances` the largest number of
+    instances; each is the sum of its figures. `limit` is the largest number of connections of the
+    server, of which `reserved` are not available.
     """
 
     size: tuple[Figure, ...]

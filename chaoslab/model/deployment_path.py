@@ -1,7 +1,7 @@
 """Paths into a deployment file, as in `spec.containers[name=backend].ports[0].containerPort`.
 
-A path must find exactly one place, and an error must name the line and the step that found nothing.
-JSONPath libraries return sets of values, without lines and without that step.
+A path must find exactly one place. If it does not, the error must name the line and the step that
+found nothing. JSONPath libraries return sets of values, without lines and without that step.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ _CONDITION = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """The entry of a table."""
+    """A step of a path: the entry of a table that has this name."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """The n-th item of a list, from 0."""
+    """A step of a path: the n-th item of a list, from 0."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Where:
-    """The one item of a list that has these values at these keys."""
+    """A step of a path: the one item of a list that has these values at these keys."""
 
     conditions: tuple[tuple[tuple[str, ...], str], ...]
 
@@ -73,7 +73,7 @@ def written(step: Step) -> str:
 
 
 def is_deployment_path(text: str) -> bool:
-    """Whether it is a path into a deployment file."""
+    """Whether the text is a path into a deployment file."""
     try:
         return bool(parsed(text))
     except ValueError:
@@ -81,7 +81,7 @@ def is_deployment_path(text: str) -> bool:
 
 
 def is_figure(text: str) -> bool:
-    """Whether it is a path, or `$NAME` for the value of a variable."""
+    """Whether the text is a path into a deployment file, or `$NAME` for the value of a variable."""
     if text.startswith("$"):
         return re.fullmatch(r"\$\w+", text) is not None
     return is_deployment_path(text)

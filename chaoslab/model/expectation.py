@@ -1,6 +1,6 @@
 """What a plan needs to know about its expectations. Plain data.
 
-`chaoslab.expectations` has the kinds, one module each.
+The package `chaoslab.expectations` has the kinds, one module each.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class ProofWanted:
 class Seen:
     """What was observed so far of one boot. Times are in seconds since the lab's start, and minus
     infinity for what was not observed. `starting`: the app's time to start is not over.
-    `in_force_s` maps each fault in force to when it began.
+    `in_force_s` maps each fault in force to the time when it began.
     """
 
     now_s: float
@@ -49,7 +49,9 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """The plan and topology of an expectation. `where` names it, as in `plan x: expect[0]`."""
+    """The plan and topology that an expectation belongs to. `where` names the expectation, as in
+    `plan x: expect[0]`.
+    """
 
     where: str
     plan: Plan
@@ -61,7 +63,7 @@ class Expected:
     """One claim about one app.
 
     `rests_on` names the faults that must be observed to affect the app, or the verdict is UNKNOWN.
-    None means every fault of the plan. `app` may be left out if there is only one.
+    None means every fault of the plan. `app` may be left out if the topology has only one app.
     """
 
     rests_on: tuple[str, ...] | None = None
@@ -79,35 +81,41 @@ class Expected:
 
     @property
     def of_boot(self) -> int:
-        """The number of the boot that it is about, from 1. 0 means any boot."""
+        """The number of the boot that the expectation is about, from 1. 0 means any boot."""
         return int(getattr(self, "boot", 0))
 
     @property
     def named_faults(self) -> tuple[str, ...]:
-        """The faults that it names in other fields than `rests_on`."""
+        """The faults that the expectation names in other fields than `rests_on`."""
         return ()
 
     @property
     def proof(self) -> ProofWanted | None:
-        """The write that the lab must send for it. None if it needs none."""
+        """The write that the lab must send for the expectation. None if it needs none."""
         return None
 
     @property
     def start_mode(self) -> str | None:
-        """The state that it expects of a start, or `any`. None where it is not about a start."""
+        """The state that the expectation requires of a start, or `any`. None if it is not about a
+        start.
+        """
         return None
 
     @property
     def needs_writes(self) -> bool:
-        """Whether it is judged by writes, so that the app needs a write contract."""
+        """Whether the expectation is judged by writes, so that the app needs a write contract."""
         return self.judged_by_writes or self.keeps_writes or self.proof is not None
 
     def faults_rested_on(self) -> frozenset[str]:
-        """The labels of all faults that it rests on, those that it names included."""
+        """The labels of all faults that the expectation rests on, with those that its other fields
+        name.
+        """
         return frozenset({*(self.rests_on or ()), *filter(None, self.named_faults)})
 
     def problems(self, place: Place) -> Iterator[Problem]:
-        """Every value that cannot be judged, and everything that it needs and the plan lacks."""
+        """A problem for every value of the expectation that cannot be judged, and for everything
+        that it needs and the plan does not have.
+        """
         del place
         yield from ()
 
@@ -120,12 +128,14 @@ class Expected:
         return replace(self, app=app.name)
 
     def awaits(self, seen: Seen) -> bool:
-        """Whether it waits for an answer of health now, so that the lab asks the app more often."""
+        """Whether the expectation waits for an answer of health now, so that the lab asks the app
+        more often.
+        """
         del seen
         return False
 
     def longest_s(self, place: Place) -> float:
-        """The longest time in seconds that a run may wait for it."""
+        """The longest time in seconds that a run may wait for the expectation."""
         del place
         return getattr(self, "within_s", None) or 0.0
 

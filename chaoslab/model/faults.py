@@ -1,6 +1,6 @@
 """What a plan needs to know about its faults. Plain data.
 
-`chaoslab.faults` has the kinds, one module each.
+The package `chaoslab.faults` has the kinds, one module each.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from chaoslab.model.when import AtMoment, Trigger, before_spawn
 class Declared:
     """What every declared fault has: a target of the topology, and when it starts and stops.
 
-    `stop=None` keeps it until the run ends. `name` is unique within a plan.
+    With `stop=None` the fault lasts until the run ends. `name` is unique within a plan.
     """
 
     target: str
@@ -35,21 +35,23 @@ class Declared:
 
     @property
     def label(self) -> str:
-        """The name by which the history and the verdicts refer to it."""
+        """The name by which the history and the verdicts refer to the fault."""
         return self.name or f"{self.kind}:{self.target}"
 
     @property
     def acts_on_connects(self) -> bool:
-        """Whether it acts on the TCP handshake, so that the proxy records no connection."""
+        """Whether the fault acts on the TCP handshake, so that the proxy records no connection."""
         return False
 
     @property
     def drops_every_connect(self) -> bool:
-        """Whether it drops every SYN while in force, so that dropped SYNs count all connects."""
+        """Whether the fault drops every SYN while in force, so that dropped SYNs count all
+        connects.
+        """
         return False
 
     def problems(self, where: str) -> Iterator[Problem]:
-        """The problems with its own values, for which no name of the topology is needed."""
+        """The problems with the fault's own values, for which no name of the topology is needed."""
         yield from ()
 
     def resolved(self) -> Self:
@@ -61,7 +63,8 @@ class Declared:
 class UnknownFault(Declared):
     """A fault of a saved plan whose kind is not installed here. `values` are its own fields.
 
-    A run that has it can be read, but nothing is observed of the fault. No new run can have it.
+    A saved run with such a fault can be read, but nothing is observed of the fault. No new run can
+    have one.
     """
 
     values: Mapping[str, object] = field(default_factory=dict)

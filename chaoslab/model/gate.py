@@ -38,7 +38,9 @@ class SlowRule:
 
 
 def _present_name(runtime: object) -> Any:
-    """The runtime by its present name. Older runs have the name of the proxy."""
+    """The present name of the runtime: older files call the runtime `local` by the name of its
+    proxy, `embedded`.
+    """
     return "local" if runtime == "embedded" else runtime
 
 

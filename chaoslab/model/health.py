@@ -43,9 +43,9 @@ class HealthContract:
     start-up is complete at the first healthy or degraded answer of `path`. Without a `ready_path`
     the app is ready when start-up is complete. `prober_timeout_s` is how long the platform's prober
     waits for an answer on any path. `prober_failures` is the number of misses in a row after which
-    it removes or restarts the app. `period_s` is the shortest time between two requests of the lab
-    on one path; None leaves it to the plan's sampling. `phases` are those that a complete start-up
-    must publish; empty means any that the app publishes.
+    the prober removes or restarts the app. `period_s` is the shortest time between two requests of
+    the lab on one path; None leaves it to the plan's sampling. `phases` are those that a complete
+    start-up must publish; empty means any that the app publishes.
     """
 
     path: str = "/health"

@@ -12,8 +12,8 @@ from chaoslab.model.when import AtMoment
 class Load:
     """Writes by the app's write contract, `rate_per_s` per second, from `start` to `stop`.
 
-    `stop=None` continues until the run ends. A write is sent at its time, even if earlier ones
-    have no answer yet (open loop). Each waits `timeout_s` seconds for its answer.
+    With `stop=None` the load continues until the run ends. A write is sent at its time, even if
+    earlier ones have no answer yet (open loop). Each waits `timeout_s` seconds for its answer.
     """
 
     start: AtMoment
@@ -46,7 +46,9 @@ class Sampling:
     quiet_until: AtMoment | None = None
 
     def of(self, app: App) -> Sampling:
-        """The same for this app, which is not asked more often than each `health.period_s`."""
+        """The sampling for this app, which is not asked more often than each `health.period_s`
+        seconds.
+        """
         period_s = app.health.period_s or 0.0
         return replace(
             self,

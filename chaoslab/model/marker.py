@@ -12,7 +12,8 @@ def marker_names(expression: str) -> tuple[str, ...]:
     """The markers that an expression names, each once, in order.
 
     An expression has what pytest allows: identifiers, `and`, `or`, `not`, parentheses, and keyword
-    arguments with plain values (`device(serial=1)`). Raises ValueError with the problem.
+    arguments with plain values (`device(serial=1)`). Raises ValueError with the problem if it has
+    anything else.
     """
     return tuple(dict.fromkeys(_names(_tree(expression), 0)))
 
@@ -20,7 +21,7 @@ def marker_names(expression: str) -> tuple[str, ...]:
 def may_select(expression: str, markers: Collection[str]) -> bool:
     """Whether the expression selects a test with these markers. Arguments of markers are ignored.
 
-    Raises ValueError with the problem.
+    Raises ValueError with the problem if the text is no expression.
     """
     marker_names(expression)
     return _holds(_tree(expression), markers)

@@ -52,9 +52,9 @@ class Mask:
     """Replaces the secrets of a run by `***`.
 
     At a place whose name is secret (a variable, an option, the password of a URL) the value is
-    always masked. In other texts it is masked from 4 characters on (6 if all are digits). It is
-    not masked where it is part of a name of the topology or the plan, or a word such as `true`:
-    then reports could not be read. The usual escaped forms of a value are masked as well.
+    always masked. In other texts a secret is masked if it has 4 or more characters (6 if all are
+    digits). It is not masked if it is part of a name of the topology or the plan, or a word such as
+    `true`: then reports could not be read. The usual escaped forms of a value are masked as well.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Mask:
         self.learn(secrets)
 
     def learn(self, secrets: Iterable[str]) -> None:
-        """Mask these secrets as well from now on."""
+        """Add these secrets to those that the mask hides."""
         before = len(self._forms)
         for secret in secrets:
             for piece in {secret, *(line.strip() for line in secret.splitlines())}:
@@ -85,7 +85,9 @@ class Mask:
             self._data = re.compile(pattern.encode("utf-8", "surrogatepass"))
 
     def learn_boot(self, command: Sequence[str], env: Mapping[str, str]) -> None:
-        """Mask the secrets of one boot as well, with its placeholders filled."""
+        """Add the secrets of one boot, with its placeholders filled, to those that the
+        mask hides.
+        """
         self.learn(secrets_of_command(command, self._listed))
         self.learn(secrets_of_env(env, self._listed))
 
@@ -114,7 +116,7 @@ class Mask:
         return tuple(self._command(words))
 
     def of(self, value: T) -> T:
-        """The value with its secrets masked: an event, a topology, a plan or a verdict.
+        """The value with its secrets masked. It may be an event, a topology, a plan or a verdict.
 
         Fields that hold only words of the lab stay as they are.
         """
@@ -170,7 +172,9 @@ class Mask:
                 yield self._place(word)
 
     def _place(self, text: str) -> str:
-        """The text masked, and in it every value whose name is secret, however short it is."""
+        """The text with its secrets masked, and with every value in it whose name is secret, even a
+        short one.
+        """
 
         def named(match: re.Match[str]) -> str:
             return match["head"] + MASKED if looks_secret(match["name"], self._listed) else match[0]

@@ -46,7 +46,9 @@ def _of_app(app: App, listed: tuple[str, ...]) -> Iterator[str]:
 
 
 def _of_settings(value: object, listed: tuple[str, ...], name: str = "") -> Iterator[str]:
-    """The secrets in the keys of a service's kind, by the names of the keys."""
+    """The secrets in the settings of a service. The names of the settings show which values are
+    secret.
+    """
     if isinstance(value, str):
         yield from secrets_of_env({name: value}, listed)
     elif isinstance(value, Mapping):
@@ -61,7 +63,9 @@ def _of_settings(value: object, listed: tuple[str, ...], name: str = "") -> Iter
 
 
 def _words(topology: Topology) -> Iterator[str]:
-    """The names that plan, history and verdicts have in common."""
+    """The names of the topology that plan, history and verdicts may contain. They are
+    never masked.
+    """
     yield topology.name
     yield from (*topology.services, *topology.apps, *topology.connectors)
     yield from (service.kind for service in topology.services.values())

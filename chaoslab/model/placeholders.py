@@ -1,4 +1,4 @@
-"""Placeholders such as `{postgres.url}` in commands, environments and bodies."""
+"""Finds and fills placeholders such as `{postgres.url}` in commands, environments and bodies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ _DOUBLE_IT = "write '{{' or '}}' for a literal brace"
 
 
 def known_to_app(links: Iterable[str]) -> list[str]:
-    """The names that an app's command and environment may use, given the services it links to."""
+    """The names of the placeholders that an app may use in its command and environment. `links` are
+    the services that it has links to.
+    """
     return [
         "port",
         "host",

@@ -25,7 +25,7 @@ class Boot:
     """One start of an app. `at=None` means at once. A later boot of the same app replaces the one
     before it (SIGTERM, then a new process). `env` overrides variables of the topology.
 
-    `restarts` is how often a supervisor starts the app again, at once, when it ends by itself.
+    `restarts` is how often a supervisor starts the app again, at once, if it ends by itself.
     """
 
     app: str = ""
@@ -38,9 +38,10 @@ class Boot:
 class Plan:
     """Everything that a run does, and what it is judged by.
 
-    After `limit_s` seconds the run ends in any case. None becomes, when the plan is resolved, the
-    sum of all times that the plan may wait. If the lab itself is once more than `max_lag_s` seconds
-    late, its times are unreliable, and every verdict that needs them is UNKNOWN.
+    After `limit_s` seconds the run ends in any case. If it is None, it becomes the sum of all times
+    that the plan may wait; this is done by `resolve`. If the lab itself is once more than
+    `max_lag_s` seconds late, its times are unreliable, and every verdict that needs them is
+    UNKNOWN.
     """
 
     name: str = ""
@@ -72,7 +73,8 @@ def resolve(plan: Plan, topology: Topology) -> Plan:
 
 
 def written_out(plan: Plan, topology: Topology) -> Plan:
-    """The same for a saved plan. Its values are not checked: an older version allowed them.
+    """The plan with every name and bound written out. For a saved plan: its values are not checked,
+    because an older version may have allowed them.
 
     Raises SpecError with every unknown name.
     """

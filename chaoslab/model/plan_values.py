@@ -1,4 +1,4 @@
-"""Problems with the values of a plan, other than unknown names. Pure."""
+"""Finds problems with the values of a plan, other than unknown names. Pure."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ START_AT_A_MOMENT = (
 
 
 def value_problems(plan: Plan, topology: Topology, where: str) -> Iterator[Problem]:
-    """Every value of the plan that makes it impossible to run or to judge."""
+    """A problem for every value of the plan that makes it impossible to run or to judge
+    the plan.
+    """
     for i, fault in enumerate(plan.faults):
         yield from _fault(f"{where}: faults[{i}]", fault)
     for place, moment in _moments(plan):
@@ -81,7 +83,9 @@ def _env(where: str, boot: Boot, topology: Topology) -> Iterator[Problem]:
 
 
 def _restarts(where: str, boot: Boot, plan: Plan, topology: Topology) -> Iterator[Problem]:
-    """Either a supervisor or the plan may start an app again, but not both."""
+    """The problems with a boot's `restarts`. Either a supervisor or the plan may start an app
+    again, but not both.
+    """
     if not boot.restarts:
         return
     if not 0 <= boot.restarts <= MOST_RESTARTS:

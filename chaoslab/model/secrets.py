@@ -56,8 +56,8 @@ def secrets_of_env(env: Mapping[str, str], listed: Collection[str] = ()) -> Iter
 
 
 def secrets_of_command(words: Sequence[str], listed: Collection[str] = ()) -> Iterator[str]:
-    """The secrets among a command's words: `--password x`, `--password=x`, `NAME=x`, URLs; in a
-    word that is a command itself, as after `sh -c`, too.
+    """The secrets among a command's words: `--password x`, `--password=x`, `NAME=x` and URLs. If a
+    word is a command itself, as after `sh -c`, the secrets in that command as well.
     """
     for before, word in zip(("", *words), words, strict=False):
         if is_value_of(before, word, listed):
@@ -73,8 +73,8 @@ def secrets_of_command(words: Sequence[str], listed: Collection[str] = ()) -> It
 
 
 def secrets_within(text: str, listed: Collection[str] = ()) -> Iterator[str]:
-    """The passwords of the URLs in a text, and the values of `name=value` with a secret name; each
-    as it is written, and decoded.
+    """The passwords of the URLs in a text, and the values of `name=value` with a secret name. Each
+    is returned as it is written, and decoded if it has a `%`.
     """
     found = [match["value"] for match in URL.finditer(text)]
     found += [m["value"] for m in PAIR.finditer(text) if looks_secret(m["name"], listed)]

@@ -1,4 +1,4 @@
-"""What a canary sends through a link, and what it observes. Plain data."""
+"""The data types for what a canary sends through a link, and for what it observes. Plain data."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ REACHED: tuple[Outcome, ...] = ("answered", "accepted")
 class Question:
     """The bytes that a canary sends to a service; they may be empty.
 
-    `answered`: the server answers. If not, a canary can only observe that its connection was
-    accepted, and that it stays open.
-    `server_first`: the server sends its first bytes unasked, so they arrive even if nothing that
-    the canary sends does.
+    `answered`: the service's server answers them. If not, a canary can only observe that its
+    connection was accepted, and that it stays open. `server_first`: the server sends its first
+    bytes before it has received any, so they arrive even if nothing arrives that the canary sends.
     """
 
     asked: bytes = b""
@@ -31,7 +30,8 @@ class Question:
 class Sighting:
     """What a canary observed, after how many seconds, and from which local port.
 
-    `server_first`: as the question has it; then an answer shows one direction of the path only.
+    `server_first` is that of the question: if it is true, an answer shows only one direction of the
+    path.
     """
 
     outcome: Outcome

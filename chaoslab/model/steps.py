@@ -24,12 +24,12 @@ NO_QUESTION = ErrorCode(
 TWO_QUESTIONS = ErrorCode(
     "plan.probe_with_two_questions",
     "has both http= and call=",
-    "A probe has a request and a callable.",
+    "A probe has both a request (http=) and a callable (call=).",
 )
 TWO_TARGETS = ErrorCode(
     "plan.request_with_two_targets",
     "has both app= and url=",
-    "A request of a probe names an app and a URL.",
+    "A request of a probe names both an app and a URL.",
 )
 
 
@@ -75,7 +75,7 @@ class Step:
         return replace(self, name=self.label, at=at, source=self.source or _source(self.do))
 
     def saved(self) -> Self:
-        """The same without the callable."""
+        """The same step without its callable, as a saved plan has it."""
         return replace(self, do=None)
 
 
@@ -101,9 +101,10 @@ class Probe:
     """A sample that the scenario takes itself each `every_s` seconds during the run.
 
     `http` is a request. `call` is a function or a coroutine function with no parameter, or with
-    one, a `Scene`. It is not ok if it raises or returns False; what it returns is recorded. One
-    sample is taken at a time. Each has `timeout_s` seconds. There are none in the quiet time of
-    `Sampling`, and no request to an app before its spawn. The lab fills in `source`.
+    one, a `Scene`. The sample is not ok if the function raises or returns False; what it returns is
+    recorded. One sample is taken at a time. Each has `timeout_s` seconds. No sample is taken in the
+    quiet time of `Sampling`, and no request is sent to an app before its spawn. The lab fills in
+    `source`.
     """
 
     name: str
@@ -121,12 +122,12 @@ class Probe:
         return replace(self, http=http, source=self.source or _source(self.call))
 
     def saved(self) -> Self:
-        """The same without the callable."""
+        """The same probe without its callable, as a saved plan has it."""
         return replace(self, call=None)
 
 
 def step_problems(where: str, steps: Sequence[Step]) -> Iterator[Problem]:
-    """Steps that cannot be carried out."""
+    """The problems with steps that cannot be carried out."""
     for i, step in enumerate(steps):
         place = f"{where}: steps[{i}]"
         if not callable(step.do):
@@ -135,7 +136,7 @@ def step_problems(where: str, steps: Sequence[Step]) -> Iterator[Problem]:
 
 
 def probe_problems(where: str, probes: Sequence[Probe]) -> Iterator[Problem]:
-    """Probes that cannot be carried out."""
+    """The problems with probes that cannot be carried out."""
     for i, probe in enumerate(probes):
         place = f"{where}: probes[{i}]"
         if not probe.name:

@@ -1,4 +1,4 @@
-"""What is under test: services, apps, the links between them, and connectors."""
+"""The data types of a topology: services, apps, the links between them, and connectors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Delivery = Literal["exactly_once", "at_least_once"]
 class Service:
     """A real server that apps depend on. `kind` names one of `chaoslab.services.kinds()`.
 
-    `settings` are the keys of that kind, as the file has them. The kind reads them.
+    `settings` are the keys of that kind, as the file has them. The code of the kind reads them.
     """
 
     name: str
@@ -61,9 +61,9 @@ class Limits:
 
     `connects_per_s`: tries per second on one link while a fault cuts it. `herd`: connects on one
     link in any half second after the heal. `spare_connections`: how many more connections than
-    before the fault it may hold on one server after a recovery. `pool`: by service, the largest
-    number of connections that all processes of the app may hold; it replaces a smaller number that
-    was observed before the fault.
+    before the fault it may hold on one server after a recovery. `pool` maps a service to the
+    largest number of connections that all processes of the app may hold; it replaces a smaller
+    number that was observed before the fault.
     """
 
     connects_per_s: float = 20.0
@@ -106,7 +106,7 @@ class Build:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """The image of an app, and how it is built where it is missing."""
+    """The image of an app, and how it is built if it is missing."""
 
     image: str
     build: Build | None = None
@@ -128,9 +128,9 @@ class Images:
 class Attach:
     """The addresses of parts that already run, for the attach runtime, which starts nothing.
 
-    `toxiproxy` is the address of its API (http://host:port). `apps` maps an app to its address,
-    `links` a link `app.service` to the name of its proxy, and `services` a service to a connection
-    URL past the proxies, for looking up what was written.
+    `toxiproxy` is the address of its API (http://host:port). `apps` maps an app to its address.
+    `links` maps a link `app.service` to the name of its proxy. `services` maps a service to a
+    connection URL past the proxies, with which the lab looks up what was written.
     """
 
     toxiproxy: str
@@ -141,9 +141,9 @@ class Attach:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """A process under test. The lab fills placeholders in `command` and `env` at the spawn:
+    """A process under test. At the spawn the lab fills placeholders in `command` and `env`:
     `{port}` and `{host}` (where the app listens), `{python}`, and `{<service>.url}`, `.host` and
-    `.port` of each link, which are those of its proxy.
+    `.port` of each link, which are those of the link's proxy.
     """
 
     name: str
@@ -179,7 +179,9 @@ class Secrets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topology:
-    """Everything under test, each part by its name."""
+    """Everything under test: services, apps and connectors, each by its name, and how to run and
+    judge them.
+    """
 
     name: str
     services: Mapping[str, Service]

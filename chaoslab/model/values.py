@@ -1,4 +1,4 @@
-"""Problems with single values of a plan. Pure."""
+"""Makes the problems with single values of a plan. Pure."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def wrong(where: str, name: str, value: object, expected: str, fix: str = "") ->
 
 
 def names_taken(where: str, kind: str, names: Sequence[str]) -> Iterator[Problem]:
-    """A problem for each name of a list of the plan that an earlier entry has. Empty is no name."""
+    """A problem for each name of a list of the plan that an earlier entry has. Empty names are
+    ignored.
+    """
     for i, name in enumerate(names):
         if name and (first := names.index(name)) != i:
             reason = NAME_TAKEN(name=name, kind=kind, index=first)
@@ -52,6 +54,6 @@ def names_taken(where: str, kind: str, names: Sequence[str]) -> Iterator[Problem
 
 
 def no_writes(where: str, needed_by: str, app: str) -> Problem:
-    """That a part of the plan needs writes of an app that declares none."""
+    """The problem that a part of the plan needs writes of an app that declares none."""
     reason = NO_WRITES(needed_by=needed_by, app=app)
     return Problem(reason=reason, where=where, fix=f"add [apps.{app}.writes]")

@@ -1,4 +1,4 @@
-"""Verdicts: PASS, UNKNOWN or FAIL, each with its reasons. Several merge to the worst."""
+"""Verdicts: PASS, UNKNOWN or FAIL, each with its reasons. The worst of several can be computed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from chaoslab.reason import Reason
 
 
 class Outcome(StrEnum):
-    """`PASS < UNKNOWN < FAIL`. UNKNOWN fails a gate as FAIL does; it is never a silent pass."""
+    """The outcome of a verdict: `PASS < UNKNOWN < FAIL`. UNKNOWN fails a gate as FAIL does; it is
+    never a silent pass.
+    """
 
     PASS = "PASS"
     UNKNOWN = "UNKNOWN"
@@ -19,12 +21,12 @@ class Outcome(StrEnum):
 
     @property
     def rank(self) -> int:
-        """0, 1, 2 from best to worst."""
+        """The position of the outcome from best to worst: 0 for PASS, 1 for UNKNOWN, 2 for FAIL."""
         return ("PASS", "UNKNOWN", "FAIL").index(self.value)
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:
-    """The worst of all. UNKNOWN if there is none: then nothing was judged."""
+    """The worst of these outcomes. UNKNOWN if there is none: then nothing was judged."""
     return max(outcomes, key=lambda outcome: outcome.rank, default=Outcome.UNKNOWN)
 
 
@@ -42,7 +44,7 @@ class Verdict:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """Its reasons for people, a line each."""
+        """The texts of its reasons for people, a line each."""
         return tuple(reason.text for reason in self.because)
 
 

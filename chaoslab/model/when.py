@@ -1,8 +1,8 @@
 """Triggers: the moments at which the faults, boots and loads of a plan begin and end. Plain data.
 
 Each moment of a history has a trigger. `after_s` is a number of seconds after the moment. `nth`
-is which occurrence, from 1. `app` names an app; empty means any. `within_s` is how many seconds to
-wait for the moment; None means by the app's deadlines.
+says which occurrence is meant, from 1. `app` names an app; empty means any. `within_s` is how many
+seconds to wait for the moment; if it is None, it follows from the app's deadlines.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ Moment = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeforeSpawn:
-    """Before the first app is spawned. The fault is confirmed in force before the spawn."""
+    """The trigger of a fault that is confirmed in force before the first app is spawned."""
 
     kind: Literal["before_spawn"] = "before_spawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AtConnection:
-    """When `link` accepts its n-th connection since the app was spawned. The proxy engine itself
-    injects the fault, so that it affects this connection.
+    """The trigger at the n-th connection that `link` accepts since the app was spawned. The proxy
+    engine itself injects the fault, so that it affects this connection.
     """
 
     link: str
@@ -43,16 +43,16 @@ class AtConnection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AtMoment:
-    """`after_s` seconds after a moment of the history, the `nth` of its kind.
+    """The trigger `after_s` seconds after a moment of the history, the `nth` of its kind.
 
     `of` is the fault's name for `in_force` and `healed`, else the app's name. Empty means any.
     `naming` are the dependencies that health must name for `lost`, in alphabetical order. As the
-    stop of a fault, a change of health does not count that ended before the fault began.
+    stop of a fault, a change of health does not count if it was over before the fault began.
 
     If the moment does not occur within `within_s` seconds, or can no longer occur, a fault with
     this start is not injected, a fault with this stop is healed, and a boot or a load does not
-    begin. It is recorded, and docs/verdicts.md says how it changes the verdicts. `within_s=None`
-    is filled in from the app's deadlines when the plan is resolved.
+    begin. It is recorded, and docs/verdicts.md says how it changes the verdicts. If `within_s` is
+    None, it is filled in from the app's deadlines when the plan is resolved.
     """
 
     moment: Moment
@@ -85,7 +85,9 @@ before_spawn = BeforeSpawn()
 
 
 def connection(link: str, n: int = 1) -> AtConnection:
-    """At the link's n-th connection. The proxy engine itself injects the fault, without polling."""
+    """The trigger at the link's n-th connection. The proxy engine itself injects the fault, without
+    polling.
+    """
     return AtConnection(link=link, n=n)
 
 
@@ -113,14 +115,16 @@ def spawned(
 def bound(
     after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
 ) -> AtMoment:
-    """`after_s` seconds after the app's port was first observed listening (of its nth boot)."""
+    """`after_s` seconds after the app's port was first observed listening in a boot, for the nth
+    time.
+    """
     return AtMoment(moment="bound", of=app, nth=nth, after_s=after_s, within_s=within_s)
 
 
 def first_answer(
     after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
 ) -> AtMoment:
-    """`after_s` seconds after the app's first HTTP answer, of any status (of its nth boot)."""
+    """`after_s` seconds after the first HTTP answer of a boot, of any status, for the nth time."""
     return AtMoment(moment="first_answer", of=app, nth=nth, after_s=after_s, within_s=within_s)
 
 
@@ -128,14 +132,14 @@ def first_answer(
 def started(
     after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
 ) -> AtMoment:
-    """`after_s` seconds after the app's start-up was complete (of its nth boot)."""
+    """`after_s` seconds after the start-up of a boot of the app was complete, for the nth time."""
     return AtMoment(moment="startup_complete", of=app, nth=nth, after_s=after_s, within_s=within_s)
 
 
 def ready(
     after_s: float = 0.0, *, nth: int = 1, app: str = "", within_s: float | None = None
 ) -> AtMoment:
-    """`after_s` seconds after the readiness path first answered 2xx (of the app's nth boot)."""
+    """`after_s` seconds after the readiness path first answered 2xx in a boot, for the nth time."""
     return AtMoment(moment="ready", of=app, nth=nth, after_s=after_s, within_s=within_s)
 
 

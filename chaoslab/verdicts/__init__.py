@@ -1,1 +1,1 @@
-"""What the history means. Pure functions."""
+"""Judges a run: computes its verdicts from topology, plan and history. Pure functions."""

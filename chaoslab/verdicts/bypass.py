@@ -23,7 +23,7 @@ UNTOUCHED = Code(
 NOT_OBSERVED = Code(
     "path.not_observed",
     "traffic past the proxy is not observed on this runtime",
-    "On that runtime the lab cannot observe connections that do not pass its proxy.",
+    "On that runtime the lab cannot observe connections that do not pass the proxy of a link.",
 )
 MORE = Code(
     "path.more_bypassed",
@@ -54,11 +54,11 @@ MEANS = {"app sockets": "its own sockets", "server connections": "the server's c
 def weighed_by_path(
     verdict: Verdict, e: Expected, topology: Topology, plan: Plan, history: History
 ) -> Verdict:
-    """The verdict with every connection of its app past the proxy of a link.
+    """The verdict, with a reason for every connection of its app past the proxy of a link.
 
-    A PASS becomes UNKNOWN if the link is one of the verdict's. These are the app's links that
-    its faults affect: the faults that it rests on, or all of the plan if it rests on none. A
-    FAIL stays FAIL. If the lab cannot observe such connections, a reason says so.
+    A PASS becomes UNKNOWN if the link is one that the verdict depends on: the app's links that are
+    affected by the faults that the verdict rests on, or by all faults of the plan if it rests on
+    none. A FAIL stays FAIL. If the lab cannot observe such connections, a reason says so.
     """
     links, boot = _links(e, topology, plan), e.of_boot
     seen = [

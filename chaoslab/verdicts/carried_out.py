@@ -35,9 +35,9 @@ _OF_CAUSE = dict.fromkeys(name for code in _CAUSES.values() for name in code.dat
 NOT_CARRIED_OUT = Code(
     "plan.not_carried_out",
     _not_carried_out,
-    "A trigger of the plan (`place`) did not occur: a fault's stop, a boot, a load, a step or the"
-    " quiet time. `cause` is a code `trigger.*`, and its own data stand beside these. In runs of"
-    " older versions `moment` is a text, and `cause` is `text`, with the words in `why`.",
+    "A trigger of the plan (`place`) did not occur: a fault's stop, a boot, a load, a step or "
+    "the quiet time. `cause` is a code `trigger.*`, and its own data are beside these. In runs "
+    "of older versions `moment` is a text, and `cause` is `text`, with the words in `why`.",
     data=("place", *_MOMENT, "cause", *_OF_CAUSE, "why"),
 )
 STEP_FAILED = Code(
@@ -58,14 +58,14 @@ PASSES_OTHERWISE = Code(
 
 
 def is_not_carried_out(verdict: Verdict) -> bool:
-    """Whether it is UNKNOWN only because the plan was not carried out."""
+    """Whether the verdict is UNKNOWN only because the plan was not carried out."""
     first = verdict.because[0].code if verdict.because else ""
     codes = (NOT_CARRIED_OUT.name, STEP_FAILED.name, STEP_NOT_DONE.name)
     return verdict.outcome is Outcome.UNKNOWN and first in codes
 
 
 def weighed_by_triggers(verdict: Verdict, plan: Plan, history: History) -> Verdict:
-    """The verdict with every trigger that did not occur and every step that failed.
+    """The verdict, with a reason for every trigger that did not occur and every step that failed.
 
     A PASS becomes UNKNOWN: the run was not the one that the plan describes. A FAIL stays FAIL: what
     the app did is observed, and a fault whose stop did not occur was healed all the same.
@@ -90,7 +90,7 @@ def _moment_data(moment: AtMoment | str) -> dict[str, Any]:
 
 
 def _cause(why: Reason) -> dict[str, Any]:
-    """The code of the cause, with its data; the words of a run that has no codes."""
+    """The code of the cause, with its data. For a run that has no codes, the words of the cause."""
     return {"cause": why.code, **(why.data if why.code in _CAUSES else {"why": why.text})}
 
 

@@ -39,7 +39,7 @@ def doubted(verdicts: tuple[Verdict, ...], doubts: Sequence[Reason]) -> tuple[Ve
 
 
 def doubts_of(changed: Sequence[str]) -> tuple[Reason, ...]:
-    """The doubt about files that differ from their checksums."""
+    """The reason that these files differ from their checksums. Empty if there are none."""
     if not changed:
         return ()
     return (CHANGED(files=changed),)

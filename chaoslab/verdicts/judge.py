@@ -109,7 +109,9 @@ def _weighed(
     unsound: Reason | None,
     topology: Topology,
 ) -> Verdict:
-    """The verdict with its evidence. UNKNOWN if a fault that it rests on was not observed."""
+    """The verdict with its evidence. UNKNOWN if the run is unsound, or if a fault that the verdict
+    rests on was not observed to affect the app.
+    """
     app = topology.apps[e.app]
     lines = tuple(line for each in evidence for line in _lines(each))
     rests_on = tuple(each.fault for each in evidence)
@@ -138,7 +140,9 @@ def _evidence_for(e: Expectation, run: Run) -> list[Evidence]:
 
 
 def _left_running(e: Expectation, history: History) -> tuple[Reason, ...]:
-    """Processes that outlived their app. Every verdict of the app lists them; they change none."""
+    """Reasons for processes that were alive after their app had ended. Every verdict of the app
+    lists them; they change none.
+    """
     return tuple(
         LEFT_RUNNING(pid=left.pid, process=left.process, boot=left.boot, ended=left.ended)
         for left in history.of(LeftRunning)

@@ -1,4 +1,4 @@
-"""Judges a saved run again. It reads only the files of the run."""
+"""Judges a saved run again. Only the files of the run are read."""
 
 from __future__ import annotations
 

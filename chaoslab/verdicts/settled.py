@@ -24,7 +24,7 @@ GRACE_S = 0.1  # after a bound, until the sample that shows it is in the history
 
 
 def unsettled(plan: Plan, history: History, now_s: float, topology: Topology) -> str | None:
-    """What the run still waits for, in a few words. None when every expectation can be judged.
+    """What the run still waits for, in a few words. None if every expectation can be judged.
 
     If the plan has no bound, the app's deadlines in the topology are the bound.
     """
@@ -47,7 +47,7 @@ def _no_process_is_left(plan: Plan, history: History) -> bool:
 
 
 def _planned(boots: list[Spawned]) -> int:
-    """How many of them the plan started. Restarts by a supervisor do not count."""
+    """How many of these boots the plan started. Restarts by a supervisor do not count."""
     return sum(not boot.restart for boot in boots)
 
 
@@ -58,7 +58,7 @@ def _missed(plan: Plan, history: History) -> set[int]:
 
 
 def _will_not_boot(e: Expectation, plan: Plan, history: History) -> bool:
-    """Whether it is about a boot that was not spawned and will not be."""
+    """Whether the expectation is about a boot that was not spawned and will not be."""
     boots = sum(boot.app == e.app for boot in plan.boots)
     to_come = boots - len(set(missed_boots(e.app, plan, history.events)))
     number = getattr(e, "boot", 1)
@@ -66,9 +66,8 @@ def _will_not_boot(e: Expectation, plan: Plan, history: History) -> bool:
 
 
 def _loads_to_begin(plan: Plan, history: History, now_s: float) -> Iterator[int]:
-    """The numbers of loads of running apps whose start may still occur. The run waits for them.
-
-    A load leaves the list when it is recorded as missed, or when it has begun.
+    """The numbers, from 0, of the loads of running apps that have not begun and whose start may
+    still occur. The run waits for them.
     """
     places = missed_places(history)
     for number, load in enumerate(plan.load):
@@ -83,7 +82,7 @@ def _loads_to_begin(plan: Plan, history: History, now_s: float) -> Iterator[int]
 
 
 def _steps_due(plan: Plan, history: History) -> Iterator[str]:
-    """Steps whose moment has occurred and that are not done."""
+    """The names of steps whose moment has occurred and that are not done."""
     done = {event.step for event in history.of(StepDone)}
     places = missed_places(history)
     for step in plan.steps:
@@ -93,7 +92,7 @@ def _steps_due(plan: Plan, history: History) -> Iterator[str]:
 
 
 def _steps_to_come(plan: Plan, history: History) -> Iterator[str]:
-    """Steps whose moment has not occurred, but may still occur."""
+    """The names of steps whose moment has not occurred, but may still occur."""
     places = missed_places(history)
     for step in plan.steps:
         if find(step.at, history.events) is None and step.place not in places:
@@ -101,7 +100,9 @@ def _steps_to_come(plan: Plan, history: History) -> Iterator[str]:
 
 
 def _restarts(plan: Plan, history: History) -> str | None:
-    """An app that ended by itself and that a supervisor will restart. None without one."""
+    """The name of an app that ended by itself and that a supervisor will restart. None
+    without one.
+    """
     for boot in plan.boots:
         begun = [s for s in history.of(Spawned) if s.app == boot.app]
         if begun and len(begun) <= boot.restarts:

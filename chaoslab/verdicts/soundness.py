@@ -47,13 +47,15 @@ TROUBLE = Code(
 
 
 def disabled(history: History) -> tuple[Reason, ...]:
-    """That a fault was disabled in this run. Every verdict has this reason; it changes none."""
+    """The reason that a fault was disabled in this run. Empty if none was. Every verdict has this
+    reason; it changes none.
+    """
     up = history.first(LabUp, lambda e: bool(e.disabled))
     return (FAULT_DISABLED(mutation=up.disabled),) if up else ()
 
 
 def unsound(history: History) -> Reason | None:
-    """Why no verdict of this history can be trusted. None if all can."""
+    """Why no verdict of this history can be trusted. None if nothing was wrong with the lab."""
     if crashed := history.first(ProbeCrashed):
         return PROBE_CRASHED(probe=crashed.probe, error=crashed.error)
     if trouble := history.first(LabTrouble):
@@ -62,13 +64,17 @@ def unsound(history: History) -> Reason | None:
 
 
 def late(history: History, max_lag_s: float) -> Reason | None:
-    """Why nothing that depends on time can be judged. None if the lab was in time."""
+    """The reason that the lab was too late to judge anything that depends on time. None if it was
+    not.
+    """
     lag_s = max((lag.late_s for lag in history.of(LabLag)), default=0.0)
     return LATE(late_s=lag_s) if lag_s > max_lag_s else None
 
 
 def _troubled(first: LabTrouble, history: History) -> Reason:
-    """The first failure of a part of the lab, with its duration if a later event has it."""
+    """The reason for the first failure of a part of the lab, with its duration if a later event has
+    it.
+    """
     same = [e for e in history.of(LabTrouble) if (e.part, e.what) == (first.part, first.what)]
     lasted_s = max((e.lasted_s for e in same if e.lasted_s is not None), default=None)
     return TROUBLE(part=first.part, what=first.what, at_s=first.at_s, lasted_s=lasted_s)

@@ -17,7 +17,8 @@ from chaoslab.model.plan import Plan
 
 
 def still_open(plan: Plan, history: History) -> Plan:
-    """The resolved plan without what a missed fault has made UNKNOWN. Used only for `unsettled`.
+    """The resolved plan without the parts that a missed fault has made UNKNOWN. Used only for
+    `unsettled`.
 
     The run still waits for start-ups of boots that were spawned, so that the history shows what the
     app did without the fault. It does not wait for further boots.

@@ -1,4 +1,4 @@
-"""Everything that a run can record: typed events. `AnyEvent` is the table of them."""
+"""Everything that a run can record: typed events. `AnyEvent` is the union of all their types."""
 
 from typing import Annotated
 

@@ -45,7 +45,8 @@ class ProberSample(BootEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionsAsked(BootEvent):
-    """How many requests the lab sent to one boot, by path. Recorded when the lab stops watching it.
+    """How many requests the lab sent to one boot, by path. Recorded when the lab stops watching the
+    boot.
 
     `most_under_way` is the largest number of these requests that were open at the same time, over
     all paths. On one path it is never more than one.

@@ -109,7 +109,7 @@ class LeftRunning(BootEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppStarved(BootEvent):
     """Within the last `over_s` seconds the app was ready to run, but waited for a CPU core for
-    `waited_s` seconds, as the kernel counts it. Recorded where it is more than a few milliseconds.
+    `waited_s` seconds, as the kernel counts it. Recorded if it is more than a few milliseconds.
     """
 
     waited_s: float

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Base of all events. `at_s` is in seconds since the lab's start."""
+    """Base of all events. `at_s` is the time of the event in seconds since the lab's start."""
 
     at_s: float
 
@@ -29,8 +29,8 @@ class FaultEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkReading(Event):
-    """Base of what the lab reads about a link while `fault` is injected. At the end of the run the
-    lab reads once more, and `fault` is then empty.
+    """Base of the events with what the lab read about a link while `fault` was injected. At the end
+    of the run the lab reads once more, and `fault` is then empty.
     """
 
     link: str

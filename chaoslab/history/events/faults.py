@@ -13,7 +13,9 @@ from chaoslab.model.when import AtMoment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultRequested(FaultEvent):
-    """The lab requested a fault. `armed`: it waits inside the proxy engine for its trigger."""
+    """The lab requested a fault. `armed`: the fault waits inside the proxy engine for its
+    trigger.
+    """
 
     links: tuple[str, ...]
     armed: bool = False
@@ -33,7 +35,7 @@ class FaultInForce(FaultEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultHealing(FaultEvent):
-    """The lab begins to heal the fault. `why` is the cause."""
+    """The lab begins to heal the fault. `why` says what caused the heal."""
 
     why: str
     kind: Literal["fault_healing"] = "fault_healing"
@@ -56,8 +58,8 @@ class FaultMissed(FaultEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerMissed(Event):
-    """A trigger of the plan did not occur. Its boot or load did not begin; its fault was healed
-    without it.
+    """A trigger of the plan did not occur. A boot, a load or a step that it starts did not begin. A
+    fault that it stops was healed without it.
 
     `place` is the trigger's place in the plan, as in `faults[0].stop` or `boots[1].at`. `moment` is
     what the lab waited for. It is a text in runs that older versions saved.
@@ -71,7 +73,9 @@ class TriggerMissed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CanaryProbe(Event):
-    """One connection of the lab itself through a link. No evidence counts its `client_port`."""
+    """One connection of the lab itself through a link. Evidence about the app leaves out the
+    connection from its `client_port`.
+    """
 
     link: str
     outcome: Outcome

@@ -13,7 +13,7 @@ PastProxy = Literal["detected", "prevented", "not observed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabUp(Event):
-    """Services and proxies run, and the lab tried each link. This took `took_s` seconds.
+    """Services and proxies run, and the lab tried each link. All this took `took_s` seconds.
 
     `disabled` names the fault that was disabled in this run, and how; empty if none was.
     `past_proxy` says how this run treats a connection that goes past a link's proxy: the lab

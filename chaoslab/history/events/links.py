@@ -1,4 +1,6 @@
-"""Events of the connections and packets on a link, and of those that a server counts itself."""
+"""Events of the connections and packets on a link, and of the connections that a server counts
+itself.
+"""
 
 from __future__ import annotations
 
@@ -122,8 +124,8 @@ class LinkMetered(LinkReading):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkSessions(Event):
-    """The server's own numbers of the sessions that come through a link's proxy, without the lab's
-    own. Recorded first, and then at each change.
+    """The sessions that come through a link's proxy, without the lab's own, by the numbers that the
+    service's server gives them. Recorded at the first read, and then at each change.
     """
 
     link: str
@@ -133,8 +135,8 @@ class LinkSessions(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerConnections(Event):
-    """How many client connections a server itself counts, without the lab's own. None if the
-    server did not answer. Recorded first, and then at each change.
+    """How many client connections a service's server itself counts, without the lab's own. None if
+    the server did not answer. Recorded at the first read, and then at each change.
     """
 
     service: str

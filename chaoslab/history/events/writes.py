@@ -42,8 +42,8 @@ class ReadBack(Event):
     """Which of an app's writes the lab found in the database. It read the database directly, past
     every proxy, beginning at `at_s`.
 
-    `repeated` maps each id that has more than one row to its number of rows. None in runs that were
-    saved before rows were counted.
+    `repeated` maps each id that has more than one row to its number of rows. `repeated` is None in
+    runs that were saved before rows were counted.
     """
 
     app: str

@@ -44,7 +44,7 @@ KEEPS_NO_ROWS = ErrorCode(
 
 
 def app_mistakes(app: str, known: Declared) -> Iterator[Mistake]:
-    """Every name in `[apps.<app>]` that does not fit the others."""
+    """A mistake for every name in `[apps.<app>]` that does not fit the other names of the file."""
     table = known.apps[app]
     health = table_of(table.get("health"))
     yield from _links(app, known)
@@ -96,7 +96,7 @@ def _needs_link(name: str, usable: list[str], known: Declared) -> bool:
 
 
 def _unfilled(place: Place, text: object, usable: Collection[str]) -> Iterator[Mistake]:
-    """The placeholders of a text that nothing fills."""
+    """A mistake for each placeholder of a text that nothing fills."""
     for each in placeholder_problems("", text, usable) if isinstance(text, str) else ():
         yield Mistake(place=place, reason=each.reason, expected=each.expected, fix=each.fix)
 
@@ -161,7 +161,7 @@ def _written_service(place: Place, app: str, name: str, known: Declared) -> Iter
 
 
 def _linked(place: Place, app: str, service: str, known: Declared) -> Iterator[Mistake]:
-    """That the service is unknown, or that the app has no link to it."""
+    """The mistake that the service is unknown, or that the app has no link to it."""
     if service not in known.services:
         yield unknown(place, "service", service, known.services)
     elif service not in known.linked(app):

@@ -12,7 +12,9 @@ from chaoslab.model.loader.rules import is_path, is_variable
 
 
 def rule(holds: Callable[[str], bool]) -> AfterValidator:
-    """A validator of a text. The field's description says what is expected."""
+    """A validator that accepts a text if `holds` is true for it. The field's description says what
+    is expected.
+    """
 
     def check(text: str) -> str:
         if not holds(text):
@@ -23,7 +25,7 @@ def rule(holds: Callable[[str], bool]) -> AfterValidator:
 
 
 def together(what: str, expected: str, fix: str) -> PydanticCustomError:
-    """The error of keys that are valid alone but do not fit together. A validator raises it."""
+    """The error for keys that are valid alone but do not fit together. A validator raises it."""
     context = {"what": what, "expected": expected, "fix": fix}
     return PydanticCustomError("together", "{what}", context)
 

@@ -1,4 +1,4 @@
-"""What a topology's table declares, by name, whatever mistakes it has."""
+"""The parts that a topology's table declares, by name, even if the table has mistakes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from chaoslab.model.loader.mistakes import Table, tables_of, texts_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """The raw tables by name. `links` are the names `app.service` whose service is declared."""
+    """The raw tables of the parts, by name. `links` are the names `app.service` whose service is
+    declared.
+    """
 
     services: Mapping[str, Table]
     apps: Mapping[str, Table]
@@ -24,13 +26,13 @@ class Declared:
         return [service for _, service in texts_of(self.apps[app].get("links"))]
 
     def kind_of(self, service: str) -> KnownKind | None:
-        """The kind of a declared service; None if it has none that is known."""
+        """The kind of a declared service. None if the service has no kind, or an unknown one."""
         kind = self.services[service].get("kind")
         return self.kinds.get(kind) if isinstance(kind, str) else None
 
 
 def declared(document: Table, kinds: Kinds) -> Declared:
-    """What the topology's table declares."""
+    """The parts that the topology's table declares."""
     services, apps = tables_of(document.get("services")), tables_of(document.get("apps"))
     links = {
         f"{app}.{service}": None

@@ -31,16 +31,22 @@ NO_RULE = ErrorCode(
 NO_ENV = ErrorCode(
     "deployment.no_env",
     "the place of the variable '{variable}' is not declared",
-    "A rule names a variable, and the file does not say where the variables are.",
+    "A rule names a variable, and `[deployment]` does not say where in the file the variables are.",
 )
-ONE_PORT = ErrorCode("deployment.one_port", "got one port", "One port cannot be compared.")
+ONE_PORT = ErrorCode(
+    "deployment.one_port",
+    "got one port",
+    "The rule `ports` has only one port, which cannot be compared with another.",
+)
 UNKNOWN_LINK = ErrorCode(
-    "deployment.unknown_link", "no app has a link '{link}'", "A path names a link that is unknown."
+    "deployment.unknown_link",
+    "no app has a link '{link}'",
+    "An entry of `paths` names a link that no app has.",
 )
 LINK_TWICE = ErrorCode(
     "deployment.link_twice",
     "link '{link}' already has a variable (by '{first}')",
-    "Two paths name a variable for the same link.",
+    "Two entries of `paths` name a variable for the same link.",
 )
 
 A_PATH = "a path into the deployment file, for example spec.ports[name=http].port"
@@ -70,7 +76,7 @@ InFile = Annotated[str, rule(is_deployment_path)]
 
 
 class BypassShape(Shape):
-    """`[deployment.bypass]`."""
+    """The keys of the table `[deployment.bypass]`."""
 
     variable: VariableName = Field(description=_VARIABLE)
     profile: VariableName = Field(description=_VARIABLE)
@@ -85,7 +91,7 @@ class BypassShape(Shape):
 
 
 class WindowShape(Shape):
-    """`[deployment.window]`."""
+    """The keys of the table `[deployment.window]`."""
 
     initial_delay_s: OneFigure = Field(description=A_FIGURE)
     period_s: OneFigure = Field(description=A_FIGURE)
@@ -94,7 +100,7 @@ class WindowShape(Shape):
 
 
 class PoolShape(Shape):
-    """`[deployment.pool]`."""
+    """The keys of the table `[deployment.pool]`."""
 
     size: Sum = Field(description=FIGURES)
     instances: Sum = Field(description=FIGURES)
@@ -103,7 +109,7 @@ class PoolShape(Shape):
 
 
 class DeploymentShape(Shape):
-    """`[deployment]`."""
+    """The keys of the table `[deployment]`."""
 
     file: NonEmpty = Field(description="a string, a YAML or TOML file, relative to this file")
     root: InFile | None = Field(default=None, description=A_PATH)
@@ -132,7 +138,9 @@ RULES = ("required", "bypass", "window", "pool", "ports", "paths")
 
 
 def deployment_mistakes(document: Table) -> Iterator[Mistake]:
-    """What does not fit together in the raw table. The shapes report wrong types."""
+    """The mistakes in the raw table `[deployment]` whose parts do not fit together. The shapes
+    report wrong types.
+    """
     if not isinstance(document.get("deployment"), dict):
         return
     table = table_of(document["deployment"])
@@ -156,7 +164,9 @@ def deployment_mistakes(document: Table) -> Iterator[Mistake]:
 
 
 def deployment(shape: DeploymentShape, folder: Path, links: Mapping[str, object]) -> Deployment:
-    """The plain data. The file is relative to `folder`; whether it exists is not checked."""
+    """The plain data of the table `[deployment]`. The file is relative to `folder`; whether it
+    exists is not checked.
+    """
     return Deployment(
         file=os.path.abspath(folder / shape.file),
         root=shape.root or "",
@@ -185,7 +195,7 @@ def _bypass(shape: BypassShape) -> Bypass:
 
 
 def _variables(table: Table) -> Iterator[tuple[str, str]]:
-    """Each rule that names variables, with the first of them."""
+    """The name of each rule that names variables, with the first of these variables."""
     for key, given in table.items():
         names: list[object] = []
         if key == "required" and isinstance(given, list):

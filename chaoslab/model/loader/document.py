@@ -1,4 +1,6 @@
-"""Where a topology is: the file, its table, and the errors of a file that cannot be read."""
+"""Finds the file of a topology and reads its table, with the errors of a file that cannot
+be read.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ NO_TABLE = ErrorCode(
     "topology.no_table", "has no table [tool.chaoslab]", "The pyproject.toml has no topology."
 )
 NOT_A_TABLE = ErrorCode(
-    "topology.not_a_table", "tool.chaoslab is not a table", "A value is where a table must be."
+    "topology.not_a_table",
+    "tool.chaoslab is not a table",
+    "The pyproject.toml has another value at `tool.chaoslab`, where a table is needed.",
 )
 TWO_FILES = ErrorCode(
     "topology.two_files",
@@ -56,7 +60,8 @@ def find_topology(start: Path) -> Path:
 
 
 def topology_file(path: Path | None) -> Path:
-    """The file that is meant: `path`, the one in that folder, or, for None, the nearest one.
+    """The topology file to read: `path`, the topology file in the folder `path`, or, if `path` is
+    None, the nearest one.
 
     Raises SpecError if there is none.
     """
@@ -71,7 +76,7 @@ def topology_file(path: Path | None) -> Path:
 
 
 def table_place(path: Path) -> tuple[str, ...]:
-    """Where the topology's table is in a file of that name. Empty means the whole file."""
+    """The place of the topology's table in a file of that name. Empty means the whole file."""
     return ("tool", "chaoslab") if path.name == SHARED_FILE else ()
 
 
@@ -82,13 +87,13 @@ def topology_table(path: Path) -> Mapping[str, object]:
 
 
 def shown(path: Path) -> str:
-    """The path as in messages: relative, where it is below the working directory."""
+    """The path as messages show it: relative, if it is below the working directory."""
     here = _here()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a file. Raises SpecError."""
+    """The content of a file. Raises SpecError if it cannot be read."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -99,7 +104,9 @@ def read_bytes(path: Path) -> bytes:
 
 
 def parsed(data: bytes, file: str) -> dict[str, Any]:
-    """The TOML document in these bytes. Raises SpecError with the line."""
+    """The TOML document in these bytes. Raises SpecError with the line if they are not
+    valid TOML.
+    """
     try:
         # some editors write a byte order mark
         return tomllib.loads(data.decode("utf-8-sig"))
@@ -142,7 +149,7 @@ def _document(path: Path) -> Mapping[str, object]:
 
 
 def _document_if_valid(path: Path) -> Mapping[str, object]:
-    """The document, or nothing where it is broken: then it has no topology."""
+    """The document of a file. Empty if the file is broken: then it has no topology."""
     try:
         return _document(path)
     except SpecError:

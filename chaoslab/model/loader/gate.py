@@ -31,7 +31,7 @@ StageName = Annotated[str, rule(lambda text: bool(_A_NAME.fullmatch(text)))]
 NAME_RESERVED = ErrorCode(
     "gate.name_reserved",
     "'{name}' is reserved for the stage before all others",
-    "A stage has the name of the preflight.",
+    "A stage has the name `preflight`, which the gate itself uses.",
 )
 NAME_TAKEN = ErrorCode(
     "gate.name_taken",
@@ -39,7 +39,9 @@ NAME_TAKEN = ErrorCode(
     "Two stages have the same name.",
 )
 MARKER_UNREADABLE = ErrorCode(
-    "gate.marker_unreadable", "cannot be read: {cause}", "The text is no marker expression."
+    "gate.marker_unreadable",
+    "cannot be read: {cause}",
+    "The `marker` of a stage is no marker expression.",
 )
 RULE_FOR_ALL = ErrorCode(
     "gate.rule_for_all",
@@ -69,7 +71,7 @@ NO_P1 = ErrorCode(
 
 
 class StageShape(Shape):
-    """`[[gate.stages]]`."""
+    """The keys of a table `[[gate.stages]]`."""
 
     name: StageName = Field(
         description="a string of at most 60 letters, digits, spaces, '-', '_' and '.'"
@@ -81,14 +83,14 @@ class StageShape(Shape):
 
 
 class SlowShape(Shape):
-    """`[gate.slow]`."""
+    """The keys of the table `[gate.slow]`."""
 
     responses_s: Seconds = Field(description=_SECONDS)
     for_s: Seconds = Field(description=_SECONDS)
 
 
 class GateShape(Shape):
-    """`[gate]`."""
+    """The keys of the table `[gate]`."""
 
     stages: list[StageShape] = Field(
         min_length=1, description="at least one stage ([[gate.stages]])"
@@ -117,7 +119,7 @@ GATE_SHAPES: dict[tuple[str, ...], type[Shape]] = {
 
 
 def gate(shape: GateShape) -> Gate:
-    """The plain data. Each stage also has the rules of the whole gate."""
+    """The plain data of the table `[gate]`. Each stage also has the rules of the whole gate."""
     return Gate(
         stages=tuple(
             GateStage(
@@ -141,7 +143,9 @@ def gate(shape: GateShape) -> Gate:
 
 
 def gate_mistakes(document: Table) -> Iterator[Mistake]:
-    """What does not fit together in the raw table. The shapes report wrong types."""
+    """The mistakes in the raw table `[gate]` whose parts do not fit together. The shapes report
+    wrong types.
+    """
     if not isinstance(document.get("gate"), dict):
         return
     table = table_of(document["gate"])

@@ -29,26 +29,28 @@ class KnownKind(Protocol):
 
     @property
     def schemes(self) -> tuple[str, ...]:
-        """The schemes of its URLs, the usual one first."""
+        """The schemes of the URLs of such a service, the usual one first."""
 
     @property
     def keys(self) -> type[Shape]:
-        """Its own keys in `[services.<name>]`, beside `kind`."""
+        """The kind's own keys in `[services.<name>]`, beside `kind`."""
 
     @property
     def image(self) -> str:
-        """Its image in a container. Empty if `[images]` has no key for the kind."""
+        """The image of such a service in a container. Empty if `[images]` has no key for
+        the kind.
+        """
 
     @property
     def keeps_rows(self) -> bool:
-        """Whether the lab can look up what an app wrote there."""
+        """Whether the lab can look up in such a service what an app wrote."""
 
 
 Kinds = Mapping[str, KnownKind]
 
 
 class ImagesShape(Shape):
-    """`[images]`, without the keys of the kinds."""
+    """The keys of the table `[images]`, without the keys of the kinds."""
 
     toxiproxy: ImageName = Field(default=Images().toxiproxy, description=PINNED)
     python: ImageName = Field(default=Images().python, description=PINNED)
@@ -80,7 +82,9 @@ def images_shape(kinds: Kinds) -> type[Shape]:
 def kind_errors(
     document: Table, kinds: Kinds
 ) -> Iterator[tuple[Pattern, type[Shape], ValidationError]]:
-    """The tables that do not have the shape of their kind: place, shape and errors."""
+    """The place, the shape and the errors of each table that does not have the shape of
+    its kind.
+    """
     shapes: list[tuple[Pattern, type[Shape], object]] = [
         (("services", name), service_shape(kinds, table.get("kind")), table)
         for name, table in _tables(document.get("services")).items()
@@ -95,7 +99,7 @@ def kind_errors(
 
 
 def services(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Service]:
-    """The services of valid tables. The keys of a kind stay as in the file."""
+    """The services that valid tables describe. The keys of a kind stay as in the file."""
     return {
         name: Service(
             name=name,
@@ -107,7 +111,7 @@ def services(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Service]:
 
 
 def images(table: Mapping[str, Any]) -> Images:
-    """The images of a valid table."""
+    """The images that a valid table describes."""
     own = {key: value for key, value in table.items() if key in ImagesShape.model_fields}
     return Images(services={key: table[key] for key in table if key not in own}, **own)
 

@@ -1,4 +1,6 @@
-"""Writes the present names and the version into a topology file. Comments and layout stay."""
+"""Writes the present names and the version into the text of a topology file. Comments and layout
+stay.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ NOT_REWRITTEN = ErrorCode(
 
 
 def read_text(path: Path) -> str:
-    """The text of the file, line ends included. Raises SpecError."""
+    """The text of the file, with its line ends. Raises SpecError if it cannot be read."""
     try:
         return read_bytes(path).decode("utf-8")
     except UnicodeDecodeError:
@@ -37,7 +39,7 @@ def read_text(path: Path) -> str:
 def migrated(path: Path, text: str) -> str:
     """The text of the file with the present names. It is the same text if nothing is old.
 
-    Raises SpecError where it is no topology, or where rewriting would change anything else.
+    Raises SpecError if the file has no topology, or if rewriting would change anything else.
     """
     text, mark = text.removeprefix(_MARK), _MARK if text.startswith(_MARK) else ""
     before = parsed(text.encode(), str(path))

@@ -23,7 +23,7 @@ NO_LINK = ErrorCode(
         if data["app"]
         else f"no app has a link to '{data['service']}'"
     ),
-    "An entry needs a link that the app, or where `app` is empty any app, does not have.",
+    "An entry needs a link that the app does not have. If `app` is empty, no app has it.",
     data=("app", "service"),
 )
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -31,7 +31,9 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
-    """One mistake at a place of the topology's table. `missing_key` is one that belongs there."""
+    """One mistake at a place of the topology's table. `missing_key` is a key that is
+    missing there.
+    """
 
     place: Place
     reason: Reason
@@ -40,13 +42,15 @@ class Mistake:
     fix: str = ""
 
     def problem(self, file: str, prefix: Place = ()) -> Problem:
-        """The same for people. `prefix` is the place of the table in the file."""
+        """The mistake as a problem for people. `prefix` is the place of the table in the file."""
         where = at(file, (*prefix, *self.place))
         return Problem(reason=self.reason, where=where, expected=self.expected, fix=self.fix)
 
 
 def unknown(place: Place, kind: str, name: str, known: Mapping[str, object]) -> Mistake:
-    """A name that the file does not declare. `known` are those of this kind that it declares."""
+    """The mistake of a name that the file does not declare. `known` are those of this kind that it
+    declares.
+    """
     return Mistake(
         place=place,
         reason=UNKNOWN_NAME(kind=kind, name=name),
@@ -56,12 +60,14 @@ def unknown(place: Place, kind: str, name: str, known: Mapping[str, object]) -> 
 
 
 def named_twice(place: Place, name: str, kind: str) -> Mistake:
-    """The second of two equal entries of a list. `kind` says what the entries are."""
+    """The mistake that an entry of a list is the same as an earlier one. `kind` says what the
+    entries are.
+    """
     return Mistake(place=place, reason=NAMED_TWICE(name=name), expected=f"each {kind} once")
 
 
 def at(file: str, place: Place) -> str:
-    """Where a problem is, as in `chaoslab.toml: connectors.vpc.links[1]`."""
+    """The file and the place of a problem, as in `chaoslab.toml: connectors.vpc.links[1]`."""
     return f"{file}: {written(place)}" if place else file
 
 
@@ -78,7 +84,7 @@ def written(place: Place) -> str:
 
 
 def table_of(value: object) -> Table:
-    """The value where it is a table, else an empty one: a wrong type is reported elsewhere."""
+    """The value if it is a table, else an empty table: a wrong type is reported elsewhere."""
     return value if isinstance(value, dict) else {}
 
 

@@ -1,4 +1,4 @@
-"""Names that must fit together: of services, apps, links and connectors.
+"""Checks names that must fit together: of services, apps, links and connectors.
 
 The checks read the raw tables and leave out values of a wrong type, which the shapes report: so one
 mistake never hides another.
@@ -48,7 +48,7 @@ LINK_TWICE = ErrorCode(
 
 
 def name_mistakes(document: Table, kinds: Kinds) -> Iterator[Mistake]:
-    """Every name in the topology's table that does not fit the others."""
+    """A mistake for every name in the topology's table that does not fit the others."""
     known = declared(document, kinds)
     yield from _names(known)
     for app in known.apps:

@@ -42,7 +42,7 @@ VALUES: Mapping[tuple[str, ...], Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renamed:
-    """A value of a file that was renamed."""
+    """A value of a file that uses an old name, with its place and the new name."""
 
     place: Place
     old: str
@@ -54,7 +54,7 @@ class Renamed:
 
 
 def renamed(table: Table) -> tuple[Renamed, ...]:
-    """Every value of a topology's table that was renamed."""
+    """Every value of a topology's table that uses an old name."""
     return tuple(
         Renamed(place=place, old=value, new=names[value])
         for pattern, names in VALUES.items()

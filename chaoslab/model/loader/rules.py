@@ -1,4 +1,4 @@
-"""Rules for texts of a topology file. The description of a field says what is expected."""
+"""Checks for texts of a topology file. The description of a field says what is expected."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _IMAGE = re.compile(
 
 
 def is_path(text: str) -> bool:
-    """Whether it is the path of a URL."""
+    """Whether the text is the path of a URL."""
     return text.startswith("/") and not any(letter.isspace() for letter in text)
 
 
 def is_variable(text: str) -> bool:
-    """Whether it can be the name of an environment variable or of a build's argument."""
+    """Whether the text can be the name of an environment variable or of a build's argument."""
     return bool(text) and "=" not in text and "\0" not in text
 
 
 def is_pinned(text: str) -> bool:
-    """Whether it names an image by a fixed tag (not `latest`) or by a digest."""
+    """Whether the text names an image by a fixed tag (not `latest`) or by a digest."""
     reference = _IMAGE.fullmatch(text)
     if reference is None:
         return False
@@ -34,7 +34,9 @@ def is_pinned(text: str) -> bool:
 
 
 def is_http_address(text: str) -> bool:
-    """Whether it is `http://host:port`, without path, user and password, which would be ignored."""
+    """Whether the text is `http://host:port`, without path, user and password, which would be
+    ignored.
+    """
     try:
         parts = urlsplit(text)
         named = bool(parts.hostname and parts.port)
@@ -45,7 +47,7 @@ def is_http_address(text: str) -> bool:
 
 
 def is_service_url(text: str) -> bool:
-    """Whether it is a connection URL of a service with a host. The port may be left out."""
+    """Whether the text is a connection URL of a service with a host. The port may be left out."""
     try:
         parts = urlsplit(text)
         named = bool(parts.hostname) and parts.port != 0
@@ -55,7 +57,9 @@ def is_service_url(text: str) -> bool:
 
 
 def is_http_url(text: str) -> bool:
-    """Whether it is `http://host:port` with or without a path. TLS is not supported here."""
+    """Whether the text is an HTTP URL with a host, with or without port and path. TLS is not
+    supported.
+    """
     try:
         parts = urlsplit(text)
         named = bool(parts.hostname) and parts.port != 0
@@ -66,7 +70,7 @@ def is_http_url(text: str) -> bool:
 
 
 def is_inside(text: str) -> bool:
-    """Whether it is a relative path that stays inside its folder."""
+    """Whether the text is a relative path that stays inside its folder."""
     path = PurePosixPath(text)
     relative = not path.is_absolute() and ".." not in path.parts
     return bool(text.strip()) and "\0" not in text and relative

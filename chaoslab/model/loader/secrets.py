@@ -14,7 +14,7 @@ from chaoslab.model.topology import Secrets
 
 
 class SecretsShape(Shape):
-    """`[secrets]`."""
+    """The keys of the table `[secrets]`."""
 
     variables: list[VariableName] = Field(
         default_factory=list, description="a list of names of variables whose values are secret"
@@ -25,13 +25,13 @@ class SecretsShape(Shape):
 
 
 def secrets(shape: SecretsShape) -> Secrets:
-    """The plain data of the table."""
+    """The plain data of the table `[secrets]`."""
     return Secrets(variables=tuple(shape.variables), values=tuple(shape.values))
 
 
 def mask_of_document(table: Mapping[str, object], kinds: Iterable[str]) -> Mask:
-    """The mask of a file that may have any mistake. It does not hide the names of these kinds of
-    service.
+    """The mask for the secrets of a topology's table, which may have any mistake. It does not hide
+    the names of these kinds of service.
     """
     own = table.get("secrets")
     listed = _texts(own.get("variables")) if isinstance(own, dict) else []

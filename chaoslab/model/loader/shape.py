@@ -38,7 +38,7 @@ HTTP_ADDRESS = "a string, http://host:port without user, password or path"
 
 
 class HealthShape(Shape):
-    """`[apps.<name>.health]`."""
+    """The keys of the table `[apps.<name>.health]`."""
 
     path: HttpPath = Field(default="/health", description="a path that begins with '/'")
     live_path: HttpPath | None = Field(default=None, description="a path that begins with '/'")
@@ -62,7 +62,7 @@ class HealthShape(Shape):
 
 
 class DeadlinesShape(Shape):
-    """`[apps.<name>.deadlines]`, in seconds."""
+    """The keys of the table `[apps.<name>.deadlines]`, in seconds."""
 
     startup_s: Seconds = Field(default=30.0, description="a number of seconds above 0")
     fail_fast_s: Seconds = Field(default=30.0, description="a number of seconds above 0")
@@ -73,7 +73,7 @@ class DeadlinesShape(Shape):
 
 
 class LimitsShape(Shape):
-    """`[apps.<name>.limits]`."""
+    """The keys of the table `[apps.<name>.limits]`."""
 
     connects_per_s: float = Field(default=20.0, gt=0, description="a number above 0")
     herd: int = Field(default=20, ge=1, description="a whole number, 1 or more")
@@ -85,7 +85,7 @@ class LimitsShape(Shape):
 
 
 class WritesShape(Shape):
-    """`[apps.<name>.writes]`."""
+    """The keys of the table `[apps.<name>.writes]`."""
 
     service: str = Field(description="a string, the service that stores the row")
     create_path: HttpPath = Field(description="a path that begins with '/'")
@@ -99,7 +99,7 @@ class WritesShape(Shape):
 
 
 class BuildShape(Shape):
-    """`[apps.<name>.container.build]`."""
+    """The keys of the table `[apps.<name>.container.build]`."""
 
     context: Annotated[NonEmpty, rule(lambda text: "\0" not in text)] = Field(
         description="a string, a folder, relative to this file"
@@ -113,14 +113,14 @@ class BuildShape(Shape):
 
 
 class ContainerShape(Shape):
-    """`[apps.<name>.container]`."""
+    """The keys of the table `[apps.<name>.container]`."""
 
     image: ImageName = Field(description=PINNED)
     build: BuildShape | None = Field(default=None, description="a table")
 
 
 class AppShape(Shape):
-    """`[apps.<name>]`."""
+    """The keys of the table `[apps.<name>]`."""
 
     command: list[NoNul] = Field(
         min_length=1, description="a list of strings, the program and its arguments"
@@ -140,7 +140,7 @@ class AppShape(Shape):
 
 
 class ConnectorShape(Shape):
-    """`[connectors.<name>]`."""
+    """The keys of the table `[connectors.<name>]`."""
 
     links: list[str] = Field(
         min_length=1, description="a list of links, each a service or app.service"
@@ -148,13 +148,13 @@ class ConnectorShape(Shape):
 
 
 class StandingAppShape(Shape):
-    """`[attach.apps.<name>]`."""
+    """The keys of the table `[attach.apps.<name>]`."""
 
     url: HttpAddress = Field(description=HTTP_ADDRESS)
 
 
 class StandingLinkShape(Shape):
-    """`[attach.links."<app>.<service>"]`."""
+    """The keys of the table `[attach.links."<app>.<service>"]`."""
 
     proxy: ProxyName = Field(
         description="a string, the proxy's name in Toxiproxy, without spaces and '/', '?', '#', '%'"
@@ -162,7 +162,7 @@ class StandingLinkShape(Shape):
 
 
 class StandingServiceShape(Shape):
-    """`[attach.services.<name>]`."""
+    """The keys of the table `[attach.services.<name>]`."""
 
     url: ServiceUrl = Field(
         description="a string, for example postgresql://user@host:5432/db or redis://host:6379/0"
@@ -170,7 +170,7 @@ class StandingServiceShape(Shape):
 
 
 class AttachShape(Shape):
-    """`[attach]`."""
+    """The keys of the table `[attach]`."""
 
     toxiproxy: HttpAddress = Field(description=HTTP_ADDRESS)
     apps: dict[str, StandingAppShape] = Field(
@@ -186,7 +186,7 @@ class AttachShape(Shape):
 
 
 class TopologyShape(Shape):
-    """The whole file, or the table `[tool.chaoslab]`."""
+    """The keys of the whole file, or of the table `[tool.chaoslab]`."""
 
     version: int = Field(
         default=0, ge=0, le=VERSION, description=f"the version of the file's names, {VERSION}"

@@ -69,10 +69,10 @@ def shape_mistakes(
     below: tuple[str, ...] = (),
     shape: type[Shape] | None = None,
 ) -> Iterator[Mistake]:
-    """Each finding of pydantic in our own words.
+    """Each error of pydantic as a mistake in our own words.
 
-    `mask` hides secrets before a value is cut. `shape` is the shape of the table at `below`, if
-    it depends on the file.
+    `mask` hides secrets before a value is cut. `shape` is the shape of the table at `below`, if it
+    depends on the file.
     """
     own = {below: shape} if shape is not None else {}
     for detail in error.errors(include_url=False):
@@ -158,7 +158,9 @@ def _shape_at(loc: Place, own: Shapes) -> type[Shape] | None:
 
 
 def _within(shape: type[Shape], rest: Place) -> type[Shape] | None:
-    """The shape of a table inside one of that shape. The names in a table of tables are skipped."""
+    """The shape of the table at the place `rest` inside a table of that shape. The names in a table
+    of tables are skipped.
+    """
     while rest:
         field = shape.model_fields.get(str(rest[0]))
         kind = field.annotation if field is not None else None
@@ -182,7 +184,9 @@ def _description(loc: Place, own: Shapes) -> str:
 
 
 def _position(place: Place, table: Table, ranks: dict[int, dict[object, int]]) -> tuple[int, ...]:
-    """Where a place is in the table. `ranks` caches the order of each table's keys."""
+    """The position of a place in the table, for sorting. `ranks` caches the order of each table's
+    keys.
+    """
     position: list[int] = []
     here: object = table
     for part in place:

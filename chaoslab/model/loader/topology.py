@@ -42,8 +42,8 @@ from chaoslab.model.topology import (
 def load_topology(path: Path | None = None, *, kinds: Kinds) -> Topology:
     """The topology of `path`, or of the nearest file in or above the working directory.
 
-    `path` is a file, or a folder to look in. A file called `pyproject.toml` is read from its
-    table `[tool.chaoslab]`, any other from its top. `kinds` are those that a service may have:
+    `path` is a file, or the folder that has the file. A file called `pyproject.toml` is read from
+    its table `[tool.chaoslab]`, any other from its top. `kinds` are those that a service may have:
     `chaoslab.services.kinds()`. Raises SpecError with every mistake found.
     """
     return read_topology(topology_file(path), kinds=kinds)
@@ -115,7 +115,9 @@ def _app(name: str, shape: AppShape, folder: Path) -> App:
 
 
 def _container(shape: ContainerShape, folder: Path) -> Container:
-    """A build's context is relative to the file. Whether it exists is checked when it is built."""
+    """The plain data of a table `container`. A build's context is relative to the topology file;
+    whether it exists is checked only when the image is built.
+    """
     if shape.build is None:
         return Container(image=shape.image)
     context = os.path.abspath(folder / shape.build.context)
