@@ -79,8 +79,8 @@ def _herd_text(data: Mapping[str, Any]) -> str:
 CONNECTS = Code(
     "herd.connects",
     _herd_text,
-    "The most connects in any half second after the heal. `herd`: they are more than allowed, and "
-    "more than the lab's own questions.",
+    "The most connects in any half second after the heal. `herd` is true if they are more than "
+    "allowed, and more than the lab's own questions.",
     data=("link", "count", "allowed", "source", "herd"),
 )
 STOPPED_BEFORE = Code(
@@ -105,8 +105,8 @@ class BacksOff(Expectation):
     """While a fault is in force the app makes at most `connects_per_s` connects a second on each
     link. After the heal it makes at most `herd` connects in any half second.
 
-    If the lab itself asked the app as often in that time, the verdict is UNKNOWN, not FAIL. None
-    takes a value from the app's limits.
+    If the lab itself asked the app as often in that time, the verdict is UNKNOWN, not FAIL. A field
+    that is None takes its value from the app's limits.
     """
 
     connects_per_s: float | None = None
@@ -129,9 +129,9 @@ class BacksOff(Expectation):
         yield from needs.least(place, 1, herd=self.herd)
 
     def judged(self, run: Run) -> Verdict:
-        """Each link of each fault is judged. The connects are counted by the proxy's records, if
-        every connect reaches the proxy; else by the kernel's count of SYNs; else by the app's
-        sockets, which show a lower bound.
+        """The verdict over each link of the app that each fault acts on. The connects are counted
+        by the proxy's records, if every connect reaches the proxy; else by the kernel's count of
+        SYNs; else by the app's sockets, which show a lower bound.
         """
         history = run.history
         claim = (
@@ -183,7 +183,7 @@ def _unknown(*because: Reason) -> _Found:
 
 
 def _under_fault(e: BacksOff, fault: Declared, link: Link, history: History) -> _Found:
-    """What one link shows while the fault was in force."""
+    """The outcome for one link while the fault was in force, with its reasons."""
     span, lived = fault_span(history, fault.label), life(history, e.app, e.boot)
     if lived is None:
         return _unknown(NEVER_SPAWNED(app=e.app, boot=e.boot))
@@ -199,7 +199,7 @@ def _under_fault(e: BacksOff, fault: Declared, link: Link, history: History) -> 
 
 
 def _judged(e: BacksOff, tries: Tries, link: Link, held: Span, history: History) -> _Found:
-    """The outcome by the connects that were counted on one link under the fault."""
+    """The outcome for one link under the fault, by the connects that were counted there."""
     allowed, lasted_s = e.connects_per_s or 0.0, held.end_s - held.start_s
     rate, worst = tries.least / lasted_s, most_within(list(tries.times_s), 1.0)
     seen = rate_of(tries, link, lasted_s, allowed)
@@ -217,14 +217,16 @@ def _judged(e: BacksOff, tries: Tries, link: Link, held: Span, history: History)
 
 
 def _herd_over_s(e: BacksOff, history: History, healed_s: float) -> float:
-    """Until when connects count as those after the heal."""
+    """The time until which a herd may come after the heal: 3 s after the heal, or 1 s after health
+    is healthy again if that is earlier.
+    """
     since = healthy_since(history, e.app, e.boot, healed_s)
     latest_s = healed_s + HERD_S
     return min(latest_s, answered_s(since) + HERD_CALM_S) if since else latest_s
 
 
 def _herd(e: BacksOff, fault: Declared, link: Link, history: History) -> _Found:
-    """What one link shows after the heal of the fault."""
+    """The outcome for one link after the heal of the fault, with its reasons."""
     healing = history.first(FaultHealing, lambda h: h.fault == fault.label)
     healed = history.first(FaultHealed, lambda h: h.fault == fault.label)
     if healing is None or healed is None:

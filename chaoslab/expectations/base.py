@@ -36,7 +36,9 @@ class Run:
 
     @property
     def was_cut_short(self) -> bool:
-        """Whether the run ended before all that it waited for had come."""
+        """Whether the run has no end in the history, or ended before every expectation could be
+        judged.
+        """
         ended = run_ended(self.history)
         return ended is None or not ended.settled
 
@@ -45,7 +47,7 @@ class Run:
         return self.topology.apps[name]
 
     def of(self, name: str) -> Run:
-        """The same run, with the cadence at which the lab asked that app."""
+        """The same run, with the plan's sampling as the lab applied it to that app."""
         sampling = self.plan.sampling.of(self.app(name))
         return replace(self, plan=replace(self.plan, sampling=sampling))
 
@@ -64,7 +66,9 @@ class Expectation(Expected):
     app_defaults: ClassVar[AppDefaults] = {}
 
     def problems(self, place: Place) -> Iterator[Problem]:
-        """Each value that is wrong in this plan; by default only bounds and boots are checked."""
+        """Each value of the claim that is wrong in this plan; by default only bounds and boots are
+        checked.
+        """
         yield from needs.bounds(place, self)
 
     def resolved(self, app: App) -> Self:
@@ -77,7 +81,9 @@ class Expectation(Expected):
 
     @abstractmethod
     def judged(self, run: Run) -> Verdict:
-        """The verdict by what the app did. The judge compares it with the evidence afterwards."""
+        """The verdict by what the app did. Afterwards the judge compares this verdict with the
+        evidence that the faults affected the app.
+        """
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
         """What the run must still wait for at `now_s`, in a few words; None if nothing."""
@@ -87,7 +93,8 @@ class Expectation(Expected):
     def given(self, run: Run) -> Iterator[Given]:
         """The times within which the app has to do something.
 
-        If the app had that much time, its waits for a core not counted, a failure is the app's own.
+        If the app had each of these times in full, not counting its waits for a processor core, a
+        failure is the app's own.
         """
         del run
         yield from ()
@@ -99,7 +106,7 @@ class Expectation(Expected):
 
     @property
     def own_excuse(self) -> bool:
-        """Whether `excuse` replaces the usual rule."""
+        """Whether this kind of claim has its own `excuse`, which replaces the usual rule."""
         return type(self).excuse is not Expectation.excuse
 
     def given_more(self, more_s: float) -> Self:
@@ -108,9 +115,10 @@ class Expectation(Expected):
         return self
 
     def unobserved(self, evidence: Evidence, app: App) -> Reason | None:
-        """What else this claim needs of the evidence of one fault; None if nothing is missing.
+        """What this claim needs in the evidence of one fault and does not find; None if nothing is
+        missing.
 
-        That the fault affected the app at all is checked for every claim.
+        That the fault affected the app at all is checked for every claim, not here.
         """
         del evidence, app
         return None

@@ -52,7 +52,7 @@ from chaoslab.reason import Code, Reason
 NOT_ON_LINK = Code(
     "fault.not_observed_on_link",
     "{fault} was not observed to affect the link to {services}",
-    "The fault was observed to affect the app, and not on a link that `naming` asks for.",
+    "The fault affected the app, and was not observed on every link that `naming` requires.",
 )
 REPLACED_BEFORE_FAULT = Code(
     "app.replaced_before_fault",
@@ -95,8 +95,8 @@ NEVER_DEGRADED = Code(
 DEGRADED_LATE = Code(
     "health.degraded_late",
     "degraded only after {after_s:.3f} s",
-    "The first degraded answer came after its bound. Seconds since the fault, or since the end of "
-    "start-up if that was later.",
+    "The first degraded answer came after its bound. The seconds count from the fault, or from the "
+    "end of start-up if that was later.",
     data=("within_s",),
 )
 NOT_THROUGHOUT = Code(
@@ -108,7 +108,7 @@ DEGRADED = Code(
     "health.degraded",
     "degraded after {after_s:.3f} s, {count} answers over {over_s:.3f} s, all degraded",
     "When health was first degraded, in seconds since the fault or the end of start-up, and how "
-    "many answers followed.",
+    "many answers there were from then on.",
 )
 NAMED_LATE = Code(
     "health.named_late",
@@ -152,7 +152,9 @@ class Degrades(Expectation):
         return replace(self, rests_on=rests_on, fault=self.fault or next(iter(labels), ""))
 
     def awaits(self, seen: Seen) -> bool:
-        """Whether a degraded answer with the right names is still due after the newest fault."""
+        """Whether the app still has time to answer degraded with the right names after the newest
+        fault, and has not done so yet.
+        """
         if not seen.in_force_s or seen.complete_s is None:
             return False
         named = self.fault not in seen.in_force_s or set(self.naming) == set(seen.lost)
@@ -172,8 +174,9 @@ class Degrades(Expectation):
             yield Given(span=Span(start_s=begin_s, end_s=begin_s + (self.within_s or 0.0)))
 
     def unobserved(self, evidence: Evidence, app: App) -> Reason | None:
-        """Each name in `naming` needs evidence on the link to that service. A name that is no link
-        of the app needs evidence on every link.
+        """The names in `naming` for which there is no evidence that the fault affected the app;
+        None if there are none. A name needs evidence on the link to that service; a name that is no
+        link of the app needs evidence on every link.
         """
         if evidence.fault != self.fault:
             return None
@@ -225,8 +228,8 @@ class Degrades(Expectation):
 
 
 def _not_started(e: Degrades, claim: str, app: App, span: Span, history: History) -> Verdict:
-    """The verdict for a start-up that was not complete under the fault: a failure only if the
-    fault lasted until the start-up had to be complete.
+    """The verdict for a start-up that was not complete under the fault: FAIL only if the fault
+    lasted until the start-up had to be complete, else UNKNOWN.
     """
     begun = spawned(history, e.app, e.boot)
     if begun is None:
@@ -248,8 +251,8 @@ def _not_started(e: Degrades, claim: str, app: App, span: Span, history: History
 def _degraded_in_time(
     e: Degrades, claim: str, watch: Span, seen: list[HealthSample], contract: HealthContract
 ) -> Verdict:
-    """Whether health was degraded in time and stayed so. A question that was sent before the first
-    degraded answer had arrived may have another answer.
+    """The verdict: whether health was degraded in time, stayed so and named the right dependencies.
+    A question that was sent before the first degraded answer arrived may get another answer.
     """
     turned = (s for s in seen if s.state is HealthState.DEGRADED)
     first = min(turned, key=answered_s, default=None)
@@ -273,7 +276,7 @@ def _degraded_in_time(
 
 
 def _too_early(e: Degrades, seen: list[HealthSample], watch: Span) -> Reason | None:
-    """Why a missing answer may still have come in time; None if it would have been too late."""
+    """Why a missing answer may still have come in time; None if health was asked to the bound."""
     within_s = e.within_s or 0.0
     due_s = watch.start_s + within_s
     if watch.end_s < due_s:
@@ -291,7 +294,7 @@ def _named(
     held: list[HealthSample],
     contract: HealthContract,
 ) -> Verdict:
-    """Whether health named exactly the right dependencies in time, and from then on."""
+    """The verdict: whether health named exactly the right dependencies in time and from then on."""
     if strange := unknown_words(held, e.app, contract):
         return unknown(e.kind, claim, because, strange)
     right = [s for s in held if set(contract.lost(s.dependencies)) == set(e.naming)]

@@ -82,7 +82,9 @@ class FailsFast(Expectation):
         return "end"
 
     def awaits(self, seen: Seen) -> bool:
-        """Whether a completed start-up, which would contradict the claim, may still come."""
+        """Whether a completed start-up, which would contradict the claim, may still come within
+        `within_s`.
+        """
         return seen.complete_s is None and seen.now_s < seen.spawned_s + (self.within_s or 0.0)
 
     def given(self, run: Run) -> Iterator[Given]:
@@ -133,7 +135,9 @@ class FailsFast(Expectation):
 
 
 def _not_named(e: FailsFast, words: str) -> list[Reason]:
-    """What the last log lines lack: names, and the cause. `words` are in lower case."""
+    """The reasons that say what the last log lines lack: names, and the cause. `words` are these
+    lines in lower case.
+    """
     wrong = [NAME_MISSING(name=name) for name in e.naming if name.lower() not in words]
     if e.cause and not any(cause.lower() in words for cause in e.cause):
         wrong.append(CAUSE_MISSING(expected=e.cause))

@@ -50,8 +50,8 @@ PROBE_BEFORE = Code(
 WRITE_BEFORE = Code(
     "lab.write_at_heal",
     "a write sent at {at_s:.3f} s was still under way at the heal",
-    "A write from before the heal ended after it. The app may have replaced its stale connections "
-    "for that write, and not for the first one after the heal.",
+    "A write that was sent before the heal ended after the heal. The app may have replaced its "
+    "stale connections for that write, and not for the first one after the heal.",
 )
 READINESS_ASKED = Code(
     "lab.readiness_asked_at_heal",
@@ -116,9 +116,10 @@ class FirstRequestServed(Expectation):
 def _lab_traffic(
     e: FirstRequestServed, history: History, healed_s: float, until_s: float
 ) -> Reason | None:
-    """What the lab itself asked the app between the heal and the first write; None if nothing.
+    """The reason that says what the lab itself asked the app between the heal and the first write;
+    None if it asked nothing.
 
-    What was sent before the heal and ended after it counts too.
+    A request that was sent before the heal and ended after the heal counts too.
     """
     for sample in history.of(HealthSample):
         if sample.app == e.app and sample.at_s < until_s and answered_s(sample) >= healed_s:

@@ -83,7 +83,7 @@ def _came_to(outcome: str, status_code: int | None) -> str:
 REPEATED = Code(
     "write.repeated",
     _repeated_text,
-    "The database has rows more than once that the lab sent once. Some are named.",
+    "The lab sent writes once, and the database has them more than once. Some are named.",
     data=("count", "writes", "times", "outcomes", "status_codes"),
 )
 
@@ -110,7 +110,7 @@ def _all_found_text(data: Mapping[str, Any]) -> str:
 ALL_FOUND = Code(
     "write.all_found",
     _all_found_text,
-    "Every acknowledged write was found in the database. `once`: none of them twice.",
+    "Every acknowledged write was found in the database. If `once` is true, none was there twice.",
     data=("once",),
 )
 
@@ -162,7 +162,9 @@ class KeepsAcknowledged(Expectation):
         return passed(self.kind, claim, counts, ALL_FOUND(once=once))
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        """Waits for `at_least` writes while they come, or while the load may still begin."""
+        """What the run still waits for: more acknowledged writes, until there are `at_least`, while
+        they come or the load may still begin. None if nothing.
+        """
         plan, history = run.plan, run.history
         mine = (w for w in history.of(Write) if w.app == self.app and w.purpose == "load")
         ok = [w for w in mine if w.outcome == "ok"]
@@ -174,9 +176,10 @@ class KeepsAcknowledged(Expectation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Looked:
-    """What the last look for each write found: whether it is there, and how often.
+    """What the look-ups in the database found. `there` maps a write's id to whether the write is in
+    the database, `often` maps it to how often.
 
-    `counted`: every look counted the rows.
+    `counted` is true if every look-up counted the rows.
     """
 
     there: Mapping[str, bool]
@@ -185,11 +188,11 @@ class _Looked:
 
 
 def _last_looks(app: str, writes: Iterable[Write], history: History, late_s: float) -> _Looked:
-    """The last look for each write that counts.
+    """What the last look-up that counts found for each write.
 
-    A look that came before the answer to a write does not count for it. A look that came before
-    `late_s` had passed counts only if it found the write. The app's waits for a core do not count
-    as part of `late_s`.
+    A look-up before the answer to a write does not count for that write. A look-up before `late_s`
+    had passed since the answer counts only if it found the write. The app's waits for a core do not
+    count as part of `late_s`.
     """
     over = {w.op: over_s(w) for w in writes}
     (_, waits), _ = losses_of(app, None, history)
@@ -224,7 +227,9 @@ def _lost(lost: Sequence[Write], late_s: float) -> Iterator[Reason]:
 
 
 def _repeated(writes: Sequence[Write], often: Mapping[str, int]) -> list[Reason]:
-    """Writes that are in the database more than once, however they were answered."""
+    """The reason that names writes that are in the database more than once, whatever answer they
+    got; empty if there are none.
+    """
     twice = [w for w in writes if often.get(w.op, 0) > 1]
     if not twice:
         return []

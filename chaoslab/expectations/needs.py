@@ -40,7 +40,7 @@ NO_LINK = ErrorCode(
 
 
 def app_name(place: Place, name: str) -> str:
-    """The name of an app; the first app of the topology if a plan leaves the name out."""
+    """`name`, or the name of the topology's first app if `name` is empty."""
     return name or next(iter(place.topology.apps))
 
 
@@ -71,7 +71,7 @@ def a_fault(place: Place, e: Expected) -> Iterator[Problem]:
 
 
 def healed(place: Place, e: Expected, faults: Sequence[Declared]) -> Iterator[Problem]:
-    """Check that each of these faults has a stop, for a claim that needs its heal."""
+    """Check that each fault in `faults` has a stop: the claim needs its heal."""
     for fault in faults:
         if fault.resolved().stop is None:
             reason = NO_STOP(kind=e.kind, fault=fault.label)
@@ -89,7 +89,7 @@ def a_load(place: Place, e: Expected) -> Iterator[Problem]:
 def a_path(
     place: Place, e: Expected, path: Literal["live_path", "ready_path"]
 ) -> Iterator[Problem]:
-    """Check that the app declares this path."""
+    """Check that the topology declares `path` for the claim's app."""
     name = app_name(place, e.app)
     app = place.topology.apps.get(name)
     if app is not None and getattr(app.health, path) is None:
@@ -103,14 +103,14 @@ def slowest_rate(app: str, plan: Plan) -> float:
 
 
 def least(place: Place, bound: int, **values: int | None) -> Iterator[Problem]:
-    """Check that each value that is given is the bound or more."""
+    """Check that each value that is not None is at least `bound`."""
     for name, value in values.items():
         if value is not None and value < bound:
             yield wrong(place.where, name, value, f"{bound} or more")
 
 
 def linked(place: Place, app: str, services: Iterable[str]) -> Iterator[Problem]:
-    """Check that the app has a link to each of these services."""
+    """Check that the app has a link to each service in `services`."""
     links = place.topology.apps[app_name(place, app)].links
     for name in services:
         if name not in links:

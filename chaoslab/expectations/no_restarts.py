@@ -28,7 +28,9 @@ from chaoslab.reason import Code, Reason
 
 
 def _exits(data: Mapping[str, Any]) -> str:
-    """`exited twice with 1, 0.3 and 0.4 s after each spawn; restarted each time`, for example."""
+    """The message, for example: `exited 2 times with 1, 0.3 and 0.4 s after each spawn; restarted
+    each time`.
+    """
     count, restarts = data["count"], data["restarts"]
     times = "once" if count == 1 else f"{count} times"
     codes = _listed([str(code) for code in data["exit_codes"]])
@@ -60,7 +62,7 @@ GRACE_S = 0.1  # waited after a bound, so that the history has the event that sh
 class NoRestarts(Expectation):
     """The app exits by itself at most `at_most` times while a supervisor restarts it.
 
-    Needs a boot with `restarts`, which is how often the lab restarts the app.
+    The plan needs a boot with `restarts`, which is how often the lab restarts the app.
     """
 
     at_most: int = 0
@@ -71,7 +73,9 @@ class NoRestarts(Expectation):
         yield from _allowed(place, self)
 
     def excuse(self, run: Run) -> Reason | None:
-        """None if more boots than `at_most` exited although they had enough time to start."""
+        """Why the machine may be the cause of the exits; None if more boots than `at_most` exited
+        although they had enough time to start.
+        """
         app, history = run.app(self.app), run.history
         reasons = [
             _excuse_of_boot(self.app, ended.boot, app, history)
@@ -96,7 +100,9 @@ class NoRestarts(Expectation):
         return passed(self.kind, claim, seen)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        """Waits until no restart is left, or the newest boot is up or has had its time."""
+        """What the run still waits for: the next restart, or the start-up of the newest boot. None
+        if no restart is left, or if the newest boot is up or has had its time.
+        """
         history, startup_s = run.history, run.app(self.app).deadlines.startup_s
         newest = history.last(Spawned, lambda s: s.app == self.app)
         if newest is None:

@@ -94,7 +94,9 @@ class ReadyWhenServing(Expectation):
         return passed(self.kind, claim, *(agreed(row, answers) for row in rows))
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        """Waits until the app serves and answers ready, or has had the time of a start for it."""
+        """What the run still waits for: the app to serve writes and answer ready, for at most the
+        time of a start. None if nothing.
+        """
         history, startup_s = run.history, run.app(self.app).deadlines.startup_s
         begun, ended = spawned(history, self.app, self.boot), exited(history, self.app, self.boot)
         if begun is None or ended is not None:
@@ -114,7 +116,7 @@ class ReadyWhenServing(Expectation):
 def _contradictions(
     rows: list[Row], answers: list[Answer], within_s: float, heals_s: list[float]
 ) -> Iterator[Reason]:
-    """Each row of writes that readiness contradicted after the bound had passed.
+    """A reason for each row of writes that readiness contradicted after the bound had passed.
 
     A row is a series of writes that were all served, or all refused.
     """
@@ -127,8 +129,8 @@ def _contradictions(
 
 
 def _row_ends_s(row: Row, heals_s: list[float]) -> float:
-    """Until when readiness must agree with this row: before its last write it may change already,
-    though not before the heal.
+    """The time until which readiness must agree with this row. In a row of refused writes,
+    readiness may already change half a second before the last write, but not before the heal.
     """
     if row.served:
         return row.last_s

@@ -93,7 +93,7 @@ class Recovers(Expectation):
         return ProofWanted(within_s=self.within_s or 0.0, stable_s=self.stable_s or 0.0)
 
     def awaits(self, seen: Seen) -> bool:
-        """Whether a healthy answer is still due after the heal."""
+        """Whether health is not healthy yet after the heal, and `within_s` is not over."""
         healthy = seen.state is HealthState.HEALTHY
         return not healthy and seen.now_s < seen.healed_s + (self.within_s or 0.0)
 
@@ -130,7 +130,9 @@ class Recovers(Expectation):
         return _once_healthy(self, claim, run, span=span, since=since)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        """Waits for health, then for `stable_s`, and for the write that is looked up."""
+        """What the run still waits for: health to be healthy, then to stay so for `stable_s`, and
+        the required write to be looked up. None if nothing.
+        """
         plan, history = run.plan, run.history
         if exited(history, self.app, self.boot) is not None:
             return None  # it exited by itself, which is a failure, or the plan replaced it
@@ -168,7 +170,9 @@ def _claim(e: Recovers, *, restart_observed: bool) -> str:
 
 
 def _once_healthy(e: Recovers, claim: str, run: Run, *, span: Span, since: HealthSample) -> Verdict:
-    """The verdict for an app that became healthy: in time, for long enough, with its proof."""
+    """The verdict for an app that became healthy: whether that was in time and lasted long enough,
+    and whether the recovery is proved.
+    """
     history = run.history
     because = [healthy(e, history, span, since)]
     asked, due_s = after_heal(e, history, span), span.start_s + (e.within_s or 0.0)
@@ -194,7 +198,9 @@ def _once_healthy(e: Recovers, claim: str, run: Run, *, span: Span, since: Healt
 
 
 def _never_healthy(e: Recovers, claim: str, history: History, span: Span) -> Verdict:
-    """The verdict for an app that never became healthy: a failure if asked up to the bound."""
+    """The verdict for an app that never became healthy: FAIL if it was watched and asked up to the
+    bound, else UNKNOWN.
+    """
     due_s = span.start_s + (e.within_s or 0.0)
     last = next(reversed(after_heal(e, history, span)), None)
     why = not_healthy(span, last)
@@ -208,7 +214,9 @@ def _never_healthy(e: Recovers, claim: str, history: History, span: Span) -> Ver
 
 
 def _looked_up(e: Recovers, history: History, span: Span) -> bool:
-    """Whether an acknowledged write of the lab was looked up in the database."""
+    """Whether an acknowledged write that the lab sent after the heal as proof was looked up in the
+    database.
+    """
     proofs = {
         w.op
         for w in history.of(Write)
@@ -219,8 +227,8 @@ def _looked_up(e: Recovers, history: History, span: Span) -> bool:
 
 
 def _recovered_s(e: Recovers, span: Span, history: History) -> float:
-    """When the app had recovered: health, and the write if it is required; else when the watching
-    ended.
+    """The time at which the app had recovered: when health was healthy, or when the required write
+    was acknowledged. If it did not recover, the time at which the watching ended.
     """
     until_s = watched_until_s(history, e.app, e.boot)
     since = healthy_since(history, e.app, e.boot, span.start_s, span.end_s)

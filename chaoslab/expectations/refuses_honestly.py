@@ -40,7 +40,7 @@ def _wrong_text(data: Mapping[str, Any]) -> str:
 WRONG = Code(
     "refusal.wrong",
     _wrong_text,
-    "A write that was answered with a status of 500 or more: not with 503, or without Retry-After.",
+    "A write was answered with a status of 500 or more, and not with 503 and Retry-After.",
     data=("at_s", "retry_after", "status_code", "answer", "error"),
 )
 ALL_RIGHT = Code(
@@ -51,7 +51,7 @@ ALL_RIGHT = Code(
 FEW = Code(
     "refusal.few",
     "only {count} writes were refused, expected at least {at_least}",
-    "Fewer writes were answered with a status of 500 or more than the claim asks for.",
+    "Fewer writes were answered with a status of 500 or more than the claim requires.",
 )
 
 
@@ -93,7 +93,9 @@ class RefusesHonestly(Expectation):
         return passed(self.kind, claim, right)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        """Waits for `at_least` refused writes, as long as they may still come."""
+        """What the run still waits for: more refused writes, until there are `at_least`, for as
+        long as more may come. None if nothing.
+        """
         plan, history = run.plan, run.history
         refused = _refused(self, history)
         if len(refused) >= self.at_least:

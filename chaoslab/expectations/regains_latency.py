@@ -46,7 +46,7 @@ FEW = Code(
     "latency.few_writes",
     "{before} acknowledged writes before the fault, {after} after it; "
     "{at_least} of each are required",
-    "Too few writes on one side to compare how long they took.",
+    "Too few acknowledged writes, before the fault or after it, to compare how long they took.",
 )
 _TIMES = "median {median_s:.3f} s, p95 {p95_s:.3f} s of {count} writes"
 BEFORE = Code(
@@ -100,8 +100,8 @@ class RegainsLatency(Expectation):
         return self.at_least / needs.slowest_rate(self.app, place.plan)
 
     def judged(self, run: Run) -> Verdict:
-        """A FAIL needs all three: the ratio of the medians is above `ratio`, they differ by more
-        than 0.02 s, and a one-sided Mann-Whitney test gives p below 0.01.
+        """The verdict. A FAIL needs all three: the ratio of the medians is above `ratio`, they
+        differ by more than 0.02 s, and a one-sided Mann-Whitney test gives p below 0.01.
 
         Health is the control. If its answers became slower too, enough to explain the difference,
         the machine may be the cause, and the verdict is UNKNOWN.
@@ -131,7 +131,9 @@ class RegainsLatency(Expectation):
         return failed(self.kind, claim, slower, *both)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        """Waits for enough writes after the recovery, if there were enough before the fault."""
+        """What the run still waits for: enough writes after the recovery, if there were enough
+        before the fault. None if nothing.
+        """
         plan, history, recovery_s = run.plan, run.history, run.app(self.app).deadlines.recovery_s
         healed_s, since_s = last_healed_s(history), _recovered_s(self, history)
         if exited(history, self.app, self.boot) is not None:
@@ -146,7 +148,9 @@ class RegainsLatency(Expectation):
 
 
 def _recovered_s(e: RegainsLatency, history: History) -> float | None:
-    """Since when health was healthy without a break after the last heal; None if it was not."""
+    """The time since which health was healthy without a break after the last heal; None if it was
+    not.
+    """
     healed_s = last_healed_s(history)
     since = None if healed_s is None else healthy_since(history, e.app, e.boot, healed_s)
     return answered_s(since) if since else None
@@ -168,7 +172,9 @@ def _writes_after(e: RegainsLatency, history: History) -> list[Write]:
 
 
 def _slower_by_health(e: RegainsLatency, history: History) -> float:
-    """How many times as slow as before the fault health answers after the recovery; at least 1."""
+    """The median time of health's answers after the recovery divided by the median before the
+    fault; at least 1.
+    """
     since_s, until_s = well_s(history, e.app, e.boot), first_fault_s(history)
     again_s = _recovered_s(e, history)
     if since_s is None or again_s is None:

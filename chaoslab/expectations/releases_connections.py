@@ -106,11 +106,13 @@ class ReleasesConnections(Expectation):
         yield from needs.linked(place, self.app, self.services)
 
     def judged(self, run: Run) -> Verdict:
-        """On each server the lowest count after the recovery must be at most baseline and `spare`.
+        """The verdict: on each server the lowest count after the recovery must be at most the
+        baseline plus `spare`.
 
         The baseline is the highest count that lasted between the app's first healthy or ready
         answer and the first fault, or the declared pool if that is larger. A server counts the
-        clients of all apps. An app that does not recover is judged from `recovery_s` on.
+        clients of all apps. An app that does not recover is judged from `recovery_s` after the heal
+        on.
         """
         topology, history = run.topology, run.history
         claim = (
@@ -140,7 +142,9 @@ class ReleasesConnections(Expectation):
         return passed(self.kind, claim, *because)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        """Waits until the recovery is over, and the server was asked for long enough after it."""
+        """What the run still waits for: the end of the recovery, and then counts of the server's
+        connections for long enough. None if nothing.
+        """
         plan, history, recovery_s = run.plan, run.history, run.app(self.app).deadlines.recovery_s
         if exited(history, self.app, self.boot) is not None:
             return None
@@ -157,7 +161,9 @@ class ReleasesConnections(Expectation):
 def _judged_from_s(
     e: ReleasesConnections, history: History, healed_s: float, recovery_s: float
 ) -> float:
-    """From when counts are compared with the baseline: after the recovery, or after its bound."""
+    """The time from which counts are compared with the baseline: shortly after the recovery, or
+    after the bound for it if the app was not healthy by then.
+    """
     since = healthy_since(history, e.app, e.boot, healed_s)
     due_s = healed_s + recovery_s
     return min(answered_s(since) if since else due_s, due_s) + CALM_S
@@ -167,7 +173,7 @@ def _settled_span(
     e: ReleasesConnections, history: History, healed_s: float, recovery_s: float
 ) -> Span:
     """The time in which counts are compared with the baseline. It ends with the last answer of
-    health: soon after it the lab stops the app, which closes its connections.
+    health: soon after that answer the lab stops the app, which closes its connections.
     """
     seen = (s for s in history.of(HealthSample) if (s.app, s.boot) == (e.app, e.boot))
     last_s = max((answered_s(s) for s in seen), default=0.0)
@@ -176,7 +182,9 @@ def _settled_span(
 
 
 def _before(e: ReleasesConnections, history: History) -> Span | None:
-    """The time from the app's first healthy or ready answer, in any boot, to the first fault."""
+    """The time from the app's first healthy or ready answer, in any boot, to the first fault. None
+    if no such answer came before the fault.
+    """
     boots = (s.boot for s in history.of(Spawned) if s.app == e.app)
     since_s = min(filter(None, (well_s(history, e.app, boot) for boot in boots)), default=math.inf)
     until_s = first_fault_s(history)
@@ -184,7 +192,9 @@ def _before(e: ReleasesConnections, history: History) -> Span | None:
 
 
 def _pool(service: str, topology: Topology, history: History) -> int | None:
-    """The sum of the pools that the run's apps declare there; None unless each app declares one."""
+    """The sum of the pool sizes that the run's apps declare for that service; None unless every app
+    with a link to it declares one.
+    """
     ran = {s.app for s in history.of(Spawned)}
     apps = [app for app in topology.apps.values() if app.name in ran and service in app.links]
     if not apps or not all(service in app.limits.pool for app in apps):
@@ -195,7 +205,9 @@ def _pool(service: str, topology: Topology, history: History) -> int | None:
 def _of(
     service: str, history: History, spans: tuple[Span, Span], spare: int, pool: int | None
 ) -> tuple[Outcome, tuple[Reason, ...]]:
-    """The outcome at one server; `spans` are the times before the fault and after the recovery."""
+    """The outcome for one server, with its reasons. `spans` are the times before the fault and
+    after the recovery.
+    """
     before, settled = spans
     baseline = _lasting(list(_levels(service, before, history)))
     if baseline is None:
@@ -217,7 +229,9 @@ def _of(
 
 
 def _levels(service: str, span: Span, history: History) -> Iterator[tuple[Span, int | None]]:
-    """The server's count in a time, as steps of constant count; None while it was not known."""
+    """The server's counts within `span`, as steps of constant count. The count is None while it was
+    not known.
+    """
     looks = [c for c in history.of(ServerConnections) if c.service == service]
     ends = [*(look.at_s for look in looks[1:]), math.inf]
     for look, end_s in zip(looks, ends, strict=False):  # without a look there is no step
@@ -233,7 +247,7 @@ def _lasting(levels: list[tuple[Span, int | None]]) -> int | None:
 
 
 def _held_s(levels: list[tuple[Span, int | None]], least: int) -> float:
-    """The longest time without a break in which the count was at least that."""
+    """The longest time without a break in which the count was at least `least`."""
     longest_s = held_s = 0.0
     for span, count in levels:
         held_s = held_s + span.end_s - span.start_s if count is not None and count >= least else 0.0

@@ -43,13 +43,13 @@ LATE_IN_A_ROW = Code(
     "serve.late_in_a_row",
     "{count} writes, one after another, were acknowledged only after {took_s:.3f} s; the first at "
     "{at_s:.3f} s",
-    "Several writes in a row, each sent after the one before was answered, came late.",
+    "Several writes in a row, each sent after the one before was answered, were acknowledged late.",
 )
 FEW = Code(
     "serve.few",
     "only {count} writes were acknowledged after the app answered ready, with no fault near, "
     "expected at least {at_least}",
-    "Fewer writes were acknowledged with no fault near than the claim asks for.",
+    "Fewer writes were acknowledged with no fault near than the claim requires.",
 )
 NOT_HEALED = Code(
     "serve.fault_not_healed",
@@ -74,7 +74,7 @@ FEW_AFTER = Code(
     "serve.few_after_faults",
     "only {count} writes were sent after the last heal and the time to recover, expected "
     "{after_heal}",
-    "Fewer writes were sent after the last heal and the time to recover than are asked for.",
+    "Fewer writes were sent after the last heal and the time to recover than are required.",
 )
 FEW_FRESH = Code(
     "serve.few_fresh",
@@ -93,7 +93,7 @@ def _all_text(data: Mapping[str, Any]) -> str:
 ALL_ACKNOWLEDGED = Code(
     "serve.all_acknowledged",
     _all_text,
-    "Every write that counts was acknowledged. `late`: how many of them after `within_s`.",
+    "Every write that counts was acknowledged. `late` is how many of them after `within_s`.",
     data=("count", "late", "slowest_s"),
 )
 
@@ -103,9 +103,9 @@ class Serves(Expectation):
     """Once the app has answered ready, and while no fault is near, every write of the load is
     acknowledged within `within_s`. At least `at_least` writes are required.
 
-    A fault is near from its request until `recovery_s` of the app after its heal. In a plan with
-    faults at least `after_heal` writes must be sent after the last one, half of them on new
-    connections; so every fault needs a `stop`.
+    A fault is near from its request until `recovery_s`, a deadline of the app, after its heal. In a
+    plan with faults at least `after_heal` writes must be sent after the last fault is no longer
+    near, half of them on new connections; so every fault needs a `stop`.
     """
 
     within_s: float = 1.0
@@ -131,8 +131,8 @@ class Serves(Expectation):
         return longest_s + recovery_s + self.after_heal / rate
 
     def judged(self, run: Run) -> Verdict:
-        """One or two late acknowledgements do not fail it. Three in a row do: each was sent after
-        the answer to the one before, and none between them was in time.
+        """The verdict. One or two late acknowledgements do not fail the claim. Three in a row do:
+        each write was sent after the answer to the one before, and none between them was in time.
         """
         history, recovery_s = run.history, run.app(self.app).deadlines.recovery_s
         claim = (
@@ -157,8 +157,9 @@ class Serves(Expectation):
         return passed(self.kind, claim, _all_acknowledged(self, found.writes), *counts)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        """Waits for `at_least` acknowledged writes that count, and for `after_heal` writes after
-        the last heal, whether they are acknowledged or not.
+        """What the run still waits for: `at_least` acknowledged writes that count, then
+        `after_heal` writes after the last heal, whether they are acknowledged or not. None if
+        nothing.
         """
         plan, history, limits = run.plan, run.history, run.app(self.app).deadlines
         if exited(history, self.app, self.boot) is not None:
@@ -185,7 +186,7 @@ class Serves(Expectation):
 
 
 def _wrong(e: Serves, counted: Sequence[Write]) -> Reason | None:
-    """The writes that contradict the claim; None if there are none."""
+    """The reason that names the writes that contradict the claim; None if there are none."""
     if bad := [w for w in counted if w.outcome != "ok"]:
         first = bad[0]
         return NOT_ACKNOWLEDGED(
@@ -198,7 +199,9 @@ def _wrong(e: Serves, counted: Sequence[Write]) -> Reason | None:
 
 
 def _too_few_after(e: Serves, found: Served, plan: Plan, history: History) -> Reason | None:
-    """Why the time after the faults cannot be judged; None if it can, or if there was no fault."""
+    """Why there are too few writes after the faults to judge; None if there are enough, or if there
+    was no fault.
+    """
     if found.calm_s is None:
         return None
     if found.calm_s == math.inf:

@@ -120,7 +120,9 @@ class Starts(Expectation):
         return self.mode or "any"
 
     def awaits(self, seen: Seen) -> bool:
-        """Whether a completed start-up in the expected state is still due."""
+        """Whether the app may still complete its start-up, or become healthy if `mode` is normal,
+        before `within_s` is over.
+        """
         settles = self.mode == "normal" and seen.state is not HealthState.HEALTHY
         starting = seen.complete_s is None or settles
         return starting and seen.now_s < seen.spawned_s + (self.within_s or 0.0)
@@ -140,7 +142,9 @@ class Starts(Expectation):
         return replace(self, within_s=(self.within_s or 0.0) + more_s)
 
     def judged(self, run: Run) -> Verdict:
-        """If health is degraded first and healthy is expected, the bound is for healthy."""
+        """The verdict on the start-up. If health is degraded first and healthy is expected,
+        `within_s` is the bound for the first healthy answer.
+        """
         history = run.history
         begun = spawned(history, self.app, self.boot)
         claim = _claim(self, begun)
@@ -172,7 +176,9 @@ class Starts(Expectation):
         return passed(self.kind, claim, *because)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        """Waits for the start, or until its time is up, and then for what shows the app's state."""
+        """What the run still waits for: the end of the start-up, up to its bound, and then the app
+        to be observed ready or degraded. None if nothing.
+        """
         history = run.history
         begun, ended = spawned(history, self.app, self.boot), exited(history, self.app, self.boot)
         if begun is None:
@@ -202,7 +208,9 @@ def _claim(e: Starts, begun: Spawned | None) -> str:
 def _never_complete(
     e: Starts, claim: str, history: History, begun: Spawned, ended: Exited | None
 ) -> Verdict:
-    """The verdict for a start-up that was not complete: a failure if it was watched long enough."""
+    """The verdict for a start-up that was never complete: FAIL if the app was watched and asked up
+    to the bound, else UNKNOWN.
+    """
     course = how_it_ended(e, history, begun, ended)
     early = not_reached(e, history, begun, ended) or _not_asked(e, history, begun, ended)
     return unknown(e.kind, claim, early, *course) if early else failed(e.kind, claim, *course)
@@ -211,7 +219,9 @@ def _never_complete(
 def _seen_so_far(
     e: Starts, history: History, begun: Spawned, complete: StartupComplete
 ) -> list[Reason]:
-    """The first answer that showed a completed start-up, and what health answered after it."""
+    """The reasons that describe the start-up: the first answer that showed it complete, and the
+    states of health after that answer, if they changed.
+    """
     first = COMPLETE(
         after_s=complete.at_s - begun.at_s, state=complete.state.value, attached=begun.standing
     )
@@ -222,7 +232,9 @@ def _seen_so_far(
 def _too_early(
     e: Starts, sampling: Sampling, history: History, begun: Spawned, complete: StartupComplete
 ) -> Reason | None:
-    """Why the expected state may still have come in time; None if it came, or came too late."""
+    """Why the expected state may still have been reached in time although the lab did not observe
+    it. None if it was observed, or if the app was watched and asked up to the bound.
+    """
     if came_s(e, complete, history) is not None or not may_settle(e, complete):
         return None
     if early := not_reached(e, history, begun, exited(history, e.app, e.boot)):
@@ -233,8 +245,9 @@ def _too_early(
 
 
 def _not_asked(e: Starts, history: History, begun: Spawned, ended: Exited | None) -> Reason | None:
-    """Why a start-up may have been complete in time although that was not observed: the app
-    listened, and the lab did not ask health up to the bound. None if it did.
+    """Why a start-up may have been complete in time although this was not observed: the lab did not
+    ask health up to the bound. None if the lab did, if the app never listened, or if its process
+    exited by itself.
     """
     if ended is not None and not ended.asked:
         return None
@@ -246,20 +259,22 @@ def _not_asked(e: Starts, history: History, begun: Spawned, ended: Exited | None
 
 
 def _gone_at_once(e: Starts, begun: Spawned, ended: Exited | None) -> list[Reason]:
-    """An exit of the process by itself within the time for the start."""
+    """The reason that the process exited by itself within the time for the start; empty if it did
+    not.
+    """
     if ended is None or ended.asked or ended.at_s > begun.at_s + (e.within_s or 0.0):
         return []
     return [GONE(exit_code=ended.exit_code, after_s=ended.at_s - begun.at_s)]
 
 
 def _exit_would_count(e: Starts, run: Run, begun: Spawned) -> bool:
-    """Whether the run was cut short while an exit of the process would still have failed it."""
+    """Whether the run was cut short while an exit of the process would still be a failure."""
     until_s = watched_until_s(run.history, e.app, e.boot)
     return run.was_cut_short and until_s < begun.at_s + (e.within_s or 0.0)
 
 
 def _late(e: Starts, history: History, begun: Spawned, complete: StartupComplete) -> list[Reason]:
-    """By how much the start missed its bound, if it did."""
+    """The reason that says by how much the start missed its bound; empty if it was in time."""
     came = came_s(e, complete, history)
     took_s = (complete.at_s if came is None else came) - begun.at_s
     if e.within_s is None or took_s <= e.within_s:
@@ -270,8 +285,8 @@ def _late(e: Starts, history: History, begun: Spawned, complete: StartupComplete
 def _unseen(
     e: Starts, history: History, begun: Spawned, complete: StartupComplete
 ) -> Reason | None:
-    """Why a start that was observed late may have come in time: the bound passed between two
-    questions of the lab. None if it did not.
+    """Why a start that was observed late may have been in time: the bound passed between two
+    questions of the lab. None if the answers show that it was late.
     """
     came = came_s(e, complete, history)
     came = complete.at_s if came is None else came
@@ -283,7 +298,7 @@ def _unseen(
 
 
 def _wrong_mode(e: Starts, history: History) -> list[Reason]:
-    """The start-up mode that the app published, if it is not the expected one."""
+    """The reason with the start-up mode that the app published; empty if it is the expected one."""
     snapshot = published(e, history)
     mode = snapshot.mode if snapshot else None
     if e.startup_mode is None or mode == e.startup_mode:
@@ -294,7 +309,9 @@ def _wrong_mode(e: Starts, history: History) -> list[Reason]:
 def _other_state(
     e: Starts, history: History, begun: Spawned, complete: StartupComplete
 ) -> list[Reason]:
-    """The state at the end of start-up, if the expected one never came in time."""
+    """The state at the end of start-up, and the last bad answer of health. Empty if the app reached
+    an expected state in time, or ended its start-up in one.
+    """
     came = came_s(e, complete, history)
     in_time = came is not None and came <= begun.at_s + (e.within_s or 0.0)
     if in_time or complete.state in wanted(e):
@@ -305,7 +322,9 @@ def _other_state(
 
 
 def _serves(e: Starts, history: History, state: HealthState) -> bool:
-    """Whether the app was observed ready, or its last answer of health had another `state`."""
+    """Whether the app was observed in `state`: for healthy it answered ready, for another state its
+    last answer of health had that state.
+    """
     if state is HealthState.HEALTHY:
         return history.first(Ready, lambda r: (r.app, r.boot) == (e.app, e.boot)) is not None
     sample = history.last(HealthSample, lambda s: (s.app, s.boot) == (e.app, e.boot))

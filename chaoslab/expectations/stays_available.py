@@ -73,7 +73,7 @@ class StaysAvailable(Expectation):
     kind: Literal["stays_available"] = "stays_available"
 
     def awaits(self, seen: Seen) -> bool:
-        """Whether the first healthy answer is still due."""
+        """Whether `healthy` is set, the app is not healthy, and it still has time for its start."""
         return self.healthy and seen.starting and seen.state is not HealthState.HEALTHY
 
     def given(self, run: Run) -> Iterator[Given]:
@@ -121,7 +121,9 @@ class StaysAvailable(Expectation):
         return passed(self.kind, claim, steady, settled)
 
     def waits_for(self, run: Run, now_s: float) -> str | None:
-        """Waits for the start-up, or until its time is up, and then for enough answers."""
+        """What the run still waits for: the start-up, until its time is over, and then enough
+        answers of health. None if nothing.
+        """
         plan, history, startup_s = run.plan, run.history, run.app(self.app).deadlines.startup_s
         begun, ended = spawned(history, self.app, self.boot), exited(history, self.app, self.boot)
         if begun is None or ended is not None:
@@ -142,8 +144,9 @@ class StaysAvailable(Expectation):
 def _may_settle(
     e: StaysAvailable, app: App, seen: list[HealthSample], history: History
 ) -> Reason | None:
-    """Why an app that was not healthy may still have become so within its time for the start; None
-    if it had that time and was asked up to its end.
+    """Why an app that was not healthy may still have become healthy within its time for the start.
+    None if it was watched and asked to the end of that time, or became healthy and then not healthy
+    again.
     """
     begun = spawned(history, e.app, e.boot)
     due_s = begun.at_s + app.deadlines.startup_s if begun else 0.0
@@ -160,7 +163,9 @@ def _may_settle(
 
 
 def _never_started(e: StaysAvailable, claim: str, app: App, history: History) -> Verdict:
-    """The verdict for an app whose start-up was not complete: a failure if it had all its time."""
+    """The verdict for an app whose start-up was not complete: FAIL if it was watched and asked for
+    all its time for the start, else UNKNOWN.
+    """
     begun = spawned(history, e.app, e.boot)
     if begun is None:
         return unknown(e.kind, claim, NEVER_SPAWNED(app=e.app, boot=e.boot))

@@ -53,9 +53,9 @@ def export(
 ) -> tuple[Exported, ...]:
     """One object for each link of the fault's target, in the topology's order.
 
-    After `duration_s` the fault ends by itself. It is required, except for a Flapping, which must
-    not have one. Raises SpecError with everything that is unknown, missing in `where`, or not
-    supported by NetworkChaos.
+    After `duration_s` the fault ends by itself. A duration is required, except for a Flapping,
+    which must not have one. Raises SpecError with everything that is unknown, missing in `where`,
+    or not supported by NetworkChaos.
     """
     resolve(Plan(name="export", faults=(fault,)), topology)
     links = topology.links_of(fault.target)
@@ -122,7 +122,9 @@ def _on_destination(source: Pods, destination: Destination) -> Iterator[str]:
 
 
 def _name(kind: str, link: Link) -> str:
-    """A name of lower-case letters, digits and hyphens; a changed or cut one ends with a hash."""
+    """The name of a link's object, of lower-case letters, digits and hyphens. If the name had to be
+    changed or cut, it ends with a hash.
+    """
     name = f"chaoslab-{kind.replace('_', '-')}-{link.app}-{link.service}"
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     if plain == name and len(plain) <= LONGEST_NAME:

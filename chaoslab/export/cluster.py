@@ -34,7 +34,9 @@ NO_NAME = ErrorCode(
     "export.no_name", "not of the form NAME=...", "An option does not name an app or a service."
 )
 GIVEN_TWICE = ErrorCode(
-    "export.given_twice", "'{name}' is given twice", "Two options have the same name."
+    "export.given_twice",
+    "'{name}' is given twice",
+    "Two uses of one option name the same app or service.",
 )
 NOT_A_LABEL = ErrorCode(
     "export.not_a_label", "'{label}' is not a label", "The text is not a label of Kubernetes."
@@ -54,8 +56,8 @@ HOSTS = "NAME=HOST[:PORT][,HOST[:PORT]]..., as in postgres=10.20.0.5:5432"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """The pods of each app, and the pods or outside hosts of each service, by their names in the
-    topology.
+    """Where the parts of the topology are in a cluster. `apps` maps an app's name to its pods;
+    `services` maps a service's name to its pods or to its hosts outside of the cluster.
     """
 
     apps: Mapping[str, Pods] = field(default_factory=dict)
@@ -77,7 +79,9 @@ class Options:
 
 
 def cluster(options: Options, topology: Topology) -> Cluster:
-    """The places that the options give. Raises SpecError with all mistakes at once."""
+    """The places of apps and services that the options name. Raises SpecError with all mistakes at
+    once.
+    """
     problems: list[Problem] = []
     known = (*topology.apps, *topology.services)
     elsewhere = _read("--namespace-of", options.namespaces, known, problems)
@@ -119,7 +123,7 @@ def cluster(options: Options, topology: Topology) -> Cluster:
 def _read(
     option: str, texts: Sequence[str], known: Iterable[str], problems: list[Problem]
 ) -> dict[str, str]:
-    """The entries `NAME=text` as texts by name; mistakes are appended to `problems`."""
+    """Maps each NAME to its text, from entries `NAME=text`. Mistakes are appended to `problems`."""
     known, found = tuple(known), dict[str, str]()
     for text in texts:
         name, equals, rest = text.partition("=")

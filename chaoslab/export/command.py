@@ -1,4 +1,6 @@
-"""`chaoslab export`: reads options, calls the export, prints. It imports that when it runs."""
+"""The command `chaoslab export`: reads options, calls the export, prints. The modules of the export
+are imported only when the command runs.
+"""
 
 from __future__ import annotations
 

@@ -26,15 +26,17 @@ ONE_STREAM = ErrorCode(
 
 
 def kinds() -> Mapping[str, type[Fault]]:
-    """Every kind of fault by its name on a command line: `one-way` for `one_way`."""
+    """Maps the name of each kind of fault on a command line to its class; `one_way` is named
+    `one-way`.
+    """
     return {kind.replace("_", "-"): fault for kind, fault in faults().items()}
 
 
 def declared(kind: str, target: str, settings: Mapping[str, object]) -> Fault:
     """The fault of that kind. Settings that are None or empty count as not given.
 
-    `streams` is used as `stream` if the fault has only one. Raises SpecError for settings that the
-    fault does not have, and for required ones that are missing.
+    If the fault has a field `stream` instead of `streams`, the one given stream is used. Raises
+    SpecError for settings that the fault does not have, and for required ones that are missing.
     """
     fault = kinds()[kind]
     wanted = names_of(fault)
@@ -62,7 +64,7 @@ def declared(kind: str, target: str, settings: Mapping[str, object]) -> Fault:
 
 
 def option_of(name: str) -> str:
-    """The option that sets this field."""
+    """The name of the command-line option that sets this field."""
     return "--stream" if name == "streams" else f"--{name.replace('_', '-')}"
 
 

@@ -62,7 +62,7 @@ class Pods:
         assert self.labels, "a selector without labels"
 
     def document(self) -> dict[str, Node]:
-        """The `selector` with its `mode`."""
+        """The entries `mode` and `selector` that select these pods."""
         labels: dict[str, Node] = dict(self.labels)
         return {
             "mode": "all",
@@ -96,7 +96,7 @@ class Delay:
     jitter_s: float = 0.0
 
     def document(self) -> dict[str, Node]:
-        """The value of `delay`."""
+        """The value of the entry `delay`."""
         entries: dict[str, Node] = {"latency": duration(self.latency_s)}
         if self.jitter_s:
             entries |= {"jitter": duration(self.jitter_s), "correlation": "0"}
@@ -105,7 +105,7 @@ class Delay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bandwidth:
-    """A token bucket of `rate_kb_per_s` thousand bytes a second.
+    """The rate is limited by a token bucket to `rate_kb_per_s` thousand bytes a second.
 
     `limit` bytes may wait, and `buffer` bytes may pass at once.
     """
@@ -120,7 +120,7 @@ class Bandwidth:
         assert 1 <= self.buffer <= _MOST_BYTES, "buffer out of the schema's range"
 
     def document(self) -> dict[str, Node]:
-        """The value of `bandwidth`; the unit `bps` means bytes a second, as in tc."""
+        """The value of the entry `bandwidth`; the unit `bps` means bytes a second, as in tc."""
         return {"rate": f"{self.rate_kb_per_s}kbps", "limit": self.limit, "buffer": self.buffer}
 
 
@@ -146,7 +146,7 @@ class NetworkChaos:
 
     @property
     def action(self) -> Action:
-        """The action that the shape needs."""
+        """The action that `shape` needs: `delay`, `bandwidth`, or `partition` without a shape."""
         match self.shape:
             case Delay():
                 return "delay"
@@ -155,7 +155,7 @@ class NetworkChaos:
         return "partition"
 
     def spec(self) -> dict[str, Node]:
-        """The value of `spec`."""
+        """The value of the object's entry `spec`."""
         entries: dict[str, Node] = {"action": self.action, **self.source.document()}
         entries["direction"] = self.direction
         if isinstance(self.destination, Pods):
@@ -167,7 +167,7 @@ class NetworkChaos:
         return {**entries, "duration": duration(self.duration_s)}
 
     def document(self) -> dict[str, Node]:
-        """The complete object."""
+        """The complete `NetworkChaos` object, as values of a YAML document."""
         return _object("NetworkChaos", self, self.spec())
 
 
@@ -183,7 +183,7 @@ class Schedule:
         assert self.chaos.duration_s < self.period_s, "severed for longer than a period"
 
     def document(self) -> dict[str, Node]:
-        """The complete object."""
+        """The complete `Schedule` object, as values of a YAML document."""
         spec: dict[str, Node] = {
             "schedule": f"@every {duration(self.period_s)}",
             "historyLimit": 1,

@@ -16,13 +16,13 @@ _MOST = {"_kb_per_s": 4_000_000, "_s": 86_400}  # the largest value by unit: an 
 
 @cache
 def fault_argument() -> click.Argument:
-    """The argument FAULT: one of the kinds."""
+    """The argument FAULT of the command: the name of a kind of fault."""
     return click.Argument(["fault"], type=click.Choice(tuple(kinds())), metavar="FAULT")
 
 
 @cache
 def fault_options() -> tuple[click.Option, ...]:
-    """One option for each field of a fault; faults with the same field share it."""
+    """One option for each field of a fault; faults with the same field share the option."""
     users: defaultdict[str, list[str]] = defaultdict(list)
     types: dict[str, object] = {}
     for kind, fault in kinds().items():

@@ -50,7 +50,7 @@ def refused(
 
 
 def peer_of(destination: Destination) -> Peer:
-    """The destination in the form that the faults use."""
+    """The destination as a Peer, the form in which faults get it."""
     return Peer(hosts=destination.hosts) if isinstance(destination, Outside) else Peer()
 
 

@@ -1,4 +1,4 @@
-"""The base classes of faults: data, actions, canary, evidence and export of one kind. Pure.
+"""The base classes of faults: what a kind of fault defines, from its actions to its export. Pure.
 
 Each kind is a module of this package, with the same name. A fault describes its actions as data;
 `chaoslab.injection` carries them out.
@@ -60,7 +60,9 @@ class Fault(Declared, ABC):
         """Each observation that shows that the fault affected the app on this link."""
 
     def not_observed(self, *, packets_counted: bool) -> Reason:
-        """Why no effect on the app was observed. `packets_counted`: the kernel counted packets."""
+        """Why no effect on the app was observed. `packets_counted` is whether the kernel counted
+        packets.
+        """
         return NO_CONNECTION_AFFECTED()
 
     @abstractmethod
@@ -69,7 +71,9 @@ class Fault(Declared, ABC):
 
     @property
     def phases(self) -> Phases | None:
-        """Its phases; None for a fault that stays in force until it is healed."""
+        """The phases of a fault that alternates; None for a fault that stays in force until it is
+        healed.
+        """
         return None
 
 
@@ -82,7 +86,8 @@ class LinkFault(Fault):
 
     @abstractmethod
     def actions(self, proxy: str, can: frozenset[Capability]) -> tuple[Action, ...]:
-        """The actions that put it in force on one proxy. `can` is what the proxy server supports.
+        """The actions that put the fault in force on one proxy. `can` is what the proxy server
+        supports.
 
         The lab heals the fault by undoing the same actions. If the proxy server does not support an
         action, the scenario is skipped. A fault is never replaced by another fault.
@@ -95,7 +100,9 @@ class LinkFault(Fault):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceFault(Fault):
-    """A fault of a service itself. It affects every path to the service, also past the proxy."""
+    """A fault of a service itself. It affects every path to the service, also one that bypasses the
+    proxy.
+    """
 
     targets_service: ClassVar[bool] = True
     mutations: ClassVar[tuple[MutationKind, ...]] = ("inert",)

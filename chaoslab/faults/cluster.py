@@ -51,5 +51,7 @@ class Unsupported:
 
 
 def direction_of(streams: tuple[Stream, ...]) -> Direction:
-    """The direction as seen from the app's pods: `upstream` is what the app sends."""
+    """The direction of a rule as seen from the app's pods: `to` for what the app sends
+    (`upstream`), `from` for what it receives, `both` for both streams.
+    """
     return "both" if len(set(streams)) == 2 else "to" if streams[0] == "upstream" else "from"

@@ -44,7 +44,7 @@ class Evidence:
         return any(self.per_link.values())
 
     def observed_on(self, service: str) -> bool:
-        """Whether it was observed to affect the app on a link to that service."""
+        """Whether the fault was observed to affect the app on a link to that service."""
         return any(
             reasons and link.rpartition(".")[2] == service
             for link, reasons in self.per_link.items()
@@ -52,7 +52,7 @@ class Evidence:
 
     @property
     def observed_everywhere(self) -> bool:
-        """Whether it was observed to affect the app on every link."""
+        """Whether the fault was observed to affect the app on every link."""
         return bool(self.per_link) and all(self.per_link.values())
 
 
@@ -61,7 +61,8 @@ def evidence_of(
 ) -> Evidence:
     """The evidence that a fault of the plan affected the app while it was in force.
 
-    `app` and `boot` limit it to the links of one app and to one boot; empty and 0 mean any.
+    `app` and `boot` limit the evidence to the links of one app and to one boot; empty and 0 mean
+    any.
     """
     label, span = fault.label, fault_span(history, fault.label)
     if not isinstance(fault, Fault):

@@ -80,7 +80,9 @@ class Flapping(LinkFault):
         return self.severed.not_observed(packets_counted=packets_counted)
 
     def chaos_mesh(self, peer: Peer) -> NetworkRule | Unsupported:
-        """A Schedule of the severed phase; unsupported for periods that a Schedule cannot keep."""
+        """The rule for the severed phase, which is exported as a Schedule. Unsupported if a
+        Schedule cannot keep the period, or if Chaos Mesh cannot sever the path in this mode.
+        """
         rule = self.severed.chaos_mesh(peer)
         if isinstance(rule, Unsupported):
             return rule

@@ -36,12 +36,12 @@ UNSUPPORTED = ErrorCode(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutation:
-    """One fault, by its label, and how it is disabled. `links` are the links that it acts on;
-    `aimed` fills them in.
+    """One fault, by its label, and how it is disabled. `links` are the links that the fault acts
+    on; `aimed` fills them in.
 
     `inert`: the proxy or the service reports the fault, and does nothing. `bypassed`: the fault is
-    in force on the proxy, and the app connects past the proxy. `inert-to-app`: the app's proxy
-    does nothing, and canaries use a second proxy where the fault is in force.
+    in force on the proxy, and the app connects past the proxy. `inert-to-app`: the app's proxy does
+    nothing, and canaries use a second proxy, on which the fault is in force.
     """
 
     kind: MutationKind
@@ -56,12 +56,17 @@ class Mutation:
         return self.kind == "bypassed" and link in self.links
 
     def twin_of(self, link: str) -> str | None:
-        """The second proxy, which canaries use for that link; None if they use the link's own."""
+        """The name of the second proxy that canaries use for that link; None if they use the link's
+        own proxy.
+        """
         mine = self.kind == "inert-to-app" and link in self.links
         return link + CANARY_SUFFIX if mine else None
 
     def acted(self, fault: Fault, actions: tuple[Action, ...]) -> tuple[Action, ...]:
-        """The actions to apply instead of the fault's own `actions`."""
+        """The actions to apply instead of the fault's own `actions`: inert ones on the app's proxy,
+        and real ones on a second proxy if canaries use one. Unchanged for another fault, and for
+        `bypassed`.
+        """
         if fault.label != self.fault or self.kind == "bypassed":
             return actions
         real = [(self.twin_of(action.proxy), action) for action in actions]
@@ -72,7 +77,7 @@ class Mutation:
 def read_mutation(text: str) -> Mutation:
     """Parse `MUTATION:FAULT`, as in `inert:severed:vpc`; the fault is named as in plan.json.
 
-    Raises SpecError for an unknown mutation, or without a fault.
+    Raises SpecError for an unknown mutation, or if the text names no fault.
     """
     kind, colon, fault = text.partition(":")
     for known in MUTATIONS:
@@ -93,7 +98,7 @@ def mutations_of(fault: Declared) -> tuple[MutationKind, ...]:
 def aimed(mutation: Mutation, plan: Plan, topology: Topology) -> Mutation:
     """The mutation with the links of its fault.
 
-    Raises SpecError if the plan has no such fault, or if it cannot be disabled in that way.
+    Raises SpecError if the plan has no such fault, or if that fault cannot be disabled in that way.
     """
     fault, where = plan.fault(mutation.fault), f"--chaos-disable {mutation}"
     if fault is None:

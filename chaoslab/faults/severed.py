@@ -23,7 +23,8 @@ REFUSALS_NOT_COUNTED = Code(
     "fault.refusals_not_counted",
     "no connection of the app was observed to be affected by it; refused connects cannot be "
     "counted here; fix: use --chaos-runtime=docker, which counts them",
-    "A refused connect ends before the lab reads the socket, and no kernel counted packets.",
+    "Nothing shows refused connects: they end before the lab reads the app's sockets, and no "
+    "kernel counted packets.",
 )
 _CANARY: dict[SeveredMode, Outcome] = {
     "dropped": "connect_timeout",
@@ -65,8 +66,8 @@ class Severed(LinkFault):
         return self.mode == "dropped"
 
     def actions(self, proxy: str, can: frozenset[Capability]) -> tuple[Action, ...]:
-        """`dropped` always asks for the connect phase. A proxy server that cannot drop SYNs refuses
-        it, and the scenario is skipped.
+        """The actions that sever the path on one proxy. If a proxy server cannot drop SYNs, as
+        `dropped` requires, it refuses the action and the scenario is skipped.
         """
         if self.mode == "dropped":
             return (ConnectPhase(proxy=proxy, mode="dropped", established="hold"),)
@@ -133,7 +134,9 @@ class Severed(LinkFault):
 
 
 def observed_silence(link: LinkView) -> Iterator[Reason]:
-    """Observations that nothing passed in at least one direction, on connections that stay open."""
+    """Observations on one link that nothing passed in at least one direction, on connections that
+    stayed open.
+    """
     yield from observations.bytes_affected(link, *SILENCES)
     yield from sockets.sessions_ended(link)
     yield from observations.connections_metered(link)

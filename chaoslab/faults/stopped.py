@@ -29,7 +29,7 @@ class Stopped(ServiceFault):
 
 
 def observed_down(link: LinkView) -> Iterator[Reason]:
-    """Observations that the app could not reach the service.
+    """Observations on one link that the app could not reach the service.
 
     The proxy's records show which side ended a connection, so they are used if they exist. The
     app's sockets show only that connections ended, and a pool may have closed them itself.

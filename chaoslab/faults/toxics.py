@@ -15,7 +15,7 @@ def toxic(label: str, proxy: str, type_: str, stream: Stream, **attributes: int 
 
 
 def silence(label: str, proxy: str, stream: Stream, can: frozenset[Capability]) -> AddToxic:
-    """The action that lets nothing pass in this direction; `can` is what the server supports."""
+    """The action that stops the bytes of `stream`; `can` is what the proxy server supports."""
     if "silence" in can:
         return toxic(label, proxy, "silence", stream)
     # Toxiproxy's nearest toxic: it drops the bytes, and its removal closes the connection

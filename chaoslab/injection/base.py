@@ -9,7 +9,7 @@ from chaoslab.model.topology import Link
 
 
 class Injection(Protocol):
-    """One fault of the plan with what it acts on. It does nothing before `begin`.
+    """One fault of the plan, and what the fault acts on. Nothing happens before `begin`.
 
     `links` are the links that the fault affects.
     """

@@ -54,7 +54,8 @@ class Context:
         return self.disabled is not None and self.disabled.fault == fault.label
 
     async def canary(self, link: Link, *, within_s: float) -> Sighting | None:
-        """Send a canary through one link from where its app runs, and record what it observed.
+        """Send a canary through one link, from where the link's app runs, and record what the
+        canary observed.
 
         Returns None if the lab cannot send one from there.
         """
@@ -79,7 +80,7 @@ class Context:
 def not_in_force(
     fault: Declared, place: str, sighting: Sighting, service: str, expected: str = ""
 ) -> InjectionFailed:
-    """The error if a canary at `place`, a link or a service, did not observe the fault."""
+    """The error that a canary at `place`, a link or a service, did not observe the fault."""
     observed = {"outcome": sighting.outcome, "took_s": sighting.took_s}
     fix = ""
     if sighting.outcome == "accepted":

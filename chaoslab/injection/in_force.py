@@ -25,7 +25,7 @@ HEAL_WITHIN_S = 10.0
 
 @dataclass(slots=True)
 class Ending:
-    """Why a fault ends, for the history. The block that keeps it in force may set it."""
+    """Why a fault ends, for the history. The code in the block of `injected` may set `why`."""
 
     why: str = "its time is over"
 
@@ -34,11 +34,12 @@ class Ending:
 async def injected(
     fault: Injection, context: Context, *, armed: bool = False
 ) -> AsyncIterator[Ending]:
-    """Keep a fault in force for the time of the block. Heals it on exit, failure and cancellation.
+    """Keep a fault in force for the time of the block. Heals the fault on exit, failure and
+    cancellation.
 
-    Records when it was requested, observed in force, and healed. For an `armed` fault the request
-    is recorded already. A fault that is not observed in force is recorded as missed, and the block
-    still runs; the verdicts are UNKNOWN then.
+    Records when the fault was requested, observed in force, and healed. For an `armed` fault the
+    request is recorded already. A fault that is not observed in force is recorded as missed, and
+    the block still runs; the verdicts are UNKNOWN then.
     """
     if not armed:
         requested(fault, context)
@@ -96,8 +97,8 @@ async def _record_before(fault: Injection, context: Context) -> None:
 
 
 async def _record_evidence(fault: Injection, context: Context) -> None:
-    """Record the evidence just before the heal. That it cannot be read is recorded too, and does
-    not delay the heal.
+    """Record the evidence just before the heal. If the evidence cannot be read, that is recorded
+    too and does not delay the heal.
     """
     try:
         await record_links(fault, context)
@@ -107,7 +108,9 @@ async def _record_evidence(fault: Injection, context: Context) -> None:
 
 
 async def uninterrupted(healing: Coroutine[object, object, None]) -> None:
-    """Await the heal to its end, even if the task is cancelled meanwhile, also more than once."""
+    """Wait until the heal has ended, even if this task is cancelled meanwhile, once or more often.
+    Such a cancellation is raised after the heal.
+    """
     task = asyncio.create_task(healing)
     cancelled = False
     while not task.done():

@@ -1,4 +1,6 @@
-"""Stands in for a running service in the self-test: it reports every act, and does none."""
+"""Replaces a running service in the self-test: every act on it returns as if done, and does
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +39,6 @@ class InertService:
         return await self._real.ask(within_s=within_s)
 
     async def stop(self) -> None:
-        """Does nothing, and returns as if it had."""
+        """Do nothing, and return as if the act had been carried out."""
 
     kill = start = pause = resume = stop

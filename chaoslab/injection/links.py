@@ -66,7 +66,9 @@ class LinkInjection:
         await asyncio.gather(*(self.context.control.apply(action) for action in self.actions))
 
     async def undo(self) -> None:
-        """Undo every action on all links at once. A connect phase that another fault uses stays."""
+        """Undo every action on all links at once. A connect phase that another fault uses is not
+        undone.
+        """
         await asyncio.gather(*(self._undo(action) for action in self.actions))
 
     async def _undo(self, action: Action) -> None:
@@ -78,9 +80,11 @@ class LinkInjection:
             held.pop(action.proxy, None)
 
     def hold_connects(self) -> None:
-        """Claim the connect phase of each of its proxies for this fault.
+        """Reserve for this fault the control of new connections (the connect phase) at each of its
+        proxies.
 
-        Raises InjectionFailed if another fault uses one: the heal of either would end both.
+        Raises InjectionFailed if another fault has reserved one: the heal of either fault would end
+        both.
         """
         label, held = self.declared.label, self.context.connect_held_by
         proxies = [action.proxy for action in self.actions if _is_of_connects(action)]

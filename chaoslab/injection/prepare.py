@@ -1,4 +1,4 @@
-"""Finds what injects a fault of the plan."""
+"""Makes the injection of a fault: the object that begins, checks and ends it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ UNKNOWN_KIND = ErrorCode(
 
 
 def prepare(declared: Declared, context: Context) -> Injection:
-    """What injects a fault of the plan. It does nothing before it is begun or armed.
+    """The injection of a fault of the plan, on links or on a service. Nothing happens before it is
+    begun or armed.
 
     Raises FaultUnsupported if the proxies cannot do what the fault needs.
     """

@@ -1,4 +1,4 @@
-"""Records what proxies and the kernel counted at a link: the evidence of its faults."""
+"""Records what proxies and the kernel counted at a link: the evidence of the link's faults."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def record_links(fault: Injection, context: Context) -> None:
 
 
 async def record_packets(link: str, fault: str, context: Context) -> None:
-    """Record what the kernel has counted at a link so far, if it counts there.
+    """Record what the kernel has counted at a link so far, if the kernel counts there.
 
     `fault` is the fault's label, empty at the run's end.
     """
@@ -42,7 +42,10 @@ async def record_packets(link: str, fault: str, context: Context) -> None:
 
 
 async def record_metered(fault: Injection, context: Context) -> None:
-    """Record the proxy's own metrics of each link of the fault, if they contain no canary."""
+    """Record how many bytes the proxy counted on the ended connections of each link of the fault.
+    Nothing is recorded if the lab's canaries are among these connections, or if the number is
+    unknown.
+    """
     journal, label = context.journal, fault.declared.label
     for link in fault.links:
         if (ended := await context.control.ended_bytes(link.name)) is not None:
@@ -51,7 +54,9 @@ async def record_metered(fault: Injection, context: Context) -> None:
 
 
 async def record_connections(link: str, fault: str, context: Context) -> None:
-    """Record the connections that a link has had. `fault` is empty at the run's end."""
+    """Record the connections that a link has had. `fault` is the label of the fault that is healed
+    next; empty before the first fault and at the run's end.
+    """
     journal, origin_s = context.journal, context.journal.origin_s
 
     def since_start(at_s: float | None) -> float | None:

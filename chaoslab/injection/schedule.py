@@ -27,7 +27,7 @@ class Nemesis:
 
     Once `armed()` has returned, the faults that start before the spawn are in force, and the
     triggers of the engine are armed. `armed()` raises FaultUnsupported if the proxy or the platform
-    cannot inject one of them.
+    cannot inject one of these faults.
     """
 
     def __init__(self, plan: Plan, context: Context, over: asyncio.Event) -> None:
@@ -44,7 +44,9 @@ class Nemesis:
                 group.create_task(self._one(fault, armed), name=f"fault {fault.declared.label}")
 
     async def armed(self) -> None:
-        """Wait until everything that must happen before the spawn is done."""
+        """Wait until the faults that start before the spawn are in force and the triggers of the
+        engine are armed. Raises FaultUnsupported if one of these faults cannot be injected.
+        """
         await asyncio.gather(*self._armed)
 
     async def _one(self, fault: Injection, armed: asyncio.Future[None]) -> None:
@@ -80,7 +82,9 @@ class Nemesis:
         return False
 
     async def _fired(self, fault: TriggeredInjection, armed: asyncio.Future[None]) -> bool:
-        """Arm the fault, and wait until the engine starts it; if it does not, disarm it."""
+        """Arm the fault, and wait until the engine starts it. Returns whether the engine did so
+        before the run's end; if not, the fault is disarmed.
+        """
         fired = False
         try:
             await fault.arm()

@@ -1,4 +1,4 @@
-"""Injects a fault of a service: stops, kills, pauses or starts it."""
+"""Injects a fault of a service: stops, kills, pauses or starts the service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chaoslab.runtimes.base import RunningService
 
 
 class ServiceInjection:
-    """Carries out the acts of a fault on its service, and at its end the acts that heal it."""
+    """Carries out the acts of a fault on its service; `end` carries out those that heal it."""
 
     def __init__(self, fault: ServiceFault, context: Context) -> None:
         self.declared: ServiceFault = fault

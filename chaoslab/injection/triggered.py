@@ -35,7 +35,7 @@ class TriggeredInjection(LinkInjection):
         self._name = path_safe(fault.label)
 
     async def arm(self) -> None:
-        """Give the actions to the engine, which applies them at the connection by itself."""
+        """Give the actions to the engine, which applies them by itself at the n-th connection."""
         control, start = self.context.control, self._start
         await control.arm(self._name, start.link, start.n, self.actions)
 
@@ -47,7 +47,9 @@ class TriggeredInjection(LinkInjection):
             await asyncio.sleep(TRIGGER_POLL_S)
 
     async def begin(self) -> float:
-        """The journal time at which the engine started it. Raises InjectionFailed if it has not."""
+        """The journal time at which the engine started the fault. Raises InjectionFailed if the
+        engine has not started it.
+        """
         fired_s = await self._fired_s()
         if fired_s is None:
             raise InjectionFailed(Problem(reason=NOT_STARTED(fault=self.declared.label)))

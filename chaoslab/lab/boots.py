@@ -50,11 +50,13 @@ class Boots:
             watch = await self._spawned(boot, restart=True)
 
     async def pause_questions(self) -> None:
-        """Send no request to any app, and wait for the open ones."""
+        """Stop the probes' requests to every app, and wait until the open ones have ended. Writes
+        and custom probes continue.
+        """
         await asyncio.gather(*(w.watched.questions.pause() for w in self.watches.values()))
 
     def go_on(self) -> None:
-        """Send requests to the apps again."""
+        """Let the probes send requests to the apps again."""
         for watch in self.watches.values():
             watch.watched.questions.go_on()
 
@@ -63,12 +65,12 @@ class Boots:
         await asyncio.gather(*(watch.stop_probes() for watch in self.watches.values()))
 
     async def end(self) -> BaseException | None:
-        """Stop every app. Returns the first error of that, if any."""
+        """Stop every app. Returns the first error if an app could not be stopped, else None."""
         ends = (watch.end() for watch in self.watches.values())
         return next(filter(None, await asyncio.gather(*ends, return_exceptions=True)), None)
 
     async def _spawned(self, boot: Boot, *, restart: bool = False) -> Watch:
-        """Spawn and watch a boot; it replaces the app's boot before."""
+        """Stop the app's previous boot, then spawn a new one and watch it."""
         journal = self._context.journal
         if (before := self.watches.get(boot.app)) is not None:
             await before.end()
@@ -134,7 +136,9 @@ class Boots:
         return values
 
     def _address_for_app(self, link: Link) -> Endpoint:
-        """The address of the link's proxy; that of the service if a self-test bypasses the link."""
+        """The address of the link's proxy; that of the service if a self-test bypasses the link's
+        proxy.
+        """
         disabled = self._context.disabled
         if disabled is not None and disabled.bypasses(link.name):
             return self._context.services[link.service].endpoint

@@ -98,7 +98,9 @@ async def check_steady(context: Context, link: Link) -> None:
 async def _start(
     topology: Topology, runtime: Runtime, *, proxy: ProxyKind, seed: int, folder: RunFolder
 ) -> tuple[dict[str, RunningService], ProxyControl]:
-    """Start the services and the proxy server in parallel; the first failure cancels the rest."""
+    """Start the services and the proxy server in parallel, and return them. The first failure
+    cancels the other starts and is raised.
+    """
     failure: ChaoslabError | None = None
     try:
         async with asyncio.TaskGroup() as group:
@@ -119,7 +121,7 @@ async def _start(
 
 
 def _merged(errors: ExceptionGroup[ChaoslabError]) -> ChaoslabError:
-    """One error with the type of the first and the problems of all."""
+    """One error with the type of the first error and the problems of all of them."""
     each = [error for error in errors.exceptions if isinstance(error, ChaoslabError)]
     return type(each[0])(problem for error in each for problem in error.problems)
 
@@ -136,7 +138,9 @@ async def _canary_proxies(
     services: dict[str, RunningService],
     disabled: Mutation | None,
 ) -> dict[str, int]:
-    """The ports of the extra proxies that only canaries use, by link. Only self-tests need them."""
+    """Create the extra proxies that only canaries use, in some self-tests. Maps each such link's
+    name to the port of its extra proxy.
+    """
     if disabled is None:
         return {}
     return {

@@ -38,7 +38,9 @@ from chaoslab.verdicts.judge import judge
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """Where and how a plan is run. It is saved with the run."""
+    """Where and how a plan is run: the runtime, the proxy, the seed, who is told of each event, and
+    the fault that a self-test disables.
+    """
 
     open_runtime: Callable[[], AbstractAsyncContextManager[Runtime]] = LocalRuntime
     proxy: ProxyKind = "embedded"
@@ -127,7 +129,7 @@ def _masked(mask: Mask) -> Iterator[None]:
 
 
 def _listen(journal: Journal, listeners: Iterable[Callable[[AnyEvent], None]]) -> None:
-    """Call each listener with every event: those of the start so far, and all later ones."""
+    """Call each listener with every event: those already in the journal, and all later ones."""
     for listener in listeners:
         for event in journal.history.events:
             listener(event)

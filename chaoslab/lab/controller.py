@@ -17,11 +17,11 @@ _POLL_S = 0.1
 
 
 class ControllerWatch:
-    """Interrupts this process, as Ctrl-C does, when its parent, the controller, has ended.
+    """Interrupts this process, as Ctrl-C does, once its parent, the controller, has ended.
 
     With `may_kill` the process is killed if it still has a lab after `GRACE_S`; the dead-man's
     switch then removes everything. Without `may_kill` it gets the time to heal faults that would
-    stay in force on another machine. A process without a lab is not interrupted.
+    stay in force on another machine. A process without a lab is interrupted only once it has one.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class ControllerWatch:
 
 
 def _until_gone(controller: int) -> None:
-    """Wait until the controller has ended. Without pidfd_open it polls the parent's pid."""
+    """Wait until the controller has ended. Without pidfd_open, the parent's pid is polled."""
     try:
         watched = os.pidfd_open(controller)
     except (AttributeError, OSError):

@@ -18,8 +18,8 @@ _Handler = Callable[[int, FrameType | None], object] | int | None
 class Interrupts:
     """Handles Ctrl-C in one process, from its first scenario until `restore`.
 
-    Without it, a second Ctrl-C would stop the clean-up of the scenario, or kill the process while
-    pytest prints its report.
+    Without this handler, a second Ctrl-C would stop the clean-up of the scenario, or kill the
+    process while pytest prints its report.
     """
 
     def __init__(self) -> None:
@@ -31,9 +31,10 @@ class Interrupts:
 
     @contextmanager
     def cancelling(self, tell: Callable[[str], object]) -> Iterator[None]:
-        """Cancel the current task at the first Ctrl-C, and raise KeyboardInterrupt when it ends.
+        """Cancel the current task at the first Ctrl-C, and raise KeyboardInterrupt at the end of
+        the block.
 
-        Several scenarios may run at the same time. It does nothing if SIGINT is ignored or outside
+        Several scenarios may run at the same time. Nothing is done if SIGINT is ignored, or outside
         the main thread, which alone gets signals. After a Ctrl-C the handler stays installed, so
         that pytest can finish its report.
         """
@@ -64,7 +65,9 @@ class Interrupts:
             self._end(cancel)
 
     def restore(self) -> None:
-        """Restore the handler of SIGINT that was there before. May be called again."""
+        """Remove this handler of SIGINT, if it is installed: restore the one that was there before,
+        or Python's default one after a Ctrl-C. May be called again.
+        """
         if threading.current_thread() is not threading.main_thread():
             return
         if signal.getsignal(signal.SIGINT) is self._ours:

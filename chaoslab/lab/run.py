@@ -102,10 +102,11 @@ class _Run:
             raise lost
 
     async def _watch_servers(self) -> list[asyncio.Task[None]]:
-        """Start the probes of servers that an expectation or attach mode needs.
+        """Start the probes of servers that an expectation or attach mode needs, and return their
+        tasks.
 
-        In attach mode the connections and sessions of before the run are recorded first: later ones
-        are compared with them.
+        In attach mode the connections and sessions from before the run are recorded first: later
+        ones are compared with them.
         """
         probes: dict[str, _ServerProbe] = {}
         joined = self._context.joined
@@ -124,12 +125,16 @@ class _Run:
         return [asyncio.create_task(run) for run in runs]
 
     async def _watch_parts(self) -> None:
-        """Wait until a part of the lab has ended, and raise its error, which ends the run."""
+        """Wait until a part of the lab has ended, and raise the error of that part, which ends the
+        run.
+        """
         await guarded("parts", self._parts.run(), self._journal)
         self._raise_failure_of_parts()
 
     async def _check_parts(self) -> None:
-        """Check every part at the end: one may have ended after its last regular check."""
+        """Check every part at the end: one may have ended after its last regular check. Raises the
+        error of a part that has ended.
+        """
         await guarded("parts", self._parts.check_once(), self._journal)
         self._raise_failure_of_parts()
 
@@ -162,7 +167,8 @@ class _Run:
         return unsettled(self._open_plan(), history, now_s, self._context.topology)
 
     async def _waits_for_once_answered(self) -> str | None:
-        """What the run still waits for when no request is open.
+        """Pause the probes' requests, wait until none is open, and return what the run still waits
+        for; None if nothing.
 
         The answer of an open request may differ from the last one and change a verdict.
         """
@@ -216,7 +222,8 @@ class _Run:
 async def _cause_of(error: ChaoslabError, parts: asyncio.Task[None]) -> ChaoslabError:
     """The failure of a part of the lab if there is one, else `error` itself.
 
-    When a part ends, the code that uses it may fail before the watch of the parts reports why.
+    If a part has ended, the code that uses it may fail before the watch of the parts reports the
+    part's end.
     """
     await asyncio.wait([parts], timeout=CAUSE_WITHIN_S)
     found = parts.exception() if parts.done() and not parts.cancelled() else None
@@ -238,7 +245,7 @@ async def _all_ended(tasks: Collection[asyncio.Task[None]], *, cancel: bool) -> 
 
 
 class _ServerProbe(Protocol):
-    """A probe of a server: `begin` observes it before any boot, `run` from then on."""
+    """A probe of a server: `begin` observes the server before any boot, `run` from then on."""
 
     async def begin(self) -> None: ...
 

@@ -17,7 +17,7 @@ from chaoslab.probes.custom import CustomProbe
 
 
 class ScenarioCode:
-    """The steps and the custom probes of one run. Their functions get it as their `Scene`."""
+    """The steps and custom probes of one run. Their functions get this object as their `Scene`."""
 
     def __init__(self, plan: Plan, topology: Topology, boots: Boots, journal: Journal) -> None:
         self._plan, self._topology, self._boots, self._journal = plan, topology, boots, journal

@@ -1,4 +1,6 @@
-"""What all probes share: the boot that they watch, how they ask it, how their crash is recorded."""
+"""What all probes share: the boot that they watch, how they ask its app, how their crash is
+recorded.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,9 @@ async def get(watched: Watched, path: str, *, timeout_s: float) -> Reply:
 
 
 def why_no_answer(error: BaseException) -> str:
-    """The text of one of NO_ANSWER for the history. It may quote the app, so it is cut."""
+    """The text of one of the errors in NO_ANSWER, for the history. The text may quote the app, so
+    it is cut.
+    """
     return as_text(f"{type(error).__name__}: {error}".rstrip(": "))
 
 
@@ -89,7 +93,9 @@ async def either(
 
 
 async def guarded(probe: str, work: Coroutine[object, object, None], journal: Journal) -> None:
-    """Run a probe. If it raises, record ProbeCrashed, which makes its verdicts UNKNOWN."""
+    """Run a probe. If the probe raises an error, record ProbeCrashed, which makes the run's
+    verdicts UNKNOWN.
+    """
     try:
         await work
     except asyncio.CancelledError:

@@ -75,7 +75,9 @@ def kind_of(value: object) -> str:
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Refuse two values for one name: JSON readers differ in which one they take."""
+    """The object with these members. Raises BadBody if a name has two values: JSON readers differ
+    in which one they take.
+    """
     members = dict(pairs)
     if len(members) < len(pairs):
         raise BadBody("an object with a duplicate member")

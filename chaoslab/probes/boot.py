@@ -113,7 +113,7 @@ class BootProbe:
         return next(mine, None)
 
     async def _note_progress(self) -> None:
-        """Record which phases a start-up completed that did not end."""
+        """Record which phases were completed in a start-up that did not end."""
         with suppress(NotAsked):
             if (snapshot := await self.snapshot()) is not None:
                 self._journal.append(snapshot)
@@ -173,7 +173,8 @@ class BootProbe:
 
 
 async def watch_exit(watched: Watched, asked: asyncio.Event) -> bool:
-    """Record the exit of the process with its last log lines. `asked` is set if the lab stops it.
+    """Wait for the exit of the process, and record it with the last log lines. `asked` is set if
+    the lab stops the process.
 
     Returns whether the process ended by itself.
     """
@@ -203,14 +204,14 @@ def _serves(answer: HealthSample) -> bool:
 
 def _names(value: object) -> tuple[str, ...]:
     """The scalars of a list as texts, at most `MOST_ENTRIES`. Nested lists and objects are left
-    out.
+    out; a value that is no list gives none.
     """
     words = map(word_of, value) if isinstance(value, list) else ()
     return tuple(islice((word for word in words if word is not None), MOST_ENTRIES))
 
 
 def _timings(value: object) -> dict[str, float]:
-    """Seconds by phase. A value that is not a number of seconds is left out."""
+    """Maps each phase to its seconds. A value that is not a number of seconds is left out."""
     if not isinstance(value, dict):
         return {}
     known = ((name, s) for name, s in value.items() if type(s) in (int, float))

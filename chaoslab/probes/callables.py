@@ -51,7 +51,9 @@ def _takes_one(call: Callable[..., object]) -> bool:
 
 
 async def _in_thread(call: Callable[..., object], arguments: tuple[object, ...]) -> object:
-    """Call it in a daemon thread, which does not keep the process alive."""
+    """Call a function in a daemon thread, which does not keep the process alive, and return its
+    result.
+    """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[object] = loop.create_future()
 

@@ -32,7 +32,8 @@ class ConnectionPool:
     async def ask(
         self, connection: Connection | None, path: str, *, method: str, json_body: bytes
     ) -> Reply:
-        """Ask on `connection`, or on a new one, and keep it if the server allows.
+        """Send a request on `connection`, or on a new one if that is None, and return the answer.
+        The connection is kept for another request if the server allows that.
 
         Raises the errors of `request.ask`.
         """

@@ -1,4 +1,4 @@
-"""How many clients a server has, as the server itself counts them: this shows a leak."""
+"""Records how many clients a server has, as the server itself counts them: this shows a leak."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class ConnectionsProbe:
     async def begin(self) -> None:
         """Record the first count, before any app is spawned: those clients are not the app's.
 
-        It waits up to `EMPTY_WITHIN_S` until the canaries of the bring-up have gone.
+        If the count is not 0, it waits up to `EMPTY_WITHIN_S`: canaries of the bring-up may still
+        be connected.
         """
         try:
             self._note(await self._first_count())
@@ -45,7 +46,7 @@ class ConnectionsProbe:
             raise
 
     async def run(self) -> None:
-        """Count again and again until cancelled."""
+        """Count again and again until cancelled, and record each change."""
         try:
             while True:
                 await asyncio.sleep(LOOK_EVERY_S)
@@ -64,8 +65,8 @@ class ConnectionsProbe:
     async def _look(self, within_s: float) -> int | None:
         """The count, or None without an answer in time.
 
-        A question without an answer stays open and the next look waits for it, so that no query is
-        cancelled.
+        A question without an answer stays open, and the next call waits for its answer, so that no
+        query is cancelled.
         """
         asking = self._asking or asyncio.create_task(self._count())
         self._asking = asking

@@ -20,9 +20,9 @@ from chaoslab.probes.sampler import Sampler
 
 
 class CustomProbe:
-    """Samples from the begin of the run to its end.
+    """Samples a probe of the scenario from the start of the run to its end.
 
-    `newest` gives the newest boot of an app, or None before its first boot.
+    `newest` gives the newest boot of an app, or None before the app's first boot.
     """
 
     def __init__(

@@ -53,7 +53,9 @@ async def ask_health(watched: Watched, *, timeout_s: float) -> Answer:
 
 
 def read_answer(contract: HealthContract, reply: Reply) -> Answer:
-    """The state that an answer claims. An unreadable body is an error and never healthy."""
+    """What an answer of health says: its state, its word and its dependencies. If the body cannot
+    be read, that is an error and the state is never healthy.
+    """
     code = reply.status_code
     try:
         body = object_of(reply)
@@ -73,8 +75,8 @@ def read_answer(contract: HealthContract, reply: Reply) -> Answer:
 
 
 def _without_object(contract: HealthContract, reply: Reply, got: str) -> Answer:
-    """The body itself is the word if it is plain text or a known word, as ASP.NET Core sends by
-    default. Any other body is an error.
+    """The result of an answer without a JSON object. The body itself is the word if it is plain
+    text or a known word, as ASP.NET Core sends by default. Any other body is an error.
     """
     code, word = reply.status_code, None if reply.encoding else as_text(reply.text.strip())
     state = contract.state_of(code, word)
@@ -94,10 +96,10 @@ def _unreadable(status_code: int, error: str) -> Answer:
 
 
 def _dependencies(contract: HealthContract, named: object) -> Mapping[str, str]:
-    """The word of each dependency; at most `MOST_ENTRIES` of them, each word cut.
+    """Maps each dependency to its word; at most `MOST_ENTRIES` of them, each word cut.
 
-    Understood are an object of words or objects, an object of lists of checks (IETF health+json),
-    and a list of named checks (MicroProfile).
+    Three forms are read: an object of words or objects, an object of lists of checks (IETF
+    health+json), and a list of named checks (MicroProfile).
     """
     if isinstance(named, list):
         checks = [item for item in named if isinstance(item, dict)]
@@ -122,7 +124,9 @@ def _check(contract: HealthContract, value: object) -> str:
 
 
 class HealthProbe:
-    """Records health samples and every change of state; it asks more often while `awaits()`."""
+    """Records samples of health, and every change of its state or of the lost dependencies.
+    Requests are sent more often while `awaits()` is true.
+    """
 
     def __init__(
         self, watched: Watched, sampling: Sampling, awaits: Callable[[], bool] = lambda: False

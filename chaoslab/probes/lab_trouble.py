@@ -33,7 +33,7 @@ def lab_trouble(error: BaseException) -> str:
 
 
 def note_lab_trouble(journal: Journal, why: str) -> None:
-    """Record the failure, unless the same one was recorded less than `AGAIN_S` ago."""
+    """Record this failure of the lab, unless the same one was recorded less than `AGAIN_S` ago."""
     what, at_s = f"a connection could not be opened: {why}", journal.now()
     last = journal.history.last(LabTrouble, lambda each: (each.part, each.what) == (PART, what))
     if last is None or at_s - last.at_s >= AGAIN_S:

@@ -1,4 +1,4 @@
-"""When an answer of a boot is awaited, so that the lab asks more often."""
+"""Tells whether the lab is waiting for an answer of a boot; while it is, it asks more often."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _BY_ANSWERS = frozenset(
 class Pace:
     """Reads a run's journal and tells whether an answer of one boot is awaited now.
 
-    These are awaited, each until its bound: the end of the start-up; `degraded` with the lost
-    dependencies that `Degrades` names, after a fault is in force; `healthy`, after a heal. Also
-    awaited are a moment of the plan that depends on answers, while the plan waits for it, and a
-    lasting state, for `STEADY_S` after each change of health.
+    An answer is awaited, until its bound: at the start-up, for its end; after a fault is in force,
+    for `degraded` with the lost dependencies that `Degrades` names; after a heal, for `healthy`. An
+    answer is also awaited while the plan waits for a moment that depends on answers, and for
+    `STEADY_S` after each change of health.
     """
 
     def __init__(self, plan: Plan, app: App, boot: int, journal: Journal) -> None:
@@ -112,7 +112,10 @@ class Pace:
         return any(e.awaits(seen) for e in self._plan.expect if e.app == self._app.name)
 
     def _deadline_awaits(self, now_s: float) -> bool:
-        """Whether a deadline of the app's topology awaits an answer, whatever the plan expects."""
+        """Whether one of the app's deadlines is not over and the answer for it is missing, whatever
+        the plan expects. The deadlines are those for the start-up, the recovery and the degraded
+        state.
+        """
         limits = self._app.deadlines
         if self._complete_s is None and now_s < self._spawned_s + limits.startup_s:
             return True
@@ -134,7 +137,9 @@ class Pace:
         )
 
     def _open_triggers(self, now_s: float) -> Iterator[AtMoment]:
-        """The triggers that the plan waits for now. A fault's stop counts once it is in force."""
+        """The triggers that the plan waits for now. A fault's stop counts from the fault's request
+        on, or from its start if it is armed.
+        """
         for fault in self._plan.faults:
             if isinstance(fault.start, AtMoment) and fault.label not in self._begun:
                 yield fault.start

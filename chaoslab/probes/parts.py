@@ -46,7 +46,7 @@ class PartsProbe:
                 self._note(part, self._journal.now(), trouble.what)
 
     async def _watch(self, part: Part) -> None:
-        """Return once the part has ended."""
+        """Record the trouble of one part; return once the part has ended."""
         begun: tuple[float, str] | None = None
         while True:
             looked_s = self._journal.now()

@@ -19,9 +19,10 @@ MOST = 50  # of one link and boot; an app that opens one for each request would 
 
 
 class PastProxyProbe:
-    """Records every such connection, once for each of the two ways to find it.
+    """Records every connection that bypasses a link's proxy, once for each of the two ways to find
+    it.
 
-    `run` looks at the connections of the servers. `note_sockets` takes the sockets of a boot from
+    `run` reads the connections of the servers. `note_sockets` takes the sockets of a boot from
     SocketProbe, which reads them more often. `servers` maps each link to its server's address.
     """
 
@@ -33,7 +34,9 @@ class PastProxyProbe:
         self._written: Counter[tuple[str, int, str]] = Counter()
 
     async def run(self) -> None:
-        """Look again and again until cancelled."""
+        """Read the servers' new connections again and again until cancelled, and record those past
+        a proxy.
+        """
         servers = frozenset(self._servers.values())
         while True:
             for client in self._lookout.look(servers):
@@ -58,7 +61,9 @@ class PastProxyProbe:
         self._known[app, boot] = now
 
     def _note_client(self, client: ServerClient) -> None:
-        """Record a client for its app; if no boot owns it, for every link to the server."""
+        """Record a client of a server for the app whose boot owns it; if no boot owns it, for every
+        link to that server.
+        """
         boot = self._journal.history.first(
             Spawned, lambda s: bool(client.boot_pid) and s.pid == client.boot_pid
         )

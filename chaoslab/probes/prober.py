@@ -19,10 +19,11 @@ LONGEST_WAIT_S = 1e6  # no limit in practice: the boot ends sooner
 
 
 class ProberProbe:
-    """Requests one path of one boot each `sampling.prober_cadence_s`, from its bind on.
+    """Requests one path of one boot each `sampling.prober_cadence_s`, once the app listens on its
+    port.
 
-    It asks more often while `awaits()`. A request without an answer ends at the prober's time
-    limit, and the next one starts after it.
+    Requests are sent more often while `awaits()` is true. A request without an answer ends at the
+    prober's time limit, and the next one starts after it.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class ProberProbe:
 
 
 def probed(plan: Plan, app: App) -> tuple[ProbedPath, ...]:
-    """The paths of the app that an expectation of the plan needs."""
+    """Which of the app's liveness and readiness paths an expectation of the plan needs."""
     wanted = {watch for e in plan.expect if e.app == app.name for watch in e.watches}
     paths = {"live": "liveness" in wanted, "ready": "readiness" in wanted}
     each: tuple[ProbedPath, ...] = ("live", "ready")

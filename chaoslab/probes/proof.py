@@ -33,7 +33,9 @@ async def prove_recovery(
     app: App,
     service: RunningService,
 ) -> None:
-    """After every fault is over and health is healthy again, send a write and look it up."""
+    """Wait until every fault is over and health is healthy again, then send writes until one is
+    acknowledged, and look that write up. Does nothing if health is not healthy in time.
+    """
     assert plan.limit_s is not None, "the plan was not resolved"
     labels = {fault.label for fault in plan.faults}
     over = await journal.wait_for(lambda events: _all_over(labels, events), plan.limit_s)
@@ -50,7 +52,8 @@ async def prove_recovery(
 
 
 async def look_up_writes(app: App, service: RunningService, journal: Journal) -> None:
-    """Look up every write of the load and the proof in one query, and record what is missing.
+    """Look up every write to the app, those of the load and the proof together, and record which
+    are missing.
 
     Writes that were not acknowledged are looked up too: a retry may have stored them twice.
     """
@@ -68,7 +71,9 @@ async def look_up_writes(app: App, service: RunningService, journal: Journal) ->
 async def _look_up(
     writes: Sequence[Write], app: App, service: RunningService, journal: Journal
 ) -> None:
-    """Look writes up until every acknowledged one is found, or its time limit has passed."""
+    """Look writes up until every acknowledged one is found, or `kept_within_s` has passed since the
+    last answer.
+    """
     assert app.writes is not None
     ok = [write for write in writes if write.outcome == "ok"]
     answered_s = max((write.at_s + write.took_s for write in ok), default=0.0)

@@ -1,4 +1,6 @@
-"""Limits the lab's own requests to one boot: one at a time for each path. It also counts them."""
+"""Limits the lab's own requests to one boot: one at a time for each path. Also counts these
+requests.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ class Questions:
 
     @asynccontextmanager
     async def one(self, path: str) -> AsyncIterator[bool]:
-        """Wait until a request to the path may start. Gives False if it must not be sent at all."""
+        """Wait until a request to the path may start. Yields True; False if the request must not be
+        sent at all.
+        """
         async with self._turns[path]:
             if not (await self._due(path) and await self._allowed()):
                 yield False
@@ -46,7 +50,9 @@ class Questions:
                     self._idle.set()
 
     async def pause(self) -> None:
-        """Start no new request, and wait until every open one has ended at its time limit."""
+        """Start no new request, and wait until every open one has ended, at the latest at its time
+        limit.
+        """
         self._open.clear()
         await self._idle.wait()
 

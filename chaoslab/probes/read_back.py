@@ -24,10 +24,10 @@ async def read_back(
     wanted: Collection[str] = (),
     until_s: float = 0.0,
 ) -> ReadBack:
-    """Record which ids are in the database, and how often each is there.
+    """Record and return which of the ids in `ops` are in the database, and how often each is there.
 
-    It looks again until every id of `wanted` is found, or the journal's time is `until_s`. Raises
-    TalkFailed if the database does not answer.
+    The database is read again until every id of `wanted` is found, or the journal's time is
+    `until_s`. Raises TalkFailed if the database does not answer.
     """
     contract = app.writes
     assert contract is not None

@@ -13,7 +13,7 @@ LOOK_EVERY_S = 0.05  # how often the sampler checks for the end and for `awaits`
 
 
 class Sampler:
-    """Calls `sample` each `cadence_s` seconds, and each `sampling.fast_s` while `awaits()`.
+    """Calls `sample` each `cadence_s` seconds, and each `sampling.fast_s` while `awaits()` is true.
 
     Only one call runs at a time: the next one starts at least `PAUSE_S` after the last one has
     ended. In the quiet time of `sampling` there are no calls.

@@ -1,4 +1,4 @@
-"""The sessions of a link at its server. They are observed if an app's sockets cannot be read."""
+"""Records the sessions of a link as its server shows them, if an app's sockets cannot be read."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ class SessionProbe:
         self._last: tuple[int, ...] | None = None
 
     async def begin(self) -> None:
-        """Record the first sessions. Call it before any fault: the question uses the proxy."""
+        """Record the first sessions. Call this before any fault: the question to the server goes
+        through the proxy.
+        """
         self._view = await self._external.sessions(self._link)
         await self._look()
 
     async def run(self) -> None:
-        """Look again and again until cancelled."""
+        """Ask for the sessions again and again until cancelled, and record each change."""
         try:
             while self._view is not None:
                 await asyncio.sleep(LOOK_EVERY_S)

@@ -1,4 +1,4 @@
-"""The app's own sockets on each link, as the kernel lists them."""
+"""Records the app's own sockets on each link, as the kernel lists them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SAMPLE_S = 0.025
 class SocketProbe:
     """Records every change of one boot's sockets, by link, and of the ports on which it listens.
 
-    `ports` maps a link's name to the port of its proxy. A refused connect may come and go between
+    `ports` maps a link's name to the port of its proxy. A refused connect may begin and end between
     two samples. A dropped connect stays in SYN_SENT and is always observed. `past` also gets the
     sockets, to find those that bypass the proxies.
     """
@@ -60,7 +60,9 @@ class SocketProbe:
                 )
 
     def _note_listening(self, ports: set[int]) -> None:
-        """Record a change, except when the process exits: that closes every port."""
+        """Record a change of the ports on which the app listens, except when the process exits:
+        that closes every port.
+        """
         watched, listening = self._watched, tuple(sorted(ports))
         if listening == self._listening or watched.running.exit_code is not None:
             return

@@ -1,7 +1,8 @@
-"""How long an app waited for a processor core: such a delay is the machine's, not the app's.
+"""Records how long an app waited for a processor core: such a delay is the machine's, not the
+app's.
 
-Source: the kernel's Documentation/scheduler/sched-stats.rst: the second figure of /proc/<pid>/
-schedstat is the nanoseconds that the task was ready to run and waited on a run queue.
+Source: the kernel's Documentation/scheduler/sched-stats.rst: the second figure of
+/proc/<pid>/schedstat is the nanoseconds that the task was ready to run and waited on a run queue.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ WORTH_WRITING_S = 0.01  # of one event; what is left out of a start-up of 7 s is
 class StarvationProbe:
     """Records for each `WRITE_EVERY_S` how long a boot's main thread waited for a core.
 
-    It looks more often, so that little is missed when the process exits. If the kernel has no such
-    figure, or the process is on another machine, nothing is recorded.
+    The kernel's figure is read more often, so that little is missed when the process exits. If the
+    kernel has no such figure, or the process is on another machine, nothing is recorded.
     """
 
     def __init__(self, watched: Watched, proc: Path = Path("/proc")) -> None:
@@ -29,7 +30,9 @@ class StarvationProbe:
         self._path = proc / str(watched.running.pid) / "schedstat"
 
     async def run(self, over: asyncio.Event) -> None:
-        """Look until the process ends or `over` is set, and then once more."""
+        """Read and record the waits until the process ends or `over` is set. The last waits that
+        were read are recorded then.
+        """
         journal, running = self._watched.journal, self._watched.running
         before_s, before_waited_s = running.spawned_s - journal.origin_s, 0.0
         seen_s, waited_s, lives = before_s, 0.0, True

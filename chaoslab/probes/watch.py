@@ -21,7 +21,7 @@ from chaoslab.probes.workload import Writer
 class Watch:
     """Runs every probe that the plan needs for one boot. `end` stops the app and the probes.
 
-    The sockets and the exit of an attached app cannot be observed, and it is not stopped.
+    An attached app is not stopped, and its sockets and its exit cannot be observed.
     """
 
     def __init__(
@@ -57,7 +57,9 @@ class Watch:
         ]
 
     async def ended_by_itself(self) -> bool:
-        """Wait until the process ends. Returns whether it ended without a request of the lab."""
+        """Wait until the process ends. Returns whether it ended without a request of the lab.
+        Returns False at once for an attached app.
+        """
         return self._exit is not None and await asyncio.shield(self._exit)
 
     async def end(self) -> None:

@@ -26,9 +26,10 @@ PROOF_EVERY_S = 0.1
 
 
 class Writer:
-    """Sends writes by an app's write contract. Each has its own id, drawn from the run's seed.
+    """Sends writes by an app's write contract. Each write has its own id, drawn from the run's
+    seed.
 
-    For an attached app the seed is a new one.
+    For an attached app a new seed is used instead.
     """
 
     def __init__(self, watched: Watched, seed: int) -> None:
@@ -46,9 +47,11 @@ class Writer:
         purpose: WritePurpose = "load",
         pool: ConnectionPool | None = None,
     ) -> Write:
-        """Send one write and record its result, unless the lab failed to send it.
+        """Send one write and return its result. The result is recorded, unless the lab failed to
+        send the write.
 
-        It uses a new connection; with a `pool` it uses an idle one of it, if there is one.
+        The write uses a new connection; with a `pool` it uses an idle connection of the pool, if
+        there is one.
         """
         journal, op = self._watched.journal, str(uuid.UUID(int=self._random.getrandbits(128)))
         sent_s = journal.now()
@@ -118,7 +121,9 @@ class Writer:
                     await asyncio.sleep(max(0.0, due_s - loop.time()))
 
     async def prove(self, within_s: float) -> Write | None:
-        """Send writes until one is acknowledged. None if that took longer than `within_s`."""
+        """Send writes until one is acknowledged, and return that one. None if none was within
+        `within_s`.
+        """
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + within_s
         while loop.time() < deadline_s:
@@ -138,7 +143,7 @@ def _outcome(code: int | None, failure: Exception | None) -> WriteOutcome:
 
 
 def _quoted(reply: Reply) -> str:
-    """The beginning of a body on one line. An encoded body is not read."""
+    """The beginning of an answer's body, on one line. An encoded body is not read."""
     if reply.encoding:
         return as_text(f"(content encoding {reply.encoding}: not read)")
     return as_text(" ".join(reply.text.split()))
